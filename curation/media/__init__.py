@@ -1,0 +1,1 @@
+"""Videos in, clips out: probing, decoding to ticks, audio on the same zero, encoding."""

@@ -1,0 +1,91 @@
+"""What a perception model is: one small Protocol per kind. Another model is one more module that has this shape.
+
+Coordinates are source pixels, x to the right, y down; the centre of the top left pixel is at (0.5, 0.5).
+Every model is stateless between calls: the same picture gives the same answer whatever came before it, so that windows
+of a video can be analysed apart and stitched.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from manifests.arrays import Float32Array, RgbImage
+
+__all__ = ["CutScorer", "FaceDescriber", "FaceFinder", "FaceObservation", "MaskClassifier", "VoiceDetector"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FaceObservation:
+    """One face in one picture."""
+
+    box_px: Float32Array
+    """(4,) x0, y0, x1, y1: the smallest upright rectangle around all landmarks."""
+    score: float
+    """The detector's confidence, 0 to 1."""
+    landmarks_px: Float32Array
+    """(K, 2) in the numbering of the finder's `scheme`."""
+    pose_deg: Float32Array
+    """(3,) pitch, yaw, roll. Signs: pitch > 0 looks up, yaw > 0 turns to the person's left (nose towards the right
+    border of an unmirrored picture), roll > 0 tilts clockwise as the viewer sees it."""
+    blendshapes: Float32Array | None
+    """(52,) ARKit-like coefficients 0 to 1, or None where the model has none."""
+
+
+class FaceFinder(Protocol):
+    """Finds all faces of a picture, with landmarks."""
+
+    scheme: str
+    """Landmark scheme of the answers, a name in `manifests.landmarks`."""
+    pose_method: str
+    """How `pose_deg` is computed; stands in the manifest."""
+
+    def __call__(self, frame: RgbImage) -> list[FaceObservation]:
+        """Return the faces in `frame`, the widest box first; an empty list where there is none."""
+        ...
+
+
+class FaceDescriber(Protocol):
+    """Turns a face into a vector that is near for the same person and far for another."""
+
+    name: str
+    dim: int
+
+    def __call__(self, frame: RgbImage, key_points_px: Float32Array) -> Float32Array:
+        """Return the (dim,) descriptor of the face with these (9, 2) key points."""
+        ...
+
+
+class MaskClassifier(Protocol):
+    """Says whether something worn covers mouth and nose."""
+
+    def __call__(self, frame: RgbImage, key_points_px: Float32Array, boxes_px: Float32Array) -> Float32Array:
+        """Return the (F,) probability of a mask for F faces, given (F, 9, 2) key points and (F, 4) boxes."""
+        ...
+
+
+class CutScorer(Protocol):
+    """Scores how likely a shot boundary lies between one tick and the next."""
+
+    thumb_height_px: int
+    thumb_width_px: int
+    halo_ticks: int
+    """How many ticks on either side an answer depends on."""
+    default_limit: float
+    """The score at and above which there is a cut."""
+
+    def __call__(self, thumbs: npt.NDArray[np.uint8]) -> Float32Array:
+        """Return (T,) scores for (T, h, w, 3) RGB thumbnails: entry k is about the boundary between k - 1 and k.
+
+        Entry 0 is 0, for nothing lies before it.
+        """
+        ...
+
+
+class VoiceDetector(Protocol):
+    """Says when somebody speaks."""
+
+    def __call__(self, audio: Float32Array, n_ticks: int) -> Float32Array:
+        """Return the (n_ticks,) probability of speech; (S,) samples of 16 kHz mono in -1 to 1, tick 0 at sample 0."""
+        ...

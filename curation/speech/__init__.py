@@ -1,0 +1,1 @@
+"""Speech processing (GAIA appendix A.2): loudness, denoising, features."""

@@ -1,0 +1,101 @@
+"""Landmark schemes: which point of a face has which index. The only place where such an index is written.
+
+"right" and "left" are the person's own: the right eye is on the left of an unmirrored picture.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from manifests.arrays import Float32Array
+
+__all__ = ["KEY_POINT_NAMES", "LandmarkScheme", "key_points", "landmark_scheme", "landmark_schemes"]
+
+KEY_POINT_NAMES = (
+    "nose_tip",
+    "right_eye_outer",
+    "right_eye_inner",
+    "left_eye_inner",
+    "left_eye_outer",
+    "mouth_right",
+    "mouth_left",
+    "inner_lip_top",
+    "inner_lip_bottom",
+)
+"""The nine points that the rules need, in the order in which `key_points` arrays hold them."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LandmarkScheme:
+    """One way of numbering the points of a face."""
+
+    name: str
+    n_points: int
+    key_point_indices: tuple[int, ...]
+    """(9,) index of each name in `KEY_POINT_NAMES`."""
+    right_eye: tuple[int, ...]
+    """Contour of the right eye, in order around it."""
+    left_eye: tuple[int, ...]
+    outer_lips: tuple[int, ...]
+    """Contour of the lips' outer border, in order around it."""
+    inner_lips: tuple[int, ...]
+    jaw: tuple[int, ...]
+    """Lower face outline from the right ear over the chin to the left ear."""
+    source: str
+    """Where the numbering is defined."""
+
+
+_IBUG68 = LandmarkScheme(
+    name="ibug68",
+    n_points=68,
+    key_point_indices=(30, 36, 39, 42, 45, 48, 54, 62, 66),
+    right_eye=tuple(range(36, 42)),
+    left_eye=tuple(range(42, 48)),
+    outer_lips=tuple(range(48, 60)),
+    inner_lips=tuple(range(60, 68)),
+    jaw=tuple(range(17)),
+    source="iBUG 300-W annotation of 68 points (Sagonas et al., 2013), as in dlib's shape predictor",
+)
+
+_MEDIAPIPE478 = LandmarkScheme(
+    name="mediapipe478",
+    n_points=478,
+    key_point_indices=(1, 33, 133, 362, 263, 61, 291, 13, 14),
+    right_eye=(33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246),
+    left_eye=(263, 249, 390, 373, 374, 380, 381, 382, 362, 398, 384, 385, 386, 387, 388, 466),
+    outer_lips=(61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 267, 0, 37, 39, 40, 185),
+    inner_lips=(78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191),
+    jaw=(234, 93, 132, 58, 172, 136, 150, 149, 176, 148, 152, 377, 400, 378, 379, 365, 397, 288, 361, 323, 454),
+    source="MediaPipe Face Mesh (468 points and 10 of the irises): FaceLandmarksConnections of the package mediapipe",
+)
+
+_SCHEMES = {scheme.name: scheme for scheme in (_IBUG68, _MEDIAPIPE478)}
+
+
+def landmark_schemes() -> tuple[str, ...]:
+    """Return the names of all schemes."""
+    return tuple(_SCHEMES)
+
+
+def landmark_scheme(name: str) -> LandmarkScheme:
+    """Return the scheme called `name`.
+
+    Raises:
+        ValueError: no scheme has that name; the message lists those there are.
+    """
+    try:
+        return _SCHEMES[name]
+    except KeyError:
+        raise ValueError(f"landmark scheme {name!r} is unknown; known are {', '.join(_SCHEMES)}") from None
+
+
+def key_points(landmarks_px: Float32Array, scheme: LandmarkScheme) -> Float32Array:
+    """Return the nine points that the rules need.
+
+    Args:
+        landmarks_px: (..., K, 2) landmarks of `scheme`.
+
+    Returns:
+        (..., 9, 2) in the order of `KEY_POINT_NAMES`.
+    """
+    return np.ascontiguousarray(landmarks_px[..., list(scheme.key_point_indices), :])

@@ -1,0 +1,36 @@
+"""The 25 Hz clock that every table shares.
+
+Tick ``k`` of a video is at ``k / 25`` s after its first video frame. A span of ticks is half open: ``[first, end)``
+covers the time from ``first / 25`` s to ``end / 25`` s. Rates are ``Fraction`` because 30000/1001 exists.
+"""
+
+from fractions import Fraction
+
+__all__ = ["AUDIO_RATE_HZ", "SAMPLES_PER_TICK", "TICK_RATE_HZ", "seconds_of_tick", "tick_count"]
+
+TICK_RATE_HZ = Fraction(25)
+"""Ticks per second of every table and every rendered clip (GAIA appendix B trains on 25 fps video)."""
+
+AUDIO_RATE_HZ = 16_000
+"""Samples per second of all audio after decoding; what Silero VAD, wav2vec 2.0 and Whisper take."""
+
+SAMPLES_PER_TICK = int(AUDIO_RATE_HZ / TICK_RATE_HZ)
+"""Audio samples per tick: 640, a whole number, so that cutting at a tick is cutting at a sample."""
+
+
+def tick_count(duration_s: float | Fraction) -> int:
+    """Return how many ticks a video of `duration_s` seconds has: the nearest whole number, at least 1.
+
+    >>> tick_count(2.0), tick_count(0.01), tick_count(Fraction(1001, 30000) * 30)
+    (50, 1, 25)
+    """
+    return max(1, round(Fraction(duration_s) * TICK_RATE_HZ))
+
+
+def seconds_of_tick(tick: int) -> float:
+    """Return the time of `tick` in seconds after the first video frame.
+
+    >>> seconds_of_tick(30)
+    1.2
+    """
+    return float(tick / TICK_RATE_HZ)
