@@ -1,0 +1,28 @@
+"""The closed sets of words that say what became of a video, a span or a tick."""
+
+from typing import Literal, get_args
+
+__all__ = ["ERROR_CODES", "OUTCOMES", "RULES", "TIERS", "ErrorCode", "Outcome", "Rule", "Split", "Tier", "VideoStatus"]
+
+Rule = Literal["no_face", "several_faces", "small_face", "cut", "frontal", "jitter", "mask", "silence", "too_short"]
+RULES: tuple[Rule, ...] = get_args(Rule)
+"""In the order in which they are asked: a tick's outcome is the first that it fails."""
+
+Outcome = Literal[
+    "kept", "undecodable", "no_face", "several_faces", "small_face", "cut", "frontal", "jitter", "mask", "silence",
+    "too_short",
+]  # fmt: skip
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+
+Tier = Literal["diffusion", "vae"]
+TIERS: tuple[Tier, ...] = get_args(Tier)
+"""`diffusion` clips passed the strict limits and speak; `vae` clips passed the loose ones (GAIA appendix A.1)."""
+
+Split = Literal["train", "val", "test"]
+
+VideoStatus = Literal["ok", "failed", "quarantined"]
+
+ErrorCode = Literal["unreadable", "no_video_stream", "internal"]
+ERROR_CODES: tuple[ErrorCode, ...] = get_args(ErrorCode)
+"""`unreadable`: no container or decoder could make sense of the file; `no_video_stream`: it holds sound only;
+`internal`: our own code failed on it, which is a bug to report."""
