@@ -1,1 +1,1 @@
-"""What a dataset is: records, schema, landmark schemes, files, queries and reports. Imports no other package of GAIA."""
+"""What a dataset is: records, schema, landmark schemes, files, queries, reports. Imports no other package of GAIA."""
