@@ -1,0 +1,104 @@
+"""What was measured of a video: one entry per tick, one per face in it. Models write it, rules read it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from manifests.arrays import BoolArray, Float32Array, Int64Array
+
+__all__ = ["Evidence", "Faces", "join_evidence", "join_faces"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Faces:
+    """All faces of a stretch of ticks, in the order of their ticks and, within a tick, the widest first."""
+
+    tick: Int64Array
+    """(F,) tick, counted from the start of the stretch."""
+    box_px: Float32Array
+    """(F, 4) x0, y0, x1, y1, source pixels."""
+    score: Float32Array
+    """(F,) the detector's confidence."""
+    key_points_px: Float32Array
+    """(F, 9, 2) in the order of `manifests.landmarks.KEY_POINT_NAMES`."""
+    landmarks_px: Float32Array
+    """(F, K, 2) source pixels."""
+    pose_deg: Float32Array
+    """(F, 3) pitch, yaw, roll."""
+    blendshapes: Float32Array | None
+    """(F, 52), or None where the model has none."""
+    lip_aperture: Float32Array
+    """(F,) inner-lip height over face height."""
+    mask_prob: Float32Array
+    """(F,) probability that something worn covers the mouth."""
+    sharpness: Float32Array
+    """(F,) variance of the Laplacian of the face crop."""
+    luma: Float32Array
+    """(F,) mean luma of the face crop, 0 to 255."""
+    descriptor: Float32Array
+    """(F, D) identity descriptor; NaN on the ticks where none is taken."""
+
+    def __len__(self) -> int:
+        return len(self.tick)
+
+    @property
+    def width_px(self) -> Float32Array:
+        """(F,) width of the box, source pixels: the unit of every relative measure."""
+        return self.box_px[:, 2] - self.box_px[:, 0]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Evidence:
+    """All measurements of a stretch of T ticks."""
+
+    decoded: BoolArray
+    """(T,) False where the file holds no trustworthy picture for the tick."""
+    faces: Faces
+    cut_score: Float32Array
+    """(T,) shot-boundary score between the tick and the one before."""
+    speech_prob: Float32Array | None
+    """(T,) probability of speech; None without an audio stream."""
+    loudness_dbfs: Float32Array | None
+    """(T,) level; None without an audio stream."""
+
+    def __len__(self) -> int:
+        return len(self.decoded)
+
+
+def join_faces(parts: Sequence[Faces], offsets: Sequence[int]) -> Faces:
+    """Put faces of several stretches into one, each stretch's ticks moved by its offset; sorted as `Faces` says."""
+    joined = {}
+    for field in fields(Faces):
+        arrays = [getattr(part, field.name) for part in parts]
+        if field.name == "tick":
+            arrays = [array + offset for array, offset in zip(arrays, offsets, strict=True)]
+        joined[field.name] = None if any(array is None for array in arrays) else np.concatenate(arrays)
+    order = np.lexsort((joined["box_px"][:, 0] - joined["box_px"][:, 2], joined["tick"]))
+    return Faces(**{name: None if array is None else array[order] for name, array in joined.items()})
+
+
+def join_evidence(parts: Sequence[Evidence]) -> Evidence:
+    """Stitch the evidence of adjacent stretches, in order of time.
+
+    Raises:
+        ValueError: no part, or only some parts have sound.
+    """
+    if not parts:
+        raise ValueError("join_evidence was given no part; a video has at least one stretch")
+    offsets = np.cumsum([0] + [len(part) for part in parts[:-1]]).tolist()
+    with_sound = {part.speech_prob is not None for part in parts}
+    if len(with_sound) > 1:
+        raise ValueError("join_evidence was given parts with sound and parts without; they are not of one video")
+    return Evidence(
+        decoded=np.concatenate([part.decoded for part in parts]),
+        faces=join_faces([part.faces for part in parts], offsets),
+        cut_score=np.concatenate([part.cut_score for part in parts]),
+        speech_prob=_joined([part.speech_prob for part in parts]),
+        loudness_dbfs=_joined([part.loudness_dbfs for part in parts]),
+    )
+
+
+def _joined(arrays: Sequence[Float32Array | None]) -> Float32Array | None:
+    present = [array for array in arrays if array is not None]
+    return np.concatenate(present) if present else None

@@ -1,0 +1,40 @@
+"""Rule `mask`: the mouth is not covered by something worn (GAIA appendix A.1, third policy)."""
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from pydantic import Field
+
+from curation.rules.verdict import Verdict
+from curation.settings import Settings
+from manifests.arrays import Float32Array
+
+__all__ = ["MaskSettings", "mask"]
+
+
+class MaskSettings(Settings):
+    """Settings of the rule `mask`."""
+
+    max_prob: float = Field(default=0.5, ge=0.0, le=1.0)
+    """Largest smoothed probability of a mask. Ours: the classifier's own threshold."""
+    smooth_ticks: int = Field(default=9, ge=1, le=99)
+    """Width of the running median, ticks, odd. Ours: a hand that passes over the mouth takes less than 0.2 s."""
+
+
+def mask(mask_prob: Float32Array, settings: MaskSettings) -> Verdict:
+    """Drop ticks where the smoothed probability of a mask is over the limit.
+
+    Args:
+        mask_prob: (T,) probability per tick; NaN without a face.
+        settings: names the limit and the smoothing.
+
+    Returns:
+        value: the running median over the ticks that have a face.
+    """
+    half = settings.smooth_ticks // 2
+    padded = np.pad(mask_prob, half, constant_values=np.nan)
+    windows = sliding_window_view(padded, 2 * half + 1)
+    smoothed = np.full(len(mask_prob), np.nan, dtype=np.float32)
+    seen = ~np.isnan(mask_prob)
+    smoothed[seen] = np.nanmedian(windows[seen], axis=1)
+    with np.errstate(invalid="ignore"):
+        return Verdict(value=smoothed, failed=smoothed > settings.max_prob, limit=settings.max_prob)

@@ -1,0 +1,34 @@
+"""Rule `several_faces`: a clip shows one speaker, and the same one throughout."""
+
+import numpy as np
+from pydantic import Field
+
+from curation.rules.verdict import Verdict
+from curation.settings import Settings
+from manifests.arrays import BoolArray, Float32Array
+
+__all__ = ["SeveralFacesSettings", "several_faces"]
+
+
+class SeveralFacesSettings(Settings):
+    """Settings of the rule `several_faces`."""
+
+    max_width_ratio: float = Field(default=0.5, gt=0.0, le=1.0)
+    """A second face at least this wide, in widths of the main face, drops the tick. Ours: half as wide is a person in
+    the conversation, smaller is a bystander or a picture on the wall."""
+
+
+def several_faces(width_ratio: Float32Array, track_changes: BoolArray, settings: SeveralFacesSettings) -> Verdict:
+    """Drop ticks where a second face could be the speaker, and the tick where the main track changes.
+
+    Args:
+        width_ratio: (T,) width of the widest other face over the main face's; 0 where it is alone, NaN without a face.
+        track_changes: (T,) the main track is another than at the face before, within one shot.
+        settings: names the largest ratio.
+
+    Returns:
+        value: the ratio.
+    """
+    with np.errstate(invalid="ignore"):
+        too_wide = width_ratio >= settings.max_width_ratio
+    return Verdict(value=width_ratio, failed=too_wide | track_changes, limit=settings.max_width_ratio)

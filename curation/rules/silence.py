@@ -1,0 +1,53 @@
+"""Rule `silence`: somebody speaks, but for the pauses that speech has (GAIA appendix A.1, third policy)."""
+
+import numpy as np
+from pydantic import Field
+
+from curation.rules.runs import run_lengths, true_runs
+from curation.rules.verdict import Verdict
+from curation.settings import Settings
+from manifests.arrays import Float32Array
+from manifests.timeline import TICK_RATE_HZ
+
+__all__ = ["SilenceSettings", "silence"]
+
+
+class SilenceSettings(Settings):
+    """Settings of the rule `silence`."""
+
+    min_speech_prob: float = Field(default=0.5, gt=0.0, lt=1.0)
+    """Probability at and above which a tick is speech; the default threshold of Silero VAD."""
+    max_pause_s: float = Field(default=1.0, ge=0.0)
+    """Longest pause that belongs to speech, seconds. Ours: pauses within an utterance are mostly below 1 s."""
+    pad_s: float = Field(default=0.12, ge=0.0)
+    """What is kept of a longer pause beside speech, seconds, for the mouth opens before the sound."""
+
+
+def silence(speech_prob: Float32Array | None, n_ticks: int, settings: SilenceSettings) -> Verdict:
+    """Drop ticks in pauses longer than speech has them.
+
+    Args:
+        speech_prob: (T,) probability of speech, or None where there is no sound to measure.
+        n_ticks: T.
+        settings: names the pause and the threshold.
+
+    Returns:
+        value: seconds of the pause around each tick, 0 in speech. Without sound nothing is measured (NaN) and every
+        tick fails, for a clip of tier `diffusion` needs speech.
+    """
+    if speech_prob is None:
+        return Verdict(
+            value=np.full(n_ticks, np.nan, dtype=np.float32),
+            failed=np.ones(n_ticks, dtype=np.bool_),
+            limit=settings.max_pause_s,
+        )
+    quiet = speech_prob < settings.min_speech_prob
+    pause_s = (run_lengths(quiet) / float(TICK_RATE_HZ)).astype(np.float32)
+    pad_ticks = round(settings.pad_s * TICK_RATE_HZ)
+    failed = np.zeros(n_ticks, dtype=np.bool_)
+    for first, end in true_runs(quiet):
+        if (end - first) / TICK_RATE_HZ > settings.max_pause_s:
+            inner_first = first if first == 0 else first + pad_ticks
+            inner_end = end if end == n_ticks else end - pad_ticks
+            failed[inner_first:inner_end] = True
+    return Verdict(value=pause_s, failed=failed, limit=settings.max_pause_s)

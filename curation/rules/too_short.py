@@ -1,0 +1,50 @@
+"""Rule `too_short`: only runs of at least 3 s become clips (GAIA appendix A.1), none longer than a trainer wants."""
+
+import math
+from itertools import pairwise
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from curation.settings import Settings
+from manifests.timeline import TICK_RATE_HZ
+
+__all__ = ["TooShortSettings", "split_evenly"]
+
+
+class TooShortSettings(Settings):
+    """Settings of the rule `too_short`."""
+
+    min_s: float = Field(default=3.0, gt=0.0)
+    """Shortest clip, seconds (GAIA A.1: "consecutive satisfactory frames longer than three seconds")."""
+    max_clip_s: float = Field(default=30.0, gt=0.0)
+    """Longer runs are split evenly, seconds. Ours: Whisper's window, and a bound on what a loader must read."""
+
+    @model_validator(mode="after")
+    def _room_to_split(self) -> Self:
+        if self.max_clip_s < 2 * self.min_s:
+            raise ValueError(
+                f"max_clip_s {self.max_clip_s} is below twice min_s {self.min_s}; halves would be too short"
+            )
+        return self
+
+    @property
+    def min_ticks(self) -> int:
+        """Shortest clip in ticks."""
+        return math.ceil(self.min_s * TICK_RATE_HZ)
+
+    @property
+    def max_ticks(self) -> int:
+        """Longest clip in ticks."""
+        return math.floor(self.max_clip_s * TICK_RATE_HZ)
+
+
+def split_evenly(first: int, end: int, max_ticks: int) -> list[tuple[int, int]]:
+    """Cut ``[first, end)`` into as few parts of at most `max_ticks` as there can be, equal to within one tick.
+
+    >>> split_evenly(0, 10, 4)
+    [(0, 3), (3, 6), (6, 10)]
+    """
+    parts = math.ceil((end - first) / max_ticks)
+    bounds = [first + (end - first) * i // parts for i in range(parts + 1)]
+    return list(pairwise(bounds))

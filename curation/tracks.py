@@ -1,0 +1,158 @@
+"""Who is who over time: faces linked into tracks, and the main track of every tick.
+
+Everything here looks at the evidence of a whole video, so that windows need no state of their own.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from pydantic import Field
+
+from curation.evidence import Evidence, Faces
+from curation.settings import Settings
+from manifests.arrays import BoolArray, Float32Array, Int64Array
+
+__all__ = ["MainTrack", "TrackSettings", "link_tracks", "main_track"]
+
+
+class TrackSettings(Settings):
+    """How faces are linked."""
+
+    min_overlap: float = Field(default=0.3, gt=0.0, lt=1.0)
+    """Smallest intersection over union of the boxes of one face in adjacent sightings. Ours: a face that moves a third
+    of its width between ticks still has 0.5."""
+    max_descriptor_distance: float = Field(default=0.6, gt=0.0)
+    """Largest Euclidean distance of a track's identity descriptors from second to second. 0.6 is dlib's own threshold
+    for two pictures of one person."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MainTrack:
+    """The face that a video is about, tick by tick."""
+
+    face: Int64Array
+    """(T,) index into `Faces` of the main face; -1 where there is none."""
+    track_id: Int64Array
+    """(T,) track of the main face; over a bridged miss, that of its neighbours; -1 else."""
+    bridged: BoolArray
+    """(T,) no face was found, but the miss is short and lies within one track, so that it is interpolated."""
+    changes: BoolArray
+    """(T,) the main track is another one than at the last face before, within one shot."""
+    rival_ratio: Float32Array
+    """(T,) width of the widest other face over that of the main face; 0 where alone, NaN without a main face."""
+
+
+def link_tracks(evidence: Evidence, cut: BoolArray, bridge_ticks: int, settings: TrackSettings) -> Int64Array:
+    """Return the track of every face: numbers from 0 in order of appearance.
+
+    A face belongs to the track whose last box it overlaps most, if that was seen at most `bridge_ticks` + 1 ticks ago
+    in the same shot. A track whose identity descriptor changes is cut where its box moved most between the two.
+
+    Args:
+        evidence: T ticks with F faces.
+        cut: (T,) True where a shot begins.
+        bridge_ticks: longest miss that a track survives.
+        settings: names the thresholds.
+
+    Returns:
+        (F,) track numbers.
+    """
+    faces = evidence.faces
+    track = np.full(len(faces), -1, dtype=np.int64)
+    shot = np.cumsum(cut)
+    last_face: dict[int, int] = {}
+    n_tracks = 0
+    for first, end in _ticks_with_faces(faces.tick):
+        tick = faces.tick[first]
+        open_tracks = [
+            t
+            for t, f in last_face.items()
+            if tick - faces.tick[f] <= bridge_ticks + 1 and shot[tick] == shot[faces.tick[f]]
+        ]
+        overlaps = _overlap(faces.box_px[first:end], faces.box_px[[last_face[t] for t in open_tracks]])
+        while overlaps.size and overlaps.max() >= settings.min_overlap:
+            row, col = np.unravel_index(int(overlaps.argmax()), overlaps.shape)
+            track[first + row] = open_tracks[col]
+            overlaps[row, :] = overlaps[:, col] = -1.0
+        for face in range(first, end):
+            if track[face] < 0:
+                track[face] = n_tracks
+                n_tracks += 1
+        last_face = {t: last_face[t] for t in open_tracks} | {int(track[f]): f for f in range(first, end)}
+    return _split_by_identity(faces, track, settings.max_descriptor_distance)
+
+
+def main_track(evidence: Evidence, track: Int64Array, cut: BoolArray, bridge_ticks: int) -> MainTrack:
+    """Choose the main face of every tick: of the tracks present, the one with the largest sum of widths.
+
+    Args:
+        evidence: T ticks with F faces.
+        track: (F,) from `link_tracks`.
+        cut: (T,) True where a shot begins.
+        bridge_ticks: longest miss that is interpolated.
+    """
+    faces, n = evidence.faces, len(evidence)
+    weight = np.bincount(track, weights=faces.width_px) if len(track) else np.zeros(0)
+    face = np.full(n, -1, dtype=np.int64)
+    track_id = np.full(n, -1, dtype=np.int64)
+    rival_ratio = np.full(n, np.nan, dtype=np.float32)
+    for first, end in _ticks_with_faces(faces.tick):
+        tick = faces.tick[first]
+        chosen = first + int(np.argmax(weight[track[first:end]]))
+        others = np.delete(faces.width_px[first:end], chosen - first)
+        face[tick], track_id[tick] = chosen, track[chosen]
+        rival_ratio[tick] = others.max() / faces.width_px[chosen] if len(others) else 0.0
+
+    shot = np.cumsum(cut)
+    bridged = np.zeros(n, dtype=np.bool_)
+    changes = np.zeros(n, dtype=np.bool_)
+    seen = np.flatnonzero(face >= 0)
+    for before, after in zip(seen[:-1], seen[1:], strict=True):
+        if shot[before] != shot[after]:
+            continue
+        if track_id[before] != track_id[after]:
+            changes[after] = True
+        elif 1 < after - before <= bridge_ticks + 1:
+            bridged[before + 1 : after] = evidence.decoded[before + 1 : after]
+            track_id[before + 1 : after][bridged[before + 1 : after]] = track_id[before]
+    return MainTrack(face=face, track_id=track_id, bridged=bridged, changes=changes, rival_ratio=rival_ratio)
+
+
+def _ticks_with_faces(tick: Int64Array) -> list[tuple[int, int]]:
+    """Return the half-open ranges of faces that share a tick."""
+    if not len(tick):
+        return []
+    starts = np.flatnonzero(np.diff(tick, prepend=-1))
+    return [(int(a), int(b)) for a, b in zip(starts, [*starts[1:], len(tick)], strict=True)]
+
+
+def _overlap(boxes: Float32Array, others: Float32Array) -> Float32Array:
+    """Return (N, M) intersection over union of (N, 4) and (M, 4) boxes."""
+    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
+    shared = np.clip(high - low, 0.0, None).prod(axis=2)
+    area = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
+    other_area = (others[:, 2:] - others[:, :2]).prod(axis=1)
+    overlap: Float32Array = shared / np.maximum(area[:, None] + other_area[None] - shared, 1e-6)
+    return overlap
+
+
+def _split_by_identity(faces: Faces, track: Int64Array, max_distance: float) -> Int64Array:
+    """Cut tracks between two descriptors that are too far apart, at the largest step of the box between them."""
+    if not len(track):
+        return track
+    described = ~np.isnan(faces.descriptor).any(axis=1)
+    track = track.copy()
+    n_tracks = int(track.max()) + 1
+    for number in range(n_tracks):
+        members = np.flatnonzero(track == number)
+        marks = members[described[members]]
+        for before, after in zip(marks[:-1], marks[1:], strict=True):
+            if np.linalg.norm(faces.descriptor[after] - faces.descriptor[before]) <= max_distance:
+                continue
+            between = members[(members >= before) & (members <= after)]
+            step = np.abs(np.diff(faces.box_px[between], axis=0)).max(axis=1)
+            new_first = between[int(step.argmax()) + 1]
+            track[members[members >= new_first]] = n_tracks
+            n_tracks += 1
+    return track
