@@ -1,13 +1,10 @@
 """What was measured of a video: one entry per tick, one per face in it. Models write it, rules read it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
-
-import numpy as np
+from dataclasses import dataclass
 
 from manifests.arrays import BoolArray, Float32Array, Int64Array
 
-__all__ = ["Evidence", "Faces", "join_evidence", "join_faces"]
+__all__ = ["Evidence", "Faces"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,41 +61,3 @@ class Evidence:
 
     def __len__(self) -> int:
         return len(self.decoded)
-
-
-def join_faces(parts: Sequence[Faces], offsets: Sequence[int]) -> Faces:
-    """Put faces of several stretches into one, each stretch's ticks moved by its offset; sorted as `Faces` says."""
-    joined = {}
-    for field in fields(Faces):
-        arrays = [getattr(part, field.name) for part in parts]
-        if field.name == "tick":
-            arrays = [array + offset for array, offset in zip(arrays, offsets, strict=True)]
-        joined[field.name] = None if any(array is None for array in arrays) else np.concatenate(arrays)
-    order = np.lexsort((joined["box_px"][:, 0] - joined["box_px"][:, 2], joined["tick"]))
-    return Faces(**{name: None if array is None else array[order] for name, array in joined.items()})
-
-
-def join_evidence(parts: Sequence[Evidence]) -> Evidence:
-    """Stitch the evidence of adjacent stretches, in order of time.
-
-    Raises:
-        ValueError: no part, or only some parts have sound.
-    """
-    if not parts:
-        raise ValueError("join_evidence was given no part; a video has at least one stretch")
-    offsets = np.cumsum([0] + [len(part) for part in parts[:-1]]).tolist()
-    with_sound = {part.speech_prob is not None for part in parts}
-    if len(with_sound) > 1:
-        raise ValueError("join_evidence was given parts with sound and parts without; they are not of one video")
-    return Evidence(
-        decoded=np.concatenate([part.decoded for part in parts]),
-        faces=join_faces([part.faces for part in parts], offsets),
-        cut_score=np.concatenate([part.cut_score for part in parts]),
-        speech_prob=_joined([part.speech_prob for part in parts]),
-        loudness_dbfs=_joined([part.loudness_dbfs for part in parts]),
-    )
-
-
-def _joined(arrays: Sequence[Float32Array | None]) -> Float32Array | None:
-    present = [array for array in arrays if array is not None]
-    return np.concatenate(present) if present else None

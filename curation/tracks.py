@@ -4,6 +4,7 @@ Everything here looks at the evidence of a whole video, so that windows need no 
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from pydantic import Field
@@ -107,7 +108,7 @@ def main_track(evidence: Evidence, track: Int64Array, cut: BoolArray, bridge_tic
     bridged = np.zeros(n, dtype=np.bool_)
     changes = np.zeros(n, dtype=np.bool_)
     seen = np.flatnonzero(face >= 0)
-    for before, after in zip(seen[:-1], seen[1:], strict=True):
+    for before, after in pairwise(seen):
         if shot[before] != shot[after]:
             continue
         if track_id[before] != track_id[after]:
@@ -141,13 +142,13 @@ def _split_by_identity(faces: Faces, track: Int64Array, max_distance: float) -> 
     """Cut tracks between two descriptors that are too far apart, at the largest step of the box between them."""
     if not len(track):
         return track
-    described = ~np.isnan(faces.descriptor).any(axis=1)
+    described: BoolArray = ~np.isnan(faces.descriptor).any(axis=1)
     track = track.copy()
     n_tracks = int(track.max()) + 1
     for number in range(n_tracks):
         members = np.flatnonzero(track == number)
         marks = members[described[members]]
-        for before, after in zip(marks[:-1], marks[1:], strict=True):
+        for before, after in pairwise(marks):
             if np.linalg.norm(faces.descriptor[after] - faces.descriptor[before]) <= max_distance:
                 continue
             between = members[(members >= before) & (members <= after)]
