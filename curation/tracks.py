@@ -38,7 +38,7 @@ class MainTrack:
     bridged: BoolArray
     """(T,) no face was found, but the miss is short and lies within one track, so that it is interpolated."""
     changes: BoolArray
-    """(T,) the main track is another one than at the last face before, within one shot."""
+    """(T,) the main track is another one than at the last face before, in one shot and without a longer miss between."""
     rival_ratio: Float32Array
     """(T,) width of the widest other face over that of the main face; 0 where alone, NaN without a main face."""
 
@@ -109,11 +109,12 @@ def main_track(evidence: Evidence, track: Int64Array, cut: BoolArray, bridge_tic
     changes = np.zeros(n, dtype=np.bool_)
     seen = np.flatnonzero(face >= 0)
     for before, after in pairwise(seen):
-        if shot[before] != shot[after]:
+        # After a longer miss the run has ended anyway: who comes back is nobody's change.
+        if shot[before] != shot[after] or after - before > bridge_ticks + 1:
             continue
         if track_id[before] != track_id[after]:
             changes[after] = True
-        elif 1 < after - before <= bridge_ticks + 1:
+        elif after - before > 1:
             bridged[before + 1 : after] = evidence.decoded[before + 1 : after]
             track_id[before + 1 : after][bridged[before + 1 : after]] = track_id[before]
     return MainTrack(face=face, track_id=track_id, bridged=bridged, changes=changes, rival_ratio=rival_ratio)

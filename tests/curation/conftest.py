@@ -1,0 +1,63 @@
+"""Evidence made by hand: one calm, frontal, speaking face of 200 px, which tests then spoil in one respect."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from curation.evidence import Evidence, Faces
+
+FRONTAL_KEY_POINTS = np.array(
+    [[0.5, 0.6], [0.2, 0.3], [0.4, 0.3], [0.6, 0.3], [0.8, 0.3], [0.35, 0.8], [0.65, 0.8], [0.5, 0.78], [0.5, 0.82]],
+    dtype=np.float32,
+)
+"""In widths of the face box, from its top left corner. The nose lies midway below the eyes: frontal angle 180."""
+
+
+def _faces(box: np.ndarray, tick: np.ndarray) -> Faces:
+    n = len(tick)
+    origin, width = box[:, None, :2], (box[:, 2] - box[:, 0])[:, None, None]
+    key_points = (origin + FRONTAL_KEY_POINTS[None] * width).astype(np.float32)
+    return Faces(
+        tick=tick.astype(np.int64),
+        box_px=box.astype(np.float32),
+        score=np.ones(n, np.float32),
+        key_points_px=key_points,
+        landmarks_px=np.repeat(key_points, 8, axis=1)[:, :68],
+        pose_deg=np.zeros((n, 3), np.float32),
+        blendshapes=None,
+        lip_aperture=np.full(n, 0.04, np.float32),
+        mask_prob=np.zeros(n, np.float32),
+        sharpness=np.full(n, 100.0, np.float32),
+        luma=np.full(n, 120.0, np.float32),
+        descriptor=np.where((tick % 25 == 0)[:, None], 0.1, np.nan).repeat(128, axis=1).astype(np.float32),
+    )
+
+
+@pytest.fixture
+def make_faces() -> Callable[..., Faces]:
+    def make(ticks: np.ndarray, x0: float = 100.0, width: float = 200.0) -> Faces:
+        box = np.tile(np.array([x0, 80.0, x0 + width, 80.0 + width], np.float32), (len(ticks), 1))
+        return _faces(box, np.asarray(ticks))
+
+    return make
+
+
+@pytest.fixture
+def make_evidence() -> Callable[..., Evidence]:
+    def make(n: int, *, boxes: np.ndarray | None = None, faces: Faces | None = None, sound: bool = True) -> Evidence:
+        """A calm face on every tick, or on ticks with the given (n, 4) boxes (NaN: none), or these faces."""
+        if faces is None:
+            if boxes is None:
+                boxes = np.tile(np.array([100.0, 80.0, 300.0, 280.0], np.float32), (n, 1))
+            ticks = np.flatnonzero(~np.isnan(boxes[:, 0]))
+            faces = _faces(boxes[ticks], ticks)
+        return Evidence(
+            decoded=np.ones(n, np.bool_),
+            faces=faces,
+            cut_score=np.zeros(n, np.float32),
+            speech_prob=np.ones(n, np.float32) if sound else None,
+            loudness_dbfs=np.full(n, -20.0, np.float32) if sound else None,
+        )
+
+    return make
