@@ -1,0 +1,161 @@
+"""The sound of a video as 16 kHz mono on the same zero as its ticks, placed by time stamps."""
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+import av
+import numpy as np
+from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
+
+from curation.media.container import best_audio_stream, open_media, packets
+from curation.media.probe import VideoInfo
+from manifests.arrays import Float32Array
+from manifests.timeline import AUDIO_RATE_HZ, TICK_RATE_HZ
+
+__all__ = ["tick_audio"]
+
+_LEAD_S = Fraction(1)
+"""Decoding begins this long before a window: codecs that build on earlier packets have settled by then."""
+
+_TAIL_S = Fraction(1, 25)
+"""Decoding goes on this long after a window, so that the resampler's filter has both sides of its last sample."""
+
+_JOINT_S = Fraction(1, 200)
+"""Time stamps this close to where the sound before them ended continue it: Matroska rounds to 1 ms. Beyond, there is
+silence between, or an overlap in which the later sound counts."""
+
+
+def tick_audio(info: VideoInfo, first_tick: int, end_tick: int, rate_hz: int = AUDIO_RATE_HZ) -> Float32Array | None:
+    """Return the sound of ticks [first_tick, end_tick).
+
+    Channels are mixed down as swresample does by default (stereo: the mean). Packets that do not decode, and times at
+    which the track has no sound, are silence.
+
+    Args:
+        rate_hz: samples per second, a multiple of 25.
+
+    Returns:
+        ((end_tick - first_tick) * rate_hz / 25,) samples in -1 to 1, the first at `first_tick`; None where the file
+        has no sound track.
+
+    Raises:
+        MediaError: `unreadable` where the file can no longer be opened.
+        ValueError: the ticks are not within the video, or `rate_hz` does not divide into ticks.
+    """
+    if not 0 <= first_tick <= end_tick <= info.n_ticks:
+        raise ValueError(f"ticks [{first_tick}, {end_tick}) are not within [0, {info.n_ticks}) of {info.path}")
+    if rate_hz <= 0 or rate_hz % TICK_RATE_HZ:
+        raise ValueError(f"rate_hz is {rate_hz}; give a multiple of {TICK_RATE_HZ}, such as {AUDIO_RATE_HZ}")
+    begin_s = first_tick / TICK_RATE_HZ
+    wanted = np.zeros(int((end_tick - first_tick) * rate_hz / TICK_RATE_HZ), np.float32)
+    if not info.has_audio:
+        return None
+    for start_s, samples in _runs(info, begin_s, end_tick / TICK_RATE_HZ, rate_hz):
+        at = round((start_s - begin_s) * rate_hz)
+        first, end = max(0, at), min(len(wanted), at + len(samples))
+        if first < end:
+            wanted[first:end] = samples[first - at : end - at]
+    return np.clip(wanted, -1.0, 1.0)
+
+
+def _runs(
+    info: VideoInfo, begin_s: Fraction, end_s: Fraction, rate_hz: int
+) -> Iterator[tuple[Fraction, Float32Array]]:
+    """Yield (seconds after the first picture, samples at `rate_hz`), pieces of unbroken sound that cover the window."""
+    run = _Run(rate_hz)
+    zero_s = info.first_pts * info.time_base if info.stamps != "none" else Fraction(0)
+    for time_s, frame in _frames(info, zero_s + begin_s - _LEAD_S):
+        start_s = time_s - zero_s
+        if start_s > end_s + _TAIL_S:
+            break
+        if not run.continues(start_s, frame):
+            yield from run.finish()
+            run = _Run(rate_hz)
+        yield from run.add(start_s, frame)
+    yield from run.finish()
+
+
+def _frames(info: VideoInfo, from_s: Fraction) -> Iterator[tuple[Fraction, AudioFrame]]:
+    """Decode the sound track from about `from_s` on; yield (time on the file's clock, frame), skipping damage."""
+    with open_media(info.path) as container:
+        stream = best_audio_stream(container)
+        if stream is None or stream.time_base is None:
+            return
+        if from_s > 0 and info.stamps != "none":
+            container.seek(int(from_s / stream.time_base), stream=stream)
+        follow_s = Fraction(stream.start_time or 0) * stream.time_base
+        for packet in packets(container, stream):
+            try:
+                frames = packet.decode()
+            except av.FFmpegError:
+                continue
+            for frame in frames:
+                if not isinstance(frame, AudioFrame) or not frame.samples or not frame.rate:
+                    continue
+                if frame.pts is not None and frame.time_base is not None:
+                    follow_s = frame.pts * frame.time_base
+                yield follow_s, frame
+                follow_s += Fraction(frame.samples, frame.rate)
+
+
+class _Run:
+    """Sound without a gap or a change of format, resampled as one signal."""
+
+    def __init__(self, rate_hz: int) -> None:
+        self._rate_hz = rate_hz
+        self._resampler: AudioResampler | None = None
+        self._kind: tuple[str, str, int] | None = None
+        self._start_s = Fraction(0)
+        self._n_in = 0
+        self._n_out = 0
+
+    def continues(self, start_s: Fraction, frame: AudioFrame) -> bool:
+        """Say whether `frame` follows without a gap; a run that has nothing yet takes any."""
+        if self._kind is None:
+            return True
+        here_s = self._start_s + Fraction(self._n_in, self._kind[2])
+        return self._kind == _kind(frame) and abs(start_s - here_s) <= _JOINT_S
+
+    def add(self, start_s: Fraction, frame: AudioFrame) -> Iterator[tuple[Fraction, Float32Array]]:
+        """Take the next frame; yield what is ready, with its time."""
+        if self._resampler is None:
+            self._kind = _kind(frame)
+            self._resampler = AudioResampler(format="fltp", layout="mono", rate=self._rate_hz)
+            # Silence back to the tick before: the run then begins on whole samples of both rates, and a window gives
+            # the samples that a pass from the start gives.
+            tick_s = Fraction(start_s * TICK_RATE_HZ // 1) / TICK_RATE_HZ
+            n_silent = round((start_s - tick_s) * frame.rate)
+            self._start_s = start_s - Fraction(n_silent, frame.rate)
+            if n_silent:
+                yield from self._resample(_silence_like(frame, n_silent))
+        yield from self._resample(frame)
+
+    def finish(self) -> Iterator[tuple[Fraction, Float32Array]]:
+        """Yield what the resampler still holds."""
+        if self._resampler is not None:
+            yield from self._resample(None)
+
+    def _resample(self, frame: AudioFrame | None) -> Iterator[tuple[Fraction, Float32Array]]:
+        if self._resampler is None:
+            return
+        if frame is not None:
+            self._n_in += frame.samples
+            frame.pts = None  # the samples are counted here; swresample would stretch them to rounded time stamps
+        for piece in self._resampler.resample(frame):
+            samples = np.asarray(piece.to_ndarray()[0], np.float32)
+            yield self._start_s + Fraction(self._n_out, self._rate_hz), samples
+            self._n_out += len(samples)
+
+
+def _kind(frame: AudioFrame) -> tuple[str, str, int]:
+    return frame.format.name, frame.layout.name, frame.rate
+
+
+def _silence_like(frame: AudioFrame, n_samples: int) -> AudioFrame:
+    silence = AudioFrame(format=frame.format.name, layout=frame.layout.name, samples=n_samples)
+    for plane in silence.planes:
+        # unsigned 8-bit sound rests at 128
+        plane.update(bytes([128 if frame.format.name.startswith("u8") else 0]) * plane.buffer_size)
+    silence.rate = frame.rate
+    return silence

@@ -1,0 +1,92 @@
+"""Opening media files and reading their packets, whatever state they are in. The only module that opens inputs."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import av
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Disposition, Stream
+from av.video.stream import VideoStream
+
+from curation.media.errors import MediaError
+
+__all__ = ["best_audio_stream", "best_video_stream", "open_media", "packets"]
+
+_TEXT_FORMATS = frozenset({"tty", "hls", "concat", "dash", "sdp", "rtsp", "imf", "bin", "adf", "idf", "xbin", "txd"})
+"""FFmpeg demuxers that would draw a text file as a picture, or follow addresses written in one."""
+
+_MAX_READ_ERRORS_IN_A_ROW = 64
+"""A demuxer that fails this often without delivering a packet has nothing more to give."""
+
+
+@contextmanager
+def open_media(path: Path) -> Iterator[InputContainer]:
+    """Open a local file for reading; no address inside it is followed.
+
+    Raises:
+        MediaError: `unreadable` where no container format fits, or the file cannot be opened.
+    """
+    try:
+        if path.stat().st_size == 0:
+            raise MediaError("unreadable", f"{path} is empty (0 bytes)")
+        # An absolute path cannot be taken for an address with a protocol.
+        container = av.open(
+            str(path.absolute()),
+            options={"protocol_whitelist": "file"},
+            metadata_errors="replace",
+        )
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise MediaError("unreadable", f"{path} cannot be opened as a media file: {error}") from error
+    with container:
+        if _TEXT_FORMATS & set(container.format.name.split(",")):
+            raise MediaError("unreadable", f"{path} is a text file, not a media file")
+        yield container
+
+
+def best_video_stream(container: InputContainer, path: Path) -> VideoStream:
+    """Return the moving picture: the default one, else the largest; a cover picture is none.
+
+    Raises:
+        MediaError: `no_video_stream` where there is none, or the file is one still picture.
+    """
+    names = container.format.name.split(",")
+    if any(name == "image2" or name.endswith("_pipe") for name in names):
+        raise MediaError("no_video_stream", f"{path} is a still picture ({container.format.name}), not a video")
+    still = Disposition.attached_pic | Disposition.timed_thumbnails
+    moving = [stream for stream in container.streams.video if not stream.disposition & still]
+    if not moving:
+        kinds = ", ".join(stream.type for stream in container.streams) or "no streams at all"
+        raise MediaError("no_video_stream", f"{path} holds no moving picture, only: {kinds}")
+    return max(
+        moving,
+        key=lambda stream: (
+            bool(stream.disposition & Disposition.default),
+            stream.codec_context.width * stream.codec_context.height,
+        ),
+    )
+
+
+def best_audio_stream(container: InputContainer) -> AudioStream | None:
+    """Return the default sound track, else the first, else None."""
+    tracks = container.streams.audio
+    return next((track for track in tracks if track.disposition & Disposition.default), tracks[0] if tracks else None)
+
+
+def packets(container: InputContainer, *streams: Stream) -> "Iterator[Packet[Stream]]":
+    """Yield the packets of `streams` (all streams where none is named), going on after damaged places.
+
+    The last packets are empty: decoding them flushes the decoders.
+    """
+    failures = 0
+    while failures < _MAX_READ_ERRORS_IN_A_ROW:
+        try:
+            for packet in container.demux(*streams):
+                failures = 0
+                yield packet
+        except (av.FFmpegError, OSError):
+            failures += 1
+        else:
+            return

@@ -1,0 +1,24 @@
+"""The one way in which a media file fails as a whole."""
+
+from manifests.outcomes import ErrorCode
+
+__all__ = ["MediaError"]
+
+
+class MediaError(Exception):
+    """A file from which no picture can be had.
+
+    `code` goes into the video's row, `detail` says what was found in the file and, where there is a way, how to mend it.
+    """
+
+    code: ErrorCode
+    detail: str
+
+    def __init__(self, code: ErrorCode, detail: str) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.code = code
+        self.detail = detail
+
+    def __reduce__(self) -> tuple[type["MediaError"], tuple[ErrorCode, str]]:
+        """Pickle by code and detail: an exception's own way would call us with the message alone."""
+        return (MediaError, (self.code, self.detail))

@@ -1,0 +1,137 @@
+"""The pictures of a video on the 25 Hz clock: decoded in one pass, each tick answered with the nearest picture by PTS."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from heapq import heappop, heappush
+
+import av
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Stream
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from curation.media.container import best_video_stream, open_media, packets
+from curation.media.nearest import Picture, pair_with_ticks
+from curation.media.pictures import PictureConverter
+from curation.media.probe import VideoInfo
+from curation.media.settings import DEFAULT_MEDIA_SETTINGS, MediaSettings
+from manifests.arrays import RgbImage
+from manifests.timeline import TICK_RATE_HZ
+
+__all__ = ["TickFrame", "tick_frames"]
+
+_LEAD_S = Fraction(1, 4)
+"""Decoding of a window begins at a key frame at least this long before its first tick: more than the reach of a
+picture over a damaged place, so that a window sees what a pass from the start sees."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TickFrame:
+    """What the video shows at one tick."""
+
+    tick: int
+    source_frame: int | None
+    """Which stored picture: its time stamp after the first picture's, units of `VideoInfo.time_base`, the same in
+    every window. None: nothing trustworthy decodes here. The number of the tick before: the same picture again."""
+    rgb: RgbImage | None
+    """(height_px, width_px, 3), the same array again where `source_frame` is the same; None with it."""
+
+
+def tick_frames(
+    info: VideoInfo, first_tick: int, end_tick: int, settings: MediaSettings = DEFAULT_MEDIA_SETTINGS
+) -> Iterator[TickFrame]:
+    """Yield the pictures of ticks [first_tick, end_tick), in order, one each.
+
+    A generator that holds a few decoded pictures at a time, however long the window. A damaged packet costs the
+    pictures up to the next key frame, not the pass: their ticks have no picture.
+
+    Raises:
+        MediaError: `unreadable` where the file can no longer be opened.
+        ValueError: the ticks are not within the video.
+    """
+    if not 0 <= first_tick <= end_tick <= info.n_ticks:
+        raise ValueError(f"ticks [{first_tick}, {end_tick}) are not within [0, {info.n_ticks}) of {info.path}")
+    convert = PictureConverter(info.width_px, info.height_px, info.rotation_deg)
+    shown: tuple[int, RgbImage] | None = None
+    with open_media(info.path) as container:
+        stream = best_video_stream(container, info.path)
+        stream.codec_context.thread_count = settings.decode_threads
+        stream.codec_context.thread_type = "AUTO" if settings.decode_threads > 1 else "NONE"
+        _seek(container, stream, info, first_tick)
+        pictures = _pictures(container, stream, info)
+        for tick, picture in pair_with_ticks(pictures, info, first_tick, end_tick):
+            if picture is None:
+                yield TickFrame(tick=tick, source_frame=None, rgb=None)
+                continue
+            number = picture.pts - info.first_pts
+            if shown is None or shown[0] != number:
+                shown = (number, convert(picture.frame))
+            yield TickFrame(tick=tick, source_frame=number, rgb=shown[1])
+
+
+def _seek(container: InputContainer, stream: VideoStream, info: VideoInfo, first_tick: int) -> None:
+    """Stand before the last key frame that is shown at least `_LEAD_S` before the tick; at the start where none is."""
+    wanted_s = first_tick / TICK_RATE_HZ - _LEAD_S
+    if wanted_s <= 0 or info.stamps == "none":
+        return
+    wanted = info.first_pts + int(wanted_s / info.time_base)
+    back_s = Fraction(0)
+    # An index is by decoding order or imprecise in some containers, so where we landed is looked at.
+    while back_s < wanted_s:
+        container.seek(wanted - int(back_s / info.time_base), stream=stream)
+        landed = next((packet for packet in packets(container, stream) if packet.is_keyframe), None)
+        landed_at = None if landed is None else _stamp(landed, info)
+        if landed_at is not None and landed_at <= wanted:
+            container.seek(wanted - int(back_s / info.time_base), stream=stream)
+            return
+        back_s = back_s * 2 + 1
+    container.seek(info.first_pts, stream=stream)
+
+
+def _pictures(container: InputContainer, stream: VideoStream, info: VideoInfo) -> Iterator[Picture]:
+    """Decode from here on; yield pictures and losses (without a frame), ascending by PTS."""
+    awaited: list[int] = []
+    spoilt: set[int] = set()
+    chain_broken = False
+    tainted = False
+    n_decoded = 0
+    for packet in packets(container, stream):
+        if packet.size and packet.is_keyframe:
+            chain_broken = False
+        decoded, failed = _decode(packet)
+        chain_broken = chain_broken or failed or packet.is_corrupt
+        stamp = _stamp(packet, info)
+        if packet.size and stamp is not None and not packet.is_discard:
+            heappush(awaited, stamp)
+            if chain_broken:
+                spoilt.add(stamp)
+        for frame in decoded:
+            pts = n_decoded if info.stamps == "none" else awaited[0] if info.stamps == "dts" and awaited else frame.pts
+            n_decoded += 1
+            if pts is None:
+                continue
+            # A picture that the decoder patched up spoils those that build on it, up to the next key frame.
+            tainted = frame.is_corrupt or (tainted and not frame.key_frame)
+            while awaited and awaited[0] < pts:
+                yield Picture(pts=heappop(awaited), frame=None)
+            while awaited and awaited[0] == pts:
+                heappop(awaited)
+            yield Picture(pts=pts, frame=None if tainted or pts in spoilt else frame)
+            spoilt.discard(pts)
+    while awaited:
+        yield Picture(pts=heappop(awaited), frame=None)
+
+
+def _stamp(packet: "Packet[Stream]", info: VideoInfo) -> int | None:
+    """Return the time of a packet's picture, units of `info.time_base`, by what times this file's pictures."""
+    return {"pts": packet.pts, "dts": packet.dts, "none": None}[info.stamps]
+
+
+def _decode(packet: "Packet[Stream]") -> tuple[list[VideoFrame], bool]:
+    """Return the pictures that come out, and whether the decoder refused the packet."""
+    try:
+        return [frame for frame in packet.decode() if isinstance(frame, VideoFrame)], False
+    except av.FFmpegError:
+        return [], True

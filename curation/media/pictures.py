@@ -1,0 +1,97 @@
+"""From a decoded picture to what a viewer sees: upright, square pixels, progressive, 8-bit BT.709 RGB."""
+
+from fractions import Fraction
+
+import av
+import numpy as np
+from av.video.frame import VideoFrame
+from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, Interpolation, VideoReformatter
+
+from manifests.arrays import RgbImage
+
+__all__ = ["PictureConverter", "display_size", "rotation_deg"]
+
+_UNSPECIFIED_MATRICES = frozenset({0, 2, 3})
+"""AVColorSpace: RGB, unspecified, reserved."""
+
+_SCALER = Interpolation.BICUBIC
+"""Without a change of size this is swscale's fast path, about 1 level off on average; docs/media.md has the figures."""
+
+
+def rotation_deg(picture: VideoFrame) -> int:
+    """Return the counterclockwise turn that makes the picture upright: 0, 90, 180 or 270 (the nearest to its flag)."""
+    return round(picture.rotation / 90) * 90 % 360
+
+
+def display_size(picture: VideoFrame, pixel_aspect: Fraction, rotation: int) -> tuple[int, int]:
+    """Return width and height, px, of the upright picture with square pixels.
+
+    The width is scaled and the height kept, so that no line is invented or lost.
+
+    Args:
+        pixel_aspect: width over height of a stored pixel.
+        rotation: as `rotation_deg` gives it.
+    """
+    width, height = max(1, round(picture.width * pixel_aspect)), picture.height
+    return (height, width) if rotation in (90, 270) else (width, height)
+
+
+class PictureConverter:
+    """Converts the pictures of one video to one size; holds the scaler's tables between pictures."""
+
+    def __init__(self, width_px: int, height_px: int, rotation: int) -> None:
+        """Args: size of the upright result, and the turn as `rotation_deg` gives it."""
+        turned = rotation in (90, 270)
+        self._stored_size = (height_px, width_px) if turned else (width_px, height_px)
+        self._quarter_turns = rotation // 90
+        self._scaler = VideoReformatter()
+        self._fields: tuple[tuple[int, int, str], av.filter.Graph] | None = None
+
+    def __call__(self, picture: VideoFrame) -> RgbImage:
+        """Return the (H, W, 3) picture as a viewer sees it; the result is a copy of its own."""
+        if picture.interlaced_frame:
+            picture = self._top_field(picture)
+        width, height = self._stored_size
+        hdr = picture.color_trc in (ColorTrc.SMPTE2084, ColorTrc.ARIB_STD_B67)
+        rgb = self._scaler.reformat(
+            picture,
+            width=width,
+            height=height,
+            format="rgb24",
+            src_colorspace=_matrix(picture),
+            src_color_range=picture.color_range or ColorRange.MPEG,
+            dst_color_range=ColorRange.JPEG,
+            interpolation=_SCALER,
+            dst_color_trc=ColorTrc.BT709 if hdr else None,
+            dst_color_primaries=ColorPrimaries.BT709 if hdr else None,
+            threads=1,
+        ).to_ndarray()
+        return np.ascontiguousarray(np.rot90(rgb, self._quarter_turns)) if self._quarter_turns else rgb
+
+    def _top_field(self, picture: VideoFrame) -> VideoFrame:
+        """Return the top field alone, half as high: a comb of two moments is on no face.
+
+        One field, and no filter over neighbouring pictures, because a picture must look the same whichever window of
+        the video it was decoded for.
+        """
+        shape = (picture.width, picture.height, picture.format.name)
+        if self._fields is None or self._fields[0] != shape:
+            graph = av.filter.Graph()
+            source = graph.add_buffer(
+                width=picture.width, height=picture.height, format=picture.format.name, time_base=Fraction(1, 25)
+            )
+            field, sink = graph.add("field", "type=top"), graph.add("buffersink")
+            source.link_to(field)
+            field.link_to(sink)
+            graph.configure()
+            self._fields = (shape, graph)
+        graph = self._fields[1]
+        graph.vpush(picture)
+        return graph.vpull()
+
+
+def _matrix(picture: VideoFrame) -> int:
+    """Return the YUV matrix: the picture's own, else by size as players guess (BT.709 from 720 lines up)."""
+    if picture.colorspace not in _UNSPECIFIED_MATRICES:
+        return picture.colorspace
+    return Colorspace.ITU709 if min(picture.width, picture.height) >= 720 else Colorspace.ITU601

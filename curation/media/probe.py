@@ -1,0 +1,199 @@
+"""What a video file really holds: its packets are read once, one picture is decoded, headers are not believed alone."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from curation.media.container import best_audio_stream, best_video_stream, open_media, packets
+from curation.media.errors import MediaError
+from curation.media.pictures import display_size, rotation_deg
+from manifests.arrays import Int64Array
+from manifests.timeline import TICK_RATE_HZ, tick_count
+
+__all__ = ["Stamps", "VideoInfo", "probe"]
+
+_CLAIMING_FORMATS = frozenset({"mov", "matroska", "avi", "flv", "asf"})
+"""Containers whose header states a length; the length of others is an estimate from bytes or the last packet."""
+
+_LONGEST_CLAIM_S = 24 * 3600
+"""A header that claims more than its packets show is believed up to a day: beyond, the number itself is damaged."""
+
+
+Stamps = Literal["pts", "dts", "none"]
+"""What times the pictures of a file. `dts`: AVI knows decoding times only; the n-th picture to come out of the decoder
+has the n-th of them. `none`: a raw stream; pictures are counted at the stated rate, and a window is decoded from the
+start of the file."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VideoInfo:
+    """One video file: what `tick_frames` and `tick_audio` need, and what its row in `videos` says."""
+
+    path: Path
+    size_bytes: int
+    duration_s: float
+    """From the first picture to the end of the last; of a file cut short, to the end that its header promises."""
+    n_ticks: int
+    width_px: int
+    """Of the upright picture with square pixels, as `height_px`."""
+    height_px: int
+    fps: Fraction
+    """Pictures per second, the average over the file."""
+    codec: str
+    has_audio: bool
+    rotation_deg: int
+    """Counterclockwise turn that makes a stored picture upright: 0, 90, 180 or 270."""
+    variable_rate: bool
+    """Some distance between neighbouring pictures is off the usual one by more than a quarter."""
+    time_base: Fraction
+    """Seconds per unit of the stream's time stamps."""
+    first_pts: int
+    """Time stamp of the first picture, units of `time_base`: tick 0, and the zero of the audio."""
+    end_pts: int
+    """Where the last picture that the file holds ends, units of `time_base`."""
+    stamps: Stamps
+
+
+@dataclass(frozen=True, slots=True)
+class _Scan:
+    """The packets of the picture track, and where each track ends."""
+
+    pts: Int64Array
+    """(N,) the pictures' times, ascending; the numbers 0 to N - 1 where the stream has none."""
+    stamps: Stamps
+    last_duration: int
+    """Duration of the last picture, 0 where unknown."""
+    end_of_all_s: float
+    """End of the longest track, streams of every kind, on the file's clock."""
+
+
+def probe(path: Path) -> VideoInfo:
+    """Return what the video file at `path` holds.
+
+    Reads the packets of the whole file once (no decoding), then decodes up to the first good picture.
+
+    Raises:
+        MediaError: `unreadable` where no container or decoder makes sense of the file; `no_video_stream` where it
+            holds no moving picture.
+    """
+    with open_media(path) as container:
+        stream = best_video_stream(container, path)
+        scan = _scan(container, stream)
+    if not len(scan.pts):
+        raise MediaError("unreadable", f"{path} declares a {stream.codec_context.name} track without a single packet")
+    with open_media(path) as container:
+        stream = best_video_stream(container, path)
+        picture = _first_picture(container, stream, path)
+        return _describe(path, container, stream, scan, picture)
+
+
+def _scan(container: InputContainer, stream: VideoStream) -> _Scan:
+    pts: list[int | None] = []
+    dts: list[int | None] = []
+    durations: list[int] = []
+    end_of_all_s = 0.0
+    key_seen = False
+    for packet in packets(container):
+        start = packet.pts if packet.pts is not None else packet.dts
+        if start is not None and packet.time_base is not None:
+            end_of_all_s = max(end_of_all_s, float((start + (packet.duration or 0)) * packet.time_base))
+        if packet.stream_index != stream.index or not packet.size:
+            continue
+        # A recording that begins in the middle of a group of pictures shows its first picture at the key frame.
+        key_seen = key_seen or packet.is_keyframe
+        if not key_seen or packet.is_discard:  # an edit list cuts it away
+            continue
+        pts.append(packet.pts)
+        dts.append(packet.dts)
+        durations.append(packet.duration or 0)
+    ways: list[tuple[Stamps, list[int | None]]] = [("pts", pts), ("dts", dts)]
+    if "avi" in container.format.name.split(","):  # it has no presentation times; FFmpeg's guess is wrong with B-frames
+        ways = ways[1:]
+    for stamps, times in ways:
+        known = [time for time in times if time is not None]
+        if known and len(known) == len(times):
+            last = int(np.argmax(known))
+            return _Scan(np.unique(np.array(known, np.int64)), stamps, durations[last], end_of_all_s)
+    return _Scan(np.arange(len(pts), dtype=np.int64), "none", 1, end_of_all_s)
+
+
+def _first_picture(container: InputContainer, stream: VideoStream, path: Path) -> VideoFrame:
+    """Decode up to the first picture that the decoder does not call damaged, else the first that comes at all."""
+    damaged: VideoFrame | None = None
+    problem = "its decoder gives no picture"
+    for packet in packets(container, stream):
+        try:
+            pictures = packet.decode()
+        except av.FFmpegError as error:
+            problem = str(error)
+            continue
+        for picture in pictures:
+            if isinstance(picture, VideoFrame) and not picture.is_corrupt:
+                return picture
+            damaged = damaged or (picture if isinstance(picture, VideoFrame) else None)
+    if damaged is None:
+        raise MediaError("unreadable", f"{path}: not one picture of the {stream.codec_context.name} track decodes: {problem}")
+    return damaged
+
+
+def _describe(
+    path: Path, container: InputContainer, stream: VideoStream, scan: _Scan, picture: VideoFrame
+) -> VideoInfo:
+    stated_fps = stream.average_rate or stream.guessed_rate or TICK_RATE_HZ
+    time_base = stream.time_base if scan.stamps != "none" and stream.time_base else 1 / stated_fps
+    steps = np.diff(scan.pts)
+    usual_step = float(np.median(steps)) if len(steps) else float(1 / (stated_fps * time_base))
+    variable = bool(len(steps)) and bool(np.any(np.abs(steps - usual_step) > max(1.5, usual_step / 4)))
+    first, last = int(scan.pts[0]), int(scan.pts[-1])
+    end = last + (scan.last_duration or max(1, round(usual_step)))
+    fps = Fraction(len(scan.pts)) / ((end - first) * time_base)
+    if abs(fps / stated_fps - 1) < 0.005:  # the stated rate is exact where time stamps are rounded, as in Matroska
+        fps = stated_fps
+    duration_s = max((end - first) * time_base, _claimed_s(container, stream, scan, first * time_base))
+    rotation = rotation_deg(picture)
+    width_px, height_px = display_size(picture, stream.sample_aspect_ratio or Fraction(1), rotation)
+    return VideoInfo(
+        path=path,
+        size_bytes=path.stat().st_size,
+        duration_s=float(duration_s),
+        n_ticks=tick_count(duration_s),
+        width_px=width_px,
+        height_px=height_px,
+        fps=fps,
+        codec=stream.codec_context.name,
+        has_audio=best_audio_stream(container) is not None,
+        rotation_deg=rotation,
+        variable_rate=variable,
+        time_base=time_base,
+        first_pts=first,
+        end_pts=end,
+        stamps=scan.stamps,
+    )
+
+
+def _claimed_s(container: InputContainer, stream: VideoStream, scan: _Scan, first_s: Fraction) -> Fraction:
+    """Return the length that the header promises for the pictures, 0 where the file is whole or promises nothing.
+
+    A file is cut short where no track reaches the promised end: a longer sound track does not lengthen the pictures.
+    """
+    if not (set(container.format.name.split(",")) & _CLAIMING_FORMATS and scan.stamps != "none"):
+        return Fraction(0)
+    if "mov" in container.format.name:  # the header of every track has its own length
+        if stream.duration is None or stream.time_base is None:
+            return Fraction(0)
+        end_s = ((stream.start_time or 0) + stream.duration) * stream.time_base
+        reached_s = float(int(scan.pts[-1]) * stream.time_base)
+    else:
+        if container.duration is None:
+            return Fraction(0)
+        end_s = Fraction(container.duration + (container.start_time or 0), av.time_base)
+        reached_s = scan.end_of_all_s
+    claimed_s = end_s - first_s
+    return claimed_s if end_s - Fraction(reached_s) > 1 and claimed_s <= _LONGEST_CLAIM_S else Fraction(0)

@@ -1,0 +1,23 @@
+"""How media are decoded and encoded."""
+
+from pydantic import Field
+
+from curation.settings import Settings
+
+__all__ = ["DEFAULT_MEDIA_SETTINGS", "MediaSettings"]
+
+
+class MediaSettings(Settings):
+    """Settings of the decoder and of the video encoder."""
+
+    decode_threads: int = Field(default=1, ge=1, le=16)
+    """Threads of one decoder. 1, so that several workers share a machine without competing."""
+    crf: int = Field(default=18, ge=0, le=40)
+    """libx264's constant rate factor; 18 is commonly taken as visually lossless."""
+    key_frame_every: int = Field(default=12, ge=1, le=250)
+    """Largest distance between key frames, frames: what a trainer decodes in vain at most, for a random start."""
+    encode_preset: str = Field(default="medium", pattern="^(ultrafast|superfast|veryfast|faster|fast|medium|slow)$")
+    """libx264's preset: time against size."""
+
+
+DEFAULT_MEDIA_SETTINGS = MediaSettings()
