@@ -1,0 +1,64 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """Root of the checkout."""
+    return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def shared_dir() -> Path:
+    """Folder of real clips and weights that is no part of the project: `GAIA_SHARED`, or `shared` beside the checkout.
+
+    Without it a developer's test is skipped; in CI, where it always is, its absence is a failure.
+    """
+    folder = Path(os.environ.get("GAIA_SHARED") or REPOSITORY.parent / "shared").resolve()
+    if not (folder / "clips").is_dir():
+        reason = f"{folder} holds no folder 'clips' of real videos; name it in GAIA_SHARED"
+        if os.environ.get("CI"):
+            pytest.fail(f"{reason} (CI never skips this test)")
+        pytest.skip(reason)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shared_clips(shared_dir: Path) -> Path:
+    """Folder of the real clips."""
+    return shared_dir / "clips"
+
+
+@pytest.fixture(scope="session")
+def command_environment() -> dict[str, str]:
+    """Environment for a child process in which the commands of this installation are found first."""
+    return {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "NO_COLOR": "1"}
+
+
+@pytest.fixture(scope="session")
+def curated_sample(
+    tmp_path_factory: pytest.TempPathFactory, worker_id: str, command_environment: dict[str, str]
+) -> Path:
+    """The dataset that `gaia-curate run` makes of samples/ with the embedded preset; read it, never write to it.
+
+    It is made once, whatever number of test processes asks for it.
+    """
+    base = tmp_path_factory.getbasetemp()
+    if worker_id != "master":
+        base = base.parent
+    dataset = base / "curated_sample"
+    with FileLock(base / "curated_sample.lock"):
+        if not (dataset / "dataset.json").exists():
+            arguments = ["run", "--source", str(REPOSITORY / "samples"), "--out", str(dataset), "--preset", "embedded"]
+            done = subprocess.run(
+                ["gaia-curate", *arguments], env=command_environment, capture_output=True, text=True, check=False
+            )
+            assert done.returncode == 0, f"gaia-curate {' '.join(arguments)}\n{done.stdout}\n{done.stderr}"
+    return dataset

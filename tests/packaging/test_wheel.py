@@ -1,0 +1,108 @@
+"""The wheel as a user gets it: built from the checkout's files, installed where nothing of the checkout is seen."""
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import zipfile
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+
+def _run(*command: str | Path, cwd: Path, allowed: tuple[int, ...] = (0,)) -> str:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode in allowed, f"{command} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    source = tmp_path_factory.mktemp("source")
+    listed = _run("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", cwd=repository)
+    for name in filter(None, listed.split("\0")):
+        if (repository / name).is_file():
+            (source / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(repository / name, source / name)
+    folder = tmp_path_factory.mktemp("wheel")
+    _run(
+        *(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"),
+        *("--wheel-dir", folder, source),
+        cwd=folder,
+    )
+    (built,) = folder.glob("gaia_avatar-*-py3-none-any.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`bin` of a new environment with the wheel and its dependencies.
+
+    The dependencies, gigabytes of them, are lent by this environment through a line in a .pth file. The project itself
+    is not: Python reads .pth files, by which an editable installation works, only in an environment's own folder.
+    """
+    root = tmp_path_factory.mktemp("environment")
+    _run(sys.executable, "-m", "venv", "--without-pip", root, cwd=root)
+    site = Path(sysconfig.get_path("purelib", vars={"base": str(root), "platbase": str(root)}))
+    _run(
+        sys.executable, "-m", "pip", "--python", root, "install", "--quiet", "--no-deps", "--no-index", wheel, cwd=root
+    )
+    (site / "lent.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
+    return root / "bin"
+
+
+def test_wheel_holds_the_four_packages_and_nothing_else(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    (top_level,) = (name for name in names if name.endswith(".dist-info/top_level.txt"))
+    assert sorted(zipfile.ZipFile(wheel).read(top_level).decode().split()) == [
+        "curation",
+        "manifests",
+        "models",
+        "training",
+    ]
+    assert {name.partition("/")[0] for name in names if ".dist-info/" not in name} == {
+        *("curation", "manifests", "models", "training")
+    }
+
+
+def test_wheel_holds_every_file_of_the_packages(wheel: Path, repository: Path) -> None:
+    listed = _run(
+        *("git", "ls-files", "-z", "--cached", "--", "manifests", "curation", "models", "training"), cwd=repository
+    )
+    wanted = {name for name in listed.split("\0") if name and (repository / name).is_file()}
+    assert "curation/perception/embedded_mask/mask.onnx" in wanted
+    assert wanted <= set(zipfile.ZipFile(wheel).namelist())
+
+
+def test_wheel_holds_the_licence(wheel: Path) -> None:
+    assert any(name.endswith("/licenses/LICENSE") for name in zipfile.ZipFile(wheel).namelist())
+
+
+def test_packages_come_from_the_wheel_and_not_from_the_checkout(installed: Path, tmp_path: Path) -> None:
+    program = "import manifests, curation, models, training; print(curation.__file__)"
+    origin = Path(_run(installed / "python", "-c", program, cwd=tmp_path).strip())
+    assert origin.is_relative_to(installed.parent)
+
+
+def test_command_helps_from_another_folder(installed: Path, tmp_path: Path) -> None:
+    printed = _run(installed / "gaia-curate", "--help", cwd=tmp_path)
+    for command in ("run", "decide", "explain", "stats", "validate", "doctor"):
+        assert command in printed
+
+
+def test_doctor_runs_from_another_folder(installed: Path, tmp_path: Path) -> None:
+    assert _run(installed / "gaia-curate", "doctor", cwd=tmp_path, allowed=(0, 3))
+
+
+def test_every_module_of_the_wheel_can_be_imported(installed: Path, tmp_path: Path) -> None:
+    program = (
+        "import importlib, pkgutil\n"
+        "for package in ('manifests', 'curation', 'models', 'training'):\n"
+        "    for module in pkgutil.walk_packages(importlib.import_module(package).__path__, package + '.'):\n"
+        "        importlib.import_module(module.name)\n"
+    )
+    _run(installed / "python", "-c", program, cwd=tmp_path)
