@@ -1,0 +1,49 @@
+"""What a speech denoiser is, and the settings of everything that is done to the speech of a kept clip (GAIA A.2)."""
+
+from typing import Literal, Protocol
+
+from pydantic import Field
+
+from curation.settings import Settings
+from manifests.arrays import Float32Array
+
+__all__ = ["Denoiser", "DenoiserName", "EncoderName", "SpeechSettings"]
+
+DenoiserName = Literal["deepfilternet3", "none"]
+
+EncoderName = Literal["whisper-tiny.en", "none"]
+
+
+class SpeechSettings(Settings):
+    """How the speech of a kept clip is normalised, denoised and encoded, in this order."""
+
+    target_lufs: float = Field(default=-23.0, ge=-50.0, le=-5.0)
+    """Integrated loudness of a clip's sound, LUFS. The default is the programme level of EBU R 128; GAIA A.2 names no
+    number. A peak ceiling of -1 dBFS wins over it."""
+
+    denoiser: DenoiserName = "deepfilternet3"
+    """What removes noise from the normalised speech; `none` leaves it in. GAIA A.2 uses `denoiser`'s DNS64;
+    DeepFilterNet 3 comes with its weights over the package index alone."""
+
+    max_attenuation_db: float = Field(default=24.0, ge=0.0, le=100.0)
+    """The most by which the denoiser may lower anything, dB; 100 sets no limit. Ours: DeepFilterNet sets none, but with
+    24 dB the speech is nearer to the clean one in most kinds of noise, and a voice that the model takes for noise is
+    not lost; docs/speech.md has the figures."""
+
+    encoder: EncoderName = "whisper-tiny.en"
+    """What turns the denoised speech into features; `none` stores none. GAIA A.2 uses wav2vec 2.0; Whisper's encoder
+    comes over the package index alone."""
+
+
+class Denoiser(Protocol):
+    """Takes noise out of speech.
+
+    Denoisers are stateless: the same samples give the same bytes, whatever was denoised before, in every process.
+    """
+
+    name: str
+    """Stands in the manifest as `denoiser`."""
+
+    def __call__(self, audio_16k: Float32Array) -> Float32Array:
+        """Return (S,) samples of speech for (S,) samples of 16 kHz mono in -1 to 1: same length, no delay."""
+        ...

@@ -1,0 +1,31 @@
+"""What a speech encoder is: sound in, one feature row per 25 Hz tick out."""
+
+from typing import Protocol
+
+from manifests.arrays import Float16Array, Float32Array
+
+__all__ = ["SpeechEncoder"]
+
+
+class SpeechEncoder(Protocol):
+    """Turns speech into the vectors that drive a face.
+
+    Encoders are stateless: the same samples give the same bytes, whatever was encoded before and in whichever process.
+    """
+
+    name: str
+    """Stands in the manifest as `speech_encoder`."""
+    dim: int
+    """Length of a feature row."""
+
+    def __call__(self, audio_16k: Float32Array, n_ticks: int) -> Float16Array:
+        """Return the features of a clip in the tick grid.
+
+        Args:
+            audio_16k: (S,) samples of 16 kHz mono in -1 to 1; tick 0 begins at sample 0.
+            n_ticks: ticks of the clip; sound that ends sooner is followed by silence.
+
+        Returns:
+            (n_ticks, dim); row k is the encoder's output at (k + 0.5) / 25 s, the middle of tick k.
+        """
+        ...
