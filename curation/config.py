@@ -1,0 +1,114 @@
+"""The configuration of a run as a whole, and how a file and `--set` options change it."""
+
+import difflib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel, Field, JsonValue, ValidationError
+
+from curation.crop import CropSettings
+from curation.decide import RulesSettings
+from curation.media.settings import MediaSettings
+from curation.perception.model_set import PerceptionSettings
+from curation.settings import Settings
+from curation.speech.denoise import SpeechSettings
+
+__all__ = ["ConfigError", "CurationSettings", "SplitSettings", "differences", "load_settings"]
+
+
+class ConfigError(ValueError):
+    """A setting is unknown, or its value is out of range."""
+
+
+class SplitSettings(Settings):
+    """How clips are divided into train, val and test: by speaker, so that no face is in two of them."""
+
+    val_share: float = Field(default=0.05, ge=0.0, le=0.5)
+    """Share of the speakers whose clips are for validation. Ours."""
+    test_share: float = Field(default=0.05, ge=0.0, le=0.5)
+    """Share of the speakers whose clips are for tests. Ours."""
+
+
+class CurationSettings(Settings):
+    """Everything that decides what a dataset holds. `dataset.json` records it in full."""
+
+    preset: Literal["embedded"] = "embedded"
+    """Which models: `embedded` needs nothing but the Python package index."""
+    media: MediaSettings = MediaSettings()
+    perception: PerceptionSettings = PerceptionSettings()
+    rules: RulesSettings = RulesSettings()
+    crop: CropSettings = CropSettings()
+    speech: SpeechSettings = SpeechSettings()
+    split: SplitSettings = SplitSettings()
+
+
+def load_settings(preset: Literal["embedded"], file: Path | None, overrides: Sequence[str]) -> CurationSettings:
+    """Return the settings of a preset, changed by a YAML file and then by ``dotted.name=value`` overrides.
+
+    Raises:
+        ConfigError: a file that is not YAML, an unknown setting, a value of the wrong type or out of range. The message
+            names the setting, the value, what is allowed, and the nearest known name.
+    """
+    values: dict[str, JsonValue] = {}
+    if file is not None:
+        values = _read_yaml(file)
+    for override in overrides:
+        name, equals, text = override.partition("=")
+        if not equals:
+            raise ConfigError(f"--set {override!r}: write NAME=VALUE, such as rules.frontal.strict_deg=15")
+        _put(values, name.strip(), yaml.safe_load(text) if text.strip() else None)
+    values.setdefault("preset", preset)
+    try:
+        return CurationSettings.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError("; ".join(_explained(error))) from None
+
+
+def differences(ours: CurationSettings, theirs: CurationSettings) -> list[str]:
+    """Return one line per setting that differs, such as ``rules.frontal.strict_deg: 15.0, was 25.0``."""
+    mine, other = dict(_leaves(ours)), dict(_leaves(theirs))
+    return [f"{name}: {value}, was {other[name]}" for name, value in mine.items() if value != other[name]]
+
+
+def _read_yaml(file: Path) -> dict[str, JsonValue]:
+    try:
+        values = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"--config {file}: cannot be read as YAML: {error}") from error
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise ConfigError(f"--config {file}: holds a {type(values).__name__}; it must be a mapping of settings")
+    return values
+
+
+def _put(values: dict[str, JsonValue], name: str, value: JsonValue) -> None:
+    *sections, last = name.split(".")
+    for section in sections:
+        inner = values.setdefault(section, {})
+        if not isinstance(inner, dict):
+            raise ConfigError(f"--set {name}: {section} is {inner!r} in the file, not a section of settings")
+        values = inner
+    values[last] = value
+
+
+def _leaves(settings: BaseModel, prefix: str = "") -> Iterator[tuple[str, object]]:
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        if isinstance(value, BaseModel):
+            yield from _leaves(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _explained(error: ValidationError) -> Iterator[str]:
+    known = [name for name, _ in _leaves(CurationSettings())]
+    for problem in error.errors():
+        name = ".".join(str(part) for part in problem["loc"])
+        if problem["type"] == "extra_forbidden":
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
+            yield f"setting {name!r} is unknown; the nearest known one is {near[0]!r}"
+        else:
+            yield f"setting {name!r} is {problem['input']!r}: {problem['msg'].removeprefix('Value error, ')}"

@@ -1,0 +1,110 @@
+"""One small record per video: what became of it. What resume reads, and what the table `videos` is made of."""
+
+from pathlib import Path
+
+from manifests.files import text_of_path, write_bytes_atomic
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from curation.media.probe import VideoInfo
+from curation.sources import SourceVideo
+from manifests.outcomes import ErrorCode, VideoStatus
+
+__all__ = ["LedgerError", "VideoRecord", "read_ledger", "write_record"]
+
+
+class LedgerError(RuntimeError):
+    """A record of the ledger cannot be read."""
+
+
+class VideoRecord(BaseModel):
+    """A row of the table `videos`; `manifests.schema` says what each field means."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    video_id: str
+    source: str
+    path: str
+    speaker_id: str | None
+    size_bytes: int
+    duration_s: float | None = None
+    width: int | None = None
+    height: int | None = None
+    fps: float | None = None
+    codec: str | None = None
+    has_audio: bool | None = None
+    rotation: int | None = None
+    status: VideoStatus
+    error_code: ErrorCode | None = None
+    error_detail: str | None = None
+    duplicate_of: str | None = None
+    kept_diffusion_s: float = 0.0
+    kept_vae_s: float = 0.0
+    n_clips: int = 0
+    analyze_s: float = 0.0
+    decide_s: float = 0.0
+    render_s: float = 0.0
+
+    @classmethod
+    def failed(cls, video: SourceVideo, code: ErrorCode, detail: str) -> "VideoRecord":
+        """Return the record of a video that could not be curated."""
+        return cls(**_identity(video), status="failed", error_code=code, error_detail=detail)
+
+    @classmethod
+    def duplicate(cls, video: SourceVideo, of: Path) -> "VideoRecord":
+        """Return the record of a file whose content is analysed under another name."""
+        return cls(**_identity(video), status="ok", duplicate_of=text_of_path(of))
+
+    @classmethod
+    def curated(cls, video: SourceVideo, info: VideoInfo, **measured: float) -> "VideoRecord":
+        """Return the record of a video that went through all phases."""
+        return cls(
+            **_identity(video),
+            status="ok",
+            duration_s=info.duration_s,
+            width=info.width_px,
+            height=info.height_px,
+            fps=float(info.fps),
+            codec=info.codec,
+            has_audio=info.has_audio,
+            rotation=info.rotation_deg,
+            **measured,
+        )
+
+    def renamed(self, video: SourceVideo) -> "VideoRecord":
+        """Return the record with the path and the labels that the file has now."""
+        return self.model_copy(update=_identity(video))
+
+
+def read_ledger(dataset: Path) -> dict[str, VideoRecord]:
+    """Return the records of a dataset by video id.
+
+    Raises:
+        LedgerError: a record is damaged; the message names the file to remove, which curates that video again.
+    """
+    records = {}
+    for path in sorted((dataset / "ledger").glob("*.json")):
+        try:
+            record = VideoRecord.model_validate_json(path.read_bytes())
+        except ValidationError as error:
+            raise LedgerError(
+                f"{path}: not a record of this version ({error.error_count()} problems); remove it to "
+                "curate that video again"
+            ) from error
+        records[record.video_id] = record
+    return records
+
+
+def write_record(dataset: Path, record: VideoRecord) -> None:
+    """Write a record beside and rename it: the last thing that is written of a video."""
+    text = record.model_dump_json(indent=1) + "\n"
+    write_bytes_atomic(dataset / "ledger" / f"{record.video_id}.json", text.encode())
+
+
+def _identity(video: SourceVideo) -> dict[str, str | int | None]:
+    return {
+        "video_id": video.video_id,
+        "source": video.source,
+        "path": text_of_path(video.path),
+        "speaker_id": video.speaker_id,
+        "size_bytes": video.size_bytes,
+    }

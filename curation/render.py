@@ -1,0 +1,149 @@
+"""From a planned clip to media and a manifest row: one decode of its range, one encode, speech processed once."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from curation.config import CurationSettings
+from curation.crop import Crop, choose_crop
+from curation.decide import ClipPlan, Decision
+from curation.evidence import Evidence
+from curation.media.audio import tick_audio
+from curation.media.encode import encode_flac, encode_mp4
+from curation.media.frames import tick_frames
+from curation.media.probe import VideoInfo
+from curation.rules.frontal import frontal_angle_deg
+from curation.rules.jitter import face_step
+from curation.speech.loudness import normalise_loudness
+from curation.speech.model_set import SpeechModels
+from curation.speech.snr import snr_db
+from manifests.arrays import Float16Array, Float32Array, RgbImage
+from manifests.timeline import AUDIO_RATE_HZ
+
+__all__ = ["RenderedClip", "RenderedSpeech", "render_clip"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RenderedSpeech:
+    """The processed sound of a clip of tier `diffusion`."""
+
+    flac: bytes
+    features: Float16Array | None
+    """(N, D) row k at the middle of tick k."""
+    loudness_lufs_before: float | None
+    loudness_lufs_after: float | None
+    snr_db: float | None
+    speech_ratio: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RenderedClip:
+    """Media and arrays of one clip of N ticks."""
+
+    plan: ClipPlan
+    crop: Crop
+    mp4: bytes
+    landmarks_px: Float32Array
+    """(N, K, 2) pixels of the clip."""
+    blendshapes: Float32Array | None
+    """(N, 52)."""
+    pose_deg: Float32Array
+    """(N, 3)."""
+    frontal_angle_mean_deg: float
+    frontal_angle_std_deg: float
+    max_step: float
+    mask_prob_max: float
+    sharpness_mean: float
+    identity: Float32Array | None
+    """(D,) mean of the identity descriptors in the clip."""
+    speech: RenderedSpeech | None
+
+    @property
+    def mp4_sha256(self) -> str:
+        """Checksum of the video file."""
+        return hashlib.sha256(self.mp4).hexdigest()
+
+    @property
+    def flac_sha256(self) -> str | None:
+        """Checksum of the sound file; None without one."""
+        return None if self.speech is None else hashlib.sha256(self.speech.flac).hexdigest()
+
+
+def render_clip(
+    info: VideoInfo,
+    plan: ClipPlan,
+    evidence: Evidence,
+    decision: Decision,
+    *,
+    settings: CurationSettings,
+    speech: SpeechModels,
+) -> RenderedClip:
+    """Cut one clip out of its source.
+
+    Args:
+        info: the source.
+        plan: which ticks, and for which trainer; only clips of tier `diffusion` have their sound processed.
+        evidence: of the whole source.
+        decision: of the whole source.
+        settings: how to crop, encode and tell speech.
+        speech: loudness, denoiser and encoder.
+
+    Raises:
+        MediaError: the range cannot be decoded any more.
+    """
+    ticks = slice(plan.first_tick, plan.end_tick)
+    face = decision.face
+    crop = choose_crop(face.box_px[ticks], settings.crop)
+    angle = frontal_angle_deg(face.key_points_px[ticks])
+    n = plan.end_tick - plan.first_tick
+    size_px = settings.crop.size_px
+    steps = face_step(face.key_points_px[ticks], face.box_px[ticks], np.zeros(n, dtype=np.bool_))
+    described = face.descriptor[ticks]
+    described = described[~np.isnan(described[:, 0])]
+    return RenderedClip(
+        plan=plan,
+        crop=crop,
+        mp4=encode_mp4(_pictures(info, plan, crop, settings), size_px, settings.media),
+        landmarks_px=crop.points(face.landmarks_px[ticks], size_px),
+        blendshapes=None if face.blendshapes is None else face.blendshapes[ticks],
+        pose_deg=face.pose_deg[ticks],
+        frontal_angle_mean_deg=float(angle.mean()),
+        frontal_angle_std_deg=float(angle.std()),
+        max_step=float(np.nanmax(steps)),
+        mask_prob_max=float(face.mask_prob[ticks].max()),
+        sharpness_mean=float(face.sharpness[ticks].mean()),
+        identity=described.mean(axis=0) if len(described) else None,
+        speech=_speech(info, plan, evidence, settings, speech) if plan.tier == "diffusion" else None,
+    )
+
+
+def _pictures(info: VideoInfo, plan: ClipPlan, crop: Crop, settings: CurationSettings) -> Iterator[RgbImage]:
+    for frame in tick_frames(info, plan.first_tick, plan.end_tick, settings.media):
+        if frame.rgb is None:
+            raise RuntimeError(
+                f"{info.path}: tick {frame.tick} was decoded when analysed and is not now; is the disk failing?"
+            )
+        yield crop.picture(frame.rgb, settings.crop.size_px)
+
+
+def _speech(
+    info: VideoInfo, plan: ClipPlan, evidence: Evidence, settings: CurationSettings, models: SpeechModels
+) -> RenderedSpeech:
+    audio = tick_audio(info, plan.first_tick, plan.end_tick)
+    if audio is None or evidence.speech_prob is None:
+        raise RuntimeError(f"{info.path}: a clip of tier diffusion without sound; the rule `silence` lets none through")
+    speech_prob = evidence.speech_prob[plan.first_tick : plan.end_tick]
+    normalised, before, _ = normalise_loudness(audio, AUDIO_RATE_HZ, models.target_lufs)
+    clean = normalised if models.denoiser is None else models.denoiser(normalised)
+    # Denoising takes energy away: the level is set again, so that every clip has the same.
+    clean, _, after = normalise_loudness(clean, AUDIO_RATE_HZ, models.target_lufs)
+    return RenderedSpeech(
+        flac=encode_flac(clean, AUDIO_RATE_HZ),
+        features=None if models.encoder is None else models.encoder(clean, plan.end_tick - plan.first_tick),
+        loudness_lufs_before=before,
+        loudness_lufs_after=after,
+        snr_db=snr_db(audio, speech_prob),
+        speech_ratio=float((speech_prob >= settings.rules.silence.min_speech_prob).mean()),
+    )

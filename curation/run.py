@@ -1,0 +1,123 @@
+"""A run: find the videos, check what can be checked, curate what is missing, write the tables that span all videos."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+from curation.assets import ensure_assets
+from curation.config import CurationSettings
+from curation.dataset_folder import finish_dataset, open_dataset
+from curation.executors.inline import curate_inline
+from curation.executors.ray_pool import curate_on_ray
+from curation.ledger import VideoRecord, read_ledger, write_record
+from curation.perception.model_set import perception_assets
+from curation.sources import Discovery, SourceVideo, discover
+from curation.speech.model_set import speech_assets
+from curation.worker import WorkerPlan
+
+__all__ = ["Executor", "RunReport", "RunWatcher", "run"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Executor:
+    """Where the videos of a run are curated."""
+
+    kind: Literal["inline", "ray"] = "inline"
+    workers: int = 1
+    ray_address: str | None = None
+    gpus_per_worker: float = 0.0
+
+    def curate(self, plan: WorkerPlan, videos: Sequence[SourceVideo]) -> Iterator[VideoRecord]:
+        """Yield the record of each video as it is done."""
+        if self.kind == "inline":
+            return curate_inline(plan, videos)
+        return curate_on_ray(
+            plan, videos, workers=self.workers, address=self.ray_address, gpus_per_worker=self.gpus_per_worker
+        )
+
+
+class RunWatcher(Protocol):
+    """Is told how a run goes."""
+
+    def start(self, todo: int, already_done: int) -> None:
+        """Take note of how many videos there are to curate, and how many an earlier run has done."""
+
+    def advance(self, record: VideoRecord) -> None:
+        """Take note of a video that is done."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunReport:
+    """What a run did."""
+
+    records: tuple[VideoRecord, ...]
+    """One per file, in the order of the files' paths."""
+    already_done: int
+    """Videos that an earlier run of the same dataset had done."""
+    discovery: Discovery
+
+    @property
+    def failed(self) -> tuple[VideoRecord, ...]:
+        """Records of the videos that could not be curated."""
+        return tuple(record for record in self.records if record.status != "ok")
+
+
+def run(
+    source: str,
+    dataset: Path,
+    settings: CurationSettings,
+    executor: Executor,
+    *,
+    limit: int | None = None,
+    watcher: RunWatcher | None = None,
+) -> RunReport:
+    """Curate the videos of `source` into `dataset`; what an earlier run has done is kept.
+
+    Args:
+        source: a folder, file, glob pattern or CSV list.
+        dataset: folder to write; a new one, or one that was made with the same settings.
+        settings: what to keep and how.
+        executor: where the work is done.
+        limit: curate at most this many of the files, the first by path.
+        watcher: is told how the run goes.
+
+    Raises:
+        SourceError: there are no videos.
+        DatasetFolderError: `dataset` holds something else, or was made with other settings.
+        MissingAssetsError: weights are missing and cannot be fetched.
+        LedgerError: a record of the earlier run is damaged.
+        RayUnavailableError: no cluster could be reached.
+        OSError: the dataset cannot be written.
+    """
+    discovery = discover(source)
+    videos = discovery.videos[:limit]
+    weights = ensure_assets([*perception_assets(settings.perception), *speech_assets(settings.speech)])
+    open_dataset(dataset, settings, weights)
+    done = read_ledger(dataset)
+    originals = [video for video in videos if video.duplicate_of is None]
+    todo = []
+    for video in originals:
+        if video.read_error is not None:
+            record = VideoRecord.failed(video, "unreadable", video.read_error)
+            write_record(dataset, record)
+            done[video.video_id] = record
+        elif video.video_id not in done:
+            todo.append(video)
+    if watcher is not None:
+        watcher.start(len(todo), len(originals) - len(todo))
+    if todo:
+        for record in executor.curate(WorkerPlan(settings=settings, dataset=dataset), todo):
+            done[record.video_id] = record
+            if watcher is not None:
+                watcher.advance(record)
+    records = tuple(_current(video, done) for video in videos)
+    finish_dataset(dataset, records)
+    return RunReport(records=records, already_done=len(originals) - len(todo), discovery=discovery)
+
+
+def _current(video: SourceVideo, done: dict[str, VideoRecord]) -> VideoRecord:
+    """Return the record of a file under the name that it has today."""
+    if video.duplicate_of is not None:
+        return VideoRecord.duplicate(video, video.duplicate_of)
+    return done[video.video_id].renamed(video)

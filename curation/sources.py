@@ -1,0 +1,177 @@
+"""Finding the source videos: folders, globs and lists; what each file is called, and which hold the same content."""
+
+import csv
+import glob
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["Discovery", "SourceError", "SourceVideo", "discover", "fingerprint"]
+
+VIDEO_SUFFIXES = (
+    *(".3gp", ".asf", ".avi", ".f4v", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts"),
+    *(".mxf", ".ogv", ".qt", ".ts", ".vob", ".webm", ".wmv"),
+)
+"""What a video file is called, in lower case. Other files in a folder are counted, and left alone."""
+
+_CHUNK_BYTES = 1 << 20
+
+
+class SourceError(ValueError):
+    """The sources that the user named cannot be listed."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SourceVideo:
+    """One file that the user asked to curate."""
+
+    path: Path
+    video_id: str
+    """16 hex digits: the fingerprint of the content, or of the path where the content cannot be read."""
+    source: str
+    """The collection that it belongs to: the rows of the statistics."""
+    speaker_id: str | None
+    size_bytes: int
+    duplicate_of: Path | None = None
+    """The file with the same content that is analysed in its stead."""
+    read_error: str | None = None
+    """Why the file cannot be read at all."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Discovery:
+    """What was found under the sources that the user named."""
+
+    videos: tuple[SourceVideo, ...]
+    """In the order of their paths."""
+    ignored_files: int
+    """Files that are not called like videos."""
+    unreadable_folders: tuple[str, ...]
+    """Folders that could not be listed, with the reason."""
+
+
+def fingerprint(path: Path) -> str:
+    """Return 16 hex digits of a file's content: its size, its first and its last MiB.
+
+    Renaming a file changes nothing; replacing it does. The whole file is not read, for there may be terabytes of them.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        digest.update(size.to_bytes(8, "little"))
+        digest.update(file.read(_CHUNK_BYTES))
+        file.seek(max(0, size - _CHUNK_BYTES))
+        digest.update(file.read(_CHUNK_BYTES))
+    return digest.hexdigest()[:16]
+
+
+def discover(spec: str) -> Discovery:
+    """List the videos that `spec` names: a folder, a file, a glob pattern, or a CSV list.
+
+    A folder is walked with its subfolders, links followed once. Its videos belong to the source that their first
+    subfolder names, those directly in it to the folder itself. A CSV has a column `path` (relative to the CSV) and
+    may have `source` and `speaker_id`.
+
+    Raises:
+        SourceError: nothing is there, or the list cannot be read.
+    """
+    problems: list[str] = []
+    ignored = 0
+    if os.path.isdir(spec):  # noqa: PTH112 - a glob pattern is not always a valid Path
+        entries, ignored = _walk(Path(spec), problems)
+    elif spec.lower().endswith(".csv"):
+        entries = _csv_entries(Path(spec))
+    elif os.path.exists(spec):  # noqa: PTH110
+        entries = [_Entry(Path(spec), Path(spec).absolute().parent.name, None)]
+    else:
+        matches = sorted(glob.glob(spec, recursive=True))  # noqa: PTH207 - the pattern may be absolute
+        entries = [_Entry(Path(m), Path(m).absolute().parent.name, None) for m in matches if Path(m).is_file()]
+        if not entries:
+            raise SourceError(f"--source {spec!r}: no such file or folder, and as a pattern it matches no file")
+    if not entries and not problems:
+        raise SourceError(f"--source {spec!r} holds no video; known are files called *{', *'.join(VIDEO_SUFFIXES)}")
+    return Discovery(videos=_identified(entries), ignored_files=ignored, unreadable_folders=tuple(problems))
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    path: Path
+    source: str
+    speaker_id: str | None
+
+
+def _walk(root: Path, problems: list[str]) -> tuple[list[_Entry], int]:
+    entries: list[_Entry] = []
+    ignored = 0
+    visited: set[tuple[int, int]] = set()
+    root_name = root.absolute().name or "root"
+
+    def note(error: OSError) -> None:
+        problems.append(f"{error.filename}: {error.strerror}")
+
+    for folder, subfolders, names in os.walk(root, onerror=note, followlinks=True):
+        stat = os.stat(folder)  # noqa: PTH116 - one call for a name that os.walk gave
+        if (stat.st_dev, stat.st_ino) in visited:  # links in a circle, or two ways to one folder
+            subfolders.clear()
+            continue
+        visited.add((stat.st_dev, stat.st_ino))
+        subfolders.sort()
+        for name in sorted(names):
+            path = Path(folder, name)
+            if path.suffix.lower() not in VIDEO_SUFFIXES:
+                ignored += 1
+                continue
+            parts = path.relative_to(root).parts
+            entries.append(_Entry(path, parts[0] if len(parts) > 1 else root_name, None))
+    return entries, ignored
+
+
+def _csv_entries(path: Path) -> list[_Entry]:
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
+            if "path" not in (reader.fieldnames or []):
+                raise SourceError(f"{path}: the first line names columns {reader.fieldnames}; one must be 'path'")
+            unknown = set(reader.fieldnames or []) - {"path", "source", "speaker_id"}
+            if unknown:
+                raise SourceError(f"{path}: columns {sorted(unknown)} are unknown; known: path, source, speaker_id")
+            rows = list(reader)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise SourceError(f"{path}: cannot be read as a CSV list: {error}") from error
+    entries = []
+    for number, row in enumerate(rows, start=2):
+        if not row["path"]:
+            raise SourceError(f"{path}:{number}: the column 'path' is empty")
+        entries.append(_Entry(path.parent / row["path"], row.get("source") or path.stem, row.get("speaker_id") or None))
+    return entries
+
+
+def _identified(entries: list[_Entry]) -> tuple[SourceVideo, ...]:
+    """Fingerprint every file; of those with the same content the first by path is analysed."""
+    first_with: dict[str, Path] = {}
+    videos = []
+    for entry in sorted(set(entries), key=lambda entry: os.fsencode(entry.path)):
+        path_id = hashlib.sha256(b"path\0" + os.fsencode(entry.path)).hexdigest()[:16]
+        video_id, size, error = path_id, 0, None
+        try:
+            video_id, size = fingerprint(entry.path), entry.path.stat().st_size
+        except OSError as problem:
+            error = f"{problem.strerror or problem}"
+        duplicate_of = None if error else first_with.get(video_id)
+        first_with.setdefault(video_id, entry.path)
+        videos.append(
+            SourceVideo(
+                path=entry.path,
+                video_id=video_id,
+                source=entry.source,
+                speaker_id=entry.speaker_id,
+                size_bytes=size,
+                duplicate_of=duplicate_of,
+                read_error=error,
+            )
+        )
+    return tuple(videos)

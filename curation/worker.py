@@ -1,0 +1,103 @@
+"""One worker: all models, one video at a time, from its file to its parts of the dataset. No Ray in here."""
+
+import logging
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from curation.analyze import analyze
+from curation.config import CurationSettings
+from curation.decide import decide
+from curation.ledger import VideoRecord, write_record
+from curation.media.errors import MediaError
+from curation.media.probe import probe
+from curation.parts import CuratedVideo, write_parts
+from curation.perception.model_set import load_perception
+from curation.render import render_clip
+from curation.sources import SourceVideo
+from curation.speech.model_set import load_speech
+
+__all__ = ["VideoWorker", "WorkerPlan"]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WorkerPlan:
+    """What a worker needs to know; small, so that it can be sent to another node."""
+
+    settings: CurationSettings
+    dataset: Path
+
+    def make_worker(self) -> "VideoWorker":
+        """Load the models in this process, on one thread each.
+
+        Raises:
+            MissingAssetsError: weights are missing.
+        """
+        _use_one_thread()
+        return VideoWorker(self)
+
+
+class VideoWorker:
+    """Holds the models of a run and curates videos with them."""
+
+    def __init__(self, plan: WorkerPlan) -> None:
+        """Load every model; see `WorkerPlan.make_worker`."""
+        self._settings = plan.settings
+        self._dataset = plan.dataset
+        self._perception = load_perception(plan.settings.perception)
+        self._speech = load_speech(plan.settings.speech)
+
+    def curate(self, video: SourceVideo) -> VideoRecord:
+        """Curate one video and return its record, which is in the ledger then.
+
+        Whatever is wrong with the video ends in a record with a code. Only what is wrong with the dataset's own disk
+        is raised.
+
+        Raises:
+            OSError: the dataset cannot be written.
+        """
+        try:
+            curated = self._curated(video)
+        except MediaError as error:
+            record = VideoRecord.failed(video, error.code, error.detail)
+        except Exception as error:  # noqa: BLE001 - the border: one video, whatever it does to us, is not the run
+            _log.exception("%s: curating it failed", video.path)
+            record = VideoRecord.failed(video, "internal", f"{type(error).__name__}: {error}")
+        else:
+            record = write_parts(self._dataset, curated, self._settings, self._perception.faces)
+        write_record(self._dataset, record)
+        return record
+
+    def _curated(self, video: SourceVideo) -> CuratedVideo:
+        started = time.perf_counter()
+        info = probe(video.path)
+        evidence = analyze(info, self._perception, 0, info.n_ticks, self._settings.media)
+        analyzed = time.perf_counter()
+        decision = decide(evidence, self._settings.rules)
+        decided = time.perf_counter()
+        clips = tuple(
+            render_clip(info, plan, evidence, decision, settings=self._settings, speech=self._speech)
+            for plan in decision.clips
+        )
+        return CuratedVideo(
+            video=video,
+            info=info,
+            evidence=evidence,
+            decision=decision,
+            clips=clips,
+            analyze_s=analyzed - started,
+            decide_s=decided - analyzed,
+            render_s=time.perf_counter() - decided,
+        )
+
+
+def _use_one_thread() -> None:
+    """Keep every library of this process on one thread, so that workers scale with cores."""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+    import cv2  # noqa: PLC0415 - heavy
+
+    cv2.setNumThreads(0)
