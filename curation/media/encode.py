@@ -40,7 +40,7 @@ def encode_mp4(
         raise ValueError(f"size_px is {size_px}; H.264 with half-size chroma needs an even number, such as 256")
     buffer = BytesIO()
     n_frames = 0
-    with av.open(buffer, "w", format="mp4", options={"fflags": "+bitexact", "movflags": "+faststart"}) as output:
+    with av.open(buffer, "w", format="mp4", options={"fflags": "+bitexact", "use_editlist": "0"}) as output:
         stream = output.add_stream(
             "libx264",
             rate=TICK_RATE_HZ,

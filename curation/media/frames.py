@@ -108,7 +108,7 @@ def _pictures(container: InputContainer, stream: VideoStream, info: VideoInfo) -
             if chain_broken:
                 spoilt.add(stamp)
         for frame in decoded:
-            pts = n_decoded if info.stamps == "none" else awaited[0] if info.stamps == "dts" and awaited else frame.pts
+            pts = _picture_time(frame, info, n_decoded, awaited)
             n_decoded += 1
             if pts is None:
                 continue
@@ -127,6 +127,17 @@ def _pictures(container: InputContainer, stream: VideoStream, info: VideoInfo) -
 def _stamp(packet: "Packet[Stream]", info: VideoInfo) -> int | None:
     """Return the time of a packet's picture, units of `info.time_base`, by what times this file's pictures."""
     return {"pts": packet.pts, "dts": packet.dts, "none": None}[info.stamps]
+
+
+def _picture_time(frame: VideoFrame, info: VideoInfo, n_decoded: int, awaited: list[int]) -> int | None:
+    """Return when a decoded picture is shown, units of `info.time_base`; None where that is not to be known."""
+    if info.stamps == "none":
+        return n_decoded
+    if info.stamps == "dts":
+        if frame.dts is not None:
+            return frame.dts - info.output_delay
+        return awaited[0] if awaited else None  # pushed out by the end of the file
+    return frame.pts
 
 
 def _decode(packet: "Packet[Stream]") -> tuple[list[VideoFrame], bool]:

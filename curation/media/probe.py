@@ -27,8 +27,8 @@ _LONGEST_CLAIM_S = 24 * 3600
 
 
 Stamps = Literal["pts", "dts", "none"]
-"""What times the pictures of a file. `dts`: AVI knows decoding times only; the n-th picture to come out of the decoder
-has the n-th of them. `none`: a raw stream; pictures are counted at the stated rate, and a window is decoded from the
+"""What times the pictures of a file. `dts`: AVI knows decoding times only; a picture's time is that of
+the packet at which the decoder gives it out, less a delay that is constant in a file. `none`: a raw stream; pictures are counted at the stated rate, and a window is decoded from the
 start of the file."""
 
 
@@ -59,6 +59,8 @@ class VideoInfo:
     end_pts: int
     """Where the last picture that the file holds ends, units of `time_base`."""
     stamps: Stamps
+    output_delay: int
+    """With `stamps` "dts": how far after a picture's time the packet that pushes it out of the decoder is stamped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +177,7 @@ def _describe(
         first_pts=first,
         end_pts=end,
         stamps=scan.stamps,
+        output_delay=picture.dts - first if scan.stamps == "dts" and picture.dts is not None else 0,
     )
 
 
