@@ -120,9 +120,7 @@ def write_parquet(path: Path, table: pa.Table, schema: Table) -> None:
         ValueError: a column is missing, unknown, or null where the schema allows no null.
     """
     rows = _conform(table, schema)
-    split, dictionary = [], []
-    for leaf in _leaves(rows.schema):
-        (split if leaf.floating else dictionary if leaf.text else []).append(leaf.path)
+    leaves = _leaf_types(rows.schema)
     with _replacing(path) as stream:
         pq.write_table(
             rows,
@@ -130,8 +128,8 @@ def write_parquet(path: Path, table: pa.Table, schema: Table) -> None:
             row_group_size=schema.row_group_rows,
             compression="zstd",
             compression_level=_ZSTD_LEVEL,
-            use_dictionary=dictionary,
-            use_byte_stream_split=split,
+            use_dictionary=[path for path, kind in leaves.items() if kind == "BYTE_ARRAY"],
+            use_byte_stream_split=[path for path, kind in leaves.items() if kind in {"FLOAT", "DOUBLE"}],
         )
 
 
@@ -151,27 +149,12 @@ def _conform(table: pa.Table, schema: Table) -> pa.Table:
     return rows.cast(target)
 
 
-@dataclass(frozen=True, slots=True)
-class _Leaf:
-    path: str
-    floating: bool
-    text: bool
-
-
-def _leaves(schema: pa.Schema) -> Iterator[_Leaf]:
-    """Yield the Parquet columns of a schema: one per list of numbers or struct field, with its dotted name."""
-    for column in pq.ParquetFile(io.BytesIO(_empty_file(schema))).schema:
-        yield _Leaf(
-            path=column.path,
-            floating=column.physical_type in {"FLOAT", "DOUBLE"},
-            text=column.physical_type == "BYTE_ARRAY",
-        )
-
-
-def _empty_file(schema: pa.Schema) -> bytes:
+def _leaf_types(schema: pa.Schema) -> dict[str, str]:
+    """Return the physical type of every Parquet column of a schema (one per list of numbers or struct field)."""
     sink = io.BytesIO()
     pq.write_table(schema.empty_table(), sink)
-    return sink.getvalue()
+    columns = pq.ParquetFile(sink).schema
+    return {columns.column(i).path: columns.column(i).physical_type for i in range(len(columns))}
 
 
 def table_files(dataset: Path, name: str) -> list[Path]:

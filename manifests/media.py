@@ -62,10 +62,10 @@ def read_frames(mp4: bytes) -> Iterator[RgbImage]:
     Raises:
         MediaError: the bytes are no video that can be decoded to its end.
     """
-    import av
+    import av  # noqa: PLC0415  PyAV loads all of FFmpeg: only when a clip is decoded
 
     try:
-        with av.open(io.BytesIO(mp4)) as container:
+        with av.open(io.BytesIO(mp4), mode="r") as container:
             if not container.streams.video:
                 raise MediaError("the clip has no video stream")
             for frame in container.decode(video=0):
@@ -80,10 +80,10 @@ def read_audio(flac: bytes) -> tuple[Float32Array, int]:
     Raises:
         MediaError: the bytes are no mono sound that can be decoded to its end.
     """
-    import av
+    import av  # noqa: PLC0415  PyAV loads all of FFmpeg: only when a clip is decoded
 
     try:
-        with av.open(io.BytesIO(flac)) as container:
+        with av.open(io.BytesIO(flac), mode="r") as container:
             if not container.streams.audio:
                 raise MediaError("the clip has no audio stream")
             stream = container.streams.audio[0]

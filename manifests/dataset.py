@@ -1,0 +1,176 @@
+"""`dataset.json`: what a dataset was made with, what its columns mean, and what is in it."""
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
+
+from manifests.files import read_table, write_json_atomic
+from manifests.outcomes import TIERS
+from manifests.schema import SCHEMA_VERSION, TABLES, type_name
+
+__all__ = [
+    "ColumnRecord",
+    "DatasetError",
+    "DatasetRecord",
+    "TableRecord",
+    "Totals",
+    "WeightRecord",
+    "describe_tables",
+    "read_dataset",
+    "totals_of",
+    "write_dataset",
+]
+
+_FILE = "dataset.json"
+
+
+class DatasetError(ValueError):
+    """A folder is no dataset that this version reads; the message says why and what to do."""
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class WeightRecord(_Record):
+    """A weight file that took part in the run."""
+
+    name: str
+    sha256: str
+    licence: str
+
+
+class ColumnRecord(_Record):
+    """One column, as `manifests.schema` declares it."""
+
+    name: str
+    type: str
+    shape: str
+    unit: str
+    meaning: str
+    nullable: bool
+
+
+class TableRecord(_Record):
+    """One table, as `manifests.schema` declares it."""
+
+    meaning: str
+    columns: tuple[ColumnRecord, ...]
+
+
+class Totals(_Record):
+    """What is in the dataset, counted from its tables."""
+
+    videos: int
+    """Rows of `videos`, failed and duplicate ones included."""
+    failed: int
+    """Rows of `videos` whose status is not ok."""
+    hours_raw: float
+    """Hours of the videos that could be read; a duplicate counts once."""
+    hours_kept: dict[str, float]
+    """Hours per tier, from the spans kept; `vae` includes the diffusion clips, for they serve both trainers."""
+    clips: int
+    """Rows of `clips`."""
+
+
+class DatasetRecord(_Record):
+    """The content of dataset.json."""
+
+    schema_version: int
+    software: str
+    """Name of the distribution that wrote the dataset."""
+    software_version: str
+    preset: str
+    config: dict[str, JsonValue]
+    """All settings of the run, defaults included."""
+    weights: tuple[WeightRecord, ...]
+    tables: dict[str, TableRecord]
+    totals: Totals
+
+
+def describe_tables() -> dict[str, TableRecord]:
+    """Return the tables as `manifests.schema` declares them, for `DatasetRecord.tables`."""
+    return {
+        table.name: TableRecord(
+            meaning=table.meaning,
+            columns=tuple(
+                ColumnRecord(
+                    name=c.name, type=type_name(c), shape=c.shape, unit=c.unit, meaning=c.meaning, nullable=c.nullable
+                )
+                for c in table.columns
+            ),
+        )
+        for table in TABLES.values()
+    }
+
+
+def totals_of(dataset: Path) -> Totals:
+    """Count what the tables of a dataset hold.
+
+    Raises:
+        ValueError: a table cannot be read.
+    """
+    videos = read_table(dataset, "videos", ["duration_s", "status", "duplicate_of"]).to_pylist()
+    spans = read_table(dataset, "spans", ["start_s", "end_s", "tier", "outcome"]).to_pylist()
+    kept = {
+        tier: sum(s["end_s"] - s["start_s"] for s in spans if s["tier"] == tier and s["outcome"] == "kept")
+        for tier in TIERS
+    }
+    raw = sum(v["duration_s"] or 0.0 for v in videos if v["duplicate_of"] is None)
+    return Totals(
+        videos=len(videos),
+        failed=sum(v["status"] != "ok" for v in videos),
+        hours_raw=_hours(raw),
+        hours_kept={tier: _hours(seconds) for tier, seconds in kept.items()},
+        clips=len(read_table(dataset, "clips", ["clip_id"])),
+    )
+
+
+def read_dataset(dataset: Path) -> DatasetRecord:
+    """Return what dataset.json says.
+
+    Raises:
+        DatasetError: the folder is no dataset, its dataset.json is damaged, or of another schema version.
+    """
+    path = dataset / _FILE
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise DatasetError(
+            f"{dataset} is no dataset: it holds no {_FILE}; give the folder that `gaia-curate run --out` wrote"
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(f"{path} cannot be read: {error}") from error
+    try:
+        version = _Version.model_validate_json(text).schema_version
+    except ValidationError as error:
+        raise DatasetError(f"{path} is damaged: {_first(error)}; run the curation again to write it anew") from error
+    if version != SCHEMA_VERSION:
+        raise DatasetError(
+            f"{path} has schema version {version}, this version of the software reads {SCHEMA_VERSION}; "
+            f"read it with the software version that it names, or run the curation again"
+        )
+    try:
+        return DatasetRecord.model_validate_json(text)
+    except ValidationError as error:
+        raise DatasetError(f"{path} is damaged: {_first(error)}; run the curation again to write it anew") from error
+
+
+def write_dataset(dataset: Path, record: DatasetRecord) -> None:
+    """Write dataset.json; the same record gives the same bytes."""
+    content: dict[str, Any] = record.model_dump(mode="json")
+    write_json_atomic(dataset / _FILE, content)
+
+
+class _Version(BaseModel):
+    schema_version: int
+
+
+def _hours(seconds: float) -> float:
+    return round(seconds / 3600, 9)  # to a few microseconds, so that the order of the rows does not show
+
+
+def _first(error: ValidationError) -> str:
+    what = error.errors()[0]
+    return f"{'.'.join(str(part) for part in what['loc']) or 'the file'}: {what['msg']}"
