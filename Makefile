@@ -1,5 +1,6 @@
-# `make demo` and `make test` do all the set-up that they need, in .venv. `make PYTHON=python3.12 test` picks a Python.
-PYTHON ?= python3
+# `make demo` and `make test` do all the set-up that they need, in .venv. `make PYTHON=/path/to/python3.12 test` picks a Python.
+SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))
+PYTHON ?= $(firstword $(foreach name,python3 python3.12 python3.11,$(shell $(name) -c '$(SUPPORTED)' 2> /dev/null && echo $(name))) python3)
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
@@ -16,7 +17,7 @@ install: $(INSTALLED)  ## make .venv and install everything there
 
 $(VENV)/bin/python:
 	@command -v $(PYTHON) > /dev/null || { echo "make: '$(PYTHON)' was not found; install Python 3.11 or 3.12, or name one: make PYTHON=/path/to/python3.12 ..." >&2; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' || { echo "make: $$($(PYTHON) --version) is not supported; Python 3.11 or 3.12 is needed: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@$(PYTHON) -c '$(SUPPORTED)' || { echo "make: '$(PYTHON)' is not Python 3.11 or 3.12, which the project needs; name one: make PYTHON=/path/to/python3.12 ..." >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2> /dev/null || { echo "make: $(PYTHON) has no venv; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
