@@ -76,7 +76,7 @@ def analyze(
 
 
 def _thumbnail(frame: RgbImage, cuts: CutScorer) -> RgbImage:
-    import cv2  # noqa: PLC0415 - heavy
+    import cv2
 
     size = (cuts.thumb_width_px, cuts.thumb_height_px)
     return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)

@@ -55,10 +55,10 @@ def run(
 ) -> None:
     """Curate videos into a dataset; the same command again goes on where it was stopped."""
     with _exit_codes():
-        from curation.progress import RunProgress  # noqa: PLC0415 - so that --help stays light
-        from curation.run import Executor  # noqa: PLC0415
-        from curation.run import run as run_library  # noqa: PLC0415
-        from curation.summary import run_summary  # noqa: PLC0415
+        from curation.progress import RunProgress
+        from curation.run import Executor
+        from curation.run import run as run_library
+        from curation.summary import run_summary
 
         settings = _settings(preset, config, overrides)
         kind = executor if executor != "auto" else ("ray" if workers > 1 or ray_address else "inline")
@@ -81,8 +81,8 @@ def decide(
 ) -> None:
     """Apply other rules to the evidence of a dataset; no perception model runs."""
     with _exit_codes():
-        from curation.redecide import redecide  # noqa: PLC0415
-        from curation.summary import decide_summary  # noqa: PLC0415
+        from curation.redecide import redecide
+        from curation.summary import decide_summary
 
         redecide(dataset, out, config, overrides or [], render=render)
         typer.echo(decide_summary(dataset, out))
@@ -96,7 +96,7 @@ def explain(
 ) -> None:
     """Say why a second of a video was kept or dropped."""
     with _exit_codes():
-        from manifests.explain import explain as explain_library  # noqa: PLC0415
+        from manifests.explain import explain as explain_library
 
         typer.echo(explain_library(dataset, video, time_s).text())
 
@@ -110,8 +110,9 @@ def stats(
 ) -> None:
     """Print speakers and hours, raw and kept, and what was dropped why; or the answer to a query."""
     with _exit_codes():
-        from manifests.queries import query  # noqa: PLC0415
-        from manifests.statistics import statistics  # noqa: PLC0415
+        from manifests.statistics import statistics
+
+        from manifests.queries import query
 
         answer = query(dataset, sql) if sql is not None else statistics(dataset)
         typer.echo(answer.json() if json else answer.text())
@@ -121,7 +122,7 @@ def stats(
 def validate(dataset: DatasetArgument) -> None:
     """Check a dataset: checksums, schema, seconds adding up, every clip decodable, arrays as long as clips."""
     with _exit_codes():
-        from manifests.validate import validate as validate_library  # noqa: PLC0415
+        from manifests.validate import validate as validate_library
 
         problems = validate_library(dataset)
     for problem in problems:
@@ -134,7 +135,7 @@ def validate(dataset: DatasetArgument) -> None:
 @app.command()
 def doctor() -> None:
     """List the components of the preset `embedded`: found or missing, version, licence."""
-    from curation.doctor import examine  # noqa: PLC0415
+    from curation.doctor import examine
 
     report = examine()
     typer.echo(report.text())
@@ -150,7 +151,7 @@ def main() -> None:
 def _settings(
     preset: Literal["embedded", "paper"], config: Path | None, overrides: list[str] | None
 ) -> "CurationSettings":
-    from curation.config import load_settings  # noqa: PLC0415
+    from curation.config import load_settings
 
     if preset == "paper":
         _stop(
@@ -164,15 +165,14 @@ def _settings(
 @contextmanager
 def _exit_codes() -> Iterator[None]:
     """Turn the errors that a user can mend into one line and an exit code."""
-    from manifests.dataset import DatasetError  # noqa: PLC0415
-    from manifests.queries import QueryError  # noqa: PLC0415
-
-    from curation.assets import AssetError  # noqa: PLC0415
-    from curation.config import ConfigError  # noqa: PLC0415
-    from curation.dataset_folder import DatasetFolderError  # noqa: PLC0415
-    from curation.executors.ray_pool import RayUnavailableError  # noqa: PLC0415
-    from curation.ledger import LedgerError  # noqa: PLC0415
-    from curation.sources import SourceError  # noqa: PLC0415
+    from curation.assets import AssetError
+    from curation.config import ConfigError
+    from curation.dataset_folder import DatasetFolderError
+    from curation.executors.ray_pool import RayUnavailableError
+    from curation.ledger import LedgerError
+    from curation.sources import SourceError
+    from manifests.dataset import DatasetError
+    from manifests.queries import QueryError
 
     try:
         yield

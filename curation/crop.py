@@ -31,7 +31,7 @@ class Crop:
 
     def picture(self, frame: RgbImage, out_px: int) -> RgbImage:
         """Return the (out_px, out_px, 3) picture of the square; outside the frame its border is repeated."""
-        import cv2  # noqa: PLC0415 - heavy
+        import cv2
 
         height, width = frame.shape[:2]
         rows = np.clip(np.arange(self.y0_px, self.y0_px + self.size_px), 0, height - 1)

@@ -1,13 +1,15 @@
 """One small record per video: what became of it. What resume reads, and what the table `videos` is made of."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
-from manifests.files import text_of_path, write_bytes_atomic
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from curation.media.probe import VideoInfo
 from curation.sources import SourceVideo
+from manifests.files import text_of_path, write_bytes_atomic
 from manifests.outcomes import ErrorCode, VideoStatus
+from manifests.timeline import TICK_RATE_HZ
 
 __all__ = ["LedgerError", "VideoRecord", "read_ledger", "write_record"]
 
@@ -47,32 +49,38 @@ class VideoRecord(BaseModel):
     @classmethod
     def failed(cls, video: SourceVideo, code: ErrorCode, detail: str) -> "VideoRecord":
         """Return the record of a video that could not be curated."""
-        return cls(**_identity(video), status="failed", error_code=code, error_detail=detail)
+        told = {"status": "failed", "error_code": code, "error_detail": detail}
+        return _record(video).model_copy(update=told)
 
     @classmethod
     def duplicate(cls, video: SourceVideo, of: Path) -> "VideoRecord":
         """Return the record of a file whose content is analysed under another name."""
-        return cls(**_identity(video), status="ok", duplicate_of=text_of_path(of))
+        return _record(video).model_copy(update={"duplicate_of": text_of_path(of)})
 
     @classmethod
-    def curated(cls, video: SourceVideo, info: VideoInfo, **measured: float) -> "VideoRecord":
-        """Return the record of a video that went through all phases."""
-        return cls(
-            **_identity(video),
-            status="ok",
-            duration_s=info.duration_s,
-            width=info.width_px,
-            height=info.height_px,
-            fps=float(info.fps),
-            codec=info.codec,
-            has_audio=info.has_audio,
-            rotation=info.rotation_deg,
-            **measured,
-        )
+    def curated(cls, video: SourceVideo, info: VideoInfo, outcome: Mapping[str, float]) -> "VideoRecord":
+        """Return the record of a video that went through all phases.
+
+        Args:
+            video: the file.
+            info: what was probed of it.
+            outcome: seconds kept, number of clips, seconds spent, by the names of the fields.
+        """
+        probed = {
+            "duration_s": float(info.n_ticks / TICK_RATE_HZ),
+            "width": info.width_px,
+            "height": info.height_px,
+            "fps": float(info.fps),
+            "codec": info.codec,
+            "has_audio": info.has_audio,
+            "rotation": info.rotation_deg,
+        }
+        return _record(video).model_copy(update=probed | dict(outcome))
 
     def renamed(self, video: SourceVideo) -> "VideoRecord":
         """Return the record with the path and the labels that the file has now."""
-        return self.model_copy(update=_identity(video))
+        labels = {"path": text_of_path(video.path), "source": video.source, "speaker_id": video.speaker_id}
+        return self.model_copy(update=labels)
 
 
 def read_ledger(dataset: Path) -> dict[str, VideoRecord]:
@@ -100,11 +108,12 @@ def write_record(dataset: Path, record: VideoRecord) -> None:
     write_bytes_atomic(dataset / "ledger" / f"{record.video_id}.json", text.encode())
 
 
-def _identity(video: SourceVideo) -> dict[str, str | int | None]:
-    return {
-        "video_id": video.video_id,
-        "source": video.source,
-        "path": text_of_path(video.path),
-        "speaker_id": video.speaker_id,
-        "size_bytes": video.size_bytes,
-    }
+def _record(video: SourceVideo) -> VideoRecord:
+    return VideoRecord(
+        video_id=video.video_id,
+        source=video.source,
+        path=text_of_path(video.path),
+        speaker_id=video.speaker_id,
+        size_bytes=video.size_bytes,
+        status="ok",
+    )

@@ -35,7 +35,6 @@ class RenderedSpeech:
     loudness_lufs_before: float | None
     loudness_lufs_after: float | None
     snr_db: float | None
-    speech_ratio: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,6 +55,8 @@ class RenderedClip:
     max_step: float
     mask_prob_max: float
     sharpness_mean: float
+    speech_ratio: float | None
+    """Share of ticks with speech; None without sound."""
     identity: Float32Array | None
     """(D,) mean of the identity descriptors in the clip."""
     speech: RenderedSpeech | None
@@ -100,8 +101,10 @@ def render_clip(
     n = plan.end_tick - plan.first_tick
     size_px = settings.crop.size_px
     steps = face_step(face.key_points_px[ticks], face.box_px[ticks], np.zeros(n, dtype=np.bool_))
+    speech_prob = None if evidence.speech_prob is None else evidence.speech_prob[ticks]
+    min_prob = settings.rules.silence.min_speech_prob
     described = face.descriptor[ticks]
-    described = described[~np.isnan(described[:, 0])]
+    described = described[np.count_nonzero(np.isnan(described), axis=1) == 0]
     return RenderedClip(
         plan=plan,
         crop=crop,
@@ -114,8 +117,9 @@ def render_clip(
         max_step=float(np.nanmax(steps)),
         mask_prob_max=float(face.mask_prob[ticks].max()),
         sharpness_mean=float(face.sharpness[ticks].mean()),
-        identity=described.mean(axis=0) if len(described) else None,
-        speech=_speech(info, plan, evidence, settings, speech) if plan.tier == "diffusion" else None,
+        speech_ratio=None if speech_prob is None else float((speech_prob >= min_prob).mean()),
+        identity=described.mean(axis=0) if described.size else None,
+        speech=_speech(info, plan, speech_prob, speech) if plan.tier == "diffusion" else None,
     )
 
 
@@ -128,13 +132,10 @@ def _pictures(info: VideoInfo, plan: ClipPlan, crop: Crop, settings: CurationSet
         yield crop.picture(frame.rgb, settings.crop.size_px)
 
 
-def _speech(
-    info: VideoInfo, plan: ClipPlan, evidence: Evidence, settings: CurationSettings, models: SpeechModels
-) -> RenderedSpeech:
+def _speech(info: VideoInfo, plan: ClipPlan, speech_prob: Float32Array | None, models: SpeechModels) -> RenderedSpeech:
     audio = tick_audio(info, plan.first_tick, plan.end_tick)
-    if audio is None or evidence.speech_prob is None:
+    if audio is None or speech_prob is None:
         raise RuntimeError(f"{info.path}: a clip of tier diffusion without sound; the rule `silence` lets none through")
-    speech_prob = evidence.speech_prob[plan.first_tick : plan.end_tick]
     normalised, before, _ = normalise_loudness(audio, AUDIO_RATE_HZ, models.target_lufs)
     clean = normalised if models.denoiser is None else models.denoiser(normalised)
     # Denoising takes energy away: the level is set again, so that every clip has the same.
@@ -145,5 +146,4 @@ def _speech(
         loudness_lufs_before=before,
         loudness_lufs_after=after,
         snr_db=snr_db(audio, speech_prob),
-        speech_ratio=float((speech_prob >= settings.rules.silence.min_speech_prob).mean()),
     )

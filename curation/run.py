@@ -92,8 +92,9 @@ def run(
     """
     discovery = discover(source)
     videos = discovery.videos[:limit]
-    weights = ensure_assets([*perception_assets(settings.perception), *speech_assets(settings.speech)])
-    open_dataset(dataset, settings, weights)
+    assets = [*perception_assets(settings.perception), *speech_assets(settings.speech)]
+    ensure_assets(assets)
+    open_dataset(dataset, settings, assets)
     done = read_ledger(dataset)
     originals = [video for video in videos if video.duplicate_of is None]
     todo = []

@@ -143,7 +143,7 @@ def _split_by_identity(faces: Faces, track: Int64Array, max_distance: float) -> 
     """Cut tracks between two descriptors that are too far apart, at the largest step of the box between them."""
     if not len(track):
         return track
-    described = ~np.isnan(faces.descriptor[:, 0])
+    described = np.count_nonzero(np.isnan(faces.descriptor), axis=1) == 0
     track = track.copy()
     n_tracks = int(track.max()) + 1
     for number in range(n_tracks):

@@ -18,7 +18,7 @@ from curation.render import render_clip
 from curation.sources import SourceVideo
 from curation.speech.model_set import load_speech
 
-__all__ = ["VideoWorker", "WorkerPlan"]
+__all__ = ["VideoWorker", "WorkerPlan", "use_one_thread"]
 
 _log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ class WorkerPlan:
         Raises:
             MissingAssetsError: weights are missing.
         """
-        _use_one_thread()
+        use_one_thread()
         return VideoWorker(self)
 
 
@@ -67,7 +67,7 @@ class VideoWorker:
             _log.exception("%s: curating it failed", video.path)
             record = VideoRecord.failed(video, "internal", f"{type(error).__name__}: {error}")
         else:
-            record = write_parts(self._dataset, curated, self._settings, self._perception.faces)
+            record = write_parts(self._dataset, curated, self._settings)
         write_record(self._dataset, record)
         return record
 
@@ -88,16 +88,18 @@ class VideoWorker:
             evidence=evidence,
             decision=decision,
             clips=clips,
+            landmark_scheme=self._perception.faces.scheme,
+            pose_method=self._perception.faces.pose_method,
             analyze_s=analyzed - started,
             decide_s=decided - analyzed,
             render_s=time.perf_counter() - decided,
         )
 
 
-def _use_one_thread() -> None:
+def use_one_thread() -> None:
     """Keep every library of this process on one thread, so that workers scale with cores."""
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
-    import cv2  # noqa: PLC0415 - heavy
+    import cv2
 
     cv2.setNumThreads(0)

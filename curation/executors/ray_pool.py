@@ -5,15 +5,11 @@ The driver owns the list of what is to be done; an actor that dies costs the vid
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import Any
 
 from curation.ledger import VideoRecord, write_record
 from curation.sources import SourceVideo
 from curation.worker import WorkerPlan
-
-if TYPE_CHECKING:
-    from ray import ObjectRef
-    from ray.actor import ActorHandle
 
 __all__ = ["RayUnavailableError", "curate_on_ray"]
 
@@ -38,7 +34,7 @@ def curate_on_ray(
         RayUnavailableError: no cluster could be started or joined.
         OSError: the dataset cannot be written.
     """
-    import ray  # noqa: PLC0415 - heavy
+    import ray
 
     try:
         # The dashboard and the log relay are of no use to a run that shows its own progress.
@@ -46,11 +42,12 @@ def curate_on_ray(
     except (ConnectionError, RuntimeError, ValueError) as error:
         where = f"join the Ray cluster at {address}" if address else "start Ray on this machine"
         raise RayUnavailableError(f"cannot {where}: {error}; try --executor inline") from error
-    remote = ray.remote(num_cpus=1, num_gpus=gpus_per_worker)(_Actor)
+    # Ray makes its handles at run time, so they have no type to name.
+    remote: Any = ray.remote(num_cpus=1, num_gpus=gpus_per_worker)(_Actor)
     pending = deque(sorted(videos, key=lambda video: -video.size_bytes))
     try:
         idle = [remote.remote(plan) for _ in range(min(workers, len(pending)))]
-        running: dict[ObjectRef[VideoRecord], tuple[ActorHandle[_Actor], SourceVideo]] = {}
+        running: dict[Any, tuple[Any, SourceVideo]] = {}
         while pending or running:
             while pending and idle:
                 actor, video = idle.pop(), pending.popleft()
@@ -63,8 +60,6 @@ def curate_on_ray(
                 record = VideoRecord.failed(video, "internal", f"the worker died: {error}")
                 write_record(plan.dataset, record)
                 actor = remote.remote(plan)
-            except ray.exceptions.RayTaskError as error:
-                raise error.as_instanceof_cause() from None
             idle.append(actor)
             yield record
     finally:

@@ -1,0 +1,103 @@
+"""The dataset's folder as a whole: opening one for a run, and the files that span all videos."""
+
+import importlib.metadata
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+from pydantic import ValidationError
+
+from curation.assets import asset_record
+from curation.config import CurationSettings, differences
+from curation.ledger import VideoRecord
+from manifests.dataset import (
+    DatasetRecord,
+    Totals,
+    WeightRecord,
+    describe_tables,
+    read_dataset,
+    totals_of,
+    write_dataset,
+)
+from manifests.files import write_parquet
+from manifests.outcomes import TIERS
+from manifests.schema import SCHEMA_VERSION, VIDEOS
+
+__all__ = ["DatasetFolderError", "finish_dataset", "open_dataset", "recorded_settings"]
+
+DISTRIBUTION = "gaia-avatar"
+
+
+class DatasetFolderError(ValueError):
+    """The folder cannot become, or go on as, the dataset of this run."""
+
+
+def open_dataset(dataset: Path, settings: CurationSettings, assets: Iterable[str]) -> None:
+    """Make `dataset` a new dataset of these settings, or check that it is one already.
+
+    Raises:
+        DatasetFolderError: the folder holds something else, or a dataset of other settings; the message lists them.
+        DatasetError: its dataset.json is damaged, or of another version.
+        OSError: it cannot be written.
+    """
+    if (dataset / "dataset.json").exists():
+        changed = differences(settings, recorded_settings(dataset))
+        if changed:
+            raise DatasetFolderError(
+                f"{dataset} was made with other settings: {'; '.join(changed)}. Give a new --out, the settings of "
+                "before, or apply new rules to it with `gaia-curate decide`"
+            )
+        return
+    if dataset.exists() and not dataset.is_dir():
+        raise DatasetFolderError(f"--out {dataset} is a file; give a new folder")
+    if dataset.is_dir() and any(dataset.iterdir()):
+        raise DatasetFolderError(
+            f"--out {dataset} holds files but no dataset.json: it is no dataset; give a new folder"
+        )
+    empty = Totals(videos=0, failed=0, hours_raw=0.0, hours_kept=dict.fromkeys(TIERS, 0.0), clips=0)
+    _write_record(dataset, settings, assets, empty)
+
+
+def recorded_settings(dataset: Path) -> CurationSettings:
+    """Return the settings that a dataset was made with.
+
+    Raises:
+        DatasetError: `dataset` is no dataset.
+        DatasetFolderError: its settings are not those of this version.
+    """
+    record = read_dataset(dataset)
+    try:
+        return CurationSettings.model_validate(record.config)
+    except ValidationError as error:
+        raise DatasetFolderError(
+            f"{dataset} was made by {record.software} {record.software_version}, whose settings this version does not "
+            f"know ({error.error_count()} differ); go on with that version, or give a new --out"
+        ) from error
+
+
+def finish_dataset(dataset: Path, records: Sequence[VideoRecord]) -> None:
+    """Write the table `videos` and the totals: what is only known once every video is done.
+
+    Raises:
+        OSError: the dataset cannot be written.
+    """
+    table = pa.Table.from_pylist([record.model_dump() for record in records], schema=VIDEOS.arrow_schema())
+    write_parquet(dataset / "videos" / "videos.parquet", table, VIDEOS)
+    write_dataset(dataset, read_dataset(dataset).model_copy(update={"totals": totals_of(dataset)}))
+
+
+def _write_record(dataset: Path, settings: CurationSettings, assets: Iterable[str], totals: Totals) -> None:
+    weights = [asset_record(name) for name in assets]
+    write_dataset(
+        dataset,
+        DatasetRecord(
+            schema_version=SCHEMA_VERSION,
+            software=DISTRIBUTION,
+            software_version=importlib.metadata.version(DISTRIBUTION),
+            preset=settings.preset,
+            config=settings.model_dump(mode="json"),
+            weights=tuple(WeightRecord(name=w.name, sha256=w.sha256, licence=w.licence) for w in weights),
+            tables=describe_tables(),
+            totals=totals,
+        ),
+    )
