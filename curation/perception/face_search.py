@@ -37,6 +37,8 @@ class Candidate:
 
     box_px: Float64Array
     """(4,) x0, y0, x1, y1."""
+    eyes_px: Float64Array
+    """(2, 2) right eye, left eye."""
     score: float
 
 
