@@ -34,7 +34,12 @@ VIDEOS = Table(
         _must("path", _TEXT, "", _PATH),
         _may("speaker_id", _TEXT, "", "who speaks, where the layout tells; null where it does not"),
         _may("size_bytes", _I64, "bytes", "size of the file"),
-        _may("duration_s", _F64, "s", "length of the 25 Hz time line; null where the file was not analysed"),
+        _may(
+            "duration_s",
+            _F64,
+            "s",
+            "length of the video; its spans end at the tick nearest to it; null if not analysed",
+        ),
         _may("width", _I32, "px", "width of the upright picture"),
         _may("height", _I32, "px", "height of the upright picture"),
         _may("fps", _F64, "1/s", "nominal frame rate of the file"),

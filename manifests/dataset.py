@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
-from manifests.files import read_table, write_json_atomic
+from manifests.files import DatasetError, read_table, write_json_atomic
 from manifests.outcomes import TIERS
 from manifests.schema import SCHEMA_VERSION, TABLES, type_name
 
@@ -23,10 +23,6 @@ __all__ = [
 ]
 
 _FILE = "dataset.json"
-
-
-class DatasetError(ValueError):
-    """A folder is no dataset that this version reads; the message says why and what to do."""
 
 
 class _Record(BaseModel):
@@ -109,7 +105,7 @@ def totals_of(dataset: Path) -> Totals:
     """Count what the tables of a dataset hold.
 
     Raises:
-        ValueError: a table cannot be read.
+        DatasetError: a table cannot be read.
     """
     videos = read_table(dataset, "videos", ["duration_s", "status", "duplicate_of"]).to_pylist()
     spans = read_table(dataset, "spans", ["start_s", "end_s", "tier", "outcome"]).to_pylist()

@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from manifests.schema import TABLES, Table
 
 __all__ = [
+    "DatasetError",
     "MemberRange",
     "path_of_text",
     "read_table",
@@ -33,6 +34,10 @@ __all__ = [
 ]
 
 _ZSTD_LEVEL = 3
+
+
+class DatasetError(ValueError):
+    """A folder is no dataset that this version reads; the message says why and what to do."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -167,7 +172,7 @@ def read_table(dataset: Path, name: str, columns: Sequence[str] | None = None) -
 
     Raises:
         KeyError: a dataset has no table or column of that name.
-        ValueError: a file is damaged or has another schema; the message names it.
+        DatasetError: a file is damaged or has another schema; the message names it.
     """
     schema = TABLES[name].arrow_schema()
     wanted = schema if columns is None else pa.schema([schema.field(column) for column in columns])
@@ -175,8 +180,8 @@ def read_table(dataset: Path, name: str, columns: Sequence[str] | None = None) -
     for path in table_files(dataset, name):
         try:
             parts.append(pq.read_table(path, columns=wanted.names, partitioning=None).select(wanted.names).cast(wanted))
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, KeyError, ValueError) as error:
-            raise ValueError(f"{path}: no readable part of table {name}: {error}; run the curation again") from error
+        except (pa.ArrowException, ValueError, OSError) as error:
+            raise DatasetError(f"{path}: no readable part of table {name}: {error}; run the curation again") from error
     return pa.concat_tables(parts)
 
 

@@ -4,6 +4,8 @@ import hashlib
 import io
 import tarfile
 from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +13,23 @@ import numpy as np
 from manifests.arrays import Float32Array, RgbImage
 from manifests.files import MemberRange
 
-__all__ = ["MediaError", "member_name_at", "read_audio", "read_frames", "read_member", "sha256_of"]
+__all__ = ["ClipVideo", "MediaError", "member_name_at", "read_audio", "read_frames", "read_member", "sha256_of"]
 
-_BLOCK = 512
+_BLOCK = tarfile.BLOCKSIZE
 
 
 class MediaError(ValueError):
     """A clip's bytes cannot be read or decoded; the message says where and why."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClipVideo:
+    """The picture of a clip."""
+
+    rate_hz: Fraction | None
+    """Average frame rate; None where the file does not tell."""
+    frames: Iterator[RgbImage]
+    """(H, W, 3) pictures; can be taken once."""
 
 
 def read_member(dataset: Path, media: str, where: MemberRange) -> bytes:
@@ -56,18 +68,29 @@ def member_name_at(dataset: Path, media: str, where: MemberRange) -> str | None:
     return header.name if header.size == where.size else None
 
 
-def read_frames(mp4: bytes) -> Iterator[RgbImage]:
-    """Yield the (H, W, 3) pictures of a clip in the order in which they are shown.
+def read_frames(mp4: bytes) -> ClipVideo:
+    """Decode a clip's pictures, in the order in which they are shown.
 
     Raises:
-        MediaError: the bytes are no video that can be decoded to its end.
+        MediaError: the bytes are no video that can be decoded to its end. Raised while the frames are taken, too.
     """
-    import av  # noqa: PLC0415  PyAV loads all of FFmpeg: only when a clip is decoded
+    import av
 
     try:
         with av.open(io.BytesIO(mp4), mode="r") as container:
             if not container.streams.video:
                 raise MediaError("the clip has no video stream")
+            rate_hz = container.streams.video[0].average_rate
+    except av.FFmpegError as error:
+        raise MediaError(f"the video cannot be opened: {error}") from error
+    return ClipVideo(rate_hz=rate_hz, frames=_frames(mp4))
+
+
+def _frames(mp4: bytes) -> Iterator[RgbImage]:
+    import av
+
+    try:
+        with av.open(io.BytesIO(mp4), mode="r") as container:
             for frame in container.decode(video=0):
                 yield frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
     except av.FFmpegError as error:
@@ -80,7 +103,7 @@ def read_audio(flac: bytes) -> tuple[Float32Array, int]:
     Raises:
         MediaError: the bytes are no mono sound that can be decoded to its end.
     """
-    import av  # noqa: PLC0415  PyAV loads all of FFmpeg: only when a clip is decoded
+    import av
 
     try:
         with av.open(io.BytesIO(flac), mode="r") as container:

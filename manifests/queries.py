@@ -4,6 +4,7 @@ DuckDB itself may touch no file at all: PyArrow reads the Parquet files and hand
 dataset's folder instead would allow `COPY ... TO` to overwrite it.
 """
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pyarrow.dataset as arrow_dataset
 from manifests.dataset import read_dataset
 from manifests.files import table_files
 from manifests.schema import TABLES, Table
+from manifests.text_tables import text_table
 
 __all__ = ["VIEWS", "QueryError", "Result", "connect", "query"]
 
@@ -38,6 +40,20 @@ class Result:
 
     columns: tuple[str, ...]
     rows: list[tuple[object, ...]]
+
+    def text(self) -> str:
+        """Return the rows in aligned columns."""
+        cells = [["" if value is None else str(value) for value in row] for row in self.rows]
+        numeric = [
+            all(row[i] is None or isinstance(row[i], int | float) for row in self.rows)
+            for i in range(len(self.columns))
+        ]
+        return text_table(self.columns, cells, numeric=numeric)
+
+    def json(self) -> str:
+        """Return the rows as a JSON list of objects; what JSON has no type for is written as text."""
+        rows = [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+        return json.dumps(rows, indent=2, ensure_ascii=False, default=str)
 
 
 def connect(dataset: Path) -> duckdb.DuckDBPyConnection:

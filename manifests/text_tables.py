@@ -1,0 +1,71 @@
+"""Plain text for people: aligned tables, and seconds in the unit that suits them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+__all__ = ["TimeUnit", "clock_text", "text_table", "time_unit"]
+
+
+@dataclass(frozen=True, slots=True)
+class TimeUnit:
+    """A unit for all durations of one report, so that they can be compared at a glance."""
+
+    name: str
+    seconds: float
+
+    def text(self, seconds: float) -> str:
+        """Return a duration in this unit, one decimal.
+
+        >>> time_unit(7200.0).text(90.0), time_unit(90.0).text(90.0)
+        ('1.5', '90.0')
+        """
+        return f"{seconds / self.seconds:,.1f}"
+
+
+def time_unit(longest_s: float) -> TimeUnit:
+    """Return seconds up to 10 minutes, minutes up to 10 hours, hours beyond.
+
+    >>> [time_unit(s).name for s in (59.0, 599.0, 600.0, 36_000.0)]
+    ['s', 's', 'min', 'h']
+    """
+    if longest_s < 600:
+        return TimeUnit("s", 1.0)
+    return TimeUnit("min", 60.0) if longest_s < 36_000 else TimeUnit("h", 3600.0)
+
+
+def clock_text(seconds: float) -> str:
+    """Return a time as minutes and seconds; a tick is 0.04 s, hence two decimals.
+
+    >>> clock_text(83.48), clock_text(3600.0)
+    ('1:23.48', '60:00.00')
+    """
+    hundredths = round(seconds * 100)
+    return f"{hundredths // 6000}:{hundredths % 6000 // 100:02d}.{hundredths % 100:02d}"
+
+
+def text_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, numeric: Sequence[bool]) -> str:
+    """Return rows in columns as wide as their widest cell; columns of numbers are aligned on the right.
+
+    Line breaks and other control characters in a cell are escaped, for file names may hold them.
+
+    >>> print(text_table(["what", "s"], [["kept", "10.0"], ["cut", "2.5"]], numeric=[False, True]))
+    what     s
+    ----  ----
+    kept  10.0
+    cut    2.5
+    """
+    cells = [[_printable(cell) for cell in row] for row in (header, *rows)]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
+    cells.insert(1, ["-" * width for width in widths])
+    lines = [
+        "  ".join(
+            cell.rjust(width) if right else cell.ljust(width)
+            for cell, width, right in zip(row, widths, numeric, strict=True)
+        )
+        for row in cells
+    ]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
