@@ -4,12 +4,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
+from typing import Annotated, Literal, NoReturn
 
 import typer
-
-if TYPE_CHECKING:
-    from curation.config import CurationSettings
 
 __all__ = ["app", "main"]
 
@@ -55,12 +52,14 @@ def run(
 ) -> None:
     """Curate videos into a dataset; the same command again goes on where it was stopped."""
     with _exit_codes():
+        from curation.config import CurationSettings, load_settings
         from curation.progress import RunProgress
         from curation.run import Executor
         from curation.run import run as run_library
         from curation.summary import run_summary
 
-        settings = _settings(preset, config, overrides)
+        _refuse_paper(preset)
+        settings = load_settings(CurationSettings(), config, overrides or [])
         kind = executor if executor != "auto" else ("ray" if workers > 1 or ray_address else "inline")
         where = Executor(kind=kind, workers=workers, ray_address=ray_address, gpus_per_worker=gpus_per_worker)
         with RunProgress(sys.stderr) as progress:
@@ -82,10 +81,10 @@ def decide(
     """Apply other rules to the evidence of a dataset; no perception model runs."""
     with _exit_codes():
         from curation.redecide import redecide
-        from curation.summary import decide_summary
+        from manifests.statistics import statistics
 
         redecide(dataset, out, config, overrides or [], render=render)
-        typer.echo(decide_summary(dataset, out))
+        typer.echo(statistics(out).text())
 
 
 @app.command()
@@ -110,9 +109,8 @@ def stats(
 ) -> None:
     """Print speakers and hours, raw and kept, and what was dropped why; or the answer to a query."""
     with _exit_codes():
-        from manifests.statistics import statistics
-
         from manifests.queries import query
+        from manifests.statistics import statistics
 
         answer = query(dataset, sql) if sql is not None else statistics(dataset)
         typer.echo(answer.json() if json else answer.text())
@@ -148,18 +146,13 @@ def main() -> None:
     app()
 
 
-def _settings(
-    preset: Literal["embedded", "paper"], config: Path | None, overrides: list[str] | None
-) -> "CurationSettings":
-    from curation.config import load_settings
-
+def _refuse_paper(preset: Literal["embedded", "paper"]) -> None:
     if preset == "paper":
         _stop(
             "--preset paper (the default) needs InsightFace, 3DDFA, the mask SSD, denoiser and wav2vec 2.0, which this "
             "version does not bring yet; add --preset embedded, whose models come over the Python package index",
             EXIT_CANNOT_START,
         )
-    return load_settings(preset, config, overrides or [])
 
 
 @contextmanager

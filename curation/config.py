@@ -1,9 +1,9 @@
 """The configuration of a run as a whole, and how a file and `--set` options change it."""
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import yaml
 from pydantic import BaseModel, Field, JsonValue, ValidationError
@@ -44,22 +44,27 @@ class CurationSettings(Settings):
     split: SplitSettings = SplitSettings()
 
 
-def load_settings(preset: Literal["embedded"], file: Path | None, overrides: Sequence[str]) -> CurationSettings:
-    """Return the settings of a preset, changed by a YAML file and then by ``dotted.name=value`` overrides.
+def load_settings(base: CurationSettings, file: Path | None, overrides: Sequence[str]) -> CurationSettings:
+    """Return settings `base`, changed by a YAML file and then by ``dotted.name=value`` overrides.
 
     Raises:
         ConfigError: a file that is not YAML, an unknown setting, a value of the wrong type or out of range. The message
             names the setting, the value, what is allowed, and the nearest known name.
     """
-    values: dict[str, JsonValue] = {}
+    values: dict[str, JsonValue] = base.model_dump(mode="json")
     if file is not None:
-        values = _read_yaml(file)
+        _merge(values, _read_yaml(file))
     for override in overrides:
         name, equals, text = override.partition("=")
         if not equals:
             raise ConfigError(f"--set {override!r}: write NAME=VALUE, such as rules.frontal.strict_deg=15")
-        _put(values, name.strip(), yaml.safe_load(text) if text.strip() else None)
-    values.setdefault("preset", preset)
+        try:
+            value: JsonValue = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise ConfigError(f"--set {override!r}: the value is no YAML: {error}") from error
+        for part in reversed(name.strip().split(".")):
+            value = {part: value}
+        _merge(values, cast("dict[str, JsonValue]", value))
     try:
         return CurationSettings.model_validate(values)
     except ValidationError as error:
@@ -84,14 +89,14 @@ def _read_yaml(file: Path) -> dict[str, JsonValue]:
     return values
 
 
-def _put(values: dict[str, JsonValue], name: str, value: JsonValue) -> None:
-    *sections, last = name.split(".")
-    for section in sections:
-        inner = values.setdefault(section, {})
-        if not isinstance(inner, dict):
-            raise ConfigError(f"--set {name}: {section} is {inner!r} in the file, not a section of settings")
-        values = inner
-    values[last] = value
+def _merge(values: dict[str, JsonValue], changes: Mapping[str, JsonValue]) -> None:
+    """Change nested values in place; a section is changed name by name."""
+    for name, change in changes.items():
+        inner = values.get(name)
+        if isinstance(inner, dict) and isinstance(change, dict):
+            _merge(inner, change)
+        else:
+            values[name] = change
 
 
 def _leaves(settings: BaseModel, prefix: str = "") -> Iterator[tuple[str, object]]:

@@ -7,7 +7,14 @@ from typing import Literal
 from curation.perception.protocols import CutScorer, FaceDescriber, FaceFinder, MaskClassifier, VoiceDetector
 from curation.settings import Settings
 
-__all__ = ["Perception", "PerceptionSettings", "load_perception", "perception_assets"]
+__all__ = [
+    "FACE_FINDERS",
+    "FaceFinderFacts",
+    "Perception",
+    "PerceptionSettings",
+    "load_perception",
+    "perception_assets",
+]
 
 
 class PerceptionSettings(Settings):
@@ -15,6 +22,22 @@ class PerceptionSettings(Settings):
 
     faces: Literal["mediapipe", "dlib"] = "mediapipe"
     """Face finder and landmarks. `mediapipe`: 478 points, faster and surer; `dlib`: HOG rectangles and 68 points."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FaceFinderFacts:
+    """What is known of a face finder without loading it."""
+
+    scheme: str
+    pose_method: str
+    assets: tuple[str, ...]
+
+
+FACE_FINDERS = {
+    "mediapipe": FaceFinderFacts(scheme="mediapipe478", pose_method="mediapipe_transform", assets=("face_landmarker",)),
+    "dlib": FaceFinderFacts(scheme="ibug68", pose_method="dlib_pnp", assets=("dlib_shape_predictor_68",)),
+}
+"""By the value of the setting `perception.faces`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,8 +53,7 @@ class Perception:
 
 def perception_assets(settings: PerceptionSettings) -> Sequence[str]:
     """Return the names of the weights that these settings need."""
-    faces = {"mediapipe": ["face_landmarker"], "dlib": ["dlib_shape_predictor_68"]}[settings.faces]
-    return [*faces, "dlib_face_recognition_resnet"]
+    return [*FACE_FINDERS[settings.faces].assets, "dlib_face_recognition_resnet"]
 
 
 def load_perception(settings: PerceptionSettings) -> Perception:
@@ -40,10 +62,10 @@ def load_perception(settings: PerceptionSettings) -> Perception:
     Raises:
         MissingAssetsError: weights are missing; `perception_assets` names them beforehand.
     """
-    from curation.perception.content_cuts import ContentCuts  # noqa: PLC0415 - heavy, as all below
-    from curation.perception.dlib_identity import DlibIdentity  # noqa: PLC0415
-    from curation.perception.embedded_mask.classifier import EmbeddedMask  # noqa: PLC0415
-    from curation.perception.silero_voice import SileroVoice  # noqa: PLC0415
+    from curation.perception.content_cuts import ContentCuts
+    from curation.perception.dlib_identity import DlibIdentity
+    from curation.perception.embedded_mask.classifier import EmbeddedMask
+    from curation.perception.silero_voice import SileroVoice
 
     return Perception(
         faces=_load_faces(settings),
@@ -56,9 +78,9 @@ def load_perception(settings: PerceptionSettings) -> Perception:
 
 def _load_faces(settings: PerceptionSettings) -> FaceFinder:
     if settings.faces == "dlib":
-        from curation.perception.dlib_faces import DlibFaces  # noqa: PLC0415
+        from curation.perception.dlib_faces import DlibFaces
 
         return DlibFaces()
-    from curation.perception.mediapipe_faces import MediaPipeFaces  # noqa: PLC0415
+    from curation.perception.mediapipe_faces import MediaPipeFaces
 
     return MediaPipeFaces()

@@ -32,11 +32,11 @@ def load_speech(settings: SpeechSettings) -> SpeechModels:
     denoiser: Denoiser | None = None
     encoder: SpeechEncoder | None = None
     if settings.denoiser == "deepfilternet3":
-        from curation.speech.deepfilter import DeepFilterDenoiser  # noqa: PLC0415 - heavy
+        from curation.speech.deepfilter import DeepFilterDenoiser
 
         denoiser = DeepFilterDenoiser(settings.max_attenuation_db)
     if settings.encoder == "whisper-tiny.en":
-        from curation.speech.whisper_features import WhisperTinyEncoder  # noqa: PLC0415 - heavy
+        from curation.speech.whisper_features import WhisperTinyEncoder
 
         encoder = WhisperTinyEncoder()
     return SpeechModels(target_lufs=settings.target_lufs, denoiser=denoiser, encoder=encoder)

@@ -8,7 +8,7 @@ from curation.config import ConfigError, CurationSettings, differences, load_set
 def test_overrides_beat_the_file_and_the_file_beats_the_defaults(tmp_path: Path) -> None:
     file = tmp_path / "c.yaml"
     file.write_text("rules:\n  frontal:\n    strict_deg: 11\n    loose_deg: 33\n")
-    settings = load_settings("embedded", file, ["rules.frontal.strict_deg=12.5"])
+    settings = load_settings(CurationSettings(), file, ["rules.frontal.strict_deg=12.5"])
     assert settings.rules.frontal.strict_deg == 12.5
     assert settings.rules.frontal.loose_deg == 33.0
     assert settings.rules.jitter == CurationSettings().rules.jitter
@@ -30,7 +30,7 @@ def test_overrides_beat_the_file_and_the_file_beats_the_defaults(tmp_path: Path)
 )
 def test_a_wrong_setting_names_itself_its_value_and_what_is_allowed(override: str, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
-        load_settings("embedded", None, [override])
+        load_settings(CurationSettings(), None, [override])
 
 
 @pytest.mark.parametrize("text", ["rules: [", "- a\n- b\n", "rules:\n  frontal: 3\n"])
@@ -38,22 +38,22 @@ def test_a_file_that_is_no_mapping_of_settings_is_refused(tmp_path: Path, text: 
     file = tmp_path / "c.yaml"
     file.write_text(text)
     with pytest.raises(ConfigError):
-        load_settings("embedded", file, [])
+        load_settings(CurationSettings(), file, [])
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"none\.yaml"):
-        load_settings("embedded", tmp_path / "none.yaml", [])
+        load_settings(CurationSettings(), tmp_path / "none.yaml", [])
 
 
 def test_an_empty_file_changes_nothing(tmp_path: Path) -> None:
     file = tmp_path / "c.yaml"
     file.write_text("# nothing\n")
-    assert load_settings("embedded", file, []) == CurationSettings()
+    assert load_settings(CurationSettings(), file, []) == CurationSettings()
 
 
 def test_differences_name_the_settings_and_both_values() -> None:
-    ours = load_settings("embedded", None, ["rules.frontal.strict_deg=15"])
+    ours = load_settings(CurationSettings(), None, ["rules.frontal.strict_deg=15"])
     before = CurationSettings().rules.frontal.strict_deg
     assert differences(ours, CurationSettings()) == [f"rules.frontal.strict_deg: 15.0, was {before}"]
 

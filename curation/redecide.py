@@ -1,0 +1,111 @@
+"""Other rules on the evidence of a dataset: no perception model runs; videos are decoded only to render clips."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from curation.assets import ensure_assets
+from curation.config import ConfigError, CurationSettings, differences, load_settings
+from curation.dataset_folder import DatasetFolderError, finish_dataset, open_dataset, recorded_settings
+from curation.decide import decide
+from curation.frames_table import evidence_of_frames
+from curation.ledger import VideoRecord, write_record
+from curation.media.probe import probe
+from curation.parts import CuratedVideo, kept_seconds, write_decision, write_parts
+from curation.perception.model_set import FACE_FINDERS, perception_assets
+from curation.render import render_clip
+from curation.sources import SourceVideo, fingerprint
+from curation.speech.model_set import SpeechModels, load_speech, speech_assets
+from manifests.files import path_of_text, read_table
+from manifests.outcomes import TIERS
+
+__all__ = ["redecide"]
+
+_MEASURED = ("preset", "perception.")
+"""Settings that the evidence depends on: to change them is to measure again."""
+
+
+def redecide(dataset: Path, out: Path, config: Path | None, overrides: Sequence[str], *, render: bool) -> None:
+    """Decide every video of `dataset` anew, with its own settings as changed by a file and by overrides, into `out`.
+
+    Args:
+        dataset: a dataset whose run has ended.
+        out: a new folder, or one that the same call has begun.
+        config: YAML file of settings.
+        overrides: ``dotted.name=value``.
+        render: also cut the clips out of the source videos, which must lie where they lay.
+
+    Raises:
+        ConfigError: a wrong setting, or one that needs measuring anew.
+        DatasetError: `dataset` is no dataset.
+        DatasetFolderError: `out` holds something else.
+        MissingAssetsError: weights that rendering needs are missing.
+        OSError: a file cannot be read or written.
+    """
+    before = recorded_settings(dataset)
+    settings = load_settings(before, config, overrides)
+    measured = [line for line in differences(settings, before) if line.startswith(_MEASURED)]
+    if measured:
+        raise ConfigError(f"{'; '.join(measured)}: the evidence was measured otherwise; `gaia-curate run` anew")
+    open_dataset(out, settings, [*perception_assets(settings.perception), *speech_assets(settings.speech)])
+    speech = None
+    if render:
+        ensure_assets(speech_assets(settings.speech))
+        speech = load_speech(settings.speech)
+    records = []
+    for row in read_table(dataset, "videos").to_pylist():
+        record = VideoRecord.model_validate(row)
+        if record.status == "ok" and record.duplicate_of is None:
+            record = _decided(dataset, out, record, settings, speech)
+        if speech is not None:
+            write_record(out, record)
+        records.append(record)
+    finish_dataset(out, records)
+
+
+def _decided(
+    dataset: Path, out: Path, record: VideoRecord, settings: CurationSettings, speech: SpeechModels | None
+) -> VideoRecord:
+    started = time.perf_counter()
+    evidence = evidence_of_frames(pq.read_table(dataset / "frames" / f"{record.video_id}.parquet", partitioning=None))
+    decision = decide(evidence, settings.rules)
+    decide_s = time.perf_counter() - started
+    finder = FACE_FINDERS[settings.perception.faces]
+    if speech is None:
+        write_decision(out, record.video_id, evidence, decision, finder.scheme)
+        kept = {f"kept_{tier}_s": kept_seconds(decision, tier) for tier in TIERS}
+        return record.model_copy(update=kept | {"n_clips": 0, "analyze_s": 0.0, "decide_s": decide_s, "render_s": 0.0})
+    video = _source_of(record)
+    info = probe(video.path)
+    clips = tuple(
+        render_clip(info, plan, evidence, decision, settings=settings, speech=speech) for plan in decision.clips
+    )
+    curated = CuratedVideo(
+        video=video,
+        info=info,
+        evidence=evidence,
+        decision=decision,
+        clips=clips,
+        landmark_scheme=finder.scheme,
+        pose_method=finder.pose_method,
+        analyze_s=0.0,
+        decide_s=decide_s,
+        render_s=time.perf_counter() - started - decide_s,
+    )
+    return write_parts(out, curated, settings)
+
+
+def _source_of(record: VideoRecord) -> SourceVideo:
+    """Return the file that a record is about, if it still lies there unchanged."""
+    path = path_of_text(record.path)
+    if not path.exists() or fingerprint(path) != record.video_id:
+        raise DatasetFolderError(f"{path} is not there any more, or has other content: its clips cannot be rendered")
+    return SourceVideo(
+        path=path,
+        video_id=record.video_id,
+        source=record.source,
+        speaker_id=record.speaker_id,
+        size_bytes=record.size_bytes,
+    )
