@@ -55,7 +55,7 @@ def read_canonical_face(message: bytes) -> CanonicalFace:
 
 
 def head_rotation(landmarks: Float64Array, face: CanonicalFace) -> Float64Array:
-    """Return the (3, 3) rotation that brings the canonical face closest to `landmarks`: weighted least squares (Kabsch).
+    """Return the (3, 3) rotation that brings the canonical face closest to `landmarks`, by weighted least squares.
 
     Args:
         landmarks: (478, 3) x to the right, y up, z towards the camera, in one unit.

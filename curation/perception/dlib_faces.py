@@ -1,0 +1,117 @@
+"""Faces by dlib: HOG detector, 68 points, pose from six of them.
+
+The detector is Dalal and Triggs' histogram of oriented gradients as dlib trains it (part of the library, BSL-1.0);
+the points come from Kazemi and Sullivan's regression trees (`shape_predictor_68_face_landmarks.dat`, whose training
+data, iBUG 300-W, exclude commercial use).
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from curation.assets import asset_path
+from curation.perception.head_pose import pose_from_rotation
+from curation.perception.protocols import FaceObservation
+from manifests.arrays import Float32Array, Float64Array, RgbImage
+
+__all__ = ["DlibFaces"]
+
+_MAX_FACES = 4
+
+_LOOK_PX = 480
+"""Longer side of the picture, its border left out, that the detector sees: its smallest face is 80 px wide there."""
+
+_BORDER = 0.25
+"""Border around the picture over its longer side: a close-up is cut off by the frame and lost without it."""
+
+_SCORE_SCALE = 1.0
+"""dlib's score is a distance to a hyperplane; 1 - exp(-score / scale) brings it to 0..1."""
+
+_POSE_POINTS = (30, 8, 36, 45, 48, 54)
+"""Nose tip, chin, outer eye corners and mouth corners, in the order of `_HEAD`."""
+
+_HEAD = np.array([
+    [0.0, 0.0, 0.0],
+    [0.0, -63.6, -12.5],
+    [-43.3, 32.7, -26.0],
+    [43.3, 32.7, -26.0],
+    [-28.9, -28.9, -24.1],
+    [28.9, -28.9, -24.1],
+])  # fmt: skip
+"""An average adult head, millimetres from the nose tip; x to the picture's right, y up, z towards the camera."""
+
+
+class DlibFaces:
+    """A `FaceFinder` with at most four faces per picture; a face narrower than a sixth of the picture is not found."""
+
+    scheme = "ibug68"
+    pose_method = "dlib68_pnp"
+
+    def __init__(self, predictor: Path | None = None) -> None:
+        """Load the models.
+
+        Args:
+            predictor: `shape_predictor_68_face_landmarks.dat`; None takes the one of the asset registry.
+
+        Raises:
+            MissingAssetsError: it is not on this machine.
+        """
+        import dlib
+
+        predictor = asset_path("dlib_shape_predictor_68") if predictor is None else predictor
+        self._detector = dlib.get_frontal_face_detector()
+        self._predictor = dlib.shape_predictor(str(predictor))
+
+    def __call__(self, frame: RgbImage) -> list[FaceObservation]:
+        """Return up to four faces of `frame`, (H, W, 3), the widest first."""
+        import cv2
+        import dlib
+
+        height, width = frame.shape[:2]
+        border = round(_BORDER * max(height, width))
+        padded = cv2.copyMakeBorder(frame, border, border, border, border, cv2.BORDER_CONSTANT)
+        scale = min(1.0, _LOOK_PX / max(height, width))
+        look = cv2.resize(padded, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1.0 else padded
+        rectangles, scores, _ = self._detector.run(look, 0)
+        faces = []
+        for rectangle, score in zip(rectangles, scores, strict=True):
+            edges = (rectangle.left(), rectangle.top(), rectangle.right(), rectangle.bottom())
+            shape = self._predictor(padded, dlib.rectangle(*(round(edge / scale) for edge in edges)))
+            # dlib counts from the centre of the first pixel
+            points = np.array([(part.x, part.y) for part in shape.parts()], np.float64) - border + 0.5
+            faces.append(_observation(points, score=float(1.0 - np.exp(-score / _SCORE_SCALE)), frame=frame))
+        faces.sort(key=lambda one: -float(one.box_px[2] - one.box_px[0]))
+        return faces[:_MAX_FACES]
+
+
+def _observation(points_px: Float64Array, *, score: float, frame: RgbImage) -> FaceObservation:
+    landmarks_px: Float32Array = points_px.astype(np.float32)
+    return FaceObservation(
+        box_px=np.concatenate([landmarks_px.min(axis=0), landmarks_px.max(axis=0)]),
+        score=min(max(score, 0.0), 1.0),
+        landmarks_px=landmarks_px,
+        pose_deg=pose_from_rotation(_rotation(points_px, frame)),
+        blendshapes=None,
+    )
+
+
+def _rotation(points_px: Float64Array, frame: RgbImage) -> Float64Array:
+    """Return the (3, 3) rotation of the head, y up and z to the camera, for a camera with 53 degrees of view."""
+    import cv2
+
+    height, width = frame.shape[:2]
+    focal_px = float(max(height, width))
+    camera = np.array([[focal_px, 0.0, width / 2], [0.0, focal_px, height / 2], [0.0, 0.0, 1.0]])
+    # OpenCV's camera looks along +z with y down: half a turn about x from ours
+    flip = np.diag([1.0, -1.0, -1.0])
+    eyes_px = float(np.linalg.norm(points_px[45] - points_px[36]))
+    distance = focal_px * float(_HEAD[3, 0] - _HEAD[2, 0]) / max(eyes_px, 1.0)
+    offset = (points_px[30] - (width / 2, height / 2)) / focal_px * distance
+    # six points have a mirrored solution behind the camera: begin in front of it, and upright
+    guess = np.array([offset[0], offset[1], distance])
+    _, turn, _ = cv2.solvePnP(
+        _HEAD @ flip, points_px[list(_POSE_POINTS)], camera, np.zeros(4), np.zeros(3), guess,
+        useExtrinsicGuess=True, flags=cv2.SOLVEPNP_ITERATIVE,
+    )  # fmt: skip
+    rotation: Float64Array = flip @ np.asarray(cv2.Rodrigues(turn)[0], np.float64) @ flip
+    return rotation
