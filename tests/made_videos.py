@@ -1,12 +1,13 @@
 """Videos made on the spot, whose truth is known: counted pictures, flashes with beeps, damage.
 
-Tests import it by name (`pythonpath` in pyproject.toml holds this folder). No function here reads what our own code
+Tests import it by name; a conftest puts it among the loaded modules. No function here reads what our own code
 decodes; times are exact fractions of a second.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -16,7 +17,7 @@ from manifests.arrays import Float32Array, RgbImage
 
 COUNT_BITS = 12
 VARIABLE_STEPS_MS = (33, 34, 50, 16, 67, 40, 60, 20, 100, 30, 50, 33, 67, 40, 60, 20, 80, 40, 100, 60)
-"""Distances of the pictures of a variable-rate video: between 10 and 62 a second, 1 s in all, so whole seconds are hit."""
+"""Distances of the pictures of a variable-rate video: 1 s in all, so that one picture is at every whole second."""
 
 
 def counted_picture(number: int, width_px: int = 320, height_px: int = 192) -> RgbImage:
@@ -39,7 +40,7 @@ def read_count(picture: RgbImage) -> int:
     height, width = picture.shape[:2]
     edges = np.linspace(0, width, COUNT_BITS + 1)
     number = 0
-    for left, right in zip(edges[:-1], edges[1:], strict=True):
+    for left, right in pairwise(edges):
         bar = picture[height // 8 : height * 3 // 8, int(left * 0.7 + right * 0.3) : int(left * 0.3 + right * 0.7) + 1]
         number = number * 2 + int(bar.mean() > 128)
     return number
@@ -58,7 +59,7 @@ def variable_times(duration_s: int) -> list[Fraction]:
 
 @dataclass(frozen=True, kw_only=True)
 class Sound:
-    """A sound track: mono samples in -1 to 1 that start `start_s` after the first picture."""
+    """A sound track, (S,) mono or (2, S) stereo samples in -1 to 1, that starts `start_s` after the first picture."""
 
     samples: Float32Array
     rate_hz: int = 48_000
@@ -72,7 +73,7 @@ class Coding:
 
     codec: str = "libx264"
     pix_fmt: str = "yuv420p"
-    options: dict[str, str] = field(default_factory=lambda: {"bf": "0", "g": "12", "crf": "16"})
+    options: dict[str, str] = field(default_factory=lambda: {"preset": "veryfast", "bf": "0", "g": "12", "crf": "16"})
     time_base: Fraction = Fraction(1, 90_000)
     rate: Fraction = Fraction(25)
     """Only a statement in the header; the pictures' times stand alone."""
@@ -112,7 +113,7 @@ def write_video(
         if coding.turn_deg:
             video.set_display_rotation(coding.turn_deg)
         packets = []
-        audio = output.add_stream(sound.codec, rate=sound.rate_hz, layout="mono") if sound else None
+        audio = output.add_stream(sound.codec, rate=sound.rate_hz, layout=_layout(sound)) if sound else None
         for time_s, picture in zip(times_s, [first, *pictures], strict=True):
             frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
             frame = _coloured(frame, coding)
@@ -139,13 +140,17 @@ def _coloured(frame: av.VideoFrame, coding: Coding) -> av.VideoFrame:
     return frame
 
 
+def _layout(sound: Sound) -> str:
+    return "mono" if sound.samples.ndim == 1 else "stereo"
+
+
 def _encode_sound(stream: av.AudioStream, sound: Sound, start_s: Fraction) -> list[av.Packet]:
     packets = []
     begin = round((start_s + sound.start_s) * sound.rate_hz)
-    for offset in range(0, len(sound.samples), 1024):
-        frame = av.AudioFrame.from_ndarray(
-            np.ascontiguousarray(sound.samples[None, offset : offset + 1024]), format="fltp", layout="mono"
-        )
+    samples = np.atleast_2d(sound.samples)
+    for offset in range(0, samples.shape[1], 1024):
+        block = np.ascontiguousarray(samples[:, offset : offset + 1024])
+        frame = av.AudioFrame.from_ndarray(block, format="fltp", layout=_layout(sound))
         frame.rate, frame.pts, frame.time_base = sound.rate_hz, begin + offset, Fraction(1, sound.rate_hz)
         packets += stream.encode(frame)
     return packets + stream.encode(None)

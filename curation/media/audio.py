@@ -59,9 +59,7 @@ def tick_audio(info: VideoInfo, first_tick: int, end_tick: int, rate_hz: int = A
     return np.clip(wanted, -1.0, 1.0)
 
 
-def _runs(
-    info: VideoInfo, begin_s: Fraction, end_s: Fraction, rate_hz: int
-) -> Iterator[tuple[Fraction, Float32Array]]:
+def _runs(info: VideoInfo, begin_s: Fraction, end_s: Fraction, rate_hz: int) -> Iterator[tuple[Fraction, Float32Array]]:
     """Yield (seconds after the first picture, samples at `rate_hz`), pieces of unbroken sound that cover the window."""
     run = _Run(rate_hz)
     zero_s = info.first_pts * info.time_base if info.stamps != "none" else Fraction(0)

@@ -3,15 +3,19 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer
-from av.packet import Packet
-from av.stream import Disposition, Stream
+from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from curation.media.errors import MediaError
+
+if TYPE_CHECKING:  # generic for the type checker only
+    from av.packet import Packet
+    from av.stream import Stream
 
 __all__ = ["best_audio_stream", "best_video_stream", "open_media", "packets"]
 
@@ -75,7 +79,7 @@ def best_audio_stream(container: InputContainer) -> AudioStream | None:
     return next((track for track in tracks if track.disposition & Disposition.default), tracks[0] if tracks else None)
 
 
-def packets(container: InputContainer, *streams: Stream) -> "Iterator[Packet[Stream]]":
+def packets(container: InputContainer, *streams: "Stream") -> "Iterator[Packet[Stream]]":
     """Yield the packets of `streams` (all streams where none is named), going on after damaged places.
 
     The last packets are empty: decoding them flushes the decoders.

@@ -8,7 +8,7 @@ __all__ = ["MediaError"]
 class MediaError(Exception):
     """A file from which no picture can be had.
 
-    `code` goes into the video's row, `detail` says what was found in the file and, where there is a way, how to mend it.
+    `code` goes into the video's row, `detail` says what was found in the file.
     """
 
     code: ErrorCode

@@ -1,14 +1,13 @@
-"""The pictures of a video on the 25 Hz clock: decoded in one pass, each tick answered with the nearest picture by PTS."""
+"""The pictures of a video on the 25 Hz clock: decoded in one pass, each tick shows the nearest picture by PTS."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from heapq import heappop, heappush
+from typing import TYPE_CHECKING
 
 import av
 from av.container import InputContainer
-from av.packet import Packet
-from av.stream import Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
@@ -19,6 +18,10 @@ from curation.media.probe import VideoInfo
 from curation.media.settings import DEFAULT_MEDIA_SETTINGS, MediaSettings
 from manifests.arrays import RgbImage
 from manifests.timeline import TICK_RATE_HZ
+
+if TYPE_CHECKING:  # generic for the type checker only
+    from av.packet import Packet
+    from av.stream import Stream
 
 __all__ = ["TickFrame", "tick_frames"]
 
@@ -55,11 +58,13 @@ def tick_frames(
         raise ValueError(f"ticks [{first_tick}, {end_tick}) are not within [0, {info.n_ticks}) of {info.path}")
     convert = PictureConverter(info.width_px, info.height_px, info.rotation_deg)
     shown: tuple[int, RgbImage] | None = None
+    landing = _landing(info, first_tick)
     with open_media(info.path) as container:
         stream = best_video_stream(container, info.path)
+        if landing is not None:
+            container.seek(landing, stream=stream)
         stream.codec_context.thread_count = settings.decode_threads
         stream.codec_context.thread_type = "AUTO" if settings.decode_threads > 1 else "NONE"
-        _seek(container, stream, info, first_tick)
         pictures = _pictures(container, stream, info)
         for tick, picture in pair_with_ticks(pictures, info, first_tick, end_tick):
             if picture is None:
@@ -71,23 +76,28 @@ def tick_frames(
             yield TickFrame(tick=tick, source_frame=number, rgb=shown[1])
 
 
-def _seek(container: InputContainer, stream: VideoStream, info: VideoInfo, first_tick: int) -> None:
-    """Stand before the last key frame that is shown at least `_LEAD_S` before the tick; at the start where none is."""
+def _landing(info: VideoInfo, first_tick: int) -> int | None:
+    """Return where to seek, units of `info.time_base`, to decode from a key frame at least `_LEAD_S` before the tick.
+
+    None where only the start of the file will do: nothing to seek there, it is already what an opened file is at.
+    """
     wanted_s = first_tick / TICK_RATE_HZ - _LEAD_S
     if wanted_s <= 0 or info.stamps == "none":
-        return
+        return None
     wanted = info.first_pts + int(wanted_s / info.time_base)
     back_s = Fraction(0)
-    # An index is by decoding order or imprecise in some containers, so where we landed is looked at.
-    while back_s < wanted_s:
-        container.seek(wanted - int(back_s / info.time_base), stream=stream)
-        landed = next((packet for packet in packets(container, stream) if packet.is_keyframe), None)
-        landed_at = None if landed is None else _stamp(landed, info)
-        if landed_at is not None and landed_at <= wanted:
-            container.seek(wanted - int(back_s / info.time_base), stream=stream)
-            return
-        back_s = back_s * 2 + 1
-    container.seek(info.first_pts, stream=stream)
+    with open_media(info.path) as container:
+        stream = best_video_stream(container, info.path)
+        # An index is by decoding order or imprecise in some containers, so where a seek lands is looked at.
+        while back_s < wanted_s:
+            target = wanted - int(back_s / info.time_base)
+            container.seek(target, stream=stream)
+            landed = next((packet for packet in packets(container, stream) if packet.is_keyframe), None)
+            stamp = None if landed is None else _stamp(landed, info)
+            if stamp is not None and stamp <= wanted:
+                return target
+            back_s = back_s * 2 + 1
+    return None
 
 
 def _pictures(container: InputContainer, stream: VideoStream, info: VideoInfo) -> Iterator[Picture]:

@@ -62,18 +62,18 @@ def pair_with_ticks(
         if after is not None and after.pts <= time:  # the pictures are at their end
             before, after = after, None
             lost = [pts for pts in lost if pts > before.pts]
-        yield tick, _shown(time, reach, before, after, lost, info.end_pts)
+        good = [shown for shown in (before, after) if shown is not None]
+        yield tick, _shown(time, reach, good, lost, info.end_pts)
 
 
 def _shown(
     time: Fraction,
     reach: Fraction,
-    before: ShownPicture | None,
-    after: ShownPicture | None,
+    good: list[ShownPicture],
     lost: list[int],
     end_pts: int,
 ) -> ShownPicture | None:
-    near = min((shown for shown in (before, after) if shown), key=lambda shown: (abs(shown.pts - time), shown.pts), default=None)
+    near = min(good, key=lambda shown: (abs(shown.pts - time), shown.pts), default=None)
     if near is None:
         return None
     distance = abs(near.pts - time)

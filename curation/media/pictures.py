@@ -40,7 +40,7 @@ class PictureConverter:
     """Converts the pictures of one video to one size; holds the scaler's tables between pictures."""
 
     def __init__(self, width_px: int, height_px: int, rotation: int) -> None:
-        """Args: size of the upright result, and the turn as `rotation_deg` gives it."""
+        """Take the size of the upright result, px, and the turn as `rotation_deg` gives it."""
         turned = rotation in (90, 270)
         self._stored_size = (height_px, width_px) if turned else (width_px, height_px)
         self._quarter_turns = rotation // 90
@@ -53,7 +53,7 @@ class PictureConverter:
             picture = self._top_field(picture)
         width, height = self._stored_size
         hdr = picture.color_trc in (ColorTrc.SMPTE2084, ColorTrc.ARIB_STD_B67)
-        rgb = self._scaler.reformat(
+        scaled = self._scaler.reformat(
             picture,
             width=width,
             height=height,
@@ -65,7 +65,8 @@ class PictureConverter:
             dst_color_trc=ColorTrc.BT709 if hdr else None,
             dst_color_primaries=ColorPrimaries.BT709 if hdr else None,
             threads=1,
-        ).to_ndarray()
+        )
+        rgb: RgbImage = np.asarray(scaled.to_ndarray(), np.uint8)
         return np.ascontiguousarray(np.rot90(rgb, self._quarter_turns)) if self._quarter_turns else rgb
 
     def _top_field(self, picture: VideoFrame) -> VideoFrame:
@@ -78,7 +79,7 @@ class PictureConverter:
         if self._fields is None or self._fields[0] != shape:
             graph = av.filter.Graph()
             source = graph.add_buffer(
-                width=picture.width, height=picture.height, format=picture.format.name, time_base=Fraction(1, 25)
+                width=picture.width, height=picture.height, format=picture.format, time_base=Fraction(1, 25)
             )
             field, sink = graph.add("field", "type=top"), graph.add("buffersink")
             source.link_to(field)

@@ -27,9 +27,12 @@ _LONGEST_CLAIM_S = 24 * 3600
 
 
 Stamps = Literal["pts", "dts", "none"]
-"""What times the pictures of a file. `dts`: AVI knows decoding times only; a picture's time is that of
-the packet at which the decoder gives it out, less a delay that is constant in a file. `none`: a raw stream; pictures are counted at the stated rate, and a window is decoded from the
-start of the file."""
+"""What times the pictures of a file.
+
+`pts`: their own stamps. `dts`: AVI knows decoding times only; a picture's time is that of the packet at which the
+decoder gives it out, less a delay that is constant in a file. `none`: a raw stream; pictures are counted at the stated
+rate, and a window is decoded from the start of the file.
+"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -141,7 +144,9 @@ def _first_picture(container: InputContainer, stream: VideoStream, path: Path) -
                 return picture
             damaged = damaged or (picture if isinstance(picture, VideoFrame) else None)
     if damaged is None:
-        raise MediaError("unreadable", f"{path}: not one picture of the {stream.codec_context.name} track decodes: {problem}")
+        raise MediaError(
+            "unreadable", f"{path}: not one picture of the {stream.codec_context.name} track decodes: {problem}"
+        )
     return damaged
 
 

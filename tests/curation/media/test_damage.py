@@ -1,0 +1,142 @@
+import time
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_videos import Coding, Sound, counted_picture, frame_times, read_count, write_video
+
+from curation.media.audio import tick_audio
+from curation.media.frames import tick_frames
+from curation.media.probe import probe
+
+N_TICKS = 200
+GROUP = 12
+TONE = (0.3 * np.sin(2 * np.pi * 440 * np.arange(48_000 * 8) / 48_000)).astype(np.float32)
+
+
+def whole_video(path: Path, options: dict[str, str] | None = None) -> Path:
+    """Eight seconds whose packets are large enough to damage in their middle."""
+    grain = np.random.default_rng(0).integers(0, 60, (192, 320, 3), dtype=np.uint8)
+    pictures = (counted_picture(k) // 4 * 3 + np.roll(grain, 7 * k, axis=1) for k in range(N_TICKS))
+    coding = Coding(
+        options=options or {"preset": "veryfast", "bf": "0", "g": str(GROUP), "crf": "18"},
+        muxer_options={"movflags": "+faststart"} if path.suffix == ".mp4" else {},
+    )
+    sound = Sound(samples=TONE)
+    return write_video(path, frame_times(Fraction(25), N_TICKS), pictures, coding=coding, sound=sound)
+
+
+def shown(path: Path) -> list[int | None]:
+    info = probe(path)
+    frames = list(tick_frames(info, 0, info.n_ticks))
+    assert [frame.tick for frame in frames] == list(range(info.n_ticks))
+    return [None if frame.rgb is None else read_count(frame.rgb) for frame in frames]
+
+
+def overwrite(path: Path, how: str) -> None:
+    content = bytearray(path.read_bytes())
+    begin = len(content) // 2
+    rng = np.random.default_rng(1)
+    if how == "zeros":
+        content[begin : begin + 3000] = bytes(3000)
+    elif how == "noise":
+        content[begin : begin + 3000] = rng.bytes(3000)
+    else:
+        for place in begin + rng.integers(0, 3000, 6):
+            content[place] ^= 16
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("how", ["zeros", "noise", "bits"])
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts"])
+@pytest.mark.parametrize("b_frames", ["0", "3"])
+def test_damage_costs_the_pictures_up_to_the_next_key_frame(
+    tmp_path: Path, how: str, suffix: str, b_frames: str
+) -> None:
+    path = whole_video(
+        tmp_path / f"v.{suffix}",
+        {"preset": "veryfast", "bf": b_frames, "g": str(GROUP), "sc_threshold": "0", "crf": "18"},
+    )
+    overwrite(path, how)
+    numbers = shown(path)
+    wrong = [tick for tick, number in enumerate(numbers) if number != tick]
+    assert wrong, "the damage shows nowhere"
+    assert len(numbers) == N_TICKS
+    assert max(wrong) - min(wrong) < 2 * GROUP
+    assert 60 < min(wrong) < max(wrong) < 140
+    # what is shown there is a good picture of at most two ticks away, or nothing
+    assert all(numbers[tick] is None or abs(numbers[tick] - tick) <= 2 for tick in wrong)
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "flv"])
+def test_of_a_file_cut_short_the_rest_has_no_picture(tmp_path: Path, suffix: str) -> None:
+    path = whole_video(tmp_path / f"v.{suffix}")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    numbers = shown(path)
+    first_lost = numbers.index(None)
+    assert 60 < first_lost < 140
+    assert numbers[: first_lost - 2] == list(range(first_lost - 2))
+    assert set(numbers[first_lost:]) == {None}
+    assert abs(len(numbers) - N_TICKS) <= 3  # Matroska and FLV state the length of the longest track
+    info = probe(path)
+    sound = tick_audio(info, 0, info.n_ticks)
+    assert sound is not None
+    assert np.abs(sound[16_000:32_000]).max() > 0.2
+    assert np.abs(sound[-16_000:]).max() == 0
+
+
+def test_a_stream_without_a_stated_length_ends_where_it_is_cut(tmp_path: Path) -> None:
+    path = whole_video(tmp_path / "v.ts")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    numbers = shown(path)
+    assert 60 < len(numbers) < 140
+    assert numbers[:-3] == list(range(len(numbers) - 3))
+
+
+def test_a_window_over_damage_shows_what_a_pass_from_the_start_shows(tmp_path: Path) -> None:
+    path = whole_video(tmp_path / "v.mp4", {"preset": "veryfast", "bf": "3", "g": "24", "crf": "18"})
+    overwrite(path, "noise")
+    info = probe(path)
+    whole = [frame.source_frame for frame in tick_frames(info, 0, N_TICKS)]
+    assert None in whole
+    first = whole.index(None)
+    for begin in (first - 30, first - 3, first, first + 3, first + 30):
+        assert [frame.source_frame for frame in tick_frames(info, begin, begin + 20)] == whole[begin : begin + 20]
+
+
+def test_a_header_that_promises_an_hour_is_answered_at_once(tmp_path: Path) -> None:
+    path = whole_video(tmp_path / "v.mkv")
+    content = path.read_bytes()
+    at = content.index(b"\x44\x89\x88") + 3  # Matroska's Duration: a float of 8 bytes, milliseconds
+    path.write_bytes(content[:at] + np.array(3_600_000.0, ">f8").tobytes() + content[at + 8 :])
+    begin = time.monotonic()
+    numbers = shown(path)
+    assert len(numbers) == 90_000
+    assert numbers[:N_TICKS] == list(range(N_TICKS))
+    assert set(numbers[N_TICKS + 2 :]) == {None}
+    info = probe(path)
+    assert [frame.rgb for frame in tick_frames(info, 80_000, 80_010)] == [None] * 10
+    assert time.monotonic() - begin < 20
+
+
+def test_damaged_sound_leaves_a_hole_and_nothing_else(tmp_path: Path) -> None:
+    path = whole_video(tmp_path / "v.mkv")
+    overwrite(path, "noise")
+    info = probe(path)
+    sound = tick_audio(info, 0, N_TICKS)
+    assert sound is not None
+    expected = (0.3 * np.sin(2 * np.pi * 440 * np.arange(N_TICKS * 640) / 16_000)).astype(np.float32)
+    for begin, end in ((1, 2), (6, 7)):
+        heard = sound[begin * 16_000 : end * 16_000]
+        assert np.abs(heard - expected[begin * 16_000 : end * 16_000]).max() < 0.05
+
+
+def test_the_file_is_left_as_it_was(tmp_path: Path) -> None:
+    path = whole_video(tmp_path / "v.mp4")
+    overwrite(path, "noise")
+    before = path.read_bytes()
+    info = probe(path)
+    list(tick_frames(info, 0, 20))
+    tick_audio(info, 0, 20)
+    assert path.read_bytes() == before

@@ -1,0 +1,169 @@
+import pickle
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from made_videos import Coding, Sound, counted_picture, counted_video, frame_times, variable_times, write_video
+
+from curation.media.errors import MediaError
+from curation.media.probe import probe
+
+TWO_SECONDS = frame_times(Fraction(25), 50)
+
+
+def refusal(path: Path) -> MediaError:
+    with pytest.raises(MediaError) as caught:
+        probe(path)
+    assert str(path) in caught.value.detail
+    return caught.value
+
+
+def test_a_plain_file_is_described(tmp_path: Path) -> None:
+    sound = Sound(samples=np.zeros(96_000, np.float32))
+    path = counted_video(tmp_path / "plain.mp4", TWO_SECONDS, sound=sound)
+    info = probe(path)
+    assert (info.path, info.size_bytes) == (path, path.stat().st_size)
+    assert (info.duration_s, info.n_ticks, info.fps) == (2.0, 50, Fraction(25))
+    assert (info.width_px, info.height_px, info.rotation_deg) == (320, 192, 0)
+    assert (info.codec, info.has_audio, info.variable_rate) == ("h264", True, False)
+
+
+@pytest.mark.parametrize(
+    ("fps", "n_frames", "duration_s", "n_ticks"),
+    [
+        (Fraction(24), 48, 2.0, 50),
+        (Fraction(30_000, 1001), 60, 2.002, 50),
+        (Fraction(50), 100, 2.0, 50),
+        (Fraction(60), 90, 1.5, 38),
+        (Fraction(1), 3, 3.0, 75),
+        (Fraction(25), 1, 0.04, 1),
+    ],
+)
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_rate_and_duration_are_those_of_the_pictures(
+    tmp_path: Path, fps: Fraction, n_frames: int, duration_s: float, n_ticks: int, suffix: str
+) -> None:
+    info = probe(counted_video(tmp_path / f"v.{suffix}", frame_times(fps, n_frames), coding=Coding(rate=fps)))
+    assert info.fps == fps
+    assert info.duration_s == pytest.approx(duration_s, abs=0.001)
+    assert info.n_ticks == n_ticks
+    assert not info.variable_rate
+    assert not info.has_audio
+
+
+def test_variable_rate_is_noticed_and_averaged(tmp_path: Path) -> None:
+    info = probe(counted_video(tmp_path / "v.mp4", variable_times(3)))
+    assert info.variable_rate
+    assert float(info.fps) == pytest.approx(20, abs=0.2)  # 20 steps make up a second
+
+
+def test_a_longer_sound_track_does_not_lengthen_the_video(tmp_path: Path) -> None:
+    for suffix in ("mp4", "mkv"):
+        sound = Sound(samples=np.zeros(48_000 * 5, np.float32))
+        assert probe(counted_video(tmp_path / f"v.{suffix}", TWO_SECONDS, sound=sound)).n_ticks == 50
+
+
+@pytest.mark.parametrize("turn_deg", [90, 180, 270])
+def test_size_is_that_of_the_upright_picture(tmp_path: Path, turn_deg: int) -> None:
+    info = probe(counted_video(tmp_path / "v.mp4", TWO_SECONDS[:3], coding=Coding(turn_deg=turn_deg)))
+    assert info.rotation_deg == turn_deg
+    assert (info.width_px, info.height_px) == ((320, 192) if turn_deg == 180 else (192, 320))
+
+
+def test_size_is_in_square_pixels(tmp_path: Path) -> None:
+    coding = Coding(pixel_aspect=Fraction(4, 3))
+    info = probe(counted_video(tmp_path / "v.mp4", TWO_SECONDS[:3], coding=coding))
+    assert (info.width_px, info.height_px) == (427, 192)  # 320 * 4 / 3 = 426.7
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("empty.mp4", b""),
+        ("text.mp4", b"hello world\n" * 100),
+        ("text.txt", b"hello world\n" * 100),
+        ("list.m3u8", b"#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:9.0,\nplain.mp4\n#EXT-X-ENDLIST\n"),
+        ("list.ffconcat", b"ffconcat version 1.0\nfile plain.mp4\n"),
+        ("zeros.mp4", bytes(5000)),
+    ],
+)
+def test_what_is_no_media_file_is_unreadable(tmp_path: Path, name: str, content: bytes) -> None:
+    counted_video(tmp_path / "plain.mp4", TWO_SECONDS[:3])  # a playlist that names it is not the video
+    path = tmp_path / name
+    path.write_bytes(content)
+    assert refusal(path).code == "unreadable"
+
+
+def test_a_file_that_ends_before_its_index_is_unreadable(tmp_path: Path) -> None:
+    whole = counted_video(tmp_path / "whole.mp4", TWO_SECONDS)
+    path = tmp_path / "cut.mp4"
+    path.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    assert refusal(path).code == "unreadable"
+
+
+def test_a_missing_file_and_a_folder_are_unreadable(tmp_path: Path) -> None:
+    assert refusal(tmp_path / "nothing.mp4").code == "unreadable"
+    assert refusal(tmp_path).code == "unreadable"
+
+
+def test_a_track_of_which_no_picture_decodes_is_unreadable(tmp_path: Path) -> None:
+    whole = counted_video(tmp_path / "whole.mp4", TWO_SECONDS[:5]).read_bytes()
+    begin = whole.index(b"mdat") + 4
+    end = whole.index(b"moov") - 4
+    assert begin < end
+    path = tmp_path / "hollow.mp4"
+    path.write_bytes(whole[:begin] + bytes(end - begin) + whole[end:])
+    assert refusal(path).code == "unreadable"
+
+
+def test_sound_alone_is_no_video(tmp_path: Path) -> None:
+    path = tmp_path / "sound.m4a"
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("aac", rate=48_000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 48_000), np.float32), format="fltp", layout="mono")
+        frame.rate = 48_000
+        output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+    assert refusal(path).code == "no_video_stream"
+
+
+def test_a_cover_picture_and_a_still_picture_are_no_video(tmp_path: Path) -> None:
+    covered = tmp_path / "covered.mp3"
+    cover = tmp_path / "cover.png"
+    with av.open(str(cover), "w", format="image2") as output:
+        stream = output.add_stream("png", rate=1, width=64, height=64)
+        output.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), format="rgb24")))
+        output.mux(stream.encode(None))
+    # ID3v2.3: one APIC frame before an MPEG audio stream
+    picture = b"\x00image/png\x00\x03\x00" + cover.read_bytes()
+    tag = b"APIC" + len(picture).to_bytes(4, "big") + b"\x00\x00" + picture
+    size = bytes((len(tag) >> shift) & 0x7F for shift in (21, 14, 7, 0))
+    silence = (b"\xff\xfb\x90\xc4" + bytes(413)) * 40
+    covered.write_bytes(b"ID3\x03\x00\x00" + size + tag + silence)
+    with av.open(str(covered)) as container:
+        assert len(container.streams.video) == 1
+    assert refusal(covered).code == "no_video_stream"
+    assert refusal(cover).code == "no_video_stream"
+
+
+def test_names_with_signs_of_every_kind_open(tmp_path: Path) -> None:
+    for name in ("a b.mp4", 'it\'s "q".mp4', "new\nline.mp4", "Zoë 視頻 %03d.mp4", "http:x.mp4", "-i.mp4"):
+        assert probe(counted_video(tmp_path / name, TWO_SECONDS[:3])).n_ticks == 3
+
+
+def test_odd_sizes_are_kept(tmp_path: Path) -> None:
+    path = write_video(
+        tmp_path / "odd.webm",
+        TWO_SECONDS[:3],
+        (counted_picture(k, 321, 193) for k in range(3)),
+        coding=Coding(codec="libvpx-vp9", options={"deadline": "realtime", "cpu-used": "8"}),
+    )
+    info = probe(path)
+    assert (info.width_px, info.height_px) == (321, 193)
+
+
+def test_the_error_survives_the_way_between_processes() -> None:
+    error = pickle.loads(pickle.dumps(MediaError("unreadable", "x.mp4 is empty")))  # noqa: S301 - our own bytes
+    assert (error.code, error.detail) == ("unreadable", "x.mp4 is empty")
