@@ -1,5 +1,6 @@
 """How the head moves: mouth, eyelids, a mask to wear, and the turn to the side. Pure functions on the canvas."""
 
+from dataclasses import dataclass
 from functools import cache
 
 import cv2
@@ -38,7 +39,8 @@ _MASK_OUTLINE = (
 _MOUTH_XY = (380.0, 293.0)
 _MOUTH_BOX = (250, 235, 510, 400)
 """x0, y0, x1, y1 of the part of the canvas that speaking changes."""
-_MOUTH_INSIDE = np.array([58.0, 24.0, 24.0], np.float32)
+_MOUTH_TOP, _MOUTH_BOTTOM = np.array([58.0, 24.0, 24.0]), np.array([60.0, 18.0, 18.0])
+"""Colour of the mouth's inside below the upper lip, and what is added to it further down, RGB."""
 
 
 def _contour(points: tuple[tuple[float, float], ...], columns: Doubles) -> Doubles:
@@ -46,6 +48,78 @@ def _contour(points: tuple[tuple[float, float], ...], columns: Doubles) -> Doubl
     on_canvas = to_canvas(points)
     heights = np.interp(columns, on_canvas[:, 0], on_canvas[:, 1])
     return np.convolve(np.pad(heights, 3, mode="edge"), np.ones(7) / 7, mode="valid")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Lips:
+    """The lips in each column of the mouth's box, px: (W,) heights in the photograph, and how far each has moved."""
+
+    upper: Doubles
+    lower: Doubles
+    new_upper: Doubles
+    new_lower: Doubles
+    jaw_shift: Doubles
+    shape: Doubles
+    """0 at the corners of the mouth to 1 in its middle."""
+    closing: float
+    """0 for the photograph's smile to 1 for lips that touch."""
+    drop: float
+    """How far the lower lip is below its place in the photograph, px."""
+
+
+def _moved_lips(opening: float, columns: Doubles) -> _Lips:
+    upper, lower = _contour(_UPPER_LIP, columns), _contour(_LOWER_LIP, columns)
+    left_x, right_x = (float(to_canvas([point])[0, 0]) for point in (_UPPER_LIP[0], _UPPER_LIP[-1]))
+    across = np.clip((columns - left_x) / (right_x - left_x) * 2 - 1, -1, 1)
+    shape = np.clip(1 - across**2, 0, 1) ** 0.7
+    closing = max(0.0, 0.45 - opening) / 0.45
+    drop = max(0.0, opening - 0.45) / 0.55 * 15.0
+    return _Lips(
+        upper=upper,
+        lower=lower,
+        new_upper=upper + closing * 0.4 * (lower - upper),
+        new_lower=lower + drop * shape - closing * 0.6 * (lower - upper),
+        jaw_shift=(0.75 * drop - 2.5 * closing) * np.exp(-0.5 * ((columns - _MOUTH_XY[0]) / 62.0) ** 2),
+        shape=shape,
+        closing=closing,
+        drop=drop,
+    )
+
+
+def _skin_rows(lips: _Lips, rows: Doubles) -> tuple[Doubles, Doubles]:
+    """Return, for each pixel of the box, the row its skin comes from, and how much of it is the mouth's inside."""
+    from_row = np.empty((len(rows), len(lips.upper)))
+    gap = np.empty_like(from_row)
+    nose_y, chin_y, neck_y = 262.0, 358.0, 396.0
+    for k, (top, bottom) in enumerate(zip(lips.new_upper, lips.new_lower, strict=True)):
+        above = np.interp(rows, (nose_y, top), (nose_y, lips.upper[k]))
+        below = np.interp(rows, (bottom, chin_y + lips.jaw_shift[k], neck_y), (lips.lower[k], chin_y, neck_y))
+        above, below = np.where(rows < nose_y, rows, above), np.where(rows > neck_y, rows, below)
+        from_row[:, k] = np.where(rows < 0.5 * (top + bottom), above, below)
+        inside = np.clip(np.minimum(rows - top, bottom - rows) / 1.5 + 0.5, 0, 1)
+        gap[:, k] = inside * np.clip((bottom - top) / 2.0, 0, 1)
+    return from_row, gap
+
+
+def _mouth_inside(head_in_box: Floats, lips: _Lips, rows: Doubles) -> Doubles:
+    """Return (h, w, 4) the upper teeth as photographed and, below them, the dark."""
+    teeth_end = np.clip((lips.lower[None] - 1.5 - rows[:, None]) / 3.0, 0, 1)[..., None]
+    depth = np.clip((rows[:, None] - lips.upper[None]) / 26.0, 0, 1)[..., None]
+    dark = np.dstack([_MOUTH_TOP * (1.0 - 0.35 * depth) + depth * _MOUTH_BOTTOM, np.ones_like(depth)])
+    shade = 1.0 - 0.25 * min(1.0, lips.drop / 10.0) - 0.2 * lips.closing
+    teeth = head_in_box * np.array([shade, shade, shade, 1.0])
+    return np.asarray(teeth * teeth_end + dark * (1 - teeth_end), np.float64)
+
+
+def _narrowed(patch: Floats, rounding: float, columns: Doubles, rows: Doubles) -> Floats:
+    """Return the box with the mouth drawn together from both sides."""
+    x, y = columns[None] - _MOUTH_XY[0], rows[:, None] - _MOUTH_XY[1]
+    nearness = np.clip(1.0 - np.hypot(x / 62.0, y / 42.0) ** 2, 0, 1) ** 1.2
+    from_x = _MOUTH_XY[0] + x * (1.0 + (1.0 / (1.0 - 0.24 * rounding) - 1.0) * nearness)
+    in_column = np.asarray(from_x - columns[0], np.float32)
+    in_row = np.tile(np.asarray(rows - rows[0], np.float32)[:, None], (1, len(columns)))
+    narrow = cv2.remap(patch, in_column, in_row, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(narrow, np.float32)
 
 
 def spoken(head: Floats, opening: float, rounding: float) -> Floats:
@@ -56,53 +130,16 @@ def spoken(head: Floats, opening: float, rounding: float) -> Floats:
     """
     x0, y0, x1, y1 = _MOUTH_BOX
     columns, rows = np.arange(x0, x1, dtype=np.float64), np.arange(y0, y1, dtype=np.float64)
-    upper, lower = _contour(_UPPER_LIP, columns), _contour(_LOWER_LIP, columns)
-    left_x, right_x = (float(to_canvas([point])[0, 0]) for point in (_UPPER_LIP[0], _UPPER_LIP[-1]))
-    across = np.clip((columns - left_x) / (right_x - left_x) * 2 - 1, -1, 1)
-    lip_shape = np.clip(1 - across**2, 0, 1) ** 0.7
-    closing = max(0.0, 0.45 - opening) / 0.45
-    drop = max(0.0, opening - 0.45) / 0.55 * 15.0
-    upper_shift = closing * 0.4 * (lower - upper)
-    lower_shift = drop * lip_shape - closing * 0.6 * (lower - upper)
-    jaw_shift = (0.75 * drop - 2.5 * closing) * np.exp(-0.5 * ((columns - _MOUTH_XY[0]) / 62.0) ** 2)
-
-    map_y = np.empty((len(rows), len(columns)))
-    between = np.empty_like(map_y)
-    nose_y, chin_y, neck_y = 262.0, 358.0, 396.0
-    for k in range(len(columns)):
-        new_upper, new_lower = upper[k] + upper_shift[k], lower[k] + lower_shift[k]
-        above = np.interp(rows, (nose_y, new_upper), (nose_y, upper[k]))
-        below = np.interp(rows, (new_lower, chin_y + jaw_shift[k], neck_y), (lower[k], chin_y, neck_y))
-        middle = 0.5 * (new_upper + new_lower)
-        outer = np.where(rows < middle, np.where(rows < nose_y, rows, above), np.where(rows > neck_y, rows, below))
-        inside = np.clip(np.minimum(rows - new_upper, new_lower - rows) / 1.5 + 0.5, 0, 1)
-        map_y[:, k] = outer
-        between[:, k] = inside * np.clip((new_lower - new_upper) / 2.0, 0, 1)
-
-    narrow = 1.0 - 0.24 * rounding
-    distance = np.hypot((columns[None] - _MOUTH_XY[0]) / 62.0, (rows[:, None] - _MOUTH_XY[1]) / 42.0)
-    squeeze = 1.0 + (1.0 / narrow - 1.0) * np.clip(1.0 - distance**2, 0, 1) ** 1.2
-    from_x = _MOUTH_XY[0] + (columns[None] - _MOUTH_XY[0]) * squeeze
-    in_column = np.asarray(from_x - x0, np.float32)
-    in_row = np.broadcast_to(np.asarray(rows - y0, np.float32)[:, None], in_column.shape).copy()
-
-    skin = cv2.remap(
-        head, np.tile(columns.astype(np.float32), (len(rows), 1)), map_y.astype(np.float32), cv2.INTER_CUBIC
-    )
-    teeth_end = np.clip((lower[None] - 1.5 - rows[:, None]) / 3.0, 0, 1)[..., None]
-    opaque = np.ones((*map_y.shape, 1), np.float32)
-    depth = np.clip((rows[:, None] - upper[None]) / 26.0, 0, 1)[..., None]
-    dark = np.dstack([_MOUTH_INSIDE * (1.0 - 0.35 * depth) + depth * np.array([60.0, 18.0, 18.0]), opaque])
-    shade = 1.0 - 0.25 * min(1.0, drop / 10.0) - 0.2 * closing
-    teeth = head[y0:y1, x0:x1] * np.array([shade, shade, shade, 1.0])
-    inside_mouth = teeth * teeth_end + dark * (1 - teeth_end)
-    patch = skin * (1 - between[..., None]) + inside_mouth * between[..., None]
-    seam = np.exp(-(((rows[:, None] - 0.5 * (upper + upper_shift + lower + lower_shift)[None]) / 1.6) ** 2)) * lip_shape
-    patch[..., :3] *= (1.0 - 0.45 * max(0.0, closing - 0.5) * 2 * seam)[..., None]
+    lips = _moved_lips(opening, columns)
+    from_row, gap = _skin_rows(lips, rows)
+    from_column = np.tile(columns.astype(np.float32), (len(rows), 1))
+    skin = cv2.remap(head, from_column, from_row.astype(np.float32), cv2.INTER_CUBIC)
+    patch = skin * (1 - gap[..., None]) + _mouth_inside(head[y0:y1, x0:x1], lips, rows) * gap[..., None]
+    contact = rows[:, None] - 0.5 * (lips.new_upper + lips.new_lower)[None]
+    seam = np.exp(-((contact / 1.6) ** 2)) * lips.shape
+    patch[..., :3] *= (1.0 - 0.45 * max(0.0, lips.closing - 0.5) * 2 * seam)[..., None]
     answer = head.copy()
-    answer[y0:y1, x0:x1] = cv2.remap(
-        patch.astype(np.float32), in_column, in_row, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
-    )
+    answer[y0:y1, x0:x1] = _narrowed(patch.astype(np.float32), rounding, columns, rows)
     answer[..., 3] = np.clip(answer[..., 3], 0, 1)
     return np.asarray(np.clip(answer, 0, 255 * np.maximum(answer[..., 3:], 1 / 255)), np.float32)
 
