@@ -1,5 +1,6 @@
 """`gaia-curate explain`: why a second of a video was kept or dropped."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,8 +94,7 @@ class Explanation:
             parts[0] += f", the same content as {self.duplicate_of}, whose answer this is"
         if self.error is not None:
             parts.append(f"The video was not curated: {self.error}")
-        for tier in self.tiers:
-            parts.append(_timeline_text(tier) if tier.asked is None else _second_text(tier, tier.asked))
+        parts += [_timeline_text(tier) if tier.asked is None else _second_text(tier, tier.asked) for tier in self.tiers]
         if self.evidence:
             rows = [[name, _value_text(value)] for name, value in self.evidence.items()]
             table = text_table(["measured", "value"], rows, numeric=[False, False])
@@ -129,16 +129,17 @@ def explain(dataset: Path, video: str, time_s: float | None = None) -> Explanati
         error=error,
         time_s=time_s,
         tiers=tuple(_tier(tier, spans, time_s) for tier in TIERS if spans),
-        evidence=_evidence(dataset, row["video_id"], int(time_s * TICK_RATE_HZ))
-        if time_s is not None and spans
-        else {},
+        evidence=_evidence(dataset, row["video_id"], _tick(time_s)) if time_s is not None and spans else {},
     )
 
 
-def _video(dataset: Path, wanted: str) -> dict[str, Any]:
+_Row = dict[str, Any]
+
+
+def _video(dataset: Path, wanted: str) -> _Row:
     """Return the row of the one video that has this id, path or file name; of duplicates, the analysed one."""
     columns = ["video_id", "path", "status", "error_code", "error_detail", "duplicate_of"]
-    rows = read_table(dataset, "videos", columns).to_pylist()
+    rows: list[_Row] = read_table(dataset, "videos", columns).to_pylist()
     as_path = {wanted, text_of_path(Path(wanted)), text_of_path(Path(wanted).absolute())}
     found = [row for row in rows if row["path"] in as_path]
     if not found:
@@ -163,6 +164,11 @@ def _tier(tier: str, spans: list[dict[str, Any]], time_s: float | None) -> TierE
     )
     holding = [i for i, span in enumerate(own) if time_s is not None and span.start_s <= time_s < span.end_s]
     return TierExplanation(tier=tier, spans=own, asked=holding[0] if holding else None)
+
+
+def _tick(time_s: float) -> int:
+    # 1.16 is tick 29, but 1.16 * 25 is a little less than 29 in floating point
+    return math.floor(round(time_s * float(TICK_RATE_HZ), 6))
 
 
 def _evidence(dataset: Path, video_id: str, tick: int) -> dict[str, object]:
