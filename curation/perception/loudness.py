@@ -34,4 +34,5 @@ def tick_loudness_dbfs(audio: Float32Array, n_ticks: int) -> Float32Array:
     samples[: len(heard)] = heard
     mean_square = np.square(samples).reshape(n_ticks, SAMPLES_PER_TICK).mean(axis=1)
     floor = 10.0 ** (LOUDNESS_FLOOR_DBFS / 10)
-    return (10.0 * np.log10(np.maximum(mean_square, floor))).astype(np.float32)
+    level_dbfs: Float32Array = (10.0 * np.log10(np.maximum(mean_square, floor))).astype(np.float32)
+    return level_dbfs

@@ -18,7 +18,7 @@ __all__ = ["SileroVoice", "silero_model_path"]
 _WINDOW_SAMPLES = 512
 _CONTEXT_SAMPLES = 64
 _BLOCK_WINDOWS = 512
-"""Windows per call of the network, 16.4 s: bounds the memory of a call; the state is carried, so the answer is the same."""
+"""Windows per call of the network, 16.4 s: bounds its memory; the state is carried, so the answer is the same."""
 _STATE_SHAPE = (1, 1, 128)
 _MODEL_FILE = "silero_vad_16k_sequence.onnx"
 
@@ -31,10 +31,10 @@ def silero_model_path() -> Path:
     """
     spec = importlib.util.find_spec("silero_vad")
     if spec is None or not spec.submodule_search_locations:
-        raise FileNotFoundError("voice detection needs the package silero-vad; pip install 'silero-vad>=6.2.1'")
+        raise FileNotFoundError("voice detection needs the package silero-vad; pip install 'silero-vad>=6.2.2'")
     path = Path(spec.submodule_search_locations[0]) / "data" / _MODEL_FILE
     if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing: this silero-vad has no such file; pip install 'silero-vad>=6.2.1'")
+        raise FileNotFoundError(f"{path} is missing: this silero-vad has no such file; pip install 'silero-vad>=6.2.2'")
     return path
 
 
@@ -52,7 +52,7 @@ class SileroVoice:
         Raises:
             FileNotFoundError: the package `silero-vad` or its model file is missing.
         """
-        import onnxruntime  # noqa: PLC0415 - heavy
+        import onnxruntime
 
         options = onnxruntime.SessionOptions()
         options.inter_op_num_threads = 1
@@ -83,7 +83,8 @@ class SileroVoice:
         window_probs = self.window_probabilities(audio, -(-n_ticks * SAMPLES_PER_TICK // _WINDOW_SAMPLES))
         window_centres = (np.arange(len(window_probs)) + 0.5) * _WINDOW_SAMPLES
         tick_centres = (np.arange(n_ticks) + 0.5) * SAMPLES_PER_TICK
-        return np.interp(tick_centres, window_centres, window_probs).astype(np.float32)
+        tick_probs: Float32Array = np.interp(tick_centres, window_centres, window_probs).astype(np.float32)
+        return tick_probs
 
     def window_probabilities(self, audio: Float32Array, n_windows: int) -> Float32Array:
         """Return the (n_windows,) probabilities of the network's own windows: number i is samples 512 i to 512 (i+1).
@@ -99,11 +100,10 @@ class SileroVoice:
         windows = windows[::_WINDOW_SAMPLES]
         hidden = np.zeros(_STATE_SHAPE, np.float32)
         cell = np.zeros(_STATE_SHAPE, np.float32)
-        blocks: list[Float32Array] = []
+        window_probs = np.empty(n_windows, np.float32)
         for first in range(0, n_windows, _BLOCK_WINDOWS):
             block = np.ascontiguousarray(windows[first : first + _BLOCK_WINDOWS])
-            probs, hidden, cell = self._session.run(
+            window_probs[first : first + _BLOCK_WINDOWS], hidden, cell = self._session.run(
                 ["speech_probs", "hn", "cn"], {"input": block, "h": hidden, "c": cell}
             )
-            blocks.append(probs)
-        return np.concatenate(blocks)
+        return window_probs
