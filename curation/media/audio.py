@@ -21,6 +21,9 @@ _LEAD_S = Fraction(1)
 _TAIL_S = Fraction(1, 25)
 """Decoding goes on this long after a window, so that the resampler's filter has both sides of its last sample."""
 
+_MIXED_FORMAT, _MIXED_FULL_SCALE = "s32p", 2.0**31
+"""Whole numbers, because swresample mixes channels to their mean then; mixing as floats it lets the sum exceed 1."""
+
 _JOINT_S = Fraction(1, 200)
 """Time stamps this close to where the sound before them ended continue it: Matroska rounds to 1 ms. Beyond, there is
 silence between, or an overlap in which the later sound counts."""
@@ -29,7 +32,7 @@ silence between, or an overlap in which the later sound counts."""
 def tick_audio(info: VideoInfo, first_tick: int, end_tick: int, rate_hz: int = AUDIO_RATE_HZ) -> Float32Array | None:
     """Return the sound of ticks [first_tick, end_tick).
 
-    Channels are mixed down as swresample does by default (stereo: the mean). Packets that do not decode, and times at
+    Channels are mixed down by swresample, normalised (stereo: the mean). Packets that do not decode, and times at
     which the track has no sound, are silence.
 
     Args:
@@ -119,7 +122,7 @@ class _Run:
         """Take the next frame; yield what is ready, with its time."""
         if self._resampler is None:
             self._kind = _kind(frame)
-            self._resampler = AudioResampler(format="fltp", layout="mono", rate=self._rate_hz)
+            self._resampler = AudioResampler(format=_MIXED_FORMAT, layout="mono", rate=self._rate_hz)
             # Silence back to the tick before: the run then begins on whole samples of both rates, and a window gives
             # the samples that a pass from the start gives.
             tick_s = Fraction(start_s * TICK_RATE_HZ // 1) / TICK_RATE_HZ
@@ -141,7 +144,7 @@ class _Run:
             self._n_in += frame.samples
             frame.pts = None  # the samples are counted here; swresample would stretch them to rounded time stamps
         for piece in self._resampler.resample(frame):
-            samples = np.asarray(piece.to_ndarray()[0], np.float32)
+            samples = (piece.to_ndarray()[0] / _MIXED_FULL_SCALE).astype(np.float32)
             yield self._start_s + Fraction(self._n_out, self._rate_hz), samples
             self._n_out += len(samples)
 

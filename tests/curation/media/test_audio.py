@@ -33,16 +33,17 @@ def test_a_tone_comes_out_in_place_at_sixteen_kilohertz(tmp_path: Path, rate_hz:
     middle = slice(1600, 30_400)
     shifts = np.arange(-16, 17)
     expected = tone(2, 16_000)
-    errors = [np.abs(samples[middle] - expected[1600 - s : 30_400 - s]).max() for s in shifts]
+    # nine samples in ten: FFmpeg's AAC encoder garbles a pure tone for a block now and then
+    errors = [np.quantile(np.abs(samples[middle] - expected[1600 - s : 30_400 - s]), 0.9) for s in shifts]
     assert abs(shifts[int(np.argmin(errors))]) <= 8
-    assert min(errors) < 0.07
+    assert min(errors) < 0.05
 
 
 def test_resampling_keeps_speech_and_removes_what_cannot_be_kept(tmp_path: Path) -> None:
     for pitch_hz, gain in ((1000.0, 1.0), (3000.0, 1.0), (7000.0, 1.0), (10_000.0, 0.0)):
         sound = Sound(samples=tone(2, pitch_hz=pitch_hz), codec="pcm_s16le")
         level = np.sqrt(np.mean(heard(counted_video(tmp_path / "v.mkv", FIFTY, sound=sound))[1600:-1600] ** 2))
-        assert level == pytest.approx(gain * 0.4 / np.sqrt(2), rel=0.03, abs=0.004)
+        assert level == pytest.approx(gain * 0.4 / np.sqrt(2), rel=0.06, abs=0.004)  # 0.5 dB
 
 
 def test_both_channels_are_heard_and_the_mean_never_clips(tmp_path: Path) -> None:
@@ -73,14 +74,16 @@ def test_after_a_short_sound_track_there_is_silence(tmp_path: Path) -> None:
 
 
 def test_a_window_holds_the_samples_of_a_pass_from_the_start(tmp_path: Path) -> None:
-    noise = np.random.default_rng(0).normal(0, 0.1, 48_000 * 4).astype(np.float32)
+    # no noise: AAC may store it as "noise of this strength", which every decoder draws anew
+    chord = sum(tone(4, pitch_hz=pitch_hz) / 4 for pitch_hz in (220.0, 700.0, 1900.0, 3100.0))
+    chord = (chord * np.linspace(0.2, 1, len(chord))).astype(np.float32)
     for suffix, rate_hz in (("mp4", 48_000), ("mp4", 44_100), ("ts", 48_000)):
-        sound = Sound(samples=noise, rate_hz=rate_hz)
+        sound = Sound(samples=chord, rate_hz=rate_hz)
         path = counted_video(tmp_path / f"v.{suffix}", frame_times(Fraction(25), 90), sound=sound)
         whole = heard(path, 0, 90)
         for first, end in ((0, 10), (40, 41), (55, 90), (30, 30)):
             window = heard(path, first, end)
-            np.testing.assert_allclose(window, whole[first * 640 : end * 640], atol=1e-4)
+            np.testing.assert_allclose(window, whole[first * 640 : end * 640], atol=1e-3)
 
 
 def test_a_file_without_sound_has_none(tmp_path: Path) -> None:
