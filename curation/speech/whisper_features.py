@@ -1,12 +1,15 @@
 """Whisper tiny.en's encoder (Radford et al., "Robust Speech Recognition via Large-Scale Weak Supervision", 2022).
 
-The weights are `Systran/faster-whisper-tiny.en`, OpenAI's in the format of CTranslate2, under the MIT licence; the asset
-registry supplies them. The encoder always takes windows of 30 s: 3000 frames of a log-mel spectrogram of 80 bands in,
-1500 frames of 384 numbers out.
+The weights are `Systran/faster-whisper-tiny.en`, OpenAI's in the format of CTranslate2, under the MIT licence; the
+asset registry supplies them. The encoder always takes windows of 30 s: 3000 frames of a log-mel spectrogram of 80 bands
+in, 1500 frames of 384 numbers out.
 
 Time: log-mel frame m is centred at 0.01 m s (400 samples around sample 160 m). The first convolution of the encoder
 keeps the rate, the second takes every other frame, and both are centred; so encoder frame i is centred at 0.02 i s, and
 the middle of tick k, (k + 0.5) / 25 s, is that of frame 2 k + 1. docs/speech.md has the measurement.
+
+The encoder adds its position in the window to every frame, so that the features of a sound depend on when it comes:
+rows are exact in time, but equal only for equal clips.
 """
 
 from functools import cache
@@ -48,7 +51,7 @@ class WhisperTinyEncoder:
         Raises:
             MissingAssetsError: the registry does not find the weights.
         """
-        from ctranslate2.models import Whisper  # noqa: PLC0415
+        from ctranslate2.models import Whisper
 
         folder = asset_path(self.name) if model_folder is None else model_folder
         # float32: eight-bit weights change the features by 5 % of their norm and save a sixth of the time.
@@ -75,7 +78,7 @@ class WhisperTinyEncoder:
 
     def _encode(self, mel: Float32Array) -> Float16Array:
         """Return (750, 384) features of one window, one row per tick, given its (80, 3000) log-mel frames."""
-        from ctranslate2 import StorageView  # noqa: PLC0415
+        from ctranslate2 import StorageView
 
         frames = np.asarray(self._model.encode(StorageView.from_array(np.ascontiguousarray(mel[np.newaxis]))))
         return frames[0, 1::2].astype(np.float16)
@@ -84,8 +87,8 @@ class WhisperTinyEncoder:
 def log_mel(audio_16k: Float32Array) -> Float32Array:
     """Return Whisper's log-mel spectrogram of sound.
 
-    As Whisper defines it: Hann windows of 400 samples every 160, centred, the sound mirrored at its ends; power in 80 mel
-    bands; decadic logarithm, cut off 8 below the largest value; then (x + 4) / 4.
+    As Whisper defines it: Hann windows of 400 samples every 160, centred, the sound mirrored at its ends; power in 80
+    mel bands; decadic logarithm, cut off 8 below the largest value; then (x + 4) / 4.
 
     Args:
         audio_16k: (S,) samples of 16 kHz mono, at least 201.
@@ -98,7 +101,7 @@ def log_mel(audio_16k: Float32Array) -> Float32Array:
     hann = 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(_FFT) / _FFT)
     power = np.square(np.abs(np.fft.rfft(frames * hann, axis=1)))
     log_power = np.log10(np.maximum(_mel_bands() @ power.T, 1e-10))
-    limited = np.maximum(log_power, log_power.max() - _DYNAMIC_RANGE)
+    limited: Float64Array = np.maximum(log_power, log_power.max() - _DYNAMIC_RANGE)
     return ((limited + 4.0) / 4.0).astype(np.float32)
 
 
@@ -114,4 +117,5 @@ def _mel_bands() -> Float64Array:
     low_hz, centre_hz, high_hz = (edges_hz[i : i + _N_MELS, np.newaxis] for i in range(3))
     rising = (bins_hz - low_hz) / (centre_hz - low_hz)
     falling = (high_hz - bins_hz) / (high_hz - centre_hz)
-    return np.maximum(0.0, np.minimum(rising, falling)) * 2.0 / (high_hz - low_hz)
+    weights: Float64Array = np.maximum(0.0, np.minimum(rising, falling)) * 2.0 / (high_hz - low_hz)
+    return weights
