@@ -55,10 +55,8 @@ def test_whisper_understands_the_speech_from_this_log_mel(model_folder: Path, sp
     features = ctranslate2.StorageView.from_array(log_mel(window)[np.newaxis])
     answer = model.generate(features, [["<|startoftranscript|>", "<|notimestamps|>"]], beam_size=1)[0]
     words = "".join(answer.sequences[0]).replace("Ġ", " ").lower()
-    assert sum(f" {word}" in words for word in WORDS) == len(WORDS), words
-
-
-WORDS = ("the",)
+    for word in ("politicians", "medical", "education", "background", "women"):
+        assert f" {word}" in words
 
 
 @pytest.mark.slow
