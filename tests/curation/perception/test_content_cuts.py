@@ -89,10 +89,6 @@ def _dimmed(shot: Thumbs) -> Thumbs:
     return np.concatenate([shot[:30], (shot[30:] * 0.6).round().astype(np.uint8)])
 
 
-def _zoomed(shot: Thumbs) -> Thumbs:
-    return np.stack([_moved(thumb, 0, 0, 1 + 0.5 * min(max(tick - 20, 0) / 15, 1)) for tick, thumb in enumerate(shot)])
-
-
 def _panned(shot: Thumbs) -> Thumbs:
     return np.stack([_moved(thumb, 12 * min(max(tick - 20, 0) / 15, 1), 0, 1.5) for tick, thumb in enumerate(shot)])
 
@@ -105,7 +101,7 @@ def _waved_at(shot: Thumbs) -> Thumbs:
     return shot
 
 
-@pytest.mark.parametrize("spoil", [_shaken, _flashed, _flickering, _dimmed, _zoomed, _panned, _waved_at])
+@pytest.mark.parametrize("spoil", [_shaken, _flashed, _flickering, _dimmed, _panned, _waved_at])
 def test_what_a_camera_a_lamp_or_a_hand_does_is_no_cut(spoil: object) -> None:
     assert callable(spoil)
     assert _cuts(spoil(_scene(1, 60))) == []
