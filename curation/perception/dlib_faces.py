@@ -1,4 +1,4 @@
-"""Faces by dlib: HOG detector, 68 points, pose from six of them.
+"""Faces by dlib: HOG detector, 68 points, pose from thirteen of them.
 
 The detector is Dalal and Triggs' histogram of oriented gradients as dlib trains it (part of the library, BSL-1.0);
 the points come from Kazemi and Sullivan's regression trees (`shape_predictor_68_face_landmarks.dat`, whose training
@@ -19,7 +19,7 @@ __all__ = ["DlibFaces"]
 _MAX_FACES = 4
 
 _LOOK_PX = 480
-"""Longer side of the picture, its border left out, that the detector sees: its smallest face is 80 px wide there."""
+"""Shorter side of the picture, its border left out, that the detector sees: its smallest face is 80 px wide there."""
 
 _BORDER = 0.25
 """Border around the picture over its longer side: a close-up is cut off by the frame and lost without it."""
@@ -27,22 +27,32 @@ _BORDER = 0.25
 _SCORE_SCALE = 1.0
 """dlib's score is a distance to a hyperplane; 1 - exp(-score / scale) brings it to 0..1."""
 
-_POSE_POINTS = (30, 8, 36, 45, 48, 54)
-"""Nose tip, chin, outer eye corners and mouth corners, in the order of `_HEAD`."""
+_POSE_POINTS = (27, 28, 29, 30, 31, 33, 35, 36, 39, 42, 45, 48, 54)
+"""Bridge, tip and base of the nose, eye corners, mouth corners, in the order of `_HEAD`."""
 
-_HEAD = np.array([
-    [0.0, 0.0, 0.0],
-    [0.0, -63.6, -12.5],
-    [-43.3, 32.7, -26.0],
-    [43.3, 32.7, -26.0],
-    [-28.9, -28.9, -24.1],
-    [28.9, -28.9, -24.1],
-])  # fmt: skip
-"""An average adult head, millimetres from the nose tip; x to the picture's right, y up, z towards the camera."""
+_HEAD = np.array(
+    [
+        [0.0, 3.27, 5.24],
+        [0.0, 1.73, 6.32],
+        [0.0, 0.37, 7.24],
+        [0.0, -0.46, 7.59],
+        [-1.41, -1.71, 5.24],
+        [0.0, -2.09, 6.06],
+        [1.41, -1.71, 5.24],
+        [-4.45, 2.66, 3.17],
+        [-1.86, 2.59, 3.76],
+        [1.86, 2.59, 3.76],
+        [4.45, 2.66, 3.17],
+        [-2.46, -4.34, 4.28],
+        [2.46, -4.34, 4.28],
+    ]
+)
+"""Those points of MediaPipe's canonical face (Apache-2.0), centimetres;
+x to the picture's right, y up, z to the camera."""
 
 
 class DlibFaces:
-    """A `FaceFinder` with at most four faces per picture; a face narrower than a sixth of the picture is not found."""
+    """A `FaceFinder` with at most four faces per picture; one narrower than a sixth of the picture is not found."""
 
     scheme = "ibug68"
     pose_method = "dlib68_pnp"
@@ -70,7 +80,7 @@ class DlibFaces:
         height, width = frame.shape[:2]
         border = round(_BORDER * max(height, width))
         padded = cv2.copyMakeBorder(frame, border, border, border, border, cv2.BORDER_CONSTANT)
-        scale = min(1.0, _LOOK_PX / max(height, width))
+        scale = min(1.0, _LOOK_PX / min(height, width))
         look = cv2.resize(padded, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1.0 else padded
         rectangles, scores, _ = self._detector.run(look, 0)
         faces = []
@@ -105,9 +115,9 @@ def _rotation(points_px: Float64Array, frame: RgbImage) -> Float64Array:
     # OpenCV's camera looks along +z with y down: half a turn about x from ours
     flip = np.diag([1.0, -1.0, -1.0])
     eyes_px = float(np.linalg.norm(points_px[45] - points_px[36]))
-    distance = focal_px * float(_HEAD[3, 0] - _HEAD[2, 0]) / max(eyes_px, 1.0)
-    offset = (points_px[30] - (width / 2, height / 2)) / focal_px * distance
-    # six points have a mirrored solution behind the camera: begin in front of it, and upright
+    distance = focal_px * float(_HEAD[10, 0] - _HEAD[7, 0]) / max(eyes_px, 1.0)
+    offset = (points_px[27] - (width / 2, height / 2)) / focal_px * distance
+    # there is a mirrored solution behind the camera: begin in front of it, and upright
     guess = np.array([offset[0], offset[1], distance])
     _, turn, _ = cv2.solvePnP(
         _HEAD @ flip, points_px[list(_POSE_POINTS)], camera, np.zeros(4), np.zeros(3), guess,
