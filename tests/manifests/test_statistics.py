@@ -31,12 +31,12 @@ def test_drop_reasons_have_seconds_and_share_of_their_tier(dataset: Path) -> Non
 
 
 def test_every_video_says_what_became_of_it(dataset: Path) -> None:
-    rows = [(row.path, row.status, row.biggest_drop) for row in statistics(dataset).videos]
+    rows = [(row.path, row.status, row.biggest_drop, row.kept_s["diffusion"]) for row in statistics(dataset).videos]
     assert rows == [
-        ("/videos/a.mp4", "ok", "silence"),
-        ("/videos/b.mp4", "duplicate", None),
-        ("/videos/broken.mp4", "unreadable", None),
-        ("/videos/x/d.mp4", "ok", "too_short"),
+        ("/videos/a.mp4", "ok", "silence", 4.0),
+        ("/videos/b.mp4", "duplicate", None, 0.0),
+        ("/videos/broken.mp4", "unreadable", None, 0.0),
+        ("/videos/x/d.mp4", "ok", "too_short", 0.0),
     ]
 
 
