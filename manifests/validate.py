@@ -16,7 +16,7 @@ from manifests.dataset import DatasetRecord, describe_tables, read_dataset, tota
 from manifests.files import read_table, table_files
 from manifests.outcomes import OUTCOMES, TIERS
 from manifests.problems import Problem
-from manifests.schema import CLIPS, TABLES
+from manifests.schema import CLIPS, TABLES, VIDEOS
 from manifests.timeline import TICK_RATE_HZ, tick_count
 from manifests.validate_clips import clip_problems
 
@@ -24,6 +24,7 @@ __all__ = ["Problem", "validate"]
 
 _DECIDE_AGAIN = "run `gaia-curate decide` into a new dataset"
 _RUN_AGAIN = "run the curation again"
+_GO_ON = "wait for it, or give the same command again to go on"
 
 
 def validate(dataset: Path) -> list[Problem]:
@@ -36,6 +37,8 @@ def validate(dataset: Path) -> list[Problem]:
         DatasetError: `dataset` is no dataset, or one of another schema version.
     """
     record = read_dataset(dataset)
+    if not table_files(dataset, VIDEOS.name):
+        return [Problem(file="videos", row="", what="the run has not ended: there is no table yet", mend=_GO_ON)]
     problems = list(_schema_problems(dataset))
     if problems:  # rows of another schema cannot be judged
         return problems
@@ -105,7 +108,7 @@ def _frame_problems(dataset: Path, durations: dict[str, int]) -> Iterator[Proble
     frames = read_table(dataset, "frames", ["video_id", "tick"])
     sums = frames.group_by("video_id").aggregate([("tick", "count"), ("tick", "count_distinct"), ("tick", "max")])
     found = {row["video_id"]: row for row in sums.to_pylist()}
-    for video_id in durations.keys() | found.keys():
+    for video_id in sorted(durations.keys() | found.keys()):
         expected = durations.get(video_id, 0)
         row = found.get(video_id, {"tick_count": 0, "tick_count_distinct": 0, "tick_max": -1})
         if not row["tick_count"] == row["tick_count_distinct"] == row["tick_max"] + 1 == expected:
@@ -128,7 +131,7 @@ def _tiling_problems(dataset: Path, durations: dict[str, int]) -> Iterator[Probl
         if (row["outcome"] == "kept") != (row["clip_id"] is not None):
             what = f"the span {row['start_s']} to {row['end_s']} s is {row['outcome']} and has clip_id {row['clip_id']}"
             yield Problem(file="spans", row=row["video_id"], what=what, mend=_DECIDE_AGAIN)
-    for video_id, _tier in spans:
+    for video_id in sorted({video_id for video_id, _ in spans}):
         if video_id not in durations:
             what = "has spans and is no analysed video"
             yield Problem(file="spans", row=video_id, what=what, mend=_DECIDE_AGAIN)

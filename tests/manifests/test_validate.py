@@ -123,6 +123,11 @@ def test_a_damaged_parquet_file_is_named(dataset: Path) -> None:
     assert _texts(dataset).startswith("clips/a.parquet: cannot be read")
 
 
+def test_a_run_that_has_not_ended_is_said_to_be_so(dataset: Path) -> None:
+    (dataset / "videos" / "videos.parquet").unlink()
+    assert _texts(dataset).startswith("videos: the run has not ended")
+
+
 def test_totals_that_lie_are_named(dataset: Path) -> None:
     path = dataset / "dataset.json"
     record = json.loads(path.read_text())
