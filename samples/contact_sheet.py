@@ -17,7 +17,7 @@ from PIL import Image
 __all__ = ["draw", "main"]
 
 _HERE = Path(__file__).resolve().parent
-_TILE_WH = (240, 180)
+_TILE_WH = (192, 144)
 _COLUMNS = 7
 _FPS = 25
 
@@ -36,7 +36,7 @@ def draw(video: Path, truth: Path) -> npt.NDArray[np.uint8]:
             cv2.rectangle(tile, (0, _TILE_WH[1] - 20), _TILE_WH, (24, 24, 24), -1)
             label = f"{start_s:5.2f}-{end_s:5.2f} s {'cut, ' if shot else ''}{stretch['label'].replace('_', ' ')}"
             place = (6, _TILE_WH[1] - 6)
-            cv2.putText(tile, label, place, cv2.FONT_HERSHEY_SIMPLEX, 0.42, (255, 255, 255), 1, cv2.LINE_AA)
+            cv2.putText(tile, label, place, cv2.FONT_HERSHEY_SIMPLEX, 0.36, (255, 255, 255), 1, cv2.LINE_AA)
             tiles.append(np.asarray(tile, np.uint8))
     tiles += [np.full_like(tiles[0], 255)] * (-len(tiles) % _COLUMNS)
     rows = [np.hstack(tiles[first : first + _COLUMNS]) for first in range(0, len(tiles), _COLUMNS)]
@@ -44,12 +44,14 @@ def draw(video: Path, truth: Path) -> npt.NDArray[np.uint8]:
 
 
 def main() -> None:
-    """Write the contact sheet as a PNG of 128 colours."""
+    """Write the contact sheet as a PNG."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("png", type=Path, help="file to write")
     png: Path = parser.parse_args().png
     sheet = draw(_HERE / "talking_astronaut.mp4", _HERE / "talking_astronaut.truth.json")
-    Image.fromarray(sheet).quantize(128, dither=Image.Dither.NONE).save(png, optimize=True)
+    Image.fromarray(sheet).save(png, optimize=True)
+        png, optimize=True
+    )
     print(f"{png}: {png.stat().st_size} bytes")
 
 
