@@ -50,8 +50,6 @@ def main() -> None:
     png: Path = parser.parse_args().png
     sheet = draw(_HERE / "talking_astronaut.mp4", _HERE / "talking_astronaut.truth.json")
     Image.fromarray(sheet).save(png, optimize=True)
-        png, optimize=True
-    )
     print(f"{png}: {png.stat().st_size} bytes")
 
 
