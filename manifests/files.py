@@ -118,8 +118,8 @@ def write_parquet(path: Path, table: pa.Table, schema: Table) -> None:
     """Write rows of the table `schema` to `path`.
 
     Columns are put in the order of the schema and cast to its types. float32 and float64 columns are stored as split
-    byte streams (landmarks become 40 % smaller and write four times as fast), all others plain or by dictionary.
-    float16 stays plain, for DuckDB 2.0 reads it no other way.
+    byte streams: with zstd, random-walk landmarks take 23 % less room than plain (42 % less than with a dictionary) for
+    about 1.5 times plain's time to write. float16 stays plain, for DuckDB 2.0 reads it no other way.
 
     Raises:
         ValueError: a column is missing, unknown, or null where the schema allows no null.
