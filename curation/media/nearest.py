@@ -63,7 +63,7 @@ def pair_with_ticks(
             before, after = after, None
             lost = [pts for pts in lost if pts > before.pts]
         good = [shown for shown in (before, after) if shown is not None]
-        yield tick, _shown(time, reach, good, lost, info.end_pts)
+        yield tick, _shown(time, reach, good, lost, info)
 
 
 def _shown(
@@ -71,11 +71,13 @@ def _shown(
     reach: Fraction,
     good: list[ShownPicture],
     lost: list[int],
-    end_pts: int,
+    info: VideoInfo,
 ) -> ShownPicture | None:
     near = min(good, key=lambda shown: (abs(shown.pts - time), shown.pts), default=None)
     if near is None:
         return None
     distance = abs(near.pts - time)
-    overtaken = time >= end_pts or any(abs(pts - time) < distance for pts in lost)
-    return None if overtaken and distance > reach else near
+    overtaken = time >= info.end_pts or any(abs(pts - time) < distance for pts in lost)
+    # damage can swallow packets whole: at a constant rate, a hole in the time stamps tells of them
+    swallowed = not info.variable_rate and distance > 1 / (info.fps * info.time_base)
+    return None if (overtaken or swallowed) and distance > reach else near

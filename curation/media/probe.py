@@ -54,7 +54,8 @@ class VideoInfo:
     rotation_deg: int
     """Counterclockwise turn that makes a stored picture upright: 0, 90, 180 or 270."""
     variable_rate: bool
-    """Some distance between neighbouring pictures is off the usual one by more than a quarter."""
+    """More than one in fifty distances between neighbouring pictures is off the usual one by more than a quarter; fewer
+    are holes in a constant rate."""
     time_base: Fraction
     """Seconds per unit of the stream's time stamps."""
     first_pts: int
@@ -157,7 +158,8 @@ def _describe(
     time_base = stream.time_base if scan.stamps != "none" and stream.time_base else 1 / stated_fps
     steps = np.diff(scan.pts)
     usual_step = float(np.median(steps)) if len(steps) else float(1 / (stated_fps * time_base))
-    variable = bool(len(steps)) and bool(np.any(np.abs(steps - usual_step) > max(1.5, usual_step / 4)))
+    odd_steps = int(np.count_nonzero(np.abs(steps - usual_step) > max(1.5, usual_step / 4)))
+    variable = odd_steps * 50 > len(steps)
     first, last = int(scan.pts[0]), int(scan.pts[-1])
     end = last + (scan.last_duration or max(1, round(usual_step)))
     fps = Fraction(len(scan.pts)) / ((end - first) * time_base)

@@ -1,4 +1,5 @@
 from collections.abc import Iterable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -54,7 +55,17 @@ def test_at_a_high_rate_a_good_picture_reaches_less_far() -> None:
 
 
 def test_a_long_still_stretch_of_a_variable_rate_is_no_loss() -> None:
-    assert answers([(0, True), (400, True)], video(Fraction(5), 12, 480)) == [0] * 6 + [400] * 6
+    assert (
+        answers([(0, True), (400, True)], replace(video(Fraction(5), 12, 480), variable_rate=True))
+        == [0] * 6 + [400] * 6
+    )
+
+
+def test_a_hole_in_a_constant_rate_is_a_loss() -> None:
+    pictures = [(0, True), (40, True), (240, True), (280, True)]
+    assert answers(pictures, video(Fraction(25), 8, 320)) == [0, 40, 40, 40, 240, 240, 240, 280]
+    pictures = [(0, True), (40, True), (280, True)]
+    assert answers(pictures, video(Fraction(25), 8, 320)) == [0, 40, 40, 40, None, 280, 280, 280]
 
 
 def test_what_a_header_promises_beyond_the_last_picture_is_not_shown() -> None:
