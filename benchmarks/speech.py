@@ -2,9 +2,9 @@
 
     python benchmarks/speech.py FOLDER
 
-FOLDER holds WAV files at 16 kHz. Prints one JSON line: SI-SDR in dB before and after denoising, for white and pink noise
-at 0, 5 and 10 dB and for the recordings themselves (`clean`), and how many seconds of sound each component takes in a
-second.
+FOLDER holds WAV files at 16 kHz. Prints one JSON line: SI-SDR in dB before and after denoising, with white and pink
+noise at 0, 5, 10 dB and for the recordings themselves (`clean`), and how many seconds of sound each component takes
+in a second.
 """
 
 import argparse
