@@ -68,6 +68,12 @@ def test_a_fade_through_black_parts_the_shots() -> None:
     assert 20 <= found[0] <= found[-1] <= 43
 
 
+def test_where_black_begins_and_ends_the_score_is_one() -> None:
+    thumbs = _scene(1, 60)
+    thumbs[20:40] //= 40
+    assert np.flatnonzero(ContentCuts()(thumbs) == 1.0).tolist() == [20, 40]
+
+
 def _shaken(shot: Thumbs) -> Thumbs:
     rng = np.random.default_rng(3)
     return np.stack([_moved(thumb, *rng.uniform(-0.1, 0.1, 2) * (48, 27)) for thumb in shot])
