@@ -33,8 +33,11 @@ from manifests.arrays import Float32Array, Float64Array, RgbImage
 __all__ = ["MediaPipeFaces"]
 
 _MAX_FACES = 4
-_MIN_SCORE = 0.5
-"""Least confidence of the detector; MediaPipe's default."""
+_MIN_ANSWER = 0.5
+"""Least confidence of one of the detector's answers, of which those on one face are averaged; MediaPipe's default."""
+
+_MIN_SCORE = 0.65
+"""Least confidence that there is a face: above what foliage and a cartoon got in real clips, below every speaker."""
 
 _MIN_PRESENCE = 0.5
 """Least confidence of the landmark network that it sees a face; MediaPipe's default."""
@@ -112,11 +115,12 @@ class MediaPipeFaces:
     def _detect(self, frame: RgbImage, square: Square) -> list[Candidate]:
         look = cut_square(frame, square, INPUT_PX).astype(np.float32) / 127.5 - 1.0
         regressions, logits = self._detector(look[None])
-        points, scores = decode_faces(regressions[0], logits[0, :, 0], self._anchors, _MIN_SCORE)
+        points, scores = decode_faces(regressions[0], logits[0, :, 0], self._anchors, _MIN_ANSWER)
         points_px = points * square.side + (square.x0, square.y0)
         return [
             Candidate(box_px=face_px[:2].ravel(), eyes_px=face_px[2:], score=float(score))
             for face_px, score in zip(points_px, scores, strict=True)
+            if score >= _MIN_SCORE
         ]
 
     def _landmark(self, frame: RgbImage, candidate: Candidate) -> FaceObservation | None:

@@ -129,3 +129,9 @@ def test_landmarks_blendshapes_and_pose_are_those_of_mediapipe(
             assert face.pose_deg[2] == pytest.approx(np.degrees(-np.arctan2(rotation[1, 0], rotation[0, 0])), abs=3)
     assert np.median(distances) < 0.005  # face widths: the two detectors' boxes differ by the border around the picture
     assert np.median(coefficients) < 0.02
+
+
+def test_a_cartoon_and_foliage_are_no_faces(mediapipe_faces: MediaPipeFaces, shared_clips: Path) -> None:
+    assert [len(mediapipe_faces(frame)) for frame in islice(frames(shared_clips, "dj_video1", 40), 7)] == [0] * 7
+    # half way through the clip the plants beside the woman get a score of 0.56
+    assert [len(mediapipe_faces(frame)) for frame in islice(frames(shared_clips, "lp_s18", 1), 222, 244, 7)] == [1] * 4
