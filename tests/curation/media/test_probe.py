@@ -36,7 +36,7 @@ def test_a_plain_file_is_described(tmp_path: Path) -> None:
         (Fraction(24), 48, 2.0, 50),
         (Fraction(30_000, 1001), 60, 2.002, 50),
         (Fraction(50), 100, 2.0, 50),
-        (Fraction(60), 90, 1.5, 38),
+        (Fraction(60), 120, 2.0, 50),
         (Fraction(1), 3, 3.0, 75),
         (Fraction(25), 1, 0.04, 1),
     ],
@@ -133,7 +133,7 @@ def test_a_cover_picture_and_a_still_picture_are_no_video(tmp_path: Path) -> Non
     covered = tmp_path / "covered.mp3"
     cover = tmp_path / "cover.png"
     with av.open(str(cover), "w", format="image2") as output:
-        stream = output.add_stream("png", rate=1, width=64, height=64)
+        stream = output.add_stream("png", rate=1, width=64, height=64, pix_fmt="rgb24")
         output.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), format="rgb24")))
         output.mux(stream.encode(None))
     # ID3v2.3: one APIC frame before an MPEG audio stream
