@@ -3,11 +3,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
-from curation.media.audio import tick_audio
-from curation.media.probe import probe
 from curation.perception.silero_voice import SileroVoice, silero_model_path
 from manifests.arrays import Float32Array
 
@@ -23,10 +22,15 @@ def voice() -> SileroVoice:
 
 
 def _sound(clips: Path, name: str) -> tuple[Float32Array, int]:
-    info = probe(clips / f"{name}.mp4")
-    audio = tick_audio(info, 0, info.n_ticks)
-    assert audio is not None
-    return audio, info.n_ticks
+    """Return the sound from its own first sample on, as the reference heard it, and the ticks that it fills.
+
+    Not `tick_audio`: that starts at the first picture, and with another start the network's windows lie elsewhere.
+    """
+    resampler = av.AudioResampler(format="flt", layout="mono", rate=16_000)
+    with av.open(str(clips / f"{name}.mp4")) as container:
+        frames = [part for frame in container.decode(audio=0) for part in resampler.resample(frame)]
+    audio = np.concatenate([part.to_ndarray().reshape(-1) for part in (*frames, *resampler.resample(None))])
+    return audio.astype(np.float32), len(audio) // 640
 
 
 def _murmur(seconds: float) -> Float32Array:
