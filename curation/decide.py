@@ -102,7 +102,7 @@ def decide(evidence: Evidence, settings: RulesSettings) -> Decision:
     shot_starts = cut(evidence.cut_score, settings.cut)
     bridge = settings.no_face.bridge_ticks
     track = link_tracks(evidence, shot_starts.failed, bridge, settings.tracks)
-    main = main_track(evidence, track, shot_starts.failed, bridge)
+    main = main_track(evidence, track, shot_starts.failed, bridge, settings.several_faces.min_score)
     face = main_face(evidence.faces, main)
     breaks: BoolArray = shot_starts.failed | main.changes
 

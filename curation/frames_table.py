@@ -110,7 +110,7 @@ def _array_column(name: str, values: Float32Array | None, shown: BoolArray, n: i
     data_type = FRAMES.column(name).type
     if values is None:
         return pa.nulls(n, data_type)
-    measured = np.count_nonzero(np.isnan(values.reshape(n, -1)), axis=1) == 0
+    measured = np.count_nonzero(np.isnan(values), axis=tuple(range(1, values.ndim))) == 0
     rows = [row if known else None for row, known in zip(values, shown & measured, strict=True)]
     return array_column(rows, data_type)
 

@@ -40,7 +40,7 @@ class MainTrack:
     changes: BoolArray
     """(T,) the main track is another than at the last face before, in one shot and with no longer miss between."""
     rival_ratio: Float32Array
-    """(T,) width of the widest other face over that of the main face; 0 where alone, NaN without a main face."""
+    """(T,) width of the widest other sure face over that of the main face; 0 where alone, NaN without a main face."""
 
 
 def link_tracks(evidence: Evidence, cut: BoolArray, bridge_ticks: int, settings: TrackSettings) -> Int64Array:
@@ -83,7 +83,9 @@ def link_tracks(evidence: Evidence, cut: BoolArray, bridge_ticks: int, settings:
     return _split_by_identity(faces, track, settings.max_descriptor_distance)
 
 
-def main_track(evidence: Evidence, track: Int64Array, cut: BoolArray, bridge_ticks: int) -> MainTrack:
+def main_track(
+    evidence: Evidence, track: Int64Array, cut: BoolArray, bridge_ticks: int, min_rival_score: float
+) -> MainTrack:
     """Choose the main face of every tick: of the tracks present, the one with the largest sum of widths.
 
     Args:
@@ -91,6 +93,7 @@ def main_track(evidence: Evidence, track: Int64Array, cut: BoolArray, bridge_tic
         track: (F,) from `link_tracks`.
         cut: (T,) True where a shot begins.
         bridge_ticks: longest miss that is interpolated.
+        min_rival_score: confidence below which another face is no rival.
     """
     faces, n = evidence.faces, len(evidence)
     weight = np.bincount(track, weights=faces.width_px) if len(track) else np.zeros(0)
@@ -100,7 +103,9 @@ def main_track(evidence: Evidence, track: Int64Array, cut: BoolArray, bridge_tic
     for first, end in _ticks_with_faces(faces.tick):
         tick = faces.tick[first]
         chosen = first + int(np.argmax(weight[track[first:end]]))
-        others = np.delete(faces.width_px[first:end], chosen - first)
+        sure = faces.score[first:end] >= min_rival_score
+        sure[chosen - first] = False
+        others = faces.width_px[first:end][sure]
         face[tick], track_id[tick] = chosen, track[chosen]
         rival_ratio[tick] = others.max() / faces.width_px[chosen] if len(others) else 0.0
 

@@ -17,6 +17,10 @@ class SeveralFacesSettings(Settings):
     """A second face at least this wide, in widths of the main face, drops the tick. Ours: half as wide is a person in
     the conversation, smaller is a bystander or a picture on the wall."""
 
+    min_score: float = Field(default=0.7, ge=0.0, le=1.0)
+    """A second face of which the detector is less sure does not count. Ours: on the real clips people score 0.8 and
+    more, patterns in a blurred background that look like one 0.5 to 0.66."""
+
 
 def several_faces(width_ratio: Float32Array, track_changes: BoolArray, settings: SeveralFacesSettings) -> Verdict:
     """Drop ticks where a second face could be the speaker, and the tick where the main track changes.

@@ -83,17 +83,27 @@ def test_the_main_face_is_that_of_the_widest_and_longest_track(
 ) -> None:
     faces = joined(make_faces(np.arange(2, 10), x0=0.0, width=150.0), make_faces(np.arange(3), x0=400.0, width=200.0))
     evidence = make_evidence(10, faces=faces)
-    main = main_track(evidence, linked(evidence), np.zeros(10, np.bool_), 2)
+    main = main_track(evidence, linked(evidence), np.zeros(10, np.bool_), 2, 0.7)
     assert faces.width_px[main.face].tolist() == [200.0, 200.0] + [150.0] * 8
     assert np.flatnonzero(main.changes).tolist() == [2]
     np.testing.assert_allclose(main.rival_ratio, [0, 0, 200 / 150] + [0] * 7)
+
+
+def test_a_face_that_the_detector_is_unsure_of_is_no_rival(
+    make_evidence: Make, make_faces: Callable[..., Faces]
+) -> None:
+    ticks = np.arange(4)
+    second = replace(make_faces(ticks, x0=400.0), score=np.array([0.69, 0.7, 0.9, 0.5], np.float32))
+    evidence = make_evidence(4, faces=joined(make_faces(ticks, x0=0.0, width=210.0), second))
+    main = main_track(evidence, linked(evidence), np.zeros(4, np.bool_), 2, 0.7)
+    np.testing.assert_allclose(main.rival_ratio, [0.0, 200 / 210, 200 / 210, 0.0])
 
 
 def test_a_change_of_the_main_face_at_a_cut_is_no_change_within_a_shot(make_evidence: Make) -> None:
     boxes = np.array([[100, 80, 300, 280]] * 5 + [[500, 80, 700, 280]] * 5, np.float32)
     evidence = make_evidence(10, boxes=boxes)
     cut = cut_at(10, 5)
-    assert not main_track(evidence, linked(evidence, cut), cut, 2).changes.any()
+    assert not main_track(evidence, linked(evidence, cut), cut, 2, 0.7).changes.any()
 
 
 def test_misses_are_bridged_within_a_track_only(make_evidence: Make) -> None:
@@ -101,7 +111,7 @@ def test_misses_are_bridged_within_a_track_only(make_evidence: Make) -> None:
     boxes[[3, 4, 8]] = np.nan
     boxes[9:] += 500.0
     evidence = make_evidence(12, boxes=boxes)
-    main = main_track(evidence, linked(evidence), np.zeros(12, np.bool_), 2)
+    main = main_track(evidence, linked(evidence), np.zeros(12, np.bool_), 2, 0.7)
     assert np.flatnonzero(main.bridged).tolist() == [3, 4]
     assert main.track_id[[3, 4]].tolist() == [0, 0]
     assert np.flatnonzero(main.changes).tolist() == [9]
@@ -113,11 +123,11 @@ def test_an_undecodable_tick_is_never_bridged(make_evidence: Make) -> None:
     decoded = np.ones(6, np.bool_)
     decoded[3] = False
     evidence = replace(make_evidence(6, boxes=boxes), decoded=decoded)
-    assert not main_track(evidence, linked(evidence), np.zeros(6, np.bool_), 2).bridged.any()
+    assert not main_track(evidence, linked(evidence), np.zeros(6, np.bool_), 2, 0.7).bridged.any()
 
 
 def test_a_video_without_a_face_has_no_main_face(make_evidence: Make) -> None:
     evidence = make_evidence(5, boxes=np.full((5, 4), np.nan, np.float32))
-    main = main_track(evidence, linked(evidence), np.zeros(5, np.bool_), 2)
+    main = main_track(evidence, linked(evidence), np.zeros(5, np.bool_), 2, 0.7)
     assert (main.face == -1).all()
     assert not main.bridged.any()
