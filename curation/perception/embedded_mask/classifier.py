@@ -10,7 +10,7 @@ from manifests.arrays import Float32Array, RgbImage
 
 __all__ = ["WEIGHTS_SHA256", "EmbeddedMask"]
 
-WEIGHTS_SHA256 = "0"
+WEIGHTS_SHA256 = "6e3fad3acb7d81701e044ce4388a8ef27220b42ba29696a54851bccdc86387de"
 """Of `mask.onnx`; `python -m curation.perception.embedded_mask.train` prints a new one."""
 
 

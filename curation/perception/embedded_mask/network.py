@@ -1,11 +1,11 @@
-"""The network: depthwise separable convolutions, about 70,000 weights (after MobileNet, Howard et al., 2017)."""
+"""The network: depthwise separable convolutions, about 80,000 weights (after MobileNet, Howard et al., 2017)."""
 
 from torch import nn
 
 __all__ = ["mask_network"]
 
 _STEM_CHANNELS = 24
-_BLOCKS = ((48, 2), (64, 1), (64, 1), (128, 2), (128, 1), (192, 2))
+_BLOCKS = ((48, 2), (64, 1), (64, 1), (128, 2), (128, 1), (128, 1), (192, 2))
 """Channels and stride of each block; a picture of 64 px ends as 4x4."""
 
 
