@@ -13,7 +13,7 @@ import numpy as np
 from curation.perception.embedded_mask.classifier import EmbeddedMask
 from curation.perception.embedded_mask.faces import FacePicture, collect_faces
 from curation.perception.embedded_mask.hard_negatives import HARD_NEGATIVES
-from curation.perception.embedded_mask.samples import HELD_OUT, Sample, SampleMaker
+from curation.perception.embedded_mask.samples import HELD_OUT, Conditions, Sample, SampleMaker
 
 __all__ = ["Row", "held_out_faces", "held_out_rows", "held_out_samples", "main"]
 
@@ -51,9 +51,8 @@ def held_out_samples(shared: Path, faces: list[FacePicture], *, distorted: bool)
         distorted: on top of the drawing, head turns and camera faults (dark, blurred, small, noisy).
     """
     kinds = [kind for kind, count in _COUNTS.items() for _ in range(count)]
-    return SampleMaker(shared, SEED + distorted)(
-        faces, kinds, distorted=distorted, measured=1.0, jitter=0.0, taught=1.0
-    )
+    conditions = Conditions(distorted=distorted, measured=1.0, jitter=0.0, taught=1.0)
+    return SampleMaker(shared, SEED + distorted)(faces, kinds, conditions)
 
 
 def held_out_rows(samples: list[Sample], classifier: EmbeddedMask, *, distorted: bool) -> list[Row]:

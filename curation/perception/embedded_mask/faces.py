@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import Self
 
 import cv2
 import numpy as np
@@ -46,7 +47,7 @@ class FacePicture:
 
 
 class FaceLandmarks:
-    """MediaPipe's face landmarker on single pictures, as at inference."""
+    """MediaPipe's face landmarker on single pictures, as at inference; a context manager."""
 
     def __init__(self, model: Path) -> None:
         """Load `model`, a `face_landmarker.task`."""
@@ -59,6 +60,13 @@ class FaceLandmarks:
             num_faces=4,
         )
         self._landmarker = vision.FaceLandmarker.create_from_options(options)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # Left to the interpreter's exit, it is torn down when its own module is gone already, and complains.
+        self._landmarker.close()
 
     def __call__(self, picture: RgbImage) -> list[Float32Array]:
         """Return the (478, 2) landmarks in pixels of every face found."""
@@ -87,12 +95,11 @@ def collect_faces(shared: Path, identities: Sequence[str], *, per_clip: int) -> 
     missing = [str(path) for path in (model, *paths.values()) if not path.is_file()]
     if missing:
         raise FileNotFoundError(f"{', '.join(missing)} not found; set GAIA_SHARED to the folder of the real clips")
-    landmarks = FaceLandmarks(model)
     faces = []
-    for name in identities:
-        frames = _frames(paths[name], per_clip) if name in paths else _astronaut(per_clip)
-        for frame in frames:
-            faces += _faces_in(frame, name, landmarks)
+    with FaceLandmarks(model) as landmarks:
+        for name in identities:
+            for frame in _frames(paths[name], per_clip) if name in paths else _astronaut(per_clip):
+                faces += _faces_in(frame, name, landmarks)
     return faces
 
 

@@ -15,7 +15,7 @@ from curation.perception.embedded_mask.hard_negatives import HARD_NEGATIVES
 from curation.perception.embedded_mask.teacher import MaskTeacher
 from manifests.arrays import Float32Array, RgbImage
 
-__all__ = ["HELD_OUT", "KINDS", "MASKED_KINDS", "TAUGHT", "Sample", "SampleMaker"]
+__all__ = ["HELD_OUT", "KINDS", "MASKED_KINDS", "TAUGHT", "Conditions", "Sample", "SampleMaker"]
 
 HELD_OUT = ("WDA_AlexandriaOcasioCortez_000", "latentsync_demo1", "lp_d12", "lp_d13")
 """Clips whose people the network never sees in training."""
@@ -52,71 +52,70 @@ class Sample:
     """The teacher's probability of a mask; None where it was not asked."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Conditions:
+    """Under which samples are made."""
+
+    distorted: bool
+    """Head turns and camera faults on top."""
+    measured: float
+    """Share of samples whose landmarks are measured again on the finished picture, as at inference; the others use
+    those from before the drawing."""
+    jitter: float
+    """Standard deviation of noise added to key points and box, in units of the box's longer side."""
+    taught: float
+    """Share of samples on which the teacher, the dearest part, is asked."""
+
+
 class SampleMaker:
     """Draws samples on faces; the same seed gives the same samples."""
 
     def __init__(self, shared: Path, seed: int) -> None:
-        """Load the landmark model and the teacher from `shared`/models."""
-        self._landmarks = FaceLandmarks(shared / "models" / "face_landmarker.task")
+        """Load the teacher from `shared`/models, where the landmark model must be too."""
+        self._landmark_model = shared / "models" / "face_landmarker.task"
         self._teacher = MaskTeacher(shared / "models" / "face_mask_detection.onnx")
         self._rng = np.random.default_rng(seed)
 
-    def __call__(
-        self,
-        faces: Sequence[FacePicture],
-        kinds: Iterable[str],
-        *,
-        distorted: bool,
-        measured: float,
-        jitter: float,
-        taught: float,
-    ) -> list[Sample]:
-        """Return one sample per kind, each on a face chosen at random, every identity equally often.
-
-        Args:
-            faces: where to draw.
-            kinds: entries of `KINDS`.
-            distorted: head turns and camera faults on top.
-            measured: share of samples whose landmarks are measured again on the finished picture, as at inference; the
-                others use those from before the drawing.
-            jitter: standard deviation of noise added to key points, in units of the box's larger side.
-            taught: share of samples on which the teacher, the dearest part, is asked.
-        """
+    def __call__(self, faces: Sequence[FacePicture], kinds: Iterable[str], conditions: Conditions) -> list[Sample]:
+        """Return one sample per kind (entries of `KINDS`), each on a face chosen at random, people equally often."""
         by_identity: dict[str, list[FacePicture]] = {}
         for face in faces:
             by_identity.setdefault(face.identity, []).append(face)
         identities = sorted(by_identity)
         samples = []
-        for kind in kinds:
-            group = by_identity[identities[self._rng.integers(len(identities))]]
-            face = group[self._rng.integers(len(group))]
-            samples.append(
-                self._sample(face, kind, distorted=distorted, measured=measured, jitter=jitter, taught=taught)
-            )
+        with FaceLandmarks(self._landmark_model) as landmarks:
+            for kind in kinds:
+                group = by_identity[identities[self._rng.integers(len(identities))]]
+                face = group[self._rng.integers(len(group))]
+                samples.append(self._sample(face, kind, conditions, landmarks))
         return samples
 
-    def _sample(
-        self, face: FacePicture, kind: str, *, distorted: bool, measured: float, jitter: float, taught: float
-    ) -> Sample:
+    def _sample(self, face: FacePicture, kind: str, conditions: Conditions, landmarks: FaceLandmarks) -> Sample:
         """Return a sample of this kind on this face."""
         rng = self._rng
-        if distorted:
+        if conditions.distorted:
             face = turn_head(face, rng)
         drawn = _draw(face, (face.picture / 255).astype(np.float32), kind, rng)
-        picture = photograph(drawn, rng) if distorted else np.round(np.clip(drawn, 0, 1) * 255).astype(np.uint8)
+        picture = (
+            photograph(drawn, rng) if conditions.distorted else np.round(np.clip(drawn, 0, 1) * 255).astype(np.uint8)
+        )
         seen = face
-        if rng.random() < measured:
-            seen = dataclasses.replace(face, landmarks_px=self._landmarks.in_middle(picture, face.landmarks_px))
+        if rng.random() < conditions.measured:
+            seen = dataclasses.replace(face, landmarks_px=landmarks.in_middle(picture, face.landmarks_px))
         size = float(max(seen.box_px[2:] - seen.box_px[:2]))
-        key_points = seen.key_points_px + rng.normal(0, jitter * size, (9, 2)) + rng.normal(0, jitter * size, 2)
-        box = seen.box_px + rng.normal(0, jitter * size, 4)
+        key_points = (
+            seen.key_points_px
+            + rng.normal(0, conditions.jitter * size, (9, 2))
+            + rng.normal(0, conditions.jitter * size, 2)
+        )
+        box = seen.box_px + rng.normal(0, conditions.jitter * size, 4)
         aligned = align_faces(picture, key_points[None].astype(np.float32), box[None].astype(np.float32))[0]
         return Sample(
             aligned=aligned,
             kind=kind,
             identity=face.identity,
             masked=kind in MASKED_KINDS,
-            teacher=self._teacher(picture, face.box_px) if rng.random() < taught else None,
+            teacher=self._teacher(picture, face.box_px) if rng.random() < conditions.taught else None,
         )
 
 

@@ -18,7 +18,7 @@ from torch.nn import functional
 from curation.perception.embedded_mask.faces import collect_faces
 from curation.perception.embedded_mask.hard_negatives import HARD_NEGATIVES
 from curation.perception.embedded_mask.network import mask_network
-from curation.perception.embedded_mask.samples import TAUGHT, Sample, SampleMaker
+from curation.perception.embedded_mask.samples import TAUGHT, Conditions, Sample, SampleMaker
 from manifests.arrays import Float32Array
 
 __all__ = ["export", "fit", "main", "training_samples"]
@@ -37,7 +37,8 @@ def training_samples(shared: Path, seed: int) -> list[Sample]:
     """Return the samples of the people who are not held out."""
     faces = collect_faces(shared, TAUGHT, per_clip=_FACES_PER_CLIP)
     kinds = [kind for kind, count in _COUNTS.items() for _ in range(count)]
-    return SampleMaker(shared, seed)(faces, kinds, distorted=True, measured=0.5, jitter=0.012, taught=0.2)
+    conditions = Conditions(distorted=True, measured=0.5, jitter=0.012, taught=0.2)
+    return SampleMaker(shared, seed)(faces, kinds, conditions)
 
 
 def fit(samples: list[Sample], seed: int) -> nn.Sequential:

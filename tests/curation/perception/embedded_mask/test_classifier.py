@@ -72,7 +72,6 @@ def test_a_mask_drawn_on_the_astronaut_is_seen(astronauts: list[FacePicture]) ->
 def test_a_flat_polygon_that_training_never_drew_is_called_a_mask(
     shared_dir: Path, astronauts: list[FacePicture], colour: tuple[int, int, int], *, pleats: bool
 ) -> None:
-    landmarks = FaceLandmarks(shared_dir / "models" / "face_landmarker.task")
     classify = EmbeddedMask()
     for face in astronauts:
         picture = face.picture.copy()
@@ -83,7 +82,8 @@ def test_a_flat_polygon_that_training_never_drew_is_called_a_mask(
             for share in (0.35, 0.55, 0.75):
                 y = int(corners[0, 1] + (corners[8, 1] - corners[0, 1]) * share)
                 cv2.line(picture, (int(corners[3, 0]) + 6, y), (int(corners[13, 0]) - 6, y), darker, 1, cv2.LINE_AA)
-        seen = landmarks.in_middle(picture, face.landmarks_px)
+        with FaceLandmarks(shared_dir / "models" / "face_landmarker.task") as landmarks:
+            seen = landmarks.in_middle(picture, face.landmarks_px)
         box = np.concatenate([seen.min(axis=0), seen.max(axis=0)])
         assert classify(picture, key_points(seen, SCHEME)[None], box[None])[0] >= 0.5
 
