@@ -1,3 +1,4 @@
+import importlib.util
 import os
 import subprocess
 import sys
@@ -7,6 +8,16 @@ import pytest
 from filelock import FileLock
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+# made_videos.py lies here, on no import path (importlib mode): its name is bound once, so that tests can import it
+if "made_videos" not in sys.modules:
+    _SPEC = importlib.util.spec_from_file_location("made_videos", Path(__file__).resolve().with_name("made_videos.py"))
+    assert _SPEC is not None
+    assert _SPEC.loader is not None
+    sys.modules["made_videos"] = importlib.util.module_from_spec(_SPEC)
+    _SPEC.loader.exec_module(sys.modules["made_videos"])
+
+from made_videos import TalkingFace, talking_face  # noqa: E402 - it has a name only now
 
 
 @pytest.fixture(scope="session")
@@ -34,6 +45,12 @@ def shared_dir() -> Path:
 def shared_clips(shared_dir: Path) -> Path:
     """Folder of the real clips."""
     return shared_dir / "clips"
+
+
+@pytest.fixture(scope="session", name="talking_face")
+def _talking_face() -> TalkingFace:
+    """Pictures and voice of 8 good seconds of the sample video, from which tests make videos of every kind."""
+    return talking_face(REPOSITORY / "samples" / "talking_astronaut.mp4")
 
 
 @pytest.fixture(scope="session")

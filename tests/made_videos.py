@@ -1,7 +1,7 @@
 """Videos made on the spot, whose truth is known: counted pictures, flashes with beeps, damage.
 
-Tests import it by name; a conftest puts it among the loaded modules. No function here reads what our own code
-decodes; times are exact fractions of a second.
+Tests import it by name; the conftest of tests/ puts it among the loaded modules. No function here reads what our own
+code decodes; times are exact fractions of a second.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -44,6 +44,39 @@ def read_count(picture: RgbImage) -> int:
         bar = picture[height // 8 : height * 3 // 8, int(left * 0.7 + right * 0.3) : int(left * 0.3 + right * 0.7) + 1]
         number = number * 2 + int(bar.mean() > 128)
     return number
+
+
+@dataclass(frozen=True, kw_only=True)
+class TalkingFace:
+    """A calm, frontal, speaking face: everything that a clip of tier `diffusion` must be."""
+
+    pictures: tuple[RgbImage, ...]
+    """25 a second, 320 by 320 px; the face is 154 px wide and in the middle, so that a crop shows the whole picture."""
+    voice: Float32Array
+    """(S,) 48 kHz mono, from the first picture on."""
+
+    def at(self, time_s: float | Fraction) -> RgbImage:
+        """Return the picture that is shown at a time."""
+        return self.pictures[min(len(self.pictures) - 1, int(time_s * 25))]
+
+    def sound(self, start_s: float = 0.0, end_s: float = 8.0) -> "Sound":
+        """Return what is said from one time to another as a track that begins there."""
+        return Sound(samples=self.voice[round(start_s * 48_000) : round(end_s * 48_000)], start_s=Fraction(start_s))
+
+
+def talking_face(sample: Path) -> TalkingFace:
+    """Cut the first 8 s, a good stretch, out of samples/talking_astronaut.mp4."""
+    with av.open(str(sample)) as container:
+        shown = (frame.reformat(format="rgb24").to_ndarray() for frame in container.decode(video=0))
+        cropped = [picture[24:424, :400] for _, picture in zip(range(200), shown, strict=False)]
+    pictures = [av.VideoFrame.from_ndarray(np.ascontiguousarray(p), format="rgb24") for p in cropped]
+    resampler = av.AudioResampler(format="flt", layout="mono", rate=48_000)
+    with av.open(str(sample)) as container:
+        voice = [part.to_ndarray()[0] for heard in container.decode(audio=0) for part in resampler.resample(heard)]
+    return TalkingFace(
+        pictures=tuple(picture.reformat(width=320, height=320).to_ndarray() for picture in pictures),
+        voice=np.concatenate(voice)[: 8 * 48_000],
+    )
 
 
 def frame_times(fps: Fraction, n_frames: int) -> list[Fraction]:
@@ -161,6 +194,20 @@ def counted_video(
 ) -> Path:
     """Write a video whose picture number k, shown from `times_s[k]` on, carries the number k."""
     return write_video(path, times_s, (counted_picture(k) for k in range(len(times_s))), coding=coding, sound=sound)
+
+
+def talking_video(
+    path: Path,
+    face: TalkingFace,
+    times_s: Sequence[Fraction],
+    *,
+    coding: Coding | None = None,
+    sound: Sound | None = None,
+    change: Callable[[RgbImage], RgbImage] = np.ascontiguousarray,
+) -> Path:
+    """Write a video that shows, from each of `times_s` on, what `face` shows then, after `change`."""
+    pictures = (change(face.at(time_s)) for time_s in times_s)
+    return write_video(path, times_s, pictures, coding=coding, sound=sound)
 
 
 @dataclass(frozen=True, kw_only=True)
