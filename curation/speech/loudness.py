@@ -19,6 +19,9 @@ _RELATIVE_GATE_LU = -10.0
 _LOUDNESS_OFFSET = -0.691
 """Makes a 997 Hz tone in one channel read as many LUFS as it has dB (BS.1770-4, equation 2)."""
 _TRUE_PEAK_OVERSAMPLING = 4
+_PASSES = 3
+"""The absolute gate does not move with the gain: blocks of a quiet clip come above it, or fall below, and change the
+loudness by more or less than the gain. Measuring again and scaling again takes that away."""
 
 
 def integrated_loudness_lufs(audio: Float32Array, rate_hz: int) -> float | None:
@@ -67,10 +70,16 @@ def normalise_loudness(
     before_lufs = integrated_loudness_lufs(audio, rate_hz)
     if before_lufs is None:
         return audio, None, None
-    gain = float(10.0 ** ((target_lufs - before_lufs) / 20.0))
     ceiling = float(10.0 ** (PEAK_CEILING_DBFS / 20.0)) / _true_peak(audio)
-    scaled = (audio * min(gain, ceiling)).astype(np.float32)
-    return scaled, before_lufs, integrated_loudness_lufs(scaled, rate_hz)
+    gain, scaled, after_lufs = 1.0, audio, before_lufs
+    for _ in range(_PASSES):
+        gain = min(gain * float(10.0 ** ((target_lufs - after_lufs) / 20.0)), ceiling)
+        scaled = (audio * gain).astype(np.float32)
+        measured = integrated_loudness_lufs(scaled, rate_hz)
+        if measured is None:  # made quieter, it fell below the absolute gate
+            return scaled, before_lufs, None
+        after_lufs = measured
+    return scaled, before_lufs, after_lufs
 
 
 def _true_peak(audio: Float32Array) -> float:

@@ -69,12 +69,30 @@ def test_nothing_to_measure_is_none_and_changes_nothing(audio: Float32Array) -> 
     np.testing.assert_array_equal(same, audio)
 
 
-@pytest.mark.parametrize("gain", [0.1, 1.0])
+def test_a_tone_is_brought_to_the_target() -> None:
+    scaled, before, after = normalise_loudness(tone(997, -40.0, 16_000), 16_000, -23.0)
+    # 20 dB of gain take a peak of -40 dBFS, which reads -43.01, to -23.01
+    assert before == pytest.approx(-43.01, abs=0.05)
+    assert after == pytest.approx(-23.0, abs=1e-3)
+    assert 20 * np.log10(np.abs(scaled).max()) == pytest.approx(-20.0, abs=0.05)
+
+
+def test_what_the_absolute_gate_hid_of_a_quiet_clip_is_counted_once_it_is_loud() -> None:
+    # At -64 LUFS the second half, 8 dB below, is under the gate at -70; brought to -23 both halves are above it, and
+    # the mean of powers 1 and 10^-0.8 is 2.37 dB below the first half's.
+    halves = np.concatenate([tone(997, -60.99, 16_000, 4.0), tone(997, -68.99, 16_000, 4.0)])
+    scaled, before, after = normalise_loudness(halves, 16_000, -23.0)
+    assert before == pytest.approx(-64.0, abs=0.2)
+    assert after == pytest.approx(-23.0, abs=0.01)
+    assert integrated_loudness_lufs(scaled[: 4 * 16_000], 16_000) == pytest.approx(-23.0 + 2.37, abs=0.1)
+
+
+@pytest.mark.parametrize("gain", [0.005, 0.1, 1.0])
 def test_speech_is_brought_to_the_target(speech: Float32Array, gain: float) -> None:
     audio = (gain * speech).astype(np.float32)
     scaled, before, after = normalise_loudness(audio, 16_000, -23.0)
     assert before == integrated_loudness_lufs(audio, 16_000)
-    assert after == pytest.approx(-23.0, abs=0.1)
+    assert after == pytest.approx(-23.0, abs=0.01)
     assert scaled.dtype == np.float32
     np.testing.assert_allclose(scaled / np.abs(scaled).max(), audio / np.abs(audio).max(), atol=1e-6)
 
