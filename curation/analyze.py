@@ -12,7 +12,8 @@ from curation.media.settings import DEFAULT_MEDIA_SETTINGS, MediaSettings
 from curation.perception.loudness import tick_loudness_dbfs
 from curation.perception.model_set import Perception
 from curation.perception.picture_quality import face_luma, face_sharpness, lip_aperture
-from curation.perception.protocols import CutScorer, FaceObservation
+from curation.perception.protocols import FaceObservation
+from curation.perception.shrink import area_thumbnail
 from manifests.arrays import Float32Array, RgbImage
 from manifests.landmarks import key_points, landmark_scheme
 
@@ -61,7 +62,7 @@ def analyze(
             # The last picture again: a gap in the file is not a shot cut.
             thumbs[row] = thumbs[max(0, row - 1)]
             continue
-        thumbs[row] = _thumbnail(frame.rgb, models.cuts)
+        thumbs[row] = area_thumbnail(frame.rgb, models.cuts.thumb_width_px, models.cuts.thumb_height_px)
         if first_tick <= frame.tick < end_tick:
             decoded[frame.tick - first_tick] = True
             collected.add(frame.tick, frame.tick - first_tick, frame.source_frame, frame.rgb)
@@ -73,13 +74,6 @@ def analyze(
         speech_prob=None if audio is None else models.voice(audio, n),
         loudness_dbfs=None if audio is None else tick_loudness_dbfs(audio, n),
     )
-
-
-def _thumbnail(frame: RgbImage, cuts: CutScorer) -> RgbImage:
-    import cv2
-
-    size = (cuts.thumb_width_px, cuts.thumb_height_px)
-    return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 class _FaceCollector:

@@ -28,6 +28,7 @@ from curation.perception.face_search import (
 from curation.perception.head_pose import pose_from_rotation
 from curation.perception.native_log import without_start_up_chatter
 from curation.perception.protocols import FaceObservation
+from curation.perception.shrink import halved
 from manifests.arrays import Float32Array, Float64Array, RgbImage
 
 __all__ = ["MediaPipeFaces"]
@@ -44,6 +45,9 @@ _MIN_PRESENCE = 0.5
 
 _LARGE_FACE = 0.25
 """A box at least this wide, over the picture's longer side, needs no tiles: a face half as wide is seen in the look."""
+
+_LOOK_SHORTER_PX = 160
+"""Shorter side that a picture keeps when it is made smaller for the detector, whose looks have 128 pixels."""
 
 _MESH_PX = 256
 """Side of the landmark network's input."""
@@ -99,6 +103,13 @@ class MediaPipeFaces:
         return sorted(faces, key=lambda one: -_width(one.box_px))
 
     def _candidates(self, frame: RgbImage) -> list[Candidate]:
+        small, factor = halved(frame, _LOOK_SHORTER_PX)
+        return [
+            Candidate(box_px=one.box_px * factor, eyes_px=one.eyes_px * factor, score=one.score)
+            for one in self._search(small)
+        ]
+
+    def _search(self, frame: RgbImage) -> list[Candidate]:
         height, width = frame.shape[:2]
         found = self._detect(frame, whole_picture(width, height))
         if max((_width(one.box_px) for one in found), default=0.0) >= _LARGE_FACE * max(width, height):
