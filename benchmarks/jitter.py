@@ -1,0 +1,204 @@
+"""Show that the rule `jitter` lets speech pass and stops a shake, and why its rectangle comes from landmarks.
+
+    python benchmarks/jitter.py DATASET CLIPS --out docs/images
+
+DATASET was curated from the folder CLIPS. Draws `filters_shake.png` and prints one JSON line:
+
+- `real`: steps between ticks that both speak and between others, of videos whose face is wide enough for tier `vae`;
+- `shaken`: the same evidence with every tick's points and boxes moved, either to a place on a circle of 0.1 face widths
+  about the true one, or to one in the square of ±0.1: steps, share of ticks that the rule drops and seconds in runs of
+  at least 3 s that it leaves, per limit;
+- `rectangles`: over 3 s of three clips, steps of dlib's HOG rectangle, of the rectangle around dlib's 68 points and
+  around MediaPipe's, and of either's nose tip. Each is in widths of its own rectangle.
+"""
+
+import argparse
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import cv2
+import dlib
+import numpy as np
+from distributions import QUANTILES, Video, known, read_videos
+from strip_plot import strip_plot
+
+from curation.assets import asset_path, ensure_assets
+from curation.decide import RulesSettings
+from curation.media.frames import tick_frames
+from curation.media.probe import probe
+from curation.perception.mediapipe_faces import MediaPipeFaces
+from curation.rules.jitter import face_step, jitter
+from curation.rules.runs import true_runs
+from manifests.arrays import Float32Array, Float64Array, RgbImage
+from manifests.landmarks import key_points, landmark_scheme
+from manifests.timeline import TICK_RATE_HZ
+
+RECTANGLE_CLIPS = ("WDA_KatieHill_000", "WDA_AlexandriaOcasioCortez_000", "lp_d14")
+RECTANGLE_TICKS = 75
+REACH = 0.1
+LIMITS = (0.1, 0.12, 0.14, 0.16, 0.18, 0.2)
+DRAWS = 20
+SIZES = "hog changes of width"
+
+
+def quantiles(values: Float32Array | Float64Array) -> dict[str, float]:
+    """Return what is told of a set of steps."""
+    found = np.quantile(known(values), QUANTILES)
+    return {f"p{100 * q:g}": round(float(value), 4) for q, value in zip(QUANTILES, found, strict=True)}
+
+
+def speaks(video: Video, rules: RulesSettings) -> np.ndarray:
+    """Return (T,) whether this tick and the one before speak."""
+    if video.evidence.speech_prob is None:
+        return np.zeros(len(video.evidence), dtype=np.bool_)
+    spoken = video.evidence.speech_prob >= rules.silence.min_speech_prob
+    return spoken & np.roll(spoken, 1)
+
+
+def shaken_step(video: Video, kind: str, rng: np.random.Generator) -> Float32Array:
+    """Return (T,) steps of the face with a random displacement per tick."""
+    face, n = video.decision.face, len(video.evidence)
+    if kind == "circle":
+        angle = rng.uniform(0.0, 2.0 * np.pi, n)
+        offset = REACH * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    else:
+        offset = rng.uniform(-REACH, REACH, (n, 2))
+    offset_px = (offset * face.width_px[:, None]).astype(np.float32)
+    return face_step(face.key_points_px + offset_px[:, None], face.box_px + np.tile(offset_px, 2), video.breaks)
+
+
+def answer(video: Video, step: Float32Array, limit: float, rules: RulesSettings) -> tuple[int, int]:
+    """Return how many ticks the rule drops, and how many it leaves in runs that are long enough for a clip."""
+    failed = jitter(step, video.breaks, limit, rules.jitter.guard_ticks).failed
+    runs = [end - first for first, end in true_runs(~failed, video.breaks)]
+    return int(failed.sum()), sum(run for run in runs if run >= rules.too_short.min_ticks)
+
+
+def answers(videos: Sequence[Video], kind: str, rules: RulesSettings, rng: np.random.Generator) -> dict[str, object]:
+    """Return what the rule says of all videos, shaken `DRAWS` times."""
+    counts = np.zeros((len(LIMITS), 2))
+    steps = []
+    for video in videos:
+        for _ in range(1 if kind == "real" else DRAWS):
+            step = video.step if kind == "real" else shaken_step(video, kind, rng)
+            steps.append(step)
+            counts += [answer(video, step, limit, rules) for limit in LIMITS]
+    n_ticks = sum(map(len, steps))
+    per_limit = {
+        f"{limit:g}": {
+            "dropped_share": round(float(dropped / n_ticks), 4),
+            "left_s_of_100": round(100.0 * float(left / n_ticks), 2),
+        }
+        for limit, (dropped, left) in zip(LIMITS, counts, strict=True)
+    }
+    return {"steps": quantiles(np.concatenate(steps)), "limits": per_limit}
+
+
+def shares_over(step: Float32Array, rules: RulesSettings) -> dict[str, float]:
+    """Return which part of the steps is over either limit."""
+    limits = {"over_strict": rules.jitter.strict_step, "over_loose": rules.jitter.loose_step}
+    return {name: round(float(np.mean(known(step) > limit)), 4) for name, limit in limits.items()}
+
+
+def pictures(path: Path) -> Iterator[RgbImage]:
+    """Yield the pictures of the first ticks."""
+    for frame in tick_frames(probe(path), 0, RECTANGLE_TICKS):
+        if frame.rgb is not None:
+            yield frame.rgb
+
+
+def hog_rectangle(detect: "dlib.fhog_object_detector", rgb: RgbImage) -> "dlib.rectangle | None":
+    """Return the widest face that dlib's detector finds, for a picture with a border: a close-up is lost without."""
+    return max(detect(rgb, 0), key=lambda one: one.width(), default=None)
+
+
+def rectangle_steps(path: Path, faces: MediaPipeFaces, predict: "dlib.shape_predictor") -> dict[str, Float64Array]:
+    """Return the steps of every way of placing the face; NaN where a finder saw none."""
+    detect = dlib.get_frontal_face_detector()
+    boxes: dict[str, list[Float64Array]] = {"hog": [], "dlib68": [], "mediapipe": []}
+    noses: dict[str, list[Float64Array]] = {"dlib68": [], "mediapipe": []}
+    for rgb in pictures(path):
+        border = rgb.shape[1] // 4
+        padded = cv2.copyMakeBorder(rgb, border, border, border, border, cv2.BORDER_CONSTANT)
+        found, mesh = hog_rectangle(detect, padded), next(iter(faces(rgb)), None)
+        seen: dict[str, Float64Array] = {}
+        if found is not None:
+            boxes["hog"].append(np.array([found.left(), found.top(), found.right(), found.bottom()], np.float64))
+            seen["dlib68"] = np.array([(part.x, part.y) for part in predict(padded, found).parts()], np.float64)
+        else:
+            boxes["hog"].append(np.full(4, np.nan))
+        if mesh is not None:
+            seen["mediapipe"] = mesh.landmarks_px.astype(np.float64)
+        for name, scheme in (("dlib68", "ibug68"), ("mediapipe", faces.scheme)):
+            points = seen.get(name, np.full((landmark_scheme(scheme).n_points, 2), np.nan))
+            boxes[name].append(np.concatenate([points.min(axis=0), points.max(axis=0)]))
+            noses[name].append(key_points(points, landmark_scheme(scheme))[0])
+    steps = {}
+    for name, rows in boxes.items():
+        box = np.array(rows)
+        width_px = box[:, 2] - box[:, 0]
+        steps[f"{name} rectangle"] = face_step(np.zeros((len(box), 9, 2)), box, np.zeros(len(box), dtype=np.bool_))
+        if name in noses:
+            moved_px = np.linalg.norm(np.diff(np.array(noses[name]), axis=0), axis=1)
+            steps[f"{name} nose tip"] = moved_px / np.minimum(width_px[1:], width_px[:-1])
+        else:
+            ratio = np.maximum(width_px[1:], width_px[:-1]) / np.minimum(width_px[1:], width_px[:-1])
+            steps[SIZES] = ratio[ratio > 1.0]
+    return steps
+
+
+def rectangles(clips: Path, rules: RulesSettings) -> tuple[dict[str, Float64Array], dict[str, object]]:
+    """Return the steps of all ways of placing the face, clips together, and what is told of them."""
+    ensure_assets(["face_landmarker", "dlib_shape_predictor_68"])
+    faces, predict = MediaPipeFaces(), dlib.shape_predictor(str(asset_path("dlib_shape_predictor_68")))
+    found = [rectangle_steps(clips / f"{name}.mp4", faces, predict) for name in RECTANGLE_CLIPS]
+    pooled = {name: np.concatenate([one[name] for one in found]) for name in found[0]}
+    sizes = pooled.pop(SIZES)
+    told: dict[str, object] = {name: quantiles(step) | shares_over(step, rules) for name, step in pooled.items()}
+    told[SIZES] = {"ticks": len(RECTANGLE_CLIPS) * (RECTANGLE_TICKS - 1), "changes": len(sizes)} | quantiles(sizes)
+    return pooled, told
+
+
+def main() -> None:
+    """Measure, draw and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("dataset", type=Path)
+    parser.add_argument("clips", type=Path)
+    parser.add_argument("--out", type=Path, required=True, help="folder of the picture")
+    arguments = parser.parse_args()
+    rules = RulesSettings()
+    rng = np.random.default_rng(0)
+    videos = [
+        video
+        for video in read_videos(arguments.dataset, rules)
+        if np.nanmedian(video.decision.face.width_px) >= rules.small_face.loose_px
+    ]
+    real = {
+        "speaking": np.concatenate([video.step[speaks(video, rules)] for video in videos]),
+        "not speaking": np.concatenate([video.step[~speaks(video, rules)] for video in videos]),
+    }
+    placed, told = rectangles(arguments.clips, rules)
+    groups = real | {
+        f"shaken, {kind} of ±{REACH:g}": np.concatenate([shaken_step(video, kind, rng) for video in videos])
+        for kind in ("circle", "square")
+    }
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    strip_plot(
+        arguments.out / "filters_shake.png",
+        {name: known(values) for name, values in (groups | placed).items()},
+        "step from tick to tick, face widths",
+        limits={"strict": rules.jitter.strict_step, "loose": rules.jitter.loose_step},
+        floor=0.001,
+    )
+    report = {
+        "seconds": round(sum(len(video.evidence) for video in videos) / float(TICK_RATE_HZ), 2),
+        "real": {name: quantiles(step) | shares_over(step, rules) for name, step in real.items()},
+        "shaken": {kind: answers(videos, kind, rules, rng) for kind in ("real", "circle", "square")},
+        "rectangles": told,
+    }
+    print(json.dumps(report))
+
+
+if __name__ == "__main__":
+    main()
