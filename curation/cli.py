@@ -1,5 +1,6 @@
 """The command `gaia-curate`: parses, calls one library function, tells what came out, returns an exit code."""
 
+import io
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -143,6 +144,9 @@ def doctor() -> None:
 
 def main() -> None:
     """Run the command line."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A file name whose bytes are no Unicode must not stop the message that quotes it; stderr does this unasked.
+        sys.stdout.reconfigure(errors="backslashreplace")
     app()
 
 

@@ -23,7 +23,7 @@ from manifests.files import write_parquet
 from manifests.outcomes import TIERS
 from manifests.schema import SCHEMA_VERSION, VIDEOS
 
-__all__ = ["DatasetFolderError", "finish_dataset", "open_dataset", "recorded_settings"]
+__all__ = ["DatasetFolderError", "finish_dataset", "forget_video", "open_dataset", "recorded_settings"]
 
 DISTRIBUTION = "gaia-avatar"
 
@@ -84,6 +84,18 @@ def finish_dataset(dataset: Path, records: Sequence[VideoRecord]) -> None:
     table = pa.Table.from_pylist([record.model_dump() for record in records], schema=VIDEOS.arrow_schema())
     write_parquet(dataset / "videos" / "videos.parquet", table, VIDEOS)
     write_dataset(dataset, read_dataset(dataset).model_copy(update={"totals": totals_of(dataset)}))
+
+
+def forget_video(dataset: Path, video_id: str) -> None:
+    """Remove what a dataset holds of a video; the ledger's record last, so that a stopped removal is done again.
+
+    Raises:
+        OSError: a file cannot be removed.
+    """
+    for part in ("clips", "spans", "frames"):
+        (dataset / part / f"{video_id}.parquet").unlink(missing_ok=True)
+    (dataset / "media" / f"{video_id}.tar").unlink(missing_ok=True)
+    (dataset / "ledger" / f"{video_id}.json").unlink(missing_ok=True)
 
 
 def _write_record(dataset: Path, settings: CurationSettings, assets: Iterable[str], totals: Totals) -> None:

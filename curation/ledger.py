@@ -49,7 +49,9 @@ class VideoRecord(BaseModel):
     @classmethod
     def failed(cls, video: SourceVideo, code: ErrorCode, detail: str) -> "VideoRecord":
         """Return the record of a video that could not be curated."""
-        told = {"status": "failed", "error_code": code, "error_detail": detail}
+        # It may quote a file name whose bytes are no Unicode, which neither JSON nor Parquet can hold.
+        storable = detail.encode(errors="backslashreplace").decode()
+        told = {"status": "failed", "error_code": code, "error_detail": storable}
         return _record(video).model_copy(update=told)
 
     @classmethod

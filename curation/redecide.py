@@ -59,7 +59,7 @@ def redecide(dataset: Path, out: Path, config: Path | None, overrides: Sequence[
         record = VideoRecord.model_validate(row)
         if record.status == "ok" and record.duplicate_of is None:
             record = _decided(dataset, out, record, settings, speech)
-        if speech is not None:
+        if speech is not None and record.duplicate_of is None:  # a copy has the id of its original
             write_record(out, record)
         records.append(record)
     finish_dataset(out, records)

@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 
 from curation.assets import ensure_assets
 from curation.config import CurationSettings
-from curation.dataset_folder import finish_dataset, open_dataset
+from curation.dataset_folder import finish_dataset, forget_video, open_dataset
 from curation.executors.inline import curate_inline
 from curation.executors.ray_pool import curate_on_ray
 from curation.ledger import VideoRecord, read_ledger, write_record
@@ -15,6 +15,7 @@ from curation.perception.model_set import perception_assets
 from curation.sources import Discovery, SourceVideo, discover
 from curation.speech.model_set import speech_assets
 from curation.worker import WorkerPlan
+from manifests.files import text_of_path
 
 __all__ = ["Executor", "RunReport", "RunWatcher", "run"]
 
@@ -74,6 +75,9 @@ def run(
 ) -> RunReport:
     """Curate the videos of `source` into `dataset`; what an earlier run has done is kept.
 
+    Videos of the dataset that `source` does not name stay in it. A file whose content was replaced is another video:
+    what came of the old content is removed.
+
     Args:
         source: a folder, file, glob pattern or CSV list.
         dataset: folder to write; a new one, or one that was made with the same settings.
@@ -113,7 +117,8 @@ def run(
             if watcher is not None:
                 watcher.advance(record)
     records = tuple(_current(video, done) for video in videos)
-    finish_dataset(dataset, records)
+    earlier = _earlier(dataset, videos, done)
+    finish_dataset(dataset, sorted((*records, *earlier), key=lambda record: record.path))
     return RunReport(records=records, already_done=len(originals) - len(todo), discovery=discovery)
 
 
@@ -122,3 +127,18 @@ def _current(video: SourceVideo, done: dict[str, VideoRecord]) -> VideoRecord:
     if video.duplicate_of is not None:
         return VideoRecord.duplicate(video, video.duplicate_of)
     return done[video.video_id].renamed(video)
+
+
+def _earlier(dataset: Path, videos: Sequence[SourceVideo], done: dict[str, VideoRecord]) -> list[VideoRecord]:
+    """Return the records of videos that are not asked for this time; those of replaced files are removed."""
+    asked = {video.video_id for video in videos}
+    readable = {text_of_path(video.path) for video in videos if video.read_error is None}
+    kept = []
+    for video_id, record in done.items():
+        if video_id in asked:
+            continue
+        if record.path in readable:  # under this name there is other content now
+            forget_video(dataset, video_id)
+        else:
+            kept.append(record)
+    return kept

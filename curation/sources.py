@@ -7,6 +7,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from manifests.files import text_of_path
+
 __all__ = ["Discovery", "SourceError", "SourceVideo", "discover", "fingerprint"]
 
 VIDEO_SUFFIXES = (
@@ -111,7 +113,7 @@ def _walk(root: Path, problems: list[str]) -> tuple[list[_Entry], int]:
     root_name = root.absolute().name or "root"
 
     def note(error: OSError) -> None:
-        problems.append(f"{error.filename}: {error.strerror}")
+        problems.append(f"{text_of_path(Path(error.filename))}: {error.strerror}")
 
     for folder, subfolders, names in os.walk(root, onerror=note, followlinks=True):
         stat = os.stat(folder)  # noqa: PTH116 - one call for a name that os.walk gave

@@ -211,6 +211,14 @@ def talking_video(
 
 
 @dataclass(frozen=True, kw_only=True)
+class SmallRun:
+    """A folder of videos and the dataset that a run with the settings of preset `embedded` made of it."""
+
+    source: Path
+    dataset: Path
+
+
+@dataclass(frozen=True, kw_only=True)
 class BeepFlash:
     """A video in which every flash begins with a beep."""
 

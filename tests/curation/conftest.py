@@ -1,11 +1,19 @@
-"""Evidence made by hand: one calm, frontal, speaking face of 200 px, which tests then spoil in one respect."""
+"""Evidence made by hand: one calm, frontal, speaking face of 200 px, which tests then spoil in one respect.
 
+And a small dataset that a real run has made, which tests read or copy.
+"""
+
+import shutil
 from collections.abc import Callable
+from fractions import Fraction
 
 import numpy as np
 import pytest
+from made_videos import SmallRun, TalkingFace, frame_times, talking_video
 
+from curation.config import CurationSettings
 from curation.evidence import Evidence, Faces
+from curation.run import Executor, run
 
 FRONTAL_KEY_POINTS = np.array(
     [[0.5, 0.6], [0.2, 0.3], [0.4, 0.3], [0.6, 0.3], [0.8, 0.3], [0.35, 0.8], [0.65, 0.8], [0.5, 0.78], [0.5, 0.82]],
@@ -61,3 +69,21 @@ def make_evidence() -> Callable[..., Evidence]:
         )
 
     return make
+
+
+@pytest.fixture(scope="session")
+def small_run(tmp_path_factory: pytest.TempPathFactory, talking_face: TalkingFace) -> SmallRun:
+    """A run over four files; read it, never write to it.
+
+    `a_talking.mp4`, of 3.4 s, is a clip of tier diffusion; `b_mute.mp4`, the same without sound, one of tier vae;
+    `c_broken.mp4` is a text; `d_again.mp4` is a copy of the first.
+    """
+    source = tmp_path_factory.mktemp("small") / "raw"
+    source.mkdir()
+    times_s = frame_times(Fraction(25), 85)
+    talking = talking_video(source / "a_talking.mp4", talking_face, times_s, sound=talking_face.sound(0.0, 3.4))
+    talking_video(source / "b_mute.mp4", talking_face, times_s)
+    (source / "c_broken.mp4").write_text("no video")
+    shutil.copy(talking, source / "d_again.mp4")
+    run(str(source), source.parent / "dataset", CurationSettings(), Executor())
+    return SmallRun(source=source, dataset=source.parent / "dataset")

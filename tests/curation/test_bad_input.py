@@ -1,0 +1,342 @@
+"""Every line of the table of bad input: one run over a folder full of it, then what became of each file."""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from made_videos import (
+    Coding,
+    TalkingFace,
+    counted_picture,
+    counted_video,
+    frame_times,
+    talking_video,
+    variable_times,
+    write_video,
+)
+from typer.testing import CliRunner, Result
+
+from curation.cli import app
+from manifests.arrays import RgbImage
+from manifests.files import MemberRange, path_of_text, read_table, text_of_path
+from manifests.media import read_frames, read_member
+from manifests.outcomes import TIERS
+from manifests.validate import validate
+
+pytestmark = pytest.mark.slow  # one run over all files, about a minute
+
+FPS = Fraction(25)
+SHORT = frame_times(FPS, 85)
+"""3.4 s: a clip, as short as one may be with a little to spare."""
+LONG = frame_times(FPS, 162)
+"""6.48 s: two clips of 3 s and a little."""
+NO_NEGATIVE = {"avoid_negative_ts": "disabled"}
+
+
+def upside(degrees: int) -> Callable[[RgbImage], RgbImage]:
+    """Return what turns a picture clockwise, as a phone held askew stores it."""
+    return lambda picture: np.ascontiguousarray(np.rot90(picture, -degrees // 90))
+
+
+def odd_size(picture: RgbImage) -> RgbImage:
+    return np.ascontiguousarray(picture[:319, :317])
+
+
+TALKING: dict[str, tuple[list[Fraction], Coding, Callable[[RgbImage], RgbImage]]] = {
+    "plain.mp4": (SHORT, Coding(), np.ascontiguousarray),
+    "variable.mp4": (variable_times(4), Coding(), np.ascontiguousarray),
+    "b_frames.mp4": (SHORT, Coding(options={"preset": "veryfast", "bf": "3", "g": "12"}), np.ascontiguousarray),
+    "negative.mkv": (SHORT, Coding(start_s=Fraction(-1, 2), muxer_options=NO_NEGATIVE), np.ascontiguousarray),
+    "turned.mp4": (SHORT, Coding(turn_deg=90), upside(90)),
+    "odd_size.mp4": (SHORT, Coding(pix_fmt="yuv444p"), odd_size),
+    "ten_bit.mp4": (SHORT, Coding(pix_fmt="yuv420p10le"), np.ascontiguousarray),
+    "hdr.mp4": (SHORT, Coding(pix_fmt="yuv420p10le", colour=(9, 1, 16, 9)), np.ascontiguousarray),
+    "interlaced.mp4": (
+        SHORT,
+        Coding(options={"preset": "veryfast", "bf": "0", "g": "12", "crf": "16", "x264-params": "tff=1"}),
+        np.ascontiguousarray,
+    ),
+}
+"""Talking videos that must give a clip of tier diffusion, whatever their form."""
+
+UNREADABLE = {
+    "empty.mp4": "unreadable",
+    os.fsdecode(b"n\xe9ant.mp4"): "unreadable",
+    "text.mp4": "unreadable",
+    "headless.mp4": "unreadable",
+    "gone.mp4": "unreadable",
+    "sound_only.mp4": "no_video_stream",
+}
+"""What fails, and its code."""
+
+NAMES = ["with space.mp4", "quote'\".mp4", "new\nline.mp4", "日本語.mp4", "100%.mp4", os.fsdecode(b"caf\xe9.mp4")]
+
+
+def make_talking(root: Path, face: TalkingFace) -> None:
+    for name, (times_s, coding, change) in TALKING.items():
+        sound = face.sound(0.0, float(times_s[-1]) + 0.04)
+        talking_video(root / name, face, times_s, coding=coding, sound=sound, change=change)
+    shutil.copy(root / "plain.mp4", root / "zz_copy_of_plain.mp4")
+    talking_video(root / "no_audio.mp4", face, SHORT)
+    talking_video(root / "short_audio.mp4", face, LONG, sound=face.sound(0.0, 3.2))
+    talking_video(root / "late_audio.mp4", face, LONG, sound=face.sound(3.24, 6.48))
+    slow = Coding(rate=Fraction(1))
+    talking_video(root / "one_fps.mp4", face, frame_times(Fraction(1), 4), coding=slow, sound=face.sound(0.0, 4.0))
+
+
+def make_damaged(root: Path, face: TalkingFace) -> None:
+    front = Coding(muxer_options={"movflags": "+faststart"})
+    cut = talking_video(root / "truncated.mp4", face, LONG, coding=front, sound=face.sound(0.0, 6.48))
+    cut.write_bytes(cut.read_bytes()[: cut.stat().st_size * 2 // 3])
+    eight = frame_times(FPS, 200)
+    hit = talking_video(root / "damaged.mp4", face, eight, coding=front, sound=face.sound())
+    content = bytearray(hit.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 6000] = np.random.default_rng(1).bytes(6000)
+    hit.write_bytes(content)
+
+
+def make_unreadable(root: Path) -> None:
+    (root / "empty.mp4").write_bytes(b"")
+    (root / os.fsdecode(b"n\xe9ant.mp4")).write_bytes(b"\0")
+    (root / "text.mp4").write_text("no video here\n" * 100)
+    whole = counted_video(root / "headless.mp4", frame_times(FPS, 50))
+    whole.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])  # the header stands at the end
+    (root / "gone.mp4").symlink_to(root / "nowhere.mp4")
+    with av.open(str(root / "sound_only.mp4"), "w") as output:
+        stream = output.add_stream("aac", rate=48_000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 48_000), np.float32), format="fltp", layout="mono")
+        frame.rate, frame.pts = 48_000, 0
+        output.mux([*stream.encode(frame), *stream.encode(None)])
+
+
+def make_names(root: Path) -> None:
+    for number, name in enumerate(NAMES):
+        write_video(root / name, frame_times(FPS, 3), [counted_picture(number)] * 3)
+    counted_video(root / "one_picture.mp4", [Fraction(0)])
+    for number, folder in enumerate(("first", "second")):
+        (root / folder).mkdir()
+        write_video(root / folder / "same.mp4", frame_times(FPS, 3), [counted_picture(100 + number)] * 3)
+    (root / "first" / "circle").symlink_to(root, target_is_directory=True)
+    (root / os.fsdecode(b"clos\xe9d")).mkdir()
+
+
+def hashes(root: Path) -> dict[Path, str]:
+    files = [path for path in root.rglob("*") if path.is_file() and not path.is_symlink()]
+    return {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """One run over all bad input."""
+
+    root: Path
+    dataset: Path
+    result: Result
+    before: dict[Path, str]
+    rows: dict[str, dict[str, Any]]
+    """By file name; of the two of one name, the last."""
+    spans: list[dict[str, Any]]
+    clips: list[dict[str, Any]]
+
+    def outcomes(self, name: str, tier: str) -> list[tuple[str, float, float]]:
+        """Outcome, start and end of the spans of a file, in order."""
+        own = [s for s in self.spans if s["video_id"] == self.rows[name]["video_id"] and s["tier"] == tier]
+        return [(s["outcome"], s["start_s"], s["end_s"]) for s in sorted(own, key=lambda s: s["start_s"])]
+
+    def clips_of(self, name: str) -> list[dict[str, Any]]:
+        return [clip for clip in self.clips if clip["video_id"] == self.rows[name]["video_id"]]
+
+
+@pytest.fixture(scope="module")
+def outcome(tmp_path_factory: pytest.TempPathFactory, talking_face: TalkingFace) -> Outcome:
+    root = tmp_path_factory.mktemp("bad") / "raw"
+    root.mkdir()
+    make_talking(root, talking_face)
+    make_damaged(root, talking_face)
+    make_unreadable(root)
+    make_names(root)
+    before = hashes(root)
+    real = os.scandir
+
+    def refuse(path: str) -> object:  # a superuser may list every folder, so the system's answer is made here
+        if b"clos" in os.fsencode(path):
+            raise PermissionError(13, "Permission denied", path)
+        return real(path)
+
+    dataset = root.parent / "dataset"
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(os, "scandir", refuse)
+        arguments = ["run", "--source", str(root), "--out", str(dataset), "--preset", "embedded"]
+        result = CliRunner().invoke(app, [*arguments, "--set", "speech.encoder=none", "--set", "speech.denoiser=none"])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    rows = {path_of_text(row["path"]).name: row for row in read_table(dataset, "videos").to_pylist()}
+    return Outcome(
+        root=root,
+        dataset=dataset,
+        result=result,
+        before=before,
+        rows=rows,
+        spans=read_table(dataset, "spans").to_pylist(),
+        clips=read_table(dataset, "clips").to_pylist(),
+    )
+
+
+def test_the_run_ends_and_says_that_files_failed(outcome: Outcome) -> None:
+    assert outcome.result.exit_code == 1
+    for name in UNREADABLE:
+        assert f"{text_of_path(Path(name))}: " in outcome.result.output
+
+
+def test_every_original_is_as_it_was(outcome: Outcome) -> None:
+    assert hashes(outcome.root) == outcome.before
+
+
+def test_every_file_has_one_row(outcome: Outcome) -> None:
+    paths = [path_of_text(row["path"]) for row in read_table(outcome.dataset, "videos").to_pylist()]
+    assert sorted(paths) == sorted([*outcome.before, outcome.root / "gone.mp4"])
+
+
+def test_the_dataset_is_valid(outcome: Outcome) -> None:
+    assert validate(outcome.dataset) == []
+
+
+def test_the_spans_of_both_tiers_tile_every_readable_video(outcome: Outcome) -> None:
+    readable = [name for name, row in outcome.rows.items() if row["status"] == "ok" and not row["duplicate_of"]]
+    assert len(readable) == len(TALKING) + len(NAMES) + 8
+    for name in readable:
+        for tier in TIERS:
+            spans = outcome.outcomes(name, tier)
+            assert spans[0][1] == 0.0, name
+            assert spans[-1][2] == pytest.approx(outcome.rows[name]["duration_s"]), name
+            assert all(a[2] == b[1] for a, b in pairwise(spans)), name
+
+
+@pytest.mark.parametrize(("name", "code"), UNREADABLE.items())
+def test_a_file_without_pictures_fails_with_its_code(outcome: Outcome, name: str, code: str) -> None:
+    row = outcome.rows[name]
+    assert (row["status"], row["error_code"]) == ("failed", code)
+    assert row["error_detail"]
+    assert row["n_clips"] == 0
+
+
+@pytest.mark.parametrize("name", TALKING)
+def test_a_talking_face_is_kept_whatever_the_form_of_its_file(outcome: Outcome, name: str) -> None:
+    row, (clip,) = outcome.rows[name], outcome.clips_of(name)
+    assert row["status"] == "ok"
+    assert row["duration_s"] == pytest.approx(4.0 if name == "variable.mp4" else 3.4, abs=0.041)
+    assert clip["tier"] == "diffusion"
+    assert clip["n_frames"] >= 75
+    assert row["kept_diffusion_s"] == pytest.approx(clip["n_frames"] / 25)
+
+
+@pytest.mark.parametrize("name", TALKING)
+def test_the_crop_shows_the_same_upright_face_whatever_the_form(outcome: Outcome, name: str) -> None:
+    def first_picture(of: str) -> tuple[np.ndarray, RgbImage]:
+        (clip,) = outcome.clips_of(of)
+        mp4 = read_member(outcome.dataset, clip["media"], MemberRange(offset=clip["mp4_offset"], size=clip["mp4_size"]))
+        return np.array(clip["landmarks"][0], np.float64).reshape(-1, 2), next(read_frames(mp4).frames)
+
+    assert outcome.rows[name]["rotation"] == (90 if name == "turned.mp4" else 0)
+    points_px, picture = first_picture(name)
+    plain_points_px, plain = first_picture("plain.mp4")
+    assert np.abs(points_px - plain_points_px).mean() < 4.0
+    likeness = np.corrcoef(picture[..., 1].ravel(), plain[..., 1].ravel())[0, 1]
+    assert likeness > 0.9
+
+
+def test_of_a_file_cut_short_the_readable_part_is_used(outcome: Outcome) -> None:
+    for tier in TIERS:
+        spans = outcome.outcomes("truncated.mp4", tier)
+        assert [span[0] for span in spans] == ["kept", "undecodable"]
+        assert 3.0 <= spans[0][2] <= 5.5
+        assert spans[1][2] == pytest.approx(6.48, abs=0.041)
+
+
+def test_damage_in_the_middle_costs_the_middle(outcome: Outcome) -> None:
+    for tier in TIERS:
+        spans = outcome.outcomes("damaged.mp4", tier)
+        lost = [span for span in spans if span[0] == "undecodable"]
+        assert lost
+        assert 3.0 < lost[0][1] < lost[-1][2] < 5.0
+        assert lost[-1][2] - lost[0][1] <= 1.2
+        assert outcome.rows["damaged.mp4"][f"kept_{tier}_s"] > 6.0
+
+
+def test_a_video_without_sound_serves_the_vae_alone(outcome: Outcome) -> None:
+    row, (clip,) = outcome.rows["no_audio.mp4"], outcome.clips_of("no_audio.mp4")
+    assert row["has_audio"] is False
+    assert outcome.outcomes("no_audio.mp4", "diffusion") == [("silence", 0.0, 3.4)]
+    assert outcome.outcomes("no_audio.mp4", "vae") == [("kept", 0.0, 3.4)]
+    assert (clip["tier"], clip["flac_size"], clip["speech_ratio"]) == ("vae", None, None)
+
+
+@pytest.mark.parametrize(("name", "heard"), [("short_audio.mp4", 0), ("late_audio.mp4", 1)])
+def test_where_the_sound_track_has_nothing_there_is_silence(outcome: Outcome, name: str, heard: int) -> None:
+    assert {span[0] for span in outcome.outcomes(name, "vae")} == {"kept"}
+    halves = outcome.outcomes(name, "diffusion")
+    assert [span[0] for span in halves] == (["kept", "silence"] if heard == 0 else ["silence", "kept"])
+    assert halves[0][2] == pytest.approx(3.24, abs=0.3)
+    assert outcome.rows[name]["kept_vae_s"] == pytest.approx(6.48)
+
+
+def test_one_picture_and_one_picture_a_second_are_too_short_or_handled(outcome: Outcome) -> None:
+    assert outcome.rows["one_picture.mp4"]["duration_s"] == pytest.approx(0.04)
+    assert outcome.rows["one_picture.mp4"]["n_clips"] == 0
+    assert outcome.rows["one_fps.mp4"]["duration_s"] == pytest.approx(4.0)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_file_of_any_name_is_curated_under_its_name(outcome: Outcome, name: str) -> None:
+    assert outcome.rows[name]["status"] == "ok"
+    assert path_of_text(outcome.rows[name]["path"]) == outcome.root / name
+
+
+def test_files_of_one_name_are_two_videos_of_two_sources(outcome: Outcome) -> None:
+    rows = [row for row in read_table(outcome.dataset, "videos").to_pylist() if row["path"].endswith("same.mp4")]
+    assert [row["source"] for row in rows] == ["first", "second"]
+    assert len({row["video_id"] for row in rows}) == 2
+
+
+def test_a_folder_that_cannot_be_listed_is_reported(outcome: Outcome) -> None:
+    assert "folder not readable" in outcome.result.output
+    assert "Permission denied" in outcome.result.output
+
+
+def test_the_same_content_twice_is_analysed_once(outcome: Outcome) -> None:
+    first, second = outcome.rows["plain.mp4"], outcome.rows["zz_copy_of_plain.mp4"]
+    assert second["duplicate_of"] == first["path"]
+    assert (second["video_id"], second["n_clips"]) == (first["video_id"], 0)
+    assert len(outcome.clips_of("plain.mp4")) == 1
+
+
+@pytest.fixture
+def one_file(tmp_path: Path) -> Path:
+    (tmp_path / "raw").mkdir()
+    counted_video(tmp_path / "raw" / "a.mp4", [Fraction(0)])
+    return tmp_path
+
+
+@pytest.mark.parametrize("content", [b"not these weights", b"\x80\x04\x95pickled"])
+def test_weights_with_another_hash_are_refused_before_a_frame_is_decoded(
+    one_file: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
+    weights = one_file / "weights"
+    weights.mkdir()
+    (weights / "face_landmarker.task").write_bytes(content)
+    monkeypatch.setenv("GAIA_MODELS", str(weights))
+    arguments = ["run", "--source", str(one_file / "raw"), "--out", str(one_file / "out"), "--preset", "embedded"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 3
+    assert "face_landmarker.task: sha256 is " in result.output
+    assert hashlib.sha256(content).hexdigest() in result.output
+    assert not (one_file / "out").exists()
