@@ -3,7 +3,7 @@
     python benchmarks/analyze.py ../shared/clips [--seconds 4] [--sheet disagreements.png]
 
 The straightforward loop is what scripts of this field do: decode every frame, run dlib's HOG detector on the full
-frame, predict 68 landmarks, take the frontal angle, and compare the rectangle with the one before. Prints one JSON line:
+frame, predict 68 landmarks, take the frontal angle, compare the rectangle with the one before. Prints one JSON line:
 video frames per second of each, their ratios, the throughput of two workers over one, the peak memory of each process,
 and how often the two disagree on whether a tick shows a frontal face; --sheet draws such ticks, to see who is right.
 """
