@@ -10,7 +10,7 @@ from manifests.arrays import Float32Array, RgbImage
 
 __all__ = ["WEIGHTS_SHA256", "EmbeddedMask"]
 
-WEIGHTS_SHA256 = "6e3fad3acb7d81701e044ce4388a8ef27220b42ba29696a54851bccdc86387de"
+WEIGHTS_SHA256 = "8014a93f27bc510478759c9be1ff4c98076f8f9da70f76f60d8f70da30d2408a"
 """Of `mask.onnx`; `python -m curation.perception.embedded_mask.train` prints a new one."""
 
 

@@ -33,8 +33,7 @@ class Row:
     called_masked: int
     """By the network, at a probability of 0.5 and above."""
     teacher_called_masked: int
-    agreed: int
-    """How often network and teacher said the same."""
+    both_called_masked: int
 
 
 def held_out_faces(shared: Path) -> list[FacePicture]:
@@ -69,7 +68,7 @@ def held_out_rows(samples: list[Sample], classifier: EmbeddedMask, *, distorted:
                 n=int(chosen.sum()),
                 called_masked=int(called[chosen].sum()),
                 teacher_called_masked=int(teacher[chosen].sum()),
-                agreed=int((called == teacher)[chosen].sum()),
+                both_called_masked=int((called & teacher)[chosen].sum()),
             )
         )
     return rows
@@ -81,7 +80,7 @@ def main() -> int:
     classifier = EmbeddedMask()
     faces = held_out_faces(shared)
     lines = [
-        "| drawn | camera faults | pictures | called masked | by the teacher | agreed |",
+        "| drawn | camera faults | pictures | called masked | by the teacher | by both |",
         "|---|---|---|---|---|---|",
     ]
     for distorted in (False, True):
@@ -90,7 +89,7 @@ def main() -> int:
             lines += [
                 (
                     f"| {row.kind} | {'yes' if distorted else 'no'} | {row.n} | {share} "
-                    f"| {row.teacher_called_masked} | {row.agreed} |"
+                    f"| {row.teacher_called_masked} | {row.both_called_masked} |"
                 )
             ]
     sys.stdout.write("\n".join(lines) + "\n")
