@@ -5,7 +5,6 @@ an absolute gate at -70 LUFS, and a relative gate 10 LU below the loudness of th
 """
 
 import numpy as np
-from scipy.signal import resample_poly, sosfilt
 
 from manifests.arrays import Float32Array, Float64Array
 
@@ -39,6 +38,8 @@ def integrated_loudness_lufs(audio: Float32Array, rate_hz: int) -> float | None:
     -3.0
     >>> integrated_loudness_lufs(tone[:4800], 48000)
     """
+    from scipy.signal import sosfilt
+
     block, step = round(0.4 * rate_hz), round(0.1 * rate_hz)
     if audio.size < block:
         return None
@@ -84,6 +85,8 @@ def normalise_loudness(
 
 def _true_peak(audio: Float32Array) -> float:
     """Return the largest magnitude of the waveform, between the samples too (BS.1770-4 annex 2)."""
+    from scipy.signal import resample_poly
+
     between = resample_poly(audio.astype(np.float64), _TRUE_PEAK_OVERSAMPLING, 1)
     return float(max(np.abs(between).max(), np.abs(audio).max()))
 

@@ -256,12 +256,19 @@ MODELS = ("mediapipe", "ai_edge_litert", "dlib", "onnxruntime", "torch", "cv2", 
 
 
 def test_decide_needs_no_model(small_run: SmallRun, tmp_path: Path) -> None:
-    script = (
-        "import sys\n"
-        f"for name in {MODELS!r}: sys.modules[name] = None\n"
-        "from curation.cli import app\n"
-        f"app({['decide', str(small_run.dataset), '--out', str(tmp_path / 'out'), '--set', CHANGED[0]]!r})\n"
-    )
+    arguments = ["decide", str(small_run.dataset), "--out", str(tmp_path / "out"), "--set", CHANGED[0]]
+    script = f"""
+import sys
+
+class Refusing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {MODELS!r}:
+            raise ImportError(name + " was imported")
+
+sys.meta_path.insert(0, Refusing())
+from curation.cli import app
+app({arguments!r})
+"""
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "vae" in done.stdout
