@@ -3,8 +3,8 @@
     python benchmarks/analyze_memory.py [--seconds 180]
 
 Makes the video from the sample's pictures and voice, enlarged and repeated, then analyses it with the models of the
-embedded preset in a process of its own. Prints one JSON line: memory with the models loaded, at the peak of the analysis
-and of decision and rendering after it, MiB, and ticks per second.
+embedded preset in a process of its own. Prints one JSON line: MiB with the models loaded, at the peak of the analysis,
+and at that of the decision and rendering after it; ticks per second.
 """
 
 import argparse
