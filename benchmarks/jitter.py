@@ -20,7 +20,8 @@ from pathlib import Path
 import cv2
 import dlib
 import numpy as np
-from distributions import QUANTILES, Video, known, read_videos
+from curated_videos import TICK_HZ, Video, read_videos
+from distributions import QUANTILES, known
 from strip_plot import strip_plot
 
 from curation.assets import asset_path, ensure_assets
@@ -32,7 +33,6 @@ from curation.rules.jitter import face_step, jitter
 from curation.rules.runs import true_runs
 from manifests.arrays import Float32Array, Float64Array, RgbImage
 from manifests.landmarks import key_points, landmark_scheme
-from manifests.timeline import TICK_RATE_HZ
 
 RECTANGLE_CLIPS = ("WDA_KatieHill_000", "WDA_AlexandriaOcasioCortez_000", "lp_d14")
 RECTANGLE_TICKS = 75
@@ -192,7 +192,7 @@ def main() -> None:
         floor=0.001,
     )
     report = {
-        "seconds": round(sum(len(video.evidence) for video in videos) / float(TICK_RATE_HZ), 2),
+        "seconds": round(sum(len(video.evidence) for video in videos) / TICK_HZ, 2),
         "real": {name: quantiles(step) | shares_over(step, rules) for name, step in real.items()},
         "shaken": {kind: answers(videos, kind, rules, rng) for kind in ("real", "circle", "square")},
         "rectangles": told,

@@ -1,0 +1,56 @@
+"""The evidence of a curated dataset, video by video, for benchmarks that look at what the rules see."""
+
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from curation.decide import Decision, RulesSettings, decide
+from curation.evidence import Evidence
+from curation.frames_table import evidence_of_frames
+from curation.rules.cut import cut
+from curation.rules.frontal import frontal_angle_deg
+from curation.rules.jitter import face_step
+from manifests.arrays import BoolArray, Float32Array, Float64Array
+from manifests.files import read_table
+from manifests.timeline import TICK_RATE_HZ
+
+TICK_HZ = float(TICK_RATE_HZ)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Video:
+    """One video's evidence and what the default rules make of it."""
+
+    name: str
+    evidence: Evidence
+    decision: Decision
+    breaks: BoolArray
+
+    @property
+    def step(self) -> Float32Array:
+        """(T,) step from the tick before, face widths."""
+        face = self.decision.face
+        return face_step(face.key_points_px, face.box_px, self.breaks)
+
+
+def read_videos(dataset: Path, rules: RulesSettings) -> list[Video]:
+    """Return the analysed videos of a dataset by name."""
+    listed = read_table(dataset, "videos", ["video_id", "path", "status", "duplicate_of"]).to_pylist()
+    frames = read_table(dataset, "frames")
+    ids = np.asarray(frames["video_id"].to_pylist())
+    videos = []
+    for row in listed:
+        if row["status"] != "ok" or row["duplicate_of"] is not None:
+            continue
+        evidence = evidence_of_frames(frames.take(np.flatnonzero(ids == row["video_id"])))
+        decision = decide(evidence, rules)
+        breaks = cut(evidence.cut_score, rules.cut).failed | decision.main.changes
+        name = PurePosixPath(row["path"]).stem
+        videos.append(Video(name=name, evidence=evidence, decision=decision, breaks=breaks))
+    return sorted(videos, key=lambda video: video.name.lower())
+
+
+def deviation_deg(video: Video) -> Float64Array:
+    """Return (T,) frontal angle less 180."""
+    return frontal_angle_deg(video.decision.face.key_points_px).astype(np.float64) - 180.0
