@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from curation.evidence import Evidence
-from curation.main_face import MainFace, main_face
+from curation.evidence import Evidence, FaceMeasures
+from curation.main_face import main_face
 from curation.rules.cut import CutSettings, cut
 from curation.rules.frontal import FrontalSettings, frontal, frontal_angle_deg
 from curation.rules.jitter import JitterSettings, face_step, jitter
@@ -88,7 +88,8 @@ class Decision:
     track: Int64Array
     """(F,) track of every face of the evidence."""
     main: MainTrack
-    face: MainFace
+    face: FaceMeasures
+    """(T, ...) the main face's measurements, one row per tick."""
     spans: tuple[Span, ...]
     clips: tuple[ClipPlan, ...]
 
@@ -118,7 +119,13 @@ def decide(evidence: Evidence, settings: RulesSettings) -> Decision:
 
 
 def _verdicts(
-    evidence: Evidence, main: MainTrack, face: MainFace, shot_starts: Verdict, *, tier: Tier, settings: RulesSettings
+    evidence: Evidence,
+    main: MainTrack,
+    face: FaceMeasures,
+    shot_starts: Verdict,
+    *,
+    tier: Tier,
+    settings: RulesSettings,
 ) -> dict[Outcome, Verdict]:
     strict = tier == "diffusion"
     breaks: BoolArray = shot_starts.failed | main.changes

@@ -4,45 +4,51 @@ from dataclasses import dataclass
 
 from manifests.arrays import BoolArray, Float32Array, Int64Array
 
-__all__ = ["Evidence", "Faces"]
+__all__ = ["Evidence", "FaceMeasures", "Faces"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Faces:
+class FaceMeasures:
+    """What is measured of R faces, one row each."""
+
+    box_px: Float32Array
+    """(R, 4) x0, y0, x1, y1, source pixels."""
+    score: Float32Array
+    """(R,) the detector's confidence."""
+    key_points_px: Float32Array
+    """(R, 9, 2) in the order of `manifests.landmarks.KEY_POINT_NAMES`."""
+    landmarks_px: Float32Array
+    """(R, K, 2) source pixels."""
+    pose_deg: Float32Array
+    """(R, 3) pitch, yaw, roll."""
+    blendshapes: Float32Array | None
+    """(R, 52), or None where the model has none."""
+    lip_aperture: Float32Array
+    """(R,) inner-lip height over face height."""
+    mask_prob: Float32Array
+    """(R,) probability that something worn covers the mouth."""
+    sharpness: Float32Array
+    """(R,) variance of the Laplacian of the face crop."""
+    luma: Float32Array
+    """(R,) mean luma of the face crop, 0 to 255."""
+    descriptor: Float32Array
+    """(R, D) identity descriptor; NaN on the ticks where none is taken."""
+
+    @property
+    def width_px(self) -> Float32Array:
+        """(R,) width of the box, source pixels: the unit of every relative measure."""
+        return self.box_px[:, 2] - self.box_px[:, 0]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Faces(FaceMeasures):
     """All faces of a stretch of ticks, in the order of their ticks and, within a tick, the widest first."""
 
     tick: Int64Array
     """(F,) tick, counted from the start of the stretch."""
-    box_px: Float32Array
-    """(F, 4) x0, y0, x1, y1, source pixels."""
-    score: Float32Array
-    """(F,) the detector's confidence."""
-    key_points_px: Float32Array
-    """(F, 9, 2) in the order of `manifests.landmarks.KEY_POINT_NAMES`."""
-    landmarks_px: Float32Array
-    """(F, K, 2) source pixels."""
-    pose_deg: Float32Array
-    """(F, 3) pitch, yaw, roll."""
-    blendshapes: Float32Array | None
-    """(F, 52), or None where the model has none."""
-    lip_aperture: Float32Array
-    """(F,) inner-lip height over face height."""
-    mask_prob: Float32Array
-    """(F,) probability that something worn covers the mouth."""
-    sharpness: Float32Array
-    """(F,) variance of the Laplacian of the face crop."""
-    luma: Float32Array
-    """(F,) mean luma of the face crop, 0 to 255."""
-    descriptor: Float32Array
-    """(F, D) identity descriptor; NaN on the ticks where none is taken."""
 
     def __len__(self) -> int:
         return len(self.tick)
-
-    @property
-    def width_px(self) -> Float32Array:
-        """(F,) width of the box, source pixels: the unit of every relative measure."""
-        return self.box_px[:, 2] - self.box_px[:, 0]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,40 +1,16 @@
 """The main face's measurements as one series over the ticks of a video, short misses interpolated."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from curation.evidence import Faces
+from curation.evidence import FaceMeasures, Faces
 from curation.tracks import MainTrack
 from manifests.arrays import Float32Array
 
-__all__ = ["MainFace", "main_face"]
+__all__ = ["main_face"]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class MainFace:
-    """(T, ...) measurements of the main face; NaN on ticks without one."""
-
-    box_px: Float32Array
-    score: Float32Array
-    key_points_px: Float32Array
-    landmarks_px: Float32Array
-    pose_deg: Float32Array
-    blendshapes: Float32Array | None
-    lip_aperture: Float32Array
-    mask_prob: Float32Array
-    sharpness: Float32Array
-    luma: Float32Array
-    descriptor: Float32Array
-
-    @property
-    def width_px(self) -> Float32Array:
-        """(T,) width of the box, source pixels."""
-        return self.box_px[:, 2] - self.box_px[:, 0]
-
-
-def main_face(faces: Faces, main: MainTrack) -> MainFace:
-    """Return the series of the main face; on bridged ticks linear between the sightings on either side.
+def main_face(faces: Faces, main: MainTrack) -> FaceMeasures:
+    """Return one row per tick: the main face; NaN without one; on bridged ticks linear between the sightings beside.
 
     Identity descriptors are not interpolated: a descriptor is a measurement of one picture.
     """
@@ -54,7 +30,7 @@ def main_face(faces: Faces, main: MainTrack) -> MainFace:
             whole[bridged] = whole[before] * (1 - weight) + whole[after] * weight
         return whole
 
-    return MainFace(
+    return FaceMeasures(
         box_px=series(faces.box_px),
         score=series(faces.score),
         key_points_px=series(faces.key_points_px),
