@@ -34,7 +34,7 @@ def beep_times_s(samples: Float32Array) -> list[float]:
 
 @pytest.mark.parametrize("offset_ms", [0, -80, 120])
 @pytest.mark.parametrize("rate", RATES)
-@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+@pytest.mark.parametrize("suffix", ["mp4", pytest.param("mkv", marks=pytest.mark.slow)])
 def test_every_beep_is_within_ten_milliseconds_of_its_flash(
     tmp_path: Path, rate: str, offset_ms: int, suffix: str
 ) -> None:

@@ -48,7 +48,7 @@ def overwrite(path: Path, how: str) -> None:
     path.write_bytes(content)
 
 
-@pytest.mark.parametrize("how", ["zeros", "noise", "bits"])
+@pytest.mark.parametrize("how", ["noise", *(pytest.param(how, marks=pytest.mark.slow) for how in ("zeros", "bits"))])
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts"])
 @pytest.mark.parametrize("b_frames", ["0", "3"])
 def test_damage_costs_the_pictures_up_to_the_next_key_frame(
@@ -126,10 +126,13 @@ def test_damaged_sound_leaves_a_hole_and_nothing_else(tmp_path: Path) -> None:
     info = probe(path)
     sound = tick_audio(info, 0, N_TICKS)
     assert sound is not None
+    assert len(sound) == N_TICKS * 640
     expected = (0.3 * np.sin(2 * np.pi * 440 * np.arange(N_TICKS * 640) / 16_000)).astype(np.float32)
-    for begin, end in ((1, 2), (6, 7)):
-        heard = sound[begin * 16_000 : end * 16_000]
-        assert np.quantile(np.abs(heard - expected[begin * 16_000 : end * 16_000]), 0.9) < 0.05
+    # After the hole the sound begins anew at its own time stamp, which Matroska rounds to 1 ms: up to 8 samples off.
+    for second, shifts in ((1, range(1)), (2, range(1)), (6, range(-8, 9)), (7, range(-8, 9))):
+        begin, end = second * 16_000, second * 16_000 + 15_000
+        errors = [np.quantile(np.abs(sound[begin:end] - expected[begin - s : end - s]), 0.9) for s in shifts]
+        assert min(errors) < 0.05
 
 
 def test_the_file_is_left_as_it_was(tmp_path: Path) -> None:
