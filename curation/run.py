@@ -15,7 +15,7 @@ from curation.perception.model_set import perception_assets
 from curation.sources import Discovery, SourceVideo, discover
 from curation.speech.model_set import speech_assets
 from curation.worker import WorkerPlan
-from manifests.files import text_of_path
+from manifests.files import read_table, text_of_path
 
 __all__ = ["Executor", "RunReport", "RunWatcher", "run"]
 
@@ -118,7 +118,8 @@ def run(
                 watcher.advance(record)
     records = tuple(_current(video, done) for video in videos)
     earlier = _earlier(dataset, videos, done)
-    finish_dataset(dataset, sorted((*records, *earlier), key=lambda record: record.path))
+    copies = _earlier_copies(dataset, videos, (*records, *earlier))
+    finish_dataset(dataset, sorted((*records, *earlier, *copies), key=lambda record: record.path))
     return RunReport(records=records, already_done=len(originals) - len(todo), discovery=discovery)
 
 
@@ -142,3 +143,14 @@ def _earlier(dataset: Path, videos: Sequence[SourceVideo], done: dict[str, Video
         else:
             kept.append(record)
     return kept
+
+
+def _earlier_copies(
+    dataset: Path, videos: Sequence[SourceVideo], records: Sequence[VideoRecord]
+) -> Iterator[VideoRecord]:
+    """Yield the rows of copies not asked for this time: the table of before knows them, the ledger does not."""
+    asked = {text_of_path(video.path) for video in videos}
+    path_of = {record.video_id: record.path for record in records if record.duplicate_of is None}
+    for row in read_table(dataset, "videos").to_pylist():
+        if row["duplicate_of"] is not None and row["path"] not in asked and row["video_id"] in path_of:
+            yield VideoRecord.model_validate(row | {"duplicate_of": path_of[row["video_id"]]})

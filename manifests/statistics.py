@@ -18,7 +18,7 @@ __all__ = ["DropRow", "SourceRow", "Statistics", "VideoRow", "statistics"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SourceRow:
-    """A row of the paper's Table 1. Duplicates are left out of every figure but `duplicates`."""
+    """A row of the paper's Table 1. Duplicates are left out of every figure but `videos` and `duplicates`."""
 
     source: str
     videos: int

@@ -164,14 +164,17 @@ def test_a_replaced_file_is_curated_and_the_others_are_not(source: Path, curated
 
 
 def test_what_an_earlier_run_kept_stays_when_fewer_files_are_named(source: Path) -> None:
+    shutil.copy(source / "a.mp4", source / "d.mp4")
     go(source)
     before = contents(source.parent / "dataset")
     go(source, limit=1)
     assert contents(source.parent / "dataset") == before
     run(str(source / "c.mp4"), source.parent / "dataset", QUIET, Executor())
-    assert {row["video_id"] for row in by_name(source.parent / "dataset").values()} == {
-        fingerprint(source / f"{name}.mp4") for name in "abc"
+    rows = by_name(source.parent / "dataset")
+    assert {name: row["video_id"] for name, row in rows.items()} == {
+        path.name: fingerprint(path) for path in source.iterdir()
     }
+    assert rows["d.mp4"]["duplicate_of"] == rows["a.mp4"]["path"]
     assert validate(source.parent / "dataset") == []
 
 
