@@ -1,7 +1,7 @@
 """Who a face is: dlib's residual network of 128 numbers (dlib_face_recognition_resnet_model_v1.dat, CC0-1.0).
 
 Two pictures of one person lie nearer than 0.6 (Euclidean), by the model's author; it was trained on faces aligned by
-dlib's five points, which the nine key points give.
+dlib's five points, which the nine key points give. dlib cuts the face out; the network runs on onnxruntime.
 """
 
 from pathlib import Path
@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from curation.assets import asset_path
+from curation.perception.dlib_network import DlibNetwork
+from curation.perception.dlib_weights import INPUT_PX
 from manifests.arrays import Float32Array, RgbImage
 from manifests.landmarks import KEY_POINT_NAMES
 
@@ -19,6 +21,9 @@ _FIVE_POINTS = ("left_eye_outer", "left_eye_inner", "right_eye_outer", "right_ey
 
 _NOSE_BASE = 0.45
 """Where the nose's base lies on the way from the nose tip to the inner upper lip."""
+
+_CHIP_PADDING = 0.25
+"""Border around the aligned face, in parts of its side, on which the network was taught."""
 
 
 class DlibIdentity:
@@ -35,11 +40,10 @@ class DlibIdentity:
 
         Raises:
             MissingAssetsError: it is not on this machine.
+            ValueError: it is damaged or another file.
         """
-        import dlib
-
         network = asset_path("dlib_face_recognition_resnet") if network is None else network
-        self._network = dlib.face_recognition_model_v1(str(network))
+        self._network = DlibNetwork(network)
 
     def __call__(self, frame: RgbImage, key_points_px: Float32Array) -> Float32Array:
         """Return the (128,) descriptor of the face with these (9, 2) key points."""
@@ -50,7 +54,8 @@ class DlibIdentity:
         low, high = points.min(axis=0), points.max(axis=0)
         rectangle = dlib.rectangle(int(low[0]), int(low[1]), int(high[0]), int(high[1]))
         shape = dlib.full_object_detection(rectangle, parts)
-        return np.array(self._network.compute_face_descriptor(np.ascontiguousarray(frame), shape), np.float32)
+        chip = dlib.get_face_chip(np.ascontiguousarray(frame), shape, size=INPUT_PX, padding=_CHIP_PADDING)
+        return self._network(chip)
 
 
 def five_points(key_points_px: Float32Array) -> Float32Array:

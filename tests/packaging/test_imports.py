@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = ("torch", "ray", "cv2", "dlib", "mediapipe", "onnxruntime", "ctranslate2", "decord", "scipy", "transformers")
+HEAVY = (
+    *("torch", "ray", "cv2", "dlib", "mediapipe", "onnx", "onnxruntime", "ctranslate2", "decord", "scipy"),
+    "transformers",
+)
 
 REPORT_HEAVY = f"import sys; print(*sorted({{name.partition('.')[0] for name in sys.modules}} & set({HEAVY!r})))"
 
@@ -26,8 +29,8 @@ for package in ("models", "training"):
 """
 
 ABSENT_WHERE_ONLY_TRAINING_IS_DONE = (
-    *("av", "ctranslate2", "cv2", "decord", "dlib", "duckdb", "mediapipe", "onnxruntime", "pyloudnorm", "ray"),
-    *("silero_vad", "soxr"),
+    *("av", "ctranslate2", "cv2", "decord", "dlib", "duckdb", "mediapipe", "onnx", "onnxruntime", "ray"),
+    *("pyloudnorm", "silero_vad", "soxr"),
 )
 
 

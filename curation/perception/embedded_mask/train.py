@@ -1,6 +1,6 @@
 """Teaches the mask network and writes `mask.onnx`: `python -m curation.perception.embedded_mask.train`.
 
-Needs the extra `train-mask` (scikit-image, onnx) and the folder of real clips that `GAIA_SHARED` names.
+Needs the extra `train-mask` (mediapipe, scikit-image) and the folder of real clips that `GAIA_SHARED` names.
 """
 
 import argparse
