@@ -142,7 +142,10 @@ def _block(column: pa.ChunkedArray) -> Float32Array:
     present, shape = array.drop_null(), []
     while pa.types.is_list(present.type) or pa.types.is_fixed_size_list(present.type):
         inner = present.flatten()
-        shape.append(len(inner) // len(present) if len(present) else 0)
+        if pa.types.is_fixed_size_list(present.type):
+            shape.append(present.type.list_size)
+        else:
+            shape.append(len(inner) // len(present) if len(present) else 0)
         present = inner
     block = np.full((len(valid), *shape), np.nan, dtype=np.float32)
     block[valid] = present.to_numpy(zero_copy_only=False).astype(np.float32).reshape(int(valid.sum()), *shape)

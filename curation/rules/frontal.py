@@ -20,7 +20,7 @@ _LEFT = KEY_POINT_NAMES.index("left_eye_outer")
 class FrontalSettings(Settings):
     """Settings of the rule `frontal`."""
 
-    strict_deg: float = Field(default=25.0, gt=0.0, le=180.0)
+    strict_deg: float = Field(default=30.0, gt=0.0, le=180.0)
     """Largest deviation of the frontal angle from 180° in tier `diffusion`. The paper speaks of "a range around it"
     and gives no number; docs/filters.md shows what this one drops."""
     loose_deg: float = Field(default=40.0, gt=0.0, le=180.0)

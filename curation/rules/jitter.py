@@ -18,7 +18,7 @@ class JitterSettings(Settings):
     strict_step: float = Field(default=0.12, gt=0.0)
     """Largest step between adjacent ticks in tier `diffusion`, face widths. The paper gives no number;
     docs/filters.md shows that the motion of real speech stays below and a shake of ±10 % does not."""
-    loose_step: float = Field(default=0.2, gt=0.0)
+    loose_step: float = Field(default=0.16, gt=0.0)
     """The same for tier `vae`."""
     guard_ticks: int = Field(default=3, ge=0, le=25)
     """Ticks on either side of a large step that are dropped with it: a jolt blurs its neighbours. Ours."""

@@ -94,7 +94,7 @@ def test_a_jump_of_the_face_within_a_shot_is_jitter(make_evidence: Make) -> None
 
 def test_a_step_between_the_limits_leaves_a_vae_clip_around_the_diffusion_clips(make_evidence: Make) -> None:
     boxes = np.tile(np.array([100, 80, 300, 280], np.float32), (400, 1))
-    boxes[150:] += np.float32(0.16 * 200 / 2**0.5)  # a step of 0.16 face widths: strict 0.12, loose 0.2
+    boxes[150:] += np.float32(0.14 * 200 / 2**0.5)  # a step of 0.14 face widths: strict 0.12, loose 0.16
     decision = decide(make_evidence(400, boxes=boxes), RulesSettings())
     assert planned(decision) == [(0, 146, "diffusion"), (154, 400, "diffusion")]
     assert told(decision, "vae") == [(0, 146, "kept"), (146, 154, "too_short"), (154, 400, "kept")]
