@@ -40,6 +40,10 @@ def open_dataset(dataset: Path, settings: CurationSettings, assets: Iterable[str
         DatasetError: its dataset.json is damaged, or of another version.
         OSError: it cannot be written.
     """
+    if any("\udc80" <= letter <= "\udcff" for letter in str(dataset)):
+        raise DatasetFolderError(
+            f"--out {dataset}: the name is no valid UTF-8, and Parquet readers cannot open such files"
+        )
     if (dataset / "dataset.json").exists():
         changed = differences(settings, recorded_settings(dataset))
         if changed:

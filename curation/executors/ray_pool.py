@@ -60,6 +60,8 @@ def curate_on_ray(
                 record = VideoRecord.failed(video, "internal", f"the worker died: {error}")
                 write_record(plan.dataset, record)
                 actor = remote.remote(plan)
+            except ray.exceptions.RayTaskError as error:
+                raise error.cause from error  # without Ray's name and traceback around it
             idle.append(actor)
             yield record
     finally:

@@ -1,5 +1,6 @@
 import importlib.metadata
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from made_videos import SmallRun
 from typer.testing import CliRunner
 
 from curation.cli import app
+from curation.config import CurationSettings
 from manifests.files import read_table
 
 COMMANDS = ("run", "decide", "explain", "stats", "validate", "doctor")
@@ -84,10 +86,17 @@ def test_a_folder_that_is_no_dataset_ends_with_2_and_is_left_alone(small_run: Sm
     assert "is a file" in said
 
 
+def test_a_dataset_in_a_folder_whose_name_is_no_unicode_ends_with_2(small_run: SmallRun, tmp_path: Path) -> None:
+    odd = tmp_path / os.fsdecode(b"caf\xe9")
+    result = CliRunner().invoke(app, [str(part) for part in run_arguments(small_run, odd)])
+    assert result.exit_code == 2
+    assert not odd.exists()
+
+
 def test_other_settings_for_a_dataset_end_with_2_and_the_difference(small_run: SmallRun) -> None:
-    code, said = gaia(*run_arguments(small_run, small_run.dataset, "--set", "rules.frontal.strict_deg=15"))
+    code, said = gaia(*run_arguments(small_run, small_run.dataset, "--set", "rules.frontal.strict_deg=7"))
     assert code == 2
-    assert "rules.frontal.strict_deg: 15.0, was 25.0" in said
+    assert f"rules.frontal.strict_deg: 7.0, was {CurationSettings().rules.frontal.strict_deg}" in said
     assert "gaia-curate decide" in said
 
 

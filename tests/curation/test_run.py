@@ -181,8 +181,9 @@ def test_what_an_earlier_run_kept_stays_when_fewer_files_are_named(source: Path)
 def test_other_settings_do_not_go_into_the_same_dataset(source: Path) -> None:
     go(source)
     before = contents(source.parent / "dataset")
-    other = load_settings(QUIET, None, ["rules.frontal.strict_deg=15"])
-    with pytest.raises(DatasetFolderError, match=r"rules\.frontal\.strict_deg: 15\.0, was 25\.0"):
+    other = load_settings(QUIET, None, ["rules.frontal.strict_deg=7"])
+    was = CurationSettings().rules.frontal.strict_deg
+    with pytest.raises(DatasetFolderError, match=rf"rules\.frontal\.strict_deg: 7\.0, was {was}"):
         go(source, other)
     assert contents(source.parent / "dataset") == before
 
