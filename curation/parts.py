@@ -21,7 +21,7 @@ from manifests.outcomes import TIERS, Split, Tier
 from manifests.schema import CLIPS, FRAMES, SPANS, array_column
 from manifests.timeline import TICK_RATE_HZ, seconds_of_tick
 
-__all__ = ["CuratedVideo", "kept_seconds", "split_of", "write_decision", "write_parts"]
+__all__ = ["CuratedVideo", "kept_seconds", "split_of", "write_decision", "write_parts", "write_spans"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,12 +77,21 @@ def write_decision(dataset: Path, video_id: str, evidence: Evidence, decision: D
     Raises:
         OSError: the dataset cannot be written.
     """
-    for tier in TIERS:
-        told = sum(span.end_tick - span.first_tick for span in decision.spans if span.tier == tier)
-        if told != len(evidence):
-            raise AssertionError(f"{video_id}: spans of tier {tier} cover {told} of {len(evidence)} ticks")
     frames = frames_table(video_id, evidence, decision, landmark_scheme(scheme))
     write_parquet(dataset / "frames" / f"{video_id}.parquet", frames, FRAMES)
+    write_spans(dataset, video_id, decision, len(evidence))
+
+
+def write_spans(dataset: Path, video_id: str, decision: Decision, n_ticks: int) -> None:
+    """Write a video's part of `spans`, whose seconds add up to its duration in either tier.
+
+    Raises:
+        OSError: the dataset cannot be written.
+    """
+    for tier in TIERS:
+        told = sum(span.end_tick - span.first_tick for span in decision.spans if span.tier == tier)
+        if told != n_ticks:
+            raise AssertionError(f"{video_id}: spans of tier {tier} cover {told} of {n_ticks} ticks")
     write_parquet(dataset / "spans" / f"{video_id}.parquet", _spans_table(video_id, decision), SPANS)
 
 

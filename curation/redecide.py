@@ -13,15 +13,18 @@ from curation.decide import decide
 from curation.frames_table import evidence_of_frames
 from curation.ledger import VideoRecord, write_record
 from curation.media.probe import probe
-from curation.parts import CuratedVideo, kept_seconds, write_decision, write_parts
+from curation.parts import CuratedVideo, kept_seconds, write_decision, write_parts, write_spans
 from curation.perception.model_set import FACE_FINDERS, perception_assets
 from curation.render import render_clip
 from curation.sources import SourceVideo, fingerprint
 from curation.speech.model_set import SpeechModels, load_speech, speech_assets
-from manifests.files import path_of_text, read_table
+from manifests.files import path_of_text, read_table, write_bytes_atomic
 from manifests.outcomes import TIERS
 
 __all__ = ["redecide"]
+
+_TRACKING = ("rules.tracks.", "rules.no_face.", "rules.cut.", "rules.several_faces.min_score")
+"""Settings that choose the main face: only they change the table `frames`."""
 
 _MEASURED = ("preset", "perception.")
 """Settings that the evidence depends on: to change them is to measure again."""
@@ -46,10 +49,12 @@ def redecide(dataset: Path, out: Path, config: Path | None, overrides: Sequence[
     """
     before = recorded_settings(dataset)
     settings = load_settings(before, config, overrides)
-    measured = [line for line in differences(settings, before) if line.startswith(_MEASURED)]
+    changed = differences(settings, before)
+    measured = [line for line in changed if line.startswith(_MEASURED)]
     if measured:
         raise ConfigError(f"{'; '.join(measured)}: the evidence was measured otherwise; `gaia-curate run` anew")
     open_dataset(out, settings, [*perception_assets(settings.perception), *speech_assets(settings.speech)])
+    same_frames = not any(line.startswith(_TRACKING) for line in changed)
     speech = None
     if render:
         ensure_assets(speech_assets(settings.speech))
@@ -58,7 +63,7 @@ def redecide(dataset: Path, out: Path, config: Path | None, overrides: Sequence[
     for row in read_table(dataset, "videos").to_pylist():
         record = VideoRecord.model_validate(row)
         if record.status == "ok" and record.duplicate_of is None:
-            record = _decided(dataset, out, record, settings, speech)
+            record = _decided(dataset, out, record, settings, speech, same_frames=same_frames)
         if speech is not None and record.duplicate_of is None:  # a copy has the id of its original
             write_record(out, record)
         records.append(record)
@@ -66,15 +71,26 @@ def redecide(dataset: Path, out: Path, config: Path | None, overrides: Sequence[
 
 
 def _decided(
-    dataset: Path, out: Path, record: VideoRecord, settings: CurationSettings, speech: SpeechModels | None
+    dataset: Path,
+    out: Path,
+    record: VideoRecord,
+    settings: CurationSettings,
+    speech: SpeechModels | None,
+    *,
+    same_frames: bool,
 ) -> VideoRecord:
     started = time.perf_counter()
-    evidence = evidence_of_frames(pq.read_table(dataset / "frames" / f"{record.video_id}.parquet", partitioning=None))
+    part = Path("frames", f"{record.video_id}.parquet")
+    evidence = evidence_of_frames(pq.read_table(dataset / part, partitioning=None))
     decision = decide(evidence, settings.rules)
     decide_s = time.perf_counter() - started
     finder = FACE_FINDERS[settings.perception.faces]
     if speech is None:
-        write_decision(out, record.video_id, evidence, decision, finder.scheme)
+        if same_frames:
+            write_bytes_atomic(out / part, (dataset / part).read_bytes())
+            write_spans(out, record.video_id, decision, len(evidence))
+        else:
+            write_decision(out, record.video_id, evidence, decision, finder.scheme)
         kept = {f"kept_{tier}_s": kept_seconds(decision, tier) for tier in TIERS}
         return record.model_copy(update=kept | {"n_clips": 0, "analyze_s": 0.0, "decide_s": decide_s, "render_s": 0.0})
     video = _source_of(record)
