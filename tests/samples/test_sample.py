@@ -105,7 +105,9 @@ def test_pictures_are_what_the_script_makes(script: ModuleType, pictures: list[P
 
 @pytest.mark.slow
 def test_voice_model_hears_speech_everywhere_but_in_the_silence(video: Path, truth: list[dict[str, Any]]) -> None:
-    silero_vad, torch = pytest.importorskip("silero_vad"), pytest.importorskip("torch")
+    import silero_vad
+    import torch
+
     samples = torch.from_numpy(sound(video, 16_000))
     spoken = silero_vad.get_speech_timestamps(
         samples, silero_vad.load_silero_vad(), return_seconds=True, time_resolution=3, min_silence_duration_ms=600
@@ -128,7 +130,8 @@ def frontal_angle_deg(points: npt.NDArray[np.float64]) -> float:
 def test_face_model_sees_each_stretch_as_intended(
     shared_dir: Path, pictures: list[Pictures], truth: list[dict[str, Any]]
 ) -> None:
-    mediapipe = pytest.importorskip("mediapipe")
+    import mediapipe
+
     vision = mediapipe.tasks.vision
     options = vision.FaceLandmarkerOptions(
         base_options=mediapipe.tasks.BaseOptions(model_asset_path=str(shared_dir / "models" / "face_landmarker.task")),
@@ -170,7 +173,8 @@ def test_face_model_sees_each_stretch_as_intended(
 def test_mask_model_sees_the_mask_and_only_there(
     shared_dir: Path, pictures: list[Pictures], truth: list[dict[str, Any]]
 ) -> None:
-    onnxruntime = pytest.importorskip("onnxruntime")
+    import onnxruntime
+
     session = onnxruntime.InferenceSession(str(shared_dir / "models" / "face_mask_detection.onnx"))
     for stretch in truth[:7]:
         middle = pictures[ticks(stretch)[len(ticks(stretch)) // 2]]
