@@ -1,3 +1,4 @@
+import hashlib
 import importlib.metadata
 import json
 import os
@@ -118,6 +119,19 @@ def test_weights_that_cannot_be_had_end_with_3_and_the_ways_on(
     assert code == 3
     for part in ("face_landmarker.task", "Apache-2.0", "MB", "GAIA_MODELS", "preset"):
         assert part in said
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("content", [b"not these weights", b"\x80\x04\x95a pickle"])
+def test_weights_with_another_hash_end_with_3_before_a_frame_is_decoded(
+    small_run: SmallRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
+    (tmp_path / "face_landmarker.task").write_bytes(content)
+    monkeypatch.setenv("GAIA_MODELS", str(tmp_path))
+    code, said = gaia(*run_arguments(small_run, tmp_path / "out"))
+    assert code == 3
+    assert "face_landmarker.task: sha256 is " in said
+    assert hashlib.sha256(content).hexdigest() in said
     assert not (tmp_path / "out").exists()
 
 
