@@ -79,9 +79,10 @@ def _package(role: str, name: str) -> Component:
         about = importlib.metadata.metadata(name)
     except importlib.metadata.PackageNotFoundError:
         return Component(role=role, name=name, found=False, version="", licence="")
-    told = [about[key] for key in ("License-Expression", "License") if key in about]
+    told = [about[key] for key in ("License-Expression", "License") if about[key]]
+    told += [name.rpartition(" :: ")[2] for name in about.get_all("Classifier") or [] if name.startswith("License ::")]
     # Some packages put the whole text there.
-    licence = told[0].splitlines()[0][:40] if told and told[0] else "see the package"
+    licence = told[0].splitlines()[0][:40] if told else "see the package"
     return Component(role=role, name=name, found=True, version=about["Version"], licence=licence)
 
 
