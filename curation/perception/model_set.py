@@ -35,7 +35,7 @@ class FaceFinderFacts:
 
 FACE_FINDERS = {
     "mediapipe": FaceFinderFacts(scheme="mediapipe478", pose_method="mediapipe_transform", assets=("face_landmarker",)),
-    "dlib": FaceFinderFacts(scheme="ibug68", pose_method="dlib_pnp", assets=("dlib_shape_predictor_68",)),
+    "dlib": FaceFinderFacts(scheme="ibug68", pose_method="dlib68_pnp", assets=("dlib_shape_predictor_68",)),
 }
 """By the value of the setting `perception.faces`."""
 
