@@ -1,8 +1,8 @@
 """How well shot boundaries are found, and at what cost: our scorer, a plain content score and TransNetV2.
 
-Real clips are cut against each other, dissolved, faded, shaken, flashed at and so on, 100 ticks at a time; and the real
-cuts of two clips, found by eye, are looked for. Prints one JSON line: per scorer and class, `found` of `n` and `false`
-(runs of boundaries called a cut where there is none), milliseconds a tick on one thread, and peak memory.
+Real clips are cut against each other, dissolved, faded, shaken, flashed at, captioned and so on, 100 ticks at a time;
+and the real cuts of two clips, found by eye, are looked for. Prints one JSON line: per scorer and class, `found` of `n`
+and `false` (runs of boundaries called a cut where there is none), milliseconds a tick on one thread, and peak memory.
 
     python benchmarks/cuts.py ../shared/clips [--per-class 16] [--transnet]
 
@@ -20,6 +20,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import numpy.typing as npt
+from overlays import OVERLAYS, overlaid
 
 from curation.media.frames import tick_frames
 from curation.media.probe import probe
@@ -215,6 +216,10 @@ def main() -> None:
             made.append((kind, reduced(pictures), [transition]))
     for kind in WITHOUT:
         made += [(kind, reduced(without_a_cut(kind, rng, pool)), []) for _ in range(arguments.per_class)]
+    for kind in OVERLAYS:
+        for _ in range(arguments.per_class):
+            shot, other = (piece(rng, pool[str(name)], N_TICKS) for name in rng.choice(sorted(pool), 2, replace=False))
+            made.append((kind, reduced(overlaid(kind, rng, shot, other)), []))
     scorers: dict[str, tuple[Scorer, float]] = {
         "content_cuts": (ContentCuts(), ContentCuts.default_limit),
         "hsv_difference": (hsv_difference, 27.0),

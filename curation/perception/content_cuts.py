@@ -8,11 +8,15 @@ that lamps, flashes and automatic exposure are no cuts. Three tests, each about 
 - dissolve: two pictures further apart differ, and all between them are mixtures of the two; movement is not.
 - fade: black begins or ends.
 
+What the first two find must also be seen without each of seven parts of the picture in turn, where captions, banners,
+logos and inset pictures lie: these come and go over one shot.
+
 The idea of asking how a difference compares with those around it is PySceneDetect's AdaptiveDetector's; the rest is
 ours. docs/perception_cuts.md compares both, and TransNetV2, on real and made cuts.
 """
 
 from collections.abc import Callable
+from functools import cache, partial
 
 import numpy as np
 import numpy.typing as npt
@@ -41,6 +45,14 @@ _DARKEST_CONTRAST = 10.0
 """Grey levels: a picture with less contrast than this is not stretched to full contrast, for it would be noise."""
 _BLACK_LEVEL = 10.0
 """Grey levels: a picture whose mean and contrast are both below this is black."""
+_OVERLAY_BOXES = (
+    (18, 27, 0, 48), (15, 23, 0, 48), (0, 8, 0, 48),
+    (15, 27, 0, 18), (15, 27, 30, 48), (0, 12, 0, 18), (0, 12, 30, 48),
+)  # fmt: skip
+"""Top, bottom, left, right in the thumbnail: lower third, band below a face, top band, four corners."""
+_REST_LIMIT = 0.45
+"""Less than this without one of the boxes: nothing but the box changed. Below the limit of the whole picture, as a jump
+cut that just reaches that loses a little without any part."""
 _BLOCK_TICKS = 512
 """Boundaries per block, which bounds memory to some 30 MB; the answer does not depend on it."""
 
@@ -78,16 +90,58 @@ class ContentCuts:
 
 def _block_scores(thumbs: npt.NDArray[np.uint8]) -> Float32Array:
     """Return the (T,) scores of (T, h, w, 3) thumbnails that are few enough to be held as floats."""
-    levels = thumbs.reshape(len(thumbs), -1).astype(np.float32)
+    flat = thumbs.reshape(len(thumbs), -1)
+    pictures, black = _levelled(flat)
+    cut = _cut_scores(pictures)
+    _lower_overlays(cut, flat, _SIDE_TICKS, _cut_scores)
+    dissolve = _dissolve_scores(pictures)
+    # Without a part of the picture the middle may be a tick away, and was seen to be here already.
+    _lower_overlays(dissolve, flat, max(_DISSOLVE_REACH_TICKS), partial(_dissolve_scores, in_the_middle=False))
+    scores = np.maximum(cut, dissolve)
+    scores[1:][black[1:] != black[:-1]] = 1.0
+    scores[:1] = 0.0
+    return scores.astype(np.float32)
+
+
+def _levelled(flat: npt.NDArray[np.uint8]) -> tuple[Float32Array, BoolArray]:
+    """Return (T, P) pictures without their brightness and contrast, and (T,) whether they are black."""
+    levels = flat.astype(np.float32)
     mean = levels.mean(axis=1, keepdims=True)
     levels -= mean
     contrast = np.sqrt(np.square(levels).mean(axis=1, keepdims=True))
     black: BoolArray = np.logical_and(mean < _BLACK_LEVEL, contrast < _BLACK_LEVEL)[:, 0]
-    pictures = levels / np.maximum(contrast, np.float32(_DARKEST_CONTRAST))
-    scores = np.maximum(_cut_scores(pictures), _dissolve_scores(pictures))
-    scores[1:][black[1:] != black[:-1]] = 1.0
-    scores[:1] = 0.0
-    return scores.astype(np.float32)
+    return levels / np.maximum(contrast, np.float32(_DARKEST_CONTRAST)), black
+
+
+def _lower_overlays(
+    scores: Float64Array,
+    flat: npt.NDArray[np.uint8],
+    reach_ticks: int,
+    scores_of: Callable[[Float32Array], Float64Array],
+) -> None:
+    """Lower, in place, each of the (T,) scores that reaches its limit only by what changes within one overlay box.
+
+    Only boundaries that would be a cut are looked at, so that this costs next to nothing.
+    """
+    for boundary in np.flatnonzero(scores >= ContentCuts.default_limit).tolist():
+        begin = max(0, boundary - reach_ticks)
+        for outside in _outside_boxes():
+            rest, _ = _levelled(np.take(flat[begin : boundary + reach_ticks], outside, axis=1))
+            score = scores_of(rest)[boundary - begin]
+            if score < _REST_LIMIT:
+                scores[boundary] = score
+                break
+
+
+@cache
+def _outside_boxes() -> tuple[npt.NDArray[np.intp], ...]:
+    """Return, per overlay box, the indices of what lies outside it in a flattened thumbnail."""
+    outside = []
+    for top, bottom, left, right in _OVERLAY_BOXES:
+        kept = np.ones((ContentCuts.thumb_height_px, ContentCuts.thumb_width_px, 3), bool)
+        kept[top:bottom, left:right] = False
+        outside.append(np.flatnonzero(kept))
+    return tuple(outside)
 
 
 def _cut_scores(pictures: Float32Array) -> Float64Array:
@@ -110,13 +164,13 @@ def _cut_scores(pictures: Float32Array) -> Float64Array:
     return across / (across + steps + np.minimum(steps, _CUT_STEP_MARGIN) + _CUT_OFFSET)
 
 
-def _dissolve_scores(pictures: Float32Array) -> Float64Array:
+def _dissolve_scores(pictures: Float32Array, *, in_the_middle: bool = True) -> Float64Array:
     """Return (T,) scores of the middle of a dissolve for (T, P) pictures.
 
     For ends A and B on either side of the boundary, each picture between is fitted by a A + b B (contrast was taken
     out, so a + b is not 1); b / (a + b) is the share of B. Where that share passes one half at the boundary without a
     jump, and `rest` is the largest part of a picture between that the fit leaves over (RMS):
-    |A - B| / (|A - B| + 1.5 rest + 0.4).
+    |A - B| / (|A - B| + 1.5 rest + 0.4). Unless `in_the_middle`, the share may be anything.
     """
     n_ticks = len(pictures)
     products = [
@@ -143,7 +197,7 @@ def _dissolve_scores(pictures: Float32Array) -> Float64Array:
         passes = (share[-1] <= 0.5) & (share[0] >= 0.5) & (share[0] - share[-1] < _MIXTURE_STEP)
         ends = np.sqrt(np.maximum(aa + bb - 2 * ab, 0.0))
         score = ends / (ends + _DISSOLVE_RATIO * rest + _DISSOLVE_OFFSET)
-        scores = np.fmax(scores, np.where(passes, score, 0.0))
+        scores = np.fmax(scores, np.where(passes, score, 0.0) if in_the_middle else score)
     return scores
 
 

@@ -29,8 +29,7 @@ class Rendering:
     """Curates videos with models that are loaded once."""
 
     def __init__(self, dataset: Path, denoiser: str) -> None:
-        # A flash in an otherwise still picture may pass for a shot cut; here the clip must not end there.
-        overrides = [f"speech.denoiser={denoiser}", "speech.encoder=none", "rules.cut.min_score=1000"]
+        overrides = [f"speech.denoiser={denoiser}", "speech.encoder=none"]
         settings = load_settings(CurationSettings(), None, overrides)
         self._dataset = dataset
         self._worker: VideoWorker = WorkerPlan(settings=settings, dataset=dataset).make_worker()

@@ -113,6 +113,96 @@ def test_what_a_camera_a_lamp_or_a_hand_does_is_no_cut(spoil: object) -> None:
     assert _cuts(spoil(_scene(1, 60))) == []
 
 
+def _captioned(shot: Thumbs, top: int) -> Thumbs:
+    """A line of letters of 3 of 27 rows and most of the width; another after 15 ticks, and none after 30."""
+    shot, rng = shot.copy(), np.random.default_rng(5)
+    for first in (15, 30):
+        letters = rng.choice([0, 255], (3, 40, 1)).astype(np.uint8)
+        shot[first : first + 15, top : top + 3, 4:44] = letters
+    return shot
+
+
+def _bannered(shot: Thumbs, n_ticks: int) -> Thumbs:
+    """A fifth of the picture turns dark blue within `n_ticks`, and back after 25."""
+    shot = shot.copy()
+    ticks = np.arange(len(shot))
+    share = np.clip(np.minimum(ticks - 14, 40 - ticks) / n_ticks, 0, 1)[:, None, None, None]
+    below = shot[:, 19:26, 4:42]
+    below[:] = (below * (1 - share) + np.array([10, 20, 90]) * share).round()
+    return shot
+
+
+def _blinking(shot: Thumbs, top: int, left: int) -> Thumbs:
+    """A corner of 2 % of the picture is black, and white for 5 ticks."""
+    shot = shot.copy()
+    shot[:, top : top + 4, left : left + 7] = 0
+    shot[30:35, top : top + 4, left : left + 7] = 255
+    return shot
+
+
+def _inset(shot: Thumbs, top: int, left: int) -> Thumbs:
+    """A picture of 30 % of the sides is cut to another."""
+    shot = shot.copy()
+    small = [
+        [cv2.resize(thumb, (14, 8), interpolation=cv2.INTER_AREA) for thumb in _scene(seed, 30)] for seed in (6, 7)
+    ]
+    shot[:, top : top + 8, left : left + 14] = np.concatenate(small)
+    return shot
+
+
+_CORNERS = [(1, 1), (1, 33), (18, 1), (18, 33)]
+
+
+@pytest.mark.parametrize("top", [2, 17, 22])
+def test_captions_that_come_change_and_go_are_no_cuts(top: int) -> None:
+    assert _cuts(_captioned(_scene(1, 60), top)) == []
+    assert _cuts(_captioned(np.repeat(_scene(1, 1), 60, axis=0), top)) == []
+
+
+@pytest.mark.parametrize("n_ticks", [1, 8])
+def test_a_banner_in_the_lower_third_at_once_or_faded_is_no_cut(n_ticks: int) -> None:
+    assert _cuts(_bannered(_scene(1, 60), n_ticks)) == []
+
+
+@pytest.mark.parametrize(("top", "left"), _CORNERS)
+def test_a_corner_that_blinks_or_shows_another_picture_is_no_cut(top: int, left: int) -> None:
+    assert _cuts(_blinking(_scene(1, 60), top, left)) == []
+    assert _cuts(_blinking(np.repeat(_scene(1, 1), 60, axis=0), top, left)) == []
+    assert _cuts(_inset(_scene(1, 60), top, left)) == []
+
+
+def test_cuts_under_an_overlay_that_changes_with_them_are_found() -> None:
+    jump = _scene(1, 60)
+    jump[30:] = [_moved(thumb, 3, 1) for thumb in jump[30:]]
+    hard = np.concatenate([_scene(1, 30), _scene(2, 30)])
+    assert _cuts(_captioned(jump, 22)) == [30]
+    assert _cuts(_captioned(hard, 22)) == [30]
+    assert _cuts(_inset(hard, 18, 33)) == [30]
+
+
+@pytest.mark.parametrize("middle", [12, 24, 38])
+def test_a_head_that_jumps_before_a_still_background_is_a_cut(middle: int) -> None:
+    rows, columns = np.mgrid[:27, :48]
+    shot, face = _scene(1, 60), _scene(8, 60)
+    for tick, thumb in enumerate(shot):
+        right_px = 3 if tick >= 30 else 0
+        head = ((columns - middle - right_px) / 8) ** 2 + ((rows - 14) / 11) ** 2 < 1
+        thumb[head] = _moved(face[tick], right_px, 0)[head]
+    assert _cuts(shot) == [30]
+
+
+def test_windows_cut_through_an_overlay_give_the_scores_of_the_whole_video() -> None:
+    thumbs = np.concatenate(
+        [_captioned(_scene(1, 60), 22), _bannered(_scene(2, 60), 8), _blinking(_scene(3, 60), 1, 1)]
+    )
+    scorer = ContentCuts()
+    whole = scorer(thumbs)
+    for first in range(0, 180, 7):
+        begin = max(0, first - scorer.halo_ticks)
+        window = scorer(thumbs[begin : first + 7 + scorer.halo_ticks])[first - begin :][: len(whole[first : first + 7])]
+        assert np.array_equal(window, whole[first : first + 7])
+
+
 def test_windows_with_their_halo_give_the_scores_of_the_whole_video() -> None:
     thumbs = np.concatenate([_scene(seed, n_ticks) for seed, n_ticks in ((1, 200), (2, 317), (3, 90))])
     scorer = ContentCuts()
