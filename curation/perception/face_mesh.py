@@ -1,0 +1,127 @@
+"""The dense landmarks of a face that a detector found: 478 points, head pose and 52 blendshapes (MediaPipe).
+
+The networks after the detector of MediaPipe's Face Landmarker (`face_landmarker.task`, Apache-2.0), run one by one
+through LiteRT; the steps between them are those of MediaPipe's face_landmarker_graph in image mode.
+"""
+
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from curation.assets import asset_path
+from curation.perception.canonical_face import head_rotation, read_canonical_face
+from curation.perception.face_search import Candidate, shared_part
+from curation.perception.head_pose import pose_from_rotation
+from curation.perception.litert_network import LiteRtNetwork
+from curation.perception.native_log import without_start_up_chatter
+from curation.perception.protocols import FaceObservation
+from manifests.arrays import Float32Array, Float64Array, RgbImage
+
+__all__ = ["FaceMesh"]
+
+_MAX_FACES = 4
+_MIN_PRESENCE = 0.5
+"""Least confidence of the landmark network that it sees a face; MediaPipe's default."""
+
+_MESH_PX = 256
+"""Side of the landmark network's input."""
+
+_MESH_ROOM = 1.5
+"""Side of the square given to it over the detector's box (face_detector_graph)."""
+
+# fmt: off
+_BLENDSHAPE_POINTS = np.array([
+    0, 1, 4, 5, 6, 7, 8, 10, 13, 14, 17, 21, 33, 37, 39, 40, 46, 52, 53, 54, 55, 58, 61, 63, 65, 66, 67, 70, 78, 80,
+    81, 82, 84, 87, 88, 91, 93, 95, 103, 105, 107, 109, 127, 132, 133, 136, 144, 145, 146, 148, 149, 150, 152, 153,
+    154, 155, 157, 158, 159, 160, 161, 162, 163, 168, 172, 173, 176, 178, 181, 185, 191, 195, 197, 234, 246, 249, 251,
+    263, 267, 269, 270, 276, 282, 283, 284, 285, 288, 291, 293, 295, 296, 297, 300, 308, 310, 311, 312, 314, 317, 318,
+    321, 323, 324, 332, 334, 336, 338, 356, 361, 362, 365, 373, 374, 375, 377, 378, 379, 380, 381, 382, 384, 385, 386,
+    387, 388, 389, 390, 397, 398, 400, 402, 405, 409, 415, 454, 466, 468, 469, 470, 471, 472, 473, 474, 475, 476, 477,
+])
+"""The 146 landmarks that the blendshape network takes (face_blendshapes_graph)."""
+# fmt: on
+
+
+class FaceMesh:
+    """Landmarks, pose and blendshapes of faces, given where a detector saw them."""
+
+    scheme = "mediapipe478"
+    pose_method = "mediapipe_transform"
+
+    def __init__(self, bundle: Path | None = None) -> None:
+        """Load the models.
+
+        Args:
+            bundle: `face_landmarker.task`; None takes the one of the asset registry.
+
+        Raises:
+            MissingAssetsError: it is not on this machine.
+        """
+        bundle = asset_path("face_landmarker") if bundle is None else bundle
+        with zipfile.ZipFile(bundle) as members, without_start_up_chatter():
+            self._mesh = LiteRtNetwork(members.read("face_landmarks_detector.tflite"))
+            self._blendshapes = LiteRtNetwork(members.read("face_blendshapes.tflite"))
+            self._canonical = read_canonical_face(members.read("geometry_pipeline_metadata_landmarks.binarypb"))
+
+    def faces(self, frame: RgbImage, candidates: Iterable[Candidate]) -> list[FaceObservation]:
+        """Return up to four faces of `frame`, (H, W, 3), the widest first, given where a detector saw some."""
+        faces: list[FaceObservation] = []
+        widest_first = sorted(candidates, key=lambda one: -_width(one.box_px))
+        for candidate in widest_first[:_MAX_FACES]:
+            face = self._landmark(frame, candidate)
+            # two candidates can end on one face
+            if face is not None and all(shared_part(face.box_px, other.box_px) < 0.5 for other in faces):
+                faces.append(face)
+        return sorted(faces, key=lambda one: -_width(one.box_px))
+
+    def _landmark(self, frame: RgbImage, candidate: Candidate) -> FaceObservation | None:
+        """Return the face in `candidate`, or None where the landmark network sees none."""
+        to_frame = _mesh_square(candidate)
+        raw, presence, _ = self._mesh(_warp(frame, to_frame)[None].astype(np.float32) / 255.0)
+        if 1.0 / (1.0 + np.exp(-float(presence.item()))) < _MIN_PRESENCE:
+            return None
+        points = raw.reshape(-1, 3).astype(np.float64)  # in pixels of the network's input, z away from the camera
+        landmarks_px: Float32Array = (points[:, :2] @ to_frame[:, :2].T + to_frame[:, 2]).astype(np.float32)
+        depth_px = points[:, 2:] * np.hypot(to_frame[0, 0], to_frame[1, 0])
+        upright = np.hstack([landmarks_px, depth_px]) * (1.0, -1.0, -1.0)
+        return FaceObservation(
+            box_px=np.concatenate([landmarks_px.min(axis=0), landmarks_px.max(axis=0)]),
+            score=candidate.score,
+            landmarks_px=landmarks_px,
+            pose_deg=pose_from_rotation(head_rotation(upright, self._canonical)),
+            blendshapes=self._blendshapes(landmarks_px[None, _BLENDSHAPE_POINTS])[0].copy(),
+        )
+
+
+def _mesh_square(candidate: Candidate) -> Float64Array:
+    """Return the (2, 3) map from pixel corners of the landmark network's input to the frame.
+
+    A square around the detector's box, turned so that the eyes lie level.
+    """
+    (x0, y0), (x1, y1) = candidate.box_px.reshape(2, 2)
+    scale = max(x1 - x0, y1 - y0) * _MESH_ROOM / _MESH_PX
+    along = candidate.eyes_px[1] - candidate.eyes_px[0]
+    cos, sin = along / max(float(np.hypot(*along)), 1e-6)
+    turn = scale * np.array([[cos, -sin], [sin, cos]])
+    centre = np.array([(x0 + x1) / 2, (y0 + y1) / 2])
+    return np.hstack([turn, (centre - turn @ np.full(2, _MESH_PX / 2))[:, None]])
+
+
+def _warp(frame: RgbImage, to_frame: Float64Array) -> RgbImage:
+    """Return the (256, 256, 3) picture that `to_frame` maps into `frame`; beyond its border the border goes on."""
+    import cv2
+
+    # OpenCV counts from the centre of the first pixel
+    centred = to_frame.copy()
+    centred[:, 2] += to_frame[:, :2] @ (0.5, 0.5) - 0.5
+    warped: RgbImage = cv2.warpAffine(
+        frame, centred, (_MESH_PX, _MESH_PX), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    ).astype(np.uint8, copy=False)  # fmt: skip
+    return warped
+
+
+def _width(box_px: Float32Array | Float64Array) -> float:
+    return float(box_px[2] - box_px[0])
