@@ -1,0 +1,173 @@
+"""Weights on disk: one safetensors file that holds a network's tensors, its config and what it was trained on.
+
+GAIA trains its networks on landmarks of one tool (section 4.2, equation 1) and on speech features of one encoder
+(section 4.3); neither can be told from the tensors, and with another landmark scheme or encoder a network runs and
+yields nonsense. So both names are in the file, and loading compares them. Nothing is pickled.
+"""
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from pathlib import Path
+from types import UnionType
+from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+
+import safetensors
+import safetensors.torch
+from torch import nn
+
+__all__ = ["WeightFacts", "WeightsError", "load_weights", "read_facts", "save_weights"]
+
+FORMAT = "gaia-weights-1"
+
+ConfigT = TypeVar("ConfigT")
+NetworkT = TypeVar("NetworkT", bound=nn.Module)
+
+
+class WeightsError(ValueError):
+    """A file does not hold the weights that were asked for; the message names both sides and what to do."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WeightFacts:
+    """What a network was trained on, as far as its inputs depend on it."""
+
+    landmark_scheme: str
+    """Name in `manifests.landmarks`, such as `mediapipe478`."""
+    speech_encoder: str | None
+    """Name of the encoder of the speech (or text) features, as in the column `speech_encoder`; None: takes none."""
+
+
+def save_weights(path: Path, network: nn.Module, config: object, facts: WeightFacts) -> None:
+    """Write a network to `path`, beside it first and then renamed, so that no reader sees half of a file.
+
+    Args:
+        path: file to write, customarily `*.safetensors`; its folder is made where it is missing.
+        network: its state dict is written, buffers included, in the types that the tensors have.
+        config: the frozen dataclass that the network was built from.
+        facts: what it was trained on.
+
+    Raises:
+        OSError: the disk refused; `path` is as it was before.
+    """
+    if not is_dataclass(config) or isinstance(config, type):
+        raise TypeError(f"the config of {type(network).__name__} is {config!r}; give the dataclass it was built from")
+    metadata = {
+        "format": FORMAT,
+        "config_type": type(config).__name__,
+        "config": json.dumps(asdict(config), allow_nan=False),
+        "facts": json.dumps(asdict(facts)),
+    }
+    tensors = {name: tensor.detach().contiguous() for name, tensor in network.state_dict().items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.parent / f".{path.name}.{os.getpid()}.part"
+    try:
+        safetensors.torch.save_file(tensors, beside, metadata)
+        _flush(beside)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+    _flush(path.parent)
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def read_facts(path: Path) -> WeightFacts:
+    """Return what the network in `path` was trained on, for a program that chooses its landmark tool by the file.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        WeightsError: it is no file that `save_weights` wrote.
+    """
+    return _config_from_json(_metadata(path)["facts"], WeightFacts, where=f"{path}: facts")
+
+
+def load_weights(
+    path: Path, network: Callable[[ConfigT], NetworkT], config_type: type[ConfigT], expected: WeightFacts
+) -> NetworkT:
+    """Build a network from the config in `path` and give it the tensors there, on the CPU, in evaluation mode.
+
+    Args:
+        path: a file that `save_weights` wrote.
+        network: what builds the network from its config, such as the class `Vae`.
+        config_type: the config's class, such as `VaeConfig`.
+        expected: landmark scheme and speech encoder of the data that the network shall be used with.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        WeightsError: it holds another network, was trained on another landmark scheme or speech encoder, or its config
+            or tensors do not fit this version of the network.
+    """
+    metadata = _metadata(path)
+    if metadata["config_type"] != config_type.__name__:
+        raise WeightsError(
+            f"{path} holds a network of {metadata['config_type']}, not of {config_type.__name__}; name another file"
+        )
+    facts = read_facts(path)
+    for name, kind in (("landmark_scheme", "landmark scheme"), ("speech_encoder", "speech encoder")):
+        trained, used = getattr(facts, name), getattr(expected, name)
+        if trained != used:
+            raise WeightsError(
+                f"{path} was trained with {kind} {trained!r}, but here it is {used!r}; "
+                f"give data made with {trained!r}, or weights trained with {used!r}"
+            )
+    built = network(_config_from_json(metadata["config"], config_type, where=f"{path}: config"))
+    try:
+        built.load_state_dict(safetensors.torch.load_file(path))
+    except RuntimeError as error:
+        raise WeightsError(f"{path} does not fit this version's {type(built).__name__}: {error}") from error
+    return built.eval()
+
+
+def _metadata(path: Path) -> dict[str, str]:
+    try:
+        with safetensors.safe_open(path, framework="pt") as opened:
+            metadata: dict[str, str] = opened.metadata() or {}
+    except safetensors.SafetensorError as error:
+        raise WeightsError(f"{path} is no complete safetensors file: {error}; copy or export it again") from error
+    if metadata.get("format") != FORMAT:
+        raise WeightsError(f"{path} has format {metadata.get('format')!r}, not {FORMAT!r}; export it with `gaia-train`")
+    return metadata
+
+
+def _config_from_json(text: str, config_type: type[ConfigT], *, where: str) -> ConfigT:
+    """Return the dataclass of `config_type` that was written as JSON; nested dataclasses and tuples are restored.
+
+    Args:
+        text: JSON object with exactly the fields of `config_type`. A missing one is not given its default: the default
+            may have changed since the file was written.
+        config_type: the dataclass; its fields are JSON scalars, tuples of one type, dataclasses, or one of them or None.
+        where: what an error message calls the text.
+
+    Raises:
+        WeightsError: a field is missing, unknown, or refused by the dataclass; the message lists the fields.
+    """
+    return cast("ConfigT", _restored(json.loads(text), config_type, where))
+
+
+def _restored(value: Any, kind: Any, where: str) -> Any:  # noqa: ANN401 - JSON in, the field's type out
+    if get_origin(kind) in {Union, UnionType}:
+        kinds = [choice for choice in get_args(kind) if choice is not type(None)]
+        return None if value is None else _restored(value, kinds[0], where)
+    if get_origin(kind) is tuple:
+        return tuple(_restored(item, get_args(kind)[0], where) for item in value)
+    if not is_dataclass(kind) or not isinstance(kind, type):
+        return value
+    names = {field.name for field in fields(kind)}
+    if set(value) != names:
+        raise WeightsError(
+            f"{where} lacks the fields {sorted(names - set(value))} of {kind.__name__} and has the unknown fields "
+            f"{sorted(set(value) - names)}; load it with the version that wrote it"
+        )
+    hints = get_type_hints(kind)
+    try:
+        return kind(**{name: _restored(value[name], hints[name], f"{where}.{name}") for name in names})
+    except (TypeError, ValueError) as error:
+        raise WeightsError(f"{where} is refused by {kind.__name__}: {error}") from error
