@@ -22,6 +22,10 @@ __all__ = ["analyze"]
 DESCRIPTOR_EVERY_TICKS = 25
 """An identity descriptor is taken once a second: on ticks that are multiples of this."""
 
+FULL_LOOK_EVERY_TICKS = 5
+"""Whole pictures are searched for faces once in each group of this many ticks, counted from the video's start, and
+wherever a face is lost; in between, faces are followed. A face that comes into view is found at most 0.16 s late."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _MeasuredFace:
@@ -83,6 +87,7 @@ class _FaceCollector:
         self._models = models
         self._scheme = landmark_scheme(models.faces.scheme)
         self._source_frame: int | None = None
+        self._looked: int | None = None
         self._measured: list[_MeasuredFace] = []
         self._ticks: list[int] = []
         self._rows: list[_MeasuredFace] = []
@@ -90,8 +95,10 @@ class _FaceCollector:
 
     def add(self, tick: int, row: int, source_frame: int | None, rgb: RgbImage) -> None:
         if source_frame is None or source_frame != self._source_frame:
-            self._measured = self._measure(rgb)
-            self._source_frame = source_frame
+            group = tick // FULL_LOOK_EVERY_TICKS
+            near = [face.found for face in self._measured] if group == self._looked else []
+            self._measured = self._measure(rgb, near)
+            self._source_frame, self._looked = source_frame, group
         for face in self._measured:
             self._ticks.append(row)
             self._rows.append(face)
@@ -102,8 +109,8 @@ class _FaceCollector:
                 else np.full(self._models.describer.dim, np.nan, dtype=np.float32)
             )
 
-    def _measure(self, rgb: RgbImage) -> list[_MeasuredFace]:
-        found = self._models.faces(rgb)
+    def _measure(self, rgb: RgbImage, near: list[FaceObservation]) -> list[_MeasuredFace]:
+        found = self._models.faces(rgb, near)
         if not found:
             return []
         points = np.stack([key_points(face.landmarks_px, self._scheme) for face in found])

@@ -5,6 +5,7 @@ the points come from Kazemi and Sullivan's regression trees (`shape_predictor_68
 data, iBUG 300-W, exclude commercial use).
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -72,8 +73,8 @@ class DlibFaces:
         self._detector = dlib.get_frontal_face_detector()
         self._predictor = dlib.shape_predictor(str(predictor))
 
-    def __call__(self, frame: RgbImage) -> list[FaceObservation]:
-        """Return up to four faces of `frame`, (H, W, 3), the widest first."""
+    def __call__(self, frame: RgbImage, near: Sequence[FaceObservation] = ()) -> list[FaceObservation]:  # noqa: ARG002
+        """Return up to four faces of `frame`, (H, W, 3), the widest first; looks at the whole picture always."""
         import cv2
         import dlib
 

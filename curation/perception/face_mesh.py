@@ -5,7 +5,7 @@ through LiteRT; the steps between them are those of MediaPipe's face_landmarker_
 """
 
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +30,13 @@ _MESH_PX = 256
 
 _MESH_ROOM = 1.5
 """Side of the square given to it over the detector's box (face_detector_graph)."""
+
+_BOX_SIDE, _BOX_DOWN = 0.92, 0.04
+"""The detector's box out of landmarks: its side, and how far its centre lies down the face from that of the rectangle
+around them, over the longer side of that rectangle. Measured on 650 faces of real clips: both within 0.03."""
+
+_RIGHT_EYE, _LEFT_EYE = (33, 133), (362, 263)
+"""Eye corners."""
 
 # fmt: off
 _BLENDSHAPE_POINTS = np.array([
@@ -76,6 +83,14 @@ class FaceMesh:
                 faces.append(face)
         return sorted(faces, key=lambda one: -_width(one.box_px))
 
+    def followed(self, frame: RgbImage, near: Sequence[FaceObservation]) -> list[FaceObservation] | None:
+        """Return the faces of `near`, which are of a picture shortly before, where they are in `frame`.
+
+        None as soon as one of them is lost: not seen any more, or on the same face as another. No detector runs.
+        """
+        faces = self.faces(frame, [_as_detected(face) for face in near])
+        return faces if len(faces) == len(near) else None
+
     def _landmark(self, frame: RgbImage, candidate: Candidate) -> FaceObservation | None:
         """Return the face in `candidate`, or None where the landmark network sees none."""
         to_frame = _mesh_square(candidate)
@@ -93,6 +108,22 @@ class FaceMesh:
             pose_deg=pose_from_rotation(head_rotation(upright, self._canonical)),
             blendshapes=self._blendshapes(landmarks_px[None, _BLENDSHAPE_POINTS])[0].copy(),
         )
+
+
+def _as_detected(face: FaceObservation) -> Candidate:
+    """Return what the detector would have said of a face with these landmarks, so that either way gives the same."""
+    eyes_px = np.stack([face.landmarks_px[list(eye)].mean(axis=0) for eye in (_RIGHT_EYE, _LEFT_EYE)]).astype(
+        np.float64
+    )
+    along = eyes_px[1] - eyes_px[0]
+    along /= max(float(np.hypot(*along)), 1e-6)
+    axes = np.array([along, (-along[1], along[0])])  # along the eyes, down the face
+    upright = face.landmarks_px @ axes.T
+    low, high = upright.min(axis=0), upright.max(axis=0)
+    longer = float((high - low).max())
+    centre = ((low + high) / 2 + (0.0, _BOX_DOWN * longer)) @ axes
+    half = _BOX_SIDE * longer / 2
+    return Candidate(box_px=np.concatenate([centre - half, centre + half]), eyes_px=eyes_px, score=face.score)
 
 
 def _mesh_square(candidate: Candidate) -> Float64Array:

@@ -8,6 +8,7 @@ face_landmarker_graph in image mode, and tests compare the results with it.
 """
 
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -66,9 +67,10 @@ class MediaPipeFaces:
         self._mesh = FaceMesh(bundle)
         self._anchors = anchor_centres()
 
-    def __call__(self, frame: RgbImage) -> list[FaceObservation]:
-        """Return up to four faces of `frame`, (H, W, 3), the widest first."""
-        return self._mesh.faces(frame, self._candidates(frame))
+    def __call__(self, frame: RgbImage, near: Sequence[FaceObservation] = ()) -> list[FaceObservation]:
+        """Return up to four faces of `frame`, (H, W, 3), the widest first; see `FaceFinder`."""
+        followed = self._mesh.followed(frame, near) if near else None
+        return self._mesh.faces(frame, self._candidates(frame)) if followed is None else followed
 
     def _candidates(self, frame: RgbImage) -> list[Candidate]:
         small, factor = halved(frame, _LOOK_SHORTER_PX)

@@ -1,10 +1,11 @@
 """What a perception model is: one small Protocol per kind. Another model is one more module that has this shape.
 
 Coordinates are source pixels, x to the right, y down; the centre of the top left pixel is at (0.5, 0.5).
-Every model is stateless between calls: the same picture gives the same answer whatever came before it, so that windows
+Every model is stateless between calls: the same arguments give the same answer whatever came before, so that windows
 of a video can be analysed apart and stitched.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -23,7 +24,7 @@ class FaceObservation:
     box_px: Float32Array
     """(4,) x0, y0, x1, y1: the smallest upright rectangle around all landmarks."""
     score: float
-    """The detector's confidence, 0 to 1."""
+    """The detector's confidence, 0 to 1; a face that was followed keeps the one it was found with."""
     landmarks_px: Float32Array
     """(K, 2) in the numbering of the finder's `scheme`."""
     pose_deg: Float32Array
@@ -41,8 +42,14 @@ class FaceFinder(Protocol):
     pose_method: str
     """How `pose_deg` is computed; stands in the manifest."""
 
-    def __call__(self, frame: RgbImage) -> list[FaceObservation]:
-        """Return the faces in `frame`, the widest box first; an empty list where there is none."""
+    def __call__(self, frame: RgbImage, near: Sequence[FaceObservation] = ()) -> list[FaceObservation]:
+        """Return the faces in `frame`, the widest box first; an empty list where there is none.
+
+        Args:
+            frame: (H, W, 3).
+            near: the faces of the picture shortly before. Where there are any, only their surroundings are looked at,
+                as long as each of them is found again; without any, and as soon as one is lost, the whole picture.
+        """
         ...
 
 
