@@ -4,14 +4,16 @@ from typing import Literal, Protocol
 
 from pydantic import Field
 
+from curation.devices import DeviceName
 from curation.settings import Settings
+from curation.speech.wav2vec2_checkpoint import Wav2Vec2Settings
 from manifests.arrays import Float32Array
 
 __all__ = ["Denoiser", "DenoiserName", "EncoderName", "SpeechSettings"]
 
-DenoiserName = Literal["deepfilternet3", "none"]
+DenoiserName = Literal["deepfilternet3", "dns48", "dns64", "master64", "none"]
 
-EncoderName = Literal["whisper-tiny.en", "none"]
+EncoderName = Literal["whisper-tiny.en", "wav2vec2", "none"]
 
 
 class SpeechSettings(Settings):
@@ -22,17 +24,25 @@ class SpeechSettings(Settings):
     number. A peak ceiling of -1 dBFS wins over it."""
 
     denoiser: DenoiserName = "deepfilternet3"
-    """What removes noise from the normalised speech; `none` leaves it in. GAIA A.2 uses `denoiser`'s DNS64;
-    DeepFilterNet 3 comes with its weights over the package index alone."""
+    """What removes noise from the normalised speech; `none` leaves it in. GAIA A.2 uses `denoiser`'s DNS64 (`dns64`;
+    `dns48` is smaller, `master64` has learnt from more); DeepFilterNet 3 comes with its weights over the package index
+    alone."""
 
     max_attenuation_db: float = Field(default=24.0, ge=0.0, le=100.0)
-    """The most by which the denoiser may lower anything, dB; 100 sets no limit. Ours: DeepFilterNet sets none, but with
+    """The most by which DeepFilterNet 3 may lower anything, dB; 100 sets no limit. Ours: it sets none itself, but with
     24 dB the speech is nearer to the clean one in most kinds of noise, and a voice that the model takes for noise is
     not lost; docs/speech.md has the figures."""
 
     encoder: EncoderName = "whisper-tiny.en"
     """What turns the denoised speech into features; `none` stores none. GAIA A.2 uses wav2vec 2.0; Whisper's encoder
     comes over the package index alone."""
+
+    wav2vec2: Wav2Vec2Settings = Wav2Vec2Settings()
+    """Which checkpoint of wav2vec 2.0 and which of its layers, where it is the encoder."""
+
+    device: DeviceName = "auto"
+    """Where `denoiser`'s models and wav2vec 2.0 run: `auto` takes a GPU if there is one, `cpu`, `cuda` or `cuda:1`.
+    DeepFilterNet 3 and Whisper's encoder run on the CPU."""
 
 
 class Denoiser(Protocol):
