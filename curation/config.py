@@ -15,7 +15,17 @@ from curation.perception.model_set import PerceptionSettings
 from curation.settings import Settings
 from curation.speech.denoise import SpeechSettings
 
-__all__ = ["ConfigError", "CurationSettings", "SplitSettings", "differences", "load_settings"]
+__all__ = [
+    "PRESETS",
+    "ConfigError",
+    "CurationSettings",
+    "PresetName",
+    "SplitSettings",
+    "differences",
+    "load_settings",
+]
+
+PresetName = Literal["embedded", "paper"]
 
 
 class ConfigError(ValueError):
@@ -34,14 +44,22 @@ class SplitSettings(Settings):
 class CurationSettings(Settings):
     """Everything that decides what a dataset holds. `dataset.json` records it in full."""
 
-    preset: Literal["embedded"] = "embedded"
-    """Which models: `embedded` needs nothing but the Python package index."""
+    preset: PresetName = "embedded"
+    """The set of defaults that the other settings began with; only the option `--preset` chooses it."""
     media: MediaSettings = MediaSettings()
     perception: PerceptionSettings = PerceptionSettings()
     rules: RulesSettings = RulesSettings()
     crop: CropSettings = CropSettings()
     speech: SpeechSettings = SpeechSettings()
     split: SplitSettings = SplitSettings()
+
+
+PRESETS: Mapping[PresetName, CurationSettings] = {
+    "embedded": CurationSettings(),
+    "paper": CurationSettings(preset="paper"),
+}
+"""By name: `embedded`, whose weights come over the Python package index alone, and `paper`, the paper's own models.
+Only the choice of models differs: the rules and their limits are the same."""
 
 
 def load_settings(base: CurationSettings, file: Path | None, overrides: Sequence[str]) -> CurationSettings:
@@ -65,6 +83,11 @@ def load_settings(base: CurationSettings, file: Path | None, overrides: Sequence
         for part in reversed(name.strip().split(".")):
             value = {part: value}
         _merge(values, cast("dict[str, JsonValue]", value))
+    if values["preset"] != base.preset:
+        raise ConfigError(
+            f"setting 'preset' is {values['preset']!r}, but these are changes to the preset {base.preset!r}: only "
+            "`gaia-curate run --preset` chooses it, because the other defaults follow from it"
+        )
     try:
         return CurationSettings.model_validate(values)
     except ValidationError as error:

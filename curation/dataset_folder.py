@@ -1,13 +1,12 @@
 """The dataset's folder as a whole: opening one for a run, and the files that span all videos."""
 
 import importlib.metadata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
 from pydantic import ValidationError
 
-from curation.assets import asset_record
 from curation.config import CurationSettings, differences
 from curation.ledger import VideoRecord
 from manifests.dataset import (
@@ -32,11 +31,12 @@ class DatasetFolderError(ValueError):
     """The folder cannot become, or go on as, the dataset of this run."""
 
 
-def open_dataset(dataset: Path, settings: CurationSettings, assets: Iterable[str]) -> None:
-    """Make `dataset` a new dataset of these settings, or check that it is one already.
+def open_dataset(dataset: Path, settings: CurationSettings, weights: Sequence[WeightRecord]) -> None:
+    """Make `dataset` a new dataset of these settings and weights, or check that it is one already.
 
     Raises:
-        DatasetFolderError: the folder holds something else, or a dataset of other settings; the message lists them.
+        DatasetFolderError: the folder holds something else, or a dataset of other settings or weights, which the
+            message lists.
         DatasetError: its dataset.json is damaged, or of another version.
         OSError: it cannot be written.
     """
@@ -51,6 +51,7 @@ def open_dataset(dataset: Path, settings: CurationSettings, assets: Iterable[str
                 f"{dataset} was made with other settings: {'; '.join(changed)}. Give a new --out, the settings of "
                 "before, or apply new rules to it with `gaia-curate decide`"
             )
+        _refuse_other_weights(dataset, weights)
         return
     if dataset.exists() and not dataset.is_dir():
         raise DatasetFolderError(f"--out {dataset} is a file; give a new folder")
@@ -59,7 +60,7 @@ def open_dataset(dataset: Path, settings: CurationSettings, assets: Iterable[str
             f"--out {dataset} holds files but no dataset.json: it is no dataset; give a new folder"
         )
     empty = Totals(videos=0, failed=0, hours_raw=0.0, hours_kept=dict.fromkeys(TIERS, 0.0), clips=0)
-    _write_record(dataset, settings, assets, empty)
+    _write_record(dataset, settings, weights, empty)
 
 
 def recorded_settings(dataset: Path) -> CurationSettings:
@@ -102,8 +103,19 @@ def forget_video(dataset: Path, video_id: str) -> None:
     (dataset / "ledger" / f"{video_id}.json").unlink(missing_ok=True)
 
 
-def _write_record(dataset: Path, settings: CurationSettings, assets: Iterable[str], totals: Totals) -> None:
-    weights = [asset_record(name) for name in assets]
+def _refuse_other_weights(dataset: Path, weights: Sequence[WeightRecord]) -> None:
+    """Stop a run from going on with models that are not those of before, such as after an update of a package."""
+    before = {weight.name: weight.sha256 for weight in read_dataset(dataset).weights}
+    now = {weight.name: weight.sha256 for weight in weights}
+    if now != before:
+        differing = [name for name in {**before, **now} if before.get(name) != now.get(name)]
+        raise DatasetFolderError(
+            f"{dataset} was made with other weights: {', '.join(differing)} differ. Go on with the packages and files "
+            "of before, or give a new --out"
+        )
+
+
+def _write_record(dataset: Path, settings: CurationSettings, weights: Sequence[WeightRecord], totals: Totals) -> None:
     write_dataset(
         dataset,
         DatasetRecord(
@@ -112,7 +124,7 @@ def _write_record(dataset: Path, settings: CurationSettings, assets: Iterable[st
             software_version=importlib.metadata.version(DISTRIBUTION),
             preset=settings.preset,
             config=settings.model_dump(mode="json"),
-            weights=tuple(WeightRecord(name=w.name, sha256=w.sha256, licence=w.licence) for w in weights),
+            weights=tuple(weights),
             tables=describe_tables(),
             totals=totals,
         ),

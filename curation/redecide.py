@@ -14,10 +14,12 @@ from curation.frames_table import evidence_of_frames
 from curation.ledger import VideoRecord, write_record
 from curation.media.probe import probe
 from curation.parts import CuratedVideo, kept_seconds, write_decision, write_parts, write_spans
-from curation.perception.model_set import FACE_FINDERS, perception_assets
+from curation.perception.model_set import FACE_FINDERS
 from curation.render import render_clip
 from curation.sources import SourceVideo, fingerprint
 from curation.speech.model_set import SpeechModels, load_speech, speech_assets
+from curation.weights import speech_weights
+from manifests.dataset import read_dataset
 from manifests.files import path_of_text, read_table, write_bytes_atomic
 from manifests.outcomes import TIERS
 
@@ -53,12 +55,13 @@ def redecide(dataset: Path, out: Path, config: Path | None, overrides: Sequence[
     measured = [line for line in changed if line.startswith(_MEASURED)]
     if measured:
         raise ConfigError(f"{'; '.join(measured)}: the evidence was measured otherwise; `gaia-curate run` anew")
-    open_dataset(out, settings, [*perception_assets(settings.perception), *speech_assets(settings.speech)])
-    same_frames = not any(line.startswith(_TRACKING) for line in changed)
-    speech = None
+    weights = read_dataset(dataset).weights
     if render:
         ensure_assets(speech_assets(settings.speech))
-        speech = load_speech(settings.speech)
+        weights = (*(weight for weight in weights if weight.role == "perception"), *speech_weights(settings.speech))
+    open_dataset(out, settings, weights)
+    same_frames = not any(line.startswith(_TRACKING) for line in changed)
+    speech = load_speech(settings.speech) if render else None
     records = []
     for row in read_table(dataset, "videos").to_pylist():
         record = VideoRecord.model_validate(row)

@@ -11,9 +11,8 @@ from curation.dataset_folder import finish_dataset, forget_video, open_dataset
 from curation.executors.inline import curate_inline
 from curation.executors.ray_pool import curate_on_ray
 from curation.ledger import VideoRecord, read_ledger, write_record
-from curation.perception.model_set import perception_assets
 from curation.sources import Discovery, SourceVideo, discover
-from curation.speech.model_set import speech_assets
+from curation.weights import needed_assets, perception_weights, speech_weights
 from curation.worker import WorkerPlan
 from manifests.files import read_table, text_of_path
 
@@ -96,9 +95,8 @@ def run(
     """
     discovery = discover(source)
     videos = discovery.videos[:limit]
-    assets = [*perception_assets(settings.perception), *speech_assets(settings.speech)]
-    ensure_assets(assets)
-    open_dataset(dataset, settings, assets)
+    ensure_assets(needed_assets(settings))
+    open_dataset(dataset, settings, (*perception_weights(settings.perception), *speech_weights(settings.speech)))
     done = read_ledger(dataset)
     originals = [video for video in videos if video.duplicate_of is None]
     todo = []

@@ -1,7 +1,7 @@
 """`dataset.json`: what a dataset was made with, what its columns mean, and what is in it."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
@@ -33,8 +33,13 @@ class WeightRecord(_Record):
     """A weight file that took part in the run."""
 
     name: str
+    """Of the asset; of a file inside a package, package, version and file name; of the user's own, as it was set."""
+    role: Literal["perception", "speech"]
+    """Whether it measured the evidence or processed the sound of the clips."""
     sha256: str
     licence: str
+    commercial_use: bool | None
+    """Whether that licence allows commercial use; None where it is not known, as for the user's own file."""
 
 
 class ColumnRecord(_Record):

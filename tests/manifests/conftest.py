@@ -178,7 +178,15 @@ def make_dataset(folder: Path) -> Path:
             software_version="0.1.0",
             preset="embedded",
             config={"rules": {"frontal": {"strict_deg": 15.0}}},
-            weights=(WeightRecord(name="face_landmarker.task", sha256="0" * 64, licence="Apache-2.0"),),
+            weights=(
+                WeightRecord(
+                    name="face_landmarker",
+                    role="perception",
+                    sha256="0" * 64,
+                    licence="Apache-2.0",
+                    commercial_use=True,
+                ),
+            ),
             tables=describe_tables(),
             totals=totals_of(folder),
         ),

