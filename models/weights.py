@@ -143,7 +143,7 @@ def _config_from_json(text: str, config_type: type[ConfigT], *, where: str) -> C
     Args:
         text: JSON object with exactly the fields of `config_type`. A missing one is not given its default: the default
             may have changed since the file was written.
-        config_type: the dataclass; its fields are JSON scalars, tuples of one type, dataclasses, or one of them or None.
+        config_type: the dataclass; its fields are JSON scalars, tuples of one type, dataclasses, some optional.
         where: what an error message calls the text.
 
     Raises:

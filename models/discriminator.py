@@ -1,0 +1,78 @@
+"""The discriminator f_dis that the VAE is trained against (GAIA section 4.2, equation 3).
+
+The paper follows Esser et al. (2021) and Rombach et al. (2022): a PatchGAN (Isola et al., 2017), which judges
+overlapping patches and not the picture as a whole. Their batch norm depends on the batch of one GPU and on whether real
+and generated pictures share it; group norm does not, and is the default.
+
+Shapes: B pictures, C channels, H rows, W columns.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import Tensor, nn
+
+__all__ = ["DISCRIMINATORS", "Discriminator", "DiscriminatorConfig"]
+
+INITIAL_STD = 0.02
+"""Spread of the first weights (Isola et al., 2017)."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DiscriminatorConfig:
+    """Size of the discriminator."""
+
+    width: int = 64
+    """Channels of the first convolution; each further one has twice as many, up to 8 times."""
+    n_strided: int = 3
+    """Convolutions of stride 2. Three judge patches of 70x70 pixels."""
+    norm: Literal["group", "batch"] = "group"
+    groups: int = 32
+    """Groups of the group norms."""
+
+
+DISCRIMINATORS: dict[str, DiscriminatorConfig] = {
+    "tiny": DiscriminatorConfig(width=16, n_strided=2, groups=4),
+    "patch": DiscriminatorConfig(),
+    "patch_batch_norm": DiscriminatorConfig(norm="batch"),
+}
+"""`patch` belongs to all sizes of the paper; with batch norm it is that of Rombach et al. (2022)."""
+
+
+class Discriminator(nn.Module):
+    """PatchGAN."""
+
+    def __init__(self, config: DiscriminatorConfig) -> None:
+        super().__init__()
+        self.config = config
+        channels = config.width
+        layers: list[nn.Module] = [nn.Conv2d(3, channels, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
+        for n in range(1, config.n_strided + 1):
+            wider = config.width * min(2**n, 8)
+            stride = 2 if n < config.n_strided else 1
+            layers += [nn.Conv2d(channels, wider, 4, stride=stride, padding=1, bias=False), self._norm(wider)]
+            layers.append(nn.LeakyReLU(0.2))
+            channels = wider
+        layers.append(nn.Conv2d(channels, 1, 4, padding=1))
+        self.layers = nn.Sequential(*layers)
+        self.apply(_initialise)
+
+    def _norm(self, channels: int) -> nn.Module:
+        if self.config.norm == "batch":
+            return nn.BatchNorm2d(channels)
+        return nn.GroupNorm(self.config.groups, channels)
+
+    def forward(self, image_BCHW: Tensor) -> Tensor:
+        """Return the (B, 1, H', W') logits of "real" of the patches of pictures (B, 3, H, W) in -1 to 1."""
+        logits_B1HW: Tensor = self.layers(image_BCHW)
+        return logits_B1HW
+
+
+def _initialise(module: nn.Module) -> None:
+    if isinstance(module, nn.Conv2d):
+        nn.init.normal_(module.weight, 0.0, INITIAL_STD)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+    elif isinstance(module, nn.BatchNorm2d | nn.GroupNorm):
+        nn.init.normal_(module.weight, 1.0, INITIAL_STD)
+        nn.init.zeros_(module.bias)
