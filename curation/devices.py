@@ -67,7 +67,7 @@ def resolve_device(name: str) -> Device:
     >>> str(resolve_device("cpu"))
     'cpu'
     """
-    if not re.match(_NAME, name):
+    if not re.fullmatch(_NAME, name):
         raise ValueError(f"device {name!r} is unknown; write auto, cpu, cuda or cuda:K, such as cuda:1")
     if name == "cpu":
         return _CPU
