@@ -10,8 +10,10 @@ from curation.media.frames import tick_frames
 from curation.media.probe import VideoInfo
 from curation.media.settings import DEFAULT_MEDIA_SETTINGS, MediaSettings
 from curation.perception.loudness import tick_loudness_dbfs
+from curation.perception.mask_stride import StridedMask
 from curation.perception.model_set import Perception
 from curation.perception.picture_quality import face_luma, face_sharpness, lip_aperture
+from curation.perception.pose_batches import PoseBatches
 from curation.perception.protocols import FaceObservation
 from curation.perception.shrink import area_thumbnail
 from manifests.arrays import Float32Array, RgbImage
@@ -32,8 +34,9 @@ class _MeasuredFace:
     """One face of one source frame, measured."""
 
     found: FaceObservation
+    number: int
+    """How many faces of pictures were measured before it."""
     key_points_px: Float32Array
-    mask_prob: float
     sharpness: float
     luma: float
     lip_aperture: float
@@ -48,7 +51,7 @@ def analyze(
 ) -> Evidence:
     """Measure ticks ``[first_tick, end_tick)`` of a video.
 
-    A picture that the video shows for several ticks is measured once. Memory holds one frame at a time, and
+    A picture that the video shows for several ticks is measured once. Memory holds `models.mask_stride` frames, and
     thumbnails for the cut scorer.
 
     Raises:
@@ -92,13 +95,18 @@ class _FaceCollector:
         self._ticks: list[int] = []
         self._rows: list[_MeasuredFace] = []
         self._descriptors: list[Float32Array] = []
+        self._n_measured = 0
+        self._masks = StridedMask(models.mask, models.mask_stride)
+        self._poses = None if models.pose is None else PoseBatches(models.pose)
 
     def add(self, tick: int, row: int, source_frame: int | None, rgb: RgbImage) -> None:
         if source_frame is None or source_frame != self._source_frame:
             group = tick // FULL_LOOK_EVERY_TICKS
             near = [face.found for face in self._measured] if group == self._looked else []
-            self._measured = self._measure(rgb, near)
+            self._measured = self._measure(tick, rgb, near)
             self._source_frame, self._looked = source_frame, group
+        else:
+            self._masks.repeat(tick)
         for face in self._measured:
             self._ticks.append(row)
             self._rows.append(face)
@@ -109,26 +117,30 @@ class _FaceCollector:
                 else np.full(self._models.describer.dim, np.nan, dtype=np.float32)
             )
 
-    def _measure(self, rgb: RgbImage, near: list[FaceObservation]) -> list[_MeasuredFace]:
+    def _measure(self, tick: int, rgb: RgbImage, near: list[FaceObservation]) -> list[_MeasuredFace]:
         found = self._models.faces(rgb, near)
-        if not found:
-            return []
-        points = np.stack([key_points(face.landmarks_px, self._scheme) for face in found])
-        masks = self._models.mask(rgb, points, np.stack([face.box_px for face in found]))
+        points = _stack([key_points(face.landmarks_px, self._scheme) for face in found], (9, 2))
+        boxes = _stack([face.box_px for face in found], (4,))
+        self._masks.add(tick, rgb, points, boxes)
+        if self._poses is not None:
+            self._poses.add(rgb, boxes)
+        first = self._n_measured
+        self._n_measured += len(found)
         return [
             _MeasuredFace(
                 found=face,
+                number=number,
                 key_points_px=nine,
-                mask_prob=float(mask_prob),
                 sharpness=face_sharpness(rgb, face.box_px),
                 luma=face_luma(rgb, face.box_px),
                 lip_aperture=lip_aperture(nine, face.box_px),
             )
-            for face, nine, mask_prob in zip(found, points, masks, strict=True)
+            for number, (face, nine) in enumerate(zip(found, points, strict=True), start=first)
         ]
 
     def faces(self) -> Faces:
         found = [row.found for row in self._rows]
+        mask_prob, mask_measured = self._masks.finish()
         shapes = [face.blendshapes for face in found if face.blendshapes is not None]
         return Faces(
             tick=np.array(self._ticks, dtype=np.int64),
@@ -136,14 +148,20 @@ class _FaceCollector:
             score=np.array([face.score for face in found], dtype=np.float32),
             key_points_px=_stack([row.key_points_px for row in self._rows], (9, 2)),
             landmarks_px=_stack([face.landmarks_px for face in found], (self._scheme.n_points, 2)),
-            pose_deg=_stack([face.pose_deg for face in found], (3,)),
+            pose_deg=self._pose_deg(),
             blendshapes=np.stack(shapes) if shapes and len(shapes) == len(found) else None,
             lip_aperture=np.array([row.lip_aperture for row in self._rows], dtype=np.float32),
-            mask_prob=np.array([row.mask_prob for row in self._rows], dtype=np.float32),
+            mask_prob=mask_prob,
+            mask_measured=mask_measured,
             sharpness=np.array([row.sharpness for row in self._rows], dtype=np.float32),
             luma=np.array([row.luma for row in self._rows], dtype=np.float32),
             descriptor=_stack(self._descriptors, (self._models.describer.dim,)),
         )
+
+    def _pose_deg(self) -> Float32Array:
+        if self._poses is None:
+            return _stack([row.found.pose_deg for row in self._rows], (3,))
+        return self._poses.finish()[[row.number for row in self._rows]]
 
 
 def _stack(rows: list[Float32Array], shape: tuple[int, ...]) -> Float32Array:

@@ -27,6 +27,8 @@ class FaceMeasures:
     """(R,) inner-lip height over face height."""
     mask_prob: Float32Array
     """(R,) probability that something worn covers the mouth."""
+    mask_measured: BoolArray
+    """(R,) whether `mask_prob` was measured here; else it lies between two measurements of the face that agree."""
     sharpness: Float32Array
     """(R,) variance of the Laplacian of the face crop."""
     luma: Float32Array

@@ -13,8 +13,8 @@ from manifests.timeline import TICK_RATE_HZ
 
 __all__ = ["evidence_of_frames", "frames_table"]
 
-_MEASURED = ("score", "lip_aperture", "mask_prob", "sharpness", "luma")
-"""Columns that are one number per face and are called the same in `Faces`."""
+_MEASURED = ("score", "lip_aperture", "mask_prob", "mask_measured", "sharpness", "luma")
+"""Columns that are one number or truth value per face and are called the same in `Faces`."""
 
 _ARRAYS = {
     "box": "box_px",
@@ -91,6 +91,7 @@ def evidence_of_frames(table: pa.Table) -> Evidence:
             blendshapes=both("blendshapes") if has_shapes else None,
             lip_aperture=both("lip_aperture"),
             mask_prob=both("mask_prob"),
+            mask_measured=both("mask_measured") > 0,
             sharpness=both("sharpness"),
             luma=both("luma"),
             descriptor=both("descriptor"),

@@ -30,6 +30,9 @@ def main_face(faces: Faces, main: MainTrack) -> FaceMeasures:
             whole[bridged] = whole[before] * (1 - weight) + whole[after] * weight
         return whole
 
+    mask_measured = np.zeros(n, dtype=np.bool_)
+    mask_measured[seen] = faces.mask_measured[index]
+
     return FaceMeasures(
         box_px=series(faces.box_px),
         score=series(faces.score),
@@ -39,6 +42,7 @@ def main_face(faces: Faces, main: MainTrack) -> FaceMeasures:
         blendshapes=None if faces.blendshapes is None else series(faces.blendshapes),
         lip_aperture=series(faces.lip_aperture),
         mask_prob=series(faces.mask_prob),
+        mask_measured=mask_measured,
         sharpness=series(faces.sharpness),
         luma=series(faces.luma),
         descriptor=series(faces.descriptor, interpolate=False),

@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 from pydantic import Field
 
+from curation.box_overlap import link_boxes
 from curation.evidence import Evidence, Faces
 from curation.settings import Settings
 from manifests.arrays import BoolArray, Float32Array, Int64Array
@@ -70,11 +71,9 @@ def link_tracks(evidence: Evidence, cut: BoolArray, bridge_ticks: int, settings:
             for t, f in last_face.items()
             if tick - faces.tick[f] <= bridge_ticks + 1 and shot[tick] == shot[faces.tick[f]]
         ]
-        overlaps = _overlap(faces.box_px[first:end], faces.box_px[[last_face[t] for t in open_tracks]])
-        while overlaps.size and overlaps.max() >= settings.min_overlap:
-            row, col = np.unravel_index(int(overlaps.argmax()), overlaps.shape)
-            track[first + row] = open_tracks[col]
-            overlaps[row, :] = overlaps[:, col] = -1.0
+        boxes, last_boxes = faces.box_px[first:end], faces.box_px[[last_face[t] for t in open_tracks]]
+        for row, column in link_boxes(boxes, last_boxes, settings.min_overlap).items():
+            track[first + row] = open_tracks[column]
         for face in range(first, end):
             if track[face] < 0:
                 track[face] = n_tracks
@@ -131,17 +130,6 @@ def _ticks_with_faces(tick: Int64Array) -> list[tuple[int, int]]:
         return []
     starts = np.flatnonzero(np.diff(tick, prepend=-1))
     return [(int(a), int(b)) for a, b in zip(starts, [*starts[1:], len(tick)], strict=True)]
-
-
-def _overlap(boxes: Float32Array, others: Float32Array) -> Float32Array:
-    """Return (N, M) intersection over union of (N, 4) and (M, 4) boxes."""
-    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
-    high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
-    shared = np.clip(high - low, 0.0, None).prod(axis=2)
-    area = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
-    other_area = (others[:, 2:] - others[:, :2]).prod(axis=1)
-    overlap: Float32Array = shared / np.maximum(area[:, None] + other_area[None] - shared, 1e-6)
-    return overlap
 
 
 def _split_by_identity(faces: Faces, track: Int64Array, max_distance: float) -> Int64Array:

@@ -89,7 +89,7 @@ class VideoWorker:
             decision=decision,
             clips=clips,
             landmark_scheme=self._perception.faces.scheme,
-            pose_method=self._perception.faces.pose_method,
+            pose_method=self._perception.pose_method,
             analyze_s=analyzed - started,
             decide_s=decided - analyzed,
             render_s=time.perf_counter() - decided,

@@ -29,6 +29,13 @@ _MEASURES = (
     _face("blendshapes", pa.list_(pa.float16(), 52), "0 to 1", "[52]", "ARKit-like; null where the model gives none"),
     _face("lip_aperture", _F32, "face heights", "", "inner-lip height over face height"),
     _face("mask_prob", _F32, "0 to 1", "", "probability that something worn covers mouth and nose"),
+    _face(
+        "mask_measured",
+        pa.bool_(),
+        "",
+        "",
+        "`mask_prob` was measured on this tick; else it is interpolated between two measurements that agree",
+    ),
     _face("sharpness", _F32, "luma²", "", "variance of the Laplacian of the face crop"),
     _face("luma", _F32, "0 to 255", "", "mean luma of the face crop"),
     _face("descriptor", pa.list_(_F32), "", "[D]", "identity vector; taken once a second, null between"),

@@ -4,7 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from curation.perception.protocols import CutScorer, FaceDescriber, FaceFinder, MaskClassifier, VoiceDetector
+from pydantic import Field
+
+from curation.perception.protocols import (
+    CutScorer,
+    FaceDescriber,
+    FaceFinder,
+    HeadPose,
+    MaskClassifier,
+    VoiceDetector,
+)
 from curation.settings import Settings
 
 __all__ = [
@@ -22,6 +31,9 @@ class PerceptionSettings(Settings):
 
     faces: Literal["mediapipe", "dlib"] = "mediapipe"
     """Face finder and landmarks. `mediapipe`: 478 points, faster and surer; `dlib`: HOG rectangles and 68 points."""
+    mask_stride: int = Field(default=5, ge=1, le=25)
+    """A face is looked at for a mask every so many ticks, and on the ticks between where the answer changes. Ours: half
+    the width of the rule's median, `rules.mask.smooth_ticks`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,8 +59,17 @@ class Perception:
     faces: FaceFinder
     describer: FaceDescriber
     mask: MaskClassifier
+    mask_stride: int
+    """Ticks from one look for a mask to the next; see `mask_stride.StridedMask`."""
+    pose: HeadPose | None
+    """None takes the pose of the face finder."""
     cuts: CutScorer
     voice: VoiceDetector
+
+    @property
+    def pose_method(self) -> str:
+        """How the pose is computed; stands in the manifest."""
+        return self.faces.pose_method if self.pose is None else self.pose.method
 
 
 def perception_assets(settings: PerceptionSettings) -> Sequence[str]:
@@ -71,6 +92,8 @@ def load_perception(settings: PerceptionSettings) -> Perception:
         faces=_load_faces(settings),
         describer=DlibIdentity(),
         mask=EmbeddedMask(),
+        mask_stride=settings.mask_stride,
+        pose=None,
         cuts=ContentCuts(),
         voice=SileroVoice(),
     )

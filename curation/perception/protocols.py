@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from manifests.arrays import Float32Array, RgbImage
 
-__all__ = ["CutScorer", "FaceDescriber", "FaceFinder", "FaceObservation", "MaskClassifier", "VoiceDetector"]
+__all__ = ["CutScorer", "FaceDescriber", "FaceFinder", "FaceObservation", "HeadPose", "MaskClassifier", "VoiceDetector"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,6 +69,21 @@ class MaskClassifier(Protocol):
 
     def __call__(self, frame: RgbImage, key_points_px: Float32Array, boxes_px: Float32Array) -> Float32Array:
         """Return the (F,) probability of a mask for F faces, given (F, 9, 2) key points and (F, 4) boxes."""
+        ...
+
+
+class HeadPose(Protocol):
+    """Tells where a head is turned, in two steps, so that frames need not be kept until a batch is full."""
+
+    method: str
+    """How the pose is computed; stands in the manifest."""
+
+    def crop(self, frame: RgbImage, boxes_px: Float32Array) -> npt.NDArray[np.uint8]:
+        """Return what the network reads of F faces, (F, S, S, 3) RGB, given their (F, 4) boxes."""
+        ...
+
+    def __call__(self, crops: npt.NDArray[np.uint8]) -> Float32Array:
+        """Return (F, 3) pitch, yaw and roll of F crops, with the signs of `FaceObservation.pose_deg`."""
         ...
 
 

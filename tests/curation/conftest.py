@@ -36,6 +36,7 @@ def _faces(box: np.ndarray, tick: np.ndarray) -> Faces:
         blendshapes=None,
         lip_aperture=np.full(n, 0.04, np.float32),
         mask_prob=np.zeros(n, np.float32),
+        mask_measured=np.ones(n, np.bool_),
         sharpness=np.full(n, 100.0, np.float32),
         luma=np.full(n, 120.0, np.float32),
         descriptor=np.where((tick % 25 == 0)[:, None], 0.1, np.nan).repeat(128, axis=1).astype(np.float32),

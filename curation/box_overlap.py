@@ -1,0 +1,42 @@
+"""How much face boxes overlap: what says that two sightings are of one face."""
+
+import numpy as np
+
+from manifests.arrays import Float32Array
+
+__all__ = ["box_overlap", "link_boxes"]
+
+
+def box_overlap(boxes: Float32Array, others: Float32Array) -> Float32Array:
+    """Return (N, M) intersection over union of (N, 4) and (M, 4) boxes x0, y0, x1, y1.
+
+    >>> box_overlap(np.array([[0, 0, 2, 2]], np.float32), np.array([[1, 0, 3, 2], [0, 0, 2, 2]], np.float32))
+    array([[0.33333334, 1.        ]], dtype=float32)
+    """
+    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
+    shared = np.clip(high - low, 0.0, None).prod(axis=2)
+    area = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
+    other_area = (others[:, 2:] - others[:, :2]).prod(axis=1)
+    overlap: Float32Array = shared / np.maximum(area[:, None] + other_area[None] - shared, 1e-6)
+    return overlap
+
+
+def link_boxes(boxes: Float32Array, others: Float32Array, min_overlap: float) -> dict[int, int]:
+    """Return pairs of boxes and others that are one face: the best overlap first, each box and other at most once.
+
+    Args:
+        boxes: (N, 4) x0, y0, x1, y1.
+        others: (M, 4) likewise, such as those of the tick before.
+        min_overlap: smallest intersection over union of a pair.
+
+    Returns:
+        index into `boxes` to index into `others`.
+    """
+    overlaps = box_overlap(boxes, others)
+    pairs: dict[int, int] = {}
+    while overlaps.size and overlaps.max() >= min_overlap:
+        row, column = np.unravel_index(int(overlaps.argmax()), overlaps.shape)
+        pairs[int(row)] = int(column)
+        overlaps[row, :] = overlaps[:, column] = -1.0
+    return pairs
