@@ -1,0 +1,121 @@
+"""The variance-preserving diffusion process of the motion latents (GAIA section 4.2, equation 5).
+
+    dz = -1/2 beta(t) z dt + sqrt(beta(t)) dw,    beta(t) = beta_min + (beta_max - beta_min) t,    t in [0, 1]
+
+Its marginals are Gaussian: z_t = alpha(t) x0 + sigma(t) noise, with alpha^2 + sigma^2 = 1. The paper leaves beta open;
+ours is that of Song et al., "Score-based generative modeling through stochastic differential equations", appendix C.
+
+The network predicts x0 (equation 8); the score that equations 6 and 7 ask for follows from it by `score_from_x0`.
+
+Times are float32 or float64 and so is everything that comes out, whatever the precision of the network: in bfloat16,
+sigma is gone near t = 0. A time is a scalar or `(B,)`; it is spread over the dimensions of what it goes with.
+
+Shape suffixes: B sequences, N frames, D numbers of a frame.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+__all__ = ["VpSde"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VpSde:
+    """A linear noise schedule and the times at which it is used."""
+
+    beta_min: float = 0.1
+    """beta(0), Song et al.; GAIA's authors' later public code has 0.05."""
+    beta_max: float = 20.0
+    """beta(1), Song et al."""
+    train_t_min: float = 1e-5
+    """Smallest time of training, and the one below which no noise or score is told from z and x0."""
+    sample_t_min: float = 1e-3
+    """Time at which sampling ends, Song et al.: sigma is 0.0105 there, and the prediction of x0 is the sample."""
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.beta_min < self.beta_max:
+            raise ValueError(
+                f"VpSde has beta from {self.beta_min} to {self.beta_max}; give a growing range above 0, such as 0.1 to 20"
+            )
+        for name in ("train_t_min", "sample_t_min"):
+            if not 0.0 < getattr(self, name) < 1.0:
+                raise ValueError(f"VpSde.{name} is {getattr(self, name)}; give a time inside (0, 1)")
+
+    def beta(self, t: Tensor) -> Tensor:
+        """Return beta of equation 5 at time t."""
+        return self.beta_min + (self.beta_max - self.beta_min) * _precise(t)
+
+    def beta_integral(self, t: Tensor) -> Tensor:
+        """Return the integral of beta from 0 to t."""
+        t = _precise(t)
+        return self.beta_min * t + 0.5 * (self.beta_max - self.beta_min) * t.square()
+
+    def alpha(self, t: Tensor) -> Tensor:
+        """Return how much of x0 is in z_t."""
+        return torch.exp(-0.5 * self.beta_integral(t))
+
+    def sigma(self, t: Tensor) -> Tensor:
+        """Return the standard deviation of the noise in z_t."""
+        # expm1: 1 - exp(-I) loses all its digits in float32 where I is small
+        return torch.sqrt(-torch.expm1(-self.beta_integral(t)))
+
+    def log_snr_half(self, t: Tensor) -> Tensor:
+        """Return lambda(t) = log(alpha / sigma), which falls from t = 0 to t = 1.
+
+        >>> VpSde().log_snr_half(torch.tensor([1.0, 1e-3]))
+        tensor([-5.0250,  4.5577])
+        """
+        integral = self.beta_integral(t)
+        return -0.5 * (integral + torch.log(-torch.expm1(-integral)))
+
+    def time_of(self, log_snr_half: Tensor) -> Tensor:
+        """Return the time at which lambda has a value; the inverse of `log_snr_half`, in closed form."""
+        log_snr_half = _precise(log_snr_half)
+        integral = torch.logaddexp(-2.0 * log_snr_half, torch.zeros_like(log_snr_half))  # log(1 + exp(-2 lambda))
+        # the root of beta_integral(t) = integral, in the form that subtracts nothing
+        root = torch.sqrt(self.beta_min**2 + 2.0 * (self.beta_max - self.beta_min) * integral)
+        return 2.0 * integral / (root + self.beta_min)
+
+    def training_times(self, uniform_B: Tensor) -> Tensor:
+        """Return (B,) times of training, uniform over [train_t_min, 1], from numbers that are uniform over [0, 1]."""
+        return self.train_t_min + (1.0 - self.train_t_min) * _precise(uniform_B)
+
+    def diffuse(self, x0_BND: Tensor, t_B: Tensor, noise_BND: Tensor) -> Tensor:
+        """Return z_t of equation 5's marginal at time t, given x0 and standard normal noise."""
+        return _spread(self.alpha(t_B), x0_BND) * x0_BND + _spread(self.sigma(t_B), x0_BND) * noise_BND
+
+    def x0_from_noise(self, z_BND: Tensor, noise_BND: Tensor, t_B: Tensor) -> Tensor:
+        """Return the x0 that gives z_t with this noise."""
+        return (z_BND - _spread(self.sigma(t_B), z_BND) * noise_BND) / _spread(self.alpha(t_B), z_BND)
+
+    def noise_from_x0(self, z_BND: Tensor, x0_BND: Tensor, t_B: Tensor) -> Tensor:
+        """Return the noise that gives z_t with this x0; a time below `train_t_min` counts as that."""
+        t_B = t_B.clamp(min=self.train_t_min)
+        return (z_BND - _spread(self.alpha(t_B), z_BND) * x0_BND) / _spread(self.sigma(t_B), z_BND)
+
+    def score_from_x0(self, z_BND: Tensor, x0_BND: Tensor, t_B: Tensor) -> Tensor:
+        """Return grad log p_t of equations 6 and 7, where x0 is the mean of p(x0 | z_t); times as `noise_from_x0`."""
+        return self.score_from_noise(self.noise_from_x0(z_BND, x0_BND, t_B), t_B)
+
+    def score_from_noise(self, noise_BND: Tensor, t_B: Tensor) -> Tensor:
+        """Return the score where this is the mean of the noise given z_t; times as `noise_from_x0`."""
+        return -noise_BND / _spread(self.sigma(t_B.clamp(min=self.train_t_min)), noise_BND)
+
+    def x0_from_score(self, z_BND: Tensor, score_BND: Tensor, t_B: Tensor) -> Tensor:
+        """Return the mean of p(x0 | z_t) that belongs to a score (Tweedie's formula)."""
+        return (z_BND + _spread(self.sigma(t_B).square(), z_BND) * score_BND) / _spread(self.alpha(t_B), z_BND)
+
+
+def _precise(t: Tensor) -> Tensor:
+    if t.dtype not in (torch.float32, torch.float64):
+        raise TypeError(
+            f"a time of the diffusion is {t.dtype}; give float32 or float64, bfloat16 and float16 are too coarse"
+        )
+    return t
+
+
+def _spread(coefficient_B: Tensor, like_BND: Tensor) -> Tensor:
+    """Return a coefficient with trailing dimensions of 1; unlike a scalar it raises half precision to its own type."""
+    return coefficient_B.reshape(coefficient_B.shape + (1,) * (like_BND.ndim - coefficient_B.ndim))
