@@ -1,0 +1,45 @@
+"""Tokens of the reference frame, to which every block attends (GAIA section 4.3, "Conditioning").
+
+The paper's reference is the motion latent z^m(i) of one frame of the clip. It becomes one token per place of the latent
+(or per landmark), each with a learned position. One vector for the whole frame, repeated, would make all keys of the
+cross-attention equal and the attention an addition.
+
+Shapes: B sequences, D dimensions of the target, K tokens, c channels of a token, C channels of the network.
+"""
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+
+__all__ = ["ReferenceTokens"]
+
+HIDDEN = 512
+
+
+class ReferenceTokens(nn.Module):
+    """Cuts a reference frame into tokens."""
+
+    def __init__(self, tokens: int, channels: int, width: int, *, channels_first: bool) -> None:
+        """Make the network.
+
+        Args:
+            tokens: K, places of the latent or landmarks.
+            channels: c, numbers per token.
+            width: C.
+            channels_first: whether the D = K c numbers lie channel by channel, as in a flattened latent (c, h, w), or
+                token by token, as in flattened landmarks (K, 2).
+        """
+        super().__init__()
+        self.tokens, self.channels_first = tokens, channels_first
+        self.widen = nn.Linear(channels, HIDDEN)
+        self.narrow = nn.Linear(HIDDEN, width)
+        self.position_KC = nn.Parameter(0.02 * torch.randn(tokens, width))
+
+    def forward(self, reference_BD: Tensor) -> Tensor:
+        """Return the (B, K, C) tokens of (B, D) reference frames."""
+        if self.channels_first:
+            tokens = reference_BD.unflatten(-1, (-1, self.tokens)).transpose(1, 2)
+        else:
+            tokens = reference_BD.unflatten(-1, (self.tokens, -1))
+        embedded_BKC: Tensor = self.narrow(F.silu(self.widen(tokens))) + self.position_KC
+        return embedded_BKC
