@@ -37,7 +37,7 @@ class VpSde:
     def __post_init__(self) -> None:
         if not 0.0 < self.beta_min < self.beta_max:
             raise ValueError(
-                f"VpSde has beta from {self.beta_min} to {self.beta_max}; give a growing range above 0, such as 0.1 to 20"
+                f"VpSde has beta from {self.beta_min} to {self.beta_max}; give a growing range, such as 0.1 to 20"
             )
         for name in ("train_t_min", "sample_t_min"):
             if not 0.0 < getattr(self, name) < 1.0:
