@@ -77,7 +77,7 @@ class FaceMesh:
         faces: list[FaceObservation] = []
         widest_first = sorted(candidates, key=lambda one: -_width(one.box_px))
         for candidate in widest_first[:_MAX_FACES]:
-            face = self._landmark(frame, candidate)
+            face = self.face(frame, candidate)
             # two candidates can end on one face
             if face is not None and all(shared_part(face.box_px, other.box_px) < 0.5 for other in faces):
                 faces.append(face)
@@ -91,7 +91,7 @@ class FaceMesh:
         faces = self.faces(frame, [_as_detected(face) for face in near])
         return faces if len(faces) == len(near) else None
 
-    def _landmark(self, frame: RgbImage, candidate: Candidate) -> FaceObservation | None:
+    def face(self, frame: RgbImage, candidate: Candidate) -> FaceObservation | None:
         """Return the face in `candidate`, or None where the landmark network sees none."""
         to_frame = _mesh_square(candidate)
         raw, presence, _ = self._mesh(_warp(frame, to_frame)[None].astype(np.float32) / 255.0)
