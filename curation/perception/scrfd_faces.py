@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 
-from curation.assets import asset_path
 from curation.box_overlap import box_overlap
 from curation.devices import Device
 from curation.perception.face_mesh import FaceMesh
@@ -109,12 +108,13 @@ class ScrfdFaces:
 
     def _close_look(self, frame: RgbImage, box_px: Float32Array | Float64Array) -> Candidate | None:
         """Return the face in `frame` that overlaps `box_px` most; None where there is no such face."""
-        side = _CLOSE_ROOM * float((box_px[2:] - box_px[:2]).max())
-        x0, y0 = (box_px[:2] + box_px[2:] - side) / 2
-        found = self._scrfd(cut_square(frame, Square(x0=float(x0), y0=float(y0), side=side), _CLOSE_PX))
+        side = float(round(_CLOSE_ROOM * float((box_px[2:] - box_px[:2]).max())))
+        # whole pixels: the square is cut from the frame without an offset
+        corner = np.round((box_px[:2] + box_px[2:] - side) / 2).astype(np.float64)
+        found = self._scrfd(cut_square(frame, Square(x0=corner[0], y0=corner[1], side=side), _CLOSE_PX))
         if not found:
             return None
-        found = [_in_frame(one, np.array([x0, y0]), side / _CLOSE_PX) for one in found]
+        found = [_in_frame(one, corner, side / _CLOSE_PX) for one in found]
         boxes = np.stack([one.box_px for one in found]).astype(np.float32)
         overlap = box_overlap(boxes, box_px[None].astype(np.float32))[:, 0]
         return found[int(overlap.argmax())] if overlap.max() >= _MIN_OVERLAP else None
