@@ -1,11 +1,13 @@
 """Compare the analyse pass with the straightforward loop and with decoding alone, on the same clips, one core each.
 
-    python benchmarks/analyze.py ../shared/clips [--seconds 4] [--sheet disagreements.png]
+    python benchmarks/analyze.py CLIPS [--preset paper] [--set NAME=VALUE] [--seconds 4] [--sheet disagreements.png]
 
-The straightforward loop is what scripts of this field do: decode every frame, run dlib's HOG detector on the full
-frame, predict 68 landmarks, take the frontal angle, compare the rectangle with the one before. Prints one JSON line:
-video frames per second of each, their ratios, the throughput of two workers over one, the peak memory of each process,
-and how often the two disagree on whether a tick shows a frontal face; --sheet draws such ticks, to see who is right.
+The straightforward loop is what scripts of this field do, every model on every frame. With --preset embedded it runs
+dlib's HOG detector on the full frame, predicts 68 landmarks, takes the frontal angle and compares the rectangle with
+the one before; with --preset paper it runs SCRFD on the padded frame, HOG on the full frame, 68 landmarks, frontal
+angle, 3DDFA's head pose and the mask network; a second loop does SCRFD and landmarks alone. Prints one JSON line: video
+frames per second of each, their ratios, the throughput of two workers over one, the peak memory of each process, and
+how often the two disagree on whether a tick shows a frontal face; --sheet draws such ticks, to see who is right.
 """
 
 import argparse
@@ -20,20 +22,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from straightforward_loops import Clips, Views, decode_only, dlib_loop, every_frame, scrfd_loop
 
 from curation.analyze import analyze
-from curation.assets import asset_path, ensure_assets
+from curation.assets import ensure_assets
+from curation.config import PRESETS, load_settings
 from curation.media.frames import tick_frames
-from curation.media.probe import VideoInfo, probe
+from curation.media.probe import probe
 from curation.perception.model_set import PerceptionSettings, load_perception, perception_assets
 from curation.rules.frontal import FrontalSettings, frontal_angle_deg
 from curation.worker import use_one_thread
-from manifests.arrays import RgbImage
-from manifests.landmarks import key_points, landmark_scheme
 from manifests.timeline import TICK_RATE_HZ
 
-Views = dict[str, dict[int, bool]]
-"""Per clip and tick: does it show a face within the strict frontal limit?"""
+Way = Callable[[Clips], Views]
 
 
 @dataclass(frozen=True)
@@ -45,61 +46,9 @@ class Pass:
     views: Views
 
 
-def every_frame(info: VideoInfo, n_ticks: int) -> "list[tuple[int, RgbImage]]":
-    """Yield every stored frame of the first `n_ticks` ticks with the tick that it is nearest to."""
-    import av
-
-    with av.open(str(info.path)) as container:
-        stream = container.streams.video[0]
-        stream.codec_context.thread_count = 1
-        first = None
-        for frame in container.decode(stream):
-            first = frame.time if first is None else first
-            tick = round((frame.time - first) * float(TICK_RATE_HZ))
-            if tick >= n_ticks:
-                return
-            yield tick, frame.to_ndarray(format="rgb24")
-
-
-def decode_only(clips: list[tuple[VideoInfo, int]]) -> Views:
-    """Decode every frame to RGB and throw it away."""
-    for info, n_ticks in clips:
-        for _ in every_frame(info, n_ticks):
-            pass
-    return {}
-
-
-def straightforward(clips: list[tuple[VideoInfo, int]], upsample: int = 0) -> Views:
-    """Do what the scripts do; faces below 80 px are only found if the frame is upsampled once."""
-    import dlib
-
-    detect = dlib.get_frontal_face_detector()
-    predict = dlib.shape_predictor(str(asset_path("dlib_shape_predictor_68")))
-    scheme = landmark_scheme("ibug68")
-    limit = FrontalSettings().strict_deg
-    views: Views = {}
-    for info, n_ticks in clips:
-        view = views.setdefault(info.path.name, {})
-        before = None
-        for tick, rgb in every_frame(info, n_ticks):
-            boxes = detect(rgb, upsample)
-            if not boxes:
-                view[tick], before = False, None
-                continue
-            box = max(boxes, key=lambda b: b.width())
-            shape = predict(rgb, box)
-            points = np.array([(p.x, p.y) for p in shape.parts()], np.float32)
-            angle = frontal_angle_deg(key_points(points, scheme))
-            centre = np.array([box.center().x, box.center().y])
-            jump = 0.0 if before is None else float(np.linalg.norm(centre - before)) / box.width()
-            before = centre
-            view[tick] = bool(abs(angle - 180.0) <= limit) and jump < 1.0
-    return views
-
-
-def ours(clips: list[tuple[VideoInfo, int]]) -> Views:
-    """Run the whole analyse pass of the embedded preset."""
-    models = load_perception(PerceptionSettings())
+def ours(clips: Clips, settings: PerceptionSettings) -> Views:
+    """Run the whole analyse pass."""
+    models = load_perception(settings)
     limit = FrontalSettings().strict_deg
     views: Views = {}
     for info, n_ticks in clips:
@@ -112,29 +61,31 @@ def ours(clips: list[tuple[VideoInfo, int]]) -> Views:
     return views
 
 
-WAYS: dict[str, Callable[[list[tuple[VideoInfo, int]]], Views]] = {
-    "decode": decode_only,
-    "straightforward": straightforward,
-    "straightforward_upsampled": functools.partial(straightforward, upsample=1),
-    "gaia": ours,
-}
+def ways(settings: PerceptionSettings) -> dict[str, Way]:
+    """Return what is compared: ours, decoding alone, and the loop `straightforward` with a variant of it."""
+    if settings.faces == "scrfd":
+        loops: dict[str, Way] = {
+            "straightforward": functools.partial(scrfd_loop, settings=settings, everything=True),
+            "scrfd_and_landmarks": functools.partial(scrfd_loop, settings=settings, everything=False),
+        }
+    else:
+        loops = {"straightforward": dlib_loop, "straightforward_upsampled": functools.partial(dlib_loop, upsample=1)}
+    return {"decode": decode_only, **loops, "gaia": functools.partial(ours, settings=settings)}
 
 
-def measured(
-    way: str, clips: list[tuple[VideoInfo, int]], core: int, barrier: "mp.Barrier", results: "mp.Queue"
-) -> None:
+def measured(way: Way, clips: Clips, core: int, barrier: "mp.Barrier", results: "mp.Queue") -> None:
     """Warm up on the shortest clip, wait for the others, time all clips on one core."""
     os.sched_setaffinity(0, {core})
     use_one_thread()
-    WAYS[way]([min(clips, key=lambda clip: clip[1])])
+    way([min(clips, key=lambda clip: clip[1])])
     barrier.wait()
     started = time.perf_counter()
-    views = WAYS[way](clips)
+    views = way(clips)
     wall_s = time.perf_counter() - started
     results.put(Pass(wall_s, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, views))
 
 
-def timed(way: str, clips: list[tuple[VideoInfo, int]], workers: int) -> Pass:
+def timed(way: Way, clips: Clips, workers: int) -> Pass:
     """Run `workers` processes that all go over all clips, each on a core of its own; the slowest counts."""
     context = mp.get_context("spawn")
     barrier, results = context.Barrier(workers), context.Queue()
@@ -161,7 +112,7 @@ def disagreements(one: Views, other: Views) -> list[tuple[str, int, bool]]:
     ]
 
 
-def draw_sheet(path: Path, clips: list[tuple[VideoInfo, int]], rows: list[tuple[str, int, bool]]) -> None:
+def draw_sheet(path: Path, clips: Clips, rows: list[tuple[str, int, bool]]) -> None:
     """Draw up to 40 disagreements, spread evenly, under what each side says."""
     import cv2
 
@@ -188,13 +139,17 @@ def main() -> None:
     parser.add_argument("clips", type=Path)
     parser.add_argument("--seconds", type=float, default=4.0, help="how much of each clip, from its start")
     parser.add_argument("--sheet", type=Path, help="PNG of ticks on which the two disagree")
+    parser.add_argument("--preset", choices=list(PRESETS), default="embedded")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", dest="overrides")
     arguments = parser.parse_args()
-    ensure_assets([*perception_assets(PerceptionSettings()), "dlib_shape_predictor_68"])
+    settings = load_settings(PRESETS[arguments.preset], None, arguments.overrides).perception
+    ensure_assets([*perception_assets(settings), "dlib_shape_predictor_68"])
     infos = [probe(path) for path in sorted(arguments.clips.glob("*.mp4"))]
     clips = [(info, min(info.n_ticks, int(arguments.seconds * TICK_RATE_HZ))) for info in infos]
     frames = sum(1 for clip in clips for _ in every_frame(*clip))
-    passes = {way: timed(way, clips, 1) for way in WAYS}
-    two = timed("gaia", clips, 2)
+    compared = ways(settings)
+    passes = {name: timed(way, clips, 1) for name, way in compared.items()}
+    two = timed(compared["gaia"], clips, 2)
     found = {way: sum(sum(view.values()) for view in done.views.values()) for way, done in passes.items() if done.views}
     rows = disagreements(passes["gaia"].views, passes["straightforward"].views)
     if arguments.sheet and rows:
@@ -204,9 +159,9 @@ def main() -> None:
         "video_frames": frames,
         "frames_per_s": {way: round(frames / done.wall_s, 1) for way, done in passes.items()},
         "peak_mib": {way: round(done.peak_mib) for way, done in passes.items()},
-        "gaia_over_straightforward": round(passes["straightforward"].wall_s / passes["gaia"].wall_s, 2),
-        "gaia_over_upsampled": round(passes["straightforward_upsampled"].wall_s / passes["gaia"].wall_s, 2),
-        "decode_over_gaia": round(passes["gaia"].wall_s / passes["decode"].wall_s, 2),
+        "gaia_over": {
+            way: round(done.wall_s / passes["gaia"].wall_s, 2) for way, done in passes.items() if way != "gaia"
+        },
         "two_workers_over_one": round(2 * passes["gaia"].wall_s / two.wall_s, 2),
         "ticks": sum(n for _, n in clips),
         "frontal_ticks": found,
