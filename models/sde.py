@@ -10,7 +10,7 @@ The network predicts x0 (equation 8); the score that equations 6 and 7 ask for f
 Times are float32 or float64 and so is everything that comes out, whatever the precision of the network: in bfloat16,
 sigma is gone near t = 0. A time is a scalar or `(B,)`; it is spread over the dimensions of what it goes with.
 
-Shape suffixes: B sequences, N frames, D numbers of a frame.
+Shapes: B sequences, T frames, D numbers of the target per frame.
 """
 
 from dataclasses import dataclass
@@ -82,30 +82,30 @@ class VpSde:
         """Return (B,) times of training, uniform over [train_t_min, 1], from numbers that are uniform over [0, 1]."""
         return self.train_t_min + (1.0 - self.train_t_min) * _precise(uniform_B)
 
-    def diffuse(self, x0_BND: Tensor, t_B: Tensor, noise_BND: Tensor) -> Tensor:
+    def diffuse(self, x0_BTD: Tensor, time_B: Tensor, noise_BTD: Tensor) -> Tensor:
         """Return z_t of equation 5's marginal at time t, given x0 and standard normal noise."""
-        return _spread(self.alpha(t_B), x0_BND) * x0_BND + _spread(self.sigma(t_B), x0_BND) * noise_BND
+        return _spread(self.alpha(time_B), x0_BTD) * x0_BTD + _spread(self.sigma(time_B), x0_BTD) * noise_BTD
 
-    def x0_from_noise(self, z_BND: Tensor, noise_BND: Tensor, t_B: Tensor) -> Tensor:
+    def x0_from_noise(self, z_BTD: Tensor, noise_BTD: Tensor, time_B: Tensor) -> Tensor:
         """Return the x0 that gives z_t with this noise."""
-        return (z_BND - _spread(self.sigma(t_B), z_BND) * noise_BND) / _spread(self.alpha(t_B), z_BND)
+        return (z_BTD - _spread(self.sigma(time_B), z_BTD) * noise_BTD) / _spread(self.alpha(time_B), z_BTD)
 
-    def noise_from_x0(self, z_BND: Tensor, x0_BND: Tensor, t_B: Tensor) -> Tensor:
+    def noise_from_x0(self, z_BTD: Tensor, x0_BTD: Tensor, time_B: Tensor) -> Tensor:
         """Return the noise that gives z_t with this x0; a time below `train_t_min` counts as that."""
-        t_B = t_B.clamp(min=self.train_t_min)
-        return (z_BND - _spread(self.alpha(t_B), z_BND) * x0_BND) / _spread(self.sigma(t_B), z_BND)
+        time_B = time_B.clamp(min=self.train_t_min)
+        return (z_BTD - _spread(self.alpha(time_B), z_BTD) * x0_BTD) / _spread(self.sigma(time_B), z_BTD)
 
-    def score_from_x0(self, z_BND: Tensor, x0_BND: Tensor, t_B: Tensor) -> Tensor:
+    def score_from_x0(self, z_BTD: Tensor, x0_BTD: Tensor, time_B: Tensor) -> Tensor:
         """Return grad log p_t of equations 6 and 7, where x0 is the mean of p(x0 | z_t); times as `noise_from_x0`."""
-        return self.score_from_noise(self.noise_from_x0(z_BND, x0_BND, t_B), t_B)
+        return self.score_from_noise(self.noise_from_x0(z_BTD, x0_BTD, time_B), time_B)
 
-    def score_from_noise(self, noise_BND: Tensor, t_B: Tensor) -> Tensor:
+    def score_from_noise(self, noise_BTD: Tensor, time_B: Tensor) -> Tensor:
         """Return the score where this is the mean of the noise given z_t; times as `noise_from_x0`."""
-        return -noise_BND / _spread(self.sigma(t_B.clamp(min=self.train_t_min)), noise_BND)
+        return -noise_BTD / _spread(self.sigma(time_B.clamp(min=self.train_t_min)), noise_BTD)
 
-    def x0_from_score(self, z_BND: Tensor, score_BND: Tensor, t_B: Tensor) -> Tensor:
+    def x0_from_score(self, z_BTD: Tensor, score_BTD: Tensor, time_B: Tensor) -> Tensor:
         """Return the mean of p(x0 | z_t) that belongs to a score (Tweedie's formula)."""
-        return (z_BND + _spread(self.sigma(t_B).square(), z_BND) * score_BND) / _spread(self.alpha(t_B), z_BND)
+        return (z_BTD + _spread(self.sigma(time_B).square(), z_BTD) * score_BTD) / _spread(self.alpha(time_B), z_BTD)
 
 
 def _precise(t: Tensor) -> Tensor:
@@ -116,6 +116,6 @@ def _precise(t: Tensor) -> Tensor:
     return t
 
 
-def _spread(coefficient_B: Tensor, like_BND: Tensor) -> Tensor:
+def _spread(coefficient_B: Tensor, like_BTD: Tensor) -> Tensor:
     """Return a coefficient with trailing dimensions of 1; unlike a scalar it raises half precision to its own type."""
-    return coefficient_B.reshape(coefficient_B.shape + (1,) * (like_BND.ndim - coefficient_B.ndim))
+    return coefficient_B.reshape(coefficient_B.shape + (1,) * (like_BTD.ndim - coefficient_B.ndim))
