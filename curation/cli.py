@@ -38,7 +38,8 @@ def run(
     out: OutOption,
     *,
     preset: Annotated[
-        Literal["embedded", "paper"], typer.Option(help="Which models; those of `embedded` need no other download.")
+        Literal["embedded", "paper"],
+        typer.Option(help="Which models: the paper's own, or those that come with Python packages."),
     ] = "paper",
     config: ConfigOption = None,
     overrides: SetOption = None,
@@ -53,14 +54,13 @@ def run(
 ) -> None:
     """Curate videos into a dataset; the same command again goes on where it was stopped."""
     with _exit_codes():
-        from curation.config import CurationSettings, load_settings
+        from curation.config import PRESETS, load_settings
         from curation.progress import RunProgress
         from curation.run import Executor
         from curation.run import run as run_library
         from curation.summary import run_summary
 
-        _refuse_paper(preset)
-        settings = load_settings(CurationSettings(), config, overrides or [])
+        settings = load_settings(PRESETS[preset], config, overrides or [])
         kind = executor if executor != "auto" else ("ray" if workers > 1 or ray_address else "inline")
         where = Executor(kind=kind, workers=workers, ray_address=ray_address, gpus_per_worker=gpus_per_worker)
         with RunProgress(sys.stderr) as progress:
@@ -150,24 +150,18 @@ def main() -> None:
     app()
 
 
-def _refuse_paper(preset: Literal["embedded", "paper"]) -> None:
-    if preset == "paper":
-        _stop(
-            "--preset paper (the default) needs InsightFace, 3DDFA, the mask SSD, denoiser and wav2vec 2.0, which this "
-            "version does not bring yet; add --preset embedded, whose models come over the Python package index",
-            EXIT_CANNOT_START,
-        )
-
-
 @contextmanager
 def _exit_codes() -> Iterator[None]:
     """Turn the errors that a user can mend into one line and an exit code."""
     from curation.assets import AssetError
     from curation.config import ConfigError
     from curation.dataset_folder import DatasetFolderError
+    from curation.devices import DeviceError
     from curation.executors.ray_pool import RayUnavailableError
     from curation.ledger import LedgerError
     from curation.sources import SourceError
+    from curation.speech.packages import MissingPackageError
+    from curation.speech.wav2vec2_checkpoint import CheckpointError
     from manifests.dataset import DatasetError
     from manifests.queries import QueryError
 
@@ -175,7 +169,7 @@ def _exit_codes() -> Iterator[None]:
         yield
     except (ConfigError, SourceError, DatasetFolderError, DatasetError, LedgerError, QueryError) as error:
         _stop(str(error), EXIT_USAGE)
-    except (AssetError, RayUnavailableError) as error:
+    except (AssetError, CheckpointError, DeviceError, MissingPackageError, RayUnavailableError) as error:
         _stop(str(error), EXIT_CANNOT_START)
     except OSError as error:
         # What was committed stays; the same command goes on once there is room again.

@@ -56,7 +56,11 @@ class CurationSettings(Settings):
 
 PRESETS: Mapping[PresetName, CurationSettings] = {
     "embedded": CurationSettings(),
-    "paper": CurationSettings(preset="paper"),
+    "paper": CurationSettings(
+        preset="paper",
+        perception=PerceptionSettings(faces="scrfd", pose="3ddfa_mb1"),
+        speech=SpeechSettings(denoiser="dns64", encoder="wav2vec2"),
+    ),
 }
 """By name: `embedded`, whose weights come over the Python package index alone, and `paper`, the paper's own models.
 Only the choice of models differs: the rules and their limits are the same."""

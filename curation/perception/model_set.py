@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
+from curation.assets import asset_path
+from curation.devices import Device, DeviceName, resolve_device
 from curation.perception.protocols import (
     CutScorer,
     FaceDescriber,
@@ -23,17 +25,27 @@ __all__ = [
     "PerceptionSettings",
     "load_perception",
     "perception_assets",
+    "pose_method",
 ]
 
 
 class PerceptionSettings(Settings):
     """The choice of perception models."""
 
-    faces: Literal["mediapipe", "dlib"] = "mediapipe"
-    """Face finder and landmarks. `mediapipe`: 478 points, faster and surer; `dlib`: HOG rectangles and 68 points."""
+    faces: Literal["scrfd", "mediapipe", "dlib"] = "mediapipe"
+    """Face finder and landmarks. `scrfd`: InsightFace's boxes with MediaPipe's 478 points in them, for the paper's own
+    landmark model was never released; `mediapipe`: boxes and 478 points; `dlib`: HOG rectangles and 68 points."""
+    scrfd: Literal["det_10g", "scrfd_2.5g", "scrfd_500m_bnkps"] = "det_10g"
+    """Which SCRFD, where it finds the faces: from the largest, of buffalo_l, to the smallest."""
+    pose: Literal["finder", "3ddfa_mb1", "3ddfa_mb05"] = "finder"
+    """Head pose. `finder`: the head transform that comes with the landmarks; `3ddfa_mb1`: 3DDFA_V2 as published, its
+    smaller network `3ddfa_mb05`."""
     mask_stride: int = Field(default=5, ge=1, le=25)
     """A face is looked at for a mask every so many ticks, and on the ticks between where the answer changes. Ours: half
     the width of the rule's median, `rules.mask.smooth_ticks`."""
+    device: DeviceName = "auto"
+    """Where SCRFD, 3DDFA, the mask SSD and ArcFace run: `auto` takes a GPU if there is one, `cpu`, `cuda` or `cuda:1`.
+    The other models run on the CPU."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,10 +54,13 @@ class FaceFinderFacts:
 
     scheme: str
     pose_method: str
+    """How the pose that comes with the landmarks is computed."""
     assets: tuple[str, ...]
+    """Without SCRFD itself, which is a setting."""
 
 
 FACE_FINDERS = {
+    "scrfd": FaceFinderFacts(scheme="mediapipe478", pose_method="mediapipe_transform", assets=("face_landmarker",)),
     "mediapipe": FaceFinderFacts(scheme="mediapipe478", pose_method="mediapipe_transform", assets=("face_landmarker",)),
     "dlib": FaceFinderFacts(scheme="ibug68", pose_method="dlib68_pnp", assets=("dlib_shape_predictor_68",)),
 }
@@ -72,9 +87,19 @@ class Perception:
         return self.faces.pose_method if self.pose is None else self.pose.method
 
 
+def pose_method(settings: PerceptionSettings) -> str:
+    """Return what stands in the manifest as the way in which the pose is computed."""
+    return FACE_FINDERS[settings.faces].pose_method if settings.pose == "finder" else settings.pose
+
+
 def perception_assets(settings: PerceptionSettings) -> Sequence[str]:
     """Return the names of the weights that these settings need."""
-    return [*FACE_FINDERS[settings.faces].assets, "dlib_face_recognition_resnet"]
+    names = list(FACE_FINDERS[settings.faces].assets)
+    if settings.faces == "scrfd":
+        names.append(settings.scrfd)
+    if settings.pose != "finder":
+        names += [settings.pose, "3ddfa_whitening"]
+    return [*names, "dlib_face_recognition_resnet"]
 
 
 def load_perception(settings: PerceptionSettings) -> Perception:
@@ -82,28 +107,44 @@ def load_perception(settings: PerceptionSettings) -> Perception:
 
     Raises:
         MissingAssetsError: weights are missing; `perception_assets` names them beforehand.
+        DeviceError: the GPU that is named cannot be used.
     """
     from curation.perception.content_cuts import ContentCuts
     from curation.perception.dlib_identity import DlibIdentity
     from curation.perception.embedded_mask.classifier import EmbeddedMask
     from curation.perception.silero_voice import SileroVoice
 
+    device = resolve_device(settings.device)
     return Perception(
-        faces=_load_faces(settings),
+        faces=_load_faces(settings, device),
         describer=DlibIdentity(),
         mask=EmbeddedMask(),
         mask_stride=settings.mask_stride,
-        pose=None,
+        pose=_load_pose(settings, device),
         cuts=ContentCuts(),
         voice=SileroVoice(),
     )
 
 
-def _load_faces(settings: PerceptionSettings) -> FaceFinder:
-    if settings.faces == "dlib":
-        from curation.perception.dlib_faces import DlibFaces
+def _load_faces(settings: PerceptionSettings, device: Device) -> FaceFinder:
+    match settings.faces:
+        case "scrfd":
+            from curation.perception.scrfd_faces import ScrfdFaces
 
-        return DlibFaces()
-    from curation.perception.mediapipe_faces import MediaPipeFaces
+            return ScrfdFaces(asset_path(settings.scrfd), device)
+        case "mediapipe":
+            from curation.perception.mediapipe_faces import MediaPipeFaces
 
-    return MediaPipeFaces()
+            return MediaPipeFaces()
+        case "dlib":
+            from curation.perception.dlib_faces import DlibFaces
+
+            return DlibFaces()
+
+
+def _load_pose(settings: PerceptionSettings, device: Device) -> HeadPose | None:
+    if settings.pose == "finder":
+        return None
+    from curation.perception.three_ddfa import ThreeDdfaPose
+
+    return ThreeDdfaPose(settings.pose, device)
