@@ -1,8 +1,8 @@
 """Attention of the motion networks: self-attention over frames, cross-attention to conditions (GAIA section 4.3).
 
 The Conformer (Gulati et al., 2020) that the paper takes as its backbone attends with the relative positions of
-Transformer-XL (Dai et al., 2019, section 3.3). Neither kind of self-attention here knows where a sequence begins: moving
-a window of frames moves its output, which long audio, cut into windows, depends on.
+Transformer-XL (Dai et al., 2019, section 3.3). Neither kind of self-attention here knows where a sequence begins:
+moving a window of frames moves its output, which long audio, cut into windows, depends on.
 
 Shapes: B sequences, T frames, C channels of the network, H heads, E channels of a head, S = 2 T - 1 offsets, M tokens
 of a condition.
@@ -11,8 +11,8 @@ of a condition.
 import math
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - the name that everyone knows it by
 from torch import Tensor, nn
+from torch.nn import functional
 
 __all__ = [
     "CrossAttention",
@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 HEAD_WIDTH = 64
-"""Channels of one head at every size, so that the number of heads follows from the width. Ours; the paper gives none."""
+"""Channels of one head at every size, so that the number of heads follows from the width. The paper gives none."""
 
 
 def heads_of(width: int) -> int:
@@ -61,7 +61,8 @@ def offsets_embedding(hidden_BTC: Tensor) -> Tensor:
 
 
 def _split(tensor_BTC: Tensor) -> Tensor:
-    return tensor_BTC.unflatten(-1, (-1, HEAD_WIDTH)).transpose(1, 2)
+    batch, frames, width = tensor_BTC.shape
+    return tensor_BTC.reshape(batch, frames, width // HEAD_WIDTH, HEAD_WIDTH).transpose(1, 2)
 
 
 def _merge(tensor_BHTE: Tensor) -> Tensor:
@@ -81,7 +82,7 @@ def _shifted(scores_BHTS: Tensor) -> Tensor:
     T - 1 - i through a padded view (Transformer-XL, appendix B).
     """
     batch, heads, frames, offsets = scores_BHTS.shape
-    padded = F.pad(scores_BHTS, (1, 0)).reshape(batch, heads, offsets + 1, frames)
+    padded = functional.pad(scores_BHTS, (1, 0)).reshape(batch, heads, offsets + 1, frames)
     return padded[:, :, 1:].reshape(batch, heads, frames, offsets)[..., :frames]
 
 
@@ -118,13 +119,14 @@ class RelativeSelfAttention(nn.Module):
         offset_key_1HSE = _split(self.offset_key(offsets_SC)[None])
         by_offset_BHTS = (query_BHTE + self.offset_bias_HE[:, None]) @ offset_key_1HSE.transpose(-1, -2)
         bias_BHTT = _shifted(by_offset_BHTS) / math.sqrt(HEAD_WIDTH)
-        mixed_BHTE = F.scaled_dot_product_attention(
+        mixed_BHTE = functional.scaled_dot_product_attention(
             query_BHTE + self.content_bias_HE[:, None].to(query_BHTE.dtype),
             key_BHTE,
             value_BHTE,
             attn_mask=bias_BHTT.to(query_BHTE.dtype) + _key_bias(mask_BT, query_BHTE.dtype),
         )
-        return self.dropout(self.output(_merge(mixed_BHTE)))
+        added_BTC: Tensor = self.dropout(self.output(_merge(mixed_BHTE)))
+        return added_BTC
 
 
 class RotarySelfAttention(nn.Module):
@@ -143,13 +145,14 @@ class RotarySelfAttention(nn.Module):
         query_BHTE, key_BHTE, value_BHTE = map(_split, self.query_key_value(self.norm(hidden_BTC)).chunk(3, dim=-1))
         frames = torch.arange(hidden_BTC.shape[1], device=hidden_BTC.device)
         sine_TE, cosine_TE = sinusoid(frames, HEAD_WIDTH).to(query_BHTE.dtype).chunk(2, dim=-1)
-        mixed_BHTE = F.scaled_dot_product_attention(
+        mixed_BHTE = functional.scaled_dot_product_attention(
             _rotated(query_BHTE, sine_TE, cosine_TE),
             _rotated(key_BHTE, sine_TE, cosine_TE),
             value_BHTE,
             attn_mask=_key_bias(mask_BT, query_BHTE.dtype),
         )
-        return self.dropout(self.output(_merge(mixed_BHTE)))
+        added_BTC: Tensor = self.dropout(self.output(_merge(mixed_BHTE)))
+        return added_BTC
 
 
 def _rotated(tensor_BHTE: Tensor, sine_TE: Tensor, cosine_TE: Tensor) -> Tensor:
@@ -188,5 +191,6 @@ class CrossAttention(nn.Module):
         query_BHTE = _split(self.query(self.norm(hidden_BTC)))
         key_BHME, value_BHME = map(_split, self.key_value(tokens_BMC).chunk(2, dim=-1))
         bias = None if mask_BM is None else _key_bias(mask_BM, query_BHTE.dtype)
-        mixed_BHTE = F.scaled_dot_product_attention(query_BHTE, key_BHME, value_BHME, attn_mask=bias)
-        return self.dropout(self.output(_merge(mixed_BHTE)))
+        mixed_BHTE = functional.scaled_dot_product_attention(query_BHTE, key_BHME, value_BHME, attn_mask=bias)
+        added_BTC: Tensor = self.dropout(self.output(_merge(mixed_BHTE)))
+        return added_BTC

@@ -7,8 +7,8 @@ statistics over time, so that padding changes all frames.)
 Shapes: B sequences, T frames, C channels, S = 2 T - 1 offsets.
 """
 
-import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
+from torch.nn import functional
 
 from models.attention import RotarySelfAttention
 
@@ -30,7 +30,7 @@ class FeedForward(nn.Module):
 
     def forward(self, hidden_BTC: Tensor) -> Tensor:
         """Return the (B, T, C) that is to be added to `hidden_BTC`."""
-        wide = self.dropout(F.silu(self.widen(self.norm(hidden_BTC))))
+        wide = self.dropout(functional.silu(self.widen(self.norm(hidden_BTC))))
         narrowed: Tensor = self.dropout(self.narrow(wide))
         return narrowed
 
@@ -49,9 +49,9 @@ class ConvolutionModule(nn.Module):
 
     def forward(self, hidden_BTC: Tensor, mask_BT: Tensor) -> Tensor:
         """Return the (B, T, C) that is to be added to `hidden_BTC`; `mask_BT` is False in frames of padding."""
-        gated_BTC = F.glu(self.gated(self.norm(hidden_BTC)), dim=-1)
+        gated_BTC = functional.glu(self.gated(self.norm(hidden_BTC)), dim=-1)
         near_BTC = self.depthwise(blanked(gated_BTC, mask_BT).transpose(1, 2)).transpose(1, 2)
-        added: Tensor = self.dropout(self.output(F.silu(self.channel_norm(near_BTC))))
+        added: Tensor = self.dropout(self.output(functional.silu(self.channel_norm(near_BTC))))
         return added
 
 

@@ -4,7 +4,7 @@ A landmark model, a text-driven model and each ablation are this config with oth
 `training/configs/ablations` has one file for each row of the paper's Tables 4, 5, 6 and 9.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 from types import MappingProxyType
 from typing import Literal
@@ -53,9 +53,9 @@ class MotionDiffusionConfig:
     backbone: Literal["conformer", "transformer"] = "conformer"
     """`transformer`: Table 9, "w/ Transformer"."""
     objective: Literal["vp_x0", "regression"] = "vp_x0"
-    """`vp_x0`: predicts z_0 from z_t (equation 8); `regression`: from the conditions alone (Table 6, "w/o diffusion")."""
+    """`vp_x0`: predicts z_0 from z_t (equation 8); `regression`: from conditions alone (Table 6, "w/o diffusion")."""
     target: Literal["motion_latent", "frame_latent", "landmarks"] = "motion_latent"
-    """`frame_latent`: Table 6, "w/o disentanglement"; `landmarks`: Table 6, "w. landmark prediction", and section 5.4."""
+    """`frame_latent`: Table 6, "w/o disentanglement"; `landmarks`: Table 6, "w. landmark prediction", and 5.4."""
     latent_shape: tuple[int, int, int] = (3, 16, 16)
     """Channels, height and width of a latent; the VAE's."""
     landmark_scheme: str | None = None
@@ -66,9 +66,9 @@ class MotionDiffusionConfig:
     """`text`: states of CLIP's text encoder in place of speech and pose (appendix E.1)."""
     speech_dim: int = 768
     """Numbers per row of the speech features: 768 of wav2vec 2.0 base, 384 of Whisper tiny.en."""
-    speech_encoder: SpeechEncoderConfig = SpeechEncoderConfig()
-    cond: ConditionConfig = ConditionConfig()
-    pose: PoseConfig = PoseConfig()
+    speech_encoder: SpeechEncoderConfig = field(default_factory=SpeechEncoderConfig)
+    cond: ConditionConfig = field(default_factory=ConditionConfig)
+    pose: PoseConfig = field(default_factory=PoseConfig)
 
     def __post_init__(self) -> None:
         heads_of(self.width)

@@ -1,7 +1,7 @@
 """The speech-to-motion diffusion model S with its speech encoder A and pose predictor P (GAIA section 4.3).
 
-S predicts the motion z_0 from its noised form z_t, the time t, the speech z^s, a reference frame z^m(i) and the head pose
-x^p (equation 8). Landmarks as the target, text as the condition and the ablations are the same class with another
+S predicts the motion z_0 from its noised form z_t, the time t, the speech z^s, a reference frame z^m(i) and the head
+pose x^p (equation 8). Landmarks as the target, text as the condition and the ablations are the same class with another
 config.
 
 Shapes: B sequences, T frames, D numbers of the target per frame, C channels of the network, P = 3 angles, K tokens of a

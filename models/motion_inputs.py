@@ -1,7 +1,7 @@
 """What the motion diffusion model is given and gives (GAIA section 4.3).
 
-Shapes: B sequences, T frames, D numbers of the target per frame, F speech features, P = 3 angles, K tokens of a reference
-frame, L tokens and G = 768 numbers of a text state, C channels of the network.
+Shapes: B sequences, T frames, D numbers of the target per frame, F speech features, P = 3 angles, K tokens of a
+reference frame, L tokens and G = 768 numbers of a text state, C channels of the network.
 """
 
 from typing import NamedTuple

@@ -3,8 +3,8 @@
 Shapes: B sequences, T frames, C channels of the speech encoder's output, P = 3 (pitch, yaw, roll).
 """
 
-import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
+from torch.nn import functional
 
 from models.conformer import blanked
 
@@ -39,6 +39,6 @@ class PosePredictor(nn.Module):
         hidden = speech_BTC.detach()
         for convolution, norm in ((self.convolution_1, self.norm_1), (self.convolution_2, self.norm_2)):
             near = convolution(blanked(hidden, mask_BT).transpose(1, 2)).transpose(1, 2)
-            hidden = self.dropout(norm(F.relu(near)))
+            hidden = self.dropout(norm(functional.relu(near)))
         pose_BTP: Tensor = self.output(hidden)
         return pose_BTP

@@ -8,8 +8,8 @@ Shapes: B sequences, D dimensions of the target, K tokens, c channels of a token
 """
 
 import torch
-import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
+from torch.nn import functional
 
 __all__ = ["ReferenceTokens"]
 
@@ -37,9 +37,10 @@ class ReferenceTokens(nn.Module):
 
     def forward(self, reference_BD: Tensor) -> Tensor:
         """Return the (B, K, C) tokens of (B, D) reference frames."""
+        batch = reference_BD.shape[0]
         if self.channels_first:
-            tokens = reference_BD.unflatten(-1, (-1, self.tokens)).transpose(1, 2)
+            tokens = reference_BD.reshape(batch, -1, self.tokens).transpose(1, 2)
         else:
-            tokens = reference_BD.unflatten(-1, (self.tokens, -1))
-        embedded_BKC: Tensor = self.narrow(F.silu(self.widen(tokens))) + self.position_KC
+            tokens = reference_BD.reshape(batch, self.tokens, -1)
+        embedded_BKC: Tensor = self.narrow(functional.silu(self.widen(tokens))) + self.position_KC
         return embedded_BKC

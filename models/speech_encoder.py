@@ -1,7 +1,7 @@
 """Lightweight speech encoder A: adapts features of a frozen extractor to the diffusion model (GAIA section 4.3).
 
-The features z^s have one row per frame (N x d^s in the paper), which is what the manifest's `speech_features` holds; they
-come from outside, so that no parameter of the extractor is here.
+The features z^s have one row per frame (N x d^s in the paper), which is what the manifest's `speech_features` holds;
+they come from outside, so that no parameter of the extractor is here.
 
 Shapes: B sequences, T frames, F speech features, C channels of the diffusion model.
 """

@@ -3,8 +3,8 @@
 Shapes: B sequences, C channels.
 """
 
-import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
+from torch.nn import functional
 
 from models.attention import sinusoid
 
@@ -26,5 +26,5 @@ class TimeEmbedding(nn.Module):
     def forward(self, time_B: Tensor) -> Tensor:
         """Return the (B, C) embedding of (B,) times in 0 to 1."""
         waves = sinusoid(TIME_SCALE * time_B.float(), SINUSOIDS).to(self.widen.weight.dtype)
-        embedding_BC: Tensor = self.narrow(F.silu(self.widen(waves)))
+        embedding_BC: Tensor = self.narrow(functional.silu(self.widen(waves)))
         return embedding_BC
