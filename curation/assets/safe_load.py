@@ -15,19 +15,15 @@ from typing import TYPE_CHECKING, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from curation.assets.integrity import AssetError
+from curation.assets.errors import UnsafeAssetError
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["UnsafeAssetError", "load_pickled_arrays", "load_torch_weights"]
+__all__ = ["load_pickled_arrays", "load_torch_weights"]
 
 _NUMBER_TYPE = re.compile(r"[iu][1248]|f[248]|c(?:8|16)|b1|\?")
 _ORDERS = ("<", ">", "|", "=")
-
-
-class UnsafeAssetError(AssetError):
-    """A weight file holds more than weights, or is damaged; nothing in it was run."""
 
 
 def load_torch_weights(path: Path) -> "dict[str, torch.Tensor]":

@@ -1,0 +1,39 @@
+"""The folders in which weights lie on this machine."""
+
+import os
+import shutil
+from pathlib import Path
+
+import platformdirs
+
+__all__ = ["cache_folder", "mirror_folder", "put_folder", "search_folders"]
+
+
+def cache_folder() -> Path:
+    """Return the folder that holds fetched weights, ``models`` in ``GAIA_CACHE`` or the user's cache; may not exist."""
+    override = os.environ.get("GAIA_CACHE")
+    root = Path(override).expanduser() if override else Path(platformdirs.user_cache_dir("gaia", appauthor=False))
+    return root / "models"
+
+
+def mirror_folder() -> Path | None:
+    """Return the folder that ``GAIA_MODELS`` names, which is read and never written to."""
+    models = os.environ.get("GAIA_MODELS")
+    return Path(models).expanduser() if models else None
+
+
+def search_folders() -> list[Path]:
+    """Return where weights are looked for, in order."""
+    mirror = mirror_folder()
+    return [*([mirror] if mirror else []), cache_folder()]
+
+
+def put_folder(folder: Path, place: Path) -> None:
+    """Move a whole `folder` to `place`, instead of an incomplete one that may be there; both on one disk.
+
+    Raises:
+        OSError: the disk refused.
+    """
+    place.parent.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(place, ignore_errors=True)
+    folder.rename(place)
