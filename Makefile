@@ -22,8 +22,9 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 # The stamp is newer than the lock and the project's declaration: nothing is installed twice.
-$(INSTALLED): $(VENV)/bin/python requirements.lock pyproject.toml
+$(INSTALLED): $(VENV)/bin/python requirements.lock requirements-no-deps.lock pyproject.toml
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --requirement requirements.lock
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --requirement requirements-no-deps.lock
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 

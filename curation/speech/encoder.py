@@ -1,10 +1,20 @@
 """What a speech encoder is: sound in, one feature row per 25 Hz tick out."""
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
 
 from manifests.arrays import Float16Array, Float32Array
 
-__all__ = ["SpeechEncoder"]
+__all__ = ["SpeechClip", "SpeechEncoder"]
+
+
+class SpeechClip(NamedTuple):
+    """The sound of a clip."""
+
+    audio_16k: Float32Array
+    """(S,) samples of 16 kHz mono in -1 to 1; tick 0 begins at sample 0."""
+    n_ticks: int
+    """Ticks of the clip; sound that ends sooner is followed by silence."""
 
 
 class SpeechEncoder(Protocol):
@@ -27,5 +37,12 @@ class SpeechEncoder(Protocol):
 
         Returns:
             (n_ticks, dim); row k is the encoder's output at (k + 0.5) / 25 s, the middle of tick k.
+        """
+        ...
+
+    def encode_clips(self, clips: Sequence[SpeechClip]) -> list[Float16Array]:
+        """Return the features of each clip, as `__call__` gives them.
+
+        An encoder on a GPU takes several clips at once, which may change the last bits of the numbers.
         """
         ...

@@ -12,12 +12,14 @@ The encoder adds its position in the window to every frame, so that the features
 rows are exact in time, but equal only for equal clips.
 """
 
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 
 from curation.assets import asset_path
+from curation.speech.encoder import SpeechClip
 from manifests.arrays import Float16Array, Float32Array, Float64Array
 from manifests.timeline import AUDIO_RATE_HZ, SAMPLES_PER_TICK
 
@@ -75,6 +77,10 @@ class WhisperTinyEncoder:
             encoded = self._encode(mel[:, start * _MELS_PER_TICK :][:, : _WINDOW_TICKS * _MELS_PER_TICK])
             rows[start + skipped : start + _WINDOW_TICKS] = encoded[skipped : n_ticks - start]
         return rows
+
+    def encode_clips(self, clips: Sequence[SpeechClip]) -> list[Float16Array]:
+        """Return the features of each clip, one after the other."""
+        return [self(clip.audio_16k, clip.n_ticks) for clip in clips]
 
     def _encode(self, mel: Float32Array) -> Float16Array:
         """Return (750, 384) features of one window, one row per tick, given its (80, 3000) log-mel frames."""

@@ -1,0 +1,34 @@
+"""Packages that a plain `pip install` of this project may not have brought: what to do where one is missing."""
+
+import importlib
+from types import ModuleType
+
+__all__ = ["DENOISER_PACKAGE", "MissingPackageError", "import_package"]
+
+DENOISER_PACKAGE = "denoiser==0.1.5"
+"""Facebook's denoiser, installed without the packages that it declares: the network needs torch alone, torchaudio's
+wheel breaks transformers beside a torch for the CPU, and its Hydra is of 2020."""
+
+_REQUIREMENTS = {"denoiser": f"--no-deps {DENOISER_PACKAGE}"}
+"""What pip is told, where it is more than the package's name."""
+
+
+class MissingPackageError(RuntimeError):
+    """A package that the settings ask for is not installed; the message has the command that installs it."""
+
+
+def import_package(module: str) -> ModuleType:
+    """Return the module of that name.
+
+    Raises:
+        MissingPackageError: its package is not installed, or does not import.
+    """
+    package = module.partition(".")[0]
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        state = "is not installed" if getattr(error, "name", None) == package else f"does not import ({error})"
+        raise MissingPackageError(
+            f"the package {package!r}, which the speech settings ask for, {state}; install it with: "
+            f"python -m pip install {_REQUIREMENTS.get(package, package)}"
+        ) from error
