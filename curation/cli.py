@@ -2,18 +2,15 @@
 
 import io
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Literal, NoReturn
+from typing import Annotated, Literal
 
 import typer
 
-__all__ = ["app", "main"]
+from curation.exit_codes import EXIT_CANNOT_START, EXIT_FAILED, exit_codes
+from curation.models_cli import models_app
 
-EXIT_FAILED_VIDEOS = 1
-EXIT_USAGE = 2
-EXIT_CANNOT_START = 3
+__all__ = ["app", "main"]
 
 app = typer.Typer(
     help="Turn raw videos of people talking into audited training data.",
@@ -21,6 +18,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+app.add_typer(models_app, name="models")
 
 DatasetArgument = Annotated[Path, typer.Argument(help="Folder of a dataset.", show_default=False)]
 SetOption = Annotated[
@@ -53,7 +52,7 @@ def run(
     limit: Annotated[int | None, typer.Option(min=1, help="Curate at most this many files.")] = None,
 ) -> None:
     """Curate videos into a dataset; the same command again goes on where it was stopped."""
-    with _exit_codes():
+    with exit_codes():
         from curation.config import PRESETS, load_settings
         from curation.progress import RunProgress
         from curation.run import Executor
@@ -67,7 +66,7 @@ def run(
             report = run_library(source, out, settings, where, limit=limit, watcher=progress)
         typer.echo(run_summary(out, report))
     if report.failed or report.discovery.unreadable_folders:
-        raise typer.Exit(EXIT_FAILED_VIDEOS)
+        raise typer.Exit(EXIT_FAILED)
 
 
 @app.command()
@@ -80,7 +79,7 @@ def decide(
     render: Annotated[bool, typer.Option("--render", help="Also cut the clips out of the sources.")] = False,
 ) -> None:
     """Apply other rules to the evidence of a dataset; no perception model runs."""
-    with _exit_codes():
+    with exit_codes():
         from curation.redecide import redecide
         from manifests.statistics import statistics
 
@@ -95,7 +94,7 @@ def explain(
     time_s: Annotated[float | None, typer.Argument(help="Second of the video; without it, all spans.")] = None,
 ) -> None:
     """Say why a second of a video was kept or dropped."""
-    with _exit_codes():
+    with exit_codes():
         from manifests.explain import explain as explain_library
 
         typer.echo(explain_library(dataset, video, time_s).text())
@@ -109,7 +108,7 @@ def stats(
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Print speakers and hours, raw and kept, and what was dropped why; or the answer to a query."""
-    with _exit_codes():
+    with exit_codes():
         from manifests.queries import query
         from manifests.statistics import statistics
 
@@ -120,7 +119,7 @@ def stats(
 @app.command()
 def validate(dataset: DatasetArgument) -> None:
     """Check a dataset: checksums, schema, seconds adding up, every clip decodable, arrays as long as clips."""
-    with _exit_codes():
+    with exit_codes():
         from manifests.validate import validate as validate_library
 
         problems = validate_library(dataset)
@@ -128,7 +127,7 @@ def validate(dataset: DatasetArgument) -> None:
         typer.echo(str(problem))
     typer.echo(f"{dataset}: {len(problems)} problems" if problems else f"{dataset}: valid")
     if problems:
-        raise typer.Exit(EXIT_FAILED_VIDEOS)
+        raise typer.Exit(EXIT_FAILED)
 
 
 @app.command()
@@ -148,34 +147,3 @@ def main() -> None:
         # A file name whose bytes are no Unicode must not stop the message that quotes it; stderr does this unasked.
         sys.stdout.reconfigure(errors="backslashreplace")
     app()
-
-
-@contextmanager
-def _exit_codes() -> Iterator[None]:
-    """Turn the errors that a user can mend into one line and an exit code."""
-    from curation.assets import AssetError
-    from curation.config import ConfigError
-    from curation.dataset_folder import DatasetFolderError
-    from curation.devices import DeviceError
-    from curation.executors.ray_pool import RayUnavailableError
-    from curation.ledger import LedgerError
-    from curation.sources import SourceError
-    from curation.speech.packages import MissingPackageError
-    from curation.speech.wav2vec2_checkpoint import CheckpointError
-    from manifests.dataset import DatasetError
-    from manifests.queries import QueryError
-
-    try:
-        yield
-    except (ConfigError, SourceError, DatasetFolderError, DatasetError, LedgerError, QueryError) as error:
-        _stop(str(error), EXIT_USAGE)
-    except (AssetError, CheckpointError, DeviceError, MissingPackageError, RayUnavailableError) as error:
-        _stop(str(error), EXIT_CANNOT_START)
-    except OSError as error:
-        # What was committed stays; the same command goes on once there is room again.
-        _stop(f"the dataset cannot be read or written: {error}", EXIT_CANNOT_START)
-
-
-def _stop(message: str, code: int) -> NoReturn:
-    typer.echo(f"gaia-curate: {message}", err=True)
-    raise typer.Exit(code)

@@ -23,8 +23,12 @@ class MissingAssetsError(AssetError):
 
 
 def megabytes(size_bytes: int) -> str:
-    """Return a size for people."""
-    return f"{size_bytes / 1e6:.1f} MB"
+    """Return a size for people.
+
+    >>> megabytes(16_923_827), megabytes(713)
+    ('16.9 MB', '0.7 kB')
+    """
+    return f"{size_bytes / 1e6:.1f} MB" if size_bytes >= 100_000 else f"{size_bytes / 1e3:.1f} kB"
 
 
 def _message(assets: Sequence[Asset], reasons: Mapping[str, Sequence[str]]) -> str:
