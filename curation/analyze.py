@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from curation.evidence import Evidence, Faces
+from curation.evidence import Evidence, Faces, PictureEvidence, SoundEvidence, with_sound
 from curation.media.audio import tick_audio
 from curation.media.frames import tick_frames
 from curation.media.probe import VideoInfo
@@ -19,7 +19,7 @@ from curation.perception.shrink import area_thumbnail
 from manifests.arrays import Float32Array, RgbImage
 from manifests.landmarks import key_points, landmark_scheme
 
-__all__ = ["analyze"]
+__all__ = ["WINDOW_STEP_TICKS", "analyze", "analyze_pictures", "analyze_sound"]
 
 DESCRIPTOR_EVERY_TICKS = 25
 """An identity descriptor is taken once a second: on ticks that are multiples of this."""
@@ -27,6 +27,10 @@ DESCRIPTOR_EVERY_TICKS = 25
 FULL_LOOK_EVERY_TICKS = 5
 """Whole pictures are searched for faces once in each group of this many ticks, counted from the video's start, and
 wherever a face is lost; in between, faces are followed. A face that comes into view is found at most 0.16 s late."""
+
+WINDOW_STEP_TICKS = 25
+"""A multiple of all strides in here: windows that begin on multiples of it are measured on the ticks on which the
+whole video is."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,19 +53,35 @@ def analyze(
     end_tick: int,
     media: MediaSettings = DEFAULT_MEDIA_SETTINGS,
 ) -> Evidence:
-    """Measure ticks ``[first_tick, end_tick)`` of a video.
-
-    A picture that the video shows for several ticks is measured once. Memory holds `models.mask_stride` frames, and
-    thumbnails for the cut scorer.
+    """Measure ticks ``[first_tick, end_tick)`` of a video, pictures and sound.
 
     Raises:
         MediaError: the file cannot be decoded.
     """
-    n = end_tick - first_tick
+    seen = analyze_pictures(info, models, first_tick, end_tick, media)
+    return with_sound(seen, analyze_sound(info, models, first_tick, end_tick))
+
+
+def analyze_pictures(
+    info: VideoInfo,
+    models: Perception,
+    first_tick: int,
+    end_tick: int,
+    media: MediaSettings = DEFAULT_MEDIA_SETTINGS,
+) -> PictureEvidence:
+    """Measure the pictures of ticks ``[first_tick, end_tick)`` of a video.
+
+    A picture that the video shows for several ticks is measured once. Memory holds `models.mask_stride` frames, and
+    thumbnails for the cut scorer. A stretch that begins on a multiple of `WINDOW_STEP_TICKS` gives what the whole video
+    gives there.
+
+    Raises:
+        MediaError: the file cannot be decoded.
+    """
     halo = models.cuts.halo_ticks
     halo_first, halo_end = max(0, first_tick - halo), min(info.n_ticks, end_tick + halo)
     thumbs = np.zeros((halo_end - halo_first, models.cuts.thumb_height_px, models.cuts.thumb_width_px, 3), np.uint8)
-    decoded = np.zeros(n, dtype=np.bool_)
+    decoded = np.zeros(end_tick - first_tick, dtype=np.bool_)
     collected = _FaceCollector(models)
     for frame in tick_frames(info, halo_first, halo_end, media):
         row = frame.tick - halo_first
@@ -73,11 +93,24 @@ def analyze(
         if first_tick <= frame.tick < end_tick:
             decoded[frame.tick - first_tick] = True
             collected.add(frame.tick, frame.tick - first_tick, frame.source_frame, frame.rgb)
-    audio = tick_audio(info, first_tick, end_tick)
-    return Evidence(
+    return PictureEvidence(
         decoded=decoded,
         faces=collected.faces(),
-        cut_score=models.cuts(thumbs)[first_tick - halo_first :][:n],
+        cut_score=models.cuts(thumbs)[first_tick - halo_first :][: end_tick - first_tick],
+    )
+
+
+def analyze_sound(info: VideoInfo, models: Perception, first_tick: int, end_tick: int) -> SoundEvidence:
+    """Measure the sound of ticks ``[first_tick, end_tick)`` of a video.
+
+    The voice detector remembers what it heard: only from a video's start on are its answers the whole video's.
+
+    Raises:
+        MediaError: the file cannot be opened.
+    """
+    n = end_tick - first_tick
+    audio = tick_audio(info, first_tick, end_tick)
+    return SoundEvidence(
         speech_prob=None if audio is None else models.voice(audio, n),
         loudness_dbfs=None if audio is None else tick_loudness_dbfs(audio, n),
     )

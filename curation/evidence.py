@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from manifests.arrays import BoolArray, Float32Array, Int64Array
 
-__all__ = ["Evidence", "FaceMeasures", "Faces"]
+__all__ = ["Evidence", "FaceMeasures", "Faces", "PictureEvidence", "SoundEvidence", "with_sound"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,18 +54,40 @@ class Faces(FaceMeasures):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Evidence:
-    """All measurements of a stretch of T ticks."""
+class PictureEvidence:
+    """What the pictures of a stretch of T ticks show."""
 
     decoded: BoolArray
     """(T,) False where the file holds no trustworthy picture for the tick."""
     faces: Faces
     cut_score: Float32Array
     """(T,) shot-boundary score between the tick and the one before."""
+
+    def __len__(self) -> int:
+        return len(self.decoded)
+
+
+@dataclass(frozen=True, kw_only=True)  # no slots: two bases of one class cannot both have them
+class SoundEvidence:
+    """What a stretch of T ticks sounds like."""
+
     speech_prob: Float32Array | None
     """(T,) probability of speech; None without an audio stream."""
     loudness_dbfs: Float32Array | None
     """(T,) level; None without an audio stream."""
 
-    def __len__(self) -> int:
-        return len(self.decoded)
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Evidence(PictureEvidence, SoundEvidence):
+    """All measurements of a stretch of T ticks."""
+
+
+def with_sound(seen: PictureEvidence, heard: SoundEvidence) -> Evidence:
+    """Return both together."""
+    return Evidence(
+        decoded=seen.decoded,
+        faces=seen.faces,
+        cut_score=seen.cut_score,
+        speech_prob=heard.speech_prob,
+        loudness_dbfs=heard.loudness_dbfs,
+    )
