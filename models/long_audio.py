@@ -1,9 +1,9 @@
 """Motion for speech longer than what the network was trained on (ours; GAIA trains on up to 250 frames, appendix B.3).
 
 The frames are covered by windows that overlap. At every step of the sampler the network predicts x0 window by window,
-and the predictions are blended; the state and its noise are one, over all frames. So neighbouring windows see each other
-at every step and agree where they overlap. (Finished windows from noise of their own do not: faded into one another,
-they lose half of the variance there and jitter.)
+and the predictions are blended; the state and its noise are one, over all frames. So neighbouring windows see each
+other at every step and agree where they overlap. (Finished windows from noise of their own do not: faded into one
+another, they lose half of the variance there and jitter.)
 
 Shapes: B sequences, T frames, D numbers of the target per frame.
 """
@@ -46,7 +46,7 @@ class LongAudioConfig:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Window:
-    """Frames [start, stop) that are predicted at once; the speech of [context_start, context_stop) is encoded for it."""
+    """Frames [start, stop), predicted at once; the speech of [context_start, context_stop) is encoded for them."""
 
     start: int
     stop: int
