@@ -182,7 +182,7 @@ def _scalars(
         "crop_size": clip.crop.size_px,
         "landmark_scheme": curated.landmark_scheme,
         "pose_method": curated.pose_method,
-        "speech_encoder": settings.speech.encoder if speech and speech.features is not None else None,
+        "speech_encoder": speech.encoder if speech else None,
         "denoiser": settings.speech.denoiser if speech and settings.speech.denoiser != "none" else None,
         "loudness_lufs_before": speech.loudness_lufs_before if speech else None,
         "loudness_lufs_after": speech.loudness_lufs_after if speech else None,

@@ -15,7 +15,7 @@ from curation.ledger import VideoRecord, write_record
 from curation.media.probe import probe
 from curation.parts import CuratedVideo, kept_seconds, write_decision, write_parts, write_spans
 from curation.perception.model_set import FACE_FINDERS, pose_method
-from curation.render import render_clip
+from curation.render import render_clips
 from curation.sources import SourceVideo, fingerprint
 from curation.speech.model_set import SpeechModels, load_speech, speech_assets
 from curation.weights import speech_weights
@@ -98,9 +98,7 @@ def _decided(
         return record.model_copy(update=kept | {"n_clips": 0, "analyze_s": 0.0, "decide_s": decide_s, "render_s": 0.0})
     video = _source_of(record)
     info = probe(video.path)
-    clips = tuple(
-        render_clip(info, plan, evidence, decision, settings=settings, speech=speech) for plan in decision.clips
-    )
+    clips = render_clips(info, evidence, decision, settings=settings, speech=speech)
     curated = CuratedVideo(
         video=video,
         info=info,

@@ -1,8 +1,8 @@
-"""From a planned clip to media and a manifest row: one decode of its range, one encode, speech processed once."""
+"""From planned clips to media and manifest rows: one decode of their range, one encode, speech processed once."""
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,13 +16,17 @@ from curation.media.frames import tick_frames
 from curation.media.probe import VideoInfo
 from curation.rules.frontal import frontal_angle_deg
 from curation.rules.jitter import face_step
+from curation.speech.encoder import SpeechClip
 from curation.speech.loudness import normalise_loudness
 from curation.speech.model_set import SpeechModels
 from curation.speech.snr import snr_db
 from manifests.arrays import Float16Array, Float32Array, RgbImage
 from manifests.timeline import AUDIO_RATE_HZ
 
-__all__ = ["RenderedClip", "RenderedSpeech", "render_clip"]
+__all__ = ["RenderedClip", "RenderedSpeech", "render_clips"]
+
+_CLIPS_AT_ONCE = 8
+"""Clips whose sound is held and encoded together, for a GPU's sake; of the default length 240 s."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,6 +36,8 @@ class RenderedSpeech:
     flac: bytes
     features: Float16Array | None
     """(N, D) row k at the middle of tick k."""
+    encoder: str | None
+    """What gave the features."""
     loudness_lufs_before: float | None
     loudness_lufs_after: float | None
     snr_db: float | None
@@ -72,28 +78,38 @@ class RenderedClip:
         return None if self.speech is None else hashlib.sha256(self.speech.flac).hexdigest()
 
 
-def render_clip(
-    info: VideoInfo,
-    plan: ClipPlan,
-    evidence: Evidence,
-    decision: Decision,
-    *,
-    settings: CurationSettings,
-    speech: SpeechModels,
-) -> RenderedClip:
-    """Cut one clip out of its source.
+def render_clips(
+    info: VideoInfo, evidence: Evidence, decision: Decision, *, settings: CurationSettings, speech: SpeechModels
+) -> tuple[RenderedClip, ...]:
+    """Cut all planned clips out of their source.
 
     Args:
         info: the source.
-        plan: which ticks, and for which trainer; only clips of tier `diffusion` have their sound processed.
         evidence: of the whole source.
-        decision: of the whole source.
+        decision: of the whole source; only its clips of tier `diffusion` have their sound processed.
         settings: how to crop, encode and tell speech.
         speech: loudness, denoiser and encoder.
 
     Raises:
-        MediaError: the range cannot be decoded any more.
+        MediaError: a range cannot be decoded any more.
     """
+    rendered = []
+    for first in range(0, len(decision.clips), _CLIPS_AT_ONCE):
+        plans = decision.clips[first : first + _CLIPS_AT_ONCE]
+        spoken = [plan for plan in plans if plan.tier == "diffusion"]
+        sounds = dict(zip(spoken, _speech(info, spoken, evidence.speech_prob, speech), strict=True))
+        rendered += [_render_clip(info, plan, evidence, decision, settings, sounds.get(plan)) for plan in plans]
+    return tuple(rendered)
+
+
+def _render_clip(
+    info: VideoInfo,
+    plan: ClipPlan,
+    evidence: Evidence,
+    decision: Decision,
+    settings: CurationSettings,
+    speech: RenderedSpeech | None,
+) -> RenderedClip:
     ticks = slice(plan.first_tick, plan.end_tick)
     face = decision.face
     crop = choose_crop(face.box_px[ticks], settings.crop)
@@ -119,7 +135,7 @@ def render_clip(
         sharpness_mean=float(face.sharpness[ticks].mean()),
         speech_ratio=None if speech_prob is None else float((speech_prob >= min_prob).mean()),
         identity=described.mean(axis=0) if described.size else None,
-        speech=_speech(info, plan, speech_prob, speech) if plan.tier == "diffusion" else None,
+        speech=speech,
     )
 
 
@@ -132,7 +148,25 @@ def _pictures(info: VideoInfo, plan: ClipPlan, crop: Crop, settings: CurationSet
         yield crop.picture(frame.rgb, settings.crop.size_px)
 
 
-def _speech(info: VideoInfo, plan: ClipPlan, speech_prob: Float32Array | None, models: SpeechModels) -> RenderedSpeech:
+def _speech(
+    info: VideoInfo, plans: Sequence[ClipPlan], speech_prob: Float32Array | None, models: SpeechModels
+) -> list[RenderedSpeech]:
+    """Return the processed sound of clips of tier `diffusion`; `speech_prob` is that of the whole source."""
+    heard = [_clean_speech(info, plan, speech_prob, models) for plan in plans]
+    if models.encoder is None:
+        return [sound for _, sound in heard]
+    clips = [SpeechClip(clean, plan.end_tick - plan.first_tick) for plan, (clean, _) in zip(plans, heard, strict=True)]
+    features = models.encoder.encode_clips(clips)
+    return [
+        replace(sound, features=rows, encoder=models.encoder.name)
+        for (_, sound), rows in zip(heard, features, strict=True)
+    ]
+
+
+def _clean_speech(
+    info: VideoInfo, plan: ClipPlan, speech_prob: Float32Array | None, models: SpeechModels
+) -> tuple[Float32Array, RenderedSpeech]:
+    """Return the normalised and denoised samples of a clip, and what is kept of them but for the features."""
     audio = tick_audio(info, plan.first_tick, plan.end_tick)
     if audio is None or speech_prob is None:
         raise RuntimeError(f"{info.path}: a clip of tier diffusion without sound; the rule `silence` lets none through")
@@ -140,10 +174,11 @@ def _speech(info: VideoInfo, plan: ClipPlan, speech_prob: Float32Array | None, m
     clean = normalised if models.denoiser is None else models.denoiser(normalised)
     # Denoising takes energy away: the level is set again, so that every clip has the same.
     clean, _, after = normalise_loudness(clean, AUDIO_RATE_HZ, models.target_lufs)
-    return RenderedSpeech(
+    return clean, RenderedSpeech(
         flac=encode_flac(clean, AUDIO_RATE_HZ),
-        features=None if models.encoder is None else models.encoder(clean, plan.end_tick - plan.first_tick),
+        features=None,
+        encoder=None,
         loudness_lufs_before=before,
         loudness_lufs_after=after,
-        snr_db=snr_db(audio, speech_prob),
+        snr_db=snr_db(audio, speech_prob[plan.first_tick : plan.end_tick]),
     )

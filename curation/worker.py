@@ -14,7 +14,7 @@ from curation.media.errors import MediaError
 from curation.media.probe import probe
 from curation.parts import CuratedVideo, write_parts
 from curation.perception.model_set import load_perception
-from curation.render import render_clip
+from curation.render import render_clips
 from curation.sources import SourceVideo
 from curation.speech.model_set import load_speech
 
@@ -50,8 +50,8 @@ class VideoWorker:
         self._perception = load_perception(plan.settings.perception)
         self._speech = load_speech(plan.settings.speech)
 
-    def curate(self, video: SourceVideo) -> VideoRecord:
-        """Curate one video and return its record, which is in the ledger then.
+    def work(self, unit: Unit) -> Outcome:
+        """Do a unit and return what became of it; a record is in the ledger then, a window's evidence in its file.
 
         Whatever is wrong with the video ends in a record with a code. Only what is wrong with the dataset's own disk
         is raised.
@@ -59,22 +59,49 @@ class VideoWorker:
         Raises:
             OSError: the dataset cannot be written.
         """
+        video = unit.video
         try:
-            curated = self._curated(video)
+            outcome = self._outcome(unit)
         except MediaError as error:
-            record = VideoRecord.failed(video, error.code, error.detail)
+            outcome = VideoRecord.failed(video, error.code, error.detail)
         except Exception as error:  # noqa: BLE001 - the border: one video, whatever it does to us, is not the run
             _log.exception("%s: curating it failed", video.path)
-            record = VideoRecord.failed(video, "internal", f"{type(error).__name__}: {error}")
-        else:
-            record = write_parts(self._dataset, curated, self._settings)
-        write_record(self._dataset, record)
-        return record
+            outcome = VideoRecord.failed(video, "internal", f"{type(error).__name__}: {error}")
+        if isinstance(outcome, tuple):
+            seen, spent_s = outcome
+            (window,) = unit.windows
+            write_window(window.path(self._dataset, video.video_id), seen, spent_s)
+            return Measured()
+        if isinstance(outcome, CuratedVideo):
+            outcome = write_parts(self._dataset, outcome, self._settings)
+        if isinstance(outcome, VideoRecord):
+            write_record(self._dataset, outcome)
+            remove_windows(self._dataset, video.video_id)
+        return outcome
 
-    def _curated(self, video: SourceVideo) -> CuratedVideo:
+    def _outcome(self, unit: Unit) -> "CuratedVideo | Divided | VideoRecord | tuple[PictureEvidence, float]":
         started = time.perf_counter()
-        info = probe(video.path)
-        evidence = analyze(info, self._perception, 0, info.n_ticks, self._settings.media)
+        info = probe(unit.video.path)
+        models, media = self._perception, self._settings.media
+        match unit.kind:
+            case "window":
+                (window,) = unit.windows
+                seen = analyze_pictures(info, models, window.first_tick, window.end_tick, media)
+                return seen, time.perf_counter() - started
+            case "finish":
+                seen, spent_s = read_windows(self._dataset, unit.video.video_id, unit.windows)
+                evidence = with_sound(seen, analyze_sound(info, models, 0, info.n_ticks))
+                return self._curated(unit.video, info, evidence, spent_s + time.perf_counter() - started)
+            case "video":
+                windows = tuple(plan_windows(info.n_ticks, self._settings.windows))
+                if len(windows) > 1:
+                    measured = [window.path(self._dataset, unit.video.video_id).exists() for window in windows]
+                    todo = [window for window, done in zip(windows, measured, strict=True) if not done]
+                    return Divided(windows, tuple(todo))
+                evidence = analyze(info, models, 0, info.n_ticks, media)
+                return self._curated(unit.video, info, evidence, time.perf_counter() - started)
+
+    def _curated(self, video: SourceVideo, info: VideoInfo, evidence: Evidence, analyze_s: float) -> CuratedVideo:
         analyzed = time.perf_counter()
         decision = decide(evidence, self._settings.rules)
         decided = time.perf_counter()
@@ -89,8 +116,8 @@ class VideoWorker:
             decision=decision,
             clips=clips,
             landmark_scheme=self._perception.faces.scheme,
-            pose_method=self._perception.pose_method,
-            analyze_s=analyzed - started,
+            pose_method=pose_method(self._settings.perception),
+            analyze_s=analyze_s,
             decide_s=decided - analyzed,
             render_s=time.perf_counter() - decided,
         )

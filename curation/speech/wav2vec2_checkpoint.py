@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, StringConstraints
 
-from curation.assets import asset_names, asset_path
+from curation.assets import asset_names, asset_path, path_digest
 from curation.settings import Settings
 from curation.speech.packages import import_package
 from manifests.dataset import WeightRecord
@@ -180,11 +180,8 @@ def _from_hub(model: str) -> Path:
 
 def _folder_sha256(folder: Path, weights: str) -> str:
     names = sorted(name for name in ("config.json", "preprocessor_config.json", weights) if (folder / name).is_file())
-    lines = []
-    for name in names:
-        with (folder / name).open("rb") as file:
-            lines.append(f"{hashlib.file_digest(file, 'sha256').hexdigest()}  {name}\n")
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+    lines = "".join(f"{path_digest(folder / name)}  {name}\n" for name in names)
+    return hashlib.sha256(lines.encode()).hexdigest()
 
 
 def _do_normalize(folder: Path) -> bool:

@@ -34,6 +34,7 @@ from manifests.timeline import SAMPLES_PER_TICK
 
 if TYPE_CHECKING:
     import torch
+    from transformers import Wav2Vec2Config
 
 __all__ = ["Wav2Vec2Encoder"]
 
@@ -61,11 +62,12 @@ class Wav2Vec2Encoder:
         """
         checkpoint = find_checkpoint(settings.model)
         self._device = torch_device(resolve_device(device))
-        self._model: Any = _load(checkpoint, settings.layer).to(self._device)
+        check_config(checkpoint.folder, settings.layer)
+        config = import_package("transformers").Wav2Vec2Config.from_pretrained(checkpoint.folder)
+        self._model: Any = _load(checkpoint, config, settings.layer).to(self._device)
         self._do_normalize = checkpoint.do_normalize
         self._to_peak = settings.normalisation == "peak" and not checkpoint.do_normalize
         self._is_cnn = settings.layer == "cnn"
-        config = self._model.config
         self.dim: int = config.conv_dim[-1] if self._is_cnn else config.hidden_size
         self._stride = prod(config.conv_stride)
         self._seen = 1 + sum(
@@ -152,13 +154,11 @@ class Wav2Vec2Encoder:
         return features
 
 
-def _load(checkpoint: Checkpoint, layer: str) -> "torch.nn.Module":
+def _load(checkpoint: Checkpoint, config: "Wav2Vec2Config", layer: str) -> "torch.nn.Module":
     """Return the network up to `layer`, for inference."""
     import torch
 
     transformers = import_package("transformers")
-    check_config(checkpoint.folder, layer)
-    config = transformers.Wav2Vec2Config.from_pretrained(checkpoint.folder)
     if checkpoint.weights.suffix == ".safetensors":
         weights = import_package("safetensors.torch").load_file(checkpoint.weights)
     else:
@@ -181,7 +181,8 @@ def _load(checkpoint: Checkpoint, layer: str) -> "torch.nn.Module":
             model.encoder.layers = model.encoder.layers[:n_layers]
             if config.do_stable_layer_norm:  # its norm belongs behind the last layer
                 model.encoder.layer_norm = torch.nn.Identity()
-    return model
+    network: torch.nn.Module = model
+    return network
 
 
 @contextmanager
