@@ -175,6 +175,7 @@ class _FaceCollector:
         found = [row.found for row in self._rows]
         mask_prob, mask_measured = self._masks.finish()
         shapes = [face.blendshapes for face in found if face.blendshapes is not None]
+        jitter_points = [face.jitter_points_px for face in found if face.jitter_points_px is not None]
         return Faces(
             tick=np.array(self._ticks, dtype=np.int64),
             box_px=_stack([face.box_px for face in found], (4,)),
@@ -189,6 +190,7 @@ class _FaceCollector:
             sharpness=np.array([row.sharpness for row in self._rows], dtype=np.float32),
             luma=np.array([row.luma for row in self._rows], dtype=np.float32),
             descriptor=_stack(self._descriptors, (self._models.describer.dim,)),
+            jitter_points_px=np.stack(jitter_points) if jitter_points else None,
         )
 
     def _pose_deg(self) -> Float32Array:

@@ -12,7 +12,7 @@ from curation.evidence import Evidence, FaceMeasures
 from curation.main_face import main_face
 from curation.rules.cut import CutSettings, cut
 from curation.rules.frontal import FrontalSettings, frontal, frontal_angle_deg
-from curation.rules.jitter import JitterSettings, face_step, jitter
+from curation.rules.jitter import JitterSettings, jitter, measured_step
 from curation.rules.mask import MaskSettings, mask
 from curation.rules.presence import NoFaceSettings, no_face
 from curation.rules.runs import true_runs
@@ -141,7 +141,7 @@ def _verdicts(
             settings.frontal.strict_deg if strict else settings.frontal.loose_deg,
         ),
         "jitter": jitter(
-            face_step(face.key_points_px, face.box_px, breaks),
+            measured_step(face, breaks),
             breaks,
             settings.jitter.strict_step if strict else settings.jitter.loose_step,
             settings.jitter.guard_ticks,

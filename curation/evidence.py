@@ -35,6 +35,9 @@ class FaceMeasures:
     """(R,) mean luma of the face crop, 0 to 255."""
     descriptor: Float32Array
     """(R, D) identity descriptor; NaN on the ticks where none is taken."""
+    jitter_points_px: Float32Array | None = None
+    """(R, 3, 2) nose tip, top left and bottom right corner of the face rectangle, by which the rule `jitter` judges;
+    None where it takes landmarks and box."""
 
     @property
     def width_px(self) -> Float32Array:

@@ -23,6 +23,7 @@ _ARRAYS = {
     "pose_deg": "pose_deg",
     "blendshapes": "blendshapes",
     "descriptor": "descriptor",
+    "jitter_points": "jitter_points_px",
 }
 """Columns that are arrays per face, and the fields of `Faces` that hold them."""
 
@@ -79,6 +80,7 @@ def evidence_of_frames(table: pa.Table) -> Evidence:
         return _joined(_block(main[name]), _block(others[name]))[order]
 
     has_shapes = len(main) > 0 and main["blendshapes"].null_count == 0
+    has_jitter_points = len(main) > 0 and main["jitter_points"].null_count == 0
     return Evidence(
         decoded=_numpy(table["decoded"]),
         faces=Faces(
@@ -95,6 +97,7 @@ def evidence_of_frames(table: pa.Table) -> Evidence:
             sharpness=both("sharpness"),
             luma=both("luma"),
             descriptor=both("descriptor"),
+            jitter_points_px=both("jitter_points") if has_jitter_points else None,
         ),
         cut_score=_block(table["cut_score"]),
         speech_prob=None if table["speech_prob"].null_count else _block(table["speech_prob"]),

@@ -46,4 +46,5 @@ def main_face(faces: Faces, main: MainTrack) -> FaceMeasures:
         sharpness=series(faces.sharpness),
         luma=series(faces.luma),
         descriptor=series(faces.descriptor, interpolate=False),
+        jitter_points_px=None if faces.jitter_points_px is None else series(faces.jitter_points_px),
     )

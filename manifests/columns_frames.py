@@ -16,7 +16,7 @@ def _face(name: str, data_type: pa.DataType, unit: str, shape: str, meaning: str
 
 _TRACK = _face("track_id", pa.int32(), "", "", "track of the face; null where there is none")
 _BOX_AND_POINTS = (
-    _face("box", pa.list_(_F32, 4), "source px", "[4]", "x0, y0, x1, y1: smallest upright rectangle of the landmarks"),
+    _face("box", pa.list_(_F32, 4), "source px", "[4]", "x0, y0, x1, y1: the finder's rectangle of the face"),
     _face("score", _F32, "0 to 1", "", "the detector's confidence"),
     _face(
         "key_points", pa.list_(_POINT, 9), "source px", "[9,2]", "in the order of manifests.landmarks.KEY_POINT_NAMES"
@@ -39,6 +39,14 @@ _MEASURES = (
     _face("sharpness", _F32, "luma²", "", "variance of the Laplacian of the face crop"),
     _face("luma", _F32, "0 to 255", "", "mean luma of the face crop"),
     _face("descriptor", pa.list_(_F32), "", "[D]", "identity vector; taken once a second, null between"),
+    _face(
+        "jitter_points",
+        pa.list_(_POINT, 3),
+        "source px",
+        "[3,2]",
+        "nose tip, top left and bottom right corner of the face rectangle, by which the rule jitter judges; null where "
+        "it takes landmarks and box",
+    ),
 )
 
 FACE_COLUMNS: tuple[Column, ...] = (_TRACK, *_BOX_AND_POINTS, *_MEASURES)

@@ -22,7 +22,8 @@ class FaceObservation:
     """One face in one picture."""
 
     box_px: Float32Array
-    """(4,) x0, y0, x1, y1: the smallest upright rectangle around all landmarks."""
+    """(4,) x0, y0, x1, y1: the detector's rectangle, or the smallest upright one around all landmarks; which of the two
+    is the finder's choice. Either is about as wide as the face between the ears."""
     score: float
     """The detector's confidence, 0 to 1; a face that was followed keeps the one it was found with."""
     landmarks_px: Float32Array
@@ -32,6 +33,9 @@ class FaceObservation:
     border of an unmirrored picture), roll > 0 tilts clockwise as the viewer sees it."""
     blendshapes: Float32Array | None
     """(52,) ARKit-like coefficients 0 to 1, or None where the model has none."""
+    jitter_points_px: Float32Array | None = None
+    """(3, 2) nose tip, top left and bottom right corner of the face rectangle, by which the rule `jitter` judges; None
+    where it takes landmarks and box."""
 
 
 class FaceFinder(Protocol):

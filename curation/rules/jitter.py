@@ -5,11 +5,12 @@ from typing import Self
 import numpy as np
 from pydantic import Field, model_validator
 
+from curation.evidence import FaceMeasures
 from curation.rules.verdict import Verdict
 from curation.settings import Settings
 from manifests.arrays import BoolArray, Float32Array
 
-__all__ = ["JitterSettings", "face_step", "jitter"]
+__all__ = ["JitterSettings", "face_step", "jitter", "measured_step"]
 
 
 class JitterSettings(Settings):
@@ -32,15 +33,28 @@ class JitterSettings(Settings):
         return self
 
 
+def measured_step(face: FaceMeasures, breaks: BoolArray) -> Float32Array:
+    """Return `face_step` of the points that a finder gives for this rule, or else of its landmarks and box.
+
+    Args:
+        face: T ticks.
+        breaks: (T,) as for `face_step`.
+    """
+    points_px = face.jitter_points_px
+    if points_px is None:
+        return face_step(face.key_points_px, face.box_px, breaks)
+    return face_step(points_px, points_px[:, 1:].reshape(-1, 4), breaks)
+
+
 def face_step(key_points_px: Float32Array, box_px: Float32Array, breaks: BoolArray) -> Float32Array:
     """Return how far the face moved since the tick before, in face widths (GAIA A.1, key point and rectangle).
 
     The larger of two movements counts: that of the nose tip, and that of the face rectangle (its centre, or half of
-    what its width changed, which is how far an edge moved). The rectangle is derived from the landmarks, because that
-    of a detector that scans an image pyramid jumps from step to step of the pyramid.
+    what its width changed, which is how far an edge moved). The rectangle is to come from landmarks: that of a detector
+    that scans an image pyramid jumps from step to step of the pyramid (docs/filters.md).
 
     Args:
-        key_points_px: (T, 9, 2) key points, source pixels; NaN without a face.
+        key_points_px: (T, P, 2) points of which the first is the nose tip, source pixels; NaN without a face.
         box_px: (T, 4) rectangle x0, y0, x1, y1; NaN without a face.
         breaks: (T,) True where the face is not that of the tick before: a cut, or another track.
 

@@ -92,6 +92,21 @@ def test_a_jump_of_the_face_within_a_shot_is_jitter(make_evidence: Make) -> None
     assert jolt.value == pytest.approx(60 * 2**0.5 / 200)
 
 
+def test_jitter_is_judged_by_the_finders_own_points_where_it_gives_them(make_evidence: Make) -> None:
+    evidence = make_evidence(150)
+    jumping = evidence.faces.box_px.copy()
+    jumping[75:] += 40.0  # a fifth of the width
+    points = np.tile(np.array([[60, 60], [20, 20], [120, 120]], np.float32), (150, 1, 1))
+    calm_by_points = replace(evidence.faces, box_px=jumping, jitter_points_px=points)
+    assert len(decide(replace(evidence, faces=calm_by_points), RulesSettings()).clips) == 1
+
+    points = points.copy()
+    points[75:] += 20.0  # a fifth of the rectangle's width
+    calm_by_box = replace(evidence.faces, jitter_points_px=points)
+    failed = decide(replace(evidence, faces=calm_by_box), RulesSettings()).spans
+    assert [span.outcome for span in failed if span.tier == "vae"].count("jitter") == 1
+
+
 def test_a_step_between_the_limits_leaves_a_vae_clip_around_the_diffusion_clips(make_evidence: Make) -> None:
     boxes = np.tile(np.array([100, 80, 300, 280], np.float32), (400, 1))
     boxes[150:] += np.float32(0.14 * 200 / 2**0.5)  # a step of 0.14 face widths: strict 0.12, loose 0.16

@@ -88,3 +88,12 @@ def test_undecodable_ticks_come_back(make_evidence: Make) -> None:
         there_and_back(replace(make_evidence(100, boxes=boxes), decoded=decoded)),
         replace(make_evidence(100, boxes=boxes), decoded=decoded),
     )
+
+
+def test_jitter_points_come_back_for_main_and_other_faces(
+    make_evidence: Make, make_faces: Callable[..., Faces]
+) -> None:
+    evidence = two_faced(make_evidence, make_faces)
+    points = np.arange(len(evidence.faces) * 6, dtype=np.float32).reshape(-1, 3, 2)
+    evidence = replace(evidence, faces=replace(evidence.faces, jitter_points_px=points))
+    assert_same(there_and_back(evidence), evidence)
