@@ -132,12 +132,12 @@ def validate(dataset: DatasetArgument) -> None:
 
 @app.command()
 def doctor() -> None:
-    """List the components of the preset `embedded`: found or missing, version, licence."""
+    """List the components of each preset: found or missing, version or place, device, licence."""
     from curation.doctor import examine
 
     report = examine()
     typer.echo(report.text())
-    if not report.complete:
+    if not report.usable:
         raise typer.Exit(EXIT_CANNOT_START)
 
 

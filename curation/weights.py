@@ -7,12 +7,12 @@ from typing import Literal
 
 from curation.assets import asset_digest, asset_record
 from curation.config import CurationSettings
-from curation.perception.model_set import PerceptionSettings, perception_assets
+from curation.perception.model_set import PerceptionSettings, optional_assets, perception_assets
 from curation.speech.denoise import SpeechSettings
 from curation.speech.model_set import speech_assets, speech_checkpoints
 from manifests.dataset import WeightRecord
 
-__all__ = ["needed_assets", "perception_weights", "speech_weights"]
+__all__ = ["needed_assets", "perception_weights", "speech_weights", "wanted_assets"]
 
 _Role = Literal["perception", "speech"]
 
@@ -20,6 +20,11 @@ _Role = Literal["perception", "speech"]
 def needed_assets(settings: CurationSettings) -> list[str]:
     """Return the names of the assets that a run with these settings uses."""
     return [*perception_assets(settings.perception), *speech_assets(settings.speech)]
+
+
+def wanted_assets(settings: CurationSettings) -> list[str]:
+    """Return the names of the assets that a run needs, and of those that it would use if they were here."""
+    return [*needed_assets(settings), *optional_assets(settings.perception)]
 
 
 def perception_weights(settings: PerceptionSettings) -> tuple[WeightRecord, ...]:

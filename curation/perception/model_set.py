@@ -24,6 +24,7 @@ __all__ = [
     "Perception",
     "PerceptionSettings",
     "load_perception",
+    "optional_assets",
     "perception_assets",
     "pose_method",
 ]
@@ -40,6 +41,9 @@ class PerceptionSettings(Settings):
     pose: Literal["finder", "3ddfa_mb1", "3ddfa_mb05"] = "finder"
     """Head pose. `finder`: the head transform that comes with the landmarks; `3ddfa_mb1`: 3DDFA_V2 as published, its
     smaller network `3ddfa_mb05`."""
+    identity: Literal["auto", "arcface", "dlib"] = "dlib"
+    """Which descriptor tells people apart. `arcface`: InsightFace's network of buffalo_l; `dlib`: dlib's; `auto`:
+    ArcFace where its weights are on this machine when a dataset is begun, else dlib's; the dataset records which."""
     mask_stride: int = Field(default=5, ge=1, le=25)
     """A face is looked at for a mask every so many ticks, and on the ticks between where the answer changes. Ours: half
     the width of the rule's median, `rules.mask.smooth_ticks`."""
@@ -99,7 +103,12 @@ def perception_assets(settings: PerceptionSettings) -> Sequence[str]:
         names.append(settings.scrfd)
     if settings.pose != "finder":
         names += [settings.pose, "3ddfa_whitening"]
-    return [*names, "dlib_face_recognition_resnet"]
+    return [*names, "w600k_r50" if settings.identity == "arcface" else "dlib_face_recognition_resnet"]
+
+
+def optional_assets(settings: PerceptionSettings) -> Sequence[str]:
+    """Return the names of weights that are used where they are on this machine, and not missed where they are not."""
+    return ["w600k_r50"] if settings.identity == "auto" else []
 
 
 def load_perception(settings: PerceptionSettings) -> Perception:

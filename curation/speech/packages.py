@@ -3,7 +3,7 @@
 import importlib
 from types import ModuleType
 
-__all__ = ["DENOISER_PACKAGE", "MissingPackageError", "import_package"]
+__all__ = ["DENOISER_PACKAGE", "MissingPackageError", "import_package", "install_command"]
 
 DENOISER_PACKAGE = "denoiser==0.1.5"
 """Facebook's denoiser, installed without the packages that it declares: the network needs torch alone, torchaudio's
@@ -30,5 +30,14 @@ def import_package(module: str) -> ModuleType:
         state = "is not installed" if getattr(error, "name", None) == package else f"does not import ({error})"
         raise MissingPackageError(
             f"the package {package!r}, which the speech settings ask for, {state}; install it with: "
-            f"python -m pip install {_REQUIREMENTS.get(package, package)}"
+            f"{install_command(package)}"
         ) from error
+
+
+def install_command(package: str) -> str:
+    """Return the command that installs a package of the package index.
+
+    >>> install_command("transformers")
+    'python -m pip install transformers'
+    """
+    return f"python -m pip install {_REQUIREMENTS.get(package, package)}"
