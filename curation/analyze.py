@@ -17,7 +17,7 @@ from curation.perception.pose_batches import PoseBatches
 from curation.perception.protocols import FaceObservation
 from curation.perception.shrink import area_thumbnail
 from manifests.arrays import Float32Array, RgbImage
-from manifests.landmarks import key_points, landmark_scheme
+from manifests.landmarks import key_points, landmark_box, landmark_scheme
 
 __all__ = ["WINDOW_STEP_TICKS", "analyze", "analyze_pictures", "analyze_sound"]
 
@@ -154,6 +154,7 @@ class _FaceCollector:
         found = self._models.faces(rgb, near)
         points = _stack([key_points(face.landmarks_px, self._scheme) for face in found], (9, 2))
         boxes = _stack([face.box_px for face in found], (4,))
+        outlines = _stack([landmark_box(face.landmarks_px) for face in found], (4,))
         self._masks.add(tick, rgb, points, boxes)
         if self._poses is not None:
             self._poses.add(rgb, boxes)
@@ -164,11 +165,11 @@ class _FaceCollector:
                 found=face,
                 number=number,
                 key_points_px=nine,
-                sharpness=face_sharpness(rgb, face.box_px),
-                luma=face_luma(rgb, face.box_px),
-                lip_aperture=lip_aperture(nine, face.box_px),
+                sharpness=face_sharpness(rgb, outline),
+                luma=face_luma(rgb, outline),
+                lip_aperture=lip_aperture(nine, outline),
             )
-            for number, (face, nine) in enumerate(zip(found, points, strict=True), start=first)
+            for number, (face, nine, outline) in enumerate(zip(found, points, outlines, strict=True), start=first)
         ]
 
     def faces(self) -> Faces:

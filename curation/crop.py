@@ -53,7 +53,7 @@ def choose_crop(box_px: Float32Array, settings: CropSettings) -> Crop:
     """Return the square around the median face of a clip.
 
     Args:
-        box_px: (N, 4) face boxes x0, y0, x1, y1, source pixels.
+        box_px: (N, 4) rectangles around the landmarks x0, y0, x1, y1, source pixels.
         settings: names the ratio of face to frame.
 
     >>> choose_crop(np.array([[100, 40, 200, 180]], np.float32), CropSettings())

@@ -15,12 +15,13 @@ from curation.media.encode import encode_flac, encode_mp4
 from curation.media.frames import tick_frames
 from curation.media.probe import VideoInfo
 from curation.rules.frontal import frontal_angle_deg
-from curation.rules.jitter import face_step
+from curation.rules.jitter import measured_step
 from curation.speech.encoder import SpeechClip
 from curation.speech.loudness import normalise_loudness
 from curation.speech.model_set import SpeechModels
 from curation.speech.snr import snr_db
 from manifests.arrays import Float16Array, Float32Array, RgbImage
+from manifests.landmarks import landmark_box
 from manifests.timeline import AUDIO_RATE_HZ
 
 __all__ = ["RenderedClip", "RenderedSpeech", "render_clips"]
@@ -112,11 +113,10 @@ def _render_clip(
 ) -> RenderedClip:
     ticks = slice(plan.first_tick, plan.end_tick)
     face = decision.face
-    crop = choose_crop(face.box_px[ticks], settings.crop)
+    crop = choose_crop(landmark_box(face.landmarks_px[ticks]), settings.crop)
     angle = frontal_angle_deg(face.key_points_px[ticks])
-    n = plan.end_tick - plan.first_tick
     size_px = settings.crop.size_px
-    steps = face_step(face.key_points_px[ticks], face.box_px[ticks], np.zeros(n, dtype=np.bool_))
+    steps = measured_step(face, np.zeros(len(evidence), dtype=np.bool_))[ticks][1:]
     speech_prob = None if evidence.speech_prob is None else evidence.speech_prob[ticks]
     min_prob = settings.rules.silence.min_speech_prob
     described = face.descriptor[ticks]

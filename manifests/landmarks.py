@@ -9,7 +9,7 @@ import numpy as np
 
 from manifests.arrays import Float32Array
 
-__all__ = ["KEY_POINT_NAMES", "LandmarkScheme", "key_points", "landmark_scheme", "landmark_schemes"]
+__all__ = ["KEY_POINT_NAMES", "LandmarkScheme", "key_points", "landmark_box", "landmark_scheme", "landmark_schemes"]
 
 KEY_POINT_NAMES = (
     "nose_tip",
@@ -99,3 +99,18 @@ def key_points(landmarks_px: Float32Array, scheme: LandmarkScheme) -> Float32Arr
         (..., 9, 2) in the order of `KEY_POINT_NAMES`.
     """
     return np.ascontiguousarray(landmarks_px[..., list(scheme.key_point_indices), :])
+
+
+def landmark_box(landmarks_px: Float32Array) -> Float32Array:
+    """Return the smallest upright rectangle around the points of a face: what is the same whoever found it.
+
+    Args:
+        landmarks_px: (..., K, 2).
+
+    Returns:
+        (..., 4) x0, y0, x1, y1.
+
+    >>> landmark_box(np.array([[3, 1], [2, 5], [4, 4]], np.float32))
+    array([2., 1., 4., 5.], dtype=float32)
+    """
+    return np.concatenate([landmarks_px.min(axis=-2), landmarks_px.max(axis=-2)], axis=-1)

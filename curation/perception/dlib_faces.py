@@ -14,6 +14,7 @@ from curation.assets import asset_path
 from curation.perception.head_pose import pose_from_rotation
 from curation.perception.protocols import FaceObservation
 from manifests.arrays import Float32Array, Float64Array, RgbImage
+from manifests.landmarks import landmark_box
 
 __all__ = ["DlibFaces"]
 
@@ -98,7 +99,7 @@ class DlibFaces:
 def _observation(points_px: Float64Array, *, score: float, frame: RgbImage) -> FaceObservation:
     landmarks_px: Float32Array = points_px.astype(np.float32)
     return FaceObservation(
-        box_px=np.concatenate([landmarks_px.min(axis=0), landmarks_px.max(axis=0)]),
+        box_px=landmark_box(landmarks_px),
         score=min(max(score, 0.0), 1.0),
         landmarks_px=landmarks_px,
         pose_deg=pose_from_rotation(_rotation(points_px, frame)),

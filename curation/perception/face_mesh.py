@@ -18,6 +18,7 @@ from curation.perception.litert_network import LiteRtNetwork
 from curation.perception.native_log import without_start_up_chatter
 from curation.perception.protocols import FaceObservation
 from manifests.arrays import Float32Array, Float64Array, RgbImage
+from manifests.landmarks import landmark_box
 
 __all__ = ["FaceMesh"]
 
@@ -102,7 +103,7 @@ class FaceMesh:
         depth_px = points[:, 2:] * np.hypot(to_frame[0, 0], to_frame[1, 0])
         upright = np.hstack([landmarks_px, depth_px]) * (1.0, -1.0, -1.0)
         return FaceObservation(
-            box_px=np.concatenate([landmarks_px.min(axis=0), landmarks_px.max(axis=0)]),
+            box_px=landmark_box(landmarks_px),
             score=candidate.score,
             landmarks_px=landmarks_px,
             pose_deg=pose_from_rotation(head_rotation(upright, self._canonical)),
