@@ -103,12 +103,12 @@ class MotionDiffusion(nn.Module):
     def encode(self, inputs: MotionInputs) -> Conditions:
         """Return the conditions encoded, which stay the same at every step of a sampler."""
         speech_BTC, predicted_pose_BTP = self._encode_speech(inputs)
-        reference_BKC = self.reference(inputs.reference_BD)
+        reference_BKC = self.reference(self._own(inputs.reference_BD))
         return Conditions(
             mask_BT=inputs.mask_BT,
             speech_BTC=speech_BTC,
             reference_BKC=reference_BKC if self.config.cond.ref == "cross" else reference_BKC[:, None],
-            text_BLC=None if self.text is None else self.text(_given(inputs.text_BLG, "text_BLG")),
+            text_BLC=None if self.text is None else self.text(self._own(_given(inputs.text_BLG, "text_BLG"))),
             text_mask_BL=None if self.text is None else _given(inputs.text_mask_BL, "text_mask_BL"),
             known_BTD=inputs.known_BTD,
             known_mask_BTD=inputs.known_mask_BTD,
@@ -118,12 +118,16 @@ class MotionDiffusion(nn.Module):
     def _encode_speech(self, inputs: MotionInputs) -> tuple[Tensor | None, Tensor | None]:
         if self.speech is None:
             return None, None
-        speech_BTC = self.speech(_given(inputs.speech_BTF, "speech_BTF"), inputs.mask_BT)
+        speech_BTC = self.speech(self._own(_given(inputs.speech_BTF, "speech_BTF")), inputs.mask_BT)
         if not self.config.pose.enabled:
             return speech_BTC, None
         predicted_BTP: Tensor = self.pose_predictor(speech_BTC, inputs.mask_BT)
         pose_BTP = predicted_BTP if inputs.pose_deg_BTP is None else self.standardised_pose(inputs.pose_deg_BTP)
-        return speech_BTC + self.pose(pose_BTP.to(speech_BTC.dtype)), predicted_BTP
+        return speech_BTC + self.pose(self._own(pose_BTP)), predicted_BTP
+
+    def _own(self, tensor: Tensor) -> Tensor:
+        """Return `tensor` in the type of the weights: features are stored in float16, a sampler's state is float32."""
+        return tensor.to(self.input.weight.dtype)
 
     def drop(self, conditions: Conditions, dropped: Dropped) -> Conditions:
         """Return the conditions with learned nulls where they are taken away, for training and for guidance."""
@@ -151,7 +155,7 @@ class MotionDiffusion(nn.Module):
         """
         if self.config.objective == "regression":
             noisy_BTD, time_B = torch.zeros_like(noisy_BTD), torch.ones_like(time_B)
-        hidden_BTC = self.input(self._with_known(noisy_BTD, conditions))
+        hidden_BTC = self.input(self._own(self._with_known(noisy_BTD, conditions)))
         if self.config.cond.speech == "cross":
             # without it nothing tells a frame which of the speech tokens is its own
             hidden_BTC = hidden_BTC + _frame_positions(hidden_BTC)

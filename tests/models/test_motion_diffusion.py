@@ -1,0 +1,315 @@
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+import models.conformer
+from models.motion_config import MOTION_DIFFUSION_SIZES, ConditionConfig, MotionDiffusionConfig, PoseConfig
+from models.motion_diffusion import MotionDiffusion
+from models.motion_inputs import Dropped, MotionInputs
+from models.speech_encoder import WAV2VEC2_BASE_PARAMETERS, SpeechEncoderConfig
+
+CLIP_TOKENS = 77
+TINY = MotionDiffusionConfig(
+    width=64,
+    layers=2,
+    ffn_width=96,
+    dropout=0.0,
+    latent_shape=(3, 4, 4),
+    speech_dim=24,
+    speech_encoder=SpeechEncoderConfig(width=64, layers=1, ffn_width=96),
+    pose=PoseConfig(width=32),
+)
+NO_POSE = PoseConfig(enabled=False)
+VARIANTS = {
+    "main": TINY,
+    "transformer": replace(TINY, backbone="transformer"),
+    "speech and reference added": replace(TINY, cond=ConditionConfig(speech="add", ref="add")),
+    "speech and reference attended to": replace(TINY, cond=ConditionConfig(speech="cross", ref="cross")),
+    "speech attended to, reference added": replace(TINY, cond=ConditionConfig(speech="cross", ref="add")),
+    "no pose": replace(TINY, pose=NO_POSE),
+    "regression": replace(TINY, objective="regression"),
+    "landmarks": replace(TINY, target="landmarks", landmark_scheme="ibug68"),
+    "landmark editing": replace(TINY, target="landmarks", landmark_scheme="ibug68", edit=True),
+    "text": replace(TINY, condition="text", pose=NO_POSE),
+}
+every_variant = pytest.mark.parametrize("variant", VARIANTS)
+
+
+def _model(config: MotionDiffusionConfig) -> MotionDiffusion:
+    """A model whose head is not zero, as after training."""
+    torch.manual_seed(0)
+    model = MotionDiffusion(config).eval()
+    nn.init.normal_(model.output.weight, std=0.2)
+    if config.condition == "text":
+        for block in model.blocks:
+            nn.init.normal_(block.attended.text.output.weight, std=0.2)
+    return model
+
+
+def _batch(
+    config: MotionDiffusionConfig, frames: int, batch: int = 2
+) -> tuple[torch.Tensor, torch.Tensor, MotionInputs]:
+    """z_t, t and all conditions that the config has."""
+    generator = torch.Generator().manual_seed(1)
+
+    def drawn(*shape: int) -> torch.Tensor:
+        return torch.randn(batch, *shape, generator=generator)
+
+    dims, speech = config.target_dims, config.condition == "speech"
+    inputs = MotionInputs(
+        mask_BT=torch.ones(batch, frames, dtype=torch.bool),
+        reference_BD=drawn(dims),
+        speech_BTF=drawn(frames, config.speech_dim) if speech else None,
+        pose_deg_BTP=10.0 * drawn(frames, 3) if config.pose.enabled else None,
+        text_BLG=None if speech else drawn(CLIP_TOKENS, 768),
+        text_mask_BL=None if speech else (torch.arange(CLIP_TOKENS) < 9).expand(batch, CLIP_TOKENS),
+        known_BTD=drawn(frames, dims) if config.edit else None,
+        known_mask_BTD=drawn(frames, dims) > 0.0 if config.edit else None,
+    )
+    return drawn(frames, dims), torch.linspace(0.1, 0.9, batch), inputs
+
+
+def _padded(tensor: torch.Tensor | None, frames: int) -> torch.Tensor | None:
+    """`tensor` with frames of garbage after its own, where it has frames at all."""
+    if tensor is None:
+        return None
+    garbage = 7.0 * torch.randn(tensor.shape[0], frames, *tensor.shape[2:], generator=torch.Generator().manual_seed(9))
+    return torch.cat([tensor, garbage.to(tensor.dtype)], dim=1)
+
+
+def _outputs(
+    model: MotionDiffusion, batch: tuple[torch.Tensor, torch.Tensor, MotionInputs], garbage: int
+) -> Iterator[torch.Tensor]:
+    """S's output, A's output with the pose, P's output, in the frames that are no padding."""
+    noisy_BTD, time_B, inputs = batch
+    frames = noisy_BTD.shape[1]
+    mask_BT = torch.arange(frames + garbage).expand(noisy_BTD.shape[0], -1) < frames
+    longer = inputs._replace(
+        mask_BT=mask_BT,
+        speech_BTF=_padded(inputs.speech_BTF, garbage),
+        pose_deg_BTP=_padded(inputs.pose_deg_BTP, garbage),
+        known_BTD=_padded(inputs.known_BTD, garbage),
+        known_mask_BTD=_padded(inputs.known_mask_BTD, garbage),
+    )
+    noisy_BTD = torch.cat([noisy_BTD, torch.full((noisy_BTD.shape[0], garbage, noisy_BTD.shape[2]), 5.0)], dim=1)
+    conditions = model.encode(longer)
+    yield model.denoise(noisy_BTD, time_B, conditions)[:, :frames]
+    for encoded in (conditions.speech_BTC, conditions.predicted_pose_BTP):
+        if encoded is not None:
+            yield encoded[:, :frames]
+
+
+def _change_by_padding(config: MotionDiffusionConfig, dtype: torch.dtype) -> float:
+    model, batch = _model(config).to(dtype), _batch(config, 20)
+    with torch.no_grad():
+        pairs = zip(_outputs(model, batch, 0), _outputs(model, batch, 60), strict=True)
+        return max(float((alone - padded).abs().max()) for alone, padded in pairs)
+
+
+@every_variant
+@pytest.mark.parametrize(("dtype", "bar"), [(torch.float32, 1e-5), (torch.float64, 1e-12)])
+def test_frames_of_padding_do_not_reach_the_others(variant: str, dtype: torch.dtype, bar: float) -> None:
+    assert _change_by_padding(VARIANTS[variant], dtype) < bar
+
+
+def test_padding_would_leak_through_a_convolution_that_does_not_blank_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(models.conformer, "blanked", lambda hidden_BTC, _: hidden_BTC)
+    assert _change_by_padding(TINY, torch.float64) > 1e-3
+
+
+def _millions(module: nn.Module) -> float:
+    return sum(parameter.numel() for parameter in module.parameters()) / 1e6
+
+
+def _on_paper(config: MotionDiffusionConfig) -> MotionDiffusion:
+    with torch.device("meta"):
+        return MotionDiffusion(config)
+
+
+@pytest.mark.parametrize(
+    ("size", "blocks", "speech", "rest", "trainable", "total", "paper"),
+    [
+        ("small", 59.94, 25.65, 3.8, 89.39, 183.8, 180.0),
+        ("base", 464.8, 26.04, 12.8, 503.6, 597.9, 600.0),
+        ("large", 1007.8, 26.44, 26.4, 1060.7, 1155.1, 1200.0),
+    ],
+)
+def test_parameters_are_as_many_as_the_papers(
+    size: str, blocks: float, speech: float, rest: float, trainable: float, total: float, paper: float
+) -> None:
+    model = _on_paper(MOTION_DIFFUSION_SIZES[size])
+    assert model.speech is not None
+    ours_blocks, ours_speech, ours = _millions(model.blocks), _millions(model.speech), _millions(model)
+    assert ours_blocks == pytest.approx(blocks, rel=0.005)
+    assert ours_speech == pytest.approx(speech, rel=0.005)
+    assert ours - ours_blocks - ours_speech == pytest.approx(rest, rel=0.005)
+    assert ours == pytest.approx(trainable, rel=0.005)
+    assert ours + WAV2VEC2_BASE_PARAMETERS / 1e6 == pytest.approx(total, rel=0.005)
+    assert ours + WAV2VEC2_BASE_PARAMETERS / 1e6 == pytest.approx(paper, rel=0.04)
+
+
+@pytest.mark.parametrize(
+    ("size", "transformer_blocks", "frame_latent", "landmarks"),
+    [("small", 59.87, 186.5, 184.1), ("base", 464.4, 604.8, 598.7), ("large", 1007.2, 1166.0, 1156.0)],
+)
+def test_ablations_have_as_many_parameters_as_the_model_they_are_compared_with(
+    size: str, transformer_blocks: float, frame_latent: float, landmarks: float
+) -> None:
+    main = MOTION_DIFFUSION_SIZES[size]
+    transformer = _on_paper(replace(main, backbone="transformer"))
+    assert _millions(transformer.blocks) == pytest.approx(transformer_blocks, rel=0.005)
+    assert _millions(transformer.blocks) == pytest.approx(_millions(_on_paper(main).blocks), rel=0.0015)
+    whole_frames = _on_paper(replace(main, target="frame_latent", latent_shape=(3, 32, 32)))
+    assert _millions(whole_frames) + WAV2VEC2_BASE_PARAMETERS / 1e6 == pytest.approx(frame_latent, rel=0.005)
+    points = _on_paper(replace(main, target="landmarks", landmark_scheme="mediapipe478"))
+    assert _millions(points) + WAV2VEC2_BASE_PARAMETERS / 1e6 == pytest.approx(landmarks, rel=0.005)
+
+
+def test_tiny_is_about_a_million_parameters() -> None:
+    assert 0.5 < _millions(_on_paper(MOTION_DIFFUSION_SIZES["tiny"])) < 2.0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "variant", ["main", "transformer", "speech and reference attended to", "landmark editing", "text"]
+)
+def test_network_is_one_graph_for_the_compiler_at_every_length(variant: str) -> None:
+    torch._dynamo.reset()
+    model = _model(replace(VARIANTS[variant], layers=1))
+    compiled = torch.compile(model, fullgraph=True, backend="eager", dynamic=True)
+    dropped = Dropped(torch.tensor([True, False]), torch.tensor([False, True]), torch.tensor([True, False]))
+    with torch._dynamo.config.patch(error_on_recompile=True):
+        for frames in (20, 31):
+            noisy_BTD, time_B, inputs = _batch(VARIANTS[variant], frames)
+            ours, plain = compiled(noisy_BTD, time_B, inputs, dropped), model(noisy_BTD, time_B, inputs, dropped)
+            torch.testing.assert_close(ours.target_BTD, plain.target_BTD)
+
+
+@pytest.mark.parametrize("way", ["autocast", "weights"])
+def test_tiny_runs_forward_and_backward_in_bfloat16(way: str) -> None:
+    config = MOTION_DIFFUSION_SIZES["tiny"]
+    model = _model(config)
+    noisy_BTD, time_B, inputs = _batch(config, 25)
+    inputs = inputs._replace(speech_BTF=None if inputs.speech_BTF is None else inputs.speech_BTF.half())
+    exact = model(noisy_BTD, time_B, inputs, Dropped()).target_BTD
+    if way == "weights":
+        model.bfloat16()
+    with torch.autocast("cpu", torch.bfloat16, enabled=way == "autocast"):
+        prediction = model(noisy_BTD, time_B, inputs, Dropped())
+    assert prediction.pose_BTP is not None
+    (prediction.target_BTD.float().square().mean() + prediction.pose_BTP.float().square().mean()).backward()
+    assert all(bool(p.grad.isfinite().all()) for p in model.parameters() if p.grad is not None)
+    error = (prediction.target_BTD.float() - exact).square().mean() / exact.square().mean()
+    assert error.item() < 0.05**2  # bfloat16 has 8 bits: 0.4 % per operation
+
+
+@every_variant
+def test_new_model_predicts_the_mean_whatever_it_is_given(variant: str) -> None:
+    torch.manual_seed(0)
+    model = MotionDiffusion(VARIANTS[variant])
+    assert not bool(model(*_batch(VARIANTS[variant], 12), Dropped()).target_BTD.any())
+
+
+def test_dropped_conditions_no_longer_matter_and_the_others_do() -> None:
+    config, everywhere = TINY, torch.tensor([True, True])
+    model, (noisy_BTD, time_B, inputs) = _model(config), _batch(config, 12)
+    assert inputs.speech_BTF is not None
+    assert inputs.pose_deg_BTP is not None
+    other_speech = inputs._replace(speech_BTF=inputs.speech_BTF + 1.0, pose_deg_BTP=inputs.pose_deg_BTP + 1.0)
+    other_reference = inputs._replace(reference_BD=inputs.reference_BD + 1.0)
+
+    def predicted(given: MotionInputs, dropped: Dropped) -> torch.Tensor:
+        target_BTD: torch.Tensor = model(noisy_BTD, time_B, given, dropped).target_BTD
+        return target_BTD
+
+    for dropped, same, different in (
+        (Dropped(speech_B=everywhere), other_speech, other_reference),
+        (Dropped(reference_B=everywhere), other_reference, other_speech),
+    ):
+        assert torch.equal(predicted(inputs, dropped), predicted(same, dropped))
+        assert not torch.equal(predicted(inputs, dropped), predicted(different, dropped))
+
+
+def test_condition_is_dropped_from_its_own_sequence_only() -> None:
+    model, (noisy_BTD, time_B, inputs) = _model(TINY), _batch(TINY, 12)
+    whole = model(noisy_BTD, time_B, inputs, Dropped()).target_BTD
+    half = model(noisy_BTD, time_B, inputs, Dropped(speech_B=torch.tensor([True, False]))).target_BTD
+    assert not torch.equal(whole[0], half[0])
+    torch.testing.assert_close(whole[1], half[1])
+
+
+def test_regression_looks_neither_at_the_noised_target_nor_at_the_time() -> None:
+    config = VARIANTS["regression"]
+    model, (noisy_BTD, time_B, inputs) = _model(config), _batch(config, 12)
+    conditions = model.encode(inputs)
+    assert torch.equal(
+        model.denoise(noisy_BTD, time_B, conditions), model.denoise(-noisy_BTD, 0.5 * time_B, conditions)
+    )
+
+
+def test_given_pose_takes_the_place_of_the_predicted_one() -> None:
+    model, (noisy_BTD, time_B, inputs) = _model(TINY), _batch(TINY, 12)
+    model.set_pose_statistics(torch.tensor([5.0, -3.0, 1.0]), torch.tensor([10.0, 20.0, 4.0]))
+    conditions = model.encode(inputs._replace(pose_deg_BTP=None))
+    assert conditions.predicted_pose_BTP is not None
+    given = model.encode(inputs._replace(pose_deg_BTP=model.pose_in_degrees(conditions.predicted_pose_BTP)))
+    torch.testing.assert_close(model.denoise(noisy_BTD, time_B, given), model.denoise(noisy_BTD, time_B, conditions))
+    other = model.encode(inputs)
+    assert not torch.allclose(model.denoise(noisy_BTD, time_B, other), model.denoise(noisy_BTD, time_B, conditions))
+
+
+def test_pose_is_standardised_by_the_training_sets_statistics() -> None:
+    model = _model(TINY)
+    model.set_pose_statistics(torch.tensor([5.0, -3.0, 1.0]), torch.tensor([10.0, 20.0, 4.0]))
+    pose_deg_BTP = torch.tensor([[[15.0, -23.0, 1.0]]])
+    assert model.standardised_pose(pose_deg_BTP).tolist() == [[[1.0, -1.0, 0.0]]]
+    with pytest.raises(ValueError, match="give degrees above 0"):
+        model.set_pose_statistics(torch.zeros(3), torch.tensor([1.0, 0.0, 1.0]))
+
+
+def test_pose_loss_reaches_the_pose_predictor_alone() -> None:
+    model, batch = _model(TINY), _batch(TINY, 12)
+    pose_BTP = model(*batch, Dropped()).pose_BTP
+    assert pose_BTP is not None
+    pose_BTP.square().mean().backward()
+    touched = {name.partition(".")[0] for name, parameter in model.named_parameters() if parameter.grad is not None}
+    assert touched == {"pose_predictor"}
+
+
+def test_unknown_coordinates_are_not_looked_at_in_editing() -> None:
+    config = VARIANTS["landmark editing"]
+    model, (noisy_BTD, time_B, inputs) = _model(config), _batch(config, 12)
+    assert inputs.known_BTD is not None
+    assert inputs.known_mask_BTD is not None
+
+    def predicted(known_BTD: torch.Tensor) -> torch.Tensor:
+        return model.denoise(noisy_BTD, time_B, model.encode(inputs._replace(known_BTD=known_BTD)))
+
+    unknown, known = ~inputs.known_mask_BTD, inputs.known_mask_BTD
+    assert torch.equal(predicted(inputs.known_BTD), predicted(inputs.known_BTD + unknown))
+    assert not torch.equal(predicted(inputs.known_BTD), predicted(inputs.known_BTD + known))
+
+
+def test_missing_condition_is_named() -> None:
+    model, (noisy_BTD, time_B, inputs) = _model(TINY), _batch(TINY, 12)
+    with pytest.raises(ValueError, match="speech_BTF is None"):
+        model(noisy_BTD, time_B, inputs._replace(speech_BTF=None), Dropped())
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"width": 100}, "multiple of 64"),
+        ({"layers": 0}, "layers is 0"),
+        ({"dropout": 1.0}, "dropout is 1.0"),
+        ({"target": "landmarks"}, "give a scheme"),
+        ({"landmark_scheme": "ibug68"}, "give a scheme"),
+        ({"condition": "text"}, "takes neither speech nor pose"),
+    ],
+)
+def test_configs_that_make_no_sense_are_refused(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        replace(TINY, **changes)  # type: ignore[arg-type]
