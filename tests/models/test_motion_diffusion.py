@@ -312,4 +312,4 @@ def test_missing_condition_is_named() -> None:
 )
 def test_configs_that_make_no_sense_are_refused(changes: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        replace(TINY, **changes)  # type: ignore[arg-type]
+        replace(TINY, **changes)

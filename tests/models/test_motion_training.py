@@ -1,7 +1,7 @@
 """Small motion diffusion models that are trained here and asked whether they have learned what they were shown."""
 
-from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import pytest
 import torch
@@ -32,8 +32,7 @@ CONFIG = MotionDiffusionConfig(
 )
 
 
-@dataclass
-class _Batch:
+class _Batch(NamedTuple):
     inputs: MotionInputs
     target_BTD: torch.Tensor
 
@@ -115,7 +114,7 @@ def overfitted() -> _Training:
 
 @pytest.fixture(scope="module")
 def talking_model() -> MotionDiffusion:
-    training = _Training(250, DiffusionLossConfig())
+    training = _Training(200, DiffusionLossConfig())
     for k in range(training.steps):
         training.step(_talking(1000 + 2 * k, batch=32, frames=20))
     return training.model.eval()
