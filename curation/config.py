@@ -14,6 +14,7 @@ from curation.media.settings import MediaSettings
 from curation.perception.model_set import PerceptionSettings
 from curation.settings import Settings
 from curation.speech.denoise import SpeechSettings
+from curation.windows import WindowSettings
 
 __all__ = [
     "PRESETS",
@@ -52,6 +53,7 @@ class CurationSettings(Settings):
     crop: CropSettings = CropSettings()
     speech: SpeechSettings = SpeechSettings()
     split: SplitSettings = SplitSettings()
+    windows: WindowSettings = WindowSettings()
 
 
 PRESETS: Mapping[PresetName, CurationSettings] = {

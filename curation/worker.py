@@ -1,4 +1,4 @@
-"""One worker: all models, one video at a time, from its file to its parts of the dataset. No Ray in here."""
+"""One worker: all models, one unit at a time, from a file to its parts of the dataset. No Ray in here."""
 
 import logging
 import os
@@ -6,17 +6,20 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from curation.analyze import analyze
+from curation.analyze import analyze, analyze_pictures, analyze_sound
 from curation.config import CurationSettings
 from curation.decide import decide
+from curation.evidence import Evidence, PictureEvidence, with_sound
 from curation.ledger import VideoRecord, write_record
 from curation.media.errors import MediaError
-from curation.media.probe import probe
+from curation.media.probe import VideoInfo, probe
 from curation.parts import CuratedVideo, write_parts
-from curation.perception.model_set import load_perception
+from curation.perception.model_set import load_perception, pose_method
 from curation.render import render_clips
 from curation.sources import SourceVideo
 from curation.speech.model_set import load_speech
+from curation.units import Divided, Measured, Outcome, Unit
+from curation.windows import Window, plan_windows, read_windows, remove_windows, write_window
 
 __all__ = ["VideoWorker", "WorkerPlan", "use_one_thread"]
 
@@ -40,8 +43,15 @@ class WorkerPlan:
         return VideoWorker(self)
 
 
+@dataclass(frozen=True, slots=True)
+class _MeasuredWindow:
+    window: Window
+    seen: PictureEvidence
+    spent_s: float
+
+
 class VideoWorker:
-    """Holds the models of a run and curates videos with them."""
+    """Holds the models of a run and does units with them."""
 
     def __init__(self, plan: WorkerPlan) -> None:
         """Load every model; see `WorkerPlan.make_worker`."""
@@ -61,54 +71,52 @@ class VideoWorker:
         """
         video = unit.video
         try:
-            outcome = self._outcome(unit)
+            result = self._done(unit)
         except MediaError as error:
-            outcome = VideoRecord.failed(video, error.code, error.detail)
+            result = VideoRecord.failed(video, error.code, error.detail)
         except Exception as error:  # noqa: BLE001 - the border: one video, whatever it does to us, is not the run
-            _log.exception("%s: curating it failed", video.path)
-            outcome = VideoRecord.failed(video, "internal", f"{type(error).__name__}: {error}")
-        if isinstance(outcome, tuple):
-            seen, spent_s = outcome
-            (window,) = unit.windows
-            write_window(window.path(self._dataset, video.video_id), seen, spent_s)
-            return Measured()
-        if isinstance(outcome, CuratedVideo):
-            outcome = write_parts(self._dataset, outcome, self._settings)
-        if isinstance(outcome, VideoRecord):
-            write_record(self._dataset, outcome)
-            remove_windows(self._dataset, video.video_id)
-        return outcome
+            _log.exception("%s: curating it failed", unit.name)
+            result = VideoRecord.failed(video, "internal", f"{type(error).__name__}: {error}")
+        match result:
+            case Divided():
+                return result
+            case _MeasuredWindow(window, seen, spent_s):
+                write_window(window.path(self._dataset, video.video_id), seen, spent_s)
+                return Measured()
+            case CuratedVideo():
+                record = write_parts(self._dataset, result, self._settings)
+            case VideoRecord():
+                record = result
+        write_record(self._dataset, record)
+        remove_windows(self._dataset, video.video_id)
+        return record
 
-    def _outcome(self, unit: Unit) -> "CuratedVideo | Divided | VideoRecord | tuple[PictureEvidence, float]":
+    def _done(self, unit: Unit) -> "CuratedVideo | Divided | VideoRecord | _MeasuredWindow":
+        """Do all of a unit that the video can spoil; nothing is written."""
         started = time.perf_counter()
-        info = probe(unit.video.path)
-        models, media = self._perception, self._settings.media
-        match unit.kind:
-            case "window":
-                (window,) = unit.windows
-                seen = analyze_pictures(info, models, window.first_tick, window.end_tick, media)
-                return seen, time.perf_counter() - started
-            case "finish":
-                seen, spent_s = read_windows(self._dataset, unit.video.video_id, unit.windows)
-                evidence = with_sound(seen, analyze_sound(info, models, 0, info.n_ticks))
-                return self._curated(unit.video, info, evidence, spent_s + time.perf_counter() - started)
-            case "video":
-                windows = tuple(plan_windows(info.n_ticks, self._settings.windows))
-                if len(windows) > 1:
-                    measured = [window.path(self._dataset, unit.video.video_id).exists() for window in windows]
-                    todo = [window for window, done in zip(windows, measured, strict=True) if not done]
-                    return Divided(windows, tuple(todo))
-                evidence = analyze(info, models, 0, info.n_ticks, media)
-                return self._curated(unit.video, info, evidence, time.perf_counter() - started)
+        video, models, media = unit.video, self._perception, self._settings.media
+        info = probe(video.path)
+        if unit.kind == "window":
+            (window,) = unit.windows
+            seen = analyze_pictures(info, models, window.first_tick, window.end_tick, media)
+            return _MeasuredWindow(window, seen, time.perf_counter() - started)
+        spent_s = 0.0
+        if unit.kind == "finish":
+            seen, spent_s = read_windows(self._dataset, video.video_id, unit.windows)
+            evidence = with_sound(seen, analyze_sound(info, models, 0, info.n_ticks))
+        else:
+            windows = plan_windows(info.n_ticks, self._settings.windows)
+            if len(windows) > 1:
+                todo = [window for window in windows if not window.path(self._dataset, video.video_id).exists()]
+                return Divided(tuple(windows), tuple(todo))
+            evidence = analyze(info, models, 0, info.n_ticks, media)
+        return self._curated(video, info, evidence, spent_s + time.perf_counter() - started)
 
     def _curated(self, video: SourceVideo, info: VideoInfo, evidence: Evidence, analyze_s: float) -> CuratedVideo:
         analyzed = time.perf_counter()
         decision = decide(evidence, self._settings.rules)
         decided = time.perf_counter()
-        clips = tuple(
-            render_clip(info, plan, evidence, decision, settings=self._settings, speech=self._speech)
-            for plan in decision.clips
-        )
+        clips = render_clips(info, evidence, decision, settings=self._settings, speech=self._speech)
         return CuratedVideo(
             video=video,
             info=info,

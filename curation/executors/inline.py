@@ -1,8 +1,9 @@
-"""Curates one video after the other in this process."""
+"""Curates videos in this process, one unit after the other."""
 
 from collections.abc import Iterator, Sequence
 
 from curation.ledger import VideoRecord
+from curation.schedule import Schedule
 from curation.sources import SourceVideo
 from curation.worker import WorkerPlan
 
@@ -16,5 +17,8 @@ def curate_inline(plan: WorkerPlan, videos: Sequence[SourceVideo]) -> Iterator[V
         OSError: the dataset cannot be written.
     """
     worker = plan.make_worker()
-    for video in videos:
-        yield worker.curate(video)
+    schedule = Schedule(videos, largest_first=False)
+    while (unit := schedule.next()) is not None:
+        record = schedule.done(unit, worker.work(unit))
+        if record is not None:
+            yield record

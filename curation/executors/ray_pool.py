@@ -1,14 +1,16 @@
-"""Curates videos on a pool of Ray actors: each holds all models and has one video in flight.
+"""Curates videos on a pool of Ray actors: each holds all models and has one unit in flight.
 
-The driver owns the list of what is to be done; an actor that dies costs the video it had and nothing else.
+The driver owns the schedule of what is to be done; an actor that dies costs the video it had and nothing else.
 """
 
-from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from curation.ledger import VideoRecord, write_record
+from curation.schedule import Schedule
 from curation.sources import SourceVideo
+from curation.units import Outcome, Unit
+from curation.windows import remove_windows
 from curation.worker import WorkerPlan
 
 __all__ = ["RayUnavailableError", "curate_on_ray"]
@@ -44,26 +46,32 @@ def curate_on_ray(
         raise RayUnavailableError(f"cannot {where}: {error}; try --executor inline") from error
     # Ray makes its handles at run time, so they have no type to name.
     remote: Any = ray.remote(num_cpus=1, num_gpus=gpus_per_worker)(_Actor)
-    pending = deque(sorted(videos, key=lambda video: -video.size_bytes))
+    schedule = Schedule(videos, largest_first=True)
     try:
-        idle = [remote.remote(plan) for _ in range(min(workers, len(pending)))]
-        running: dict[Any, tuple[Any, SourceVideo]] = {}
-        while pending or running:
-            while pending and idle:
-                actor, video = idle.pop(), pending.popleft()
-                running[actor.curate.remote(video)] = (actor, video)
+        idle: list[Any] = []
+        running: dict[Any, tuple[Any, Unit]] = {}
+        while True:
+            while len(running) < workers and (unit := schedule.next()) is not None:
+                actor = idle.pop() if idle else remote.remote(plan)
+                running[actor.work.remote(unit)] = (actor, unit)
+            if not running:
+                return
             done, _ = ray.wait(list(running), num_returns=1)
-            actor, video = running.pop(done[0])
+            actor, unit = running.pop(done[0])
+            outcome: Outcome
             try:
-                record = ray.get(done[0])
+                outcome = ray.get(done[0])
             except ray.exceptions.RayActorError as error:
-                record = VideoRecord.failed(video, "internal", f"the worker died: {error}")
-                write_record(plan.dataset, record)
-                actor = remote.remote(plan)
+                outcome = VideoRecord.failed(unit.video, "internal", f"the worker died: {error}")
+                write_record(plan.dataset, outcome)
+                remove_windows(plan.dataset, unit.video.video_id)
             except ray.exceptions.RayTaskError as error:
                 raise error.cause from error  # without Ray's name and traceback around it
-            idle.append(actor)
-            yield record
+            else:
+                idle.append(actor)
+            record = schedule.done(unit, outcome)
+            if record is not None:
+                yield record
     finally:
         ray.shutdown()
 
@@ -74,5 +82,5 @@ class _Actor:
     def __init__(self, plan: WorkerPlan) -> None:
         self._worker = plan.make_worker()
 
-    def curate(self, video: SourceVideo) -> VideoRecord:
-        return self._worker.curate(video)
+    def work(self, unit: Unit) -> Outcome:
+        return self._worker.work(unit)

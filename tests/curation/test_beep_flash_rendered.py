@@ -8,7 +8,9 @@ import pytest
 from made_videos import BeepFlash, TalkingFace, beep_flash_video
 
 from curation.config import CurationSettings, load_settings
+from curation.ledger import VideoRecord
 from curation.sources import SourceVideo, fingerprint
+from curation.units import Unit
 from curation.worker import VideoWorker, WorkerPlan
 from manifests.arrays import Float32Array
 from manifests.files import MemberRange, read_table
@@ -37,9 +39,10 @@ class Rendering:
     def clip(self, path: Path) -> tuple[list[float], Float32Array, int]:
         """Return the brightness of the corner in every frame, the sound, and the first tick, of the only clip."""
         video_id = fingerprint(path)
-        record = self._worker.curate(
-            SourceVideo(path=path, video_id=video_id, source="made", speaker_id=None, size_bytes=path.stat().st_size)
-        )
+        size_bytes = path.stat().st_size
+        video = SourceVideo(path=path, video_id=video_id, source="made", speaker_id=None, size_bytes=size_bytes)
+        record = self._worker.work(Unit(video=video))
+        assert isinstance(record, VideoRecord)
         assert (record.status, record.n_clips) == ("ok", 1), record
         assert record.kept_diffusion_s > 3.8
         (row,) = (row for row in read_table(self._dataset, "clips").to_pylist() if row["video_id"] == video_id)

@@ -1,0 +1,92 @@
+"""Which unit comes next, and what its outcome means for the others: the driver's book, without a process or a clock.
+
+On a pool large files come first, so that no long one is left for the end. A video whose windows are all measured is
+finished before anything else is begun: that frees its evidence on disk.
+"""
+
+import heapq
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from curation.ledger import VideoRecord
+from curation.sources import SourceVideo
+from curation.units import Divided, Measured, Outcome, Unit
+from curation.windows import Window
+
+__all__ = ["Schedule"]
+
+_FINISH, _WINDOW, _VIDEO = 0, 1, 2
+"""What is begun first."""
+
+
+@dataclass(slots=True)
+class _Open:
+    """A divided video."""
+
+    windows: tuple[Window, ...]
+    missing: int
+
+
+@dataclass(slots=True)
+class Schedule:
+    """The units of a run."""
+
+    videos: Iterable[SourceVideo]
+    largest_first: bool
+    """Else in the order given."""
+    _heap: list[tuple[int, int, int, Unit]] = field(init=False, default_factory=list)
+    _open: dict[str, _Open] = field(init=False, default_factory=dict)
+    _ended: set[str] = field(init=False, default_factory=set)
+    """Videos that have a record while units of theirs are still planned."""
+    _n_planned: int = field(init=False, default=0)
+
+    def __post_init__(self) -> None:
+        """Plan one unit per video."""
+        for video in self.videos:
+            self._plan(_VIDEO, Unit(video=video))
+        self.videos = ()
+
+    def next(self) -> Unit | None:
+        """Return the unit to begin now; None where all that is left is in flight."""
+        while self._heap:
+            _, _, _, unit = heapq.heappop(self._heap)
+            if unit.video.video_id not in self._ended:
+                return unit
+        return None
+
+    def again(self, unit: Unit) -> None:
+        """Plan a unit once more that came to nothing, before new videos are begun."""
+        self._plan(_WINDOW, unit)
+
+    def done(self, unit: Unit, outcome: Outcome) -> VideoRecord | None:
+        """Take note of what became of a unit; return the record of its video where that ends with it.
+
+        None also for a unit of a video that has ended already: a window that was in flight when another one failed.
+        """
+        video_id = unit.video.video_id
+        if video_id in self._ended:
+            return None
+        match outcome:
+            case VideoRecord():
+                if self._open.pop(video_id, None) is not None:
+                    self._ended.add(video_id)
+                return outcome
+            case Divided(windows, todo):
+                self._open[video_id] = _Open(windows, len(todo))
+                for window in todo:
+                    self._plan(_WINDOW, Unit(video=unit.video, kind="window", windows=(window,)))
+                self._finish_if_measured(unit.video)
+            case Measured():
+                self._open[video_id].missing -= 1
+                self._finish_if_measured(unit.video)
+        return None
+
+    def _finish_if_measured(self, video: SourceVideo) -> None:
+        known = self._open[video.video_id]
+        if not known.missing:
+            self._plan(_FINISH, Unit(video=video, kind="finish", windows=known.windows))
+
+    def _plan(self, rank: int, unit: Unit) -> None:
+        size = -unit.video.size_bytes if self.largest_first else 0
+        heapq.heappush(self._heap, (rank, size, self._n_planned, unit))
+        self._n_planned += 1
