@@ -33,8 +33,14 @@ class Posterior(NamedTuple):
 
     def kl_B(self) -> Tensor:
         """Return the (B,) divergence from the standard normal in nats, summed over dimensions (L_kl of equation 4)."""
-        kl_BCHW = 0.5 * (self.mean_BCHW.square() + self.logvar_BCHW.exp() - 1.0 - self.logvar_BCHW)
-        return kl_BCHW.flatten(1).sum(1)
+        return self._kl_BCHW().flatten(1).sum(1)
+
+    def nats_per_dimension_C(self) -> Tensor:
+        """Return the (C,) divergence of each channel, averaged over pictures and positions."""
+        return self._kl_BCHW().mean((0, 2, 3))
+
+    def _kl_BCHW(self) -> Tensor:
+        return 0.5 * (self.mean_BCHW.square() + self.logvar_BCHW.exp() - 1.0 - self.logvar_BCHW)
 
 
 class LatentStatistics(nn.Module):

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.grad import conv2d_weight
 
+from models.posterior import Posterior
 from models.vae import VaeOutput
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "GeneratorLosses",
     "VaeLossConfig",
     "adaptive_weight",
+    "collapsed_channels",
     "discriminator_backward",
     "discriminator_loss",
     "gan_loss",
@@ -39,6 +41,9 @@ __all__ = [
 
 MAX_ADAPTIVE_WEIGHT = 1e4
 """Limit of the ratio of gradients, as of Esser et al. (2021)."""
+
+COLLAPSED_NATS = 0.5
+"""Nats per dimension under which a channel counts as collapsed. Ours."""
 
 GanLoss = Literal["hinge", "logistic"]
 
@@ -97,6 +102,15 @@ class DiscriminatorLosses(NamedTuple):
 def reconstruction_loss(image_BCHW: Tensor, target_BCHW: Tensor) -> Tensor:
     """Return the L1 distance, summed over channels and pixels and averaged over pictures (L_rec of equation 4)."""
     return (image_BCHW - target_BCHW).abs().sum() / len(image_BCHW)
+
+
+def collapsed_channels(posterior: Posterior) -> Tensor:
+    """Return (C,) whether a channel of a latent says next to nothing: less than half a nat per dimension.
+
+    The decoder then gets noise there. It happens where L_kl weighs too much, and to z_m where the decoder finds the
+    motion elsewhere.
+    """
+    return posterior.nats_per_dimension_C().detach() < COLLAPSED_NATS
 
 
 def kl_loss(kl_B: Tensor) -> Tensor:
