@@ -1,6 +1,5 @@
 """The commands `gaia-curate models list | pull | verify`."""
 
-import logging
 import sys
 from typing import Annotated
 
@@ -60,8 +59,6 @@ def pull(names: NamesArgument = None) -> None:
         from curation.pull_progress import PullProgress
 
         with PullProgress(sys.stderr) as progress:
-            # only now, for on a terminal the bars have taken the place of sys.stderr
-            logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr, force=True)
             paths = pull_assets(_asset_names(names or ["paper"]), progress)
     for name, path in paths.items():
         typer.echo(f"{name}: {path}")

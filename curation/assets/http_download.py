@@ -20,7 +20,8 @@ from manifests.files import write_json_atomic
 
 __all__ = ["Download", "DownloadWatcher"]
 
-_CHUNK_BYTES = 1_000_000
+_CHUNK_BYTES = 1 << 16
+"""What a connection that breaks loses at most."""
 _CONNECT_S = 10.0
 _SILENCE_S = 30.0
 """How long a server may send nothing."""
