@@ -1,8 +1,7 @@
 """Faces by dlib: HOG detector, 68 points, pose from thirteen of them.
 
 The detector is Dalal and Triggs' histogram of oriented gradients as dlib trains it (part of the library, BSL-1.0);
-the points come from Kazemi and Sullivan's regression trees (`shape_predictor_68_face_landmarks.dat`, whose training
-data, iBUG 300-W, exclude commercial use).
+the points are those of `dlib_points`.
 """
 
 from collections.abc import Sequence
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from curation.assets import asset_path
+from curation.perception.dlib_points import DlibPoints
 from curation.perception.head_pose import pose_from_rotation
 from curation.perception.protocols import FaceObservation
 from manifests.arrays import Float32Array, Float64Array, RgbImage
@@ -70,14 +69,12 @@ class DlibFaces:
         """
         import dlib
 
-        predictor = asset_path("dlib_shape_predictor_68") if predictor is None else predictor
         self._detector = dlib.get_frontal_face_detector()
-        self._predictor = dlib.shape_predictor(str(predictor))
+        self._points = DlibPoints(predictor)
 
     def __call__(self, frame: RgbImage, near: Sequence[FaceObservation] = ()) -> list[FaceObservation]:  # noqa: ARG002
         """Return up to four faces of `frame`, (H, W, 3), the widest first; looks at the whole picture always."""
         import cv2
-        import dlib
 
         height, width = frame.shape[:2]
         border = round(_BORDER * max(height, width))
@@ -88,9 +85,7 @@ class DlibFaces:
         faces = []
         for rectangle, score in zip(rectangles, scores, strict=True):
             edges = (rectangle.left(), rectangle.top(), rectangle.right(), rectangle.bottom())
-            shape = self._predictor(padded, dlib.rectangle(*(round(edge / scale) for edge in edges)))
-            # dlib counts from the centre of the first pixel
-            points = np.array([(part.x, part.y) for part in shape.parts()], np.float64) - border + 0.5
+            points = self._points(frame, np.array([round(edge / scale) for edge in edges]) - border + (0, 0, 1, 1))
             faces.append(_observation(points, score=float(1.0 - np.exp(-score / _SCORE_SCALE)), frame=frame))
         faces.sort(key=lambda one: -float(one.box_px[2] - one.box_px[0]))
         return faces[:_MAX_FACES]

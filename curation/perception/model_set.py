@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
@@ -44,6 +45,9 @@ class PerceptionSettings(Settings):
     identity: Literal["auto", "arcface", "dlib"] = "dlib"
     """Which descriptor tells people apart. `arcface`: InsightFace's network of buffalo_l; `dlib`: dlib's; `auto`:
     ArcFace where its weights are on this machine when a dataset is begun, else dlib's; the dataset records which."""
+    mask: str = "embedded"
+    """What sees masks. `embedded`: our own small network; `ssd`: AIZOOTech's FaceMaskDetection; anything else is the
+    path of an ONNX image classifier of yours (docs/filters.md says what it must be)."""
     mask_stride: int = Field(default=5, ge=1, le=25)
     """A face is looked at for a mask every so many ticks, and on the ticks between where the answer changes. Ours: half
     the width of the rule's median, `rules.mask.smooth_ticks`."""
@@ -64,7 +68,11 @@ class FaceFinderFacts:
 
 
 FACE_FINDERS = {
-    "scrfd": FaceFinderFacts(scheme="mediapipe478", pose_method="mediapipe_transform", assets=("face_landmarker",)),
+    "scrfd": FaceFinderFacts(
+        scheme="mediapipe478",
+        pose_method="mediapipe_transform",
+        assets=("face_landmarker", "dlib_shape_predictor_68"),
+    ),
     "mediapipe": FaceFinderFacts(scheme="mediapipe478", pose_method="mediapipe_transform", assets=("face_landmarker",)),
     "dlib": FaceFinderFacts(scheme="ibug68", pose_method="dlib68_pnp", assets=("dlib_shape_predictor_68",)),
 }
@@ -103,6 +111,8 @@ def perception_assets(settings: PerceptionSettings) -> Sequence[str]:
         names.append(settings.scrfd)
     if settings.pose != "finder":
         names += [settings.pose, "3ddfa_whitening"]
+    if settings.mask == "ssd":
+        names.append("face_mask_detection")
     return [*names, "w600k_r50" if settings.identity == "arcface" else "dlib_face_recognition_resnet"]
 
 
@@ -117,17 +127,17 @@ def load_perception(settings: PerceptionSettings) -> Perception:
     Raises:
         MissingAssetsError: weights are missing; `perception_assets` names them beforehand.
         DeviceError: the GPU that is named cannot be used.
+        UnfitMaskModelError: the file that `mask` names is no classifier that can be used.
     """
     from curation.perception.content_cuts import ContentCuts
     from curation.perception.dlib_identity import DlibIdentity
-    from curation.perception.embedded_mask.classifier import EmbeddedMask
     from curation.perception.silero_voice import SileroVoice
 
     device = resolve_device(settings.device)
     return Perception(
         faces=_load_faces(settings, device),
         describer=DlibIdentity(),
-        mask=EmbeddedMask(),
+        mask=_load_mask(settings, device),
         mask_stride=settings.mask_stride,
         pose=_load_pose(settings, device),
         cuts=ContentCuts(),
@@ -157,3 +167,19 @@ def _load_pose(settings: PerceptionSettings, device: Device) -> HeadPose | None:
     from curation.perception.three_ddfa import ThreeDdfaPose
 
     return ThreeDdfaPose(settings.pose, device)
+
+
+def _load_mask(settings: PerceptionSettings, device: Device) -> MaskClassifier:
+    match settings.mask:
+        case "embedded":
+            from curation.perception.embedded_mask.classifier import EmbeddedMask
+
+            return EmbeddedMask()
+        case "ssd":
+            from curation.perception.mask_ssd import SsdMask
+
+            return SsdMask(device)
+        case path:
+            from curation.perception.onnx_mask import OnnxMask
+
+            return OnnxMask(Path(path), device)
