@@ -28,20 +28,18 @@ def wanted_assets(settings: CurationSettings) -> list[str]:
 
 
 def perception_weights(settings: PerceptionSettings) -> tuple[WeightRecord, ...]:
-    """Return the weights that measure the evidence; those inside packages are hashed.
+    """Return the weights that measure the evidence; those inside packages and the user's own are hashed.
 
     Raises:
-        FileNotFoundError: a package lacks its weights.
+        FileNotFoundError: a package lacks its weights, or the user's mask classifier is not there.
     """
-    from curation.perception.embedded_mask.classifier import WEIGHTS_SHA256
     from curation.perception.silero_voice import silero_model_path
 
     records = [_of_asset(name, "perception") for name in perception_assets(settings)]
-    records.append(
-        WeightRecord(
-            name="embedded_mask", role="perception", sha256=WEIGHTS_SHA256, licence="Apache-2.0", commercial_use=True
-        )
-    )
+    if settings.mask == "embedded":
+        records.append(_embedded_mask())
+    elif settings.mask != "ssd":
+        records.append(_users_own(settings.mask))
     records.append(_in_package("silero-vad", silero_model_path(), "MIT", "perception"))
     return tuple(records)
 
@@ -68,6 +66,20 @@ def _of_asset(name: str, role: _Role) -> WeightRecord:
     return WeightRecord(
         name=name, role=role, sha256=asset_digest(name), licence=asset.licence, commercial_use=asset.commercial_use
     )
+
+
+def _embedded_mask() -> WeightRecord:
+    from curation.perception.embedded_mask.classifier import WEIGHTS_SHA256
+
+    return WeightRecord(
+        name="embedded_mask", role="perception", sha256=WEIGHTS_SHA256, licence="Apache-2.0", commercial_use=True
+    )
+
+
+def _users_own(path: str) -> WeightRecord:
+    with Path(path).open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    return WeightRecord(name=path, role="perception", sha256=sha256, licence="the user's own", commercial_use=None)
 
 
 def _in_package(package: str, path: Path, licence: str, role: _Role) -> WeightRecord:
