@@ -55,6 +55,11 @@ class VideoRecord(BaseModel):
         return _record(video).model_copy(update=told)
 
     @classmethod
+    def quarantined(cls, video: SourceVideo, code: ErrorCode, detail: str) -> "VideoRecord":
+        """Return the record of a video that is set aside because workers did not survive it."""
+        return cls.failed(video, code, detail).model_copy(update={"status": "quarantined"})
+
+    @classmethod
     def duplicate(cls, video: SourceVideo, of: Path) -> "VideoRecord":
         """Return the record of a file whose content is analysed under another name."""
         return _record(video).model_copy(update={"duplicate_of": text_of_path(of)})

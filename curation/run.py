@@ -1,7 +1,7 @@
 """A run: find the videos, check what can be checked, curate what is missing, write the tables that span all videos."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -10,6 +10,7 @@ from curation.config import CurationSettings
 from curation.dataset_folder import finish_dataset, forget_video, open_dataset
 from curation.executors.inline import curate_inline
 from curation.executors.ray_pool import curate_on_ray
+from curation.executors.supervision import PoolSettings
 from curation.ledger import VideoRecord, read_ledger, write_record
 from curation.sources import Discovery, SourceVideo, discover
 from curation.weights import needed_assets, perception_weights, speech_weights
@@ -27,13 +28,19 @@ class Executor:
     workers: int = 1
     ray_address: str | None = None
     gpus_per_worker: float = 0.0
+    pool: PoolSettings = field(default_factory=PoolSettings)
 
     def curate(self, plan: WorkerPlan, videos: Sequence[SourceVideo]) -> Iterator[VideoRecord]:
         """Yield the record of each video as it is done."""
         if self.kind == "inline":
             return curate_inline(plan, videos)
         return curate_on_ray(
-            plan, videos, workers=self.workers, address=self.ray_address, gpus_per_worker=self.gpus_per_worker
+            plan,
+            videos,
+            workers=self.workers,
+            address=self.ray_address,
+            gpus_per_worker=self.gpus_per_worker,
+            settings=self.pool,
         )
 
 

@@ -33,6 +33,11 @@ class WorkerPlan:
     settings: CurationSettings
     dataset: Path
 
+    @property
+    def window_s(self) -> float:
+        """Longest stretch of video that a worker measures at a time, seconds."""
+        return float(self.settings.windows.length_s)
+
     def make_worker(self) -> "VideoWorker":
         """Load the models in this process, on one thread each.
 

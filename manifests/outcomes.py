@@ -22,7 +22,8 @@ Split = Literal["train", "val", "test"]
 
 VideoStatus = Literal["ok", "failed", "quarantined"]
 
-ErrorCode = Literal["unreadable", "no_video_stream", "internal"]
+ErrorCode = Literal["unreadable", "no_video_stream", "internal", "worker_died", "out_of_memory", "timed_out"]
 ERROR_CODES: tuple[ErrorCode, ...] = get_args(ErrorCode)
 """`unreadable`: no container or decoder could make sense of the file; `no_video_stream`: it holds sound only;
-`internal`: our own code failed on it, which is a bug to report."""
+`internal`: our own code failed on it, which is a bug to report; `worker_died`, `out_of_memory`, `timed_out`: what
+became of every worker that tried it."""

@@ -1,86 +1,227 @@
 """Curates videos on a pool of Ray actors: each holds all models and has one unit in flight.
 
-The driver owns the schedule of what is to be done; an actor that dies costs the video it had and nothing else.
+The driver owns the schedule. An actor that dies, hangs or takes too much memory is replaced; the unit that it had is
+blamed and tried again, and no other unit is touched. Ray itself retries nothing.
 """
 
+import time
+import uuid
+from collections import deque
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from curation.executors.pool_worker import PoolWorker, UnitPlan, memory_note
+from curation.executors.supervision import Blame, Loss, PoolSettings
 from curation.ledger import VideoRecord, write_record
 from curation.schedule import Schedule
 from curation.sources import SourceVideo
-from curation.units import Outcome, Unit
+from curation.units import Unit
 from curation.windows import remove_windows
-from curation.worker import WorkerPlan
 
 __all__ = ["RayUnavailableError", "curate_on_ray"]
 
+_MAX_FAILED_STARTS = 3
+"""Workers that in a row fail to load: then it is not chance."""
+
+_LOOK_EVERY_S = 5.0
+"""Longest wait before deadlines are looked at."""
+
 
 class RayUnavailableError(RuntimeError):
-    """No Ray cluster could be started or joined."""
+    """No Ray cluster could be started or joined, or no worker can be started on it."""
+
+
+@dataclass(slots=True)
+class _Worker:
+    """An actor, as the driver knows it."""
+
+    handle: Any
+    worker_id: str
+    n_units: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Flight:
+    """A unit that a worker has."""
+
+    worker: _Worker
+    unit: Unit
+    deadline: float
+    """On the monotonic clock."""
 
 
 def curate_on_ray(
-    plan: WorkerPlan, videos: Sequence[SourceVideo], *, workers: int, address: str | None, gpus_per_worker: float
+    plan: UnitPlan,
+    videos: Sequence[SourceVideo],
+    *,
+    workers: int,
+    address: str | None,
+    gpus_per_worker: float,
+    settings: PoolSettings,
 ) -> Iterator[VideoRecord]:
     """Yield the record of each video as it is done, in the order in which they end.
 
     Args:
         plan: what every actor loads and where it writes.
         videos: what to curate; the largest files are begun first, so that no long one is left for the end.
-        workers: number of actors, each on one CPU.
-        address: of a running cluster; None starts one on this machine.
+        workers: number of actors, each on one CPU, spread over the nodes.
+        address: of a running cluster, whose nodes are sent this package's code; None starts one on this machine.
         gpus_per_worker: share of a GPU that each actor reserves.
+        settings: deadlines, attempts, memory.
 
     Raises:
-        RayUnavailableError: no cluster could be started or joined.
+        RayUnavailableError: no cluster could be started or joined, or workers cannot be started on it.
         OSError: the dataset cannot be written.
     """
     import ray
 
     try:
         # The dashboard and the log relay are of no use to a run that shows its own progress.
-        ray.init(address=address, num_cpus=None if address else workers, include_dashboard=False, log_to_driver=False)
+        ray.init(
+            address=address,
+            num_cpus=None if address else workers,
+            include_dashboard=False,
+            log_to_driver=False,
+            runtime_env={"py_modules": _own_packages()} if address else None,
+        )
     except (ConnectionError, RuntimeError, ValueError) as error:
         where = f"join the Ray cluster at {address}" if address else "start Ray on this machine"
         raise RayUnavailableError(f"cannot {where}: {error}; try --executor inline") from error
-    # Ray makes its handles at run time, so they have no type to name.
-    remote: Any = ray.remote(num_cpus=1, num_gpus=gpus_per_worker)(_Actor)
-    schedule = Schedule(videos, largest_first=True)
     try:
-        idle: list[Any] = []
-        running: dict[Any, tuple[Any, Unit]] = {}
-        while True:
-            while len(running) < workers and (unit := schedule.next()) is not None:
-                actor = idle.pop() if idle else remote.remote(plan)
-                running[actor.work.remote(unit)] = (actor, unit)
-            if not running:
-                return
-            done, _ = ray.wait(list(running), num_returns=1)
-            actor, unit = running.pop(done[0])
-            outcome: Outcome
-            try:
-                outcome = ray.get(done[0])
-            except ray.exceptions.RayActorError as error:
-                outcome = VideoRecord.failed(unit.video, "internal", f"the worker died: {error}")
-                write_record(plan.dataset, outcome)
-                remove_windows(plan.dataset, unit.video.video_id)
-            except ray.exceptions.RayTaskError as error:
-                raise error.cause from error  # without Ray's name and traceback around it
-            else:
-                idle.append(actor)
-            record = schedule.done(unit, outcome)
-            if record is not None:
-                yield record
+        yield from _Pool(plan, workers, gpus_per_worker, settings).run(Schedule(videos, largest_first=True))
     finally:
         ray.shutdown()
 
 
-class _Actor:
-    """A worker as Ray sees it."""
+class _Pool:
+    """Actors and what they have in flight."""
 
-    def __init__(self, plan: WorkerPlan) -> None:
-        self._worker = plan.make_worker()
+    def __init__(self, plan: UnitPlan, workers: int, gpus_per_worker: float, settings: PoolSettings) -> None:
+        import ray
 
-    def work(self, unit: Unit) -> Outcome:
-        return self._worker.work(unit)
+        self._ray = ray
+        self._plan, self._workers, self._settings = plan, workers, settings
+        # Ray makes its handles at run time, so they have no type to name.
+        self._remote: Any = ray.remote(
+            num_cpus=1, num_gpus=gpus_per_worker, scheduling_strategy="SPREAD", max_restarts=0, max_task_retries=0
+        )(PoolWorker)
+        self._blame = Blame(plan.dataset, settings.max_attempts)
+        self._planned: deque[Unit] = deque()
+        """Next units, no more than workers: all that the driver holds besides its schedule."""
+        self._starting: dict[Any, _Worker] = {}
+        self._idle: list[_Worker] = []
+        self._flights: dict[Any, _Flight] = {}
+        self._failed_starts = 0
+
+    def run(self, schedule: Schedule) -> Iterator[VideoRecord]:
+        """Do all units and yield the records of the videos."""
+        while self._begin(schedule):
+            references = [*self._flights, *self._starting]
+            done, _ = self._ray.wait(references, num_returns=1, timeout=self._patience_s())
+            for reference in done:
+                if reference in self._starting:
+                    self._started(reference)
+                else:
+                    yield from self._landed(reference, schedule)
+            yield from self._overdue(schedule)
+
+    def _begin(self, schedule: Schedule) -> bool:
+        """Give units to workers; say whether there is anything to wait for."""
+        while len(self._planned) + len(self._flights) < self._workers and (unit := schedule.next()) is not None:
+            self._planned.append(unit)
+        while self._planned and self._idle:
+            worker, unit = self._idle.pop(), self._planned.popleft()
+            worker.n_units += 1
+            deadline = time.monotonic() + self._settings.deadline_s(unit, self._plan.window_s)
+            self._flights[worker.handle.work.remote(unit)] = _Flight(worker, unit, deadline)
+        while len(self._starting) < len(self._planned) and len(self._starting) + len(self._flights) < self._workers:
+            worker_id = uuid.uuid4().hex
+            handle = self._remote.remote(self._plan, worker_id, self._settings.worker_memory_gib)
+            self._starting[handle.ready.remote()] = _Worker(handle, worker_id)
+        return bool(self._flights or self._starting)
+
+    def _patience_s(self) -> float:
+        soonest = min((flight.deadline for flight in self._flights.values()), default=float("inf"))
+        return min(max(soonest - time.monotonic(), 0.0), _LOOK_EVERY_S)
+
+    def _started(self, reference: Any) -> None:  # noqa: ANN401 - Ray's references have no type of their own
+        worker = self._starting.pop(reference)
+        try:
+            self._ray.get(reference)
+        except self._ray.exceptions.RayActorError as error:
+            self._failed_starts += 1
+            if self._failed_starts >= _MAX_FAILED_STARTS:
+                raise RayUnavailableError(
+                    f"{self._failed_starts} workers in a row could not be started; the last one: {error}"
+                ) from error
+        else:
+            self._failed_starts = 0
+            self._idle.append(worker)
+
+    def _landed(self, reference: Any, schedule: Schedule) -> Iterator[VideoRecord]:  # noqa: ANN401 - as above
+        flight = self._flights.pop(reference)
+        worker, unit = flight.worker, flight.unit
+        try:
+            outcome = self._ray.get(reference)
+        except self._ray.exceptions.RayActorError as error:
+            if _node_was_lost(error):
+                schedule.again(unit)  # nobody's fault
+            else:
+                yield from self._lost(unit, self._death_of(worker, error), schedule)
+            return
+        except self._ray.exceptions.RayTaskError as error:
+            raise error.cause from error  # without Ray's name and traceback around it
+        self._blame.settled(unit)
+        if worker.n_units >= self._settings.units_per_worker:
+            self._ray.kill(worker.handle)
+        else:
+            self._idle.append(worker)
+        record = schedule.done(unit, outcome)
+        if record is not None:
+            yield record
+
+    def _overdue(self, schedule: Schedule) -> Iterator[VideoRecord]:
+        now = time.monotonic()
+        for reference, flight in list(self._flights.items()):
+            if flight.deadline <= now:
+                del self._flights[reference]
+                self._ray.kill(flight.worker.handle)
+                allowed_s = self._settings.deadline_s(flight.unit, self._plan.window_s)
+                loss = Loss("timed_out", f"not done after {allowed_s:.0f} s, its worker was ended")
+                yield from self._lost(flight.unit, loss, schedule)
+
+    def _lost(self, unit: Unit, loss: Loss, schedule: Schedule) -> Iterator[VideoRecord]:
+        record = self._blame.verdict(unit, loss)
+        if record is None:
+            schedule.again(unit)
+            return
+        record = schedule.done(unit, record)
+        if record is not None:
+            write_record(self._plan.dataset, record)
+            remove_windows(self._plan.dataset, unit.video.video_id)
+            yield record
+
+    def _death_of(self, worker: _Worker, error: Exception) -> Loss:
+        note = memory_note(self._plan.dataset, worker.worker_id)
+        if note.exists():
+            detail = note.read_text()
+            note.unlink()
+            return Loss("out_of_memory", detail)
+        if isinstance(error, self._ray.exceptions.OutOfMemoryError):
+            return Loss("out_of_memory", "the machine ran out of memory, and Ray ended the worker")
+        return Loss("worker_died", "the worker's process died")
+
+
+def _node_was_lost(error: Exception) -> bool:
+    """Say whether an actor died with its node; Ray tells it in the message alone."""
+    return "node has died" in str(error) or "node was terminated" in str(error)
+
+
+def _own_packages() -> list[str]:
+    """Return the folders of the packages that a worker imports, for nodes without an installed copy."""
+    import curation
+    import manifests
+
+    return [str(Path(package.__file__).parent) for package in (curation, manifests) if package.__file__]

@@ -1,0 +1,81 @@
+"""What a pool of workers does about units that come to nothing: how long it waits, how often it tries, whom it blames.
+
+Pure book-keeping, without Ray: a unit that was in flight when its worker died is tried again on a new worker; a unit
+that does so again and again is guilty, and its video is set aside with a code and the command that repeats it alone.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from curation.ledger import VideoRecord
+from curation.units import Unit
+from manifests.outcomes import ErrorCode
+from manifests.timeline import TICK_RATE_HZ
+
+__all__ = ["Blame", "Loss", "PoolSettings"]
+
+LossReason = Literal["worker_died", "out_of_memory", "timed_out"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PoolSettings:
+    """How a pool treats its workers; nothing of it changes what a dataset holds."""
+
+    deadline_base_s: float = 120.0
+    """Seconds that any unit may take. Ours: opening a file on a slow disk, and a margin."""
+    deadline_per_s: float = 20.0
+    """Seconds that each second of video may take besides. Ours: twenty times what a slow core needs."""
+    max_attempts: int = 3
+    """How often a unit is tried before its video is quarantined."""
+    units_per_worker: int = 500
+    """A worker is replaced after this many units: decoders leak."""
+    worker_memory_gib: float | None = None
+    """A worker that takes more is ended; None: its share of nine tenths of its machine, by cores."""
+
+    def deadline_s(self, unit: Unit, window_s: float) -> float:
+        """Return how many seconds a unit may take, given the longest stretch that is measured in one piece.
+
+        >>> from curation.sources import SourceVideo
+        >>> video = SourceVideo(path=Path("a"), video_id="a", source="s", speaker_id=None, size_bytes=1)
+        >>> PoolSettings().deadline_s(Unit(video=video), window_s=180.0)
+        3720.0
+        """
+        ticks = sum(window.end_tick - window.first_tick for window in unit.windows)
+        length_s = float(ticks / TICK_RATE_HZ) if unit.windows else window_s
+        return self.deadline_base_s + self.deadline_per_s * length_s
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A unit came to nothing."""
+
+    reason: LossReason
+    detail: str
+
+
+@dataclass(slots=True)
+class Blame:
+    """Counts what units have done to workers."""
+
+    dataset: Path
+    max_attempts: int
+    _lost: Counter[str] = field(init=False, default_factory=Counter)
+
+    def verdict(self, unit: Unit, loss: Loss) -> VideoRecord | None:
+        """Return the record of a video that is quarantined for this loss; None where the unit is to be tried again."""
+        self._lost[unit.name] += 1
+        if self._lost[unit.name] < self.max_attempts:
+            return None
+        code: ErrorCode = loss.reason
+        return VideoRecord.quarantined(
+            unit.video,
+            code,
+            f"{loss.detail} ({unit.name}, tried {self.max_attempts} times); to see it happen: "
+            f"gaia-curate retry {self.dataset} --video {unit.video.video_id} --executor inline",
+        )
+
+    def settled(self, unit: Unit) -> None:
+        """Take note that a unit is done, so that its count need not be kept."""
+        self._lost.pop(unit.name, None)

@@ -1,0 +1,139 @@
+"""A pool whose workers die, hang and grow: only the guilty unit is lost, with the right code."""
+
+import ctypes
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from ray import cloudpickle
+
+from curation.executors.pool_worker import UnitWorker
+from curation.executors.ray_pool import RayUnavailableError, curate_on_ray
+from curation.executors.supervision import PoolSettings
+from curation.ledger import VideoRecord, read_ledger
+from curation.sources import SourceVideo
+from curation.units import Divided, Measured, Outcome, Unit
+from curation.windows import Window
+
+# Workers cannot import this file: what it defines is sent to them whole.
+cloudpickle.register_pickle_by_value(sys.modules[__name__])
+
+pytestmark = pytest.mark.slow
+
+WINDOWS = tuple(Window(first_tick=k, end_tick=k + 250) for k in (0, 250, 500))
+QUICK = PoolSettings(deadline_base_s=3.0, deadline_per_s=0.0, max_attempts=2, worker_memory_gib=1.0)
+
+
+class Worker:
+    """Does what a video's name says."""
+
+    def __init__(self, dataset: Path) -> None:
+        self._dataset = dataset
+
+    def work(self, unit: Unit) -> Outcome:
+        with (self._dataset / "seen").open("a") as seen:
+            seen.write(f"{unit.name} {os.getpid()}\n")
+        match unit.video.path.stem.partition("_")[0]:
+            case "exits":
+                os._exit(7)
+            case "crashes":
+                ctypes.string_at(0)
+            case "hangs":
+                time.sleep(3600)
+            case "grows":
+                taken = []
+                while True:
+                    taken.append(b"x" * 2**24)
+                    time.sleep(0.01)
+            case "flaky":
+                marker = self._dataset / "flaky"
+                if not marker.exists():
+                    marker.touch()
+                    os._exit(1)
+            case "long":
+                return self._part_of_a_long_video(unit)
+        return self._record(unit)
+
+    def _part_of_a_long_video(self, unit: Unit) -> Outcome:
+        if unit.windows == WINDOWS[1:2]:
+            os._exit(1)
+        return Divided(WINDOWS, WINDOWS) if unit.kind == "video" else Measured()
+
+    def _record(self, unit: Unit) -> VideoRecord:
+        video = unit.video
+        return VideoRecord(
+            video_id=video.video_id, source="made", path=str(video.path), speaker_id=None, size_bytes=1, status="ok"
+        )
+
+
+@dataclass(frozen=True)
+class Plan:
+    dataset: Path
+    window_s: float = field(default=10.0)
+
+    def make_worker(self) -> UnitWorker:
+        return Worker(self.dataset)
+
+
+@dataclass(frozen=True)
+class BrokenPlan(Plan):
+    def make_worker(self) -> UnitWorker:
+        raise FileNotFoundError("made by the test: no weights here")
+
+
+def videos(names: Sequence[str]) -> list[SourceVideo]:
+    return [
+        SourceVideo(
+            path=Path(f"{name}.mp4"), video_id=f"{number:016x}", source="made", speaker_id=None, size_bytes=100 - number
+        )
+        for number, name in enumerate(names)
+    ]
+
+
+def curated(plan: Plan, names: Sequence[str], settings: PoolSettings, workers: int = 2) -> dict[str, VideoRecord]:
+    pool = curate_on_ray(plan, videos(names), workers=workers, address=None, gpus_per_worker=0.0, settings=settings)
+    records = list(pool)
+    assert len({record.video_id for record in records}) == len(records)
+    return {Path(record.path).stem: record for record in records}
+
+
+def test_only_the_guilty_are_quarantined_each_with_its_code(tmp_path: Path) -> None:
+    guilty = {"exits": "worker_died", "crashes": "worker_died", "hangs": "timed_out", "grows": "out_of_memory"}
+    innocent = [f"good_{number}" for number in range(12)]
+    records = curated(Plan(tmp_path), [*guilty, *innocent, "flaky"], QUICK)
+    assert {name: records[name].error_code for name in guilty} == guilty
+    assert {records[name].status for name in guilty} == {"quarantined"}
+    assert {records[name].status for name in [*innocent, "flaky"]} == {"ok"}
+    ledger = read_ledger(tmp_path)
+    assert sorted(Path(record.path).stem for record in ledger.values()) == sorted(guilty)
+    attempts = [line.split()[0] for line in (tmp_path / "seen").read_text().splitlines()]
+    assert {attempts.count(records[name].video_id) for name in [*guilty, "flaky"]} == {2}
+    assert {attempts.count(records[name].video_id) for name in innocent} == {1}
+
+
+def test_a_window_that_kills_its_worker_quarantines_its_video_alone(tmp_path: Path) -> None:
+    records = curated(Plan(tmp_path), ["long", "good_1", "good_2"], QUICK)
+    assert {name: record.status for name, record in records.items()} == {
+        "long": "quarantined",
+        "good_1": "ok",
+        "good_2": "ok",
+    }
+    detail = records["long"].error_detail
+    assert detail is not None
+    assert "ticks 250 to 500" in detail
+
+
+def test_workers_are_replaced_after_so_many_units(tmp_path: Path) -> None:
+    settings = PoolSettings(units_per_worker=3, worker_memory_gib=1.0)
+    curated(Plan(tmp_path), [f"good_{number}" for number in range(8)], settings, workers=1)
+    pids = [line.split()[-1] for line in (tmp_path / "seen").read_text().splitlines()]
+    assert [pids.count(pid) for pid in dict.fromkeys(pids)] == [3, 3, 2]
+
+
+def test_workers_that_cannot_load_stop_the_run_with_the_reason(tmp_path: Path) -> None:
+    with pytest.raises(RayUnavailableError, match="made by the test: no weights here"):
+        curated(BrokenPlan(tmp_path), ["good_1"], QUICK)

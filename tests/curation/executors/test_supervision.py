@@ -1,0 +1,53 @@
+"""Deadlines, attempts and blame, without a pool."""
+
+from pathlib import Path
+
+import pytest
+
+from curation.executors.supervision import Blame, Loss, PoolSettings
+from curation.sources import SourceVideo
+from curation.units import Unit
+from curation.windows import Window
+
+VIDEO = SourceVideo(path=Path("a.mp4"), video_id="a" * 16, source="made", speaker_id=None, size_bytes=1)
+WINDOWS = tuple(Window(first_tick=k, end_tick=k + 250) for k in (0, 250, 500))
+DEATH = Loss("worker_died", "made by the test")
+
+
+@pytest.mark.parametrize(
+    ("unit", "expected_s"),
+    [
+        (Unit(video=VIDEO), 10 + 2 * 180),
+        (Unit(video=VIDEO, kind="window", windows=WINDOWS[:1]), 10 + 2 * 10),
+        (Unit(video=VIDEO, kind="finish", windows=WINDOWS), 10 + 2 * 30),
+    ],
+)
+def test_a_deadline_grows_with_the_length_that_the_unit_may_have(unit: Unit, expected_s: float) -> None:
+    settings = PoolSettings(deadline_base_s=10.0, deadline_per_s=2.0)
+    assert settings.deadline_s(unit, window_s=180.0) == expected_s
+
+
+def test_the_third_loss_quarantines_with_the_code_and_the_command_that_repeats_it(tmp_path: Path) -> None:
+    blame = Blame(tmp_path, max_attempts=3)
+    unit = Unit(video=VIDEO)
+    assert [blame.verdict(unit, DEATH), blame.verdict(unit, DEATH)] == [None, None]
+    record = blame.verdict(unit, DEATH)
+    assert record is not None
+    assert (record.status, record.error_code) == ("quarantined", "worker_died")
+    assert record.error_detail is not None
+    assert f"gaia-curate retry {tmp_path} --video {'a' * 16} --executor inline" in record.error_detail
+
+
+def test_windows_of_one_video_are_blamed_apart(tmp_path: Path) -> None:
+    blame = Blame(tmp_path, max_attempts=2)
+    units = [Unit(video=VIDEO, kind="window", windows=(window,)) for window in WINDOWS]
+    assert [blame.verdict(unit, DEATH) for unit in units] == [None, None, None]
+    assert blame.verdict(units[1], DEATH) is not None
+
+
+def test_a_unit_that_ended_well_is_blamed_for_nothing_of_before(tmp_path: Path) -> None:
+    blame = Blame(tmp_path, max_attempts=2)
+    unit = Unit(video=VIDEO)
+    assert blame.verdict(unit, DEATH) is None
+    blame.settled(unit)
+    assert blame.verdict(unit, DEATH) is None
