@@ -16,6 +16,9 @@ from manifests.arrays import BoolArray, Float32Array, Int64Array
 
 __all__ = ["MainTrack", "TrackSettings", "link_tracks", "main_track"]
 
+_ARCFACE_DIM = 512
+"""Length of ArcFace's descriptor; dlib's has 128. A dataset has descriptors of one kind."""
+
 
 class TrackSettings(Settings):
     """How faces are linked."""
@@ -24,8 +27,11 @@ class TrackSettings(Settings):
     """Smallest intersection over union of the boxes of one face in adjacent sightings. Ours: a face that moves a third
     of its width between ticks still has 0.5."""
     max_descriptor_distance: float = Field(default=0.6, gt=0.0)
-    """Largest Euclidean distance of a track's identity descriptors from second to second. 0.6 is dlib's own threshold
-    for two pictures of one person."""
+    """Largest Euclidean distance of a track's identity descriptors from second to second, where they are dlib's. 0.6 is
+    dlib's own threshold for two pictures of one person."""
+    max_arcface_distance: float = Field(default=1.26, gt=0.0, le=2.0)
+    """The same where they are ArcFace's, whose length is 1: the distance at a cosine of 0.2, below which InsightFace's
+    own demonstration calls two faces different persons."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,7 +85,10 @@ def link_tracks(evidence: Evidence, cut: BoolArray, bridge_ticks: int, settings:
                 track[face] = n_tracks
                 n_tracks += 1
         last_face = {t: last_face[t] for t in open_tracks} | {int(track[f]): f for f in range(first, end)}
-    return _split_by_identity(faces, track, settings.max_descriptor_distance)
+    arcface = faces.descriptor.shape[1] == _ARCFACE_DIM
+    return _split_by_identity(
+        faces, track, settings.max_arcface_distance if arcface else settings.max_descriptor_distance
+    )
 
 
 def main_track(

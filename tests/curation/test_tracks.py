@@ -2,6 +2,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from curation.evidence import Evidence, Faces
 from curation.tracks import TrackSettings, link_tracks, main_track
@@ -131,3 +132,15 @@ def test_a_video_without_a_face_has_no_main_face(make_evidence: Make) -> None:
     main = main_track(evidence, linked(evidence), np.zeros(5, np.bool_), 2, 0.7)
     assert (main.face == -1).all()
     assert not main.bridged.any()
+
+
+@pytest.mark.parametrize(("length", "distance", "n_tracks"), [(128, 0.7, 2), (512, 0.7, 1), (512, 1.3, 2)])
+def test_each_descriptor_has_a_limit_of_its_own(
+    make_evidence: Make, length: int, distance: float, n_tracks: int
+) -> None:
+    evidence = make_evidence(51)
+    descriptor = np.full((51, length), np.nan, np.float32)
+    descriptor[[0, 25, 50]] = 0.0
+    descriptor[50, 0] = distance
+    track = linked(make_evidence(51, faces=replace(evidence.faces, descriptor=descriptor)))
+    assert len(np.unique(track)) == n_tracks
