@@ -232,7 +232,7 @@ _3DDFA_WHITENING = Asset(
 
 _MASK_SSD = Asset(
     name="face_mask_detection",
-    what="AIZOOTech FaceMaskDetection: an SSD with 5972 anchors and the classes mask, no mask; exported to ONNX",
+    what="AIZOOTech FaceMaskDetection: an SSD of 260x260 pictures, classes mask and no mask; exported to ONNX",
     kind="onnx",
     files=(
         AssetFile(
