@@ -36,9 +36,9 @@ _FRAME_SAMPLES = 256
 _SEEN_SAMPLES = 597
 _CHUNK_FRAMES = 500
 """Frames that each chunk adds, 8 s."""
-_SHARED_FRAMES = 4
-"""Frames of the chunk before that a chunk repeats. Of what it puts out, the first 2.7 frames lack frames before them
-or are in reach of the resampling's edge, and so is the last third of a frame."""
+_SHARED_FRAMES = 3
+"""Frames of the chunk before that a chunk repeats. Of its output the first 426 samples lack earlier frames or are in
+reach of the resampling's edge, and so are the last 84; so a chunk puts out from one frame before its own on."""
 _MARGIN_FRAMES = 1
 """Sound to either side of a chunk that takes the edges of the resampling."""
 

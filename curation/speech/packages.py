@@ -27,7 +27,7 @@ def import_package(module: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        state = "is not installed" if getattr(error, "name", None) == package else f"does not import ({error})"
+        state = "is not installed" if error.name == package else f"does not import ({error})"
         raise MissingPackageError(
             f"the package {package!r}, which the speech settings ask for, {state}; install it with: "
             f"{install_command(package)}"

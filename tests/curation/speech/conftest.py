@@ -1,15 +1,25 @@
 """Real speech, noise mixed into it, and the measures of how near two signals are."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+import torch
 
 from manifests.arrays import Float32Array
 
 Mixer = Callable[[Float32Array, Float32Array, float], Float32Array]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """As in a worker; the threads of two test processes wait for each other on two cores."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")
