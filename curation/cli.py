@@ -3,12 +3,15 @@
 import io
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from curation.exit_codes import EXIT_CANNOT_START, EXIT_FAILED, exit_codes
 from curation.models_cli import models_app
+
+if TYPE_CHECKING:
+    from curation.run import Executor
 
 __all__ = ["app", "main"]
 
@@ -26,6 +29,20 @@ SetOption = Annotated[
     list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change one setting; may be repeated.")
 ]
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="YAML file of settings.")]
+ExecutorOption = Annotated[
+    Literal["auto", "inline", "ray"],
+    typer.Option(help="This process, or a pool of Ray workers; auto takes Ray for more than one worker."),
+]
+WorkersOption = Annotated[int, typer.Option(min=1, help="Ray workers, one core each.")]
+RayAddressOption = Annotated[str | None, typer.Option(help="Address of a running Ray cluster.")]
+GpusOption = Annotated[float, typer.Option(min=0.0, help="Share of a GPU that each Ray worker takes.")]
+MemoryOption = Annotated[
+    float | None,
+    typer.Option(
+        min=0.5,
+        help="GiB that a Ray worker may take before it is ended; by default its share of the machine's, by cores.",
+    ),
+]
 OutOption = Annotated[Path, typer.Option("--out", help="Folder of the dataset to write.", show_default=False)]
 
 
@@ -42,31 +59,82 @@ def run(
     ] = "paper",
     config: ConfigOption = None,
     overrides: SetOption = None,
-    executor: Annotated[
-        Literal["auto", "inline", "ray"],
-        typer.Option(help="This process, or a pool of Ray workers; auto takes Ray for more than one worker."),
-    ] = "auto",
-    workers: Annotated[int, typer.Option(min=1, help="Ray workers, one core each.")] = 1,
-    ray_address: Annotated[str | None, typer.Option(help="Address of a running Ray cluster.")] = None,
-    gpus_per_worker: Annotated[float, typer.Option(min=0.0, help="Share of a GPU that each Ray worker takes.")] = 0.0,
+    executor: ExecutorOption = "auto",
+    workers: WorkersOption = 1,
+    ray_address: RayAddressOption = None,
+    gpus_per_worker: GpusOption = 0.0,
+    worker_memory_gib: MemoryOption = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Curate at most this many files.")] = None,
 ) -> None:
     """Curate videos into a dataset; the same command again goes on where it was stopped."""
     with exit_codes():
         from curation.config import PRESETS, load_settings
         from curation.progress import RunProgress
-        from curation.run import Executor
         from curation.run import run as run_library
         from curation.summary import run_summary
 
         settings = load_settings(PRESETS[preset], config, overrides or [])
-        kind = executor if executor != "auto" else ("ray" if workers > 1 or ray_address else "inline")
-        where = Executor(kind=kind, workers=workers, ray_address=ray_address, gpus_per_worker=gpus_per_worker)
+        where = _where(executor, workers, ray_address, gpus_per_worker, worker_memory_gib)
         with RunProgress(sys.stderr) as progress:
             report = run_library(source, out, settings, where, limit=limit, watcher=progress)
         typer.echo(run_summary(out, report))
     if report.failed or report.discovery.unreadable_folders:
         raise typer.Exit(EXIT_FAILED)
+
+
+@app.command()
+def retry(
+    dataset: DatasetArgument,
+    *,
+    failed: Annotated[bool, typer.Option("--failed", help="All videos that failed or are quarantined.")] = False,
+    codes: Annotated[
+        list[str] | None, typer.Option("--code", help="Only those with this error code; may be repeated.")
+    ] = None,
+    videos: Annotated[
+        list[str] | None, typer.Option("--video", help="Only this one: its id, path or name; may be repeated.")
+    ] = None,
+    executor: ExecutorOption = "auto",
+    workers: WorkersOption = 1,
+    ray_address: RayAddressOption = None,
+    gpus_per_worker: GpusOption = 0.0,
+    worker_memory_gib: MemoryOption = None,
+) -> None:
+    """Curate videos again that failed or were quarantined, with the dataset's own settings."""
+    with exit_codes():
+        from curation.progress import RunProgress
+        from curation.retry import error_codes
+        from curation.retry import retry as retry_library
+        from curation.summary import retry_summary
+
+        if not (failed or codes or videos):
+            raise typer.BadParameter("say which: --failed, --code or --video")
+        where = _where(executor, workers, ray_address, gpus_per_worker, worker_memory_gib)
+        with RunProgress(sys.stderr) as progress:
+            records = retry_library(
+                dataset, where, codes=error_codes(codes or []), videos=videos or [], watcher=progress
+            )
+        typer.echo(retry_summary(dataset, records))
+    if any(record.status != "ok" for record in records):
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _where(
+    executor: Literal["auto", "inline", "ray"],
+    workers: int,
+    ray_address: str | None,
+    gpus_per_worker: float,
+    worker_memory_gib: float | None,
+) -> "Executor":
+    from curation.executors.supervision import PoolSettings
+    from curation.run import Executor
+
+    return Executor(
+        kind=executor if executor != "auto" else ("ray" if workers > 1 or ray_address else "inline"),
+        workers=workers,
+        ray_address=ray_address,
+        gpus_per_worker=gpus_per_worker,
+        pool=PoolSettings(worker_memory_gib=worker_memory_gib),
+    )
 
 
 @app.command()

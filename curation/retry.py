@@ -1,0 +1,104 @@
+"""Another attempt at videos that failed or were quarantined, with the dataset's own settings."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from curation.assets import ensure_assets
+from curation.dataset_folder import finish_dataset, forget_video, open_dataset, recorded_settings
+from curation.ledger import VideoRecord, read_ledger
+from curation.run import Executor, RunWatcher
+from curation.sources import SourceError, SourceVideo, fingerprint
+from curation.weights import needed_assets, perception_weights, speech_weights
+from curation.worker import WorkerPlan
+from manifests.files import path_of_text, read_table
+from manifests.outcomes import ERROR_CODES, ErrorCode
+
+__all__ = ["error_codes", "retry"]
+
+
+def retry(
+    dataset: Path,
+    executor: Executor,
+    *,
+    codes: Sequence[ErrorCode] = (),
+    videos: Sequence[str] = (),
+    watcher: RunWatcher | None = None,
+) -> tuple[VideoRecord, ...]:
+    """Curate videos again that are not ok, and return their new records by path.
+
+    Args:
+        dataset: made by `run`.
+        executor: where the work is done.
+        codes: only those that failed with one of these; none: with any.
+        videos: only those with these ids, names or paths; none: all.
+        watcher: is told how it goes.
+
+    Raises:
+        SourceError: there is nothing to retry, or a file is gone or has other content now.
+        DatasetError: `dataset` is no dataset.
+        DatasetFolderError: packages or weights have changed since.
+        MissingAssetsError: weights are missing and cannot be fetched.
+        RayUnavailableError: no cluster could be reached.
+        OSError: the dataset cannot be written.
+    """
+    settings = recorded_settings(dataset)
+    records = [VideoRecord.model_validate(row) for row in read_table(dataset, "videos").to_pylist()]
+    chosen = [record for record in records if _is_meant(record, codes, videos)]
+    if not chosen:
+        narrowed = " that is asked for" if codes or videos else ""
+        raise SourceError(f"{dataset}: no video{narrowed} has failed or is quarantined; nothing to retry")
+    sources = [_source_of(record) for record in chosen]
+    ensure_assets(needed_assets(settings))
+    open_dataset(dataset, settings, (*perception_weights(settings.perception), *speech_weights(settings.speech)))
+    for record in chosen:
+        forget_video(dataset, record.video_id)
+    if watcher is not None:
+        watcher.start(len(chosen), 0)
+    for done in executor.curate(WorkerPlan(settings=settings, dataset=dataset), sources):
+        if watcher is not None:
+            watcher.advance(done)
+    ledger = read_ledger(dataset)
+    now = [record if record.duplicate_of else ledger.get(record.video_id, record) for record in records]
+    finish_dataset(dataset, now)
+    asked = {record.video_id for record in chosen}
+    return tuple(record for record in now if record.video_id in asked and not record.duplicate_of)
+
+
+def error_codes(names: Sequence[str]) -> tuple[ErrorCode, ...]:
+    """Return names as error codes.
+
+    Raises:
+        SourceError: there is no such code; the message lists those that there are.
+    """
+    codes = tuple(code for code in ERROR_CODES if code in names)
+    unknown = sorted(set(names) - set(codes))
+    if unknown:
+        raise SourceError(f"--code {', '.join(unknown)}: unknown; known are {', '.join(ERROR_CODES)}")
+    return codes
+
+
+def _is_meant(record: VideoRecord, codes: Sequence[ErrorCode], videos: Sequence[str]) -> bool:
+    names = {record.video_id, record.path, path_of_text(record.path).name}
+    return (
+        record.status != "ok"
+        and record.duplicate_of is None
+        and (not codes or record.error_code in codes)
+        and (not videos or not names.isdisjoint(videos))
+    )
+
+
+def _source_of(record: VideoRecord) -> SourceVideo:
+    path = path_of_text(record.path)
+    try:
+        same = fingerprint(path) == record.video_id
+    except OSError as error:
+        raise SourceError(f"{path} cannot be read: {error.strerror or error}; nothing was retried") from error
+    if not same:
+        raise SourceError(f"{path} has other content than before: `gaia-curate run` takes it as the new video it is")
+    return SourceVideo(
+        path=path,
+        video_id=record.video_id,
+        source=record.source,
+        speaker_id=record.speaker_id,
+        size_bytes=record.size_bytes,
+    )
