@@ -21,7 +21,7 @@ from torch.nn import functional
 from models.blocks import Downsample, ResBlock, Upsample, group_norm
 from models.posterior import LatentStatistics, Posterior
 
-__all__ = ["VAE_ABLATIONS", "VAE_SIZES", "Decoder", "Encoder", "LatentNoise", "Vae", "VaeConfig", "VaeOutput"]
+__all__ = ["VAE_SIZES", "Decoder", "Encoder", "LatentNoise", "Vae", "VaeConfig", "VaeOutput"]
 
 IMAGE_CHANNELS = 3
 
@@ -77,11 +77,6 @@ VAE_SIZES: dict[str, VaeConfig] = {
     "large": VaeConfig(width=512, n_layers=8, multipliers=(1, 2, 2, 2)),
 }
 """The rows of Table 4 (80M, 700M, 1.7B), and one that a CPU can train."""
-
-VAE_ABLATIONS: dict[str, VaeConfig] = {
-    "without_disentanglement": VaeConfig(width=256, n_layers=4, multipliers=(1, 2, 4, 4), disentangled=False),
-}
-"""The rows of Tables 6 and 9 that change the VAE; all are of the base size."""
 
 
 class LatentNoise(NamedTuple):

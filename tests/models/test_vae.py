@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from models.posterior import LatentStatistics, Posterior
-from models.vae import VAE_ABLATIONS, VAE_SIZES, LatentNoise, Vae, VaeConfig
+from models.vae import VAE_SIZES, LatentNoise, Vae, VaeConfig
 
 SMALL_PICTURES = dataclasses.replace(VAE_SIZES["tiny"], image_px=32)
 
@@ -102,8 +102,6 @@ def test_a_pass_equals_its_parts_and_noise_draws_from_the_posterior() -> None:
 
 
 def test_without_disentanglement_one_encoder_makes_the_whole_picture() -> None:
-    assert not VAE_ABLATIONS["without_disentanglement"].disentangled
-    assert dataclasses.replace(VAE_ABLATIONS["without_disentanglement"], disentangled=True) == VAE_SIZES["base"]
     config = dataclasses.replace(SMALL_PICTURES, disentangled=False)
     vae = Vae(config)
     output = vae(_pictures(2), None, LatentNoise(torch.zeros(2, *config.appearance_shape), None))

@@ -170,7 +170,7 @@ def test_the_discriminator_has_the_parameters_of_the_previous_works() -> None:
         counts = {
             name: sum(p.numel() for p in Discriminator(config).parameters()) for name, config in DISCRIMINATORS.items()
         }
-    # Isola et al.: convolutions 4x4 from 3 to 64, 128, 256, 512, 1; bias in the first and last; norms have two a channel
+    # Isola et al.: convolutions 4x4 from 3 to 64, 128, 256, 512, 1; bias in first and last; norms have two a channel
     by_hand = 16 * (3 * 64 + 64 * 128 + 128 * 256 + 256 * 512 + 512) + 64 + 1 + 2 * (128 + 256 + 512)
     assert counts["patch"] == counts["patch_batch_norm"] == by_hand
     assert by_hand / 1e6 == pytest.approx(2.77, rel=0.005)
