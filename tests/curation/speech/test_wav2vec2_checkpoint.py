@@ -80,6 +80,22 @@ def test_a_mirror_holds_checkpoints_by_their_names_on_the_hub(folder: Path, monk
     assert find_checkpoint("lab/small").name == "lab/small"
 
 
+def test_the_hub_is_asked_for_safetensors_first(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def snapshot_download(name: str, *, allow_patterns: list[str]) -> str:
+        asked.append((name, allow_patterns))
+        return str(folder)
+
+    monkeypatch.delenv("GAIA_MODELS", raising=False)
+    monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot_download)
+    assert find_checkpoint("lab/small").folder == folder
+    assert asked == [("lab/small", ["config.json", "preprocessor_config.json", "model.safetensors"])]
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+    assert find_checkpoint("lab/small").weights.name == "pytorch_model.bin"
+    assert asked[-1] == ("lab/small", ["config.json", "preprocessor_config.json", "pytorch_model.bin"])
+
+
 def test_what_the_hub_does_not_give_is_answered_with_the_ways_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -92,7 +108,7 @@ def test_what_the_hub_does_not_give_is_answered_with_the_ways_on(
         speech_checkpoints(settings("/no/such/folder"))
 
 
-def test_a_checkpoint_of_another_task_gives_its_network(folder: Path, tmp_path: Path) -> None:
+def test_a_checkpoint_of_another_task_gives_its_network(tmp_path: Path) -> None:
     Wav2Vec2ForCTC(SMALL).save_pretrained(tmp_path / "ctc")
     assert Wav2Vec2Encoder(Wav2Vec2Settings(model=str(tmp_path / "ctc"), layer="context:1"), "cpu").dim == 16
 
