@@ -1,26 +1,36 @@
-"""Measure the denoiser and the speech encoder on recordings.
+"""Measure the denoisers and the speech encoders on recordings.
 
     python benchmarks/speech.py FOLDER
 
 FOLDER holds WAV files at 16 kHz. Prints one JSON line: SI-SDR in dB before and after denoising, with white and pink
-noise at 0, 5, 10 dB and for the recordings themselves (`clean`), and how many seconds of sound each component takes
-in a second.
+noise at 0, 5, 10 dB and for the recordings themselves (`clean`), for every denoiser whose weights are on this machine;
+and how many seconds of sound each component takes in a second of one thread. The cost of a network does not depend on
+what it has learnt: where weights are missing, `denoiser`'s models and wav2vec 2.0 base are timed with random ones, and
+`timed_with_random_weights` names them.
 """
 
 import argparse
 import json
 import os
+import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 os.environ["OMP_NUM_THREADS"] = "1"
 
 import numpy as np
 import soundfile
+import torch
+from denoiser import pretrained
 
-from curation.assets import ensure_assets
+from curation.assets import ensure_assets, missing_assets
 from curation.speech.deepfilter import DeepFilterDenoiser
-from curation.speech.denoise import SpeechSettings
+from curation.speech.demucs import DEMUCS_MODELS, DemucsDenoiser
+from curation.speech.denoise import Denoiser, SpeechSettings
+from curation.speech.encoder import SpeechEncoder
+from curation.speech.wav2vec2_checkpoint import Wav2Vec2Settings
+from curation.speech.wav2vec2_features import Wav2Vec2Encoder
 from curation.speech.whisper_features import WhisperTinyEncoder
 from manifests.arrays import Float32Array
 from manifests.timeline import AUDIO_RATE_HZ, SAMPLES_PER_TICK
@@ -41,38 +51,84 @@ def coloured(n: int, exponent: float, rng: np.random.Generator) -> Float32Array:
     return (noise / np.sqrt(np.mean(noise**2))).astype(np.float32)
 
 
+def denoisers(scratch: Path) -> tuple[dict[str, Denoiser], list[str]]:
+    """Return the denoisers by name, and the names of those whose weights are random."""
+    found: dict[str, Denoiser] = {"deepfilternet3": DeepFilterDenoiser(SpeechSettings().max_attenuation_db)}
+    absent = [asset.name for asset in missing_assets(DEMUCS_MODELS)]
+    for name in DEMUCS_MODELS:
+        weights = None
+        if name in absent:
+            weights = scratch / f"{name}.th"
+            torch.save(getattr(pretrained, name)(pretrained=False).state_dict(), weights)
+        found[name] = DemucsDenoiser(name, "cpu", weights)
+    return found, absent
+
+
+def encoders(scratch: Path) -> tuple[dict[str, SpeechEncoder], list[str]]:
+    """Return the encoders by name, and the names of those whose weights are random."""
+    whisper = WhisperTinyEncoder(ensure_assets(["whisper-tiny.en"])["whisper-tiny.en"])
+    settings = Wav2Vec2Settings()
+    absent = [asset.name for asset in missing_assets([settings.model])]
+    if absent:
+        from transformers import Wav2Vec2Config, Wav2Vec2FeatureExtractor, Wav2Vec2Model
+
+        Wav2Vec2Model(Wav2Vec2Config()).save_pretrained(scratch)
+        Wav2Vec2FeatureExtractor().save_pretrained(scratch)
+        settings = Wav2Vec2Settings(model=str(scratch))
+    return {"whisper-tiny.en": whisper, "wav2vec2-base": Wav2Vec2Encoder(settings, "cpu")}, absent
+
+
+def ratios_db(speech: Float32Array, denoise: Denoiser) -> dict[str, tuple[float, float] | float]:
+    """Return SI-SDR before and after denoising by kind and level of noise, and that of the denoised recording."""
+    rng = np.random.default_rng(0)
+    figures: dict[str, tuple[float, float] | float] = {"clean": si_sdr_db(speech, denoise(speech))}
+    for name, exponent in (("white", 0.0), ("pink", 1.0)):
+        for snr in (0, 5, 10):
+            noise = coloured(speech.size, exponent, rng) * np.sqrt(np.mean(speech**2) / 10 ** (snr / 10))
+            noisy = (speech + noise).astype(np.float32)
+            figures[f"{name}_{snr}_db"] = (si_sdr_db(speech, noisy), si_sdr_db(speech, denoise(noisy)))
+    return figures
+
+
+def times_real_time(recordings: list[Float32Array], process: Callable[[Float32Array], object]) -> float:
+    """Return seconds of sound per second of work."""
+    process(recordings[0])  # the first call of a network prepares it
+    started = time.perf_counter()
+    for speech in recordings:
+        process(speech)
+    return round(sum(one.size for one in recordings) / AUDIO_RATE_HZ / (time.perf_counter() - started), 1)
+
+
+def read(path: Path) -> Float32Array:
+    """Return the samples of a recording, channels averaged, peaks at half of full scale at most."""
+    channels, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
+    if rate_hz != AUDIO_RATE_HZ:
+        raise SystemExit(f"{path} is at {rate_hz} Hz; resample it to {AUDIO_RATE_HZ}")
+    return (0.5 * channels.mean(axis=1)).astype(np.float32)
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     folder: Path = parser.parse_args().folder
-    denoise = DeepFilterDenoiser(SpeechSettings().max_attenuation_db)
-    encode = WhisperTinyEncoder(ensure_assets(["whisper-tiny.en"])["whisper-tiny.en"])
-    rng = np.random.default_rng(0)
-    ratios: dict[str, dict[str, tuple[float, float] | float]] = {}
-    sound_s = denoise_s = encode_s = 0.0
-    for path in sorted(folder.glob("*.wav")):
-        channels, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
-        if rate_hz != AUDIO_RATE_HZ:
-            raise SystemExit(f"{path} is at {rate_hz} Hz; resample it to {AUDIO_RATE_HZ}")
-        speech = (0.5 * channels.mean(axis=1)).astype(np.float32)
-        started = time.perf_counter()
-        figures: dict[str, tuple[float, float] | float] = {"clean": si_sdr_db(speech, denoise(speech))}
-        denoised = time.perf_counter()
-        encode(speech, speech.size // SAMPLES_PER_TICK)
-        encode_s += time.perf_counter() - denoised
-        denoise_s += denoised - started
-        sound_s += speech.size / AUDIO_RATE_HZ
-        for name, exponent in (("white", 0.0), ("pink", 1.0)):
-            for snr in (0, 5, 10):
-                noise = coloured(speech.size, exponent, rng) * np.sqrt(np.mean(speech**2) / 10 ** (snr / 10))
-                noisy = (speech + noise).astype(np.float32)
-                figures[f"{name}_{snr}_db"] = (si_sdr_db(speech, noisy), si_sdr_db(speech, denoise(noisy)))
-        ratios[path.stem] = figures
-    if not ratios:
+    recordings = {path.stem: read(path) for path in sorted(folder.glob("*.wav"))}
+    if not recordings:
         raise SystemExit(f"{folder} holds no WAV file")
-    speeds = {"denoiser": round(sound_s / denoise_s, 1), "encoder": round(sound_s / encode_s, 1)}
-    print(json.dumps({"si_sdr_db": ratios, "times_real_time": speeds}))
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as scratch:
+        denoise, random_denoisers = denoisers(Path(scratch))
+        encode, random_encoders = encoders(Path(scratch))
+    speeds = {name: times_real_time([*recordings.values()], one) for name, one in denoise.items()}
+    for name, encoder in encode.items():
+        speeds[name] = times_real_time([*recordings.values()], lambda x, e=encoder: e(x, x.size // SAMPLES_PER_TICK))
+    ratios = {
+        name: {stem: ratios_db(speech, one) for stem, speech in recordings.items()}
+        for name, one in denoise.items()
+        if name not in random_denoisers
+    }
+    random = [*random_denoisers, *random_encoders]
+    print(json.dumps({"si_sdr_db": ratios, "times_real_time": speeds, "timed_with_random_weights": random}))
 
 
 if __name__ == "__main__":
