@@ -293,6 +293,31 @@ def test_unknown_coordinates_are_not_looked_at_in_editing() -> None:
     assert not torch.equal(predicted(inputs.known_BTD), predicted(inputs.known_BTD + known))
 
 
+def test_text_after_its_end_is_not_looked_at() -> None:
+    config = VARIANTS["text"]
+    model, (noisy_BTD, time_B, inputs) = _model(config), _batch(config, 12)
+    assert inputs.text_BLG is not None
+    assert inputs.text_mask_BL is not None
+
+    def predicted(text_BLG: torch.Tensor) -> torch.Tensor:
+        return model.denoise(noisy_BTD, time_B, model.encode(inputs._replace(text_BLG=text_BLG)))
+
+    after, before = ~inputs.text_mask_BL[..., None], inputs.text_mask_BL[..., None]
+    assert torch.equal(predicted(inputs.text_BLG), predicted(inputs.text_BLG + after))
+    assert not torch.allclose(predicted(inputs.text_BLG), predicted(inputs.text_BLG + before))
+
+
+@pytest.mark.parametrize("variant", ["speech and reference attended to", "speech attended to, reference added"])
+def test_speech_that_is_attended_to_has_an_order(variant: str) -> None:
+    model, (noisy_BTD, time_B, inputs) = _model(VARIANTS[variant]), _batch(VARIANTS[variant], 12)
+    conditions = model.encode(inputs)
+    assert conditions.speech_BTC is not None
+    backwards = conditions._replace(speech_BTC=conditions.speech_BTC.flip(1))
+    assert not torch.allclose(
+        model.denoise(noisy_BTD, time_B, conditions), model.denoise(noisy_BTD, time_B, backwards), atol=1e-3
+    )
+
+
 def test_missing_condition_is_named() -> None:
     model, (noisy_BTD, time_B, inputs) = _model(TINY), _batch(TINY, 12)
     with pytest.raises(ValueError, match="speech_BTF is None"):
