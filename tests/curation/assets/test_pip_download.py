@@ -172,7 +172,7 @@ def test_an_interrupted_download_leaves_nothing_and_the_next_one_works(
 ) -> None:
     asset = record(write_wheel(index, {"a": CONTENT, "b": CONTENT}), "a", "b", is_folder=True)
 
-    def interrupt(*_: object) -> None:
+    def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
@@ -187,7 +187,7 @@ def test_an_interrupted_download_leaves_nothing_and_the_next_one_works(
 
 
 def test_two_processes_at_once_end_with_one_whole_file(index: Path) -> None:
-    content = os.urandom(4_000_000)
+    content = os.urandom(3_000_000)
     asset = record(write_wheel(index, {"w.bin": content}), "w.bin", content=content)
     with multiprocessing.get_context("fork").Pool(2) as pool:
         assert pool.map(fetch_and_report, [asset, asset], chunksize=1) == [content, content]
