@@ -12,10 +12,7 @@ from torch import Tensor, nn
 
 from models.conformer import RotaryConformerBlock, blanked
 
-__all__ = ["WAV2VEC2_BASE_PARAMETERS", "SpeechEncoder", "SpeechEncoderConfig"]
-
-WAV2VEC2_BASE_PARAMETERS = 94_371_712
-"""Parameters of the frozen wav2vec 2.0 base, which the paper's totals seem to include (180M at d = 512, 6 layers)."""
+__all__ = ["SpeechEncoder", "SpeechEncoderConfig"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,7 +27,10 @@ class SpeechEncoderConfig:
 
 
 class SpeechEncoder(nn.Module):
-    """A convolution over three frames, Conformer blocks, and a projection to the diffusion model's width."""
+    """A convolution over three frames, Conformer blocks, and a projection to the diffusion model's width.
+
+    Its attention has rotary positions, which are relative as those of S are but have no parameters.
+    """
 
     def __init__(self, config: SpeechEncoderConfig, *, speech_dim: int, output_width: int, dropout: float) -> None:
         super().__init__()
