@@ -70,7 +70,7 @@ def handler_of(server: FileServer) -> type[BaseHTTPRequestHandler]:
                 self.send_error(404 if served is None or served.status is None else served.status)
                 return
             begin = 0
-            if wanted and served.knows_ranges and self.headers.get("If-Range") == served.etag:
+            if wanted and served.knows_ranges and self.headers.get("If-Range", served.etag) == served.etag:
                 begin = int(wanted.removeprefix("bytes=").removesuffix("-"))
             body = served.content[begin:]
             self.send_response(206 if begin else 200)
