@@ -30,7 +30,9 @@ class ProceduralFaces:
     """Drawn faces of 16 people in 32x32 pixels; people differ in colours alone, frames in shift and mouth alone."""
 
     def __init__(self) -> None:
-        self.colours_P6 = torch.rand(16, 6, generator=torch.Generator().manual_seed(1)) * 1.6 - 0.8
+        bright_face_dark_wall = torch.tensor([0.6, 0.3, 0.1, -0.5, -0.4, -0.1])
+        spread = torch.rand(16, 6, generator=torch.Generator().manual_seed(1)) * 0.8 - 0.4
+        self.colours_P6 = bright_face_dark_wall + spread
         self._renderer = LandmarkRenderer(LandmarkImageConfig(scheme="ibug68", radius_px=6.0, image_px=FACE_PX))
 
     def pairs(self, n: int, seed: int) -> FaceBatch:
