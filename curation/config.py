@@ -60,7 +60,7 @@ PRESETS: Mapping[PresetName, CurationSettings] = {
     "embedded": CurationSettings(),
     "paper": CurationSettings(
         preset="paper",
-        perception=PerceptionSettings(faces="scrfd", pose="3ddfa_mb1", mask="ssd"),
+        perception=PerceptionSettings(faces="scrfd", pose="3ddfa_mb1", identity="auto", mask="ssd"),
         speech=SpeechSettings(denoiser="dns64", encoder="wav2vec2"),
     ),
 }

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from curation.config import CurationSettings, differences
 from curation.ledger import VideoRecord
+from curation.perception.model_set import identity_at_hand
 from manifests.dataset import (
     DatasetRecord,
     Totals,
@@ -22,7 +23,7 @@ from manifests.files import write_parquet
 from manifests.outcomes import TIERS
 from manifests.schema import SCHEMA_VERSION, VIDEOS
 
-__all__ = ["DatasetFolderError", "finish_dataset", "forget_video", "open_dataset", "recorded_settings"]
+__all__ = ["DatasetFolderError", "finish_dataset", "forget_video", "open_dataset", "recorded_settings", "settled"]
 
 DISTRIBUTION = "gaia-avatar"
 
@@ -61,6 +62,24 @@ def open_dataset(dataset: Path, settings: CurationSettings, weights: Sequence[We
         )
     empty = Totals(videos=0, failed=0, hours_raw=0.0, hours_kept=dict.fromkeys(TIERS, 0.0), clips=0)
     _write_record(dataset, settings, weights, empty)
+
+
+def settled(settings: CurationSettings, dataset: Path) -> CurationSettings:
+    """Return the settings with `perception.identity` decided where it is `auto`.
+
+    A dataset that has been begun keeps to what it has; a new one takes what is on this machine.
+
+    Raises:
+        DatasetError: `dataset` has a dataset.json that is damaged, or of another version.
+        DatasetFolderError: its settings are not those of this version.
+        WrongAssetError: ArcFace's file is there and is another one.
+    """
+    perception = settings.perception
+    if perception.identity != "auto":
+        return settings
+    begun = (dataset / "dataset.json").exists()
+    identity = recorded_settings(dataset).perception.identity if begun else identity_at_hand(perception)
+    return settings.model_copy(update={"perception": perception.model_copy(update={"identity": identity})})
 
 
 def recorded_settings(dataset: Path) -> CurationSettings:

@@ -102,8 +102,8 @@ def _preset_names() -> tuple[str, ...]:
 
 
 def _preset_assets(preset: str) -> list[str]:
-    """Return the names of the assets that a preset uses as it is."""
+    """Return the names of the assets that a preset uses as it is, if they are there."""
     from curation.config import PRESETS
-    from curation.weights import needed_assets
+    from curation.weights import wanted_assets
 
-    return next(needed_assets(settings) for name, settings in PRESETS.items() if name == preset)
+    return next(wanted_assets(settings) for name, settings in PRESETS.items() if name == preset)

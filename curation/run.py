@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 
 from curation.assets import ensure_assets
 from curation.config import CurationSettings
-from curation.dataset_folder import finish_dataset, forget_video, open_dataset
+from curation.dataset_folder import finish_dataset, forget_video, open_dataset, settled
 from curation.executors.inline import curate_inline
 from curation.executors.ray_pool import curate_on_ray
 from curation.executors.supervision import PoolSettings
@@ -102,6 +102,7 @@ def run(
     """
     discovery = discover(source)
     videos = discovery.videos[:limit]
+    settings = settled(settings, dataset)
     ensure_assets(needed_assets(settings))
     open_dataset(dataset, settings, (*perception_weights(settings.perception), *speech_weights(settings.speech)))
     done = read_ledger(dataset)

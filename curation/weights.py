@@ -31,7 +31,8 @@ def perception_weights(settings: PerceptionSettings) -> tuple[WeightRecord, ...]
     """Return the weights that measure the evidence; those inside packages and the user's own are hashed.
 
     Raises:
-        FileNotFoundError: a package lacks its weights, or the user's mask classifier is not there.
+        FileNotFoundError: a package lacks its weights.
+        UnfitMaskModelError: the user's mask classifier is not there.
     """
     from curation.perception.silero_voice import silero_model_path
 
@@ -77,6 +78,9 @@ def _embedded_mask() -> WeightRecord:
 
 
 def _users_own(path: str) -> WeightRecord:
+    from curation.perception.onnx_mask import require_model_file
+
+    require_model_file(Path(path))
     with Path(path).open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     return WeightRecord(name=path, role="perception", sha256=sha256, licence="the user's own", commercial_use=None)

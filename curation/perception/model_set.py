@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, StringConstraints
 
-from curation.assets import asset_path
+from curation.assets import asset_path, missing_assets
 from curation.devices import Device, DeviceName, resolve_device
 from curation.perception.protocols import (
     CutScorer,
@@ -24,11 +24,17 @@ __all__ = [
     "FaceFinderFacts",
     "Perception",
     "PerceptionSettings",
+    "identity_at_hand",
     "load_perception",
     "optional_assets",
     "perception_assets",
     "pose_method",
 ]
+
+
+def _absolute(mask: str) -> str:
+    """Make a file's name one that workers in other folders understand."""
+    return mask if mask in ("embedded", "ssd") else str(Path(mask).expanduser().absolute())
 
 
 class PerceptionSettings(Settings):
@@ -45,7 +51,7 @@ class PerceptionSettings(Settings):
     identity: Literal["auto", "arcface", "dlib"] = "dlib"
     """Which descriptor tells people apart. `arcface`: InsightFace's network of buffalo_l; `dlib`: dlib's; `auto`:
     ArcFace where its weights are on this machine when a dataset is begun, else dlib's; the dataset records which."""
-    mask: str = "embedded"
+    mask: Annotated[str, StringConstraints(min_length=1), AfterValidator(_absolute)] = "embedded"
     """What sees masks. `embedded`: our own small network; `ssd`: AIZOOTech's FaceMaskDetection; anything else is the
     path of an ONNX image classifier of yours (docs/filters.md says what it must be)."""
     mask_stride: int = Field(default=5, ge=1, le=25)
@@ -121,6 +127,17 @@ def optional_assets(settings: PerceptionSettings) -> Sequence[str]:
     return ["w600k_r50"] if settings.identity == "auto" else []
 
 
+def identity_at_hand(settings: PerceptionSettings) -> Literal["arcface", "dlib"]:
+    """Return the descriptor that is used: the one that is set, or that for which `auto` stands on this machine.
+
+    Raises:
+        WrongAssetError: ArcFace's file is there and is another one.
+    """
+    if settings.identity == "auto":
+        return "dlib" if missing_assets(optional_assets(settings)) else "arcface"
+    return settings.identity
+
+
 def load_perception(settings: PerceptionSettings) -> Perception:
     """Load the models.
 
@@ -130,13 +147,12 @@ def load_perception(settings: PerceptionSettings) -> Perception:
         UnfitMaskModelError: the file that `mask` names is no classifier that can be used.
     """
     from curation.perception.content_cuts import ContentCuts
-    from curation.perception.dlib_identity import DlibIdentity
     from curation.perception.silero_voice import SileroVoice
 
     device = resolve_device(settings.device)
     return Perception(
         faces=_load_faces(settings, device),
-        describer=DlibIdentity(),
+        describer=_load_describer(settings, device),
         mask=_load_mask(settings, device),
         mask_stride=settings.mask_stride,
         pose=_load_pose(settings, device),
@@ -167,6 +183,16 @@ def _load_pose(settings: PerceptionSettings, device: Device) -> HeadPose | None:
     from curation.perception.three_ddfa import ThreeDdfaPose
 
     return ThreeDdfaPose(settings.pose, device)
+
+
+def _load_describer(settings: PerceptionSettings, device: Device) -> FaceDescriber:
+    if identity_at_hand(settings) == "arcface":
+        from curation.perception.arcface_identity import ArcFaceIdentity
+
+        return ArcFaceIdentity(device)
+    from curation.perception.dlib_identity import DlibIdentity
+
+    return DlibIdentity()
 
 
 def _load_mask(settings: PerceptionSettings, device: Device) -> MaskClassifier:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from onnx import ModelProto
     from onnxruntime import InferenceSession, NodeArg
 
-__all__ = ["OnnxMask", "UnfitMaskModelError"]
+__all__ = ["OnnxMask", "UnfitMaskModelError", "require_model_file"]
 
 _SIDE_OVER_BOX = 1.25
 _ONLY_SHAPE = frozenset({"Reshape", "Squeeze", "Unsqueeze", "Flatten", "Identity", "Cast"})
@@ -113,12 +113,21 @@ def _probability(answers: Float32Array, *, known: bool) -> Float32Array:
     return prob
 
 
-def _open_session(model: Path, device: Device) -> "InferenceSession":
+def require_model_file(model: Path) -> None:
+    """Check that the file that `perception.mask` names is there.
+
+    Raises:
+        UnfitMaskModelError: it is not.
+    """
     if not model.is_file():
         raise UnfitMaskModelError(
             f"perception.mask is {str(model)!r}, but there is no such file; write embedded, ssd, or where an ONNX "
             "classifier lies"
         )
+
+
+def _open_session(model: Path, device: Device) -> "InferenceSession":
+    require_model_file(model)
     from onnxruntime.capi import onnxruntime_pybind11_state as errors
 
     try:

