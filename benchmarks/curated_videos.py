@@ -10,7 +10,7 @@ from curation.evidence import Evidence
 from curation.frames_table import evidence_of_frames
 from curation.rules.cut import cut
 from curation.rules.frontal import frontal_angle_deg
-from curation.rules.jitter import face_step
+from curation.rules.jitter import measured_step
 from manifests.arrays import BoolArray, Float32Array, Float64Array
 from manifests.files import read_table
 from manifests.timeline import TICK_RATE_HZ
@@ -30,8 +30,7 @@ class Video:
     @property
     def step(self) -> Float32Array:
         """(T,) step from the tick before, face widths."""
-        face = self.decision.face
-        return face_step(face.key_points_px, face.box_px, self.breaks)
+        return measured_step(self.decision.face, self.breaks)
 
 
 def read_videos(dataset: Path, rules: RulesSettings) -> list[Video]:

@@ -9,12 +9,13 @@ DATASET was curated from the folder CLIPS. Draws `filters_shake.png` and prints 
   about the true one, or to one in the square of ±0.1: steps, share of ticks that the rule drops and seconds in runs of
   at least 3 s that it leaves, per limit;
 - `rectangles`: over 3 s of three clips, steps of dlib's HOG rectangle, of the rectangle around dlib's 68 points and
-  around MediaPipe's, and of either's nose tip. Each is in widths of its own rectangle.
+  around MediaPipe's, of dlib's points in the box of SCRFD, and of the nose tips. Each is in widths of its own rectangle.
 """
 
 import argparse
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -26,10 +27,12 @@ from strip_plot import strip_plot
 
 from curation.assets import asset_path, ensure_assets
 from curation.decide import RulesSettings
+from curation.devices import resolve_device
 from curation.media.frames import tick_frames
 from curation.media.probe import probe
 from curation.perception.mediapipe_faces import MediaPipeFaces
-from curation.rules.jitter import face_step, jitter
+from curation.perception.scrfd_faces import ScrfdFaces
+from curation.rules.jitter import face_step, jitter, measured_step
 from curation.rules.runs import true_runs
 from manifests.arrays import Float32Array, Float64Array, RgbImage
 from manifests.landmarks import key_points, landmark_scheme
@@ -40,6 +43,8 @@ REACH = 0.1
 LIMITS = (0.1, 0.12, 0.14, 0.16, 0.18, 0.2)
 DRAWS = 20
 SIZES = "hog changes of width"
+IN_SCRFD = "dlib68 in SCRFD's box"
+SCRFD = "scrfd_500m_bnkps"
 
 
 def quantiles(values: Float32Array | Float64Array) -> dict[str, float]:
@@ -65,7 +70,14 @@ def shaken_step(video: Video, kind: str, rng: np.random.Generator) -> Float32Arr
     else:
         offset = rng.uniform(-REACH, REACH, (n, 2))
     offset_px = (offset * face.width_px[:, None]).astype(np.float32)
-    return face_step(face.key_points_px + offset_px[:, None], face.box_px + np.tile(offset_px, 2), video.breaks)
+    points = face.jitter_points_px
+    shaken = replace(
+        face,
+        key_points_px=face.key_points_px + offset_px[:, None],
+        box_px=face.box_px + np.tile(offset_px, 2),
+        jitter_points_px=None if points is None else points + offset_px[:, None],
+    )
+    return measured_step(shaken, video.breaks)
 
 
 def answer(video: Video, step: Float32Array, limit: float, rules: RulesSettings) -> tuple[int, int]:
@@ -113,11 +125,13 @@ def hog_rectangle(detect: "dlib.fhog_object_detector", rgb: RgbImage) -> "dlib.r
     return max(detect(rgb, 0), key=lambda one: one.width(), default=None)
 
 
-def rectangle_steps(path: Path, faces: MediaPipeFaces, predict: "dlib.shape_predictor") -> dict[str, Float64Array]:
+def rectangle_steps(
+    path: Path, faces: MediaPipeFaces, paper: ScrfdFaces, predict: "dlib.shape_predictor"
+) -> dict[str, Float64Array]:
     """Return the steps of every way of placing the face; NaN where a finder saw none."""
     detect = dlib.get_frontal_face_detector()
-    boxes: dict[str, list[Float64Array]] = {"hog": [], "dlib68": [], "mediapipe": []}
-    noses: dict[str, list[Float64Array]] = {"dlib68": [], "mediapipe": []}
+    boxes: dict[str, list[Float64Array]] = {"hog": [], "dlib68": [], "mediapipe": [], IN_SCRFD: []}
+    noses: dict[str, list[Float64Array]] = {"dlib68": [], "mediapipe": [], IN_SCRFD: []}
     for rgb in pictures(path):
         border = rgb.shape[1] // 4
         padded = cv2.copyMakeBorder(rgb, border, border, border, border, cv2.BORDER_CONSTANT)
@@ -128,6 +142,10 @@ def rectangle_steps(path: Path, faces: MediaPipeFaces, predict: "dlib.shape_pred
             seen["dlib68"] = np.array([(part.x, part.y) for part in predict(padded, found).parts()], np.float64)
         else:
             boxes["hog"].append(np.full(4, np.nan))
+        placed = next((face.jitter_points_px for face in paper(rgb)), None)
+        placed = np.full((3, 2), np.nan) if placed is None else placed.astype(np.float64)
+        noses[IN_SCRFD].append(placed[0])
+        boxes[IN_SCRFD].append(placed[1:].ravel())
         if mesh is not None:
             seen["mediapipe"] = mesh.landmarks_px.astype(np.float64)
         for name, scheme in (("dlib68", "ibug68"), ("mediapipe", faces.scheme)):
@@ -150,9 +168,10 @@ def rectangle_steps(path: Path, faces: MediaPipeFaces, predict: "dlib.shape_pred
 
 def rectangles(clips: Path, rules: RulesSettings) -> tuple[dict[str, Float64Array], dict[str, object]]:
     """Return the steps of all ways of placing the face, clips together, and what is told of them."""
-    ensure_assets(["face_landmarker", "dlib_shape_predictor_68"])
+    ensure_assets(["face_landmarker", "dlib_shape_predictor_68", SCRFD])
     faces, predict = MediaPipeFaces(), dlib.shape_predictor(str(asset_path("dlib_shape_predictor_68")))
-    found = [rectangle_steps(clips / f"{name}.mp4", faces, predict) for name in RECTANGLE_CLIPS]
+    paper = ScrfdFaces(asset_path(SCRFD), resolve_device("cpu"))
+    found = [rectangle_steps(clips / f"{name}.mp4", faces, paper, predict) for name in RECTANGLE_CLIPS]
     pooled = {name: np.concatenate([one[name] for one in found]) for name in found[0]}
     sizes = pooled.pop(SIZES)
     told: dict[str, object] = {name: quantiles(step) | shares_over(step, rules) for name, step in pooled.items()}
