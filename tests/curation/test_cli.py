@@ -50,7 +50,7 @@ def test_a_run_without_failures_ends_with_0_and_one_with_failures_with_1(small_r
         ("rules.frontal.strict_degs=15", ("'rules.frontal.strict_degs' is unknown", "'rules.frontal.strict_deg'")),
         ("rules.frontal.strict_deg=-1", ("'rules.frontal.strict_deg' is -1", "greater than 0")),
         ("rules.mask.max_prob=2", ("'rules.mask.max_prob' is 2", "less than or equal to 1")),
-        ("perception.faces=scrfd", ("'perception.faces' is 'scrfd'", "'mediapipe' or 'dlib'")),
+        ("perception.faces=yolo", ("'perception.faces' is 'yolo'", "'scrfd', 'mediapipe' or 'dlib'")),
         ("strict", ("NAME=VALUE",)),
     ],
 )

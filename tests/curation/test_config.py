@@ -23,7 +23,7 @@ def test_overrides_beat_the_file_and_the_file_beats_the_defaults(tmp_path: Path)
         ("rules.frontal.strict_deg=wide", r"rules\.frontal\.strict_deg' is 'wide'.*valid number"),
         ("rules.frontal.strict_deg", "write NAME=VALUE"),
         ("rules.frontal.strict_deg=.nan", "finite"),
-        ("perception.faces=scrfd", r"perception\.faces' is 'scrfd'.*'mediapipe' or 'dlib'"),
+        ("perception.faces=yolo", r"perception\.faces' is 'yolo'.*'scrfd', 'mediapipe' or 'dlib'"),
         ("rules.frontal.strict_deg=90", "strict allows less"),
         ("crop.size_px=255", "multiple of 2"),
     ],
