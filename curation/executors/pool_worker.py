@@ -60,8 +60,11 @@ class PoolWorker:
         note = memory_note(plan.dataset, worker_id)
         threading.Thread(target=_watch_memory, args=(limit, note), daemon=True).start()
 
-    def ready(self) -> None:
-        """Answer, which can only be once the models are loaded."""
+    def ready(self) -> str:
+        """Return the id of the node that this runs on; there is no answer before the models are loaded."""
+        import ray
+
+        return str(ray.get_runtime_context().get_node_id())
 
     def work(self, unit: Unit) -> Outcome:
         """Do a unit."""

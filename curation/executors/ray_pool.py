@@ -39,6 +39,8 @@ class _Worker:
 
     handle: Any
     worker_id: str
+    node_id: str = ""
+    """Known once it has started."""
     n_units: int = 0
 
 
@@ -101,7 +103,7 @@ class _Pool:
     def __init__(self, plan: UnitPlan, workers: int, gpus_per_worker: float, settings: PoolSettings) -> None:
         import ray
 
-        self._ray = ray
+        self._ray: Any = ray
         self._plan, self._workers, self._settings = plan, workers, settings
         # Ray makes its handles at run time, so they have no type to name.
         self._remote: Any = ray.remote(
@@ -149,7 +151,7 @@ class _Pool:
     def _started(self, reference: Any) -> None:  # noqa: ANN401 - Ray's references have no type of their own
         worker = self._starting.pop(reference)
         try:
-            self._ray.get(reference)
+            worker.node_id = self._ray.get(reference)
         except self._ray.exceptions.RayActorError as error:
             self._failed_starts += 1
             if self._failed_starts >= _MAX_FAILED_STARTS:
@@ -166,7 +168,7 @@ class _Pool:
         try:
             outcome = self._ray.get(reference)
         except self._ray.exceptions.RayActorError as error:
-            if _node_was_lost(error):
+            if self._lost_its_node(worker):
                 schedule.again(unit)  # nobody's fault
             else:
                 yield from self._lost(unit, self._death_of(worker, error), schedule)
@@ -203,6 +205,10 @@ class _Pool:
             remove_windows(self._plan.dataset, unit.video.video_id)
             yield record
 
+    def _lost_its_node(self, worker: _Worker) -> bool:
+        """Say whether a worker's node is known to be gone; Ray may learn it later than that the worker is."""
+        return any(node["NodeID"] == worker.node_id and not node["Alive"] for node in self._ray.nodes())
+
     def _death_of(self, worker: _Worker, error: Exception) -> Loss:
         note = memory_note(self._plan.dataset, worker.worker_id)
         if note.exists():
@@ -212,11 +218,6 @@ class _Pool:
         if isinstance(error, self._ray.exceptions.OutOfMemoryError):
             return Loss("out_of_memory", "the machine ran out of memory, and Ray ended the worker")
         return Loss("worker_died", "the worker's process died")
-
-
-def _node_was_lost(error: Exception) -> bool:
-    """Say whether an actor died with its node; Ray tells it in the message alone."""
-    return "node has died" in str(error) or "node was terminated" in str(error)
 
 
 def _own_packages() -> list[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from ray import cloudpickle
+from ray.cluster_utils import Cluster
 
 from curation.executors.pool_worker import UnitWorker
 from curation.executors.ray_pool import RayUnavailableError, curate_on_ray
@@ -49,6 +50,8 @@ class Worker:
                 while True:
                     taken.append(b"x" * 2**24)
                     time.sleep(0.01)
+            case "slow":
+                time.sleep(0.5)
             case "flaky":
                 marker = self._dataset / "flaky"
                 if not marker.exists():
@@ -137,3 +140,28 @@ def test_workers_are_replaced_after_so_many_units(tmp_path: Path) -> None:
 def test_workers_that_cannot_load_stop_the_run_with_the_reason(tmp_path: Path) -> None:
     with pytest.raises(RayUnavailableError, match="made by the test: no weights here"):
         curated(BrokenPlan(tmp_path), ["good_1"], QUICK)
+
+
+def test_a_lost_node_costs_only_what_it_had_in_flight(tmp_path: Path) -> None:
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    try:
+        lost = cluster.add_node(num_cpus=1)
+        cluster.add_node(num_cpus=1)
+        names = [f"slow_{number}" for number in range(18)]
+        pool = curate_on_ray(
+            Plan(tmp_path),
+            videos(names),
+            workers=3,
+            address=cluster.address,
+            gpus_per_worker=0.0,
+            settings=PoolSettings(worker_memory_gib=1.0),
+        )
+        records = [next(pool) for _ in range(4)]
+        cluster.remove_node(lost, allow_graceful=False)
+        records += list(pool)
+    finally:
+        cluster.shutdown()
+    assert sorted(Path(record.path).stem for record in records) == sorted(names)
+    assert {record.status for record in records} == {"ok"}
+    begun = [line.split()[0] for line in (tmp_path / "seen").read_text().splitlines()]
+    assert sum(begun.count(record.video_id) - 1 for record in records) <= 1
