@@ -9,7 +9,7 @@ DATASET was curated from the folder CLIPS. Draws `filters_shake.png` and prints 
   about the true one, or to one in the square of ±0.1: steps, share of ticks that the rule drops and seconds in runs of
   at least 3 s that it leaves, per limit;
 - `rectangles`: over 3 s of three clips, steps of dlib's HOG rectangle, of the rectangle around dlib's 68 points and
-  around MediaPipe's, of dlib's points in the box of SCRFD, and of the nose tips. Each is in widths of its own rectangle.
+  around MediaPipe's, of dlib's points in SCRFD's box, and of the nose tips. Each is in widths of its own rectangle.
 """
 
 import argparse
