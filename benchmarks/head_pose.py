@@ -39,6 +39,9 @@ _LEAST_PX = 40.0
 _SIDEWAYS_DEG = 60.0
 """Beyond this yaw by either method the other eye is hidden, and both guess."""
 
+_NO_ANGLE_DEG = 90.0
+"""So far from 180 the frontal angle says that the nose lies beside the eyes: the landmarks are wrong."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Faces:
@@ -103,6 +106,7 @@ def usable(faces: Faces, least_px: float = _LEAST_PX) -> BoolArray:
     """Return the (N,) faces that are wide enough and not turned away."""
     yaws = np.abs(np.stack([faces.embedded_deg[:, 1], faces.ddfa_deg[:, 1]]))
     chosen: BoolArray = (faces.width_px >= least_px) & (yaws.max(axis=0) <= _SIDEWAYS_DEG)
+    chosen &= np.abs(faces.frontal_deg) <= _NO_ANGLE_DEG
     return chosen
 
 
