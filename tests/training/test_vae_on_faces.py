@@ -168,6 +168,5 @@ def test_a_large_weight_of_the_divergence_empties_latents_and_the_detector_says_
         assert (after.nats_per_dimension_C() < 0.5 * before.nats_per_dimension_C()).all()
     appearance, _ = posteriors(pressed)
     assert collapsed_channels(appearance).all()
-    draws = appearance.sample(torch.randn(appearance.mean_BCHW.shape, generator=torch.Generator().manual_seed(0)))
-    assert draws.mean((0, 2, 3)).abs().max() < 0.3
-    assert (draws.std((0, 2, 3)) - 1.0).abs().max() < 0.1
+    assert appearance.nats_per_dimension_C().max() < 0.1  # N(0, 1) but for that
+    assert appearance.logvar_BCHW.exp().mean().item() == pytest.approx(1.0, abs=0.1)
