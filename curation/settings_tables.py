@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from curation.config import CurationSettings
+from curation.config import PRESETS, CurationSettings
 from curation.settings import Settings
 
 __all__ = ["settings_markdown", "with_settings_tables"]
@@ -53,7 +53,8 @@ def settings_markdown(settings: Settings, prefix: str = "") -> str:
     """Return a Markdown table with a row per setting, those of sections included.
 
     Args:
-        settings: the settings to show; its values are the defaults of the table.
+        settings: the settings to show; its values are the defaults of the table, those of the preset `paper` stand
+            beside them where they differ.
         prefix: what stands before the names, such as ``rules.frontal.``.
     """
     head = ["| setting | default | unit | allowed | meaning |", "|---|---|---|---|---|"]
@@ -90,14 +91,23 @@ def _sections(settings: Settings, name: str) -> Iterator[tuple[str, Settings]]:
 
 def _rows(settings: Settings, prefix: str) -> Iterator[str]:
     schemas = type(settings).model_json_schema()["properties"]
+    paper = dict(_values(PRESETS["paper"], ""))
     for name, field in type(settings).model_fields.items():
         value = getattr(settings, name)
         if isinstance(value, Settings):
             yield from _rows(value, f"{prefix}{name}.")
             continue
         meaning = " ".join((field.description or "").split())
-        cells = (f"`{prefix}{name}`", f"`{value}`", _unit(name), _allowed(schemas[name]), meaning)
+        with_paper = paper.get(f"{prefix}{name}", value)
+        default = f"`{value}`" if with_paper == value else f"`{value}`; `paper`: `{with_paper}`"
+        cells = (f"`{prefix}{name}`", default, _unit(name), _allowed(schemas[name]), meaning)
         yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _values(settings: Settings, prefix: str) -> Iterator[tuple[str, object]]:
+    for section, inner in _sections(settings, prefix):
+        for name in type(inner).model_fields:
+            yield f"{section}.{name}" if section else name, getattr(inner, name)
 
 
 def _unit(name: str) -> str:
