@@ -3,7 +3,8 @@
 Equation 4: L = L_rec + L_kl + L_dis. "Following previous works (Esser et al., 2021; Rombach et al., 2022)" fixes what
 the paper leaves open: L_rec is summed over pixels and channels, L_kl over latent dimensions, both are averaged over
 pictures, and L_kl is multiplied by 1e-6; with a mean over pixels the same weight would be 196,608 times as much. L_dis
-is multiplied so that at the decoder's last weights its gradient is half as long as that of L_rec.
+is multiplied so that at the decoder's last weights its gradient is half as long as that of L_rec. Of L_rec, the L1
+part is here; the perceptual part (Zhang et al., 2018), which needs a trained network, is not yet.
 
 Those authors find that factor by two more passes through the last layer. It follows as well from the gradients of the
 two losses at the picture, which a convolution turns into those at its weights: one backward pass through the VAE
@@ -113,9 +114,9 @@ def collapsed_channels(posterior: Posterior) -> Tensor:
     return posterior.nats_per_dimension_C().detach() < COLLAPSED_NATS
 
 
-def kl_loss(kl_B: Tensor) -> Tensor:
-    """Return L_kl of equation 4, averaged over pictures, of `Posterior.kl_B()`."""
-    return kl_B.mean()
+def kl_loss(posterior: Posterior) -> Tensor:
+    """Return L_kl of equation 4 of one latent: nats, summed over its dimensions and averaged over pictures."""
+    return posterior.kl_B().mean()
 
 
 def discriminator_loss(real_logits: Tensor, fake_logits: Tensor, kind: GanLoss) -> Tensor:
@@ -205,8 +206,8 @@ def generator_backward(
         finite = factor.isfinite()
         factor = torch.where(finite, factor, 0.0)
         gradient_BCHW = gradient_BCHW + torch.where(finite, factor * gan_gradient_BCHW, 0.0)
-    kl_appearance = kl_loss(output.appearance.kl_B())
-    kl_motion = kl_loss(output.motion.kl_B()) if output.motion is not None else torch.zeros_like(kl_appearance)
+    kl_appearance = kl_loss(output.appearance)
+    kl_motion = kl_loss(output.motion) if output.motion is not None else torch.zeros_like(kl_appearance)
     torch.autograd.backward(
         [output.image_BCHW, config.kl_weight * (kl_appearance + kl_motion)],
         [gradient_BCHW.to(output.image_BCHW.dtype), torch.ones_like(kl_appearance)],
