@@ -25,6 +25,12 @@ __all__ = ["VAE_SIZES", "Decoder", "Encoder", "LatentNoise", "Vae", "VaeConfig",
 
 IMAGE_CHANNELS = 3
 
+LATENT_CHANNELS = 3
+"""Of z_a and z_m (section 4.2)."""
+
+FUSED_CHANNELS = 64
+"""That appearance and motion are projected to. Ours, see above."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class VaeConfig:
@@ -39,10 +45,6 @@ class VaeConfig:
     level more, of `width` channels, at full resolution."""
     groups: int = 32
     """Groups of the group norms, as of Rombach et al. (2022)."""
-    latent_channels: int = 3
-    """Section 4.2: z_a and z_m have three channels."""
-    fused_channels: int = 64
-    """Channels that appearance and motion are projected to. Ours, see the module's docstring."""
     image_px: int = 256
     """Height and width of pictures (appendix B.1)."""
     disentangled: bool = True
@@ -61,7 +63,7 @@ class VaeConfig:
     def appearance_shape(self) -> tuple[int, int, int]:
         """(C, H, W) of z_a."""
         size = self.image_px // 2 ** (len(self.multipliers) - 1)
-        return (self.latent_channels, size, size)
+        return (LATENT_CHANNELS, size, size)
 
     @property
     def motion_shape(self) -> tuple[int, int, int]:
@@ -115,7 +117,7 @@ class Encoder(nn.Module):
         layers += [ResBlock(channels, channels, config.groups) for _ in range(2)]
         self.layers = nn.Sequential(*layers)
         self.norm = group_norm(channels, config.groups)
-        self.moments = nn.Conv2d(channels, 2 * config.latent_channels, 3, padding=1)
+        self.moments = nn.Conv2d(channels, 2 * LATENT_CHANNELS, 3, padding=1)
 
     def forward(self, image_BCHW: Tensor) -> Posterior:
         """(B, 3, H, W) -> posterior of (B, C, H / f, W / f), where f is 8 for E_A and 16 for E_M."""
@@ -128,11 +130,10 @@ class Decoder(nn.Module):
 
     def __init__(self, config: VaeConfig) -> None:
         super().__init__()
-        z = config.latent_channels
-        self.motion_up = Upsample(z) if config.disentangled else None
-        self.fuse = nn.Conv2d(2 * z if config.disentangled else z, config.fused_channels, 1)
+        self.motion_up = Upsample(LATENT_CHANNELS) if config.disentangled else None
+        self.fuse = nn.Conv2d(LATENT_CHANNELS * (2 if config.disentangled else 1), FUSED_CHANNELS, 1)
         channels = config.multipliers[-1] * config.width
-        layers: list[nn.Module] = [nn.Conv2d(config.fused_channels, channels, 3, padding=1)]
+        layers: list[nn.Module] = [nn.Conv2d(FUSED_CHANNELS, channels, 3, padding=1)]
         layers += [ResBlock(channels, channels, config.groups) for _ in range(2)]
         for level, multiplier in reversed(list(enumerate(config.multipliers))):
             for _ in range(config.n_layers + 1):
@@ -164,7 +165,7 @@ class Vae(nn.Module):
         self.appearance_encoder = Encoder(config, config.multipliers)
         self.motion_encoder = Encoder(config, (1, *config.multipliers)) if config.disentangled else None
         self.decoder = Decoder(config)
-        self.latent_statistics = LatentStatistics(config.latent_channels)
+        self.latent_statistics = LatentStatistics(LATENT_CHANNELS)
         """Of the latents that the diffusion model is taught on: z_m, or z_a without disentanglement."""
 
     def encode_appearance(self, image_BCHW: Tensor) -> Posterior:

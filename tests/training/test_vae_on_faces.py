@@ -66,7 +66,7 @@ def trained(procedural_faces: Faces) -> Vae:
     assert vae.motion_encoder is not None
     with torch.no_grad():
         for encoder in (vae.appearance_encoder, vae.motion_encoder):
-            encoder.moments.bias[CONFIG.latent_channels :] = -8.0  # little noise at first: they learn in fewer steps
+            encoder.moments.bias[3:] = -8.0  # little noise at first: they learn in fewer steps
     _train(
         vae,
         procedural_faces,
