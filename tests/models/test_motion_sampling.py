@@ -204,6 +204,23 @@ def test_context_lets_the_speech_encoder_hear_beyond_the_window(talking: MotionD
     assert not torch.equal(first_frames(inputs, 5), first_frames(changed, 5))
 
 
+def test_speech_heard_with_context_stays_at_its_frames(talking: MotionDiffusion) -> None:
+    # the last window begins at frame 15 and hears from frame 10 on
+    inputs = speech(40)
+    windows = LongAudioConfig(window_frames=25, overlap_frames=10, context_frames=5)
+    made = sample_motion(
+        talking, inputs, SeededNoise([0]), MotionSampling(solver=SamplerConfig(steps=1), long_audio=windows)
+    )
+    heard = MotionInputs(
+        inputs.mask_BT[:, 10:], inputs.reference_BD, inputs.speech_BTF[:, 10:], inputs.pose_deg_BTP[:, 10:]
+    )
+    with torch.no_grad():
+        conditions = talking.encode(heard)
+        conditions = conditions._replace(mask_BT=conditions.mask_BT[:, 5:], speech_BTC=conditions.speech_BTC[:, 5:])
+        expected = talking.denoise(SeededNoise([0]).draw(40, 4)[:, 15:], torch.ones(1), conditions)
+    assert torch.allclose(made[:, 25:], expected[:, 10:], atol=1e-6)
+
+
 @pytest.mark.parametrize("method", EDITS)
 def test_given_coordinates_stay_over_all_windows(talking: MotionDiffusion, method: str) -> None:
     inputs = known_first(speech(40), 0.7)
