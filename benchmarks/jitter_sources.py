@@ -86,7 +86,7 @@ def steps(path: Path, finders: dict[str, FaceFinder], *, shaken: bool) -> dict[s
     near: dict[str, list[FaceObservation]] = {}
     for tick, rgb in enumerate(pictures(path, REACH * float(first[2] - first[0]) if shaken else 0.0, rng)):
         for name, find in finders.items():
-            near[name] = find(rgb, near[name] if tick % FULL_LOOK_EVERY_TICKS else [])
+            near[name] = find(rgb, near[name] if near.get(name) and tick % FULL_LOOK_EVERY_TICKS else None)
         mesh, paper = next(iter(near["mediapipe"]), None), next(iter(near["paper"]), None)
         rows["mediapipe"].append(NONE if mesh is None else points(mesh))
         rows["paper"].append(NONE if paper is None or paper.jitter_points_px is None else paper.jitter_points_px)

@@ -97,7 +97,7 @@ def clip(path: Path, model: Path, ticks: int) -> dict[str, object]:
     finder_s = bare_s = 0.0
     for tick, rgb in enumerate(pictures(path, ticks)):
         start = time.process_time()
-        near = finder(rgb, [] if tick % FULL_LOOK_EVERY_TICKS == 0 else near)
+        near = finder(rgb, near if near and tick % FULL_LOOK_EVERY_TICKS else None)
         between = time.process_time()
         boxes, _ = bare.detect(np.ascontiguousarray(rgb[..., ::-1]), input_size=(640, 640))
         bare_s += time.process_time() - between

@@ -26,11 +26,12 @@ DESCRIPTOR_EVERY_TICKS = 25
 
 FULL_LOOK_EVERY_TICKS = 5
 """Whole pictures are searched for faces once in each group of this many ticks, counted from the video's start, and
-wherever a face is lost; in between, faces are followed. A face that comes into view is found at most 0.16 s late."""
+wherever a face is lost; in between, faces are followed, and where nobody was, small faces are not looked for. A face
+that comes into view is found at most 0.16 s late."""
 
 WINDOW_STEP_TICKS = 25
-"""A multiple of all strides in here: windows that begin on multiples of it are measured on the ticks on which the
-whole video is."""
+"""A multiple of the strides in here: windows that begin on multiples of it are searched for faces, and described, on
+the ticks on which the whole video is."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -124,6 +125,9 @@ class _FaceCollector:
         self._scheme = landmark_scheme(models.faces.scheme)
         self._source_frame: int | None = None
         self._looked: int | None = None
+        """The group in which the whole picture was searched last."""
+        self._nobody = False
+        """Whether that search found nobody where nobody had been before, and nobody has come since."""
         self._measured: list[_MeasuredFace] = []
         self._ticks: list[int] = []
         self._rows: list[_MeasuredFace] = []
@@ -135,8 +139,11 @@ class _FaceCollector:
     def add(self, tick: int, row: int, source_frame: int | None, rgb: RgbImage) -> None:
         if source_frame is None or source_frame != self._source_frame:
             group = tick // FULL_LOOK_EVERY_TICKS
-            near = [face.found for face in self._measured] if group == self._looked else []
+            near = self._expected(group)
+            empty_before = self._looked is not None and not self._measured
             self._measured = self._measure(tick, rgb, near)
+            if group != self._looked or self._measured:
+                self._nobody = empty_before and not self._measured
             self._source_frame, self._looked = source_frame, group
         else:
             self._masks.repeat(tick)
@@ -150,7 +157,13 @@ class _FaceCollector:
                 else np.full(self._models.describer.dim, np.nan, dtype=np.float32)
             )
 
-    def _measure(self, tick: int, rgb: RgbImage, near: list[FaceObservation]) -> list[_MeasuredFace]:
+    def _expected(self, group: int) -> list[FaceObservation] | None:
+        """Return what the face finder is told of the picture before; None has it search the whole picture."""
+        if group != self._looked or not (self._measured or self._nobody):
+            return None
+        return [face.found for face in self._measured]
+
+    def _measure(self, tick: int, rgb: RgbImage, near: list[FaceObservation] | None) -> list[_MeasuredFace]:
         found = self._models.faces(rgb, near)
         points = _stack([key_points(face.landmarks_px, self._scheme) for face in found], (9, 2))
         boxes = _stack([face.box_px for face in found], (4,))

@@ -72,7 +72,7 @@ class DlibFaces:
         self._detector = dlib.get_frontal_face_detector()
         self._points = DlibPoints(predictor)
 
-    def __call__(self, frame: RgbImage, near: Sequence[FaceObservation] = ()) -> list[FaceObservation]:  # noqa: ARG002
+    def __call__(self, frame: RgbImage, near: Sequence[FaceObservation] | None = None) -> list[FaceObservation]:  # noqa: ARG002
         """Return up to four faces of `frame`, (H, W, 3), the widest first; looks at the whole picture always."""
         import cv2
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from curation.perception.shrink import halved
 from manifests.arrays import Float32Array, Float64Array, RgbImage
 
 __all__ = ["Candidate", "Square", "cut_square", "is_cut_off", "merge_candidates", "tiles", "whole_picture"]
@@ -79,10 +80,10 @@ def cut_square(frame: RgbImage, square: Square, side_px: int) -> RgbImage:
     top, bottom = (int(np.clip(round((y - square.y0) * scale), 0, side_px)) for y in (y0, y1))
     if right == left or bottom == top:
         return picture
-    method = cv2.INTER_AREA if scale < 0.6 else cv2.INTER_LINEAR  # area keeps small faces whole, linear is cheaper
-    picture[top:bottom, left:right] = cv2.resize(
-        frame[y0:y1, x0:x1], (right - left, bottom - top), interpolation=method
-    )
+    part, factor = halved(frame[y0:y1, x0:x1], 2 * max(right - left, bottom - top))
+    # area keeps small faces whole, linear is cheaper
+    method = cv2.INTER_AREA if scale * factor < 0.6 else cv2.INTER_LINEAR
+    picture[top:bottom, left:right] = cv2.resize(part, (right - left, bottom - top), interpolation=method)
     return picture
 
 

@@ -46,13 +46,14 @@ class FaceFinder(Protocol):
     pose_method: str
     """How `pose_deg` is computed; stands in the manifest."""
 
-    def __call__(self, frame: RgbImage, near: Sequence[FaceObservation] = ()) -> list[FaceObservation]:
+    def __call__(self, frame: RgbImage, near: Sequence[FaceObservation] | None = None) -> list[FaceObservation]:
         """Return the faces in `frame`, the widest box first; an empty list where there is none.
 
         Args:
             frame: (H, W, 3).
-            near: the faces of the picture shortly before. Where there are any, only their surroundings are looked at,
-                as long as each of them is found again; without any, and as soon as one is lost, the whole picture.
+            near: the faces of the picture shortly before; None where they are not known. Where there are any, only
+                their surroundings are looked at, as long as each of them is found again; as soon as one is lost, and
+                for None, all of the picture. Empty says that nobody is expected: a look for small faces may be saved.
         """
         ...
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from curation.analyze import FULL_LOOK_EVERY_TICKS, analyze
+from curation.analyze import FULL_LOOK_EVERY_TICKS, analyze, analyze_pictures
 from curation.assets import ensure_assets
 from curation.media.frames import tick_frames
 from curation.media.probe import VideoInfo, probe
@@ -41,10 +41,10 @@ class CountingFinder:
     def __init__(self, finder: MediaPipeFaces) -> None:
         self._finder = finder
         self.scheme, self.pose_method = finder.scheme, finder.pose_method
-        self.n_near: list[int] = []
+        self.n_near: list[int | None] = []
 
-    def __call__(self, frame: RgbImage, near: Sequence[FaceObservation] = ()) -> list[FaceObservation]:
-        self.n_near.append(len(near))
+    def __call__(self, frame: RgbImage, near: Sequence[FaceObservation] | None = None) -> list[FaceObservation]:
+        self.n_near.append(None if near is None else len(near))
         return self._finder(frame, near)
 
 
@@ -64,7 +64,7 @@ def test_a_whole_picture_is_searched_once_in_five_ticks_and_faces_are_followed_i
     asked = CountingFinder(finder)
     analyze(sample, dataclasses.replace(models, faces=asked), 0, 12)
     assert FULL_LOOK_EVERY_TICKS == 5
-    assert asked.n_near == [0, 1, 1, 1, 1, 0, 1, 1, 1, 1, 0, 1]
+    assert asked.n_near == [None, 1, 1, 1, 1, None, 1, 1, 1, 1, None, 1]
 
 
 def test_a_window_finds_the_faces_that_the_whole_pass_finds(models: Perception, sample: VideoInfo) -> None:
@@ -100,6 +100,41 @@ def test_two_faces_that_lead_to_one_make_the_whole_picture_searched(finder: Medi
     aside = dataclasses.replace(found, landmarks_px=found.landmarks_px + np.float32(0.05 * np.ptp(found.box_px[::2])))
     (searched,) = finder(picture, [found, aside])
     assert np.array_equal(searched.landmarks_px, found.landmarks_px)
+
+
+class Scripted:
+    """Finds a face on given pictures, counted from 0, and notes what it is told of the picture before."""
+
+    scheme, pose_method = MediaPipeFaces.scheme, MediaPipeFaces.pose_method
+
+    def __init__(self, face: FaceObservation, found: str) -> None:
+        self._face, self._found = face, found
+        self.told = ""
+
+    def __call__(self, frame: RgbImage, near: Sequence[FaceObservation] | None = None) -> list[FaceObservation]:
+        del frame
+        here = self._found[len(self.told)] == "f"
+        self.told += "?" if near is None else str(len(near))
+        return [self._face] if here else []
+
+
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        ("ffffffffff", "?1111?1111"),
+        ("..........f....", "??????0000?1???"),  # what was before the start is not known
+        ("ff.............", "?11???0000?0000"),
+        ("fffff.fff.", "?1111??111"),  # a search that misses a face is made good on the next picture
+        ("fffff.......f..", "?1111??????001?"),
+    ],
+)
+def test_nobody_is_expected_only_where_a_search_found_nobody_after_nobody(
+    found: str, told: str, models: Perception, finder: MediaPipeFaces, sample: VideoInfo
+) -> None:
+    (face,) = finder(picture_of(sample, 0))
+    scripted = Scripted(face, found)
+    analyze_pictures(sample, dataclasses.replace(models, faces=scripted), 0, len(found))
+    assert scripted.told == told
 
 
 @pytest.mark.slow

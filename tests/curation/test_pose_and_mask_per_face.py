@@ -30,7 +30,7 @@ class TwoFaces:
     scheme = "mediapipe478"
     pose_method = "none"
 
-    def __call__(self, frame: RgbImage, near: Sequence[FaceObservation] = ()) -> list[FaceObservation]:
+    def __call__(self, frame: RgbImage, near: Sequence[FaceObservation] | None = None) -> list[FaceObservation]:
         del frame, near
         n_points = landmark_scheme(self.scheme).n_points
         return [
