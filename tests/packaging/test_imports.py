@@ -40,7 +40,7 @@ def _run(*arguments: str, cwd: Path) -> str:
     return done.stdout.strip()
 
 
-@pytest.mark.parametrize("package", ["manifests", "curation", "models", "training", "curation.cli"])
+@pytest.mark.parametrize("package", ["manifests", "curation", "models", "training", "curation.cli", "training.cli"])
 def test_importing_a_package_loads_nothing_heavy(package: str, tmp_path: Path) -> None:
     assert _run("-c", f"import {package}; {REPORT_HEAVY}", cwd=tmp_path) == ""
 
