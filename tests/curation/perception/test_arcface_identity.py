@@ -72,7 +72,7 @@ def test_the_descriptor_is_that_of_insightface_at_length_one(network: Path, pict
 
 def test_a_turned_and_enlarged_face_has_the_same_descriptor(network: Path, picture: RgbImage) -> None:
     describe = ArcFaceIdentity(resolve_device("cpu"), network)
-    turn = cv2.getRotationMatrix2D((150.0, 160.0), 20.0, 1.4) + [[0, 0, 150], [0, 0, 150]]
+    turn = cv2.getRotationMatrix2D((150.0, 160.0), 20.0, 1.4) + np.array([[0, 0, 150], [0, 0, 150]])
     turned = cv2.warpAffine(picture, turn, (640, 640)).astype(np.uint8)
     points = ((KEY_POINTS - 0.5) @ turn[:, :2].T + turn[:, 2] + 0.5).astype(np.float32)
     upright, tilted = describe(picture, KEY_POINTS), describe(turned, points)
