@@ -26,8 +26,8 @@ DESCRIPTOR_EVERY_TICKS = 25
 
 FULL_LOOK_EVERY_TICKS = 5
 """Whole pictures are searched for faces once in each group of this many ticks, counted from the video's start, and
-wherever a face is lost; in between, faces are followed, and where nobody was, small faces are not looked for. A face
-that comes into view is found at most 0.16 s late."""
+wherever a face is lost. In between, faces are followed; where that search found nobody, and nobody had been there
+before, there are none. A face that comes into view is found at most 0.16 s late."""
 
 WINDOW_STEP_TICKS = 25
 """A multiple of the strides in here: windows that begin on multiples of it are searched for faces, and described, on
@@ -138,13 +138,8 @@ class _FaceCollector:
 
     def add(self, tick: int, row: int, source_frame: int | None, rgb: RgbImage) -> None:
         if source_frame is None or source_frame != self._source_frame:
-            group = tick // FULL_LOOK_EVERY_TICKS
-            near = self._expected(group)
-            empty_before = self._looked is not None and not self._measured
-            self._measured = self._measure(tick, rgb, near)
-            if group != self._looked or self._measured:
-                self._nobody = empty_before and not self._measured
-            self._source_frame, self._looked = source_frame, group
+            self._measured = self._measure(tick, rgb, self._find(tick, rgb))
+            self._source_frame = source_frame
         else:
             self._masks.repeat(tick)
         for face in self._measured:
@@ -157,14 +152,19 @@ class _FaceCollector:
                 else np.full(self._models.describer.dim, np.nan, dtype=np.float32)
             )
 
-    def _expected(self, group: int) -> list[FaceObservation] | None:
-        """Return what the face finder is told of the picture before; None has it search the whole picture."""
-        if group != self._looked or not (self._measured or self._nobody):
-            return None
-        return [face.found for face in self._measured]
+    def _find(self, tick: int, rgb: RgbImage) -> list[FaceObservation]:
+        """Return the faces of a new picture: searched for, followed, or none where nobody is expected."""
+        group = tick // FULL_LOOK_EVERY_TICKS
+        begins = group != self._looked
+        if self._nobody and not begins:
+            return []
+        found = self._models.faces(rgb, None if begins else [face.found for face in self._measured] or None)
+        if begins or found:
+            self._nobody = self._looked is not None and not self._measured and not found
+        self._looked = group
+        return found
 
-    def _measure(self, tick: int, rgb: RgbImage, near: list[FaceObservation] | None) -> list[_MeasuredFace]:
-        found = self._models.faces(rgb, near)
+    def _measure(self, tick: int, rgb: RgbImage, found: list[FaceObservation]) -> list[_MeasuredFace]:
         points = _stack([key_points(face.landmarks_px, self._scheme) for face in found], (9, 2))
         boxes = _stack([face.box_px for face in found], (4,))
         outlines = _stack([landmark_box(face.landmarks_px) for face in found], (4,))

@@ -70,24 +70,20 @@ class MediaPipeFaces:
     def __call__(self, frame: RgbImage, near: Sequence[FaceObservation] | None = None) -> list[FaceObservation]:
         """Return up to four faces of `frame`, (H, W, 3), the widest first; see `FaceFinder`."""
         followed = self._mesh.followed(frame, near) if near else None
-        if followed is not None:
-            return followed
-        return self._mesh.faces(frame, self._candidates(frame, nobody_expected=near is not None and not near))
+        return self._mesh.faces(frame, self._candidates(frame)) if followed is None else followed
 
-    def _candidates(self, frame: RgbImage, *, nobody_expected: bool) -> list[Candidate]:
+    def _candidates(self, frame: RgbImage) -> list[Candidate]:
         small, factor = halved(frame, _LOOK_SHORTER_PX)
         return [
             Candidate(box_px=one.box_px * factor, eyes_px=one.eyes_px * factor, score=one.score)
-            for one in self._search(small, nobody_expected=nobody_expected)
+            for one in self._search(small)
         ]
 
-    def _search(self, frame: RgbImage, *, nobody_expected: bool) -> list[Candidate]:
+    def _search(self, frame: RgbImage) -> list[Candidate]:
         height, width = frame.shape[:2]
         found = self._detect(frame, whole_picture(width, height))
         if max((_width(one.box_px) for one in found), default=0.0) >= _LARGE_FACE * max(width, height):
             return merge_candidates(found)
-        if nobody_expected and not found:
-            return []
         # the box of a small face is coarse in the look at the whole picture: only tiles that see nothing leave it
         sharper = [
             one

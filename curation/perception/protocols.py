@@ -52,8 +52,7 @@ class FaceFinder(Protocol):
         Args:
             frame: (H, W, 3).
             near: the faces of the picture shortly before; None where they are not known. Where there are any, only
-                their surroundings are looked at, as long as each of them is found again; as soon as one is lost, and
-                for None, all of the picture. Empty says that nobody is expected: a look for small faces may be saved.
+                their surroundings are looked at, as long as each of them is found again; else all of the picture.
         """
         ...
 

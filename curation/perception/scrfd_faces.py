@@ -27,8 +27,8 @@ __all__ = ["ScrfdFaces"]
 _MAX_FACES = 4
 
 _LOOKS_PX = (320, 640)
-"""Longer side of the looks at the whole picture and its border. The second is taken where the first shows no wide face,
-unless nobody is expected; 640 is the size that SCRFD was taught on."""
+"""Longer side of the looks at the whole picture and its border. The second is taken where the first shows no wide face;
+640 is the size that SCRFD was taught on."""
 
 _WIDE_FACE_PX = 40
 """A face this wide in the first look makes the second needless: one half as wide is seen there, too."""
@@ -81,9 +81,7 @@ class ScrfdFaces:
     def __call__(self, frame: RgbImage, near: Sequence[FaceObservation] | None = None) -> list[FaceObservation]:
         """Return up to four faces of `frame`, (H, W, 3), the widest first; see `FaceFinder`."""
         followed = self._follow(frame, near) if near else None
-        if followed is not None:
-            return followed
-        return self._search(frame, _LOOKS_PX[:1] if near is not None and not near else _LOOKS_PX)
+        return self._search(frame) if followed is None else followed
 
     def _follow(self, frame: RgbImage, near: Sequence[FaceObservation]) -> list[FaceObservation] | None:
         """Return the faces of `near` where they are in `frame`; None as soon as one of them is lost."""
@@ -96,9 +94,9 @@ class ScrfdFaces:
         faces = self._landmark(frame, candidates)
         return faces if len(faces) == len(near) else None
 
-    def _search(self, frame: RgbImage, looks_px: Sequence[int]) -> list[FaceObservation]:
+    def _search(self, frame: RgbImage) -> list[FaceObservation]:
         found: list[Candidate] = []
-        for look_px in looks_px:
+        for look_px in _LOOKS_PX:
             found = self._full_look(frame, look_px) or found
             side = whole_picture(*frame.shape[1::-1]).side
             if any(_width(one.box_px) * look_px / side >= _WIDE_FACE_PX for one in found):
