@@ -6,6 +6,7 @@ through LiteRT; the steps between them are those of MediaPipe's face_landmarker_
 
 import zipfile
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -32,10 +33,6 @@ _MESH_PX = 256
 _MESH_ROOM = 1.5
 """Side of the square given to it over the detector's box (face_detector_graph)."""
 
-_BOX_SIDE, _BOX_DOWN = 0.92, 0.04
-"""The detector's box out of landmarks: its side, and how far its centre lies down the face from that of the rectangle
-around them, over the longer side of that rectangle. Measured on 650 faces of real clips: both within 0.03."""
-
 _RIGHT_EYE, _LEFT_EYE = (33, 133), (362, 263)
 """Eye corners."""
 
@@ -50,6 +47,15 @@ _BLENDSHAPE_POINTS = np.array([
 ])
 """The 146 landmarks that the blendshape network takes (face_blendshapes_graph)."""
 # fmt: on
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _MeshFace(FaceObservation):
+    """A face that can be followed: asked for where its detector would have seen it, the network answers the same."""
+
+    detector_box: tuple[float, float, float]
+    """Where the detector's box lay when the face was found: from the centre of the rectangle around the landmarks along
+    the eyes and down the face to that of the box, and the side of the box, over the longer side of the rectangle."""
 
 
 class FaceMesh:
@@ -89,10 +95,17 @@ class FaceMesh:
 
         None as soon as one of them is lost: not seen any more, or on the same face as another. No detector runs.
         """
-        faces = self.faces(frame, [_as_detected(face) for face in near])
-        return faces if len(faces) == len(near) else None
+        faces: list[FaceObservation] = []
+        for before in near:
+            if not isinstance(before, _MeshFace):
+                raise TypeError("only faces that this network found can be followed")
+            face = self.face(frame, _as_detected(before))
+            if face is None or any(shared_part(face.box_px, other.box_px) >= 0.5 for other in faces):
+                return None
+            faces.append(replace(face, detector_box=before.detector_box))
+        return sorted(faces, key=lambda one: -_width(one.box_px))
 
-    def face(self, frame: RgbImage, candidate: Candidate) -> FaceObservation | None:
+    def face(self, frame: RgbImage, candidate: Candidate) -> _MeshFace | None:
         """Return the face in `candidate`, or None where the landmark network sees none."""
         to_frame = _mesh_square(candidate)
         raw, presence, _ = self._mesh(_warp(frame, to_frame)[None].astype(np.float32) / 255.0)
@@ -102,7 +115,8 @@ class FaceMesh:
         landmarks_px: Float32Array = (points[:, :2] @ to_frame[:, :2].T + to_frame[:, 2]).astype(np.float32)
         depth_px = points[:, 2:] * np.hypot(to_frame[0, 0], to_frame[1, 0])
         upright = np.hstack([landmarks_px, depth_px]) * (1.0, -1.0, -1.0)
-        return FaceObservation(
+        return _MeshFace(
+            detector_box=_box_over(landmarks_px, candidate),
             box_px=landmark_box(landmarks_px),
             score=candidate.score,
             landmarks_px=landmarks_px,
@@ -111,20 +125,40 @@ class FaceMesh:
         )
 
 
-def _as_detected(face: FaceObservation) -> Candidate:
-    """Return what the detector would have said of a face with these landmarks, so that either way gives the same."""
-    eyes_px = np.stack([face.landmarks_px[list(eye)].mean(axis=0) for eye in (_RIGHT_EYE, _LEFT_EYE)]).astype(
-        np.float64
-    )
-    along = eyes_px[1] - eyes_px[0]
-    along /= max(float(np.hypot(*along)), 1e-6)
-    axes = np.array([along, (-along[1], along[0])])  # along the eyes, down the face
-    upright = face.landmarks_px @ axes.T
+def _eyes(landmarks_px: Float32Array) -> Float64Array:
+    """Return the (2, 2) middles of the right and the left eye."""
+    return np.stack([landmarks_px[list(eye)].mean(axis=0) for eye in (_RIGHT_EYE, _LEFT_EYE)]).astype(np.float64)
+
+
+def _upright(landmarks_px: Float32Array) -> tuple[Float64Array, Float64Array, float]:
+    """Return the rectangle around the landmarks, upright as the face is: axes (2, 2), centre (2,) on them, longer side.
+
+    The first axis runs along the eyes, the second down the face.
+    """
+    right, left = _eyes(landmarks_px)
+    along = (left - right) / max(float(np.hypot(*(left - right))), 1e-6)
+    axes = np.array([along, (-along[1], along[0])])
+    upright = landmarks_px @ axes.T
     low, high = upright.min(axis=0), upright.max(axis=0)
-    longer = float((high - low).max())
-    centre = ((low + high) / 2 + (0.0, _BOX_DOWN * longer)) @ axes
-    half = _BOX_SIDE * longer / 2
-    return Candidate(box_px=np.concatenate([centre - half, centre + half]), eyes_px=eyes_px, score=face.score)
+    return axes, (low + high) / 2, float((high - low).max())
+
+
+def _box_over(landmarks_px: Float32Array, candidate: Candidate) -> tuple[float, float, float]:
+    """Return `_MeshFace.detector_box` of a face that was found in `candidate`."""
+    axes, centre, longer = _upright(landmarks_px)
+    low, high = candidate.box_px.reshape(2, 2)
+    along, down = (axes @ ((low + high) / 2) - centre) / longer
+    return float(along), float(down), float((high - low).max()) / longer
+
+
+def _as_detected(face: _MeshFace) -> Candidate:
+    """Return what the detector would have said of a face with these landmarks."""
+    axes, centre, longer = _upright(face.landmarks_px)
+    along, down, side = face.detector_box
+    middle = (centre + longer * np.array([along, down])) @ axes
+    half = side * longer / 2
+    eyes_px = _eyes(face.landmarks_px)
+    return Candidate(box_px=np.concatenate([middle - half, middle + half]), eyes_px=eyes_px, score=face.score)
 
 
 def _mesh_square(candidate: Candidate) -> Float64Array:
