@@ -114,7 +114,8 @@ def _run(command: Command, where: str, *, folder: Path, environment: dict[str, s
     if program == "make":
         assert set(arguments) <= _make_targets(), f"{where}: the Makefile has no such target: {command.line}"
         return
-    assert program in {"gaia-curate", "gaia-train", "python"}, f"{where}: {program} is not run; say 'no-run: REASON' in the fence"
+    known = {"gaia-curate", "gaia-train", "python"}
+    assert program in known, f"{where}: {program} is not run; say 'no-run: REASON' in the fence"
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", command.line],
         cwd=folder,
