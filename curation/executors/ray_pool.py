@@ -142,7 +142,8 @@ class _Pool:
             worker_id = uuid.uuid4().hex
             handle = self._remote.remote(self._plan, worker_id, self._settings.worker_memory_gib)
             self._starting[handle.ready.remote()] = _Worker(handle, worker_id)
-        return bool(self._flights or self._starting)
+        # a worker that is still starting, such as for want of a free core, is waited for only if there is work for it
+        return bool(self._flights or self._planned)
 
     def _patience_s(self) -> float:
         soonest = min((flight.deadline for flight in self._flights.values()), default=float("inf"))
