@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from curation.exit_codes import EXIT_CANNOT_START, EXIT_FAILED, exit_codes
+from curation.exit_codes import EXIT_CANNOT_START, EXIT_FAILED, EXIT_INTERRUPTED, exit_codes
 from curation.models_cli import models_app
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ def run(
     """Curate videos into a dataset; the same command again goes on where it was stopped."""
     with exit_codes():
         from curation.config import PRESETS, load_settings
+        from curation.interrupt import CtrlC
         from curation.progress import RunProgress
         from curation.run import run as run_library
         from curation.summary import run_summary
@@ -76,8 +77,11 @@ def run(
         settings = load_settings(PRESETS[preset], config, overrides or [])
         where = _where(executor, workers, ray_address, gpus_per_worker, worker_memory_gib)
         with RunProgress(sys.stderr) as progress:
-            report = run_library(source, out, settings, where, limit=limit, watcher=progress)
+            ctrl_c = CtrlC(progress.say)
+            report = run_library(source, out, settings, where, limit=limit, watcher=progress, ctrl_c=ctrl_c)
         typer.echo(run_summary(out, report))
+    if report.left:
+        raise typer.Exit(EXIT_INTERRUPTED)
     if report.failed or report.discovery.unreadable_folders:
         raise typer.Exit(EXIT_FAILED)
 
@@ -101,6 +105,7 @@ def retry(
 ) -> None:
     """Curate videos again that failed or were quarantined, with the dataset's own settings."""
     with exit_codes():
+        from curation.interrupt import CtrlC
         from curation.progress import RunProgress
         from curation.retry import error_codes
         from curation.retry import retry as retry_library
@@ -110,10 +115,18 @@ def retry(
             raise typer.BadParameter("say which: --failed, --code or --video")
         where = _where(executor, workers, ray_address, gpus_per_worker, worker_memory_gib)
         with RunProgress(sys.stderr) as progress:
+            ctrl_c = CtrlC(progress.say)
             records = retry_library(
-                dataset, where, codes=error_codes(codes or []), videos=videos or [], watcher=progress
+                dataset,
+                where,
+                codes=error_codes(codes or []),
+                videos=videos or [],
+                watcher=progress,
+                ctrl_c=ctrl_c,
             )
         typer.echo(retry_summary(dataset, records))
+    if ctrl_c.asked():
+        raise typer.Exit(EXIT_INTERRUPTED)
     if any(record.status != "ok" for record in records):
         raise typer.Exit(EXIT_FAILED)
 

@@ -6,13 +6,15 @@ from typing import NoReturn
 
 import typer
 
-__all__ = ["EXIT_CANNOT_START", "EXIT_FAILED", "EXIT_USAGE", "exit_codes", "stop"]
+__all__ = ["EXIT_CANNOT_START", "EXIT_FAILED", "EXIT_INTERRUPTED", "EXIT_USAGE", "exit_codes", "stop"]
 
 EXIT_FAILED = 1
 """Finished, but some videos failed, or something that was checked is not right; the output lists them."""
 EXIT_USAGE = 2
 EXIT_CANNOT_START = 3
 """Weights, disk or Ray are missing."""
+EXIT_INTERRUPTED = 130
+"""Ctrl-C ended it early; the same command goes on. What shells say of a process that SIGINT ends."""
 
 
 @contextmanager
@@ -32,6 +34,8 @@ def exit_codes() -> Iterator[None]:
 
     try:
         yield
+    except KeyboardInterrupt:
+        stop("Ctrl-C: ended at once; nothing committed is lost, the same command goes on", EXIT_INTERRUPTED)
     except (ConfigError, SourceError, DatasetFolderError, DatasetError, LedgerError, QueryError) as error:
         stop(str(error), EXIT_USAGE)
     except (AssetError, CheckpointError, DeviceError, MissingPackageError, RayUnavailableError) as error:

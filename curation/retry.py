@@ -1,12 +1,15 @@
 """Another attempt at videos that failed or were quarantined, with the dataset's own settings."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from curation.assets import ensure_assets
+from curation.attendance import RunWatcher, attended
 from curation.dataset_folder import finish_dataset, forget_video, open_dataset, recorded_settings
+from curation.interrupt import CtrlC
 from curation.ledger import VideoRecord, read_ledger
-from curation.run import Executor, RunWatcher
+from curation.run import Executor
 from curation.sources import SourceError, SourceVideo, fingerprint
 from curation.weights import needed_assets, perception_weights, speech_weights
 from curation.worker import WorkerPlan
@@ -23,6 +26,7 @@ def retry(
     codes: Sequence[ErrorCode] = (),
     videos: Sequence[str] = (),
     watcher: RunWatcher | None = None,
+    ctrl_c: CtrlC | None = None,
 ) -> tuple[VideoRecord, ...]:
     """Curate videos again that are not ok, and return their new records by path.
 
@@ -32,6 +36,7 @@ def retry(
         codes: only those that failed with one of these; none: with any.
         videos: only those with these ids, names or paths; none: all.
         watcher: is told how it goes.
+        ctrl_c: ends it early; videos that were not tried keep their records.
 
     Raises:
         SourceError: there is nothing to retry, or a file is gone or has other content now.
@@ -40,6 +45,7 @@ def retry(
         MissingAssetsError: weights are missing and cannot be fetched.
         RayUnavailableError: no cluster could be reached.
         OSError: the dataset cannot be written.
+        KeyboardInterrupt: the user wants it to end at once; the same call goes on later.
     """
     settings = recorded_settings(dataset)
     records = [VideoRecord.model_validate(row) for row in read_table(dataset, "videos").to_pylist()]
@@ -52,11 +58,9 @@ def retry(
     open_dataset(dataset, settings, (*perception_weights(settings.perception), *speech_weights(settings.speech)))
     for record in chosen:
         forget_video(dataset, record.video_id)
-    if watcher is not None:
-        watcher.start(len(chosen), 0)
-    for done in executor.curate(WorkerPlan(settings=settings, dataset=dataset), sources):
-        if watcher is not None:
-            watcher.advance(done)
+    curate = partial(executor.curate, WorkerPlan(settings=settings, dataset=dataset), sources)
+    for _ in attended(curate, dataset, sources, watcher=watcher, ctrl_c=ctrl_c):
+        pass  # their records are in the ledger
     ledger = read_ledger(dataset)
     now = [record if record.duplicate_of else ledger.get(record.video_id, record) for record in records]
     finish_dataset(dataset, now)

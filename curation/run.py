@@ -2,22 +2,26 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
 
 from curation.assets import ensure_assets
+from curation.attendance import RunWatcher, attended
 from curation.config import CurationSettings
 from curation.dataset_folder import finish_dataset, forget_video, open_dataset, settled
 from curation.executors.inline import curate_inline
 from curation.executors.ray_pool import curate_on_ray
 from curation.executors.supervision import PoolSettings
+from curation.interrupt import CtrlC
 from curation.ledger import VideoRecord, read_ledger, write_record
 from curation.sources import Discovery, SourceVideo, discover
+from curation.unit_events import UNATTENDED, Oversight
 from curation.weights import needed_assets, perception_weights, speech_weights
 from curation.worker import WorkerPlan
 from manifests.files import read_table, text_of_path
 
-__all__ = ["Executor", "RunReport", "RunWatcher", "run"]
+__all__ = ["Executor", "RunReport", "run"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,10 +34,12 @@ class Executor:
     gpus_per_worker: float = 0.0
     pool: PoolSettings = field(default_factory=PoolSettings)
 
-    def curate(self, plan: WorkerPlan, videos: Sequence[SourceVideo]) -> Iterator[VideoRecord]:
+    def curate(
+        self, plan: WorkerPlan, videos: Sequence[SourceVideo], oversight: Oversight = UNATTENDED
+    ) -> Iterator[VideoRecord]:
         """Yield the record of each video as it is done."""
         if self.kind == "inline":
-            return curate_inline(plan, videos)
+            return curate_inline(plan, videos, oversight)
         return curate_on_ray(
             plan,
             videos,
@@ -41,17 +47,8 @@ class Executor:
             address=self.ray_address,
             gpus_per_worker=self.gpus_per_worker,
             settings=self.pool,
+            oversight=oversight,
         )
-
-
-class RunWatcher(Protocol):
-    """Is told how a run goes."""
-
-    def start(self, todo: int, already_done: int) -> None:
-        """Take note of how many videos there are to curate, and how many an earlier run has done."""
-
-    def advance(self, record: VideoRecord) -> None:
-        """Take note of a video that is done."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,7 +56,11 @@ class RunReport:
     """What a run did."""
 
     records: tuple[VideoRecord, ...]
-    """One per file, in the order of the files' paths."""
+    """One per file, in the order of the files' paths; none of those that were not begun because the user ended it."""
+    curated: tuple[VideoRecord, ...]
+    """Those that this run has decoded, in the order in which they were done."""
+    left: int
+    """Videos that are left to do because the user ended the run."""
     already_done: int
     """Videos that an earlier run of the same dataset had done."""
     discovery: Discovery
@@ -78,6 +79,7 @@ def run(
     *,
     limit: int | None = None,
     watcher: RunWatcher | None = None,
+    ctrl_c: CtrlC | None = None,
 ) -> RunReport:
     """Curate the videos of `source` into `dataset`; what an earlier run has done is kept.
 
@@ -91,6 +93,7 @@ def run(
         executor: where the work is done.
         limit: curate at most this many of the files, the first by path.
         watcher: is told how the run goes.
+        ctrl_c: ends the run early; what is done by then is a whole dataset.
 
     Raises:
         SourceError: there are no videos.
@@ -99,6 +102,7 @@ def run(
         LedgerError: a record of the earlier run is damaged.
         RayUnavailableError: no cluster could be reached.
         OSError: the dataset cannot be written.
+        KeyboardInterrupt: the user wants it to end at once; the same call goes on later.
     """
     discovery = discover(source)
     videos = discovery.videos[:limit]
@@ -115,18 +119,21 @@ def run(
             done[video.video_id] = record
         elif video.video_id not in done:
             todo.append(video)
-    if watcher is not None:
-        watcher.start(len(todo), len(originals) - len(todo))
-    if todo:
-        for record in executor.curate(WorkerPlan(settings=settings, dataset=dataset), todo):
-            done[record.video_id] = record
-            if watcher is not None:
-                watcher.advance(record)
-    records = tuple(_current(video, done) for video in videos)
+    already_done = len(originals) - len(todo)
+    curate = partial(executor.curate, WorkerPlan(settings=settings, dataset=dataset), todo)
+    curated = tuple(attended(curate, dataset, todo, already_done=already_done, watcher=watcher, ctrl_c=ctrl_c))
+    done.update((record.video_id, record) for record in curated)
+    records = tuple(_current(video, done) for video in videos if video.video_id in done)
     earlier = _earlier(dataset, videos, done)
     copies = _earlier_copies(dataset, videos, (*records, *earlier))
     finish_dataset(dataset, sorted((*records, *earlier, *copies), key=lambda record: record.path))
-    return RunReport(records=records, already_done=len(originals) - len(todo), discovery=discovery)
+    return RunReport(
+        records=records,
+        curated=curated,
+        left=len(todo) - len(curated),
+        already_done=already_done,
+        discovery=discovery,
+    )
 
 
 def _current(video: SourceVideo, done: dict[str, VideoRecord]) -> VideoRecord:

@@ -6,8 +6,12 @@ from pathlib import Path
 from curation.ledger import VideoRecord
 from curation.run import RunReport
 from manifests.statistics import statistics
+from manifests.text_tables import duration_text
 
 __all__ = ["retry_summary", "run_summary"]
+
+_N_SLOWEST = 5
+"""Videos that are named as slow."""
 
 
 def run_summary(dataset: Path, report: RunReport) -> str:
@@ -17,8 +21,12 @@ def run_summary(dataset: Path, report: RunReport) -> str:
         lines.append(f"{report.already_done} videos had been done by an earlier run.")
     if report.discovery.ignored_files:
         lines.append(f"{report.discovery.ignored_files} files are not called like videos and were left alone.")
+    lines += _slowest(report.curated)
     lines += [f"folder not readable: {problem}" for problem in report.discovery.unreadable_folders]
-    return "\n".join([*lines, *_ends(dataset, report.failed)])
+    ends = _ends(dataset, report.failed)
+    if report.left:
+        ends.append(f"Ended by Ctrl-C: {report.left} videos are left; the same command goes on with them.")
+    return "\n".join([*lines, *ends])
 
 
 def retry_summary(dataset: Path, records: Sequence[VideoRecord]) -> str:
@@ -26,6 +34,26 @@ def retry_summary(dataset: Path, records: Sequence[VideoRecord]) -> str:
     failed = [record for record in records if record.status != "ok"]
     told = f"{len(records) - len(failed)} of {len(records)} videos are ok now."
     return "\n".join([statistics(dataset).text(), "", told, *_ends(dataset, failed)])
+
+
+def _slowest(curated: Sequence[VideoRecord]) -> list[str]:
+    """Return a line for each of the videos that took a worker longest for what they hold."""
+    paces = [
+        (record, record.duration_s / spent_s)
+        for record in curated
+        if (spent_s := _spent_s(record)) and record.duration_s
+    ]
+    slowest = sorted(paces, key=lambda pace: pace[1])[:_N_SLOWEST]
+    return [
+        f"slow: {record.path}: {pace:.1f} times real time, {duration_text(_spent_s(record))} for "
+        f"{duration_text(record.duration_s or 0.0)}"
+        for record, pace in slowest
+    ]
+
+
+def _spent_s(record: VideoRecord) -> float:
+    """Return what a video took, seconds of one worker."""
+    return record.analyze_s + record.decide_s + record.render_s
 
 
 def _ends(dataset: Path, failed: Sequence[VideoRecord]) -> list[str]:

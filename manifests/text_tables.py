@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["TimeUnit", "clock_text", "text_table", "time_unit"]
+__all__ = ["TimeUnit", "clock_text", "duration_text", "text_table", "time_unit"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,19 @@ def clock_text(seconds: float) -> str:
     """
     hundredths = round(seconds * 100)
     return f"{hundredths // 6000}:{hundredths % 6000 // 100:02d}.{hundredths % 100:02d}"
+
+
+def duration_text(seconds: float) -> str:
+    """Return a duration in its two largest units, for people who wait.
+
+    >>> [duration_text(s) for s in (0.4, 59.6, 150.0, 7_260.0, 190_000.0)]
+    ['0 s', '1 min 0 s', '2 min 30 s', '2 h 1 min', '2 d 4 h']
+    """
+    whole = round(seconds)
+    for name, smaller, unit_s, smaller_s in (("d", "h", 86_400, 3600), ("h", "min", 3600, 60), ("min", "s", 60, 1)):
+        if whole >= unit_s:
+            return f"{whole // unit_s} {name} {whole % unit_s // smaller_s} {smaller}"
+    return f"{whole} s"
 
 
 def text_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, numeric: Sequence[bool]) -> str:

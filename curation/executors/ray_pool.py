@@ -4,6 +4,7 @@ The driver owns the schedule. An actor that dies, hangs or takes too much memory
 blamed and tried again, and no other unit is touched. Ray itself retries nothing.
 """
 
+import itertools
 import time
 import uuid
 from collections import deque
@@ -17,7 +18,8 @@ from curation.executors.supervision import Blame, Loss, PoolSettings
 from curation.ledger import VideoRecord, write_record
 from curation.schedule import Schedule
 from curation.sources import SourceVideo
-from curation.units import Unit
+from curation.unit_events import UNATTENDED, EventKind, Oversight, UnitEvent
+from curation.units import Outcome, Unit
 from curation.windows import remove_windows
 
 __all__ = ["RayUnavailableError", "curate_on_ray"]
@@ -39,6 +41,8 @@ class _Worker:
 
     handle: Any
     worker_id: str
+    name: str
+    """In events."""
     node_id: str = ""
     """Known once it has started."""
     n_units: int = 0
@@ -50,8 +54,9 @@ class _Flight:
 
     worker: _Worker
     unit: Unit
+    begun: float
+    """On the monotonic clock, as `deadline`."""
     deadline: float
-    """On the monotonic clock."""
 
 
 def curate_on_ray(
@@ -62,6 +67,7 @@ def curate_on_ray(
     address: str | None,
     gpus_per_worker: float,
     settings: PoolSettings,
+    oversight: Oversight = UNATTENDED,
 ) -> Iterator[VideoRecord]:
     """Yield the record of each video as it is done, in the order in which they end.
 
@@ -72,6 +78,7 @@ def curate_on_ray(
         address: of a running cluster, whose nodes are sent this package's code; None starts one on this machine.
         gpus_per_worker: share of a GPU that each actor reserves.
         settings: deadlines, attempts, memory.
+        oversight: is told of every unit, and may end the work after those in flight.
 
     Raises:
         RayUnavailableError: no cluster could be started or joined, or workers cannot be started on it.
@@ -92,7 +99,8 @@ def curate_on_ray(
         where = f"join the Ray cluster at {address}" if address else "start Ray on this machine"
         raise RayUnavailableError(f"cannot {where}: {error}; try --executor inline") from error
     try:
-        yield from _Pool(plan, workers, gpus_per_worker, settings).run(Schedule(videos, largest_first=True))
+        pool = _Pool(plan, workers, gpus_per_worker, settings, oversight)
+        yield from pool.run(Schedule(videos, largest_first=True))
     finally:
         ray.shutdown()
 
@@ -100,11 +108,13 @@ def curate_on_ray(
 class _Pool:
     """Actors and what they have in flight."""
 
-    def __init__(self, plan: UnitPlan, workers: int, gpus_per_worker: float, settings: PoolSettings) -> None:
+    def __init__(
+        self, plan: UnitPlan, workers: int, gpus_per_worker: float, settings: PoolSettings, oversight: Oversight
+    ) -> None:
         import ray
 
         self._ray: Any = ray
-        self._plan, self._workers, self._settings = plan, workers, settings
+        self._plan, self._workers, self._settings, self._oversight = plan, workers, settings, oversight
         # Ray makes its handles at run time, so they have no type to name.
         self._remote: Any = ray.remote(
             num_cpus=1, num_gpus=gpus_per_worker, scheduling_strategy="SPREAD", max_restarts=0, max_task_retries=0
@@ -116,6 +126,7 @@ class _Pool:
         self._idle: list[_Worker] = []
         self._flights: dict[Any, _Flight] = {}
         self._failed_starts = 0
+        self._numbers = itertools.count(1)
 
     def run(self, schedule: Schedule) -> Iterator[VideoRecord]:
         """Do all units and yield the records of the videos."""
@@ -131,17 +142,21 @@ class _Pool:
 
     def _begin(self, schedule: Schedule) -> bool:
         """Give units to workers; say whether there is anything to wait for."""
+        if self._oversight.stopped():
+            return bool(self._flights)
         while len(self._planned) + len(self._flights) < self._workers and (unit := schedule.next()) is not None:
             self._planned.append(unit)
         while self._planned and self._idle:
             worker, unit = self._idle.pop(), self._planned.popleft()
             worker.n_units += 1
-            deadline = time.monotonic() + self._settings.deadline_s(unit, self._plan.window_s)
-            self._flights[worker.handle.work.remote(unit)] = _Flight(worker, unit, deadline)
+            now = time.monotonic()
+            flight = _Flight(worker, unit, now, now + self._settings.deadline_s(unit, self._plan.window_s))
+            self._flights[worker.handle.work.remote(unit)] = flight
+            self._tell("begin", flight)
         while len(self._starting) < len(self._planned) and len(self._starting) + len(self._flights) < self._workers:
             worker_id = uuid.uuid4().hex
             handle = self._remote.remote(self._plan, worker_id, self._settings.worker_memory_gib)
-            self._starting[handle.ready.remote()] = _Worker(handle, worker_id)
+            self._starting[handle.ready.remote()] = _Worker(handle, worker_id, f"worker {next(self._numbers)}")
         # a worker that is still starting, such as for want of a free core, is waited for only if there is work for it
         return bool(self._flights or self._planned)
 
@@ -170,12 +185,14 @@ class _Pool:
             outcome = self._ray.get(reference)
         except self._ray.exceptions.RayActorError as error:
             if self._lost_its_node(worker):
-                schedule.again(unit)  # nobody's fault
+                self._tell("loss", flight, "node_lost")
+                self._again(flight, schedule)  # nobody's fault
             else:
-                yield from self._lost(unit, self._death_of(worker, error), schedule)
+                yield from self._lost(flight, self._death_of(worker, error), schedule)
             return
         except self._ray.exceptions.RayTaskError as error:
             raise error.cause from error  # without Ray's name and traceback around it
+        self._tell("end", flight, outcome)
         self._blame.settled(unit)
         if worker.n_units >= self._settings.units_per_worker:
             self._ray.kill(worker.handle)
@@ -193,18 +210,30 @@ class _Pool:
                 self._ray.kill(flight.worker.handle)
                 allowed_s = self._settings.deadline_s(flight.unit, self._plan.window_s)
                 loss = Loss("timed_out", f"not done after {allowed_s:.0f} s, its worker was ended")
-                yield from self._lost(flight.unit, loss, schedule)
+                yield from self._lost(flight, loss, schedule)
 
-    def _lost(self, unit: Unit, loss: Loss, schedule: Schedule) -> Iterator[VideoRecord]:
+    def _lost(self, flight: _Flight, loss: Loss, schedule: Schedule) -> Iterator[VideoRecord]:
+        unit = flight.unit
+        self._tell("loss", flight, loss.reason)
         record = self._blame.verdict(unit, loss)
         if record is None:
-            schedule.again(unit)
+            self._again(flight, schedule)
             return
+        self._tell("quarantine", flight, loss.reason)
         record = schedule.done(unit, record)
         if record is not None:
             write_record(self._plan.dataset, record)
             remove_windows(self._plan.dataset, unit.video.video_id)
             yield record
+
+    def _again(self, flight: _Flight, schedule: Schedule) -> None:
+        schedule.again(flight.unit)
+        self._tell("retry", flight)
+
+    def _tell(self, kind: EventKind, flight: _Flight, outcome: Outcome | str | None = None) -> None:
+        seconds = time.monotonic() - flight.begun if kind in ("end", "loss") else None
+        worker = flight.worker.name
+        self._oversight.tell(UnitEvent(kind=kind, unit=flight.unit, worker=worker, outcome=outcome, seconds=seconds))
 
     def _lost_its_node(self, worker: _Worker) -> bool:
         """Say whether a worker's node is known to be gone; Ray may learn it later than that the worker is."""

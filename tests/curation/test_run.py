@@ -19,12 +19,14 @@ import curation.worker
 from curation.cli import app
 from curation.config import CurationSettings, load_settings
 from curation.dataset_folder import DatasetFolderError
+from curation.event_log import events_path
 from curation.executors.inline import curate_inline
 from curation.ledger import LedgerError, VideoRecord
 from curation.media.probe import VideoInfo
 from curation.redecide import redecide
 from curation.run import Executor, RunReport, run
 from curation.sources import SourceVideo, fingerprint
+from curation.unit_events import Oversight
 from curation.worker import WorkerPlan
 from manifests.files import read_table
 from manifests.schema import TIMING_COLUMNS
@@ -35,9 +37,12 @@ QUIET = load_settings(CurationSettings(), None, ["speech.encoder=none", "speech.
 
 
 def contents(dataset: Path) -> dict[str, object]:
-    """Every file of a dataset by name: its bytes, or where seconds spent stand in it, everything but these."""
+    """Every file of a dataset by name: its bytes, or where seconds spent stand in it, everything but these.
+
+    The event log, which is all times, is left out.
+    """
     found: dict[str, object] = {}
-    for path in sorted(path for path in dataset.rglob("*") if path.is_file()):
+    for path in sorted(path for path in dataset.rglob("*") if path.is_file() and path != events_path(dataset)):
         name = str(path.relative_to(dataset))
         if name.startswith("videos/"):
             found[name] = [without_timings(row) for row in read_table(dataset, "videos").to_pylist()]
@@ -77,9 +82,9 @@ def curated(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the files that were curated, and not taken from an earlier run, from here on."""
     names: list[str] = []
 
-    def noting(plan: WorkerPlan, videos: list[SourceVideo]) -> Iterator[VideoRecord]:
+    def noting(plan: WorkerPlan, videos: list[SourceVideo], oversight: Oversight) -> Iterator[VideoRecord]:
         names.extend(video.path.name for video in videos)
-        return curate_inline(plan, videos)
+        return curate_inline(plan, videos, oversight)
 
     monkeypatch.setattr(curation.run, "curate_inline", noting)
     return names
@@ -223,7 +228,7 @@ def test_a_full_disk_stops_the_run_and_what_was_written_before_counts(
         stopped = CliRunner().invoke(app, arguments)
     assert stopped.exit_code == 3
     assert "No space left on device" in stopped.output
-    assert [path.stem for path in (dataset / "ledger").iterdir()] == [fingerprint(source / "a.mp4")]
+    assert [path.stem for path in (dataset / "ledger").glob("*.json")] == [fingerprint(source / "a.mp4")]
     curated.clear()
     assert CliRunner().invoke(app, arguments).exit_code == 0
     assert curated == ["b.mp4", "c.mp4"]

@@ -17,6 +17,7 @@ from curation.executors.ray_pool import RayUnavailableError, curate_on_ray
 from curation.executors.supervision import PoolSettings
 from curation.ledger import VideoRecord, read_ledger
 from curation.sources import SourceVideo
+from curation.unit_events import UNATTENDED, Oversight, UnitEvent
 from curation.units import Divided, Measured, Outcome, Unit
 from curation.windows import Window
 
@@ -97,8 +98,18 @@ def videos(names: Sequence[str]) -> list[SourceVideo]:
     ]
 
 
-def curated(plan: Plan, names: Sequence[str], settings: PoolSettings, workers: int = 2) -> dict[str, VideoRecord]:
-    pool = curate_on_ray(plan, videos(names), workers=workers, address=None, gpus_per_worker=0.0, settings=settings)
+def curated(
+    plan: Plan, names: Sequence[str], settings: PoolSettings, workers: int = 2, oversight: Oversight = UNATTENDED
+) -> dict[str, VideoRecord]:
+    pool = curate_on_ray(
+        plan,
+        videos(names),
+        workers=workers,
+        address=None,
+        gpus_per_worker=0.0,
+        settings=settings,
+        oversight=oversight,
+    )
     records = list(pool)
     assert len({record.video_id for record in records}) == len(records)
     return {Path(record.path).stem: record for record in records}
@@ -107,7 +118,8 @@ def curated(plan: Plan, names: Sequence[str], settings: PoolSettings, workers: i
 def test_only_the_guilty_are_quarantined_each_with_its_code(tmp_path: Path) -> None:
     guilty = {"exits": "worker_died", "crashes": "worker_died", "hangs": "timed_out", "grows": "out_of_memory"}
     innocent = [f"good_{number}" for number in range(12)]
-    records = curated(Plan(tmp_path), [*guilty, *innocent, "flaky"], QUICK)
+    told: list[UnitEvent] = []
+    records = curated(Plan(tmp_path), [*guilty, *innocent, "flaky"], QUICK, oversight=Oversight(tell=told.append))
     assert {name: records[name].error_code for name in guilty} == guilty
     assert {records[name].status for name in guilty} == {"quarantined"}
     assert {records[name].status for name in [*innocent, "flaky"]} == {"ok"}
@@ -116,6 +128,13 @@ def test_only_the_guilty_are_quarantined_each_with_its_code(tmp_path: Path) -> N
     attempts = [line.split()[0] for line in (tmp_path / "seen").read_text().splitlines()]
     assert {attempts.count(records[name].video_id) for name in [*guilty, "flaky"]} == {2}
     assert {attempts.count(records[name].video_id) for name in innocent} == {1}
+    for name, code in {**guilty, "flaky": "worker_died"}.items():
+        mine = [event for event in told if event.unit.video.video_id == records[name].video_id]
+        end = ["end"] if name == "flaky" else ["loss", "quarantine"]
+        assert [event.kind for event in mine] == ["begin", "loss", "retry", "begin", *end]
+        assert {event.outcome for event in mine if event.kind in ("loss", "quarantine")} == {code}
+    lost_by = [event.worker for event in told if event.kind == "loss"]
+    assert len(set(lost_by)) == len(lost_by)  # a worker that lost a unit is none any more
 
 
 def test_a_window_that_kills_its_worker_quarantines_its_video_alone(tmp_path: Path) -> None:
