@@ -3,15 +3,27 @@
 import io
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated
 
 import typer
 
+from curation.cli_options import (
+    ConfigOption,
+    ExecutorOption,
+    GpusOption,
+    LimitOption,
+    MemoryOption,
+    OutOption,
+    PresetOption,
+    RayAddressOption,
+    SetOption,
+    SourceOption,
+    WorkersOption,
+    executor_of,
+)
 from curation.exit_codes import EXIT_CANNOT_START, EXIT_FAILED, EXIT_INTERRUPTED, exit_codes
 from curation.models_cli import models_app
-
-if TYPE_CHECKING:
-    from curation.run import Executor
+from curation.plan_cli import plan
 
 __all__ = ["app", "main"]
 
@@ -23,40 +35,17 @@ app = typer.Typer(
 )
 
 app.add_typer(models_app, name="models")
+app.command()(plan)
 
 DatasetArgument = Annotated[Path, typer.Argument(help="Folder of a dataset.", show_default=False)]
-SetOption = Annotated[
-    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change one setting; may be repeated.")
-]
-ConfigOption = Annotated[Path | None, typer.Option("--config", help="YAML file of settings.")]
-ExecutorOption = Annotated[
-    Literal["auto", "inline", "ray"],
-    typer.Option(help="This process, or a pool of Ray workers; auto takes Ray for more than one worker."),
-]
-WorkersOption = Annotated[int, typer.Option(min=1, help="Ray workers, one core each.")]
-RayAddressOption = Annotated[str | None, typer.Option(help="Address of a running Ray cluster.")]
-GpusOption = Annotated[float, typer.Option(min=0.0, help="Share of a GPU that each Ray worker takes.")]
-MemoryOption = Annotated[
-    float | None,
-    typer.Option(
-        min=0.5,
-        help="GiB that a Ray worker may take before it is ended; by default its share of the machine's, by cores.",
-    ),
-]
-OutOption = Annotated[Path, typer.Option("--out", help="Folder of the dataset to write.", show_default=False)]
 
 
 @app.command()
 def run(
-    source: Annotated[
-        str, typer.Option("--source", help="Folder, file, glob pattern, or CSV list of videos.", show_default=False)
-    ],
+    source: SourceOption,
     out: OutOption,
     *,
-    preset: Annotated[
-        Literal["embedded", "paper"],
-        typer.Option(help="Which models: the paper's own, or those that come with Python packages."),
-    ] = "paper",
+    preset: PresetOption = "paper",
     config: ConfigOption = None,
     overrides: SetOption = None,
     executor: ExecutorOption = "auto",
@@ -64,7 +53,7 @@ def run(
     ray_address: RayAddressOption = None,
     gpus_per_worker: GpusOption = 0.0,
     worker_memory_gib: MemoryOption = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Curate at most this many files.")] = None,
+    limit: LimitOption = None,
 ) -> None:
     """Curate videos into a dataset; the same command again goes on where it was stopped."""
     with exit_codes():
@@ -75,7 +64,7 @@ def run(
         from curation.summary import run_summary
 
         settings = load_settings(PRESETS[preset], config, overrides or [])
-        where = _where(executor, workers, ray_address, gpus_per_worker, worker_memory_gib)
+        where = executor_of(executor, workers, ray_address, gpus_per_worker, worker_memory_gib)
         with RunProgress(sys.stderr) as progress:
             ctrl_c = CtrlC(progress.say)
             report = run_library(source, out, settings, where, limit=limit, watcher=progress, ctrl_c=ctrl_c)
@@ -113,7 +102,7 @@ def retry(
 
         if not (failed or codes or videos):
             raise typer.BadParameter("say which: --failed, --code or --video")
-        where = _where(executor, workers, ray_address, gpus_per_worker, worker_memory_gib)
+        where = executor_of(executor, workers, ray_address, gpus_per_worker, worker_memory_gib)
         with RunProgress(sys.stderr) as progress:
             ctrl_c = CtrlC(progress.say)
             records = retry_library(
@@ -129,25 +118,6 @@ def retry(
         raise typer.Exit(EXIT_INTERRUPTED)
     if any(record.status != "ok" for record in records):
         raise typer.Exit(EXIT_FAILED)
-
-
-def _where(
-    executor: Literal["auto", "inline", "ray"],
-    workers: int,
-    ray_address: str | None,
-    gpus_per_worker: float,
-    worker_memory_gib: float | None,
-) -> "Executor":
-    from curation.executors.supervision import PoolSettings
-    from curation.run import Executor
-
-    return Executor(
-        kind=executor if executor != "auto" else ("ray" if workers > 1 or ray_address else "inline"),
-        workers=workers,
-        ray_address=ray_address,
-        gpus_per_worker=gpus_per_worker,
-        pool=PoolSettings(worker_memory_gib=worker_memory_gib),
-    )
 
 
 @app.command()

@@ -105,19 +105,32 @@ class VideoWorker:
             (window,) = unit.windows
             seen = analyze_pictures(info, models, window.first_tick, window.end_tick, media)
             return _MeasuredWindow(window, seen, time.perf_counter() - started)
-        spent_s = 0.0
         if unit.kind == "finish":
             seen, spent_s = read_windows(self._dataset, video.video_id, unit.windows)
             evidence = with_sound(seen, analyze_sound(info, models, 0, info.n_ticks))
-        else:
-            windows = plan_windows(info.n_ticks, self._settings.windows)
-            if len(windows) > 1:
-                todo = [window for window in windows if not window.path(self._dataset, video.video_id).exists()]
-                return Divided(tuple(windows), tuple(todo))
-            evidence = analyze(info, models, 0, info.n_ticks, media)
-        return self._curated(video, info, evidence, spent_s + time.perf_counter() - started)
+            return self._decided(video, info, evidence, spent_s + time.perf_counter() - started)
+        windows = plan_windows(info.n_ticks, self._settings.windows)
+        if len(windows) > 1:
+            todo = [window for window in windows if not window.path(self._dataset, video.video_id).exists()]
+            return Divided(tuple(windows), tuple(todo))
+        return self.curated(video, info, time.perf_counter() - started)
 
-    def _curated(self, video: SourceVideo, info: VideoInfo, evidence: Evidence, analyze_s: float) -> CuratedVideo:
+    def curated(self, video: SourceVideo, info: VideoInfo, spent_s: float = 0.0) -> CuratedVideo:
+        """Analyze, decide and render a video in one piece; nothing is written.
+
+        Args:
+            video: the file.
+            info: what was probed of it.
+            spent_s: seconds that went into its analysis before.
+
+        Raises:
+            MediaError: it cannot be decoded.
+        """
+        started = time.perf_counter()
+        evidence = analyze(info, self._perception, 0, info.n_ticks, self._settings.media)
+        return self._decided(video, info, evidence, spent_s + time.perf_counter() - started)
+
+    def _decided(self, video: SourceVideo, info: VideoInfo, evidence: Evidence, analyze_s: float) -> CuratedVideo:
         analyzed = time.perf_counter()
         decision = decide(evidence, self._settings.rules)
         decided = time.perf_counter()

@@ -1,0 +1,72 @@
+"""Options that several commands of `gaia-curate` share."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from curation.run import Executor
+
+__all__ = [
+    "ConfigOption",
+    "ExecutorOption",
+    "GpusOption",
+    "LimitOption",
+    "MemoryOption",
+    "OutOption",
+    "PresetOption",
+    "RayAddressOption",
+    "SetOption",
+    "SourceOption",
+    "WorkersOption",
+    "executor_of",
+]
+
+SourceOption = Annotated[
+    str, typer.Option("--source", help="Folder, file, glob pattern, or CSV list of videos.", show_default=False)
+]
+PresetOption = Annotated[
+    Literal["embedded", "paper"],
+    typer.Option(help="Which models: the paper's own, or those that come with Python packages."),
+]
+LimitOption = Annotated[int | None, typer.Option(min=1, help="Curate at most this many files.")]
+SetOption = Annotated[
+    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change one setting; may be repeated.")
+]
+ConfigOption = Annotated[Path | None, typer.Option("--config", help="YAML file of settings.")]
+ExecutorOption = Annotated[
+    Literal["auto", "inline", "ray"],
+    typer.Option(help="This process, or a pool of Ray workers; auto takes Ray for more than one worker."),
+]
+WorkersOption = Annotated[int, typer.Option(min=1, help="Ray workers, one core each.")]
+RayAddressOption = Annotated[str | None, typer.Option(help="Address of a running Ray cluster.")]
+GpusOption = Annotated[float, typer.Option(min=0.0, help="Share of a GPU that each Ray worker takes.")]
+MemoryOption = Annotated[
+    float | None,
+    typer.Option(
+        min=0.5,
+        help="GiB that a Ray worker may take before it is ended; by default its share of the machine's, by cores.",
+    ),
+]
+OutOption = Annotated[Path, typer.Option("--out", help="Folder of the dataset to write.", show_default=False)]
+
+
+def executor_of(
+    executor: Literal["auto", "inline", "ray"],
+    workers: int,
+    ray_address: str | None,
+    gpus_per_worker: float,
+    worker_memory_gib: float | None,
+) -> "Executor":
+    """Return where the work is to be done."""
+    from curation.executors.supervision import PoolSettings
+    from curation.run import Executor
+
+    return Executor(
+        kind=executor if executor != "auto" else ("ray" if workers > 1 or ray_address else "inline"),
+        workers=workers,
+        ray_address=ray_address,
+        gpus_per_worker=gpus_per_worker,
+        pool=PoolSettings(worker_memory_gib=worker_memory_gib),
+    )
