@@ -74,7 +74,7 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A figure and its interval."""
+    """A figure and its interval; NaN where there is nothing to tell it by, as after a single look."""
 
     expected: float
     low: float
@@ -107,19 +107,20 @@ def forecast(looks: Sequence[Look], unseen_bytes: Sequence[int], machine: Machin
     table = _Table(looks, unseen_bytes, machine)
 
     def of(figure: Callable[[npt.NDArray[np.int64]], float], *, widen: bool = True) -> Estimate:
-        return _interval(figure, len(looks), widen=widen)
+        return _interval(figure, len(looks), widen=widen, known=not widen or table.all_is_seen)
 
     disk, memory, worker_memory = (
         of(table.of("disk_bytes")),
         of(table.memory, widen=False),
         of(table.worker_memory, widen=False),
     )
-    duration = of(table.duration)
+    duration = _interval(table.duration, len(looks), widen=True, known=not unseen_bytes)
 
     def kept(tier: Tier) -> Estimate:
         told = of(table.of(f"kept_{tier}_s"))
-        missed_s = 0.0 if table.column(f"kept_{tier}_s").any() else table.missed_s()
-        return Estimate(told.expected, told.low, min(duration.high, max(told.high, missed_s)))
+        if table.column(f"kept_{tier}_s").any() or math.isnan(told.high):
+            return told
+        return Estimate(told.expected, told.low, max(told.high, table.missed_s()))
 
     return Forecast(
         duration_s=duration,
@@ -149,6 +150,11 @@ class _Table:
         # a divided video is probed by each of its windows, and once more before and after
         n_windows = np.ceil(self._duration / machine.window_s)
         self._probing = self.column("probe_s") * np.where(n_windows > 1, n_windows + 2, 1)
+
+    @property
+    def all_is_seen(self) -> bool:
+        """Whether nothing is left to guess."""
+        return not self._n_unseen and bool((self._seen >= self._duration).all())
 
     def column(self, name: str) -> _Floats:
         """(N,) a field of the looks."""
@@ -198,11 +204,20 @@ class _Table:
         return float(self._duration[drawn].sum() / max(1.0, self._size[drawn].sum()))
 
 
-def _interval(figure: Callable[[npt.NDArray[np.int64]], float], n: int, *, widen: bool) -> Estimate:
-    """Return a figure over all looks, with its interval over looks drawn again."""
+def _interval(figure: Callable[[npt.NDArray[np.int64]], float], n: int, *, widen: bool, known: bool) -> Estimate:
+    """Return a figure over all looks, with its interval over looks drawn again.
+
+    Args:
+        figure: of the looks with these numbers.
+        n: how many there are.
+        widen: by what so few understate.
+        known: that nothing of it is guessed, so that a single look will do.
+    """
     from scipy.special import ndtri, stdtrit
 
     expected = figure(np.arange(n))
+    if n == 1 and not known:
+        return Estimate(expected, math.nan, math.nan)
     draws = np.random.default_rng(0).integers(0, n, (_N_DRAWS, n))
     low, high = np.quantile([figure(drawn) for drawn in draws], (_TAIL, 1 - _TAIL))
     factor = 1.0

@@ -60,11 +60,11 @@ class Plan:
         """Return a table for people to read."""
         told = self.forecast
         rows = [
-            ["video in", *map(duration_text, _figures(told.duration_s))],
-            *([f"kept, {tier}", *map(duration_text, _figures(told.kept_s[tier]))] for tier in TIERS),
-            ["disk", *(f"{size / 1e9:.2f} GB" for size in _figures(told.disk_bytes))],
-            ["memory, all workers", *(f"{size / 1e9:.2f} GB" for size in _figures(told.memory_bytes))],
-            [f"wall time, workers: {self.workers}", *map(duration_text, _figures(told.wall_s))],
+            ["video in", *_texts(told.duration_s, duration_text)],
+            *([f"kept, {tier}", *_texts(told.kept_s[tier], duration_text)] for tier in TIERS),
+            ["disk", *_texts(told.disk_bytes, _gb)],
+            ["memory, all workers", *_texts(told.memory_bytes, _gb)],
+            [f"wall time, workers: {self.workers}", *_texts(told.wall_s, duration_text)],
         ]
         table = text_table(["", "expected", "from", "to"], rows, numeric=[False, True, True, True])
         seen = f"Looked at {len(self.looks)} of {self.n_videos} videos, {duration_text(told.seen_s)} of video."
@@ -82,8 +82,13 @@ class Plan:
         )
 
 
-def _figures(estimate: Estimate) -> tuple[float, float, float]:
-    return estimate.expected, estimate.low, estimate.high
+def _texts(estimate: Estimate, text: Callable[[float], str]) -> list[str]:
+    figures = (estimate.expected, estimate.low, estimate.high)
+    return ["unknown" if math.isnan(figure) else text(figure) for figure in figures]
+
+
+def _gb(size_bytes: float) -> str:
+    return f"{size_bytes / 1e9:.2f} GB"
 
 
 def plan(

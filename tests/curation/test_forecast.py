@@ -1,6 +1,7 @@
 """From looks to figures: hand-counted ratios, intervals, and what binds."""
 
 import itertools
+import math
 from dataclasses import replace
 
 import pytest
@@ -54,6 +55,14 @@ def test_intervals_hold_the_figure_and_shrink_with_more_looks() -> None:
         widths.append([(f.high - f.low) / f.expected for f in (told.duration_s, told.kept_s["vae"])])
     for few, more in itertools.pairwise(widths):
         assert all(narrow < 0.7 * wide for wide, narrow in zip(few, more, strict=True))
+
+
+def test_a_single_look_tells_no_interval_of_what_it_has_not_seen() -> None:
+    told = forecast([look(1000, 100.0)], [], MACHINE)
+    assert told.duration_s == Estimate(100.0, 100.0, 100.0)
+    assert told.kept_s["vae"].expected == pytest.approx(50.0)
+    assert all(math.isnan(f.low) and math.isnan(f.high) for f in (*told.kept_s.values(), told.disk_bytes, told.wall_s))
+    assert math.isnan(forecast([look(1000, 10.0)], [1000], MACHINE).duration_s.high)
 
 
 def test_nothing_kept_in_any_look_is_no_proof_that_nothing_is() -> None:
