@@ -108,3 +108,12 @@ def test_no_more_workers_are_busy_than_there_are_units() -> None:
     # 3600 s are twenty windows of 180 s, for all four
     told = forecast([look(1000, 3600.0)], [], machine)
     assert told.wall_s.expected == pytest.approx(7.0 + 3600.0 * 0.5 / 4)
+
+
+def test_intervals_of_two_looks_are_as_wide_as_students_t_asks() -> None:
+    told = forecast([look(1000, 90.0), look(1000, 110.0)], [10_000], MACHINE)
+    # a quarter of the draws is twice the first look, 0.09 s a byte, another quarter twice the second: 900 s and 1100 s;
+    # widened by sqrt(2 / 1) and by t(0.9, 1) = 3.0777 over the normal 1.2816
+    assert told.duration_s.expected == pytest.approx(1200.0)
+    assert told.duration_s.high - told.duration_s.expected == pytest.approx(100 * 2**0.5 * 3.0777 / 1.2816, rel=1e-3)
+    assert told.duration_s.low == pytest.approx(2400.0 - told.duration_s.high)
