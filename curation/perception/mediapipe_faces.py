@@ -15,7 +15,7 @@ import numpy as np
 
 from curation.assets import asset_path
 from curation.perception.blaze_face import INPUT_PX, anchor_centres, decode_faces
-from curation.perception.face_mesh import FaceMesh
+from curation.perception.face_mesh import FaceMesh, can_be_followed
 from curation.perception.face_search import (
     Candidate,
     Square,
@@ -41,10 +41,6 @@ _MIN_SCORE = 0.65
 
 _LARGE_FACE = 0.25
 """A box at least this wide, over the picture's longer side, needs no tiles: a face half as wide is seen in the look."""
-
-_MAX_FOLLOWED_YAW_DEG = 25.0
-"""A head turned further is searched for on every picture: where exactly the landmark network is asked makes up to 5
-degrees of frontal angle there, and less than 2 for a head turned less (measured on the sample video)."""
 
 _LOOK_SHORTER_PX = 160
 """Shorter side that a picture keeps when it is made smaller for the detector, whose looks have 128 pixels."""
@@ -73,8 +69,7 @@ class MediaPipeFaces:
 
     def __call__(self, frame: RgbImage, near: Sequence[FaceObservation] | None = None) -> list[FaceObservation]:
         """Return up to four faces of `frame`, (H, W, 3), the widest first; see `FaceFinder`."""
-        straight = not near or max(abs(float(face.pose_deg[1])) for face in near) <= _MAX_FOLLOWED_YAW_DEG
-        followed = self._mesh.followed(frame, near) if near and straight else None
+        followed = self._mesh.followed(frame, near) if near and can_be_followed(near) else None
         return self._mesh.faces(frame, self._candidates(frame)) if followed is None else followed
 
     def _candidates(self, frame: RgbImage) -> list[Candidate]:

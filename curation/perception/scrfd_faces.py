@@ -15,7 +15,7 @@ import numpy as np
 from curation.box_overlap import box_overlap
 from curation.devices import Device
 from curation.perception.dlib_points import DlibPoints
-from curation.perception.face_mesh import FaceMesh
+from curation.perception.face_mesh import FaceMesh, can_be_followed, carried_box, eye_middles
 from curation.perception.face_search import Candidate, Square, cut_square, shared_part, whole_picture
 from curation.perception.protocols import FaceObservation
 from curation.perception.scrfd import STRIDE_PX, Scrfd
@@ -41,6 +41,9 @@ _CLOSE_ROOM = 2.0
 
 _MIN_OVERLAP = 0.3
 """Smallest intersection over union of a face's box with the one around which it was looked for."""
+
+_ONE_FACE = 0.5
+"""Two boxes that share so much of the smaller one are of one face."""
 
 _MESH_SIDE, _MESH_DOWN = 0.80, 0.10
 """MediaPipe's box out of SCRFD's: its side, and how far its centre lies down the face from SCRFD's, over the height of
@@ -84,7 +87,12 @@ class ScrfdFaces:
         return self._search(frame) if followed is None else followed
 
     def _follow(self, frame: RgbImage, near: Sequence[FaceObservation]) -> list[FaceObservation] | None:
-        """Return the faces of `near` where they are in `frame`; None as soon as one of them is lost."""
+        """Return the faces of `near` where they are in `frame`; None as soon as one of them is lost.
+
+        The landmark network follows straight heads, whose boxes move with the landmarks; SCRFD looks at turned ones.
+        """
+        if can_be_followed(near):
+            return self._carried(frame, near)
         candidates = []
         for face in near:
             candidate = self._close_look(frame, face.box_px)
@@ -93,6 +101,22 @@ class ScrfdFaces:
             candidates.append(candidate)
         faces = self._landmark(frame, candidates)
         return faces if len(faces) == len(near) else None
+
+    def _carried(self, frame: RgbImage, near: Sequence[FaceObservation]) -> list[FaceObservation] | None:
+        faces: list[FaceObservation] = []
+        for before in near:
+            face = self._mesh.follow(frame, before)
+            if face is None:
+                return None
+            candidate = Candidate(
+                box_px=carried_box(before, face.landmarks_px),
+                eyes_px=eye_middles(face.landmarks_px),
+                score=face.score,
+            )
+            if any(shared_part(candidate.box_px, other.box_px) >= _ONE_FACE for other in faces):
+                return None
+            faces.append(self._placed(frame, face, candidate))
+        return sorted(faces, key=lambda one: -_width(one.box_px))
 
     def _search(self, frame: RgbImage) -> list[FaceObservation]:
         found: list[Candidate] = []
@@ -138,15 +162,15 @@ class ScrfdFaces:
             face = self._mesh.face(frame, replace(candidate, box_px=square))
             if face is None:
                 continue
-            face = replace(
-                face,
-                box_px=candidate.box_px.astype(np.float32),
-                jitter_points_px=self._jitter_points(frame, candidate),
-            )
             # two candidates can end on one face
-            if all(shared_part(face.box_px, other.box_px) < 0.5 for other in faces):
-                faces.append(face)
+            if all(shared_part(candidate.box_px, other.box_px) < _ONE_FACE for other in faces):
+                faces.append(self._placed(frame, face, candidate))
         return sorted(faces, key=lambda one: -_width(one.box_px))
+
+    def _placed(self, frame: RgbImage, face: FaceObservation, candidate: Candidate) -> FaceObservation:
+        """Return a face of the landmark network with the box of SCRFD's in which it was seen, and dlib's points."""
+        box_px = candidate.box_px.astype(np.float32)
+        return replace(face, box_px=box_px, jitter_points_px=self._jitter_points(frame, candidate))
 
     def _jitter_points(self, frame: RgbImage, candidate: Candidate) -> Float32Array:
         """Return dlib's nose tip and the corners of the rectangle around its 68 points, (3, 2)."""
