@@ -13,26 +13,17 @@ from typing import TYPE_CHECKING, TypeVar
 from models.motion_config import MOTION_DIFFUSION_SIZES, MotionDiffusionConfig
 from models.vae import VAE_SIZES, VaeConfig
 from training.config_overlay import ConfigError, overlaid, require_known
+from training.selection import DataConfig
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-__all__ = ["Ablation", "DataSelection", "ablation_names", "load_ablation", "read_ablation"]
+__all__ = ["Ablation", "ablation_names", "load_ablation", "read_ablation"]
 
 ConfigT = TypeVar("ConfigT", bound="DataclassInstance")
 
 _FOLDER = resources.files("training") / "configs" / "ablations"
 _SECTIONS = ("origin", "vae", "diffusion", "data")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DataSelection:
-    """Which part of the training set an experiment uses."""
-
-    hours_subset: int | None = None
-    """Hours drawn from it (Tables 4 and 5: 500 and 100); None: all."""
-    sources: tuple[str, ...] = ()
-    """Values of the manifest's `source` to be used (Table 7: VoxCeleb2); none: all."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,7 +36,7 @@ class Ablation:
     vae: VaeConfig
     diffusion: MotionDiffusionConfig | None
     """None where the experiment is on the VAE alone."""
-    data: DataSelection
+    data: DataConfig
 
 
 def ablation_names() -> tuple[str, ...]:
@@ -90,7 +81,7 @@ def read_ablation(text: str, name: str) -> Ablation:
             if "diffusion" in sections
             else None
         ),
-        data=overlaid(DataSelection(), sections.get("data", {}), f"{name}.data"),
+        data=overlaid(DataConfig(), sections.get("data", {}), f"{name}.data"),
     )
 
 

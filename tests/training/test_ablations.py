@@ -12,9 +12,10 @@ from models.motion_inputs import Dropped, MotionInputs
 from models.sde import VpSde
 from models.speech_encoder import SpeechEncoderConfig
 from models.vae import VAE_SIZES, Vae, VaeConfig
-from training.ablations import Ablation, DataSelection, ablation_names, load_ablation, read_ablation
+from training.ablations import Ablation, ablation_names, load_ablation, read_ablation
 from training.config_overlay import ConfigError
 from training.diffusion_loss import DiffusionLossConfig, diffusion_loss, draw
+from training.selection import DataConfig
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -181,21 +182,21 @@ def _differences(main: Ablation, other: Ablation) -> dict[str, object]:
 
 
 def test_rows_on_scale_and_data_say_how_much_of_both() -> None:
-    def of(name: str) -> tuple[VaeConfig, MotionDiffusionConfig | None, DataSelection]:
+    def of(name: str) -> tuple[VaeConfig, MotionDiffusionConfig | None, DataConfig]:
         ablation = load_ablation(name)
         return ablation.vae, ablation.diffusion, ablation.data
 
     small, base, large = (VAE_SIZES[size] for size in ("small", "base", "large"))
-    everything = DataSelection()
-    assert of("table4_vae_0080m_500h") == (small, None, DataSelection(hours_subset=500))
+    everything = DataConfig()
+    assert of("table4_vae_0080m_500h") == (small, None, DataConfig(hours_subset=500))
     assert of("table4_vae_0080m") == (small, None, everything)
     assert of("table4_vae_0700m") == (base, None, everything)
     assert of("table4_vae_1700m") == (large, None, everything)
     sizes = MOTION_DIFFUSION_SIZES
-    assert of("table5_diffusion_0180m_100h") == (base, sizes["small"], DataSelection(hours_subset=100))
+    assert of("table5_diffusion_0180m_100h") == (base, sizes["small"], DataConfig(hours_subset=100))
     assert of("table5_diffusion_0600m") == (base, sizes["base"], everything)
     assert of("table5_diffusion_1200m") == (base, sizes["large"], everything)
-    assert of("table7_voxceleb2") == (small, None, DataSelection(sources=("voxceleb2",)))
+    assert of("table7_voxceleb2") == (small, None, DataConfig(sources=("voxceleb2",)))
 
 
 @pytest.mark.parametrize(
