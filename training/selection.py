@@ -38,6 +38,7 @@ _COLUMNS = (
     "mp4_offset",
     "mp4_size",
 )
+_WHERE = "SELECT clip_id FROM clips WHERE (\n{}\n)"
 _FRAMES_PER_HOUR = float(TICK_RATE_HZ) * 3600.0
 
 
@@ -207,7 +208,7 @@ def _clips_where(dataset: Path, where: str) -> pa.Array:
     from manifests.queries import QueryError, query  # loads DuckDB
 
     try:
-        answer = query(dataset, "\n".join(("SELECT clip_id FROM clips WHERE (", where, ")")))
+        answer = query(dataset, _WHERE.format(where))
     except QueryError as error:
         raise SelectionError(f"data.where {where!r} is no condition over clips: {error}") from error
     return pa.array([row[0] for row in answer.rows], pa.string())
