@@ -82,7 +82,7 @@ SPANS = Table(
 CLIPS = Table(
     name="clips",
     meaning="The manifest: one row per kept clip, arrays included; what the trainers read.",
-    row_group_rows=16,
+    row_group_rows=1,
     columns=(
         _must("clip_id", _TEXT, "", "<video_id>-<first tick>-<last tick>, the last inclusive"),
         _must("video_id", _TEXT, "", "the video, as in `videos`"),
