@@ -16,8 +16,8 @@ from curation.media.frames import tick_frames
 from curation.media.probe import VideoInfo
 from curation.rules.frontal import frontal_angle_deg
 from curation.rules.jitter import measured_step
+from curation.speech.clean import clean_speech
 from curation.speech.encoder import SpeechClip
-from curation.speech.loudness import normalise_loudness
 from curation.speech.model_set import SpeechModels
 from curation.speech.snr import snr_db
 from manifests.arrays import Float16Array, Float32Array, RgbImage
@@ -170,15 +170,12 @@ def _clean_speech(
     audio = tick_audio(info, plan.first_tick, plan.end_tick)
     if audio is None or speech_prob is None:
         raise RuntimeError(f"{info.path}: a clip of tier diffusion without sound; the rule `silence` lets none through")
-    normalised, before, _ = normalise_loudness(audio, AUDIO_RATE_HZ, models.target_lufs)
-    clean = normalised if models.denoiser is None else models.denoiser(normalised)
-    # Denoising takes energy away: the level is set again, so that every clip has the same.
-    clean, _, after = normalise_loudness(clean, AUDIO_RATE_HZ, models.target_lufs)
-    return clean, RenderedSpeech(
-        flac=encode_flac(clean, AUDIO_RATE_HZ),
+    clean = clean_speech(audio, models)
+    return clean.audio_16k, RenderedSpeech(
+        flac=encode_flac(clean.audio_16k, AUDIO_RATE_HZ),
         features=None,
         encoder=None,
-        loudness_lufs_before=before,
-        loudness_lufs_after=after,
+        loudness_lufs_before=clean.lufs_before,
+        loudness_lufs_after=clean.lufs_after,
         snr_db=snr_db(audio, speech_prob[plan.first_tick : plan.end_tick]),
     )

@@ -1,7 +1,10 @@
 """The sound of a video as 16 kHz mono on the same zero as its ticks, placed by time stamps."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from fractions import Fraction
+from itertools import takewhile
+from pathlib import Path
 
 import av
 import numpy as np
@@ -13,7 +16,7 @@ from curation.media.probe import VideoInfo
 from manifests.arrays import Float32Array
 from manifests.timeline import AUDIO_RATE_HZ, TICK_RATE_HZ
 
-__all__ = ["tick_audio"]
+__all__ = ["FileSound", "file_audio", "tick_audio"]
 
 _LEAD_S = Fraction(1)
 """Decoding begins this long before a window: codecs that build on earlier packets have settled by then."""
@@ -54,22 +57,64 @@ def tick_audio(info: VideoInfo, first_tick: int, end_tick: int, rate_hz: int = A
     wanted = np.zeros(int((end_tick - first_tick) * rate_hz / TICK_RATE_HZ), np.float32)
     if not info.has_audio:
         return None
-    for start_s, samples in _runs(info, begin_s, end_tick / TICK_RATE_HZ, rate_hz):
-        at = round((start_s - begin_s) * rate_hz)
-        first, end = max(0, at), min(len(wanted), at + len(samples))
-        if first < end:
-            wanted[first:end] = samples[first - at : end - at]
+    zero_s = info.first_pts * info.time_base if info.stamps != "none" else Fraction(0)
+    from_s = zero_s + begin_s - _LEAD_S if info.stamps != "none" else None
+    until_s = end_tick / TICK_RATE_HZ + _TAIL_S
+    frames = ((time_s - zero_s, frame) for time_s, frame in _frames(info.path, from_s))
+    for start_s, samples in _runs(takewhile(lambda heard: heard[0] <= until_s, frames), rate_hz):
+        _place(samples, round((start_s - begin_s) * rate_hz), wanted)
     return np.clip(wanted, -1.0, 1.0)
 
 
-def _runs(info: VideoInfo, begin_s: Fraction, end_s: Fraction, rate_hz: int) -> Iterator[tuple[Fraction, Float32Array]]:
-    """Yield (seconds after the first picture, samples at `rate_hz`), pieces of unbroken sound that cover the window."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FileSound:
+    """The whole sound of a file, whether it has pictures or not."""
+
+    samples: Float32Array
+    """(S,) mono in -1 to 1; the first is where the sound track begins."""
+    duration_s: Fraction
+    """Counted in the samples that the file holds, before they were resampled."""
+
+
+def file_audio(path: Path, rate_hz: int = AUDIO_RATE_HZ) -> FileSound | None:
+    """Return the sound of a file from the beginning of its sound track to the end, mixed down as `tick_audio` does.
+
+    Returns:
+        None where the file has no sound track, or nothing of it can be decoded.
+
+    Raises:
+        MediaError: `unreadable` where the file cannot be opened.
+    """
+    end_s = Fraction(0)
+
+    def from_zero() -> Iterator[tuple[Fraction, AudioFrame]]:
+        nonlocal end_s
+        zero_s: Fraction | None = None
+        for time_s, frame in _frames(path, None):
+            zero_s = time_s if zero_s is None else zero_s
+            end_s = max(end_s, time_s - zero_s + Fraction(frame.samples, frame.rate))
+            yield time_s - zero_s, frame
+
+    runs = list(_runs(from_zero(), rate_hz))
+    if not runs:
+        return None
+    wanted = np.zeros(round(end_s * rate_hz), np.float32)
+    for start_s, samples in runs:
+        _place(samples, round(start_s * rate_hz), wanted)
+    return FileSound(samples=np.clip(wanted, -1.0, 1.0), duration_s=end_s)
+
+
+def _place(samples: Float32Array, at: int, wanted: Float32Array) -> None:
+    """Write into `wanted` what of `samples`, which begin at its place `at`, lies in it."""
+    first, end = max(0, at), min(len(wanted), at + len(samples))
+    if first < end:
+        wanted[first:end] = samples[first - at : end - at]
+
+
+def _runs(frames: Iterable[tuple[Fraction, AudioFrame]], rate_hz: int) -> Iterator[tuple[Fraction, Float32Array]]:
+    """Yield (start in seconds, samples at `rate_hz`), pieces of unbroken sound, for frames with their times."""
     run = _Run(rate_hz)
-    zero_s = info.first_pts * info.time_base if info.stamps != "none" else Fraction(0)
-    for time_s, frame in _frames(info, zero_s + begin_s - _LEAD_S):
-        start_s = time_s - zero_s
-        if start_s > end_s + _TAIL_S:
-            break
+    for start_s, frame in frames:
         if not run.continues(start_s, frame):
             yield from run.finish()
             run = _Run(rate_hz)
@@ -77,13 +122,18 @@ def _runs(info: VideoInfo, begin_s: Fraction, end_s: Fraction, rate_hz: int) -> 
     yield from run.finish()
 
 
-def _frames(info: VideoInfo, from_s: Fraction) -> Iterator[tuple[Fraction, AudioFrame]]:
-    """Decode the sound track from about `from_s` on; yield (time on the file's clock, frame), skipping damage."""
-    with open_media(info.path) as container:
+def _frames(path: Path, from_s: Fraction | None) -> Iterator[tuple[Fraction, AudioFrame]]:
+    """Decode the sound track; yield (time on the file's clock, frame), skipping damage.
+
+    Args:
+        path: the file.
+        from_s: where about to begin, on the file's clock; None or before 0: at the start of the file.
+    """
+    with open_media(path) as container:
         stream = best_audio_stream(container)
         if stream is None or stream.time_base is None:
             return
-        if from_s > 0 and info.stamps != "none":
+        if from_s is not None and from_s > 0:
             container.seek(int(from_s / stream.time_base), stream=stream)
         follow_s = Fraction(stream.start_time or 0) * stream.time_base
         for packet in packets(container, stream):

@@ -25,6 +25,7 @@ __all__ = [
     "Perception",
     "PerceptionSettings",
     "identity_at_hand",
+    "load_face_finder",
     "load_perception",
     "optional_assets",
     "perception_assets",
@@ -151,7 +152,7 @@ def load_perception(settings: PerceptionSettings) -> Perception:
 
     device = resolve_device(settings.device)
     return Perception(
-        faces=_load_faces(settings, device),
+        faces=load_face_finder(settings),
         describer=_load_describer(settings, device),
         mask=_load_mask(settings, device),
         mask_stride=settings.mask_stride,
@@ -161,12 +162,18 @@ def load_perception(settings: PerceptionSettings) -> Perception:
     )
 
 
-def _load_faces(settings: PerceptionSettings, device: Device) -> FaceFinder:
+def load_face_finder(settings: PerceptionSettings) -> FaceFinder:
+    """Load what finds faces and their landmarks, and nothing else.
+
+    Raises:
+        MissingAssetsError: weights are missing.
+        DeviceError: the GPU that is named cannot be used.
+    """
     match settings.faces:
         case "scrfd":
             from curation.perception.scrfd_faces import ScrfdFaces
 
-            return ScrfdFaces(asset_path(settings.scrfd), device)
+            return ScrfdFaces(asset_path(settings.scrfd), resolve_device(settings.device))
         case "mediapipe":
             from curation.perception.mediapipe_faces import MediaPipeFaces
 
