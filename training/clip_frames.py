@@ -3,7 +3,6 @@
 import io
 from collections.abc import Sequence
 
-import av
 import numpy as np
 import numpy.typing as npt
 
@@ -31,6 +30,8 @@ def frames_at(mp4: bytes, numbers: Sequence[int], size_px: int) -> npt.NDArray[n
     Raises:
         MediaError: a picture is not there, or is damaged.
     """
+    import av
+
     pictures = np.empty((len(numbers), size_px, size_px, 3), np.uint8)
     try:
         with av.open(io.BytesIO(mp4), mode="r", options={"err_detect": "explode"}) as container:
