@@ -1,10 +1,22 @@
 import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
+import numpy as np
+import pyarrow as pa
 import pytest
 import torch
+from made_videos import counted_picture
 from torch import Tensor
 
+from curation.media.encode import encode_mp4
+from manifests.dataset import DatasetRecord, describe_tables, totals_of, write_dataset
+from manifests.files import write_parquet, write_tar
+from manifests.landmarks import landmark_scheme
+from manifests.media import sha256_of
+from manifests.schema import CLIPS, SCHEMA_VERSION, array_column
 from models.landmark_image import LandmarkImageConfig, LandmarkRenderer
 
 FACE_PX = 32
@@ -115,3 +127,109 @@ def _one_thread() -> None:
 @pytest.fixture(scope="session")
 def procedural_faces() -> ProceduralFaces:
     return ProceduralFaces()
+
+
+@dataclass(frozen=True, kw_only=True)
+class MadeClip:
+    """What a clip of a dataset made by hand is; its frames, arrays and names follow from it."""
+
+    video: str
+    first: int = 0
+    """Tick of the video."""
+    n_frames: int
+    tier: str = "diffusion"
+    split: str = "train"
+    source: str = "one"
+    scheme: str = "ibug68"
+    encoder: str | None = "made"
+    snr_db: float = 20.0
+
+    @property
+    def clip_id(self) -> str:
+        return f"{self.video}-{self.first:07d}-{self.first + self.n_frames - 1:07d}"
+
+
+def made_row(clip: MadeClip, size_px: int = 64) -> tuple[dict[str, object], bytes]:
+    """Return manifest row and video of a clip: frame k shows `counted_picture(k)`, all of its arrays begin with k."""
+    k = np.arange(clip.n_frames, dtype=np.float32)
+    n_points = landmark_scheme(clip.scheme).n_points
+    speech = clip.tier == "diffusion" and clip.encoder is not None
+    row: dict[str, object] = {
+        "clip_id": clip.clip_id,
+        "video_id": clip.video,
+        "source": clip.source,
+        "path": f"/videos/{clip.video}.mp4",
+        "speaker_id": clip.video,
+        "tier": clip.tier,
+        "split": clip.split,
+        "start_s": clip.first / 25,
+        "end_s": (clip.first + clip.n_frames) / 25,
+        "n_frames": clip.n_frames,
+        "fps": 25.0,
+        "crop_x0": 0.0,
+        "crop_y0": 0.0,
+        "crop_size": 256.0,
+        "landmarks": np.broadcast_to((k / 2)[:, None, None], (clip.n_frames, n_points, 2)).copy(),
+        "landmark_scheme": clip.scheme,
+        "pose_deg": np.stack([k, -k, 0 * k], axis=1),
+        "pose_method": "made",
+        "speech_features": np.stack([k, 0 * k + 1, 0 * k, 0 * k], axis=1).astype(np.float16) if speech else None,
+        "speech_encoder": clip.encoder if speech else None,
+        "snr_db": clip.snr_db,
+        "media": f"media/{clip.video}.tar",
+    }
+    return row, encode_mp4([counted_picture(number, size_px, size_px) for number in range(clip.n_frames)], size_px)
+
+
+def make_clips(dataset: Path, clips: Sequence[MadeClip]) -> Path:
+    """Write a dataset that holds these clips and nothing else; one part per video."""
+    for video in sorted({clip.video for clip in clips}):
+        rows, mp4s = zip(*(made_row(clip) for clip in clips if clip.video == video), strict=True)
+        members = [(f"{row['clip_id']}.mp4", mp4) for row, mp4 in zip(rows, mp4s, strict=True)]
+        ranges = write_tar(dataset / "media" / f"{video}.tar", members)
+        for row, mp4, where in zip(rows, mp4s, ranges, strict=True):
+            row |= {"mp4_offset": where.offset, "mp4_size": where.size, "mp4_sha256": sha256_of(mp4)}
+        columns = {}
+        for column in CLIPS.columns:
+            values = [row.get(column.name) for row in rows]
+            arrays = any(isinstance(value, np.ndarray) for value in values)
+            columns[column.name] = array_column(values, column.type) if arrays else pa.array(values, column.type)
+        write_parquet(dataset / "clips" / f"{video}.parquet", pa.table(columns), CLIPS)
+    record = DatasetRecord(
+        schema_version=SCHEMA_VERSION,
+        software="gaia-avatar",
+        software_version="0.1.0",
+        preset="embedded",
+        config={},
+        weights=(),
+        tables=describe_tables(),
+        totals=totals_of(dataset),
+    )
+    write_dataset(dataset, record)
+    return dataset
+
+
+MADE_CLIPS = (
+    MadeClip(video="a", n_frames=300),
+    MadeClip(video="a", first=310, n_frames=100, tier="vae"),
+    MadeClip(video="b", n_frames=260, source="two", snr_db=5.0),
+    MadeClip(video="c", n_frames=130, split="val"),
+    MadeClip(video="d", n_frames=80),
+    MadeClip(video="e", n_frames=140, split="test", source="two"),
+)
+
+
+@pytest.fixture(scope="session", name="make_clips")
+def _make_clips() -> Callable[..., Path]:
+    """Writes a dataset: `make_clips(folder, {"video": "a", "n_frames": 80}, ...)`, fields as of `MadeClip`."""
+
+    def make(dataset: Path, *clips: Mapping[str, Any]) -> Path:
+        return make_clips(dataset, [MadeClip(**clip) for clip in clips])
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def made_clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dataset of six clips of 64x64 px, `MADE_CLIPS`; read it, never write to it."""
+    return make_clips(tmp_path_factory.mktemp("clips") / "dataset", MADE_CLIPS)
