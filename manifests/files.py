@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -23,8 +23,10 @@ from manifests.schema import TABLES, Table
 __all__ = [
     "DatasetError",
     "MemberRange",
+    "parquet_options",
     "path_of_text",
     "read_table",
+    "replacing",
     "table_files",
     "text_of_path",
     "write_bytes_atomic",
@@ -75,7 +77,7 @@ def path_of_text(text: str) -> Path:
 
 
 @contextmanager
-def _replacing(path: Path) -> Iterator[BinaryIO]:
+def replacing(path: Path) -> Iterator[BinaryIO]:
     """Open a file that takes the place of `path` once it is complete and on disk; on an error it is removed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.parent / f".{path.name}.{os.getpid()}.part"
@@ -100,7 +102,7 @@ def write_bytes_atomic(path: Path, content: bytes) -> None:
     Raises:
         OSError: the disk refused; `path` is as it was before.
     """
-    with _replacing(path) as stream:
+    with replacing(path) as stream:
         stream.write(content)
 
 
@@ -125,17 +127,8 @@ def write_parquet(path: Path, table: pa.Table, schema: Table) -> None:
         ValueError: a column is missing, unknown, or null where the schema allows no null.
     """
     rows = _conform(table, schema)
-    leaves = _leaf_types(rows.schema)
-    with _replacing(path) as stream:
-        pq.write_table(
-            rows,
-            stream,
-            row_group_size=schema.row_group_rows,
-            compression="zstd",
-            compression_level=_ZSTD_LEVEL,
-            use_dictionary=[path for path, kind in leaves.items() if kind == "BYTE_ARRAY"],
-            use_byte_stream_split=[path for path, kind in leaves.items() if kind in {"FLOAT", "DOUBLE"}],
-        )
+    with replacing(path) as stream:
+        pq.write_table(rows, stream, row_group_size=schema.row_group_rows, **parquet_options(rows.schema))
 
 
 def _conform(table: pa.Table, schema: Table) -> pa.Table:
@@ -152,6 +145,17 @@ def _conform(table: pa.Table, schema: Table) -> pa.Table:
     if empty:
         raise ValueError(f"rows for table {schema.name} are null in {', '.join(empty)}, which may not be null")
     return rows.cast(target)
+
+
+def parquet_options(schema: pa.Schema) -> dict[str, Any]:
+    """Return how columns are stored, as options of `pyarrow.parquet`'s writers; see `write_parquet` for the reasons."""
+    leaves = _leaf_types(schema)
+    return {
+        "compression": "zstd",
+        "compression_level": _ZSTD_LEVEL,
+        "use_dictionary": [path for path, kind in leaves.items() if kind == "BYTE_ARRAY"],
+        "use_byte_stream_split": [path for path, kind in leaves.items() if kind in {"FLOAT", "DOUBLE"}],
+    }
 
 
 def _leaf_types(schema: pa.Schema) -> dict[str, str]:
@@ -198,7 +202,7 @@ def write_tar(path: Path, members: Sequence[tuple[str, bytes]]) -> list[MemberRa
     if len(set(names)) != len(names):
         raise ValueError(f"{path}: two members share a name; every clip id may appear once")
     ranges = []
-    with _replacing(path) as stream:
+    with replacing(path) as stream:
         for name, content in members:
             header = tarfile.TarInfo(name)
             header.size, header.mode = len(content), 0o644
