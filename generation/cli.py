@@ -1,0 +1,44 @@
+"""The command `gaia-generate`: parses, calls one library function, tells what came out, returns an exit code."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from generation.exit_codes import exit_codes
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+def generate(
+    run: Annotated[Path, typer.Option(help="Folder that `gaia-train` wrote.", show_default=False)],
+    portrait: Annotated[Path, typer.Option(help="Picture of a person.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="MP4 file to write.", show_default=False)],
+    *,
+    speech: Annotated[Path | None, typer.Option(help="Sound file that the portrait shall speak.")] = None,
+    driving: Annotated[Path | None, typer.Option(help="Video whose face the portrait shall follow.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the motion; one seed, one video.")] = 0,
+    face: Annotated[
+        int | None, typer.Option(min=1, help="Which face of the portrait, from 1 for the widest on.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:K.")] = "auto",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do not.")] = False,
+) -> None:
+    """Make a talking video of a portrait, from speech or after another video."""
+    with exit_codes():
+        from generation import job
+        from generation.progress import watched
+
+        wanted = job.GenerationJob(
+            run=run, portrait=portrait, out=out, speech=speech, driving=driving, seed=seed, face=face, device=device
+        )
+        said = job.describe(wanted) if dry_run else [job.generate(wanted, watched)]
+        typer.echo("\n".join(said))
+
+
+def main() -> None:
+    """Run the command line; the entry point of the package."""
+    app()

@@ -1,0 +1,74 @@
+"""A video whose face drives another: its landmarks tick by tick, through curation's own code."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from curation.analyze import analyze_pictures
+from curation.config import CurationSettings
+from curation.crop import choose_crop
+from curation.decide import Decision, decide
+from curation.evidence import SoundEvidence, with_sound
+from curation.media.audio import tick_audio
+from curation.media.errors import MediaError
+from curation.media.probe import probe
+from curation.perception.model_set import Perception
+from generation.errors import GenerationError
+from generation.speech import MUX_RATE_HZ
+from manifests.arrays import BoolArray, Float32Array
+from manifests.landmarks import landmark_box
+from manifests.timeline import seconds_of_tick
+
+__all__ = ["DrivingVideo", "read_driving"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DrivingVideo:
+    """What is taken from a driving video of T ticks."""
+
+    landmarks_px: Float32Array
+    """(T, K, 2) pixels of a crop that is fixed over the video and centred on its median face, as that of a clip is."""
+    audio_48k: Float32Array | None
+    """(T * 1920,) mono; None where the video has no sound."""
+
+
+def read_driving(path: Path, perception: Perception, settings: CurationSettings, size_px: int) -> DrivingVideo:
+    """Return the landmarks of the main face of a video at all its ticks.
+
+    Args:
+        path: a video of any size and frame rate.
+        perception: the models that the training data was made with.
+        settings: those of the training data.
+        size_px: width and height of the crop.
+
+    Raises:
+        GenerationError: the video cannot be read, or does not show one face, the same, from beginning to end.
+    """
+    try:
+        info = probe(path)
+        seen = analyze_pictures(info, perception, 0, info.n_ticks, settings.media)
+        audio = tick_audio(info, 0, info.n_ticks, MUX_RATE_HZ)
+    except MediaError as error:
+        raise GenerationError(f"--driving {path}: cannot be read as a video: {error.detail}") from error
+    decision = decide(with_sound(seen, SoundEvidence(speech_prob=None, loudness_dbfs=None)), settings.rules)
+    landmarks_px = decision.face.landmarks_px
+    missing: BoolArray = np.isnan(landmarks_px[:, 0, 0])
+    _require_one_face(path, decision, missing)
+    crop = choose_crop(landmark_box(landmarks_px), settings.crop)
+    return DrivingVideo(landmarks_px=crop.points(landmarks_px, size_px), audio_48k=audio)
+
+
+def _require_one_face(path: Path, decision: Decision, missing: BoolArray) -> None:
+    if missing.all():
+        raise GenerationError(f"--driving {path}: no face was found in it")
+    if missing.any():
+        first = int(np.argmax(missing))
+        n = int(np.argmin([*missing[first:], False]))
+        raise GenerationError(
+            f"--driving {path}: no face from {seconds_of_tick(first):.2f} s on, for {n} of {len(missing)} frames; "
+            "cut the video to where its face is seen all the time"
+        )
+    if decision.main.changes.any():
+        at_s = seconds_of_tick(int(np.argmax(decision.main.changes)))
+        raise GenerationError(f"--driving {path}: another face takes over at {at_s:.2f} s; cut the video there")

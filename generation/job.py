@@ -1,0 +1,161 @@
+"""One call of `gaia-generate`: what it is given, what it would do, and doing it."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from curation.assets import ensure_assets
+from curation.devices import resolve_device, torch_device
+from curation.perception.model_set import load_face_finder, load_perception, perception_assets
+from curation.speech.model_set import load_speech, speech_assets
+from generation.driving import read_driving
+from generation.errors import GenerationError
+from generation.generate import TalkingVideo, from_speech, from_video
+from generation.mp4 import talking_mp4
+from generation.portrait import Portrait, read_portrait
+from generation.run_files import load_run
+from generation.speech import MUX_RATE_HZ, read_speech
+from generation.trained_run import TrainedRun
+from manifests.arrays import RgbImage
+from manifests.files import write_bytes_atomic
+from manifests.timeline import TICK_RATE_HZ
+from models.long_audio import windows
+from models.motion_sampling import MotionSampling
+from models.samplers import SamplerConfig
+
+if TYPE_CHECKING:
+    from torch import nn
+
+__all__ = ["COMMENT", "GenerationJob", "describe", "generate"]
+
+COMMENT = "AI-generated talking video, not a recording of a person. Made with gaia-avatar from one picture."
+"""Stands in the container's `comment`, which players show."""
+
+_DIGITAL_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+"""IPTC's term for media that a trained model made."""
+
+_SOLVER = SamplerConfig()
+_SAMPLING = MotionSampling(solver=_SOLVER)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GenerationJob:
+    """What a video is made of; either `speech` or `driving` is given."""
+
+    run: Path
+    portrait: Path
+    out: Path
+    speech: Path | None = None
+    driving: Path | None = None
+    seed: int = 0
+    face: int | None = None
+    """Which face of the portrait, from 1 for the widest on; None: it shows one."""
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        if (self.speech is None) == (self.driving is None):
+            given = "neither --speech nor --driving" if self.speech is None else "both --speech and --driving"
+            raise GenerationError(f"{given} was given; give the one that shall drive the portrait")
+        if self.out.suffix.lower() != ".mp4":
+            raise GenerationError(f"--out is {self.out}; give a name that ends in .mp4")
+
+
+def describe(job: GenerationJob) -> list[str]:
+    """Return what `generate` would do, one line each; reads run, portrait and speech, and makes nothing.
+
+    Raises:
+        GenerationError: as of `generate`, but for what only the driving video's pictures can tell.
+    """
+    run = load_run(job.run, torch_device(resolve_device(job.device)))
+    portrait = _portrait(job, run)
+    lines = [
+        f"run: {run.label}, landmarks {run.facts.landmark_scheme}, speech encoder {run.facts.speech_encoder}",
+        f"VAE: {_millions(run.vae)}, pictures of {run.size_px} x {run.size_px} px",
+        f"portrait: face {portrait.face_width_px:.0f} px wide, shown {_shown_width_px(portrait):.0f} px wide",
+    ]
+    if job.speech is not None and run.motion is not None:
+        n_frames = read_speech(job.speech).n_frames
+        places = windows(n_frames, _SAMPLING.long_audio)
+        sampled = f"{len(places)} windows of {places[0].stop} frames, {_SOLVER.steps} steps"
+        lines += [
+            f"speech: {n_frames} frames, {float(n_frames / TICK_RATE_HZ):.2f} s",
+            f"motion: {_millions(run.motion)}, {sampled}, {run.motion.config.target_dims} numbers a frame",
+        ]
+    return [*lines, f"out: {job.out}"]
+
+
+def generate(job: GenerationJob, watch: Callable[[Iterable[RgbImage], int], Iterable[RgbImage]]) -> str:
+    """Make the video and write it; return a line that says what came out.
+
+    Args:
+        job: what it is made of.
+        watch: passes the pictures on; it is told their number and may show how far they are.
+
+    Raises:
+        GenerationError: the run, the portrait, the speech or the driving video cannot be used.
+        AssetError: weights that the training data was made with are not on this machine.
+        OSError: the file cannot be written; what was there before is left.
+    """
+    run = load_run(job.run, torch_device(resolve_device(job.device)))
+    video = _video(job, run)
+    pictures = watch(video.pictures, video.n_frames)
+    content = talking_mp4(pictures, run.size_px, video.audio_48k, MUX_RATE_HZ, _tags(job, run))
+    write_bytes_atomic(job.out, content)
+    return f"{job.out}: {video.n_frames} frames, {float(video.n_frames / TICK_RATE_HZ):.2f} s"
+
+
+def _video(job: GenerationJob, run: TrainedRun) -> TalkingVideo:
+    settings = run.curation
+    if job.driving is not None:
+        ensure_assets(perception_assets(settings.perception))
+        perception = load_perception(settings.perception)
+        portrait = _portrait(job, run)
+        return from_video(run, portrait, read_driving(job.driving, perception, settings, run.size_px))
+    if job.speech is None:
+        raise RuntimeError("a job is driven by speech or by a video")
+    portrait, speech = _portrait(job, run), read_speech(job.speech)
+    ensure_assets(speech_assets(settings.speech))
+    models = load_speech(settings.speech)
+    return from_speech(run, portrait, speech, models, sampling=_SAMPLING, seed=job.seed)
+
+
+def _portrait(job: GenerationJob, run: TrainedRun) -> Portrait:
+    ensure_assets(perception_assets(run.curation.perception))
+    finder = load_face_finder(run.curation.perception)
+    if finder.scheme != run.facts.landmark_scheme:
+        raise GenerationError(
+            f"{run.label} was trained on landmarks {run.facts.landmark_scheme!r}, but perception.faces of its dataset "
+            f"gives {finder.scheme!r}; train it again on a dataset of one scheme"
+        )
+    return read_portrait(job.portrait, finder, run.curation, run.size_px, job.face)
+
+
+def _tags(job: GenerationJob, run: TrainedRun) -> dict[str, str]:
+    """Return what the file says of itself: a sentence for people and an object for programs."""
+    sources = {"portrait": job.portrait, "speech": job.speech, "driving": job.driving}
+    facts = {
+        "digital_source_type": _DIGITAL_SOURCE_TYPE,
+        "software": f"gaia-avatar {version('gaia-avatar')}",
+        "run": run.label,
+        "seed": job.seed if job.speech is not None else None,
+        "sha256": {name: _sha256(path) for name, path in sources.items() if path is not None},
+    }
+    return {"comment": COMMENT, "description": json.dumps(facts)}
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _millions(network: "nn.Module") -> str:
+    return f"{sum(parameter.numel() for parameter in network.parameters()) / 1e6:.2f}M parameters"
+
+
+def _shown_width_px(portrait: Portrait) -> float:
+    xs = portrait.landmarks_px[:, 0]
+    return float(xs.max() - xs.min())

@@ -1,0 +1,96 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_videos import TalkingFace
+from PIL import Image
+
+from curation.assets import ensure_assets
+from curation.config import CurationSettings
+from curation.perception.mediapipe_faces import MediaPipeFaces
+from generation.errors import GenerationError
+from generation.portrait import read_portrait
+from manifests.landmarks import landmark_box, landmark_scheme
+
+SETTINGS = CurationSettings()
+
+
+@pytest.fixture(scope="module")
+def finder() -> MediaPipeFaces:
+    ensure_assets(["face_landmarker"])
+    return MediaPipeFaces()
+
+
+def _saved(folder: Path, picture: np.ndarray, **options: object) -> Path:
+    Image.fromarray(np.ascontiguousarray(picture)).save(folder / "portrait.png", **options)
+    return folder / "portrait.png"
+
+
+def test_the_face_is_in_the_middle_and_as_wide_as_in_clips(
+    finder: MediaPipeFaces, talking_face: TalkingFace, tmp_path: Path
+) -> None:
+    wall = np.full((500, 900, 3), 128, np.uint8)
+    wall[100:420, 500:820] = talking_face.pictures[0]
+    portrait = read_portrait(_saved(tmp_path, wall), finder, SETTINGS, 256)
+    assert portrait.picture.shape == (256, 256, 3)
+    x0, y0, x1, y1 = landmark_box(portrait.landmarks_px)
+    assert x1 - x0 == pytest.approx(256 * SETTINGS.crop.face_ratio, abs=1.0)
+    assert (x0 + x1) / 2 == pytest.approx(128, abs=1.0)
+    assert (y0 + y1) / 2 == pytest.approx(128, abs=1.0)
+    assert portrait.face_width_px == pytest.approx(154, abs=10)  # as wide as in its own picture
+
+
+def test_landmarks_lie_on_the_cropped_face(finder: MediaPipeFaces, talking_face: TalkingFace, tmp_path: Path) -> None:
+    portrait = read_portrait(_saved(tmp_path, talking_face.pictures[0]), finder, SETTINGS, 256)
+    (again,) = finder(portrait.picture)
+    width = np.ptp(again.landmarks_px[:, 0])
+    distance = np.linalg.norm(again.landmarks_px - portrait.landmarks_px, axis=1)
+    assert distance.mean() < 0.02 * width
+
+
+def test_a_picture_that_lies_on_its_side_for_exif_gives_the_same_portrait(
+    finder: MediaPipeFaces, talking_face: TalkingFace, tmp_path: Path
+) -> None:
+    upright = read_portrait(_saved(tmp_path, talking_face.pictures[0]), finder, SETTINGS, 256)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    turned = read_portrait(_saved(tmp_path, np.rot90(talking_face.pictures[0]), exif=exif), finder, SETTINGS, 256)
+    assert (turned.picture == upright.picture).all()
+    assert (turned.landmarks_px == upright.landmarks_px).all()
+
+
+def test_a_picture_without_a_face_is_refused(finder: MediaPipeFaces, tmp_path: Path) -> None:
+    with pytest.raises(GenerationError, match="no face was found"):
+        read_portrait(_saved(tmp_path, np.full((300, 300, 3), 90, np.uint8)), finder, SETTINGS, 256)
+
+
+def test_of_several_faces_one_has_to_be_named(
+    finder: MediaPipeFaces, talking_face: TalkingFace, tmp_path: Path
+) -> None:
+    face = talking_face.pictures[0]
+    smaller = np.asarray(Image.fromarray(face).resize((240, 240)))
+    both = np.full((320, 700, 3), 128, np.uint8)
+    both[:, :320], both[40:280, 400:640] = face, smaller
+    path = _saved(tmp_path, both)
+    with pytest.raises(GenerationError, match=r"shows 2 faces; choose one with --face: 1: .* 2: "):
+        read_portrait(path, finder, SETTINGS, 256)
+    first, second = (read_portrait(path, finder, SETTINGS, 256, face=number) for number in (1, 2))
+    assert second.face_width_px == pytest.approx(0.75 * first.face_width_px, rel=0.05)
+    with pytest.raises(GenerationError, match="--face is 3, but"):
+        read_portrait(path, finder, SETTINGS, 256, face=3)
+
+
+def test_a_small_face_in_the_background_is_no_rival(
+    finder: MediaPipeFaces, talking_face: TalkingFace, tmp_path: Path
+) -> None:
+    tiny = np.asarray(Image.fromarray(talking_face.pictures[0]).resize((140, 140)))
+    both = np.full((320, 520, 3), 128, np.uint8)
+    both[:, :320], both[90:230, 350:490] = talking_face.pictures[0], tiny
+    portrait = read_portrait(_saved(tmp_path, both), finder, SETTINGS, 256)
+    assert portrait.face_width_px == pytest.approx(154, abs=10)
+
+
+def test_landmarks_are_of_the_finders_scheme(finder: MediaPipeFaces, talking_face: TalkingFace, tmp_path: Path) -> None:
+    portrait = read_portrait(_saved(tmp_path, talking_face.pictures[0]), finder, SETTINGS, 128)
+    assert portrait.landmarks_px.shape == (landmark_scheme(finder.scheme).n_points, 2)
+    assert portrait.picture.shape == (128, 128, 3)
