@@ -26,12 +26,12 @@ __all__ = ["ScrfdFaces"]
 
 _MAX_FACES = 4
 
-_LOOKS_PX = (320, 640)
-"""Longer side of the looks at the whole picture and its border. The second is taken where the first shows no wide face;
-640 is the size that SCRFD was taught on."""
+_FIRST_LOOK_PX, _LARGEST_LOOK_PX = 320, 640
+"""Longer side of the looks at the whole picture and its border. A second, larger one is taken where the first shows no
+wide face; 640 is the size that SCRFD was taught on."""
 
 _WIDE_FACE_PX = 40
-"""A face this wide in the first look makes the second needless: one half as wide is seen there, too."""
+"""A face this wide in a look makes a larger one needless: one half as wide is seen there, too."""
 
 _CLOSE_PX = 160
 """Side of the look at one face. Every face is placed by such a look, so that its box is as exact wherever it stands."""
@@ -119,12 +119,11 @@ class ScrfdFaces:
         return sorted(faces, key=lambda one: -_width(one.box_px))
 
     def _search(self, frame: RgbImage) -> list[FaceObservation]:
-        found: list[Candidate] = []
-        for look_px in _LOOKS_PX:
-            found = self._full_look(frame, look_px) or found
-            side = whole_picture(*frame.shape[1::-1]).side
-            if any(_width(one.box_px) * look_px / side >= _WIDE_FACE_PX for one in found):
-                break
+        found = self._full_look(frame, _FIRST_LOOK_PX)
+        side = whole_picture(*frame.shape[1::-1]).side
+        widest_px = max((_width(one.box_px) for one in found), default=0.0) * _FIRST_LOOK_PX / side
+        if widest_px < _WIDE_FACE_PX:
+            found = self._full_look(frame, _second_look_px(widest_px)) or found
         widest = sorted(found, key=lambda one: -_width(one.box_px))[:_MAX_FACES]
         return self._landmark(frame, [self._close_look(frame, one.box_px) or one for one in widest])
 
@@ -203,6 +202,13 @@ def _in_frame(candidate: Candidate, origin_px: Float64Array, scale: float) -> Ca
         eyes_px=candidate.eyes_px * scale + origin_px,
         score=candidate.score,
     )
+
+
+def _second_look_px(widest_px: float) -> int:
+    """Return the side of the look in which the face that is `widest_px` wide in the first is wide; 0 px is no face."""
+    if widest_px * _LARGEST_LOOK_PX <= _WIDE_FACE_PX * _FIRST_LOOK_PX:
+        return _LARGEST_LOOK_PX
+    return _covering(_FIRST_LOOK_PX * _WIDE_FACE_PX / widest_px)
 
 
 def _covering(extent_px: float) -> int:

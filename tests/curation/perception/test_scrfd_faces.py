@@ -12,6 +12,7 @@ import pytest
 from curation.assets import ensure_assets
 from curation.devices import resolve_device
 from curation.perception.dlib_faces import DlibFaces
+from curation.perception.face_search import whole_picture
 from curation.perception.mediapipe_faces import MediaPipeFaces
 from curation.perception.protocols import FaceObservation
 from curation.perception.scrfd_faces import ScrfdFaces
@@ -90,6 +91,26 @@ def test_a_face_has_the_same_place_at_any_distance(scale: float, find: ScrfdFace
     scene[: small.shape[0], 300 : 300 + small.shape[1]] = small
     (there,) = find(scene)
     assert (there.box_px - (300, 0, 300, 0)) / scale == pytest.approx(alone.box_px, abs=0.04 * width(alone))
+
+
+def test_the_second_look_is_as_large_as_the_widest_face_asks(
+    find: ScrfdFaces, portrait: RgbImage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[int] = []
+    real = ScrfdFaces._full_look
+    monkeypatch.setattr(ScrfdFaces, "_full_look", lambda self, frame, px: taken.append(px) or real(self, frame, px))
+    scene = np.zeros((512, 512, 3), np.uint8)
+    small = cv2.resize(portrait, None, fx=0.3, fy=0.3, interpolation=cv2.INTER_AREA)
+    scene[: small.shape[0], : small.shape[1]] = small
+    (face,) = find(scene)
+    first_px, second_px = taken
+    seen_px = width(face) / whole_picture(512, 512).side
+    assert first_px == 320
+    assert seen_px * first_px < 40  # too narrow there
+    assert seen_px * second_px == pytest.approx(42, abs=3)  # wide enough, at the next multiple of 32
+    taken.clear()
+    assert find(np.zeros((512, 512, 3), np.uint8)) == []
+    assert taken == [320, 640]
 
 
 def test_two_faces_are_two_the_wider_first(find: ScrfdFaces, portrait: RgbImage) -> None:
