@@ -85,7 +85,7 @@ def _loaded(pairs: FramePairs, workers: int, shape: BatchShape, steps: int) -> l
     loader: DataLoader[FramePair] = DataLoader(
         pairs, batch_sampler=order, num_workers=workers, collate_fn=collate_pairs
     )
-    batches: Iterator[FramePairBatch] = iter(loader)  # type: ignore[assignment]
+    batches: Iterator[FramePairBatch] = iter(loader)
     return list(islice(batches, steps))
 
 
@@ -95,8 +95,8 @@ def test_samples_do_not_depend_on_loader_processes_or_ranks(pairs: FramePairs) -
     ranks = [_loaded(pairs, 0, BatchShape(global_batch=8, micro_batch=4, world_size=2, rank=r), 4) for r in (0, 1)]
     for step, batch in enumerate(alone):
         for part in range(4):
-            assert torch.equal(batch[part], worked[step][part])  # type: ignore[arg-type]
-            assert torch.equal(batch[part], torch.cat([rank[step][part] for rank in ranks]))  # type: ignore[arg-type]
+            assert torch.equal(batch[part], worked[step][part])
+            assert torch.equal(batch[part], torch.cat([rank[step][part] for rank in ranks]))
 
 
 @pytest.fixture
@@ -146,7 +146,7 @@ def test_points_that_were_not_found_are_not_valid(made_clips: Path, pairs: Frame
         def array(_clip: int, _column: str) -> np.ndarray:
             return landmarks
 
-    spoilt._reader = Reader()  # type: ignore[assignment]
+    spoilt._reader = Reader()
     assert spoilt.pair(0, 1, 5).valid_K.tolist() == [point != 7 for point in range(68)]
 
 

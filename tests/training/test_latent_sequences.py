@@ -68,7 +68,7 @@ def latents(made_clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _sequences(made_clips: Path, latents: Path, **config: object) -> MotionSequences:
-    return MotionSequences(select_clips(made_clips, DIFFUSION), latents, SequenceConfig(**config), seed=8)  # type: ignore[arg-type]
+    return MotionSequences(select_clips(made_clips, DIFFUSION), latents, SequenceConfig(**config), seed=8)
 
 
 def _drawn(sequences: MotionSequences, epochs: int) -> list[Stretch]:
