@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow.dataset as arrow_dataset
 
 from manifests.dataset import DatasetError, read_dataset
-from manifests.files import path_of_text, read_table, table_files, text_of_path
+from manifests.files import arrow_rows, path_of_text, read_table, table_files, text_of_path
 from manifests.outcomes import TIERS
 from manifests.schema import FRAMES
 from manifests.text_tables import clock_text, text_table
@@ -172,10 +172,7 @@ def _tick(time_s: float) -> int:
 
 
 def _evidence(dataset: Path, video_id: str, tick: int) -> dict[str, object]:
-    files = [str(path) for path in table_files(dataset, FRAMES.name)]
-    if not files:
-        return {}
-    rows = arrow_dataset.dataset(files, schema=FRAMES.arrow_schema(), format="parquet").to_table(
+    rows = arrow_rows(table_files(dataset, FRAMES.name), FRAMES.arrow_schema()).to_table(
         columns=list(_EVIDENCE),
         filter=(arrow_dataset.field("video_id") == video_id) & (arrow_dataset.field("tick") == tick),
     )

@@ -1,7 +1,7 @@
 """Writing a dataset's files so that a reader never sees half of one, and equal content gives equal bytes.
 
-Every file is written beside its place under a name that begins with a dot, flushed to disk, renamed, and the folder is
-flushed too. Readers take only files whose name does not begin with a dot.
+Every local file is written beside its place under a name that begins with a dot, flushed to disk, renamed, and the
+folder is flushed too. Readers take only files whose name does not begin with a dot. A remote object is put whole.
 """
 
 import io
@@ -10,21 +10,28 @@ import os
 import tarfile
 import urllib.parse
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import pyarrow as pa
+import pyarrow.dataset as arrow_dataset
 import pyarrow.parquet as pq
 
 from manifests.schema import TABLES, Table
+from manifests.storage import arrow_file_system, arrow_path, files_in, is_remote, putting, remote_path
+from manifests.swaps import SwapError, pending_swap
 
 __all__ = [
     "DatasetError",
     "MemberRange",
+    "arrow_rows",
+    "open_parquet",
     "parquet_options",
     "path_of_text",
+    "read_parquet",
     "read_table",
     "replacing",
     "table_files",
@@ -36,6 +43,9 @@ __all__ = [
 ]
 
 _ZSTD_LEVEL = 3
+
+_REMOTE_READERS = 16
+"""Remote parts of a table that are read at the same time."""
 
 
 class DatasetError(ValueError):
@@ -72,13 +82,19 @@ def path_of_text(text: str) -> Path:
 
     >>> path_of_text("caf%E9.mp4") == Path("caf\udce9.mp4")
     True
+    >>> text_of_path(path_of_text("s3://bucket/100%25.mp4"))
+    's3://bucket/100%25.mp4'
     """
-    return Path(os.fsdecode(urllib.parse.unquote_to_bytes(text)))
+    return remote_path(os.fsdecode(urllib.parse.unquote_to_bytes(text)))
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """Open a file that takes the place of `path` once it is complete and on disk; on an error it is removed."""
+    if is_remote(path):
+        with putting(path) as stream:
+            yield stream
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.parent / f".{path.name}.{os.getpid()}.part"
     try:
@@ -167,8 +183,19 @@ def _leaf_types(schema: pa.Schema) -> dict[str, str]:
 
 
 def table_files(dataset: Path, name: str) -> list[Path]:
-    """Return the Parquet files of table `name` in the order of their names; none where the folder is missing."""
-    return sorted(path for path in (dataset / name).glob("*.parquet") if not path.name.startswith("."))
+    """Return the Parquet files of table `name` in the order of their names; none where the folder is missing.
+
+    Raises:
+        DatasetError: files are being replaced, and the journal of it is damaged.
+    """
+    try:
+        swap = pending_swap(dataset)
+    except SwapError as error:
+        raise DatasetError(str(error)) from error
+    files = files_in(dataset / name, ".parquet")
+    if swap is not None:
+        files = swap.applied(dataset, name, files)
+    return sorted(files, key=lambda path: path.name.lstrip("."))
 
 
 def read_table(dataset: Path, name: str, columns: Sequence[str] | None = None) -> pa.Table:
@@ -180,13 +207,52 @@ def read_table(dataset: Path, name: str, columns: Sequence[str] | None = None) -
     """
     schema = TABLES[name].arrow_schema()
     wanted = schema if columns is None else pa.schema([schema.field(column) for column in columns])
-    parts = [wanted.empty_table()]
-    for path in table_files(dataset, name):
+
+    def part(path: Path) -> pa.Table:
         try:
-            parts.append(pq.read_table(path, columns=wanted.names, partitioning=None).select(wanted.names).cast(wanted))
+            return read_parquet(path, wanted.names).select(wanted.names).cast(wanted)
         except (pa.ArrowException, ValueError, OSError) as error:
             raise DatasetError(f"{path}: no readable part of table {name}: {error}; run the curation again") from error
-    return pa.concat_tables(parts)
+
+    files = table_files(dataset, name)
+    if not is_remote(dataset):
+        return pa.concat_tables([wanted.empty_table(), *(part(path) for path in files)])
+    with ThreadPoolExecutor(_REMOTE_READERS) as readers:  # most of the time of a remote part is waiting
+        return pa.concat_tables([wanted.empty_table(), *readers.map(part, files)])
+
+
+def open_parquet(path: Path) -> pq.ParquetFile:
+    """Open a Parquet file wherever it lies; of a remote one only the ranges that are asked for are fetched.
+
+    Raises:
+        ArrowException, OSError: it is damaged, or cannot be read.
+    """
+    return pq.ParquetFile(arrow_path(path), filesystem=arrow_file_system(path), pre_buffer=is_remote(path))
+
+
+def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """Return the rows of a Parquet file wherever it lies, or the given columns of them.
+
+    Raises:
+        ArrowException, OSError: it is damaged, or cannot be read.
+    """
+    return pq.read_table(arrow_path(path), columns=columns, filesystem=arrow_file_system(path), partitioning=None)
+
+
+def arrow_rows(files: Sequence[Path], schema: pa.Schema) -> arrow_dataset.Dataset:
+    """Return the rows of Parquet files, which lie in one place, as a dataset of PyArrow that reads when it is asked.
+
+    Raises:
+        OSError: a file cannot be found.
+    """
+    if not files:  # a dataset without parts has to be made this way, for the factory would look for one
+        return arrow_dataset.FileSystemDataset([], schema, arrow_dataset.ParquetFileFormat())
+    return arrow_dataset.dataset(
+        [arrow_path(path) for path in files],
+        schema=schema,
+        format="parquet",
+        filesystem=arrow_file_system(files[0]),
+    )
 
 
 def write_tar(path: Path, members: Sequence[tuple[str, bytes]]) -> list[MemberRange]:

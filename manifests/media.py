@@ -12,6 +12,7 @@ import numpy as np
 
 from manifests.arrays import Float32Array, RgbImage
 from manifests.files import MemberRange
+from manifests.storage import is_address, is_remote, read_range
 
 __all__ = ["ClipVideo", "MediaError", "member_name_at", "read_audio", "read_frames", "read_member", "sha256_of"]
 
@@ -33,7 +34,7 @@ class ClipVideo:
 
 
 def read_member(dataset: Path, media: str, where: MemberRange) -> bytes:
-    """Return the bytes `where` of the tar `media`, a path relative to the dataset.
+    """Return the bytes `where` of the tar `media`, a path relative to the dataset; of a remote one no others are read.
 
     Raises:
         MediaError: the tar is missing, outside the dataset, or ends before the range does.
@@ -42,11 +43,9 @@ def read_member(dataset: Path, media: str, where: MemberRange) -> bytes:
     if where.offset < 0 or where.size < 0:
         raise MediaError(f"{path}: the byte range {where.offset}+{where.size} is negative")
     try:
-        with path.open("rb") as stream:
-            stream.seek(where.offset)
-            content = stream.read(where.size)
+        content = read_range(path, where.offset, where.size)
     except OSError as error:
-        raise MediaError(f"{path}: {error.strerror}") from error
+        raise MediaError(f"{path}: {error.strerror or error}") from error
     if len(content) < where.size:
         raise MediaError(f"{path}: the byte range {where.offset}+{where.size} goes past the end of the tar")
     return content
@@ -130,6 +129,10 @@ def sha256_of(content: bytes) -> str:
 
 def _tar(dataset: Path, media: str) -> Path:
     path = dataset / media
+    if is_remote(dataset):  # there are no links, and keys are what they are called
+        if ".." in media.split("/") or media.startswith("/") or is_address(media):
+            raise MediaError(f"{media} lies outside the dataset")
+        return path
     if not path.resolve().is_relative_to(dataset.resolve()):
         raise MediaError(f"{media} lies outside the dataset")
     return path

@@ -1,7 +1,7 @@
 """SQL over a dataset's tables through DuckDB, locked into the dataset.
 
-DuckDB itself may touch no file at all: PyArrow reads the Parquet files and hands over the rows. Allowing DuckDB the
-dataset's folder instead would allow `COPY ... TO` to overwrite it.
+DuckDB itself may touch no file at all, local or remote: PyArrow reads the Parquet files and hands over the rows.
+Allowing DuckDB the dataset's folder instead would allow `COPY ... TO` to overwrite it.
 """
 
 import json
@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.dataset as arrow_dataset
 
 from manifests.dataset import read_dataset
-from manifests.files import table_files
+from manifests.files import arrow_rows, table_files
 from manifests.schema import TABLES, Table
 from manifests.text_tables import text_table
 
@@ -100,10 +100,7 @@ def query(dataset: Path, sql: str) -> Result:
 
 def _rows(dataset: Path, table: Table) -> arrow_dataset.Dataset:
     schema = pa.schema([pa.field(column.name, _readable(column.type)) for column in table.columns])
-    files = [str(path) for path in table_files(dataset, table.name)]
-    if not files:  # a dataset without parts has to be made this way, for the factory would look for one
-        return arrow_dataset.FileSystemDataset([], schema, arrow_dataset.ParquetFileFormat())
-    return arrow_dataset.dataset(files, schema=schema, format="parquet")
+    return arrow_rows(table_files(dataset, table.name), schema)
 
 
 def _readable(data_type: pa.DataType) -> pa.DataType:

@@ -10,10 +10,9 @@ from itertools import pairwise
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from manifests.dataset import DatasetRecord, describe_tables, read_dataset, totals_of
-from manifests.files import read_table, table_files
+from manifests.files import open_parquet, read_table, table_files
 from manifests.outcomes import OUTCOMES, TIERS
 from manifests.problems import Problem
 from manifests.schema import CLIPS, TABLES, VIDEOS
@@ -48,7 +47,7 @@ def validate(dataset: Path) -> list[Problem]:
     problems += _kept_problems(dataset)
     problems += _kept_second_problems(dataset)
     for path in table_files(dataset, CLIPS.name):
-        with pq.ParquetFile(path) as part:
+        with open_parquet(path) as part:
             for batch in part.iter_batches(batch_size=CLIPS.row_group_rows):
                 problems += clip_problems(dataset, f"{CLIPS.name}/{path.name}", batch)
     problems += _record_problems(dataset, record)
@@ -61,8 +60,9 @@ def _schema_problems(dataset: Path) -> Iterator[Problem]:
         for path in table_files(dataset, table.name):
             file = f"{table.name}/{path.name}"
             try:
-                found = pq.read_schema(path)
-                rows = pq.read_table(path, partitioning=None, columns=[table.columns[0].name])
+                with open_parquet(path) as part:
+                    found = part.schema_arrow
+                    rows = part.read([table.columns[0].name])
                 rows.validate(full=True)
             except (pa.ArrowException, OSError) as error:
                 yield Problem(file=file, row="", what=f"cannot be read: {error}", mend=f"remove it and {_RUN_AGAIN}")

@@ -1,0 +1,238 @@
+"""Where files lie: local paths, and addresses that fsspec knows, such as `s3://bucket/folder`.
+
+A local path is a `pathlib.Path` and is treated as ever. An address is a `upath.UPath`, which has the methods of a
+`Path` that this project uses, so that both go through one code; `is_remote` tells them apart. fsspec and the package of
+a protocol are imported where the first address is met, never for local paths.
+
+An object store has no rename and no appending: an object is put whole, and is there whole or not at all.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+if TYPE_CHECKING:
+    import pyarrow.fs
+    from upath import UPath
+
+__all__ = [
+    "StorageError",
+    "arrow_file_system",
+    "arrow_path",
+    "content_version",
+    "files_in",
+    "is_address",
+    "is_remote",
+    "location",
+    "open_remote",
+    "putting",
+    "read_all",
+    "read_range",
+    "remote_path",
+]
+
+_EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs", "http": "http", "https": "http"}
+"""Protocols whose package is an optional dependency of this project, and the name of the extra."""
+
+_DISTRIBUTION = "gaia-avatar"
+
+_IN_MEMORY_BYTES = 64 << 20
+"""An object up to this size is put in one request, a larger one in parts of this size from a temporary file."""
+
+_AT_ONCE = 256
+"""Small objects that are asked for at the same time."""
+
+_VERSION_FIELDS = ("ETag", "etag", "md5Hash", "generation", "Content-MD5", "mtime", "LastModified", "Last-Modified")
+"""What file systems tell about the content of a file, the most telling first."""
+
+
+class StorageError(OSError):
+    """Files cannot be reached: an unknown protocol, or its package is not installed."""
+
+
+def is_address(text: str) -> bool:
+    """Say whether `text` is an address with a protocol, and no local path.
+
+    >>> is_address("s3://bucket/raw"), is_address("talks/monday:1.mp4"), is_address("file:///raw")
+    (True, False, True)
+    """
+    protocol, colon, _ = text.partition("://")
+    return bool(colon) and protocol.replace("+", "").isalnum()
+
+
+def is_remote(path: object) -> bool:
+    """Say whether a path that `location` gave is one that only fsspec can reach."""
+    return not isinstance(path, Path)
+
+
+def location(text: str) -> Path:
+    """Return the path that the user means by `text`: a local path, or an address such as ``s3://bucket/folder``.
+
+    Credentials, endpoints and the like are what fsspec and the protocol's package find in their own configuration and
+    in the environment.
+
+    Raises:
+        StorageError: the protocol is unknown, or its package is not installed; the message says how to get it.
+
+    >>> location("raw/talks")
+    PosixPath('raw/talks')
+    """
+    path = remote_path(text)
+    if is_remote(path):
+        _require(text.partition("://")[0])
+    return path
+
+
+def remote_path(text: str) -> Path:
+    """Return what `location` returns, without a look at whether it can be reached."""
+    if not is_address(text):
+        return Path(text)
+    from upath import UPath
+
+    protocol, _, rest = text.partition("://")
+    if protocol in ("file", "local"):
+        return Path(rest)
+    # Listings that fsspec remembers would hide what other processes have written since.
+    return cast("Path", UPath(text, use_listings_cache=False))
+
+
+@cache
+def _require(protocol: str) -> None:
+    from fsspec import available_protocols, get_filesystem_class
+
+    try:
+        get_filesystem_class(protocol)
+    except ImportError as error:
+        extra = _EXTRAS.get(protocol)
+        mend = f"pip install '{_DISTRIBUTION}[{extra}]'" if extra else f"install the package that it names: {error}"
+        raise StorageError(f"{protocol}:// needs a package that is not installed; {mend}") from error
+    except ValueError as error:
+        known = ", ".join(sorted(available_protocols()))
+        raise StorageError(f"{protocol}:// is no protocol that fsspec knows; known are {known}") from error
+
+
+def files_in(folder: Path, suffix: str) -> list[Path]:
+    """Return the files directly in a folder whose names end in `suffix` and do not begin with a dot, by name.
+
+    None where the folder is missing.
+
+    Raises:
+        OSError: the folder cannot be listed.
+    """
+    if not is_remote(folder):
+        return sorted(path for path in folder.glob(f"*{suffix}") if not path.name.startswith("."))
+    remote = _remote(folder)
+    try:
+        listed = remote.fs.ls(remote.path, detail=False)
+    except FileNotFoundError:
+        return []
+    names = (name.rstrip("/").rpartition("/")[2] for name in listed)
+    return [folder / name for name in sorted(names) if name.endswith(suffix) and not name.startswith(".")]
+
+
+def read_range(path: Path, offset: int, size: int) -> bytes:
+    """Return `size` bytes of a file from `offset` on, fewer where it ends before; no others are read.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    if not is_remote(path):
+        with path.open("rb") as stream:
+            stream.seek(offset)
+            return stream.read(size)
+    if not size:
+        return b""
+    remote = _remote(path)
+    return bytes(remote.fs.cat_file(remote.path, start=offset, end=offset + size))
+
+
+def read_all(paths: Sequence[Path]) -> Iterator[bytes]:
+    """Yield the whole content of small files, in order; remote ones are asked for many at a time.
+
+    Raises:
+        OSError: a file cannot be read.
+    """
+    for first in range(0, len(paths), _AT_ONCE):
+        some = paths[first : first + _AT_ONCE]
+        if not is_remote(some[0]):
+            yield from (path.read_bytes() for path in some)
+            continue
+        places = [_remote(path).path for path in some]
+        contents = _remote(some[0]).fs.cat(places)
+        # of one path fsspec returns the content itself
+        yield from ([bytes(contents)] if isinstance(contents, bytes) else (contents[place] for place in places))
+
+
+def open_remote(path: Path, block_bytes: int) -> BinaryIO:
+    """Open an address for reading, with seeks; it is read by ranges of at least `block_bytes`.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    remote = _remote(path)
+    opened = remote.fs.open(remote.path, mode="rb", block_size=block_bytes, cache_type="readahead")
+    return cast("BinaryIO", opened)
+
+
+def content_version(path: Path) -> str | None:
+    """Return what the storage calls the present content of an address (an ETag, or a time); None where it does not.
+
+    Raises:
+        OSError: there is no such file.
+    """
+    remote = _remote(path)
+    facts = remote.fs.info(remote.path)
+    return next((f"{name} {facts[name]}" for name in _VERSION_FIELDS if facts.get(name)), None)
+
+
+@contextmanager
+def putting(path: Path) -> Iterator[BinaryIO]:
+    """Open an object that takes the place of the address `path` once it is complete; on an error nothing changes.
+
+    What is written is held in memory, or in a temporary file where it is large, until it is whole.
+    """
+    remote = _remote(path)
+    with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as whole:
+        yield cast("BinaryIO", whole)
+        size = whole.tell()
+        whole.seek(0)
+        if size <= _IN_MEMORY_BYTES:
+            remote.fs.pipe_file(remote.path, whole.read())
+            return
+        sink: Any = remote.fs.open(remote.path, mode="wb", block_size=_IN_MEMORY_BYTES)
+        try:
+            shutil.copyfileobj(whole, sink, _IN_MEMORY_BYTES)
+        except BaseException:
+            sink.discard()
+            raise
+        sink.close()
+
+
+def arrow_path(path: Path) -> str:
+    """Return what the file is called in `arrow_file_system`."""
+    return _remote(path).path if is_remote(path) else str(path)
+
+
+def arrow_file_system(path: Path) -> "pyarrow.fs.FileSystem | None":
+    """Return the file system in which PyArrow finds a file; None for a local one.
+
+    PyArrow asks for the ranges that it needs, joins near ones, and gets no others.
+    """
+    if not is_remote(path):
+        return None
+    from pyarrow import PythonFile
+    from pyarrow.fs import FSSpecHandler, PyFileSystem
+
+    class _ByRanges(FSSpecHandler):  # type: ignore[misc, unused-ignore]
+        def open_input_file(self, name: str) -> PythonFile:
+            return PythonFile(self.fs.open(name, mode="rb", cache_type="none"), mode="r")
+
+    return PyFileSystem(_ByRanges(_remote(path).fs))
+
+
+def _remote(path: Path) -> "UPath":
+    return cast("UPath", path)
