@@ -1,0 +1,192 @@
+"""Packing what workers wrote, small files per video, into few large ones; dropping what no record vouches for.
+
+The result follows from the videos and their sizes alone: which file a video lies in says `curation.prefix_tree`, rows
+are in the order of the ids, and files are named by their content. So it does not show in how many runs, and after how
+many interruptions, the videos came. One file, or tar with the files that name it, is replaced at a time, in one swap
+(`manifests.swaps`); besides the dataset itself, the disk has to hold one of them.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+from pydantic import Field
+
+from curation.file_swap import finish_swap, move_file, swap_files
+from curation.part_files import PackedFacts, PartFile, part_files, videos_digest
+from curation.part_rows import VideoRows, write_packed
+from curation.prefix_tree import Leaf, leaves
+from curation.settings import Settings
+from curation.shards import Shard, moved, write_shard
+from manifests.schema import CLIPS, FRAMES, SPANS, Table
+from manifests.storage import files_in
+from manifests.swaps import hidden_name
+
+__all__ = ["StorageSettings", "compact"]
+
+_MB = 10**6
+_GIB = 2**30
+
+
+class StorageSettings(Settings):
+    """How large the files of a dataset are. To change it packs the dataset anew, and nothing else."""
+
+    part_mb: float = Field(default=256.0, ge=0.01, le=4096.0)
+    """Most that a Parquet file holds, MB of compressed rows; a video that has more is a file of its own. Ours."""
+    shard_gib: float = Field(default=1.0, ge=1e-5, le=64.0)
+    """Most that a tar holds, GiB, likewise. Ours: what WebDataset's users take."""
+
+
+def compact(dataset: Path, live: Collection[str], settings: StorageSettings) -> None:
+    """Pack the tables `frames`, `spans` and `clips` and the media, and keep of them what belongs to `live` alone.
+
+    A stopped call is finished by the next one. Where a video lies in a file of its own and in a packed one, its own
+    counts: it was curated again.
+
+    Args:
+        dataset: the folder; nobody else writes to it meanwhile.
+        live: ids of the videos that were curated.
+        settings: how large files are.
+
+    Raises:
+        DatasetError: a file is damaged, or a tar does not hold what the rows say.
+        OSError: a file cannot be read or written.
+    """
+    finish_swap(dataset)
+    wanted = frozenset(live)
+    for table in (FRAMES, SPANS, CLIPS):
+        _Packing(dataset, table, settings).pack(wanted)
+    named = {media for part in part_files(dataset, CLIPS) for media in part.facts.media}
+    for path in files_in(dataset / "media", ".tar"):
+        if f"media/{path.name}" not in named:
+            path.unlink()
+    for folder in (*(table.name for table in (FRAMES, SPANS, CLIPS)), "media"):
+        for pattern in (".*.new", ".*.part"):  # halves of files, of a run that was stopped
+            for path in (dataset / folder).glob(pattern):
+                path.unlink()
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """What is replaced in one swap: a file of `frames` or `spans`; a tar with the files of `clips` that name it."""
+
+    files: tuple[Leaf, ...]
+    prefix: str
+    """Bits that all ids begin with."""
+
+    @property
+    def videos(self) -> tuple[str, ...]:
+        """Ids of all its videos, sorted."""
+        return tuple(sorted(video for leaf in self.files for video in leaf.videos))
+
+
+class _Packing:
+    """One table at work."""
+
+    def __init__(self, dataset: Path, table: Table, settings: StorageSettings) -> None:
+        self._dataset, self._table = dataset, table
+        self._part_limit, self._tar_limit = int(settings.part_mb * _MB), int(settings.shard_gib * _GIB)
+        self._parts = {part.name: part for part in part_files(dataset, table)}
+
+    def pack(self, live: frozenset[str]) -> None:
+        """Bring the table into its packed form."""
+        sources = self._sources(live)
+        self._swap([], [name for name in self._parts if name not in {part.name for part in sources.values()}])
+        groups = self._groups(sources)
+        self._divide([leaf for group in groups for leaf in group.files], sources)
+        sources = self._sources(live)
+        for group in groups:
+            own = {video: sources[video] for video in group.videos}
+            parts = {part.name: part for part in own.values()}
+            if not self._is_done(group, list(parts.values())):
+                self._replace(group, own, parts)
+
+    def _sources(self, live: frozenset[str]) -> dict[str, PartFile]:
+        """Return where the rows of each video are: in its own file rather than in a packed one."""
+        ordered = sorted(self._parts.values(), key=lambda part: not part.packed)
+        return {video: part for part in ordered for video in part.facts.videos if video in live}
+
+    def _groups(self, sources: Mapping[str, PartFile]) -> list[_Group]:
+        rows = {video: part.facts.videos[video][0] for video, part in sources.items()}
+        if self._table is not CLIPS:
+            return [_Group((leaf,), leaf.prefix) for leaf in leaves(rows, self._part_limit)]
+        tars = leaves({video: part.facts.videos[video][1] for video, part in sources.items()}, self._tar_limit)
+        return [
+            _Group(tuple(leaves({v: rows[v] for v in tar.videos}, self._part_limit, tar.prefix)), tar.prefix)
+            for tar in tars
+        ]
+
+    def _divide(self, files: Sequence[Leaf], sources: Mapping[str, PartFile]) -> None:
+        """Divide packed files that have grown into several, so that each lies in one of `files`."""
+        parted: dict[str, list[Leaf]] = defaultdict(list)
+        for leaf in files:
+            own: dict[str, list[str]] = defaultdict(list)
+            for video in leaf.videos:
+                own[sources[video].name].append(video)
+            for name, videos in own.items():
+                parted[name].append(Leaf(leaf.prefix, tuple(videos)))
+        for name, pieces in parted.items():
+            if len(pieces) > 1:
+                media = self._parts[name].facts.media
+                self._swap([self._write(piece, sources, media) for piece in pieces], [name])
+
+    def _is_done(self, group: _Group, parts: Sequence[PartFile]) -> bool:
+        """Say whether the files that there are hold what is wanted in the form that is wanted."""
+        there = {(part.facts.prefix, tuple(part.facts.videos), part.packed) for part in parts}
+        tars = {(part.facts.tar_videos, len(part.facts.media)) for part in parts}
+        wanted_tars = (videos_digest(group.videos), 1) if self._table is CLIPS else (None, 0)
+        return there == {(leaf.prefix, leaf.videos, True) for leaf in group.files} and tars == {wanted_tars}
+
+    def _replace(self, group: _Group, sources: Mapping[str, PartFile], parts: Mapping[str, PartFile]) -> None:
+        shard = None
+        if self._table is CLIPS:
+            shard = write_shard(self._dataset, _label(group.prefix), group.videos, sources)
+        media = (shard.media,) if shard is not None else ()
+        tar_videos = videos_digest(group.videos) if shard is not None else None
+        come = [self._write(leaf, sources, media, shard, tar_videos) for leaf in group.files]
+        self._swap(come, parts)
+        named = {tar for part in self._parts.values() for tar in part.facts.media}
+        for tar in {tar for part in parts.values() for tar in part.facts.media} - named:
+            (self._dataset / tar).unlink()
+
+    def _write(
+        self,
+        leaf: Leaf,
+        sources: Mapping[str, PartFile],
+        media: tuple[str, ...],
+        shard: Shard | None = None,
+        tar_videos: str | None = None,
+    ) -> PartFile:
+        """Write a file under a hidden name, and return it with the name that it is to have."""
+        own = {video: sources[video] for video in leaf.videos}
+        facts = PackedFacts(
+            prefix=leaf.prefix,
+            videos={video: part.facts.videos[video] for video, part in own.items()},
+            media=media,
+            tar_videos=tar_videos,
+        )
+        begun = self._dataset / hidden_name(f"{self._table.name}/{_label(leaf.prefix)}")
+        with VideoRows(self._table, own) as rows:
+            digest = write_packed(begun, self._table, _pieces(rows, leaf, shard), facts.footer())
+        name = f"{self._table.name}/{_label(leaf.prefix)}-{digest[:12]}.parquet"
+        move_file(begun, self._dataset / hidden_name(name))
+        return PartFile(path=self._dataset / name, name=name, facts=facts, packed=True)
+
+    def _swap(self, come: Sequence[PartFile], gone: Collection[str]) -> None:
+        if come or gone:
+            swap_files(self._dataset, [part.name for part in come], gone)
+            for name in gone:
+                del self._parts[name]
+            self._parts.update((part.name, part) for part in come)
+
+
+def _pieces(rows: VideoRows, leaf: Leaf, shard: Shard | None) -> Iterator[pa.Table]:
+    for video in leaf.videos:
+        for piece in rows.of(video):
+            yield piece if shard is None else moved(piece, shard)
+
+
+def _label(prefix: str) -> str:
+    return f"part-{prefix or 'all'}"

@@ -1,0 +1,107 @@
+"""The Parquet files of a dataset's tables as they lie there: which videos are in each, and how many bytes they take.
+
+A worker writes one file per video. What is packed of many says so in its footer, so that nothing has to be read to know
+it: the bits that the ids begin with, and of each video the bytes that its own file had.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from manifests.files import DatasetError, open_parquet, table_files
+from manifests.schema import CLIPS, Table
+
+__all__ = ["PackedFacts", "PartFile", "part_files", "tar_bytes", "videos_digest"]
+
+_FACTS = b"gaia_packed"
+_BLOCK = 512
+_SIZES = ("mp4_size", "flac_size")
+_MEDIA_COLUMNS = ("video_id", "media", *_SIZES)
+
+
+class PackedFacts(BaseModel):
+    """What stands in the footer of a file that holds many videos."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    prefix: str
+    """Bits that the ids of its videos begin with."""
+    videos: Mapping[str, tuple[int, int]]
+    """By id, bytes of the video's rows, and bytes of its clips in a tar."""
+    media: tuple[str, ...] = ()
+    """Tars that its clips lie in."""
+    tar_videos: str | None = None
+    """`videos_digest` of all videos whose clips lie in the tar that was written with it; None: it was not."""
+
+    def footer(self) -> dict[str, str]:
+        """Return the facts as metadata of a Parquet file."""
+        return {_FACTS.decode(): self.model_dump_json()}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PartFile:
+    """A Parquet file of a table."""
+
+    path: Path
+    name: str
+    """Relative to the dataset."""
+    facts: PackedFacts
+    packed: bool
+    """Whether it was packed, and is not as a worker wrote it."""
+
+
+def videos_digest(video_ids: tuple[str, ...]) -> str:
+    """Return what stands for a set of videos in the footer of a file."""
+    return sha256("\n".join(sorted(video_ids)).encode()).hexdigest()
+
+
+def part_files(dataset: Path, table: Table) -> list[PartFile]:
+    """Return the files of a table, in the order of their names.
+
+    Raises:
+        DatasetError: a file is damaged; the message names it.
+    """
+    return [_part_file(table, path) for path in table_files(dataset, table.name)]
+
+
+def tar_bytes(size: int) -> int:
+    """Return what a file of `size` bytes takes in a tar, its header included."""
+    return _BLOCK + -(-size // _BLOCK) * _BLOCK
+
+
+def _part_file(table: Table, path: Path) -> PartFile:
+    try:
+        with open_parquet(path) as file:
+            told = (file.metadata.metadata or {}).get(_FACTS)
+            facts = _measured(file, table) if told is None else PackedFacts.model_validate_json(told)
+    except (pa.ArrowException, OSError, ValidationError) as error:
+        raise DatasetError(f"{path}: cannot be read: {error}; restore it from a copy, or remove it and run "
+                           "`gaia-curate validate`") from error  # fmt: skip
+    return PartFile(path=path, name=f"{table.name}/{path.name}", facts=facts, packed=told is not None)
+
+
+def _measured(file: pq.ParquetFile, table: Table) -> PackedFacts:
+    """Return what is in a file that a worker wrote. Where it holds several videos, bytes are shared by their rows."""
+    sizes: Counter[str] = Counter()
+    for number in range(file.num_row_groups):
+        group = file.metadata.row_group(number)
+        n_bytes = sum(group.column(column).total_compressed_size for column in range(group.num_columns))
+        ids = Counter(file.read_row_group(number, columns=["video_id"])["video_id"].to_pylist())
+        for video_id, n_rows in ids.items():
+            sizes[video_id] += n_bytes * n_rows // group.num_rows
+    in_tars: Counter[str] = Counter()
+    media: set[str] = set()
+    for row in file.read(columns=list(_MEDIA_COLUMNS)).to_pylist() if table is CLIPS else ():
+        media.add(row["media"])
+        in_tars[row["video_id"]] += sum(tar_bytes(row[name]) for name in _SIZES if row[name] is not None)
+    return PackedFacts(
+        prefix="",
+        videos={video_id: (size, in_tars[video_id]) for video_id, size in sorted(sizes.items())},
+        media=tuple(sorted(media)),
+    )

@@ -1,0 +1,154 @@
+"""Moving rows from file to file, video by video, a row group in memory at a time."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from hashlib import sha256
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from curation.part_files import PartFile
+from manifests.files import open_parquet, parquet_options, replacing
+from manifests.schema import Table
+
+__all__ = ["VideoRows", "write_packed"]
+
+
+class VideoRows:
+    """The rows of videos that lie in several files; asked for in the order of their ids, each file is read once."""
+
+    def __init__(self, table: Table, sources: Mapping[str, PartFile], columns: Sequence[str] | None = None) -> None:
+        """Take note of where the rows of each video are.
+
+        Args:
+            table: whose rows.
+            sources: by video id, the file that its rows are taken from.
+            columns: those to read; None: all.
+        """
+        schema = table.arrow_schema()
+        self._schema = schema if columns is None else pa.schema([schema.field(name) for name in columns])
+        self._sources = sources
+        self._left = {part.name: set[str]() for part in sources.values()}
+        for video_id, part in sources.items():
+            self._left[part.name].add(video_id)
+        self._open: dict[str, _OpenPart] = {}
+        self._files = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._files.close()
+
+    def of(self, video_id: str) -> Iterator[pa.Table]:
+        """Yield the rows of a video in their order, in pieces.
+
+        Raises:
+            OSError: a file cannot be read.
+        """
+        part = self._sources[video_id]
+        if part.name not in self._open:
+            self._open[part.name] = _OpenPart(part.path, self._schema)
+            self._files.callback(self._open[part.name].close)
+        yield from self._open[part.name].rows(video_id)
+        left = self._left[part.name]
+        left.discard(video_id)
+        if not left:
+            self._open.pop(part.name).close()
+
+
+class _OpenPart:
+    """A file that is read forwards, the last row group kept."""
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        self._file = open_parquet(path)
+        self._schema = schema
+        names = [self._file.schema.column(k).path for k in range(len(self._file.schema))]
+        column = names.index("video_id")
+        groups = (self._file.metadata.row_group(k).column(column) for k in range(self._file.num_row_groups))
+        self._spans = [(group.statistics.min, group.statistics.max) for group in groups]
+        self._kept: tuple[int, pa.Table] | None = None
+
+    def rows(self, video_id: str) -> Iterator[pa.Table]:
+        for number, (lowest, highest) in enumerate(self._spans):
+            if lowest <= video_id <= highest:
+                rows = self._group(number)
+                own = rows.filter(pc.equal(rows["video_id"], video_id))
+                if len(own):
+                    yield own
+
+    def close(self) -> None:
+        self._file.close()
+        self._kept = None
+
+    def _group(self, number: int) -> pa.Table:
+        if self._kept is None or self._kept[0] != number:
+            rows = self._file.read_row_group(number, columns=self._schema.names, use_threads=False)
+            self._kept = (number, rows.select(self._schema.names).cast(self._schema))
+        return self._kept[1]
+
+
+def write_packed(path: Path, table: Table, pieces: Iterator[pa.Table], footer: Mapping[str, str]) -> str:
+    """Write rows, whatever pieces they come in, as row groups of the table's size, and return the file's sha256.
+
+    Raises:
+        OSError: the disk refused; nothing is left.
+    """
+    schema = table.arrow_schema()
+    with replacing(path) as stream:
+        sink = _Hashing(stream)
+        with pq.ParquetWriter(sink, schema, **parquet_options(schema)) as writer:
+            for group in _regrouped(pieces, table.row_group_rows):
+                writer.write_table(group, row_group_size=table.row_group_rows)
+            writer.add_key_value_metadata(dict(footer))
+    return sink.digest.hexdigest()
+
+
+def _regrouped(pieces: Iterator[pa.Table], n_rows: int) -> Iterator[pa.Table]:
+    """Yield the rows of tables in tables of `n_rows`, the last with what is left."""
+    waiting: list[pa.Table] = []
+    n_waiting = 0
+    for piece in pieces:
+        waiting.append(piece)
+        n_waiting += len(piece)
+        while n_waiting >= n_rows:
+            rows = pa.concat_tables(waiting)
+            # in one block each: where a column's blocks end would show in the bytes of the file
+            yield rows.slice(0, n_rows).combine_chunks()
+            waiting = [rows.slice(n_rows)]
+            n_waiting -= n_rows
+    if n_waiting:
+        yield pa.concat_tables(waiting).combine_chunks()
+
+
+class _Hashing:
+    """A file to write to that takes note of the sha256 of what passes."""
+
+    closed = False
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self.digest = sha256()
+        self._n_bytes = 0
+
+    def write(self, content: bytes | memoryview) -> int:
+        block = bytes(content)
+        self.digest.update(block)
+        self._n_bytes += len(block)
+        self._stream.write(block)
+        return len(block)
+
+    def tell(self) -> int:
+        return self._n_bytes
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+    def close(self) -> None:
+        """Leave the file open; whoever opened it closes it."""

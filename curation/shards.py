@@ -1,0 +1,139 @@
+"""Tars of the clips of many videos, copied together out of the tars that hold them."""
+
+import tarfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, BinaryIO, Self
+
+import pyarrow as pa
+
+from curation.file_swap import move_file
+from curation.part_files import PartFile
+from curation.part_rows import VideoRows
+from manifests.files import DatasetError, MemberRange, replacing
+from manifests.schema import CLIPS
+from manifests.swaps import hidden_name
+
+__all__ = ["Shard", "moved", "write_shard"]
+
+_COPY_BYTES = 1 << 20
+_COLUMNS = ("clip_id", "video_id", "media", "mp4_offset", "mp4_size", "flac_offset", "flac_size")
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """A tar that was written."""
+
+    media: str
+    """Its name, relative to the dataset."""
+    first_bytes: Mapping[str, tuple[int, int | None]]
+    """By clip id, where the content of its MP4 and of its FLAC begins."""
+
+
+def write_shard(dataset: Path, label: str, videos: Sequence[str], sources: Mapping[str, PartFile]) -> Shard:
+    """Copy the media of all clips of `videos`, in this order, into one tar, which no table names yet.
+
+    It is called `media/<label>-<first digits of its sha256>.tar`: another content, another name.
+
+    Args:
+        dataset: the folder.
+        label: beginning of its name.
+        videos: ids of the videos.
+        sources: by video id, the file that holds its rows of `clips`.
+
+    Raises:
+        DatasetError: a tar is missing, or does not hold what the rows say.
+        OSError: a file cannot be read or written.
+    """
+    hidden = dataset / hidden_name(f"media/{label}.tar")
+    digest = sha256()
+    places: dict[str, tuple[int, int | None]] = {}
+    with replacing(hidden) as stream, VideoRows(CLIPS, sources, _COLUMNS) as rows, _Tars(dataset) as tars:
+
+        def put(block: bytes) -> None:
+            digest.update(block)
+            stream.write(block)
+
+        def copy(row: Mapping[str, Any], kind: str) -> int | None:
+            if row[f"{kind}_offset"] is None:
+                return None
+            where = MemberRange(offset=row[f"{kind}_offset"], size=row[f"{kind}_size"])
+            header = tarfile.TarInfo(f"{row['clip_id']}.{kind}")
+            header.size, header.mode = where.size, 0o644
+            put(header.tobuf(tarfile.USTAR_FORMAT))
+            first = stream.tell()
+            for block in tars.blocks(row, where):
+                put(block)
+            put(bytes(-where.size % tarfile.BLOCKSIZE))
+            return first
+
+        for row in (row for video in videos for piece in rows.of(video) for row in piece.to_pylist()):
+            mp4 = copy(row, "mp4")
+            if mp4 is None:
+                raise DatasetError(f"{dataset}: clip {row['clip_id']} has no mp4; run `gaia-curate validate`")
+            places[row["clip_id"]] = (mp4, copy(row, "flac"))
+        put(bytes(2 * tarfile.BLOCKSIZE))
+        put(bytes(-stream.tell() % tarfile.RECORDSIZE))
+    media = f"media/{label}-{digest.hexdigest()[:12]}.tar"
+    move_file(hidden, dataset / media)
+    return Shard(media, places)
+
+
+def moved(rows: pa.Table, shard: Shard) -> pa.Table:
+    """Return rows of `clips` that name the places of their media in `shard`."""
+    places = [shard.first_bytes[clip_id] for clip_id in rows["clip_id"].to_pylist()]
+    values: dict[str, list[Any]] = {
+        "media": [shard.media] * len(rows),
+        "mp4_offset": [mp4 for mp4, _ in places],
+        "flac_offset": [flac for _, flac in places],
+    }
+    for name, column in values.items():
+        number = rows.schema.get_field_index(name)
+        field = rows.schema.field(number)
+        rows = rows.set_column(number, field, pa.array(column, field.type))
+    return rows
+
+
+class _Tars:
+    """Tars that are copied from; one is open at a time, for the clips of a video lie in one."""
+
+    def __init__(self, dataset: Path) -> None:
+        self._dataset = dataset
+        self._open: tuple[str, BinaryIO] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._open is not None:
+            self._open[1].close()
+
+    def blocks(self, row: Mapping[str, Any], where: MemberRange) -> Iterator[bytes]:
+        """Yield the bytes `where` of the tar that a row names."""
+        media = row["media"]
+        if self._open is None or self._open[0] != media:
+            self.__exit__()
+            self._open = None
+            try:
+                self._open = (media, (self._dataset / media).open("rb"))
+            except OSError as error:
+                raise _lost(self._dataset, row, error.strerror or str(error)) from error
+        stream = self._open[1]
+        stream.seek(where.offset)
+        left = where.size
+        while left:
+            block = stream.read(min(left, _COPY_BYTES))
+            if not block:
+                raise _lost(self._dataset, row, "it ends before the clip does")
+            left -= len(block)
+            yield block
+
+
+def _lost(dataset: Path, row: Mapping[str, Any], why: str) -> DatasetError:
+    record = dataset / "ledger" / f"{row['video_id']}.json"
+    return DatasetError(
+        f"{dataset / row['media']}: clip {row['clip_id']} cannot be read from it: {why}. Restore it from a copy, or "
+        f"remove {record}, and the same run curates that video again"
+    )
