@@ -221,13 +221,19 @@ def read_table(dataset: Path, name: str, columns: Sequence[str] | None = None) -
         return pa.concat_tables([wanted.empty_table(), *readers.map(part, files)])
 
 
-def open_parquet(path: Path) -> pq.ParquetFile:
+def open_parquet(path: Path, footer: pq.FileMetaData | None = None) -> pq.ParquetFile:
     """Open a Parquet file wherever it lies; of a remote one only the ranges that are asked for are fetched.
+
+    Args:
+        path: the file.
+        footer: its `metadata` from an earlier opening, so that it is not read again.
 
     Raises:
         ArrowException, OSError: it is damaged, or cannot be read.
     """
-    return pq.ParquetFile(arrow_path(path), filesystem=arrow_file_system(path), pre_buffer=is_remote(path))
+    return pq.ParquetFile(
+        arrow_path(path), metadata=footer, filesystem=arrow_file_system(path), pre_buffer=is_remote(path)
+    )
 
 
 def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
