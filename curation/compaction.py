@@ -15,7 +15,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from curation.file_swap import finish_swap, move_file, swap_files
-from curation.part_files import PackedFacts, PartFile, part_files, videos_digest
+from curation.part_files import PACKED, PackedFacts, PartFile, part_files, sources_of, videos_digest
 from curation.part_rows import VideoRows, write_packed
 from curation.prefix_tree import Leaf, leaves
 from curation.settings import Settings
@@ -104,9 +104,8 @@ class _Packing:
                 self._replace(group, own, parts)
 
     def _sources(self, live: frozenset[str]) -> dict[str, PartFile]:
-        """Return where the rows of each video are: in its own file rather than in a packed one."""
-        ordered = sorted(self._parts.values(), key=lambda part: not part.packed)
-        return {video: part for part in ordered for video in part.facts.videos if video in live}
+        found = sources_of(self._parts.values())
+        return {video: part for video, part in found.items() if video in live}
 
     def _groups(self, sources: Mapping[str, PartFile]) -> list[_Group]:
         rows = {video: part.facts.videos[video][0] for video, part in sources.items()}
@@ -189,4 +188,4 @@ def _pieces(rows: VideoRows, leaf: Leaf, shard: Shard | None) -> Iterator[pa.Tab
 
 
 def _label(prefix: str) -> str:
-    return f"part-{prefix or 'all'}"
+    return f"{PACKED}{prefix or 'all'}"

@@ -8,6 +8,7 @@ from typing import Literal, cast
 import yaml
 from pydantic import BaseModel, Field, JsonValue, ValidationError
 
+from curation.compaction import StorageSettings
 from curation.crop import CropSettings
 from curation.decide import RulesSettings
 from curation.media.settings import MediaSettings
@@ -54,6 +55,7 @@ class CurationSettings(Settings):
     speech: SpeechSettings = SpeechSettings()
     split: SplitSettings = SplitSettings()
     windows: WindowSettings = WindowSettings()
+    storage: StorageSettings = StorageSettings()
 
 
 PRESETS: Mapping[PresetName, CurationSettings] = {

@@ -1,14 +1,17 @@
 """The dataset's folder as a whole: opening one for a run, and the files that span all videos."""
 
 import importlib.metadata
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 from pydantic import ValidationError
 
+from curation.compaction import compact
 from curation.config import CurationSettings, differences
+from curation.file_swap import finish_swap
 from curation.ledger import VideoRecord
+from curation.part_files import stored_videos
 from curation.perception.model_set import identity_at_hand
 from manifests.dataset import (
     DatasetRecord,
@@ -21,11 +24,22 @@ from manifests.dataset import (
 )
 from manifests.files import write_parquet
 from manifests.outcomes import TIERS
-from manifests.schema import SCHEMA_VERSION, VIDEOS
+from manifests.schema import CLIPS, FRAMES, SCHEMA_VERSION, SPANS, VIDEOS
 
-__all__ = ["DatasetFolderError", "finish_dataset", "forget_video", "open_dataset", "recorded_settings", "settled"]
+__all__ = [
+    "DatasetFolderError",
+    "finish_dataset",
+    "forget_video",
+    "open_dataset",
+    "reconciled",
+    "recorded_settings",
+    "settled",
+]
 
 DISTRIBUTION = "gaia-avatar"
+
+_STORAGE = "storage."
+"""Settings that do not change what a dataset holds."""
 
 
 class DatasetFolderError(ValueError):
@@ -34,6 +48,8 @@ class DatasetFolderError(ValueError):
 
 def open_dataset(dataset: Path, settings: CurationSettings, weights: Sequence[WeightRecord]) -> None:
     """Make `dataset` a new dataset of these settings and weights, or check that it is one already.
+
+    How large its files are may change; what a stopped writer left half done is done here.
 
     Raises:
         DatasetFolderError: the folder holds something else, or a dataset of other settings or weights, which the
@@ -46,13 +62,18 @@ def open_dataset(dataset: Path, settings: CurationSettings, weights: Sequence[We
             f"--out {dataset}: the name is no valid UTF-8, and Parquet readers cannot open such files"
         )
     if (dataset / "dataset.json").exists():
-        changed = differences(settings, recorded_settings(dataset))
+        before = recorded_settings(dataset)
+        changed = [line for line in differences(settings, before) if not line.startswith(_STORAGE)]
         if changed:
             raise DatasetFolderError(
                 f"{dataset} was made with other settings: {'; '.join(changed)}. Give a new --out, the settings of "
                 "before, or apply new rules to it with `gaia-curate decide`"
             )
         _refuse_other_weights(dataset, weights)
+        finish_swap(dataset)
+        if settings != before:  # in how it is stored: `finish_dataset` packs it so
+            config = settings.model_dump(mode="json")
+            write_dataset(dataset, read_dataset(dataset).model_copy(update={"config": config}))
         return
     if dataset.exists() and not dataset.is_dir():
         raise DatasetFolderError(f"--out {dataset} is a file; give a new folder")
@@ -100,18 +121,46 @@ def recorded_settings(dataset: Path) -> CurationSettings:
 
 
 def finish_dataset(dataset: Path, records: Sequence[VideoRecord]) -> None:
-    """Write the table `videos` and the totals: what is only known once every video is done.
+    """Pack the parts, write the table `videos` and the totals: what is only known once every video is done.
+
+    Of the other tables and the media, only what belongs to a video that is `ok` in `records` stays.
 
     Raises:
+        DatasetError: a file is damaged.
         OSError: the dataset cannot be written.
     """
+    compact(dataset, _curated(records), recorded_settings(dataset).storage)
     table = pa.Table.from_pylist([record.model_dump() for record in records], schema=VIDEOS.arrow_schema())
     write_parquet(dataset / "videos" / "videos.parquet", table, VIDEOS)
     write_dataset(dataset, read_dataset(dataset).model_copy(update={"totals": totals_of(dataset)}))
 
 
+def reconciled(dataset: Path, records: Mapping[str, VideoRecord]) -> dict[str, VideoRecord]:
+    """Return the records whose rows are there, after the rows that have no record were removed from packed files.
+
+    To remove a video's record, or a damaged file, is how a user has videos curated again.
+
+    Raises:
+        DatasetError: a file is damaged.
+        OSError: the dataset cannot be written.
+    """
+    frames, spans, clips = (stored_videos(dataset, table) for table in (FRAMES, SPANS, CLIPS))
+    whole = {
+        video_id: record
+        for video_id, record in records.items()
+        if not (record.status == "ok" and record.duration_s)
+        or (video_id in frames and video_id in spans and (not record.n_clips or video_id in clips))
+    }
+    live = _curated(whole.values())
+    if any(video_id not in live for table in (frames, spans, clips) for video_id, packed in table.items() if packed):
+        compact(dataset, live, recorded_settings(dataset).storage)
+    return whole
+
+
 def forget_video(dataset: Path, video_id: str) -> None:
-    """Remove what a dataset holds of a video; the ledger's record last, so that a stopped removal is done again.
+    """Remove a video's own files; the ledger's record last, so that a stopped removal is done again.
+
+    What of it is packed with others goes in the next `finish_dataset`.
 
     Raises:
         OSError: a file cannot be removed.
@@ -120,6 +169,11 @@ def forget_video(dataset: Path, video_id: str) -> None:
         (dataset / part / f"{video_id}.parquet").unlink(missing_ok=True)
     (dataset / "media" / f"{video_id}.tar").unlink(missing_ok=True)
     (dataset / "ledger" / f"{video_id}.json").unlink(missing_ok=True)
+
+
+def _curated(records: Iterable[VideoRecord]) -> set[str]:
+    """Return the ids of the videos whose rows belong to the dataset."""
+    return {record.video_id for record in records if record.status == "ok" and record.duplicate_of is None}
 
 
 def _refuse_other_weights(dataset: Path, weights: Sequence[WeightRecord]) -> None:

@@ -5,7 +5,7 @@ it: the bits that the ids begin with, and of each video the bytes that its own f
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -17,7 +17,19 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from manifests.files import DatasetError, open_parquet, table_files
 from manifests.schema import CLIPS, Table
 
-__all__ = ["PackedFacts", "PartFile", "part_files", "tar_bytes", "videos_digest"]
+__all__ = [
+    "PACKED",
+    "PackedFacts",
+    "PartFile",
+    "part_files",
+    "sources_of",
+    "stored_videos",
+    "tar_bytes",
+    "videos_digest",
+]
+
+PACKED = "part-"
+"""What names of packed files begin with."""
 
 _FACTS = b"gaia_packed"
 _BLOCK = 512
@@ -68,6 +80,29 @@ def part_files(dataset: Path, table: Table) -> list[PartFile]:
         DatasetError: a file is damaged; the message names it.
     """
     return [_part_file(table, path) for path in table_files(dataset, table.name)]
+
+
+def sources_of(parts: Iterable[PartFile]) -> dict[str, PartFile]:
+    """Return where the rows of each video are: in its own file rather than in a packed one."""
+    ordered = sorted(parts, key=lambda part: not part.packed)
+    return {video_id: part for part in ordered for video_id in part.facts.videos}
+
+
+def stored_videos(dataset: Path, table: Table) -> dict[str, bool]:
+    """Return the ids of the videos that a table has rows of, each with whether they are packed with others.
+
+    Only packed files are looked into: one that a worker wrote is called after its video.
+
+    Raises:
+        DatasetError: a file is damaged; the message names it.
+    """
+    stored: dict[str, bool] = {}
+    for path in table_files(dataset, table.name):
+        if path.name.startswith(PACKED):
+            stored.update(dict.fromkeys(_part_file(table, path).facts.videos, True))
+        else:
+            stored[path.stem] = False
+    return stored
 
 
 def tar_bytes(size: int) -> int:

@@ -47,12 +47,14 @@ class VideoRows:
         self._files.close()
 
     def of(self, video_id: str) -> Iterator[pa.Table]:
-        """Yield the rows of a video in their order, in pieces.
+        """Yield the rows of a video in their order, in pieces; none where no file has any.
 
         Raises:
             OSError: a file cannot be read.
         """
-        part = self._sources[video_id]
+        part = self._sources.get(video_id)
+        if part is None:
+            return
         if part.name not in self._open:
             self._open[part.name] = _OpenPart(part.path, self._schema)
             self._files.callback(self._open[part.name].close)
@@ -61,6 +63,14 @@ class VideoRows:
         left.discard(video_id)
         if not left:
             self._open.pop(part.name).close()
+
+    def table_of(self, video_id: str) -> pa.Table:
+        """Return all rows of a video.
+
+        Raises:
+            OSError: a file cannot be read.
+        """
+        return pa.concat_tables([self._schema.empty_table(), *self.of(video_id)])
 
 
 class _OpenPart:

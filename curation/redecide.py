@@ -4,15 +4,18 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import pyarrow.parquet as pq
+import pyarrow as pa
 
 from curation.assets import ensure_assets
+from curation.compaction import compact
 from curation.config import ConfigError, CurationSettings, differences, load_settings
 from curation.dataset_folder import DatasetFolderError, finish_dataset, open_dataset, recorded_settings
 from curation.decide import decide
 from curation.frames_table import evidence_of_frames
 from curation.ledger import VideoRecord, write_record
 from curation.media.probe import probe
+from curation.part_files import part_files, sources_of
+from curation.part_rows import VideoRows
 from curation.parts import CuratedVideo, kept_seconds, write_decision, write_parts, write_spans
 from curation.perception.model_set import FACE_FINDERS, pose_method
 from curation.render import render_clips
@@ -20,8 +23,9 @@ from curation.sources import SourceVideo, fingerprint
 from curation.speech.model_set import SpeechModels, load_speech, speech_assets
 from curation.weights import speech_weights
 from manifests.dataset import read_dataset
-from manifests.files import path_of_text, read_table, write_bytes_atomic
+from manifests.files import DatasetError, path_of_text, read_table, write_parquet
 from manifests.outcomes import TIERS
+from manifests.schema import FRAMES
 
 __all__ = ["redecide"]
 
@@ -50,6 +54,8 @@ def redecide(dataset: Path, out: Path, config: Path | None, overrides: Sequence[
         OSError: a file cannot be read or written.
     """
     before = recorded_settings(dataset)
+    if out.resolve() == dataset.resolve():
+        raise DatasetFolderError(f"--out {out} is the dataset itself; give another folder")
     settings = load_settings(before, config, overrides)
     changed = differences(settings, before)
     measured = [line for line in changed if line.startswith(_MEASURED)]
@@ -61,20 +67,25 @@ def redecide(dataset: Path, out: Path, config: Path | None, overrides: Sequence[
         weights = (*(weight for weight in weights if weight.role == "perception"), *speech_weights(settings.speech))
     open_dataset(out, settings, weights)
     same_frames = not any(line.startswith(_TRACKING) for line in changed)
+    compact(out, (), settings.storage)  # what the same call has packed before is decided again
     speech = load_speech(settings.speech) if render else None
     records = []
-    for row in read_table(dataset, "videos").to_pylist():
-        record = VideoRecord.model_validate(row)
-        if record.status == "ok" and record.duplicate_of is None:
-            record = _decided(dataset, out, record, settings, speech, same_frames=same_frames)
-        if speech is not None and record.duplicate_of is None:  # a copy has the id of its original
-            write_record(out, record)
-        records.append(record)
+    with VideoRows(FRAMES, sources_of(part_files(dataset, FRAMES))) as measured_rows:
+        for row in read_table(dataset, "videos").to_pylist():
+            record = VideoRecord.model_validate(row)
+            if record.status == "ok" and record.duplicate_of is None:
+                frames = measured_rows.table_of(record.video_id)
+                if record.duration_s and not len(frames):
+                    raise DatasetError(f"{dataset}: the evidence of {record.path} is gone; run the curation again")
+                record = _decided(frames, out, record, settings, speech, same_frames=same_frames)
+            if speech is not None and record.duplicate_of is None:  # a copy has the id of its original
+                write_record(out, record)
+            records.append(record)
     finish_dataset(out, records)
 
 
 def _decided(
-    dataset: Path,
+    frames: pa.Table,
     out: Path,
     record: VideoRecord,
     settings: CurationSettings,
@@ -83,14 +94,13 @@ def _decided(
     same_frames: bool,
 ) -> VideoRecord:
     started = time.perf_counter()
-    part = Path("frames", f"{record.video_id}.parquet")
-    evidence = evidence_of_frames(pq.read_table(dataset / part, partitioning=None))
+    evidence = evidence_of_frames(frames)
     decision = decide(evidence, settings.rules)
     decide_s = time.perf_counter() - started
     finder = FACE_FINDERS[settings.perception.faces]
     if speech is None:
         if same_frames:
-            write_bytes_atomic(out / part, (dataset / part).read_bytes())
+            write_parquet(out / FRAMES.name / f"{record.video_id}.parquet", frames, FRAMES)
             write_spans(out, record.video_id, decision, len(evidence))
         else:
             write_decision(out, record.video_id, evidence, decision, finder.scheme)

@@ -9,7 +9,7 @@ from typing import Literal
 from curation.assets import ensure_assets
 from curation.attendance import RunWatcher, attended
 from curation.config import CurationSettings
-from curation.dataset_folder import finish_dataset, forget_video, open_dataset, settled
+from curation.dataset_folder import finish_dataset, forget_video, open_dataset, reconciled, settled
 from curation.executors.inline import curate_inline
 from curation.executors.ray_pool import curate_on_ray
 from curation.executors.supervision import PoolSettings
@@ -109,7 +109,7 @@ def run(
     settings = settled(settings, dataset)
     ensure_assets(needed_assets(settings))
     open_dataset(dataset, settings, (*perception_weights(settings.perception), *speech_weights(settings.speech)))
-    done = read_ledger(dataset)
+    done = reconciled(dataset, read_ledger(dataset))
     originals = [video for video in videos if video.duplicate_of is None]
     todo = []
     for video in originals:
