@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from curation.assets import ensure_assets
+from curation.config import CurationSettings
 from curation.devices import resolve_device, torch_device
-from curation.perception.model_set import load_face_finder, load_perception, perception_assets
+from curation.perception.model_set import FACE_FINDERS, load_face_finder, load_perception, perception_assets
 from curation.speech.model_set import load_speech, speech_assets
 from generation.driving import read_driving
 from generation.errors import GenerationError
@@ -71,6 +72,7 @@ def describe(job: GenerationJob) -> list[str]:
         GenerationError: as of `generate`, but for what only the driving video's pictures can tell.
     """
     run = load_run(job.run, torch_device(resolve_device(job.device)))
+    ensure_assets(_assets(job, run.curation))
     portrait = _portrait(job, run)
     lines = [
         f"run: {run.label}, landmarks {run.facts.landmark_scheme}, speech encoder {run.facts.speech_encoder}",
@@ -110,21 +112,27 @@ def generate(job: GenerationJob, watch: Callable[[Iterable[RgbImage], int], Iter
 
 def _video(job: GenerationJob, run: TrainedRun) -> TalkingVideo:
     settings = run.curation
+    ensure_assets(_assets(job, settings))
+    portrait = _portrait(job, run)
     if job.driving is not None:
-        ensure_assets(perception_assets(settings.perception))
         perception = load_perception(settings.perception)
-        portrait = _portrait(job, run)
         return from_video(run, portrait, read_driving(job.driving, perception, settings, run.size_px))
     if job.speech is None:
         raise RuntimeError("a job is driven by speech or by a video")
-    portrait, speech = _portrait(job, run), read_speech(job.speech)
-    ensure_assets(speech_assets(settings.speech))
-    models = load_speech(settings.speech)
-    return from_speech(run, portrait, speech, models, sampling=_SAMPLING, seed=job.seed)
+    speech = read_speech(job.speech)
+    return from_speech(run, portrait, speech, load_speech(settings.speech), sampling=_SAMPLING, seed=job.seed)
+
+
+def _assets(job: GenerationJob, settings: CurationSettings) -> list[str]:
+    """Return the names of the weights that are used: a driving video is measured as a video is by curation."""
+    if job.driving is not None:
+        return list(perception_assets(settings.perception))
+    faces = settings.perception.faces
+    detector = [settings.perception.scrfd] if faces == "scrfd" else []
+    return [*FACE_FINDERS[faces].assets, *detector, *speech_assets(settings.speech)]
 
 
 def _portrait(job: GenerationJob, run: TrainedRun) -> Portrait:
-    ensure_assets(perception_assets(run.curation.perception))
     finder = load_face_finder(run.curation.perception)
     if finder.scheme != run.facts.landmark_scheme:
         raise GenerationError(

@@ -1,0 +1,87 @@
+"""Run folders with random weights: what comes out looks like nothing, but is made as with trained ones."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+import torch
+from made_videos import TalkingFace
+from PIL import Image
+
+from curation.config import CurationSettings
+from curation.media.encode import encode_flac
+from manifests.dataset import DatasetRecord, Totals, describe_tables, write_dataset
+from manifests.schema import SCHEMA_VERSION
+from models.motion_diffusion import MOTION_DIFFUSION_SIZES, MotionDiffusion
+from models.vae import Vae, VaeConfig
+from models.weights import WeightFacts, save_weights
+
+SCHEME = "mediapipe478"
+VAE = VaeConfig(width=8, n_layers=1, multipliers=(1, 1, 1, 1), groups=2, image_px=64)
+SECONDS = Fraction(13, 10)
+"""Of the speech: 32.5 frames, which is to the nearest even number."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    """Networks as small as those of the tests are faster on one thread, and two test processes share two cores."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def made_run(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Make a run folder: `made_run(motion=False)` one of the VAE alone, `speech_encoder=` another encoder's."""
+
+    def make(
+        *, motion: bool = True, speech_encoder: str = "whisper-tiny.en", settings: CurationSettings | None = None
+    ) -> Path:
+        run = tmp_path_factory.mktemp("run") / "tiny"
+        torch.manual_seed(0)
+        vae = Vae(VAE)
+        vae.latent_statistics.measure(torch.randn(64, *VAE.motion_shape))
+        export = run / "step_00000007" / "export" / "ema.safetensors"
+        of_vae = WeightFacts(landmark_scheme=SCHEME, speech_encoder=None)
+        save_weights(run / "vae.safetensors" if motion else export, vae, VAE, of_vae)
+        if motion:
+            config = replace(MOTION_DIFFUSION_SIZES["tiny"], speech_dim=384, latent_shape=VAE.motion_shape)
+            network = MotionDiffusion(config)
+            torch.nn.init.normal_(network.output.weight, std=0.1)  # zeros before training: no seed would show
+            save_weights(export, network, config, WeightFacts(landmark_scheme=SCHEME, speech_encoder=speech_encoder))
+        write_dataset(run, _record(settings or CurationSettings()))
+        return run
+
+    return make
+
+
+def _record(settings: CurationSettings) -> DatasetRecord:
+    return DatasetRecord(
+        schema_version=SCHEMA_VERSION,
+        software="gaia-avatar",
+        software_version="0",
+        preset=settings.preset,
+        config=settings.model_dump(mode="json"),
+        weights=(),
+        tables=describe_tables(),
+        totals=Totals(videos=0, failed=0, hours_raw=0.0, hours_kept={}, clips=0),
+    )
+
+
+@pytest.fixture(scope="session")
+def diffusion_run(made_run: Callable[..., Path]) -> Path:
+    return made_run()
+
+
+@pytest.fixture(scope="session")
+def portrait(tmp_path_factory: pytest.TempPathFactory, talking_face: TalkingFace) -> Path:
+    path = tmp_path_factory.mktemp("portrait") / "astronaut.png"
+    Image.fromarray(talking_face.pictures[0]).save(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def speech(tmp_path_factory: pytest.TempPathFactory, talking_face: TalkingFace) -> Path:
+    path = tmp_path_factory.mktemp("speech") / "speech.flac"
+    path.write_bytes(encode_flac(talking_face.voice[: int(SECONDS * 48_000)], 48_000))
+    return path

@@ -1,0 +1,60 @@
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_videos import TalkingFace, frame_times, talking_video
+
+from curation.assets import ensure_assets
+from curation.config import CurationSettings
+from curation.perception.model_set import Perception, load_perception, perception_assets
+from generation.driving import read_driving
+from generation.errors import GenerationError
+from manifests.arrays import RgbImage
+from manifests.landmarks import landmark_box
+
+SETTINGS = CurationSettings()
+
+
+@pytest.fixture(scope="module")
+def perception() -> Perception:
+    ensure_assets(perception_assets(SETTINGS.perception))
+    return load_perception(SETTINGS.perception)
+
+
+def test_every_tick_has_landmarks_and_the_median_face_is_in_the_middle(
+    perception: Perception, talking_face: TalkingFace, tmp_path: Path
+) -> None:
+    path = talking_video(tmp_path / "a.mp4", talking_face, frame_times(Fraction(25), 30))
+    driving = read_driving(path, perception, SETTINGS, 256)
+    assert driving.landmarks_px.shape == (30, 478, 2)
+    assert driving.audio_48k is None
+    boxes = landmark_box(driving.landmarks_px)
+    assert np.median(boxes[:, 2] - boxes[:, 0]) == pytest.approx(128, abs=1.0)
+    assert np.median(boxes[:, 0] + boxes[:, 2]) == pytest.approx(256, abs=2.0)
+
+
+def test_a_video_in_which_the_face_is_away_is_refused_with_the_time(
+    perception: Perception, talking_face: TalkingFace, tmp_path: Path
+) -> None:
+    shown = [0]
+
+    def hidden(picture: RgbImage) -> RgbImage:
+        shown[0] += 1
+        return np.full_like(picture, 90) if 10 < shown[0] <= 20 else np.ascontiguousarray(picture)
+
+    path = talking_video(tmp_path / "a.mp4", talking_face, frame_times(Fraction(25), 30), change=hidden)
+    with pytest.raises(GenerationError, match=r"no face from 0\.40 s on, for 10 of 30 frames"):
+        read_driving(path, perception, SETTINGS, 256)
+
+
+def test_a_file_that_is_no_video_or_shows_nobody_is_refused(
+    perception: Perception, talking_face: TalkingFace, tmp_path: Path
+) -> None:
+    (tmp_path / "text.mp4").write_text("not a video")
+    empty = talking_video(
+        tmp_path / "empty.mp4", talking_face, frame_times(Fraction(25), 10), change=lambda one: np.full_like(one, 90)
+    )
+    for path, message in (((tmp_path / "text.mp4"), "cannot be read as a video"), (empty, "no face was found")):
+        with pytest.raises(GenerationError, match=message):
+            read_driving(path, perception, SETTINGS, 256)
