@@ -12,12 +12,12 @@ from typing import Literal
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from manifests.columns import Column, Table
-from manifests.files import write_json_atomic
+from manifests.files import read_parquet, write_json_atomic
+from manifests.storage import files_in
 from models.posterior import LatentStatistics
 from models.vae import VaeConfig
 
@@ -27,6 +27,7 @@ __all__ = [
     "LatentsError",
     "Moments",
     "fingerprint_of",
+    "latent_places",
     "latents_folder",
     "merged",
     "read_columns",
@@ -177,6 +178,19 @@ def write_facts(folder: Path, facts: LatentFacts) -> None:
     write_json_atomic(folder / _FACTS, facts.model_dump(mode="json"))
 
 
+def latent_places(folder: Path) -> dict[str, tuple[Path, int]]:
+    """Return file and row group of the latents of each clip that has some.
+
+    Raises:
+        LatentsError: a file cannot be read.
+    """
+    places: dict[str, tuple[Path, int]] = {}
+    for file in files_in(folder, ".parquet"):
+        names = read_columns(file, ["clip_id"])["clip_id"].to_pylist()
+        places |= {name: (file, row) for row, name in enumerate(names)}
+    return places
+
+
 def read_columns(part: Path, columns: Sequence[str]) -> pa.Table:
     """Return columns of a file of latents.
 
@@ -184,7 +198,6 @@ def read_columns(part: Path, columns: Sequence[str]) -> pa.Table:
         LatentsError: it cannot be read.
     """
     try:
-        with part.open("rb") as stream:
-            return pq.ParquetFile(stream).read(columns=list(columns)).select(list(columns))
+        return read_parquet(part, columns).select(list(columns))
     except (pa.ArrowException, ValueError, OSError, KeyError) as error:
         raise LatentsError(f"{part} cannot be read: {error}; delete it and run `gaia-train latents` again") from error

@@ -13,18 +13,18 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
-import pyarrow.parquet as pq
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Dataset
 
 from manifests.arrays import Float16Array, Int64Array
+from manifests.files import open_parquet
 from manifests.schema import numpy_of
 from models.motion_inputs import MotionInputs
 from training.clips import ClipError, ClipReader, DamagedDataError
 from training.epoch_order import SampleKey
-from training.latent_files import LatentsError, read_columns, read_facts
+from training.latent_files import LatentsError, latent_places, read_facts
 from training.randomness import draw_below, draw_share
 from training.selection import ClipIndex, SelectionError
 
@@ -198,8 +198,8 @@ class MotionSequences(Dataset[MotionSequence]):
         where = self.index.row(clip)
         part, row = self._places[where.clip_id]
         try:
-            with part.open("rb") as stream:
-                rows = pq.ParquetFile(stream).read_row_group(row, columns=["latents"], use_threads=False)
+            with open_parquet(part) as file:
+                rows = file.read_row_group(row, columns=["latents"], use_threads=False)
             (latents,) = numpy_of(rows["latents"])
         except (ValueError, OSError) as error:  # Arrow's errors are among them
             raise ClipError(f"{where.clip_id}: {part}: its latents cannot be read: {error}") from error
@@ -214,12 +214,7 @@ class MotionSequences(Dataset[MotionSequence]):
 
 def _places(index: ClipIndex, latents: Path) -> dict[str, tuple[Path, int]]:
     """Return file and row group of the latents of each clip."""
-    places: dict[str, tuple[Path, int]] = {}
-    for part in index.parts:
-        path = latents / part.name
-        if path.exists():
-            names = read_columns(path, ["clip_id"])["clip_id"].to_pylist()
-            places |= {name: (path, row) for row, name in enumerate(names)}
+    places = latent_places(latents)
     lacking = [name for name in index.rows["clip_id"].to_pylist() if name not in places]
     if lacking:
         raise LatentsError(

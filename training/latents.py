@@ -1,8 +1,8 @@
 """Encodes the clips of a dataset with a trained VAE, once, for the diffusion model (GAIA section 4.3).
 
-Part by part of the manifest; a part is written whole, so that the command goes on where it was stopped. Several
-processes under `torchrun` share the parts; none waits for another, and whoever finds all of them written writes
-latents.json.
+Part by part of the manifest; a part is written whole, so that the command goes on where it was stopped, and a clip that
+has latents is not encoded again, whichever part of the manifest it lies in by now. Several processes under `torchrun`
+share the parts; none waits for another, and whoever finds all of them written writes latents.json.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +17,7 @@ import torch
 from manifests.arrays import Float16Array, Float32Array, Float64Array
 from manifests.files import write_parquet
 from manifests.schema import array_column
+from manifests.storage import files_in
 from models.landmark_image import LandmarkImageConfig, LandmarkRenderer
 from models.posterior import Posterior
 from models.vae import Vae, VaeConfig
@@ -29,6 +30,7 @@ from training.latent_files import (
     LatentsError,
     Moments,
     fingerprint_of,
+    latent_places,
     latents_folder,
     merged,
     read_columns,
@@ -57,7 +59,7 @@ def write_latents(
     share: Share,
     on_clip: Callable[[int], None],
 ) -> LatentFacts | None:
-    """Write the latents of all clips of `index`; parts that lie there already are kept.
+    """Write the latents of all clips of `index` that have none yet.
 
     Args:
         index: the clips, of all splits.
@@ -80,17 +82,21 @@ def write_latents(
     sha256 = fingerprint_of(weights)
     folder = latents_folder(index.dataset, sha256)
     parts = list(_parts(index, folder))
+    held = latent_places(folder)
     log = DamageLog(index)
     for part in parts[share.rank :: share.world_size]:
-        if not _is_done(part):
-            rows = [_row(encoder, clip, log, on_clip) for clip in part.clips]
+        lacking = [name for name in part.names if name not in held]
+        rows = []
+        for clip, name in zip(part.clips, part.names, strict=True):
+            if lacking and held.get(name, (part.path, 0))[0] == part.path:
+                rows.append(_row(encoder, clip, log))
+            on_clip(index.row(clip).n_frames)
+        if rows:
             write_parquet(part.path, _table(rows), LATENTS)
-        else:
-            for clip in part.clips:
-                on_clip(index.row(clip).n_frames)
-    if not all(_is_done(part) for part in parts):
+    held = latent_places(folder)
+    if any(name not in held for part in parts for name in part.names):
         return None
-    written = _facts(index, vae.config, sha256, parts)
+    written = _facts(index, vae.config, sha256, folder)
     write_facts(folder, written)
     return written
 
@@ -121,11 +127,6 @@ def _parts(index: ClipIndex, folder: Path) -> Iterator[_Part]:
         clips = np.flatnonzero(of_part == number).tolist()
         if clips:
             yield _Part(path=folder / part.name, clips=tuple(clips), names=tuple(names[clip] for clip in clips))
-
-
-def _is_done(part: _Part) -> bool:
-    """Tell whether the part's file is there and has its clips; another choice of clips is encoded anew."""
-    return part.path.exists() and tuple(read_columns(part.path, ["clip_id"])["clip_id"].to_pylist()) == part.names
 
 
 class _Encoder:
@@ -173,14 +174,13 @@ def _means(posterior: Posterior) -> Float16Array:
     return means
 
 
-def _row(encoder: _Encoder, clip: int, log: DamageLog, on_clip: Callable[[int], None]) -> _Row:
+def _row(encoder: _Encoder, clip: int, log: DamageLog) -> _Row:
     where = encoder.reader.index.row(clip)
     latents = appearance = None
     try:
         latents, appearance = encoder.clip(clip)
     except ClipError as error:
         log.record([str(error)])
-    on_clip(where.n_frames)
     return _Row(
         clip_id=where.clip_id,
         n_frames=where.n_frames,
@@ -216,15 +216,15 @@ def _moments(rows_ND: Float16Array | Float32Array, channels: int) -> Moments:
     return Moments(count=count, mean=tuple(mean.tolist()), squares=tuple(squares.tolist()))
 
 
-def _facts(index: ClipIndex, vae: VaeConfig, sha256: str, parts: list[_Part]) -> LatentFacts:
+def _facts(index: ClipIndex, vae: VaeConfig, sha256: str, folder: Path) -> LatentFacts:
     """Return what is known of latents that are all written."""
     shape = vae.motion_shape if vae.disentangled else vae.appearance_shape
-    tables = [read_columns(part.path, ["clip_id", "n_frames", "channel_mean", "channel_squares"]) for part in parts]
-    rows = pa.concat_tables(tables).sort_by("clip_id")
-    trained = index.rows.filter(pc.equal(index.rows["split"], "train"))["clip_id"]
-    taught = rows.filter(
-        pc.and_(pc.is_in(rows["clip_id"], trained.combine_chunks()), pc.is_valid(rows["channel_mean"]))
-    )
+    columns = ["clip_id", "n_frames", "channel_mean", "channel_squares"]
+    rows = pa.concat_tables([read_columns(file, columns) for file in files_in(folder, ".parquet")])
+    rows = rows.filter(pc.is_in(rows["clip_id"], index.rows["clip_id"].combine_chunks())).sort_by("clip_id")
+    in_train = index.rows.filter(pc.equal(index.rows["split"], "train"))["clip_id"].combine_chunks()
+    readable = rows.filter(pc.is_valid(rows["channel_mean"]))
+    taught = readable.filter(pc.is_in(readable["clip_id"], in_train))
     if not len(taught):
         raise LatentsError(
             f"{index.dataset}: no readable clip of tier diffusion is in split train, so latents cannot be "

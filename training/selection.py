@@ -4,6 +4,7 @@ A selection reads the scalars of the manifest; arrays and media are read by `tra
 """
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -12,11 +13,10 @@ from typing import Any, Literal, cast
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from manifests.arrays import BoolArray, Int64Array
 from manifests.dataset import read_dataset
-from manifests.files import DatasetError, MemberRange, table_files
+from manifests.files import DatasetError, MemberRange, open_parquet, table_files
 from manifests.timeline import TICK_RATE_HZ
 
 __all__ = ["ClipIndex", "ClipRow", "DataConfig", "SelectionError", "select_clips"]
@@ -39,6 +39,9 @@ _COLUMNS = (
     "mp4_size",
 )
 _WHERE = "SELECT clip_id FROM clips WHERE (\n{}\n)"
+_READERS = 16
+"""Parts that are read at the same time: most of the time of a remote one is waiting."""
+
 _FRAMES_PER_HOUR = float(TICK_RATE_HZ) * 3600.0
 
 
@@ -147,7 +150,9 @@ def select_clips(dataset: Path, config: DataConfig) -> ClipIndex:
     """
     read_dataset(dataset)
     parts = tuple(table_files(dataset, "clips"))
-    rows = pa.concat_tables([_scalars(path, number) for number, path in enumerate(parts)]) if parts else None
+    with ThreadPoolExecutor(_READERS) as readers:
+        scalars = list(readers.map(_scalars, parts, range(len(parts))))
+    rows = pa.concat_tables(scalars) if scalars else None
     if not rows:
         raise SelectionError(f"{dataset} has no clips; `gaia-curate stats {dataset}` tells why nothing was kept")
     rows = _hours(_matching(dataset, rows, config), config.hours_subset).sort_by("clip_id")
@@ -163,8 +168,7 @@ def select_clips(dataset: Path, config: DataConfig) -> ClipIndex:
 def _scalars(part: Path, number: int) -> pa.Table:
     """Return the scalars of a part of the manifest, and where in it each row is."""
     try:
-        with part.open("rb") as stream:
-            parquet = pq.ParquetFile(stream)
+        with open_parquet(part) as parquet:
             rows = parquet.read(columns=list(_COLUMNS)).select(list(_COLUMNS))
             sizes = [parquet.metadata.row_group(group).num_rows for group in range(parquet.num_row_groups)]
     except (pa.ArrowException, ValueError, OSError, KeyError) as error:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
@@ -216,3 +217,17 @@ def test_duckdb_reads_the_latents(dataset: Path, tmp_path: Path) -> None:
     ).fetchall()
     assert rows[0] == ("a-0000000-0000039", 40, 192, 768)
     assert len(rows) == 4
+
+
+def test_clips_that_have_moved_to_another_part_are_not_encoded_again(dataset: Path, tmp_path: Path) -> None:
+    weights, _ = _vae(tmp_path / "vae.safetensors")
+    before = _write(select_clips(dataset, EVERY_SPLIT), weights)
+    folder = latents_folder(dataset, fingerprint_of(weights))
+    written = {path.name: path.stat().st_mtime_ns for path in folder.glob("*.parquet")}
+    clips = dataset / "clips"
+    tables = [pq.read_table(clips / f"{name}.parquet", partitioning=None) for name in "ab"]
+    pq.write_table(pa.concat_tables(tables), clips / "packed.parquet")
+    (clips / "a.parquet").unlink()
+    (clips / "b.parquet").unlink()
+    assert _write(select_clips(dataset, EVERY_SPLIT), weights) == before
+    assert {path.name: path.stat().st_mtime_ns for path in folder.glob("*.parquet")} == written
