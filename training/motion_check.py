@@ -120,8 +120,8 @@ def _of_length(speech_TF: Tensor, n_frames: int) -> Tensor:
 def _correlation(made: Sequence[Tensor], true: Sequence[Tensor], *, centred: bool) -> float:
     """Return Pearson's correlation over all frames and numbers of all clips; 0 where a side does not vary."""
     sides = [
-        torch.cat([(rows_TD - rows_TD.mean(0) if centred else rows_TD).flatten() for rows_TD in side]).double()
-        for side in (made, true)
+        torch.cat([(rows_TD - rows_TD.mean(0) if centred else rows_TD).flatten() for rows_TD in exact])
+        for exact in ([rows_TD.double() for rows_TD in side] for side in (made, true))
     ]
     correlation = torch.corrcoef(torch.stack(sides))[0, 1]
     return float(torch.nan_to_num(correlation))  # 0 / 0: a network that has learned nothing gives one number
