@@ -4,10 +4,13 @@ import csv
 import glob
 import hashlib
 import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from curation.remote_sources import list_remote
 from manifests.files import text_of_path
+from manifests.storage import content_version, edges, is_address, is_remote, location, reaching
 
 __all__ = ["Discovery", "SourceError", "SourceVideo", "discover", "fingerprint"]
 
@@ -18,6 +21,9 @@ VIDEO_SUFFIXES = (
 """What a video file is called, in lower case. Other files in a folder are counted, and left alone."""
 
 _CHUNK_BYTES = 1 << 20
+
+_REMOTE_LOOKS = 32
+"""Remote files that are looked at at the same time."""
 
 
 class SourceError(ValueError):
@@ -39,6 +45,8 @@ class SourceVideo:
     """The file with the same content that is analysed in its stead."""
     read_error: str | None = None
     """Why the file cannot be read at all."""
+    version: str | None = None
+    """What a remote storage called the content when the file was listed, such as an ETag."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,32 +69,46 @@ def fingerprint(path: Path) -> str:
     Raises:
         OSError: the file cannot be read.
     """
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        digest.update(size.to_bytes(8, "little"))
-        digest.update(file.read(_CHUNK_BYTES))
-        file.seek(max(0, size - _CHUNK_BYTES))
-        digest.update(file.read(_CHUNK_BYTES))
-    return digest.hexdigest()[:16]
+    return _content(path)[0]
+
+
+def _content(path: Path) -> tuple[str, int]:
+    """Return the fingerprint of a file and its length in bytes."""
+    if is_remote(path):
+        size, first, last = edges(path, _CHUNK_BYTES)
+    else:
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            first = file.read(_CHUNK_BYTES)
+            file.seek(max(0, size - _CHUNK_BYTES))
+            last = file.read(_CHUNK_BYTES)
+    digest = hashlib.sha256(size.to_bytes(8, "little"))
+    digest.update(first)
+    digest.update(last)
+    return digest.hexdigest()[:16], size
 
 
 def discover(spec: str) -> Discovery:
-    """List the videos that `spec` names: a folder, a file, a glob pattern, or a CSV list.
+    """List the videos that `spec` names: a folder, a file, a glob pattern, or a CSV list, local or an address.
 
     A folder is walked with its subfolders, links followed once. Its videos belong to the source that their first
-    subfolder names, those directly in it to the folder itself. A CSV has a column `path` (relative to the CSV) and
-    may have `source` and `speaker_id`.
+    subfolder names, those directly in it to the folder itself. A CSV has a column `path` (relative to the CSV, or an
+    address) and may have `source` and `speaker_id`.
 
     Raises:
         SourceError: nothing is there, or the list cannot be read.
+        StorageError: an address whose protocol is unknown, or whose package is not installed.
     """
     problems: list[str] = []
     ignored = 0
-    if os.path.isdir(spec):  # noqa: PTH112 - a glob pattern is not always a valid Path
+    if is_address(spec) and not spec.lower().endswith(".csv"):
+        listing = list_remote(spec, VIDEO_SUFFIXES)
+        entries = [_Entry(path, source, None) for path, source in listing.videos]
+        ignored = listing.ignored_files
+    elif os.path.isdir(spec):  # noqa: PTH112 - a glob pattern is not always a valid Path
         entries, ignored = _walk(Path(spec), problems)
     elif spec.lower().endswith(".csv"):
-        entries = _csv_entries(Path(spec))
+        entries = _csv_entries(location(spec))
     elif os.path.exists(spec):  # noqa: PTH110
         entries = [_Entry(Path(spec), Path(spec).absolute().parent.name, None)]
     else:
@@ -134,7 +156,7 @@ def _walk(root: Path, problems: list[str]) -> tuple[list[_Entry], int]:
 
 def _csv_entries(path: Path) -> list[_Entry]:
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with reaching(path), path.open(newline="", encoding="utf-8") as file:
             reader = csv.DictReader(file)
             if "path" not in (reader.fieldnames or []):
                 raise SourceError(f"{path}: the first line names columns {reader.fieldnames}; one must be 'path'")
@@ -148,32 +170,56 @@ def _csv_entries(path: Path) -> list[_Entry]:
     for number, row in enumerate(rows, start=2):
         if not row["path"]:
             raise SourceError(f"{path}:{number}: the column 'path' is empty")
-        entries.append(_Entry(path.parent / row["path"], row.get("source") or path.stem, row.get("speaker_id") or None))
+        video = location(row["path"]) if is_address(row["path"]) else path.parent / row["path"]
+        entries.append(_Entry(video, row.get("source") or path.stem, row.get("speaker_id") or None))
     return entries
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What a file was when it was listed."""
+
+    entry: _Entry
+    video_id: str
+    size_bytes: int = 0
+    version: str | None = None
+    read_error: str | None = None
+
+
+def _look(entry: _Entry) -> _Look:
+    try:
+        version = content_version(entry.path) if is_remote(entry.path) else None
+        video_id, size = _content(entry.path)
+    except OSError as problem:
+        path_id = hashlib.sha256(b"path\0" + _name(entry)).hexdigest()[:16]
+        return _Look(entry, path_id, read_error=f"{problem.strerror or problem}")
+    return _Look(entry, video_id, size, version)
+
+
+def _name(entry: _Entry) -> bytes:
+    return os.fsencode(str(entry.path))
 
 
 def _identified(entries: list[_Entry]) -> tuple[SourceVideo, ...]:
     """Fingerprint every file; of those with the same content the first by path is analysed."""
     first_with: dict[str, Path] = {}
     videos = []
-    for entry in sorted(set(entries), key=lambda entry: os.fsencode(entry.path)):
-        path_id = hashlib.sha256(b"path\0" + os.fsencode(entry.path)).hexdigest()[:16]
-        video_id, size, error = path_id, 0, None
-        try:
-            video_id, size = fingerprint(entry.path), entry.path.stat().st_size
-        except OSError as problem:
-            error = f"{problem.strerror or problem}"
-        duplicate_of = None if error else first_with.get(video_id)
-        first_with.setdefault(video_id, entry.path)
-        videos.append(
-            SourceVideo(
-                path=entry.path,
-                video_id=video_id,
-                source=entry.source,
-                speaker_id=entry.speaker_id,
-                size_bytes=size,
-                duplicate_of=duplicate_of,
-                read_error=error,
+    ordered = sorted(set(entries), key=_name)
+    with ThreadPoolExecutor(_REMOTE_LOOKS) as looks:  # a remote file keeps waiting, a local one does not
+        remote = any(is_remote(entry.path) for entry in ordered)
+        for look in (looks.map if remote else map)(_look, ordered):
+            duplicate_of = None if look.read_error else first_with.get(look.video_id)
+            first_with.setdefault(look.video_id, look.entry.path)
+            videos.append(
+                SourceVideo(
+                    path=look.entry.path,
+                    video_id=look.video_id,
+                    source=look.entry.source,
+                    speaker_id=look.entry.speaker_id,
+                    size_bytes=look.size_bytes,
+                    duplicate_of=duplicate_of,
+                    read_error=look.read_error,
+                    version=look.version,
+                )
             )
-        )
     return tuple(videos)

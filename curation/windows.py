@@ -17,6 +17,7 @@ from pydantic import Field
 from curation.evidence import Faces, PictureEvidence
 from curation.settings import Settings
 from manifests.files import write_bytes_atomic
+from manifests.storage import files_in
 from manifests.timeline import TICK_RATE_HZ
 
 __all__ = ["Window", "WindowSettings", "plan_windows", "read_windows", "remove_windows", "stitch", "write_window"]
@@ -87,8 +88,9 @@ def read_windows(dataset: Path, video_id: str, windows: Sequence[Window]) -> tup
 
 def remove_windows(dataset: Path, video_id: str) -> None:
     """Remove all that was measured of windows of a video."""
-    for path in (dataset / FOLDER).glob(f"{video_id}-*.npz"):
-        path.unlink(missing_ok=True)
+    for path in files_in(dataset / FOLDER, ".npz"):
+        if path.name.startswith(f"{video_id}-"):
+            path.unlink(missing_ok=True)
 
 
 def stitch(parts: Sequence[PictureEvidence]) -> PictureEvidence:
@@ -118,7 +120,7 @@ def _joined(blocks: Sequence[npt.NDArray[np.generic] | None], n_faces: Sequence[
 
 
 def _read(path: Path) -> tuple[PictureEvidence, float]:
-    with np.load(path, allow_pickle=False) as arrays:
+    with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
         columns: dict[str, Any] = {
             field.name: arrays.get(f"faces.{field.name}", None) for field in dataclasses.fields(Faces)
         }

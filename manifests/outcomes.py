@@ -22,8 +22,13 @@ Split = Literal["train", "val", "test"]
 
 VideoStatus = Literal["ok", "failed", "quarantined"]
 
-ErrorCode = Literal["unreadable", "no_video_stream", "internal", "worker_died", "out_of_memory", "timed_out"]
+ErrorCode = Literal[
+    "unreadable", "no_video_stream", "internal", "worker_died", "out_of_memory", "timed_out", "changed", "unreachable",
+    "no_scratch",
+]  # fmt: skip
 ERROR_CODES: tuple[ErrorCode, ...] = get_args(ErrorCode)
 """`unreadable`: no container or decoder could make sense of the file; `no_video_stream`: it holds sound only;
 `internal`: our own code failed on it, which is a bug to report; `worker_died`, `out_of_memory`, `timed_out`: what
-became of every worker that tried it."""
+became of every worker that tried it. Of remote files: `changed`: it was replaced after it had been listed;
+`unreachable`: its storage did not deliver it; `no_scratch`: its server sends whole files only, and there was no room
+for one."""

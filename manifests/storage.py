@@ -23,13 +23,16 @@ __all__ = [
     "StorageError",
     "arrow_file_system",
     "arrow_path",
+    "can_seek",
     "content_version",
+    "edges",
     "files_in",
     "is_address",
     "is_remote",
     "location",
     "open_remote",
     "putting",
+    "reaching",
     "read_all",
     "read_range",
     "remote_path",
@@ -42,6 +45,9 @@ _DISTRIBUTION = "gaia-avatar"
 
 _IN_MEMORY_BYTES = 64 << 20
 """An object up to this size is put in one request, a larger one in parts of this size from a temporary file."""
+
+_BLOCKS = 8
+"""Ranges of an open file that are kept."""
 
 _AT_ONCE = 256
 """Small objects that are asked for at the same time."""
@@ -127,7 +133,8 @@ def files_in(folder: Path, suffix: str) -> list[Path]:
         return sorted(path for path in folder.glob(f"*{suffix}") if not path.name.startswith("."))
     remote = _remote(folder)
     try:
-        listed = remote.fs.ls(remote.path, detail=False)
+        with reaching(folder):
+            listed = remote.fs.ls(remote.path, detail=False)
     except FileNotFoundError:
         return []
     names = (name.rstrip("/").rpartition("/")[2] for name in listed)
@@ -147,7 +154,8 @@ def read_range(path: Path, offset: int, size: int) -> bytes:
     if not size:
         return b""
     remote = _remote(path)
-    return bytes(remote.fs.cat_file(remote.path, start=offset, end=offset + size))
+    with reaching(path):
+        return bytes(remote.fs.cat_file(remote.path, start=offset, end=offset + size))
 
 
 def read_all(paths: Sequence[Path]) -> Iterator[bytes]:
@@ -162,20 +170,77 @@ def read_all(paths: Sequence[Path]) -> Iterator[bytes]:
             yield from (path.read_bytes() for path in some)
             continue
         places = [_remote(path).path for path in some]
-        contents = _remote(some[0]).fs.cat(places)
+        with reaching(some[0].parent):
+            contents = _remote(some[0]).fs.cat(places)
         # of one path fsspec returns the content itself
         yield from ([bytes(contents)] if isinstance(contents, bytes) else (contents[place] for place in places))
 
 
+@contextmanager
+def reaching(path: Path) -> Iterator[None]:
+    """Make of whatever a store's package raises in the block an OSError that names the address.
+
+    Raises:
+        StorageError: in place of errors that are none of the operating system.
+    """
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as error:  # every package has its own errors
+        raise StorageError(f"{path}: {type(error).__name__}: {error}") from error
+
+
 def open_remote(path: Path, block_bytes: int) -> BinaryIO:
-    """Open an address for reading, with seeks; it is read by ranges of at least `block_bytes`.
+    """Open an address for reading by ranges of at least `block_bytes`; 0: as one stream, without seeks.
+
+    A few ranges are kept, so that reading at two or three places in turn fetches nothing twice.
 
     Raises:
         OSError: it cannot be read.
     """
     remote = _remote(path)
-    opened = remote.fs.open(remote.path, mode="rb", block_size=block_bytes, cache_type="readahead")
-    return cast("BinaryIO", opened)
+    with reaching(path):
+        if block_bytes:
+            options = {"block_size": block_bytes, "cache_type": "blockcache", "cache_options": {"maxblocks": _BLOCKS}}
+        else:
+            options = {"block_size": 0} if remote.protocol in ("http", "https") else {"cache_type": "none"}
+        return cast("BinaryIO", remote.fs.open(remote.path, mode="rb", **options))
+
+
+def can_seek(path: Path) -> bool:
+    """Say whether a part of an address can be read without what is before it; some web servers send whole files only.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    remote = _remote(path)
+    with reaching(path), remote.fs.open(remote.path, mode="rb", block_size=1, cache_type="none") as stream:
+        try:
+            stream.seek(1)
+            stream.read(1)
+        except ValueError:  # so say fsspec's files of web servers that do not
+            return False
+        return True
+
+
+def edges(path: Path, size: int) -> tuple[int, bytes, bytes]:
+    """Return the length of an address in bytes, and its first and its last `size` bytes.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with reaching(path):
+        if can_seek(path):
+            length = path.stat().st_size
+            return length, read_range(path, 0, size), read_range(path, max(0, length - size), size)
+        length, first, last = 0, b"", b""
+        with open_remote(path, 0) as stream:
+            while piece := stream.read(size):
+                length += len(piece)
+                first = (first + piece)[:size] if len(first) < size else first
+                last = (last + piece)[-size:]
+        return length, first, last
 
 
 def content_version(path: Path) -> str | None:
@@ -185,7 +250,8 @@ def content_version(path: Path) -> str | None:
         OSError: there is no such file.
     """
     remote = _remote(path)
-    facts = remote.fs.info(remote.path)
+    with reaching(path):
+        facts = remote.fs.info(remote.path)
     return next((f"{name} {facts[name]}" for name in _VERSION_FIELDS if facts.get(name)), None)
 
 
@@ -200,16 +266,17 @@ def putting(path: Path) -> Iterator[BinaryIO]:
         yield cast("BinaryIO", whole)
         size = whole.tell()
         whole.seek(0)
-        if size <= _IN_MEMORY_BYTES:
-            remote.fs.pipe_file(remote.path, whole.read())
-            return
-        sink: Any = remote.fs.open(remote.path, mode="wb", block_size=_IN_MEMORY_BYTES)
-        try:
-            shutil.copyfileobj(whole, sink, _IN_MEMORY_BYTES)
-        except BaseException:
-            sink.discard()
-            raise
-        sink.close()
+        with reaching(path):
+            if size <= _IN_MEMORY_BYTES:
+                remote.fs.pipe_file(remote.path, whole.read())
+                return
+            sink: Any = remote.fs.open(remote.path, mode="wb", block_size=_IN_MEMORY_BYTES)
+            try:
+                shutil.copyfileobj(whole, sink, _IN_MEMORY_BYTES)
+            except BaseException:
+                sink.discard()
+                raise
+            sink.close()
 
 
 def arrow_path(path: Path) -> str:

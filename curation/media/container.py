@@ -12,6 +12,8 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from curation.media.errors import MediaError
+from curation.media.remote import RemoteMedia
+from manifests.storage import is_remote
 
 if TYPE_CHECKING:  # generic for the type checker only
     from av.packet import Packet
@@ -28,20 +30,30 @@ _MAX_READ_ERRORS_IN_A_ROW = 64
 
 @contextmanager
 def open_media(path: Path) -> Iterator[InputContainer]:
-    """Open a local file for reading; no address inside it is followed.
+    """Open a file for reading, a remote one by ranges; no address inside it is followed.
 
     Raises:
-        MediaError: `unreadable` where no container format fits, or the file cannot be opened.
+        MediaError: `unreadable` where no container format fits, or the file cannot be opened; `unreachable` where a
+            storage failed, whenever that was: the demuxer would take it for damage.
     """
+    if is_remote(path):
+        with RemoteMedia(path) as remote, _opened(remote, path) as container:
+            yield container
+        return
     try:
         if path.stat().st_size == 0:
             raise MediaError("unreadable", f"{path} is empty (0 bytes)")
-        # An absolute path cannot be taken for an address with a protocol.
-        container = av.open(
-            str(path.absolute()),
-            options={"protocol_whitelist": "file"},
-            metadata_errors="replace",
-        )
+    except OSError as error:
+        raise MediaError("unreadable", f"{path} cannot be opened as a media file: {error}") from error
+    # An absolute path cannot be taken for an address with a protocol.
+    with _opened(str(path.absolute()), path) as container:
+        yield container
+
+
+@contextmanager
+def _opened(file: str | RemoteMedia, path: Path) -> Iterator[InputContainer]:
+    try:
+        container = av.open(file, mode="r", options={"protocol_whitelist": "file"}, metadata_errors="replace")
     except (av.FFmpegError, OSError, ValueError) as error:
         raise MediaError("unreadable", f"{path} cannot be opened as a media file: {error}") from error
     with container:

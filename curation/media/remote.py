@@ -1,0 +1,72 @@
+"""A remote file as FFmpeg reads it: by ranges, and with every failure of its storage told."""
+
+import io
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from curation.media.errors import MediaError
+from manifests.storage import open_remote, reaching
+
+__all__ = ["RemoteMedia"]
+
+_BLOCK_BYTES = 2 << 20
+"""What is fetched in one request: about a second of good video."""
+
+
+class RemoteMedia:
+    """A file object for PyAV.
+
+    FFmpeg goes on after an error of reading as after a damaged place; that would make evidence depend on the network.
+    So the first error is kept, and raised where the file is closed, if not before.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open the address `path`.
+
+        Raises:
+            MediaError: `unreachable`.
+        """
+        self.name = path.name
+        """FFmpeg looks at its end, as it does with a local file."""
+        self._path = path
+        self._failure: OSError | None = None
+        try:
+            self._file = open_remote(path, _BLOCK_BYTES)
+            self._size = self._file.seek(0, io.SEEK_END)
+            self._file.seek(0)
+        except OSError as error:
+            raise self._told(error) from error
+        if not self._size:
+            self._file.close()
+            raise MediaError("unreadable", f"{path} is empty (0 bytes)")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+        if self._failure is not None and not isinstance(error, GeneratorExit):
+            raise self._told(self._failure) from self._failure
+
+    def read(self, size: int) -> bytes:
+        """Return the next bytes, none at the end."""
+        try:
+            with reaching(self._path):
+                return self._file.read(size)
+        except OSError as error:
+            self._failure = self._failure or error
+            raise
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a place."""
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        """Return the place."""
+        return self._file.tell()
+
+    def _told(self, error: OSError) -> MediaError:
+        return MediaError("unreachable", f"{self._path} cannot be read: {error}")
