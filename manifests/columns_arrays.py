@@ -63,9 +63,12 @@ def numpy_of(column: pa.Array | pa.ChunkedArray) -> list[Numbers | None]:
     bounds = np.arange(len(present) + 1, dtype=np.int64)
     shapes = np.zeros((len(present), len(dims)), dtype=np.int64)
     for level, size in enumerate(dims):
-        lengths = np.full(len(present), size) if size >= 0 else np.asarray(present.value_lengths(), dtype=np.int64)
-        shapes[:, level] = _common_length(lengths, bounds, size)
-        bounds = np.concatenate([[0], np.cumsum(lengths)])[bounds]
+        if size >= 0:  # as long as the type says: no need to look at each
+            shapes[:, level], bounds = size, bounds * size
+        else:
+            lengths = np.asarray(present.value_lengths(), dtype=np.int64)
+            shapes[:, level] = _common_length(lengths, bounds)
+            bounds = np.concatenate([[0], np.cumsum(lengths)])[bounds]
         present = present.flatten()
     flat = np.asarray(present.to_numpy(zero_copy_only=False), dtype=leaf.to_pandas_dtype())
     boxes = iter([flat[bounds[i] : bounds[i + 1]].reshape(shapes[i]) for i in range(len(shapes))])
@@ -99,9 +102,9 @@ def _offsets(lengths: Int64Array) -> pa.Array:
     return pa.array(np.concatenate([[0], np.cumsum(lengths)]), pa.int32())
 
 
-def _common_length(lengths: Int64Array, bounds: Int64Array, size: int) -> Int64Array:
-    """Return, per row, the length that its lists ``bounds[i]:bounds[i + 1]`` share; `size`, or 0, where it has none."""
-    common = np.full(len(bounds) - 1, max(size, 0), dtype=np.int64)
+def _common_length(lengths: Int64Array, bounds: Int64Array) -> Int64Array:
+    """Return, per row, the length that its lists ``bounds[i]:bounds[i + 1]`` share; 0 where it has none."""
+    common = np.zeros(len(bounds) - 1, dtype=np.int64)
     some = bounds[1:] > bounds[:-1]
     common[some] = lengths[bounds[:-1][some]]
     if np.any(np.repeat(common, np.diff(bounds)) != lengths):
