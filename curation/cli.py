@@ -16,10 +16,14 @@ from curation.cli_options import (
     OutOption,
     PresetOption,
     RayAddressOption,
+    ScratchGibOption,
+    ScratchOption,
     SetOption,
     SourceOption,
     WorkersOption,
+    dataset_location,
     executor_of,
+    scratch_settings,
 )
 from curation.exit_codes import EXIT_CANNOT_START, EXIT_FAILED, EXIT_INTERRUPTED, exit_codes
 from curation.models_cli import models_app
@@ -37,7 +41,12 @@ app = typer.Typer(
 app.add_typer(models_app, name="models")
 app.command()(plan)
 
-DatasetArgument = Annotated[Path, typer.Argument(help="Folder of a dataset.", show_default=False)]
+DatasetArgument = Annotated[
+    Path,
+    typer.Argument(
+        help="Folder of a dataset, or its address.", show_default=False, parser=dataset_location, metavar="DATASET"
+    ),
+]
 
 
 @app.command()
@@ -53,6 +62,8 @@ def run(
     ray_address: RayAddressOption = None,
     gpus_per_worker: GpusOption = 0.0,
     worker_memory_gib: MemoryOption = None,
+    scratch: ScratchOption = None,
+    scratch_gib: ScratchGibOption = None,
     limit: LimitOption = None,
 ) -> None:
     """Curate videos into a dataset; the same command again goes on where it was stopped."""
@@ -64,7 +75,11 @@ def run(
         from curation.summary import run_summary
 
         settings = load_settings(PRESETS[preset], config, overrides or [])
-        where = executor_of(executor, workers, ray_address, gpus_per_worker, worker_memory_gib)
+        where = executor_of(
+            *(executor, workers, ray_address, gpus_per_worker, worker_memory_gib),
+            scratch=scratch,
+            scratch_gib=scratch_gib,
+        )
         with RunProgress(sys.stderr) as progress:
             ctrl_c = CtrlC(progress.say)
             report = run_library(source, out, settings, where, limit=limit, watcher=progress, ctrl_c=ctrl_c)
@@ -91,6 +106,8 @@ def retry(
     ray_address: RayAddressOption = None,
     gpus_per_worker: GpusOption = 0.0,
     worker_memory_gib: MemoryOption = None,
+    scratch: ScratchOption = None,
+    scratch_gib: ScratchGibOption = None,
 ) -> None:
     """Curate videos again that failed or were quarantined, with the dataset's own settings."""
     with exit_codes():
@@ -102,7 +119,11 @@ def retry(
 
         if not (failed or codes or videos):
             raise typer.BadParameter("say which: --failed, --code or --video")
-        where = executor_of(executor, workers, ray_address, gpus_per_worker, worker_memory_gib)
+        where = executor_of(
+            *(executor, workers, ray_address, gpus_per_worker, worker_memory_gib),
+            scratch=scratch,
+            scratch_gib=scratch_gib,
+        )
         with RunProgress(sys.stderr) as progress:
             ctrl_c = CtrlC(progress.say)
             records = retry_library(
@@ -128,13 +149,17 @@ def decide(
     overrides: SetOption = None,
     *,
     render: Annotated[bool, typer.Option("--render", help="Also cut the clips out of the sources.")] = False,
+    scratch: ScratchOption = None,
+    scratch_gib: ScratchGibOption = None,
 ) -> None:
     """Apply other rules to the evidence of a dataset; no perception model runs."""
     with exit_codes():
         from curation.redecide import redecide
         from manifests.statistics import statistics
 
-        redecide(dataset, out, config, overrides or [], render=render)
+        redecide(
+            *(dataset, out, config, overrides or []), render=render, scratch=scratch_settings(scratch, scratch_gib)
+        )
         typer.echo(statistics(out).text())
 
 

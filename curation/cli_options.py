@@ -7,6 +7,7 @@ import typer
 
 if TYPE_CHECKING:
     from curation.run import Executor
+    from curation.scratch import ScratchSettings
 
 __all__ = [
     "ConfigOption",
@@ -17,10 +18,14 @@ __all__ = [
     "OutOption",
     "PresetOption",
     "RayAddressOption",
+    "ScratchGibOption",
+    "ScratchOption",
     "SetOption",
     "SourceOption",
     "WorkersOption",
+    "dataset_location",
     "executor_of",
+    "scratch_settings",
 ]
 
 SourceOption = Annotated[
@@ -49,7 +54,40 @@ MemoryOption = Annotated[
         help="GiB that a Ray worker may take before it is ended; by default its share of the machine's, by cores.",
     ),
 ]
-OutOption = Annotated[Path, typer.Option("--out", help="Folder of the dataset to write.", show_default=False)]
+
+
+def dataset_location(text: str) -> Path:
+    """Return the place of a dataset, local or on a store.
+
+    Raises:
+        Exit: its protocol is unknown, or its package is not installed.
+    """
+    from curation.exit_codes import EXIT_CANNOT_START, stop
+    from manifests.storage import StorageError, location
+
+    try:
+        return location(text)
+    except StorageError as error:
+        stop(str(error), EXIT_CANNOT_START)
+
+
+OutOption = Annotated[
+    Path,
+    typer.Option(
+        "--out",
+        help="Folder of the dataset to write, or an address such as s3://bucket/dataset.",
+        show_default=False,
+        parser=dataset_location,
+        metavar="DATASET",
+    ),
+]
+ScratchOption = Annotated[
+    Path | None, typer.Option("--scratch", help="Local folder for copies of remote sources.", file_okay=False)
+]
+ScratchGibOption = Annotated[
+    float | None,
+    typer.Option("--scratch-gib", min=0.0, help="GiB that these copies may take on a machine; 20 by default."),
+]
 
 
 def executor_of(
@@ -58,6 +96,9 @@ def executor_of(
     ray_address: str | None,
     gpus_per_worker: float,
     worker_memory_gib: float | None,
+    *,
+    scratch: Path | None = None,
+    scratch_gib: float | None = None,
 ) -> "Executor":
     """Return where the work is to be done."""
     from curation.executors.supervision import PoolSettings
@@ -69,4 +110,16 @@ def executor_of(
         ray_address=ray_address,
         gpus_per_worker=gpus_per_worker,
         pool=PoolSettings(worker_memory_gib=worker_memory_gib),
+        scratch=scratch_settings(scratch, scratch_gib),
+    )
+
+
+def scratch_settings(folder: Path | None, limit_gib: float | None) -> "ScratchSettings":
+    """Return where remote sources are copied to, and how much; None: what is usual."""
+    from curation.scratch import ScratchSettings
+
+    usual = ScratchSettings()
+    return ScratchSettings(
+        folder=usual.folder if folder is None else folder,
+        limit_gib=usual.limit_gib if limit_gib is None else limit_gib,
     )

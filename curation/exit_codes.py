@@ -26,11 +26,13 @@ def exit_codes() -> Iterator[None]:
     from curation.devices import DeviceError
     from curation.executors.ray_pool import RayUnavailableError
     from curation.ledger import LedgerError
+    from curation.room import NoRoomError
     from curation.sources import SourceError
     from curation.speech.packages import MissingPackageError
     from curation.speech.wav2vec2_checkpoint import CheckpointError
     from manifests.dataset import DatasetError
     from manifests.queries import QueryError
+    from manifests.storage import StorageError
 
     try:
         yield
@@ -39,6 +41,8 @@ def exit_codes() -> Iterator[None]:
     except (ConfigError, SourceError, DatasetFolderError, DatasetError, LedgerError, QueryError) as error:
         stop(str(error), EXIT_USAGE)
     except (AssetError, CheckpointError, DeviceError, MissingPackageError, RayUnavailableError) as error:
+        stop(str(error), EXIT_CANNOT_START)
+    except (NoRoomError, StorageError) as error:
         stop(str(error), EXIT_CANNOT_START)
     except OSError as error:
         # What was committed stays; the same command goes on once there is room again.

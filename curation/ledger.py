@@ -9,6 +9,7 @@ from curation.media.probe import VideoInfo
 from curation.sources import SourceVideo
 from manifests.files import text_of_path, write_bytes_atomic
 from manifests.outcomes import ErrorCode, VideoStatus
+from manifests.storage import files_in, read_all
 from manifests.timeline import TICK_RATE_HZ
 
 __all__ = ["LedgerError", "VideoRecord", "read_ledger", "write_record"]
@@ -97,9 +98,10 @@ def read_ledger(dataset: Path) -> dict[str, VideoRecord]:
         LedgerError: a record is damaged; the message names the file to remove, which curates that video again.
     """
     records = {}
-    for path in sorted((dataset / "ledger").glob("*.json")):
+    paths = files_in(dataset / "ledger", ".json")
+    for path, content in zip(paths, read_all(paths), strict=True):
         try:
-            record = VideoRecord.model_validate_json(path.read_bytes())
+            record = VideoRecord.model_validate_json(content)
         except ValidationError as error:
             raise LedgerError(
                 f"{path}: not a record of this version ({error.error_count()} problems); remove it to "

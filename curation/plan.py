@@ -4,7 +4,6 @@ import hashlib
 import itertools
 import math
 import os
-import shutil
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -20,7 +19,9 @@ from curation.ledger import read_ledger
 from curation.media.errors import MediaError
 from curation.media.probe import VideoInfo, probe
 from curation.parts import write_parts
+from curation.room import free_bytes
 from curation.run import Executor
+from curation.scratch import ScratchSettings, readable
 from curation.sources import SourceError, SourceVideo, discover
 from curation.weights import needed_assets, perception_weights, speech_weights
 from curation.worker import VideoWorker, WorkerPlan
@@ -141,7 +142,8 @@ def plan(
             if say is not None:
                 say(f"looking at {number} of {len(chosen)}: {text_of_path(video.path)}")
             try:
-                looks.append(_look(worker, video, settings, Path(folder, str(number)), (sampling or Sampling()).seed))
+                place, seed = Path(folder, str(number)), (sampling or Sampling()).seed
+                looks.append(_look(worker, video, settings, place, seed=seed, scratch=executor.scratch))
             except MediaError as error:
                 looks.append(Look(size_bytes=video.size_bytes))
                 problems.append(f"{text_of_path(video.path)}: {error.code}: {error.detail}")
@@ -174,18 +176,27 @@ def sample(videos: Sequence[SourceVideo], sampling: Sampling) -> list[SourceVide
     ]
 
 
-def _look(worker: VideoWorker, video: SourceVideo, settings: CurationSettings, folder: Path, seed: int) -> Look:
+def _look(
+    worker: VideoWorker,
+    video: SourceVideo,
+    settings: CurationSettings,
+    folder: Path,
+    *,
+    seed: int,
+    scratch: ScratchSettings,
+) -> Look:
     """Curate a stretch of a video into a folder, and measure what that takes.
 
     Raises:
         MediaError: the video cannot be curated.
     """
     started = time.perf_counter()
-    info = probe(video.path)
-    probed = time.perf_counter()
-    stretch = _stretch(info, _hash(seed, f"{video.video_id} place"))
-    _reset_peak()
-    curated = worker.curated(video, stretch)
+    with readable(video, scratch) as path:
+        info = probe(path)
+        probed = time.perf_counter()
+        stretch = _stretch(info, _hash(seed, f"{video.video_id} place"))
+        _reset_peak()
+        curated = worker.curated(video, stretch)
     record = write_parts(folder, curated, settings)
     return Look(
         size_bytes=video.size_bytes,
@@ -221,15 +232,12 @@ def _hash(seed: int, name: str) -> float:
 
 
 def _machine(dataset: Path, executor: Executor, load_s: float, window_s: float) -> Machine:
-    home = dataset.absolute()
-    while not home.exists():
-        home = home.parent
     return Machine(
         workers=executor.workers,
         pool=executor.kind == "ray",
         cores=None if executor.ray_address else len(os.sched_getaffinity(0)),
         free_memory_bytes=_kibibytes(Path("/proc/meminfo"), "MemAvailable") * 1024,
-        free_disk_bytes=shutil.disk_usage(home).free,
+        free_disk_bytes=math.inf if (free := free_bytes(dataset)) is None else free,
         load_s=load_s,
         window_s=window_s,
     )

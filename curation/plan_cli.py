@@ -13,6 +13,8 @@ from curation.cli_options import (
     OutOption,
     PresetOption,
     RayAddressOption,
+    ScratchGibOption,
+    ScratchOption,
     SetOption,
     SourceOption,
     WorkersOption,
@@ -35,6 +37,8 @@ def plan(
     ray_address: RayAddressOption = None,
     gpus_per_worker: GpusOption = 0.0,
     worker_memory_gib: MemoryOption = None,
+    scratch: ScratchOption = None,
+    scratch_gib: ScratchGibOption = None,
     limit: LimitOption = None,
     share: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Look at this share of the videos, and at least at 5.")
@@ -52,7 +56,11 @@ def plan(
             source,
             out,
             settings,
-            executor_of(executor, workers, ray_address, gpus_per_worker, worker_memory_gib),
+            executor_of(
+                *(executor, workers, ray_address, gpus_per_worker, worker_memory_gib),
+                scratch=scratch,
+                scratch_gib=scratch_gib,
+            ),
             limit=limit,
             sampling=Sampling(share=share, seed=seed),
             say=lambda line: typer.echo(line, err=True),

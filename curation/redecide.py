@@ -19,7 +19,8 @@ from curation.part_rows import VideoRows
 from curation.parts import CuratedVideo, kept_seconds, write_decision, write_parts, write_spans
 from curation.perception.model_set import FACE_FINDERS, pose_method
 from curation.render import render_clips
-from curation.sources import SourceVideo, fingerprint
+from curation.scratch import ScratchSettings, readable
+from curation.sources import SourceVideo, listed_again
 from curation.speech.model_set import SpeechModels, load_speech, speech_assets
 from curation.weights import speech_weights
 from manifests.dataset import read_dataset
@@ -36,7 +37,15 @@ _MEASURED = ("preset", "perception.")
 """Settings that the evidence depends on: to change them is to measure again."""
 
 
-def redecide(dataset: Path, out: Path, config: Path | None, overrides: Sequence[str], *, render: bool) -> None:
+def redecide(
+    dataset: Path,
+    out: Path,
+    config: Path | None,
+    overrides: Sequence[str],
+    *,
+    render: bool,
+    scratch: ScratchSettings | None = None,
+) -> None:
     """Decide every video of `dataset` anew, with its own settings as changed by a file and by overrides, into `out`.
 
     Args:
@@ -45,6 +54,7 @@ def redecide(dataset: Path, out: Path, config: Path | None, overrides: Sequence[
         config: YAML file of settings.
         overrides: ``dotted.name=value``.
         render: also cut the clips out of the source videos, which must lie where they lay.
+        scratch: where remote sources are copied to.
 
     Raises:
         ConfigError: a wrong setting, or one that needs measuring anew.
@@ -77,7 +87,11 @@ def redecide(dataset: Path, out: Path, config: Path | None, overrides: Sequence[
                 frames = measured_rows.table_of(record.video_id)
                 if record.duration_s and not len(frames):
                     raise DatasetError(f"{dataset}: the evidence of {record.path} is gone; run the curation again")
-                record = _decided(frames, out, record, settings, speech, same_frames=same_frames)
+                record = _decided(
+                    *(frames, out, record, settings, speech),
+                    same_frames=same_frames,
+                    scratch=scratch or ScratchSettings(),
+                )
             if speech is not None and record.duplicate_of is None:  # a copy has the id of its original
                 write_record(out, record)
             records.append(record)
@@ -92,6 +106,7 @@ def _decided(
     speech: SpeechModels | None,
     *,
     same_frames: bool,
+    scratch: ScratchSettings,
 ) -> VideoRecord:
     started = time.perf_counter()
     evidence = evidence_of_frames(frames)
@@ -107,8 +122,9 @@ def _decided(
         kept = {f"kept_{tier}_s": kept_seconds(decision, tier) for tier in TIERS}
         return record.model_copy(update=kept | {"n_clips": 0, "analyze_s": 0.0, "decide_s": decide_s, "render_s": 0.0})
     video = _source_of(record)
-    info = probe(video.path)
-    clips = render_clips(info, evidence, decision, settings=settings, speech=speech)
+    with readable(video, scratch) as path:
+        info = probe(path)
+        clips = render_clips(info, evidence, decision, settings=settings, speech=speech)
     curated = CuratedVideo(
         video=video,
         info=info,
@@ -127,12 +143,10 @@ def _decided(
 def _source_of(record: VideoRecord) -> SourceVideo:
     """Return the file that a record is about, if it still lies there unchanged."""
     path = path_of_text(record.path)
-    if not path.exists() or fingerprint(path) != record.video_id:
+    try:
+        video = listed_again(path, video_id=record.video_id, source=record.source, speaker_id=record.speaker_id)
+    except FileNotFoundError:
+        video = None
+    if video is None:
         raise DatasetFolderError(f"{path} is not there any more, or has other content: its clips cannot be rendered")
-    return SourceVideo(
-        path=path,
-        video_id=record.video_id,
-        source=record.source,
-        speaker_id=record.speaker_id,
-        size_bytes=record.size_bytes,
-    )
+    return video

@@ -10,7 +10,7 @@ from curation.dataset_folder import finish_dataset, forget_video, open_dataset, 
 from curation.interrupt import CtrlC
 from curation.ledger import VideoRecord, read_ledger
 from curation.run import Executor
-from curation.sources import SourceError, SourceVideo, fingerprint
+from curation.sources import SourceError, SourceVideo, listed_again
 from curation.weights import needed_assets, perception_weights, speech_weights
 from curation.worker import WorkerPlan
 from manifests.files import path_of_text, read_table
@@ -58,7 +58,8 @@ def retry(
     open_dataset(dataset, settings, (*perception_weights(settings.perception), *speech_weights(settings.speech)))
     for record in chosen:
         forget_video(dataset, record.video_id)
-    curate = partial(executor.curate, WorkerPlan(settings=settings, dataset=dataset), sources)
+    plan = WorkerPlan(settings=settings, dataset=dataset, scratch=executor.scratch)
+    curate = partial(executor.curate, plan, sources)
     for _ in attended(curate, dataset, sources, watcher=watcher, ctrl_c=ctrl_c):
         pass  # their records are in the ledger
     ledger = read_ledger(dataset)
@@ -94,15 +95,9 @@ def _is_meant(record: VideoRecord, codes: Sequence[ErrorCode], videos: Sequence[
 def _source_of(record: VideoRecord) -> SourceVideo:
     path = path_of_text(record.path)
     try:
-        same = fingerprint(path) == record.video_id
+        video = listed_again(path, video_id=record.video_id, source=record.source, speaker_id=record.speaker_id)
     except OSError as error:
         raise SourceError(f"{path} cannot be read: {error.strerror or error}; nothing was retried") from error
-    if not same:
+    if video is None:
         raise SourceError(f"{path} has other content than before: `gaia-curate run` takes it as the new video it is")
-    return SourceVideo(
-        path=path,
-        video_id=record.video_id,
-        source=record.source,
-        speaker_id=record.speaker_id,
-        size_bytes=record.size_bytes,
-    )
+    return video

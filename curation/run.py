@@ -15,6 +15,8 @@ from curation.executors.ray_pool import curate_on_ray
 from curation.executors.supervision import PoolSettings
 from curation.interrupt import CtrlC
 from curation.ledger import VideoRecord, read_ledger, write_record
+from curation.room import require_room
+from curation.scratch import ScratchSettings
 from curation.sources import Discovery, SourceVideo, discover
 from curation.unit_events import UNATTENDED, Oversight
 from curation.weights import needed_assets, perception_weights, speech_weights
@@ -33,6 +35,7 @@ class Executor:
     ray_address: str | None = None
     gpus_per_worker: float = 0.0
     pool: PoolSettings = field(default_factory=PoolSettings)
+    scratch: ScratchSettings = field(default_factory=ScratchSettings)
 
     def curate(
         self, plan: WorkerPlan, videos: Sequence[SourceVideo], oversight: Oversight = UNATTENDED
@@ -100,6 +103,8 @@ def run(
         DatasetFolderError: `dataset` holds something else, or was made with other settings.
         MissingAssetsError: weights are missing and cannot be fetched.
         LedgerError: a record of the earlier run is damaged.
+        NoRoomError: the disk cannot hold the dataset.
+        StorageError: an address cannot be reached.
         RayUnavailableError: no cluster could be reached.
         OSError: the dataset cannot be written.
         KeyboardInterrupt: the user wants it to end at once; the same call goes on later.
@@ -120,7 +125,9 @@ def run(
         elif video.video_id not in done:
             todo.append(video)
     already_done = len(originals) - len(todo)
-    curate = partial(executor.curate, WorkerPlan(settings=settings, dataset=dataset), todo)
+    require_room(dataset, todo)
+    plan = WorkerPlan(settings=settings, dataset=dataset, scratch=executor.scratch)
+    curate = partial(executor.curate, plan, todo)
     curated = tuple(attended(curate, dataset, todo, already_done=already_done, watcher=watcher, ctrl_c=ctrl_c))
     done.update((record.video_id, record) for record in curated)
     records = tuple(_current(video, done) for video in videos if video.video_id in done)

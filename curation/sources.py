@@ -12,7 +12,7 @@ from curation.remote_sources import list_remote
 from manifests.files import text_of_path
 from manifests.storage import content_version, edges, is_address, is_remote, location, reaching
 
-__all__ = ["Discovery", "SourceError", "SourceVideo", "discover", "fingerprint"]
+__all__ = ["Discovery", "SourceError", "SourceVideo", "discover", "fingerprint", "listed_again"]
 
 VIDEO_SUFFIXES = (
     *(".3gp", ".asf", ".avi", ".f4v", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts"),
@@ -86,6 +86,21 @@ def _content(path: Path) -> tuple[str, int]:
     digest.update(first)
     digest.update(last)
     return digest.hexdigest()[:16], size
+
+
+def listed_again(path: Path, *, video_id: str, source: str, speaker_id: str | None) -> SourceVideo | None:
+    """Return a video that was listed before; None where its file has other content now.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    version = content_version(path)
+    content, size = _content(path)
+    if content != video_id:
+        return None
+    return SourceVideo(
+        path=path, video_id=video_id, source=source, speaker_id=speaker_id, size_bytes=size, version=version
+    )
 
 
 def discover(spec: str) -> Discovery:
@@ -188,7 +203,7 @@ class _Look:
 
 def _look(entry: _Entry) -> _Look:
     try:
-        version = content_version(entry.path) if is_remote(entry.path) else None
+        version = content_version(entry.path)
         video_id, size = _content(entry.path)
     except OSError as problem:
         path_id = hashlib.sha256(b"path\0" + _name(entry)).hexdigest()[:16]

@@ -3,7 +3,7 @@
 import logging
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from curation.analyze import analyze, analyze_pictures, analyze_sound
@@ -16,6 +16,7 @@ from curation.media.probe import VideoInfo, probe
 from curation.parts import CuratedVideo, write_parts
 from curation.perception.model_set import load_perception, pose_method
 from curation.render import render_clips
+from curation.scratch import ScratchSettings, readable
 from curation.sources import SourceVideo
 from curation.speech.model_set import load_speech
 from curation.units import Divided, Measured, Outcome, Unit
@@ -32,6 +33,7 @@ class WorkerPlan:
 
     settings: CurationSettings
     dataset: Path
+    scratch: ScratchSettings = field(default_factory=ScratchSettings)
 
     @property
     def window_s(self) -> float:
@@ -62,6 +64,7 @@ class VideoWorker:
         """Load every model; see `WorkerPlan.make_worker`."""
         self._settings = plan.settings
         self._dataset = plan.dataset
+        self._scratch = plan.scratch
         self._perception = load_perception(plan.settings.perception)
         self._speech = load_speech(plan.settings.speech)
 
@@ -99,8 +102,13 @@ class VideoWorker:
     def _done(self, unit: Unit) -> "CuratedVideo | Divided | VideoRecord | _MeasuredWindow":
         """Do all of a unit that the video can spoil; nothing is written."""
         started = time.perf_counter()
+        with readable(unit.video, self._scratch) as path:
+            return self._done_with(unit, probe(path), started)
+
+    def _done_with(
+        self, unit: Unit, info: VideoInfo, started: float
+    ) -> "CuratedVideo | Divided | VideoRecord | _MeasuredWindow":
         video, models, media = unit.video, self._perception, self._settings.media
-        info = probe(video.path)
         if unit.kind == "window":
             (window,) = unit.windows
             seen = analyze_pictures(info, models, window.first_tick, window.end_tick, media)

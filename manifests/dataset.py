@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 from manifests.files import DatasetError, read_table, write_json_atomic
 from manifests.outcomes import TIERS
 from manifests.schema import SCHEMA_VERSION, TABLES, type_name
+from manifests.storage import StorageError, reaching
 
 __all__ = [
     "ColumnRecord",
@@ -133,10 +134,14 @@ def read_dataset(dataset: Path) -> DatasetRecord:
 
     Raises:
         DatasetError: the folder is no dataset, its dataset.json is damaged, or of another schema version.
+        StorageError: its store cannot be reached.
     """
     path = dataset / _FILE
     try:
-        text = path.read_text(encoding="utf-8")
+        with reaching(path):
+            text = path.read_text(encoding="utf-8")
+    except StorageError:
+        raise
     except (FileNotFoundError, NotADirectoryError) as error:
         raise DatasetError(
             f"{dataset} is no dataset: it holds no {_FILE}; give the folder that `gaia-curate run --out` wrote"

@@ -244,11 +244,15 @@ def edges(path: Path, size: int) -> tuple[int, bytes, bytes]:
 
 
 def content_version(path: Path) -> str | None:
-    """Return what the storage calls the present content of an address (an ETag, or a time); None where it does not.
+    """Return what a store calls the present content of an address (an ETag, or a time); None where it does not.
+
+    None for a local file, too.
 
     Raises:
         OSError: there is no such file.
     """
+    if not is_remote(path):
+        return None
     remote = _remote(path)
     with reaching(path):
         facts = remote.fs.info(remote.path)
