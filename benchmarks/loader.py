@@ -1,0 +1,153 @@
+"""How many frame pairs a second one core reads for the VAE, against decoding alone and a naive loader.
+
+Prints one JSON line; rates are per second of processor time, so that other work on the machine shows less. The clips of
+DATASET are repeated under other names, so that few things are read twice, in files as large as packed ones.
+
+- `pairs`: the training loader, pairs in batches of 64, each of another clip as a rule.
+- `decoding_alone`: opening the same videos and decoding up to the same frames; no conversion to RGB, no landmarks.
+- `whole_clip`: each video decoded from its start to its end, two frames kept, and the landmarks read.
+- `landmarks_ms`, `read_ms`: of `pairs`, reading landmarks and reading the bytes of the video, per pair.
+- `footer_ms`: reading the footer of a file of the manifest; where there are more files than footers are kept of, a pair
+  costs this in addition.
+
+    python benchmarks/loader.py DATASET [--clips 300] [--pairs 512]
+"""
+
+import argparse
+import io
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+import av
+import pyarrow as pa
+import torch
+
+from manifests.dataset import read_dataset, write_dataset
+from manifests.files import open_parquet, read_table, write_parquet
+from manifests.media import read_frames, read_member
+from manifests.schema import CLIPS
+from training.clips import ClipReader
+from training.epoch_order import BatchShape, Cursor, MicroBatches, SampleKey
+from training.frame_pairs import FramePairs, collate_pairs
+from training.selection import ClipIndex, DataConfig, select_clips
+
+BATCH = 64
+EVERYTHING = DataConfig(splits=("train", "val", "test"))
+
+
+def repeated(dataset: Path, folder: Path, n_clips: int) -> Path:
+    """Write a dataset of `n_clips` clips, those of `dataset` again and again, with the same media."""
+    rows = read_table(dataset, "clips")
+    shutil.copytree(dataset / "media", folder / "media")
+    write_dataset(folder, read_dataset(dataset))
+    copies = []
+    for copy in range(-(-n_clips // len(rows))):
+        names = pa.array([f"{copy:04d}{name[4:]}" for name in rows["clip_id"].to_pylist()])
+        copies.append(rows.set_column(rows.column_names.index("clip_id"), "clip_id", names))
+    for number, first in enumerate(range(0, n_clips, 300)):  # about 256 MB of compressed rows
+        part = pa.concat_tables(copies).slice(first, min(300, n_clips - first))
+        write_parquet(folder / "clips" / f"part{number}.parquet", part, CLIPS)
+    return folder
+
+
+def batches(pairs: FramePairs, n_pairs: int) -> Iterator[list[SampleKey]]:
+    """Yield the keys of `n_pairs` samples."""
+    shape = BatchShape(global_batch=BATCH, micro_batch=BATCH)
+    order = MicroBatches(shape, Cursor(), n_items=len(pairs), seed=1)
+    yield from islice(order, n_pairs // BATCH)
+
+
+def decode_alone(index: ClipIndex, clip: int, numbers: Sequence[int]) -> None:
+    """Open a clip's video and decode up to each of two frames, from the key frame before it."""
+    row = index.row(clip)
+    with av.open(io.BytesIO(read_member(index.dataset, row.media, row.mp4))) as container:
+        stream = container.streams.video[0]
+        stream.codec_context.thread_count = 1
+        stream.codec_context.thread_type = "NONE"
+        for number in numbers:
+            pts = round(number / 25 / stream.time_base)
+            container.seek(pts, stream=stream)
+            next(frame for frame in container.decode(stream) if frame.pts is not None and frame.pts >= pts)
+
+
+def decode_whole(index: ClipIndex, reader: ClipReader, clip: int, numbers: Sequence[int]) -> None:
+    """Decode a clip's video as a whole, keep two of its pictures, and read its landmarks."""
+    row = index.row(clip)
+    frames = read_frames(read_member(index.dataset, row.media, row.mp4)).frames
+    kept = [frame for number, frame in enumerate(frames) if number in numbers]
+    if len(kept) != len(set(numbers)):
+        raise ValueError(f"{row.clip_id} lacks frames")
+    reader.array(clip, "landmarks")
+
+
+def rate(run: Callable[[], int]) -> float:
+    """Return how many samples a second of processor time `run` makes; it returns their number."""
+    before = time.process_time()
+    made = run()
+    return round(made / (time.process_time() - before), 1)
+
+
+def measure(index: ClipIndex, n_pairs: int) -> dict[str, float]:
+    """Return all rates."""
+    pairs = FramePairs(index, image_px=256, seed=1)
+    keys = [key for batch in batches(pairs, n_pairs) for key in batch]
+    drawn = [pairs.frames_of(key) for key in keys]
+
+    def load() -> int:
+        return sum(len(collate_pairs(pairs.__getitems__(batch)).valid_BK) for batch in batches(pairs, n_pairs))
+
+    def alone() -> int:
+        for clip, source, target in drawn:
+            decode_alone(index, clip, sorted((source, target)))
+        return len(drawn)
+
+    def whole() -> int:
+        reader = ClipReader(index)
+        for clip, source, target in drawn[: n_pairs // 8]:
+            decode_whole(index, reader, clip, (source, target))
+        return len(drawn[: n_pairs // 8])
+
+    def landmarks() -> int:
+        reader = ClipReader(index)
+        return sum(len(reader.array(clip, "landmarks")) > 0 for clip, _, _ in drawn)
+
+    def read() -> int:
+        rows = (index.row(clip) for clip, _, _ in drawn)
+        return sum(len(read_member(index.dataset, row.media, row.mp4)) > 0 for row in rows)
+
+    def footers() -> int:
+        return sum(open_parquet(index.parts[0]).metadata.num_row_groups > 0 for _ in range(20))
+
+    return {
+        "pairs": rate(load),
+        "decoding_alone": rate(alone),
+        "whole_clip": rate(whole),
+        "landmarks_ms": round(1000 / rate(landmarks), 2),
+        "read_ms": round(1000 / rate(read), 2),
+        "footer_ms": round(1000 / rate(footers), 2),
+    }
+
+
+def main() -> None:
+    """Repeat the clips, measure, print one JSON line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("dataset", type=Path)
+    parser.add_argument("--clips", type=int, default=300)
+    parser.add_argument("--pairs", type=int, default=512)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        index = select_clips(repeated(arguments.dataset, Path(folder), arguments.clips), EVERYTHING)
+        frames = float(index.n_frames.mean())
+        figures = {"clips": len(index), "frames_per_clip": round(frames), "load": round(os.getloadavg()[0], 1)}
+        print(json.dumps(figures | measure(index, arguments.pairs)))
+
+
+if __name__ == "__main__":
+    main()
