@@ -1,16 +1,18 @@
 """The log of a run: one line of JSON for everything that happens to a unit, in `ledger/events.jsonl`.
 
+On a store each run has objects of its own beside that name, and lines arrive there with up to 20 s of delay.
+
 It only grows: a resumed run and a retry write on at its end. It is a diary and no part of what a dataset holds: nothing
 reads it, and like the seconds spent it differs between runs that are equal otherwise.
 """
 
 import json
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
+from curation.event_sink import open_sink
 from curation.ledger import VideoRecord
 from curation.unit_events import EventKind, UnitEvent
 from curation.units import Divided, Measured, Outcome
@@ -24,21 +26,15 @@ def events_path(dataset: Path) -> Path:
 
 
 class EventLog:
-    """Writes events, each in one piece at the end of the file."""
+    """Writes events, each in one piece."""
 
     def __init__(self, dataset: Path) -> None:
-        """Open the log of a dataset; a line that a killed run left half is closed, so that it spoils no other.
+        """Open the log of a dataset.
 
         Raises:
             OSError: it cannot be written.
         """
-        path = events_path(dataset)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("a+b", buffering=0)
-        if self._file.seek(0, os.SEEK_END):
-            self._file.seek(-1, os.SEEK_END)
-            if self._file.read(1) != b"\n":
-                self._file.write(b"\n")
+        self._sink = open_sink(events_path(dataset))
 
     def __enter__(self) -> Self:
         return self
@@ -46,7 +42,7 @@ class EventLog:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
+        self._sink.close()
 
     def run(self, event: Literal["run_begin", "run_end"], outcome: str) -> None:
         """Write that a run begins or ends, and how.
@@ -81,7 +77,7 @@ class EventLog:
             "outcome": outcome,
             "seconds": None if seconds is None else round(seconds, 3),
         }
-        self._file.write(json.dumps(line).encode() + b"\n")
+        self._sink.write(json.dumps(line).encode() + b"\n")
 
 
 def _in_a_word(outcome: Outcome) -> str:
