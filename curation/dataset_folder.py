@@ -81,7 +81,7 @@ def open_dataset(dataset: Path, settings: CurationSettings, weights: Sequence[We
         raise DatasetFolderError(
             f"--out {dataset} holds files but no dataset.json: it is no dataset; give a new folder"
         )
-    empty = Totals(videos=0, failed=0, hours_raw=0.0, hours_kept=dict.fromkeys(TIERS, 0.0), clips=0)
+    empty = Totals(videos=0, failed=0, excluded=0, hours_raw=0.0, hours_kept=dict.fromkeys(TIERS, 0.0), clips=0)
     _write_record(dataset, settings, weights, empty)
 
 

@@ -46,7 +46,7 @@ VIDEOS = Table(
         _may("codec", _TEXT, "", "video codec, FFmpeg's name"),
         _may("has_audio", pa.bool_(), "", "the file has an audio stream"),
         _may("rotation", _I32, "deg", "rotation that the file asks for; already applied to width, height and pixels"),
-        _must("status", _TEXT, "", "ok, failed or quarantined"),
+        _must("status", _TEXT, "", "ok, failed, quarantined or excluded"),
         _may("error_code", _TEXT, "", "why it is not ok, a word of manifests.outcomes.ERROR_CODES"),
         _may("error_detail", _TEXT, "", "the same in a sentence"),
         _must("kept_diffusion_s", _F64, "s", "seconds kept in tier diffusion; 0 in a duplicate's row"),

@@ -1,12 +1,13 @@
 """`dataset.json`: what a dataset was made with, what its columns mean, and what is in it."""
 
+import hashlib
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
 from manifests.files import DatasetError, read_table, write_json_atomic
-from manifests.outcomes import TIERS
+from manifests.outcomes import FAILED_STATUSES, TIERS
 from manifests.schema import SCHEMA_VERSION, TABLES, type_name
 from manifests.storage import StorageError, reaching
 
@@ -14,16 +15,21 @@ __all__ = [
     "ColumnRecord",
     "DatasetError",
     "DatasetRecord",
+    "ExclusionList",
+    "Removals",
     "TableRecord",
     "Totals",
     "WeightRecord",
     "describe_tables",
     "read_dataset",
+    "removal_digest",
     "totals_of",
     "write_dataset",
 ]
 
 _FILE = "dataset.json"
+
+_ROUNDS = 10_000
 
 
 class _Record(BaseModel):
@@ -67,13 +73,37 @@ class Totals(_Record):
     videos: int
     """Rows of `videos`, failed and duplicate ones included."""
     failed: int
-    """Rows of `videos` whose status is not ok."""
+    """Rows of `videos` whose status is failed or quarantined."""
+    excluded: int = 0
+    """Rows of `videos` that a list of people or videos to leave out names."""
     hours_raw: float
     """Hours of the videos that could be read; a duplicate counts once."""
     hours_kept: dict[str, float]
     """Hours per tier, from the spans kept; `vae` includes the diffusion clips, for they serve both trainers."""
     clips: int
     """Rows of `clips`."""
+
+
+class ExclusionList(_Record):
+    """A list of people or videos that a run left out. What stands in it is not kept."""
+
+    option: str
+    """The option that it was given with."""
+    sha256: str
+    """Of the file."""
+    entries: int
+    """How many there are in it."""
+
+
+class Removals(_Record):
+    """What `gaia-curate forget` removed. It keeps later runs from bringing it back, and does not say who it was."""
+
+    salt: str
+    """Random, hex; digests of two datasets cannot be compared."""
+    videos: tuple[str, ...]
+    """`removal_digest` of each video's id, sorted."""
+    speakers: tuple[str, ...]
+    """`removal_digest` of each speaker's id, sorted."""
 
 
 class DatasetRecord(_Record):
@@ -89,6 +119,19 @@ class DatasetRecord(_Record):
     weights: tuple[WeightRecord, ...]
     tables: dict[str, TableRecord]
     totals: Totals
+    exclusions: tuple[ExclusionList, ...] = ()
+    """All lists that runs were given, in the order in which they came."""
+    removals: Removals | None = None
+    """What was removed on request; None: nothing was."""
+
+
+def removal_digest(salt: str, text: str) -> str:
+    """Return what is kept of the id of a removed video or speaker, 32 hex digits.
+
+    Whoever has the id can tell that it was removed. To try out ids that others might have is made slow (PBKDF2, 10,000
+    rounds of SHA-256), which protects long ids and not short ones.
+    """
+    return hashlib.pbkdf2_hmac("sha256", text.encode(), bytes.fromhex(salt), _ROUNDS, dklen=16).hex()
 
 
 def describe_tables() -> dict[str, TableRecord]:
@@ -122,7 +165,8 @@ def totals_of(dataset: Path) -> Totals:
     raw = sum(v["duration_s"] or 0.0 for v in videos if v["duplicate_of"] is None)
     return Totals(
         videos=len(videos),
-        failed=sum(v["status"] != "ok" for v in videos),
+        failed=sum(v["status"] in FAILED_STATUSES for v in videos),
+        excluded=sum(v["status"] == "excluded" for v in videos),
         hours_raw=_hours(raw),
         hours_kept={tier: _hours(seconds) for tier, seconds in kept.items()},
         clips=len(read_table(dataset, "clips", ["clip_id"])),

@@ -2,7 +2,19 @@
 
 from typing import Literal, get_args
 
-__all__ = ["ERROR_CODES", "OUTCOMES", "RULES", "TIERS", "ErrorCode", "Outcome", "Rule", "Split", "Tier", "VideoStatus"]
+__all__ = [
+    "ERROR_CODES",
+    "FAILED_STATUSES",
+    "OUTCOMES",
+    "RULES",
+    "TIERS",
+    "ErrorCode",
+    "Outcome",
+    "Rule",
+    "Split",
+    "Tier",
+    "VideoStatus",
+]
 
 Rule = Literal["no_face", "several_faces", "small_face", "cut", "frontal", "jitter", "mask", "silence", "too_short"]
 RULES: tuple[Rule, ...] = get_args(Rule)
@@ -20,15 +32,17 @@ TIERS: tuple[Tier, ...] = get_args(Tier)
 
 Split = Literal["train", "val", "test"]
 
-VideoStatus = Literal["ok", "failed", "quarantined"]
+VideoStatus = Literal["ok", "failed", "quarantined", "excluded"]
+FAILED_STATUSES: tuple[VideoStatus, ...] = ("failed", "quarantined")
+"""Those that `gaia-curate retry` may mend; `excluded` is as it was asked for."""
 
 ErrorCode = Literal[
     "unreadable", "no_video_stream", "internal", "worker_died", "out_of_memory", "timed_out", "changed", "unreachable",
-    "no_scratch",
+    "no_scratch", "excluded",
 ]  # fmt: skip
 ERROR_CODES: tuple[ErrorCode, ...] = get_args(ErrorCode)
 """`unreadable`: no container or decoder could make sense of the file; `no_video_stream`: it holds sound only;
 `internal`: our own code failed on it, which is a bug to report; `worker_died`, `out_of_memory`, `timed_out`: what
 became of every worker that tried it. Of remote files: `changed`: it was replaced after it had been listed;
 `unreachable`: its storage did not deliver it; `no_scratch`: its server sends whole files only, and there was no room
-for one."""
+for one. `excluded`: a list of people or videos to leave out names it."""

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from manifests.dataset import read_dataset
 from manifests.files import read_table
-from manifests.outcomes import OUTCOMES, TIERS
+from manifests.outcomes import FAILED_STATUSES, OUTCOMES, TIERS
 from manifests.text_tables import TimeUnit, text_table, time_unit
 
 __all__ = ["DropRow", "SourceRow", "Statistics", "VideoRow", "statistics"]
@@ -53,7 +53,7 @@ class VideoRow:
 
     path: str
     status: str
-    """ok, duplicate, or the error code of a file that failed."""
+    """ok, duplicate, excluded, or the error code of a file that failed."""
     duration_s: float | None
     kept_s: dict[str, float]
     biggest_drop: str | None
@@ -181,7 +181,7 @@ def _source_row(source: str, videos: list[_Video], seconds: dict[str, _Seconds])
     return SourceRow(
         source=source,
         videos=len(videos),
-        failed=sum(video.status != "ok" for video in videos),
+        failed=sum(video.status in FAILED_STATUSES for video in videos),
         duplicates=len(videos) - len(originals),
         unknown_speaker_videos=sum(video.speaker_id is None for video in originals),
         speakers_raw=len(speakers),
