@@ -1,0 +1,68 @@
+"""Datasets on an object store: read by ranges, latents written beside them. fsspec's memory stands in for the store."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from fsspec.implementations.memory import MemoryFileSystem
+
+from manifests.storage import is_remote, location
+from models.vae import Vae, VaeConfig
+from models.weights import WeightFacts, save_weights
+from training.clips import ClipReader
+from training.epoch_order import SampleKey
+from training.frame_pairs import FramePairs
+from training.latent_files import latents_folder
+from training.latent_sequences import MotionSequences, SequenceConfig
+from training.latents import Share, write_latents
+from training.selection import DataConfig, select_clips
+
+
+@pytest.fixture
+def remote(made_clips: Path) -> Iterator[Path]:
+    """The made dataset at an address."""
+    store = MemoryFileSystem()
+    store.put(str(made_clips), "/bucket/dataset", recursive=True)
+    yield location("memory://bucket/dataset")
+    store.rm("/bucket", recursive=True)
+
+
+def test_samples_are_those_of_a_local_dataset(remote: Path, made_clips: Path) -> None:
+    assert is_remote(remote)
+    config = DataConfig(where="snr_db > 10")
+    there, here = (FramePairs(select_clips(dataset, config), image_px=64, seed=3) for dataset in (remote, made_clips))
+    keys = [SampleKey(0, item, 0) for item in (0, 350, 479)]
+    for one, other in zip(there.__getitems__(keys), here.__getitems__(keys), strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(one[:4], other[:4], strict=True))
+
+
+def test_only_the_clip_that_is_asked_for_is_fetched(remote: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reader = ClipReader(select_clips(remote, DataConfig()))
+    fetched: list[tuple[int, int]] = []
+    cat_file = MemoryFileSystem.cat_file
+
+    def counting(self: MemoryFileSystem, path: str, start: int, end: int) -> bytes:
+        fetched.append((start, end))
+        content: bytes = cat_file(self, path, start, end)
+        return content
+
+    monkeypatch.setattr(MemoryFileSystem, "cat_file", counting)
+    reader.pictures(1, [3, 9], 64)
+    where = reader.index.row(1).mp4
+    assert fetched == [(where.offset, where.offset + where.size)]
+
+
+def test_latents_are_written_beside_it(remote: Path, tmp_path: Path) -> None:
+    config = VaeConfig(width=4, n_layers=1, multipliers=(1, 1, 1), groups=2, image_px=64)
+    weights = tmp_path / "vae.safetensors"
+    torch.manual_seed(0)
+    save_weights(weights, Vae(config), config, WeightFacts(landmark_scheme="ibug68", speech_encoder=None))
+    selected = DataConfig(tiers=("diffusion",), where="n_frames < 135")
+    every = select_clips(remote, DataConfig(tiers=("diffusion",), splits=("train", "val"), where="n_frames < 135"))
+    facts = write_latents(every, weights, device=torch.device("cpu"), share=Share(), on_clip=lambda _: None)
+    assert facts is not None
+    folder = latents_folder(remote, facts.vae_sha256)
+    assert is_remote(folder)
+    sequences = MotionSequences(select_clips(remote, selected), folder, SequenceConfig(allow_short=True), seed=1)
+    assert sequences[SampleKey(0, 0, 0)].target_TD.shape[1] == 192
