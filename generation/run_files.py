@@ -50,11 +50,15 @@ def load_run(run: Path, device: str) -> TrainedRun:
 
 def _newest_export(run: Path) -> Path:
     """Return the weights file of the newest checkpoint."""
-    exports = sorted(run.glob("step_*/export/ema.safetensors"))
-    if not exports:
+    try:
+        name = (run / "latest").read_text(encoding="utf-8").strip()
+    except OSError as error:
         what = "has no checkpoint yet" if run.is_dir() else "is no folder"
-        raise GenerationError(f"--run {run}: {what}; give the folder that `gaia-train ... --run` wrote")
-    return exports[-1]
+        raise GenerationError(f"--run {run}: {what}; give the folder that `gaia-train ... --run` wrote") from error
+    weights = run / name / "export" / "ema.safetensors"
+    if not weights.is_file():
+        raise GenerationError(f"--run {run}: `latest` names {name}, which has no {weights.relative_to(run / name)}")
+    return weights
 
 
 def _curation(run: Path) -> CurationSettings:

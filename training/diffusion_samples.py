@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from models.motion_inputs import Dropped, MotionInputs
 from models.sde import VpSde
@@ -20,15 +19,7 @@ from training.epoch_order import SampleKey
 from training.latent_sequences import MotionSequence, MotionSequences, collate_sequences
 from training.randomness import torch_generator
 
-__all__ = ["DiffusionBatch", "DiffusionSample", "DiffusionSamples", "collate_samples"]
-
-
-class DiffusionSample(NamedTuple):
-    """One sample."""
-
-    sequence: MotionSequence
-    draws: DiffusionDraws
-    """Of a batch of one."""
+__all__ = ["DiffusionBatch", "DiffusionSamples"]
 
 
 class DiffusionBatch(NamedTuple):
@@ -39,68 +30,52 @@ class DiffusionBatch(NamedTuple):
     draws: DiffusionDraws
     damaged: tuple[str, ...]
 
-    def to(self, device: torch.device) -> "DiffusionBatch":
-        """Return the batch with its tensors on `device`."""
 
-        def there(tensor: Tensor | None) -> Tensor | None:
-            return None if tensor is None else tensor.to(device, non_blocking=True)
-
-        inputs, draws = self.inputs, self.draws
-        return DiffusionBatch(
-            target_BTD=self.target_BTD.to(device, non_blocking=True),
-            inputs=MotionInputs(
-                mask_BT=inputs.mask_BT.to(device, non_blocking=True),
-                reference_BD=inputs.reference_BD.to(device, non_blocking=True),
-                speech_BTF=there(inputs.speech_BTF),
-                pose_deg_BTP=there(inputs.pose_deg_BTP),
-            ),
-            draws=DiffusionDraws(
-                time_B=draws.time_B.to(device, non_blocking=True),
-                noise_BTD=draws.noise_BTD.to(device, non_blocking=True),
-                dropped=Dropped(*map(there, draws.dropped)),
-                edited_B=draws.edited_B.to(device, non_blocking=True),
-            ),
-            damaged=self.damaged,
-        )
-
-
-class DiffusionSamples(Dataset[DiffusionSample]):
-    """Samples by `SampleKey`."""
+class DiffusionSamples:
+    """A `training.task.BatchSource`."""
 
     def __init__(self, sequences: MotionSequences, config: DiffusionLossConfig, sde: VpSde, *, seed: int) -> None:
         self.sequences = sequences
         self._config, self._sde, self._seed = config, sde, seed
 
     def __len__(self) -> int:
+        """Return how many samples an epoch has."""
         return len(self.sequences)
 
-    def __getitem__(self, key: SampleKey) -> DiffusionSample:
-        sequence = self.sequences[key]
+    def batch(self, keys: Sequence[SampleKey]) -> DiffusionBatch:
+        """Return the samples side by side, zeros after the shorter ones.
+
+        Raises:
+            DamagedDataError: too many clips are damaged.
+        """
+        sequences = [self.sequences[key] for key in keys]
+        draws = [self._draws(key, sequence) for key, sequence in zip(keys, sequences, strict=True)]
+        return _collated(sequences, draws)
+
+    def _draws(self, key: SampleKey, sequence: MotionSequence) -> DiffusionDraws:
+        """Return what is drawn for a sample, as for a batch of one."""
         generator = torch_generator(self._seed, "diffusion", key.epoch, key.item)
-        return DiffusionSample(sequence, draw(sequence.target_TD[None], self._config, self._sde, generator))
+        return draw(sequence.target_TD[None], self._config, self._sde, generator)
 
 
-def collate_samples(samples: Sequence[DiffusionSample]) -> DiffusionBatch:
-    """Put samples side by side: `DataLoader(..., collate_fn=collate_samples)`."""
-    sequences = collate_sequences([sample.sequence for sample in samples])
-    noise_BTD = torch.zeros_like(sequences.target_BTD)
-    for row, sample in enumerate(samples):
-        noise_BTD[row, : len(sample.sequence.target_TD)] = sample.draws.noise_BTD[0]
-    dropped = [sample.draws.dropped for sample in samples]
+def _collated(sequences: Sequence[MotionSequence], draws: Sequence[DiffusionDraws]) -> DiffusionBatch:
+    batch = collate_sequences(sequences)
+    noise_BTD = torch.zeros_like(batch.target_BTD)
+    for row, one in enumerate(draws):
+        noise_BTD[row, : one.noise_BTD.shape[1]] = one.noise_BTD[0]
     return DiffusionBatch(
-        target_BTD=sequences.target_BTD,
-        inputs=sequences.inputs,
+        target_BTD=batch.target_BTD,
+        inputs=batch.inputs,
         draws=DiffusionDraws(
-            time_B=torch.cat([sample.draws.time_B for sample in samples]),
+            time_B=torch.cat([one.time_B for one in draws]),
             noise_BTD=noise_BTD,
             dropped=Dropped(
-                speech_B=_joined([one.speech_B for one in dropped]),
-                reference_B=_joined([one.reference_B for one in dropped]),
-                text_B=_joined([one.text_B for one in dropped]),
+                speech_B=_joined([one.dropped.speech_B for one in draws]),
+                reference_B=_joined([one.dropped.reference_B for one in draws]),
             ),
-            edited_B=torch.cat([sample.draws.edited_B for sample in samples]),
+            edited_B=torch.cat([one.edited_B for one in draws]),
         ),
-        damaged=sequences.damaged,
+        damaged=batch.damaged,
     )
 
 

@@ -49,6 +49,7 @@ def made_run(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
             network = MotionDiffusion(config)
             torch.nn.init.normal_(network.output.weight, std=0.1)  # zeros before training: no seed would show
             save_weights(export, network, config, WeightFacts(landmark_scheme=SCHEME, speech_encoder=speech_encoder))
+        (run / "latest").write_text("step_00000007\n")
         write_dataset(run, _record(settings or CurationSettings()))
         return run
 
