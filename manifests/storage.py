@@ -41,6 +41,8 @@ __all__ = [
 _EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs", "http": "http", "https": "http"}
 """Protocols whose package is an optional dependency of this project, and the name of the extra."""
 
+_LOCAL = ("file", "local")
+
 _DISTRIBUTION = "gaia-avatar"
 
 _IN_MEMORY_BYTES = 64 << 20
@@ -87,21 +89,21 @@ def location(text: str) -> Path:
     >>> location("raw/talks")
     PosixPath('raw/talks')
     """
-    path = remote_path(text)
-    if is_remote(path):
-        _require(text.partition("://")[0])
-    return path
+    protocol = text.partition("://")[0]
+    if is_address(text) and protocol not in _LOCAL:
+        _require(protocol)
+    return remote_path(text)
 
 
 def remote_path(text: str) -> Path:
     """Return what `location` returns, without a look at whether it can be reached."""
     if not is_address(text):
         return Path(text)
+    protocol, _, rest = text.partition("://")
+    if protocol in _LOCAL:
+        return Path(rest)
     from upath import UPath
 
-    protocol, _, rest = text.partition("://")
-    if protocol in ("file", "local"):
-        return Path(rest)
     # Listings that fsspec remembers would hide what other processes have written since.
     return cast("Path", UPath(text, use_listings_cache=False))
 
