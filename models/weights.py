@@ -7,7 +7,7 @@ yields nonsense. So both names are in the file, and loading compares them. Nothi
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from pathlib import Path
 from types import UnionType
@@ -15,9 +15,9 @@ from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hin
 
 import safetensors
 import safetensors.torch
-from torch import nn
+from torch import Tensor, nn
 
-__all__ = ["WeightFacts", "WeightsError", "load_weights", "read_facts", "save_weights"]
+__all__ = ["WeightFacts", "WeightsError", "load_weights", "read_facts", "save_tensors", "save_weights"]
 
 FORMAT = "gaia-weights-1"
 
@@ -51,15 +51,24 @@ def save_weights(path: Path, network: nn.Module, config: object, facts: WeightFa
     Raises:
         OSError: the disk refused; `path` is as it was before.
     """
+    save_tensors(path, network.state_dict(), config, facts)
+
+
+def save_tensors(path: Path, state: Mapping[str, Tensor], config: object, facts: WeightFacts) -> None:
+    """Write a network to `path` as `save_weights` does, from its tensors by name: those of an average, say.
+
+    Raises:
+        OSError: the disk refused; `path` is as it was before.
+    """
     if not is_dataclass(config) or isinstance(config, type):
-        raise TypeError(f"the config of {type(network).__name__} is {config!r}; give the dataclass it was built from")
+        raise TypeError(f"the config of {path} is {config!r}; give the dataclass that the network was built from")
     metadata = {
         "format": FORMAT,
         "config_type": type(config).__name__,
         "config": json.dumps(asdict(config), allow_nan=False),
         "facts": json.dumps(asdict(facts)),
     }
-    tensors = {name: tensor.detach().contiguous() for name, tensor in network.state_dict().items()}
+    tensors = {name: tensor.detach().contiguous() for name, tensor in state.items()}
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.parent / f".{path.name}.{os.getpid()}.part"
     try:
