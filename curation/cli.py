@@ -9,6 +9,8 @@ import typer
 
 from curation.cli_options import (
     ConfigOption,
+    ExcludeSpeakersOption,
+    ExcludeVideosOption,
     ExecutorOption,
     GpusOption,
     LimitOption,
@@ -64,11 +66,14 @@ def run(
     worker_memory_gib: MemoryOption = None,
     scratch: ScratchOption = None,
     scratch_gib: ScratchGibOption = None,
+    exclude_speakers: ExcludeSpeakersOption = None,
+    exclude_videos: ExcludeVideosOption = None,
     limit: LimitOption = None,
 ) -> None:
     """Curate videos into a dataset; the same command again goes on where it was stopped."""
     with exit_codes():
         from curation.config import PRESETS, load_settings
+        from curation.exclusions import read_exclusions
         from curation.interrupt import CtrlC
         from curation.progress import RunProgress
         from curation.run import run as run_library
@@ -80,9 +85,12 @@ def run(
             scratch=scratch,
             scratch_gib=scratch_gib,
         )
+        exclusions = read_exclusions(exclude_speakers, exclude_videos)
         with RunProgress(sys.stderr) as progress:
             ctrl_c = CtrlC(progress.say)
-            report = run_library(source, out, settings, where, limit=limit, watcher=progress, ctrl_c=ctrl_c)
+            report = run_library(
+                *(source, out, settings, where), exclusions=exclusions, limit=limit, watcher=progress, ctrl_c=ctrl_c
+            )
         typer.echo(run_summary(out, report))
     if report.left:
         raise typer.Exit(EXIT_INTERRUPTED)
@@ -161,6 +169,25 @@ def decide(
             *(dataset, out, config, overrides or []), render=render, scratch=scratch_settings(scratch, scratch_gib)
         )
         typer.echo(statistics(out).text())
+
+
+@app.command()
+def forget(
+    dataset: DatasetArgument,
+    *,
+    speaker: Annotated[str | None, typer.Option(help="Id of the person, as in the column speaker_id.")] = None,
+    videos: Annotated[
+        list[str] | None, typer.Option("--video", help="Id, path or name of a video; may be repeated.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be removed.")] = False,
+) -> None:
+    """Remove a person, or single videos, from every table, the media and the records, for later runs too."""
+    with exit_codes():
+        from curation.forget import forget as forget_library
+
+        if speaker is None and not videos:
+            raise typer.BadParameter("say who: --speaker or --video")
+        typer.echo(forget_library(dataset, speaker=speaker, videos=videos or [], dry_run=dry_run).text())
 
 
 @app.command()

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ConfigOption",
+    "ExcludeSpeakersOption",
+    "ExcludeVideosOption",
     "ExecutorOption",
     "GpusOption",
     "LimitOption",
@@ -34,6 +36,13 @@ SourceOption = Annotated[
 PresetOption = Annotated[
     Literal["embedded", "paper"],
     typer.Option(help="Which models: the paper's own, or those that come with Python packages."),
+]
+ExcludeSpeakersOption = Annotated[
+    Path | None, typer.Option("--exclude-speakers", metavar="FILE", help="Speaker ids to leave out, one a line.")
+]
+ExcludeVideosOption = Annotated[
+    Path | None,
+    typer.Option("--exclude-videos", metavar="FILE", help="Ids, names or paths of videos to leave out, one a line."),
 ]
 LimitOption = Annotated[int | None, typer.Option(min=1, help="Curate at most this many files.")]
 SetOption = Annotated[

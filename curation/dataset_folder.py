@@ -13,6 +13,7 @@ from curation.file_swap import finish_swap
 from curation.ledger import VideoRecord
 from curation.part_files import stored_videos
 from curation.perception.model_set import identity_at_hand
+from curation.windows import remove_windows
 from manifests.dataset import (
     DatasetRecord,
     Totals,
@@ -165,6 +166,7 @@ def forget_video(dataset: Path, video_id: str) -> None:
     Raises:
         OSError: a file cannot be removed.
     """
+    remove_windows(dataset, video_id)
     for part in ("clips", "spans", "frames"):
         (dataset / part / f"{video_id}.parquet").unlink(missing_ok=True)
     (dataset / "media" / f"{video_id}.tar").unlink(missing_ok=True)

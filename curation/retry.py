@@ -14,7 +14,7 @@ from curation.sources import SourceError, SourceVideo, listed_again
 from curation.weights import needed_assets, perception_weights, speech_weights
 from curation.worker import WorkerPlan
 from manifests.files import path_of_text, read_table
-from manifests.outcomes import ERROR_CODES, ErrorCode
+from manifests.outcomes import ERROR_CODES, FAILED_STATUSES, ErrorCode
 
 __all__ = ["error_codes", "retry"]
 
@@ -85,7 +85,7 @@ def error_codes(names: Sequence[str]) -> tuple[ErrorCode, ...]:
 def _is_meant(record: VideoRecord, codes: Sequence[ErrorCode], videos: Sequence[str]) -> bool:
     names = {record.video_id, record.path, path_of_text(record.path).name}
     return (
-        record.status != "ok"
+        (record.status in FAILED_STATUSES or (record.status == "excluded" and "excluded" in codes))
         and record.duplicate_of is None
         and (not codes or record.error_code in codes)
         and (not videos or not names.isdisjoint(videos))

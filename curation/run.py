@@ -10,9 +10,11 @@ from curation.assets import ensure_assets
 from curation.attendance import RunWatcher, attended
 from curation.config import CurationSettings
 from curation.dataset_folder import finish_dataset, forget_video, open_dataset, reconciled, settled
+from curation.exclusions import NOBODY, Exclusions, leave_out, require_speakers, unused
 from curation.executors.inline import curate_inline
 from curation.executors.ray_pool import curate_on_ray
 from curation.executors.supervision import PoolSettings
+from curation.forget import finish_forgetting, without_removed
 from curation.interrupt import CtrlC
 from curation.ledger import VideoRecord, read_ledger, write_record
 from curation.room import require_room
@@ -22,6 +24,7 @@ from curation.unit_events import UNATTENDED, Oversight
 from curation.weights import needed_assets, perception_weights, speech_weights
 from curation.worker import WorkerPlan
 from manifests.files import read_table, text_of_path
+from manifests.outcomes import FAILED_STATUSES
 
 __all__ = ["Executor", "RunReport", "run"]
 
@@ -67,11 +70,18 @@ class RunReport:
     already_done: int
     """Videos that an earlier run of the same dataset had done."""
     discovery: Discovery
+    notes: tuple[str, ...] = ()
+    """What a user should know of what was left out."""
+
+    @property
+    def excluded(self) -> int:
+        """How many files the lists of people and videos to leave out name."""
+        return sum(record.status == "excluded" for record in self.records)
 
     @property
     def failed(self) -> tuple[VideoRecord, ...]:
         """Records of the videos that could not be curated."""
-        return tuple(record for record in self.records if record.status != "ok")
+        return tuple(record for record in self.records if record.status in FAILED_STATUSES)
 
 
 def run(
@@ -80,6 +90,7 @@ def run(
     settings: CurationSettings,
     executor: Executor,
     *,
+    exclusions: Exclusions = NOBODY,
     limit: int | None = None,
     watcher: RunWatcher | None = None,
     ctrl_c: CtrlC | None = None,
@@ -87,19 +98,21 @@ def run(
     """Curate the videos of `source` into `dataset`; what an earlier run has done is kept.
 
     Videos of the dataset that `source` does not name stay in it. A file whose content was replaced is another video:
-    what came of the old content is removed.
+    what came of the old content is removed. What lists name is left out for good, and removed where an earlier run
+    kept it; so is what someone asked to have forgotten.
 
     Args:
         source: a folder, file, glob pattern or CSV list.
         dataset: folder to write; a new one, or one that was made with the same settings.
         settings: what to keep and how.
         executor: where the work is done.
+        exclusions: people and videos to leave out.
         limit: curate at most this many of the files, the first by path.
         watcher: is told how the run goes.
         ctrl_c: ends the run early; what is done by then is a whole dataset.
 
     Raises:
-        SourceError: there are no videos.
+        SourceError: there are no videos, or lists name speakers and nobody told who speaks.
         DatasetFolderError: `dataset` holds something else, or was made with other settings.
         MissingAssetsError: weights are missing and cannot be fetched.
         LedgerError: a record of the earlier run is damaged.
@@ -110,21 +123,27 @@ def run(
         KeyboardInterrupt: the user wants it to end at once; the same call goes on later.
     """
     discovery = discover(source)
-    videos = discovery.videos[:limit]
+    require_speakers(discovery.videos, exclusions)
     settings = settled(settings, dataset)
     ensure_assets(needed_assets(settings))
     open_dataset(dataset, settings, (*perception_weights(settings.perception), *speech_weights(settings.speech)))
-    done = reconciled(dataset, read_ledger(dataset))
+    wanted = without_removed(dataset, discovery.videos)
+    videos = wanted[:limit]
+    done = finish_forgetting(dataset, read_ledger(dataset))
+    done = reconciled(dataset, leave_out(dataset, videos, exclusions, done))
     originals = [video for video in videos if video.duplicate_of is None]
     todo = []
+    n_excluded = 0
     for video in originals:
-        if video.read_error is not None:
+        if video.video_id in done and done[video.video_id].status == "excluded":
+            n_excluded += 1
+        elif video.read_error is not None:
             record = VideoRecord.failed(video, "unreadable", video.read_error)
             write_record(dataset, record)
             done[video.video_id] = record
         elif video.video_id not in done:
             todo.append(video)
-    already_done = len(originals) - len(todo)
+    already_done = len(originals) - len(todo) - n_excluded
     require_room(dataset, todo)
     plan = WorkerPlan(settings=settings, dataset=dataset, scratch=executor.scratch)
     curate = partial(executor.curate, plan, todo)
@@ -140,7 +159,15 @@ def run(
         left=len(todo) - len(curated),
         already_done=already_done,
         discovery=discovery,
+        notes=_notes(discovery, exclusions, len(discovery.videos) - len(wanted)),
     )
+
+
+def _notes(discovery: Discovery, exclusions: Exclusions, n_removed: int) -> tuple[str, ...]:
+    notes = unused(discovery.videos, exclusions)
+    if n_removed:
+        notes = (*notes, f"{n_removed} files were left out: `gaia-curate forget` removed them from this dataset.")
+    return notes
 
 
 def _current(video: SourceVideo, done: dict[str, VideoRecord]) -> VideoRecord:

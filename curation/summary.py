@@ -21,6 +21,9 @@ def run_summary(dataset: Path, report: RunReport) -> str:
         lines.append(f"{report.already_done} videos had been done by an earlier run.")
     if report.discovery.ignored_files:
         lines.append(f"{report.discovery.ignored_files} files are not called like videos and were left alone.")
+    lines += report.notes
+    if report.excluded:
+        lines.append(f"{report.excluded} files were left out, as the lists ask; their rows say `excluded`.")
     lines += _slowest(report.curated)
     lines += [f"folder not readable: {problem}" for problem in report.discovery.unreadable_folders]
     ends = _ends(dataset, report.failed)
