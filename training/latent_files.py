@@ -119,6 +119,8 @@ class LatentFacts(BaseModel):
     where: str | None
     """The condition that chose the clips, beside their tier."""
     clips: int
+    damaged: int
+    """Of these clips, which have no latents."""
     frames: int
     latents: Moments
     """Of the clips of split `train`, per channel."""

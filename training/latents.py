@@ -23,6 +23,7 @@ from models.posterior import Posterior
 from models.vae import Vae, VaeConfig
 from models.weights import WeightFacts, load_weights
 from training.clips import ClipError, ClipReader, DamageLog
+from training.dist import Ranks
 from training.frame_pairs import CLIP_PX, pictures_of_bytes
 from training.latent_files import (
     LATENTS,
@@ -38,35 +39,25 @@ from training.latent_files import (
 )
 from training.selection import ClipIndex
 
-__all__ = ["Share", "write_latents"]
+__all__ = ["write_latents"]
 
 _FRAMES_AT_ONCE = 32
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Share:
-    """Which parts this process encodes: every `world_size`-th from number `rank` on."""
-
-    rank: int = 0
-    world_size: int = 1
 
 
 def write_latents(
     index: ClipIndex,
     weights: Path,
     *,
-    device: torch.device,
-    share: Share,
-    on_clip: Callable[[int], None],
+    ranks: Ranks,
+    on_clip: Callable[[], None],
 ) -> LatentFacts | None:
     """Write the latents of all clips of `index` that have none yet.
 
     Args:
         index: the clips, of all splits.
         weights: the VAE's file.
-        device: where it runs; on a GPU in bfloat16.
-        share: which parts are this process's.
-        on_clip: is called with the frames of each clip that is done.
+        ranks: this process among those that share the parts, and its device; on a GPU it computes in bfloat16.
+        on_clip: is called after each clip of this process's parts, encoded now or before.
 
     Returns:
         What latents.json says now; None where other processes have parts still to write.
@@ -78,19 +69,19 @@ def write_latents(
     """
     facts = WeightFacts(landmark_scheme=index.landmark_scheme, speech_encoder=None)
     vae = load_weights(weights, Vae, VaeConfig, facts)
-    encoder = _Encoder(vae, index, device)
+    encoder = _Encoder(vae, index, ranks.device)
     sha256 = fingerprint_of(weights)
     folder = latents_folder(index.dataset, sha256)
     parts = list(_parts(index, folder))
     held = latent_places(folder)
     log = DamageLog(index)
-    for part in parts[share.rank :: share.world_size]:
+    for part in parts[ranks.rank :: ranks.size]:
         lacking = [name for name in part.names if name not in held]
         rows = []
         for clip, name in zip(part.clips, part.names, strict=True):
             if lacking and held.get(name, (part.path, 0))[0] == part.path:
                 rows.append(_row(encoder, clip, log))
-            on_clip(index.row(clip).n_frames)
+            on_clip()
         if rows:
             write_parquet(part.path, _table(rows), LATENTS)
     held = latent_places(folder)
@@ -249,6 +240,7 @@ def _facts(index: ClipIndex, vae: VaeConfig, sha256: str, folder: Path) -> Laten
         latent_shape=shape,
         where=index.config.where,
         clips=len(rows),
+        damaged=len(rows) - len(readable),
         frames=int(rows["n_frames"].to_numpy().sum()),
         latents=merged(latents),
         pose_deg=merged(poses),

@@ -53,6 +53,7 @@ def _write_latents(folder: Path, index: ClipIndex) -> Path:
         latent_shape=SHAPE,
         where=None,
         clips=len(index),
+        damaged=0,
         frames=int(index.n_frames.sum()),
         latents=Moments(count=100, mean=(10.0, 20.0, 30.0), squares=(400.0, 400.0, 400.0)),
         pose_deg=Moments(count=100, mean=(0.0, 0.0, 0.0), squares=(1.0, 1.0, 1.0)),

@@ -16,6 +16,7 @@ from models.landmark_image import LandmarkImageConfig, LandmarkRenderer
 from models.vae import Vae, VaeConfig
 from models.weights import WeightFacts, WeightsError, save_weights
 from training.clips import ClipReader, DamagedDataError
+from training.dist import Ranks
 from training.latent_files import (
     LatentFacts,
     LatentsError,
@@ -25,11 +26,12 @@ from training.latent_files import (
     merged,
     read_facts,
 )
-from training.latents import Share, write_latents
+from training.latents import write_latents
 from training.selection import ClipIndex, DataConfig, select_clips
 
 CONFIG = VaeConfig(width=4, n_layers=1, multipliers=(1, 1, 1), groups=2, image_px=64)
-ALONE = Share()
+CPU = torch.device("cpu")
+ALONE = Ranks(device=CPU)
 EVERY_SPLIT = DataConfig(tiers=("diffusion",), splits=("train", "val", "test"))
 
 
@@ -40,8 +42,8 @@ def _vae(path: Path, config: VaeConfig = CONFIG, scheme: str = "ibug68") -> tupl
     return path, vae
 
 
-def _write(index: ClipIndex, weights: Path, share: Share = ALONE) -> LatentFacts | None:
-    return write_latents(index, weights, device=torch.device("cpu"), share=share, on_clip=lambda _: None)
+def _write(index: ClipIndex, weights: Path, ranks: Ranks = ALONE) -> LatentFacts | None:
+    return write_latents(index, weights, ranks=ranks, on_clip=lambda: None)
 
 
 @pytest.fixture(scope="module")
@@ -135,16 +137,15 @@ def test_a_stopped_run_goes_on_and_ends_as_a_straight_one(dataset: Path, tmp_pat
     weights, _ = _vae(tmp_path / "vae.safetensors")
     straight = Path(shutil.copytree(dataset, tmp_path / "straight"))
     assert _write(select_clips(straight, EVERY_SPLIT), weights) is not None
-    seen: list[int] = []
+    done = iter(range(3))
 
-    def stop(frames: int) -> None:
-        seen.append(frames)
-        if len(seen) == 3:
+    def stop() -> None:
+        if next(done) == 2:
             raise KeyboardInterrupt
 
     index = select_clips(dataset, EVERY_SPLIT)
     with pytest.raises(KeyboardInterrupt):
-        write_latents(index, weights, device=torch.device("cpu"), share=Share(), on_clip=stop)
+        write_latents(index, weights, ranks=ALONE, on_clip=stop)
     folder = latents_folder(dataset, fingerprint_of(weights))
     assert [path.name for path in folder.iterdir()] == ["a.parquet"]
     with pytest.raises(LatentsError, match="no complete latents of this VAE: run `gaia-train latents"):
@@ -161,10 +162,10 @@ def test_a_stopped_run_goes_on_and_ends_as_a_straight_one(dataset: Path, tmp_pat
 def test_processes_share_the_parts_and_the_last_writes_the_facts(dataset: Path, tmp_path: Path) -> None:
     weights, _ = _vae(tmp_path / "vae.safetensors")
     index = select_clips(dataset, EVERY_SPLIT)
-    assert _write(index, weights, Share(rank=1, world_size=2)) is None
+    assert _write(index, weights, Ranks(rank=1, size=2, device=CPU)) is None
     folder = latents_folder(dataset, fingerprint_of(weights))
     assert [path.name for path in folder.iterdir()] == ["b.parquet"]
-    facts = _write(index, weights, Share(rank=0, world_size=2))
+    facts = _write(index, weights, Ranks(rank=0, size=2, device=CPU))
     assert facts is not None
     assert facts.clips == 4
 
@@ -187,6 +188,7 @@ def test_a_damaged_clip_has_no_latents_and_is_not_in_the_statistics(dataset: Pat
     assert facts is not None
     assert facts.latents.count == 45 * 64
     assert facts.pose_deg.count == 45
+    assert (facts.clips, facts.damaged) == (4, 1)
     folder = latents_folder(dataset, facts.vae_sha256)
     assert _rows(folder, "d.parquet")["latents"] == [None]
     (dataset / "media" / "a.tar").write_bytes(b"no tar")

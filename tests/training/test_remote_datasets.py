@@ -11,12 +11,15 @@ from manifests.storage import is_remote, location
 from models.vae import Vae, VaeConfig
 from models.weights import WeightFacts, save_weights
 from training.clips import ClipReader
+from training.dist import Ranks
 from training.epoch_order import SampleKey
 from training.frame_pairs import FramePairs
 from training.latent_files import latents_folder
 from training.latent_sequences import MotionSequences, SequenceConfig
-from training.latents import Share, write_latents
+from training.latents import write_latents
 from training.selection import DataConfig, select_clips
+
+ALONE = Ranks(device=torch.device("cpu"))
 
 
 @pytest.fixture
@@ -60,7 +63,7 @@ def test_latents_are_written_beside_it(remote: Path, tmp_path: Path) -> None:
     save_weights(weights, Vae(config), config, WeightFacts(landmark_scheme="ibug68", speech_encoder=None))
     selected = DataConfig(tiers=("diffusion",), where="n_frames < 135")
     every = select_clips(remote, DataConfig(tiers=("diffusion",), splits=("train", "val"), where="n_frames < 135"))
-    facts = write_latents(every, weights, device=torch.device("cpu"), share=Share(), on_clip=lambda _: None)
+    facts = write_latents(every, weights, ranks=ALONE, on_clip=lambda: None)
     assert facts is not None
     folder = latents_folder(remote, facts.vae_sha256)
     assert is_remote(folder)
