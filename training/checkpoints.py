@@ -7,7 +7,9 @@ can read them. A checkpoint may be read as soon as it has its name.
 import json
 import os
 import shutil
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -78,7 +80,8 @@ def save_checkpoint(
         shutil.rmtree(beside, ignore_errors=True)
         beside.mkdir(parents=True)
     ranks.wait()
-    save(state.tensors(), checkpoint_id=beside / "dcp", no_dist=ranks.size == 1)
+    with _alone_without_warning():
+        save(state.tensors(), checkpoint_id=beside / "dcp", no_dist=ranks.size == 1)
     for name, averaged in (("ema", True), ("raw", False)):
         tensors = tensors_of_export(state, export, averaged=averaged)
         if ranks.first:
@@ -95,6 +98,14 @@ def save_checkpoint(
         _remove_old(run, keep_newest, keep_every)
     ranks.wait()
     return done
+
+
+@contextmanager
+def _alone_without_warning() -> Iterator[None]:
+    """Keep torch from warning that one process saves what one process trained."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="torch.distributed is disabled")
+        yield
 
 
 def _flush(folder: Path) -> None:
@@ -147,7 +158,8 @@ def load_checkpoint(checkpoint: Path, state: RunState, ranks: Ranks) -> Progress
     tensors = state.tensors()
     _refuse_other_networks(checkpoint, saved, tensors)
     try:
-        load(tensors, checkpoint_id=folder, no_dist=ranks.size == 1)
+        with _alone_without_warning():
+            load(tensors, checkpoint_id=folder, no_dist=ranks.size == 1)
     except (OSError, CheckpointException) as error:
         raise CheckpointError(f"{folder} is damaged: {error}; write another one's name into `latest`") from error
     return progress
