@@ -5,9 +5,14 @@ from typing import Annotated
 
 import typer
 
+from training.latents_cli import latents
+
 __all__ = ["app", "main"]
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+
+app.command()(latents)
 
 
 @app.callback()
