@@ -15,7 +15,7 @@ from manifests.dataset import read_dataset, write_dataset
 from models.motion_diffusion import MotionDiffusion, MotionDiffusionConfig
 from models.pose_predictor import POSE_ANGLES
 from models.vae import Vae, VaeConfig
-from models.weights import WeightFacts, load_weights, save_weights
+from models.weights import WeightFacts, load_weights, read_facts, save_weights
 from training.clips import ClipError, ClipReader, DamagedDataError, DamageLog
 from training.config_overlay import ConfigError
 from training.diffusion_config import DiffusionConfig
@@ -24,6 +24,7 @@ from training.diffusion_samples import DiffusionBatch, DiffusionSamples
 from training.latent_files import LatentFacts, fingerprint_of, latents_folder
 from training.latent_sequences import MotionSequences
 from training.motion_pictures import MotionPictures
+from training.run_folder import RunFolder
 from training.schedules import inverse_square_root
 from training.selection import ClipIndex, select_clips
 from training.task import Export, Step, Trainable
@@ -32,6 +33,9 @@ __all__ = ["VAE_FILE", "DiffusionTask"]
 
 VAE_FILE = "vae.safetensors"
 """In the run folder: the VAE of the latents with their statistics, so that one folder is enough to make videos."""
+
+_LEAST_POSE_STD_DEG = 0.01
+"""An angle that varies less, as in a few clips of one person, is not blown up to as much as others vary."""
 
 
 class DiffusionTask:
@@ -67,7 +71,9 @@ class DiffusionTask:
         self.model = MotionDiffusion(self.config.model)
         if self.config.model.pose.enabled:
             pose = sequences.facts.pose_deg
-            self.model.set_pose_statistics(torch.tensor(pose.mean), torch.tensor(pose.std))
+            self.model.set_pose_statistics(
+                torch.tensor(pose.mean), torch.tensor(pose.std).clamp_min(_LEAST_POSE_STD_DEG)
+            )
         self._pictures = MotionPictures(index, sequences, self.vae)
         self._damage = DamageLog(index)
 
@@ -107,12 +113,7 @@ class DiffusionTask:
 
     def pictures(self) -> Mapping[str, RgbImage]:
         """Return a clip as it is, as its speech moves it, and as another clip's speech does."""
-        was_training = self.model.training
-        self.model.eval()
-        try:
-            return {"speech": self._pictures.sheet(self.model)}
-        finally:
-            self.model.train(was_training)
+        return {"speech": self._pictures.sheet(self.model)}
 
     def export(self) -> Export:
         """Return S with A and P."""
@@ -133,8 +134,9 @@ class DiffusionTask:
         """Write the VAE, and dataset.json, which says how faces and speech are to be prepared for this network.
 
         Raises:
-            ConfigError: the run was begun with another VAE.
+            ConfigError: the run was begun with another VAE, or on speech features of another encoder.
         """
+        _require_encoder(run, self.source.sequences.speech_encoder)
         of_vae = WeightFacts(landmark_scheme=self.export().facts.landmark_scheme, speech_encoder=None)
         file = run / VAE_FILE
         if file.exists():
@@ -145,6 +147,19 @@ class DiffusionTask:
         else:
             save_weights(file, self.vae, self.vae.config, of_vae)
         write_dataset(run, read_dataset(self.source.sequences.index.dataset))
+
+
+def _require_encoder(run: Path, speech_encoder: str) -> None:
+    """Refuse to go on with a run that learned from features of another encoder."""
+    folder = RunFolder(run)
+    if folder.newest() is None:
+        return
+    learned = read_facts(folder.weights()).speech_encoder
+    if learned != speech_encoder:
+        raise ConfigError(
+            f"{run} learned from speech features of {learned!r}, but those of this dataset are of {speech_encoder!r}; "
+            "name a dataset with the former, or another run folder"
+        )
 
 
 def _model_config(model: MotionDiffusionConfig, facts: LatentFacts, index: ClipIndex) -> MotionDiffusionConfig:
