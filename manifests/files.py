@@ -20,8 +20,9 @@ import pyarrow as pa
 import pyarrow.dataset as arrow_dataset
 import pyarrow.parquet as pq
 
+from manifests.arrow_storage import arrow_file_system, arrow_path
 from manifests.schema import TABLES, Table
-from manifests.storage import arrow_file_system, arrow_path, files_in, is_remote, putting, remote_path
+from manifests.storage import files_in, is_remote, putting, remote_path
 from manifests.swaps import SwapError, pending_swap
 
 __all__ = [

@@ -16,13 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 if TYPE_CHECKING:
-    import pyarrow.fs
     from upath import UPath
 
 __all__ = [
     "StorageError",
-    "arrow_file_system",
-    "arrow_path",
     "can_seek",
     "content_version",
     "edges",
@@ -35,6 +32,7 @@ __all__ = [
     "reaching",
     "read_all",
     "read_range",
+    "remote_of",
     "remote_path",
 ]
 
@@ -133,7 +131,7 @@ def files_in(folder: Path, suffix: str) -> list[Path]:
     """
     if not is_remote(folder):
         return sorted(path for path in folder.glob(f"*{suffix}") if not path.name.startswith("."))
-    remote = _remote(folder)
+    remote = remote_of(folder)
     try:
         with reaching(folder):
             listed = remote.fs.ls(remote.path, detail=False)
@@ -155,7 +153,7 @@ def read_range(path: Path, offset: int, size: int) -> bytes:
             return stream.read(size)
     if not size:
         return b""
-    remote = _remote(path)
+    remote = remote_of(path)
     with reaching(path):
         return bytes(remote.fs.cat_file(remote.path, start=offset, end=offset + size))
 
@@ -171,9 +169,9 @@ def read_all(paths: Sequence[Path]) -> Iterator[bytes]:
         if not is_remote(some[0]):
             yield from (path.read_bytes() for path in some)
             continue
-        places = [_remote(path).path for path in some]
+        places = [remote_of(path).path for path in some]
         with reaching(some[0].parent):
-            contents = _remote(some[0]).fs.cat(places)
+            contents = remote_of(some[0]).fs.cat(places)
         # of one path fsspec returns the content itself
         yield from ([bytes(contents)] if isinstance(contents, bytes) else (contents[place] for place in places))
 
@@ -201,7 +199,7 @@ def open_remote(path: Path, block_bytes: int) -> BinaryIO:
     Raises:
         OSError: it cannot be read.
     """
-    remote = _remote(path)
+    remote = remote_of(path)
     with reaching(path):
         if block_bytes:
             options = {"block_size": block_bytes, "cache_type": "blockcache", "cache_options": {"maxblocks": _BLOCKS}}
@@ -216,7 +214,7 @@ def can_seek(path: Path) -> bool:
     Raises:
         OSError: it cannot be read.
     """
-    remote = _remote(path)
+    remote = remote_of(path)
     with reaching(path), remote.fs.open(remote.path, mode="rb", block_size=1, cache_type="none") as stream:
         try:
             stream.seek(1)
@@ -255,7 +253,7 @@ def content_version(path: Path) -> str | None:
     """
     if not is_remote(path):
         return None
-    remote = _remote(path)
+    remote = remote_of(path)
     with reaching(path):
         facts = remote.fs.info(remote.path)
     return next((f"{name} {facts[name]}" for name in _VERSION_FIELDS if facts.get(name)), None)
@@ -267,7 +265,7 @@ def putting(path: Path) -> Iterator[BinaryIO]:
 
     What is written is held in memory, or in a temporary file where it is large, until it is whole.
     """
-    remote = _remote(path)
+    remote = remote_of(path)
     with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as whole:
         yield cast("BinaryIO", whole)
         size = whole.tell()
@@ -285,27 +283,6 @@ def putting(path: Path) -> Iterator[BinaryIO]:
             sink.close()
 
 
-def arrow_path(path: Path) -> str:
-    """Return what the file is called in `arrow_file_system`."""
-    return _remote(path).path if is_remote(path) else str(path)
-
-
-def arrow_file_system(path: Path) -> "pyarrow.fs.FileSystem | None":
-    """Return the file system in which PyArrow finds a file; None for a local one.
-
-    PyArrow asks for the ranges that it needs, joins near ones, and gets no others.
-    """
-    if not is_remote(path):
-        return None
-    from pyarrow import PythonFile
-    from pyarrow.fs import FSSpecHandler, PyFileSystem
-
-    class _ByRanges(FSSpecHandler):  # type: ignore[misc, unused-ignore]
-        def open_input_file(self, name: str) -> PythonFile:
-            return PythonFile(self.fs.open(name, mode="rb", cache_type="none"), mode="r")
-
-    return PyFileSystem(_ByRanges(_remote(path).fs))
-
-
-def _remote(path: Path) -> "UPath":
+def remote_of(path: Path) -> "UPath":
+    """Return an address as the type that it has, for what only fsspec offers."""
     return cast("UPath", path)

@@ -1,15 +1,26 @@
 """An S3 server on this machine that tells what was asked of it, and small made videos."""
 
+import importlib.util
 import os
+import sys
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 import pytest
 
-from manifests.storage import location
+# store_server.py lies here, on no import path (importlib mode): its name is bound once, so that tests can import it
+if "store_server" not in sys.modules:
+    _SPEC = importlib.util.spec_from_file_location(
+        "store_server", Path(__file__).resolve().with_name("store_server.py")
+    )
+    assert _SPEC is not None
+    assert _SPEC.loader is not None
+    sys.modules["store_server"] = importlib.util.module_from_spec(_SPEC)
+    _SPEC.loader.exec_module(sys.modules["store_server"])
+
+from store_server import StoreServer
 
 _ACCESS = {
     "AWS_ACCESS_KEY_ID": "made-up",
@@ -18,37 +29,15 @@ _ACCESS = {
 }
 
 
-@dataclass
-class StoreServer:
-    """What was asked of the server, and how much it sent."""
-
-    url: str
-    requests: list[tuple[str, str]] = field(default_factory=list)
-    """Method and path of each."""
-    sent_bytes: int = 0
-    before: Callable[[str, str], None] | None = None
-    """Called with method and path before a request is answered."""
-
-    def place(self, bucket: str) -> Path:
-        """Make a bucket and return its address."""
-        place = location(f"s3://{bucket}")
-        place.fs.mkdir(bucket)  # type: ignore[attr-defined]
-        return place
-
-    def forget(self) -> None:
-        self.requests.clear()
-        self.sent_bytes = 0
-
-
 @pytest.fixture(scope="session")
-def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreServer]:
+def s3() -> Iterator[StoreServer]:
     from moto.server import DomainDispatcherApplication, create_backend_app
     from werkzeug.serving import make_server
 
     application = DomainDispatcherApplication(create_backend_app)
     told = StoreServer(url="")
 
-    def counting(environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
+    def counting(environ: WSGIEnvironment, start_response: StartResponse) -> Iterator[bytes]:
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
         told.requests.append((method, path))
         if told.before is not None:
