@@ -120,8 +120,9 @@ class LatentFacts(BaseModel):
     """The condition that chose the clips, beside their tier."""
     clips: int
     damaged: int
-    """Of these clips, which have no latents."""
+    """How many of these clips have no latents."""
     frames: int
+    """Of the clips that have."""
     latents: Moments
     """Of the clips of split `train`, per channel."""
     pose_deg: Moments

@@ -241,7 +241,7 @@ def _facts(index: ClipIndex, vae: VaeConfig, sha256: str, folder: Path) -> Laten
         where=index.config.where,
         clips=len(rows),
         damaged=len(rows) - len(readable),
-        frames=int(rows["n_frames"].to_numpy().sum()),
+        frames=int(readable["n_frames"].to_numpy().sum()),
         latents=merged(latents),
         pose_deg=merged(poses),
     )

@@ -10,7 +10,9 @@ __all__ = ["latents"]
 
 
 def latents(
-    dataset: Annotated[str, typer.Argument(help="Folder of a dataset, or its address.", show_default=False)],
+    dataset: Annotated[
+        str, typer.Argument(help="Folder of a dataset, or its address.", metavar="DATASET", show_default=False)
+    ],
     *,
     vae: Annotated[
         Path, typer.Option("--vae", help="Folder of a run of `gaia-train vae`.", metavar="VAE_RUN", show_default=False)
@@ -46,5 +48,5 @@ def latents(
     typer.echo(f"latents: {latents_folder(location(dataset), facts.vae_sha256)}")
     typer.echo(f"{facts.clips - facts.damaged} clips, {facts.frames} frames")
     if facts.damaged:
-        typer.echo(f"{facts.damaged} clips are damaged and have none; `gaia-curate validate {dataset}` lists them")
+        typer.echo(f"damaged clips, without latents: {facts.damaged}; `gaia-curate validate {dataset}` lists them")
         raise typer.Exit(1)
