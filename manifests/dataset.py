@@ -1,6 +1,7 @@
 """`dataset.json`: what a dataset was made with, what its columns mean, and what is in it."""
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,7 +23,6 @@ __all__ = [
     "WeightRecord",
     "describe_tables",
     "read_dataset",
-    "removal_digest",
     "totals_of",
     "write_dataset",
 ]
@@ -30,6 +30,7 @@ __all__ = [
 _FILE = "dataset.json"
 
 _ROUNDS = 10_000
+"""Of PBKDF2: some milliseconds for a speaker."""
 
 
 class _Record(BaseModel):
@@ -99,11 +100,35 @@ class Removals(_Record):
     """What `gaia-curate forget` removed. It keeps later runs from bringing it back, and does not say who it was."""
 
     salt: str
-    """Random, hex; digests of two datasets cannot be compared."""
-    videos: tuple[str, ...]
-    """`removal_digest` of each video's id, sorted."""
-    speakers: tuple[str, ...]
-    """`removal_digest` of each speaker's id, sorted."""
+    """Random, hex: digests of two datasets cannot be compared."""
+    videos: tuple[str, ...] = ()
+    """A digest of each video's id, sorted. Ids follow from the content: whoever has the file can tell it."""
+    speakers: tuple[str, ...] = ()
+    """A digest of each speaker's id, sorted. To try out ids is slow, which protects long ids and not short ones."""
+
+    def has_video(self, video_id: str) -> bool:
+        """Say whether this video was removed."""
+        return self._of_video(video_id) in self.videos
+
+    def has_speaker(self, speaker_id: str) -> bool:
+        """Say whether this person was removed."""
+        return self._of_speaker(speaker_id) in self.speakers
+
+    def extended(self, videos: Iterable[str], speaker: str | None) -> "Removals":
+        """Return these removals and those of videos, and of a person, by their ids."""
+        people = () if speaker is None else (self._of_speaker(speaker),)
+        return Removals(
+            salt=self.salt,
+            videos=tuple(sorted({*self.videos, *(self._of_video(video_id) for video_id in videos)})),
+            speakers=tuple(sorted({*self.speakers, *people})),
+        )
+
+    def _of_video(self, video_id: str) -> str:
+        return hashlib.sha256(f"{self.salt} {video_id}".encode()).hexdigest()[:32]
+
+    def _of_speaker(self, speaker_id: str) -> str:
+        salt = bytes.fromhex(self.salt)
+        return hashlib.pbkdf2_hmac("sha256", speaker_id.encode(), salt, _ROUNDS, dklen=16).hex()
 
 
 class DatasetRecord(_Record):
@@ -123,15 +148,6 @@ class DatasetRecord(_Record):
     """All lists that runs were given, in the order in which they came."""
     removals: Removals | None = None
     """What was removed on request; None: nothing was."""
-
-
-def removal_digest(salt: str, text: str) -> str:
-    """Return what is kept of the id of a removed video or speaker, 32 hex digits.
-
-    Whoever has the id can tell that it was removed. To try out ids that others might have is made slow (PBKDF2, 10,000
-    rounds of SHA-256), which protects long ids and not short ones.
-    """
-    return hashlib.pbkdf2_hmac("sha256", text.encode(), bytes.fromhex(salt), _ROUNDS, dklen=16).hex()
 
 
 def describe_tables() -> dict[str, TableRecord]:
