@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from training.diffusion_cli import diffusion
 from training.latents_cli import latents
 
 __all__ = ["app", "main"]
@@ -13,6 +14,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 
 
 app.command()(latents)
+app.command()(diffusion)
 
 
 @app.callback()
