@@ -29,7 +29,7 @@ def exit_codes() -> Iterator[None]:
     from training.dist import DistributionError
     from training.estimates import ResourceError
     from training.latent_files import LatentsError
-    from training.loop import TrainError
+    from training.loop import SettingsError, TrainError
     from training.metrics_log import MetricsError
     from training.run_folder import RunFolderError
     from training.selection import SelectionError
@@ -38,11 +38,13 @@ def exit_codes() -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         stop("Ctrl-C: ended; what was written stays, the same command goes on", EXIT_INTERRUPTED)
-    except (ConfigError, DatasetError, SelectionError, LatentsError, WeightsError, RunFolderError) as error:
+    except (ConfigError, SettingsError, DatasetError, SelectionError, LatentsError) as error:
         stop(str(error), EXIT_USAGE)
-    except (CheckpointError, DamagedDataError, MetricsError, TrainError) as error:
+    except (RunFolderError, CheckpointError, WeightsError) as error:
+        stop(str(error), EXIT_USAGE)
+    except (DamagedDataError, TrainError) as error:
         stop(str(error), EXIT_FAILED)
-    except (DistributionError, ResourceError, StorageError) as error:
+    except (DistributionError, MetricsError, ResourceError, StorageError) as error:
         stop(str(error), EXIT_CANNOT_START)
     except OSError as error:
         stop(f"files cannot be read or written: {error}", EXIT_CANNOT_START)

@@ -27,9 +27,13 @@ from training.stopping import StopRequest
 from training.task import Task
 from training.train_config import TrainConfig
 
-__all__ = ["TrainError", "TrainReport", "batch_shape", "train"]
+__all__ = ["SettingsError", "TrainError", "TrainReport", "batch_shape", "train"]
 
 BatchT = TypeVar("BatchT")
+
+
+class SettingsError(ValueError):
+    """Settings do not fit each other or the number of ranks; the message says what does."""
 
 
 class TrainError(RuntimeError):
@@ -50,14 +54,14 @@ def batch_shape(config: TrainConfig, ranks: Ranks) -> BatchShape:
     """Return how a batch is shared out.
 
     Raises:
-        TrainError: it does not divide into micro-batches of all ranks.
+        SettingsError: it does not divide into micro-batches of all ranks.
     """
     try:
         return BatchShape(
             global_batch=config.batch, micro_batch=config.micro_batch, world_size=ranks.size, rank=ranks.rank
         )
     except ValueError as error:
-        raise TrainError(f"train.batch and train.micro_batch do not fit: {error}") from error
+        raise SettingsError(f"train.batch and train.micro_batch do not fit: {error}") from error
 
 
 def train(
@@ -84,8 +88,11 @@ def train(
         accept_changes: go on with other settings than those the folder has.
 
     Raises:
-        RunFolderError, CheckpointError: the folder is of another run, or damaged.
-        TrainError: gradients were not finite too often, or the settings do not fit the machine.
+        RunFolderError: the folder is of another run.
+        CheckpointError: a checkpoint is damaged, or of other networks.
+        SettingsError: the settings do not fit the number of ranks.
+        ResourceError: memory or disk are too small.
+        TrainError: gradients were not finite too often, or a GPU's memory ran out.
         OSError: the disk refused; the last checkpoint is complete.
     """
     shape = batch_shape(config, ranks)
