@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -80,6 +80,8 @@ def _fetched(video: SourceVideo, scratch: ScratchSettings) -> Path | None:
                 f"{scratch.limit_gib:g}",
             )
     except OSError as error:
+        with suppress(OSError):
+            _refuse_changed(video)  # a store refuses to go on with a file that was replaced
         raise MediaError("unreachable", f"{video.path} cannot be read: {error}") from error
     return copy
 

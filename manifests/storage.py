@@ -102,6 +102,8 @@ def remote_path(text: str) -> Path:
         return Path(rest)
     from upath import UPath
 
+    if protocol not in ("http", "https"):  # a folder, with or without a slash at its end
+        text = text.rstrip("/")
     # Listings that fsspec remembers would hide what other processes have written since.
     return cast("Path", UPath(text, use_listings_cache=False))
 

@@ -1,0 +1,284 @@
+"""Source videos on an S3 server and on web servers: found, told apart, copied to scratch or read by ranges."""
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from fractions import Fraction
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_videos import TalkingFace, frame_times, talking_video
+from store_server import StoreServer
+
+from curation.media.audio import tick_audio
+from curation.media.errors import MediaError
+from curation.media.frames import tick_frames
+from curation.media.probe import probe
+from curation.media.remote import RemoteMedia
+from curation.scratch import ScratchSettings, readable
+from curation.sources import SourceError, SourceVideo, discover, fingerprint
+from manifests.files import text_of_path, write_bytes_atomic
+from manifests.storage import location
+
+NO_ROOM = 0.0
+
+
+@pytest.fixture(scope="module")
+def talk(tmp_path_factory: pytest.TempPathFactory, talking_face: TalkingFace) -> Path:
+    """A video of 2 s with sound."""
+    path = tmp_path_factory.mktemp("talk") / "talk.mp4"
+    return talking_video(path, talking_face, frame_times(Fraction(25), 50), sound=talking_face.sound(0.0, 2.0))
+
+
+@pytest.fixture
+def raw(bucket: Path, talk: Path) -> Path:
+    """A folder on the server: two different videos, a copy of one, a text."""
+    for name in ("b/talk.mp4", "a 100% ü.mp4"):
+        write_bytes_atomic(bucket / "raw" / name, talk.read_bytes())
+    write_bytes_atomic(bucket / "raw" / "b" / "other.MKV", talk.read_bytes() + b"tail")
+    write_bytes_atomic(bucket / "raw" / "b" / "notes.txt", b"text")
+    return bucket / "raw"
+
+
+def _scratch(tmp_path: Path, limit_gib: float = 1.0) -> ScratchSettings:
+    return ScratchSettings(folder=tmp_path / "scratch", limit_gib=limit_gib)
+
+
+def _copies(tmp_path: Path) -> list[str]:
+    return [path.name for path in (tmp_path / "scratch").glob("[!.]*")]
+
+
+def _one(address: str) -> SourceVideo:
+    (video,) = discover(address).videos
+    return video
+
+
+def test_a_folder_is_listed_with_ids_sources_and_copies_as_a_local_one(raw: Path, talk: Path) -> None:
+    found = discover(str(raw))
+    assert [(video.path.name, video.source, video.size_bytes) for video in found.videos] == [
+        ("a 100% ü.mp4", "raw", talk.stat().st_size),
+        ("other.MKV", "b", talk.stat().st_size + 4),
+        ("talk.mp4", "b", talk.stat().st_size),
+    ]
+    first, _, copy = found.videos
+    assert first.video_id == copy.video_id == fingerprint(talk)
+    assert copy.duplicate_of == first.path
+    assert text_of_path(first.path) == f"{raw}/a 100%25 ü.mp4"
+    assert found.ignored_files == 1
+
+
+def test_a_slash_at_the_end_of_an_address_changes_nothing(raw: Path) -> None:
+    assert discover(f"{raw}/") == discover(str(raw))
+
+
+def test_a_pattern_a_file_and_a_list_name_videos(raw: Path, tmp_path: Path, talk: Path) -> None:
+    assert [video.path.name for video in discover(f"{raw}/b/*.mp4").videos] == ["talk.mp4"]
+    assert [video.source for video in discover(f"{raw}/b/talk.mp4").videos] == ["b"]
+    rows = f"path,speaker_id\n{raw}/b/talk.mp4,anna\n{talk},ben\n"
+    (tmp_path / "list.csv").write_text(rows)
+    assert [video.speaker_id for video in discover(str(tmp_path / "list.csv")).videos] == ["ben", "anna"]
+    write_bytes_atomic(raw / "list.csv", b"path,source\nb/talk.mp4,own\n")
+    assert [(video.path, video.source) for video in discover(f"{raw}/list.csv").videos] == [(raw / "b/talk.mp4", "own")]
+
+
+def test_an_address_without_videos_is_told(raw: Path) -> None:
+    with pytest.raises(SourceError, match="holds no video"):
+        discover(f"{raw}/nothing")
+
+
+def test_listing_a_large_video_fetches_its_first_and_its_last_mebibyte(bucket: Path, s3: StoreServer) -> None:
+    write_bytes_atomic(bucket / "raw" / "large.mp4", os.urandom(8 << 20))
+    s3.forget()
+    video = _one(str(bucket / "raw" / "large.mp4"))
+    assert 2 << 20 <= s3.sent_bytes < (2 << 20) + 20_000, s3.requests
+    assert video.size_bytes == 8 << 20
+
+
+def test_a_copy_in_scratch_is_the_source_and_goes_with_the_unit(raw: Path, talk: Path, tmp_path: Path) -> None:
+    with readable(_one(f"{raw}/b/talk.mp4"), _scratch(tmp_path)) as path:
+        assert path.read_bytes() == talk.read_bytes()
+        assert path.suffix == ".mp4"
+        assert len(_copies(tmp_path)) == 1
+    assert _copies(tmp_path) == []
+
+
+def test_an_error_about_a_copy_names_the_source_and_leaves_nothing(raw: Path, tmp_path: Path) -> None:
+    write_bytes_atomic(raw / "broken.mp4", b"no video")
+    with pytest.raises(MediaError) as caught, readable(_one(f"{raw}/broken.mp4"), _scratch(tmp_path)) as path:
+        probe(path)
+    assert caught.value.code == "unreadable"
+    assert f"{raw}/broken.mp4" in caught.value.detail
+    assert str(tmp_path) not in caught.value.detail
+    assert _copies(tmp_path) == []
+
+
+def test_without_room_ranges_give_the_same_pictures_and_sound(raw: Path, talk: Path, tmp_path: Path) -> None:
+    local = probe(talk)
+    with readable(_one(f"{raw}/b/talk.mp4"), _scratch(tmp_path, NO_ROOM)) as path:
+        assert str(path) == f"{raw}/b/talk.mp4"
+        remote = probe(path)
+        assert (remote.n_ticks, remote.first_pts, remote.end_pts) == (local.n_ticks, local.first_pts, local.end_pts)
+        pairs = zip(tick_frames(remote, 10, 40), tick_frames(local, 10, 40), strict=True)
+        assert all(np.array_equal(there.rgb, here.rgb) for there, here in pairs)
+        np.testing.assert_array_equal(tick_audio(remote, 0, 50), tick_audio(local, 0, 50))
+    assert _copies(tmp_path) == []
+
+
+def test_copies_of_all_workers_together_keep_to_the_limit(raw: Path, talk: Path, tmp_path: Path) -> None:
+    video = _one(f"{raw}/b/talk.mp4")
+    limit = _scratch(tmp_path, limit_gib=1.5 * talk.stat().st_size / 2**30)
+    other = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    (tmp_path / "scratch").mkdir()
+    shutil.copy(talk, tmp_path / "scratch" / f"{other.pid}-0123456789abcdef.mp4")
+    with readable(video, limit) as path:
+        assert path == video.path
+    other.communicate(b"\n")
+    with readable(video, limit) as path:  # what a dead process left makes room
+        assert _copies(tmp_path) == [path.name]
+
+
+def test_a_disk_without_room_for_a_copy_is_noticed_before_it_is_fetched(
+    raw: Path, tmp_path: Path, s3: StoreServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    video = _one(f"{raw}/b/talk.mp4")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    s3.forget()
+    with readable(video, _scratch(tmp_path)) as path:
+        assert path == video.path
+    assert s3.sent_bytes < 1000
+    assert _copies(tmp_path) == []
+
+
+@pytest.mark.parametrize("limit_gib", [1.0, NO_ROOM])
+def test_a_video_that_was_replaced_since_it_was_listed_is_told(raw: Path, tmp_path: Path, limit_gib: float) -> None:
+    video = _one(f"{raw}/b/talk.mp4")
+    content = bytearray(video.path.read_bytes())
+    content[len(content) // 2] ^= 1  # same length
+    write_bytes_atomic(video.path, bytes(content))
+    with pytest.raises(MediaError) as caught, readable(video, _scratch(tmp_path, limit_gib)):
+        pass
+    assert caught.value.code == "changed"
+    assert _copies(tmp_path) == []
+
+
+@pytest.mark.parametrize("limit_gib", [1.0, NO_ROOM])
+def test_a_video_that_is_replaced_while_it_is_read_is_told(
+    raw: Path, talk: Path, tmp_path: Path, limit_gib: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    video = _one(f"{raw}/b/talk.mp4")
+    original = shutil.copyfileobj
+
+    def replaced_then(*arguments: object) -> None:
+        write_bytes_atomic(video.path, talk.read_bytes() + b"more")
+        original(*arguments)
+
+    monkeypatch.setattr(shutil, "copyfileobj", replaced_then)
+
+    def read() -> None:
+        with readable(video, _scratch(tmp_path, limit_gib)) as path:
+            if limit_gib == NO_ROOM:
+                write_bytes_atomic(path, talk.read_bytes() + b"more")
+
+    with pytest.raises(MediaError) as caught:
+        read()
+    assert caught.value.code == "changed"
+    assert _copies(tmp_path) == []
+
+
+def test_a_video_that_is_gone_is_unreachable(raw: Path, tmp_path: Path) -> None:
+    video = _one(f"{raw}/b/talk.mp4")
+    video.path.unlink()
+    with pytest.raises(MediaError) as caught, readable(video, _scratch(tmp_path)):
+        pass
+    assert caught.value.code == "unreachable"
+
+
+def test_a_storage_that_fails_while_frames_are_read_is_no_damage_of_the_video(
+    raw: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    info = probe(raw / "b" / "talk.mp4")
+    reads = iter(range(1000))
+    read = RemoteMedia.read
+
+    def failing(self: RemoteMedia, size: int) -> bytes:
+        if next(reads) > 2:
+            self._file.close()
+        return read(self, size)
+
+    monkeypatch.setattr(RemoteMedia, "read", failing)
+    with pytest.raises(MediaError) as caught:
+        list(tick_frames(info, 0, info.n_ticks))
+    assert caught.value.code == "unreachable"
+
+
+class _Web(BaseHTTPRequestHandler):
+    content = b""
+    knows_ranges = True
+
+    def do_HEAD(self) -> None:
+        self._answer(body=False)
+
+    def do_GET(self) -> None:
+        self._answer(body=True)
+
+    def _answer(self, *, body: bool) -> None:
+        wanted, content = self.headers.get("Range"), self.content
+        if wanted and self.knows_ranges:
+            first, _, last = wanted.removeprefix("bytes=").partition("-")
+            begin, end = int(first), min(int(last or len(content)), len(content) - 1)
+            content = content[begin : end + 1]
+            self.send_response(206)
+            self.send_header("Content-Range", f"bytes {begin}-{end}/{len(self.content)}")
+        else:
+            self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.send_header("ETag", '"1"')
+        self.end_headers()
+        if body:
+            self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(params=[True, False], ids=["with ranges", "whole files only"])
+def web(request: pytest.FixtureRequest, talk: Path) -> Iterator[tuple[str, bool]]:
+    handler = type("Handler", (_Web,), {"content": talk.read_bytes(), "knows_ranges": request.param})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/raw/talk.mp4", request.param
+    server.shutdown()
+
+
+def test_a_video_on_a_web_server_is_copied(web: tuple[str, bool], talk: Path, tmp_path: Path) -> None:
+    video = _one(web[0])
+    assert video.video_id == fingerprint(talk)
+    with readable(video, _scratch(tmp_path)) as path:
+        assert path.read_bytes() == talk.read_bytes()
+
+
+def test_a_web_server_is_read_by_ranges_or_the_missing_room_is_named(web: tuple[str, bool], tmp_path: Path) -> None:
+    address, knows_ranges = web
+    video = _one(address)
+    if knows_ranges:
+        with readable(video, _scratch(tmp_path, NO_ROOM)) as path:
+            assert probe(path).n_ticks == 50
+        return
+    with pytest.raises(MediaError, match="--scratch-gib") as caught, readable(video, _scratch(tmp_path, NO_ROOM)):
+        pass
+    assert caught.value.code == "no_scratch"
+
+
+def test_a_local_video_is_read_where_it_lies(talk: Path, tmp_path: Path) -> None:
+    with readable(_one(str(talk)), _scratch(tmp_path)) as path:
+        assert path == location(str(talk))
+    assert not (tmp_path / "scratch").exists()
