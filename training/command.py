@@ -3,20 +3,20 @@
 A command parses its options, builds its settings and calls `run_training`:
 
     with exit_codes():
-        settings = load_run_config(PRESETS[preset](size), config, overrides or [])
-        run_training(lambda ranks: VaeTask(settings, dataset, ranks), settings, settings.train, preset=preset, ...)
+        settings = load_run_config(vae_config(size, preset), config, overrides or [])
+        run_training(lambda: VaeTask(dataset, settings), lambda task: task.config, settings.train, preset=preset, ...)
 """
 
 import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import torch
 import typer
 
-from training.dist import Ranks, ranks_of_environment
+from training.dist import ranks_of_environment
 from training.dry_run import dry_run as dry_run_library
 from training.exit_codes import EXIT_INTERRUPTED
 from training.loop import train
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
 
 __all__ = ["run_training"]
 
-BatchT = TypeVar("BatchT")
+TaskT = TypeVar("TaskT", bound=Task[Any])
 
 
 def run_training(
-    task_of: Callable[[Ranks], Task[BatchT]],
-    settings: "DataclassInstance",
+    task_of: Callable[[], TaskT],
+    settings: Callable[[TaskT], "DataclassInstance"],
     config: TrainConfig,
     *,
     preset: str,
@@ -52,7 +52,7 @@ def run_training(
 
     Args:
         task_of: builds the task; torch's generator is seeded by the run's seed then.
-        settings: all of them, for the record.
+        settings: all of them, for the record, as the task has completed them.
         config: the part of them that the loop reads.
         preset: its name, for the record.
         run: folder.
@@ -62,7 +62,7 @@ def run_training(
     """
     with ranks_of_environment(device) as ranks:
         torch.manual_seed(seed_of(config.seed, "networks"))
-        task = task_of(ranks)
+        task = task_of()
         if dry_run:
             said = dry_run_library(task, config, ranks)
             if ranks.first:
@@ -75,7 +75,7 @@ def run_training(
                 RunFolder(run),
                 ranks,
                 preset=preset,
-                settings=settings_of(settings),
+                settings=settings_of(settings(task)),
                 progress=progress,
                 accept_changes=accept_changes,
             )
