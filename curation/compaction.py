@@ -20,7 +20,7 @@ from curation.part_rows import VideoRows, write_packed
 from curation.prefix_tree import Leaf, leaves
 from curation.settings import Settings
 from curation.shards import Shard, moved, write_shard
-from manifests.schema import CLIPS, FRAMES, SPANS, Table
+from manifests.schema import CLIPS, FRAMES, SPANS, TABLES, Table
 from manifests.storage import files_in
 from manifests.swaps import hidden_name
 
@@ -62,7 +62,7 @@ def compact(dataset: Path, live: Collection[str], settings: StorageSettings) -> 
     for path in files_in(dataset / "media", ".tar"):
         if f"media/{path.name}" not in named:
             path.unlink()
-    for folder in (*(table.name for table in (FRAMES, SPANS, CLIPS)), "media"):
+    for folder in (".", *TABLES, "media", "ledger"):
         for pattern in (".*.new", ".*.part"):  # halves of files, of a run that was stopped
             for path in (dataset / folder).glob(pattern):
                 path.unlink()

@@ -96,7 +96,7 @@ def forget(
         not_looked_into=tuple(sorted(path.name for path in dataset.iterdir() if path.name not in _KNOWN)),
         dry_run=dry_run,
     )
-    if not dry_run and ids:
+    if not dry_run:  # also where nothing is found any more: the call that removed it may have been stopped
         _remove(dataset, rows, ids, speaker)
     return report
 

@@ -23,7 +23,7 @@ from curation.scratch import ScratchSettings, readable
 from curation.sources import SourceVideo, listed_again
 from curation.speech.model_set import SpeechModels, load_speech, speech_assets
 from curation.weights import speech_weights
-from manifests.dataset import read_dataset
+from manifests.dataset import read_dataset, write_dataset
 from manifests.files import DatasetError, path_of_text, read_table, write_parquet
 from manifests.outcomes import TIERS
 from manifests.schema import FRAMES
@@ -76,6 +76,8 @@ def redecide(
         ensure_assets(speech_assets(settings.speech))
         weights = (*(weight for weight in weights if weight.role == "perception"), *speech_weights(settings.speech))
     open_dataset(out, settings, weights)
+    told = read_dataset(dataset)
+    write_dataset(out, read_dataset(out).model_copy(update={"exclusions": told.exclusions, "removals": told.removals}))
     same_frames = not any(line.startswith(_TRACKING) for line in changed)
     compact(out, (), settings.storage)  # what the same call has packed before is decided again
     speech = load_speech(settings.speech) if render else None
