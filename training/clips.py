@@ -1,35 +1,20 @@
-"""Random access to the clips of a selection: their arrays by row, their pictures by number; and what is damaged.
-
-Nothing stays open between two calls, so a reader may be copied into loader processes. What is kept is the footers of
-the manifest's files and a few of their columns, as far as one row group.
-"""
+"""Random access to the clips of a selection: their arrays by row, their pictures by number; and what is damaged."""
 
 import logging
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
-from typing import Any, TypeVar
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from manifests.files import open_parquet
 from manifests.media import MediaError, read_member
 from manifests.schema import numpy_of
 from training.clip_frames import frames_at
+from training.parquet_rows import RowReader
 from training.selection import ClipIndex
 
 __all__ = ["ClipError", "ClipReader", "DamageLog", "DamagedDataError"]
-
-ValueT = TypeVar("ValueT")
-
-_FOOTERS = 16
-"""Footers that are kept; that of a packed file of 256 MB takes about 12 MB."""
-
-_COLUMNS = 32
-"""Columns of row groups that are kept; of landmarks one is about 1 MB per 10 s."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -47,8 +32,7 @@ class ClipReader:
 
     def __init__(self, index: ClipIndex) -> None:
         self.index = index
-        self._footers: OrderedDict[Path, pq.FileMetaData] = OrderedDict()
-        self._columns: OrderedDict[tuple[Path, int, str], pa.ChunkedArray] = OrderedDict()
+        self._rows = RowReader()
 
     def array(self, clip: int, column: str) -> npt.NDArray[Any]:
         """Return the array that a clip has in `column` of the manifest, such as (N, K, 2) of `landmarks`.
@@ -58,13 +42,7 @@ class ClipReader:
         """
         row = self.index.row(clip)
         try:
-            values = _kept(
-                self._columns,
-                (row.part, row.row_group, column),
-                _COLUMNS,
-                lambda: self._read(row.part, row.row_group, column),
-            )
-            (array,) = numpy_of(values.slice(row.row, 1))
+            (array,) = numpy_of(self._rows.value(row.part, row.row_group, row.row, column))
         except (pa.ArrowException, ValueError, OSError, KeyError) as error:
             raise ClipError(f"{row.clip_id}: {row.part}: column {column} cannot be read: {error}") from error
         if array is None:
@@ -86,21 +64,6 @@ class ClipReader:
             return frames_at(read_member(self.index.dataset, row.media, row.mp4), numbers, size_px)
         except MediaError as error:
             raise ClipError(f"{row.clip_id}: {row.media}: {error}") from error
-
-    def _read(self, part: Path, row_group: int, column: str) -> pa.ChunkedArray:
-        with open_parquet(part, self._footers.get(part)) as file:
-            _kept(self._footers, part, _FOOTERS, lambda: file.metadata)
-            return file.read_row_group(row_group, columns=[column], use_threads=False)[column]
-
-
-def _kept(cache: "OrderedDict[Any, ValueT]", key: object, size: int, make: Callable[[], ValueT]) -> ValueT:
-    """Return the value of `key`, made where it is not kept; the one not used for longest makes room."""
-    if key not in cache:
-        cache[key] = make()
-        if len(cache) > size:
-            cache.popitem(last=False)
-    cache.move_to_end(key)
-    return cache[key]
 
 
 class DamageLog:

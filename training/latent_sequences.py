@@ -19,12 +19,12 @@ from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Dataset
 
 from manifests.arrays import Float16Array, Int64Array
-from manifests.files import open_parquet
 from manifests.schema import numpy_of
 from models.motion_inputs import MotionInputs
 from training.clips import ClipError, ClipReader, DamagedDataError
 from training.epoch_order import SampleKey
 from training.latent_files import LatentsError, latent_places, read_facts
+from training.parquet_rows import RowReader
 from training.randomness import draw_below, draw_share
 from training.selection import ClipIndex, SelectionError
 
@@ -120,6 +120,7 @@ class MotionSequences(Dataset[MotionSequence]):
         self._statistics = self.facts.statistics()
         self._seed = seed
         self._reader = ClipReader(index)
+        self._rows = RowReader()
         self._places = _places(index, latents)
         self._least = config.short_frames if config.allow_short else config.min_frames
         n_frames = index.n_frames
@@ -198,9 +199,7 @@ class MotionSequences(Dataset[MotionSequence]):
         where = self.index.row(clip)
         part, row = self._places[where.clip_id]
         try:
-            with open_parquet(part) as file:
-                rows = file.read_row_group(row, columns=["latents"], use_threads=False)
-            (latents,) = numpy_of(rows["latents"])
+            (latents,) = numpy_of(self._rows.value(part, row, 0, "latents"))
         except (ValueError, OSError) as error:  # Arrow's errors are among them
             raise ClipError(f"{where.clip_id}: {part}: its latents cannot be read: {error}") from error
         if latents is None or len(latents) != where.n_frames:

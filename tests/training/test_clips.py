@@ -55,7 +55,7 @@ def test_a_reader_keeps_few_columns(make_clips: MakeClips, tmp_path: Path) -> No
     reader = ClipReader(select_clips(make_clips(tmp_path / "dataset", *clips), DataConfig()))
     for clip in (*range(40), 0):
         assert len(reader.array(clip, "pose_deg")) == 2
-    assert len(reader._columns) == 32
+    assert len(reader._rows._columns) == 32
 
 
 def test_a_dataset_of_larger_row_groups_is_read_too(made_clips: Path, tmp_path: Path) -> None:
