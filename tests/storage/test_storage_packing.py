@@ -1,0 +1,34 @@
+"""Packing a dataset in an object store: the bytes that packing gives on a disk."""
+
+from pathlib import Path
+
+import pytest
+from made_parts import MADE_VIDEOS, clip_bytes, put_videos
+
+from curation.compaction import StorageSettings, compact
+from manifests.files import read_table
+
+SMALL = StorageSettings(part_mb=0.05, shard_gib=5e-5)
+
+
+def objects(dataset: Path) -> dict[str, bytes]:
+    return {
+        f"{folder.name}/{path.name}": path.read_bytes()
+        for folder in (dataset / name for name in ("frames", "spans", "clips", "media"))
+        for path in folder.iterdir()
+    }
+
+
+@pytest.mark.slow
+def test_a_packed_dataset_is_the_same_in_a_store_as_on_a_disk(bucket: Path, tmp_path: Path) -> None:
+    for dataset in (bucket / "dataset", tmp_path):
+        put_videos(dataset, MADE_VIDEOS[:3])
+        compact(dataset, MADE_VIDEOS[:3], SMALL)
+        put_videos(dataset, MADE_VIDEOS[3:])
+        media = clip_bytes(dataset)
+        compact(dataset, MADE_VIDEOS, SMALL)
+        assert clip_bytes(dataset) == media
+    assert objects(bucket / "dataset") == objects(tmp_path)
+    compact(bucket / "dataset", MADE_VIDEOS[1:], SMALL)
+    left = read_table(bucket / "dataset", "clips", ["video_id"])["video_id"].to_pylist()
+    assert sorted(set(left)) == list(MADE_VIDEOS[1:])
