@@ -1,4 +1,4 @@
-"""How many frame pairs a second one core reads for the VAE, against decoding alone and a naive loader.
+"""How many frame pairs and sequences a second one core reads; pairs against decoding alone and a naive loader.
 
 Prints one JSON line; rates are per second of processor time, so that other work on the machine shows less. The clips of
 DATASET are repeated under other names, so that few things are read twice, in files as large as packed ones.
@@ -7,8 +7,9 @@ DATASET are repeated under other names, so that few things are read twice, in fi
 - `decoding_alone`: opening the same videos and decoding up to the same frames; no conversion to RGB, no landmarks.
 - `whole_clip`: each video decoded from its start to its end, two frames kept, and the landmarks read.
 - `landmarks_ms`, `read_ms`: of `pairs`, reading landmarks and reading the bytes of the video, per pair.
+- `sequences`: the training loader of the diffusion model, batches of 64, latents of random numbers.
 - `footer_ms`: reading the footer of a file of the manifest; where there are more files than footers are kept of, a pair
-  costs this in addition.
+  and a sequence cost this in addition.
 
     python benchmarks/loader.py DATASET [--clips 300] [--pairs 512]
 """
@@ -21,20 +22,25 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
 import av
+import numpy as np
 import pyarrow as pa
 import torch
 
 from manifests.dataset import read_dataset, write_dataset
 from manifests.files import open_parquet, read_table, write_parquet
 from manifests.media import read_frames, read_member
-from manifests.schema import CLIPS
+from manifests.schema import CLIPS, array_column
+from models.vae import VAE_SIZES
 from training.clips import ClipReader
 from training.epoch_order import BatchShape, Cursor, MicroBatches, SampleKey
 from training.frame_pairs import FramePairs, collate_pairs
+from training.latent_files import LATENTS, LatentFacts, Moments, write_facts
+from training.latent_sequences import MotionSequences, SequenceConfig, collate_sequences
 from training.selection import ClipIndex, DataConfig, select_clips
 
 BATCH = 64
@@ -56,11 +62,46 @@ def repeated(dataset: Path, folder: Path, n_clips: int) -> Path:
     return folder
 
 
-def batches(pairs: FramePairs, n_pairs: int) -> Iterator[list[SampleKey]]:
-    """Yield the keys of `n_pairs` samples."""
+def random_latents(index: ClipIndex, folder: Path) -> Path:
+    """Write latents of the size of all VAEs but the tiny one's for each clip."""
+    rng = np.random.default_rng(0)
+    names = index.rows["clip_id"].to_pylist()
+    for number, first in enumerate(range(0, len(index), 300)):
+        clips = range(first, min(first + 300, len(index)))
+        arrays = {
+            "latents": [rng.standard_normal((index.n_frames[clip], 768)).astype(np.float16) for clip in clips],
+            "appearance": [np.zeros(3072, np.float16) for _ in clips],
+            "channel_mean": [np.zeros(3) for _ in clips],
+            "channel_squares": [np.ones(3) for _ in clips],
+        }
+        columns = {
+            "clip_id": pa.array([names[clip] for clip in clips]),
+            "n_frames": pa.array(index.n_frames[first : clips[-1] + 1], pa.int32()),
+        }
+        columns |= {name: array_column(values, LATENTS.column(name).type) for name, values in arrays.items()}
+        write_parquet(folder / f"part{number}.parquet", pa.table(columns), LATENTS)
+    moments = Moments(count=768, mean=(0.0, 0.0, 0.0), squares=(768.0, 768.0, 768.0))
+    facts = LatentFacts(
+        vae=VAE_SIZES["small"],
+        vae_sha256="0" * 64,
+        landmark_scheme=index.landmark_scheme,
+        latent_shape=(3, 16, 16),
+        where=None,
+        clips=len(index),
+        damaged=0,
+        frames=int(index.n_frames.sum()),
+        latents=moments,
+        pose_deg=moments,
+    )
+    write_facts(folder, facts)
+    return folder
+
+
+def batches(samples: FramePairs | MotionSequences, n_samples: int) -> Iterator[list[SampleKey]]:
+    """Yield the keys of `n_samples` samples."""
     shape = BatchShape(global_batch=BATCH, micro_batch=BATCH)
-    order = MicroBatches(shape, Cursor(), n_items=len(pairs), seed=1)
-    yield from islice(order, n_pairs // BATCH)
+    order = MicroBatches(shape, Cursor(), n_items=len(samples), seed=1)
+    yield from islice(order, n_samples // BATCH)
 
 
 def decode_alone(index: ClipIndex, clip: int, numbers: Sequence[int]) -> None:
@@ -93,8 +134,21 @@ def rate(run: Callable[[], int]) -> float:
     return round(made / (time.process_time() - before), 1)
 
 
-def measure(index: ClipIndex, n_pairs: int) -> dict[str, float]:
-    """Return all rates."""
+def measure_sequences(index: ClipIndex, folder: Path, n_sequences: int) -> float:
+    """Return the rate of the diffusion model's loader."""
+    sequences = MotionSequences(index, folder, SequenceConfig(allow_short=True), seed=1)
+
+    def load() -> int:
+        made = 0
+        for batch in batches(sequences, n_sequences):
+            made += len(collate_sequences([sequences[key] for key in batch]).target_BTD)
+        return made
+
+    return rate(load)
+
+
+def measure_pairs(index: ClipIndex, n_pairs: int) -> dict[str, float]:
+    """Return the rates of the VAE's loader and of what it is compared with."""
     pairs = FramePairs(index, image_px=256, seed=1)
     keys = [key for batch in batches(pairs, n_pairs) for key in batch]
     drawn = [pairs.frames_of(key) for key in keys]
@@ -143,10 +197,14 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
-        index = select_clips(repeated(arguments.dataset, Path(folder), arguments.clips), EVERYTHING)
+        dataset = repeated(arguments.dataset, Path(folder), arguments.clips)
+        index = select_clips(dataset, EVERYTHING)
         frames = float(index.n_frames.mean())
         figures = {"clips": len(index), "frames_per_clip": round(frames), "load": round(os.getloadavg()[0], 1)}
-        print(json.dumps(figures | measure(index, arguments.pairs)))
+        figures |= measure_pairs(index, arguments.pairs)
+        spoken = select_clips(dataset, replace(EVERYTHING, tiers=("diffusion",)))
+        latents = random_latents(spoken, Path(folder) / "latents" / "random")
+        print(json.dumps(figures | {"sequences": measure_sequences(spoken, latents, arguments.pairs)}))
 
 
 if __name__ == "__main__":
