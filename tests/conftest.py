@@ -9,13 +9,14 @@ from filelock import FileLock
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
-# made_videos.py lies here, on no import path (importlib mode): its name is bound once, so that tests can import it
-if "made_videos" not in sys.modules:
-    _SPEC = importlib.util.spec_from_file_location("made_videos", Path(__file__).resolve().with_name("made_videos.py"))
-    assert _SPEC is not None
-    assert _SPEC.loader is not None
-    sys.modules["made_videos"] = importlib.util.module_from_spec(_SPEC)
-    _SPEC.loader.exec_module(sys.modules["made_videos"])
+# They lie here, on no import path (importlib mode): their names are bound once, so that tests can import them
+for _name in ("made_videos", "made_parts"):
+    if _name not in sys.modules:
+        _spec = importlib.util.spec_from_file_location(_name, Path(__file__).resolve().with_name(f"{_name}.py"))
+        assert _spec is not None
+        assert _spec.loader is not None
+        sys.modules[_name] = importlib.util.module_from_spec(_spec)
+        _spec.loader.exec_module(sys.modules[_name])
 
 from made_videos import TalkingFace, talking_face  # noqa: E402 - it has a name only now
 
