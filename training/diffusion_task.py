@@ -45,7 +45,7 @@ class DiffusionTask:
     unit = "sequences"
 
     def __init__(self, dataset: Path, vae_weights: Path, config: DiffusionConfig) -> None:
-        """Read what is known of the data and build the network; torch's generator is seeded by `config.train.seed`.
+        """Read what is known of the data and build the network.
 
         Args:
             dataset: with latents of the VAE beside it.
@@ -67,7 +67,6 @@ class DiffusionTask:
         self.vae.latent_statistics.load_state_dict(sequences.facts.statistics().state_dict())
         self.config = replace(config, model=_model_config(config.model, sequences.facts, index))
         self.source = DiffusionSamples(sequences, config.loss, config.sde, seed=config.train.seed)
-        torch.manual_seed(config.train.seed)
         self.model = MotionDiffusion(self.config.model)
         if self.config.model.pose.enabled:
             pose = sequences.facts.pose_deg
