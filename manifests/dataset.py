@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
+import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
 from manifests.files import DatasetError, read_table, write_json_atomic
@@ -75,7 +76,7 @@ class Totals(_Record):
     """Rows of `videos`, failed and duplicate ones included."""
     failed: int
     """Rows of `videos` whose status is failed or quarantined."""
-    excluded: int = 0
+    excluded: int
     """Rows of `videos` that a list of people or videos to leave out names."""
     hours_raw: float
     """Hours of the videos that could be read; a duplicate counts once."""
@@ -172,17 +173,17 @@ def totals_of(dataset: Path) -> Totals:
     Raises:
         DatasetError: a table cannot be read.
     """
-    videos = read_table(dataset, "videos", ["duration_s", "status", "duplicate_of"]).to_pylist()
-    spans = read_table(dataset, "spans", ["start_s", "end_s", "tier", "outcome"]).to_pylist()
-    kept = {
-        tier: sum(s["end_s"] - s["start_s"] for s in spans if s["tier"] == tier and s["outcome"] == "kept")
-        for tier in TIERS
-    }
-    raw = sum(v["duration_s"] or 0.0 for v in videos if v["duplicate_of"] is None)
+    videos = read_table(dataset, "videos", ["duration_s", "status", "duplicate_of"])
+    spans = read_table(dataset, "spans", ["start_s", "end_s", "tier", "outcome"])
+    spans = spans.filter(pc.equal(spans["outcome"], "kept"))
+    long_s = pc.subtract(spans["end_s"], spans["start_s"])
+    kept = {tier: pc.sum(long_s.filter(pc.equal(spans["tier"], tier))).as_py() or 0.0 for tier in TIERS}
+    status = videos["status"].to_pylist()
+    raw = pc.sum(videos["duration_s"].filter(pc.is_null(videos["duplicate_of"]))).as_py() or 0.0
     return Totals(
         videos=len(videos),
-        failed=sum(v["status"] in FAILED_STATUSES for v in videos),
-        excluded=sum(v["status"] == "excluded" for v in videos),
+        failed=sum(status.count(one) for one in FAILED_STATUSES),
+        excluded=status.count("excluded"),
         hours_raw=_hours(raw),
         hours_kept={tier: _hours(seconds) for tier, seconds in kept.items()},
         clips=len(read_table(dataset, "clips", ["clip_id"])),
@@ -209,13 +210,13 @@ def read_dataset(dataset: Path) -> DatasetRecord:
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"{path} cannot be read: {error}") from error
     try:
-        version = _Version.model_validate_json(text).schema_version
+        written = _Version.model_validate_json(text)
     except ValidationError as error:
         raise DatasetError(f"{path} is damaged: {_first(error)}; run the curation again to write it anew") from error
-    if version != SCHEMA_VERSION:
+    if written.schema_version != SCHEMA_VERSION:
         raise DatasetError(
-            f"{path} has schema version {version}, this version of the software reads {SCHEMA_VERSION}; "
-            f"read it with the software version that it names, or run the curation again"
+            f"{path} has schema version {written.schema_version}, this version of the software reads {SCHEMA_VERSION}; "
+            f"go on with the version that wrote it, {written.software_version}, or run the curation into a new folder"
         )
     try:
         return DatasetRecord.model_validate_json(text)
@@ -231,6 +232,7 @@ def write_dataset(dataset: Path, record: DatasetRecord) -> None:
 
 class _Version(BaseModel):
     schema_version: int
+    software_version: str = "which it does not name"
 
 
 def _hours(seconds: float) -> float:

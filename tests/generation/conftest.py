@@ -65,7 +65,7 @@ def _record(settings: CurationSettings) -> DatasetRecord:
         config=settings.model_dump(mode="json"),
         weights=(),
         tables=describe_tables(),
-        totals=Totals(videos=0, failed=0, hours_raw=0.0, hours_kept={}, clips=0),
+        totals=Totals(videos=0, failed=0, excluded=0, hours_raw=0.0, hours_kept={}, clips=0),
     )
 
 

@@ -27,7 +27,7 @@ def test_totals_count_a_duplicate_once(dataset: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        ({"schema_version": 99}, "has schema version 99, this version of the software reads 1"),
+        ({"schema_version": 99}, "has schema version 99, this version of the software reads 2; go on with the version"),
         ({"schema_version": "new"}, "is damaged: schema_version"),
         ({"preset": 3}, "is damaged: preset"),
         ({"colour": "blue"}, "is damaged: colour"),
@@ -39,6 +39,17 @@ def test_another_version_or_a_damaged_record_is_refused(
     path = dataset / "dataset.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     with pytest.raises(DatasetError, match=expected):
+        read_dataset(dataset)
+
+
+def test_a_dataset_of_an_older_version_is_refused_as_that_and_not_as_damaged(dataset: Path) -> None:
+    path = dataset / "dataset.json"
+    record = json.loads(path.read_text()) | {"schema_version": 1, "software_version": "0.0.9"}
+    for weight in record["weights"]:
+        del weight["role"]
+    del record["totals"]["excluded"]
+    path.write_text(json.dumps(record))
+    with pytest.raises(DatasetError, match=r"has schema version 1, .* the version that wrote it, 0\.0\.9, or run"):
         read_dataset(dataset)
 
 
