@@ -1,5 +1,6 @@
 """How commands end: exit codes, and the errors that a user can mend told in one line."""
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
@@ -45,7 +46,9 @@ def exit_codes() -> Iterator[None]:
     except (NoRoomError, StorageError) as error:
         stop(str(error), EXIT_CANNOT_START)
     except OSError as error:
-        # What was committed stays; the same command goes on once there is room again.
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            way_on = "nothing that is committed is lost; make room and give the same command again"
+            stop(f"the disk is full: {error}; {way_on}", EXIT_CANNOT_START)
         stop(f"the dataset cannot be read or written: {error}", EXIT_CANNOT_START)
 
 
