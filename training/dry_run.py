@@ -51,12 +51,12 @@ def dry_run(task: Task[BatchT], config: TrainConfig, ranks: Ranks) -> str:
     lines = {
         "model": ", ".join(f"{name} {count / 1e6:,.2f} M" for name, count in n_parameters.items()) + " parameters",
         "data": task.data_summary(),
-        "batch": f"{config.batch} {task.unit}: {shape.accumulation} x {config.micro_batch} on each of {ranks.size} ranks",
+        "batch": f"{config.batch} {task.unit}: {shape.accumulation} x {config.micro_batch} on {ranks.size} ranks",
         "memory": (
             f"{state / _GIB:.2f} GiB for weights, gradients, moments and average; {_peak(ranks) / _GIB:.2f} GiB at the "
             f"most in a step; {available_memory(ranks.device) / _GIB:.1f} GiB of {ranks.device} are left beside it"
         ),
-        "disk": f"{checkpoint_bytes(n_parameters, exported) / _GIB:.2f} GiB for each of {config.keep_newest} checkpoints",
+        "disk": f"{checkpoint_bytes(n_parameters, exported) / _GIB:.2f} GiB each, {config.keep_newest} are kept",
         "time": (
             f"{step_s:.3f} s per step, {config.batch / step_s:,.1f} {task.unit} per second, "
             f"{duration_text(step_s * config.steps)} for {config.steps} steps"

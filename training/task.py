@@ -30,7 +30,7 @@ A toy: one number w that is to be the mean of the numbers in the data, some of w
 >>> w.grad  # that of the mean of (w - 1)^2, (w - 2)^2 and (w - 6)^2
 tensor(-6.)
 
-`tests/toy_task.py` has all of it as a `Task`.
+`tests/training/toy_task.py` has all of it as a `Task`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

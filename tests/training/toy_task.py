@@ -1,7 +1,7 @@
 """A task that learns in a moment, with all that a real one has: masks, drawn noise, dropout, an opponent, pictures.
 
-`python tests/toy_task.py RUN NAME=VALUE...` trains it, under torchrun too. DIE_AFTER=N kills the process before step
-N + 1, with SIGKILL.
+`python tests/training/toy_task.py RUN NAME=VALUE...` trains it, under torchrun too. DIE_AFTER=N kills the
+process before step N + 1, with SIGKILL.
 """
 
 import os
