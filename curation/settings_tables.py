@@ -34,6 +34,8 @@ _UNITS = {
     "_every": "frames",
     "_overlap": "ratio",
     "_threads": "threads",
+    "_mb": "MB",
+    "_gib": "GiB",
 }
 """By the end of a setting's name."""
 
