@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from curation.ledger import VideoRecord
+from curation.media.probe import VideoInfo
 from curation.sources import SourceVideo
 from curation.units import Divided, Measured, Outcome, Unit
 from curation.windows import Window
@@ -25,6 +26,7 @@ class _Open:
 
     windows: tuple[Window, ...]
     missing: int
+    info: VideoInfo | None
 
 
 @dataclass(slots=True)
@@ -71,10 +73,10 @@ class Schedule:
                 if self._open.pop(video_id, None) is not None:
                     self._ended.add(video_id)
                 return outcome
-            case Divided(windows, todo):
-                self._open[video_id] = _Open(windows, len(todo))
+            case Divided(windows, todo, info):
+                self._open[video_id] = _Open(windows, len(todo), info)
                 for window in todo:
-                    self._plan(_WINDOW, Unit(video=unit.video, kind="window", windows=(window,)))
+                    self._plan(_WINDOW, Unit(video=unit.video, kind="window", windows=(window,), info=info))
                 self._finish_if_measured(unit.video)
             case Measured():
                 self._open[video_id].missing -= 1
@@ -84,7 +86,7 @@ class Schedule:
     def _finish_if_measured(self, video: SourceVideo) -> None:
         known = self._open[video.video_id]
         if not known.missing:
-            self._plan(_FINISH, Unit(video=video, kind="finish", windows=known.windows))
+            self._plan(_FINISH, Unit(video=video, kind="finish", windows=known.windows, info=known.info))
 
     def _plan(self, rank: int, unit: Unit) -> None:
         size = -unit.video.size_bytes if self.largest_first else 0

@@ -1,8 +1,8 @@
 """Remote sources made local: a bounded folder for whole copies, which a unit of work fills and empties.
 
-A file that fits is fetched whole, once, for it is read several times (its packets, its pictures, its sound, the ranges
-of its clips). One that does not fit is read over the network by ranges instead, which gives the same evidence and moves
-more bytes; docs/storage.md has the figures.
+A file of which most is needed is fetched whole, once, for it is read several times (its packets, its pictures, its
+sound, the ranges of its clips). One that does not fit, and of a long one a window, is read over the network by ranges
+instead, which gives the same evidence; docs/storage.md has the figures.
 """
 
 import errno
@@ -40,10 +40,15 @@ class ScratchSettings:
 
 
 @contextmanager
-def readable(video: SourceVideo, scratch: ScratchSettings) -> Iterator[Path]:
+def readable(video: SourceVideo, scratch: ScratchSettings, *, whole: bool = True) -> Iterator[Path]:
     """Give a path that PyAV can read a source from, until the block ends: its own, that of a copy, or its address.
 
     Errors about the copy name the source.
+
+    Args:
+        video: the source.
+        scratch: where remote ones are copied to.
+        whole: whether most of it will be read; a part is read by ranges where the server allows it.
 
     Raises:
         MediaError: `changed`: a remote source is not what it was when it was listed; `unreachable`: its storage does
@@ -52,7 +57,7 @@ def readable(video: SourceVideo, scratch: ScratchSettings) -> Iterator[Path]:
     if not is_remote(video.path):
         yield video.path
         return
-    copy = _fetched(video, scratch)
+    copy = _fetched(video, scratch, whole=whole)
     if copy is None:
         yield video.path
         _refuse_changed(video)
@@ -65,14 +70,15 @@ def readable(video: SourceVideo, scratch: ScratchSettings) -> Iterator[Path]:
         copy.unlink(missing_ok=True)
 
 
-def _fetched(video: SourceVideo, scratch: ScratchSettings) -> Path | None:
-    """Copy a source into the scratch folder; None where there is no room and it can be read by ranges."""
+def _fetched(video: SourceVideo, scratch: ScratchSettings, *, whole: bool) -> Path | None:
+    """Copy a source into the scratch folder; None where it can be read by ranges, for want of room or by choice."""
     try:
         _refuse_changed(video)
-        copy = _reserve(video, scratch)
+        seeks = not whole and can_seek(video.path)
+        copy = None if seeks else _reserve(video, scratch)
         if copy is not None:
             _fill(copy, video)
-        elif not can_seek(video.path):
+        elif not (seeks or can_seek(video.path)):
             raise MediaError(
                 "no_scratch",
                 f"{video.path} takes {video.size_bytes / 2**30:.2f} GiB, its server sends whole files only, and "

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from curation.ledger import VideoRecord
+from curation.media.probe import VideoInfo
 from curation.sources import SourceVideo
 from curation.windows import Window
 
@@ -20,6 +21,8 @@ class Unit:
     render a video whose windows are measured."""
     windows: tuple[Window, ...] = ()
     """The one to measure, or all of a video to finish."""
+    info: VideoInfo | None = None
+    """What was probed of a video in windows, for a look at all its packets is a look at the whole file."""
 
     @property
     def name(self) -> str:
@@ -36,6 +39,8 @@ class Divided:
 
     windows: tuple[Window, ...]
     todo: tuple[Window, ...]
+    info: VideoInfo | None = None
+    """What was probed of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import logging
 import os
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from curation.analyze import analyze, analyze_pictures, analyze_sound
@@ -102,8 +102,9 @@ class VideoWorker:
     def _done(self, unit: Unit) -> "CuratedVideo | Divided | VideoRecord | _MeasuredWindow":
         """Do all of a unit that the video can spoil; nothing is written."""
         started = time.perf_counter()
-        with readable(unit.video, self._scratch) as path:
-            return self._done_with(unit, probe(path), started)
+        with readable(unit.video, self._scratch, whole=unit.info is None or unit.kind != "window") as path:
+            info = probe(path) if unit.info is None else replace(unit.info, path=path)
+            return self._done_with(unit, info, started)
 
     def _done_with(
         self, unit: Unit, info: VideoInfo, started: float
@@ -120,7 +121,7 @@ class VideoWorker:
         windows = plan_windows(info.n_ticks, self._settings.windows)
         if len(windows) > 1:
             todo = [window for window in windows if not window.path(self._dataset, video.video_id).exists()]
-            return Divided(tuple(windows), tuple(todo))
+            return Divided(tuple(windows), tuple(todo), replace(info, path=video.path))
         return self.curated(video, info, time.perf_counter() - started)
 
     def curated(self, video: SourceVideo, info: VideoInfo, spent_s: float = 0.0) -> CuratedVideo:

@@ -1,12 +1,14 @@
 """The driver's book: which unit comes next, and what outcomes mean for the others."""
 
 import random
+from fractions import Fraction
 from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from curation.ledger import VideoRecord
+from curation.media.probe import VideoInfo
 from curation.schedule import Schedule
 from curation.sources import SourceVideo
 from curation.units import Divided, Measured, Outcome, Unit
@@ -118,3 +120,30 @@ def test_every_video_ends_exactly_once_whatever_the_order_in_which_units_end(
         if done is not None:
             ended.append(done.video_id)
     assert sorted(ended) == [one.video_id for one in videos]
+
+
+def test_what_was_probed_of_a_long_video_goes_with_its_windows_and_its_end() -> None:
+    probed = VideoInfo(
+        path=Path("a.mp4"),
+        size_bytes=1,
+        duration_s=20.0,
+        n_ticks=500,
+        width_px=64,
+        height_px=64,
+        fps=Fraction(25),
+        codec="h264",
+        has_audio=True,
+        rotation_deg=0,
+        variable_rate=False,
+        time_base=Fraction(1, 25),
+        first_pts=0,
+        end_pts=500,
+        stamps="pts",
+        output_delay=0,
+    )
+    schedule = Schedule([video("a")], largest_first=True)
+    schedule.done(begun(schedule), Divided(WINDOWS[:1], WINDOWS[:1], probed))
+    window = begun(schedule)
+    assert window.info is probed
+    schedule.done(window, Measured())
+    assert begun(schedule).info is probed

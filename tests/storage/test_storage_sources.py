@@ -282,3 +282,10 @@ def test_a_local_video_is_read_where_it_lies(talk: Path, tmp_path: Path) -> None
     with readable(_one(str(talk)), _scratch(tmp_path)) as path:
         assert path == location(str(talk))
     assert not (tmp_path / "scratch").exists()
+
+
+def test_a_part_is_read_by_ranges_even_where_a_copy_has_room(web: tuple[str, bool], tmp_path: Path) -> None:
+    address, knows_ranges = web
+    video = _one(address)
+    with readable(video, _scratch(tmp_path), whole=False) as path:
+        assert (path == video.path) is knows_ranges

@@ -1,0 +1,141 @@
+"""Bytes that a store sends and the time that reading takes, copied to scratch against ranges; prints one JSON line.
+
+The store is moto's S3 server in a process of its own, which keeps its objects in memory: bytes are what a real one
+would send, times are those of the packages and of this machine alone, without a network.
+
+    python benchmarks/remote_reads.py --seconds 600
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+
+SERVER = """
+import threading
+from moto.server import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import make_server
+import logging
+logging.getLogger("werkzeug").disabled = True
+application = DomainDispatcherApplication(create_backend_app)
+sent = 0
+def counting(environ, start_response):
+    global sent
+    if environ["PATH_INFO"] == "/gaia-sent":
+        start_response("200 OK", [])
+        yield str(sent).encode()
+        return
+    for piece in application(environ, start_response):
+        if environ["REQUEST_METHOD"] == "GET":
+            sent += len(piece)
+        yield piece
+server = make_server("127.0.0.1", 0, counting, threaded=True)
+print(server.server_port, flush=True)
+server.serve_forever()
+"""
+
+
+def make_video(path: Path, seconds: int) -> None:
+    """Write noise of 640x360 at 25 pictures a second, which no encoder can shrink much, with a key frame a second."""
+    rng = np.random.default_rng(0)
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("libx264", rate=25, options={"preset": "ultrafast", "crf": "38", "g": "25"})
+        stream.width, stream.height, stream.pix_fmt = 640, 360, "yuv420p"
+        sound = output.add_stream("aac", rate=16000, layout="mono")
+        for second in range(seconds):
+            block = rng.integers(0, 255, (25, 90, 160, 3), np.uint8)
+            for picture in block.repeat(4, axis=1).repeat(4, axis=2):
+                output.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+            noise = rng.integers(-2000, 2000, (1, 16000), np.int16)
+            frame = av.AudioFrame.from_ndarray(noise, format="s16", layout="mono")
+            frame.rate, frame.pts, frame.time_base = 16000, second * 16000, Fraction(1, 16000)
+            output.mux(sound.encode(frame))
+        output.mux(stream.encode(None))
+        output.mux(sound.encode(None))
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=int, default=600)
+    seconds = parser.parse_args().seconds
+    with tempfile.TemporaryDirectory() as name:
+        video = Path(name, "video.mp4")
+        make_video(video, seconds)
+        server = subprocess.Popen([sys.executable, "-c", SERVER], stdout=subprocess.PIPE, text=True, cwd=name)
+        try:
+            port = server.stdout.readline().strip() if server.stdout else ""
+            url = f"http://127.0.0.1:{port}"
+            print(json.dumps(measure(video, url, Path(name, "scratch"))))
+        finally:
+            server.kill()
+
+
+def measure(video: Path, url: str, scratch: Path) -> dict[str, object]:
+    """Return bytes and seconds of each kind of unit, either way."""
+    import requests
+
+    os.environ |= {"AWS_ENDPOINT_URL": url, "AWS_ACCESS_KEY_ID": "made-up", "AWS_SECRET_ACCESS_KEY": "made-up"}
+    os.environ["AWS_DEFAULT_REGION"] = "us-east-1"
+    from curation.media.audio import tick_audio
+    from curation.media.frames import tick_frames
+    from curation.media.probe import VideoInfo, probe
+    from curation.scratch import ScratchSettings, readable
+    from curation.sources import discover
+    from manifests.storage import location, remote_of
+
+    remote_of(location("s3://bench")).fs.mkdir("bench")
+    remote_of(location("s3://bench")).fs.put_file(str(video), "bench/video.mp4")
+    (source,) = discover("s3://bench/video.mp4").videos
+    info = probe(video)
+    middle = info.n_ticks // 2 // 25 * 25
+    clips = [(k, k + 250) for k in range(250, info.n_ticks - 250, 2500)]
+
+    def whole(info: VideoInfo) -> None:
+        """Read what a video in one piece needs: packets, pictures, sound, a tenth of it again for clips."""
+        again = probe(info.path)
+        for _ in tick_frames(again, 0, again.n_ticks):
+            pass
+        tick_audio(again, 0, again.n_ticks)
+        for first, end in clips:
+            for _ in tick_frames(again, first, end):
+                pass
+            tick_audio(again, first, end)
+
+    def window(info: VideoInfo) -> None:
+        for _ in tick_frames(info, middle, min(middle + 4500, info.n_ticks)):
+            pass
+
+    def window_probed_anew(info: VideoInfo) -> None:
+        window(probe(info.path))
+
+    def sent() -> int:
+        return int(requests.get(f"{url}/gaia-sent", timeout=60).text)
+
+    told: dict[str, object] = {"file_mb": round(source.size_bytes / 1e6, 1), "seconds": float(info.duration_s)}
+    for unit in (whole, window, window_probed_anew):
+        started = time.perf_counter()
+        unit(info)
+        told[f"{unit.__name__}, local"] = {"seconds": round(time.perf_counter() - started, 1)}
+        for way, limit_gib in (("scratch", 100.0), ("ranges", 0.0)):
+            before, started = sent(), time.perf_counter()
+            with readable(source, ScratchSettings(folder=scratch, limit_gib=limit_gib)) as path:
+                unit(replace(info, path=path))
+            told[f"{unit.__name__}, {way}"] = {
+                "seconds": round(time.perf_counter() - started, 1),
+                "times_the_file": round((sent() - before) / source.size_bytes, 2),
+            }
+    return told
+
+
+if __name__ == "__main__":
+    main()
