@@ -19,6 +19,14 @@ from pathlib import Path
 
 import av
 import numpy as np
+import requests
+
+from curation.media.audio import tick_audio
+from curation.media.frames import tick_frames
+from curation.media.probe import VideoInfo, probe
+from curation.scratch import ScratchSettings, readable
+from curation.sources import discover
+from manifests.storage import location, remote_of
 
 SERVER = """
 import threading
@@ -80,48 +88,44 @@ def main() -> None:
             server.kill()
 
 
+def whole(info: VideoInfo) -> None:
+    """Read what a video in one piece needs: packets, pictures, sound, and a tenth of it again for clips."""
+    info = probe(info.path)
+    for _ in tick_frames(info, 0, info.n_ticks):
+        pass
+    tick_audio(info, 0, info.n_ticks)
+    for first in range(250, info.n_ticks - 250, 2500):
+        for _ in tick_frames(info, first, first + 250):
+            pass
+        tick_audio(info, first, first + 250)
+
+
+def window(info: VideoInfo) -> None:
+    """Read what a window needs: the pictures of three minutes in the middle, or of what there is."""
+    middle = info.n_ticks // 2
+    for _ in tick_frames(info, middle, min(middle + 4500, info.n_ticks)):
+        pass
+
+
+def window_probed_anew(info: VideoInfo) -> None:
+    """Read what a window needed that knew nothing of the video."""
+    window(probe(info.path))
+
+
 def measure(video: Path, url: str, scratch: Path) -> dict[str, object]:
     """Return bytes and seconds of each kind of unit, either way."""
-    import requests
-
     os.environ |= {"AWS_ENDPOINT_URL": url, "AWS_ACCESS_KEY_ID": "made-up", "AWS_SECRET_ACCESS_KEY": "made-up"}
     os.environ["AWS_DEFAULT_REGION"] = "us-east-1"
-    from curation.media.audio import tick_audio
-    from curation.media.frames import tick_frames
-    from curation.media.probe import VideoInfo, probe
-    from curation.scratch import ScratchSettings, readable
-    from curation.sources import discover
-    from manifests.storage import location, remote_of
-
-    remote_of(location("s3://bench")).fs.mkdir("bench")
-    remote_of(location("s3://bench")).fs.put_file(str(video), "bench/video.mp4")
+    fs = remote_of(location("s3://bench")).fs
+    fs.mkdir("bench")
+    fs.put_file(str(video), "bench/video.mp4")
     (source,) = discover("s3://bench/video.mp4").videos
     info = probe(video)
-    middle = info.n_ticks // 2 // 25 * 25
-    clips = [(k, k + 250) for k in range(250, info.n_ticks - 250, 2500)]
-
-    def whole(info: VideoInfo) -> None:
-        """Read what a video in one piece needs: packets, pictures, sound, a tenth of it again for clips."""
-        again = probe(info.path)
-        for _ in tick_frames(again, 0, again.n_ticks):
-            pass
-        tick_audio(again, 0, again.n_ticks)
-        for first, end in clips:
-            for _ in tick_frames(again, first, end):
-                pass
-            tick_audio(again, first, end)
-
-    def window(info: VideoInfo) -> None:
-        for _ in tick_frames(info, middle, min(middle + 4500, info.n_ticks)):
-            pass
-
-    def window_probed_anew(info: VideoInfo) -> None:
-        window(probe(info.path))
 
     def sent() -> int:
         return int(requests.get(f"{url}/gaia-sent", timeout=60).text)
 
-    told: dict[str, object] = {"file_mb": round(source.size_bytes / 1e6, 1), "seconds": float(info.duration_s)}
+    told: dict[str, object] = {"file_mb": round(source.size_bytes / 1e6, 1), "video_s": info.duration_s}
     for unit in (whole, window, window_probed_anew):
         started = time.perf_counter()
         unit(info)
