@@ -33,7 +33,7 @@ _GIB = 2**30
 class StorageSettings(Settings):
     """How large the files of a dataset are. To change it packs the dataset anew, and nothing else."""
 
-    part_mb: float = Field(default=256.0, ge=0.01, le=4096.0)
+    part_mb: float = Field(default=256.0, ge=0.001, le=4096.0)
     """Most that a Parquet file holds, MB of compressed rows; a video that has more is a file of its own. Ours."""
     shard_gib: float = Field(default=1.0, ge=1e-5, le=64.0)
     """Most that a tar holds, GiB, likewise. Ours: what WebDataset's users take."""

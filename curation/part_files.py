@@ -117,8 +117,8 @@ def _part_file(table: Table, path: Path) -> PartFile:
             facts = _measured(file, table) if told is None else PackedFacts.model_validate_json(told)
     except (pa.ArrowException, OSError, ValidationError) as error:
         raise DatasetError(
-            f"{path}: cannot be read: {error}; restore it from a copy, or remove it: the same run curates what was in it"
-        ) from error  # fmt: skip
+            f"{path}: cannot be read: {error}; restore it, or remove it: the same run then curates what was in it"
+        ) from error
     return PartFile(path=path, name=f"{table.name}/{path.name}", facts=facts, packed=told is not None)
 
 
