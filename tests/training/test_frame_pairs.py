@@ -57,6 +57,15 @@ def test_a_tenth_of_the_pairs_is_one_frame_twice_and_all_else_is_uniform(pairs: 
     assert np.square(offsets[1:] - expected).sum() / expected < 314.0  # chi-squared of 258 degrees, p = 0.01
 
 
+def test_in_a_clip_of_three_frames_each_other_frame_is_drawn_as_often(make_clips: MakeClips, tmp_path: Path) -> None:
+    dataset = make_clips(tmp_path / "dataset", {"video": "a", "n_frames": 3})
+    pairs = FramePairs(select_clips(dataset, DataConfig()), image_px=64, seed=3)
+    drawn = Counter(pairs.frames_of(SampleKey(epoch, item, 0))[1:] for epoch in range(4000) for item in range(3))
+    for (source, target), count in drawn.items():
+        assert abs(count / 4000 - (0.1 if source == target else 0.45)) < 0.025  # more than 3 standard deviations
+    assert len(drawn) == 9
+
+
 def test_each_epoch_pairs_a_target_with_another_source(pairs: FramePairs) -> None:
     sources = {pairs.frames_of(SampleKey(epoch, 5, 0))[1] for epoch in range(20)}
     assert len(sources) > 10
