@@ -17,6 +17,7 @@ from generation.driving import read_driving
 from generation.errors import GenerationError
 from generation.generate import TalkingVideo, from_speech, from_video
 from generation.mp4 import talking_mp4
+from generation.pictures import FRAMES_AT_ONCE
 from generation.portrait import Portrait, read_portrait
 from generation.run_files import load_run
 from generation.speech import MUX_RATE_HZ, read_speech
@@ -71,7 +72,7 @@ def describe(job: GenerationJob) -> list[str]:
     Raises:
         GenerationError: as of `generate`, but for what only the driving video's pictures can tell.
     """
-    run = load_run(job.run, torch_device(resolve_device(job.device)))
+    run = _loaded(job)
     ensure_assets(_assets(job, run.curation))
     portrait = _portrait(job, run)
     lines = [
@@ -87,7 +88,7 @@ def describe(job: GenerationJob) -> list[str]:
             f"speech: {n_frames} frames, {float(n_frames / TICK_RATE_HZ):.2f} s",
             f"motion: {_millions(run.motion)}, {sampled}, {run.motion.config.target_dims} numbers a frame",
         ]
-    return [*lines, f"out: {job.out}"]
+    return [*lines, f"memory: about {_memory_gib(run):.1f} GiB beside that of the libraries", f"out: {job.out}"]
 
 
 def generate(job: GenerationJob, watch: Callable[[Iterable[RgbImage], int], Iterable[RgbImage]]) -> str:
@@ -102,12 +103,24 @@ def generate(job: GenerationJob, watch: Callable[[Iterable[RgbImage], int], Iter
         AssetError: weights that the training data was made with are not on this machine.
         OSError: the file cannot be written; what was there before is left.
     """
-    run = load_run(job.run, torch_device(resolve_device(job.device)))
+    run = _loaded(job)
     video = _video(job, run)
     pictures = watch(video.pictures, video.n_frames)
     content = talking_mp4(pictures, run.size_px, video.audio_48k, MUX_RATE_HZ, _tags(job, run))
     write_bytes_atomic(job.out, content)
     return f"{job.out}: {video.n_frames} frames, {float(video.n_frames / TICK_RATE_HZ):.2f} s"
+
+
+def _loaded(job: GenerationJob) -> TrainedRun:
+    """Return the run, made sure that the faces of its dataset have the landmarks that it was trained on."""
+    run = load_run(job.run, torch_device(resolve_device(job.device)))
+    faces = run.curation.perception.faces
+    if FACE_FINDERS[faces].scheme != run.facts.landmark_scheme:
+        raise GenerationError(
+            f"{run.label} was trained on landmarks {run.facts.landmark_scheme!r}, but perception.faces={faces} in its "
+            f"dataset.json gives {FACE_FINDERS[faces].scheme!r}; put the dataset.json of its own dataset there"
+        )
+    return run
 
 
 def _video(job: GenerationJob, run: TrainedRun) -> TalkingVideo:
@@ -134,11 +147,6 @@ def _assets(job: GenerationJob, settings: CurationSettings) -> list[str]:
 
 def _portrait(job: GenerationJob, run: TrainedRun) -> Portrait:
     finder = load_face_finder(run.curation.perception)
-    if finder.scheme != run.facts.landmark_scheme:
-        raise GenerationError(
-            f"{run.label} was trained on landmarks {run.facts.landmark_scheme!r}, but perception.faces of its dataset "
-            f"gives {finder.scheme!r}; train it again on a dataset of one scheme"
-        )
     return read_portrait(job.portrait, finder, run.curation, run.size_px, job.face)
 
 
@@ -158,6 +166,14 @@ def _tags(job: GenerationJob, run: TrainedRun) -> dict[str, str]:
 def _sha256(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _memory_gib(run: TrainedRun) -> float:
+    """Return what the weights take, and at full resolution the decoder: four layers of as many channels at a time."""
+    networks = [run.vae] if run.motion is None else [run.vae, run.motion]
+    weights = sum(parameter.numel() for network in networks for parameter in network.parameters())
+    layers = 4 * FRAMES_AT_ONCE * run.vae.config.width * run.size_px**2
+    return 4 * (weights + layers) / 2**30
 
 
 def _millions(network: "nn.Module") -> str:

@@ -12,9 +12,9 @@ from torch import Tensor
 from generation.trained_run import TrainedRun
 from manifests.arrays import RgbImage
 
-__all__ = ["appearance_of", "decoded_pictures"]
+__all__ = ["FRAMES_AT_ONCE", "appearance_of", "decoded_pictures"]
 
-_BATCH = 8
+FRAMES_AT_ONCE = 8
 """Frames that the decoder makes at once."""
 
 
@@ -28,8 +28,8 @@ def appearance_of(run: TrainedRun, picture: RgbImage) -> Tensor:
 
 def decoded_pictures(run: TrainedRun, appearance_CHW: Tensor, motion_TCHW: Tensor) -> Iterator[RgbImage]:
     """Yield the picture of each motion latent with one appearance, (image_px, image_px, 3)."""
-    for start in range(0, len(motion_TCHW), _BATCH):
-        motion_BCHW = motion_TCHW[start : start + _BATCH]
+    for start in range(0, len(motion_TCHW), FRAMES_AT_ONCE):
+        motion_BCHW = motion_TCHW[start : start + FRAMES_AT_ONCE]
         with torch.inference_mode():
             appearance_BCHW = appearance_CHW.expand(len(motion_BCHW), -1, -1, -1)
             image_BHWC = run.vae.decode(appearance_BCHW, motion_BCHW).float().permute(0, 2, 3, 1)

@@ -11,6 +11,7 @@ from made_videos import TalkingFace, frame_times, talking_video
 from typer.testing import CliRunner
 
 from curation.config import CurationSettings
+from curation.perception.model_set import PerceptionSettings
 from curation.speech.denoise import SpeechSettings
 from curation.speech.model_set import SpeechModels
 from generation import job
@@ -114,6 +115,15 @@ def test_what_cannot_be_used_is_refused_in_one_line(
 def test_neither_speech_nor_a_video_is_refused(diffusion_run: Path, portrait: Path, tmp_path: Path) -> None:
     with pytest.raises(GenerationError, match="neither --speech nor --driving"):
         job.GenerationJob(run=diffusion_run, portrait=portrait, out=tmp_path / "out.mp4")
+
+
+def test_a_dataset_record_of_other_landmarks_than_the_runs_is_refused(
+    made_run: Callable[..., Path], portrait: Path, speech: Path, tmp_path: Path
+) -> None:
+    run = made_run(settings=CurationSettings(perception=PerceptionSettings(faces="dlib")))
+    wanted = job.GenerationJob(run=run, portrait=portrait, speech=speech, out=tmp_path / "out.mp4")
+    with pytest.raises(GenerationError, match=r"trained on landmarks 'mediapipe478', but .* gives 'ibug68'"):
+        job.generate(wanted, lambda pictures, _: pictures)
 
 
 def test_missing_weights_of_the_encoder_are_named_before_anything_is_done(
