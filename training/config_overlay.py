@@ -5,6 +5,7 @@ or one of these or None.
 """
 
 import difflib
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import fields, is_dataclass, replace
 from types import UnionType
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 __all__ = ["ConfigError", "overlaid", "require_known"]
+
+_NUMBER = re.compile(r"[+-]?\d+((\.\d*)?[eE][+-]?\d+)?")
+"""A whole number, or one that YAML 1.1, which the library reads, takes for text: 1e-4."""
 
 ConfigT = TypeVar("ConfigT", bound="DataclassInstance")
 
@@ -75,8 +79,8 @@ def _typed(kind: Any, value: object, old: Any, where: str) -> object:  # noqa: A
     if origin is tuple and isinstance(value, list):
         if arguments[-1] is Ellipsis or len(arguments) == len(value):
             return tuple(_typed(arguments[0], item, None, f"{where}[{at}]") for at, item in enumerate(value))
-    elif kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+    elif kind is float and _NUMBER.fullmatch(str(value) if type(value) in {int, str} else ""):
+        return float(str(value))
     elif origin is None and type(value) is kind:  # not isinstance: True is no whole number here
         return value
     raise ConfigError(f"{where} is {value!r}; give a value of type {kind.__name__ if origin is None else kind}")

@@ -44,20 +44,10 @@ def load_run_config(base: ConfigT, file: Path | None, overrides: Sequence[str]) 
             value = yaml.safe_load(text)
         except yaml.YAMLError as error:
             raise ConfigError(f"--set {override!r}: the value is no YAML: {error}") from error
-        if isinstance(value, str) and _is_number(value):
-            value = float(value)  # YAML 1.1 reads 1e-4 as text
         for part in reversed(name.strip().split(".")):
             value = {part: value}
         base = overlaid(base, value, "--set settings")
     return base
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return text[:1] in "+-.0123456789"
 
 
 def settings_of(config: "DataclassInstance") -> dict[str, Setting]:
