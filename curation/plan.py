@@ -27,6 +27,7 @@ from curation.weights import needed_assets, perception_weights, speech_weights
 from curation.worker import VideoWorker, WorkerPlan
 from manifests.files import text_of_path
 from manifests.outcomes import TIERS
+from manifests.storage import reaching
 from manifests.text_tables import duration_text, text_table
 from manifests.timeline import TICK_RATE_HZ
 
@@ -124,6 +125,8 @@ def plan(
         OSError: the temporary folder cannot be written.
     """
     videos = discover(source).videos[:limit]
+    with reaching(dataset):
+        dataset.exists()
     settings = settled(settings, dataset)
     ensure_assets(needed_assets(settings))
     if (dataset / "dataset.json").exists():  # then nothing is written, only compared

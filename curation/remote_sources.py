@@ -24,7 +24,7 @@ class RemoteListing:
 
 
 def list_remote(address: str, suffixes: Sequence[str]) -> RemoteListing:
-    """List the videos of a folder, with its subfolders, those that a pattern matches, or one video.
+    """List the videos of a folder, with its subfolders, those that a pattern matches, or one video; of the web one.
 
     Args:
         address: such as ``s3://bucket/raw``, ``s3://bucket/raw/*/talk.mp4`` or ``https://host/talk.mp4``.
@@ -35,8 +35,10 @@ def list_remote(address: str, suffixes: Sequence[str]) -> RemoteListing:
         OSError: it cannot be listed.
     """
     place = location(address)
+    if address.startswith(("http://", "https://")):  # to look for more would be to follow every link of a page
+        return RemoteListing(videos=((place, place.parent.name),), ignored_files=0)
     fs, root = cast("UPath", place).fs, cast("UPath", place).path
-    pattern = any(sign in address for sign in "*?[") and not address.startswith(("http:", "https:"))
+    pattern = any(sign in address for sign in "*?[")
     with reaching(place):
         if pattern:
             found = [str(name) for name in fs.glob(root)]

@@ -18,13 +18,14 @@ from curation.forget import finish_forgetting, without_removed
 from curation.interrupt import CtrlC
 from curation.ledger import VideoRecord, read_ledger, write_record
 from curation.room import require_room
-from curation.scratch import ScratchSettings
+from curation.scratch import ScratchSettings, require_scratch
 from curation.sources import Discovery, SourceVideo, discover
 from curation.unit_events import UNATTENDED, Oversight
 from curation.weights import needed_assets, perception_weights, speech_weights
 from curation.worker import WorkerPlan
 from manifests.files import read_table, text_of_path
 from manifests.outcomes import FAILED_STATUSES
+from manifests.storage import reaching
 
 __all__ = ["Executor", "RunReport", "run"]
 
@@ -124,6 +125,8 @@ def run(
     """
     discovery = discover(source)
     require_speakers(discovery.videos, exclusions)
+    with reaching(dataset):
+        dataset.exists()
     settings = settled(settings, dataset)
     ensure_assets(needed_assets(settings))
     open_dataset(dataset, settings, (*perception_weights(settings.perception), *speech_weights(settings.speech)))
@@ -145,6 +148,7 @@ def run(
             todo.append(video)
     already_done = len(originals) - len(todo) - n_excluded
     require_room(dataset, todo)
+    require_scratch(todo, executor.scratch)
     plan = WorkerPlan(settings=settings, dataset=dataset, scratch=executor.scratch)
     curate = partial(executor.curate, plan, todo)
     curated = tuple(attended(curate, dataset, todo, already_done=already_done, watcher=watcher, ctrl_c=ctrl_c))

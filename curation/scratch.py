@@ -10,16 +10,16 @@ import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from curation.media.errors import MediaError
 from curation.sources import SourceVideo, fingerprint
-from manifests.storage import can_seek, content_version, is_remote, open_remote, reaching
+from manifests.storage import StorageError, can_seek, content_version, is_remote, open_remote, reaching
 
-__all__ = ["ScratchSettings", "readable"]
+__all__ = ["ScratchSettings", "readable", "require_scratch"]
 
 _PIECE_BYTES = 16 << 20
 """What is asked for in one request while a file is fetched."""
@@ -37,6 +37,22 @@ class ScratchSettings:
     """Local; all workers of a machine share it. Its files are ours alone."""
     limit_gib: float = 20.0
     """The copies of all workers of a machine together take no more. Ours: a few hours of video."""
+
+
+def require_scratch(videos: Sequence[SourceVideo], scratch: ScratchSettings) -> None:
+    """Refuse a run over remote sources whose scratch folder cannot be used.
+
+    Raises:
+        StorageError: it cannot be made or written.
+    """
+    if not any(is_remote(video.path) for video in videos):
+        return
+    try:
+        scratch.folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=scratch.folder):
+            pass
+    except OSError as error:
+        raise StorageError(f"--scratch {scratch.folder} cannot be written: {error.strerror}") from error
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from pydantic import Field
 from curation.evidence import Faces, PictureEvidence
 from curation.settings import Settings
 from manifests.files import write_bytes_atomic
-from manifests.storage import files_in
+from manifests.storage import files_in, read_all
 from manifests.timeline import TICK_RATE_HZ
 
 __all__ = ["Window", "WindowSettings", "plan_windows", "read_windows", "remove_windows", "stitch", "write_window"]
@@ -120,7 +120,7 @@ def _joined(blocks: Sequence[npt.NDArray[np.generic] | None], n_faces: Sequence[
 
 
 def _read(path: Path) -> tuple[PictureEvidence, float]:
-    with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
+    with np.load(io.BytesIO(*read_all([path])), allow_pickle=False) as arrays:
         columns: dict[str, Any] = {
             field.name: arrays.get(f"faces.{field.name}", None) for field in dataclasses.fields(Faces)
         }

@@ -21,6 +21,7 @@ from curation.sources import SourceVideo
 from curation.speech.model_set import load_speech
 from curation.units import Divided, Measured, Outcome, Unit
 from curation.windows import Window, plan_windows, read_windows, remove_windows, write_window
+from manifests.storage import StorageError
 
 __all__ = ["VideoWorker", "WorkerPlan", "use_one_thread"]
 
@@ -82,6 +83,8 @@ class VideoWorker:
             result = self._done(unit)
         except MediaError as error:
             result = VideoRecord.failed(video, error.code, error.detail)
+        except StorageError:  # of the dataset: what is wrong with a source has a code
+            raise
         except Exception as error:  # noqa: BLE001 - the border: one video, whatever it does to us, is not the run
             _log.exception("%s: curating it failed", unit.name)
             result = VideoRecord.failed(video, "internal", f"{type(error).__name__}: {error}")

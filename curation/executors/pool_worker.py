@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from curation.units import Outcome, Unit
+from manifests.files import write_bytes_atomic
 
 __all__ = ["PoolWorker", "UnitPlan", "UnitWorker", "memory_note"]
 
@@ -81,7 +82,7 @@ def _watch_memory(limit: int, note: Path) -> None:
     while True:
         resident = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * page
         if resident > limit:
-            note.parent.mkdir(parents=True, exist_ok=True)
-            note.write_text(f"the worker took {resident / 2**30:.2f} GiB of memory, {limit / 2**30:.2f} are allowed")
+            told = f"the worker took {resident / 2**30:.2f} GiB of memory, {limit / 2**30:.2f} are allowed"
+            write_bytes_atomic(note, told.encode())
             os._exit(1)
         time.sleep(_LOOK_EVERY_S)

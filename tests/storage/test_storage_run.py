@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -146,3 +147,25 @@ def test_errors_of_addresses_are_one_line_with_their_exit_code(store: Path) -> N
     assert "holds no dataset.json" in _answer("validate", str(store / "nothing"), code=2)
     assert "foo:// is no protocol" in _answer("validate", "foo://x", code=3)
     assert "holds no video" in _answer("run", "--source", str(store / "empty"), "--out", str(store / "x"), code=2)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["run", "--source", "samples", "--out", "s3://nowhere/dataset"], ["stats", "s3://nowhere/dataset"]],
+    ids=["run", "stats"],
+)
+def test_a_store_that_does_not_answer_stops_a_command_in_one_line(
+    command: list[str], repository: Path, command_environment: dict[str, str]
+) -> None:
+    nobody = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_MAX_ATTEMPTS": "1"}
+    done = subprocess.run(
+        ["gaia-curate", *command],
+        cwd=repository,
+        env=command_environment | nobody | {"AWS_ACCESS_KEY_ID": "made-up", "AWS_SECRET_ACCESS_KEY": "made-up"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 3, done.stderr
+    assert done.stderr.startswith("gaia-curate: s3://nowhere/dataset")
+    assert len(done.stderr.splitlines()) == 1

@@ -20,10 +20,10 @@ from curation.media.errors import MediaError
 from curation.media.frames import tick_frames
 from curation.media.probe import probe
 from curation.media.remote import RemoteMedia
-from curation.scratch import ScratchSettings, readable
+from curation.scratch import ScratchSettings, readable, require_scratch
 from curation.sources import SourceError, SourceVideo, discover, fingerprint
 from manifests.files import text_of_path, write_bytes_atomic
-from manifests.storage import location
+from manifests.storage import StorageError, location
 
 NO_ROOM = 0.0
 
@@ -276,6 +276,13 @@ def test_a_web_server_is_read_by_ranges_or_the_missing_room_is_named(web: tuple[
     with pytest.raises(MediaError, match="--scratch-gib") as caught, readable(video, _scratch(tmp_path, NO_ROOM)):
         pass
     assert caught.value.code == "no_scratch"
+
+
+def test_a_scratch_folder_that_cannot_be_written_is_told_before_the_work(raw: Path, tmp_path: Path) -> None:
+    (tmp_path / "scratch").write_text("a file")
+    videos = discover(str(raw)).videos
+    with pytest.raises(StorageError, match=rf"--scratch {tmp_path}/scratch cannot be written: File exists"):
+        require_scratch(videos, _scratch(tmp_path))
 
 
 def test_a_local_video_is_read_where_it_lies(talk: Path, tmp_path: Path) -> None:
