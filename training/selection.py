@@ -155,7 +155,7 @@ def select_clips(dataset: Path, config: DataConfig) -> ClipIndex:
     rows = pa.concat_tables(scalars) if scalars else None
     if not rows:
         raise SelectionError(f"{dataset} has no clips; `gaia-curate stats {dataset}` tells why nothing was kept")
-    rows = _hours(_matching(dataset, rows, config), config.hours_subset).sort_by("clip_id")
+    rows = _hours(_matching(dataset, rows, config), config.hours_subset).sort_by("clip_id").combine_chunks()
     return ClipIndex(
         dataset=dataset,
         parts=parts,
