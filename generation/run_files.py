@@ -5,14 +5,12 @@ RUN/step_N/export/ema.safetensors the network that was trained, its averaged wei
 RUN/vae.safetensors               in a diffusion run: the VAE of its latents, with their statistics
 """
 
+import json
 from pathlib import Path
-
-from pydantic import ValidationError
 
 from curation.config import CurationSettings
 from generation.errors import GenerationError
 from generation.trained_run import TrainedRun
-from manifests.dataset import DatasetError, read_dataset
 from models.landmark_image import LandmarkImageConfig, LandmarkRenderer
 from models.motion_diffusion import MotionDiffusion, MotionDiffusionConfig
 from models.vae import Vae, VaeConfig
@@ -62,11 +60,12 @@ def _newest_export(run: Path) -> Path:
 
 
 def _curation(run: Path) -> CurationSettings:
-    """Return the settings of the dataset that the run was trained on."""
+    """Return the settings of the dataset that the run was trained on; nothing else of dataset.json is looked at."""
+    path = run / "dataset.json"
     try:
-        return CurationSettings.model_validate(read_dataset(run).config)
-    except (DatasetError, ValidationError) as error:
+        return CurationSettings.model_validate(json.loads(path.read_text(encoding="utf-8"))["config"])
+    except (OSError, ValueError, KeyError, TypeError) as error:  # pydantic's errors are ValueErrors
         raise GenerationError(
-            f"--run {run}: dataset.json, which says how its data was made, cannot be used: {error}; copy that of the "
+            f"--run {run}: {path.name}, which says how its data was made, cannot be used: {error}; copy that of the "
             "dataset there"
         ) from error

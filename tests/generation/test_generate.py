@@ -112,6 +112,14 @@ def test_what_cannot_be_used_is_refused_in_one_line(
     assert not (tmp_path / "out.mp4").exists()
 
 
+@pytest.mark.parametrize("text", ["", "{}", '{"config": {"crop": {"size": 3}}}', "[]"])
+def test_a_run_that_does_not_say_how_its_data_was_made_is_refused(made_run: Callable[..., Path], text: str) -> None:
+    run = made_run()
+    (run / "dataset.json").write_text(text)
+    with pytest.raises(GenerationError, match=r"dataset\.json, which says how its data was made, cannot be used"):
+        load_run(run, "cpu")
+
+
 def test_neither_speech_nor_a_video_is_refused(diffusion_run: Path, portrait: Path, tmp_path: Path) -> None:
     with pytest.raises(GenerationError, match="neither --speech nor --driving"):
         job.GenerationJob(run=diffusion_run, portrait=portrait, out=tmp_path / "out.mp4")
