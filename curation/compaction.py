@@ -81,6 +81,11 @@ class _Group:
         """Ids of all its videos, sorted."""
         return tuple(sorted(video for leaf in self.files for video in leaf.videos))
 
+    @property
+    def alone(self) -> str | None:
+        """The video where there is but one: its files stay as, or become what, its worker writes."""
+        return self.files[0].videos[0] if len(self.videos) == 1 else None
+
 
 class _Packing:
     """One table at work."""
@@ -128,11 +133,12 @@ class _Packing:
                 parted[name].append(Leaf(leaf.prefix, tuple(videos)))
         for name, pieces in parted.items():
             if len(pieces) > 1:
-                media = self._parts[name].facts.media
-                self._swap([self._write(piece, sources, media) for piece in pieces], [name])
+                self._swap([self._write(piece, sources) for piece in pieces], [name])
 
     def _is_done(self, group: _Group, parts: Sequence[PartFile]) -> bool:
         """Say whether the files that there are hold what is wanted in the form that is wanted."""
+        if group.alone is not None:
+            return [part.packed for part in parts] == [False]
         there = {(part.facts.prefix, tuple(part.facts.videos), part.packed) for part in parts}
         tars = {(part.facts.tar_videos, len(part.facts.media)) for part in parts}
         wanted_tars = (videos_digest(group.videos), 1) if self._table is CLIPS else (None, 0)
@@ -141,37 +147,42 @@ class _Packing:
     def _replace(self, group: _Group, sources: Mapping[str, PartFile], parts: Mapping[str, PartFile]) -> None:
         shard = None
         if self._table is CLIPS:
-            shard = write_shard(self._dataset, _label(group.prefix), group.videos, sources)
-        media = (shard.media,) if shard is not None else ()
-        tar_videos = videos_digest(group.videos) if shard is not None else None
-        come = [self._write(leaf, sources, media, shard, tar_videos) for leaf in group.files]
+            label = _label(group.prefix)
+            shard = write_shard(self._dataset, label, group.videos, sources, name=group.alone)
+        come = [self._write(leaf, sources, shard, group) for leaf in group.files]
         self._swap(come, parts)
         named = {tar for part in self._parts.values() for tar in part.facts.media}
         for tar in {tar for part in parts.values() for tar in part.facts.media} - named:
             (self._dataset / tar).unlink()
 
     def _write(
-        self,
-        leaf: Leaf,
-        sources: Mapping[str, PartFile],
-        media: tuple[str, ...],
-        shard: Shard | None = None,
-        tar_videos: str | None = None,
+        self, leaf: Leaf, sources: Mapping[str, PartFile], shard: Shard | None = None, group: _Group | None = None
     ) -> PartFile:
-        """Write a file under a hidden name, and return it with the name that it is to have."""
+        """Write a file under a hidden name, and return it with the name that it is to have.
+
+        Args:
+            leaf: the videos in it.
+            sources: where their rows are.
+            shard: the tar that their clips lie in from now on; None: the rows stay as they are.
+            group: what the file belongs to; None: it is written on the way there.
+        """
         own = {video: sources[video] for video in leaf.videos}
+        alone = group is not None and group.alone is not None
         facts = PackedFacts(
-            prefix=leaf.prefix,
+            prefix="" if alone else leaf.prefix,
             videos={video: part.facts.videos[video] for video, part in own.items()},
-            media=media,
-            tar_videos=tar_videos,
+            media=tuple(sorted({tar for part in own.values() for tar in part.facts.media}))
+            if shard is None
+            else (shard.media,),
+            tar_videos=None if shard is None or group is None or alone else videos_digest(group.videos),
         )
         begun = self._dataset / hidden_name(f"{self._table.name}/{_label(leaf.prefix)}")
         with VideoRows(self._table, own) as rows:
-            digest = write_packed(begun, self._table, _pieces(rows, leaf, shard), facts.footer())
-        name = f"{self._table.name}/{_label(leaf.prefix)}-{digest[:12]}.parquet"
+            digest = write_packed(begun, self._table, _pieces(rows, leaf, shard), {} if alone else facts.footer())
+        label = leaf.videos[0] if alone else f"{_label(leaf.prefix)}-{digest[:12]}"
+        name = f"{self._table.name}/{label}.parquet"
         move_file(begun, self._dataset / hidden_name(name))
-        return PartFile(path=self._dataset / name, name=name, facts=facts, packed=True)
+        return PartFile(path=self._dataset / name, name=name, facts=facts, packed=not alone)
 
     def _swap(self, come: Sequence[PartFile], gone: Collection[str]) -> None:
         if come or gone:

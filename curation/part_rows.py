@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from curation.part_files import PartFile
+from curation.part_files import PartFile, span_of_ids
 from manifests.files import open_parquet, parquet_options, replacing
 from manifests.schema import Table
 
@@ -79,10 +79,7 @@ class _OpenPart:
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         self._file = open_parquet(path)
         self._schema = schema
-        names = [self._file.schema.column(k).path for k in range(len(self._file.schema))]
-        column = names.index("video_id")
-        groups = (self._file.metadata.row_group(k).column(column) for k in range(self._file.num_row_groups))
-        self._spans = [(group.statistics.min, group.statistics.max) for group in groups]
+        self._spans = [span_of_ids(self._file, number) for number in range(self._file.num_row_groups)]
         self._kept: tuple[int, pa.Table] | None = None
 
     def rows(self, video_id: str) -> Iterator[pa.Table]:

@@ -32,7 +32,9 @@ class Shard:
     """By clip id, where the content of its MP4 and of its FLAC begins."""
 
 
-def write_shard(dataset: Path, label: str, videos: Sequence[str], sources: Mapping[str, PartFile]) -> Shard:
+def write_shard(
+    dataset: Path, label: str, videos: Sequence[str], sources: Mapping[str, PartFile], *, name: str | None = None
+) -> Shard:
     """Copy the media of all clips of `videos`, in this order, into one tar, which no table names yet.
 
     It is called `media/<label>-<first digits of its sha256>.tar`: another content, another name.
@@ -42,6 +44,7 @@ def write_shard(dataset: Path, label: str, videos: Sequence[str], sources: Mappi
         label: beginning of its name.
         videos: ids of the videos.
         sources: by video id, the file that holds its rows of `clips`.
+        name: what it is called instead; the file of that name holds the same videos, if there is one.
 
     Raises:
         DatasetError: a tar is missing, or does not hold what the rows say.
@@ -76,7 +79,7 @@ def write_shard(dataset: Path, label: str, videos: Sequence[str], sources: Mappi
             places[row["clip_id"]] = (mp4, copy(row, "flac"))
         put(bytes(2 * tarfile.BLOCKSIZE))
         put(bytes(-stream.tell() % tarfile.RECORDSIZE))
-    media = f"media/{label}-{digest.hexdigest()[:12]}.tar"
+    media = f"media/{name or f'{label}-{digest.hexdigest()[:12]}'}.tar"
     move_file(hidden, dataset / media)
     return Shard(media, places)
 

@@ -108,6 +108,18 @@ def test_a_video_larger_than_a_file_may_be_is_alone_in_one(tmp_path: Path) -> No
     assert (dataset / media).stat().st_size > 80_000
 
 
+def test_a_video_that_is_alone_keeps_or_gets_back_the_files_of_its_worker(tmp_path: Path) -> None:
+    dataset = put_videos(tmp_path, VIDEOS[:1])
+    before = contents(dataset)
+    compact(dataset, VIDEOS[:1], StorageSettings())
+    assert contents(dataset) == before
+    put_videos(dataset, VIDEOS[1:])
+    compact(dataset, VIDEOS, StorageSettings())
+    assert not [name for name in contents(dataset) if VIDEOS[0] in name]
+    compact(dataset, VIDEOS[:1], StorageSettings())
+    assert contents(dataset) == before
+
+
 def _at_once(dataset: Path) -> None:
     put_videos(dataset, VIDEOS)
 
