@@ -66,7 +66,8 @@ def best_video_stream(container: InputContainer, path: Path) -> VideoStream:
     """Return the moving picture: the default one, else the largest; a cover picture is none.
 
     Raises:
-        MediaError: `no_video_stream` where there is none, or the file is one still picture.
+        MediaError: `no_video_stream` where there is none, or the file is one still picture; `unreadable` where there
+            is no decoder for it.
     """
     names = container.format.name.split(",")
     if any(name == "image2" or name.endswith("_pipe") for name in names):
@@ -76,8 +77,11 @@ def best_video_stream(container: InputContainer, path: Path) -> VideoStream:
     if not moving:
         kinds = ", ".join(stream.type for stream in container.streams) or "no streams at all"
         raise MediaError("no_video_stream", f"{path} holds no moving picture, only: {kinds}")
+    decodable = [stream for stream in moving if stream.codec_context is not None]
+    if not decodable:
+        raise MediaError("unreadable", f"{path} says that its pictures are in a format for which there is no decoder")
     return max(
-        moving,
+        decodable,
         key=lambda stream: (
             bool(stream.disposition & Disposition.default),
             stream.codec_context.width * stream.codec_context.height,
@@ -86,8 +90,8 @@ def best_video_stream(container: InputContainer, path: Path) -> VideoStream:
 
 
 def best_audio_stream(container: InputContainer) -> AudioStream | None:
-    """Return the default sound track, else the first, else None."""
-    tracks = container.streams.audio
+    """Return the default sound track, else the first, else None; one for which there is no decoder is none."""
+    tracks = [track for track in container.streams.audio if track.codec_context is not None]
     return next((track for track in tracks if track.disposition & Disposition.default), tracks[0] if tracks else None)
 
 

@@ -18,6 +18,10 @@ _SCALER = Interpolation.BICUBIC
 """Without a change of size this is swscale's fast path, about 1 level off on average; docs/media.md has the figures."""
 
 
+_MOST_STRETCHED = 8
+"""No pixel is wider, or higher, than so many times its other side; a header that says so is damaged."""
+
+
 def rotation_deg(picture: VideoFrame) -> int:
     """Return the counterclockwise turn that makes the picture upright: 0, 90, 180 or 270 (the nearest to its flag)."""
     return round(picture.rotation / 90) * 90 % 360
@@ -29,9 +33,11 @@ def display_size(picture: VideoFrame, pixel_aspect: Fraction, rotation: int) -> 
     The width is scaled and the height kept, so that no line is invented or lost.
 
     Args:
-        pixel_aspect: width over height of a stored pixel.
+        pixel_aspect: width over height of a stored pixel; one that cannot be is taken for square.
         rotation: as `rotation_deg` gives it.
     """
+    if not Fraction(1, _MOST_STRETCHED) <= pixel_aspect <= _MOST_STRETCHED:
+        pixel_aspect = Fraction(1)
     width, height = max(1, round(picture.width * pixel_aspect)), picture.height
     return (height, width) if rotation in (90, 270) else (width, height)
 

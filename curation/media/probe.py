@@ -25,6 +25,12 @@ _CLAIMING_FORMATS = frozenset({"mov", "matroska", "avi", "flv", "asf"})
 _LONGEST_CLAIM_S = 24 * 3600
 """A header that claims more than its packets show is believed up to a day: beyond, the number itself is damaged."""
 
+_LEAST_HELD = Fraction(1, 1000)
+"""Nor is it believed where the file holds less than this share of what it claims, and does not count its pictures."""
+
+_LONGEST_SHOWN_S = 600
+"""No picture is shown for longer: a time stamp beyond is a damaged one. One flipped bit can move a picture by hours."""
+
 
 Stamps = Literal["pts", "dts", "none"]
 """What times the pictures of a file.
@@ -125,9 +131,16 @@ def _scan(container: InputContainer, stream: VideoStream) -> _Scan:
     for stamps, times in ways:
         known = [time for time in times if time is not None]
         if known and len(known) == len(times):
-            last = int(np.argmax(known))
-            return _Scan(np.unique(np.array(known, np.int64)), stamps, durations[last], end_of_all_s)
+            longest = int(_LONGEST_SHOWN_S / (stream.time_base or 1))
+            together = _longest_run(np.unique(np.array(known, np.int64)), longest)
+            last_duration = durations[known.index(int(together[-1]))]
+            return _Scan(together, stamps, last_duration if last_duration <= longest else 0, end_of_all_s)
     return _Scan(np.arange(len(pts), dtype=np.int64), "none", 1, end_of_all_s)
+
+
+def _longest_run(pts: Int64Array, longest: int) -> Int64Array:
+    """Return of ascending times the most that follow each other without a step beyond `longest`."""
+    return max(np.split(pts, np.flatnonzero(np.diff(pts) > longest) + 1), key=len)
 
 
 def _first_picture(container: InputContainer, stream: VideoStream, path: Path) -> VideoFrame:
@@ -165,7 +178,8 @@ def _describe(
     fps = Fraction(len(scan.pts)) / ((end - first) * time_base)
     if abs(fps / stated_fps - 1) < 0.005:  # the stated rate is exact where time stamps are rounded, as in Matroska
         fps = stated_fps
-    duration_s = max((end - first) * time_base, _claimed_s(container, stream, scan, first * time_base))
+    held_s = (end - first) * time_base
+    duration_s = max(held_s, _claimed_s(container, stream, scan, first * time_base, held_s))
     rotation = rotation_deg(picture)
     width_px, height_px = display_size(picture, stream.sample_aspect_ratio or Fraction(1), rotation)
     return VideoInfo(
@@ -188,10 +202,13 @@ def _describe(
     )
 
 
-def _claimed_s(container: InputContainer, stream: VideoStream, scan: _Scan, first_s: Fraction) -> Fraction:
+def _claimed_s(
+    container: InputContainer, stream: VideoStream, scan: _Scan, first_s: Fraction, held_s: Fraction
+) -> Fraction:
     """Return the length that the header promises for the pictures, 0 where the file is whole or promises nothing.
 
     A file is cut short where no track reaches the promised end: a longer sound track does not lengthen the pictures.
+    A promise that is out of all proportion to the pictures that the header counts, or the file holds, is damage.
     """
     if not (set(container.format.name.split(",")) & _CLAIMING_FORMATS and scan.stamps != "none"):
         return Fraction(0)
@@ -206,4 +223,6 @@ def _claimed_s(container: InputContainer, stream: VideoStream, scan: _Scan, firs
         end_s = Fraction(container.duration + (container.start_time or 0), av.time_base)
         reached_s = scan.end_of_all_s
     claimed_s = end_s - first_s
-    return claimed_s if end_s - Fraction(reached_s) > 1 and claimed_s <= _LONGEST_CLAIM_S else Fraction(0)
+    likely_s = stream.frames * held_s / len(scan.pts) * 2 if stream.frames else held_s / _LEAST_HELD
+    believed = claimed_s <= min(Fraction(_LONGEST_CLAIM_S), likely_s)
+    return claimed_s if end_s - Fraction(reached_s) > 1 and believed else Fraction(0)

@@ -1,3 +1,4 @@
+import struct
 import time
 from fractions import Fraction
 from pathlib import Path
@@ -118,6 +119,35 @@ def test_a_header_that_promises_an_hour_is_answered_at_once(tmp_path: Path) -> N
     info = probe(path)
     assert [frame.rgb for frame in tick_frames(info, 80_000, 80_010)] == [None] * 10
     assert time.monotonic() - begin < 20
+
+
+def test_a_promise_out_of_proportion_to_what_the_file_holds_is_not_believed(tmp_path: Path) -> None:
+    path = whole_video(tmp_path / "v.mkv")
+    content = path.read_bytes()
+    at = content.index(b"\x44\x89\x88") + 3
+    path.write_bytes(content[:at] + np.array(3 * 3_600_000.0, ">f8").tobytes() + content[at + 8 :])
+    assert probe(path).n_ticks == N_TICKS
+
+
+def test_a_promise_out_of_proportion_to_the_pictures_that_are_counted_is_not_believed(tmp_path: Path) -> None:
+    path = whole_video(tmp_path / "v.mp4")
+    content = path.read_bytes()
+    at = content.index(b"stts") + 12  # one run of pictures at equal distances: 4 bytes how many, which say 20 hours now
+    assert content[at - 4 : at + 8] == struct.pack(">3I", 1, N_TICKS, 3600)
+    path.write_bytes(content[:at] + struct.pack(">I", 20 * 90_000) + content[at + 4 :])
+    assert probe(path).n_ticks == N_TICKS
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+@pytest.mark.parametrize("place", [0, 50])
+def test_a_picture_whose_time_stamp_is_hours_off_does_not_stretch_the_video(
+    tmp_path: Path, suffix: str, place: int
+) -> None:
+    times_s = frame_times(Fraction(25), 50)
+    moved = [time_s + 7200 for time_s in times_s]
+    all_times = [*times_s, Fraction(7200)] if place else [Fraction(0), *moved]
+    path = write_video(tmp_path / f"v.{suffix}", all_times, map(counted_picture, range(51)))
+    assert shown(path) == (list(range(50)) if place else list(range(1, 51)))
 
 
 def test_damaged_sound_leaves_a_hole_and_nothing_else(tmp_path: Path) -> None:

@@ -118,6 +118,20 @@ def test_a_track_of_which_no_picture_decodes_is_unreadable(tmp_path: Path) -> No
     assert refusal(path).code == "unreadable"
 
 
+def test_pictures_in_a_format_that_nobody_knows_are_unreadable(tmp_path: Path) -> None:
+    path = counted_video(tmp_path / "v.mp4", TWO_SECONDS)
+    path.write_bytes(path.read_bytes().replace(b"avc1", b"zzzz"))
+    error = refusal(path)
+    assert error.code == "unreadable"
+    assert "no decoder" in error.detail
+
+
+@pytest.mark.parametrize("pixel_aspect", [Fraction(1000), Fraction(1, 1000)])
+def test_pixels_that_cannot_be_so_wide_are_taken_for_square(tmp_path: Path, pixel_aspect: Fraction) -> None:
+    info = probe(counted_video(tmp_path / "v.mp4", TWO_SECONDS, coding=Coding(pixel_aspect=pixel_aspect)))
+    assert (info.width_px, info.height_px) == (320, 192)
+
+
 def test_sound_alone_is_no_video(tmp_path: Path) -> None:
     path = tmp_path / "sound.m4a"
     with av.open(str(path), "w") as output:
