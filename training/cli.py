@@ -7,12 +7,14 @@ import typer
 
 from training.diffusion_cli import diffusion
 from training.latents_cli import latents
+from training.vae_cli import vae
 
 __all__ = ["app", "main"]
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
 
+app.command()(vae)
 app.command()(latents)
 app.command()(diffusion)
 

@@ -33,6 +33,7 @@ def exit_codes() -> Iterator[None]:
     from training.metrics_log import MetricsError
     from training.run_folder import RunFolderError
     from training.selection import SelectionError
+    from training.weight_files import WeightFileError
 
     try:
         yield
@@ -44,7 +45,7 @@ def exit_codes() -> Iterator[None]:
         stop(str(error), EXIT_USAGE)
     except (DamagedDataError, TrainError) as error:
         stop(str(error), EXIT_FAILED)
-    except (DistributionError, MetricsError, ResourceError, StorageError) as error:
+    except (DistributionError, MetricsError, ResourceError, StorageError, WeightFileError) as error:
         stop(str(error), EXIT_CANNOT_START)
     except OSError as error:
         stop(f"files cannot be read or written: {error}", EXIT_CANNOT_START)

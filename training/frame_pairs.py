@@ -1,7 +1,8 @@
 """Samples of the VAE: two frames of a clip and the landmarks of the second (GAIA section 4.2).
 
 "x(i) and x(j) are two frames sampled from the same video clip." An epoch takes each frame of the selection as the
-target j once. In a tenth of the pairs i is j, so that the decoder keeps to what it is shown.
+target j once. In a tenth of the pairs i is j, so that the decoder keeps to what it is shown. The end of each clip may
+be held out, neither i nor j: in one piece, for a frame between two that were learned is hardly a new one.
 
 Shapes: B pairs, K landmarks, H rows, W columns.
 """
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from manifests.arrays import Int64Array
 from training.clips import ClipError, ClipReader, DamagedDataError
 from training.epoch_order import SampleKey
 from training.randomness import draw_below, draw_share
@@ -60,20 +62,22 @@ class FramePairBatch(NamedTuple):
 class FramePairs(Dataset[FramePair]):
     """Pairs of frames by `SampleKey`, whose item is the number of the target among all frames of the selection."""
 
-    def __init__(self, index: ClipIndex, *, image_px: int, seed: int) -> None:
+    def __init__(self, index: ClipIndex, *, image_px: int, seed: int, held_out_share: float = 0.0) -> None:
         """Take the clips of `index`.
 
         Args:
             index: the selection.
             image_px: size of the pictures; landmarks are scaled likewise.
             seed: of the run.
+            held_out_share: share of each clip, at its end, that no sample is taken from; one frame always remains.
         """
         self.index = index
         self.image_px = image_px
         self._seed = seed
         self._reader = ClipReader(index)
-        self._n_frames = index.n_frames
-        self._end = np.cumsum(self._n_frames)
+        self.n_taught: Int64Array = np.maximum(1, index.n_frames - (held_out_share * index.n_frames).astype(np.int64))
+        """(clips,) frames of each clip, from its beginning, that samples are taken from."""
+        self._end = np.cumsum(self.n_taught)
 
     def __len__(self) -> int:
         return int(self._end[-1])
@@ -83,7 +87,7 @@ class FramePairs(Dataset[FramePair]):
         drawn = (self._seed, "pair", key.epoch, key.item, attempt)
         item = draw_below(len(self), *drawn, "substitute") if attempt else key.item
         clip = int(np.searchsorted(self._end, item, side="right"))
-        n_frames = int(self._n_frames[clip])
+        n_frames = int(self.n_taught[clip])
         target = item - int(self._end[clip]) + n_frames
         if n_frames == 1 or draw_share(*drawn, "same") < SAME_FRAME_SHARE:
             return clip, target, target

@@ -51,6 +51,8 @@ class Session(Generic[BatchT]):
             network.to(ranks.device).eval().requires_grad_(False)
         for item in trainables.values():
             item.network.to(ranks.device).train()
+            if item.channels_last and ranks.size == 1:  # shards are flat, and FSDP2 takes no other layout
+                _lay_channels_last(item.network)
             checkpoint_activations(item.blocks, config.activation_checkpointing)
             if config.compile:
                 compile_blocks(item.blocks)
@@ -119,3 +121,11 @@ class Session(Generic[BatchT]):
         if self._config.max_gradient_norm is not None:
             torch.nn.utils.clip_grads_with_norm_(learning, self._config.max_gradient_norm, norm)
         return norm
+
+
+def _lay_channels_last(network: nn.Module) -> None:
+    """Lay out the weights of convolutions with their channels last, in place; their values and names stay."""
+    with torch.no_grad():
+        for parameter in network.parameters():
+            if parameter.ndim == 4:
+                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)

@@ -73,6 +73,8 @@ class Trainable:
     """Its residual or conformer blocks: what is sharded, checkpointed and compiled one by one."""
     methods: tuple[str, ...] = ()
     """Methods besides `forward` that are called from outside, such as `encode_motion`."""
+    channels_last: bool = False
+    """Whether the weights of convolutions lie with their channels last, which kernels are fastest with."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

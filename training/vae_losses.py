@@ -3,8 +3,9 @@
 Equation 4: L = L_rec + L_kl + L_dis. "Following previous works (Esser et al., 2021; Rombach et al., 2022)" fixes what
 the paper leaves open: L_rec is summed over pixels and channels, L_kl over latent dimensions, both are averaged over
 pictures, and L_kl is multiplied by 1e-6; with a mean over pixels the same weight would be 196,608 times as much. L_dis
-is multiplied so that at the decoder's last weights its gradient is half as long as that of L_rec. Of L_rec, the L1
-part is here; the perceptual part (Zhang et al., 2018), which needs a trained network, is not yet.
+is multiplied so that at the decoder's last weights its gradient is half as long as that of L_rec. L_rec has two
+parts, L1 and a perceptual distance (Zhang et al., 2018; `training.perceptual`). The latter is a number per picture that
+those authors add to the L1 distance of each value before they sum, so it counts as often as a picture has values.
 
 Those authors find that factor by two more passes through the last layer. It follows as well from the gradients of the
 two losses at the picture, which a convolution turns into those at its weights: one backward pass through the VAE
@@ -13,6 +14,7 @@ remains, and nothing but the picture and the last layer's input is needed, which
 Shapes: B pictures, C channels, H rows, W columns.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -53,6 +55,8 @@ GanLoss = Literal["hinge", "logistic"]
 class VaeLossConfig:
     """Weights of the terms of equation 4."""
 
+    perceptual_weight: float = 1.0
+    """Factor of the perceptual distance beside the L1 distance of each value (Rombach et al., 2022)."""
     kl_weight: float = 1e-6
     """Factor of L_kl, for z_a and z_m alike (Rombach et al., 2022)."""
     gan_loss: GanLoss = "hinge"
@@ -79,6 +83,8 @@ class GeneratorLosses(NamedTuple):
 
     reconstruction: Tensor
     """L_rec, sum over pixels and channels."""
+    perceptual: Tensor
+    """Mean perceptual distance in it; 0 without a perceptual network."""
     kl_appearance: Tensor
     """Divergence of z_a in nats, sum over dimensions, before its weight."""
     kl_motion: Tensor
@@ -170,6 +176,10 @@ def adaptive_weight(reconstruction_gradient: Tensor, gan_gradient: Tensor, gan_w
     return gan_weight * ratio.clamp(0.0, MAX_ADAPTIVE_WEIGHT)
 
 
+def _unchanged(tensor: Tensor) -> Tensor:
+    return tensor
+
+
 def generator_backward(
     output: VaeOutput,
     target_BCHW: Tensor,
@@ -177,6 +187,10 @@ def generator_backward(
     discriminator: nn.Module,
     config: VaeLossConfig,
     step: int,
+    *,
+    perceptual: nn.Module | None = None,
+    share: float = 1.0,
+    averaged: Callable[[Tensor], Tensor] = _unchanged,
 ) -> GeneratorLosses:
     """Add the gradients of equation 4 to the parameters of the VAE; those of the discriminator are left as they are.
 
@@ -187,20 +201,27 @@ def generator_backward(
         discriminator: f_dis; it is not used before `config.gan_start_step`.
         config: weights of the terms.
         step: number of this step, from 0.
+        perceptual: (B, 3, H, W) pictures and targets -> (B,) distances; None: L_rec is L1 alone.
+        share: factor of all gradients; 1 / n where a step has n passes.
+        averaged: returns the mean of a tensor over all processes, which have a part of the batch each.
     """
     # the losses end at a copy of the picture in fp32, so that both gradients at it are found without the VAE
     image_BCHW = output.image_BCHW.detach().float().requires_grad_()
     reconstruction = reconstruction_loss(image_BCHW, target_BCHW)
+    distance = torch.zeros_like(reconstruction)
+    if perceptual is not None:
+        distance = perceptual(image_BCHW, target_BCHW).float().mean()
+        reconstruction = reconstruction + config.perceptual_weight * image_BCHW[0].numel() * distance
     (gradient_BCHW,) = torch.autograd.grad(reconstruction, image_BCHW)
     gan = factor = torch.zeros_like(reconstruction)
     finite = torch.ones((), dtype=torch.bool, device=factor.device)
     if config.gan_is_on(step):
-        gan = gan_loss(discriminator(image_BCHW), config.gan_loss)
+        gan = gan_loss(discriminator(image_BCHW).float(), config.gan_loss)
         (gan_gradient_BCHW,) = torch.autograd.grad(gan, image_BCHW)
         features_BCHW, size = output.last_features_BCHW, last_layer.weight.shape
         factor = adaptive_weight(
-            last_layer_gradients(features_BCHW, size, gradient_BCHW),
-            last_layer_gradients(features_BCHW, size, gan_gradient_BCHW),
+            averaged(last_layer_gradients(features_BCHW, size, gradient_BCHW)),
+            averaged(last_layer_gradients(features_BCHW, size, gan_gradient_BCHW)),
             config.gan_weight,
         )
         finite = factor.isfinite()
@@ -210,15 +231,27 @@ def generator_backward(
     kl_motion = kl_loss(output.motion) if output.motion is not None else torch.zeros_like(kl_appearance)
     torch.autograd.backward(
         [output.image_BCHW, config.kl_weight * (kl_appearance + kl_motion)],
-        [gradient_BCHW.to(output.image_BCHW.dtype), torch.ones_like(kl_appearance)],
+        [share * gradient_BCHW.to(output.image_BCHW.dtype), torch.full_like(kl_appearance, share)],
     )
     return GeneratorLosses(
-        reconstruction.detach(), kl_appearance.detach(), kl_motion.detach(), gan.detach(), factor, finite
+        reconstruction.detach(),
+        distance.detach(),
+        kl_appearance.detach(),
+        kl_motion.detach(),
+        gan.detach(),
+        factor,
+        finite,
     )
 
 
 def discriminator_backward(
-    target_BCHW: Tensor, image_BCHW: Tensor, discriminator: nn.Module, config: VaeLossConfig, step: int
+    target_BCHW: Tensor,
+    image_BCHW: Tensor,
+    discriminator: nn.Module,
+    config: VaeLossConfig,
+    step: int,
+    *,
+    share: float = 1.0,
 ) -> DiscriminatorLosses | None:
     """Add the gradients of equation 3 to the discriminator's parameters; before `config.gan_start_step` do nothing.
 
@@ -228,10 +261,11 @@ def discriminator_backward(
         discriminator: f_dis.
         config: which loss.
         step: number of this step, from 0.
+        share: factor of all gradients; 1 / n where a step has n passes.
     """
     if not config.gan_is_on(step):
         return None
     real_logits, fake_logits = discriminator(target_BCHW).float(), discriminator(image_BCHW.detach()).float()
     loss = discriminator_loss(real_logits, fake_logits, config.gan_loss)
-    torch.autograd.backward(loss)
+    torch.autograd.backward(share * loss)
     return DiscriminatorLosses(loss.detach(), real_logits.detach().mean(), fake_logits.detach().mean())

@@ -1,0 +1,99 @@
+"""A perceptual distance between pictures: LPIPS (Zhang et al., 2018), version 0.1, on the features of VGG-16.
+
+Features are taken after the last ReLU before each pooling, and the last one of all. At each position they are scaled to
+length 1; their squared differences are weighted by channel, summed over channels, averaged over positions, and the
+five numbers are added up. The names of the tensors are those of torchvision's VGG-16 and of the `lpips` package.
+
+Shapes: B pictures, C channels, H rows, W columns; pictures are RGB in -1 to 1.
+"""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["Lpips", "seeded_lpips"]
+
+_WIDTHS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
+"""Channels of the convolutions of each of VGG-16's five parts; a pooling halves the picture between two of them."""
+
+_SHIFT, _SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
+"""That bring pictures in -1 to 1 to the mean and spread which VGG-16 was trained with."""
+
+_SMALLEST_SQUARED = 1e-20
+"""Added to a squared length, so that features which are all 0 stay so, and have a gradient."""
+
+
+class Lpips(nn.Module):
+    """The distance; it is not taught, and has no dropout, which the package's own has for teaching its weights."""
+
+    shift_3HW: Tensor
+    scale_3HW: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        self._taken: set[int] = set()
+        channels = 3
+        for widths in _WIDTHS:
+            if layers:
+                layers.append(nn.MaxPool2d(2))
+            for width in widths:
+                layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU()]
+                channels = width
+            self._taken.add(len(layers) - 1)
+        self.features = nn.Sequential(*layers)
+        self.heads = nn.ParameterList([nn.Parameter(torch.ones(widths[-1])) for widths in _WIDTHS])
+        self.register_buffer("shift_3HW", torch.tensor(_SHIFT)[:, None, None], persistent=False)
+        self.register_buffer("scale_3HW", torch.tensor(_SCALE)[:, None, None], persistent=False)
+
+    def load_published(self, vgg16: Mapping[str, Tensor], heads: Mapping[str, Tensor]) -> None:
+        """Take the weights that are published.
+
+        Args:
+            vgg16: torchvision's VGG-16, `features.N.weight` and `.bias`; its classifier is not needed.
+            heads: those of the `lpips` package, `lin0.model.1.weight` (1, C, 1, 1) to `lin4...`.
+
+        Raises:
+            KeyError: a tensor is missing.
+            RuntimeError: a tensor has another shape.
+        """
+        self.features.load_state_dict({name: vgg16[f"features.{name}"] for name in self.features.state_dict()})
+        self.heads.load_state_dict({str(n): heads[f"lin{n}.model.1.weight"].flatten() for n in range(len(_WIDTHS))})
+
+    def forward(self, image_BCHW: Tensor, target_BCHW: Tensor) -> Tensor:
+        """Return the (B,) distances of pictures from targets; targets get no gradient."""
+        with torch.no_grad():
+            targets = self._features(target_BCHW)
+        distance_B = torch.zeros(len(image_BCHW), device=image_BCHW.device)
+        for ours_BCHW, theirs_BCHW, head_C in zip(self._features(image_BCHW), targets, self.heads, strict=True):
+            squares_BCHW = (_of_length_1(ours_BCHW) - _of_length_1(theirs_BCHW)).square()
+            distance_B = distance_B + (squares_BCHW * head_C[:, None, None]).sum(1).mean((1, 2))
+        return distance_B
+
+    def _features(self, image_BCHW: Tensor) -> list[Tensor]:
+        h_BCHW = (image_BCHW - self.shift_3HW) / self.scale_3HW
+        found = []
+        for number, layer in enumerate(self.features):
+            h_BCHW = layer(h_BCHW)
+            if number in self._taken:
+                found.append(h_BCHW.float())
+        return found
+
+
+def _of_length_1(features_BCHW: Tensor) -> Tensor:
+    return features_BCHW / torch.sqrt(features_BCHW.square().sum(1, keepdim=True) + _SMALLEST_SQUARED)
+
+
+def seeded_lpips(seed: int) -> Lpips:
+    """Return the distance with random features (He et al., 2015) that belong to `seed`, all channels weighted 1.
+
+    Untrained features of this shape tell pictures apart worse than trained ones, but better than pixels do (Zhang et
+    al., 2018). Numbers are not comparable with those of LPIPS.
+    """
+    network, random = Lpips(), torch.Generator().manual_seed(seed)
+    for layer in network.features:
+        if isinstance(layer, nn.Conv2d):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=random)
+            nn.init.zeros_(layer.bias if layer.bias is not None else torch.empty(0))
+    return network
