@@ -42,7 +42,8 @@ def read_videos(dataset: Path, rules: RulesSettings) -> list[Video]:
     for row in listed:
         if row["status"] != "ok" or row["duplicate_of"] is not None:
             continue
-        evidence = evidence_of_frames(frames.take(np.flatnonzero(ids == row["video_id"])))
+        n_ticks = round(row["duration_s"] * TICK_RATE_HZ)
+        evidence = evidence_of_frames(frames.take(np.flatnonzero(ids == row["video_id"])), n_ticks)
         decision = decide(evidence, rules)
         breaks = cut(evidence.cut_score, rules.cut).failed | decision.main.changes
         name = PurePosixPath(row["path"]).stem

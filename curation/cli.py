@@ -13,6 +13,7 @@ from curation.cli_options import (
     ExcludeVideosOption,
     ExecutorOption,
     GpusOption,
+    LayoutOption,
     LimitOption,
     MemoryOption,
     OutOption,
@@ -56,6 +57,7 @@ def run(
     source: SourceOption,
     out: OutOption,
     *,
+    layout: LayoutOption = "auto",
     preset: PresetOption = "paper",
     config: ConfigOption = None,
     overrides: SetOption = None,
@@ -89,7 +91,12 @@ def run(
         with RunProgress(sys.stderr) as progress:
             ctrl_c = CtrlC(progress.say)
             report = run_library(
-                *(source, out, settings, where), exclusions=exclusions, limit=limit, watcher=progress, ctrl_c=ctrl_c
+                *(source, out, settings, where),
+                layout=layout,
+                exclusions=exclusions,
+                limit=limit,
+                watcher=progress,
+                ctrl_c=ctrl_c,
             )
         typer.echo(run_summary(out, report))
     if report.left:

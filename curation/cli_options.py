@@ -15,6 +15,7 @@ __all__ = [
     "ExcludeVideosOption",
     "ExecutorOption",
     "GpusOption",
+    "LayoutOption",
     "LimitOption",
     "MemoryOption",
     "OutOption",
@@ -32,6 +33,10 @@ __all__ = [
 
 SourceOption = Annotated[
     str, typer.Option("--source", help="Folder, file, glob pattern, or CSV list of videos.", show_default=False)
+]
+LayoutOption = Annotated[
+    Literal["auto", "hdtf", "cc_v1", "cc_v2", "voxceleb2", "talkinghead_1kh", "folder"],
+    typer.Option("--layout", help="How a folder lies, which tells who speaks; auto goes by the names of its files."),
 ]
 PresetOption = Annotated[
     Literal["embedded", "paper"],

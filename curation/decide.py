@@ -30,7 +30,7 @@ from manifests.timeline import TICK_RATE_HZ
 __all__ = ["ClipPlan", "Decision", "RulesSettings", "Span", "decide"]
 
 
-_UNDECODABLE = -1
+_UNDECODABLE, _TRIMMED = -1, -2
 
 
 class RulesSettings(Settings):
@@ -101,13 +101,16 @@ def decide(evidence: Evidence, settings: RulesSettings) -> Decision:
     the strict ones become clips of tier `diffusion`, and what is left of the run, where long enough, clips of `vae`.
     """
     shot_starts = cut(evidence.cut_score, settings.cut)
+    begins: BoolArray = shot_starts.failed | _stretch_starts(evidence)
     bridge = settings.no_face.bridge_ticks
-    track = link_tracks(evidence, shot_starts.failed, bridge, settings.tracks)
-    main = main_track(evidence, track, shot_starts.failed, bridge, settings.several_faces.min_score)
+    track = link_tracks(evidence, begins, bridge, settings.tracks)
+    main = main_track(evidence, track, begins, bridge, settings.several_faces.min_score)
     face = main_face(evidence.faces, main)
-    breaks: BoolArray = shot_starts.failed | main.changes
+    breaks: BoolArray = begins | main.changes
 
-    verdicts = {tier: _verdicts(evidence, main, face, shot_starts, tier=tier, settings=settings) for tier in TIERS}
+    verdicts = {
+        tier: _verdicts(evidence, main, face, shot_starts, breaks, tier=tier, settings=settings) for tier in TIERS
+    }
     passed = {tier: _passed(evidence, verdicts[tier]) for tier in TIERS}
     clips = _plan_clips(passed, breaks, settings.too_short)
     spans = [
@@ -118,17 +121,25 @@ def decide(evidence: Evidence, settings: RulesSettings) -> Decision:
     return Decision(track=track, main=main, face=face, spans=tuple(spans), clips=tuple(clips))
 
 
+def _stretch_starts(evidence: Evidence) -> BoolArray:
+    """Return (T,) where a stretch that was asked for begins after ticks that were not: a recording of its own."""
+    starts = np.zeros(len(evidence), dtype=np.bool_)
+    if evidence.trimmed is not None:
+        starts[1:] = evidence.trimmed[:-1] & ~evidence.trimmed[1:]
+    return starts
+
+
 def _verdicts(
     evidence: Evidence,
     main: MainTrack,
     face: FaceMeasures,
     shot_starts: Verdict,
+    breaks: BoolArray,
     *,
     tier: Tier,
     settings: RulesSettings,
 ) -> dict[Outcome, Verdict]:
     strict = tier == "diffusion"
-    breaks: BoolArray = shot_starts.failed | main.changes
     verdicts: dict[Outcome, Verdict] = {
         "no_face": no_face(main.face >= 0, main.bridged, settings.no_face),
         "several_faces": several_faces(main.rival_ratio, main.changes, settings.several_faces),
@@ -201,6 +212,8 @@ def _spans(
         if rule in verdicts and rule != "cut":
             code[verdicts[rule].failed] = RULES.index(rule)
     code[~evidence.decoded] = _UNDECODABLE
+    if evidence.trimmed is not None:
+        code[evidence.trimmed] = _TRIMMED
     clip_of = np.full(n, -1, dtype=np.int64)
     for number, clip in enumerate(clips):
         if clip.tier == "diffusion" or tier == "vae":
@@ -231,6 +244,8 @@ def _spans(
 def _outcome(code: int, clip: ClipPlan | None) -> Outcome:
     if clip is not None:
         return "kept"
+    if code == _TRIMMED:
+        return "trimmed"
     return "undecodable" if code == _UNDECODABLE else RULES[code]
 
 
@@ -238,7 +253,7 @@ def _deciding_value(
     outcome: Outcome, verdicts: Mapping[Outcome, Verdict], first: int, end: int, settings: TooShortSettings
 ) -> tuple[float | None, float | None]:
     """Return value and limit of the rule that decided a span: the value furthest beyond, None if none was measured."""
-    if outcome in ("kept", "undecodable"):
+    if outcome in ("kept", "undecodable", "trimmed"):
         return None, None
     if outcome == "too_short":
         return (end - first) / float(TICK_RATE_HZ), settings.min_s
@@ -250,6 +265,8 @@ def _deciding_value(
 
 
 def _failed(verdicts: Mapping[Outcome, Verdict], outcome: Outcome, first: int, end: int) -> tuple[Rule, ...]:
+    if outcome == "trimmed":  # no rule was asked
+        return ()
     names: set[Rule] = {
         rule for rule in RULES if rule in verdicts and rule != "cut" and verdicts[rule].failed[first:end].any()
     }

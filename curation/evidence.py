@@ -1,10 +1,12 @@
 """What was measured of a video: one entry per tick, one per face in it. Models write it, rules read it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from manifests.arrays import BoolArray, Float32Array, Int64Array
 
-__all__ = ["Evidence", "FaceMeasures", "Faces", "PictureEvidence", "SoundEvidence", "with_sound"]
+__all__ = ["Evidence", "FaceMeasures", "Faces", "PictureEvidence", "SoundEvidence", "spread", "with_sound"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,6 +67,8 @@ class PictureEvidence:
     faces: Faces
     cut_score: Float32Array
     """(T,) shot-boundary score between the tick and the one before."""
+    trimmed: BoolArray | None = None
+    """(T,) True where the tick lies outside the stretches asked for: nothing of it was looked at. None: nowhere."""
 
     def __len__(self) -> int:
         return len(self.decoded)
@@ -91,6 +95,39 @@ def with_sound(seen: PictureEvidence, heard: SoundEvidence) -> Evidence:
         decoded=seen.decoded,
         faces=seen.faces,
         cut_score=seen.cut_score,
+        trimmed=seen.trimmed,
         speech_prob=heard.speech_prob,
         loudness_dbfs=heard.loudness_dbfs,
     )
+
+
+def spread(evidence: Evidence, ticks: Int64Array, n_ticks: int) -> Evidence:
+    """Place what was measured of some ticks among all ticks of a video; the others are trimmed.
+
+    Args:
+        evidence: of T ticks.
+        ticks: (T,) which ticks of the video they are, ascending.
+        n_ticks: of the video.
+    """
+    if len(ticks) == n_ticks:
+        return evidence
+    trimmed = np.ones(n_ticks, dtype=np.bool_)
+    trimmed[ticks] = False
+    decoded = np.zeros(n_ticks, dtype=np.bool_)
+    decoded[ticks] = evidence.decoded
+    return replace(
+        evidence,
+        decoded=decoded,
+        faces=replace(evidence.faces, tick=ticks[evidence.faces.tick]),
+        cut_score=_placed(evidence.cut_score, ticks, n_ticks),
+        speech_prob=None if evidence.speech_prob is None else _placed(evidence.speech_prob, ticks, n_ticks),
+        loudness_dbfs=None if evidence.loudness_dbfs is None else _placed(evidence.loudness_dbfs, ticks, n_ticks),
+        trimmed=trimmed,
+    )
+
+
+def _placed(values: Float32Array, ticks: Int64Array, n_ticks: int) -> Float32Array:
+    """Return (n_ticks,) values, NaN where nothing was measured."""
+    placed = np.full(n_ticks, np.nan, dtype=np.float32)
+    placed[ticks] = values
+    return placed

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 
 from curation.decide import Decision
-from curation.evidence import Evidence, Faces
+from curation.evidence import Evidence, Faces, spread
 from curation.rules.frontal import frontal_angle_deg
 from manifests.arrays import BoolArray, Float32Array, Int64Array
 from manifests.landmarks import LandmarkScheme
@@ -29,7 +29,10 @@ _ARRAYS = {
 
 
 def frames_table(video_id: str, evidence: Evidence, decision: Decision, scheme: LandmarkScheme) -> pa.Table:
-    """Return one row per tick: the main face in the face columns, bridged misses interpolated, the others in a list."""
+    """Return one row per tick: the main face in the face columns, bridged misses interpolated, the others in a list.
+
+    Ticks that were trimmed away have no row: nothing was measured of them.
+    """
     n, main, faces = len(evidence), decision.main, evidence.faces
     has_main = main.face >= 0
     shown = has_main | main.bridged
@@ -60,11 +63,20 @@ def frames_table(video_id: str, evidence: Evidence, decision: Decision, scheme: 
         _other_faces(faces, decision.track, others), np.bincount(faces.tick[others], minlength=n)
     )
     schema = FRAMES.arrow_schema()
-    return pa.table([columns[name].cast(schema.field(name).type) for name in schema.names], schema=schema)
+    table = pa.table([columns[name].cast(schema.field(name).type) for name in schema.names], schema=schema)
+    return table if evidence.trimmed is None else table.filter(pa.array(~evidence.trimmed))
 
 
-def evidence_of_frames(table: pa.Table) -> Evidence:
-    """Return the evidence that `frames_table` wrote; interpolated faces, which nobody saw, are left out."""
+def evidence_of_frames(table: pa.Table, n_ticks: int) -> Evidence:
+    """Return the evidence that `frames_table` wrote of a video of `n_ticks`; ticks without a row are trimmed.
+
+    Interpolated faces, which nobody saw, are left out.
+    """
+    return spread(_evidence_of_rows(table), table["tick"].to_numpy().astype(np.int64), n_ticks)
+
+
+def _evidence_of_rows(table: pa.Table) -> Evidence:
+    """Return the evidence of rows that follow one another."""
     n = len(table)
     seen: BoolArray = _numpy(table["track_id"].is_valid()) & ~_numpy(table["interpolated"])
     main = table.filter(pa.array(seen))

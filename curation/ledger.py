@@ -7,7 +7,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from curation.media.probe import VideoInfo
 from curation.sources import SourceVideo
-from manifests.files import text_of_path, write_bytes_atomic
+from curation.trims import Trim, asked_s
+from manifests.files import path_of_text, text_of_path, write_bytes_atomic
 from manifests.outcomes import ErrorCode, VideoStatus
 from manifests.storage import files_in, read_all
 from manifests.timeline import TICK_RATE_HZ
@@ -28,6 +29,7 @@ class VideoRecord(BaseModel):
     source: str
     path: str
     speaker_id: str | None
+    trims: tuple[Trim, ...] = ()
     size_bytes: int
     duration_s: float | None = None
     width: int | None = None
@@ -85,6 +87,26 @@ class VideoRecord(BaseModel):
         }
         return _record(video).model_copy(update=probed | dict(outcome))
 
+    @property
+    def asked_s(self) -> float:
+        """How much of the video was to be curated, seconds; 0 where it could not be."""
+        return asked_s(self.trims, self.duration_s, self.fps or 0.0) if self.duration_s else 0.0
+
+    def is_about(self, video: SourceVideo) -> bool:
+        """Say whether it is the record of what is asked for now: the same person, the same stretches."""
+        return (self.speaker_id, self.trims) == (video.speaker_id, video.trims)
+
+    def listing(self) -> SourceVideo:
+        """Return the file as it was listed."""
+        return SourceVideo(
+            path=path_of_text(self.path),
+            video_id=self.video_id,
+            source=self.source,
+            speaker_id=self.speaker_id,
+            trims=self.trims,
+            size_bytes=self.size_bytes,
+        )
+
     def renamed(self, video: SourceVideo) -> "VideoRecord":
         """Return the record with the path and the labels that the file has now."""
         labels = {"path": text_of_path(video.path), "source": video.source, "speaker_id": video.speaker_id}
@@ -123,6 +145,7 @@ def _record(video: SourceVideo) -> VideoRecord:
         source=video.source,
         path=text_of_path(video.path),
         speaker_id=video.speaker_id,
+        trims=video.trims,
         size_bytes=video.size_bytes,
         status="ok",
     )

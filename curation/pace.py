@@ -77,8 +77,8 @@ class Pace:
         if record.video_id in self._open_s:
             self._left_s -= self._open_s.pop(record.video_id)
             return
-        self._size(record.size_bytes, record.duration_s or 0.0)
-        self.done_s += record.duration_s or 0.0
+        self._size(record.size_bytes, record.asked_s)
+        self.done_s += record.asked_s
 
     def left_s(self, now_s: float) -> float | None:
         """Return in how many seconds all will be done, workers as busy as now; None while that cannot be told.

@@ -6,7 +6,7 @@ import math
 import os
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +15,9 @@ from curation.assets import ensure_assets
 from curation.config import CurationSettings
 from curation.dataset_folder import open_dataset, settled
 from curation.forecast import Estimate, Forecast, Look, Machine, forecast
-from curation.ledger import read_ledger
+from curation.layout_record import require_same_layout
+from curation.layouts import LayoutChoice
+from curation.ledger import VideoRecord, read_ledger
 from curation.media.errors import MediaError
 from curation.media.probe import VideoInfo, probe
 from curation.parts import write_parts
@@ -23,6 +25,7 @@ from curation.room import free_bytes
 from curation.run import Executor
 from curation.scratch import ScratchSettings, readable
 from curation.sources import SourceError, SourceVideo, discover
+from curation.trims import Stretch, asked_ticks, ticks_of
 from curation.weights import needed_assets, perception_weights, speech_weights
 from curation.worker import VideoWorker, WorkerPlan
 from manifests.files import text_of_path
@@ -99,6 +102,7 @@ def plan(
     settings: CurationSettings,
     executor: Executor,
     *,
+    layout: LayoutChoice = "auto",
     limit: int | None = None,
     sampling: Sampling | None = None,
     say: Callable[[str], None] | None = None,
@@ -113,6 +117,7 @@ def plan(
         dataset: where it would be; what it holds already is not planned again.
         settings: what to keep and how.
         executor: where the work would be done.
+        layout: how a folder lies.
         limit: plan for at most this many of the files.
         sampling: which videos are looked at; by default 2 %, at least 5.
         say: is told of every look.
@@ -124,15 +129,17 @@ def plan(
         LedgerError: a record of an earlier run is damaged.
         OSError: the temporary folder cannot be written.
     """
-    videos = discover(source).videos[:limit]
+    discovery = discover(source, layout)
+    videos = discovery.videos[:limit]
     with reaching(dataset):
         dataset.exists()
     settings = settled(settings, dataset)
     ensure_assets(needed_assets(settings))
     if (dataset / "dataset.json").exists():  # then nothing is written, only compared
         open_dataset(dataset, settings, (*perception_weights(settings.perception), *speech_weights(settings.speech)))
-    done = read_ledger(dataset)
-    todo = [v for v in videos if v.duplicate_of is None and v.read_error is None and v.video_id not in done]
+        if discovery.layout is not None:
+            require_same_layout(dataset, source, discovery.layout)
+    todo = _todo(videos, read_ledger(dataset))
     if not todo:
         raise SourceError(f"--source {source!r}: no video is left to curate; there is nothing to plan")
     chosen = sample(todo, sampling or Sampling())
@@ -150,6 +157,9 @@ def plan(
             except MediaError as error:
                 looks.append(Look(size_bytes=video.size_bytes))
                 problems.append(f"{text_of_path(video.path)}: {error.code}: {error.detail}")
+    if say is not None:
+        for line in discovery.notes:
+            say(line)
     taken = {video.video_id for video in chosen}
     told = forecast(
         looks,
@@ -163,6 +173,19 @@ def plan(
         problems=tuple(problems),
         workers=executor.workers,
     )
+
+
+def _todo(videos: Sequence[SourceVideo], done: Mapping[str, VideoRecord]) -> list[SourceVideo]:
+    """Return the videos that a run would curate: those of which nothing is done, or something else than is asked."""
+    return [
+        video
+        for video in videos
+        if video.duplicate_of is None
+        and video.read_error is None
+        and not (
+            (record := done.get(video.video_id)) is not None and (record.status == "excluded" or record.is_about(video))
+        )
+    ]
 
 
 def sample(videos: Sequence[SourceVideo], sampling: Sampling) -> list[SourceVideo]:
@@ -197,13 +220,15 @@ def _look(
     with readable(video, scratch) as path:
         info = probe(path)
         probed = time.perf_counter()
-        stretch = _stretch(info, _hash(seed, f"{video.video_id} place"))
+        asked = asked_ticks(video.trims, info)
+        one = asked[int(_hash(seed, f"{video.video_id} stretch") * len(asked))]
+        stretch = _stretch(info, one, _hash(seed, f"{video.video_id} place"))
         _reset_peak()
-        curated = worker.curated(video, stretch)
+        curated = worker.curated(replace(video, trims=()), stretch)
     record = write_parts(folder, curated, settings)
     return Look(
         size_bytes=video.size_bytes,
-        duration_s=float(info.n_ticks / TICK_RATE_HZ),
+        duration_s=float(len(ticks_of(asked)) / TICK_RATE_HZ),
         seen_s=float(stretch.n_ticks / TICK_RATE_HZ),
         kept_diffusion_s=record.kept_diffusion_s,
         kept_vae_s=record.kept_vae_s,
@@ -214,18 +239,19 @@ def _look(
     )
 
 
-def _stretch(info: VideoInfo, chance: float) -> VideoInfo:
-    """Return a stretch of a video, as if it were all of it; where it begins is up to `chance`, in [0, 1)."""
-    if info.n_ticks <= _LOOK_TICKS:
+def _stretch(info: VideoInfo, within: Stretch, chance: float) -> VideoInfo:
+    """Return part of a stretch of a video, as if it were all of it; where it begins is up to `chance`, in [0, 1)."""
+    n_ticks = min(within[1] - within[0], _LOOK_TICKS)
+    if n_ticks == info.n_ticks:
         return info
-    places = (info.n_ticks - _LOOK_TICKS) // WINDOW_STEP_TICKS + 1
+    places = (within[1] - within[0] - n_ticks) // WINDOW_STEP_TICKS + 1
     # a raw stream without time stamps can only be decoded from its start
-    first_tick = 0 if info.stamps == "none" else int(chance * places) * WINDOW_STEP_TICKS
+    first_tick = 0 if info.stamps == "none" else within[0] + int(chance * places) * WINDOW_STEP_TICKS
     return replace(
         info,
         first_pts=info.first_pts + round(first_tick / TICK_RATE_HZ / info.time_base),
-        n_ticks=_LOOK_TICKS,
-        duration_s=float(_LOOK_TICKS / TICK_RATE_HZ),
+        n_ticks=n_ticks,
+        duration_s=float(n_ticks / TICK_RATE_HZ),
     )
 
 

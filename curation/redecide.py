@@ -27,6 +27,7 @@ from manifests.dataset import read_dataset, write_dataset
 from manifests.files import DatasetError, path_of_text, read_table, write_parquet
 from manifests.outcomes import TIERS
 from manifests.schema import FRAMES
+from manifests.timeline import TICK_RATE_HZ
 
 __all__ = ["redecide"]
 
@@ -77,7 +78,8 @@ def redecide(
         weights = (*(weight for weight in weights if weight.role == "perception"), *speech_weights(settings.speech))
     open_dataset(out, settings, weights)
     told = read_dataset(dataset)
-    write_dataset(out, read_dataset(out).model_copy(update={"exclusions": told.exclusions, "removals": told.removals}))
+    same = {"exclusions": told.exclusions, "layouts": told.layouts, "removals": told.removals}
+    write_dataset(out, read_dataset(out).model_copy(update=same))
     same_frames = not any(line.startswith(_TRACKING) for line in changed)
     compact(out, (), settings.storage)  # what the same call has packed before is decided again
     speech = load_speech(settings.speech) if render else None
@@ -111,7 +113,7 @@ def _decided(
     scratch: ScratchSettings,
 ) -> VideoRecord:
     started = time.perf_counter()
-    evidence = evidence_of_frames(frames)
+    evidence = evidence_of_frames(frames, round((record.duration_s or 0.0) * TICK_RATE_HZ))
     decision = decide(evidence, settings.rules)
     decide_s = time.perf_counter() - started
     finder = FACE_FINDERS[settings.perception.faces]
@@ -146,7 +148,7 @@ def _source_of(record: VideoRecord) -> SourceVideo:
     """Return the file that a record is about, if it still lies there unchanged."""
     path = path_of_text(record.path)
     try:
-        video = listed_again(path, video_id=record.video_id, source=record.source, speaker_id=record.speaker_id)
+        video = listed_again(record.listing())
     except FileNotFoundError:
         video = None
     if video is None:

@@ -95,7 +95,7 @@ def _is_meant(record: VideoRecord, codes: Sequence[ErrorCode], videos: Sequence[
 def _source_of(record: VideoRecord) -> SourceVideo:
     path = path_of_text(record.path)
     try:
-        video = listed_again(path, video_id=record.video_id, source=record.source, speaker_id=record.speaker_id)
+        video = listed_again(record.listing())
     except OSError as error:
         raise SourceError(f"{path} cannot be read: {error.strerror or error}; nothing was retried") from error
     if video is None:

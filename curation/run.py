@@ -16,6 +16,8 @@ from curation.executors.ray_pool import curate_on_ray
 from curation.executors.supervision import PoolSettings
 from curation.forget import finish_forgetting, without_removed
 from curation.interrupt import CtrlC
+from curation.layout_record import keep_layout
+from curation.layouts import LayoutChoice
 from curation.ledger import VideoRecord, read_ledger, write_record
 from curation.room import require_room
 from curation.scratch import ScratchSettings, require_scratch
@@ -91,6 +93,7 @@ def run(
     settings: CurationSettings,
     executor: Executor,
     *,
+    layout: LayoutChoice = "auto",
     exclusions: Exclusions = NOBODY,
     limit: int | None = None,
     watcher: RunWatcher | None = None,
@@ -99,22 +102,25 @@ def run(
     """Curate the videos of `source` into `dataset`; what an earlier run has done is kept.
 
     Videos of the dataset that `source` does not name stay in it. A file whose content was replaced is another video:
-    what came of the old content is removed. What lists name is left out for good, and removed where an earlier run
-    kept it; so is what someone asked to have forgotten.
+    what came of the old content is removed. A video of which another speaker or other stretches are told than before
+    is curated again. What lists name is left out for good, and removed where an earlier run kept it; so is what someone
+    asked to have forgotten.
 
     Args:
         source: a folder, file, glob pattern or CSV list.
         dataset: folder to write; a new one, or one that was made with the same settings.
         settings: what to keep and how.
         executor: where the work is done.
+        layout: how a folder lies; `auto`: as the names of its files say.
         exclusions: people and videos to leave out.
         limit: curate at most this many of the files, the first by path.
         watcher: is told how the run goes.
         ctrl_c: ends the run early; what is done by then is a whole dataset.
 
     Raises:
-        SourceError: there are no videos, or lists name speakers and nobody told who speaks.
-        DatasetFolderError: `dataset` holds something else, or was made with other settings.
+        SourceError: there are no videos, a list or annotation is wrong, or lists name speakers and nobody told who
+            speaks.
+        DatasetFolderError: `dataset` holds something else, or was made with other settings or another layout.
         MissingAssetsError: weights are missing and cannot be fetched.
         LedgerError: a record of the earlier run is damaged.
         NoRoomError: the disk cannot hold the dataset.
@@ -123,17 +129,19 @@ def run(
         OSError: the dataset cannot be written.
         KeyboardInterrupt: the user wants it to end at once; the same call goes on later.
     """
-    discovery = discover(source)
+    discovery = discover(source, layout)
     require_speakers(discovery.videos, exclusions)
     with reaching(dataset):
         dataset.exists()
     settings = settled(settings, dataset)
     ensure_assets(needed_assets(settings))
     open_dataset(dataset, settings, (*perception_weights(settings.perception), *speech_weights(settings.speech)))
+    keep_layout(dataset, source, discovery.layout)
     wanted = without_removed(dataset, discovery.videos)
     videos = wanted[:limit]
     done = finish_forgetting(dataset, read_ledger(dataset))
-    done = reconciled(dataset, leave_out(dataset, videos, exclusions, done))
+    done = _as_asked(dataset, videos, leave_out(dataset, videos, exclusions, done))
+    done = reconciled(dataset, done)
     originals = [video for video in videos if video.duplicate_of is None]
     todo = []
     n_excluded = 0
@@ -168,10 +176,23 @@ def run(
 
 
 def _notes(discovery: Discovery, exclusions: Exclusions, n_removed: int) -> tuple[str, ...]:
-    notes = unused(discovery.videos, exclusions)
+    notes = (*discovery.notes, *unused(discovery.videos, exclusions))
     if n_removed:
         notes = (*notes, f"{n_removed} files were left out: `gaia-curate forget` removed them from this dataset.")
     return notes
+
+
+def _as_asked(dataset: Path, videos: Sequence[SourceVideo], records: dict[str, VideoRecord]) -> dict[str, VideoRecord]:
+    """Return the records but those of videos of which another speaker or other stretches are told now; these go."""
+    asked = {video.video_id: video for video in videos if video.duplicate_of is None}
+    changed = {
+        video_id
+        for video_id, record in records.items()
+        if video_id in asked and record.status != "excluded" and not record.is_about(asked[video_id])
+    }
+    for video_id in changed:
+        forget_video(dataset, video_id)
+    return {video_id: record for video_id, record in records.items() if video_id not in changed}
 
 
 def _current(video: SourceVideo, done: dict[str, VideoRecord]) -> VideoRecord:

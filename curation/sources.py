@@ -1,16 +1,20 @@
 """Finding the source videos: folders, globs and lists; what each file is called, and which hold the same content."""
 
-import csv
 import glob
 import hashlib
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from curation.csv_list import read_csv_list
+from curation.layouts import LayoutChoice, LayoutName, Tree, labelled, note
+from curation.listing import Entry, SourceError
 from curation.remote_sources import list_remote
+from curation.trims import Trim
 from manifests.files import text_of_path
-from manifests.storage import content_version, edges, is_address, is_remote, location, reaching
+from manifests.storage import content_version, edges, is_address, is_remote, location
 
 __all__ = ["Discovery", "SourceError", "SourceVideo", "discover", "fingerprint", "listed_again"]
 
@@ -26,10 +30,6 @@ _REMOTE_LOOKS = 32
 """Remote files that are looked at at the same time."""
 
 
-class SourceError(ValueError):
-    """The sources that the user named cannot be listed."""
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SourceVideo:
     """One file that the user asked to curate."""
@@ -40,6 +40,8 @@ class SourceVideo:
     source: str
     """The collection that it belongs to: the rows of the statistics."""
     speaker_id: str | None
+    trims: tuple[Trim, ...] = ()
+    """The stretches to curate, in order; none: all of it."""
     size_bytes: int
     duplicate_of: Path | None = None
     """The file with the same content that is analysed in its stead."""
@@ -59,6 +61,10 @@ class Discovery:
     """Files that are not called like videos."""
     unreadable_folders: tuple[str, ...]
     """Folders that could not be listed, with the reason."""
+    layout: LayoutName | None = None
+    """Of a folder; None of anything else."""
+    notes: tuple[str, ...] = ()
+    """What a user should know of how the folder was read."""
 
 
 def fingerprint(path: Path) -> str:
@@ -88,66 +94,81 @@ def _content(path: Path) -> tuple[str, int]:
     return digest.hexdigest()[:16], size
 
 
-def listed_again(path: Path, *, video_id: str, source: str, speaker_id: str | None) -> SourceVideo | None:
+def listed_again(video: SourceVideo) -> SourceVideo | None:
     """Return a video that was listed before; None where its file has other content now.
 
     Raises:
         OSError: the file cannot be read.
     """
-    version = content_version(path)
-    content, size = _content(path)
-    if content != video_id:
-        return None
-    return SourceVideo(
-        path=path, video_id=video_id, source=source, speaker_id=speaker_id, size_bytes=size, version=version
-    )
+    version = content_version(video.path)
+    content, size = _content(video.path)
+    return replace(video, size_bytes=size, version=version) if content == video.video_id else None
 
 
-def discover(spec: str) -> Discovery:
+def discover(spec: str, layout: LayoutChoice = "auto") -> Discovery:
     """List the videos that `spec` names: a folder, a file, a glob pattern, or a CSV list, local or an address.
 
-    A folder is walked with its subfolders, links followed once. Its videos belong to the source that their first
-    subfolder names, those directly in it to the folder itself. A CSV has a column `path` (relative to the CSV, or an
-    address) and may have `source` and `speaker_id`.
+    A folder is walked with its subfolders, links followed once; its layout tells who speaks. A CSV list says so itself.
+
+    Args:
+        spec: what to list.
+        layout: how the data set lies in the folder; `auto`: as the names of its files say.
 
     Raises:
-        SourceError: nothing is there, or the list cannot be read.
+        SourceError: nothing is there, a list or annotation is not what it should be, or a layout was named for
+            something else than a folder.
         StorageError: an address whose protocol is unknown, or whose package is not installed.
     """
     problems: list[str] = []
-    ignored = 0
+    found = _found(spec, problems)
+    if isinstance(found, Tree):
+        if not found.videos and not problems:
+            raise SourceError(f"--source {spec!r} holds no video; known are files called *{', *'.join(VIDEO_SUFFIXES)}")
+        name, told = labelled(found, layout)
+        if found.videos and not told.entries:
+            raise SourceError(
+                f"--source {spec!r} holds {len(found.videos)} videos, and layout {name} takes none: "
+                f"{' '.join(told.notes)} --layout folder takes all"
+            )
+        videos, conflicts = _identified(told.entries)
+        return Discovery(
+            videos=videos,
+            ignored_files=len(found.others),
+            unreadable_folders=tuple(problems),
+            layout=name,
+            notes=(*told.notes, *conflicts),
+        )
+    if layout not in ("auto", "folder"):
+        raise SourceError(
+            f"--layout {layout} says how a folder lies, and --source {spec!r} is none; give the data set's folder, or "
+            "leave --layout out"
+        )
+    videos, conflicts = _identified(found)
+    return Discovery(videos=videos, ignored_files=0, unreadable_folders=(), notes=conflicts)
+
+
+def _found(spec: str, problems: list[str]) -> Tree | list[Entry]:
+    """Return the folder that `spec` names, or the videos."""
     if is_address(spec) and not spec.lower().endswith(".csv"):
-        listing = list_remote(spec, VIDEO_SUFFIXES)
-        entries = [_Entry(path, source, None) for path, source in listing.videos]
-        ignored = listing.ignored_files
-    elif os.path.isdir(spec):  # noqa: PTH112 - a glob pattern is not always a valid Path
-        entries, ignored = _walk(Path(spec), problems)
-    elif spec.lower().endswith(".csv"):
-        entries = _csv_entries(location(spec))
-    elif os.path.exists(spec):  # noqa: PTH110
-        entries = [_Entry(Path(spec), Path(spec).absolute().parent.name, None)]
-    else:
-        matches = sorted(glob.glob(spec, recursive=True))  # noqa: PTH207 - the pattern may be absolute
-        entries = [_Entry(Path(m), Path(m).absolute().parent.name, None) for m in matches if Path(m).is_file()]
-        if not entries:
-            raise SourceError(f"--source {spec!r}: no such file or folder, and as a pattern it matches no file")
-    if not entries and not problems:
-        raise SourceError(f"--source {spec!r} holds no video; known are files called *{', *'.join(VIDEO_SUFFIXES)}")
-    return Discovery(videos=_identified(entries), ignored_files=ignored, unreadable_folders=tuple(problems))
+        found = list_remote(spec, VIDEO_SUFFIXES)
+        return found if isinstance(found, Tree) else [Entry(path=path, source=path.parent.name) for path in found]
+    if os.path.isdir(spec):  # noqa: PTH112 - a glob pattern is not always a valid Path
+        return _walk(Path(spec), problems)
+    if spec.lower().endswith(".csv"):
+        return read_csv_list(location(spec))
+    if os.path.exists(spec):  # noqa: PTH110
+        return [Entry(path=Path(spec), source=Path(spec).absolute().parent.name)]
+    matches = sorted(glob.glob(spec, recursive=True))  # noqa: PTH207 - the pattern may be absolute
+    entries = [Entry(path=Path(m), source=Path(m).absolute().parent.name) for m in matches if Path(m).is_file()]
+    if not entries:
+        raise SourceError(f"--source {spec!r}: no such file or folder, and as a pattern it matches no file")
+    return entries
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    path: Path
-    source: str
-    speaker_id: str | None
-
-
-def _walk(root: Path, problems: list[str]) -> tuple[list[_Entry], int]:
-    entries: list[_Entry] = []
-    ignored = 0
+def _walk(root: Path, problems: list[str]) -> Tree:
+    videos: list[str] = []
+    others: list[str] = []
     visited: set[tuple[int, int]] = set()
-    root_name = root.absolute().name or "root"
 
     def note(error: OSError) -> None:
         problems.append(f"{text_of_path(Path(error.filename))}: {error.strerror}")
@@ -159,49 +180,24 @@ def _walk(root: Path, problems: list[str]) -> tuple[list[_Entry], int]:
             continue
         visited.add((stat.st_dev, stat.st_ino))
         subfolders.sort()
+        below = Path(folder).relative_to(root)
         for name in sorted(names):
-            path = Path(folder, name)
-            if path.suffix.lower() not in VIDEO_SUFFIXES:
-                ignored += 1
-                continue
-            parts = path.relative_to(root).parts
-            entries.append(_Entry(path, parts[0] if len(parts) > 1 else root_name, None))
-    return entries, ignored
-
-
-def _csv_entries(path: Path) -> list[_Entry]:
-    try:
-        with reaching(path), path.open(newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
-            if "path" not in (reader.fieldnames or []):
-                raise SourceError(f"{path}: the first line names columns {reader.fieldnames}; one must be 'path'")
-            unknown = set(reader.fieldnames or []) - {"path", "source", "speaker_id"}
-            if unknown:
-                raise SourceError(f"{path}: columns {sorted(unknown)} are unknown; known: path, source, speaker_id")
-            rows = list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise SourceError(f"{path}: cannot be read as a CSV list: {error}") from error
-    entries = []
-    for number, row in enumerate(rows, start=2):
-        if not row["path"]:
-            raise SourceError(f"{path}:{number}: the column 'path' is empty")
-        video = location(row["path"]) if is_address(row["path"]) else path.parent / row["path"]
-        entries.append(_Entry(video, row.get("source") or path.stem, row.get("speaker_id") or None))
-    return entries
+            (videos if Path(name).suffix.lower() in VIDEO_SUFFIXES else others).append(str(below / name))
+    return Tree(root=root, name=root.absolute().name or "root", videos=tuple(videos), others=tuple(others))
 
 
 @dataclass(frozen=True, slots=True)
 class _Look:
     """What a file was when it was listed."""
 
-    entry: _Entry
+    entry: Entry
     video_id: str
     size_bytes: int = 0
     version: str | None = None
     read_error: str | None = None
 
 
-def _look(entry: _Entry) -> _Look:
+def _look(entry: Entry) -> _Look:
     try:
         version = content_version(entry.path)
         video_id, size = _content(entry.path)
@@ -211,30 +207,40 @@ def _look(entry: _Entry) -> _Look:
     return _Look(entry, video_id, size, version)
 
 
-def _name(entry: _Entry) -> bytes:
+def _name(entry: Entry) -> bytes:
     return os.fsencode(str(entry.path))
 
 
-def _identified(entries: list[_Entry]) -> tuple[SourceVideo, ...]:
-    """Fingerprint every file; of those with the same content the first by path is analysed."""
-    first_with: dict[str, Path] = {}
+def _identified(entries: Sequence[Entry]) -> tuple[tuple[SourceVideo, ...], tuple[str, ...]]:
+    """Fingerprint every file; of those with the same content the first by path is analysed.
+
+    Returns:
+        The videos by path, and a line about copies of which something else is told than of the first.
+    """
+    first_with: dict[str, Entry] = {}
     videos = []
+    differing = []
     ordered = sorted(set(entries), key=_name)
     with ThreadPoolExecutor(_REMOTE_LOOKS) as looks:  # a remote file keeps waiting, a local one does not
         remote = any(is_remote(entry.path) for entry in ordered)
         for look in (looks.map if remote else map)(_look, ordered):
-            duplicate_of = None if look.read_error else first_with.get(look.video_id)
-            first_with.setdefault(look.video_id, look.entry.path)
+            entry = look.entry
+            original = None if look.read_error else first_with.get(look.video_id)
+            first_with.setdefault(look.video_id, entry)
+            if original and (original.speaker_id, original.trims) != (entry.speaker_id, entry.trims):
+                differing.append(text_of_path(entry.path))
             videos.append(
                 SourceVideo(
-                    path=look.entry.path,
+                    path=entry.path,
                     video_id=look.video_id,
-                    source=look.entry.source,
-                    speaker_id=look.entry.speaker_id,
+                    source=entry.source,
+                    speaker_id=entry.speaker_id,
+                    trims=entry.trims,
                     size_bytes=look.size_bytes,
-                    duplicate_of=duplicate_of,
+                    duplicate_of=original.path if original else None,
                     read_error=look.read_error,
                     version=look.version,
                 )
             )
-    return tuple(videos)
+    told = "are copies with another speaker or other stretches than the first by path, whose hold"
+    return tuple(videos), note(differing, told)

@@ -16,11 +16,21 @@ from pydantic import Field
 
 from curation.evidence import Faces, PictureEvidence
 from curation.settings import Settings
+from curation.trims import Stretch
 from manifests.files import write_bytes_atomic
 from manifests.storage import files_in, read_all
 from manifests.timeline import TICK_RATE_HZ
 
-__all__ = ["Window", "WindowSettings", "plan_windows", "read_windows", "remove_windows", "stitch", "write_window"]
+__all__ = [
+    "Window",
+    "WindowSettings",
+    "plan_windows",
+    "read_windows",
+    "remove_windows",
+    "stitch",
+    "windows_within",
+    "write_window",
+]
 
 FOLDER = "windows"
 """In the dataset; empty once all videos are done."""
@@ -32,6 +42,11 @@ class WindowSettings(Settings):
     length_s: int = Field(default=180, ge=8, le=3600)
     """Longest stretch that one worker measures at a time, s; whole seconds, so that it begins on a tick on which all
     strides begin. Longer ones take more memory, shorter ones repeat more of what lies around the seams."""
+
+    @property
+    def length_ticks(self) -> int:
+        """The same in ticks."""
+        return int(self.length_s * TICK_RATE_HZ)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,8 +67,22 @@ def plan_windows(n_ticks: int, settings: WindowSettings) -> list[Window]:
     >>> [(window.first_tick, window.end_tick) for window in plan_windows(500, WindowSettings(length_s=8))]
     [(0, 200), (200, 400), (400, 500)]
     """
-    length = int(settings.length_s * TICK_RATE_HZ)
+    length = settings.length_ticks
     return [Window(first_tick=k, end_tick=min(k + length, n_ticks)) for k in range(0, n_ticks, length)]
+
+
+def windows_within(stretches: Sequence[Stretch], settings: WindowSettings) -> list[Window]:
+    """Divide stretches of a video where the whole video would be divided.
+
+    >>> [(window.first_tick, window.end_tick) for window in windows_within([(190, 250)], WindowSettings(length_s=8))]
+    [(190, 200), (200, 250)]
+    """
+    return [
+        Window(first_tick=max(first, window.first_tick), end_tick=window.end_tick)
+        for first, end in stretches
+        for window in plan_windows(end, settings)
+        if window.end_tick > first
+    ]
 
 
 def write_window(path: Path, seen: PictureEvidence, spent_s: float) -> None:
@@ -77,7 +106,7 @@ def write_window(path: Path, seen: PictureEvidence, spent_s: float) -> None:
 
 
 def read_windows(dataset: Path, video_id: str, windows: Sequence[Window]) -> tuple[PictureEvidence, float]:
-    """Return the evidence of a whole video out of that of its windows, given in order, and the seconds they took.
+    """Return the evidence of windows, given in order, as that of one stretch, and the seconds they took.
 
     Raises:
         OSError: a window's evidence is missing or cannot be read.

@@ -3,13 +3,14 @@
 import logging
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from curation.analyze import analyze, analyze_pictures, analyze_sound
+from curation.analyze import analyze_pictures
 from curation.config import CurationSettings
 from curation.decide import decide
-from curation.evidence import Evidence, PictureEvidence, with_sound
+from curation.evidence import Evidence, PictureEvidence, spread, with_sound
 from curation.ledger import VideoRecord, write_record
 from curation.media.errors import MediaError
 from curation.media.probe import VideoInfo, probe
@@ -19,9 +20,12 @@ from curation.render import render_clips
 from curation.scratch import ScratchSettings, readable
 from curation.sources import SourceVideo
 from curation.speech.model_set import load_speech
+from curation.stretches import analyze_stretches, hear_stretches
+from curation.trims import asked_ticks, ticks_of
 from curation.units import Divided, Measured, Outcome, Unit
-from curation.windows import Window, plan_windows, read_windows, remove_windows, write_window
+from curation.windows import Window, read_windows, remove_windows, windows_within, write_window
 from manifests.storage import StorageError
+from manifests.timeline import TICK_RATE_HZ
 
 __all__ = ["VideoWorker", "WorkerPlan", "use_one_thread"]
 
@@ -58,6 +62,10 @@ class _MeasuredWindow:
     spent_s: float
 
 
+def _to_nobody(_length_s: float) -> None:
+    """Take no note."""
+
+
 class VideoWorker:
     """Holds the models of a run and does units with them."""
 
@@ -69,18 +77,22 @@ class VideoWorker:
         self._perception = load_perception(plan.settings.perception)
         self._speech = load_speech(plan.settings.speech)
 
-    def work(self, unit: Unit) -> Outcome:
+    def work(self, unit: Unit, learnt: Callable[[float], None] = _to_nobody) -> Outcome:
         """Do a unit and return what became of it; a record is in the ledger then, a window's evidence in its file.
 
         Whatever is wrong with the video ends in a record with a code. Only what is wrong with the dataset's own disk
         is raised.
+
+        Args:
+            unit: what to do.
+            learnt: is told how many seconds of a video will be measured, where that is done in one piece.
 
         Raises:
             OSError: the dataset cannot be written.
         """
         video = unit.video
         try:
-            result = self._done(unit)
+            result = self._done(unit, learnt)
         except MediaError as error:
             result = VideoRecord.failed(video, error.code, error.detail)
         except StorageError:  # of the dataset: what is wrong with a source has a code
@@ -102,33 +114,38 @@ class VideoWorker:
         remove_windows(self._dataset, video.video_id)
         return record
 
-    def _done(self, unit: Unit) -> "CuratedVideo | Divided | VideoRecord | _MeasuredWindow":
+    def _done(
+        self, unit: Unit, learnt: Callable[[float], None]
+    ) -> "CuratedVideo | Divided | VideoRecord | _MeasuredWindow":
         """Do all of a unit that the video can spoil; nothing is written."""
         started = time.perf_counter()
         with readable(unit.video, self._scratch, whole=unit.info is None or unit.kind != "window") as path:
             info = probe(path) if unit.info is None else replace(unit.info, path=path)
-            return self._done_with(unit, info, started)
+            return self._done_with(unit, info, started, learnt)
 
     def _done_with(
-        self, unit: Unit, info: VideoInfo, started: float
+        self, unit: Unit, info: VideoInfo, started: float, learnt: Callable[[float], None]
     ) -> "CuratedVideo | Divided | VideoRecord | _MeasuredWindow":
         video, models, media = unit.video, self._perception, self._settings.media
         if unit.kind == "window":
             (window,) = unit.windows
             seen = analyze_pictures(info, models, window.first_tick, window.end_tick, media)
             return _MeasuredWindow(window, seen, time.perf_counter() - started)
+        asked = asked_ticks(video.trims, info)
         if unit.kind == "finish":
             seen, spent_s = read_windows(self._dataset, video.video_id, unit.windows)
-            evidence = with_sound(seen, analyze_sound(info, models, 0, info.n_ticks))
+            measured = with_sound(seen, hear_stretches(info, models, asked))
+            evidence = spread(measured, ticks_of(asked), info.n_ticks)
             return self._decided(video, info, evidence, spent_s + time.perf_counter() - started)
-        windows = plan_windows(info.n_ticks, self._settings.windows)
-        if len(windows) > 1:
+        if len(ticks_of(asked)) > self._settings.windows.length_ticks:
+            windows = windows_within(asked, self._settings.windows)
             todo = [window for window in windows if not window.path(self._dataset, video.video_id).exists()]
             return Divided(tuple(windows), tuple(todo), replace(info, path=video.path))
+        learnt(float(len(ticks_of(asked)) / TICK_RATE_HZ))
         return self.curated(video, info, time.perf_counter() - started)
 
     def curated(self, video: SourceVideo, info: VideoInfo, spent_s: float = 0.0) -> CuratedVideo:
-        """Analyze, decide and render a video in one piece; nothing is written.
+        """Analyze, decide and render a video, or what was asked for of it, in one piece; nothing is written.
 
         Args:
             video: the file.
@@ -139,7 +156,7 @@ class VideoWorker:
             MediaError: it cannot be decoded.
         """
         started = time.perf_counter()
-        evidence = analyze(info, self._perception, 0, info.n_ticks, self._settings.media)
+        evidence = analyze_stretches(info, self._perception, asked_ticks(video.trims, info), self._settings.media)
         return self._decided(video, info, evidence, spent_s + time.perf_counter() - started)
 
     def _decided(self, video: SourceVideo, info: VideoInfo, evidence: Evidence, analyze_s: float) -> CuratedVideo:

@@ -6,7 +6,7 @@ import pyarrow as pa
 
 __all__ = ["SCHEMA_VERSION", "Column", "Table"]
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Counts changes that make older readers wrong; stands in every file."""
 
 

@@ -54,14 +54,21 @@ FACE_COLUMNS: tuple[Column, ...] = (_TRACK, *_BOX_AND_POINTS, *_MEASURES)
 
 FRAMES = Table(
     name="frames",
-    meaning="Evidence: one row per 25 Hz tick of every analysed video, in order. Face columns are about the main face "
-    "and null where it was not seen.",
+    meaning="Evidence: one row per 25 Hz tick of every analysed video, in order, but for ticks that were trimmed away. "
+    "Face columns are about the main face and null where it was not seen.",
     row_group_rows=2048,
     columns=(
         Column(
             name="video_id", type=pa.string(), unit="", shape="", meaning="the video, as in `videos`", nullable=False
         ),
-        Column(name="tick", type=pa.int32(), unit="ticks", shape="", meaning="0, 1, 2 ... per video", nullable=False),
+        Column(
+            name="tick",
+            type=pa.int32(),
+            unit="ticks",
+            shape="",
+            meaning="number of the tick in the video, from 0",
+            nullable=False,
+        ),
         Column(
             name="time_s",
             type=pa.float64(),

@@ -12,6 +12,7 @@ _F64 = pa.float64()
 _I32 = pa.int32()
 _I64 = pa.int64()
 _POINTS = pa.list_(pa.list_(pa.list_(_F32, 2)))
+_TRIMS = pa.list_(pa.struct([("start", _F64), ("end", _F64), ("unit", _TEXT)]))
 _PATH = "path of the file at the time of the run, as manifests.files.text_of_path writes it"
 
 
@@ -33,6 +34,14 @@ VIDEOS = Table(
         _must("source", _TEXT, "", "name of the corpus or folder that the file came from"),
         _must("path", _TEXT, "", _PATH),
         _may("speaker_id", _TEXT, "", "who speaks, where the layout tells; null where it does not"),
+        _must(
+            "trims",
+            _TRIMS,
+            "",
+            "stretches that were asked for, each a struct of start, end (null: the video's end) and their unit, s or "
+            "pictures; empty: all of the video",
+            "[S]",
+        ),
         _may("size_bytes", _I64, "bytes", "size of the file"),
         _may(
             "duration_s",

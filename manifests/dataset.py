@@ -19,6 +19,7 @@ __all__ = [
     "DatasetRecord",
     "ExclusionList",
     "Removals",
+    "SourceLayout",
     "TableRecord",
     "Totals",
     "WeightRecord",
@@ -97,6 +98,15 @@ class ExclusionList(_Record):
     """How many there are in it."""
 
 
+class SourceLayout(_Record):
+    """A folder that videos came from, and how it was read. Its name, which may tell a person's, is not kept."""
+
+    folder_sha256: str
+    """Of its absolute path or address."""
+    layout: str
+    """A name of the option --layout other than auto."""
+
+
 class Removals(_Record):
     """What `gaia-curate forget` removed. It keeps later runs from bringing it back, and does not say who it was."""
 
@@ -147,6 +157,8 @@ class DatasetRecord(_Record):
     totals: Totals
     exclusions: tuple[ExclusionList, ...] = ()
     """All lists that runs were given, in the order in which they came."""
+    layouts: tuple[SourceLayout, ...] = ()
+    """How each folder that runs were given was read, in the order in which they came."""
     removals: Removals | None = None
     """What was removed on request; None: nothing was."""
 

@@ -50,6 +50,8 @@ class ExplainedSpan:
         """What decided, in words."""
         if self.outcome == "kept":
             return f"in clip {self.clip_id}"
+        if self.outcome == "trimmed":
+            return "outside the stretches of the video that were asked for"
         if self.outcome == "undecodable":
             return "the file holds no readable picture here"
         what, unit = MEASURED[self.outcome]

@@ -104,19 +104,31 @@ def _durations(dataset: Path) -> tuple[dict[str, int], list[Problem]]:
 
 
 def _frame_problems(dataset: Path, durations: dict[str, int]) -> Iterator[Problem]:
-    """Yield videos whose evidence has not each of its ticks once."""
+    """Yield videos whose evidence has not each of its ticks once, but for those that were trimmed away."""
+    trimmed = _trimmed_ticks(dataset)
     frames = read_table(dataset, "frames", ["video_id", "tick"])
     sums = frames.group_by("video_id").aggregate([("tick", "count"), ("tick", "count_distinct"), ("tick", "max")])
     found = {row["video_id"]: row for row in sums.to_pylist()}
     for video_id in sorted(durations.keys() | found.keys()):
-        expected = durations.get(video_id, 0)
+        n_ticks = durations.get(video_id, 0)
+        expected = n_ticks - trimmed[video_id]
         row = found.get(video_id, {"tick_count": 0, "tick_count_distinct": 0, "tick_max": -1})
-        if not row["tick_count"] == row["tick_count_distinct"] == row["tick_max"] + 1 == expected:
+        if not row["tick_count"] == row["tick_count_distinct"] == expected or row["tick_max"] >= n_ticks > 0:
             what = (
                 f"has {row['tick_count']} rows of evidence with {row['tick_count_distinct']} different ticks up to "
-                f"{row['tick_max']}; the video has {expected} ticks"
+                f"{row['tick_max']}; the video has {n_ticks} ticks"
             )
+            what += f", of which {trimmed[video_id]} are trimmed" if trimmed[video_id] else ""
             yield Problem(file="frames", row=video_id, what=what, mend=_RUN_AGAIN)
+
+
+def _trimmed_ticks(dataset: Path) -> Counter[str]:
+    """Return how many ticks of each video lie outside the stretches that were asked for, as its spans say."""
+    ticks: Counter[str] = Counter()
+    for row in read_table(dataset, "spans", ["video_id", "start_s", "end_s", "tier", "outcome"]).to_pylist():
+        if row["outcome"] == "trimmed" and row["tier"] == TIERS[0]:
+            ticks[row["video_id"]] += _tick(row["end_s"]) - _tick(row["start_s"])
+    return ticks
 
 
 def _tiling_problems(dataset: Path, durations: dict[str, int]) -> Iterator[Problem]:

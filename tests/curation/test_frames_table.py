@@ -16,7 +16,8 @@ SCHEME = landmark_scheme("ibug68")
 
 
 def there_and_back(evidence: Evidence) -> Evidence:
-    return evidence_of_frames(frames_table("00ff00ff00ff00ff", evidence, decide(evidence, RulesSettings()), SCHEME))
+    table = frames_table("00ff00ff00ff00ff", evidence, decide(evidence, RulesSettings()), SCHEME)
+    return evidence_of_frames(table, len(evidence))
 
 
 def assert_same(got: Evidence, expected: Evidence) -> None:
@@ -53,7 +54,7 @@ def test_interpolated_faces_are_shown_and_do_not_come_back(
     assert np.flatnonzero(table["interpolated"].to_numpy()).tolist() == [30, 31]
     assert table["box"][30].as_py() == [0.0, 80.0, 200.0, 280.0]
     assert table["n_faces"].to_pylist()[29:33] == [1, 0, 0, 1]
-    assert 30 not in evidence_of_frames(table).faces.tick
+    assert 30 not in evidence_of_frames(table, len(table)).faces.tick
 
 
 def test_blendshapes_come_back_at_half_precision(make_evidence: Make) -> None:

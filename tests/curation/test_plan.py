@@ -45,13 +45,17 @@ def test_a_stretch_is_a_piece_of_the_video_at_its_place(tmp_path: Path) -> None:
     info = probe(counted_video(tmp_path / "a.mp4", frame_times(Fraction(25), 600)))
     shown = []
     for chance in (0.0, 0.5, 0.999):
-        stretch = _stretch(info, chance)
+        stretch = _stretch(info, (0, 600), chance)
         assert stretch.n_ticks == 500
         (frame,) = tick_frames(stretch, 3, 4)
         assert frame.rgb is not None
         shown.append(read_count(frame.rgb) - 3)
     assert shown == [0, 50, 100]  # 600 - 500 ticks leave the places 0, 25, 50, 75 and 100
-    assert _stretch(probe(counted_video(tmp_path / "b.mp4", frame_times(Fraction(25), 80))), 0.9).n_ticks == 80
+    assert _stretch(info, (20, 100), 0.999).n_ticks == 80
+    (frame,) = tick_frames(_stretch(info, (20, 100), 0.999), 0, 1)
+    assert frame.rgb is not None
+    assert read_count(frame.rgb) == 20
+    assert _stretch(probe(counted_video(tmp_path / "b.mp4", frame_times(Fraction(25), 80))), (0, 80), 0.9).n_ticks == 80
 
 
 @pytest.fixture(scope="module")

@@ -35,14 +35,14 @@ def source(tmp_path: Path) -> Path:
 def failing(monkeypatch: pytest.MonkeyPatch) -> dict[str, Exception]:
     """By the name of a file, what analysing it raises."""
     raised: dict[str, Exception] = {}
-    real = curation.worker.analyze
+    real = curation.worker.analyze_stretches
 
     def analyze(info: VideoInfo, *arguments: object) -> object:
         if info.path.name in raised:
             raise raised[info.path.name]
         return real(info, *arguments)
 
-    monkeypatch.setattr(curation.worker, "analyze", analyze)
+    monkeypatch.setattr(curation.worker, "analyze_stretches", analyze)
     return raised
 
 

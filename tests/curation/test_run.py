@@ -194,14 +194,14 @@ def test_other_settings_do_not_go_into_the_same_dataset(source: Path) -> None:
 
 
 def test_a_bug_of_ours_costs_one_video(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = curation.worker.analyze
+    real = curation.worker.analyze_stretches
 
     def failing(info: VideoInfo, *arguments: object) -> object:
         if info.path.name == "b.mp4":
             raise ZeroDivisionError("made by the test")
         return real(info, *arguments)
 
-    monkeypatch.setattr(curation.worker, "analyze", failing)
+    monkeypatch.setattr(curation.worker, "analyze_stretches", failing)
     report = go(source)
     assert [record.status for record in report.records] == ["ok", "failed", "ok"]
     row = by_name(source.parent / "dataset")["b.mp4"]

@@ -64,7 +64,7 @@ def table_of(name: str, rows: list[dict[str, object]]) -> pa.Table:
 
 def video(**fields: object) -> dict[str, object]:
     kept = {"kept_diffusion_s": 0.0, "kept_vae_s": 0.0, "n_clips": 0}
-    return {"source": "one", "status": "ok", "size_bytes": 9, **kept, **fields}
+    return {"source": "one", "status": "ok", "trims": [], "size_bytes": 9, **kept, **fields}
 
 
 def spans_of(video_id: str, tier: str, *bounds: tuple[int, int, str, str | None]) -> list[dict[str, object]]:

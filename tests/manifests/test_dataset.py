@@ -27,7 +27,7 @@ def test_totals_count_a_duplicate_once(dataset: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        ({"schema_version": 99}, "has schema version 99, this version of the software reads 2; go on with the version"),
+        ({"schema_version": 99}, "has schema version 99, this version of the software reads 3; go on with the version"),
         ({"schema_version": "new"}, "is damaged: schema_version"),
         ({"preset": 3}, "is damaged: preset"),
         ({"colour": "blue"}, "is damaged: colour"),

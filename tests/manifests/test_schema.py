@@ -16,7 +16,7 @@ from manifests.schema import CLIPS, FRAMES, SPANS, VIDEOS, array_column, numpy_o
 
 def test_columns_are_those_of_the_contract_in_its_order() -> None:
     contract = {
-        VIDEOS: "video_id source path speaker_id size_bytes duration_s width height fps codec has_audio rotation "
+        VIDEOS: "video_id source path speaker_id trims size_bytes duration_s width height fps codec has_audio rotation "
         "status error_code error_detail kept_diffusion_s kept_vae_s n_clips duplicate_of analyze_s decide_s render_s",
         SPANS: "video_id start_s end_s tier outcome value limit failed clip_id",
         CLIPS: "clip_id video_id source path speaker_id tier split start_s end_s n_frames fps crop_x0 crop_y0 "
