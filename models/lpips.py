@@ -88,8 +88,7 @@ def _of_length_1(features_BCHW: Tensor) -> Tensor:
 def seeded_lpips(seed: int) -> Lpips:
     """Return the distance with random features (He et al., 2015) that belong to `seed`, all channels weighted 1.
 
-    Untrained features of this shape tell pictures apart worse than trained ones, but better than pixels do (Zhang et
-    al., 2018). Numbers are not comparable with those of LPIPS.
+    They react to edges and texture, but not as people do; numbers are not comparable with those of LPIPS.
     """
     network, random = Lpips(), torch.Generator().manual_seed(seed)
     for layer in network.features:
