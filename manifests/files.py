@@ -4,6 +4,7 @@ Every local file is written beside its place under a name that begins with a dot
 folder is flushed too. Readers take only files whose name does not begin with a dot. A remote object is put whole.
 """
 
+import functools
 import io
 import json
 import os
@@ -175,6 +176,7 @@ def parquet_options(schema: pa.Schema) -> dict[str, Any]:
     }
 
 
+@functools.cache
 def _leaf_types(schema: pa.Schema) -> dict[str, str]:
     """Return the physical type of every Parquet column of a schema (one per list of numbers or struct field)."""
     sink = io.BytesIO()

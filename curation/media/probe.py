@@ -22,13 +22,13 @@ __all__ = ["Stamps", "VideoInfo", "probe"]
 _CLAIMING_FORMATS = frozenset({"mov", "matroska", "avi", "flv", "asf"})
 """Containers whose header states a length; the length of others is an estimate from bytes or the last packet."""
 
-_LONGEST_CLAIM_S = 24 * 3600
-"""A header that claims more than its packets show is believed up to a day: beyond, the number itself is damaged."""
+_LONGEST_S = 24 * 3600
+"""No video is longer: a header that claims more is damaged, and so is a time stamp beyond."""
 
 _LEAST_HELD = Fraction(1, 1000)
 """Nor is it believed where the file holds less than this share of what it claims, and does not count its pictures."""
 
-_LONGEST_SHOWN_S = 600
+_LONGEST_SHOWN_S = 60
 """No picture is shown for longer: a time stamp beyond is a damaged one. One flipped bit can move a picture by hours."""
 
 
@@ -131,16 +131,19 @@ def _scan(container: InputContainer, stream: VideoStream) -> _Scan:
     for stamps, times in ways:
         known = [time for time in times if time is not None]
         if known and len(known) == len(times):
-            longest = int(_LONGEST_SHOWN_S / (stream.time_base or 1))
-            together = _longest_run(np.unique(np.array(known, np.int64)), longest)
+            together = _believable(np.unique(np.array(known, np.int64)), stream.time_base or Fraction(1))
             last_duration = durations[known.index(int(together[-1]))]
-            return _Scan(together, stamps, last_duration if last_duration <= longest else 0, end_of_all_s)
+            if last_duration * (stream.time_base or 1) > _LONGEST_SHOWN_S:
+                last_duration = 0
+            return _Scan(together, stamps, last_duration, end_of_all_s)
     return _Scan(np.arange(len(pts), dtype=np.int64), "none", 1, end_of_all_s)
 
 
-def _longest_run(pts: Int64Array, longest: int) -> Int64Array:
-    """Return of ascending times the most that follow each other without a step beyond `longest`."""
-    return max(np.split(pts, np.flatnonzero(np.diff(pts) > longest) + 1), key=len)
+def _believable(pts: Int64Array, time_base: Fraction) -> Int64Array:
+    """Return of ascending times the most that follow each other without too long a step, and no more than a day."""
+    steps_s = np.diff(pts) * float(time_base)
+    together: Int64Array = max(np.split(pts, np.flatnonzero(steps_s > _LONGEST_SHOWN_S) + 1), key=len)
+    return together[: np.searchsorted(together, together[0] + int(_LONGEST_S / time_base), "right")]
 
 
 def _first_picture(container: InputContainer, stream: VideoStream, path: Path) -> VideoFrame:
@@ -224,5 +227,5 @@ def _claimed_s(
         reached_s = scan.end_of_all_s
     claimed_s = end_s - first_s
     likely_s = stream.frames * held_s / len(scan.pts) * 2 if stream.frames else held_s / _LEAST_HELD
-    believed = claimed_s <= min(Fraction(_LONGEST_CLAIM_S), likely_s)
+    believed = claimed_s <= min(Fraction(_LONGEST_S), likely_s)
     return claimed_s if end_s - Fraction(reached_s) > 1 and believed else Fraction(0)
