@@ -58,6 +58,9 @@ class VaeTrainingConfig:
     perceptual: PerceptualConfig = field(default_factory=PerceptualConfig)
     data: DataConfig = field(default_factory=DataConfig)
     rate: VaeRate = field(default_factory=VaeRate)
+    initial_logvar: float = 0.0
+    """Log variance of the latents of an encoder that has learned nothing. Less is less noise, so that the decoder sees
+    from the first steps on what is in the latents; the noise it is to bear is learned either way."""
     held_out_share: float = 0.0
     """Share of each clip, at its end, that is not learned, to measure how well unseen frames of known people are
     rebuilt."""
@@ -112,11 +115,11 @@ def _tiny(loss: VaeLossConfig) -> VaeTrainingConfig:
         model=VAE_SIZES["tiny"],
         discriminator=DISCRIMINATORS["tiny"],
         train=TrainConfig(
-            steps=3000,
-            batch=8,
-            micro_batch=8,
+            steps=6000,
+            batch=4,
+            micro_batch=4,
             precision="fp32",
-            ema_decay=0.99,
+            ema_decay=0.995,
             workers=0,
             pictures_every=500,
             checkpoint_every=500,
@@ -124,5 +127,7 @@ def _tiny(loss: VaeLossConfig) -> VaeTrainingConfig:
         loss=loss,
         perceptual=PerceptualConfig(network="none"),
         rate=VaeRate(base=2e-3, times_batch=False, highest=2e-3, warmup_steps=100),
+        initial_logvar=-8.0,
         held_out_share=0.1,
+        check_pairs=64,
     )

@@ -65,6 +65,7 @@ class VaeTask:
         )
         self.source = VaeSamples(pairs, config.model, seed=config.train.seed)
         self.vae = Vae(config.model)
+        _set_logvar(self.vae, config.initial_logvar)
         self.discriminator = Discriminator(config.discriminator)
         self.renderer = LandmarkRenderer(
             LandmarkImageConfig(scheme=index.landmark_scheme, image_px=config.model.image_px)
@@ -174,6 +175,14 @@ class VaeTask:
     def write_run_files(self, run: Path) -> None:
         """Write dataset.json, which says how faces are to be prepared for this network."""
         write_dataset(run, read_dataset(self.source.pairs.index.dataset))
+
+
+def _set_logvar(vae: Vae, logvar: float) -> None:
+    """Add to the log variances of all latents, in place."""
+    for encoder in (vae.appearance_encoder, vae.motion_encoder):
+        if encoder is not None and encoder.moments.bias is not None:
+            with torch.no_grad():
+                encoder.moments.bias.chunk(2)[1].add_(logvar)
 
 
 def _channels_last(image_BCHW: Tensor) -> Tensor:
