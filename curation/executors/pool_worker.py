@@ -1,15 +1,16 @@
-"""A worker as a pool sees it: does units, and ends itself before it takes the memory of the others."""
+"""A worker as a pool sees it: does units, and ends itself where it takes too long, or the memory of the others."""
 
 import os
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+from curation.executors.supervision import Loss, PoolSettings, leave_last_words
 from curation.units import Outcome, Unit
-from manifests.files import write_bytes_atomic
 
-__all__ = ["PoolWorker", "UnitPlan", "UnitWorker", "memory_note"]
+__all__ = ["PoolWorker", "UnitPlan", "UnitWorker"]
 
 _LOOK_EVERY_S = 0.2
 
@@ -17,8 +18,13 @@ _LOOK_EVERY_S = 0.2
 class UnitWorker(Protocol):
     """Does units."""
 
-    def work(self, unit: Unit) -> Outcome:
-        """Do one and return what became of it."""
+    def work(self, unit: Unit, learnt: Callable[[float], None], /) -> Outcome:
+        """Do one and return what became of it.
+
+        Args:
+            unit: what to do.
+            learnt: is told how many seconds of video the unit holds, once that is known and was not before.
+        """
         ...
 
 
@@ -40,26 +46,21 @@ class UnitPlan(Protocol):
         ...
 
 
-def memory_note(dataset: Path, worker_id: str) -> Path:
-    """Return the file in which a worker says that it ended itself for its memory: a dead process has no other way."""
-    return dataset / "ledger" / f".{worker_id}.memory"
-
-
 class PoolWorker:
     """Made in the worker's process."""
 
-    def __init__(self, plan: UnitPlan, worker_id: str, memory_gib: float | None) -> None:
-        """Load the models, and watch this process's memory from now on.
+    def __init__(self, plan: UnitPlan, worker_id: str, settings: PoolSettings) -> None:
+        """Load the models, and watch this process from now on.
 
         Args:
             plan: what to load.
             worker_id: names the note of a worker that ends itself.
-            memory_gib: the limit; None: nine tenths of the machine's memory over its cores.
+            settings: how much memory and time it may take.
         """
         self._worker = plan.make_worker()
-        limit = _fair_share() if memory_gib is None else int(memory_gib * 2**30)
-        note = memory_note(plan.dataset, worker_id)
-        threading.Thread(target=_watch_memory, args=(limit, note), daemon=True).start()
+        self._settings = settings
+        self._watch = _Watch(plan.dataset, worker_id, settings.worker_memory_gib)
+        self._watch.start()
 
     def ready(self) -> str:
         """Return the id of the node that this runs on; there is no answer before the models are loaded."""
@@ -68,21 +69,54 @@ class PoolWorker:
         return str(ray.get_runtime_context().get_node_id())
 
     def work(self, unit: Unit) -> Outcome:
-        """Do a unit."""
-        return self._worker.work(unit)
+        """Do a unit.
+
+        How long a video is shows when its file has been looked at; the units of a divided one the driver alone watches.
+        """
+        settings, begun = self._settings, time.monotonic()
+        if unit.kind == "video":
+            self._watch.allow(begun, settings.opening_s(unit.video.size_bytes))
+        try:
+            return self._worker.work(unit, lambda length_s: self._watch.allow(begun, settings.for_length_s(length_s)))
+        finally:
+            self._watch.allow_any_time()
+
+
+class _Watch(threading.Thread):
+    """Ends this process where it takes more than it is allowed, and says why: a dead process has no other way."""
+
+    def __init__(self, dataset: Path, worker_id: str, memory_gib: float | None) -> None:
+        super().__init__(daemon=True)
+        self._dataset, self._worker_id = dataset, worker_id
+        self._limit_bytes = _fair_share() if memory_gib is None else int(memory_gib * 2**30)
+        self._allowed: tuple[float, float] | None = None
+
+    def allow(self, begun: float, seconds: float) -> None:
+        """Let what was begun at a time of the monotonic clock take so long."""
+        self._allowed = begun, seconds
+
+    def allow_any_time(self) -> None:
+        """Let time pass, as between units."""
+        self._allowed = None
+
+    def run(self) -> None:
+        """Look now and then."""
+        page = os.sysconf("SC_PAGE_SIZE")
+        while True:
+            resident = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * page
+            if resident > self._limit_bytes:
+                took, limit = resident / 2**30, self._limit_bytes / 2**30
+                self._end(Loss("out_of_memory", f"the worker took {took:.2f} GiB of memory, {limit:.2f} are allowed"))
+            allowed = self._allowed
+            if allowed is not None and time.monotonic() > sum(allowed):
+                self._end(Loss("timed_out", f"not done after {allowed[1]:.0f} s, the worker ended itself"))
+            time.sleep(_LOOK_EVERY_S)
+
+    def _end(self, loss: Loss) -> None:
+        leave_last_words(self._dataset, self._worker_id, loss)
+        os._exit(1)
 
 
 def _fair_share() -> int:
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return int(0.9 * total / (os.cpu_count() or 1))
-
-
-def _watch_memory(limit: int, note: Path) -> None:
-    page = os.sysconf("SC_PAGE_SIZE")
-    while True:
-        resident = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * page
-        if resident > limit:
-            told = f"the worker took {resident / 2**30:.2f} GiB of memory, {limit / 2**30:.2f} are allowed"
-            write_bytes_atomic(note, told.encode())
-            os._exit(1)
-        time.sleep(_LOOK_EVERY_S)

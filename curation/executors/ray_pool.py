@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from curation.executors.pool_worker import PoolWorker, UnitPlan, memory_note
-from curation.executors.supervision import Blame, Loss, PoolSettings
+from curation.executors.pool_worker import PoolWorker, UnitPlan
+from curation.executors.supervision import Blame, Loss, PoolSettings, last_words
 from curation.ledger import VideoRecord, write_record
 from curation.schedule import Schedule
 from curation.sources import SourceVideo
@@ -26,6 +26,9 @@ __all__ = ["RayUnavailableError", "curate_on_ray"]
 
 _MAX_FAILED_STARTS = 3
 """Workers that in a row fail to load: then it is not chance."""
+
+_START_ATTEMPTS = 3
+"""How often Ray is started on this machine before that counts as impossible."""
 
 _LOOK_EVERY_S = 5.0
 """Longest wait before deadlines are looked at."""
@@ -86,23 +89,36 @@ def curate_on_ray(
     """
     import ray
 
-    try:
-        # The dashboard and the log relay are of no use to a run that shows its own progress.
-        ray.init(
-            address=address,
-            num_cpus=None if address else workers,
-            include_dashboard=False,
-            log_to_driver=False,
-            runtime_env={"py_modules": _own_packages()} if address else None,
-        )
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        where = f"join the Ray cluster at {address}" if address else "start Ray on this machine"
-        raise RayUnavailableError(f"cannot {where}: {error}; try --executor inline") from error
+    _connect(workers, address)
     try:
         pool = _Pool(plan, workers, gpus_per_worker, settings, oversight)
         yield from pool.run(Schedule(videos, largest_first=True))
     finally:
         ray.shutdown()
+
+
+def _connect(workers: int, address: str | None) -> None:
+    """Join a cluster, or start one on this machine, which takes Ray too long where much else is going on."""
+    import ray
+
+    for attempts_left in reversed(range(1 if address else _START_ATTEMPTS)):
+        try:
+            # The dashboard and the log relay are of no use to a run that shows its own progress.
+            ray.init(
+                address=address,
+                num_cpus=None if address else workers,
+                include_dashboard=False,
+                log_to_driver=False,
+                runtime_env={"py_modules": _own_packages()} if address else None,
+            )
+        except Exception as error:
+            # Ray raises the bare class where its processes are not up in 30 s, which no setting changes.
+            ray.shutdown()
+            if attempts_left:
+                continue
+            where = f"join the Ray cluster at {address}" if address else "start Ray on this machine"
+            raise RayUnavailableError(f"cannot {where}: {error}; try --executor inline") from error
+        return
 
 
 class _Pool:
@@ -155,7 +171,7 @@ class _Pool:
             self._tell("begin", flight)
         while len(self._starting) < len(self._planned) and len(self._starting) + len(self._flights) < self._workers:
             worker_id = uuid.uuid4().hex
-            handle = self._remote.remote(self._plan, worker_id, self._settings.worker_memory_gib)
+            handle = self._remote.remote(self._plan, worker_id, self._settings)
             self._starting[handle.ready.remote()] = _Worker(handle, worker_id, f"worker {next(self._numbers)}")
         # a worker that is still starting, such as for want of a free core, is waited for only if there is work for it
         return bool(self._flights or self._planned)
@@ -240,11 +256,8 @@ class _Pool:
         return any(node["NodeID"] == worker.node_id and not node["Alive"] for node in self._ray.nodes())
 
     def _death_of(self, worker: _Worker, error: Exception) -> Loss:
-        note = memory_note(self._plan.dataset, worker.worker_id)
-        if note.exists():
-            detail = note.read_text()
-            note.unlink()
-            return Loss("out_of_memory", detail)
+        if loss := last_words(self._plan.dataset, worker.worker_id):
+            return loss
         if isinstance(error, self._ray.exceptions.OutOfMemoryError):
             return Loss("out_of_memory", "the machine ran out of memory, and Ray ended the worker")
         return Loss("worker_died", "the worker's process died")

@@ -4,17 +4,19 @@ Pure book-keeping, without Ray: a unit that was in flight when its worker died i
 that does so again and again is guilty, and its video is set aside with a code and the command that repeats it alone.
 """
 
+import json
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from curation.ledger import VideoRecord
 from curation.units import Unit
+from manifests.files import write_bytes_atomic
 from manifests.outcomes import ErrorCode
 from manifests.timeline import TICK_RATE_HZ
 
-__all__ = ["Blame", "Loss", "PoolSettings"]
+__all__ = ["Blame", "Loss", "PoolSettings", "last_words", "leave_last_words"]
 
 LossReason = Literal["worker_died", "out_of_memory", "timed_out"]
 
@@ -27,6 +29,8 @@ class PoolSettings:
     """Seconds that any unit may take. Ours: opening a file on a slow disk, and a margin."""
     deadline_per_s: float = 20.0
     """Seconds that each second of video may take besides. Ours: twenty times what a slow core needs."""
+    slowest_mb_per_s: float = 1.0
+    """A file whose length is not known yet is read at least so fast. Ours: a slow network drive."""
     max_attempts: int = 3
     """How often a unit is tried before its video is quarantined."""
     units_per_worker: int = 500
@@ -35,7 +39,7 @@ class PoolSettings:
     """A worker that takes more is ended; None: its share of nine tenths of its machine, by cores."""
 
     def deadline_s(self, unit: Unit, window_s: float) -> float:
-        """Return how many seconds a unit may take, given the longest stretch that is measured in one piece.
+        """Return how many seconds the driver gives a unit, given the longest stretch that is measured in one piece.
 
         >>> from curation.sources import SourceVideo
         >>> video = SourceVideo(path=Path("a"), video_id="a", source="s", speaker_id=None, size_bytes=1)
@@ -44,7 +48,15 @@ class PoolSettings:
         """
         ticks = sum(window.end_tick - window.first_tick for window in unit.windows)
         length_s = float(ticks / TICK_RATE_HZ) if unit.windows else window_s
+        return max(self.for_length_s(length_s), self.opening_s(unit.video.size_bytes))
+
+    def for_length_s(self, length_s: float) -> float:
+        """Return how many seconds so much video may take."""
         return self.deadline_base_s + self.deadline_per_s * length_s
+
+    def opening_s(self, size_bytes: int) -> float:
+        """Return how many seconds it may take to find out how long the video in a file is."""
+        return self.deadline_base_s + size_bytes / (1e6 * self.slowest_mb_per_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +65,25 @@ class Loss:
 
     reason: LossReason
     detail: str
+
+
+def leave_last_words(dataset: Path, worker_id: str, loss: Loss) -> None:
+    """Write why a worker is about to end itself."""
+    write_bytes_atomic(_note(dataset, worker_id), json.dumps(asdict(loss)).encode())
+
+
+def last_words(dataset: Path, worker_id: str) -> Loss | None:
+    """Return why a worker ended itself, and remove its note; None where it left none."""
+    note = _note(dataset, worker_id)
+    if not note.exists():
+        return None
+    loss = Loss(**json.loads(note.read_bytes()))
+    note.unlink()
+    return loss
+
+
+def _note(dataset: Path, worker_id: str) -> Path:
+    return dataset / "ledger" / f".{worker_id}.ended"
 
 
 @dataclass(slots=True)

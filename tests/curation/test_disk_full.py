@@ -108,9 +108,9 @@ def work(tmp_path_factory: pytest.TempPathFactory, talking_face: TalkingFace) ->
             workers[0]._dataset = plan.dataset
             return workers[0]
 
-        def done_once(self: VideoWorker, unit: Unit) -> Any:  # noqa: ANN401
+        def done_once(self: VideoWorker, unit: Unit, learnt: Callable[[float], None]) -> Any:  # noqa: ANN401
             if unit.name not in measured:
-                measured[unit.name] = done(self, unit)
+                measured[unit.name] = done(self, unit, learnt)
             return measured[unit.name]
 
         patched.setattr(WorkerPlan, "make_worker", make_once)

@@ -4,11 +4,12 @@ import ctypes
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import ray
 from ray import cloudpickle
 from ray.cluster_utils import Cluster
 
@@ -27,7 +28,14 @@ cloudpickle.register_pickle_by_value(sys.modules[__name__])
 pytestmark = pytest.mark.slow
 
 WINDOWS = tuple(Window(first_tick=k, end_tick=k + 250) for k in (0, 250, 500))
-QUICK = PoolSettings(deadline_base_s=3.0, deadline_per_s=0.0, max_attempts=2, worker_memory_gib=1.0)
+QUICK = PoolSettings(deadline_base_s=6.0, deadline_per_s=0.0, max_attempts=2, worker_memory_gib=1.0)
+
+
+def _take_memory() -> None:
+    taken = []
+    while True:
+        taken.append(b"x" * 2**26)
+        time.sleep(0.01)
 
 
 class Worker:
@@ -36,7 +44,7 @@ class Worker:
     def __init__(self, dataset: Path) -> None:
         self._dataset = dataset
 
-    def work(self, unit: Unit) -> Outcome:
+    def work(self, unit: Unit, learnt: Callable[[float], None]) -> Outcome:
         with (self._dataset / "seen").open("a") as seen:
             seen.write(f"{unit.name} {os.getpid()}\n")
         match unit.video.path.stem.partition("_")[0]:
@@ -47,10 +55,10 @@ class Worker:
             case "hangs":
                 time.sleep(3600)
             case "grows":
-                taken = []
-                while True:
-                    taken.append(b"x" * 2**24)
-                    time.sleep(0.01)
+                _take_memory()
+            case "stuck":
+                learnt(1.0)
+                time.sleep(3600)
             case "slow":
                 time.sleep(0.5)
             case "flaky":
@@ -135,6 +143,31 @@ def test_only_the_guilty_are_quarantined_each_with_its_code(tmp_path: Path) -> N
         assert {event.outcome for event in mine if event.kind in ("loss", "quarantine")} == {code}
     lost_by = [event.worker for event in told if event.kind == "loss"]
     assert len(set(lost_by)) == len(lost_by)  # a worker that lost a unit is none any more
+
+
+def test_a_worker_gives_a_video_the_time_that_goes_with_its_length(tmp_path: Path) -> None:
+    settings = PoolSettings(deadline_base_s=2.0, deadline_per_s=3.0, max_attempts=1, worker_memory_gib=1.0)
+    begun = time.monotonic()
+    records = curated(Plan(tmp_path, window_s=1000.0), ["stuck", "hangs"], settings)
+    assert {name: record.error_code for name, record in records.items()} == {"stuck": "timed_out", "hangs": "timed_out"}
+    assert "not done after 5 s" in str(records["stuck"].error_detail)  # 2 s, and 3 for its second of video
+    assert "not done after 2 s" in str(records["hangs"].error_detail)  # a file of 100 bytes that it is not done opening
+    assert time.monotonic() - begun < 500
+
+
+def test_ray_that_does_not_come_up_is_tried_again_and_then_stops_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[str | None] = []
+
+    def slow(*, address: str | None, **_: object) -> None:
+        tried.append(address)
+        raise Exception("made by the test: timed out")  # noqa: TRY002 - as Ray does
+
+    monkeypatch.setattr(ray, "init", slow)
+    with pytest.raises(RayUnavailableError, match="cannot start Ray on this machine: made by the test: timed out"):
+        curated(Plan(tmp_path), ["good_1"], QUICK)
+    assert tried == [None] * 3
 
 
 def test_a_window_that_kills_its_worker_quarantines_its_video_alone(tmp_path: Path) -> None:

@@ -1,10 +1,11 @@
 """Deadlines, attempts and blame, without a pool."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 
-from curation.executors.supervision import Blame, Loss, PoolSettings
+from curation.executors.supervision import Blame, Loss, PoolSettings, last_words, leave_last_words
 from curation.sources import SourceVideo
 from curation.units import Unit
 from curation.windows import Window
@@ -25,6 +26,25 @@ DEATH = Loss("worker_died", "made by the test")
 def test_a_deadline_grows_with_the_length_that_the_unit_may_have(unit: Unit, expected_s: float) -> None:
     settings = PoolSettings(deadline_base_s=10.0, deadline_per_s=2.0)
     assert settings.deadline_s(unit, window_s=180.0) == expected_s
+
+
+def test_a_file_may_take_the_longer_to_open_the_larger_it_is() -> None:
+    settings = PoolSettings(deadline_base_s=10.0, slowest_mb_per_s=2.0)
+    assert settings.opening_s(size_bytes=600_000_000) == 10 + 300
+
+
+def test_the_driver_does_not_give_up_on_a_file_that_the_worker_may_still_open() -> None:
+    large = Unit(video=dataclasses.replace(VIDEO, size_bytes=10**10))
+    assert PoolSettings(deadline_base_s=10.0, deadline_per_s=2.0).deadline_s(large, window_s=180.0) == 10 + 10_000
+
+
+def test_last_words_are_read_once(tmp_path: Path) -> None:
+    loss = Loss("timed_out", "made by the test")
+    leave_last_words(tmp_path, "a", loss)
+    assert last_words(tmp_path, "b") is None
+    assert last_words(tmp_path, "a") == loss
+    assert last_words(tmp_path, "a") is None
+    assert not list((tmp_path / "ledger").iterdir())
 
 
 def test_the_third_loss_quarantines_with_the_code_and_the_command_that_repeats_it(tmp_path: Path) -> None:
