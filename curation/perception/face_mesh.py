@@ -4,9 +4,10 @@ The networks after the detector of MediaPipe's Face Landmarker (`face_landmarker
 through LiteRT; the steps between them are those of MediaPipe's face_landmarker_graph in image mode.
 """
 
+import math
 import zipfile
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from curation.assets import asset_path
 from curation.perception.canonical_face import head_rotation, read_canonical_face
 from curation.perception.face_search import Candidate, shared_part
 from curation.perception.head_pose import pose_from_rotation
+from curation.perception.litert_graph import with_prelu_by_rows
 from curation.perception.litert_network import LiteRtNetwork
 from curation.perception.native_log import without_start_up_chatter
 from curation.perception.protocols import FaceObservation
@@ -37,8 +39,8 @@ _MAX_FOLLOWED_YAW_DEG = 25.0
 """A head turned further is searched for on every picture: where exactly the landmark network is asked makes up to 5
 degrees of frontal angle there, and less than 2 for a head turned less (measured on the sample video)."""
 
-_RIGHT_EYE, _LEFT_EYE = (33, 133), (362, 263)
-"""Eye corners."""
+_EYES = np.array([(33, 133), (362, 263)])
+"""Corners of the right eye, of the left eye."""
 
 # fmt: off
 _BLENDSHAPE_POINTS = np.array([
@@ -54,9 +56,24 @@ _BLENDSHAPE_POINTS = np.array([
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class _Outline:
+    """The rectangle around a face's landmarks, upright as the face is."""
+
+    axes: Float64Array
+    """(2, 2) unit vectors along the eyes and down the face."""
+    centre: Float64Array
+    """(2,) on these axes."""
+    longer: float
+    """Its longer side, pixels."""
+    eyes_px: Float64Array
+    """(2, 2) middles of the right and the left eye, in the picture."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class _MeshFace(FaceObservation):
     """A face that can be followed: asked for where its detector would have seen it, the network answers the same."""
 
+    outline: _Outline
     detector_box: tuple[float, float, float]
     """Where the detector's box lay when the face was found: from the centre of the rectangle around the landmarks along
     the eyes and down the face to that of the box, and the side of the box, over the longer side of the rectangle."""
@@ -79,7 +96,7 @@ class FaceMesh:
         """
         bundle = asset_path("face_landmarker") if bundle is None else bundle
         with zipfile.ZipFile(bundle) as members, without_start_up_chatter():
-            self._mesh = LiteRtNetwork(members.read("face_landmarks_detector.tflite"))
+            self._mesh = LiteRtNetwork(with_prelu_by_rows(members.read("face_landmarks_detector.tflite")))
             self._blendshapes = LiteRtNetwork(members.read("face_blendshapes.tflite"))
             self._canonical = read_canonical_face(members.read("geometry_pipeline_metadata_landmarks.binarypb"))
 
@@ -111,21 +128,30 @@ class FaceMesh:
         """Return a face of a picture shortly before where it is in `frame`; None where the network sees none there."""
         if not isinstance(before, _MeshFace):
             raise TypeError("only faces that this network found can be followed")
-        face = self.face(frame, _as_detected(before))
-        return None if face is None else replace(face, detector_box=before.detector_box)
+        return self._landmark(frame, _as_detected(before), before.detector_box)
 
-    def face(self, frame: RgbImage, candidate: Candidate) -> _MeshFace | None:
+    def face(self, frame: RgbImage, candidate: Candidate) -> FaceObservation | None:
         """Return the face in `candidate`, or None where the landmark network sees none."""
+        return self._landmark(frame, candidate, None)
+
+    def _landmark(
+        self, frame: RgbImage, candidate: Candidate, detector_box: tuple[float, float, float] | None
+    ) -> _MeshFace | None:
+        """Return the face in `candidate` with the `detector_box` given, else with that in which `candidate` lies."""
         to_frame = _mesh_square(candidate)
-        raw, presence, _ = self._mesh(_warp(frame, to_frame)[None].astype(np.float32) / 255.0)
-        if 1.0 / (1.0 + np.exp(-float(presence.item()))) < _MIN_PRESENCE:
+        raw, presence, _ = self._mesh(np.divide(_warp(frame, to_frame), 255.0, dtype=np.float32)[None])
+        if 1.0 / (1.0 + math.exp(-float(presence.item()))) < _MIN_PRESENCE:
             return None
         points = raw.reshape(-1, 3).astype(np.float64)  # in pixels of the network's input, z away from the camera
         landmarks_px: Float32Array = (points[:, :2] @ to_frame[:, :2].T + to_frame[:, 2]).astype(np.float32)
-        depth_px = points[:, 2:] * np.hypot(to_frame[0, 0], to_frame[1, 0])
-        upright = np.hstack([landmarks_px, depth_px]) * (1.0, -1.0, -1.0)
+        upright = np.empty((len(points), 3))
+        upright[:, :2] = landmarks_px
+        upright[:, 2] = points[:, 2] * math.hypot(to_frame[0, 0], to_frame[1, 0])
+        upright[:, 1:] *= -1.0
+        outline = _outline(landmarks_px)
         return _MeshFace(
-            detector_box=_box_over(landmarks_px, candidate),
+            outline=outline,
+            detector_box=_box_over(outline, candidate) if detector_box is None else detector_box,
             box_px=landmark_box(landmarks_px),
             score=candidate.score,
             landmarks_px=landmarks_px,
@@ -146,49 +172,45 @@ def carried_box(before: FaceObservation, landmarks_px: Float32Array) -> Float64A
         before: the face in a picture before.
         landmarks_px: (478, 2), its landmarks now.
     """
-    axes, centre, longer = _upright(before.landmarks_px)
+    then, now = _outline(before.landmarks_px), _outline(landmarks_px)
     low, high = before.box_px.reshape(2, 2).astype(np.float64)
-    offset = axes @ ((low + high) / 2) - centre
-    axes_now, centre_now, longer_now = _upright(landmarks_px)
-    growth = longer_now / longer
-    middle, half = (centre_now + offset * growth) @ axes_now, (high - low) / 2 * growth
+    offset = then.axes @ ((low + high) / 2) - then.centre
+    growth = now.longer / then.longer
+    middle, half = (now.centre + offset * growth) @ now.axes, (high - low) / 2 * growth
     return np.concatenate([middle - half, middle + half])
 
 
 def eye_middles(landmarks_px: Float32Array) -> Float64Array:
     """Return the (2, 2) middles of the right and the left eye."""
-    return np.stack([landmarks_px[list(eye)].mean(axis=0) for eye in (_RIGHT_EYE, _LEFT_EYE)]).astype(np.float64)
+    corners_px = landmarks_px[_EYES].astype(np.float64)
+    middles: Float64Array = (corners_px[:, 0] + corners_px[:, 1]) / 2
+    return middles
 
 
-def _upright(landmarks_px: Float32Array) -> tuple[Float64Array, Float64Array, float]:
-    """Return the rectangle around the landmarks, upright as the face is: axes (2, 2), centre (2,) on them, longer side.
-
-    The first axis runs along the eyes, the second down the face.
-    """
-    right, left = eye_middles(landmarks_px)
-    along = (left - right) / max(float(np.hypot(*(left - right))), 1e-6)
-    axes = np.array([along, (-along[1], along[0])])
-    upright = landmarks_px @ axes.T
-    low, high = upright.min(axis=0), upright.max(axis=0)
-    return axes, (low + high) / 2, float((high - low).max())
+def _outline(landmarks_px: Float32Array) -> _Outline:
+    eyes_px = eye_middles(landmarks_px)
+    across = eyes_px[1] - eyes_px[0]
+    cos, sin = across / max(math.hypot(*across), 1e-6)
+    axes = np.array([(cos, sin), (-sin, cos)])
+    upright = axes @ landmarks_px.T
+    low, high = upright.min(axis=1), upright.max(axis=1)
+    return _Outline(axes=axes, centre=(low + high) / 2, longer=float((high - low).max()), eyes_px=eyes_px)
 
 
-def _box_over(landmarks_px: Float32Array, candidate: Candidate) -> tuple[float, float, float]:
+def _box_over(outline: _Outline, candidate: Candidate) -> tuple[float, float, float]:
     """Return `_MeshFace.detector_box` of a face that was found in `candidate`."""
-    axes, centre, longer = _upright(landmarks_px)
     low, high = candidate.box_px.reshape(2, 2)
-    along, down = (axes @ ((low + high) / 2) - centre) / longer
-    return float(along), float(down), float((high - low).max()) / longer
+    along, down = (outline.axes @ ((low + high) / 2) - outline.centre) / outline.longer
+    return float(along), float(down), float((high - low).max()) / outline.longer
 
 
 def _as_detected(face: _MeshFace) -> Candidate:
     """Return what the detector would have said of a face with these landmarks."""
-    axes, centre, longer = _upright(face.landmarks_px)
+    outline = face.outline
     along, down, side = face.detector_box
-    middle = (centre + longer * np.array([along, down])) @ axes
-    half = side * longer / 2
-    eyes_px = eye_middles(face.landmarks_px)
-    return Candidate(box_px=np.concatenate([middle - half, middle + half]), eyes_px=eyes_px, score=face.score)
+    middle = (outline.centre + outline.longer * np.array([along, down])) @ outline.axes
+    half = side * outline.longer / 2
+    return Candidate(box_px=np.concatenate([middle - half, middle + half]), eyes_px=outline.eyes_px, score=face.score)
 
 
 def _mesh_square(candidate: Candidate) -> Float64Array:
