@@ -130,7 +130,7 @@ MUTATIONS = (
     ),
     Mutation(
         "half way between two pictures the later is shown",
-        "curation/media/nearest.py", "(abs(shown.pts - time), shown.pts)", "(abs(shown.pts - time), -shown.pts)",
+        "curation/media/nearest.py", "- time), shown.pts)", "- time), -shown.pts)",
         "tests/curation/media/test_frames.py::test_fifty_and_twelve_and_a_half_pictures_a_second_by_hand",
     ),
     Mutation(
