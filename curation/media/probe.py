@@ -171,6 +171,8 @@ def _describe(
     path: Path, container: InputContainer, stream: VideoStream, scan: _Scan, picture: VideoFrame
 ) -> VideoInfo:
     stated_fps = stream.average_rate or stream.guessed_rate or TICK_RATE_HZ
+    if stated_fps * _LONGEST_SHOWN_S < 1:
+        stated_fps = TICK_RATE_HZ
     time_base = stream.time_base if scan.stamps != "none" and stream.time_base else 1 / stated_fps
     steps = np.diff(scan.pts)
     usual_step = float(np.median(steps)) if len(steps) else float(1 / (stated_fps * time_base))

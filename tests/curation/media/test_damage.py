@@ -150,6 +150,11 @@ def test_a_picture_whose_time_stamp_is_hours_off_does_not_stretch_the_video(
     assert shown(path) == (list(range(50)) if place else list(range(1, 51)))
 
 
+def test_of_pictures_that_are_all_hours_apart_one_is_the_video(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "v.mp4", [Fraction(7200 * k) for k in range(3)], map(counted_picture, range(3)))
+    assert shown(path) == [0]
+
+
 def test_damaged_sound_leaves_a_hole_and_nothing_else(tmp_path: Path) -> None:
     path = whole_video(tmp_path / "v.mkv")
     overwrite(path, "noise")
