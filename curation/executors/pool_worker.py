@@ -83,7 +83,11 @@ class PoolWorker:
 
 
 class _Watch(threading.Thread):
-    """Ends this process where it takes more than it is allowed, and says why: a dead process has no other way."""
+    """Ends this process where it takes more than it is allowed, and says why: a dead process has no other way.
+
+    Where Ray's process that began it is gone, killed with the driver, it ends, too: nobody is to write behind the back
+    of the run that goes on.
+    """
 
     def __init__(self, dataset: Path, worker_id: str, memory_gib: float | None) -> None:
         super().__init__(daemon=True)
@@ -101,8 +105,10 @@ class _Watch(threading.Thread):
 
     def run(self) -> None:
         """Look now and then."""
-        page = os.sysconf("SC_PAGE_SIZE")
+        page, parent = os.sysconf("SC_PAGE_SIZE"), os.getppid()
         while True:
+            if os.getppid() != parent:
+                os._exit(1)
             resident = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * page
             if resident > self._limit_bytes:
                 took, limit = resident / 2**30, self._limit_bytes / 2**30
