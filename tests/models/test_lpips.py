@@ -8,7 +8,7 @@ from models.lpips import Lpips, seeded_lpips
 
 WIDTHS = (64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512)
 TAKEN = {1: 0, 3: 1, 6: 2, 9: 3, 12: 4}
-"""After which convolution, from 0, features are taken: relu1_2, relu2_2, relu3_3, relu4_3, relu5_3; and by which head."""
+"""After which convolution, from 0, features are taken (relu1_2, relu2_2, relu3_3, relu4_3, relu5_3), by which head."""
 TORCHVISION_NAMES = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)
 """Numbers of the convolutions in torchvision's `vgg16().features`."""
 

@@ -21,13 +21,14 @@ from manifests.media import sha256_of
 from manifests.schema import CLIPS, SCHEMA_VERSION, array_column
 from models.landmark_image import LandmarkImageConfig, LandmarkRenderer
 
-# toy_task.py lies beside, on no import path (importlib mode): its name is bound once, so that tests can import it
-if "toy_task" not in sys.modules:
-    _SPEC = importlib.util.spec_from_file_location("toy_task", Path(__file__).resolve().with_name("toy_task.py"))
-    if _SPEC is None or _SPEC.loader is None:
-        raise ImportError("toy_task.py is not beside this file")
-    sys.modules["toy_task"] = importlib.util.module_from_spec(_SPEC)
-    _SPEC.loader.exec_module(sys.modules["toy_task"])
+# these lie beside, on no import path (importlib mode): their names are bound once, so that tests can import them
+for _name in ("toy_task", "small_vae"):
+    if _name not in sys.modules:
+        _spec = importlib.util.spec_from_file_location(_name, Path(__file__).resolve().with_name(f"{_name}.py"))
+        if _spec is None or _spec.loader is None:
+            raise ImportError(f"{_name}.py is not beside this file")
+        sys.modules[_name] = importlib.util.module_from_spec(_spec)
+        _spec.loader.exec_module(sys.modules[_name])
 
 FACE_PX = 32
 

@@ -46,6 +46,18 @@ def test_an_epoch_takes_each_frame_as_target_once(pairs: FramePairs) -> None:
     assert taken == Counter((clip, frame) for clip, n in enumerate((300, 100, 260, 80)) for frame in range(n))
 
 
+def test_the_end_of_each_clip_is_held_out_as_target_and_as_source(made_clips: Path) -> None:
+    held = FramePairs(select_clips(made_clips, DataConfig()), image_px=64, seed=3, held_out_share=0.25)
+    taught = (225, 75, 195, 60)  # of clips of 300, 100, 260 and 80 frames
+    assert held.n_taught.tolist() == list(taught)
+    assert len(held) == sum(taught)
+    drawn = [held.frames_of(SampleKey(epoch, item, 0)) for epoch in range(4) for item in range(len(held))]
+    for clip, n_frames in enumerate(taught):
+        of_clip = [(source, target) for which, source, target in drawn if which == clip]
+        assert {target for _, target in of_clip} == set(range(n_frames))
+        assert max(source for source, _ in of_clip) == n_frames - 1
+
+
 def test_a_tenth_of_the_pairs_is_one_frame_twice_and_all_else_is_uniform(pairs: FramePairs) -> None:
     drawn = [pairs.frames_of(SampleKey(epoch, item, 0)) for epoch in range(30) for item in range(400, 660)]
     n = len(drawn)

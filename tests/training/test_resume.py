@@ -1,13 +1,16 @@
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from small_vae import SMALL_VAE, train_small_vae
 from torch import Tensor
 from torch.distributed.checkpoint.filesystem import FileSystemReader
 from torch.distributed.checkpoint.metadata import TensorStorageMetadata
@@ -17,7 +20,7 @@ from toy_task import ToyConfig, ToyTask, train_toy
 from training.config_overlay import overlaid
 from training.run_folder import RunFolder
 
-TOY = Path(__file__).with_name("toy_task.py")
+TOY, SMALL = (Path(__file__).with_name(name) for name in ("toy_task.py", "small_vae.py"))
 
 pytestmark = pytest.mark.filterwarnings("ignore:torch.distributed is disabled")
 
@@ -52,6 +55,18 @@ def furthest(ours: Mapping[str, Tensor], theirs: Mapping[str, Tensor]) -> float:
 def run_toy(
     run: Path, *settings: str, ranks: int = 1, die_after: int | None = None
 ) -> subprocess.CompletedProcess[str]:
+    return _run_script(TOY, run, *settings, ranks=ranks, die_after=die_after)
+
+
+def run_vae(
+    run: Path, dataset: Path, *settings: str, ranks: int = 1, die_after: int | None = None
+) -> subprocess.CompletedProcess[str]:
+    return _run_script(SMALL, run, str(dataset), *settings, ranks=ranks, die_after=die_after)
+
+
+def _run_script(
+    script: Path, run: Path, *settings: str, ranks: int, die_after: int | None
+) -> subprocess.CompletedProcess[str]:
     start = [sys.executable]
     if ranks > 1:
         start += ["-m", "torch.distributed.run", f"--nproc-per-node={ranks}", "--rdzv-backend=c10d"]
@@ -59,7 +74,7 @@ def run_toy(
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     if die_after is not None:
         environment["DIE_AFTER"] = str(die_after)
-    command = [*start, str(TOY), str(run), *settings]
+    command = [*start, str(script), str(run), *settings]
     return subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=300)
 
 
@@ -183,6 +198,92 @@ def test_run_that_is_asked_to_end_saves_and_ends_with_0(tmp_path: Path) -> None:
     train_toy(run, toy_config(steps=step + 1))
     train_toy(tmp_path / "whole", toy_config(steps=step + 1))
     assert furthest(tensors_of(tmp_path / "whole"), tensors_of(run)) == 0.0
+
+
+@pytest.fixture(scope="module")
+def faces(make_clips: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dataset for the VAE."""
+    clips = ({"video": name, "n_frames": 75} for name in "abc")
+    return make_clips(tmp_path_factory.mktemp("faces") / "dataset", *clips)
+
+
+@pytest.fixture(scope="module")
+def straight_vae(faces: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten steps of a VAE without a break; seven of them have a GAN."""
+    run = tmp_path_factory.mktemp("straight_vae") / "run"
+    train_small_vae(run, faces)
+    return run
+
+
+def test_vae_in_two_parts_is_the_vae_in_one_to_the_last_bit(straight_vae: Path, faces: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    train_small_vae(run, faces, replace(SMALL_VAE, train=replace(SMALL_VAE.train, steps=5)))
+    train_small_vae(run, faces)
+    tensors = tensors_of(straight_vae)
+    assert furthest(tensors, tensors_of(run)) == 0.0
+    assert state_of(straight_vae) == state_of(run)
+    # both networks, both optimisers, the average of the one that is exported
+    last = "decoder.image.weight"
+    assert {f"network.vae.{last}", f"optimiser.vae.{last}.exp_avg_sq", f"average.vae.{last}"} <= tensors.keys()
+    assert tensors[f"optimiser.vae.{last}.step"] == 10
+    assert tensors["optimiser.discriminator.layers.0.weight.step"] == 7
+    assert not any(name.startswith("average.discriminator") for name in tensors)
+
+
+@pytest.mark.slow
+def test_killed_vae_goes_on_to_the_last_bit_of_a_straight_one(straight_vae: Path, faces: Path, tmp_path: Path) -> None:
+    killed = run_vae(tmp_path / "run", faces, die_after=7)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert (tmp_path / "run" / "latest").read_text() == "step_00000005\n"
+    done = run_vae(tmp_path / "run", faces, "train.workers=1")
+    assert done.returncode == 0, done.stderr
+    assert furthest(tensors_of(straight_vae), tensors_of(tmp_path / "run")) == 0.0
+    assert state_of(straight_vae) == state_of(tmp_path / "run")
+
+
+@pytest.mark.slow
+def test_vae_on_two_ranks_goes_on_to_the_last_bit_and_ends_on_one(
+    straight_vae: Path, faces: Path, tmp_path: Path
+) -> None:
+    two = ("train.micro_batch=2", "train.ranks_per_copy=2")
+    whole = run_vae(tmp_path / "whole", faces, *two, ranks=2)
+    assert whole.returncode == 0, whole.stderr
+    killed = run_vae(tmp_path / "run", faces, *two, ranks=2, die_after=7)
+    assert killed.returncode != 0
+    assert (tmp_path / "run" / "latest").read_text() == "step_00000005\n"
+    shutil.copytree(tmp_path / "run", tmp_path / "alone")
+    done = run_vae(tmp_path / "run", faces, *two, ranks=2)
+    assert done.returncode == 0, done.stderr
+    assert furthest(tensors_of(tmp_path / "whole"), tensors_of(tmp_path / "run")) == 0.0
+    train_small_vae(tmp_path / "alone", faces)
+    # losses are sums over pixels, and squares of their gradients go into the hundreds of thousands
+    expected = tensors_of(tmp_path / "whole")
+    scale = {name: tensor.abs().max().clamp_min(1.0) for name, tensor in expected.items()}
+    for run in (tmp_path / "alone", straight_vae):
+        theirs = {name: tensor / scale[name] for name, tensor in tensors_of(run).items()}
+        assert furthest({name: tensor / scale[name] for name, tensor in expected.items()}, theirs) < 1e-6
+
+
+@pytest.mark.slow
+def test_vae_that_is_asked_to_end_saves_and_ends_with_0(faces: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    command = [
+        sys.executable,
+        str(SMALL),
+        str(run),
+        str(faces),
+        "train.steps=1000000",
+        "train.checkpoint_every=1000000",
+    ]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        process.stderr.readline()  # the first step's line
+        process.send_signal(signal.SIGTERM)
+        assert "the same command goes on" in process.stderr.read()
+        assert process.wait(timeout=60) == 0
+    step = int((run / "latest").read_text().strip().removeprefix("step_"))
+    assert 1 <= step < 1000
+    assert RunFolder(run).weights().is_file()
 
 
 def test_export_is_the_average_and_reads_without_the_trainer(straight: Callable[..., Path]) -> None:

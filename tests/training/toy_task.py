@@ -192,10 +192,14 @@ def _die_before(step: int) -> None:
     Session.step = step_or_die
 
 
-def main() -> None:
-    torch.set_num_threads(1)
+def die_if_asked() -> None:
     if "DIE_AFTER" in os.environ:
         _die_before(int(os.environ["DIE_AFTER"]))
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    die_if_asked()
     with ranks_of_environment("cpu") as ranks:
         train_toy(Path(sys.argv[1]), load_run_config(ToyConfig(), None, sys.argv[2:]), ranks)
 
