@@ -119,8 +119,10 @@ class _Watch(threading.Thread):
             time.sleep(_LOOK_EVERY_S)
 
     def _end(self, loss: Loss) -> None:
-        leave_last_words(self._dataset, self._worker_id, loss)
-        os._exit(1)
+        try:
+            leave_last_words(self._dataset, self._worker_id, loss)
+        finally:  # on a full disk, too
+            os._exit(1)
 
 
 def _fair_share() -> int:
