@@ -57,7 +57,7 @@ class VideoRow:
     duration_s: float | None
     kept_s: dict[str, float]
     biggest_drop: str | None
-    """The outcome that took most seconds from tier diffusion."""
+    """The outcome that took most seconds from tier diffusion, of those that were asked for."""
     biggest_drop_s: float
 
 
@@ -209,7 +209,9 @@ def _drop_rows(videos: Iterable[_Seconds]) -> list[DropRow]:
 def _video_row(video: _Video, seconds: dict[str, _Seconds]) -> VideoRow:
     duplicate = video.duplicate_of is not None
     tiers = {} if duplicate else seconds.get(video.video_id, {})
-    lost = {outcome: value for outcome, value in tiers.get("diffusion", {}).items() if outcome != "kept"}
+    lost = {
+        outcome: value for outcome, value in tiers.get("diffusion", {}).items() if outcome not in ("kept", "trimmed")
+    }
     biggest = max(lost, key=lambda outcome: lost[outcome], default=None)
     return VideoRow(
         path=video.path,

@@ -155,6 +155,7 @@ def test_a_clip_does_not_go_beyond_its_stretch(talking_face: TalkingFace, tmp_pa
     assert validate(dataset) == []
     trimmed = [row for row in statistics(dataset).drops if row.outcome == "trimmed"]
     assert [(row.tier, round(row.seconds, 6)) for row in trimmed] == [("diffusion", 1.0), ("vae", 1.0)]
+    assert [row.biggest_drop for row in statistics(dataset).videos] == [None]
     assert "outside the stretches of the video that were asked for" in explain(dataset, "a.mp4", 3.6).text()
 
     redecide(dataset, tmp_path / "again", None, [], render=False)
