@@ -42,7 +42,8 @@ def require_room(dataset: Path, videos: Sequence[SourceVideo]) -> None:
         NoRoomError: there is less room than any run over these videos takes.
     """
     free = free_bytes(dataset)
-    least = max(_LEAST_BYTES, int(_LEAST_SHARE * sum(video.size_bytes for video in videos)))
+    # of a video of which stretches are asked for, how much that is of its bytes is not known yet
+    least = max(_LEAST_BYTES, int(_LEAST_SHARE * sum(video.size_bytes for video in videos if not video.trims)))
     if videos and free is not None and free < least:
         raise NoRoomError(
             f"{dataset}: {free / 2**20:.0f} MiB are free there, and {len(videos)} videos take at least "

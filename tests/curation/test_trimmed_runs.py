@@ -20,6 +20,7 @@ from curation.ledger import VideoRecord
 from curation.media.frames import TickFrame, tick_frames
 from curation.media.probe import VideoInfo
 from curation.media.settings import MediaSettings
+from curation.plan import plan
 from curation.redecide import redecide
 from curation.run import Executor, RunReport, run
 from curation.sources import SourceVideo
@@ -121,7 +122,7 @@ def whole(interview: Path) -> Path:
 
 @pytest.mark.slow
 def test_a_good_stretch_within_is_the_clip_that_it_is_in_the_whole(interview: Path, whole: Path) -> None:
-    go(put_list(interview.parent / "within.csv", (interview.name, "anna", 1.0, 8.0)), "within")
+    go(put_list(interview.parent / "within.csv", (interview.name, "anna", 1.08, 8.0)), "within")
     within = interview.parent / "within"
     ours, theirs = rows(within, "clips"), rows(whole, "clips")
     assert [row["n_frames"] > 100 for row in theirs] == [True]
@@ -130,7 +131,7 @@ def test_a_good_stretch_within_is_the_clip_that_it_is_in_the_whole(interview: Pa
     assert differing - voice <= {"source", "path", "speaker_id", "split", "media", "mp4_offset", "flac_offset"}
     assert ours[0]["speech_ratio"] == pytest.approx(theirs[0]["speech_ratio"], abs=0.1)
     assert ours[0]["speaker_id"] == "anna"
-    assert told(within)[0] == (0, 25, "trimmed")
+    assert told(within)[0] == (0, 27, "trimmed")
     assert told(within)[-1] == (200, 225, "trimmed")
     assert validate(within) == []
 
@@ -211,6 +212,18 @@ def test_long_stretches_are_measured_in_windows_and_give_what_one_piece_gives(
     trimmed = [span for span in told(tmp_path / "many") if span[2] == "trimmed"]
     assert trimmed == [(0, 25, "trimmed"), (125, 255, "trimmed"), (425, 430, "trimmed")]
     assert not list((tmp_path / "many" / "windows").iterdir())
+
+
+def test_a_plan_counts_what_is_asked_for_and_not_done(tmp_path: Path) -> None:
+    faceless(tmp_path / "a.mp4", 1)
+    faceless(tmp_path / "b.mp4", 2)
+    listing = put_list(tmp_path / "talks.csv", ("a.mp4", "anna", 0, 1), ("b.mp4", "bert", None, None))
+    told = plan(str(listing), tmp_path / "dataset", QUIET, Executor())
+    assert (told.n_videos, told.forecast.duration_s.expected) == (2, 3.0)  # 1 s of a, 2 s of b
+    go(listing)
+    put_list(listing, ("a.mp4", "anna", 0, 1.6), ("b.mp4", "bert", None, None))
+    told = plan(str(listing), tmp_path / "dataset", QUIET, Executor())
+    assert (told.n_videos, told.forecast.duration_s.expected) == (1, 1.6)
 
 
 def test_a_copy_with_other_stretches_goes_with_the_first_and_that_is_said(tmp_path: Path) -> None:
