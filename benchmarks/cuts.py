@@ -43,11 +43,8 @@ def read_clips(folder: Path) -> dict[str, Thumbs]:
     clips = {}
     for path in sorted(folder.glob("*.mp4")):
         info = probe(path)
-        frames = (frame.rgb for frame in tick_frames(info, 0, info.n_ticks))
-        pictures = [
-            cv2.resize(rgb, (WIDTH_PX, HEIGHT_PX), interpolation=cv2.INTER_AREA) for rgb in frames if rgb is not None
-        ]
-        clips[path.stem] = np.stack(pictures).astype(np.uint8)
+        shown = (frame.shown for frame in tick_frames(info, 0, info.n_ticks))
+        clips[path.stem] = np.stack([one.thumbnail(WIDTH_PX, HEIGHT_PX) for one in shown if one is not None])
     return clips
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from curation.evidence import Evidence, Faces, PictureEvidence, SoundEvidence, with_sound
 from curation.media.audio import tick_audio
 from curation.media.frames import tick_frames
+from curation.media.pictures import Shown
 from curation.media.probe import VideoInfo
 from curation.media.settings import DEFAULT_MEDIA_SETTINGS, MediaSettings
 from curation.perception.loudness import tick_loudness_dbfs
@@ -15,7 +16,6 @@ from curation.perception.model_set import Perception
 from curation.perception.picture_quality import face_luma, face_sharpness, lip_aperture
 from curation.perception.pose_batches import PoseBatches
 from curation.perception.protocols import FaceObservation
-from curation.perception.shrink import area_thumbnail
 from manifests.arrays import Float32Array, RgbImage
 from manifests.landmarks import key_points, landmark_box, landmark_scheme
 
@@ -86,14 +86,14 @@ def analyze_pictures(
     collected = _FaceCollector(models)
     for frame in tick_frames(info, halo_first, halo_end, media):
         row = frame.tick - halo_first
-        if frame.rgb is None:
+        if frame.shown is None:
             # The last picture again: a gap in the file is not a shot cut.
             thumbs[row] = thumbs[max(0, row - 1)]
             continue
-        thumbs[row] = area_thumbnail(frame.rgb, models.cuts.thumb_width_px, models.cuts.thumb_height_px)
+        thumbs[row] = frame.shown.thumbnail(models.cuts.thumb_width_px, models.cuts.thumb_height_px)
         if first_tick <= frame.tick < end_tick:
             decoded[frame.tick - first_tick] = True
-            collected.add(frame.tick, frame.tick - first_tick, frame.source_frame, frame.rgb)
+            collected.add(frame.tick, frame.tick - first_tick, frame.source_frame, frame.shown)
     return PictureEvidence(
         decoded=decoded,
         faces=collected.faces(),
@@ -136,9 +136,12 @@ class _FaceCollector:
         self._masks = StridedMask(models.mask, models.mask_stride)
         self._poses = None if models.pose is None else PoseBatches(models.pose)
 
-    def add(self, tick: int, row: int, source_frame: int | None, rgb: RgbImage) -> None:
+    def add(self, tick: int, row: int, source_frame: int | None, shown: Shown) -> None:
         if source_frame is None or source_frame != self._source_frame:
-            self._measured = self._measure(tick, rgb, self._find(tick, rgb))
+            found = self._find(tick, shown)
+            self._measured = self._measure(tick, shown.rgb, found) if found else []
+            if not found:
+                self._masks.nobody(tick)
             self._source_frame = source_frame
         else:
             self._masks.repeat(tick)
@@ -147,18 +150,18 @@ class _FaceCollector:
             self._rows.append(face)
             # On multiples of the absolute tick, so that windows of one video take them at the same places.
             self._descriptors.append(
-                self._models.describer(rgb, face.key_points_px)
+                self._models.describer(shown.rgb, face.key_points_px)
                 if tick % DESCRIPTOR_EVERY_TICKS == 0
                 else np.full(self._models.describer.dim, np.nan, dtype=np.float32)
             )
 
-    def _find(self, tick: int, rgb: RgbImage) -> list[FaceObservation]:
+    def _find(self, tick: int, shown: Shown) -> list[FaceObservation]:
         """Return the faces of a new picture: searched for, followed, or none where nobody is expected."""
         group = tick // FULL_LOOK_EVERY_TICKS
         begins = group != self._looked
         if self._nobody and not begins:
             return []
-        found = self._models.faces(rgb, None if begins else [face.found for face in self._measured] or None)
+        found = self._models.faces(shown.rgb, None if begins else [face.found for face in self._measured] or None)
         if begins or found:
             self._nobody = self._looked is not None and not self._measured and not found
         self._looked = group

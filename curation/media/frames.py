@@ -13,7 +13,7 @@ from av.video.stream import VideoStream
 
 from curation.media.container import best_video_stream, open_media, packets
 from curation.media.nearest import Picture, pair_with_ticks
-from curation.media.pictures import PictureConverter
+from curation.media.pictures import PictureConverter, Shown
 from curation.media.probe import VideoInfo
 from curation.media.settings import DEFAULT_MEDIA_SETTINGS, MediaSettings
 from manifests.arrays import RgbImage
@@ -38,8 +38,13 @@ class TickFrame:
     source_frame: int | None
     """Which stored picture: its time stamp after the first picture's, units of `VideoInfo.time_base`, the same in
     every window. None: nothing trustworthy decodes here. The number of the tick before: the same picture again."""
-    rgb: RgbImage | None
-    """(height_px, width_px, 3), the same array again where `source_frame` is the same; None with it."""
+    shown: Shown | None
+    """The picture, the same again where `source_frame` is the same; None with it."""
+
+    @property
+    def rgb(self) -> RgbImage | None:
+        """(height_px, width_px, 3), the same array again where `source_frame` is the same; None with it."""
+        return None if self.shown is None else self.shown.rgb
 
 
 def tick_frames(
@@ -57,7 +62,7 @@ def tick_frames(
     if not 0 <= first_tick <= end_tick <= info.n_ticks:
         raise ValueError(f"ticks [{first_tick}, {end_tick}) are not within [0, {info.n_ticks}) of {info.path}")
     convert = PictureConverter(info.width_px, info.height_px, info.rotation_deg)
-    shown: tuple[int, RgbImage] | None = None
+    shown: tuple[int, Shown] | None = None
     landing = _landing(info, first_tick)
     with open_media(info.path) as container:
         stream = best_video_stream(container, info.path)
@@ -68,12 +73,12 @@ def tick_frames(
         pictures = _pictures(container, stream, info)
         for tick, picture in pair_with_ticks(pictures, info, first_tick, end_tick):
             if picture is None:
-                yield TickFrame(tick=tick, source_frame=None, rgb=None)
+                yield TickFrame(tick=tick, source_frame=None, shown=None)
                 continue
             number = picture.pts - info.first_pts
             if shown is None or shown[0] != number:
-                shown = (number, convert(picture.frame))
-            yield TickFrame(tick=tick, source_frame=number, rgb=shown[1])
+                shown = (number, Shown(picture.frame, convert))
+            yield TickFrame(tick=tick, source_frame=number, shown=shown[1])
 
 
 def _landing(info: VideoInfo, first_tick: int) -> int | None:

@@ -40,18 +40,20 @@ def decode_faces(
             right and left ear, all relative to the anchor, in input pixels.
         logits: (896,) of the score.
         anchors: (896, 2) from `anchor_centres`.
-        min_score: least score, 0 to 1.
+        min_score: least score, above 0 and below 1.
 
     Returns:
         Points (F, 4, 2): upper left corner, lower right corner, right eye, left eye, in parts of the input's side;
         scores (F,).
     """
-    scores = 1.0 / (1.0 + np.exp(-np.clip(logits.astype(np.float64), -100.0, 100.0)))
-    seen = np.flatnonzero(scores >= min_score)
-    order = seen[np.argsort(-scores[seen], kind="stable")]
-    scores, values = scores[order], regressions[order].astype(np.float64) / INPUT_PX
-    centres, halves = values[:, 0:2] + anchors[order], values[:, 2:4] / 2
-    eyes = values[:, 4:8].reshape(-1, 2, 2) + anchors[order, None]
+    # most looks show nobody, and of the others most answers: their scores need not be known
+    seen = np.flatnonzero(logits >= np.log(min_score / (1.0 - min_score)))
+    scores = 1.0 / (1.0 + np.exp(-np.minimum(logits[seen].astype(np.float64), 100.0)))
+    order = np.argsort(-scores, kind="stable")
+    scores, seen = scores[order], seen[order]
+    values, anchors = regressions[seen].astype(np.float64) / INPUT_PX, anchors[seen]
+    centres, halves = values[:, 0:2] + anchors, values[:, 2:4] / 2
+    eyes = values[:, 4:8].reshape(-1, 2, 2) + anchors[:, None]
     points = np.concatenate([(centres - halves)[:, None], (centres + halves)[:, None], eyes], axis=1)
 
     faces, best = [], []

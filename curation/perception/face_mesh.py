@@ -14,7 +14,7 @@ import numpy as np
 
 from curation.assets import asset_path
 from curation.perception.canonical_face import head_rotation, read_canonical_face
-from curation.perception.face_search import Candidate, shared_part
+from curation.perception.face_search import Candidate, Square, shared_part
 from curation.perception.head_pose import pose_from_rotation
 from curation.perception.litert_graph import with_prelu_by_rows
 from curation.perception.litert_network import LiteRtNetwork
@@ -23,7 +23,7 @@ from curation.perception.protocols import FaceObservation
 from manifests.arrays import Float32Array, Float64Array, RgbImage
 from manifests.landmarks import landmark_box
 
-__all__ = ["FaceMesh", "can_be_followed", "carried_box", "eye_middles"]
+__all__ = ["FaceMesh", "can_be_followed", "carried_box", "eye_middles", "looks_of"]
 
 _MAX_FACES = 4
 _MIN_PRESENCE = 0.5
@@ -74,6 +74,8 @@ class _MeshFace(FaceObservation):
     """A face that can be followed: asked for where its detector would have seen it, the network answers the same."""
 
     outline: _Outline
+    look: Square | None
+    """`Candidate.look` of the candidate that it was found in."""
     detector_box: tuple[float, float, float]
     """Where the detector's box lay when the face was found: from the centre of the rectangle around the landmarks along
     the eyes and down the face to that of the box, and the side of the box, over the longer side of the rectangle."""
@@ -151,6 +153,7 @@ class FaceMesh:
         outline = _outline(landmarks_px)
         return _MeshFace(
             outline=outline,
+            look=candidate.look,
             detector_box=_box_over(outline, candidate) if detector_box is None else detector_box,
             box_px=landmark_box(landmarks_px),
             score=candidate.score,
@@ -158,6 +161,13 @@ class FaceMesh:
             pose_deg=pose_from_rotation(head_rotation(upright, self._canonical)),
             blendshapes=self._blendshapes(landmarks_px[None, _BLENDSHAPE_POINTS])[0].copy(),
         )
+
+
+def looks_of(faces: Iterable[FaceObservation]) -> list[Square] | None:
+    """Return the parts of the picture in which these faces were seen, each once; None where one's is not known."""
+    looks = [face.look if isinstance(face, _MeshFace) else None for face in faces]
+    known = [look for look in dict.fromkeys(looks) if look is not None]
+    return None if None in looks else known
 
 
 def can_be_followed(faces: Iterable[FaceObservation]) -> bool:
@@ -210,7 +220,12 @@ def _as_detected(face: _MeshFace) -> Candidate:
     along, down, side = face.detector_box
     middle = (outline.centre + outline.longer * np.array([along, down])) @ outline.axes
     half = side * outline.longer / 2
-    return Candidate(box_px=np.concatenate([middle - half, middle + half]), eyes_px=outline.eyes_px, score=face.score)
+    return Candidate(
+        box_px=np.concatenate([middle - half, middle + half]),
+        eyes_px=outline.eyes_px,
+        score=face.score,
+        look=face.look,
+    )
 
 
 def _mesh_square(candidate: Candidate) -> Float64Array:

@@ -41,6 +41,8 @@ class Candidate:
     eyes_px: Float64Array
     """(2, 2) right eye, left eye."""
     score: float
+    look: Square | None = None
+    """The part of the picture in which it was seen, in pixels of the picture that was looked at."""
 
 
 def whole_picture(width: int, height: int) -> Square:

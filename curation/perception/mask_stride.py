@@ -71,6 +71,10 @@ class StridedMask:
         looks = [_Look(frame, points, box) for points, box in zip(key_points_px, boxes_px, strict=True)]
         self._continue(tick, looks, link_boxes(boxes_px, self._boxes_before(tick), _MIN_OVERLAP))
 
+    def nobody(self, tick: int) -> None:
+        """Take a new picture without a face."""
+        self._continue(tick, [], {})
+
     def repeat(self, tick: int) -> None:
         """Take the faces of the last picture again, which the video also shows at `tick`."""
         looks = [strand.looks[-1] for strand in self._strands]

@@ -9,19 +9,21 @@ face_landmarker_graph in image mode, and tests compare the results with it.
 
 import zipfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from curation.assets import asset_path
 from curation.perception.blaze_face import INPUT_PX, anchor_centres, decode_faces
-from curation.perception.face_mesh import FaceMesh, can_be_followed
+from curation.perception.face_mesh import FaceMesh, can_be_followed, looks_of
 from curation.perception.face_search import (
     Candidate,
     Square,
     cut_square,
     is_cut_off,
     merge_candidates,
+    shared_part,
     tiles,
     whole_picture,
 )
@@ -69,15 +71,27 @@ class MediaPipeFaces:
 
     def __call__(self, frame: RgbImage, near: Sequence[FaceObservation] | None = None) -> list[FaceObservation]:
         """Return up to four faces of `frame`, (H, W, 3), the widest first; see `FaceFinder`."""
-        followed = self._mesh.followed(frame, near) if near and can_be_followed(near) else None
-        return self._mesh.faces(frame, self._candidates(frame)) if followed is None else followed
+        faces = None
+        if near:
+            faces = self._mesh.followed(frame, near) if can_be_followed(near) else self._seen_again(frame, near)
+        return self._mesh.faces(frame, self._candidates(frame)) if faces is None else faces
 
-    def _candidates(self, frame: RgbImage) -> list[Candidate]:
+    def _seen_again(self, frame: RgbImage, near: Sequence[FaceObservation]) -> list[FaceObservation] | None:
+        """Return the faces in those looks alone in which `near` was seen; None as soon as one of them is lost."""
+        looks = looks_of(near)
+        if looks is None:
+            return None
+        found = self._candidates(frame, looks)
+        if not all(any(shared_part(face.box_px, one.box_px) > 0.5 for one in found) for face in near):
+            return None
+        faces = self._mesh.faces(frame, found)
+        return faces if len(faces) >= len(near) else None
+
+    def _candidates(self, frame: RgbImage, looks: Sequence[Square] | None = None) -> list[Candidate]:
+        """Return what the detector sees in `looks`, or in as many as it needs for the whole picture."""
         small, factor = halved(frame, _LOOK_SHORTER_PX)
-        return [
-            Candidate(box_px=one.box_px * factor, eyes_px=one.eyes_px * factor, score=one.score)
-            for one in self._search(small)
-        ]
+        found = self._search(small) if looks is None else merge_candidates(self._detect_whole(small, looks))
+        return [replace(one, box_px=one.box_px * factor, eyes_px=one.eyes_px * factor) for one in found]
 
     def _search(self, frame: RgbImage) -> list[Candidate]:
         height, width = frame.shape[:2]
@@ -85,13 +99,13 @@ class MediaPipeFaces:
         if max((_width(one.box_px) for one in found), default=0.0) >= _LARGE_FACE * max(width, height):
             return merge_candidates(found)
         # the box of a small face is coarse in the look at the whole picture: only tiles that see nothing leave it
-        sharper = [
-            one
-            for tile in tiles(width, height)
-            for one in self._detect(frame, tile)
-            if not is_cut_off(one, tile, width, height)
-        ]
+        sharper = self._detect_whole(frame, tiles(width, height))
         return merge_candidates(sharper) or merge_candidates(found)
+
+    def _detect_whole(self, frame: RgbImage, looks: Sequence[Square]) -> list[Candidate]:
+        """Return the faces that `looks` show, but for those that a border inside the picture cuts off."""
+        height, width = frame.shape[:2]
+        return [one for look in looks for one in self._detect(frame, look) if not is_cut_off(one, look, width, height)]
 
     def _detect(self, frame: RgbImage, square: Square) -> list[Candidate]:
         look = cut_square(frame, square, INPUT_PX).astype(np.float32) / 127.5 - 1.0
@@ -99,7 +113,7 @@ class MediaPipeFaces:
         points, scores = decode_faces(regressions[0], logits[0, :, 0], self._anchors, _MIN_ANSWER)
         points_px = points * square.side + (square.x0, square.y0)
         return [
-            Candidate(box_px=face_px[:2].ravel(), eyes_px=face_px[2:], score=float(score))
+            Candidate(box_px=face_px[:2].ravel(), eyes_px=face_px[2:], score=float(score), look=square)
             for face_px, score in zip(points_px, scores, strict=True)
             if score >= _MIN_SCORE
         ]

@@ -30,8 +30,9 @@ def face_sharpness(frame: RgbImage, box_px: Float32Array) -> float:
         return float("nan")
     shrinks = min(crop.shape[:2]) >= _SIDE_PX
     method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    face = cv2.resize(crop, (_SIDE_PX, _SIDE_PX), interpolation=method)
-    laplacian = cv2.Laplacian(cv2.cvtColor(face, cv2.COLOR_RGB2GRAY), cv2.CV_32F, ksize=1)
+    # grey first: one channel to resize
+    face = cv2.resize(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), (_SIDE_PX, _SIDE_PX), interpolation=method)
+    laplacian = cv2.Laplacian(face, cv2.CV_32F, ksize=1)
     return float(laplacian.var())
 
 

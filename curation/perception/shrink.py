@@ -4,7 +4,7 @@ import numpy as np
 
 from manifests.arrays import RgbImage
 
-__all__ = ["area_thumbnail", "halved"]
+__all__ = ["halved"]
 
 
 def halved(frame: RgbImage, at_least_px: int) -> tuple[RgbImage, int]:
@@ -25,11 +25,3 @@ def halved(frame: RgbImage, at_least_px: int) -> tuple[RgbImage, int]:
         frame = np.asarray(smaller, dtype=np.uint8)
         factor *= 2
     return frame, factor
-
-
-def area_thumbnail(frame: RgbImage, width_px: int, height_px: int) -> RgbImage:
-    """Return the whole picture at (height_px, width_px), whatever its aspect, averaged over areas."""
-    import cv2
-
-    small, _ = halved(frame, 4 * max(width_px, height_px))
-    return np.asarray(cv2.resize(small, (width_px, height_px), interpolation=cv2.INTER_AREA), dtype=np.uint8)

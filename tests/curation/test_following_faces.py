@@ -11,6 +11,8 @@ from curation.analyze import FULL_LOOK_EVERY_TICKS, analyze, analyze_pictures
 from curation.assets import ensure_assets
 from curation.media.frames import tick_frames
 from curation.media.probe import VideoInfo, probe
+from curation.perception.face_mesh import can_be_followed
+from curation.perception.face_search import Candidate, Square
 from curation.perception.mediapipe_faces import MediaPipeFaces
 from curation.perception.model_set import Perception, PerceptionSettings, load_perception, perception_assets
 from curation.perception.protocols import FaceObservation
@@ -100,6 +102,31 @@ def test_two_faces_that_lead_to_one_make_the_whole_picture_searched(finder: Medi
     aside = dataclasses.replace(found, landmarks_px=found.landmarks_px + np.float32(0.05 * np.ptp(found.box_px[::2])))
     (searched,) = finder(picture, [found, aside])
     assert np.array_equal(searched.landmarks_px, found.landmarks_px)
+
+
+def test_a_turned_head_is_searched_for_in_the_looks_in_which_it_was_seen(
+    finder: MediaPipeFaces, shared_clips: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    info = probe(shared_clips / "3ddfa_obama.mp4")
+    n_looks = []
+    detect = MediaPipeFaces._detect
+
+    def counted(self: MediaPipeFaces, frame: RgbImage, square: Square) -> list[Candidate]:
+        n_looks.append(square)
+        return detect(self, frame, square)
+
+    monkeypatch.setattr(MediaPipeFaces, "_detect", counted)
+    before = finder(picture_of(info, 0))
+    assert not can_be_followed(before)
+    assert len(n_looks) == 4  # 1280x720: the whole picture and three tiles
+    again = finder(picture_of(info, 1), before)
+    assert len(n_looks) == 5
+    searched = finder(picture_of(info, 1))
+    assert len(n_looks) == 9
+    assert np.array_equal(again[0].landmarks_px, searched[0].landmarks_px)
+    # a head that is not in its look any more is searched for in all of the picture
+    assert finder(np.zeros_like(picture_of(info, 0)), before) == []
+    assert len(n_looks) == 9 + 1 + 4
 
 
 class Scripted:

@@ -1,6 +1,7 @@
 from fractions import Fraction
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from made_videos import Coding, counted_picture, frame_times, read_count, write_video
@@ -62,6 +63,29 @@ def test_matrix_range_and_depth_give_the_colours_that_went_in(
     coding = Coding(pix_fmt=pix_fmt, colour=colour, options=LOSSLESS)
     path = write_video(tmp_path / "v.mp4", THREE, map(counted_picture, range(3)), coding=coding)
     assert colour_error(second_picture(path), counted_picture(1)) < 3  # the wrong matrix is 12 off, the range 10
+
+
+@pytest.mark.parametrize(
+    "coding",
+    [
+        Coding(options=LOSSLESS),
+        Coding(turn_deg=90, options=LOSSLESS),
+        Coding(pixel_aspect=Fraction(3, 2), options=LOSSLESS),
+        Coding(pix_fmt="yuv420p10le", colour=(9, 1, 14, 9), options=LOSSLESS),
+        Coding(pix_fmt="yuv420p10le", colour=(9, 1, 16, 9), options=LOSSLESS),
+        Coding(options={**LOSSLESS, "flags": "+ildct+ilme", "x264-params": "tff=1"}),
+    ],
+    ids=["plain", "turned", "oblong pixels", "bt2020", "pq", "interlaced"],
+)
+def test_a_thumbnail_is_the_mean_over_areas_of_what_a_viewer_sees(tmp_path: Path, coding: Coding) -> None:
+    path = write_video(tmp_path / "v.mp4", THREE, map(counted_picture, range(3)), coding=coding)
+    shown = list(tick_frames(probe(path), 0, 3))[1].shown
+    assert shown is not None
+    thumbnail = shown.thumbnail(48, 27)
+    assert thumbnail.shape == (27, 48, 3)
+    means = cv2.resize(shown.rgb.astype(np.float32), (48, 27), interpolation=cv2.INTER_AREA)
+    assert np.abs(thumbnail - means).mean() < 2.5
+    assert np.abs(thumbnail - means).max() < 16
 
 
 @pytest.mark.parametrize(("lines", "matrix"), [(576, 5), (720, 1)])

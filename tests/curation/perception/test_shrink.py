@@ -1,6 +1,6 @@
 import numpy as np
 
-from curation.perception.shrink import area_thumbnail, halved
+from curation.perception.shrink import halved
 
 
 def test_a_pixel_of_the_answer_is_the_mean_of_its_block() -> None:
@@ -26,12 +26,3 @@ def test_an_odd_edge_is_left_out_so_that_pixels_keep_their_place() -> None:
     small, factor = halved(frame, 200)
     assert factor == 2
     assert np.argwhere(small[:, :, 0]).tolist() == [[100, 50]]
-
-
-def test_a_thumbnail_averages_the_whole_picture() -> None:
-    frame = np.zeros((512, 512, 3), np.uint8)
-    frame[:, 256:] = 200
-    thumb = area_thumbnail(frame, 48, 27)
-    assert thumb.shape == (27, 48, 3)
-    assert (thumb[:, :24] == 0).all()
-    assert (thumb[:, 24:] == 200).all()
