@@ -1,0 +1,217 @@
+"""Kill the driver of a run again and again, go on each time, and compare what comes out with an undisturbed run.
+
+    python benchmarks/kills.py CLIPS [--kills 20] [--workers 2] [--seed 1] [--set NAME=VALUE]
+
+Each time the same command is given again, at once, and its driver gets SIGKILL at a random moment: while it starts,
+while videos are curated, or in the seconds in which the tables are packed. Videos are divided into windows of 8 s, so
+that every attempt gets somewhere. The last attempt is left alone. Prints one JSON line: how the moments fell, how
+long a worker of a killed run lived on at most, how many processes of killed runs are still there two minutes after the
+end, and which files differ from those of the undisturbed run, seconds spent and the event log aside.
+"""
+
+import argparse
+import json
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from curation.event_log import events_path
+from manifests.files import read_table
+from manifests.schema import TIMING_COLUMNS
+
+_PATIENCE_S = 120.0
+"""After so long a process of a killed run counts as left for good; Ray's agents take up to a minute to see that the
+rest of Ray is gone."""
+
+
+def contents(dataset: Path) -> dict[str, object]:
+    """Return every file of a dataset by name: its bytes, or where seconds spent stand in it, all else."""
+    found: dict[str, object] = {}
+    for path in sorted(path for path in dataset.rglob("*") if path.is_file() and path != events_path(dataset)):
+        name = path.relative_to(dataset).as_posix()
+        rows: list[dict[str, object]] | None = None
+        if name.startswith("videos/"):
+            rows = read_table(dataset, "videos").to_pylist()
+        elif name.startswith("ledger/") and path.suffix == ".json":
+            rows = [json.loads(path.read_text(encoding="utf-8"))]
+        found[name] = path.read_bytes() if rows is None else [without_timings(row) for row in rows]
+    return found
+
+
+def without_timings(row: dict[str, object]) -> dict[str, object]:
+    """Return a row without seconds spent."""
+    return {name: value for name, value in row.items() if name not in TIMING_COLUMNS}
+
+
+def descendants(pid: int) -> set[int]:
+    """Return the processes that one has begun, and those that they have."""
+    parent_of = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            after_name = stat.read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+        except OSError:  # it is gone meanwhile
+            continue
+        parent_of[int(stat.parent.name)] = int(after_name[1])
+    found = {pid}
+    while more := {child for child, parent in parent_of.items() if parent in found} - found:
+        found |= more
+    return found - {pid}
+
+
+def is_worker(pid: int) -> bool:
+    """Say whether a process is one that curates."""
+    try:
+        return Path("/proc", str(pid), "cmdline").read_bytes().startswith(b"ray::PoolWorker")
+    except OSError:
+        return False
+
+
+def alive(pid: int) -> bool:
+    """Say whether a process runs; one that nobody has waited for does not."""
+    try:
+        state = (
+            Path("/proc", str(pid), "stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()[0]
+        )
+    except OSError:
+        return False
+    return state not in "ZX"
+
+
+@dataclass
+class Attempt:
+    """One start of the command."""
+
+    process: "subprocess.Popen[bytes]"
+    dataset: Path
+    begun: float
+    left: set[int] = field(default_factory=set)
+    """What it has begun, once it was killed."""
+    workers: set[int] = field(default_factory=set)
+    """Of these, those that curate."""
+
+    def n_done(self) -> int:
+        """Return how many videos have a record."""
+        return len(list((self.dataset / "ledger").glob("[0-9a-f]*.json")))
+
+    def n_events(self) -> int:
+        """Return how many lines the event log has."""
+        log = events_path(self.dataset)
+        return log.read_bytes().count(b"\n") if log.exists() else 0
+
+    def kill(self) -> None:
+        """Kill the driver."""
+        self.left = descendants(self.process.pid)
+        self.workers = {pid for pid in self.left if is_worker(pid)}
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+
+def command(clips: Path, dataset: Path, arguments: argparse.Namespace) -> list[str]:
+    """Return the command that is given again and again."""
+    settings = [f"--set={setting}" for setting in ("windows.length_s=8", *arguments.overrides)]
+    start = [str(Path(sys.executable).with_name("gaia-curate")), "run", "--source", str(clips), "--out", str(dataset)]
+    return [*start, "--preset", "embedded", "--executor", "ray", "--workers", str(arguments.workers), *settings]
+
+
+def begin(clips: Path, dataset: Path, arguments: argparse.Namespace) -> Attempt:
+    """Give the command."""
+    with (dataset.parent / "output.txt").open("ab") as output:
+        process = subprocess.Popen(command(clips, dataset, arguments), stdout=output, stderr=subprocess.STDOUT)
+    return Attempt(process, dataset, time.monotonic())
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What is known of the undisturbed run, and how often the other one is killed."""
+
+    start_s: float
+    """Until the first unit is begun."""
+    work_s: float
+    n_videos: int
+    kills: int
+
+
+def wait_and_kill(attempt: Attempt, kill: int, timing: Timing, draw: random.Random) -> str:
+    """Kill an attempt at a random moment, and say in which part of the run that was."""
+    first = attempt.n_events() + 2
+    """As many lines the event log has when the run has begun, and a unit."""
+    if kill % 5 == 0:  # while it starts
+        time.sleep(draw.uniform(0.0, timing.start_s))
+    else:
+        while attempt.process.poll() is None and attempt.n_events() < first and attempt.n_done() < timing.n_videos:
+            time.sleep(0.01)
+        if kill >= timing.kills - 3:  # when all videos are done
+            while attempt.process.poll() is None and attempt.n_done() < timing.n_videos:
+                time.sleep(0.002)
+            time.sleep(draw.uniform(0.0, 0.5))
+        else:
+            time.sleep(draw.uniform(0.0, 2.0 * timing.work_s / timing.kills))
+    if attempt.process.poll() is not None:
+        return "after the end"
+    moment = "starting" if attempt.n_events() < first else "curating"
+    if attempt.n_done() == timing.n_videos:
+        moment = "packing"
+    attempt.kill()
+    return moment
+
+
+def lingered_s(left: set[int]) -> float:
+    """Wait for processes to end, and return how long that took."""
+    begun = time.monotonic()
+    while any(alive(pid) for pid in left) and time.monotonic() - begun < _PATIENCE_S:
+        time.sleep(0.01)
+    return time.monotonic() - begun
+
+
+def main() -> None:
+    """Kill, compare, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("clips", type=Path)
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", dest="overrides")
+    arguments = parser.parse_args()
+    draw = random.Random(arguments.seed)  # noqa: S311 - it is to be the same again
+    with tempfile.TemporaryDirectory() as folder:
+        whole, disturbed = Path(folder, "whole"), Path(folder, "disturbed")
+        undisturbed = begin(arguments.clips, whole, arguments)
+        while undisturbed.process.poll() is None and not undisturbed.n_events() < 2:
+            time.sleep(0.05)
+        start_s = time.monotonic() - undisturbed.begun
+        exit_code = undisturbed.process.wait()
+        wall_s = time.monotonic() - undisturbed.begun
+        timing = Timing(start_s, wall_s - start_s, undisturbed.n_done(), arguments.kills)
+        moments: list[str] = []
+        lingered = [0.0]
+        left: set[int] = set()
+        for kill in range(arguments.kills):
+            attempt = begin(arguments.clips, disturbed, arguments)
+            moments.append(wait_and_kill(attempt, kill, timing, draw))
+            left |= attempt.left
+            if kill % 2:  # after the others the run goes on while they may live
+                lingered.append(lingered_s(attempt.workers))
+        last = begin(arguments.clips, disturbed, arguments)
+        last_exit_code = last.process.wait()
+        lingered_s(left)
+        wanted, got = contents(whole), contents(disturbed)
+        report = {
+            "videos": timing.n_videos,
+            "undisturbed_s": round(wall_s, 1),
+            "exit_codes": [exit_code, last_exit_code],
+            "kills": {moment: moments.count(moment) for moment in dict.fromkeys(moments)},
+            "longest_worker_s": round(max(lingered), 2),
+            "left_for_good": sum(alive(pid) for pid in left),
+            "files": len(wanted),
+            "differing": sorted(name for name in wanted.keys() | got.keys() if wanted.get(name) != got.get(name)),
+        }
+    print(json.dumps(report))
+
+
+if __name__ == "__main__":
+    main()

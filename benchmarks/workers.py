@@ -1,0 +1,100 @@
+"""Compare a run with two workers to the same run with one, on real clips repeated.
+
+    python benchmarks/workers.py CLIPS [--copies 2] [--workers 2] [--turns 1] [--set NAME=VALUE]
+
+Every clip is there several times, each copy with a number in a box that players skip, so that all are different videos.
+The whole command is run with one worker and with several, in turn, both on a Ray pool. Prints one JSON line: seconds
+from the first unit to the last video and seconds of the whole command for each run, and how many times one worker's
+speed several have, by either. On other machines than idle ones with that many whole cores the figures say little.
+"""
+
+import argparse
+import json
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from curation.event_log import events_path
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds that a run took."""
+
+    work_s: float
+    """From the first unit to the last video."""
+    whole_s: float
+    """Of the command, with the start of Ray and the loading of models, and with packing."""
+
+
+def repeated(clips: Path, folder: Path, copies: int) -> int:
+    """Copy every clip so many times, and return how many files that makes."""
+    folder.mkdir()
+    found = sorted(clips.glob("*.mp4"))
+    for number in range(copies):
+        for clip in found:
+            target = folder / f"{clip.stem}_{number}.mp4"
+            shutil.copyfile(clip, target)
+            with target.open("ab") as file:
+                file.write(struct.pack(">I4sQ", 16, b"free", number))
+    return copies * len(found)
+
+
+def timed(source: Path, dataset: Path, workers: int, overrides: list[str]) -> Timing:
+    """Run the command."""
+    command = [
+        str(Path(sys.executable).with_name("gaia-curate")),
+        "run",
+        "--source",
+        str(source),
+        "--out",
+        str(dataset),
+    ]
+    command += ["--preset", "embedded", "--executor", "ray", "--workers", str(workers)]
+    begun = time.monotonic()
+    done = subprocess.run([*command, *(f"--set={s}" for s in overrides)], capture_output=True, text=True, check=False)
+    whole_s = time.monotonic() - begun
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}: {done.stderr[-2000:]}")
+    events = [json.loads(line) for line in events_path(dataset).read_text(encoding="utf-8").splitlines()]
+    at = {e["event"]: datetime.fromisoformat(e["time"]).timestamp() for e in reversed(events)}  # the first of its kind
+    shutil.rmtree(dataset)
+    return Timing(at["run_end"] - at["begin"], whole_s)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("clips", type=Path)
+    parser.add_argument("--copies", type=int, default=2)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--turns", type=int, default=1)
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", dest="overrides")
+    arguments = parser.parse_args()
+    one: list[Timing] = []
+    several: list[Timing] = []
+    with tempfile.TemporaryDirectory() as folder:
+        source, dataset = Path(folder, "raw"), Path(folder, "dataset")
+        n_videos = repeated(arguments.clips, source, arguments.copies)
+        for _ in range(arguments.turns):
+            one.append(timed(source, dataset, 1, arguments.overrides))
+            several.append(timed(source, dataset, arguments.workers, arguments.overrides))
+    report = {
+        "videos": n_videos,
+        "workers": arguments.workers,
+        "work_s": {"one": [round(t.work_s, 1) for t in one], "several": [round(t.work_s, 1) for t in several]},
+        "whole_s": {"one": [round(t.whole_s, 1) for t in one], "several": [round(t.whole_s, 1) for t in several]},
+        "speed_up_of_work": round(sum(t.work_s for t in one) / sum(t.work_s for t in several), 2),
+        "speed_up_of_whole": round(sum(t.whole_s for t in one) / sum(t.whole_s for t in several), 2),
+    }
+    print(json.dumps(report))
+
+
+if __name__ == "__main__":
+    main()
