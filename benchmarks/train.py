@@ -9,8 +9,8 @@ backward passes, gradient norms, Adam, averaged weights; no loader. Prints one J
 - `memory_gib`: most bytes that tensors took on the GPU; on a CPU, of the process.
 - `largest`: with `--profile`, the three operators that take the most time, with their shares.
 
-`vae` trains with all losses, `vae_plain` with L1 and KL alone, as does `peer`: diffusers' AutoencoderKL of about as
-many parameters (it has one encoder, where GAIA's VAE has two).
+`vae` trains with all losses, LPIPS among them, `vae_plain` with L1 and KL alone, as does `peer`: diffusers'
+AutoencoderKL of about as many parameters (it has one encoder, where GAIA's VAE has two).
 
     python benchmarks/train.py [--networks vae:small,diffusion:base] [--variants plain,compile] [--profile]
 """
@@ -33,6 +33,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from models.blocks import ResBlock
 from models.discriminator import DISCRIMINATORS, Discriminator
 from models.landmark_image import LandmarkImageConfig, LandmarkRenderer
+from models.lpips import Lpips
 from models.motion_config import MOTION_DIFFUSION_SIZES
 from models.motion_diffusion import MotionDiffusion
 from models.motion_inputs import Dropped, MotionInputs
@@ -146,23 +147,21 @@ class VaeBench(Bench):
         self.config = VAE_SIZES[size]
         self.vae = Vae(self.config)
         self.discriminator = Discriminator(DISCRIMINATORS["tiny" if size == "tiny" else "patch"])
-        if device.type == "cuda":
-            self.vae.to(memory_format=torch.channels_last)
-            self.discriminator.to(memory_format=torch.channels_last)
         self.gan = gan
+        self.perceptual = Lpips() if gan else None
         self.losses = VaeLossConfig(gan_start_step=0 if gan else 10**9)
         self.renderer = LandmarkRenderer(LandmarkImageConfig(scheme="mediapipe478", image_px=self.config.image_px))
 
     def frozen(self) -> Sequence[nn.Module]:
-        """Return what draws landmarks."""
-        return [self.renderer]
+        """Return what draws landmarks, and LPIPS with random weights: what they are takes no more or less time."""
+        return [self.renderer, *([] if self.perceptual is None else [self.perceptual])]
 
     def trainables(self) -> Mapping[str, Trainable]:
         """Return VAE and discriminator."""
         blocks = [part for part in self.vae.modules() if isinstance(part, ResBlock)]
-        found = {"vae": Trainable(network=self.vae, blocks=blocks)}
+        found = {"vae": Trainable(network=self.vae, blocks=blocks, channels_last=True)}
         if self.gan:
-            found["discriminator"] = Trainable(network=self.discriminator, blocks=[])
+            found["discriminator"] = Trainable(network=self.discriminator, blocks=[], channels_last=True)
         return found
 
     def batch(self, n: int) -> VaeBatch:
@@ -190,6 +189,7 @@ class VaeBench(Bench):
                     self.discriminator,
                     self.losses,
                     step.number,
+                    perceptual=self.perceptual,
                 )
                 if self.gan:
                     discriminator_backward(
@@ -305,7 +305,10 @@ def operations(network: str) -> float:
             output = bench.vae(batch.image_i_BCHW, batch.image_j_BCHW, batch.noise)
             losses = replace(bench.losses, gan_start_step=1)
             generator_backward(output, batch.image_j_BCHW, bench.vae.decoder.image, bench.discriminator, losses, 0)
-            if bench.gan:  # by itself, because the counter refuses gradients at a picture
+            if bench.perceptual is not None:  # by itself, because the counter refuses gradients at a picture
+                image_BCHW = batch.image_j_BCHW.detach().requires_grad_()
+                bench.perceptual.requires_grad_(False)(image_BCHW, batch.image_i_BCHW).sum().backward()
+            if bench.gan:
                 for parameters_learn in (False, True, True):  # the VAE's pass; real and generated pictures
                     bench.discriminator.requires_grad_(parameters_learn)
                     image_BCHW = batch.image_j_BCHW.detach().requires_grad_(not parameters_learn)
