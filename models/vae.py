@@ -73,7 +73,7 @@ class VaeConfig:
 
 
 VAE_SIZES: dict[str, VaeConfig] = {
-    "tiny": VaeConfig(width=8, n_layers=1, multipliers=(1, 2, 4, 8), groups=4, image_px=128),
+    "tiny": VaeConfig(width=16, n_layers=1, multipliers=(1, 2, 4), groups=4, image_px=64),
     "small": VaeConfig(width=128, n_layers=2, multipliers=(1, 1, 2, 4)),
     "base": VaeConfig(width=256, n_layers=4, multipliers=(1, 2, 4, 4)),
     "large": VaeConfig(width=512, n_layers=8, multipliers=(1, 2, 2, 2)),
