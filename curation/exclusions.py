@@ -16,7 +16,6 @@ from manifests.storage import is_remote
 __all__ = ["NOBODY", "Exclusions", "leave_out", "names_of", "read_exclusions", "require_speakers", "unused"]
 
 _SPEAKERS, _VIDEOS = "--exclude-speakers", "--exclude-videos"
-_ID_DIGITS = 16
 _OUTCOME = {
     *("status", "error_code", "error_detail", "duplicate_of", "duration_s", "width", "height", "fps", "codec"),
     *("has_audio", "rotation", "kept_diffusion_s", "kept_vae_s", "n_clips", "analyze_s", "decide_s", "render_s"),
@@ -31,7 +30,7 @@ class Exclusions:
     speakers: frozenset[str] = frozenset()
     """Speaker ids."""
     videos: frozenset[str] = frozenset()
-    """Video ids (of a file, or of a stretch of one), paths, or the ends of paths: a name, a folder and a name."""
+    """Video ids, paths, or the ends of paths: a name, a folder and a name."""
     lists: tuple[ExclusionList, ...] = ()
     """What stays on record of the lists."""
 
@@ -125,11 +124,11 @@ def unused(videos: Sequence[SourceVideo], exclusions: Exclusions) -> tuple[str, 
 
 
 def names_of(video_id: str, path: Path) -> set[str]:
-    """Return all that an entry may call a video: its id, that of its whole file, its path, and every end of that."""
+    """Return all that an entry may call a video: its id, its path, and every end of that."""
     whole = str(path) if is_remote(path) else str(path.absolute())
     parts = _normal(whole).split("/")
     ends = {"/".join(parts[first:]) for first in range(len(parts))}
-    return {video_id, video_id[:_ID_DIGITS], _normal(str(path)), _normal(text_of_path(path)), *ends} - {""}
+    return {video_id, _normal(str(path)), _normal(text_of_path(path)), *ends} - {""}
 
 
 def _excluded(videos: Iterable[tuple[str, Path, str | None]], exclusions: Exclusions) -> dict[str, str]:
