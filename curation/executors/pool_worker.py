@@ -60,6 +60,7 @@ class PoolWorker:
         self._worker = plan.make_worker()
         self._settings = settings
         self._watch = _Watch(plan.dataset, worker_id, settings.worker_memory_gib)
+        self._watch.look()  # before it counts as started: no unit is to blame for what the models take
         self._watch.start()
 
     def ready(self) -> str:
@@ -94,6 +95,7 @@ class _Watch(threading.Thread):
         self._dataset, self._worker_id = dataset, worker_id
         self._limit_bytes = _fair_share() if memory_gib is None else int(memory_gib * 2**30)
         self._allowed: tuple[float, float] | None = None
+        self._parent = os.getppid()
 
     def allow(self, begun: float, seconds: float) -> None:
         """Let what was begun at a time of the monotonic clock take so long."""
@@ -105,18 +107,22 @@ class _Watch(threading.Thread):
 
     def run(self) -> None:
         """Look now and then."""
-        page, parent = os.sysconf("SC_PAGE_SIZE"), os.getppid()
         while True:
-            if os.getppid() != parent:
-                os._exit(1)
-            resident = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * page
-            if resident > self._limit_bytes:
-                took, limit = resident / 2**30, self._limit_bytes / 2**30
-                self._end(Loss("out_of_memory", f"the worker took {took:.2f} GiB of memory, {limit:.2f} are allowed"))
-            allowed = self._allowed
-            if allowed is not None and time.monotonic() > sum(allowed):
-                self._end(Loss("timed_out", f"not done after {allowed[1]:.0f} s, the worker ended itself"))
+            self.look()
             time.sleep(_LOOK_EVERY_S)
+
+    def look(self) -> None:
+        """End this process if there is a reason."""
+        if os.getppid() != self._parent:
+            os._exit(1)
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+        resident = pages * os.sysconf("SC_PAGE_SIZE")
+        if resident > self._limit_bytes:
+            took, limit = resident / 2**30, self._limit_bytes / 2**30
+            self._end(Loss("out_of_memory", f"the worker took {took:.2f} GiB of memory, {limit:.2f} are allowed"))
+        allowed = self._allowed
+        if allowed is not None and time.monotonic() > sum(allowed):
+            self._end(Loss("timed_out", f"not done after {allowed[1]:.0f} s, the worker ended itself"))
 
     def _end(self, loss: Loss) -> None:
         try:

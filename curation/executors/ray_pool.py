@@ -186,9 +186,11 @@ class _Pool:
             worker.node_id = self._ray.get(reference)
         except self._ray.exceptions.RayActorError as error:
             self._failed_starts += 1
+            loss = last_words(self._plan.dataset, worker.worker_id)
             if self._failed_starts >= _MAX_FAILED_STARTS:
                 raise RayUnavailableError(
-                    f"{self._failed_starts} workers in a row could not be started; the last one: {error}"
+                    f"{self._failed_starts} workers in a row could not be started; the last one: "
+                    f"{loss.detail if loss else error}"
                 ) from error
         else:
             self._failed_starts = 0

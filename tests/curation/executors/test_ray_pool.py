@@ -41,8 +41,8 @@ def _take_memory() -> None:
 class Worker:
     """Does what a video's name says."""
 
-    def __init__(self, dataset: Path) -> None:
-        self._dataset = dataset
+    def __init__(self, dataset: Path, models: bytes = b"") -> None:
+        self._dataset, self._models = dataset, models
 
     def work(self, unit: Unit, learnt: Callable[[float], None]) -> Outcome:
         with (self._dataset / "seen").open("a") as seen:
@@ -95,6 +95,12 @@ class Plan:
 class BrokenPlan(Plan):
     def make_worker(self) -> UnitWorker:
         raise FileNotFoundError("made by the test: no weights here")
+
+
+@dataclass(frozen=True)
+class LargePlan(Plan):
+    def make_worker(self) -> UnitWorker:
+        return Worker(self.dataset, models=b"x" * 2**30)
 
 
 def videos(names: Sequence[str]) -> list[SourceVideo]:
@@ -192,6 +198,13 @@ def test_workers_are_replaced_after_so_many_units(tmp_path: Path) -> None:
 def test_workers_that_cannot_load_stop_the_run_with_the_reason(tmp_path: Path) -> None:
     with pytest.raises(RayUnavailableError, match="made by the test: no weights here"):
         curated(BrokenPlan(tmp_path), ["good_1"], QUICK)
+
+
+def test_models_that_do_not_fit_stop_the_run_and_no_video_is_blamed(tmp_path: Path) -> None:
+    with pytest.raises(RayUnavailableError, match=r"the worker took 1\.\d\d GiB of memory, 0\.50 are allowed"):
+        curated(LargePlan(tmp_path), ["good_1"], PoolSettings(worker_memory_gib=0.5))
+    assert not (tmp_path / "seen").exists()
+    assert not list(tmp_path.rglob(".*"))
 
 
 def test_a_lost_node_costs_only_what_it_had_in_flight(tmp_path: Path) -> None:
