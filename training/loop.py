@@ -96,7 +96,11 @@ def train(
         OSError: the disk refused; the last checkpoint is complete.
     """
     shape = batch_shape(config, ranks)
-    run.open(task.name, preset, settings, accept_changes=accept_changes, write=ranks.first)
+    # all ranks look before one writes: another would find a folder with files, and no run yet
+    run.check(task.name, settings, accept_changes=accept_changes)
+    ranks.wait()
+    if ranks.first:
+        run.begin(task.name, preset, settings)
     ranks.wait()
     require_memory(task, config, ranks)
     session = Session(task, config, ranks)

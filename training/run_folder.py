@@ -126,37 +126,41 @@ class RunFolder:
             raise RunFolderError(f"{path} is not of format {FORMAT}; give a folder that this version wrote")
         return said
 
-    def open(
-        self, task: str, preset: str, settings: Mapping[str, Setting], *, accept_changes: bool, write: bool = True
-    ) -> None:
-        """Begin a run here, or check that the one here is this one; leftovers of a checkpoint cut short are removed.
+    def check(self, task: str, settings: Mapping[str, Setting], *, accept_changes: bool) -> None:
+        """Return where a run may begin here, or the one here is this one; nothing is written.
+
+        Args:
+            task: such as `vae`.
+            settings: all of them.
+            accept_changes: whether a run may go on with other settings.
+
+        Raises:
+            RunFolderError: here is another task's run, one with other settings, or something else.
+        """
+        if (self.path / "run.json").exists():
+            said = self.record()
+            if said["task"] != task:
+                raise RunFolderError(f"--run {self.path} holds a run of {said['task']}, not of {task}; name another")
+            self._refuse(differences(settings, said["settings"]), accept_changes=accept_changes)
+        # a start that was killed leaves a hidden file at most
+        elif self.path.is_dir() and any(not path.name.startswith(".") for path in self.path.iterdir()):
+            raise RunFolderError(f"--run {self.path} holds files, but no run; name a folder that is new or empty")
+
+    def begin(self, task: str, preset: str, settings: Mapping[str, Setting]) -> None:
+        """Begin a run that was checked, or go on with it; leftovers of a checkpoint cut short are removed.
+
+        One process calls it, when all have called `check`.
 
         Args:
             task: such as `vae`.
             preset: such as `recommended`.
             settings: all of them.
-            accept_changes: whether a run may go on with other settings.
-            write: whether this process is the one that writes.
-
-        Raises:
-            RunFolderError: here is another task's run, one with other settings, or something else.
         """
-        changed: dict[str, str] = {}
-        history: list[dict[str, object]] = []
-        if (self.path / "run.json").exists():
-            said = self.record()
-            if said["task"] != task:
-                raise RunFolderError(f"--run {self.path} holds a run of {said['task']}, not of {task}; name another")
-            changed = differences(settings, said["settings"])
-            self._refuse(changed, accept_changes=accept_changes)
-            history = said["history"]
-        elif self.path.is_dir() and any(self.path.iterdir()):
-            raise RunFolderError(f"--run {self.path} holds files, but no run; name a folder that is new or empty")
-        if not write:
-            return
         self.path.mkdir(parents=True, exist_ok=True)
         for leftover in self.path.glob("step_*.tmp"):
             shutil.rmtree(leftover)
+        said = self.record() if (self.path / "run.json").exists() else {"settings": settings, "history": []}
+        changed, history = differences(settings, said["settings"]), said["history"]
         if changed or not history:
             newest = self.newest()
             history.append({"from": newest.name if newest else None, "changed": changed})

@@ -94,6 +94,22 @@ def test_run_of_another_task_is_refused(tmp_path: Path) -> None:
         train_toy(tmp_path / "run", toy_config(steps=2))
 
 
+def test_start_that_was_killed_before_its_record_was_written_can_be_given_again(tmp_path: Path) -> None:
+    (tmp_path / ".run.json.part").write_text('{"form')
+    assert train_toy(tmp_path, toy_config(steps=1)).step == 1
+
+
+def test_ranks_have_looked_at_the_folder_before_the_first_one_writes_there(tmp_path: Path) -> None:
+    at_the_wait: list[list[Path]] = []
+
+    class First(Ranks):
+        def wait(self) -> None:
+            at_the_wait.append(sorted(tmp_path.glob("run*")))
+
+    train_toy(tmp_path / "run", toy_config(steps=1), ranks=First(device=torch.device("cpu")))
+    assert at_the_wait[:2] == [[], [tmp_path / "run"]]
+
+
 def test_folder_with_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "holiday.jpg").touch()
     with pytest.raises(RunFolderError, match="holds files, but no run"):
