@@ -184,7 +184,9 @@ def test_validate_tells_a_whole_dataset_from_a_damaged_one(small_run: SmallRun, 
     code, said = gaia("validate", small_run.dataset)
     assert (code, said) == (0, f"{small_run.dataset}: valid\n")
     damaged = shutil.copytree(small_run.dataset, tmp_path / "damaged")
-    tar = damaged / "media" / f"{row_of(small_run, 'a_talking.mp4')['video_id']}.tar"
+    video_id = row_of(small_run, "a_talking.mp4")["video_id"]
+    (media,) = {row["media"] for row in read_table(damaged, "clips").to_pylist() if row["video_id"] == video_id}
+    tar = damaged / media
     content = bytearray(tar.read_bytes())
     content[len(content) // 2] ^= 1
     tar.write_bytes(content)

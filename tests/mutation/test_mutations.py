@@ -161,13 +161,12 @@ MUTATIONS = (
     ),
     Mutation(
         "the sound comes one tick late",
-        "curation/media/audio.py", "at = round((start_s - begin_s) * rate_hz)",
-        "at = round((start_s - begin_s) * rate_hz) + 640",
+        "curation/media/audio.py", "round((start_s - begin_s) * rate_hz)", "round((start_s - begin_s) * rate_hz) + 640",
         "tests/curation/media/test_beep_flash.py::test_every_beep_is_within_ten_milliseconds_of_its_flash[mp4-25-0]",
     ),
     Mutation(
         "the sound starts when its track does, not when the pictures do",
-        "curation/media/audio.py", "start_s = time_s - zero_s", "start_s = time_s",
+        "curation/media/audio.py", "frames = ((time_s - zero_s, frame)", "frames = ((time_s, frame)",
         f"{AUDIO}pictures_that_start_late_move_the_zero",
     ),
     Mutation(
@@ -198,7 +197,7 @@ MUTATIONS = (
     ),
     Mutation(
         "equal content at two places is two videos",
-        "curation/sources.py", "None if error else first_with.get(video_id)", "None",
+        "curation/sources.py", "None if look.read_error else first_with.get(look.video_id)", "None",
         "tests/curation/test_sources.py::test_the_second_file_with_the_same_content_names_the_first",
     ),
 )  # fmt: skip
