@@ -1,6 +1,7 @@
 """What one video adds to a dataset: its evidence, its spans, its clips with their media."""
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,18 +49,16 @@ def write_parts(dataset: Path, curated: CuratedVideo, settings: CurationSettings
     Raises:
         OSError: the dataset cannot be written.
     """
-    video_id = curated.video.video_id
-    if curated.clips:
-        media = f"media/{video_id}.tar"
-        members = [
-            (f"{clip.plan.clip_id(video_id)}.{kind}", content)
-            for clip in curated.clips
-            for kind, content in (("mp4", clip.mp4), ("flac", clip.speech.flac if clip.speech else None))
-            if content
+    video_id, evidence, decision = curated.video.video_id, curated.evidence, curated.decision
+    with ThreadPoolExecutor() as beside:  # a disk keeps each of them waiting, a store for longer
+        written = [
+            beside.submit(_write_frames, dataset, video_id, evidence, decision, curated.landmark_scheme),
+            beside.submit(write_spans, dataset, video_id, decision, len(evidence)),
         ]
-        ranges = dict(zip((name for name, _ in members), write_tar(dataset / media, members), strict=True))
-        write_parquet(dataset / "clips" / f"{video_id}.parquet", _clips_table(curated, settings, media, ranges), CLIPS)
-    write_decision(dataset, video_id, curated.evidence, curated.decision, curated.landmark_scheme)
+        if curated.clips:
+            _write_clips(dataset, curated, settings)
+    for file in written:
+        file.result()
     outcome = {
         "kept_diffusion_s": kept_seconds(curated.decision, "diffusion"),
         "kept_vae_s": kept_seconds(curated.decision, "vae"),
@@ -77,8 +76,7 @@ def write_decision(dataset: Path, video_id: str, evidence: Evidence, decision: D
     Raises:
         OSError: the dataset cannot be written.
     """
-    frames = frames_table(video_id, evidence, decision, landmark_scheme(scheme))
-    write_parquet(dataset / "frames" / f"{video_id}.parquet", frames, FRAMES)
+    _write_frames(dataset, video_id, evidence, decision, scheme)
     write_spans(dataset, video_id, decision, len(evidence))
 
 
@@ -111,6 +109,24 @@ def split_of(speaker: str, settings: SplitSettings) -> Split:
     if share < settings.val_share:
         return "val"
     return "test" if share < settings.val_share + settings.test_share else "train"
+
+
+def _write_frames(dataset: Path, video_id: str, evidence: Evidence, decision: Decision, scheme: str) -> None:
+    frames = frames_table(video_id, evidence, decision, landmark_scheme(scheme))
+    write_parquet(dataset / "frames" / f"{video_id}.parquet", frames, FRAMES)
+
+
+def _write_clips(dataset: Path, curated: CuratedVideo, settings: CurationSettings) -> None:
+    video_id = curated.video.video_id
+    media = f"media/{video_id}.tar"
+    members = [
+        (f"{clip.plan.clip_id(video_id)}.{kind}", content)
+        for clip in curated.clips
+        for kind, content in (("mp4", clip.mp4), ("flac", clip.speech.flac if clip.speech else None))
+        if content
+    ]
+    ranges = dict(zip((name for name, _ in members), write_tar(dataset / media, members), strict=True))
+    write_parquet(dataset / "clips" / f"{video_id}.parquet", _clips_table(curated, settings, media, ranges), CLIPS)
 
 
 def _spans_table(video_id: str, decision: Decision) -> pa.Table:
