@@ -48,38 +48,43 @@ def without_timings(row: dict[str, object]) -> dict[str, object]:
     return {name: value for name, value in row.items() if name not in TIMING_COLUMNS}
 
 
-def descendants(pid: int) -> set[int]:
-    """Return the processes that one has begun, and those that they have."""
-    parent_of = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
+@dataclass(frozen=True)
+class Process:
+    """A process of this machine, which gives its numbers to others again."""
+
+    pid: int
+    begun: str
+    """When, in ticks of the system's clock."""
+
+    def alive(self) -> bool:
+        """Say whether it runs; one that nobody has waited for does not."""
+        status = status_of(self.pid)
+        return bool(status) and status[0] not in "ZX" and status[19] == self.begun
+
+    def curates(self) -> bool:
+        """Say whether it is a worker."""
         try:
-            after_name = stat.read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
-        except OSError:  # it is gone meanwhile
-            continue
-        parent_of[int(stat.parent.name)] = int(after_name[1])
+            return Path("/proc", str(self.pid), "cmdline").read_bytes().startswith(b"ray::PoolWorker")
+        except OSError:
+            return False
+
+
+def status_of(pid: int) -> list[str]:
+    """Return what /proc tells of a process, from its state on; nothing where it is gone."""
+    try:
+        told = Path("/proc", str(pid), "stat").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return []
+    return told.rpartition(")")[2].split()
+
+
+def descendants(pid: int) -> set[Process]:
+    """Return the processes that one has begun, and those that they have."""
+    status = {int(path.name): status_of(int(path.name)) for path in Path("/proc").glob("[0-9]*")}
     found = {pid}
-    while more := {child for child, parent in parent_of.items() if parent in found} - found:
+    while more := {child for child, told in status.items() if told and int(told[1]) in found} - found:
         found |= more
-    return found - {pid}
-
-
-def is_worker(pid: int) -> bool:
-    """Say whether a process is one that curates."""
-    try:
-        return Path("/proc", str(pid), "cmdline").read_bytes().startswith(b"ray::PoolWorker")
-    except OSError:
-        return False
-
-
-def alive(pid: int) -> bool:
-    """Say whether a process runs; one that nobody has waited for does not."""
-    try:
-        state = (
-            Path("/proc", str(pid), "stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()[0]
-        )
-    except OSError:
-        return False
-    return state not in "ZX"
+    return {Process(child, status[child][19]) for child in found - {pid}}
 
 
 @dataclass
@@ -89,9 +94,9 @@ class Attempt:
     process: "subprocess.Popen[bytes]"
     dataset: Path
     begun: float
-    left: set[int] = field(default_factory=set)
+    left: set[Process] = field(default_factory=set)
     """What it has begun, once it was killed."""
-    workers: set[int] = field(default_factory=set)
+    workers: set[Process] = field(default_factory=set)
     """Of these, those that curate."""
 
     def n_done(self) -> int:
@@ -106,7 +111,7 @@ class Attempt:
     def kill(self) -> None:
         """Kill the driver."""
         self.left = descendants(self.process.pid)
-        self.workers = {pid for pid in self.left if is_worker(pid)}
+        self.workers = {process for process in self.left if process.curates()}
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
@@ -160,10 +165,10 @@ def wait_and_kill(attempt: Attempt, kill: int, timing: Timing, draw: random.Rand
     return moment
 
 
-def lingered_s(left: set[int]) -> float:
+def lingered_s(left: set[Process]) -> float:
     """Wait for processes to end, and return how long that took."""
     begun = time.monotonic()
-    while any(alive(pid) for pid in left) and time.monotonic() - begun < _PATIENCE_S:
+    while any(process.alive() for process in left) and time.monotonic() - begun < _PATIENCE_S:
         time.sleep(0.01)
     return time.monotonic() - begun
 
@@ -189,7 +194,7 @@ def main() -> None:
         timing = Timing(start_s, wall_s - start_s, undisturbed.n_done(), arguments.kills)
         moments: list[str] = []
         lingered = [0.0]
-        left: set[int] = set()
+        left: set[Process] = set()
         for kill in range(arguments.kills):
             attempt = begin(arguments.clips, disturbed, arguments)
             moments.append(wait_and_kill(attempt, kill, timing, draw))
@@ -206,7 +211,7 @@ def main() -> None:
             "exit_codes": [exit_code, last_exit_code],
             "kills": {moment: moments.count(moment) for moment in dict.fromkeys(moments)},
             "longest_worker_s": round(max(lingered), 2),
-            "left_for_good": sum(alive(pid) for pid in left),
+            "left_for_good": sum(process.alive() for process in left),
             "files": len(wanted),
             "differing": sorted(name for name in wanted.keys() | got.keys() if wanted.get(name) != got.get(name)),
         }

@@ -18,6 +18,7 @@ per_video_ms the same per video, but for `phases`
 
 import argparse
 import json
+import math
 import struct
 import subprocess
 import sys
@@ -59,10 +60,12 @@ def make_long(target: Path, seconds: float) -> None:
     """String the sample together until the video is so long."""
     with av.open(str(SAMPLE)) as read:
         packets = [packet for packet in read.demux() if packet.dts is not None]
-        period = Fraction(max(t.duration * t.time_base for t in read.streams.video))
+        ends_s = [(packet.dts + packet.duration) * packet.time_base for packet in packets]
+        begins_s = [packet.dts * packet.time_base for packet in packets]
+        period = Fraction(math.ceil((max(ends_s) - min(begins_s)) * 25), 25)
         with av.open(str(target), "w", options={"movflags": "+faststart"}) as write:
             tracks = {track.index: write.add_stream_from_template(track) for track in read.streams}
-            for turn in range(int(seconds / period)):
+            for turn in range(math.ceil(seconds / period)):
                 for packet in packets:
                     index, time_base = packet.stream_index, packet.time_base
                     copy = av.Packet(bytes(packet))
