@@ -37,9 +37,9 @@ _NOBODY = re.compile(r"Radio\d+")
 
 
 def _has_marks(tree: Tree) -> bool:
-    names = [_NAME.fullmatch(PurePosixPath(name).stem) for name in tree.videos]
-    listed = {video for _, video, _ in _lines(tree)} if _time_files(tree) else set()
-    return bool(names) and all(name and (name["subset"] or name["video"] in listed) for name in names)
+    listed = {video for _, video, _ in _lines(tree)}
+    names = (_NAME.fullmatch(PurePosixPath(name).stem) for name in tree.videos)
+    return bool(tree.videos) and all(name and (name["subset"] or name["video"] in listed) for name in names)
 
 
 def _label(tree: Tree) -> Labelled:

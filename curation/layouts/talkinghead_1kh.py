@@ -34,9 +34,10 @@ _N_FIELDS = 9
 
 
 def _has_marks(tree: Tree) -> bool:
-    names = [_match(name) for name in tree.videos]
+    if not tree.videos or not all(_match(name) for name in tree.videos):
+        return False
     has_tubes = any(_TUBES.fullmatch(PurePosixPath(name).name) for name in tree.others)
-    return bool(names) and all(names) and (has_tubes or any(name and name["box"] for name in names))
+    return has_tubes or any(match and match["box"] for match in map(_match, tree.videos))
 
 
 def _label(tree: Tree) -> Labelled:

@@ -10,6 +10,9 @@ from manifests.storage import reaching
 
 __all__ = ["Labelled", "Layout", "LayoutName", "Tree", "note"]
 
+_N_FOLDERS = 2
+"""Of those that a file lies in, how many a layout looks at."""
+
 LayoutName = Literal["hdtf", "cc_v1", "cc_v2", "voxceleb2", "talkinghead_1kh", "folder"]
 
 
@@ -26,9 +29,17 @@ class Tree:
     """All other files, likewise; annotation is among them."""
 
     def parts(self, name: str) -> tuple[str, ...]:
-        """Return folders and stem of a file, those above `root` too: a user may name a part of a data set."""
-        whole = PurePosixPath(self.root.absolute().as_posix(), name)
-        return (*whole.parent.parts, whole.stem)
+        """Return the last two folders and the stem of a file, or fewer where there are no more.
+
+        Folders above `root` are among them, for a user may name a part of a data set.
+
+        >>> Tree(root=Path("/vox2/id00012"), name="id00012", videos=(), others=()).parts("21Uxsk56VDQ/00001.mp4")
+        ('id00012', '21Uxsk56VDQ', '00001')
+        """
+        *folders, file = name.split("/")
+        if len(folders) < _N_FOLDERS:
+            folders = [*PurePosixPath(self.root.absolute().as_posix()).parts, *folders]
+        return (*folders[-_N_FOLDERS:], file.rpartition(".")[0] or file)
 
     def text(self, name: str) -> str:
         """Return the content of an annotation file.
