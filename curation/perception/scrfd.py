@@ -59,11 +59,13 @@ class Scrfd:
 
     def __call__(self, look: RgbImage) -> list[Candidate]:
         """Return the faces in `look`, (H, W, 3) with sides that are multiples of `STRIDE_PX`, the surest first."""
+        import cv2
+
         height, width = look.shape[:2]
         if height % STRIDE_PX or width % STRIDE_PX:
             raise ValueError(f"a look of {width}x{height} pixels; SCRFD takes sides that are multiples of {STRIDE_PX}")
         # InsightFace takes OpenCV's order of channels
-        boxes, points = self._scrfd.detect(np.ascontiguousarray(look[..., ::-1]), input_size=(width, height))
+        boxes, points = self._scrfd.detect(cv2.cvtColor(look, cv2.COLOR_RGB2BGR), input_size=(width, height))
         return [
             Candidate(
                 box_px=box[:4].astype(np.float64), eyes_px=five[:2].astype(np.float64), score=float(min(box[4], 1.0))
