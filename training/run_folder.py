@@ -159,8 +159,11 @@ class RunFolder:
         self.path.mkdir(parents=True, exist_ok=True)
         for leftover in self.path.glob("step_*.tmp"):
             shutil.rmtree(leftover)
-        said = self.record() if (self.path / "run.json").exists() else {"settings": settings, "history": []}
-        changed, history = differences(settings, said["settings"]), said["history"]
+        changed: dict[str, str] = {}
+        history: list[dict[str, object]] = []
+        if (self.path / "run.json").exists():
+            said = self.record()
+            changed, history = differences(settings, said["settings"]), said["history"]
         if changed or not history:
             newest = self.newest()
             history.append({"from": newest.name if newest else None, "changed": changed})
