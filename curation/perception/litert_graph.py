@@ -21,7 +21,7 @@ _LEAST_SIDE = 64
 
 def with_prelu_by_rows(model: bytes) -> bytes:
     """Return `model`, the content of a .tflite file, with the PReLUs of its large feature maps run row by row."""
-    import flatbuffers  # type: ignore[import-untyped]  # what LiteRT itself reads its files with
+    import flatbuffers
 
     graph_file = schema.ModelT.InitFromObj(schema.Model.GetRootAs(bytearray(model), 0))
     editor = _Editor(graph_file)
