@@ -1,7 +1,6 @@
 """Moving rows from file to file, video by video, a row group in memory at a time."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
@@ -36,7 +35,6 @@ class VideoRows:
         for video_id, part in sources.items():
             self._left[part.name].add(video_id)
         self._open: dict[str, _OpenPart] = {}
-        self._files = ExitStack()
 
     def __enter__(self) -> Self:
         return self
@@ -44,7 +42,8 @@ class VideoRows:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._files.close()
+        for part in self._open.values():
+            part.close()
 
     def of(self, video_id: str) -> Iterator[pa.Table]:
         """Yield the rows of a video in their order, in pieces; none where no file has any.
@@ -57,7 +56,6 @@ class VideoRows:
             return
         if part.name not in self._open:
             self._open[part.name] = _OpenPart(part.path, self._schema)
-            self._files.callback(self._open[part.name].close)
         yield from self._open[part.name].rows(video_id)
         left = self._left[part.name]
         left.discard(video_id)

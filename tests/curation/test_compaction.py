@@ -1,5 +1,6 @@
 """Packing, on parts made by hand: which files there are, what is in them, and what a stop at any moment leaves."""
 
+import gc
 import os
 import shutil
 import tarfile
@@ -15,9 +16,11 @@ from made_parts import MADE_VIDEOS as VIDEOS
 from made_parts import clip_bytes, put_video, put_videos
 
 from curation.compaction import StorageSettings, compact
+from curation.part_files import part_files, sources_of
+from curation.part_rows import VideoRows
 from curation.prefix_tree import bits_of, leaves
 from manifests.files import read_table, table_files
-from manifests.schema import TABLES
+from manifests.schema import FRAMES, TABLES
 
 SMALL = StorageSettings(part_mb=0.05, shard_gib=5e-5)
 """50 kB of rows, 54 kB of media: here a video has about 16 kB of clips, 12 kB of frames and 18 kB of media."""
@@ -290,3 +293,11 @@ def test_the_disk_has_to_hold_one_shard_more(tmp_path: Path, monkeypatch: pytest
     shard = max(path.stat().st_size for path in (tmp_path / "media").iterdir())
     tables = sum(path.stat().st_size for path in (tmp_path / "clips").iterdir())
     assert before < most <= before + 2 * shard + tables
+
+
+def test_of_files_whose_rows_were_taken_nothing_is_kept(tmp_path: Path) -> None:
+    put_videos(tmp_path, VIDEOS)
+    with VideoRows(FRAMES, sources_of(part_files(tmp_path, FRAMES))) as rows:
+        for video in VIDEOS:
+            assert sum(len(piece) for piece in rows.of(video)) > 0
+            assert not [thing for thing in gc.get_objects() if isinstance(thing, pq.ParquetFile)]
