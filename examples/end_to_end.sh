@@ -6,7 +6,7 @@
 # VIDEOS is what `gaia-curate run --source` takes: a folder, file, glob pattern or CSV list. OUT is the folder that
 # everything is written to; the same command again goes on where it was stopped. Steps by environment variables:
 #
-#   GAIA_VAE_STEPS        of the VAE, default 8000: about 20 minutes on two cores
+#   GAIA_VAE_STEPS        of the VAE, default 5000: about 20 minutes on two cores
 #   GAIA_DIFFUSION_STEPS  of the motion model, default 1500: about 10 minutes on two cores
 #   GAIA_PRESET           models that curate: embedded (default) or paper
 #   GAIA_PORTRAIT         picture to talk; default: a frame of the first clip
@@ -19,7 +19,7 @@ if [[ $# -ne 2 ]]; then
   exit 2
 fi
 videos=$1 out=$2
-vae_steps=${GAIA_VAE_STEPS:-8000} diffusion_steps=${GAIA_DIFFUSION_STEPS:-1500}
+vae_steps=${GAIA_VAE_STEPS:-5000} diffusion_steps=${GAIA_DIFFUSION_STEPS:-1500}
 mkdir -p "$out"
 gaia-curate run --source "$videos" --out "$out/dataset" --preset "${GAIA_PRESET:-embedded}"
 gaia-train vae "$out/dataset" --run "$out/vae" --size tiny --set "train.steps=$vae_steps"

@@ -115,7 +115,7 @@ def _tiny(loss: VaeLossConfig) -> VaeTrainingConfig:
         model=VAE_SIZES["tiny"],
         discriminator=DISCRIMINATORS["tiny"],
         train=TrainConfig(
-            steps=8000,
+            steps=5000,
             batch=4,
             micro_batch=4,
             precision="fp32",
