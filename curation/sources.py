@@ -227,7 +227,7 @@ def _identified(entries: Sequence[Entry]) -> tuple[tuple[SourceVideo, ...], tupl
             entry = look.entry
             original = None if look.read_error else first_with.get(look.video_id)
             first_with.setdefault(look.video_id, entry)
-            if original and (original.speaker_id, original.trims) != (entry.speaker_id, entry.trims):
+            if original and (entry.speaker_id not in (None, original.speaker_id) or entry.trims != original.trims):
                 differing.append(text_of_path(entry.path))
             videos.append(
                 SourceVideo(
