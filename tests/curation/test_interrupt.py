@@ -17,6 +17,7 @@ from made_videos import counted_picture, frame_times, write_video
 from curation.event_log import events_path
 from curation.interrupt import CtrlC
 from curation.ledger import read_ledger
+from manifests.dataset import read_dataset
 from manifests.files import read_table
 from manifests.validate import validate
 
@@ -28,14 +29,14 @@ from curation.cli import main
 signal.signal(signal.SIGINT, signal.default_int_handler)  # whatever the shell of the tests has set
 
 class SlowWorker(curation.worker.VideoWorker):
-    def work(self, unit):
+    def work(self, unit, *learnt):
         notes = self._dataset.parent
         with (notes / "begun").open("a") as file:
             file.write("x")
         end = time.monotonic() + float((notes / "nap_s").read_text())
         while time.monotonic() < end:
             time.sleep(0.05)
-        return super().work(unit)
+        return super().work(unit, *learnt)
 
 class SlowPlan(curation.worker.WorkerPlan):
     __slots__ = ()
@@ -97,9 +98,10 @@ def made_source(folder: Path) -> Path:
 
 
 def parts(dataset: Path) -> dict[str, bytes]:
-    """The files of a dataset that hold no times."""
-    files = [*dataset.glob("frames/*"), *dataset.glob("spans/*"), *dataset.glob("clips/*"), dataset / "dataset.json"]
-    return {str(path.relative_to(dataset)): path.read_bytes() for path in files}
+    """The files of a dataset that hold no times, and its record without where its sources lay."""
+    files = [*dataset.glob("frames/*"), *dataset.glob("spans/*"), *dataset.glob("clips/*")]
+    record = read_dataset(dataset).model_copy(update={"layouts": ()}).model_dump_json()
+    return {str(path.relative_to(dataset)): path.read_bytes() for path in files} | {"dataset.json": record.encode()}
 
 
 @pytest.fixture(scope="module")

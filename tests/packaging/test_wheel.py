@@ -12,6 +12,8 @@ import pytest
 
 pytestmark = pytest.mark.slow
 
+PACKAGES = ("manifests", "curation", "models", "training", "generation")
+
 
 def _run(*command: str | Path, cwd: Path, allowed: tuple[int, ...] = (0,)) -> str:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
@@ -55,24 +57,15 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root / "bin"
 
 
-def test_wheel_holds_the_four_packages_and_nothing_else(wheel: Path) -> None:
+def test_wheel_holds_the_five_packages_and_nothing_else(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     (top_level,) = (name for name in names if name.endswith(".dist-info/top_level.txt"))
-    assert sorted(zipfile.ZipFile(wheel).read(top_level).decode().split()) == [
-        "curation",
-        "manifests",
-        "models",
-        "training",
-    ]
-    assert {name.partition("/")[0] for name in names if ".dist-info/" not in name} == {
-        *("curation", "manifests", "models", "training")
-    }
+    assert sorted(zipfile.ZipFile(wheel).read(top_level).decode().split()) == sorted(PACKAGES)
+    assert {name.partition("/")[0] for name in names if ".dist-info/" not in name} == set(PACKAGES)
 
 
 def test_wheel_holds_every_file_of_the_packages(wheel: Path, repository: Path) -> None:
-    listed = _run(
-        *("git", "ls-files", "-z", "--cached", "--", "manifests", "curation", "models", "training"), cwd=repository
-    )
+    listed = _run("git", "ls-files", "-z", "--cached", "--", *PACKAGES, cwd=repository)
     wanted = {name for name in listed.split("\0") if name and (repository / name).is_file()}
     assert "curation/perception/embedded_mask/mask.onnx" in wanted
     assert wanted <= set(zipfile.ZipFile(wheel).namelist())
@@ -83,15 +76,25 @@ def test_wheel_holds_the_licence(wheel: Path) -> None:
 
 
 def test_packages_come_from_the_wheel_and_not_from_the_checkout(installed: Path, tmp_path: Path) -> None:
-    program = "import manifests, curation, models, training; print(curation.__file__)"
+    program = f"import {', '.join(PACKAGES)}; print(curation.__file__)"
     origin = Path(_run(installed / "python", "-c", program, cwd=tmp_path).strip())
     assert origin.is_relative_to(installed.parent)
 
 
-def test_command_helps_from_another_folder(installed: Path, tmp_path: Path) -> None:
-    printed = _run(installed / "gaia-curate", "--help", cwd=tmp_path)
-    for command in ("run", "decide", "explain", "stats", "validate", "doctor"):
-        assert command in printed
+@pytest.mark.parametrize(
+    ("program", "words"),
+    [
+        ("gaia-curate", ("run", "decide", "explain", "stats", "validate", "doctor")),
+        ("gaia-train", ("vae", "latents", "diffusion", "params")),
+        ("gaia-generate", ("--portrait", "--speech", "--driving")),
+    ],
+)
+def test_command_helps_from_another_folder(
+    installed: Path, tmp_path: Path, program: str, words: tuple[str, ...]
+) -> None:
+    printed = _run(installed / program, "--help", cwd=tmp_path)
+    for word in words:
+        assert word in printed
 
 
 def test_doctor_runs_from_another_folder(installed: Path, tmp_path: Path) -> None:
@@ -101,7 +104,7 @@ def test_doctor_runs_from_another_folder(installed: Path, tmp_path: Path) -> Non
 def test_every_module_of_the_wheel_can_be_imported(installed: Path, tmp_path: Path) -> None:
     program = (
         "import importlib, pkgutil\n"
-        "for package in ('manifests', 'curation', 'models', 'training'):\n"
+        f"for package in {PACKAGES}:\n"
         "    for module in pkgutil.walk_packages(importlib.import_module(package).__path__, package + '.'):\n"
         "        importlib.import_module(module.name)\n"
     )
