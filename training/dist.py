@@ -4,6 +4,7 @@ One code path: a process alone, copies of the network on all ranks, and copies t
 are all FSDP2's `fully_shard`, on a mesh of (copies, ranks per copy); a process alone has no mesh.
 """
 
+import gc
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -87,6 +88,8 @@ def ranks_of_environment(device: str | None = None) -> Iterator[Ranks]:
     try:
         yield Ranks(rank=rank, size=size, device=here)
     finally:
+        # sharded networks hold on to their groups, in circles: threads of gloo are to end while Python still runs
+        gc.collect()
         dist.destroy_process_group()
 
 

@@ -76,7 +76,7 @@ def _run_script(
     if ranks > 1:
         start += ["-m", "torch.distributed.run", f"--nproc-per-node={ranks}", "--rdzv-backend=c10d"]
         start += ["--rdzv-endpoint=localhost:0"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONFAULTHANDLER": "1"}
     if die_after is not None:
         environment["DIE_AFTER"] = str(die_after)
     command = [*start, str(script), str(run), *settings]
