@@ -24,10 +24,9 @@ class CanonicalFace:
 
     indices: Int64Array
     """(B,) their landmark indices."""
-    points: Float64Array
-    """(B, 3) x to the picture's right, y up, z towards the camera, about centimetres."""
-    weights: Float64Array
-    """(B,) how much each counts in the alignment."""
+    levers: Float64Array
+    """(B, 3) how far each lies from their middle, x to the picture's right, y up, z towards the camera, about
+    centimetres, times its share in the alignment."""
 
 
 def read_canonical_face(message: bytes) -> CanonicalFace:
@@ -51,7 +50,9 @@ def read_canonical_face(message: bytes) -> CanonicalFace:
         )
     indices = np.array([index for index, _ in basis], np.int64)
     points = vertices.reshape(_N_VERTICES, _VERTEX_FLOATS)[indices, :3].astype(np.float64)
-    return CanonicalFace(indices=indices, points=points, weights=np.array([weight for _, weight in basis]))
+    shares = np.array([weight for _, weight in basis])
+    shares /= shares.sum()
+    return CanonicalFace(indices=indices, levers=(points - shares @ points) * shares[:, None])
 
 
 def head_rotation(landmarks: Float64Array, face: CanonicalFace) -> Float64Array:
@@ -60,13 +61,12 @@ def head_rotation(landmarks: Float64Array, face: CanonicalFace) -> Float64Array:
     Args:
         landmarks: (478, 3) x to the right, y up, z towards the camera, in one unit.
     """
-    shares = face.weights / face.weights.sum()
-    seen, model = landmarks[face.indices], face.points
-    seen, model = seen - shares @ seen, model - shares @ model
-    left, _, right = np.linalg.svd((seen * shares[:, None]).T @ model)
-    # a reflection would fit a face seen inside out
-    upright = np.diag([1.0, 1.0, np.sign(np.linalg.det(left @ right))])
-    rotation: Float64Array = left @ upright @ right
+    # the levers sum to nothing, so that it does not matter where the landmarks are
+    left, _, right = np.linalg.svd(landmarks[face.indices].T @ face.levers)
+    rotation: Float64Array = left @ right
+    if np.linalg.det(rotation) < 0:  # a reflection would fit a face seen inside out
+        left[:, 2] *= -1.0
+        rotation = left @ right
     return rotation
 
 

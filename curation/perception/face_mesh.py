@@ -175,18 +175,21 @@ def can_be_followed(faces: Iterable[FaceObservation]) -> bool:
     return all(abs(float(face.pose_deg[1])) <= _MAX_FOLLOWED_YAW_DEG for face in faces)
 
 
-def carried_box(before: FaceObservation, landmarks_px: Float32Array) -> Float64Array:
-    """Return `before.box_px` moved, and made larger or smaller, as the face's landmarks were since, (4,).
+def carried_box(before: FaceObservation, now: FaceObservation) -> Float64Array:
+    """Return `before.box_px` moved, and made larger or smaller, as the landmarks of that face were since.
 
     Args:
         before: the face in a picture before.
-        landmarks_px: (478, 2), its landmarks now.
+        now: the same face, whose box is not looked at.
+
+    Returns:
+        (4,) x0, y0, x1, y1.
     """
-    then, now = _outline(before.landmarks_px), _outline(landmarks_px)
+    first, last = _outline_of(before), _outline_of(now)
     low, high = before.box_px.reshape(2, 2).astype(np.float64)
-    offset = then.axes @ ((low + high) / 2) - then.centre
-    growth = now.longer / then.longer
-    middle, half = (now.centre + offset * growth) @ now.axes, (high - low) / 2 * growth
+    offset = first.axes @ ((low + high) / 2) - first.centre
+    growth = last.longer / first.longer
+    middle, half = (last.centre + offset * growth) @ last.axes, (high - low) / 2 * growth
     return np.concatenate([middle - half, middle + half])
 
 
@@ -195,6 +198,10 @@ def eye_middles(landmarks_px: Float32Array) -> Float64Array:
     corners_px = landmarks_px[_EYES].astype(np.float64)
     middles: Float64Array = (corners_px[:, 0] + corners_px[:, 1]) / 2
     return middles
+
+
+def _outline_of(face: FaceObservation) -> _Outline:
+    return face.outline if isinstance(face, _MeshFace) else _outline(face.landmarks_px)
 
 
 def _outline(landmarks_px: Float32Array) -> _Outline:

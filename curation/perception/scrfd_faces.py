@@ -109,7 +109,7 @@ class ScrfdFaces:
             if face is None:
                 return None
             candidate = Candidate(
-                box_px=carried_box(before, face.landmarks_px),
+                box_px=carried_box(before, face),
                 eyes_px=eye_middles(face.landmarks_px),
                 score=face.score,
             )

@@ -19,12 +19,12 @@ FACE = FaceObservation(
 
 def test_a_box_moves_and_grows_with_the_landmarks() -> None:
     grown = 1.5 * FACE.landmarks_px + np.array([30, -20], np.float32)
-    assert carried_box(FACE, grown) == pytest.approx([165, 85, 345, 355], abs=1e-2)
+    assert carried_box(FACE, replace(FACE, landmarks_px=grown)) == pytest.approx([165, 85, 345, 355], abs=1e-2)
 
 
 def test_the_middle_of_a_box_turns_with_the_head() -> None:
     quarter = np.stack([-FACE.landmarks_px[:, 1], FACE.landmarks_px[:, 0]], axis=1)  # 90 degrees, about the origin
-    x0, y0, x1, y1 = carried_box(FACE, quarter)
+    x0, y0, x1, y1 = carried_box(FACE, replace(FACE, landmarks_px=quarter))
     assert ((x0 + x1) / 2, (y0 + y1) / 2) == pytest.approx((-160, 150), abs=1e-2)
     assert (x1 - x0, y1 - y0) == pytest.approx((120, 180), abs=1e-2)
 
