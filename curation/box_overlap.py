@@ -15,11 +15,15 @@ def box_overlap(boxes: Float32Array, others: Float32Array) -> Float32Array:
     """
     low = np.maximum(boxes[:, None, :2], others[None, :, :2])
     high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
-    shared = np.clip(high - low, 0.0, None).prod(axis=2)
-    area = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
-    other_area = (others[:, 2:] - others[:, :2]).prod(axis=1)
+    shared = _area(np.maximum(high - low, 0.0))
+    area, other_area = _area(boxes[:, 2:] - boxes[:, :2]), _area(others[:, 2:] - others[:, :2])
     overlap: Float32Array = shared / np.maximum(area[:, None] + other_area[None] - shared, 1e-6)
     return overlap
+
+
+def _area(size: Float32Array) -> Float32Array:
+    """Return (...,) areas of (..., 2) widths and heights; numpy's `prod` is slow on axes of two."""
+    return size[..., 0] * size[..., 1]
 
 
 def link_boxes(boxes: Float32Array, others: Float32Array, min_overlap: float) -> dict[int, int]:
@@ -35,8 +39,10 @@ def link_boxes(boxes: Float32Array, others: Float32Array, min_overlap: float) ->
     """
     overlaps = box_overlap(boxes, others)
     pairs: dict[int, int] = {}
-    while overlaps.size and overlaps.max() >= min_overlap:
-        row, column = np.unravel_index(int(overlaps.argmax()), overlaps.shape)
-        pairs[int(row)] = int(column)
+    while overlaps.size:
+        row, column = divmod(int(overlaps.argmax()), overlaps.shape[1])
+        if not overlaps[row, column] >= min_overlap:
+            break
+        pairs[row] = column
         overlaps[row, :] = overlaps[:, column] = -1.0
     return pairs

@@ -108,9 +108,7 @@ def decide(evidence: Evidence, settings: RulesSettings) -> Decision:
     face = main_face(evidence.faces, main)
     breaks: BoolArray = begins | main.changes
 
-    verdicts = {
-        tier: _verdicts(evidence, main, face, shot_starts, breaks, tier=tier, settings=settings) for tier in TIERS
-    }
+    verdicts = _verdicts(evidence, main, face, shot_starts, breaks, settings)
     passed = {tier: _passed(evidence, verdicts[tier]) for tier in TIERS}
     clips = _plan_clips(passed, breaks, settings.too_short)
     spans = [
@@ -135,33 +133,32 @@ def _verdicts(
     face: FaceMeasures,
     shot_starts: Verdict,
     breaks: BoolArray,
-    *,
-    tier: Tier,
     settings: RulesSettings,
-) -> dict[Outcome, Verdict]:
-    strict = tier == "diffusion"
-    verdicts: dict[Outcome, Verdict] = {
+) -> dict[Tier, dict[Outcome, Verdict]]:
+    """Return what every rule says in every tier; only some have a limit for each."""
+    shared: dict[Outcome, Verdict] = {
         "no_face": no_face(main.face >= 0, main.bridged, settings.no_face),
         "several_faces": several_faces(main.rival_ratio, main.changes, settings.several_faces),
-        "small_face": small_face(
-            face.width_px, settings.small_face.strict_px if strict else settings.small_face.loose_px
-        ),
         "cut": shot_starts,
-        "frontal": frontal(
-            frontal_angle_deg(face.key_points_px),
-            settings.frontal.strict_deg if strict else settings.frontal.loose_deg,
-        ),
-        "jitter": jitter(
-            measured_step(face, breaks),
-            breaks,
-            settings.jitter.strict_step if strict else settings.jitter.loose_step,
-            settings.jitter.guard_ticks,
-        ),
         "mask": mask(face.mask_prob, settings.mask),
     }
-    if strict:
-        verdicts["silence"] = silence(evidence.speech_prob, len(evidence), settings.silence)
-    return verdicts
+    width_px, angle_deg = face.width_px, frontal_angle_deg(face.key_points_px)
+    step, guard_ticks = measured_step(face, breaks), settings.jitter.guard_ticks
+    return {
+        "diffusion": {
+            **shared,
+            "small_face": small_face(width_px, settings.small_face.strict_px),
+            "frontal": frontal(angle_deg, settings.frontal.strict_deg),
+            "jitter": jitter(step, breaks, settings.jitter.strict_step, guard_ticks),
+            "silence": silence(evidence.speech_prob, len(evidence), settings.silence),
+        },
+        "vae": {
+            **shared,
+            "small_face": small_face(width_px, settings.small_face.loose_px),
+            "frontal": frontal(angle_deg, settings.frontal.loose_deg),
+            "jitter": jitter(step, breaks, settings.jitter.loose_step, guard_ticks),
+        },
+    }
 
 
 def _passed(evidence: Evidence, verdicts: Mapping[Outcome, Verdict]) -> BoolArray:

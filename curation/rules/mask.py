@@ -32,9 +32,12 @@ def mask(mask_prob: Float32Array, settings: MaskSettings) -> Verdict:
     """
     half = settings.smooth_ticks // 2
     padded = np.pad(mask_prob, half, constant_values=np.nan)
-    windows = sliding_window_view(padded, 2 * half + 1)
-    smoothed = np.full(len(mask_prob), np.nan, dtype=np.float32)
     seen = ~np.isnan(mask_prob)
-    smoothed[seen] = np.nanmedian(windows[seen], axis=1)
+    # numpy's nanmedian takes as long for three ticks as this for a thousand; a sort puts NaN last
+    windows = np.sort(sliding_window_view(padded, 2 * half + 1)[seen], axis=1)
+    n_known = np.count_nonzero(~np.isnan(windows), axis=1)
+    row = np.arange(len(windows))
+    smoothed = np.full(len(mask_prob), np.nan, dtype=np.float32)
+    smoothed[seen] = (windows[row, (n_known - 1) // 2] + windows[row, n_known // 2]) / np.float32(2.0)
     with np.errstate(invalid="ignore"):
         return Verdict(value=smoothed, failed=smoothed > settings.max_prob, limit=settings.max_prob)
