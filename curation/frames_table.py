@@ -8,7 +8,7 @@ from curation.evidence import Evidence, Faces, spread
 from curation.rules.frontal import frontal_angle_deg
 from manifests.arrays import BoolArray, Float32Array, Int64Array
 from manifests.landmarks import LandmarkScheme
-from manifests.schema import FACE_COLUMNS, FRAMES, array_column, rows_column
+from manifests.schema import FACE_COLUMNS, FRAMES, block_column, rows_column
 from manifests.timeline import TICK_RATE_HZ
 
 __all__ = ["evidence_of_frames", "frames_table"]
@@ -59,8 +59,10 @@ def frames_table(video_id: str, evidence: Evidence, decision: Decision, scheme: 
     is_main = np.zeros(len(faces), dtype=np.bool_)
     is_main[main.face[has_main]] = True
     others = np.flatnonzero(~is_main)
-    columns["other_faces"] = rows_column(
-        _other_faces(faces, decision.track, others), np.bincount(faces.tick[others], minlength=n)
+    columns["other_faces"] = (
+        rows_column(_other_faces(faces, decision.track, others), np.bincount(faces.tick[others], minlength=n))
+        if len(others)
+        else pa.array([[]] * n, FRAMES.column("other_faces").type)
     )
     schema = FRAMES.arrow_schema()
     table = pa.table([columns[name].cast(schema.field(name).type) for name in schema.names], schema=schema)
@@ -126,9 +128,8 @@ def _array_column(name: str, values: Float32Array | None, shown: BoolArray, n: i
     data_type = FRAMES.column(name).type
     if values is None:
         return pa.nulls(n, data_type)
-    measured = np.count_nonzero(np.isnan(values), axis=tuple(range(1, values.ndim))) == 0
-    rows = [row if known else None for row, known in zip(values, shown & measured, strict=True)]
-    return array_column(rows, data_type)
+    measured = ~np.isnan(values).any(axis=tuple(range(1, values.ndim)))
+    return block_column(values, shown & measured, data_type)
 
 
 def _other_faces(faces: Faces, track: Int64Array, chosen: Int64Array) -> pa.Table:

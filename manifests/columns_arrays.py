@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from manifests.arrays import Int64Array
+from manifests.arrays import BoolArray, Int64Array
 
-__all__ = ["array_column", "numpy_of", "rows_column"]
+__all__ = ["array_column", "block_column", "numpy_of", "rows_column"]
 
 Numbers = npt.NDArray[np.generic]
 
@@ -44,6 +44,36 @@ def array_column(arrays: Sequence[Numbers | None], data_type: pa.DataType) -> pa
             values = pa.FixedSizeListArray.from_arrays(values, dims[level], mask=mask)
         else:
             lengths = np.repeat(shapes[:, level], np.prod(shapes[:, :level], axis=1))
+            values = pa.ListArray.from_arrays(_offsets(lengths), values, mask=mask)
+    return values.cast(data_type)
+
+
+def block_column(block: Numbers, known: BoolArray, data_type: pa.DataType) -> pa.Array:
+    """Return one Arrow value per row of a block: what `array_column` gives, without a Python object for each.
+
+    Args:
+        block: (T, ...) arrays of one shape.
+        known: (T,) False is null, whatever `block` holds there.
+        data_type: as for `array_column`.
+
+    Raises:
+        ValueError: the rows have another number of dimensions, or a size that the type does not allow.
+    """
+    dims, leaf = _levels(data_type)
+    shape = block.shape[1:]
+    if len(shape) != len(dims) or any(size not in (-1, got) for size, got in zip(dims, shape, strict=True)):
+        raise ValueError(f"the rows have the shape {shape}, which does not fit {data_type}")
+    # a list of any length is empty where it is null, one of fixed length takes its room
+    filled = known if dims[0] < 0 else np.ones_like(known)
+    kept = block[known] if dims[0] < 0 else block
+    values = pa.array(kept.reshape(-1).astype(leaf.to_pandas_dtype(), copy=False), leaf)
+    for level in reversed(range(len(dims))):
+        mask = pa.array(~known) if level == 0 and not known.all() else None
+        if dims[level] >= 0:
+            values = pa.FixedSizeListArray.from_arrays(values, dims[level], mask=mask)
+        else:
+            n_lists = len(kept) * int(np.prod(shape[:level]))
+            lengths = filled * shape[0] if level == 0 else np.full(n_lists, shape[level])
             values = pa.ListArray.from_arrays(_offsets(lengths), values, mask=mask)
     return values.cast(data_type)
 

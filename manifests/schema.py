@@ -6,7 +6,7 @@ made from them.
 """
 
 from manifests.columns import SCHEMA_VERSION, Column, Table
-from manifests.columns_arrays import array_column, numpy_of, rows_column
+from manifests.columns_arrays import array_column, block_column, numpy_of, rows_column
 from manifests.columns_frames import FACE_COLUMNS, FRAMES
 from manifests.columns_media import CLIPS, SPANS, TIMING_COLUMNS, VIDEOS
 
@@ -22,6 +22,7 @@ __all__ = [
     "Column",
     "Table",
     "array_column",
+    "block_column",
     "numpy_of",
     "rows_column",
     "schema_markdown",

@@ -11,7 +11,17 @@ import pyarrow as pa
 import pytest
 
 from manifests.files import read_table
-from manifests.schema import CLIPS, FRAMES, SPANS, VIDEOS, array_column, numpy_of, rows_column, schema_markdown
+from manifests.schema import (
+    CLIPS,
+    FRAMES,
+    SPANS,
+    VIDEOS,
+    array_column,
+    block_column,
+    numpy_of,
+    rows_column,
+    schema_markdown,
+)
 
 
 def test_columns_are_those_of_the_contract_in_its_order() -> None:
@@ -66,6 +76,26 @@ def test_a_slice_of_a_column_gives_its_own_rows() -> None:
 def test_an_array_of_another_shape_is_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"row 0 has the shape .* does not fit"):
         array_column([np.zeros(shape, dtype=np.float32)], CLIPS.column("landmarks").type)
+
+
+@pytest.mark.parametrize(
+    "data_type",
+    [pa.list_(pa.list_(pa.float32(), 2)), pa.list_(pa.list_(pa.float32(), 2), 3), pa.list_(pa.list_(pa.float16()))],
+)
+def test_a_block_gives_its_rows_and_null_where_one_is_not_known(data_type: pa.DataType) -> None:
+    block = np.arange(24, dtype=np.float32).reshape(4, 3, 2)
+    block[2] = np.nan
+    column = block_column(block, np.array([True, True, False, True]), data_type)
+    assert column.type == data_type
+    assert column.to_pylist() == [block[0].tolist(), block[1].tolist(), None, block[3].tolist()]
+    assert block_column(block, np.zeros(4, np.bool_), data_type).to_pylist() == [None] * 4
+    assert block_column(block[:0], np.zeros(0, np.bool_), data_type).to_pylist() == []
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (2, 3, 3), (2, 3, 2, 1)])
+def test_a_block_of_another_shape_is_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="does not fit"):
+        block_column(np.zeros(shape, np.float32), np.ones(2, np.bool_), pa.list_(pa.list_(pa.float32(), 2)))
 
 
 def test_ragged_lists_are_no_array() -> None:
