@@ -1,7 +1,6 @@
 """What one video adds to a dataset: its evidence, its spans, its clips with their media."""
 
 import hashlib
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,10 +15,11 @@ from curation.media.probe import VideoInfo
 from curation.render import RenderedClip
 from curation.sources import SourceVideo
 from manifests.arrays import Float16Array, Float32Array
-from manifests.files import MemberRange, text_of_path, write_parquet, write_tar
+from manifests.files import MemberRange, Opening, replacing, text_of_path, write_parquet, write_tar
 from manifests.landmarks import landmark_scheme
 from manifests.outcomes import TIERS, Split, Tier
 from manifests.schema import CLIPS, FRAMES, SPANS, array_column
+from manifests.staged_files import StagedFiles
 from manifests.timeline import TICK_RATE_HZ, seconds_of_tick
 
 __all__ = ["CuratedVideo", "kept_seconds", "split_of", "write_decision", "write_parts", "write_spans"]
@@ -44,21 +44,18 @@ class CuratedVideo:
 def write_parts(dataset: Path, curated: CuratedVideo, settings: CurationSettings) -> VideoRecord:
     """Write a video's files into the dataset and return its record, which is to be written last.
 
-    The tar comes before the Parquet file that points into it: a part is whole, or it is not there.
+    None takes its place before all are on disk, and the Parquet file that points into the tar does after the tar: a
+    part is whole, or it is not there.
 
     Raises:
         OSError: the dataset cannot be written.
     """
     video_id, evidence, decision = curated.video.video_id, curated.evidence, curated.decision
-    with ThreadPoolExecutor() as beside:  # a disk keeps each of them waiting, a store for longer
-        written = [
-            beside.submit(_write_frames, dataset, video_id, evidence, decision, curated.landmark_scheme),
-            beside.submit(write_spans, dataset, video_id, decision, len(evidence)),
-        ]
+    with StagedFiles() as files:
         if curated.clips:
-            _write_clips(dataset, curated, settings)
-    for file in written:
-        file.result()
+            _write_clips(dataset, curated, settings, files)
+        _write_frames(dataset, video_id, evidence, decision, curated.landmark_scheme, files.replacing)
+        write_spans(dataset, video_id, decision, len(evidence), files.replacing)
     outcome = {
         "kept_diffusion_s": kept_seconds(curated.decision, "diffusion"),
         "kept_vae_s": kept_seconds(curated.decision, "vae"),
@@ -76,11 +73,12 @@ def write_decision(dataset: Path, video_id: str, evidence: Evidence, decision: D
     Raises:
         OSError: the dataset cannot be written.
     """
-    _write_frames(dataset, video_id, evidence, decision, scheme)
-    write_spans(dataset, video_id, decision, len(evidence))
+    with StagedFiles() as files:
+        _write_frames(dataset, video_id, evidence, decision, scheme, files.replacing)
+        write_spans(dataset, video_id, decision, len(evidence), files.replacing)
 
 
-def write_spans(dataset: Path, video_id: str, decision: Decision, n_ticks: int) -> None:
+def write_spans(dataset: Path, video_id: str, decision: Decision, n_ticks: int, opening: Opening = replacing) -> None:
     """Write a video's part of `spans`, whose seconds add up to its duration in either tier.
 
     Raises:
@@ -90,7 +88,7 @@ def write_spans(dataset: Path, video_id: str, decision: Decision, n_ticks: int) 
         told = sum(span.end_tick - span.first_tick for span in decision.spans if span.tier == tier)
         if told != n_ticks:
             raise AssertionError(f"{video_id}: spans of tier {tier} cover {told} of {n_ticks} ticks")
-    write_parquet(dataset / "spans" / f"{video_id}.parquet", _spans_table(video_id, decision), SPANS)
+    write_parquet(dataset / "spans" / f"{video_id}.parquet", _spans_table(video_id, decision), SPANS, opening)
 
 
 def kept_seconds(decision: Decision, tier: Tier) -> float:
@@ -111,12 +109,14 @@ def split_of(speaker: str, settings: SplitSettings) -> Split:
     return "test" if share < settings.val_share + settings.test_share else "train"
 
 
-def _write_frames(dataset: Path, video_id: str, evidence: Evidence, decision: Decision, scheme: str) -> None:
+def _write_frames(
+    dataset: Path, video_id: str, evidence: Evidence, decision: Decision, scheme: str, opening: Opening
+) -> None:
     frames = frames_table(video_id, evidence, decision, landmark_scheme(scheme))
-    write_parquet(dataset / "frames" / f"{video_id}.parquet", frames, FRAMES)
+    write_parquet(dataset / "frames" / f"{video_id}.parquet", frames, FRAMES, opening)
 
 
-def _write_clips(dataset: Path, curated: CuratedVideo, settings: CurationSettings) -> None:
+def _write_clips(dataset: Path, curated: CuratedVideo, settings: CurationSettings, files: StagedFiles) -> None:
     video_id = curated.video.video_id
     media = f"media/{video_id}.tar"
     members = [
@@ -125,8 +125,10 @@ def _write_clips(dataset: Path, curated: CuratedVideo, settings: CurationSetting
         for kind, content in (("mp4", clip.mp4), ("flac", clip.speech.flac if clip.speech else None))
         if content
     ]
-    ranges = dict(zip((name for name, _ in members), write_tar(dataset / media, members), strict=True))
-    write_parquet(dataset / "clips" / f"{video_id}.parquet", _clips_table(curated, settings, media, ranges), CLIPS)
+    ranges = dict(zip((name for name, _ in members), write_tar(dataset / media, members, files.replacing), strict=True))
+    files.next_stage()
+    rows = _clips_table(curated, settings, media, ranges)
+    write_parquet(dataset / "clips" / f"{video_id}.parquet", rows, CLIPS, files.replacing)
 
 
 def _spans_table(video_id: str, decision: Decision) -> pa.Table:

@@ -8,7 +8,6 @@ An object store has no rename and no appending: an object is put whole, and is t
 """
 
 import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from upath import UPath
 
 __all__ = [
+    "IN_MEMORY_BYTES",
     "StorageError",
     "can_seek",
     "content_version",
@@ -28,7 +28,7 @@ __all__ = [
     "is_remote",
     "location",
     "open_remote",
-    "putting",
+    "put",
     "reaching",
     "read_all",
     "read_range",
@@ -43,7 +43,7 @@ _LOCAL = ("file", "local")
 
 _DISTRIBUTION = "gaia-avatar"
 
-_IN_MEMORY_BYTES = 64 << 20
+IN_MEMORY_BYTES = 64 << 20
 """An object up to this size is put in one request, a larger one in parts of this size from a temporary file."""
 
 _BLOCKS = 8
@@ -261,28 +261,26 @@ def content_version(path: Path) -> str | None:
     return next((f"{name} {facts[name]}" for name in _VERSION_FIELDS if facts.get(name)), None)
 
 
-@contextmanager
-def putting(path: Path) -> Iterator[BinaryIO]:
-    """Open an object that takes the place of the address `path` once it is complete; on an error nothing changes.
+def put(path: Path, whole: BinaryIO) -> None:
+    """Let the content of a file, from its beginning to where it stands, take the place of the address `path`.
 
-    What is written is held in memory, or in a temporary file where it is large, until it is whole.
+    Raises:
+        StorageError: the store does not take it; nothing has changed.
     """
     remote = remote_of(path)
-    with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as whole:
-        yield cast("BinaryIO", whole)
-        size = whole.tell()
-        whole.seek(0)
-        with reaching(path):
-            if size <= _IN_MEMORY_BYTES:
-                remote.fs.pipe_file(remote.path, whole.read())
-                return
-            sink: Any = remote.fs.open(remote.path, mode="wb", block_size=_IN_MEMORY_BYTES)
-            try:
-                shutil.copyfileobj(whole, sink, _IN_MEMORY_BYTES)
-            except BaseException:
-                sink.discard()
-                raise
-            sink.close()
+    size = whole.tell()
+    whole.seek(0)
+    with reaching(path):
+        if size <= IN_MEMORY_BYTES:
+            remote.fs.pipe_file(remote.path, whole.read())
+            return
+        sink: Any = remote.fs.open(remote.path, mode="wb", block_size=IN_MEMORY_BYTES)
+        try:
+            shutil.copyfileobj(whole, sink, IN_MEMORY_BYTES)
+        except BaseException:
+            sink.discard()
+            raise
+        sink.close()
 
 
 def remote_of(path: Path) -> "UPath":

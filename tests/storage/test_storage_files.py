@@ -12,6 +12,7 @@ from manifests.files import (
     MemberRange,
     path_of_text,
     read_table,
+    replacing,
     table_files,
     text_of_path,
     write_bytes_atomic,
@@ -54,7 +55,7 @@ def test_an_object_is_there_whole_or_not_at_all(bucket: Path) -> None:
     write_bytes_atomic(path, b"before")
 
     def write_half() -> None:
-        with storage.putting(path) as stream:
+        with replacing(path) as stream:
             stream.write(b"new")
             raise OSError("no more")
 
@@ -66,7 +67,7 @@ def test_an_object_is_there_whole_or_not_at_all(bucket: Path) -> None:
 def test_an_object_beyond_what_is_held_in_memory_is_put_in_parts(
     bucket: Path, s3: StoreServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(storage, "_IN_MEMORY_BYTES", 5 << 20)
+    monkeypatch.setattr(storage, "IN_MEMORY_BYTES", 5 << 20)
     content = bytes(range(256)) * (48 << 10)  # 12 MiB
     s3.forget()
     write_bytes_atomic(bucket / "large.bin", content)
