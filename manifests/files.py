@@ -138,14 +138,15 @@ def write_parquet(path: Path, table: pa.Table, schema: Table, opening: Opening =
 
 def _conform(table: pa.Table, schema: Table) -> pa.Table:
     target = schema.arrow_schema()
-    missing = [name for name in target.names if name not in table.column_names]
-    unknown = [name for name in table.column_names if name not in target.names]
+    wanted, there = target.names, table.column_names  # which Arrow makes anew whenever it is asked
+    missing = [name for name in wanted if name not in there]
+    unknown = [name for name in there if name not in wanted]
     if missing or unknown:
         raise ValueError(
             f"rows for table {schema.name} lack the columns {missing} and have the unknown columns {unknown}; "
             f"manifests.schema declares them"
         )
-    rows = table.select(target.names)
+    rows = table.select(wanted)
     empty = [c.name for c in schema.columns if not c.nullable and rows.column(c.name).null_count]
     if empty:
         raise ValueError(f"rows for table {schema.name} are null in {', '.join(empty)}, which may not be null")
