@@ -47,7 +47,9 @@ class _Worker:
     name: str
     """In events."""
     node_id: str = ""
-    """Known once it has started."""
+    """Known once it has started, as the next."""
+    started: float = 0.0
+    """On the monotonic clock."""
     n_units: int = 0
 
 
@@ -194,6 +196,7 @@ class _Pool:
                 ) from error
         else:
             self._failed_starts = 0
+            worker.started = time.monotonic()
             self._idle.append(worker)
 
     def _landed(self, reference: Any, schedule: Schedule) -> Iterator[VideoRecord]:  # noqa: ANN401 - as above
@@ -212,7 +215,7 @@ class _Pool:
             raise error.cause from error  # without Ray's name and traceback around it
         self._tell("end", flight, outcome)
         self._blame.settled(unit)
-        if worker.n_units >= self._settings.units_per_worker:
+        if self._settings.is_worn(worker.n_units, time.monotonic() - worker.started):
             self._ray.kill(worker.handle)
         else:
             self._idle.append(worker)

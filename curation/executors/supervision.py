@@ -35,6 +35,8 @@ class PoolSettings:
     """How often a unit is tried before its video is quarantined."""
     units_per_worker: int = 500
     """A worker is replaced after this many units: decoders leak."""
+    worker_min_s: float = 600.0
+    """And not before it is so old: loading the models anew takes some 4 s, which is to be less than 1 % of its time."""
     worker_memory_gib: float | None = None
     """A worker that takes more is ended; None: its share of nine tenths of its machine, by cores."""
 
@@ -49,6 +51,15 @@ class PoolSettings:
         ticks = sum(window.end_tick - window.first_tick for window in unit.windows)
         length_s = float(ticks / TICK_RATE_HZ) if unit.windows else window_s
         return max(self.for_length_s(length_s), self.opening_s(unit.video.size_bytes))
+
+    def is_worn(self, n_units: int, age_s: float) -> bool:
+        """Say whether a worker that has done so many units is to be replaced at this age.
+
+        >>> settings = PoolSettings(units_per_worker=500, worker_min_s=600.0)
+        >>> settings.is_worn(499, 3600.0), settings.is_worn(500, 599.0), settings.is_worn(500, 600.0)
+        (False, False, True)
+        """
+        return n_units >= self.units_per_worker and age_s >= self.worker_min_s
 
     def for_length_s(self, length_s: float) -> float:
         """Return how many seconds so much video may take."""

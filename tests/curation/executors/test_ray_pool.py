@@ -188,11 +188,14 @@ def test_a_window_that_kills_its_worker_quarantines_its_video_alone(tmp_path: Pa
     assert "ticks 250 to 500" in detail
 
 
-def test_workers_are_replaced_after_so_many_units(tmp_path: Path) -> None:
-    settings = PoolSettings(units_per_worker=3, worker_memory_gib=1.0)
+@pytest.mark.parametrize(("worker_min_s", "n_units_each"), [(0.0, [3, 3, 2]), (600.0, [8])])
+def test_workers_are_replaced_after_so_many_units_and_not_while_they_are_young(
+    tmp_path: Path, worker_min_s: float, n_units_each: list[int]
+) -> None:
+    settings = PoolSettings(units_per_worker=3, worker_min_s=worker_min_s, worker_memory_gib=1.0)
     curated(Plan(tmp_path), [f"good_{number}" for number in range(8)], settings, workers=1)
     pids = [line.split()[-1] for line in (tmp_path / "seen").read_text().splitlines()]
-    assert [pids.count(pid) for pid in dict.fromkeys(pids)] == [3, 3, 2]
+    assert [pids.count(pid) for pid in dict.fromkeys(pids)] == n_units_each
 
 
 def test_workers_that_cannot_load_stop_the_run_with_the_reason(tmp_path: Path) -> None:
