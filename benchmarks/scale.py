@@ -1,40 +1,48 @@
 """Curate thousands of tiny videos, or one long one: memory of driver and workers, and where the wall time goes.
 
-    python benchmarks/scale.py [--tiny 5000] [--tiny-s 1.0] [--long-s 3600] [--workers 2] [--set NAME=VALUE]
+    python benchmarks/scale.py [--tiny 5000] [--tiny-s 3.0] [--long-s 3600] [--workers 2] [--set NAME=VALUE]
 
 The videos are cut out of, or strung together from, the sample video without encoding anew; tiny ones differ by a number
-in a box that players skip. `--tiny 0` or `--long-s 0` leaves one out. Prints one JSON line for each of the two runs:
+in a box that players skip. The first 3 s of the sample show a face that speaks, and become a clip: the shortest video
+that is worth curating. `--tiny-s 0.12` makes videos of three pictures and no clip. `--tiny 0` or `--long-s 0` leaves
+one out. Prints one JSON line for each of the two runs, and last a table of both:
 
 memory_mib   resident memory of the driver, and of the larger worker, in the first, fifth and last tenth of the units
 start_s      until the first unit is begun: Ray, the models of the workers
-work_s       from then until the last video is done
-pack_s       until the command ends: packing, the tables of all videos
-of_workers   how the workers' time from the first unit to the last video is spent, as shares of it: `phases` is
-             decoding, models and encoding (columns analyze_s and render_s of `videos`), `deciding` the rules
-             (decide_s), `writing` the rest of the units' time, which is the files of the dataset, `waiting` when a
-             worker had no unit
+work_s       from then until the last unit has ended
+pack_s       until the command ends: Ray goes, packing, the tables of all videos
+of_workers   how the workers' time from the first unit to the last is spent, as shares of it. Inside is `phases`:
+             decoding, models and encoding, and what prepares pictures and sound for them (columns analyze_s and
+             render_s of `videos`). Outside are `deciding`, the rules (decide_s); `writing`, the rest of the units'
+             time: the files of the dataset, and Ray's calls to the workers; `handover`, from a unit's end to the
+             next one's beginning on a worker; and `idle`: no unit to do yet or any more, or a worker that has come
+             to its end is being replaced
+outside      all four together
 per_video_ms the same per video, but for `phases`
 """
 
 import argparse
 import json
 import math
-import struct
 import subprocess
-import sys
 import tempfile
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
+from curate_command import curate_command, numbered, workers_time
 
 from curation.event_log import events_path
 from manifests.files import read_table
 
 SAMPLE = Path(__file__).resolve().parent.parent / "samples" / "talking_astronaut.mp4"
+
+LOOK_EVERY_S = 1.0
+"""Pause between two samples of the memory."""
 
 
 def cut(target: Path, seconds: float) -> None:
@@ -53,7 +61,7 @@ def make_tiny(folder: Path, number: int, seconds: float) -> None:
     base = (folder / "base.mp4").read_bytes()
     (folder / "base.mp4").unlink()
     for k in range(number):
-        (folder / f"{k:06d}.mp4").write_bytes(base + struct.pack(">I4sQ", 16, b"free", k))
+        (folder / f"{k:06d}.mp4").write_bytes(numbered(base, k))
 
 
 def make_long(target: Path, seconds: float) -> None:
@@ -121,37 +129,30 @@ def is_worker(cmdline: Path, driver: int) -> bool:
     return int(session) == driver
 
 
-def measured(source: Path, arguments: argparse.Namespace) -> dict[str, object]:
+def measured(source: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     """Run the command over a folder and report."""
     dataset = source.parent / "dataset"
-    command = [
-        str(Path(sys.executable).with_name("gaia-curate")),
-        "run",
-        "--source",
-        str(source),
-        "--out",
-        str(dataset),
-    ]
-    command += ["--preset", "embedded", "--executor", "ray", "--workers", str(arguments.workers)]
-    command += [f"--set={setting}" for setting in arguments.overrides]
+    command = curate_command(source, dataset, arguments.workers, arguments.overrides)
     memory = Memory()
     begun = time.time()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
     while process.poll() is None:
         memory.look(process.pid, dataset)
-        time.sleep(0.5)
-    ended = time.time()
-    events = [json.loads(line) for line in events_path(dataset).read_text(encoding="utf-8").splitlines()]
-    at = {e["event"]: datetime.fromisoformat(e["time"]).timestamp() for e in reversed(events)}  # the first of its kind
-    rows = read_table(
-        dataset, "videos", ["status", "analyze_s", "decide_s", "render_s", "duration_s", "n_clips"]
-    ).to_pylist()
-    work_s = at["run_end"] - at["begin"]
-    busy_s = sum(event["seconds"] for event in events if event["event"] == "end")
+        time.sleep(LOOK_EVERY_S)
+    whole_s = time.time() - begun
+    spent = workers_time(dataset, arguments.workers)
+    columns = ["status", "analyze_s", "decide_s", "render_s", "duration_s", "n_clips"]
+    rows = read_table(dataset, "videos", columns).to_pylist()
     phases_s = sum(row["analyze_s"] + row["render_s"] for row in rows)
     deciding_s = sum(row["decide_s"] for row in rows)
-    workers_s = arguments.workers * work_s
-    outside = {"deciding": deciding_s, "writing": busy_s - phases_s - deciding_s, "waiting": workers_s - busy_s}
+    outside = {
+        "deciding": deciding_s,
+        "writing": spent.busy_s - phases_s - deciding_s,
+        "handover": spent.handover_s,
+        "idle": spent.idle_s,
+    }
+    workers_s = arguments.workers * spent.work_s
+    start_s = spent.begun - begun
     return {
         "exit_code": process.returncode,
         "videos": len(rows),
@@ -159,36 +160,66 @@ def measured(source: Path, arguments: argparse.Namespace) -> dict[str, object]:
         "clips": sum(row["n_clips"] for row in rows),
         "hours": round(sum(row["duration_s"] for row in rows) / 3600, 3),
         "memory_mib": memory.report(),
-        "start_s": round(at["begin"] - begun, 1),
-        "work_s": round(work_s, 1),
-        "pack_s": round(ended - at["run_end"], 1),
-        "of_workers": {"phases": round(phases_s / workers_s, 4)}
-        | {k: round(s / workers_s, 4) for k, s in outside.items()},
-        "per_video_ms": {k: round(1000 * s / len(rows), 1) for k, s in outside.items()},
+        "start_s": round(start_s, 1),
+        "work_s": round(spent.work_s, 1),
+        "pack_s": round(whole_s - start_s - spent.work_s, 1),
+        "of_workers": {name: round(s / workers_s, 4) for name, s in ({"phases": phases_s} | outside).items()},
+        "outside": round(sum(outside.values()) / workers_s, 4),
+        "per_video_ms": {name: round(1000 * s / len(rows), 1) for name, s in outside.items()},
     }
+
+
+ROWS: Mapping[str, Callable[[dict[str, Any]], str]] = {
+    "videos, hours, clips": lambda r: f"{r['videos']:,}, {r['hours']:.2f}, {r['clips']:,}",
+    "seconds: start, units, end": lambda r: f"{r['start_s']:.0f}, {r['work_s']:.0f}, {r['pack_s']:.0f}",
+    "driver, MiB: first, fifth, last tenth of the units": lambda r: ", ".join(
+        str(r["memory_mib"][tenth]["driver"]) for tenth in ("first", "fifth", "last")
+    ),
+    "larger worker, MiB, likewise": lambda r: ", ".join(
+        str(r["memory_mib"][tenth]["worker"]) for tenth in ("first", "fifth", "last")
+    ),
+    "shares of the workers' time: decoding, models, encoding": lambda r: f"{r['of_workers']['phases']:.1%}",
+    "the rules (`deciding`)": lambda r: f"{r['of_workers']['deciding']:.2%}",
+    "the files of the dataset (`writing`)": lambda r: f"{r['of_workers']['writing']:.2%}",
+    "between two units (`handover`)": lambda r: f"{r['of_workers']['handover']:.2%}",
+    "no unit to do (`idle`)": lambda r: f"{r['of_workers']['idle']:.2%}",
+    "outside together": lambda r: f"{r['outside']:.2%}",
+}
+"""Lines of the table that docs/reliability.md shows."""
+
+
+def table(reports: Mapping[str, dict[str, Any]]) -> str:
+    """Return reports, by their headings, as a table in Markdown."""
+    lines = [["", *reports], ["---"] * (len(reports) + 1)]
+    lines += [[name, *(shown(report) for report in reports.values())] for name, shown in ROWS.items()]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def main() -> None:
     """Make, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tiny", type=int, default=5000, help="how many")
-    parser.add_argument("--tiny-s", type=float, default=1.0, help="how long each is, seconds")
+    parser.add_argument("--tiny-s", type=float, default=3.0, help="how long each is, seconds")
     parser.add_argument("--long-s", type=float, default=3600.0, help="length of the long video, seconds")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", dest="overrides")
     arguments = parser.parse_args()
+    reports: dict[str, dict[str, Any]] = {}
     if arguments.tiny:
         with tempfile.TemporaryDirectory() as folder:
             source = Path(folder, "raw")
             source.mkdir()
             make_tiny(source, arguments.tiny, arguments.tiny_s)
-            print(json.dumps({"tiny_s": arguments.tiny_s} | measured(source, arguments)), flush=True)
+            reports[f"{arguments.tiny:,} of {arguments.tiny_s:g} s"] = report = measured(source, arguments)
+            print(json.dumps({"tiny_s": arguments.tiny_s} | report), flush=True)
     if arguments.long_s:
         with tempfile.TemporaryDirectory() as folder:
             source = Path(folder, "raw")
             source.mkdir()
             make_long(source / "long.mp4", arguments.long_s)
-            print(json.dumps({"long_s": arguments.long_s} | measured(source, arguments)), flush=True)
+            reports[f"one of {arguments.long_s:,g} s"] = report = measured(source, arguments)
+            print(json.dumps({"long_s": arguments.long_s} | report), flush=True)
+    print(table(reports))
 
 
 if __name__ == "__main__":

@@ -4,23 +4,20 @@
 
 Every clip is there several times, each copy with a number in a box that players skip, so that all are different videos.
 The whole command is run with one worker and with several, in turn, both on a Ray pool. Prints one JSON line: seconds
-from the first unit to the last video and seconds of the whole command for each run, and how many times one worker's
+from the first unit to the last one's end and seconds of the whole command for each run, and how many times one worker's
 speed several have, by either. On other machines than idle ones with that many whole cores the figures say little.
 """
 
 import argparse
 import json
 import shutil
-import struct
 import subprocess
-import sys
 import tempfile
 import time
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
-from curation.event_log import events_path
+from curate_command import curate_command, numbered, workers_time
 
 
 @dataclass(frozen=True)
@@ -28,7 +25,7 @@ class Timing:
     """Seconds that a run took."""
 
     work_s: float
-    """From the first unit to the last video."""
+    """From the beginning of the first unit to the end of the last."""
     whole_s: float
     """Of the command, with the start of Ray and the loading of models, and with packing."""
 
@@ -40,32 +37,21 @@ def repeated(clips: Path, folder: Path, copies: int) -> int:
     for number in range(copies):
         for clip in found:
             target = folder / f"{clip.stem}_{number}.mp4"
-            shutil.copyfile(clip, target)
-            with target.open("ab") as file:
-                file.write(struct.pack(">I4sQ", 16, b"free", number))
+            target.write_bytes(numbered(clip.read_bytes(), number))
     return copies * len(found)
 
 
 def timed(source: Path, dataset: Path, workers: int, overrides: list[str]) -> Timing:
     """Run the command."""
-    command = [
-        str(Path(sys.executable).with_name("gaia-curate")),
-        "run",
-        "--source",
-        str(source),
-        "--out",
-        str(dataset),
-    ]
-    command += ["--preset", "embedded", "--executor", "ray", "--workers", str(workers)]
+    command = curate_command(source, dataset, workers, overrides)
     begun = time.monotonic()
-    done = subprocess.run([*command, *(f"--set={s}" for s in overrides)], capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     whole_s = time.monotonic() - begun
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}: {done.stderr[-2000:]}")
-    events = [json.loads(line) for line in events_path(dataset).read_text(encoding="utf-8").splitlines()]
-    at = {e["event"]: datetime.fromisoformat(e["time"]).timestamp() for e in reversed(events)}  # the first of its kind
+    work_s = workers_time(dataset, workers).work_s
     shutil.rmtree(dataset)
-    return Timing(at["run_end"] - at["begin"], whole_s)
+    return Timing(work_s, whole_s)
 
 
 def main() -> None:

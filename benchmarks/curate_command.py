@@ -1,0 +1,59 @@
+"""The command `gaia-curate run` as benchmarks give it, and what its event log tells of the workers' time."""
+
+import json
+import struct
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from curation.event_log import events_path
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkersTime:
+    """What a pool's workers did from the beginning of the first unit to the end of the last, seconds."""
+
+    begun: float
+    """When the first unit began, seconds since 1970."""
+    work_s: float
+    """From then to the end of the last unit, on the clock."""
+    busy_s: float
+    """All workers together had a unit, as the driver sees it: with the calls of Ray."""
+    handover_s: float
+    """All workers together were between two units of their own."""
+    idle_s: float
+    """All workers together were before their first unit, past their last one, or being replaced by others."""
+
+
+def curate_command(source: Path, dataset: Path, workers: int, overrides: Sequence[str]) -> list[str]:
+    """Return the command that curates a folder with the preset `embedded` on a Ray pool."""
+    command = [str(Path(sys.executable).with_name("gaia-curate")), "run"]
+    command += ["--source", str(source), "--out", str(dataset), "--preset", "embedded"]
+    command += ["--executor", "ray", "--workers", str(workers)]
+    return command + [f"--set={setting}" for setting in overrides]
+
+
+def numbered(video: bytes, number: int) -> bytes:
+    """Return an MP4 file with a number in a box that players skip: another content, the same pictures."""
+    return video + struct.pack(">I4sQ", 16, b"free", number)
+
+
+def workers_time(dataset: Path, workers: int) -> WorkersTime:
+    """Return how so many workers spent the time of the one run of a dataset."""
+    lines = events_path(dataset).read_text(encoding="utf-8").splitlines()
+    events = [event for event in map(json.loads, lines) if event["event"] in ("begin", "end", "loss")]
+    times = [datetime.fromisoformat(event["time"]).timestamp() for event in events]
+    busy_s = handover_s = 0.0
+    ended: dict[str, float] = {}
+    for time, event in zip(times, events, strict=True):
+        worker = event["worker"]
+        if event["event"] == "begin":
+            handover_s += time - ended.get(worker, time)
+        else:
+            busy_s += event["seconds"]
+            ended[worker] = time
+    work_s = times[-1] - times[0]
+    idle_s = workers * work_s - busy_s - handover_s
+    return WorkersTime(begun=times[0], work_s=work_s, busy_s=busy_s, handover_s=handover_s, idle_s=idle_s)
