@@ -1,6 +1,6 @@
 """What scripts of this field do with a video: every model on every frame, one frame at a time, one core."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +14,11 @@ from manifests.arrays import RgbImage
 from manifests.landmarks import key_points, landmark_scheme
 from manifests.timeline import TICK_RATE_HZ
 
-Clips = list[tuple[VideoInfo, int]]
-"""Each with the number of its ticks that are looked at."""
+View = dict[int, bool]
+"""Per tick of a clip: does it show a face within the strict frontal limit?"""
 
-Views = dict[str, dict[int, bool]]
-"""Per clip and tick: does it show a face within the strict frontal limit?"""
+Way = Callable[[VideoInfo, int], View]
+"""Goes over the first ticks of a clip, with models that are loaded."""
 
 _SCRFD_PX = 640
 """Side of the picture that SCRFD is given, as in InsightFace's examples."""
@@ -43,23 +43,26 @@ def every_frame(info: VideoInfo, n_ticks: int) -> Iterator[tuple[int, RgbImage]]
             yield tick, frame.to_ndarray(format="rgb24")
 
 
-def decode_only(clips: Clips) -> Views:
+def decode_only() -> Way:
     """Decode every frame to RGB and throw it away."""
-    for info, n_ticks in clips:
+
+    def look(info: VideoInfo, n_ticks: int) -> View:
         for _ in every_frame(info, n_ticks):
             pass
-    return {}
+        return {}
+
+    return look
 
 
-def dlib_loop(clips: Clips, upsample: int = 0) -> Views:
+def dlib_loop(upsample: int = 0) -> Way:
     """Run HOG on the full frame, 68 points, angle, jump; faces below 80 px are found if it is upsampled once."""
     import dlib
 
     detect = dlib.get_frontal_face_detector()
     points_of = _Points68()
-    views: Views = {}
-    for info, n_ticks in clips:
-        view = views.setdefault(info.path.name, {})
+
+    def look(info: VideoInfo, n_ticks: int) -> View:
+        view: View = {}
         before = None
         for tick, rgb in every_frame(info, n_ticks):
             boxes = detect(rgb, upsample)
@@ -71,14 +74,15 @@ def dlib_loop(clips: Clips, upsample: int = 0) -> Views:
             jump = 0.0 if before is None else float(np.linalg.norm(centre - before)) / box.width()
             before = centre
             view[tick] = points_of.is_frontal(rgb, box) and jump < 1.0
-    return views
+        return view
+
+    return look
 
 
-def scrfd_loop(clips: Clips, settings: PerceptionSettings, *, everything: bool) -> Views:
+def scrfd_loop(settings: PerceptionSettings, *, everything: bool) -> Way:
     """Run SCRFD on the padded full frame and 68 points in its box.
 
     Args:
-        clips: what to look at.
         settings: which SCRFD, head pose and mask network.
         everything: also run what else the paper's filters read: dlib's HOG on the full frame, whose rectangle then
             holds the points, the head pose, and the mask network.
@@ -89,9 +93,9 @@ def scrfd_loop(clips: Clips, settings: PerceptionSettings, *, everything: bool) 
     detect_rectangle = dlib.get_frontal_face_detector()
     points_of = _Points68()
     models = load_perception(settings) if everything else None
-    views: Views = {}
-    for info, n_ticks in clips:
-        view = views.setdefault(info.path.name, {})
+
+    def look(info: VideoInfo, n_ticks: int) -> View:
+        view: View = {}
         for tick, rgb in every_frame(info, n_ticks):
             box = detect_face(rgb)
             rectangles = detect_rectangle(rgb) if everything else []
@@ -105,7 +109,9 @@ def scrfd_loop(clips: Clips, settings: PerceptionSettings, *, everything: bool) 
             if models is not None and models.pose is not None:
                 models.pose(models.pose.crop(rgb, box[None]))
                 models.mask(rgb, points_of.key_points[None], box[None])
-    return views
+        return view
+
+    return look
 
 
 class _Points68:
