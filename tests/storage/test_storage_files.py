@@ -22,6 +22,7 @@ from manifests.files import (
 from manifests.media import MediaError, member_name_at, read_member
 from manifests.queries import QueryError, query
 from manifests.schema import TABLES
+from manifests.staged_files import StagedFiles
 from manifests.storage import StorageError, files_in, location, reaching, read_all, remote_of
 
 
@@ -62,6 +63,26 @@ def test_an_object_is_there_whole_or_not_at_all(bucket: Path) -> None:
     with pytest.raises(OSError, match="no more"):
         write_half()
     assert path.read_bytes() == b"before"
+
+
+def test_objects_are_put_stage_after_stage_and_none_after_an_error(bucket: Path, s3: StoreServer) -> None:
+    def write(*, fails: bool) -> None:
+        with StagedFiles() as files:
+            for name in ("first", "second"):
+                with files.replacing(bucket / f"{name}.bin") as stream:
+                    stream.write(name.encode())
+                files.next_stage()
+            if fails:
+                raise OSError("no more")
+
+    s3.forget()
+    with pytest.raises(OSError, match="no more"):
+        write(fails=True)
+    assert [method for method, _ in s3.requests if method == "PUT"] == []
+    write(fails=False)
+    put = [path for method, path in s3.requests if method == "PUT"]
+    assert [path.rpartition("/")[2].partition("?")[0] for path in put] == ["first.bin", "second.bin"]
+    assert (bucket / "second.bin").read_bytes() == b"second"
 
 
 def test_an_object_beyond_what_is_held_in_memory_is_put_in_parts(
