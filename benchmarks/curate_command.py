@@ -43,17 +43,15 @@ def numbered(video: bytes, number: int) -> bytes:
 def workers_time(dataset: Path, workers: int) -> WorkersTime:
     """Return how so many workers spent the time of the one run of a dataset."""
     lines = events_path(dataset).read_text(encoding="utf-8").splitlines()
-    events = [event for event in map(json.loads, lines) if event["event"] in ("begin", "end", "loss")]
-    times = [datetime.fromisoformat(event["time"]).timestamp() for event in events]
-    busy_s = handover_s = 0.0
+    ends = [event for event in map(json.loads, lines) if event["event"] in ("end", "loss")]
+    times = [datetime.fromisoformat(event["time"]).timestamp() for event in ends]
+    begun = min(time - event["seconds"] for time, event in zip(times, ends, strict=True))
+    handover_s = 0.0
     ended: dict[str, float] = {}
-    for time, event in zip(times, events, strict=True):
-        worker = event["worker"]
-        if event["event"] == "begin":
-            handover_s += time - ended.get(worker, time)
-        else:
-            busy_s += event["seconds"]
-            ended[worker] = time
-    work_s = times[-1] - times[0]
+    for time, event in zip(times, ends, strict=True):
+        handover_s += time - event["seconds"] - ended.get(event["worker"], time - event["seconds"])
+        ended[event["worker"]] = time
+    busy_s = sum(event["seconds"] for event in ends)
+    work_s = times[-1] - begun
     idle_s = workers * work_s - busy_s - handover_s
-    return WorkersTime(begun=times[0], work_s=work_s, busy_s=busy_s, handover_s=handover_s, idle_s=idle_s)
+    return WorkersTime(begun=begun, work_s=work_s, busy_s=busy_s, handover_s=handover_s, idle_s=idle_s)

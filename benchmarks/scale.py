@@ -7,7 +7,8 @@ in a box that players skip. The first 3 s of the sample show a face that speaks,
 that is worth curating. `--tiny-s 0.12` makes videos of three pictures and no clip. `--tiny 0` or `--long-s 0` leaves
 one out. Prints one JSON line for each of the two runs, and last a table of both:
 
-memory_mib   resident memory of the driver, and of the larger worker, in the first, fifth and last tenth of the units
+memory_mib   resident memory of the driver, and of the larger worker: the most in the first, fifth and last tenth of the
+             units, null where no sample fell into one, and the most of all
 start_s      until the first unit is begun: Ray, the models of the workers
 work_s       from then until the last unit has ended
 pack_s       until the command ends: Ray goes, packing, the tables of all videos
@@ -99,14 +100,18 @@ class Memory:
         ]
         self.samples.append((n_done, resident_mib(Path("/proc", str(driver))), max(workers, default=0)))
 
-    def report(self) -> dict[str, dict[str, int]]:
-        """Return the most in each of some tenths."""
+    def report(self) -> dict[str, list[int | None]]:
+        """Return the most in the first, fifth and last tenth of the units, and of all."""
         n_units = self.samples[-1][0]
-        found = {}
-        for name, tenth in (("first", 0), ("fifth", 4), ("last", 9)):
-            own = [s for s in self.samples if tenth * n_units / 10 <= s[0] <= (tenth + 1) * n_units / 10]
-            found[name] = {"driver": max((s[1] for s in own), default=0), "worker": max((s[2] for s in own), default=0)}
-        return found
+        parts = [
+            [s for s in self.samples if tenth * n_units / 10 <= s[0] <= (tenth + 1) * n_units / 10]
+            for tenth in (0, 4, 9)
+        ]
+        parts.append(self.samples)
+        return {
+            "driver": [max((s[1] for s in part), default=None) for part in parts],
+            "worker": [max((s[2] for s in part), default=None) for part in parts],
+        }
 
 
 def resident_mib(process: Path) -> int:
@@ -169,15 +174,15 @@ def measured(source: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+def _listed(values: list[int | None]) -> str:
+    return ", ".join("none" if value is None else str(value) for value in values)
+
+
 ROWS: Mapping[str, Callable[[dict[str, Any]], str]] = {
     "videos, hours, clips": lambda r: f"{r['videos']:,}, {r['hours']:.2f}, {r['clips']:,}",
     "seconds: start, units, end": lambda r: f"{r['start_s']:.0f}, {r['work_s']:.0f}, {r['pack_s']:.0f}",
-    "driver, MiB: first, fifth, last tenth of the units": lambda r: ", ".join(
-        str(r["memory_mib"][tenth]["driver"]) for tenth in ("first", "fifth", "last")
-    ),
-    "larger worker, MiB, likewise": lambda r: ", ".join(
-        str(r["memory_mib"][tenth]["worker"]) for tenth in ("first", "fifth", "last")
-    ),
+    "driver, MiB: first, fifth, last tenth of the units, most": lambda r: _listed(r["memory_mib"]["driver"]),
+    "larger worker, MiB, likewise": lambda r: _listed(r["memory_mib"]["worker"]),
     "shares of the workers' time: decoding, models, encoding": lambda r: f"{r['of_workers']['phases']:.1%}",
     "the rules (`deciding`)": lambda r: f"{r['of_workers']['deciding']:.2%}",
     "the files of the dataset (`writing`)": lambda r: f"{r['of_workers']['writing']:.2%}",
