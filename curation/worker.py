@@ -1,6 +1,5 @@
 """One worker: all models, one unit at a time, from a file to its parts of the dataset. No Ray in here."""
 
-import ctypes
 import logging
 import os
 import time
@@ -28,13 +27,7 @@ from curation.windows import Window, read_windows, remove_windows, windows_withi
 from manifests.storage import StorageError
 from manifests.timeline import TICK_RATE_HZ
 
-__all__ = ["VideoWorker", "WorkerPlan", "give_back_large_blocks", "use_one_thread"]
-
-_M_MMAP_THRESHOLD = -3
-"""Of glibc's `mallopt`: the size from which a block is mapped by itself, bytes."""
-
-_LARGE_BYTES = 2**19
-"""Pictures are larger, what is kept of one is smaller. Ours."""
+__all__ = ["VideoWorker", "WorkerPlan", "use_one_thread"]
 
 _log = logging.getLogger(__name__)
 
@@ -59,7 +52,6 @@ class WorkerPlan:
             MissingAssetsError: weights are missing.
         """
         use_one_thread()
-        give_back_large_blocks()
         return VideoWorker(self)
 
 
@@ -193,14 +185,3 @@ def use_one_thread() -> None:
     import cv2
 
     cv2.setNumThreads(0)
-
-
-def give_back_large_blocks() -> None:
-    """Let blocks of the size of a picture go back to the system when they are freed.
-
-    glibc itself soon puts pictures between the small rows of evidence that stay, and of each that is freed a hole is
-    left in which the next does not fit: 1.3 GiB for a minute of video in place of 0.35.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:  # other C libraries have none
-        mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)

@@ -12,6 +12,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from curation.media.container import best_video_stream, open_media, packets
+from curation.media.heap import give_back_free_pages
 from curation.media.nearest import Picture, pair_with_ticks
 from curation.media.pictures import PictureConverter, Shown
 from curation.media.probe import VideoInfo
@@ -24,6 +25,9 @@ if TYPE_CHECKING:  # generic for the type checker only
     from av.stream import Stream
 
 __all__ = ["TickFrame", "tick_frames"]
+
+_GIVE_BACK_EVERY_TICKS = 50
+"""How often memory between pictures goes back to the system. Ours: at 1080x1920 up to 150 MiB are lost meanwhile."""
 
 _LEAD_S = Fraction(1, 4)
 """Decoding of a window begins at a key frame at least this long before its first tick: more than the reach of a
@@ -72,6 +76,8 @@ def tick_frames(
         stream.codec_context.thread_type = "AUTO" if settings.decode_threads > 1 else "NONE"
         pictures = _pictures(container, stream, info)
         for tick, picture in pair_with_ticks(pictures, info, first_tick, end_tick):
+            if tick % _GIVE_BACK_EVERY_TICKS == 0:
+                give_back_free_pages()
             if picture is None:
                 yield TickFrame(tick=tick, source_frame=None, shown=None)
                 continue
