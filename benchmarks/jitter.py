@@ -30,6 +30,7 @@ from curation.decide import RulesSettings
 from curation.devices import resolve_device
 from curation.media.frames import tick_frames
 from curation.media.probe import probe
+from curation.perception.dlib_points import DlibJitterPoints
 from curation.perception.mediapipe_faces import MediaPipeFaces
 from curation.perception.scrfd_faces import ScrfdFaces
 from curation.rules.jitter import face_step, jitter, measured_step
@@ -126,7 +127,11 @@ def hog_rectangle(detect: "dlib.fhog_object_detector", rgb: RgbImage) -> "dlib.r
 
 
 def rectangle_steps(
-    path: Path, faces: MediaPipeFaces, paper: ScrfdFaces, predict: "dlib.shape_predictor"
+    path: Path,
+    faces: MediaPipeFaces,
+    paper: ScrfdFaces,
+    points_in: DlibJitterPoints,
+    predict: "dlib.shape_predictor",
 ) -> dict[str, Float64Array]:
     """Return the steps of every way of placing the face; NaN where a finder saw none."""
     detect = dlib.get_frontal_face_detector()
@@ -142,7 +147,7 @@ def rectangle_steps(
             seen["dlib68"] = np.array([(part.x, part.y) for part in predict(padded, found).parts()], np.float64)
         else:
             boxes["hog"].append(np.full(4, np.nan))
-        placed = next((face.jitter_points_px for face in paper(rgb)), None)
+        placed = next((points_in(rgb, face.jitter_box_px) for face in paper(rgb)), None)
         placed = np.full((3, 2), np.nan) if placed is None else placed.astype(np.float64)
         noses[IN_SCRFD].append(placed[0])
         boxes[IN_SCRFD].append(placed[1:].ravel())
@@ -170,8 +175,8 @@ def rectangles(clips: Path, rules: RulesSettings) -> tuple[dict[str, Float64Arra
     """Return the steps of all ways of placing the face, clips together, and what is told of them."""
     ensure_assets(["face_landmarker", "dlib_shape_predictor_68", SCRFD])
     faces, predict = MediaPipeFaces(), dlib.shape_predictor(str(asset_path("dlib_shape_predictor_68")))
-    paper = ScrfdFaces(asset_path(SCRFD), resolve_device("cpu"))
-    found = [rectangle_steps(clips / f"{name}.mp4", faces, paper, predict) for name in RECTANGLE_CLIPS]
+    paper, points_in = ScrfdFaces(asset_path(SCRFD), resolve_device("cpu")), DlibJitterPoints()
+    found = [rectangle_steps(clips / f"{name}.mp4", faces, paper, points_in, predict) for name in RECTANGLE_CLIPS]
     pooled = {name: np.concatenate([one[name] for one in found]) for name in found[0]}
     sizes = pooled.pop(SIZES)
     told: dict[str, object] = {name: quantiles(step) | shares_over(step, rules) for name, step in pooled.items()}

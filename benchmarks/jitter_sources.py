@@ -24,6 +24,7 @@ from curation.decide import RulesSettings
 from curation.devices import resolve_device
 from curation.media.frames import tick_frames
 from curation.media.probe import probe
+from curation.perception.dlib_points import DlibJitterPoints
 from curation.perception.face_search import Square, cut_square
 from curation.perception.mediapipe_faces import MediaPipeFaces
 from curation.perception.protocols import FaceFinder, FaceObservation
@@ -80,7 +81,7 @@ def points(face: FaceObservation) -> Float64Array:
 
 def steps(path: Path, finders: dict[str, FaceFinder], *, shaken: bool) -> dict[str, Float32Array]:
     """Return the steps of one clip by every source."""
-    detect, rng = dlib.get_frontal_face_detector(), np.random.default_rng(0)
+    detect, placed, rng = dlib.get_frontal_face_detector(), DlibJitterPoints(), np.random.default_rng(0)
     first = finders["paper"](next(pictures(path, 0.0, rng)))[0].box_px
     rows: dict[str, list[Float64Array]] = {"mediapipe": [], "paper": [], "hog": []}
     near: dict[str, list[FaceObservation]] = {}
@@ -89,7 +90,7 @@ def steps(path: Path, finders: dict[str, FaceFinder], *, shaken: bool) -> dict[s
             near[name] = find(rgb, near[name] if near.get(name) and tick % FULL_LOOK_EVERY_TICKS else None)
         mesh, paper = next(iter(near["mediapipe"]), None), next(iter(near["paper"]), None)
         rows["mediapipe"].append(NONE if mesh is None else points(mesh))
-        rows["paper"].append(NONE if paper is None or paper.jitter_points_px is None else paper.jitter_points_px)
+        rows["paper"].append(NONE if paper is None else placed(rgb, paper.jitter_box_px))
         rows["hog"].append(NONE if paper is None else hog_points(detect, rgb, paper.box_px))
     return {
         name: face_step(np.array(each), np.array(each)[:, 1:].reshape(-1, 4), np.zeros(len(each), dtype=np.bool_))

@@ -25,6 +25,7 @@ from curation.assets import ensure_assets
 from curation.devices import onnx_session, resolve_device
 from curation.media.frames import tick_frames
 from curation.media.probe import probe
+from curation.perception.dlib_points import DlibJitterPoints
 from curation.perception.protocols import FaceObservation
 from curation.perception.scrfd import with_dynamic_input
 from curation.perception.scrfd_faces import ScrfdFaces
@@ -32,7 +33,7 @@ from manifests.arrays import RgbImage
 
 SIDES_PX = (640, 320, 256, 192, 160, 128)
 CPU = resolve_device("cpu")
-PARTS = {"_full_look": "full look", "_close_look": "close look", "_jitter_points": "dlib points"}
+PARTS = {"_full_look": "full look", "_close_look": "close look"}
 
 
 def milliseconds(work: Callable[[], object], times: int = 15) -> float:
@@ -88,7 +89,7 @@ def timed(finder: ScrfdFaces, spent: dict[str, list[float]]) -> None:
 def clip(path: Path, model: Path, ticks: int) -> dict[str, object]:
     """Measure the finder, and SCRFD on bare pictures, on one clip."""
     spent: dict[str, list[float]] = {}
-    finder = ScrfdFaces(model, CPU)
+    finder, points = ScrfdFaces(model, CPU), DlibJitterPoints()
     timed(finder, spent)
     bare = SCRFD(session=onnx_session(model, CPU))
     bare.prepare(0, input_size=(640, 640))
@@ -98,6 +99,10 @@ def clip(path: Path, model: Path, ticks: int) -> dict[str, object]:
     for tick, rgb in enumerate(pictures(path, ticks)):
         start = time.process_time()
         near = finder(rgb, near if near and tick % FULL_LOOK_EVERY_TICKS else None)
+        for face in near:
+            begun = time.process_time()
+            points(rgb, face.jitter_box_px)
+            spent.setdefault("dlib points", []).append(time.process_time() - begun)
         between = time.process_time()
         boxes, _ = bare.detect(np.ascontiguousarray(rgb[..., ::-1]), input_size=(640, 640))
         bare_s += time.process_time() - between

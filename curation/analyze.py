@@ -10,6 +10,7 @@ from curation.media.frames import tick_frames
 from curation.media.pictures import Shown
 from curation.media.probe import VideoInfo
 from curation.media.settings import DEFAULT_MEDIA_SETTINGS, MediaSettings
+from curation.perception.jitter_batches import JitterBatches
 from curation.perception.loudness import tick_loudness_dbfs
 from curation.perception.mask_stride import StridedMask
 from curation.perception.model_set import Perception
@@ -135,6 +136,7 @@ class _FaceCollector:
         self._n_measured = 0
         self._masks = StridedMask(models.mask, models.mask_stride)
         self._poses = None if models.pose is None else PoseBatches(models.pose)
+        self._jitter = None if models.jitter is None else JitterBatches(models.jitter)
 
     def add(self, tick: int, row: int, source_frame: int | None, shown: Shown) -> None:
         if source_frame is None or source_frame != self._source_frame:
@@ -174,6 +176,11 @@ class _FaceCollector:
         self._masks.add(tick, rgb, points, boxes)
         if self._poses is not None:
             self._poses.add(rgb, boxes)
+        if self._jitter is not None:
+            for face in found:
+                if face.jitter_box_px is None:
+                    raise TypeError("jitter is judged by points of their own, and the face finder tells not where")
+                self._jitter.add(rgb, face.jitter_box_px)
         first = self._n_measured
         self._n_measured += len(found)
         return [
@@ -192,7 +199,6 @@ class _FaceCollector:
         found = [row.found for row in self._rows]
         mask_prob, mask_measured = self._masks.finish()
         shapes = [face.blendshapes for face in found if face.blendshapes is not None]
-        jitter_points = [face.jitter_points_px for face in found if face.jitter_points_px is not None]
         return Faces(
             tick=np.array(self._ticks, dtype=np.int64),
             box_px=_stack([face.box_px for face in found], (4,)),
@@ -207,8 +213,13 @@ class _FaceCollector:
             sharpness=np.array([row.sharpness for row in self._rows], dtype=np.float32),
             luma=np.array([row.luma for row in self._rows], dtype=np.float32),
             descriptor=_stack(self._descriptors, (self._models.describer.dim,)),
-            jitter_points_px=np.stack(jitter_points) if jitter_points else None,
+            jitter_points_px=self._jitter_points_px(),
         )
+
+    def _jitter_points_px(self) -> Float32Array | None:
+        if self._jitter is None or not self._rows:
+            return None
+        return self._jitter.finish()[[row.number for row in self._rows]]
 
     def _pose_deg(self) -> Float32Array:
         if self._poses is None:

@@ -10,7 +10,10 @@ import numpy as np
 from curation.assets import asset_path
 from manifests.arrays import Float32Array, Float64Array, RgbImage
 
-__all__ = ["DlibPoints"]
+__all__ = ["DlibJitterPoints", "DlibPoints"]
+
+_NOSE_TIP = 30
+"""In the scheme `ibug68`."""
 
 
 class DlibPoints:
@@ -43,3 +46,19 @@ class DlibPoints:
         left, top, right, bottom = (round(float(edge)) for edge in rectangle_px)
         shape = self._predictor(frame, dlib.rectangle(left, top, right - 1, bottom - 1))
         return np.array([(part.x, part.y) for part in shape.parts()], np.float64) + 0.5
+
+
+class DlibJitterPoints:
+    """`JitterPoints` of appendix A.1: dlib's nose tip, and the corners of the rectangle around its 68 points."""
+
+    def __init__(self, predictor: Path | None = None) -> None:
+        """Load the trees; see `DlibPoints`."""
+        self._points = DlibPoints(predictor)
+
+    def __call__(self, frame: RgbImage, box_px: Float32Array) -> Float32Array:
+        """Return the (3, 2) points of the face in the rectangle `box_px`, (4,), of dlib's detector."""
+        points_px = self._points(frame, box_px)
+        chosen: Float32Array = np.stack([points_px[_NOSE_TIP], points_px.min(axis=0), points_px.max(axis=0)]).astype(
+            np.float32
+        )
+        return chosen

@@ -14,6 +14,7 @@ from curation.perception.protocols import (
     FaceDescriber,
     FaceFinder,
     HeadPose,
+    JitterPoints,
     MaskClassifier,
     VoiceDetector,
 )
@@ -97,6 +98,8 @@ class Perception:
     """Ticks from one look for a mask to the next; see `mask_stride.StridedMask`."""
     pose: HeadPose | None
     """None takes the pose of the face finder."""
+    jitter: JitterPoints | None
+    """None judges jitter by landmarks and box."""
     cuts: CutScorer
     voice: VoiceDetector
 
@@ -157,6 +160,7 @@ def load_perception(settings: PerceptionSettings) -> Perception:
         mask=_load_mask(settings, device),
         mask_stride=settings.mask_stride,
         pose=_load_pose(settings, device),
+        jitter=_load_jitter(settings),
         cuts=ContentCuts(),
         voice=SileroVoice(),
     )
@@ -190,6 +194,14 @@ def _load_pose(settings: PerceptionSettings, device: Device) -> HeadPose | None:
     from curation.perception.three_ddfa import ThreeDdfaPose
 
     return ThreeDdfaPose(settings.pose, device)
+
+
+def _load_jitter(settings: PerceptionSettings) -> JitterPoints | None:
+    if settings.faces != "scrfd":
+        return None
+    from curation.perception.dlib_points import DlibJitterPoints
+
+    return DlibJitterPoints()
 
 
 def _load_describer(settings: PerceptionSettings, device: Device) -> FaceDescriber:

@@ -14,7 +14,16 @@ import numpy.typing as npt
 
 from manifests.arrays import Float32Array, RgbImage
 
-__all__ = ["CutScorer", "FaceDescriber", "FaceFinder", "FaceObservation", "HeadPose", "MaskClassifier", "VoiceDetector"]
+__all__ = [
+    "CutScorer",
+    "FaceDescriber",
+    "FaceFinder",
+    "FaceObservation",
+    "HeadPose",
+    "JitterPoints",
+    "MaskClassifier",
+    "VoiceDetector",
+]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,9 +42,8 @@ class FaceObservation:
     border of an unmirrored picture), roll > 0 tilts clockwise as the viewer sees it."""
     blendshapes: Float32Array | None
     """(52,) ARKit-like coefficients 0 to 1, or None where the model has none."""
-    jitter_points_px: Float32Array | None = None
-    """(3, 2) nose tip, top left and bottom right corner of the face rectangle, by which the rule `jitter` judges; None
-    where it takes landmarks and box."""
+    jitter_box_px: Float32Array | None = None
+    """(4,) rectangle in which `JitterPoints` are sought; None where the finder tells none."""
 
 
 class FaceFinder(Protocol):
@@ -88,6 +96,14 @@ class HeadPose(Protocol):
 
     def __call__(self, crops: npt.NDArray[np.uint8]) -> Float32Array:
         """Return (F, 3) pitch, yaw and roll of F crops, with the signs of `FaceObservation.pose_deg`."""
+        ...
+
+
+class JitterPoints(Protocol):
+    """Finds the points by which the rule `jitter` judges, where it does not take landmarks and box."""
+
+    def __call__(self, frame: RgbImage, box_px: Float32Array) -> Float32Array:
+        """Return the (3, 2) nose tip, top left and bottom right corner of the face in a `jitter_box_px`, (4,)."""
         ...
 
 

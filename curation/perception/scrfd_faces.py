@@ -2,8 +2,9 @@
 
 The paper's own landmark network (Wood et al., 2021) was never released. `face_mesh` stands in for it: 478 points, 52
 blendshapes and a head pose, on the square that MediaPipe's own detector would have given for SCRFD's box. The points by
-which jitter is judged are dlib's, as appendix A.1 says; dlib's own detector is not asked, because its rectangle jumps
-from step to step of an image pyramid where the face stands still (docs/filters.md).
+which jitter is judged are dlib's, as appendix A.1 says (`dlib_points`), in a rectangle told here; dlib's own detector
+is not asked, because its rectangle jumps from step to step of an image pyramid where the face stands still
+(docs/filters.md).
 """
 
 from collections.abc import Sequence
@@ -14,7 +15,6 @@ import numpy as np
 
 from curation.box_overlap import box_overlap
 from curation.devices import Device
-from curation.perception.dlib_points import DlibPoints
 from curation.perception.face_mesh import FaceMesh, can_be_followed, carried_box, eye_middles
 from curation.perception.face_search import Candidate, Square, cut_square, shared_part, whole_picture
 from curation.perception.protocols import FaceObservation
@@ -53,9 +53,6 @@ _DLIB_SIDE, _DLIB_DOWN = 0.77, 0.08
 """The same for the rectangle of dlib's detector, in which its points are sought. On 14 clips its side was 0.70 or 0.84,
 two steps of its pyramid, and it lay 0.07 to 0.11 lower."""
 
-_NOSE_TIP = 30
-"""In the scheme `ibug68`."""
-
 
 class ScrfdFaces:
     """A `FaceFinder` with at most four faces per picture."""
@@ -63,23 +60,21 @@ class ScrfdFaces:
     scheme = FaceMesh.scheme
     pose_method = FaceMesh.pose_method
 
-    def __init__(self, model: Path, device: Device, bundle: Path | None = None, predictor: Path | None = None) -> None:
+    def __init__(self, model: Path, device: Device, bundle: Path | None = None) -> None:
         """Load the models.
 
         Args:
             model: ONNX file of SCRFD.
             device: where SCRFD runs; the landmark network runs on the CPU.
             bundle: `face_landmarker.task`; None takes the one of the asset registry.
-            predictor: `shape_predictor_68_face_landmarks.dat`; likewise.
 
         Raises:
-            MissingAssetsError: the bundle or the predictor is not on this machine.
+            MissingAssetsError: the bundle is not on this machine.
             DeviceError: `device` is a named GPU that onnxruntime cannot use.
             ValueError: `model` is no SCRFD with five points.
         """
         self._scrfd = Scrfd(model, device)
         self._mesh = FaceMesh(bundle)
-        self._points = DlibPoints(predictor)
 
     def __call__(self, frame: RgbImage, near: Sequence[FaceObservation] | None = None) -> list[FaceObservation]:
         """Return up to four faces of `frame`, (H, W, 3), the widest first; see `FaceFinder`."""
@@ -115,7 +110,7 @@ class ScrfdFaces:
             )
             if any(shared_part(candidate.box_px, other.box_px) >= _ONE_FACE for other in faces):
                 return None
-            faces.append(self._placed(frame, face, candidate))
+            faces.append(_placed(face, candidate))
         return sorted(faces, key=lambda one: -_width(one.box_px))
 
     def _search(self, frame: RgbImage) -> list[FaceObservation]:
@@ -163,21 +158,14 @@ class ScrfdFaces:
                 continue
             # two candidates can end on one face
             if all(shared_part(candidate.box_px, other.box_px) < _ONE_FACE for other in faces):
-                faces.append(self._placed(frame, face, candidate))
+                faces.append(_placed(face, candidate))
         return sorted(faces, key=lambda one: -_width(one.box_px))
 
-    def _placed(self, frame: RgbImage, face: FaceObservation, candidate: Candidate) -> FaceObservation:
-        """Return a face of the landmark network with the box of SCRFD's in which it was seen, and dlib's points."""
-        box_px = candidate.box_px.astype(np.float32)
-        return replace(face, box_px=box_px, jitter_points_px=self._jitter_points(frame, candidate))
 
-    def _jitter_points(self, frame: RgbImage, candidate: Candidate) -> Float32Array:
-        """Return dlib's nose tip and the corners of the rectangle around its 68 points, (3, 2)."""
-        points_px = self._points(frame, _lower_square(candidate, side=_DLIB_SIDE, down=_DLIB_DOWN))
-        chosen: Float32Array = np.stack([points_px[_NOSE_TIP], points_px.min(axis=0), points_px.max(axis=0)]).astype(
-            np.float32
-        )
-        return chosen
+def _placed(face: FaceObservation, candidate: Candidate) -> FaceObservation:
+    """Return a face of the landmark network with SCRFD's box in which it was seen, and dlib's rectangle."""
+    rectangle_px = _lower_square(candidate, side=_DLIB_SIDE, down=_DLIB_DOWN)
+    return replace(face, box_px=candidate.box_px.astype(np.float32), jitter_box_px=rectangle_px.astype(np.float32))
 
 
 def _lower_square(candidate: Candidate, *, side: float, down: float) -> Float64Array:

@@ -12,6 +12,7 @@ import pytest
 from curation.assets import ensure_assets
 from curation.devices import resolve_device
 from curation.perception.dlib_faces import DlibFaces
+from curation.perception.dlib_points import DlibJitterPoints
 from curation.perception.face_search import whole_picture
 from curation.perception.mediapipe_faces import MediaPipeFaces
 from curation.perception.protocols import FaceObservation
@@ -32,13 +33,8 @@ def width(face: FaceObservation) -> float:
 
 @pytest.fixture(scope="module")
 def find(shared_dir: Path) -> ScrfdFaces:
-    paths = ensure_assets(["face_landmarker", "dlib_shape_predictor_68"])
-    return ScrfdFaces(
-        shared_dir / "models" / "scrfd_500m_bnkps.onnx",
-        resolve_device("cpu"),
-        paths["face_landmarker"],
-        paths["dlib_shape_predictor_68"],
-    )
+    bundle = ensure_assets(["face_landmarker"])["face_landmarker"]
+    return ScrfdFaces(shared_dir / "models" / "scrfd_500m_bnkps.onnx", resolve_device("cpu"), bundle)
 
 
 @pytest.fixture(scope="module")
@@ -61,14 +57,13 @@ def test_landmarks_are_those_of_the_embedded_preset(find: ScrfdFaces, portrait: 
 
 
 def test_jitter_points_are_dlibs(find: ScrfdFaces, portrait: RgbImage) -> None:
-    (ours,), (theirs,) = (
-        find(portrait),
-        DlibFaces(ensure_assets(["dlib_shape_predictor_68"])["dlib_shape_predictor_68"])(portrait),
-    )
+    predictor = ensure_assets(["dlib_shape_predictor_68"])["dlib_shape_predictor_68"]
+    (ours,), (theirs,) = find(portrait), DlibFaces(predictor)(portrait)
     nose = key_points(theirs.landmarks_px, landmark_scheme("ibug68"))[0]
     expected = np.stack([nose, theirs.box_px[:2], theirs.box_px[2:]])
-    assert ours.jitter_points_px is not None
-    assert np.linalg.norm(ours.jitter_points_px - expected, axis=1).max() < 0.05 * width(ours)
+    assert ours.jitter_box_px is not None
+    points_px = DlibJitterPoints(predictor)(portrait, ours.jitter_box_px)
+    assert np.linalg.norm(points_px - expected, axis=1).max() < 0.05 * width(ours)
 
 
 @pytest.mark.slow
