@@ -27,7 +27,7 @@ from curation.media.audio import tick_audio
 from curation.media.frames import tick_frames
 from curation.media.probe import probe
 from curation.perception.model_set import load_perception
-from curation.render import render_clips
+from curation.render import render_clips, shown_clips
 from curation.speech.model_set import load_speech
 from curation.worker import use_one_thread
 
@@ -70,7 +70,7 @@ def worker(path: Path, results: "mp.Queue") -> None:
     report |= {"ticks": info.n_ticks, "ticks_per_s": round(info.n_ticks / (time.perf_counter() - started), 1)}
     report["analyze_peak_mib"] = peak_mib()
     decision = decide(evidence, settings.rules)
-    clips = render_clips(info, evidence, decision, settings=settings, speech=speech)
+    clips = render_clips(info, shown_clips(evidence, decision), settings=settings, speech=speech)
     report |= {"clips": len(clips), "render_peak_mib": peak_mib()}
     results.put(report)
 

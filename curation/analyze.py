@@ -1,11 +1,12 @@
 """One pass over a stretch of a video: every perception model, every tick, frames that never leave this process."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from curation.evidence import Evidence, Faces, PictureEvidence, SoundEvidence, with_sound
-from curation.media.audio import tick_audio
+from curation.media.audio import tick_audio_pieces
 from curation.media.frames import tick_frames
 from curation.media.pictures import Shown
 from curation.media.probe import VideoInfo
@@ -19,6 +20,7 @@ from curation.perception.pose_batches import PoseBatches
 from curation.perception.protocols import FaceObservation
 from manifests.arrays import Float32Array, RgbImage
 from manifests.landmarks import key_points, landmark_box, landmark_scheme
+from manifests.timeline import SAMPLES_PER_TICK
 
 __all__ = ["WINDOW_STEP_TICKS", "analyze", "analyze_pictures", "analyze_sound"]
 
@@ -110,12 +112,18 @@ def analyze_sound(info: VideoInfo, models: Perception, first_tick: int, end_tick
     Raises:
         MediaError: the file cannot be opened.
     """
-    n = end_tick - first_tick
-    audio = tick_audio(info, first_tick, end_tick)
-    return SoundEvidence(
-        speech_prob=None if audio is None else models.voice(audio, n),
-        loudness_dbfs=None if audio is None else tick_loudness_dbfs(audio, n),
-    )
+    pieces = tick_audio_pieces(info, first_tick, end_tick)
+    if pieces is None:
+        return SoundEvidence(speech_prob=None, loudness_dbfs=None)
+    levels = []
+
+    def heard() -> Iterator[Float32Array]:
+        for piece in pieces:
+            levels.append(tick_loudness_dbfs(piece, len(piece) // SAMPLES_PER_TICK))
+            yield piece
+
+    speech_prob = models.voice(heard(), end_tick - first_tick)
+    return SoundEvidence(speech_prob=speech_prob, loudness_dbfs=np.concatenate(levels))
 
 
 class _FaceCollector:

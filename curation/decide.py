@@ -56,6 +56,11 @@ class ClipPlan:
     end_tick: int
     tier: Tier
 
+    @property
+    def n_ticks(self) -> int:
+        """How long it is."""
+        return self.end_tick - self.first_tick
+
     def clip_id(self, video_id: str) -> str:
         """Return the name of the clip: the video, its first and its last tick.
 

@@ -15,7 +15,7 @@ from typing import Literal, Self
 from curation.event_sink import open_sink
 from curation.ledger import VideoRecord
 from curation.unit_events import EventKind, UnitEvent
-from curation.units import Divided, Measured, Outcome
+from curation.units import Decided, Divided, Measured, Outcome, Rendered
 
 __all__ = ["EventLog", "events_path"]
 
@@ -88,3 +88,7 @@ def _in_a_word(outcome: Outcome) -> str:
             return "divided"
         case Measured():
             return "measured"
+        case Decided():
+            return "decided"
+        case Rendered():
+            return "rendered"

@@ -1,12 +1,13 @@
 """What was measured of a video: one entry per tick, one per face in it. Models write it, rules read it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 
 from manifests.arrays import BoolArray, Float32Array, Int64Array
 
-__all__ = ["Evidence", "FaceMeasures", "Faces", "PictureEvidence", "SoundEvidence", "spread", "with_sound"]
+__all__ = ["Evidence", "FaceMeasures", "Faces", "PictureEvidence", "SoundEvidence", "rows_of", "spread", "with_sound"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,6 +46,15 @@ class FaceMeasures:
     def width_px(self) -> Float32Array:
         """(R,) width of the box, source pixels: the unit of every relative measure."""
         return self.box_px[:, 2] - self.box_px[:, 0]
+
+
+def rows_of(measures: FaceMeasures, first: int, end: int) -> FaceMeasures:
+    """Return rows ``[first, end)``."""
+    columns: dict[str, Any] = {
+        field.name: None if (values := getattr(measures, field.name)) is None else values[first:end]
+        for field in fields(FaceMeasures)
+    }
+    return FaceMeasures(**columns)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

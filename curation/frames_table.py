@@ -1,17 +1,19 @@
 """Evidence as the table `frames`, and back: what lets other rules be tried without measuring again."""
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 
 from curation.decide import Decision
-from curation.evidence import Evidence, Faces, spread
+from curation.evidence import Evidence, FaceMeasures, Faces, spread
 from curation.rules.frontal import frontal_angle_deg
 from manifests.arrays import BoolArray, Float32Array, Int64Array
 from manifests.landmarks import LandmarkScheme
 from manifests.schema import FACE_COLUMNS, FRAMES, block_column, rows_column
 from manifests.timeline import TICK_RATE_HZ
 
-__all__ = ["evidence_of_frames", "frames_table"]
+__all__ = ["evidence_of_frames", "frames_table", "shown_face"]
 
 _MEASURED = ("score", "lip_aperture", "mask_prob", "mask_measured", "sharpness", "luma")
 """Columns that are one number or truth value per face and are called the same in `Faces`."""
@@ -28,18 +30,27 @@ _ARRAYS = {
 """Columns that are arrays per face, and the fields of `Faces` that hold them."""
 
 
-def frames_table(video_id: str, evidence: Evidence, decision: Decision, scheme: LandmarkScheme) -> pa.Table:
+def frames_table(
+    video_id: str, evidence: Evidence, decision: Decision, scheme: LandmarkScheme, first_tick: int = 0
+) -> pa.Table:
     """Return one row per tick: the main face in the face columns, bridged misses interpolated, the others in a list.
 
     Ticks that were trimmed away have no row: nothing was measured of them.
+
+    Args:
+        video_id: the video.
+        evidence: of the video, or of a stretch of it.
+        decision: likewise; its spans and clips are not looked at.
+        scheme: of the landmarks.
+        first_tick: where the stretch begins.
     """
     n, main, faces = len(evidence), decision.main, evidence.faces
     has_main = main.face >= 0
     shown = has_main | main.bridged
     columns: dict[str, pa.Array] = {
         "video_id": pa.array([video_id] * n, pa.string()),
-        "tick": pa.array(np.arange(n, dtype=np.int32)),
-        "time_s": pa.array(np.arange(n) / float(TICK_RATE_HZ)),
+        "tick": pa.array(np.arange(first_tick, first_tick + n, dtype=np.int32)),
+        "time_s": pa.array(np.arange(first_tick, first_tick + n) / float(TICK_RATE_HZ)),
         "decoded": pa.array(evidence.decoded),
         "n_faces": pa.array(np.bincount(faces.tick, minlength=n).astype(np.int16)),
         "track_id": pa.array(main.track_id.astype(np.int32), mask=~shown),
@@ -75,6 +86,18 @@ def evidence_of_frames(table: pa.Table, n_ticks: int) -> Evidence:
     Interpolated faces, which nobody saw, are left out.
     """
     return spread(_evidence_of_rows(table), table["tick"].to_numpy().astype(np.int64), n_ticks)
+
+
+def shown_face(table: pa.Table) -> FaceMeasures:
+    """Return the main face of N rows that `frames_table` wrote, interpolated where a miss was bridged."""
+
+    def block(name: str) -> Float32Array | None:
+        column = table[name]
+        return None if len(column) and column.null_count == len(column) else _block(column)
+
+    columns: dict[str, Any] = {field: block(name) for name, field in _ARRAYS.items()}
+    columns |= {name: _block(table[name]) for name in _MEASURED}
+    return FaceMeasures(**columns | {"mask_measured": columns["mask_measured"] > 0})
 
 
 def _evidence_of_rows(table: pa.Table) -> Evidence:

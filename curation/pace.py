@@ -101,9 +101,12 @@ class Pace:
 
     def _length_s(self, unit: Unit) -> float:
         """Return how much of what is left a unit stands for."""
-        if unit.kind == "finish":
-            return 0.0
-        return _seconds(unit.windows) if unit.windows else self._worth_s(unit.video.size_bytes)
+        match unit.kind:
+            case "video":
+                return self._worth_s(unit.video.size_bytes)
+            case "window":
+                return _seconds(unit.windows)
+        return 0.0
 
     def _worth_s(self, size_bytes: int) -> float:
         """Return how much video files of a size hold, as far as is known."""
@@ -117,4 +120,4 @@ class Pace:
 
 
 def _seconds(windows: Iterable[Window]) -> float:
-    return float(sum(window.end_tick - window.first_tick for window in windows) / TICK_RATE_HZ)
+    return float(sum(window.n_ticks for window in windows) / TICK_RATE_HZ)

@@ -1,6 +1,6 @@
 """Moving rows from file to file, video by video, a row group in memory at a time."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
@@ -11,10 +11,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from curation.part_files import PartFile, span_of_ids
-from manifests.files import open_parquet, parquet_options, replacing
+from manifests.files import Opening, open_parquet, parquet_options, replacing
 from manifests.schema import Table
 
-__all__ = ["VideoRows", "write_packed"]
+__all__ = ["HashingStream", "VideoRows", "write_packed"]
 
 
 class VideoRows:
@@ -99,15 +99,26 @@ class _OpenPart:
         return self._kept[1]
 
 
-def write_packed(path: Path, table: Table, pieces: Iterator[pa.Table], footer: Mapping[str, str]) -> str:
+def write_packed(
+    path: Path, table: Table, pieces: Iterable[pa.Table], footer: Mapping[str, str], opening: Opening = replacing
+) -> str:
     """Write rows, whatever pieces they come in, as row groups of the table's size, and return the file's sha256.
+
+    The bytes are those of `manifests.files.write_parquet` for all rows at once, where `footer` is empty.
+
+    Args:
+        path: the file, opened by `opening`.
+        table: whose rows.
+        pieces: the rows.
+        footer: what is told in the file besides.
+        opening: how the file takes its place.
 
     Raises:
         OSError: the disk refused; nothing is left.
     """
     schema = table.arrow_schema()
-    with replacing(path) as stream:
-        sink = _Hashing(stream)
+    with opening(path) as stream:
+        sink = HashingStream(stream)
         with pq.ParquetWriter(sink, schema, **parquet_options(schema)) as writer:
             for group in _regrouped(pieces, table.row_group_rows):
                 writer.write_table(group, row_group_size=table.row_group_rows)
@@ -115,7 +126,7 @@ def write_packed(path: Path, table: Table, pieces: Iterator[pa.Table], footer: M
     return sink.digest.hexdigest()
 
 
-def _regrouped(pieces: Iterator[pa.Table], n_rows: int) -> Iterator[pa.Table]:
+def _regrouped(pieces: Iterable[pa.Table], n_rows: int) -> Iterator[pa.Table]:
     """Yield the rows of tables in tables of `n_rows`, the last with what is left."""
     waiting: list[pa.Table] = []
     n_waiting = 0
@@ -132,7 +143,7 @@ def _regrouped(pieces: Iterator[pa.Table], n_rows: int) -> Iterator[pa.Table]:
         yield pa.concat_tables(waiting).combine_chunks()
 
 
-class _Hashing:
+class HashingStream:
     """A file to write to that takes note of the sha256 of what passes."""
 
     closed = False
@@ -143,6 +154,7 @@ class _Hashing:
         self._n_bytes = 0
 
     def write(self, content: bytes | memoryview) -> int:
+        """Write it and return its length."""
         block = bytes(content)
         self.digest.update(block)
         self._n_bytes += len(block)
@@ -150,9 +162,11 @@ class _Hashing:
         return len(block)
 
     def tell(self) -> int:
+        """Return how many bytes were written."""
         return self._n_bytes
 
     def flush(self) -> None:
+        """Pass on what waits."""
         self._stream.flush()
 
     def close(self) -> None:

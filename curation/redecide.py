@@ -17,8 +17,7 @@ from curation.media.probe import probe
 from curation.part_files import part_files, sources_of
 from curation.part_rows import VideoRows
 from curation.parts import CuratedVideo, kept_seconds, write_decision, write_parts, write_spans
-from curation.perception.model_set import FACE_FINDERS, pose_method
-from curation.render import render_clips
+from curation.render import render_clips, shown_clips
 from curation.scratch import ScratchSettings, readable
 from curation.sources import SourceVideo, listed_again
 from curation.speech.model_set import SpeechModels, load_speech, speech_assets
@@ -116,27 +115,24 @@ def _decided(
     evidence = evidence_of_frames(frames, round((record.duration_s or 0.0) * TICK_RATE_HZ))
     decision = decide(evidence, settings.rules)
     decide_s = time.perf_counter() - started
-    finder = FACE_FINDERS[settings.perception.faces]
     if speech is None:
         if same_frames:
             write_parquet(out / FRAMES.name / f"{record.video_id}.parquet", frames, FRAMES)
             write_spans(out, record.video_id, decision, len(evidence))
         else:
-            write_decision(out, record.video_id, evidence, decision, finder.scheme)
+            write_decision(out, record.video_id, evidence, decision, settings)
         kept = {f"kept_{tier}_s": kept_seconds(decision, tier) for tier in TIERS}
         return record.model_copy(update=kept | {"n_clips": 0, "analyze_s": 0.0, "decide_s": decide_s, "render_s": 0.0})
     video = _source_of(record)
     with readable(video, scratch) as path:
         info = probe(path)
-        clips = render_clips(info, evidence, decision, settings=settings, speech=speech)
+        clips = render_clips(info, shown_clips(evidence, decision), settings=settings, speech=speech)
     curated = CuratedVideo(
         video=video,
         info=info,
         evidence=evidence,
         decision=decision,
         clips=clips,
-        landmark_scheme=finder.scheme,
-        pose_method=pose_method(settings.perception),
         analyze_s=0.0,
         decide_s=decide_s,
         render_s=time.perf_counter() - started - decide_s,

@@ -1,15 +1,16 @@
 """From planned clips to media and manifest rows: one decode of their range, one encode, speech processed once."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 
 from curation.config import CurationSettings
 from curation.crop import Crop, choose_crop
 from curation.decide import ClipPlan, Decision
-from curation.evidence import Evidence
+from curation.evidence import Evidence, FaceMeasures, rows_of
 from curation.media.audio import tick_audio
 from curation.media.encode import encode_flac, encode_mp4
 from curation.media.frames import tick_frames
@@ -24,7 +25,7 @@ from manifests.arrays import Float16Array, Float32Array, RgbImage
 from manifests.landmarks import landmark_box
 from manifests.timeline import AUDIO_RATE_HZ
 
-__all__ = ["RenderedClip", "RenderedSpeech", "render_clips"]
+__all__ = ["RenderedClip", "RenderedSpeech", "ShownClip", "render_clips", "shown_clips"]
 
 _CLIPS_AT_ONCE = 8
 """Clips whose sound is held and encoded together, for a GPU's sake; of the default length 240 s."""
@@ -79,60 +80,75 @@ class RenderedClip:
         return None if self.speech is None else hashlib.sha256(self.speech.flac).hexdigest()
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ShownClip:
+    """What is known of the ticks of a planned clip of N ticks."""
+
+    plan: ClipPlan
+    face: FaceMeasures
+    """(N, ...) of the main face."""
+    speech_prob: Float32Array | None
+    """(N,) probability of speech; None without sound."""
+
+
+def shown_clips(evidence: Evidence, decision: Decision) -> list[ShownClip]:
+    """Return the planned clips of a video with what was measured in them."""
+    heard = evidence.speech_prob
+    return [
+        ShownClip(
+            plan=plan,
+            face=rows_of(decision.face, plan.first_tick, plan.end_tick),
+            speech_prob=None if heard is None else heard[plan.first_tick : plan.end_tick],
+        )
+        for plan in decision.clips
+    ]
+
+
 def render_clips(
-    info: VideoInfo, evidence: Evidence, decision: Decision, *, settings: CurationSettings, speech: SpeechModels
+    info: VideoInfo, clips: Iterable[ShownClip], *, settings: CurationSettings, speech: SpeechModels
 ) -> tuple[RenderedClip, ...]:
-    """Cut all planned clips out of their source.
+    """Cut planned clips out of their source.
 
     Args:
         info: the source.
-        evidence: of the whole source.
-        decision: of the whole source; only its clips of tier `diffusion` have their sound processed.
+        clips: only those of tier `diffusion` have their sound processed.
         settings: how to crop, encode and tell speech.
         speech: loudness, denoiser and encoder.
 
     Raises:
         MediaError: a range cannot be decoded any more.
     """
-    rendered = []
-    for first in range(0, len(decision.clips), _CLIPS_AT_ONCE):
-        plans = decision.clips[first : first + _CLIPS_AT_ONCE]
-        spoken = [plan for plan in plans if plan.tier == "diffusion"]
-        sounds = dict(zip(spoken, _speech(info, spoken, evidence.speech_prob, speech), strict=True))
-        rendered += [_render_clip(info, plan, evidence, decision, settings, sounds.get(plan)) for plan in plans]
+    rendered: list[RenderedClip] = []
+    waiting = iter(clips)
+    while together := list(islice(waiting, _CLIPS_AT_ONCE)):
+        spoken = [clip for clip in together if clip.plan.tier == "diffusion"]
+        sounds = dict(zip((clip.plan for clip in spoken), _speech(info, spoken, speech), strict=True))
+        rendered += [_render_clip(info, clip, settings, sounds.get(clip.plan)) for clip in together]
     return tuple(rendered)
 
 
 def _render_clip(
-    info: VideoInfo,
-    plan: ClipPlan,
-    evidence: Evidence,
-    decision: Decision,
-    settings: CurationSettings,
-    speech: RenderedSpeech | None,
+    info: VideoInfo, clip: ShownClip, settings: CurationSettings, speech: RenderedSpeech | None
 ) -> RenderedClip:
-    ticks = slice(plan.first_tick, plan.end_tick)
-    face = decision.face
-    crop = choose_crop(landmark_box(face.landmarks_px[ticks]), settings.crop)
-    angle = frontal_angle_deg(face.key_points_px[ticks])
+    face, speech_prob = clip.face, clip.speech_prob
+    crop = choose_crop(landmark_box(face.landmarks_px), settings.crop)
+    angle = frontal_angle_deg(face.key_points_px)
     size_px = settings.crop.size_px
-    steps = measured_step(face, np.zeros(len(evidence), dtype=np.bool_))[ticks][1:]
-    speech_prob = None if evidence.speech_prob is None else evidence.speech_prob[ticks]
+    steps = measured_step(face, np.zeros(len(angle), dtype=np.bool_))[1:]
     min_prob = settings.rules.silence.min_speech_prob
-    described = face.descriptor[ticks]
-    described = described[np.count_nonzero(np.isnan(described), axis=1) == 0]
+    described = face.descriptor[np.count_nonzero(np.isnan(face.descriptor), axis=1) == 0]
     return RenderedClip(
-        plan=plan,
+        plan=clip.plan,
         crop=crop,
-        mp4=encode_mp4(_pictures(info, plan, crop, settings), size_px, settings.media),
-        landmarks_px=crop.points(face.landmarks_px[ticks], size_px),
-        blendshapes=None if face.blendshapes is None else face.blendshapes[ticks],
-        pose_deg=face.pose_deg[ticks],
+        mp4=encode_mp4(_pictures(info, clip.plan, crop, settings), size_px, settings.media),
+        landmarks_px=crop.points(face.landmarks_px, size_px),
+        blendshapes=face.blendshapes,
+        pose_deg=face.pose_deg,
         frontal_angle_mean_deg=float(angle.mean()),
         frontal_angle_std_deg=float(angle.std()),
         max_step=float(np.nanmax(steps)),
-        mask_prob_max=float(face.mask_prob[ticks].max()),
-        sharpness_mean=float(face.sharpness[ticks].mean()),
+        mask_prob_max=float(face.mask_prob.max()),
+        sharpness_mean=float(face.sharpness.mean()),
         speech_ratio=None if speech_prob is None else float((speech_prob >= min_prob).mean()),
         identity=described.mean(axis=0) if described.size else None,
         speech=speech,
@@ -148,27 +164,24 @@ def _pictures(info: VideoInfo, plan: ClipPlan, crop: Crop, settings: CurationSet
         yield crop.picture(frame.rgb, settings.crop.size_px)
 
 
-def _speech(
-    info: VideoInfo, plans: Sequence[ClipPlan], speech_prob: Float32Array | None, models: SpeechModels
-) -> list[RenderedSpeech]:
-    """Return the processed sound of clips of tier `diffusion`; `speech_prob` is that of the whole source."""
-    heard = [_clean_speech(info, plan, speech_prob, models) for plan in plans]
+def _speech(info: VideoInfo, clips: Sequence[ShownClip], models: SpeechModels) -> list[RenderedSpeech]:
+    """Return the processed sound of clips of tier `diffusion`."""
+    heard = [_clean_speech(info, clip, models) for clip in clips]
     if models.encoder is None:
         return [sound for _, sound in heard]
-    clips = [SpeechClip(clean, plan.end_tick - plan.first_tick) for plan, (clean, _) in zip(plans, heard, strict=True)]
-    features = models.encoder.encode_clips(clips)
+    features = models.encoder.encode_clips(
+        [SpeechClip(clean, clip.plan.n_ticks) for clip, (clean, _) in zip(clips, heard, strict=True)]
+    )
     return [
         replace(sound, features=rows, encoder=models.encoder.name)
         for (_, sound), rows in zip(heard, features, strict=True)
     ]
 
 
-def _clean_speech(
-    info: VideoInfo, plan: ClipPlan, speech_prob: Float32Array | None, models: SpeechModels
-) -> tuple[Float32Array, RenderedSpeech]:
+def _clean_speech(info: VideoInfo, clip: ShownClip, models: SpeechModels) -> tuple[Float32Array, RenderedSpeech]:
     """Return the normalised and denoised samples of a clip, and what is kept of them but for the features."""
-    audio = tick_audio(info, plan.first_tick, plan.end_tick)
-    if audio is None or speech_prob is None:
+    audio = tick_audio(info, clip.plan.first_tick, clip.plan.end_tick)
+    if audio is None or clip.speech_prob is None:
         raise RuntimeError(f"{info.path}: a clip of tier diffusion without sound; the rule `silence` lets none through")
     clean = clean_speech(audio, models)
     return clean.audio_16k, RenderedSpeech(
@@ -177,5 +190,5 @@ def _clean_speech(
         encoder=None,
         loudness_lufs_before=clean.lufs_before,
         loudness_lufs_after=clean.lufs_after,
-        snr_db=snr_db(audio, speech_prob[plan.first_tick : plan.end_tick]),
+        snr_db=snr_db(audio, clip.speech_prob),
     )

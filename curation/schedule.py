@@ -1,7 +1,7 @@
 """Which unit comes next, and what its outcome means for the others: the driver's book, without a process or a clock.
 
 On a pool large files come first, so that no long one is left for the end. A video whose windows are all measured is
-finished before anything else is begun: that frees its evidence on disk.
+decided and rendered before anything else is begun: that frees its evidence on disk.
 """
 
 import heapq
@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from curation.ledger import VideoRecord
 from curation.media.probe import VideoInfo
 from curation.sources import SourceVideo
-from curation.units import Divided, Measured, Outcome, Unit
+from curation.units import Decided, Divided, Measured, Outcome, Rendered, Unit
 from curation.windows import Window
 
 __all__ = ["Schedule"]
 
-_FINISH, _WINDOW, _VIDEO = 0, 1, 2
+_ENDING, _WINDOW, _VIDEO = 0, 1, 2
 """What is begun first."""
 
 
@@ -25,8 +25,10 @@ class _Open:
     """A divided video."""
 
     windows: tuple[Window, ...]
-    missing: int
     info: VideoInfo | None
+    missing: int
+    """Units that are to be done before it can be decided, or gathered."""
+    decided: Decided | None = None
 
 
 @dataclass(slots=True)
@@ -74,19 +76,34 @@ class Schedule:
                     self._ended.add(video_id)
                 return outcome
             case Divided(windows, todo, info):
-                self._open[video_id] = _Open(windows, len(todo), info)
+                self._open[video_id] = _Open(windows, info, len(todo))
                 for window in todo:
                     self._plan(_WINDOW, Unit(video=unit.video, kind="window", windows=(window,), info=info))
-                self._finish_if_measured(unit.video)
-            case Measured():
+                self._end_if_due(unit.video)
+            case Decided(_, todo):
+                known = self._open[video_id]
+                known.decided, known.missing = outcome, len(todo)
+                for clips in todo:
+                    self._plan(_ENDING, Unit(video=unit.video, kind="render", slices=(clips,), info=known.info))
+                self._end_if_due(unit.video)
+            case Measured() | Rendered():
                 self._open[video_id].missing -= 1
-                self._finish_if_measured(unit.video)
+                self._end_if_due(unit.video)
         return None
 
-    def _finish_if_measured(self, video: SourceVideo) -> None:
+    def _end_if_due(self, video: SourceVideo) -> None:
+        """Plan the next step of a video of which nothing else is left to do before."""
         known = self._open[video.video_id]
-        if not known.missing:
-            self._plan(_FINISH, Unit(video=video, kind="finish", windows=known.windows, info=known.info))
+        if known.missing:
+            return
+        decided = known.decided
+        if decided is None:
+            unit = Unit(video=video, kind="decide", windows=known.windows, info=known.info)
+        else:
+            unit = Unit(
+                video=video, kind="gather", windows=known.windows, slices=decided.slices, decided=decided.record
+            )
+        self._plan(_ENDING, unit)
 
     def _plan(self, rank: int, unit: Unit) -> None:
         size = -unit.video.size_bytes if self.largest_first else 0

@@ -1,9 +1,8 @@
 """Tars of the clips of many videos, copied together out of the tars that hold them."""
 
 import tarfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
@@ -11,15 +10,16 @@ import pyarrow as pa
 
 from curation.file_swap import move_file
 from curation.part_files import PartFile
-from curation.part_rows import VideoRows
+from curation.part_rows import HashingStream, VideoRows
 from manifests.files import DatasetError, MemberRange, replacing
 from manifests.schema import CLIPS
 from manifests.swaps import hidden_name
 
-__all__ = ["Shard", "moved", "write_shard"]
+__all__ = ["MEDIA_COLUMNS", "Shard", "copy_media", "moved", "write_shard"]
 
 _COPY_BYTES = 1 << 20
-_COLUMNS = ("clip_id", "video_id", "media", "mp4_offset", "mp4_size", "flac_offset", "flac_size")
+MEDIA_COLUMNS = ("clip_id", "video_id", "media", "mp4_offset", "mp4_size", "flac_offset", "flac_size")
+"""Of `clips`: what says where media lie."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +51,31 @@ def write_shard(
         OSError: a file cannot be read or written.
     """
     hidden = dataset / hidden_name(f"media/{label}.tar")
-    digest = sha256()
-    places: dict[str, tuple[int, int | None]] = {}
-    with replacing(hidden) as stream, VideoRows(CLIPS, sources, _COLUMNS) as rows, _Tars(dataset) as tars:
+    with replacing(hidden) as stream, VideoRows(CLIPS, sources, MEDIA_COLUMNS) as rows:
+        hashed = HashingStream(stream)
+        of_videos = (row for video in videos for piece in rows.of(video) for row in piece.to_pylist())
+        places = copy_media(dataset, of_videos, hashed)
+    media = f"media/{name or f'{label}-{hashed.digest.hexdigest()[:12]}'}.tar"
+    move_file(hidden, dataset / media)
+    return Shard(media, places)
 
-        def put(block: bytes) -> None:
-            digest.update(block)
-            stream.write(block)
+
+def copy_media(
+    dataset: Path, rows: Iterable[Mapping[str, Any]], stream: BinaryIO | HashingStream
+) -> dict[str, tuple[int, int | None]]:
+    """Copy the media that rows of `clips` point to into a new tar, and return by clip id where they begin in it.
+
+    Args:
+        dataset: the folder that the rows' tars lie in.
+        rows: with `MEDIA_COLUMNS`.
+        stream: the tar, empty.
+
+    Raises:
+        DatasetError: a tar is missing, or does not hold what the rows say.
+        OSError: a file cannot be read or written.
+    """
+    places: dict[str, tuple[int, int | None]] = {}
+    with _Tars(dataset) as tars:
 
         def copy(row: Mapping[str, Any], kind: str) -> int | None:
             if row[f"{kind}_offset"] is None:
@@ -65,23 +83,21 @@ def write_shard(
             where = MemberRange(offset=row[f"{kind}_offset"], size=row[f"{kind}_size"])
             header = tarfile.TarInfo(f"{row['clip_id']}.{kind}")
             header.size, header.mode = where.size, 0o644
-            put(header.tobuf(tarfile.USTAR_FORMAT))
+            stream.write(header.tobuf(tarfile.USTAR_FORMAT))
             first = stream.tell()
             for block in tars.blocks(row, where):
-                put(block)
-            put(bytes(-where.size % tarfile.BLOCKSIZE))
+                stream.write(block)
+            stream.write(bytes(-where.size % tarfile.BLOCKSIZE))
             return first
 
-        for row in (row for video in videos for piece in rows.of(video) for row in piece.to_pylist()):
+        for row in rows:
             mp4 = copy(row, "mp4")
             if mp4 is None:
                 raise DatasetError(f"{dataset}: clip {row['clip_id']} has no mp4; run `gaia-curate validate`")
             places[row["clip_id"]] = (mp4, copy(row, "flac"))
-        put(bytes(2 * tarfile.BLOCKSIZE))
-        put(bytes(-stream.tell() % tarfile.RECORDSIZE))
-    media = f"media/{name or f'{label}-{digest.hexdigest()[:12]}'}.tar"
-    move_file(hidden, dataset / media)
-    return Shard(media, places)
+        stream.write(bytes(2 * tarfile.BLOCKSIZE))
+        stream.write(bytes(-stream.tell() % tarfile.RECORDSIZE))
+    return places
 
 
 def moved(rows: pa.Table, shard: Shard) -> pa.Table:

@@ -25,6 +25,7 @@ __all__ = [
     "Window",
     "WindowSettings",
     "plan_windows",
+    "read_window",
     "read_windows",
     "remove_windows",
     "stitch",
@@ -34,6 +35,11 @@ __all__ = [
 
 FOLDER = "windows"
 """In the dataset; empty once all videos are done."""
+
+_SUFFIXES = (".npz", ".parquet", ".tar")
+
+_LARGE = ("landmarks_px", "blendshapes")
+"""What no rule looks at."""
 
 
 class WindowSettings(Settings):
@@ -55,6 +61,11 @@ class Window:
 
     first_tick: int
     end_tick: int
+
+    @property
+    def n_ticks(self) -> int:
+        """How many they are."""
+        return self.end_tick - self.first_tick
 
     def path(self, dataset: Path, video_id: str) -> Path:
         """Return where its evidence lies until the video is done."""
@@ -106,20 +117,32 @@ def write_window(path: Path, seen: PictureEvidence, spent_s: float) -> None:
 
 
 def read_windows(dataset: Path, video_id: str, windows: Sequence[Window]) -> tuple[PictureEvidence, float]:
-    """Return the evidence of windows, given in order, as that of one stretch, and the seconds they took.
+    """Return what rules need of the evidence of windows, given in order, as one stretch, and the seconds they took.
+
+    Landmarks and blendshapes, nine tenths of it, stay on disk: `landmarks_px` has no points, `blendshapes` is None.
 
     Raises:
         OSError: a window's evidence is missing or cannot be read.
     """
-    parts = [_read(window.path(dataset, video_id)) for window in windows]
+    parts = [_read(window.path(dataset, video_id), whole=False) for window in windows]
     return stitch([seen for seen, _ in parts]), sum(spent_s for _, spent_s in parts)
 
 
+def read_window(dataset: Path, video_id: str, window: Window) -> PictureEvidence:
+    """Return all that was measured in a window.
+
+    Raises:
+        OSError: its evidence is missing or cannot be read.
+    """
+    return _read(window.path(dataset, video_id), whole=True)[0]
+
+
 def remove_windows(dataset: Path, video_id: str) -> None:
-    """Remove all that was measured of windows of a video."""
-    for path in files_in(dataset / FOLDER, ".npz"):
-        if path.name.startswith(f"{video_id}-"):
-            path.unlink(missing_ok=True)
+    """Remove all that a video in windows has left on its way: evidence, and what came of it."""
+    for suffix in _SUFFIXES:
+        for path in files_in(dataset / FOLDER, suffix):
+            if path.name.startswith(f"{video_id}-"):
+                path.unlink(missing_ok=True)
 
 
 def stitch(parts: Sequence[PictureEvidence]) -> PictureEvidence:
@@ -148,10 +171,14 @@ def _joined(blocks: Sequence[npt.NDArray[np.generic] | None], n_faces: Sequence[
     return np.concatenate(present) if present and len(present) == len(telling or blocks) else None
 
 
-def _read(path: Path) -> tuple[PictureEvidence, float]:
+def _read(path: Path, *, whole: bool) -> tuple[PictureEvidence, float]:
     with np.load(io.BytesIO(*read_all([path])), allow_pickle=False) as arrays:
         columns: dict[str, Any] = {
-            field.name: arrays.get(f"faces.{field.name}", None) for field in dataclasses.fields(Faces)
+            field.name: arrays.get(f"faces.{field.name}", None)
+            for field in dataclasses.fields(Faces)
+            if whole or field.name not in _LARGE
         }
+        if not whole:
+            columns |= {"landmarks_px": np.zeros((len(columns["tick"]), 0, 2), np.float32), "blendshapes": None}
         seen = PictureEvidence(decoded=arrays["decoded"], faces=Faces(**columns), cut_score=arrays["cut_score"])
         return seen, float(arrays["spent_s"])

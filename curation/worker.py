@@ -9,20 +9,21 @@ from pathlib import Path
 
 from curation.analyze import analyze_pictures
 from curation.config import CurationSettings
-from curation.decide import decide
+from curation.decide import Decision, decide
 from curation.evidence import Evidence, PictureEvidence, spread, with_sound
 from curation.ledger import VideoRecord, write_record
+from curation.long_video import divide_clips, gather, slice_is_rendered, stored_clips, write_decided, write_slice
 from curation.media.errors import MediaError
 from curation.media.probe import VideoInfo, probe
-from curation.parts import CuratedVideo, write_parts
-from curation.perception.model_set import load_perception, pose_method
-from curation.render import render_clips
+from curation.parts import CuratedVideo, decided_record, write_parts
+from curation.perception.model_set import load_perception
+from curation.render import RenderedClip, render_clips, shown_clips
 from curation.scratch import ScratchSettings, readable
 from curation.sources import SourceVideo
 from curation.speech.model_set import load_speech
 from curation.stretches import analyze_stretches, hear_stretches
 from curation.trims import asked_ticks, ticks_of
-from curation.units import Divided, Measured, Outcome, Unit
+from curation.units import Decided, Divided, Measured, Outcome, Rendered, Unit
 from curation.windows import Window, read_windows, remove_windows, windows_within, write_window
 from manifests.storage import StorageError
 from manifests.timeline import TICK_RATE_HZ
@@ -62,6 +63,22 @@ class _MeasuredWindow:
     spent_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class _DecidedVideo:
+    evidence: Evidence
+    decision: Decision
+    record: VideoRecord
+
+
+@dataclass(frozen=True, slots=True)
+class _RenderedSlice:
+    clips: tuple[RenderedClip, ...]
+    spent_s: float
+
+
+_Done = CuratedVideo | Divided | VideoRecord | _MeasuredWindow | _DecidedVideo | _RenderedSlice
+
+
 def _to_nobody(_length_s: float) -> None:
     """Take no note."""
 
@@ -78,7 +95,7 @@ class VideoWorker:
         self._speech = load_speech(plan.settings.speech)
 
     def work(self, unit: Unit, learnt: Callable[[float], None] = _to_nobody) -> Outcome:
-        """Do a unit and return what became of it; a record is in the ledger then, a window's evidence in its file.
+        """Do a unit and return what became of it; a record is in the ledger then, all else of the video in its files.
 
         Whatever is wrong with the video ends in a record with a code. Only what is wrong with the dataset's own disk
         is raised.
@@ -100,45 +117,66 @@ class VideoWorker:
         except Exception as error:  # noqa: BLE001 - the border: one video, whatever it does to us, is not the run
             _log.exception("%s: curating it failed", unit.name)
             result = VideoRecord.failed(video, "internal", f"{type(error).__name__}: {error}")
-        match result:
-            case Divided():
-                return result
-            case _MeasuredWindow(window, seen, spent_s):
-                write_window(window.path(self._dataset, video.video_id), seen, spent_s)
-                return Measured()
-            case CuratedVideo():
-                record = write_parts(self._dataset, result, self._settings)
-            case VideoRecord():
-                record = result
-        write_record(self._dataset, record)
-        remove_windows(self._dataset, video.video_id)
-        return record
+        outcome = self._written(unit, result)
+        if isinstance(outcome, VideoRecord):
+            write_record(self._dataset, outcome)
+            remove_windows(self._dataset, video.video_id)
+        return outcome
 
-    def _done(
-        self, unit: Unit, learnt: Callable[[float], None]
-    ) -> "CuratedVideo | Divided | VideoRecord | _MeasuredWindow":
+    def _written(self, unit: Unit, result: _Done) -> Outcome:
+        """Write what was done of a unit; of a whole video all but the record."""
+        dataset, video_id = self._dataset, unit.video.video_id
+        match result:
+            case CuratedVideo():
+                return write_parts(dataset, result, self._settings)
+            case _MeasuredWindow(window, seen, spent_s):
+                write_window(window.path(dataset, video_id), seen, spent_s)
+                return Measured()
+            case _DecidedVideo(evidence, decision, record):
+                write_decided(dataset, video_id, unit.windows, evidence, decision, self._settings)
+                slices = divide_clips(decision.clips, self._settings.windows.length_ticks)
+                todo = tuple(piece for piece in slices if not slice_is_rendered(dataset, video_id, piece))
+                return Decided(slices, todo, record)
+            case _RenderedSlice(clips, spent_s):
+                (piece,) = unit.slices
+                write_slice(dataset, unit.video, piece, clips, self._settings, spent_s)
+                return Rendered()
+            case VideoRecord() if unit.kind == "gather":
+                return gather(dataset, video_id, unit.slices, result)
+        return result
+
+    def _done(self, unit: Unit, learnt: Callable[[float], None]) -> _Done:
         """Do all of a unit that the video can spoil; nothing is written."""
+        if unit.decided is not None:
+            return unit.decided
         started = time.perf_counter()
-        with readable(unit.video, self._scratch, whole=unit.info is None or unit.kind != "window") as path:
+        in_part = unit.info is not None and unit.kind in ("window", "render")
+        with readable(unit.video, self._scratch, whole=not in_part) as path:
             info = probe(path) if unit.info is None else replace(unit.info, path=path)
             return self._done_with(unit, info, started, learnt)
 
-    def _done_with(
-        self, unit: Unit, info: VideoInfo, started: float, learnt: Callable[[float], None]
-    ) -> "CuratedVideo | Divided | VideoRecord | _MeasuredWindow":
-        video, models, media = unit.video, self._perception, self._settings.media
+    def _done_with(self, unit: Unit, info: VideoInfo, started: float, learnt: Callable[[float], None]) -> _Done:
+        video, models, settings = unit.video, self._perception, self._settings
         if unit.kind == "window":
             (window,) = unit.windows
-            seen = analyze_pictures(info, models, window.first_tick, window.end_tick, media)
+            seen = analyze_pictures(info, models, window.first_tick, window.end_tick, settings.media)
             return _MeasuredWindow(window, seen, time.perf_counter() - started)
+        if unit.kind == "render":
+            (piece,) = unit.slices
+            shown = stored_clips(self._dataset, video.video_id, piece.clips)
+            clips = render_clips(info, shown, settings=settings, speech=self._speech)
+            return _RenderedSlice(clips, time.perf_counter() - started)
         asked = asked_ticks(video.trims, info)
-        if unit.kind == "finish":
+        if unit.kind == "decide":
             seen, spent_s = read_windows(self._dataset, video.video_id, unit.windows)
             measured = with_sound(seen, hear_stretches(info, models, asked))
             evidence = spread(measured, ticks_of(asked), info.n_ticks)
-            return self._decided(video, info, evidence, spent_s + time.perf_counter() - started)
-        if len(ticks_of(asked)) > self._settings.windows.length_ticks:
-            windows = windows_within(asked, self._settings.windows)
+            analyzed = time.perf_counter()
+            decision = decide(evidence, settings.rules)
+            spent = {"analyze_s": spent_s + analyzed - started, "decide_s": time.perf_counter() - analyzed}
+            return _DecidedVideo(evidence, decision, decided_record(video, info, decision, spent))
+        if len(ticks_of(asked)) > settings.windows.length_ticks:
+            windows = windows_within(asked, settings.windows)
             todo = [window for window in windows if not window.path(self._dataset, video.video_id).exists()]
             return Divided(tuple(windows), tuple(todo), replace(info, path=video.path))
         learnt(float(len(ticks_of(asked)) / TICK_RATE_HZ))
@@ -157,22 +195,17 @@ class VideoWorker:
         """
         started = time.perf_counter()
         evidence = analyze_stretches(info, self._perception, asked_ticks(video.trims, info), self._settings.media)
-        return self._decided(video, info, evidence, spent_s + time.perf_counter() - started)
-
-    def _decided(self, video: SourceVideo, info: VideoInfo, evidence: Evidence, analyze_s: float) -> CuratedVideo:
         analyzed = time.perf_counter()
         decision = decide(evidence, self._settings.rules)
         decided = time.perf_counter()
-        clips = render_clips(info, evidence, decision, settings=self._settings, speech=self._speech)
+        shown = shown_clips(evidence, decision)
         return CuratedVideo(
             video=video,
             info=info,
             evidence=evidence,
             decision=decision,
-            clips=clips,
-            landmark_scheme=self._perception.faces.scheme,
-            pose_method=pose_method(self._settings.perception),
-            analyze_s=analyze_s,
+            clips=render_clips(info, shown, settings=self._settings, speech=self._speech),
+            analyze_s=spent_s + analyzed - started,
             decide_s=decided - analyzed,
             render_s=time.perf_counter() - decided,
         )

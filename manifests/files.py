@@ -233,7 +233,8 @@ def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     Raises:
         ArrowException, OSError: it is damaged, or cannot be read.
     """
-    return pq.read_table(arrow_path(path), columns=columns, filesystem=arrow_file_system(path), partitioning=None)
+    names = None if columns is None else list(columns)
+    return pq.read_table(arrow_path(path), columns=names, filesystem=arrow_file_system(path), partitioning=None)
 
 
 def arrow_rows(files: Sequence[Path], schema: pa.Schema) -> arrow_dataset.Dataset:

@@ -10,7 +10,7 @@ from filelock import FileLock
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 # They lie here, on no import path (importlib mode): their names are bound once, so that tests can import them
-for _name in ("made_videos", "made_parts", "bad_input"):
+for _name in ("made_videos", "made_parts", "made_evidence", "bad_input"):
     if _name not in sys.modules:
         _spec = importlib.util.spec_from_file_location(_name, Path(__file__).resolve().with_name(f"{_name}.py"))
         assert _spec is not None

@@ -48,8 +48,8 @@ class PoolSettings:
         >>> PoolSettings().deadline_s(Unit(video=video), window_s=180.0)
         3720.0
         """
-        ticks = sum(window.end_tick - window.first_tick for window in unit.windows)
-        length_s = float(ticks / TICK_RATE_HZ) if unit.windows else window_s
+        n_ticks = unit.n_ticks
+        length_s = window_s if n_ticks is None else float(n_ticks / TICK_RATE_HZ)
         return max(self.for_length_s(length_s), self.opening_s(unit.video.size_bytes))
 
     def is_worn(self, n_units: int, age_s: float) -> bool:

@@ -16,7 +16,7 @@ from curation.media.probe import VideoInfo
 from manifests.arrays import Float32Array
 from manifests.timeline import AUDIO_RATE_HZ, TICK_RATE_HZ
 
-__all__ = ["FileSound", "file_audio", "tick_audio"]
+__all__ = ["FileSound", "file_audio", "tick_audio", "tick_audio_pieces"]
 
 _LEAD_S = Fraction(1)
 """Decoding begins this long before a window: codecs that build on earlier packets have settled by then."""
@@ -26,6 +26,9 @@ _TAIL_S = Fraction(1, 25)
 
 _MIXED_FORMAT, _MIXED_FULL_SCALE = "s32p", 2.0**31
 """Whole numbers, because swresample mixes channels to their mean then; mixing as floats it lets the sum exceed 1."""
+
+_PIECE_TICKS = 4500
+"""Length of a piece of a long sound: 3 minutes, 12 MB of samples."""
 
 _JOINT_S = Fraction(1, 200)
 """Time stamps this close to where the sound before them ended continue it: Matroska rounds to 1 ms. Beyond, there is
@@ -64,6 +67,22 @@ def tick_audio(info: VideoInfo, first_tick: int, end_tick: int, rate_hz: int = A
     for start_s, samples in _runs(takewhile(lambda heard: heard[0] <= until_s, frames), rate_hz):
         _place(samples, round((start_s - begin_s) * rate_hz), wanted)
     return np.clip(wanted, -1.0, 1.0)
+
+
+def tick_audio_pieces(info: VideoInfo, first_tick: int, end_tick: int) -> Iterator[Float32Array] | None:
+    """Return the sound of ticks [first_tick, end_tick) as `tick_audio` does, in pieces of whole ticks that follow.
+
+    However long the stretch, one piece of at most 3 minutes is in memory at a time. Of a file without time stamps all
+    is one piece, for there every piece would be decoded from the start.
+
+    Raises:
+        MediaError: `unreadable` where the file can no longer be opened; raised when a piece is asked for.
+    """
+    if not info.has_audio:
+        return None
+    step = max(1, end_tick - first_tick) if info.stamps == "none" else _PIECE_TICKS
+    pieces = (tick_audio(info, tick, min(tick + step, end_tick)) for tick in range(first_tick, end_tick, step))
+    return (piece for piece in pieces if piece is not None)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -5,7 +5,7 @@ Every model is stateless between calls: the same arguments give the same answer 
 of a video can be analysed apart and stitched.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -128,6 +128,12 @@ class CutScorer(Protocol):
 class VoiceDetector(Protocol):
     """Says when somebody speaks."""
 
-    def __call__(self, audio: Float32Array, n_ticks: int) -> Float32Array:
-        """Return the (n_ticks,) probability of speech; (S,) samples of 16 kHz mono in -1 to 1, tick 0 at sample 0."""
+    def __call__(self, pieces: Iterable[Float32Array], n_ticks: int) -> Float32Array:
+        """Return the (n_ticks,) probability of speech.
+
+        Args:
+            pieces: adjacent pieces of one sound, (S,) samples of 16 kHz mono in -1 to 1, tick 0 at the first sample.
+                Where they end is not to show in the answer.
+            n_ticks: number of ticks.
+        """
         ...

@@ -6,6 +6,7 @@ streaming file, several times faster (docs/perception_voice.md). Both files come
 """
 
 import importlib.util
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -61,49 +62,71 @@ class SileroVoice:
             str(silero_model_path()), sess_options=options, providers=["CPUExecutionProvider"]
         )
 
-    def __call__(self, audio: Float32Array, n_ticks: int) -> Float32Array:
+    def __call__(self, pieces: Iterable[Float32Array], n_ticks: int) -> Float32Array:
         """Return the (n_ticks,) probability of speech at the centre of each tick.
 
         Args:
-            audio: (S,) samples at 16 kHz, mono, -1 to 1, tick 0 at sample 0. Samples after the last tick are not
-                used; where the audio ends early, what is missing counts as silence.
+            pieces: adjacent pieces of one sound, (S,) samples at 16 kHz, mono, -1 to 1, tick 0 at the first sample; one
+                is held at a time. Samples after the last tick are not used; where the sound ends early, what is missing
+                counts as silence.
             n_ticks: number of ticks.
 
         Returns:
             The network's probabilities, interpolated between the centres of its windows.
 
         Raises:
-            ValueError: the audio has more than one dimension or holds a number that is not finite.
+            ValueError: a piece has more than one dimension or holds a number that is not finite.
         """
-        if audio.ndim != 1:
-            raise ValueError(f"audio has shape {audio.shape}; give (S,) samples of one channel")
-        if not np.isfinite(audio).all():
-            at = int(np.flatnonzero(~np.isfinite(audio))[0])
-            raise ValueError(f"audio sample {at} is {audio[at]}; decode again or replace what is not finite by silence")
-        window_probs = self.window_probabilities(audio, -(-n_ticks * SAMPLES_PER_TICK // _WINDOW_SAMPLES))
+        window_probs = self.window_probabilities(pieces, -(-n_ticks * SAMPLES_PER_TICK // _WINDOW_SAMPLES))
         window_centres = (np.arange(len(window_probs)) + 0.5) * _WINDOW_SAMPLES
         tick_centres = (np.arange(n_ticks) + 0.5) * SAMPLES_PER_TICK
         tick_probs: Float32Array = np.interp(tick_centres, window_centres, window_probs).astype(np.float32)
         return tick_probs
 
-    def window_probabilities(self, audio: Float32Array, n_windows: int) -> Float32Array:
+    def window_probabilities(self, pieces: Iterable[Float32Array], n_windows: int) -> Float32Array:
         """Return the (n_windows,) probabilities of the network's own windows: number i is samples 512 i to 512 (i+1).
 
         Args:
-            audio: (S,) samples as for a call; padded with silence or cut to `n_windows`.
+            pieces: as for a call; padded with silence or cut to `n_windows`.
             n_windows: number of windows.
         """
-        samples = np.zeros(_CONTEXT_SAMPLES + n_windows * _WINDOW_SAMPLES, np.float32)
-        heard = audio[: n_windows * _WINDOW_SAMPLES]
-        samples[_CONTEXT_SAMPLES : _CONTEXT_SAMPLES + len(heard)] = heard
-        windows = np.lib.stride_tricks.sliding_window_view(samples, _CONTEXT_SAMPLES + _WINDOW_SAMPLES)
-        windows = windows[::_WINDOW_SAMPLES]
         hidden = np.zeros(_STATE_SHAPE, np.float32)
         cell = np.zeros(_STATE_SHAPE, np.float32)
+        context = np.zeros(_CONTEXT_SAMPLES, np.float32)
         window_probs = np.empty(n_windows, np.float32)
+        blocks = _blocks(pieces)
         for first in range(0, n_windows, _BLOCK_WINDOWS):
-            block = np.ascontiguousarray(windows[first : first + _BLOCK_WINDOWS])
-            window_probs[first : first + _BLOCK_WINDOWS], hidden, cell = self._session.run(
-                ["speech_probs", "hn", "cn"], {"input": block, "h": hidden, "c": cell}
+            n = min(_BLOCK_WINDOWS, n_windows - first)
+            samples = np.zeros(_CONTEXT_SAMPLES + n * _WINDOW_SAMPLES, np.float32)
+            heard = next(blocks, context[:0])[: n * _WINDOW_SAMPLES]
+            samples[:_CONTEXT_SAMPLES] = context
+            samples[_CONTEXT_SAMPLES : _CONTEXT_SAMPLES + len(heard)] = heard
+            context = samples[-_CONTEXT_SAMPLES:]
+            windows = np.lib.stride_tricks.sliding_window_view(samples, _CONTEXT_SAMPLES + _WINDOW_SAMPLES)
+            window_probs[first : first + n], hidden, cell = self._session.run(
+                ["speech_probs", "hn", "cn"],
+                {"input": np.ascontiguousarray(windows[::_WINDOW_SAMPLES]), "h": hidden, "c": cell},
             )
         return window_probs
+
+
+def _blocks(pieces: Iterable[Float32Array]) -> Iterator[Float32Array]:
+    """Yield adjacent pieces in blocks of as many samples as the network is given at once; the last may be shorter."""
+    size = _BLOCK_WINDOWS * _WINDOW_SAMPLES
+    waiting = np.zeros(0, np.float32)
+    n_before = 0
+    for piece in pieces:
+        if piece.ndim != 1:
+            raise ValueError(f"audio has shape {piece.shape}; give (S,) samples of one channel")
+        if not np.isfinite(piece).all():
+            at = int(np.flatnonzero(~np.isfinite(piece))[0])
+            raise ValueError(
+                f"audio sample {n_before + at} is {piece[at]}; decode again or replace what is not finite by silence"
+            )
+        n_before += len(piece)
+        waiting = np.concatenate([waiting, piece])
+        while len(waiting) >= size:
+            yield waiting[:size]
+            waiting = waiting[size:]
+    if len(waiting):
+        yield waiting

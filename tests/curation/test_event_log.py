@@ -9,13 +9,14 @@ import pytest
 from made_videos import SmallRun
 
 from curation.config import CurationSettings
+from curation.decide import ClipPlan
 from curation.event_log import EventLog, events_path
 from curation.executors import inline
 from curation.ledger import VideoRecord, read_ledger
 from curation.run import Executor, run
 from curation.sources import SourceVideo
 from curation.unit_events import Oversight, UnitEvent
-from curation.units import Divided, Measured, Outcome, Unit
+from curation.units import Decided, Divided, Measured, Outcome, Rendered, Slice, Unit
 from curation.windows import Window
 from curation.worker import WorkerPlan
 
@@ -83,6 +84,10 @@ def test_a_resumed_run_writes_on_and_the_ledger_is_not_disturbed(small_run: Smal
     assert {line["worker"] for line in lines(dataset) if line["unit"]} == {"inline"}
 
 
+RECORD = VideoRecord(video_id=VIDEO.video_id, source="", path="a", speaker_id=None, size_bytes=1, status="ok")
+SLICES = (Slice((ClipPlan(first_tick=10, end_tick=90, tier="vae"),)),)
+
+
 class WindowWorker:
     """Divides every video in two."""
 
@@ -91,15 +96,21 @@ class WindowWorker:
             return Divided(WINDOWS, WINDOWS)
         if unit.kind == "window":
             return Measured()
-        return VideoRecord(video_id=VIDEO.video_id, source="", path="a", speaker_id=None, size_bytes=1, status="ok")
+        if unit.kind == "decide":
+            return Decided(SLICES, SLICES, RECORD)
+        return Rendered() if unit.kind == "render" else RECORD
 
 
-def test_inline_tells_of_windows_in_the_order_in_which_they_are_done(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_inline_tells_of_the_steps_of_a_long_video_in_their_order(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     plan = WorkerPlan(settings=CurationSettings(), dataset=Path("nowhere"))
     monkeypatch.setattr(WorkerPlan, "make_worker", lambda _: WindowWorker())
     told: list[UnitEvent] = []
     records: Iterator[VideoRecord] = inline.curate_inline(plan, [VIDEO], Oversight(tell=told.append))
     assert len(list(records)) == 1
     assert [(event.kind, event.unit.kind) for event in told] == [
-        (kind, unit) for unit in ("video", "window", "window", "finish") for kind in ("begin", "end")
+        (kind, unit)
+        for unit in ("video", "window", "window", "decide", "render", "gather")
+        for kind in ("begin", "end")
     ]

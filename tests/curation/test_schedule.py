@@ -7,11 +7,12 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
+from curation.decide import ClipPlan
 from curation.ledger import VideoRecord
 from curation.media.probe import VideoInfo
 from curation.schedule import Schedule
 from curation.sources import SourceVideo
-from curation.units import Divided, Measured, Outcome, Unit
+from curation.units import Decided, Divided, Measured, Outcome, Rendered, Slice, Unit
 from curation.windows import WindowSettings, plan_windows
 
 
@@ -34,6 +35,7 @@ def begun(schedule: Schedule) -> Unit:
 
 
 WINDOWS = tuple(plan_windows(500, WindowSettings(length_s=8)))
+SLICES = tuple(Slice((ClipPlan(first_tick=k, end_tick=k + 80, tier="vae"),)) for k in (0, 100, 300))
 
 
 def test_the_largest_files_come_first_on_a_pool() -> None:
@@ -47,7 +49,7 @@ def test_in_one_process_files_keep_their_order() -> None:
     assert [begun(schedule).video.size_bytes for _ in range(3)] == [5, 50, 7]
 
 
-def test_a_long_video_is_finished_once_its_windows_are_measured_and_before_other_videos() -> None:
+def test_a_long_video_is_decided_rendered_and_gathered_in_this_order_and_before_other_videos() -> None:
     long = video("long", 100)
     schedule = Schedule([long, video("short", 1)], largest_first=True)
     assert schedule.done(begun(schedule), Divided(WINDOWS, WINDOWS)) is None
@@ -55,10 +57,38 @@ def test_a_long_video_is_finished_once_its_windows_are_measured_and_before_other
     assert [unit.kind for unit in windows] == ["window"] * 3
     for unit in windows:
         assert schedule.done(unit, Measured()) is None
-    last = begun(schedule)
-    assert (last.kind, last.windows) == ("finish", WINDOWS)
-    assert schedule.done(last, record(long)) == record(long)
+    decide = begun(schedule)
+    assert (decide.kind, decide.windows) == ("decide", WINDOWS)
+    assert schedule.done(decide, Decided(SLICES, SLICES, record(long))) is None
+    renders = [begun(schedule) for _ in SLICES]
+    assert [(unit.kind, unit.slices) for unit in renders] == [("render", (piece,)) for piece in SLICES]
+    for unit in renders[1:]:
+        assert schedule.done(unit, Rendered()) is None
     assert begun(schedule).video == video("short", 1)
+    assert schedule.done(renders[0], Rendered()) is None
+    last = begun(schedule)
+    assert (last.kind, last.slices, last.decided) == ("gather", SLICES, record(long))
+    assert schedule.done(last, record(long)) == record(long)
+    assert schedule.next() is None
+
+
+def test_slices_that_an_earlier_run_rendered_are_not_rendered_again() -> None:
+    long = video("long")
+    schedule = Schedule([long], largest_first=True)
+    schedule.done(begun(schedule), Divided(WINDOWS, ()))
+    schedule.done(begun(schedule), Decided(SLICES, SLICES[1:2], record(long)))
+    unit = begun(schedule)
+    assert unit.slices == SLICES[1:2]
+    schedule.done(unit, Rendered())
+    assert (begun(schedule).kind, schedule.next()) == ("gather", None)
+
+
+def test_a_long_video_without_a_clip_is_gathered_at_once() -> None:
+    long = video("long")
+    schedule = Schedule([long], largest_first=True)
+    schedule.done(begun(schedule), Divided(WINDOWS, ()))
+    schedule.done(begun(schedule), Decided((), (), record(long)))
+    assert begun(schedule).kind == "gather"
 
 
 def test_windows_that_an_earlier_run_measured_are_not_measured_again() -> None:
@@ -67,13 +97,13 @@ def test_windows_that_an_earlier_run_measured_are_not_measured_again() -> None:
     unit = begun(schedule)
     assert unit.windows == WINDOWS[2:]
     schedule.done(unit, Measured())
-    assert begun(schedule).kind == "finish"
+    assert begun(schedule).kind == "decide"
 
 
-def test_a_video_whose_windows_are_all_there_is_finished_at_once() -> None:
+def test_a_video_whose_windows_are_all_there_is_decided_at_once() -> None:
     schedule = Schedule([video("long")], largest_first=True)
     schedule.done(begun(schedule), Divided(WINDOWS, ()))
-    assert begun(schedule).kind == "finish"
+    assert begun(schedule).kind == "decide"
 
 
 def test_a_failed_window_ends_its_video_once_and_drops_the_rest_of_it() -> None:
@@ -116,6 +146,10 @@ def test_every_video_ends_exactly_once_whatever_the_order_in_which_units_end(
             outcome = Divided(windows, windows)
         elif unit.kind == "window":
             outcome = Measured() if choices.random() < 0.8 else VideoRecord.failed(unit.video, "internal", "made")
+        elif unit.kind == "decide":
+            outcome = Decided(SLICES, SLICES[: choices.randint(0, 3)], record(unit.video))
+        elif unit.kind == "render":
+            outcome = Rendered() if choices.random() < 0.8 else VideoRecord.failed(unit.video, "internal", "made")
         done = schedule.done(unit, outcome)
         if done is not None:
             ended.append(done.video_id)

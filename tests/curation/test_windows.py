@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from made_evidence import part
 from made_videos import TalkingFace, frame_times, talking_video
 
 from curation.analyze import WINDOW_STEP_TICKS, analyze, analyze_pictures, analyze_sound
@@ -18,7 +19,16 @@ from curation.evidence import Evidence, Faces, PictureEvidence, with_sound
 from curation.media.probe import probe
 from curation.perception.model_set import Perception, PerceptionSettings, load_perception, perception_assets
 from curation.run import Executor, run
-from curation.windows import Window, WindowSettings, plan_windows, read_windows, remove_windows, stitch, write_window
+from curation.windows import (
+    Window,
+    WindowSettings,
+    plan_windows,
+    read_window,
+    read_windows,
+    remove_windows,
+    stitch,
+    write_window,
+)
 from manifests.files import read_table
 
 
@@ -30,20 +40,6 @@ def models() -> Perception:
 
 def picture_evidence(evidence: Evidence) -> PictureEvidence:
     return PictureEvidence(decoded=evidence.decoded, faces=evidence.faces, cut_score=evidence.cut_score)
-
-
-def part(evidence: Evidence, first: int, end: int) -> PictureEvidence:
-    """Cut by hand: what a window of these ticks would hold."""
-    faces = evidence.faces
-    inside = (faces.tick >= first) & (faces.tick < end)
-    columns = {
-        field.name: None if getattr(faces, field.name) is None else getattr(faces, field.name)[inside]
-        for field in dataclasses.fields(Faces)
-    }
-    columns["tick"] = faces.tick[inside] - first
-    return PictureEvidence(
-        decoded=evidence.decoded[first:end], faces=Faces(**columns), cut_score=evidence.cut_score[first:end]
-    )
 
 
 def assert_equal(one: PictureEvidence, other: PictureEvidence) -> None:
@@ -71,9 +67,8 @@ def test_parts_put_together_are_the_whole(make_evidence: Callable[..., Evidence]
     windows = [Window(first_tick=0, end_tick=200), Window(first_tick=200, end_tick=300)]
     for window in windows:
         write_window(window.path(tmp_path, "a" * 16), part(whole, window.first_tick, window.end_tick), 1.5)
-    read, spent_s = read_windows(tmp_path, "a" * 16, windows)
-    assert_equal(read, picture_evidence(whole))
-    assert spent_s == 3.0
+    assert_equal(stitch([read_window(tmp_path, "a" * 16, window) for window in windows]), picture_evidence(whole))
+    assert read_windows(tmp_path, "a" * 16, windows)[1] == 3.0
 
 
 def test_a_window_without_a_face_does_not_hide_what_the_others_measured(

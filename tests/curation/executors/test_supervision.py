@@ -5,13 +5,18 @@ from pathlib import Path
 
 import pytest
 
+from curation.decide import ClipPlan
 from curation.executors.supervision import Blame, Loss, PoolSettings, last_words, leave_last_words
 from curation.sources import SourceVideo
-from curation.units import Unit
+from curation.units import Slice, Unit
 from curation.windows import Window
 
 VIDEO = SourceVideo(path=Path("a.mp4"), video_id="a" * 16, source="made", speaker_id=None, size_bytes=1)
 WINDOWS = tuple(Window(first_tick=k, end_tick=k + 250) for k in (0, 250, 500))
+SLICES = (
+    Slice((ClipPlan(first_tick=0, end_tick=100, tier="vae"), ClipPlan(first_tick=400, end_tick=500, tier="vae"))),
+    Slice((ClipPlan(first_tick=600, end_tick=700, tier="vae"),)),
+)
 DEATH = Loss("worker_died", "made by the test")
 
 
@@ -20,7 +25,9 @@ DEATH = Loss("worker_died", "made by the test")
     [
         (Unit(video=VIDEO), 10 + 2 * 180),
         (Unit(video=VIDEO, kind="window", windows=WINDOWS[:1]), 10 + 2 * 10),
-        (Unit(video=VIDEO, kind="finish", windows=WINDOWS), 10 + 2 * 30),
+        (Unit(video=VIDEO, kind="decide", windows=WINDOWS), 10 + 2 * 30),
+        (Unit(video=VIDEO, kind="render", slices=SLICES[:1]), 10 + 2 * 20),
+        (Unit(video=VIDEO, kind="gather", windows=WINDOWS, slices=SLICES), 10 + 2 * (30 + 24)),
     ],
 )
 def test_a_deadline_grows_with_the_length_that_the_unit_may_have(unit: Unit, expected_s: float) -> None:
@@ -58,10 +65,12 @@ def test_the_third_loss_quarantines_with_the_code_and_the_command_that_repeats_i
     assert f"gaia-curate retry {tmp_path} --video {'a' * 16} --executor inline" in record.error_detail
 
 
-def test_windows_of_one_video_are_blamed_apart(tmp_path: Path) -> None:
+def test_windows_and_slices_of_one_video_are_blamed_apart(tmp_path: Path) -> None:
     blame = Blame(tmp_path, max_attempts=2)
     units = [Unit(video=VIDEO, kind="window", windows=(window,)) for window in WINDOWS]
-    assert [blame.verdict(unit, DEATH) for unit in units] == [None, None, None]
+    units += [Unit(video=VIDEO, kind="render", slices=(piece,)) for piece in SLICES]
+    units += [Unit(video=VIDEO, kind="decide", windows=WINDOWS), Unit(video=VIDEO, kind="gather", slices=SLICES)]
+    assert [blame.verdict(unit, DEATH) for unit in units] == [None] * 7
     assert blame.verdict(units[1], DEATH) is not None
 
 

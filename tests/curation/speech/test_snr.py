@@ -16,7 +16,7 @@ def clean(speech: Float32Array) -> Float32Array:
 
 @pytest.fixture(scope="module")
 def speech_prob(clean: Float32Array) -> Float32Array:
-    return SileroVoice()(clean, N_TICKS)
+    return SileroVoice()([clean], N_TICKS)
 
 
 def mixed(clean: Float32Array, noise: Float32Array, snr: float, speech_prob: Float32Array) -> Float32Array:
