@@ -8,12 +8,14 @@ many interruptions, the videos came. One file, or tar with the files that name i
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 from pydantic import Field
 
+from curation.ahead import ahead
 from curation.file_swap import finish_swap, move_file, swap_files
 from curation.part_files import PACKED, PackedFacts, PartFile, part_files, sources_of, videos_digest
 from curation.part_rows import VideoRows, write_packed
@@ -28,6 +30,9 @@ __all__ = ["StorageSettings", "compact"]
 
 _MB = 10**6
 _GIB = 2**30
+
+_PIECES_AHEAD = 4
+"""Pieces of rows, of up to a row group each, that are read while others are written."""
 
 
 class StorageSettings(Settings):
@@ -177,8 +182,8 @@ class _Packing:
             tar_videos=None if shard is None or group is None or alone else videos_digest(group.videos),
         )
         begun = self._dataset / hidden_name(f"{self._table.name}/{_label(leaf.prefix)}")
-        with VideoRows(self._table, own) as rows:
-            digest = write_packed(begun, self._table, _pieces(rows, leaf, shard), {} if alone else facts.footer())
+        with VideoRows(self._table, own) as rows, closing(ahead(_pieces(rows, leaf, shard), _PIECES_AHEAD)) as pieces:
+            digest = write_packed(begun, self._table, pieces, {} if alone else facts.footer())
         label = leaf.videos[0] if alone else f"{_label(leaf.prefix)}-{digest[:12]}"
         name = f"{self._table.name}/{label}.parquet"
         move_file(begun, self._dataset / hidden_name(name))

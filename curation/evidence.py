@@ -7,7 +7,17 @@ import numpy as np
 
 from manifests.arrays import BoolArray, Float32Array, Int64Array
 
-__all__ = ["Evidence", "FaceMeasures", "Faces", "PictureEvidence", "SoundEvidence", "rows_of", "spread", "with_sound"]
+__all__ = [
+    "Evidence",
+    "FaceMeasures",
+    "Faces",
+    "PictureEvidence",
+    "SoundEvidence",
+    "rows_of",
+    "spread",
+    "stretch_of",
+    "with_sound",
+]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,6 +92,20 @@ class PictureEvidence:
 
     def __len__(self) -> int:
         return len(self.decoded)
+
+
+def stretch_of(seen: PictureEvidence, first: int, end: int) -> PictureEvidence:
+    """Return ticks ``[first, end)`` of a stretch of which nothing is trimmed, counted from its start."""
+    first_face, end_face = seen.faces.tick.searchsorted((first, end))
+    columns: dict[str, Any] = {
+        field.name: None if (values := getattr(seen.faces, field.name)) is None else values[first_face:end_face]
+        for field in fields(Faces)
+    }
+    return PictureEvidence(
+        decoded=seen.decoded[first:end],
+        faces=Faces(**columns | {"tick": columns["tick"] - first}),
+        cut_score=seen.cut_score[first:end],
+    )
 
 
 @dataclass(frozen=True, kw_only=True)  # no slots: two bases of one class cannot both have them

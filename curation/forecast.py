@@ -26,8 +26,11 @@ _TAIL = 0.1
 """Share of the draws on either side of an interval."""
 
 _BYTES_PER_TICK = 10 * 1024
-"""What a worker holds of each tick of the longest video that it decides on: evidence and thumbnails. Measured:
-docs/performance.md, memory of a worker."""
+"""What a worker holds of each tick that it measures at a time: evidence and thumbnails. Measured: docs/performance.md,
+memory of a worker."""
+
+_LIGHT_BYTES_PER_TICK = 2 * 1024
+"""What it holds of each tick of a video in windows when it decides: what the rules ask for. Measured: likewise."""
 
 _POOL_BYTES = 512 * 2**20
 """The driver and Ray's own processes. Ours, rounded up."""
@@ -193,8 +196,10 @@ class _Table:
     def worker_memory(self, drawn: npt.NDArray[np.int64]) -> float:
         """Bytes of one worker: the largest of the looks, and what the longest video adds."""
         longest_s = max(self._duration.max(), self._largest_unseen * self._seconds_per_byte(drawn))
-        more_ticks = max(0.0, longest_s - self._seen.max()) * float(TICK_RATE_HZ)
-        return float(self._peak[drawn].max() + more_ticks * _BYTES_PER_TICK)
+        measured_s = min(longest_s, self._machine.window_s)
+        more = max(0.0, measured_s - self._seen.max()) * _BYTES_PER_TICK
+        more += (longest_s - measured_s) * _LIGHT_BYTES_PER_TICK
+        return float(self._peak[drawn].max() + more * float(TICK_RATE_HZ))
 
     def memory(self, drawn: npt.NDArray[np.int64]) -> float:
         """Bytes of all workers and of what serves them."""

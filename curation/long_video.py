@@ -1,7 +1,7 @@
 """A long video once its windows are measured: decided as a whole, rendered slice by slice, gathered into its parts.
 
 All that is known of it before it is gathered lies in the folder of the windows, so that any worker can go on with it.
-Memory holds what rules need of the whole video, about 1.4 MB a minute, and of the rest three windows or one slice.
+Memory holds what rules need of the whole video, about 3 MB a minute, and of the rest three windows or one slice.
 """
 
 import shutil
@@ -14,10 +14,11 @@ import pyarrow as pa
 from curation.clips_part import clips_table, write_media
 from curation.config import CurationSettings
 from curation.decide import ClipPlan, Decision
-from curation.evidence import Evidence, PictureEvidence, rows_of
+from curation.evidence import Evidence, PictureEvidence, rows_of, stretch_of
 from curation.frames_table import frames_table, shown_face
 from curation.ledger import VideoRecord
 from curation.main_face import main_face
+from curation.media.heap import give_back_free_pages
 from curation.part_rows import write_packed
 from curation.parts import landmarks_of, write_spans
 from curation.render import RenderedClip, ShownClip
@@ -31,6 +32,9 @@ from manifests.schema import CLIPS, FRAMES, SPANS, Table
 from manifests.staged_files import StagedFiles
 
 __all__ = ["divide_clips", "gather", "slice_is_rendered", "stored_clips", "write_decided", "write_slice"]
+
+_HALO_TICKS = 25
+"""No bridge reaches further beyond a seam: of its 25 ticks at most, one is on this side, and a sighting follows."""
 
 _RENDER_S = "gaia_render_s"
 """Key in the footer of a slice's rows: seconds that rendering it took."""
@@ -90,16 +94,21 @@ def _frames_pieces(
     decision: Decision,
     settings: CurationSettings,
 ) -> Iterator[pa.Table]:
-    """Yield the rows of `frames` window by window; the windows beside are there for misses bridged across a seam."""
+    """Yield the rows of `frames` window by window; of those beside, what misses bridged across a seam depend on."""
     scheme, faces_before = landmarks_of(settings), evidence.faces.tick.searchsorted
-    loaded: dict[int, PictureEvidence] = {}
+    before: tuple[Window, PictureEvidence] | None = None
+    following = read_window(dataset, video_id, windows[0])
     for number, window in enumerate(windows):
-        beside = range(max(0, number - 1), min(len(windows), number + 2))
-        loaded = {n: loaded[n] if n in loaded else read_window(dataset, video_id, windows[n]) for n in beside}
-        seen = loaded[number]
-        near = _main_of([windows[n] for n in beside], decision.main, int(faces_before(windows[beside[0]].first_tick)))
-        before = sum(windows[n].n_ticks for n in beside if n < number)
-        face = main_face(stitch([loaded[n] for n in beside]).faces, near)
+        seen, near = following, [] if before is None else [before]
+        near.append((window, seen))
+        if number + 1 < len(windows):
+            after = windows[number + 1]
+            following = read_window(dataset, video_id, after)
+            near.append(_within(after, following, after.first_tick, after.first_tick + _HALO_TICKS))
+        places = [place for place, _ in near]
+        main = _main_of(places, decision.main, int(faces_before(places[0].first_tick)))
+        face = main_face(stitch([part for _, part in near]).faces, main)
+        n_before = 0 if before is None else before[0].n_ticks
         first_face, end_face = (int(faces_before(tick)) for tick in (window.first_tick, window.end_tick))
         own = slice(window.first_tick, window.end_tick)
         yield frames_table(
@@ -114,13 +123,22 @@ def _frames_pieces(
             Decision(
                 track=decision.track[first_face:end_face],
                 main=_main_of([window], decision.main, first_face),
-                face=rows_of(face, before, before + window.n_ticks),
+                face=rows_of(face, n_before, n_before + window.n_ticks),
                 spans=(),
                 clips=(),
             ),
             scheme,
             window.first_tick,
         )
+        before = _within(window, seen, window.end_tick - _HALO_TICKS, window.end_tick)
+        give_back_free_pages()
+
+
+def _within(window: Window, seen: PictureEvidence, first_tick: int, end_tick: int) -> tuple[Window, PictureEvidence]:
+    """Return the part of a window, and of its evidence, that lies in ticks ``[first_tick, end_tick)`` of the video."""
+    part = Window(first_tick=max(first_tick, window.first_tick), end_tick=min(end_tick, window.end_tick))
+    first, end = part.first_tick - window.first_tick, part.end_tick - window.first_tick
+    return part, stretch_of(seen, first, end)
 
 
 def _main_of(windows: Sequence[Window], main: MainTrack, first_face: int) -> MainTrack:

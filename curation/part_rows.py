@@ -16,6 +16,8 @@ from manifests.schema import Table
 
 __all__ = ["HashingStream", "VideoRows", "write_packed"]
 
+_WAITING_BYTES = 1 << 20
+
 
 class VideoRows:
     """The rows of videos that lie in several files; asked for in the order of their ids, each file is read once."""
@@ -77,12 +79,15 @@ class _OpenPart:
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         self._file = open_parquet(path)
         self._schema = schema
+        self._names = schema.names
         self._spans = [span_of_ids(self._file, number) for number in range(self._file.num_row_groups)]
         self._kept: tuple[int, pa.Table] | None = None
 
     def rows(self, video_id: str) -> Iterator[pa.Table]:
         for number, (lowest, highest) in enumerate(self._spans):
-            if lowest <= video_id <= highest:
+            if lowest == video_id == highest:
+                yield self._group(number)
+            elif lowest <= video_id <= highest:
                 rows = self._group(number)
                 own = rows.filter(pc.equal(rows["video_id"], video_id))
                 if len(own):
@@ -94,8 +99,9 @@ class _OpenPart:
 
     def _group(self, number: int) -> pa.Table:
         if self._kept is None or self._kept[0] != number:
-            rows = self._file.read_row_group(number, columns=self._schema.names, use_threads=False)
-            self._kept = (number, rows.select(self._schema.names).cast(self._schema))
+            rows = self._file.read_row_group(number, columns=self._names, use_threads=False)
+            same = rows.schema.equals(self._schema, check_metadata=True)
+            self._kept = (number, rows if same else rows.select(self._names).cast(self._schema))
         return self._kept[1]
 
 
@@ -123,7 +129,7 @@ def write_packed(
             for group in _regrouped(pieces, table.row_group_rows):
                 writer.write_table(group, row_group_size=table.row_group_rows)
             writer.add_key_value_metadata(dict(footer))
-    return sink.digest.hexdigest()
+        return sink.hexdigest()
 
 
 def _regrouped(pieces: Iterable[pa.Table], n_rows: int) -> Iterator[pa.Table]:
@@ -144,22 +150,23 @@ def _regrouped(pieces: Iterable[pa.Table], n_rows: int) -> Iterator[pa.Table]:
 
 
 class HashingStream:
-    """A file to write to that takes note of the sha256 of what passes."""
+    """A file to write to that takes note of the sha256 of what passes; what is written waits until a MiB is full."""
 
     closed = False
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
-        self.digest = sha256()
+        self._digest = sha256()
+        self._waiting = bytearray()
         self._n_bytes = 0
 
     def write(self, content: bytes | memoryview) -> int:
         """Write it and return its length."""
-        block = bytes(content)
-        self.digest.update(block)
-        self._n_bytes += len(block)
-        self._stream.write(block)
-        return len(block)
+        self._waiting += content
+        self._n_bytes += len(content)
+        if len(self._waiting) >= _WAITING_BYTES:
+            self.flush()
+        return len(content)
 
     def tell(self) -> int:
         """Return how many bytes were written."""
@@ -167,7 +174,14 @@ class HashingStream:
 
     def flush(self) -> None:
         """Pass on what waits."""
-        self._stream.flush()
+        self._digest.update(self._waiting)
+        self._stream.write(self._waiting)
+        self._waiting = bytearray()
 
     def close(self) -> None:
         """Leave the file open; whoever opened it closes it."""
+
+    def hexdigest(self) -> str:
+        """Return the sha256 of all that was written, which is passed on first."""
+        self.flush()
+        return self._digest.hexdigest()

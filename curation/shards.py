@@ -55,7 +55,8 @@ def write_shard(
         hashed = HashingStream(stream)
         of_videos = (row for video in videos for piece in rows.of(video) for row in piece.to_pylist())
         places = copy_media(dataset, of_videos, hashed)
-    media = f"media/{name or f'{label}-{hashed.digest.hexdigest()[:12]}'}.tar"
+        digest = hashed.hexdigest()
+    media = f"media/{name or f'{label}-{digest[:12]}'}.tar"
     move_file(hidden, dataset / media)
     return Shard(media, places)
 

@@ -98,8 +98,9 @@ def test_long_videos_take_memory_with_their_length() -> None:
     short = forecast([look(1000, 20.0)] * 5, [1000] * 5, MACHINE)
     long = forecast([look(1000, 20.0)] * 5, [1000] * 5 + [180_000], MACHINE)
     assert short.memory_bytes.expected == pytest.approx(2e9)
-    # one of 3600 s: 3580 s more than what was seen, 25 ticks a second, 10 KiB a tick, in either worker
-    assert long.memory_bytes.expected == pytest.approx(2e9 + 2 * 3580 * 25 * 10_240)
+    # one of 3600 s, 3580 s more than what was seen, 25 ticks a second, in either worker: up to the length of a window
+    # 10 KiB a tick, beyond it 2
+    assert long.memory_bytes.expected == pytest.approx(2e9 + 2 * 25 * (160 * 10_240 + 3420 * 2048))
 
 
 def test_no_more_workers_are_busy_than_there_are_units() -> None:

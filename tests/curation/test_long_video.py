@@ -23,7 +23,7 @@ from curation.render import shown_clips
 from curation.run import Executor, run
 from curation.sources import discover
 from curation.unit_events import Oversight, UnitEvent
-from curation.windows import FOLDER, Window, read_windows, write_window
+from curation.windows import FOLDER, Window, plan_windows, read_windows, write_window
 from curation.worker import WorkerPlan
 from manifests.files import read_parquet, read_table
 from manifests.validate import validate
@@ -83,6 +83,23 @@ def test_rows_written_window_by_window_are_those_of_one_piece(spoilt: Evidence, 
     assert read_parquet(tmp_path / FOLDER / f"{ID}-frames.parquet").equals(expected)
     spans = read_parquet(tmp_path / FOLDER / f"{ID}-spans.parquet")
     assert spans.num_rows == len(decision.spans)
+
+
+@pytest.mark.parametrize("first", [175, 176, 188, 199, 200])
+def test_the_longest_bridge_is_the_same_wherever_the_seam_lies_in_it(
+    first: int, make_evidence: Callable[..., Evidence], make_faces: Callable[..., Faces], tmp_path: Path
+) -> None:
+    settings = load_settings(
+        QUIET, None, ["perception.faces=dlib", "rules.no_face.bridge_ticks=25", "windows.length_s=8"]
+    )
+    ticks = np.r_[0:first, first + 25 : 400]
+    faces = make_faces(ticks)
+    faces = dataclasses.replace(faces, luma=ticks.astype(np.float32))
+    evidence = make_evidence(400, faces=faces)
+    decided_in_windows(tmp_path, evidence, plan_windows(400, settings.windows), settings)
+    rows = read_parquet(tmp_path / FOLDER / f"{ID}-frames.parquet")
+    assert rows["luma"].to_pylist() == pytest.approx(list(range(400)), abs=1e-3)
+    assert rows["interpolated"].to_numpy().sum() == 25
 
 
 def test_clips_find_the_rows_that_one_piece_gives_them(spoilt: Evidence, tmp_path: Path) -> None:
