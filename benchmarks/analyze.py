@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from processes import answers
 from straightforward_loops import View, Way, decode_only, dlib_loop, every_frame, scrfd_loop
 
 from curation.analyze import analyze
@@ -106,11 +107,7 @@ def timed(load: Load, clips: Clips, workers: int) -> Pass:
         context.Process(target=measured, args=(load, clips, cores[i % len(cores)], barrier, results))
         for i in range(workers)
     ]
-    for process in processes:
-        process.start()
-    passes = [results.get() for _ in processes]
-    for process in processes:
-        process.join()
+    passes: list[Pass] = answers(processes, results)
     return max(passes, key=lambda done: sum(done.wall_s))
 
 

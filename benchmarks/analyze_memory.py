@@ -19,6 +19,7 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
+from processes import answers
 
 from curation.analyze import analyze
 from curation.config import CurationSettings
@@ -93,10 +94,8 @@ def main() -> None:
         maker.start()
         maker.join()
         results: mp.Queue = context.Queue()
-        process = context.Process(target=worker, args=(path, results))
-        process.start()
-        print(json.dumps(results.get()))
-        process.join()
+        (report,) = answers([context.Process(target=worker, args=(path, results))], results)
+        print(json.dumps(report))
 
 
 if __name__ == "__main__":
