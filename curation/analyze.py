@@ -178,9 +178,9 @@ class _FaceCollector:
         return found
 
     def _measure(self, tick: int, rgb: RgbImage, found: list[FaceObservation]) -> list[_MeasuredFace]:
-        points = _stack([key_points(face.landmarks_px, self._scheme) for face in found], (9, 2))
-        boxes = _stack([face.box_px for face in found], (4,))
-        outlines = _stack([landmark_box(face.landmarks_px) for face in found], (4,))
+        landmarks = np.array([face.landmarks_px for face in found])
+        points, outlines = key_points(landmarks, self._scheme), landmark_box(landmarks)
+        boxes = np.array([face.box_px for face in found])
         self._masks.add(tick, rgb, points, boxes)
         if self._poses is not None:
             self._poses.add(rgb, boxes)

@@ -141,7 +141,8 @@ class FaceMesh:
     ) -> _MeshFace | None:
         """Return the face in `candidate` with the `detector_box` given, else with that in which `candidate` lies."""
         to_frame = _mesh_square(candidate)
-        raw, presence, _ = self._mesh(np.divide(_warp(frame, to_frame), 255.0, dtype=np.float32)[None])
+        np.divide(_warp(frame, to_frame), 255.0, out=self._mesh.input()[0], dtype=np.float32)
+        raw, presence, _ = self._mesh.run()
         if 1.0 / (1.0 + math.exp(-float(presence.item()))) < _MIN_PRESENCE:
             return None
         points = raw.reshape(-1, 3).astype(np.float64)  # in pixels of the network's input, z away from the camera

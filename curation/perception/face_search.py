@@ -78,8 +78,8 @@ def cut_square(frame: RgbImage, square: Square, side_px: int) -> RgbImage:
     picture = np.zeros((side_px, side_px, 3), np.uint8)
     if x1 <= x0 or y1 <= y0:
         return picture
-    left, right = (int(np.clip(round((x - square.x0) * scale), 0, side_px)) for x in (x0, x1))
-    top, bottom = (int(np.clip(round((y - square.y0) * scale), 0, side_px)) for y in (y0, y1))
+    left, right = (min(max(round((x - square.x0) * scale), 0), side_px) for x in (x0, x1))
+    top, bottom = (min(max(round((y - square.y0) * scale), 0), side_px) for y in (y0, y1))
     if right == left or bottom == top:
         return picture
     part, factor = halved(frame[y0:y1, x0:x1], 2 * max(right - left, bottom - top))

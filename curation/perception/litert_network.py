@@ -14,11 +14,20 @@ class LiteRtNetwork:
 
         self._interpreter = Interpreter(model_content=model, num_threads=1)
         self._interpreter.allocate_tensors()
-        self._input = self._interpreter.get_input_details()[0]["index"]
+        self._input = self._interpreter.tensor(self._interpreter.get_input_details()[0]["index"])
         self._outputs = [output["index"] for output in self._interpreter.get_output_details()]
 
     def __call__(self, values: Float32Array) -> list[Float32Array]:
         """Return the outputs, in the model's order, for its one input."""
-        self._interpreter.set_tensor(self._input, values)
+        self.input()[...] = values
+        return self.run()
+
+    def input(self) -> Float32Array:
+        """Return the memory of the input, to be written to without a copy between; nobody may hold it during `run`."""
+        view: Float32Array = self._input()
+        return view
+
+    def run(self) -> list[Float32Array]:
+        """Return the outputs, in the model's order, for what was written to its `input`."""
         self._interpreter.invoke()
         return [self._interpreter.get_tensor(output) for output in self._outputs]

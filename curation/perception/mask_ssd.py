@@ -12,7 +12,7 @@ from curation.assets import asset_path
 from curation.devices import Device, onnx_session
 from manifests.arrays import BoolArray, Float32Array, Float64Array, RgbImage
 
-__all__ = ["SsdMask", "ssd_anchors"]
+__all__ = ["SsdMask", "ssd_anchors", "with_plain_pads"]
 
 _ASSET = "face_mask_detection"
 _INPUT_PX = 260
@@ -44,7 +44,7 @@ class SsdMask:
             MissingAssetsError: it is not on this machine.
             DeviceError: the device cannot be used.
         """
-        self._session = onnx_session(asset_path(_ASSET) if model is None else model, device)
+        self._session = onnx_session(with_plain_pads(asset_path(_ASSET) if model is None else model), device)
         self._anchors = ssd_anchors()
 
     def __call__(self, frame: RgbImage, key_points_px: Float32Array, boxes_px: Float32Array) -> Float32Array:  # noqa: ARG002 - the Protocol's
@@ -76,6 +76,21 @@ class SsdMask:
         here = _centres_within(self._anchors, offsets, corners)
         surest = np.where(here, scores.max(axis=1), -1.0).argmax()
         return float(scores[surest, 0])
+
+
+def with_plain_pads(model: Path) -> bytes:
+    """Return an ONNX file with the empty name gone by which its Pads say that they fill with zeros.
+
+    Without it onnxruntime makes them the padding of the convolutions that follow: the same numbers, 6 % sooner.
+    """
+    import onnx
+
+    proto = onnx.load(str(model))
+    for node in proto.graph.node:
+        if node.op_type == "Pad" and node.input[-1] == "":
+            del node.input[-1]
+    content: bytes = proto.SerializeToString()
+    return content
 
 
 def _square(box_px: Float32Array, width: int, height: int) -> tuple[int, int, int, int]:

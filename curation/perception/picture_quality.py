@@ -1,5 +1,7 @@
 """How good the picture of a face is: sharpness, brightness, and how far the lips are apart."""
 
+import math
+
 import numpy as np
 
 from manifests.arrays import Float32Array, RgbImage
@@ -74,6 +76,6 @@ def lip_aperture(key_points_px: Float32Array, box_px: Float32Array) -> float:
 def _crop(frame: RgbImage, box_px: Float32Array) -> RgbImage:
     """Return the pixels whose area the box touches; a view, empty where the box is outside."""
     height, width = frame.shape[:2]
-    x0, y0 = (max(0, int(np.floor(value))) for value in box_px[:2])
-    x1, y1 = min(width, int(np.ceil(box_px[2]))), min(height, int(np.ceil(box_px[3])))
+    x0, y0 = (max(0, math.floor(value)) for value in box_px[:2])
+    x1, y1 = min(width, math.ceil(box_px[2])), min(height, math.ceil(box_px[3]))
     return frame[y0 : max(y0, y1), x0 : max(x0, x1)]

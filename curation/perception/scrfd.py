@@ -1,7 +1,8 @@
 """InsightFace's face detector SCRFD, on a picture of any size.
 
 Guo et al., "Sample and Computation Redistribution for Efficient Face Detection" (ICLR 2022). The network runs in a
-session of ours, made from its ONNX file; anchors, decoding and suppression are those of `insightface.model_zoo`.
+session of ours, made from its ONNX file; anchors, decoding and suppression are those of `insightface.model_zoo`. Its
+`detect` also resizes and pads, which a look that has its size already can do without.
 
 Some exports are made for 640x640 alone. Their only traces of that size are the sizes that two Resize nodes enlarge to,
 and the shapes written at the graph's ends; the rest is convolutions. Those are taken out when the file is loaded, so
@@ -15,6 +16,7 @@ import numpy as np
 
 from curation.devices import Device, onnx_session
 from curation.perception.face_search import Candidate
+from curation.perception.scrfd_heads import with_merged_heads
 from manifests.arrays import RgbImage
 
 if TYPE_CHECKING:
@@ -48,7 +50,7 @@ class Scrfd:
         """
         from insightface.model_zoo.scrfd import SCRFD
 
-        session = onnx_session(with_dynamic_input(model), device)
+        session = onnx_session(with_merged_heads(with_dynamic_input(model)), device)
         if len(session.get_outputs()) != 9:
             raise ValueError(
                 f"{model} has {len(session.get_outputs())} outputs where SCRFD with five points has nine; "
@@ -65,12 +67,19 @@ class Scrfd:
         if height % STRIDE_PX or width % STRIDE_PX:
             raise ValueError(f"a look of {width}x{height} pixels; SCRFD takes sides that are multiples of {STRIDE_PX}")
         # InsightFace takes OpenCV's order of channels
-        boxes, points = self._scrfd.detect(cv2.cvtColor(look, cv2.COLOR_RGB2BGR), input_size=(width, height))
+        answers = self._scrfd.forward(cv2.cvtColor(look, cv2.COLOR_RGB2BGR), _MIN_SCORE)
+        scores, boxes_px, points_px = (np.concatenate(of_maps) for of_maps in answers)
+        if not len(scores):
+            return []
+        surest = np.argsort(-scores[:, 0], kind="stable")
+        found = np.hstack([boxes_px, scores])[surest].astype(np.float32, copy=False)
         return [
             Candidate(
-                box_px=box[:4].astype(np.float64), eyes_px=five[:2].astype(np.float64), score=float(min(box[4], 1.0))
+                box_px=found[one, :4].astype(np.float64),
+                eyes_px=points_px[surest[one], :2].astype(np.float64),
+                score=float(min(found[one, 4], 1.0)),
             )
-            for box, five in zip(boxes, points, strict=True)
+            for one in self._scrfd.nms(found)
         ]
 
 

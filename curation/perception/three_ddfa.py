@@ -126,7 +126,10 @@ def _square(box_px: Float32Array) -> tuple[int, int, int, int]:
 
 
 def _cut(frame: RgbImage, x0: int, y0: int, x1: int, y1: int) -> RgbImage:
+    """Return the square, black where it reaches beyond the frame; a view of the frame where it does not."""
     height, width = frame.shape[:2]
+    if x0 >= 0 and x1 <= width and y0 >= 0 and y1 <= height:
+        return frame[y0:y1, x0:x1]
     square = np.zeros((y1 - y0, x1 - x0, 3), np.uint8)
     left, right = np.clip([x0, x1], 0, width)
     top, bottom = np.clip([y0, y1], 0, height)

@@ -104,7 +104,7 @@ def test_every_pose_ends_at_its_face_and_tick(told: tuple[Evidence, PictureNumbe
     assert (np.abs(faces.pose_deg[:, 0] - pictures_of(faces.tick)) <= 0.5).all()
     np.testing.assert_array_equal(faces.pose_deg[:, 1], faces.box_px[:, 0])
     # 120 faces in 60 pictures, once each.
-    assert pose.batches == [32, 32, 32, 24]
+    assert pose.batches == [16] * 7 + [8]
 
 
 def test_every_mask_ends_at_its_face_and_tick_and_few_were_asked_for(

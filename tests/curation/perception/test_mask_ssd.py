@@ -6,8 +6,8 @@ import decord
 import numpy as np
 import pytest
 
-from curation.devices import resolve_device
-from curation.perception.mask_ssd import SsdMask, ssd_anchors
+from curation.devices import onnx_session, resolve_device
+from curation.perception.mask_ssd import SsdMask, ssd_anchors, with_plain_pads
 from curation.perception.mediapipe_faces import MediaPipeFaces
 from curation.perception.protocols import MaskClassifier
 
@@ -55,6 +55,17 @@ def test_scores_are_those_of_the_reference(
         found = ssd(frame, NO_POINTS, boxes[row["clip"], row["frame"]])[0]
         assert found == pytest.approx(row["mask"], abs=1e-3), row
     assert len(rows) == 68
+
+
+def test_padding_within_convolutions_changes_no_bit(shared_dir: Path) -> None:
+    model = shared_dir / "models" / "face_mask_detection.onnx"
+    picture = np.random.default_rng(0).random((1, 3, 260, 260), np.float32)
+    as_it_came, as_it_is_run = (
+        onnx_session(one, resolve_device("cpu")).run(["boxes", "scores"], {"image": picture})
+        for one in (model, with_plain_pads(model))
+    )
+    for before, after in zip(as_it_came, as_it_is_run, strict=True):
+        np.testing.assert_array_equal(after, before)
 
 
 def test_a_cloth_over_mouth_and_nose_is_a_mask(

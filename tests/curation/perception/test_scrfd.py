@@ -9,9 +9,10 @@ import onnx
 import onnxruntime
 import pytest
 from insightface.model_zoo import get_model
+from insightface.model_zoo.scrfd import SCRFD
 
-from curation.devices import resolve_device
-from curation.perception.face_search import cut_square, whole_picture
+from curation.devices import onnx_session, resolve_device
+from curation.perception.face_search import Square, cut_square, whole_picture
 from curation.perception.scrfd import Scrfd, with_dynamic_input
 from manifests.arrays import Float32Array, RgbImage
 
@@ -64,6 +65,35 @@ def test_faces_are_those_of_insightface(name: str, look: RgbImage, shared_dir: P
     assert face.box_px == pytest.approx(boxes[0, :4], abs=0.01)
     assert face.eyes_px == pytest.approx(points[0, :2], abs=0.01)
     assert face.score == pytest.approx(boxes[0, 4], abs=1e-4)
+
+
+@pytest.fixture(scope="module")
+def crowd(look: RgbImage) -> RgbImage:
+    """Nine faces of different sizes, some cut off, and answers of which most are suppressed; 640x640."""
+    tiles = [cut_square(look, Square(x0=40.0 * k, y0=30.0 * k, side=640.0 - 70 * k), 160) for k in range(9)]
+    rows = [np.concatenate(tiles[k : k + 3], axis=1) for k in (0, 3, 6)]
+    return np.pad(np.concatenate(rows), ((0, 160), (160, 0), (0, 0)))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize(("height", "width"), [(640, 640), (480, 640), (320, 192)])
+def test_answers_to_one_look_are_insightfaces_to_the_last_bit(
+    name: str, height: int, width: int, crowd: RgbImage, shared_dir: Path
+) -> None:
+    path = shared_dir / "models" / f"{name}.onnx"
+    reference = SCRFD(session=onnx_session(with_dynamic_input(path), CPU))
+    reference.prepare(0, det_thresh=0.5, nms_thresh=0.4)
+    part = np.ascontiguousarray(crowd[:height, -width:])
+    boxes, points = reference.detect(part[..., ::-1].copy(), input_size=(width, height))
+    found = Scrfd(path, CPU)(part)
+    assert len(found) >= 2
+    assert [face.box_px.tolist() for face in found] == boxes[:, :4].tolist()
+    assert [face.eyes_px.tolist() for face in found] == points[:, :2].tolist()
+    assert [face.score for face in found] == boxes[:, 4].tolist()
+
+
+def test_a_look_without_a_face_has_no_answer(shared_dir: Path) -> None:
+    assert Scrfd(shared_dir / "models" / "scrfd_500m_bnkps.onnx", CPU)(np.zeros((160, 160, 3), np.uint8)) == []
 
 
 def test_the_same_face_in_a_small_look_has_the_same_box(look: RgbImage, shared_dir: Path) -> None:
