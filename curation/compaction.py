@@ -2,20 +2,20 @@
 
 The result follows from the videos and their sizes alone: which file a video lies in says `curation.prefix_tree`, rows
 are in the order of the ids, and files are named by their content. So it does not show in how many runs, and after how
-many interruptions, the videos came. One file, or tar with the files that name it, is replaced at a time, in one swap
-(`manifests.swaps`); besides the dataset itself, the disk has to hold one of them.
+many interruptions, the videos came. `clips` with the media are packed while `frames` and `spans` are, for most of the
+time goes into libraries that let other threads run. Of each, one file, or tar with the files that name it, is replaced
+at a time, in one swap (`manifests.swaps`); besides the dataset itself, the disk has to hold one of either.
 """
 
+import threading
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 from pydantic import Field
 
-from curation.ahead import ahead
 from curation.file_swap import finish_swap, move_file, swap_files
 from curation.part_files import PACKED, PackedFacts, PartFile, part_files, sources_of, videos_digest
 from curation.part_rows import VideoRows, write_packed
@@ -30,9 +30,6 @@ __all__ = ["StorageSettings", "compact"]
 
 _MB = 10**6
 _GIB = 2**30
-
-_PIECES_AHEAD = 4
-"""Pieces of rows, of up to a row group each, that are read while others are written."""
 
 
 class StorageSettings(Settings):
@@ -61,8 +58,21 @@ def compact(dataset: Path, live: Collection[str], settings: StorageSettings) -> 
     """
     finish_swap(dataset)
     wanted = frozenset(live)
-    for table in (FRAMES, SPANS, CLIPS):
-        _Packing(dataset, table, settings).pack(wanted)
+    one_swap = threading.Lock()
+
+    def pack(*tables: Table) -> None:
+        for table in tables:
+            _Packing(dataset, table, settings, one_swap).pack(wanted)
+
+    beside = _Beside(lambda: pack(FRAMES, SPANS))
+    try:
+        pack(CLIPS)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
+        beside.join()
+        raise
+    beside.result()
     named = {media for part in part_files(dataset, CLIPS) for media in part.facts.media}
     for path in files_in(dataset / "media", ".tar"):
         if f"media/{path.name}" not in named:
@@ -95,8 +105,8 @@ class _Group:
 class _Packing:
     """One table at work."""
 
-    def __init__(self, dataset: Path, table: Table, settings: StorageSettings) -> None:
-        self._dataset, self._table = dataset, table
+    def __init__(self, dataset: Path, table: Table, settings: StorageSettings, one_swap: threading.Lock) -> None:
+        self._dataset, self._table, self._one_swap = dataset, table, one_swap
         self._part_limit, self._tar_limit = int(settings.part_mb * _MB), int(settings.shard_gib * _GIB)
         self._parts = {part.name: part for part in part_files(dataset, table)}
 
@@ -182,8 +192,8 @@ class _Packing:
             tar_videos=None if shard is None or group is None or alone else videos_digest(group.videos),
         )
         begun = self._dataset / hidden_name(f"{self._table.name}/{_label(leaf.prefix)}")
-        with VideoRows(self._table, own) as rows, closing(ahead(_pieces(rows, leaf, shard), _PIECES_AHEAD)) as pieces:
-            digest = write_packed(begun, self._table, pieces, {} if alone else facts.footer())
+        with VideoRows(self._table, own) as rows:
+            digest = write_packed(begun, self._table, _pieces(rows, leaf, shard), {} if alone else facts.footer())
         label = leaf.videos[0] if alone else f"{_label(leaf.prefix)}-{digest[:12]}"
         name = f"{self._table.name}/{label}.parquet"
         move_file(begun, self._dataset / hidden_name(name))
@@ -191,10 +201,39 @@ class _Packing:
 
     def _swap(self, come: Sequence[PartFile], gone: Collection[str]) -> None:
         if come or gone:
-            swap_files(self._dataset, [part.name for part in come], gone)
+            with self._one_swap:
+                finish_swap(self._dataset)  # one that failed in the other thread: there is one journal
+                swap_files(self._dataset, [part.name for part in come], gone)
             for name in gone:
                 del self._parts[name]
             self._parts.update((part.name, part) for part in come)
+
+
+class _Beside(threading.Thread):
+    """Work in a thread of its own, which Ctrl-C does not wait for: a packing that is stopped is finished later."""
+
+    def __init__(self, work: Callable[[], None]) -> None:
+        super().__init__(daemon=True)
+        self._work = work
+        self._error: BaseException | None = None
+        self.start()
+
+    def run(self) -> None:
+        """Do it, and keep what it raises."""
+        try:
+            self._work()
+        except BaseException as error:  # noqa: BLE001 - for `result`
+            self._error = error
+
+    def result(self) -> None:
+        """Wait until it is done.
+
+        Raises:
+            BaseException: what the work raised.
+        """
+        self.join()
+        if self._error is not None:
+            raise self._error
 
 
 def _pieces(rows: VideoRows, leaf: Leaf, shard: Shard | None) -> Iterator[pa.Table]:
