@@ -4,7 +4,7 @@ import numpy as np
 
 from manifests.arrays import Float32Array
 
-__all__ = ["box_overlap", "link_boxes"]
+__all__ = ["box_overlap", "link_boxes", "paired_overlap"]
 
 
 def box_overlap(boxes: Float32Array, others: Float32Array) -> Float32Array:
@@ -13,11 +13,19 @@ def box_overlap(boxes: Float32Array, others: Float32Array) -> Float32Array:
     >>> box_overlap(np.array([[0, 0, 2, 2]], np.float32), np.array([[1, 0, 3, 2], [0, 0, 2, 2]], np.float32))
     array([[0.33333334, 1.        ]], dtype=float32)
     """
-    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
-    high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
+    return paired_overlap(boxes[:, None], others[None])
+
+
+def paired_overlap(boxes: Float32Array, others: Float32Array) -> Float32Array:
+    """Return (...,) intersection over union of (..., 4) boxes x0, y0, x1, y1, each with its own other.
+
+    >>> paired_overlap(np.array([[0, 0, 2, 2], [0, 0, 2, 2]]), np.array([[1, 0, 3, 2], [4, 0, 6, 2]])).tolist()
+    [0.3333333333333333, 0.0]
+    """
+    low, high = np.maximum(boxes[..., :2], others[..., :2]), np.minimum(boxes[..., 2:], others[..., 2:])
     shared = _area(np.maximum(high - low, 0.0))
-    area, other_area = _area(boxes[:, 2:] - boxes[:, :2]), _area(others[:, 2:] - others[:, :2])
-    overlap: Float32Array = shared / np.maximum(area[:, None] + other_area[None] - shared, 1e-6)
+    area, other_area = _area(boxes[..., 2:] - boxes[..., :2]), _area(others[..., 2:] - others[..., :2])
+    overlap: Float32Array = shared / np.maximum(area + other_area - shared, 1e-6)
     return overlap
 
 

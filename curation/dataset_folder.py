@@ -130,6 +130,7 @@ def finish_dataset(dataset: Path, records: Sequence[VideoRecord]) -> None:
         DatasetError: a file is damaged.
         OSError: the dataset cannot be written.
     """
+    remove_windows(dataset, {record.video_id for record in records})  # of units in flight when their video ended
     compact(dataset, _curated(records), recorded_settings(dataset).storage)
     table = pa.Table.from_pylist([record.model_dump() for record in records], schema=VIDEOS.arrow_schema())
     write_parquet(dataset / "videos" / "videos.parquet", table, VIDEOS)
@@ -166,7 +167,7 @@ def forget_video(dataset: Path, video_id: str) -> None:
     Raises:
         OSError: a file cannot be removed.
     """
-    remove_windows(dataset, video_id)
+    remove_windows(dataset, {video_id})
     for part in ("clips", "spans", "frames"):
         (dataset / part / f"{video_id}.parquet").unlink(missing_ok=True)
     (dataset / "media" / f"{video_id}.tar").unlink(missing_ok=True)

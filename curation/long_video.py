@@ -1,7 +1,7 @@
 """A long video once its windows are measured: decided as a whole, rendered slice by slice, gathered into its parts.
 
 All that is known of it before it is gathered lies in the folder of the windows, so that any worker can go on with it.
-Memory holds what rules need of the whole video, about 3 MB a minute, and of the rest three windows or one slice.
+Memory holds what rules need of the whole video, about 3 MB a minute, and of the rest two windows or one slice.
 """
 
 import shutil
@@ -165,11 +165,13 @@ def stored_clips(dataset: Path, video_id: str, plans: Sequence[ClipPlan]) -> Ite
     with open_parquet(path) as file:
         column = file.schema_arrow.get_field_index("tick")  # before it, no column has more than one leaf
         groups = [file.metadata.row_group(number).column(column).statistics for number in range(file.num_row_groups)]
+        kept: tuple[list[int], pa.Table] | None = None  # most clips lie in the groups of the clip before
         for plan in plans:
             wanted = [n for n, ticks in enumerate(groups) if ticks.min < plan.end_tick and ticks.max >= plan.first_tick]
-            rows = file.read_row_groups(wanted, use_threads=False)
-            ticks = rows["tick"].to_numpy()
-            rows = rows.filter(pa.array((ticks >= plan.first_tick) & (ticks < plan.end_tick)))
+            if kept is None or kept[0] != wanted:
+                kept = (wanted, file.read_row_groups(wanted, use_threads=False))
+            ticks = kept[1]["tick"].to_numpy()
+            rows = kept[1].filter(pa.array((ticks >= plan.first_tick) & (ticks < plan.end_tick)))
             if len(rows) != plan.n_ticks:
                 raise ValueError(f"{path} holds {len(rows)} of the ticks {plan.first_tick} to {plan.end_tick}")
             heard = rows["speech_prob"]

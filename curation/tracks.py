@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 from pydantic import Field
 
-from curation.box_overlap import link_boxes
+from curation.box_overlap import link_boxes, paired_overlap
 from curation.evidence import Evidence, Faces
 from curation.settings import Settings
 from manifests.arrays import BoolArray, Float32Array, Int64Array
@@ -67,18 +67,21 @@ def link_tracks(evidence: Evidence, cut: BoolArray, bridge_ticks: int, settings:
     """
     faces = evidence.faces
     track = np.full(len(faces), -1, dtype=np.int64)
-    shot = np.cumsum(cut)
+    ticks, shots = faces.tick.tolist(), np.cumsum(cut)[faces.tick].tolist()
+    # nearly always there is one face, and one that it can be: asked for all at once
+    follows = paired_overlap(faces.box_px, np.roll(faces.box_px, 1, axis=0)) >= settings.min_overlap
     last_face: dict[int, int] = {}
     n_tracks = 0
     for first, end in _ticks_with_faces(faces.tick):
-        tick = faces.tick[first]
         open_tracks = [
-            t
-            for t, f in last_face.items()
-            if tick - faces.tick[f] <= bridge_ticks + 1 and shot[tick] == shot[faces.tick[f]]
+            t for t, f in last_face.items() if ticks[first] - ticks[f] <= bridge_ticks + 1 and shots[first] == shots[f]
         ]
-        boxes, last_boxes = faces.box_px[first:end], faces.box_px[[last_face[t] for t in open_tracks]]
-        for row, column in link_boxes(boxes, last_boxes, settings.min_overlap).items():
+        if end - first == 1 and [last_face[t] for t in open_tracks] == [first - 1]:
+            linked = {0: 0} if follows[first] else {}
+        else:
+            last_boxes = faces.box_px[[last_face[t] for t in open_tracks]]
+            linked = link_boxes(faces.box_px[first:end], last_boxes, settings.min_overlap)
+        for row, column in linked.items():
             track[first + row] = open_tracks[column]
         for face in range(first, end):
             if track[face] < 0:
@@ -109,6 +112,8 @@ def main_track(
     track_id = np.full(n, -1, dtype=np.int64)
     rival_ratio = np.full(n, np.nan, dtype=np.float32)
     for first, end in _ticks_with_faces(faces.tick):
+        if end - first == 1:
+            continue
         tick = faces.tick[first]
         chosen = first + int(np.argmax(weight[track[first:end]]))
         sure = faces.score[first:end] >= min_rival_score
@@ -116,20 +121,22 @@ def main_track(
         others = faces.width_px[first:end][sure]
         face[tick], track_id[tick] = chosen, track[chosen]
         rival_ratio[tick] = others.max() / faces.width_px[chosen] if len(others) else 0.0
+    alone = np.flatnonzero(np.bincount(faces.tick, minlength=n)[faces.tick] == 1)
+    face[faces.tick[alone]], track_id[faces.tick[alone]], rival_ratio[faces.tick[alone]] = alone, track[alone], 0.0
 
     shot = np.cumsum(cut)
     bridged = np.zeros(n, dtype=np.bool_)
     changes = np.zeros(n, dtype=np.bool_)
     seen = np.flatnonzero(face >= 0)
-    for before, after in pairwise(seen):
-        # After a longer miss the run has ended anyway: who comes back is nobody's change.
-        if shot[before] != shot[after] or after - before > bridge_ticks + 1:
-            continue
-        if track_id[before] != track_id[after]:
-            changes[after] = True
-        elif after - before > 1:
-            bridged[before + 1 : after] = evidence.decoded[before + 1 : after]
-            track_id[before + 1 : after][bridged[before + 1 : after]] = track_id[before]
+    before, after = seen[:-1], seen[1:]
+    # After a longer miss the run has ended anyway: who comes back is nobody's change.
+    joined = (shot[before] == shot[after]) & (after - before <= bridge_ticks + 1)
+    same = track_id[before] == track_id[after]
+    changes[after[joined & ~same]] = True
+    for k in np.flatnonzero(joined & same & (after - before > 1)):
+        miss = slice(before[k] + 1, after[k])
+        bridged[miss] = evidence.decoded[miss]
+        track_id[miss][bridged[miss]] = track_id[before[k]]
     return MainTrack(face=face, track_id=track_id, bridged=bridged, changes=changes, rival_ratio=rival_ratio)
 
 

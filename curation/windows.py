@@ -6,7 +6,7 @@ of a video at once, so the seams leave no trace in the decisions.
 
 import dataclasses
 import io
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +35,6 @@ __all__ = [
 
 FOLDER = "windows"
 """In the dataset; empty once all videos are done."""
-
-_SUFFIXES = (".npz", ".parquet", ".tar")
 
 _LARGE = ("landmarks_px", "blendshapes")
 """What no rule looks at."""
@@ -137,12 +135,15 @@ def read_window(dataset: Path, video_id: str, window: Window) -> PictureEvidence
     return _read(window.path(dataset, video_id), whole=True)[0]
 
 
-def remove_windows(dataset: Path, video_id: str) -> None:
-    """Remove all that a video in windows has left on its way: evidence, and what came of it."""
-    for suffix in _SUFFIXES:
-        for path in files_in(dataset / FOLDER, suffix):
-            if path.name.startswith(f"{video_id}-"):
-                path.unlink(missing_ok=True)
+def remove_windows(dataset: Path, video_ids: Collection[str]) -> None:
+    """Remove all that videos in windows have left on their way: evidence, and what came of it.
+
+    Raises:
+        OSError: the folder cannot be listed, or a file not removed.
+    """
+    for path in files_in(dataset / FOLDER, ""):
+        if path.name.partition("-")[0] in video_ids:
+            path.unlink(missing_ok=True)
 
 
 def stitch(parts: Sequence[PictureEvidence]) -> PictureEvidence:

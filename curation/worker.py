@@ -120,7 +120,8 @@ class VideoWorker:
         outcome = self._written(unit, result)
         if isinstance(outcome, VideoRecord):
             write_record(self._dataset, outcome)
-            remove_windows(self._dataset, video.video_id)
+            if unit.kind != "video":
+                remove_windows(self._dataset, {video.video_id})
         return outcome
 
     def _written(self, unit: Unit, result: _Done) -> Outcome:

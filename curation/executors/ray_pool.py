@@ -244,7 +244,7 @@ class _Pool:
         record = schedule.done(unit, record)
         if record is not None:
             write_record(self._plan.dataset, record)
-            remove_windows(self._plan.dataset, unit.video.video_id)
+            remove_windows(self._plan.dataset, {unit.video.video_id})
             yield record
 
     def _again(self, flight: _Flight, schedule: Schedule) -> None:

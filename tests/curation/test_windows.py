@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import shutil
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -9,13 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from made_evidence import part
-from made_videos import TalkingFace, frame_times, talking_video
+from made_videos import SmallRun, TalkingFace, frame_times, talking_video
 
 from curation.analyze import WINDOW_STEP_TICKS, analyze, analyze_pictures, analyze_sound
 from curation.assets import ensure_assets
-from curation.config import PRESETS, load_settings
+from curation.config import PRESETS, CurationSettings, load_settings
 from curation.decide import RulesSettings, decide
 from curation.evidence import Evidence, Faces, PictureEvidence, with_sound
+from curation.ledger import read_ledger
 from curation.media.probe import probe
 from curation.perception.model_set import Perception, PerceptionSettings, load_perception, perception_assets
 from curation.run import Executor, run
@@ -86,8 +88,21 @@ def test_removing_leaves_the_windows_of_other_videos(make_evidence: Callable[...
     window = Window(first_tick=0, end_tick=100)
     for video_id in ("a" * 16, "b" * 16):
         write_window(window.path(tmp_path, video_id), picture_evidence(make_evidence(100)), 1.0)
-    remove_windows(tmp_path, "a" * 16)
+    remove_windows(tmp_path, {"a" * 16})
     assert [path.name[:16] for path in (tmp_path / "windows").iterdir()] == ["b" * 16]
+
+
+def test_what_ended_videos_have_left_goes_with_the_next_run(small_run: SmallRun, tmp_path: Path) -> None:
+    dataset = tmp_path / "dataset"
+    shutil.copytree(small_run.dataset, dataset)
+    ended = next(iter(read_ledger(dataset)))
+    for video_id in (ended, "b" * 16):
+        for suffix in (".npz", ".parquet", ".tar"):
+            path = Window(first_tick=0, end_tick=200).path(dataset, video_id).with_suffix(suffix)
+            path.parent.mkdir(exist_ok=True)
+            path.touch()
+    run(str(small_run.source), dataset, CurationSettings(), Executor())
+    assert {path.name[:16] for path in (dataset / "windows").iterdir()} == {"b" * 16}
 
 
 @pytest.mark.slow
