@@ -29,6 +29,9 @@ _ARRAYS = {
 }
 """Columns that are arrays per face, and the fields of `Faces` that hold them."""
 
+_OPTIONAL = ("blendshapes", "jitter_points")
+"""Those that not every finder measures; where it does, every face has them."""
+
 
 def frames_table(
     video_id: str, evidence: Evidence, decision: Decision, scheme: LandmarkScheme, first_tick: int = 0
@@ -89,13 +92,14 @@ def evidence_of_frames(table: pa.Table, n_ticks: int) -> Evidence:
 
 
 def shown_face(table: pa.Table) -> FaceMeasures:
-    """Return the main face of N rows that `frames_table` wrote, interpolated where a miss was bridged."""
+    """Return the main face of N rows that `frames_table` wrote, interpolated where a miss was bridged.
 
-    def block(name: str) -> Float32Array | None:
-        column = table[name]
-        return None if len(column) and column.null_count == len(column) else _block(column)
-
-    columns: dict[str, Any] = {field: block(name) for name, field in _ARRAYS.items()}
+    On every row there is one. Of descriptors that are all missing, the length is not known: they are (N, 0).
+    """
+    columns: dict[str, Any] = {
+        field: None if name in _OPTIONAL and table[name].null_count else _block(table[name])
+        for name, field in _ARRAYS.items()
+    }
     columns |= {name: _block(table[name]) for name in _MEASURED}
     return FaceMeasures(**columns | {"mask_measured": columns["mask_measured"] > 0})
 

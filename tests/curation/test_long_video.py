@@ -120,6 +120,15 @@ def test_clips_find_the_rows_that_one_piece_gives_them(spoilt: Evidence, tmp_pat
             np.testing.assert_array_equal(left, right, field.name)
 
 
+def test_a_clip_without_an_identity_descriptor_has_none(spoilt: Evidence, tmp_path: Path) -> None:
+    settings = load_settings(QUIET, None, ["perception.faces=dlib"])
+    decided_in_windows(tmp_path, spoilt, WINDOWS, settings)
+    (clip,) = stored_clips(tmp_path, ID, [ClipPlan(first_tick=26, end_tick=46, tier="vae")])
+    assert clip.face.descriptor.shape == (20, 0)
+    assert clip.face.blendshapes is not None
+    assert clip.face.jitter_points_px is None
+
+
 def test_a_clip_whose_rows_are_not_there_is_refused(spoilt: Evidence, tmp_path: Path) -> None:
     settings = load_settings(QUIET, None, ["perception.faces=dlib"])
     decided_in_windows(tmp_path, spoilt, WINDOWS, settings)
