@@ -26,11 +26,12 @@ from curation.cli_options import (
     WorkersOption,
     dataset_location,
     executor_of,
+    exit_codes,
     scratch_settings,
 )
-from curation.exit_codes import EXIT_CANNOT_START, EXIT_FAILED, EXIT_INTERRUPTED, exit_codes
 from curation.models_cli import models_app
 from curation.plan_cli import plan
+from foundation.errors import EXIT_CANNOT_START, EXIT_INTERRUPTED, EXIT_PROBLEMS
 
 __all__ = ["app", "main"]
 
@@ -102,7 +103,7 @@ def run(
     if report.left:
         raise typer.Exit(EXIT_INTERRUPTED)
     if report.failed or report.discovery.unreadable_folders:
-        raise typer.Exit(EXIT_FAILED)
+        raise typer.Exit(EXIT_PROBLEMS)
 
 
 @app.command()
@@ -153,7 +154,7 @@ def retry(
     if ctrl_c.asked():
         raise typer.Exit(EXIT_INTERRUPTED)
     if any(record.status != "ok" for record in records):
-        raise typer.Exit(EXIT_FAILED)
+        raise typer.Exit(EXIT_PROBLEMS)
 
 
 @app.command()
@@ -237,7 +238,7 @@ def validate(dataset: DatasetArgument) -> None:
         typer.echo(str(problem))
     typer.echo(f"{dataset}: {len(problems)} problems" if problems else f"{dataset}: valid")
     if problems:
-        raise typer.Exit(EXIT_FAILED)
+        raise typer.Exit(EXIT_PROBLEMS)
 
 
 @app.command()

@@ -1,9 +1,13 @@
 """Options that several commands of `gaia-curate` share."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+
+from foundation import command_line
+from foundation.errors import EXIT_CANNOT_START
 
 if TYPE_CHECKING:
     from curation.run import Executor
@@ -28,8 +32,23 @@ __all__ = [
     "WorkersOption",
     "dataset_location",
     "executor_of",
+    "exit_codes",
     "scratch_settings",
+    "stop",
 ]
+
+PROGRAM = "gaia-curate"
+
+exit_codes = partial(
+    command_line.exit_codes,
+    PROGRAM,
+    files="the dataset",
+    kept="nothing committed is lost, the same command goes on",
+)
+"""Context in which every command runs: errors that a user can mend become one line and an exit code."""
+
+stop = partial(command_line.stop, PROGRAM)
+"""Print why the command ends, on stderr, and end it."""
 
 SourceOption = Annotated[
     str, typer.Option("--source", help="Folder, file, glob pattern, or CSV list of videos.", show_default=False)
@@ -76,7 +95,6 @@ def dataset_location(text: str) -> Path:
     Raises:
         Exit: its protocol is unknown, or its package is not installed.
     """
-    from curation.exit_codes import EXIT_CANNOT_START, stop
     from manifests.storage import StorageError, location
 
     try:

@@ -16,6 +16,7 @@ from curation.perception.model_set import PerceptionSettings
 from curation.settings import Settings
 from curation.speech.denoise import SpeechSettings
 from curation.windows import WindowSettings
+from foundation.errors import UsageError
 
 __all__ = [
     "PRESETS",
@@ -30,7 +31,7 @@ __all__ = [
 PresetName = Literal["embedded", "paper"]
 
 
-class ConfigError(ValueError):
+class ConfigError(UsageError):
     """A setting is unknown, or its value is out of range."""
 
 

@@ -14,6 +14,7 @@ from curation.ledger import VideoRecord
 from curation.part_files import stored_videos
 from curation.perception.model_set import identity_at_hand
 from curation.windows import remove_windows
+from foundation.errors import UsageError
 from manifests.dataset import (
     DatasetRecord,
     Totals,
@@ -43,7 +44,7 @@ _STORAGE = "storage."
 """Settings that do not change what a dataset holds."""
 
 
-class DatasetFolderError(ValueError):
+class DatasetFolderError(UsageError):
     """The folder cannot become, or go on as, the dataset of this run."""
 
 

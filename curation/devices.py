@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import StringConstraints
 
+from foundation.errors import CannotStartError
+
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
@@ -37,7 +39,7 @@ _CUDA_PROVIDER = "CUDAExecutionProvider"
 _CPU_PROVIDER = "CPUExecutionProvider"
 
 
-class DeviceError(RuntimeError):
+class DeviceError(CannotStartError):
     """The device that a setting names is not there, or the package that shall use it cannot."""
 
 

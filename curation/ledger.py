@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from curation.media.probe import VideoInfo
 from curation.sources import SourceVideo
 from curation.trims import Trim, asked_s
+from foundation.errors import UsageError
 from manifests.files import path_of_text, text_of_path, write_bytes_atomic
 from manifests.outcomes import ErrorCode, VideoStatus
 from manifests.storage import files_in, read_all
@@ -16,7 +17,7 @@ from manifests.timeline import TICK_RATE_HZ
 __all__ = ["LedgerError", "VideoRecord", "read_ledger", "write_record"]
 
 
-class LedgerError(RuntimeError):
+class LedgerError(UsageError):
     """A record of the ledger cannot be read."""
 
 

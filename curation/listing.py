@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from curation.trims import Trim
+from foundation.errors import UsageError
 
 __all__ = ["Entry", "SourceError"]
 
 
-class SourceError(ValueError):
+class SourceError(UsageError):
     """The sources that the user named cannot be listed."""
 
 

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from curation.exit_codes import EXIT_FAILED, EXIT_USAGE, exit_codes, stop
+from curation.cli_options import exit_codes, stop
+from foundation.errors import EXIT_PROBLEMS, EXIT_USAGE
 
 __all__ = ["models_app"]
 
@@ -79,7 +80,7 @@ def verify(names: NamesArgument = None) -> None:
         typer.echo(check.problem, err=True)
     typer.echo(f"{len(checks)} files, {len(damaged)} damaged")
     if damaged:
-        raise typer.Exit(EXIT_FAILED)
+        raise typer.Exit(EXIT_PROBLEMS)
 
 
 def _asset_names(names: list[str]) -> list[str]:

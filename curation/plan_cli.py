@@ -20,8 +20,8 @@ from curation.cli_options import (
     SourceOption,
     WorkersOption,
     executor_of,
+    exit_codes,
 )
-from curation.exit_codes import exit_codes
 
 __all__ = ["plan"]
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from curation.sources import SourceVideo
+from foundation.errors import CannotStartError
 from manifests.storage import is_remote
 
 __all__ = ["NoRoomError", "free_bytes", "require_room"]
@@ -17,7 +18,7 @@ _LEAST_BYTES = 8 << 20
 """No run goes far with less: a minute of evidence and clips."""
 
 
-class NoRoomError(OSError):
+class NoRoomError(CannotStartError, OSError):
     """The disk cannot hold what a run would write."""
 
 

@@ -1,13 +1,17 @@
 """The command `gaia-generate`: parses, calls one library function, tells what came out, returns an exit code."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from generation.exit_codes import exit_codes
+from foundation import command_line
 
 __all__ = ["app", "main"]
+
+exit_codes = partial(command_line.exit_codes, "gaia-generate", files="the video", kept="nothing was written")
+"""Context in which the command runs: errors that a user can mend become one line and an exit code."""
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.dataset as arrow_dataset
 import pyarrow.parquet as pq
 
+from foundation.errors import UsageError
 from manifests.arrow_storage import arrow_file_system, arrow_path
 from manifests.schema import TABLES, Table
 from manifests.staged_files import StagedFiles
@@ -54,7 +55,7 @@ _REMOTE_READERS = 16
 """Remote parts of a table that are read at the same time."""
 
 
-class DatasetError(ValueError):
+class DatasetError(UsageError):
     """A folder is no dataset that this version reads; the message says why and what to do."""
 
 

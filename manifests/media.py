@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from foundation.errors import ProblemsFoundError
 from manifests.arrays import Float32Array, RgbImage
 from manifests.files import MemberRange
 from manifests.storage import is_address, is_remote, read_range
@@ -19,7 +20,7 @@ __all__ = ["ClipVideo", "MediaError", "member_name_at", "read_audio", "read_fram
 _BLOCK = tarfile.BLOCKSIZE
 
 
-class MediaError(ValueError):
+class MediaError(ProblemsFoundError):
     """A clip's bytes cannot be read or decoded; the message says where and why."""
 
 

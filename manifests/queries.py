@@ -12,6 +12,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.dataset as arrow_dataset
 
+from foundation.errors import UsageError
 from manifests.dataset import read_dataset
 from manifests.files import arrow_rows, table_files
 from manifests.schema import TABLES, Table
@@ -30,7 +31,7 @@ WHERE s.outcome <> 'kept'
 """
 
 
-class QueryError(ValueError):
+class QueryError(UsageError):
     """A query could not be run; the message says why and which views there are."""
 
 

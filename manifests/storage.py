@@ -14,6 +14,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
+from foundation.errors import CannotStartError
+
 if TYPE_CHECKING:
     from upath import UPath
 
@@ -56,7 +58,7 @@ _VERSION_FIELDS = ("ETag", "etag", "md5Hash", "generation", "Content-MD5", "mtim
 """What file systems tell about the content of a file, the most telling first."""
 
 
-class StorageError(OSError):
+class StorageError(CannotStartError, OSError):
     """Files cannot be reached: an unknown protocol, or its package is not installed."""
 
 

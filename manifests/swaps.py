@@ -12,13 +12,15 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from foundation.errors import UsageError
+
 __all__ = ["JOURNAL", "Swap", "SwapError", "hidden_name", "pending_swap"]
 
 JOURNAL = ".swap.json"
 """In the dataset's folder, while a swap is under way."""
 
 
-class SwapError(ValueError):
+class SwapError(UsageError):
     """The journal cannot be read."""
 
 

@@ -17,6 +17,8 @@ import safetensors
 import safetensors.torch
 from torch import Tensor, nn
 
+from foundation.errors import UsageError
+
 __all__ = ["WeightFacts", "WeightsError", "load_weights", "read_facts", "save_tensors", "save_weights"]
 
 FORMAT = "gaia-weights-1"
@@ -25,7 +27,7 @@ ConfigT = TypeVar("ConfigT")
 NetworkT = TypeVar("NetworkT", bound=nn.Module)
 
 
-class WeightsError(ValueError):
+class WeightsError(UsageError):
     """A file does not hold the weights that were asked for; the message names both sides and what to do."""
 
 

@@ -21,6 +21,7 @@ from torch.distributed.checkpoint.metadata import TensorStorageMetadata
 from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.checkpoint.state_dict_saver import save
 
+from foundation.errors import UsageError
 from models.weights import save_tensors
 from training.dist import Ranks, full
 from training.epoch_order import Cursor
@@ -31,7 +32,7 @@ from training.task import Export
 __all__ = ["CheckpointError", "Progress", "load_checkpoint", "read_progress", "save_checkpoint", "tensors_of_export"]
 
 
-class CheckpointError(ValueError):
+class CheckpointError(UsageError):
     """A checkpoint cannot be read, or is of other networks; the message says which and what to do."""
 
 

@@ -1,9 +1,12 @@
 """Options that several commands of `gaia-train` share."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
+
+from foundation import command_line
 
 __all__ = [
     "AcceptChangesOption",
@@ -16,7 +19,16 @@ __all__ = [
     "SetOption",
     "SizeOption",
     "VaeRunOption",
+    "exit_codes",
 ]
+
+exit_codes = partial(
+    command_line.exit_codes,
+    "gaia-train",
+    files="files",
+    kept="what was written stays, the same command goes on",
+)
+"""Context in which every command runs: errors that a user can mend become one line and an exit code."""
 
 DatasetArgument = Annotated[
     str, typer.Argument(help="Folder of a dataset, or its address.", metavar="DATASET", show_default=False)

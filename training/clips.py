@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from foundation.errors import ProblemsFoundError
 from manifests.media import MediaError, read_member
 from manifests.schema import numpy_of
 from training.clip_frames import frames_at
@@ -19,11 +20,11 @@ __all__ = ["ClipError", "ClipReader", "DamageLog", "DamagedDataError"]
 _LOG = logging.getLogger(__name__)
 
 
-class ClipError(ValueError):
+class ClipError(ProblemsFoundError):
     """A clip cannot be read; the message begins with its name and says why."""
 
 
-class DamagedDataError(ValueError):
+class DamagedDataError(ProblemsFoundError):
     """More clips are damaged than a run tolerates; the message names some, and how to look further."""
 
 

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import torch
 import typer
 
+from foundation.errors import EXIT_INTERRUPTED
 from training.dist import ranks_of_environment
 from training.dry_run import dry_run as dry_run_library
-from training.exit_codes import EXIT_INTERRUPTED
 from training.loop import train
 from training.progress import TrainProgress
 from training.randomness import seed_of

@@ -11,6 +11,8 @@ from dataclasses import fields, is_dataclass, replace
 from types import UnionType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from foundation.errors import UsageError
+
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
@@ -22,7 +24,7 @@ _NUMBER = re.compile(r"[+-]?\d+((\.\d*)?[eE][+-]?\d+)?")
 ConfigT = TypeVar("ConfigT", bound="DataclassInstance")
 
 
-class ConfigError(ValueError):
+class ConfigError(UsageError):
     """A name is unknown or a value is not allowed; the message has both, and what is allowed."""
 
 

@@ -15,6 +15,7 @@ from training.cli_options import (
     SetOption,
     SizeOption,
     VaeRunOption,
+    exit_codes,
 )
 
 __all__ = ["diffusion"]
@@ -34,8 +35,6 @@ def diffusion(
     accept_changes: AcceptChangesOption = False,
 ) -> None:
     """Train the motion diffusion model on the latents of a VAE; the same command again goes on where it was stopped."""
-    from training.exit_codes import exit_codes
-
     with exit_codes():
         from manifests.storage import location
         from training.command import run_training

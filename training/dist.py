@@ -18,13 +18,15 @@ from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard, register_fsdp_forward_method
 from torch.distributed.tensor import DTensor
 
+from foundation.errors import CannotStartError
+
 __all__ = ["DistributionError", "Ranks", "full", "local", "ranks_of_environment", "shard", "synchronise_gradients"]
 
 _TIMEOUT = timedelta(minutes=30)
 """For which ranks wait for each other: a checkpoint of a large network is written by one of them."""
 
 
-class DistributionError(ValueError):
+class DistributionError(CannotStartError):
     """The ranks cannot be laid out as the settings ask; the message says what fits."""
 
 

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import torch
 
+from foundation.errors import CannotStartError
 from training.dist import Ranks
 from training.run_folder import RunFolder
 from training.task import Task
@@ -20,7 +21,7 @@ BatchT = TypeVar("BatchT")
 _GIB = 2**30
 
 
-class ResourceError(RuntimeError):
+class ResourceError(CannotStartError):
     """The machine lacks memory or disk for the run; the message says how much, and what to change."""
 
 

@@ -15,6 +15,7 @@ import pyarrow as pa
 import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from foundation.errors import UsageError
 from manifests.columns import Column, Table
 from manifests.files import read_parquet, write_json_atomic
 from manifests.storage import files_in
@@ -85,7 +86,7 @@ LATENTS = Table(
 )
 
 
-class LatentsError(ValueError):
+class LatentsError(UsageError):
     """There are no latents that fit; the message says what to do."""
 
 

@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from training.cli_options import exit_codes
+
 __all__ = ["latents"]
 
 
@@ -27,7 +29,6 @@ def latents(
     """Encode the clips of a dataset with a trained VAE, beside the dataset; clips that have latents are left alone."""
     from manifests.storage import location
     from training.dist import ranks_of_environment
-    from training.exit_codes import exit_codes
     from training.latent_files import latents_folder
     from training.latents import write_latents
     from training.progress import TrainProgress

@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 
 import torch
 
+from foundation.errors import ProblemsFoundError, UsageError
 from training.checkpoints import load_checkpoint, save_checkpoint
 from training.contact_sheet import write_contact_sheet, write_picture
 from training.dist import Ranks
@@ -32,11 +33,11 @@ __all__ = ["SettingsError", "TrainError", "TrainReport", "batch_shape", "train"]
 BatchT = TypeVar("BatchT")
 
 
-class SettingsError(ValueError):
+class SettingsError(UsageError):
     """Settings do not fit each other or the number of ranks; the message says what does."""
 
 
-class TrainError(RuntimeError):
+class TrainError(ProblemsFoundError):
     """A run cannot go on; the message says why, and what to change."""
 
 

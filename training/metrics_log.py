@@ -10,6 +10,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from foundation.errors import CannotStartError
 from manifests.arrays import RgbImage
 from training.dist import Ranks
 from training.run_folder import RunFolder, write_text
@@ -17,7 +18,7 @@ from training.run_folder import RunFolder, write_text
 __all__ = ["MetricsError", "MetricsLog", "RunningMeans"]
 
 
-class MetricsError(ValueError):
+class MetricsError(CannotStartError):
     """What a run shall log to is not there; the message says how to mend it."""
 
 

@@ -21,6 +21,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from foundation.errors import UsageError
 from training.run_config import Setting, differences
 
 __all__ = ["RunFolder", "RunFolderError", "write_text"]
@@ -34,7 +35,7 @@ _BOUND = ("train.seed", "train.batch")
 """But not these: the order and the draws of samples follow from them."""
 
 
-class RunFolderError(ValueError):
+class RunFolderError(UsageError):
     """The folder holds another run, or none; the message says what differs and how to go on."""
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from foundation.errors import UsageError
 from manifests.arrays import BoolArray, Int64Array
 from manifests.dataset import read_dataset
 from manifests.files import DatasetError, MemberRange, open_parquet, table_files
@@ -45,7 +46,7 @@ _READERS = 16
 _FRAMES_PER_HOUR = float(TICK_RATE_HZ) * 3600.0
 
 
-class SelectionError(ValueError):
+class SelectionError(UsageError):
     """No clips can be used, or not these together; the message says why and what to change."""
 
 

@@ -14,6 +14,7 @@ from training.cli_options import (
     RunOption,
     SetOption,
     SizeOption,
+    exit_codes,
 )
 
 __all__ = ["vae"]
@@ -32,8 +33,6 @@ def vae(
     accept_changes: AcceptChangesOption = False,
 ) -> None:
     """Train the VAE on pairs of frames of clips; the same command again goes on where it was stopped."""
-    from training.exit_codes import exit_codes
-
     with exit_codes():
         from manifests.storage import location
         from training.command import run_training

@@ -13,10 +13,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from foundation.errors import CannotStartError
+
 __all__ = ["LPIPS_VGG_HEADS", "VGG16", "WeightFile", "WeightFileError", "read_weight_file", "search_folders"]
 
 
-class WeightFileError(RuntimeError):
+class WeightFileError(CannotStartError):
     """A file is missing or holds something else; the message says what it is, where it is looked for, how to get it."""
 
 

@@ -1,9 +1,11 @@
 """What can be wrong with weights."""
 
+from foundation.errors import CannotStartError
+
 __all__ = ["AssetError", "DownloadError", "UnsafeAssetError", "WrongAssetError"]
 
 
-class AssetError(RuntimeError):
+class AssetError(CannotStartError):
     """Weights cannot be used."""
 
 
@@ -15,5 +17,5 @@ class UnsafeAssetError(AssetError):
     """A weight file holds more than weights, or is damaged; nothing in it was run."""
 
 
-class DownloadError(RuntimeError):
+class DownloadError(CannotStartError):
     """A source did not bring a file, or brought another; there may be other sources."""

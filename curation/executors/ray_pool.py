@@ -21,6 +21,7 @@ from curation.sources import SourceVideo
 from curation.unit_events import UNATTENDED, EventKind, Oversight, UnitEvent
 from curation.units import Outcome, Unit
 from curation.windows import remove_windows
+from foundation.errors import CannotStartError
 
 __all__ = ["RayUnavailableError", "curate_on_ray"]
 
@@ -34,7 +35,7 @@ _LOOK_EVERY_S = 5.0
 """Longest wait before deadlines are looked at."""
 
 
-class RayUnavailableError(RuntimeError):
+class RayUnavailableError(CannotStartError):
     """No Ray cluster could be started or joined, or no worker can be started on it."""
 
 
@@ -271,6 +272,7 @@ class _Pool:
 def _own_packages() -> list[str]:
     """Return the folders of the packages that a worker imports, for nodes without an installed copy."""
     import curation
+    import foundation
     import manifests
 
-    return [str(Path(package.__file__).parent) for package in (curation, manifests) if package.__file__]
+    return [str(Path(package.__file__).parent) for package in (curation, foundation, manifests) if package.__file__]

@@ -1,11 +1,12 @@
 """The one way in which a media file fails as a whole."""
 
+from foundation.errors import GaiaError
 from manifests.outcomes import ErrorCode
 
 __all__ = ["MediaError"]
 
 
-class MediaError(Exception):
+class MediaError(GaiaError):
     """A file from which no picture can be had.
 
     `code` goes into the video's row, `detail` says what was found in the file.

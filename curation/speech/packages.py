@@ -3,6 +3,8 @@
 import importlib
 from types import ModuleType
 
+from foundation.errors import CannotStartError
+
 __all__ = ["DENOISER_PACKAGE", "MissingPackageError", "import_package", "install_command"]
 
 DENOISER_PACKAGE = "denoiser==0.1.5"
@@ -13,7 +15,7 @@ _REQUIREMENTS = {"denoiser": f"--no-deps {DENOISER_PACKAGE}"}
 """What pip is told, where it is more than the package's name."""
 
 
-class MissingPackageError(RuntimeError):
+class MissingPackageError(CannotStartError):
     """A package that the settings ask for is not installed; the message has the command that installs it."""
 
 

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, StringConstraints
 from curation.assets import asset_names, asset_path, path_digest
 from curation.settings import Settings
 from curation.speech.packages import import_package
+from foundation.errors import CannotStartError
 from manifests.dataset import WeightRecord
 from manifests.timeline import AUDIO_RATE_HZ
 
@@ -34,7 +35,7 @@ _WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 """Files that may hold the weights, the better one first."""
 
 
-class CheckpointError(ValueError):
+class CheckpointError(CannotStartError):
     """A checkpoint of wav2vec 2.0 is not there, or is not what the settings ask for."""
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-PARTS = ("manifests", "curation", "tests", "pyproject.toml")
+PARTS = ("foundation", "manifests", "curation", "tests", "pyproject.toml")
 RULES = "tests/curation/rules"
 FRONTAL = f"{RULES}/test_frontal.py::test_"
 SIMPLE = f"{RULES}/test_simple_rules.py::test_"

@@ -42,7 +42,17 @@ def _run(*arguments: str, cwd: Path) -> str:
 
 @pytest.mark.parametrize(
     "package",
-    ["manifests", "curation", "models", "training", "generation", "curation.cli", "training.cli", "generation.cli"],
+    [
+        "foundation",
+        "manifests",
+        "curation",
+        "models",
+        "training",
+        "generation",
+        "curation.cli",
+        "training.cli",
+        "generation.cli",
+    ],
 )
 def test_importing_a_package_loads_nothing_heavy(package: str, tmp_path: Path) -> None:
     assert _run("-c", f"import {package}; {REPORT_HEAVY}", cwd=tmp_path) == ""
@@ -62,7 +72,7 @@ main()
 
 
 def test_every_module_of_every_package_can_be_imported() -> None:
-    for package in ("manifests", "curation", "models", "training", "generation"):
+    for package in ("foundation", "manifests", "curation", "models", "training", "generation"):
         for module in pkgutil.walk_packages(importlib.import_module(package).__path__, f"{package}."):
             importlib.import_module(module.name)
 

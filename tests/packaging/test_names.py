@@ -2,7 +2,7 @@ from importlib.metadata import packages_distributions, version
 
 import pytest
 
-PACKAGES = ("manifests", "curation", "models", "training", "generation")
+PACKAGES = ("foundation", "manifests", "curation", "models", "training", "generation")
 
 
 @pytest.mark.parametrize("package", PACKAGES)

@@ -12,7 +12,7 @@ import pytest
 
 pytestmark = pytest.mark.slow
 
-PACKAGES = ("manifests", "curation", "models", "training", "generation")
+PACKAGES = ("foundation", "manifests", "curation", "models", "training", "generation")
 
 
 def _run(*command: str | Path, cwd: Path, allowed: tuple[int, ...] = (0,)) -> str:
@@ -57,7 +57,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root / "bin"
 
 
-def test_wheel_holds_the_five_packages_and_nothing_else(wheel: Path) -> None:
+def test_wheel_holds_the_six_packages_and_nothing_else(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     (top_level,) = (name for name in names if name.endswith(".dist-info/top_level.txt"))
     assert sorted(zipfile.ZipFile(wheel).read(top_level).decode().split()) == sorted(PACKAGES)

@@ -1,0 +1,46 @@
+"""Base of all errors of GAIA; each error carries the exit code of the command that it ends."""
+
+from typing import ClassVar
+
+__all__ = [
+    "EXIT_CANNOT_START",
+    "EXIT_INTERRUPTED",
+    "EXIT_PROBLEMS",
+    "EXIT_USAGE",
+    "CannotStartError",
+    "GaiaError",
+    "ProblemsFoundError",
+    "UsageError",
+]
+
+EXIT_PROBLEMS = 1
+"""Finished, but some videos or clips failed, or a check did not pass; the output lists them."""
+EXIT_USAGE = 2
+"""The input cannot be used: settings, options, a source, a dataset, a run, a picture."""
+EXIT_CANNOT_START = 3
+"""Something is missing: weights, a package, a GPU, Ray, disk space, access to a store."""
+EXIT_INTERRUPTED = 130
+"""Ctrl-C; the code that shells report for a process ended by SIGINT."""
+
+
+class GaiaError(Exception):
+    """Error whose message tells the user what is wrong, where, and how to mend it."""
+
+    exit_code: ClassVar[int] = EXIT_PROBLEMS
+    """Exit code of a command that ends with this error."""
+
+
+class ProblemsFoundError(GaiaError, ValueError):
+    """Work or a check ended with problems in the data."""
+
+
+class UsageError(GaiaError, ValueError):
+    """The input cannot be used; other input mends it."""
+
+    exit_code = EXIT_USAGE
+
+
+class CannotStartError(GaiaError, RuntimeError):
+    """Something that the work needs is missing on this machine."""
+
+    exit_code = EXIT_CANNOT_START
