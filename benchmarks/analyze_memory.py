@@ -71,7 +71,7 @@ def worker(path: Path, results: "mp.Queue") -> None:
     report |= {"ticks": info.n_ticks, "ticks_per_s": round(info.n_ticks / (time.perf_counter() - started), 1)}
     report["analyze_peak_mib"] = peak_mib()
     decision = decide(evidence, settings.rules)
-    clips = render_clips(info, shown_clips(evidence, decision), settings=settings, speech=speech)
+    clips = render_clips(info, shown_clips(evidence, decision), settings=settings.rendering, speech=speech)
     report |= {"clips": len(clips), "render_peak_mib": peak_mib()}
     results.put(report)
 

@@ -13,6 +13,7 @@ from curation.crop import CropSettings
 from curation.decide import RulesSettings
 from curation.media.settings import MediaSettings
 from curation.perception.model_set import PerceptionSettings
+from curation.render_settings import RenderSettings
 from curation.settings import Settings
 from curation.speech.denoise import SpeechSettings
 from curation.windows import WindowSettings
@@ -57,6 +58,11 @@ class CurationSettings(Settings):
     split: SplitSettings = SplitSettings()
     windows: WindowSettings = WindowSettings()
     storage: StorageSettings = StorageSettings()
+
+    @property
+    def rendering(self) -> RenderSettings:
+        """The part of these settings that rendering reads."""
+        return RenderSettings(crop=self.crop, media=self.media, min_speech_prob=self.rules.silence.min_speech_prob)
 
 
 PRESETS: Mapping[PresetName, CurationSettings] = {

@@ -26,7 +26,7 @@ from curation.shards import MEDIA_COLUMNS, Shard, copy_media, moved
 from curation.sources import SourceVideo
 from curation.tracks import MainTrack
 from curation.units import Slice
-from curation.windows import FOLDER, Window, read_window, stitch
+from curation.windows import FOLDER, Window, read_window, stitch, window_path
 from manifests.files import open_parquet, read_parquet
 from manifests.schema import CLIPS, FRAMES, SPANS, Table
 from manifests.staged_files import StagedFiles
@@ -250,4 +250,4 @@ def _waiting(dataset: Path, video_id: str, table: Table) -> Path:
 
 def _of_slice(dataset: Path, video_id: str, piece: Slice, suffix: str) -> Path:
     """Return where the clips of a slice are until the video is gathered."""
-    return piece.window.path(dataset, video_id).with_suffix(suffix)
+    return window_path(dataset, video_id, piece.window).with_suffix(suffix)

@@ -126,7 +126,7 @@ def _decided(
     video = _source_of(record)
     with readable(video, scratch) as path:
         info = probe(path)
-        clips = render_clips(info, shown_clips(evidence, decision), settings=settings, speech=speech)
+        clips = render_clips(info, shown_clips(evidence, decision), settings=settings.rendering, speech=speech)
     curated = CuratedVideo(
         video=video,
         info=info,

@@ -7,7 +7,6 @@ from itertools import islice
 
 import numpy as np
 
-from curation.config import CurationSettings
 from curation.crop import Crop, choose_crop
 from curation.decide import ClipPlan, Decision
 from curation.evidence import Evidence, FaceMeasures, rows_of
@@ -15,6 +14,7 @@ from curation.media.audio import tick_audio
 from curation.media.encode import encode_flac, encode_mp4
 from curation.media.frames import tick_frames
 from curation.media.probe import VideoInfo
+from curation.render_settings import RenderSettings
 from curation.rules.frontal import frontal_angle_deg
 from curation.rules.jitter import measured_step
 from curation.speech.clean import clean_speech
@@ -105,14 +105,14 @@ def shown_clips(evidence: Evidence, decision: Decision) -> list[ShownClip]:
 
 
 def render_clips(
-    info: VideoInfo, clips: Iterable[ShownClip], *, settings: CurationSettings, speech: SpeechModels
+    info: VideoInfo, clips: Iterable[ShownClip], *, settings: RenderSettings, speech: SpeechModels
 ) -> tuple[RenderedClip, ...]:
     """Cut planned clips out of their source.
 
     Args:
         info: the source.
         clips: only those of tier `diffusion` have their sound processed.
-        settings: how to crop, encode and tell speech.
+        settings: crop, encoding, and the probability from which a tick counts as speech.
         speech: loudness, denoiser and encoder.
 
     Raises:
@@ -128,14 +128,13 @@ def render_clips(
 
 
 def _render_clip(
-    info: VideoInfo, clip: ShownClip, settings: CurationSettings, speech: RenderedSpeech | None
+    info: VideoInfo, clip: ShownClip, settings: RenderSettings, speech: RenderedSpeech | None
 ) -> RenderedClip:
     face, speech_prob = clip.face, clip.speech_prob
     crop = choose_crop(landmark_box(face.landmarks_px), settings.crop)
     angle = frontal_angle_deg(face.key_points_px)
     size_px = settings.crop.size_px
     steps = measured_step(face, np.zeros(len(angle), dtype=np.bool_))[1:]
-    min_prob = settings.rules.silence.min_speech_prob
     described = face.descriptor[np.count_nonzero(np.isnan(face.descriptor), axis=1) == 0]
     return RenderedClip(
         plan=clip.plan,
@@ -149,13 +148,13 @@ def _render_clip(
         max_step=float(np.nanmax(steps)),
         mask_prob_max=float(face.mask_prob.max()),
         sharpness_mean=float(face.sharpness.mean()),
-        speech_ratio=None if speech_prob is None else float((speech_prob >= min_prob).mean()),
+        speech_ratio=None if speech_prob is None else float((speech_prob >= settings.min_speech_prob).mean()),
         identity=described.mean(axis=0) if described.size else None,
         speech=speech,
     )
 
 
-def _pictures(info: VideoInfo, plan: ClipPlan, crop: Crop, settings: CurationSettings) -> Iterator[RgbImage]:
+def _pictures(info: VideoInfo, plan: ClipPlan, crop: Crop, settings: RenderSettings) -> Iterator[RgbImage]:
     for frame in tick_frames(info, plan.first_tick, plan.end_tick, settings.media):
         if frame.rgb is None:
             raise RuntimeError(

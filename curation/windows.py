@@ -29,6 +29,7 @@ __all__ = [
     "read_windows",
     "remove_windows",
     "stitch",
+    "window_path",
     "windows_within",
     "write_window",
 ]
@@ -65,10 +66,6 @@ class Window:
         """How many they are."""
         return self.end_tick - self.first_tick
 
-    def path(self, dataset: Path, video_id: str) -> Path:
-        """Return where its evidence lies until the video is done."""
-        return dataset / FOLDER / f"{video_id}-{self.first_tick:07d}-{self.end_tick:07d}.npz"
-
 
 def plan_windows(n_ticks: int, settings: WindowSettings) -> list[Window]:
     """Divide a video of `n_ticks` ticks.
@@ -92,6 +89,11 @@ def windows_within(stretches: Sequence[Stretch], settings: WindowSettings) -> li
         for window in plan_windows(end, settings)
         if window.end_tick > first
     ]
+
+
+def window_path(dataset: Path, video_id: str, window: Window) -> Path:
+    """Return where the evidence of a window lies until its video is done."""
+    return dataset / FOLDER / f"{video_id}-{window.first_tick:07d}-{window.end_tick:07d}.npz"
 
 
 def write_window(path: Path, seen: PictureEvidence, spent_s: float) -> None:
@@ -122,7 +124,7 @@ def read_windows(dataset: Path, video_id: str, windows: Sequence[Window]) -> tup
     Raises:
         OSError: a window's evidence is missing or cannot be read.
     """
-    parts = [_read(window.path(dataset, video_id), whole=False) for window in windows]
+    parts = [_read(window_path(dataset, video_id, window), whole=False) for window in windows]
     return stitch([seen for seen, _ in parts]), sum(spent_s for _, spent_s in parts)
 
 
@@ -132,7 +134,7 @@ def read_window(dataset: Path, video_id: str, window: Window) -> PictureEvidence
     Raises:
         OSError: its evidence is missing or cannot be read.
     """
-    return _read(window.path(dataset, video_id), whole=True)[0]
+    return _read(window_path(dataset, video_id, window), whole=True)[0]
 
 
 def remove_windows(dataset: Path, video_ids: Collection[str]) -> None:

@@ -24,7 +24,7 @@ from curation.speech.model_set import load_speech
 from curation.stretches import analyze_stretches, hear_stretches
 from curation.trims import asked_ticks, ticks_of
 from curation.units import Decided, Divided, Measured, Outcome, Rendered, Unit
-from curation.windows import Window, read_windows, remove_windows, windows_within, write_window
+from curation.windows import Window, read_windows, remove_windows, window_path, windows_within, write_window
 from manifests.storage import StorageError
 from manifests.timeline import TICK_RATE_HZ
 
@@ -131,7 +131,7 @@ class VideoWorker:
             case CuratedVideo():
                 return write_parts(dataset, result, self._settings)
             case _MeasuredWindow(window, seen, spent_s):
-                write_window(window.path(dataset, video_id), seen, spent_s)
+                write_window(window_path(dataset, video_id, window), seen, spent_s)
                 return Measured()
             case _DecidedVideo(evidence, decision, record):
                 write_decided(dataset, video_id, unit.windows, evidence, decision, self._settings)
@@ -165,7 +165,7 @@ class VideoWorker:
         if unit.kind == "render":
             (piece,) = unit.slices
             shown = stored_clips(self._dataset, video.video_id, piece.clips)
-            clips = render_clips(info, shown, settings=settings, speech=self._speech)
+            clips = render_clips(info, shown, settings=settings.rendering, speech=self._speech)
             return _RenderedSlice(clips, time.perf_counter() - started)
         asked = asked_ticks(video.trims, info)
         if unit.kind == "decide":
@@ -178,7 +178,7 @@ class VideoWorker:
             return _DecidedVideo(evidence, decision, decided_record(video, info, decision, spent))
         if len(ticks_of(asked)) > settings.windows.length_ticks:
             windows = windows_within(asked, settings.windows)
-            todo = [window for window in windows if not window.path(self._dataset, video.video_id).exists()]
+            todo = [window for window in windows if not window_path(self._dataset, video.video_id, window).exists()]
             return Divided(tuple(windows), tuple(todo), replace(info, path=video.path))
         learnt(float(len(ticks_of(asked)) / TICK_RATE_HZ))
         return self.curated(video, info, time.perf_counter() - started)
@@ -205,7 +205,7 @@ class VideoWorker:
             info=info,
             evidence=evidence,
             decision=decision,
-            clips=render_clips(info, shown, settings=self._settings, speech=self._speech),
+            clips=render_clips(info, shown, settings=self._settings.rendering, speech=self._speech),
             analyze_s=spent_s + analyzed - started,
             decide_s=decided - analyzed,
             render_s=time.perf_counter() - decided,

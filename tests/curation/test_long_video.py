@@ -23,7 +23,7 @@ from curation.render import shown_clips
 from curation.run import Executor, run
 from curation.sources import discover
 from curation.unit_events import Oversight, UnitEvent
-from curation.windows import FOLDER, Window, plan_windows, read_windows, write_window
+from curation.windows import FOLDER, Window, plan_windows, read_windows, window_path, write_window
 from curation.worker import WorkerPlan
 from manifests.files import read_parquet, read_table
 from manifests.validate import validate
@@ -68,7 +68,7 @@ WINDOWS = [Window(first_tick=k, end_tick=min(k + 200, 500)) for k in (0, 200, 40
 def decided_in_windows(dataset: Path, evidence: Evidence, windows: list[Window], settings: CurationSettings) -> None:
     """Write windows of the evidence, and what is decided on them."""
     for window in windows:
-        write_window(window.path(dataset, ID), part(evidence, window.first_tick, window.end_tick), 1.0)
+        write_window(window_path(dataset, ID, window), part(evidence, window.first_tick, window.end_tick), 1.0)
     seen, _ = read_windows(dataset, ID, windows)
     light = with_sound(seen, evidence)
     write_decided(dataset, ID, windows, light, decide(light, settings.rules), settings)
@@ -137,7 +137,7 @@ def test_a_clip_whose_rows_are_not_there_is_refused(spoilt: Evidence, tmp_path: 
 
 
 def test_the_rules_windows_are_read_for_do_not_bring_landmarks(spoilt: Evidence, tmp_path: Path) -> None:
-    write_window(WINDOWS[0].path(tmp_path, ID), part(spoilt, 0, 200), 2.0)
+    write_window(window_path(tmp_path, ID, WINDOWS[0]), part(spoilt, 0, 200), 2.0)
     seen, spent_s = read_windows(tmp_path, ID, WINDOWS[:1])
     assert (spent_s, seen.faces.landmarks_px.shape[1:], seen.faces.blendshapes) == (2.0, (0, 2), None)
     np.testing.assert_array_equal(seen.faces.key_points_px, part(spoilt, 0, 200).faces.key_points_px)

@@ -29,6 +29,7 @@ from curation.windows import (
     read_windows,
     remove_windows,
     stitch,
+    window_path,
     write_window,
 )
 from manifests.files import read_table
@@ -68,7 +69,7 @@ def test_parts_put_together_are_the_whole(make_evidence: Callable[..., Evidence]
     whole = make_evidence(300)
     windows = [Window(first_tick=0, end_tick=200), Window(first_tick=200, end_tick=300)]
     for window in windows:
-        write_window(window.path(tmp_path, "a" * 16), part(whole, window.first_tick, window.end_tick), 1.5)
+        write_window(window_path(tmp_path, "a" * 16, window), part(whole, window.first_tick, window.end_tick), 1.5)
     assert_equal(stitch([read_window(tmp_path, "a" * 16, window) for window in windows]), picture_evidence(whole))
     assert read_windows(tmp_path, "a" * 16, windows)[1] == 3.0
 
@@ -87,7 +88,7 @@ def test_a_window_without_a_face_does_not_hide_what_the_others_measured(
 def test_removing_leaves_the_windows_of_other_videos(make_evidence: Callable[..., Evidence], tmp_path: Path) -> None:
     window = Window(first_tick=0, end_tick=100)
     for video_id in ("a" * 16, "b" * 16):
-        write_window(window.path(tmp_path, video_id), picture_evidence(make_evidence(100)), 1.0)
+        write_window(window_path(tmp_path, video_id, window), picture_evidence(make_evidence(100)), 1.0)
     remove_windows(tmp_path, {"a" * 16})
     assert [path.name[:16] for path in (tmp_path / "windows").iterdir()] == ["b" * 16]
 
@@ -98,7 +99,7 @@ def test_what_ended_videos_have_left_goes_with_the_next_run(small_run: SmallRun,
     ended = next(iter(read_ledger(dataset)))
     for video_id in (ended, "b" * 16):
         for suffix in (".npz", ".parquet", ".tar"):
-            path = Window(first_tick=0, end_tick=200).path(dataset, video_id).with_suffix(suffix)
+            path = window_path(dataset, video_id, Window(first_tick=0, end_tick=200)).with_suffix(suffix)
             path.parent.mkdir(exist_ok=True)
             path.touch()
     run(str(small_run.source), dataset, CurationSettings(), Executor())

@@ -4,6 +4,7 @@ import pkgutil
 
 import pytest
 import typer
+
 from foundation.command_line import exit_codes
 from foundation.errors import CannotStartError, GaiaError, ProblemsFoundError, UsageError
 
