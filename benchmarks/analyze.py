@@ -27,14 +27,14 @@ import numpy as np
 from processes import answers
 from straightforward_loops import View, Way, decode_only, dlib_loop, every_frame, scrfd_loop
 
-from curation.analyze import analyze
-from curation.assets import ensure_assets
-from curation.config import PRESETS, load_settings
+from curation.analysis.analyze import analyze
+from curation.engine.worker import use_one_thread
 from curation.media.frames import tick_frames
 from curation.media.probe import VideoInfo, probe
-from curation.perception.model_set import PerceptionSettings, load_perception, perception_assets
+from curation.perception.models import PerceptionSettings, load_perception, perception_assets
 from curation.rules.frontal import FrontalSettings, frontal_angle_deg
-from curation.worker import use_one_thread
+from curation.settings import PRESETS, load_settings
+from foundation.weights import ensure_assets
 from manifests.timeline import TICK_RATE_HZ
 
 Clips = list[tuple[VideoInfo, int]]

@@ -21,16 +21,16 @@ import cv2
 import numpy as np
 from processes import answers
 
-from curation.analyze import analyze
-from curation.config import CurationSettings
-from curation.decide import decide
+from curation.analysis.analyze import analyze
+from curation.decision.decide import decide
+from curation.engine.worker import use_one_thread
 from curation.media.audio import tick_audio
 from curation.media.frames import tick_frames
 from curation.media.probe import probe
-from curation.perception.model_set import load_perception
-from curation.render import render_clips, shown_clips
-from curation.speech.model_set import load_speech
-from curation.worker import use_one_thread
+from curation.perception.models import load_perception
+from curation.rendering.render import render_clips, shown_clips
+from curation.settings import CurationSettings
+from curation.speech.models import load_speech
 
 SAMPLE = Path(__file__).resolve().parent.parent / "samples" / "talking_astronaut.mp4"
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from curation.event_log import events_path
+from curation.engine.event_log import events_path
 
 
 @dataclass(frozen=True, kw_only=True)

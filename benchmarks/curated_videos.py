@@ -5,14 +5,14 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from curation.decide import Decision, RulesSettings, decide
-from curation.evidence import Evidence
-from curation.frames_table import evidence_of_frames
+from curation.decision.decide import Decision, RulesSettings, decide
+from curation.evidence.measures import Evidence
+from curation.output.frame_rows import evidence_of_frames
 from curation.rules.cut import cut
 from curation.rules.frontal import frontal_angle_deg
 from curation.rules.jitter import measured_step
-from manifests.arrays import BoolArray, Float32Array, Float64Array
-from manifests.files import read_table
+from foundation.array_types import BoolArray, Float32Array, Float64Array
+from manifests.files.tables import read_table
 from manifests.timeline import TICK_RATE_HZ
 
 TICK_HZ = float(TICK_RATE_HZ)

@@ -24,7 +24,7 @@ from overlays import OVERLAYS, overlaid
 
 from curation.media.frames import tick_frames
 from curation.media.probe import probe
-from curation.perception.content_cuts import ContentCuts
+from curation.perception.cuts import ContentCuts
 
 Thumbs = npt.NDArray[np.uint8]
 Scores = npt.NDArray[np.floating]

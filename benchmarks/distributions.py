@@ -20,10 +20,10 @@ from curated_videos import TICK_HZ, Video, deviation_deg, read_videos
 from limit_sweeps import SWEEPS, decided, frontal_fit, sweep, with_figures
 from strip_plot import strip_plot
 
-from curation.decide import RulesSettings
+from curation.decision.decide import RulesSettings
 from curation.rules.mask import mask
 from curation.rules.runs import true_runs
-from manifests.arrays import BoolArray, Float32Array, Float64Array
+from foundation.array_types import BoolArray, Float32Array, Float64Array
 
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 Values = Float32Array | Float64Array

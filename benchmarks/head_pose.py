@@ -18,18 +18,18 @@ from pathlib import Path
 
 import numpy as np
 
-from curation.assets import asset_path
-from curation.box_overlap import link_boxes
-from curation.devices import resolve_device
+from curation.engine.worker import use_one_thread
+from curation.evidence.boxes import link_boxes
 from curation.media.frames import tick_frames
 from curation.media.probe import probe
-from curation.perception.mediapipe_faces import MediaPipeFaces
-from curation.perception.scrfd_faces import ScrfdFaces
-from curation.perception.three_ddfa import ThreeDdfaPose
+from curation.perception.faces.mediapipe import MediaPipeFaces
+from curation.perception.faces.scrfd_mesh import ScrfdFaces
+from curation.perception.pose.three_ddfa import ThreeDdfaPose
 from curation.rules.frontal import FrontalSettings, frontal_angle_deg
 from curation.rules.small_face import SmallFaceSettings
-from curation.worker import use_one_thread
-from manifests.arrays import BoolArray, Float32Array, Float64Array
+from foundation.array_types import BoolArray, Float32Array, Float64Array
+from foundation.devices import resolve_device
+from foundation.weights import asset_path
 from manifests.landmarks import key_points, landmark_scheme
 
 AXES = ("pitch", "yaw", "roll")

@@ -25,17 +25,17 @@ from curated_videos import TICK_HZ, Video, read_videos
 from distributions import QUANTILES, known
 from strip_plot import strip_plot
 
-from curation.assets import asset_path, ensure_assets
-from curation.decide import RulesSettings
-from curation.devices import resolve_device
+from curation.decision.decide import RulesSettings
 from curation.media.frames import tick_frames
 from curation.media.probe import probe
-from curation.perception.dlib_points import DlibJitterPoints
-from curation.perception.mediapipe_faces import MediaPipeFaces
-from curation.perception.scrfd_faces import ScrfdFaces
+from curation.perception.faces.dlib_points import DlibJitterPoints
+from curation.perception.faces.mediapipe import MediaPipeFaces
+from curation.perception.faces.scrfd_mesh import ScrfdFaces
 from curation.rules.jitter import face_step, jitter, measured_step
 from curation.rules.runs import true_runs
-from manifests.arrays import Float32Array, Float64Array, RgbImage
+from foundation.array_types import Float32Array, Float64Array, RgbImage
+from foundation.devices import resolve_device
+from foundation.weights import asset_path, ensure_assets
 from manifests.landmarks import key_points, landmark_scheme
 
 RECTANGLE_CLIPS = ("WDA_KatieHill_000", "WDA_AlexandriaOcasioCortez_000", "lp_d14")

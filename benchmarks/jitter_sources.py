@@ -18,19 +18,19 @@ import dlib
 import numpy as np
 from distributions import known
 
-from curation.analyze import FULL_LOOK_EVERY_TICKS
-from curation.assets import ensure_assets
-from curation.decide import RulesSettings
-from curation.devices import resolve_device
+from curation.analysis.analyze import FULL_LOOK_EVERY_TICKS
+from curation.decision.decide import RulesSettings
 from curation.media.frames import tick_frames
 from curation.media.probe import probe
-from curation.perception.dlib_points import DlibJitterPoints
-from curation.perception.face_search import Square, cut_square
-from curation.perception.mediapipe_faces import MediaPipeFaces
+from curation.perception.faces.dlib_points import DlibJitterPoints
+from curation.perception.faces.mediapipe import MediaPipeFaces
+from curation.perception.faces.scrfd_mesh import ScrfdFaces
+from curation.perception.faces.search import Square, cut_square
 from curation.perception.protocols import FaceFinder, FaceObservation
-from curation.perception.scrfd_faces import ScrfdFaces
 from curation.rules.jitter import face_step
-from manifests.arrays import Float32Array, Float64Array, RgbImage
+from foundation.array_types import Float32Array, Float64Array, RgbImage
+from foundation.devices import resolve_device
+from foundation.weights import ensure_assets
 
 CLIPS = (
     "lp_d20",

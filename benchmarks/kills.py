@@ -20,9 +20,9 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from curation.event_log import events_path
-from manifests.files import read_table
-from manifests.schema import TIMING_COLUMNS
+from curation.engine.event_log import events_path
+from manifests.files.tables import read_table
+from manifests.schema.videos import TIMING_COLUMNS
 
 _PATIENCE_S = 120.0
 """After so long a process of a killed run counts as left for good; Ray's agents take up to a minute to see that the

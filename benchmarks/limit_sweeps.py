@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from curated_videos import TICK_HZ, Video, deviation_deg
 
-from curation.decide import RulesSettings, decide
+from curation.decision.decide import RulesSettings, decide
 from curation.rules.frontal import frontal, frontal_angle_deg
 from curation.rules.jitter import jitter
 from curation.rules.silence import silence
 from curation.rules.small_face import small_face
-from manifests.arrays import BoolArray
-from manifests.outcomes import OUTCOMES, TIERS, Tier
+from foundation.array_types import BoolArray
+from manifests.vocabulary import OUTCOMES, TIERS, Tier
 
 SWEEPS = {
     "frontal": (5.0, 10.0, 15.0, 20.0, 25.0, 30.0, 35.0, 40.0, 45.0, 50.0, 55.0, 60.0),

@@ -31,17 +31,20 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from manifests.dataset import read_dataset, write_dataset
-from manifests.files import open_parquet, read_table, write_parquet
-from manifests.media import read_frames, read_member
-from manifests.schema import CLIPS, array_column
-from models.vae import VAE_SIZES
-from training.clips import ClipReader
-from training.epoch_order import BatchShape, Cursor, MicroBatches, SampleKey
-from training.frame_pairs import FramePairs, collate_pairs
-from training.latent_files import LATENTS, LatentFacts, Moments, write_facts
-from training.latent_sequences import MotionSequences, SequenceConfig, collate_sequences
-from training.selection import ClipIndex, DataConfig, select_clips
+from foundation.storage.arrow import open_parquet
+from manifests.files.media import read_frames
+from manifests.files.tables import read_table, write_parquet
+from manifests.files.tar import read_member
+from manifests.record import read_dataset, write_dataset
+from manifests.schema.arrow_arrays import array_column
+from manifests.schema.clips import CLIPS
+from models.vae.vae import VAE_SIZES
+from training.data.clips import ClipReader
+from training.data.order import BatchShape, Cursor, MicroBatches, SampleKey
+from training.data.selection import ClipIndex, DataConfig, select_clips
+from training.diffusion.sequences import MotionSequences, SequenceConfig, collate_sequences
+from training.latents.files import LATENTS, LatentFacts, Moments, write_facts
+from training.vae.frame_pairs import FramePairs, collate_pairs
 
 BATCH = 64
 EVERYTHING = DataConfig(splits=("train", "val", "test"))

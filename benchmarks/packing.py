@@ -21,10 +21,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curation.compaction import StorageSettings, compact
-from manifests.files import MemberRange, read_table, write_parquet, write_tar
-from manifests.media import read_member
-from manifests.schema import TABLES
+from manifests.files.tables import read_table, write_parquet
+from manifests.files.tar import MemberRange, read_member, write_tar
+from manifests.packing.pack import StorageSettings, compact
+from manifests.schema.tables import TABLES
 
 MB = 1e6
 

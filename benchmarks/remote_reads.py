@@ -24,9 +24,9 @@ import requests
 from curation.media.audio import tick_audio
 from curation.media.frames import tick_frames
 from curation.media.probe import VideoInfo, probe
-from curation.scratch import ScratchSettings, readable
-from curation.sources import discover
-from manifests.storage import location, remote_of
+from curation.sources.discover import discover
+from curation.sources.scratch import ScratchSettings, readable
+from foundation.storage.locations import location, remote_of
 
 SERVER = """
 import threading

@@ -16,10 +16,10 @@ import matplotlib as mpl
 import torch
 from torch import Tensor
 
-from models.editing import EDITS, EditConfig, Known, sample_edited
-from models.long_audio import LongAudioConfig, blended
-from models.samplers import SAMPLERS, SamplerConfig, SeededNoise, X0Predictor, sample
-from models.sde import VpSde
+from models.sampling.editing import EDITS, EditConfig, Known, sample_edited
+from models.sampling.long_audio import LongAudioConfig, blended
+from models.sampling.samplers import SAMPLERS, SamplerConfig, SeededNoise, X0Predictor, sample
+from models.sampling.sde import VpSde
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt

@@ -37,8 +37,8 @@ from typing import Any
 import av
 from curate_command import curate_command, numbered, workers_time
 
-from curation.event_log import events_path
-from manifests.files import read_table
+from curation.engine.event_log import events_path
+from manifests.files.tables import read_table
 
 SAMPLE = Path(__file__).resolve().parent.parent / "samples" / "talking_astronaut.mp4"
 

@@ -12,11 +12,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from curation.executors.ray_pool import curate_on_ray
-from curation.executors.supervision import PoolSettings
-from curation.ledger import VideoRecord
-from curation.sources import SourceVideo
-from curation.units import Unit
+from curation.engine.ray_pool import curate_on_ray
+from curation.engine.supervision import PoolSettings
+from curation.engine.units import Unit
+from curation.output.ledger import VideoRecord
+from curation.sources.entries import SourceVideo
 
 
 class Idler:

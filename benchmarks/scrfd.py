@@ -20,16 +20,16 @@ from pathlib import Path
 import numpy as np
 from insightface.model_zoo.scrfd import SCRFD
 
-from curation.analyze import FULL_LOOK_EVERY_TICKS
-from curation.assets import ensure_assets
-from curation.devices import onnx_session, resolve_device
+from curation.analysis.analyze import FULL_LOOK_EVERY_TICKS
 from curation.media.frames import tick_frames
 from curation.media.probe import probe
-from curation.perception.dlib_points import DlibJitterPoints
+from curation.perception.faces.dlib_points import DlibJitterPoints
+from curation.perception.faces.scrfd import with_dynamic_input
+from curation.perception.faces.scrfd_mesh import ScrfdFaces
 from curation.perception.protocols import FaceObservation
-from curation.perception.scrfd import with_dynamic_input
-from curation.perception.scrfd_faces import ScrfdFaces
-from manifests.arrays import RgbImage
+from foundation.array_types import RgbImage
+from foundation.devices import onnx_session, resolve_device
+from foundation.weights import ensure_assets
 
 SIDES_PX = (640, 320, 256, 192, 160, 128)
 CPU = resolve_device("cpu")

@@ -24,15 +24,15 @@ import soundfile
 import torch
 from denoiser import pretrained
 
-from curation.assets import ensure_assets, missing_assets
-from curation.speech.deepfilter import DeepFilterDenoiser
+from curation.speech.deepfilternet import DeepFilterDenoiser
 from curation.speech.demucs import DEMUCS_MODELS, DemucsDenoiser
-from curation.speech.denoise import Denoiser, SpeechSettings
-from curation.speech.encoder import SpeechEncoder
+from curation.speech.protocols import Denoiser, SpeechEncoder
+from curation.speech.settings import SpeechSettings
+from curation.speech.wav2vec2 import Wav2Vec2Encoder
 from curation.speech.wav2vec2_checkpoint import Wav2Vec2Settings
-from curation.speech.wav2vec2_features import Wav2Vec2Encoder
-from curation.speech.whisper_features import WhisperTinyEncoder
-from manifests.arrays import Float32Array
+from curation.speech.whisper import WhisperTinyEncoder
+from foundation.array_types import Float32Array
+from foundation.weights import ensure_assets, missing_assets
 from manifests.timeline import AUDIO_RATE_HZ, SAMPLES_PER_TICK
 
 

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from curation.assets import asset_path
-from curation.devices import onnx_session, resolve_device
 from curation.media.probe import VideoInfo
-from curation.perception.model_set import PerceptionSettings, load_perception
+from curation.perception.models import PerceptionSettings, load_perception
 from curation.rules.frontal import FrontalSettings, frontal_angle_deg
-from manifests.arrays import RgbImage
+from foundation.array_types import RgbImage
+from foundation.devices import onnx_session, resolve_device
+from foundation.weights import asset_path
 from manifests.landmarks import key_points, landmark_scheme
 from manifests.timeline import TICK_RATE_HZ
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from manifests.arrays import Float64Array
+from foundation.array_types import Float64Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,6 +1,6 @@
 """How fast the networks learn: images or sequences per second, share of the card's peak (MFU), memory.
 
-Each case is a process of its own that takes real optimiser steps of `training.session` on random data: forward and
+Each case is a process of its own that takes real optimiser steps of `training.loop.session` on random data: forward and
 backward passes, gradient norms, Adam, averaged weights; no loader. Prints one JSON line. Per case:
 
 - `per_second`: images, or sequences of 250 frames.
@@ -30,23 +30,23 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from models.blocks import ResBlock
-from models.discriminator import DISCRIMINATORS, Discriminator
-from models.landmark_image import LandmarkImageConfig, LandmarkRenderer
-from models.lpips import Lpips
-from models.motion_config import MOTION_DIFFUSION_SIZES
-from models.motion_diffusion import MotionDiffusion
-from models.motion_inputs import Dropped, MotionInputs
-from models.sde import VpSde
-from models.vae import VAE_SIZES, LatentNoise, Vae
+from models.motion.config import MOTION_DIFFUSION_SIZES
+from models.motion.diffusion import MotionDiffusion
+from models.motion.inputs import Dropped, MotionInputs
+from models.sampling.sde import VpSde
+from models.vae.blocks import ResBlock
+from models.vae.discriminator import DISCRIMINATORS, Discriminator
+from models.vae.landmark_image import LandmarkImageConfig, LandmarkRenderer
+from models.vae.lpips import Lpips
+from models.vae.vae import VAE_SIZES, LatentNoise, Vae
 from models.weights import WeightFacts
-from training.diffusion_loss import DiffusionDraws, diffusion_loss
-from training.dist import Ranks
-from training.epoch_order import SampleKey
-from training.session import Session
-from training.task import Export, Step, Trainable, moved
-from training.train_config import TrainConfig
-from training.vae_losses import VaeLossConfig, discriminator_backward, generator_backward
+from training.data.order import SampleKey
+from training.diffusion.loss import DiffusionDraws, diffusion_loss
+from training.loop.config import TrainConfig
+from training.loop.parallel import Ranks
+from training.loop.session import Session
+from training.loop.task import Export, Step, Trainable, moved
+from training.vae.losses import VaeLossConfig, discriminator_backward, generator_backward
 
 FRAMES = 250
 N_POINTS = 478

@@ -10,13 +10,14 @@ import re
 import sys
 from pathlib import Path
 
-from curation.assets import Asset, PipSource, UrlSource, asset_names, asset_record
-from curation.assets.missing import megabytes
-from curation.assets.records import Source
+from foundation.weights import Asset, PipSource, UrlSource, asset_names, asset_record
+from foundation.weights.asset import Source
+from foundation.weights.missing import megabytes
 
 __all__ = ["assets_markdown", "with_assets_table"]
 
 _HEADER = ("name", "what, and its file", "size", "licence", "commercial use", "sha256", "sources, in order")
+
 _TABLE = re.compile(r"<!-- assets begin -->\n.*?<!-- assets end -->", re.DOTALL)
 
 

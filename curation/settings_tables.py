@@ -14,8 +14,8 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from curation.config import PRESETS, CurationSettings
-from curation.settings import Settings
+from curation.settings import PRESETS, CurationSettings
+from foundation.settings import Settings
 
 __all__ = ["settings_markdown", "with_settings_tables"]
 

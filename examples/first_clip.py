@@ -10,8 +10,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from manifests.files import MemberRange, read_table
-from manifests.media import read_frames, read_member
+from manifests.files.media import read_frames
+from manifests.files.tables import read_table
+from manifests.files.tar import MemberRange, read_member
 
 
 def main() -> None:

@@ -15,10 +15,13 @@ __all__ = [
 
 EXIT_PROBLEMS = 1
 """Finished, but some videos or clips failed, or a check did not pass; the output lists them."""
+
 EXIT_USAGE = 2
 """The input cannot be used: settings, options, a source, a dataset, a run, a picture."""
+
 EXIT_CANNOT_START = 3
 """Something is missing: weights, a package, a GPU, Ray, disk space, access to a store."""
+
 EXIT_INTERRUPTED = 130
 """Ctrl-C; the code that shells report for a process ended by SIGINT."""
 

@@ -5,18 +5,19 @@ from pathlib import Path
 
 import numpy as np
 
-from curation.analyze import analyze_pictures
-from curation.config import CurationSettings
-from curation.crop import choose_crop
-from curation.decide import Decision, decide
-from curation.evidence import SoundEvidence, with_sound
+from curation.analysis.analyze import analyze_pictures
+from curation.decision.decide import Decision, decide
+from curation.evidence.joining import with_sound
+from curation.evidence.measures import SoundEvidence
 from curation.media.audio import tick_audio
 from curation.media.errors import MediaError
 from curation.media.probe import probe
-from curation.perception.model_set import Perception
-from generation.errors import GenerationError
+from curation.perception.models import Perception
+from curation.rendering.crop import choose_crop
+from curation.settings import CurationSettings
+from foundation.array_types import BoolArray, Float32Array
 from generation.speech import MUX_RATE_HZ
-from manifests.arrays import BoolArray, Float32Array
+from generation.trained_run import GenerationError
 from manifests.landmarks import landmark_box
 from manifests.timeline import seconds_of_tick
 

@@ -8,26 +8,24 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from curation.assets import ensure_assets
-from curation.config import CurationSettings
-from curation.devices import resolve_device, torch_device
-from curation.perception.model_set import FACE_FINDERS, load_face_finder, load_perception, perception_assets
-from curation.speech.model_set import load_speech, speech_assets
+from curation.perception.models import FACE_FINDERS, load_face_finder, load_perception, perception_assets
+from curation.settings import CurationSettings
+from curation.speech.models import load_speech, speech_assets
+from foundation.array_types import RgbImage
+from foundation.devices import resolve_device, torch_device
+from foundation.storage.atomic import write_bytes_atomic
+from foundation.weights import ensure_assets
 from generation.driving import read_driving
-from generation.errors import GenerationError
-from generation.generate import TalkingVideo, from_speech, from_video
 from generation.mp4 import talking_mp4
-from generation.pictures import FRAMES_AT_ONCE
+from generation.networks import FRAMES_AT_ONCE
 from generation.portrait import Portrait, read_portrait
-from generation.run_files import load_run
 from generation.speech import MUX_RATE_HZ, read_speech
-from generation.trained_run import TrainedRun
-from manifests.arrays import RgbImage
-from manifests.files import write_bytes_atomic
+from generation.talking_video import TalkingVideo, from_speech, from_video
+from generation.trained_run import GenerationError, TrainedRun, load_run
 from manifests.timeline import TICK_RATE_HZ
-from models.long_audio import windows
-from models.motion_sampling import MotionSampling
-from models.samplers import SamplerConfig
+from models.sampling.long_audio import windows
+from models.sampling.sample_motion import MotionSampling
+from models.sampling.samplers import SamplerConfig
 
 if TYPE_CHECKING:
     from torch import nn
@@ -41,6 +39,7 @@ _DIGITAL_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAl
 """IPTC's term for media that a trained model made."""
 
 _SOLVER = SamplerConfig()
+
 _SAMPLING = MotionSampling(solver=_SOLVER)
 
 

@@ -10,10 +10,10 @@ import av
 import numpy as np
 
 from curation.media.encode import encode_mp4
-from manifests.arrays import Float32Array, RgbImage
+from foundation.array_types import Float32Array, RgbImage
 from manifests.timeline import TICK_RATE_HZ
 
-if TYPE_CHECKING:  # generic for the type checker only
+if TYPE_CHECKING:
     from av.container import InputContainer, OutputContainer
     from av.packet import Packet
     from av.stream import Stream
@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # generic for the type checker only
 __all__ = ["talking_mp4"]
 
 _AUDIO_BITS_PER_S = 128_000
+
 _BLOCK = 1024
 """Samples of a frame of AAC."""
 

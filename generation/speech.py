@@ -5,14 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
-from curation.config import CurationSettings
 from curation.media.audio import file_audio
 from curation.media.errors import MediaError
+from curation.settings import CurationSettings
 from curation.speech.clean import clean_speech
-from curation.speech.encoder import SpeechEncoder
-from curation.speech.model_set import SpeechModels
-from generation.errors import GenerationError
-from manifests.arrays import Float16Array, Float32Array
+from curation.speech.models import SpeechModels
+from curation.speech.protocols import SpeechEncoder
+from foundation.array_types import Float16Array, Float32Array
+from generation.trained_run import GenerationError
 from manifests.timeline import SAMPLES_PER_TICK, TICK_RATE_HZ, tick_count
 
 __all__ = ["MUX_RATE_HZ", "DrivingSpeech", "read_speech", "speech_features"]
@@ -21,7 +21,7 @@ MUX_RATE_HZ = 48_000
 """Of the sound in the video that is made."""
 
 _MIN_FRAMES = 5
-"""0.2 s; `models.long_audio` samples no shorter motion."""
+"""0.2 s; `models.sampling.long_audio` samples no shorter motion."""
 
 _CHUNK_TICKS, _CONTEXT_TICKS = 500, 50
 """20 s of a long speech are encoded at a time, with 2 s more at either end: encoders were asked for clips of at most

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from manifests.arrays import Float32Array
+from foundation.array_types import Float32Array
 
 __all__ = ["KEY_POINT_NAMES", "LandmarkScheme", "key_points", "landmark_box", "landmark_scheme", "landmark_schemes"]
 

@@ -4,9 +4,50 @@ Tick ``k`` of a video is at ``k / 25`` s after its first video frame. A span of 
 covers the time from ``first / 25`` s to ``end / 25`` s. Rates are ``Fraction`` because 30000/1001 exists.
 """
 
+import dataclasses
+from collections.abc import Iterable
 from fractions import Fraction
 
-__all__ = ["AUDIO_RATE_HZ", "SAMPLES_PER_TICK", "TICK_RATE_HZ", "seconds_of_tick", "tick_count"]
+import numpy as np
+
+from foundation.array_types import Int64Array
+
+__all__ = [
+    "AUDIO_RATE_HZ",
+    "SAMPLES_PER_TICK",
+    "TICK_RATE_HZ",
+    "Stretch",
+    "Window",
+    "seconds_of_tick",
+    "tick_count",
+    "ticks_of",
+]
+
+Stretch = tuple[int, int]
+"""Ticks ``[first, end)`` of a video."""
+
+
+def ticks_of(stretches: Iterable[Stretch]) -> Int64Array:
+    """Return the ticks of stretches, ascending.
+
+    >>> ticks_of([(0, 2), (5, 7)])
+    array([0, 1, 5, 6])
+    """
+    return np.concatenate([np.arange(first, end, dtype=np.int64) for first, end in stretches])
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Window:
+    """Ticks ``[first_tick, end_tick)`` of a video."""
+
+    first_tick: int
+    end_tick: int
+
+    @property
+    def n_ticks(self) -> int:
+        """How many they are."""
+        return self.end_tick - self.first_tick
+
 
 TICK_RATE_HZ = Fraction(25)
 """Ticks per second of every table and every rendered clip (GAIA appendix B trains on 25 fps video)."""
@@ -34,3 +75,7 @@ def seconds_of_tick(tick: int) -> float:
     1.2
     """
     return float(tick / TICK_RATE_HZ)
+
+
+CLIP_PX = 256
+"""Size of the pictures in a dataset, which its landmarks refer to."""

@@ -24,6 +24,7 @@ __all__ = ["WeightFacts", "WeightsError", "load_weights", "read_facts", "save_te
 FORMAT = "gaia-weights-1"
 
 ConfigT = TypeVar("ConfigT")
+
 NetworkT = TypeVar("NetworkT", bound=nn.Module)
 
 

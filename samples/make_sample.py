@@ -46,7 +46,7 @@ class Stretch:
     fault: Fault
     text: str
     diffusion: str = "kept"
-    """What becomes of it in tier `diffusion`, a name in `manifests.outcomes`."""
+    """What becomes of it in tier `diffusion`, a name in `manifests.vocabulary`."""
     vae: str = "kept"
     second_shot: str = ""
     """Another sentence, spoken after a cut to a closer shot."""

@@ -11,10 +11,12 @@ import numpy as np
 
 from curation.media.frames import tick_frames
 from curation.media.probe import probe
-from manifests.files import MemberRange, path_of_text, read_table
-from manifests.media import read_frames, read_member
-from manifests.outcomes import TIERS
-from manifests.schema import numpy_of
+from foundation.storage.path_text import path_of_text
+from manifests.files.media import read_frames
+from manifests.files.tables import read_table
+from manifests.files.tar import MemberRange, read_member
+from manifests.schema.arrow_arrays import numpy_of
+from manifests.vocabulary import TIERS
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt

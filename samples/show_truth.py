@@ -13,10 +13,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from manifests.files import read_table
-from manifests.outcomes import TIERS
-from manifests.text_tables import clock_text, text_table
+from foundation.text import clock_text, text_table
+from manifests.files.tables import read_table
 from manifests.timeline import tick_count
+from manifests.vocabulary import TIERS
 
 TOLERANCE_S = 0.2
 TRUTH = Path(__file__).with_name("talking_astronaut.truth.json")

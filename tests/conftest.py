@@ -1,4 +1,3 @@
-import importlib.util
 import os
 import subprocess
 import sys
@@ -6,19 +5,9 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from helpers.made_videos import TalkingFace, talking_face
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-
-# They lie here, on no import path (importlib mode): their names are bound once, so that tests can import them
-for _name in ("made_videos", "made_parts", "made_evidence", "bad_input"):
-    if _name not in sys.modules:
-        _spec = importlib.util.spec_from_file_location(_name, Path(__file__).resolve().with_name(f"{_name}.py"))
-        assert _spec is not None
-        assert _spec.loader is not None
-        sys.modules[_name] = importlib.util.module_from_spec(_spec)
-        _spec.loader.exec_module(sys.modules[_name])
-
-from made_videos import TalkingFace, talking_face  # noqa: E402 - it has a name only now
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from av.audio.resampler import AudioResampler
 
 from curation.media.container import best_audio_stream, open_media, packets
 from curation.media.probe import VideoInfo
-from manifests.arrays import Float32Array
+from foundation.array_types import Float32Array
 from manifests.timeline import AUDIO_RATE_HZ, TICK_RATE_HZ
 
 __all__ = ["FileSound", "file_audio", "tick_audio", "tick_audio_pieces"]

@@ -13,9 +13,9 @@ from av.video.stream import VideoStream
 
 from curation.media.errors import MediaError
 from curation.media.remote import RemoteMedia
-from manifests.storage import is_remote
+from foundation.storage.locations import is_remote
 
-if TYPE_CHECKING:  # generic for the type checker only
+if TYPE_CHECKING:
     from av.packet import Packet
     from av.stream import Stream
 

@@ -10,7 +10,7 @@ from av.video.frame import PictureType, VideoFrame
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, Interpolation
 
 from curation.media.settings import DEFAULT_MEDIA_SETTINGS, MediaSettings
-from manifests.arrays import Float32Array, RgbImage
+from foundation.array_types import Float32Array, RgbImage
 from manifests.timeline import AUDIO_RATE_HZ, TICK_RATE_HZ
 
 __all__ = ["encode_flac", "encode_mp4"]

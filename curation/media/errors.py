@@ -1,7 +1,7 @@
 """The one way in which a media file fails as a whole."""
 
 from foundation.errors import GaiaError
-from manifests.outcomes import ErrorCode
+from manifests.vocabulary import ErrorCode
 
 __all__ = ["MediaError"]
 

@@ -12,15 +12,15 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from curation.media.container import best_video_stream, open_media, packets
-from curation.media.heap import give_back_free_pages
-from curation.media.nearest import Picture, pair_with_ticks
-from curation.media.pictures import PictureConverter, Shown
+from curation.media.convert import PictureConverter, Shown
+from curation.media.memory import give_back_free_pages
 from curation.media.probe import VideoInfo
 from curation.media.settings import DEFAULT_MEDIA_SETTINGS, MediaSettings
-from manifests.arrays import RgbImage
+from curation.media.tick_pairing import Picture, pair_with_ticks
+from foundation.array_types import RgbImage
 from manifests.timeline import TICK_RATE_HZ
 
-if TYPE_CHECKING:  # generic for the type checker only
+if TYPE_CHECKING:
     from av.packet import Packet
     from av.stream import Stream
 

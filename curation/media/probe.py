@@ -12,9 +12,9 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from curation.media.container import best_audio_stream, best_video_stream, open_media, packets
+from curation.media.convert import display_size, rotation_deg
 from curation.media.errors import MediaError
-from curation.media.pictures import display_size, rotation_deg
-from manifests.arrays import Int64Array
+from foundation.array_types import Int64Array
 from manifests.timeline import TICK_RATE_HZ, tick_count
 
 __all__ = ["Stamps", "VideoInfo", "probe"]
@@ -30,7 +30,6 @@ _LEAST_HELD = Fraction(1, 1000)
 
 _LONGEST_SHOWN_S = 60
 """No picture is shown for longer: a time stamp beyond is a damaged one. One flipped bit can move a picture by hours."""
-
 
 Stamps = Literal["pts", "dts", "none"]
 """What times the pictures of a file.

@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from curation.media.errors import MediaError
-from manifests.storage import open_remote, reaching
+from foundation.storage.locations import open_remote, reaching
 
 __all__ = ["RemoteMedia"]
 

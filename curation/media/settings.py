@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from curation.settings import Settings
+from foundation.settings import Settings
 
 __all__ = ["DEFAULT_MEDIA_SETTINGS", "MediaSettings"]
 

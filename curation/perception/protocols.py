@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from manifests.arrays import Float32Array, RgbImage
+from foundation.array_types import Float32Array, RgbImage
 
 __all__ = [
     "CutScorer",

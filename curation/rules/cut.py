@@ -3,8 +3,8 @@
 from pydantic import Field
 
 from curation.rules.verdict import Verdict
-from curation.settings import Settings
-from manifests.arrays import Float32Array
+from foundation.array_types import Float32Array
+from foundation.settings import Settings
 
 __all__ = ["CutSettings", "cut"]
 

@@ -6,14 +6,16 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from curation.rules.verdict import Verdict
-from curation.settings import Settings
-from manifests.arrays import Float32Array
+from foundation.array_types import Float32Array
+from foundation.settings import Settings
 from manifests.landmarks import KEY_POINT_NAMES
 
 __all__ = ["FrontalSettings", "frontal", "frontal_angle_deg"]
 
 _NOSE = KEY_POINT_NAMES.index("nose_tip")
+
 _RIGHT = KEY_POINT_NAMES.index("right_eye_outer")
+
 _LEFT = KEY_POINT_NAMES.index("left_eye_outer")
 
 

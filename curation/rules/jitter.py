@@ -5,10 +5,10 @@ from typing import Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from curation.evidence import FaceMeasures
+from curation.evidence.measures import FaceMeasures
 from curation.rules.verdict import Verdict
-from curation.settings import Settings
-from manifests.arrays import BoolArray, Float32Array
+from foundation.array_types import BoolArray, Float32Array
+from foundation.settings import Settings
 
 __all__ = ["JitterSettings", "face_step", "jitter", "measured_step"]
 

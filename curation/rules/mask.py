@@ -5,8 +5,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from pydantic import Field
 
 from curation.rules.verdict import Verdict
-from curation.settings import Settings
-from manifests.arrays import Float32Array
+from foundation.array_types import Float32Array
+from foundation.settings import Settings
 
 __all__ = ["MaskSettings", "mask"]
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from manifests.arrays import BoolArray, Int64Array
+from foundation.array_types import BoolArray, Int64Array
 
 __all__ = ["run_lengths", "true_runs"]
 

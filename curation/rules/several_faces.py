@@ -4,8 +4,8 @@ import numpy as np
 from pydantic import Field
 
 from curation.rules.verdict import Verdict
-from curation.settings import Settings
-from manifests.arrays import BoolArray, Float32Array
+from foundation.array_types import BoolArray, Float32Array
+from foundation.settings import Settings
 
 __all__ = ["SeveralFacesSettings", "several_faces"]
 

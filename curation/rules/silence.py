@@ -5,8 +5,8 @@ from pydantic import Field
 
 from curation.rules.runs import run_lengths, true_runs
 from curation.rules.verdict import Verdict
-from curation.settings import Settings
-from manifests.arrays import Float32Array
+from foundation.array_types import Float32Array
+from foundation.settings import Settings
 from manifests.timeline import TICK_RATE_HZ
 
 __all__ = ["SilenceSettings", "silence"]

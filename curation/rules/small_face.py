@@ -6,8 +6,8 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from curation.rules.verdict import Verdict
-from curation.settings import Settings
-from manifests.arrays import Float32Array
+from foundation.array_types import Float32Array
+from foundation.settings import Settings
 
 __all__ = ["SmallFaceSettings", "small_face"]
 

@@ -6,7 +6,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from curation.settings import Settings
+from foundation.settings import Settings
 from manifests.timeline import TICK_RATE_HZ
 
 __all__ = ["TooShortSettings", "split_evenly"]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from manifests.arrays import BoolArray, Float32Array
+from foundation.array_types import BoolArray, Float32Array
 
 __all__ = ["Verdict"]
 

@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 from curation.speech.loudness import normalise_loudness
-from curation.speech.model_set import SpeechModels
-from manifests.arrays import Float32Array
+from curation.speech.models import SpeechModels
+from foundation.array_types import Float32Array
 from manifests.timeline import AUDIO_RATE_HZ
 
 __all__ = ["CleanSpeech", "clean_speech"]

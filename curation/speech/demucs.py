@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
-from curation.assets import asset_path
-from curation.assets.safe_load import load_torch_weights
-from curation.devices import resolve_device, torch_device
-from curation.speech.packages import import_package
-from manifests.arrays import Float32Array
+from foundation.array_types import Float32Array
+from foundation.devices import resolve_device, torch_device
+from foundation.packages import import_package
+from foundation.weights import asset_path
+from foundation.weights.safe_load import load_torch_weights
 
 if TYPE_CHECKING:
     import torch
@@ -33,12 +33,16 @@ DEMUCS_MODELS: tuple[DemucsName, ...] = ("dns48", "dns64", "master64")
 """Names of the models: in the settings, in the asset registry and in the package."""
 
 _FRAME_SAMPLES = 256
+
 _SEEN_SAMPLES = 597
+
 _CHUNK_FRAMES = 500
 """Frames that each chunk adds, 8 s."""
+
 _SHARED_FRAMES = 3
 """Frames of the chunk before that a chunk repeats. Of its output the first 426 samples lack earlier frames or are in
 reach of the resampling's edge, and so are the last 84; so a chunk puts out from one frame before its own on."""
+
 _MARGIN_FRAMES = 1
 """Sound to either side of a chunk that takes the edges of the resampling."""
 

@@ -6,7 +6,7 @@ an absolute gate at -70 LUFS, and a relative gate 10 LU below the loudness of th
 
 import numpy as np
 
-from manifests.arrays import Float32Array, Float64Array
+from foundation.array_types import Float32Array, Float64Array
 
 __all__ = ["PEAK_CEILING_DBFS", "integrated_loudness_lufs", "normalise_loudness"]
 
@@ -14,10 +14,14 @@ PEAK_CEILING_DBFS = -1.0
 """No normalised clip has a true peak above this, dB of full scale (EBU R 128: -1 dBTP)."""
 
 _ABSOLUTE_GATE_LUFS = -70.0
+
 _RELATIVE_GATE_LU = -10.0
+
 _LOUDNESS_OFFSET = -0.691
 """Makes a 997 Hz tone in one channel read as many LUFS as it has dB (BS.1770-4, equation 2)."""
+
 _TRUE_PEAK_OVERSAMPLING = 4
+
 _PASSES = 3
 """The absolute gate does not move with the gain: blocks of a quiet clip come above it, or fall below, and change the
 loudness by more or less than the gain. Measuring again and scaling again takes that away."""

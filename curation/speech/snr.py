@@ -7,23 +7,29 @@ speech itself, frequency by frequency: a bin is rarely filled for long, so a low
 
 import numpy as np
 
-from manifests.arrays import BoolArray, Float32Array, Float64Array
+from foundation.array_types import BoolArray, Float32Array, Float64Array
 from manifests.timeline import SAMPLES_PER_TICK
 
 __all__ = ["snr_db"]
 
 _SPEECH_PROB = 0.5
 """A tick at least as likely is speech; Silero VAD's own limit."""
+
 _PAUSE_PROB = 0.1
 """A tick less likely, and both its neighbours, are pause: speech fades in and out inside the others."""
+
 _FEWEST_TICKS = 5
 """0.2 s, of speech to say anything, of pause to be the measure of the noise."""
+
 _LIMITS_DB = (-10.0, 60.0)
 """Estimates end here: speech 10 dB under the noise is not told from none, 60 dB is more than rooms and codecs leave."""
 
 _WINDOW = 512
+
 _HOP = 256
+
 _FLOOR_QUANTILE = 0.1
+
 _FLOOR_SHARE = -float(np.log1p(-_FLOOR_QUANTILE))
 """That quantile of Gaussian noise's power in one bin over its mean: the power is distributed exponentially."""
 

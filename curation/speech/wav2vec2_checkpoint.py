@@ -11,11 +11,11 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, StringConstraints
 
-from curation.assets import asset_names, asset_path, path_digest
-from curation.settings import Settings
-from curation.speech.packages import import_package
 from foundation.errors import CannotStartError
-from manifests.dataset import WeightRecord
+from foundation.packages import import_package
+from foundation.settings import Settings
+from foundation.weights import asset_names, asset_path, path_digest
+from manifests.record import WeightRecord
 from manifests.timeline import AUDIO_RATE_HZ
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
 _log = logging.getLogger(__name__)
 
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
+
 _WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 """Files that may hold the weights, the better one first."""
 

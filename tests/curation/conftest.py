@@ -9,11 +9,12 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from made_videos import SmallRun, TalkingFace, frame_times, talking_video
+from helpers.made_videos import SmallRun, TalkingFace, frame_times, talking_video
 
-from curation.config import CurationSettings
-from curation.evidence import Evidence, Faces
-from curation.run import Executor, run
+from curation.engine.execution import Executor
+from curation.evidence.measures import Evidence, Faces
+from curation.operations.run import run
+from curation.settings import CurationSettings
 
 FRONTAL_KEY_POINTS = np.array(
     [[0.5, 0.6], [0.2, 0.3], [0.4, 0.3], [0.6, 0.3], [0.8, 0.3], [0.35, 0.8], [0.65, 0.8], [0.5, 0.78], [0.5, 0.82]],

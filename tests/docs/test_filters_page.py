@@ -8,11 +8,11 @@ import pytest
 import yaml
 from pydantic import Field
 
-from curation.config import CurationSettings, load_settings
-from curation.decide import RulesSettings
-from curation.settings import Settings
+from curation.decision.decide import RulesSettings
+from curation.settings import CurationSettings, load_settings
 from curation.settings_tables import settings_markdown, with_settings_tables
-from manifests.outcomes import RULES
+from foundation.settings import Settings
+from manifests.vocabulary import RULES
 
 
 @pytest.fixture(scope="module")

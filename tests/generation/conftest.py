@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from made_videos import TalkingFace
+from helpers.made_videos import TalkingFace
 from PIL import Image
 
-from curation.config import CurationSettings
 from curation.media.encode import encode_flac
-from models.motion_diffusion import MOTION_DIFFUSION_SIZES, MotionDiffusion
-from models.vae import Vae, VaeConfig
+from curation.settings import CurationSettings
+from models.motion.config import MOTION_DIFFUSION_SIZES
+from models.motion.diffusion import MotionDiffusion
+from models.vae.vae import Vae, VaeConfig
 from models.weights import WeightFacts, save_weights
 
 SCHEME = "mediapipe478"

@@ -3,14 +3,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_videos import TalkingFace, frame_times, talking_video
+from helpers.made_videos import TalkingFace, frame_times, talking_video
 
-from curation.assets import ensure_assets
-from curation.config import CurationSettings
-from curation.perception.model_set import Perception, load_perception, perception_assets
+from curation.perception.models import Perception, load_perception, perception_assets
+from curation.settings import CurationSettings
+from foundation.array_types import RgbImage
+from foundation.weights import ensure_assets
 from generation.driving import read_driving
-from generation.errors import GenerationError
-from manifests.arrays import RgbImage
+from generation.trained_run import GenerationError
 from manifests.landmarks import landmark_box
 
 SETTINGS = CurationSettings()

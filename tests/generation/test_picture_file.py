@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from generation.errors import GenerationError
-from generation.picture_file import read_picture
+from generation.portrait import read_picture
+from generation.trained_run import GenerationError
 
 UPRIGHT = np.zeros((40, 60, 3), np.uint8)
 UPRIGHT[:20, :30] = (255, 0, 0)

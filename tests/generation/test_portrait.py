@@ -2,14 +2,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_videos import TalkingFace
+from helpers.made_videos import TalkingFace
 from PIL import Image
 
-from curation.assets import ensure_assets
-from curation.config import CurationSettings
-from curation.perception.mediapipe_faces import MediaPipeFaces
-from generation.errors import GenerationError
+from curation.perception.faces.mediapipe import MediaPipeFaces
+from curation.settings import CurationSettings
+from foundation.weights import ensure_assets
 from generation.portrait import read_portrait
+from generation.trained_run import GenerationError
 from manifests.landmarks import landmark_box, landmark_scheme
 
 SETTINGS = CurationSettings()

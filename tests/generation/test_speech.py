@@ -6,16 +6,17 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from curation.config import CurationSettings
 from curation.media.audio import tick_audio
 from curation.media.probe import probe
-from curation.speech.model_set import SpeechModels, load_speech
-from generation.errors import GenerationError
+from curation.settings import CurationSettings
+from curation.speech.models import SpeechModels, load_speech
+from foundation.array_types import Float16Array, Float32Array
+from foundation.storage.path_text import path_of_text
 from generation.speech import DrivingSpeech, read_speech, speech_features
-from manifests.arrays import Float16Array, Float32Array
-from manifests.dataset import read_dataset
-from manifests.files import path_of_text, table_files
-from manifests.schema import numpy_of
+from generation.trained_run import GenerationError
+from manifests.files.tables import table_files
+from manifests.record import read_dataset
+from manifests.schema.arrow_arrays import numpy_of
 
 SETTINGS = CurationSettings()
 

@@ -14,10 +14,16 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from manifests.dataset import DatasetRecord, WeightRecord, describe_tables, totals_of, write_dataset
-from manifests.files import write_parquet, write_tar
-from manifests.media import sha256_of
-from manifests.schema import CLIPS, FRAMES, SCHEMA_VERSION, SPANS, TABLES, VIDEOS, array_column
+from manifests.files.media import sha256_of
+from manifests.files.tables import write_parquet
+from manifests.files.tar import write_tar
+from manifests.record import DatasetRecord, WeightRecord, describe_tables, totals_of, write_dataset
+from manifests.schema.arrow_arrays import array_column
+from manifests.schema.clips import CLIPS
+from manifests.schema.columns import SCHEMA_VERSION
+from manifests.schema.frames import FRAMES
+from manifests.schema.tables import TABLES
+from manifests.schema.videos import SPANS, VIDEOS
 
 A = "00000000000000aa"
 BROKEN = "00000000000000cc"

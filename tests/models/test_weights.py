@@ -8,8 +8,8 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from models.discriminator import DISCRIMINATORS, Discriminator, DiscriminatorConfig
-from models.vae import VAE_SIZES, Vae, VaeConfig
+from models.vae.discriminator import DISCRIMINATORS, Discriminator, DiscriminatorConfig
+from models.vae.vae import VAE_SIZES, Vae, VaeConfig
 from models.weights import WeightFacts, WeightsError, load_weights, read_facts, save_weights
 
 CONFIG = dataclasses.replace(VAE_SIZES["tiny"], image_px=32)

@@ -17,10 +17,10 @@ PARTS = ("foundation", "manifests", "curation", "tests", "pyproject.toml")
 RULES = "tests/curation/rules"
 FRONTAL = f"{RULES}/test_frontal.py::test_"
 SIMPLE = f"{RULES}/test_simple_rules.py::test_"
-CROP = "tests/curation/test_crop.py::test_"
-DECIDE = "tests/curation/test_decide.py::test_"
+CROP = "tests/curation/rendering/test_crop.py::test_"
+DECIDE = "tests/curation/decision/test_decide.py::test_"
 AUDIO = "tests/curation/media/test_audio.py::test_"
-WHISPER = "tests/curation/speech/test_whisper_features.py::test_"
+WHISPER = "tests/curation/speech/test_whisper.py::test_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ MUTATIONS = (
     ),
     Mutation(
         "rule `no_face` drops the bridged misses only",
-        "curation/rules/presence.py", "missing & ~bridged", "missing & bridged",
+        "curation/rules/no_face.py", "missing & ~bridged", "missing & bridged",
         f"{SIMPLE}a_missing_face_drops_the_tick_unless_it_is_bridged",
     ),
     Mutation(
@@ -108,7 +108,8 @@ MUTATIONS = (
     ),
     Mutation(
         "a cut loses a tick",
-        "curation/decide.py", '        if rule != "cut":\n            dropped', "        if rule:\n            dropped",
+        "curation/decision/decide.py", '        if rule != "cut":\n            dropped',
+        "        if rule:\n            dropped",
         f"{DECIDE}a_cut_divides_clips_and_loses_no_tick",
     ),
     Mutation(
@@ -119,7 +120,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a bridged face is interpolated backwards",
-        "curation/main_face.py", "whole[before] * (1 - weight) + whole[after] * weight",
+        "curation/decision/main_face.py", "whole[before] * (1 - weight) + whole[after] * weight",
         "whole[before] * weight + whole[after] * (1 - weight)",
         f"{DECIDE}a_bridged_miss_is_kept_with_interpolated_landmarks",
     ),
@@ -130,34 +131,34 @@ MUTATIONS = (
     ),
     Mutation(
         "half way between two pictures the later is shown",
-        "curation/media/nearest.py", "- time), shown.pts)", "- time), -shown.pts)",
+        "curation/media/tick_pairing.py", "- time), shown.pts)", "- time), -shown.pts)",
         "tests/curation/media/test_frames.py::test_fifty_and_twelve_and_a_half_pictures_a_second_by_hand",
     ),
     Mutation(
         "the crop shows one column further right",
-        "curation/crop.py", "np.arange(self.x0_px, self.x0_px + self.size_px)",
+        "curation/rendering/crop.py", "np.arange(self.x0_px, self.x0_px + self.size_px)",
         "np.arange(self.x0_px + 1, self.x0_px + 1 + self.size_px)",
         f"{CROP}a_crop_of_the_clips_own_size_is_the_source_pixel_for_pixel",
     ),
     Mutation(
         "the crop is chosen one row too low",
-        "curation/crop.py", "y0_px=round((y0 + y1 - size) / 2)", "y0_px=round((y0 + y1 - size) / 2) + 1",
+        "curation/rendering/crop.py", "y0_px=round((y0 + y1 - size) / 2)", "y0_px=round((y0 + y1 - size) / 2) + 1",
         f"{CROP}the_median_face_is_centred_at_the_asked_ratio",
     ),
     Mutation(
         "x and y swapped in the origin of landmarks",
-        "curation/crop.py", "np.array([self.x0_px, self.y0_px]", "np.array([self.y0_px, self.x0_px]",
+        "curation/rendering/crop.py", "np.array([self.x0_px, self.y0_px]", "np.array([self.y0_px, self.x0_px]",
         f"{CROP}points_follow_the_pixels",
     ),
     Mutation(
         "pitch and yaw swapped",
-        "curation/perception/head_pose.py", "np.degrees([pitch, yaw, roll])", "np.degrees([yaw, pitch, roll])",
-        "tests/curation/perception/test_head_pose.py::test_a_nose_raised_is_positive_pitch",
+        "curation/perception/pose/angles.py", "np.degrees([pitch, yaw, roll])", "np.degrees([yaw, pitch, roll])",
+        "tests/curation/perception/pose/test_angles.py::test_a_nose_raised_is_positive_pitch",
     ),
     Mutation(
         "yaw with the other sign",
-        "curation/perception/head_pose.py", "np.arctan2(-rotation[2, 0], ", "np.arctan2(rotation[2, 0], ",
-        "tests/curation/perception/test_head_pose.py::test_a_nose_towards_the_right_border_is_positive_yaw",
+        "curation/perception/pose/angles.py", "np.arctan2(-rotation[2, 0], ", "np.arctan2(rotation[2, 0], ",
+        "tests/curation/perception/pose/test_angles.py::test_a_nose_towards_the_right_border_is_positive_yaw",
     ),
     Mutation(
         "the sound comes one tick late",
@@ -171,9 +172,9 @@ MUTATIONS = (
     ),
     Mutation(
         "speech probability at the beginning of a tick",
-        "curation/perception/silero_voice.py", "(np.arange(n_ticks) + 0.5) * SAMPLES_PER_TICK",
+        "curation/perception/voice.py", "(np.arange(n_ticks) + 0.5) * SAMPLES_PER_TICK",
         "np.arange(n_ticks) * SAMPLES_PER_TICK",
-        "tests/curation/perception/test_silero_voice.py::test_a_tick_takes_the_probability_at_its_centre",
+        "tests/curation/perception/test_voice.py::test_a_tick_takes_the_probability_at_its_centre",
     ),
     Mutation(
         "loudness normalised away from the target",
@@ -182,23 +183,23 @@ MUTATIONS = (
     ),
     Mutation(
         "speech features one row late",
-        "curation/speech/whisper_features.py", "frames[0, 1::2]", "np.roll(frames[0, 1::2], 1, axis=0)",
+        "curation/speech/whisper.py", "frames[0, 1::2]", "np.roll(frames[0, 1::2], 1, axis=0)",
         f"{WHISPER}a_click_changes_the_rows_of_its_own_tick", real_speech=True,
     ),
     Mutation(
         "byte ranges of a tar off by one",
-        "manifests/files.py", "MemberRange(offset=stream.tell(), ", "MemberRange(offset=stream.tell() + 1, ",
-        "tests/manifests/test_files.py::test_tar_members_lie_where_the_ranges_say_and_tarfile_agrees",
+        "manifests/files/tar.py", "MemberRange(offset=stream.tell(), ", "MemberRange(offset=stream.tell() + 1, ",
+        "tests/manifests/files/test_tables.py::test_tar_members_lie_where_the_ranges_say_and_tarfile_agrees",
     ),
     Mutation(
         "a duplicate is counted twice",
-        "manifests/statistics.py", "[video for video in videos if video.duplicate_of is None]", "list(videos)",
-        "tests/manifests/test_statistics.py::test_speakers_and_seconds_per_source_count_duplicates_once",
+        "manifests/reports/statistics.py", "[video for video in videos if video.duplicate_of is None]", "list(videos)",
+        "tests/manifests/reports/test_statistics.py::test_speakers_and_seconds_per_source_count_duplicates_once",
     ),
     Mutation(
         "equal content at two places is two videos",
-        "curation/sources.py", "None if look.read_error else first_with.get(look.video_id)", "None",
-        "tests/curation/test_sources.py::test_the_second_file_with_the_same_content_names_the_first",
+        "curation/sources/discover.py", "None if look.read_error else first_with.get(look.video_id)", "None",
+        "tests/curation/sources/test_discover.py::test_the_second_file_with_the_same_content_names_the_first",
     ),
 )  # fmt: skip
 

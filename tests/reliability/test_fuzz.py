@@ -12,14 +12,15 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from bad_input import UNREADABLE, make_bad_input
-from damaged_videos import DAMAGES, MP4_DAMAGES, all_boxes, first_second
-from made_videos import TalkingFace
-from readers import Reading, read_apart
+from helpers.bad_input import UNREADABLE, make_bad_input
+from helpers.damaged_videos import DAMAGES, MP4_DAMAGES, all_boxes, first_second
+from helpers.made_videos import TalkingFace
+from helpers.readers import Reading, read_apart
 
-from curation.event_log import events_path
-from manifests.files import path_of_text, read_table
-from manifests.validate import validate
+from curation.engine.event_log import events_path
+from foundation.storage.path_text import path_of_text
+from manifests.files.tables import read_table
+from manifests.reports.validate import validate
 
 pytestmark = pytest.mark.slow  # one run over all files, minutes
 

@@ -11,18 +11,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_videos import counted_picture, frame_times, read_count, write_video
+from helpers.made_videos import counted_picture, frame_times, read_count, write_video
 from ray import cloudpickle
 
-import curation.run
-from curation.config import CurationSettings, load_settings
-from curation.executors.supervision import PoolSettings
+import curation.operations.run
+from curation.engine.execution import Executor
+from curation.engine.supervision import PoolSettings
+from curation.engine.worker import VideoWorker, WorkerPlan
+from curation.operations.run import run
 from curation.perception.protocols import FaceFinder, FaceObservation
-from curation.run import Executor, run
-from curation.worker import VideoWorker, WorkerPlan
-from manifests.arrays import RgbImage
-from manifests.files import read_table
-from manifests.validate import validate
+from curation.settings import CurationSettings, load_settings
+from foundation.array_types import RgbImage
+from manifests.files.tables import read_table
+from manifests.reports.validate import validate
 
 # Workers cannot import this file: what it defines is sent to them whole.
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
@@ -88,7 +89,7 @@ def test_only_the_guilty_videos_are_quarantined_each_with_its_code(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cloudpickle.register_pickle_by_value(sys.modules["made_videos"])
-    monkeypatch.setattr(curation.run, "WorkerPlan", PoisonedPlan)
+    monkeypatch.setattr(curation.operations.run, "WorkerPlan", PoisonedPlan)
     pool = PoolSettings(deadline_base_s=20.0, deadline_per_s=1.0, max_attempts=2, worker_memory_gib=1.5)
     dataset = tmp_path / "dataset"
     run(str(source), dataset, QUIET, Executor(kind="ray", workers=2, pool=pool))

@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from made_videos import TalkingFace, frame_times, talking_video
+from helpers.made_videos import TalkingFace, frame_times, talking_video
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from manifests.outcomes import OUTCOMES, TIERS
+from manifests.vocabulary import OUTCOMES, TIERS
 
 Pictures = npt.NDArray[np.uint8]
 FPS = 25

@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from manifests.files import MemberRange, read_table
-from manifests.media import read_audio, read_member
-from manifests.schema import numpy_of
+from manifests.files.media import read_audio
+from manifests.files.tables import read_table
+from manifests.files.tar import MemberRange, read_member
+from manifests.schema.arrow_arrays import numpy_of
 
 pytestmark = pytest.mark.slow
 

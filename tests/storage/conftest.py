@@ -1,26 +1,13 @@
 """An S3 server on this machine that tells what was asked of it, and small made videos."""
 
-import importlib.util
 import os
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 import pytest
-
-# store_server.py lies here, on no import path (importlib mode): its name is bound once, so that tests can import it
-if "store_server" not in sys.modules:
-    _SPEC = importlib.util.spec_from_file_location(
-        "store_server", Path(__file__).resolve().with_name("store_server.py")
-    )
-    assert _SPEC is not None
-    assert _SPEC.loader is not None
-    sys.modules["store_server"] = importlib.util.module_from_spec(_SPEC)
-    _SPEC.loader.exec_module(sys.modules["store_server"])
-
-from store_server import StoreServer
+from helpers.store_server import StoreServer
 
 _ACCESS = {
     "AWS_ACCESS_KEY_ID": "made-up",

@@ -5,25 +5,18 @@ import sys
 from pathlib import Path
 
 import pytest
-from store_server import StoreServer
+from helpers.store_server import StoreServer
 
-from manifests import storage
-from manifests.files import (
-    MemberRange,
-    path_of_text,
-    read_table,
-    replacing,
-    table_files,
-    text_of_path,
-    write_bytes_atomic,
-    write_parquet,
-    write_tar,
-)
-from manifests.media import MediaError, member_name_at, read_member
-from manifests.queries import QueryError, query
-from manifests.schema import TABLES
-from manifests.staged_files import StagedFiles
-from manifests.storage import StorageError, files_in, location, reaching, read_all, remote_of
+from foundation.storage import locations as storage
+from foundation.storage.atomic import replacing, write_bytes_atomic
+from foundation.storage.locations import StorageError, files_in, location, reaching, read_all, remote_of
+from foundation.storage.path_text import path_of_text, text_of_path
+from foundation.storage.staged import StagedFiles
+from manifests.files.media import MediaError
+from manifests.files.tables import read_table, table_files, write_parquet
+from manifests.files.tar import MemberRange, member_name_at, read_member, write_tar
+from manifests.reports.queries import QueryError, query
+from manifests.schema.tables import TABLES
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +31,9 @@ def copied(s3: StoreServer, curated_sample: Path) -> Path:
 
 def test_local_paths_stay_pathlib_and_import_nothing_of_object_stores() -> None:
     program = (
-        "import sys, manifests.files, manifests.media, manifests.queries, curation.sources;"
-        "from manifests.storage import location; from pathlib import PosixPath;"
+        "import sys, manifests.files.tables, manifests.files.media, manifests.reports.queries;"
+        "import curation.sources.discover;"
+        "from foundation.storage.locations import location; from pathlib import PosixPath;"
         "assert type(location('a/b')) is PosixPath and location('file:///a') == PosixPath('/a');"
         "assert not {'fsspec', 'upath', 's3fs', 'aiohttp', 'botocore'} & set(sys.modules)"
     )

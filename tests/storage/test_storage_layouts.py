@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from curation.sources import SourceError, discover
-from curation.trims import Trim
-from manifests.files import write_bytes_atomic
+from curation.sources.discover import discover
+from curation.sources.entries import SourceError
+from curation.sources.trims import Trim
+from foundation.storage.atomic import write_bytes_atomic
 
 FILES = {
     "HDTF_dataset/WDA_annotion_time.txt": b"JoeNeguse.mp4 00:35-01:40 02:10-02:55 03:40-04:30\n",

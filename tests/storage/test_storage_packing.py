@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
-from made_parts import MADE_VIDEOS, clip_bytes, put_videos
+from helpers.made_parts import MADE_VIDEOS, clip_bytes, put_videos
 
-from curation.compaction import StorageSettings, compact
-from manifests.files import read_table
+from manifests.files.tables import read_table
+from manifests.packing.pack import StorageSettings, compact
 
 VIDEOS = (*MADE_VIDEOS[:2], MADE_VIDEOS[4])
 SMALL = StorageSettings(part_mb=0.05, shard_gib=5e-5)

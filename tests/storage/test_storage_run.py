@@ -8,21 +8,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_videos import TalkingFace, frame_times, talking_video
-from store_server import StoreServer
+from helpers.made_videos import TalkingFace, frame_times, talking_video
+from helpers.store_server import StoreServer
 from typer.testing import CliRunner
 
-from curation.cli import app
-from curation.config import CurationSettings
-from curation.ledger import read_ledger
-from curation.run import Executor, RunReport, run
-from curation.scratch import ScratchSettings
-from manifests.explain import explain
-from manifests.files import MemberRange, read_table, write_bytes_atomic
-from manifests.media import read_member
-from manifests.schema import TABLES
-from manifests.storage import location, remote_of
-from manifests.validate import validate
+from curation.cli.app import app
+from curation.engine.execution import Executor
+from curation.operations.run import RunReport, run
+from curation.output.ledger import read_ledger
+from curation.settings import CurationSettings
+from curation.sources.scratch import ScratchSettings
+from foundation.storage.atomic import write_bytes_atomic
+from foundation.storage.locations import location, remote_of
+from manifests.files.tables import read_table
+from manifests.files.tar import MemberRange, read_member
+from manifests.reports.explain import explain
+from manifests.reports.validate import validate
+from manifests.schema.tables import TABLES
 
 pytestmark = pytest.mark.slow
 

@@ -12,18 +12,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_videos import TalkingFace, frame_times, talking_video
-from store_server import StoreServer
+from helpers.made_videos import TalkingFace, frame_times, talking_video
+from helpers.store_server import StoreServer
 
 from curation.media.audio import tick_audio
 from curation.media.errors import MediaError
 from curation.media.frames import tick_frames
 from curation.media.probe import probe
 from curation.media.remote import RemoteMedia
-from curation.scratch import ScratchSettings, readable, require_scratch
-from curation.sources import SourceError, SourceVideo, discover, fingerprint
-from manifests.files import text_of_path, write_bytes_atomic
-from manifests.storage import StorageError, location
+from curation.sources.discover import discover, fingerprint
+from curation.sources.entries import SourceError, SourceVideo
+from curation.sources.scratch import ScratchSettings, readable, require_scratch
+from foundation.storage.atomic import write_bytes_atomic
+from foundation.storage.locations import StorageError, location
+from foundation.storage.path_text import text_of_path
 
 NO_ROOM = 0.0
 

@@ -1,6 +1,4 @@
-import importlib.util
 import math
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,25 +8,19 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
-from made_videos import counted_picture
+from helpers.made_videos import counted_picture
 from torch import Tensor
 
 from curation.media.encode import encode_mp4
-from manifests.dataset import DatasetRecord, describe_tables, totals_of, write_dataset
-from manifests.files import write_parquet, write_tar
+from manifests.files.media import sha256_of
+from manifests.files.tables import write_parquet
+from manifests.files.tar import write_tar
 from manifests.landmarks import landmark_scheme
-from manifests.media import sha256_of
-from manifests.schema import CLIPS, SCHEMA_VERSION, array_column
-from models.landmark_image import LandmarkImageConfig, LandmarkRenderer
-
-# these lie beside, on no import path (importlib mode): their names are bound once, so that tests can import them
-for _name in ("toy_task", "small_vae"):
-    if _name not in sys.modules:
-        _spec = importlib.util.spec_from_file_location(_name, Path(__file__).resolve().with_name(f"{_name}.py"))
-        if _spec is None or _spec.loader is None:
-            raise ImportError(f"{_name}.py is not beside this file")
-        sys.modules[_name] = importlib.util.module_from_spec(_spec)
-        _spec.loader.exec_module(sys.modules[_name])
+from manifests.record import DatasetRecord, describe_tables, totals_of, write_dataset
+from manifests.schema.arrow_arrays import array_column
+from manifests.schema.clips import CLIPS
+from manifests.schema.columns import SCHEMA_VERSION
+from models.vae.landmark_image import LandmarkImageConfig, LandmarkRenderer
 
 FACE_PX = 32
 

@@ -7,17 +7,17 @@ import pytest
 import torch
 from fsspec.implementations.memory import MemoryFileSystem
 
-from manifests.storage import is_remote, location
-from models.vae import Vae, VaeConfig
+from foundation.storage.locations import is_remote, location
+from models.vae.vae import Vae, VaeConfig
 from models.weights import WeightFacts, save_weights
-from training.clips import ClipReader
-from training.dist import Ranks
-from training.epoch_order import SampleKey
-from training.frame_pairs import FramePairs
-from training.latent_files import latents_folder
-from training.latent_sequences import MotionSequences, SequenceConfig
-from training.latents import write_latents
-from training.selection import DataConfig, select_clips
+from training.data.clips import ClipReader
+from training.data.order import SampleKey
+from training.data.selection import DataConfig, select_clips
+from training.diffusion.sequences import MotionSequences, SequenceConfig
+from training.latents.encode import write_latents
+from training.latents.files import latents_folder
+from training.loop.parallel import Ranks
+from training.vae.frame_pairs import FramePairs
 
 ALONE = Ranks(device=torch.device("cpu"))
 

@@ -3,11 +3,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_videos import Coding, Sound, counted_video, frame_times
+from helpers.made_videos import Coding, Sound, counted_video, frame_times
 
 from curation.media.audio import tick_audio
 from curation.media.probe import probe
-from manifests.arrays import Float32Array
+from foundation.array_types import Float32Array
 
 FIFTY = frame_times(Fraction(25), 50)
 

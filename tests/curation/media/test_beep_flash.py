@@ -7,13 +7,13 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from made_videos import beep_flash_video
+from helpers.made_videos import beep_flash_video
 
 from curation.media.audio import tick_audio
 from curation.media.encode import encode_flac, encode_mp4
 from curation.media.frames import tick_frames
 from curation.media.probe import probe
-from manifests.arrays import Float32Array
+from foundation.array_types import Float32Array
 
 RATES = {
     "24": Fraction(24), "25": Fraction(25), "29.97": Fraction(30_000, 1001), "30": Fraction(30), "50": Fraction(50),

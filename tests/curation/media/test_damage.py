@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_videos import Coding, Sound, counted_picture, frame_times, read_count, write_video
+from helpers.made_videos import Coding, Sound, counted_picture, frame_times, read_count, write_video
 
 from curation.media.audio import tick_audio
 from curation.media.frames import tick_frames

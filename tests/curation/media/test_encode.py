@@ -4,11 +4,11 @@ import av
 import numpy as np
 import pytest
 import soundfile
-from made_videos import counted_picture, read_count
+from helpers.made_videos import counted_picture, read_count
 
 from curation.media.encode import encode_flac, encode_mp4
 from curation.media.settings import MediaSettings
-from manifests.arrays import RgbImage
+from foundation.array_types import RgbImage
 
 
 def pictures(n: int) -> list[RgbImage]:

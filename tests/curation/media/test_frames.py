@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_videos import (
+from helpers.made_videos import (
     Coding,
     Sound,
     counted_picture,

@@ -5,7 +5,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from made_videos import Coding, Sound, counted_picture, counted_video, frame_times, variable_times, write_video
+from helpers.made_videos import Coding, Sound, counted_picture, counted_video, frame_times, variable_times, write_video
 
 from curation.media.errors import MediaError
 from curation.media.probe import probe

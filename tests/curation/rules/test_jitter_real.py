@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from curation.assets import ensure_assets
 from curation.media.frames import tick_frames
 from curation.media.probe import probe
-from curation.perception.mediapipe_faces import MediaPipeFaces
+from curation.perception.faces.mediapipe import MediaPipeFaces
 from curation.rules.jitter import JitterSettings, face_step, jitter
 from curation.rules.runs import true_runs
 from curation.rules.too_short import TooShortSettings
+from foundation.weights import ensure_assets
 from manifests.landmarks import key_points, landmark_scheme
 
 SETTINGS = JitterSettings()

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from curation.rules.cut import CutSettings, cut
 from curation.rules.mask import MaskSettings, mask
-from curation.rules.presence import NoFaceSettings, no_face
+from curation.rules.no_face import NoFaceSettings, no_face
 from curation.rules.runs import run_lengths, true_runs
 from curation.rules.several_faces import SeveralFacesSettings, several_faces
 from curation.rules.small_face import SmallFaceSettings, small_face

@@ -8,7 +8,7 @@ import pytest
 import soundfile
 import torch
 
-from manifests.arrays import Float32Array
+from foundation.array_types import Float32Array
 
 Mixer = Callable[[Float32Array, Float32Array, float], Float32Array]
 

@@ -10,11 +10,11 @@ from denoiser import pretrained
 from denoiser.demucs import Demucs
 from denoiser.resample import upsample2
 
-from curation.assets import MissingAssetsError, UnsafeAssetError
 from curation.speech import demucs
 from curation.speech.demucs import DEMUCS_MODELS, DemucsDenoiser
-from curation.speech.packages import MissingPackageError
-from manifests.arrays import Float32Array
+from foundation.array_types import Float32Array
+from foundation.packages import MissingPackageError
+from foundation.weights import MissingAssetsError, UnsafeAssetError
 
 
 def as_if_trained(model: Demucs) -> Demucs:

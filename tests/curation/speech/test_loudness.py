@@ -4,7 +4,7 @@ import pytest
 from av.filter import Graph
 
 from curation.speech.loudness import integrated_loudness_lufs, normalise_loudness
-from manifests.arrays import Float32Array
+from foundation.array_types import Float32Array
 
 
 def tone(hz: float, dbfs: float, rate_hz: int, seconds: float = 5.0) -> Float32Array:

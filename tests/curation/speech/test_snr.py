@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from curation.perception.silero_voice import SileroVoice
-from curation.speech.deepfilter import DeepFilterDenoiser
+from curation.perception.voice import SileroVoice
+from curation.speech.deepfilternet import DeepFilterDenoiser
 from curation.speech.snr import snr_db
-from manifests.arrays import Float32Array
+from foundation.array_types import Float32Array
 
 N_TICKS = 200
 

@@ -10,12 +10,12 @@ import pytest
 import torch
 from transformers import Wav2Vec2Config, Wav2Vec2FeatureExtractor, Wav2Vec2Model
 
-from curation.assets import ensure_assets
-from curation.speech.encoder import SpeechEncoder
+from curation.speech.protocols import SpeechEncoder
+from curation.speech.wav2vec2 import Wav2Vec2Encoder
 from curation.speech.wav2vec2_checkpoint import Wav2Vec2Settings
-from curation.speech.wav2vec2_features import Wav2Vec2Encoder
-from curation.speech.whisper_features import WhisperTinyEncoder
-from manifests.arrays import Float32Array
+from curation.speech.whisper import WhisperTinyEncoder
+from foundation.array_types import Float32Array
+from foundation.weights import ensure_assets
 
 TICKS_10_S = 250
 

@@ -8,12 +8,12 @@ import pytest
 import torch
 from transformers import Wav2Vec2Config, Wav2Vec2ForCTC, Wav2Vec2Model
 
-from curation.assets import MissingAssetsError, UnsafeAssetError
-from curation.speech.denoise import SpeechSettings
-from curation.speech.model_set import load_speech, speech_assets, speech_checkpoints
-from curation.speech.packages import MissingPackageError
+from curation.speech.models import load_speech, speech_assets, speech_checkpoints
+from curation.speech.settings import SpeechSettings
+from curation.speech.wav2vec2 import Wav2Vec2Encoder
 from curation.speech.wav2vec2_checkpoint import CheckpointError, Wav2Vec2Settings, find_checkpoint
-from curation.speech.wav2vec2_features import Wav2Vec2Encoder
+from foundation.packages import MissingPackageError
+from foundation.weights import MissingAssetsError, UnsafeAssetError
 
 SMALL = Wav2Vec2Config(
     hidden_size=16,

@@ -1,0 +1,1 @@
+"""Measurement of a video: frames and audio in, evidence out."""

@@ -1,0 +1,1 @@
+"""Command `gaia-curate`: parsing, one library call, exit codes."""

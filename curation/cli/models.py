@@ -1,0 +1,162 @@
+"""The commands `gaia-curate models list | pull | verify`."""
+
+import logging
+import sys
+from types import TracebackType
+from typing import Annotated, Self, TextIO
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from curation.cli.options import exit_codes, stop
+from foundation.errors import EXIT_PROBLEMS, EXIT_USAGE
+
+__all__ = ["PullProgress", "models_app"]
+
+models_app = typer.Typer(
+    help="Model weights: which there are, getting them, and whether they are whole.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+NamesArgument = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[NAME...]", help="Names of weights, or of presets.", show_default=False),
+]
+
+
+@models_app.command("list")
+def list_models() -> None:
+    """Print all weights: use, size, licence, whether the digest is pinned, and where each lies."""
+    with exit_codes():
+        from foundation.text import text_table
+        from foundation.weights import asset_names
+        from foundation.weights.inspection import asset_statuses
+        from foundation.weights.missing import megabytes
+
+        uses = {preset: _preset_assets(preset) for preset in _preset_names()}
+        rows = []
+        for status in asset_statuses(asset_names()):
+            asset = status.asset
+            rows.append(
+                [
+                    asset.name,
+                    ", ".join(preset for preset, names in uses.items() if asset.name in names),
+                    asset.kind,
+                    megabytes(asset.size_bytes),
+                    "yes" if asset.commercial_use else "no",
+                    status.digest,
+                    "damaged" if status.problem else str(status.path or "missing"),
+                    asset.what,
+                    asset.licence,
+                ]
+            )
+        header = ["name", "presets", "kind", "size", "commercial", "sha256", "place", "what", "licence"]
+        typer.echo(text_table(header, rows, numeric=[name == "size" for name in header]))
+
+
+@models_app.command()
+def pull(names: NamesArgument = None) -> None:
+    """Fetch weights into the cache; without a name, those of the preset `paper`. Goes on where it was stopped."""
+    with exit_codes():
+        from foundation.weights import pull_assets
+
+        with PullProgress(sys.stderr) as progress:
+            paths = pull_assets(_asset_names(names or ["paper"]), progress)
+    for name, path in paths.items():
+        typer.echo(f"{name}: {path}")
+
+
+@models_app.command()
+def verify(names: NamesArgument = None) -> None:
+    """Read every byte of the weights on this machine and compare; without a name, all of them."""
+    with exit_codes():
+        from foundation.weights import asset_names
+        from foundation.weights.inspection import verify_assets
+
+        checks = verify_assets(_asset_names(names) if names else asset_names())
+    for check in checks:
+        typer.echo(f"{check.path}: {'DAMAGED' if check.problem else 'whole'}")
+    damaged = [check for check in checks if check.problem]
+    for check in damaged:
+        typer.echo(check.problem, err=True)
+    typer.echo(f"{len(checks)} files, {len(damaged)} damaged")
+    if damaged:
+        raise typer.Exit(EXIT_PROBLEMS)
+
+
+def _asset_names(names: list[str]) -> list[str]:
+    """Return `names` with those of presets replaced by the assets that the presets use."""
+    from foundation.weights import asset_names
+
+    found: list[str] = []
+    for name in names:
+        if name not in (*_preset_names(), *asset_names()):
+            known = ", ".join((*_preset_names(), *asset_names()))
+            stop(f"no weights and no preset are called {name!r}; there are {known}", EXIT_USAGE)
+        found += _preset_assets(name) if name in _preset_names() else [name]
+    return list(dict.fromkeys(found))
+
+
+def _preset_names() -> tuple[str, ...]:
+    from curation.settings import PRESETS
+
+    return tuple(PRESETS)
+
+
+def _preset_assets(preset: str) -> list[str]:
+    """Return the names of the assets that a preset uses as it is, if they are there."""
+    from curation.output.weights_used import wanted_assets
+    from curation.settings import PRESETS
+
+    return next(wanted_assets(settings) for name, settings in PRESETS.items() if name == preset)
+
+
+class PullProgress:
+    """Shows how far each download is, and what `foundation.weights` says of it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        """Show progress on `stream`: bars where it is a terminal."""
+        self._console = Console(file=stream, highlight=False, soft_wrap=True)
+        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+        self._bars = Progress(*columns, console=self._console, disable=not self._console.is_terminal)
+        self._tasks: dict[str, TaskID] = {}
+        self._tenths: dict[str, int] = {}
+        self._logger = logging.getLogger("foundation.weights")
+        self._handler = _ConsoleHandler(self._console)
+        self._level = self._logger.level
+
+    def __enter__(self) -> Self:
+        self._logger.addHandler(self._handler)
+        self._logger.setLevel(logging.INFO)
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bars.stop()
+        self._logger.setLevel(self._level)
+        self._logger.removeHandler(self._handler)
+
+    def advance(self, name: str, done_bytes: int, total_bytes: int) -> None:
+        """Show that `done_bytes` of `total_bytes` of the file called `name` are there."""
+        if name not in self._tasks:
+            self._tasks[name] = self._bars.add_task(name)
+        self._bars.update(self._tasks[name], completed=done_bytes, total=total_bytes)
+        tenth = 10 * done_bytes // max(total_bytes, 1)
+        if not self._console.is_terminal and tenth != self._tenths.get(name):
+            self._tenths[name] = tenth
+            self._console.print(f"{name}: {done_bytes / 1e6:.1f} of {total_bytes / 1e6:.1f} MB", markup=False)
+
+
+class _ConsoleHandler(logging.Handler):
+    """Prints above the bars."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self._console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._console.print(record.getMessage(), markup=False)

@@ -1,0 +1,120 @@
+"""What a long run shows: a live picture on a terminal, a line for each video elsewhere."""
+
+import time
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Self, TextIO
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from curation.engine.events import UnitEvent
+from curation.engine.pace import Pace
+from curation.output.ledger import VideoRecord
+from curation.sources.entries import SourceVideo
+from foundation.text import duration_text
+
+__all__ = ["RunProgress"]
+
+_MOST_WORKERS = 16
+"""Rows of the live picture; of more workers, those are shown that are longest at it."""
+
+
+class RunProgress:
+    """Counts videos, hours in and hours kept, and says how fast that goes and what each worker is at."""
+
+    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
+        """Show progress on `stream`: a live picture where it is a terminal."""
+        self._console = Console(file=stream, highlight=False, soft_wrap=True)
+        self._clock = clock
+        self._live: Live | None = None
+        self._pace = Pace(())
+        self._todo = self._done = self._failed = 0
+        self._in_s = self._diffusion_s = self._vae_s = 0.0
+        self._begun_s: float | None = None
+        """When the first unit was begun: loading models says nothing of the pace."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def start(self, todo: Sequence[SourceVideo], already_done: int) -> None:
+        """Say how much there is to do."""
+        self._todo = len(todo)
+        self._pace = Pace(todo)
+        self.say(f"{self._todo} videos to curate" + (f", {already_done} done before" if already_done else ""))
+        if self._console.is_terminal and todo:
+            self._live = Live(get_renderable=self._picture, console=self._console, refresh_per_second=2)
+            self._live.start()
+
+    def tell(self, event: UnitEvent) -> None:
+        """Take note of what happened to a unit."""
+        now_s = self._clock()
+        if self._begun_s is None:
+            self._begun_s = now_s
+        self._pace.tell(event, now_s)
+
+    def advance(self, record: VideoRecord) -> None:
+        """Count one video that is done."""
+        self._pace.advance(record)
+        self._done += 1
+        self._failed += record.status != "ok"
+        self._in_s += record.asked_s
+        self._diffusion_s += record.kept_diffusion_s
+        self._vae_s += record.kept_vae_s
+        if record.status == "ok":
+            tiers = f"{record.kept_diffusion_s:.1f} s diffusion, {record.kept_vae_s:.1f} s vae"
+            outcome = f"kept {tiers} of {record.asked_s:.1f} s"
+        else:
+            outcome = f"{record.status}: {record.error_code}: {record.error_detail}"
+        ahead = "" if self._live else f" ({self._speed()}, {self._left()})"
+        self.say(f"[{self._done}/{self._todo}] {record.path}: {outcome}{ahead}")
+
+    def say(self, text: str) -> None:
+        """Print a line, above the live picture where there is one."""
+        self._console.print(text, markup=False)
+
+    def _picture(self) -> RenderableType:
+        left_s = self._pace.video_left_s()
+        total_s = None if left_s is None else self._pace.done_s + left_s
+        bar = ProgressBar(total=total_s, completed=self._pace.done_s, width=40, pulse=not total_s)
+        row = Table.grid()
+        row.add_row(bar)  # which does not end its line by itself
+        return Group(row, Text(self._totals()), self._workers())
+
+    def _totals(self) -> str:
+        failed = f", {self._failed} failed" if self._failed else ""
+        return (
+            f"{self._done} of {self._todo} videos{failed} · {duration_text(self._in_s)} in · kept "
+            f"{duration_text(self._diffusion_s)} diffusion, {duration_text(self._vae_s)} vae · "
+            f"{self._speed()} · {self._left()}"
+        )
+
+    def _workers(self) -> Table:
+        now_s = self._clock()
+        # a copy, for this runs on the display's own thread
+        flights = sorted(dict(self._pace.flights).items(), key=lambda item: item[1].begun_s)
+        rows = Table.grid(padding=(0, 2))
+        for worker, flight in flights[:_MOST_WORKERS]:
+            path = flight.unit.video.path.name.encode(errors="backslashreplace").decode()
+            rows.add_row(worker, Text(f"{flight.unit.name} ({path})"), duration_text(now_s - flight.begun_s))
+        if len(flights) > _MOST_WORKERS:
+            rows.add_row(f"and {len(flights) - _MOST_WORKERS} more")
+        return rows
+
+    def _speed(self) -> str:
+        """Say how fast it goes: video that is measured over the time since the first unit was begun."""
+        spent_s = 0.0 if self._begun_s is None else self._clock() - self._begun_s
+        return f"{self._pace.done_s / spent_s if spent_s else 0.0:.1f} times real time"
+
+    def _left(self) -> str:
+        left_s = self._pace.left_s(self._clock())
+        return "time left not known yet" if left_s is None else f"{duration_text(left_s)} left"

@@ -1,0 +1,61 @@
+"""What is printed at the end of a run: the statistics, what failed, what was left alone."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from curation.operations.run import RunReport
+from curation.output.ledger import VideoRecord
+from foundation.text import duration_text
+from manifests.reports.statistics import statistics
+
+__all__ = ["retry_summary", "run_summary"]
+
+_N_SLOWEST = 5
+"""Videos that are named as slow."""
+
+
+def run_summary(dataset: Path, report: RunReport) -> str:
+    """Return the statistics of the dataset and what a user should know of the run."""
+    lines = [statistics(dataset).text(), ""]
+    if report.already_done:
+        lines.append(f"{report.already_done} videos had been done by an earlier run.")
+    if report.discovery.ignored_files:
+        lines.append(f"{report.discovery.ignored_files} files are not called like videos and were left alone.")
+    lines += report.notes
+    if report.excluded:
+        lines.append(f"{report.excluded} files were left out, as the lists ask; their rows say `excluded`.")
+    lines += _slowest(report.curated)
+    lines += [f"folder not readable: {problem}" for problem in report.discovery.unreadable_folders]
+    ends = _ends(dataset, report.failed)
+    if report.left:
+        ends.append(f"Ended by Ctrl-C: {report.left} videos are left; the same command goes on with them.")
+    return "\n".join([*lines, *ends])
+
+
+def retry_summary(dataset: Path, records: Sequence[VideoRecord]) -> str:
+    """Return the statistics of the dataset and which of the videos that were tried again are still not ok."""
+    failed = [record for record in records if record.status != "ok"]
+    told = f"{len(records) - len(failed)} of {len(records)} videos are ok now."
+    return "\n".join([statistics(dataset).text(), "", told, *_ends(dataset, failed)])
+
+
+def _slowest(curated: Sequence[VideoRecord]) -> list[str]:
+    """Return a line for each of the videos that took a worker longest for what they hold."""
+    paces = [
+        (record, record.asked_s / spent_s) for record in curated if (spent_s := _spent_s(record)) and record.asked_s
+    ]
+    slowest = sorted(paces, key=lambda pace: pace[1])[:_N_SLOWEST]
+    return [
+        f"slow: {record.path}: {pace:.1f} times real time, {duration_text(_spent_s(record))} for "
+        f"{duration_text(record.asked_s)}"
+        for record, pace in slowest
+    ]
+
+
+def _spent_s(record: VideoRecord) -> float:
+    """Return what a video took, seconds of one worker."""
+    return record.analyze_s + record.decide_s + record.render_s
+
+
+def _ends(dataset: Path, failed: Sequence[VideoRecord]) -> list[str]:
+    return [*(f"{r.status}: {r.path}: {r.error_code}: {r.error_detail}" for r in failed), f"dataset: {dataset}"]

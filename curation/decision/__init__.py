@@ -1,0 +1,1 @@
+"""Decision on a video: evidence in, tracks, spans and clips out; pure functions."""

@@ -1,0 +1,106 @@
+"""Who is who over time: faces linked into tracks, and the main track of every tick.
+
+Everything here looks at the evidence of a whole video, so that windows need no state of their own.
+"""
+
+from itertools import pairwise
+
+import numpy as np
+from pydantic import Field
+
+from curation.evidence.boxes import link_boxes, paired_overlap
+from curation.evidence.measures import Evidence, Faces
+from foundation.array_types import BoolArray, Int64Array
+from foundation.settings import Settings
+
+__all__ = ["TrackSettings", "link_tracks"]
+
+_ARCFACE_DIM = 512
+"""Length of ArcFace's descriptor; dlib's has 128. A dataset has descriptors of one kind."""
+
+
+class TrackSettings(Settings):
+    """How faces are linked."""
+
+    min_overlap: float = Field(default=0.3, gt=0.0, lt=1.0)
+    """Smallest intersection over union of the boxes of one face in adjacent sightings. Ours: a face that moves a third
+    of its width between ticks still has 0.5."""
+    max_descriptor_distance: float = Field(default=0.6, gt=0.0)
+    """Largest Euclidean distance of a track's identity descriptors from second to second, where they are dlib's. 0.6 is
+    dlib's own threshold for two pictures of one person."""
+    max_arcface_distance: float = Field(default=1.26, gt=0.0, le=2.0)
+    """The same where they are ArcFace's, whose length is 1: the distance at a cosine of 0.2, below which InsightFace's
+    own demonstration calls two faces different persons."""
+
+
+def link_tracks(evidence: Evidence, cut: BoolArray, bridge_ticks: int, settings: TrackSettings) -> Int64Array:
+    """Return the track of every face: numbers from 0 in order of appearance.
+
+    A face belongs to the track whose last box it overlaps most, if that was seen at most `bridge_ticks` + 1 ticks ago
+    in the same shot. A track whose identity descriptor changes is cut where its box moved most between the two.
+
+    Args:
+        evidence: T ticks with F faces.
+        cut: (T,) True where a shot begins.
+        bridge_ticks: longest miss that a track survives.
+        settings: names the thresholds.
+
+    Returns:
+        (F,) track numbers.
+    """
+    faces = evidence.faces
+    track = np.full(len(faces), -1, dtype=np.int64)
+    ticks, shots = faces.tick.tolist(), np.cumsum(cut)[faces.tick].tolist()
+    # nearly always there is one face, and one that it can be: asked for all at once
+    follows = paired_overlap(faces.box_px, np.roll(faces.box_px, 1, axis=0)) >= settings.min_overlap
+    last_face: dict[int, int] = {}
+    n_tracks = 0
+    for first, end in faces_by_tick(faces.tick):
+        open_tracks = [
+            t for t, f in last_face.items() if ticks[first] - ticks[f] <= bridge_ticks + 1 and shots[first] == shots[f]
+        ]
+        if end - first == 1 and [last_face[t] for t in open_tracks] == [first - 1]:
+            linked = {0: 0} if follows[first] else {}
+        else:
+            last_boxes = faces.box_px[[last_face[t] for t in open_tracks]]
+            linked = link_boxes(faces.box_px[first:end], last_boxes, settings.min_overlap)
+        for row, column in linked.items():
+            track[first + row] = open_tracks[column]
+        for face in range(first, end):
+            if track[face] < 0:
+                track[face] = n_tracks
+                n_tracks += 1
+        last_face = {t: last_face[t] for t in open_tracks} | {int(track[f]): f for f in range(first, end)}
+    arcface = faces.descriptor.shape[1] == _ARCFACE_DIM
+    return _split_by_identity(
+        faces, track, settings.max_arcface_distance if arcface else settings.max_descriptor_distance
+    )
+
+
+def faces_by_tick(tick: Int64Array) -> list[tuple[int, int]]:
+    """Return the half-open ranges of faces that share a tick."""
+    if not len(tick):
+        return []
+    starts = np.flatnonzero(np.diff(tick, prepend=-1))
+    return [(int(a), int(b)) for a, b in zip(starts, [*starts[1:], len(tick)], strict=True)]
+
+
+def _split_by_identity(faces: Faces, track: Int64Array, max_distance: float) -> Int64Array:
+    """Cut tracks between two descriptors that are too far apart, at the largest step of the box between them."""
+    if not len(track):
+        return track
+    described = np.count_nonzero(np.isnan(faces.descriptor), axis=1) == 0
+    track = track.copy()
+    n_tracks = int(track.max()) + 1
+    for number in range(n_tracks):
+        members = np.flatnonzero(track == number)
+        marks = members[described[members]]
+        for before, after in pairwise(marks):
+            if np.linalg.norm(faces.descriptor[after] - faces.descriptor[before]) <= max_distance:
+                continue
+            between = members[(members >= before) & (members <= after)]
+            step = np.abs(np.diff(faces.box_px[between], axis=0)).max(axis=1)
+            new_first = between[int(step.argmax()) + 1]
+            track[members[members >= new_first]] = n_tracks
+            n_tracks += 1
+    return track

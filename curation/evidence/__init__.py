@@ -1,0 +1,1 @@
+"""Evidence of a video: one row per tick and one per face."""

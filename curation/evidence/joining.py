@@ -1,0 +1,107 @@
+"""Joining and cutting of evidence: rows, stretches, windows."""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from curation.evidence.measures import Evidence, FaceMeasures, Faces, PictureEvidence, SoundEvidence
+from foundation.array_types import Float32Array, Int64Array
+
+__all__ = ["rows_of", "spread", "stitch", "stretch_of", "with_sound"]
+
+
+def rows_of(measures: FaceMeasures, first: int, end: int) -> FaceMeasures:
+    """Return rows ``[first, end)``."""
+    columns: dict[str, Any] = {
+        field.name: None if (values := getattr(measures, field.name)) is None else values[first:end]
+        for field in fields(FaceMeasures)
+    }
+    return FaceMeasures(**columns)
+
+
+def stretch_of(seen: PictureEvidence, first: int, end: int) -> PictureEvidence:
+    """Return ticks ``[first, end)`` of a stretch of which nothing is trimmed, counted from its start."""
+    first_face, end_face = seen.faces.tick.searchsorted((first, end))
+    columns: dict[str, Any] = {
+        field.name: None if (values := getattr(seen.faces, field.name)) is None else values[first_face:end_face]
+        for field in fields(Faces)
+    }
+    return PictureEvidence(
+        decoded=seen.decoded[first:end],
+        faces=Faces(**columns | {"tick": columns["tick"] - first}),
+        cut_score=seen.cut_score[first:end],
+    )
+
+
+def with_sound(seen: PictureEvidence, heard: SoundEvidence) -> Evidence:
+    """Return both together."""
+    return Evidence(
+        decoded=seen.decoded,
+        faces=seen.faces,
+        cut_score=seen.cut_score,
+        trimmed=seen.trimmed,
+        speech_prob=heard.speech_prob,
+        loudness_dbfs=heard.loudness_dbfs,
+    )
+
+
+def spread(evidence: Evidence, ticks: Int64Array, n_ticks: int) -> Evidence:
+    """Place what was measured of some ticks among all ticks of a video; the others are trimmed.
+
+    Args:
+        evidence: of T ticks.
+        ticks: (T,) which ticks of the video they are, ascending.
+        n_ticks: of the video.
+    """
+    if len(ticks) == n_ticks:
+        return evidence
+    trimmed = np.ones(n_ticks, dtype=np.bool_)
+    trimmed[ticks] = False
+    decoded = np.zeros(n_ticks, dtype=np.bool_)
+    decoded[ticks] = evidence.decoded
+    return replace(
+        evidence,
+        decoded=decoded,
+        faces=replace(evidence.faces, tick=ticks[evidence.faces.tick]),
+        cut_score=_placed(evidence.cut_score, ticks, n_ticks),
+        speech_prob=None if evidence.speech_prob is None else _placed(evidence.speech_prob, ticks, n_ticks),
+        loudness_dbfs=None if evidence.loudness_dbfs is None else _placed(evidence.loudness_dbfs, ticks, n_ticks),
+        trimmed=trimmed,
+    )
+
+
+def _placed(values: Float32Array, ticks: Int64Array, n_ticks: int) -> Float32Array:
+    """Return (n_ticks,) values, NaN where nothing was measured."""
+    placed = np.full(n_ticks, np.nan, dtype=np.float32)
+    placed[ticks] = values
+    return placed
+
+
+def stitch(parts: Sequence[PictureEvidence]) -> PictureEvidence:
+    """Return the evidence of adjacent stretches as that of one."""
+    starts = np.cumsum([0, *(len(part) for part in parts[:-1])])
+    columns: dict[str, Any] = {
+        field.name: _joined([getattr(part.faces, field.name) for part in parts], [len(part.faces) for part in parts])
+        for field in dataclasses.fields(Faces)
+        if field.name != "tick"
+    }
+    tick = np.concatenate([part.faces.tick + start for part, start in zip(parts, starts, strict=True)])
+    return PictureEvidence(
+        decoded=np.concatenate([part.decoded for part in parts]),
+        faces=Faces(tick=tick, **columns),
+        cut_score=np.concatenate([part.cut_score for part in parts]),
+    )
+
+
+def _joined(blocks: Sequence[npt.NDArray[np.generic] | None], n_faces: Sequence[int]) -> npt.NDArray[np.generic] | None:
+    """Return the rows of all blocks; None where the model that measures them has none.
+
+    A stretch without a face cannot tell whether the model has them.
+    """
+    telling = [block for block, n in zip(blocks, n_faces, strict=True) if n]
+    present = [block for block in telling or blocks if block is not None]
+    return np.concatenate(present) if present and len(present) == len(telling or blocks) else None

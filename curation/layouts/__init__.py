@@ -1,6 +1,0 @@
-"""How published data sets lie in their folders: who speaks in each video, and which stretches of it are asked for."""
-
-from curation.layouts.recognition import LAYOUTS, LayoutChoice, labelled
-from curation.layouts.tree import LayoutName, Tree, note
-
-__all__ = ["LAYOUTS", "LayoutChoice", "LayoutName", "Tree", "labelled", "note"]

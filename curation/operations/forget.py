@@ -1,0 +1,158 @@
+"""`gaia-curate forget`: what a dataset holds of a person is removed, and later runs do not bring it back.
+
+First dataset.json takes note of digests, so that nothing comes back whatever happens then; the rows of `videos`, by
+which the person is known, go last. So a call that was stopped is finished by the same call, or by the next run.
+"""
+
+import json
+import secrets
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from curation.engine.event_log import events_path
+from curation.output.folder import finish_dataset, forget_video
+from curation.output.ledger import VideoRecord, read_ledger
+from curation.output.window_files import FOLDER as WINDOWS
+from curation.sources.exclusions import names_of
+from foundation.storage.arrow import read_parquet
+from foundation.storage.atomic import write_bytes_atomic
+from foundation.storage.locations import files_in
+from foundation.storage.path_text import path_of_text
+from manifests.errors import DatasetError
+from manifests.files.journal import finish_swap
+from manifests.files.tables import read_table
+from manifests.record import Removals, read_dataset, write_dataset
+from manifests.schema.tables import TABLES
+
+__all__ = ["Forgotten", "forget"]
+
+_KNOWN = {"dataset.json", "media", "ledger", "latents", WINDOWS, *TABLES}
+"""What lies in a dataset's folder and is looked into."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Forgotten:
+    """What was removed, or would be."""
+
+    files: int
+    """Rows of `videos`, copies included."""
+    clips: int
+    kept_s: float
+    """Seconds of clips of either tier."""
+    latents: tuple[str, ...]
+    """Folders of latents that lost parts: to be written again."""
+    not_looked_into: tuple[str, ...]
+    """What else lies in the dataset's folder."""
+    dry_run: bool
+
+    def text(self) -> str:
+        """Return it for people to read."""
+        if not self.files:
+            return "Nothing of them is left in the dataset: they had been forgotten before."
+        verb = "Would remove" if self.dry_run else "Removed"
+        files = "1 file" if self.files == 1 else f"{self.files} files"
+        lines = [f"{verb} {files} and {self.clips} clips, {self.kept_s:.1f} s, from all tables, media and records."]
+        lines += [f"{verb} parts of {name}: run `gaia-train latents` again." for name in self.latents]
+        lines += [f"Not looked into: {name}, which is no part of a dataset." for name in self.not_looked_into]
+        if not self.dry_run:
+            lines.append("Models that were trained on the dataset, copies and backups of it are as they were.")
+        return "\n".join(lines)
+
+
+def forget(
+    dataset: Path, *, speaker: str | None = None, videos: Sequence[str] = (), dry_run: bool = False
+) -> Forgotten:
+    """Remove a person, or single videos, from every table, every tar, the ledger, its log and the latents.
+
+    Copies of a file go with it, under whatever name. Files that hold other people too are written anew without them.
+
+    Args:
+        dataset: made by `run` or `decide`.
+        speaker: the person's `speaker_id`.
+        videos: ids, paths or ends of paths of videos, besides.
+        dry_run: only tell.
+
+    Raises:
+        DatasetError: `dataset` is no dataset, or holds no such speaker or video; nothing is changed then.
+        OSError: a file cannot be read, written or removed; the same call goes on.
+    """
+    record = read_dataset(dataset)
+    if not dry_run:
+        finish_swap(dataset)
+    rows = [VideoRecord.model_validate(row) for row in read_table(dataset, "videos").to_pylist()]
+    listed = {row.video_id for row in rows}
+    rows += [entry for video_id, entry in read_ledger(dataset).items() if video_id not in listed]
+    ids = _meant(dataset, rows, speaker, videos)
+    if not ids and not (speaker is not None and record.removals is not None and record.removals.has_speaker(speaker)):
+        raise DatasetError(f"{dataset} has no speaker {speaker!r}; its table `videos` has the speaker_id of each file")
+    clips = read_table(dataset, "clips", ["video_id", "start_s", "end_s"])
+    own = clips.filter(pc.is_in(clips["video_id"], value_set=pa.array(sorted(ids), pa.string())))
+    report = Forgotten(
+        files=sum(row.video_id in ids for row in rows),
+        clips=len(own),
+        kept_s=sum(pc.subtract(own["end_s"], own["start_s"]).to_pylist()),
+        latents=tuple(sorted({f"latents/{path.parent.name}" for path in _latents_of(dataset, ids)})),
+        not_looked_into=tuple(sorted(path.name for path in dataset.iterdir() if path.name not in _KNOWN)),
+        dry_run=dry_run,
+    )
+    if not dry_run:  # also where nothing is found any more: the call that removed it may have been stopped
+        _remove(dataset, rows, ids, speaker)
+    return report
+
+
+def _meant(dataset: Path, rows: Sequence[VideoRecord], speaker: str | None, videos: Sequence[str]) -> set[str]:
+    """Return the ids of the videos to remove.
+
+    Raises:
+        DatasetError: one of `videos` is not there.
+    """
+    ids = set()
+    if speaker is not None:
+        ids = {row.video_id for row in rows if row.speaker_id == speaker}
+        clips = read_table(dataset, "clips", ["video_id", "speaker_id"])
+        ids.update(clips.filter(pc.equal(clips["speaker_id"], speaker))["video_id"].to_pylist())
+    for wanted in videos:
+        named = {row.video_id for row in rows if wanted in names_of(row.video_id, path_of_text(row.path))}
+        if not named:
+            raise DatasetError(f"{dataset} has no video {wanted!r}; give its id, path, or the end of its path")
+        ids |= named
+    return ids
+
+
+def _remove(dataset: Path, rows: Sequence[VideoRecord], ids: Collection[str], speaker: str | None) -> None:
+    record = read_dataset(dataset)
+    removals = (record.removals or Removals(salt=secrets.token_hex(16))).extended(ids, speaker)
+    if removals != record.removals:
+        write_dataset(dataset, record.model_copy(update={"removals": removals}))
+    for path in list(_latents_of(dataset, ids)):
+        (path.parent / "latents.json").unlink(missing_ok=True)  # it has statistics of all clips
+        path.unlink()
+    told = {name for row in rows if row.video_id in ids for name in (row.video_id, row.path)}
+    _drop_events(dataset, told)
+    for video_id in sorted(ids):
+        forget_video(dataset, video_id)
+    left = [row for row in rows if row.video_id not in ids]
+    finish_dataset(dataset, sorted(left, key=lambda row: row.path))
+
+
+def _latents_of(dataset: Path, ids: Collection[str]) -> Iterator[Path]:
+    """Yield the files of latents that hold a clip of these videos."""
+    folder = dataset / "latents"
+    for path in (path for vae in folder.iterdir() for path in files_in(vae, ".parquet")) if folder.exists() else ():
+        clips = read_parquet(path, ["clip_id"])["clip_id"].to_pylist()
+        if any(clip_id.partition("-")[0] in ids for clip_id in clips):
+            yield path
+
+
+def _drop_events(dataset: Path, names: Collection[str]) -> None:
+    """Remove the lines of the event log that name a video."""
+    parts = [name.encode() for name in names] + [json.dumps(name)[1:-1].encode() for name in names]
+    for path in files_in(events_path(dataset).parent, ".jsonl"):
+        lines = path.read_bytes().splitlines(keepends=True)
+        kept = [line for line in lines if not any(part in line for part in parts)]
+        if kept != lines:
+            write_bytes_atomic(path, b"".join(kept))

@@ -1,0 +1,288 @@
+"""What a run would take: a look at a few of its videos, and a forecast for all of them."""
+
+import hashlib
+import itertools
+import math
+import os
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from curation.analysis.analyze import WINDOW_STEP_TICKS
+from curation.engine.execution import Executor
+from curation.engine.worker import VideoWorker, WorkerPlan
+from curation.media.errors import MediaError
+from curation.media.probe import VideoInfo, probe
+from curation.operations.forecast import Estimate, Forecast, Look, Machine, forecast
+from curation.output.disk_space import free_bytes
+from curation.output.folder import open_dataset, require_same_layout, settled
+from curation.output.ledger import VideoRecord, read_ledger
+from curation.output.video_files import write_parts
+from curation.output.weights_used import needed_assets, perception_weights, speech_weights
+from curation.settings import CurationSettings
+from curation.sources.discover import discover
+from curation.sources.entries import SourceError, SourceVideo
+from curation.sources.layouts import LayoutChoice
+from curation.sources.scratch import ScratchSettings, readable
+from curation.sources.trims import asked_ticks
+from foundation.storage.locations import reaching
+from foundation.storage.path_text import text_of_path
+from foundation.text import duration_text, text_table
+from foundation.weights import ensure_assets
+from manifests.timeline import TICK_RATE_HZ, Stretch, ticks_of
+from manifests.vocabulary import TIERS
+
+__all__ = ["Plan", "Sampling", "plan", "sample"]
+
+_LOOK_TICKS = 500
+"""Longest stretch of a video that is looked at: 20 s."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sampling:
+    """Which videos are looked at."""
+
+    share: float = 0.02
+    at_least: int = 5
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """What was seen, and what is to be expected."""
+
+    forecast: Forecast
+    n_videos: int
+    """Left to curate."""
+    looks: tuple[Look, ...]
+    problems: tuple[str, ...]
+    """Videos that were looked at and cannot be curated, with the reason."""
+    workers: int
+
+    def text(self) -> str:
+        """Return a table for people to read."""
+        told = self.forecast
+        rows = [
+            ["video in", *_texts(told.duration_s, duration_text)],
+            *([f"kept, {tier}", *_texts(told.kept_s[tier], duration_text)] for tier in TIERS),
+            ["disk", *_texts(told.disk_bytes, _gb)],
+            ["memory, all workers", *_texts(told.memory_bytes, _gb)],
+            [f"wall time, workers: {self.workers}", *_texts(told.wall_s, duration_text)],
+        ]
+        table = text_table(["", "expected", "from", "to"], rows, numeric=[False, True, True, True])
+        seen = f"Looked at {len(self.looks)} of {self.n_videos} videos, {duration_text(told.seen_s)} of video."
+        failed = [f"cannot be curated: {problem}" for problem in self.problems]
+        return "\n".join(
+            [
+                seen,
+                *failed,
+                "",
+                table,
+                "",
+                "From, to: an interval of 80 % (docs/running.md).",
+                f"It is bound by {told.binds}.",
+            ]
+        )
+
+
+def _texts(estimate: Estimate, text: Callable[[float], str]) -> list[str]:
+    figures = (estimate.expected, estimate.low, estimate.high)
+    return ["unknown" if math.isnan(figure) else text(figure) for figure in figures]
+
+
+def _gb(size_bytes: float) -> str:
+    return f"{size_bytes / 1e9:.2f} GB"
+
+
+def plan(
+    source: str,
+    dataset: Path,
+    settings: CurationSettings,
+    executor: Executor,
+    *,
+    layout: LayoutChoice = "auto",
+    limit: int | None = None,
+    sampling: Sampling | None = None,
+    say: Callable[[str], None] | None = None,
+) -> Plan:
+    """Sample a few of the videos that a run would curate and forecast the whole; nothing stays written.
+
+    The looks are made in this process, one at a time; a stretch of each video goes all the way into files of a
+    temporary folder. Weights that are missing are fetched, as a run would.
+
+    Args:
+        source: as of a run, like all that follows.
+        dataset: where it would be; what it holds already is not planned again.
+        settings: what to keep and how.
+        executor: where the work would be done.
+        layout: how a folder lies.
+        limit: plan for at most this many of the files.
+        sampling: which videos are looked at; by default 2 %, at least 5.
+        say: is told of every look.
+
+    Raises:
+        SourceError: there are no videos, or none that is left to do.
+        DatasetFolderError: `dataset` was made with other settings.
+        MissingAssetsError: weights are missing and cannot be fetched.
+        LedgerError: a record of an earlier run is damaged.
+        OSError: the temporary folder cannot be written.
+    """
+    discovery = discover(source, layout)
+    videos = discovery.videos[:limit]
+    with reaching(dataset):
+        dataset.exists()
+    settings = settled(settings, dataset)
+    ensure_assets(needed_assets(settings))
+    if (dataset / "dataset.json").exists():  # then nothing is written, only compared
+        open_dataset(dataset, settings, (*perception_weights(settings.perception), *speech_weights(settings.speech)))
+        if discovery.layout is not None:
+            require_same_layout(dataset, source, discovery.layout)
+    todo = _todo(videos, read_ledger(dataset))
+    if not todo:
+        raise SourceError(f"--source {source!r}: no video is left to curate; there is nothing to plan")
+    chosen = sample(todo, sampling or Sampling())
+    with tempfile.TemporaryDirectory() as folder:
+        started = time.perf_counter()
+        worker = WorkerPlan(settings=settings, dataset=Path(folder)).make_worker()
+        load_s = time.perf_counter() - started
+        looks, problems = [], []
+        for number, video in enumerate(chosen, start=1):
+            if say is not None:
+                say(f"looking at {number} of {len(chosen)}: {text_of_path(video.path)}")
+            try:
+                place, seed = Path(folder, str(number)), (sampling or Sampling()).seed
+                looks.append(_look(worker, video, settings, place, seed=seed, scratch=executor.scratch))
+            except MediaError as error:
+                looks.append(Look(size_bytes=video.size_bytes))
+                problems.append(f"{text_of_path(video.path)}: {error.code}: {error.detail}")
+    if say is not None:
+        for line in discovery.notes:
+            say(line)
+    taken = {video.video_id for video in chosen}
+    told = forecast(
+        looks,
+        [video.size_bytes for video in todo if video.video_id not in taken],
+        _machine(dataset, executor, load_s, float(settings.windows.length_s)),
+    )
+    return Plan(
+        forecast=told,
+        n_videos=len(todo),
+        looks=tuple(looks),
+        problems=tuple(problems),
+        workers=executor.workers,
+    )
+
+
+def _todo(videos: Sequence[SourceVideo], done: Mapping[str, VideoRecord]) -> list[SourceVideo]:
+    """Return the videos that a run would curate: those of which nothing is done, or something else than is asked."""
+    return [
+        video
+        for video in videos
+        if video.duplicate_of is None
+        and video.read_error is None
+        and not (
+            (record := done.get(video.video_id)) is not None and (record.status == "excluded" or record.is_about(video))
+        )
+    ]
+
+
+def sample(videos: Sequence[SourceVideo], sampling: Sampling) -> list[SourceVideo]:
+    """Return the videos to look at: sorted by size and divided into as many groups, the lowest hash of each group.
+
+    So the sample is spread over sizes, and adding a video moves few others.
+    """
+    n = min(len(videos), max(sampling.at_least, math.ceil(sampling.share * len(videos))))
+    ordered = sorted(videos, key=lambda video: (video.size_bytes, video.video_id))
+    bounds = [len(ordered) * k // n for k in range(n + 1)]
+    return [
+        min(ordered[first:end], key=lambda video: _hash(sampling.seed, video.video_id))
+        for first, end in itertools.pairwise(bounds)
+    ]
+
+
+def _look(
+    worker: VideoWorker,
+    video: SourceVideo,
+    settings: CurationSettings,
+    folder: Path,
+    *,
+    seed: int,
+    scratch: ScratchSettings,
+) -> Look:
+    """Curate a stretch of a video into a folder, and measure what that takes.
+
+    Raises:
+        MediaError: the video cannot be curated.
+    """
+    started = time.perf_counter()
+    with readable(video, scratch) as path:
+        info = probe(path)
+        probed = time.perf_counter()
+        asked = asked_ticks(video.trims, info)
+        one = asked[int(_hash(seed, f"{video.video_id} stretch") * len(asked))]
+        stretch = _stretch(info, one, _hash(seed, f"{video.video_id} place"))
+        _reset_peak()
+        curated = worker.curated(replace(video, trims=()), stretch)
+    record = write_parts(folder, curated, settings)
+    return Look(
+        size_bytes=video.size_bytes,
+        duration_s=float(len(ticks_of(asked)) / TICK_RATE_HZ),
+        seen_s=float(stretch.n_ticks / TICK_RATE_HZ),
+        kept_diffusion_s=record.kept_diffusion_s,
+        kept_vae_s=record.kept_vae_s,
+        disk_bytes=sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()),
+        probe_s=probed - started,
+        work_s=time.perf_counter() - probed,
+        peak_bytes=_peak_bytes(),
+    )
+
+
+def _stretch(info: VideoInfo, within: Stretch, chance: float) -> VideoInfo:
+    """Return part of a stretch of a video, as if it were all of it; where it begins is up to `chance`, in [0, 1)."""
+    n_ticks = min(within[1] - within[0], _LOOK_TICKS)
+    if n_ticks == info.n_ticks:
+        return info
+    places = (within[1] - within[0] - n_ticks) // WINDOW_STEP_TICKS + 1
+    # a raw stream without time stamps can only be decoded from its start
+    first_tick = 0 if info.stamps == "none" else within[0] + int(chance * places) * WINDOW_STEP_TICKS
+    return replace(
+        info,
+        first_pts=info.first_pts + round(first_tick / TICK_RATE_HZ / info.time_base),
+        n_ticks=n_ticks,
+        duration_s=float(n_ticks / TICK_RATE_HZ),
+    )
+
+
+def _hash(seed: int, name: str) -> float:
+    """Return a number in [0, 1) that is as good as random, and the same every time."""
+    return int.from_bytes(hashlib.sha256(f"{seed} {name}".encode()).digest()[:6], "big") / 2**48
+
+
+def _machine(dataset: Path, executor: Executor, load_s: float, window_s: float) -> Machine:
+    return Machine(
+        workers=executor.workers,
+        pool=executor.kind == "ray",
+        cores=None if executor.ray_address else len(os.sched_getaffinity(0)),
+        free_memory_bytes=_kibibytes(Path("/proc/meminfo"), "MemAvailable") * 1024,
+        free_disk_bytes=math.inf if (free := free_bytes(dataset)) is None else free,
+        load_s=load_s,
+        window_s=window_s,
+    )
+
+
+def _reset_peak() -> None:
+    """Begin to measure the largest memory of this process anew (Linux: proc(5), clear_refs)."""
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+
+
+def _peak_bytes() -> float:
+    return _kibibytes(Path("/proc/self/status"), "VmHWM") * 1024.0
+
+
+def _kibibytes(file: Path, name: str) -> int:
+    for line in file.read_text(encoding="ascii", errors="replace").splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1])
+    raise OSError(f"{file} tells no {name}")

@@ -1,0 +1,134 @@
+"""What clips add to a dataset: their media in a tar, and rows of the table `clips` that point into it."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from curation.perception.models import FACE_FINDERS, pose_method
+from curation.rendering.render import RenderedClip
+from curation.settings import CurationSettings, SplitSettings
+from curation.sources.entries import SourceVideo
+from foundation.array_types import Float16Array, Float32Array
+from foundation.storage.path_text import text_of_path
+from foundation.storage.staged import StagedFiles
+from manifests.files.tar import MemberRange, write_tar
+from manifests.schema.arrow_arrays import array_column
+from manifests.schema.clips import CLIPS
+from manifests.timeline import TICK_RATE_HZ, seconds_of_tick
+from manifests.vocabulary import Split
+
+__all__ = ["clips_table", "split_of", "write_media"]
+
+
+def write_media(path: Path, video_id: str, clips: Sequence[RenderedClip], files: StagedFiles) -> dict[str, MemberRange]:
+    """Write the media of clips into a tar, in their order, and return by name where each lies in it.
+
+    Raises:
+        OSError: the dataset cannot be written.
+    """
+    members = [
+        (f"{clip.plan.clip_id(video_id)}.{kind}", content)
+        for clip in clips
+        for kind, content in (("mp4", clip.mp4), ("flac", clip.speech.flac if clip.speech else None))
+        if content
+    ]
+    return dict(zip((name for name, _ in members), write_tar(path, members, files.replacing), strict=True))
+
+
+def clips_table(
+    video: SourceVideo,
+    clips: Sequence[RenderedClip],
+    settings: CurationSettings,
+    media: str,
+    ranges: Mapping[str, MemberRange],
+) -> pa.Table:
+    """Return the rows of clips.
+
+    Args:
+        video: their source.
+        clips: in order.
+        settings: with which they were made.
+        media: the tar that holds their media, relative to the dataset.
+        ranges: what `write_media` returned of it.
+    """
+    scalars = [_scalars(video, clip, settings, media, ranges) for clip in clips]
+    arrays: dict[str, list[Float32Array | Float16Array | None]] = {
+        "landmarks": [clip.landmarks_px for clip in clips],
+        "blendshapes": [clip.blendshapes for clip in clips],
+        "pose_deg": [clip.pose_deg for clip in clips],
+        "speech_features": [clip.speech.features if clip.speech else None for clip in clips],
+        "identity": [clip.identity for clip in clips],
+    }
+    schema = CLIPS.arrow_schema()
+    return pa.table(
+        [
+            array_column(arrays[field.name], field.type)
+            if field.name in arrays
+            else pa.array([row[field.name] for row in scalars], field.type)
+            for field in schema
+        ],
+        schema=schema,
+    )
+
+
+def split_of(speaker: str, settings: SplitSettings) -> Split:
+    """Return the split of all clips of a speaker: a hash of the name, so that more data moves nobody.
+
+    >>> split_of("anna", SplitSettings(val_share=0.0, test_share=0.0))
+    'train'
+    """
+    share = int.from_bytes(hashlib.sha256(speaker.encode()).digest()[:8], "big") / 2**64
+    if share < settings.val_share:
+        return "val"
+    return "test" if share < settings.val_share + settings.test_share else "train"
+
+
+def _scalars(
+    video: SourceVideo,
+    clip: RenderedClip,
+    settings: CurationSettings,
+    media: str,
+    ranges: Mapping[str, MemberRange],
+) -> dict[str, str | float | None]:
+    plan, speech = clip.plan, clip.speech
+    clip_id = plan.clip_id(video.video_id)
+    mp4, flac = ranges[f"{clip_id}.mp4"], ranges.get(f"{clip_id}.flac")
+    return {
+        "clip_id": clip_id,
+        "video_id": video.video_id,
+        "source": video.source,
+        "path": text_of_path(video.path),
+        "speaker_id": video.speaker_id,
+        "tier": plan.tier,
+        # Who speaks is unknown without a layout that tells: then the video stands for the speaker.
+        "split": split_of(video.speaker_id or video.video_id, settings.split),
+        "start_s": seconds_of_tick(plan.first_tick),
+        "end_s": seconds_of_tick(plan.end_tick),
+        "n_frames": plan.n_ticks,
+        "fps": float(TICK_RATE_HZ),
+        "crop_x0": clip.crop.x0_px,
+        "crop_y0": clip.crop.y0_px,
+        "crop_size": clip.crop.size_px,
+        "landmark_scheme": FACE_FINDERS[settings.perception.faces].scheme,
+        "pose_method": pose_method(settings.perception),
+        "speech_encoder": speech.encoder if speech else None,
+        "denoiser": settings.speech.denoiser if speech and settings.speech.denoiser != "none" else None,
+        "loudness_lufs_before": speech.loudness_lufs_before if speech else None,
+        "loudness_lufs_after": speech.loudness_lufs_after if speech else None,
+        "snr_db": speech.snr_db if speech else None,
+        "speech_ratio": clip.speech_ratio,
+        "frontal_angle_mean": clip.frontal_angle_mean_deg,
+        "frontal_angle_std": clip.frontal_angle_std_deg,
+        "max_step": clip.max_step,
+        "mask_prob_max": clip.mask_prob_max,
+        "sharpness_mean": clip.sharpness_mean,
+        "media": media,
+        "mp4_offset": mp4.offset,
+        "mp4_size": mp4.size,
+        "flac_offset": flac.offset if flac else None,
+        "flac_size": flac.size if flac else None,
+        "mp4_sha256": clip.mp4_sha256,
+        "flac_sha256": clip.flac_sha256,
+    }

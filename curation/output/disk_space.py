@@ -1,0 +1,52 @@
+"""Room on disk: how much there is where a dataset is written, and whether that can do."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from curation.sources.entries import SourceVideo
+from foundation.errors import CannotStartError
+from foundation.storage.locations import is_remote
+
+__all__ = ["NoRoomError", "free_bytes", "require_room"]
+
+_LEAST_SHARE = 0.005
+"""A dataset takes at least this share of its sources' bytes. Ours: 15 real clips of 0.7 Mbit/s take 1.36 of them, and
+half of that is evidence, 55 kB a second, which is 0.009 of video of 50 Mbit/s of which nothing is kept."""
+
+_LEAST_BYTES = 8 << 20
+"""No run goes far with less: a minute of evidence and clips."""
+
+
+class NoRoomError(CannotStartError, OSError):
+    """The disk cannot hold what a run would write."""
+
+
+def free_bytes(folder: Path) -> int | None:
+    """Return how many bytes are free where `folder` is, or would be made; None on a store, which tells no end."""
+    if is_remote(folder):
+        return None
+    home = folder.absolute()
+    while not home.exists():
+        home = home.parent
+    return shutil.disk_usage(home).free
+
+
+def require_room(dataset: Path, videos: Sequence[SourceVideo]) -> None:
+    """Refuse a run whose dataset cannot fit; one that is let through may still fill the disk.
+
+    Args:
+        dataset: the folder.
+        videos: what is to be curated.
+
+    Raises:
+        NoRoomError: there is less room than any run over these videos takes.
+    """
+    free = free_bytes(dataset)
+    # of a video of which stretches are asked for, how much that is of its bytes is not known yet
+    least = max(_LEAST_BYTES, int(_LEAST_SHARE * sum(video.size_bytes for video in videos if not video.trims)))
+    if videos and free is not None and free < least:
+        raise NoRoomError(
+            f"{dataset}: {free / 2**20:.0f} MiB are free there, and {len(videos)} videos take at least "
+            f"{least / 2**20:.0f} MiB; make room, or give another --out (`gaia-curate plan` tells what to expect)"
+        )

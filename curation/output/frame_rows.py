@@ -1,0 +1,208 @@
+"""Evidence as the table `frames`, and back: what lets other rules be tried without measuring again."""
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from curation.decision.decide import Decision
+from curation.evidence.joining import spread
+from curation.evidence.measures import Evidence, FaceMeasures, Faces
+from curation.rules.frontal import frontal_angle_deg
+from foundation.array_types import BoolArray, Float32Array, Int64Array
+from manifests.landmarks import LandmarkScheme
+from manifests.schema.arrow_arrays import block_column, rows_column
+from manifests.schema.frames import FACE_COLUMNS, FRAMES
+from manifests.timeline import TICK_RATE_HZ
+
+__all__ = ["evidence_of_frames", "frames_table", "shown_face"]
+
+_MEASURED = ("score", "lip_aperture", "mask_prob", "mask_measured", "sharpness", "luma")
+"""Columns that are one number or truth value per face and are called the same in `Faces`."""
+
+_ARRAYS = {
+    "box": "box_px",
+    "key_points": "key_points_px",
+    "landmarks": "landmarks_px",
+    "pose_deg": "pose_deg",
+    "blendshapes": "blendshapes",
+    "descriptor": "descriptor",
+    "jitter_points": "jitter_points_px",
+}
+"""Columns that are arrays per face, and the fields of `Faces` that hold them."""
+
+_OPTIONAL = ("blendshapes", "jitter_points")
+"""Those that not every finder measures; where it does, every face has them."""
+
+
+def frames_table(
+    video_id: str, evidence: Evidence, decision: Decision, scheme: LandmarkScheme, first_tick: int = 0
+) -> pa.Table:
+    """Return one row per tick: the main face in the face columns, bridged misses interpolated, the others in a list.
+
+    Ticks that were trimmed away have no row: nothing was measured of them.
+
+    Args:
+        video_id: the video.
+        evidence: of the video, or of a stretch of it.
+        decision: likewise; its spans and clips are not looked at.
+        scheme: of the landmarks.
+        first_tick: where the stretch begins.
+    """
+    n, main, faces = len(evidence), decision.main, evidence.faces
+    has_main = main.face >= 0
+    shown = has_main | main.bridged
+    columns: dict[str, pa.Array] = {
+        "video_id": pa.array([video_id] * n, pa.string()),
+        "tick": pa.array(np.arange(first_tick, first_tick + n, dtype=np.int32)),
+        "time_s": pa.array(np.arange(first_tick, first_tick + n) / float(TICK_RATE_HZ)),
+        "decoded": pa.array(evidence.decoded),
+        "n_faces": pa.array(np.bincount(faces.tick, minlength=n).astype(np.int16)),
+        "track_id": pa.array(main.track_id.astype(np.int32), mask=~shown),
+        "interpolated": pa.array(main.bridged),
+        "landmark_scheme": pa.array([scheme.name if seen else None for seen in shown], pa.string()),
+        "cut_score": pa.array(evidence.cut_score),
+        "speech_prob": _sound(evidence.speech_prob, n),
+        "loudness_dbfs": _sound(evidence.loudness_dbfs, n),
+    }
+    face = decision.face
+    for name, field in _ARRAYS.items():
+        columns[name] = _array_column(name, getattr(face, field), shown, n)
+    for name in _MEASURED:
+        columns[name] = pa.array(getattr(face, name), mask=~shown)
+    columns["frontal_angle_deg"] = pa.array(frontal_angle_deg(face.key_points_px), mask=~shown)
+
+    is_main = np.zeros(len(faces), dtype=np.bool_)
+    is_main[main.face[has_main]] = True
+    others = np.flatnonzero(~is_main)
+    columns["other_faces"] = (
+        rows_column(_other_faces(faces, decision.track, others), np.bincount(faces.tick[others], minlength=n))
+        if len(others)
+        else pa.array([[]] * n, FRAMES.column("other_faces").type)
+    )
+    schema = FRAMES.arrow_schema()
+    table = pa.table([columns[name].cast(schema.field(name).type) for name in schema.names], schema=schema)
+    return table if evidence.trimmed is None else table.filter(pa.array(~evidence.trimmed))
+
+
+def evidence_of_frames(table: pa.Table, n_ticks: int) -> Evidence:
+    """Return the evidence that `frames_table` wrote of a video of `n_ticks`; ticks without a row are trimmed.
+
+    Interpolated faces, which nobody saw, are left out.
+    """
+    return spread(_evidence_of_rows(table), table["tick"].to_numpy().astype(np.int64), n_ticks)
+
+
+def shown_face(table: pa.Table) -> FaceMeasures:
+    """Return the main face of N rows that `frames_table` wrote, interpolated where a miss was bridged.
+
+    On every row there is one. Of descriptors that are all missing, the length is not known: they are (N, 0).
+    """
+    columns: dict[str, Any] = {
+        field: None if name in _OPTIONAL and table[name].null_count else _block(table[name])
+        for name, field in _ARRAYS.items()
+    }
+    columns |= {name: _block(table[name]) for name in _MEASURED}
+    return FaceMeasures(**columns | {"mask_measured": columns["mask_measured"] > 0})
+
+
+def _evidence_of_rows(table: pa.Table) -> Evidence:
+    """Return the evidence of rows that follow one another."""
+    n = len(table)
+    seen: BoolArray = _numpy(table["track_id"].is_valid()) & ~_numpy(table["interpolated"])
+    main = table.filter(pa.array(seen))
+    lists = table["other_faces"].combine_chunks()
+    counts = np.asarray(lists.value_lengths(), dtype=np.int64)
+    structs = lists.flatten()
+    others = pa.table({column.name: structs.field(column.name) for column in FACE_COLUMNS})
+    tick = np.concatenate([np.flatnonzero(seen), np.repeat(np.arange(n), counts)])
+    box = _joined(_block(main["box"]), _block(others["box"])).reshape(-1, 4)
+    order = np.lexsort((box[:, 0] - box[:, 2], tick))
+
+    def both(name: str) -> Float32Array:
+        return _joined(_block(main[name]), _block(others[name]))[order]
+
+    has_shapes = len(main) > 0 and main["blendshapes"].null_count == 0
+    has_jitter_points = len(main) > 0 and main["jitter_points"].null_count == 0
+    return Evidence(
+        decoded=_numpy(table["decoded"]),
+        faces=Faces(
+            tick=tick[order],
+            box_px=both("box"),
+            score=both("score"),
+            key_points_px=both("key_points"),
+            landmarks_px=both("landmarks"),
+            pose_deg=both("pose_deg"),
+            blendshapes=both("blendshapes") if has_shapes else None,
+            lip_aperture=both("lip_aperture"),
+            mask_prob=both("mask_prob"),
+            mask_measured=both("mask_measured") > 0,
+            sharpness=both("sharpness"),
+            luma=both("luma"),
+            descriptor=both("descriptor"),
+            jitter_points_px=both("jitter_points") if has_jitter_points else None,
+        ),
+        cut_score=_block(table["cut_score"]),
+        speech_prob=None if table["speech_prob"].null_count else _block(table["speech_prob"]),
+        loudness_dbfs=None if table["loudness_dbfs"].null_count else _block(table["loudness_dbfs"]),
+    )
+
+
+def _sound(values: Float32Array | None, n: int) -> pa.Array:
+    return pa.nulls(n, pa.float32()) if values is None else pa.array(values)
+
+
+def _array_column(name: str, values: Float32Array | None, shown: BoolArray, n: int) -> pa.Array:
+    """Return rows of `values` where a face is shown and the row was measured, null elsewhere."""
+    data_type = FRAMES.column(name).type
+    if values is None:
+        return pa.nulls(n, data_type)
+    measured = ~np.isnan(values).any(axis=tuple(range(1, values.ndim)))
+    return block_column(values, shown & measured, data_type)
+
+
+def _other_faces(faces: Faces, track: Int64Array, chosen: Int64Array) -> pa.Table:
+    shown = np.ones(len(chosen), dtype=np.bool_)
+    columns: dict[str, pa.Array] = {
+        "track_id": pa.array(track[chosen].astype(np.int32)),
+        "frontal_angle_deg": pa.array(frontal_angle_deg(faces.key_points_px[chosen])),
+    }
+    for name, field in _ARRAYS.items():
+        values = getattr(faces, field)
+        columns[name] = _array_column(name, None if values is None else values[chosen], shown, len(chosen))
+    for name in _MEASURED:
+        columns[name] = pa.array(getattr(faces, name)[chosen])
+    return pa.table(
+        [columns[column.name].cast(column.type) for column in FACE_COLUMNS], names=[c.name for c in FACE_COLUMNS]
+    )
+
+
+def _numpy(column: pa.ChunkedArray) -> BoolArray:
+    return np.asarray(column.to_numpy(), dtype=np.bool_)
+
+
+def _block(column: pa.ChunkedArray) -> Float32Array:
+    """Return (rows, ...) numbers of a column whose arrays all have one shape; null becomes NaN."""
+    array = column.combine_chunks() if column.num_chunks else pa.array([], column.type)
+    valid = np.asarray(array.is_valid(), dtype=np.bool_)
+    present, shape = array.drop_null(), []
+    while pa.types.is_list(present.type) or pa.types.is_fixed_size_list(present.type):
+        inner = present.flatten()
+        if pa.types.is_fixed_size_list(present.type):
+            shape.append(present.type.list_size)
+        else:
+            shape.append(len(inner) // len(present) if len(present) else 0)
+        present = inner
+    block = np.full((len(valid), *shape), np.nan, dtype=np.float32)
+    block[valid] = present.to_numpy(zero_copy_only=False).astype(np.float32).reshape(int(valid.sum()), *shape)
+    return block
+
+
+def _joined(first: Float32Array, second: Float32Array) -> Float32Array:
+    """Concatenate rows; a block without a single value takes the other's shape."""
+    shape = first.shape[1:] if np.prod(first.shape[1:]) else second.shape[1:]
+    blocks = [
+        block if block.shape[1:] == shape else np.full((len(block), *shape), np.nan, dtype=np.float32)
+        for block in (first, second)
+    ]
+    return np.concatenate(blocks)

@@ -1,0 +1,153 @@
+"""One small record per video: what became of it. What resume reads, and what the table `videos` is made of."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from curation.media.probe import VideoInfo
+from curation.sources.entries import SourceVideo
+from curation.sources.trims import Trim, asked_s
+from foundation.errors import UsageError
+from foundation.storage.atomic import write_bytes_atomic
+from foundation.storage.locations import files_in, read_all
+from foundation.storage.path_text import path_of_text, text_of_path
+from manifests.timeline import TICK_RATE_HZ
+from manifests.vocabulary import ErrorCode, VideoStatus
+
+__all__ = ["LedgerError", "VideoRecord", "read_ledger", "write_record"]
+
+
+class LedgerError(UsageError):
+    """A record of the ledger cannot be read."""
+
+
+class VideoRecord(BaseModel):
+    """A row of the table `videos`; `manifests.schema.tables` says what each field means."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    video_id: str
+    source: str
+    path: str
+    speaker_id: str | None
+    trims: tuple[Trim, ...] = ()
+    size_bytes: int
+    duration_s: float | None = None
+    width: int | None = None
+    height: int | None = None
+    fps: float | None = None
+    codec: str | None = None
+    has_audio: bool | None = None
+    rotation: int | None = None
+    status: VideoStatus
+    error_code: ErrorCode | None = None
+    error_detail: str | None = None
+    duplicate_of: str | None = None
+    kept_diffusion_s: float = 0.0
+    kept_vae_s: float = 0.0
+    n_clips: int = 0
+    analyze_s: float = 0.0
+    decide_s: float = 0.0
+    render_s: float = 0.0
+
+    @classmethod
+    def failed(cls, video: SourceVideo, code: ErrorCode, detail: str) -> "VideoRecord":
+        """Return the record of a video that could not be curated."""
+        # It may quote a file name whose bytes are no Unicode, which neither JSON nor Parquet can hold.
+        storable = detail.encode(errors="backslashreplace").decode()
+        told = {"status": "failed", "error_code": code, "error_detail": storable}
+        return _record(video).model_copy(update=told)
+
+    @classmethod
+    def quarantined(cls, video: SourceVideo, code: ErrorCode, detail: str) -> "VideoRecord":
+        """Return the record of a video that is set aside because workers did not survive it."""
+        return cls.failed(video, code, detail).model_copy(update={"status": "quarantined"})
+
+    @classmethod
+    def duplicate(cls, video: SourceVideo, of: Path) -> "VideoRecord":
+        """Return the record of a file whose content is analysed under another name."""
+        return _record(video).model_copy(update={"duplicate_of": text_of_path(of)})
+
+    @classmethod
+    def curated(cls, video: SourceVideo, info: VideoInfo, outcome: Mapping[str, float]) -> "VideoRecord":
+        """Return the record of a video that went through all phases.
+
+        Args:
+            video: the file.
+            info: what was probed of it.
+            outcome: seconds kept, number of clips, seconds spent, by the names of the fields.
+        """
+        probed = {
+            "duration_s": float(info.n_ticks / TICK_RATE_HZ),
+            "width": info.width_px,
+            "height": info.height_px,
+            "fps": float(info.fps),
+            "codec": info.codec,
+            "has_audio": info.has_audio,
+            "rotation": info.rotation_deg,
+        }
+        return _record(video).model_copy(update=probed | dict(outcome))
+
+    @property
+    def asked_s(self) -> float:
+        """How much of the video was to be curated, seconds; 0 where it could not be."""
+        return asked_s(self.trims, self.duration_s, self.fps or 0.0) if self.duration_s else 0.0
+
+    def is_about(self, video: SourceVideo) -> bool:
+        """Say whether it is the record of what is asked for now: the same person, the same stretches."""
+        return (self.speaker_id, self.trims) == (video.speaker_id, video.trims)
+
+    def listing(self) -> SourceVideo:
+        """Return the file as it was listed."""
+        return SourceVideo(
+            path=path_of_text(self.path),
+            video_id=self.video_id,
+            source=self.source,
+            speaker_id=self.speaker_id,
+            trims=self.trims,
+            size_bytes=self.size_bytes,
+        )
+
+    def renamed(self, video: SourceVideo) -> "VideoRecord":
+        """Return the record with the path and the labels that the file has now."""
+        labels = {"path": text_of_path(video.path), "source": video.source, "speaker_id": video.speaker_id}
+        return self.model_copy(update=labels)
+
+
+def read_ledger(dataset: Path) -> dict[str, VideoRecord]:
+    """Return the records of a dataset by video id.
+
+    Raises:
+        LedgerError: a record is damaged; the message names the file to remove, which curates that video again.
+    """
+    records = {}
+    paths = files_in(dataset / "ledger", ".json")
+    for path, content in zip(paths, read_all(paths), strict=True):
+        try:
+            record = VideoRecord.model_validate_json(content)
+        except ValidationError as error:
+            raise LedgerError(
+                f"{path}: not a record of this version ({error.error_count()} problems); remove it to "
+                "curate that video again"
+            ) from error
+        records[record.video_id] = record
+    return records
+
+
+def write_record(dataset: Path, record: VideoRecord) -> None:
+    """Write a record beside and rename it: the last thing that is written of a video."""
+    text = record.model_dump_json(indent=1) + "\n"
+    write_bytes_atomic(dataset / "ledger" / f"{record.video_id}.json", text.encode())
+
+
+def _record(video: SourceVideo) -> VideoRecord:
+    return VideoRecord(
+        video_id=video.video_id,
+        source=video.source,
+        path=text_of_path(video.path),
+        speaker_id=video.speaker_id,
+        trims=video.trims,
+        size_bytes=video.size_bytes,
+        status="ok",
+    )

@@ -1,0 +1,122 @@
+"""Faces by the models of MediaPipe's Face Landmarker: box, 478 points, 52 blendshapes, head pose.
+
+MediaPipe's own pipeline sees the whole picture at 128x128 and loses small faces, starts threads of its own and gives no
+scores. So its networks (`face_landmarker.task`, Apache-2.0) are run one by one through LiteRT, on one thread: the
+detector on a padded look at the picture and, where no face fills a good part of that, on overlapping tiles; then
+`face_mesh` gives landmarks and blendshapes per face. The steps between the networks are those of MediaPipe's
+face_landmarker_graph in image mode, and tests compare the results with it.
+"""
+
+import zipfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from curation.perception.faces.blaze_face import INPUT_PX, anchor_centres, decode_faces
+from curation.perception.faces.face_mesh import FaceMesh, can_be_followed, looks_of
+from curation.perception.faces.search import (
+    Candidate,
+    Square,
+    cut_square,
+    halved,
+    is_cut_off,
+    merge_candidates,
+    shared_part,
+    tiles,
+    whole_picture,
+)
+from curation.perception.protocols import FaceObservation
+from curation.perception.runtime.litert import LiteRtNetwork, without_start_up_chatter
+from foundation.array_types import Float32Array, Float64Array, RgbImage
+from foundation.weights import asset_path
+
+__all__ = ["MediaPipeFaces"]
+
+_MIN_ANSWER = 0.5
+"""Least confidence of one of the detector's answers, of which those on one face are averaged; MediaPipe's default."""
+
+_MIN_SCORE = 0.65
+"""Least confidence that there is a face: above what foliage and a cartoon got in real clips, below every speaker."""
+
+_LARGE_FACE = 0.25
+"""A box at least this wide, over the picture's longer side, needs no tiles: a face half as wide is seen in the look."""
+
+_LOOK_SHORTER_PX = 160
+"""Shorter side that a picture keeps when it is made smaller for the detector, whose looks have 128 pixels."""
+
+
+class MediaPipeFaces:
+    """A `FaceFinder` with at most four faces per picture."""
+
+    scheme = FaceMesh.scheme
+    pose_method = FaceMesh.pose_method
+
+    def __init__(self, bundle: Path | None = None) -> None:
+        """Load the models.
+
+        Args:
+            bundle: `face_landmarker.task`; None takes the one of the asset registry.
+
+        Raises:
+            MissingAssetsError: it is not on this machine.
+        """
+        bundle = asset_path("face_landmarker") if bundle is None else bundle
+        with zipfile.ZipFile(bundle) as members, without_start_up_chatter():
+            self._detector = LiteRtNetwork(members.read("face_detector.tflite"))
+        self._mesh = FaceMesh(bundle)
+        self._anchors = anchor_centres()
+
+    def __call__(self, frame: RgbImage, near: Sequence[FaceObservation] | None = None) -> list[FaceObservation]:
+        """Return up to four faces of `frame`, (H, W, 3), the widest first; see `FaceFinder`."""
+        faces = None
+        if near:
+            faces = self._mesh.followed(frame, near) if can_be_followed(near) else self._seen_again(frame, near)
+        return self._mesh.faces(frame, self._candidates(frame)) if faces is None else faces
+
+    def _seen_again(self, frame: RgbImage, near: Sequence[FaceObservation]) -> list[FaceObservation] | None:
+        """Return the faces in those looks alone in which `near` was seen; None as soon as one of them is lost."""
+        looks = looks_of(near)
+        if looks is None:
+            return None
+        found = self._candidates(frame, looks)
+        if not all(any(shared_part(face.box_px, one.box_px) > 0.5 for one in found) for face in near):
+            return None
+        faces = self._mesh.faces(frame, found)
+        return faces if len(faces) >= len(near) else None
+
+    def _candidates(self, frame: RgbImage, looks: Sequence[Square] | None = None) -> list[Candidate]:
+        """Return what the detector sees in `looks`, or in as many as it needs for the whole picture."""
+        small, factor = halved(frame, _LOOK_SHORTER_PX)
+        found = self._search(small) if looks is None else merge_candidates(self._detect_whole(small, looks))
+        return [replace(one, box_px=one.box_px * factor, eyes_px=one.eyes_px * factor) for one in found]
+
+    def _search(self, frame: RgbImage) -> list[Candidate]:
+        height, width = frame.shape[:2]
+        found = self._detect(frame, whole_picture(width, height))
+        if max((_width(one.box_px) for one in found), default=0.0) >= _LARGE_FACE * max(width, height):
+            return merge_candidates(found)
+        # the box of a small face is coarse in the look at the whole picture: only tiles that see nothing leave it
+        sharper = self._detect_whole(frame, tiles(width, height))
+        return merge_candidates(sharper) or merge_candidates(found)
+
+    def _detect_whole(self, frame: RgbImage, looks: Sequence[Square]) -> list[Candidate]:
+        """Return the faces that `looks` show, but for those that a border inside the picture cuts off."""
+        height, width = frame.shape[:2]
+        return [one for look in looks for one in self._detect(frame, look) if not is_cut_off(one, look, width, height)]
+
+    def _detect(self, frame: RgbImage, square: Square) -> list[Candidate]:
+        look = cut_square(frame, square, INPUT_PX).astype(np.float32) / 127.5 - 1.0
+        regressions, logits = self._detector(look[None])
+        points, scores = decode_faces(regressions[0], logits[0, :, 0], self._anchors, _MIN_ANSWER)
+        points_px = points * square.side + (square.x0, square.y0)
+        return [
+            Candidate(box_px=face_px[:2].ravel(), eyes_px=face_px[2:], score=float(score), look=square)
+            for face_px, score in zip(points_px, scores, strict=True)
+            if score >= _MIN_SCORE
+        ]
+
+
+def _width(box_px: Float32Array | Float64Array) -> float:
+    return float(box_px[2] - box_px[0])

@@ -1,0 +1,1 @@
+"""Face descriptors that tell people apart."""

@@ -1,0 +1,64 @@
+"""The mask classifier of preset `embedded`: a network of our own whose weights lie in this package."""
+
+import hashlib
+from importlib import resources
+
+import numpy as np
+
+from curation.perception.masks.embedded.alignment import align_faces
+from foundation.array_types import Float32Array, RgbImage
+
+__all__ = ["WEIGHTS_SHA256", "EmbeddedMask"]
+
+WEIGHTS_SHA256 = "8014a93f27bc510478759c9be1ff4c98076f8f9da70f76f60d8f70da30d2408a"
+"""Of `mask.onnx`; `python -m curation.perception.masks.embedded.teaching.train` prints a new one."""
+
+
+class EmbeddedMask:
+    """Says whether a mask covers mouth and nose; fulfils `curation.perception.protocols.MaskClassifier`.
+
+    `docs/mask_model_card.md` states what it was taught, how well it does and where it fails.
+    """
+
+    def __init__(self) -> None:
+        """Load the weights.
+
+        Raises:
+            ValueError: the weights in the package are not those that this version was tested with.
+        """
+        import onnxruntime
+
+        weights = resources.files(__package__).joinpath("mask.onnx").read_bytes()
+        found = hashlib.sha256(weights).hexdigest()
+        if found != WEIGHTS_SHA256:
+            raise ValueError(
+                f"mask.onnx in {__package__} has sha256 {found}, expected {WEIGHTS_SHA256}; reinstall the package"
+            )
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        self._session = onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
+
+    def __call__(self, frame: RgbImage, key_points_px: Float32Array, boxes_px: Float32Array) -> Float32Array:
+        """Return the probability that a mask covers the mouth, for every face.
+
+        Args:
+            frame: (H, W, 3) picture.
+            key_points_px: (F, 9, 2) in the order of `manifests.landmarks.KEY_POINT_NAMES`, source pixels.
+            boxes_px: (F, 4) x0, y0, x1, y1 around all landmarks, source pixels.
+
+        Returns:
+            (F,) probabilities; empty for no face.
+
+        Raises:
+            ValueError: a shape is another one, or a coordinate is not finite.
+        """
+        faces = align_faces(frame, key_points_px, boxes_px)
+        if not len(faces):
+            return np.empty(0, np.float32)
+        return self.score_aligned(faces)
+
+    def score_aligned(self, faces: RgbImage) -> Float32Array:
+        """Return the (F,) probability of a mask for (F, 64, 64, 3) faces from `alignment.align_faces`, F at least 1."""
+        pictures = np.ascontiguousarray(faces.transpose(0, 3, 1, 2), np.float32) / np.float32(127.5) - np.float32(1)
+        return np.asarray(self._session.run(["mask_prob"], {"faces": pictures})[0], np.float32)[:, 0]

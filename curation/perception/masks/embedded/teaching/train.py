@@ -1,0 +1,143 @@
+"""Teaches the mask network and writes `mask.onnx`: `python -m curation.perception.masks.embedded.teaching.train`.
+
+Needs the extra `train-mask` (mediapipe, scikit-image) and the folder of real clips that `GAIA_SHARED` names.
+"""
+
+import argparse
+import hashlib
+import os
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from curation.perception.masks.embedded.teaching.faces import collect_faces
+from curation.perception.masks.embedded.teaching.hard_negatives import HARD_NEGATIVES
+from curation.perception.masks.embedded.teaching.network import mask_network
+from curation.perception.masks.embedded.teaching.samples import TAUGHT, Conditions, Sample, SampleMaker
+from foundation.array_types import Float32Array
+
+__all__ = ["export", "fit", "main", "training_samples"]
+
+SEED = 20240901
+
+_FACES_PER_CLIP = 30
+
+_COUNTS = {"mask": 3500, "mask_below_nose": 500, "bare": 1200} | dict.fromkeys(HARD_NEGATIVES, 300)
+
+_TEACHER_SHARE = 0.1
+"""How far the teacher's opinion moves a label: one that it denies becomes 0.9 or 0.1."""
+
+_EPOCHS = 18
+
+_BATCH = 64
+
+_PEAK_RATE = 3e-3
+
+
+def training_samples(shared: Path, seed: int) -> list[Sample]:
+    """Return the samples of the people who are not held out."""
+    faces = collect_faces(shared, TAUGHT, per_clip=_FACES_PER_CLIP)
+    kinds = [kind for kind, count in _COUNTS.items() for _ in range(count)]
+    conditions = Conditions(distorted=True, measured=0.5, jitter=0.012, taught=0.2)
+    return SampleMaker(shared, seed)(faces, kinds, conditions)
+
+
+def fit(samples: list[Sample], seed: int) -> nn.Sequential:
+    """Return a network trained on the samples, in evaluation mode."""
+    torch.manual_seed(seed)
+    network = mask_network()
+    pictures = torch.from_numpy(np.stack([s.aligned for s in samples]).transpose(0, 3, 1, 2).copy())
+    targets = torch.from_numpy(_targets(samples))
+    steps = _EPOCHS * (len(samples) // _BATCH)
+    optimiser = torch.optim.AdamW(network.parameters(), lr=_PEAK_RATE, weight_decay=0.02)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, _PEAK_RATE, total_steps=steps)
+    network.train()
+    for epoch in range(_EPOCHS):
+        order = torch.randperm(len(samples))
+        total = 0.0
+        for batch in order[: len(samples) // _BATCH * _BATCH].view(-1, _BATCH):
+            logits = network(_augment(pictures[batch]))[:, 0]
+            loss = functional.binary_cross_entropy_with_logits(logits, targets[batch])
+            optimiser.zero_grad()
+            torch.autograd.backward(loss)
+            optimiser.step()
+            schedule.step()
+            total += float(loss.detach())
+        sys.stderr.write(f"epoch {epoch + 1}/{_EPOCHS}: loss {total / (len(samples) // _BATCH):.4f}\n")
+    return network.eval()
+
+
+def _targets(samples: list[Sample]) -> Float32Array:
+    """Return the (N,) labels, moved a little towards the teacher's opinion."""
+    drawn = np.array([s.masked for s in samples], np.float32)
+    teacher = np.array([s.masked if s.teacher is None else s.teacher for s in samples], np.float32)
+    # Below the nose the label is our decision, in which the teacher has no say.
+    decided = np.array([s.kind == "mask_below_nose" for s in samples])
+    return np.where(decided, drawn, drawn + _TEACHER_SHARE * (teacher - drawn)).astype(np.float32)
+
+
+def _augment(pictures: torch.Tensor) -> torch.Tensor:
+    """Return (B, 3, S, S) pictures in -1 to 1: mirrored, moved, re-lit, tinted, sometimes grey or noisy."""
+    batch = len(pictures)
+    images = pictures.float() / 255
+    scale = 1 + 0.08 * torch.randn(batch)
+    mirror = torch.where(torch.rand(batch) < 0.5, -1.0, 1.0)
+    angle = 0.08 * torch.randn(batch)
+    affine = torch.zeros(batch, 2, 3)
+    affine[:, 0, 0], affine[:, 0, 1] = mirror * scale * angle.cos(), -scale * angle.sin()
+    affine[:, 1, 0], affine[:, 1, 1] = mirror * scale * angle.sin(), scale * angle.cos()
+    affine[:, :, 2] = 0.06 * torch.randn(batch, 2)
+    grid = functional.affine_grid(affine, list(images.shape), align_corners=False)
+    images = functional.grid_sample(images, grid, padding_mode="border", align_corners=False)
+    images = images.clamp(1e-3, 1) ** torch.exp(0.25 * torch.randn(batch, 1, 1, 1))
+    images = images * torch.exp(0.08 * torch.randn(batch, 3, 1, 1) + 0.15 * torch.randn(batch, 1, 1, 1))
+    grey = (torch.rand(batch, 1, 1, 1) < 0.1).float()
+    images = images + grey * (images.mean(dim=1, keepdim=True) - images)
+    images = images + 0.02 * torch.rand(batch, 1, 1, 1) * torch.randn_like(images)
+    return (images.clamp(0, 1) * 2 - 1).contiguous(memory_format=torch.channels_last)
+
+
+def export(network: nn.Sequential, path: Path) -> str:
+    """Write the network, its sigmoid included, to `path` and return the file's sha256."""
+    whole = nn.Sequential(network, nn.Sigmoid()).eval()
+    torch.onnx.export(
+        whole,
+        (torch.zeros(2, 3, 64, 64),),
+        str(path),
+        input_names=["faces"],
+        output_names=["mask_prob"],
+        dynamic_axes={"faces": {0: "face"}, "mask_prob": {0: "face"}},
+        opset_version=17,
+        dynamo=False,
+    )
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def main() -> int:
+    """Draw, train, write; return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path(__file__).with_name("mask.onnx"), help="file to write")
+    parser.add_argument("--seed", type=int, default=SEED)
+    arguments = parser.parse_args()
+    shared = Path(os.environ.get("GAIA_SHARED", Path(__file__).parents[4] / "shared"))
+    torch.set_num_threads(1)
+    started = time.perf_counter()
+    samples = training_samples(shared, arguments.seed)
+    drawn = time.perf_counter()
+    network = fit(samples, arguments.seed)
+    sha256 = export(network, arguments.out)
+    sys.stdout.write(
+        f"{arguments.out}: {arguments.out.stat().st_size} bytes, sha256 {sha256}; {len(samples)} samples drawn in "
+        f"{drawn - started:.0f} s, trained in {time.perf_counter() - drawn:.0f} s\n"
+        "Put the sha256 into classifier.WEIGHTS_SHA256.\n"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,141 @@
+"""Masks by AIZOOTech's FaceMaskDetection: an SSD of 260x260 pictures with the classes mask and no mask.
+
+github.com/AIZOOTech/FaceMaskDetection (MIT), its PyTorch model as ONNX. Anchors and decoding are upstream's, but for
+the last row and column of every feature map: the PyTorch model, and so the export, has none (5,456 anchors of 5,972).
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from foundation.array_types import BoolArray, Float32Array, Float64Array, RgbImage
+from foundation.devices import Device, onnx_session
+from foundation.weights import asset_path
+
+__all__ = ["SsdMask", "ssd_anchors", "with_plain_pads"]
+
+_ASSET = "face_mask_detection"
+
+_INPUT_PX = 260
+
+_SIDE_OVER_BOX = 1.8
+"""Side of the square that the detector sees over the longer side of the face's box."""
+
+_MAP_CELLS = (32, 16, 8, 4, 2)
+"""Rows and columns of the feature maps; each lacks the last of those that its centres are spaced for."""
+
+_ANCHOR_SIZES = ((0.04, 0.056), (0.08, 0.11), (0.16, 0.22), (0.32, 0.45), (0.64, 0.72))
+"""Per feature map, in sides of the picture."""
+
+_ANCHOR_RATIOS = (1.0, 0.62, 0.42)
+"""Width over height; the first with both sizes, the others with the smaller."""
+
+_CENTRE_VARIANCE = 0.1
+"""What the offsets of the centre are in units of: the anchor's width or height times this."""
+
+
+class SsdMask:
+    """A `MaskClassifier` whose answer for a face is that of the surest anchor on it."""
+
+    def __init__(self, device: Device, model: Path | None = None) -> None:
+        """Load the detector.
+
+        Args:
+            device: where it runs.
+            model: `face_mask_detection.onnx`; None takes the one of the asset registry.
+
+        Raises:
+            MissingAssetsError: it is not on this machine.
+            DeviceError: the device cannot be used.
+        """
+        self._session = onnx_session(with_plain_pads(asset_path(_ASSET) if model is None else model), device)
+        self._anchors = ssd_anchors()
+
+    def __call__(self, frame: RgbImage, key_points_px: Float32Array, boxes_px: Float32Array) -> Float32Array:  # noqa: ARG002 - the Protocol's
+        """Return the (F,) probability of a mask for F faces.
+
+        Args:
+            frame: (H, W, 3) picture.
+            key_points_px: (F, 9, 2); this detector needs none.
+            boxes_px: (F, 4) x0, y0, x1, y1, source pixels.
+
+        Raises:
+            ValueError: a box has no area in the picture.
+        """
+        return np.array([self._probability(frame, box) for box in boxes_px], np.float32)
+
+    def _probability(self, frame: RgbImage, box_px: Float32Array) -> float:
+        import cv2
+
+        x0, y0, x1, y1 = _square(box_px, *frame.shape[1::-1])
+        if x1 <= x0 or y1 <= y0:
+            raise ValueError(
+                f"box {box_px.tolist()} has no area in a picture of {frame.shape[1]} by {frame.shape[0]} px"
+            )
+        # A square that reaches beyond the picture is cut there and stretched again, as the reference scores have it.
+        look = cv2.resize(frame[y0:y1, x0:x1], (_INPUT_PX, _INPUT_PX), interpolation=cv2.INTER_LINEAR)
+        image = (np.asarray(look, np.float32) / 255).transpose(2, 0, 1)[None]
+        offsets, scores = (np.asarray(out)[0] for out in self._session.run(["boxes", "scores"], {"image": image}))
+        corners = (box_px.reshape(2, 2).astype(np.float64) - (x0, y0)) / (x1 - x0, y1 - y0)
+        here = _centres_within(self._anchors, offsets, corners)
+        surest = np.where(here, scores.max(axis=1), -1.0).argmax()
+        return float(scores[surest, 0])
+
+
+def with_plain_pads(model: Path) -> bytes:
+    """Return an ONNX file with the empty name gone by which its Pads say that they fill with zeros.
+
+    Without it onnxruntime makes them the padding of the convolutions that follow: the same numbers, 6 % sooner.
+    """
+    import onnx
+
+    proto = onnx.load(str(model))
+    for node in proto.graph.node:
+        if node.op_type == "Pad" and node.input[-1] == "":
+            del node.input[-1]
+    content: bytes = proto.SerializeToString()
+    return content
+
+
+def _square(box_px: Float32Array, width: int, height: int) -> tuple[int, int, int, int]:
+    """Return x0, y0, x1, y1 of what the detector sees of a face, cut at the picture's borders; whole pixels."""
+    left, top, right, bottom = (float(edge) for edge in box_px)
+    half = int(_SIDE_OVER_BOX * max(right - left, bottom - top) / 2)
+    x, y = int((left + right) / 2), int((top + bottom) / 2)
+    return max(0, x - half), max(0, y - half), min(width, x + half), min(height, y + half)
+
+
+def _centres_within(anchors: Float32Array, offsets: Float32Array, corners: Float64Array) -> BoolArray:
+    """Return (A,) whether the box that an anchor answers with has its centre in a face's box.
+
+    Who stands beside the face may be in the square too, with a mask.
+
+    Args:
+        anchors: (A, 4) from `ssd_anchors`.
+        offsets: (A, 4) the detector's answers; the first two are those of the centre.
+        corners: (2, 2) top left and bottom right corner of the face's box, in sides of the square.
+    """
+    centres = anchors[:, :2] + offsets[:, :2] * _CENTRE_VARIANCE * anchors[:, 2:]
+    inside: BoolArray = np.logical_and(centres >= corners[0], centres <= corners[1])
+    within: BoolArray = np.logical_and(inside[:, 0], inside[:, 1])
+    return within
+
+
+def ssd_anchors() -> Float32Array:
+    """Return the (5456, 4) anchors in the order of the detector's answers: x, y, width, height in sides of the picture.
+
+    Of every cell, row by row: a square of both sizes, then the smaller at the other ratios.
+
+    >>> ssd_anchors()[[0, -1]].round(3)
+    array([[0.015, 0.015, 0.04 , 0.04 ],
+           [0.5  , 0.5  , 0.415, 0.988]], dtype=float32)
+    """
+    anchors = []
+    for cells, (small, large) in zip(_MAP_CELLS, _ANCHOR_SIZES, strict=True):
+        centres = (np.arange(cells) + 0.5) / (cells + 1)
+        y, x = np.meshgrid(centres, centres, indexing="ij")
+        shapes = [(small, 1.0), (large, 1.0), *((small, ratio) for ratio in _ANCHOR_RATIOS[1:])]
+        sides = np.array([(size * np.sqrt(ratio), size / np.sqrt(ratio)) for size, ratio in shapes])
+        grid = np.stack([x, y], axis=-1).reshape(-1, 1, 2)
+        anchors.append(np.concatenate(np.broadcast_arrays(grid, sides[None]), axis=-1).reshape(-1, 4))
+    return np.concatenate(anchors).astype(np.float32)

@@ -1,0 +1,1 @@
+"""Head pose models and the angles they measure."""

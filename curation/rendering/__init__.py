@@ -1,0 +1,1 @@
+"""Clips cut out of a decoded video: crop, resize, encode."""

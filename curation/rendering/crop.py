@@ -1,0 +1,64 @@
+"""The square that a clip shows of its source: fixed for the clip, the face in its middle (GAIA appendix A.1)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from pydantic import Field
+
+from foundation.array_types import Float32Array, RgbImage
+from foundation.settings import Settings
+
+__all__ = ["Crop", "CropSettings", "choose_crop"]
+
+
+class CropSettings(Settings):
+    """How clips are cropped."""
+
+    size_px: int = Field(default=256, ge=64, le=1024, multiple_of=2)
+    """Width and height of the clip, pixels (GAIA appendix B.1: 256 by 256 for all settings)."""
+    face_ratio: float = Field(default=0.5, gt=0.1, le=0.9)
+    """Width of the face over width of the clip, the same in every clip. Ours: hair, chin and a wide open mouth stay
+    inside; the HDTF clips are cropped like this."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Crop:
+    """A square of whole source pixels: columns ``[x0, x0 + size)`` and rows ``[y0, y0 + size)``."""
+
+    x0_px: int
+    y0_px: int
+    size_px: int
+
+    def picture(self, frame: RgbImage, out_px: int) -> RgbImage:
+        """Return the (out_px, out_px, 3) picture of the square; outside the frame its border is repeated."""
+        import cv2
+
+        height, width = frame.shape[:2]
+        rows = np.clip(np.arange(self.y0_px, self.y0_px + self.size_px), 0, height - 1)
+        columns = np.clip(np.arange(self.x0_px, self.x0_px + self.size_px), 0, width - 1)
+        square = frame[rows[:, None], columns]
+        smaller = self.size_px >= out_px
+        return np.asarray(
+            cv2.resize(square, (out_px, out_px), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_CUBIC),
+            dtype=np.uint8,
+        )
+
+    def points(self, points_px: Float32Array, out_px: int) -> Float32Array:
+        """Return (..., 2) points of the source frame in pixels of the clip."""
+        origin = np.array([self.x0_px, self.y0_px], dtype=np.float32)
+        return ((points_px - origin) * np.float32(out_px / self.size_px)).astype(np.float32)
+
+
+def choose_crop(box_px: Float32Array, settings: CropSettings) -> Crop:
+    """Return the square around the median face of a clip.
+
+    Args:
+        box_px: (N, 4) rectangles around the landmarks x0, y0, x1, y1, source pixels.
+        settings: names the ratio of face to frame.
+
+    >>> choose_crop(np.array([[100, 40, 200, 180]], np.float32), CropSettings())
+    Crop(x0_px=50, y0_px=10, size_px=200)
+    """
+    x0, y0, x1, y1 = np.median(box_px, axis=0)
+    size = max(2, round(float(np.median(box_px[:, 2] - box_px[:, 0])) / settings.face_ratio))
+    return Crop(x0_px=round((x0 + x1 - size) / 2), y0_px=round((y0 + y1 - size) / 2), size_px=size)

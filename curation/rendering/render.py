@@ -1,0 +1,194 @@
+"""From planned clips to media and manifest rows: one decode of their range, one encode, speech processed once."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+
+import numpy as np
+
+from curation.decision.decide import ClipPlan, Decision
+from curation.evidence.joining import rows_of
+from curation.evidence.measures import Evidence, FaceMeasures
+from curation.media.audio import tick_audio
+from curation.media.encode import encode_flac, encode_mp4
+from curation.media.frames import tick_frames
+from curation.media.probe import VideoInfo
+from curation.rendering.crop import Crop, choose_crop
+from curation.rendering.settings import RenderSettings
+from curation.rules.frontal import frontal_angle_deg
+from curation.rules.jitter import measured_step
+from curation.speech.clean import clean_speech
+from curation.speech.models import SpeechModels
+from curation.speech.protocols import SpeechClip
+from curation.speech.snr import snr_db
+from foundation.array_types import Float16Array, Float32Array, RgbImage
+from manifests.landmarks import landmark_box
+from manifests.timeline import AUDIO_RATE_HZ
+
+__all__ = ["RenderedClip", "RenderedSpeech", "ShownClip", "render_clips", "shown_clips"]
+
+_CLIPS_AT_ONCE = 8
+"""Clips whose sound is held and encoded together, for a GPU's sake; of the default length 240 s."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RenderedSpeech:
+    """The processed sound of a clip of tier `diffusion`."""
+
+    flac: bytes
+    features: Float16Array | None
+    """(N, D) row k at the middle of tick k."""
+    encoder: str | None
+    """What gave the features."""
+    loudness_lufs_before: float | None
+    loudness_lufs_after: float | None
+    snr_db: float | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RenderedClip:
+    """Media and arrays of one clip of N ticks."""
+
+    plan: ClipPlan
+    crop: Crop
+    mp4: bytes
+    landmarks_px: Float32Array
+    """(N, K, 2) pixels of the clip."""
+    blendshapes: Float32Array | None
+    """(N, 52)."""
+    pose_deg: Float32Array
+    """(N, 3)."""
+    frontal_angle_mean_deg: float
+    frontal_angle_std_deg: float
+    max_step: float
+    mask_prob_max: float
+    sharpness_mean: float
+    speech_ratio: float | None
+    """Share of ticks with speech; None without sound."""
+    identity: Float32Array | None
+    """(D,) mean of the identity descriptors in the clip."""
+    speech: RenderedSpeech | None
+
+    @property
+    def mp4_sha256(self) -> str:
+        """Checksum of the video file."""
+        return hashlib.sha256(self.mp4).hexdigest()
+
+    @property
+    def flac_sha256(self) -> str | None:
+        """Checksum of the sound file; None without one."""
+        return None if self.speech is None else hashlib.sha256(self.speech.flac).hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ShownClip:
+    """What is known of the ticks of a planned clip of N ticks."""
+
+    plan: ClipPlan
+    face: FaceMeasures
+    """(N, ...) of the main face."""
+    speech_prob: Float32Array | None
+    """(N,) probability of speech; None without sound."""
+
+
+def shown_clips(evidence: Evidence, decision: Decision) -> list[ShownClip]:
+    """Return the planned clips of a video with what was measured in them."""
+    heard = evidence.speech_prob
+    return [
+        ShownClip(
+            plan=plan,
+            face=rows_of(decision.face, plan.first_tick, plan.end_tick),
+            speech_prob=None if heard is None else heard[plan.first_tick : plan.end_tick],
+        )
+        for plan in decision.clips
+    ]
+
+
+def render_clips(
+    info: VideoInfo, clips: Iterable[ShownClip], *, settings: RenderSettings, speech: SpeechModels
+) -> tuple[RenderedClip, ...]:
+    """Cut planned clips out of their source.
+
+    Args:
+        info: the source.
+        clips: only those of tier `diffusion` have their sound processed.
+        settings: crop, encoding, and the probability from which a tick counts as speech.
+        speech: loudness, denoiser and encoder.
+
+    Raises:
+        MediaError: a range cannot be decoded any more.
+    """
+    rendered: list[RenderedClip] = []
+    waiting = iter(clips)
+    while together := list(islice(waiting, _CLIPS_AT_ONCE)):
+        spoken = [clip for clip in together if clip.plan.tier == "diffusion"]
+        sounds = dict(zip((clip.plan for clip in spoken), _speech(info, spoken, speech), strict=True))
+        rendered += [_render_clip(info, clip, settings, sounds.get(clip.plan)) for clip in together]
+    return tuple(rendered)
+
+
+def _render_clip(
+    info: VideoInfo, clip: ShownClip, settings: RenderSettings, speech: RenderedSpeech | None
+) -> RenderedClip:
+    face, speech_prob = clip.face, clip.speech_prob
+    crop = choose_crop(landmark_box(face.landmarks_px), settings.crop)
+    angle = frontal_angle_deg(face.key_points_px)
+    size_px = settings.crop.size_px
+    steps = measured_step(face, np.zeros(len(angle), dtype=np.bool_))[1:]
+    described = face.descriptor[np.count_nonzero(np.isnan(face.descriptor), axis=1) == 0]
+    return RenderedClip(
+        plan=clip.plan,
+        crop=crop,
+        mp4=encode_mp4(_pictures(info, clip.plan, crop, settings), size_px, settings.media),
+        landmarks_px=crop.points(face.landmarks_px, size_px),
+        blendshapes=face.blendshapes,
+        pose_deg=face.pose_deg,
+        frontal_angle_mean_deg=float(angle.mean()),
+        frontal_angle_std_deg=float(angle.std()),
+        max_step=float(np.nanmax(steps)),
+        mask_prob_max=float(face.mask_prob.max()),
+        sharpness_mean=float(face.sharpness.mean()),
+        speech_ratio=None if speech_prob is None else float((speech_prob >= settings.min_speech_prob).mean()),
+        identity=described.mean(axis=0) if described.size else None,
+        speech=speech,
+    )
+
+
+def _pictures(info: VideoInfo, plan: ClipPlan, crop: Crop, settings: RenderSettings) -> Iterator[RgbImage]:
+    for frame in tick_frames(info, plan.first_tick, plan.end_tick, settings.media):
+        if frame.rgb is None:
+            raise RuntimeError(
+                f"{info.path}: tick {frame.tick} was decoded when analysed and is not now; is the disk failing?"
+            )
+        yield crop.picture(frame.rgb, settings.crop.size_px)
+
+
+def _speech(info: VideoInfo, clips: Sequence[ShownClip], models: SpeechModels) -> list[RenderedSpeech]:
+    """Return the processed sound of clips of tier `diffusion`."""
+    heard = [_clean_speech(info, clip, models) for clip in clips]
+    if models.encoder is None:
+        return [sound for _, sound in heard]
+    features = models.encoder.encode_clips(
+        [SpeechClip(clean, clip.plan.n_ticks) for clip, (clean, _) in zip(clips, heard, strict=True)]
+    )
+    return [
+        replace(sound, features=rows, encoder=models.encoder.name)
+        for (_, sound), rows in zip(heard, features, strict=True)
+    ]
+
+
+def _clean_speech(info: VideoInfo, clip: ShownClip, models: SpeechModels) -> tuple[Float32Array, RenderedSpeech]:
+    """Return the normalised and denoised samples of a clip, and what is kept of them but for the features."""
+    audio = tick_audio(info, clip.plan.first_tick, clip.plan.end_tick)
+    if audio is None or clip.speech_prob is None:
+        raise RuntimeError(f"{info.path}: a clip of tier diffusion without sound; the rule `silence` lets none through")
+    clean = clean_speech(audio, models)
+    return clean.audio_16k, RenderedSpeech(
+        flac=encode_flac(clean.audio_16k, AUDIO_RATE_HZ),
+        features=None,
+        encoder=None,
+        loudness_lufs_before=clean.lufs_before,
+        loudness_lufs_after=clean.lufs_after,
+        snr_db=snr_db(audio, clip.speech_prob),
+    )

@@ -1,0 +1,47 @@
+"""Source videos as a run sees them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from curation.sources.trims import Trim
+from foundation.errors import UsageError
+
+__all__ = ["Entry", "SourceError", "SourceVideo"]
+
+
+class SourceError(UsageError):
+    """The sources that the user named cannot be listed."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Entry:
+    """One video of a folder or a list."""
+
+    path: Path
+    source: str
+    """The data set that it belongs to: the rows of the statistics."""
+    speaker_id: str | None = None
+    """Who speaks; None where nobody told."""
+    trims: tuple[Trim, ...] = ()
+    """The stretches to curate, in order; none: all of it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SourceVideo:
+    """One file that the user asked to curate."""
+
+    path: Path
+    video_id: str
+    """16 hex digits: the fingerprint of the content, or of the path where the content cannot be read."""
+    source: str
+    """The collection that it belongs to: the rows of the statistics."""
+    speaker_id: str | None
+    trims: tuple[Trim, ...] = ()
+    """The stretches to curate, in order; none: all of it."""
+    size_bytes: int
+    duplicate_of: Path | None = None
+    """The file with the same content that is analysed in its stead."""
+    read_error: str | None = None
+    """Why the file cannot be read at all."""
+    version: str | None = None
+    """What a remote storage called the content when the file was listed, such as an ETag."""

@@ -1,0 +1,115 @@
+"""People and videos that are left out: lists that a user keeps, applied before anything of a video is decoded."""
+
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from curation.sources.entries import SourceError, SourceVideo
+from foundation.storage.locations import is_remote
+from foundation.storage.path_text import text_of_path
+from manifests.record import ExclusionList
+
+__all__ = ["NOBODY", "Exclusions", "names_of", "read_exclusions", "require_speakers", "unused"]
+
+_SPEAKERS, _VIDEOS = "--exclude-speakers", "--exclude-videos"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Exclusions:
+    """What the lists name."""
+
+    speakers: frozenset[str] = frozenset()
+    """Speaker ids."""
+    videos: frozenset[str] = frozenset()
+    """Video ids, paths, or the ends of paths: a name, a folder and a name."""
+    lists: tuple[ExclusionList, ...] = ()
+    """What stays on record of the lists."""
+
+
+NOBODY = Exclusions()
+
+
+def read_exclusions(speakers: Path | None, videos: Path | None) -> Exclusions:
+    """Read the lists: one entry a line, blank lines skipped; None: there is no such list.
+
+    Raises:
+        SourceError: a list cannot be read.
+    """
+    told = {_SPEAKERS: speakers, _VIDEOS: videos}
+    contents = {option: _content(path, option) for option, path in told.items() if path is not None}
+    entries = {option: _entries(content) for option, content in contents.items()}
+    return Exclusions(
+        speakers=entries.get(_SPEAKERS, frozenset()),
+        videos=entries.get(_VIDEOS, frozenset()),
+        lists=tuple(
+            ExclusionList(option=option, sha256=sha256(content).hexdigest(), entries=len(entries[option]))
+            for option, content in contents.items()
+        ),
+    )
+
+
+def require_speakers(videos: Sequence[SourceVideo], exclusions: Exclusions) -> None:
+    """Stop a run whose list of speakers cannot be applied.
+
+    Raises:
+        SourceError: speakers are to be left out, and nobody told of any video who speaks.
+    """
+    if exclusions.speakers and not any(video.speaker_id for video in videos):
+        raise SourceError(
+            f"{_SPEAKERS} cannot be applied: none of the {len(videos)} videos of this source has a speaker id. Name "
+            f"the layout of the data set with --layout, give a CSV list with a column speaker_id, or use {_VIDEOS}"
+        )
+
+
+def unused(videos: Sequence[SourceVideo], exclusions: Exclusions) -> tuple[str, ...]:
+    """Return a line for each list with entries that name nothing of the source: misspelt, or of another source."""
+    speakers = exclusions.speakers.difference(_normal(video.speaker_id) for video in videos if video.speaker_id)
+    named = set(exclusions.videos)
+    for video in videos if named else ():
+        named -= names_of(video.video_id, video.path)
+    return tuple(
+        f"{len(left)} entries of {option} name nothing of this source, such as {min(left)!r}."
+        for option, left in ((_SPEAKERS, speakers), (_VIDEOS, named))
+        if left
+    )
+
+
+def names_of(video_id: str, path: Path) -> set[str]:
+    """Return all that an entry may call a video: its id, its path, and every end of that."""
+    whole = str(path) if is_remote(path) else str(path.absolute())
+    parts = _normal(whole).split("/")
+    ends = {"/".join(parts[first:]) for first in range(len(parts))}
+    return {video_id, _normal(str(path)), _normal(text_of_path(path)), *ends} - {""}
+
+
+def exclusion_reasons(videos: Iterable[tuple[str, Path, str | None]], exclusions: Exclusions) -> dict[str, str]:
+    told: Mapping[str, str] = {
+        one.option: f"left out by {one.option} (the list of {one.entries} entries with sha256 {one.sha256[:12]})"
+        for one in exclusions.lists
+    }
+    reasons: dict[str, str] = {}
+    for video_id, path, speaker_id in videos:
+        if speaker_id is not None and _normal(speaker_id) in exclusions.speakers:
+            reasons[video_id] = told[_SPEAKERS]
+        elif exclusions.videos and not exclusions.videos.isdisjoint(names_of(video_id, path)):
+            reasons[video_id] = told[_VIDEOS]
+    return reasons
+
+
+def _normal(text: str) -> str:
+    """Return text in the one form of its letters that compares equal; some systems store an accent apart."""
+    return unicodedata.normalize("NFC", text.strip())
+
+
+def _content(path: Path, option: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise SourceError(f"{option} {path}: cannot be read: {error.strerror or error}") from error
+
+
+def _entries(content: bytes) -> frozenset[str]:
+    text = content.decode("utf-8-sig", errors="surrogateescape")  # a file name may be no Unicode
+    return frozenset(_normal(line) for line in text.split("\n") if line.strip())

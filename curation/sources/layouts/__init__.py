@@ -1,0 +1,6 @@
+"""How published data sets lie in their folders: who speaks in each video, and which stretches of it are asked for."""
+
+from curation.sources.layouts.recognition import LAYOUTS, LayoutChoice, labelled
+from curation.sources.layouts.tree import LayoutName, Tree, note
+
+__all__ = ["LAYOUTS", "LayoutChoice", "LayoutName", "Tree", "labelled", "note"]

@@ -1,0 +1,41 @@
+"""Which layout a folder has: the one that the user names, or the one whose marks every video of it bears."""
+
+from typing import Literal
+
+from curation.sources.layouts.casual_conversations_v1 import CC_V1
+from curation.sources.layouts.casual_conversations_v2 import CC_V2
+from curation.sources.layouts.folder import FOLDER
+from curation.sources.layouts.hdtf import HDTF
+from curation.sources.layouts.talkinghead_1kh import TALKINGHEAD_1KH
+from curation.sources.layouts.tree import Labelled, Layout, LayoutName, Tree
+from curation.sources.layouts.voxceleb2 import VOXCELEB2
+
+__all__ = ["LAYOUTS", "LayoutChoice", "labelled"]
+
+LAYOUTS: tuple[Layout, ...] = (HDTF, CC_V1, CC_V2, VOXCELEB2, TALKINGHEAD_1KH, FOLDER)
+
+LayoutChoice = Literal["auto"] | LayoutName
+
+
+def labelled(tree: Tree, choice: LayoutChoice) -> tuple[LayoutName, Labelled]:
+    """Return a folder's layout and its videos, with all that the layout tells of them.
+
+    Raises:
+        SourceError: annotation is not what it should be.
+        StorageError: its store cannot be reached.
+    """
+    if choice != "auto":
+        (layout,) = (layout for layout in LAYOUTS if layout.name == choice)
+        return layout.name, layout.label(tree)
+    fitting = [layout for layout in LAYOUTS if layout.has_marks(tree)]
+    if len(fitting) == 1:
+        (layout,) = fitting
+        found = layout.label(tree)
+        said = f"{tree.root} has the layout {layout.name}; --layout folder would take it as a plain folder."
+        return layout.name, Labelled(entries=found.entries, notes=(said, *found.notes))
+    found = FOLDER.label(tree)
+    if fitting:
+        names = " and ".join(layout.name for layout in fitting)
+        said = f"{tree.root} may have the layouts {names}: it was taken as a plain folder. Name one with --layout."
+        found = Labelled(entries=found.entries, notes=(said,))
+    return FOLDER.name, found

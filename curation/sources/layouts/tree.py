@@ -1,0 +1,85 @@
+"""A folder as it was listed, and what a layout reads out of it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+from curation.sources.entries import Entry, SourceError
+from foundation.storage.locations import reaching
+
+__all__ = ["Labelled", "Layout", "LayoutName", "Tree", "note"]
+
+_N_FOLDERS = 2
+"""Of those that a file lies in, how many a layout looks at."""
+
+LayoutName = Literal["hdtf", "cc_v1", "cc_v2", "voxceleb2", "talkinghead_1kh", "folder"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tree:
+    """A folder with its subfolders, local or on a store."""
+
+    root: Path
+    name: str
+    """What the folder itself is called."""
+    videos: tuple[str, ...]
+    """Files that are called like videos: names below `root`, with slashes."""
+    others: tuple[str, ...]
+    """All other files, likewise; annotation is among them."""
+
+    def parts(self, name: str) -> tuple[str, ...]:
+        """Return the last two folders and the stem of a file, or fewer where there are no more.
+
+        Folders above `root` are among them, for a user may name a part of a data set.
+
+        >>> Tree(root=Path("/vox2/id00012"), name="id00012", videos=(), others=()).parts("21Uxsk56VDQ/00001.mp4")
+        ('id00012', '21Uxsk56VDQ', '00001')
+        """
+        *folders, file = name.split("/")
+        if len(folders) < _N_FOLDERS:
+            folders = [*PurePosixPath(self.root.absolute().as_posix()).parts, *folders]
+        return (*folders[-_N_FOLDERS:], file.rpartition(".")[0] or file)
+
+    def text(self, name: str) -> str:
+        """Return the content of an annotation file.
+
+        Raises:
+            SourceError: it cannot be read.
+            StorageError: its store cannot be reached.
+        """
+        path = self.root / name
+        try:
+            with reaching(path):
+                return path.read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            raise SourceError(f"{path}: cannot be read as the text that it should be: {error}") from error
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Labelled:
+    """The videos of a folder, with all that its layout tells of them."""
+
+    entries: tuple[Entry, ...]
+    notes: tuple[str, ...] = ()
+    """What a user should know of those that were passed over, or of which nothing is told."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Layout:
+    """How a data set lies in its folder. Each has a module of its own."""
+
+    name: LayoutName
+    has_marks: Callable[[Tree], bool]
+    """Whether every video of a folder is named as this data set names them."""
+    label: Callable[[Tree], Labelled]
+    """Raises SourceError where annotation is not what it should be."""
+
+
+def note(names: Sequence[str], what: str) -> tuple[str, ...]:
+    """Return a line about some videos, with one as an example; nothing where there are none.
+
+    >>> note(["a.mp4", "b.mp4"], "have no name")
+    ('2 videos, such as a.mp4, have no name.',)
+    """
+    return (f"{len(names)} videos, such as {names[0]}, {what}.",) if names else ()

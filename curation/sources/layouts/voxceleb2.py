@@ -1,0 +1,111 @@
+"""VoxCeleb2: about a million utterances of 6,112 celebrities, cut out of 150,480 YouTube interviews.
+
+Chung, Nagrani and Zisserman, "VoxCeleb2: Deep Speaker Recognition", Interspeech 2018;
+https://www.robots.ox.ac.uk/~vgg/data/voxceleb/vox2.html, on request. The metadata are under CC BY 4.0; the videos stay
+their owners'.
+
+- `dev/mp4/id00012/21Uxsk56VDQ/00001.mp4`: person, YouTube id, utterance: the face at 25 pictures a second.
+- `txt/id00012/21Uxsk56VDQ/00001.txt`: where the utterance lies in the interview. Lines `Identity`, `Reference`,
+  `Offset`, `FV Conf`, `ASD Conf`, then `FRAME X Y W H` and a line for each picture, such as
+  `008809 0.123 0.136 0.422 0.749`.
+- `vox2_meta.csv`: names, gender and split of the people; not read, for the ids are what stands in the paths.
+
+The speaker is the folder `id...`. Uncut interviews, which people have from YouTube, are known where they are named by
+the 11 letters of their id: what is curated of them are the utterances of the `txt` files. That pictures are counted
+there at 25 a second is how public programs read them; no description by the authors was found.
+"""
+
+import re
+from collections.abc import Iterator
+
+from curation.sources.entries import Entry, SourceError
+from curation.sources.layouts.tree import Labelled, Layout, Tree, note
+from curation.sources.trims import Trim, united
+
+__all__ = ["VOXCELEB2"]
+
+_PERSON = re.compile(r"id\d{5}")
+
+_YOUTUBE = re.compile(r"[A-Za-z0-9_-]{11}")
+
+_UTTERANCE = re.compile(r"\d{5}")
+
+_PICTURES_PER_S = 25
+
+
+def _has_marks(tree: Tree) -> bool:
+    interviews = _utterance_files(tree)
+    return bool(tree.videos) and all(
+        _is_utterance(tree.parts(name)) or tree.parts(name)[-1] in interviews for name in tree.videos
+    )
+
+
+def _label(tree: Tree) -> Labelled:
+    files = _utterance_files(tree)
+    cut = {tree.parts(name)[-2] for name in tree.videos if _is_utterance(tree.parts(name))}
+    entries, odd, is_cut, shared = [], [], [], []
+    for name in tree.videos:
+        parts = tree.parts(name)
+        speaker, trims = None, tuple[Trim, ...]()
+        if _is_utterance(parts):
+            speaker = parts[-3]
+        elif parts[-1] in cut:
+            is_cut.append(name)
+            continue
+        elif _YOUTUBE.fullmatch(parts[-1]):
+            people = files.get(parts[-1], {})
+            own = parts[-2] if _PERSON.fullmatch(parts[-2]) else None
+            if own is None and len(people) > 1:
+                shared.append(name)
+                continue
+            speaker = own or next(iter(people), None)
+            trims = united(_utterance(tree, file) for file in people.get(speaker or "", ()))
+        odd += [] if speaker else [name]
+        entries.append(Entry(path=tree.root / name, source="voxceleb2", speaker_id=speaker, trims=trims))
+    return Labelled(
+        entries=tuple(entries),
+        notes=(
+            *note(is_cut, "are uncut and were passed over: their utterances are here"),
+            *note(shared, "were passed over: the txt files find several people in them; put them in a person's folder"),
+            *note(odd, "do not lie as VoxCeleb2 lies: nobody is known to speak in them"),
+        ),
+    )
+
+
+def _is_utterance(parts: tuple[str, ...]) -> bool:
+    patterns = (_PERSON, _YOUTUBE, _UTTERANCE)
+    return len(parts) >= len(patterns) and all(
+        pattern.fullmatch(part) for pattern, part in zip(patterns, parts[-3:], strict=True)
+    )
+
+
+def _utterance_files(tree: Tree) -> dict[str, dict[str, list[str]]]:
+    """Return the names of the `txt` files by YouTube id and person."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for name in tree.others:
+        parts = tree.parts(name)
+        if name.endswith(".txt") and _is_utterance(parts):
+            found.setdefault(parts[-2], {}).setdefault(parts[-3], []).append(name)
+    return found
+
+
+def _utterance(tree: Tree, name: str) -> Trim:
+    """Return the stretch from the first to the last picture that a `txt` file lists."""
+    numbers = list(_pictures(tree, name))
+    if not numbers:
+        raise SourceError(f"{tree.root / name}: lists no picture below a line that begins with FRAME")
+    return Trim(start=min(numbers) / _PICTURES_PER_S, end=(max(numbers) + 1) / _PICTURES_PER_S)
+
+
+def _pictures(tree: Tree, name: str) -> Iterator[int]:
+    below = False
+    for number, line in enumerate(tree.text(name).splitlines(), start=1):
+        words = line.split()
+        if below and words:
+            if not words[0].isdecimal():
+                raise SourceError(f"{tree.root / name}:{number}: {words[0]!r} is not the number of a picture")
+            yield int(words[0])
+        below = below or words[:1] == ["FRAME"]
+
+
+VOXCELEB2 = Layout(name="voxceleb2", has_marks=_has_marks, label=_label)

@@ -1,0 +1,166 @@
+"""Remote sources made local: a bounded folder for whole copies, which a unit of work fills and empties.
+
+A file of which most is needed is fetched whole, once, for it is read several times (its packets, its pictures, its
+sound, the ranges of its clips). One that does not fit, and of a long one a window, is read over the network by ranges
+instead, which gives the same evidence; docs/storage.md has the figures.
+"""
+
+import errno
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from curation.media.errors import MediaError
+from curation.sources.discover import fingerprint
+from curation.sources.entries import SourceVideo
+from foundation.storage.locations import StorageError, can_seek, content_version, is_remote, open_remote, reaching
+
+__all__ = ["ScratchSettings", "readable", "require_scratch"]
+
+_PIECE_BYTES = 16 << 20
+"""What is asked for in one request while a file is fetched."""
+
+
+def _default_folder() -> Path:
+    return Path(tempfile.gettempdir(), f"gaia-scratch-{os.getuid()}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ScratchSettings:
+    """Where remote sources are copied to, and how much; nothing of it changes what a dataset holds."""
+
+    folder: Path = field(default_factory=_default_folder)
+    """Local; all workers of a machine share it. Its files are ours alone."""
+    limit_gib: float = 20.0
+    """The copies of all workers of a machine together take no more. Ours: a few hours of video."""
+
+
+def require_scratch(videos: Sequence[SourceVideo], scratch: ScratchSettings) -> None:
+    """Refuse a run over remote sources whose scratch folder cannot be used.
+
+    Raises:
+        StorageError: it cannot be made or written.
+    """
+    if not any(is_remote(video.path) for video in videos):
+        return
+    try:
+        scratch.folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=scratch.folder):
+            pass
+    except OSError as error:
+        raise StorageError(f"--scratch {scratch.folder} cannot be written: {error.strerror}") from error
+
+
+@contextmanager
+def readable(video: SourceVideo, scratch: ScratchSettings, *, whole: bool = True) -> Iterator[Path]:
+    """Give a path that PyAV can read a source from, until the block ends: its own, that of a copy, or its address.
+
+    Errors about the copy name the source.
+
+    Args:
+        video: the source.
+        scratch: where remote ones are copied to.
+        whole: whether most of it will be read; a part is read by ranges where the server allows it.
+
+    Raises:
+        MediaError: `changed`: a remote source is not what it was when it was listed; `unreachable`: its storage does
+            not deliver it; `no_scratch`: it does not fit, and its server answers no ranges.
+    """
+    if not is_remote(video.path):
+        yield video.path
+        return
+    copy = _fetched(video, scratch, whole=whole)
+    if copy is None:
+        yield video.path
+        _refuse_changed(video)
+        return
+    try:
+        yield copy
+    except MediaError as error:
+        raise MediaError(error.code, error.detail.replace(str(copy), str(video.path))) from error
+    finally:
+        copy.unlink(missing_ok=True)
+
+
+def _fetched(video: SourceVideo, scratch: ScratchSettings, *, whole: bool) -> Path | None:
+    """Copy a source into the scratch folder; None where it can be read by ranges, for want of room or by choice."""
+    try:
+        _refuse_changed(video)
+        seeks = not whole and can_seek(video.path)
+        copy = None if seeks else _reserve(video, scratch)
+        if copy is not None:
+            _fill(copy, video)
+        elif not (seeks or can_seek(video.path)):
+            raise MediaError(
+                "no_scratch",
+                f"{video.path} takes {video.size_bytes / 2**30:.2f} GiB, its server sends whole files only, and "
+                f"{scratch.folder} has no room for a copy; make room there, or raise --scratch-gib, now "
+                f"{scratch.limit_gib:g}",
+            )
+    except OSError as error:
+        with suppress(OSError):
+            _refuse_changed(video)  # a store refuses to go on with a file that was replaced
+        raise MediaError("unreachable", f"{video.path} cannot be read: {error}") from error
+    return copy
+
+
+def _refuse_changed(video: SourceVideo) -> None:
+    version = content_version(video.path)
+    if version != video.version:
+        raise MediaError(
+            "changed",
+            f"{video.path} was replaced since it was listed (then {video.version}, now {version}); run again to "
+            "take it as the new video that it is",
+        )
+
+
+def _fill(copy: Path, video: SourceVideo) -> None:
+    """Fetch a source into the file that was reserved for it, which is removed on an error."""
+    try:
+        with reaching(video.path), open_remote(video.path, 0) as source, copy.open("r+b") as target:
+            shutil.copyfileobj(source, target, _PIECE_BYTES)
+            whole = target.tell() == video.size_bytes
+        _refuse_changed(video)
+        if whole and fingerprint(copy) == video.video_id:
+            return
+    except BaseException:
+        copy.unlink(missing_ok=True)
+        raise
+    copy.unlink()
+    raise MediaError("changed", f"{video.path} has other content than when it was listed; run again")
+
+
+def _reserve(video: SourceVideo, scratch: ScratchSettings) -> Path | None:
+    """Make a file of the source's size, whose room on disk is taken at once; None where there is no room."""
+    scratch.folder.mkdir(parents=True, exist_ok=True)
+    with (scratch.folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _remove_leftovers(scratch.folder)
+        taken = sum(path.stat().st_size for path in scratch.folder.iterdir())
+        if taken + video.size_bytes > scratch.limit_gib * 2**30:
+            return None
+        # The suffix stays, for it tells the demuxer what to expect.
+        copy = scratch.folder / f"{os.getpid()}-{video.video_id}{video.path.suffix}"
+        with copy.open("wb") as file:
+            try:
+                os.posix_fallocate(file.fileno(), 0, max(1, video.size_bytes))
+                os.ftruncate(file.fileno(), video.size_bytes)
+            except OSError as error:
+                copy.unlink()
+                if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                    return None
+                raise
+        return copy
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Remove copies that processes have left which do not live any more."""
+    for path in folder.iterdir():
+        pid = path.name.partition("-")[0]
+        if pid.isdecimal() and not Path("/proc", pid).exists():
+            path.unlink(missing_ok=True)

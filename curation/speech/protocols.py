@@ -1,0 +1,62 @@
+"""Interfaces of speech models: denoiser and feature encoder."""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from foundation.array_types import Float16Array, Float32Array
+
+__all__ = ["Denoiser", "SpeechClip", "SpeechEncoder"]
+
+
+class Denoiser(Protocol):
+    """Takes noise out of speech.
+
+    Denoisers are stateless: the same samples give the same bytes, whatever was denoised before, in every process.
+    """
+
+    name: str
+    """Stands in the manifest as `denoiser`."""
+
+    def __call__(self, audio_16k: Float32Array) -> Float32Array:
+        """Return (S,) samples of speech for (S,) samples of 16 kHz mono in -1 to 1: same length, no delay."""
+        ...
+
+
+class SpeechClip(NamedTuple):
+    """The sound of a clip."""
+
+    audio_16k: Float32Array
+    """(S,) samples of 16 kHz mono in -1 to 1; tick 0 begins at sample 0."""
+    n_ticks: int
+    """Ticks of the clip; sound that ends sooner is followed by silence."""
+
+
+class SpeechEncoder(Protocol):
+    """Turns speech into the vectors that drive a face.
+
+    Encoders are stateless: the same samples give the same bytes, whatever was encoded before and in whichever process.
+    """
+
+    name: str
+    """Stands in the manifest as `speech_encoder`."""
+    dim: int
+    """Length of a feature row."""
+
+    def __call__(self, audio_16k: Float32Array, n_ticks: int) -> Float16Array:
+        """Return the features of a clip in the tick grid.
+
+        Args:
+            audio_16k: (S,) samples of 16 kHz mono in -1 to 1; tick 0 begins at sample 0.
+            n_ticks: ticks of the clip; sound that ends sooner is followed by silence.
+
+        Returns:
+            (n_ticks, dim); row k is the encoder's output at (k + 0.5) / 25 s, the middle of tick k.
+        """
+        ...
+
+    def encode_clips(self, clips: Sequence[SpeechClip]) -> list[Float16Array]:
+        """Return the features of each clip, as `__call__` gives them.
+
+        An encoder on a GPU takes several clips at once, which may change the last bits of the numbers.
+        """
+        ...

@@ -1,0 +1,19 @@
+"""Names for the array types that cross module borders; shapes stand in the docstrings that use them."""
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["BoolArray", "Float16Array", "Float32Array", "Float64Array", "Int64Array", "RgbImage"]
+
+BoolArray = npt.NDArray[np.bool_]
+
+Float16Array = npt.NDArray[np.float16]
+
+Float32Array = npt.NDArray[np.float32]
+
+Float64Array = npt.NDArray[np.float64]
+
+Int64Array = npt.NDArray[np.int64]
+
+RgbImage = npt.NDArray[np.uint8]
+"""(H, W, 3) uint8, RGB, row 0 at the top. The centre of the top left pixel is at (0.5, 0.5)."""

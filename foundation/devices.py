@@ -1,0 +1,173 @@
+"""Which processor a model runs on: `auto`, `cpu`, `cuda` or `cuda:K`.
+
+Whether there is a GPU is asked of NVIDIA's driver, which needs no package and obeys ``CUDA_VISIBLE_DEVICES``. Whether
+torch and onnxruntime can use it is a question to each of them, asked when a model is loaded: their usual wheels cannot.
+"""
+
+import ctypes
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import StringConstraints
+
+from foundation.errors import CannotStartError
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+__all__ = [
+    "Device",
+    "DeviceError",
+    "DeviceName",
+    "cuda_devices",
+    "onnx_providers",
+    "onnx_session",
+    "require_provider",
+    "resolve_device",
+    "torch_device",
+]
+
+_NAME = r"^(auto|cpu|cuda|cuda:[0-9]+)$"
+
+DeviceName = Annotated[str, StringConstraints(pattern=_NAME)]
+"""The type of settings that name a device."""
+
+_CUDA_PROVIDER = "CUDAExecutionProvider"
+
+_CPU_PROVIDER = "CPUExecutionProvider"
+
+
+class DeviceError(CannotStartError):
+    """The device that a setting names is not there, or the package that shall use it cannot."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Device:
+    """A processor for models."""
+
+    cuda_index: int | None
+    """Number of the GPU, or None for the CPU."""
+    demanded: bool
+    """Whether the GPU was named; otherwise a package that cannot use it takes the CPU."""
+
+    def __str__(self) -> str:
+        return "cpu" if self.cuda_index is None else f"cuda:{self.cuda_index}"
+
+
+_CPU = Device(cuda_index=None, demanded=False)
+
+
+def resolve_device(name: str) -> Device:
+    """Return the device that `name` stands for on this machine; `auto` is the first GPU, if there is one.
+
+    Raises:
+        ValueError: `name` is none of auto, cpu, cuda, cuda:K.
+        DeviceError: the GPU is not there.
+
+    >>> str(resolve_device("cpu"))
+    'cpu'
+    """
+    if not re.fullmatch(_NAME, name):
+        raise ValueError(f"device {name!r} is unknown; write auto, cpu, cuda or cuda:K, such as cuda:1")
+    if name == "cpu":
+        return _CPU
+    count = cuda_devices()
+    if name == "auto":
+        return Device(cuda_index=0, demanded=False) if count else _CPU
+    index = int(name.partition(":")[2] or 0)
+    if index >= count:
+        there = f"numbers 0 to {count - 1}" if count else "none"
+        raise DeviceError(
+            f"device {name!r}: NVIDIA's driver shows {there} on this machine; write cpu or auto, or look at "
+            "`nvidia-smi` and at CUDA_VISIBLE_DEVICES"
+        )
+    return Device(cuda_index=index, demanded=True)
+
+
+def cuda_devices() -> int:
+    """Return how many GPUs NVIDIA's driver shows this process; 0 without a driver."""
+    try:
+        driver = ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return 0
+    count = ctypes.c_int(0)
+    if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0:
+        return 0
+    return count.value
+
+
+def torch_device(device: Device) -> str:
+    """Return torch's name of `device`; asks torch only where there is a GPU to ask for.
+
+    Raises:
+        DeviceError: the GPU was named and this torch cannot use it.
+    """
+    if device.cuda_index is None:
+        return "cpu"
+    import torch
+
+    if torch.cuda.is_available() and device.cuda_index < torch.cuda.device_count():
+        return str(device)
+    if device.demanded:
+        raise DeviceError(
+            f"device {str(device)!r}: torch {torch.__version__} cannot use it; install a torch built for CUDA, or "
+            "write cpu or auto"
+        )
+    return "cpu"
+
+
+def onnx_providers(device: Device) -> list[str | tuple[str, dict[str, str]]]:
+    """Return the execution providers that onnxruntime is to use for `device`, best first.
+
+    Raises:
+        DeviceError: the GPU was named and this onnxruntime was built without it.
+    """
+    if device.cuda_index is None:
+        return [_CPU_PROVIDER]
+    import onnxruntime
+
+    if _CUDA_PROVIDER in onnxruntime.get_available_providers():
+        return [(_CUDA_PROVIDER, {"device_id": str(device.cuda_index)}), _CPU_PROVIDER]
+    if device.demanded:
+        raise DeviceError(
+            f"device {str(device)!r}: onnxruntime {onnxruntime.__version__} has no {_CUDA_PROVIDER}; install "
+            "onnxruntime-gpu in its place, or write cpu or auto"
+        )
+    return [_CPU_PROVIDER]
+
+
+def onnx_session(model: bytes | Path, device: Device) -> "InferenceSession":
+    """Load an ONNX model, on one thread where the CPU runs it, so that workers scale with cores.
+
+    Raises:
+        DeviceError: the GPU was named, and onnxruntime took the CPU, as it does where a CUDA library is missing.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    content = model if isinstance(model, bytes) else str(model)
+    session = onnxruntime.InferenceSession(content, options, providers=onnx_providers(device))
+    require_provider(session.get_providers(), device)
+    return session
+
+
+def require_provider(chosen: Sequence[str], device: Device) -> None:
+    """Check that a session got the GPU that was named.
+
+    Args:
+        chosen: what `get_providers` of the session says.
+        device: what it was to run on.
+
+    Raises:
+        DeviceError: it runs on the CPU instead.
+    """
+    if device.demanded and _CUDA_PROVIDER not in chosen:
+        raise DeviceError(
+            f"device {str(device)!r}: onnxruntime runs the model on {', '.join(chosen)} instead, for CUDA's or cuDNN's "
+            "libraries are missing or of another version (its log says which); mend that, or write cpu or auto"
+        )

@@ -1,0 +1,1 @@
+"""Files on local disks and object stores: addresses, atomic writes, Arrow tables."""

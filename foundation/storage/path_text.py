@@ -1,0 +1,35 @@
+"""Paths as text: any file name, valid UTF-8 or not, as a string that Parquet can hold."""
+
+import os
+import urllib.parse
+from pathlib import Path
+
+from foundation.storage.locations import remote_path
+
+__all__ = ["path_of_text", "text_of_path"]
+
+
+def text_of_path(path: Path) -> str:
+    r"""Return a path as valid Unicode; `path_of_text` gives the same path back.
+
+    File names are bytes. A byte that is not valid UTF-8 becomes `%` and two hex digits, and a `%` becomes `%25`; all
+    other text stays as it is.
+
+    >>> text_of_path(Path("a b/100%.mp4"))
+    'a b/100%25.mp4'
+    >>> text_of_path(Path("caf\udce9.mp4"))
+    'caf%E9.mp4'
+    """
+    escaped = str(path).replace("%", "%25")
+    return "".join(f"%{ord(c) - 0xDC00:02X}" if "\udc80" <= c <= "\udcff" else c for c in escaped)
+
+
+def path_of_text(text: str) -> Path:
+    r"""Return the path that `text_of_path` wrote as `text`.
+
+    >>> path_of_text("caf%E9.mp4") == Path("caf\udce9.mp4")
+    True
+    >>> text_of_path(path_of_text("s3://bucket/100%25.mp4"))
+    's3://bucket/100%25.mp4'
+    """
+    return remote_path(os.fsdecode(urllib.parse.unquote_to_bytes(text)))

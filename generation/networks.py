@@ -1,0 +1,88 @@
+"""Motion latents of a video: sampled from speech, or of the landmarks of a driving video (GAIA section 4.3 and 4.2).
+
+Shapes: T frames, K landmarks, C channels, H rows and W columns of a motion latent, F speech features.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from foundation.array_types import Float16Array, Float32Array, RgbImage
+from generation.trained_run import TrainedRun
+from models.motion.diffusion import MotionDiffusion
+from models.motion.inputs import MotionInputs
+from models.sampling.sample_motion import MotionSampling, sample_motion
+from models.sampling.samplers import SeededNoise
+
+__all__ = ["FRAMES_AT_ONCE", "appearance_of", "decoded_pictures", "motion_of_landmarks", "motion_of_speech"]
+
+_BATCH = 16
+"""Landmark pictures that E_M gets at once."""
+
+
+@torch.inference_mode()
+def motion_of_landmarks(run: TrainedRun, landmarks_px: Float32Array) -> Tensor:
+    """Return (T, C, H, W) motion latents, means of their posterior, of (T, K, 2) landmarks in pixels of the crop."""
+    device = next(run.vae.parameters()).device
+    parts = []
+    for start in range(0, len(landmarks_px), _BATCH):
+        points_BK2 = torch.from_numpy(landmarks_px[start : start + _BATCH]).to(device)
+        valid_BK = torch.ones(points_BK2.shape[:2], dtype=torch.bool, device=device)
+        parts.append(run.vae.encode_motion(run.renderer(points_BK2, valid_BK)).mean_BCHW)
+    return torch.cat(parts)
+
+
+@torch.inference_mode()
+def motion_of_speech(
+    run: TrainedRun,
+    network: MotionDiffusion,
+    features: Float16Array,
+    reference_CHW: Tensor,
+    sampling: MotionSampling,
+    seed: int,
+) -> Tensor:
+    """Return (T, C, H, W) motion latents sampled from speech; head poses are those that the network predicts.
+
+    Args:
+        run: of which `network` is the motion network.
+        network: on the device of the VAE.
+        features: (T, F) one row per frame.
+        reference_CHW: motion latent of the portrait.
+        sampling: solver, guidance, windows.
+        seed: of all the noise.
+    """
+    device = reference_CHW.device
+    statistics = run.vae.latent_statistics
+    speech_BTF = torch.from_numpy(np.ascontiguousarray(features))[None].to(device)
+    inputs = MotionInputs(
+        mask_BT=torch.ones(speech_BTF.shape[:2], dtype=torch.bool, device=device),
+        reference_BD=statistics.standardise(reference_CHW[None]).flatten(1),
+        speech_BTF=speech_BTF,
+    )
+    standardised_BTD = sample_motion(network, inputs, SeededNoise([seed], device), sampling)
+    return statistics.restore(standardised_BTD[0].reshape(-1, *reference_CHW.shape))
+
+
+FRAMES_AT_ONCE = 8
+"""Frames that the decoder makes at once."""
+
+
+@torch.inference_mode()
+def appearance_of(run: TrainedRun, picture: RgbImage) -> Tensor:
+    """Return the (C, H, W) appearance latent of an (image_px, image_px, 3) picture."""
+    device = next(run.vae.parameters()).device
+    image_BCHW = torch.from_numpy(picture).permute(2, 0, 1)[None].to(device).float() / 127.5 - 1.0
+    return run.vae.encode_appearance(image_BCHW).mean_BCHW[0]
+
+
+def decoded_pictures(run: TrainedRun, appearance_CHW: Tensor, motion_TCHW: Tensor) -> Iterator[RgbImage]:
+    """Yield the picture of each motion latent with one appearance, (image_px, image_px, 3)."""
+    for start in range(0, len(motion_TCHW), FRAMES_AT_ONCE):
+        motion_BCHW = motion_TCHW[start : start + FRAMES_AT_ONCE]
+        with torch.inference_mode():
+            appearance_BCHW = appearance_CHW.expand(len(motion_BCHW), -1, -1, -1)
+            image_BHWC = run.vae.decode(appearance_BCHW, motion_BCHW).float().permute(0, 2, 3, 1)
+            levels_BHWC = ((image_BHWC.clamp(-1.0, 1.0) + 1.0) * 127.5).round()
+        yield from levels_BHWC.cpu().numpy().astype(np.uint8)

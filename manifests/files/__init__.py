@@ -1,0 +1,1 @@
+"""Files of a dataset: tables, media archives, and the journal that replaces several at once."""

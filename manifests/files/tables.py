@@ -1,0 +1,120 @@
+"""Writing a dataset's files so that a reader never sees half of one, and equal content gives equal bytes.
+
+How a file takes its place is in `foundation.storage.staged`. Readers take no file whose name begins with a dot.
+"""
+
+import functools
+import io
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from foundation.storage.arrow import read_parquet
+from foundation.storage.atomic import Opening, replacing
+from foundation.storage.locations import files_in, is_remote
+from manifests.errors import DatasetError
+from manifests.files.journal import SwapError, pending_swap
+from manifests.schema.columns import Table
+from manifests.schema.tables import TABLES
+
+__all__ = ["parquet_options", "read_table", "table_files", "write_parquet"]
+
+_ZSTD_LEVEL = 3
+
+_REMOTE_READERS = 16
+"""Remote parts of a table that are read at the same time."""
+
+
+def write_parquet(path: Path, table: pa.Table, schema: Table, opening: Opening = replacing) -> None:
+    """Write rows of the table `schema` to `path`, opened by `opening`, such as `StagedFiles.replacing`.
+
+    Columns are put in the order of the schema and cast to its types. float32 and float64 columns are stored as split
+    byte streams: with zstd, random-walk landmarks take 23 % less room than plain (42 % less than with a dictionary) for
+    about 1.5 times plain's time to write. float16 stays plain, for DuckDB 2.0 reads it no other way.
+
+    Raises:
+        ValueError: a column is missing, unknown, or null where the schema allows no null.
+    """
+    rows = _conform(table, schema)
+    with opening(path) as stream:
+        pq.write_table(rows, stream, row_group_size=schema.row_group_rows, **parquet_options(rows.schema))
+
+
+def _conform(table: pa.Table, schema: Table) -> pa.Table:
+    target = schema.arrow_schema()
+    wanted, there = target.names, table.column_names  # which Arrow makes anew whenever it is asked
+    missing = [name for name in wanted if name not in there]
+    unknown = [name for name in there if name not in wanted]
+    if missing or unknown:
+        raise ValueError(
+            f"rows for table {schema.name} lack the columns {missing} and have the unknown columns {unknown}; "
+            f"manifests.schema.tables declares them"
+        )
+    rows = table.select(wanted)
+    empty = [c.name for c in schema.columns if not c.nullable and rows.column(c.name).null_count]
+    if empty:
+        raise ValueError(f"rows for table {schema.name} are null in {', '.join(empty)}, which may not be null")
+    return rows if rows.schema.equals(target, check_metadata=True) else rows.cast(target)
+
+
+def parquet_options(schema: pa.Schema) -> dict[str, Any]:
+    """Return how columns are stored, as options of `pyarrow.parquet`'s writers; see `write_parquet` for the reasons."""
+    leaves = _leaf_types(schema)
+    return {
+        "compression": "zstd",
+        "compression_level": _ZSTD_LEVEL,
+        "use_dictionary": [path for path, kind in leaves.items() if kind == "BYTE_ARRAY"],
+        "use_byte_stream_split": [path for path, kind in leaves.items() if kind in {"FLOAT", "DOUBLE"}],
+    }
+
+
+@functools.cache
+def _leaf_types(schema: pa.Schema) -> dict[str, str]:
+    """Return the physical type of every Parquet column of a schema (one per list of numbers or struct field)."""
+    sink = io.BytesIO()
+    pq.write_table(schema.empty_table(), sink)
+    columns = pq.ParquetFile(sink).schema
+    return {columns.column(i).path: columns.column(i).physical_type for i in range(len(columns))}
+
+
+def table_files(dataset: Path, name: str) -> list[Path]:
+    """Return the Parquet files of table `name` in the order of their names; none where the folder is missing.
+
+    Raises:
+        DatasetError: files are being replaced, and the journal of it is damaged.
+    """
+    try:
+        swap = pending_swap(dataset)
+    except SwapError as error:
+        raise DatasetError(str(error)) from error
+    files = files_in(dataset / name, ".parquet")
+    if swap is not None:
+        files = swap.applied(dataset, name, files)
+    return sorted(files, key=lambda path: path.name.lstrip("."))
+
+
+def read_table(dataset: Path, name: str, columns: Sequence[str] | None = None) -> pa.Table:
+    """Return the rows of all parts of table `name`, or the given columns of them; no rows where there is no part.
+
+    Raises:
+        KeyError: a dataset has no table or column of that name.
+        DatasetError: a file is damaged or has another schema; the message names it.
+    """
+    schema = TABLES[name].arrow_schema()
+    wanted = schema if columns is None else pa.schema([schema.field(column) for column in columns])
+
+    def part(path: Path) -> pa.Table:
+        try:
+            return read_parquet(path, wanted.names).select(wanted.names).cast(wanted)
+        except (pa.ArrowException, ValueError, OSError) as error:
+            raise DatasetError(f"{path}: no readable part of table {name}: {error}; run the curation again") from error
+
+    files = table_files(dataset, name)
+    if not is_remote(dataset):
+        return pa.concat_tables([wanted.empty_table(), *(part(path) for path in files)])
+    with ThreadPoolExecutor(_REMOTE_READERS) as readers:  # most of the time of a remote part is waiting
+        return pa.concat_tables([wanted.empty_table(), *readers.map(part, files)])

@@ -1,0 +1,1 @@
+"""Packing of small files of a dataset into large ones."""

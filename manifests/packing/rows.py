@@ -1,0 +1,189 @@
+"""Moving rows from file to file, video by video, a row group in memory at a time."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from hashlib import sha256
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from foundation.storage.arrow import open_parquet
+from foundation.storage.atomic import Opening, replacing
+from manifests.files.tables import parquet_options
+from manifests.packing.packed_files import PartFile, span_of_ids
+from manifests.schema.columns import Table
+
+__all__ = ["HashingStream", "VideoRows", "write_packed"]
+
+_WAITING_BYTES = 1 << 20
+
+
+class VideoRows:
+    """The rows of videos that lie in several files; asked for in the order of their ids, each file is read once."""
+
+    def __init__(self, table: Table, sources: Mapping[str, PartFile], columns: Sequence[str] | None = None) -> None:
+        """Take note of where the rows of each video are.
+
+        Args:
+            table: whose rows.
+            sources: by video id, the file that its rows are taken from.
+            columns: those to read; None: all.
+        """
+        schema = table.arrow_schema()
+        self._schema = schema if columns is None else pa.schema([schema.field(name) for name in columns])
+        self._sources = sources
+        self._left = {part.name: set[str]() for part in sources.values()}
+        for video_id, part in sources.items():
+            self._left[part.name].add(video_id)
+        self._open: dict[str, _OpenPart] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for part in self._open.values():
+            part.close()
+
+    def of(self, video_id: str) -> Iterator[pa.Table]:
+        """Yield the rows of a video in their order, in pieces; none where no file has any.
+
+        Raises:
+            OSError: a file cannot be read.
+        """
+        part = self._sources.get(video_id)
+        if part is None:
+            return
+        if part.name not in self._open:
+            self._open[part.name] = _OpenPart(part.path, self._schema)
+        yield from self._open[part.name].rows(video_id)
+        left = self._left[part.name]
+        left.discard(video_id)
+        if not left:
+            self._open.pop(part.name).close()
+
+    def table_of(self, video_id: str) -> pa.Table:
+        """Return all rows of a video.
+
+        Raises:
+            OSError: a file cannot be read.
+        """
+        return pa.concat_tables([self._schema.empty_table(), *self.of(video_id)])
+
+
+class _OpenPart:
+    """A file that is read forwards, the last row group kept."""
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        self._file = open_parquet(path)
+        self._schema = schema
+        self._names = schema.names
+        self._spans = [span_of_ids(self._file, number) for number in range(self._file.num_row_groups)]
+        self._kept: tuple[int, pa.Table] | None = None
+
+    def rows(self, video_id: str) -> Iterator[pa.Table]:
+        for number, (lowest, highest) in enumerate(self._spans):
+            if lowest == video_id == highest:
+                yield self._group(number)
+            elif lowest <= video_id <= highest:
+                rows = self._group(number)
+                own = rows.filter(pc.equal(rows["video_id"], video_id))
+                if len(own):
+                    yield own
+
+    def close(self) -> None:
+        self._file.close()
+        self._kept = None
+
+    def _group(self, number: int) -> pa.Table:
+        if self._kept is None or self._kept[0] != number:
+            rows = self._file.read_row_group(number, columns=self._names, use_threads=False)
+            same = rows.schema.equals(self._schema, check_metadata=True)
+            self._kept = (number, rows if same else rows.select(self._names).cast(self._schema))
+        return self._kept[1]
+
+
+def write_packed(
+    path: Path, table: Table, pieces: Iterable[pa.Table], footer: Mapping[str, str], opening: Opening = replacing
+) -> str:
+    """Write rows, whatever pieces they come in, as row groups of the table's size, and return the file's sha256.
+
+    The bytes are those of `manifests.files.tables.write_parquet` for all rows at once, where `footer` is empty.
+
+    Args:
+        path: the file, opened by `opening`.
+        table: whose rows.
+        pieces: the rows.
+        footer: what is told in the file besides.
+        opening: how the file takes its place.
+
+    Raises:
+        OSError: the disk refused; nothing is left.
+    """
+    schema = table.arrow_schema()
+    with opening(path) as stream:
+        sink = HashingStream(stream)
+        with pq.ParquetWriter(sink, schema, **parquet_options(schema)) as writer:
+            for group in _regrouped(pieces, table.row_group_rows):
+                writer.write_table(group, row_group_size=table.row_group_rows)
+            writer.add_key_value_metadata(dict(footer))
+        return sink.hexdigest()
+
+
+def _regrouped(pieces: Iterable[pa.Table], n_rows: int) -> Iterator[pa.Table]:
+    """Yield the rows of tables in tables of `n_rows`, the last with what is left."""
+    waiting: list[pa.Table] = []
+    n_waiting = 0
+    for piece in pieces:
+        waiting.append(piece)
+        n_waiting += len(piece)
+        while n_waiting >= n_rows:
+            rows = pa.concat_tables(waiting)
+            # in one block each: where a column's blocks end would show in the bytes of the file
+            yield rows.slice(0, n_rows).combine_chunks()
+            waiting = [rows.slice(n_rows)]
+            n_waiting -= n_rows
+    if n_waiting:
+        yield pa.concat_tables(waiting).combine_chunks()
+
+
+class HashingStream:
+    """A file to write to that takes note of the sha256 of what passes; what is written waits until a MiB is full."""
+
+    closed = False
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._digest = sha256()
+        self._waiting = bytearray()
+        self._n_bytes = 0
+
+    def write(self, content: bytes | memoryview) -> int:
+        """Write it and return its length."""
+        self._waiting += content
+        self._n_bytes += len(content)
+        if len(self._waiting) >= _WAITING_BYTES:
+            self.flush()
+        return len(content)
+
+    def tell(self) -> int:
+        """Return how many bytes were written."""
+        return self._n_bytes
+
+    def flush(self) -> None:
+        """Pass on what waits."""
+        self._digest.update(self._waiting)
+        self._stream.write(self._waiting)
+        self._waiting = bytearray()
+
+    def close(self) -> None:
+        """Leave the file open; whoever opened it closes it."""
+
+    def hexdigest(self) -> str:
+        """Return the sha256 of all that was written, which is passed on first."""
+        self.flush()
+        return self._digest.hexdigest()

@@ -1,0 +1,222 @@
+"""`gaia-curate explain`: why a second of a video was kept or dropped."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow.dataset as arrow_dataset
+
+from foundation.storage.arrow import arrow_rows
+from foundation.storage.path_text import path_of_text, text_of_path
+from foundation.text import clock_text, text_table
+from manifests.errors import DatasetError
+from manifests.files.tables import read_table, table_files
+from manifests.record import read_dataset
+from manifests.schema.frames import FRAMES
+from manifests.timeline import TICK_RATE_HZ
+from manifests.vocabulary import TIERS
+
+__all__ = ["ExplainedSpan", "Explanation", "TierExplanation", "explain"]
+
+MEASURED = {
+    "no_face": ("ticks without a face", ""),
+    "several_faces": ("width of the second face over that of the main one", ""),
+    "small_face": ("width of the face", " px"),
+    "cut": ("shot-boundary score", ""),
+    "frontal": ("deviation of the frontal angle from 180 degrees", " deg"),
+    "jitter": ("move of the face within a tick", " face widths"),
+    "mask": ("probability of a mask", ""),
+    "silence": ("length of the pause", " s"),
+    "too_short": ("length of the good stretch", " s"),
+}
+"""What the `value` of a span is, per outcome, and its unit."""
+
+_LOWEST_DECIDES = ("small_face", "too_short")
+
+_EVIDENCE = tuple(column.name for column in FRAMES.columns if column.name not in ("video_id", "other_faces"))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExplainedSpan:
+    """A row of `spans`."""
+
+    start_s: float
+    end_s: float
+    outcome: str
+    value: float | None
+    limit: float | None
+    failed: tuple[str, ...]
+    clip_id: str | None
+
+    @property
+    def reason(self) -> str:
+        """What decided, in words."""
+        if self.outcome == "kept":
+            return f"in clip {self.clip_id}"
+        if self.outcome == "trimmed":
+            return "outside the stretches of the video that were asked for"
+        if self.outcome == "undecodable":
+            return "the file holds no readable picture here"
+        what, unit = MEASURED[self.outcome]
+        if self.value is None:
+            return f"{what} could not be measured"
+        if self.limit is None:
+            return f"{what} is {self.value:.4g}{unit}"
+        side = "at least" if self.outcome in _LOWEST_DECIDES else "at most"
+        return f"{what} is {self.value:.4g}{unit}; kept is {side} {self.limit:.4g}{unit}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TierExplanation:
+    """What became of a video, or of one second of it, in one tier."""
+
+    tier: str
+    spans: tuple[ExplainedSpan, ...]
+    """All spans of the video, in order."""
+    asked: int | None
+    """Which of them holds the second asked about."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Explanation:
+    """The answer to a question about a video."""
+
+    path: str
+    video_id: str
+    status: str
+    duplicate_of: str | None
+    error: str | None
+    """Code and sentence where the video failed; the rest is empty then."""
+    time_s: float | None
+    tiers: tuple[TierExplanation, ...]
+    evidence: dict[str, object]
+    """The row of `frames` of the tick asked about."""
+
+    def text(self) -> str:
+        """Return the explanation for people to read."""
+        parts = [f"{self.path} ({self.video_id}): {self.status}"]
+        if self.duplicate_of is not None:
+            parts[0] += f", the same content as {self.duplicate_of}, whose answer this is"
+        if self.error is not None:
+            parts.append(f"The video was not curated: {self.error}")
+        parts += [_timeline_text(tier) if tier.asked is None else _second_text(tier, tier.asked) for tier in self.tiers]
+        if self.evidence:
+            rows = [[name, _value_text(value)] for name, value in self.evidence.items()]
+            table = text_table(["measured", "value"], rows, numeric=[False, False])
+            parts.append(f"Evidence of tick {self.evidence['tick']}:\n{table}")
+        return "\n\n".join(parts)
+
+
+def explain(dataset: Path, video: str, time_s: float | None = None) -> Explanation:
+    """Say why a video, or its second `time_s`, was kept or dropped.
+
+    Args:
+        video: a video id, a path as it stands in `videos`, or a file name that only one video has.
+        time_s: seconds after the first video frame; None asks about the whole video.
+
+    Raises:
+        DatasetError: `dataset` is no dataset, no video or several match, or the time lies outside the video.
+    """
+    read_dataset(dataset)
+    row = _video(dataset, video)
+    spans = [span for span in read_table(dataset, "spans").to_pylist() if span["video_id"] == row["video_id"]]
+    spans.sort(key=lambda span: span["start_s"])
+    error = None
+    if row["status"] != "ok":
+        error = ": ".join(text for text in (row["error_code"], row["error_detail"]) if text) or row["status"]
+    if time_s is not None and spans and not 0.0 <= time_s < spans[-1]["end_s"]:
+        raise DatasetError(f"{row['path']} has no second {time_s}; give a time from 0 to {spans[-1]['end_s']}")
+    return Explanation(
+        path=row["path"],
+        video_id=row["video_id"],
+        status=row["status"],
+        duplicate_of=row["duplicate_of"],
+        error=error,
+        time_s=time_s,
+        tiers=tuple(_tier(tier, spans, time_s) for tier in TIERS if spans),
+        evidence=_evidence(dataset, row["video_id"], _tick(time_s)) if time_s is not None and spans else {},
+    )
+
+
+_Row = dict[str, Any]
+
+
+def _video(dataset: Path, wanted: str) -> _Row:
+    """Return the row of the one video that has this id, path or file name; of duplicates, the analysed one."""
+    columns = ["video_id", "path", "status", "error_code", "error_detail", "duplicate_of"]
+    rows: list[_Row] = read_table(dataset, "videos", columns).to_pylist()
+    as_path = {wanted, text_of_path(Path(wanted)), text_of_path(Path(wanted).absolute())}
+    found = [row for row in rows if row["path"] in as_path]
+    if not found:
+        found = [row for row in rows if row["video_id"] == wanted and row["duplicate_of"] is None]
+    if not found:
+        found = [row for row in rows if path_of_text(row["path"]).name == wanted]
+    if not found:
+        some = ", ".join(path_of_text(row["path"]).name for row in rows[:5])
+        raise DatasetError(f"{dataset} has no video {wanted!r}; give a video id, a path or a file name, such as {some}")
+    if len(found) > 1:
+        paths = ", ".join(row["path"] for row in found)
+        raise DatasetError(f"{len(found)} videos of {dataset} are called {wanted!r}; give one of the paths {paths}")
+    return found[0]
+
+
+def _tier(tier: str, spans: list[dict[str, Any]], time_s: float | None) -> TierExplanation:
+    names = ("start_s", "end_s", "outcome", "value", "limit", "clip_id")
+    own = tuple(
+        ExplainedSpan(failed=tuple(span["failed"]), **{name: span[name] for name in names})
+        for span in spans
+        if span["tier"] == tier
+    )
+    holding = [i for i, span in enumerate(own) if time_s is not None and span.start_s <= time_s < span.end_s]
+    return TierExplanation(tier=tier, spans=own, asked=holding[0] if holding else None)
+
+
+def _tick(time_s: float) -> int:
+    # 1.16 is tick 29, but 1.16 * 25 is a little less than 29 in floating point
+    return math.floor(round(time_s * float(TICK_RATE_HZ), 6))
+
+
+def _evidence(dataset: Path, video_id: str, tick: int) -> dict[str, object]:
+    rows = arrow_rows(table_files(dataset, FRAMES.name), FRAMES.arrow_schema()).to_table(
+        columns=list(_EVIDENCE),
+        filter=(arrow_dataset.field("video_id") == video_id) & (arrow_dataset.field("tick") == tick),
+    )
+    found: list[dict[str, object]] = rows.to_pylist()
+    return found[0] if found else {}
+
+
+def _timeline_text(tier: TierExplanation) -> str:
+    rows = [
+        [clock_text(span.start_s), clock_text(span.end_s), span.outcome, span.reason, ", ".join(span.failed)]
+        for span in tier.spans
+    ]
+    table = text_table(["from", "to", "outcome", "why", "all rules failed"], rows, numeric=[True, True, *[False] * 3])
+    return f"Tier {tier.tier}:\n{table}"
+
+
+def _second_text(tier: TierExplanation, asked: int) -> str:
+    span = tier.spans[asked]
+    verb = "kept" if span.outcome == "kept" else f"dropped as {span.outcome}"
+    lines = [f"Tier {tier.tier}: {verb}, {clock_text(span.start_s)} to {clock_text(span.end_s)}: {span.reason}"]
+    if span.failed:
+        lines.append(f"  all rules failed in the span: {', '.join(span.failed)}")
+    for name, number in (("before", asked - 1), ("after", asked + 1)):
+        if 0 <= number < len(tier.spans):
+            other = tier.spans[number]
+            times = f"{clock_text(other.start_s)} to {clock_text(other.end_s)}"
+            lines.append(f"  {name}: {other.outcome}, {times}: {other.reason}")
+    return "\n".join(lines)
+
+
+def _value_text(value: object) -> str:
+    if value is None:
+        return "not measured"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, list):
+        flat = isinstance(value[0], float) if value else False
+        if flat and len(value) <= 4:
+            return ", ".join(f"{number:.4g}" for number in value)
+        return f"{len(value)} {'numbers' if flat else 'points'}"
+    return str(value)

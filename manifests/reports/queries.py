@@ -1,0 +1,119 @@
+"""SQL over a dataset's tables through DuckDB, locked into the dataset.
+
+DuckDB itself may touch no file at all, local or remote: PyArrow reads the Parquet files and hands over the rows.
+Allowing DuckDB the dataset's folder instead would allow `COPY ... TO` to overwrite it.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.dataset as arrow_dataset
+
+from foundation.errors import UsageError
+from foundation.storage.arrow import arrow_rows
+from foundation.text import text_table
+from manifests.files.tables import table_files
+from manifests.record import read_dataset
+from manifests.schema.columns import Table
+from manifests.schema.tables import TABLES
+
+__all__ = ["VIEWS", "QueryError", "Result", "connect", "query"]
+
+VIEWS = (*TABLES, "drops")
+"""Names that a query may use."""
+
+_DROPS = """
+CREATE VIEW drops AS
+SELECT v.source, s.*, (s.end_s - s.start_s) / 3600 AS hours
+FROM spans s JOIN videos v ON v.video_id = s.video_id AND v.duplicate_of IS NULL
+WHERE s.outcome <> 'kept'
+"""
+
+
+class QueryError(UsageError):
+    """A query could not be run; the message says why and which views there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The answer to a query."""
+
+    columns: tuple[str, ...]
+    rows: list[tuple[object, ...]]
+
+    def text(self) -> str:
+        """Return the rows in aligned columns."""
+        cells = [["" if value is None else str(value) for value in row] for row in self.rows]
+        numeric = [
+            all(row[i] is None or isinstance(row[i], int | float) for row in self.rows)
+            for i in range(len(self.columns))
+        ]
+        return text_table(self.columns, cells, numeric=numeric)
+
+    def json(self) -> str:
+        """Return the rows as a JSON list of objects; what JSON has no type for is written as text."""
+        rows = [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+        return json.dumps(rows, indent=2, ensure_ascii=False, default=str)
+
+
+def connect(dataset: Path) -> duckdb.DuckDBPyConnection:
+    """Open an in-memory database with a view per table, and `drops`: the dropped spans with `source` and `hours`.
+
+    float16 columns appear as FLOAT, for DuckDB has no half precision. The connection reaches no other file, no network
+    and no extension, and its settings cannot be changed.
+
+    Raises:
+        DatasetError: `dataset` is no dataset.
+    """
+    read_dataset(dataset)
+    connection = duckdb.connect(
+        config={
+            "enable_external_access": False,
+            "python_enable_replacements": False,
+            "autoload_known_extensions": False,
+            "autoinstall_known_extensions": False,
+            "temp_directory": "",
+        }
+    )
+    for table in TABLES.values():
+        connection.register(table.name, _rows(dataset, table))
+    connection.execute(_DROPS)
+    connection.execute("SET lock_configuration = true")
+    return connection
+
+
+def query(dataset: Path, sql: str) -> Result:
+    """Run one or more statements and return the rows of the last.
+
+    Raises:
+        DatasetError: `dataset` is no dataset.
+        QueryError: the SQL is wrong, or reaches for something outside the dataset.
+    """
+    with connect(dataset) as connection:
+        try:
+            answer = connection.execute(sql)
+            columns = tuple(column[0] for column in answer.description or ())
+            return Result(columns, answer.fetchall() if columns else [])
+        except (duckdb.Error, pa.ArrowException, OSError) as error:
+            raise QueryError(f"{error}\nThe views are: {', '.join(VIEWS)}.") from error
+
+
+def _rows(dataset: Path, table: Table) -> arrow_dataset.Dataset:
+    schema = pa.schema([pa.field(column.name, _readable(column.type)) for column in table.columns])
+    return arrow_rows(table_files(dataset, table.name), schema)
+
+
+def _readable(data_type: pa.DataType) -> pa.DataType:
+    """Return the type with every float16 in it made float32: DuckDB 2.0 refuses half precision from Arrow."""
+    if pa.types.is_float16(data_type):
+        return pa.float32()
+    if pa.types.is_fixed_size_list(data_type):
+        return pa.list_(_readable(data_type.value_type), data_type.list_size)
+    if pa.types.is_list(data_type):
+        return pa.list_(_readable(data_type.value_type))
+    if pa.types.is_struct(data_type):
+        return pa.struct([pa.field(field.name, _readable(field.type)) for field in data_type])
+    return data_type

@@ -1,0 +1,228 @@
+"""Figures about a dataset, like Table 1 of the GAIA paper: speakers and hours, raw and kept, and what was lost why."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pyarrow.compute as pc
+
+from foundation.text import TimeUnit, text_table, time_unit
+from manifests.files.tables import read_table
+from manifests.record import read_dataset
+from manifests.vocabulary import FAILED_STATUSES, OUTCOMES, TIERS
+
+__all__ = ["DropRow", "SourceRow", "Statistics", "VideoRow", "statistics"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SourceRow:
+    """A row of the paper's Table 1. Duplicates are left out of every figure but `videos` and `duplicates`."""
+
+    source: str
+    videos: int
+    """Files, failed ones included."""
+    failed: int
+    duplicates: int
+    unknown_speaker_videos: int
+    """Files of which nobody told who speaks; they add nothing to `speakers_raw` and `speakers_kept`."""
+    speakers_raw: int
+    speakers_kept: int
+    """Speakers of whom something is kept in any tier."""
+    raw_s: float
+    kept_s: dict[str, float]
+    """Seconds per tier; `vae` includes what is kept in `diffusion`."""
+    clips: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DropRow:
+    """What one rule took from one tier."""
+
+    tier: str
+    outcome: str
+    seconds: float
+    share: float
+    """Of the seconds of the tier's spans, 0 to 1."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VideoRow:
+    """What became of one file."""
+
+    path: str
+    status: str
+    """ok, duplicate, excluded, or the error code of a file that failed."""
+    duration_s: float | None
+    kept_s: dict[str, float]
+    biggest_drop: str | None
+    """The outcome that took most seconds from tier diffusion, of those that were asked for."""
+    biggest_drop_s: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Statistics:
+    """All figures of a dataset."""
+
+    sources: tuple[SourceRow, ...]
+    total: SourceRow
+    drops: tuple[DropRow, ...]
+    """Per tier, the largest first."""
+    videos: tuple[VideoRow, ...]
+
+    def json(self) -> str:
+        """Return all figures as JSON; durations in seconds."""
+        return json.dumps(asdict(self), indent=2, ensure_ascii=False)
+
+    def text(self) -> str:
+        """Return three tables for people to read."""
+        unit = time_unit(self.total.raw_s)
+        return "\n\n".join([self._sources_text(unit), self._drops_text(unit), self._videos_text()])
+
+    def _sources_text(self, unit: TimeUnit) -> str:
+        header = ["source", "videos", "failed", "dupl.", "IDs raw", f"{unit.name} raw", "IDs kept"]
+        header += [f"{unit.name} kept, {tier}" for tier in TIERS] + ["clips"]
+        rows = [
+            [row.source, f"{row.videos:,}", f"{row.failed:,}", f"{row.duplicates:,}", _ids(row, row.speakers_raw)]
+            + [unit.text(row.raw_s), _ids(row, row.speakers_kept)]
+            + [unit.text(row.kept_s[tier]) for tier in TIERS]
+            + [f"{row.clips:,}"]
+            for row in (*self.sources, self.total)
+        ]
+        notes = "What came in and what is kept (tier vae includes the diffusion clips; duplicates count once"
+        if self.total.unknown_speaker_videos:
+            notes += f"; {self.total.unknown_speaker_videos:,} videos name no speaker"
+        return f"{notes}):\n{text_table(header, rows, numeric=[False, *[True] * (len(header) - 1)])}"
+
+    def _drops_text(self, unit: TimeUnit) -> str:
+        rows = [[row.tier, row.outcome, unit.text(row.seconds), f"{row.share:.1%}"] for row in self.drops]
+        table = text_table(["tier", "dropped as", unit.name, "share"], rows, numeric=[False, False, True, True])
+        return f"Why seconds were dropped:\n{table if rows else 'nothing was dropped'}"
+
+    def _videos_text(self) -> str:
+        unit = time_unit(max((row.duration_s or 0.0 for row in self.videos), default=0.0))
+        header = ["video", "status", unit.name, *(f"{unit.name} kept, {tier}" for tier in TIERS)]
+        header.append("biggest loss, diffusion")
+        rows = [
+            [row.path, row.status, "-" if row.duration_s is None else unit.text(row.duration_s)]
+            + [unit.text(row.kept_s[tier]) for tier in TIERS]
+            + ["-" if row.biggest_drop is None else f"{row.biggest_drop} ({unit.text(row.biggest_drop_s)} {unit.name})"]
+            for row in self.videos
+        ]
+        return f"Every video:\n{text_table(header, rows, numeric=[False, False, True, True, True, False])}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Video:
+    video_id: str
+    source: str
+    path: str
+    speaker_id: str | None
+    duration_s: float | None
+    status: str
+    error_code: str | None
+    n_clips: int
+    duplicate_of: str | None
+
+
+_Seconds = dict[str, dict[str, float]]
+"""Tier, then outcome, to seconds."""
+
+
+def statistics(dataset: Path) -> Statistics:
+    """Count speakers and seconds per source, per reason and per video. Seconds kept and dropped come from the spans.
+
+    Raises:
+        DatasetError: `dataset` is no dataset, or a table cannot be read.
+    """
+    read_dataset(dataset)
+    columns = list(_Video.__dataclass_fields__)
+    videos = [_Video(**row) for row in read_table(dataset, "videos", columns).to_pylist()]
+    videos.sort(key=lambda video: (video.source, video.path))
+    seconds = _seconds_per_video(dataset)
+    by_source = defaultdict(list)
+    for video in videos:
+        by_source[video.source].append(video)
+    return Statistics(
+        sources=tuple(_source_row(source, rows, seconds) for source, rows in by_source.items()),
+        total=_source_row("total", videos, seconds),
+        drops=tuple(_drop_rows(seconds.values())),
+        videos=tuple(_video_row(video, seconds) for video in videos),
+    )
+
+
+def _seconds_per_video(dataset: Path) -> dict[str, _Seconds]:
+    spans = read_table(dataset, "spans", ["video_id", "start_s", "end_s", "tier", "outcome"])
+    spans = spans.append_column("seconds", pc.subtract(spans["end_s"], spans["start_s"]))
+    sums = spans.group_by(["video_id", "tier", "outcome"]).aggregate([("seconds", "sum")])
+    seconds: dict[str, _Seconds] = {}
+    for row in sums.to_pylist():
+        tiers = seconds.setdefault(row["video_id"], {tier: {} for tier in TIERS})
+        tiers[row["tier"]][row["outcome"]] = row["seconds_sum"]
+    return seconds
+
+
+def _kept(video: _Video, seconds: dict[str, _Seconds]) -> dict[str, float]:
+    tiers = {} if video.duplicate_of is not None else seconds.get(video.video_id, {})
+    return {tier: tiers.get(tier, {}).get("kept", 0.0) for tier in TIERS}
+
+
+def _source_row(source: str, videos: list[_Video], seconds: dict[str, _Seconds]) -> SourceRow:
+    originals = [video for video in videos if video.duplicate_of is None]
+    kept = [_kept(video, seconds) for video in originals]
+    # a speaker is known by name within its source only: two corpora may both call someone id0001
+    speakers = {(video.source, video.speaker_id) for video in originals if video.speaker_id is not None}
+    speakers_kept = {
+        (video.source, video.speaker_id)
+        for video, tiers in zip(originals, kept, strict=True)
+        if video.speaker_id is not None and any(tiers.values())
+    }
+    return SourceRow(
+        source=source,
+        videos=len(videos),
+        failed=sum(video.status in FAILED_STATUSES for video in videos),
+        duplicates=len(videos) - len(originals),
+        unknown_speaker_videos=sum(video.speaker_id is None for video in originals),
+        speakers_raw=len(speakers),
+        speakers_kept=len(speakers_kept),
+        raw_s=sum(video.duration_s or 0.0 for video in originals),
+        kept_s={tier: sum(tiers[tier] for tiers in kept) for tier in TIERS},
+        clips=sum(video.n_clips for video in originals),
+    )
+
+
+def _drop_rows(videos: Iterable[_Seconds]) -> list[DropRow]:
+    sums: _Seconds = {tier: dict.fromkeys(OUTCOMES, 0.0) for tier in TIERS}
+    for tiers in videos:
+        for tier, outcomes in tiers.items():
+            for outcome, value in outcomes.items():
+                sums[tier][outcome] += value
+    return [
+        DropRow(tier=tier, outcome=outcome, seconds=value, share=value / sum(sums[tier].values()))
+        for tier in TIERS
+        for outcome, value in sorted(sums[tier].items(), key=lambda item: -item[1])
+        if outcome != "kept" and value > 0.0
+    ]
+
+
+def _video_row(video: _Video, seconds: dict[str, _Seconds]) -> VideoRow:
+    duplicate = video.duplicate_of is not None
+    tiers = {} if duplicate else seconds.get(video.video_id, {})
+    lost = {
+        outcome: value for outcome, value in tiers.get("diffusion", {}).items() if outcome not in ("kept", "trimmed")
+    }
+    biggest = max(lost, key=lambda outcome: lost[outcome], default=None)
+    return VideoRow(
+        path=video.path,
+        status="duplicate" if duplicate else video.status if video.status == "ok" else video.error_code or video.status,
+        duration_s=video.duration_s,
+        kept_s=_kept(video, seconds),
+        biggest_drop=biggest,
+        biggest_drop_s=lost[biggest] if biggest is not None else 0.0,
+    )
+
+
+def _ids(row: SourceRow, count: int) -> str:
+    """Return a number of speakers; "-" where no video of the row names one."""
+    return "-" if row.speakers_raw == 0 and row.unknown_speaker_videos else f"{count:,}"

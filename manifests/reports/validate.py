@@ -1,0 +1,224 @@
+"""`gaia-curate validate`: whether a dataset is what it says it is.
+
+Everything is checked, and nothing is changed. Clips are read batch by batch, so memory does not grow with the dataset.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+
+import pyarrow as pa
+
+from foundation.storage.arrow import open_parquet
+from manifests.files.tables import read_table, table_files
+from manifests.record import DatasetRecord, describe_tables, read_dataset, totals_of
+from manifests.reports.validate_clips import Problem, clip_problems
+from manifests.schema.clips import CLIPS
+from manifests.schema.tables import TABLES
+from manifests.schema.videos import VIDEOS
+from manifests.timeline import TICK_RATE_HZ, tick_count
+from manifests.vocabulary import OUTCOMES, TIERS
+
+__all__ = ["validate"]
+
+_DECIDE_AGAIN = "run `gaia-curate decide` into a new dataset"
+
+_RUN_AGAIN = "run the curation again"
+
+_GO_ON = "wait for it, or give the same command again to go on"
+
+
+def validate(dataset: Path) -> list[Problem]:
+    """Return everything that is wrong with a dataset; an empty list where it is whole.
+
+    Checked are: the schema of every file; that ticks and spans tile every analysed video; that kept spans and clips
+    belong together; that every clip's bytes are the right ones, decode, and are as long as its arrays; the totals.
+
+    Raises:
+        DatasetError: `dataset` is no dataset, or one of another schema version.
+    """
+    record = read_dataset(dataset)
+    if not table_files(dataset, VIDEOS.name):
+        return [Problem(file="videos", row="", what="the run has not ended: there is no table yet", mend=_GO_ON)]
+    problems = list(_schema_problems(dataset))
+    if problems:  # rows of another schema cannot be judged
+        return problems
+    durations, problems = _durations(dataset)
+    problems += _frame_problems(dataset, durations)
+    problems += _tiling_problems(dataset, durations)
+    problems += _kept_problems(dataset)
+    problems += _kept_second_problems(dataset)
+    for path in table_files(dataset, CLIPS.name):
+        with open_parquet(path) as part:
+            for batch in part.iter_batches(batch_size=CLIPS.row_group_rows):
+                problems += clip_problems(dataset, f"{CLIPS.name}/{path.name}", batch)
+    problems += _record_problems(dataset, record)
+    return problems
+
+
+def _schema_problems(dataset: Path) -> Iterator[Problem]:
+    for table in TABLES.values():
+        expected = table.arrow_schema()
+        for path in table_files(dataset, table.name):
+            file = f"{table.name}/{path.name}"
+            try:
+                with open_parquet(path) as part:
+                    found = part.schema_arrow
+                    rows = part.read([table.columns[0].name])
+                rows.validate(full=True)
+            except (pa.ArrowException, OSError) as error:
+                yield Problem(file=file, row="", what=f"cannot be read: {error}", mend=f"remove it and {_RUN_AGAIN}")
+                continue
+            if not found.equals(expected):
+                differing = [name for name in expected.names if name not in found.names] + [
+                    field.name
+                    for field in found
+                    if field.name not in expected.names or field != expected.field(field.name)
+                ]
+                what = f"schema differs in {', '.join(differing) or 'the order of the columns'}"
+                yield Problem(file=file, row="", what=what, mend=f"remove it and {_RUN_AGAIN}")
+
+
+def _durations(dataset: Path) -> tuple[dict[str, int], list[Problem]]:
+    """Return the ticks of every video that must have evidence and spans, and what is wrong with `videos`."""
+    rows = read_table(dataset, "videos", ["video_id", "path", "status", "duration_s", "duplicate_of"]).to_pylist()
+    originals = [row for row in rows if row["duplicate_of"] is None]
+    paths = {row["path"] for row in originals}
+    ticks = {}
+    problems = []
+    for video_id, count in Counter(row["video_id"] for row in originals).items():
+        if count > 1:
+            what = f"{count} rows have this video_id and none says duplicate_of"
+            problems.append(Problem(file="videos", row=video_id, what=what, mend=_RUN_AGAIN))
+    for row in rows:
+        if row["duplicate_of"] is not None and row["duplicate_of"] not in paths:
+            what = f"duplicate_of names {row['duplicate_of']}, which no analysed row has as its path"
+            problems.append(Problem(file="videos", row=row["path"], what=what, mend=_RUN_AGAIN))
+    for row in originals:
+        if row["status"] == "ok" and row["duration_s"] is None:
+            what = "the status is ok and duration_s is null"
+            problems.append(Problem(file="videos", row=row["path"], what=what, mend=_RUN_AGAIN))
+        elif row["status"] == "ok":
+            # back to the ratio that the float stands for: half a tick is rounded as the analysis rounded it
+            exact_s = Fraction(row["duration_s"]).limit_denominator(1_000_000)
+            ticks[row["video_id"]] = tick_count(exact_s)
+    return ticks, problems
+
+
+def _frame_problems(dataset: Path, durations: dict[str, int]) -> Iterator[Problem]:
+    """Yield videos whose evidence has not each of its ticks once, but for those that were trimmed away."""
+    trimmed = _trimmed_ticks(dataset)
+    frames = read_table(dataset, "frames", ["video_id", "tick"])
+    sums = frames.group_by("video_id").aggregate([("tick", "count"), ("tick", "count_distinct"), ("tick", "max")])
+    found = {row["video_id"]: row for row in sums.to_pylist()}
+    for video_id in sorted(durations.keys() | found.keys()):
+        n_ticks = durations.get(video_id, 0)
+        expected = n_ticks - trimmed[video_id]
+        row = found.get(video_id, {"tick_count": 0, "tick_count_distinct": 0, "tick_max": -1})
+        if not row["tick_count"] == row["tick_count_distinct"] == expected or row["tick_max"] >= n_ticks > 0:
+            what = (
+                f"has {row['tick_count']} rows of evidence with {row['tick_count_distinct']} different ticks up to "
+                f"{row['tick_max']}; the video has {n_ticks} ticks"
+            )
+            what += f", of which {trimmed[video_id]} are trimmed" if trimmed[video_id] else ""
+            yield Problem(file="frames", row=video_id, what=what, mend=_RUN_AGAIN)
+
+
+def _trimmed_ticks(dataset: Path) -> Counter[str]:
+    """Return how many ticks of each video lie outside the stretches that were asked for, as its spans say."""
+    ticks: Counter[str] = Counter()
+    for row in read_table(dataset, "spans", ["video_id", "start_s", "end_s", "tier", "outcome"]).to_pylist():
+        if row["outcome"] == "trimmed" and row["tier"] == TIERS[0]:
+            ticks[row["video_id"]] += _tick(row["end_s"]) - _tick(row["start_s"])
+    return ticks
+
+
+def _tiling_problems(dataset: Path, durations: dict[str, int]) -> Iterator[Problem]:
+    """Yield gaps and overlaps: the spans of a tier must lie end to end from 0 to the video's end."""
+    spans = defaultdict(list)
+    columns = ["video_id", "start_s", "end_s", "tier", "outcome", "clip_id"]
+    for row in read_table(dataset, "spans", columns).to_pylist():
+        spans[row["video_id"], row["tier"]].append((_tick(row["start_s"]), _tick(row["end_s"])))
+        if row["tier"] not in TIERS or row["outcome"] not in OUTCOMES:
+            what = f"tier {row['tier']!r} or outcome {row['outcome']!r} is unknown"
+            yield Problem(file="spans", row=row["video_id"], what=what, mend=_DECIDE_AGAIN)
+        if (row["outcome"] == "kept") != (row["clip_id"] is not None):
+            what = f"the span {row['start_s']} to {row['end_s']} s is {row['outcome']} and has clip_id {row['clip_id']}"
+            yield Problem(file="spans", row=row["video_id"], what=what, mend=_DECIDE_AGAIN)
+    for video_id in sorted({video_id for video_id, _ in spans}):
+        if video_id not in durations:
+            what = "has spans and is no analysed video"
+            yield Problem(file="spans", row=video_id, what=what, mend=_DECIDE_AGAIN)
+    for video_id, end in durations.items():
+        for tier in TIERS:
+            bounds = [(0, 0), *sorted(spans.get((video_id, tier), [])), (end, end)]
+            for (_, before), (after, _) in pairwise(bounds):
+                if before != after:
+                    kind = "a gap" if before < after else "an overlap"
+                    seconds = sorted((float(before / TICK_RATE_HZ), float(after / TICK_RATE_HZ)))
+                    what = f"tier {tier} has {kind} from {seconds[0]} to {seconds[1]} s"
+                    yield Problem(file="spans", row=video_id, what=what, mend=_DECIDE_AGAIN)
+
+
+def _kept_problems(dataset: Path) -> Iterator[Problem]:
+    """Yield clips without their spans and kept spans without their clip; a diffusion clip has a span in both tiers."""
+    spans = read_table(dataset, "spans", ["video_id", "start_s", "end_s", "tier", "clip_id"]).to_pylist()
+    kept = Counter(
+        (row["clip_id"], row["tier"], _tick(row["start_s"]), _tick(row["end_s"])) for row in spans if row["clip_id"]
+    )
+    wanted: Counter[tuple[str, str, int, int]] = Counter()
+    columns = ["clip_id", "video_id", "tier", "start_s", "end_s", "n_frames"]
+    for row in read_table(dataset, "clips", columns).to_pylist():
+        first, end = _tick(row["start_s"]), _tick(row["end_s"])
+        for tier in TIERS if row["tier"] == "diffusion" else (row["tier"],):
+            wanted[row["clip_id"], tier, first, end] += 1
+        clip_id = f"{row['video_id']}-{first:07d}-{end - 1:07d}"
+        if row["clip_id"] != clip_id or row["n_frames"] != end - first:
+            what = f"times and n_frames {row['n_frames']} do not fit the name; {clip_id} has {end - first} frames"
+            yield Problem(file="clips", row=row["clip_id"], what=what, mend=_RUN_AGAIN)
+    for clip_id, tier, first, end in sorted((kept - wanted).keys()):
+        what = f"tier {tier} keeps ticks {first} to {end} for this clip, which `clips` does not have so"
+        yield Problem(file="spans", row=clip_id, what=what, mend=_RUN_AGAIN)
+    for clip_id, tier, first, end in sorted((wanted - kept).keys()):
+        what = f"no span of tier {tier} keeps ticks {first} to {end} for this clip, or the clip has two rows"
+        yield Problem(file="clips", row=clip_id, what=what, mend=_RUN_AGAIN)
+
+
+def _kept_second_problems(dataset: Path) -> Iterator[Problem]:
+    """Yield videos whose kept seconds or number of clips are not those of the spans and clips."""
+    ticks: Counter[tuple[str, str]] = Counter()
+    for row in read_table(dataset, "spans", ["video_id", "start_s", "end_s", "tier", "outcome"]).to_pylist():
+        if row["outcome"] == "kept":
+            ticks[row["video_id"], row["tier"]] += _tick(row["end_s"]) - _tick(row["start_s"])
+    clips = Counter(read_table(dataset, "clips", ["video_id"])["video_id"].to_pylist())
+    columns = ["video_id", "path", "duplicate_of", "n_clips", *(f"kept_{tier}_s" for tier in TIERS)]
+    for row in read_table(dataset, "videos", columns).to_pylist():
+        duplicate = row["duplicate_of"] is not None
+        expected = {f"kept_{tier}_s": 0 if duplicate else ticks[row["video_id"], tier] for tier in TIERS}
+        wrong = [
+            f"{name} is {row[name]:.2f}, the spans say {float(count / TICK_RATE_HZ):.2f}"
+            for name, count in expected.items()
+            if _tick(row[name]) != count
+        ]
+        n_clips = 0 if duplicate else clips[row["video_id"]]
+        if row["n_clips"] != n_clips:
+            wrong.append(f"n_clips is {row['n_clips']}, `clips` has {n_clips}")
+        for what in wrong:
+            yield Problem(file="videos", row=row["path"], what=what, mend=_RUN_AGAIN)
+
+
+def _record_problems(dataset: Path, record: DatasetRecord) -> Iterator[Problem]:
+    if record.tables != describe_tables():
+        what = "the description of the tables is not that of this schema version"
+        yield Problem(file="dataset.json", row="tables", what=what, mend=_RUN_AGAIN)
+    counted = totals_of(dataset).model_dump()
+    for name, said in record.totals.model_dump().items():
+        if said != counted[name]:
+            what = f"says {said}, the tables hold {counted[name]}"
+            yield Problem(file="dataset.json", row=f"totals.{name}", what=what, mend=_RUN_AGAIN)
+
+
+def _tick(seconds: float) -> int:
+    return round(seconds * float(TICK_RATE_HZ))

@@ -1,0 +1,154 @@
+"""Checks of one clip: its bytes, pictures, sound and arrays."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from foundation.array_types import Float32Array
+from manifests.files.media import MediaError, read_audio, read_frames, sha256_of
+from manifests.files.tar import MemberRange, member_name_at, read_member
+from manifests.landmarks import landmark_scheme
+from manifests.schema.arrow_arrays import numpy_of
+from manifests.timeline import AUDIO_RATE_HZ, SAMPLES_PER_TICK, TICK_RATE_HZ
+
+__all__ = ["Problem", "clip_problems"]
+
+_CROP_PX = 256
+
+_MIN_INSIDE = 0.8
+"""Least share of landmarks inside the crop: a head may reach over the border for a while, a wrong crop leaves it."""
+
+_RENDER_AGAIN = "remove this part's Parquet file and run the curation again to render it anew"
+
+_ARRAYS = ("landmarks", "blendshapes", "pose_deg", "speech_features")
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Problem:
+    """One thing that is wrong with a dataset."""
+
+    file: str
+    """File or folder, relative to the dataset."""
+    row: str
+    """Id of the row, or "" where the whole file is meant."""
+    what: str
+    mend: str
+    """What the user can do."""
+
+    def __str__(self) -> str:
+        return f"{self.file}: {f'{self.row}: ' if self.row else ''}{self.what}; {self.mend}"
+
+
+def clip_problems(dataset: Path, file: str, batch: pa.RecordBatch) -> Iterator[Problem]:
+    """Yield what is wrong with the clips of `batch`, rows of the part `file` of table clips.
+
+    Raises:
+        OSError: never for a missing or damaged tar, which is a problem of its clips.
+    """
+    arrays = {}
+    for name in _ARRAYS:
+        try:
+            arrays[name] = numpy_of(batch.column(name))
+        except ValueError as error:
+            yield Problem(file=file, row="", what=f"column {name}: {error}", mend=_RENDER_AGAIN)
+    plain = batch.select([name for name in batch.schema.names if name not in _ARRAYS]).to_pylist()
+    for number, row in enumerate(plain):
+        found = [*_media(dataset, row)]
+        found += [text for name in arrays for text in _length(name, arrays[name][number], row["n_frames"])]
+        if (points := arrays.get("landmarks", [None] * len(plain))[number]) is not None:
+            found += _landmarks(points.astype(np.float32), row["landmark_scheme"])
+        for what in found:
+            yield Problem(file=file, row=row["clip_id"], what=what, mend=_RENDER_AGAIN)
+
+
+def _length(name: str, array: np.ndarray[Any, Any] | None, n_frames: int) -> Iterator[str]:
+    if array is not None and len(array) != n_frames:
+        yield f"{name} has {len(array)} rows, the clip {n_frames} frames"
+
+
+def _landmarks(points_px: Float32Array, scheme: str) -> Iterator[str]:
+    """Yield what is wrong with (N, K, 2) landmarks in crop pixels."""
+    try:
+        expected = landmark_scheme(scheme).n_points
+    except ValueError as error:
+        yield str(error)
+        return
+    if points_px.shape[1] != expected:
+        yield f"landmarks has {points_px.shape[1]} points a frame, {scheme} has {expected}"
+    if not np.isfinite(points_px).all():
+        yield "landmarks holds numbers that are not finite"
+        return
+    inside = float(((points_px >= 0) & (points_px <= _CROP_PX)).all(axis=-1).mean()) if points_px.size else 1.0
+    if inside < _MIN_INSIDE:
+        yield f"only {inside:.0%} of the landmarks lie inside the crop of {_CROP_PX} px"
+
+
+def _media(dataset: Path, row: Row) -> Iterator[str]:
+    mp4, problem = _content(dataset, row, "mp4")
+    yield from problem
+    if mp4 is not None:
+        yield from _picture(mp4, row["n_frames"])
+    if row["flac_offset"] is None:
+        if row["tier"] == "diffusion":
+            yield "a clip of tier diffusion has no sound"
+        return
+    flac, problem = _content(dataset, row, "flac")
+    yield from problem
+    if flac is not None:
+        yield from _sound(flac, row["n_frames"])
+
+
+def _content(dataset: Path, row: Row, kind: str) -> tuple[bytes | None, list[str]]:
+    """Return the bytes of a clip's file, if they are the right ones, and what is wrong with them."""
+    if row[f"{kind}_size"] is None or row[f"{kind}_sha256"] is None:
+        return None, [f"{kind}_size or {kind}_sha256 is null beside an offset"]
+    where = MemberRange(offset=row[f"{kind}_offset"], size=row[f"{kind}_size"])
+    wanted = f"{row['clip_id']}.{kind}"
+    try:
+        content = read_member(dataset, row["media"], where)
+        name = member_name_at(dataset, row["media"], where)
+    except MediaError as error:
+        return None, [f"{kind}: {error}"]
+    if name != wanted:
+        found = "no member of the tar" if name is None else f"the member {name}"
+        return None, [f"{kind}: the byte range {where.offset}+{where.size} of {row['media']} is {found}, not {wanted}"]
+    if sha256_of(content) != row[f"{kind}_sha256"]:
+        return None, [f"{kind}: the bytes of {wanted} in {row['media']} do not have the sha256 that the row names"]
+    return content, []
+
+
+def _picture(mp4: bytes, n_frames: int) -> Iterator[str]:
+    sizes: set[tuple[int, int]] = set()
+    count = 0
+    try:
+        video = read_frames(mp4)
+        for frame in video.frames:
+            sizes.add((frame.shape[1], frame.shape[0]))
+            count += 1
+    except MediaError as error:
+        yield f"mp4: {error}"
+        return
+    if count != n_frames:
+        yield f"mp4 has {count} frames, the row says {n_frames}"
+    if video.rate_hz != TICK_RATE_HZ:
+        yield f"mp4 has {video.rate_hz} frames per second, not {TICK_RATE_HZ}"
+    if sizes - {(_CROP_PX, _CROP_PX)}:
+        yield f"mp4 has frames of {sorted(sizes)} px, not {_CROP_PX}x{_CROP_PX}"
+
+
+def _sound(flac: bytes, n_frames: int) -> Iterator[str]:
+    try:
+        samples, rate_hz = read_audio(flac)
+    except MediaError as error:
+        yield f"flac: {error}"
+        return
+    if rate_hz != AUDIO_RATE_HZ:
+        yield f"flac has {rate_hz} samples per second, not {AUDIO_RATE_HZ}"
+    if len(samples) != n_frames * SAMPLES_PER_TICK:
+        yield f"flac has {len(samples)} samples, {n_frames} frames need {n_frames * SAMPLES_PER_TICK}"

@@ -1,0 +1,1 @@
+"""Columns of the five tables, each with type, unit, shape and meaning."""

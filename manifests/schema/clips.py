@@ -1,0 +1,56 @@
+"""Columns of `videos`, `spans` and `clips`: what came in, what became of every second, and what was kept."""
+
+import pyarrow as pa
+
+from manifests.schema.columns import F32, F64, I32, I64, PATH, TEXT, Table, optional, required
+
+__all__ = ["CLIPS"]
+
+_POINTS = pa.list_(pa.list_(pa.list_(F32, 2)))
+
+CLIPS = Table(
+    name="clips",
+    meaning="The manifest: one row per kept clip, arrays included; what the trainers read.",
+    row_group_rows=1,
+    columns=(
+        required("clip_id", TEXT, "", "<video_id>-<first tick>-<last tick>, the last inclusive"),
+        required("video_id", TEXT, "", "the video, as in `videos`"),
+        required("source", TEXT, "", "as in `videos`"),
+        required("path", TEXT, "", PATH),
+        optional("speaker_id", TEXT, "", "as in `videos`"),
+        required("tier", TEXT, "", "diffusion: for both trainers; vae: for the VAE only"),
+        required("split", TEXT, "", "train, val or test; all clips of a speaker are in one"),
+        required("start_s", F64, "s", "start in the source video"),
+        required("end_s", F64, "s", "end in the source video, exclusive"),
+        required("n_frames", I32, "frames", "N: frames of the clip, one per tick"),
+        required("fps", F64, "1/s", "always 25"),
+        required("crop_x0", F32, "source px", "left border of the square crop; negative where it leaves the picture"),
+        required("crop_y0", F32, "source px", "upper border of the crop"),
+        required("crop_size", F32, "source px", "side of the crop, scaled to 256"),
+        required("landmarks", _POINTS, "crop px", "points in the 256x256 crop", "[N,K,2]"),
+        required("landmark_scheme", TEXT, "", "numbering of the landmarks, a name in manifests.landmarks"),
+        optional("blendshapes", pa.list_(pa.list_(pa.float16(), 52)), "0 to 1", "ARKit-like coefficients", "[N,52]"),
+        required("pose_deg", pa.list_(pa.list_(F32, 3)), "deg", "pitch, yaw, roll", "[N,3]"),
+        required("pose_method", TEXT, "", "how the pose was computed"),
+        optional("speech_features", pa.list_(pa.list_(pa.float16())), "", "row k is about (k + 0.5) / 25 s", "[N,D]"),
+        optional("speech_encoder", TEXT, "", "network that gave the speech features"),
+        optional("denoiser", TEXT, "", "network that cleaned the speech; null where it was left as it is"),
+        optional("loudness_lufs_before", F32, "LUFS", "integrated loudness of the source's sound (EBU R128)"),
+        optional("loudness_lufs_after", F32, "LUFS", "integrated loudness of the clip's sound"),
+        optional("snr_db", F32, "dB", "estimated signal-to-noise ratio of the source's sound"),
+        optional("speech_ratio", F32, "0 to 1", "share of ticks with speech; null without an audio stream"),
+        optional("frontal_angle_mean", F32, "deg", "mean of frames.frontal_angle_deg over the clip"),
+        optional("frontal_angle_std", F32, "deg", "its standard deviation"),
+        optional("max_step", F32, "face widths", "largest move of the face between adjacent ticks"),
+        optional("mask_prob_max", F32, "0 to 1", "largest mask probability in the clip"),
+        optional("sharpness_mean", F32, "luma²", "mean of frames.sharpness over the clip"),
+        optional("identity", pa.list_(F32), "", "mean identity descriptor of the speaker in the clip", "[D]"),
+        required("media", TEXT, "", "tar that holds the clip, relative to the dataset"),
+        required("mp4_offset", I64, "bytes", "first byte of <clip_id>.mp4 in the tar"),
+        required("mp4_size", I64, "bytes", "its length: H.264, 256x256, 25 fps"),
+        optional("flac_offset", I64, "bytes", "first byte of <clip_id>.flac in the tar; null without an audio stream"),
+        optional("flac_size", I64, "bytes", "its length: 16 kHz mono, 640 samples per frame"),
+        required("mp4_sha256", TEXT, "", "sha256 of the MP4, hex"),
+        optional("flac_sha256", TEXT, "", "sha256 of the FLAC, hex"),
+    ),
+)

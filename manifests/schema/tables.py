@@ -1,0 +1,37 @@
+"""Every table and column of a dataset: the one place where they are declared (DESIGN: "The dataset").
+
+The declarations are split by subject: `columns_media` has `videos`, `spans` and `clips`, `columns_frames` has `frames`,
+`columns_arrays` moves NumPy arrays in and out. The tables of docs/dataset.md and the description in dataset.json are
+made from them.
+"""
+
+from manifests.schema.clips import CLIPS
+from manifests.schema.columns import Column, Table
+from manifests.schema.frames import FRAMES
+from manifests.schema.videos import SPANS, VIDEOS
+
+__all__ = ["TABLES", "schema_markdown", "type_name"]
+
+TABLES: dict[str, Table] = {table.name: table for table in (VIDEOS, FRAMES, SPANS, CLIPS)}
+
+
+def schema_markdown() -> str:
+    """Return the section of docs/dataset.md that describes every column."""
+    parts = []
+    for table in TABLES.values():
+        parts += [f"### `{table.name}`", "", table.meaning, ""]
+        parts += ["| column | type | shape | unit | null | meaning |", "|---|---|---|---|---|---|"]
+        parts += [
+            f"| `{c.name}` | {type_name(c)} | {c.shape} | {c.unit} | {'yes' if c.nullable else ''} | {c.meaning} |"
+            for c in table.columns
+        ]
+        parts.append("")
+    return "\n".join(parts)
+
+
+def type_name(column: Column) -> str:
+    """Return the type of one value or, for arrays, of one element, as a reader of the docs wants it."""
+    data_type = column.type
+    while hasattr(data_type, "value_type"):
+        data_type = data_type.value_type
+    return "struct" if str(data_type).startswith("struct") else str(data_type)

@@ -1,0 +1,73 @@
+"""Columns of the tables `videos` and `spans`."""
+
+import pyarrow as pa
+
+from manifests.schema.columns import F32, F64, I32, I64, PATH, TEXT, TRIMS, Table, optional, required
+
+__all__ = ["SPANS", "TIMING_COLUMNS", "VIDEOS"]
+
+VIDEOS = Table(
+    name="videos",
+    meaning="One row per source file, whatever became of it. Files of equal content share their `video_id`; all but "
+    "one of them say `duplicate_of`.",
+    row_group_rows=65_536,
+    columns=(
+        required("video_id", TEXT, "", "16 hex digits of a fingerprint of the content: size, first and last MiB"),
+        required("source", TEXT, "", "name of the corpus or folder that the file came from"),
+        required("path", TEXT, "", PATH),
+        optional("speaker_id", TEXT, "", "who speaks, where the layout tells; null where it does not"),
+        required(
+            "trims",
+            TRIMS,
+            "",
+            "stretches that were asked for, each a struct of start, end (null: the video's end) and their unit, s or "
+            "pictures; empty: all of the video",
+            "[S]",
+        ),
+        optional("size_bytes", I64, "bytes", "size of the file"),
+        optional(
+            "duration_s",
+            F64,
+            "s",
+            "length of the video; its spans end at the tick nearest to it; null if not analysed",
+        ),
+        optional("width", I32, "px", "width of the upright picture"),
+        optional("height", I32, "px", "height of the upright picture"),
+        optional("fps", F64, "1/s", "nominal frame rate of the file"),
+        optional("codec", TEXT, "", "video codec, FFmpeg's name"),
+        optional("has_audio", pa.bool_(), "", "the file has an audio stream"),
+        optional(
+            "rotation", I32, "deg", "rotation that the file asks for; already applied to width, height and pixels"
+        ),
+        required("status", TEXT, "", "ok, failed, quarantined or excluded"),
+        optional("error_code", TEXT, "", "why it is not ok, a word of manifests.vocabulary.ERROR_CODES"),
+        optional("error_detail", TEXT, "", "the same in a sentence"),
+        required("kept_diffusion_s", F64, "s", "seconds kept in tier diffusion; 0 in a duplicate's row"),
+        required("kept_vae_s", F64, "s", "seconds kept in tier vae, those of diffusion clips included"),
+        required("n_clips", I32, "clips", "rows in `clips`, both tiers"),
+        optional("duplicate_of", TEXT, "", "path of the file of the same content that was analysed instead; else null"),
+        optional("analyze_s", F64, "s", "time that the analysis took; differs between two runs"),
+        optional("decide_s", F64, "s", "time that the decision took; differs between two runs"),
+        optional("render_s", F64, "s", "time that the rendering took; differs between two runs"),
+    ),
+)
+
+TIMING_COLUMNS = ("analyze_s", "decide_s", "render_s")
+"""The only columns of `videos` that differ between two runs of the same input and config."""
+
+SPANS = Table(
+    name="spans",
+    meaning="What became of every second: per readable video and tier, half-open spans that tile [0, duration_s).",
+    row_group_rows=65_536,
+    columns=(
+        required("video_id", TEXT, "", "the video, as in `videos`"),
+        required("start_s", F64, "s", "first tick / 25"),
+        required("end_s", F64, "s", "end of the span, exclusive"),
+        required("tier", TEXT, "", "diffusion or vae: whose limits were applied"),
+        required("outcome", TEXT, "", "kept, or the first rule that failed; a word of manifests.vocabulary.OUTCOMES"),
+        optional("value", F32, "the rule's", "what decided: the worst value of the span; null where not measured"),
+        optional("limit", F32, "the rule's", "the limit that the value was held against"),
+        required("failed", pa.list_(TEXT), "", "all rules that some tick of the span fails, in order", "[R]"),
+        optional("clip_id", TEXT, "", "the clip that the span became; null unless kept"),
+    ),
+)

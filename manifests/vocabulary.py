@@ -1,0 +1,56 @@
+"""The closed sets of words that say what became of a video, a span or a tick."""
+
+from typing import Literal, get_args
+
+__all__ = [
+    "ERROR_CODES",
+    "FAILED_STATUSES",
+    "OUTCOMES",
+    "RULES",
+    "TIERS",
+    "ErrorCode",
+    "Outcome",
+    "Rule",
+    "Split",
+    "Tier",
+    "VideoStatus",
+]
+
+Rule = Literal["no_face", "several_faces", "small_face", "cut", "frontal", "jitter", "mask", "silence", "too_short"]
+
+RULES: tuple[Rule, ...] = get_args(Rule)
+"""In the order in which they are asked: a tick's outcome is the first that it fails."""
+
+Outcome = Literal[
+    "kept", "trimmed", "undecodable", "no_face", "several_faces", "small_face", "cut", "frontal", "jitter", "mask",
+    "silence", "too_short",
+]  # fmt: skip
+
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+"""`kept`, a rule, or: `trimmed`, outside the stretches of the video that were asked for, and not looked at;
+`undecodable`, the file holds no trustworthy picture."""
+
+Tier = Literal["diffusion", "vae"]
+
+TIERS: tuple[Tier, ...] = get_args(Tier)
+"""`diffusion` clips passed the strict limits and speak; `vae` clips passed the loose ones (GAIA appendix A.1)."""
+
+Split = Literal["train", "val", "test"]
+
+VideoStatus = Literal["ok", "failed", "quarantined", "excluded"]
+
+FAILED_STATUSES: tuple[VideoStatus, ...] = ("failed", "quarantined")
+"""Those that `gaia-curate retry` may mend; `excluded` is as it was asked for."""
+
+ErrorCode = Literal[
+    "unreadable", "no_video_stream", "internal", "worker_died", "out_of_memory", "timed_out", "changed", "unreachable",
+    "no_scratch", "trim_outside", "excluded",
+]  # fmt: skip
+
+ERROR_CODES: tuple[ErrorCode, ...] = get_args(ErrorCode)
+"""`unreadable`: no container or decoder could make sense of the file; `no_video_stream`: it holds sound only;
+`internal`: our own code failed on it, which is a bug to report; `worker_died`, `out_of_memory`, `timed_out`: what
+became of every worker that tried it. Of remote files: `changed`: it was replaced after it had been listed;
+`unreachable`: its storage did not deliver it; `no_scratch`: its server sends whole files only, and there was no room
+for one. `trim_outside`: a stretch that was asked for lies outside the video. `excluded`: a list of people or videos to
+leave out names it."""

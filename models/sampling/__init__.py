@@ -1,0 +1,1 @@
+"""Sampling of diffusion models: SDE, solvers, guidance, editing."""

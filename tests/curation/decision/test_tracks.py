@@ -1,0 +1,147 @@
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from curation.decision.main_face import main_track
+from curation.decision.tracks import TrackSettings, link_tracks
+from curation.evidence.measures import Evidence, Faces
+
+Make = Callable[..., Evidence]
+
+
+def joined(first: Faces, second: Faces) -> Faces:
+    """Two faces per tick, the first one's face first."""
+    order = np.argsort(np.concatenate([first.tick, second.tick]), kind="stable")
+    return Faces(
+        **{
+            name: None
+            if getattr(first, name) is None
+            else np.concatenate([getattr(first, name), getattr(second, name)])[order]
+            for name in first.__dataclass_fields__
+        }
+    )
+
+
+def linked(evidence: Evidence, cut: np.ndarray | None = None, bridge: int = 2) -> np.ndarray:
+    cut = np.zeros(len(evidence), np.bool_) if cut is None else cut
+    return link_tracks(evidence, cut, bridge, TrackSettings())
+
+
+def cut_at(n: int, tick: int) -> np.ndarray:
+    cut = np.zeros(n, np.bool_)
+    cut[tick] = True
+    return cut
+
+
+def test_a_moving_face_stays_one_track(make_evidence: Make) -> None:
+    boxes = np.array([[100 + 10 * k, 80, 300 + 10 * k, 280] for k in range(50)], np.float32)
+    assert set(linked(make_evidence(50, boxes=boxes)).tolist()) == {0}
+
+
+def test_a_face_elsewhere_begins_another_track(make_evidence: Make) -> None:
+    boxes = np.array([[100, 80, 300, 280]] * 5 + [[500, 80, 700, 280]] * 5, np.float32)
+    assert linked(make_evidence(10, boxes=boxes)).tolist() == [0] * 5 + [1] * 5
+
+
+def test_a_track_survives_a_bridgeable_miss_and_no_longer_one(make_evidence: Make) -> None:
+    boxes = np.tile(np.array([100, 80, 300, 280], np.float32), (12, 1))
+    boxes[3:5] = np.nan
+    assert set(linked(make_evidence(12, boxes=boxes)).tolist()) == {0}
+    boxes[3:6] = np.nan
+    assert linked(make_evidence(12, boxes=boxes)).tolist() == [0] * 3 + [1] * 6
+
+
+def test_a_track_ends_at_a_cut_even_where_the_boxes_overlap(make_evidence: Make) -> None:
+    assert linked(make_evidence(6), cut_at(6, 4)).tolist() == [0] * 4 + [1] * 2
+
+
+def test_two_faces_keep_their_tracks_when_their_order_swaps(
+    make_evidence: Make, make_faces: Callable[..., Faces]
+) -> None:
+    ticks = np.arange(4)
+    both = joined(make_faces(ticks, x0=0.0), make_faces(ticks, x0=400.0))
+    swapped = both.tick.argsort(kind="stable")
+    swapped[2:4] = swapped[2:4][::-1]  # on tick 1 the other comes first
+    faces = Faces(
+        **{n: None if getattr(both, n) is None else getattr(both, n)[swapped] for n in both.__dataclass_fields__}
+    )
+    assert linked(make_evidence(4, faces=faces)).tolist() == [0, 1, 1, 0, 0, 1, 0, 1]
+
+
+def test_another_person_in_the_same_place_begins_a_track(make_evidence: Make) -> None:
+    evidence = make_evidence(51)
+    descriptor = evidence.faces.descriptor.copy()
+    descriptor[50] = 0.3  # 0.2 away in each of 128 dimensions: a distance of 2.26
+    box = evidence.faces.box_px.copy()
+    box[40:] += 15.0  # the largest step between the two descriptors of ticks 25 and 50
+    track = linked(make_evidence(51, faces=replace(evidence.faces, descriptor=descriptor, box_px=box)))
+    assert track.tolist() == [0] * 40 + [1] * 11
+
+
+def test_the_main_face_is_that_of_the_widest_and_longest_track(
+    make_evidence: Make, make_faces: Callable[..., Faces]
+) -> None:
+    faces = joined(make_faces(np.arange(2, 10), x0=0.0, width=150.0), make_faces(np.arange(3), x0=400.0, width=200.0))
+    evidence = make_evidence(10, faces=faces)
+    main = main_track(evidence, linked(evidence), np.zeros(10, np.bool_), 2, 0.7)
+    assert faces.width_px[main.face].tolist() == [200.0, 200.0] + [150.0] * 8
+    assert np.flatnonzero(main.changes).tolist() == [2]
+    np.testing.assert_allclose(main.rival_ratio, [0, 0, 200 / 150] + [0] * 7)
+
+
+def test_a_face_that_the_detector_is_unsure_of_is_no_rival(
+    make_evidence: Make, make_faces: Callable[..., Faces]
+) -> None:
+    ticks = np.arange(4)
+    second = replace(make_faces(ticks, x0=400.0), score=np.array([0.69, 0.7, 0.9, 0.5], np.float32))
+    evidence = make_evidence(4, faces=joined(make_faces(ticks, x0=0.0, width=210.0), second))
+    main = main_track(evidence, linked(evidence), np.zeros(4, np.bool_), 2, 0.7)
+    np.testing.assert_allclose(main.rival_ratio, [0.0, 200 / 210, 200 / 210, 0.0])
+
+
+def test_a_change_of_the_main_face_at_a_cut_is_no_change_within_a_shot(make_evidence: Make) -> None:
+    boxes = np.array([[100, 80, 300, 280]] * 5 + [[500, 80, 700, 280]] * 5, np.float32)
+    evidence = make_evidence(10, boxes=boxes)
+    cut = cut_at(10, 5)
+    assert not main_track(evidence, linked(evidence, cut), cut, 2, 0.7).changes.any()
+
+
+def test_misses_are_bridged_within_a_track_only(make_evidence: Make) -> None:
+    boxes = np.tile(np.array([100, 80, 300, 280], np.float32), (12, 1))
+    boxes[[3, 4, 8]] = np.nan
+    boxes[9:] += 500.0
+    evidence = make_evidence(12, boxes=boxes)
+    main = main_track(evidence, linked(evidence), np.zeros(12, np.bool_), 2, 0.7)
+    assert np.flatnonzero(main.bridged).tolist() == [3, 4]
+    assert main.track_id[[3, 4]].tolist() == [0, 0]
+    assert np.flatnonzero(main.changes).tolist() == [9]
+
+
+def test_an_undecodable_tick_is_never_bridged(make_evidence: Make) -> None:
+    boxes = np.tile(np.array([100, 80, 300, 280], np.float32), (6, 1))
+    boxes[3] = np.nan
+    decoded = np.ones(6, np.bool_)
+    decoded[3] = False
+    evidence = replace(make_evidence(6, boxes=boxes), decoded=decoded)
+    assert not main_track(evidence, linked(evidence), np.zeros(6, np.bool_), 2, 0.7).bridged.any()
+
+
+def test_a_video_without_a_face_has_no_main_face(make_evidence: Make) -> None:
+    evidence = make_evidence(5, boxes=np.full((5, 4), np.nan, np.float32))
+    main = main_track(evidence, linked(evidence), np.zeros(5, np.bool_), 2, 0.7)
+    assert (main.face == -1).all()
+    assert not main.bridged.any()
+
+
+@pytest.mark.parametrize(("length", "distance", "n_tracks"), [(128, 0.7, 2), (512, 0.7, 1), (512, 1.3, 2)])
+def test_each_descriptor_has_a_limit_of_its_own(
+    make_evidence: Make, length: int, distance: float, n_tracks: int
+) -> None:
+    evidence = make_evidence(51)
+    descriptor = np.full((51, length), np.nan, np.float32)
+    descriptor[[0, 25, 50]] = 0.0
+    descriptor[50, 0] = distance
+    track = linked(make_evidence(51, faces=replace(evidence.faces, descriptor=descriptor)))
+    assert len(np.unique(track)) == n_tracks

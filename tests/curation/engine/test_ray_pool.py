@@ -1,0 +1,235 @@
+"""A pool whose workers die, hang and grow: only the guilty unit is lost, with the right code."""
+
+import ctypes
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import ray
+from ray import cloudpickle
+from ray.cluster_utils import Cluster
+
+from curation.engine.events import UNATTENDED, Oversight, UnitEvent
+from curation.engine.pool_worker import UnitWorker
+from curation.engine.ray_pool import RayUnavailableError, curate_on_ray
+from curation.engine.supervision import PoolSettings
+from curation.engine.units import Divided, Measured, Outcome, Unit
+from curation.output.ledger import VideoRecord, read_ledger
+from curation.sources.entries import SourceVideo
+from manifests.timeline import Window
+
+# Workers cannot import this file: what it defines is sent to them whole.
+cloudpickle.register_pickle_by_value(sys.modules[__name__])
+
+pytestmark = pytest.mark.slow
+
+WINDOWS = tuple(Window(first_tick=k, end_tick=k + 250) for k in (0, 250, 500))
+QUICK = PoolSettings(deadline_base_s=6.0, deadline_per_s=0.0, max_attempts=2, worker_memory_gib=1.0)
+
+
+def _take_memory() -> None:
+    taken = []
+    while True:
+        taken.append(b"x" * 2**26)
+        time.sleep(0.01)
+
+
+class Worker:
+    """Does what a video's name says."""
+
+    def __init__(self, dataset: Path, models: bytes = b"") -> None:
+        self._dataset, self._models = dataset, models
+
+    def work(self, unit: Unit, learnt: Callable[[float], None]) -> Outcome:
+        with (self._dataset / "seen").open("a") as seen:
+            seen.write(f"{unit.name} {os.getpid()}\n")
+        match unit.video.path.stem.partition("_")[0]:
+            case "exits":
+                os._exit(7)
+            case "crashes":
+                ctypes.string_at(0)
+            case "hangs":
+                time.sleep(3600)
+            case "grows":
+                _take_memory()
+            case "stuck":
+                learnt(1.0)
+                time.sleep(3600)
+            case "slow":
+                time.sleep(0.5)
+            case "flaky":
+                marker = self._dataset / "flaky"
+                if not marker.exists():
+                    marker.touch()
+                    os._exit(1)
+            case "long":
+                return self._part_of_a_long_video(unit)
+        return self._record(unit)
+
+    def _part_of_a_long_video(self, unit: Unit) -> Outcome:
+        if unit.windows == WINDOWS[1:2]:
+            os._exit(1)
+        return Divided(WINDOWS, WINDOWS) if unit.kind == "video" else Measured()
+
+    def _record(self, unit: Unit) -> VideoRecord:
+        video = unit.video
+        return VideoRecord(
+            video_id=video.video_id, source="made", path=str(video.path), speaker_id=None, size_bytes=1, status="ok"
+        )
+
+
+@dataclass(frozen=True)
+class Plan:
+    dataset: Path
+    window_s: float = field(default=10.0)
+
+    def make_worker(self) -> UnitWorker:
+        return Worker(self.dataset)
+
+
+@dataclass(frozen=True)
+class BrokenPlan(Plan):
+    def make_worker(self) -> UnitWorker:
+        raise FileNotFoundError("made by the test: no weights here")
+
+
+@dataclass(frozen=True)
+class LargePlan(Plan):
+    def make_worker(self) -> UnitWorker:
+        return Worker(self.dataset, models=b"x" * 2**30)
+
+
+def videos(names: Sequence[str]) -> list[SourceVideo]:
+    return [
+        SourceVideo(
+            path=Path(f"{name}.mp4"), video_id=f"{number:016x}", source="made", speaker_id=None, size_bytes=100 - number
+        )
+        for number, name in enumerate(names)
+    ]
+
+
+def curated(
+    plan: Plan, names: Sequence[str], settings: PoolSettings, workers: int = 2, oversight: Oversight = UNATTENDED
+) -> dict[str, VideoRecord]:
+    pool = curate_on_ray(
+        plan,
+        videos(names),
+        workers=workers,
+        address=None,
+        gpus_per_worker=0.0,
+        settings=settings,
+        oversight=oversight,
+    )
+    records = list(pool)
+    assert len({record.video_id for record in records}) == len(records)
+    return {Path(record.path).stem: record for record in records}
+
+
+def test_only_the_guilty_are_quarantined_each_with_its_code(tmp_path: Path) -> None:
+    guilty = {"exits": "worker_died", "crashes": "worker_died", "hangs": "timed_out", "grows": "out_of_memory"}
+    innocent = [f"good_{number}" for number in range(12)]
+    told: list[UnitEvent] = []
+    records = curated(Plan(tmp_path), [*guilty, *innocent, "flaky"], QUICK, oversight=Oversight(tell=told.append))
+    assert {name: records[name].error_code for name in guilty} == guilty
+    assert {records[name].status for name in guilty} == {"quarantined"}
+    assert {records[name].status for name in [*innocent, "flaky"]} == {"ok"}
+    ledger = read_ledger(tmp_path)
+    assert sorted(Path(record.path).stem for record in ledger.values()) == sorted(guilty)
+    attempts = [line.split()[0] for line in (tmp_path / "seen").read_text().splitlines()]
+    assert {attempts.count(records[name].video_id) for name in [*guilty, "flaky"]} == {2}
+    assert {attempts.count(records[name].video_id) for name in innocent} == {1}
+    for name, code in {**guilty, "flaky": "worker_died"}.items():
+        mine = [event for event in told if event.unit.video.video_id == records[name].video_id]
+        end = ["end"] if name == "flaky" else ["loss", "quarantine"]
+        assert [event.kind for event in mine] == ["begin", "loss", "retry", "begin", *end]
+        assert {event.outcome for event in mine if event.kind in ("loss", "quarantine")} == {code}
+    lost_by = [event.worker for event in told if event.kind == "loss"]
+    assert len(set(lost_by)) == len(lost_by)  # a worker that lost a unit is none any more
+
+
+def test_a_worker_gives_a_video_the_time_that_goes_with_its_length(tmp_path: Path) -> None:
+    settings = PoolSettings(deadline_base_s=2.0, deadline_per_s=3.0, max_attempts=1, worker_memory_gib=1.0)
+    begun = time.monotonic()
+    records = curated(Plan(tmp_path, window_s=1000.0), ["stuck", "hangs"], settings)
+    assert {name: record.error_code for name, record in records.items()} == {"stuck": "timed_out", "hangs": "timed_out"}
+    assert "not done after 5 s" in str(records["stuck"].error_detail)  # 2 s, and 3 for its second of video
+    assert "not done after 2 s" in str(records["hangs"].error_detail)  # a file of 100 bytes that it is not done opening
+    assert time.monotonic() - begun < 500
+
+
+def test_ray_that_does_not_come_up_is_tried_again_and_then_stops_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[str | None] = []
+
+    def slow(*, address: str | None, **_: object) -> None:
+        tried.append(address)
+        raise Exception("made by the test: timed out")  # noqa: TRY002 - as Ray does
+
+    monkeypatch.setattr(ray, "init", slow)
+    with pytest.raises(RayUnavailableError, match="cannot start Ray on this machine: made by the test: timed out"):
+        curated(Plan(tmp_path), ["good_1"], QUICK)
+    assert tried == [None] * 3
+
+
+def test_a_window_that_kills_its_worker_quarantines_its_video_alone(tmp_path: Path) -> None:
+    records = curated(Plan(tmp_path), ["long", "good_1", "good_2"], QUICK)
+    assert {name: record.status for name, record in records.items()} == {
+        "long": "quarantined",
+        "good_1": "ok",
+        "good_2": "ok",
+    }
+    detail = records["long"].error_detail
+    assert detail is not None
+    assert "ticks 250 to 500" in detail
+
+
+@pytest.mark.parametrize(("worker_min_s", "n_units_each"), [(0.0, [3, 3, 2]), (600.0, [8])])
+def test_workers_are_replaced_after_so_many_units_and_not_while_they_are_young(
+    tmp_path: Path, worker_min_s: float, n_units_each: list[int]
+) -> None:
+    settings = PoolSettings(units_per_worker=3, worker_min_s=worker_min_s, worker_memory_gib=1.0)
+    curated(Plan(tmp_path), [f"good_{number}" for number in range(8)], settings, workers=1)
+    pids = [line.split()[-1] for line in (tmp_path / "seen").read_text().splitlines()]
+    assert [pids.count(pid) for pid in dict.fromkeys(pids)] == n_units_each
+
+
+def test_workers_that_cannot_load_stop_the_run_with_the_reason(tmp_path: Path) -> None:
+    with pytest.raises(RayUnavailableError, match="made by the test: no weights here"):
+        curated(BrokenPlan(tmp_path), ["good_1"], QUICK)
+
+
+def test_models_that_do_not_fit_stop_the_run_and_no_video_is_blamed(tmp_path: Path) -> None:
+    with pytest.raises(RayUnavailableError, match=r"the worker took 1\.\d\d GiB of memory, 0\.50 are allowed"):
+        curated(LargePlan(tmp_path), ["good_1"], PoolSettings(worker_memory_gib=0.5))
+    assert not (tmp_path / "seen").exists()
+    assert not list(tmp_path.rglob(".*"))
+
+
+def test_a_lost_node_costs_only_what_it_had_in_flight(tmp_path: Path) -> None:
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    try:
+        lost = cluster.add_node(num_cpus=1)
+        cluster.add_node(num_cpus=1)
+        names = [f"slow_{number}" for number in range(18)]
+        pool = curate_on_ray(
+            Plan(tmp_path),
+            videos(names),
+            workers=3,
+            address=cluster.address,
+            gpus_per_worker=0.0,
+            settings=PoolSettings(worker_memory_gib=1.0),
+        )
+        records = [next(pool) for _ in range(4)]
+        cluster.remove_node(lost, allow_graceful=False)
+        records += list(pool)
+    finally:
+        cluster.shutdown()
+    assert sorted(Path(record.path).stem for record in records) == sorted(names)
+    assert {record.status for record in records} == {"ok"}
+    begun = [line.split()[0] for line in (tmp_path / "seen").read_text().splitlines()]
+    assert sum(begun.count(record.video_id) - 1 for record in records) <= 1

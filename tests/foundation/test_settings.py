@@ -1,0 +1,61 @@
+from pathlib import Path
+
+import pytest
+from helpers.toy_task import ToyConfig
+
+from foundation.settings import ConfigError, load_run_config, settings_of
+from training.loop.config import TrainConfig
+
+
+def test_single_values_lie_over_the_file_and_the_file_over_the_preset(tmp_path: Path) -> None:
+    file = tmp_path / "run.yaml"
+    file.write_text("rate: 1e-3\ntrain: {steps: 7, batch: 8}\n")
+    config = load_run_config(ToyConfig(), file, ["train.steps=9", "dropout=1e-1", "train.compile=true"])
+    assert (config.rate, config.dropout) == (1e-3, 0.1)
+    assert (config.train.steps, config.train.batch, config.train.compile) == (9, 8, True)
+    assert config.train.micro_batch == ToyConfig().train.micro_batch
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("train.step=9", r"train\.step is unknown; did you mean 'steps'"),
+        ("train.steps=many", r"train\.steps is 'many'"),
+        ("train.steps=0", r"steps is 0; give a whole number from 1 on"),
+        ("train.activation_checkpointing=all", r"'all'; give one of 'none', 'block', 'selective'"),
+        ("train.steps", r"write NAME=VALUE"),
+        ("train.steps=[1", r"the value is no YAML"),
+        ("train=9", r"give names and values"),
+    ],
+)
+def test_wrong_setting_is_refused_by_name(override: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        load_run_config(ToyConfig(), None, [override])
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("batch", 0),
+        ("workers", -1),
+        ("keep_every", 0),
+        ("ema_decay", 1.0),
+        ("max_gradient_norm", 0.0),
+        ("log_every", 0),
+    ],
+)
+def test_value_out_of_range_is_refused_with_an_allowed_one(name: str, value: float) -> None:
+    with pytest.raises(ValueError, match=rf"^{name} is {value}; give "):
+        TrainConfig(**{"steps": 1, "batch": 1, "micro_batch": 1, name: value})
+
+
+def test_file_that_is_no_yaml_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "bad.yaml").write_text("train: [")
+    with pytest.raises(ConfigError, match=r"--config .*bad\.yaml: cannot be read as YAML"):
+        load_run_config(ToyConfig(), tmp_path / "bad.yaml", [])
+
+
+def test_settings_are_plain_values() -> None:
+    settings = settings_of(ToyConfig())
+    assert settings["train"]["batch"] == 4
+    assert settings["bad_from"] is None

@@ -1,0 +1,194 @@
+import json
+import subprocess
+from collections.abc import Callable, Iterable
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from helpers.made_videos import TalkingFace, frame_times, talking_video
+from typer.testing import CliRunner
+
+from curation.perception.models import PerceptionSettings
+from curation.settings import CurationSettings
+from curation.speech.models import SpeechModels
+from curation.speech.settings import SpeechSettings
+from foundation.array_types import Float16Array, Float32Array, RgbImage
+from generation import job
+from generation.cli import app
+from generation.portrait import Portrait
+from generation.speech import DrivingSpeech
+from generation.talking_video import from_speech
+from generation.trained_run import GenerationError, load_run
+from models.sampling.sample_motion import MotionSampling
+
+
+def _pictures(path: Path) -> np.ndarray:
+    with av.open(str(path)) as opened:
+        return np.stack([frame.to_ndarray(format="rgb24") for frame in opened.decode(video=0)])
+
+
+@pytest.mark.slow
+def test_portrait_and_speech_become_a_video_with_the_speech_and_25_pictures_a_second(
+    command_environment: dict[str, str], diffusion_run: Path, portrait: Path, speech: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "new folder" / "out.mp4"
+    command = ["gaia-generate", "--run", diffusion_run, "--portrait", portrait, "--speech", speech, "--out", out]
+    done = subprocess.run(command, env=command_environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"{out}: 32 frames, 1.28 s\n"
+    with av.open(str(out)) as opened:
+        assert opened.streams.video[0].average_rate == 25
+        sound = np.concatenate([frame.to_ndarray()[0] for frame in opened.decode(audio=0)])
+        assert "AI-generated" in opened.metadata["comment"]
+        facts = json.loads(opened.metadata["description"])
+    assert facts["seed"] == 0
+    assert facts["run"] == "tiny/step_00000007"
+    assert set(facts["sha256"]) == {"portrait", "speech"}
+    assert _pictures(out).shape == (32, 64, 64, 3)
+    assert np.sqrt(np.mean(sound**2)) > 0.01
+    assert [path.name for path in out.parent.iterdir()] == ["out.mp4"]
+
+
+@pytest.mark.slow
+def test_one_seed_is_one_video_and_another_seed_another(
+    diffusion_run: Path, portrait: Path, speech: Path, tmp_path: Path
+) -> None:
+    made = {}
+    for name, seed in (("a", 3), ("again", 3), ("b", 4)):
+        out = tmp_path / f"{name}.mp4"
+        wanted = job.GenerationJob(run=diffusion_run, portrait=portrait, speech=speech, out=out, seed=seed)
+        job.generate(wanted, lambda pictures, _: pictures)
+        made[name] = out
+    assert made["a"].read_bytes() == made["again"].read_bytes()
+    assert (_pictures(made["a"]) != _pictures(made["b"])).any()
+
+
+@pytest.mark.slow
+def test_a_driving_video_needs_the_vae_alone_and_brings_its_own_sound(
+    made_run: Callable[..., Path], diffusion_run: Path, portrait: Path, talking_face: TalkingFace, tmp_path: Path
+) -> None:
+    times = frame_times(Fraction(30), 30)
+    driving = talking_video(tmp_path / "driving.mp4", talking_face, times, sound=talking_face.sound(end_s=1.0))
+    for number, run in enumerate((made_run(motion=False), diffusion_run)):
+        out = tmp_path / f"{number}.mp4"
+        wanted = job.GenerationJob(run=run, portrait=portrait, driving=driving, out=out)
+        assert job.generate(wanted, lambda pictures, _: pictures) == f"{out}: 25 frames, 1.00 s"
+        with av.open(str(out)) as opened:
+            sound = np.concatenate([frame.to_ndarray()[0] for frame in opened.decode(audio=0)])
+        assert np.sqrt(np.mean(sound**2)) > 0.01
+    # the same VAE in both runs: the motion network plays no part
+    assert (tmp_path / "0.mp4").read_bytes() == (tmp_path / "1.mp4").read_bytes()
+
+
+def test_a_dry_run_says_what_would_be_done_and_writes_nothing(
+    diffusion_run: Path, portrait: Path, speech: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.mp4"
+    said = job.describe(job.GenerationJob(run=diffusion_run, portrait=portrait, speech=speech, out=out))
+    assert "speech: 32 frames, 1.28 s" in said
+    assert any("1 windows of 32 frames, 20 steps, 48 numbers a frame" in line for line in said)
+    assert not out.exists()
+
+
+def test_what_cannot_be_used_is_refused_in_one_line(
+    diffusion_run: Path, portrait: Path, speech: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    good = {"run": diffusion_run, "portrait": portrait, "speech": speech, "out": tmp_path / "out.mp4"}
+    for change, message in (
+        ({"run": tmp_path / "empty"}, "has no checkpoint yet"),
+        ({"run": tmp_path / "nowhere"}, "is no folder"),
+        ({"driving": portrait}, "both --speech and --driving"),
+        ({"out": tmp_path / "out.avi"}, "ends in .mp4"),
+    ):
+        arguments = [part for name, value in (good | change).items() for part in (f"--{name}", str(value))]
+        done = CliRunner().invoke(app, arguments)
+        assert done.exit_code == 2, done.stderr
+        assert message in done.stderr
+        assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "out.mp4").exists()
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"config": {"crop": {"size": 3}}}', "[]"])
+def test_a_run_that_does_not_say_how_its_data_was_made_is_refused(made_run: Callable[..., Path], text: str) -> None:
+    run = made_run()
+    (run / "dataset.json").write_text(text)
+    with pytest.raises(GenerationError, match=r"dataset\.json, which says how its data was made, cannot be used"):
+        load_run(run, "cpu")
+
+
+def test_neither_speech_nor_a_video_is_refused(diffusion_run: Path, portrait: Path, tmp_path: Path) -> None:
+    with pytest.raises(GenerationError, match="neither --speech nor --driving"):
+        job.GenerationJob(run=diffusion_run, portrait=portrait, out=tmp_path / "out.mp4")
+
+
+def test_a_dataset_record_of_other_landmarks_than_the_runs_is_refused(
+    made_run: Callable[..., Path], portrait: Path, speech: Path, tmp_path: Path
+) -> None:
+    run = made_run(settings=CurationSettings(perception=PerceptionSettings(faces="dlib")))
+    wanted = job.GenerationJob(run=run, portrait=portrait, speech=speech, out=tmp_path / "out.mp4")
+    with pytest.raises(GenerationError, match=r"trained on landmarks 'mediapipe478', but .* gives 'ibug68'"):
+        job.generate(wanted, lambda pictures, _: pictures)
+
+
+def test_missing_weights_of_the_encoder_are_named_before_anything_is_done(
+    made_run: Callable[..., Path],
+    portrait: Path,
+    speech: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from foundation.weights import MissingAssetsError
+
+    monkeypatch.setenv("GAIA_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("GAIA_MODELS", raising=False)
+    settings = CurationSettings(speech=SpeechSettings(encoder="wav2vec2"))
+    run = made_run(speech_encoder="wav2vec2:facebook/wav2vec2-base-960h@00000000:context:12", settings=settings)
+    wanted = job.GenerationJob(run=run, portrait=portrait, speech=speech, out=tmp_path / "out.mp4")
+    with pytest.raises(MissingAssetsError, match="facebook/wav2vec2-base-960h"):
+        job.generate(wanted, lambda pictures, _: pictures)
+
+
+class _OtherEncoder:
+    name, dim = "another", 384
+
+    def __call__(self, audio_16k: Float32Array, n_ticks: int) -> Float16Array:
+        raise NotImplementedError
+
+    def encode_clips(self, clips: object) -> list[Float16Array]:
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize(
+    ("motion", "message"), [(True, "'whisper-tiny.en', but .* is 'another'"), (False, "run of the VAE alone")]
+)
+def test_speech_cannot_drive_a_run_that_has_not_learned_from_its_encoder(
+    made_run: Callable[..., Path], motion: bool, message: str
+) -> None:
+    run = load_run(made_run(motion=motion), "cpu")
+    portrait = Portrait(
+        picture=np.zeros((64, 64, 3), np.uint8), landmarks_px=np.zeros((478, 2), np.float32), face_width_px=32.0
+    )
+    audio = np.zeros(16_000, np.float32)
+    speech = DrivingSpeech(audio_16k=audio, audio_48k=audio, n_frames=25)
+    models = SpeechModels(target_lufs=-23.0, denoiser=None, encoder=_OtherEncoder())
+    with pytest.raises(GenerationError, match=message):
+        from_speech(run, portrait, speech, models, sampling=MotionSampling(), seed=0)
+
+
+def test_an_interrupted_video_leaves_the_older_one(
+    diffusion_run: Path, portrait: Path, speech: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.mp4"
+    out.write_bytes(b"older")
+
+    def broken(pictures: Iterable[RgbImage], n_frames: int) -> Iterable[RgbImage]:
+        assert n_frames == 32
+        yield next(iter(pictures))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        job.generate(job.GenerationJob(run=diffusion_run, portrait=portrait, speech=speech, out=out), broken)
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("out.mp4", b"older")]

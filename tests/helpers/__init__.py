@@ -1,0 +1,1 @@
+"""Made videos, datasets, servers and tasks that tests share."""

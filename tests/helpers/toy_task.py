@@ -1,0 +1,208 @@
+"""A task that learns in a moment, with all that a real one has: masks, drawn noise, dropout, an opponent, pictures.
+
+`python tests/helpers/toy_task.py RUN NAME=VALUE...` trains it, under torchrun too. DIE_AFTER=N kills the
+process before step N + 1, with SIGKILL.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from foundation.array_types import RgbImage
+from foundation.settings import load_run_config, settings_of
+from models.run_folder import RunFolder
+from models.weights import WeightFacts
+from training.data.order import SampleKey
+from training.data.randomness import draw_below, torch_generator
+from training.loop.config import TrainConfig
+from training.loop.loop import TrainReport, train
+from training.loop.parallel import Ranks, ranks_of_environment
+from training.loop.progress import TrainProgress
+from training.loop.schedules import constant
+from training.loop.session import Session
+from training.loop.task import Export, Step, Trainable
+
+WIDTH = 8
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ToyConfig:
+    dropout: float = 0.0
+    bad_from: int | None = None
+    """First step whose gradients are not finite."""
+    rate: float = 1e-2
+    train: TrainConfig = field(
+        default_factory=lambda: TrainConfig(
+            steps=10,
+            batch=4,
+            micro_batch=4,
+            workers=0,
+            precision="fp32",
+            checkpoint_every=5,
+            pictures_every=5,
+            log_every=1,
+            tensorboard=False,
+        )
+    )
+
+
+class ToyBatch(NamedTuple):
+    values: Tensor
+    noise: Tensor
+    mask: Tensor
+
+
+@dataclass(frozen=True)
+class ToySource:
+    """Sequences of 3 to 9 rows; with noise that belongs to the sample."""
+
+    seed: int
+    n_items: int = 11
+
+    def __len__(self) -> int:
+        return self.n_items
+
+    def batch(self, keys: Sequence[SampleKey]) -> ToyBatch:
+        values, noise, lengths = [], [], []
+        for key in keys:
+            values.append(torch.randn(9, WIDTH, generator=torch_generator(self.seed, "values", key.item)))
+            noise.append(torch.randn(9, WIDTH, generator=torch_generator(self.seed, "noise", key.epoch, key.item)))
+            lengths.append(3 + draw_below(7, self.seed, "length", key.epoch, key.item))
+        mask = torch.arange(9) < torch.tensor(lengths)[:, None]
+        return ToyBatch(torch.stack(values), torch.stack(noise), mask)
+
+
+class ToyNetwork(nn.Module):
+    def __init__(self, dropout: float) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(
+            nn.Sequential(nn.Linear(WIDTH, WIDTH), nn.Dropout(dropout), nn.GELU()) for _ in range(2)
+        )
+        self.last = nn.Linear(WIDTH, WIDTH)
+        self.register_buffer("measured", torch.tensor(3.0, dtype=torch.float64))
+
+    def forward(self, values: Tensor) -> Tensor:
+        for block in self.blocks:
+            values = values + block(values)
+        return self.last(values)
+
+    def twice(self, values: Tensor) -> Tensor:
+        """A method besides `forward`."""
+        return self.forward(2.0 * values)
+
+
+class ToyTask:
+    """The network removes noise; a critic, which learns from step 3 on, tells what it gives from the truth."""
+
+    name, unit = "toy", "sequences"
+
+    def __init__(self, config: ToyConfig) -> None:
+        self.config = config
+        torch.manual_seed(1)
+        self.network, self.critic = ToyNetwork(config.dropout), nn.Linear(WIDTH, 1)
+        self.source = ToySource(seed=config.train.seed)
+
+    def trainables(self) -> Mapping[str, Trainable]:
+        return {
+            "network": Trainable(network=self.network, blocks=list(self.network.blocks), methods=("twice",)),
+            "critic": Trainable(network=self.critic, blocks=[]),
+        }
+
+    def frozen(self) -> Sequence[nn.Module]:
+        return []
+
+    def optimisers(self) -> Sequence[torch.optim.Optimizer]:
+        return [torch.optim.Adam(self.network.parameters()), torch.optim.Adam(self.critic.parameters())]
+
+    def learning_rate(self, step: int) -> float:
+        return constant(step, self.config.rate, warmup_steps=4)
+
+    def backward(self, step: Step[ToyBatch]) -> Mapping[str, Tensor]:
+        counted = torch.stack([batch.mask.sum() for batch in step.batches]).sum() * WIDTH
+        weight = step.ranks.size / step.ranks.sum(counted)
+        losses = []
+        for batch in step.passes():
+            with step.autocast():
+                method = self.network.twice if step.number % 2 else self.network
+                removed = method(batch.values + 0.1 * batch.noise)
+            squares = (removed.float() - batch.values).square() * batch.mask[..., None]
+            loss = weight * squares.sum()
+            if self.config.bad_from is not None and step.number >= self.config.bad_from and step.ranks.rank == 0:
+                loss = loss * float("nan")
+            losses.append(loss.detach())
+            if step.number >= 3:
+                # as of a GAN: the gradient at what the network gave, then the critic on the same without a graph
+                image = removed.detach().requires_grad_()
+                (gradient,) = torch.autograd.grad(self.critic(image).sum(), image)
+                torch.autograd.backward([loss, removed], [torch.ones(()), 1e-3 * weight * gradient])
+                told = self.critic(removed.detach()).squeeze(-1) - self.critic(batch.values).squeeze(-1)
+                (weight * torch.nn.functional.softplus(told).mul(batch.mask).sum()).backward()
+            else:
+                loss.backward()
+        return {"loss": torch.stack(losses).sum()}
+
+    def pictures(self) -> Mapping[str, RgbImage]:
+        with torch.no_grad():
+            shown = self.network(torch.eye(WIDTH)).clamp(0.0, 1.0)
+        return {"eye": np.repeat((255 * shown[..., None]).to(torch.uint8).numpy(), 3, axis=2)}
+
+    def export(self) -> Export:
+        return Export(
+            network="network",
+            config=self.config,
+            facts=WeightFacts(landmark_scheme="ibug68", speech_encoder=None),
+        )
+
+    def data_summary(self) -> str:
+        return f"{len(self.source)} sequences"
+
+    def write_run_files(self, run: Path) -> None:
+        (run / "toy.txt").write_text("needed by generation\n")
+
+
+def train_toy(run: Path, config: ToyConfig, ranks: Ranks | None = None, *, accept_changes: bool = False) -> TrainReport:
+    return train(
+        ToyTask(config),
+        config.train,
+        RunFolder(run),
+        ranks or Ranks(device=torch.device("cpu")),
+        preset="recommended",
+        settings=settings_of(config),
+        progress=TrainProgress(sys.stderr),
+        accept_changes=accept_changes,
+    )
+
+
+def _die_before(step: int) -> None:
+    take = Session.step
+
+    def step_or_die(session, batches):  # noqa: ANN001, ANN202
+        if session.progress.step == step:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return take(session, batches)
+
+    Session.step = step_or_die
+
+
+def die_if_asked() -> None:
+    if "DIE_AFTER" in os.environ:
+        _die_before(int(os.environ["DIE_AFTER"]))
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    die_if_asked()
+    with ranks_of_environment("cpu") as ranks:
+        train_toy(Path(sys.argv[1]), load_run_config(ToyConfig(), None, sys.argv[2:]), ranks)
+
+
+if __name__ == "__main__":
+    main()

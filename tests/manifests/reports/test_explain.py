@@ -1,0 +1,53 @@
+"""What `explain` says about the small dataset of conftest.py."""
+
+from pathlib import Path
+
+import pytest
+
+from manifests.errors import DatasetError
+from manifests.reports.explain import explain
+
+A = "00000000000000aa"
+
+
+def test_a_dropped_second_names_rule_value_limit_and_neighbours(dataset: Path) -> None:
+    explanation = explain(dataset, "a.mp4", 4.2)
+    diffusion, vae = explanation.tiers
+    assert diffusion.asked == vae.asked == 1
+    assert diffusion.spans[1].outcome == "frontal"
+    assert explanation.evidence["tick"] == 105
+    assert explanation.evidence["frontal_angle_deg"] == 75.0
+    text = explanation.text()
+    assert (
+        "Tier diffusion: dropped as frontal, 0:04.00 to 0:04.80: deviation of the frontal angle from 180 degrees is "
+        "23.5 deg; kept is at most 15 deg" in text
+    )
+    assert f"before: kept, 0:00.00 to 0:04.00: in clip {A}-0000000-0000099" in text
+    assert "after: silence, 0:04.80 to 0:08.00: length of the pause is 3.2 s; kept is at most 0.6 s" in text
+
+
+@pytest.mark.parametrize(("time_s", "tick"), [(0.0, 0), (1.16, 29), (1.159, 28), (3.999, 99), (7.96, 199)])
+def test_a_time_belongs_to_the_tick_that_begins_at_or_before_it(dataset: Path, time_s: float, tick: int) -> None:
+    assert explain(dataset, "a.mp4", time_s).evidence["tick"] == tick
+
+
+def test_without_a_time_all_spans_are_shown(dataset: Path) -> None:
+    text = explain(dataset, "d.mp4").text()
+    assert "/videos/x/d.mp4 (00000000000000dd): ok" in text
+    assert "0:00.00  0:02.00  too_short  length of the good stretch is 2 s; kept is at least 3 s" in text
+
+
+@pytest.mark.parametrize("name", [A, "/videos/a.mp4", "a.mp4"])
+def test_a_video_is_found_by_id_path_or_name(dataset: Path, name: str) -> None:
+    assert explain(dataset, name).path == "/videos/a.mp4"
+
+
+def test_a_duplicate_and_a_failed_video_say_so(dataset: Path) -> None:
+    assert "the same content as /videos/a.mp4" in explain(dataset, "b.mp4").text()
+    assert "The video was not curated: unreadable: empty" in explain(dataset, "broken.mp4").text()
+
+
+@pytest.mark.parametrize(("video", "time_s"), [("gone.mp4", None), ("a.mp4", 8.0), ("a.mp4", -0.1)])
+def test_what_does_not_exist_is_refused(dataset: Path, video: str, time_s: float | None) -> None:
+    with pytest.raises(DatasetError, match=r"has no (video|second)"):
+        explain(dataset, video, time_s)

@@ -1,0 +1,59 @@
+"""dataset.json: written, read, refused."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from manifests.errors import DatasetError
+from manifests.record import read_dataset, totals_of, write_dataset
+
+
+def test_a_record_comes_back_and_gives_the_same_bytes(dataset: Path) -> None:
+    before = (dataset / "dataset.json").read_bytes()
+    record = read_dataset(dataset)
+    assert record.config == {"rules": {"frontal": {"strict_deg": 15.0}}}
+    assert [column.name for column in record.tables["spans"].columns][:2] == ["video_id", "start_s"]
+    write_dataset(dataset, record)
+    assert (dataset / "dataset.json").read_bytes() == before
+
+
+def test_totals_count_a_duplicate_once(dataset: Path) -> None:
+    totals = totals_of(dataset)
+    assert (totals.videos, totals.failed, totals.clips) == (4, 1, 2)
+    assert totals.hours_raw == pytest.approx(10 / 3600)
+    assert totals.hours_kept == pytest.approx({"diffusion": 4 / 3600, "vae": 7.2 / 3600})
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"schema_version": 99}, "has schema version 99, this version of the software reads 3; go on with the version"),
+        ({"schema_version": "new"}, "is damaged: schema_version"),
+        ({"preset": 3}, "is damaged: preset"),
+        ({"colour": "blue"}, "is damaged: colour"),
+    ],
+)
+def test_another_version_or_a_damaged_record_is_refused(
+    dataset: Path, change: dict[str, object], expected: str
+) -> None:
+    path = dataset / "dataset.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(DatasetError, match=expected):
+        read_dataset(dataset)
+
+
+def test_a_dataset_of_an_older_version_is_refused_as_that_and_not_as_damaged(dataset: Path) -> None:
+    path = dataset / "dataset.json"
+    record = json.loads(path.read_text()) | {"schema_version": 1, "software_version": "0.0.9"}
+    for weight in record["weights"]:
+        del weight["role"]
+    del record["totals"]["excluded"]
+    path.write_text(json.dumps(record))
+    with pytest.raises(DatasetError, match=r"has schema version 1, .* the version that wrote it, 0\.0\.9, or run"):
+        read_dataset(dataset)
+
+
+def test_a_folder_without_the_file_is_no_dataset(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"is no dataset: it holds no dataset\.json"):
+        read_dataset(tmp_path / "gone")

@@ -1,0 +1,276 @@
+import io
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from foundation.settings import ConfigError
+from manifests.record import read_dataset
+from models.motion.config import MotionDiffusionConfig, PoseConfig
+from models.motion.speech_encoder import SpeechEncoderConfig
+from models.run_folder import RunFolder
+from models.vae.vae import Vae, VaeConfig
+from models.weights import WeightFacts, load_weights, save_weights
+from training.data.order import SampleKey
+from training.data.selection import DataConfig, SelectionError, select_clips
+from training.diffusion.config import DiffusionConfig, diffusion_config
+from training.diffusion.loss import diffusion_loss
+from training.diffusion.samples import DiffusionBatch
+from training.diffusion.sequences import SequenceConfig
+from training.diffusion.task import DiffusionTask
+from training.latents.encode import write_latents
+from training.latents.files import LatentsError, fingerprint_of, latents_folder, read_facts
+from training.loop.config import TrainConfig
+from training.loop.loop import train
+from training.loop.parallel import Ranks
+from training.loop.progress import TrainProgress
+from training.loop.task import Step
+
+VAE = VaeConfig(width=4, n_layers=1, multipliers=(1, 1, 1, 1), groups=2, image_px=64)
+MODEL = MotionDiffusionConfig(
+    width=64,
+    layers=1,
+    ffn_width=64,
+    dropout=0.0,
+    speech_encoder=SpeechEncoderConfig(width=64, layers=1, ffn_width=64),
+    pose=PoseConfig(width=16),
+)
+CONFIG = DiffusionConfig(
+    model=MODEL,
+    train=TrainConfig(steps=10, batch=4, micro_batch=4, seed=5),
+    sequences=SequenceConfig(allow_short=True),
+)
+CPU = torch.device("cpu")
+
+
+def _write_vae(path: Path, seed: int, config: VaeConfig = VAE) -> Path:
+    torch.manual_seed(seed)
+    save_weights(path, Vae(config), config, WeightFacts(landmark_scheme="ibug68", speech_encoder=None))
+    return path
+
+
+def _encode(dataset: Path, weights: Path) -> None:
+    index = select_clips(dataset, DataConfig(tiers=("diffusion",)))
+    write_latents(index, weights, ranks=Ranks(device=CPU), on_clip=lambda: None)
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A dataset of clips of 80, 90, 130 and 200 frames with the latents of a VAE."""
+
+    dataset: Path
+    vae: Path
+
+
+@pytest.fixture(scope="module")
+def encoded(make_clips: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Encoded:
+    folder = tmp_path_factory.mktemp("encoded")
+    lengths = {"a": 80, "b": 90, "c": 130, "d": 200}
+    dataset = make_clips(folder / "dataset", *({"video": name, "n_frames": n} for name, n in lengths.items()))
+    vae = _write_vae(folder / "vae.safetensors", seed=0)
+    _encode(dataset, vae)
+    return Encoded(dataset, vae)
+
+
+def _task(encoded: Encoded, config: DiffusionConfig = CONFIG) -> DiffusionTask:
+    task = DiffusionTask(encoded.dataset, encoded.vae, config)
+    torch.nn.init.normal_(task.model.output.weight, std=0.1)  # zeros would hide most gradients
+    return task
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _RanksWithCounts(Ranks):
+    """One of two ranks; the other says `others` when sums are taken."""
+
+    others: int = 0
+
+    def sum(self, value: Tensor) -> Tensor:
+        return value + self.others
+
+
+def _step(task: DiffusionTask, groups: list[list[SampleKey]], ranks: Ranks | None = None) -> Step[DiffusionBatch]:
+    return Step(
+        number=0,
+        batches=[task.source.batch(keys) for keys in groups],
+        ranks=ranks or Ranks(device=CPU),
+        networks=(),
+        bf16=False,
+    )
+
+
+def _gradients(task: DiffusionTask, step: Step[DiffusionBatch]) -> tuple[Tensor, dict[str, float]]:
+    task.model.zero_grad()
+    said = task.backward(step)
+    return torch.cat([p.grad.flatten() for p in task.model.parameters() if p.grad is not None]), {
+        name: float(value) for name, value in said.items()
+    }
+
+
+def _train(task: DiffusionTask, run: Path) -> None:
+    config = replace(CONFIG.train, steps=1, workers=0, tensorboard=False, precision="fp32")
+    with TrainProgress(io.StringIO()) as progress:
+        train(task, config, RunFolder(run), Ranks(device=CPU), preset="recommended", settings={}, progress=progress)
+
+
+def _keys(task: DiffusionTask) -> list[SampleKey]:
+    return [SampleKey(0, item, 0) for item in range(len(task.source))]
+
+
+def test_four_passes_of_one_give_the_gradients_of_one_pass_of_four_lengths(encoded: Encoded) -> None:
+    task = _task(encoded)
+    keys = _keys(task)
+    lengths = {int(task.source.batch([key]).inputs.mask_BT.sum()) for key in keys}
+    assert len(lengths) > 2
+    at_once, said_at_once = _gradients(task, _step(task, [keys]))
+    assert torch.linalg.vector_norm(at_once) > 0.1
+    one_by_one, said_one_by_one = _gradients(task, _step(task, [[key] for key in keys]))
+    assert torch.linalg.vector_norm(one_by_one - at_once) < 1e-6 * torch.linalg.vector_norm(at_once)
+    assert said_one_by_one == pytest.approx(said_at_once, rel=1e-6)
+
+
+def test_two_ranks_with_sequences_of_unlike_length_average_to_the_gradients_of_one(encoded: Encoded) -> None:
+    task = _task(encoded)
+    keys = _keys(task)
+    alone, said_alone = _gradients(task, _step(task, [keys]))
+    halves = (keys[:1], keys[1:])
+    counts = [int(task.source.batch(half).inputs.mask_BT.sum()) for half in halves]
+    gradients, said = zip(
+        *(
+            _gradients(task, _step(task, [half], _RanksWithCounts(size=2, device=CPU, others=others)))
+            for half, others in zip(halves, reversed(counts), strict=True)
+        ),
+        strict=True,
+    )
+    assert torch.linalg.vector_norm(sum(gradients) / 2 - alone) < 1e-6 * torch.linalg.vector_norm(alone)
+    assert (said[0]["motion_loss"] + said[1]["motion_loss"]) / 2 == pytest.approx(said_alone["motion_loss"], rel=1e-6)
+
+
+def test_the_loss_is_that_of_equation_8_over_the_frames_that_are_no_padding(encoded: Encoded) -> None:
+    task = _task(encoded)
+    keys = _keys(task)
+    _, said = _gradients(task, _step(task, [keys]))
+    batch = task.source.batch(keys)
+    sums = diffusion_loss(task.model, batch.inputs, batch.target_BTD, batch.draws, CONFIG.sde)
+    assert said["motion_loss"] + said["pose_loss"] == pytest.approx(float(sums.loss().detach()), rel=1e-6)
+
+
+def test_draws_belong_to_the_sample_and_not_to_its_batch(encoded: Encoded) -> None:
+    task = _task(encoded)
+    keys = _keys(task)
+    together = task.source.batch(keys).draws
+    for row, key in enumerate(keys):
+        alone = task.source.batch([key]).draws
+        n_frames = min(alone.noise_BTD.shape[1], together.noise_BTD.shape[1])
+        assert (together.noise_BTD[row, :n_frames] == alone.noise_BTD[0, :n_frames]).all()
+        assert together.time_B[row] == alone.time_B[0]
+    again = task.source.batch([SampleKey(1, keys[0].item, 0)]).draws
+    assert again.time_B[0] != together.time_B[0]
+
+
+def test_conditions_are_taken_away_independently_as_often_as_the_settings_say(encoded: Encoded) -> None:
+    config = replace(CONFIG, sequences=SequenceConfig(min_frames=75, max_frames=75))
+    task = _task(encoded, replace(config, loss=replace(CONFIG.loss, speech_dropout=0.5, reference_dropout=0.2)))
+    draws = task.source.batch([SampleKey(epoch, item, 0) for epoch in range(120) for item in range(len(task.source))])
+    speech_B, reference_B = draws.draws.dropped.speech_B, draws.draws.dropped.reference_B
+    assert speech_B is not None
+    assert reference_B is not None
+    n = len(speech_B)
+    for dropped_B, share in ((speech_B, 0.5), (reference_B, 0.2), (speech_B & reference_B, 0.1)):
+        deviation = 3.3 * (share * (1 - share) / n) ** 0.5  # p = 0.001
+        assert float(dropped_B.float().mean()) == pytest.approx(share, abs=deviation)
+
+
+def test_the_network_is_built_for_the_features_and_latents_at_hand(encoded: Encoded) -> None:
+    task = _task(encoded)
+    assert task.config.model.speech_dim == 4
+    assert task.config.model.latent_shape == VAE.motion_shape
+    facts = read_facts(latents_folder(encoded.dataset, fingerprint_of(encoded.vae)))
+    assert task.model.pose_mean_deg_P.tolist() == pytest.approx(facts.pose_deg.mean)
+    assert task.export().facts == WeightFacts(landmark_scheme="ibug68", speech_encoder="made")
+    assert task.data_summary().startswith("4 clips, ")
+
+
+def test_without_latents_the_command_that_makes_them_is_named(encoded: Encoded, tmp_path: Path) -> None:
+    other = _write_vae(tmp_path / "other.safetensors", seed=1)
+    with pytest.raises(LatentsError, match=f"gaia-train latents {encoded.dataset}"):
+        DiffusionTask(encoded.dataset, other, CONFIG)
+
+
+def test_clips_of_two_speech_encoders_are_refused(make_clips: Callable[..., Path], tmp_path: Path) -> None:
+    clips = ({"video": "a", "n_frames": 80}, {"video": "b", "n_frames": 80, "encoder": "other"})
+    dataset = make_clips(tmp_path / "dataset", *clips)
+    vae = _write_vae(tmp_path / "vae.safetensors", seed=0)
+    _encode(dataset, vae)
+    with pytest.raises(SelectionError, match="do not share one speech encoder"):
+        DiffusionTask(dataset, vae, CONFIG)
+
+
+def test_frames_are_no_target_of_a_vae_that_has_motion_latents(encoded: Encoded) -> None:
+    config = replace(CONFIG, model=replace(MODEL, target="frame_latent"))
+    with pytest.raises(ConfigError, match=r"set model\.target=motion_latent"):
+        DiffusionTask(encoded.dataset, encoded.vae, config)
+
+
+def test_the_run_folder_holds_the_vae_with_statistics_and_how_the_data_was_made(
+    encoded: Encoded, tmp_path: Path
+) -> None:
+    task = _task(encoded)
+    for _ in range(2):  # as when a run is gone on with
+        task.write_run_files(tmp_path / "run")
+    of_vae = WeightFacts(landmark_scheme="ibug68", speech_encoder=None)
+    vae = load_weights(tmp_path / "run" / "vae.safetensors", Vae, VaeConfig, of_vae)
+    facts = read_facts(latents_folder(encoded.dataset, fingerprint_of(encoded.vae)))
+    assert vae.latent_statistics.std_C.tolist() == pytest.approx(facts.latents.std)
+    assert read_dataset(tmp_path / "run") == read_dataset(encoded.dataset)
+
+
+def test_a_run_does_not_go_on_with_another_vae_or_another_encoders_features(
+    encoded: Encoded, make_clips: Callable[..., Path], tmp_path: Path
+) -> None:
+    _train(_task(encoded), tmp_path / "run")
+    copy = Encoded(shutil.copytree(encoded.dataset, tmp_path / "copy"), _write_vae(tmp_path / "v.safetensors", seed=1))
+    _encode(copy.dataset, copy.vae)
+    with pytest.raises(ConfigError, match="another VAE"):
+        _train(_task(copy), tmp_path / "run")
+    lengths = {"a": 80, "b": 90, "c": 130, "d": 200}
+    clips = [{"video": name, "n_frames": n, "encoder": "other"} for name, n in lengths.items()]
+    heard = Encoded(make_clips(tmp_path / "heard", *clips), encoded.vae)
+    _encode(heard.dataset, heard.vae)
+    with pytest.raises(ConfigError, match=r"speech features of 'made', but .* 'other'"):
+        _train(_task(heard), tmp_path / "run")
+
+
+def test_pictures_show_the_clip_and_what_two_speeches_make_of_it(encoded: Encoded) -> None:
+    task = _task(encoded)
+    task.model.eval()
+    sheet = task.pictures()["speech"]
+    assert sheet.shape == (3 * 64, 8 * 64, 3)
+    rows = sheet.reshape(3, 64, 8 * 64, 3)
+    assert (rows[0] != rows[1]).any()
+    assert (task.pictures()["speech"] == sheet).all()
+
+
+def test_learning_rates_of_the_presets() -> None:
+    recommended, paper = (diffusion_config("base", preset) for preset in ("recommended", "paper"))
+    assert (recommended.warmup_rises, paper.warmup_rises) == (True, False)
+    assert (recommended.loss.speech_dropout, paper.loss.speech_dropout) == (0.1, 0.0)
+    assert (paper.train.batch, paper.train.ema_decay, paper.train.max_gradient_norm) == (512, 0.9999, 1.0)
+    with pytest.raises(ConfigError, match="size is 'huge'"):
+        diffusion_config("huge")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("name", "value"), [("learning_rate", 0.0), ("warmup_steps", 0), ("check_clips", -1)])
+def test_settings_that_make_no_sense_are_refused(name: str, value: float) -> None:
+    with pytest.raises(ValueError, match=name):
+        replace(CONFIG, **{name: value})
+
+
+def test_landmarks_text_and_editing_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"model\.edit True"):
+        replace(CONFIG, model=replace(MODEL, edit=True))
+    with pytest.raises(ValueError, match=r"data\.tiers"):
+        replace(CONFIG, data=DataConfig())

@@ -1,0 +1,71 @@
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from helpers.toy_task import ToyConfig, ToyTask, train_toy
+from torch import nn
+
+from models.run_folder import RunFolder, RunFolderError
+from training.loop.checkpoints import CheckpointError, load_checkpoint
+from training.loop.parallel import Ranks
+from training.loop.session import Session
+
+CPU = Ranks(device=torch.device("cpu"))
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    run = RunFolder(tmp_path_factory.mktemp("checkpoints") / "run")
+    train_toy(run.path, ToyConfig())
+    return run
+
+
+def test_checkpoint_of_other_networks_is_refused_with_what_differs(trained: RunFolder) -> None:
+    task = ToyTask(ToyConfig())
+    task.network.last = nn.Linear(8, 3)
+    session = Session(task, ToyConfig().train, CPU)
+    with pytest.raises(CheckpointError, match=r"8 tensors differ, such as .*last.bias: \[8\] there, \[3\] here"):
+        load_checkpoint(trained.checkpoint(10), session.state, CPU)
+
+
+def test_checkpoint_lacking_a_file_is_refused(trained: RunFolder, tmp_path: Path) -> None:
+    session = Session(ToyTask(ToyConfig()), ToyConfig().train, CPU)
+    folder = tmp_path / "step_00000010"
+    folder.mkdir()
+    with pytest.raises(CheckpointError, match=r"state\.json is damaged"):
+        load_checkpoint(folder, session.state, CPU)
+    (folder / "state.json").write_text((trained.checkpoint(10) / "state.json").read_text())
+    with pytest.raises(CheckpointError, match="cannot be read"):
+        load_checkpoint(folder, session.state, CPU)
+
+
+def test_damaged_tensors_are_refused(trained: RunFolder, tmp_path: Path) -> None:
+    session = Session(ToyTask(ToyConfig()), ToyConfig().train, CPU)
+    (tmp_path / "dcp").mkdir()
+    (tmp_path / "state.json").write_text((trained.checkpoint(10) / "state.json").read_text())
+    (tmp_path / "dcp" / ".metadata").write_bytes((trained.checkpoint(10) / "dcp" / ".metadata").read_bytes())
+    with pytest.raises(CheckpointError, match="is damaged"):
+        load_checkpoint(tmp_path, session.state, CPU)
+
+
+def test_progress_is_that_of_the_run(trained: RunFolder) -> None:
+    said = json.loads((trained.checkpoint(10) / "state.json").read_text())
+    # 40 samples of a set of 11
+    assert said == {"step": 10, "cursor": {"epoch": 3, "position": 7}, "bad_steps": 0}
+
+
+def test_pointer_to_no_checkpoint_names_those_that_are_there(trained: RunFolder) -> None:
+    pointer = trained.path / "latest"
+    before = pointer.read_text()
+    pointer.write_text("step_00000099\n")
+    with pytest.raises(RunFolderError, match=r"step_00000099, which is no checkpoint.*step_00000005, step_00000010"):
+        trained.newest()
+    pointer.write_text(before)
+
+
+def test_folder_without_a_checkpoint_has_no_weights(tmp_path: Path) -> None:
+    with pytest.raises(RunFolderError, match="has no checkpoint yet"):
+        RunFolder(tmp_path).weights()
+    with pytest.raises(RunFolderError, match="is no folder"):
+        RunFolder(tmp_path / "typo").weights()

@@ -1,0 +1,1 @@
+"""Command `gaia-train`."""

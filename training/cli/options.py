@@ -1,0 +1,70 @@
+"""Options that several commands of `gaia-train` share."""
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from foundation import command_line
+
+__all__ = [
+    "AcceptChangesOption",
+    "ConfigOption",
+    "DatasetArgument",
+    "DeviceOption",
+    "DryRunOption",
+    "PresetOption",
+    "RunOption",
+    "SetOption",
+    "SizeOption",
+    "VaeRunOption",
+    "exit_codes",
+]
+
+exit_codes = partial(
+    command_line.exit_codes,
+    "gaia-train",
+    files="files",
+    kept="what was written stays, the same command goes on",
+)
+"""Context in which every command runs: errors that a user can mend become one line and an exit code."""
+
+DatasetArgument = Annotated[
+    str, typer.Argument(help="Folder of a dataset, or its address.", metavar="DATASET", show_default=False)
+]
+
+RunOption = Annotated[
+    Path, typer.Option("--run", help="Folder of the run; a run that is there goes on.", show_default=False)
+]
+
+VaeRunOption = Annotated[
+    Path, typer.Option("--vae", help="Folder of a run of `gaia-train vae`.", metavar="VAE_RUN", show_default=False)
+]
+
+SizeOption = Annotated[
+    Literal["tiny", "small", "base", "large"], typer.Option(help="Size of the network; tiny is for a CPU.")
+]
+
+PresetOption = Annotated[
+    Literal["recommended", "paper"], typer.Option(help="How it is trained: as we advise, or to the paper's letter.")
+]
+
+SetOption = Annotated[
+    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change one setting; may be repeated.")
+]
+
+ConfigOption = Annotated[Path | None, typer.Option("--config", help="YAML file of settings.")]
+
+DeviceOption = Annotated[
+    Literal["cpu", "cuda"] | None, typer.Option(help="Default: a GPU where there is one.", show_default=False)
+]
+
+DryRunOption = Annotated[
+    bool,
+    typer.Option("--dry-run", help="Print model, data, memory and time per step; train nothing, write nothing."),
+]
+
+AcceptChangesOption = Annotated[
+    bool, typer.Option("--accept-changes", help="Let a run go on with other settings than it was begun with.")
+]

@@ -1,0 +1,1 @@
+"""Clips as the trainers read them: selection, order, decoding."""

@@ -1,0 +1,158 @@
+"""Random access to the clips of a selection: their arrays by row, their pictures by number; and what is damaged."""
+
+import io
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from foundation.errors import ProblemsFoundError
+from manifests.files.media import MediaError
+from manifests.files.tar import read_member
+from manifests.schema.arrow_arrays import numpy_of
+from manifests.timeline import TICK_RATE_HZ
+from training.data.rows import RowReader
+from training.data.selection import ClipIndex
+
+if TYPE_CHECKING:
+    from av import VideoFrame
+
+__all__ = ["ClipError", "ClipReader", "DamageLog", "DamagedDataError", "frames_at"]
+
+_LOG = logging.getLogger(__name__)
+
+
+class ClipError(ProblemsFoundError):
+    """A clip cannot be read; the message begins with its name and says why."""
+
+
+class DamagedDataError(ProblemsFoundError):
+    """More clips are damaged than a run tolerates; the message names some, and how to look further."""
+
+
+class ClipReader:
+    """Reads the clips of a selection; clips go by their number in it."""
+
+    def __init__(self, index: ClipIndex) -> None:
+        self.index = index
+        self._rows = RowReader()
+
+    def array(self, clip: int, column: str) -> npt.NDArray[Any]:
+        """Return the array that a clip has in `column` of the manifest, such as (N, K, 2) of `landmarks`.
+
+        Raises:
+            ClipError: the value is null, or the file cannot be read.
+        """
+        row = self.index.row(clip)
+        try:
+            (array,) = numpy_of(self._rows.value(row.part, row.row_group, row.row, column))
+        except (pa.ArrowException, ValueError, OSError, KeyError) as error:
+            raise ClipError(f"{row.clip_id}: {row.part}: column {column} cannot be read: {error}") from error
+        if array is None:
+            raise ClipError(f"{row.clip_id}: {row.part}: it has no {column}")
+        if len(array) != row.n_frames:
+            raise ClipError(
+                f"{row.clip_id}: {row.part}: column {column} has {len(array)} rows for {row.n_frames} frames"
+            )
+        return array
+
+    def pictures(self, clip: int, numbers: Sequence[int], size_px: int) -> npt.NDArray[np.uint8]:
+        """Return the (n, size_px, size_px, 3) frames `numbers`, which rise, of a clip.
+
+        Raises:
+            ClipError: a frame is missing or damaged, or the tar cannot be read.
+        """
+        row = self.index.row(clip)
+        try:
+            return frames_at(read_member(self.index.dataset, row.media, row.mp4), numbers, size_px)
+        except MediaError as error:
+            raise ClipError(f"{row.clip_id}: {row.media}: {error}") from error
+
+
+class DamageLog:
+    """Which clips were damaged: each is named once in the log, and too many stop the run."""
+
+    def __init__(self, index: ClipIndex) -> None:
+        self._n_clips = len(index)
+        self._max_share = index.config.max_damaged_share
+        self._reasons: dict[str, str] = {}
+
+    def __len__(self) -> int:
+        return len(self._reasons)
+
+    def record(self, damaged: Iterable[str]) -> None:
+        """Take the messages of `ClipError` into account that a batch brings.
+
+        Raises:
+            DamagedDataError: more than `data.max_damaged_share` of the clips are damaged, and more than one.
+        """
+        for reason in damaged:
+            clip_id = reason.split(":", 1)[0]
+            if clip_id not in self._reasons:
+                self._reasons[clip_id] = reason
+                _LOG.warning("clip skipped: %s", reason)
+        if len(self) > max(1.0, self._max_share * self._n_clips):
+            listed = "\n".join(list(self._reasons.values())[:5])
+            raise DamagedDataError(
+                f"{len(self)} of {self._n_clips} clips are damaged, more than data.max_damaged_share "
+                f"{self._max_share:g}; `gaia-curate validate` lists all damage. The first:\n{listed}"
+            )
+
+
+_DECODED_ON = 6
+"""Frames that are decoded to reach the next picture before a seek is worth it: a key frame comes every 12 at least, so
+a seek costs 5.5 on average."""
+
+
+def frames_at(mp4: bytes, numbers: Sequence[int], size_px: int) -> npt.NDArray[np.uint8]:
+    """Decode some pictures of a clip.
+
+    Args:
+        mp4: a clip as `curation` wrote it: frame k at k / 25 s, no B-frames.
+        numbers: (n,) frames, rising.
+        size_px: height and width of the pictures; smaller than the clip's are averaged over areas.
+
+    Returns:
+        (n, size_px, size_px, 3) RGB.
+
+    Raises:
+        MediaError: a picture is not there, or is damaged.
+    """
+    import av
+
+    pictures = np.empty((len(numbers), size_px, size_px, 3), np.uint8)
+    try:
+        with av.open(io.BytesIO(mp4), mode="r") as container:
+            if not container.streams.video:
+                raise MediaError("the clip has no video stream")
+            stream = container.streams.video[0]
+            stream.codec_context.thread_type = "NONE"
+            stream.codec_context.thread_count = 1
+            step = round(1 / (TICK_RATE_HZ * (stream.time_base or 1)))
+            frames = container.decode(stream)
+            last = -1
+            for picture, number in zip(pictures, numbers, strict=True):
+                if number - last > _DECODED_ON:
+                    container.seek(number * step, stream=stream)
+                    frames = container.decode(stream)
+                shown = _shown_at(frames, number * step)
+                if shown is None:
+                    raise MediaError(f"the video has no frame {number}")
+                if shown.is_corrupt:
+                    raise MediaError(f"the video is damaged at frame {number}, or shortly before")
+                picture[:] = shown.to_ndarray(format="rgb24", width=size_px, height=size_px, interpolation="AREA")
+                last = number
+    except av.FFmpegError as error:
+        raise MediaError(f"the video cannot be decoded: {error}") from error
+    return pictures
+
+
+def _shown_at(frames: "Iterator[VideoFrame]", pts: int) -> "VideoFrame | None":
+    """Return the frame at `pts`, or a damaged one on the way, from which it may be made; None where there is none."""
+    for frame in frames:
+        if frame.pts is not None and (frame.is_corrupt or frame.pts >= pts):
+            return frame if frame.is_corrupt or frame.pts == pts else None
+    return None

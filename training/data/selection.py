@@ -1,0 +1,256 @@
+"""Which clips of a dataset a run uses: by tier, split, source, hours and SQL.
+
+A selection reads the scalars of the manifest; `training.data.clips` reads arrays and media when needed.
+"""
+
+import math
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from foundation.array_types import BoolArray, Int64Array
+from foundation.errors import UsageError
+from foundation.storage.arrow import open_parquet
+from manifests.errors import DatasetError
+from manifests.files.tables import table_files
+from manifests.files.tar import MemberRange
+from manifests.record import read_dataset
+from manifests.timeline import TICK_RATE_HZ
+
+__all__ = ["ClipIndex", "ClipRow", "DataConfig", "SelectionError", "select_clips"]
+
+Tier = Literal["diffusion", "vae"]
+
+Split = Literal["train", "val", "test"]
+
+_COLUMNS = (
+    "clip_id",
+    "video_id",
+    "source",
+    "speaker_id",
+    "tier",
+    "split",
+    "n_frames",
+    "landmark_scheme",
+    "speech_encoder",
+    "media",
+    "mp4_offset",
+    "mp4_size",
+)
+
+_WHERE = "SELECT clip_id FROM clips WHERE (\n{}\n)"
+
+_READERS = 16
+"""Parts that are read at the same time: most of the time of a remote one is waiting."""
+
+_FRAMES_PER_HOUR = float(TICK_RATE_HZ) * 3600.0
+
+
+class SelectionError(UsageError):
+    """No clips can be used, or not these together; the message says why and what to change."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DataConfig:
+    """Which clips of a dataset are used. All conditions hold at once."""
+
+    tiers: tuple[Tier, ...] = ("diffusion", "vae")
+    """Clips of tier `diffusion` serve both trainers, those of tier `vae` the VAE alone (GAIA appendix A.1)."""
+    splits: tuple[Split, ...] = ("train",)
+    sources: tuple[str, ...] = ()
+    """Values of the manifest's `source` (Table 7: VoxCeleb2); none: all."""
+    hours_subset: float | None = None
+    """Hours drawn from what the other conditions leave (Tables 4 and 5: 500 and 100); a smaller subset is part of a
+    larger one. None: all."""
+    where: str | None = None
+    """SQL condition over `clips`, such as `snr_db > 15 and sharpness_mean > 80`; may ask `videos` and `frames`."""
+    max_damaged_share: float = 0.01
+    """Share of the selected clips that may turn out damaged before the run stops; one never stops it. Ours."""
+
+    def __post_init__(self) -> None:
+        if not self.tiers or not self.splits:
+            raise ValueError(f"tiers are {self.tiers} and splits {self.splits}; give at least one of each")
+        if self.hours_subset is not None and not self.hours_subset > 0.0:
+            raise ValueError(f"hours_subset is {self.hours_subset}; give hours above 0, or null for all")
+        if not 0.0 <= self.max_damaged_share <= 1.0:
+            raise ValueError(f"max_damaged_share is {self.max_damaged_share}; give a share from 0 to 1")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClipRow:
+    """Where one clip lies."""
+
+    clip_id: str
+    n_frames: int
+    media: str
+    """Tar, relative to the dataset."""
+    mp4: MemberRange
+    part: Path
+    """Parquet file of the manifest."""
+    row_group: int
+    row: int
+    """In the row group."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClipIndex:
+    """The clips of a selection in the order of their names, without their arrays."""
+
+    dataset: Path
+    parts: tuple[Path, ...]
+    """All Parquet files of the manifest."""
+    rows: pa.Table
+    """A row per clip: scalars of the manifest, and `part`, `row_group` and `row`, where its arrays are."""
+    landmark_scheme: str
+    """That of all clips."""
+    config: DataConfig
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def n_frames(self) -> Int64Array:
+        """(clips,) frames of each clip."""
+        return np.asarray(self.rows["n_frames"].to_numpy(), dtype=np.int64)
+
+    @property
+    def hours(self) -> float:
+        """Length of all clips together."""
+        return float(self.n_frames.sum()) / _FRAMES_PER_HOUR
+
+    @property
+    def speech_encoder(self) -> str:
+        """The encoder of the speech features of all clips.
+
+        Raises:
+            SelectionError: some have no features, or features of another encoder.
+        """
+        return _the_one(self.rows, "speech_encoder", "give clips of tier diffusion, or select one encoder with {where}")
+
+    def row(self, clip: int) -> ClipRow:
+        """Return where clip number `clip` lies."""
+        values: dict[str, Any] = {name: self.rows[name][clip].as_py() for name in self.rows.column_names}
+        return ClipRow(
+            clip_id=values["clip_id"],
+            n_frames=values["n_frames"],
+            media=values["media"],
+            mp4=MemberRange(offset=values["mp4_offset"], size=values["mp4_size"]),
+            part=self.parts[values["part"]],
+            row_group=values["row_group"],
+            row=values["row"],
+        )
+
+
+def select_clips(dataset: Path, config: DataConfig) -> ClipIndex:
+    """Return the clips of `dataset` that `config` asks for.
+
+    Raises:
+        DatasetError: `dataset` is no dataset, is damaged, or has another schema version.
+        SelectionError: no clip is left, there are fewer hours than asked for, the SQL is wrong, or clips have landmarks
+            of different schemes.
+    """
+    read_dataset(dataset)
+    parts = tuple(table_files(dataset, "clips"))
+    with ThreadPoolExecutor(_READERS) as readers:
+        scalars = list(readers.map(_scalars, parts, range(len(parts))))
+    rows = pa.concat_tables(scalars) if scalars else None
+    if not rows:
+        raise SelectionError(f"{dataset} has no clips; `gaia-curate stats {dataset}` tells why nothing was kept")
+    rows = _hours(_matching(dataset, rows, config), config.hours_subset).sort_by("clip_id").combine_chunks()
+    return ClipIndex(
+        dataset=dataset,
+        parts=parts,
+        rows=rows,
+        landmark_scheme=_the_one(rows, "landmark_scheme", "select one with {where}"),
+        config=config,
+    )
+
+
+def _scalars(part: Path, number: int) -> pa.Table:
+    """Return the scalars of a part of the manifest, and where in it each row is."""
+    try:
+        with open_parquet(part) as parquet:
+            rows = parquet.read(columns=list(_COLUMNS)).select(list(_COLUMNS))
+            sizes = [parquet.metadata.row_group(group).num_rows for group in range(parquet.num_row_groups)]
+    except (pa.ArrowException, ValueError, OSError, KeyError) as error:
+        raise DatasetError(f"{part}: no readable part of table clips: {error}; run the curation again") from error
+    group = np.repeat(np.arange(len(sizes)), sizes)
+    row = np.concatenate([np.arange(size) for size in (*sizes, 0)])
+    for name, values in (("part", np.full(len(rows), number)), ("row_group", group), ("row", row)):
+        rows = rows.append_column(name, pa.array(values, pa.int64()))
+    return rows
+
+
+def _matching(dataset: Path, rows: pa.Table, config: DataConfig) -> pa.Table:
+    """Return the rows that pass all conditions but `hours_subset`."""
+    conditions: list[tuple[str, str, tuple[str, ...]]] = [
+        ("tiers", "tier", config.tiers),
+        ("splits", "split", config.splits),
+        ("sources", "source", config.sources),
+    ]
+    for setting, column, wanted in conditions:
+        if not wanted:
+            continue
+        found = pc.unique(rows[column]).to_pylist()
+        rows = rows.filter(pc.is_in(rows[column], pa.array(wanted, pa.string())))
+        if not len(rows):
+            raise SelectionError(
+                f"{dataset}: no clip is left by data.{setting} {list(wanted)}: the clips have {column} "
+                f"{', '.join(map(repr, sorted(found)))}; change data.{setting}"
+            )
+    if config.where is not None:
+        asked = rows
+        rows = rows.filter(pc.is_in(rows["clip_id"], _clips_where(dataset, config.where)))
+        if not len(rows):
+            raise SelectionError(
+                f"{dataset}: none of {len(asked)} clips fulfils data.where {config.where!r}; change it, or look at the "
+                f"columns that it names with `gaia-curate stats {dataset} --sql ...`"
+            )
+    return rows
+
+
+def _clips_where(dataset: Path, where: str) -> pa.Array:
+    from manifests.reports.queries import QueryError, query  # loads DuckDB
+
+    try:
+        answer = query(dataset, _WHERE.format(where))
+    except QueryError as error:
+        raise SelectionError(f"data.where {where!r} is no condition over clips: {error}") from error
+    return pa.array([row[0] for row in answer.rows], pa.string())
+
+
+def _hours(rows: pa.Table, hours: float | None) -> pa.Table:
+    """Return the first rows, in the order of the hashes of their names, that are `hours` together."""
+    if hours is None:
+        return rows
+    hashes = [blake2b(name.encode(), digest_size=8).digest() for name in rows["clip_id"].to_pylist()]
+    order = np.array(sorted(range(len(rows)), key=hashes.__getitem__))
+    length = np.cumsum(rows["n_frames"].to_numpy()[order]) / _FRAMES_PER_HOUR
+    if length[-1] < hours:
+        needed = math.floor(length[-1] * 1e4) / 1e4
+        raise SelectionError(
+            f"data.hours_subset is {hours:g} h, and the other conditions leave {length[-1]:.4f} h; give at most "
+            f"{needed} h, or null for all"
+        )
+    enough: BoolArray = np.concatenate([[True], length[:-1] < hours])
+    return rows.take(order[enough])
+
+
+def _the_one(rows: pa.Table, column: str, mend: str) -> str:
+    """Return the value that all rows have."""
+    counts = {pair["values"]: pair["counts"] for pair in pc.value_counts(rows[column]).to_pylist()}
+    if len(counts) == 1 and None not in counts:
+        return cast("str", next(iter(counts)))
+    listed = ", ".join(f"{n} with {'none' if name is None else repr(name)}" for name, n in counts.items())
+    example = next((name for name in counts if name is not None), None)
+    where = "data.where" if example is None else f"--set data.where=\"{column} = '{example}'\""
+    raise SelectionError(
+        f"the clips do not share one {column.replace('_', ' ')}: {listed}; a network learns from one alone: "
+        + mend.format(where=where)
+    )

@@ -1,0 +1,1 @@
+"""Training of the motion diffusion model: task, loss, data, report."""

@@ -1,0 +1,201 @@
+"""Does speech move the face? Generated motion beside the true one, with a clip's own speech and with another clip's.
+
+A network that ignored the speech would do as well with either. What the reference frame tells, the mean of a clip, is
+taken away before correlating: the shape of a face and where it looks on average need no speech.
+
+Shapes: B sequences, T frames, D numbers of a latent, P = 3 angles.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from foundation.storage.atomic import write_json_atomic
+from models.motion.config import MotionDiffusionConfig
+from models.motion.diffusion import MotionDiffusion
+from models.motion.inputs import MotionInputs
+from models.run_folder import RunFolder
+from models.sampling.sample_motion import MotionSampling, sample_motion
+from models.sampling.samplers import SeededNoise
+from models.weights import load_weights
+from training.data.selection import ClipIndex, SelectionError, Split, select_clips
+from training.diffusion.sequences import MotionSequence, MotionSequences, Stretch
+from training.diffusion.task import DiffusionTask
+
+__all__ = ["REPORT_FILE", "Correlation", "MotionCheck", "check_motion", "motion_report", "report_lines"]
+
+
+class Correlation(NamedTuple):
+    """Pearson's, of generated with true latents."""
+
+    own: float
+    """With the clip's own speech."""
+    shuffled: float
+    """With the speech of the next clip, repeated or cut to its length, and the same noise."""
+
+    @property
+    def drop(self) -> float:
+        """How much of it the right speech is worth."""
+        return self.own - self.shuffled
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MotionCheck:
+    """What was measured on some clips."""
+
+    motion: Correlation
+    """Of each number's deviation from its mean over the clip: what moves."""
+    latents: Correlation
+    """Of the latents as they are, standardised: what moves, and what the reference frame tells."""
+    pose_mse: float | None
+    """Mean squared error of the predicted head pose, in variances of the training set; None without pose."""
+    mean_pose_mse: float | None
+    """The same of the training set's mean pose."""
+    n_clips: int
+
+    def metrics(self) -> dict[str, float]:
+        """Return the numbers by name, for a log."""
+        named = {
+            "motion_correlation": self.motion.own,
+            "motion_correlation_shuffled": self.motion.shuffled,
+            "latent_correlation": self.latents.own,
+            "latent_correlation_shuffled": self.latents.shuffled,
+            "pose_mse": self.pose_mse,
+            "mean_pose_mse": self.mean_pose_mse,
+        }
+        return {name: value for name, value in named.items() if value is not None}
+
+
+@torch.inference_mode()
+def check_motion(
+    network: MotionDiffusion, clips: Sequence[MotionSequence], sampling: MotionSampling, *, seed: int
+) -> MotionCheck:
+    """Sample the motion of each clip twice and compare.
+
+    Args:
+        network: in evaluation mode.
+        clips: at least two, each with speech; on the CPU.
+        sampling: how motion is sampled.
+        seed: of the noise; clip k has `seed` + k.
+
+    Raises:
+        ValueError: there are fewer than two clips, so that speech cannot be shuffled.
+    """
+    if len(clips) < 2:
+        raise ValueError(f"{len(clips)} clips were given; give two or more, for speech is shuffled between them")
+    device = next(network.parameters()).device
+    own: list[Tensor] = []
+    shuffled: list[Tensor] = []
+    true: list[Tensor] = []
+    poses: list[tuple[Tensor | None, Tensor]] = []
+    for number, clip in enumerate(clips):
+        n_frames = len(clip.target_TD)
+        other_TF = clips[(number + 1) % len(clips)].speech_TF
+        for speech_TF, made in ((clip.speech_TF, own), (_of_length(other_TF, n_frames), shuffled)):
+            inputs = _inputs(clip, speech_TF, device)
+            made.append(sample_motion(network, inputs, SeededNoise([seed + number], device), sampling)[0].cpu())
+        true.append(clip.target_TD)
+        if network.config.pose.enabled:
+            predicted_BTP = network.encode(_inputs(clip, clip.speech_TF, device)).predicted_pose_BTP
+            poses.append((predicted_BTP, network.standardised_pose(clip.pose_deg_TP[None].to(device))))
+    return MotionCheck(
+        motion=Correlation(_correlation(own, true, centred=True), _correlation(shuffled, true, centred=True)),
+        latents=Correlation(_correlation(own, true, centred=False), _correlation(shuffled, true, centred=False)),
+        pose_mse=_mean_square([predicted - truth for predicted, truth in poses if predicted is not None]),
+        mean_pose_mse=_mean_square([truth for _, truth in poses]),
+        n_clips=len(clips),
+    )
+
+
+def _inputs(clip: MotionSequence, speech_TF: Tensor, device: torch.device) -> MotionInputs:
+    return MotionInputs(
+        mask_BT=torch.ones(1, len(speech_TF), dtype=torch.bool, device=device),
+        reference_BD=clip.reference_D[None].to(device),
+        speech_BTF=speech_TF[None].to(device),
+    )
+
+
+def _of_length(speech_TF: Tensor, n_frames: int) -> Tensor:
+    """Return the first `n_frames` rows of speech that is said again and again."""
+    return speech_TF[torch.arange(n_frames) % len(speech_TF)]
+
+
+def _correlation(made: Sequence[Tensor], true: Sequence[Tensor], *, centred: bool) -> float:
+    """Return Pearson's correlation over all frames and numbers of all clips; 0 where a side does not vary."""
+    sides = [
+        torch.cat([(rows_TD - rows_TD.mean(0) if centred else rows_TD).flatten() for rows_TD in exact])
+        for exact in ([rows_TD.double() for rows_TD in side] for side in (made, true))
+    ]
+    correlation = torch.corrcoef(torch.stack(sides))[0, 1]
+    return float(torch.nan_to_num(correlation))  # 0 / 0: a network that has learned nothing gives one number
+
+
+def _mean_square(parts: Sequence[Tensor]) -> float | None:
+    return float(torch.cat([part.flatten() for part in parts]).square().mean()) if parts else None
+
+
+REPORT_FILE = "motion_check.json"
+"""In the run folder."""
+
+_SEED = 0
+
+
+def motion_report(task: DiffusionTask, run: RunFolder, device: torch.device) -> dict[Split, MotionCheck]:
+    """Measure the newest averaged weights on clips of splits `train` and `val`, and write `motion_check.json`.
+
+    Splits with fewer than two clips are left out, for their speech cannot be shuffled.
+
+    Raises:
+        ClipError: a clip is damaged.
+    """
+    weights = run.weights()
+    network = load_weights(weights, MotionDiffusion, MotionDiffusionConfig, task.export().facts).to(device)
+    checks: dict[Split, MotionCheck] = {}
+    splits: tuple[Split, ...] = ("train", "val")
+    for split in splits:
+        clips = _clips(task, split)
+        if len(clips) > 1:
+            checks[split] = check_motion(network, clips, MotionSampling(sde=task.config.sde), seed=_SEED)
+    measured: dict[str, object] = {"checkpoint": weights.parent.parent.name}
+    for split, check in checks.items():
+        measured[split] = {"clips": check.n_clips, **check.metrics()}
+    write_json_atomic(run.path / REPORT_FILE, measured)
+    return checks
+
+
+def report_lines(checks: dict[Split, MotionCheck]) -> list[str]:
+    """Return a line or two on each split."""
+    lines = []
+    for split, check in checks.items():
+        own, shuffled = check.motion
+        lines.append(
+            f"{split}, {check.n_clips} clips: motion correlates {own:.3f} with the true one, {shuffled:.3f} with the "
+            f"speech of another clip"
+        )
+        if check.pose_mse is not None and check.mean_pose_mse is not None:
+            off = f"head pose is off by {check.pose_mse:.3f} variances, the mean pose by {check.mean_pose_mse:.3f}"
+            lines.append(f"{split}: {off}")
+    return lines
+
+
+def _clips(task: DiffusionTask, split: Split) -> list[MotionSequence]:
+    """Return at most `check_clips` clips of a split, evenly spread, from their beginning on."""
+    sequences = task.source.sequences
+    try:
+        index = select_clips(sequences.index.dataset, replace(task.config.data, splits=(split,)))
+        of_split = MotionSequences(index, task.latents, sequences.config, seed=task.config.train.seed)
+    except SelectionError:
+        return []  # none of this split, or none that is long enough
+    return [of_split.sequence(stretch) for stretch in _stretches(index, task)]
+
+
+def _stretches(index: ClipIndex, task: DiffusionTask) -> list[Stretch]:
+    config = task.config
+    n_clips = min(len(index), config.check_clips)
+    numbers = np.linspace(0, len(index) - 1, n_clips).round().astype(int).tolist() if n_clips else []
+    longest = config.sequences.max_frames
+    return [Stretch(clip, 0, min(longest, int(index.n_frames[clip])), 0) for clip in numbers]

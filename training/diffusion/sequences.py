@@ -1,0 +1,248 @@
+"""Samples of the motion diffusion model: standardised latents of a stretch of a clip, with its speech and head pose.
+
+Appendix B.1 leaves lengths open but for what it follows (Du et al.'s pseudo-sentences): N frames, uniform over 125 to
+250, from a start uniform over the clip, drawn anew for each sample. The reference frame is "randomly sampled" from the
+whole clip (GAIA section 4.3), not from the stretch.
+
+Shapes: B sequences, T frames, D numbers of a latent, F speech features, P = 3 angles.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+from torch.utils.data import Dataset
+
+from foundation.array_types import Float16Array, Int64Array
+from manifests.schema.arrow_arrays import numpy_of
+from models.motion.inputs import MotionInputs
+from training.data.clips import ClipError, ClipReader, DamagedDataError
+from training.data.order import SampleKey
+from training.data.randomness import draw_below, draw_share
+from training.data.rows import RowReader
+from training.data.selection import ClipIndex, SelectionError
+from training.latents.files import LatentsError, latent_places, read_facts
+
+__all__ = ["MotionSequence", "MotionSequenceBatch", "MotionSequences", "SequenceConfig", "Stretch", "collate_sequences"]
+
+LENGTHS_MULTIPLE = 25
+"""Batches are padded to a multiple of it: six shapes at most between 125 and 250 frames."""
+
+_ATTEMPTS = 16
+"""Substitutes that are tried for a damaged clip."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SequenceConfig:
+    """How long the sequences are."""
+
+    min_frames: int = 125
+    max_frames: int = 250
+    length_mode: Literal["per_sample", "per_batch"] = "per_sample"
+    """`per_sample`: each its own length. `per_batch`: one length for the whole batch, so that nothing is padded; a clip
+    that is shorter is replaced by one that is not, drawn at random."""
+    allow_short: bool = False
+    """Whether clips shorter than `min_frames` take part: with lengths from `short_frames` to their own."""
+    short_frames: int = 75
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.short_frames <= self.min_frames <= self.max_frames:
+            raise ValueError(
+                f"short_frames {self.short_frames}, min_frames {self.min_frames} and max_frames {self.max_frames} do "
+                "not rise; give such as 75, 125 and 250"
+            )
+
+
+class Stretch(NamedTuple):
+    """What is drawn for a sample."""
+
+    clip: int
+    start: int
+    n_frames: int
+    reference: int
+    """Frame of the clip."""
+
+
+class MotionSequence(NamedTuple):
+    """One sample."""
+
+    target_TD: Tensor
+    """Standardised latents, each flattened from (channel, row, column)."""
+    reference_D: Tensor
+    speech_TF: Tensor
+    pose_deg_TP: Tensor
+    """Pitch, yaw, roll."""
+    damaged: tuple[str, ...] = ()
+    """Messages about clips in whose place this sample stands."""
+
+
+class MotionSequenceBatch(NamedTuple):
+    """Samples side by side, zeros after the shorter ones."""
+
+    target_BTD: Tensor
+    inputs: MotionInputs
+    """Mask, reference, speech and pose."""
+    damaged: tuple[str, ...]
+
+
+class MotionSequences(Dataset[MotionSequence]):
+    """Sequences by `SampleKey`. A clip is an item as often as `max_frames` goes into it, and at least once."""
+
+    def __init__(self, index: ClipIndex, latents: Path, config: SequenceConfig, *, seed: int) -> None:
+        """Take the clips of `index` that are long enough.
+
+        Args:
+            index: a selection of tier `diffusion`.
+            latents: folder of `training.latents.files.latents_folder`.
+            config: lengths.
+            seed: of the run.
+
+        Raises:
+            LatentsError: the latents are not complete, or clips of the selection have none.
+            SelectionError: no clip is long enough, or they do not share one speech encoder.
+        """
+        self.index = index
+        self.config = config
+        self.facts = read_facts(latents)
+        self.speech_encoder = index.speech_encoder
+        self._statistics = self.facts.statistics()
+        self._seed = seed
+        self._reader = ClipReader(index)
+        self._rows = RowReader()
+        self._places = _places(index, latents)
+        self._least = config.short_frames if config.allow_short else config.min_frames
+        n_frames = index.n_frames
+        long_enough = np.flatnonzero(n_frames >= self._least)
+        if not len(long_enough):
+            raise SelectionError(_too_short(index, n_frames, config))
+        visits = np.maximum(1, n_frames[long_enough] // config.max_frames)
+        items = long_enough.repeat(visits)
+        # by length, so that the clips that are long enough for a batch are the last items
+        self._clip_of_item: Int64Array = items[np.argsort(n_frames[items], kind="stable")]
+        self._n_frames = n_frames[self._clip_of_item]
+
+    def __len__(self) -> int:
+        return len(self._clip_of_item)
+
+    def stretch_of(self, key: SampleKey, attempt: int = 0) -> Stretch:
+        """Return what is drawn for a sample; for its substitute number `attempt` above 0."""
+        drawn = (self._seed, "sequence", key.epoch, key.item, attempt)
+        item = draw_below(len(self), *drawn, "substitute") if attempt else key.item
+        config = self.config
+        if config.length_mode == "per_batch":
+            longest = min(config.max_frames, int(self._n_frames[-1]))
+            least = min(config.min_frames, longest)
+            n_frames = least + int(draw_share(self._seed, "length", key.batch) * (longest - least + 1))
+            first = int(np.searchsorted(self._n_frames, n_frames))
+            if item < first:
+                item = first + draw_below(len(self) - first, *drawn, "longer")
+        else:
+            longest = min(config.max_frames, int(self._n_frames[item]))
+            least = config.min_frames if longest >= config.min_frames else config.short_frames
+            n_frames = least + draw_below(longest - least + 1, *drawn, "length")
+        of_clip = int(self._n_frames[item])
+        return Stretch(
+            clip=int(self._clip_of_item[item]),
+            start=draw_below(of_clip - n_frames + 1, *drawn, "start"),
+            n_frames=n_frames,
+            reference=draw_below(of_clip, *drawn, "reference"),
+        )
+
+    def sequence(self, stretch: Stretch) -> MotionSequence:
+        """Return a stretch of a clip.
+
+        Raises:
+            ClipError: the clip is damaged.
+        """
+        frames = slice(stretch.start, stretch.start + stretch.n_frames)
+        latents_ND = self._latents(stretch.clip)
+        speech_NF = self._reader.array(stretch.clip, "speech_features")
+        pose_NP = self._reader.array(stretch.clip, "pose_deg")
+        return MotionSequence(
+            target_TD=self._standardised(latents_ND[frames]),
+            reference_D=self._standardised(latents_ND[stretch.reference][None])[0],
+            speech_TF=torch.from_numpy(speech_NF[frames].astype(np.float32)),
+            pose_deg_TP=torch.from_numpy(pose_NP[frames].astype(np.float32)),
+        )
+
+    def __getitem__(self, key: SampleKey) -> MotionSequence:
+        """Return a sample.
+
+        Raises:
+            DamagedDataError: its substitutes are damaged as well.
+        """
+        damaged: tuple[str, ...] = ()
+        for attempt in range(_ATTEMPTS):
+            try:
+                return self.sequence(self.stretch_of(key, attempt))._replace(damaged=damaged)
+            except ClipError as error:
+                damaged = (*damaged, str(error))
+        raise DamagedDataError(
+            f"{_ATTEMPTS} clips in a row are damaged; `gaia-curate validate {self.index.dataset}` lists all damage. "
+            f"The first: {damaged[0]}"
+        )
+
+    def _latents(self, clip: int) -> Float16Array:
+        """Return the (N, D) latents of a clip, as the encoder gave them."""
+        where = self.index.row(clip)
+        part, row = self._places[where.clip_id]
+        try:
+            (latents,) = numpy_of(self._rows.value(part, row, 0, "latents"))
+        except (ValueError, OSError) as error:  # Arrow's errors are among them
+            raise ClipError(f"{where.clip_id}: {part}: its latents cannot be read: {error}") from error
+        if latents is None or len(latents) != where.n_frames:
+            raise ClipError(f"{where.clip_id}: {part}: it has no latents, for it was damaged when it was encoded")
+        return latents.astype(np.float16, copy=False)
+
+    def _standardised(self, latents_ND: Float16Array) -> Tensor:
+        latents_NCHW = latents_ND.astype(np.float64).reshape(-1, *self.facts.latent_shape)
+        return self._statistics.standardise(torch.from_numpy(latents_NCHW)).flatten(1)
+
+
+def _places(index: ClipIndex, latents: Path) -> dict[str, tuple[Path, int]]:
+    """Return file and row group of the latents of each clip."""
+    places = latent_places(latents)
+    lacking = [name for name in index.rows["clip_id"].to_pylist() if name not in places]
+    if lacking:
+        raise LatentsError(
+            f"{latents} has no latents of {len(lacking)} of {len(index)} clips, such as {lacking[0]}; run `gaia-train "
+            f"latents {index.dataset} --vae VAE_RUN` again, or select with the same data.where as then"
+        )
+    return places
+
+
+def _too_short(index: ClipIndex, n_frames: Int64Array, config: SequenceConfig) -> str:
+    usable = int(np.count_nonzero(n_frames >= config.short_frames))
+    said = (
+        f"{index.dataset}: the longest of {len(index)} clips has {n_frames.max()} frames, and sequences have "
+        f"{config.min_frames} to {config.max_frames}"
+    )
+    if usable and not config.allow_short:
+        return f"{said}; set sequences.allow_short=true to learn from {usable} clips of {config.short_frames} and more"
+    return f"{said}; select longer clips"
+
+
+def collate_sequences(sequences: Sequence[MotionSequence]) -> MotionSequenceBatch:
+    """Put samples side by side, padded to a multiple of 25 frames: `DataLoader(..., collate_fn=collate_sequences)`."""
+    lengths = torch.tensor([len(sequence.target_TD) for sequence in sequences])
+    n_frames = -int(lengths.max()) // LENGTHS_MULTIPLE * -LENGTHS_MULTIPLE
+
+    def padded(rows: list[Tensor]) -> Tensor:
+        filled = pad_sequence(rows, batch_first=True)
+        return torch.nn.functional.pad(filled, (0, 0, 0, n_frames - filled.shape[1]))
+
+    return MotionSequenceBatch(
+        target_BTD=padded([sequence.target_TD for sequence in sequences]),
+        inputs=MotionInputs(
+            mask_BT=torch.arange(n_frames) < lengths[:, None],
+            reference_BD=torch.stack([sequence.reference_D for sequence in sequences]),
+            speech_BTF=padded([sequence.speech_TF for sequence in sequences]),
+            pose_deg_BTP=padded([sequence.pose_deg_TP for sequence in sequences]),
+        ),
+        damaged=tuple(reason for sequence in sequences for reason in sequence.damaged),
+    )

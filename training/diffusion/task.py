@@ -1,0 +1,183 @@
+"""The motion diffusion model as a task of the loop: S, A and P on latents of a trained VAE (GAIA section 4.3).
+
+Shapes: B sequences, T frames, D numbers of a latent, P = 3 angles.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from foundation.array_types import RgbImage
+from foundation.settings import ConfigError
+from manifests.record import read_dataset, write_dataset
+from models.motion.config import MotionDiffusionConfig
+from models.motion.diffusion import MotionDiffusion
+from models.motion.pose_predictor import POSE_ANGLES
+from models.run_folder import RunFolder
+from models.vae.vae import Vae, VaeConfig
+from models.weights import WeightFacts, load_weights, read_facts, save_weights
+from training.data.clips import ClipError, ClipReader, DamagedDataError, DamageLog
+from training.data.selection import ClipIndex, select_clips
+from training.diffusion.config import DiffusionConfig
+from training.diffusion.loss import diffusion_loss
+from training.diffusion.pictures import MotionPictures
+from training.diffusion.samples import DiffusionBatch, DiffusionSamples
+from training.diffusion.sequences import MotionSequences
+from training.latents.files import LatentFacts, fingerprint_of, latents_folder
+from training.loop.schedules import inverse_square_root
+from training.loop.task import Export, Step, Trainable
+
+__all__ = ["VAE_FILE", "DiffusionTask"]
+
+VAE_FILE = "vae.safetensors"
+"""In the run folder: the VAE of the latents with their statistics, so that one folder is enough to make videos."""
+
+_LEAST_POSE_STD_DEG = 0.01
+"""An angle that varies less, as in a few clips of one person, is not blown up to as much as others vary."""
+
+
+class DiffusionTask:
+    """A `training.loop.task.Task`."""
+
+    name = "diffusion"
+    unit = "sequences"
+
+    def __init__(self, dataset: Path, vae_weights: Path, config: DiffusionConfig) -> None:
+        """Read what is known of the data and build the network.
+
+        Args:
+            dataset: with latents of the VAE beside it.
+            vae_weights: the VAE's file.
+            config: all settings.
+
+        Raises:
+            DatasetError: `dataset` is none.
+            SelectionError: no clip can be used, or they do not share one landmark scheme and speech encoder.
+            LatentsError: the latents are missing; the message has the command that makes them.
+            WeightsError: the VAE was trained on another landmark scheme, or its file is damaged.
+            ConfigError: the target is none that this VAE has.
+        """
+        index = select_clips(dataset, config.data)
+        of_vae = WeightFacts(landmark_scheme=index.landmark_scheme, speech_encoder=None)
+        self.vae = load_weights(vae_weights, Vae, VaeConfig, of_vae)
+        self.latents = latents_folder(dataset, fingerprint_of(vae_weights))
+        sequences = MotionSequences(index, self.latents, config.sequences, seed=config.train.seed)
+        self.vae.latent_statistics.load_state_dict(sequences.facts.statistics().state_dict())
+        self.config = replace(config, model=_model_config(config.model, sequences.facts, index))
+        self.source = DiffusionSamples(sequences, config.loss, config.sde, seed=config.train.seed)
+        self.model = MotionDiffusion(self.config.model)
+        if self.config.model.pose.enabled:
+            pose = sequences.facts.pose_deg
+            self.model.set_pose_statistics(
+                torch.tensor(pose.mean), torch.tensor(pose.std).clamp_min(_LEAST_POSE_STD_DEG)
+            )
+        self._pictures = MotionPictures(index, sequences, self.vae)
+        self._damage = DamageLog(index)
+
+    def trainables(self) -> Mapping[str, Trainable]:
+        """Return the one network that learns; P and A are parts of it."""
+        encoder = self.model.speech
+        blocks: Sequence[nn.Module] = [*self.model.blocks, *(encoder.blocks if encoder is not None else ())]
+        return {"model": Trainable(network=self.model, blocks=blocks, methods=("encode", "denoise", "drop"))}
+
+    def frozen(self) -> Sequence[nn.Module]:
+        """Return the VAE, which draws the pictures."""
+        return [self.vae]
+
+    def optimisers(self) -> Sequence[torch.optim.Optimizer]:
+        """Return Adam, as B.1 says; its second beta is from public code of the authors' line."""
+        return [torch.optim.Adam(self.model.parameters(), lr=self.learning_rate(0), betas=(0.9, 0.98))]
+
+    def learning_rate(self, step: int) -> float:
+        """Return the rate of a step, counted from 0."""
+        config = self.config
+        return inverse_square_root(step, config.learning_rate, config.warmup_steps, rising=config.warmup_rises)
+
+    def backward(self, step: Step[DiffusionBatch]) -> Mapping[str, Tensor]:
+        """Add the gradients of equation 8, a mean over all frames of the step that are no padding."""
+        n_frames = step.ranks.sum(torch.stack([batch.inputs.mask_BT.sum() for batch in step.batches]).sum())
+        per_motion = step.ranks.size / (float(n_frames) * self.config.model.target_dims)
+        per_pose = step.ranks.size / (float(n_frames) * POSE_ANGLES)
+        motion = pose = torch.zeros((), device=step.ranks.device)
+        for batch in step.passes():
+            self._damage.record(batch.damaged)
+            with step.autocast():
+                sums = diffusion_loss(self.model, batch.inputs, batch.target_BTD, batch.draws, self.config.sde)
+            torch.autograd.backward(per_motion * sums.motion + per_pose * sums.pose)
+            motion = motion + per_motion * sums.motion.detach()
+            pose = pose + per_pose * sums.pose.detach()
+        return {"motion_loss": motion, "pose_loss": pose}
+
+    def pictures(self) -> Mapping[str, RgbImage]:
+        """Return a clip as it is, as its speech moves it, and as another clip's speech does."""
+        return {"speech": self._pictures.sheet(self.model)}
+
+    def export(self) -> Export:
+        """Return S with A and P."""
+        sequences = self.source.sequences
+        facts = WeightFacts(landmark_scheme=sequences.index.landmark_scheme, speech_encoder=sequences.speech_encoder)
+        return Export(network="model", config=self.config.model, facts=facts)
+
+    def data_summary(self) -> str:
+        """Return how much there is to learn from."""
+        sequences = self.source.sequences
+        index = sequences.index
+        return (
+            f"{len(index)} clips, {index.hours:.2f} h, {len(sequences)} sequences an epoch, speech by "
+            f"{sequences.speech_encoder}, latents of {self.config.model.target_dims} numbers"
+        )
+
+    def write_run_files(self, run: Path) -> None:
+        """Write the VAE, and dataset.json, which says how faces and speech are to be prepared for this network.
+
+        Raises:
+            ConfigError: the run was begun with another VAE, or on speech features of another encoder.
+        """
+        _require_encoder(run, self.source.sequences.speech_encoder)
+        of_vae = WeightFacts(landmark_scheme=self.export().facts.landmark_scheme, speech_encoder=None)
+        file = run / VAE_FILE
+        if file.exists():
+            before = load_weights(file, Vae, VaeConfig, of_vae).state_dict()
+            ours = self.vae.state_dict()
+            if before.keys() != ours.keys() or any(not torch.equal(before[name], ours[name].cpu()) for name in ours):
+                raise ConfigError(f"{run} was begun on latents of another VAE; name that one, or another run folder")
+        else:
+            save_weights(file, self.vae, self.vae.config, of_vae)
+        write_dataset(run, read_dataset(self.source.sequences.index.dataset))
+
+
+def _require_encoder(run: Path, speech_encoder: str) -> None:
+    """Refuse to go on with a run that learned from features of another encoder."""
+    folder = RunFolder(run)
+    if folder.newest() is None:
+        return
+    learned = read_facts(folder.weights()).speech_encoder
+    if learned != speech_encoder:
+        raise ConfigError(
+            f"{run} learned from speech features of {learned!r}, but those of this dataset are of {speech_encoder!r}; "
+            "name a dataset with the former, or another run folder"
+        )
+
+
+def _model_config(model: MotionDiffusionConfig, facts: LatentFacts, index: ClipIndex) -> MotionDiffusionConfig:
+    """Return the network's config with what the data says."""
+    fitting = "motion_latent" if facts.vae.disentangled else "frame_latent"
+    if model.target != fitting:
+        raise ConfigError(
+            f"model.target is {model.target!r}, but this VAE was built with disentangled={facts.vae.disentangled}; set "
+            f"model.target={fitting}, or name another VAE"
+        )
+    return replace(model, latent_shape=facts.latent_shape, speech_dim=_speech_dim(index))
+
+
+def _speech_dim(index: ClipIndex) -> int:
+    reader, reasons = ClipReader(index), []
+    for clip in range(len(index)):
+        try:
+            return int(reader.array(clip, "speech_features").shape[1])
+        except ClipError as error:
+            reasons.append(str(error))
+    raise DamagedDataError(f"no clip of {index.dataset} has speech features that can be read; the first: {reasons[0]}")

@@ -1,0 +1,1 @@
+"""Experiments of the paper's tables, one YAML file each."""

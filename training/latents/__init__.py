@@ -1,0 +1,1 @@
+"""Latents of a dataset's clips, encoded once and cached beside it."""

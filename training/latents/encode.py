@@ -1,0 +1,248 @@
+"""Encodes the clips of a dataset with a trained VAE, once, for the diffusion model (GAIA section 4.3).
+
+Part by part of the manifest; a part is written whole, so that the command goes on where it was stopped, and a clip that
+has latents is not encoded again, whichever part of the manifest it lies in by now. Several processes under `torchrun`
+share the parts; none waits for another, and whoever finds all of them written writes latents.json.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import torch
+
+from foundation.array_types import Float16Array, Float32Array, Float64Array
+from foundation.storage.locations import files_in
+from manifests.files.tables import write_parquet
+from manifests.schema.arrow_arrays import array_column
+from manifests.timeline import CLIP_PX
+from models.pixels import pictures_of_bytes
+from models.vae.landmark_image import LandmarkImageConfig, LandmarkRenderer
+from models.vae.posterior import Posterior
+from models.vae.vae import Vae, VaeConfig
+from models.weights import WeightFacts, load_weights
+from training.data.clips import ClipError, ClipReader, DamageLog
+from training.data.selection import ClipIndex
+from training.latents.files import (
+    LATENTS,
+    LatentFacts,
+    LatentsError,
+    Moments,
+    fingerprint_of,
+    latent_places,
+    latents_folder,
+    merged,
+    read_columns,
+    write_facts,
+)
+from training.loop.parallel import Ranks
+
+__all__ = ["write_latents"]
+
+_FRAMES_AT_ONCE = 32
+
+
+def write_latents(
+    index: ClipIndex,
+    weights: Path,
+    *,
+    ranks: Ranks,
+    on_clip: Callable[[], None],
+) -> LatentFacts | None:
+    """Write the latents of all clips of `index` that have none yet.
+
+    Args:
+        index: the clips, of all splits.
+        weights: the VAE's file.
+        ranks: this process among those that share the parts, and its device; on a GPU it computes in bfloat16.
+        on_clip: is called after each clip of this process's parts, encoded now or before.
+
+    Returns:
+        What latents.json says now; None where other processes have parts still to write.
+
+    Raises:
+        WeightsError: the VAE was trained on landmarks of another scheme, or the file does not hold one.
+        LatentsError: no clip of split `train` could be encoded.
+        DamagedDataError: too many clips are damaged.
+    """
+    facts = WeightFacts(landmark_scheme=index.landmark_scheme, speech_encoder=None)
+    vae = load_weights(weights, Vae, VaeConfig, facts)
+    encoder = _Encoder(vae, index, ranks.device)
+    sha256 = fingerprint_of(weights)
+    folder = latents_folder(index.dataset, sha256)
+    parts = list(_parts(index, folder))
+    held = latent_places(folder)
+    log = DamageLog(index)
+    for part in parts[ranks.rank :: ranks.size]:
+        lacking = [name for name in part.names if name not in held]
+        rows = []
+        for clip, name in zip(part.clips, part.names, strict=True):
+            if lacking and held.get(name, (part.path, 0))[0] == part.path:
+                rows.append(_row(encoder, clip, log))
+            on_clip()
+        if rows:
+            write_parquet(part.path, _table(rows), LATENTS)
+    held = latent_places(folder)
+    if any(name not in held for part in parts for name in part.names):
+        return None
+    written = _facts(index, vae.config, sha256, folder)
+    write_facts(folder, written)
+    return written
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Part:
+    path: Path
+    clips: tuple[int, ...]
+    """Numbers in the index, in the order of their names."""
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Row:
+    clip_id: str
+    n_frames: int
+    latents: Float16Array | None
+    """(N, D)."""
+    appearance: Float16Array | None
+    """(A,)."""
+    channels: int
+
+
+def _parts(index: ClipIndex, folder: Path) -> Iterator[_Part]:
+    of_part = np.asarray(index.rows["part"])
+    names = index.rows["clip_id"].to_pylist()
+    for number, part in enumerate(index.parts):
+        clips = np.flatnonzero(of_part == number).tolist()
+        if clips:
+            yield _Part(path=folder / part.name, clips=tuple(clips), names=tuple(names[clip] for clip in clips))
+
+
+class _Encoder:
+    """The VAE, with the landmark pictures that it was taught on."""
+
+    def __init__(self, vae: Vae, index: ClipIndex, device: torch.device) -> None:
+        image = LandmarkImageConfig(scheme=index.landmark_scheme, image_px=vae.config.image_px)
+        self.vae = vae.to(device)
+        self.reader = ClipReader(index)
+        self._renderer = LandmarkRenderer(image).to(device)
+        self._device = device
+
+    @torch.inference_mode()
+    def clip(self, clip: int) -> tuple[Float16Array, Float16Array]:
+        """Return (N, D) latents of a clip's frames and (A,) the appearance of its first.
+
+        Raises:
+            ClipError: the clip is damaged.
+        """
+        n_frames = self.reader.index.row(clip).n_frames
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._device.type == "cuda"):
+            (appearance,) = self._appearance(clip, [0])
+            starts = range(0, n_frames, _FRAMES_AT_ONCE)
+            if self.vae.config.disentangled:
+                points = self.reader.array(clip, "landmarks")
+                latents = [self._motion(points[start : start + _FRAMES_AT_ONCE]) for start in starts]
+            else:
+                numbers = range(n_frames)
+                latents = [self._appearance(clip, numbers[start : start + _FRAMES_AT_ONCE]) for start in starts]
+        return np.concatenate(latents), appearance
+
+    def _motion(self, points_NK2: Float32Array) -> Float16Array:
+        landmarks = torch.from_numpy(points_NK2 * (self.vae.config.image_px / CLIP_PX)).to(self._device)
+        pictures = self._renderer(landmarks, torch.ones(landmarks.shape[:2], dtype=torch.bool, device=self._device))
+        return _means(self.vae.encode_motion(pictures))
+
+    def _appearance(self, clip: int, numbers: Sequence[int]) -> Float16Array:
+        pictures = torch.from_numpy(self.reader.pictures(clip, numbers, self.vae.config.image_px))
+        return _means(self.vae.encode_appearance(pictures_of_bytes(pictures.permute(0, 3, 1, 2).to(self._device))))
+
+
+def _means(posterior: Posterior) -> Float16Array:
+    """Return (B, C H W) means."""
+    means: Float16Array = posterior.mean_BCHW.flatten(1).to(torch.float16).cpu().numpy()
+    return means
+
+
+def _row(encoder: _Encoder, clip: int, log: DamageLog) -> _Row:
+    where = encoder.reader.index.row(clip)
+    latents = appearance = None
+    try:
+        latents, appearance = encoder.clip(clip)
+    except ClipError as error:
+        log.record([str(error)])
+    return _Row(
+        clip_id=where.clip_id,
+        n_frames=where.n_frames,
+        latents=latents,
+        appearance=appearance,
+        channels=encoder.vae.config.motion_shape[0],
+    )
+
+
+def _table(rows: list[_Row]) -> pa.Table:
+    moments = [None if row.latents is None else _moments(row.latents, row.channels) for row in rows]
+    values = {
+        "latents": [row.latents for row in rows],
+        "appearance": [row.appearance for row in rows],
+        "channel_mean": [None if one is None else np.array(one.mean) for one in moments],
+        "channel_squares": [None if one is None else np.array(one.squares) for one in moments],
+    }
+    return pa.table(
+        {
+            "clip_id": pa.array([row.clip_id for row in rows], pa.string()),
+            "n_frames": pa.array([row.n_frames for row in rows], pa.int32()),
+            **{name: array_column(arrays, LATENTS.column(name).type) for name, arrays in values.items()},
+        }
+    )
+
+
+def _moments(rows_ND: Float16Array | Float32Array, channels: int) -> Moments:
+    """Return the moments of each channel of (N, C * places) numbers."""
+    values: Float64Array = rows_ND.astype(np.float64).reshape(len(rows_ND), channels, -1)
+    mean = values.mean(axis=(0, 2))
+    squares = np.square(values - mean[:, None]).sum(axis=(0, 2))
+    count = values.size // channels
+    return Moments(count=count, mean=tuple(mean.tolist()), squares=tuple(squares.tolist()))
+
+
+def _facts(index: ClipIndex, vae: VaeConfig, sha256: str, folder: Path) -> LatentFacts:
+    """Return what is known of latents that are all written."""
+    shape = vae.motion_shape if vae.disentangled else vae.appearance_shape
+    columns = ["clip_id", "n_frames", "channel_mean", "channel_squares"]
+    rows = pa.concat_tables([read_columns(file, columns) for file in files_in(folder, ".parquet")])
+    rows = rows.filter(pc.is_in(rows["clip_id"], index.rows["clip_id"].combine_chunks())).sort_by("clip_id")
+    in_train = index.rows.filter(pc.equal(index.rows["split"], "train"))["clip_id"].combine_chunks()
+    readable = rows.filter(pc.is_valid(rows["channel_mean"]))
+    taught = readable.filter(pc.is_in(readable["clip_id"], in_train))
+    if not len(taught):
+        raise LatentsError(
+            f"{index.dataset}: no readable clip of tier diffusion is in split train, so latents cannot be "
+            "standardised; curate videos of more speakers"
+        )
+    per_frame = shape[1] * shape[2]
+    latents = [
+        Moments(count=row["n_frames"] * per_frame, mean=row["channel_mean"], squares=row["channel_squares"])
+        for row in taught.to_pylist()
+    ]
+    names = set(taught["clip_id"].to_pylist())
+    reader = ClipReader(index)
+    poses = [
+        _moments(reader.array(clip, "pose_deg"), 3)
+        for clip, name in enumerate(index.rows["clip_id"].to_pylist())
+        if name in names
+    ]
+    return LatentFacts(
+        vae=vae,
+        vae_sha256=sha256,
+        landmark_scheme=index.landmark_scheme,
+        latent_shape=shape,
+        where=index.config.where,
+        clips=len(rows),
+        damaged=len(rows) - len(readable),
+        frames=int(readable["n_frames"].to_numpy().sum()),
+        latents=merged(latents),
+        pose_deg=merged(poses),
+    )

@@ -1,0 +1,209 @@
+"""Latents beside a dataset, as `gaia-train latents` writes them: `DATASET/latents/<VAE>/`.
+
+<VAE> is the first 16 digits of the sha256 of the VAE's weights. One Parquet file per file of the manifest that has
+clips of tier `diffusion`, under the same name, and `latents.json`, written last: what the VAE was, and the statistics
+that latents are standardised with.
+"""
+
+from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+import torch
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from foundation.errors import UsageError
+from foundation.storage.arrow import read_parquet
+from foundation.storage.atomic import write_json_atomic
+from foundation.storage.locations import files_in
+from manifests.schema.columns import Column, Table
+from models.vae.posterior import LatentStatistics
+from models.vae.vae import VaeConfig
+
+__all__ = [
+    "LATENTS",
+    "LatentFacts",
+    "LatentsError",
+    "Moments",
+    "fingerprint_of",
+    "latent_places",
+    "latents_folder",
+    "merged",
+    "read_columns",
+    "read_facts",
+    "write_facts",
+]
+
+_FACTS = "latents.json"
+
+_F16_ROWS = pa.list_(pa.list_(pa.float16()))
+
+_F64_LIST = pa.list_(pa.float64())
+
+LATENTS = Table(
+    name="latents",
+    meaning="One row per clip, encoded by one VAE. Latents are means of the posterior, as the encoder gave them, "
+    "flattened from (channel, row, column).",
+    row_group_rows=1,
+    columns=(
+        Column(name="clip_id", type=pa.string(), unit="", shape="", meaning="as in `clips`", nullable=False),
+        Column(name="n_frames", type=pa.int32(), unit="frames", shape="", meaning="as in `clips`", nullable=False),
+        Column(
+            name="latents",
+            type=_F16_ROWS,
+            unit="",
+            shape="[N,D]",
+            meaning="what the diffusion model learns: z_m of each frame's landmarks; of a VAE without disentanglement "
+            "z_a of each frame. Null: the clip is damaged",
+            nullable=True,
+        ),
+        Column(
+            name="appearance",
+            type=pa.list_(pa.float16()),
+            unit="",
+            shape="[A]",
+            meaning="z_a of the first frame; null where the clip is damaged",
+            nullable=True,
+        ),
+        Column(
+            name="channel_mean",
+            type=_F64_LIST,
+            unit="",
+            shape="[C]",
+            meaning="mean of each channel of `latents` over frames and places",
+            nullable=True,
+        ),
+        Column(
+            name="channel_squares",
+            type=_F64_LIST,
+            unit="",
+            shape="[C]",
+            meaning="sum of the squared deviations from that mean",
+            nullable=True,
+        ),
+    ),
+)
+
+
+class LatentsError(UsageError):
+    """There are no latents that fit; the message says what to do."""
+
+
+class Moments(BaseModel):
+    """Count, mean and squared deviations per channel: what a mean and a standard deviation are made of."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    count: int
+    mean: tuple[float, ...]
+    squares: tuple[float, ...]
+
+    @property
+    def std(self) -> tuple[float, ...]:
+        """Standard deviation of each channel."""
+        return tuple((square / self.count) ** 0.5 for square in self.squares)
+
+
+class LatentFacts(BaseModel):
+    """The content of latents.json."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    format: Literal["gaia-latents-1"] = "gaia-latents-1"
+    vae: VaeConfig
+    vae_sha256: str
+    """Of its weights file."""
+    landmark_scheme: str
+    latent_shape: tuple[int, int, int]
+    """(C, H, W) of a row of `latents`."""
+    where: str | None
+    """The condition that chose the clips, beside their tier."""
+    clips: int
+    damaged: int
+    """How many of these clips have no latents."""
+    frames: int
+    """Of the clips that have."""
+    latents: Moments
+    """Of the clips of split `train`, per channel."""
+    pose_deg: Moments
+    """Of the clips of split `train`: pitch, yaw, roll."""
+
+    def statistics(self) -> LatentStatistics:
+        """Return what standardises latents and restores them; the diffusion model keeps it beside the VAE."""
+        statistics = LatentStatistics(len(self.latents.mean))
+        statistics.count.fill_(self.latents.count)
+        statistics.mean_C.copy_(torch.tensor(self.latents.mean, dtype=torch.float64))
+        statistics.squares_C.copy_(torch.tensor(self.latents.squares, dtype=torch.float64))
+        return statistics
+
+
+def merged(parts: Sequence[Moments]) -> Moments:
+    """Return the moments of all that `parts` are the moments of (Chan et al., 1979)."""
+    counts = np.array([part.count for part in parts], dtype=np.float64)[:, None]
+    means, squares = np.array([part.mean for part in parts]), np.array([part.squares for part in parts])
+    mean = (counts * means).sum(axis=0) / counts.sum()
+    about_mean = (squares + counts * np.square(means - mean)).sum(axis=0)
+    return Moments(count=int(counts.sum()), mean=tuple(mean.tolist()), squares=tuple(about_mean.tolist()))
+
+
+def fingerprint_of(weights: Path) -> str:
+    """Return the sha256 of a weights file in hex."""
+    with weights.open("rb") as stream:
+        digest = sha256()
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def latents_folder(dataset: Path, vae_sha256: str) -> Path:
+    """Return where the latents of a VAE lie."""
+    return dataset / "latents" / vae_sha256[:16]
+
+
+def read_facts(folder: Path) -> LatentFacts:
+    """Return what latents.json of a folder of latents says.
+
+    Raises:
+        LatentsError: it is missing, so that the latents are not complete, or damaged.
+    """
+    path = folder / _FACTS
+    mend = f"run `gaia-train latents {folder.parent.parent} --vae VAE_RUN` for it"
+    if not path.exists():
+        raise LatentsError(f"{folder} holds no complete latents of this VAE: {mend}")
+    try:
+        return LatentFacts.model_validate_json(path.read_text(encoding="utf-8"))
+    except (ValidationError, OSError, UnicodeDecodeError) as error:
+        raise LatentsError(f"{path} is damaged: {error}; {mend} again") from error
+
+
+def write_facts(folder: Path, facts: LatentFacts) -> None:
+    """Write latents.json: from then on the latents count as complete."""
+    write_json_atomic(folder / _FACTS, facts.model_dump(mode="json"))
+
+
+def latent_places(folder: Path) -> dict[str, tuple[Path, int]]:
+    """Return file and row group of the latents of each clip that has some.
+
+    Raises:
+        LatentsError: a file cannot be read.
+    """
+    places: dict[str, tuple[Path, int]] = {}
+    for file in files_in(folder, ".parquet"):
+        names = read_columns(file, ["clip_id"])["clip_id"].to_pylist()
+        places |= {name: (file, row) for row, name in enumerate(names)}
+    return places
+
+
+def read_columns(part: Path, columns: Sequence[str]) -> pa.Table:
+    """Return columns of a file of latents.
+
+    Raises:
+        LatentsError: it cannot be read.
+    """
+    try:
+        return read_parquet(part, columns).select(list(columns))
+    except (pa.ArrowException, ValueError, OSError, KeyError) as error:
+        raise LatentsError(f"{part} cannot be read: {error}; delete it and run `gaia-train latents` again") from error

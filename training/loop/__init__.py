@@ -1,0 +1,1 @@
+"""Training loop: steps, checkpoints, several processes, metrics."""

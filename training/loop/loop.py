@@ -1,0 +1,248 @@
+"""The one loop of all trainers: steps, log, pictures, checkpoints, until the last step or a request to end.
+
+The same call on a folder that holds checkpoints goes on from the newest one, with the numbers that a run without a
+break would have.
+"""
+
+import signal
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import torch
+
+from foundation.errors import ProblemsFoundError, UsageError
+from foundation.settings import Setting
+from foundation.signals import StopRequest
+from models.run_folder import RunFolder
+from training.data.order import BatchShape
+from training.loop.checkpoints import load_checkpoint, save_checkpoint
+from training.loop.config import TrainConfig
+from training.loop.contact_sheet import write_contact_sheet, write_picture
+from training.loop.estimates import require_disk, require_memory
+from training.loop.loading import step_batches
+from training.loop.metrics import MetricsLog, RunningMeans
+from training.loop.parallel import Ranks
+from training.loop.progress import TrainProgress
+from training.loop.session import Outcome, Session
+from training.loop.task import Task
+
+__all__ = ["SettingsError", "TrainError", "TrainReport", "batch_shape", "train"]
+
+BatchT = TypeVar("BatchT")
+
+
+class SettingsError(UsageError):
+    """Settings do not fit each other or the number of ranks; the message says what does."""
+
+
+class TrainError(ProblemsFoundError):
+    """A run cannot go on; the message says why, and what to change."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainReport:
+    """How a call of `train` ended."""
+
+    step: int
+    """Steps done, those of earlier calls included."""
+    stopped_by: signal.Signals | None
+    """The signal that asked for the end, on this rank or another; None: all steps were done."""
+
+
+def batch_shape(config: TrainConfig, ranks: Ranks) -> BatchShape:
+    """Return how a batch is shared out.
+
+    Raises:
+        SettingsError: it does not divide into micro-batches of all ranks.
+    """
+    try:
+        return BatchShape(
+            global_batch=config.batch, micro_batch=config.micro_batch, world_size=ranks.size, rank=ranks.rank
+        )
+    except ValueError as error:
+        raise SettingsError(f"train.batch and train.micro_batch do not fit: {error}") from error
+
+
+def train(
+    task: Task[BatchT],
+    config: TrainConfig,
+    run: RunFolder,
+    ranks: Ranks,
+    *,
+    preset: str,
+    settings: Mapping[str, Setting],
+    progress: TrainProgress,
+    accept_changes: bool = False,
+) -> TrainReport:
+    """Train until `config.steps` steps are done; every rank has to call it.
+
+    Args:
+        task: what to train; see `training.loop.task`.
+        config: how.
+        run: new folder, or that of a run that shall go on.
+        ranks: the processes.
+        preset: name of it, for the record.
+        settings: all settings of the run, for the record and to be compared with those of the folder.
+        progress: what is shown.
+        accept_changes: go on with other settings than those the folder has.
+
+    Raises:
+        RunFolderError: the folder is of another run.
+        CheckpointError: a checkpoint is damaged, or of other networks.
+        SettingsError: the settings do not fit the number of ranks.
+        ResourceError: memory or disk are too small.
+        TrainError: gradients were not finite too often, or a GPU's memory ran out.
+        OSError: the disk refused; the last checkpoint is complete.
+    """
+    shape = batch_shape(config, ranks)
+    # all ranks look before one writes: another would find a folder with files, and no run yet
+    run.check(task.name, settings, accept_changes=accept_changes)
+    ranks.wait()
+    if ranks.first:
+        run.begin(task.name, preset, settings)
+    ranks.wait()
+    require_memory(task, config, ranks)
+    session = Session(task, config, ranks)
+    newest = run.newest()
+    if newest is not None:
+        session.progress = load_checkpoint(newest, session.state, ranks)
+    require_disk(session.n_parameters, session.export.network, run, config)
+    if ranks.first:
+        task.write_run_files(run.path)
+    with StopRequest() as stop:
+        return _Loop(session, config, run, progress, stop).run(shape)
+
+
+class _Loop(Generic[BatchT]):
+    def __init__(
+        self,
+        session: Session[BatchT],
+        config: TrainConfig,
+        run: RunFolder,
+        progress: TrainProgress,
+        stop: StopRequest,
+    ) -> None:
+        self._session, self._config, self._run, self._stop = session, config, run, stop
+        self._progress = progress
+        self._ranks = session.ranks
+        self._means = RunningMeans()
+        self._log: MetricsLog | None = None
+        self._since_s = time.perf_counter()
+        self._steps_since = self._bad_since = 0
+
+    def run(self, shape: BatchShape) -> TrainReport:
+        session, config = self._session, self._config
+        first = session.progress.step
+        self._progress.start(first, config.steps)
+        if self._ranks.first:
+            self._log = MetricsLog(self._run, first, tensorboard=config.tensorboard)
+        try:
+            return self._steps(shape)
+        except torch.OutOfMemoryError as error:
+            raise TrainError(
+                f"step {session.progress.step + 1} needs more memory than the GPU has: {error}; halve "
+                "train.micro_batch, set train.activation_checkpointing=block, or split the network over more GPUs with "
+                "train.ranks_per_copy"
+            ) from error
+        finally:
+            if self._log is not None:
+                self._log.__exit__(None, None, None)
+
+    def _steps(self, shape: BatchShape) -> TrainReport:
+        session, config = self._session, self._config
+        batches = step_batches(
+            session.task.source,
+            shape,
+            session.progress.cursor,
+            seed=config.seed,
+            workers=config.workers,
+            pin=self._ranks.device.type == "cuda",
+        )
+        saved = session.progress.step
+        self._since_s = time.perf_counter()
+        stopped = False
+        while session.progress.step < config.steps and not stopped:
+            outcome = session.step(next(batches))
+            self._note(outcome)
+            step = session.progress.step
+            last = step == config.steps
+            # ranks get a signal at different steps: they end together, after the same one
+            stopped = self._ranks.any(said=self._stop.signal is not None)
+            if step % config.log_every == 0 or last or stopped:
+                self._write_line(outcome)
+            if step % config.pictures_every == 0 or last:
+                self._write_pictures()
+            if step % config.checkpoint_every == 0 or last or stopped:
+                self._save()
+                saved = step
+        if stopped:
+            self._progress.say(f"asked to end: checkpoint at step {saved} written; the same command goes on")
+        return TrainReport(
+            step=session.progress.step, stopped_by=(self._stop.signal or signal.SIGTERM) if stopped else None
+        )
+
+    def _note(self, outcome: Outcome) -> None:
+        """Count a step; too many bad ones in a row end the run."""
+        progress = self._session.progress
+        self._progress.advance()
+        self._steps_since += 1
+        if outcome.good:
+            norms = {f"gradient_norm/{name}": norm for name, norm in outcome.gradient_norms.items()}
+            self._means.add({**outcome.metrics, **norms})
+            return
+        self._bad_since += 1
+        bad = [name for name, norm in outcome.gradient_norms.items() if not norm.isfinite()]
+        self._progress.say(f"step {progress.step} is skipped: gradients of {', '.join(bad)} are not finite")
+        if progress.bad_steps >= self._config.max_bad_steps:
+            newest = self._run.newest()
+            raise TrainError(
+                f"gradients of {', '.join(bad)} were not finite in {progress.bad_steps} steps in a row, the last of "
+                f"them {progress.step}; the newest checkpoint is {newest.name if newest else 'none'}: lower the "
+                "learning rate, set train.max_gradient_norm, or train.precision=fp32, and go on with --accept-changes"
+            )
+
+    def _write_line(self, outcome: Outcome) -> None:
+        session, config = self._session, self._config
+        now_s = time.perf_counter()
+        values = self._means.take(self._ranks)
+        values["learning_rate"] = outcome.learning_rate
+        values[f"{session.task.unit}_per_second"] = self._steps_since * config.batch / (now_s - self._since_s)
+        cursor = session.progress.cursor
+        values["epoch"] = cursor.epoch + cursor.position / len(session.task.source)
+        values["bad_steps"] = float(self._bad_since)
+        self._since_s, self._steps_since, self._bad_since = now_s, 0, 0
+        if self._log is not None:
+            self._log.write(session.progress.step, values)
+        self._progress.tell(values)
+
+    def _write_pictures(self) -> None:
+        session, step = self._session, self._session.progress.step
+        begun_s = time.perf_counter()
+        with torch.no_grad(), session.average.in_network():
+            network = session.networks[session.export.network]
+            network.eval()
+            pictures = session.task.pictures()
+            network.train()
+        if self._log is not None:
+            for name, picture in pictures.items():
+                write_picture(self._run.pictures, name, step, picture)
+            if pictures:
+                write_contact_sheet(self._run.pictures, self._run.contact_sheet)
+            self._log.show(step, pictures)
+        self._since_s += time.perf_counter() - begun_s
+
+    def _save(self) -> None:
+        session, config = self._session, self._config
+        begun_s = time.perf_counter()
+        save_checkpoint(
+            self._run,
+            session.progress,
+            session.state,
+            session.export,
+            self._ranks,
+            keep_newest=config.keep_newest,
+            keep_every=config.keep_every,
+        )
+        self._since_s += time.perf_counter() - begun_s

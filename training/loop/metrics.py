@@ -1,0 +1,113 @@
+"""What is logged of a run: JSON lines, and the same for TensorBoard."""
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from foundation.array_types import RgbImage
+from foundation.errors import CannotStartError
+from foundation.storage.atomic import write_text
+from models.run_folder import RunFolder
+from training.loop.parallel import Ranks
+
+__all__ = ["MetricsError", "MetricsLog", "RunningMeans"]
+
+
+class MetricsError(CannotStartError):
+    """What a run shall log to is not there; the message says how to mend it."""
+
+
+class RunningMeans:
+    """Means of scalars over steps and ranks. They stay on the device until they are asked for."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, Tensor] = {}
+        self._counts: defaultdict[str, int] = defaultdict(int)
+
+    def add(self, values: Mapping[str, Tensor]) -> None:
+        """Take the scalars of a step into account."""
+        for name, value in values.items():
+            number = value.detach().float()
+            self._sums[name] = self._sums[name] + number if name in self._sums else number
+            self._counts[name] += 1
+
+    def take(self, ranks: Ranks) -> dict[str, float]:
+        """Return the means and begin anew; every rank has to call it, with the same names."""
+        if not self._sums:
+            return {}
+        names = sorted(self._sums)
+        means = torch.stack([self._sums[name].to(ranks.device) / self._counts[name] for name in names])
+        values = (ranks.sum(means) / ranks.size).tolist()
+        self._sums.clear()
+        self._counts.clear()
+        return dict(zip(names, values, strict=True))
+
+
+class MetricsLog:
+    """Writes the log of a run from a step on; what an interrupted run wrote beyond it goes away."""
+
+    def __init__(self, run: RunFolder, step: int, *, tensorboard: bool) -> None:
+        """Go on after `step` steps.
+
+        Raises:
+            MetricsError: TensorBoard is wanted and not installed.
+        """
+        _cut(run.metrics, step)
+        self._lines = run.metrics.open("a", encoding="utf-8")
+        self._board = None
+        if tensorboard:
+            try:
+                from torch.utils.tensorboard import SummaryWriter
+            except ImportError as error:
+                self._lines.close()
+                raise MetricsError(
+                    f"TensorBoard is not installed ({error}); `pip install tensorboard`, or give "
+                    "--set train.tensorboard=false"
+                ) from error
+            self._board = SummaryWriter(run.path / "tensorboard", purge_step=step + 1)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._lines.close()
+        if self._board is not None:
+            self._board.close()
+
+    def write(self, step: int, values: Mapping[str, float]) -> None:
+        """Write the numbers of the steps up to the one that made `step`; those that are not finite as null."""
+        finite = {name: value if abs(value) < float("inf") else None for name, value in values.items()}
+        self._lines.write(json.dumps({"step": step, **finite}, allow_nan=False) + "\n")
+        self._lines.flush()
+        if self._board is not None:
+            for name, value in values.items():
+                self._board.add_scalar(name, value, step)
+
+    def show(self, step: int, pictures: Mapping[str, RgbImage]) -> None:
+        """Give pictures to TensorBoard."""
+        if self._board is not None:
+            for name, picture in pictures.items():
+                self._board.add_image(name, picture, step, dataformats="HWC")
+
+
+def _cut(path: Path, step: int) -> None:
+    """Remove the lines of steps after `step`, and a last one that was cut short."""
+    if not path.exists():
+        return
+    kept = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            if json.loads(line)["step"] > step:
+                break
+        except ValueError:
+            break
+        kept.append(line + "\n")
+    write_text(path, "".join(kept))

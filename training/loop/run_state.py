@@ -1,0 +1,74 @@
+"""All tensors that a run consists of, by name: weights, what the optimisers keep, averages.
+
+    network.NAME.PARAMETER              parameters and buffers
+    optimiser.NAME.PARAMETER.KIND       such as exp_avg of Adam; absent for what has not learned yet
+    average.NAME.PARAMETER              averaged weights
+
+Hyperparameters are not among them: they come from the settings.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from training.loop.ema import WeightAverage
+
+__all__ = ["RunState"]
+
+
+class RunState:
+    """The tensors of networks, optimisers and averages; those of a sharded network are distributed tensors."""
+
+    def __init__(
+        self,
+        networks: Mapping[str, nn.Module],
+        optimisers: Sequence[Optimizer],
+        averages: Mapping[str, WeightAverage],
+    ) -> None:
+        self._networks, self._averages = networks, averages
+        names = {
+            parameter: f"{network}.{name}"
+            for network, module in networks.items()
+            for name, parameter in module.named_parameters()
+        }
+        self._learning: dict[str, tuple[Optimizer, nn.Parameter, bool]] = {
+            f"optimiser.{names[parameter]}": (optimiser, parameter, bool(group.get("fused") or group.get("capturable")))
+            for optimiser in optimisers
+            for group in optimiser.param_groups
+            for parameter in group["params"]
+        }
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return the tensors themselves, not copies."""
+        found: dict[str, Tensor] = {}
+        for name, network in self._networks.items():
+            found |= {f"network.{name}.{key}": tensor for key, tensor in network.state_dict().items()}
+        for name, (optimiser, parameter, _) in self._learning.items():
+            found |= {f"{name}.{kind}": tensor for kind, tensor in optimiser.state.get(parameter, {}).items()}
+        for name, average in self._averages.items():
+            found |= {f"average.{name}.{key}": tensor for key, tensor in average.tensors.items()}
+        return found
+
+    def make_room(self, saved: Mapping[str, tuple[torch.Size, torch.dtype]]) -> None:
+        """Give the optimisers zeros for all that they had kept when `saved` was, and nothing else.
+
+        Args:
+            saved: size and type of each tensor, by name.
+        """
+        kinds_of: defaultdict[str, dict[str, tuple[torch.Size, torch.dtype]]] = defaultdict(dict)
+        for key, what in saved.items():
+            name, _, kind = key.rpartition(".")
+            kinds_of[name][kind] = what
+        for name, (optimiser, parameter, on_device) in self._learning.items():
+            optimiser.state.pop(parameter, None)
+            if name in kinds_of:
+                optimiser.state[parameter] = {
+                    # Adam's count of steps lies on the processor, unless one kernel does all of a step
+                    kind: torch.zeros(size, dtype=dtype, device=parameter.device if on_device else "cpu")
+                    if kind == "step"
+                    else torch.zeros_like(parameter, dtype=dtype, requires_grad=False)
+                    for kind, (size, dtype) in kinds_of[name].items()
+                }

@@ -1,0 +1,130 @@
+"""A task made ready to learn on this rank, and one optimiser step of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from training.data.randomness import seed_of
+from training.loop.checkpoints import Progress
+from training.loop.config import TrainConfig
+from training.loop.ema import WeightAverage
+from training.loop.parallel import Ranks, checkpoint_activations, compile_blocks, full, shard
+from training.loop.run_state import RunState
+from training.loop.task import Export, Step, Task
+
+__all__ = ["Outcome", "Session"]
+
+BatchT = TypeVar("BatchT")
+
+
+class Outcome(NamedTuple):
+    """What a step gave."""
+
+    metrics: Mapping[str, Tensor]
+    """Of this rank."""
+    gradient_norms: Mapping[str, Tensor]
+    """By network, over all ranks, before shortening."""
+    learning_rate: float
+    good: bool
+    """Whether all gradients were finite; if not, nothing was changed."""
+
+
+class Session(Generic[BatchT]):
+    """Networks on their device and laid over the ranks, optimisers, averages, and how many steps were done."""
+
+    def __init__(self, task: Task[BatchT], config: TrainConfig, ranks: Ranks) -> None:
+        """Prepare the networks of `task`, in place.
+
+        Raises:
+            DistributionError: they cannot be laid over the ranks as `config` says.
+        """
+        self.task, self.ranks = task, ranks
+        self._config = config
+        self._bf16 = config.precision == "bf16"
+        trainables = task.trainables()
+        self.networks: dict[str, nn.Module] = {name: item.network for name, item in trainables.items()}
+        for network in task.frozen():
+            network.to(ranks.device).eval().requires_grad_(False)
+        for item in trainables.values():
+            item.network.to(ranks.device).train()
+            if item.channels_last and ranks.size == 1:  # shards are flat, and FSDP2 takes no other layout
+                _lay_channels_last(item.network)
+            checkpoint_activations(item.blocks, config.activation_checkpointing)
+            if config.compile:
+                compile_blocks(item.blocks)
+            shard(
+                item.network,
+                item.blocks,
+                item.methods,
+                ranks,
+                ranks_per_copy=config.ranks_per_copy,
+                bf16=self._bf16,
+            )
+        self.optimisers = list(task.optimisers())
+        self.export: Export = task.export()
+        self.average = WeightAverage(self.networks[self.export.network], config.ema_decay)
+        self.state = RunState(self.networks, self.optimisers, {self.export.network: self.average})
+        self.progress = Progress()
+
+    @property
+    def n_parameters(self) -> dict[str, int]:
+        """Numbers that each network learns."""
+        return {
+            name: sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
+            for name, network in self.networks.items()
+        }
+
+    def step(self, batches: Sequence[BatchT]) -> Outcome:
+        """Take one step; where gradients are not finite, on any rank, the step changes nothing but the progress."""
+        number, config = self.progress.step, self._config
+        # what torch draws by itself, such as dropout, belongs to the step: there is no state of it to keep
+        torch.manual_seed(seed_of(config.seed, "torch", number, self.ranks.rank))
+        rate = self.task.learning_rate(number)
+        for optimiser in self.optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = rate
+        step: Step[BatchT] = Step(
+            number=number,
+            batches=batches,
+            ranks=self.ranks,
+            networks=list(self.networks.values()),
+            bf16=self._bf16,
+        )
+        metrics = self.task.backward(step)
+        norms = {name: self._gradient_norm(network) for name, network in self.networks.items()}
+        good = bool(torch.stack(list(norms.values())).isfinite().all())
+        if good:
+            for optimiser in self.optimisers:
+                optimiser.step()
+            self.average.update(number)
+        for network in self.networks.values():
+            network.zero_grad(set_to_none=True)
+        self.progress = replace(
+            self.progress,
+            step=number + 1,
+            cursor=self.progress.cursor.advanced(config.batch, len(self.task.source)),
+            bad_steps=0 if good else self.progress.bad_steps + 1,
+        )
+        return Outcome(metrics, norms, rate, good)
+
+    def _gradient_norm(self, network: nn.Module) -> Tensor:
+        """Return the length of a network's gradient over all ranks, and shorten the gradient where it is too long."""
+        learning = [parameter for parameter in network.parameters() if parameter.grad is not None]
+        gradients: list[Any] = [parameter.grad for parameter in learning]
+        if not gradients:
+            return torch.zeros((), device=self.ranks.device)
+        norm = full(torch.nn.utils.get_total_norm(gradients)).detach()
+        if self._config.max_gradient_norm is not None:
+            torch.nn.utils.clip_grads_with_norm_(learning, self._config.max_gradient_norm, norm)
+        return norm
+
+
+def _lay_channels_last(network: nn.Module) -> None:
+    """Lay out the weights of convolutions with their channels last, in place; their values and names stay."""
+    with torch.no_grad():
+        for parameter in network.parameters():
+            if parameter.ndim == 4:
+                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)

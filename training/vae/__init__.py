@@ -1,0 +1,1 @@
+"""Training of the VAE: task, losses, data, report."""

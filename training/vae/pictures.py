@@ -1,0 +1,88 @@
+"""What the VAE makes of fixed frames: beside the frames themselves, and with the motion of other clips.
+
+Shapes: B pictures, C channels, H rows, W columns.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from foundation.array_types import RgbImage
+from models.pixels import levels_of_pictures, pictures_of_bytes
+from models.vae.landmark_image import LandmarkRenderer
+from models.vae.vae import Vae, VaeOutput
+from training.data.clips import ClipError
+from training.vae.frame_pairs import FramePair, FramePairBatch, FramePairs, collate_pairs
+
+__all__ = ["VaePictures", "rebuilt"]
+
+_CLIPS = 4
+"""That are shown, evenly spread over the selection."""
+
+
+class VaePictures:
+    """Draws the first frame and the last of some clips of a selection; a damaged clip gives way to the next."""
+
+    def __init__(self, pairs: FramePairs, renderer: LandmarkRenderer) -> None:
+        self._pairs, self._renderer = pairs, renderer
+        self._chosen: list[FramePair] | None = None
+
+    @torch.inference_mode()
+    def sheets(self, vae: Vae) -> Mapping[str, RgbImage]:
+        """Return two sheets, `reconstructions` and, of a VAE with motion latents, `swaps`.
+
+        Reconstructions: in each row of a clip its first frame, its last one, which may be held out, and what the VAE
+        makes of the appearance of the former with the landmarks of the latter. Swaps: at the left the frames that give
+        the appearance, at the top those that give the motion.
+
+        Args:
+            vae: in evaluation mode; the landmark renderer is on its device.
+        """
+        if self._chosen is None:
+            self._chosen = self._readable()
+        if not self._chosen:
+            return {}
+        batch = collate_pairs(self._chosen)
+        first, last = (levels_of_pictures(pictures_of_bytes(side)) for side in (batch.image_i_BCHW, batch.image_j_BCHW))
+        made = levels_of_pictures(rebuilt(vae, self._renderer, batch))
+        sheets = {"reconstructions": _sheet(list(zip(first, last, made, strict=True)))}
+        if vae.config.disentangled:
+            blank = np.full_like(first[0], 255)
+            rows = [[blank, *last]]
+            for place, shown in enumerate(first):
+                appearance = batch._replace(image_i_BCHW=batch.image_i_BCHW[place].expand_as(batch.image_i_BCHW))
+                rows.append([shown, *levels_of_pictures(rebuilt(vae, self._renderer, appearance))])
+            sheets["swaps"] = _sheet(rows)
+        return sheets
+
+    def _readable(self) -> list[FramePair]:
+        """Return the first and last frame of at most `_CLIPS` clips that can be read."""
+        n_frames = self._pairs.index.n_frames
+        n_clips = len(n_frames)
+        spread = np.linspace(0, n_clips - 1, min(_CLIPS, n_clips)).round().astype(int).tolist()
+        found: list[FramePair] = []
+        for clip in (*spread, *(other for other in range(n_clips) if other not in spread)):
+            try:
+                found.append(self._pairs.pair(clip, 0, int(n_frames[clip]) - 1))
+            except ClipError:
+                continue
+            if len(found) == len(spread):
+                break
+        return found
+
+
+def rebuilt(vae: Vae, renderer: LandmarkRenderer, batch: FramePairBatch) -> Tensor:
+    """Return (B, 3, H, W) frames j of pairs as the VAE makes them, from the means of its latents."""
+    device = next(vae.parameters()).device
+    if not vae.config.disentangled:
+        output: VaeOutput = vae(pictures_of_bytes(batch.image_j_BCHW.to(device)), None, None)
+    else:
+        landmarks_BCHW = renderer(batch.landmarks_BK2.to(device), batch.valid_BK.to(device))
+        output = vae(pictures_of_bytes(batch.image_i_BCHW.to(device)), landmarks_BCHW, None)
+    return output.image_BCHW
+
+
+def _sheet(rows: Sequence[Sequence[RgbImage]]) -> RgbImage:
+    return np.concatenate([np.concatenate(row, axis=1) for row in rows], axis=0)

@@ -1,0 +1,168 @@
+"""What a run of the VAE has learned, measured when it ends: how well frames are rebuilt."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from foundation.array_types import Int64Array, RgbImage
+from foundation.storage.atomic import write_json_atomic
+from models.pixels import levels_of_pictures, pictures_of_bytes
+from models.run_folder import RunFolder
+from models.vae.landmark_image import LandmarkRenderer
+from models.vae.vae import Vae, VaeConfig
+from models.weights import load_weights
+from training.data.clips import ClipError
+from training.data.randomness import draw_below
+from training.data.selection import SelectionError, select_clips
+from training.vae.frame_pairs import FramePair, FramePairBatch, FramePairs, collate_pairs
+from training.vae.pictures import rebuilt
+from training.vae.task import VaeTask
+
+__all__ = [
+    "REPORT_FILE",
+    "ReconstructionCheck",
+    "check_reconstruction",
+    "psnr_db",
+    "reconstruction_report",
+    "report_lines",
+]
+
+REPORT_FILE = "reconstruction_check.json"
+"""In the run folder."""
+
+_AT_ONCE = 8
+
+
+def psnr_db(image: RgbImage, target: RgbImage) -> float:
+    """Return the peak signal-to-noise ratio of two pictures of bytes, at most 100 dB.
+
+    >>> grey = np.full((2, 2, 3), 100, np.uint8)
+    >>> round(psnr_db(grey + 1, grey), 2), psnr_db(grey, grey)
+    (48.13, 100.0)
+    """
+    mean_square = float(np.square(image.astype(np.float64) - target).mean())
+    return min(_BEST_DB, 10.0 * float(np.log10(255.0**2 / mean_square))) if mean_square else _BEST_DB
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReconstructionCheck:
+    """Means over pairs of frames."""
+
+    n_pairs: int
+    psnr_db: float
+    """Of frames as the VAE rebuilds them."""
+    copy_psnr_db: float
+    """Of the reference frames in their place."""
+
+    @property
+    def gain_db(self) -> float:
+        """By how much the network beats a copy."""
+        return self.psnr_db - self.copy_psnr_db
+
+
+def reconstruction_report(task: VaeTask, run: RunFolder, device: torch.device) -> dict[str, ReconstructionCheck]:
+    """Measure the newest averaged weights, and write `reconstruction_check.json`.
+
+    Frames j are spread evenly over `learned` frames, `unseen` ones, which were held out of the same clips, and those of
+    split `val`, whose people were not learned. Frame i is drawn from the part of the clip that is learned from. Kinds
+    of which there are no frames are left out.
+    """
+    weights = run.weights()
+    vae = load_weights(weights, Vae, VaeConfig, task.export().facts).to(device)
+    pairs = task.source.pairs
+    learned = pairs.n_taught
+    kinds: dict[str, tuple[FramePairs, list[tuple[int, int]]]] = {
+        "learned": (pairs, _frames(np.zeros_like(learned), learned, task.config.check_pairs)),
+        "unseen": (pairs, _frames(learned, pairs.index.n_frames, task.config.check_pairs)),
+    }
+    try:
+        index = select_clips(pairs.index.dataset, replace(task.config.data, splits=("val",), hours_subset=None))
+        of_val = FramePairs(index, image_px=pairs.image_px, seed=task.config.train.seed)
+        kinds["val"] = of_val, _frames(np.zeros_like(of_val.n_taught), of_val.n_taught, task.config.check_pairs)
+    except SelectionError:
+        pass  # there are no clips of this split
+    checks = {
+        kind: check_reconstruction(vae, task.renderer, batches)
+        for kind, (source, frames) in kinds.items()
+        if (batches := list(_batches(source, frames, task.config.train.seed)))
+    }
+    measured: dict[str, object] = {"checkpoint": weights.parent.parent.name}
+    for kind, check in checks.items():
+        measured[kind] = {
+            "pairs": check.n_pairs,
+            "psnr_db": check.psnr_db,
+            "copy_psnr_db": check.copy_psnr_db,
+            "gain_db": check.gain_db,
+        }
+    write_json_atomic(run.path / REPORT_FILE, measured)
+    return checks
+
+
+def report_lines(checks: Mapping[str, ReconstructionCheck]) -> list[str]:
+    """Return a line on each kind of frames."""
+    called = {"learned": "learned frames", "unseen": "unseen frames of learned clips", "val": "clips of split val"}
+    return [
+        f"{called[kind]}, {check.n_pairs} pairs: rebuilt at {check.psnr_db:.2f} dB, a copy of the reference has "
+        f"{check.copy_psnr_db:.2f} dB: {check.gain_db:+.2f} dB"
+        for kind, check in checks.items()
+    ]
+
+
+def _frames(first: Int64Array, end: Int64Array, count: int) -> list[tuple[int, int]]:
+    """Return clip and frame of at most `count` of the frames `first` to `end` of the clips, evenly spread."""
+    before = np.cumsum(end - first)
+    total = int(before[-1])
+    numbers: Int64Array = np.unique(np.linspace(0, total - 1, min(count, total)).round().astype(np.int64))
+    clips = np.searchsorted(before, numbers, side="right")
+    return [(int(clip), int(end[clip] - (before[clip] - number))) for clip, number in zip(clips, numbers, strict=True)]
+
+
+def _batches(pairs: FramePairs, frames: list[tuple[int, int]], seed: int) -> Iterator[FramePairBatch]:
+    """Yield pairs with these frames as j, and as i another one of the frames that are learned from."""
+    held: list[FramePair] = []
+    for clip, target in frames:
+        try:
+            held.append(pairs.pair(clip, _source(int(pairs.n_taught[clip]), clip, target, seed), target))
+        except ClipError:
+            continue  # it was named in the log when it was to be learned
+        if len(held) == _AT_ONCE:
+            yield collate_pairs(held)
+            held = []
+    if held:
+        yield collate_pairs(held)
+
+
+def _source(n_taught: int, clip: int, target: int, seed: int) -> int:
+    drawn = (seed, "check", clip, target)
+    if target >= n_taught:
+        return draw_below(n_taught, *drawn)
+    source = draw_below(max(1, n_taught - 1), *drawn)
+    return source + (source >= target) if n_taught > 1 else source
+
+
+_BEST_DB = 100.0
+"""Of a picture that is the same to the last bit, whose PSNR is infinite."""
+
+
+@torch.inference_mode()
+def check_reconstruction(
+    vae: Vae, renderer: LandmarkRenderer, batches: Iterable[FramePairBatch]
+) -> ReconstructionCheck:
+    """Rebuild frames j of pairs and compare.
+
+    Args:
+        vae: in evaluation mode.
+        renderer: on the same device.
+        batches: on the CPU; together at least one pair.
+    """
+    ours: list[float] = []
+    copies: list[float] = []
+    for batch in batches:
+        targets = levels_of_pictures(pictures_of_bytes(batch.image_j_BCHW))
+        sources = levels_of_pictures(pictures_of_bytes(batch.image_i_BCHW))
+        made = levels_of_pictures(rebuilt(vae, renderer, batch))
+        ours += [psnr_db(image, target) for image, target in zip(made, targets, strict=True)]
+        copies += [psnr_db(image, target) for image, target in zip(sources, targets, strict=True)]
+    return ReconstructionCheck(n_pairs=len(ours), psnr_db=float(np.mean(ours)), copy_psnr_db=float(np.mean(copies)))

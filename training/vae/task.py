@@ -1,0 +1,218 @@
+"""The VAE and its discriminator as a task of the loop (GAIA section 4.2, equations 1 to 4).
+
+Shapes: B pairs of frames, C channels, H rows, W columns.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from foundation.array_types import RgbImage
+from manifests.record import read_dataset, write_dataset
+from models.pixels import pictures_of_bytes
+from models.vae.blocks import ResBlock
+from models.vae.discriminator import Discriminator
+from models.vae.landmark_image import LandmarkImageConfig, LandmarkRenderer
+from models.vae.vae import Vae, VaeOutput
+from models.weights import WeightFacts
+from training.data.clips import DamageLog
+from training.data.selection import select_clips
+from training.loop.loop import TrainError
+from training.loop.schedules import constant
+from training.loop.task import Export, Step, Trainable
+from training.vae.config import VaeTrainingConfig
+from training.vae.frame_pairs import FramePairs, VaeBatch, VaeSamples
+from training.vae.losses import (
+    DiscriminatorLosses,
+    GeneratorLosses,
+    collapsed_channels,
+    discriminator_backward,
+    generator_backward,
+)
+from training.vae.perceptual import perceptual_network
+from training.vae.pictures import VaePictures
+
+__all__ = ["VaeTask"]
+
+_BETAS = (0.5, 0.9)
+"""Of both Adams (Rombach et al., 2022)."""
+
+
+class VaeTask:
+    """A `training.loop.task.Task`."""
+
+    name = "vae"
+    unit = "images"
+
+    def __init__(self, dataset: Path, config: VaeTrainingConfig) -> None:
+        """Read what is known of the data and build the networks.
+
+        Args:
+            dataset: made by `gaia-curate`.
+            config: all settings.
+
+        Raises:
+            DatasetError: `dataset` is none.
+            SelectionError: no clip can be used, or they do not share one landmark scheme.
+            WeightFileError: the weights of the perceptual network are missing, or are others.
+        """
+        self.config = config
+        index = select_clips(dataset, config.data)
+        pairs = FramePairs(
+            index, image_px=config.model.image_px, seed=config.train.seed, held_out_share=config.held_out_share
+        )
+        self.source = VaeSamples(pairs, config.model, seed=config.train.seed)
+        self.vae = Vae(config.model)
+        _set_logvar(self.vae, config.initial_logvar)
+        self.discriminator = Discriminator(config.discriminator)
+        self.renderer = LandmarkRenderer(
+            LandmarkImageConfig(scheme=index.landmark_scheme, image_px=config.model.image_px)
+        )
+        self._perceptual = perceptual_network(config.perceptual)
+        self._pictures = VaePictures(pairs, self.renderer)
+        self._damage = DamageLog(index)
+        self._bad_factors = 0
+
+    def trainables(self) -> Mapping[str, Trainable]:
+        """Return the VAE, and the discriminator, which has no gradient before `loss.gan_start_step`."""
+        blocks = [part for part in self.vae.modules() if isinstance(part, ResBlock)]
+        return {
+            "vae": Trainable(network=self.vae, blocks=blocks, channels_last=True),
+            "discriminator": Trainable(network=self.discriminator, blocks=[], channels_last=True),
+        }
+
+    def frozen(self) -> Sequence[nn.Module]:
+        """Return what draws landmarks, and the perceptual network where there is one."""
+        return [self.renderer, *([] if self._perceptual is None else [self._perceptual])]
+
+    def optimisers(self) -> Sequence[torch.optim.Optimizer]:
+        """Return one Adam for each network."""
+        rate = self.learning_rate(0)
+        return [
+            torch.optim.Adam(network.parameters(), lr=rate, betas=_BETAS) for network in (self.vae, self.discriminator)
+        ]
+
+    def learning_rate(self, step: int) -> float:
+        """Return the rate of a step, counted from 0."""
+        rate = self.config.rate
+        return constant(step, rate.of_batch(self.config.train.batch), warmup_steps=rate.warmup_steps)
+
+    def backward(self, step: Step[VaeBatch]) -> Mapping[str, Tensor]:
+        """Add the gradients of equations 3 and 4, means over all pictures of the step.
+
+        The factor of the GAN loss is that of the pictures of one pass, on all ranks together.
+
+        Raises:
+            DamagedDataError: too many clips are damaged.
+            TrainError: the factor of the GAN loss was not finite in too many steps in a row.
+        """
+        losses, share = self.config.loss, 1.0 / len(step.batches)
+        said: dict[str, Tensor] = {}
+        for batch in step.passes():
+            self._damage.record(batch.pairs.damaged)
+            target_BCHW = _channels_last(batch.pairs.image_j_BCHW)
+            with step.autocast():
+                output = self._reconstruction(batch, target_BCHW)
+                of_vae = generator_backward(
+                    output,
+                    target_BCHW,
+                    self.vae.decoder.image,
+                    self.discriminator,
+                    losses,
+                    step.number,
+                    perceptual=self._perceptual,
+                    share=share,
+                    averaged=lambda tensor: step.ranks.sum(tensor) / step.ranks.size,
+                )
+                of_discriminator = discriminator_backward(
+                    target_BCHW, output.image_BCHW, self.discriminator, losses, step.number, share=share
+                )
+            for name, value in _metrics(output, of_vae, of_discriminator).items():
+                said[name] = said.get(name, torch.zeros_like(value)) + share * value
+        self._count_bad_factors(said)
+        return said
+
+    def _reconstruction(self, batch: VaeBatch, target_BCHW: Tensor) -> VaeOutput:
+        """Return frames j from frames i and the landmarks of j; without disentanglement from frames j alone."""
+        pairs = batch.pairs
+        if self.config.model.disentangled:
+            landmarks_BCHW = self.renderer(pairs.landmarks_BK2, pairs.valid_BK).to(memory_format=torch.channels_last)
+            output: VaeOutput = self.vae(_channels_last(pairs.image_i_BCHW), landmarks_BCHW, batch.noise)
+        else:
+            output = self.vae(target_BCHW, None, batch.noise)
+        return output
+
+    def _count_bad_factors(self, said: Mapping[str, Tensor]) -> None:
+        bad = "bad_gan_factors" in said and bool(said["bad_gan_factors"] > 0)
+        self._bad_factors = self._bad_factors + 1 if bad else 0
+        if self._bad_factors >= self.config.max_bad_factors:
+            raise TrainError(
+                f"the factor of the GAN loss was not finite in {self._bad_factors} steps in a row: the gradients of "
+                "the reconstruction or of the discriminator overflow; lower rate.base, set train.precision=fp32, or "
+                "begin the GAN later with loss.gan_start_step, and go on with --accept-changes"
+            )
+
+    def pictures(self) -> Mapping[str, RgbImage]:
+        """Return reconstructions, and swaps: the appearance of each clip with the motion of each other."""
+        return self._pictures.sheets(self.vae)
+
+    def export(self) -> Export:
+        """Return the VAE; the discriminator is only of use here."""
+        facts = WeightFacts(landmark_scheme=self.source.pairs.index.landmark_scheme, speech_encoder=None)
+        return Export(network="vae", config=self.config.model, facts=facts)
+
+    def data_summary(self) -> str:
+        """Return how much there is to learn from."""
+        pairs = self.source.pairs
+        held_out = int((pairs.index.n_frames - pairs.n_taught).sum())
+        return (
+            f"{len(pairs.index)} clips, {pairs.index.hours:.2f} h, {len(pairs)} pairs of frames an epoch, {held_out} "
+            f"frames held out, landmarks {pairs.index.landmark_scheme}"
+        )
+
+    def write_run_files(self, run: Path) -> None:
+        """Write dataset.json, which says how faces are to be prepared for this network."""
+        write_dataset(run, read_dataset(self.source.pairs.index.dataset))
+
+
+def _set_logvar(vae: Vae, logvar: float) -> None:
+    """Add to the log variances of all latents, in place."""
+    for encoder in (vae.appearance_encoder, vae.motion_encoder):
+        if encoder is not None and encoder.moments.bias is not None:
+            with torch.no_grad():
+                encoder.moments.bias.chunk(2)[1].add_(logvar)
+
+
+def _channels_last(image_BCHW: Tensor) -> Tensor:
+    """Return uint8 pictures as -1 to 1, laid out as convolutions are fastest with."""
+    return pictures_of_bytes(image_BCHW).to(memory_format=torch.channels_last)
+
+
+def _metrics(
+    output: VaeOutput, of_vae: GeneratorLosses, of_discriminator: DiscriminatorLosses | None
+) -> dict[str, Tensor]:
+    """Return what is logged of a pass; of the GAN only when it has begun."""
+    said = {
+        "reconstruction": of_vae.reconstruction,
+        "perceptual": of_vae.perceptual,
+        "kl_appearance": of_vae.kl_appearance,
+        "kl_motion": of_vae.kl_motion,
+    }
+    latents = {"appearance": output.appearance, **({} if output.motion is None else {"motion": output.motion})}
+    for name, posterior in latents.items():
+        said[f"latent_std/{name}"] = posterior.mean_BCHW.detach().std(dim=(0, 2, 3)).mean()
+        for channel, nats in enumerate(posterior.nats_per_dimension_C().detach()):
+            said[f"nats/{name}_{channel}"] = nats
+        said[f"collapsed/{name}"] = collapsed_channels(posterior).sum().float()
+    if of_discriminator is not None:
+        said |= {
+            "gan": of_vae.gan,
+            "gan_factor": of_vae.gan_factor,
+            "bad_gan_factors": (~of_vae.gan_factor_is_finite).float(),
+            "discriminator": of_discriminator.loss,
+            "real_logit": of_discriminator.real_logit,
+            "fake_logit": of_discriminator.fake_logit,
+        }
+    return said
