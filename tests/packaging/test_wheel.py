@@ -64,7 +64,9 @@ def test_wheel_holds_the_six_packages_and_nothing_else(wheel: Path) -> None:
     assert {name.partition("/")[0] for name in names if ".dist-info/" not in name} == set(PACKAGES)
 
 
-def test_wheel_holds_every_file_of_the_packages_but_the_training_of_the_mask_network(wheel: Path, repository: Path) -> None:
+def test_wheel_holds_every_file_of_the_packages_but_the_training_of_the_mask_network(
+    wheel: Path, repository: Path
+) -> None:
     listed = _run("git", "ls-files", "-z", "--cached", "--", *PACKAGES, cwd=repository)
     wanted = {name for name in listed.split("\0") if name and (repository / name).is_file()}
     teaching = {name for name in wanted if name.startswith("curation/perception/masks/embedded/teaching/")}
