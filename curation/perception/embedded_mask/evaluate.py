@@ -1,6 +1,6 @@
 """Measures the mask network on people it has never seen: `python -m curation.perception.embedded_mask.evaluate`.
 
-Needs what `train` needs, torch apart. Prints the tables of `docs/mask_model_card.md`.
+Needs what `train` needs, torch apart. Prints the tables of `benchmarks/results/2026-11-mask-network.md`.
 """
 
 import os
