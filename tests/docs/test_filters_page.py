@@ -53,9 +53,7 @@ def test_every_setting_of_the_rules_is_on_the_page(filters: str) -> None:
 def test_the_tables_of_settings_are_those_of_the_code(page: str, request: pytest.FixtureRequest) -> None:
     text: str = request.getfixturevalue(page)
     assert "<!-- settings" in text
-    assert with_settings_tables(text) == text, (
-        f"write the tables of {page} anew: python -m curation.settings_tables PAGE"
-    )
+    assert with_settings_tables(text) == text, f"tables of {page}: python -m curation.settings_tables PAGE"
 
 
 def test_the_configuration_page_has_every_leaf_of_the_settings(configuration: str) -> None:
