@@ -8,10 +8,11 @@ import pyarrow as pa
 
 from curation.decision.decide import decide
 from curation.media.probe import probe
+from curation.output.curated_video import CuratedVideo, kept_seconds, write_decision, write_parts
 from curation.output.folder import DatasetFolderError, finish_dataset, open_dataset, recorded_settings
 from curation.output.frame_rows import evidence_of_frames
 from curation.output.ledger import VideoRecord, write_record
-from curation.output.video_files import CuratedVideo, kept_seconds, write_decision, write_parts, write_spans
+from curation.output.video_files import VideoFiles
 from curation.output.weights_used import speech_weights
 from curation.rendering.render import render_clips, shown_clips
 from curation.settings import ConfigError, CurationSettings, differences, load_settings
@@ -22,7 +23,7 @@ from curation.speech.models import SpeechModels, load_speech, speech_assets
 from foundation.storage.path_text import path_of_text
 from foundation.weights import ensure_assets
 from manifests.errors import DatasetError
-from manifests.files.tables import read_table, write_parquet
+from manifests.files.tables import read_table
 from manifests.packing.pack import compact
 from manifests.packing.packed_files import part_files, sources_of
 from manifests.packing.rows import VideoRows
@@ -119,11 +120,8 @@ def _decided(
     decision = decide(evidence, settings.rules)
     decide_s = time.perf_counter() - started
     if speech is None:
-        if same_frames:
-            write_parquet(out / FRAMES.name / f"{record.video_id}.parquet", frames, FRAMES)
-            write_spans(out, record.video_id, decision, len(evidence))
-        else:
-            write_decision(out, record.video_id, evidence, decision, settings)
+        files = VideoFiles(out, record.listing())
+        write_decision(files, evidence, decision, settings, frames if same_frames else None)
         kept = {f"kept_{tier}_s": kept_seconds(decision, tier) for tier in TIERS}
         return record.model_copy(update=kept | {"n_clips": 0, "analyze_s": 0.0, "decide_s": decide_s, "render_s": 0.0})
     video = _source_of(record)
@@ -131,7 +129,6 @@ def _decided(
         info = probe(path)
         clips = render_clips(info, shown_clips(evidence, decision), settings=settings.rendering, speech=speech)
     curated = CuratedVideo(
-        video=video,
         info=info,
         evidence=evidence,
         decision=decision,
@@ -140,7 +137,7 @@ def _decided(
         decide_s=decide_s,
         render_s=time.perf_counter() - started - decide_s,
     )
-    return write_parts(out, curated, settings)
+    return write_parts(VideoFiles(out, video), curated, settings)
 
 
 def _source_of(record: VideoRecord) -> SourceVideo:

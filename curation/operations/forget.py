@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from curation.engine.event_log import events_path
 from curation.output.folder import finish_dataset, forget_video
 from curation.output.ledger import VideoRecord, read_ledger
-from curation.output.window_files import FOLDER as WINDOWS
+from curation.output.video_files import WINDOWS
 from curation.sources.exclusions import names_of
 from foundation.storage.arrow import read_parquet
 from foundation.storage.atomic import write_bytes_atomic

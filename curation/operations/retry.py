@@ -1,11 +1,9 @@
 """Another attempt at videos that failed or were quarantined, with the dataset's own settings."""
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
-from curation.engine.execution import Executor
-from curation.engine.watch import RunWatcher, attended
+from curation.engine.execution import Executor, RunWatcher
 from curation.engine.worker import WorkerPlan
 from curation.output.folder import finish_dataset, forget_video, open_dataset, recorded_settings
 from curation.output.ledger import VideoRecord, read_ledger
@@ -61,8 +59,7 @@ def retry(
     for record in chosen:
         forget_video(dataset, record.video_id)
     plan = WorkerPlan(settings=settings, dataset=dataset, scratch=executor.scratch)
-    curate = partial(executor.curate, plan, sources)
-    for _ in attended(curate, dataset, sources, watcher=watcher, ctrl_c=ctrl_c):
+    for _ in executor.curate(plan, sources, watcher=watcher, ctrl_c=ctrl_c):
         pass  # their records are in the ledger
     ledger = read_ledger(dataset)
     now = [record if record.duplicate_of else ledger.get(record.video_id, record) for record in records]

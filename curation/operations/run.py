@@ -2,11 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
-from curation.engine.execution import Executor
-from curation.engine.watch import RunWatcher, attended
+from curation.engine.execution import Executor, RunWatcher
 from curation.engine.worker import WorkerPlan
 from curation.output.disk_space import require_room
 from curation.output.folder import finish_dataset, forget_video, keep_layout, open_dataset, reconciled, settled
@@ -127,8 +125,7 @@ def run(
     require_room(dataset, todo)
     require_scratch(todo, executor.scratch)
     plan = WorkerPlan(settings=settings, dataset=dataset, scratch=executor.scratch)
-    curate = partial(executor.curate, plan, todo)
-    curated = tuple(attended(curate, dataset, todo, already_done=already_done, watcher=watcher, ctrl_c=ctrl_c))
+    curated = tuple(executor.curate(plan, todo, already_done=already_done, watcher=watcher, ctrl_c=ctrl_c))
     done.update((record.video_id, record) for record in curated)
     records = tuple(_current(video, done) for video in videos if video.video_id in done)
     earlier = _earlier(dataset, videos, done)

@@ -4,12 +4,13 @@ import tarfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
-from foundation.storage.atomic import Opening, replacing
+from foundation.storage.atomic import replacing
 from foundation.storage.locations import is_address, is_remote, read_range
 from manifests.files.media import MediaError
 
-__all__ = ["MemberRange", "member_name_at", "read_member", "tar_bytes", "write_tar"]
+__all__ = ["MemberRange", "member_name_at", "read_member", "tar_bytes", "write_members", "write_tar"]
 
 _BLOCK = 512
 
@@ -29,8 +30,19 @@ class MemberRange:
     """Length in bytes."""
 
 
-def write_tar(path: Path, members: Sequence[tuple[str, bytes]], opening: Opening = replacing) -> list[MemberRange]:
-    """Write a USTAR archive, opened by `opening`, and return where the content of each member lies in it.
+def write_tar(path: Path, members: Sequence[tuple[str, bytes]]) -> list[MemberRange]:
+    """Write a USTAR archive, which appears once it is complete, and return where each member lies; see `write_members`.
+
+    Raises:
+        ValueError: two members share a name, or a name is longer than USTAR allows (100 bytes).
+        OSError: the disk refused; `path` is as it was before.
+    """
+    with replacing(path) as stream:
+        return write_members(stream, members)
+
+
+def write_members(stream: BinaryIO, members: Sequence[tuple[str, bytes]]) -> list[MemberRange]:
+    """Write a USTAR archive into an open file and return where the content of each member lies in it.
 
     Members keep their order; owner, mode and time are fixed, so that equal members give equal bytes. A clip's files
     share the name up to the first dot (`<clip_id>.mp4`, `<clip_id>.flac`), which is how WebDataset groups a sample.
@@ -40,18 +52,17 @@ def write_tar(path: Path, members: Sequence[tuple[str, bytes]], opening: Opening
     """
     names = [name for name, _ in members]
     if len(set(names)) != len(names):
-        raise ValueError(f"{path}: two members share a name; every clip id may appear once")
+        raise ValueError(f"two members of {names} share a name; every clip id may appear once")
     ranges = []
-    with opening(path) as stream:
-        for name, content in members:
-            header = tarfile.TarInfo(name)
-            header.size, header.mode = len(content), 0o644
-            stream.write(header.tobuf(tarfile.USTAR_FORMAT))
-            ranges.append(MemberRange(offset=stream.tell(), size=len(content)))
-            stream.write(content)
-            stream.write(bytes(-len(content) % tarfile.BLOCKSIZE))
-        stream.write(bytes(2 * tarfile.BLOCKSIZE))
-        stream.write(bytes(-stream.tell() % tarfile.RECORDSIZE))
+    for name, content in members:
+        header = tarfile.TarInfo(name)
+        header.size, header.mode = len(content), 0o644
+        stream.write(header.tobuf(tarfile.USTAR_FORMAT))
+        ranges.append(MemberRange(offset=stream.tell(), size=len(content)))
+        stream.write(content)
+        stream.write(bytes(-len(content) % tarfile.BLOCKSIZE))
+    stream.write(bytes(2 * tarfile.BLOCKSIZE))
+    stream.write(bytes(-stream.tell() % tarfile.RECORDSIZE))
     return ranges
 
 

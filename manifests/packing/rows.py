@@ -11,7 +11,6 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from foundation.storage.arrow import open_parquet
-from foundation.storage.atomic import Opening, replacing
 from manifests.files.tables import parquet_options
 from manifests.packing.packed_files import PartFile, span_of_ids
 from manifests.schema.columns import Table
@@ -107,31 +106,27 @@ class _OpenPart:
         return self._kept[1]
 
 
-def write_packed(
-    path: Path, table: Table, pieces: Iterable[pa.Table], footer: Mapping[str, str], opening: Opening = replacing
-) -> str:
+def write_packed(stream: BinaryIO, table: Table, pieces: Iterable[pa.Table], footer: Mapping[str, str]) -> str:
     """Write rows, whatever pieces they come in, as row groups of the table's size, and return the file's sha256.
 
-    The bytes are those of `manifests.files.tables.write_parquet` for all rows at once, where `footer` is empty.
+    The bytes are those of `manifests.files.tables.write_rows` for all rows at once, where `footer` is empty.
 
     Args:
-        path: the file, opened by `opening`.
-        table: whose rows.
+        stream: the file, open and empty.
+        table: the table that the rows belong to.
         pieces: the rows.
-        footer: what is told in the file besides.
-        opening: how the file takes its place.
+        footer: key-value pairs for the file's footer.
 
     Raises:
-        OSError: the disk refused; nothing is left.
+        OSError: the disk refused.
     """
     schema = table.arrow_schema()
-    with opening(path) as stream:
-        sink = HashingStream(stream)
-        with pq.ParquetWriter(sink, schema, **parquet_options(schema)) as writer:
-            for group in _regrouped(pieces, table.row_group_rows):
-                writer.write_table(group, row_group_size=table.row_group_rows)
-            writer.add_key_value_metadata(dict(footer))
-        return sink.hexdigest()
+    sink = HashingStream(stream)
+    with pq.ParquetWriter(sink, schema, **parquet_options(schema)) as writer:
+        for group in _regrouped(pieces, table.row_group_rows):
+            writer.write_table(group, row_group_size=table.row_group_rows)
+        writer.add_key_value_metadata(dict(footer))
+    return sink.hexdigest()
 
 
 def _regrouped(pieces: Iterable[pa.Table], n_rows: int) -> Iterator[pa.Table]:
