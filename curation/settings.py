@@ -70,13 +70,25 @@ PRESETS: Mapping[PresetName, CurationSettings] = {
 Only the models differ, and how often the dear one looks: the rules and their limits are the same."""
 
 
-def load_settings(base: CurationSettings, file: Path | None, overrides: Sequence[str]) -> CurationSettings:
-    """Return settings `base`, changed by a YAML file and then by ``dotted.name=value`` overrides.
+def load_settings(
+    base: CurationSettings | PresetName = "paper",
+    file: Path | None = None,
+    overrides: Mapping[str, object] | Sequence[str] = (),
+) -> CurationSettings:
+    """Return settings `base`, changed by a YAML file and then by overrides.
+
+    Args:
+        base: name of a preset, or settings such as those of a dataset.
+        file: YAML file of settings.
+        overrides: ``dotted.name=value``, or a mapping from the dotted name to the value.
 
     Raises:
         ConfigError: a file that is not YAML, an unknown setting, a value of the wrong type or out of range. The message
             names the setting, the value, what is allowed, and the nearest known name.
     """
+    base = PRESETS[base] if isinstance(base, str) else base
+    if isinstance(overrides, Mapping):
+        overrides = [f"{name}={yaml.safe_dump(value)}" for name, value in overrides.items()]
     values: dict[str, JsonValue] = base.model_dump(mode="json")
     if file is not None:
         _merge(values, _read_yaml(file))
