@@ -6,21 +6,12 @@ import numpy as np
 import pytest
 from helpers.store_server import StoreServer
 
-from foundation.storage.locations import remote_of
 from manifests import Dataset, DatasetError
 
 
-@pytest.fixture(scope="module")
-def copied(s3: StoreServer, curated_sample: Path) -> str:
-    """Address of a copy of the sample dataset."""
-    place = s3.place("dataset-object")
-    remote_of(place).fs.put(f"{curated_sample}/", f"{remote_of(place).path}/sample/", recursive=True)
-    return "s3://dataset-object/sample"
-
-
-def test_tables_and_clips_are_those_of_the_local_dataset(copied: str, curated_sample: Path) -> None:
-    data, local = Dataset(copied), Dataset(curated_sample)
-    assert repr(data) == repr(local).replace(str(curated_sample), copied)
+def test_tables_and_clips_are_those_of_the_local_dataset(copied: Path, curated_sample: Path) -> None:
+    data, local = Dataset(str(copied)), Dataset(curated_sample)
+    assert repr(data) == repr(local).replace(str(curated_sample), str(copied))
     assert data.clips(columns="all").equals(local.clips(columns="all"))
     assert data.frames("talking_astronaut.mp4").equals(local.frames("talking_astronaut.mp4"))
     assert data.query("SELECT count(*) FROM spans").rows == local.query("SELECT count(*) FROM spans").rows
@@ -30,14 +21,14 @@ def test_tables_and_clips_are_those_of_the_local_dataset(copied: str, curated_sa
     assert np.array_equal(clip.landmarks(), same.landmarks())
 
 
-def test_a_clip_fetches_its_own_bytes_only(copied: str, s3: StoreServer) -> None:
-    clip = Dataset(copied).clip(0)
+def test_a_clip_fetches_its_own_bytes_only(copied: Path, s3: StoreServer) -> None:
+    clip = Dataset(str(copied)).clip(0)
     s3.sent_bytes = 0
     content = clip.mp4()
     assert len(content) == clip.row["mp4_size"]
     assert s3.sent_bytes == len(content)
 
 
-def test_an_address_without_a_dataset_is_refused(copied: str) -> None:
+def test_an_address_without_a_dataset_is_refused(copied: Path) -> None:
     with pytest.raises(DatasetError, match="is no dataset"):
         Dataset(f"{copied}/clips")
