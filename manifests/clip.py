@@ -147,7 +147,7 @@ class Clip:
         numbers = range(0, self.n_frames, every)
         points_px = self.landmarks()[::every]
         n_columns = min(n_columns, len(numbers))
-        sheet = Image.new("RGB", (n_columns * CLIP_PX, -(-len(numbers) // n_columns) * CLIP_PX))
+        sheet = Image.new("RGB", (n_columns * CLIP_PX, -(-len(numbers) // n_columns) * CLIP_PX), "white")
         for place, (pixels, points, time_s) in enumerate(
             zip(self.frames(numbers), points_px, self.times_s[::every], strict=True)
         ):

@@ -66,14 +66,16 @@ class Dataset:
 
     def __repr__(self) -> str:
         totals = self.record.totals
-        unit = time_unit(totals.hours_raw * 3600)
-        kept = ", ".join(f"{unit.text(hours * 3600)} in tier {tier}" for tier, hours in totals.hours_kept.items())
-        exceptions = ((totals.failed, "failed"), (totals.excluded, "excluded"))
-        videos = ", ".join([f"{totals.videos:,} videos", *(f"{n:,} {word}" for n, word in exceptions if n)])
-        return (
-            f"Dataset {str(self.path)!r}: preset {self.record.preset}, schema version {self.record.schema_version}\n"
-            f"  {videos}: {unit.text(totals.hours_raw * 3600)} {unit.name} raw\n"
-            f"  {totals.clips:,} clips: {unit.name} kept: {kept}"
+        raw_s = totals.hours_raw * 3600
+        unit = time_unit(raw_s)
+        kept = [f"{unit.text(hours * 3600)} {unit.name} in tier {tier}" for tier, hours in totals.hours_kept.items()]
+        exceptions = [f"{n:,} {word}" for n, word in ((totals.failed, "failed"), (totals.excluded, "excluded")) if n]
+        return "\n".join(
+            [
+                f"Dataset {str(self.path)!r}: preset {self.record.preset}, schema version {self.record.schema_version}",
+                f"  videos  {', '.join([f'{totals.videos:,}', *exceptions])}; {unit.text(raw_s)} {unit.name} raw",
+                f"  clips   {totals.clips:,}; {', '.join(kept)}",
+            ]
         )
 
     def __len__(self) -> int:
