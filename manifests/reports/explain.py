@@ -17,7 +17,7 @@ from manifests.schema.frames import FRAMES
 from manifests.timeline import TICK_RATE_HZ
 from manifests.vocabulary import TIERS
 
-__all__ = ["ExplainedSpan", "Explanation", "TierExplanation", "explain"]
+__all__ = ["ExplainedSpan", "Explanation", "TierExplanation", "explain", "find_video"]
 
 MEASURED = {
     "no_face": ("ticks without a face", ""),
@@ -93,6 +93,9 @@ class Explanation:
     evidence: dict[str, object]
     """The row of `frames` of the tick asked about."""
 
+    def __str__(self) -> str:
+        return self.text()
+
     def text(self) -> str:
         """Return the explanation for people to read."""
         parts = [f"{self.path} ({self.video_id}): {self.status}"]
@@ -119,7 +122,7 @@ def explain(dataset: Path, video: str, time_s: float | None = None) -> Explanati
         DatasetError: `dataset` is no dataset, no video or several match, or the time lies outside the video.
     """
     read_dataset(dataset)
-    row = _video(dataset, video)
+    row = find_video(dataset, video)
     spans = [span for span in read_table(dataset, "spans").to_pylist() if span["video_id"] == row["video_id"]]
     spans.sort(key=lambda span: span["start_s"])
     error = None
@@ -142,8 +145,12 @@ def explain(dataset: Path, video: str, time_s: float | None = None) -> Explanati
 _Row = dict[str, Any]
 
 
-def _video(dataset: Path, wanted: str) -> _Row:
-    """Return the row of the one video that has this id, path or file name; of duplicates, the analysed one."""
+def find_video(dataset: Path, wanted: str) -> _Row:
+    """Return the row of the one video that has this id, path or file name; of duplicates, the analysed one.
+
+    Raises:
+        DatasetError: no video matches, or several do.
+    """
     columns = ["video_id", "path", "status", "error_code", "error_detail", "duplicate_of"]
     rows: list[_Row] = read_table(dataset, "videos", columns).to_pylist()
     as_path = {wanted, text_of_path(Path(wanted)), text_of_path(Path(wanted).absolute())}
