@@ -18,6 +18,7 @@ _UNITS = {
     "_px": "px",
     "_s": "s",
     "_ticks": "ticks of 40 ms",
+    "start_step": "",
     "_step": "face widths",
     "_prob": "probability",
     "_score": "score",
@@ -119,4 +120,4 @@ def _limits(schema: Mapping[str, Any]) -> str:
 
 def _list_limits(schema: Mapping[str, Any]) -> str:
     items: Sequence[Mapping[str, Any]] = schema.get("prefixItems", ())
-    return f"list of {len(items)}: {_limits(items[0])}" if items else f"list of {_limits(schema['items'])}"
+    return f"list of {len(items)}, each {_limits(items[0])}" if items else f"list, each {_limits(schema['items'])}"

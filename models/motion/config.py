@@ -48,7 +48,8 @@ class ConditionConfig(Section):
     """How a condition enters each block (GAIA section 4.3; the other ways are Table 9)."""
 
     speech: Literal["add", "cross"] = "add"
-    """Speech features. `add`: frame by frame to the hidden features; `cross`: keys and values of the cross-attention."""
+    """Speech features. `add`: frame by frame to the hidden features; `cross`: keys and values of the
+    cross-attention."""
     ref: Literal["cross", "add"] = "cross"
     """Reference latent. `cross`: one token per place of the reference latent; `add`: the whole latent as one vector."""
 

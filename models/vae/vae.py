@@ -4,7 +4,8 @@ Equation 1: z_a(i) = E_A(x_a(i)), z_m(j) = E_M(x_m(j)), where x_m is the picture
 x_a(j) ~ D(z_a(i), z_m(j)); "z_m is first up-sampled to the same size as z_a followed by concatenation and projection".
 Appendix B.1: downsampling by 8 and 16, 256x256, hidden size 128, 256, 512 and 2, 4, 8 layers per block.
 
-The projection goes to 64 channels: three, as many as one latent has, would press appearance and motion into the room of one.
+The projection goes to 64 channels: three, as many as one latent has, would press appearance and motion into the room of
+one.
 
 Shapes: B images, C channels, H rows, W columns; pictures are RGB in -1 to 1.
 """

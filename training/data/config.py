@@ -29,7 +29,7 @@ class DataConfig(Section):
     """SQL condition over `clips`, such as `snr_db > 15 and sharpness_mean > 80`; may use `videos` and `frames`. null:
     none."""
     max_damaged_share: Annotated[float, Field(ge=0.0, le=1.0)] = 0.01
-    """Share of the selected clips that may prove damaged before the run stops; one damaged clip never stops it. Ours."""
+    """Share of the selected clips that may prove damaged before the run stops; a single one never stops it. Ours."""
 
     def __post_init__(self) -> None:
         Section.__post_init__(self)

@@ -22,7 +22,7 @@ PresetName = Literal["recommended", "paper"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainConfig(Section):
-    """Settings of the training loop. Defaults are ours where no origin is given; presets of the trainers change them."""
+    """Settings of the training loop. Defaults are ours; presets of the trainers change some of them."""
 
     steps: Annotated[int, Field(ge=1)]
     """Optimiser steps of the whole run."""
