@@ -44,7 +44,7 @@ def redecide(
     dataset: str | Path,
     out: str | Path,
     file: Path | None = None,
-    overrides: Mapping[str, object] | Sequence[str] = (),
+    overrides: Overrides = (),
     *,
     render: bool = False,
     scratch: ScratchSettings | None = None,
@@ -157,7 +157,7 @@ class _Again:
 
 
 def _new_settings(
-    origin: DatasetFolder, file: Path | None, overrides: Mapping[str, object] | Sequence[str]
+    origin: DatasetFolder, file: Path | None, overrides: Overrides
 ) -> tuple[CurationSettings, list[str]]:
     """Return the settings of a dataset with changes, and a line for each that differs.
 

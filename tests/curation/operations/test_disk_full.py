@@ -141,7 +141,7 @@ def _assert_committed_is_whole(dataset: Path, aside: Path) -> None:
 def _assert_stopped_clearly(stopped: Result) -> None:
     assert stopped.exit_code == 3, stopped.output
     assert "the disk is full: [Errno 28]" in stopped.output
-    assert "give the same command again" in stopped.output
+    assert "give the command again: nothing committed is lost" in stopped.output
 
 
 @pytest.mark.slow
