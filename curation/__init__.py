@@ -14,15 +14,18 @@ from foundation.lazy import lazy_attributes
 if TYPE_CHECKING:
     from curation.decision.decide import Decision, RulesSettings, decide
     from curation.engine.execution import Executor
+    from curation.engine.supervision import PoolSettings
     from curation.evidence.measures import Evidence
     from curation.operations.analyze import analyze
     from curation.operations.decide import redecide
     from curation.operations.doctor import examine as doctor
     from curation.operations.forget import forget
-    from curation.operations.plan import plan
-    from curation.operations.retry import retry
+    from curation.operations.plan import Plan, Sampling, plan
+    from curation.operations.retry import RetryReport, retry
     from curation.operations.run import RunReport, run
     from curation.settings import CurationSettings, load_settings
+    from curation.sources.exclusions import Exclusions, read_exclusions
+    from curation.sources.scratch import ScratchSettings
 else:
     __getattr__, __dir__ = lazy_attributes(
         __name__,
@@ -30,15 +33,22 @@ else:
             "CurationSettings": "curation.settings",
             "Decision": "curation.decision.decide",
             "Evidence": "curation.evidence.measures",
+            "Exclusions": "curation.sources.exclusions",
             "Executor": "curation.engine.execution",
+            "Plan": "curation.operations.plan",
+            "PoolSettings": "curation.engine.supervision",
+            "RetryReport": "curation.operations.retry",
             "RulesSettings": "curation.decision.decide",
             "RunReport": "curation.operations.run",
+            "Sampling": "curation.operations.plan",
+            "ScratchSettings": "curation.sources.scratch",
             "analyze": "curation.operations.analyze",
             "decide": "curation.decision.decide",
             "doctor": "curation.operations.doctor:examine",
             "forget": "curation.operations.forget",
             "load_settings": "curation.settings",
             "plan": "curation.operations.plan",
+            "read_exclusions": "curation.sources.exclusions",
             "redecide": "curation.operations.decide",
             "retry": "curation.operations.retry",
             "run": "curation.operations.run",
@@ -49,15 +59,22 @@ __all__ = [
     "CurationSettings",
     "Decision",
     "Evidence",
+    "Exclusions",
     "Executor",
+    "Plan",
+    "PoolSettings",
+    "RetryReport",
     "RulesSettings",
     "RunReport",
+    "Sampling",
+    "ScratchSettings",
     "analyze",
     "decide",
     "doctor",
     "forget",
     "load_settings",
     "plan",
+    "read_exclusions",
     "redecide",
     "retry",
     "run",

@@ -1,7 +1,6 @@
 """Other rules on the evidence of a dataset: no perception model runs; videos are decoded only to render clips."""
 
 import time
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,8 +19,10 @@ from curation.rendering.render import render_clips, shown_clips
 from curation.settings import ConfigError, CurationSettings, differences, load_settings
 from curation.sources.scratch import ScratchSettings, readable
 from curation.speech.models import SpeechModels, load_speech, speech_assets
+from foundation.settings import Overrides
 from foundation.storage.locations import location
 from foundation.weights import ensure_assets
+from manifests.dataset import Dataset
 from manifests.errors import DatasetError
 from manifests.files.tables import write_parquet
 from manifests.packing.pack import compact
@@ -43,12 +44,12 @@ _MEASURED = ("preset", "perception.")
 def redecide(
     dataset: str | Path,
     out: str | Path,
-    file: Path | None = None,
+    file: str | Path | None = None,
     overrides: Overrides = (),
     *,
     render: bool = False,
     scratch: ScratchSettings | None = None,
-) -> None:
+) -> Dataset:
     """Decide every video of `dataset` anew, with its own settings as changed by a file and by overrides, into `out`.
 
     Args:
@@ -58,6 +59,9 @@ def redecide(
         overrides: changes of settings, ``dotted.name=value`` or a mapping from the dotted name to the value.
         render: also cut the clips out of the source videos, which must lie where they lay.
         scratch: where remote sources are copied to.
+
+    Returns:
+        The dataset in `out`, open for reading.
 
     Raises:
         ConfigError: a wrong setting, or one that needs measuring anew.
@@ -98,6 +102,7 @@ def redecide(
                 target.write(record)
             records.append(record)
     target.finish(records)
+    return target.reading()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -157,7 +162,7 @@ class _Again:
 
 
 def _new_settings(
-    origin: DatasetFolder, file: Path | None, overrides: Overrides
+    origin: DatasetFolder, file: str | Path | None, overrides: Overrides
 ) -> tuple[CurationSettings, list[str]]:
     """Return the settings of a dataset with changes, and a line for each that differs.
 

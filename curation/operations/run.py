@@ -19,6 +19,7 @@ from curation.sources.layouts import LayoutChoice
 from curation.sources.scratch import require_scratch
 from foundation.signals import CtrlC
 from foundation.storage.path_text import text_of_path
+from manifests.dataset import Dataset
 from manifests.vocabulary import FAILED_STATUSES
 
 __all__ = ["RunReport", "run"]
@@ -28,8 +29,8 @@ __all__ = ["RunReport", "run"]
 class RunReport:
     """What a run did."""
 
-    dataset: Path
-    """Folder of the dataset."""
+    dataset: Dataset
+    """The dataset, open for reading."""
     records: tuple[VideoRecord, ...]
     """One per file, in the order of the files' paths; none of those that were not begun because the user ended it."""
     curated: tuple[VideoRecord, ...]
@@ -133,7 +134,7 @@ def run(
     copies = _earlier_copies(folder, videos, (*records, *earlier))
     folder.finish(sorted((*records, *earlier, *copies), key=lambda record: record.path))
     return RunReport(
-        dataset=folder.path,
+        dataset=folder.reading(),
         records=records,
         curated=curated,
         left=len(todo) - len(curated),

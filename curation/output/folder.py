@@ -22,6 +22,7 @@ from curation.perception.models import identity_at_hand
 from curation.settings import CurationSettings
 from curation.sources.layouts import LayoutName
 from foundation.storage.locations import location
+from manifests.dataset import Dataset
 from manifests.files.journal import finish_swap
 from manifests.files.tables import read_table, write_parquet
 from manifests.packing.pack import compact
@@ -257,6 +258,10 @@ class DatasetFolder:
         write_parquet(self.path / VIDEOS.name / "videos.parquet", table, VIDEOS)
         self.record = self.record.model_copy(update={"totals": totals_of(self.path)})
         commit_dataset(self.path, self.record)
+
+    def reading(self) -> Dataset:
+        """Return the dataset as it is now, open for reading."""
+        return Dataset(self.path, self.record)
 
 
 def _require_free(path: Path) -> None:

@@ -16,7 +16,6 @@ from foundation.errors import UsageError
 from foundation.storage.arrow import arrow_rows
 from foundation.text import text_table
 from manifests.files.tables import table_files
-from manifests.record import read_dataset
 from manifests.schema.columns import Table
 from manifests.schema.tables import TABLES
 
@@ -76,7 +75,6 @@ def connect(dataset: Path) -> duckdb.DuckDBPyConnection:
     Raises:
         DatasetError: `dataset` is no dataset.
     """
-    read_dataset(dataset)
     connection = duckdb.connect(
         config={
             "enable_external_access": False,

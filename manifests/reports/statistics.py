@@ -10,7 +10,6 @@ import pyarrow.compute as pc
 
 from foundation.text import TimeUnit, text_table, time_unit
 from manifests.files.tables import read_table
-from manifests.record import read_dataset
 from manifests.vocabulary import FAILED_STATUSES, OUTCOMES, TIERS
 
 __all__ = ["DropRow", "SourceRow", "Statistics", "VideoRow", "statistics"]
@@ -137,9 +136,8 @@ def statistics(dataset: Path) -> Statistics:
     """Count speakers and seconds per source, per reason and per video. Seconds kept and dropped come from the spans.
 
     Raises:
-        DatasetError: `dataset` is no dataset, or a table cannot be read.
+        DatasetError: a table cannot be read.
     """
-    read_dataset(dataset)
     columns = list(_Video.__dataclass_fields__)
     videos = [_Video(**row) for row in read_table(dataset, "videos", columns).to_pylist()]
     videos.sort(key=lambda video: (video.source, video.path))

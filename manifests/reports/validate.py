@@ -30,7 +30,7 @@ _RUN_AGAIN = "run the curation again"
 _GO_ON = "wait for it, or give the same command again to go on"
 
 
-def validate(dataset: Path) -> list[Problem]:
+def validate(dataset: Path, record: DatasetRecord | None = None) -> list[Problem]:
     """Return everything that is wrong with a dataset; an empty list where it is whole.
 
     Checked are: the schema of every file; that ticks and spans tile every analysed video; that kept spans and clips
@@ -39,7 +39,7 @@ def validate(dataset: Path) -> list[Problem]:
     Raises:
         DatasetError: `dataset` is no dataset, or one of another schema version.
     """
-    record = read_dataset(dataset)
+    record = read_dataset(dataset) if record is None else record
     if not table_files(dataset, VIDEOS.name):
         return [Problem(file="videos", row="", what="the run has not ended: there is no table yet", mend=_GO_ON)]
     problems = list(_schema_problems(dataset))
