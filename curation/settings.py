@@ -9,7 +9,7 @@ import yaml
 from pydantic import BaseModel, Field, JsonValue, ValidationError
 
 from curation.analysis.windows import WindowSettings
-from curation.decision.decide import RulesSettings
+from curation.decision.settings import RulesSettings
 from curation.media.settings import MediaSettings
 from curation.perception.models import PerceptionSettings
 from curation.rendering.crop import CropSettings

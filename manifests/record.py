@@ -14,13 +14,14 @@ from manifests.errors import DatasetError
 from manifests.files.tables import read_table
 from manifests.schema.columns import SCHEMA_VERSION
 from manifests.schema.tables import TABLES, type_name
-from manifests.vocabulary import FAILED_STATUSES, TIERS
+from manifests.vocabulary import FAILED_STATUSES, OUTCOMES, TIERS
 
 __all__ = [
     "ColumnRecord",
     "DatasetRecord",
     "ExclusionList",
     "Removals",
+    "RuleRecord",
     "SourceLayout",
     "TableRecord",
     "Totals",
@@ -144,6 +145,23 @@ class Removals(_Record):
         return hashlib.pbkdf2_hmac("sha256", speaker_id.encode(), salt, _ROUNDS, dklen=16).hex()
 
 
+class RuleRecord(_Record):
+    """A rule that decided what is kept, and the words in which its value is described."""
+
+    name: str
+    """Its outcome in `spans`."""
+    words: str
+    """What its value is."""
+    unit: str
+    """Unit of the value; empty where there is none."""
+    keeps: Literal["at most", "at least"]
+    """Whether values up to the limit are kept, or values from the limit on."""
+    own: bool
+    """Whether it is a rule of the user's own, whose function a later run has to be given again."""
+    settings: dict[str, JsonValue] = {}
+    """Settings of the user's own rule; those of built-in ones stand in `config`."""
+
+
 class DatasetRecord(_Record):
     """The content of dataset.json."""
 
@@ -157,12 +175,23 @@ class DatasetRecord(_Record):
     weights: tuple[WeightRecord, ...]
     tables: dict[str, TableRecord]
     totals: Totals
+    rules: tuple[RuleRecord, ...] = ()
+    """All rules in the order in which they were applied; empty in a dataset that an older version wrote."""
     exclusions: tuple[ExclusionList, ...] = ()
     """All lists that runs were given, in the order in which they came."""
     layouts: tuple[SourceLayout, ...] = ()
     """How each folder that runs were given was read, in the order in which they came."""
     removals: Removals | None = None
     """What was removed on request; None: nothing was."""
+
+    @property
+    def outcomes(self) -> tuple[str, ...]:
+        """Words that may stand in `spans.outcome`: the vocabulary and the user's own rules."""
+        return (*OUTCOMES, *(rule.name for rule in self.rules if rule.own))
+
+    def rule(self, name: str) -> RuleRecord | None:
+        """Return the description of a rule; None where there is none."""
+        return next((rule for rule in self.rules if rule.name == name), None)
 
 
 def describe_tables() -> dict[str, TableRecord]:

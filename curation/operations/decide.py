@@ -7,13 +7,23 @@ from pathlib import Path
 import pyarrow as pa
 
 from curation.decision.decide import decide
+from curation.decision.trial import require_usable
 from curation.media.probe import probe
 from curation.output.folder import DatasetFolderError, finish_dataset, open_dataset, recorded_settings
 from curation.output.frame_rows import evidence_of_frames
 from curation.output.ledger import VideoRecord, write_record
-from curation.output.video_files import CuratedVideo, kept_seconds, write_decision, write_parts, write_spans
+from curation.output.recorded_rules import require_same_rules
+from curation.output.video_files import (
+    CuratedVideo,
+    kept_seconds,
+    landmarks_of,
+    write_decision,
+    write_parts,
+    write_spans,
+)
 from curation.output.weights_used import speech_weights
 from curation.rendering.render import render_clips, shown_clips
+from curation.rules.rule import Rule, RuleError
 from curation.settings import ConfigError, CurationSettings, differences, load_settings
 from curation.sources.discover import listed_again
 from curation.sources.entries import SourceVideo
@@ -47,6 +57,7 @@ def redecide(
     overrides: Sequence[str],
     *,
     render: bool,
+    rules: Sequence[Rule] | None = None,
     scratch: ScratchSettings | None = None,
 ) -> None:
     """Decide every video of `dataset` anew, with its own settings as changed by a file and by overrides, into `out`.
@@ -57,16 +68,21 @@ def redecide(
         config: YAML file of settings.
         overrides: ``dotted.name=value``.
         render: also cut the clips out of the source videos, which must lie where they lay.
+        rules: rules of the user's own, in place of those that `dataset` was made with. None: it was made with none.
         scratch: where remote sources are copied to.
 
     Raises:
         ConfigError: a wrong setting, or one that needs measuring anew.
         DatasetError: `dataset` is no dataset.
         DatasetFolderError: `out` holds something else.
+        OtherRulesError: `rules` are not given and `dataset` was made with some, or `out` was begun with others.
+        RuleError: one of `rules` cannot be used, or raised on a video.
         MissingAssetsError: weights that rendering needs are missing.
         OSError: a file cannot be read or written.
     """
     before = recorded_settings(dataset)
+    own = () if rules is None else tuple(rules)
+    require_usable(own, landmarks_of(before))
     if out.resolve() == dataset.resolve():
         raise DatasetFolderError(f"--out {out} is the dataset itself; give another folder")
     settings = load_settings(before, config, overrides)
@@ -74,12 +90,14 @@ def redecide(
     measured = [line for line in changed if line.startswith(_MEASURED)]
     if measured:
         raise ConfigError(f"{'; '.join(measured)}: the evidence was measured otherwise; `gaia-curate run` anew")
-    weights = read_dataset(dataset).weights
+    told = read_dataset(dataset)
+    if rules is None:
+        require_same_rules(dataset, told.rules, own)
+    weights = told.weights
     if render:
         ensure_assets(speech_assets(settings.speech))
         weights = (*(weight for weight in weights if weight.role == "perception"), *speech_weights(settings.speech))
-    open_dataset(out, settings, weights)
-    told = read_dataset(dataset)
+    open_dataset(out, settings, weights, own)
     same = {"exclusions": told.exclusions, "layouts": told.layouts, "removals": told.removals}
     write_dataset(out, read_dataset(out).model_copy(update=same))
     same_frames = not any(line.startswith(_TRACKING) for line in changed)
@@ -94,7 +112,7 @@ def redecide(
                 if record.duration_s and not len(frames):
                     raise DatasetError(f"{dataset}: the evidence of {record.path} is gone; run the curation again")
                 record = _decided(
-                    *(frames, out, record, settings, speech),
+                    *(frames, out, record, settings, own, speech),
                     same_frames=same_frames,
                     scratch=scratch or ScratchSettings(),
                 )
@@ -109,6 +127,7 @@ def _decided(
     out: Path,
     record: VideoRecord,
     settings: CurationSettings,
+    rules: tuple[Rule, ...],
     speech: SpeechModels | None,
     *,
     same_frames: bool,
@@ -116,7 +135,10 @@ def _decided(
 ) -> VideoRecord:
     started = time.perf_counter()
     evidence = evidence_of_frames(frames, round((record.duration_s or 0.0) * TICK_RATE_HZ))
-    decision = decide(evidence, settings.rules)
+    try:
+        decision = decide(evidence, settings.rules, rules)
+    except RuleError as error:
+        raise RuleError(f"{record.path}: {error}") from error
     decide_s = time.perf_counter() - started
     if speech is None:
         if same_frames:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from curation.analysis.analyze import WINDOW_STEP_TICKS
+from curation.decision.trial import require_usable
 from curation.engine.execution import Executor
 from curation.engine.worker import VideoWorker, WorkerPlan
 from curation.media.errors import MediaError
@@ -19,8 +20,9 @@ from curation.operations.forecast import Estimate, Forecast, Look, Machine, fore
 from curation.output.disk_space import free_bytes
 from curation.output.folder import open_dataset, require_same_layout, settled
 from curation.output.ledger import VideoRecord, read_ledger
-from curation.output.video_files import write_parts
+from curation.output.video_files import landmarks_of, write_parts
 from curation.output.weights_used import needed_assets, perception_weights, speech_weights
+from curation.rules.rule import Rule
 from curation.settings import CurationSettings
 from curation.sources.discover import discover
 from curation.sources.entries import SourceError, SourceVideo
@@ -104,6 +106,7 @@ def plan(
     *,
     layout: LayoutChoice = "auto",
     limit: int | None = None,
+    rules: Sequence[Rule] = (),
     sampling: Sampling | None = None,
     say: Callable[[str], None] | None = None,
 ) -> Plan:
@@ -119,16 +122,20 @@ def plan(
         executor: where the work would be done.
         layout: how a folder lies.
         limit: plan for at most this many of the files.
+        rules: rules of the user's own.
         sampling: which videos are looked at; by default 2 %, at least 5.
         say: is told of every look.
 
     Raises:
         SourceError: there are no videos, or none that is left to do.
         DatasetFolderError: `dataset` was made with other settings.
+        OtherRulesError: it was made with other rules of the user's own.
+        RuleError: one of `rules` cannot be used, or raised on a video.
         MissingAssetsError: weights are missing and cannot be fetched.
         LedgerError: a record of an earlier run is damaged.
         OSError: the temporary folder cannot be written.
     """
+    require_usable(rules, landmarks_of(settings))
     discovery = discover(source, layout)
     videos = discovery.videos[:limit]
     with reaching(dataset):
@@ -136,7 +143,8 @@ def plan(
     settings = settled(settings, dataset)
     ensure_assets(needed_assets(settings))
     if (dataset / "dataset.json").exists():  # then nothing is written, only compared
-        open_dataset(dataset, settings, (*perception_weights(settings.perception), *speech_weights(settings.speech)))
+        weights = (*perception_weights(settings.perception), *speech_weights(settings.speech))
+        open_dataset(dataset, settings, weights, rules)
         if discovery.layout is not None:
             require_same_layout(dataset, source, discovery.layout)
     todo = _todo(videos, read_ledger(dataset))
@@ -145,7 +153,7 @@ def plan(
     chosen = sample(todo, sampling or Sampling())
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
-        worker = WorkerPlan(settings=settings, dataset=Path(folder)).make_worker()
+        worker = WorkerPlan(settings=settings, dataset=Path(folder), rules=tuple(rules)).make_worker()
         load_s = time.perf_counter() - started
         looks, problems = [], []
         for number, video in enumerate(chosen, start=1):

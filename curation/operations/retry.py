@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from curation.decision.trial import require_usable
 from curation.engine.execution import Executor
 from curation.engine.watch import RunWatcher, attended
 from curation.engine.worker import WorkerPlan
 from curation.output.folder import finish_dataset, forget_video, open_dataset, recorded_settings
 from curation.output.ledger import VideoRecord, read_ledger
+from curation.output.video_files import landmarks_of
 from curation.output.weights_used import needed_assets, perception_weights, speech_weights
+from curation.rules.rule import Rule
 from curation.sources.discover import listed_again
 from curation.sources.entries import SourceError, SourceVideo
 from foundation.signals import CtrlC
@@ -27,6 +30,7 @@ def retry(
     *,
     codes: Sequence[ErrorCode] = (),
     videos: Sequence[str] = (),
+    rules: Sequence[Rule] = (),
     watcher: RunWatcher | None = None,
     ctrl_c: CtrlC | None = None,
 ) -> tuple[VideoRecord, ...]:
@@ -37,6 +41,7 @@ def retry(
         executor: where the work is done.
         codes: only those that failed with one of these; none: with any.
         videos: only those with these ids, names or paths; none: all.
+        rules: rules of the user's own, as the dataset was made with them.
         watcher: is told how it goes.
         ctrl_c: ends it early; videos that were not tried keep their records.
 
@@ -44,12 +49,15 @@ def retry(
         SourceError: there is nothing to retry, or a file is gone or has other content now.
         DatasetError: `dataset` is no dataset.
         DatasetFolderError: packages or weights have changed since.
+        OtherRulesError: `rules` are not those that the dataset was made with.
+        RuleError: one of `rules` cannot be used, or raised on a video.
         MissingAssetsError: weights are missing and cannot be fetched.
         RayUnavailableError: no cluster could be reached.
         OSError: the dataset cannot be written.
         KeyboardInterrupt: the user wants it to end at once; the same call goes on later.
     """
     settings = recorded_settings(dataset)
+    require_usable(rules, landmarks_of(settings))
     records = [VideoRecord.model_validate(row) for row in read_table(dataset, "videos").to_pylist()]
     chosen = [record for record in records if _is_meant(record, codes, videos)]
     if not chosen:
@@ -57,10 +65,11 @@ def retry(
         raise SourceError(f"{dataset}: no video{narrowed} has failed or is quarantined; nothing to retry")
     sources = [_source_of(record) for record in chosen]
     ensure_assets(needed_assets(settings))
-    open_dataset(dataset, settings, (*perception_weights(settings.perception), *speech_weights(settings.speech)))
+    weights = (*perception_weights(settings.perception), *speech_weights(settings.speech))
+    open_dataset(dataset, settings, weights, rules)
     for record in chosen:
         forget_video(dataset, record.video_id)
-    plan = WorkerPlan(settings=settings, dataset=dataset, scratch=executor.scratch)
+    plan = WorkerPlan(settings=settings, dataset=dataset, scratch=executor.scratch, rules=tuple(rules))
     curate = partial(executor.curate, plan, sources)
     for _ in attended(curate, dataset, sources, watcher=watcher, ctrl_c=ctrl_c):
         pass  # their records are in the ledger

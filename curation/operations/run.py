@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from curation.decision.trial import require_usable
 from curation.engine.execution import Executor
 from curation.engine.watch import RunWatcher, attended
 from curation.engine.worker import WorkerPlan
@@ -12,7 +13,9 @@ from curation.output.disk_space import require_room
 from curation.output.folder import finish_dataset, forget_video, keep_layout, open_dataset, reconciled, settled
 from curation.output.ledger import VideoRecord, read_ledger, write_record
 from curation.output.removals import finish_forgetting, leave_out, without_removed
+from curation.output.video_files import landmarks_of
 from curation.output.weights_used import needed_assets, perception_weights, speech_weights
+from curation.rules.rule import Rule
 from curation.settings import CurationSettings
 from curation.sources.discover import Discovery, discover
 from curation.sources.entries import SourceVideo
@@ -65,6 +68,7 @@ def run(
     layout: LayoutChoice = "auto",
     exclusions: Exclusions = NOBODY,
     limit: int | None = None,
+    rules: Sequence[Rule] = (),
     watcher: RunWatcher | None = None,
     ctrl_c: CtrlC | None = None,
 ) -> RunReport:
@@ -83,6 +87,7 @@ def run(
         layout: how a folder lies; `auto`: as the names of its files say.
         exclusions: people and videos to leave out.
         limit: curate at most this many of the files, the first by path.
+        rules: rules of the user's own, applied after `silence` in this order.
         watcher: is told how the run goes.
         ctrl_c: ends the run early; what is done by then is a whole dataset.
 
@@ -90,6 +95,8 @@ def run(
         SourceError: there are no videos, a list or annotation is wrong, or lists name speakers and nobody told who
             speaks.
         DatasetFolderError: `dataset` holds something else, or was made with other settings or another layout.
+        OtherRulesError: `dataset` was made with other rules of the user's own.
+        RuleError: one of `rules` cannot be used, or raised on a video.
         MissingAssetsError: weights are missing and cannot be fetched.
         LedgerError: a record of the earlier run is damaged.
         NoRoomError: the disk cannot hold the dataset.
@@ -98,13 +105,15 @@ def run(
         OSError: the dataset cannot be written.
         KeyboardInterrupt: the user wants it to end at once; the same call goes on later.
     """
+    require_usable(rules, landmarks_of(settings))
     discovery = discover(source, layout)
     require_speakers(discovery.videos, exclusions)
     with reaching(dataset):
         dataset.exists()
     settings = settled(settings, dataset)
     ensure_assets(needed_assets(settings))
-    open_dataset(dataset, settings, (*perception_weights(settings.perception), *speech_weights(settings.speech)))
+    weights = (*perception_weights(settings.perception), *speech_weights(settings.speech))
+    open_dataset(dataset, settings, weights, rules)
     keep_layout(dataset, source, discovery.layout)
     wanted = without_removed(dataset, discovery.videos)
     videos = wanted[:limit]
@@ -126,7 +135,7 @@ def run(
     already_done = len(originals) - len(todo) - n_excluded
     require_room(dataset, todo)
     require_scratch(todo, executor.scratch)
-    plan = WorkerPlan(settings=settings, dataset=dataset, scratch=executor.scratch)
+    plan = WorkerPlan(settings=settings, dataset=dataset, scratch=executor.scratch, rules=tuple(rules))
     curate = partial(executor.curate, plan, todo)
     curated = tuple(attended(curate, dataset, todo, already_done=already_done, watcher=watcher, ctrl_c=ctrl_c))
     done.update((record.video_id, record) for record in curated)

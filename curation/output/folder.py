@@ -10,8 +10,10 @@ import pyarrow as pa
 from pydantic import ValidationError
 
 from curation.output.ledger import VideoRecord
+from curation.output.recorded_rules import require_same_rules, rule_records
 from curation.output.window_files import remove_windows
 from curation.perception.models import identity_at_hand
+from curation.rules.rule import Rule
 from curation.settings import CurationSettings, differences
 from curation.sources.layouts import LayoutName
 from foundation.errors import UsageError
@@ -22,6 +24,7 @@ from manifests.packing.pack import compact
 from manifests.packing.packed_files import stored_videos
 from manifests.record import (
     DatasetRecord,
+    RuleRecord,
     SourceLayout,
     Totals,
     WeightRecord,
@@ -58,14 +61,17 @@ class DatasetFolderError(UsageError):
     """The folder cannot become, or go on as, the dataset of this run."""
 
 
-def open_dataset(dataset: Path, settings: CurationSettings, weights: Sequence[WeightRecord]) -> None:
-    """Make `dataset` a new dataset of these settings and weights, or check that it is one already.
+def open_dataset(
+    dataset: Path, settings: CurationSettings, weights: Sequence[WeightRecord], rules: Sequence[Rule] = ()
+) -> None:
+    """Make `dataset` a new dataset of these settings, weights and own rules, or check that it is one already.
 
     How large its files are may change; what a stopped writer left half done is done here.
 
     Raises:
         DatasetFolderError: the folder holds something else, or a dataset of other settings or weights, which the
             message lists.
+        OtherRulesError: it was made with other rules of the user's own.
         DatasetError: its dataset.json is damaged, or of another version.
         OSError: it cannot be written.
     """
@@ -81,11 +87,16 @@ def open_dataset(dataset: Path, settings: CurationSettings, weights: Sequence[We
                 f"{dataset} was made with other settings: {'; '.join(changed)}. Give a new --out, the settings of "
                 "before, or apply new rules to it with `gaia-curate decide`"
             )
+        require_same_rules(dataset, read_dataset(dataset).rules, rules)
         _refuse_other_weights(dataset, weights)
         finish_swap(dataset)
-        if settings != before:  # in how it is stored: `finish_dataset` packs it so
-            config = settings.model_dump(mode="json")
-            write_dataset(dataset, read_dataset(dataset).model_copy(update={"config": config}))
+        # What may differ is how it is stored, which `finish_dataset` changes, and the words of rules.
+        record = read_dataset(dataset)
+        changed_record = record.model_copy(
+            update={"config": settings.model_dump(mode="json"), "rules": rule_records(settings.rules, rules)}
+        )
+        if changed_record != record:
+            write_dataset(dataset, changed_record)
         return
     if dataset.exists() and not dataset.is_dir():
         raise DatasetFolderError(f"--out {dataset} is a file; give a new folder")
@@ -94,7 +105,7 @@ def open_dataset(dataset: Path, settings: CurationSettings, weights: Sequence[We
             f"--out {dataset} holds files but no dataset.json: it is no dataset; give a new folder"
         )
     empty = Totals(videos=0, failed=0, excluded=0, hours_raw=0.0, hours_kept=dict.fromkeys(TIERS, 0.0), clips=0)
-    _write_record(dataset, settings, weights, empty)
+    _write_record(dataset, settings, weights, rule_records(settings.rules, rules), empty)
 
 
 def settled(settings: CurationSettings, dataset: Path) -> CurationSettings:
@@ -202,7 +213,13 @@ def _refuse_other_weights(dataset: Path, weights: Sequence[WeightRecord]) -> Non
         )
 
 
-def _write_record(dataset: Path, settings: CurationSettings, weights: Sequence[WeightRecord], totals: Totals) -> None:
+def _write_record(
+    dataset: Path,
+    settings: CurationSettings,
+    weights: Sequence[WeightRecord],
+    rules: tuple[RuleRecord, ...],
+    totals: Totals,
+) -> None:
     write_dataset(
         dataset,
         DatasetRecord(
@@ -214,6 +231,7 @@ def _write_record(dataset: Path, settings: CurationSettings, weights: Sequence[W
             weights=tuple(weights),
             tables=describe_tables(),
             totals=totals,
+            rules=rules,
         ),
     )
 
