@@ -9,7 +9,7 @@ from curation.decision.decide import all_rules
 from curation.decision.settings import RulesSettings
 from curation.rules.rule import Rule, RuleError
 from foundation.errors import UsageError
-from manifests.record import RuleRecord
+from manifests.rule_record import RuleRecord
 
 __all__ = ["OtherRulesError", "require_same_rules", "rule_records"]
 

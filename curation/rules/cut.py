@@ -16,8 +16,8 @@ class CutSettings(Settings):
     """Settings of the rule `cut`."""
 
     min_score: float = Field(default=LEAST_CUT_SCORE, ge=LEAST_CUT_SCORE)
-    """Score of the shot-boundary model at and above which there is a cut. From docs/perception_cuts.md. Not below 0.5:
-    captions and logos are told from cuts only where the score reaches that."""
+    """Score of the shot-boundary model at and above which there is a cut; see docs/explanation/perception_cuts.md. At
+    least 0.5, for boundaries of lower scores are not checked for captions, banners and logos that come or go."""
 
 
 def cut(score: Float32Array, settings: CutSettings) -> Verdict:

@@ -167,7 +167,7 @@ def rule(
                     for tier, limit in limits.items()
                 }
 
-        settings: dict[str, JsonValue] = {keeps.replace(" ", "_"): dict(limits)}
+        settings: dict[str, JsonValue] = {keeps.replace(" ", "_"): {str(tier): limit for tier, limit in limits.items()}}
         return Rule(name=own, judge=judge, words=words, unit=unit, keeps=keeps, boundary=boundary, settings=settings)
 
     return made

@@ -12,7 +12,8 @@ from foundation.storage.path_text import path_of_text, text_of_path
 from foundation.text import clock_text, text_table
 from manifests.errors import DatasetError
 from manifests.files.tables import read_table, table_files
-from manifests.record import DatasetRecord, RuleRecord, read_dataset
+from manifests.record import DatasetRecord, read_dataset
+from manifests.rule_record import RuleRecord
 from manifests.schema.frames import FRAMES
 from manifests.timeline import TICK_RATE_HZ
 from manifests.vocabulary import TIERS

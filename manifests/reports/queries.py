@@ -44,6 +44,14 @@ class Result:
     columns: tuple[str, ...]
     rows: list[tuple[object, ...]]
 
+    def __str__(self) -> str:
+        return self.text()
+
+    def table(self) -> pa.Table:
+        """Return the rows as an Arrow table, whose `to_pandas` gives a data frame."""
+        values = zip(*self.rows, strict=True) if self.rows else [()] * len(self.columns)
+        return pa.Table.from_arrays([pa.array(list(column)) for column in values], names=list(self.columns))
+
     def text(self) -> str:
         """Return the rows in aligned columns."""
         cells = [["" if value is None else str(value) for value in row] for row in self.rows]

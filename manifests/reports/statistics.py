@@ -75,6 +75,9 @@ class Statistics:
         """Return all figures as JSON; durations in seconds."""
         return json.dumps(asdict(self), indent=2, ensure_ascii=False)
 
+    def __str__(self) -> str:
+        return self.text()
+
     def text(self) -> str:
         """Return three tables for people to read."""
         unit = time_unit(self.total.raw_s)
