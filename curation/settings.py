@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from curation.analysis.windows import WindowSettings
-from curation.decision.decide import RulesSettings
+from curation.decision.settings import RulesSettings
 from curation.media.settings import MediaSettings
 from curation.perception.models import PerceptionSettings
 from curation.rendering.crop import CropSettings

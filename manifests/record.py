@@ -11,9 +11,10 @@ from foundation.storage.locations import StorageError, reaching
 from manifests.errors import DatasetError
 from manifests.files.tables import read_table
 from manifests.removals import Removals
+from manifests.rule_record import RuleRecord
 from manifests.schema.columns import SCHEMA_VERSION
 from manifests.schema.tables import TABLES, type_name
-from manifests.vocabulary import FAILED_STATUSES, TIERS
+from manifests.vocabulary import FAILED_STATUSES, OUTCOMES, TIERS
 
 __all__ = [
     "ColumnRecord",
@@ -127,12 +128,23 @@ class DatasetRecord(_Record):
     weights: tuple[WeightRecord, ...]
     tables: dict[str, TableRecord]
     totals: Totals
+    rules: tuple[RuleRecord, ...] = ()
+    """All rules in the order in which they were applied; empty in a dataset that an older version wrote."""
     exclusions: tuple[ExclusionList, ...] = ()
     """All lists that runs were given, in the order in which they came."""
     layouts: tuple[SourceLayout, ...] = ()
     """How each folder that runs were given was read, in the order in which they came."""
     removals: Removals | None = None
     """What was removed on request; None: nothing was."""
+
+    @property
+    def outcomes(self) -> tuple[str, ...]:
+        """Words that may stand in `spans.outcome`: the vocabulary and the user's own rules."""
+        return (*OUTCOMES, *(rule.name for rule in self.rules if rule.own))
+
+    def rule(self, name: str) -> RuleRecord | None:
+        """Return the description of a rule; None where there is none."""
+        return next((rule for rule in self.rules if rule.name == name), None)
 
 
 def describe_tables() -> dict[str, TableRecord]:

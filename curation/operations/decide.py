@@ -1,21 +1,32 @@
 """Other rules on the evidence of a dataset: no perception model runs; videos are decoded only to render clips."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 
 from curation.decision.decide import Decision, decide
+from curation.decision.trial import require_usable
 from curation.evidence.measures import Evidence
 from curation.media.probe import probe
 from curation.operations.work import unchanged_source
 from curation.output.folder import DatasetFolder, DatasetFolderError
 from curation.output.frame_rows import evidence_of_frames
 from curation.output.ledger import VideoRecord
-from curation.output.video_files import CuratedVideo, kept_seconds, write_decision, write_parts, write_spans
+from curation.output.recorded_rules import require_same_rules
+from curation.output.video_files import (
+    CuratedVideo,
+    kept_seconds,
+    landmarks_of,
+    write_decision,
+    write_parts,
+    write_spans,
+)
 from curation.output.weights_used import speech_weights
 from curation.rendering.render import render_clips, shown_clips
+from curation.rules.rule import Rule, RuleError
 from curation.settings import ConfigError, CurationSettings, differences, load_settings
 from curation.sources.scratch import ScratchSettings, readable
 from curation.speech.models import SpeechModels, load_speech, speech_assets
@@ -48,6 +59,7 @@ def redecide(
     overrides: Overrides = (),
     *,
     render: bool = False,
+    rules: Sequence[Rule] | None = None,
     scratch: ScratchSettings | None = None,
 ) -> Dataset:
     """Decide every video of `dataset` anew, with its own settings as changed by a file and by overrides, into `out`.
@@ -58,6 +70,7 @@ def redecide(
         file: YAML file of settings.
         overrides: changes of settings, ``dotted.name=value`` or a mapping from the dotted name to the value.
         render: also cut the clips out of the source videos, which must lie where they lay.
+        rules: rules of the user's own, in place of those that `dataset` was made with. None: it was made with none.
         scratch: where remote sources are copied to.
 
     Returns:
@@ -67,6 +80,8 @@ def redecide(
         ConfigError: a wrong setting, or one that needs measuring anew.
         DatasetError: `dataset` is no dataset.
         DatasetFolderError: `out` holds something else.
+        OtherRulesError: `rules` are not given and `dataset` was made with some, or `out` was begun with others.
+        RuleError: one of `rules` cannot be used, or raised on a video.
         SourceError: a source cannot be read for rendering, or has other content now.
         MissingAssetsError: weights that rendering needs are missing.
         OSError: a file cannot be read or written.
@@ -75,16 +90,21 @@ def redecide(
     out = location(out)
     if out.resolve() == origin.path.resolve():
         raise DatasetFolderError(f"--out {out} is the dataset itself; give another folder")
+    if rules is None:
+        rules = ()
+        require_same_rules(origin.path, origin.record.rules, rules)
     settings, changed = _new_settings(origin, file, overrides)
+    require_usable(rules, landmarks_of(settings))
     weights = origin.record.weights
     if render:
         ensure_assets(speech_assets(settings.speech))
         weights = (*(weight for weight in weights if weight.role == "perception"), *speech_weights(settings.speech))
-    target = DatasetFolder.begin(out, settings, weights=weights, origin=origin)
+    target = DatasetFolder.begin(out, settings, weights=weights, rules=rules, origin=origin)
     compact(target.path, (), settings.storage)  # what the same call has packed before is decided again
     again = _Again(
         target=target.path,
         settings=settings,
+        rules=target.rules,
         speech=load_speech(settings.speech) if render else None,
         scratch=scratch or ScratchSettings(),
         same_frames=not any(line.startswith(_TRACKING) for line in changed),
@@ -111,6 +131,8 @@ class _Again:
 
     target: Path
     settings: CurationSettings
+    rules: tuple[Rule, ...]
+    """Of the user's own."""
     speech: SpeechModels | None
     """None: no clips are rendered."""
     scratch: ScratchSettings
@@ -123,10 +145,16 @@ class _Again:
         Args:
             frames: its rows of the table `frames`.
             before: its record in the dataset that they are from.
+
+        Raises:
+            RuleError: a rule of the user's own raised.
         """
         started = time.perf_counter()
         evidence = evidence_of_frames(frames, round((before.duration_s or 0.0) * TICK_RATE_HZ))
-        decision = decide(evidence, self.settings.rules)
+        try:
+            decision = decide(evidence, self.settings.rules, self.rules)
+        except RuleError as error:
+            raise RuleError(f"{before.path}: {error}") from error
         decide_s = time.perf_counter() - started
         if self.speech is not None:
             return self._rendered(evidence, decision, before, self.speech, decide_s)

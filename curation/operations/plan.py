@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from curation.analysis.analyze import WINDOW_STEP_TICKS
+from curation.decision.trial import require_usable
 from curation.engine.execution import Executor
 from curation.engine.worker import VideoWorker, WorkerPlan
 from curation.media.errors import MediaError
@@ -19,7 +20,8 @@ from curation.operations.forecast import Estimate, Forecast, Look, Machine, fore
 from curation.output.disk_space import free_bytes
 from curation.output.folder import DatasetFolder
 from curation.output.ledger import VideoRecord
-from curation.output.video_files import write_parts
+from curation.output.video_files import landmarks_of, write_parts
+from curation.rules.rule import Rule
 from curation.settings import CurationSettings
 from curation.sources.discover import discover
 from curation.sources.entries import SourceError, SourceVideo
@@ -102,6 +104,7 @@ def plan(
     workers: int = 1,
     layout: LayoutChoice = "auto",
     limit: int | None = None,
+    rules: Sequence[Rule] = (),
     sampling: Sampling | None = None,
     say: Callable[[str], None] | None = None,
 ) -> Plan:
@@ -118,20 +121,24 @@ def plan(
         workers: number of workers, where `executor` is None.
         layout: how a folder lies.
         limit: plan for at most this many of the files.
+        rules: rules of the user's own.
         sampling: which videos are looked at; by default 2 %, at least 5.
         say: is told of every look.
 
     Raises:
         SourceError: there are no videos, or none that is left to do.
         DatasetFolderError: `dataset` was made with other settings.
+        OtherRulesError: it was made with other rules of the user's own.
+        RuleError: one of `rules` cannot be used, or raised on a video.
         MissingAssetsError: weights are missing and cannot be fetched.
         LedgerError: a record of an earlier run is damaged.
         OSError: the temporary folder cannot be written.
     """
     executor = executor or Executor.of_workers(workers)
+    require_usable(rules, landmarks_of(settings))
     discovery = discover(str(source), layout)
     videos = discovery.videos[:limit]
-    target = DatasetFolder.begin(dataset, settings, source=(str(source), discovery.layout), dry_run=True)
+    target = DatasetFolder.begin(dataset, settings, source=(str(source), discovery.layout), rules=rules, dry_run=True)
     settings = target.settings
     todo = _todo(videos, target.ledger())
     if not todo:
@@ -139,7 +146,7 @@ def plan(
     chosen = sample(todo, sampling or Sampling())
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
-        worker = WorkerPlan(settings=settings, dataset=Path(folder)).make_worker()
+        worker = WorkerPlan(settings=settings, dataset=Path(folder), rules=tuple(rules)).make_worker()
         load_s = time.perf_counter() - started
         looks, problems = [], []
         for number, video in enumerate(chosen, start=1):

@@ -4,11 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from curation.decision.trial import require_usable
 from curation.engine.execution import Executor
 from curation.engine.watch import RunWatcher
 from curation.operations.work import curate_videos, unchanged_source
 from curation.output.folder import DatasetFolder
 from curation.output.ledger import VideoRecord
+from curation.output.video_files import landmarks_of
+from curation.rules.rule import Rule
 from curation.sources.entries import SourceError
 from foundation.signals import CtrlC
 from foundation.storage.path_text import path_of_text
@@ -40,6 +43,7 @@ def retry(
     workers: int = 1,
     codes: Sequence[str] = (),
     videos: Sequence[str] = (),
+    rules: Sequence[Rule] = (),
     watcher: RunWatcher | None = None,
     ctrl_c: CtrlC | None = None,
 ) -> RetryReport:
@@ -51,6 +55,7 @@ def retry(
         workers: number of workers, where `executor` is None.
         codes: only those that failed with one of these error codes; none: with any.
         videos: only those with these ids, names or paths; none: all.
+        rules: rules of the user's own, as the dataset was made with them.
         watcher: is informed of the progress.
         ctrl_c: ends it early; videos that were not tried keep their records.
 
@@ -58,6 +63,8 @@ def retry(
         SourceError: there is nothing to retry, a code is unknown, or a file is gone or has other content now.
         DatasetError: `dataset` is no dataset.
         DatasetFolderError: packages or weights have changed since.
+        OtherRulesError: `rules` are not those that the dataset was made with.
+        RuleError: one of `rules` cannot be used, or raised on a video.
         MissingAssetsError: weights are missing and cannot be fetched.
         RayUnavailableError: no cluster could be reached.
         OSError: the dataset cannot be written.
@@ -66,13 +73,14 @@ def retry(
     executor = executor or Executor.of_workers(workers)
     chosen_codes = _error_codes(codes)
     folder = DatasetFolder.existing(dataset)
+    require_usable(rules, landmarks_of(folder.settings))
     rows = folder.rows()
     chosen = [row for row in rows if _is_meant(row, chosen_codes, videos)]
     if not chosen:
         narrowed = " that is asked for" if codes or videos else ""
         raise SourceError(f"{folder.path}: no video{narrowed} has failed or is quarantined; nothing to retry")
     sources = [unchanged_source(record, consequence="nothing was retried") for record in chosen]
-    folder.resume()
+    folder.resume(rules=rules)
     for record in chosen:
         folder.forget_video(record.video_id)
     for _ in curate_videos(folder, sources, executor, watcher=watcher, ctrl_c=ctrl_c):

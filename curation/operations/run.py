@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from curation.decision.trial import require_usable
 from curation.engine.execution import Executor
 from curation.engine.watch import RunWatcher
 from curation.operations.work import curate_videos
@@ -11,6 +12,8 @@ from curation.output.disk_space import require_room
 from curation.output.folder import DatasetFolder
 from curation.output.ledger import VideoRecord
 from curation.output.removals import finish_forgetting, leave_out, without_removed
+from curation.output.video_files import landmarks_of
+from curation.rules.rule import Rule
 from curation.settings import CurationSettings
 from curation.sources.discover import Discovery, discover
 from curation.sources.entries import SourceVideo
@@ -64,6 +67,7 @@ def run(
     layout: LayoutChoice = "auto",
     exclusions: Exclusions = NOBODY,
     limit: int | None = None,
+    rules: Sequence[Rule] = (),
     watcher: RunWatcher | None = None,
     ctrl_c: CtrlC | None = None,
 ) -> RunReport:
@@ -82,6 +86,7 @@ def run(
         layout: how a folder lies; `auto`: as the names of its files say.
         exclusions: people and videos to leave out.
         limit: curate at most this many of the files, the first by path.
+        rules: rules of the user's own, applied after `silence` in this order.
         watcher: is informed of the progress.
         ctrl_c: ends the run early; what is done by then is a complete dataset.
 
@@ -89,6 +94,8 @@ def run(
         SourceError: there are no videos, a list or annotation is wrong, or lists name speakers and no video has a
             speaker id.
         DatasetFolderError: `dataset` holds something else, or was made with other settings or another layout.
+        OtherRulesError: `dataset` was made with other rules of the user's own.
+        RuleError: one of `rules` cannot be used, or raised on a video.
         MissingAssetsError: weights are missing and cannot be fetched.
         LedgerError: a record of the earlier run is damaged.
         NoRoomError: the disk cannot hold the dataset.
@@ -98,6 +105,7 @@ def run(
         KeyboardInterrupt: the user wants it to end at once; the same call goes on later.
     """
     executor = executor or Executor.of_workers(workers)
+    require_usable(rules, landmarks_of(settings))
     discovery = discover(str(source), layout)
     require_speakers(discovery.videos, exclusions)
     folder = DatasetFolder.begin(
@@ -105,6 +113,7 @@ def run(
         settings,
         source=(str(source), discovery.layout),
         exclusions=exclusions.lists,
+        rules=rules,
     )
     remaining = without_removed(folder.record.removals, discovery.videos)
     videos = remaining[:limit]

@@ -28,7 +28,7 @@ def curate_videos(
     """Yield the record of each video when it is in the ledger; nothing starts before the first is asked for.
 
     Args:
-        folder: the dataset, whose settings hold.
+        folder: the dataset, whose settings and rules hold.
         videos: what to curate.
         executor: where the work is done.
         already_done: how many an earlier run has done.
@@ -41,7 +41,7 @@ def curate_videos(
         OSError: the dataset cannot be written.
         KeyboardInterrupt: the user wants it to end at once.
     """
-    plan = WorkerPlan(settings=folder.settings, dataset=folder.path, scratch=executor.scratch)
+    plan = WorkerPlan(settings=folder.settings, dataset=folder.path, scratch=executor.scratch, rules=folder.rules)
     curate = partial(executor.curate, plan, videos)
     return attended(curate, folder.path, videos, already_done=already_done, watcher=watcher, ctrl_c=ctrl_c)
 

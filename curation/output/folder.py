@@ -16,9 +16,11 @@ from curation.output.provenance import (
     with_identity,
     with_layout,
 )
+from curation.output.recorded_rules import require_same_rules, rule_records
 from curation.output.window_files import FOLDER as WINDOWS
 from curation.output.window_files import remove_windows
 from curation.perception.models import identity_at_hand
+from curation.rules.rule import Rule
 from curation.settings import CurationSettings
 from curation.sources.layouts import LayoutName
 from foundation.storage.locations import location
@@ -58,10 +60,11 @@ class DatasetFolder:
     (settings, weights, layouts, lists, removals) is written as a draft before anything is done with it.
     """
 
-    def __init__(self, path: Path, record: DatasetRecord) -> None:
-        """Take a record that was read; see `existing` and `begin`."""
+    def __init__(self, path: Path, record: DatasetRecord, rules: Sequence[Rule] = ()) -> None:
+        """Take a record that was read, and rules of the user's own; see `existing` and `begin`."""
         self.path = path
         self.record = record
+        self.rules = tuple(rules)
 
     @classmethod
     def existing(cls, path: str | Path) -> Self:
@@ -83,6 +86,7 @@ class DatasetFolder:
         weights: Sequence[WeightRecord] | None = None,
         source: tuple[str, LayoutName | None] | None = None,
         exclusions: Sequence[ExclusionList] = (),
+        rules: Sequence[Rule] = (),
         origin: "DatasetFolder | None" = None,
         dry_run: bool = False,
     ) -> Self:
@@ -97,12 +101,14 @@ class DatasetFolder:
             weights: files that are used; None: those of the settings, which are fetched where they are missing.
             source: the source as given to a run, and how it is read where it is a folder.
             exclusions: lists of people and videos to leave out; those of earlier runs stay on record.
+            rules: rules of the user's own.
             origin: the dataset that this one is made from: its layouts, lists and removals hold here, too.
             dry_run: only check, write nothing.
 
         Raises:
             DatasetFolderError: the folder holds something else, or a dataset of other settings, weights or layout,
                 which the message lists.
+            OtherRulesError: it is a dataset with other rules of the user's own.
             DatasetError: its record is damaged, or of another version.
             MissingAssetsError: weights are missing and cannot be fetched.
             StorageError: its store cannot be reached.
@@ -113,16 +119,18 @@ class DatasetFolder:
         if found is None:
             _require_free(path)
             settings = with_identity(settings, identity_at_hand(settings.perception))
-            folder = cls(path, new_record(settings, fetched_weights(settings) if weights is None else weights))
+            weights = fetched_weights(settings) if weights is None else weights
+            folder = cls(path, new_record(settings, weights), rules)
         else:
             folder = cls(path, found)
             settings = with_identity(settings, folder.settings.perception.identity)
-            folder.resume(settings, weights, dry_run=dry_run)
+            folder.resume(settings, weights, rules, dry_run=dry_run)
         record = folder.record if origin is None else origin.record
         if source is not None and source[1] is not None:
             record = with_layout(path, record, source[0], source[1])
         folder.record = folder.record.model_copy(
             update={
+                "rules": rule_records(settings.rules, rules),
                 "config": settings.model_dump(mode="json"),
                 "exclusions": tuple(dict.fromkeys((*record.exclusions, *exclusions))),
                 "layouts": record.layouts,
@@ -137,6 +145,7 @@ class DatasetFolder:
         self,
         settings: CurationSettings | None = None,
         weights: Sequence[WeightRecord] | None = None,
+        rules: Sequence[Rule] = (),
         *,
         dry_run: bool = False,
     ) -> None:
@@ -145,15 +154,19 @@ class DatasetFolder:
         Args:
             settings: of the command; None: those of the dataset.
             weights: as of `begin`.
+            rules: rules of the user's own.
             dry_run: only check, write nothing.
 
         Raises:
             DatasetFolderError: settings or weights are others than before; the message lists them.
+            OtherRulesError: rules of the user's own are others than before.
             DatasetError: a file is damaged.
             MissingAssetsError: weights are missing and cannot be fetched.
             OSError: it cannot be written.
         """
+        require_same_rules(self.path, self.record.rules, rules)
         require_same(self.path, self.record, self.settings if settings is None else settings, weights)
+        self.rules = tuple(rules)
         if not dry_run:
             finish_swap(self.path)
 

@@ -198,7 +198,7 @@ def _drop_rows(videos: Iterable[_Seconds]) -> list[DropRow]:
     for tiers in videos:
         for tier, outcomes in tiers.items():
             for outcome, value in outcomes.items():
-                sums[tier][outcome] += value
+                sums[tier][outcome] = sums[tier].get(outcome, 0.0) + value  # a rule may be the user's own
     return [
         DropRow(tier=tier, outcome=outcome, seconds=value, share=value / sum(sums[tier].values()))
         for tier in TIERS

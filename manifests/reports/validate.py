@@ -4,7 +4,7 @@ Everything is checked, and nothing is changed. Clips are read batch by batch, so
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -19,7 +19,7 @@ from manifests.schema.clips import CLIPS
 from manifests.schema.tables import TABLES
 from manifests.schema.videos import VIDEOS
 from manifests.timeline import TICK_RATE_HZ, tick_count
-from manifests.vocabulary import OUTCOMES, TIERS
+from manifests.vocabulary import TIERS
 
 __all__ = ["validate"]
 
@@ -47,7 +47,7 @@ def validate(dataset: Path, record: DatasetRecord | None = None) -> list[Problem
         return problems
     durations, problems = _durations(dataset)
     problems += _frame_problems(dataset, durations)
-    problems += _tiling_problems(dataset, durations)
+    problems += _tiling_problems(dataset, durations, record.outcomes)
     problems += _kept_problems(dataset)
     problems += _kept_second_problems(dataset)
     for path in table_files(dataset, CLIPS.name):
@@ -135,13 +135,13 @@ def _trimmed_ticks(dataset: Path) -> Counter[str]:
     return ticks
 
 
-def _tiling_problems(dataset: Path, durations: dict[str, int]) -> Iterator[Problem]:
+def _tiling_problems(dataset: Path, durations: dict[str, int], outcomes: Collection[str]) -> Iterator[Problem]:
     """Yield gaps and overlaps: the spans of a tier must lie end to end from 0 to the video's end."""
     spans = defaultdict(list)
     columns = ["video_id", "start_s", "end_s", "tier", "outcome", "clip_id"]
     for row in read_table(dataset, "spans", columns).to_pylist():
         spans[row["video_id"], row["tier"]].append((_tick(row["start_s"]), _tick(row["end_s"])))
-        if row["tier"] not in TIERS or row["outcome"] not in OUTCOMES:
+        if row["tier"] not in TIERS or row["outcome"] not in outcomes:
             what = f"tier {row['tier']!r} or outcome {row['outcome']!r} is unknown"
             yield Problem(file="spans", row=row["video_id"], what=what, mend=_DECIDE_AGAIN)
         if (row["outcome"] == "kept") != (row["clip_id"] is not None):
