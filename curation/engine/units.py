@@ -24,6 +24,7 @@ from curation.output.video_files import VideoFiles
 from curation.output.window_files import read_windows, remove_windows, unmeasured, write_window
 from curation.rendering.render import render_clips
 from curation.rendering.slices import Slice, divide_clips
+from curation.rules.rule import RuleError
 from curation.sources.entries import SourceVideo
 from curation.sources.scratch import readable
 from curation.sources.trims import asked_ticks
@@ -101,6 +102,7 @@ class Unit(ABC):
 
         Raises:
             OSError: the dataset cannot be written.
+            RuleError: a rule of the user's own raised, which is no fault of the video.
         """
         dataset = worker.plan.dataset
         try:
@@ -136,13 +138,16 @@ class Unit(ABC):
             whole: whether most of the source will be read.
 
         Raises:
-            MediaError: anything went wrong but the dataset's storage.
+            MediaError: anything went wrong but the dataset's storage and the user's own rules.
         """
         try:
             with readable(self.video, worker.plan.scratch, whole=whole) as path:
                 yield probe(path) if info is None else replace(info, path=path)
         except (MediaError, StorageError):  # StorageError is about the dataset: a fault of a source has a code
             raise
+        except RuleError as error:
+            how = "What is done by now is kept; mend the rule and run again"
+            raise RuleError(f"{self.video.path}: {error}. {how}") from error
         except Exception as error:
             _log.exception("%s: curating it failed", self.name)
             raise MediaError("internal", f"{type(error).__name__}: {error}") from error
@@ -230,7 +235,7 @@ class DecideVideo(Unit):
     def _run(self, worker: VideoWorker, files: VideoFiles) -> Result:
         started, settings = time.perf_counter(), worker.plan.settings
         with self._opened(worker, self.info) as info:
-            pictures, pictures_s = read_windows(files, self.windows)
+            pictures, pictures_s = read_windows(files, self.windows, large=bool(worker.plan.rules))
             evidence = worker.joined(info, asked_ticks(self.video.trims, info), pictures)
             analyzed = time.perf_counter()
             decision = worker.decided(evidence)

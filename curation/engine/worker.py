@@ -14,6 +14,7 @@ from curation.media.probe import VideoInfo
 from curation.output.curated_video import CuratedVideo
 from curation.perception.models import Perception, load_perception
 from curation.rendering.render import render_clips, shown_clips
+from curation.rules.rule import Rule
 from curation.settings import CurationSettings
 from curation.sources.scratch import ScratchSettings
 from curation.speech.models import SpeechModels, load_speech
@@ -33,6 +34,8 @@ class WorkerPlan:
     settings: CurationSettings
     dataset: Path
     scratch: ScratchSettings = field(default_factory=ScratchSettings)
+    rules: tuple[Rule, ...] = ()
+    """Rules of the user's own."""
 
     @property
     def window_s(self) -> float:
@@ -77,6 +80,7 @@ class VideoWorker:
 
         Raises:
             MediaError: it cannot be decoded.
+            RuleError: a rule of the user's own raised.
         """
         settings, started = self.plan.settings, time.perf_counter()
         evidence = analyze_stretches(info, self.perception, stretches, settings.media)
@@ -109,8 +113,12 @@ class VideoWorker:
         return spread(measured, ticks_of(stretches), info.n_ticks)
 
     def decided(self, evidence: Evidence) -> Decision:
-        """Return what is kept of a video."""
-        return decide(evidence, self.plan.settings.rules)
+        """Return what is kept of a video.
+
+        Raises:
+            RuleError: a rule of the user's own raised.
+        """
+        return decide(evidence, self.plan.settings.rules, self.plan.rules)
 
 
 def use_one_thread() -> None:

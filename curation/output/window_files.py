@@ -14,12 +14,10 @@ from curation.evidence.measures import Faces, PictureEvidence
 from curation.output.video_files import WINDOWS, VideoFiles
 from foundation.storage.atomic import write_bytes_atomic
 from foundation.storage.locations import files_in, read_all
+from manifests.schema.face_measures import FACE_MEASURES
 from manifests.timeline import Window
 
 __all__ = ["read_window", "read_windows", "remove_windows", "unmeasured", "write_window"]
-
-_LARGE = ("landmarks_px", "blendshapes")
-"""Columns that no rule looks at."""
 
 
 def write_window(files: VideoFiles, window: Window, evidence: PictureEvidence, spent_s: float) -> None:
@@ -47,15 +45,16 @@ def unmeasured(files: VideoFiles, windows: Iterable[Window]) -> list[Window]:
     return [window for window in windows if not files.step(window, ".npz").exists()]
 
 
-def read_windows(files: VideoFiles, windows: Iterable[Window]) -> tuple[PictureEvidence, float]:
-    """Return what rules need of the evidence of windows, given in order, as one stretch, and the seconds they took.
+def read_windows(files: VideoFiles, windows: Iterable[Window], *, large: bool = False) -> tuple[PictureEvidence, float]:
+    """Return the evidence of windows, given in order, as one stretch, and the seconds they took.
 
-    Landmarks and blendshapes, nine tenths of it, stay on disk: `landmarks_px` has no points, `blendshapes` is None.
+    Unless `large`, landmarks and blendshapes, nine tenths of it, stay on disk, for no built-in rule reads them:
+    `landmarks_px` has no points, `blendshapes` is None.
 
     Raises:
         OSError: a window's evidence is missing or cannot be read.
     """
-    parts = [_read(files.step(window, ".npz"), large=False) for window in windows]
+    parts = [_read(files.step(window, ".npz"), large=large) for window in windows]
     return stitch([evidence for evidence, _ in parts]), sum(spent_s for _, spent_s in parts)
 
 
@@ -81,12 +80,12 @@ def remove_windows(dataset: Path, video_ids: Collection[str]) -> None:
 
 def _read(path: Path, *, large: bool) -> tuple[PictureEvidence, float]:
     with np.load(io.BytesIO(*read_all([path])), allow_pickle=False) as arrays:
-        columns: dict[str, Any] = {
-            field.name: arrays.get(f"faces.{field.name}", None)
-            for field in dataclasses.fields(Faces)
-            if large or field.name not in _LARGE
-        }
-        if not large:
-            columns |= {"landmarks_px": np.zeros((len(columns["tick"]), 0, 2), np.float32), "blendshapes": None}
+        columns: dict[str, Any] = {"tick": arrays["faces.tick"]}
+        for measure in FACE_MEASURES:
+            columns[measure.field] = (
+                arrays.get(f"faces.{measure.field}", None)
+                if large or not measure.large
+                else measure.unmeasured(len(columns["tick"]))
+            )
         evidence = PictureEvidence(decoded=arrays["decoded"], faces=Faces(**columns), cut_score=arrays["cut_score"])
         return evidence, float(arrays["spent_s"])

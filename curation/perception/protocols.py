@@ -114,8 +114,6 @@ class CutScorer(Protocol):
     thumb_width_px: int
     halo_ticks: int
     """How many ticks on either side an answer depends on."""
-    default_limit: float
-    """The score at and above which there is a cut."""
 
     def __call__(self, thumbs: npt.NDArray[np.uint8]) -> Float32Array:
         """Return (T,) scores for (T, h, w, 3) RGB thumbnails: entry k is about the boundary between k - 1 and k.

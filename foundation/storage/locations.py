@@ -77,8 +77,10 @@ def is_remote(path: object) -> bool:
     return not isinstance(path, Path)
 
 
-def location(text: str) -> Path:
+def location(text: str | Path) -> Path:
     """Return the path that the user means by `text`: a local path, or an address such as ``s3://bucket/folder``.
+
+    A path is returned as it is.
 
     Credentials, endpoints and the like are what fsspec and the protocol's package find in their own configuration and
     in the environment.
@@ -89,6 +91,8 @@ def location(text: str) -> Path:
     >>> location("raw/talks")
     PosixPath('raw/talks')
     """
+    if not isinstance(text, str):
+        return text
     protocol = text.partition("://")[0]
     if is_address(text) and protocol not in _LOCAL:
         _require(protocol)

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from foundation.storage.arrow import read_parquet
+from foundation.storage.arrow import open_parquet, read_parquet
 from foundation.storage.atomic import replacing
 from foundation.storage.locations import files_in, is_remote
 from manifests.errors import DatasetError
@@ -21,7 +21,7 @@ from manifests.files.journal import SwapError, pending_swap
 from manifests.schema.columns import Table
 from manifests.schema.tables import TABLES
 
-__all__ = ["parquet_options", "read_table", "table_files", "write_parquet", "write_rows"]
+__all__ = ["parquet_options", "read_parts", "read_row", "read_table", "table_files", "write_parquet", "write_rows"]
 
 _ZSTD_LEVEL = 3
 
@@ -114,17 +114,56 @@ def read_table(dataset: Path, name: str, columns: Sequence[str] | None = None) -
         KeyError: a dataset has no table or column of that name.
         DatasetError: a file is damaged or has another schema; the message names it.
     """
-    schema = TABLES[name].arrow_schema()
-    wanted = schema if columns is None else pa.schema([schema.field(column) for column in columns])
+    parts = read_parts(dataset, name, columns)
+    return pa.concat_tables([_schema_of(name, columns).empty_table(), *(rows for _, rows in parts)])
 
-    def part(path: Path) -> pa.Table:
+
+def read_parts(dataset: Path, name: str, columns: Sequence[str] | None = None) -> list[tuple[Path, pa.Table]]:
+    """Return each Parquet file of table `name` with its rows, in the order in which `read_table` joins them.
+
+    Raises:
+        KeyError: a dataset has no table or column of that name.
+        DatasetError: a file is damaged or has another schema; the message names it.
+    """
+    schema = _schema_of(name, columns)
+
+    def part(path: Path) -> tuple[Path, pa.Table]:
         try:
-            return read_parquet(path, wanted.names).select(wanted.names).cast(wanted)
+            return path, read_parquet(path, schema.names).select(schema.names).cast(schema)
         except (pa.ArrowException, ValueError, OSError) as error:
             raise DatasetError(f"{path}: no readable part of table {name}: {error}; run the curation again") from error
 
     files = table_files(dataset, name)
     if not is_remote(dataset):
-        return pa.concat_tables([wanted.empty_table(), *(part(path) for path in files)])
+        return [part(path) for path in files]
     with ThreadPoolExecutor(_REMOTE_READERS) as readers:  # most of the time of a remote part is waiting
-        return pa.concat_tables([wanted.empty_table(), *readers.map(part, files)])
+        return list(readers.map(part, files))
+
+
+def read_row(path: Path, number: int, columns: Sequence[str]) -> pa.Table:
+    """Return one row of a Parquet file, the columns given; nothing outside its row group is read.
+
+    Args:
+        path: the file.
+        number: the row, counted from 0 over all row groups.
+        columns: the columns to read.
+
+    Raises:
+        DatasetError: the file is damaged, is gone, or has no such row; the message names it.
+    """
+    try:
+        with open_parquet(path) as file:
+            first = 0
+            for group in range(file.num_row_groups):
+                n_rows = file.metadata.row_group(group).num_rows
+                if number < first + n_rows:
+                    return file.read_row_group(group, columns=list(columns)).slice(number - first, 1)
+                first += n_rows
+    except (pa.ArrowException, OSError) as error:
+        raise DatasetError(f"{path}: row {number} cannot be read: {error}; open the dataset anew") from error
+    raise DatasetError(f"{path}: it has {first} rows and no row {number}; open the dataset anew")
+
+
+def _schema_of(name: str, columns: Sequence[str] | None) -> pa.Schema:
+    schema = TABLES[name].arrow_schema()
+    return schema if columns is None else pa.schema([schema.field(column) for column in columns])

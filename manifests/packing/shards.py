@@ -1,6 +1,5 @@
 """Tars of the clips of many videos, copied together out of the tars that hold them."""
 
-import tarfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ import pyarrow as pa
 from foundation.storage.atomic import replacing
 from manifests.errors import DatasetError
 from manifests.files.journal import hidden_name, move_file
-from manifests.files.tar import MemberRange
+from manifests.files.tar import MemberRange, TarWriter
 from manifests.packing.packed_files import PartFile
 from manifests.packing.rows import HashingStream, VideoRows
 from manifests.schema.clips import CLIPS
@@ -79,27 +78,20 @@ def copy_media(
     """
     places: dict[str, tuple[int, int | None]] = {}
     with _Tars(dataset) as tars:
+        tar = TarWriter(stream)
 
         def copy(row: Mapping[str, Any], kind: str) -> int | None:
             if row[f"{kind}_offset"] is None:
                 return None
             where = MemberRange(offset=row[f"{kind}_offset"], size=row[f"{kind}_size"])
-            header = tarfile.TarInfo(f"{row['clip_id']}.{kind}")
-            header.size, header.mode = where.size, 0o644
-            stream.write(header.tobuf(tarfile.USTAR_FORMAT))
-            first = stream.tell()
-            for block in tars.blocks(row, where):
-                stream.write(block)
-            stream.write(bytes(-where.size % tarfile.BLOCKSIZE))
-            return first
+            return tar.add(f"{row['clip_id']}.{kind}", where.size, tars.blocks(row, where)).offset
 
         for row in rows:
             mp4 = copy(row, "mp4")
             if mp4 is None:
                 raise DatasetError(f"{dataset}: clip {row['clip_id']} has no mp4; run `gaia-curate validate`")
             places[row["clip_id"]] = (mp4, copy(row, "flac"))
-        stream.write(bytes(2 * tarfile.BLOCKSIZE))
-        stream.write(bytes(-stream.tell() % tarfile.RECORDSIZE))
+        tar.close()
     return places
 
 

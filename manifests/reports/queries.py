@@ -16,7 +16,6 @@ from foundation.errors import UsageError
 from foundation.storage.arrow import arrow_rows
 from foundation.text import text_table
 from manifests.files.tables import table_files
-from manifests.record import read_dataset
 from manifests.schema.columns import Table
 from manifests.schema.tables import TABLES
 
@@ -44,6 +43,14 @@ class Result:
     columns: tuple[str, ...]
     rows: list[tuple[object, ...]]
 
+    def __str__(self) -> str:
+        return self.text()
+
+    def table(self) -> pa.Table:
+        """Return the rows as an Arrow table, whose `to_pandas` gives a data frame."""
+        values = zip(*self.rows, strict=True) if self.rows else [()] * len(self.columns)
+        return pa.Table.from_arrays([pa.array(list(column)) for column in values], names=list(self.columns))
+
     def text(self) -> str:
         """Return the rows in aligned columns."""
         cells = [["" if value is None else str(value) for value in row] for row in self.rows]
@@ -68,7 +75,6 @@ def connect(dataset: Path) -> duckdb.DuckDBPyConnection:
     Raises:
         DatasetError: `dataset` is no dataset.
     """
-    read_dataset(dataset)
     connection = duckdb.connect(
         config={
             "enable_external_access": False,

@@ -10,7 +10,6 @@ import pyarrow.compute as pc
 
 from foundation.text import TimeUnit, text_table, time_unit
 from manifests.files.tables import read_table
-from manifests.record import read_dataset
 from manifests.vocabulary import FAILED_STATUSES, OUTCOMES, TIERS
 
 __all__ = ["DropRow", "SourceRow", "Statistics", "VideoRow", "statistics"]
@@ -75,6 +74,9 @@ class Statistics:
         """Return all figures as JSON; durations in seconds."""
         return json.dumps(asdict(self), indent=2, ensure_ascii=False)
 
+    def __str__(self) -> str:
+        return self.text()
+
     def text(self) -> str:
         """Return three tables for people to read."""
         unit = time_unit(self.total.raw_s)
@@ -134,9 +136,8 @@ def statistics(dataset: Path) -> Statistics:
     """Count speakers and seconds per source, per reason and per video. Seconds kept and dropped come from the spans.
 
     Raises:
-        DatasetError: `dataset` is no dataset, or a table cannot be read.
+        DatasetError: a table cannot be read.
     """
-    read_dataset(dataset)
     columns = list(_Video.__dataclass_fields__)
     videos = [_Video(**row) for row in read_table(dataset, "videos", columns).to_pylist()]
     videos.sort(key=lambda video: (video.source, video.path))
@@ -197,7 +198,7 @@ def _drop_rows(videos: Iterable[_Seconds]) -> list[DropRow]:
     for tiers in videos:
         for tier, outcomes in tiers.items():
             for outcome, value in outcomes.items():
-                sums[tier][outcome] += value
+                sums[tier][outcome] = sums[tier].get(outcome, 0.0) + value  # a rule may be the user's own
     return [
         DropRow(tier=tier, outcome=outcome, seconds=value, share=value / sum(sums[tier].values()))
         for tier in TIERS

@@ -4,7 +4,7 @@ Everything is checked, and nothing is changed. Clips are read batch by batch, so
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -19,7 +19,7 @@ from manifests.schema.clips import CLIPS
 from manifests.schema.tables import TABLES
 from manifests.schema.videos import VIDEOS
 from manifests.timeline import TICK_RATE_HZ, tick_count
-from manifests.vocabulary import OUTCOMES, TIERS
+from manifests.vocabulary import TIERS
 
 __all__ = ["validate"]
 
@@ -30,7 +30,7 @@ _RUN_AGAIN = "run the curation again"
 _GO_ON = "wait for it, or give the same command again to go on"
 
 
-def validate(dataset: Path) -> list[Problem]:
+def validate(dataset: Path, record: DatasetRecord | None = None) -> list[Problem]:
     """Return everything that is wrong with a dataset; an empty list where it is whole.
 
     Checked are: the schema of every file; that ticks and spans tile every analysed video; that kept spans and clips
@@ -39,7 +39,7 @@ def validate(dataset: Path) -> list[Problem]:
     Raises:
         DatasetError: `dataset` is no dataset, or one of another schema version.
     """
-    record = read_dataset(dataset)
+    record = read_dataset(dataset) if record is None else record
     if not table_files(dataset, VIDEOS.name):
         return [Problem(file="videos", row="", what="the run has not ended: there is no table yet", mend=_GO_ON)]
     problems = list(_schema_problems(dataset))
@@ -47,7 +47,7 @@ def validate(dataset: Path) -> list[Problem]:
         return problems
     durations, problems = _durations(dataset)
     problems += _frame_problems(dataset, durations)
-    problems += _tiling_problems(dataset, durations)
+    problems += _tiling_problems(dataset, durations, record.outcomes)
     problems += _kept_problems(dataset)
     problems += _kept_second_problems(dataset)
     for path in table_files(dataset, CLIPS.name):
@@ -135,13 +135,13 @@ def _trimmed_ticks(dataset: Path) -> Counter[str]:
     return ticks
 
 
-def _tiling_problems(dataset: Path, durations: dict[str, int]) -> Iterator[Problem]:
+def _tiling_problems(dataset: Path, durations: dict[str, int], outcomes: Collection[str]) -> Iterator[Problem]:
     """Yield gaps and overlaps: the spans of a tier must lie end to end from 0 to the video's end."""
     spans = defaultdict(list)
     columns = ["video_id", "start_s", "end_s", "tier", "outcome", "clip_id"]
     for row in read_table(dataset, "spans", columns).to_pylist():
         spans[row["video_id"], row["tier"]].append((_tick(row["start_s"]), _tick(row["end_s"])))
-        if row["tier"] not in TIERS or row["outcome"] not in OUTCOMES:
+        if row["tier"] not in TIERS or row["outcome"] not in outcomes:
             what = f"tier {row['tier']!r} or outcome {row['outcome']!r} is unknown"
             yield Problem(file="spans", row=row["video_id"], what=what, mend=_DECIDE_AGAIN)
         if (row["outcome"] == "kept") != (row["clip_id"] is not None):

@@ -45,6 +45,10 @@ class Table:
         metadata = {"gaia_table": self.name, "gaia_schema_version": str(SCHEMA_VERSION)}
         return pa.schema([column.field for column in self.columns], metadata=metadata)
 
+    def scalars(self) -> list[str]:
+        """Return the names of the columns that hold one value a row, and no array."""
+        return [column.name for column in self.columns if not column.shape]
+
     def column(self, name: str) -> Column:
         """Return the column called `name`.
 
