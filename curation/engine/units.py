@@ -133,7 +133,6 @@ class Unit(ABC):
         """Open the source for reading; errors inside count as faults of the video.
 
         Args:
-            worker: the settings of scratch space.
             info: what was probed of the source before; None: it is probed now.
             whole: whether most of the source will be read.
 
@@ -179,10 +178,8 @@ def divided(video: SourceVideo, windows: Iterable[Window], todo: Iterable[Window
     """Return the result of a long video.
 
     Args:
-        video: the file.
         windows: all of it.
         todo: those that no earlier run has measured.
-        info: what was probed of it.
     """
     steps = tuple(MeasureWindow(video=video, window=window, info=info) for window in todo)
     then = DecideVideo(video=video, windows=tuple(windows), info=info)
