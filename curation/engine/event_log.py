@@ -1,9 +1,9 @@
-"""The log of a run: one line of JSON for everything that happens to a unit, in `ledger/events.jsonl`.
+"""Event log of a run: one line of JSON for each event of a unit, in `ledger/events.jsonl`.
 
-On a store each run has objects of its own beside that name, and lines arrive there with up to 20 s of delay.
+On a store each run has objects of its own with names made from that one, and lines arrive there up to 20 s late.
 
-It only grows: a resumed run and a retry write on at its end. It is a diary and no part of what a dataset holds: nothing
-reads it, and like the seconds spent it differs between runs that are equal otherwise.
+The log only grows: a resumed run and a retry append to it. It is no part of what a dataset holds: nothing reads it, and
+like the seconds spent it differs between runs that are equal otherwise.
 """
 
 import json
@@ -27,7 +27,7 @@ def events_path(dataset: Path) -> Path:
 
 
 class EventLog:
-    """Writes events, each in one piece."""
+    """Writer of events, each in one piece."""
 
     def __init__(self, dataset: Path) -> None:
         """Open the log of a dataset.
@@ -46,7 +46,7 @@ class EventLog:
         self._sink.close()
 
     def run(self, event: Literal["run_begin", "run_end"], outcome: str) -> None:
-        """Write that a run begins or ends, and how.
+        """Write that a run begins or ends, with its numbers.
 
         Raises:
             OSError: the disk refused.
@@ -84,11 +84,11 @@ class EventLog:
 _PUT_EVERY_S = 20.0
 
 _SEGMENT_BYTES = 1 << 20
-"""An object is put anew as it grows; past this size the next one is begun."""
+"""An object is written again as it grows; past this size the next one is begun."""
 
 
 class LineSink(Protocol):
-    """Takes whole lines."""
+    """A destination for complete lines."""
 
     def write(self, line: bytes) -> None:
         """Add a line.
@@ -98,11 +98,11 @@ class LineSink(Protocol):
         """
 
     def close(self) -> None:
-        """Let nothing that was added be lost."""
+        """Save everything that was added."""
 
 
 def open_sink(path: Path) -> LineSink:
-    """Return what takes lines for the local file `path`, or for objects named after it.
+    """Return the sink for the local file `path`, or for objects with names made from it.
 
     Raises:
         OSError: it cannot be written.
@@ -111,7 +111,7 @@ def open_sink(path: Path) -> LineSink:
 
 
 class _Appended:
-    """A file that only grows; a line that a killed run left half is closed, so that it spoils no other."""
+    """A file that only grows; half a line of a killed run is ended first, so that the next line is readable."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -129,7 +129,7 @@ class _Appended:
 
 
 class _Segments:
-    """Objects `events-<when the run began>-<number>.jsonl`: their names sort as their lines came."""
+    """Objects `events-<start of the run>-<number>.jsonl`: their names sort in the order of their lines."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -1,7 +1,7 @@
-"""How much of a run is left, in seconds of video, and how long that will take at the pace so far. No clock in here.
+"""Pace of a run: how much video is left, in seconds, and how long it will take at the pace so far. No clock in here.
 
-Counts of videos would mislead, for one is hours long and the next seconds. What is left is known exactly of videos in
-windows, and taken from the size of the file elsewhere, by the seconds a byte of the files that are done.
+Counts of videos would mislead, because one is hours long and the next seconds. The length that is left is known exactly
+for videos in windows; for the others it is estimated from the size of the file and the files that are done.
 """
 
 from collections.abc import Iterable
@@ -18,33 +18,33 @@ __all__ = ["Flight", "Pace"]
 
 @dataclass(frozen=True, slots=True)
 class Flight:
-    """A unit that a worker is at."""
+    """A unit that a worker is running."""
 
     unit: Unit
     begun_s: float
-    """On the clock of whoever watches."""
+    """When it began, on the clock of the caller."""
 
 
 @dataclass(slots=True)
 class Pace:
-    """Adds up what is left, and what the workers have done."""
+    """Sums of the video that is left and of the work that is done."""
 
     videos: Iterable[SourceVideo]
     flights: dict[str, Flight] = field(init=False, default_factory=dict)
-    """By the name of the worker."""
+    """Units in flight by the name of the worker."""
     done_s: float = field(init=False, default=0.0)
-    """Video that is measured, seconds."""
+    """Length of the video that is measured, seconds."""
     _worked_s: float = field(init=False, default=0.0)
     """Time that workers spent on units, seconds."""
     _left_s: float = field(init=False, default=0.0)
-    """Video whose length is known and that is left."""
+    """Length of the video that is left, where it is known, seconds."""
     _left_bytes: int = field(init=False, default=0)
-    """Files whose length is not known, and that are left."""
+    """Size of the files that are left and whose length is not known."""
     _open_s: dict[str, float] = field(init=False, default_factory=dict)
-    """By the id of a divided video, what is left of it."""
+    """Length that is left of each divided video, by its id, seconds."""
     _sized_s: float = field(init=False, default=0.0)
     _sized_bytes: int = field(init=False, default=0)
-    """Length and size of the files that are done: what a byte is worth."""
+    """Length and size of the files that are done: together, seconds per byte."""
 
     def __post_init__(self) -> None:
         """Add up what there is to do."""
@@ -81,9 +81,9 @@ class Pace:
         self.done_s += record.asked_s
 
     def left_s(self, now_s: float) -> float | None:
-        """Return in how many seconds all will be done, workers as busy as now; None while that cannot be told.
+        """Return the seconds until all is done, with as many busy workers as now; None while that is not known.
 
-        Video that is left, less what the units in flight will have done by now, over what a busy worker does a second.
+        It is the video that is left, less the likely progress of the units in flight, over the speed of a busy worker.
         """
         left = self.video_left_s()
         if left is None or not self.done_s or not self._worked_s:
@@ -94,24 +94,24 @@ class Pace:
         return max(0.0, left) / (speed * max(1, len(self.flights)))
 
     def video_left_s(self) -> float | None:
-        """Return how much video is left, seconds; None while no file has told what its bytes are worth."""
+        """Return how much video is left, seconds; None before the first file is done."""
         if self._left_bytes and not self._sized_bytes:
             return None
-        return max(0.0, self._left_s + self._worth_s(self._left_bytes))
+        return max(0.0, self._left_s + self._likely_s(self._left_bytes))
 
     def _length_s(self, unit: Unit) -> float:
         """Return how much of the video that is left a unit measures."""
         if not unit.measures:
             return 0.0
         n_ticks = unit.n_ticks
-        return self._worth_s(unit.video.size_bytes) if n_ticks is None else float(n_ticks / TICK_RATE_HZ)
+        return self._likely_s(unit.video.size_bytes) if n_ticks is None else float(n_ticks / TICK_RATE_HZ)
 
-    def _worth_s(self, size_bytes: int) -> float:
-        """Return how much video files of a size hold, as far as is known."""
+    def _likely_s(self, size_bytes: int) -> float:
+        """Return the likely length of files of a size, seconds; 0 before the first file is done."""
         return size_bytes * self._sized_s / self._sized_bytes if self._sized_bytes else 0.0
 
     def _size(self, size_bytes: int, duration_s: float) -> None:
-        """Take note that the length of a file is known now."""
+        """Take note of the length of a file."""
         self._left_bytes -= size_bytes
         self._sized_bytes += size_bytes
         self._sized_s += duration_s

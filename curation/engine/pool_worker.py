@@ -1,4 +1,4 @@
-"""A worker as a pool sees it: does units, and ends itself where it takes too long, or the memory of the others."""
+"""A worker of a pool: runs units, and ends its process where it takes too long or too much memory."""
 
 import os
 import threading
@@ -15,7 +15,7 @@ _LOOK_EVERY_S = 0.2
 
 
 class PoolWorker:
-    """Made in the worker's process."""
+    """The actor of a Ray pool, in the process of the worker."""
 
     def __init__(self, plan: WorkerPlan, worker_id: str, settings: PoolSettings) -> None:
         """Load the models, and watch this process from now on.
@@ -28,11 +28,11 @@ class PoolWorker:
         self._worker = plan.make_worker(self._allow_for_length)
         self._settings, self._begun = settings, 0.0
         self._watch = _Watch(plan.dataset, worker_id, settings.worker_memory_gib)
-        self._watch.look()  # before it counts as started: no unit is to blame for what the models take
+        self._watch.look()  # before it counts as started: the memory of the models is the fault of no unit
         self._watch.start()
 
     def ready(self) -> str:
-        """Return the id of the node that this runs on; there is no answer before the models are loaded."""
+        """Return the id of the node that this runs on; Ray answers once the models are loaded."""
         import ray
 
         return str(ray.get_runtime_context().get_node_id())
@@ -56,10 +56,10 @@ class PoolWorker:
 
 
 class _Watch(threading.Thread):
-    """Ends this process where it takes more than it is allowed, and says why: a dead process has no other way.
+    """Ends this process where it takes more time or memory than allowed, and leaves a note with the cause.
 
-    Where Ray's process that began it is gone, killed with the driver, it ends, too: nobody is to write behind the back
-    of the run that goes on.
+    It ends as well where the process of Ray that began it is gone, killed with the driver: the run that goes on must be
+    the only writer.
     """
 
     def __init__(self, dataset: Path, worker_id: str, memory_gib: float | None) -> None:
@@ -70,21 +70,21 @@ class _Watch(threading.Thread):
         self._parent = os.getppid()
 
     def allow(self, begun: float, seconds: float) -> None:
-        """Let what was begun at a time of the monotonic clock take so long."""
+        """Set a limit: so many seconds from a time of the monotonic clock on."""
         self._allowed = begun, seconds
 
     def allow_any_time(self) -> None:
-        """Let time pass, as between units."""
+        """Lift the limit of time, as between units."""
         self._allowed = None
 
     def run(self) -> None:
-        """Look now and then."""
+        """Check every fifth of a second."""
         while True:
             self.look()
             time.sleep(_LOOK_EVERY_S)
 
     def look(self) -> None:
-        """End this process if there is a reason."""
+        """Check once, and end this process where a limit is passed."""
         if os.getppid() != self._parent:
             os._exit(1)
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])

@@ -1,7 +1,7 @@
 """Curates videos on a pool of Ray actors: each holds all models and has one unit in flight.
 
-The driver owns the schedule. An actor that dies, hangs or takes too much memory is replaced; the unit that it had is
-blamed and tried again, and no other unit is touched. Ray itself retries nothing.
+The driver owns the schedule. An actor that dies, hangs or takes too much memory is replaced; its unit is tried again,
+and no other unit is touched. Ray itself retries nothing.
 """
 
 import importlib.util
@@ -43,22 +43,22 @@ class RayUnavailableError(CannotStartError):
 
 @dataclass(slots=True)
 class _Worker:
-    """An actor, as the driver knows it."""
+    """An actor and the driver's knowledge of it."""
 
     handle: Any
     worker_id: str
     name: str
-    """In events."""
+    """Its name in events."""
     node_id: str = ""
-    """Known once it has started, as the next."""
+    """Id of the node that it runs on; empty until it has started."""
     started: float = 0.0
-    """On the monotonic clock."""
+    """Time at which it had loaded its models, on the monotonic clock."""
     n_units: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class _Flight:
-    """A unit that a worker has."""
+    """A unit that a worker is running."""
 
     worker: _Worker
     unit: Unit
@@ -84,7 +84,7 @@ def curate_on_ray(
         plan: what every actor loads and where it writes.
         videos: what to curate; the largest files are begun first, so that no long one is left for the end.
         workers: number of actors, each on one CPU, spread over the nodes.
-        address: of a running cluster, whose nodes are sent this package's code; None starts one on this machine.
+        address: of a running cluster, whose nodes receive the code of this project; None starts one on this machine.
         gpus_per_worker: share of a GPU that each actor reserves.
         settings: deadlines, attempts, memory.
         hooks: receive every event, and may end the work after the units in flight.
@@ -105,12 +105,12 @@ def curate_on_ray(
 
 
 def _connect(workers: int, address: str | None) -> None:
-    """Join a cluster, or start one on this machine, which takes Ray too long where much else is going on."""
+    """Join a cluster, or start one on this machine: again where Ray took too long, as it does on a busy machine."""
     import ray
 
     for attempts_left in reversed(range(1 if address else _START_ATTEMPTS)):
         try:
-            # The dashboard and the log relay are of no use to a run that shows its own progress.
+            # a run shows its own progress: no dashboard, no relay of logs
             ray.init(
                 address=address,
                 num_cpus=None if address else workers,
@@ -129,7 +129,7 @@ def _connect(workers: int, address: str | None) -> None:
 
 
 class _Pool:
-    """Actors and what they have in flight."""
+    """The actors and their units in flight."""
 
     def __init__(
         self, plan: WorkerPlan, workers: int, gpus_per_worker: float, settings: PoolSettings, hooks: Oversight
@@ -144,7 +144,7 @@ class _Pool:
         )(PoolWorker)
         self._attempts = Attempts(plan.dataset, settings.max_attempts)
         self._planned: deque[Unit] = deque()
-        """Next units, no more than workers: all that the driver holds besides its schedule."""
+        """Units to begin next, at most one a worker."""
         self._starting: dict[Any, _Worker] = {}
         self._idle: list[_Worker] = []
         self._flights: dict[Any, _Flight] = {}
@@ -152,7 +152,7 @@ class _Pool:
         self._numbers = itertools.count(1)
 
     def run(self, schedule: Schedule) -> Iterator[VideoRecord]:
-        """Do all units and yield the records of the videos."""
+        """Run all units and yield the records of the videos."""
         while self._begin(schedule):
             references = [*self._flights, *self._starting]
             done, _ = self._ray.wait(references, num_returns=1, timeout=self._patience_s())
@@ -212,14 +212,14 @@ class _Pool:
         except self._ray.exceptions.RayActorError as error:
             if self._lost_its_node(worker):
                 self._tell("loss", flight, reason="node_lost")
-                self._again(flight, schedule)  # nobody's fault
+                self._again(flight, schedule)  # no attempt of the unit
             else:
                 yield from self._lost(flight, self._death_of(worker, error), schedule)
             return
         except self._ray.exceptions.RayTaskError as error:
             raise error.cause from error  # without Ray's name and traceback around it
         self._tell("end", flight, result=result)
-        self._attempts.settled(unit)
+        self._attempts.done(unit)
         if self._settings.is_worn(worker.n_units, time.monotonic() - worker.started):
             self._ray.kill(worker.handle)
         else:
@@ -267,7 +267,7 @@ class _Pool:
         )
 
     def _lost_its_node(self, worker: _Worker) -> bool:
-        """Say whether a worker's node is known to be gone; Ray may learn it later than that the worker is."""
+        """Say whether a worker's node is known to be gone; Ray may notice that later than the loss of the worker."""
         return any(node["NodeID"] == worker.node_id and not node["Alive"] for node in self._ray.nodes())
 
     def _death_of(self, worker: _Worker, error: Exception) -> Loss:

@@ -1,7 +1,7 @@
-"""What a pool of workers does about units that come to nothing: how long it waits, how often it tries, whom it blames.
+"""Supervision of a pool of workers: deadlines, retries of lost units, and quarantine of videos that workers die of.
 
-Pure book-keeping, without Ray: a unit that was in flight when its worker died is tried again on a new worker; a unit
-that does so again and again is guilty, and its video is set aside with a code and the command that repeats it alone.
+Book-keeping only, without Ray. A unit that was in flight when its worker died is tried again on a new worker. After so
+many losses its video is quarantined, with an error code and the command that repeats it alone.
 """
 
 import json
@@ -23,22 +23,22 @@ LossReason = Literal["worker_died", "out_of_memory", "timed_out"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PoolSettings:
-    """How a pool treats its workers; nothing of it changes what a dataset holds."""
+    """Deadlines, retries and memory of a pool's workers; nothing of it changes what a dataset holds."""
 
     deadline_base_s: float = 120.0
     """Seconds that any unit may take. Ours: opening a file on a slow disk, and a margin."""
     deadline_per_s: float = 20.0
-    """Seconds that each second of video may take besides. Ours: twenty times what a slow core needs."""
+    """Seconds that each second of video may take in addition. Ours: twenty times what a slow core needs."""
     slowest_mb_per_s: float = 1.0
-    """A file whose length is not known yet is read at least so fast. Ours: a slow network drive."""
+    """Slowest rate at which a file of unknown length may be read. Ours: a slow network drive."""
     max_attempts: int = 3
     """How often a unit is tried before its video is quarantined."""
     units_per_worker: int = 500
     """A worker is replaced after this many units: decoders leak."""
     worker_min_s: float = 600.0
-    """And not before it is so old: loading the models anew takes some 4 s, which is to be less than 1 % of its time."""
+    """A worker is not replaced before this age: loading the models takes some 4 s, less than 1 % of it."""
     worker_memory_gib: float | None = None
-    """A worker that takes more is ended; None: its share of nine tenths of its machine, by cores."""
+    """A worker that takes more is ended; None: nine tenths of the memory of its machine, over its cores."""
 
     def deadline_s(self, unit: Unit, window_s: float) -> float:
         """Return how many seconds the driver gives a unit, given the longest stretch that is measured in one piece.
@@ -73,19 +73,19 @@ class PoolSettings:
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """A unit came to nothing."""
+    """The loss of a worker with a unit in flight."""
 
     reason: LossReason
     detail: str
 
 
 def write_exit_note(dataset: Path, worker_id: str, loss: Loss) -> None:
-    """Write why a worker is about to end itself."""
+    """Write why a worker is about to end itself; a dead process cannot say it."""
     write_bytes_atomic(_note(dataset, worker_id), json.dumps(asdict(loss)).encode())
 
 
 def take_exit_note(dataset: Path, worker_id: str) -> Loss | None:
-    """Return why a worker ended itself, and remove its note; None where it left none."""
+    """Return why a worker ended itself, and remove its note; None where there is no note."""
     note = _note(dataset, worker_id)
     if not note.exists():
         return None
@@ -100,16 +100,16 @@ def _note(dataset: Path, worker_id: str) -> Path:
 
 @dataclass(slots=True)
 class Attempts:
-    """Counts what units have done to workers."""
+    """Counts the workers that each unit has lost."""
 
     dataset: Path
     max_attempts: int
-    _lost: Counter[str] = field(init=False, default_factory=Counter)
+    _losses: Counter[str] = field(init=False, default_factory=Counter)
 
     def verdict(self, unit: Unit, loss: Loss) -> VideoRecord | None:
-        """Return the record of a video that is quarantined for this loss; None where the unit is to be tried again."""
-        self._lost[unit.name] += 1
-        if self._lost[unit.name] < self.max_attempts:
+        """Return the record of a video that this loss quarantines; None where the unit is to be tried again."""
+        self._losses[unit.name] += 1
+        if self._losses[unit.name] < self.max_attempts:
             return None
         code: ErrorCode = loss.reason
         return VideoRecord.quarantined(
@@ -119,6 +119,6 @@ class Attempts:
             f"gaia-curate retry {self.dataset} --video {unit.video.video_id} --executor inline",
         )
 
-    def settled(self, unit: Unit) -> None:
-        """Take note that a unit is done, so that its count need not be kept."""
-        self._lost.pop(unit.name, None)
+    def done(self, unit: Unit) -> None:
+        """Forget the losses of a unit that is done."""
+        self._losses.pop(unit.name, None)

@@ -39,7 +39,7 @@ class WorkerPlan:
 
     @property
     def window_s(self) -> float:
-        """Longest stretch of video that a worker measures at a time, seconds."""
+        """Longest stretch of video that a worker measures in one piece, seconds."""
         return float(self.settings.windows.length_s)
 
     def make_worker(self, on_length: Callable[[float], None] = ignore_length) -> "VideoWorker":

@@ -13,7 +13,7 @@ from av.video.stream import VideoStream
 
 from curation.media.container import best_video_stream, open_media, packets
 from curation.media.convert import PictureConverter, Shown
-from curation.media.memory import give_back_free_pages
+from curation.media.memory import trim_heap
 from curation.media.probe import VideoInfo
 from curation.media.settings import DEFAULT_MEDIA_SETTINGS, MediaSettings
 from curation.media.tick_pairing import Picture, pair_with_ticks
@@ -77,7 +77,7 @@ def tick_frames(
         pictures = _pictures(container, stream, info)
         for tick, picture in pair_with_ticks(pictures, info, first_tick, end_tick):
             if tick % _GIVE_BACK_EVERY_TICKS == 0:
-                give_back_free_pages()
+                trim_heap()
             if picture is None:
                 yield TickFrame(tick=tick, source_frame=None, shown=None)
                 continue

@@ -1,11 +1,11 @@
-"""Memory between pictures: what the C library keeps of those that were freed."""
+"""Return of free memory to the system between frames: the C library keeps what was freed."""
 
 import ctypes
 import os
 from functools import cache
 from pathlib import Path
 
-__all__ = ["give_back_free_pages"]
+__all__ = ["trim_heap"]
 
 _MOST_LOST_BYTES = 128 * 2**20
 """How much a process may grow before free memory is given back. Ours: to take it again costs up to 40 ms."""
@@ -13,29 +13,39 @@ _MOST_LOST_BYTES = 128 * 2**20
 _STATM = Path("/proc/self/statm")
 
 
-def give_back_free_pages() -> None:
+class _Heap:
+    """The heap of this process."""
+
+    def __init__(self) -> None:
+        self._kept_bytes = 0
+        """Resident memory when free memory was given back last, or less, if the process has shrunk since."""
+
+    def trim(self) -> None:
+        """Give free memory back if the process has grown a good deal."""
+        malloc_trim = _malloc_trim()
+        if malloc_trim is None or not _STATM.exists():
+            return
+        resident = _resident_bytes()
+        if resident > self._kept_bytes + _MOST_LOST_BYTES:
+            malloc_trim(0)
+            resident = _resident_bytes()
+            self._kept_bytes = resident
+        self._kept_bytes = min(self._kept_bytes, resident)
+
+
+_HEAP = _Heap()
+"""A process has one."""
+
+
+def trim_heap() -> None:
     """Give the memory that is free between blocks in use back to the system, if this process has grown a good deal.
 
-    glibc puts pictures into the holes that others left, and the small arrays that are kept of each into the same holes,
-    so that the next picture does not fit: left to itself, 10 s of 1080x1920 took 1.2 GiB in place of 0.5. Mapping each
-    picture by itself (`M_MMAP_THRESHOLD`) mends that, too, but every page of every picture is then new: a tenth to a
-    fourth of the analyse pass.
+    glibc puts frames into the holes that others left, and the small arrays that are kept of each into the same holes,
+    so that the next frame does not fit: without this, 10 s of 1080x1920 took 1.2 GiB in place of 0.5. Mapping each
+    frame by itself (`M_MMAP_THRESHOLD`) helps as well, but every page of every frame is then new: a tenth to a fourth
+    of the analyse pass.
     """
-    trim = _malloc_trim()
-    if trim is None or not _STATM.exists():
-        return
-    resident = _resident_bytes()
-    if resident > _Kept.bytes + _MOST_LOST_BYTES:
-        trim(0)
-        resident = _resident_bytes()
-        _Kept.bytes = resident
-    _Kept.bytes = min(_Kept.bytes, resident)
-
-
-class _Kept:
-    """What this process held when free memory was given back last, or less, if it has shrunk since."""
-
-    bytes = 0
+    _HEAP.trim()
 
 
 def _resident_bytes() -> int:

@@ -16,7 +16,7 @@ from curation.decision.main_face import main_face
 from curation.evidence.joining import rows_of, stitch, stretch_of
 from curation.evidence.main_track import MainTrack
 from curation.evidence.measures import Evidence, PictureEvidence
-from curation.media.memory import give_back_free_pages
+from curation.media.memory import trim_heap
 from curation.output.clip_rows import clip_members, clips_table
 from curation.output.curated_video import landmarks_of, spans_table
 from curation.output.frame_rows import frames_table, shown_face
@@ -121,7 +121,7 @@ def _frames_pieces(
             window.first_tick,
         )
         before = _within(window, current, window.end_tick - _HALO_TICKS, window.end_tick)
-        give_back_free_pages()
+        trim_heap()
 
 
 def _within(

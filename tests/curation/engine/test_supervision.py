@@ -84,5 +84,5 @@ def test_losses_before_a_unit_ended_well_do_not_count(tmp_path: Path) -> None:
     attempts = Attempts(tmp_path, max_attempts=2)
     unit = AnalyzeVideo(video=VIDEO)
     assert attempts.verdict(unit, DEATH) is None
-    attempts.settled(unit)
+    attempts.done(unit)
     assert attempts.verdict(unit, DEATH) is None
