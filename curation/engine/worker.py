@@ -98,18 +98,18 @@ class VideoWorker:
             render_s=time.perf_counter() - decided,
         )
 
-    def joined(self, info: VideoInfo, stretches: Sequence[Stretch], pictures: PictureEvidence) -> Evidence:
+    def joined(self, info: VideoInfo, stretches: Sequence[Stretch], frames: PictureEvidence) -> Evidence:
         """Return the evidence of a long video: its measured frames, and its audio, which is measured now.
 
         Args:
             info: what was probed of it.
             stretches: those to curate.
-            pictures: what was measured of the frames of all stretches.
+            frames: what was measured of the frames of all stretches.
 
         Raises:
             MediaError: the file cannot be opened.
         """
-        measured = with_sound(pictures, hear_stretches(info, self.perception, stretches))
+        measured = with_sound(frames, hear_stretches(info, self.perception, stretches))
         return spread(measured, ticks_of(stretches), info.n_ticks)
 
     def decided(self, evidence: Evidence) -> Decision:

@@ -1,4 +1,4 @@
-"""The sound of a video as 16 kHz mono on the same zero as its ticks, placed by time stamps."""
+"""The audio of a video as 16 kHz mono on the same zero as its ticks, placed by time stamps."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from curation.media.probe import VideoInfo
 from foundation.array_types import Float32Array
 from manifests.timeline import AUDIO_RATE_HZ, TICK_RATE_HZ
 
-__all__ = ["FileSound", "file_audio", "tick_audio", "tick_audio_pieces"]
+__all__ = ["FileAudio", "file_audio", "tick_audio", "tick_audio_pieces"]
 
 _LEAD_S = Fraction(1)
 """Decoding begins this long before a window: codecs that build on earlier packets have settled by then."""
@@ -28,25 +28,25 @@ _MIXED_FORMAT, _MIXED_FULL_SCALE = "s32p", 2.0**31
 """Whole numbers, because swresample mixes channels to their mean then; mixing as floats it lets the sum exceed 1."""
 
 _PIECE_TICKS = 4500
-"""Length of a piece of a long sound: 3 minutes, 12 MB of samples."""
+"""Length of a piece of a long audio: 3 minutes, 12 MB of samples."""
 
 _JOINT_S = Fraction(1, 200)
-"""Time stamps this close to where the sound before them ended continue it: Matroska rounds to 1 ms. Beyond, there is
-silence between, or an overlap in which the later sound counts."""
+"""Time stamps this close to where the audio before them ended continue it: Matroska rounds to 1 ms. Beyond, there is
+silence between, or an overlap in which the later audio counts."""
 
 
 def tick_audio(info: VideoInfo, first_tick: int, end_tick: int, rate_hz: int = AUDIO_RATE_HZ) -> Float32Array | None:
-    """Return the sound of ticks [first_tick, end_tick).
+    """Return the audio of ticks [first_tick, end_tick).
 
     Channels are mixed down by swresample, normalised (stereo: the mean). Packets that do not decode, and times at
-    which the track has no sound, are silence.
+    which the track has no audio, are silence.
 
     Args:
         rate_hz: samples per second, a multiple of 25.
 
     Returns:
         ((end_tick - first_tick) * rate_hz / 25,) samples in -1 to 1, the first at `first_tick`; None where the file
-        has no sound track.
+        has no audio track.
 
     Raises:
         MediaError: `unreadable` where the file can no longer be opened.
@@ -57,20 +57,20 @@ def tick_audio(info: VideoInfo, first_tick: int, end_tick: int, rate_hz: int = A
     if rate_hz <= 0 or rate_hz % TICK_RATE_HZ:
         raise ValueError(f"rate_hz is {rate_hz}; give a multiple of {TICK_RATE_HZ}, such as {AUDIO_RATE_HZ}")
     begin_s = first_tick / TICK_RATE_HZ
-    wanted = np.zeros(int((end_tick - first_tick) * rate_hz / TICK_RATE_HZ), np.float32)
+    mixed = np.zeros(int((end_tick - first_tick) * rate_hz / TICK_RATE_HZ), np.float32)
     if not info.has_audio:
         return None
     zero_s = info.first_pts * info.time_base if info.stamps != "none" else Fraction(0)
     from_s = zero_s + begin_s - _LEAD_S if info.stamps != "none" else None
     until_s = end_tick / TICK_RATE_HZ + _TAIL_S
     frames = ((time_s - zero_s, frame) for time_s, frame in _frames(info.path, from_s))
-    for start_s, samples in _runs(takewhile(lambda heard: heard[0] <= until_s, frames), rate_hz):
-        _place(samples, round((start_s - begin_s) * rate_hz), wanted)
-    return np.clip(wanted, -1.0, 1.0)
+    for start_s, samples in _runs(takewhile(lambda timed: timed[0] <= until_s, frames), rate_hz):
+        _place(samples, round((start_s - begin_s) * rate_hz), mixed)
+    return np.clip(mixed, -1.0, 1.0)
 
 
 def tick_audio_pieces(info: VideoInfo, first_tick: int, end_tick: int) -> Iterator[Float32Array] | None:
-    """Return the sound of ticks [first_tick, end_tick) as `tick_audio` does, in pieces of whole ticks that follow.
+    """Return the audio of ticks [first_tick, end_tick) as `tick_audio` does, in pieces of whole ticks that follow.
 
     However long the stretch, one piece of at most 3 minutes is in memory at a time. Of a file without time stamps all
     is one piece, for there every piece would be decoded from the start.
@@ -86,20 +86,20 @@ def tick_audio_pieces(info: VideoInfo, first_tick: int, end_tick: int) -> Iterat
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class FileSound:
-    """The whole sound of a file, whether it has pictures or not."""
+class FileAudio:
+    """The whole audio of a file, whether it has frames or not."""
 
     samples: Float32Array
-    """(S,) mono in -1 to 1; the first is where the sound track begins."""
+    """(S,) mono in -1 to 1; the first is where the audio track begins."""
     duration_s: Fraction
     """Counted in the samples that the file holds, before they were resampled."""
 
 
-def file_audio(path: Path, rate_hz: int = AUDIO_RATE_HZ) -> FileSound | None:
-    """Return the sound of a file from the beginning of its sound track to the end, mixed down as `tick_audio` does.
+def file_audio(path: Path, rate_hz: int = AUDIO_RATE_HZ) -> FileAudio | None:
+    """Return the audio of a file from the beginning of its audio track to the end, mixed down as `tick_audio` does.
 
     Returns:
-        None where the file has no sound track, or nothing of it can be decoded.
+        None where the file has no audio track, or nothing of it can be decoded.
 
     Raises:
         MediaError: `unreadable` where the file cannot be opened.
@@ -117,21 +117,21 @@ def file_audio(path: Path, rate_hz: int = AUDIO_RATE_HZ) -> FileSound | None:
     runs = list(_runs(from_zero(), rate_hz))
     if not runs:
         return None
-    wanted = np.zeros(round(end_s * rate_hz), np.float32)
+    mixed = np.zeros(round(end_s * rate_hz), np.float32)
     for start_s, samples in runs:
-        _place(samples, round(start_s * rate_hz), wanted)
-    return FileSound(samples=np.clip(wanted, -1.0, 1.0), duration_s=end_s)
+        _place(samples, round(start_s * rate_hz), mixed)
+    return FileAudio(samples=np.clip(mixed, -1.0, 1.0), duration_s=end_s)
 
 
-def _place(samples: Float32Array, at: int, wanted: Float32Array) -> None:
-    """Write into `wanted` what of `samples`, which begin at its place `at`, lies in it."""
-    first, end = max(0, at), min(len(wanted), at + len(samples))
+def _place(samples: Float32Array, at: int, mixed: Float32Array) -> None:
+    """Copy `samples`, which begin at index `at` of `mixed`, as far as they lie within it."""
+    first, end = max(0, at), min(len(mixed), at + len(samples))
     if first < end:
-        wanted[first:end] = samples[first - at : end - at]
+        mixed[first:end] = samples[first - at : end - at]
 
 
 def _runs(frames: Iterable[tuple[Fraction, AudioFrame]], rate_hz: int) -> Iterator[tuple[Fraction, Float32Array]]:
-    """Yield (start in seconds, samples at `rate_hz`), pieces of unbroken sound, for frames with their times."""
+    """Yield (start in seconds, samples at `rate_hz`), pieces of unbroken audio, for frames with their times."""
     run = _Run(rate_hz)
     for start_s, frame in frames:
         if not run.continues(start_s, frame):
@@ -142,7 +142,7 @@ def _runs(frames: Iterable[tuple[Fraction, AudioFrame]], rate_hz: int) -> Iterat
 
 
 def _frames(path: Path, from_s: Fraction | None) -> Iterator[tuple[Fraction, AudioFrame]]:
-    """Decode the sound track; yield (time on the file's clock, frame), skipping damage.
+    """Decode the audio track; yield (time on the file's clock, frame), skipping damage.
 
     Args:
         path: the file.
@@ -170,7 +170,7 @@ def _frames(path: Path, from_s: Fraction | None) -> Iterator[tuple[Fraction, Aud
 
 
 class _Run:
-    """Sound without a gap or a change of format, resampled as one signal."""
+    """Audio without a gap or a change of format, resampled as one signal."""
 
     def __init__(self, rate_hz: int) -> None:
         self._rate_hz = rate_hz
@@ -225,7 +225,7 @@ def _kind(frame: AudioFrame) -> tuple[str, str, int]:
 def _silence_like(frame: AudioFrame, n_samples: int) -> AudioFrame:
     silence = AudioFrame(format=frame.format.name, layout=frame.layout.name, samples=n_samples)
     for plane in silence.planes:
-        # unsigned 8-bit sound rests at 128
+        # unsigned 8-bit audio rests at 128
         plane.update(bytes([128 if frame.format.name.startswith("u8") else 0]) * plane.buffer_size)
     silence.rate = frame.rate
     return silence

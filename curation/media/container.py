@@ -1,4 +1,4 @@
-"""Opening media files and reading their packets, whatever state they are in. The only module that opens inputs."""
+"""Opening of media files and reading of their packets, damaged ones too. The only module that opens inputs."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["best_audio_stream", "best_video_stream", "open_media", "packets"]
 
 _TEXT_FORMATS = frozenset({"tty", "hls", "concat", "dash", "sdp", "rtsp", "imf", "bin", "adf", "idf", "xbin", "txd"})
-"""FFmpeg demuxers that would draw a text file as a picture, or follow addresses written in one."""
+"""FFmpeg demuxers that would render a text file as an image, or follow addresses written in one."""
 
 _MAX_READ_ERRORS_IN_A_ROW = 64
 """A demuxer that fails this often without delivering a packet has nothing more to give."""
@@ -90,7 +90,7 @@ def best_video_stream(container: InputContainer, path: Path) -> VideoStream:
 
 
 def best_audio_stream(container: InputContainer) -> AudioStream | None:
-    """Return the default sound track, else the first, else None; one for which there is no decoder is none."""
+    """Return the default audio track, else the first, else None; one for which there is no decoder is none."""
     tracks = [track for track in container.streams.audio if track.codec_context is not None]
     return next((track for track in tracks if track.disposition & Disposition.default), tracks[0] if tracks else None)
 

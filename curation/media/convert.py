@@ -1,4 +1,4 @@
-"""From a decoded picture to what a viewer sees: upright, square pixels, progressive, 8-bit BT.709 RGB."""
+"""Conversion of decoded frames to what a viewer sees: upright, square pixels, progressive, 8-bit BT.709 RGB."""
 
 from fractions import Fraction
 from functools import cached_property
@@ -10,7 +10,7 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 
 from foundation.array_types import RgbImage
 
-__all__ = ["PictureConverter", "Shown", "display_size", "rotation_deg"]
+__all__ = ["FrameConverter", "Shown", "display_size", "rotation_deg"]
 
 _UNSPECIFIED_MATRICES = frozenset({0, 2, 3})
 """AVColorSpace: RGB, unspecified, reserved."""
@@ -19,19 +19,19 @@ _SCALER = Interpolation.BICUBIC
 """Without a change of size this is swscale's fast path, about 1 level off on average (docs/explanation/media.md)."""
 
 _SHRINKER = Interpolation.AREA | Interpolation.FULL_CHR_H_INT
-"""Means over areas, of colour too; about 1 level brighter than the means of the picture in RGB."""
+"""Means over areas, of colour too; about 1 level brighter than the means of the frame in RGB."""
 
 _MOST_STRETCHED = 8
 """No pixel is wider, or higher, than so many times its other side; a header that says so is damaged."""
 
 
-def rotation_deg(picture: VideoFrame) -> int:
-    """Return the counterclockwise turn that makes the picture upright: 0, 90, 180 or 270 (the nearest to its flag)."""
-    return round(picture.rotation / 90) * 90 % 360
+def rotation_deg(frame: VideoFrame) -> int:
+    """Return the counterclockwise turn that makes the frame upright: 0, 90, 180 or 270 (the nearest to its flag)."""
+    return round(frame.rotation / 90) * 90 % 360
 
 
-def display_size(picture: VideoFrame, pixel_aspect: Fraction, rotation: int) -> tuple[int, int]:
-    """Return width and height, px, of the upright picture with square pixels.
+def display_size(frame: VideoFrame, pixel_aspect: Fraction, rotation: int) -> tuple[int, int]:
+    """Return width and height, px, of the upright frame with square pixels.
 
     The width is scaled and the height kept, so that no line is invented or lost.
 
@@ -41,12 +41,12 @@ def display_size(picture: VideoFrame, pixel_aspect: Fraction, rotation: int) -> 
     """
     if not Fraction(1, _MOST_STRETCHED) <= pixel_aspect <= _MOST_STRETCHED:
         pixel_aspect = Fraction(1)
-    width, height = max(1, round(picture.width * pixel_aspect)), picture.height
+    width, height = max(1, round(frame.width * pixel_aspect)), frame.height
     return (height, width) if rotation in (90, 270) else (width, height)
 
 
-class PictureConverter:
-    """Converts the pictures of one video to one size; holds the scalers' tables between pictures."""
+class FrameConverter:
+    """Converts the frames of one video to one size; holds the scalers' tables between frames."""
 
     def __init__(self, width_px: int, height_px: int, rotation: int) -> None:
         """Take the size of the upright result, px, and the turn as `rotation_deg` gives it."""
@@ -56,31 +56,31 @@ class PictureConverter:
         self._scaler, self._shrinker = VideoReformatter(), VideoReformatter()
         self._fields: tuple[tuple[int, int, str], av.filter.Graph] | None = None
 
-    def __call__(self, picture: VideoFrame) -> RgbImage:
-        """Return the (H, W, 3) picture as a viewer sees it; the result is a copy of its own."""
-        return self._converted(picture, self._scaler, self._size, _SCALER)
+    def __call__(self, frame: VideoFrame) -> RgbImage:
+        """Return the (H, W, 3) image as a viewer sees it, in memory of its own."""
+        return self._converted(frame, self._scaler, self._size, _SCALER)
 
-    def thumbnail(self, picture: VideoFrame, width_px: int, height_px: int) -> RgbImage:
-        """Return the whole picture as a viewer sees it at (height_px, width_px), whatever its aspect.
+    def thumbnail(self, frame: VideoFrame, width_px: int, height_px: int) -> RgbImage:
+        """Return the whole frame as a viewer sees it at (height_px, width_px), whatever its aspect.
 
-        Made from the decoded picture, which takes a third to a sixth of what the same takes from its RGB.
+        Made from the decoded frame, which takes a third to a sixth of what the same takes from its RGB.
         """
-        return self._converted(picture, self._shrinker, (width_px, height_px), _SHRINKER)
+        return self._converted(frame, self._shrinker, (width_px, height_px), _SHRINKER)
 
     def _converted(
-        self, picture: VideoFrame, scaler: VideoReformatter, size: tuple[int, int], interpolation: Interpolation
+        self, frame: VideoFrame, scaler: VideoReformatter, size: tuple[int, int], interpolation: Interpolation
     ) -> RgbImage:
-        if picture.interlaced_frame:
-            picture = self._top_field(picture)
+        if frame.interlaced_frame:
+            frame = self._top_field(frame)
         width, height = size[::-1] if self._turned else size
-        hdr = _is_hdr(picture)
+        hdr = _is_hdr(frame)
         scaled = scaler.reformat(
-            picture,
+            frame,
             width=width,
             height=height,
             format="rgb24",
-            src_colorspace=_matrix(picture),
-            src_color_range=picture.color_range or ColorRange.MPEG,
+            src_colorspace=_matrix(frame),
+            src_color_range=frame.color_range or ColorRange.MPEG,
             dst_color_range=ColorRange.JPEG,
             interpolation=interpolation,
             dst_color_trc=ColorTrc.BT709 if hdr else None,
@@ -90,17 +90,17 @@ class PictureConverter:
         rgb: RgbImage = np.asarray(scaled.to_ndarray(), np.uint8)
         return np.ascontiguousarray(np.rot90(rgb, self._quarter_turns)) if self._quarter_turns else rgb
 
-    def _top_field(self, picture: VideoFrame) -> VideoFrame:
+    def _top_field(self, frame: VideoFrame) -> VideoFrame:
         """Return the top field alone, half as high: a comb of two moments is on no face.
 
-        One field, and no filter over neighbouring pictures, because a picture must look the same whichever window of
+        One field, and no filter over neighbouring frames, because a frame must look the same whichever window of
         the video it was decoded for.
         """
-        shape = (picture.width, picture.height, picture.format.name)
+        shape = (frame.width, frame.height, frame.format.name)
         if self._fields is None or self._fields[0] != shape:
             graph = av.filter.Graph()
             source = graph.add_buffer(
-                width=picture.width, height=picture.height, format=picture.format, time_base=Fraction(1, 25)
+                width=frame.width, height=frame.height, format=frame.format, time_base=Fraction(1, 25)
             )
             field, sink = graph.add("field", "type=top"), graph.add("buffersink")
             source.link_to(field)
@@ -108,38 +108,38 @@ class PictureConverter:
             graph.configure()
             self._fields = (shape, graph)
         graph = self._fields[1]
-        graph.vpush(picture)
+        graph.vpush(frame)
         return graph.vpull()
 
 
 class Shown:
-    """A decoded picture as a viewer sees it, converted when it is asked for."""
+    """The image of a decoded frame as a viewer sees it, converted on first use."""
 
-    def __init__(self, picture: VideoFrame, convert: PictureConverter) -> None:
-        self._picture = picture
+    def __init__(self, frame: VideoFrame, convert: FrameConverter) -> None:
+        self._frame = frame
         self._convert = convert
 
     @cached_property
     def rgb(self) -> RgbImage:
-        """The (H, W, 3) picture; always the same array."""
-        return self._convert(self._picture)
+        """The (H, W, 3) image; always the same array."""
+        return self._convert(self._frame)
 
     def thumbnail(self, width_px: int, height_px: int) -> RgbImage:
-        """Return the whole picture at (height_px, width_px), whatever its aspect, averaged over areas."""
-        if _is_hdr(self._picture):  # tables for a second size would take seconds, too
+        """Return the whole frame at (height_px, width_px), whatever its aspect, averaged over areas."""
+        if _is_hdr(self._frame):  # tables for a second size would take seconds, too
             import cv2
 
             small = cv2.resize(self.rgb, (width_px, height_px), interpolation=cv2.INTER_AREA)
             return np.asarray(small, np.uint8)
-        return self._convert.thumbnail(self._picture, width_px, height_px)
+        return self._convert.thumbnail(self._frame, width_px, height_px)
 
 
-def _is_hdr(picture: VideoFrame) -> bool:
-    return picture.color_trc in (ColorTrc.SMPTE2084, ColorTrc.ARIB_STD_B67)
+def _is_hdr(frame: VideoFrame) -> bool:
+    return frame.color_trc in (ColorTrc.SMPTE2084, ColorTrc.ARIB_STD_B67)
 
 
-def _matrix(picture: VideoFrame) -> int:
-    """Return the YUV matrix: the picture's own, else by size as players guess (BT.709 from 720 lines up)."""
-    if picture.colorspace not in _UNSPECIFIED_MATRICES:
-        return picture.colorspace
-    return Colorspace.ITU709 if min(picture.width, picture.height) >= 720 else Colorspace.ITU601
+def _matrix(frame: VideoFrame) -> int:
+    """Return the YUV matrix: the frame's own, else by size as players guess (BT.709 from 720 lines up)."""
+    if frame.colorspace not in _UNSPECIFIED_MATRICES:
+        return frame.colorspace
+    return Colorspace.ITU709 if min(frame.width, frame.height) >= 720 else Colorspace.ITU601

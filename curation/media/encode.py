@@ -16,7 +16,7 @@ from manifests.timeline import AUDIO_RATE_HZ, TICK_RATE_HZ
 __all__ = ["encode_flac", "encode_mp4"]
 
 _FULL_SCALE = 32_768
-"""A 16-bit sample s stands for s / 32768, so that sound decoded from 16 bits is written back unchanged."""
+"""A 16-bit sample s stands for s / 32768, so that audio decoded from 16 bits is written back unchanged."""
 
 _FLAC_BLOCK = 4096
 
@@ -74,7 +74,7 @@ def _yuv(frame: RgbImage, size_px: int, number: int) -> VideoFrame:
         raise ValueError(
             f"frame {number} is {frame.dtype} of shape {frame.shape}; give uint8 of shape {(size_px, size_px, 3)}"
         )
-    picture = VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24").reformat(
+    encoded = VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24").reformat(
         format="yuv420p",
         dst_colorspace=Colorspace.ITU709,
         src_color_range=ColorRange.JPEG,
@@ -82,10 +82,10 @@ def _yuv(frame: RgbImage, size_px: int, number: int) -> VideoFrame:
         interpolation=Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.BITEXACT,
         threads=1,
     )
-    picture.color_trc, picture.color_primaries = ColorTrc.BT709, ColorPrimaries.BT709
-    picture.pict_type = PictureType.NONE
-    picture.pts, picture.time_base = number, 1 / TICK_RATE_HZ
-    return picture
+    encoded.color_trc, encoded.color_primaries = ColorTrc.BT709, ColorPrimaries.BT709
+    encoded.pict_type = PictureType.NONE
+    encoded.pts, encoded.time_base = number, 1 / TICK_RATE_HZ
+    return encoded
 
 
 def encode_flac(audio: Float32Array, rate_hz: int = AUDIO_RATE_HZ) -> bytes:

@@ -1,4 +1,4 @@
-"""The one way in which a media file fails as a whole."""
+"""The error of a media file that cannot be used at all."""
 
 from foundation.errors import GaiaError
 from manifests.vocabulary import ErrorCode
@@ -7,7 +7,7 @@ __all__ = ["MediaError"]
 
 
 class MediaError(GaiaError):
-    """A file from which no picture can be had.
+    """A file from which no frame can be had.
 
     `code` goes into the video's row, `detail` says what was found in the file.
     """

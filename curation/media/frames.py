@@ -1,4 +1,4 @@
-"""The pictures of a video on the 25 Hz clock: decoded in one pass, each tick shows the nearest picture by PTS."""
+"""The frames of a video on the 25 Hz clock: decoded in one pass, each tick shows the nearest frame by PTS."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from curation.media.container import best_video_stream, open_media, packets
-from curation.media.convert import PictureConverter, Shown
+from curation.media.convert import FrameConverter, Shown
 from curation.media.memory import trim_heap
 from curation.media.probe import VideoInfo
 from curation.media.settings import DEFAULT_MEDIA_SETTINGS, MediaSettings
-from curation.media.tick_pairing import Picture, pair_with_ticks
+from curation.media.tick_pairing import StoredFrame, pair_with_ticks
 from foundation.array_types import RgbImage
 from manifests.timeline import TICK_RATE_HZ
 
@@ -26,24 +26,24 @@ if TYPE_CHECKING:
 
 __all__ = ["TickFrame", "tick_frames"]
 
-_GIVE_BACK_EVERY_TICKS = 25
-"""How often it is asked whether memory between pictures should go back to the system, which takes 15 microseconds."""
+_TRIM_EVERY_TICKS = 25
+"""How often the heap is checked between frames, which takes 15 microseconds."""
 
 _LEAD_S = Fraction(1, 4)
 """Decoding of a window begins at a key frame at least this long before its first tick: more than the reach of a
-picture over a damaged place, so that a window sees what a pass from the start sees."""
+frame over a damaged place, so that a window sees what a pass from the start sees."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TickFrame:
-    """What the video shows at one tick."""
+    """The frame that a video shows at one tick."""
 
     tick: int
     source_frame: int | None
-    """Which stored picture: its time stamp after the first picture's, units of `VideoInfo.time_base`, the same in
-    every window. None: nothing trustworthy decodes here. The number of the tick before: the same picture again."""
+    """The stored frame: its time stamp after the first frame's, units of `VideoInfo.time_base`, the same in
+    every window. None: nothing trustworthy decodes here. The number of the tick before: the same frame again."""
     shown: Shown | None
-    """The picture, the same again where `source_frame` is the same; None with it."""
+    """The image of the frame, the same again where `source_frame` is the same; None with it."""
 
     @property
     def rgb(self) -> RgbImage | None:
@@ -54,10 +54,10 @@ class TickFrame:
 def tick_frames(
     info: VideoInfo, first_tick: int, end_tick: int, settings: MediaSettings = DEFAULT_MEDIA_SETTINGS
 ) -> Iterator[TickFrame]:
-    """Yield the pictures of ticks [first_tick, end_tick), in order, one each.
+    """Yield the frames of ticks [first_tick, end_tick), in order, one each.
 
-    A generator that holds a few decoded pictures at a time, however long the window. A damaged packet costs the
-    pictures up to the next key frame, not the pass: their ticks have no picture.
+    A generator that holds a few decoded frames at a time, however long the window. A damaged packet costs the
+    frames up to the next key frame, not the pass: their ticks have no frame.
 
     Raises:
         MediaError: `unreadable` where the file can no longer be opened.
@@ -65,7 +65,7 @@ def tick_frames(
     """
     if not 0 <= first_tick <= end_tick <= info.n_ticks:
         raise ValueError(f"ticks [{first_tick}, {end_tick}) are not within [0, {info.n_ticks}) of {info.path}")
-    convert = PictureConverter(info.width_px, info.height_px, info.rotation_deg)
+    convert = FrameConverter(info.width_px, info.height_px, info.rotation_deg)
     shown: tuple[int, Shown] | None = None
     landing = _landing(info, first_tick)
     with open_media(info.path) as container:
@@ -74,45 +74,45 @@ def tick_frames(
             container.seek(landing, stream=stream)
         stream.codec_context.thread_count = settings.decode_threads
         stream.codec_context.thread_type = "AUTO" if settings.decode_threads > 1 else "NONE"
-        pictures = _pictures(container, stream, info)
-        for tick, picture in pair_with_ticks(pictures, info, first_tick, end_tick):
-            if tick % _GIVE_BACK_EVERY_TICKS == 0:
+        stored = _stored_frames(container, stream, info)
+        for tick, decoded in pair_with_ticks(stored, info, first_tick, end_tick):
+            if tick % _TRIM_EVERY_TICKS == 0:
                 trim_heap()
-            if picture is None:
+            if decoded is None:
                 yield TickFrame(tick=tick, source_frame=None, shown=None)
                 continue
-            number = picture.pts - info.first_pts
+            number = decoded.pts - info.first_pts
             if shown is None or shown[0] != number:
-                shown = (number, Shown(picture.frame, convert))
+                shown = (number, Shown(decoded.frame, convert))
             yield TickFrame(tick=tick, source_frame=number, shown=shown[1])
 
 
 def _landing(info: VideoInfo, first_tick: int) -> int | None:
     """Return where to seek, units of `info.time_base`, to decode from a key frame at least `_LEAD_S` before the tick.
 
-    None where only the start of the file will do: nothing to seek there, it is already what an opened file is at.
+    None where decoding has to begin at the start of the file, which is where an opened file stands.
     """
-    wanted_s = first_tick / TICK_RATE_HZ - _LEAD_S
-    if wanted_s <= 0 or info.stamps == "none":
+    target_s = first_tick / TICK_RATE_HZ - _LEAD_S
+    if target_s <= 0 or info.stamps == "none":
         return None
-    wanted = info.first_pts + int(wanted_s / info.time_base)
+    latest = info.first_pts + int(target_s / info.time_base)
     back_s = Fraction(0)
     with open_media(info.path) as container:
         stream = best_video_stream(container, info.path)
-        # An index is by decoding order or imprecise in some containers, so where a seek lands is looked at.
-        while back_s < wanted_s:
-            target = wanted - int(back_s / info.time_base)
+        # An index is by decoding order or imprecise in some containers, so the landing of a seek is checked.
+        while back_s < target_s:
+            target = latest - int(back_s / info.time_base)
             container.seek(target, stream=stream)
             landed = next((packet for packet in packets(container, stream) if packet.is_keyframe), None)
             stamp = None if landed is None else _stamp(landed, info)
-            if stamp is not None and stamp <= wanted:
+            if stamp is not None and stamp <= latest:
                 return target
             back_s = back_s * 2 + 1
     return None
 
 
-def _pictures(container: InputContainer, stream: VideoStream, info: VideoInfo) -> Iterator[Picture]:
-    """Decode from here on; yield pictures and losses (without a frame), ascending by PTS."""
+def _stored_frames(container: InputContainer, stream: VideoStream, info: VideoInfo) -> Iterator[StoredFrame]:
+    """Decode from here on; yield frames and losses (without a frame), ascending by PTS."""
     awaited: list[int] = []
     spoilt: set[int] = set()
     chain_broken = False
@@ -129,29 +129,29 @@ def _pictures(container: InputContainer, stream: VideoStream, info: VideoInfo) -
             if chain_broken:
                 spoilt.add(stamp)
         for frame in decoded:
-            pts = _picture_time(frame, info, n_decoded, awaited)
+            pts = _frame_time(frame, info, n_decoded, awaited)
             n_decoded += 1
             if pts is None:
                 continue
-            # A picture that the decoder patched up spoils those that build on it, up to the next key frame.
+            # A frame that the decoder patched up spoils those that build on it, up to the next key frame.
             tainted = frame.is_corrupt or (tainted and not frame.key_frame)
             while awaited and awaited[0] < pts:
-                yield Picture(pts=heappop(awaited), frame=None)
+                yield StoredFrame(pts=heappop(awaited), frame=None)
             while awaited and awaited[0] == pts:
                 heappop(awaited)
-            yield Picture(pts=pts, frame=None if tainted or pts in spoilt else frame)
+            yield StoredFrame(pts=pts, frame=None if tainted or pts in spoilt else frame)
             spoilt.discard(pts)
     while awaited:
-        yield Picture(pts=heappop(awaited), frame=None)
+        yield StoredFrame(pts=heappop(awaited), frame=None)
 
 
 def _stamp(packet: "Packet[Stream]", info: VideoInfo) -> int | None:
-    """Return the time of a packet's picture, units of `info.time_base`, by what times this file's pictures."""
+    """Return the time of a packet's frame, units of `info.time_base`, by the kind of stamps of this file."""
     return {"pts": packet.pts, "dts": packet.dts, "none": None}[info.stamps]
 
 
-def _picture_time(frame: VideoFrame, info: VideoInfo, n_decoded: int, awaited: list[int]) -> int | None:
-    """Return when a decoded picture is shown, units of `info.time_base`; None where that is not to be known."""
+def _frame_time(frame: VideoFrame, info: VideoInfo, n_decoded: int, awaited: list[int]) -> int | None:
+    """Return when a decoded frame is shown, units of `info.time_base`; None where that is unknown."""
     if info.stamps == "none":
         return n_decoded
     if info.stamps == "dts":
@@ -162,7 +162,7 @@ def _picture_time(frame: VideoFrame, info: VideoInfo, n_decoded: int, awaited: l
 
 
 def _decode(packet: "Packet[Stream]") -> tuple[list[VideoFrame], bool]:
-    """Return the pictures that come out, and whether the decoder refused the packet."""
+    """Return the frames that come out, and whether the decoder refused the packet."""
     try:
         return [frame for frame in packet.decode() if isinstance(frame, VideoFrame)], False
     except av.FFmpegError:

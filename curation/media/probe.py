@@ -1,4 +1,4 @@
-"""What a video file really holds: its packets are read once, one picture is decoded, headers are not believed alone."""
+"""Probing of a video file: all packets are read once and one frame is decoded, because headers may be wrong."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -26,69 +26,69 @@ _LONGEST_S = 24 * 3600
 """No video is longer: a header that claims more is damaged, and so is a time stamp beyond."""
 
 _LEAST_HELD = Fraction(1, 1000)
-"""Nor is it believed where the file holds less than this share of what it claims, and does not count its pictures."""
+"""Nor is it believed where the file holds less than this share of what it claims, and does not count its frames."""
 
 _LONGEST_SHOWN_S = 60
-"""No picture is shown for longer: a time stamp beyond is a damaged one. One flipped bit can move a picture by hours."""
+"""No frame is shown for longer: a time stamp beyond is a damaged one. One flipped bit can move a frame by hours."""
 
 Stamps = Literal["pts", "dts", "none"]
-"""What times the pictures of a file.
+"""Where the times of a file's frames come from.
 
-`pts`: their own stamps. `dts`: AVI knows decoding times only; a picture's time is that of the packet at which the
-decoder gives it out, less a delay that is constant in a file. `none`: a raw stream; pictures are counted at the stated
+`pts`: their own stamps. `dts`: AVI knows decoding times only; a frame's time is that of the packet at which the
+decoder gives it out, less a delay that is constant in a file. `none`: a raw stream; frames are counted at the stated
 rate, and a window is decoded from the start of the file.
 """
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class VideoInfo:
-    """One video file: what `tick_frames` and `tick_audio` need, and what its row in `videos` says."""
+    """Properties of a video file, for decoding and for its row in `videos`."""
 
     path: Path
     size_bytes: int
     duration_s: float
-    """From the first picture to the end of the last; of a file cut short, to the end that its header promises."""
+    """From the first frame to the end of the last; of a file cut short, to the end that its header promises."""
     n_ticks: int
     width_px: int
-    """Of the upright picture with square pixels, as `height_px`."""
+    """Of the upright frame with square pixels, as `height_px`."""
     height_px: int
     fps: Fraction
-    """Pictures per second, the average over the file."""
+    """Frames per second, the average over the file."""
     codec: str
     has_audio: bool
     rotation_deg: int
-    """Counterclockwise turn that makes a stored picture upright: 0, 90, 180 or 270."""
+    """Counterclockwise turn that makes a stored frame upright: 0, 90, 180 or 270."""
     variable_rate: bool
-    """More than one in fifty distances between neighbouring pictures is off the usual one by more than a quarter; fewer
+    """More than one in fifty distances between neighbouring frames is off the usual one by more than a quarter; fewer
     are holes in a constant rate."""
     time_base: Fraction
     """Seconds per unit of the stream's time stamps."""
     first_pts: int
-    """Time stamp of the first picture, units of `time_base`: tick 0, and the zero of the audio."""
+    """Time stamp of the first frame, units of `time_base`: tick 0, and the zero of the audio."""
     end_pts: int
-    """Where the last picture that the file holds ends, units of `time_base`."""
+    """Where the last frame that the file holds ends, units of `time_base`."""
     stamps: Stamps
     output_delay: int
-    """With `stamps` "dts": how far after a picture's time the packet that pushes it out of the decoder is stamped."""
+    """With `stamps` "dts": how far after a frame's time the packet that pushes it out of the decoder is stamped."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Scan:
-    """The packets of the picture track, and where each track ends."""
+    """The packets of the video track, and where each track ends."""
 
     pts: Int64Array
-    """(N,) the pictures' times, ascending; the numbers 0 to N - 1 where the stream has none."""
+    """(N,) the frames' times, ascending; the numbers 0 to N - 1 where the stream has none."""
     stamps: Stamps
     last_duration: int
-    """Duration of the last picture, 0 where unknown."""
+    """Duration of the last frame, 0 where unknown."""
     end_of_all_s: float
     """End of the longest track, streams of every kind, on the file's clock."""
 
 
 def probe(path: Path) -> VideoInfo:
-    """Return what the video file at `path` holds.
+    """Return the properties of the video file at `path`.
 
-    Reads the packets of the whole file once (no decoding), then decodes up to the first good picture.
+    Reads the packets of the whole file once (no decoding), then decodes up to the first good frame.
 
     Raises:
         MediaError: `unreadable` where no container or decoder makes sense of the file; `no_video_stream` where it
@@ -101,8 +101,8 @@ def probe(path: Path) -> VideoInfo:
         raise MediaError("unreadable", f"{path} declares a {stream.codec_context.name} track without a single packet")
     with open_media(path) as container:
         stream = best_video_stream(container, path)
-        picture = _first_picture(container, stream, path)
-        return _describe(path, container, stream, scan, picture)
+        frame = _first_frame(container, stream, path)
+        return _describe(path, container, stream, scan, frame)
 
 
 def _scan(container: InputContainer, stream: VideoStream) -> _Scan:
@@ -117,7 +117,7 @@ def _scan(container: InputContainer, stream: VideoStream) -> _Scan:
             end_of_all_s = max(end_of_all_s, float((start + (packet.duration or 0)) * packet.time_base))
         if packet.stream_index != stream.index or not packet.size:
             continue
-        # A recording that begins in the middle of a group of pictures shows its first picture at the key frame.
+        # A recording that begins in the middle of a group of pictures shows its first frame at the key frame.
         key_seen = key_seen or packet.is_keyframe
         if not key_seen or packet.is_discard:  # an edit list cuts it away
             continue
@@ -145,20 +145,20 @@ def _believable(pts: Int64Array, time_base: Fraction) -> Int64Array:
     return together[: np.searchsorted(together, together[0] + int(_LONGEST_S / time_base), "right")]
 
 
-def _first_picture(container: InputContainer, stream: VideoStream, path: Path) -> VideoFrame:
-    """Decode up to the first picture that the decoder does not call damaged, else the first that comes at all."""
+def _first_frame(container: InputContainer, stream: VideoStream, path: Path) -> VideoFrame:
+    """Decode up to the first frame that the decoder does not call damaged, else the first that comes at all."""
     damaged: VideoFrame | None = None
     problem = "its decoder gives no picture"
     for packet in packets(container, stream):
         try:
-            pictures = packet.decode()
+            frames = packet.decode()
         except av.FFmpegError as error:
             problem = str(error)
             continue
-        for picture in pictures:
-            if isinstance(picture, VideoFrame) and not picture.is_corrupt:
-                return picture
-            damaged = damaged or (picture if isinstance(picture, VideoFrame) else None)
+        for frame in frames:
+            if isinstance(frame, VideoFrame) and not frame.is_corrupt:
+                return frame
+            damaged = damaged or (frame if isinstance(frame, VideoFrame) else None)
     if damaged is None:
         raise MediaError(
             "unreadable", f"{path}: not one picture of the {stream.codec_context.name} track decodes: {problem}"
@@ -166,9 +166,7 @@ def _first_picture(container: InputContainer, stream: VideoStream, path: Path) -
     return damaged
 
 
-def _describe(
-    path: Path, container: InputContainer, stream: VideoStream, scan: _Scan, picture: VideoFrame
-) -> VideoInfo:
+def _describe(path: Path, container: InputContainer, stream: VideoStream, scan: _Scan, frame: VideoFrame) -> VideoInfo:
     stated_fps = stream.average_rate or stream.guessed_rate or TICK_RATE_HZ
     if stated_fps * _LONGEST_SHOWN_S < 1:
         stated_fps = TICK_RATE_HZ
@@ -184,8 +182,8 @@ def _describe(
         fps = stated_fps
     held_s = (end - first) * time_base
     duration_s = max(held_s, _claimed_s(container, stream, scan, first * time_base, held_s))
-    rotation = rotation_deg(picture)
-    width_px, height_px = display_size(picture, stream.sample_aspect_ratio or Fraction(1), rotation)
+    rotation = rotation_deg(frame)
+    width_px, height_px = display_size(frame, stream.sample_aspect_ratio or Fraction(1), rotation)
     return VideoInfo(
         path=path,
         size_bytes=path.stat().st_size,
@@ -202,17 +200,17 @@ def _describe(
         first_pts=first,
         end_pts=end,
         stamps=scan.stamps,
-        output_delay=picture.dts - first if scan.stamps == "dts" and picture.dts is not None else 0,
+        output_delay=frame.dts - first if scan.stamps == "dts" and frame.dts is not None else 0,
     )
 
 
 def _claimed_s(
     container: InputContainer, stream: VideoStream, scan: _Scan, first_s: Fraction, held_s: Fraction
 ) -> Fraction:
-    """Return the length that the header promises for the pictures, 0 where the file is whole or promises nothing.
+    """Return the length that the header promises for the frames, 0 where the file is whole or promises nothing.
 
-    A file is cut short where no track reaches the promised end: a longer sound track does not lengthen the pictures.
-    A promise that is out of all proportion to the pictures that the header counts, or the file holds, is damage.
+    A file is cut short where no track reaches the promised end: a longer audio track does not lengthen the frames.
+    A promise that is out of all proportion to the frames that the header counts, or the file holds, is damage.
     """
     if not (set(container.format.name.split(",")) & _CLAIMING_FORMATS and scan.stamps != "none"):
         return Fraction(0)

@@ -1,4 +1,4 @@
-"""A remote file as FFmpeg reads it: by ranges, and with every failure of its storage told."""
+"""Remote files for FFmpeg: read by ranges, and no failure of the storage is taken for damage."""
 
 import io
 from pathlib import Path
@@ -36,7 +36,7 @@ class RemoteMedia:
             self._size = self._file.seek(0, io.SEEK_END)
             self._file.seek(0)
         except OSError as error:
-            raise self._told(error) from error
+            raise self._error(error) from error
         if not self._size:
             self._file.close()
             raise MediaError("unreadable", f"{path} is empty (0 bytes)")
@@ -49,7 +49,7 @@ class RemoteMedia:
     ) -> None:
         self._file.close()
         if self._failure is not None and not isinstance(error, GeneratorExit):
-            raise self._told(self._failure) from self._failure
+            raise self._error(self._failure) from self._failure
 
     def read(self, size: int) -> bytes:
         """Return the next bytes, none at the end."""
@@ -68,5 +68,5 @@ class RemoteMedia:
         """Return the place."""
         return self._file.tell()
 
-    def _told(self, error: OSError) -> MediaError:
+    def _error(self, error: OSError) -> MediaError:
         return MediaError("unreachable", f"{self._path} cannot be read: {error}")

@@ -1,4 +1,4 @@
-"""How media are decoded and encoded."""
+"""Settings of decoding and encoding."""
 
 from pydantic import Field
 

@@ -1,4 +1,4 @@
-"""Which picture a tick shows: the nearest by PTS, in whole numbers, in one pass over pictures that arrive in order."""
+"""Pairing of ticks with the nearest frame by PTS, in whole numbers, in one pass over frames that arrive in order."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,33 +8,33 @@ from av.video.frame import VideoFrame
 from curation.media.probe import VideoInfo
 from manifests.timeline import TICK_RATE_HZ
 
-__all__ = ["Picture", "pair_with_ticks"]
+__all__ = ["StoredFrame", "pair_with_ticks"]
 
 _REACH_INTERVALS = 2
 
 _LONGEST_REACH_S = 2 / TICK_RATE_HZ
-"""A good picture stands in for a lost one up to two picture intervals away, at most two ticks: as far as the rules
+"""A good frame stands in for a lost one up to two frame intervals away, at most two ticks: as far as the rules
 bridge a missed face."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Picture:
-    """A picture that the file holds at `pts`; `frame` is None where nothing trustworthy was decoded."""
+class StoredFrame:
+    """A frame that the file holds at `pts`; `frame` is None where nothing trustworthy was decoded."""
 
     pts: int
     frame: VideoFrame | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ShownPicture:
-    """A picture that was decoded."""
+class DecodedFrame:
+    """A frame that was decoded."""
 
     pts: int
     frame: VideoFrame
 
 
 class _Clock:
-    """The times of ticks and pictures as whole numbers: fractions are exact, too, but take 0.3 ms a tick."""
+    """The times of ticks and frames as whole numbers: fractions are exact, too, but take 0.3 ms a tick."""
 
     def __init__(self, info: VideoInfo) -> None:
         per_tick = 1 / (TICK_RATE_HZ * info.time_base)
@@ -51,49 +51,49 @@ class _Clock:
     def tick(self, tick: int) -> int:
         return self._first + tick * self._per_tick
 
-    def picture(self, pts: int) -> int:
+    def frame(self, pts: int) -> int:
         return pts * self.parts
 
 
 def pair_with_ticks(
-    pictures: Iterator[Picture], info: VideoInfo, first_tick: int, end_tick: int
-) -> Iterator[tuple[int, ShownPicture | None]]:
-    """Yield (tick, picture) for every tick of [first_tick, end_tick); None where the picture is lost.
+    frames: Iterator[StoredFrame], info: VideoInfo, first_tick: int, end_tick: int
+) -> Iterator[tuple[int, DecodedFrame | None]]:
+    """Yield (tick, frame) for every tick of [first_tick, end_tick); None where the frame is lost.
 
-    A tick half way between two pictures shows the earlier, as a screen does. Where the nearest picture is lost,
+    A tick half way between two frames shows the earlier, as a screen does. Where the nearest frame is lost,
     a good one within `_REACH_INTERVALS` stands in.
 
     Args:
-        pictures: ascending by `pts`; those before the window may be missing.
+        frames: ascending by `pts`; those before the window may be missing.
     """
     clock = _Clock(info)
-    before: ShownPicture | None = None
-    after: ShownPicture | None = None
+    before: DecodedFrame | None = None
+    after: DecodedFrame | None = None
     lost: list[int] = []
     """Between `before` and `after`."""
     for tick in range(first_tick, end_tick):
         time = clock.tick(tick)
-        while (after is None or clock.picture(after.pts) <= time) and (picture := next(pictures, None)) is not None:
-            if picture.frame is None:
-                lost.append(picture.pts)
+        while (after is None or clock.frame(after.pts) <= time) and (stored := next(frames, None)) is not None:
+            if stored.frame is None:
+                lost.append(stored.pts)
                 continue
             if after is not None:
                 before = after
                 lost = [pts for pts in lost if pts > before.pts]
-            after = ShownPicture(pts=picture.pts, frame=picture.frame)
-        if after is not None and clock.picture(after.pts) <= time:  # the pictures are at their end
+            after = DecodedFrame(pts=stored.pts, frame=stored.frame)
+        if after is not None and clock.frame(after.pts) <= time:  # the frames are at their end
             before, after = after, None
             lost = [pts for pts in lost if pts > before.pts]
         good = [shown for shown in (before, after) if shown is not None]
         yield tick, _shown(time, clock, good, lost, info)
 
 
-def _shown(time: int, clock: _Clock, good: list[ShownPicture], lost: list[int], info: VideoInfo) -> ShownPicture | None:
-    near = min(good, key=lambda shown: (abs(clock.picture(shown.pts) - time), shown.pts), default=None)
+def _shown(time: int, clock: _Clock, good: list[DecodedFrame], lost: list[int], info: VideoInfo) -> DecodedFrame | None:
+    near = min(good, key=lambda shown: (abs(clock.frame(shown.pts) - time), shown.pts), default=None)
     if near is None:
         return None
-    distance = abs(clock.picture(near.pts) - time)
-    overtaken = time >= clock.end or any(abs(clock.picture(pts) - time) < distance for pts in lost)
+    distance = abs(clock.frame(near.pts) - time)
+    overtaken = time >= clock.end or any(abs(clock.frame(pts) - time) < distance for pts in lost)
     # damage can swallow packets whole: at a constant rate, a hole in the time stamps tells of them
     swallowed = not info.variable_rate and distance > clock.interval
     return None if (overtaken or swallowed) and distance > clock.reach else near

@@ -30,7 +30,7 @@ class Crop:
     size_px: int
 
     def picture(self, frame: RgbImage, out_px: int) -> RgbImage:
-        """Return the (out_px, out_px, 3) picture of the square; outside the frame its border is repeated."""
+        """Return the (out_px, out_px, 3) image of the square; outside the frame its border is repeated."""
         import cv2
 
         height, width = frame.shape[:2]

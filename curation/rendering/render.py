@@ -1,4 +1,4 @@
-"""From planned clips to media and manifest rows: one decode of their range, one encode, speech processed once."""
+"""Rendering of planned clips: their range is decoded once, encoded once, and its speech processed once."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -29,18 +29,18 @@ from manifests.timeline import AUDIO_RATE_HZ
 __all__ = ["RenderedClip", "RenderedSpeech", "ShownClip", "render_clips", "shown_clips"]
 
 _CLIPS_AT_ONCE = 8
-"""Clips whose sound is held and encoded together, for a GPU's sake; of the default length 240 s."""
+"""Clips whose audio is held and encoded together, for a GPU's sake; of the default length 240 s."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RenderedSpeech:
-    """The processed sound of a clip of tier `diffusion`."""
+    """The processed audio of a clip of tier `diffusion`."""
 
     flac: bytes
     features: Float16Array | None
     """(N, D) row k at the middle of tick k."""
     encoder: str | None
-    """What gave the features."""
+    """Name of the speech encoder."""
     loudness_lufs_before: float | None
     loudness_lufs_after: float | None
     snr_db: float | None
@@ -65,7 +65,7 @@ class RenderedClip:
     mask_prob_max: float
     sharpness_mean: float
     speech_ratio: float | None
-    """Share of ticks with speech; None without sound."""
+    """Share of ticks with speech; None without audio."""
     identity: Float32Array | None
     """(D,) mean of the identity descriptors in the clip."""
     speech: RenderedSpeech | None
@@ -77,29 +77,29 @@ class RenderedClip:
 
     @property
     def flac_sha256(self) -> str | None:
-        """Checksum of the sound file; None without one."""
+        """Checksum of the audio file; None without one."""
         return None if self.speech is None else hashlib.sha256(self.speech.flac).hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ShownClip:
-    """What is known of the ticks of a planned clip of N ticks."""
+    """Evidence of a planned clip of N ticks."""
 
     plan: ClipPlan
     face: FaceMeasures
     """(N, ...) of the main face."""
     speech_prob: Float32Array | None
-    """(N,) probability of speech; None without sound."""
+    """(N,) probability of speech; None without audio."""
 
 
 def shown_clips(evidence: Evidence, decision: Decision) -> list[ShownClip]:
     """Return the planned clips of a video with what was measured in them."""
-    heard = evidence.speech_prob
+    speech_prob = evidence.speech_prob
     return [
         ShownClip(
             plan=plan,
             face=rows_of(decision.face, plan.first_tick, plan.end_tick),
-            speech_prob=None if heard is None else heard[plan.first_tick : plan.end_tick],
+            speech_prob=None if speech_prob is None else speech_prob[plan.first_tick : plan.end_tick],
         )
         for plan in decision.clips
     ]
@@ -112,7 +112,7 @@ def render_clips(
 
     Args:
         info: the source.
-        clips: only those of tier `diffusion` have their sound processed.
+        clips: only those of tier `diffusion` have their audio processed.
         settings: crop, encoding, and the probability from which a tick counts as speech.
         speech: loudness, denoiser and encoder.
 
@@ -123,8 +123,8 @@ def render_clips(
     waiting = iter(clips)
     while together := list(islice(waiting, _CLIPS_AT_ONCE)):
         spoken = [clip for clip in together if clip.plan.tier == "diffusion"]
-        sounds = dict(zip((clip.plan for clip in spoken), _speech(info, spoken, speech), strict=True))
-        rendered += [_render_clip(info, clip, settings, sounds.get(clip.plan)) for clip in together]
+        speech_of = dict(zip((clip.plan for clip in spoken), _speech(info, spoken, speech), strict=True))
+        rendered += [_render_clip(info, clip, settings, speech_of.get(clip.plan)) for clip in together]
     return tuple(rendered)
 
 
@@ -140,7 +140,7 @@ def _render_clip(
     return RenderedClip(
         plan=clip.plan,
         crop=crop,
-        mp4=encode_mp4(_pictures(info, clip.plan, crop, settings), size_px, settings.media),
+        mp4=encode_mp4(_images(info, clip.plan, crop, settings), size_px, settings.media),
         landmarks_px=crop.points(face.landmarks_px, size_px),
         blendshapes=face.blendshapes,
         pose_deg=face.pose_deg,
@@ -155,7 +155,7 @@ def _render_clip(
     )
 
 
-def _pictures(info: VideoInfo, plan: ClipPlan, crop: Crop, settings: RenderSettings) -> Iterator[RgbImage]:
+def _images(info: VideoInfo, plan: ClipPlan, crop: Crop, settings: RenderSettings) -> Iterator[RgbImage]:
     for frame in tick_frames(info, plan.first_tick, plan.end_tick, settings.media):
         if frame.rgb is None:
             raise RuntimeError(
@@ -165,16 +165,16 @@ def _pictures(info: VideoInfo, plan: ClipPlan, crop: Crop, settings: RenderSetti
 
 
 def _speech(info: VideoInfo, clips: Sequence[ShownClip], models: SpeechModels) -> list[RenderedSpeech]:
-    """Return the processed sound of clips of tier `diffusion`."""
-    heard = [_clean_speech(info, clip, models) for clip in clips]
+    """Return the processed audio of clips of tier `diffusion`."""
+    speeches = [_clean_speech(info, clip, models) for clip in clips]
     if models.encoder is None:
-        return [sound for _, sound in heard]
+        return [speech for _, speech in speeches]
     features = models.encoder.encode_clips(
-        [SpeechClip(clean, clip.plan.n_ticks) for clip, (clean, _) in zip(clips, heard, strict=True)]
+        [SpeechClip(clean, clip.plan.n_ticks) for clip, (clean, _) in zip(clips, speeches, strict=True)]
     )
     return [
-        replace(sound, features=rows, encoder=models.encoder.name)
-        for (_, sound), rows in zip(heard, features, strict=True)
+        replace(speech, features=rows, encoder=models.encoder.name)
+        for (_, speech), rows in zip(speeches, features, strict=True)
     ]
 
 

@@ -1,4 +1,4 @@
-"""Settings that rendering reads."""
+"""Settings of rendering, taken together from those of a run."""
 
 from dataclasses import dataclass
 

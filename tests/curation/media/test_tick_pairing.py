@@ -7,7 +7,7 @@ import av
 import pytest
 
 from curation.media.probe import VideoInfo
-from curation.media.tick_pairing import Picture, pair_with_ticks
+from curation.media.tick_pairing import StoredFrame, pair_with_ticks
 
 FRAME = av.VideoFrame(16, 16, "rgb24")
 
@@ -21,7 +21,7 @@ def video(fps: Fraction, n_ticks: int, end_ms: int) -> VideoInfo:
 
 
 def answers(pictures: Iterable[tuple[int, bool]], info: VideoInfo, first: int = 0) -> list[int | None]:
-    arriving = (Picture(pts=pts, frame=FRAME if good else None) for pts, good in pictures)
+    arriving = (StoredFrame(pts=pts, frame=FRAME if good else None) for pts, good in pictures)
     return [None if shown is None else shown.pts for _, shown in pair_with_ticks(arriving, info, first, info.n_ticks)]
 
 
