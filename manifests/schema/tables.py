@@ -13,6 +13,7 @@ from manifests.schema.videos import SPANS, VIDEOS
 __all__ = ["TABLES", "schema_markdown", "type_name"]
 
 TABLES: dict[str, Table] = {table.name: table for table in (VIDEOS, FRAMES, SPANS, CLIPS)}
+"""Every table of a dataset, by name."""
 
 
 def schema_markdown() -> str:
