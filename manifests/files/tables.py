@@ -130,7 +130,7 @@ def read_parts(dataset: Path, name: str, columns: Sequence[str] | None = None) -
             raise DatasetError(f"{path}: no readable part of table {name}: {error}; run the curation again") from error
 
     files = table_files(dataset, name)
-    if not is_remote(dataset):
+    if len(files) < 2 or not is_remote(dataset):
         return [part(path) for path in files]
     with ThreadPoolExecutor(_REMOTE_READERS) as readers:  # most of the time of a remote read is waiting
         return list(readers.map(part, files))

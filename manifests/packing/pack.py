@@ -65,22 +65,25 @@ def compact(dataset: Path, live: Collection[str], settings: StorageSettings) -> 
     curated = frozenset(live)
     one_swap = threading.Lock()
 
-    def pack(*tables: Table) -> None:
+    def pack(*tables: Table) -> set[str]:
+        media: set[str] = set()
         for table in tables:
-            _Packing(dataset, table, settings, one_swap).pack(curated)
+            packing = _Packing(dataset, table, settings, one_swap)
+            packing.pack(curated)
+            media |= packing.media
+        return media
 
     background = _BackgroundTask(lambda: pack(FRAMES, SPANS))
     try:
-        pack(CLIPS)
+        media = pack(CLIPS)
     except KeyboardInterrupt:
         raise
     except BaseException:
         background.join()
         raise
     background.result()
-    named = {media for part in part_files(dataset, CLIPS) for media in part.facts.media}
     for path in files_in(dataset / "media", ".tar"):
-        if f"media/{path.name}" not in named:
+        if f"media/{path.name}" not in media:
             path.unlink()
     for folder in (".", *TABLES, "media", "ledger"):
         for pattern in (".*.new", ".*.part"):  # unfinished files of an interrupted run
@@ -114,6 +117,11 @@ class _Packing:
         self._dataset, self._table, self._one_swap = dataset, table, one_swap
         self._part_limit, self._tar_limit = int(settings.part_mb * _MB), int(settings.shard_gib * _GIB)
         self._parts = {part.name: part for part in part_files(dataset, table)}
+
+    @property
+    def media(self) -> set[str]:
+        """Names of the tars that the rows refer to."""
+        return {tar for part in self._parts.values() for tar in part.facts.media}
 
     def pack(self, live: frozenset[str]) -> None:
         """Pack the table."""
@@ -171,8 +179,7 @@ class _Packing:
             shard = write_shard(self._dataset, label, group.videos, sources, name=group.alone)
         come = [self._write(leaf, sources, shard, group) for leaf in group.files]
         self._swap(come, parts)
-        named = {tar for part in self._parts.values() for tar in part.facts.media}
-        for tar in {tar for part in parts.values() for tar in part.facts.media} - named:
+        for tar in {tar for part in parts.values() for tar in part.facts.media} - self.media:
             (self._dataset / tar).unlink()
 
     def _write(
@@ -219,7 +226,7 @@ class _Packing:
 class _BackgroundTask(threading.Thread):
     """Work in a daemon thread, for which Ctrl-C does not wait: the next call completes interrupted packing."""
 
-    def __init__(self, work: Callable[[], None]) -> None:
+    def __init__(self, work: Callable[[], object]) -> None:
         super().__init__(daemon=True)
         self._work = work
         self._error: BaseException | None = None
