@@ -18,6 +18,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from foundation.settings import Settings
+from foundation.storage.atomic import replacing
 from foundation.storage.locations import files_in
 from manifests.files.journal import finish_swap, hidden_name, move_file, swap_files
 from manifests.packing.packed_files import PACKED, PackedFacts, PartFile, part_files, sources_of, videos_digest
@@ -204,8 +205,8 @@ class _Packing:
             tar_videos=None if shard is None or group is None or alone else videos_digest(group.videos),
         )
         begun = self._dataset / hidden_name(f"{self._table.name}/{_label(leaf.prefix)}")
-        with VideoRows(self._table, own) as rows:
-            digest = write_packed(begun, self._table, _pieces(rows, leaf, shard), {} if alone else facts.footer())
+        with VideoRows(self._table, own) as rows, replacing(begun) as stream:
+            digest = write_packed(stream, self._table, _pieces(rows, leaf, shard), {} if alone else facts.footer())
         label = leaf.videos[0] if alone else f"{_label(leaf.prefix)}-{digest[:12]}"
         name = f"{self._table.name}/{label}.parquet"
         move_file(begun, self._dataset / hidden_name(name))
