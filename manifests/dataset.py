@@ -62,7 +62,7 @@ class Dataset:
             DatasetError: there is no dataset, it is damaged, or it has another schema version.
             StorageError: the store cannot be reached.
         """
-        self.path = location(path)
+        self.path = location(path) if isinstance(path, str) else path
         self.record: DatasetRecord = read_dataset(self.path) if record is None else record
 
     def __repr__(self) -> str:

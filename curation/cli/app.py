@@ -208,10 +208,11 @@ def validate(dataset: DatasetArgument) -> None:
     with exit_codes():
         from manifests import Dataset
 
-        problems = Dataset(dataset).validate()
+        data = Dataset(dataset)
+        problems = data.validate()
     for problem in problems:
         typer.echo(str(problem))
-    typer.echo(f"{dataset}: {len(problems)} problems" if problems else f"{dataset}: valid")
+    typer.echo(f"{data.path}: {len(problems)} problems" if problems else f"{data.path}: valid")
     if problems:
         raise typer.Exit(EXIT_PROBLEMS)
 

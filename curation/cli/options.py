@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from foundation import command_line
-from foundation.errors import EXIT_CANNOT_START
 
 if TYPE_CHECKING:
     from curation import CurationSettings, Executor, ScratchSettings
@@ -47,34 +46,16 @@ _SOURCES, _SETTINGS, _WORKERS, _REMOTE = "Sources", "Settings", "Workers", "Remo
 """Panels of the help."""
 
 
-def _location(text: str) -> Path:
-    """Return the path or address of a dataset.
-
-    Raises:
-        Exit: its protocol is unknown, or its package is not installed.
-    """
-    from foundation.storage.locations import StorageError, location
-
-    try:
-        return location(text)
-    except StorageError as error:
-        stop(str(error), EXIT_CANNOT_START)
-
-
 DatasetArgument = Annotated[
-    Path,
-    typer.Argument(
-        help="Folder of a dataset, or its address.", show_default=False, parser=_location, metavar="DATASET"
-    ),
+    str, typer.Argument(help="Folder of a dataset, or its address.", show_default=False, metavar="DATASET")
 ]
 
 OutOption = Annotated[
-    Path,
+    str,
     typer.Option(
         "--out",
         help="Folder of the dataset to write, or an address such as s3://bucket/dataset.",
         show_default=False,
-        parser=_location,
         metavar="DATASET",
     ),
 ]

@@ -114,8 +114,7 @@ def redecide(
             if render and record.duplicate_of is None:  # a copy has the id of its original
                 target.write(record)
             records.append(record)
-    target.finish(records)
-    return target.reading()
+    return target.finish(records)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -86,10 +86,10 @@ def retry(
         pass  # their records are in the ledger
     ledger = folder.ledger()
     records = [row if row.duplicate_of else ledger.get(row.video_id, row) for row in rows]
-    folder.finish(records)
+    finished = folder.finish(records)
     retried = {record.video_id for record in chosen}
     return RetryReport(
-        dataset=folder.reading(),
+        dataset=finished,
         records=tuple(record for record in records if record.video_id in retried and not record.duplicate_of),
     )
 

@@ -11,7 +11,7 @@ from curation.output.curated_video import landmarks_of
 from curation.output.disk_space import require_room
 from curation.output.folder import DatasetFolder
 from curation.output.ledger import VideoRecord
-from curation.output.removals import finish_forgetting, leave_out, without_removed
+from curation.output.removals import newly_excluded, without_removed
 from curation.rules.rule import Rule
 from curation.settings import CurationSettings
 from curation.sources.discover import Discovery, discover
@@ -116,9 +116,13 @@ def run(
     )
     remaining = without_removed(folder.record.removals, discovery.videos)
     videos = remaining[:limit]
-    done = finish_forgetting(folder, folder.ledger())
-    done = _with_same_labels(folder, videos, leave_out(folder, videos, exclusions, done))
-    done = folder.reconciled(done)
+    done = {} if folder.is_new else folder.ledger()
+    for record in newly_excluded(videos, exclusions, done):
+        folder.forget_video(record.video_id)
+        folder.write(record)
+        done[record.video_id] = record
+    if not folder.is_new:
+        done = folder.reconciled(_with_same_labels(folder, videos, done))
     originals = [video for video in videos if video.duplicate_of is None]
     todo = []
     n_excluded = 0
@@ -139,10 +143,10 @@ def run(
     done.update((record.video_id, record) for record in curated)
     records = tuple(_current(video, done) for video in videos if video.video_id in done)
     earlier = _earlier(folder, videos, done)
-    copies = _earlier_copies(folder, videos, (*records, *earlier))
-    folder.finish(sorted((*records, *earlier, *copies), key=lambda record: record.path))
+    copies = () if folder.is_new else _earlier_copies(folder, videos, (*records, *earlier))
+    finished = folder.finish(sorted((*records, *earlier, *copies), key=lambda record: record.path))
     return RunReport(
-        dataset=folder.reading(),
+        dataset=finished,
         records=records,
         curated=curated,
         left=len(todo) - len(curated),
