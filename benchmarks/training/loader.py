@@ -11,7 +11,7 @@ DATASET are repeated under other names, so that few things are read twice, in fi
 - `footer_ms`: reading the footer of a file of the manifest; where there are more files than footers are kept of, a pair
   and a sequence cost this in addition.
 
-    python benchmarks/loader.py DATASET [--clips 300] [--pairs 512]
+    python -m benchmarks.training.loader DATASET [--clips 300] [--pairs 512]
 """
 
 import argparse

@@ -12,7 +12,7 @@ backward passes, gradient norms, Adam, averaged weights; no loader. Prints one J
 `vae` trains with all losses, LPIPS among them, `vae_plain` with L1 and KL alone, as does `peer`: diffusers'
 AutoencoderKL of about as many parameters (it has one encoder, where GAIA's VAE has two).
 
-    python benchmarks/train.py [--networks vae:small,diffusion:base] [--variants plain,compile] [--profile]
+    python -m benchmarks.training.steps [--networks vae:small,diffusion:base] [--variants plain,compile] [--profile]
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """Kill the driver of a run again and again, go on each time, and compare what comes out with an undisturbed run.
 
-    python benchmarks/kills.py CLIPS [--kills 20] [--workers 2] [--seed 1] [--set NAME=VALUE]
+    python -m benchmarks.curation.kills CLIPS [--kills 20] [--workers 2] [--seed 1] [--set NAME=VALUE]
 
 Each time the same command is given again, at once, and its driver gets SIGKILL at a random moment: while it starts,
 while videos are curated, or in the seconds in which the tables are packed. Videos are divided into windows of 8 s, so
