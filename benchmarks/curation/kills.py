@@ -14,12 +14,12 @@ import json
 import random
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.curation.run_command import curate_command
 from curation.engine.event_log import events_path
 from manifests.files.tables import read_table
 from manifests.schema.videos import TIMING_COLUMNS
@@ -116,17 +116,12 @@ class Attempt:
         self.process.wait()
 
 
-def command(clips: Path, dataset: Path, arguments: argparse.Namespace) -> list[str]:
-    """Return the command that is given again and again."""
-    settings = [f"--set={setting}" for setting in ("windows.length_s=8", *arguments.overrides)]
-    start = [str(Path(sys.executable).with_name("gaia-curate")), "run", "--source", str(clips), "--out", str(dataset)]
-    return [*start, "--preset", "embedded", "--executor", "ray", "--workers", str(arguments.workers), *settings]
-
-
 def begin(clips: Path, dataset: Path, arguments: argparse.Namespace) -> Attempt:
-    """Give the command."""
+    """Start the command."""
+    overrides = ["windows.length_s=8", *arguments.overrides]
+    command = curate_command(clips, dataset, workers=arguments.workers, overrides=overrides)
     with (dataset.parent / "output.txt").open("ab") as output:
-        process = subprocess.Popen(command(clips, dataset, arguments), stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
     return Attempt(process, dataset, time.monotonic())
 
 

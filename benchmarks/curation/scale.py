@@ -35,12 +35,11 @@ from pathlib import Path
 from typing import Any
 
 import av
+from benchmarks.checkout import SAMPLE
 from benchmarks.curation.run_command import curate_command, numbered, workers_time
 
 from curation.engine.event_log import events_path
 from manifests.files.tables import read_table
-
-SAMPLE = Path(__file__).resolve().parents[2] / "samples" / "talking_astronaut.mp4"
 
 LOOK_EVERY_S = 1.0
 """Pause between two samples of the memory."""
@@ -137,7 +136,7 @@ def is_worker(cmdline: Path, driver: int) -> bool:
 def measured(source: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     """Run the command over a folder and report."""
     dataset = source.parent / "dataset"
-    command = curate_command(source, dataset, arguments.workers, arguments.overrides)
+    command = curate_command(source, dataset, workers=arguments.workers, overrides=arguments.overrides)
     memory = Memory()
     begun = time.time()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)

@@ -19,6 +19,7 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
+from benchmarks.checkout import SAMPLE
 from benchmarks.curation.processes import answers
 
 from curation.analysis.analyze import analyze
@@ -31,8 +32,6 @@ from curation.perception.models import load_perception
 from curation.rendering.render import render_clips, shown_clips
 from curation.settings import CurationSettings
 from curation.speech.models import load_speech
-
-SAMPLE = Path(__file__).resolve().parents[2] / "samples" / "talking_astronaut.mp4"
 
 
 def make_video(path: Path, seconds: int) -> None:

@@ -43,7 +43,7 @@ def repeated(clips: Path, folder: Path, copies: int) -> int:
 
 def timed(source: Path, dataset: Path, workers: int, overrides: list[str]) -> Timing:
     """Run the command."""
-    command = curate_command(source, dataset, workers, overrides)
+    command = curate_command(source, dataset, workers=workers, overrides=overrides)
     begun = time.monotonic()
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     whole_s = time.monotonic() - begun
