@@ -8,7 +8,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help install demo test quick lint lock clean
+.PHONY: help install demo test quick bench lint lock clean
 
 help:  ## list the targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -38,6 +38,9 @@ test: lint  ## lint, then all tests
 
 quick: $(INSTALLED)  ## the tests that take seconds
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
+
+bench: $(INSTALLED)  ## measure the speed on the sample video, a few minutes
+	$(BIN)/python -m benchmarks.speed
 
 lint: $(INSTALLED)  ## ruff, mypy and the arrows between the packages
 	$(BIN)/ruff check

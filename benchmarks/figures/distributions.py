@@ -1,6 +1,6 @@
 """Draw how the evidence of real videos lies to the limits of the rules, and count what other limits would drop.
 
-    python benchmarks/distributions.py DATASET --out docs/images --page benchmarks/results/2026-11-filter-limits.md
+    python -m benchmarks.figures.distributions DATASET --out docs/images --page benchmarks/results/2026-11-filter-limits.md
 
 DATASET is a curated folder; the rules are applied anew, with their defaults. Writes a picture `filters_<rule>.png` per
 rule, and one for sharpness, which decides nothing; with --page, the tables of figures on it. Prints one JSON line:
@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from curated_videos import TICK_HZ, Video, deviation_deg, read_videos
-from limit_sweeps import SWEEPS, decided, frontal_fit, sweep, with_figures
-from strip_plot import strip_plot
+from benchmarks.figures.curated_videos import TICK_HZ, Video, deviation_deg, read_videos
+from benchmarks.figures.limit_sweeps import SWEEPS, decided, frontal_fit, sweep, with_figures
+from benchmarks.figures.strip_plot import strip_plot
 
 from curation.decision.decide import RulesSettings
 from curation.rules.mask import mask

@@ -1,6 +1,6 @@
 """Show that the rule `jitter` lets speech pass and stops a shake, and why its rectangle comes from landmarks.
 
-    python benchmarks/jitter.py DATASET CLIPS --out docs/images
+    python -m benchmarks.figures.jitter DATASET CLIPS --out docs/images
 
 DATASET was curated from the folder CLIPS. Draws `filters_shake.png` and prints one JSON line:
 
@@ -21,9 +21,9 @@ from pathlib import Path
 import cv2
 import dlib
 import numpy as np
-from curated_videos import TICK_HZ, Video, read_videos
-from distributions import QUANTILES, known
-from strip_plot import strip_plot
+from benchmarks.figures.curated_videos import TICK_HZ, Video, read_videos
+from benchmarks.figures.distributions import QUANTILES, known
+from benchmarks.figures.strip_plot import strip_plot
 
 from curation.decision.decide import RulesSettings
 from curation.media.frames import tick_frames

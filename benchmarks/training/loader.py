@@ -11,7 +11,7 @@ DATASET are repeated under other names, so that few things are read twice, in fi
 - `footer_ms`: reading the footer of a file of the manifest; where there are more files than footers are kept of, a pair
   and a sequence cost this in addition.
 
-    python benchmarks/loader.py DATASET [--clips 300] [--pairs 512]
+    python -m benchmarks.training.loader DATASET [--clips 300] [--pairs 512]
 """
 
 import argparse
@@ -23,11 +23,14 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import torch
 
@@ -71,7 +74,7 @@ def random_latents(index: ClipIndex, folder: Path) -> Path:
     names = index.rows["clip_id"].to_pylist()
     for number, first in enumerate(range(0, len(index), 300)):
         clips = range(first, min(first + 300, len(index)))
-        arrays = {
+        arrays: dict[str, list[npt.NDArray[Any]]] = {
             "latents": [rng.standard_normal((index.n_frames[clip], 768)).astype(np.float16) for clip in clips],
             "appearance": [np.zeros(3072, np.float16) for _ in clips],
             "channel_mean": [np.zeros(3) for _ in clips],
@@ -110,12 +113,12 @@ def batches(samples: FramePairs | MotionSequences, n_samples: int) -> Iterator[l
 def decode_alone(index: ClipIndex, clip: int, numbers: Sequence[int]) -> None:
     """Open a clip's video and decode up to each of two frames, from the key frame before it."""
     row = index.row(clip)
-    with av.open(io.BytesIO(read_member(index.dataset, row.media, row.mp4))) as container:
+    with av.open(io.BytesIO(read_member(index.dataset, row.media, row.mp4)), "r") as container:
         stream = container.streams.video[0]
         stream.codec_context.thread_count = 1
         stream.codec_context.thread_type = "NONE"
         for number in numbers:
-            pts = round(number / 25 / stream.time_base)
+            pts = round(number / 25 / (stream.time_base or Fraction(1, 25)))
             container.seek(pts, stream=stream)
             next(frame for frame in container.decode(stream) if frame.pts is not None and frame.pts >= pts)
 

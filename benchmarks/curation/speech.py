@@ -1,6 +1,6 @@
 """Measure the denoisers and the speech encoders on recordings.
 
-    python benchmarks/speech.py FOLDER
+    python -m benchmarks.curation.speech FOLDER
 
 FOLDER holds WAV files at 16 kHz. Prints one JSON line: SI-SDR in dB before and after denoising, with white and pink
 noise at 0, 5, 10 dB and for the recordings themselves (`clean`), for every denoiser whose weights are on this machine;

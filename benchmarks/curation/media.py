@@ -4,7 +4,7 @@ Prints one JSON line. Each reader runs in a process of its own, on one decoding 
 `*_fps` is frames per second of wall time, `*_cpu_ms` processor time a frame, `*_peak_mib` the process's largest
 resident memory. decord is left out where it is not installed.
 
-    python benchmarks/media.py [--seconds 180] [--height 1080]
+    python -m benchmarks.curation.media [--seconds 180] [--height 1080]
 """
 
 import argparse

@@ -3,7 +3,7 @@
 Prints one JSON line. `pack` is the end of a first run; `nothing_new` the same again; `one_more` a run that adds one
 video. `peak_mb` is the most memory that the process held, `extra_mb` the most that the dataset was larger than before.
 
-    python benchmarks/packing.py DATASET [--videos 300] [--part-mb 256] [--shard-gib 1] [--folder FOLDER]
+    python -m benchmarks.curation.packing DATASET [--videos 300] [--part-mb 256] [--shard-gib 1] [--folder FOLDER]
 
 DATASET is one that a run with one file per table has left, such as that of `make demo`.
 """

@@ -1,6 +1,6 @@
 """Curate thousands of tiny videos, or one long one: memory of driver and workers, and where the wall time goes.
 
-    python benchmarks/scale.py [--tiny 5000] [--tiny-s 3.0] [--long-s 3600] [--workers 2] [--set NAME=VALUE]
+    python -m benchmarks.curation.scale [--tiny 5000] [--tiny-s 3.0] [--long-s 3600] [--workers 2] [--set NAME=VALUE]
 
 The videos are cut out of, or strung together from, the sample video without encoding anew; tiny ones differ by a number
 in a box that players skip. The first 3 s of the sample show a face that speaks, and become a clip: the shortest video
@@ -35,12 +35,11 @@ from pathlib import Path
 from typing import Any
 
 import av
-from curate_command import curate_command, numbered, workers_time
+from benchmarks.checkout import SAMPLE
+from benchmarks.curation.run_command import curate_command, numbered, workers_time
 
 from curation.engine.event_log import events_path
 from manifests.files.tables import read_table
-
-SAMPLE = Path(__file__).resolve().parent.parent / "samples" / "talking_astronaut.mp4"
 
 LOOK_EVERY_S = 1.0
 """Pause between two samples of the memory."""
@@ -137,7 +136,7 @@ def is_worker(cmdline: Path, driver: int) -> bool:
 def measured(source: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     """Run the command over a folder and report."""
     dataset = source.parent / "dataset"
-    command = curate_command(source, dataset, arguments.workers, arguments.overrides)
+    command = curate_command(source, dataset, workers=arguments.workers, overrides=arguments.overrides)
     memory = Memory()
     begun = time.time()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)

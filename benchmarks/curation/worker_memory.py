@@ -1,6 +1,6 @@
 """Report the peak memory of an analyse worker on a 3-minute 1080p window.
 
-    python benchmarks/analyze_memory.py [--seconds 180]
+    python -m benchmarks.curation.worker_memory [--seconds 180]
 
 Makes the video from the sample's pictures and voice, enlarged and repeated, then analyses it with the models of the
 embedded preset in a process of its own. Prints one JSON line: MiB with the models loaded, at the peak of the analysis,
@@ -19,7 +19,8 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
-from processes import answers
+from benchmarks.checkout import SAMPLE
+from benchmarks.curation.processes import answers
 
 from curation.analysis.analyze import analyze
 from curation.decision.decide import decide
@@ -31,8 +32,6 @@ from curation.perception.models import load_perception
 from curation.rendering.render import render_clips, shown_clips
 from curation.settings import CurationSettings
 from curation.speech.models import load_speech
-
-SAMPLE = Path(__file__).resolve().parent.parent / "samples" / "talking_astronaut.mp4"
 
 
 def make_video(path: Path, seconds: int) -> None:

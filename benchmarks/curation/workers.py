@@ -1,6 +1,6 @@
 """Compare a run with two workers to the same run with one, on real clips repeated.
 
-    python benchmarks/workers.py CLIPS [--copies 2] [--workers 2] [--turns 1] [--set NAME=VALUE]
+    python -m benchmarks.curation.workers CLIPS [--copies 2] [--workers 2] [--turns 1] [--set NAME=VALUE]
 
 Every clip is there several times, each copy with a number in a box that players skip, so that all are different videos.
 The whole command is run with one worker and with several, in turn, both on a Ray pool. Prints one JSON line: seconds
@@ -17,7 +17,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from curate_command import curate_command, numbered, workers_time
+from benchmarks.curation.run_command import curate_command, numbered, workers_time
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def repeated(clips: Path, folder: Path, copies: int) -> int:
 
 def timed(source: Path, dataset: Path, workers: int, overrides: list[str]) -> Timing:
     """Run the command."""
-    command = curate_command(source, dataset, workers, overrides)
+    command = curate_command(source, dataset, workers=workers, overrides=overrides)
     begun = time.monotonic()
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     whole_s = time.monotonic() - begun

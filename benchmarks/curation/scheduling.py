@@ -1,6 +1,6 @@
 """How fast the driver of a pool schedules, and whether its memory grows: units that do nothing, on real Ray workers.
 
-    python benchmarks/scheduling.py [--units 200000] [--workers 2]
+    python -m benchmarks.curation.scheduling [--units 200000] [--workers 2]
 
 Prints one JSON line: units per second, and the driver's resident memory when a tenth, half and all of them are done.
 """

@@ -1,6 +1,6 @@
 """Captions, banners, logos and inset pictures that come, change and go over a shot: no shot cuts, though much changes.
 
-`benchmarks/cuts.py` counts how many of them are taken for one.
+`benchmarks/curation/cuts.py` counts how many of them are taken for one.
 """
 
 import itertools

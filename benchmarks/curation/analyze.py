@@ -1,6 +1,6 @@
 """Compare the analyse pass with the straightforward loop and with decoding alone, on the same clips, one core each.
 
-    python benchmarks/analyze.py CLIPS [--preset paper] [--set NAME=VALUE] [--seconds 4] [--sheet disagreements.png]
+    python -m benchmarks.curation.analyze CLIPS [--preset paper] [--set NAME=VALUE] [--seconds 4] [--sheet disagreements.png]
 
 The straightforward loop is what scripts of this field do, every model on every frame. With --preset embedded it runs
 dlib's HOG detector on the full frame, predicts 68 landmarks, takes the frontal angle and compares the rectangle with
@@ -24,8 +24,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from processes import answers
-from straightforward_loops import View, Way, decode_only, dlib_loop, every_frame, scrfd_loop
+from benchmarks.curation.processes import answers
+from benchmarks.curation.straightforward_loops import View, Way, decode_only, dlib_loop, every_frame, scrfd_loop
 
 from curation.analysis.analyze import analyze
 from curation.engine.worker import use_one_thread

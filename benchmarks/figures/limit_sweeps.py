@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
-from curated_videos import TICK_HZ, Video, deviation_deg
+from benchmarks.figures.curated_videos import TICK_HZ, Video, deviation_deg
 
 from curation.decision.decide import RulesSettings, decide
 from curation.rules.frontal import frontal, frontal_angle_deg

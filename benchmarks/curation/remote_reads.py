@@ -3,7 +3,7 @@
 The store is moto's S3 server in a process of its own, which keeps its objects in memory: bytes are what a real one
 would send, times are those of the packages and of this machine alone, without a network.
 
-    python benchmarks/remote_reads.py --seconds 600
+    python -m benchmarks.curation.remote_reads --seconds 600
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """Kill the driver of a run again and again, go on each time, and compare what comes out with an undisturbed run.
 
-    python benchmarks/kills.py CLIPS [--kills 20] [--workers 2] [--seed 1] [--set NAME=VALUE]
+    python -m benchmarks.curation.kills CLIPS [--kills 20] [--workers 2] [--seed 1] [--set NAME=VALUE]
 
 Each time the same command is given again, at once, and its driver gets SIGKILL at a random moment: while it starts,
 while videos are curated, or in the seconds in which the tables are packed. Videos are divided into windows of 8 s, so
@@ -14,12 +14,12 @@ import json
 import random
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.curation.run_command import curate_command
 from curation.engine.event_log import events_path
 from manifests.files.tables import read_table
 from manifests.schema.videos import TIMING_COLUMNS
@@ -116,17 +116,12 @@ class Attempt:
         self.process.wait()
 
 
-def command(clips: Path, dataset: Path, arguments: argparse.Namespace) -> list[str]:
-    """Return the command that is given again and again."""
-    settings = [f"--set={setting}" for setting in ("windows.length_s=8", *arguments.overrides)]
-    start = [str(Path(sys.executable).with_name("gaia-curate")), "run", "--source", str(clips), "--out", str(dataset)]
-    return [*start, "--preset", "embedded", "--executor", "ray", "--workers", str(arguments.workers), *settings]
-
-
 def begin(clips: Path, dataset: Path, arguments: argparse.Namespace) -> Attempt:
-    """Give the command."""
+    """Start the command."""
+    overrides = ["windows.length_s=8", *arguments.overrides]
+    command = curate_command(clips, dataset, workers=arguments.workers, overrides=overrides)
     with (dataset.parent / "output.txt").open("ab") as output:
-        process = subprocess.Popen(command(clips, dataset, arguments), stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
     return Attempt(process, dataset, time.monotonic())
 
 

@@ -1,0 +1,1 @@
+"""Measurements of `gaia-curate` and its parts."""

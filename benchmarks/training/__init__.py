@@ -1,0 +1,1 @@
+"""Measurements of training: optimiser steps and data loading."""
