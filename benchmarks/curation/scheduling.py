@@ -1,31 +1,37 @@
-"""How fast the driver of a pool schedules, and whether its memory grows: units that do nothing, on real Ray workers.
+"""How many units per second does the driver of a pool schedule, and does its memory grow?
 
     python -m benchmarks.curation.scheduling [--units 200000] [--workers 2]
 
-Prints one JSON line: units per second, and the driver's resident memory when a tenth, half and all of them are done.
+Real Ray workers receive units and do nothing with them. Prints one JSON line: units per second, and the driver's
+resident memory when a tenth, half and all of them are done.
 """
 
 import argparse
 import json
 import tempfile
 import time
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from curation.engine.ray_pool import curate_on_ray
 from curation.engine.supervision import PoolSettings
-from curation.engine.units import Unit
+from curation.engine.units import AnalyzeVideo, Result, ended
+from curation.engine.worker import VideoWorker, WorkerPlan, ignore_length
 from curation.output.ledger import VideoRecord
+from curation.settings import CurationSettings
 from curation.sources.entries import SourceVideo
 
 
-class Idler:
-    """Says that a unit is done."""
+@dataclass(frozen=True, kw_only=True)
+class IdleUnit(AnalyzeVideo):
+    """A unit that returns a record at once."""
 
-    def work(self, unit: Unit) -> VideoRecord:
+    def run(self, worker: object) -> Result:  # noqa: ARG002 - there is nothing to do
         """Return a record."""
-        video = unit.video
-        return VideoRecord(
+        video = self.video
+        record = VideoRecord(
             video_id=video.video_id,
             source=video.source,
             path=str(video.path),
@@ -33,26 +39,29 @@ class Idler:
             size_bytes=video.size_bytes,
             status="ok",
         )
+        return ended(record)
 
 
-@dataclass(frozen=True)
-class IdlePlan:
-    """Makes workers that do nothing."""
+def idle_units(videos: Iterable[SourceVideo]) -> Iterator[IdleUnit]:
+    """Yield a unit for each video."""
+    return (IdleUnit(video=video) for video in videos)
 
-    dataset: Path
-    window_s: float = 180.0
 
-    def make_worker(self) -> Idler:
-        """Return at once."""
-        return Idler()
+@dataclass(frozen=True, kw_only=True)
+class IdlePlan(WorkerPlan):
+    """A plan whose workers load nothing."""
+
+    def make_worker(self, on_length: Callable[[float], None] = ignore_length) -> VideoWorker:  # noqa: ARG002
+        """Return a worker without models; no unit uses it."""
+        return cast("VideoWorker", None)
 
 
 def resident_mib() -> int:
-    """Return this process's memory."""
+    """Return the resident memory of this process, MiB."""
     for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
         if line.startswith("VmRSS"):
             return int(line.split()[1]) // 1024
-    raise OSError("/proc/self/status tells no VmRSS")
+    raise OSError("/proc/self/status has no VmRSS")
 
 
 def main() -> None:
@@ -72,12 +81,13 @@ def main() -> None:
     memory = {"planned": resident_mib()}
     with tempfile.TemporaryDirectory() as folder:
         pool = curate_on_ray(
-            IdlePlan(Path(folder)),
+            IdlePlan(settings=CurationSettings(), dataset=Path(folder)),
             videos,
             workers=arguments.workers,
             address=None,
             gpus_per_worker=0.0,
             settings=PoolSettings(units_per_worker=n),
+            units=idle_units,
         )
         first = next(pool)  # the workers have started
         started = time.perf_counter()
