@@ -76,7 +76,9 @@ def loader_results(report: Mapping[str, float]) -> list[Result]:
         report: the JSON line of `benchmarks.training.loader`.
     """
     pairs = Result(name="VAE loader, frame pairs", value=report["pairs"], unit=PER_CORE, note="256x256, batches of 64")
-    sequences = Result(name="diffusion loader, sequences", value=report["sequences"], unit=PER_CORE, note="batches of 64")
+    sequences = Result(
+        name="diffusion loader, sequences", value=report["sequences"], unit=PER_CORE, note="batches of 64"
+    )
     return [pairs, sequences]
 
 

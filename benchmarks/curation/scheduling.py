@@ -1,28 +1,31 @@
-"""How fast the driver of a pool schedules, and whether its memory grows: units that do nothing, on real Ray workers.
+"""How many units per second does the driver of a pool schedule, and does its memory grow?
 
     python -m benchmarks.curation.scheduling [--units 200000] [--workers 2]
 
-Prints one JSON line: units per second, and the driver's resident memory when a tenth, half and all of them are done.
+Real Ray workers receive units and do nothing with them. Prints one JSON line: units per second, and the driver's
+resident memory when a tenth, half and all of them are done.
 """
 
 import argparse
 import json
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from curation.engine.pool_worker import UnitWorker
 from curation.engine.ray_pool import curate_on_ray
 from curation.engine.supervision import PoolSettings
-from curation.engine.units import Unit
+from curation.engine.units import Outcome, Unit
 from curation.output.ledger import VideoRecord
 from curation.sources.entries import SourceVideo
 
 
-class Idler:
-    """Says that a unit is done."""
+class IdleWorker:
+    """A worker that returns a record at once."""
 
-    def work(self, unit: Unit) -> VideoRecord:
+    def work(self, unit: Unit, _length: Callable[[float], None], /) -> Outcome:
         """Return a record."""
         video = unit.video
         return VideoRecord(
@@ -37,22 +40,22 @@ class Idler:
 
 @dataclass(frozen=True)
 class IdlePlan:
-    """Makes workers that do nothing."""
+    """A plan whose workers do nothing."""
 
     dataset: Path
     window_s: float = 180.0
 
-    def make_worker(self) -> Idler:
-        """Return at once."""
-        return Idler()
+    def make_worker(self) -> UnitWorker:
+        """Return a worker; there is nothing to load."""
+        return IdleWorker()
 
 
 def resident_mib() -> int:
-    """Return this process's memory."""
+    """Return the resident memory of this process, MiB."""
     for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
         if line.startswith("VmRSS"):
             return int(line.split()[1]) // 1024
-    raise OSError("/proc/self/status tells no VmRSS")
+    raise OSError("/proc/self/status has no VmRSS")
 
 
 def main() -> None:
