@@ -1,11 +1,11 @@
-"""Is it fast? The main figures of curation and training on this machine, from the sample video, in a few minutes.
+"""How fast are the main parts of curation and training on this machine?
 
     python -m benchmarks.speed [--only help,analysis,embedded,paper,loader,training]
 
 Measures the start of `gaia-curate --help`, the analyse pass against a straightforward loop, `gaia-curate run` with each
-preset, the loaders of training data and the optimiser steps of the networks of size `tiny`. Prints a JSON line for the
-machine and one for each result as soon as it is there, and last a table of all results. What needs weights that are not
-on this machine is left out, and the table says which. Exit code 1 if a measurement failed.
+preset, the loaders of training data and the optimiser steps of the networks of size `tiny`, all with the sample video,
+in a few minutes. Prints a JSON line for the machine, one for each result as soon as it exists, and last a table of all
+results. Measurements whose weights are missing are left out, and the table says so. Exit code 1 if a measurement fails.
 """
 
 import argparse
@@ -117,9 +117,8 @@ def curation(preset: str, dataset: Path) -> list[Result]:
     from foundation.weights import missing_assets
 
     settings = PRESETS["embedded" if preset == "embedded" else "paper"]
-    missing = missing_assets([*perception_assets(settings.perception), *speech_assets(settings.speech)])
-    if missing:
-        reason = f"needs `gaia-curate models pull {' '.join(asset.name for asset in missing)}`"
+    if missing_assets([*perception_assets(settings.perception), *speech_assets(settings.speech)]):
+        reason = f"needs `gaia-curate models pull {preset}`"
         return [not_measured(f"gaia-curate run, {preset}", "times real time", reason, failed=False)]
     begin_s = time.perf_counter()
     output_of(curate_command(SAMPLES, dataset, preset=preset))

@@ -1,21 +1,24 @@
-"""Compare the analyse pass with the straightforward loop and with decoding alone, on the same clips, one core each.
+"""Is the analyse pass faster than a straightforward loop, and how close is it to decoding alone?
 
-    python -m benchmarks.curation.analyze CLIPS [--preset paper] [--set NAME=VALUE] [--seconds 4] [--sheet disagreements.png]
+    python -m benchmarks.curation.analyze CLIPS [--preset paper] [--set NAME=VALUE] [--seconds 4] [--sheet PNG]
 
-The straightforward loop is what scripts of this field do, every model on every frame. With --preset embedded it runs
-dlib's HOG detector on the full frame, predicts 68 landmarks, takes the frontal angle and compares the rectangle with
-the one before; with --preset paper it runs SCRFD on the padded frame, HOG on the full frame, 68 landmarks, frontal
-angle, 3DDFA's head pose and the mask network; a second loop does SCRFD and landmarks alone. Models are loaded before
-the clock starts, as a worker loads them once for many videos. Prints one JSON line: video frames per second of each,
-their ratios, in sum and for each clip, the throughput of two workers over one, the peak memory of each process, and how
-often the two disagree on whether a tick shows a frontal face; --sheet draws such ticks, to see who is right. Rates and
-ratios are given by the clock and by processor time: on a machine that does other things, the latter say more.
+All run on the same clips, on one core each. The straightforward loop runs every model on every frame, as scripts of
+this field do. With --preset embedded it runs dlib's HOG detector on the full frame, predicts 68 landmarks, takes the
+frontal angle and compares the rectangle with the previous one; with --preset paper it runs SCRFD on the padded frame,
+HOG on the full frame, 68 landmarks, frontal angle, 3DDFA's head pose and the mask network; a second loop does SCRFD and
+landmarks alone. Models are loaded before the clock starts, as a worker loads them once for many videos. Prints one JSON
+line: video frames per second of each, their ratios, in sum and for each clip, the throughput of two workers over one,
+the peak memory of each process, and how often the two disagree on whether a tick shows a frontal face; --sheet draws
+such ticks for checking by eye. Rates and ratios are given by the clock and by processor time: on a machine with other
+work, the latter are more reliable.
 """
 
 import argparse
 import functools
 import json
 import multiprocessing as mp
+import multiprocessing.queues
+import multiprocessing.synchronize
 import os
 import resource
 import time
@@ -24,9 +27,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from benchmarks.curation.processes import answers
-from benchmarks.curation.straightforward_loops import View, Way, decode_only, dlib_loop, every_frame, scrfd_loop
 
+from benchmarks.curation.processes import results_of
+from benchmarks.curation.straightforward_loops import View, Way, decode_only, dlib_loop, every_frame, scrfd_loop
 from curation.analysis.analyze import analyze
 from curation.engine.worker import use_one_thread
 from curation.media.frames import tick_frames
@@ -45,7 +48,7 @@ Load = Callable[[], Way]
 
 @dataclass(frozen=True)
 class Pass:
-    """One way of going over the clips; what is measured of each clip, in their order."""
+    """Measurements of one way of going over the clips, a value per clip in their order."""
 
     wall_s: list[float]
     cpu_s: list[float]
@@ -71,7 +74,7 @@ def ours(settings: PerceptionSettings) -> Way:
 
 
 def ways(settings: PerceptionSettings) -> dict[str, Load]:
-    """Return what is compared: ours, decoding alone, and the loop `straightforward` with a variant of it."""
+    """Return the compared ways: the analyse pass, decoding alone, the loop `straightforward` and a variant of it."""
     if settings.faces == "scrfd":
         loops: dict[str, Load] = {
             "straightforward": functools.partial(scrfd_loop, settings=settings, everything=True),
@@ -82,7 +85,9 @@ def ways(settings: PerceptionSettings) -> dict[str, Load]:
     return {"decode": decode_only, **loops, "gaia": functools.partial(ours, settings=settings)}
 
 
-def measured(load: Load, clips: Clips, core: int, barrier: "mp.Barrier", results: "mp.Queue") -> None:
+def measured(
+    load: Load, clips: Clips, core: int, barrier: mp.synchronize.Barrier, results: "mp.queues.Queue[Pass]"
+) -> None:
     """Load, warm up on the shortest clip, wait for the others, time each clip on one core."""
     os.sched_setaffinity(0, {core})
     use_one_thread()
@@ -99,20 +104,21 @@ def measured(load: Load, clips: Clips, core: int, barrier: "mp.Barrier", results
 
 
 def timed(load: Load, clips: Clips, workers: int) -> Pass:
-    """Run `workers` processes that all go over all clips, each on a core of its own; the slowest counts."""
+    """Run `workers` processes over all clips, each on a core of its own, and return the slowest one's measurements."""
     context = mp.get_context("spawn")
-    barrier, results = context.Barrier(workers), context.Queue()
+    barrier = context.Barrier(workers)
+    results: mp.queues.Queue[Pass] = context.Queue()
     cores = sorted(os.sched_getaffinity(0))
     processes = [
         context.Process(target=measured, args=(load, clips, cores[i % len(cores)], barrier, results))
         for i in range(workers)
     ]
-    passes: list[Pass] = answers(processes, results)
+    passes = results_of(processes, results)
     return max(passes, key=lambda done: sum(done.wall_s))
 
 
 def disagreements(clips: Clips, one: list[View], other: list[View]) -> list[tuple[str, int, bool]]:
-    """Return (clip, tick, what `one` says) where the two differ."""
+    """Return (clip, tick, value of `one`) where the two differ."""
     return [
         (info.path.name, tick, mine[tick])
         for (info, _), mine, theirs in zip(clips, one, other, strict=True)
@@ -122,7 +128,7 @@ def disagreements(clips: Clips, one: list[View], other: list[View]) -> list[tupl
 
 
 def per_clip(clips: Clips, loop: Pass, gaia: Pass) -> dict[str, object]:
-    """Return, for each clip, milliseconds a tick of the loop and of ours, and how many times as quick ours is."""
+    """Return, for each clip, milliseconds per tick of the loop and of the analyse pass, and their ratio."""
     return {
         f"{info.path.name} {info.width_px}x{info.height_px}": {
             "straightforward_ms": round(1000 * theirs / n_ticks, 1),
@@ -134,19 +140,21 @@ def per_clip(clips: Clips, loop: Pass, gaia: Pass) -> dict[str, object]:
 
 
 def draw_sheet(path: Path, clips: Clips, rows: list[tuple[str, int, bool]]) -> None:
-    """Draw up to 40 disagreements, spread evenly, under what each side says."""
+    """Draw up to 40 disagreements, spread evenly, with a caption that names the side that found a frontal face."""
     import cv2
 
     infos = {info.path.name: info for info, _ in clips}
     chosen = [rows[i] for i in np.linspace(0, len(rows) - 1, min(40, len(rows))).astype(int)]
     tiles = []
-    for clip, tick, said in chosen:
+    for clip, tick, gaia_frontal in chosen:
         frame = next(iter(tick_frames(infos[clip], tick, tick + 1)))
-        side = 160 / max(frame.rgb.shape[:2])
-        small = cv2.resize(frame.rgb, None, fx=side, fy=side, interpolation=cv2.INTER_AREA)
+        if frame.rgb is None:
+            continue
+        scale = 160 / max(frame.rgb.shape[:2])
+        small = cv2.resize(frame.rgb, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         tile = np.full((190, 160, 3), 255, np.uint8)
         tile[: small.shape[0], : small.shape[1]] = small
-        for line, text in enumerate((f"{clip[:16]} {tick}", "gaia: frontal" if said else "loop: frontal")):
+        for line, text in enumerate((f"{clip[:16]} {tick}", "gaia: frontal" if gaia_frontal else "loop: frontal")):
             cv2.putText(tile, text, (2, 172 + 14 * line), cv2.FONT_HERSHEY_SIMPLEX, 0.38, (0, 0, 0), 1, cv2.LINE_AA)
         tiles.append(tile)
     tiles += [np.full_like(tiles[0], 255)] * (-len(tiles) % 8)
@@ -159,7 +167,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("clips", type=Path)
     parser.add_argument("--seconds", type=float, default=4.0, help="how much of each clip, from its start")
-    parser.add_argument("--sheet", type=Path, help="PNG of ticks on which the two disagree")
+    parser.add_argument("--sheet", type=Path, help="PNG of the ticks on which the two disagree")
     parser.add_argument("--preset", choices=list(PRESETS), default="embedded")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", dest="overrides")
     arguments = parser.parse_args()
@@ -191,7 +199,7 @@ def main() -> None:
         "ticks": sum(n for _, n in clips),
         "frontal_ticks": found,
         "disagreements": len(rows),
-        "gaia_says_frontal": sum(said for _, _, said in rows),
+        "gaia_says_frontal": sum(frontal for _, _, frontal in rows),
     }
     print(json.dumps(report))
 

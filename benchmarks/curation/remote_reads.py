@@ -1,7 +1,7 @@
-"""Bytes that a store sends and the time that reading takes, copied to scratch against ranges; prints one JSON line.
+"""Which sends fewer bytes and takes less time: copying a remote video to scratch, or reading ranges of it?
 
-The store is moto's S3 server in a process of its own, which keeps its objects in memory: bytes are what a real one
-would send, times are those of the packages and of this machine alone, without a network.
+Prints one JSON line. The store is moto's S3 server in a process of its own, which keeps its objects in memory: bytes
+are what a real one would send, times are those of the packages and this machine alone, without a network.
 
     python -m benchmarks.curation.remote_reads --seconds 600
 """
@@ -53,22 +53,22 @@ server.serve_forever()
 
 
 def make_video(path: Path, seconds: int) -> None:
-    """Write noise of 640x360 at 25 pictures a second, which no encoder can shrink much, with a key frame a second."""
+    """Write noise of 640x360 at 25 frames per second, which no encoder can shrink much, with a key frame per second."""
     rng = np.random.default_rng(0)
     with av.open(str(path), "w") as output:
         stream = output.add_stream("libx264", rate=25, options={"preset": "ultrafast", "crf": "38", "g": "25"})
         stream.width, stream.height, stream.pix_fmt = 640, 360, "yuv420p"
-        sound = output.add_stream("aac", rate=16000, layout="mono")
+        audio = output.add_stream("aac", rate=16000, layout="mono")
         for second in range(seconds):
             block = rng.integers(0, 255, (25, 90, 160, 3), np.uint8)
-            for picture in block.repeat(4, axis=1).repeat(4, axis=2):
-                output.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+            for image in block.repeat(4, axis=1).repeat(4, axis=2):
+                output.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
             noise = rng.integers(-2000, 2000, (1, 16000), np.int16)
             frame = av.AudioFrame.from_ndarray(noise, format="s16", layout="mono")
             frame.rate, frame.pts, frame.time_base = 16000, second * 16000, Fraction(1, 16000)
-            output.mux(sound.encode(frame))
+            output.mux(audio.encode(frame))
         output.mux(stream.encode(None))
-        output.mux(sound.encode(None))
+        output.mux(audio.encode(None))
 
 
 def main() -> None:
@@ -89,7 +89,7 @@ def main() -> None:
 
 
 def whole(info: VideoInfo) -> None:
-    """Read what a video in one piece needs: packets, pictures, sound, and a tenth of it again for clips."""
+    """Read what a video in one piece needs: packets, frames, audio, and a tenth of it again for clips."""
     info = probe(info.path)
     for _ in tick_frames(info, 0, info.n_ticks):
         pass
@@ -101,19 +101,19 @@ def whole(info: VideoInfo) -> None:
 
 
 def window(info: VideoInfo) -> None:
-    """Read what a window needs: the pictures of three minutes in the middle, or of what there is."""
+    """Read what a window needs: the frames of three minutes in the middle, or of the whole video if it is shorter."""
     middle = info.n_ticks // 2
     for _ in tick_frames(info, middle, min(middle + 4500, info.n_ticks)):
         pass
 
 
 def window_probed_anew(info: VideoInfo) -> None:
-    """Read what a window needed that knew nothing of the video."""
+    """Read what a window needs, after probing the video again."""
     window(probe(info.path))
 
 
 def measure(video: Path, url: str, scratch: Path) -> dict[str, object]:
-    """Return bytes and seconds of each kind of unit, either way."""
+    """Return bytes and seconds of each kind of unit, by either way of reading."""
     os.environ |= {"AWS_ENDPOINT_URL": url, "AWS_ACCESS_KEY_ID": "made-up", "AWS_SECRET_ACCESS_KEY": "made-up"}
     os.environ["AWS_DEFAULT_REGION"] = "us-east-1"
     fs = remote_of(location("s3://bench")).fs
@@ -125,20 +125,20 @@ def measure(video: Path, url: str, scratch: Path) -> dict[str, object]:
     def sent() -> int:
         return int(requests.get(f"{url}/gaia-sent", timeout=60).text)
 
-    told: dict[str, object] = {"file_mb": round(source.size_bytes / 1e6, 1), "video_s": info.duration_s}
+    figures: dict[str, object] = {"file_mb": round(source.size_bytes / 1e6, 1), "video_s": info.duration_s}
     for unit in (whole, window, window_probed_anew):
         started = time.perf_counter()
         unit(info)
-        told[f"{unit.__name__}, local"] = {"seconds": round(time.perf_counter() - started, 1)}
+        figures[f"{unit.__name__}, local"] = {"seconds": round(time.perf_counter() - started, 1)}
         for way, limit_gib in (("scratch", 100.0), ("ranges", 0.0)):
             before, started = sent(), time.perf_counter()
             with readable(source, ScratchSettings(folder=scratch, limit_gib=limit_gib)) as path:
                 unit(replace(info, path=path))
-            told[f"{unit.__name__}, {way}"] = {
+            figures[f"{unit.__name__}, {way}"] = {
                 "seconds": round(time.perf_counter() - started, 1),
                 "times_the_file": round((sent() - before) / source.size_bytes, 2),
             }
-    return told
+    return figures
 
 
 if __name__ == "__main__":

@@ -1,23 +1,23 @@
-"""Curate thousands of tiny videos, or one long one: memory of driver and workers, and where the wall time goes.
+"""Do memory and overhead of a run stay small with thousands of short videos, and with one long video?
 
     python -m benchmarks.curation.scale [--tiny 5000] [--tiny-s 3.0] [--long-s 3600] [--workers 2] [--set NAME=VALUE]
 
-The videos are cut out of, or strung together from, the sample video without encoding anew; tiny ones differ by a number
-in a box that players skip. The first 3 s of the sample show a face that speaks, and become a clip: the shortest video
-that is worth curating. `--tiny-s 0.12` makes videos of three pictures and no clip. `--tiny 0` or `--long-s 0` leaves
-one out. Prints one JSON line for each of the two runs, and last a table of both:
+Curates videos that are cut out of the sample video, or joined from it, without encoding again; short ones differ by a
+number in a box that players skip. The first 3 s of the sample show a speaking face and become a clip: the shortest
+video that is worth curating. `--tiny-s 0.12` makes videos of three frames and no clip. `--tiny 0` or `--long-s 0`
+leaves one out. Prints one JSON line for each of the two runs, and last a table of both:
 
 memory_mib   resident memory of the driver, and of the larger worker: the most in the first, fifth and last tenth of the
              units, null where no sample fell into one, and the most of all
-start_s      until the first unit is begun: Ray, the models of the workers
+start_s      until the first unit begins: Ray, the models of the workers
 work_s       from then until the last unit has ended
-pack_s       until the command ends: Ray goes, packing, the tables of all videos
+pack_s       until the command ends: the end of Ray, packing, the tables of all videos
 of_workers   how the workers' time from the first unit to the last is spent, as shares of it. Inside is `phases`:
-             decoding, models and encoding, and what prepares pictures and sound for them (columns analyze_s and
+             decoding, models and encoding, and what prepares images and audio for them (columns analyze_s and
              render_s of `videos`). Outside are `deciding`, the rules (decide_s); `writing`, the rest of the units'
              time: the files of the dataset, and Ray's calls to the workers; `handover`, from a unit's end to the
-             next one's beginning on a worker; and `idle`: no unit to do yet or any more, or a worker that has come
-             to its end is being replaced
+             next one's beginning on a worker; and `idle`: no unit to do yet or any more, or a worker at its end
+             is being replaced
 outside      all four together
 per_video_ms the same per video, but for `phases`
 """
@@ -35,13 +35,13 @@ from pathlib import Path
 from typing import Any
 
 import av
+
 from benchmarks.checkout import SAMPLE
 from benchmarks.curation.run_command import curate_command, numbered, workers_time
-
 from curation.engine.event_log import events_path
 from manifests.files.tables import read_table
 
-LOOK_EVERY_S = 1.0
+SAMPLE_EVERY_S = 1.0
 """Pause between two samples of the memory."""
 
 
@@ -56,7 +56,7 @@ def cut(target: Path, seconds: float) -> None:
 
 
 def make_tiny(folder: Path, number: int, seconds: float) -> None:
-    """Write so many videos of equal pictures and different bytes."""
+    """Write `number` videos of equal frames and different bytes."""
     cut(folder / "base.mp4", seconds)
     base = (folder / "base.mp4").read_bytes()
     (folder / "base.mp4").unlink()
@@ -65,11 +65,11 @@ def make_tiny(folder: Path, number: int, seconds: float) -> None:
 
 
 def make_long(target: Path, seconds: float) -> None:
-    """String the sample together until the video is so long."""
+    """Repeat the sample until the video is at least so long."""
     with av.open(str(SAMPLE)) as read:
         packets = [packet for packet in read.demux() if packet.dts is not None]
-        ends_s = [(packet.dts + packet.duration) * packet.time_base for packet in packets]
-        begins_s = [packet.dts * packet.time_base for packet in packets]
+        ends_s = [((packet.dts or 0) + (packet.duration or 0)) * packet.time_base for packet in packets]
+        begins_s = [(packet.dts or 0) * packet.time_base for packet in packets]
         period = Fraction(math.ceil((max(ends_s) - min(begins_s)) * 25), 25)
         with av.open(str(target), "w", options={"movflags": "+faststart"}) as write:
             tracks = {track.index: write.add_stream_from_template(track) for track in read.streams}
@@ -78,19 +78,20 @@ def make_long(target: Path, seconds: float) -> None:
                     index, time_base = packet.stream_index, packet.time_base
                     copy = av.Packet(bytes(packet))
                     shift = round(turn * period / time_base)
-                    copy.pts, copy.dts, copy.duration = packet.pts + shift, packet.dts + shift, packet.duration
+                    copy.pts, copy.dts = (packet.pts or 0) + shift, (packet.dts or 0) + shift
+                    copy.duration = packet.duration
                     copy.time_base, copy.is_keyframe, copy.stream = time_base, packet.is_keyframe, tracks[index]
                     write.mux(copy)
 
 
 @dataclass
 class Memory:
-    """Resident memory in MiB, sampled with how many units were done then."""
+    """Samples of resident memory, MiB, with the number of units done."""
 
     samples: list[tuple[int, int, int]] = field(default_factory=list)
     """Units done, driver, larger worker."""
 
-    def look(self, driver: int, dataset: Path) -> None:
+    def sample(self, driver: int, dataset: Path) -> None:
         """Take a sample."""
         log = events_path(dataset)
         n_done = log.read_bytes().count(b'"end"') if log.exists() else 0
@@ -100,7 +101,7 @@ class Memory:
         self.samples.append((n_done, resident_mib(Path("/proc", str(driver))), max(workers, default=0)))
 
     def report(self) -> dict[str, list[int | None]]:
-        """Return the most in the first, fifth and last tenth of the units, and of all."""
+        """Return the peaks in the first, fifth and last tenth of the units, and of all."""
         n_units = self.samples[-1][0]
         parts = [
             [s for s in self.samples if tenth * n_units / 10 <= s[0] <= (tenth + 1) * n_units / 10]
@@ -114,7 +115,7 @@ class Memory:
 
 
 def resident_mib(process: Path) -> int:
-    """Return the memory of a process; 0 where it is gone."""
+    """Return the memory of a process; 0 where it no longer exists."""
     try:
         status = (process / "status").read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -123,7 +124,7 @@ def resident_mib(process: Path) -> int:
 
 
 def is_worker(cmdline: Path, driver: int) -> bool:
-    """Say whether a process is a worker of the run: one of Ray's, in the session that the driver leads."""
+    """Return whether a process is a worker of the run: one of Ray's, in the session that the driver leads."""
     try:
         if not cmdline.read_bytes().startswith(b"ray::PoolWorker"):
             return False
@@ -141,9 +142,9 @@ def measured(source: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     begun = time.time()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
     while process.poll() is None:
-        memory.look(process.pid, dataset)
-        time.sleep(LOOK_EVERY_S)
-    whole_s = time.time() - begun
+        memory.sample(process.pid, dataset)
+        time.sleep(SAMPLE_EVERY_S)
+    wall_s = time.time() - begun
     spent = workers_time(dataset, arguments.workers)
     columns = ["status", "analyze_s", "decide_s", "render_s", "duration_s", "n_clips"]
     rows = read_table(dataset, "videos", columns).to_pylist()
@@ -166,7 +167,7 @@ def measured(source: Path, arguments: argparse.Namespace) -> dict[str, Any]:
         "memory_mib": memory.report(),
         "start_s": round(start_s, 1),
         "work_s": round(spent.work_s, 1),
-        "pack_s": round(whole_s - start_s - spent.work_s, 1),
+        "pack_s": round(wall_s - start_s - spent.work_s, 1),
         "of_workers": {name: round(s / workers_s, 4) for name, s in ({"phases": phases_s} | outside).items()},
         "outside": round(sum(outside.values()) / workers_s, 4),
         "per_video_ms": {name: round(1000 * s / len(rows), 1) for name, s in outside.items()},
@@ -189,13 +190,13 @@ ROWS: Mapping[str, Callable[[dict[str, Any]], str]] = {
     "no unit to do (`idle`)": lambda r: f"{r['of_workers']['idle']:.2%}",
     "outside together": lambda r: f"{r['outside']:.2%}",
 }
-"""Lines of the table that benchmarks/results/2026-11-scale.md shows."""
+"""Rows of the table in benchmarks/results/2026-11-scale.md."""
 
 
 def table(reports: Mapping[str, dict[str, Any]]) -> str:
     """Return reports, by their headings, as a table in Markdown."""
     lines = [["", *reports], ["---"] * (len(reports) + 1)]
-    lines += [[name, *(shown(report) for report in reports.values())] for name, shown in ROWS.items()]
+    lines += [[name, *(text(report) for report in reports.values())] for name, text in ROWS.items()]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 

@@ -1,13 +1,14 @@
-"""What a dynamic input saves SCRFD, and what the paper preset's face finder costs and misses.
+"""How much time does a dynamic input save SCRFD, and what does the paper preset's face finder cost and miss?
 
     python -m benchmarks.curation.scrfd MODELS CLIPS [--ticks 100]
 
 MODELS holds SCRFD's ONNX files, CLIPS videos. One JSON line, milliseconds of CPU time on one thread, medians:
 
-- `networks`: the file as it came where its input is fixed (`as_it_came`), and with a dynamic input per side of a square
+- `networks`: the original file where its input is fixed (`as_it_came`), and with a dynamic input per side of a square
   look; `difference_at_640` is the largest between the outputs of the two;
-- `clips`: the finder on the first ticks of a clip as `analyze` calls it, looking at whole pictures on every fifth tick;
-  ticks without a face; the same for SCRFD on every tick's bare picture at 640, as InsightFace runs it; time per part.
+- `clips`: the finder on the first ticks of a clip as `analyze` calls it, with a search of the whole frame on every
+  fifth tick; ticks without a face; the same for SCRFD on every unpadded frame at 640, as InsightFace runs it; time per
+  part.
 """
 
 import argparse
@@ -47,25 +48,25 @@ def milliseconds(work: Callable[[], object], times: int = 15) -> float:
 
 
 def network(path: Path) -> dict[str, object]:
-    """Measure one ONNX file, as it came and with a dynamic input."""
+    """Measure one ONNX file, in its original form and with a dynamic input."""
     pixels = np.random.default_rng(0).uniform(-1, 1, (1, 3, 640, 640)).astype(np.float32)
-    came, dynamic = onnx_session(path, CPU), onnx_session(with_dynamic_input(path), CPU)
-    name = came.get_inputs()[0].name
-    pairs = zip(came.run(None, {name: pixels}), dynamic.run(None, {name: pixels}), strict=True)
+    original, dynamic = onnx_session(path, CPU), onnx_session(with_dynamic_input(path), CPU)
+    name = original.get_inputs()[0].name
+    pairs = zip(original.run(None, {name: pixels}), dynamic.run(None, {name: pixels}), strict=True)
     per_side = {}
     for side in SIDES_PX:
         look = np.ascontiguousarray(pixels[:, :, :side, :side])
         per_side[str(side)] = milliseconds(partial(dynamic.run, None, {name: look}))
-    fixed = came.get_inputs()[0].shape[2] == 640
+    fixed = original.get_inputs()[0].shape[2] == 640
     return {
-        "as_it_came": milliseconds(partial(came.run, None, {name: pixels})) if fixed else None,
+        "as_it_came": milliseconds(partial(original.run, None, {name: pixels})) if fixed else None,
         "difference_at_640": max(float(np.abs(first - second).max()) for first, second in pairs),
         "dynamic": per_side,
     }
 
 
-def pictures(path: Path, ticks: int) -> Iterator[RgbImage]:
-    """Yield the pictures of the first ticks."""
+def frames(path: Path, ticks: int) -> Iterator[RgbImage]:
+    """Yield the frames of the first ticks."""
     info = probe(path)
     for frame in tick_frames(info, 0, min(ticks, info.n_ticks)):
         if frame.rgb is not None:
@@ -73,7 +74,7 @@ def pictures(path: Path, ticks: int) -> Iterator[RgbImage]:
 
 
 def timed(finder: ScrfdFaces, spent: dict[str, list[float]]) -> None:
-    """Let `finder` note the time of its parts."""
+    """Make `finder` record the time of its parts."""
     for method, part in PARTS.items():
         inner = getattr(finder, method)
 
@@ -87,7 +88,7 @@ def timed(finder: ScrfdFaces, spent: dict[str, list[float]]) -> None:
 
 
 def clip(path: Path, model: Path, ticks: int) -> dict[str, object]:
-    """Measure the finder, and SCRFD on bare pictures, on one clip."""
+    """Measure the finder, and SCRFD on unpadded frames, on one clip."""
     spent: dict[str, list[float]] = {}
     finder, points = ScrfdFaces(model, CPU), DlibJitterPoints()
     timed(finder, spent)
@@ -96,12 +97,13 @@ def clip(path: Path, model: Path, ticks: int) -> dict[str, object]:
     near: list[FaceObservation] = []
     missed = bare_missed = n = 0
     finder_s = bare_s = 0.0
-    for tick, rgb in enumerate(pictures(path, ticks)):
+    for tick, rgb in enumerate(frames(path, ticks)):
         start = time.process_time()
         near = finder(rgb, near if near and tick % FULL_LOOK_EVERY_TICKS else None)
         for face in near:
             begun = time.process_time()
-            points(rgb, face.jitter_box_px)
+            if face.jitter_box_px is not None:
+                points(rgb, face.jitter_box_px)
             spent.setdefault("dlib points", []).append(time.process_time() - begun)
         between = time.process_time()
         boxes, _ = bare.detect(np.ascontiguousarray(rgb[..., ::-1]), input_size=(640, 640))

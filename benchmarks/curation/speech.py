@@ -1,12 +1,12 @@
-"""Measure the denoisers and the speech encoders on recordings.
+"""How good and how fast are the denoisers, and how fast the speech encoders?
 
     python -m benchmarks.curation.speech FOLDER
 
 FOLDER holds WAV files at 16 kHz. Prints one JSON line: SI-SDR in dB before and after denoising, with white and pink
 noise at 0, 5, 10 dB and for the recordings themselves (`clean`), for every denoiser whose weights are on this machine;
-and how many seconds of sound each component takes in a second of one thread. The cost of a network does not depend on
-what it has learnt: where weights are missing, `denoiser`'s models and wav2vec 2.0 base are timed with random ones, and
-`timed_with_random_weights` names them.
+and how many seconds of audio each component processes per second of one thread. The cost of a network does not depend
+on its weights: where weights are missing, the models of the package `denoiser` and wav2vec 2.0 base are timed with
+random ones, and `timed_with_random_weights` names them.
 """
 
 import argparse
@@ -15,6 +15,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -48,20 +49,21 @@ def coloured(n: int, exponent: float, rng: np.random.Generator) -> Float32Array:
     spectrum = np.fft.rfft(rng.standard_normal(n))
     spectrum[1:] /= np.arange(1, spectrum.size) ** (exponent / 2)
     noise = np.fft.irfft(spectrum, n)
-    return (noise / np.sqrt(np.mean(noise**2))).astype(np.float32)
+    scaled: Float32Array = (noise / np.sqrt(np.mean(noise**2))).astype(np.float32)
+    return scaled
 
 
 def denoisers(scratch: Path) -> tuple[dict[str, Denoiser], list[str]]:
     """Return the denoisers by name, and the names of those whose weights are random."""
-    found: dict[str, Denoiser] = {"deepfilternet3": DeepFilterDenoiser(SpeechSettings().max_attenuation_db)}
+    loaded: dict[str, Denoiser] = {"deepfilternet3": DeepFilterDenoiser(SpeechSettings().max_attenuation_db)}
     absent = [asset.name for asset in missing_assets(DEMUCS_MODELS)]
     for name in DEMUCS_MODELS:
         weights = None
         if name in absent:
             weights = scratch / f"{name}.th"
             torch.save(getattr(pretrained, name)(pretrained=False).state_dict(), weights)
-        found[name] = DemucsDenoiser(name, "cpu", weights)
-    return found, absent
+        loaded[name] = DemucsDenoiser(name, "cpu", weights)
+    return loaded, absent
 
 
 def encoders(scratch: Path) -> tuple[dict[str, SpeechEncoder], list[str]]:
@@ -73,7 +75,7 @@ def encoders(scratch: Path) -> tuple[dict[str, SpeechEncoder], list[str]]:
         from transformers import Wav2Vec2Config, Wav2Vec2FeatureExtractor, Wav2Vec2Model
 
         Wav2Vec2Model(Wav2Vec2Config()).save_pretrained(scratch)
-        Wav2Vec2FeatureExtractor().save_pretrained(scratch)
+        Wav2Vec2FeatureExtractor().save_pretrained(scratch)  # type: ignore[no-untyped-call]
         settings = Wav2Vec2Settings(model=str(scratch))
     return {"whisper-tiny.en": whisper, "wav2vec2-base": Wav2Vec2Encoder(settings, "cpu")}, absent
 
@@ -91,12 +93,16 @@ def ratios_db(speech: Float32Array, denoise: Denoiser) -> dict[str, tuple[float,
 
 
 def times_real_time(recordings: list[Float32Array], process: Callable[[Float32Array], object]) -> float:
-    """Return seconds of sound per second of work."""
+    """Return seconds of audio per second of work."""
     process(recordings[0])  # the first call of a network prepares it
     started = time.perf_counter()
     for speech in recordings:
         process(speech)
-    return round(sum(one.size for one in recordings) / AUDIO_RATE_HZ / (time.perf_counter() - started), 1)
+    return round(sum(recording.size for recording in recordings) / AUDIO_RATE_HZ / (time.perf_counter() - started), 1)
+
+
+def _encode(encoder: SpeechEncoder, samples: Float32Array) -> object:
+    return encoder(samples, samples.size // SAMPLES_PER_TICK)
 
 
 def read(path: Path) -> Float32Array:
@@ -104,7 +110,8 @@ def read(path: Path) -> Float32Array:
     channels, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
     if rate_hz != AUDIO_RATE_HZ:
         raise SystemExit(f"{path} is at {rate_hz} Hz; resample it to {AUDIO_RATE_HZ}")
-    return (0.5 * channels.mean(axis=1)).astype(np.float32)
+    samples: Float32Array = (0.5 * channels.mean(axis=1)).astype(np.float32)
+    return samples
 
 
 def main() -> None:
@@ -121,7 +128,7 @@ def main() -> None:
         encode, random_encoders = encoders(Path(scratch))
     speeds = {name: times_real_time([*recordings.values()], one) for name, one in denoise.items()}
     for name, encoder in encode.items():
-        speeds[name] = times_real_time([*recordings.values()], lambda x, e=encoder: e(x, x.size // SAMPLES_PER_TICK))
+        speeds[name] = times_real_time([*recordings.values()], partial(_encode, encoder))
     ratios = {
         name: {stem: ratios_db(speech, one) for stem, speech in recordings.items()}
         for name, one in denoise.items()

@@ -1,4 +1,4 @@
-"""What scripts of this field do with a video: every model on every frame, one frame at a time, one core."""
+"""Straightforward loops as in scripts of this field: every model on every frame, one frame at a time, one core."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,27 +8,27 @@ import numpy as np
 from curation.media.probe import VideoInfo
 from curation.perception.models import PerceptionSettings, load_perception
 from curation.rules.frontal import FrontalSettings, frontal_angle_deg
-from foundation.array_types import RgbImage
+from foundation.array_types import Float32Array, RgbImage
 from foundation.devices import onnx_session, resolve_device
 from foundation.weights import asset_path
 from manifests.landmarks import key_points, landmark_scheme
 from manifests.timeline import TICK_RATE_HZ
 
 View = dict[int, bool]
-"""Per tick of a clip: does it show a face within the strict frontal limit?"""
+"""By tick of a clip: whether it shows a face within the strict frontal limit."""
 
 Way = Callable[[VideoInfo, int], View]
-"""Goes over the first ticks of a clip, with models that are loaded."""
+"""Processes the first ticks of a clip, with loaded models."""
 
 _SCRFD_PX = 640
-"""Side of the picture that SCRFD is given, as in InsightFace's examples."""
+"""Side of SCRFD's input, as in InsightFace's examples."""
 
 _BORDER = 0.25
 """Border around the frame over its longer side; without it SCRFD misses close-ups."""
 
 
 def every_frame(info: VideoInfo, n_ticks: int) -> Iterator[tuple[int, RgbImage]]:
-    """Yield every stored frame of the first `n_ticks` ticks with the tick that it is nearest to."""
+    """Yield every stored frame of the first `n_ticks` ticks with the tick nearest to it."""
     import av
 
     with av.open(str(info.path)) as container:
@@ -40,11 +40,11 @@ def every_frame(info: VideoInfo, n_ticks: int) -> Iterator[tuple[int, RgbImage]]
             tick = round((frame.time - first) * float(TICK_RATE_HZ))
             if tick >= n_ticks:
                 return
-            yield tick, frame.to_ndarray(format="rgb24")
+            yield tick, np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
 
 
 def decode_only() -> Way:
-    """Decode every frame to RGB and throw it away."""
+    """Return a way that decodes every frame to RGB and discards it."""
 
     def look(info: VideoInfo, n_ticks: int) -> View:
         for _ in every_frame(info, n_ticks):
@@ -55,7 +55,11 @@ def decode_only() -> Way:
 
 
 def dlib_loop(upsample: int = 0) -> Way:
-    """Run HOG on the full frame, 68 points, angle, jump; faces below 80 px are found if it is upsampled once."""
+    """Return a way that runs HOG on the full frame, 68 points, angle and jump.
+
+    Args:
+        upsample: how often the frame is doubled in size; once finds faces below 80 px.
+    """
     import dlib
 
     detect = dlib.get_frontal_face_detector()
@@ -80,11 +84,11 @@ def dlib_loop(upsample: int = 0) -> Way:
 
 
 def scrfd_loop(settings: PerceptionSettings, *, everything: bool) -> Way:
-    """Run SCRFD on the padded full frame and 68 points in its box.
+    """Return a way that runs SCRFD on the padded full frame and 68 points in its box.
 
     Args:
         settings: which SCRFD, head pose and mask network.
-        everything: also run what else the paper's filters read: dlib's HOG on the full frame, whose rectangle then
+        everything: also run the other inputs of the paper's filters: dlib's HOG on the full frame, whose rectangle then
             holds the points, the head pose, and the mask network.
     """
     import dlib
@@ -141,7 +145,7 @@ class _PaddedScrfd:
         self._detector = SCRFD(model_file=str(model), session=onnx_session(model, resolve_device("cpu")))
         self._detector.prepare(0)
 
-    def __call__(self, rgb: RgbImage) -> np.ndarray | None:
+    def __call__(self, rgb: RgbImage) -> Float32Array | None:
         """Return the (4,) box of the widest face, source pixels, or None."""
         import cv2
 
@@ -151,4 +155,5 @@ class _PaddedScrfd:
         if not len(boxes):
             return None
         widest = boxes[(boxes[:, 2] - boxes[:, 0]).argmax(), :4]
-        return (widest - border).astype(np.float32)
+        box: Float32Array = (widest - border).astype(np.float32)
+        return box

@@ -1,11 +1,11 @@
-"""Compare a run with two workers to the same run with one, on real clips repeated.
+"""How much faster is a run with several workers than with one?
 
     python -m benchmarks.curation.workers CLIPS [--copies 2] [--workers 2] [--turns 1] [--set NAME=VALUE]
 
 Every clip is there several times, each copy with a number in a box that players skip, so that all are different videos.
-The whole command is run with one worker and with several, in turn, both on a Ray pool. Prints one JSON line: seconds
-from the first unit to the last one's end and seconds of the whole command for each run, and how many times one worker's
-speed several have, by either. On other machines than idle ones with that many whole cores the figures say little.
+The command runs with one worker and with several, in turn, both on a Ray pool. Prints one JSON line: seconds
+from the first unit to the last one's end and seconds of the whole command for each run, and the ratio of
+speeds by either. The figures are meaningful on idle machines with that many physical cores only.
 """
 
 import argparse
@@ -22,16 +22,16 @@ from benchmarks.curation.run_command import curate_command, numbered, workers_ti
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds that a run took."""
+    """Times of a run."""
 
     work_s: float
     """From the beginning of the first unit to the end of the last."""
-    whole_s: float
-    """Of the command, with the start of Ray and the loading of models, and with packing."""
+    command_s: float
+    """Of the command, with the start of Ray, the loading of models, and packing."""
 
 
 def repeated(clips: Path, folder: Path, copies: int) -> int:
-    """Copy every clip so many times, and return how many files that makes."""
+    """Copy every clip `copies` times and return the number of files."""
     folder.mkdir()
     found = sorted(clips.glob("*.mp4"))
     for number in range(copies):
@@ -44,14 +44,14 @@ def repeated(clips: Path, folder: Path, copies: int) -> int:
 def timed(source: Path, dataset: Path, workers: int, overrides: list[str]) -> Timing:
     """Run the command."""
     command = curate_command(source, dataset, workers=workers, overrides=overrides)
-    begun = time.monotonic()
+    begin_s = time.monotonic()
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    whole_s = time.monotonic() - begun
+    command_s = time.monotonic() - begin_s
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}: {done.stderr[-2000:]}")
     work_s = workers_time(dataset, workers).work_s
     shutil.rmtree(dataset)
-    return Timing(work_s, whole_s)
+    return Timing(work_s, command_s)
 
 
 def main() -> None:
@@ -75,9 +75,9 @@ def main() -> None:
         "videos": n_videos,
         "workers": arguments.workers,
         "work_s": {"one": [round(t.work_s, 1) for t in one], "several": [round(t.work_s, 1) for t in several]},
-        "whole_s": {"one": [round(t.whole_s, 1) for t in one], "several": [round(t.whole_s, 1) for t in several]},
+        "whole_s": {"one": [round(t.command_s, 1) for t in one], "several": [round(t.command_s, 1) for t in several]},
         "speed_up_of_work": round(sum(t.work_s for t in one) / sum(t.work_s for t in several), 2),
-        "speed_up_of_whole": round(sum(t.whole_s for t in one) / sum(t.whole_s for t in several), 2),
+        "speed_up_of_whole": round(sum(t.command_s for t in one) / sum(t.command_s for t in several), 2),
     }
     print(json.dumps(report))
 

@@ -1,4 +1,4 @@
-"""The evidence of a curated dataset, video by video, for benchmarks that look at what the rules see."""
+"""Evidence of a curated dataset, video by video, with the decisions of the default rules."""
 
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -20,7 +20,7 @@ TICK_HZ = float(TICK_RATE_HZ)
 
 @dataclass(frozen=True, kw_only=True)
 class Video:
-    """One video's evidence and what the default rules make of it."""
+    """Evidence of a video, and the decision of the default rules."""
 
     name: str
     evidence: Evidence
@@ -29,17 +29,17 @@ class Video:
 
     @property
     def step(self) -> Float32Array:
-        """(T,) step from the tick before, face widths."""
+        """Step from the previous tick, (T,) face widths."""
         return measured_step(self.decision.face, self.breaks)
 
 
 def read_videos(dataset: Path, rules: RulesSettings) -> list[Video]:
     """Return the analysed videos of a dataset by name."""
-    listed = read_table(dataset, "videos", ["video_id", "path", "status", "duplicate_of"]).to_pylist()
+    rows = read_table(dataset, "videos", ["video_id", "path", "status", "duplicate_of"]).to_pylist()
     frames = read_table(dataset, "frames")
     ids = np.asarray(frames["video_id"].to_pylist())
     videos = []
-    for row in listed:
+    for row in rows:
         if row["status"] != "ok" or row["duplicate_of"] is not None:
             continue
         n_ticks = round(row["duration_s"] * TICK_RATE_HZ)

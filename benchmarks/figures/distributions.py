@@ -1,9 +1,9 @@
-"""Draw how the evidence of real videos lies to the limits of the rules, and count what other limits would drop.
+"""Where does the evidence of real videos lie relative to the limits of the rules, and what would other limits drop?
 
-    python -m benchmarks.figures.distributions DATASET --out docs/images --page benchmarks/results/2026-11-filter-limits.md
+    python -m benchmarks.figures.distributions DATASET --out docs/images [--page PAGE]
 
-DATASET is a curated folder; the rules are applied anew, with their defaults. Writes a picture `filters_<rule>.png` per
-rule, and one for sharpness, which decides nothing; with --page, the tables of figures on it. Prints one JSON line:
+DATASET is a curated folder; the rules are applied again, with their defaults. Writes an image `filters_<rule>.png` per
+rule, and one for sharpness, which no rule uses; with --page, the tables of figures on it. Prints one JSON line:
 `outcomes` per tier, seconds; `sweep` per rule and limit (seconds of all ticks that fail it, and seconds kept per tier
 where that tier's limit is this one); `frontal_fit`, how the signed deviation follows yaw and roll; `quantiles` per
 measure and video (0, 5, 25, 50, 75, 95, 100 %).
@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
 from benchmarks.figures.curated_videos import TICK_HZ, Video, deviation_deg, read_videos
 from benchmarks.figures.limit_sweeps import SWEEPS, decided, frontal_fit, sweep, with_figures
 from benchmarks.figures.strip_plot import strip_plot
-
 from curation.decision.decide import RulesSettings
 from curation.rules.mask import mask
 from curation.rules.runs import true_runs
@@ -31,21 +31,21 @@ Values = Float32Array | Float64Array
 
 @dataclass(frozen=True, kw_only=True)
 class Measure:
-    """A number that a rule is about."""
+    """A measurement that a rule limits."""
 
     name: str
     label: str
     values: Callable[[Video], Values]
-    """One per tick, or one per stretch; NaN is left out."""
+    """One per tick, or one per range of ticks; NaN is left out."""
     limits: dict[str, float]
-    """By tier, as the line is named in the picture."""
+    """By the label of the line: the tier, or both."""
     drops_high: bool = True
     floor: float | None = None
-    """Least value of a logarithmic axis, onto which smaller ones are drawn; None for a linear axis."""
+    """Least value of a logarithmic axis, at which smaller values are drawn; None for a linear axis."""
 
 
 def pauses_s(video: Video, rules: RulesSettings) -> Float64Array:
-    """Return the length of every pause; none where there is no sound."""
+    """Return the length of every pause; none without audio."""
     prob = video.evidence.speech_prob
     return np.zeros(0) if prob is None else lengths_s(prob < rules.silence.min_speech_prob)
 
@@ -56,13 +56,13 @@ def lengths_s(flags: BoolArray) -> Float64Array:
 
 
 def satisfactory_s(video: Video) -> Float64Array:
-    """Return the lengths of the stretches that satisfy all strict rules."""
+    """Return the lengths of the ranges of ticks that satisfy all strict rules."""
     spans = [s for s in video.decision.spans if s.tier == "diffusion" and s.outcome in {"kept", "too_short"}]
     return np.array([span.end_tick - span.first_tick for span in spans], dtype=np.float64) / TICK_HZ
 
 
 def measures(rules: RulesSettings) -> list[Measure]:
-    """Return what is drawn, in the order of the rules."""
+    """Return the measures to draw, in the order of the rules."""
     both = "both tiers"
     return [
         Measure(
@@ -119,7 +119,7 @@ def measures(rules: RulesSettings) -> list[Measure]:
         ),
         Measure(
             name="too_short",
-            label="stretches that satisfy all strict rules, s (one dot per stretch)",
+            label="ranges that satisfy all strict rules, s (one dot per range)",
             values=satisfactory_s,
             limits={"strict": rules.too_short.min_s},
             drops_high=False,
@@ -127,7 +127,7 @@ def measures(rules: RulesSettings) -> list[Measure]:
         ),
         Measure(
             name="sharpness",
-            label="sharpness of the face: variance of the Laplacian (decides nothing)",
+            label="sharpness of the face: variance of the Laplacian (no rule uses it)",
             values=lambda v: v.decision.face.sharpness,
             limits={},
             floor=1.0,
@@ -135,17 +135,17 @@ def measures(rules: RulesSettings) -> list[Measure]:
     ]
 
 
-def known(values: Values) -> Values:
-    """Return the values that were measured."""
-    return values[~np.isnan(values)]
+def known(values: Values) -> Float64Array:
+    """Return the values without NaN."""
+    return values[~np.isnan(values)].astype(np.float64)
 
 
 def main() -> None:
     """Draw, count and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("dataset", type=Path)
-    parser.add_argument("--out", type=Path, required=True, help="folder of the pictures")
-    parser.add_argument("--page", type=Path, help="page whose tables of figures are written anew")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the images")
+    parser.add_argument("--page", type=Path, help="page whose tables of figures are replaced")
     arguments = parser.parse_args()
     rules = RulesSettings()
     videos = read_videos(arguments.dataset, rules)
@@ -164,7 +164,9 @@ def main() -> None:
             floor=measure.floor,
         )
         quantiles[measure.name] = {
-            name: np.round(np.quantile(values, QUANTILES), 4).tolist() for name, values in found.items() if len(values)
+            name: [round(float(value), 4) for value in np.quantile(values, QUANTILES)]
+            for name, values in found.items()
+            if len(values)
         }
     sweeps = {rule: sweep(rule, videos, rules) for rule in SWEEPS}
     outcomes = decided(videos)

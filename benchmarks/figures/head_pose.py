@@ -1,12 +1,12 @@
-"""Compare head poses with 3DDFA's on real clips, and the frontal angle with its yaw.
+"""How close are the head poses of preset `embedded` to 3DDFA's, and how does the frontal angle follow the yaw?
 
-    python -m benchmarks.figures.head_pose CLIPS --out docs/images [--network 3ddfa_mb05] [--scrfd scrfd_500m_bnkps] [--every 3]
+    python -m benchmarks.figures.head_pose CLIPS --out docs/images [--network NAME] [--scrfd NAME] [--every 3]
 
 CLIPS is a folder of videos. The widest face of every third tick is measured by the face finder of preset `embedded`,
-whose head transform is the pose compared, and by 3DDFA in SCRFD's box, as preset `paper` has it, and in the rectangle
+whose head transform is compared, and by 3DDFA in SCRFD's box, as preset `paper` has it, and in the rectangle
 around the landmarks. Writes `frontal_yaw.png` and `head_pose.png`. Prints one JSON line: `embedded`, how far the head
 transform is from 3DDFA, as the median absolute difference and the median difference of pitch, yaw and roll, of faces
-wide enough for tier `vae`, of all and per clip; `box` and `embedded_in_landmark_box`, how far 3DDFA's answer depends on
+wide enough for tier `vae`, of all and per clip; `box` and `embedded_in_landmark_box`, how far 3DDFA's pose depends on
 the box; `frontal` and `frontal_all`, how the frontal angle follows 3DDFA's yaw and roll, of wide and of all faces, and
 the yaw at which an upright face reaches the limits of the rule.
 """
@@ -40,12 +40,12 @@ _SIDEWAYS_DEG = 60.0
 """Beyond this yaw by either method the other eye is hidden, and both guess."""
 
 _NO_ANGLE_DEG = 90.0
-"""So far from 180 the frontal angle says that the nose lies beside the eyes: the landmarks are wrong."""
+"""So far from 180 the frontal angle says that the nose is outside the eyes: the landmarks are wrong."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Faces:
-    """One face of each of N ticks of a clip."""
+    """Measurements of one face in each of N ticks of a clip."""
 
     width_px: Float32Array
     """(N,) of the rectangle around the landmarks."""
@@ -60,7 +60,7 @@ class Faces:
 
 
 class Models:
-    """What a face is measured with."""
+    """The networks that measure a face."""
 
     def __init__(self, network: str, scrfd: str) -> None:
         device = resolve_device("cpu")
@@ -71,7 +71,7 @@ class Models:
 
 
 def measure(clip: Path, models: Models, every: int) -> Faces:
-    """Return the widest face of every so many ticks of a clip, where both finders see it."""
+    """Return the widest face of every `every`-th tick of a clip, where both finders find it."""
     info = probe(clip)
     rows: list[tuple[float, float, Float32Array]] = []
     crops, crops_landmarks = [], []
@@ -103,7 +103,7 @@ def measure(clip: Path, models: Models, every: int) -> Faces:
 
 
 def usable(faces: Faces, least_px: float = _LEAST_PX) -> BoolArray:
-    """Return the (N,) faces that are wide enough and not turned away."""
+    """Return (N,) whether a face is wide enough and not turned away."""
     yaws = np.abs(np.stack([faces.embedded_deg[:, 1], faces.ddfa_deg[:, 1]]))
     chosen: BoolArray = (faces.width_px >= least_px) & (yaws.max(axis=0) <= _SIDEWAYS_DEG)
     chosen &= np.abs(faces.frontal_deg) <= _NO_ANGLE_DEG
@@ -111,7 +111,7 @@ def usable(faces: Faces, least_px: float = _LEAST_PX) -> BoolArray:
 
 
 def joined(clips: dict[str, Faces], least_px: float) -> Faces:
-    """Return the usable faces of all clips, at least so wide, as one."""
+    """Return the usable faces of all clips, of at least that width, as one."""
     return Faces(
         **{
             name: np.concatenate([getattr(faces, name)[usable(faces, least_px)] for faces in clips.values()])
@@ -130,12 +130,12 @@ def differences(first: Float32Array, second: Float32Array) -> dict[str, list[flo
 
 
 def frontal_fit(faces: Faces) -> dict[str, float]:
-    """Return how the frontal angle follows 3DDFA's yaw and roll, and what the limits mean in degrees of yaw."""
+    """Return how the frontal angle follows 3DDFA's yaw and roll, and the limits in degrees of yaw."""
     yaw, roll = faces.ddfa_deg[:, 1].astype(np.float64), faces.ddfa_deg[:, 2].astype(np.float64)
     columns = np.stack([yaw, roll, np.ones(len(yaw))], axis=1)
     fit = np.linalg.lstsq(columns, faces.frontal_deg, rcond=None)[0]
     upright = faces.frontal_deg - roll * fit[1]
-    rest = faces.frontal_deg - columns @ fit
+    residual = faces.frontal_deg - columns @ fit
     limits = FrontalSettings()
     return {
         "correlation_with_yaw": round(float(np.corrcoef(faces.frontal_deg, yaw)[0, 1]), 3),
@@ -143,7 +143,7 @@ def frontal_fit(faces: Faces) -> dict[str, float]:
         "per_yaw": round(float(fit[0]), 2),
         "per_roll": round(float(fit[1]), 2),
         "constant_deg": round(float(fit[2]), 1),
-        "r2": round(1.0 - float(rest.var() / faces.frontal_deg.var()), 3),
+        "r2": round(1.0 - float(residual.var() / faces.frontal_deg.var()), 3),
         "strict_yaw_deg": round(abs(limits.strict_deg / float(fit[0])), 1),
         "loose_yaw_deg": round(abs(limits.loose_deg / float(fit[0])), 1),
         "faces": len(yaw),
@@ -195,7 +195,7 @@ def main() -> int:
     """Measure, draw, print; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("clips", type=Path, help="folder of videos")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the pictures")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the images")
     parser.add_argument("--network", choices=["3ddfa_mb1", "3ddfa_mb05"], default="3ddfa_mb05")
     parser.add_argument("--scrfd", choices=["det_10g", "scrfd_2.5g", "scrfd_500m_bnkps"], default="scrfd_500m_bnkps")
     parser.add_argument("--every", type=int, default=3, help="ticks from one measurement to the next")

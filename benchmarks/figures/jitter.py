@@ -1,4 +1,4 @@
-"""Show that the rule `jitter` lets speech pass and stops a shake, and why its rectangle comes from landmarks.
+"""Does the rule `jitter` pass speech and stop a shake, and is a rectangle around landmarks steadier than a detector's?
 
     python -m benchmarks.figures.jitter DATASET CLIPS --out docs/images
 
@@ -7,7 +7,7 @@ DATASET was curated from the folder CLIPS. Draws `filters_shake.png` and prints 
 - `real`: steps between ticks that both speak and between others, of videos whose face is wide enough for tier `vae`;
 - `shaken`: the same evidence with every tick's points and boxes moved, either to a place on a circle of 0.1 face widths
   about the true one, or to one in the square of ±0.1: steps, share of ticks that the rule drops and seconds in runs of
-  at least 3 s that it leaves, per limit;
+  at least 3 s that remain, per limit;
 - `rectangles`: over 3 s of three clips, steps of dlib's HOG rectangle, of the rectangle around dlib's 68 points and
   around MediaPipe's, of dlib's points in SCRFD's box, and of the nose tips. Each is in widths of its own rectangle.
 """
@@ -18,13 +18,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import dlib
 import numpy as np
+
 from benchmarks.figures.curated_videos import TICK_HZ, Video, read_videos
 from benchmarks.figures.distributions import QUANTILES, known
 from benchmarks.figures.strip_plot import strip_plot
-
 from curation.decision.decide import RulesSettings
 from curation.media.frames import tick_frames
 from curation.media.probe import probe
@@ -55,7 +54,7 @@ def quantiles(values: Float32Array | Float64Array) -> dict[str, float]:
 
 
 def speaks(video: Video, rules: RulesSettings) -> np.ndarray:
-    """Return (T,) whether this tick and the one before speak."""
+    """Return (T,) whether this tick and the previous one have speech."""
     if video.evidence.speech_prob is None:
         return np.zeros(len(video.evidence), dtype=np.bool_)
     spoken = video.evidence.speech_prob >= rules.silence.min_speech_prob
@@ -81,22 +80,24 @@ def shaken_step(video: Video, kind: str, rng: np.random.Generator) -> Float32Arr
     return measured_step(shaken, video.breaks)
 
 
-def answer(video: Video, step: Float32Array, limit: float, rules: RulesSettings) -> tuple[int, int]:
-    """Return how many ticks the rule drops, and how many it leaves in runs that are long enough for a clip."""
+def ticks_dropped_and_left(video: Video, step: Float32Array, limit: float, rules: RulesSettings) -> tuple[int, int]:
+    """Return the ticks that the rule drops, and the ticks that remain in runs long enough for a clip."""
     failed = jitter(step, video.breaks, limit, rules.jitter.guard_ticks).failed
     runs = [end - first for first, end in true_runs(~failed, video.breaks)]
     return int(failed.sum()), sum(run for run in runs if run >= rules.too_short.min_ticks)
 
 
-def answers(videos: Sequence[Video], kind: str, rules: RulesSettings, rng: np.random.Generator) -> dict[str, object]:
-    """Return what the rule says of all videos, shaken `DRAWS` times."""
+def counts_by_limit(
+    videos: Sequence[Video], kind: str, rules: RulesSettings, rng: np.random.Generator
+) -> dict[str, object]:
+    """Return steps and counts of the rule over all videos, shaken `DRAWS` times."""
     counts = np.zeros((len(LIMITS), 2))
     steps = []
     for video in videos:
         for _ in range(1 if kind == "real" else DRAWS):
             step = video.step if kind == "real" else shaken_step(video, kind, rng)
             steps.append(step)
-            counts += [answer(video, step, limit, rules) for limit in LIMITS]
+            counts += [ticks_dropped_and_left(video, step, limit, rules) for limit in LIMITS]
     n_ticks = sum(map(len, steps))
     per_limit = {
         f"{limit:g}": {
@@ -109,20 +110,20 @@ def answers(videos: Sequence[Video], kind: str, rules: RulesSettings, rng: np.ra
 
 
 def shares_over(step: Float32Array, rules: RulesSettings) -> dict[str, float]:
-    """Return which part of the steps is over either limit."""
+    """Return the share of steps over each limit."""
     limits = {"over_strict": rules.jitter.strict_step, "over_loose": rules.jitter.loose_step}
     return {name: round(float(np.mean(known(step) > limit)), 4) for name, limit in limits.items()}
 
 
-def pictures(path: Path) -> Iterator[RgbImage]:
-    """Yield the pictures of the first ticks."""
+def frames(path: Path) -> Iterator[RgbImage]:
+    """Yield the frames of the first ticks."""
     for frame in tick_frames(probe(path), 0, RECTANGLE_TICKS):
         if frame.rgb is not None:
             yield frame.rgb
 
 
 def hog_rectangle(detect: "dlib.fhog_object_detector", rgb: RgbImage) -> "dlib.rectangle | None":
-    """Return the widest face that dlib's detector finds, for a picture with a border: a close-up is lost without."""
+    """Return the widest face that dlib's detector finds in a frame with a border; without one it misses close-ups."""
     return max(detect(rgb, 0), key=lambda one: one.width(), default=None)
 
 
@@ -133,35 +134,40 @@ def rectangle_steps(
     points_in: DlibJitterPoints,
     predict: "dlib.shape_predictor",
 ) -> dict[str, Float64Array]:
-    """Return the steps of every way of placing the face; NaN where a finder saw none."""
+    """Return the steps of every way of placing the face; NaN where a finder found none."""
     detect = dlib.get_frontal_face_detector()
     boxes: dict[str, list[Float64Array]] = {"hog": [], "dlib68": [], "mediapipe": [], IN_SCRFD: []}
     noses: dict[str, list[Float64Array]] = {"dlib68": [], "mediapipe": [], IN_SCRFD: []}
-    for rgb in pictures(path):
+    for rgb in frames(path):
         border = rgb.shape[1] // 4
-        padded = cv2.copyMakeBorder(rgb, border, border, border, border, cv2.BORDER_CONSTANT)
+        padded = np.pad(rgb, ((border, border), (border, border), (0, 0)))
         found, mesh = hog_rectangle(detect, padded), next(iter(faces(rgb)), None)
-        seen: dict[str, Float64Array] = {}
+        found_points: dict[str, Float64Array] = {}
         if found is not None:
             boxes["hog"].append(np.array([found.left(), found.top(), found.right(), found.bottom()], np.float64))
-            seen["dlib68"] = np.array([(part.x, part.y) for part in predict(padded, found).parts()], np.float64)
+            found_points["dlib68"] = np.array([(part.x, part.y) for part in predict(padded, found).parts()], np.float64)
         else:
             boxes["hog"].append(np.full(4, np.nan))
-        placed = next((points_in(rgb, face.jitter_box_px) for face in paper(rgb)), None)
-        placed = np.full((3, 2), np.nan) if placed is None else placed.astype(np.float64)
+        jitter_box_px = next((face.jitter_box_px for face in paper(rgb)), None)
+        placed = np.full((3, 2), np.nan)
+        if jitter_box_px is not None:
+            placed = points_in(rgb, jitter_box_px).astype(np.float64)
         noses[IN_SCRFD].append(placed[0])
         boxes[IN_SCRFD].append(placed[1:].ravel())
         if mesh is not None:
-            seen["mediapipe"] = mesh.landmarks_px.astype(np.float64)
+            found_points["mediapipe"] = mesh.landmarks_px.astype(np.float64)
         for name, scheme in (("dlib68", "ibug68"), ("mediapipe", faces.scheme)):
-            points = seen.get(name, np.full((landmark_scheme(scheme).n_points, 2), np.nan))
+            points = found_points.get(name, np.full((landmark_scheme(scheme).n_points, 2), np.nan))
             boxes[name].append(np.concatenate([points.min(axis=0), points.max(axis=0)]))
-            noses[name].append(key_points(points, landmark_scheme(scheme))[0])
-    steps = {}
+            noses[name].append(key_points(points, landmark_scheme(scheme))[0].astype(np.float64))
+    steps: dict[str, Float64Array] = {}
     for name, rows in boxes.items():
         box = np.array(rows)
+        points_px = np.zeros((len(box), 9, 2), np.float32)
         width_px = box[:, 2] - box[:, 0]
-        steps[f"{name} rectangle"] = face_step(np.zeros((len(box), 9, 2)), box, np.zeros(len(box), dtype=np.bool_))
+        steps[f"{name} rectangle"] = face_step(
+            points_px, box.astype(np.float32), np.zeros(len(box), dtype=np.bool_)
+        ).astype(np.float64)
         if name in noses:
             moved_px = np.linalg.norm(np.diff(np.array(noses[name]), axis=0), axis=1)
             steps[f"{name} nose tip"] = moved_px / np.minimum(width_px[1:], width_px[:-1])
@@ -172,16 +178,16 @@ def rectangle_steps(
 
 
 def rectangles(clips: Path, rules: RulesSettings) -> tuple[dict[str, Float64Array], dict[str, object]]:
-    """Return the steps of all ways of placing the face, clips together, and what is told of them."""
+    """Return the steps of all ways of placing the face, clips together, and their figures."""
     ensure_assets(["face_landmarker", "dlib_shape_predictor_68", SCRFD])
     faces, predict = MediaPipeFaces(), dlib.shape_predictor(str(asset_path("dlib_shape_predictor_68")))
     paper, points_in = ScrfdFaces(asset_path(SCRFD), resolve_device("cpu")), DlibJitterPoints()
     found = [rectangle_steps(clips / f"{name}.mp4", faces, paper, points_in, predict) for name in RECTANGLE_CLIPS]
     pooled = {name: np.concatenate([one[name] for one in found]) for name in found[0]}
     sizes = pooled.pop(SIZES)
-    told: dict[str, object] = {name: quantiles(step) | shares_over(step, rules) for name, step in pooled.items()}
-    told[SIZES] = {"ticks": len(RECTANGLE_CLIPS) * (RECTANGLE_TICKS - 1), "changes": len(sizes)} | quantiles(sizes)
-    return pooled, told
+    figures: dict[str, object] = {name: quantiles(step) | shares_over(step, rules) for name, step in pooled.items()}
+    figures[SIZES] = {"ticks": len(RECTANGLE_CLIPS) * (RECTANGLE_TICKS - 1), "changes": len(sizes)} | quantiles(sizes)
+    return pooled, figures
 
 
 def main() -> None:
@@ -189,7 +195,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("dataset", type=Path)
     parser.add_argument("clips", type=Path)
-    parser.add_argument("--out", type=Path, required=True, help="folder of the picture")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the image")
     arguments = parser.parse_args()
     rules = RulesSettings()
     rng = np.random.default_rng(0)
@@ -202,7 +208,7 @@ def main() -> None:
         "speaking": np.concatenate([video.step[speaks(video, rules)] for video in videos]),
         "not speaking": np.concatenate([video.step[~speaks(video, rules)] for video in videos]),
     }
-    placed, told = rectangles(arguments.clips, rules)
+    placed, rectangle_figures = rectangles(arguments.clips, rules)
     groups = real | {
         f"shaken, {kind} of ±{REACH:g}": np.concatenate([shaken_step(video, kind, rng) for video in videos])
         for kind in ("circle", "square")
@@ -218,8 +224,8 @@ def main() -> None:
     report = {
         "seconds": round(sum(len(video.evidence) for video in videos) / TICK_HZ, 2),
         "real": {name: quantiles(step) | shares_over(step, rules) for name, step in real.items()},
-        "shaken": {kind: answers(videos, kind, rules, rng) for kind in ("real", "circle", "square")},
-        "rectangles": told,
+        "shaken": {kind: counts_by_limit(videos, kind, rules, rng) for kind in ("real", "circle", "square")},
+        "rectangles": rectangle_figures,
     }
     print(json.dumps(report))
 

@@ -1,11 +1,12 @@
-"""What other limits of the rules would drop and keep, and how both are told on a page of the docs."""
+"""Seconds that other limits of the rules would drop and keep, and their tables on a page."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
-from benchmarks.figures.curated_videos import TICK_HZ, Video, deviation_deg
 
+from benchmarks.figures.curated_videos import TICK_HZ, Video, deviation_deg
 from curation.decision.decide import RulesSettings, decide
 from curation.rules.frontal import frontal, frontal_angle_deg
 from curation.rules.jitter import jitter
@@ -30,7 +31,7 @@ Rows = list[dict[str, float]]
 
 
 def failing(rule: str, limit: float, video: Video, rules: RulesSettings) -> BoolArray:
-    """Return (T,) ticks that fail a rule under a limit, whatever the other rules say; none without a measurement."""
+    """Return (T,) ticks that fail a rule under a limit, regardless of the other rules; none without a measurement."""
     face = video.decision.face
     if rule == "frontal":
         return frontal(frontal_angle_deg(face.key_points_px), limit).failed
@@ -45,7 +46,7 @@ def failing(rule: str, limit: float, video: Video, rules: RulesSettings) -> Bool
 
 
 def with_limit(rules: RulesSettings, rule: str, tier: Tier, limit: float) -> RulesSettings:
-    """Return rules whose limit of one tier is another; the other tier's follows where it would contradict."""
+    """Return rules with another limit in one tier; the other tier's limit follows where the two would contradict."""
     section = getattr(rules, rule)
     if rule == "silence":
         return rules.model_copy(update={rule: section.model_copy(update={"max_pause_s": limit})})
@@ -61,14 +62,14 @@ def with_limit(rules: RulesSettings, rule: str, tier: Tier, limit: float) -> Rul
 
 
 def kept_s(videos: Sequence[Video], rules: RulesSettings, tier: Tier) -> float:
-    """Return the seconds that are kept in a tier."""
+    """Return the seconds kept in a tier."""
     spans = [span for video in videos for span in decide(video.evidence, rules).spans]
     kept = [span.end_tick - span.first_tick for span in spans if span.tier == tier and span.outcome == "kept"]
     return round(sum(kept) / TICK_HZ, 2)
 
 
 def sweep(rule: str, videos: Sequence[Video], rules: RulesSettings) -> Rows:
-    """Return what each limit of a rule drops and keeps."""
+    """Return the seconds that each limit of a rule drops and keeps."""
     rows = []
     for limit in SWEEPS[rule]:
         failed = sum(int(failing(rule, limit, video, rules).sum()) for video in videos)
@@ -81,7 +82,7 @@ def sweep(rule: str, videos: Sequence[Video], rules: RulesSettings) -> Rows:
 
 
 def frontal_fit(videos: Sequence[Video], rules: RulesSettings) -> dict[str, float]:
-    """Return the least-squares fit of the signed deviation: degrees per degree of yaw and of roll, and the rest."""
+    """Return the least-squares fit of the signed deviation: degrees per degree of yaw and of roll, and the residual."""
     chosen = [v for v in videos if np.nanmedian(v.decision.face.width_px) >= rules.small_face.loose_px]
     y = np.concatenate([deviation_deg(video) for video in chosen])
     pose = np.concatenate([video.decision.face.pose_deg for video in chosen]).astype(np.float64)
@@ -100,7 +101,7 @@ def frontal_fit(videos: Sequence[Video], rules: RulesSettings) -> dict[str, floa
 
 
 def decided(videos: Sequence[Video]) -> dict[str, dict[str, float]]:
-    """Return per tier the seconds of every outcome."""
+    """Return the seconds of every outcome, per tier."""
     found = {tier: dict.fromkeys(OUTCOMES, 0) for tier in TIERS}
     for video in videos:
         for span in video.decision.spans:
@@ -109,14 +110,18 @@ def decided(videos: Sequence[Video]) -> dict[str, dict[str, float]]:
 
 
 def with_figures(page: str, outcomes: Mapping[str, Mapping[str, float]], sweeps: Mapping[str, Rows]) -> str:
-    """Return the text of a page with the tables between its marks `<!-- figures NAME begins -->` made anew."""
+    """Return the text of a page with new tables between its marks `<!-- figures NAME begins -->`."""
     tables = {rule: _sweep_table(rows) for rule, rows in sweeps.items()} | {"outcomes": _outcome_table(outcomes)}
     for name, table in tables.items():
         begin, end = f"<!-- figures {name} begins -->\n", f"<!-- figures {name} ends -->"
-        page, n = re.subn(f"{begin}.*?{end}", lambda _, new=f"{begin}{table}{end}": new, page, flags=re.DOTALL)
+        page, n = re.subn(f"{begin}.*?{end}", partial(_constant, f"{begin}{table}{end}"), page, flags=re.DOTALL)
         if n != 1:
             raise SystemExit(f"the page has {n} places for the figures {name!r}; it needs one")
     return page
+
+
+def _constant(text: str, _: re.Match[str]) -> str:
+    return text
 
 
 def _sweep_table(rows: Rows) -> str:

@@ -1,9 +1,9 @@
-"""Measure how far each sampler and each editing method is from the truth, on Gaussians whose denoiser is known exactly.
+"""How far are samplers and editing methods from the truth, on Gaussians whose denoiser is known exactly?
 
     python -m benchmarks.figures.samplers --out docs/images --page benchmarks/results/2026-11-samplers.md
 
-No network takes part, so what is measured is the error of the solver alone. Draws `samplers_error.png` and writes the
-tables of figures of the page anew.
+No network takes part, so the error is that of the solver alone. Draws `samplers_error.png` and replaces the tables of
+figures of the page.
 """
 
 import argparse
@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import matplotlib as mpl
 import torch
@@ -27,7 +28,7 @@ from matplotlib import pyplot as plt
 SDE = VpSde()
 SD_D = torch.tensor([1.0, 0.3, 0.05])
 RUNS = (10, 20, 30, 50, 100, 200, 500)
-SOLVERS = (
+SOLVERS: tuple[tuple[str, Literal["lambda", "time"]], ...] = (
     ("dpmpp_2m", "lambda"),
     ("dpmpp_2m", "time"),
     ("ode_heun", "lambda"),
@@ -48,17 +49,19 @@ TEMPERATURES = (1.0, 1.3, 1.8)
 def independent(noisy_BTD: Tensor, time_B: Tensor) -> Tensor:
     """Return the mean of p(x0 | z_t) of independent numbers with mean 0 and standard deviations `SD_D`."""
     alpha, sigma = SDE.alpha(time_B)[:, None, None], SDE.sigma(time_B)[:, None, None]
-    return alpha * SD_D**2 / (alpha**2 * SD_D**2 + sigma**2) * noisy_BTD
+    mean_BTD: Tensor = alpha * SD_D**2 / (alpha**2 * SD_D**2 + sigma**2) * noisy_BTD
+    return mean_BTD
 
 
 def paired(noisy_BTD: Tensor, time_B: Tensor) -> Tensor:
     """Return the mean of p(x0 | z_t) of two numbers with covariance `PAIR`."""
     alpha, sigma = SDE.alpha(time_B)[0], SDE.sigma(time_B)[0]
-    return noisy_BTD @ (alpha * PAIR @ torch.linalg.inv(alpha**2 * PAIR + sigma**2 * torch.eye(2)))
+    gain_DD: Tensor = alpha * PAIR @ torch.linalg.inv(alpha**2 * PAIR + sigma**2 * torch.eye(2))
+    return noisy_BTD @ gain_DD
 
 
 def paired_given(noisy_BTD: Tensor, time_B: Tensor) -> Tensor:
-    """Return the mean of p(x0 | z_t, first = GIVEN): the network that `mask_cond` asks for."""
+    """Return the mean of p(x0 | z_t, first = GIVEN): the network of the method `mask_cond`."""
     alpha, sigma = SDE.alpha(time_B)[0], SDE.sigma(time_B)[0]
     mean, variance = 0.9 * GIVEN, 1.0 - 0.9**2
     second = mean + alpha * variance / (alpha**2 * variance + sigma**2) * (noisy_BTD[..., 1] - alpha * mean)
@@ -73,21 +76,22 @@ def smooth_process() -> X0Predictor:
     def predict(noisy_BTD: Tensor, time_B: Tensor) -> Tensor:
         alpha, sigma = SDE.alpha(time_B[0].double()), SDE.sigma(time_B[0].double())
         gains = alpha * values / (alpha**2 * values + sigma**2)
-        return (vectors @ (gains[:, None] * (vectors.T @ noisy_BTD.double()))).float()
+        mean_BTD: Tensor = vectors @ (gains[:, None] * (vectors.T @ noisy_BTD.double()))
+        return mean_BTD.float()
 
     return predict
 
 
-def with_runs(name: str, grid: str, runs: int) -> SamplerConfig:
-    """Return the sampler that calls the network this often, or once less."""
+def with_runs(name: str, grid: Literal["lambda", "time"], runs: int) -> SamplerConfig:
+    """Return the sampler with `runs` calls of the network, or one less."""
     steps = (runs + 1) // 2 if name == "ode_heun" else runs
     return replace(SAMPLERS[name], grid=grid, steps=steps)
 
 
 def worst_ratio(config: SamplerConfig) -> float:
-    """Return sampled over true standard deviation of the number for which it is furthest from 1."""
+    """Return the ratio of sampled to true standard deviation that is furthest from 1."""
     made_TD = sample(independent, SeededNoise([0]), N_SAMPLES, 3, config=config, sde=SDE)[0]
-    # over that of the first noise, which is 1 but for the chance of the draw
+    # Divided by that of the first noise, which is 1 except for the chance of the draw.
     first_D = SeededNoise([0]).draw(N_SAMPLES, 3)[0].std(0) if config.name != "sde_em" else torch.ones(3)
     ratio_D = made_TD.std(0) / SD_D / first_D
     return float(ratio_D[(ratio_D - 1.0).abs().argmax()])
@@ -117,7 +121,7 @@ def seam(motion_TD: Tensor) -> tuple[float, float]:
 
 
 def joined() -> dict[str, tuple[float, float]]:
-    """Return the seam of 450 frames in two windows, blended at every step, and made one by one and faded."""
+    """Return the seam of 450 frames in two windows: blended at every step, and sampled separately and faded."""
     window, solver = smooth_process(), SamplerConfig()
 
     def made(predict: X0Predictor, seed: int, frames: int) -> Tensor:
@@ -139,14 +143,14 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def with_figures(page: str, name: str, made: str) -> str:
-    """Return the page with what stands between the marks of `name` replaced."""
+    """Return the page with the text between the marks of `name` replaced."""
     marks = re.compile(rf"(<!-- figures {name} begins -->\n).*?(<!-- figures {name} ends -->)", flags=re.DOTALL)
     if len(marks.findall(page)) != 1:
         raise SystemExit(f"the page has no single place for the figures {name!r}; write the two marks around one")
     return marks.sub(lambda match: match[1] + made + match[2], page)
 
 
-def draw(ratios: dict[tuple[str, str], list[float]], path: Path) -> None:
+def draw(ratios: dict[tuple[str, Literal["lambda", "time"]], list[float]], path: Path) -> None:
     """Draw error over runs of the network."""
     figure, axes = plt.subplots(figsize=(7.0, 4.0), layout="constrained")
     for (name, grid), found in ratios.items():
@@ -161,8 +165,8 @@ def draw(ratios: dict[tuple[str, str], list[float]], path: Path) -> None:
     figure.savefig(path, dpi=120)
 
 
-def tables(ratios: dict[tuple[str, str], list[float]]) -> dict[str, Callable[[], str]]:
-    """Return by name what makes each table of the page."""
+def tables(ratios: dict[tuple[str, Literal["lambda", "time"]], list[float]]) -> dict[str, Callable[[], str]]:
+    """Return the function that makes each table of the page, by name."""
     return {
         "error": lambda: table(
             ["sampler", "grid", *(f"{runs}" for runs in RUNS)],
@@ -193,7 +197,7 @@ def main() -> None:
     """Run all and write the plot and the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="folder of the plot")
-    parser.add_argument("--page", type=Path, required=True, help="page whose tables of figures are written anew")
+    parser.add_argument("--page", type=Path, required=True, help="page whose tables of figures are replaced")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     ratios = {(name, grid): [worst_ratio(with_runs(name, grid, runs)) for runs in RUNS] for name, grid in SOLVERS}

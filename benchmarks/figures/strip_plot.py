@@ -1,4 +1,4 @@
-"""A strip plot: a row per group, a dot per value, and limits as lines. Benchmarks draw their distributions with it."""
+"""A strip plot: a row per group, a dot per value, and limits as lines."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,11 +14,10 @@ if TYPE_CHECKING:
 _INK, _DOTS, _GRID = "#222222", "#4477aa", "#dddddd"
 _LINE, _LOOSE_LINE = "#bb5500", "#117733"
 _MOST_DOTS = 300
-"""Per row, evenly taken from the sorted values: enough to see the shape, and the picture stays small."""
-
+"""Per row, evenly chosen from the sorted values: enough to see the shape, and the image stays small."""
 
 _FEW = 20
-"""Below this, a group is shown by its dots alone: quantiles of a handful say nothing."""
+"""Number of values below which a group is drawn as dots alone, because its quantiles mean nothing."""
 
 
 def strip_plot(
@@ -34,10 +33,10 @@ def strip_plot(
 
     Args:
         groups: values by name, without NaN.
-        label: what the values are.
-        limits: named limits; what they drop is shaded.
+        label: name and unit of the values.
+        limits: limits by name; the dropped side is shaded.
         drops_high: whether values above a limit are dropped, else those below.
-        floor: least value of a logarithmic axis, onto which smaller ones are drawn; None for a linear axis.
+        floor: least value of a logarithmic axis, at which smaller values are drawn; None for a linear axis.
     """
     from matplotlib.figure import Figure
 
@@ -64,11 +63,11 @@ def strip_plot(
 def _draw_row(axes: "Axes", row: int, values: Float64Array, rng: np.random.Generator) -> None:
     if not len(values):
         return
-    shown = values[np.linspace(0, len(values) - 1, min(len(values), _MOST_DOTS)).round().astype(int)]
+    chosen = values[np.linspace(0, len(values) - 1, min(len(values), _MOST_DOTS)).round().astype(int)]
     few = len(values) < _FEW
     axes.plot(
-        shown,
-        row + rng.uniform(-0.3, 0.3, len(shown)) * (not few),
+        chosen,
+        row + rng.uniform(-0.3, 0.3, len(chosen)) * (not few),
         "o",
         color=_DOTS,
         alpha=0.7 if few else 0.4,
@@ -92,7 +91,7 @@ def _draw_limits(axes: "Axes", limits: Mapping[str, float], *, drops_high: bool)
     axes.set_xlim(low, high)
     for name, limit in limits.items():
         colour = _LOOSE_LINE if name == "loose" else _LINE
-        # strict and loose labels stand on either side, for the limits can be near each other
+        # The labels of strict and loose are on opposite sides, because the limits can be close to each other.
         left = (name == "loose") != drops_high
         axes.axvspan(limit, high if drops_high else low, color=colour, alpha=0.07, linewidth=0)
         axes.axvline(limit, color=colour, linewidth=1.2)

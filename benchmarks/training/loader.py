@@ -1,7 +1,8 @@
-"""How many frame pairs and sequences a second one core reads; pairs against decoding alone and a naive loader.
+"""How many frame pairs and sequences a second does one core read?
 
-Prints one JSON line; rates are per second of processor time, so that other work on the machine shows less. The clips of
-DATASET are repeated under other names, so that few things are read twice, in files as large as packed ones.
+Pairs are compared with decoding alone and with a naive loader. Prints one JSON line; rates are per second of processor
+time, on which other work on the machine has less effect. The clips of DATASET are repeated under other names, so that
+few things are read twice, in files as large as packed ones.
 
 - `pairs`: the training loader, pairs in batches of 64, each of another clip as a rule.
 - `decoding_alone`: opening the same videos and decoding up to the same frames; no conversion to RGB, no landmarks.
@@ -54,7 +55,7 @@ EVERYTHING = DataConfig(splits=("train", "val", "test"))
 
 
 def repeated(dataset: Path, folder: Path, n_clips: int) -> Path:
-    """Write a dataset of `n_clips` clips, those of `dataset` again and again, with the same media."""
+    """Write a dataset of `n_clips` clips, those of `dataset` repeated, with the same media."""
     rows = read_table(dataset, "clips")
     shutil.copytree(dataset / "media", folder / "media")
     write_dataset(folder, read_dataset(dataset))
@@ -124,7 +125,7 @@ def decode_alone(index: ClipIndex, clip: int, numbers: Sequence[int]) -> None:
 
 
 def decode_whole(index: ClipIndex, reader: ClipReader, clip: int, numbers: Sequence[int]) -> None:
-    """Decode a clip's video as a whole, keep two of its pictures, and read its landmarks."""
+    """Decode all of a clip's video, keep two of its frames, and read its landmarks."""
     row = index.row(clip)
     frames = read_frames(read_member(index.dataset, row.media, row.mp4)).frames
     kept = [frame for number, frame in enumerate(frames) if number in numbers]
@@ -134,7 +135,7 @@ def decode_whole(index: ClipIndex, reader: ClipReader, clip: int, numbers: Seque
 
 
 def rate(run: Callable[[], int]) -> float:
-    """Return how many samples a second of processor time `run` makes; it returns their number."""
+    """Return the samples per second of processor time that `run` makes; `run` returns their number."""
     before = time.process_time()
     made = run()
     return round(made / (time.process_time() - before), 1)
@@ -154,7 +155,7 @@ def measure_sequences(index: ClipIndex, folder: Path, n_sequences: int) -> float
 
 
 def measure_pairs(index: ClipIndex, n_pairs: int) -> dict[str, float]:
-    """Return the rates of the VAE's loader and of what it is compared with."""
+    """Return the rates of the VAE's loader, of decoding alone and of a naive loader."""
     pairs = FramePairs(index, image_px=256, seed=1)
     keys = [key for batch in batches(pairs, n_pairs) for key in batch]
     drawn = [pairs.frames_of(key) for key in keys]

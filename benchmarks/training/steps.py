@@ -1,4 +1,4 @@
-"""How many images or sequences a second do the networks train on, at which share of the card's peak and in how much memory?
+"""How fast do the networks train, at which share of the card's peak, and in how much memory?
 
 Each case is a process of its own that takes real optimiser steps of `training.loop.session` on random data: forward and
 backward passes, gradient norms, Adam, averaged weights; no loader. Prints one JSON line. Per case:

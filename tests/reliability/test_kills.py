@@ -21,10 +21,10 @@ def test_a_killed_run_that_goes_on_ends_with_the_bytes_of_an_undisturbed_one(
         sound = talking_face.sound(0.1 * number, 3.2 + 0.1 * number)
         talking_video(clips / f"{number}.mp4", talking_face, times_s, sound=sound)
     talking_video(clips / "windows.mp4", talking_face, frame_times(Fraction(25), 210))  # of 8 s each
-    program = repository / "benchmarks" / "kills.py"
     quiet = ["--set", "speech.encoder=none", "--set", "speech.denoiser=none"]
     done = subprocess.run(
-        [sys.executable, str(program), str(clips), "--kills", "5", *quiet],
+        [sys.executable, "-m", "benchmarks.curation.kills", str(clips), "--kills", "5", *quiet],
+        cwd=repository,
         capture_output=True,
         text=True,
         check=False,

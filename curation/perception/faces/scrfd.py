@@ -6,7 +6,7 @@ session of ours, made from its ONNX file; anchors, decoding and suppression are 
 
 Some exports are made for 640x640 alone. Their only traces of that size are the sizes that two Resize nodes enlarge to,
 and the shapes written at the graph's ends; the rest is convolutions. Those are taken out when the file is loaded, so
-that a look at one face costs what a small picture costs (benchmarks/curation/scrfd.py).
+that a look at one face costs what a small picture costs (`benchmarks.curation.scrfd`).
 """
 
 from pathlib import Path
