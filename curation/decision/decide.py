@@ -98,16 +98,22 @@ class Decision:
     clips: tuple[ClipPlan, ...]
 
 
-def decide(evidence: Evidence, settings: RulesSettings) -> Decision:
+def decide(evidence: Evidence, settings: RulesSettings, *, max_distance: float | None = None) -> Decision:
     """Apply all rules to a video's evidence and plan its clips (GAIA appendix A.1).
 
     Runs of at least 3 s that satisfy the loose limits are found first; within each, runs of at least 3 s that satisfy
     the strict ones become clips of tier `diffusion`, and what is left of the run, where long enough, clips of `vae`.
+
+    Args:
+        evidence: of T ticks.
+        settings: of all rules.
+        max_distance: of two identity descriptors of one person, from `TrackSettings.max_distance`; None: dlib's.
     """
     shot_starts = cut(evidence.cut_score, settings.cut)
     begins: BoolArray = shot_starts.failed | _stretch_starts(evidence)
     bridge = settings.no_face.bridge_ticks
-    track = link_tracks(evidence, begins, bridge, settings.tracks)
+    distance = settings.tracks.max_descriptor_distance if max_distance is None else max_distance
+    track = link_tracks(evidence, begins, bridge, settings.tracks, distance)
     main = main_track(evidence, track, begins, bridge, settings.several_faces.min_score)
     face = main_face(evidence.faces, main)
     breaks: BoolArray = begins | main.changes

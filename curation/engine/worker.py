@@ -15,6 +15,8 @@ from curation.evidence.joining import spread, with_sound
 from curation.evidence.measures import Evidence, PictureEvidence
 from curation.media.errors import MediaError
 from curation.media.probe import VideoInfo, probe
+from curation.model_cards import ModelCard
+from curation.model_registry import register_model, registered_models
 from curation.output.ledger import VideoRecord, write_record
 from curation.output.long_video import gather, slice_is_rendered, stored_clips, write_decided, write_slice
 from curation.output.video_files import CuratedVideo, decided_record, write_parts
@@ -42,6 +44,8 @@ class WorkerPlan:
     settings: CurationSettings
     dataset: Path
     scratch: ScratchSettings = field(default_factory=ScratchSettings)
+    models: tuple[ModelCard, ...] = field(default_factory=registered_models)
+    """Models of the user, so that workers in other processes know them."""
 
     @property
     def window_s(self) -> float:
@@ -55,6 +59,8 @@ class WorkerPlan:
             MissingAssetsError: weights are missing.
         """
         use_one_thread()
+        for card in self.models:
+            register_model(card)
         return VideoWorker(self)
 
 
@@ -94,6 +100,7 @@ class VideoWorker:
         self._dataset = plan.dataset
         self._scratch = plan.scratch
         self._perception = load_perception(plan.settings.perception)
+        self._max_distance = plan.settings.rules.tracks.max_distance(plan.settings.perception.identity)
         self._speech = load_speech(plan.settings.speech)
 
     def work(self, unit: Unit, learnt: Callable[[float], None] = _to_nobody) -> Outcome:
@@ -175,7 +182,7 @@ class VideoWorker:
             measured = with_sound(seen, hear_stretches(info, models, asked))
             evidence = spread(measured, ticks_of(asked), info.n_ticks)
             analyzed = time.perf_counter()
-            decision = decide(evidence, settings.rules)
+            decision = decide(evidence, settings.rules, max_distance=self._max_distance)
             spent = {"analyze_s": spent_s + analyzed - started, "decide_s": time.perf_counter() - analyzed}
             return _DecidedVideo(evidence, decision, decided_record(video, info, decision, spent))
         if len(ticks_of(asked)) > settings.windows.length_ticks:
@@ -199,7 +206,7 @@ class VideoWorker:
         started = time.perf_counter()
         evidence = analyze_stretches(info, self._perception, asked_ticks(video.trims, info), self._settings.media)
         analyzed = time.perf_counter()
-        decision = decide(evidence, self._settings.rules)
+        decision = decide(evidence, self._settings.rules, max_distance=self._max_distance)
         decided = time.perf_counter()
         shown = shown_clips(evidence, decision)
         return CuratedVideo(

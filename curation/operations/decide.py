@@ -116,7 +116,8 @@ def _decided(
 ) -> VideoRecord:
     started = time.perf_counter()
     evidence = evidence_of_frames(frames, round((record.duration_s or 0.0) * TICK_RATE_HZ))
-    decision = decide(evidence, settings.rules)
+    max_distance = settings.rules.tracks.max_distance(settings.perception.identity)
+    decision = decide(evidence, settings.rules, max_distance=max_distance)
     decide_s = time.perf_counter() - started
     if speech is None:
         if same_frames:

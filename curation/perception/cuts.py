@@ -70,7 +70,7 @@ _BLOCK_TICKS = 512
 
 
 class ContentCuts:
-    """Scores shot boundaries, 0 to 1; a `CutScorer`. A score is 0.5 where a difference just reaches its limit."""
+    """Scores shot boundaries, 0 to 1. A score is 0.5 where a difference just reaches its limit."""
 
     thumb_height_px = 27
     thumb_width_px = 48

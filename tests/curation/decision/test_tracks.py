@@ -24,9 +24,11 @@ def joined(first: Faces, second: Faces) -> Faces:
     )
 
 
-def linked(evidence: Evidence, cut: np.ndarray | None = None, bridge: int = 2) -> np.ndarray:
+def linked(
+    evidence: Evidence, cut: np.ndarray | None = None, bridge: int = 2, identity: str = "dlib"
+) -> np.ndarray:
     cut = np.zeros(len(evidence), np.bool_) if cut is None else cut
-    return link_tracks(evidence, cut, bridge, TrackSettings())
+    return link_tracks(evidence, cut, bridge, TrackSettings(), TrackSettings().max_distance(identity))
 
 
 def cut_at(n: int, tick: int) -> np.ndarray:

@@ -5,13 +5,8 @@ import pytest
 from curation.perception.faces.dlib_hog import DlibFaces
 from curation.perception.faces.mediapipe import MediaPipeFaces
 from curation.perception.faces.scrfd_mesh import ScrfdFaces
-from curation.perception.models import (
-    FACE_FINDERS,
-    PerceptionSettings,
-    optional_assets,
-    perception_assets,
-    pose_method,
-)
+from curation.perception.models import FACE_FINDERS, optional_assets, perception_assets, pose_method
+from curation.perception.settings import PerceptionSettings
 from foundation.weights import asset_names
 from manifests.landmarks import landmark_schemes
 
