@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 from pydantic import ValidationError
 
+from curation.model_registry import UnknownModelError
 from curation.output.ledger import VideoRecord
 from curation.output.window_files import remove_windows
 from curation.perception.models import identity_at_hand
@@ -126,6 +127,11 @@ def recorded_settings(dataset: Path) -> CurationSettings:
     try:
         return CurationSettings.model_validate(record.config)
     except ValidationError as error:
+        for problem in error.errors():
+            reason = problem.get("ctx", {}).get("error")
+            if isinstance(reason, UnknownModelError):
+                setting = ".".join(map(str, problem["loc"]))
+                raise DatasetFolderError(f"{dataset} was made with {setting}={problem['input']}: {reason}") from error
         raise DatasetFolderError(
             f"{dataset} was made by {record.software} {record.software_version}, whose settings this version does not "
             f"know ({error.error_count()} differ); go on with that version, or give a new --out"

@@ -1,20 +1,34 @@
 """Settings that choose the perception models."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from curation.model_registry import FACE_FINDERS, HEAD_POSES, IDENTITIES, MASKS, ModelName
+from curation.model_registry import FACE_FINDERS, HEAD_POSES, IDENTITIES, MASKS, ModelName, UnknownModelError
 from foundation.devices import DeviceName
 from foundation.settings import Settings
 
 __all__ = ["PerceptionSettings"]
 
 
+_WORD = re.compile(r"[\w-]+")
+"""A value of `perception.mask` that cannot be told from a model's name."""
+
+
 def _absolute(mask: str) -> str:
-    """Make a file's name absolute, so that workers in other folders understand it; a model's name stays."""
-    return mask if mask in MASKS else str(Path(mask).expanduser().absolute())
+    """Make a file's name absolute, so that workers in other folders understand it; a model's name stays.
+
+    Raises:
+        UnknownModelError: it is a single word, and neither a model nor a file.
+    """
+    if mask in MASKS:
+        return mask
+    path = Path(mask).expanduser().absolute()
+    if _WORD.fullmatch(mask) and not path.exists():
+        raise UnknownModelError(f"{MASKS.unknown(MASKS.built_in)}; the path of an ONNX classifier will do, too")
+    return str(path)
 
 
 class PerceptionSettings(Settings):
