@@ -21,6 +21,7 @@ from training.cli.options import (
     VaeRunOption,
     exit_codes,
 )
+from training.cli.settings import settings
 
 __all__ = ["app", "diffusion", "latents", "main", "vae"]
 
@@ -167,6 +168,8 @@ def latents(
 app.command()(latents)
 
 app.command()(diffusion)
+
+app.command()(settings)
 
 
 @app.callback()

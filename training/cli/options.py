@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 import typer
 
 from foundation import command_line
+from models.sizes import SizeName
+from training.loop.config import PresetName
 
 __all__ = [
     "AcceptChangesOption",
@@ -42,16 +44,15 @@ VaeRunOption = Annotated[
     Path, typer.Option("--vae", help="Folder of a run of `gaia-train vae`.", metavar="VAE_RUN", show_default=False)
 ]
 
-SizeOption = Annotated[
-    Literal["tiny", "small", "base", "large"], typer.Option(help="Size of the network; tiny is for a CPU.")
-]
+SizeOption = Annotated[SizeName, typer.Option(help="Size of the network; tiny is for a CPU.")]
 
-PresetOption = Annotated[
-    Literal["recommended", "paper"], typer.Option(help="How it is trained: as we advise, or to the paper's letter.")
-]
+PresetOption = Annotated[PresetName, typer.Option(help="How it is trained: as we advise, or to the paper's letter.")]
 
 SetOption = Annotated[
-    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change one setting; may be repeated.")
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="NAME=VALUE", help="Change one setting; may be repeated; `gaia-train settings` lists all."
+    ),
 ]
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="YAML file of settings.")]

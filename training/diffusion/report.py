@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from foundation.storage.atomic import write_json_atomic
+from manifests.vocabulary import Split
 from models.motion.config import MotionDiffusionConfig
 from models.motion.diffusion import MotionDiffusion
 from models.motion.inputs import MotionInputs
@@ -22,7 +23,7 @@ from models.run_folder import RunFolder
 from models.sampling.sample_motion import MotionSampling, sample_motion
 from models.sampling.samplers import SeededNoise
 from models.weights import load_weights
-from training.data.selection import ClipIndex, SelectionError, Split, select_clips
+from training.data.selection import ClipIndex, SelectionError, select_clips
 from training.diffusion.sequences import MotionSequence, MotionSequences, Stretch
 from training.diffusion.task import DiffusionTask
 
@@ -159,7 +160,7 @@ def motion_report(task: DiffusionTask, run: RunFolder, device: torch.device) -> 
     for split in splits:
         clips = _clips(task, split)
         if len(clips) > 1:
-            checks[split] = check_motion(network, clips, MotionSampling(sde=task.config.sde), seed=_SEED)
+            checks[split] = check_motion(network, clips, MotionSampling(sde=task.sde), seed=_SEED)
     measured: dict[str, object] = {"checkpoint": weights.parent.parent.name}
     for split, check in checks.items():
         measured[split] = {"clips": check.n_clips, **check.metrics()}

@@ -51,7 +51,7 @@ def load_ablation(name: str) -> Ablation:
     Raises:
         ConfigError: no experiment has that name; the message has the nearest one.
     """
-    require_known([name], ablation_names(), "ablation")
+    require_known([name], ablation_names(), "experiment")
     return read_ablation((_FOLDER / f"{name}.yaml").read_text(encoding="utf-8"), name)
 
 
@@ -72,7 +72,7 @@ def read_ablation(text: str, name: str) -> Ablation:
         raise ConfigError(
             f"{name} is {sections!r}; give the sections {', '.join(_SECTIONS)}, of which two are optional"
         )
-    require_known(sections, _SECTIONS, name)
+    require_known(sections, _SECTIONS, f"{name}: section")
     return Ablation(
         name=name,
         origin=str(sections["origin"]),

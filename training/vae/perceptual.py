@@ -1,22 +1,11 @@
 """The perceptual part of L_rec: which network judges, and its weights (Zhang et al., 2018; Rombach et al., 2022)."""
 
-from dataclasses import dataclass
-from typing import Literal
-
 from foundation.weights.catalogue_training import LPIPS_VGG_HEADS, VGG16, WeightFileError, read_weight_file
 from models.vae.lpips import Lpips, seeded_lpips
 from training.data.randomness import seed_of
+from training.vae.config import PerceptualConfig
 
 __all__ = ["PerceptualConfig", "perceptual_network"]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PerceptualConfig:
-    """Which network judges."""
-
-    network: Literal["lpips_vgg", "random_vgg", "none"] = "lpips_vgg"
-    """`lpips_vgg`: LPIPS, as the paper's previous works do; needs two published files. `random_vgg`: the same network
-    with random weights, the same in all runs, which needs none. `none`: L_rec is L1 alone."""
 
 
 def perceptual_network(config: PerceptualConfig) -> Lpips | None:
