@@ -94,8 +94,9 @@ class ModelRegistry:
             module, _, attribute = self._built_in[name].partition(":")
             card = getattr(importlib.import_module(module), attribute)
         if not isinstance(card, card_type):
-            raise TypeError(f"model {name!r} of kind {self.kind}: its card is a {type(card).__name__}; give a "
-                            f"{card_type.__name__}")  # fmt: skip
+            raise TypeError(
+                f"model {name!r} of kind {self.kind}: its card is a {type(card).__name__}; give a {card_type.__name__}"
+            )
         return card
 
     def register(self, card: ModelCard) -> None:
@@ -254,7 +255,7 @@ def find_plugins() -> None:
             ) from error
         if not isinstance(card, ModelCard):
             raise UsageError(
-                f"entry point {entry_point.name!r} of the group {_ENTRY_POINTS} is {entry_point.value!r}, a "
+                f"entry point {entry_point.name!r} of the group {_ENTRY_POINTS}, {entry_point.value!r}, is of type "
                 f"{type(card).__name__}; it has to be a model card"
             )
         register_model(card)

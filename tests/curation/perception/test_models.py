@@ -1,3 +1,4 @@
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -79,8 +80,8 @@ def test_every_network_says_what_runs_it() -> None:
     }
 
 
-def test_identity_that_is_set_is_used(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    monkeypatch.setenv("GAIA_MODELS", str(tmp_path_factory.mktemp("models")))
-    monkeypatch.setenv("GAIA_CACHE", str(tmp_path_factory.mktemp("cache")))
+def test_auto_is_the_identity_that_has_its_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GAIA_MODELS", str(tmp_path))
+    monkeypatch.setenv("GAIA_CACHE", str(tmp_path))
     assert identity_at_hand(PerceptionSettings(identity="arcface")) == "arcface"
     assert identity_at_hand(PerceptionSettings(identity="auto")) == "dlib"

@@ -8,7 +8,7 @@ import pytest
 import torch
 from transformers import Wav2Vec2Config, Wav2Vec2ForCTC, Wav2Vec2Model
 
-from curation.speech.models import load_speech, speech_assets, outside_speech_weights
+from curation.speech.models import load_speech, outside_speech_weights, speech_assets
 from curation.speech.settings import SpeechSettings
 from curation.speech.wav2vec2 import Wav2Vec2Encoder
 from curation.speech.wav2vec2_checkpoint import CheckpointError, Wav2Vec2Settings, find_checkpoint
