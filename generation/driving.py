@@ -53,8 +53,7 @@ def read_driving(path: Path, perception: Perception, settings: CurationSettings,
     except MediaError as error:
         raise GenerationError(f"--driving {path}: cannot be read as a video: {error.detail}") from error
     evidence = with_sound(seen, SoundEvidence(speech_prob=None, loudness_dbfs=None))
-    max_distance = settings.rules.tracks.max_distance(settings.perception.identity)
-    decision = decide(evidence, settings.rules, max_distance=max_distance)
+    decision = decide(evidence, settings.rules, identity=settings.perception.identity)
     landmarks_px = decision.face.landmarks_px
     missing: BoolArray = np.isnan(landmarks_px[:, 0, 0])
     _require_one_face(path, decision, missing)

@@ -31,23 +31,18 @@ class TrackSettings(Settings):
     """The same where they are ArcFace's, whose length is 1: the distance at a cosine of 0.2, below which InsightFace's
     own demonstration calls two faces different persons."""
 
-    def max_distance(self, identity: str) -> float:
+    def max_distance(self, card: IdentityCard) -> float:
         """Return the largest distance of a track's descriptors from second to second.
 
-        Args:
-            identity: the value of `perception.identity` that the descriptors were measured with. That of dlib and that
-                of ArcFace are settings in here; a model of a user states its own in its card.
-
-        Raises:
-            UnknownModelError: no such model is built in or registered.
+        Those of dlib and of ArcFace are settings in here; a model of a user states its own in its card.
         """
-        limit = IDENTITIES.card(identity, IdentityCard).same_person_distance
+        limit = card.same_person_distance
         distance: float = getattr(self, limit) if isinstance(limit, str) else limit
         return distance
 
 
 def link_tracks(
-    evidence: Evidence, cut: BoolArray, bridge_ticks: int, settings: TrackSettings, max_distance: float
+    evidence: Evidence, cut: BoolArray, bridge_ticks: int, settings: TrackSettings, identity: str
 ) -> Int64Array:
     """Return the track of every face: numbers from 0 in order of appearance.
 
@@ -58,12 +53,23 @@ def link_tracks(
         evidence: T ticks with F faces.
         cut: (T,) True where a shot begins.
         bridge_ticks: longest miss that a track survives.
-        settings: names the smallest overlap.
-        max_distance: largest distance of descriptors, from `TrackSettings.max_distance`.
+        settings: names the thresholds.
+        identity: value of `perception.identity` that the evidence was measured with.
 
     Returns:
         (F,) track numbers.
+
+    Raises:
+        UnknownModelError: no such model is built in or registered.
+        ValueError: its descriptors have another length than those of the evidence.
     """
+    card = IDENTITIES.card(identity, IdentityCard)
+    length = evidence.faces.descriptor.shape[1]
+    if length not in (0, card.dim):  # 0: none was measured
+        raise ValueError(
+            f"the evidence has identity descriptors of {length} numbers, those of perception.identity={identity} have "
+            f"{card.dim}; give the identity that it was measured with"
+        )
     faces = evidence.faces
     track = np.full(len(faces), -1, dtype=np.int64)
     ticks, shots = faces.tick.tolist(), np.cumsum(cut)[faces.tick].tolist()
@@ -87,7 +93,7 @@ def link_tracks(
                 track[face] = n_tracks
                 n_tracks += 1
         last_face = {t: last_face[t] for t in open_tracks} | {int(track[f]): f for f in range(first, end)}
-    return _split_by_identity(faces, track, max_distance)
+    return _split_by_identity(faces, track, settings.max_distance(card))
 
 
 def faces_by_tick(tick: Int64Array) -> list[tuple[int, int]]:

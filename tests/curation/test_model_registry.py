@@ -197,7 +197,7 @@ def test_the_settings_name_registered_models_in_their_errors() -> None:
 
 def test_the_distance_of_one_person_is_the_cards() -> None:
     register_all()
-    assert TrackSettings(max_descriptor_distance=3.0).max_distance("alike") == 0.125
+    assert TrackSettings(max_descriptor_distance=3.0).max_distance(IDENTITIES.card("alike", IdentityCard)) == 0.125
 
 
 def test_another_version_of_a_model_replaces_it_and_a_built_in_one_stays() -> None:

@@ -7,6 +7,8 @@ import pytest
 from curation.decision.main_face import main_track
 from curation.decision.tracks import TrackSettings, link_tracks
 from curation.evidence.measures import Evidence, Faces
+from curation.model_registry import IDENTITIES
+from curation.perception.cards import IdentityCard
 
 Make = Callable[..., Evidence]
 
@@ -24,11 +26,9 @@ def joined(first: Faces, second: Faces) -> Faces:
     )
 
 
-def linked(
-    evidence: Evidence, cut: np.ndarray | None = None, bridge: int = 2, identity: str = "dlib"
-) -> np.ndarray:
+def linked(evidence: Evidence, cut: np.ndarray | None = None, bridge: int = 2, identity: str = "dlib") -> np.ndarray:
     cut = np.zeros(len(evidence), np.bool_) if cut is None else cut
-    return link_tracks(evidence, cut, bridge, TrackSettings(), TrackSettings().max_distance(identity))
+    return link_tracks(evidence, cut, bridge, TrackSettings(), identity)
 
 
 def cut_at(n: int, tick: int) -> np.ndarray:
@@ -153,6 +153,12 @@ def test_each_descriptor_has_a_limit_of_its_own(
 
 
 def test_the_limits_of_the_built_in_descriptors_are_settings() -> None:
+    dlib, arcface = (IDENTITIES.card(name, IdentityCard) for name in ("dlib", "arcface"))
     settings = TrackSettings(max_descriptor_distance=0.5, max_arcface_distance=1.1)
-    assert (settings.max_distance("dlib"), settings.max_distance("arcface")) == (0.5, 1.1)
-    assert (TrackSettings().max_distance("dlib"), TrackSettings().max_distance("arcface")) == (0.6, 1.26)
+    assert (settings.max_distance(dlib), settings.max_distance(arcface)) == (0.5, 1.1)
+    assert (TrackSettings().max_distance(dlib), TrackSettings().max_distance(arcface)) == (0.6, 1.26)
+
+
+def test_evidence_of_another_descriptor_is_refused(make_evidence: Make) -> None:
+    with pytest.raises(ValueError, match=r"of 128 numbers, those of perception\.identity=arcface have 512"):
+        linked(make_evidence(5), identity="arcface")
