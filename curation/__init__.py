@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from curation.engine.execution import Executor
     from curation.engine.supervision import PoolSettings
     from curation.evidence.measures import Evidence, FaceMeasures
+    from curation.model_registry import register_model
     from curation.operations.analyze import analyze
     from curation.operations.decide import redecide
     from curation.operations.doctor import examine as doctor
@@ -24,21 +25,31 @@ if TYPE_CHECKING:
     from curation.operations.read_evidence import read_evidence
     from curation.operations.retry import RetryReport, retry
     from curation.operations.run import RunReport, run
+    from curation.perception.cards import FaceFinderCard, HeadPoseCard, IdentityCard, MaskCard
+    from curation.perception.protocols import FaceObservation
     from curation.rules.rule import MeasuredVideo, Rule, RuleError, rule
     from curation.rules.verdict import Verdict
     from curation.settings import CurationSettings, load_settings
     from curation.sources.exclusions import Exclusions, read_exclusions
     from curation.sources.scratch import ScratchSettings
+    from curation.speech.cards import DenoiserCard, EncoderCard
 else:
     __getattr__, __dir__ = lazy_attributes(
         __name__,
         {
             "CurationSettings": "curation.settings",
             "Decision": "curation.decision.decide",
+            "DenoiserCard": "curation.speech.cards",
+            "EncoderCard": "curation.speech.cards",
             "Evidence": "curation.evidence.measures",
             "Exclusions": "curation.sources.exclusions",
             "Executor": "curation.engine.execution",
+            "FaceFinderCard": "curation.perception.cards",
             "FaceMeasures": "curation.evidence.measures",
+            "FaceObservation": "curation.perception.protocols",
+            "HeadPoseCard": "curation.perception.cards",
+            "IdentityCard": "curation.perception.cards",
+            "MaskCard": "curation.perception.cards",
             "MeasuredVideo": "curation.rules.rule",
             "Plan": "curation.operations.plan",
             "PoolSettings": "curation.engine.supervision",
@@ -59,6 +70,7 @@ else:
             "read_evidence": "curation.operations.read_evidence",
             "read_exclusions": "curation.sources.exclusions",
             "redecide": "curation.operations.decide",
+            "register_model": "curation.model_registry",
             "retry": "curation.operations.retry",
             "rule": "curation.rules.rule",
             "run": "curation.operations.run",
@@ -68,10 +80,17 @@ else:
 __all__ = [
     "CurationSettings",
     "Decision",
+    "DenoiserCard",
+    "EncoderCard",
     "Evidence",
     "Exclusions",
     "Executor",
+    "FaceFinderCard",
     "FaceMeasures",
+    "FaceObservation",
+    "HeadPoseCard",
+    "IdentityCard",
+    "MaskCard",
     "MeasuredVideo",
     "Plan",
     "PoolSettings",
@@ -92,6 +111,7 @@ __all__ = [
     "read_evidence",
     "read_exclusions",
     "redecide",
+    "register_model",
     "retry",
     "rule",
     "run",

@@ -9,7 +9,7 @@ from pydantic import Field
 from curation.analysis.windows import WindowSettings
 from curation.decision.settings import RulesSettings
 from curation.media.settings import MediaSettings
-from curation.perception.models import PerceptionSettings
+from curation.perception.settings import PerceptionSettings
 from curation.rendering.crop import CropSettings
 from curation.rendering.settings import RenderSettings
 from curation.speech.settings import SpeechSettings

@@ -92,7 +92,9 @@ def all_rules(settings: RulesSettings, own: Sequence[Rule] = ()) -> tuple[Rule, 
     return (*first, *own, last)
 
 
-def decide(evidence: Evidence, settings: RulesSettings, rules: Sequence[Rule] = ()) -> Decision:
+def decide(
+    evidence: Evidence, settings: RulesSettings, rules: Sequence[Rule] = (), *, identity: str = "dlib"
+) -> Decision:
     """Apply all rules to a video's evidence and plan its clips (GAIA appendix A.1).
 
     Runs of at least 3 s that satisfy the loose limits are found first; within each, runs of at least 3 s that satisfy
@@ -102,14 +104,16 @@ def decide(evidence: Evidence, settings: RulesSettings, rules: Sequence[Rule] = 
         evidence: of T ticks.
         settings: of the built-in rules.
         rules: rules of the user's own, applied after `silence` in this order.
+        identity: value of `perception.identity` that the evidence was measured with.
 
     Raises:
+        ValueError: the evidence was measured with another identity.
         RuleError: two rules have one name, or a rule of the user's own raises or returns something else than verdicts.
     """
     require_own_names(rules)
     begins: BoolArray = cut(evidence.cut_score, settings.cut).failed | _stretch_starts(evidence)
     bridge = settings.no_face.bridge_ticks
-    track = link_tracks(evidence, begins, bridge, settings.tracks)
+    track = link_tracks(evidence, begins, bridge, settings.tracks, identity)
     main = main_track(evidence, track, begins, bridge, settings.several_faces.min_score)
     face = main_face(evidence.faces, main)
 

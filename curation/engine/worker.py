@@ -11,6 +11,8 @@ from curation.decision.decide import Decision, decide
 from curation.evidence.joining import spread, with_sound
 from curation.evidence.measures import Evidence, PictureEvidence
 from curation.media.probe import VideoInfo
+from curation.model_cards import ModelCard
+from curation.model_registry import register_model, registered_models
 from curation.output.curated_video import CuratedVideo
 from curation.perception.models import Perception, load_perception
 from curation.rendering.render import render_clips, shown_clips
@@ -34,6 +36,8 @@ class WorkerPlan:
     settings: CurationSettings
     dataset: Path
     scratch: ScratchSettings = field(default_factory=ScratchSettings)
+    models: tuple[ModelCard, ...] = field(default_factory=registered_models)
+    """Models of the user, so that workers in other processes know them."""
     rules: tuple[Rule, ...] = ()
     """Rules of the user's own."""
 
@@ -52,6 +56,8 @@ class WorkerPlan:
             MissingAssetsError: weights are missing.
         """
         use_one_thread()
+        for card in self.models:
+            register_model(card)
         return VideoWorker(
             plan=self,
             perception=load_perception(self.settings.perception),
@@ -118,7 +124,8 @@ class VideoWorker:
         Raises:
             RuleError: a rule of the user's own raised.
         """
-        return decide(evidence, self.plan.settings.rules, self.plan.rules)
+        settings = self.plan.settings
+        return decide(evidence, settings.rules, self.plan.rules, identity=settings.perception.identity)
 
 
 def use_one_thread() -> None:

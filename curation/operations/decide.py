@@ -144,7 +144,8 @@ class _Again:
         started = time.perf_counter()
         evidence = evidence_of_frames(frames, round((before.duration_s or 0.0) * TICK_RATE_HZ))
         try:
-            decision = decide(evidence, self.settings.rules, self.rules)
+            identity = self.settings.perception.identity
+            decision = decide(evidence, self.settings.rules, self.rules, identity=identity)
         except RuleError as error:
             raise RuleError(f"{before.path}: {error}") from error
         decide_s = time.perf_counter() - started

@@ -12,13 +12,13 @@ from curation.output.clip_rows import clip_members, clips_table
 from curation.output.frame_rows import frames_table
 from curation.output.ledger import VideoRecord
 from curation.output.video_files import VideoFiles
-from curation.perception.models import FACE_FINDERS
+from curation.perception.models import face_landmarks
 from curation.rendering.render import RenderedClip
 from curation.settings import CurationSettings
 from foundation.storage.staged import StagedFiles
 from manifests.files.tables import write_rows
 from manifests.files.tar import write_members
-from manifests.landmarks import LandmarkScheme, landmark_scheme
+from manifests.landmarks import LandmarkScheme
 from manifests.schema.clips import CLIPS
 from manifests.schema.columns import Table
 from manifests.schema.frames import FRAMES
@@ -108,7 +108,7 @@ def decided_record(files: VideoFiles, info: VideoInfo, decision: Decision, secon
 
 def landmarks_of(settings: CurationSettings) -> LandmarkScheme:
     """Return the landmark scheme of the face finder in these settings."""
-    return landmark_scheme(FACE_FINDERS[settings.perception.faces].scheme)
+    return face_landmarks(settings.perception)
 
 
 def kept_seconds(decision: Decision, tier: Tier) -> float:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from curation.model_registry import UnknownModelError
 from curation.output.weights_used import needed_assets, perception_weights, speech_weights
 from curation.settings import CurationSettings, differences
 from curation.sources.layouts import LayoutName
@@ -65,11 +66,16 @@ def recorded_settings(dataset: Path, record: DatasetRecord) -> CurationSettings:
     """Return the settings that a dataset was made with.
 
     Raises:
-        DatasetFolderError: they are not those of this version.
+        DatasetFolderError: they are not those of this version, or name a model that is not registered.
     """
     try:
         return CurationSettings.model_validate(record.config)
     except ValidationError as error:
+        for problem in error.errors():
+            reason = problem.get("ctx", {}).get("error")
+            if isinstance(reason, UnknownModelError):
+                setting = ".".join(map(str, problem["loc"]))
+                raise DatasetFolderError(f"{dataset} was made with {setting}={problem['input']}: {reason}") from error
         raise DatasetFolderError(
             f"{dataset} was made by {record.software} {record.software_version}, whose settings this version does not "
             f"know ({error.error_count()} differ); go on with that version, or give a new --out"

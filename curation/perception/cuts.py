@@ -71,7 +71,7 @@ _BLOCK_TICKS = 512
 
 
 class ContentCuts:
-    """Scores shot boundaries, 0 to 1; a `CutScorer`.
+    """Scores shot boundaries, 0 to 1.
 
     A score is 0.5, which is `LEAST_CUT_SCORE`, where a difference just reaches its limit.
     """

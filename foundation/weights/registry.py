@@ -1,12 +1,26 @@
-"""The closed list of weight files that the presets can use."""
+"""The weight files that the presets can use, and those of models that a user registers."""
 
+from foundation.errors import UsageError
 from foundation.weights.asset import Asset
 from foundation.weights.catalogue_faces import FACE_ASSETS
 from foundation.weights.catalogue_speech import SPEECH_ASSETS
 
-__all__ = ["asset_names", "asset_record"]
+__all__ = ["add_asset", "asset_names", "asset_record"]
 
 _BY_NAME = {asset.name: asset for asset in (*FACE_ASSETS, *SPEECH_ASSETS)}
+
+_BUILT_IN = frozenset(_BY_NAME)
+
+
+def add_asset(asset: Asset) -> None:
+    """Add the weights of a model of the user in this process; others of the same name are replaced.
+
+    Raises:
+        UsageError: a built-in asset has that name.
+    """
+    if asset.name in _BUILT_IN:
+        raise UsageError(f"asset {asset.name!r} is built in; give the weights of your model another name")
+    _BY_NAME[asset.name] = asset
 
 
 def asset_names() -> tuple[str, ...]:

@@ -9,7 +9,6 @@ from curation.evidence.measures import LEAST_CUT_SCORE
 from curation.media.frames import tick_frames
 from curation.media.probe import probe
 from curation.perception.cuts import ContentCuts
-from curation.perception.protocols import CutScorer
 
 Thumbs = npt.NDArray[np.uint8]
 
@@ -35,7 +34,7 @@ def _moved(thumb: Thumbs, right_px: float, down_px: float, zoom: float = 1.0) ->
 
 
 def _cuts(thumbs: Thumbs) -> list[int]:
-    scorer: CutScorer = ContentCuts()
+    scorer = ContentCuts()
     return np.flatnonzero(scorer(thumbs) >= LEAST_CUT_SCORE).tolist()
 
 
