@@ -27,7 +27,16 @@ NAMES = {
         *("Plan", "PoolSettings", "RetryReport", "Rule", "RuleError", "RulesSettings", "RunReport", "Sampling"),
         *("ScratchSettings", "Verdict"),
         *("analyze", "decide", "doctor", "forget", "load_settings", "plan", "read_evidence", "read_exclusions"),
-        *("redecide", "retry", "rule", "run"),
+        *("redecide", "register_model", "retry", "rule", "run"),
+        *(
+            "DenoiserCard",
+            "EncoderCard",
+            "FaceFinderCard",
+            "FaceObservation",
+            "HeadPoseCard",
+            "IdentityCard",
+            "MaskCard",
+        ),
     },
     "training": {
         *("Experiment", "LatentsResult", "TrainingResult", "encode_latents", "experiment_names", "load_experiment"),
@@ -42,7 +51,9 @@ UNFINISHED = ("training", "generation")
 
 HEAVY = ("torch", "cv2", "ray", "dlib", "av", "duckdb", "pyarrow", "numpy", "scipy", "pydantic")
 
-FOR_DEVELOPERS: dict[str, str] = {}
+FOR_DEVELOPERS: dict[str, str] = {
+    "docs/guides/add_a_model.md: foundation.weights": "weights of a model of the user are an asset like all others",
+}
 """By `file: module`, why an example reaches deeper than the public interface."""
 
 COMMANDS = (
