@@ -1,6 +1,6 @@
-"""Who is who over time: faces linked into tracks, and the main track of every tick.
+"""Tracking: faces of a video linked over time by overlap and identity.
 
-Everything here looks at the evidence of a whole video, so that windows need no state of their own.
+It works on the evidence of a full video, so that windows need no state of their own.
 """
 
 from itertools import pairwise
@@ -73,7 +73,7 @@ def link_tracks(
     faces = evidence.faces
     track = np.full(len(faces), -1, dtype=np.int64)
     ticks, shots = faces.tick.tolist(), np.cumsum(cut)[faces.tick].tolist()
-    # nearly always there is one face, and one that it can be: asked for all at once
+    # nearly always there is one face and one track that it can continue: computed for all ticks at once
     follows = paired_overlap(faces.box_px, np.roll(faces.box_px, 1, axis=0)) >= settings.min_overlap
     last_face: dict[int, int] = {}
     n_tracks = 0

@@ -31,11 +31,13 @@ class FaceFinderCard(PerceptionCard):
     """A face finder with its landmarks; chosen by `perception.faces`."""
 
     kind: str = field(default="faces", init=False)
+    """`faces`."""
     scheme: str
     """Landmark scheme of the faces, a name in `manifests.landmarks`."""
     pose_method: str
     """How the pose that comes with the landmarks is computed; stands in the manifest."""
     load: Callable[[PerceptionSettings], FaceFinder]
+    """Loads the model, given the settings of its section."""
     load_jitter: Callable[[], JitterPoints] | None = None
     """Loads what finds the points by which the rule `jitter` judges these faces; None judges by landmarks and box."""
 
@@ -48,7 +50,9 @@ class HeadPoseCard(PerceptionCard):
     """A head pose; chosen by `perception.pose`. Its name stands in the manifest as the pose method."""
 
     kind: str = field(default="pose", init=False)
+    """`pose`."""
     load: Callable[[PerceptionSettings], HeadPose]
+    """Loads the model, given the settings of its section."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,12 +60,14 @@ class IdentityCard(PerceptionCard):
     """An identity descriptor; chosen by `perception.identity`."""
 
     kind: str = field(default="identity", init=False)
+    """`identity`."""
     dim: int
     """Length of a descriptor."""
     same_person_distance: float | str
     """Largest Euclidean distance of two descriptors of one person: a number, or the name of the setting in
     `rules.tracks` that holds it."""
     load: Callable[[PerceptionSettings], FaceDescriber]
+    """Loads the model, given the settings of its section."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,4 +75,6 @@ class MaskCard(PerceptionCard):
     """A mask classifier; chosen by `perception.mask`."""
 
     kind: str = field(default="mask", init=False)
+    """`mask`."""
     load: Callable[[PerceptionSettings], MaskClassifier]
+    """Loads the model, given the settings of its section."""

@@ -57,10 +57,10 @@ class FaceObservation:
     score: float
     """The detector's confidence, 0 to 1; a face that was followed keeps the one it was found with."""
     landmarks_px: Float32Array
-    """(K, 2) in the numbering of the finder's `scheme`."""
+    """(K, 2) in the scheme that the finder's card names."""
     pose_deg: Float32Array
     """(3,) pitch, yaw, roll. Signs: pitch > 0 looks up, yaw > 0 turns to the person's left (nose towards the right
-    border of an unmirrored picture), roll > 0 tilts clockwise as the viewer sees it."""
+    border of an unmirrored frame), roll > 0 tilts clockwise as the viewer sees it."""
     blendshapes: Float32Array | None
     """(52,) ARKit-like coefficients 0 to 1, or None where the model has none."""
     jitter_box_px: Float32Array | None = None

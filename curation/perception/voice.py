@@ -1,8 +1,9 @@
-"""Voice activity by Silero VAD 6 (MIT), through onnxruntime and without torch.
+"""Voice activity detector Silero VAD 6 (MIT), on onnxruntime and without torch.
 
 The network reads windows of 512 samples (32 ms), each with the 64 samples before it, and carries an LSTM state from
-window to window. Its file for whole sequences answers a block of windows in one call and gives the same numbers as the
-streaming file, several times faster (benchmarks/results/2026-11-speech.md). Both come inside the package `silero-vad`.
+window to window. Its file for whole sequences processes a block of windows in one call and gives the same numbers as
+the streaming file, several times faster (benchmarks/results/2026-11-speech.md). Both files come inside the package
+`silero-vad`.
 """
 
 import importlib.util
@@ -72,9 +73,9 @@ class SileroVoice:
         """Return the (n_ticks,) probability of speech at the centre of each tick.
 
         Args:
-            pieces: adjacent pieces of one sound, (S,) samples at 16 kHz, mono, -1 to 1, tick 0 at the first sample; one
-                is held at a time. Samples after the last tick are not used; where the sound ends early, what is missing
-                counts as silence.
+            pieces: adjacent pieces of one recording, (S,) samples at 16 kHz, mono, -1 to 1, tick 0 at the first sample;
+                one is held at a time. Samples after the last tick are not used; where the audio ends early, silence
+                follows.
             n_ticks: number of ticks.
 
         Returns:
@@ -104,9 +105,9 @@ class SileroVoice:
         for first in range(0, n_windows, _BLOCK_WINDOWS):
             n = min(_BLOCK_WINDOWS, n_windows - first)
             samples = np.zeros(_CONTEXT_SAMPLES + n * _WINDOW_SAMPLES, np.float32)
-            heard = next(blocks, context[:0])[: n * _WINDOW_SAMPLES]
+            block = next(blocks, context[:0])[: n * _WINDOW_SAMPLES]
             samples[:_CONTEXT_SAMPLES] = context
-            samples[_CONTEXT_SAMPLES : _CONTEXT_SAMPLES + len(heard)] = heard
+            samples[_CONTEXT_SAMPLES : _CONTEXT_SAMPLES + len(block)] = block
             context = samples[-_CONTEXT_SAMPLES:]
             windows = np.lib.stride_tricks.sliding_window_view(samples, _CONTEXT_SAMPLES + _WINDOW_SAMPLES)
             window_probs[first : first + n], hidden, cell = self._session.run(

@@ -30,7 +30,9 @@ class DenoiserCard(SpeechCard):
     """A speech denoiser; chosen by `speech.denoiser`."""
 
     kind: str = field(default="denoiser", init=False)
+    """`denoiser`."""
     load: Callable[[SpeechSettings], Denoiser]
+    """Loads the model, given the settings of its section."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,4 +40,6 @@ class EncoderCard(SpeechCard):
     """A speech encoder; chosen by `speech.encoder`."""
 
     kind: str = field(default="encoder", init=False)
+    """`encoder`."""
     load: Callable[[SpeechSettings], SpeechEncoder]
+    """Loads the model, given the settings of its section."""

@@ -1,4 +1,4 @@
-"""Speech made ready for the encoder: at one loudness and without noise (GAIA A.2)."""
+"""Preparation of speech for the encoder: one loudness, no noise (GAIA A.2)."""
 
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ __all__ = ["CleanSpeech", "clean_speech"]
 
 
 class CleanSpeech(NamedTuple):
-    """What a clip's sound became."""
+    """Audio of a clip after normalisation and denoising."""
 
     audio_16k: Float32Array
     """(S,) samples of 16 kHz mono in -1 to 1."""
@@ -24,6 +24,6 @@ def clean_speech(audio_16k: Float32Array, models: SpeechModels) -> CleanSpeech:
     """Return (S,) samples of a clip normalised, denoised and normalised again."""
     normalised, before, _ = normalise_loudness(audio_16k, AUDIO_RATE_HZ, models.target_lufs)
     clean = normalised if models.denoiser is None else models.denoiser(normalised)
-    # Denoising takes energy away: the level is set again, so that every clip has the same.
+    # Denoising removes energy: the level is set again, so that every clip has the same.
     clean, _, after = normalise_loudness(clean, AUDIO_RATE_HZ, models.target_lufs)
     return CleanSpeech(clean, before, after)

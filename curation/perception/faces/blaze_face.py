@@ -1,4 +1,4 @@
-"""From the raw output of MediaPipe's short-range face detector (BlazeFace, 128x128 input) to faces.
+"""Decoding of MediaPipe's short-range face detector (BlazeFace, 128x128 input).
 
 Bazarevsky et al., "BlazeFace: Sub-millisecond Neural Face Detection on Mobile GPUs" (2019), sections 3.2 to 3.4; the
 numbers are those of MediaPipe's face_detector_graph.
@@ -17,7 +17,7 @@ _GRIDS = ((16, 2), (8, 6))
 """Cells per side and anchors per cell of the two feature maps."""
 
 _SAME_FACE_IOU = 0.3
-"""Answers that overlap at least this much are one face, and are averaged instead of suppressed (section 3.4)."""
+"""Detections that overlap at least this much are one face, and are averaged instead of suppressed (section 3.4)."""
 
 
 def anchor_centres() -> Float64Array:
@@ -33,7 +33,7 @@ def anchor_centres() -> Float64Array:
 def decode_faces(
     regressions: Float32Array, logits: Float32Array, anchors: Float64Array, min_score: float
 ) -> tuple[Float64Array, Float64Array]:
-    """Return the faces that the detector saw, best first.
+    """Return the detected faces, best first.
 
     Args:
         regressions: (896, 16) per anchor: centre x, y, width, height, then x, y of right eye, left eye, nose, mouth,
@@ -46,12 +46,12 @@ def decode_faces(
         Points (F, 4, 2): upper left corner, lower right corner, right eye, left eye, in parts of the input's side;
         scores (F,).
     """
-    # most looks show nobody, and of the others most answers: their scores need not be known
-    seen = np.flatnonzero(logits >= np.log(min_score / (1.0 - min_score)))
-    scores = 1.0 / (1.0 + np.exp(-np.minimum(logits[seen].astype(np.float64), 100.0)))
+    # most looks and most anchors show no face: their scores need not be computed
+    likely = np.flatnonzero(logits >= np.log(min_score / (1.0 - min_score)))
+    scores = 1.0 / (1.0 + np.exp(-np.minimum(logits[likely].astype(np.float64), 100.0)))
     order = np.argsort(-scores, kind="stable")
-    scores, seen = scores[order], seen[order]
-    values, anchors = regressions[seen].astype(np.float64) / INPUT_PX, anchors[seen]
+    scores, likely = scores[order], likely[order]
+    values, anchors = regressions[likely].astype(np.float64) / INPUT_PX, anchors[likely]
     centres, halves = values[:, 0:2] + anchors, values[:, 2:4] / 2
     eyes = values[:, 4:8].reshape(-1, 2, 2) + anchors[:, None]
     points = np.concatenate([(centres - halves)[:, None], (centres + halves)[:, None], eyes], axis=1)

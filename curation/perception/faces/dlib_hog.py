@@ -1,4 +1,4 @@
-"""Faces by dlib: HOG detector, 68 points, pose from thirteen of them.
+"""Face finder of dlib: HOG detector, 68 points, pose from thirteen of them.
 
 The detector is Dalal and Triggs' histogram of oriented gradients as dlib trains it (part of the library, BSL-1.0);
 the points are those of `dlib_points`.
@@ -21,10 +21,10 @@ __all__ = ["DLIB_FACES", "DlibFaces"]
 _MAX_FACES = 4
 
 _LOOK_PX = 480
-"""Shorter side of the picture, its border left out, that the detector sees: its smallest face is 80 px wide there."""
+"""Shorter side of the image that the detector gets, without its border; the smallest face is 80 px wide there."""
 
 _BORDER = 0.25
-"""Border around the picture over its longer side: a close-up is cut off by the frame and lost without it."""
+"""Border around the frame over its longer side; without it a close-up, which the frame cuts off, is not found."""
 
 _SCORE_SCALE = 1.0
 """dlib's score is a distance to a hyperplane; 1 - exp(-score / scale) brings it to 0..1."""
@@ -54,7 +54,7 @@ x to the picture's right, y up, z to the camera."""
 
 
 class DlibFaces:
-    """A `FaceFinder` with at most four faces per picture; one narrower than a sixth of the picture is not found."""
+    """A `FaceFinder` with at most four faces per frame; one narrower than a sixth of the frame is not found."""
 
     scheme = "ibug68"
     pose_method = "dlib68_pnp"
@@ -74,7 +74,7 @@ class DlibFaces:
         self._points = DlibPoints(predictor)
 
     def __call__(self, frame: RgbImage, near: Sequence[FaceObservation] | None = None) -> list[FaceObservation]:  # noqa: ARG002
-        """Return up to four faces of `frame`, (H, W, 3), the widest first; looks at the whole picture always."""
+        """Return up to four faces of `frame`, (H, W, 3), the widest first; every frame is searched in full."""
         import cv2
 
         height, width = frame.shape[:2]

@@ -21,7 +21,7 @@ _NOSE_TIP = 30
 
 
 class DlibPoints:
-    """Finds the points of scheme `ibug68`, given the rectangle in which dlib's detector sees a face."""
+    """Finds the points of scheme `ibug68`, given the rectangle that dlib's detector returns for a face."""
 
     def __init__(self, predictor: Path | None = None) -> None:
         """Load the trees.
@@ -38,7 +38,7 @@ class DlibPoints:
         self._predictor = dlib.shape_predictor(str(predictor))
 
     def __call__(self, frame: RgbImage, rectangle_px: Float32Array | Float64Array) -> Float64Array:
-        """Return the (68, 2) points in whole pixels; there is always an answer, even where there is no face.
+        """Return the (68, 2) points in whole pixels, even where there is no face.
 
         Args:
             frame: (H, W, 3); what lies beyond it counts as black.

@@ -1,4 +1,4 @@
-"""The dense landmarks of a face that a detector found: 478 points, head pose and 52 blendshapes (MediaPipe).
+"""Dense landmarks of a detected face: 478 points, head pose and 52 blendshapes (MediaPipe).
 
 The networks after the detector of MediaPipe's Face Landmarker (`face_landmarker.task`, Apache-2.0), run one by one
 through LiteRT; the steps between them are those of MediaPipe's face_landmarker_graph in image mode.
@@ -26,7 +26,7 @@ __all__ = ["FaceMesh", "can_be_followed", "carried_box", "eye_middles", "looks_o
 _MAX_FACES = 4
 
 _MIN_PRESENCE = 0.5
-"""Least confidence of the landmark network that it sees a face; MediaPipe's default."""
+"""Least confidence of the landmark network that there is a face; MediaPipe's default."""
 
 _MESH_PX = 256
 """Side of the landmark network's input."""
@@ -35,8 +35,8 @@ _MESH_ROOM = 1.5
 """Side of the square given to it over the detector's box (face_detector_graph)."""
 
 _MAX_FOLLOWED_YAW_DEG = 25.0
-"""A head turned further is searched for on every picture: where exactly the landmark network is asked makes up to 5
-degrees of frontal angle there, and less than 2 for a head turned less (measured on the sample video)."""
+"""A head turned further is searched for in every frame: there the exact position of the landmark network's input
+changes the frontal angle by up to 5 degrees, for a head turned less by less than 2 (measured on the sample video)."""
 
 _EYES = np.array([(33, 133), (362, 263)])
 """Corners of the right eye, of the left eye."""
@@ -66,11 +66,11 @@ class _Outline:
     longer: float
     """Its longer side, pixels."""
     eyes_px: Float64Array
-    """(2, 2) middles of the right and the left eye, in the picture."""
+    """(2, 2) middles of the right and the left eye, pixels of the frame."""
 
 
 class FaceMesh:
-    """Landmarks, pose and blendshapes of faces, given where a detector saw them.
+    """Finds landmarks, pose and blendshapes of faces, given where a detector found them.
 
     Every face has a `Sighting`. With it, the landmarks of a face give the box that the detector would return for it in
     the next frame, and the network finds the face in that box.
@@ -94,7 +94,7 @@ class FaceMesh:
             self._canonical = read_canonical_face(members.read("geometry_pipeline_metadata_landmarks.binarypb"))
 
     def faces(self, frame: RgbImage, candidates: Iterable[Candidate]) -> list[FaceObservation]:
-        """Return up to four faces of `frame`, (H, W, 3), the widest first, given where a detector saw some."""
+        """Return up to four faces of `frame`, (H, W, 3), the widest first, given detections."""
         faces: list[FaceObservation] = []
         widest_first = sorted(candidates, key=lambda one: -_width(one.box_px))
         for candidate in widest_first[:_MAX_FACES]:
@@ -105,9 +105,9 @@ class FaceMesh:
         return sorted(faces, key=lambda one: -_width(one.box_px))
 
     def followed(self, frame: RgbImage, near: Sequence[FaceObservation]) -> list[FaceObservation] | None:
-        """Return the faces of `near`, which are of a picture shortly before, where they are in `frame`.
+        """Return the faces of the previous frame, `near`, where they are in `frame`.
 
-        None as soon as one of them is lost: not seen any more, or on the same face as another. No detector runs.
+        None as soon as one of them is lost: not found, or the same face as another. No detector runs.
         """
         faces: list[FaceObservation] = []
         for before in near:
@@ -120,14 +120,14 @@ class FaceMesh:
     def follow(self, frame: RgbImage, before: FaceObservation) -> FaceObservation | None:
         """Return a face of the previous frame where it is in `frame`.
 
-        None where the network sees no face there, and for a face without a `Sighting`.
+        None where the network finds no face there, and for a face without a `Sighting`.
         """
         if before.sighting is None:
             return None
         return self._landmark(frame, _as_detected(before, before.sighting), before.sighting.detector_box)
 
     def face(self, frame: RgbImage, candidate: Candidate) -> FaceObservation | None:
-        """Return the face in `candidate`, or None where the landmark network sees none."""
+        """Return the face in `candidate`, or None where the landmark network finds none."""
         return self._landmark(frame, candidate, None)
 
     def _landmark(
@@ -160,23 +160,23 @@ class FaceMesh:
 
 
 def looks_of(faces: Iterable[FaceObservation]) -> list[Square] | None:
-    """Return the parts of the picture in which these faces were seen, each once; None where one's is not known."""
+    """Return the looks in which these faces were detected, each once; None where one of them is not known."""
     looks = [None if face.sighting is None else face.sighting.look for face in faces]
     known = [look for look in dict.fromkeys(looks) if look is not None]
     return None if None in looks else known
 
 
 def can_be_followed(faces: Iterable[FaceObservation]) -> bool:
-    """Say whether all of these heads are straight enough for `FaceMesh.follow` to give what a search would."""
+    """Return whether all of these heads are frontal enough for `FaceMesh.follow` to find what a search would."""
     return all(abs(float(face.pose_deg[1])) <= _MAX_FOLLOWED_YAW_DEG for face in faces)
 
 
 def carried_box(before: FaceObservation, now: FaceObservation) -> Float64Array:
-    """Return `before.box_px` moved, and made larger or smaller, as the landmarks of that face were since.
+    """Return `before.box_px`, moved and scaled as the landmarks of the face have moved since.
 
     Args:
-        before: the face in a picture before.
-        now: the same face, whose box is not looked at.
+        before: the face in the previous frame.
+        now: the same face; its box is not used.
 
     Returns:
         (4,) x0, y0, x1, y1.
@@ -214,7 +214,7 @@ def _box_over(outline: _Outline, candidate: Candidate) -> tuple[float, float, fl
 
 
 def _as_detected(face: FaceObservation, sighting: Sighting) -> Candidate:
-    """Return what the detector would have said of a face with these landmarks."""
+    """Return the detection that the detector would give for a face with these landmarks."""
     outline = _outline(face.landmarks_px)
     along, down, side = sighting.detector_box
     middle = (outline.centre + outline.longer * np.array([along, down])) @ outline.axes
@@ -242,7 +242,7 @@ def _mesh_square(candidate: Candidate) -> Float64Array:
 
 
 def _warp(frame: RgbImage, to_frame: Float64Array) -> RgbImage:
-    """Return the (256, 256, 3) picture that `to_frame` maps into `frame`; beyond its border the border goes on."""
+    """Return the (256, 256, 3) image that `to_frame` maps into `frame`; the border of the frame is replicated."""
     import cv2
 
     # OpenCV counts from the centre of the first pixel

@@ -1,10 +1,10 @@
-"""Faces by the models of MediaPipe's Face Landmarker: box, 478 points, 52 blendshapes, head pose.
+"""Face finder with the models of MediaPipe's Face Landmarker: box, 478 points, 52 blendshapes, head pose.
 
-MediaPipe's own pipeline sees the whole picture at 128x128 and loses small faces, starts threads of its own and gives no
-scores. So its networks (`face_landmarker.task`, Apache-2.0) are run one by one through LiteRT, on one thread: the
-detector on a padded look at the picture and, where no face fills a good part of that, on overlapping tiles; then
-`face_mesh` gives landmarks and blendshapes per face. The steps between the networks are those of MediaPipe's
-face_landmarker_graph in image mode, and tests compare the results with it.
+MediaPipe's own pipeline scales the full frame to 128x128 and loses small faces, starts threads and returns no scores.
+So its networks (`face_landmarker.task`, Apache-2.0) are run one by one through LiteRT, on one thread: the detector on a
+padded look at the frame and, where no face fills a good part of that, on overlapping tiles; then `face_mesh` finds
+landmarks and blendshapes per face. The steps between the networks are those of MediaPipe's face_landmarker_graph in
+image mode, and tests compare the results with it.
 """
 
 from collections.abc import Sequence
@@ -34,20 +34,21 @@ from foundation.array_types import Float32Array, Float64Array, RgbImage
 __all__ = ["MEDIAPIPE_FACES", "MediaPipeFaces"]
 
 _MIN_ANSWER = 0.5
-"""Least confidence of one of the detector's answers, of which those on one face are averaged; MediaPipe's default."""
+"""Least confidence of a single detection; detections of one face are averaged. MediaPipe's default."""
 
 _MIN_SCORE = 0.65
-"""Least confidence that there is a face: above what foliage and a cartoon got in real clips, below every speaker."""
+"""Least confidence that there is a face: above the scores of foliage and of a cartoon in real clips, below all
+speakers'."""
 
 _LARGE_FACE = 0.25
-"""A box at least this wide, over the picture's longer side, needs no tiles: a face half as wide is seen in the look."""
+"""A box at least this wide, over the longer side of the frame, needs no tiles: the look shows faces half as wide."""
 
 _LOOK_SHORTER_PX = 160
-"""Shorter side that a picture keeps when it is made smaller for the detector, whose looks have 128 pixels."""
+"""Shorter side of a frame that is scaled down for the detector, whose looks have 128 pixels."""
 
 
 class MediaPipeFaces:
-    """A `FaceFinder` with at most four faces per picture."""
+    """A `FaceFinder` with at most four faces per frame."""
 
     scheme = FaceMesh.scheme
     pose_method = FaceMesh.pose_method
@@ -70,11 +71,11 @@ class MediaPipeFaces:
         """Return up to four faces of `frame`, (H, W, 3), the widest first; see `FaceFinder`."""
         faces = None
         if near:
-            faces = self._mesh.followed(frame, near) if can_be_followed(near) else self._seen_again(frame, near)
+            faces = self._mesh.followed(frame, near) if can_be_followed(near) else self._search_looks(frame, near)
         return self._mesh.faces(frame, self._candidates(frame)) if faces is None else faces
 
-    def _seen_again(self, frame: RgbImage, near: Sequence[FaceObservation]) -> list[FaceObservation] | None:
-        """Return the faces in those looks alone in which `near` was seen; None as soon as one of them is lost."""
+    def _search_looks(self, frame: RgbImage, near: Sequence[FaceObservation]) -> list[FaceObservation] | None:
+        """Search the looks alone in which `near` was detected; return None as soon as one of the faces is lost."""
         looks = looks_of(near)
         if looks is None:
             return None
@@ -85,9 +86,9 @@ class MediaPipeFaces:
         return faces if len(faces) >= len(near) else None
 
     def _candidates(self, frame: RgbImage, looks: Sequence[Square] | None = None) -> list[Candidate]:
-        """Return what the detector sees in `looks`, or in as many as it needs for the whole picture."""
+        """Return the detections in `looks`, or in as many looks as the full frame needs."""
         small, factor = halved(frame, _LOOK_SHORTER_PX)
-        found = self._search(small) if looks is None else merge_candidates(self._detect_whole(small, looks))
+        found = self._search(small) if looks is None else merge_candidates(self._detect_complete(small, looks))
         return [replace(one, box_px=one.box_px * factor, eyes_px=one.eyes_px * factor) for one in found]
 
     def _search(self, frame: RgbImage) -> list[Candidate]:
@@ -95,12 +96,12 @@ class MediaPipeFaces:
         found = self._detect(frame, whole_picture(width, height))
         if max((_width(one.box_px) for one in found), default=0.0) >= _LARGE_FACE * max(width, height):
             return merge_candidates(found)
-        # the box of a small face is coarse in the look at the whole picture: only tiles that see nothing leave it
-        sharper = self._detect_whole(frame, tiles(width, height))
+        # the box of a small face is coarse in the look at the full frame: it is kept only if no tile shows the face
+        sharper = self._detect_complete(frame, tiles(width, height))
         return merge_candidates(sharper) or merge_candidates(found)
 
-    def _detect_whole(self, frame: RgbImage, looks: Sequence[Square]) -> list[Candidate]:
-        """Return the faces that `looks` show, but for those that a border inside the picture cuts off."""
+    def _detect_complete(self, frame: RgbImage, looks: Sequence[Square]) -> list[Candidate]:
+        """Return the faces in `looks`, but for those that are cut off by a border inside the frame."""
         height, width = frame.shape[:2]
         return [one for look in looks for one in self._detect(frame, look) if not is_cut_off(one, look, width, height)]
 

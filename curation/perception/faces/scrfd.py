@@ -1,8 +1,8 @@
-"""InsightFace's face detector SCRFD, on a picture of any size.
+"""Face detector SCRFD of InsightFace, for images of any size.
 
 Guo et al., "Sample and Computation Redistribution for Efficient Face Detection" (ICLR 2022). The network runs in a
 session of ours, made from its ONNX file; anchors, decoding and suppression are those of `insightface.model_zoo`. Its
-`detect` also resizes and pads, which a look that has its size already can do without.
+`detect` also resizes and pads, which is not needed here: a look has its size already.
 
 Some exports are made for 640x640 alone. Their only traces of that size are the sizes that two Resize nodes enlarge to,
 and the shapes written at the graph's ends; the rest is convolutions. Those are taken out when the file is loaded, so
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 __all__ = ["STRIDE_PX", "Scrfd", "scrfd_card", "with_dynamic_input"]
 
 STRIDE_PX = 32
-"""Sides of a picture given to SCRFD are multiples of this: the step of its coarsest feature map."""
+"""Sides of an image for SCRFD are multiples of this, the stride of its coarsest feature map."""
 
 _MIN_SCORE = 0.5
-"""Least confidence of an answer; InsightFace's default."""
+"""Least confidence of a detection; InsightFace's default."""
 
 _MAX_OVERLAP = 0.4
-"""Of two answers with a larger intersection over union the weaker is dropped; InsightFace's default."""
+"""Of two detections with a larger intersection over union the weaker is dropped; InsightFace's default."""
 
 
 class Scrfd:

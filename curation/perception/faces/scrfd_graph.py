@@ -1,8 +1,8 @@
-"""A quicker form of SCRFD's graph that gives the same numbers, bit for bit.
+"""Faster form of SCRFD's graph with the same results, bit for bit.
 
 Its heads are three convolutions of each feature map: to 2 scores, 8 sides of boxes and 20 coordinates of points.
-onnxruntime computes channels in blocks of 8 or 16, so that two of the three are filled up with channels that nobody
-reads. As one convolution, whose answers are split, they save a sixth of the time of the smallest network.
+onnxruntime computes channels in blocks of 8 or 16, so that two of the three are padded with unused channels. One
+convolution with its output split saves a sixth of the time of the smallest network.
 """
 
 from collections import defaultdict

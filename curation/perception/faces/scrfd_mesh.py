@@ -1,9 +1,9 @@
-"""Faces as the paper's stack finds them: boxes by InsightFace's SCRFD, dense landmarks by MediaPipe's network in them.
+"""Face finder of the preset `paper`: boxes of InsightFace's SCRFD with dense landmarks of MediaPipe's network in them.
 
 The paper's own landmark network (Wood et al., 2021) was never released. `face_mesh` stands in for it: 478 points, 52
 blendshapes and a head pose, on the square that MediaPipe's own detector would have given for SCRFD's box. The points by
-which jitter is judged are dlib's, as appendix A.1 says (`dlib_points`), in a rectangle told here; dlib's own detector
-is not asked, because its rectangle jumps from step to step of an image pyramid where the face stands still
+which jitter is judged are dlib's, as appendix A.1 says (`dlib_points`), in a rectangle that is computed here. dlib's
+own detector is not used: its rectangle jumps between steps of an image pyramid even if the face does not move
 (benchmarks/results/2026-11-filter-limits.md).
 """
 
@@ -30,20 +30,20 @@ __all__ = ["SCRFD_FACES", "ScrfdFaces"]
 _MAX_FACES = 4
 
 _FIRST_LOOK_PX, _LARGEST_LOOK_PX = 320, 640
-"""Longer side of the looks at the whole picture and its border. A second, larger one is taken where the first shows no
-wide face; 640 is the size that SCRFD was taught on."""
+"""Longer side of the looks at the full frame and its border. A second, larger look follows where the first shows no
+wide face; 640 is the size that SCRFD was trained on."""
 
 _WIDE_FACE_PX = 40
-"""A face this wide in a look makes a larger one needless: one half as wide is seen there, too."""
+"""A face this wide in a look makes a larger look unnecessary: a face half as wide is found there, too."""
 
 _CLOSE_PX = 160
-"""Side of the look at one face. Every face is placed by such a look, so that its box is as exact wherever it stands."""
+"""Side of the look at one face. Every box comes from such a look, so that it is as exact anywhere in the frame."""
 
 _CLOSE_ROOM = 2.0
-"""Side of the square shown in that look, over the longer side of the box."""
+"""Side of the square in that look, over the longer side of the box."""
 
 _MIN_OVERLAP = 0.3
-"""Smallest intersection over union of a face's box with the one around which it was looked for."""
+"""Smallest intersection over union of a face's box with the box around which it was searched."""
 
 _ONE_FACE = 0.5
 """Two boxes that share so much of the smaller one are of one face."""
@@ -58,7 +58,7 @@ two steps of its pyramid, and it lay 0.07 to 0.11 lower."""
 
 
 class ScrfdFaces:
-    """A `FaceFinder` with at most four faces per picture."""
+    """A `FaceFinder` with at most four faces per frame."""
 
     scheme = FaceMesh.scheme
     pose_method = FaceMesh.pose_method
@@ -87,7 +87,7 @@ class ScrfdFaces:
     def _follow(self, frame: RgbImage, near: Sequence[FaceObservation]) -> list[FaceObservation] | None:
         """Return the faces of `near` where they are in `frame`; None as soon as one of them is lost.
 
-        The landmark network follows straight heads, whose boxes move with the landmarks; SCRFD looks at turned ones.
+        The landmark network follows frontal heads, and their boxes move with the landmarks; SCRFD detects turned heads.
         """
         if can_be_followed(near):
             return self._carried(frame, near)
@@ -176,7 +176,7 @@ SCRFD_FACES = FaceFinderCard(
 
 
 def _placed(face: FaceObservation, candidate: Candidate) -> FaceObservation:
-    """Return a face of the landmark network with SCRFD's box in which it was seen, and dlib's rectangle."""
+    """Return a face of the landmark network with SCRFD's box in which it was found, and dlib's rectangle."""
     rectangle_px = _lower_square(candidate, side=_DLIB_SIDE, down=_DLIB_DOWN)
     return replace(face, box_px=candidate.box_px.astype(np.float32), jitter_box_px=rectangle_px.astype(np.float32))
 

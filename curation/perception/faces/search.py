@@ -1,7 +1,7 @@
-"""Where to look for faces: square looks at a picture, and one list of candidates out of what they found.
+"""Search regions of a face detector: square crops of an image, and the merging of their detections.
 
-A face detector sees each look at a small fixed size (128x128 for MediaPipe's), so a small face needs a look at a part
-of the picture, and a face that fills the picture needs room around it.
+A detector scales each crop to a small fixed size (128x128 for MediaPipe's), so a small face needs a crop of a part of
+the image, and a face that fills the image needs a border around it. Such a crop is called a look.
 """
 
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ from foundation.array_types import Float32Array, Float64Array, RgbImage
 __all__ = ["Candidate", "cut_square", "halved", "is_cut_off", "merge_candidates", "tiles", "whole_picture"]
 
 _PADDING = 1.25
-"""Side of the look at the whole picture over the picture's longer side: close-ups fail unpadded."""
+"""Side of the look at the full image over the longer side of the image: close-ups fail without a border."""
 
 _TILE_STEP = 0.67
-"""Largest distance between neighbouring tiles over their side: a face of a third of a tile is whole in one of them."""
+"""Largest distance between neighbouring tiles over their side: one of them shows all of a face of a third of a tile."""
 
 _SAME_FACE_OVERLAP = 0.5
 """Two boxes are one face when they share more than this part of the smaller one."""
@@ -25,7 +25,7 @@ _SAME_FACE_OVERLAP = 0.5
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Candidate:
-    """What a detector took for a face."""
+    """Detection of a face."""
 
     box_px: Float64Array
     """(4,) x0, y0, x1, y1."""
@@ -33,17 +33,17 @@ class Candidate:
     """(2, 2) right eye, left eye."""
     score: float
     look: Square | None = None
-    """The part of the picture in which it was seen, in pixels of the picture that was looked at."""
+    """Crop of the image in which it was detected, in pixels of that image."""
 
 
 def whole_picture(width: int, height: int) -> Square:
-    """Return the look at all of a picture of `width` by `height` pixels, with a border around it."""
+    """Return the look at a full image of `width` by `height` pixels, with a border around it."""
     side = max(width, height) * _PADDING
     return Square(x0=(width - side) / 2, y0=(height - side) / 2, side=side)
 
 
 def tiles(width: int, height: int) -> list[Square]:
-    """Return overlapping squares that cover a picture of `width` by `height` pixels, left to right, top to bottom.
+    """Return overlapping squares that cover an image of `width` by `height` pixels, left to right, top to bottom.
 
     >>> [(tile.x0, tile.y0, tile.side) for tile in tiles(1280, 720)]
     [(0.0, 0.0, 720.0), (280.0, 0.0, 720.0), (560.0, 0.0, 720.0)]
@@ -59,7 +59,7 @@ def tiles(width: int, height: int) -> list[Square]:
 
 
 def cut_square(frame: RgbImage, square: Square, side_px: int) -> RgbImage:
-    """Return `square` of `frame` as a (side_px, side_px, 3) picture, black where it reaches beyond the frame."""
+    """Return `square` of `frame` as a (side_px, side_px, 3) image, black where it reaches beyond the frame."""
     import cv2
 
     height, width = frame.shape[:2]
@@ -74,14 +74,14 @@ def cut_square(frame: RgbImage, square: Square, side_px: int) -> RgbImage:
     if right == left or bottom == top:
         return picture
     part, factor = halved(frame[y0:y1, x0:x1], 2 * max(right - left, bottom - top))
-    # area keeps small faces whole, linear is cheaper
+    # area averaging keeps small faces, linear interpolation is cheaper
     method = cv2.INTER_AREA if scale * factor < 0.6 else cv2.INTER_LINEAR
     picture[top:bottom, left:right] = cv2.resize(part, (right - left, bottom - top), interpolation=method)
     return picture
 
 
 def is_cut_off(candidate: Candidate, tile: Square, width: int, height: int) -> bool:
-    """Say whether a face found in `tile` touches a border of the tile that lies inside the picture."""
+    """Return whether a face found in `tile` touches a border of the tile that lies inside the image."""
     margin = 0.03 * tile.side
     x0, y0, x1, y1 = candidate.box_px
     right, bottom = tile.x0 + tile.side, tile.y0 + tile.side
@@ -94,7 +94,7 @@ def is_cut_off(candidate: Candidate, tile: Square, width: int, height: int) -> b
 
 
 def merge_candidates(candidates: list[Candidate]) -> list[Candidate]:
-    """Return one candidate per face, the best score first: of overlapping ones the best stays."""
+    """Return one candidate per face, the best score first; of overlapping candidates the best is kept."""
     kept: list[Candidate] = []
     for candidate in sorted(candidates, key=lambda one: -one.score):
         if all(shared_part(candidate.box_px, other.box_px) <= _SAME_FACE_OVERLAP for other in kept):
@@ -116,13 +116,13 @@ def shared_part(first_px: Float64Array | Float32Array, second_px: Float64Array |
 
 
 def halved(frame: RgbImage, at_least_px: int) -> tuple[RgbImage, int]:
-    """Halve a picture as long as its shorter side stays at least `at_least_px`.
+    """Halve an image as often as its shorter side stays at least `at_least_px`.
 
-    Every pixel of the answer is the mean of a block of the frame's; an odd last row or column is left out. Measured: to
-    a quarter of 1920 by 1080 pixels three times as fast as one area resize.
+    Every pixel of the result is the mean of a block of pixels; an odd last row or column is left out. To a quarter of
+    1920 by 1080 pixels this is three times as fast as one resize by area averaging.
 
     Returns:
-        the picture, and how many pixels of `frame` one of its pixels is wide: 1, 2, 4, ...
+        the image, and how many pixels of `frame` one of its pixels is wide: 1, 2, 4, ...
     """
     import cv2
 

@@ -1,4 +1,4 @@
-"""Who a face is: ArcFace's 512 numbers (w600k_r50.onnx of InsightFace's buffalo_l; non-commercial research only).
+"""Identity descriptor ArcFace: 512 numbers (w600k_r50.onnx of InsightFace's buffalo_l; non-commercial research only).
 
 Deng et al., "ArcFace: Additive Angular Margin Loss for Deep Face Recognition" (CVPR 2019). The network's input and its
 scaling are those of `insightface.model_zoo`; the alignment is InsightFace's too, from five of the nine key points.
@@ -24,7 +24,7 @@ _INPUT_PX = 112
 _TEMPLATE = np.array(
     [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]]
 )
-"""Where the five points come to lie in the input, pixels (InsightFace's `arcface_dst`)."""
+"""Positions of the five points in the network's input, pixels (InsightFace's `arcface_dst`)."""
 
 
 class ArcFaceIdentity:
@@ -48,11 +48,11 @@ class ArcFaceIdentity:
 
         network = asset_path(_NETWORK) if network is None else network
         session = onnx_session(network, device)
-        takes, gives = session.get_inputs()[0].shape, session.get_outputs()[0].shape
-        if tuple(takes[2:]) != (_INPUT_PX, _INPUT_PX) or gives[-1] != self.dim:
+        input_shape, output_shape = session.get_inputs()[0].shape, session.get_outputs()[0].shape
+        if tuple(input_shape[2:]) != (_INPUT_PX, _INPUT_PX) or output_shape[-1] != self.dim:
             raise ValueError(
-                f"{network} takes {takes} and gives {gives}; ArcFace takes pictures of {_INPUT_PX}x{_INPUT_PX} and "
-                f"gives {self.dim} numbers, as w600k_r50.onnx of buffalo_l does"
+                f"{network} takes {input_shape} and gives {output_shape}; ArcFace takes images of {_INPUT_PX}x"
+                f"{_INPUT_PX} and gives {self.dim} numbers, as w600k_r50.onnx of buffalo_l does"
             )
         self._arcface = ArcFaceONNX(model_file=str(network), session=session)
 

@@ -1,4 +1,4 @@
-"""Who a face is: dlib's residual network of 128 numbers (dlib_face_recognition_resnet_model_v1.dat, CC0-1.0).
+"""Identity descriptor of dlib: 128 numbers (dlib_face_recognition_resnet_model_v1.dat, CC0-1.0).
 
 Two pictures of one person lie nearer than 0.6 (Euclidean), by the model's author; it was trained on faces aligned by
 dlib's five points, which the nine key points give. dlib cuts the face out; the network runs on onnxruntime.
@@ -24,14 +24,14 @@ _FIVE_POINTS = ("left_eye_outer", "left_eye_inner", "right_eye_outer", "right_ey
 """The first four of dlib's five points; its fifth is the base of the nose, between nose tip and upper lip."""
 
 _NOSE_BASE = 0.45
-"""Where the nose's base lies on the way from the nose tip to the inner upper lip."""
+"""Position of the base of the nose between the nose tip, 0, and the inner upper lip, 1."""
 
 _CHIP_PADDING = 0.25
-"""Border around the aligned face, in parts of its side, on which the network was taught."""
+"""Border around the aligned face over its side, as in the training of the network."""
 
 
 class DlibIdentity:
-    """A `FaceDescriber`."""
+    """A `FaceDescriber` around dlib's residual network."""
 
     dim = 128
 

@@ -1,4 +1,4 @@
-"""dlib's face recognition network on onnxruntime: the numbers of dlib's own, at a fraction of its time.
+"""Face recognition network of dlib on onnxruntime: the results of dlib itself, at a fraction of the time.
 
 A residual network of 29 convolutions after He et al., "Deep Residual Learning for Image Recognition" (2015), as dlib's
 example dnn_face_recognition_ex.cpp defines it. The package dlib-bin is built without a BLAS, which makes it slow.
@@ -91,7 +91,7 @@ def face_model(weights: FaceWeights) -> "tuple[ModelProto, dict[str, Float32Arra
 
 
 class _Graph:
-    """A graph that grows at its end."""
+    """Builder of an ONNX graph that appends nodes at its end."""
 
     def __init__(self) -> None:
         self.nodes: list[NodeProto] = []
@@ -119,7 +119,7 @@ class _Graph:
         return name
 
     def _large(self, values: Float32Array) -> str:
-        """Let the model name a tensor whose numbers come beside it; return its name."""
+        """Declare a tensor that is stored outside the model; return its name."""
         from onnx import StringStringEntryProto, TensorProto
 
         name = f"large_{len(self.large_tensors)}"
@@ -181,7 +181,7 @@ class _Graph:
 
 
 class _Value:
-    """What a node puts out: `channels` square pictures of `side` pixels."""
+    """Output of a node: `channels` square feature maps of `side` pixels."""
 
     def __init__(self, name: str, *, channels: int, side: int) -> None:
         self.name, self.channels, self.side = name, channels, side

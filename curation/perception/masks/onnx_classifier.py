@@ -1,9 +1,9 @@
-"""Masks by an image classifier of the user's own, an ONNX file.
+"""Mask classifier from an ONNX file of the user.
 
-What it must be, checked when it is loaded:
+Requirements, checked when it is loaded:
 
-- one input, float32 of shape (N, 3, H, W) with H and W fixed: RGB from 0 to 1. It sees the square around the face's
-  box, 1.25 times as large, resized to H x W; beyond the frame the border is repeated. N may be fixed at 1.
+- one input, float32 of shape (N, 3, H, W) with H and W fixed: RGB from 0 to 1: the square around the face's box, 1.25
+  times as large, resized to H x W; beyond the frame the border is repeated. N may be fixed at 1.
 - its first output, float32: (N,) or (N, 1) for a mask, or (N, 2) for mask and no mask, in this order. Where it comes
   from a Sigmoid or a Softmax it is a probability, else a logit.
 """
@@ -34,17 +34,17 @@ _ONLY_SHAPE = frozenset({"Reshape", "Squeeze", "Unsqueeze", "Flatten", "Identity
 """Operators that change no number of what they pass on."""
 
 _CONTRACT = (
-    "wanted: one float32 input (N, 3, H, W) with fixed H and W, RGB from 0 to 1, and as first output float32 (N,), "
+    "required: one float32 input (N, 3, H, W) with fixed H and W, RGB from 0 to 1, and as first output float32 (N,), "
     "(N, 1) or (N, 2), mask before no mask"
 )
 
 
 class UnfitMaskModelError(AssetError):
-    """The file that `perception.mask` names is no model that can be asked for masks."""
+    """The file that `perception.mask` names is not a model that can classify masks."""
 
 
 class OnnxMask:
-    """A `MaskClassifier` around a file of the user's."""
+    """A `MaskClassifier` around an ONNX file of the user."""
 
     def __init__(self, model: Path, device: Device) -> None:
         """Load a classifier.
@@ -173,7 +173,7 @@ def _checked_input(inputs: "Sequence[NodeArg]", model: Path) -> tuple[str, int, 
 
 
 def _gives_probability(model: Path, output: str) -> bool:
-    """Say whether the output comes from a Sigmoid or a Softmax."""
+    """Return whether the output comes from a Sigmoid or a Softmax."""
     import onnx
 
     loaded: ModelProto = onnx.load(str(model), load_external_data=False)

@@ -1,4 +1,4 @@
-"""Masks by AIZOOTech's FaceMaskDetection: an SSD of 260x260 pictures with the classes mask and no mask.
+"""Mask classifier FaceMaskDetection of AIZOOTech: an SSD on 260x260 images with the classes mask and no mask.
 
 github.com/AIZOOTech/FaceMaskDetection (MIT), its PyTorch model as ONNX. Anchors and decoding are upstream's, but for
 the last row and column of every feature map: the PyTorch model, and so the export, has none (5,456 anchors of 5,972).
@@ -20,7 +20,7 @@ _ASSET = "face_mask_detection"
 _INPUT_PX = 260
 
 _SIDE_OVER_BOX = 1.8
-"""Side of the square that the detector sees over the longer side of the face's box."""
+"""Side of the square given to the detector over the longer side of the face's box."""
 
 _MAP_CELLS = (32, 16, 8, 4, 2)
 """Rows and columns of the feature maps; each lacks the last of those that its centres are spaced for."""
@@ -32,11 +32,11 @@ _ANCHOR_RATIOS = (1.0, 0.62, 0.42)
 """Width over height; the first with both sizes, the others with the smaller."""
 
 _CENTRE_VARIANCE = 0.1
-"""What the offsets of the centre are in units of: the anchor's width or height times this."""
+"""Unit of the offsets of the centre: the anchor's width or height times this."""
 
 
 class SsdMask:
-    """A `MaskClassifier` whose answer for a face is that of the surest anchor on it."""
+    """A `MaskClassifier`; the most confident anchor on a face decides."""
 
     def __init__(self, device: Device, model: Path | None = None) -> None:
         """Load the detector.
@@ -99,7 +99,7 @@ def with_plain_pads(model: Path) -> bytes:
 
 
 def _square(box_px: Float32Array, width: int, height: int) -> tuple[int, int, int, int]:
-    """Return x0, y0, x1, y1 of what the detector sees of a face, cut at the picture's borders; whole pixels."""
+    """Return x0, y0, x1, y1 of the detector's input around a face, cut at the borders of the frame; whole pixels."""
     left, top, right, bottom = (float(edge) for edge in box_px)
     half = int(_SIDE_OVER_BOX * max(right - left, bottom - top) / 2)
     x, y = int((left + right) / 2), int((top + bottom) / 2)
@@ -107,13 +107,13 @@ def _square(box_px: Float32Array, width: int, height: int) -> tuple[int, int, in
 
 
 def _centres_within(anchors: Float32Array, offsets: Float32Array, corners: Float64Array) -> BoolArray:
-    """Return (A,) whether the box that an anchor answers with has its centre in a face's box.
+    """Return (A,) whether the box that an anchor predicts has its centre in a face's box.
 
-    Who stands beside the face may be in the square too, with a mask.
+    A neighbour with a mask may be in the square, too.
 
     Args:
         anchors: (A, 4) from `ssd_anchors`.
-        offsets: (A, 4) the detector's answers; the first two are those of the centre.
+        offsets: (A, 4) the detector's offsets; the first two are those of the centre.
         corners: (2, 2) top left and bottom right corner of the face's box, in sides of the square.
     """
     centres = anchors[:, :2] + offsets[:, :2] * _CENTRE_VARIANCE * anchors[:, 2:]
@@ -133,7 +133,7 @@ SSD_MASK = MaskCard(
 
 
 def ssd_anchors() -> Float32Array:
-    """Return the (5456, 4) anchors in the order of the detector's answers: x, y, width, height in sides of the picture.
+    """Return the (5456, 4) anchors in the order of the detector's output: x, y, width, height in sides of the image.
 
     Of every cell, row by row: a square of both sizes, then the smaller at the other ratios.
 

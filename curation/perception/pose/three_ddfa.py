@@ -25,7 +25,7 @@ ThreeDdfaName = Literal["3ddfa_mb1", "3ddfa_mb05"]
 """Names of the networks, which are those of their weights in the asset registry too."""
 
 _WHITENING = "3ddfa_whitening"
-"""Name of the asset that both networks need beside their weights."""
+"""Name of the asset that both networks need besides their weights."""
 
 _WIDTH: dict[ThreeDdfaName, float] = {"3ddfa_mb1": 1.0, "3ddfa_mb05": 0.5}
 
@@ -35,7 +35,7 @@ _SIDE_OVER_BOX = 1.58
 """Side of the crop over the mean of the box's width and height."""
 
 _BELOW_CENTRE = 0.14
-"""How far below the centre of the box the crop's centre lies, over the same mean."""
+"""Distance of the crop's centre below the centre of the box, over the same mean."""
 
 _GIMBAL_LOCK = 0.998
 """Sine of the yaw beyond which pitch and roll turn about one axis."""
@@ -109,7 +109,7 @@ def camera_pose_deg(camera: Float32Array | Float64Array) -> Float32Array:
     """Return (3,) pitch, yaw, roll in degrees of an affine camera, with the signs of `FaceObservation.pose_deg`.
 
     3DDFA_V2's `P2sRt` and `matrix2angle`. The two upper rows need not be orthogonal, and are not made so. Its yaw is
-    positive towards the person's right, its pitch downwards and its roll counterclockwise: all three are turned round.
+    positive towards the person's right, its pitch downwards and its roll counterclockwise: all signs are reversed.
 
     Args:
         camera: (3, 4); x to the right, y up, z to the camera, times the scale, and the shift.

@@ -1,4 +1,4 @@
-"""Holds back what native libraries print while they start."""
+"""LiteRT networks, and suppression of the messages that native libraries print as they start."""
 
 import os
 import re
@@ -56,7 +56,7 @@ class LiteRtNetwork:
         return self.run()
 
     def input(self) -> Float32Array:
-        """Return the memory of the input, to be written to without a copy between; nobody may hold it during `run`."""
+        """Return the memory of the input, for writing without a copy; no reference to it may exist during `run`."""
         view: Float32Array = self._input()
         return view
 

@@ -1,4 +1,4 @@
-"""A small mask classifier of our own: inference in `classifier`, the training beside it."""
+"""Small mask classifier of this project: inference in `classifier`, training in `teaching`."""
 
 from curation.perception.masks.embedded.classifier import EmbeddedMask
 

@@ -1,4 +1,4 @@
-"""The mask classifier of preset `embedded`: a network of our own whose weights lie in this package."""
+"""Mask classifier of the preset `embedded`, with weights in this package."""
 
 import hashlib
 from importlib import resources
@@ -17,9 +17,9 @@ WEIGHTS_SHA256 = "8014a93f27bc510478759c9be1ff4c98076f8f9da70f76f60d8f70da30d240
 
 
 class EmbeddedMask:
-    """Says whether a mask covers mouth and nose; fulfils `curation.perception.protocols.MaskClassifier`.
+    """A `MaskClassifier`: estimates whether a mask covers mouth and nose.
 
-    `docs/explanation/mask_model_card.md` states what it was taught, how well it does and where it fails.
+    `docs/explanation/mask_model_card.md` states its training data, its accuracy and its failures.
     """
 
     def __init__(self) -> None:

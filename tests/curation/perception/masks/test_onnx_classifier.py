@@ -111,7 +111,7 @@ def test_a_model_that_does_not_fit_is_refused_with_what_does_not_fit(
     with pytest.raises(UnfitMaskModelError, match=complaint) as refused:
         OnnxMask(write(**options), CPU)
     assert "classifier.onnx" in str(refused.value)
-    assert "wanted: one float32 input (N, 3, H, W)" in str(refused.value)
+    assert "required: one float32 input (N, 3, H, W)" in str(refused.value)
 
 
 def test_a_path_without_a_file_and_a_file_that_is_no_model_are_refused(tmp_path: Path) -> None:
