@@ -14,18 +14,21 @@ from foundation.lazy import lazy_attributes
 if TYPE_CHECKING:
     from curation.decision.decide import Decision, RulesSettings, decide
     from curation.engine.execution import Executor
+    from curation.engine.supervision import PoolSettings
     from curation.evidence.measures import Evidence, FaceMeasures
     from curation.operations.analyze import analyze
     from curation.operations.decide import redecide
     from curation.operations.doctor import examine as doctor
     from curation.operations.forget import forget
-    from curation.operations.plan import plan
+    from curation.operations.plan import Plan, Sampling, plan
     from curation.operations.read_evidence import read_evidence
-    from curation.operations.retry import retry
+    from curation.operations.retry import RetryReport, retry
     from curation.operations.run import RunReport, run
     from curation.rules.rule import MeasuredVideo, Rule, RuleError, rule
     from curation.rules.verdict import Verdict
     from curation.settings import CurationSettings, load_settings
+    from curation.sources.exclusions import Exclusions, read_exclusions
+    from curation.sources.scratch import ScratchSettings
 else:
     __getattr__, __dir__ = lazy_attributes(
         __name__,
@@ -33,13 +36,19 @@ else:
             "CurationSettings": "curation.settings",
             "Decision": "curation.decision.decide",
             "Evidence": "curation.evidence.measures",
+            "Exclusions": "curation.sources.exclusions",
             "Executor": "curation.engine.execution",
             "FaceMeasures": "curation.evidence.measures",
             "MeasuredVideo": "curation.rules.rule",
+            "Plan": "curation.operations.plan",
+            "PoolSettings": "curation.engine.supervision",
+            "RetryReport": "curation.operations.retry",
             "Rule": "curation.rules.rule",
             "RuleError": "curation.rules.rule",
             "RulesSettings": "curation.decision.decide",
             "RunReport": "curation.operations.run",
+            "Sampling": "curation.operations.plan",
+            "ScratchSettings": "curation.sources.scratch",
             "Verdict": "curation.rules.verdict",
             "analyze": "curation.operations.analyze",
             "decide": "curation.decision.decide",
@@ -48,6 +57,7 @@ else:
             "load_settings": "curation.settings",
             "plan": "curation.operations.plan",
             "read_evidence": "curation.operations.read_evidence",
+            "read_exclusions": "curation.sources.exclusions",
             "redecide": "curation.operations.decide",
             "retry": "curation.operations.retry",
             "rule": "curation.rules.rule",
@@ -59,13 +69,19 @@ __all__ = [
     "CurationSettings",
     "Decision",
     "Evidence",
+    "Exclusions",
     "Executor",
     "FaceMeasures",
     "MeasuredVideo",
+    "Plan",
+    "PoolSettings",
+    "RetryReport",
     "Rule",
     "RuleError",
     "RulesSettings",
     "RunReport",
+    "Sampling",
+    "ScratchSettings",
     "Verdict",
     "analyze",
     "decide",
@@ -74,6 +90,7 @@ __all__ = [
     "load_settings",
     "plan",
     "read_evidence",
+    "read_exclusions",
     "redecide",
     "retry",
     "rule",

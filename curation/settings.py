@@ -65,12 +65,12 @@ Only the models differ, and how often the most expensive one runs: the rules and
 
 
 def load_settings(
-    base: CurationSettings | PresetName = "paper", file: Path | None = None, overrides: Overrides = ()
+    preset: PresetName | CurationSettings = "paper", file: str | Path | None = None, overrides: Overrides = ()
 ) -> CurationSettings:
-    """Return settings `base`, changed by a YAML file and then by overrides.
+    """Return the settings of a preset, changed by a YAML file and then by overrides.
 
     Args:
-        base: name of a preset, or settings such as those of a dataset.
+        preset: its name, or settings to begin with, such as those of a dataset.
         file: YAML file with some of the settings.
         overrides: ``dotted.name=value``, the value as YAML; or values by dotted name.
 
@@ -78,8 +78,8 @@ def load_settings(
         ConfigError: a file that is not YAML, an unknown setting, a value of the wrong type or out of range. The message
             names the setting, the value, what is allowed, and the nearest known name.
     """
-    base = PRESETS[base] if isinstance(base, str) else base
-    settings = settings_files.load_run_config(base, file, overrides)
+    base = PRESETS[preset] if isinstance(preset, str) else preset
+    settings = settings_files.load_run_config(base, None if file is None else Path(file), overrides)
     if settings.preset != base.preset:
         raise ConfigError(
             f"setting 'preset' is {settings.preset!r}, but these are changes to the preset {base.preset!r}: only "

@@ -31,7 +31,7 @@ class Clip:
     """A clip of a dataset, as `Dataset.clip` opens it. Each method reads what it returns, and keeps nothing.
 
     Attributes:
-        clip_id: name of the clip: <video_id>-<first tick>-<last tick>.
+        clip_id: name of the clip, `<video_id>-<first tick>-<last tick>`.
         n_frames: number of frames N.
         times_s: (N,) time of each frame in the source video, seconds after the video's first frame.
         row: every scalar column of table `clips`, by name.

@@ -51,18 +51,19 @@ class Dataset:
         record: content of `dataset.json`, read once when the dataset is opened.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, record: DatasetRecord | None = None) -> None:
         """Open a dataset.
 
         Args:
             path: its folder, or an address in a store, such as ``s3://bucket/my-dataset``.
+            record: its record where that has just been read or written; None reads it.
 
         Raises:
             DatasetError: there is no dataset, it is damaged, or it has another schema version.
             StorageError: the store cannot be reached.
         """
         self.path = location(path) if isinstance(path, str) else path
-        self.record: DatasetRecord = read_dataset(self.path)
+        self.record: DatasetRecord = read_dataset(self.path) if record is None else record
 
     def __repr__(self) -> str:
         totals = self.record.totals
@@ -192,7 +193,7 @@ class Dataset:
         """Check every file, row and clip, and return everything that is wrong; an empty list where nothing is."""
         from manifests.reports.validate import validate
 
-        return validate(self.path)
+        return validate(self.path, self.record)
 
     @cached_property
     def _places(self) -> dict[str, tuple[Path, int]]:

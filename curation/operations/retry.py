@@ -1,22 +1,38 @@
 """Another attempt at videos that failed or were quarantined, with the dataset's own settings."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from curation.decision.trial import require_usable
-from curation.engine.execution import Executor
-from curation.engine.watch import RunWatcher
+from curation.engine.execution import Executor, RunWatcher
 from curation.operations.work import curate_videos, unchanged_source
+from curation.output.curated_video import landmarks_of
 from curation.output.folder import DatasetFolder
 from curation.output.ledger import VideoRecord
-from curation.output.video_files import landmarks_of
 from curation.rules.rule import Rule
 from curation.sources.entries import SourceError
 from foundation.signals import CtrlC
 from foundation.storage.path_text import path_of_text
+from manifests.dataset import Dataset
 from manifests.vocabulary import ERROR_CODES, FAILED_STATUSES, ErrorCode
 
-__all__ = ["error_codes", "retry"]
+__all__ = ["RetryReport", "retry"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RetryReport:
+    """What another attempt did."""
+
+    dataset: Dataset
+    """The dataset, open for reading."""
+    records: tuple[VideoRecord, ...]
+    """New records of the videos that were tried again, by path; as before where the user ended it early."""
+
+    @property
+    def failed(self) -> tuple[VideoRecord, ...]:
+        """Records of the videos that are still not ok."""
+        return tuple(record for record in self.records if record.status != "ok")
 
 
 def retry(
@@ -24,26 +40,26 @@ def retry(
     executor: Executor | None = None,
     *,
     workers: int = 1,
-    codes: Sequence[ErrorCode] = (),
+    codes: Sequence[str] = (),
     videos: Sequence[str] = (),
     rules: Sequence[Rule] = (),
     watcher: RunWatcher | None = None,
     ctrl_c: CtrlC | None = None,
-) -> tuple[VideoRecord, ...]:
-    """Curate videos again that are not ok, and return their new records by path.
+) -> RetryReport:
+    """Curate videos again that are not ok.
 
     Args:
         dataset: made by `run`.
         executor: where the work is done; None: in this process with one worker, on Ray with more.
         workers: number of workers, where `executor` is None.
-        codes: only those that failed with one of these; none: with any.
+        codes: only those that failed with one of these error codes; none: with any.
         videos: only those with these ids, names or paths; none: all.
         rules: rules of the user's own, as the dataset was made with them.
         watcher: is informed of the progress.
         ctrl_c: ends it early; videos that were not tried keep their records.
 
     Raises:
-        SourceError: there is nothing to retry, or a file is gone or has other content now.
+        SourceError: there is nothing to retry, a code is unknown, or a file is gone or has other content now.
         DatasetError: `dataset` is no dataset.
         DatasetFolderError: packages or weights have changed since.
         OtherRulesError: `rules` are not those that the dataset was made with.
@@ -54,10 +70,11 @@ def retry(
         KeyboardInterrupt: the user wants it to end at once; the same call goes on later.
     """
     executor = executor or Executor.of_workers(workers)
+    chosen_codes = _error_codes(codes)
     folder = DatasetFolder.existing(dataset)
     require_usable(rules, landmarks_of(folder.settings))
     rows = folder.rows()
-    chosen = [row for row in rows if _is_meant(row, codes, videos)]
+    chosen = [row for row in rows if _is_meant(row, chosen_codes, videos)]
     if not chosen:
         narrowed = " that is asked for" if codes or videos else ""
         raise SourceError(f"{folder.path}: no video{narrowed} has failed or is quarantined; nothing to retry")
@@ -69,12 +86,15 @@ def retry(
         pass  # their records are in the ledger
     ledger = folder.ledger()
     records = [row if row.duplicate_of else ledger.get(row.video_id, row) for row in rows]
-    folder.finish(records)
+    finished = folder.finish(records)
     retried = {record.video_id for record in chosen}
-    return tuple(record for record in records if record.video_id in retried and not record.duplicate_of)
+    return RetryReport(
+        dataset=finished,
+        records=tuple(record for record in records if record.video_id in retried and not record.duplicate_of),
+    )
 
 
-def error_codes(names: Sequence[str]) -> tuple[ErrorCode, ...]:
+def _error_codes(names: Sequence[str]) -> tuple[ErrorCode, ...]:
     """Return names as error codes.
 
     Raises:

@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from curation.decision.trial import require_usable
-from curation.engine.execution import Executor
-from curation.engine.watch import RunWatcher
+from curation.engine.execution import Executor, RunWatcher
 from curation.operations.work import curate_videos
+from curation.output.curated_video import landmarks_of
 from curation.output.disk_space import require_room
 from curation.output.folder import DatasetFolder
 from curation.output.ledger import VideoRecord
-from curation.output.removals import finish_forgetting, leave_out, without_removed
-from curation.output.video_files import landmarks_of
+from curation.output.removals import newly_excluded, without_removed
 from curation.rules.rule import Rule
 from curation.settings import CurationSettings
 from curation.sources.discover import Discovery, discover
@@ -22,6 +21,7 @@ from curation.sources.layouts import LayoutChoice
 from curation.sources.scratch import require_scratch
 from foundation.signals import CtrlC
 from foundation.storage.path_text import text_of_path
+from manifests.dataset import Dataset
 from manifests.vocabulary import FAILED_STATUSES
 
 __all__ = ["RunReport", "run"]
@@ -31,8 +31,8 @@ __all__ = ["RunReport", "run"]
 class RunReport:
     """What a run did."""
 
-    dataset: Path
-    """Folder of the dataset."""
+    dataset: Dataset
+    """The dataset, open for reading."""
     records: tuple[VideoRecord, ...]
     """One per file, in the order of the files' paths; none of those that were not begun because the user ended it."""
     curated: tuple[VideoRecord, ...]
@@ -116,9 +116,13 @@ def run(
     )
     remaining = without_removed(folder.record.removals, discovery.videos)
     videos = remaining[:limit]
-    done = finish_forgetting(folder, folder.ledger())
-    done = _with_same_labels(folder, videos, leave_out(folder, videos, exclusions, done))
-    done = folder.reconciled(done)
+    done = {} if folder.is_new else folder.ledger()
+    for record in newly_excluded(videos, exclusions, done):
+        folder.forget_video(record.video_id)
+        folder.write(record)
+        done[record.video_id] = record
+    if not folder.is_new:
+        done = folder.reconciled(_with_same_labels(folder, videos, done))
     originals = [video for video in videos if video.duplicate_of is None]
     todo = []
     n_excluded = 0
@@ -139,10 +143,10 @@ def run(
     done.update((record.video_id, record) for record in curated)
     records = tuple(_current(video, done) for video in videos if video.video_id in done)
     earlier = _earlier(folder, videos, done)
-    copies = _earlier_copies(folder, videos, (*records, *earlier))
-    folder.finish(sorted((*records, *earlier, *copies), key=lambda record: record.path))
+    copies = () if folder.is_new else _earlier_copies(folder, videos, (*records, *earlier))
+    finished = folder.finish(sorted((*records, *earlier, *copies), key=lambda record: record.path))
     return RunReport(
-        dataset=folder.path,
+        dataset=finished,
         records=records,
         curated=curated,
         left=len(todo) - len(curated),
@@ -178,7 +182,8 @@ def _current(video: SourceVideo, done: dict[str, VideoRecord]) -> VideoRecord:
     """Return the record of a file under the name that it has today."""
     if video.duplicate_of is not None:
         return VideoRecord.duplicate(video, video.duplicate_of)
-    return done[video.video_id].renamed(video)
+    labels = {"path": text_of_path(video.path), "source": video.source, "speaker_id": video.speaker_id}
+    return done[video.video_id].model_copy(update=labels)
 
 
 def _earlier(folder: DatasetFolder, videos: Sequence[SourceVideo], done: dict[str, VideoRecord]) -> list[VideoRecord]:

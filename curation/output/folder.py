@@ -17,13 +17,14 @@ from curation.output.provenance import (
     with_layout,
 )
 from curation.output.recorded_rules import require_same_rules, rule_records
-from curation.output.window_files import FOLDER as WINDOWS
+from curation.output.video_files import WINDOWS
 from curation.output.window_files import remove_windows
 from curation.perception.models import identity_at_hand
 from curation.rules.rule import Rule
 from curation.settings import CurationSettings
 from curation.sources.layouts import LayoutName
 from foundation.storage.locations import location
+from manifests.dataset import Dataset
 from manifests.files.journal import finish_swap
 from manifests.files.tables import read_table, write_parquet
 from manifests.packing.pack import compact
@@ -59,11 +60,14 @@ class DatasetFolder:
     (settings, weights, layouts, lists, removals) is written as a draft before anything is done with it.
     """
 
-    def __init__(self, path: Path, record: DatasetRecord, rules: Sequence[Rule] = ()) -> None:
-        """Take a record that was read, and rules of the user's own; see `existing` and `begin`."""
+    def __init__(self, path: Path, record: DatasetRecord, settings: CurationSettings, rules: Sequence[Rule]) -> None:
+        """Take a record with its settings, and rules of the user's own; see `existing` and `begin`."""
         self.path = path
         self.record = record
+        self.settings = settings
         self.rules = tuple(rules)
+        self.is_new = False
+        """Whether this command has begun it, so that nothing of an earlier one is there."""
 
     @classmethod
     def existing(cls, path: str | Path) -> Self:
@@ -71,10 +75,12 @@ class DatasetFolder:
 
         Raises:
             DatasetError: it is no dataset, its record is damaged, or of another version.
+            DatasetFolderError: its settings are not those of this version.
             StorageError: its store cannot be reached.
         """
         folder = location(path)
-        return cls(folder, read_dataset(folder))
+        record = read_dataset(folder)
+        return cls(folder, record, recorded_settings(folder, record), ())
 
     @classmethod
     def begin(
@@ -119,14 +125,16 @@ class DatasetFolder:
             _require_free(path)
             settings = with_identity(settings, identity_at_hand(settings.perception))
             weights = fetched_weights(settings) if weights is None else weights
-            folder = cls(path, new_record(settings, weights), rules)
+            folder = cls(path, new_record(settings, weights), settings, rules)
+            folder.is_new = True
         else:
-            folder = cls(path, found)
+            folder = cls(path, found, recorded_settings(path, found), rules)
             settings = with_identity(settings, folder.settings.perception.identity)
             folder.resume(settings, weights, rules, dry_run=dry_run)
+            folder.settings = settings
         record = folder.record if origin is None else origin.record
         if source is not None and source[1] is not None:
-            record = with_layout(path, record, source[0], source[1])
+            record = with_layout(record, source[0], source[1])
         folder.record = folder.record.model_copy(
             update={
                 "rules": rule_records(settings.rules, rules),
@@ -164,19 +172,10 @@ class DatasetFolder:
             OSError: it cannot be written.
         """
         require_same_rules(self.path, self.record.rules, rules)
-        require_same(self.path, self.record, self.settings if settings is None else settings, weights)
+        require_same(self.path, self.record, self.settings, self.settings if settings is None else settings, weights)
         self.rules = tuple(rules)
         if not dry_run:
             finish_swap(self.path)
-
-    @property
-    def settings(self) -> CurationSettings:
-        """Settings that the dataset was made with.
-
-        Raises:
-            DatasetFolderError: they are not those of this version.
-        """
-        return recorded_settings(self.path, self.record)
 
     def note_removals(self, removals: Removals) -> None:
         """Put on record what is removed for good, before anything of it goes.
@@ -189,12 +188,17 @@ class DatasetFolder:
             draft_dataset(self.path, self.record)
 
     def ledger(self) -> dict[str, VideoRecord]:
-        """Return the records of the ledger by video id.
+        """Return the records of the ledger by video id, after those that a stopped `forget` has left were removed.
 
         Raises:
             LedgerError: a record is damaged.
+            OSError: a file cannot be removed.
         """
-        return read_ledger(self.path)
+        records, removals = read_ledger(self.path), self.record.removals
+        gone = {video_id for video_id in records if removals is not None and removals.has_video(video_id)}
+        for video_id in gone:
+            self.forget_video(video_id)
+        return {video_id: record for video_id, record in records.items() if video_id not in gone}
 
     def write(self, record: VideoRecord) -> None:
         """Write the record of a video into the ledger.
@@ -251,13 +255,16 @@ class DatasetFolder:
             compact(self.path, live, self.settings.storage)
         return complete
 
-    def finish(self, records: Iterable[VideoRecord]) -> None:
+    def finish(self, records: Iterable[VideoRecord]) -> Dataset:
         """Pack the files of videos, write the table `videos`, and commit the record with its totals.
 
         Of the other tables and the media, only what belongs to a video that is `ok` in `records` stays.
 
         Args:
             records: one per file, in the order of the rows.
+
+        Returns:
+            The dataset, open for reading.
 
         Raises:
             DatasetError: a file is damaged.
@@ -270,6 +277,7 @@ class DatasetFolder:
         write_parquet(self.path / VIDEOS.name / "videos.parquet", table, VIDEOS)
         self.record = self.record.model_copy(update={"totals": totals_of(self.path)})
         commit_dataset(self.path, self.record)
+        return Dataset(self.path, self.record)
 
 
 def _require_free(path: Path) -> None:

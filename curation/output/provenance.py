@@ -85,13 +85,18 @@ def with_identity(settings: CurationSettings, identity: str) -> CurationSettings
 
 
 def require_same(
-    dataset: Path, record: DatasetRecord, settings: CurationSettings, weights: Sequence[WeightRecord] | None
+    dataset: Path,
+    record: DatasetRecord,
+    before: CurationSettings,
+    settings: CurationSettings,
+    weights: Sequence[WeightRecord] | None,
 ) -> None:
     """Stop a command that would measure with other settings or other models, such as after an update of a package.
 
     Args:
         dataset: the folder, for the message.
         record: of the dataset.
+        before: its settings.
         settings: of the command.
         weights: that it uses; None: those of the settings, which are fetched.
 
@@ -99,28 +104,26 @@ def require_same(
         DatasetFolderError: settings or weights differ; the message lists them.
         MissingAssetsError: weights are missing and cannot be fetched.
     """
-    changed = differences(settings, recorded_settings(dataset, record))
-    changed = [line for line in changed if not line.startswith(_STORAGE)]
+    changed = [line for line in differences(settings, before) if not line.startswith(_STORAGE)]
     if changed:
         raise DatasetFolderError(
             f"{dataset} was made with other settings: {'; '.join(changed)}. Give a new --out, the settings of "
             "before, or apply new rules to it with `gaia-curate decide`"
         )
-    before = {weight.name: weight.sha256 for weight in record.weights}
+    recorded = {weight.name: weight.sha256 for weight in record.weights}
     now = {weight.name: weight.sha256 for weight in (fetched_weights(settings) if weights is None else weights)}
-    if now != before:
-        differing = [name for name in {**before, **now} if before.get(name) != now.get(name)]
+    if now != recorded:
+        differing = [name for name in {**recorded, **now} if recorded.get(name) != now.get(name)]
         raise DatasetFolderError(
             f"{dataset} was made with other weights: {', '.join(differing)} differ. Go on with the packages and files "
             "of before, or give a new --out"
         )
 
 
-def with_layout(dataset: Path, record: DatasetRecord, source: str, layout: LayoutName) -> DatasetRecord:
+def with_layout(record: DatasetRecord, source: str, layout: LayoutName) -> DatasetRecord:
     """Return the record with how a folder of sources is read.
 
     Args:
-        dataset: the folder of the dataset, for the message.
         record: of the dataset.
         source: the folder, as it was given to the run.
         layout: how it is read.
@@ -133,7 +136,7 @@ def with_layout(dataset: Path, record: DatasetRecord, source: str, layout: Layou
     before = [known.layout for known in record.layouts if known.folder_sha256 == digest]
     if before and layout not in before:
         raise DatasetFolderError(
-            f"{dataset} was made with other settings: layout of {source}: {layout}, was {before[0]}. Give "
+            f"the dataset was made with other settings: layout of {source}: {layout}, was {before[0]}. Give "
             f"--layout {before[0]}, or a new --out"
         )
     if before:

@@ -83,7 +83,7 @@ def test_damage_is_named_with_the_clip(dataset: Path) -> None:
     tar.write_bytes(content)
     with pytest.raises(MediaError, match=r"^00000000000000aa-0000000-0000099: media/00000000000000aa.tar: the video"):
         clip.frames()
-    with pytest.raises(MediaError, match=r"^00000000000000aa-0000000-0000099: media/00000000000000aa.tar: the sound"):
+    with pytest.raises(MediaError, match=r"^00000000000000aa-0000000-0000099: media/00000000000000aa.tar: the audio"):
         clip.audio()
 
 

@@ -13,7 +13,7 @@ from curation.perception.models import (
     pose_method,
 )
 from foundation.weights import asset_names
-from manifests.landmarks import landmark_schemes
+from manifests.landmarks import landmark_scheme
 
 
 def test_what_is_said_of_a_face_finder_is_what_the_finder_says_itself() -> None:
@@ -21,7 +21,7 @@ def test_what_is_said_of_a_face_finder_is_what_the_finder_says_itself() -> None:
     assert set(finders) == set(FACE_FINDERS)
     for name, finder in finders.items():
         assert (FACE_FINDERS[name].scheme, FACE_FINDERS[name].pose_method) == (finder.scheme, finder.pose_method)
-        assert finder.scheme in landmark_schemes()
+        assert landmark_scheme(finder.scheme).name == finder.scheme
 
 
 @pytest.mark.parametrize("name", ["faces", "scrfd", "pose", "identity"])
