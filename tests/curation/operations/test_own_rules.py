@@ -160,7 +160,7 @@ def test_retry_needs_the_rules_of_the_dataset(source: Path, dataset: Path) -> No
         curation.run(source, dataset, QUIET, rules=[late])
         with pytest.raises(OtherRulesError, match="'late'"):
             retry(dataset)
-        (record,) = retry(dataset, rules=[late])
+        (record,) = retry(dataset, rules=[late]).records
         assert record.status == "failed"
     finally:
         (source / "broken.mp4").unlink()

@@ -29,11 +29,13 @@ ANOTHER = '''    redness: Float32Array = field(metadata=_column("redness", F32, 
 CARRY = """
 import numpy as np
 from pathlib import Path
+from types import SimpleNamespace
 from curation.decision.decide import RulesSettings, decide
 from curation.evidence.joining import rows_of, stitch
 from curation.evidence.measures import Evidence, Faces, PictureEvidence
 from curation.output.frame_rows import evidence_of_frames, frames_table, shown_face
-from curation.output.window_files import read_windows, window_path, write_window
+from curation.output.video_files import VideoFiles
+from curation.output.window_files import read_windows, write_window
 from manifests.landmarks import landmark_scheme
 from manifests.schema.face_measures import FACE_MEASURES
 from manifests.timeline import Window
@@ -51,14 +53,15 @@ measures["descriptor"][:] = 0.1
 cut, n = np.zeros(40, np.float32), 40
 pictures = PictureEvidence(decoded=np.ones(n, np.bool_), faces=Faces(tick=ticks, **measures), cut_score=cut)
 
+files = VideoFiles(Path("."), SimpleNamespace(video_id="v"))
 windows = Window(first_tick=0, end_tick=20), Window(first_tick=20, end_tick=40)
 for window in windows:
     inside = (ticks >= window.first_tick) & (ticks < window.end_tick)
     part = {name: values[inside] for name, values in measures.items()}
     faces = Faces(tick=ticks[inside] - window.first_tick, **part)
     seen = PictureEvidence(decoded=np.ones(20, np.bool_), faces=faces, cut_score=cut[:20])
-    write_window(window_path(Path("."), "v", window), seen, 1.0)
-joined, _ = read_windows(Path("."), "v", windows, whole=True)
+    write_window(files, window, seen, 1.0)
+joined, _ = read_windows(files, windows, large=True)
 
 evidence = Evidence(decoded=joined.decoded, faces=joined.faces, cut_score=cut, speech_prob=None, loudness_dbfs=None)
 decision = decide(evidence, RulesSettings())
