@@ -1,4 +1,4 @@
-"""Rules of a dataset as `dataset.json` describes them, and the comparison with those of a run."""
+"""Description of the rules in `dataset.json`, and its comparison with the rules of a run."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -20,7 +20,7 @@ A = "00000000000000aa"
 def test_a_dropped_second_names_rule_value_limit_and_neighbours(dataset: Path) -> None:
     explanation = explain(dataset, "a.mp4", 4.2)
     diffusion, vae = explanation.tiers
-    assert diffusion.asked == vae.asked == 1
+    assert diffusion.span_of_second == vae.span_of_second == 1
     assert diffusion.spans[1].outcome == "frontal"
     assert explanation.evidence["tick"] == 105
     assert explanation.evidence["frontal_angle_deg"] == 75.0
