@@ -23,8 +23,11 @@ NAMES = {
         *("TABLES", "VIDEOS", "FRAMES", "SPANS", "CLIPS"),
     },
     "curation": {
-        *("CurationSettings", "Decision", "Evidence", "Executor", "RulesSettings", "RunReport"),
-        *("analyze", "decide", "doctor", "forget", "load_settings", "plan", "redecide", "retry", "run"),
+        *("CurationSettings", "Decision", "Evidence", "Exclusions", "Executor", "FaceMeasures", "MeasuredVideo"),
+        *("Plan", "PoolSettings", "RetryReport", "Rule", "RuleError", "RulesSettings", "RunReport", "Sampling"),
+        *("ScratchSettings", "Verdict"),
+        *("analyze", "decide", "doctor", "forget", "load_settings", "plan", "read_evidence", "read_exclusions"),
+        *("redecide", "retry", "rule", "run"),
     },
     "training": {
         *("Experiment", "LatentsResult", "TrainingResult", "encode_latents", "experiment_names", "load_experiment"),
@@ -34,7 +37,7 @@ NAMES = {
 }
 """What users may rely on. Signatures are in public_api.txt, which `python docs/make_python_reference.py` writes."""
 
-UNFINISHED = ("curation", "training", "generation")
+UNFINISHED = ("training", "generation")
 """Packages whose public names are not there yet."""
 
 HEAVY = ("torch", "cv2", "ray", "dlib", "av", "duckdb", "pyarrow", "numpy", "scipy", "pydantic")
@@ -43,8 +46,9 @@ FOR_DEVELOPERS: dict[str, str] = {}
 """By `file: module`, why an example reaches deeper than the public interface."""
 
 COMMANDS = (
-    *("curation/cli/app.py", "curation/cli/plan.py", "training/cli/app.py"),
-    "generation/cli.py",
+    "curation/cli/app.py",
+    pytest.param("training/cli/app.py", marks=pytest.mark.xfail(reason="the commands still reach deeper")),
+    pytest.param("generation/cli.py", marks=pytest.mark.xfail(reason="the commands still reach deeper")),
 )
 """Modules whose functions are commands. `curation/cli/models.py` is not among them: weights have no public function."""
 
@@ -139,7 +143,6 @@ def test_examples_import_nothing_but_public_names(repository: Path) -> None:
     assert [key for key in FOR_DEVELOPERS if key not in deeper] == [], "these exceptions are not needed any more"
 
 
-@pytest.mark.xfail(reason="the commands still reach deeper")
 @pytest.mark.parametrize("command", COMMANDS)
 def test_commands_call_nothing_but_public_names(repository: Path, command: str) -> None:
     path = repository / command
