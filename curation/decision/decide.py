@@ -75,10 +75,13 @@ class Decision:
     track: Int64Array
     """(F,) track of every face of the evidence."""
     main: MainTrack
+    """The main face of every tick."""
     face: FaceMeasures
     """(T, ...) the main face's measurements, one row per tick."""
     spans: tuple[Span, ...]
+    """Spans of one outcome each, which tile the video once per tier."""
     clips: tuple[ClipPlan, ...]
+    """Clips to be rendered, by their first tick."""
 
 
 def all_rules(settings: RulesSettings, own: Sequence[Rule] = ()) -> tuple[Rule, ...]:
