@@ -13,14 +13,14 @@ class RuleRecord(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     name: str
-    """Its outcome in `spans`."""
+    """Name of the rule, which is its outcome in `spans`."""
     words: str
-    """What its value is."""
+    """Description of its value."""
     unit: str
     """Unit of the value; empty where there is none."""
     keeps: Literal["at most", "at least"]
     """Whether values up to the limit are kept, or values from the limit on."""
     own: bool
-    """Whether it is a rule of the user's own, whose function a later run has to be given again."""
+    """Whether it is a rule of the user's own, which a later run needs to be given again."""
     settings: dict[str, JsonValue] = {}
     """Settings of the user's own rule; those of built-in ones stand in `config`."""

@@ -40,7 +40,7 @@ Split = Literal["train", "val", "test"]
 VideoStatus = Literal["ok", "failed", "quarantined", "excluded"]
 
 FAILED_STATUSES: tuple[VideoStatus, ...] = ("failed", "quarantined")
-"""Those that `gaia-curate retry` may mend; `excluded` is as it was asked for."""
+"""Statuses of videos that `gaia-curate retry` tries again; `excluded` is what the user chose."""
 
 ErrorCode = Literal[
     "unreadable", "no_video_stream", "internal", "worker_died", "out_of_memory", "timed_out", "changed", "unreachable",
@@ -49,8 +49,8 @@ ErrorCode = Literal[
 
 ERROR_CODES: tuple[ErrorCode, ...] = get_args(ErrorCode)
 """`unreadable`: no container or decoder could make sense of the file; `no_video_stream`: it holds sound only;
-`internal`: our own code failed on it, which is a bug to report; `worker_died`, `out_of_memory`, `timed_out`: what
-became of every worker that tried it. Of remote files: `changed`: it was replaced after it had been listed;
+`internal`: our own code failed on it, which is a bug to report; `worker_died`, `out_of_memory`, `timed_out`: how
+every worker that tried it ended. Of remote files: `changed`: it was replaced after it had been listed;
 `unreachable`: its storage did not deliver it; `no_scratch`: its server sends whole files only, and there was no room
 for one. `trim_outside`: a stretch that was asked for lies outside the video. `excluded`: a list of people or videos to
 leave out names it."""

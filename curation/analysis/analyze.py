@@ -1,4 +1,4 @@
-"""One pass over a stretch of a video: every perception model, every tick, frames that never leave this process."""
+"""Analysis of a video in one pass: all perception models on all ticks, decoded frames kept in this process."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -25,25 +25,25 @@ from manifests.timeline import SAMPLES_PER_TICK, Stretch, ticks_of
 __all__ = ["WINDOW_STEP_TICKS", "analyze", "analyze_pictures", "analyze_sound", "analyze_stretches", "hear_stretches"]
 
 DESCRIPTOR_EVERY_TICKS = 25
-"""An identity descriptor is taken once a second: on ticks that are multiples of this."""
+"""Interval of identity descriptors: one is taken on each tick that is a multiple of this, once a second."""
 
 FULL_LOOK_EVERY_TICKS = 5
-"""Whole pictures are searched for faces once in each group of this many ticks, counted from the video's start, and
-wherever a face is lost. In between, faces are followed; where that search found nobody, and nobody had been there
-before, there are none. A face that comes into view is found at most 0.16 s late."""
+"""Interval of full face searches: the complete frame is searched once in each group of this many ticks, counted from
+the start of the video, and wherever a face is lost. Between searches, faces are followed. Where a search finds no face
+and there was none before, there are none up to the next search. A new face is found at most 0.16 s late."""
 
 WINDOW_STEP_TICKS = 25
-"""A multiple of the strides in here: windows that begin on multiples of it are searched for faces, and described, on
-the ticks on which the whole video is."""
+"""Common multiple of the intervals above: a window that begins on a multiple of it is searched and described on the
+same ticks as the complete video."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _MeasuredFace:
-    """One face of one source frame, measured."""
+    """Measurements of one face in one source frame."""
 
     found: FaceObservation
     number: int
-    """How many faces of pictures were measured before it."""
+    """Number of faces that were measured before it."""
     key_points_px: Float32Array
     sharpness: float
     luma: float
@@ -57,13 +57,13 @@ def analyze(
     end_tick: int,
     media: MediaSettings = DEFAULT_MEDIA_SETTINGS,
 ) -> Evidence:
-    """Measure ticks ``[first_tick, end_tick)`` of a video, pictures and sound.
+    """Measure ticks ``[first_tick, end_tick)`` of a video, frames and audio.
 
     Raises:
         MediaError: the file cannot be decoded.
     """
-    seen = analyze_pictures(info, models, first_tick, end_tick, media)
-    return with_sound(seen, analyze_sound(info, models, first_tick, end_tick))
+    frames = analyze_pictures(info, models, first_tick, end_tick, media)
+    return with_sound(frames, analyze_sound(info, models, first_tick, end_tick))
 
 
 def analyze_pictures(
@@ -73,11 +73,10 @@ def analyze_pictures(
     end_tick: int,
     media: MediaSettings = DEFAULT_MEDIA_SETTINGS,
 ) -> PictureEvidence:
-    """Measure the pictures of ticks ``[first_tick, end_tick)`` of a video.
+    """Measure the frames of ticks ``[first_tick, end_tick)`` of a video.
 
-    A picture that the video shows for several ticks is measured once. Memory holds `models.mask_stride` frames, and
-    thumbnails for the cut scorer. A stretch that begins on a multiple of `WINDOW_STEP_TICKS` gives what the whole video
-    gives there.
+    A frame that lasts several ticks is measured once. Memory holds `models.mask_stride` frames, and thumbnails for the
+    cut scorer. A range that begins on a multiple of `WINDOW_STEP_TICKS` gives the same values as the complete video.
 
     Raises:
         MediaError: the file cannot be decoded.
@@ -90,7 +89,7 @@ def analyze_pictures(
     for frame in tick_frames(info, halo_first, halo_end, media):
         row = frame.tick - halo_first
         if frame.shown is None:
-            # The last picture again: a gap in the file is not a shot cut.
+            # The last frame again: a gap in the file is not a shot cut.
             thumbs[row] = thumbs[max(0, row - 1)]
             continue
         thumbs[row] = frame.shown.thumbnail(models.cuts.thumb_width_px, models.cuts.thumb_height_px)
@@ -105,9 +104,9 @@ def analyze_pictures(
 
 
 def analyze_sound(info: VideoInfo, models: Perception, first_tick: int, end_tick: int) -> SoundEvidence:
-    """Measure the sound of ticks ``[first_tick, end_tick)`` of a video.
+    """Measure the audio of ticks ``[first_tick, end_tick)`` of a video.
 
-    The voice detector remembers what it heard: only from a video's start on are its answers the whole video's.
+    The voice detector keeps a state, so that only a range from tick 0 on gives the same values as the complete video.
 
     Raises:
         MediaError: the file cannot be opened.
@@ -117,26 +116,26 @@ def analyze_sound(info: VideoInfo, models: Perception, first_tick: int, end_tick
         return SoundEvidence(speech_prob=None, loudness_dbfs=None)
     levels = []
 
-    def heard() -> Iterator[Float32Array]:
+    def pieces_with_levels() -> Iterator[Float32Array]:
         for piece in pieces:
             levels.append(tick_loudness_dbfs(piece, len(piece) // SAMPLES_PER_TICK))
             yield piece
 
-    speech_prob = models.voice(heard(), end_tick - first_tick)
+    speech_prob = models.voice(pieces_with_levels(), end_tick - first_tick)
     return SoundEvidence(speech_prob=speech_prob, loudness_dbfs=np.concatenate(levels))
 
 
 class _FaceCollector:
-    """Measures the faces of frames and gathers them as columns."""
+    """Collector of face measurements, frame by frame, as columns."""
 
     def __init__(self, models: Perception) -> None:
         self._models = models
         self._scheme = models.landmarks
         self._source_frame: int | None = None
         self._looked: int | None = None
-        """The group in which the whole picture was searched last."""
-        self._nobody = False
-        """Whether that search found nobody where nobody had been before, and nobody has come since."""
+        """Group of ticks in which a complete frame was searched last."""
+        self._no_face = False
+        """Whether that search found no face, there was none before, and none has come since."""
         self._measured: list[_MeasuredFace] = []
         self._ticks: list[int] = []
         self._rows: list[_MeasuredFace] = []
@@ -151,7 +150,7 @@ class _FaceCollector:
             found = self._find(tick, shown)
             self._measured = self._measure(tick, shown.rgb, found) if found else []
             if not found:
-                self._masks.nobody(tick)
+                self._masks.add_empty(tick)
             self._source_frame = source_frame
         else:
             self._masks.repeat(tick)
@@ -166,14 +165,14 @@ class _FaceCollector:
             )
 
     def _find(self, tick: int, shown: Shown) -> list[FaceObservation]:
-        """Return the faces of a new picture: searched for, followed, or none where nobody is expected."""
+        """Return the faces of a new frame: by a full search, by following, or none where none is expected."""
         group = tick // FULL_LOOK_EVERY_TICKS
         begins = group != self._looked
-        if self._nobody and not begins:
+        if self._no_face and not begins:
             return []
         found = self._models.faces(shown.rgb, None if begins else [face.found for face in self._measured] or None)
         if begins or found:
-            self._nobody = self._looked is not None and not self._measured and not found
+            self._no_face = self._looked is not None and not self._measured and not found
         self._looked = group
         return found
 
@@ -187,7 +186,7 @@ class _FaceCollector:
         if self._jitter is not None:
             for face in found:
                 if face.jitter_box_px is None:
-                    raise TypeError("jitter is judged by points of their own, and the face finder tells not where")
+                    raise TypeError("jitter is measured by points of their own, for which the face finder gives no box")
                 self._jitter.add(rgb, face.jitter_box_px)
         first = self._n_measured
         self._n_measured += len(found)
@@ -242,27 +241,27 @@ def _stack(rows: list[Float32Array], shape: tuple[int, ...]) -> Float32Array:
 def analyze_stretches(
     info: VideoInfo, models: Perception, stretches: Sequence[Stretch], media: MediaSettings
 ) -> Evidence:
-    """Measure stretches of a video, pictures and sound, each as a recording of its own.
+    """Measure ranges of a video, frames and audio, each as a recording of its own.
 
-    What lies between is not decoded, but for the few pictures beside a stretch that the cut scorer compares it with.
+    Nothing between them is decoded, except the few frames next to a range that the cut scorer compares it with.
 
     Raises:
         MediaError: the file cannot be decoded.
     """
     parts = [analyze(info, models, first, end, media) for first, end in stretches]
-    return spread(with_sound(stitch(parts), _one_after_another(parts)), ticks_of(stretches), info.n_ticks)
+    return spread(with_sound(stitch(parts), _concatenated(parts)), ticks_of(stretches), info.n_ticks)
 
 
 def hear_stretches(info: VideoInfo, models: Perception, stretches: Sequence[Stretch]) -> SoundEvidence:
-    """Measure the sound of stretches, each as a recording of its own; the ticks of all follow one another.
+    """Measure the audio of ranges, each as a recording of its own; their ticks are concatenated.
 
     Raises:
         MediaError: the file cannot be opened.
     """
-    return _one_after_another([analyze_sound(info, models, first, end) for first, end in stretches])
+    return _concatenated([analyze_sound(info, models, first, end) for first, end in stretches])
 
 
-def _one_after_another(parts: Sequence[SoundEvidence]) -> SoundEvidence:
+def _concatenated(parts: Sequence[SoundEvidence]) -> SoundEvidence:
     return SoundEvidence(
         speech_prob=_joined([part.speech_prob for part in parts]),
         loudness_dbfs=_joined([part.loudness_dbfs for part in parts]),

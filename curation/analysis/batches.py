@@ -1,4 +1,4 @@
-"""Head poses in batches: crops are taken while a frame is at hand, the network sees many of them at once."""
+"""Batches of faces for models that are faster on many faces at once; crops are taken while the frame is in memory."""
 
 import numpy as np
 
@@ -7,18 +7,18 @@ from foundation.array_types import Float32Array, RgbImage
 
 __all__ = ["JitterBatches", "PoseBatches"]
 
-_POSE_BATCH = 16
-"""Faces that are kept, with their pictures, until the points of all are sought. dlib's trees are 100 MB, of which faces
+_JITTER_BATCH = 16
+"""Faces that are kept, with their frames, until the points of all are computed. dlib's trees are 100 MB, of which faces
 in a row read the same 4: one by one, between other models, a face takes 2.2 ms, eight of them 1.75 each, sixteen 1.6.
-Sixteen pictures of 1920x1080 are 100 MB."""
+Sixteen frames of 1920x1080 are 100 MB."""
 
 _POSE_BATCH = 16
-"""Crops per run of the network, which costs less per face than one at a time; with 32, what the network keeps of them
-no longer fits into a core's cache: 1.15 ms a face in place of 1.07."""
+"""Crops per run of the network, which costs less per face than one at a time; with 32, the activations no longer fit
+into the cache of a core: 1.15 ms a face instead of 1.07."""
 
 
 class PoseBatches:
-    """Gathers the poses of all faces of a stretch of pictures."""
+    """Collector of the head poses of all faces of a range of frames."""
 
     def __init__(self, head_pose: HeadPose) -> None:
         self._head_pose = head_pose
@@ -26,7 +26,7 @@ class PoseBatches:
         self._poses_deg: list[Float32Array] = []
 
     def add(self, frame: RgbImage, boxes_px: Float32Array) -> None:
-        """Take the faces of a picture, (H, W, 3) and (F, 4)."""
+        """Add the faces of a frame, (H, W, 3) and (F, 4)."""
         self._crops += list(self._head_pose.crop(frame, boxes_px))
         while len(self._crops) >= _POSE_BATCH:
             self._run(_POSE_BATCH)
@@ -43,7 +43,7 @@ class PoseBatches:
 
 
 class JitterBatches:
-    """Gathers the points of all faces of a stretch of pictures."""
+    """Collector of the jitter points of all faces of a range of frames."""
 
     def __init__(self, points: JitterPoints) -> None:
         self._points = points
@@ -51,9 +51,9 @@ class JitterBatches:
         self._found_px: list[Float32Array] = []
 
     def add(self, frame: RgbImage, box_px: Float32Array) -> None:
-        """Take a face: its picture, (H, W, 3), which must not change afterwards, and its `jitter_box_px`, (4,)."""
+        """Add a face: its frame, (H, W, 3), which must not change afterwards, and its `jitter_box_px`, (4,)."""
         self._waiting.append((frame, box_px))
-        if len(self._waiting) == _POSE_BATCH:
+        if len(self._waiting) == _JITTER_BATCH:
             self._run()
 
     def finish(self) -> Float32Array:

@@ -1,4 +1,4 @@
-"""How good the picture of a face is: sharpness, brightness, and how far the lips are apart."""
+"""Quality of the image of a face: sharpness and brightness; and the opening of the mouth."""
 
 import math
 
@@ -17,11 +17,11 @@ _LIP_TOP, _LIP_BOTTOM = KEY_POINT_NAMES.index("inner_lip_top"), KEY_POINT_NAMES.
 def face_sharpness(frame: RgbImage, box_px: Float32Array) -> float:
     """Return the variance of the Laplacian (4 neighbours) of the grey face, brought to 128x128 so that sizes compare.
 
-    An enlarged small face is soft, and scores low: that is meant.
+    An enlarged small face is soft and scores low, as it should.
 
     Args:
         frame: (H, W, 3) RGB.
-        box_px: (4,) x0, y0, x1, y1 in pixels; what lies outside the frame is left out.
+        box_px: (4,) x0, y0, x1, y1 in pixels; parts outside the frame are left out.
 
     Returns:
         Grey levels squared, 0 for a flat face or above; NaN where no pixel of the box is in the frame.
@@ -44,7 +44,7 @@ def face_luma(frame: RgbImage, box_px: Float32Array) -> float:
 
     Args:
         frame: (H, W, 3) RGB.
-        box_px: (4,) x0, y0, x1, y1 in pixels; what lies outside the frame is left out.
+        box_px: (4,) x0, y0, x1, y1 in pixels; parts outside the frame are left out.
 
     Returns:
         NaN where no pixel of the box is in the frame.
@@ -59,7 +59,7 @@ def face_luma(frame: RgbImage, box_px: Float32Array) -> float:
 
 
 def lip_aperture(key_points_px: Float32Array, box_px: Float32Array) -> float:
-    """Return how far the mouth is open: inner lip to inner lip, in face heights.
+    """Return the opening of the mouth, inner lip to inner lip, in face heights.
 
     Args:
         key_points_px: (9, 2) key points in pixels.

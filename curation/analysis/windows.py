@@ -1,4 +1,4 @@
-"""Windows of a long video: division into stretches that are measured one at a time."""
+"""Division of long videos into windows that are measured one at a time."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ __all__ = ["WindowSettings", "plan_windows", "windows_within"]
 
 
 class WindowSettings(Settings):
-    """How long videos are divided among workers."""
+    """Settings of the division of long videos."""
 
     length_s: int = Field(default=180, ge=8, le=3600)
     """Longest stretch that one worker measures at a time, s; whole seconds, so that it begins on a tick on which all
@@ -34,7 +34,7 @@ def plan_windows(n_ticks: int, settings: WindowSettings) -> list[Window]:
 
 
 def windows_within(stretches: Sequence[Stretch], settings: WindowSettings) -> list[Window]:
-    """Divide stretches of a video where the whole video would be divided.
+    """Divide ranges of a video at the ticks where the complete video would be divided.
 
     >>> [(window.first_tick, window.end_tick) for window in windows_within([(190, 250)], WindowSettings(length_s=8))]
     [(190, 200), (200, 250)]

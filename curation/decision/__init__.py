@@ -1,1 +1,1 @@
-"""Decision on a video: evidence in, tracks, spans and clips out; pure functions."""
+"""Decision on a video: from its evidence to tracks, spans and clips; pure functions."""

@@ -31,7 +31,7 @@ _Judged = Sequence[tuple[Rule, Verdict]]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ClipPlan:
-    """A stretch that is worth keeping: ticks ``[first_tick, end_tick)``."""
+    """Clip to be rendered: ticks ``[first_tick, end_tick)`` of a video."""
 
     first_tick: int
     end_tick: int
@@ -39,7 +39,7 @@ class ClipPlan:
 
     @property
     def n_ticks(self) -> int:
-        """How long it is."""
+        """Its length."""
         return self.end_tick - self.first_tick
 
     def clip_id(self, video_id: str) -> str:
@@ -70,15 +70,18 @@ class Span:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Decision:
-    """What becomes of every tick of a video."""
+    """Decision on every tick of a video."""
 
     track: Int64Array
     """(F,) track of every face of the evidence."""
     main: MainTrack
+    """The main face of every tick."""
     face: FaceMeasures
     """(T, ...) the main face's measurements, one row per tick."""
     spans: tuple[Span, ...]
+    """Spans of one outcome each, which tile the video once per tier."""
     clips: tuple[ClipPlan, ...]
+    """Clips to be rendered, by their first tick."""
 
 
 def all_rules(settings: RulesSettings, own: Sequence[Rule] = ()) -> tuple[Rule, ...]:
@@ -111,14 +114,14 @@ def decide(
         RuleError: two rules have one name, or a rule of the user's own raises or returns something else than verdicts.
     """
     require_own_names(rules)
-    begins: BoolArray = cut(evidence.cut_score, settings.cut).failed | _stretch_starts(evidence)
+    begins: BoolArray = cut(evidence.cut_score, settings.cut).failed | _range_starts(evidence)
     bridge = settings.no_face.bridge_ticks
     track = link_tracks(evidence, begins, bridge, settings.tracks, identity)
     main = main_track(evidence, track, begins, bridge, settings.several_faces.min_score)
     face = main_face(evidence.faces, main)
 
     video = MeasuredVideo(evidence=evidence, face=face, main=main, breaks=begins | main.changes)
-    # What the user's own rules return is checked; a fault of a built-in one is a fault of this program, and stays one.
+    # Only the user's own rules are checked: an exception in a built-in one is a bug of this program.
     verdicts = [
         (rule, rule.verdicts(video) if rule in rules else rule.judge(video)) for rule in all_rules(settings, rules)
     ]
@@ -135,8 +138,8 @@ def decide(
     return Decision(track=track, main=main, face=face, spans=tuple(spans), clips=tuple(clips))
 
 
-def _stretch_starts(evidence: Evidence) -> BoolArray:
-    """Return (T,) where a chosen stretch begins after ticks that were not chosen: a recording of its own."""
+def _range_starts(evidence: Evidence) -> BoolArray:
+    """Return (T,) where a chosen range begins after ticks that were not chosen: a recording of its own."""
     starts = np.zeros(len(evidence), dtype=np.bool_)
     if evidence.trimmed is not None:
         starts[1:] = evidence.trimmed[:-1] & ~evidence.trimmed[1:]

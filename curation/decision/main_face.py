@@ -14,21 +14,21 @@ __all__ = ["main_face", "main_track"]
 
 
 def main_face(faces: Faces, main: MainTrack) -> FaceMeasures:
-    """Return one row per tick: the main face; NaN without one; on bridged ticks linear between the sightings beside.
+    """Return the main face, one row per tick: NaN without one, linear between the detections around bridged ticks.
 
-    Which measures are not interpolated is said where they are declared.
+    Measures that are not interpolated are marked so where they are declared.
     """
     n = len(main.face)
-    seen = np.flatnonzero(main.face >= 0)
-    index = main.face[seen]
+    found = np.flatnonzero(main.face >= 0)
+    index = main.face[found]
     bridged = np.flatnonzero(main.bridged)
-    right = np.searchsorted(seen, bridged)
-    before, after = seen[right - 1], seen[np.minimum(right, len(seen) - 1)] if len(seen) else seen
+    right = np.searchsorted(found, bridged)
+    before, after = found[right - 1], found[np.minimum(right, len(found) - 1)] if len(found) else found
     share = ((bridged - before) / np.maximum(after - before, 1)).astype(np.float32)
 
     def series(values: Measured, measure: FaceMeasure) -> Measured:
         rows = measure.missing(n, *values.shape[1:])
-        rows[seen] = values[index]
+        rows[found] = values[index]
         if measure.interpolated and len(bridged):
             weight = share.reshape(-1, *[1] * (values.ndim - 1))
             rows[bridged] = rows[before] * (1 - weight) + rows[after] * weight
@@ -74,9 +74,9 @@ def main_track(
     shot = np.cumsum(cut)
     bridged = np.zeros(n, dtype=np.bool_)
     changes = np.zeros(n, dtype=np.bool_)
-    seen = np.flatnonzero(face >= 0)
-    before, after = seen[:-1], seen[1:]
-    # After a longer miss the run has ended anyway: who comes back is nobody's change.
+    found = np.flatnonzero(face >= 0)
+    before, after = found[:-1], found[1:]
+    # After a longer miss the run has ended anyway, and whoever comes back is not counted as a change.
     joined = (shot[before] == shot[after]) & (after - before <= bridge_ticks + 1)
     same = track_id[before] == track_id[after]
     changes[after[joined & ~same]] = True

@@ -1,4 +1,4 @@
-"""Rules of the user's own: checks of their names, and a trial before any video is decoded."""
+"""Names of the user's own rules."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ __all__ = ["require_own_names"]
 
 
 def require_own_names(rules: Sequence[Rule]) -> None:
-    """Refuse rules whose names stand for something else.
+    """Refuse rules with a name that is taken.
 
     Raises:
         RuleError: something is no rule, or a name is that of a built-in outcome or of two rules.

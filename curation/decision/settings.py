@@ -19,12 +19,22 @@ class RulesSettings(Settings):
     """Settings of the rules in the order in which they are applied, and of how faces become tracks."""
 
     tracks: TrackSettings = TrackSettings()
+    """Links from face to face over time."""
     no_face: NoFaceSettings = NoFaceSettings()
+    """A tick without a face."""
     several_faces: SeveralFacesSettings = SeveralFacesSettings()
+    """A second face, or a change of the main face."""
     small_face: SmallFaceSettings = SmallFaceSettings()
+    """A face with too few pixels."""
     cut: CutSettings = CutSettings()
+    """A shot cut, which divides clips."""
     frontal: FrontalSettings = FrontalSettings()
+    """A face that is turned away."""
     jitter: JitterSettings = JitterSettings()
+    """A face that moves too far between ticks."""
     mask: MaskSettings = MaskSettings()
+    """A mask over the mouth."""
     silence: SilenceSettings = SilenceSettings()
+    """A pause in speech."""
     too_short: TooShortSettings = TooShortSettings()
+    """A run that is too short for a clip, or has to be split."""

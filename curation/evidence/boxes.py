@@ -1,4 +1,4 @@
-"""How much face boxes overlap: what says that two sightings are of one face."""
+"""Overlap of face boxes, by which detections of one face are linked."""
 
 import numpy as np
 
@@ -17,7 +17,7 @@ def box_overlap(boxes: Float32Array, others: Float32Array) -> Float32Array:
 
 
 def paired_overlap(boxes: Float32Array, others: Float32Array) -> Float32Array:
-    """Return (...,) intersection over union of (..., 4) boxes x0, y0, x1, y1, each with its own other.
+    """Return (...,) intersection over union of (..., 4) boxes x0, y0, x1, y1, row by row.
 
     >>> paired_overlap(np.array([[0, 0, 2, 2], [0, 0, 2, 2]]), np.array([[1, 0, 3, 2], [4, 0, 6, 2]])).tolist()
     [0.3333333333333333, 0.0]
@@ -35,7 +35,7 @@ def _area(size: Float32Array) -> Float32Array:
 
 
 def link_boxes(boxes: Float32Array, others: Float32Array, min_overlap: float) -> dict[int, int]:
-    """Return pairs of boxes and others that are one face: the best overlap first, each box and other at most once.
+    """Return pairs of boxes of one face: the best overlap first, each box at most once.
 
     Args:
         boxes: (N, 4) x0, y0, x1, y1.

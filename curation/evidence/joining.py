@@ -1,4 +1,4 @@
-"""Joining and cutting of evidence: rows, stretches, windows."""
+"""Evidence joined from windows, or cut to a range of ticks."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -23,38 +23,38 @@ def rows_of(measures: FaceMeasures, first: int, end: int) -> FaceMeasures:
     return FaceMeasures(**columns)
 
 
-def stretch_of(seen: PictureEvidence, first: int, end: int) -> PictureEvidence:
-    """Return ticks ``[first, end)`` of a stretch of which nothing is trimmed, counted from its start."""
-    first_face, end_face = seen.faces.tick.searchsorted((first, end))
+def stretch_of(evidence: PictureEvidence, first: int, end: int) -> PictureEvidence:
+    """Return ticks ``[first, end)`` of evidence of which nothing is trimmed, counted from `first`."""
+    first_face, end_face = evidence.faces.tick.searchsorted((first, end))
     columns: dict[str, Any] = {
-        field.name: None if (values := getattr(seen.faces, field.name)) is None else values[first_face:end_face]
+        field.name: None if (values := getattr(evidence.faces, field.name)) is None else values[first_face:end_face]
         for field in fields(Faces)
     }
     return PictureEvidence(
-        decoded=seen.decoded[first:end],
+        decoded=evidence.decoded[first:end],
         faces=Faces(**columns | {"tick": columns["tick"] - first}),
-        cut_score=seen.cut_score[first:end],
+        cut_score=evidence.cut_score[first:end],
     )
 
 
-def with_sound(seen: PictureEvidence, heard: SoundEvidence) -> Evidence:
-    """Return both together."""
+def with_sound(frames: PictureEvidence, audio: SoundEvidence) -> Evidence:
+    """Return the evidence of frames and of audio as one."""
     return Evidence(
-        decoded=seen.decoded,
-        faces=seen.faces,
-        cut_score=seen.cut_score,
-        trimmed=seen.trimmed,
-        speech_prob=heard.speech_prob,
-        loudness_dbfs=heard.loudness_dbfs,
+        decoded=frames.decoded,
+        faces=frames.faces,
+        cut_score=frames.cut_score,
+        trimmed=frames.trimmed,
+        speech_prob=audio.speech_prob,
+        loudness_dbfs=audio.loudness_dbfs,
     )
 
 
 def spread(evidence: Evidence, ticks: Int64Array, n_ticks: int) -> Evidence:
-    """Place what was measured of some ticks among all ticks of a video; the others are trimmed.
+    """Place the evidence of some ticks among all ticks of a video; the others are trimmed.
 
     Args:
         evidence: of T ticks.
-        ticks: (T,) which ticks of the video they are, ascending.
+        ticks: (T,) their numbers in the video, ascending.
         n_ticks: of the video.
     """
     if len(ticks) == n_ticks:
@@ -82,7 +82,7 @@ def _placed(values: Float32Array, ticks: Int64Array, n_ticks: int) -> Float32Arr
 
 
 def stitch(parts: Sequence[PictureEvidence]) -> PictureEvidence:
-    """Return the evidence of adjacent stretches as that of one."""
+    """Return the evidence of adjacent ranges as that of one."""
     starts = np.cumsum([0, *(len(part) for part in parts[:-1])])
     columns: dict[str, Any] = {
         field.name: _joined([getattr(part.faces, field.name) for part in parts], [len(part.faces) for part in parts])
@@ -98,10 +98,10 @@ def stitch(parts: Sequence[PictureEvidence]) -> PictureEvidence:
 
 
 def _joined(blocks: Sequence[npt.NDArray[np.generic] | None], n_faces: Sequence[int]) -> npt.NDArray[np.generic] | None:
-    """Return the rows of all blocks; None where the model that measures them has none.
+    """Return the rows of all blocks; None where the model does not give them.
 
-    A stretch without a face cannot tell whether the model has them.
+    Evidence without a face does not show whether the model gives them.
     """
-    telling = [block for block, n in zip(blocks, n_faces, strict=True) if n]
-    present = [block for block in telling or blocks if block is not None]
-    return np.concatenate(present) if present and len(present) == len(telling or blocks) else None
+    with_faces = [block for block, n in zip(blocks, n_faces, strict=True) if n]
+    present = [block for block in with_faces or blocks if block is not None]
+    return np.concatenate(present) if present and len(present) == len(with_faces or blocks) else None

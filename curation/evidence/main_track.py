@@ -1,4 +1,4 @@
-"""The main face of a video: which face is the speaker at each tick."""
+"""Main face of a video: the face that is taken for the speaker at each tick."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What was measured of a video: one entry per tick, one per face in it. Models write it, rules read it."""
+"""Evidence of a video: measurements per tick, and per face in it. Models produce it, rules read it."""
 
 from dataclasses import dataclass
 
@@ -15,10 +15,10 @@ that come or go, and lower the score of those; boundaries below it are not check
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Faces(FaceMeasures):
-    """All faces of a stretch of ticks, in the order of their ticks and, within a tick, the widest first."""
+    """All faces of a range of ticks, in the order of their ticks and, within a tick, the widest first."""
 
     tick: Int64Array
-    """(F,) tick, counted from the start of the stretch."""
+    """(F,) tick, counted from the start of the range."""
 
     def __len__(self) -> int:
         return len(self.tick)
@@ -26,15 +26,15 @@ class Faces(FaceMeasures):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PictureEvidence:
-    """What the pictures of a stretch of T ticks show."""
+    """Evidence from the frames of T ticks."""
 
     decoded: BoolArray
-    """(T,) False where the file holds no trustworthy picture for the tick."""
+    """(T,) False where the file has no undamaged frame for the tick."""
     faces: Faces
     cut_score: Float32Array
     """(T,) shot-boundary score between the tick and the one before; see `LEAST_CUT_SCORE`."""
     trimmed: BoolArray | None = None
-    """(T,) True where the tick lies outside the stretches asked for: nothing of it was looked at. None: nowhere."""
+    """(T,) True where the tick lies outside the chosen ranges of the video and was not measured. None: nowhere."""
 
     def __len__(self) -> int:
         return len(self.decoded)
@@ -42,7 +42,7 @@ class PictureEvidence:
 
 @dataclass(frozen=True, kw_only=True)  # no slots: two bases of one class cannot both have them
 class SoundEvidence:
-    """What a stretch of T ticks sounds like."""
+    """Evidence from the audio of T ticks."""
 
     speech_prob: Float32Array | None
     """(T,) probability of speech; None without an audio stream."""
@@ -52,4 +52,4 @@ class SoundEvidence:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Evidence(PictureEvidence, SoundEvidence):
-    """All measurements of a stretch of T ticks."""
+    """All measurements of T ticks."""

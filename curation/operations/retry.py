@@ -1,4 +1,4 @@
-"""Another attempt at videos that failed or were quarantined, with the dataset's own settings."""
+"""Retry of videos that failed or were quarantined, with the dataset's own settings."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ __all__ = ["RetryReport", "retry"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RetryReport:
-    """What another attempt did."""
+    """Outcome of another attempt."""
 
     dataset: Dataset
     """The dataset, open for reading."""

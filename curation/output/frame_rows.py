@@ -1,4 +1,4 @@
-"""Evidence as the table `frames`, and back: what lets other rules be tried without measuring again."""
+"""Evidence as rows of the table `frames`, and back, so that other rules can be applied without measuring again."""
 
 from typing import Any
 
@@ -24,14 +24,14 @@ def frames_table(
 ) -> pa.Table:
     """Return one row per tick: the main face in the face columns, bridged misses interpolated, the others in a list.
 
-    Ticks that were trimmed away have no row: nothing was measured of them.
+    Ticks that are trimmed have no row, because nothing was measured there.
 
     Args:
         video_id: the video.
-        evidence: of the video, or of a stretch of it.
-        decision: likewise; its spans and clips are not looked at.
+        evidence: of the video, or of a range of it.
+        decision: likewise; its spans and clips are not used.
         scheme: of the landmarks.
-        first_tick: where the stretch begins.
+        first_tick: first tick of the range.
     """
     n, main, faces = len(evidence), decision.main, evidence.faces
     has_main = main.face >= 0
@@ -44,7 +44,7 @@ def frames_table(
         "n_faces": pa.array(np.bincount(faces.tick, minlength=n).astype(np.int16)),
         "track_id": pa.array(main.track_id.astype(np.int32), mask=~shown),
         "interpolated": pa.array(main.bridged),
-        "landmark_scheme": pa.array([scheme.name if seen else None for seen in shown], pa.string()),
+        "landmark_scheme": pa.array([scheme.name if is_shown else None for is_shown in shown], pa.string()),
         "cut_score": pa.array(evidence.cut_score),
         "speech_prob": _sound(evidence.speech_prob, n),
         "loudness_dbfs": _sound(evidence.loudness_dbfs, n),
@@ -70,7 +70,7 @@ def frames_table(
 def evidence_of_frames(table: pa.Table, n_ticks: int) -> Evidence:
     """Return the evidence that `frames_table` wrote of a video of `n_ticks`; ticks without a row are trimmed.
 
-    Interpolated faces, which nobody saw, are left out.
+    Interpolated faces are left out, for they were not measured.
     """
     return spread(_evidence_of_rows(table), table["tick"].to_numpy().astype(np.int64), n_ticks)
 
@@ -78,7 +78,7 @@ def evidence_of_frames(table: pa.Table, n_ticks: int) -> Evidence:
 def shown_face(table: pa.Table) -> FaceMeasures:
     """Return the main face of N rows that `frames_table` wrote, interpolated where a miss was bridged.
 
-    On every row there is one. Of descriptors that are all missing, the length is not known: they are (N, 0).
+    Every row has one. Descriptors that are all missing are (N, 0), because their length is not known.
     """
     columns: dict[str, Any] = {}
     for measure in FACE_MEASURES:
@@ -91,13 +91,13 @@ def shown_face(table: pa.Table) -> FaceMeasures:
 def _evidence_of_rows(table: pa.Table) -> Evidence:
     """Return the evidence of rows that follow one another."""
     n = len(table)
-    seen: BoolArray = _numpy(table["track_id"].is_valid()) & ~_numpy(table["interpolated"])
-    main = table.filter(pa.array(seen))
+    found: BoolArray = _numpy(table["track_id"].is_valid()) & ~_numpy(table["interpolated"])
+    main = table.filter(pa.array(found))
     lists = table["other_faces"].combine_chunks()
     counts = np.asarray(lists.value_lengths(), dtype=np.int64)
     structs = lists.flatten()
     others = pa.table({column.name: structs.field(column.name) for column in FACE_COLUMNS})
-    tick = np.concatenate([np.flatnonzero(seen), np.repeat(np.arange(n), counts)])
+    tick = np.concatenate([np.flatnonzero(found), np.repeat(np.arange(n), counts)])
     box = _joined(_block(main["box"]), _block(others["box"])).reshape(-1, 4)
     order = np.lexsort((box[:, 0] - box[:, 2], tick))
 

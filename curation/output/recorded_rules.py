@@ -1,4 +1,4 @@
-"""Rules of a dataset as `dataset.json` describes them, and the comparison with those of a run."""
+"""Description of the rules in `dataset.json`, and its comparison with the rules of a run."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -50,7 +50,7 @@ def require_same_rules(dataset: Path, recorded: Sequence[RuleRecord], own: Seque
         raise OtherRulesError(
             f"{dataset} was made with a rule of your own, {missing[0]!r}, which is not given. Call the function of "
             f"`curation` in Python and give it rules=[{', '.join(before)}]. Reading the dataset, as `gaia-curate "
-            "explain`, `stats` and `validate` do, takes no rule"
+            "explain`, `stats` and `validate` do, needs no rule"
         )
     if new:
         raise OtherRulesError(

@@ -1,18 +1,18 @@
-"""Shot boundaries from small pictures: hard cuts, dissolves and fades, without a network.
+"""Shot boundaries from thumbnails: hard cuts, dissolves and fades, without a network.
 
-Pictures are compared with their brightness and contrast taken out (mean 0, standard deviation 1 over the thumbnail), so
-that lamps, flashes and automatic exposure are no cuts. Three tests, each about the boundary between two ticks:
+Thumbnails are compared after brightness and contrast are normalised (mean 0, standard deviation 1), so that lamps,
+flashes and automatic exposure are no cuts. Three tests, each about the boundary between two ticks:
 
-- cut: the nearest pair of pictures across the boundary differs by much more than neighbours on the same side do. A
-  flash or a hand returns to what was before it, and a shaken camera differs on both sides alike.
-- dissolve: two pictures further apart differ, and all between them are mixtures of the two; movement is not.
+- cut: the most similar pair of frames across the boundary differs by much more than neighbours on the same side do.
+  After a flash or a hand the frames are as before, and a shaken camera differs on both sides alike.
+- dissolve: two frames further apart differ, and all between them are mixtures of the two, which movement is not.
 - fade: black begins or ends.
 
-What the first two find must also be seen without each of seven parts of the picture in turn, where captions, banners,
-logos and inset pictures lie: these come and go over one shot.
+A boundary that one of the first two tests finds must also be found without each of seven parts of the frame in turn,
+where captions, banners, logos and inset images lie: these come and go within one shot.
 
-The idea of asking how a difference compares with those around it is PySceneDetect's AdaptiveDetector's; the rest is
-ours. benchmarks/results/2026-11-shot-boundaries.md compares both, and TransNetV2, on real and made cuts.
+The comparison of a difference with those around it is the idea of PySceneDetect's AdaptiveDetector; the rest is ours.
+benchmarks/results/2026-11-shot-boundaries.md compares both, and TransNetV2, on real and made cuts.
 """
 
 from collections.abc import Callable
@@ -27,19 +27,19 @@ from foundation.array_types import BoolArray, Float32Array, Float64Array
 __all__ = ["ContentCuts"]
 
 _SIDE_TICKS = 4
-"""Pictures on either side of a cut that are compared: a flash of up to 3 ticks is looked across."""
+"""Frames on either side of a cut that are compared: a flash of up to 3 ticks lies between them."""
 
 _CUT_STEP_MARGIN = 0.25
 """A cut differs by more than the largest step s between neighbours of one side, plus the lesser of s and this, ..."""
 
 _CUT_OFFSET = 0.05
-"""... plus this, all in standard deviations: noise and compression of a still picture."""
+"""... plus this, all in standard deviations: noise and compression of a still scene."""
 
 _DISSOLVE_REACH_TICKS = (4, 8, 14)
-"""Distances of the two compared pictures from the boundary: dissolves of up to about 6, 14 and 26 ticks."""
+"""Distances of the two compared frames from the boundary: dissolves of up to about 6, 14 and 26 ticks."""
 
 _DISSOLVE_RATIO = 1.5
-"""A dissolve's two ends differ by more than this many times the part of the pictures between that is no mixture."""
+"""A dissolve's two ends differ by more than this many times the part of the thumbnails between that is no mixture."""
 
 _DISSOLVE_OFFSET = 0.4
 """... plus this, in standard deviations."""
@@ -48,13 +48,13 @@ _MIXTURE_STEP = 0.45
 """Largest change of the mixing share from one tick to the next: more is a cut."""
 
 _RIDGE = 1e-3
-"""Keeps the mixture of two almost equal pictures solvable; in variances of a picture."""
+"""Keeps the mixture of two almost equal thumbnails solvable; in variances of a thumbnail."""
 
 _DARKEST_CONTRAST = 10.0
-"""Grey levels: a picture with less contrast than this is not stretched to full contrast, for it would be noise."""
+"""Grey levels: a thumbnail with less contrast than this is not stretched to full contrast, for it would be noise."""
 
 _BLACK_LEVEL = 10.0
-"""Grey levels: a picture whose mean and contrast are both below this is black."""
+"""Grey levels: a thumbnail whose mean and contrast are both below this is black."""
 
 _OVERLAY_BOXES = (
     (18, 27, 0, 48), (15, 23, 0, 48), (0, 8, 0, 48),
@@ -63,7 +63,7 @@ _OVERLAY_BOXES = (
 """Top, bottom, left, right in the thumbnail: lower third, band below a face, top band, four corners."""
 
 _REST_LIMIT = 0.45
-"""Less than this without one of the boxes: nothing but the box changed. Below the limit of the whole picture, as a jump
+"""Less than this without one of the boxes: only the box changed. Below the limit for the complete frame, because a jump
 cut that just reaches that loses a little without any part."""
 
 _BLOCK_TICKS = 512
@@ -106,11 +106,11 @@ class ContentCuts:
 def _block_scores(thumbs: npt.NDArray[np.uint8]) -> Float32Array:
     """Return the (T,) scores of (T, h, w, 3) thumbnails that are few enough to be held as floats."""
     flat = thumbs.reshape(len(thumbs), -1)
-    pictures, black = _levelled(flat)
-    cut = _cut_scores(pictures)
+    thumbnails, black = _normalised(flat)
+    cut = _cut_scores(thumbnails)
     _lower_overlays(cut, flat, _SIDE_TICKS, _cut_scores)
-    dissolve = _dissolve_scores(pictures)
-    # Without a part of the picture the middle may be a tick away, and was seen to be here already.
+    dissolve = _dissolve_scores(thumbnails)
+    # Without a part of the frame the middle may be a tick away; it is known to be here already.
     _lower_overlays(dissolve, flat, max(_DISSOLVE_REACH_TICKS), partial(_dissolve_scores, in_the_middle=False))
     scores = np.maximum(cut, dissolve)
     scores[1:][black[1:] != black[:-1]] = 1.0
@@ -118,8 +118,8 @@ def _block_scores(thumbs: npt.NDArray[np.uint8]) -> Float32Array:
     return scores.astype(np.float32)
 
 
-def _levelled(flat: npt.NDArray[np.uint8]) -> tuple[Float32Array, BoolArray]:
-    """Return (T, P) pictures without their brightness and contrast, and (T,) whether they are black."""
+def _normalised(flat: npt.NDArray[np.uint8]) -> tuple[Float32Array, BoolArray]:
+    """Return (T, P) thumbnails without their brightness and contrast, and (T,) whether they are black."""
     levels = flat.astype(np.float32)
     mean = levels.mean(axis=1, keepdims=True)
     levels -= mean
@@ -136,12 +136,12 @@ def _lower_overlays(
 ) -> None:
     """Lower, in place, each of the (T,) scores that reaches its limit only by what changes within one overlay box.
 
-    Only boundaries that would be a cut are looked at, so that this costs next to nothing.
+    Only boundaries that would be a cut are checked, so that this costs next to nothing.
     """
     for boundary in np.flatnonzero(scores >= LEAST_CUT_SCORE).tolist():
         begin = max(0, boundary - reach_ticks)
         for outside in _outside_boxes():
-            rest, _ = _levelled(np.take(flat[begin : boundary + reach_ticks], outside, axis=1))
+            rest, _ = _normalised(np.take(flat[begin : boundary + reach_ticks], outside, axis=1))
             score = scores_of(rest)[boundary - begin]
             if score < _REST_LIMIT:
                 scores[boundary] = score
@@ -159,17 +159,17 @@ def _outside_boxes() -> tuple[npt.NDArray[np.intp], ...]:
     return tuple(outside)
 
 
-def _cut_scores(pictures: Float32Array) -> Float64Array:
-    """Return (T,) scores of a hard cut for (T, P) pictures.
+def _cut_scores(thumbnails: Float32Array) -> Float64Array:
+    """Return (T,) scores of a hard cut for (T, P) thumbnails.
 
     With d the mean absolute difference, `across` the least d of any pair on different sides, and `steps` the greatest
     d of neighbours on one side: across / (across + steps + min(steps, 0.25) + 0.05).
     """
-    n_ticks = len(pictures)
+    n_ticks = len(thumbnails)
     across = np.full(n_ticks, np.inf)
     steps = np.zeros(n_ticks)
     for lag in range(1, 2 * _SIDE_TICKS):
-        difference = _by_lag(pictures, lag, lambda later, earlier: np.abs(later - earlier).mean(axis=1))
+        difference = _by_lag(thumbnails, lag, lambda later, earlier: np.abs(later - earlier).mean(axis=1))
         for later in range(max(0, lag - _SIDE_TICKS), min(_SIDE_TICKS, lag)):
             across = np.fmin(across, _shifted(difference, later))
         if lag == 1:
@@ -179,17 +179,17 @@ def _cut_scores(pictures: Float32Array) -> Float64Array:
     return across / (across + steps + np.minimum(steps, _CUT_STEP_MARGIN) + _CUT_OFFSET)
 
 
-def _dissolve_scores(pictures: Float32Array, *, in_the_middle: bool = True) -> Float64Array:
-    """Return (T,) scores of the middle of a dissolve for (T, P) pictures.
+def _dissolve_scores(thumbnails: Float32Array, *, in_the_middle: bool = True) -> Float64Array:
+    """Return (T,) scores of the middle of a dissolve for (T, P) thumbnails.
 
-    For ends A and B on either side of the boundary, each picture between is fitted by a A + b B (contrast was taken
+    For ends A and B on either side of the boundary, each thumbnail between is fitted by a A + b B (contrast was taken
     out, so a + b is not 1); b / (a + b) is the share of B. Where that share passes one half at the boundary without a
-    jump, and `rest` is the largest part of a picture between that the fit leaves over (RMS):
+    jump, and `rest` is the largest part of a thumbnail between that the fit leaves over (RMS):
     |A - B| / (|A - B| + 1.5 rest + 0.4). Unless `in_the_middle`, the share may be anything.
     """
-    n_ticks = len(pictures)
+    n_ticks = len(thumbnails)
     products = [
-        _by_lag(pictures, lag, lambda later, earlier: np.einsum("tp,tp->t", later, earlier) / later.shape[1])
+        _by_lag(thumbnails, lag, lambda later, earlier: np.einsum("tp,tp->t", later, earlier) / later.shape[1])
         for lag in range(2 * max(_DISSOLVE_REACH_TICKS))
     ]
     scores = np.zeros(n_ticks)
@@ -217,12 +217,12 @@ def _dissolve_scores(pictures: Float32Array, *, in_the_middle: bool = True) -> F
 
 
 def _by_lag(
-    pictures: Float32Array, lag: int, compare: Callable[[Float32Array, Float32Array], Float32Array]
+    thumbnails: Float32Array, lag: int, compare: Callable[[Float32Array, Float32Array], Float32Array]
 ) -> Float64Array:
-    """Return (T,) numbers: entry i compares picture i with picture i - `lag`; NaN where there is no such picture."""
-    compared = np.full(len(pictures), np.nan)
-    if lag < len(pictures):
-        compared[lag:] = compare(pictures[lag:], pictures[: len(pictures) - lag])
+    """Return (T,) numbers: entry i compares thumbnail i with thumbnail i - `lag`; NaN where there is none."""
+    compared = np.full(len(thumbnails), np.nan)
+    if lag < len(thumbnails):
+        compared[lag:] = compare(thumbnails[lag:], thumbnails[: len(thumbnails) - lag])
     return compared
 
 

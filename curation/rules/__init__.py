@@ -1,1 +1,1 @@
-"""The filtration rules (GAIA appendix A.1): pure functions, one module per rule."""
+"""Rules that decide what is kept (GAIA appendix A.1): pure functions, one module per rule."""

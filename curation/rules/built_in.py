@@ -1,4 +1,4 @@
-"""Registry of the built-in rules: each rule's module registers its rule here."""
+"""Registry of the built-in rules, in which the module of each rule registers it."""
 
 from collections.abc import Callable, Mapping
 from typing import TypeVar
@@ -25,7 +25,7 @@ def register(
     keeps: Keeps = "at most",
     boundary: bool = False,
 ) -> Callable[[Callable[[MeasuredVideo, SettingsT], Verdicts]], Callable[[MeasuredVideo, SettingsT], Verdicts]]:
-    """Register the decorated function as the built-in rule `name`; the fields of `Rule` say what the others mean.
+    """Register the decorated function as the built-in rule `name`.
 
     Args:
         name: of the rule, and of its section in the settings.

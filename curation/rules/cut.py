@@ -1,4 +1,4 @@
-"""Rule `cut`: a clip lies within one shot. A cut is a boundary between two ticks, and loses neither."""
+"""Rule `cut`: a clip lies within one shot. A cut is a boundary between two ticks and drops neither."""
 
 from pydantic import Field
 
@@ -25,7 +25,7 @@ def cut(score: Float32Array, settings: CutSettings) -> Verdict:
 
     Args:
         score: (T,) shot-boundary score between each tick and the one before.
-        settings: names the score of a cut.
+        settings: least score of a cut.
 
     Returns:
         value: the score; failed: True where a clip may not go on from the tick before.

@@ -1,4 +1,4 @@
-"""Rule `frontal`: the face looks towards the camera, so that the lips are whole (GAIA appendix A.1, first policy)."""
+"""Rule `frontal`: the face looks towards the camera, so that all of the lips is visible (GAIA A.1, first policy)."""
 
 from typing import Self
 

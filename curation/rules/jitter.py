@@ -36,7 +36,7 @@ class JitterSettings(Settings):
 
 
 def measured_step(face: FaceMeasures, breaks: BoolArray) -> Float32Array:
-    """Return `face_step` of the points that a finder gives for this rule, or else of its landmarks and box.
+    """Return `face_step` of the points that were measured for this rule, or else of key points and box.
 
     Args:
         face: T ticks.
@@ -49,11 +49,12 @@ def measured_step(face: FaceMeasures, breaks: BoolArray) -> Float32Array:
 
 
 def face_step(key_points_px: Float32Array, box_px: Float32Array, breaks: BoolArray) -> Float32Array:
-    """Return how far the face moved since the tick before, in face widths (GAIA A.1, key point and rectangle).
+    """Return the movement of the face since the tick before, in face widths (GAIA A.1, key point and rectangle).
 
     The larger of two movements counts: that of the nose tip, and that of the face rectangle (its centre, or half of
-    what its width changed, which is how far an edge moved). The rectangle is to come from landmarks: that of a detector
-    that scans an image pyramid jumps from step to step of the pyramid (benchmarks/results/2026-11-filter-limits.md).
+    what its width changed, which is how far an edge moved). The rectangle has to come from landmarks: that of a
+    detector that scans an image pyramid jumps from one level of the pyramid to the next
+    (benchmarks/results/2026-11-filter-limits.md).
 
     Args:
         key_points_px: (T, P, 2) points of which the first is the nose tip, source pixels; NaN without a face.
@@ -61,7 +62,7 @@ def face_step(key_points_px: Float32Array, box_px: Float32Array, breaks: BoolArr
         breaks: (T,) True where the face is not that of the tick before: a cut, or another track.
 
     Returns:
-        (T,) step; NaN at tick 0, at breaks and beside ticks without a face.
+        (T,) step; NaN at tick 0, at breaks and next to ticks without a face.
     """
     width_px = box_px[:, 2] - box_px[:, 0]
     centre_px = (box_px[:, :2] + box_px[:, 2:]) / 2.0
@@ -76,13 +77,13 @@ def face_step(key_points_px: Float32Array, box_px: Float32Array, breaks: BoolArr
 
 
 def jitter(step: Float32Array, breaks: BoolArray, limit: float, guard_ticks: int) -> Verdict:
-    """Drop ticks beside a step over the limit.
+    """Drop ticks next to a step over the limit.
 
     Args:
         step: (T,) step from the tick before, face widths; NaN where there is none.
         breaks: (T,) as for `face_step`; a guard does not reach over a break.
         limit: largest accepted step.
-        guard_ticks: how far a step reaches: it drops that many ticks, and one more, on either side.
+        guard_ticks: reach of a step: it drops that many ticks, and one more, on either side.
 
     Returns:
         value: the largest step that touches the tick or its guard.

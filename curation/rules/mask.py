@@ -1,4 +1,4 @@
-"""Rule `mask`: the mouth is not covered by something worn (GAIA appendix A.1, third policy)."""
+"""Rule `mask`: no mask or other garment covers the mouth (GAIA appendix A.1, third policy)."""
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -27,20 +27,20 @@ def mask(mask_prob: Float32Array, settings: MaskSettings) -> Verdict:
 
     Args:
         mask_prob: (T,) probability per tick; NaN without a face.
-        settings: names the limit and the smoothing.
+        settings: limit and smoothing.
 
     Returns:
         value: the running median over the ticks that have a face.
     """
     half = settings.smooth_ticks // 2
     padded = np.pad(mask_prob, half, constant_values=np.nan)
-    seen = ~np.isnan(mask_prob)
-    # numpy's nanmedian takes as long for three ticks as this for a thousand; a sort puts NaN last
-    windows = np.sort(sliding_window_view(padded, 2 * half + 1)[seen], axis=1)
+    present = ~np.isnan(mask_prob)
+    # NumPy's nanmedian takes as long for three ticks as this does for a thousand; a sort puts NaN last
+    windows = np.sort(sliding_window_view(padded, 2 * half + 1)[present], axis=1)
     n_known = np.count_nonzero(~np.isnan(windows), axis=1)
     row = np.arange(len(windows))
     smoothed = np.full(len(mask_prob), np.nan, dtype=np.float32)
-    smoothed[seen] = (windows[row, (n_known - 1) // 2] + windows[row, n_known // 2]) / np.float32(2.0)
+    smoothed[present] = (windows[row, (n_known - 1) // 2] + windows[row, n_known // 2]) / np.float32(2.0)
     with np.errstate(invalid="ignore"):
         return Verdict(value=smoothed, failed=smoothed > settings.max_prob, limit=settings.max_prob)
 

@@ -17,8 +17,8 @@ class NoFaceSettings(Settings):
     """Settings of the rule `no_face`."""
 
     bridge_ticks: int = Field(default=2, ge=0, le=25)
-    """Longest miss between two sightings of one track that is interpolated, in ticks. Ours: a detector that blinks for
-    80 ms has not lost the speaker; longer, and the interpolated mouth would be invented."""
+    """Longest miss between two sightings of one track that is interpolated, in ticks. Ours: a detector that misses a
+    face for 80 ms has not lost the speaker; over more, the interpolated mouth would be invented."""
 
 
 def no_face(present: BoolArray, bridged: BoolArray, settings: NoFaceSettings) -> Verdict:
@@ -27,7 +27,7 @@ def no_face(present: BoolArray, bridged: BoolArray, settings: NoFaceSettings) ->
     Args:
         present: (T,) a face was found.
         bridged: (T,) none was found, but the miss was interpolated.
-        settings: names the longest bridgeable miss.
+        settings: longest miss that is bridged.
 
     Returns:
         value: the length in ticks of the miss around each tick, 0 where a face was found.

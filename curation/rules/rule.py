@@ -28,14 +28,14 @@ class RuleError(UsageError):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MeasuredVideo:
-    """All that was measured of a video of T ticks: what a rule judges by."""
+    """Measurements of a video of T ticks, by which a rule judges."""
 
     evidence: Evidence
     """All faces, sound and shot boundaries of the video."""
     face: FaceMeasures
     """(T, ...) the main face, one row per tick; NaN where there is none, interpolated where a short miss is bridged."""
     main: MainTrack
-    """Which face is the main one at each tick."""
+    """Choice of the main face at each tick."""
     breaks: BoolArray
     """(T,) True where a tick does not continue the one before: a shot cut, or a change of the main face."""
 
@@ -55,10 +55,10 @@ Keeps = Literal["at most", "at least"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rule:
-    """Rule that drops ticks of a video, or that divides clips.
+    """Rule that drops ticks of a video, or divides clips.
 
-    The function `rule` makes one from a measurement and a limit. A rule whose verdict is no comparison with a limit is
-    made from a function that returns verdicts.
+    The function `rule` makes one from a measurement and a limit. A rule that is more than a
+    comparison with a limit is made from a function that returns verdicts.
 
     Raises:
         RuleError: `name` is not a word in lower case, or there are no words for the value.
@@ -69,7 +69,7 @@ class Rule:
     judge: Callable[[MeasuredVideo], Verdicts]
     """Returns value, failed ticks and limit per tier."""
     words: str
-    """What the value is, as `explain` says it: "width of the face"."""
+    """Description of the value for `explain`, such as "width of the face"."""
     unit: str = ""
     """Unit of the value, such as "px"; empty where there is none."""
     keeps: Keeps = "at most"
@@ -77,7 +77,7 @@ class Rule:
     boundary: bool = False
     """Whether a failed tick begins a new clip and is not dropped, as at a shot cut."""
     settings: Mapping[str, JsonValue] = field(default_factory=dict)
-    """Its settings as JSON has them, which `dataset.json` records; empty for a built-in rule."""
+    """Its settings as JSON values, which `dataset.json` records; empty for a built-in rule."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
@@ -132,7 +132,7 @@ def rule(
     A tick fails where its value is beyond the limit. A tick whose value is NaN was not measured, and does not fail.
 
     Args:
-        words: what the value is, as `explain` says it.
+        words: description of the value for `explain`, such as "width of the face".
         unit: of the value.
         at_most: largest value that is kept: a number, or one per tier, such as ``{"diffusion": 0.1, "vae": 0.2}``.
         at_least: likewise the smallest one. Give one of the two.

@@ -1,4 +1,4 @@
-"""Runs of equal ticks: the one piece of arithmetic that several rules share."""
+"""Runs of equal ticks, which several rules are about."""
 
 import numpy as np
 

@@ -30,7 +30,7 @@ def several_faces(width_ratio: Float32Array, track_changes: BoolArray, settings:
     Args:
         width_ratio: (T,) width of the widest other face over the main face's; 0 where it is alone, NaN without a face.
         track_changes: (T,) the main track is another than at the face before, within one shot.
-        settings: names the largest ratio.
+        settings: largest ratio.
 
     Returns:
         value: the ratio.

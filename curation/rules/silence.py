@@ -1,4 +1,4 @@
-"""Rule `silence`: somebody speaks, but for the pauses that speech has (GAIA appendix A.1, third policy)."""
+"""Rule `silence`: someone speaks, with no longer pauses than speech has (GAIA appendix A.1, third policy)."""
 
 import numpy as np
 from pydantic import Field
@@ -22,20 +22,20 @@ class SilenceSettings(Settings):
     max_pause_s: float = Field(default=1.0, ge=0.0)
     """Longest pause that belongs to speech, seconds. Ours: pauses within an utterance are mostly below 1 s."""
     pad_s: float = Field(default=0.12, ge=0.0)
-    """What is kept of a longer pause beside speech, seconds, for the mouth opens before the sound."""
+    """Part of a longer pause that is kept next to speech, seconds, because the mouth opens before the voice."""
 
 
 def silence(speech_prob: Float32Array | None, n_ticks: int, settings: SilenceSettings) -> Verdict:
-    """Drop ticks in pauses longer than speech has them.
+    """Drop ticks in pauses that are too long to belong to speech.
 
     Args:
-        speech_prob: (T,) probability of speech, or None where there is no sound to measure.
+        speech_prob: (T,) probability of speech, or None in a video without audio.
         n_ticks: T.
-        settings: names the pause and the threshold.
+        settings: longest pause and threshold.
 
     Returns:
-        value: seconds of the pause around each tick, 0 in speech. Without sound nothing is measured (NaN) and every
-        tick fails, for a clip of tier `diffusion` needs speech.
+        value: seconds of the pause around each tick, 0 in speech. Without audio nothing is measured (NaN) and every
+        tick fails, because a clip of tier `diffusion` needs speech.
     """
     if speech_prob is None:
         return Verdict(

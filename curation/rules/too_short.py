@@ -1,4 +1,4 @@
-"""Rule `too_short`: only runs of at least 3 s become clips (GAIA appendix A.1), none longer than a trainer wants."""
+"""Rule `too_short`: only runs of at least 3 s become clips (GAIA appendix A.1), and longer ones are split."""
 
 import math
 from itertools import pairwise
@@ -24,7 +24,7 @@ class TooShortSettings(Settings):
     min_s: float = Field(default=3.0, gt=0.0)
     """Shortest clip, seconds (GAIA A.1: "consecutive satisfactory frames longer than three seconds")."""
     max_clip_s: float = Field(default=30.0, gt=0.0)
-    """Longer runs are split evenly, seconds. Ours: Whisper's window, and a bound on what a loader must read."""
+    """Longer runs are split evenly, seconds. Ours: the window of Whisper, and a bound on what a loader has to read."""
 
     @model_validator(mode="after")
     def _room_to_split(self) -> Self:
@@ -57,12 +57,12 @@ def split_evenly(first: int, end: int, max_ticks: int) -> list[tuple[int, int]]:
 
 
 def too_short(left: BoolArray, breaks: BoolArray, settings: TooShortSettings) -> Verdict:
-    """Drop ticks that satisfy all other rules and are in no clip, for their runs are too short.
+    """Drop ticks that satisfy all other rules and are in no clip, because their runs are too short.
 
     Args:
         left: (T,) such ticks.
         breaks: (T,) True where a run must not continue from the tick before.
-        settings: names the shortest clip.
+        settings: shortest clip.
 
     Returns:
         value: the length of the run around each tick, seconds; 0 on other ticks.
@@ -73,5 +73,5 @@ def too_short(left: BoolArray, breaks: BoolArray, settings: TooShortSettings) ->
 
 @register(name="too_short", settings=TooShortSettings, words="length of the good stretch", unit="s", keeps="at least")
 def _judge(_video: MeasuredVideo, _settings: TooShortSettings) -> Verdicts:
-    # It is about runs, which are known once clips are planned: `decide` applies it then.
+    # The runs are known only after clips are planned, and `decide` applies `too_short` then.
     return {}

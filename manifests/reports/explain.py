@@ -1,4 +1,4 @@
-"""`gaia-curate explain`: why a second of a video was kept or dropped."""
+"""Explanation of why a second of a video was kept or dropped."""
 
 import math
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class ExplainedSpan:
 
     @property
     def reason(self) -> str:
-        """What decided, in words."""
+        """The reason, in words."""
         if self.outcome == "kept":
             return f"in clip {self.clip_id}"
         if self.outcome == "trimmed":
@@ -58,13 +58,13 @@ class ExplainedSpan:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TierExplanation:
-    """What became of a video, or of one second of it, in one tier."""
+    """Spans of a video in one tier."""
 
     tier: str
     spans: tuple[ExplainedSpan, ...]
     """All spans of the video, in order."""
-    asked: int | None
-    """Which of them holds the second asked about."""
+    span_of_second: int | None
+    """Number of the span that holds the second of the question; None without one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,7 +80,7 @@ class Explanation:
     time_s: float | None
     tiers: tuple[TierExplanation, ...]
     evidence: dict[str, object]
-    """The row of `frames` of the tick asked about."""
+    """The row of `frames` of the tick of the question."""
 
     def text(self) -> str:
         """Return the explanation for people to read."""
@@ -89,7 +89,10 @@ class Explanation:
             parts[0] += f", the same content as {self.duplicate_of}, whose answer this is"
         if self.error is not None:
             parts.append(f"The video was not curated: {self.error}")
-        parts += [_timeline_text(tier) if tier.asked is None else _second_text(tier, tier.asked) for tier in self.tiers]
+        parts += [
+            _timeline_text(tier) if tier.span_of_second is None else _second_text(tier, tier.span_of_second)
+            for tier in self.tiers
+        ]
         if self.evidence:
             rows = [[name, _value_text(value)] for name, value in self.evidence.items()]
             table = text_table(["measured", "value"], rows, numeric=[False, False])
@@ -102,7 +105,7 @@ def explain(dataset: Path, video: str, time_s: float | None = None) -> Explanati
 
     Args:
         video: a video id, a path as it stands in `videos`, or a file name that only one video has.
-        time_s: seconds after the first video frame; None asks about the whole video.
+        time_s: seconds after the first video frame; None explains all of the video.
 
     Raises:
         DatasetError: `dataset` is no dataset, no video or several match, or the time lies outside the video.
@@ -166,7 +169,7 @@ def _tier(tier: str, spans: list[dict[str, Any]], time_s: float | None, record: 
         if span["tier"] == tier
     )
     holding = [i for i, span in enumerate(own) if time_s is not None and span.start_s <= time_s < span.end_s]
-    return TierExplanation(tier=tier, spans=own, asked=holding[0] if holding else None)
+    return TierExplanation(tier=tier, spans=own, span_of_second=holding[0] if holding else None)
 
 
 def _tick(time_s: float) -> int:
@@ -192,15 +195,15 @@ def _timeline_text(tier: TierExplanation) -> str:
     return f"Tier {tier.tier}:\n{table}"
 
 
-def _second_text(tier: TierExplanation, asked: int) -> str:
-    span = tier.spans[asked]
+def _second_text(tier: TierExplanation, number: int) -> str:
+    span = tier.spans[number]
     verb = "kept" if span.outcome == "kept" else f"dropped as {span.outcome}"
     lines = [f"Tier {tier.tier}: {verb}, {clock_text(span.start_s)} to {clock_text(span.end_s)}: {span.reason}"]
     if span.failed:
         lines.append(f"  all rules failed in the span: {', '.join(span.failed)}")
-    for name, number in (("before", asked - 1), ("after", asked + 1)):
-        if 0 <= number < len(tier.spans):
-            other = tier.spans[number]
+    for name, neighbour in (("before", number - 1), ("after", number + 1)):
+        if 0 <= neighbour < len(tier.spans):
+            other = tier.spans[neighbour]
             times = f"{clock_text(other.start_s)} to {clock_text(other.end_s)}"
             lines.append(f"  {name}: {other.outcome}, {times}: {other.reason}")
     return "\n".join(lines)

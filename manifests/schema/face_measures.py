@@ -1,7 +1,7 @@
-"""Measures of a face: each is declared here once, as an array of many faces and as a column of `frames`.
+"""Measures of a face, each declared once: as an array of many faces and as a column of `frames`.
 
-What joins, interpolates, writes or reads measures goes through `FACE_MEASURES`, so that another measure is one more
-field here and the code that measures it.
+The code that joins, interpolates, writes or reads measures goes through `FACE_MEASURES`, so that another measure takes
+one more field here and the code that measures it.
 """
 
 import dataclasses
@@ -31,7 +31,7 @@ def _column(
     interpolated: bool = True,
     large: bool = False,
 ) -> dict[str, object]:
-    """Return the metadata of a field: its column, and what `FaceMeasure` says besides."""
+    """Return the metadata of a field: its column, and the other properties of `FaceMeasure`."""
     column = optional(name, data_type, unit, meaning, shape)
     return {"column": column, "interpolated": interpolated, "large": large}
 
@@ -162,7 +162,7 @@ class FaceMeasure:
         return bool(pa.types.is_nested(self.column.type))
 
     def missing(self, *shape: int) -> Measured:
-        """Return rows of what stands where nothing was measured: NaN, or False.
+        """Return rows of the value that stands for a missing measurement: NaN, or False.
 
         Args:
             shape: of the rows, with the number of rows first.

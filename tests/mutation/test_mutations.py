@@ -107,8 +107,19 @@ MUTATIONS = (
         f"{SIMPLE}a_score_at_the_limit_is_a_cut",
     ),
     Mutation(
+        "a cut may be asked for below the score from which captions are checked",
+        "curation/rules/cut.py", "ge=LEAST_CUT_SCORE", "ge=0.0",
+        "tests/curation/perception/test_cuts.py::"
+        "test_captions_are_told_from_cuts_only_where_the_score_reaches_what_may_be_a_cut",
+    ),
+    Mutation(
+        "a rule of the user's own keeps what it should drop",
+        "curation/rules/rule.py", "value > limit if", "value < limit if",
+        f"{RULES}/test_rule.py::test_a_value_above_at_most_fails_in_every_tier_and_one_at_it_does_not",
+    ),
+    Mutation(
         "a cut loses a tick",
-        "curation/decision/decide.py", '        if rule != "cut":\n            dropped',
+        "curation/decision/decide.py", "        if not rule.boundary:\n            dropped",
         "        if rule:\n            dropped",
         f"{DECIDE}a_cut_divides_clips_and_loses_no_tick",
     ),
@@ -120,8 +131,8 @@ MUTATIONS = (
     ),
     Mutation(
         "a bridged face is interpolated backwards",
-        "curation/decision/main_face.py", "whole[before] * (1 - weight) + whole[after] * weight",
-        "whole[before] * weight + whole[after] * (1 - weight)",
+        "curation/decision/main_face.py", "rows[before] * (1 - weight) + rows[after] * weight",
+        "rows[before] * weight + rows[after] * (1 - weight)",
         f"{DECIDE}a_bridged_miss_is_kept_with_interpolated_landmarks",
     ),
     Mutation(

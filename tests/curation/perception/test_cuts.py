@@ -4,11 +4,13 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
+from pydantic import ValidationError
 
 from curation.evidence.measures import LEAST_CUT_SCORE
 from curation.media.frames import tick_frames
 from curation.media.probe import probe
 from curation.perception.cuts import ContentCuts
+from curation.rules.cut import CutSettings
 
 Thumbs = npt.NDArray[np.uint8]
 
@@ -151,6 +153,20 @@ def _inset(shot: Thumbs, top: int, left: int) -> Thumbs:
 
 
 _CORNERS = [(1, 1), (1, 33), (18, 1), (18, 33)]
+
+
+def test_captions_are_told_from_cuts_only_where_the_score_reaches_what_may_be_a_cut() -> None:
+    """A faint caption keeps its score, above that of a strong one: no lower limit than this may be asked for."""
+    shot = _scene(1, 60)
+    captioned = _captioned(shot, 22)
+    strong, faint = (
+        float(ContentCuts()((shot * (1 - share) + captioned * share).round().astype(np.uint8)).max())
+        for share in (1.0, 0.4)
+    )
+    assert strong < 0.4 < faint < LEAST_CUT_SCORE
+    assert CutSettings().min_score == LEAST_CUT_SCORE
+    with pytest.raises(ValidationError, match=r"greater than or equal to 0\.5"):
+        CutSettings(min_score=0.49)
 
 
 @pytest.mark.parametrize("top", [2, 17, 22])

@@ -1,11 +1,18 @@
 """What `explain` says about the small dataset of conftest.py."""
 
+import json
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+from pyarrow import parquet as pq
 
 from manifests.errors import DatasetError
+from manifests.files.tables import write_parquet
 from manifests.reports.explain import explain
+from manifests.reports.statistics import statistics
+from manifests.reports.validate import validate
+from manifests.schema.videos import SPANS
 
 A = "00000000000000aa"
 
@@ -13,7 +20,7 @@ A = "00000000000000aa"
 def test_a_dropped_second_names_rule_value_limit_and_neighbours(dataset: Path) -> None:
     explanation = explain(dataset, "a.mp4", 4.2)
     diffusion, vae = explanation.tiers
-    assert diffusion.asked == vae.asked == 1
+    assert diffusion.span_of_second == vae.span_of_second == 1
     assert diffusion.spans[1].outcome == "frontal"
     assert explanation.evidence["tick"] == 105
     assert explanation.evidence["frontal_angle_deg"] == 75.0
@@ -51,3 +58,31 @@ def test_a_duplicate_and_a_failed_video_say_so(dataset: Path) -> None:
 def test_what_does_not_exist_is_refused(dataset: Path, video: str, time_s: float | None) -> None:
     with pytest.raises(DatasetError, match=r"has no (video|second)"):
         explain(dataset, video, time_s)
+
+
+def test_a_rule_of_the_users_own_is_explained_in_its_recorded_words(dataset: Path) -> None:
+    path = dataset / "spans" / "spans.parquet"
+    spans = pq.read_table(path, partitioning=None)
+    outcomes = ["boring" if name == "silence" else name for name in spans["outcome"].to_pylist()]
+    spans = spans.set_column(spans.column_names.index("outcome"), "outcome", pa.array(outcomes))
+    write_parquet(path, spans.cast(SPANS.arrow_schema()), SPANS)
+    assert "outcome 'boring' is unknown" in "".join(str(problem) for problem in validate(dataset))
+
+    record = json.loads((dataset / "dataset.json").read_text())
+    boring = {"name": "boring", "words": "yawns a minute", "unit": "1/min", "keeps": "at most", "own": True}
+    record["rules"] = [*record["rules"], boring]
+    (dataset / "dataset.json").write_text(json.dumps(record))
+    assert validate(dataset) == []
+    text = explain(dataset, "a.mp4", 5.0).text()
+    assert "dropped as boring, 0:04.80 to 0:08.00: yawns a minute is 3.2 1/min; kept is at most 0.6 1/min" in text
+    assert [row.outcome for row in statistics(dataset).drops if row.tier == "diffusion"] == [
+        "boring", "too_short", "frontal",
+    ]  # fmt: skip
+
+
+def test_a_dataset_that_describes_no_rules_is_explained_by_their_names(dataset: Path) -> None:
+    record = json.loads((dataset / "dataset.json").read_text())
+    del record["rules"]
+    (dataset / "dataset.json").write_text(json.dumps(record))
+    text = explain(dataset, "a.mp4", 4.2).text()
+    assert "dropped as frontal, 0:04.00 to 0:04.80: value of the rule frontal is 23.5; the limit is 15" in text

@@ -41,9 +41,7 @@ def test_every_setting_is_described(trainer: str) -> None:
 
 @pytest.mark.parametrize("trainer", ["vae", "diffusion"])
 @pytest.mark.parametrize(("size", "preset"), [("tiny", "recommended"), ("base", "paper")])
-def test_the_yaml_is_a_file_that_config_reads(
-    trainer: str, size: SizeName, preset: PresetName, tmp_path: Path
-) -> None:
+def test_the_yaml_is_a_file_that_config_reads(trainer: str, size: SizeName, preset: PresetName, tmp_path: Path) -> None:
     options = (trainer, "--size", size, "--preset", preset)
     file = tmp_path / "settings.yaml"
     file.write_text(_printed(*options, "--set", "train.seed=7", "--yaml"))
@@ -63,5 +61,7 @@ def test_settings_and_help_load_no_torch(tmp_path: Path) -> None:
             f"import sys; sys.argv = ['gaia-train', *{arguments!r}]\nfrom training.cli.app import app\n"
             "try: app(standalone_mode=False)\nfinally: assert 'torch' not in sys.modules"
         )
-        done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, done.stderr
