@@ -23,18 +23,21 @@ NAMES = {
         *("TABLES", "VIDEOS", "FRAMES", "SPANS", "CLIPS"),
     },
     "curation": {
-        *("CurationSettings", "Decision", "Evidence", "Executor", "RulesSettings", "RunReport"),
-        *("analyze", "decide", "doctor", "forget", "load_settings", "plan", "redecide", "retry", "run"),
+        *("analyze", "decide", "doctor", "forget", "load_settings", "plan", "read_evidence", "read_exclusions"),
+        *("redecide", "retry", "rule", "run"),
+        *("CurationSettings", "Decision", "Evidence", "Exclusions", "Executor", "FaceMeasures", "MeasuredVideo"),
+        *("Plan", "PoolSettings", "RetryReport", "Rule", "RuleError", "RulesSettings", "RunReport", "Sampling"),
+        *("ScratchSettings", "Verdict"),
     },
     "training": {
         *("Experiment", "LatentsResult", "TrainingResult", "encode_latents", "experiment_names", "load_experiment"),
         *("read_experiment", "train_diffusion", "train_experiment", "train_vae"),
     },
-    "generation": {"talking_video"},
+    "generation": {"GenerationError", "GenerationResult", "talking_video"},
 }
 """What users may rely on. Signatures are in public_api.txt, which `python docs/make_python_reference.py` writes."""
 
-UNFINISHED = ("curation", "training", "generation")
+UNFINISHED = ("training", "generation")
 """Packages whose public names are not there yet."""
 
 HEAVY = ("torch", "cv2", "ray", "dlib", "av", "duckdb", "pyarrow", "numpy", "scipy", "pydantic")
@@ -43,12 +46,12 @@ FOR_DEVELOPERS: dict[str, str] = {}
 """By `file: module`, why an example reaches deeper than the public interface."""
 
 COMMANDS = (
-    *("curation/cli/app.py", "curation/cli/plan.py", "training/cli/app.py"),
-    "generation/cli.py",
+    *("curation/cli/app.py", "curation/cli/options.py"),
+    *(pytest.param(path, marks=pytest.mark.xfail) for path in ("training/cli/app.py", "generation/cli.py")),
 )
 """Modules whose functions are commands. `curation/cli/models.py` is not among them: weights have no public function."""
 
-OF_COMMANDS = ("foundation.command_line", "foundation.errors")
+OF_COMMANDS = ("foundation", "foundation.command_line", "foundation.errors")
 """Modules that commands may import besides those of their own folder and the public names."""
 
 packages = pytest.mark.parametrize(
@@ -139,7 +142,6 @@ def test_examples_import_nothing_but_public_names(repository: Path) -> None:
     assert [key for key in FOR_DEVELOPERS if key not in deeper] == [], "these exceptions are not needed any more"
 
 
-@pytest.mark.xfail(reason="the commands still reach deeper")
 @pytest.mark.parametrize("command", COMMANDS)
 def test_commands_call_nothing_but_public_names(repository: Path, command: str) -> None:
     path = repository / command
