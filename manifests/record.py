@@ -201,17 +201,23 @@ def find_dataset(folder: Path) -> DatasetRecord | None:
         DatasetError: the record is damaged, or of another schema version.
         StorageError: its store cannot be reached.
     """
+    try:
+        with reaching(folder):
+            stored = _stored(folder)
+    except StorageError:
+        raise
+    except OSError as error:
+        raise DatasetError(f"the record of {folder} cannot be read: {error}") from error
+    return None if stored is None else _parsed(*stored)
+
+
+def _stored(folder: Path) -> tuple[Path, bytes] | None:
+    """Return the newest record and its file."""
     for path in (folder / _DRAFT, folder / _FILE):
         try:
-            with reaching(path):
-                text = path.read_text(encoding="utf-8")
-        except StorageError:
-            raise
+            return path, path.read_bytes()
         except (FileNotFoundError, NotADirectoryError):
             continue
-        except (OSError, UnicodeDecodeError) as error:
-            raise DatasetError(f"{path} cannot be read: {error}") from error
-        return _parsed(path, text)
     return None
 
 
@@ -263,7 +269,7 @@ def _write(path: Path, record: DatasetRecord) -> None:
     write_json_atomic(path, content)
 
 
-def _parsed(path: Path, text: str) -> DatasetRecord:
+def _parsed(path: Path, text: bytes) -> DatasetRecord:
     try:
         written = _Version.model_validate_json(text)
     except ValidationError as error:

@@ -15,8 +15,6 @@ from types import TracebackType
 from typing import Literal, Protocol, Self
 
 from curation.engine.events import EventKind, UnitEvent
-from curation.engine.units import Decided, Divided, Measured, Outcome, Rendered
-from curation.output.ledger import VideoRecord
 from foundation.storage.atomic import write_bytes_atomic
 from foundation.storage.locations import is_remote
 
@@ -61,7 +59,7 @@ class EventLog:
         Raises:
             OSError: the disk refused.
         """
-        outcome = event.outcome if isinstance(event.outcome, str | None) else _in_a_word(event.outcome)
+        outcome = event.reason if event.result is None else event.result.word
         self._write(event.kind, event.unit.name, event.worker, outcome, event.seconds)
 
     def _write(
@@ -81,20 +79,6 @@ class EventLog:
             "seconds": None if seconds is None else round(seconds, 3),
         }
         self._sink.write(json.dumps(line).encode() + b"\n")
-
-
-def _in_a_word(outcome: Outcome) -> str:
-    match outcome:
-        case VideoRecord():
-            return outcome.error_code or outcome.status
-        case Divided():
-            return "divided"
-        case Measured():
-            return "measured"
-        case Decided():
-            return "decided"
-        case Rendered():
-            return "rendered"
 
 
 _PUT_EVERY_S = 20.0

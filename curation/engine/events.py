@@ -1,15 +1,15 @@
-"""What executors tell of their units while they work, and the one thing that they ask: whether to go on."""
+"""Events of units, which executors report while they work, and hooks that receive them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from curation.engine.units import Outcome, Unit
+from curation.engine.units import Result, Unit
 
 __all__ = ["UNATTENDED", "EventKind", "Oversight", "UnitEvent"]
 
 EventKind = Literal["begin", "end", "loss", "retry", "quarantine"]
-"""A worker took a unit; it gave one back; it was lost with one; the unit will be tried again; or it will not."""
+"""A worker began a unit; it ended it; it died or was ended with one; the unit will be tried again; or it will not."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -19,23 +19,27 @@ class UnitEvent:
     kind: EventKind
     unit: Unit
     worker: str
-    outcome: Outcome | str | None = None
-    """Of `end`: what became of the unit; of `loss` and `quarantine`: why, in a word; of the others: None."""
+    """Name of the worker."""
+    result: Result | None = None
+    """Of `end`: the result of the unit; else None."""
+    reason: str | None = None
+    """Of `loss` and `quarantine`: the cause in a word; else None."""
     seconds: float | None = None
-    """How long the worker was at it; of `end` and `loss`."""
+    """How long the worker ran the unit; of `end` and `loss`."""
 
 
-def _to_nobody(_: UnitEvent) -> None:
+def ignore_events(_: UnitEvent) -> None:
     """Take no note."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Oversight:
-    """Whoever watches an executor."""
+    """Functions that an executor calls while it works."""
 
-    tell: Callable[[UnitEvent], None] = _to_nobody
+    on_event: Callable[[UnitEvent], None] = ignore_events
     stopped: Callable[[], bool] = lambda: False
     """Says that no unit is to be begun any more; those in flight are to end."""
 
 
 UNATTENDED = Oversight()
+"""Nobody follows the events, and nothing stops the work early."""

@@ -1,10 +1,12 @@
-"""Choice of the executor: this process, or a pool of Ray workers."""
+"""A run of an executor, with everything that follows it: the event log, the progress display, and Ctrl-C."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol
 
-from curation.engine.events import UNATTENDED, Oversight
+from curation.engine.event_log import EventLog
+from curation.engine.events import Oversight, UnitEvent
 from curation.engine.inline import curate_inline
 from curation.engine.ray_pool import curate_on_ray
 from curation.engine.supervision import PoolSettings
@@ -12,13 +14,27 @@ from curation.engine.worker import WorkerPlan
 from curation.output.ledger import VideoRecord
 from curation.sources.entries import SourceVideo
 from curation.sources.scratch import ScratchSettings
+from foundation.signals import CtrlC
 
-__all__ = ["Executor"]
+__all__ = ["Executor", "RunWatcher"]
+
+
+class RunWatcher(Protocol):
+    """Follows a run, such as to show its progress."""
+
+    def start(self, todo: Sequence[SourceVideo], already_done: int) -> None:
+        """Take note of which videos there are to curate, and how many an earlier run has done."""
+
+    def tell(self, event: UnitEvent) -> None:
+        """Take note of what happened to a unit."""
+
+    def advance(self, record: VideoRecord) -> None:
+        """Take note of a video that is done."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Executor:
-    """Where the videos of a run are curated."""
+    """Where the videos of a run are curated: in this process, or on a pool of Ray workers."""
 
     kind: Literal["inline", "ray"] = "inline"
     workers: int = 1
@@ -33,17 +49,58 @@ class Executor:
         return cls(kind="ray" if workers > 1 else "inline", workers=workers)
 
     def curate(
-        self, plan: WorkerPlan, videos: Sequence[SourceVideo], oversight: Oversight = UNATTENDED
+        self,
+        plan: WorkerPlan,
+        todo: Sequence[SourceVideo],
+        *,
+        already_done: int = 0,
+        watcher: RunWatcher | None = None,
+        ctrl_c: CtrlC | None = None,
     ) -> Iterator[VideoRecord]:
-        """Yield the record of each video as it is done."""
+        """Yield the record of each video as it is done, after it is logged and shown.
+
+        Args:
+            plan: the parameters of the workers.
+            todo: videos to curate.
+            already_done: how many an earlier run has done.
+            watcher: follows the run.
+            ctrl_c: says when to end early, which leaves videos without a record; None: only KeyboardInterrupt ends it.
+
+        Raises:
+            RayUnavailableError: no cluster could be started or joined, or workers cannot be started on it.
+            OSError: the dataset cannot be written.
+            KeyboardInterrupt: the user wants it to end at once.
+        """
+        if watcher is not None:
+            watcher.start(todo, already_done)
+        if not todo:
+            return
+        with EventLog(plan.dataset) as log, ctrl_c or nullcontext():
+
+            def on_event(event: UnitEvent) -> None:
+                log.tell(event)
+                if watcher is not None:
+                    watcher.tell(event)
+
+            log.run("run_begin", f"{len(todo)} videos to curate, {already_done} done before")
+            n_done = 0
+            hooks = Oversight(on_event=on_event, stopped=ctrl_c.asked) if ctrl_c else Oversight(on_event=on_event)
+            for record in self._records(plan, todo, hooks):
+                n_done += 1
+                if watcher is not None:
+                    watcher.advance(record)
+                yield record
+            log.run("run_end", f"{n_done} videos done, {len(todo) - n_done} left")
+
+    def _records(self, plan: WorkerPlan, todo: Sequence[SourceVideo], hooks: Oversight) -> Iterator[VideoRecord]:
         if self.kind == "inline":
-            return curate_inline(plan, videos, oversight)
+            return curate_inline(plan, todo, hooks)
         return curate_on_ray(
             plan,
-            videos,
+            todo,
             workers=self.workers,
             address=self.ray_address,
             gpus_per_worker=self.gpus_per_worker,
             settings=self.pool,
-            oversight=oversight,
+            hooks=hooks,
         )

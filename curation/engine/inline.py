@@ -1,10 +1,11 @@
-"""Curates videos in this process, one unit after the other."""
+"""Curation of videos in this process, one unit after the other."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from curation.engine.events import UNATTENDED, Oversight, UnitEvent
 from curation.engine.schedule import Schedule
+from curation.engine.units import Unit, first_units
 from curation.engine.worker import WorkerPlan
 from curation.output.ledger import VideoRecord
 from curation.sources.entries import SourceVideo
@@ -12,25 +13,34 @@ from curation.sources.entries import SourceVideo
 __all__ = ["curate_inline"]
 
 _WORKER = "inline"
-"""Its name in events."""
+"""Name of the worker in events."""
 
 
 def curate_inline(
-    plan: WorkerPlan, videos: Sequence[SourceVideo], oversight: Oversight = UNATTENDED
+    plan: WorkerPlan,
+    videos: Sequence[SourceVideo],
+    hooks: Oversight = UNATTENDED,
+    units: Callable[[Iterable[SourceVideo]], Iterable[Unit]] = first_units,
 ) -> Iterator[VideoRecord]:
     """Yield the record of each video as it is done.
+
+    Args:
+        plan: the parameters of the worker.
+        videos: what to curate, in this order.
+        hooks: receive every event, and may end the work after the unit in flight.
+        units: makes the unit that each video begins with.
 
     Raises:
         OSError: the dataset cannot be written.
     """
     worker = plan.make_worker()
-    schedule = Schedule(videos, largest_first=False)
-    while not oversight.stopped() and (unit := schedule.next()) is not None:
-        oversight.tell(UnitEvent(kind="begin", unit=unit, worker=_WORKER))
+    schedule = Schedule(units(videos), largest_first=False)
+    while not hooks.stopped() and (unit := schedule.next()) is not None:
+        hooks.on_event(UnitEvent(kind="begin", unit=unit, worker=_WORKER))
         started = time.monotonic()
-        outcome = worker.work(unit)
+        result = unit.run(worker)
         seconds = time.monotonic() - started
-        oversight.tell(UnitEvent(kind="end", unit=unit, worker=_WORKER, outcome=outcome, seconds=seconds))
-        record = schedule.done(unit, outcome)
+        hooks.on_event(UnitEvent(kind="end", unit=unit, worker=_WORKER, result=result, seconds=seconds))
+        record = schedule.done(unit.video.video_id, result)
         if record is not None:
             yield record

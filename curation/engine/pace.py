@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from curation.engine.events import UnitEvent
-from curation.engine.units import Divided, Measured, Unit
+from curation.engine.units import Unit
 from curation.output.ledger import VideoRecord
 from curation.sources.entries import SourceVideo
-from manifests.timeline import TICK_RATE_HZ, Window
+from manifests.timeline import TICK_RATE_HZ
 
 __all__ = ["Flight", "Pace"]
 
@@ -60,16 +60,17 @@ class Pace:
             return
         self.flights.pop(event.worker, None)
         self._worked_s += event.seconds or 0.0
-        video = event.unit.video
-        if isinstance(event.outcome, Divided):
-            self._size(video.size_bytes, _seconds(event.outcome.windows))
-            self._open_s[video.video_id] = _seconds(event.outcome.todo)
-            self._left_s += self._open_s[video.video_id]
-        elif isinstance(event.outcome, Measured) and video.video_id in self._open_s:
-            measured_s = _seconds(event.unit.windows)
-            self._open_s[video.video_id] -= measured_s
-            self._left_s -= measured_s
-            self.done_s += measured_s
+        result, video = event.result, event.unit.video
+        if result is None:
+            return
+        if result.length_s is not None:
+            self._size(video.size_bytes, result.length_s)
+            self._open_s[video.video_id] = result.left_s
+            self._left_s += result.left_s
+        elif result.measured_s and video.video_id in self._open_s:
+            self._open_s[video.video_id] -= result.measured_s
+            self._left_s -= result.measured_s
+            self.done_s += result.measured_s
 
     def advance(self, record: VideoRecord) -> None:
         """Take note of a video that is done."""
@@ -99,13 +100,11 @@ class Pace:
         return max(0.0, self._left_s + self._worth_s(self._left_bytes))
 
     def _length_s(self, unit: Unit) -> float:
-        """Return how much of what is left a unit stands for."""
-        match unit.kind:
-            case "video":
-                return self._worth_s(unit.video.size_bytes)
-            case "window":
-                return _seconds(unit.windows)
-        return 0.0
+        """Return how much of the video that is left a unit measures."""
+        if not unit.measures:
+            return 0.0
+        n_ticks = unit.n_ticks
+        return self._worth_s(unit.video.size_bytes) if n_ticks is None else float(n_ticks / TICK_RATE_HZ)
 
     def _worth_s(self, size_bytes: int) -> float:
         """Return how much video files of a size hold, as far as is known."""
@@ -116,7 +115,3 @@ class Pace:
         self._left_bytes -= size_bytes
         self._sized_bytes += size_bytes
         self._sized_s += duration_s
-
-
-def _seconds(windows: Iterable[Window]) -> float:
-    return float(sum(window.n_ticks for window in windows) / TICK_RATE_HZ)

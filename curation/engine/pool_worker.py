@@ -3,53 +3,21 @@
 import os
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
 
-from curation.engine.supervision import Loss, PoolSettings, leave_last_words
-from curation.engine.units import Outcome, Unit
+from curation.engine.supervision import Loss, PoolSettings, write_exit_note
+from curation.engine.units import Result, Unit
+from curation.engine.worker import WorkerPlan
 
-__all__ = ["PoolWorker", "UnitPlan", "UnitWorker"]
+__all__ = ["PoolWorker"]
 
 _LOOK_EVERY_S = 0.2
-
-
-class UnitWorker(Protocol):
-    """Does units."""
-
-    def work(self, unit: Unit, learnt: Callable[[float], None], /) -> Outcome:
-        """Do one and return what became of it.
-
-        Args:
-            unit: what to do.
-            learnt: is told how many seconds of video the unit holds, once that is known and was not before.
-        """
-        ...
-
-
-class UnitPlan(Protocol):
-    """Makes a worker, wherever it is sent."""
-
-    @property
-    def dataset(self) -> Path:
-        """Folder that is written to."""
-        ...
-
-    @property
-    def window_s(self) -> float:
-        """Longest stretch of video that a worker measures at a time, seconds."""
-        ...
-
-    def make_worker(self) -> UnitWorker:
-        """Load what the work needs."""
-        ...
 
 
 class PoolWorker:
     """Made in the worker's process."""
 
-    def __init__(self, plan: UnitPlan, worker_id: str, settings: PoolSettings) -> None:
+    def __init__(self, plan: WorkerPlan, worker_id: str, settings: PoolSettings) -> None:
         """Load the models, and watch this process from now on.
 
         Args:
@@ -57,8 +25,8 @@ class PoolWorker:
             worker_id: names the note of a worker that ends itself.
             settings: how much memory and time it may take.
         """
-        self._worker = plan.make_worker()
-        self._settings = settings
+        self._worker = plan.make_worker(self._allow_for_length)
+        self._settings, self._begun = settings, 0.0
         self._watch = _Watch(plan.dataset, worker_id, settings.worker_memory_gib)
         self._watch.look()  # before it counts as started: no unit is to blame for what the models take
         self._watch.start()
@@ -69,18 +37,22 @@ class PoolWorker:
 
         return str(ray.get_runtime_context().get_node_id())
 
-    def work(self, unit: Unit) -> Outcome:
-        """Do a unit.
+    def run(self, unit: Unit) -> Result:
+        """Run a unit.
 
-        How long a video is shows when its file has been looked at; the units of a divided one the driver alone watches.
+        A unit whose length is not known may take the time to open its file, and then the time for its length; the
+        deadlines of the others are the driver's concern alone.
         """
-        settings, begun = self._settings, time.monotonic()
-        if unit.kind == "video":
-            self._watch.allow(begun, settings.opening_s(unit.video.size_bytes))
+        self._begun = time.monotonic()
+        if unit.n_ticks is None:
+            self._watch.allow(self._begun, self._settings.opening_s(unit.video.size_bytes))
         try:
-            return self._worker.work(unit, lambda length_s: self._watch.allow(begun, settings.for_length_s(length_s)))
+            return unit.run(self._worker)
         finally:
             self._watch.allow_any_time()
+
+    def _allow_for_length(self, length_s: float) -> None:
+        self._watch.allow(self._begun, self._settings.for_length_s(length_s))
 
 
 class _Watch(threading.Thread):
@@ -126,7 +98,7 @@ class _Watch(threading.Thread):
 
     def _end(self, loss: Loss) -> None:
         try:
-            leave_last_words(self._dataset, self._worker_id, loss)
+            write_exit_note(self._dataset, self._worker_id, loss)
         finally:  # on a full disk, too
             os._exit(1)
 

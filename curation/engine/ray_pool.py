@@ -9,16 +9,17 @@ import itertools
 import time
 import uuid
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from curation.engine.events import UNATTENDED, EventKind, Oversight, UnitEvent
-from curation.engine.pool_worker import PoolWorker, UnitPlan
+from curation.engine.pool_worker import PoolWorker
 from curation.engine.schedule import Schedule
-from curation.engine.supervision import Blame, Loss, PoolSettings, last_words
-from curation.engine.units import Outcome, Unit
+from curation.engine.supervision import Attempts, Loss, PoolSettings, take_exit_note
+from curation.engine.units import Result, Unit, ended, first_units
+from curation.engine.worker import WorkerPlan
 from curation.output.ledger import VideoRecord, write_record
 from curation.output.window_files import remove_windows
 from curation.sources.entries import SourceVideo
@@ -67,14 +68,15 @@ class _Flight:
 
 
 def curate_on_ray(
-    plan: UnitPlan,
+    plan: WorkerPlan,
     videos: Sequence[SourceVideo],
     *,
     workers: int,
     address: str | None,
     gpus_per_worker: float,
     settings: PoolSettings,
-    oversight: Oversight = UNATTENDED,
+    hooks: Oversight = UNATTENDED,
+    units: Callable[[Iterable[SourceVideo]], Iterable[Unit]] = first_units,
 ) -> Iterator[VideoRecord]:
     """Yield the record of each video as it is done, in the order in which they end.
 
@@ -85,7 +87,8 @@ def curate_on_ray(
         address: of a running cluster, whose nodes are sent this package's code; None starts one on this machine.
         gpus_per_worker: share of a GPU that each actor reserves.
         settings: deadlines, attempts, memory.
-        oversight: is told of every unit, and may end the work after those in flight.
+        hooks: receive every event, and may end the work after the units in flight.
+        units: makes the unit that each video begins with.
 
     Raises:
         RayUnavailableError: no cluster could be started or joined, or workers cannot be started on it.
@@ -95,8 +98,8 @@ def curate_on_ray(
 
     _connect(workers, address)
     try:
-        pool = _Pool(plan, workers, gpus_per_worker, settings, oversight)
-        yield from pool.run(Schedule(videos, largest_first=True))
+        pool = _Pool(plan, workers, gpus_per_worker, settings, hooks)
+        yield from pool.run(Schedule(units(videos), largest_first=True))
     finally:
         ray.shutdown()
 
@@ -129,17 +132,17 @@ class _Pool:
     """Actors and what they have in flight."""
 
     def __init__(
-        self, plan: UnitPlan, workers: int, gpus_per_worker: float, settings: PoolSettings, oversight: Oversight
+        self, plan: WorkerPlan, workers: int, gpus_per_worker: float, settings: PoolSettings, hooks: Oversight
     ) -> None:
         import ray
 
         self._ray: Any = ray
-        self._plan, self._workers, self._settings, self._oversight = plan, workers, settings, oversight
+        self._plan, self._workers, self._settings, self._hooks = plan, workers, settings, hooks
         # Ray makes its handles at run time, so they have no type to name.
         self._remote: Any = ray.remote(
             num_cpus=1, num_gpus=gpus_per_worker, scheduling_strategy="SPREAD", max_restarts=0, max_task_retries=0
         )(PoolWorker)
-        self._blame = Blame(plan.dataset, settings.max_attempts)
+        self._attempts = Attempts(plan.dataset, settings.max_attempts)
         self._planned: deque[Unit] = deque()
         """Next units, no more than workers: all that the driver holds besides its schedule."""
         self._starting: dict[Any, _Worker] = {}
@@ -162,7 +165,7 @@ class _Pool:
 
     def _begin(self, schedule: Schedule) -> bool:
         """Give units to workers; say whether there is anything to wait for."""
-        if self._oversight.stopped():
+        if self._hooks.stopped():
             return bool(self._flights)
         while len(self._planned) + len(self._flights) < self._workers and (unit := schedule.next()) is not None:
             self._planned.append(unit)
@@ -171,7 +174,7 @@ class _Pool:
             worker.n_units += 1
             now = time.monotonic()
             flight = _Flight(worker, unit, now, now + self._settings.deadline_s(unit, self._plan.window_s))
-            self._flights[worker.handle.work.remote(unit)] = flight
+            self._flights[worker.handle.run.remote(unit)] = flight
             self._tell("begin", flight)
         while len(self._starting) < len(self._planned) and len(self._starting) + len(self._flights) < self._workers:
             worker_id = uuid.uuid4().hex
@@ -190,7 +193,7 @@ class _Pool:
             worker.node_id = self._ray.get(reference)
         except self._ray.exceptions.RayActorError as error:
             self._failed_starts += 1
-            loss = last_words(self._plan.dataset, worker.worker_id)
+            loss = take_exit_note(self._plan.dataset, worker.worker_id)
             if self._failed_starts >= _MAX_FAILED_STARTS:
                 raise RayUnavailableError(
                     f"{self._failed_starts} workers in a row could not be started; the last one: "
@@ -205,23 +208,23 @@ class _Pool:
         flight = self._flights.pop(reference)
         worker, unit = flight.worker, flight.unit
         try:
-            outcome = self._ray.get(reference)
+            result = self._ray.get(reference)
         except self._ray.exceptions.RayActorError as error:
             if self._lost_its_node(worker):
-                self._tell("loss", flight, "node_lost")
+                self._tell("loss", flight, reason="node_lost")
                 self._again(flight, schedule)  # nobody's fault
             else:
                 yield from self._lost(flight, self._death_of(worker, error), schedule)
             return
         except self._ray.exceptions.RayTaskError as error:
             raise error.cause from error  # without Ray's name and traceback around it
-        self._tell("end", flight, outcome)
-        self._blame.settled(unit)
+        self._tell("end", flight, result=result)
+        self._attempts.settled(unit)
         if self._settings.is_worn(worker.n_units, time.monotonic() - worker.started):
             self._ray.kill(worker.handle)
         else:
             self._idle.append(worker)
-        record = schedule.done(unit, outcome)
+        record = schedule.done(unit.video.video_id, result)
         if record is not None:
             yield record
 
@@ -237,13 +240,13 @@ class _Pool:
 
     def _lost(self, flight: _Flight, loss: Loss, schedule: Schedule) -> Iterator[VideoRecord]:
         unit = flight.unit
-        self._tell("loss", flight, loss.reason)
-        record = self._blame.verdict(unit, loss)
+        self._tell("loss", flight, reason=loss.reason)
+        record = self._attempts.verdict(unit, loss)
         if record is None:
             self._again(flight, schedule)
             return
-        self._tell("quarantine", flight, loss.reason)
-        record = schedule.done(unit, record)
+        self._tell("quarantine", flight, reason=loss.reason)
+        record = schedule.done(unit.video.video_id, ended(record))
         if record is not None:
             write_record(self._plan.dataset, record)
             remove_windows(self._plan.dataset, {unit.video.video_id})
@@ -253,17 +256,22 @@ class _Pool:
         schedule.again(flight.unit)
         self._tell("retry", flight)
 
-    def _tell(self, kind: EventKind, flight: _Flight, outcome: Outcome | str | None = None) -> None:
+    def _tell(
+        self, kind: EventKind, flight: _Flight, *, result: Result | None = None, reason: str | None = None
+    ) -> None:
         seconds = time.monotonic() - flight.begun if kind in ("end", "loss") else None
-        worker = flight.worker.name
-        self._oversight.tell(UnitEvent(kind=kind, unit=flight.unit, worker=worker, outcome=outcome, seconds=seconds))
+        self._hooks.on_event(
+            UnitEvent(
+                kind=kind, unit=flight.unit, worker=flight.worker.name, result=result, reason=reason, seconds=seconds
+            )
+        )
 
     def _lost_its_node(self, worker: _Worker) -> bool:
         """Say whether a worker's node is known to be gone; Ray may learn it later than that the worker is."""
         return any(node["NodeID"] == worker.node_id and not node["Alive"] for node in self._ray.nodes())
 
     def _death_of(self, worker: _Worker, error: Exception) -> Loss:
-        if loss := last_words(self._plan.dataset, worker.worker_id):
+        if loss := take_exit_note(self._plan.dataset, worker.worker_id):
             return loss
         if isinstance(error, self._ray.exceptions.OutOfMemoryError):
             return Loss("out_of_memory", "the machine ran out of memory, and Ray ended the worker")

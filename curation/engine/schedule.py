@@ -1,4 +1,4 @@
-"""Which unit comes next, and what its outcome means for the others: the driver's book, without a process or a clock.
+"""The order of units: which one comes next, and what a result means for the others. Without a process or a clock.
 
 On a pool large files come first, so that no long one is left for the end. A video whose windows are all measured is
 decided and rendered before anything else is begun: that frees its evidence on disk.
@@ -8,47 +8,43 @@ import heapq
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from curation.engine.units import Decided, Divided, Measured, Outcome, Rendered, Unit
-from curation.media.probe import VideoInfo
+from curation.engine.units import Result, Unit
 from curation.output.ledger import VideoRecord
-from curation.sources.entries import SourceVideo
-from manifests.timeline import Window
 
 __all__ = ["Schedule"]
 
-_ENDING, _WINDOW, _VIDEO = 0, 1, 2
-"""What is begun first."""
+_AGAIN = 1
+"""Rank of a unit that is tried once more: before new videos, after units that end a video."""
 
 
 @dataclass(slots=True)
-class _Open:
-    """A divided video."""
+class _OpenVideo:
+    """A video of which several units are planned."""
 
-    windows: tuple[Window, ...]
-    info: VideoInfo | None
     missing: int
-    """Units that are to be done before it can be decided, or gathered."""
-    decided: Decided | None = None
+    """Steps that are to be done before the next unit."""
+    then: Unit
 
 
 @dataclass(slots=True)
 class Schedule:
     """The units of a run."""
 
-    videos: Iterable[SourceVideo]
+    units: Iterable[Unit]
+    """Those that the videos begin with."""
     largest_first: bool
-    """Else in the order given."""
+    """Whether the largest files come first; else they keep the order of `units`."""
     _heap: list[tuple[int, int, int, Unit]] = field(init=False, default_factory=list)
-    _open: dict[str, _Open] = field(init=False, default_factory=dict)
+    _open: dict[str, _OpenVideo] = field(init=False, default_factory=dict)
     _ended: set[str] = field(init=False, default_factory=set)
     """Videos that have a record while units of theirs are still planned."""
     _n_planned: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
-        """Plan one unit per video."""
-        for video in self.videos:
-            self._plan(_VIDEO, Unit(video=video))
-        self.videos = ()
+        """Plan the first unit of each video."""
+        for unit in self.units:
+            self._plan(unit.rank, unit)
+        self.units = ()
 
     def next(self) -> Unit | None:
         """Return the unit to begin now; None where all that is left is in flight."""
@@ -59,51 +55,34 @@ class Schedule:
         return None
 
     def again(self, unit: Unit) -> None:
-        """Plan a unit once more that came to nothing, before new videos are begun."""
-        self._plan(_WINDOW, unit)
+        """Plan a unit once more whose worker was lost, before new videos are begun."""
+        self._plan(_AGAIN, unit)
 
-    def done(self, unit: Unit, outcome: Outcome) -> VideoRecord | None:
-        """Take note of what became of a unit; return the record of its video where that ends with it.
+    def done(self, video_id: str, result: Result) -> VideoRecord | None:
+        """Plan what follows from the result of a unit; return the record of its video where the unit ends it.
 
         None also for a unit of a video that has ended already: a window that was in flight when another one failed.
+
+        Args:
+            video_id: the video of the unit.
+            result: of the unit.
         """
-        video_id = unit.video.video_id
         if video_id in self._ended:
             return None
-        match outcome:
-            case VideoRecord():
-                if self._open.pop(video_id, None) is not None:
-                    self._ended.add(video_id)
-                return outcome
-            case Divided(windows, todo, info):
-                self._open[video_id] = _Open(windows, info, len(todo))
-                for window in todo:
-                    self._plan(_WINDOW, Unit(video=unit.video, kind="window", windows=(window,), info=info))
-                self._end_if_due(unit.video)
-            case Decided(_, todo):
-                known = self._open[video_id]
-                known.decided, known.missing = outcome, len(todo)
-                for clips in todo:
-                    self._plan(_ENDING, Unit(video=unit.video, kind="render", slices=(clips,), info=known.info))
-                self._end_if_due(unit.video)
-            case Measured() | Rendered():
-                self._open[video_id].missing -= 1
-                self._end_if_due(unit.video)
-        return None
-
-    def _end_if_due(self, video: SourceVideo) -> None:
-        """Plan the next step of a video of which nothing else is left to do before."""
-        known = self._open[video.video_id]
-        if known.missing:
-            return
-        decided = known.decided
-        if decided is None:
-            unit = Unit(video=video, kind="decide", windows=known.windows, info=known.info)
+        if result.record is not None:
+            if self._open.pop(video_id, None) is not None:
+                self._ended.add(video_id)
+            return result.record
+        if result.then is not None:
+            self._open[video_id] = _OpenVideo(len(result.steps), result.then)
+            for step in result.steps:
+                self._plan(step.rank, step)
         else:
-            unit = Unit(
-                video=video, kind="gather", windows=known.windows, slices=decided.slices, decided=decided.record
-            )
-        self._plan(_ENDING, unit)
+            self._open[video_id].missing -= 1
+        if not self._open[video_id].missing:
+            following = self._open[video_id].then
+            self._plan(following.rank, following)
+        return None
 
     def _plan(self, rank: int, unit: Unit) -> None:
         size = -unit.video.size_bytes if self.largest_first else 0

@@ -16,7 +16,7 @@ from foundation.storage.atomic import write_bytes_atomic
 from manifests.timeline import TICK_RATE_HZ
 from manifests.vocabulary import ErrorCode
 
-__all__ = ["Blame", "Loss", "PoolSettings", "last_words", "leave_last_words"]
+__all__ = ["Attempts", "Loss", "PoolSettings", "take_exit_note", "write_exit_note"]
 
 LossReason = Literal["worker_died", "out_of_memory", "timed_out"]
 
@@ -43,9 +43,10 @@ class PoolSettings:
     def deadline_s(self, unit: Unit, window_s: float) -> float:
         """Return how many seconds the driver gives a unit, given the longest stretch that is measured in one piece.
 
-        >>> from curation.sources.discover import SourceVideo
+        >>> from curation.engine.units import AnalyzeVideo
+        >>> from curation.sources.entries import SourceVideo
         >>> video = SourceVideo(path=Path("a"), video_id="a", source="s", speaker_id=None, size_bytes=1)
-        >>> PoolSettings().deadline_s(Unit(video=video), window_s=180.0)
+        >>> PoolSettings().deadline_s(AnalyzeVideo(video=video), window_s=180.0)
         3720.0
         """
         n_ticks = unit.n_ticks
@@ -78,12 +79,12 @@ class Loss:
     detail: str
 
 
-def leave_last_words(dataset: Path, worker_id: str, loss: Loss) -> None:
+def write_exit_note(dataset: Path, worker_id: str, loss: Loss) -> None:
     """Write why a worker is about to end itself."""
     write_bytes_atomic(_note(dataset, worker_id), json.dumps(asdict(loss)).encode())
 
 
-def last_words(dataset: Path, worker_id: str) -> Loss | None:
+def take_exit_note(dataset: Path, worker_id: str) -> Loss | None:
     """Return why a worker ended itself, and remove its note; None where it left none."""
     note = _note(dataset, worker_id)
     if not note.exists():
@@ -98,7 +99,7 @@ def _note(dataset: Path, worker_id: str) -> Path:
 
 
 @dataclass(slots=True)
-class Blame:
+class Attempts:
     """Counts what units have done to workers."""
 
     dataset: Path

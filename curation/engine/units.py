@@ -1,87 +1,300 @@
-"""What a worker takes at a time: a whole video, or one step of a long one.
+"""Units of work: all of a short video, or one step of a long one; and their results.
 
-A long video goes through many hands: its windows are measured, then it is decided, then slices of its clips are
-rendered, and at last all that was rendered is gathered.
+A long video is divided into windows, which are measured one by one; then it is decided as a whole, its clips are
+rendered in slices, and the slices are gathered. Any worker can take the next step, for the steps before are on disk.
 """
 
-from dataclasses import dataclass
-from typing import Literal
+import logging
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
-from curation.media.probe import VideoInfo
-from curation.output.ledger import VideoRecord
-from curation.rendering.slices import Slice
+from curation.analysis.analyze import analyze_pictures
+from curation.analysis.windows import windows_within
+from curation.engine.worker import VideoWorker
+from curation.media.errors import MediaError
+from curation.media.probe import VideoInfo, probe
+from curation.output.curated_video import decided_record, write_parts
+from curation.output.ledger import VideoRecord, write_record
+from curation.output.long_video import gather, stored_clips, unrendered, write_decided, write_slice
+from curation.output.video_files import VideoFiles
+from curation.output.window_files import read_windows, remove_windows, unmeasured, write_window
+from curation.rendering.render import render_clips
+from curation.rendering.slices import Slice, divide_clips
+from curation.rules.rule import RuleError
 from curation.sources.entries import SourceVideo
-from manifests.timeline import Window
+from curation.sources.scratch import readable
+from curation.sources.trims import asked_ticks
+from foundation.storage.locations import StorageError
+from manifests.timeline import Window, seconds_of_tick, ticks_of
 
-__all__ = ["Decided", "Divided", "Measured", "Outcome", "Rendered", "Unit"]
+__all__ = [
+    "AnalyzeVideo",
+    "DecideVideo",
+    "GatherVideo",
+    "MeasureWindow",
+    "RenderSlice",
+    "Result",
+    "Unit",
+    "divided",
+    "ended",
+    "first_units",
+]
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Unit:
-    """A piece of work."""
+class Result:
+    """The result of a unit: what follows from it for the schedule, the event log and the pace of a run."""
+
+    word: str
+    """Its name in the event log."""
+    record: VideoRecord | None = None
+    """The record of the video, which ends it, whatever is still planned of it; None while it goes on."""
+    steps: "tuple[Unit, ...]" = ()
+    """Units of the same video to run next, in any order."""
+    then: "Unit | None" = None
+    """The unit to run once all steps are done; None where this unit was such a step."""
+    length_s: float | None = None
+    """Length of a video that is divided into windows, seconds; None for other results."""
+    left_s: float = 0.0
+    """The part of `length_s` that is not measured yet, seconds."""
+    measured_s: float = 0.0
+    """Length of a window that is measured, seconds; 0 for other results."""
+
+
+def ended(record: VideoRecord) -> Result:
+    """Return the result of a unit that ends its video, by success or by failure."""
+    return Result(word=record.error_code or record.status, record=record)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unit(ABC):
+    """A piece of work on one video, small enough to be sent to another process."""
+
+    rank: ClassVar[int] = 0
+    """Units of a lower rank are begun first: a video that can be ended frees its evidence on disk."""
+    measures: ClassVar[bool] = False
+    """Whether it measures frames, which takes most of the time of a run."""
 
     video: SourceVideo
-    kind: Literal["video", "window", "decide", "render", "gather"] = "video"
-    """`video`: all of it, or to divide it where it is long; `window`: to measure one window; `decide`: what is kept of
-    a video whose windows are measured; `render`: one slice of its clips; `gather`: to put its slices together."""
-    windows: tuple[Window, ...] = ()
-    """The one to measure, or all of a video to decide or gather."""
-    slices: tuple[Slice, ...] = ()
-    """The one to render, or all of a video to gather."""
-    info: VideoInfo | None = None
-    """What was probed of a video in windows, for a look at all its packets is a look at the whole file."""
-    decided: VideoRecord | None = None
-    """The record of a video to gather, but for what rendering took."""
+    name: str = field(init=False)
+    """The id of the video and the part, for messages and logs; no two units of a run share one."""
+
+    def __post_init__(self) -> None:
+        """Name it."""
+        object.__setattr__(self, "name", f"{self.video.video_id} {self._part()}")
 
     @property
-    def name(self) -> str:
-        """Say in a few words what this is, for messages and logs."""
-        match self.kind:
-            case "window":
-                (window,) = self.windows
-                return f"{self.video.video_id} ticks {window.first_tick} to {window.end_tick}"
-            case "render":
-                (piece,) = self.slices
-                return f"{self.video.video_id} clips in ticks {piece.window.first_tick} to {piece.window.end_tick}"
-        return f"{self.video.video_id} {self.kind}"
-
-    @property
+    @abstractmethod
     def n_ticks(self) -> int | None:
-        """How much video it is about; None where that is not known yet."""
-        if self.kind == "video":
-            return None
-        return sum(part.n_ticks for part in (*self.windows, *(piece.window for piece in self.slices)))
+        """How much video it is about, ticks; None where that is not known before the file is opened."""
+
+    def run(self, worker: VideoWorker) -> Result:
+        """Run it; a record is in the ledger then, and all else of the video in its files.
+
+        A fault of the video ends it with a record that has an error code. Only a fault of the dataset's own disk is
+        raised.
+
+        Raises:
+            OSError: the dataset cannot be written.
+            RuleError: a rule of the user's own raised, which is no fault of the video.
+        """
+        dataset = worker.plan.dataset
+        try:
+            result = self._run(worker, VideoFiles(dataset, self.video))
+        except MediaError as error:
+            result = ended(VideoRecord.failed(self.video, error.code, error.detail))
+        if result.record is not None:
+            write_record(dataset, result.record)
+            if self.n_ticks is not None:  # a step of a long video
+                remove_windows(dataset, {self.video.video_id})
+        return result
+
+    @abstractmethod
+    def _run(self, worker: VideoWorker, files: VideoFiles) -> Result:
+        """Do the work and write all that it gives but the record.
+
+        Raises:
+            MediaError: the fault lies with the video.
+            OSError: the dataset cannot be written.
+        """
+
+    @abstractmethod
+    def _part(self) -> str:
+        """Return the second half of its name."""
+
+    @contextmanager
+    def _opened(self, worker: VideoWorker, info: VideoInfo | None, *, whole: bool = True) -> Iterator[VideoInfo]:
+        """Open the source for reading; errors inside count as faults of the video.
+
+        Args:
+            info: what was probed of the source before; None: it is probed now.
+            whole: whether most of the source will be read.
+
+        Raises:
+            MediaError: anything went wrong but the dataset's storage and the user's own rules.
+        """
+        try:
+            with readable(self.video, worker.plan.scratch, whole=whole) as path:
+                yield probe(path) if info is None else replace(info, path=path)
+        except (MediaError, StorageError):  # StorageError is about the dataset: a fault of a source has a code
+            raise
+        except RuleError as error:
+            how = "What is done by now is kept; mend the rule and run again"
+            raise RuleError(f"{self.video.path}: {error}. {how}") from error
+        except Exception as error:
+            _log.exception("%s: curating it failed", self.name)
+            raise MediaError("internal", f"{type(error).__name__}: {error}") from error
 
 
-@dataclass(frozen=True, slots=True)
-class Divided:
-    """A long video, and its windows that are not measured yet; `windows` are all of them."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AnalyzeVideo(Unit):
+    """Curate a video in one piece, or divide it into windows where it is long."""
+
+    rank, measures, n_ticks = 2, True, None
+
+    def _part(self) -> str:
+        return "video"
+
+    def _run(self, worker: VideoWorker, files: VideoFiles) -> Result:
+        started, settings = time.perf_counter(), worker.plan.settings
+        with self._opened(worker, None) as info:
+            stretches = asked_ticks(self.video.trims, info)
+            n_ticks = len(ticks_of(stretches))
+            if n_ticks > settings.windows.length_ticks:
+                windows = windows_within(stretches, settings.windows)
+                return divided(self.video, windows, unmeasured(files, windows), replace(info, path=self.video.path))
+            worker.on_length(seconds_of_tick(n_ticks))
+            curated = worker.curated(info, stretches, time.perf_counter() - started)
+        return ended(write_parts(files, curated, settings))
+
+
+def divided(video: SourceVideo, windows: Iterable[Window], todo: Iterable[Window], info: VideoInfo) -> Result:
+    """Return the result of a long video.
+
+    Args:
+        windows: all of it.
+        todo: those that no earlier run has measured.
+    """
+    steps = tuple(MeasureWindow(video=video, window=window, info=info) for window in todo)
+    then = DecideVideo(video=video, windows=tuple(windows), info=info)
+    left_s = seconds_of_tick(sum(step.n_ticks for step in steps))
+    return Result(word="divided", steps=steps, then=then, length_s=seconds_of_tick(then.n_ticks), left_s=left_s)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MeasureWindow(Unit):
+    """Measure the frames of one window of a long video."""
+
+    rank, measures = 1, True
+
+    window: Window
+    info: VideoInfo
+    """What was probed of the video: to look at all its packets again is to read the whole file."""
+
+    @property
+    def n_ticks(self) -> int:
+        """Length of the window."""
+        return self.window.n_ticks
+
+    def _part(self) -> str:
+        return f"ticks {self.window.first_tick} to {self.window.end_tick}"
+
+    def _run(self, worker: VideoWorker, files: VideoFiles) -> Result:
+        started, window, media = time.perf_counter(), self.window, worker.plan.settings.media
+        with self._opened(worker, self.info, whole=False) as info:
+            evidence = analyze_pictures(info, worker.perception, window.first_tick, window.end_tick, media)
+            spent_s = time.perf_counter() - started
+        write_window(files, window, evidence, spent_s)
+        return Result(word="measured", measured_s=seconds_of_tick(window.n_ticks))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DecideVideo(Unit):
+    """Measure the audio of a long video, whose windows are measured, and decide what is kept of it."""
 
     windows: tuple[Window, ...]
-    todo: tuple[Window, ...]
-    info: VideoInfo | None = None
-    """What was probed of it."""
+    info: VideoInfo
+
+    @property
+    def n_ticks(self) -> int:
+        """Length of all windows."""
+        return sum(window.n_ticks for window in self.windows)
+
+    def _part(self) -> str:
+        return "decide"
+
+    def _run(self, worker: VideoWorker, files: VideoFiles) -> Result:
+        started, settings = time.perf_counter(), worker.plan.settings
+        with self._opened(worker, self.info) as info:
+            pictures, pictures_s = read_windows(files, self.windows, large=bool(worker.plan.rules))
+            evidence = worker.joined(info, asked_ticks(self.video.trims, info), pictures)
+            analyzed = time.perf_counter()
+            decision = worker.decided(evidence)
+            spent = {"analyze_s": pictures_s + analyzed - started, "decide_s": time.perf_counter() - analyzed}
+            record = decided_record(files, info, decision, spent)
+        write_decided(files, self.windows, evidence, decision, settings)
+        slices = divide_clips(decision.clips, settings.windows.length_ticks)
+        todo = unrendered(files, slices)
+        return Result(
+            word="decided",
+            steps=tuple(RenderSlice(video=self.video, piece=piece, info=self.info) for piece in todo),
+            then=GatherVideo(video=self.video, windows=self.windows, slices=slices, decided=record),
+        )
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """A window's evidence is written."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RenderSlice(Unit):
+    """Render one slice of the clips of a long video."""
+
+    piece: Slice
+    info: VideoInfo
+
+    @property
+    def n_ticks(self) -> int:
+        """From the first clip to the last."""
+        return self.piece.window.n_ticks
+
+    def _part(self) -> str:
+        return f"clips in ticks {self.piece.window.first_tick} to {self.piece.window.end_tick}"
+
+    def _run(self, worker: VideoWorker, files: VideoFiles) -> Result:
+        started, settings = time.perf_counter(), worker.plan.settings
+        with self._opened(worker, self.info, whole=False) as info:
+            planned = stored_clips(files, self.piece.clips)
+            clips = render_clips(info, planned, settings=settings.rendering, speech=worker.speech)
+            spent_s = time.perf_counter() - started
+        write_slice(files, self.piece, clips, settings, spent_s)
+        return Result(word="rendered")
 
 
-@dataclass(frozen=True, slots=True)
-class Decided:
-    """What is kept of a long video, and its slices that are not rendered yet; `slices` are all of them."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GatherVideo(Unit):
+    """Join the rendered slices of a long video into its files of the dataset."""
 
+    windows: tuple[Window, ...]
     slices: tuple[Slice, ...]
-    todo: tuple[Slice, ...]
-    record: VideoRecord
-    """As it is to be, but for what rendering takes."""
+    decided: VideoRecord
+    """Its record, without the time that rendering took."""
+
+    @property
+    def n_ticks(self) -> int:
+        """Length of all windows and slices: the files of both are read."""
+        return sum(part.n_ticks for part in (*self.windows, *(piece.window for piece in self.slices)))
+
+    def _part(self) -> str:
+        return "gather"
+
+    def _run(self, worker: VideoWorker, files: VideoFiles) -> Result:  # noqa: ARG002 - as all units
+        return ended(gather(files, self.slices, self.decided))
 
 
-@dataclass(frozen=True, slots=True)
-class Rendered:
-    """The clips of a slice are written."""
-
-
-Outcome = VideoRecord | Divided | Measured | Decided | Rendered
-"""What becomes of a unit; a record ends its video, whatever is still planned of it."""
+def first_units(videos: Iterable[SourceVideo]) -> Iterator[AnalyzeVideo]:
+    """Yield the unit that each video begins with."""
+    for video in videos:
+        yield AnalyzeVideo(video=video)

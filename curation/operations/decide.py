@@ -12,18 +12,12 @@ from curation.decision.trial import require_usable
 from curation.evidence.measures import Evidence
 from curation.media.probe import probe
 from curation.operations.work import unchanged_source
+from curation.output.curated_video import CuratedVideo, kept_seconds, landmarks_of, write_decision, write_parts
 from curation.output.folder import DatasetFolder, DatasetFolderError
 from curation.output.frame_rows import evidence_of_frames
 from curation.output.ledger import VideoRecord
 from curation.output.recorded_rules import require_same_rules
-from curation.output.video_files import (
-    CuratedVideo,
-    kept_seconds,
-    landmarks_of,
-    write_decision,
-    write_parts,
-    write_spans,
-)
+from curation.output.video_files import VideoFiles
 from curation.output.weights_used import speech_weights
 from curation.rendering.render import render_clips, shown_clips
 from curation.rules.rule import Rule, RuleError
@@ -35,7 +29,6 @@ from foundation.storage.locations import location
 from foundation.weights import ensure_assets
 from manifests.dataset import Dataset
 from manifests.errors import DatasetError
-from manifests.files.tables import write_parquet
 from manifests.packing.pack import compact
 from manifests.packing.packed_files import part_files, sources_of
 from manifests.packing.rows import VideoRows
@@ -157,12 +150,8 @@ class _Again:
         decide_s = time.perf_counter() - started
         if self.speech is not None:
             return self._rendered(evidence, decision, before, self.speech, decide_s)
-        video_id = before.video_id
-        if self.same_frames:
-            write_parquet(self.target / FRAMES.name / f"{video_id}.parquet", frames, FRAMES)
-            write_spans(self.target, video_id, decision, len(evidence))
-        else:
-            write_decision(self.target, video_id, evidence, decision, self.settings)
+        files = VideoFiles(self.target, before.listing())
+        write_decision(files, evidence, decision, self.settings, frames if self.same_frames else None)
         kept = {f"kept_{tier}_s": kept_seconds(decision, tier) for tier in TIERS}
         return before.model_copy(update=kept | {"n_clips": 0, "analyze_s": 0.0, "decide_s": decide_s, "render_s": 0.0})
 
@@ -176,7 +165,6 @@ class _Again:
             shown = shown_clips(evidence, decision)
             clips = render_clips(info, shown, settings=self.settings.rendering, speech=speech)
         curated = CuratedVideo(
-            video=video,
             info=info,
             evidence=evidence,
             decision=decision,
@@ -185,7 +173,7 @@ class _Again:
             decide_s=decide_s,
             render_s=time.perf_counter() - started,
         )
-        return write_parts(self.target, curated, self.settings)
+        return write_parts(VideoFiles(self.target, video), curated, self.settings)
 
 
 def _new_settings(

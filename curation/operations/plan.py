@@ -17,10 +17,11 @@ from curation.engine.worker import VideoWorker, WorkerPlan
 from curation.media.errors import MediaError
 from curation.media.probe import VideoInfo, probe
 from curation.operations.forecast import Estimate, Forecast, Look, Machine, forecast
+from curation.output.curated_video import landmarks_of, write_parts
 from curation.output.disk_space import free_bytes
 from curation.output.folder import DatasetFolder
 from curation.output.ledger import VideoRecord
-from curation.output.video_files import landmarks_of, write_parts
+from curation.output.video_files import VideoFiles
 from curation.rules.rule import Rule
 from curation.settings import CurationSettings
 from curation.sources.discover import discover
@@ -225,8 +226,8 @@ def _look(
         one = asked[int(_hash(seed, f"{video.video_id} stretch") * len(asked))]
         stretch = _stretch(info, one, _hash(seed, f"{video.video_id} place"))
         _reset_peak()
-        curated = worker.curated(replace(video, trims=()), stretch)
-    record = write_parts(folder, curated, settings)
+        curated = worker.curated(stretch, [(0, stretch.n_ticks)])
+    record = write_parts(VideoFiles(folder, video), curated, settings)
     return Look(
         size_bytes=video.size_bytes,
         duration_s=float(len(ticks_of(asked)) / TICK_RATE_HZ),

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from curation.decision.trial import require_usable
-from curation.engine.execution import Executor
-from curation.engine.watch import RunWatcher
+from curation.engine.execution import Executor, RunWatcher
 from curation.operations.work import curate_videos, unchanged_source
+from curation.output.curated_video import landmarks_of
 from curation.output.folder import DatasetFolder
 from curation.output.ledger import VideoRecord
-from curation.output.video_files import landmarks_of
 from curation.rules.rule import Rule
 from curation.sources.entries import SourceError
 from foundation.signals import CtrlC

@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from curation.decision.trial import require_usable
-from curation.engine.execution import Executor
-from curation.engine.watch import RunWatcher
+from curation.engine.execution import Executor, RunWatcher
 from curation.operations.work import curate_videos
+from curation.output.curated_video import landmarks_of
 from curation.output.disk_space import require_room
 from curation.output.folder import DatasetFolder
 from curation.output.ledger import VideoRecord
 from curation.output.removals import newly_excluded, without_removed
-from curation.output.video_files import landmarks_of
 from curation.rules.rule import Rule
 from curation.settings import CurationSettings
 from curation.sources.discover import Discovery, discover
@@ -183,7 +182,8 @@ def _current(video: SourceVideo, done: dict[str, VideoRecord]) -> VideoRecord:
     """Return the record of a file under the name that it has today."""
     if video.duplicate_of is not None:
         return VideoRecord.duplicate(video, video.duplicate_of)
-    return done[video.video_id].renamed(video)
+    labels = {"path": text_of_path(video.path), "source": video.source, "speaker_id": video.speaker_id}
+    return done[video.video_id].model_copy(update=labels)
 
 
 def _earlier(folder: DatasetFolder, videos: Sequence[SourceVideo], done: dict[str, VideoRecord]) -> list[VideoRecord]:

@@ -1,10 +1,8 @@
 """Curation of videos into an open dataset, with its event log, a display and Ctrl-C: what `run` and `retry` share."""
 
 from collections.abc import Iterator, Sequence
-from functools import partial
 
-from curation.engine.execution import Executor
-from curation.engine.watch import RunWatcher, attended
+from curation.engine.execution import Executor, RunWatcher
 from curation.engine.worker import WorkerPlan
 from curation.output.folder import DatasetFolder
 from curation.output.ledger import VideoRecord
@@ -42,8 +40,7 @@ def curate_videos(
         KeyboardInterrupt: the user wants it to end at once.
     """
     plan = WorkerPlan(settings=folder.settings, dataset=folder.path, scratch=executor.scratch, rules=folder.rules)
-    curate = partial(executor.curate, plan, videos)
-    return attended(curate, folder.path, videos, already_done=already_done, watcher=watcher, ctrl_c=ctrl_c)
+    return executor.curate(plan, videos, already_done=already_done, watcher=watcher, ctrl_c=ctrl_c)
 
 
 def unchanged_source(record: VideoRecord, *, consequence: str) -> SourceVideo:

@@ -1,59 +1,56 @@
-"""What clips add to a dataset: their media in a tar, and rows of the table `clips` that point into it."""
+"""Clips as a dataset stores them: media as members of a tar, and rows of the table `clips` that point into it."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import pyarrow as pa
 
+from curation.output.video_files import VideoFiles
 from curation.perception.models import FACE_FINDERS, pose_method
 from curation.rendering.render import RenderedClip
 from curation.settings import CurationSettings, SplitSettings
 from curation.sources.entries import SourceVideo
 from foundation.array_types import Float16Array, Float32Array
 from foundation.storage.path_text import text_of_path
-from foundation.storage.staged import StagedFiles
-from manifests.files.tar import MemberRange, write_tar
+from manifests.files.tar import MemberRange
 from manifests.schema.arrow_arrays import array_column
 from manifests.schema.clips import CLIPS
 from manifests.timeline import TICK_RATE_HZ, seconds_of_tick
 from manifests.vocabulary import Split
 
-__all__ = ["clips_table", "split_of", "write_media"]
+__all__ = ["clip_members", "clips_table", "split_of"]
 
 
-def write_media(path: Path, video_id: str, clips: Sequence[RenderedClip], files: StagedFiles) -> dict[str, MemberRange]:
-    """Write the media of clips into a tar, in their order, and return by name where each lies in it.
-
-    Raises:
-        OSError: the dataset cannot be written.
-    """
-    members = [
+def clip_members(video_id: str, clips: Sequence[RenderedClip]) -> list[tuple[str, bytes]]:
+    """Return the media of clips as members of a tar, in their order: name and content."""
+    return [
         (f"{clip.plan.clip_id(video_id)}.{kind}", content)
         for clip in clips
         for kind, content in (("mp4", clip.mp4), ("flac", clip.speech.flac if clip.speech else None))
         if content
     ]
-    return dict(zip((name for name, _ in members), write_tar(path, members, files.replacing), strict=True))
 
 
 def clips_table(
-    video: SourceVideo,
+    files: VideoFiles,
     clips: Sequence[RenderedClip],
     settings: CurationSettings,
     media: str,
-    ranges: Mapping[str, MemberRange],
+    ranges: Sequence[MemberRange],
 ) -> pa.Table:
     """Return the rows of clips.
 
     Args:
-        video: their source.
+        files: of their video.
         clips: in order.
-        settings: with which they were made.
+        settings: of the run.
         media: the tar that holds their media, relative to the dataset.
-        ranges: what `write_media` returned of it.
+        ranges: where the members that `clip_members` names lie in it.
     """
-    scalars = [_scalars(video, clip, settings, media, ranges) for clip in clips]
+    video = files.video
+    names = [name for name, _ in clip_members(video.video_id, clips)]
+    range_of = dict(zip(names, ranges, strict=True))
+    scalars = [_scalars(video, clip, settings, media, range_of) for clip in clips]
     arrays: dict[str, list[Float32Array | Float16Array | None]] = {
         "landmarks": [clip.landmarks_px for clip in clips],
         "blendshapes": [clip.blendshapes for clip in clips],

@@ -17,7 +17,7 @@ from curation.output.provenance import (
     with_layout,
 )
 from curation.output.recorded_rules import require_same_rules, rule_records
-from curation.output.window_files import FOLDER as WINDOWS
+from curation.output.video_files import WINDOWS
 from curation.output.window_files import remove_windows
 from curation.perception.models import identity_at_hand
 from curation.rules.rule import Rule

@@ -114,11 +114,6 @@ class VideoRecord(BaseModel):
             size_bytes=self.size_bytes,
         )
 
-    def renamed(self, video: SourceVideo) -> "VideoRecord":
-        """Return the record with the path and the labels that the file has now."""
-        labels = {"path": text_of_path(video.path), "source": video.source, "speaker_id": video.speaker_id}
-        return self.model_copy(update=labels)
-
 
 def read_ledger(dataset: Path) -> dict[str, VideoRecord]:
     """Return the records of a dataset by video id.

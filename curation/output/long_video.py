@@ -17,26 +17,28 @@ from curation.evidence.joining import rows_of, stitch, stretch_of
 from curation.evidence.main_track import MainTrack
 from curation.evidence.measures import Evidence, PictureEvidence
 from curation.media.memory import give_back_free_pages
-from curation.output.clip_rows import clips_table, write_media
+from curation.output.clip_rows import clip_members, clips_table
+from curation.output.curated_video import landmarks_of, spans_table
 from curation.output.frame_rows import frames_table, shown_face
 from curation.output.ledger import VideoRecord
-from curation.output.video_files import landmarks_of, write_spans
-from curation.output.window_files import FOLDER, read_window, window_path
+from curation.output.video_files import WINDOWS, VideoFiles
+from curation.output.window_files import read_window
 from curation.rendering.render import RenderedClip, ShownClip
 from curation.rendering.slices import Slice
 from curation.settings import CurationSettings
-from curation.sources.entries import SourceVideo
 from foundation.storage.arrow import open_parquet, read_parquet
 from foundation.storage.staged import StagedFiles
+from manifests.files.tables import write_rows
+from manifests.files.tar import write_members
+from manifests.landmarks import LandmarkScheme
 from manifests.packing.rows import write_packed
 from manifests.packing.shards import MEDIA_COLUMNS, Shard, copy_media, moved
 from manifests.schema.clips import CLIPS
-from manifests.schema.columns import Table
 from manifests.schema.frames import FRAMES
 from manifests.schema.videos import SPANS
 from manifests.timeline import Window
 
-__all__ = ["gather", "slice_is_rendered", "stored_clips", "write_decided", "write_slice"]
+__all__ = ["gather", "stored_clips", "unrendered", "write_decided", "write_slice"]
 
 _HALO_TICKS = 25
 """No bridge reaches further beyond a seam: of its 25 ticks at most, one is on this side, and a sighting follows."""
@@ -46,63 +48,64 @@ _RENDER_S = "gaia_render_s"
 
 
 def write_decided(
-    dataset: Path,
-    video_id: str,
+    files: VideoFiles,
     windows: Sequence[Window],
     evidence: Evidence,
     decision: Decision,
     settings: CurationSettings,
 ) -> None:
-    """Write the rows of `frames` and `spans` of a video where its windows lie.
+    """Write a video's rows of `frames` and `spans` into the folder of windows, to wait until its clips are rendered.
 
     Args:
-        dataset: the folder.
-        video_id: the video.
-        windows: all of it, in order; their evidence lies there.
+        files: of the video.
+        windows: all of it, in order; their evidence is written.
         evidence: of the whole video, without landmarks and blendshapes.
         decision: made on it.
-        settings: which landmarks there are.
+        settings: name the landmark scheme.
 
     Raises:
         OSError: the dataset cannot be read or written.
     """
-    with StagedFiles() as files:
-        pieces = _frames_pieces(dataset, video_id, windows, evidence, decision, settings)
-        write_packed(_waiting(dataset, video_id, FRAMES), FRAMES, pieces, {}, files.replacing)
-        path = _waiting(dataset, video_id, SPANS)
-        write_spans(dataset, video_id, decision, len(evidence), files.replacing, path)
+    with StagedFiles() as staged:
+        with staged.replacing(files.waiting_rows(FRAMES)) as stream:
+            write_packed(stream, FRAMES, _frames_pieces(files, windows, evidence, decision, landmarks_of(settings)), {})
+        with staged.replacing(files.waiting_rows(SPANS)) as stream:
+            write_rows(stream, spans_table(files.video.video_id, decision, len(evidence)), SPANS)
 
 
 def _frames_pieces(
-    dataset: Path,
-    video_id: str,
+    files: VideoFiles,
     windows: Sequence[Window],
     evidence: Evidence,
     decision: Decision,
-    settings: CurationSettings,
+    scheme: LandmarkScheme,
 ) -> Iterator[pa.Table]:
-    """Yield the rows of `frames` window by window; of those beside, what misses bridged across a seam depend on."""
-    scheme, faces_before = landmarks_of(settings), evidence.faces.tick.searchsorted
+    """Yield the rows of `frames` window by window.
+
+    Misses that are bridged across a seam depend on the evidence next to it, so that each window is joined with its
+    neighbours' edges first.
+    """
+    faces_before = evidence.faces.tick.searchsorted
     before: tuple[Window, PictureEvidence] | None = None
-    following = read_window(dataset, video_id, windows[0])
+    following = read_window(files, windows[0])
     for number, window in enumerate(windows):
-        seen, near = following, [] if before is None else [before]
-        near.append((window, seen))
+        current, near = following, [] if before is None else [before]
+        near.append((window, current))
         if number + 1 < len(windows):
             after = windows[number + 1]
-            following = read_window(dataset, video_id, after)
+            following = read_window(files, after)
             near.append(_within(after, following, after.first_tick, after.first_tick + _HALO_TICKS))
-        places = [place for place, _ in near]
-        main = _main_of(places, decision.main, int(faces_before(places[0].first_tick)))
+        near_windows = [near_window for near_window, _ in near]
+        main = _main_of(near_windows, decision.main, int(faces_before(near_windows[0].first_tick)))
         face = main_face(stitch([part for _, part in near]).faces, main)
         n_before = 0 if before is None else before[0].n_ticks
         first_face, end_face = (int(faces_before(tick)) for tick in (window.first_tick, window.end_tick))
         own = slice(window.first_tick, window.end_tick)
         yield frames_table(
-            video_id,
+            files.video.video_id,
             Evidence(
-                decoded=seen.decoded,
-                faces=seen.faces,
+                decoded=current.decoded,
+                faces=current.faces,
                 cut_score=evidence.cut_score[own],
                 speech_prob=None if evidence.speech_prob is None else evidence.speech_prob[own],
                 loudness_dbfs=None if evidence.loudness_dbfs is None else evidence.loudness_dbfs[own],
@@ -117,15 +120,17 @@ def _frames_pieces(
             scheme,
             window.first_tick,
         )
-        before = _within(window, seen, window.end_tick - _HALO_TICKS, window.end_tick)
+        before = _within(window, current, window.end_tick - _HALO_TICKS, window.end_tick)
         give_back_free_pages()
 
 
-def _within(window: Window, seen: PictureEvidence, first_tick: int, end_tick: int) -> tuple[Window, PictureEvidence]:
+def _within(
+    window: Window, evidence: PictureEvidence, first_tick: int, end_tick: int
+) -> tuple[Window, PictureEvidence]:
     """Return the part of a window, and of its evidence, that lies in ticks ``[first_tick, end_tick)`` of the video."""
     part = Window(first_tick=max(first_tick, window.first_tick), end_tick=min(end_tick, window.end_tick))
     first, end = part.first_tick - window.first_tick, part.end_tick - window.first_tick
-    return part, stretch_of(seen, first, end)
+    return part, stretch_of(evidence, first, end)
 
 
 def _main_of(windows: Sequence[Window], main: MainTrack, first_face: int) -> MainTrack:
@@ -141,100 +146,85 @@ def _main_of(windows: Sequence[Window], main: MainTrack, first_face: int) -> Mai
     )
 
 
-def stored_clips(dataset: Path, video_id: str, plans: Sequence[ClipPlan]) -> Iterator[ShownClip]:
+def stored_clips(files: VideoFiles, plans: Sequence[ClipPlan]) -> Iterator[ShownClip]:
     """Yield what `write_decided` wrote of the ticks of planned clips, in order.
 
     Raises:
         OSError: it cannot be read.
         ValueError: it does not hold them.
     """
-    path = _waiting(dataset, video_id, FRAMES)
+    path = files.waiting_rows(FRAMES)
     with open_parquet(path) as file:
         column = file.schema_arrow.get_field_index("tick")  # before it, no column has more than one leaf
         groups = [file.metadata.row_group(number).column(column).statistics for number in range(file.num_row_groups)]
         kept: tuple[list[int], pa.Table] | None = None  # most clips lie in the groups of the clip before
         for plan in plans:
-            wanted = [n for n, ticks in enumerate(groups) if ticks.min < plan.end_tick and ticks.max >= plan.first_tick]
-            if kept is None or kept[0] != wanted:
-                kept = (wanted, file.read_row_groups(wanted, use_threads=False))
+            numbers = [
+                n for n, ticks in enumerate(groups) if ticks.min < plan.end_tick and ticks.max >= plan.first_tick
+            ]
+            if kept is None or kept[0] != numbers:
+                kept = (numbers, file.read_row_groups(numbers, use_threads=False))
             ticks = kept[1]["tick"].to_numpy()
             rows = kept[1].filter(pa.array((ticks >= plan.first_tick) & (ticks < plan.end_tick)))
             if len(rows) != plan.n_ticks:
                 raise ValueError(f"{path} holds {len(rows)} of the ticks {plan.first_tick} to {plan.end_tick}")
-            heard = rows["speech_prob"]
-            speech_prob = None if heard.null_count else heard.to_numpy().astype(np.float32)
+            probabilities = rows["speech_prob"]
+            speech_prob = None if probabilities.null_count else probabilities.to_numpy().astype(np.float32)
             yield ShownClip(plan=plan, face=shown_face(rows), speech_prob=speech_prob)
 
 
-def slice_is_rendered(dataset: Path, video_id: str, piece: Slice) -> bool:
-    """Say whether the clips of a slice are written."""
-    return _of_slice(dataset, video_id, piece, ".parquet").exists()
+def unrendered(files: VideoFiles, slices: Sequence[Slice]) -> list[Slice]:
+    """Return the slices whose clips are not written yet."""
+    return [piece for piece in slices if not files.step(piece.window, ".parquet").exists()]
 
 
 def write_slice(
-    dataset: Path,
-    video: SourceVideo,
-    piece: Slice,
-    clips: Sequence[RenderedClip],
-    settings: CurationSettings,
-    render_s: float,
+    files: VideoFiles, piece: Slice, clips: Sequence[RenderedClip], settings: CurationSettings, render_s: float
 ) -> None:
-    """Write the clips of a slice where the windows lie: their media, then the rows that point into them.
+    """Write the clips of a slice into the folder of windows: their media, then the rows that point into them.
 
     Raises:
         OSError: the dataset cannot be written.
     """
-    tar = _of_slice(dataset, video.video_id, piece, ".tar")
-    with StagedFiles() as files:
-        ranges = write_media(tar, video.video_id, clips, files)
-        files.next_stage()
-        rows = clips_table(video, clips, settings, f"{FOLDER}/{tar.name}", ranges)
-        path = _of_slice(dataset, video.video_id, piece, ".parquet")
-        write_packed(path, CLIPS, [rows], {_RENDER_S: str(render_s)}, files.replacing)
+    tar = files.step(piece.window, ".tar")
+    with StagedFiles() as staged:
+        with staged.replacing(tar) as stream:
+            ranges = write_members(stream, clip_members(files.video.video_id, clips))
+        staged.next_stage()
+        rows = clips_table(files, clips, settings, f"{WINDOWS}/{tar.name}", ranges)
+        with staged.replacing(tar.with_suffix(".parquet")) as stream:
+            write_packed(stream, CLIPS, [rows], {_RENDER_S: str(render_s)})
 
 
-def gather(dataset: Path, video_id: str, slices: Sequence[Slice], decided: VideoRecord) -> VideoRecord:
-    """Put the slices of a video together into its parts of the dataset, and return its record.
+def gather(files: VideoFiles, slices: Sequence[Slice], decided: VideoRecord) -> VideoRecord:
+    """Join the slices of a video into its files of the dataset, and return its record.
 
-    Its files are those that `video_files.write_parts` would write for clips that are rendered in one go.
+    These are the files that `curated_video.write_parts` would write for clips that are rendered in one go.
 
     Args:
-        dataset: the folder.
-        video_id: the video.
+        files: of the video.
         slices: all of it, in order; each is written.
-        decided: its record, but for what rendering took.
+        decided: its record, without the time that rendering took.
 
     Raises:
         DatasetError, OSError: a file cannot be read or written.
     """
-    paths = [_of_slice(dataset, video_id, piece, ".parquet") for piece in slices]
-    with StagedFiles() as files:
+    paths = [files.step(piece.window, ".parquet") for piece in slices]
+    with StagedFiles() as staged:
         if paths:
-            media = f"media/{video_id}.tar"
-            of_clips = (row for path in paths for row in read_parquet(path, MEDIA_COLUMNS).to_pylist())
-            with files.replacing(dataset / media) as stream:
-                shard = Shard(media, copy_media(dataset, of_clips, stream))
-            files.next_stage()
-            rows = (moved(read_parquet(path), shard) for path in paths)
-            write_packed(dataset / CLIPS.name / f"{video_id}.parquet", CLIPS, rows, {}, files.replacing)
+            media_rows = (row for path in paths for row in read_parquet(path, MEDIA_COLUMNS).to_pylist())
+            with staged.replacing(files.dataset / files.media) as stream:
+                shard = Shard(files.media, copy_media(files.dataset, media_rows, stream))
+            staged.next_stage()
+            with staged.replacing(files.rows(CLIPS)) as stream:
+                write_packed(stream, CLIPS, (moved(read_parquet(path), shard) for path in paths), {})
         for table in (FRAMES, SPANS):
-            part = dataset / table.name / f"{video_id}.parquet"
-            with _waiting(dataset, video_id, table).open("rb") as written, files.replacing(part) as stream:
+            with files.waiting_rows(table).open("rb") as written, staged.replacing(files.rows(table)) as stream:
                 shutil.copyfileobj(written, stream)
     return decided.model_copy(update={"render_s": sum(map(_render_s, paths))})
 
 
 def _render_s(path: Path) -> float:
     with open_parquet(path) as file:
-        told: Mapping[bytes, bytes] = file.metadata.metadata
-        return float(told[_RENDER_S.encode()])
-
-
-def _waiting(dataset: Path, video_id: str, table: Table) -> Path:
-    """Return where the rows of a video are until it is gathered."""
-    return dataset / FOLDER / f"{video_id}-{table.name}.parquet"
-
-
-def _of_slice(dataset: Path, video_id: str, piece: Slice, suffix: str) -> Path:
-    """Return where the clips of a slice are until the video is gathered."""
-    return window_path(dataset, video_id, piece.window).with_suffix(suffix)
+        footer: Mapping[bytes, bytes] = file.metadata.metadata
+        return float(footer[_RENDER_S.encode()])

@@ -2,7 +2,7 @@
 
 import dataclasses
 import io
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,85 +11,81 @@ import numpy.typing as npt
 
 from curation.evidence.joining import stitch
 from curation.evidence.measures import Faces, PictureEvidence
+from curation.output.video_files import WINDOWS, VideoFiles
 from foundation.storage.atomic import write_bytes_atomic
 from foundation.storage.locations import files_in, read_all
 from manifests.schema.face_measures import FACE_MEASURES
 from manifests.timeline import Window
 
-__all__ = ["read_window", "read_windows", "remove_windows", "window_path", "write_window"]
-
-FOLDER = "windows"
-"""In the dataset; empty once all videos are done."""
+__all__ = ["read_window", "read_windows", "remove_windows", "unmeasured", "write_window"]
 
 
-def window_path(dataset: Path, video_id: str, window: Window) -> Path:
-    """Return where the evidence of a window lies until its video is done."""
-    return dataset / FOLDER / f"{video_id}-{window.first_tick:07d}-{window.end_tick:07d}.npz"
-
-
-def write_window(path: Path, seen: PictureEvidence, spent_s: float) -> None:
-    """Write what was measured of the pictures of a window, and the seconds that it took.
+def write_window(files: VideoFiles, window: Window, evidence: PictureEvidence, spent_s: float) -> None:
+    """Write what was measured of the frames of a window, and the seconds that it took.
 
     Raises:
         OSError: the disk refused; no half of a file is left.
     """
     arrays: dict[str, npt.NDArray[np.generic]] = {
-        "decoded": seen.decoded,
-        "cut_score": seen.cut_score,
+        "decoded": evidence.decoded,
+        "cut_score": evidence.cut_score,
         "spent_s": np.array(spent_s),
     }
     for field in dataclasses.fields(Faces):
-        values = getattr(seen.faces, field.name)
+        values = getattr(evidence.faces, field.name)
         if values is not None:
             arrays[f"faces.{field.name}"] = values
     content = io.BytesIO()
     np.savez(content, allow_pickle=False, **arrays)
-    write_bytes_atomic(path, content.getvalue())
+    write_bytes_atomic(files.step(window, ".npz"), content.getvalue())
 
 
-def read_windows(
-    dataset: Path, video_id: str, windows: Sequence[Window], *, whole: bool = False
-) -> tuple[PictureEvidence, float]:
+def unmeasured(files: VideoFiles, windows: Iterable[Window]) -> list[Window]:
+    """Return the windows without written evidence."""
+    return [window for window in windows if not files.step(window, ".npz").exists()]
+
+
+def read_windows(files: VideoFiles, windows: Iterable[Window], *, large: bool = False) -> tuple[PictureEvidence, float]:
     """Return the evidence of windows, given in order, as one stretch, and the seconds they took.
 
-    Unless `whole`, landmarks and blendshapes, nine tenths of it, stay on disk, for no built-in rule reads them:
+    Unless `large`, landmarks and blendshapes, nine tenths of it, stay on disk, for no built-in rule reads them:
     `landmarks_px` has no points, `blendshapes` is None.
 
     Raises:
         OSError: a window's evidence is missing or cannot be read.
     """
-    parts = [_read(window_path(dataset, video_id, window), whole=whole) for window in windows]
-    return stitch([seen for seen, _ in parts]), sum(spent_s for _, spent_s in parts)
+    parts = [_read(files.step(window, ".npz"), large=large) for window in windows]
+    return stitch([evidence for evidence, _ in parts]), sum(spent_s for _, spent_s in parts)
 
 
-def read_window(dataset: Path, video_id: str, window: Window) -> PictureEvidence:
+def read_window(files: VideoFiles, window: Window) -> PictureEvidence:
     """Return all that was measured in a window.
 
     Raises:
         OSError: its evidence is missing or cannot be read.
     """
-    return _read(window_path(dataset, video_id, window), whole=True)[0]
+    return _read(files.step(window, ".npz"), large=True)[0]
 
 
 def remove_windows(dataset: Path, video_ids: Collection[str]) -> None:
-    """Remove all that videos in windows have left on their way: evidence, and what came of it.
+    """Remove all that unfinished long videos have left: evidence of windows, and what was made from it.
 
     Raises:
         OSError: the folder cannot be listed, or a file not removed.
     """
-    for path in files_in(dataset / FOLDER, ""):
+    for path in files_in(dataset / WINDOWS, ""):
         if path.name.partition("-")[0] in video_ids:
             path.unlink(missing_ok=True)
 
 
-def _read(path: Path, *, whole: bool) -> tuple[PictureEvidence, float]:
+def _read(path: Path, *, large: bool) -> tuple[PictureEvidence, float]:
     with np.load(io.BytesIO(*read_all([path])), allow_pickle=False) as arrays:
         columns: dict[str, Any] = {"tick": arrays["faces.tick"]}
         for measure in FACE_MEASURES:
             columns[measure.field] = (
                 arrays.get(f"faces.{measure.field}", None)
-                if whole or not measure.large
+                if large or not measure.large
                 else measure.unmeasured(len(columns["tick"]))
             )
-        seen = PictureEvidence(decoded=arrays["decoded"], faces=Faces(**columns), cut_score=arrays["cut_score"])
-        return seen, float(arrays["spent_s"])
+        evidence = PictureEvidence(decoded=arrays["decoded"], faces=Faces(**columns), cut_score=arrays["cut_score"])
+        return evidence, float(arrays["spent_s"])

@@ -11,22 +11,18 @@ from pyarrow.fs import FileSystem, FSSpecHandler, PyFileSystem
 
 from foundation.storage.locations import is_remote, remote_of
 
-__all__ = ["arrow_file_system", "arrow_path", "arrow_rows", "open_parquet", "read_parquet"]
+__all__ = ["arrow_rows", "open_parquet", "read_parquet"]
 
 
-def arrow_path(path: Path) -> str:
-    """Return the name of a file in `arrow_file_system`."""
-    return remote_of(path).path if is_remote(path) else str(path)
-
-
-def arrow_file_system(path: Path) -> FileSystem | None:
-    """Return the file system in which PyArrow finds a file; None for a local one.
+def _source(path: Path) -> tuple[str, FileSystem | None]:
+    """Return the name of a file and the file system in which PyArrow finds it; None for a local one.
 
     PyArrow fetches only the ranges that it needs, and joins ranges that lie close together.
     """
     if not is_remote(path):
-        return None
-    return PyFileSystem(_ByRanges(remote_of(path).fs))
+        return str(path), None
+    remote = remote_of(path)
+    return remote.path, PyFileSystem(_ByRanges(remote.fs))
 
 
 class _ByRanges(FSSpecHandler):  # type: ignore[misc] # PyArrow has no types
@@ -44,9 +40,8 @@ def open_parquet(path: Path, footer: pq.FileMetaData | None = None) -> pq.Parque
     Raises:
         ArrowException, OSError: the file is damaged, or cannot be read.
     """
-    return pq.ParquetFile(
-        arrow_path(path), metadata=footer, filesystem=arrow_file_system(path), pre_buffer=is_remote(path)
-    )
+    name, system = _source(path)
+    return pq.ParquetFile(name, metadata=footer, filesystem=system, pre_buffer=system is not None)
 
 
 def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
@@ -56,7 +51,8 @@ def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
         ArrowException, OSError: the file is damaged, or cannot be read.
     """
     names = None if columns is None else list(columns)
-    return pq.read_table(arrow_path(path), columns=names, filesystem=arrow_file_system(path), partitioning=None)
+    name, system = _source(path)
+    return pq.read_table(name, columns=names, filesystem=system, partitioning=None)
 
 
 def arrow_rows(files: Sequence[Path], schema: pa.Schema) -> arrow_dataset.Dataset:
@@ -71,9 +67,5 @@ def arrow_rows(files: Sequence[Path], schema: pa.Schema) -> arrow_dataset.Datase
     """
     if not files:  # the factory needs at least one file
         return arrow_dataset.FileSystemDataset([], schema, arrow_dataset.ParquetFileFormat())
-    return arrow_dataset.dataset(
-        [arrow_path(path) for path in files],
-        schema=schema,
-        format="parquet",
-        filesystem=arrow_file_system(files[0]),
-    )
+    names, systems = zip(*map(_source, files), strict=True)
+    return arrow_dataset.dataset(list(names), schema=schema, format="parquet", filesystem=systems[0])

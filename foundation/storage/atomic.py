@@ -1,17 +1,14 @@
 """Atomic writes: a file appears under its name complete, or not at all."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 from foundation.storage.staged import StagedFiles
 
-__all__ = ["Opening", "replacing", "write_bytes_atomic", "write_json_atomic", "write_text"]
-
-Opening = Callable[[Path], AbstractContextManager[BinaryIO]]
-"""Function that opens a file which replaces a path once it is complete."""
+__all__ = ["replacing", "write_bytes_atomic", "write_json_atomic", "write_text"]
 
 
 @contextmanager

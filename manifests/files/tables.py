@@ -8,20 +8,20 @@ import io
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from foundation.storage.arrow import open_parquet, read_parquet
-from foundation.storage.atomic import Opening, replacing
+from foundation.storage.atomic import replacing
 from foundation.storage.locations import files_in, is_remote
 from manifests.errors import DatasetError
 from manifests.files.journal import SwapError, pending_swap
 from manifests.schema.columns import Table
 from manifests.schema.tables import TABLES
 
-__all__ = ["parquet_options", "read_parts", "read_row", "read_table", "table_files", "write_parquet"]
+__all__ = ["parquet_options", "read_parts", "read_row", "read_table", "table_files", "write_parquet", "write_rows"]
 
 _ZSTD_LEVEL = 3
 
@@ -29,25 +29,34 @@ _REMOTE_READERS = 16
 """Remote files of a table that are read at the same time."""
 
 
-def write_parquet(path: Path, table: pa.Table, schema: Table, opening: Opening = replacing) -> None:
-    """Write rows of a table to a Parquet file.
+def write_parquet(path: Path, table: pa.Table, schema: Table) -> None:
+    """Write rows of the table `schema` to the file `path`, which appears once it is complete; see `write_rows`.
+
+    Raises:
+        ValueError: a column is missing, unknown, or null where the schema allows no null.
+        OSError: the disk refused; `path` is as it was before.
+    """
+    with replacing(path) as stream:
+        write_rows(stream, table, schema)
+
+
+def write_rows(stream: BinaryIO, table: pa.Table, schema: Table) -> None:
+    """Write rows of the table `schema` into an open file, as Parquet.
 
     Columns are put in the order of the schema and cast to its types. float32 and float64 columns are stored as split
     byte streams: with zstd, random-walk landmarks take 23 % less space than plain (42 % less than with a dictionary),
     and writing takes about 1.5 times as long. float16 stays plain, since DuckDB 2.0 cannot read it otherwise.
 
     Args:
-        path: the file.
+        stream: the file, open and empty.
         table: the rows.
         schema: the declared table.
-        opening: function that opens the file, such as `StagedFiles.replacing`.
 
     Raises:
         ValueError: a column is missing, unknown, or null where the schema allows no null.
     """
     rows = _conform(table, schema)
-    with opening(path) as stream:
-        pq.write_table(rows, stream, row_group_size=schema.row_group_rows, **parquet_options(rows.schema))
+    pq.write_table(rows, stream, row_group_size=schema.row_group_rows, **parquet_options(rows.schema))
 
 
 def _conform(table: pa.Table, schema: Table) -> pa.Table:
@@ -68,7 +77,7 @@ def _conform(table: pa.Table, schema: Table) -> pa.Table:
 
 
 def parquet_options(schema: pa.Schema) -> dict[str, Any]:
-    """Return compression and encodings as options of PyArrow's writers; `write_parquet` has the reasons."""
+    """Return compression and encodings as options of PyArrow's writers; `write_rows` has the reasons."""
     leaves = _leaf_types(schema)
     return {
         "compression": "zstd",
@@ -130,7 +139,7 @@ def read_parts(dataset: Path, name: str, columns: Sequence[str] | None = None) -
             raise DatasetError(f"{path}: no readable part of table {name}: {error}; run the curation again") from error
 
     files = table_files(dataset, name)
-    if not is_remote(dataset):
+    if len(files) < 2 or not is_remote(dataset):
         return [part(path) for path in files]
     with ThreadPoolExecutor(_REMOTE_READERS) as readers:  # most of the time of a remote read is waiting
         return list(readers.map(part, files))

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from foundation.storage.atomic import Opening, replacing
+from foundation.storage.atomic import replacing
 from foundation.storage.locations import is_address, is_remote, read_range
 from manifests.files.media import MediaError
 
-__all__ = ["MemberRange", "TarWriter", "member_name_at", "read_member", "tar_bytes", "write_tar"]
+__all__ = ["MemberRange", "TarWriter", "member_name_at", "read_member", "tar_bytes", "write_members", "write_tar"]
 
 _BLOCK = tarfile.BLOCKSIZE
 
@@ -85,8 +85,19 @@ class TarWriter:
         self._stream.write(bytes(-self._stream.tell() % tarfile.RECORDSIZE))
 
 
-def write_tar(path: Path, members: Sequence[tuple[str, bytes]], opening: Opening = replacing) -> list[MemberRange]:
-    """Write an archive, opened by `opening`, and return the range of each member's content, in order.
+def write_tar(path: Path, members: Sequence[tuple[str, bytes]]) -> list[MemberRange]:
+    """Write an archive, which appears once it is complete; see `write_members`.
+
+    Raises:
+        ValueError: two members share a name, or a name is longer than USTAR allows (100 bytes).
+        OSError: the disk refused; `path` is as it was before.
+    """
+    with replacing(path) as stream:
+        return write_members(stream, members)
+
+
+def write_members(stream: ByteSink, members: Sequence[tuple[str, bytes]]) -> list[MemberRange]:
+    """Write an archive into an open file and return the range of each member's content, in order.
 
     A clip's files share the name up to the first dot (`<clip_id>.mp4`, `<clip_id>.flac`), which is how WebDataset
     groups a sample.
@@ -96,11 +107,10 @@ def write_tar(path: Path, members: Sequence[tuple[str, bytes]], opening: Opening
     """
     names = [name for name, _ in members]
     if len(set(names)) != len(names):
-        raise ValueError(f"{path}: two members share a name; every clip id may appear once")
-    with opening(path) as stream:
-        tar = TarWriter(stream)
-        ranges = [tar.add(name, len(content), [content]) for name, content in members]
-        tar.close()
+        raise ValueError(f"two members of {names} share a name; every clip id may appear once")
+    tar = TarWriter(stream)
+    ranges = [tar.add(name, len(content), [content]) for name, content in members]
+    tar.close()
     return ranges
 
 

@@ -18,6 +18,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from foundation.settings import Settings
+from foundation.storage.atomic import replacing
 from foundation.storage.locations import files_in
 from manifests.files.journal import finish_swap, hidden_name, move_file, swap_files
 from manifests.packing.packed_files import PACKED, PackedFacts, PartFile, part_files, sources_of, videos_digest
@@ -65,22 +66,25 @@ def compact(dataset: Path, live: Collection[str], settings: StorageSettings) -> 
     curated = frozenset(live)
     one_swap = threading.Lock()
 
-    def pack(*tables: Table) -> None:
+    def pack(*tables: Table) -> set[str]:
+        media: set[str] = set()
         for table in tables:
-            _Packing(dataset, table, settings, one_swap).pack(curated)
+            packing = _Packing(dataset, table, settings, one_swap)
+            packing.pack(curated)
+            media |= packing.media
+        return media
 
     background = _BackgroundTask(lambda: pack(FRAMES, SPANS))
     try:
-        pack(CLIPS)
+        media = pack(CLIPS)
     except KeyboardInterrupt:
         raise
     except BaseException:
         background.join()
         raise
     background.result()
-    named = {media for part in part_files(dataset, CLIPS) for media in part.facts.media}
     for path in files_in(dataset / "media", ".tar"):
-        if f"media/{path.name}" not in named:
+        if f"media/{path.name}" not in media:
             path.unlink()
     for folder in (".", *TABLES, "media", "ledger"):
         for pattern in (".*.new", ".*.part"):  # unfinished files of an interrupted run
@@ -114,6 +118,11 @@ class _Packing:
         self._dataset, self._table, self._one_swap = dataset, table, one_swap
         self._part_limit, self._tar_limit = int(settings.part_mb * _MB), int(settings.shard_gib * _GIB)
         self._parts = {part.name: part for part in part_files(dataset, table)}
+
+    @property
+    def media(self) -> set[str]:
+        """Names of the tars that the rows refer to."""
+        return {tar for part in self._parts.values() for tar in part.facts.media}
 
     def pack(self, live: frozenset[str]) -> None:
         """Pack the table."""
@@ -171,8 +180,7 @@ class _Packing:
             shard = write_shard(self._dataset, label, group.videos, sources, name=group.alone)
         come = [self._write(leaf, sources, shard, group) for leaf in group.files]
         self._swap(come, parts)
-        named = {tar for part in self._parts.values() for tar in part.facts.media}
-        for tar in {tar for part in parts.values() for tar in part.facts.media} - named:
+        for tar in {tar for part in parts.values() for tar in part.facts.media} - self.media:
             (self._dataset / tar).unlink()
 
     def _write(
@@ -197,8 +205,8 @@ class _Packing:
             tar_videos=None if shard is None or group is None or alone else videos_digest(group.videos),
         )
         begun = self._dataset / hidden_name(f"{self._table.name}/{_label(leaf.prefix)}")
-        with VideoRows(self._table, own) as rows:
-            digest = write_packed(begun, self._table, _pieces(rows, leaf, shard), {} if alone else facts.footer())
+        with VideoRows(self._table, own) as rows, replacing(begun) as stream:
+            digest = write_packed(stream, self._table, _pieces(rows, leaf, shard), {} if alone else facts.footer())
         label = leaf.videos[0] if alone else f"{_label(leaf.prefix)}-{digest[:12]}"
         name = f"{self._table.name}/{label}.parquet"
         move_file(begun, self._dataset / hidden_name(name))
@@ -219,7 +227,7 @@ class _Packing:
 class _BackgroundTask(threading.Thread):
     """Work in a daemon thread, for which Ctrl-C does not wait: the next call completes interrupted packing."""
 
-    def __init__(self, work: Callable[[], None]) -> None:
+    def __init__(self, work: Callable[[], object]) -> None:
         super().__init__(daemon=True)
         self._work = work
         self._error: BaseException | None = None

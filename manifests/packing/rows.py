@@ -11,7 +11,6 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from foundation.storage.arrow import open_parquet
-from foundation.storage.atomic import Opening, replacing
 from manifests.files.tables import parquet_options
 from manifests.packing.packed_files import PartFile, span_of_ids
 from manifests.schema.columns import Table
@@ -107,31 +106,27 @@ class _OpenPart:
         return self._kept[1]
 
 
-def write_packed(
-    path: Path, table: Table, pieces: Iterable[pa.Table], footer: Mapping[str, str], opening: Opening = replacing
-) -> str:
+def write_packed(stream: BinaryIO, table: Table, pieces: Iterable[pa.Table], footer: Mapping[str, str]) -> str:
     """Write rows as row groups of the table's size, and return the sha256 of the file.
 
-    With an empty `footer`, the bytes are those that `manifests.files.tables.write_parquet` gives for all rows at once.
+    With an empty `footer`, the bytes are those that `manifests.files.tables.write_rows` gives for all rows at once.
 
     Args:
-        path: the file.
+        stream: the file, open and empty.
         table: the declared table.
         pieces: the rows, in pieces of any size.
         footer: metadata to store in the file.
-        opening: function that opens the file.
 
     Raises:
-        OSError: the file cannot be written; nothing of it remains.
+        OSError: the disk refused.
     """
     schema = table.arrow_schema()
-    with opening(path) as stream:
-        sink = HashingStream(stream)
-        with pq.ParquetWriter(sink, schema, **parquet_options(schema)) as writer:
-            for group in _regrouped(pieces, table.row_group_rows):
-                writer.write_table(group, row_group_size=table.row_group_rows)
-            writer.add_key_value_metadata(dict(footer))
-        return sink.hexdigest()
+    sink = HashingStream(stream)
+    with pq.ParquetWriter(sink, schema, **parquet_options(schema)) as writer:
+        for group in _regrouped(pieces, table.row_group_rows):
+            writer.write_table(group, row_group_size=table.row_group_rows)
+        writer.add_key_value_metadata(dict(footer))
+    return sink.hexdigest()
 
 
 def _regrouped(pieces: Iterable[pa.Table], n_rows: int) -> Iterator[pa.Table]:

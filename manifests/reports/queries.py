@@ -71,9 +71,6 @@ def connect(dataset: Path) -> duckdb.DuckDBPyConnection:
 
     float16 columns appear as FLOAT, since DuckDB has no half precision. The connection has no access to other files,
     the network or extensions, and its settings cannot be changed.
-
-    Raises:
-        DatasetError: `dataset` is no dataset.
     """
     connection = duckdb.connect(
         config={

@@ -22,30 +22,32 @@ from manifests.record import read_dataset
 from manifests.reports.validate import validate
 
 PROGRAM = """
-import signal, time
-import curation.operations.run, curation.engine.worker
+import dataclasses, signal, time
+import curation.engine.worker, curation.operations.work
 from curation.cli.app import main
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # whatever the shell of the tests has set
 
 class SlowWorker(curation.engine.worker.VideoWorker):
-    def work(self, unit, *learnt):
-        notes = self._dataset.parent
+    __slots__ = ()
+
+    def curated(self, *arguments):
+        notes = self.plan.dataset.parent
         with (notes / "begun").open("a") as file:
             file.write("x")
         end = time.monotonic() + float((notes / "nap_s").read_text())
         while time.monotonic() < end:
             time.sleep(0.05)
-        return super().work(unit, *learnt)
+        return super().curated(*arguments)
 
 class SlowPlan(curation.engine.worker.WorkerPlan):
     __slots__ = ()
 
-    def make_worker(self):
-        curation.engine.worker.use_one_thread()
-        return SlowWorker(self)
+    def make_worker(self, *on_length):
+        worker = super().make_worker(*on_length)
+        return SlowWorker(**{field.name: getattr(worker, field.name) for field in dataclasses.fields(worker)})
 
-curation.operations.run.WorkerPlan = SlowPlan
+curation.operations.work.WorkerPlan = SlowPlan
 main()
 """
 """The command itself, but that every unit tells when it is begun and takes its time."""

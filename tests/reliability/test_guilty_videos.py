@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,10 @@ import pytest
 from helpers.made_videos import counted_picture, frame_times, read_count, write_video
 from ray import cloudpickle
 
-import curation.operations.run
+import curation.operations.work
 from curation.engine.execution import Executor
 from curation.engine.supervision import PoolSettings
-from curation.engine.worker import VideoWorker, WorkerPlan
+from curation.engine.worker import VideoWorker, WorkerPlan, ignore_length
 from curation.operations.run import run
 from curation.perception.protocols import FaceFinder, FaceObservation
 from curation.settings import CurationSettings, load_settings
@@ -65,11 +65,10 @@ class Poisoned:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PoisonedPlan(WorkerPlan):
-    def make_worker(self) -> VideoWorker:
-        worker = WorkerPlan.make_worker(self)
-        poisoned = Poisoned(worker._perception.faces, self.dataset.parent / "killed")
-        worker._perception = dataclasses.replace(worker._perception, faces=poisoned)
-        return worker
+    def make_worker(self, on_length: Callable[[float], None] = ignore_length) -> VideoWorker:
+        worker = WorkerPlan.make_worker(self, on_length)
+        poisoned = Poisoned(worker.perception.faces, self.dataset.parent / "killed")
+        return dataclasses.replace(worker, perception=dataclasses.replace(worker.perception, faces=poisoned))
 
 
 @pytest.fixture
@@ -88,8 +87,8 @@ def rows(dataset: Path) -> dict[str, dict[str, Any]]:
 def test_only_the_guilty_videos_are_quarantined_each_with_its_code(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cloudpickle.register_pickle_by_value(sys.modules["made_videos"])
-    monkeypatch.setattr(curation.operations.run, "WorkerPlan", PoisonedPlan)
+    cloudpickle.register_pickle_by_value(sys.modules["helpers.made_videos"])
+    monkeypatch.setattr(curation.operations.work, "WorkerPlan", PoisonedPlan)
     pool = PoolSettings(deadline_base_s=20.0, deadline_per_s=1.0, max_attempts=2, worker_memory_gib=1.5)
     dataset = tmp_path / "dataset"
     run(str(source), dataset, QUIET, Executor(kind="ray", workers=2, pool=pool))

@@ -4,12 +4,13 @@ import io
 from pathlib import Path
 
 import pytest
+from helpers.made_units import INFO
 from rich.console import Console
 
 from curation.cli.progress import RunProgress
 from curation.engine.events import EventKind, UnitEvent
 from curation.engine.pace import Pace
-from curation.engine.units import Divided, Measured, Outcome, Unit
+from curation.engine.units import AnalyzeVideo, MeasureWindow, Result, Unit, divided, ended
 from curation.output.ledger import VideoRecord
 from curation.sources.entries import SourceVideo
 from manifests.timeline import Window
@@ -55,15 +56,15 @@ def record(of: SourceVideo, duration_s: float, kept_s: float = 0.0) -> VideoReco
 
 
 def event(
-    kind: EventKind, unit: Unit, worker: str = "worker 1", outcome: Outcome | None = None, seconds: float | None = None
+    kind: EventKind, unit: Unit, worker: str = "worker 1", result: Result | None = None, seconds: float | None = None
 ) -> UnitEvent:
-    return UnitEvent(kind=kind, unit=unit, worker=worker, outcome=outcome, seconds=seconds)
+    return UnitEvent(kind=kind, unit=unit, worker=worker, result=result, seconds=seconds)
 
 
 def done(pace: Pace, of: SourceVideo, duration_s: float, spent_s: float, now_s: float) -> None:
-    unit = Unit(video=of)
+    unit = AnalyzeVideo(video=of)
     pace.tell(event("begin", unit), now_s - spent_s)
-    pace.tell(event("end", unit, outcome=record(of, duration_s), seconds=spent_s), now_s)
+    pace.tell(event("end", unit, result=ended(record(of, duration_s)), seconds=spent_s), now_s)
     pace.advance(record(of, duration_s))
 
 
@@ -81,7 +82,7 @@ def test_time_left_falls_while_a_unit_is_in_flight_but_no_further_than_the_unit_
     videos = [video("a", 100), video("b", 100), video("c", 100)]
     pace = Pace(videos)
     done(pace, videos[0], duration_s=10.0, spent_s=5.0, now_s=5.0)
-    pace.tell(event("begin", Unit(video=videos[1])), 5.0)
+    pace.tell(event("begin", AnalyzeVideo(video=videos[1])), 5.0)
     assert [pace.left_s(now_s) for now_s in (5.0, 7.0, 10.0, 60.0)] == pytest.approx([10.0, 8.0, 5.0, 5.0])
 
 
@@ -90,7 +91,7 @@ def test_two_busy_workers_need_half_the_time() -> None:
     pace = Pace(videos)
     done(pace, videos[0], duration_s=10.0, spent_s=5.0, now_s=5.0)
     for number, busy in enumerate(videos[1:3]):
-        pace.tell(event("begin", Unit(video=busy), f"worker {number}"), 5.0)
+        pace.tell(event("begin", AnalyzeVideo(video=busy), f"worker {number}"), 5.0)
     assert pace.left_s(5.0) == pytest.approx(7.5)
 
 
@@ -105,14 +106,16 @@ def test_files_that_fail_count_as_video_of_no_length_among_those_to_come_too() -
 def test_windows_count_for_what_they_measure_and_their_video_only_once() -> None:
     long = video("a", 100)
     pace = Pace([long])
-    whole = Unit(video=long)
+    whole = AnalyzeVideo(video=long)
     pace.tell(event("begin", whole), 0.0)
-    pace.tell(event("end", whole, outcome=Divided(WINDOWS, WINDOWS[1:]), seconds=1.0), 1.0)
+    pace.tell(event("end", whole, result=divided(long, WINDOWS, WINDOWS[1:], INFO), seconds=1.0), 1.0)
     assert pace.video_left_s() == pytest.approx(200.0)  # the first window is there from an earlier run
     for number, window in enumerate(WINDOWS[1:], start=1):
-        unit = Unit(video=long, kind="window", windows=(window,))
+        unit = MeasureWindow(video=long, window=window, info=INFO)
         pace.tell(event("begin", unit), 50.0 * number)
-        pace.tell(event("end", unit, outcome=Measured(), seconds=49.0), 50.0 * number + 49.0)
+        pace.tell(
+            event("end", unit, result=Result(word="measured", measured_s=100.0), seconds=49.0), 50.0 * number + 49.0
+        )
         assert pace.video_left_s() == pytest.approx(200.0 - 100.0 * number)
     pace.advance(record(long, 300.0))
     assert (pace.video_left_s(), pace.done_s) == (0.0, 200.0)
@@ -124,10 +127,10 @@ def test_a_log_has_a_line_for_each_video_and_no_more() -> None:
     with RunProgress(stream, clock) as progress:
         progress.start(videos, 3)
         for number, of in enumerate(videos):
-            progress.tell(event("begin", Unit(video=of)))
+            progress.tell(event("begin", AnalyzeVideo(video=of)))
             clock.now_s += 5.0
             outcome = record(of, 10.0, kept_s=4.0) if number == 0 else VideoRecord.failed(of, "unreadable", "no video")
-            progress.tell(event("end", Unit(video=of), outcome=outcome, seconds=5.0))
+            progress.tell(event("end", AnalyzeVideo(video=of), result=ended(outcome), seconds=5.0))
             progress.advance(outcome)
     assert stream.getvalue().splitlines() == [
         "2 videos to curate, 3 done before",
@@ -141,14 +144,14 @@ def test_a_terminal_shows_totals_and_what_each_worker_is_at_and_for_how_long() -
     videos = [video("a", 100), video("b", 100), video("c", 100)]
     with RunProgress(stream, clock) as progress:
         progress.start(videos, 0)
-        progress.tell(event("begin", Unit(video=videos[0]), "worker 1"))
+        progress.tell(event("begin", AnalyzeVideo(video=videos[0]), "worker 1"))
         clock.now_s += 600.0
         outcome = record(videos[0], 7200.0, kept_s=3600.0)
-        progress.tell(event("end", Unit(video=videos[0]), "worker 1", outcome, 600.0))
+        progress.tell(event("end", AnalyzeVideo(video=videos[0]), "worker 1", ended(outcome), 600.0))
         progress.advance(outcome)
-        progress.tell(event("begin", Unit(video=videos[1]), "worker 1"))
+        progress.tell(event("begin", AnalyzeVideo(video=videos[1]), "worker 1"))
         clock.now_s += 90.0
-        progress.tell(event("begin", Unit(video=videos[2]), "worker 2"))
+        progress.tell(event("begin", AnalyzeVideo(video=videos[2]), "worker 2"))
         shown = io.StringIO()
         Console(file=shown, width=200).print(progress._picture())
     lines = shown.getvalue().splitlines()

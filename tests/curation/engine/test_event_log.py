@@ -1,20 +1,21 @@
 """What a run writes down of its units."""
 
+import dataclasses
 import json
-from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-import pytest
+from helpers.made_units import INFO, decided
 from helpers.made_videos import SmallRun
 
 from curation.decision.decide import ClipPlan
-from curation.engine import inline
 from curation.engine.event_log import EventLog, events_path
 from curation.engine.events import Oversight, UnitEvent
 from curation.engine.execution import Executor
-from curation.engine.units import Decided, Divided, Measured, Outcome, Rendered, Unit
-from curation.engine.worker import WorkerPlan
+from curation.engine.inline import curate_inline
+from curation.engine.units import AnalyzeVideo, MeasureWindow, Result, Unit, divided, ended
 from curation.operations.run import run
 from curation.output.ledger import VideoRecord, read_ledger
 from curation.rendering.slices import Slice
@@ -32,12 +33,12 @@ def lines(dataset: Path) -> list[dict[str, object]]:
 
 def test_each_event_is_one_line_with_when_what_who_and_how_long(tmp_path: Path) -> None:
     before = datetime.now(UTC)
-    window = Unit(video=VIDEO, kind="window", windows=WINDOWS[1:])
+    window = MeasureWindow(video=VIDEO, window=WINDOWS[1], info=INFO)
     with EventLog(tmp_path) as log:
         log.run("run_begin", "1 videos to curate, 0 done before")
         log.tell(UnitEvent(kind="begin", unit=window, worker="worker 2"))
-        log.tell(UnitEvent(kind="loss", unit=window, worker="worker 2", outcome="timed_out", seconds=3.14159))
-        log.tell(UnitEvent(kind="end", unit=window, worker="worker 3", outcome=Measured(), seconds=2.0))
+        log.tell(UnitEvent(kind="loss", unit=window, worker="worker 2", reason="timed_out", seconds=3.14159))
+        log.tell(UnitEvent(kind="end", unit=window, worker="worker 3", result=Result(word="measured"), seconds=2.0))
     told = lines(tmp_path)
     assert all(before.replace(microsecond=0) <= datetime.fromisoformat(str(line.pop("time"))) for line in told)
     name = f"{'a' * 16} ticks 250 to 500"
@@ -90,29 +91,59 @@ RECORD = VideoRecord(video_id=VIDEO.video_id, source="", path="a", speaker_id=No
 SLICES = (Slice((ClipPlan(first_tick=10, end_tick=90, tier="vae"),)),)
 
 
-class WindowWorker:
-    """Divides every video in two."""
+@dataclass(frozen=True, kw_only=True)
+class MadeUnit(Unit):
+    """A unit that does nothing; the whole video ends up in two windows and a slice."""
 
-    def work(self, unit: Unit) -> Outcome:
-        if unit.kind == "video":
-            return Divided(WINDOWS, WINDOWS)
-        if unit.kind == "window":
-            return Measured()
-        if unit.kind == "decide":
-            return Decided(SLICES, SLICES, RECORD)
-        return Rendered() if unit.kind == "render" else RECORD
+    real: Unit
+    result: Result
+
+    @property
+    def n_ticks(self) -> int | None:
+        return self.real.n_ticks
+
+    def _part(self) -> str:
+        return self.real._part()
+
+    def run(self, _: object) -> Result:
+        return self.result
+
+    def _run(self, *_: object) -> Result:
+        raise NotImplementedError
 
 
-def test_inline_tells_of_the_steps_of_a_long_video_in_their_order(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    plan = WorkerPlan(settings=CurationSettings(), dataset=Path("nowhere"))
-    monkeypatch.setattr(WorkerPlan, "make_worker", lambda _: WindowWorker())
-    told: list[UnitEvent] = []
-    records: Iterator[VideoRecord] = inline.curate_inline(plan, [VIDEO], Oversight(tell=told.append))
-    assert len(list(records)) == 1
-    assert [(event.kind, event.unit.kind) for event in told] == [
-        (kind, unit)
-        for unit in ("video", "window", "window", "decide", "render", "gather")
-        for kind in ("begin", "end")
+def made(unit: Unit) -> Unit:
+    """Return a unit that gives at once what the real one would."""
+    results = {
+        "video": divided(VIDEO, WINDOWS, WINDOWS, INFO),
+        "decide": decided(VIDEO, SLICES, SLICES, RECORD),
+        "gather": ended(RECORD),
+    }
+    result = results.get(unit._part(), Result(word="measured" if isinstance(unit, MeasureWindow) else "rendered"))
+    then = None if result.then is None else made(result.then)
+    result = dataclasses.replace(result, steps=tuple(map(made, result.steps)), then=then)
+    return MadeUnit(video=unit.video, real=unit, result=result)
+
+
+class NoModels:
+    """A plan whose worker is never looked at."""
+
+    def make_worker(self) -> None:
+        return None
+
+
+def test_inline_tells_of_the_steps_of_a_long_video_in_their_order(tmp_path: Path) -> None:
+    events: list[UnitEvent] = []
+    hooks = Oversight(on_event=events.append)
+    plan: Any = NoModels()
+    records = curate_inline(plan, [VIDEO], hooks, lambda videos: [made(AnalyzeVideo(video=one)) for one in videos])
+    assert list(records) == [RECORD]
+    parts = ("video", "ticks 0 to 250", "ticks 250 to 500", "decide", "clips in ticks 10 to 90", "gather")
+    assert [(event.kind, event.unit.name) for event in events] == [
+        (kind, f"{VIDEO.video_id} {part}") for part in parts for kind in ("begin", "end")
     ]
+    with EventLog(tmp_path) as log:
+        for event in events:
+            log.tell(event)
+    words = [line["outcome"] for line in lines(tmp_path) if line["event"] == "end"]
+    assert words == ["divided", "measured", "measured", "decided", "rendered", "ok"]

@@ -4,9 +4,10 @@ import ctypes
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 import ray
@@ -14,10 +15,9 @@ from ray import cloudpickle
 from ray.cluster_utils import Cluster
 
 from curation.engine.events import UNATTENDED, Oversight, UnitEvent
-from curation.engine.pool_worker import UnitWorker
 from curation.engine.ray_pool import RayUnavailableError, curate_on_ray
 from curation.engine.supervision import PoolSettings
-from curation.engine.units import Divided, Measured, Outcome, Unit
+from curation.engine.units import Result, Unit, ended
 from curation.output.ledger import VideoRecord, read_ledger
 from curation.sources.entries import SourceVideo
 from manifests.timeline import Window
@@ -39,15 +39,32 @@ def _take_memory() -> None:
 
 
 class Worker:
-    """Does what a video's name says."""
+    """Models and a folder, as far as the units of these tests need them."""
 
-    def __init__(self, dataset: Path, models: bytes = b"") -> None:
-        self._dataset, self._models = dataset, models
+    def __init__(self, dataset: Path, on_length: Callable[[float], None], models: bytes = b"") -> None:
+        self.dataset, self.on_length, self.models = dataset, on_length, models
 
-    def work(self, unit: Unit, learnt: Callable[[float], None]) -> Outcome:
-        with (self._dataset / "seen").open("a") as seen:
-            seen.write(f"{unit.name} {os.getpid()}\n")
-        match unit.video.path.stem.partition("_")[0]:
+
+@dataclass(frozen=True, kw_only=True)
+class Acting(Unit):
+    """A unit that does what its video's name says."""
+
+    window: Window | None = None
+
+    @property
+    def n_ticks(self) -> int | None:
+        return None if self.window is None else self.window.n_ticks
+
+    def _part(self) -> str:
+        return "video" if self.window is None else f"ticks {self.window.first_tick} to {self.window.end_tick}"
+
+    def _run(self, *_: object) -> Result:
+        raise NotImplementedError
+
+    def run(self, worker: Any) -> Result:  # noqa: ANN401
+        with (worker.dataset / "seen").open("a") as seen:
+            seen.write(f"{self.name} {os.getpid()}\n")
+        match self.video.path.stem.partition("_")[0]:
             case "exits":
                 os._exit(7)
             case "crashes":
@@ -57,29 +74,36 @@ class Worker:
             case "grows":
                 _take_memory()
             case "stuck":
-                learnt(1.0)
+                worker.on_length(1.0)
                 time.sleep(3600)
             case "slow":
                 time.sleep(0.5)
             case "flaky":
-                marker = self._dataset / "flaky"
+                marker = worker.dataset / "flaky"
                 if not marker.exists():
                     marker.touch()
                     os._exit(1)
             case "long":
-                return self._part_of_a_long_video(unit)
-        return self._record(unit)
+                return self._part_of_a_long_video()
+        return ended(self._record())
 
-    def _part_of_a_long_video(self, unit: Unit) -> Outcome:
-        if unit.windows == WINDOWS[1:2]:
+    def _part_of_a_long_video(self) -> Result:
+        if self.window == WINDOWS[1]:
             os._exit(1)
-        return Divided(WINDOWS, WINDOWS) if unit.kind == "video" else Measured()
+        if self.window is not None:
+            return Result(word="measured")
+        steps = tuple(Acting(video=self.video, window=window) for window in WINDOWS)
+        return Result(word="divided", steps=steps, then=Acting(video=self.video))
 
-    def _record(self, unit: Unit) -> VideoRecord:
-        video = unit.video
+    def _record(self) -> VideoRecord:
+        video = self.video
         return VideoRecord(
             video_id=video.video_id, source="made", path=str(video.path), speaker_id=None, size_bytes=1, status="ok"
         )
+
+
+def acting(videos: Iterable[SourceVideo]) -> list[Acting]:
+    return [Acting(video=video) for video in videos]
 
 
 @dataclass(frozen=True)
@@ -87,20 +111,20 @@ class Plan:
     dataset: Path
     window_s: float = field(default=10.0)
 
-    def make_worker(self) -> UnitWorker:
-        return Worker(self.dataset)
+    def make_worker(self, on_length: Callable[[float], None]) -> Worker:
+        return Worker(self.dataset, on_length)
 
 
 @dataclass(frozen=True)
 class BrokenPlan(Plan):
-    def make_worker(self) -> UnitWorker:
+    def make_worker(self, on_length: Callable[[float], None]) -> Worker:  # noqa: ARG002
         raise FileNotFoundError("made by the test: no weights here")
 
 
 @dataclass(frozen=True)
 class LargePlan(Plan):
-    def make_worker(self) -> UnitWorker:
-        return Worker(self.dataset, models=b"x" * 2**30)
+    def make_worker(self, on_length: Callable[[float], None]) -> Worker:
+        return Worker(self.dataset, on_length, models=b"x" * 2**30)
 
 
 def videos(names: Sequence[str]) -> list[SourceVideo]:
@@ -113,16 +137,18 @@ def videos(names: Sequence[str]) -> list[SourceVideo]:
 
 
 def curated(
-    plan: Plan, names: Sequence[str], settings: PoolSettings, workers: int = 2, oversight: Oversight = UNATTENDED
+    plan: Plan, names: Sequence[str], settings: PoolSettings, workers: int = 2, hooks: Oversight = UNATTENDED
 ) -> dict[str, VideoRecord]:
+    anything: Any = plan
     pool = curate_on_ray(
-        plan,
+        anything,
         videos(names),
         workers=workers,
         address=None,
         gpus_per_worker=0.0,
         settings=settings,
-        oversight=oversight,
+        hooks=hooks,
+        units=acting,
     )
     records = list(pool)
     assert len({record.video_id for record in records}) == len(records)
@@ -132,8 +158,8 @@ def curated(
 def test_only_the_guilty_are_quarantined_each_with_its_code(tmp_path: Path) -> None:
     guilty = {"exits": "worker_died", "crashes": "worker_died", "hangs": "timed_out", "grows": "out_of_memory"}
     innocent = [f"good_{number}" for number in range(12)]
-    told: list[UnitEvent] = []
-    records = curated(Plan(tmp_path), [*guilty, *innocent, "flaky"], QUICK, oversight=Oversight(tell=told.append))
+    events: list[UnitEvent] = []
+    records = curated(Plan(tmp_path), [*guilty, *innocent, "flaky"], QUICK, hooks=Oversight(on_event=events.append))
     assert {name: records[name].error_code for name in guilty} == guilty
     assert {records[name].status for name in guilty} == {"quarantined"}
     assert {records[name].status for name in [*innocent, "flaky"]} == {"ok"}
@@ -143,11 +169,11 @@ def test_only_the_guilty_are_quarantined_each_with_its_code(tmp_path: Path) -> N
     assert {attempts.count(records[name].video_id) for name in [*guilty, "flaky"]} == {2}
     assert {attempts.count(records[name].video_id) for name in innocent} == {1}
     for name, code in {**guilty, "flaky": "worker_died"}.items():
-        mine = [event for event in told if event.unit.video.video_id == records[name].video_id]
+        mine = [event for event in events if event.unit.video.video_id == records[name].video_id]
         end = ["end"] if name == "flaky" else ["loss", "quarantine"]
         assert [event.kind for event in mine] == ["begin", "loss", "retry", "begin", *end]
-        assert {event.outcome for event in mine if event.kind in ("loss", "quarantine")} == {code}
-    lost_by = [event.worker for event in told if event.kind == "loss"]
+        assert {event.reason for event in mine if event.kind in ("loss", "quarantine")} == {code}
+    lost_by = [event.worker for event in events if event.kind == "loss"]
     assert len(set(lost_by)) == len(lost_by)  # a worker that lost a unit is none any more
 
 
@@ -216,13 +242,15 @@ def test_a_lost_node_costs_only_what_it_had_in_flight(tmp_path: Path) -> None:
         lost = cluster.add_node(num_cpus=1)
         cluster.add_node(num_cpus=1)
         names = [f"slow_{number}" for number in range(18)]
+        plan: Any = Plan(tmp_path)
         pool = curate_on_ray(
-            Plan(tmp_path),
+            plan,
             videos(names),
             workers=3,
             address=cluster.address,
             gpus_per_worker=0.0,
             settings=PoolSettings(worker_memory_gib=1.0),
+            units=acting,
         )
         records = [next(pool) for _ in range(4)]
         cluster.remove_node(lost, allow_graceful=False)

@@ -1,13 +1,15 @@
-"""Deadlines, attempts and blame, without a pool."""
+"""Deadlines and attempts, without a pool."""
 
 import dataclasses
 from pathlib import Path
 
 import pytest
+from helpers.made_units import INFO
 
 from curation.decision.decide import ClipPlan
-from curation.engine.supervision import Blame, Loss, PoolSettings, last_words, leave_last_words
-from curation.engine.units import Unit
+from curation.engine.supervision import Attempts, Loss, PoolSettings, take_exit_note, write_exit_note
+from curation.engine.units import AnalyzeVideo, DecideVideo, GatherVideo, MeasureWindow, RenderSlice, Unit
+from curation.output.ledger import VideoRecord
 from curation.rendering.slices import Slice
 from curation.sources.entries import SourceVideo
 from manifests.timeline import Window
@@ -18,17 +20,20 @@ SLICES = (
     Slice((ClipPlan(first_tick=0, end_tick=100, tier="vae"), ClipPlan(first_tick=400, end_tick=500, tier="vae"))),
     Slice((ClipPlan(first_tick=600, end_tick=700, tier="vae"),)),
 )
+RECORD = VideoRecord(video_id=VIDEO.video_id, source="", path="a", speaker_id=None, size_bytes=1, status="ok")
+DECIDE = DecideVideo(video=VIDEO, windows=WINDOWS, info=INFO)
+GATHER = GatherVideo(video=VIDEO, windows=WINDOWS, slices=SLICES, decided=RECORD)
 DEATH = Loss("worker_died", "made by the test")
 
 
 @pytest.mark.parametrize(
     ("unit", "expected_s"),
     [
-        (Unit(video=VIDEO), 10 + 2 * 180),
-        (Unit(video=VIDEO, kind="window", windows=WINDOWS[:1]), 10 + 2 * 10),
-        (Unit(video=VIDEO, kind="decide", windows=WINDOWS), 10 + 2 * 30),
-        (Unit(video=VIDEO, kind="render", slices=SLICES[:1]), 10 + 2 * 20),
-        (Unit(video=VIDEO, kind="gather", windows=WINDOWS, slices=SLICES), 10 + 2 * (30 + 24)),
+        (AnalyzeVideo(video=VIDEO), 10 + 2 * 180),
+        (MeasureWindow(video=VIDEO, window=WINDOWS[0], info=INFO), 10 + 2 * 10),
+        (DECIDE, 10 + 2 * 30),
+        (RenderSlice(video=VIDEO, piece=SLICES[0], info=INFO), 10 + 2 * 20),
+        (GATHER, 10 + 2 * (30 + 24)),
     ],
 )
 def test_a_deadline_grows_with_the_length_that_the_unit_may_have(unit: Unit, expected_s: float) -> None:
@@ -42,42 +47,42 @@ def test_a_file_may_take_the_longer_to_open_the_larger_it_is() -> None:
 
 
 def test_the_driver_does_not_give_up_on_a_file_that_the_worker_may_still_open() -> None:
-    large = Unit(video=dataclasses.replace(VIDEO, size_bytes=10**10))
+    large = AnalyzeVideo(video=dataclasses.replace(VIDEO, size_bytes=10**10))
     assert PoolSettings(deadline_base_s=10.0, deadline_per_s=2.0).deadline_s(large, window_s=180.0) == 10 + 10_000
 
 
-def test_last_words_are_read_once(tmp_path: Path) -> None:
+def test_an_exit_note_is_read_once(tmp_path: Path) -> None:
     loss = Loss("timed_out", "made by the test")
-    leave_last_words(tmp_path, "a", loss)
-    assert last_words(tmp_path, "b") is None
-    assert last_words(tmp_path, "a") == loss
-    assert last_words(tmp_path, "a") is None
+    write_exit_note(tmp_path, "a", loss)
+    assert take_exit_note(tmp_path, "b") is None
+    assert take_exit_note(tmp_path, "a") == loss
+    assert take_exit_note(tmp_path, "a") is None
     assert not list((tmp_path / "ledger").iterdir())
 
 
 def test_the_third_loss_quarantines_with_the_code_and_the_command_that_repeats_it(tmp_path: Path) -> None:
-    blame = Blame(tmp_path, max_attempts=3)
-    unit = Unit(video=VIDEO)
-    assert [blame.verdict(unit, DEATH), blame.verdict(unit, DEATH)] == [None, None]
-    record = blame.verdict(unit, DEATH)
+    attempts = Attempts(tmp_path, max_attempts=3)
+    unit = AnalyzeVideo(video=VIDEO)
+    assert [attempts.verdict(unit, DEATH), attempts.verdict(unit, DEATH)] == [None, None]
+    record = attempts.verdict(unit, DEATH)
     assert record is not None
     assert (record.status, record.error_code) == ("quarantined", "worker_died")
     assert record.error_detail is not None
     assert f"gaia-curate retry {tmp_path} --video {'a' * 16} --executor inline" in record.error_detail
 
 
-def test_windows_and_slices_of_one_video_are_blamed_apart(tmp_path: Path) -> None:
-    blame = Blame(tmp_path, max_attempts=2)
-    units = [Unit(video=VIDEO, kind="window", windows=(window,)) for window in WINDOWS]
-    units += [Unit(video=VIDEO, kind="render", slices=(piece,)) for piece in SLICES]
-    units += [Unit(video=VIDEO, kind="decide", windows=WINDOWS), Unit(video=VIDEO, kind="gather", slices=SLICES)]
-    assert [blame.verdict(unit, DEATH) for unit in units] == [None] * 7
-    assert blame.verdict(units[1], DEATH) is not None
+def test_attempts_at_windows_and_slices_of_one_video_are_counted_apart(tmp_path: Path) -> None:
+    attempts = Attempts(tmp_path, max_attempts=2)
+    units: list[Unit] = [MeasureWindow(video=VIDEO, window=window, info=INFO) for window in WINDOWS]
+    units += [RenderSlice(video=VIDEO, piece=piece, info=INFO) for piece in SLICES]
+    units += [DECIDE, GATHER]
+    assert [attempts.verdict(unit, DEATH) for unit in units] == [None] * 7
+    assert attempts.verdict(units[1], DEATH) is not None
 
 
-def test_a_unit_that_ended_well_is_blamed_for_nothing_of_before(tmp_path: Path) -> None:
-    blame = Blame(tmp_path, max_attempts=2)
-    unit = Unit(video=VIDEO)
-    assert blame.verdict(unit, DEATH) is None
-    blame.settled(unit)
-    assert blame.verdict(unit, DEATH) is None
+def test_losses_before_a_unit_ended_well_do_not_count(tmp_path: Path) -> None:
+    attempts = Attempts(tmp_path, max_attempts=2)
+    unit = AnalyzeVideo(video=VIDEO)
+    assert attempts.verdict(unit, DEATH) is None
+    attempts.settled(unit)
+    assert attempts.verdict(unit, DEATH) is None

@@ -20,7 +20,7 @@ worker = WorkerPlan(settings=settings, dataset=Path("dataset")).make_worker()
 info = probe(Path(sys.argv[1]))
 
 def measure(n_ticks):
-    analyze_pictures(info, worker._perception, 0, n_ticks, settings.media)
+    analyze_pictures(info, worker.perception, 0, n_ticks, settings.media)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 print(measure(50), measure(500))

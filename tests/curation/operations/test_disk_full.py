@@ -3,6 +3,7 @@
 Where mounting is not allowed the tmpfs is a folder whose files refuse to grow, as in the other tests here.
 """
 
+import dataclasses
 import errno
 import io
 import os
@@ -22,8 +23,10 @@ from typer.testing import CliRunner
 
 from curation.cli.app import app
 from curation.engine.event_log import events_path
-from curation.engine.units import Unit
+from curation.engine.units import AnalyzeVideo
+from curation.engine.units import Result as UnitResult
 from curation.engine.worker import VideoWorker, WorkerPlan
+from curation.media.probe import VideoInfo
 from curation.output.folder import DatasetFolder
 from curation.output.ledger import read_ledger
 from manifests.record import find_dataset
@@ -100,22 +103,21 @@ def work(tmp_path_factory: pytest.TempPathFactory, talking_face: TalkingFace) ->
     talking_video(source / "c.mp4", talking_face, times_s)
     talking_video(source / "d.mp4", talking_face, times_s[:40], sound=talking_face.sound(1.0, 2.6))
     with pytest.MonkeyPatch.context() as patched:
-        measured: dict[str, Any] = {}
+        measured: dict[Path, Any] = {}
         workers: list[VideoWorker] = []
-        make, done = WorkerPlan.make_worker, VideoWorker._done
+        make, curate = WorkerPlan.make_worker, VideoWorker.curated
 
         def make_once(plan: WorkerPlan) -> VideoWorker:
             workers[:] = workers or [make(plan)]
-            workers[0]._dataset = plan.dataset
-            return workers[0]
+            return dataclasses.replace(workers[0], plan=plan)
 
-        def done_once(self: VideoWorker, unit: Unit, learnt: Callable[[float], None]) -> Any:  # noqa: ANN401
-            if unit.name not in measured:
-                measured[unit.name] = done(self, unit, learnt)
-            return measured[unit.name]
+        def curated_once(self: VideoWorker, info: VideoInfo, *arguments: Any) -> Any:  # noqa: ANN401
+            if info.path not in measured:
+                measured[info.path] = curate(self, info, *arguments)
+            return measured[info.path]
 
         patched.setattr(WorkerPlan, "make_worker", make_once)
-        patched.setattr(VideoWorker, "_done", done_once)
+        patched.setattr(VideoWorker, "curated", curated_once)
         made = Work(source=source, whole=source.parent / "whole")
         assert made.run(made.whole).exit_code == 1  # b.mp4 is no video
         yield made
@@ -210,14 +212,14 @@ def test_a_small_disk_that_fills_up_stops_the_run_and_with_room_it_ends_well(
 ) -> None:
     dataset = small_disk.folder / "dataset"
     with monkeypatch.context() as patched:
-        work_on, n_units = VideoWorker.work, iter(range(9))
+        run, n_units = AnalyzeVideo.run, iter(range(9))
 
-        def filling(self: VideoWorker, unit: Unit) -> Any:  # noqa: ANN401
+        def filling(self: AnalyzeVideo, worker: VideoWorker) -> UnitResult:
             if next(n_units) == 2:  # two are done
                 small_disk.fill()
-            return work_on(self, unit)
+            return run(self, worker)
 
-        patched.setattr(VideoWorker, "work", filling)
+        patched.setattr(AnalyzeVideo, "run", filling)
         _assert_stopped_clearly(work.run(dataset))
     assert len(read_ledger(dataset)) == 2
     _assert_committed_is_whole(dataset, tmp_path / "aside")
@@ -237,7 +239,7 @@ def test_a_run_that_cannot_fit_is_refused_before_a_video_is_decoded(
         raise AssertionError("a video was decoded")
 
     monkeypatch.setattr(shutil, "disk_usage", lambda _: nearly_full)
-    monkeypatch.setattr(VideoWorker, "work", refuse)
+    monkeypatch.setattr(AnalyzeVideo, "run", refuse)
     stopped = work.run(tmp_path / "dataset")
     assert stopped.exit_code == 3
     assert "1 MiB are free there, and 4 videos take at least 8 MiB; make room" in stopped.output

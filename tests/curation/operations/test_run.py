@@ -5,9 +5,10 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 from helpers.made_videos import SmallRun, counted_picture, frame_times, write_video
@@ -16,7 +17,6 @@ from typer.testing import CliRunner
 import curation.engine.execution
 import curation.engine.worker
 import curation.operations.run
-import curation.output.video_files
 from curation.cli.app import app
 from curation.engine.event_log import events_path
 from curation.engine.events import Oversight
@@ -31,6 +31,7 @@ from curation.output.ledger import LedgerError, VideoRecord
 from curation.settings import CurationSettings, load_settings
 from curation.sources.discover import fingerprint
 from curation.sources.entries import SourceError, SourceVideo
+from foundation.storage.staged import StagedFiles
 from manifests.files.tables import read_table
 from manifests.reports.validate import validate
 from manifests.schema.videos import TIMING_COLUMNS
@@ -217,17 +218,17 @@ def test_a_full_disk_stops_the_run_and_what_was_written_before_counts(
 ) -> None:
     dataset = source.parent / "dataset"
     second = fingerprint(source / "b.mp4")
-    real = curation.output.video_files.write_parquet
+    real = StagedFiles.replacing
 
-    def full(path: Path, *arguments: object) -> None:
+    def full(self: StagedFiles, path: Path) -> AbstractContextManager[BinaryIO]:
         if path.name == f"{second}.parquet" and path.parent.name == "spans":
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
-        real(path, *arguments)
+        return real(self, path)
 
     arguments = ["run", "--source", str(source), "--out", str(dataset), "--preset", "embedded"]
     arguments += ["--set", "speech.encoder=none", "--set", "speech.denoiser=none"]
     with monkeypatch.context() as patched:
-        patched.setattr(curation.output.video_files, "write_parquet", full)
+        patched.setattr(StagedFiles, "replacing", full)
         stopped = CliRunner().invoke(app, arguments)
     assert stopped.exit_code == 3
     assert "No space left on device" in stopped.output

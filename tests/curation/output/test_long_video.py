@@ -17,24 +17,29 @@ from curation.engine.event_log import events_path
 from curation.engine.events import Oversight, UnitEvent
 from curation.engine.execution import Executor
 from curation.engine.inline import curate_inline
+from curation.engine.units import AnalyzeVideo, DecideVideo, GatherVideo, MeasureWindow, RenderSlice, Unit
 from curation.engine.worker import WorkerPlan
 from curation.evidence.joining import with_sound
 from curation.evidence.measures import Evidence, FaceMeasures, Faces
 from curation.operations.run import run
+from curation.output.curated_video import landmarks_of
 from curation.output.frame_rows import frames_table
 from curation.output.long_video import stored_clips, write_decided
-from curation.output.video_files import landmarks_of
-from curation.output.window_files import FOLDER, read_windows, window_path, write_window
+from curation.output.video_files import WINDOWS as FOLDER
+from curation.output.video_files import VideoFiles
+from curation.output.window_files import read_windows, write_window
 from curation.rendering.render import shown_clips
 from curation.rendering.slices import divide_clips
 from curation.settings import CurationSettings, load_settings
 from curation.sources.discover import discover
+from curation.sources.entries import SourceVideo
 from foundation.storage.arrow import read_parquet
 from manifests.files.tables import read_table
 from manifests.reports.validate import validate
 from manifests.timeline import Window
 
 ID = "00ff00ff00ff00ff"
+VIDEO = SourceVideo(path=Path("a.mp4"), video_id=ID, source="made", speaker_id=None, size_bytes=1)
 QUIET = load_settings(CurationSettings(), None, ["speech.encoder=none", "speech.denoiser=none"])
 """One face and its sound; few models."""
 SLICED = load_settings(QUIET, None, ["windows.length_s=8", "rules.too_short.min_s=2", "rules.too_short.max_clip_s=4"])
@@ -73,11 +78,12 @@ WINDOWS = [Window(first_tick=k, end_tick=min(k + 200, 500)) for k in (0, 200, 40
 
 def decided_in_windows(dataset: Path, evidence: Evidence, windows: list[Window], settings: CurationSettings) -> None:
     """Write windows of the evidence, and what is decided on them."""
+    files = VideoFiles(dataset, VIDEO)
     for window in windows:
-        write_window(window_path(dataset, ID, window), part(evidence, window.first_tick, window.end_tick), 1.0)
-    seen, _ = read_windows(dataset, ID, windows)
-    light = with_sound(seen, evidence)
-    write_decided(dataset, ID, windows, light, decide(light, settings.rules), settings)
+        write_window(files, window, part(evidence, window.first_tick, window.end_tick), 1.0)
+    pictures, _ = read_windows(files, windows)
+    light = with_sound(pictures, evidence)
+    write_decided(files, windows, light, decide(light, settings.rules), settings)
 
 
 def test_rows_written_window_by_window_are_those_of_one_piece(spoilt: Evidence, tmp_path: Path) -> None:
@@ -115,7 +121,7 @@ def test_clips_find_the_rows_that_one_piece_gives_them(spoilt: Evidence, tmp_pat
     decided_in_windows(tmp_path, spoilt, WINDOWS, settings)
     decision = decide(spoilt, settings.rules)
     assert len(decision.clips) >= 3
-    got = list(stored_clips(tmp_path, ID, decision.clips))
+    got = list(stored_clips(VideoFiles(tmp_path, VIDEO), decision.clips))
     for one, other in zip(got, shown_clips(spoilt, decision), strict=True):
         assert one.plan == other.plan
         np.testing.assert_array_equal(one.speech_prob, other.speech_prob)
@@ -129,7 +135,7 @@ def test_clips_find_the_rows_that_one_piece_gives_them(spoilt: Evidence, tmp_pat
 def test_a_clip_without_an_identity_descriptor_has_none(spoilt: Evidence, tmp_path: Path) -> None:
     settings = load_settings(QUIET, None, ["perception.faces=dlib"])
     decided_in_windows(tmp_path, spoilt, WINDOWS, settings)
-    (clip,) = stored_clips(tmp_path, ID, [ClipPlan(first_tick=26, end_tick=46, tier="vae")])
+    (clip,) = stored_clips(VideoFiles(tmp_path, VIDEO), [ClipPlan(first_tick=26, end_tick=46, tier="vae")])
     assert clip.face.descriptor.shape == (20, 0)
     assert clip.face.blendshapes is not None
     assert clip.face.jitter_points_px is None
@@ -139,12 +145,13 @@ def test_a_clip_whose_rows_are_not_there_is_refused(spoilt: Evidence, tmp_path: 
     settings = load_settings(QUIET, None, ["perception.faces=dlib"])
     decided_in_windows(tmp_path, spoilt, WINDOWS, settings)
     with pytest.raises(ValueError, match="holds 20 of the ticks 480 to 520"):
-        list(stored_clips(tmp_path, ID, [ClipPlan(first_tick=480, end_tick=520, tier="vae")]))
+        list(stored_clips(VideoFiles(tmp_path, VIDEO), [ClipPlan(first_tick=480, end_tick=520, tier="vae")]))
 
 
 def test_the_rules_windows_are_read_for_do_not_bring_landmarks(spoilt: Evidence, tmp_path: Path) -> None:
-    write_window(window_path(tmp_path, ID, WINDOWS[0]), part(spoilt, 0, 200), 2.0)
-    seen, spent_s = read_windows(tmp_path, ID, WINDOWS[:1])
+    files = VideoFiles(tmp_path, VIDEO)
+    write_window(files, WINDOWS[0], part(spoilt, 0, 200), 2.0)
+    seen, spent_s = read_windows(files, WINDOWS[:1])
     assert (spent_s, seen.faces.landmarks_px.shape[1:], seen.faces.blendshapes) == (2.0, (0, 2), None)
     np.testing.assert_array_equal(seen.faces.key_points_px, part(spoilt, 0, 200).faces.key_points_px)
 
@@ -217,18 +224,18 @@ def test_a_run_that_ends_between_two_steps_goes_on_there(
     source: Path, undisturbed: Path, tmp_path: Path, n_units: int, left: list[str]
 ) -> None:
     dataset = tmp_path / "dataset"
-    ended: list[str] = []
+    ended: list[type[Unit]] = []
 
     def note(event: UnitEvent) -> None:
         if event.kind == "end":
-            ended.append(event.unit.kind)
+            ended.append(type(event.unit))
 
     plan = WorkerPlan(settings=SLICED, dataset=dataset)
     run(str(source), dataset, SLICED, Executor(), limit=0)
     videos = discover(str(source)).videos
-    list(curate_inline(plan, videos, Oversight(tell=note, stopped=lambda: len(ended) == n_units)))
-    whole = ["video", "window", "window", "decide", "render", "render", "gather"]
-    assert ended == whole[:n_units]
+    list(curate_inline(plan, videos, Oversight(on_event=note, stopped=lambda: len(ended) == n_units)))
+    kinds = [AnalyzeVideo, MeasureWindow, MeasureWindow, DecideVideo, RenderSlice, RenderSlice, GatherVideo]
+    assert ended == kinds[:n_units]
     run(str(source), dataset, SLICED, Executor())
     log = [json.loads(line) for line in events_path(dataset).read_text().splitlines()]
     again = [line["unit"].split(" ", 1)[1] for line in log if line["event"] == "begin"]

@@ -21,9 +21,11 @@ from curation.evidence.measures import Evidence, Faces, PictureEvidence
 from curation.media.probe import probe
 from curation.operations.run import run
 from curation.output.ledger import read_ledger
-from curation.output.window_files import read_window, read_windows, remove_windows, window_path, write_window
+from curation.output.video_files import VideoFiles
+from curation.output.window_files import read_window, read_windows, remove_windows, write_window
 from curation.perception.models import Perception, PerceptionSettings, load_perception, perception_assets
 from curation.settings import PRESETS, CurationSettings, load_settings
+from curation.sources.entries import SourceVideo
 from foundation.weights import ensure_assets
 from manifests.files.tables import read_table
 from manifests.timeline import Window
@@ -33,6 +35,11 @@ from manifests.timeline import Window
 def models() -> Perception:
     ensure_assets(perception_assets(PerceptionSettings()))
     return load_perception(PerceptionSettings())
+
+
+def files_of(dataset: Path, video_id: str) -> VideoFiles:
+    video = SourceVideo(path=Path("a.mp4"), video_id=video_id, source="made", speaker_id=None, size_bytes=1)
+    return VideoFiles(dataset, video)
 
 
 def picture_evidence(evidence: Evidence) -> PictureEvidence:
@@ -62,10 +69,11 @@ def test_a_video_of_exactly_one_window_is_not_divided() -> None:
 def test_parts_put_together_are_the_whole(make_evidence: Callable[..., Evidence], tmp_path: Path) -> None:
     whole = make_evidence(300)
     windows = [Window(first_tick=0, end_tick=200), Window(first_tick=200, end_tick=300)]
+    files = files_of(tmp_path, "a" * 16)
     for window in windows:
-        write_window(window_path(tmp_path, "a" * 16, window), part(whole, window.first_tick, window.end_tick), 1.5)
-    assert_equal(stitch([read_window(tmp_path, "a" * 16, window) for window in windows]), picture_evidence(whole))
-    assert read_windows(tmp_path, "a" * 16, windows)[1] == 3.0
+        write_window(files, window, part(whole, window.first_tick, window.end_tick), 1.5)
+    assert_equal(stitch([read_window(files, window) for window in windows]), picture_evidence(whole))
+    assert read_windows(files, windows)[1] == 3.0
 
 
 def test_a_window_without_a_face_does_not_hide_what_the_others_measured(
@@ -82,7 +90,7 @@ def test_a_window_without_a_face_does_not_hide_what_the_others_measured(
 def test_removing_leaves_the_windows_of_other_videos(make_evidence: Callable[..., Evidence], tmp_path: Path) -> None:
     window = Window(first_tick=0, end_tick=100)
     for video_id in ("a" * 16, "b" * 16):
-        write_window(window_path(tmp_path, video_id, window), picture_evidence(make_evidence(100)), 1.0)
+        write_window(files_of(tmp_path, video_id), window, picture_evidence(make_evidence(100)), 1.0)
     remove_windows(tmp_path, {"a" * 16})
     assert [path.name[:16] for path in (tmp_path / "windows").iterdir()] == ["b" * 16]
 
@@ -93,7 +101,7 @@ def test_what_ended_videos_have_left_goes_with_the_next_run(small_run: SmallRun,
     ended = next(iter(read_ledger(dataset)))
     for video_id in (ended, "b" * 16):
         for suffix in (".npz", ".parquet", ".tar"):
-            path = window_path(dataset, video_id, Window(first_tick=0, end_tick=200)).with_suffix(suffix)
+            path = files_of(dataset, video_id).step(Window(first_tick=0, end_tick=200), suffix)
             path.parent.mkdir(exist_ok=True)
             path.touch()
     run(str(small_run.source), dataset, CurationSettings(), Executor())

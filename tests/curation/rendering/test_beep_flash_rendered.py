@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 from helpers.made_videos import BeepFlash, TalkingFace, beep_flash_video
 
-from curation.engine.units import Unit
+from curation.engine.units import AnalyzeVideo
 from curation.engine.worker import VideoWorker, WorkerPlan
-from curation.output.ledger import VideoRecord
 from curation.settings import CurationSettings, load_settings
 from curation.sources.discover import fingerprint
 from curation.sources.entries import SourceVideo
@@ -43,8 +42,8 @@ class Rendering:
         video_id = fingerprint(path)
         size_bytes = path.stat().st_size
         video = SourceVideo(path=path, video_id=video_id, source="made", speaker_id=None, size_bytes=size_bytes)
-        record = self._worker.work(Unit(video=video))
-        assert isinstance(record, VideoRecord)
+        record = AnalyzeVideo(video=video).run(self._worker).record
+        assert record is not None
         assert (record.status, record.n_clips) == ("ok", 1), record
         assert record.kept_diffusion_s > 3.8
         (row,) = (row for row in read_table(self._dataset, "clips").to_pylist() if row["video_id"] == video_id)

@@ -6,6 +6,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from manifests.dataset import Dataset
 from manifests.errors import DatasetError
 from manifests.files.tables import table_files
 from manifests.reports.queries import QueryError, connect, query
@@ -102,7 +103,7 @@ def test_an_error_names_the_views(dataset: Path) -> None:
 
 def test_a_folder_that_is_no_dataset_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="is no dataset"):
-        query(tmp_path, "SELECT 1")
+        Dataset(tmp_path).query("SELECT 1")
 
 
 def test_results_as_text_and_json(dataset: Path) -> None:
