@@ -1,5 +1,6 @@
 """What a long run shows: a live picture on a terminal, a line for each video elsewhere."""
 
+import logging
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -9,6 +10,7 @@ from typing import Self, TextIO
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -20,7 +22,7 @@ from curation.sources.entries import SourceVideo
 from foundation.signals import CtrlC
 from foundation.text import duration_text
 
-__all__ = ["RunProgress", "run_progress"]
+__all__ = ["PullProgress", "RunProgress", "run_progress"]
 
 _MOST_WORKERS = 16
 """Rows of the live picture; of more workers, those are shown that are longest at it."""
@@ -128,3 +130,52 @@ class RunProgress:
     def _left(self) -> str:
         left_s = self._pace.left_s(self._clock())
         return "time left not known yet" if left_s is None else f"{duration_text(left_s)} left"
+
+
+class PullProgress:
+    """Shows how far each download is, and what `foundation.weights` says of it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        """Show progress on `stream`: bars where it is a terminal."""
+        self._console = Console(file=stream, highlight=False, soft_wrap=True)
+        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+        self._bars = Progress(*columns, console=self._console, disable=not self._console.is_terminal)
+        self._tasks: dict[str, TaskID] = {}
+        self._tenths: dict[str, int] = {}
+        self._logger = logging.getLogger("foundation.weights")
+        self._handler = _ConsoleHandler(self._console)
+        self._level = self._logger.level
+
+    def __enter__(self) -> Self:
+        self._logger.addHandler(self._handler)
+        self._logger.setLevel(logging.INFO)
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bars.stop()
+        self._logger.setLevel(self._level)
+        self._logger.removeHandler(self._handler)
+
+    def advance(self, name: str, done_bytes: int, total_bytes: int) -> None:
+        """Show that `done_bytes` of `total_bytes` of the file called `name` are there."""
+        if name not in self._tasks:
+            self._tasks[name] = self._bars.add_task(name)
+        self._bars.update(self._tasks[name], completed=done_bytes, total=total_bytes)
+        tenth = 10 * done_bytes // max(total_bytes, 1)
+        if not self._console.is_terminal and tenth != self._tenths.get(name):
+            self._tenths[name] = tenth
+            self._console.print(f"{name}: {done_bytes / 1e6:.1f} of {total_bytes / 1e6:.1f} MB", markup=False)
+
+
+class _ConsoleHandler(logging.Handler):
+    """Prints above the bars."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self._console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._console.print(record.getMessage(), markup=False)

@@ -1,4 +1,4 @@
-"""What a run would take: a look at a few of its videos, and a forecast for all of them."""
+"""Forecast of a run from a look at a few of its videos."""
 
 import hashlib
 import itertools
@@ -20,7 +20,8 @@ from curation.operations.forecast import Estimate, Forecast, Look, Machine, fore
 from curation.output.curated_video import landmarks_of, write_parts
 from curation.output.disk_space import free_bytes
 from curation.output.folder import DatasetFolder
-from curation.output.ledger import VideoRecord
+from curation.output.ledger import VideoRecord, read_ledger
+from curation.output.removals import without_removed
 from curation.output.video_files import VideoFiles
 from curation.rules.rule import Rule
 from curation.settings import CurationSettings
@@ -42,7 +43,7 @@ _LOOK_TICKS = 500
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sampling:
-    """Which videos are looked at."""
+    """Choice of the videos that are looked at."""
 
     share: float = 0.02
     at_least: int = 5
@@ -51,7 +52,7 @@ class Sampling:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Plan:
-    """What was seen, and what is to be expected."""
+    """Forecast of a run, and the looks that it rests on."""
 
     forecast: Forecast
     n_videos: int
@@ -63,26 +64,26 @@ class Plan:
 
     def text(self) -> str:
         """Return a table for people to read."""
-        told = self.forecast
+        expected = self.forecast
         rows = [
-            ["video in", *_texts(told.duration_s, duration_text)],
-            *([f"kept, {tier}", *_texts(told.kept_s[tier], duration_text)] for tier in TIERS),
-            ["disk", *_texts(told.disk_bytes, _gb)],
-            ["memory, all workers", *_texts(told.memory_bytes, _gb)],
-            [f"wall time, workers: {self.workers}", *_texts(told.wall_s, duration_text)],
+            ["video in", *_texts(expected.duration_s, duration_text)],
+            *([f"kept, {tier}", *_texts(expected.kept_s[tier], duration_text)] for tier in TIERS),
+            ["disk", *_texts(expected.disk_bytes, _gb)],
+            ["memory, all workers", *_texts(expected.memory_bytes, _gb)],
+            [f"wall time, workers: {self.workers}", *_texts(expected.wall_s, duration_text)],
         ]
         table = text_table(["", "expected", "from", "to"], rows, numeric=[False, True, True, True])
-        seen = f"Looked at {len(self.looks)} of {self.n_videos} videos, {duration_text(told.seen_s)} of video."
+        looks = f"Looked at {len(self.looks)} of {self.n_videos} videos, {duration_text(expected.seen_s)} of video."
         failed = [f"cannot be curated: {problem}" for problem in self.problems]
         return "\n".join(
             [
-                seen,
+                looks,
                 *failed,
                 "",
                 table,
                 "",
                 "From, to: an interval of 80 % (docs/guides/run_at_scale.md).",
-                f"It is bound by {told.binds}.",
+                f"It is bound by {expected.binds}.",
             ]
         )
 
@@ -124,7 +125,7 @@ def plan(
         limit: plan for at most this many of the files.
         rules: rules of the user's own.
         sampling: which videos are looked at; by default 2 %, at least 5.
-        say: is told of every look.
+        say: is called with a line of text before every look.
 
     Raises:
         SourceError: there are no videos, or none that is left to do.
@@ -138,10 +139,10 @@ def plan(
     executor = executor or Executor.of_workers(workers)
     require_usable(rules, landmarks_of(settings))
     discovery = discover(str(source), layout)
-    videos = discovery.videos[:limit]
     target = DatasetFolder.begin(dataset, settings, source=(str(source), discovery.layout), rules=rules, dry_run=True)
     settings = target.settings
-    todo = _todo(videos, target.ledger())
+    videos = without_removed(target.record.removals, discovery.videos)[:limit]
+    todo = _todo(videos, read_ledger(target.path))
     if not todo:
         raise SourceError(f"--source {str(source)!r}: no video is left to curate; there is nothing to plan")
     chosen = sample(todo, sampling or Sampling())
@@ -154,22 +155,22 @@ def plan(
             if say is not None:
                 say(f"looking at {number} of {len(chosen)}: {text_of_path(video.path)}")
             try:
-                place, seed = Path(folder, str(number)), (sampling or Sampling()).seed
-                looks.append(_look(worker, video, settings, place, seed=seed, scratch=executor.scratch))
+                files, seed = Path(folder, str(number)), (sampling or Sampling()).seed
+                looks.append(_look(worker, video, settings, files, seed=seed, scratch=executor.scratch))
             except MediaError as error:
                 looks.append(Look(size_bytes=video.size_bytes))
                 problems.append(f"{text_of_path(video.path)}: {error.code}: {error.detail}")
     if say is not None:
         for line in discovery.notes:
             say(line)
-    taken = {video.video_id for video in chosen}
-    told = forecast(
+    looked_at = {video.video_id for video in chosen}
+    expected = forecast(
         looks,
-        [video.size_bytes for video in todo if video.video_id not in taken],
+        [video.size_bytes for video in todo if video.video_id not in looked_at],
         _machine(target.path, executor, load_s, float(settings.windows.length_s)),
     )
     return Plan(
-        forecast=told,
+        forecast=expected,
         n_videos=len(todo),
         looks=tuple(looks),
         problems=tuple(problems),
@@ -178,7 +179,7 @@ def plan(
 
 
 def _todo(videos: Sequence[SourceVideo], done: Mapping[str, VideoRecord]) -> list[SourceVideo]:
-    """Return the videos that a run would curate: those of which nothing is done, or something else than is asked."""
+    """Return the videos that a run would curate: those without a record, or with other labels than in their record."""
     return [
         video
         for video in videos

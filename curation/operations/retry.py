@@ -22,7 +22,7 @@ __all__ = ["RetryReport", "retry"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RetryReport:
-    """What another attempt did."""
+    """Outcome of another attempt."""
 
     dataset: Dataset
     """The dataset, open for reading."""

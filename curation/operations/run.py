@@ -29,21 +29,21 @@ __all__ = ["RunReport", "run"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunReport:
-    """What a run did."""
+    """Outcome of a run."""
 
     dataset: Dataset
     """The dataset, open for reading."""
     records: tuple[VideoRecord, ...]
-    """One per file, in the order of the files' paths; none of those that were not begun because the user ended it."""
+    """One per file, ordered by path; without files that were not begun because the user ended the run."""
     curated: tuple[VideoRecord, ...]
-    """Those that this run has decoded, in the order in which they were done."""
+    """Records of the videos that this run decoded, in the order in which they were done."""
     left: int
     """Videos that are left to do because the user ended the run."""
     already_done: int
     """Videos that an earlier run of the same dataset had done."""
     discovery: Discovery
     notes: tuple[str, ...] = ()
-    """What a user should know of what was left out."""
+    """Sentences for the user about files that were left out."""
 
     @property
     def excluded(self) -> int:
@@ -166,7 +166,7 @@ def _notes(discovery: Discovery, exclusions: Exclusions, n_removed: int) -> tupl
 def _with_same_labels(
     folder: DatasetFolder, videos: Sequence[SourceVideo], records: dict[str, VideoRecord]
 ) -> dict[str, VideoRecord]:
-    """Return the records but those of videos whose speaker or stretches are others now, which are removed."""
+    """Return the records without videos whose speaker or stretches have changed, and remove these from the dataset."""
     listed = {video.video_id: video for video in videos if video.duplicate_of is None}
     changed = {
         video_id
@@ -187,14 +187,14 @@ def _current(video: SourceVideo, done: dict[str, VideoRecord]) -> VideoRecord:
 
 
 def _earlier(folder: DatasetFolder, videos: Sequence[SourceVideo], done: dict[str, VideoRecord]) -> list[VideoRecord]:
-    """Return the records of videos that this run is not about; those of replaced files are removed."""
+    """Return the records of videos that are not part of this run, and remove those of replaced files."""
     listed = {video.video_id for video in videos}
     readable = {text_of_path(video.path) for video in videos if video.read_error is None}
     kept = []
     for video_id, record in done.items():
         if video_id in listed:
             continue
-        if record.path in readable:  # under this name there is other content now
+        if record.path in readable:  # the file has other content now
             folder.forget_video(video_id)
         else:
             kept.append(record)
@@ -204,7 +204,7 @@ def _earlier(folder: DatasetFolder, videos: Sequence[SourceVideo], done: dict[st
 def _earlier_copies(
     folder: DatasetFolder, videos: Sequence[SourceVideo], records: Sequence[VideoRecord]
 ) -> Iterator[VideoRecord]:
-    """Yield the rows of copies that this run is not about: the table of before has them, the ledger does not."""
+    """Yield the rows of copies that are not part of this run: only the earlier table has them, not the ledger."""
     listed = {text_of_path(video.path) for video in videos}
     path_of = {record.video_id: record.path for record in records if record.duplicate_of is None}
     for row in folder.rows():

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from curation.sources.entries import SourceVideo
 from foundation.errors import CannotStartError
-from foundation.storage.locations import is_remote
 
 __all__ = ["NoRoomError", "free_bytes", "require_room"]
 
@@ -24,7 +23,7 @@ class NoRoomError(CannotStartError, OSError):
 
 def free_bytes(folder: Path) -> int | None:
     """Return how many bytes are free where `folder` is, or would be made; None on a store, which has no limit."""
-    if is_remote(folder):
+    if not isinstance(folder, Path):  # an address
         return None
     home = folder.absolute()
     while not home.exists():

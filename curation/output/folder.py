@@ -1,4 +1,4 @@
-"""The folder of a dataset that a command writes to: opened once, its record read once and committed once."""
+"""Folder of a dataset that a command writes to: opened once, its record read once and committed once."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -67,7 +67,7 @@ class DatasetFolder:
         self.settings = settings
         self.rules = tuple(rules)
         self.is_new = False
-        """Whether this command has begun it, so that nothing of an earlier one is there."""
+        """Whether this command began the dataset, so that nothing of an earlier one is there."""
 
     @classmethod
     def existing(cls, path: str | Path) -> Self:
@@ -76,7 +76,6 @@ class DatasetFolder:
         Raises:
             DatasetError: it is no dataset, its record is damaged, or of another version.
             DatasetFolderError: its settings are not those of this version.
-            StorageError: its store cannot be reached.
         """
         folder = location(path)
         record = read_dataset(folder)
@@ -95,19 +94,19 @@ class DatasetFolder:
         origin: "DatasetFolder | None" = None,
         dry_run: bool = False,
     ) -> Self:
-        """Make a folder a new dataset of these settings, or go on with the dataset that it is.
+        """Make a folder a new dataset of these settings, or go on with the dataset in it.
 
-        Where `perception.identity` is `auto`, a dataset keeps the descriptor that it has, and a new one takes that of
-        this machine. How large its files are may change.
+        Where `perception.identity` is `auto`, a dataset keeps its descriptor, and a new one takes that of this machine.
+        The sizes of files may change.
 
         Args:
             path: the folder.
             settings: what to keep and how.
             weights: files that are used; None: those of the settings, which are fetched where they are missing.
-            source: the source as given to a run, and how it is read where it is a folder.
+            source: source of a run as the user gave it, and its layout if it is a folder.
             exclusions: lists of people and videos to leave out; those of earlier runs stay on record.
             rules: rules of the user's own.
-            origin: the dataset that this one is made from: its layouts, lists and removals hold here, too.
+            origin: dataset that this one is made from; its layouts, lists and removals hold here, too.
             dry_run: only check, write nothing.
 
         Raises:
@@ -116,8 +115,7 @@ class DatasetFolder:
             OtherRulesError: it is a dataset with other rules of the user's own.
             DatasetError: its record is damaged, or of another version.
             MissingAssetsError: weights are missing and cannot be fetched.
-            StorageError: its store cannot be reached.
-            OSError: it cannot be written.
+            OSError: it cannot be reached or written.
         """
         path = location(path)
         found = find_dataset(path)
@@ -156,7 +154,7 @@ class DatasetFolder:
         *,
         dry_run: bool = False,
     ) -> None:
-        """Check that a command may go on with the dataset, and complete what a stopped writer left half done.
+        """Check that a command may go on with the dataset, and complete the swap of files of a stopped one.
 
         Args:
             settings: of the command; None: those of the dataset.
@@ -178,7 +176,7 @@ class DatasetFolder:
             finish_swap(self.path)
 
     def note_removals(self, removals: Removals) -> None:
-        """Put on record what is removed for good, before anything of it goes.
+        """Record what is removed for good, before any of it is removed.
 
         Raises:
             OSError: the dataset cannot be written.
@@ -188,17 +186,17 @@ class DatasetFolder:
             draft_dataset(self.path, self.record)
 
     def ledger(self) -> dict[str, VideoRecord]:
-        """Return the records of the ledger by video id, after those that a stopped `forget` has left were removed.
+        """Return the records of the ledger by video id; what a stopped `forget` has left is removed first.
 
         Raises:
             LedgerError: a record is damaged.
             OSError: a file cannot be removed.
         """
         records, removals = read_ledger(self.path), self.record.removals
-        gone = {video_id for video_id in records if removals is not None and removals.has_video(video_id)}
-        for video_id in gone:
+        for video_id in [known for known in records if removals is not None and removals.has_video(known)]:
             self.forget_video(video_id)
-        return {video_id: record for video_id, record in records.items() if video_id not in gone}
+            del records[video_id]
+        return records
 
     def write(self, record: VideoRecord) -> None:
         """Write the record of a video into the ledger.
@@ -217,13 +215,13 @@ class DatasetFolder:
         return [VideoRecord.model_validate(row) for row in read_table(self.path, VIDEOS.name).to_pylist()]
 
     def foreign_entries(self) -> list[str]:
-        """Return the names in the folder that are none of a dataset, sorted."""
+        """Return the names of files and folders that do not belong to a dataset, sorted."""
         return sorted(path.name for path in self.path.iterdir() if path.name not in _ENTRIES)
 
     def forget_video(self, video_id: str) -> None:
-        """Remove a video's own files; the ledger's record last, so that a stopped removal is done again.
+        """Remove a video's own files; the ledger's record last, so that a stopped removal is repeated.
 
-        What of it is packed with others goes in the next `finish`.
+        Its rows and clips in packed files are removed by the next `finish`.
 
         Raises:
             OSError: a file cannot be removed.
@@ -235,9 +233,9 @@ class DatasetFolder:
         (self.path / _LEDGER / f"{video_id}.json").unlink(missing_ok=True)
 
     def reconciled(self, records: Mapping[str, VideoRecord]) -> dict[str, VideoRecord]:
-        """Return the records with rows in the tables, after packed rows without a record were removed.
+        """Return the records with rows in the tables, and remove packed rows without a record.
 
-        To remove a video's record, or a damaged file, is how a user has videos curated again.
+        A user who removes a video's record, or a damaged file, has these videos curated again.
 
         Raises:
             DatasetError: a file is damaged.
@@ -256,15 +254,12 @@ class DatasetFolder:
         return complete
 
     def finish(self, records: Iterable[VideoRecord]) -> Dataset:
-        """Pack the files of videos, write the table `videos`, and commit the record with its totals.
+        """Pack the files of videos, write `videos`, commit the record with its totals, and return the dataset.
 
         Of the other tables and the media, only what belongs to a video that is `ok` in `records` stays.
 
         Args:
             records: one per file, in the order of the rows.
-
-        Returns:
-            The dataset, open for reading.
 
         Raises:
             DatasetError: a file is damaged.
@@ -294,7 +289,7 @@ def _require_free(path: Path) -> None:
         raise DatasetFolderError(f"--out {path} is a file; give a new folder")
     entries = [*path.iterdir()] if path.is_dir() else []
     ledger = next((entry for entry in entries if entry.name == _LEDGER), None)
-    if ledger is not None:  # a command that was stopped before its draft was written has left the folder of it
+    if ledger is not None:  # a command that was stopped while it wrote the draft
         entries = [entry for entry in entries if entry != ledger] + [*ledger.iterdir()]
     if any(not (entry.name.startswith(".") and entry.name.endswith(".part")) for entry in entries):
         raise DatasetFolderError(f"--out {path} holds files but no dataset.json: it is no dataset; give a new folder")

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from foundation.text import TimeUnit, text_table, time_unit
@@ -141,7 +142,7 @@ def statistics(dataset: Path) -> Statistics:
     columns = list(_Video.__dataclass_fields__)
     videos = [_Video(**row) for row in read_table(dataset, "videos", columns).to_pylist()]
     videos.sort(key=lambda video: (video.source, video.path))
-    seconds = _seconds_per_video(dataset)
+    seconds = _seconds_per_video(read_table(dataset, "spans", ["video_id", "start_s", "end_s", "tier", "outcome"]))
     by_source = defaultdict(list)
     for video in videos:
         by_source[video.source].append(video)
@@ -153,8 +154,7 @@ def statistics(dataset: Path) -> Statistics:
     )
 
 
-def _seconds_per_video(dataset: Path) -> dict[str, _Seconds]:
-    spans = read_table(dataset, "spans", ["video_id", "start_s", "end_s", "tier", "outcome"])
+def _seconds_per_video(spans: pa.Table) -> dict[str, _Seconds]:
     spans = spans.append_column("seconds", pc.subtract(spans["end_s"], spans["start_s"]))
     sums = spans.group_by(["video_id", "tier", "outcome"]).aggregate([("seconds", "sum")])
     seconds: dict[str, _Seconds] = {}
