@@ -1,4 +1,4 @@
-"""What a long run shows: a live picture on a terminal, a line for each video elsewhere."""
+"""Progress displays: live on a terminal, one line per video or tenth of a download elsewhere."""
 
 import logging
 import sys

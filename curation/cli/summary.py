@@ -1,4 +1,4 @@
-"""Text that ends a run: the statistics, failed videos, files that were left alone."""
+"""Summary at the end of a run: statistics, failed videos, ignored files."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Evidence of one video, measured in memory: nothing is written."""
+"""Measurement of one video in memory, without a dataset."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Other rules on the evidence of a dataset: no perception model runs; videos are decoded only to render clips."""
+"""New decisions on the evidence of a dataset: no perception model runs; videos are decoded only to render clips."""
 
 import time
 from collections.abc import Sequence

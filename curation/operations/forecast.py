@@ -1,8 +1,8 @@
-"""From looks at a few videos to figures for all of them, with intervals. Arithmetic only: no file, no clock.
+"""Estimates for all videos of a run, with intervals, from looks at a few of them. Arithmetic only: no file, no clock.
 
-What a look has seen is known. How long files are that were not looked at is their size times the seconds a byte of
-those that were; what the rest of the video comes to is its length times the mean rate of the looks, each weighted by
-the length of its video. Intervals are of 80 %: percentiles of the same figure over looks drawn again with replacement
+What a look measured is known. The length of other files is their size times the seconds per byte of the files looked
+at; figures of the remaining video are its length times the mean rate of the looks, each weighted by the length of its
+video. Intervals are of 80 %: percentiles of the same figure over looks drawn again with replacement
 (bootstrap), widened about the figure by what so few looks understate, `sqrt(n / (n - 1))` and Student's t over the
 normal distribution (Hesterberg 2015, "What Teachers Should Know About the Bootstrap", section 3.2). Where no look kept
 anything, there is nothing to draw: then the upper end supposes the largest share of videos that n looks would miss once
@@ -41,7 +41,7 @@ _Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Look:
-    """What was seen of one video; all zeros but for its size where it cannot be curated."""
+    """Measurement of one video; all zeros but for its size where it cannot be curated."""
 
     size_bytes: int
     duration_s: float = 0.0
@@ -61,7 +61,7 @@ class Look:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Machine:
-    """Where the run is to be."""
+    """Machine of the run."""
 
     workers: int
     pool: bool
@@ -121,10 +121,10 @@ def forecast(looks: Sequence[Look], unseen_bytes: Sequence[int], machine: Machin
     duration = _interval(table.duration, len(looks), widen=True, known=not unseen_bytes)
 
     def kept(tier: Tier) -> Estimate:
-        told = of(table.of(f"kept_{tier}_s"))
-        if table.column(f"kept_{tier}_s").any() or math.isnan(told.high):
-            return told
-        return Estimate(told.expected, told.low, max(told.high, table.missed_s()))
+        estimate = of(table.of(f"kept_{tier}_s"))
+        if table.column(f"kept_{tier}_s").any() or math.isnan(estimate.high):
+            return estimate
+        return Estimate(estimate.expected, estimate.low, max(estimate.high, table.missed_s()))
 
     return Forecast(
         duration_s=duration,

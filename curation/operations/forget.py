@@ -1,7 +1,7 @@
-"""`gaia-curate forget`: what a dataset holds of a person is removed, and later runs do not bring it back.
+"""Removal of a person or of single videos from a dataset, for later runs too.
 
-First dataset.json takes note of digests, so that nothing comes back whatever happens then; the rows of `videos`, by
-which the person is known, go last. So a call that was stopped is finished by the same call, or by the next run.
+First digests of what is removed are written into the record, so that no later run brings it back. The rows of `videos`,
+which identify the person, are removed last. So a stopped call is completed by the same call, or by the next run.
 """
 
 import json
@@ -31,7 +31,7 @@ __all__ = ["Forgotten", "forget"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Forgotten:
-    """What was removed, or would be."""
+    """Count of what was removed, or would be."""
 
     files: int
     """Rows of `videos`, copies included."""
@@ -41,7 +41,7 @@ class Forgotten:
     latents: tuple[str, ...]
     """Folders of latents that lost parts: to be written again."""
     not_looked_into: tuple[str, ...]
-    """What else lies in the dataset's folder."""
+    """Other files and folders in the dataset's folder."""
     dry_run: bool
 
     def text(self) -> str:
@@ -69,7 +69,7 @@ def forget(
         dataset: made by `run` or `decide`.
         speaker: the person's `speaker_id`.
         videos: ids, paths or ends of paths of videos, besides.
-        dry_run: only tell.
+        dry_run: only count.
 
     Raises:
         DatasetError: `dataset` is no dataset, or holds no such speaker or video; nothing is changed then.

@@ -1,4 +1,4 @@
-"""Another attempt at videos that failed or were quarantined, with the dataset's own settings."""
+"""Retry of videos that failed or were quarantined, with the dataset's own settings."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Find the videos, check what can be checked, curate what is missing, and write the tables that span all videos."""
+"""Run of the curation: find videos, check everything that can be checked early, curate, and write the dataset."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Curation of videos into an open dataset, with its event log, a display and Ctrl-C: what `run` and `retry` share."""
+"""Steps that `run`, `retry` and `decide` share: curating videos into an open dataset, finding a source again."""
 
 from collections.abc import Iterator, Sequence
 
@@ -23,7 +23,7 @@ def curate_videos(
     watcher: RunWatcher | None,
     ctrl_c: CtrlC | None,
 ) -> Iterator[VideoRecord]:
-    """Yield the record of each video when it is in the ledger; nothing starts before the first is asked for.
+    """Yield the record of each video once it is in the ledger; the work starts with the first iteration.
 
     Args:
         folder: the dataset, whose settings and rules hold.

@@ -1,4 +1,4 @@
-"""One small record per video: what became of it. What resume reads, and what the table `videos` is made of."""
+"""Ledger of a dataset: one small record per video, from which runs resume and the table `videos` is made."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -96,15 +96,15 @@ class VideoRecord(BaseModel):
 
     @property
     def asked_s(self) -> float:
-        """How much of the video was to be curated, seconds; 0 where it could not be."""
+        """Seconds of the video that were to be curated; 0 if it could not be."""
         return asked_s(self.trims, self.duration_s, self.fps or 0.0) if self.duration_s else 0.0
 
     def is_about(self, video: SourceVideo) -> bool:
-        """Say whether it is the record of what is asked for now: the same person, the same stretches."""
+        """Say whether the record has the labels of a file: the same speaker, the same stretches."""
         return (self.speaker_id, self.trims) == (video.speaker_id, video.trims)
 
     def listing(self) -> SourceVideo:
-        """Return the file as it was listed."""
+        """Return the file with the labels that it had when it was listed."""
         return SourceVideo(
             path=path_of_text(self.path),
             video_id=self.video_id,
@@ -136,7 +136,7 @@ def read_ledger(dataset: Path) -> dict[str, VideoRecord]:
 
 
 def write_record(dataset: Path, record: VideoRecord) -> None:
-    """Write a record beside and rename it: the last thing that is written of a video."""
+    """Write the record of a video atomically, after all other files of the video."""
     text = record.model_dump_json(indent=1) + "\n"
     write_bytes_atomic(dataset / "ledger" / f"{record.video_id}.json", text.encode())
 

@@ -1,6 +1,6 @@
-"""A CSV list of videos: where they are, whose they are, and which stretches of them are asked for.
+"""CSV lists of videos: paths, sources, speakers, and the stretches to curate.
 
-A video that has several rows is one video of which several stretches are asked for.
+Several rows with the same path are several stretches of one video.
 """
 
 import csv
@@ -21,14 +21,14 @@ _COLUMNS = ("path", "source", "speaker_id", "start_s", "end_s")
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    place: str
+    line: str
     """File and line."""
     entry: Entry
     trim: Trim
 
 
 def read_csv_list(path: Path) -> list[Entry]:
-    """Return the videos of a CSV list: columns `path`, relative to the list or an address, and those it may have.
+    """Return the videos of a CSV list. Column `path` is an address or relative to the list; the others are optional.
 
     Raises:
         SourceError: it cannot be read, or contradicts itself; the message names the line.
@@ -53,28 +53,28 @@ def _rows(path: Path) -> Iterator[_Row]:
             rows = [(reader.line_num, row) for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise SourceError(f"{path}: cannot be read as a CSV list: {error}") from error
-    for line, row in rows:
-        place = f"{path}:{line}"
+    for number, row in rows:
+        line = f"{path}:{number}"
         if None in row:
-            raise SourceError(f"{place}: has more values than the first line has columns; quote a value with a comma")
+            raise SourceError(f"{line}: has more values than the first line has columns; quote a value with a comma")
         if not row["path"]:
-            raise SourceError(f"{place}: the column 'path' is empty")
+            raise SourceError(f"{line}: the column 'path' is empty")
         video = location(row["path"]) if is_address(row["path"]) else path.parent / row["path"]
         entry = Entry(path=video, source=row.get("source") or path.stem, speaker_id=row.get("speaker_id") or None)
-        yield _Row(place, entry, _trim(row, place))
+        yield _Row(line, entry, _trim(row, line))
 
 
-def _trim(row: Mapping[str, str | None], place: str) -> Trim:
-    start_s, end_s = _seconds(row, "start_s", place), _seconds(row, "end_s", place)
+def _trim(row: Mapping[str, str | None], line: str) -> Trim:
+    start_s, end_s = _seconds(row, "start_s", line), _seconds(row, "end_s", line)
     if end_s is not None and (start_s or 0.0) >= end_s:
         raise SourceError(
-            f"{place}: start_s {start_s or 0.0:g} is not before end_s {end_s:g}; a stretch begins at its start_s and "
+            f"{line}: start_s {start_s or 0.0:g} is not before end_s {end_s:g}; a stretch begins at its start_s and "
             "ends before its end_s, both in seconds of the video"
         )
     return Trim(start=start_s or 0.0, end=end_s)
 
 
-def _seconds(row: Mapping[str, str | None], name: Literal["start_s", "end_s"], place: str) -> float | None:
+def _seconds(row: Mapping[str, str | None], name: Literal["start_s", "end_s"], line: str) -> float | None:
     text = (row.get(name) or "").strip()
     if not text:
         return None
@@ -84,14 +84,14 @@ def _seconds(row: Mapping[str, str | None], name: Literal["start_s", "end_s"], p
         seconds = math.nan
     if not 0.0 <= seconds < math.inf:
         raise SourceError(
-            f"{place}: {name} is {text!r}; write seconds from the video's start as a number from 0 up, such as 12.5, "
+            f"{line}: {name} is {text!r}; write seconds from the video's start as a number from 0 up, such as 12.5, "
             "or leave it empty"
         )
     return seconds
 
 
 def _entry(rows: Sequence[_Row]) -> Entry:
-    """Return what the rows of one video say together.
+    """Join the rows of one video.
 
     Raises:
         SourceError: they contradict each other.
@@ -102,15 +102,15 @@ def _entry(rows: Sequence[_Row]) -> Entry:
             ours, theirs = getattr(row.entry, name), getattr(first.entry, name)
             if ours != theirs:
                 raise SourceError(
-                    f"{row.place}: {name} of {row.entry.path} is {ours!r}, and {theirs!r} at {first.place}; all "
+                    f"{row.line}: {name} of {row.entry.path} is {ours!r}, and {theirs!r} at {first.line}; all "
                     "stretches of a video are of one person and one source: cut the file in two, or leave one out"
                 )
     trims = sorted({row.trim for row in rows} if _all_whole(rows) else (row.trim for row in rows), key=_start)
     shared = overlap(trims)
     if shared is not None:
-        place = next(row.place for row in reversed(rows) if row.trim in shared)
+        line = next(row.line for row in reversed(rows) if row.trim in shared)
         raise SourceError(
-            f"{place}: the stretches {shared[0]} and {shared[1]} of {first.entry.path} overlap; give each second once"
+            f"{line}: the stretches {shared[0]} and {shared[1]} of {first.entry.path} overlap; give each second once"
         )
     return Entry(
         path=first.entry.path,
@@ -121,7 +121,7 @@ def _entry(rows: Sequence[_Row]) -> Entry:
 
 
 def _all_whole(rows: Sequence[_Row]) -> bool:
-    """Say whether every row asks for all of the video."""
+    """Say whether every row is about the whole video."""
     return all(row.trim == Trim() for row in rows)
 
 

@@ -1,4 +1,4 @@
-"""Finding the source videos: folders, globs and lists; what each file is called, and which hold the same content."""
+"""Discovery of source videos in folders, globs and lists: their ids, and which files have the same content."""
 
 import glob
 import hashlib
@@ -21,28 +21,28 @@ VIDEO_SUFFIXES = (
     *(".3gp", ".asf", ".avi", ".f4v", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts"),
     *(".mxf", ".ogv", ".qt", ".ts", ".vob", ".webm", ".wmv"),
 )
-"""What a video file is called, in lower case. Other files in a folder are counted, and left alone."""
+"""Suffixes of video files, in lower case. Other files in a folder are counted and ignored."""
 
 _CHUNK_BYTES = 1 << 20
 
 _REMOTE_LOOKS = 32
-"""Remote files that are looked at at the same time."""
+"""Remote files that are inspected at the same time."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Discovery:
-    """What was found under the sources that the user named."""
+    """Videos found in the source that the user named."""
 
     videos: tuple[SourceVideo, ...]
     """In the order of their paths."""
     ignored_files: int
-    """Files that are not called like videos."""
+    """Files without the suffix of a video."""
     unreadable_folders: tuple[str, ...]
     """Folders that could not be listed, with the reason."""
     layout: LayoutName | None = None
     """Of a folder; None of anything else."""
     notes: tuple[str, ...] = ()
-    """What a user should know of how the folder was read."""
+    """Sentences for the user about how the folder was read."""
 
 
 def fingerprint(path: Path) -> str:
@@ -86,10 +86,10 @@ def listed_again(video: SourceVideo) -> SourceVideo | None:
 def discover(spec: str, layout: LayoutChoice = "auto") -> Discovery:
     """List the videos that `spec` names: a folder, a file, a glob pattern, or a CSV list, local or an address.
 
-    A folder is walked with its subfolders, links followed once; its layout tells who speaks. A CSV list says so itself.
+    A folder is walked with its subfolders, links followed once; its layout gives the speakers. A CSV list has a column.
 
     Args:
-        spec: what to list.
+        spec: the source.
         layout: how the data set lies in the folder; `auto`: as the names of its files say.
 
     Raises:
@@ -102,19 +102,19 @@ def discover(spec: str, layout: LayoutChoice = "auto") -> Discovery:
     if isinstance(found, Tree):
         if not found.videos and not problems:
             raise SourceError(f"--source {spec!r} holds no video; known are files called *{', *'.join(VIDEO_SUFFIXES)}")
-        name, told = labelled(found, layout)
-        if found.videos and not told.entries:
+        name, labels = labelled(found, layout)
+        if found.videos and not labels.entries:
             raise SourceError(
                 f"--source {spec!r} holds {len(found.videos)} videos, and layout {name} takes none: "
-                f"{' '.join(told.notes)} --layout folder takes all"
+                f"{' '.join(labels.notes)} --layout folder takes all"
             )
-        videos, conflicts = _identified(told.entries)
+        videos, conflicts = _identified(labels.entries)
         return Discovery(
             videos=videos,
             ignored_files=len(found.others),
             unreadable_folders=tuple(problems),
             layout=name,
-            notes=(*told.notes, *conflicts),
+            notes=(*labels.notes, *conflicts),
         )
     if layout not in ("auto", "folder"):
         raise SourceError(
@@ -166,7 +166,7 @@ def _walk(root: Path, problems: list[str]) -> Tree:
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """What a file was when it was listed."""
+    """Properties of a file when it was listed."""
 
     entry: Entry
     video_id: str
@@ -193,7 +193,7 @@ def _identified(entries: Sequence[Entry]) -> tuple[tuple[SourceVideo, ...], tupl
     """Fingerprint every file; of those with the same content the first by path is analysed.
 
     Returns:
-        The videos by path, and a line about copies of which something else is told than of the first.
+        The videos by path, and a line about copies whose labels differ from those of the first.
     """
     first_with: dict[str, Entry] = {}
     videos = []
@@ -220,5 +220,5 @@ def _identified(entries: Sequence[Entry]) -> tuple[tuple[SourceVideo, ...], tupl
                     version=look.version,
                 )
             )
-    told = "are copies with another speaker or other stretches than the first by path, whose hold"
-    return tuple(videos), note(differing, told)
+    note_text = "are copies with another speaker or other stretches than the first by path, whose hold"
+    return tuple(videos), note(differing, note_text)

@@ -1,4 +1,4 @@
-"""Source videos as a run sees them."""
+"""Source videos with the labels that a folder or a list gives them."""
 
 from dataclasses import dataclass
 from pathlib import Path

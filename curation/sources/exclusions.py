@@ -1,4 +1,4 @@
-"""People and videos that are left out: lists that a user keeps, applied before anything of a video is decoded."""
+"""Exclusion lists: people and videos that a user leaves out, applied before a video is decoded."""
 
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,14 +18,14 @@ _SPEAKERS, _VIDEOS = "--exclude-speakers", "--exclude-videos"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Exclusions:
-    """What the lists name."""
+    """Content of the lists."""
 
     speakers: frozenset[str] = frozenset()
     """Speaker ids."""
     videos: frozenset[str] = frozenset()
     """Video ids, paths, or the ends of paths: a name, a folder and a name."""
     lists: tuple[ExclusionList, ...] = ()
-    """What stays on record of the lists."""
+    """Description of the lists for the record of the dataset."""
 
 
 NOBODY = Exclusions()
@@ -37,8 +37,8 @@ def read_exclusions(speakers: Path | None, videos: Path | None) -> Exclusions:
     Raises:
         SourceError: a list cannot be read.
     """
-    told = {_SPEAKERS: speakers, _VIDEOS: videos}
-    contents = {option: _content(path, option) for option, path in told.items() if path is not None}
+    paths = {_SPEAKERS: speakers, _VIDEOS: videos}
+    contents = {option: _content(path, option) for option, path in paths.items() if path is not None}
     entries = {option: _entries(content) for option, content in contents.items()}
     return Exclusions(
         speakers=entries.get(_SPEAKERS, frozenset()),
@@ -54,7 +54,7 @@ def require_speakers(videos: Sequence[SourceVideo], exclusions: Exclusions) -> N
     """Stop a run whose list of speakers cannot be applied.
 
     Raises:
-        SourceError: speakers are to be left out, and nobody told of any video who speaks.
+        SourceError: speakers are to be left out, and no video has a speaker id.
     """
     if exclusions.speakers and not any(video.speaker_id for video in videos):
         raise SourceError(
@@ -64,7 +64,7 @@ def require_speakers(videos: Sequence[SourceVideo], exclusions: Exclusions) -> N
 
 
 def unused(videos: Sequence[SourceVideo], exclusions: Exclusions) -> tuple[str, ...]:
-    """Return a line for each list with entries that name nothing of the source: misspelt, or of another source."""
+    """Return a line for each list with entries that match nothing in the source: misspelt, or of another source."""
     speakers = exclusions.speakers.difference(_normal(video.speaker_id) for video in videos if video.speaker_id)
     named = set(exclusions.videos)
     for video in videos if named else ():
@@ -77,24 +77,24 @@ def unused(videos: Sequence[SourceVideo], exclusions: Exclusions) -> tuple[str, 
 
 
 def names_of(video_id: str, path: Path) -> set[str]:
-    """Return all that an entry may call a video: its id, its path, and every end of that."""
-    whole = str(path) if is_remote(path) else str(path.absolute())
-    parts = _normal(whole).split("/")
+    """Return all names by which an entry may refer to a video: its id, its path, and every end of the path."""
+    full = str(path) if is_remote(path) else str(path.absolute())
+    parts = _normal(full).split("/")
     ends = {"/".join(parts[first:]) for first in range(len(parts))}
     return {video_id, _normal(str(path)), _normal(text_of_path(path)), *ends} - {""}
 
 
 def exclusion_reasons(videos: Iterable[tuple[str, Path, str | None]], exclusions: Exclusions) -> dict[str, str]:
-    told: Mapping[str, str] = {
+    reason_of: Mapping[str, str] = {
         one.option: f"left out by {one.option} (the list of {one.entries} entries with sha256 {one.sha256[:12]})"
         for one in exclusions.lists
     }
     reasons: dict[str, str] = {}
     for video_id, path, speaker_id in videos:
         if speaker_id is not None and _normal(speaker_id) in exclusions.speakers:
-            reasons[video_id] = told[_SPEAKERS]
+            reasons[video_id] = reason_of[_SPEAKERS]
         elif exclusions.videos and not exclusions.videos.isdisjoint(names_of(video_id, path)):
-            reasons[video_id] = told[_VIDEOS]
+            reasons[video_id] = reason_of[_VIDEOS]
     return reasons
 
 

@@ -1,4 +1,4 @@
-"""Source videos on object stores and web servers: what lies under an address."""
+"""Source videos on object stores and web servers, listed by address."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,12 +27,12 @@ def list_remote(address: str, suffixes: Sequence[str]) -> Tree | tuple[Path, ...
         StorageError: the protocol is unknown, or its package is not installed.
         OSError: it cannot be listed.
     """
-    place = location(address)
+    root = location(address)
     if address.startswith(("http://", "https://")):  # to look for more would be to follow every link of a page
-        return (place,)
-    fs, root = cast("UPath", place).fs, cast("UPath", place).path
+        return (root,)
+    fs, root = cast("UPath", root).fs, cast("UPath", root).path
     pattern = any(sign in address for sign in "*?[")
-    with reaching(place):
+    with reaching(root):
         if pattern:
             return tuple(_video(address, str(name)) for name in fs.glob(root))
         try:
@@ -40,12 +40,12 @@ def list_remote(address: str, suffixes: Sequence[str]) -> Tree | tuple[Path, ...
         except FileNotFoundError:
             listed = []
     own = root.rstrip("/")
-    if own in listed or (not listed and place.suffix.lower() in suffixes and place.exists()):
-        return (place,)
+    if own in listed or (not listed and root.suffix.lower() in suffixes and root.exists()):
+        return (root,)
     below = [name.removeprefix(own).lstrip("/") for name in listed]
     videos = tuple(name for name in below if name.lower().endswith(tuple(suffixes)))
     others = tuple(sorted(set(below) - set(videos)))
-    return Tree(root=place, name=place.name or own, videos=videos, others=others)
+    return Tree(root=root, name=root.name or own, videos=videos, others=others)
 
 
 def _video(address: str, name: str) -> Path:

@@ -1,8 +1,8 @@
-"""Remote sources made local: a bounded folder for whole copies, which a unit of work fills and empties.
+"""Scratch space: a bounded local folder for copies of remote sources during a unit of work.
 
-A file of which most is needed is fetched whole, once, for it is read several times (its packets, its pictures, its
-sound, the ranges of its clips). One that does not fit, and of a long one a window, is read over the network by ranges
-instead, which gives the same evidence; benchmarks/results/2026-11-scale.md has the figures.
+A file of which most is needed is copied once, since it is read several times (packets, frames, audio, the ranges of
+clips). A file that does not fit, and single windows of a long one, are read over the network by ranges instead, which
+gives the same evidence; benchmarks/results/2026-11-scale.md has the figures.
 """
 
 import errno
@@ -23,7 +23,7 @@ from foundation.storage.locations import StorageError, can_seek, content_version
 __all__ = ["ScratchSettings", "readable", "require_scratch"]
 
 _PIECE_BYTES = 16 << 20
-"""What is asked for in one request while a file is fetched."""
+"""Size of a read while a file is copied."""
 
 
 def _default_folder() -> Path:
@@ -32,10 +32,10 @@ def _default_folder() -> Path:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ScratchSettings:
-    """Where remote sources are copied to, and how much; nothing of it changes what a dataset holds."""
+    """Folder and size of scratch space. They do not change what a dataset holds."""
 
     folder: Path = field(default_factory=_default_folder)
-    """Local; all workers of a machine share it. Its files are ours alone."""
+    """Local; all workers of a machine share it. It holds no other files."""
     limit_gib: float = 20.0
     """The copies of all workers of a machine together take no more. Ours: a few hours of video."""
 
@@ -58,7 +58,7 @@ def require_scratch(videos: Sequence[SourceVideo], scratch: ScratchSettings) -> 
 
 @contextmanager
 def readable(video: SourceVideo, scratch: ScratchSettings, *, whole: bool = True) -> Iterator[Path]:
-    """Give a path that PyAV can read a source from, until the block ends: its own, that of a copy, or its address.
+    """Yield a path from which PyAV can read a source until the block ends: its own, that of a copy, or its address.
 
     Errors about the copy name the source.
 
@@ -68,7 +68,7 @@ def readable(video: SourceVideo, scratch: ScratchSettings, *, whole: bool = True
         whole: whether most of it will be read; a part is read by ranges where the server allows it.
 
     Raises:
-        MediaError: `changed`: a remote source is not what it was when it was listed; `unreachable`: its storage does
+        MediaError: `changed`: a remote source was replaced after it was listed; `unreachable`: its storage does
             not deliver it; `no_scratch`: it does not fit, and its server answers no ranges.
     """
     if not is_remote(video.path):
@@ -88,7 +88,7 @@ def readable(video: SourceVideo, scratch: ScratchSettings, *, whole: bool = True
 
 
 def _fetched(video: SourceVideo, scratch: ScratchSettings, *, whole: bool) -> Path | None:
-    """Copy a source into the scratch folder; None where it can be read by ranges, for want of room or by choice."""
+    """Copy a source into the scratch folder; return None if it is to be read by ranges instead."""
     try:
         _refuse_changed(video)
         seeks = not whole and can_seek(video.path)
@@ -124,9 +124,9 @@ def _fill(copy: Path, video: SourceVideo) -> None:
     try:
         with reaching(video.path), open_remote(video.path, 0) as source, copy.open("r+b") as target:
             shutil.copyfileobj(source, target, _PIECE_BYTES)
-            whole = target.tell() == video.size_bytes
+            complete = target.tell() == video.size_bytes
         _refuse_changed(video)
-        if whole and fingerprint(copy) == video.video_id:
+        if complete and fingerprint(copy) == video.video_id:
             return
     except BaseException:
         copy.unlink(missing_ok=True)
@@ -136,7 +136,7 @@ def _fill(copy: Path, video: SourceVideo) -> None:
 
 
 def _reserve(video: SourceVideo, scratch: ScratchSettings) -> Path | None:
-    """Make a file of the source's size, whose room on disk is taken at once; None where there is no room."""
+    """Allocate a file of the source's size on disk; return None if there is no space."""
     scratch.folder.mkdir(parents=True, exist_ok=True)
     with (scratch.folder / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -144,7 +144,7 @@ def _reserve(video: SourceVideo, scratch: ScratchSettings) -> Path | None:
         taken = sum(path.stat().st_size for path in scratch.folder.iterdir())
         if taken + video.size_bytes > scratch.limit_gib * 2**30:
             return None
-        # The suffix stays, for it tells the demuxer what to expect.
+        # The suffix is kept, since the demuxer goes by it.
         copy = scratch.folder / f"{os.getpid()}-{video.video_id}{video.path.suffix}"
         with copy.open("wb") as file:
             try:
@@ -159,7 +159,7 @@ def _reserve(video: SourceVideo, scratch: ScratchSettings) -> Path | None:
 
 
 def _remove_leftovers(folder: Path) -> None:
-    """Remove copies that processes have left which do not live any more."""
+    """Remove copies of processes that have ended."""
     for path in folder.iterdir():
         pid = path.name.partition("-")[0]
         if pid.isdecimal() and not Path("/proc", pid).exists():

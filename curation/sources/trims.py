@@ -1,7 +1,7 @@
-"""The stretches of a video that its user asked for: of a longer recording, only these are curated.
+"""Stretches of a video that are to be curated, where not all of it is.
 
-A stretch is given before anything is known of the file, in seconds or in pictures; it becomes ticks once the file has
-been probed. What lies outside is neither decoded nor measured, and its ticks are spans of outcome `trimmed`.
+A stretch is given in seconds or in frames of the file, before the file is opened; it becomes ticks when the file is
+probed. Ticks outside are neither decoded nor measured, and become spans of outcome `trimmed`.
 """
 
 import math
@@ -23,13 +23,13 @@ _ROUNDED_S = 1
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Trim:
-    """A stretch ``[start, end)`` of a video, after its first picture."""
+    """Stretch ``[start, end)`` of a video, counted from its first frame."""
 
     start: float = 0.0
     end: float | None = None
     """None: to the end of the video."""
     unit: Literal["s", "pictures"] = "s"
-    """Of both: seconds, or numbers of the file's pictures from 0, which are taken to have its average rate."""
+    """Of both: seconds, or numbers of the file's frames from 0, which are taken to have its average rate."""
 
     def __str__(self) -> str:
         """Return it for people to read.
@@ -70,7 +70,7 @@ def asked_ticks(trims: Sequence[Trim], info: VideoInfo) -> tuple[Stretch, ...]:
 
 
 def asked_s(trims: Sequence[Trim], duration_s: float, fps: float) -> float:
-    """Return how much of a video was asked for, seconds.
+    """Return how much of a video is to be curated, seconds.
 
     >>> asked_s([Trim(start=1.0, end=3.0), Trim(start=300, unit="pictures")], 20.0, 25.0)
     10.0
@@ -102,15 +102,15 @@ def united(trims: Iterable[Trim]) -> tuple[Trim, ...]:
     >>> united([Trim(start=30.0, end=50.0), Trim(start=2.0, end=9.0), Trim(start=40.0, end=60.0)])
     (Trim(start=2.0, end=9.0, unit='s'), Trim(start=30.0, end=60.0, unit='s'))
     """
-    whole: list[Trim] = []
+    joined: list[Trim] = []
     for trim in sorted(trims, key=lambda trim: trim.start):
-        last = whole[-1] if whole else None
+        last = joined[-1] if joined else None
         if last is None or (last.end is not None and trim.start > last.end):
-            whole.append(trim)
+            joined.append(trim)
         elif last.end is not None:
             end = None if trim.end is None else max(last.end, trim.end)
-            whole[-1] = Trim(start=last.start, end=end, unit=last.unit)
-    return tuple(whole)
+            joined[-1] = Trim(start=last.start, end=end, unit=last.unit)
+    return tuple(joined)
 
 
 def _exact(value: float) -> Fraction:
@@ -120,10 +120,10 @@ def _exact(value: float) -> Fraction:
 
 def _joined(stretches: Iterable[Stretch]) -> list[Stretch]:
     """Return the stretches in order, those that touch as one."""
-    whole: list[Stretch] = []
+    joined: list[Stretch] = []
     for first, end in sorted(stretches):
-        if whole and first <= whole[-1][1]:
-            whole[-1] = (whole[-1][0], max(end, whole[-1][1]))
+        if joined and first <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
         else:
-            whole.append((first, end))
-    return whole
+            joined.append((first, end))
+    return joined

@@ -1,4 +1,4 @@
-"""How published data sets lie in their folders: who speaks in each video, and which stretches of it are asked for."""
+"""Layouts of published data sets: who speaks in each video, and which stretches of it to curate."""
 
 from curation.sources.layouts.recognition import LAYOUTS, LayoutChoice, labelled
 from curation.sources.layouts.tree import LayoutName, Tree, note

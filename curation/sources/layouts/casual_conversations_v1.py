@@ -39,8 +39,8 @@ def _label(tree: Tree) -> Labelled:
         speaker = annotated.get(tree.parts(name)[-2:]) or _folder_of(tree, name)
         odd += [] if speaker else [name]
         entries.append(Entry(path=tree.root / name, source="cc_v1", speaker_id=speaker))
-    told = "are neither annotated nor named as Casual Conversations names them: nobody is known to speak in them"
-    return Labelled(entries=tuple(entries), notes=note(odd, told))
+    note_text = "are neither annotated nor named as Casual Conversations names them: nobody is known to speak in them"
+    return Labelled(entries=tuple(entries), notes=note(odd, note_text))
 
 
 def _folder_of(tree: Tree, name: str) -> str | None:

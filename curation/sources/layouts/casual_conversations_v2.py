@@ -41,8 +41,10 @@ def _label(tree: Tree) -> Labelled:
         speaker = annotated.get(stem) or (match[1] if match else None)
         odd += [] if speaker else [name]
         entries.append(Entry(path=tree.root / name, source="cc_v2", speaker_id=speaker))
-    told = "are neither annotated nor named as Casual Conversations v2 names them: nobody is known to speak in them"
-    return Labelled(entries=tuple(entries), notes=note(odd, told))
+    note_text = (
+        "are neither annotated nor named as Casual Conversations v2 names them: nobody is known to speak in them"
+    )
+    return Labelled(entries=tuple(entries), notes=note(odd, note_text))
 
 
 def _annotated(tree: Tree) -> dict[str, str]:

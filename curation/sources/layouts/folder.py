@@ -1,4 +1,4 @@
-"""A plain folder: its first subfolders name the sources, and nobody tells who speaks.
+"""Plain folder: its first subfolders name the sources, and speakers are unknown.
 
 What is not one of the known data sets. A folder of several data sets is one too: give each to a run of its own, with
 the same dataset, so that their speakers are known.

@@ -1,4 +1,4 @@
-"""Which layout a folder has: the one that the user names, or the one whose marks every video of it bears."""
+"""Recognition of the layout of a folder: the one that the user names, or the one that fits the names of all videos."""
 
 from typing import Literal
 
@@ -31,11 +31,11 @@ def labelled(tree: Tree, choice: LayoutChoice) -> tuple[LayoutName, Labelled]:
     if len(fitting) == 1:
         (layout,) = fitting
         found = layout.label(tree)
-        said = f"{tree.root} has the layout {layout.name}; --layout folder would take it as a plain folder."
-        return layout.name, Labelled(entries=found.entries, notes=(said, *found.notes))
+        note_text = f"{tree.root} has the layout {layout.name}; --layout folder would take it as a plain folder."
+        return layout.name, Labelled(entries=found.entries, notes=(note_text, *found.notes))
     found = FOLDER.label(tree)
     if fitting:
         names = " and ".join(layout.name for layout in fitting)
-        said = f"{tree.root} may have the layouts {names}: it was taken as a plain folder. Name one with --layout."
-        found = Labelled(entries=found.entries, notes=(said,))
+        note_text = f"{tree.root} may have the layouts {names}: it was taken as a plain folder. Name one with --layout."
+        found = Labelled(entries=found.entries, notes=(note_text,))
     return FOLDER.name, found

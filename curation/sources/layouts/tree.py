@@ -1,4 +1,4 @@
-"""A folder as it was listed, and what a layout reads out of it."""
+"""Listing of a folder, and the labels that a layout derives from it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
