@@ -25,7 +25,7 @@ PAGE = Path(__file__).with_name("reference") / "python.md"
 FROZEN = Path(__file__).parents[1] / "tests" / "packaging" / "public_api.txt"
 
 _NOT_MADE_BY_USERS = ("manifests.Clip",)
-"""Classes that a function returns, and whose constructor is no part of the interface."""
+"""Classes that users get from a function; their constructors are not part of the interface."""
 
 _INTRODUCTION = """# Python
 
