@@ -25,7 +25,7 @@ PAGE = Path(__file__).with_name("reference") / "python.md"
 FROZEN = Path(__file__).parents[1] / "tests" / "packaging" / "public_api.txt"
 
 _NOT_MADE_BY_USERS = ("manifests.Clip",)
-"""Classes that a function returns, and whose constructor is no part of the interface."""
+"""Classes that users get from a function; their constructors are not part of the interface."""
 
 _INTRODUCTION = """# Python
 
@@ -57,10 +57,10 @@ class PublicName:
 
 
 def public_names(package: str) -> list[PublicName]:
-    """Return the names in `__all__` of a package: classes, functions, values and errors, each by name."""
+    """Return the names in `__all__` of a package: functions, classes, values and errors, each by name."""
     module = importlib.import_module(package)
     names = [_described(module, name) for name in getattr(module, "__all__", ())]
-    return sorted(names, key=lambda one: (("class", "function", "value", "error").index(one.kind), one.name.lower()))
+    return sorted(names, key=lambda one: (("function", "class", "value", "error").index(one.kind), one.name.lower()))
 
 
 def page() -> str:
@@ -86,7 +86,11 @@ def _section(name: PublicName) -> Iterator[str]:
         yield f"```python no-run: a signature\n{name.last}{name.signature}\n```\n"
     yield f"{name.summary}\n"
     if name.members:
-        yield "\n".join(f"- `{member.last}{member.signature}`: {member.summary}" for member in name.members) + "\n"
+        yield "\n".join(
+            f"- `{member.last}{member.signature}`{': ' if member.summary else ''}{member.summary}"
+            for member in name.members
+        )
+        yield ""
 
 
 def _described(module: ModuleType, name: str) -> PublicName:
@@ -113,15 +117,21 @@ def _attributes(full: str, owner: type) -> Iterator[PublicName]:
     listed = re.split(r"^Attributes:\n", inspect.getdoc(owner) or "", flags=re.MULTILINE)[1:]
     for entry in re.findall(r"^    (\w+): (.*(?:\n {6,}.*)*)", listed[0] if listed else "", flags=re.MULTILINE):
         yield PublicName(name=f"{full}.{entry[0]}", kind="attribute", signature="", summary=_paragraph(entry[1]))
+    for base in reversed(owner.__mro__):
+        if base.__module__.partition(".")[0] in (*PACKAGES, "foundation"):
+            yield from _fields(full, base)
+
+
+def _fields(full: str, owner: type) -> Iterator[PublicName]:
+    """Yield the fields that a class declares itself."""
     (definition,) = ast.parse(textwrap.dedent(inspect.getsource(owner))).body
     body = definition.body if isinstance(definition, ast.ClassDef) else []
     for statement, following in itertools.pairwise([*body, ast.Pass()]):
         if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
-            name, kind = statement.target.id, ast.unparse(statement.annotation)
-            if not name.startswith("_"):
-                yield PublicName(
-                    name=f"{full}.{name}", kind="attribute", signature=f": {kind}", summary=_docstring(following)
-                )
+            name, kind = statement.target.id, _text(statement.annotation)
+            if not name.startswith("_") and not kind.startswith("ClassVar"):
+                words = _docstring(following)
+                yield PublicName(name=f"{full}.{name}", kind="attribute", signature=f": {kind}", summary=words)
 
 
 def _members(full: str, owner: type) -> Iterator[PublicName]:

@@ -9,8 +9,8 @@
 #   GAIA_VAE_STEPS        of the VAE, default 5000: about 20 minutes on two cores
 #   GAIA_DIFFUSION_STEPS  of the motion model, default 1500: about 10 minutes on two cores
 #   GAIA_PRESET           models that curate: embedded (default) or paper
-#   GAIA_PORTRAIT         picture to talk; default: a frame of the first clip
-#   GAIA_SPEECH           sound that it speaks; default: that of the first clip
+#   GAIA_PORTRAIT         image of the face; default: a frame of the first clip
+#   GAIA_SPEECH           audio of the speech; default: that of the first clip
 #
 # Networks of size `tiny` are trained; they show that the steps fit together, not what the large ones can do.
 set -euo pipefail

@@ -28,7 +28,7 @@ _CONTOUR_COLOUR, _POINT_COLOUR = "lime", "yellow"
 
 
 class Clip:
-    """A clip of a dataset, as `Dataset.clip` opens it. Each method reads what it returns, and keeps nothing.
+    """Clip of a dataset, opened by `Dataset.clip`. Each method reads from storage; nothing is cached.
 
     Attributes:
         clip_id: name of the clip, `<video_id>-<first tick>-<last tick>`.
@@ -148,12 +148,12 @@ class Clip:
         points_px = self.landmarks()[::every]
         n_columns = min(n_columns, len(numbers))
         sheet = Image.new("RGB", (n_columns * CLIP_PX, -(-len(numbers) // n_columns) * CLIP_PX), "white")
-        for place, (pixels, points, time_s) in enumerate(
+        for number, (pixels, points, time_s) in enumerate(
             zip(self.frames(numbers), points_px, self.times_s[::every], strict=True)
         ):
             tile = Image.fromarray(pixels)
             self._draw(tile, points, f"{time_s:.2f} s")
-            sheet.paste(tile, (place % n_columns * CLIP_PX, place // n_columns * CLIP_PX))
+            sheet.paste(tile, (number % n_columns * CLIP_PX, number // n_columns * CLIP_PX))
         return sheet
 
     def _draw(self, tile: "Image", points_px: Float32Array, caption: str) -> None:

@@ -116,7 +116,7 @@ class Dataset:
         return self._rows(VIDEOS, columns, [] if where is None else [where])
 
     def spans(self, columns: Columns = "all", where: pc.Expression | None = None) -> pa.Table:
-        """Return the rows of table `spans`, which say what became of every second; as for `clips`."""
+        """Return the rows of table `spans`, the outcome of every second; arguments and errors as for `clips`."""
         return self._rows(SPANS, columns, [] if where is None else [where])
 
     def frames(self, video: str, columns: Columns = None) -> pa.Table:
@@ -137,7 +137,7 @@ class Dataset:
         """Open one clip.
 
         Args:
-            clip: its `clip_id`, or its place in `clips()`, from 0; negative numbers count from the end.
+            clip: its `clip_id`, or its number in `clips()`, from 0; negative numbers count from the end.
 
         Raises:
             IndexError: there is no clip of that number.

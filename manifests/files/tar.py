@@ -1,7 +1,7 @@
 """Layout of the media archives: tar files whose members are read by byte range.
 
 An archive is USTAR: a header of one block, the content, zeros up to the next block, for each member; two blocks of
-zeros and zeros up to a whole record at the end. Owner, mode and time are fixed, so that equal members give equal bytes.
+zeros and zeros up to a full record at the end. Owner, mode and time are fixed, so that equal members give equal bytes.
 """
 
 import tarfile
@@ -44,7 +44,7 @@ def _padding(size: int) -> int:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MemberRange:
-    """Where the content of a tar member lies in its tar."""
+    """Byte range of a member's content in its tar."""
 
     offset: int
     """First byte."""
@@ -133,7 +133,7 @@ def read_member(dataset: Path, media: str, where: MemberRange) -> bytes:
 
 
 def member_name_at(dataset: Path, media: str, where: MemberRange) -> str | None:
-    """Return the name of the tar member whose content is exactly `where`; None where no member begins and ends so.
+    """Return the name of the tar member whose content is exactly `where`; None if no member has exactly this range.
 
     Raises:
         MediaError: the tar cannot be read.

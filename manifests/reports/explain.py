@@ -82,6 +82,9 @@ class Explanation:
     evidence: dict[str, object]
     """The row of `frames` of the tick of the question."""
 
+    def __str__(self) -> str:
+        return self.text()
+
     def text(self) -> str:
         """Return the explanation for people to read."""
         parts = [f"{self.path} ({self.video_id}): {self.status}"]

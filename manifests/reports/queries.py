@@ -47,7 +47,7 @@ class Result:
         return self.text()
 
     def table(self) -> pa.Table:
-        """Return the rows as an Arrow table, whose `to_pandas` gives a data frame."""
+        """Return the rows as an Arrow table; its `to_pandas` makes a data frame."""
         values = zip(*self.rows, strict=True) if self.rows else [()] * len(self.columns)
         return pa.Table.from_arrays([pa.array(list(column)) for column in values], names=list(self.columns))
 

@@ -20,6 +20,11 @@ def test_the_first_look_asks_and_shows(curated_sample: Path, repository: Path, t
     assert "preset embedded" in printed
     assert "several_faces" in printed
     assert "dropped as frontal" in printed
+    *_, videos, clips = printed.splitlines()
+    assert (videos.split()[:2], clips.split()[0]) == (["videos", "1;"], "clips")
+    assert Dataset(tmp_path / "out" / "calm").query(
+        "SELECT count(*) FROM drops WHERE outcome = 'wide_open_mouth'"
+    ).rows > [(0,)]
     sheet = Image.open(tmp_path / "first_look.png")
     assert (sheet.width, sheet.height % 256) == (5 * 256, 0)
 

@@ -10,6 +10,7 @@ MAX_LINES = 300
 MAX_MODULES = 20
 
 SAME_ROLE = {
+    "analyze": "measuring a video: `analysis` its decoded frames, `operations` all of it in memory",
     "app": "the commands of a program",
     "blocks": "layers that a network is made of",
     "cards": "cards of the models of a room",
@@ -23,10 +24,10 @@ SAME_ROLE = {
     "models": "the models of a room, built from its settings",
     "options": "options that several commands of a program share",
     "pictures": "images that show how a network does",
-    "plan": "planning a run: `operations` does it, `cli` has its command",
     "progress": "lines that show how far a program is",
     "protocols": "interfaces that the models of a room implement",
     "remote": "files on object stores: `media` decodes them, `sources` lists them",
+    "removals": "what was removed on request: `manifests` records it, `output` removes it",
     "report": "figures about a trained network",
     "rows": "rows of Parquet files: `packing` reads them forwards, `data` at random",
     "run_folder": "the folder of a training run: `models` knows its layout and reads it, `loop` writes it",

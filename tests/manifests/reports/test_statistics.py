@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from manifests.reports.statistics import statistics
+from manifests.reports.statistics import _Video, statistics
+from manifests.schema.videos import VIDEOS
 
 
 def test_speakers_and_seconds_per_source_count_duplicates_once(dataset: Path) -> None:
@@ -50,3 +51,11 @@ def test_text_shows_seconds_for_a_short_run(dataset: Path) -> None:
 
 def test_json_holds_the_same_figures(dataset: Path) -> None:
     assert json.loads(statistics(dataset).json())["total"]["raw_s"] == 10.0
+
+
+def test_the_columns_that_are_read_have_the_types_of_the_table() -> None:
+    kinds = {"string": str, "double": float, "int32": int}
+    for name, field in _Video.__dataclass_fields__.items():
+        column = VIDEOS.column(name)
+        kind = kinds[str(column.type)]
+        assert field.type == (kind | None if column.nullable else kind), name
