@@ -2,8 +2,8 @@
 
 All of them ask a predictor for x0, the mean of p(x0 | z_t), at a grid of times that falls from t = 1; the score of the
 equations follows from it. Each but `ode_euler_mid` ends with the prediction of x0 at the smallest time. How wrong they
-are after how many steps is in docs/sampling.md; a grid that is uniform in lambda = log(alpha / sigma) puts the steps
-where the motion takes shape and is what makes few of them enough.
+are after how many steps: benchmarks/results/2026-11-samplers.md. A grid that is uniform in lambda =
+log(alpha / sigma) puts the steps where the motion takes shape and is what makes few of them enough.
 
 The state is float32 and the coefficients are float64 numbers of Python, whatever the precision of the network.
 
