@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from foundation.errors import UsageError
+from foundation.packages import DISTRIBUTION
 from foundation.settings import Setting, differences
 from foundation.storage.atomic import write_text
 
@@ -150,7 +151,7 @@ class RunFolder:
                 "format": FORMAT,
                 "task": task,
                 "preset": preset,
-                "software": version("gaia-avatar"),
+                "software": version(DISTRIBUTION),
                 "settings": settings,
                 "history": history,
             }

@@ -35,10 +35,9 @@ NamesArgument = Annotated[
 def list_models() -> None:
     """Print all weights: use, size, licence, whether the digest is pinned, and where each lies."""
     with exit_codes():
-        from foundation.text import text_table
+        from foundation.text import megabytes, text_table
         from foundation.weights import asset_names
         from foundation.weights.inspection import asset_statuses
-        from foundation.weights.missing import megabytes
 
         sets = {name: _assets_of_set(name) for name in _set_names()}
         rows = []

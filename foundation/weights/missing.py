@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
+from foundation.text import megabytes
 from foundation.weights.asset import Asset, AssetError
 from foundation.weights.folders import cache_folder, mirror_folder
 
-__all__ = ["MissingAssetsError", "megabytes"]
+__all__ = ["MissingAssetsError"]
 
 
 class MissingAssetsError(AssetError):
@@ -19,15 +20,6 @@ class MissingAssetsError(AssetError):
 
     def __reduce__(self) -> tuple[type["MissingAssetsError"], tuple[object, ...]]:
         return type(self), (self.assets, self.reasons)  # so that it survives the way out of a worker process
-
-
-def megabytes(size_bytes: int) -> str:
-    """Return a size for people.
-
-    >>> megabytes(16_923_827), megabytes(713)
-    ('16.9 MB', '0.7 kB')
-    """
-    return f"{size_bytes / 1e6:.1f} MB" if size_bytes >= 100_000 else f"{size_bytes / 1e3:.1f} kB"
 
 
 def _message(assets: Sequence[Asset], reasons: Mapping[str, Sequence[str]]) -> str:

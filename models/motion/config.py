@@ -106,7 +106,8 @@ class MotionDiffusionConfig(Section):
     """Input that drives the motion. `text`: states of CLIP's text encoder in place of speech and pose (appendix
     E.1)."""
     speech_dim: Annotated[int, Field(ge=1)] = 768
-    """Numbers per row of the speech features: 768 of wav2vec 2.0 base, 384 of Whisper tiny.en."""
+    """Numbers per row of the speech features: 768 of wav2vec 2.0 base, 384 of Whisper tiny.en; the trainer takes
+    that of the dataset."""
     speech_encoder: SpeechEncoderConfig = field(default_factory=SpeechEncoderConfig)
     cond: ConditionConfig = field(default_factory=ConditionConfig)
     pose: PoseConfig = field(default_factory=PoseConfig)

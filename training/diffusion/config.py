@@ -37,8 +37,8 @@ class SequenceConfig(Section):
     max_frames: Annotated[int, Field(ge=1)] = 250
     """Longest sequence, frames (appendix B.1)."""
     length_mode: Literal["per_sample", "per_batch"] = "per_sample"
-    """`per_sample`: each sequence has its own length. `per_batch`: one length for the whole batch, so that nothing is
-    padded; a clip that is shorter is replaced by one that is not, drawn at random. Ours."""
+    """Lengths within a batch. `per_sample`: each sequence has its own length. `per_batch`: one length for the whole
+    batch, so that nothing is padded; a clip that is shorter is replaced by one that is not, drawn at random. Ours."""
     allow_short: bool = False
     """Whether clips shorter than `min_frames` take part, with lengths from `short_frames` to their own. Ours."""
     short_frames: Annotated[int, Field(ge=1)] = 75
