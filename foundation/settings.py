@@ -75,13 +75,16 @@ class Section:
         Raises:
             ValueError: a value is not allowed; the message names the field and what is allowed.
         """
-        for name, limited in _limited_fields(type(self)).items():
-            value = getattr(self, name)
-            try:
-                limited.validate_python(value)
-            except ValidationError:
-                facts = setting_facts(type(self))[name]
-                raise ValueError(f"{name} is {value!r}; give {facts.allowed()}") from None
+        _check_limits(self, type(self))
+
+
+def _check_limits(section: object, kind: type) -> None:
+    for name, limited in _limited_fields(kind).items():
+        value = getattr(section, name)
+        try:
+            limited.validate_python(value)
+        except ValidationError:
+            raise ValueError(f"{name} is {value!r}; give {setting_facts(kind)[name].allowed()}") from None
 
 
 @cache

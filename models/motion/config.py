@@ -14,7 +14,6 @@ from pydantic import Field
 
 from foundation.settings import Section
 from manifests.landmarks import landmark_scheme
-from models.sizes import SizeName
 
 __all__ = [
     "HEAD_WIDTH",
@@ -143,7 +142,7 @@ class MotionDiffusionConfig(Section):
         return self.tokens * self.token_channels
 
 
-MOTION_DIFFUSION_SIZES: Mapping[SizeName, MotionDiffusionConfig] = MappingProxyType(
+MOTION_DIFFUSION_SIZES: Mapping[str, MotionDiffusionConfig] = MappingProxyType(
     {
         "tiny": MotionDiffusionConfig(
             width=128,

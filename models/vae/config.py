@@ -12,7 +12,6 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from foundation.settings import Section
-from models.sizes import SizeName
 
 __all__ = ["DISCRIMINATORS", "LATENT_CHANNELS", "VAE_SIZES", "DiscriminatorConfig", "VaeConfig"]
 
@@ -61,7 +60,7 @@ class VaeConfig(Section):
         return (channels, height // 2, width // 2)
 
 
-VAE_SIZES: Mapping[SizeName, VaeConfig] = MappingProxyType(
+VAE_SIZES: Mapping[str, VaeConfig] = MappingProxyType(
     {
         "tiny": VaeConfig(width=16, n_layers=1, multipliers=(1, 2, 4), groups=4, image_px=64),
         "small": VaeConfig(width=128, n_layers=2, multipliers=(1, 1, 2, 4)),
