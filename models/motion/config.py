@@ -1,7 +1,7 @@
 """Configs of the motion diffusion model S at the paper's sizes (GAIA appendix B.1: small, base, large) and a tiny one.
 
 A landmark model, a text-driven model and each ablation are this config with other values, not other classes;
-`training/configs/ablations` has one file for each row of the paper's Tables 4, 5, 6 and 9.
+`training/experiments` has one file for each row of the paper's Tables 4, 5, 6 and 9.
 """
 
 from dataclasses import dataclass, field

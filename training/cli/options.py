@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from foundation import command_line
+from training.presets import PresetName, SizeName
 
 __all__ = [
     "AcceptChangesOption",
@@ -14,6 +15,7 @@ __all__ = [
     "DatasetArgument",
     "DeviceOption",
     "DryRunOption",
+    "OptionalVaeRunOption",
     "PresetOption",
     "RunOption",
     "SetOption",
@@ -42,13 +44,19 @@ VaeRunOption = Annotated[
     Path, typer.Option("--vae", help="Folder of a run of `gaia-train vae`.", metavar="VAE_RUN", show_default=False)
 ]
 
-SizeOption = Annotated[
-    Literal["tiny", "small", "base", "large"], typer.Option(help="Size of the network; tiny is for a CPU.")
+OptionalVaeRunOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--vae",
+        help="Folder of a run of `gaia-train vae`; for an experiment on the diffusion model.",
+        metavar="VAE_RUN",
+        show_default=False,
+    ),
 ]
 
-PresetOption = Annotated[
-    Literal["recommended", "paper"], typer.Option(help="How it is trained: as we advise, or to the paper's letter.")
-]
+SizeOption = Annotated[SizeName, typer.Option(help="Size of the network; tiny is for a CPU.")]
+
+PresetOption = Annotated[PresetName, typer.Option(help="How it is trained: as we advise, or to the paper's letter.")]
 
 SetOption = Annotated[
     list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change one setting; may be repeated.")
