@@ -15,7 +15,10 @@ from training.vae.config import vae_config
 
 TINY_STEPS = {"train.steps": 2, "train.batch": 4, "train.micro_batch": 2}
 SMALL_VAE = {
-    "model.width": 4, "model.multipliers": [1, 1, 1], "model.groups": 2, "model.image_px": 32,
+    "model.width": 4,
+    "model.multipliers": [1, 1, 1],
+    "model.groups": 2,
+    "model.image_px": 32,
     "check_pairs": 4,
 }
 VAE = VaeConfig(width=4, n_layers=1, multipliers=(1, 1, 1, 1), groups=2, image_px=64)

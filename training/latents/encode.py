@@ -19,7 +19,7 @@ from foundation.storage.locations import files_in
 from manifests.files.tables import write_parquet
 from manifests.schema.arrow_arrays import array_column
 from manifests.timeline import CLIP_PX
-from models.pixels import pictures_of_bytes
+from models.pixels import to_float
 from models.vae.landmark_image import LandmarkImageConfig, LandmarkRenderer
 from models.vae.posterior import Posterior
 from models.vae.vae import Vae, VaeConfig
@@ -157,7 +157,7 @@ class _Encoder:
 
     def _appearance(self, clip: int, numbers: Sequence[int]) -> Float16Array:
         pictures = torch.from_numpy(self.reader.pictures(clip, numbers, self.vae.config.image_px))
-        return _means(self.vae.encode_appearance(pictures_of_bytes(pictures.permute(0, 3, 1, 2).to(self._device))))
+        return _means(self.vae.encode_appearance(to_float(pictures.permute(0, 3, 1, 2).to(self._device))))
 
 
 def _means(posterior: Posterior) -> Float16Array:

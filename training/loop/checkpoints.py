@@ -5,7 +5,6 @@ can read them. A checkpoint may be read as soon as it has its name.
 """
 
 import json
-import os
 import shutil
 import warnings
 from collections.abc import Iterator, Mapping
@@ -22,7 +21,8 @@ from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.checkpoint.state_dict_saver import save
 
 from foundation.errors import UsageError
-from foundation.storage.atomic import write_text
+from foundation.storage.atomic import write_bytes_atomic, write_json_atomic
+from foundation.storage.staged import flush
 from models.run_folder import RunFolder
 from models.weights import save_tensors
 from training.data.order import Cursor
@@ -89,14 +89,14 @@ def save_checkpoint(
         if ranks.first:
             save_tensors(beside / "export" / f"{name}.safetensors", tensors, export.config, export.facts)
     if ranks.first:
-        write_text(beside / "state.json", json.dumps(asdict(progress), indent=2) + "\n")
+        write_json_atomic(beside / "state.json", asdict(progress))
         for folder in (beside / "dcp", beside / "export", beside):
-            _flush(folder)
+            flush(folder)
         if done.exists():  # of a run that was stopped between this name and the pointer
             shutil.rmtree(done)
         beside.rename(done)
-        _flush(run.path)
-        write_text(run.path / "latest", done.name + "\n")
+        flush(run.path)
+        write_bytes_atomic(run.pointer, f"{done.name}\n".encode())
         _remove_old(run, keep_newest, keep_every)
     ranks.wait()
     return done
@@ -108,14 +108,6 @@ def _alone_without_warning() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="torch.distributed is disabled")
         yield
-
-
-def _flush(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _remove_old(run: RunFolder, keep_newest: int, keep_every: int | None) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from foundation.array_types import RgbImage
+from foundation.storage.atomic import replacing
 
 __all__ = ["write_contact_sheet", "write_picture"]
 
@@ -25,11 +26,8 @@ def write_picture(folder: Path, name: str, step: int, picture: RgbImage) -> None
     """Write a picture that was made after `step` steps."""
     from PIL import Image
 
-    path = folder / name / f"step_{step:08d}.png"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}")
-    Image.fromarray(picture).save(beside, format="PNG")
-    beside.replace(path)
+    with replacing(folder / name / f"step_{step:08d}.png") as stream:
+        Image.fromarray(picture).save(stream, format="PNG")
 
 
 def write_contact_sheet(folder: Path, sheet: Path) -> None:
@@ -56,9 +54,8 @@ def write_contact_sheet(folder: Path, sheet: Path) -> None:
         pen.text((4, top + 4), item.caption, fill="black")
         whole.paste(picture, (0, top + _CAPTION_PX))
         top += picture.height + _CAPTION_PX
-    beside = sheet.with_name(f".{sheet.name}")
-    whole.save(beside, format="PNG")
-    beside.replace(sheet)
+    with replacing(sheet) as stream:
+        whole.save(stream, format="PNG")
 
 
 def _chosen(paths: Sequence[Path]) -> list[Path]:

@@ -7,6 +7,7 @@ break would have.
 import signal
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -25,6 +26,7 @@ from training.loop.loading import step_batches
 from training.loop.metrics import MetricsLog, RunningMeans
 from training.loop.parallel import Ranks
 from training.loop.progress import TrainProgress
+from training.loop.run_folder import begin_run, require_same_run
 from training.loop.session import Outcome, Session
 from training.loop.task import Task
 
@@ -98,10 +100,10 @@ def train(
     """
     shape = batch_shape(config, ranks)
     # all ranks look before one writes: another would find a folder with files, and no run yet
-    run.check(task.name, settings, accept_changes=accept_changes)
+    require_same_run(run, task.name, settings, accept_changes=accept_changes)
     ranks.wait()
     if ranks.first:
-        run.begin(task.name, preset, settings)
+        begin_run(run, task.name, preset, settings)
     ranks.wait()
     require_memory(task, config, ranks)
     session = Session(task, config, ranks)
@@ -136,19 +138,17 @@ class _Loop(Generic[BatchT]):
         session, config = self._session, self._config
         first = session.progress.step
         self._progress.start(first, config.steps)
-        if self._ranks.first:
-            self._log = MetricsLog(self._run, first, tensorboard=config.tensorboard)
-        try:
-            return self._steps(shape)
-        except torch.OutOfMemoryError as error:
-            raise TrainError(
-                f"step {session.progress.step + 1} needs more memory than the GPU has: {error}; halve "
-                "train.micro_batch, set train.activation_checkpointing=block, or split the network over more GPUs with "
-                "train.ranks_per_copy"
-            ) from error
-        finally:
-            if self._log is not None:
-                self._log.__exit__(None, None, None)
+        with ExitStack() as files:
+            if self._ranks.first:
+                self._log = files.enter_context(MetricsLog(self._run, first, tensorboard=config.tensorboard))
+            try:
+                return self._steps(shape)
+            except torch.OutOfMemoryError as error:
+                raise TrainError(
+                    f"step {session.progress.step + 1} needs more memory than the GPU has: {error}; halve "
+                    "train.micro_batch, set train.activation_checkpointing=block, or split the network over more GPUs "
+                    "with train.ranks_per_copy"
+                ) from error
 
     def _steps(self, shape: BatchShape) -> TrainReport:
         session, config = self._session, self._config

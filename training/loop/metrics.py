@@ -12,7 +12,7 @@ from torch import Tensor
 
 from foundation.array_types import RgbImage
 from foundation.errors import CannotStartError
-from foundation.storage.atomic import write_text
+from foundation.storage.atomic import write_bytes_atomic
 from models.run_folder import RunFolder
 from training.loop.parallel import Ranks
 
@@ -70,7 +70,7 @@ class MetricsLog:
                     f"TensorBoard is not installed ({error}); `pip install tensorboard`, or give "
                     "--set train.tensorboard=false"
                 ) from error
-            self._board = SummaryWriter(run.path / "tensorboard", purge_step=step + 1)
+            self._board = SummaryWriter(run.tensorboard, purge_step=step + 1)
 
     def __enter__(self) -> Self:
         return self
@@ -110,4 +110,4 @@ def _cut(path: Path, step: int) -> None:
         except ValueError:
             break
         kept.append(line + "\n")
-    write_text(path, "".join(kept))
+    write_bytes_atomic(path, "".join(kept).encode())

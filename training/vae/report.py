@@ -8,7 +8,7 @@ import torch
 
 from foundation.array_types import Int64Array, RgbImage
 from foundation.storage.atomic import write_json_atomic
-from models.pixels import levels_of_pictures, pictures_of_bytes
+from models.pixels import to_float, to_uint8
 from models.run_folder import RunFolder
 from models.vae.landmark_image import LandmarkRenderer
 from models.vae.vae import Vae, VaeConfig
@@ -160,9 +160,9 @@ def check_reconstruction(
     ours: list[float] = []
     copies: list[float] = []
     for batch in batches:
-        targets = levels_of_pictures(pictures_of_bytes(batch.image_j_BCHW))
-        sources = levels_of_pictures(pictures_of_bytes(batch.image_i_BCHW))
-        made = levels_of_pictures(rebuilt(vae, renderer, batch))
+        targets = to_uint8(to_float(batch.image_j_BCHW))
+        sources = to_uint8(to_float(batch.image_i_BCHW))
+        made = to_uint8(rebuilt(vae, renderer, batch))
         ours += [psnr_db(image, target) for image, target in zip(made, targets, strict=True)]
         copies += [psnr_db(image, target) for image, target in zip(sources, targets, strict=True)]
     return ReconstructionCheck(n_pairs=len(ours), psnr_db=float(np.mean(ours)), copy_psnr_db=float(np.mean(copies)))

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from foundation.array_types import RgbImage
 from manifests.record import read_dataset, write_dataset
-from models.pixels import pictures_of_bytes
+from models.pixels import to_float
 from models.vae.blocks import ResBlock
 from models.vae.discriminator import Discriminator
 from models.vae.landmark_image import LandmarkImageConfig, LandmarkRenderer
@@ -187,7 +187,7 @@ def _set_logvar(vae: Vae, logvar: float) -> None:
 
 def _channels_last(image_BCHW: Tensor) -> Tensor:
     """Return uint8 pictures as -1 to 1, laid out as convolutions are fastest with."""
-    return pictures_of_bytes(image_BCHW).to(memory_format=torch.channels_last)
+    return to_float(image_BCHW).to(memory_format=torch.channels_last)
 
 
 def _metrics(

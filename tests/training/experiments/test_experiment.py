@@ -178,7 +178,11 @@ def _leaves(config: "DataclassInstance", prefix: str = "") -> dict[str, object]:
 
 def _differences(main: Experiment, other: Experiment) -> dict[str, object]:
     ours, theirs = _leaves(main), _leaves(other)
-    return {name: value for name, value in theirs.items() if value != ours[name] and name not in {"name", "origin", "changes"}}
+    return {
+        name: value
+        for name, value in theirs.items()
+        if value != ours[name] and name not in {"name", "origin", "changes"}
+    }
 
 
 def test_rows_on_scale_and_data_say_how_much_of_both() -> None:

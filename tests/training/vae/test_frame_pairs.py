@@ -10,7 +10,7 @@ import torch
 from helpers.made_videos import read_count
 from torch.utils.data import DataLoader
 
-from models.pixels import pictures_of_bytes
+from models.pixels import to_float
 from training.data.clips import DamagedDataError
 from training.data.order import BatchShape, Cursor, MicroBatches, SampleKey
 from training.data.selection import DataConfig, select_clips
@@ -174,4 +174,4 @@ def test_points_that_were_not_found_are_not_valid(made_clips: Path, pairs: Frame
 
 def test_bytes_become_pictures_from_minus_one_to_one() -> None:
     grey = torch.tensor([0, 51, 255], dtype=torch.uint8).reshape(1, 3, 1, 1)
-    assert pictures_of_bytes(grey).flatten().tolist() == pytest.approx([-1.0, -0.6, 1.0])
+    assert to_float(grey).flatten().tolist() == pytest.approx([-1.0, -0.6, 1.0])
