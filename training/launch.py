@@ -89,7 +89,7 @@ def launch(
         )
         if dry_run:
             return replace(result, report=tuple(estimate(task, config, ranks).splitlines()))
-        with TrainProgress(sys.stderr, shown=ranks.first) as progress:
+        with TrainProgress(sys.stderr, visible=ranks.first) as progress:
             for note in result.notes:
                 progress.say(f"note: {note}")
             ended = train(

@@ -92,7 +92,7 @@ def encode_latents(
     weights = RunFolder(Path(vae)).weights("ema")
     selection = DataConfig(tiers=("diffusion",), splits=("train", "val", "test"), where=where)
     index = select_clips(location(str(dataset)), selection)
-    with ranks_of_environment(device) as ranks, TrainProgress(sys.stderr, shown=ranks.first) as progress:
+    with ranks_of_environment(device) as ranks, TrainProgress(sys.stderr, visible=ranks.first) as progress:
         progress.start(0, len(index))
         facts = write_latents(index, weights, ranks=ranks, on_clip=progress.advance)
     if facts is None:

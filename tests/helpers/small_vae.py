@@ -19,7 +19,7 @@ from training.loop.loop import TrainReport, train
 from training.loop.parallel import Ranks, ranks_of_environment
 from training.loop.progress import TrainProgress
 from training.vae.config import VaeRate, VaeTrainingConfig
-from training.vae.losses import VaeLossConfig
+from training.vae.loss import VaeLossConfig
 from training.vae.perceptual import PerceptualConfig
 from training.vae.task import VaeTask
 

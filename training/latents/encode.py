@@ -122,7 +122,7 @@ def _parts(index: ClipIndex, folder: Path) -> Iterator[_Part]:
 
 
 class _Encoder:
-    """The VAE, with the landmark pictures that it was taught on."""
+    """The VAE, with the drawn landmarks that it was trained on."""
 
     def __init__(self, vae: Vae, index: ClipIndex, device: torch.device) -> None:
         image = LandmarkImageConfig(scheme=index.landmark_scheme, image_px=vae.config.image_px)
@@ -216,8 +216,8 @@ def _facts(index: ClipIndex, vae: VaeConfig, sha256: str, folder: Path) -> Laten
     rows = rows.filter(pc.is_in(rows["clip_id"], index.rows["clip_id"].combine_chunks())).sort_by("clip_id")
     in_train = index.rows.filter(pc.equal(index.rows["split"], "train"))["clip_id"].combine_chunks()
     readable = rows.filter(pc.is_valid(rows["channel_mean"]))
-    taught = readable.filter(pc.is_in(readable["clip_id"], in_train))
-    if not len(taught):
+    train_rows = readable.filter(pc.is_in(readable["clip_id"], in_train))
+    if not len(train_rows):
         raise LatentsError(
             f"{index.dataset}: no readable clip of tier diffusion is in split train, so latents cannot be "
             "standardised; curate videos of more speakers"
@@ -225,9 +225,9 @@ def _facts(index: ClipIndex, vae: VaeConfig, sha256: str, folder: Path) -> Laten
     per_frame = shape[1] * shape[2]
     latents = [
         Moments(count=row["n_frames"] * per_frame, mean=row["channel_mean"], squares=row["channel_squares"])
-        for row in taught.to_pylist()
+        for row in train_rows.to_pylist()
     ]
-    names = set(taught["clip_id"].to_pylist())
+    names = set(train_rows["clip_id"].to_pylist())
     reader = ClipReader(index)
     poses = [
         _moments(reader.array(clip, "pose_deg"), 3)

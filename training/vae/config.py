@@ -8,7 +8,7 @@ from models.vae.discriminator import DISCRIMINATORS, DiscriminatorConfig
 from models.vae.vae import VAE_SIZES, VaeConfig
 from training.data.selection import DataConfig
 from training.loop.config import TrainConfig
-from training.vae.losses import VAE_LOSSES, VaeLossConfig
+from training.vae.loss import VAE_LOSSES, VaeLossConfig
 from training.vae.perceptual import PerceptualConfig
 
 __all__ = ["VAE_TRAINING", "VaeRate", "VaeSizeName", "VaeTrainingConfig", "vae_config"]
@@ -82,7 +82,7 @@ VAE_TRAINING: dict[str, VaeRate] = {
     "recommended": VaeRate(),
     "paper": VaeRate(times_batch=False, warmup_steps=0),
 }
-"""By preset. `paper`: B.1 to the letter. What the two differ in besides is in `training.vae.losses.VAE_LOSSES`."""
+"""By preset. `paper`: B.1 to the letter. What the two differ in besides is in `training.vae.loss.VAE_LOSSES`."""
 
 
 def vae_config(size: VaeSizeName, preset: str = "recommended") -> VaeTrainingConfig:

@@ -14,7 +14,7 @@ from models.pixels import to_float, to_uint8
 from models.vae.landmark_image import LandmarkRenderer
 from models.vae.vae import Vae, VaeOutput
 from training.data.clips import ClipError
-from training.vae.frame_pairs import FramePair, FramePairBatch, FramePairs, collate_pairs
+from training.vae.samples import FramePair, FramePairBatch, FramePairs, collate_pairs
 
 __all__ = ["VaePictures", "rebuilt"]
 

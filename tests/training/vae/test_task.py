@@ -17,9 +17,9 @@ from training.loop.loop import TrainError
 from training.loop.parallel import Ranks
 from training.loop.task import Step
 from training.vae.config import VaeTrainingConfig, vae_config
-from training.vae.frame_pairs import VaeBatch, collate_pairs
-from training.vae.losses import VaeLossConfig
+from training.vae.loss import VaeLossConfig
 from training.vae.perceptual import PerceptualConfig
+from training.vae.samples import VaeBatch, collate_pairs
 from training.vae.task import VaeTask
 
 CPU = torch.device("cpu")
