@@ -46,7 +46,7 @@ from training.loop.config import TrainConfig
 from training.loop.parallel import Ranks
 from training.loop.session import Session
 from training.loop.task import Export, Step, Trainable, moved
-from training.vae.losses import VaeLossConfig, discriminator_backward, generator_backward
+from training.vae.loss import VaeLossConfig, discriminator_backward, generator_backward
 
 FRAMES = 250
 N_POINTS = 478

@@ -76,7 +76,7 @@ def load_settings(base: CurationSettings, file: Path | None = None, overrides: O
         ConfigError: a file that is not YAML, an unknown setting, a value of the wrong type or out of range. The message
             names the setting, the value, what is allowed, and the nearest known name.
     """
-    settings = settings_files.load_run_config(base, file, overrides)
+    settings = settings_files.changed_settings(base, file, overrides)
     if settings.preset != base.preset:
         raise ConfigError(
             f"setting 'preset' is {settings.preset!r}, but these are changes to the preset {base.preset!r}: only "

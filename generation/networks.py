@@ -13,6 +13,7 @@ from foundation.array_types import Float16Array, Float32Array, RgbImage
 from generation.trained_run import TrainedRun
 from models.motion.diffusion import MotionDiffusion
 from models.motion.inputs import MotionInputs
+from models.pixels import to_float, to_uint8
 from models.sampling.sample_motion import MotionSampling, sample_motion
 from models.sampling.samplers import SeededNoise
 
@@ -73,7 +74,7 @@ FRAMES_AT_ONCE = 8
 def appearance_of(run: TrainedRun, picture: RgbImage) -> Tensor:
     """Return the (C, H, W) appearance latent of an (image_px, image_px, 3) picture."""
     device = next(run.vae.parameters()).device
-    image_BCHW = torch.from_numpy(picture).permute(2, 0, 1)[None].to(device).float() / 127.5 - 1.0
+    image_BCHW = to_float(torch.from_numpy(picture).permute(2, 0, 1)[None].to(device))
     return run.vae.encode_appearance(image_BCHW).mean_BCHW[0]
 
 
@@ -83,6 +84,5 @@ def decoded_pictures(run: TrainedRun, appearance_CHW: Tensor, motion_TCHW: Tenso
         motion_BCHW = motion_TCHW[start : start + FRAMES_AT_ONCE]
         with torch.inference_mode():
             appearance_BCHW = appearance_CHW.expand(len(motion_BCHW), -1, -1, -1)
-            image_BHWC = run.vae.decode(appearance_BCHW, motion_BCHW).float().permute(0, 2, 3, 1)
-            levels_BHWC = ((image_BHWC.clamp(-1.0, 1.0) + 1.0) * 127.5).round()
-        yield from levels_BHWC.cpu().numpy().astype(np.uint8)
+            pictures = to_uint8(run.vae.decode(appearance_BCHW, motion_BCHW))
+        yield from pictures

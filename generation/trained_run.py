@@ -8,6 +8,7 @@ from curation.settings import CurationSettings
 from foundation.errors import UsageError
 from models.motion.config import MotionDiffusionConfig
 from models.motion.diffusion import MotionDiffusion
+from models.run_folder import RunFolder
 from models.vae.landmark_image import LandmarkImageConfig, LandmarkRenderer
 from models.vae.vae import Vae, VaeConfig
 from models.weights import WeightFacts, load_weights, read_facts
@@ -41,22 +42,20 @@ class GenerationError(UsageError):
     """A picture, sound, video or run is not what a talking video can be made of; the message says what to do."""
 
 
-_VAE = "vae.safetensors"
-
-
 def load_run(run: Path, device: str) -> TrainedRun:
     """Return what the newest checkpoint of a run holds, on `device`.
 
     Raises:
-        GenerationError: the folder is no run, or has no checkpoint yet.
+        RunFolderError: the folder is no run, or has no checkpoint yet.
+        GenerationError: its dataset.json cannot be used.
         WeightsError: a file is damaged or holds another network.
     """
-    newest = _newest_export(run)
-    has_motion = (run / _VAE).is_file()
-    vae_file = run / _VAE if has_motion else newest
+    folder = RunFolder(run)
+    newest = folder.weights()
+    has_motion = folder.vae.is_file()
     facts = read_facts(newest)
     of_vae = WeightFacts(landmark_scheme=facts.landmark_scheme, speech_encoder=None)
-    vae = load_weights(vae_file, Vae, VaeConfig, of_vae).to(device)
+    vae = load_weights(folder.vae if has_motion else newest, Vae, VaeConfig, of_vae).to(device)
     motion = load_weights(newest, MotionDiffusion, MotionDiffusionConfig, facts).to(device) if has_motion else None
     image = LandmarkImageConfig(scheme=facts.landmark_scheme, image_px=vae.config.image_px)
     return TrainedRun(
@@ -64,31 +63,18 @@ def load_run(run: Path, device: str) -> TrainedRun:
         renderer=LandmarkRenderer(image).to(device),
         motion=motion,
         facts=facts,
-        curation=_curation(run),
-        label=f"{run.name}/{newest.parent.parent.name}",
+        curation=_curation(folder),
+        label=folder.label(),
     )
 
 
-def _newest_export(run: Path) -> Path:
-    """Return the weights file of the newest checkpoint."""
-    try:
-        name = (run / "latest").read_text(encoding="utf-8").strip()
-    except OSError as error:
-        what = "has no checkpoint yet" if run.is_dir() else "is no folder"
-        raise GenerationError(f"--run {run}: {what}; give the folder that `gaia-train ... --run` wrote") from error
-    weights = run / name / "export" / "ema.safetensors"
-    if not weights.is_file():
-        raise GenerationError(f"--run {run}: `latest` names {name}, which has no {weights.relative_to(run / name)}")
-    return weights
-
-
-def _curation(run: Path) -> CurationSettings:
+def _curation(run: RunFolder) -> CurationSettings:
     """Return the settings of the dataset that the run was trained on; nothing else of dataset.json is looked at."""
-    path = run / "dataset.json"
+    path = run.dataset_record
     try:
         return CurationSettings.model_validate(json.loads(path.read_text(encoding="utf-8"))["config"])
     except (OSError, ValueError, KeyError, TypeError) as error:  # pydantic's errors are ValueErrors
         raise GenerationError(
-            f"--run {run}: {path.name}, which says how its data was made, cannot be used: {error}; copy that of the "
-            "dataset there"
+            f"--run {run.path}: {path.name}, which says how its data was made, cannot be used: {error}; copy that of "
+            "the dataset there"
         ) from error

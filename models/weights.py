@@ -6,7 +6,6 @@ yields nonsense. So both names are in the file, and loading compares them. Nothi
 """
 
 import json
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, is_dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from torch import Tensor, nn
 
 from foundation.errors import UsageError
 from foundation.settings import ConfigError, restored, settings_of
+from foundation.storage.atomic import replacing_by_name
 
 __all__ = ["WeightFacts", "WeightsError", "load_weights", "read_facts", "save_tensors", "save_weights"]
 
@@ -72,23 +72,8 @@ def save_tensors(path: Path, state: Mapping[str, Tensor], config: object, facts:
         "facts": json.dumps(settings_of(facts)),
     }
     tensors = {name: tensor.detach().contiguous() for name, tensor in state.items()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.parent / f".{path.name}.{os.getpid()}.part"
-    try:
+    with replacing_by_name(path) as beside:
         safetensors.torch.save_file(tensors, beside, metadata)
-        _flush(beside)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
-    _flush(path.parent)
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def read_facts(path: Path) -> WeightFacts:

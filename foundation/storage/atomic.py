@@ -7,9 +7,9 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from foundation.storage.staged import StagedFiles
+from foundation.storage.staged import StagedFiles, flush
 
-__all__ = ["Opening", "replacing", "write_bytes_atomic", "write_json_atomic", "write_text"]
+__all__ = ["Opening", "replacing", "replacing_by_name", "write_bytes_atomic", "write_json_atomic"]
 
 Opening = Callable[[Path], AbstractContextManager[BinaryIO]]
 """Opens a file that takes the place of a path once it is complete."""
@@ -42,11 +42,21 @@ def write_json_atomic(path: Path, content: Mapping[str, object]) -> None:
     write_bytes_atomic(path, f"{text}\n".encode())
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a small file beside `path`, flush it and rename it, so that no reader sees half of it."""
-    beside = path.with_name(f".{path.name}.part")
-    with beside.open("w", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    beside.replace(path)
+@contextmanager
+def replacing_by_name(path: Path) -> Iterator[Path]:
+    """Yield a name beside the local file `path`, for a library that opens files by itself.
+
+    The file written there takes the place of `path` once it is on disk; on an error it is removed.
+
+    Raises:
+        OSError: the disk refused; `path` is as it was before.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.parent / f".{path.name}.{os.getpid()}.part"
+    try:
+        yield beside
+        flush(beside)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+    flush(path.parent)

@@ -17,7 +17,7 @@ from typing import BinaryIO, Self, cast
 
 from foundation.storage.locations import IN_MEMORY_BYTES, is_remote, put
 
-__all__ = ["StagedFiles"]
+__all__ = ["StagedFiles", "flush"]
 
 
 class _LocalFile:
@@ -87,7 +87,7 @@ class _Stage:
         for file in self.local:
             file.place()
         for folder in dict.fromkeys(file.folder for file in self.local):
-            _flush_folder(folder)
+            flush(folder)
         # A store keeps each waiting for long. A disk does not: a thread would wait longer for a core that is free.
         with ThreadPoolExecutor() as threads:
             for done in [threads.submit(file.place) for file in self.remote]:
@@ -137,8 +137,13 @@ class StagedFiles:
         file.stream.flush()
 
 
-def _flush_folder(folder: Path) -> None:
-    opened = os.open(folder, os.O_RDONLY)
+def flush(path: Path) -> None:
+    """Bring a local file to disk, or the names in a folder.
+
+    Raises:
+        OSError: the disk refused.
+    """
+    opened = os.open(path, os.O_RDONLY)
     try:
         os.fsync(opened)
     finally:

@@ -88,10 +88,6 @@ class MotionDiffusion(nn.Module):
         """Return the (B, T, 3) pose in standard deviations from the mean: what P is trained to predict."""
         return (pose_deg_BTP - self.pose_mean_deg_P) / self.pose_std_deg_P
 
-    def pose_in_degrees(self, pose_BTP: Tensor) -> Tensor:
-        """Return the (B, T, 3) pose that is standardised as `pose_BTP`."""
-        return pose_BTP * self.pose_std_deg_P + self.pose_mean_deg_P
-
     def encode(self, inputs: MotionInputs) -> Conditions:
         """Return the conditions encoded, which stay the same at every step of a sampler."""
         speech_BTC, predicted_pose_BTP = self._encode_speech(inputs)

@@ -70,10 +70,6 @@ class VpSde(SdeConfig):
         """Return z_t of equation 5's marginal at time t, given x0 and standard normal noise."""
         return _spread(self.alpha(time_B), x0_BTD) * x0_BTD + _spread(self.sigma(time_B), x0_BTD) * noise_BTD
 
-    def x0_from_noise(self, z_BTD: Tensor, noise_BTD: Tensor, time_B: Tensor) -> Tensor:
-        """Return the x0 that gives z_t with this noise."""
-        return (z_BTD - _spread(self.sigma(time_B), z_BTD) * noise_BTD) / _spread(self.alpha(time_B), z_BTD)
-
     def noise_from_x0(self, z_BTD: Tensor, x0_BTD: Tensor, time_B: Tensor) -> Tensor:
         """Return the noise that gives z_t with this x0; a time below `train_t_min` counts as that."""
         time_B = time_B.clamp(min=self.train_t_min)
@@ -86,10 +82,6 @@ class VpSde(SdeConfig):
     def score_from_noise(self, noise_BTD: Tensor, time_B: Tensor) -> Tensor:
         """Return the score where this is the mean of the noise given z_t; times as `noise_from_x0`."""
         return -noise_BTD / _spread(self.sigma(time_B.clamp(min=self.train_t_min)), noise_BTD)
-
-    def x0_from_score(self, z_BTD: Tensor, score_BTD: Tensor, time_B: Tensor) -> Tensor:
-        """Return the mean of p(x0 | z_t) that belongs to a score (Tweedie's formula)."""
-        return (z_BTD + _spread(self.sigma(time_B).square(), z_BTD) * score_BTD) / _spread(self.alpha(time_B), z_BTD)
 
 
 def _precise(t: Tensor) -> Tensor:

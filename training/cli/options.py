@@ -7,8 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from foundation import command_line
-from models.sizes import SizeName
-from training.loop.config import PresetName
+from training.presets import PresetName, SizeName
 
 __all__ = [
     "AcceptChangesOption",
@@ -16,6 +15,7 @@ __all__ = [
     "DatasetArgument",
     "DeviceOption",
     "DryRunOption",
+    "OptionalVaeRunOption",
     "PresetOption",
     "RunOption",
     "SetOption",
@@ -42,6 +42,16 @@ RunOption = Annotated[
 
 VaeRunOption = Annotated[
     Path, typer.Option("--vae", help="Folder of a run of `gaia-train vae`.", metavar="VAE_RUN", show_default=False)
+]
+
+OptionalVaeRunOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--vae",
+        help="Folder of a run of `gaia-train vae`; for an experiment on the diffusion model.",
+        metavar="VAE_RUN",
+        show_default=False,
+    ),
 ]
 
 SizeOption = Annotated[SizeName, typer.Option(help="Size of the network; tiny is for a CPU.")]

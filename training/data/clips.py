@@ -1,4 +1,4 @@
-"""Random access to the clips of a selection: their arrays by row, their pictures by number; and what is damaged."""
+"""Random access to the clips of a selection, their arrays and frames, and a log of damaged clips."""
 
 import io
 import logging
@@ -34,7 +34,7 @@ class DamagedDataError(ProblemsFoundError):
 
 
 class ClipReader:
-    """Reads the clips of a selection; clips go by their number in it."""
+    """Reader of a selection; clips are numbered by their order in it."""
 
     def __init__(self, index: ClipIndex) -> None:
         self.index = index
@@ -60,7 +60,7 @@ class ClipReader:
         return array
 
     def pictures(self, clip: int, numbers: Sequence[int], size_px: int) -> npt.NDArray[np.uint8]:
-        """Return the (n, size_px, size_px, 3) frames `numbers`, which rise, of a clip.
+        """Return frames of a clip, (n, size_px, size_px, 3); `numbers` are in ascending order.
 
         Raises:
             ClipError: a frame is missing or damaged, or the tar cannot be read.
@@ -73,7 +73,7 @@ class ClipReader:
 
 
 class DamageLog:
-    """Which clips were damaged: each is named once in the log, and too many stop the run."""
+    """Damaged clips of a run: each is logged once, and too many stop the run."""
 
     def __init__(self, index: ClipIndex) -> None:
         self._n_clips = len(index)
@@ -84,7 +84,7 @@ class DamageLog:
         return len(self._reasons)
 
     def record(self, damaged: Iterable[str]) -> None:
-        """Take the messages of `ClipError` into account that a batch brings.
+        """Count the damaged clips that the messages of `ClipError` in a batch name.
 
         Raises:
             DamagedDataError: more than `data.max_damaged_share` of the clips are damaged, and more than one.
@@ -103,23 +103,23 @@ class DamageLog:
 
 
 _DECODED_ON = 6
-"""Frames that are decoded to reach the next picture before a seek is worth it: a key frame comes every 12 at least, so
-a seek costs 5.5 on average."""
+"""Frames that are decoded to reach the next picture before a seek pays: a key frame comes every 12 frames at
+least, so a seek decodes 5.5 frames on average."""
 
 
 def frames_at(mp4: bytes, numbers: Sequence[int], size_px: int) -> npt.NDArray[np.uint8]:
-    """Decode some pictures of a clip.
+    """Decode single frames of a clip.
 
     Args:
         mp4: a clip as `curation` wrote it: frame k at k / 25 s, no B-frames.
-        numbers: (n,) frames, rising.
-        size_px: height and width of the pictures; smaller than the clip's are averaged over areas.
+        numbers: (n,) frames, in ascending order.
+        size_px: height and width of the result; smaller sizes average over areas.
 
     Returns:
         (n, size_px, size_px, 3) RGB.
 
     Raises:
-        MediaError: a picture is not there, or is damaged.
+        MediaError: a frame is missing or damaged.
     """
     import av
 
@@ -138,20 +138,20 @@ def frames_at(mp4: bytes, numbers: Sequence[int], size_px: int) -> npt.NDArray[n
                 if number - last > _DECODED_ON:
                     container.seek(number * step, stream=stream)
                     frames = container.decode(stream)
-                shown = _shown_at(frames, number * step)
-                if shown is None:
+                frame = _frame_at(frames, number * step)
+                if frame is None:
                     raise MediaError(f"the video has no frame {number}")
-                if shown.is_corrupt:
+                if frame.is_corrupt:
                     raise MediaError(f"the video is damaged at frame {number}, or shortly before")
-                picture[:] = shown.to_ndarray(format="rgb24", width=size_px, height=size_px, interpolation="AREA")
+                picture[:] = frame.to_ndarray(format="rgb24", width=size_px, height=size_px, interpolation="AREA")
                 last = number
     except av.FFmpegError as error:
         raise MediaError(f"the video cannot be decoded: {error}") from error
     return pictures
 
 
-def _shown_at(frames: "Iterator[VideoFrame]", pts: int) -> "VideoFrame | None":
-    """Return the frame at `pts`, or a damaged one on the way, from which it may be made; None where there is none."""
+def _frame_at(frames: "Iterator[VideoFrame]", pts: int) -> "VideoFrame | None":
+    """Return the frame at `pts`, or a damaged one before it that it may depend on; None where there is none."""
     for frame in frames:
         if frame.pts is not None and (frame.is_corrupt or frame.pts >= pts):
             return frame if frame.is_corrupt or frame.pts == pts else None

@@ -10,7 +10,7 @@ from torch import Tensor
 from foundation.array_types import RgbImage
 from models.motion.diffusion import MotionDiffusion
 from models.motion.inputs import MotionInputs
-from models.pixels import pictures_of_bytes
+from models.pixels import to_float, to_uint8
 from models.sampling.sample_motion import MotionSampling, sample_motion
 from models.sampling.samplers import SeededNoise
 from models.vae.vae import Vae
@@ -69,7 +69,7 @@ class MotionPictures:
     def _appearance(self, device: torch.device) -> Tensor:
         """Return (C, H, W) of the first frame of the clip that is shown."""
         pictures = self._reader.pictures(0, [0], self._vae.config.image_px)
-        image_BCHW = pictures_of_bytes(torch.from_numpy(pictures).permute(0, 3, 1, 2).to(device))
+        image_BCHW = to_float(torch.from_numpy(pictures).permute(0, 3, 1, 2).to(device))
         return self._vae.encode_appearance(image_BCHW).mean_BCHW[0]
 
     def _row(self, motion_TD: Tensor, appearance_CHW: Tensor) -> RgbImage:
@@ -80,5 +80,4 @@ class MotionPictures:
             image_BCHW = self._vae.decode(appearance_CHW.expand(len(latents_BCHW), -1, -1, -1), latents_BCHW)
         else:
             image_BCHW = self._vae.decode(latents_BCHW, None)
-        levels_BCHW = ((image_BCHW.float().clamp(-1.0, 1.0) + 1.0) * 127.5).round().to(torch.uint8)
-        return np.concatenate(list(levels_BCHW.permute(0, 2, 3, 1).cpu().numpy()), axis=1)
+        return np.concatenate(to_uint8(image_BCHW), axis=1)

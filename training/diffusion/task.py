@@ -31,10 +31,7 @@ from training.latents.files import LatentFacts, fingerprint_of, latents_folder
 from training.loop.schedules import inverse_square_root
 from training.loop.task import Export, Step, Trainable
 
-__all__ = ["VAE_FILE", "DiffusionTask"]
-
-VAE_FILE = "vae.safetensors"
-"""In the run folder: the VAE of the latents with their statistics, so that one folder is enough to make videos."""
+__all__ = ["DiffusionTask"]
 
 _LEAST_POSE_STD_DEG = 0.01
 """An angle that varies less, as in a few clips of one person, is not blown up to as much as others vary."""
@@ -140,7 +137,7 @@ class DiffusionTask:
         """
         _require_encoder(run, self.source.sequences.speech_encoder)
         of_vae = WeightFacts(landmark_scheme=self.export().facts.landmark_scheme, speech_encoder=None)
-        file = run / VAE_FILE
+        file = RunFolder(run).vae
         if file.exists():
             before = load_weights(file, Vae, VaeConfig, of_vae).state_dict()
             ours = self.vae.state_dict()

@@ -19,7 +19,7 @@ from foundation.storage.locations import files_in
 from manifests.files.tables import write_parquet
 from manifests.schema.arrow_arrays import array_column
 from manifests.timeline import CLIP_PX
-from models.pixels import pictures_of_bytes
+from models.pixels import to_float
 from models.vae.landmark_image import LandmarkImageConfig, LandmarkRenderer
 from models.vae.posterior import Posterior
 from models.vae.vae import Vae, VaeConfig
@@ -122,7 +122,7 @@ def _parts(index: ClipIndex, folder: Path) -> Iterator[_Part]:
 
 
 class _Encoder:
-    """The VAE, with the landmark pictures that it was taught on."""
+    """The VAE, with the drawn landmarks that it was trained on."""
 
     def __init__(self, vae: Vae, index: ClipIndex, device: torch.device) -> None:
         image = LandmarkImageConfig(scheme=index.landmark_scheme, image_px=vae.config.image_px)
@@ -157,7 +157,7 @@ class _Encoder:
 
     def _appearance(self, clip: int, numbers: Sequence[int]) -> Float16Array:
         pictures = torch.from_numpy(self.reader.pictures(clip, numbers, self.vae.config.image_px))
-        return _means(self.vae.encode_appearance(pictures_of_bytes(pictures.permute(0, 3, 1, 2).to(self._device))))
+        return _means(self.vae.encode_appearance(to_float(pictures.permute(0, 3, 1, 2).to(self._device))))
 
 
 def _means(posterior: Posterior) -> Float16Array:
@@ -216,8 +216,8 @@ def _facts(index: ClipIndex, vae: VaeConfig, sha256: str, folder: Path) -> Laten
     rows = rows.filter(pc.is_in(rows["clip_id"], index.rows["clip_id"].combine_chunks())).sort_by("clip_id")
     in_train = index.rows.filter(pc.equal(index.rows["split"], "train"))["clip_id"].combine_chunks()
     readable = rows.filter(pc.is_valid(rows["channel_mean"]))
-    taught = readable.filter(pc.is_in(readable["clip_id"], in_train))
-    if not len(taught):
+    train_rows = readable.filter(pc.is_in(readable["clip_id"], in_train))
+    if not len(train_rows):
         raise LatentsError(
             f"{index.dataset}: no readable clip of tier diffusion is in split train, so latents cannot be "
             "standardised; curate videos of more speakers"
@@ -225,9 +225,9 @@ def _facts(index: ClipIndex, vae: VaeConfig, sha256: str, folder: Path) -> Laten
     per_frame = shape[1] * shape[2]
     latents = [
         Moments(count=row["n_frames"] * per_frame, mean=row["channel_mean"], squares=row["channel_squares"])
-        for row in taught.to_pylist()
+        for row in train_rows.to_pylist()
     ]
-    names = set(taught["clip_id"].to_pylist())
+    names = set(train_rows["clip_id"].to_pylist())
     reader = ClipReader(index)
     poses = [
         _moments(reader.array(clip, "pose_deg"), 3)

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from foundation.array_types import RgbImage
-from models.pixels import levels_of_pictures, pictures_of_bytes
+from models.pixels import to_float, to_uint8
 from models.vae.landmark_image import LandmarkRenderer
 from models.vae.vae import Vae, VaeOutput
 from training.data.clips import ClipError
-from training.vae.frame_pairs import FramePair, FramePairBatch, FramePairs, collate_pairs
+from training.vae.samples import FramePair, FramePairBatch, FramePairs, collate_pairs
 
 __all__ = ["VaePictures", "rebuilt"]
 
@@ -45,15 +45,15 @@ class VaePictures:
         if not self._chosen:
             return {}
         batch = collate_pairs(self._chosen)
-        first, last = (levels_of_pictures(pictures_of_bytes(side)) for side in (batch.image_i_BCHW, batch.image_j_BCHW))
-        made = levels_of_pictures(rebuilt(vae, self._renderer, batch))
+        first, last = (to_uint8(to_float(side)) for side in (batch.image_i_BCHW, batch.image_j_BCHW))
+        made = to_uint8(rebuilt(vae, self._renderer, batch))
         sheets = {"reconstructions": _sheet(list(zip(first, last, made, strict=True)))}
         if vae.config.disentangled:
             blank = np.full_like(first[0], 255)
             rows = [[blank, *last]]
             for place, shown in enumerate(first):
                 appearance = batch._replace(image_i_BCHW=batch.image_i_BCHW[place].expand_as(batch.image_i_BCHW))
-                rows.append([shown, *levels_of_pictures(rebuilt(vae, self._renderer, appearance))])
+                rows.append([shown, *to_uint8(rebuilt(vae, self._renderer, appearance))])
             sheets["swaps"] = _sheet(rows)
         return sheets
 
@@ -77,10 +77,10 @@ def rebuilt(vae: Vae, renderer: LandmarkRenderer, batch: FramePairBatch) -> Tens
     """Return (B, 3, H, W) frames j of pairs as the VAE makes them, from the means of its latents."""
     device = next(vae.parameters()).device
     if not vae.config.disentangled:
-        output: VaeOutput = vae(pictures_of_bytes(batch.image_j_BCHW.to(device)), None, None)
+        output: VaeOutput = vae(to_float(batch.image_j_BCHW.to(device)), None, None)
     else:
         landmarks_BCHW = renderer(batch.landmarks_BK2.to(device), batch.valid_BK.to(device))
-        output = vae(pictures_of_bytes(batch.image_i_BCHW.to(device)), landmarks_BCHW, None)
+        output = vae(to_float(batch.image_i_BCHW.to(device)), landmarks_BCHW, None)
     return output.image_BCHW
 
 

@@ -8,7 +8,7 @@ import torch
 
 from foundation.array_types import Int64Array, RgbImage
 from foundation.storage.atomic import write_json_atomic
-from models.pixels import levels_of_pictures, pictures_of_bytes
+from models.pixels import to_float, to_uint8
 from models.run_folder import RunFolder
 from models.vae.landmark_image import LandmarkRenderer
 from models.vae.vae import Vae, VaeConfig
@@ -16,8 +16,8 @@ from models.weights import load_weights
 from training.data.clips import ClipError
 from training.data.randomness import draw_below
 from training.data.selection import SelectionError, select_clips
-from training.vae.frame_pairs import FramePair, FramePairBatch, FramePairs, collate_pairs
 from training.vae.pictures import rebuilt
+from training.vae.samples import FramePair, FramePairBatch, FramePairs, collate_pairs
 from training.vae.task import VaeTask
 
 __all__ = [
@@ -72,7 +72,7 @@ def reconstruction_report(task: VaeTask, run: RunFolder, device: torch.device) -
     weights = run.weights()
     vae = load_weights(weights, Vae, VaeConfig, task.export().facts).to(device)
     pairs = task.source.pairs
-    learned = pairs.n_taught
+    learned = pairs.n_train_frames
     kinds: dict[str, tuple[FramePairs, list[tuple[int, int]]]] = {
         "learned": (pairs, _frames(np.zeros_like(learned), learned, task.config.check_pairs)),
         "unseen": (pairs, _frames(learned, pairs.index.n_frames, task.config.check_pairs)),
@@ -80,7 +80,10 @@ def reconstruction_report(task: VaeTask, run: RunFolder, device: torch.device) -
     try:
         index = select_clips(pairs.index.dataset, replace(task.config.data, splits=("val",), hours_subset=None))
         of_val = FramePairs(index, image_px=pairs.image_px, seed=task.config.train.seed)
-        kinds["val"] = of_val, _frames(np.zeros_like(of_val.n_taught), of_val.n_taught, task.config.check_pairs)
+        kinds["val"] = (
+            of_val,
+            _frames(np.zeros_like(of_val.n_train_frames), of_val.n_train_frames, task.config.check_pairs),
+        )
     except SelectionError:
         pass  # there are no clips of this split
     checks = {
@@ -124,7 +127,7 @@ def _batches(pairs: FramePairs, frames: list[tuple[int, int]], seed: int) -> Ite
     held: list[FramePair] = []
     for clip, target in frames:
         try:
-            held.append(pairs.pair(clip, _source(int(pairs.n_taught[clip]), clip, target, seed), target))
+            held.append(pairs.pair(clip, _source(int(pairs.n_train_frames[clip]), clip, target, seed), target))
         except ClipError:
             continue  # it was named in the log when it was to be learned
         if len(held) == _AT_ONCE:
@@ -134,12 +137,12 @@ def _batches(pairs: FramePairs, frames: list[tuple[int, int]], seed: int) -> Ite
         yield collate_pairs(held)
 
 
-def _source(n_taught: int, clip: int, target: int, seed: int) -> int:
+def _source(n_train_frames: int, clip: int, target: int, seed: int) -> int:
     drawn = (seed, "check", clip, target)
-    if target >= n_taught:
-        return draw_below(n_taught, *drawn)
-    source = draw_below(max(1, n_taught - 1), *drawn)
-    return source + (source >= target) if n_taught > 1 else source
+    if target >= n_train_frames:
+        return draw_below(n_train_frames, *drawn)
+    source = draw_below(max(1, n_train_frames - 1), *drawn)
+    return source + (source >= target) if n_train_frames > 1 else source
 
 
 _BEST_DB = 100.0
@@ -160,9 +163,9 @@ def check_reconstruction(
     ours: list[float] = []
     copies: list[float] = []
     for batch in batches:
-        targets = levels_of_pictures(pictures_of_bytes(batch.image_j_BCHW))
-        sources = levels_of_pictures(pictures_of_bytes(batch.image_i_BCHW))
-        made = levels_of_pictures(rebuilt(vae, renderer, batch))
+        targets = to_uint8(to_float(batch.image_j_BCHW))
+        sources = to_uint8(to_float(batch.image_i_BCHW))
+        made = to_uint8(rebuilt(vae, renderer, batch))
         ours += [psnr_db(image, target) for image, target in zip(made, targets, strict=True)]
         copies += [psnr_db(image, target) for image, target in zip(sources, targets, strict=True)]
     return ReconstructionCheck(n_pairs=len(ours), psnr_db=float(np.mean(ours)), copy_psnr_db=float(np.mean(copies)))

@@ -7,11 +7,10 @@ import pytest
 from typer.testing import CliRunner
 
 from foundation.setting_facts import setting_facts
-from foundation.settings import load_run_config
-from models.sizes import SizeName
+from foundation.settings import changed_settings
 from training.cli.app import app
 from training.diffusion.config import diffusion_config
-from training.loop.config import PresetName
+from training.presets import PresetName, SizeName
 from training.vae.config import vae_config
 
 CONFIGS = {"vae": vae_config, "diffusion": diffusion_config}
@@ -41,14 +40,12 @@ def test_every_setting_is_described(trainer: str) -> None:
 
 @pytest.mark.parametrize("trainer", ["vae", "diffusion"])
 @pytest.mark.parametrize(("size", "preset"), [("tiny", "recommended"), ("base", "paper")])
-def test_the_yaml_is_a_file_that_config_reads(
-    trainer: str, size: SizeName, preset: PresetName, tmp_path: Path
-) -> None:
+def test_the_yaml_is_a_file_that_config_reads(trainer: str, size: SizeName, preset: PresetName, tmp_path: Path) -> None:
     options = (trainer, "--size", size, "--preset", preset)
     file = tmp_path / "settings.yaml"
     file.write_text(_printed(*options, "--set", "train.seed=7", "--yaml"))
     base = CONFIGS[trainer](size, preset)
-    assert load_run_config(base, file) == load_run_config(base, None, ["train.seed=7"]) != base
+    assert changed_settings(base, file) == changed_settings(base, None, ["train.seed=7"]) != base
     assert _printed(*options, "--config", str(file), "--yaml") == file.read_text()
 
 
@@ -63,5 +60,7 @@ def test_settings_and_help_load_no_torch(tmp_path: Path) -> None:
             f"import sys; sys.argv = ['gaia-train', *{arguments!r}]\nfrom training.cli.app import app\n"
             "try: app(standalone_mode=False)\nfinally: assert 'torch' not in sys.modules"
         )
-        done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, done.stderr

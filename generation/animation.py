@@ -1,4 +1,4 @@
-"""A talking video of a portrait: driven by speech through the motion network, or by another video through the VAE."""
+"""Animate a portrait: driven by speech through the motion network, or by another video through the VAE."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ from generation.speech import DrivingSpeech, speech_features
 from generation.trained_run import GenerationError, TrainedRun
 from models.sampling.sample_motion import MotionSampling
 
-__all__ = ["TalkingVideo", "from_speech", "from_video"]
+__all__ = ["Animation", "from_speech", "from_video"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class TalkingVideo:
-    """Pictures at 25 a second, made as they are asked for, and what is heard with them."""
+class Animation:
+    """Pictures at 25 a second, made one after the other as they are taken, and the audio that goes with them."""
 
     pictures: Iterator[RgbImage]
-    """Can be taken once."""
+    """Can be iterated over once."""
     n_frames: int
     audio_48k: Float32Array | None
 
@@ -33,7 +33,7 @@ def from_speech(
     *,
     sampling: MotionSampling,
     seed: int,
-) -> TalkingVideo:
+) -> Animation:
     """Return the portrait speaking.
 
     Args:
@@ -61,20 +61,20 @@ def from_speech(
     reference_CHW = motion_of_landmarks(run, portrait.landmarks_px[None])[0]
     features = speech_features(speech, models, run.curation)
     motion_TCHW = motion_of_speech(run, run.motion, features, reference_CHW, sampling, seed)
-    return TalkingVideo(
+    return Animation(
         pictures=decoded_pictures(run, appearance_of(run, portrait.picture), motion_TCHW),
         n_frames=speech.n_frames,
         audio_48k=speech.audio_48k,
     )
 
 
-def from_video(run: TrainedRun, portrait: Portrait, driving: DrivingVideo) -> TalkingVideo:
+def from_video(run: TrainedRun, portrait: Portrait, driving: DrivingVideo) -> Animation:
     """Return the portrait moving as the face of another video: its landmarks as they are (GAIA appendix B.2).
 
     The shape of that face comes along with its motion, for the landmarks hold both.
     """
     motion_TCHW = motion_of_landmarks(run, driving.landmarks_px)
-    return TalkingVideo(
+    return Animation(
         pictures=decoded_pictures(run, appearance_of(run, portrait.picture), motion_TCHW),
         n_frames=len(motion_TCHW),
         audio_48k=driving.audio_48k,

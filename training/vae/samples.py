@@ -45,7 +45,7 @@ class FramePair(NamedTuple):
     valid_K: Tensor
     """(K,) bool."""
     damaged: tuple[str, ...] = ()
-    """Messages about clips in whose place this sample stands."""
+    """Messages about clips in whose position this sample stands."""
 
 
 class FramePairBatch(NamedTuple):
@@ -74,9 +74,11 @@ class FramePairs(Dataset[FramePair]):
         self.image_px = image_px
         self._seed = seed
         self._reader = ClipReader(index)
-        self.n_taught: Int64Array = np.maximum(1, index.n_frames - (held_out_share * index.n_frames).astype(np.int64))
+        self.n_train_frames: Int64Array = np.maximum(
+            1, index.n_frames - (held_out_share * index.n_frames).astype(np.int64)
+        )
         """(clips,) frames of each clip, from its beginning, that samples are taken from."""
-        self._end = np.cumsum(self.n_taught)
+        self._end = np.cumsum(self.n_train_frames)
 
     def __len__(self) -> int:
         return int(self._end[-1])
@@ -86,7 +88,7 @@ class FramePairs(Dataset[FramePair]):
         drawn = (self._seed, "pair", key.epoch, key.item, attempt)
         item = draw_below(len(self), *drawn, "substitute") if attempt else key.item
         clip = int(np.searchsorted(self._end, item, side="right"))
-        n_frames = int(self.n_taught[clip])
+        n_frames = int(self.n_train_frames[clip])
         target = item - int(self._end[clip]) + n_frames
         if n_frames == 1 or draw_share(*drawn, "same") < SAME_FRAME_SHARE:
             return clip, target, target
@@ -113,22 +115,22 @@ class FramePairs(Dataset[FramePair]):
         pairs: dict[int, FramePair] = {}
         damaged: defaultdict[int, tuple[str, ...]] = defaultdict(tuple)
         for attempt in range(_ATTEMPTS):
-            wanted: defaultdict[int, list[tuple[int, tuple[int, int]]]] = defaultdict(list)
-            for place, key in enumerate(keys):
-                if place not in pairs:
+            by_clip: defaultdict[int, list[tuple[int, tuple[int, int]]]] = defaultdict(list)
+            for position, key in enumerate(keys):
+                if position not in pairs:
                     clip, source, target = self.frames_of(key, attempt)
-                    wanted[clip].append((place, (source, target)))
-            for clip, samples in wanted.items():
-                places = [place for place, _ in samples]
+                    by_clip[clip].append((position, (source, target)))
+            for clip, samples in by_clip.items():
+                positions = [position for position, _ in samples]
                 try:
-                    pairs |= dict(zip(places, self._pairs(clip, [frames for _, frames in samples]), strict=True))
+                    pairs |= dict(zip(positions, self._pairs(clip, [frames for _, frames in samples]), strict=True))
                 except ClipError as error:
-                    damaged |= {place: (*damaged[place], str(error)) for place in places}
+                    damaged |= {position: (*damaged[position], str(error)) for position in positions}
             if len(pairs) == len(keys):
-                return [pairs[place]._replace(damaged=damaged[place]) for place in range(len(keys))]
+                return [pairs[position]._replace(damaged=damaged[position]) for position in range(len(keys))]
         raise DamagedDataError(
             f"{_ATTEMPTS} clips in a row are damaged; `gaia-curate validate {self.index.dataset}` lists all damage. "
-            "The first: " + next(reasons[0] for place, reasons in damaged.items() if place not in pairs)
+            "The first: " + next(reasons[0] for position, reasons in damaged.items() if position not in pairs)
         )
 
     def _pairs(self, clip: int, frames: Sequence[tuple[int, int]]) -> list[FramePair]:
@@ -179,7 +181,7 @@ class VaeSamples:
         """Return a micro-batch; its noise belongs to the samples, whatever batch, rank or process they are in.
 
         Raises:
-            DamagedDataError: a sample cannot be read, nor can those in its place.
+            DamagedDataError: a sample cannot be read, nor can those in its position.
         """
         shapes = (self._model.appearance_shape, *([self._model.motion_shape] if self._model.disentangled else []))
         drawn = [self._noise(key, shapes) for key in keys]
