@@ -1,14 +1,14 @@
-"""The VAE: appearance from one frame, motion from the landmarks of another, the other frame out (GAIA section 4.2).
+"""The VAE: a frame from the appearance of another frame and its own landmarks (GAIA section 4.2).
 
-Equation 1: z_a(i) = E_A(x_a(i)), z_m(j) = E_M(x_m(j)), where x_m is the picture of `landmark_image`. Equation 2:
+Equation 1: z_a(i) = E_A(x_a(i)), z_m(j) = E_M(x_m(j)), where x_m is the image of `landmark_image`. Equation 2:
 x_a(j) ~ D(z_a(i), z_m(j)); "z_m is first up-sampled to the same size as z_a followed by concatenation and projection".
 Appendix B.1: downsampling by 8 and 16, 256x256, hidden size 128, 256, 512 and 2, 4, 8 layers per block.
 
-The paper leaves open how channels widen from level to level. One rule for all sizes misses its parameter counts by
-far; the multipliers here come within 4 % of each, and the widest level is 512, 1024, 1024. The projection goes to 64
-channels: three, as many as one latent has, would press appearance and motion into the room of one.
+The paper leaves open how channels widen from level to level. No single rule comes near its parameter counts;
+the multipliers here come within 4 % of each, and the widest level is 512, 1024, 1024. The projection has 64 channels:
+three, as many as one latent has, would squeeze appearance and motion into the size of one.
 
-Shapes: B images, C channels, H rows, W columns; pictures are RGB in -1 to 1.
+Shapes: B images, C channels, H rows, W columns; images are RGB in -1 to 1.
 """
 
 from dataclasses import dataclass
@@ -26,10 +26,10 @@ __all__ = ["VAE_SIZES", "Decoder", "Encoder", "LatentNoise", "Vae", "VaeConfig",
 IMAGE_CHANNELS = 3
 
 LATENT_CHANNELS = 3
-"""Of z_a and z_m (section 4.2)."""
+"""Channels of z_a and of z_m (section 4.2)."""
 
 FUSED_CHANNELS = 64
-"""That appearance and motion are projected to. Ours, see above."""
+"""Channels of the projection of appearance and motion. Ours, see above."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,7 +46,7 @@ class VaeConfig:
     groups: int = 32
     """Groups of the group norms, as of Rombach et al. (2022)."""
     image_px: int = 256
-    """Height and width of pictures (appendix B.1)."""
+    """Height and width of images (appendix B.1)."""
     disentangled: bool = True
     """False: Table 6's "w/o disentanglement", E_A and D alone, the same frame in and out."""
 
@@ -55,7 +55,7 @@ class VaeConfig:
             raise ValueError(f"VaeConfig.groups is {self.groups}, which does not divide the width {self.width}")
         if self.image_px % (2 ** len(self.multipliers)):
             raise ValueError(
-                f"VaeConfig.image_px is {self.image_px}; E_M halves pictures {len(self.multipliers)} times, so give a "
+                f"VaeConfig.image_px is {self.image_px}; E_M halves images {len(self.multipliers)} times, so give a "
                 f"multiple of {2 ** len(self.multipliers)}"
             )
 
@@ -90,10 +90,10 @@ class LatentNoise(NamedTuple):
 
 
 class VaeOutput(NamedTuple):
-    """What a pass through the VAE gives."""
+    """Output of a pass through the VAE."""
 
     image_BCHW: Tensor
-    """(B, 3, H, W) reconstruction; not clamped to -1 to 1, so that the loss pulls back what lies beyond."""
+    """(B, 3, H, W) reconstruction; not clamped to -1 to 1, so that the loss also corrects values beyond."""
     last_features_BCHW: Tensor
     """Input of the decoder's last convolution; the adaptive weight of the GAN loss needs it."""
     appearance: Posterior
@@ -146,7 +146,7 @@ class Decoder(nn.Module):
         self.image = nn.Conv2d(channels, IMAGE_CHANNELS, 3, padding=1)
 
     def forward(self, appearance_BCHW: Tensor, motion_BCHW: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Return the picture (B, 3, H, W) and the input of the convolution that gives it."""
+        """Return the image (B, 3, H, W) and the input of the last convolution."""
         latents = [appearance_BCHW.to(self.fuse.weight.dtype)]
         if self.motion_up is not None:
             if motion_BCHW is None:
@@ -166,15 +166,15 @@ class Vae(nn.Module):
         self.motion_encoder = Encoder(config, (1, *config.multipliers)) if config.disentangled else None
         self.decoder = Decoder(config)
         self.latent_statistics = LatentStatistics(LATENT_CHANNELS)
-        """Of the latents that the diffusion model is taught on: z_m, or z_a without disentanglement."""
+        """Statistics of the latents that the diffusion model is trained on: z_m, or z_a without disentanglement."""
 
     def encode_appearance(self, image_BCHW: Tensor) -> Posterior:
-        """Return the posterior of z_a (equation 1, left) of pictures (B, 3, H, W)."""
+        """Return the posterior of z_a (equation 1, left) of images (B, 3, H, W)."""
         posterior: Posterior = self.appearance_encoder(image_BCHW)
         return posterior
 
     def encode_motion(self, landmark_image_BCHW: Tensor) -> Posterior:
-        """Return the posterior of z_m (equation 1, right) of landmark pictures (B, 3, H, W).
+        """Return the posterior of z_m (equation 1, right) of drawn landmarks (B, 3, H, W).
 
         Raises:
             ValueError: this VAE is one without disentanglement, which has no z_m.
@@ -185,7 +185,7 @@ class Vae(nn.Module):
         return posterior
 
     def decode(self, appearance_BCHW: Tensor, motion_BCHW: Tensor | None) -> Tensor:
-        """Return pictures (B, 3, H, W) of latents (equation 2); `motion_BCHW` is None without disentanglement."""
+        """Return images (B, 3, H, W) of latents (equation 2); `motion_BCHW` is None without disentanglement."""
         image_BCHW: Tensor = self.decoder(appearance_BCHW, motion_BCHW)[0]
         return image_BCHW
 
@@ -194,8 +194,8 @@ class Vae(nn.Module):
 
         Args:
             image_BCHW: (B, 3, H, W) frames i; without disentanglement frames j.
-            landmark_image_BCHW: (B, 3, H, W) landmark pictures of frames j; None without disentanglement.
-            noise: what to draw latents with in training; None takes the means, as all uses after training do.
+            landmark_image_BCHW: (B, 3, H, W) drawn landmarks of frames j; None without disentanglement.
+            noise: for sampling the latents in training; None takes the means, as in all uses after training.
         """
         appearance = self.encode_appearance(image_BCHW)
         motion = None if landmark_image_BCHW is None else self.encode_motion(landmark_image_BCHW)

@@ -1,4 +1,4 @@
-"""The perceptual part of L_rec: which network judges, and its weights (Zhang et al., 2018; Rombach et al., 2022)."""
+"""Perceptual network of L_rec: choice and weights (Zhang et al., 2018; Rombach et al., 2022)."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -12,18 +12,18 @@ __all__ = ["PerceptualConfig", "perceptual_network"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PerceptualConfig:
-    """Which network judges."""
+    """Choice of the perceptual network."""
 
     network: Literal["lpips_vgg", "random_vgg", "none"] = "lpips_vgg"
-    """`lpips_vgg`: LPIPS, as the paper's previous works do; needs two published files. `random_vgg`: the same network
-    with random weights, the same in all runs, which needs none. `none`: L_rec is L1 alone."""
+    """`lpips_vgg`: LPIPS, as in the previous works that the paper follows; needs two published files. `random_vgg`: the
+    same network with random weights, the same in all runs, which needs none. `none`: L_rec is L1 alone."""
 
 
 def perceptual_network(config: PerceptualConfig) -> Lpips | None:
     """Return the network, or None for none.
 
     Raises:
-        WeightFileError: weights that were asked for are missing, or are others. No other network is taken instead.
+        WeightFileError: weights are missing or have another SHA-256. No other network is used in their place.
     """
     if config.network == "none":
         return None
