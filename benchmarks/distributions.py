@@ -1,6 +1,6 @@
 """Draw how the evidence of real videos lies to the limits of the rules, and count what other limits would drop.
 
-    python benchmarks/distributions.py DATASET --out docs/images --page docs/filters.md
+    python benchmarks/distributions.py DATASET --out docs/images --page benchmarks/results/2026-11-filter-limits.md
 
 DATASET is a curated folder; the rules are applied anew, with their defaults. Writes a picture `filters_<rule>.png` per
 rule, and one for sharpness, which decides nothing; with --page, the tables of figures on it. Prints one JSON line:

@@ -1,6 +1,6 @@
 """Measure how far each sampler and each editing method is from the truth, on Gaussians whose denoiser is known exactly.
 
-    python benchmarks/samplers.py --out docs/images --page docs/sampling.md
+    python benchmarks/samplers.py --out docs/images --page benchmarks/results/2026-11-samplers.md
 
 No network takes part, so what is measured is the error of the solver alone. Draws `samplers_error.png` and writes the
 tables of figures of the page anew.

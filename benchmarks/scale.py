@@ -190,7 +190,7 @@ ROWS: Mapping[str, Callable[[dict[str, Any]], str]] = {
     "no unit to do (`idle`)": lambda r: f"{r['of_workers']['idle']:.2%}",
     "outside together": lambda r: f"{r['outside']:.2%}",
 }
-"""Lines of the table that docs/reliability.md shows."""
+"""Lines of the table that benchmarks/results/2026-11-scale.md shows."""
 
 
 def table(reports: Mapping[str, dict[str, Any]]) -> str:

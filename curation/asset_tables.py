@@ -1,7 +1,7 @@
 """The table of weights for the documentation, made from the registry.
 
     python -m curation.asset_tables                   prints it
-    python -m curation.asset_tables docs/assets.md    writes the table of the page anew
+    python -m curation.asset_tables docs/reference/weights.md    writes the table of the page anew
 
 A page says where the table stands by the comments `<!-- assets begin -->` and `<!-- assets end -->`.
 """

@@ -1,7 +1,7 @@
 """Tables of settings for the documentation, made from the code: name, default, unit, what is allowed, why.
 
     python -m curation.settings_tables                    prints the table of all settings
-    python -m curation.settings_tables docs/filters.md    writes the tables of a page anew
+    python -m curation.settings_tables docs/explanation/how_a_second_is_decided.md    writes the tables of a page anew
 
 A page says where a table stands by the comments `<!-- settings rules.frontal begins -->` and
 `<!-- settings rules.frontal ends -->`; without a name, the table is that of all settings.

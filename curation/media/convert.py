@@ -16,7 +16,7 @@ _UNSPECIFIED_MATRICES = frozenset({0, 2, 3})
 """AVColorSpace: RGB, unspecified, reserved."""
 
 _SCALER = Interpolation.BICUBIC
-"""Without a change of size this is swscale's fast path, about 1 level off on average; docs/media.md has the figures."""
+"""Without a change of size this is swscale's fast path, about 1 level off on average (docs/explanation/media.md)."""
 
 _SHRINKER = Interpolation.AREA | Interpolation.FULL_CHR_H_INT
 """Means over areas, of colour too; about 1 level brighter than the means of the picture in RGB."""

@@ -27,8 +27,8 @@ _TAIL = 0.1
 """Share of the draws on either side of an interval."""
 
 _BYTES_PER_TICK = 10 * 1024
-"""What a worker holds of each tick that it measures at a time: evidence and thumbnails. Measured: docs/performance.md,
-memory of a worker."""
+"""What a worker holds of each tick that it measures at a time: evidence and thumbnails. Measured:
+benchmarks/results/2026-11-memory-and-packing.md."""
 
 _LIGHT_BYTES_PER_TICK = 2 * 1024
 """What it holds of each tick of a video in windows when it decides: what the rules ask for. Measured: likewise."""

@@ -81,7 +81,7 @@ class Plan:
                 "",
                 table,
                 "",
-                "From, to: an interval of 80 % (docs/running.md).",
+                "From, to: an interval of 80 % (docs/guides/run_at_scale.md).",
                 f"It is bound by {told.binds}.",
             ]
         )

@@ -12,7 +12,7 @@ What the first two find must also be seen without each of seven parts of the pic
 logos and inset pictures lie: these come and go over one shot.
 
 The idea of asking how a difference compares with those around it is PySceneDetect's AdaptiveDetector's; the rest is
-ours. docs/perception_cuts.md compares both, and TransNetV2, on real and made cuts.
+ours. benchmarks/results/2026-11-shot-boundaries.md compares both, and TransNetV2, on real and made cuts.
 """
 
 from collections.abc import Callable

@@ -55,7 +55,7 @@ class PerceptionSettings(Settings):
     ArcFace where its weights are on this machine when a dataset is begun, else dlib's; the dataset records which."""
     mask: Annotated[str, StringConstraints(min_length=1), AfterValidator(_absolute)] = "embedded"
     """What sees masks. `embedded`: our own small network; `ssd`: AIZOOTech's FaceMaskDetection; anything else is the
-    path of an ONNX image classifier of yours (docs/filters.md says what it must be)."""
+    path of an ONNX image classifier of yours (docs/explanation/how_a_second_is_decided.md says what it must be)."""
     mask_stride: int = Field(default=5, ge=1, le=25)
     """A face is looked at for a mask every so many ticks, and on the ticks between where the answer changes. Ours: half
     the width of the rule's median, `rules.mask.smooth_ticks`."""

@@ -2,7 +2,7 @@
 
 The network reads windows of 512 samples (32 ms), each with the 64 samples before it, and carries an LSTM state from
 window to window. Its file for whole sequences answers a block of windows in one call and gives the same numbers as the
-streaming file, several times faster (docs/perception_voice.md). Both files come inside the package `silero-vad`.
+streaming file, several times faster (benchmarks/results/2026-11-speech.md). Both come inside the package `silero-vad`.
 """
 
 import importlib.util
@@ -48,7 +48,7 @@ class SileroVoice:
 
     Every call starts from the empty state. What came before the first sample matters for a short while, so that a
     window cut out of a longer video should bring some audio in front of it, in steps of 4 ticks (2560 samples, the
-    smallest whole number of both ticks and windows): docs/perception_voice.md says how much.
+    smallest whole number of both ticks and windows): benchmarks/results/2026-11-speech.md says how much.
     """
 
     def __init__(self) -> None:

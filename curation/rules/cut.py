@@ -13,7 +13,7 @@ class CutSettings(Settings):
     """Settings of the rule `cut`."""
 
     min_score: float = Field(default=0.5, ge=0.0)
-    """Score of the shot-boundary model at and above which there is a cut. From docs/perception_cuts.md."""
+    """Score of the shot-boundary model at and above which there is a cut. See docs/explanation/perception_cuts.md."""
 
 
 def cut(score: Float32Array, settings: CutSettings) -> Verdict:

@@ -24,7 +24,7 @@ class FrontalSettings(Settings):
 
     strict_deg: float = Field(default=30.0, gt=0.0, le=180.0)
     """Largest deviation of the frontal angle from 180° in tier `diffusion`. The paper speaks of "a range around it"
-    and gives no number; docs/filters.md shows what this one drops."""
+    and gives no number; benchmarks/results/2026-11-filter-limits.md shows what this one drops."""
     loose_deg: float = Field(default=40.0, gt=0.0, le=180.0)
     """The same for tier `vae`."""
 

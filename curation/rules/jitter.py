@@ -18,7 +18,7 @@ class JitterSettings(Settings):
 
     strict_step: float = Field(default=0.12, gt=0.0)
     """Largest step between adjacent ticks in tier `diffusion`, face widths. The paper gives no number;
-    docs/filters.md shows that the motion of real speech stays below and a shake of ±10 % does not."""
+    benchmarks/results/2026-11-filter-limits.md: real speech stays below it, a shake of ±10 % does not."""
     loose_step: float = Field(default=0.16, gt=0.0)
     """The same for tier `vae`."""
     guard_ticks: int = Field(default=3, ge=0, le=25)
@@ -51,7 +51,7 @@ def face_step(key_points_px: Float32Array, box_px: Float32Array, breaks: BoolArr
 
     The larger of two movements counts: that of the nose tip, and that of the face rectangle (its centre, or half of
     what its width changed, which is how far an edge moved). The rectangle is to come from landmarks: that of a detector
-    that scans an image pyramid jumps from step to step of the pyramid (docs/filters.md).
+    that scans an image pyramid jumps from step to step of the pyramid (benchmarks/results/2026-11-filter-limits.md).
 
     Args:
         key_points_px: (T, P, 2) points of which the first is the nose tip, source pixels; NaN without a face.

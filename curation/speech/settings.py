@@ -30,7 +30,7 @@ class SpeechSettings(Settings):
     max_attenuation_db: float = Field(default=24.0, ge=0.0, le=100.0)
     """The most by which DeepFilterNet 3 may lower anything, dB; 100 sets no limit. Ours: it sets none itself, but with
     24 dB the speech is nearer to the clean one in most kinds of noise, and a voice that the model takes for noise is
-    not lost; docs/speech.md has the figures."""
+    not lost; benchmarks/results/2026-11-speech.md has the figures."""
 
     encoder: EncoderName = "whisper-tiny.en"
     """What turns the denoised speech into features; `none` stores none. GAIA A.2 uses wav2vec 2.0; Whisper's encoder

@@ -2,7 +2,7 @@
 
 Where the clip has pauses they are the measure of the noise. Where it has none the noise is read from the gaps of the
 speech itself, frequency by frequency: a bin is rarely filled for long, so a low quantile over time is the noise floor
-(the idea of minimum statistics, Martin 2001). docs/speech.md gives the error of both on mixtures of known SNR.
+(the idea of minimum statistics, Martin 2001). docs/explanation/speech.md has the error of both.
 """
 
 import numpy as np

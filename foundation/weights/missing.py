@@ -45,7 +45,7 @@ def _message(assets: Sequence[Asset], reasons: Mapping[str, Sequence[str]]) -> s
         if not reasons.get(asset.name):
             lines.extend(f"    comes from: {source}" for source in asset.sources)
         if not asset.sources:
-            lines.append("    is offered nowhere as it is: docs/assets.md says what to do")
+            lines.append("    is offered nowhere as it is: docs/reference/weights.md says what to do")
     return "\n".join([*lines, _looked_in(), *_ways_on(assets)])
 
 

@@ -1,8 +1,8 @@
 """Every table and column of a dataset: the one place where they are declared (DESIGN: "The dataset").
 
 The declarations are split by subject: `columns_media` has `videos`, `spans` and `clips`, `columns_frames` has `frames`,
-`columns_arrays` moves NumPy arrays in and out. The tables of docs/dataset.md and the description in dataset.json are
-made from them.
+`columns_arrays` moves NumPy arrays in and out. The tables of docs/reference/dataset.md and the description in
+dataset.json are made from them.
 """
 
 from manifests.schema.clips import CLIPS
@@ -16,7 +16,7 @@ TABLES: dict[str, Table] = {table.name: table for table in (VIDEOS, FRAMES, SPAN
 
 
 def schema_markdown() -> str:
-    """Return the section of docs/dataset.md that describes every column."""
+    """Return the section of docs/reference/dataset.md that describes every column."""
     parts = []
     for table in TABLES.values():
         parts += [f"### `{table.name}`", "", table.meaning, ""]

@@ -2,7 +2,7 @@
 
 "The landmarks that we want to edit are fixed to the given coordinates. Then we leave the model to generate the rest":
 to put the given ones over the prediction at every step, `replace`, is the plain reading of these words, but it couples
-the rest to them only half-way. The others do better; docs/sampling.md has how close each comes. With all of them the
+the rest to them only half-way. The others do better (benchmarks/results/2026-11-samplers.md). With all of them the
 given coordinates are in the result as they were given.
 
 Shapes: B sequences, T frames, D numbers of the target per frame.

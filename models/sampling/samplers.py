@@ -1,9 +1,9 @@
 """Samplers: from noise to motion by solving the reverse process (GAIA section 4.3, equations 6 and 7).
 
 A predictor gives x0, the mean of p(x0 | z_t), at each time of a grid that falls from t = 1; the score in the equations
-follows from it. Each sampler but `ode_euler_mid` ends with the prediction of x0 at the smallest time. docs/sampling.md
-gives their errors by number of steps. A grid that is uniform in lambda = log(alpha / sigma) needs few steps, because it
-places them where the motion takes shape.
+follows from it. Each sampler but `ode_euler_mid` ends with the prediction of x0 at the smallest time. Their
+errors by number of steps are in benchmarks/results/2026-11-samplers.md. A grid that is uniform in lambda =
+log(alpha / sigma) needs few steps, because it places them where the motion takes shape.
 
 The state is float32 and the coefficients are float64 numbers of Python, whatever the precision of the network.
 

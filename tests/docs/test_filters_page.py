@@ -17,17 +17,17 @@ from manifests.vocabulary import RULES
 
 @pytest.fixture(scope="module")
 def filters(repository: Path) -> str:
-    return (repository / "docs" / "filters.md").read_text(encoding="utf-8")
+    return (repository / "docs" / "explanation" / "how_a_second_is_decided.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
 def configuration(repository: Path) -> str:
-    return (repository / "docs" / "configuration.md").read_text(encoding="utf-8")
+    return (repository / "docs" / "reference" / "settings.md").read_text(encoding="utf-8")
 
 
 def section(page: str, rule: str) -> str:
     found = re.search(rf"^## `{rule}`\n(.*?)(?=^## |\Z)", page, re.DOTALL | re.MULTILINE)
-    assert found is not None, f"docs/filters.md has no section of the rule {rule}"
+    assert found is not None, f"docs/explanation/how_a_second_is_decided.md has no section of the rule {rule}"
     return found[1]
 
 
@@ -38,7 +38,7 @@ def test_every_rule_has_a_section_in_the_order_in_which_they_are_asked(filters: 
 @pytest.mark.parametrize("rule", RULES)
 def test_a_section_says_what_is_asked_and_measured_and_missed_and_shows_it(filters: str, rule: str) -> None:
     text = section(filters, rule)
-    for word in ("**Asks**", "**A.1", "**Measured**", "**Misses**", f"](images/filters_{rule}.png)"):
+    for word in ("**Asks**", "**A.1", "**Measured**", "**Misses**", f"](../images/filters_{rule}.png)"):
         assert word in text
     assert f"<!-- settings rules.{rule} begins -->" in text
 
@@ -53,7 +53,7 @@ def test_every_setting_of_the_rules_is_on_the_page(filters: str) -> None:
 def test_the_tables_of_settings_are_those_of_the_code(page: str, request: pytest.FixtureRequest) -> None:
     text: str = request.getfixturevalue(page)
     assert "<!-- settings" in text
-    assert with_settings_tables(text) == text, f"run: python -m curation.settings_tables docs/{page}.md"
+    assert with_settings_tables(text) == text, f"tables of {page}: python -m curation.settings_tables PAGE"
 
 
 def test_the_configuration_page_has_every_leaf_of_the_settings(configuration: str) -> None:

@@ -30,7 +30,12 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CHANGELOG.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+    *sorted((ROOT / "benchmarks" / "results").glob("*.md")),
+]
 SHELLS = ("console", "bash", "sql")
 SHOWN_ONLY = ("json", "text", "toml", "yaml")
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE

@@ -28,7 +28,7 @@ class Mutation:
     """One way of spoiling the code."""
 
     what: str
-    """What is wrong then; the row of docs/testing.md."""
+    """What is wrong then; the row of docs/reference/testing.md."""
     file: str
     old: str
     """Stands in the file exactly once."""
@@ -270,6 +270,6 @@ def test_a_mutation_makes_its_test_fail(spoilt: tuple[Path, Mutation], request: 
 
 
 def test_the_docs_page_lists_every_mutation(repository: Path) -> None:
-    lines = (repository / "docs" / "testing.md").read_text(encoding="utf-8").splitlines()
+    lines = (repository / "docs" / "reference" / "testing.md").read_text(encoding="utf-8").splitlines()
     table = [line for line in lines if line.startswith("| ") and line.endswith("` |")]
     assert table == [f"| {m.what} | `{m.file}` | `{m.test.rpartition('::')[2]}` |" for m in MUTATIONS]

@@ -251,6 +251,6 @@ def outcomes_table(outcome: Outcome) -> list[str]:
 
 
 def test_the_table_on_the_page_is_what_came_out(outcome: Outcome, repository: Path) -> None:
-    page = (repository / "docs" / "reliability.md").read_text(encoding="utf-8")
+    page = (repository / "benchmarks" / "results" / "2026-11-damaged-files.md").read_text(encoding="utf-8")
     table = "\n".join(outcomes_table(outcome))
-    assert table in page, f"docs/reliability.md should have\n{table}"
+    assert table in page, f"benchmarks/results/2026-11-damaged-files.md should have\n{table}"

@@ -4,7 +4,7 @@ The paper's own landmark network (Wood et al., 2021) was never released. `face_m
 blendshapes and a head pose, on the square that MediaPipe's own detector would have given for SCRFD's box. The points by
 which jitter is judged are dlib's, as appendix A.1 says (`dlib_points`), in a rectangle told here; dlib's own detector
 is not asked, because its rectangle jumps from step to step of an image pyramid where the face stands still
-(docs/filters.md).
+(benchmarks/results/2026-11-filter-limits.md).
 """
 
 from collections.abc import Sequence

@@ -48,7 +48,7 @@ def beginning_of(video: Path, folder: Path, seconds: float) -> None:
 
 
 def random_wav2vec2(folder: Path) -> Path:
-    """Make the checkpoint that docs/presets.md makes."""
+    """Make the checkpoint that docs/guides/presets.md makes."""
     import torch
     from transformers import Wav2Vec2Config, Wav2Vec2FeatureExtractor, Wav2Vec2Model
 
@@ -61,7 +61,7 @@ def random_wav2vec2(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def curated(shared_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The dataset that preset paper makes with the overrides of docs/presets.md."""
+    """The dataset that preset paper makes with the overrides of docs/guides/presets.md."""
     folder = tmp_path_factory.mktemp("paper")
     source = folder / "clips"
     source.mkdir()

@@ -1,4 +1,4 @@
-"""The rule `jitter` on real speech and on the same speech shaken. docs/filters.md has the figures of all clips."""
+"""The rule `jitter` on real speech and on the same speech shaken. benchmarks/results has all figures."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -86,7 +86,7 @@ def test_nothing_but_the_views_can_be_reached(dataset: Path, monkeypatch: pytest
 
 
 def test_every_query_of_the_docs_page_has_an_answer(dataset: Path, repository: Path) -> None:
-    page = (repository / "docs" / "queries.md").read_text(encoding="utf-8")
+    page = (repository / "docs" / "guides" / "queries.md").read_text(encoding="utf-8")
     queries = re.findall(r"```sql\n(.*?)```", page, re.DOTALL)
     answers = [query(dataset, sql).rows for sql in queries]
     assert answers[0][0] == ("diffusion", "silence", 1, 3.2)

@@ -36,7 +36,7 @@ def test_columns_are_those_of_the_contract_in_its_order() -> None:
 
 
 def test_the_docs_page_has_the_tables_of_the_schema(repository: Path) -> None:
-    page = (repository / "docs" / "dataset.md").read_text(encoding="utf-8")
+    page = (repository / "docs" / "reference" / "dataset.md").read_text(encoding="utf-8")
     shown = re.search(r"<!-- schema begins -->\n(.*)<!-- schema ends -->", page, re.DOTALL)
     assert shown is not None
     assert shown[1].strip() == schema_markdown().strip()

@@ -17,7 +17,7 @@ WEIGHTS_SHA256 = "8014a93f27bc510478759c9be1ff4c98076f8f9da70f76f60d8f70da30d240
 class EmbeddedMask:
     """Says whether a mask covers mouth and nose; fulfils `curation.perception.protocols.MaskClassifier`.
 
-    `docs/mask_model_card.md` states what it was taught, how well it does and where it fails.
+    `docs/explanation/mask_model_card.md` states what it was taught, how well it does and where it fails.
     """
 
     def __init__(self) -> None:

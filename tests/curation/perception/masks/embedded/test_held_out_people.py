@@ -1,4 +1,4 @@
-"""The figures of docs/mask_model_card.md on people and drawings that the network was not trained on."""
+"""The figures of docs/explanation/mask_model_card.md on people and drawings that the network was not trained on."""
 
 from collections.abc import Iterator
 from pathlib import Path
