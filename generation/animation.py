@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from curation.speech.models import SpeechModels
 from foundation.array_types import Float32Array, RgbImage
 from generation.driving import DrivingVideo
-from generation.networks import appearance_of, decoded_pictures, motion_of_landmarks, motion_of_speech
+from generation.networks import appearance_of, decoded_frames, motion_of_landmarks, motion_of_speech
 from generation.portrait import Portrait
 from generation.speech import DrivingSpeech, speech_features
 from generation.trained_run import GenerationError, TrainedRun
@@ -19,7 +19,7 @@ __all__ = ["Animation", "from_speech", "from_video"]
 class Animation:
     """Pictures at 25 a second, made one after the other as they are taken, and the audio that goes with them."""
 
-    pictures: Iterator[RgbImage]
+    frames: Iterator[RgbImage]
     """Can be iterated over once."""
     n_frames: int
     audio_48k: Float32Array | None
@@ -38,11 +38,11 @@ def from_speech(
 
     Args:
         run: with a motion network.
-        portrait: whose appearance, and whose motion as the reference, is taken.
-        speech: what is said.
+        portrait: source of the appearance, and of the reference motion.
+        speech: what the portrait says.
         models: those that made the speech features of the training data.
         sampling: how motion is sampled.
-        seed: of all the noise; the same seed gives the same pictures.
+        seed: of all the noise; the same seed gives the same frames.
 
     Raises:
         GenerationError: the run has no motion network, or it was trained on features of another encoder.
@@ -62,20 +62,20 @@ def from_speech(
     features = speech_features(speech, models, run.curation)
     motion_TCHW = motion_of_speech(run, run.motion, features, reference_CHW, sampling, seed)
     return Animation(
-        pictures=decoded_pictures(run, appearance_of(run, portrait.picture), motion_TCHW),
+        frames=decoded_frames(run, appearance_of(run, portrait.image), motion_TCHW),
         n_frames=speech.n_frames,
         audio_48k=speech.audio_48k,
     )
 
 
 def from_video(run: TrainedRun, portrait: Portrait, driving: DrivingVideo) -> Animation:
-    """Return the portrait moving as the face of another video: its landmarks as they are (GAIA appendix B.2).
+    """Return the portrait with the motion of a face in another video: its landmarks, unchanged (GAIA appendix B.2).
 
-    The shape of that face comes along with its motion, for the landmarks hold both.
+    The landmarks hold the shape of that face as well as its motion, so the portrait takes on both.
     """
     motion_TCHW = motion_of_landmarks(run, driving.landmarks_px)
     return Animation(
-        pictures=decoded_pictures(run, appearance_of(run, portrait.picture), motion_TCHW),
+        frames=decoded_frames(run, appearance_of(run, portrait.image), motion_TCHW),
         n_frames=len(motion_TCHW),
         audio_48k=driving.audio_48k,
     )

@@ -11,7 +11,7 @@ from foundation import command_line
 __all__ = ["app", "generate", "main"]
 
 exit_codes = partial(command_line.exit_codes, "gaia-generate", files="the video", kept="nothing was written")
-"""Context in which the command runs: errors that a user can mend become one line and an exit code."""
+"""Context of the command: turns errors that a user can correct into one line and an exit code."""
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 

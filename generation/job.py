@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["COMMENT", "GenerationJob", "GenerationResult", "Progress", "progress_bar", "talking_video"]
 
 Progress = Callable[[Iterable[RgbImage], int], Iterable[RgbImage]]
-"""Passes pictures on, whose number it is given, and may show how many were made."""
+"""Passes frames on, whose number it is given, and may show how many were made."""
 
 COMMENT = "AI-generated talking video, not a recording of a person. Made with gaia-avatar from one picture."
 """Stands in the container's `comment`, which players show."""
@@ -96,13 +96,13 @@ class GenerationResult:
         return "\n  ".join(["GenerationResult:", *str(self).splitlines()])
 
 
-def progress_bar(pictures: Iterable[RgbImage], n_frames: int) -> Iterable[RgbImage]:
-    """Return `pictures`, of which `n_frames` will come; a bar on stderr shows how many did, where it is a terminal."""
+def progress_bar(frames: Iterable[RgbImage], n_frames: int) -> Iterable[RgbImage]:
+    """Return `frames`, of which `n_frames` will come; a bar on stderr shows how many did, where it is a terminal."""
     from rich.console import Console
     from rich.progress import track
 
     console = Console(file=sys.stderr)
-    return track(pictures, "frames", n_frames, console=console, transient=True, disable=not console.is_terminal)
+    return track(frames, "frames", n_frames, console=console, transient=True, disable=not console.is_terminal)
 
 
 def talking_video(
@@ -122,7 +122,7 @@ def talking_video(
 
     Args:
         run: folder of a training run: of the diffusion model, or for `driving` of the VAE alone.
-        portrait: picture of a person.
+        portrait: image of a person.
         out: MP4 file to write; its folder is made where it is missing.
         speech: sound file; either it or `driving` is given.
         driving: video whose face the portrait follows.
@@ -130,7 +130,7 @@ def talking_video(
         face: which face of the portrait, from 1 for the widest on; None: it shows one.
         device: auto, cpu, cuda or cuda:K.
         dry_run: read run, portrait and speech, and return what would be done; nothing is written.
-        progress: passes the pictures on while they are made.
+        progress: passes the frames on while they are made.
 
     Raises:
         GenerationError: the portrait, the speech, the driving video or the run cannot be used.
@@ -152,8 +152,8 @@ def talking_video(
         return GenerationResult(out=job.out, n_frames=None, plan=tuple(_plan(job)))
     trained = _loaded(job)
     animation = _animation(job, trained)
-    pictures = progress(animation.pictures, animation.n_frames)
-    content = talking_mp4(pictures, trained.size_px, animation.audio_48k, MUX_RATE_HZ, _tags(job, trained))
+    frames = progress(animation.frames, animation.n_frames)
+    content = talking_mp4(frames, trained.size_px, animation.audio_48k, MUX_RATE_HZ, _tags(job, trained))
     write_bytes_atomic(job.out, content)
     return GenerationResult(out=job.out, n_frames=animation.n_frames)
 
@@ -176,7 +176,7 @@ def _plan(job: GenerationJob) -> list[str]:
             f"speech: {n_frames} frames, {float(n_frames / TICK_RATE_HZ):.2f} s",
             f"motion: {_millions(run.motion)}, {sampled}, {run.motion.config.target_dims} numbers a frame",
         ]
-    return [*lines, f"memory: about {_memory_gib(run):.1f} GiB beside that of the libraries", f"out: {job.out}"]
+    return [*lines, f"memory: about {_memory_gib(run):.1f} GiB in addition to the libraries", f"out: {job.out}"]
 
 
 def _loaded(job: GenerationJob) -> TrainedRun:

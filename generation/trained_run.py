@@ -1,4 +1,4 @@
-"""A trained run, as far as making videos needs it: networks, and how the data they learned from was made."""
+"""Load a trained run for generation: its networks, and the settings that its training data was curated with."""
 
 import json
 from dataclasses import dataclass
@@ -18,11 +18,11 @@ __all__ = ["GenerationError", "TrainedRun", "load_run"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainedRun:
-    """What a run folder holds, in evaluation mode and on one device."""
+    """Networks and settings of a run, in evaluation mode and on one device."""
 
     vae: Vae
     renderer: LandmarkRenderer
-    """Draws landmarks as those that the VAE was trained on."""
+    """Renderer of landmarks in the style that the VAE was trained on."""
     motion: MotionDiffusion | None
     """None: the run is one of the VAE alone."""
     facts: WeightFacts
@@ -34,12 +34,12 @@ class TrainedRun:
 
     @property
     def size_px(self) -> int:
-        """Width and height of its pictures."""
+        """Width and height of its frames."""
         return self.vae.config.image_px
 
 
 class GenerationError(UsageError):
-    """A picture, sound, video or run is not what a talking video can be made of; the message says what to do."""
+    """A portrait, audio file, video or run cannot be used for a talking video; the message says what to do."""
 
 
 def load_run(run: Path, device: str) -> TrainedRun:
@@ -54,8 +54,8 @@ def load_run(run: Path, device: str) -> TrainedRun:
     newest = folder.weights()
     has_motion = folder.vae.is_file()
     facts = read_facts(newest)
-    of_vae = WeightFacts(landmark_scheme=facts.landmark_scheme, speech_encoder=None)
-    vae = load_weights(folder.vae if has_motion else newest, Vae, VaeConfig, of_vae).to(device)
+    vae_facts = WeightFacts(landmark_scheme=facts.landmark_scheme, speech_encoder=None)
+    vae = load_weights(folder.vae if has_motion else newest, Vae, VaeConfig, vae_facts).to(device)
     motion = load_weights(newest, MotionDiffusion, MotionDiffusionConfig, facts).to(device) if has_motion else None
     image = LandmarkImageConfig(scheme=facts.landmark_scheme, image_px=vae.config.image_px)
     return TrainedRun(

@@ -4,9 +4,9 @@ RUN/run.json                what is trained, with which settings; what was chang
 RUN/dataset.json            record of the dataset: how faces and speech are prepared for the network
 RUN/vae.safetensors         of a diffusion run: the VAE of its latents, with their statistics
 RUN/metrics.jsonl           a line per `train.log_every` steps
-RUN/tensorboard/            the same and pictures, for TensorBoard
+RUN/tensorboard/            the same and preview images, for TensorBoard
 RUN/pictures/NAME/step_N.png
-RUN/contact_sheet.png       the pictures, early ones above late ones
+RUN/contact_sheet.png       the preview images, early ones above late ones
 RUN/step_N/                 a checkpoint: N steps were done
     dcp/                    all tensors of the run, split as the ranks held them
     state.json              step, epoch and position in it

@@ -20,7 +20,7 @@ class TrainingResult:
     steps: int
     """Of the whole run."""
     stopped_by: signal.Signals | None = None
-    """SIGINT or SIGTERM, which ended the run early, after a checkpoint; None: all steps are done, or none was asked."""
+    """SIGINT or SIGTERM, which ended the run early, after a checkpoint; None: the run was not stopped."""
     notes: tuple[str, ...] = ()
     """What is unusual about the run, a sentence each."""
     report: tuple[str, ...] = ()

@@ -75,7 +75,7 @@ def train_vae(
 def encode_latents(
     dataset: str | Path, vae: str | Path, *, where: str | None = None, device: DeviceKind | None = None
 ) -> LatentsResult:
-    """Encode the clips of tier `diffusion` with a trained VAE, beside the dataset (GAIA section 4.3).
+    """Encode the clips of tier `diffusion` with a trained VAE, into the dataset (GAIA section 4.3).
 
     Clips that have latents are not encoded again.
 
@@ -124,7 +124,7 @@ def train_diffusion(
     Args:
         dataset: folder of a dataset, or its address; `encode_latents` has encoded its clips with `vae`.
         vae: folder of a run of `train_vae`.
-        run: as of `train_vae`, and likewise all other arguments.
+        run: as of `train_vae`, as are all other arguments.
         size: of the network.
         preset: how it is trained.
         config_file: YAML file of settings.
@@ -159,7 +159,7 @@ def train_experiment(
     Args:
         experiment: name of a row, see `training.experiments`, or one of your own.
         dataset: folder of a dataset, or its address.
-        run: as of `train_vae`, and likewise all other arguments but `vae`.
+        run: as of `train_vae`, as are all other arguments but `vae`.
         vae: folder of a run of the VAE, for an experiment on the diffusion model, and only for one.
         preset: how it is trained.
         config_file: YAML file of settings, laid over those of the experiment.
@@ -179,10 +179,10 @@ def train_experiment(
     if row.diffusion is None or row.diffusion_size is None:
         if vae is not None:
             raise ExperimentError(f"experiment {row.name} ({row.origin}) trains the VAE itself; leave out --vae")
-        of_vae = vae_config(row.vae_size, preset)
-        of_vae = replace(of_vae, model=row.vae, data=overlaid(of_vae.data, row.data_changes, where))
-        settings = changed_settings(of_vae, config_file, overrides)
-        return _train_vae(dataset, run, settings, preset, device, dry_run=dry_run, accept_changes=accept_changes)
+        vae_base = vae_config(row.vae_size, preset)
+        vae_base = replace(vae_base, model=row.vae, data=overlaid(vae_base.data, row.data_changes, where))
+        vae_settings = changed_settings(vae_base, config_file, overrides)
+        return _train_vae(dataset, run, vae_settings, preset, device, dry_run=dry_run, accept_changes=accept_changes)
     if vae is None:
         raise ExperimentError(
             f"experiment {row.name} ({row.origin}) trains the diffusion model on latents of a VAE; give --vae, the "
@@ -190,7 +190,7 @@ def train_experiment(
         )
     base = diffusion_config(row.diffusion_size, preset)
     base = replace(base, model=row.diffusion, data=overlaid(base.data, row.data_changes, where))
-    of_diffusion = changed_settings(base, config_file, overrides)
+    settings = changed_settings(base, config_file, overrides)
 
     def notes(task: DiffusionTask) -> Sequence[str]:
         changed = differences(settings_of(task.vae.config), settings_of(row.vae))
@@ -198,7 +198,7 @@ def train_experiment(
         return [f"the VAE in {vae} is not that of {row.origin}: {listed}"] if changed else []
 
     return _train_diffusion(
-        dataset, vae, run, of_diffusion, preset, device, dry_run=dry_run, accept_changes=accept_changes, notes=notes
+        dataset, vae, run, settings, preset, device, dry_run=dry_run, accept_changes=accept_changes, notes=notes
     )
 
 

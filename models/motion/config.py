@@ -1,6 +1,6 @@
 """Configs of the motion diffusion model S at the paper's sizes (GAIA appendix B.1: small, base, large) and a tiny one.
 
-A landmark model, a text-driven model and each ablation are this config with other values, not other classes;
+A landmark model, a text-driven model and each experiment are this config with other values, not other classes;
 `training/experiments` has one file for each row of the paper's Tables 4, 5, 6 and 9.
 """
 
@@ -126,7 +126,7 @@ class MotionDiffusionConfig(Section):
 
     @property
     def tokens(self) -> int:
-        """K: places of a latent, or landmarks."""
+        """K: positions of a latent, or landmarks."""
         if self.landmark_scheme is not None:
             return landmark_scheme(self.landmark_scheme).n_points
         return prod(self.latent_shape[1:])

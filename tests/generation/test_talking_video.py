@@ -188,7 +188,7 @@ def test_speech_cannot_drive_a_run_that_has_not_learned_from_its_encoder(
 ) -> None:
     run = load_run(made_run(motion=motion), "cpu")
     portrait = Portrait(
-        picture=np.zeros((64, 64, 3), np.uint8), landmarks_px=np.zeros((478, 2), np.float32), face_width_px=32.0
+        image=np.zeros((64, 64, 3), np.uint8), landmarks_px=np.zeros((478, 2), np.float32), face_width_px=32.0
     )
     audio = np.zeros(16_000, np.float32)
     speech = DrivingSpeech(audio_16k=audio, audio_48k=audio, n_frames=25)

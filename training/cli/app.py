@@ -80,7 +80,7 @@ def latents(
     ] = None,
     device: DeviceOption = None,
 ) -> None:
-    """Encode the clips of a dataset with a trained VAE, beside the dataset; clips that have latents are left alone."""
+    """Encode the clips of a dataset with a trained VAE; clips that have latents are not encoded again."""
     with exit_codes():
         from training.train import encode_latents
 
@@ -171,7 +171,7 @@ def params(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON objects in place of a table.")] = False,
 ) -> None:
-    """Print how many parameters each network has at each size, beside the paper's counts."""
+    """Print how many parameters each network has at each size, with the paper's counts."""
     from training.experiments import parameters
 
     rows = parameters.parameter_rows()

@@ -28,16 +28,16 @@ exit_codes = partial(
     command_line.exit_codes,
     "gaia-train",
     files="files",
-    kept="what was written stays, the same command goes on",
+    kept="what was written stays, the same command resumes",
 )
-"""Context in which every command runs: errors that a user can mend become one line and an exit code."""
+"""Context of every command: turns errors that a user can correct into one line and an exit code."""
 
 DatasetArgument = Annotated[
     str, typer.Argument(help="Folder of a dataset, or its address.", metavar="DATASET", show_default=False)
 ]
 
 RunOption = Annotated[
-    Path, typer.Option("--run", help="Folder of the run; a run that is there goes on.", show_default=False)
+    Path, typer.Option("--run", help="Folder of the run; a run that is there is resumed.", show_default=False)
 ]
 
 VaeRunOption = Annotated[
@@ -77,5 +77,5 @@ DryRunOption = Annotated[
 ]
 
 AcceptChangesOption = Annotated[
-    bool, typer.Option("--accept-changes", help="Let a run go on with other settings than it was begun with.")
+    bool, typer.Option("--accept-changes", help="Resume a run with other settings than it was begun with.")
 ]

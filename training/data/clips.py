@@ -103,7 +103,7 @@ class DamageLog:
 
 
 _DECODED_ON = 6
-"""Frames that are decoded to reach the next picture before a seek pays: a key frame comes every 12 frames at
+"""Frames that are decoded to reach the next one before a seek pays: a key frame comes every 12 frames at
 least, so a seek decodes 5.5 frames on average."""
 
 
@@ -123,7 +123,7 @@ def frames_at(mp4: bytes, numbers: Sequence[int], size_px: int) -> npt.NDArray[n
     """
     import av
 
-    pictures = np.empty((len(numbers), size_px, size_px, 3), np.uint8)
+    images = np.empty((len(numbers), size_px, size_px, 3), np.uint8)
     try:
         with av.open(io.BytesIO(mp4), mode="r") as container:
             if not container.streams.video:
@@ -134,7 +134,7 @@ def frames_at(mp4: bytes, numbers: Sequence[int], size_px: int) -> npt.NDArray[n
             step = round(1 / (TICK_RATE_HZ * (stream.time_base or 1)))
             frames = container.decode(stream)
             last = -1
-            for picture, number in zip(pictures, numbers, strict=True):
+            for image, number in zip(images, numbers, strict=True):
                 if number - last > _DECODED_ON:
                     container.seek(number * step, stream=stream)
                     frames = container.decode(stream)
@@ -143,11 +143,11 @@ def frames_at(mp4: bytes, numbers: Sequence[int], size_px: int) -> npt.NDArray[n
                     raise MediaError(f"the video has no frame {number}")
                 if frame.is_corrupt:
                     raise MediaError(f"the video is damaged at frame {number}, or shortly before")
-                picture[:] = frame.to_ndarray(format="rgb24", width=size_px, height=size_px, interpolation="AREA")
+                image[:] = frame.to_ndarray(format="rgb24", width=size_px, height=size_px, interpolation="AREA")
                 last = number
     except av.FFmpegError as error:
         raise MediaError(f"the video cannot be decoded: {error}") from error
-    return pictures
+    return images
 
 
 def _frame_at(frames: "Iterator[VideoFrame]", pts: int) -> "VideoFrame | None":

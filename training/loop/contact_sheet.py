@@ -7,7 +7,7 @@ from typing import NamedTuple
 from foundation.array_types import RgbImage
 from foundation.storage.atomic import replacing
 
-__all__ = ["write_contact_sheet", "write_picture"]
+__all__ = ["write_contact_sheet", "write_preview"]
 
 MAX_PREVIEWS = 6
 """Images of each name on the sheet: the first, the newest, and others between them."""
@@ -22,19 +22,19 @@ class _Preview(NamedTuple):
     path: Path
 
 
-def write_picture(folder: Path, name: str, step: int, picture: RgbImage) -> None:
+def write_preview(folder: Path, name: str, step: int, preview: RgbImage) -> None:
     """Write a preview image of step `step`: PNG, under the name of its series."""
     from PIL import Image
 
     with replacing(folder / name / f"step_{step:08d}.png") as stream:
-        Image.fromarray(picture).save(stream, format="PNG")
+        Image.fromarray(preview).save(stream, format="PNG")
 
 
 def write_contact_sheet(folder: Path, sheet: Path) -> None:
     """Write one sheet of the images under `folder`: each series in a column of rows, early steps first.
 
     Args:
-        folder: has NAME/step_N.png of `write_picture`.
+        folder: has NAME/step_N.png of `write_preview`.
         sheet: PNG to write.
     """
     from PIL import Image, ImageDraw
@@ -44,18 +44,18 @@ def write_contact_sheet(folder: Path, sheet: Path) -> None:
         for named in sorted(folder.iterdir())
         for path in _chosen(sorted(named.glob("step_*.png")))
     ]
-    pictures = [Image.open(item.path).convert("RGB") for item in previews]
-    if not pictures:
+    images = [Image.open(item.path).convert("RGB") for item in previews]
+    if not images:
         return
-    size = (max(p.width for p in pictures), sum(p.height + _CAPTION_PX for p in pictures))
-    image = Image.new("RGB", size, "white")
-    pen, top = ImageDraw.Draw(image), 0
-    for item, picture in zip(previews, pictures, strict=True):
+    size = (max(p.width for p in images), sum(p.height + _CAPTION_PX for p in images))
+    sheet_image = Image.new("RGB", size, "white")
+    pen, top = ImageDraw.Draw(sheet_image), 0
+    for item, image in zip(previews, images, strict=True):
         pen.text((4, top + 4), item.caption, fill="black")
-        image.paste(picture, (0, top + _CAPTION_PX))
-        top += picture.height + _CAPTION_PX
+        sheet_image.paste(image, (0, top + _CAPTION_PX))
+        top += image.height + _CAPTION_PX
     with replacing(sheet) as stream:
-        image.save(stream, format="PNG")
+        sheet_image.save(stream, format="PNG")
 
 
 def _chosen(paths: Sequence[Path]) -> list[Path]:

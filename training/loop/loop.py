@@ -20,7 +20,7 @@ from models.run_folder import RunFolder
 from training.data.order import BatchShape
 from training.loop.checkpoints import load_checkpoint, save_checkpoint
 from training.loop.config import TrainConfig
-from training.loop.contact_sheet import write_contact_sheet, write_picture
+from training.loop.contact_sheet import write_contact_sheet, write_preview
 from training.loop.estimates import require_disk, require_memory
 from training.loop.loading import step_batches
 from training.loop.metrics import MetricsLog, RunningMeans
@@ -169,7 +169,7 @@ class _Loop(Generic[BatchT]):
             if step % config.log_every == 0 or last or stopped:
                 self._write_line(result)
             if step % config.pictures_every == 0 or last:
-                self._write_pictures()
+                self._write_previews()
             if step % config.checkpoint_every == 0 or last or stopped:
                 self._save()
                 saved = step
@@ -219,20 +219,20 @@ class _Loop(Generic[BatchT]):
             self._log.write(session.progress.step, values)
         self._progress.log(values)
 
-    def _write_pictures(self) -> None:
+    def _write_previews(self) -> None:
         session, step = self._session, self._session.progress.step
         begun_s = time.perf_counter()
         with torch.no_grad(), session.average.in_network():
             network = session.networks[session.export.network]
             network.eval()
-            pictures = session.task.pictures()
+            previews = session.task.pictures()
             network.train()
         if self._log is not None:
-            for name, picture in pictures.items():
-                write_picture(self._run.pictures, name, step, picture)
-            if pictures:
+            for name, preview in previews.items():
+                write_preview(self._run.pictures, name, step, preview)
+            if previews:
                 write_contact_sheet(self._run.pictures, self._run.contact_sheet)
-            self._log.show(step, pictures)
+            self._log.show(step, previews)
         self._since_s += time.perf_counter() - begun_s
 
     def _save(self) -> None:

@@ -91,11 +91,11 @@ class MetricsLog:
             for name, value in values.items():
                 self._board.add_scalar(name, value, step)
 
-    def show(self, step: int, pictures: Mapping[str, RgbImage]) -> None:
+    def show(self, step: int, previews: Mapping[str, RgbImage]) -> None:
         """Write preview images for TensorBoard."""
         if self._board is not None:
-            for name, picture in pictures.items():
-                self._board.add_image(name, picture, step, dataformats="HWC")
+            for name, image in previews.items():
+                self._board.add_image(name, image, step, dataformats="HWC")
 
 
 def _cut(path: Path, step: int) -> None:

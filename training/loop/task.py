@@ -1,9 +1,9 @@
 """Interface between a trainer and the loop: the task, its data, and one step.
 
 The loop (`training.loop.loop.train`) owns steps, ranks, data loading, gradient norms, learning rates, averaged weights,
-checkpoints, logs and resuming. A `Task` owns networks, losses and pictures. A task is built on every rank alike (seed
-torch's generator first) and on the CPU; the loop moves its networks to the device and shards them in place, then takes
-the optimisers.
+checkpoints, logs and resuming. A `Task` owns networks, losses and preview images. A task is built on every rank alike
+(seed torch's generator first) and on the CPU; the loop moves its networks to the device and shards them in place, then
+takes the optimisers.
 
 All random numbers of a sample are functions of its `SampleKey`, drawn in `BatchSource.batch`, which runs in loader
 processes; see `training.data.randomness`. The loop seeds torch at each step, for what torch draws itself, such as

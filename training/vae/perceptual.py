@@ -1,4 +1,4 @@
-"""The perceptual part of L_rec: its network and weights (Zhang et al., 2018; Rombach et al., 2022)."""
+"""Perceptual network of L_rec: choice and weights (Zhang et al., 2018; Rombach et al., 2022)."""
 
 from foundation.weights import AssetError, MissingAssetsError, asset_path, missing_assets
 from foundation.weights.safe_load import load_torch_weights

@@ -1,6 +1,6 @@
-"""What the VAE makes of fixed frames: beside the frames themselves, and with the motion of other clips.
+"""Preview images of the VAE: fixed frames with their reconstructions, and with the motion of other clips.
 
-Shapes: B pictures, C channels, H rows, W columns.
+Shapes: B images, C channels, H rows, W columns.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,11 +19,11 @@ from training.vae.samples import FramePair, FramePairBatch, FramePairs, collate_
 __all__ = ["VaePictures", "rebuilt"]
 
 _CLIPS = 4
-"""That are shown, evenly spread over the selection."""
+"""Clips in the previews, evenly spread over the selection."""
 
 
 class VaePictures:
-    """Draws the first frame and the last of some clips of a selection; a damaged clip gives way to the next."""
+    """Previews of the first and last frame of some clips of a selection; a damaged clip is replaced by the next."""
 
     def __init__(self, pairs: FramePairs, renderer: LandmarkRenderer) -> None:
         self._pairs, self._renderer = pairs, renderer
@@ -33,9 +33,9 @@ class VaePictures:
     def sheets(self, vae: Vae) -> Mapping[str, RgbImage]:
         """Return two sheets, `reconstructions` and, of a VAE with motion latents, `swaps`.
 
-        Reconstructions: in each row of a clip its first frame, its last one, which may be held out, and what the VAE
-        makes of the appearance of the former with the landmarks of the latter. Swaps: at the left the frames that give
-        the appearance, at the top those that give the motion.
+        Reconstructions, a row per clip: its first frame, its last frame, which may be held out, and the output of the
+        VAE for the appearance of the first and the landmarks of the last. Swaps: the appearance of the frames in the
+        left column with the motion of those in the top row.
 
         Args:
             vae: in evaluation mode; the landmark renderer is on its device.
@@ -51,9 +51,9 @@ class VaePictures:
         if vae.config.disentangled:
             blank = np.full_like(first[0], 255)
             rows = [[blank, *last]]
-            for place, shown in enumerate(first):
-                appearance = batch._replace(image_i_BCHW=batch.image_i_BCHW[place].expand_as(batch.image_i_BCHW))
-                rows.append([shown, *to_uint8(rebuilt(vae, self._renderer, appearance))])
+            for number, source in enumerate(first):
+                appearance = batch._replace(image_i_BCHW=batch.image_i_BCHW[number].expand_as(batch.image_i_BCHW))
+                rows.append([source, *to_uint8(rebuilt(vae, self._renderer, appearance))])
             sheets["swaps"] = _sheet(rows)
         return sheets
 
@@ -74,7 +74,7 @@ class VaePictures:
 
 
 def rebuilt(vae: Vae, renderer: LandmarkRenderer, batch: FramePairBatch) -> Tensor:
-    """Return (B, 3, H, W) frames j of pairs as the VAE makes them, from the means of its latents."""
+    """Return (B, 3, H, W) frames j of pairs as reconstructed by the VAE from the means of its latents."""
     device = next(vae.parameters()).device
     if not vae.config.disentangled:
         output: VaeOutput = vae(to_float(batch.image_j_BCHW.to(device)), None, None)

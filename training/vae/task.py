@@ -1,4 +1,4 @@
-"""The VAE and its discriminator as a task of the loop (GAIA section 4.2, equations 1 to 4).
+"""Task of the loop for the VAE and its discriminator (GAIA section 4.2, equations 1 to 4).
 
 Shapes: B pairs of frames, C channels, H rows, W columns.
 """
@@ -37,17 +37,17 @@ from training.vae.samples import FramePairs, VaeBatch, VaeSamples
 __all__ = ["VaeTask"]
 
 _BETAS = (0.5, 0.9)
-"""Of both Adams (Rombach et al., 2022)."""
+"""Betas of both Adam optimisers (Rombach et al., 2022)."""
 
 
 class VaeTask:
-    """A `training.loop.task.Task`."""
+    """Task of the loop that trains the VAE and its discriminator."""
 
     name = "vae"
     unit = "images"
 
     def __init__(self, dataset: Path, config: VaeTrainingConfig) -> None:
-        """Read what is known of the data and build the networks.
+        """Select the clips and build the networks.
 
         Args:
             dataset: made by `gaia-curate`.
@@ -84,7 +84,7 @@ class VaeTask:
         }
 
     def frozen(self) -> Sequence[nn.Module]:
-        """Return what draws landmarks, and the perceptual network where there is one."""
+        """Return the landmark renderer, and the perceptual network where there is one."""
         return [self.renderer, *([] if self._perceptual is None else [self._perceptual])]
 
     def optimisers(self) -> Sequence[torch.optim.Optimizer]:
@@ -100,9 +100,9 @@ class VaeTask:
         return constant(step, rate.of_batch(self.config.train.batch), warmup_steps=rate.warmup_steps)
 
     def backward(self, step: Step[VaeBatch]) -> Mapping[str, Tensor]:
-        """Add the gradients of equations 3 and 4, means over all pictures of the step.
+        """Add the gradients of equations 3 and 4, means over all images of the step.
 
-        The factor of the GAN loss is that of the pictures of one pass, on all ranks together.
+        The factor of the GAN loss is computed from the images of one pass, on all ranks together.
 
         Raises:
             DamagedDataError: too many clips are damaged.
@@ -159,12 +159,12 @@ class VaeTask:
         return self._pictures.sheets(self.vae)
 
     def export(self) -> Export:
-        """Return the VAE; the discriminator is only of use here."""
+        """Return the VAE; the discriminator is of use in training only."""
         facts = WeightFacts(landmark_scheme=self.source.pairs.index.landmark_scheme, speech_encoder=None)
         return Export(network="vae", config=self.config.model, facts=facts)
 
     def data_summary(self) -> str:
-        """Return how much there is to learn from."""
+        """Return the amount of training data."""
         pairs = self.source.pairs
         held_out = int((pairs.index.n_frames - pairs.n_train_frames).sum())
         return (
@@ -173,7 +173,7 @@ class VaeTask:
         )
 
     def write_run_files(self, run: Path) -> None:
-        """Write dataset.json, which says how faces are to be prepared for this network."""
+        """Write dataset.json, which records how faces are prepared for this network."""
         write_dataset(run, read_dataset(self.source.pairs.index.dataset))
 
 
@@ -186,14 +186,14 @@ def _set_logvar(vae: Vae, logvar: float) -> None:
 
 
 def _channels_last(image_BCHW: Tensor) -> Tensor:
-    """Return uint8 pictures as -1 to 1, laid out as convolutions are fastest with."""
+    """Return uint8 images as floats in -1 to 1, in the memory layout that convolutions are fastest with."""
     return to_float(image_BCHW).to(memory_format=torch.channels_last)
 
 
 def _metrics(
     output: VaeOutput, vae_losses: GeneratorLosses, discriminator_losses: DiscriminatorLosses | None
 ) -> dict[str, Tensor]:
-    """Return what is logged of a pass; of the GAN only when it has begun."""
+    """Return the metrics of a pass; those of the GAN only after its first step."""
     metrics = {
         "reconstruction": vae_losses.reconstruction,
         "perceptual": vae_losses.perceptual,
