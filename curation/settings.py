@@ -6,10 +6,10 @@ from pathlib import Path
 from pydantic import Field
 
 from curation.analysis.windows import WindowSettings
+from curation.choices import PresetName
 from curation.decision.settings import RulesSettings
 from curation.media.settings import MediaSettings
 from curation.perception.settings import PerceptionSettings
-from curation.presets import PresetName
 from curation.rendering.crop import CropSettings
 from curation.rendering.settings import RenderSettings
 from curation.speech.settings import SpeechSettings

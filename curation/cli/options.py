@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from curation.presets import PresetName
-from curation.sources.layouts import LayoutChoice
+from curation.choices import LayoutChoice, PresetName
 from foundation import command_line
 
 if TYPE_CHECKING:
