@@ -1,12 +1,10 @@
-"""The configuration of a run as a whole, and how a file and `--set` options change it."""
+"""The settings of a curation run: everything that decides what a dataset holds."""
 
-import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal
 
-import yaml
-from pydantic import BaseModel, Field, JsonValue, ValidationError
+from pydantic import Field
 
 from curation.analysis.windows import WindowSettings
 from curation.decision.decide import RulesSettings
@@ -15,8 +13,8 @@ from curation.perception.models import PerceptionSettings
 from curation.rendering.crop import CropSettings
 from curation.rendering.settings import RenderSettings
 from curation.speech.settings import SpeechSettings
-from foundation.errors import UsageError
-from foundation.settings import Settings
+from foundation import settings as settings_files
+from foundation.settings import ConfigError, Overrides, Settings, settings_of
 from manifests.packing.pack import StorageSettings
 
 __all__ = ["PRESETS", "ConfigError", "CurationSettings", "PresetName", "SplitSettings", "differences", "load_settings"]
@@ -24,12 +22,8 @@ __all__ = ["PRESETS", "ConfigError", "CurationSettings", "PresetName", "SplitSet
 PresetName = Literal["embedded", "paper"]
 
 
-class ConfigError(UsageError):
-    """A setting is unknown, or its value is out of range."""
-
-
 class SplitSettings(Settings):
-    """How clips are divided into train, val and test: by speaker, so that no face is in two of them."""
+    """Division of clips into train, val and test, by speaker, so that no face is in two of them."""
 
     val_share: float = Field(default=0.05, ge=0.0, le=0.5)
     """Share of the speakers whose clips are for validation. Ours."""
@@ -66,85 +60,32 @@ PRESETS: Mapping[PresetName, CurationSettings] = {
         speech=SpeechSettings(denoiser="dns64", encoder="wav2vec2"),
     ),
 }
-"""By name: `embedded`, whose weights come over the Python package index alone, and `paper`, the paper's own models.
-Only the models differ, and how often the dear one looks: the rules and their limits are the same."""
+"""By name: `embedded`, with weights that come over the Python package index alone, and `paper`, the paper's own models.
+Only the models differ, and how often the most expensive one runs: the rules and their limits are the same."""
 
 
-def load_settings(base: CurationSettings, file: Path | None, overrides: Sequence[str]) -> CurationSettings:
-    """Return settings `base`, changed by a YAML file and then by ``dotted.name=value`` overrides.
+def load_settings(base: CurationSettings, file: Path | None = None, overrides: Overrides = ()) -> CurationSettings:
+    """Return settings `base`, changed by a YAML file and then by overrides.
+
+    Args:
+        base: the settings of a preset, or those of a dataset.
+        file: YAML file with some of the settings.
+        overrides: ``dotted.name=value``, the value as YAML; or values by dotted name.
 
     Raises:
         ConfigError: a file that is not YAML, an unknown setting, a value of the wrong type or out of range. The message
             names the setting, the value, what is allowed, and the nearest known name.
     """
-    values: dict[str, JsonValue] = base.model_dump(mode="json")
-    if file is not None:
-        _merge(values, _read_yaml(file))
-    for override in overrides:
-        name, equals, text = override.partition("=")
-        if not equals:
-            raise ConfigError(f"--set {override!r}: write NAME=VALUE, such as rules.frontal.strict_deg=15")
-        try:
-            value: JsonValue = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise ConfigError(f"--set {override!r}: the value is no YAML: {error}") from error
-        for part in reversed(name.strip().split(".")):
-            value = {part: value}
-        _merge(values, cast("dict[str, JsonValue]", value))
-    if values["preset"] != base.preset:
+    settings = settings_files.load_run_config(base, file, overrides)
+    if settings.preset != base.preset:
         raise ConfigError(
-            f"setting 'preset' is {values['preset']!r}, but these are changes to the preset {base.preset!r}: only "
+            f"setting 'preset' is {settings.preset!r}, but these are changes to the preset {base.preset!r}: only "
             "`gaia-curate run --preset` chooses it, because the other defaults follow from it"
         )
-    try:
-        return CurationSettings.model_validate(values)
-    except ValidationError as error:
-        raise ConfigError("; ".join(_explained(error))) from None
+    return settings
 
 
 def differences(ours: CurationSettings, theirs: CurationSettings) -> list[str]:
     """Return one line per setting that differs, such as ``rules.frontal.strict_deg: 15.0, was 25.0``."""
-    mine, other = dict(_leaves(ours)), dict(_leaves(theirs))
-    return [f"{name}: {value}, was {other[name]}" for name, value in mine.items() if value != other[name]]
-
-
-def _read_yaml(file: Path) -> dict[str, JsonValue]:
-    try:
-        values = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"--config {file}: cannot be read as YAML: {error}") from error
-    if values is None:
-        return {}
-    if not isinstance(values, dict):
-        raise ConfigError(f"--config {file}: holds a {type(values).__name__}; it must be a mapping of settings")
-    return values
-
-
-def _merge(values: dict[str, JsonValue], changes: Mapping[str, JsonValue]) -> None:
-    """Change nested values in place; a section is changed name by name."""
-    for name, change in changes.items():
-        inner = values.get(name)
-        if isinstance(inner, dict) and isinstance(change, dict):
-            _merge(inner, change)
-        else:
-            values[name] = change
-
-
-def _leaves(settings: BaseModel, prefix: str = "") -> Iterator[tuple[str, object]]:
-    for name in type(settings).model_fields:
-        value = getattr(settings, name)
-        if isinstance(value, BaseModel):
-            yield from _leaves(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value
-
-
-def _explained(error: ValidationError) -> Iterator[str]:
-    known = [name for name, _ in _leaves(CurationSettings())]
-    for problem in error.errors():
-        name = ".".join(str(part) for part in problem["loc"])
-        if problem["type"] == "extra_forbidden":
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
-            yield f"setting {name!r} is unknown; the nearest known one is {near[0]!r}"
-        else:
-            yield f"setting {name!r} is {problem['input']!r}: {problem['msg'].removeprefix('Value error, ')}"
+    changes = settings_files.differences(settings_of(ours), settings_of(theirs))
+    return [f"{name}: {change}" for name, change in changes.items()]

@@ -23,8 +23,10 @@ __all__ = [
     "DeviceError",
     "DeviceName",
     "cuda_devices",
+    "free_memory_bytes",
     "onnx_providers",
     "onnx_session",
+    "proc_bytes",
     "require_provider",
     "resolve_device",
     "torch_device",
@@ -97,6 +99,27 @@ def cuda_devices() -> int:
     if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0:
         return 0
     return count.value
+
+
+def free_memory_bytes() -> int:
+    """Return the memory of this machine that processes can still take, bytes (Linux: proc(5), meminfo)."""
+    return proc_bytes(Path("/proc/meminfo"), "MemAvailable")
+
+
+def proc_bytes(file: Path, name: str) -> int:
+    """Return a size that the kernel reports, bytes.
+
+    Args:
+        file: file of lines such as ``VmHWM:  1234 kB``.
+        name: what stands before the colon.
+
+    Raises:
+        OSError: the file cannot be read, or has no such line.
+    """
+    for line in file.read_text(encoding="ascii", errors="replace").splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1]) * 1024
+    raise OSError(f"{file} has no {name}")
 
 
 def torch_device(device: Device) -> str:

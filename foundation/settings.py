@@ -1,84 +1,168 @@
-"""The settings of a run: a preset, a YAML file laid over it, and single values laid over both.
+"""Settings: a preset, a YAML file laid over it, and single values laid over both.
 
-A trainer's settings are one frozen dataclass with the sections that it needs, one of which is `train`, a `TrainConfig`.
+Settings are sections of named values. A section is a pydantic model (`Settings`) or a frozen dataclass (`Section`, or
+any other one); both kinds are loaded, compared and written by the functions here.
 """
 
 import difflib
+import json
+import math
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, fields, is_dataclass, replace
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
-from types import UnionType
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, TypeVar, get_type_hints
 
-from pydantic import BaseModel, ConfigDict
+import yaml
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from foundation.errors import UsageError
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
+from foundation.setting_facts import adapter_of, setting_facts
 
 __all__ = [
     "ConfigError",
+    "Overrides",
+    "Section",
     "Setting",
     "Settings",
     "differences",
     "load_run_config",
     "overlaid",
+    "read_yaml",
     "require_known",
+    "restored",
+    "setting_leaves",
     "settings_of",
 ]
 
-ConfigT = TypeVar("ConfigT", bound="DataclassInstance")
+SettingsT = TypeVar("SettingsT")
 
 Setting = str | int | float | bool | None | list["Setting"] | dict[str, "Setting"]
 """A value as JSON has it."""
 
+Overrides = Sequence[str] | Mapping[str, object]
+"""Changes to settings: ``NAME=VALUE`` as the option `--set` takes them, or values by dotted name."""
 
-def load_run_config(base: ConfigT, file: Path | None, overrides: Sequence[str]) -> ConfigT:
-    """Return the settings `base`, changed by a YAML file and then by ``dotted.name=value`` overrides.
+
+class ConfigError(UsageError):
+    """A setting is unknown or its value is not allowed; the message has the name, the value and what is allowed."""
+
+
+class Settings(BaseModel):
+    """Section of settings as a pydantic model. Each field's docstring gives unit and origin of the default."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True, allow_inf_nan=False
+    )
+
+
+class Section:
+    """Base of a section of settings that is a frozen dataclass, such as the config of a network.
+
+    The type of a field has its limits, as in ``Annotated[int, Field(ge=1)]``; its docstring gives unit and origin of
+    the default. A subclass with a `__post_init__` of its own calls `Section.__post_init__(self)` there.
+    """
+
+    __slots__ = ()
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(
+        extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False
+    )
+
+    def __post_init__(self) -> None:
+        """Check the limits of each field.
+
+        Raises:
+            ValueError: a value is not allowed; the message names the field and what is allowed.
+        """
+        _check_limits(self, type(self))
+
+
+def _check_limits(section: object, kind: type) -> None:
+    for name, limited in _limited_fields(kind).items():
+        value = getattr(section, name)
+        try:
+            limited.validate_python(value)
+        except ValidationError:
+            raise ValueError(f"{name} is {value!r}; give {setting_facts(kind)[name].allowed()}") from None
+
+
+@cache
+def _limited_fields(kind: type) -> dict[str, TypeAdapter[Any]]:
+    plain, full = get_type_hints(kind), get_type_hints(kind, include_extras=True)
+    return {name: TypeAdapter(hint) for name, hint in full.items() if hint != plain[name]}
+
+
+def load_run_config(base: SettingsT, file: Path | None = None, overrides: Overrides = ()) -> SettingsT:
+    """Return the settings `base`, changed by a YAML file and then by overrides.
+
+    Args:
+        base: the settings of a preset.
+        file: YAML file with some of the settings, nested as they are.
+        overrides: ``dotted.name=value``, the value as YAML; or values by dotted name.
 
     Raises:
-        ConfigError: a file that is no YAML, an unknown name, a value of the wrong type or out of range; the message has
-            the name, the value, what is allowed, and the nearest known name.
+        ConfigError: a file that is no YAML, an unknown name, a value of the wrong type or out of range. The message
+            has the name, the value, what is allowed, and the nearest known name.
     """
-    import yaml
-
+    values = settings_of(base)
     if file is not None:
-        try:
-            values = yaml.safe_load(file.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise ConfigError(f"--config {file}: cannot be read as YAML: {error}") from error
-        base = overlaid(base, values or {}, f"--config {file}: settings")
-    for override in overrides:
-        name, equals, text = override.partition("=")
-        if not equals:
-            raise ConfigError(f"--set {override!r}: write NAME=VALUE, such as train.steps=1000")
-        try:
-            value = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise ConfigError(f"--set {override!r}: the value is no YAML: {error}") from error
-        for part in reversed(name.strip().split(".")):
-            value = {part: value}
-        base = overlaid(base, value, "--set settings")
-    return base
+        _merge(values, read_yaml(file), f"--config {file}: ")
+    pairs = overrides.items() if isinstance(overrides, Mapping) else map(_pair, overrides)
+    for name, value in pairs:
+        nested = value
+        for part in reversed(name.split(".")):
+            nested = {part: nested}
+        _merge(values, nested, "")
+    return _validated(type(base), values, "")
 
 
-def settings_of(config: "DataclassInstance") -> dict[str, Setting]:
-    """Return a config as JSON has it, lists for tuples."""
-    settings = _plain(asdict(config))
-    if not isinstance(settings, dict):
-        raise TypeError(f"{config!r} is no config")
+def overlaid(base: SettingsT, values: object, where: str) -> SettingsT:
+    """Return settings in which `values`, nested like the settings, replace those of `base`.
+
+    Args:
+        base: a section.
+        values: values by name; for a field that is a section itself, such a mapping again.
+        where: origin of `values`, for messages, such as a file's name.
+
+    Raises:
+        ConfigError: a name is unknown or a value is not allowed.
+    """
+    merged = settings_of(base)
+    _merge(merged, values, f"{where}: ")
+    return _validated(type(base), merged, f"{where}: ")
+
+
+def restored(kind: type[SettingsT], values: object, where: str) -> SettingsT:
+    """Return the settings of class `kind` whose JSON form is `values`, as a record has them.
+
+    A missing value is not given its default: the default may have changed since the record was written.
+
+    Raises:
+        ConfigError: a value is missing, unknown or not allowed; the message begins with `where`.
+    """
+    settings = _validated(kind, values, f"{where}: ")
+    recorded, current = ({name for name, _ in setting_leaves(tree)} for tree in (values, settings_of(settings)))
+    problems = [f"setting {name!r} is missing" for name in sorted(current - recorded)]
+    problems += [f"setting {name!r} is unknown" for name in sorted(recorded - current)]
+    if problems:
+        raise ConfigError(f"{where}: {'; '.join(problems)}")
     return settings
 
 
+def settings_of(settings: object) -> dict[str, Setting]:
+    """Return settings as JSON has them, lists for tuples."""
+    values: dict[str, Setting] = adapter_of(type(settings)).dump_python(settings, mode="json")
+    return values
+
+
 def differences(ours: Mapping[str, Setting], theirs: Mapping[str, Setting]) -> dict[str, str]:
-    """Return what differs by dotted name, such as ``{"vae.width": "128, was 16"}``.
+    """Return the settings that differ by dotted name, such as ``{"vae.width": "128, was 16"}``.
 
     >>> differences({"vae": {"width": 128}, "data": {}}, {"vae": {"width": 16}, "data": {"where": None}})
     {'data.where': 'absent, was None', 'vae.width': '128, was 16'}
     """
-    mine, other = dict(_leaves(ours)), dict(_leaves(theirs))
+    mine, other = dict(setting_leaves(ours)), dict(setting_leaves(theirs))
     return {
         name: f"{mine.get(name, 'absent')}, was {other.get(name, 'absent')}"
         for name in sorted({*mine, *other})
@@ -86,67 +170,29 @@ def differences(ours: Mapping[str, Setting], theirs: Mapping[str, Setting]) -> d
     }
 
 
-def _plain(value: object) -> Setting:
-    if isinstance(value, dict):
-        return {str(name): _plain(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if value is None or isinstance(value, str | int | float | bool):
-        return value
-    return str(value)
+def setting_leaves(values: object, prefix: str = "") -> Iterator[tuple[str, object]]:
+    """Yield each value of nested settings with its dotted name.
 
-
-def _leaves(settings: Mapping[str, Setting], prefix: str = "") -> Iterator[tuple[str, Setting]]:
-    for name, value in settings.items():
-        if isinstance(value, Mapping):
-            yield from _leaves(value, f"{prefix}{name}.")
-        else:
-            yield prefix + name, value
-
-
-class Settings(BaseModel):
-    """One component's settings. Each field's docstring gives unit and origin of the default."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True, allow_inf_nan=False
-    )
-
-
-_NUMBER = re.compile(r"[+-]?\d+((\.\d*)?[eE][+-]?\d+)?")
-"""A whole number, or one that YAML 1.1, which the library reads, takes for text: 1e-4."""
-
-
-class ConfigError(UsageError):
-    """A name is unknown or a value is not allowed; the message has both, and what is allowed."""
-
-
-def overlaid(base: ConfigT, values: object, where: str) -> ConfigT:
-    """Return a config in which `values`, nested like the config, replace those of `base`.
-
-    Args:
-        base: a frozen dataclass.
-        values: mapping by field name; for a field that is a config itself, such a mapping again.
-        where: file and dotted name of `values`, for messages.
-
-    Raises:
-        ConfigError: a name is no field of the config, a value is of another type than its field, or the config refuses
-            it.
+    >>> list(setting_leaves({"vae": {"width": 128, "multipliers": [1, 2]}}))
+    [('vae.width', 128), ('vae.multipliers', [1, 2])]
     """
     if not isinstance(values, Mapping):
-        raise ConfigError(f"{where} is {values!r}; give names and values, such as those of {type(base).__name__}")
-    require_known(values, [field.name for field in fields(base)], where)
-    hints = get_type_hints(type(base))
-    changed = {
-        name: _typed(hints[name], value, getattr(base, name), f"{where}.{name}") for name, value in values.items()
-    }
-    try:
-        return replace(base, **changed)
-    except ValueError as error:
-        raise ConfigError(f"{where}: {error}") from error
+        return
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from setting_leaves(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
 
 
-def require_known(given: Collection[str], known: Collection[str], where: str) -> None:
+def require_known(given: Iterable[str], known: Collection[str], where: str, prefix: str = "") -> None:
     """Refuse names that are not known.
+
+    Args:
+        given: names.
+        known: all names that are allowed.
+        where: beginning of the message, such as "setting".
+        prefix: beginning of a name for the message, such as ``rules.frontal.``.
 
     Raises:
         ConfigError: naming the first unknown one and the known one nearest to it.
@@ -154,27 +200,90 @@ def require_known(given: Collection[str], known: Collection[str], where: str) ->
     for name in given:
         if name not in known:
             (nearest,) = difflib.get_close_matches(str(name), known, n=1, cutoff=0.0)
-            raise ConfigError(f"{where}.{name} is unknown; did you mean {nearest!r}? known are {', '.join(known)}")
+            raise ConfigError(
+                f"{where} {f'{prefix}{name}'!r} is unknown; the nearest known one is {f'{prefix}{nearest}'!r}, of "
+                f"{', '.join(known)}"
+            )
 
 
-def _typed(kind: Any, value: object, old: Any, where: str) -> object:  # noqa: ANN401 - a type as `get_type_hints` gives it
-    """Return `value` as one of type `kind`: lists as tuples of one type, whole numbers as floats."""
-    choices = get_args(kind) if get_origin(kind) in {Union, UnionType} else (kind,)
-    if value is None and type(None) in choices:
-        return None
-    (kind,) = (choice for choice in choices if choice is not type(None))
-    if is_dataclass(kind):
-        return overlaid(old, value, where)
-    origin, arguments = get_origin(kind), get_args(kind)
-    if origin is Literal:
-        if value in arguments:
-            return value
-        raise ConfigError(f"{where} is {value!r}; give one of {', '.join(map(repr, arguments))}")
-    if origin is tuple and isinstance(value, list):
-        if arguments[-1] is Ellipsis or len(arguments) == len(value):
-            return tuple(_typed(arguments[0], item, None, f"{where}[{at}]") for at, item in enumerate(value))
-    elif kind is float and _NUMBER.fullmatch(str(value) if type(value) in {int, str} else ""):
-        return float(str(value))
-    elif origin is None and type(value) is kind:  # not isinstance: True is no whole number here
-        return value
-    raise ConfigError(f"{where} is {value!r}; give a value of type {kind.__name__ if origin is None else kind}")
+_PROBLEMS = {
+    **dict.fromkeys(("missing", "missing_argument", "missing_keyword_only_argument"), "missing"),
+    **dict.fromkeys(("extra_forbidden", "unexpected_keyword_argument"), "unknown"),
+}
+"""Words for pydantic's types of errors about names."""
+
+
+class _Loader(yaml.SafeLoader):
+    """Loader of YAML in which 1e-4 is a number; for the library, which reads YAML 1.1, it is text."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+"), list("-+0123456789")
+)
+
+
+def read_yaml(file: Path) -> object:
+    """Return the content of a YAML file of settings; an empty one has none.
+
+    Raises:
+        ConfigError: the file cannot be read, or is no YAML.
+    """
+    try:
+        content = _parsed(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"--config {file}: cannot be read as YAML: {error}") from error
+    return {} if content is None else content
+
+
+def _parsed(text: str) -> object:
+    return yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader
+
+
+def _pair(override: str) -> tuple[str, object]:
+    name, equals, text = override.partition("=")
+    if not equals:
+        raise ConfigError(f"--set {override!r}: write NAME=VALUE, such as data.max_damaged_share=0.1")
+    try:
+        return name.strip(), _parsed(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"--set {override!r}: the value is no YAML: {error}") from error
+
+
+def _merge(values: dict[str, Setting], changes: object, where: str, prefix: str = "") -> None:
+    """Change nested values in place; a section is changed name by name."""
+    if not isinstance(changes, Mapping):
+        name = f"setting {prefix.rstrip('.')!r} is " if prefix else ""
+        raise ConfigError(f"{where}{name}{changes!r}; give names and values, of {', '.join(values)}")
+    require_known(changes, values, f"{where}setting", prefix)
+    for name, change in changes.items():
+        section = values[name]
+        if isinstance(section, dict):
+            _merge(section, change, where, f"{prefix}{name}.")
+        elif isinstance(change, float) and not math.isfinite(change):
+            raise ConfigError(f"{where}setting {f'{prefix}{name}'!r} is {change}; give a finite number")
+        else:
+            values[name] = change
+
+
+def _validated(kind: type[SettingsT], values: object, where: str) -> SettingsT:
+    try:
+        # as JSON, for which strict means: lists as tuples, mappings as sections, but True is no number, nor "1"
+        settings: SettingsT = adapter_of(kind).validate_json(json.dumps(values, default=str), strict=True)
+    except ValidationError as error:
+        raise ConfigError(where + "; ".join(_explained(error, kind))) from error
+    return settings
+
+
+def _explained(error: ValidationError, kind: type) -> Iterator[str]:
+    for problem in error.errors():
+        name = ".".join(str(part) for part in problem["loc"])
+        message = problem["msg"].removeprefix("Value error, ")
+        if problem["type"] in _PROBLEMS:
+            yield f"setting {name!r} is {_PROBLEMS[problem['type']]}"
+            continue
+        if isinstance(problem["input"], Mapping):  # of a section as a whole: values that do not fit together
+            yield f"setting {name!r}: {message}" if name else f"{kind.__name__}: {message}"
+            continue
+        facts = setting_facts(kind).get(name)
+        allowed = f"; allowed is {facts.allowed()}" if facts and not facts.choices else ""
+        yield f"setting {name!r} is {problem['input']!r}: {message}{allowed}"

@@ -1,9 +1,9 @@
-"""Plain text for people: aligned tables, and seconds in the unit that suits them."""
+"""Plain text for people: aligned tables, durations and sizes in the unit that suits them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["TimeUnit", "clock_text", "duration_text", "text_table", "time_unit"]
+__all__ = ["TimeUnit", "clock_text", "duration_text", "gigabytes", "megabytes", "text_table", "time_unit"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,24 @@ def duration_text(seconds: float) -> str:
         if whole >= unit_s:
             return f"{whole // unit_s} {name} {whole % unit_s // smaller_s} {smaller}"
     return f"{whole} s"
+
+
+def megabytes(size_bytes: int) -> str:
+    """Return the size of a file, for people.
+
+    >>> megabytes(16_923_827), megabytes(713)
+    ('16.9 MB', '0.7 kB')
+    """
+    return f"{size_bytes / 1e6:.1f} MB" if size_bytes >= 100_000 else f"{size_bytes / 1e3:.1f} kB"
+
+
+def gigabytes(size_bytes: float) -> str:
+    """Return a size of disk or memory, for people.
+
+    >>> gigabytes(1.25e9), gigabytes(8e6)
+    ('1.25 GB', '0.01 GB')
+    """
+    return f"{size_bytes / 1e9:.2f} GB"
 
 
 def text_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, numeric: Sequence[bool]) -> str:

@@ -1,6 +1,5 @@
 """Make a talking video of a portrait, or say what making it would take: the library function of `gaia-generate`."""
 
-import hashlib
 import json
 import sys
 from collections.abc import Callable, Iterable
@@ -14,7 +13,9 @@ from curation.settings import CurationSettings
 from curation.speech.models import load_speech, speech_assets
 from foundation.array_types import RgbImage
 from foundation.devices import resolve_device, torch_device
+from foundation.packages import DISTRIBUTION
 from foundation.storage.atomic import write_bytes_atomic
+from foundation.storage.digest import file_sha256
 from foundation.weights import ensure_assets
 from generation.animation import Animation, from_speech, from_video
 from generation.driving import read_driving
@@ -222,17 +223,12 @@ def _tags(job: GenerationJob, run: TrainedRun) -> dict[str, str]:
     sources = {"portrait": job.portrait, "speech": job.speech, "driving": job.driving}
     facts = {
         "digital_source_type": _DIGITAL_SOURCE_TYPE,
-        "software": f"gaia-avatar {version('gaia-avatar')}",
+        "software": f"{DISTRIBUTION} {version(DISTRIBUTION)}",
         "run": run.label,
         "seed": job.seed if job.speech is not None else None,
-        "sha256": {name: _sha256(path) for name, path in sources.items() if path is not None},
+        "sha256": {name: file_sha256(path) for name, path in sources.items() if path is not None},
     }
     return {"comment": COMMENT, "description": json.dumps(facts)}
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _memory_gib(run: TrainedRun) -> float:

@@ -7,16 +7,16 @@ yields nonsense. So both names are in the file, and loading compares them. Nothi
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields, is_dataclass
+from dataclasses import dataclass, is_dataclass
 from pathlib import Path
-from types import UnionType
-from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from typing import TypeVar
 
 import safetensors
 import safetensors.torch
 from torch import Tensor, nn
 
 from foundation.errors import UsageError
+from foundation.settings import ConfigError, restored, settings_of
 from foundation.storage.atomic import replacing_by_name
 
 __all__ = ["WeightFacts", "WeightsError", "load_weights", "read_facts", "save_tensors", "save_weights"]
@@ -68,8 +68,8 @@ def save_tensors(path: Path, state: Mapping[str, Tensor], config: object, facts:
     metadata = {
         "format": FORMAT,
         "config_type": type(config).__name__,
-        "config": json.dumps(asdict(config), allow_nan=False),
-        "facts": json.dumps(asdict(facts)),
+        "config": json.dumps(settings_of(config), allow_nan=False),
+        "facts": json.dumps(settings_of(facts)),
     }
     tensors = {name: tensor.detach().contiguous() for name, tensor in state.items()}
     with replacing_by_name(path) as beside:
@@ -83,7 +83,7 @@ def read_facts(path: Path) -> WeightFacts:
         FileNotFoundError: there is no such file.
         WeightsError: it is no file that `save_weights` wrote.
     """
-    return _config_from_json(_metadata(path)["facts"], WeightFacts, where=f"{path}: facts")
+    return _restored(_metadata(path)["facts"], WeightFacts, f"{path}: facts")
 
 
 def load_weights(
@@ -115,7 +115,7 @@ def load_weights(
                 f"{path} was trained with {kind} {trained!r}, but here it is {used!r}; "
                 f"give data made with {trained!r}, or weights trained with {used!r}"
             )
-    built = network(_config_from_json(metadata["config"], config_type, where=f"{path}: config"))
+    built = network(_restored(metadata["config"], config_type, f"{path}: config"))
     try:
         built.load_state_dict(safetensors.torch.load_file(path))
     except RuntimeError as error:
@@ -134,37 +134,13 @@ def _metadata(path: Path) -> dict[str, str]:
     return metadata
 
 
-def _config_from_json(text: str, config_type: type[ConfigT], *, where: str) -> ConfigT:
-    """Return the dataclass of `config_type` that was written as JSON; nested dataclasses and tuples are restored.
-
-    Args:
-        text: JSON object with exactly the fields of `config_type`. A missing one is not given its default: the default
-            may have changed since the file was written.
-        config_type: the dataclass; its fields are JSON scalars, tuples of one type, dataclasses, some optional.
-        where: what an error message calls the text.
+def _restored(text: str, kind: type[ConfigT], where: str) -> ConfigT:
+    """Return the dataclass that was written as JSON.
 
     Raises:
         WeightsError: a field is missing, unknown, or refused by the dataclass; the message lists the fields.
     """
-    return cast("ConfigT", _restored(json.loads(text), config_type, where))
-
-
-def _restored(value: Any, kind: Any, where: str) -> Any:  # noqa: ANN401 - JSON in, the field's type out
-    if get_origin(kind) in {Union, UnionType}:
-        kinds = [choice for choice in get_args(kind) if choice is not type(None)]
-        return None if value is None else _restored(value, kinds[0], where)
-    if get_origin(kind) is tuple:
-        return tuple(_restored(item, get_args(kind)[0], where) for item in value)
-    if not is_dataclass(kind) or not isinstance(kind, type):
-        return value
-    names = {field.name for field in fields(kind)}
-    if set(value) != names:
-        raise WeightsError(
-            f"{where} lacks the fields {sorted(names - set(value))} of {kind.__name__} and has the unknown fields "
-            f"{sorted(set(value) - names)}; load it with the version that wrote it"
-        )
-    hints = get_type_hints(kind)
     try:
-        return kind(**{name: _restored(value[name], hints[name], f"{where}.{name}") for name in names})
-    except (TypeError, ValueError) as error:
-        raise WeightsError(f"{where} is refused by {kind.__name__}: {error}") from error
+        return restored(kind, json.loads(text), where)
+    except ConfigError as error:
+        raise WeightsError(f"{error}; load it with the version that wrote it") from error

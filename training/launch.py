@@ -1,15 +1,13 @@
-"""Run a training task on this process: settings, processes, dry run, loop and final report, for all trainers."""
+"""Run a training task on this process: group of processes, dry run, loop and final report, for all trainers."""
 
-import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 import torch
 
-from foundation.settings import load_run_config, settings_of
+from foundation.settings import settings_of
 from models.run_folder import RunFolder
 from training.data.randomness import seed_of
 from training.loop.config import TrainConfig
@@ -23,22 +21,9 @@ from training.results import TrainingResult
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-__all__ = ["DeviceKind", "Overrides", "changed_settings", "launch", "no_notes"]
-
-Overrides = Mapping[str, object] | Sequence[str]
-"""Single settings by dotted name: `{"train.steps": 1000}`, or `["train.steps=1000"]` as `--set` takes them."""
+__all__ = ["DeviceKind", "launch", "no_notes"]
 
 DeviceKind = Literal["cpu", "cuda"]
-
-ConfigT = TypeVar("ConfigT", bound="DataclassInstance")
-
-
-def changed_settings(base: ConfigT, config_file: Path | None, overrides: Overrides) -> ConfigT:
-    """Return the settings `base` with a file and single values laid over them."""
-    if isinstance(overrides, Mapping):
-        # as `--set` has them: YAML reads JSON
-        overrides = [f"{name}={json.dumps(value)}" for name, value in overrides.items()]
-    return load_run_config(base, config_file, overrides)
 
 
 class _ConfiguredTask(Task[Any], Protocol):

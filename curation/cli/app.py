@@ -31,6 +31,7 @@ from curation.cli.options import (
     scratch_settings,
 )
 from curation.cli.plan import plan
+from curation.cli.settings import settings
 from foundation.errors import EXIT_CANNOT_START, EXIT_INTERRUPTED, EXIT_PROBLEMS
 
 __all__ = ["app", "main"]
@@ -45,6 +46,8 @@ app = typer.Typer(
 app.add_typer(models_app, name="models")
 
 app.command()(plan)
+
+app.command()(settings)
 
 DatasetArgument = Annotated[
     Path,

@@ -76,7 +76,10 @@ ExcludeVideosOption = Annotated[
 LimitOption = Annotated[int | None, typer.Option(min=1, help="Curate at most this many files.")]
 
 SetOption = Annotated[
-    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change one setting; may be repeated.")
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="NAME=VALUE", help="Change one setting; may be repeated; `gaia-curate settings` lists all."
+    ),
 ]
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="YAML file of settings.")]

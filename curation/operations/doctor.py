@@ -11,10 +11,9 @@ from curation.output.weights_used import needed_assets, wanted_assets
 from curation.settings import PRESETS, PresetName
 from foundation.devices import cuda_devices, onnx_providers, resolve_device, torch_device
 from foundation.packages import install_command
-from foundation.text import text_table
+from foundation.text import megabytes, text_table
 from foundation.weights import Asset
 from foundation.weights.inspection import AssetStatus, asset_statuses
-from foundation.weights.missing import megabytes
 
 __all__ = ["Component", "Examination", "examine"]
 

@@ -15,6 +15,7 @@ from curation.perception.models import identity_at_hand
 from curation.settings import CurationSettings, differences
 from curation.sources.layouts import LayoutName
 from foundation.errors import UsageError
+from foundation.packages import DISTRIBUTION
 from foundation.storage.locations import is_address
 from manifests.files.journal import finish_swap
 from manifests.files.tables import write_parquet
@@ -47,8 +48,6 @@ __all__ = [
     "require_same_layout",
     "settled",
 ]
-
-DISTRIBUTION = "gaia-avatar"
 
 _STORAGE = "storage."
 """Settings that do not change what a dataset holds."""

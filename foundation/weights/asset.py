@@ -1,4 +1,4 @@
-"""What is said about a weight file: name, use, digest, size, licence, and where it comes from."""
+"""Records of weights: name, use, digest, size, licence and sources."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,6 +10,7 @@ __all__ = [
     "AssetError",
     "AssetFile",
     "AssetKind",
+    "AssetUse",
     "DownloadError",
     "PipSource",
     "Source",
@@ -20,7 +21,10 @@ __all__ = [
 ]
 
 AssetKind = Literal["onnx", "torch", "pickled arrays", "dlib", "litert", "ctranslate2", "safetensors"]
-"""What reads it: `foundation.weights.safe_load` for `torch` and `pickled arrays`; no other kind can hold a program."""
+"""Format of the files. `foundation.weights.safe_load` reads `torch` and `pickled arrays`; no other kind can hold a
+program."""
+
+AssetUse = Literal["curation", "training"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,12 +50,18 @@ class PipSource:
 
     requirement: str
     """``NAME==VERSION``."""
-    folder: str
-    """The folder in the archive that holds the asset's files, under their names."""
     archive_sha256: str
     """pip checks it before it opens the archive."""
+    folder: str = ""
+    """Folder in the archive that holds the asset's files, under their names."""
+    member: str = ""
+    """Path in the archive of an asset's only file, where its name there is another one; then `folder` is not needed."""
     is_wheel: bool = True
     """False for a source archive (.tar.gz)."""
+
+    def member_of(self, file: AssetFile) -> str:
+        """Return the path of `file` in the archive."""
+        return self.member or f"{self.folder}/{file.name}"
 
     def __str__(self) -> str:
         return self.requirement
@@ -105,6 +115,8 @@ class Asset:
     """Whether that licence, and those of the training data that are known to bind, allow commercial use."""
     sources: tuple[Source, ...]
     """In the order in which they are tried. None where nobody offers the file: then only GAIA_MODELS can supply it."""
+    use: AssetUse = "curation"
+    """Package that needs it."""
     is_folder: bool = False
     """Whether users of the asset get the folder of its files instead of its only file."""
 

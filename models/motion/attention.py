@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from models.motion.config import HEAD_WIDTH, heads_of
+
 __all__ = [
     "CrossAttention",
     "RelativeSelfAttention",
@@ -22,20 +24,6 @@ __all__ = [
     "offsets_embedding",
     "sinusoid",
 ]
-
-HEAD_WIDTH = 64
-"""Channels of one head at every size, so that the number of heads follows from the width. The paper gives none."""
-
-
-def heads_of(width: int) -> int:
-    """Return the number of heads of a network of `width` channels.
-
-    Raises:
-        ValueError: `width` is no multiple of 64.
-    """
-    if width <= 0 or width % HEAD_WIDTH:
-        raise ValueError(f"width is {width}; give a multiple of {HEAD_WIDTH}, the width of a head")
-    return width // HEAD_WIDTH
 
 
 def sinusoid(position: Tensor, width: int) -> Tensor:

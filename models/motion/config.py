@@ -4,79 +4,115 @@ A landmark model, a text-driven model and each experiment are this config with o
 `training/experiments` has one file for each row of the paper's Tables 4, 5, 6 and 9.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import prod
 from types import MappingProxyType
-from typing import Literal
+from typing import Annotated, Literal
 
+from pydantic import Field
+
+from foundation.settings import Section
 from manifests.landmarks import landmark_scheme
-from models.motion.attention import heads_of
-from models.motion.speech_encoder import SpeechEncoderConfig
 
-__all__ = ["MOTION_DIFFUSION_SIZES", "ConditionConfig", "MotionDiffusionConfig", "PoseConfig"]
+__all__ = [
+    "HEAD_WIDTH",
+    "MOTION_DIFFUSION_SIZES",
+    "ConditionConfig",
+    "MotionDiffusionConfig",
+    "PoseConfig",
+    "SpeechEncoderConfig",
+    "heads_of",
+]
 
 COORDINATES = 2
 
+HEAD_WIDTH = 64
+"""Channels of one head at every size, so that the number of heads follows from the width. The paper gives none."""
+
+
+def heads_of(width: int) -> int:
+    """Return how many heads a network of `width` channels has.
+
+    Raises:
+        ValueError: `width` is no multiple of 64.
+    """
+    if width <= 0 or width % HEAD_WIDTH:
+        raise ValueError(f"width is {width}; give a multiple of {HEAD_WIDTH}, the width of a head")
+    return width // HEAD_WIDTH
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ConditionConfig:
+class ConditionConfig(Section):
     """How a condition enters each block (GAIA section 4.3; the other ways are Table 9)."""
 
     speech: Literal["add", "cross"] = "add"
-    """`add`: frame by frame to the hidden features; `cross`: keys and values of the cross-attention."""
+    """Speech features. `add`: frame by frame to the hidden features; `cross`: keys and values of the
+    cross-attention."""
     ref: Literal["cross", "add"] = "cross"
-    """`cross`: one token per place of the reference latent; `add`: the whole latent as one vector."""
+    """Reference latent. `cross`: one token per place of the reference latent; `add`: the whole latent as one vector."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PoseConfig:
+class SpeechEncoderConfig(Section):
+    """Size of the lightweight speech encoder A (GAIA section 4.3). Ours: the paper gives none."""
+
+    width: Annotated[int, Field(ge=64, multiple_of=64)] = 512
+    """Channels, a multiple of 64, the width of a head. Ours."""
+    layers: Annotated[int, Field(ge=1)] = 4
+    """Conformer blocks. Ours."""
+    ffn_width: Annotated[int, Field(ge=1)] = 2048
+    """Channels between the two layers of a feed-forward part. Ours."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PoseConfig(Section):
     """Head pose as a condition, and the pose predictor P (GAIA section 4.3, "Pose-controllable Generation")."""
 
     enabled: bool = True
-    """False: neither (Table 6, "w/o head pose")."""
-    width: int = 384
+    """Whether the head pose is a condition and P is there. False: Table 6, "w/o head pose"."""
+    width: Annotated[int, Field(ge=1)] = 384
     """Channels of P. From public code of the authors' line."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class MotionDiffusionConfig:
+class MotionDiffusionConfig(Section):
     """Everything that decides the tensors of a `MotionDiffusion`."""
 
-    width: int
-    """d_hidden of appendix B.1; a multiple of 64, the width of a head."""
-    layers: int
-    """n_layer of appendix B.1."""
-    ffn_width: int = 3072
-    """Channels inside a feed-forward part, the same at every size: with 4 d no size of the paper comes out."""
-    dropout: float = 0.1
-    """From public code of the authors' line."""
+    width: Annotated[int, Field(ge=64, multiple_of=64)]
+    """Channels, d_hidden of appendix B.1; a multiple of 64, the width of a head."""
+    layers: Annotated[int, Field(ge=1)]
+    """Blocks, n_layer of appendix B.1."""
+    ffn_width: Annotated[int, Field(ge=1)] = 3072
+    """Channels inside a feed-forward part, the same at every size: 4 d fits no size of the paper."""
+    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
+    """Share of activations set to 0 in training. From public code of the authors' line."""
     backbone: Literal["conformer", "transformer"] = "conformer"
-    """`transformer`: Table 9, "w/ Transformer"."""
+    """Kind of blocks. `transformer`: Table 9, "w/ Transformer"."""
     objective: Literal["vp_x0", "regression"] = "vp_x0"
-    """`vp_x0`: predicts z_0 from z_t (equation 8); `regression`: from conditions alone (Table 6, "w/o diffusion")."""
+    """Training objective. `vp_x0`: predicts z_0 from z_t (equation 8); `regression`: from conditions alone (Table 6,
+    "w/o diffusion")."""
     target: Literal["motion_latent", "frame_latent", "landmarks"] = "motion_latent"
-    """`frame_latent`: Table 6, "w/o disentanglement"; `landmarks`: Table 6, "w. landmark prediction", and 5.4."""
+    """Numbers that are predicted. `frame_latent`: Table 6, "w/o disentanglement"; `landmarks`: Table 6, "w. landmark
+    prediction", and 5.4."""
     latent_shape: tuple[int, int, int] = (3, 16, 16)
-    """Channels, height and width of a latent; the VAE's."""
+    """Channels, height and width of a latent; those of the VAE are taken."""
     landmark_scheme: str | None = None
-    """Scheme of `manifests.landmarks` whose points a landmark model predicts; None for the other targets."""
+    """Scheme of `manifests.landmarks` whose points a landmark model predicts; null for the other targets."""
     edit: bool = False
     """Whether known coordinates and a bit for each are inputs, so that editing is exact (section 5.4, appendix D.2)."""
     condition: Literal["speech", "text"] = "speech"
-    """`text`: states of CLIP's text encoder in place of speech and pose (appendix E.1)."""
-    speech_dim: int = 768
-    """Numbers per row of the speech features: 768 of wav2vec 2.0 base, 384 of Whisper tiny.en."""
+    """Input that drives the motion. `text`: states of CLIP's text encoder in place of speech and pose (appendix
+    E.1)."""
+    speech_dim: Annotated[int, Field(ge=1)] = 768
+    """Numbers per row of the speech features: 768 of wav2vec 2.0 base, 384 of Whisper tiny.en; the trainer takes
+    that of the dataset."""
     speech_encoder: SpeechEncoderConfig = field(default_factory=SpeechEncoderConfig)
     cond: ConditionConfig = field(default_factory=ConditionConfig)
     pose: PoseConfig = field(default_factory=PoseConfig)
 
     def __post_init__(self) -> None:
-        heads_of(self.width)
-        heads_of(self.speech_encoder.width)
-        if self.layers < 1:
-            raise ValueError(f"layers is {self.layers}; give 1 or more")
-        if not 0.0 <= self.dropout < 1.0:
-            raise ValueError(f"dropout is {self.dropout}; give a share of at least 0 and below 1, such as 0.1")
+        Section.__post_init__(self)
         if (self.target == "landmarks") != (self.landmark_scheme is not None):
             raise ValueError(
                 f"target is {self.target!r} and landmark_scheme {self.landmark_scheme!r}; give a scheme, such as "
@@ -106,7 +142,7 @@ class MotionDiffusionConfig:
         return self.tokens * self.token_channels
 
 
-MOTION_DIFFUSION_SIZES = MappingProxyType(
+MOTION_DIFFUSION_SIZES: Mapping[str, MotionDiffusionConfig] = MappingProxyType(
     {
         "tiny": MotionDiffusionConfig(
             width=128,

@@ -6,24 +6,12 @@ manifest; they are inputs, so that no parameter of the extractor is here.
 Shapes: B sequences, T frames, F speech features, C channels of the diffusion model.
 """
 
-from dataclasses import dataclass
-
 from torch import Tensor, nn
 
+from models.motion.config import SpeechEncoderConfig
 from models.motion.conformer import RotaryConformerBlock, blanked
 
 __all__ = ["SpeechEncoder", "SpeechEncoderConfig"]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SpeechEncoderConfig:
-    """Size of A. Ours: the paper says lightweight."""
-
-    width: int = 512
-    """Channels, a multiple of 64."""
-    layers: int = 4
-    ffn_width: int = 2048
-    """Channels between the two layers of a feed-forward part."""
 
 
 class SpeechEncoder(nn.Module):

@@ -18,30 +18,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from models.sampling.config import SdeConfig
+
 __all__ = ["VpSde"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class VpSde:
-    """Linear noise schedule, with the smallest times of training and sampling."""
-
-    beta_min: float = 0.1
-    """beta(0), Song et al.; GAIA's authors' later public code has 0.05."""
-    beta_max: float = 20.0
-    """beta(1), Song et al."""
-    train_t_min: float = 1e-5
-    """Smallest time of training, and the lower bound of times where noise or score are computed from z and x0."""
-    sample_t_min: float = 1e-3
-    """Time at which sampling ends, Song et al.: sigma is 0.0105 there, and the prediction of x0 is the sample."""
-
-    def __post_init__(self) -> None:
-        if not 0.0 < self.beta_min < self.beta_max:
-            raise ValueError(
-                f"VpSde has beta from {self.beta_min} to {self.beta_max}; give a growing range, such as 0.1 to 20"
-            )
-        for name in ("train_t_min", "sample_t_min"):
-            if not 0.0 < getattr(self, name) < 1.0:
-                raise ValueError(f"VpSde.{name} is {getattr(self, name)}; give a time inside (0, 1)")
+class VpSde(SdeConfig):
+    """The process with the noise schedule of its config."""
 
     def beta(self, t: Tensor) -> Tensor:
         """Return beta of equation 5 at time t."""

@@ -7,36 +7,14 @@ and generated images share it; group norm does not, and is the default.
 Shapes: B images, C channels, H rows, W columns.
 """
 
-from dataclasses import dataclass
-from typing import Literal
-
 from torch import Tensor, nn
+
+from models.vae.config import DISCRIMINATORS, DiscriminatorConfig
 
 __all__ = ["DISCRIMINATORS", "Discriminator", "DiscriminatorConfig"]
 
 INITIAL_STD = 0.02
 """Standard deviation of the initial weights (Isola et al., 2017)."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DiscriminatorConfig:
-    """Size of the discriminator."""
-
-    width: int = 64
-    """Channels of the first convolution; each further one has twice as many, up to 8 times."""
-    n_strided: int = 3
-    """Convolutions of stride 2. Three judge patches of 70x70 pixels."""
-    norm: Literal["group", "batch"] = "group"
-    groups: int = 32
-    """Groups of the group norms."""
-
-
-DISCRIMINATORS: dict[str, DiscriminatorConfig] = {
-    "tiny": DiscriminatorConfig(width=16, n_strided=2, groups=4),
-    "patch": DiscriminatorConfig(),
-    "patch_batch_norm": DiscriminatorConfig(norm="batch"),
-}
-"""`patch` is for all sizes of the paper; with batch norm it is that of Rombach et al. (2022)."""
 
 
 class Discriminator(nn.Module):

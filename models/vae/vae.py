@@ -4,14 +4,12 @@ Equation 1: z_a(i) = E_A(x_a(i)), z_m(j) = E_M(x_m(j)), where x_m is the image o
 x_a(j) ~ D(z_a(i), z_m(j)); "z_m is first up-sampled to the same size as z_a followed by concatenation and projection".
 Appendix B.1: downsampling by 8 and 16, 256x256, hidden size 128, 256, 512 and 2, 4, 8 layers per block.
 
-The paper leaves open how channels widen from level to level. No single rule comes near its parameter counts;
-the multipliers here come within 4 % of each, and the widest level is 512, 1024, 1024. The projection has 64 channels:
-three, as many as one latent has, would squeeze appearance and motion into the size of one.
+The projection has 64 channels: three, as many as one latent has, would squeeze appearance and motion into the size of
+one.
 
 Shapes: B images, C channels, H rows, W columns; images are RGB in -1 to 1.
 """
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -19,66 +17,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models.vae.blocks import Downsample, ResBlock, Upsample, group_norm
+from models.vae.config import LATENT_CHANNELS, VAE_SIZES, VaeConfig
 from models.vae.posterior import LatentStatistics, Posterior
 
 __all__ = ["VAE_SIZES", "Decoder", "Encoder", "LatentNoise", "Vae", "VaeConfig", "VaeOutput"]
 
 IMAGE_CHANNELS = 3
 
-LATENT_CHANNELS = 3
-"""Channels of z_a and of z_m (section 4.2)."""
-
 FUSED_CHANNELS = 64
 """Channels of the projection of appearance and motion. Ours, see above."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class VaeConfig:
-    """Size of the three networks."""
-
-    width: int
-    """Channels at full resolution; d_hidden of appendix B.1."""
-    n_layers: int
-    """Residual blocks per level of an encoder, n_layer of appendix B.1; the decoder has one more."""
-    multipliers: tuple[int, ...]
-    """Channels of each level of E_A and D as multiples of `width`; each level but the last halves the size. E_M has one
-    level more, of `width` channels, at full resolution."""
-    groups: int = 32
-    """Groups of the group norms, as of Rombach et al. (2022)."""
-    image_px: int = 256
-    """Height and width of images (appendix B.1)."""
-    disentangled: bool = True
-    """False: Table 6's "w/o disentanglement", E_A and D alone, the same frame in and out."""
-
-    def __post_init__(self) -> None:
-        if self.width % self.groups:
-            raise ValueError(f"VaeConfig.groups is {self.groups}, which does not divide the width {self.width}")
-        if self.image_px % (2 ** len(self.multipliers)):
-            raise ValueError(
-                f"VaeConfig.image_px is {self.image_px}; E_M halves images {len(self.multipliers)} times, so give a "
-                f"multiple of {2 ** len(self.multipliers)}"
-            )
-
-    @property
-    def appearance_shape(self) -> tuple[int, int, int]:
-        """(C, H, W) of z_a."""
-        size = self.image_px // 2 ** (len(self.multipliers) - 1)
-        return (LATENT_CHANNELS, size, size)
-
-    @property
-    def motion_shape(self) -> tuple[int, int, int]:
-        """(C, H, W) of z_m."""
-        channels, height, width = self.appearance_shape
-        return (channels, height // 2, width // 2)
-
-
-VAE_SIZES: dict[str, VaeConfig] = {
-    "tiny": VaeConfig(width=16, n_layers=1, multipliers=(1, 2, 4), groups=4, image_px=64),
-    "small": VaeConfig(width=128, n_layers=2, multipliers=(1, 1, 2, 4)),
-    "base": VaeConfig(width=256, n_layers=4, multipliers=(1, 2, 4, 4)),
-    "large": VaeConfig(width=512, n_layers=8, multipliers=(1, 2, 2, 2)),
-}
-"""The rows of Table 4 (80M, 700M, 1.7B), and one that a CPU can train."""
 
 
 class LatentNoise(NamedTuple):

@@ -19,10 +19,10 @@ def test_single_values_lie_over_the_file_and_the_file_over_the_preset(tmp_path: 
 @pytest.mark.parametrize(
     ("override", "said"),
     [
-        ("train.step=9", r"train\.step is unknown; did you mean 'steps'"),
-        ("train.steps=many", r"train\.steps is 'many'"),
-        ("train.steps=0", r"steps is 0; give a whole number from 1 on"),
-        ("train.activation_checkpointing=all", r"'all'; give one of 'none', 'block', 'selective'"),
+        ("train.step=9", r"'train\.step' is unknown; the nearest known one is 'train\.steps'"),
+        ("train.steps=many", r"'train\.steps' is 'many'.*valid integer; allowed is whole number, at least 1"),
+        ("train.steps=0", r"'train\.steps' is 0: .*greater than or equal to 1"),
+        ("train.activation_checkpointing=all", r"'all': Input should be 'none', 'block' or 'selective'"),
         ("train.steps", r"write NAME=VALUE"),
         ("train.steps=[1", r"the value is no YAML"),
         ("train=9", r"give names and values"),

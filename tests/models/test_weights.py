@@ -94,9 +94,9 @@ def _rewritten(path: Path, config: dict[str, object] | None = None, **metadata: 
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({"width": "drop"}, r"lacks the fields \['width'\] of VaeConfig"),
-        ({"depth": 3}, r"unknown fields \['depth'\]"),
-        ({"groups": 5}, "refused by VaeConfig: .*does not divide"),
+        ({"width": "drop"}, r"config: setting 'width' is missing"),
+        ({"depth": 3}, r"config: setting 'depth' is unknown"),
+        ({"groups": 5}, "config: VaeConfig: .*does not divide"),
         ({"width": 32}, "size mismatch"),
     ],
 )

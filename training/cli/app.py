@@ -21,11 +21,12 @@ from training.cli.options import (
     VaeRunOption,
     exit_codes,
 )
+from training.cli.settings import settings
 
 if TYPE_CHECKING:
     from training.results import TrainingResult
 
-__all__ = ["app", "diffusion", "experiment", "experiments", "latents", "main", "params", "vae"]
+__all__ = ["app", "diffusion", "experiment", "experiments", "latents", "main", "params", "settings", "vae"]
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -172,6 +173,9 @@ def params(
 
     rows = parameters.parameter_rows()
     typer.echo(json.dumps(parameters.as_json(rows), indent=2) if as_json else parameters.as_text(rows))
+
+
+app.command()(settings)
 
 
 def _print(result: "TrainingResult") -> None:

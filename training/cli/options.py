@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 import typer
 
 from foundation import command_line
-from training.presets import PresetName, SizeName
+from models.sizes import SizeName
+from training.loop.config import PresetName
 
 __all__ = [
     "AcceptChangesOption",
@@ -59,7 +60,10 @@ SizeOption = Annotated[SizeName, typer.Option(help="Size of the network; tiny is
 PresetOption = Annotated[PresetName, typer.Option(help="How it is trained: as we advise, or to the paper's letter.")]
 
 SetOption = Annotated[
-    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change one setting; may be repeated.")
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="NAME=VALUE", help="Change one setting; may be repeated; `gaia-train settings` lists all."
+    ),
 ]
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="YAML file of settings.")]

@@ -22,7 +22,7 @@ from manifests.files.tables import table_files
 from manifests.files.tar import MemberRange
 from manifests.record import read_dataset
 from manifests.timeline import TICK_RATE_HZ
-from manifests.vocabulary import Split, Tier
+from training.data.config import DataConfig
 
 __all__ = ["ClipIndex", "ClipRow", "DataConfig", "SelectionError", "select_clips"]
 
@@ -51,32 +51,6 @@ _FRAMES_PER_HOUR = float(TICK_RATE_HZ) * 3600.0
 
 class SelectionError(UsageError):
     """No clips can be used, or these cannot be used together; the message says why and what to change."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DataConfig:
-    """Conditions that the clips of a run fulfil, all of them at once."""
-
-    tiers: tuple[Tier, ...] = ("diffusion", "vae")
-    """Clips of tier `diffusion` serve both trainers, those of tier `vae` the VAE alone (GAIA appendix A.1)."""
-    splits: tuple[Split, ...] = ("train",)
-    sources: tuple[str, ...] = ()
-    """Values of the manifest's `source` (Table 7: VoxCeleb2); none: all."""
-    hours_subset: float | None = None
-    """Hours drawn from what the other conditions leave (Tables 4 and 5: 500 and 100); a smaller subset is part of a
-    larger one. None: all."""
-    where: str | None = None
-    """SQL condition over `clips`, such as `snr_db > 15 and sharpness_mean > 80`; it may read `videos` and `frames`."""
-    max_damaged_share: float = 0.01
-    """Share of the selected clips that may turn out damaged before the run stops; one never stops it. Ours."""
-
-    def __post_init__(self) -> None:
-        if not self.tiers or not self.splits:
-            raise ValueError(f"tiers are {self.tiers} and splits {self.splits}; give at least one of each")
-        if self.hours_subset is not None and not self.hours_subset > 0.0:
-            raise ValueError(f"hours_subset is {self.hours_subset}; give hours above 0, or null for all")
-        if not 0.0 <= self.max_damaged_share <= 1.0:
-            raise ValueError(f"max_damaged_share is {self.max_damaged_share}; give a share from 0 to 1")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

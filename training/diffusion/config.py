@@ -1,43 +1,81 @@
 """Settings of `gaia-train diffusion` (GAIA section 4.3 and appendix B.1)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Annotated, Literal
 
-from foundation.settings import ConfigError
+from pydantic import Field
+
+from foundation.settings import ConfigError, Section
 from models.motion.config import MOTION_DIFFUSION_SIZES, MotionDiffusionConfig
-from models.sampling.sde import VpSde
-from training.data.selection import DataConfig
-from training.diffusion.loss import DiffusionLossConfig
-from training.diffusion.sequences import SequenceConfig
-from training.loop.config import TrainConfig
+from models.sampling.config import SdeConfig
+from models.sizes import SizeName
+from training.data.config import DataConfig
+from training.loop.config import PresetName, TrainConfig
 
-__all__ = ["DIFFUSION_TRAINING", "DiffusionConfig", "SizeName", "diffusion_config"]
-
-SizeName = Literal["tiny", "small", "base", "large"]
+__all__ = ["DIFFUSION_TRAINING", "DiffusionConfig", "DiffusionLossConfig", "SequenceConfig", "diffusion_config"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class DiffusionConfig:
+class DiffusionLossConfig(Section):
+    """Share of the sequences that lack a condition in training, so that a sampler may be guided. Ours."""
+
+    speech_dropout: Annotated[float, Field(ge=0.0, le=1.0)] = 0.1
+    """Share of the sequences without speech and pose, or without text. Ours."""
+    reference_dropout: Annotated[float, Field(ge=0.0, le=1.0)] = 0.1
+    """Share of the sequences without the reference, drawn independently. Ours."""
+    edit_share: Annotated[float, Field(ge=0.0, le=1.0)] = 0.5
+    """Share of the sequences whose points outside mouth and jaw are given, for a model built to edit. Ours."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SequenceConfig(Section):
+    """Length of the sequences, frames of 25 a second."""
+
+    min_frames: Annotated[int, Field(ge=1)] = 125
+    """Shortest sequence, frames (appendix B.1)."""
+    max_frames: Annotated[int, Field(ge=1)] = 250
+    """Longest sequence, frames (appendix B.1)."""
+    length_mode: Literal["per_sample", "per_batch"] = "per_sample"
+    """Lengths within a batch. `per_sample`: each sequence has its own length. `per_batch`: one length for the whole
+    batch, so that nothing is padded; a clip that is shorter is replaced by one that is not, drawn at random. Ours."""
+    allow_short: bool = False
+    """Whether clips shorter than `min_frames` take part, with lengths from `short_frames` to their own. Ours."""
+    short_frames: Annotated[int, Field(ge=1)] = 75
+    """Shortest sequence of such clips, frames. Ours."""
+
+    def __post_init__(self) -> None:
+        Section.__post_init__(self)
+        if not self.short_frames <= self.min_frames <= self.max_frames:
+            raise ValueError(
+                f"short_frames {self.short_frames}, min_frames {self.min_frames} and max_frames {self.max_frames} do "
+                "not rise; give such as 75, 125 and 250"
+            )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DiffusionConfig(Section):
     """Everything that decides what a run of the motion diffusion model learns."""
 
     model: MotionDiffusionConfig
     """`speech_dim` and `latent_shape` follow from the dataset and the VAE, whatever stands here."""
     train: TrainConfig
     loss: DiffusionLossConfig = field(default_factory=DiffusionLossConfig)
-    sde: VpSde = field(default_factory=VpSde)
+    sde: SdeConfig = field(default_factory=SdeConfig)
     data: DataConfig = field(default_factory=lambda: DataConfig(tiers=("diffusion",)))
     sequences: SequenceConfig = field(default_factory=SequenceConfig)
-    learning_rate: float = 1e-4
-    """Highest one; it falls with the square root of the steps (B.1)."""
-    warmup_steps: int = 8000
-    """Steps until it falls. From public code of the authors' line."""
+    learning_rate: Annotated[float, Field(gt=0.0)] = 1e-4
+    """Highest learning rate; it falls with the square root of the steps (B.1)."""
+    warmup_steps: Annotated[int, Field(ge=1)] = 8000
+    """Steps until the rate falls. From public code of the authors' line."""
     warmup_rises: bool = True
-    """Whether the rate rises over these steps; False: the first has the highest, which is B.1 to the letter."""
-    check_clips: int = 16
-    """Clips of split `train`, and as many of `val`, whose motion is sampled when the run ends, to tell what speech is
-    worth. 0: none."""
+    """Whether the rate rises over these steps; false: the first has the highest, which is B.1 to the letter. Ours."""
+    check_clips: Annotated[int, Field(ge=0)] = 16
+    """Clips of split `train`, and as many of `val`, whose motion is sampled when the run ends, to measure how much it
+    follows speech. 0: none. Ours."""
 
     def __post_init__(self) -> None:
+        Section.__post_init__(self)
         if self.model.target == "landmarks" or self.model.condition == "text" or self.model.edit:
             raise ValueError(
                 f"model.target is {self.model.target!r}, model.condition {self.model.condition!r} and model.edit "
@@ -46,12 +84,6 @@ class DiffusionConfig:
             )
         if self.data.tiers != ("diffusion",):
             raise ValueError(f"data.tiers is {self.data.tiers}; clips of tier 'diffusion' alone have speech features")
-        if not self.learning_rate > 0.0:
-            raise ValueError(f"learning_rate is {self.learning_rate}; give one above 0, such as 1e-4")
-        if self.warmup_steps < 1:
-            raise ValueError(f"warmup_steps is {self.warmup_steps}; give 1 or more, such as 8000")
-        if self.check_clips < 0:
-            raise ValueError(f"check_clips is {self.check_clips}; give 0 or more, such as 16")
 
 
 def _at_scale(model: MotionDiffusionConfig, loss: DiffusionLossConfig, *, rising: bool) -> DiffusionConfig:
@@ -59,7 +91,7 @@ def _at_scale(model: MotionDiffusionConfig, loss: DiffusionLossConfig, *, rising
     return DiffusionConfig(model=model, train=train, loss=loss, warmup_rises=rising)
 
 
-DIFFUSION_TRAINING: dict[str, tuple[DiffusionLossConfig, bool]] = {
+DIFFUSION_TRAINING: Mapping[PresetName, tuple[DiffusionLossConfig, bool]] = {
     "recommended": (DiffusionLossConfig(), True),
     "paper": (DiffusionLossConfig(speech_dropout=0.0, reference_dropout=0.0), False),
 }
@@ -67,7 +99,7 @@ DIFFUSION_TRAINING: dict[str, tuple[DiffusionLossConfig, bool]] = {
 `paper`: as it stands in B.1, which takes nothing away. Batch, steps and the length of gradients are ours in both."""
 
 
-def diffusion_config(size: SizeName, preset: str = "recommended") -> DiffusionConfig:
+def diffusion_config(size: SizeName, preset: PresetName = "recommended") -> DiffusionConfig:
     """Return the settings of a size and preset.
 
     `tiny` is what two cores train in minutes, whatever the preset: clips from 3 s on, batches of 8, a rate that is as

@@ -8,7 +8,6 @@ several ranks or accumulated batches divides by the counts of all of them.
 Shapes: B sequences, T frames, D numbers of the target per frame, P = 3 angles.
 """
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -19,20 +18,9 @@ from models.motion.config import MotionDiffusionConfig
 from models.motion.diffusion import MotionDiffusion
 from models.motion.inputs import Dropped, MotionInputs, MotionPrediction
 from models.sampling.sde import VpSde
+from training.diffusion.config import DiffusionLossConfig
 
 __all__ = ["DiffusionDraws", "DiffusionLossConfig", "LossSums", "diffusion_loss", "draw"]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DiffusionLossConfig:
-    """Shares of the sequences without a condition in training, which guidance of a sampler needs. Ours."""
-
-    speech_dropout: float = 0.1
-    """Share of the sequences without speech and pose, or without text."""
-    reference_dropout: float = 0.1
-    """Share of the sequences without the reference, drawn independently."""
-    edit_share: float = 0.5
-    """Share of the sequences with given points outside mouth and jaw, for a model built to edit."""
 
 
 class DiffusionDraws(NamedTuple):

@@ -161,7 +161,7 @@ def motion_report(task: DiffusionTask, run: RunFolder, device: torch.device) -> 
     for split in splits:
         clips = _clips(task, split)
         if len(clips) > 1:
-            checks[split] = check_motion(network, clips, MotionSampling(sde=task.config.sde), seed=_SEED)
+            checks[split] = check_motion(network, clips, MotionSampling(sde=task.sde), seed=_SEED)
     measured: dict[str, object] = {"checkpoint": weights.parent.parent.name}
     for split, check in checks.items():
         measured[split] = {"clips": check.n_clips, **check.metrics()}

@@ -8,9 +8,8 @@ Shapes: B sequences, T frames, D numbers of a latent, F speech features, P = 3 a
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -26,6 +25,7 @@ from training.data.order import SampleKey
 from training.data.randomness import draw_below, draw_share
 from training.data.rows import RowReader
 from training.data.selection import ClipIndex, SelectionError
+from training.diffusion.config import SequenceConfig
 from training.latents.files import LatentsError, latent_places, read_facts
 
 __all__ = ["Excerpt", "MotionSequence", "MotionSequenceBatch", "MotionSequences", "SequenceConfig", "collate_sequences"]
@@ -35,27 +35,6 @@ LENGTHS_MULTIPLE = 25
 
 _ATTEMPTS = 16
 """Substitutes that are tried for a damaged clip."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SequenceConfig:
-    """Lengths of the sequences."""
-
-    min_frames: int = 125
-    max_frames: int = 250
-    length_mode: Literal["per_sample", "per_batch"] = "per_sample"
-    """`per_sample`: a length per sample. `per_batch`: one length for all samples of a batch, so that nothing is padded;
-    a shorter clip is replaced by a random longer one."""
-    allow_short: bool = False
-    """Whether clips shorter than `min_frames` are used as well, with lengths from `short_frames` to their own."""
-    short_frames: int = 75
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.short_frames <= self.min_frames <= self.max_frames:
-            raise ValueError(
-                f"short_frames {self.short_frames}, min_frames {self.min_frames} and max_frames {self.max_frames} do "
-                "not rise; give such as 75, 125 and 250"
-            )
 
 
 class Excerpt(NamedTuple):

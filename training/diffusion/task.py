@@ -4,7 +4,7 @@ Shapes: B sequences, T frames, D numbers of a latent, P = 3 angles.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
@@ -17,6 +17,7 @@ from models.motion.config import MotionDiffusionConfig
 from models.motion.diffusion import MotionDiffusion
 from models.motion.pose_predictor import POSE_ANGLES
 from models.run_folder import RunFolder
+from models.sampling.sde import VpSde
 from models.vae.vae import Vae, VaeConfig
 from models.weights import WeightFacts, load_weights, read_facts, save_weights
 from training.data.clips import ClipError, ClipReader, DamagedDataError, DamageLog
@@ -64,7 +65,8 @@ class DiffusionTask:
         sequences = MotionSequences(index, self.latents, config.sequences, seed=config.train.seed)
         self.vae.latent_statistics.load_state_dict(sequences.facts.statistics().state_dict())
         self.config = replace(config, model=_model_config(config.model, sequences.facts, index))
-        self.source = DiffusionSamples(sequences, config.loss, config.sde, seed=config.train.seed)
+        self.sde = VpSde(**asdict(config.sde))
+        self.source = DiffusionSamples(sequences, config.loss, self.sde, seed=config.train.seed)
         self.model = MotionDiffusion(self.config.model)
         if self.config.model.pose.enabled:
             pose = sequences.facts.pose_deg
@@ -102,7 +104,7 @@ class DiffusionTask:
         for batch in step.passes():
             self._damage.record(batch.damaged)
             with step.autocast():
-                sums = diffusion_loss(self.model, batch.inputs, batch.target_BTD, batch.draws, self.config.sde)
+                sums = diffusion_loss(self.model, batch.inputs, batch.target_BTD, batch.draws, self.sde)
             torch.autograd.backward(per_motion * sums.motion + per_pose * sums.pose)
             motion = motion + per_motion * sums.motion.detach()
             pose = pose + per_pose * sums.pose.detach()

@@ -5,21 +5,18 @@ each network and lays over it what the row changes, so that a row reads as its d
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar, get_args
 
 from foundation.errors import UsageError
-from foundation.settings import ConfigError, overlaid, require_known
+from foundation.settings import ConfigError, overlaid, require_known, setting_leaves
 from foundation.text import text_table
 from models.motion.config import MOTION_DIFFUSION_SIZES, MotionDiffusionConfig
-from models.vae.vae import VAE_SIZES, VaeConfig
-from training.data.selection import DataConfig
-from training.presets import SIZES, SizeName
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
+from models.sizes import SizeName
+from models.vae.config import VAE_SIZES, VaeConfig
+from training.data.config import DataConfig
 
 __all__ = [
     "Experiment",
@@ -31,9 +28,11 @@ __all__ = [
     "require_trainable",
 ]
 
-ConfigT = TypeVar("ConfigT", bound="DataclassInstance")
+ConfigT = TypeVar("ConfigT")
 
 _FOLDER = resources.files("training.experiments")
+
+_SIZES: tuple[SizeName, ...] = get_args(SizeName)
 
 _SECTIONS = ("origin", "vae", "diffusion", "data")
 
@@ -119,7 +118,7 @@ def read_experiment(text: str, name: str) -> Experiment:
         raise ConfigError(
             f"{name} is {sections!r}; give the sections {', '.join(_SECTIONS)}, of which two are optional"
         )
-    require_known(sections, _SECTIONS, name)
+    require_known(sections, _SECTIONS, f"{name}: section")
     vae_size, vae = _sized(VAE_SIZES, sections["vae"], f"{name}.vae")
     diffusion_size, diffusion = None, None
     if "diffusion" in sections:
@@ -135,7 +134,9 @@ def read_experiment(text: str, name: str) -> Experiment:
         data_changes=sections.get("data", {}),
         changes=tuple(
             f"{setting}={value if isinstance(value, str) else json.dumps(value)}"
-            for setting, value in _leaves({part: sections.get(part, {}) for part in ("vae", "diffusion", "data")})
+            for setting, value in setting_leaves(
+                {part: sections.get(part, {}) for part in ("vae", "diffusion", "data")}
+            )
             if setting not in {"vae.size", "diffusion.size"}
         ),
     )
@@ -143,20 +144,11 @@ def read_experiment(text: str, name: str) -> Experiment:
 
 def _sized(sizes: Mapping[str, ConfigT], values: object, where: str) -> tuple[SizeName, ConfigT]:
     """Return the size that `values` name, and its config with the other values laid over it."""
-    size = next((size for size in SIZES if isinstance(values, Mapping) and values.get("size") == size), None)
+    size = next((size for size in _SIZES if isinstance(values, Mapping) and values.get("size") == size), None)
     if size is None or not isinstance(values, Mapping):
         raise ConfigError(f"{where} is {values!r}; give a size among its names: {', '.join(sizes)}")
     changes = {name: value for name, value in values.items() if name != "size"}
     return size, overlaid(sizes[size], changes, where)
-
-
-def _leaves(values: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
-    """Yield nested values by dotted name."""
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _leaves(value, f"{prefix}{name}.")
-        else:
-            yield prefix + name, value
 
 
 def as_text() -> str:

@@ -6,7 +6,6 @@ for standardising latents.
 """
 
 from collections.abc import Sequence
-from hashlib import sha256
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from foundation.errors import UsageError
 from foundation.storage.arrow import read_parquet
 from foundation.storage.atomic import write_json_atomic
+from foundation.storage.digest import file_sha256
 from foundation.storage.locations import files_in
 from manifests.schema.columns import Column, Table
 from models.vae.posterior import LatentStatistics
@@ -151,11 +151,7 @@ def merged(parts: Sequence[Moments]) -> Moments:
 
 def fingerprint_of(weights: Path) -> str:
     """Return the sha256 of a weights file in hex."""
-    with weights.open("rb") as stream:
-        digest = sha256()
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+    return file_sha256(weights)
 
 
 def latents_folder(dataset: Path, vae_sha256: str) -> Path:

@@ -1,72 +1,67 @@
-"""Settings that all trainers share: how long, how much at once, how it is laid out, what is kept.
+"""Settings that all trainers share: length, batch, layout over GPUs, checkpoints and logs of a run.
 
 Each trainer has a config of its own with a field `train` of this type, so that `--set train.steps=1000` is the same
 name everywhere.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
-__all__ = ["Checkpointing", "TrainConfig"]
+from pydantic import Field
+
+from foundation.settings import Section
+
+__all__ = ["Checkpointing", "PresetName", "TrainConfig"]
 
 Checkpointing = Literal["none", "block", "selective"]
 
+PresetName = Literal["recommended", "paper"]
+"""Presets of the trainers: `recommended` differs from the paper where we advise it, `paper` follows it to the letter.
+"""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class TrainConfig:
-    """How a run goes on. Defaults are ours where no origin is given; presets of the trainers change them."""
+class TrainConfig(Section):
+    """Settings of the training loop. Defaults are ours; presets of the trainers change some of them."""
 
-    steps: int
+    steps: Annotated[int, Field(ge=1)]
     """Optimiser steps of the whole run."""
-    batch: int
+    batch: Annotated[int, Field(ge=1)]
     """Samples per step, over all ranks and passes."""
-    micro_batch: int
-    """Samples that one rank takes at once. batch / (micro_batch * ranks) passes make a step."""
+    micro_batch: Annotated[int, Field(ge=1)]
+    """Samples that one rank computes at once; less needs less memory. A step has batch / (micro_batch * ranks) passes,
+    which must be a whole number."""
     seed: int = 0
+    """Seed of all random numbers: first weights, order of samples, noise."""
     precision: Literal["bf16", "fp32"] = "bf16"
-    """`bf16`: autocast; weights, their average, norms and losses stay in float32."""
+    """Number format of the networks' computations. `bf16`: bfloat16 by autocast, while weights, their average, norms
+    and losses stay in float32; for GPUs. `fp32`: float32 throughout."""
     activation_checkpointing: Checkpointing = "none"
-    """What is computed anew in the backward pass to save memory: nothing, each block, or all of each block but
-    its matrix products, convolutions and attention."""
+    """Activations that are recomputed in the backward pass to save memory: `none`, `block`: those of each block,
+    `selective`: those of each block but the results of matrix products, convolutions and attention."""
     compile: bool = False
-    """Compile each block."""
-    ranks_per_copy: int = 1
-    """Over how many ranks a copy of the networks is split; 1: each rank holds one."""
-    ema_decay: float = 0.9999
-    """Of the averaged weights, reached as min(ema_decay, (1 + s) / (10 + s)) at step s."""
-    max_gradient_norm: float | None = None
-    """Gradients of a network that are longer are shortened to it. None: never."""
-    max_bad_steps: int = 20
-    """So many steps in a row with gradients that are not finite end the run; each is skipped."""
-    workers: int = 2
+    """Whether each block is compiled by torch.compile: the first step takes minutes, later ones are faster on a GPU."""
+    ranks_per_copy: Annotated[int, Field(ge=1)] = 1
+    """Ranks (GPUs) over which one copy of the networks is split (FSDP), for networks that do not fit one GPU. 1: each
+    rank holds a copy (DDP). Divides the number of ranks."""
+    ema_decay: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.9999
+    """Decay of the exponential moving average of the weights, reached as min(ema_decay, (1 + s) / (10 + s)) at step
+    s."""
+    max_gradient_norm: Annotated[float, Field(gt=0.0)] | None = None
+    """Largest norm of the gradients of a network; longer ones are clipped to it. null: no clipping."""
+    max_bad_steps: Annotated[int, Field(ge=1)] = 20
+    """Consecutive steps with gradients that are not finite after which the run ends; each such step is skipped."""
+    workers: Annotated[int, Field(ge=0)] = 2
     """Loader processes of each rank; 0: the trainer loads by itself."""
-    log_every: int = 20
+    log_every: Annotated[int, Field(ge=1)] = 20
     """Steps from one line of the log to the next."""
-    pictures_every: int = 1000
-    """Steps from one set of pictures to the next."""
-    checkpoint_every: int = 1000
+    pictures_every: Annotated[int, Field(ge=1)] = 1000
+    """Steps from one set of preview images to the next."""
+    checkpoint_every: Annotated[int, Field(ge=1)] = 1000
     """Steps from one checkpoint to the next; the last step always has one."""
-    keep_newest: int = 2
-    """Checkpoints that are kept."""
-    keep_every: int | None = None
-    """Checkpoints of steps that are a multiple of it are kept for good."""
+    keep_newest: Annotated[int, Field(ge=1)] = 2
+    """Number of newest checkpoints that are kept."""
+    keep_every: Annotated[int, Field(ge=1)] | None = None
+    """Checkpoints of steps that are a multiple of it are never removed. null: only the newest are kept."""
     tensorboard: bool = True
-    """Write TensorBoard's files beside the JSON lines."""
-
-    def __post_init__(self) -> None:
-        for name in ("steps", "batch", "micro_batch", "ranks_per_copy", "max_bad_steps", "keep_newest"):
-            self._require(name, at_least=1)
-        for name in ("log_every", "pictures_every", "checkpoint_every"):
-            self._require(name, at_least=1)
-        self._require("workers", at_least=0)
-        if self.keep_every is not None:
-            self._require("keep_every", at_least=1)
-        if not 0.0 <= self.ema_decay < 1.0:
-            raise ValueError(f"ema_decay is {self.ema_decay}; give a share from 0 to below 1, such as 0.9999")
-        if self.max_gradient_norm is not None and not self.max_gradient_norm > 0.0:
-            raise ValueError(f"max_gradient_norm is {self.max_gradient_norm}; give a length above 0, or null for none")
-
-    def _require(self, name: str, *, at_least: int) -> None:
-        value = getattr(self, name)
-        if value < at_least:
-            raise ValueError(f"{name} is {value}; give a whole number from {at_least} on")
+    """Whether TensorBoard's files are written besides the JSON lines of the metrics."""

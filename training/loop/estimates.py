@@ -1,13 +1,12 @@
 """Memory and disk that a run needs, checked before it begins."""
 
-import os
 import shutil
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TypeVar
 
 import torch
 
+from foundation.devices import free_memory_bytes
 from foundation.errors import CannotStartError
 from models.run_folder import RunFolder
 from training.loop.config import TrainConfig
@@ -49,10 +48,7 @@ def available_memory(device: torch.device) -> int:
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         return int(free)
-    for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
-        if line.startswith("MemAvailable:"):
-            return int(line.split()[1]) * 1024
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
+    return free_memory_bytes()
 
 
 def require_memory(task: Task[BatchT], config: TrainConfig, ranks: Ranks) -> None:

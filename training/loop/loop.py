@@ -13,8 +13,8 @@ from typing import Generic, TypeVar
 
 import torch
 
-from foundation.errors import ProblemsFoundError, UsageError
-from foundation.settings import Setting
+from foundation.errors import ProblemsFoundError
+from foundation.settings import ConfigError, Setting
 from foundation.signals import StopRequest
 from models.run_folder import RunFolder
 from training.data.order import BatchShape
@@ -30,13 +30,9 @@ from training.loop.run_folder import begin_run, require_same_run
 from training.loop.session import Session, StepResult
 from training.loop.task import Task
 
-__all__ = ["SettingsError", "TrainError", "TrainReport", "batch_shape", "train"]
+__all__ = ["TrainError", "TrainReport", "batch_shape", "train"]
 
 BatchT = TypeVar("BatchT")
-
-
-class SettingsError(UsageError):
-    """Settings do not fit each other or the number of ranks; the message says what does."""
 
 
 class TrainError(ProblemsFoundError):
@@ -57,14 +53,14 @@ def batch_shape(config: TrainConfig, ranks: Ranks) -> BatchShape:
     """Return how a global batch is divided among ranks and passes.
 
     Raises:
-        SettingsError: it does not divide into micro-batches of all ranks.
+        ConfigError: it does not divide into micro-batches of all ranks.
     """
     try:
         return BatchShape(
             global_batch=config.batch, micro_batch=config.micro_batch, world_size=ranks.size, rank=ranks.rank
         )
     except ValueError as error:
-        raise SettingsError(f"train.batch and train.micro_batch do not fit: {error}") from error
+        raise ConfigError(f"train.batch and train.micro_batch do not fit: {error}") from error
 
 
 def train(
@@ -93,7 +89,7 @@ def train(
     Raises:
         RunFolderError: the folder is of another run.
         CheckpointError: a checkpoint is damaged, or of other networks.
-        SettingsError: the settings do not fit the number of ranks.
+        ConfigError: the settings do not fit the number of ranks.
         ResourceError: memory or disk are too small.
         TrainError: gradients were not finite too often, or a GPU's memory ran out.
         OSError: the disk refused; the last checkpoint is complete.

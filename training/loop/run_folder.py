@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Mapping
 from importlib.metadata import version
 
+from foundation.packages import DISTRIBUTION
 from foundation.settings import Setting, differences
 from foundation.storage.atomic import write_json_atomic
 from models.run_folder import FORMAT, RunFolder, RunFolderError
@@ -72,7 +73,7 @@ def begin_run(run: RunFolder, task: str, preset: str, settings: Mapping[str, Set
             "format": FORMAT,
             "task": task,
             "preset": preset,
-            "software": version("gaia-avatar"),
+            "software": version(DISTRIBUTION),
             "settings": settings,
             "history": history,
         }

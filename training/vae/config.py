@@ -1,45 +1,93 @@
 """Settings of `gaia-train vae` (GAIA section 4.2 and appendix B.1)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
-from foundation.settings import ConfigError
-from models.vae.discriminator import DISCRIMINATORS, DiscriminatorConfig
-from models.vae.vae import VAE_SIZES, VaeConfig
-from training.data.selection import DataConfig
-from training.loop.config import TrainConfig
-from training.vae.loss import VAE_LOSSES, VaeLossConfig
-from training.vae.perceptual import PerceptualConfig
+from pydantic import Field
 
-__all__ = ["VAE_TRAINING", "VaeRate", "VaeSizeName", "VaeTrainingConfig", "vae_config"]
+from foundation.settings import ConfigError, Section
+from models.sizes import SizeName
+from models.vae.config import DISCRIMINATORS, VAE_SIZES, DiscriminatorConfig, VaeConfig
+from training.data.config import DataConfig
+from training.loop.config import PresetName, TrainConfig
 
-VaeSizeName = Literal["tiny", "small", "base", "large"]
+__all__ = [
+    "VAE_LOSSES",
+    "VAE_TRAINING",
+    "GanLoss",
+    "PerceptualConfig",
+    "VaeLossConfig",
+    "VaeRate",
+    "VaeTrainingConfig",
+    "vae_config",
+]
+
+GanLoss = Literal["hinge", "logistic"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class VaeRate:
-    """How fast VAE and discriminator learn."""
+class VaeLossConfig(Section):
+    """Weights of the terms of equation 4."""
 
-    base: float = 4.5e-6
-    """Of appendix B.1, "a constant learning rate"."""
+    perceptual_weight: Annotated[float, Field(ge=0.0)] = 1.0
+    """Factor of the perceptual distance, added to the L1 distance of each value (Rombach et al., 2022)."""
+    kl_weight: Annotated[float, Field(ge=0.0)] = 1e-6
+    """Factor of L_kl, for z_a and z_m alike (Rombach et al., 2022)."""
+    gan_loss: GanLoss = "hinge"
+    """GAN loss. `hinge` is that of the previous works; `logistic` is equation 3 as it stands."""
+    gan_weight: Annotated[float, Field(ge=0.0)] = 0.5
+    """Length of the GAN loss's gradient at the last layer as a share of that of the reconstruction (Esser et al.,
+    2021)."""
+    gan_start_step: Annotated[int, Field(ge=0)] = 50_000
+    """First step with a GAN loss, when the reconstruction is good; 0 if the VAE starts from trained weights (Rombach et
+    al., 2022)."""
+
+    def gan_is_on(self, step: int) -> bool:
+        """Return whether step `step`, counted from 0, has a GAN loss."""
+        return step >= self.gan_start_step
+
+
+VAE_LOSSES: Mapping[PresetName, VaeLossConfig] = {
+    "recommended": VaeLossConfig(),
+    "paper": VaeLossConfig(gan_loss="logistic"),
+}
+"""By training preset: `recommended`, and `paper` with equation 3 to the letter."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PerceptualConfig(Section):
+    """Network of the perceptual distance."""
+
+    network: Literal["lpips_vgg", "random_vgg", "none"] = "lpips_vgg"
+    """Network. `lpips_vgg`: LPIPS, as the paper's previous works have it; needs the weights `vgg16` and `lpips_vgg`,
+    which `gaia-curate models pull training` fetches. `random_vgg`: the same network with random weights, the same in
+    all runs, which needs no file. `none`: L_rec is L1 alone."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VaeRate(Section):
+    """Learning rate of VAE and discriminator."""
+
+    base: Annotated[float, Field(gt=0.0)] = 4.5e-6
+    """Learning rate of appendix B.1, "a constant learning rate"."""
     times_batch: bool = True
-    """Multiply `base` by the batch, as the launcher of Rombach et al. (2022) does with the same number."""
-    highest: float = 3e-4
-    """Limit of the product. Ours: that of 64 pictures, the batch of public code of the authors' line."""
-    warmup_steps: int = 1000
-    """Steps over which it rises on a line. Ours."""
+    """Whether `base` is multiplied by the batch, as the launcher of Rombach et al. (2022) does with the same number."""
+    highest: Annotated[float, Field(gt=0.0)] = 3e-4
+    """Limit of the product, at least `base`. Ours: that of 64 images, the batch of public code of the authors' line."""
+    warmup_steps: Annotated[int, Field(ge=0)] = 1000
+    """Steps over which the rate rises linearly. Ours."""
 
     def __post_init__(self) -> None:
-        if not 0.0 < self.base <= self.highest:
+        Section.__post_init__(self)
+        if self.base > self.highest:
             raise ValueError(
                 f"rate.base is {self.base} and rate.highest {self.highest}; give a rate above 0, such as 4.5e-6, and a "
                 "limit that is not below it"
             )
-        if self.warmup_steps < 0:
-            raise ValueError(f"rate.warmup_steps is {self.warmup_steps}; give 0 or more, such as 1000")
 
     def of_batch(self, batch: int) -> float:
-        """Return the rate after warming up, at `batch` pictures a step.
+        """Return the rate after warming up, at `batch` images a step.
 
         >>> VaeRate().of_batch(64), VaeRate().of_batch(512), VaeRate(times_batch=False).of_batch(512)
         (0.000288, 0.0003, 4.5e-06)
@@ -48,7 +96,7 @@ class VaeRate:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class VaeTrainingConfig:
+class VaeTrainingConfig(Section):
     """Everything that decides what a run of the VAE learns."""
 
     model: VaeConfig
@@ -59,33 +107,26 @@ class VaeTrainingConfig:
     data: DataConfig = field(default_factory=DataConfig)
     rate: VaeRate = field(default_factory=VaeRate)
     initial_logvar: float = 0.0
-    """Log variance of the latents of an encoder that has learned nothing. Less is less noise, so that the decoder sees
-    from the first steps on what is in the latents; the noise it is to bear is learned either way."""
-    held_out_share: float = 0.0
-    """Share of each clip, at its end, that is not learned, to measure how well unseen frames of known people are
-    rebuilt."""
-    check_pairs: int = 256
-    """Pairs of frames of each kind that are rebuilt when the run ends, to tell how well. 0: none."""
-    max_bad_factors: int = 50
-    """So many steps in a row in which the factor of the GAN loss is not finite end the run; it is 0 in each."""
-
-    def __post_init__(self) -> None:
-        if not 0.0 <= self.held_out_share < 1.0:
-            raise ValueError(f"held_out_share is {self.held_out_share}; give a share from 0 to below 1, such as 0.1")
-        if self.check_pairs < 0:
-            raise ValueError(f"check_pairs is {self.check_pairs}; give 0 or more, such as 256")
-        if self.max_bad_factors < 1:
-            raise ValueError(f"max_bad_factors is {self.max_bad_factors}; give 1 or more, such as 50")
+    """Log variance of the latents of an encoder before training. Less is less noise, so that latents inform the decoder
+    from the first steps on; training finds the final noise either way. Ours."""
+    held_out_share: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    """Share of each clip, at its end, that is left out of training, to measure how well unseen frames of known people
+    are reconstructed. Ours."""
+    check_pairs: Annotated[int, Field(ge=0)] = 256
+    """Pairs of frames of each kind that are reconstructed when the run ends, to measure how well. 0: none. Ours."""
+    max_bad_factors: Annotated[int, Field(ge=1)] = 50
+    """Consecutive steps in which the factor of the GAN loss is not finite after which the run ends; in each it is 0.
+    Ours."""
 
 
-VAE_TRAINING: dict[str, VaeRate] = {
+VAE_TRAINING: Mapping[PresetName, VaeRate] = {
     "recommended": VaeRate(),
     "paper": VaeRate(times_batch=False, warmup_steps=0),
 }
-"""By preset. `paper`: B.1 to the letter. What the two differ in besides is in `training.vae.loss.VAE_LOSSES`."""
+"""By preset. `paper`: B.1 to the letter. What the two differ in besides is in `VAE_LOSSES`."""
 
 
-def vae_config(size: VaeSizeName, preset: str = "recommended") -> VaeTrainingConfig:
+def vae_config(size: SizeName, preset: PresetName = "recommended") -> VaeTrainingConfig:
     """Return the settings of a size and preset.
 
     `tiny` is what two cores train in minutes, whatever the preset: L1 and KL alone, the highest rate that so small a

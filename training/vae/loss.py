@@ -15,8 +15,7 @@ Shapes: B images, C channels, H rows, W columns.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +24,7 @@ from torch.nn.grad import conv2d_weight
 
 from models.vae.posterior import Posterior
 from models.vae.vae import VaeOutput
+from training.vae.config import VAE_LOSSES, GanLoss, VaeLossConfig
 
 __all__ = [
     "VAE_LOSSES",
@@ -48,8 +48,6 @@ MAX_ADAPTIVE_WEIGHT = 1e4
 COLLAPSED_NATS = 0.5
 """Nats per dimension below which a channel counts as collapsed. Ours."""
 
-GanLoss = Literal["hinge", "logistic"]
-
 
 def gan_loss(fake_logits: Tensor, kind: GanLoss) -> Tensor:
     """Return the part of equation 3 that the VAE minimises; it falls as f_dis takes its images for real.
@@ -58,33 +56,6 @@ def gan_loss(fake_logits: Tensor, kind: GanLoss) -> Tensor:
     2014).
     """
     return -fake_logits.mean() if kind == "hinge" else functional.softplus(-fake_logits).mean()
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class VaeLossConfig:
-    """Weights of the terms of equation 4."""
-
-    perceptual_weight: float = 1.0
-    """Factor of the perceptual distance, relative to the L1 distance of each value (Rombach et al., 2022)."""
-    kl_weight: float = 1e-6
-    """Factor of L_kl, for z_a and z_m alike (Rombach et al., 2022)."""
-    gan_loss: GanLoss = "hinge"
-    """`hinge` as in the previous works; `logistic` is equation 3 as printed."""
-    gan_weight: float = 0.5
-    """Length of the GAN loss's gradient at the last layer as a share of that of the reconstruction."""
-    gan_start_step: int = 50_000
-    """First step with a GAN loss, when the reconstruction is good; 0 for a VAE that starts from trained weights."""
-
-    def gan_is_on(self, step: int) -> bool:
-        """Return whether step `step`, counted from 0, has a GAN loss."""
-        return step >= self.gan_start_step
-
-
-VAE_LOSSES: dict[str, VaeLossConfig] = {
-    "recommended": VaeLossConfig(),
-    "paper": VaeLossConfig(gan_loss="logistic"),
-}
-"""By training preset: `recommended`, and `paper` with equation 3 to the letter."""
 
 
 class GeneratorLosses(NamedTuple):

@@ -1,29 +1,23 @@
 """Perceptual network of L_rec: choice and weights (Zhang et al., 2018; Rombach et al., 2022)."""
 
-from dataclasses import dataclass
-from typing import Literal
-
-from foundation.weights.catalogue_training import LPIPS_VGG_HEADS, VGG16, WeightFileError, read_weight_file
+from foundation.weights import AssetError, MissingAssetsError, asset_path, missing_assets
+from foundation.weights.safe_load import load_torch_weights
 from models.vae.lpips import Lpips, seeded_lpips
 from training.data.randomness import seed_of
+from training.vae.config import PerceptualConfig
 
 __all__ = ["PerceptualConfig", "perceptual_network"]
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PerceptualConfig:
-    """Choice of the perceptual network."""
-
-    network: Literal["lpips_vgg", "random_vgg", "none"] = "lpips_vgg"
-    """`lpips_vgg`: LPIPS, as in the previous works that the paper follows; needs two published files. `random_vgg`: the
-    same network with random weights, the same in all runs, which needs none. `none`: L_rec is L1 alone."""
+_LPIPS_ASSETS = ("vgg16", "lpips_vgg")
+"""Weights of LPIPS: those of the network, and those of its channels."""
 
 
 def perceptual_network(config: PerceptualConfig) -> Lpips | None:
     """Return the network, or None for none.
 
     Raises:
-        WeightFileError: weights are missing or have another SHA-256. No other network is used in their place.
+        AssetError: the weights of the network are missing, have another SHA-256, or hold a program. No other network
+            is used in their place.
     """
     if config.network == "none":
         return None
@@ -31,10 +25,12 @@ def perceptual_network(config: PerceptualConfig) -> Lpips | None:
         return seeded_lpips(seed_of("random_vgg"))
     network = Lpips()
     try:
-        network.load_published(read_weight_file(VGG16), read_weight_file(LPIPS_VGG_HEADS))
-    except WeightFileError as error:
-        raise WeightFileError(
-            f"perceptual.network is 'lpips_vgg', and {error}; or choose another network: "
-            "--set perceptual.network=random_vgg, or none"
+        if missing := missing_assets(_LPIPS_ASSETS):
+            raise MissingAssetsError(missing, {})
+        network.load_published(*(load_torch_weights(asset_path(name)) for name in _LPIPS_ASSETS))
+    except AssetError as error:
+        raise AssetError(
+            f"perceptual.network is 'lpips_vgg': {error}\n"
+            "Or choose another network: --set perceptual.network=random_vgg, or none"
         ) from error
     return network

@@ -66,10 +66,10 @@ def test_the_steps_follow_one_another_and_the_run_says_what_speech_is_worth(
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ("train.stepz=1", "did you mean 'steps'"),
-        ("sequences.min_frames=0", "min_frames 0"),
+        ("train.stepz=1", "the nearest known one is 'train.steps'"),
+        ("sequences.min_frames=0", "'sequences.min_frames' is 0"),
         ("model.target=landmarks", "landmarks"),
-        ("learning_rate=0", "learning_rate is 0"),
+        ("learning_rate=0", "'learning_rate' is 0"),
         ("data.tiers=[vae]", "data.tiers"),
     ],
 )

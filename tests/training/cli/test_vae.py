@@ -78,10 +78,10 @@ def test_lpips_without_its_weights_ends_with_3_and_says_how_to_go_on(
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ("train.stepz=1", "did you mean 'steps'"),
+        ("train.stepz=1", "the nearest known one is 'train.steps'"),
         ("perceptual.network=alex", "perceptual.network"),
-        ("held_out_share=1", "held_out_share is 1"),
-        ("rate.base=0", "rate.base is 0"),
+        ("held_out_share=1", "'held_out_share' is 1"),
+        ("rate.base=0", "'rate.base' is 0"),
         ("model.groups=3", "groups is 3"),
         ("data.where=n_frames > 1000", "n_frames > 1000"),
     ],

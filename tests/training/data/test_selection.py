@@ -146,11 +146,11 @@ def test_no_dataset_is_no_dataset(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"hours_subset": 0}, "give hours above 0"),
+        ({"hours_subset": 0}, "hours_subset' is 0: Input should be greater than 0"),
         ({"tiers": []}, "at least one"),
-        ({"tiers": ["difusion"]}, "'diffusion', 'vae'"),
-        ({"max_damaged_share": 1.5}, "from 0 to 1"),
-        ({"wher": "true"}, "did you mean 'where'"),
+        ({"tiers": ["difusion"]}, "'diffusion' or 'vae'"),
+        ({"max_damaged_share": 1.5}, "at least 0, at most 1"),
+        ({"wher": "true"}, "the nearest known one is 'where'"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(values: dict[str, object], message: str) -> None:

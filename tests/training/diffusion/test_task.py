@@ -154,7 +154,7 @@ def test_the_loss_is_that_of_equation_8_over_the_frames_that_are_no_padding(enco
     keys = _keys(task)
     _, said = _gradients(task, _step(task, [keys]))
     batch = task.source.batch(keys)
-    sums = diffusion_loss(task.model, batch.inputs, batch.target_BTD, batch.draws, CONFIG.sde)
+    sums = diffusion_loss(task.model, batch.inputs, batch.target_BTD, batch.draws, task.sde)
     assert said["motion_loss"] + said["pose_loss"] == pytest.approx(float(sums.loss().detach()), rel=1e-6)
 
 

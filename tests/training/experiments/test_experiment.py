@@ -206,18 +206,21 @@ def test_rows_on_scale_and_data_say_how_much_of_both() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("origin: x\nvae: {size: base}\ndifusion: {size: small}", r"x.difusion is unknown; did you mean 'diffusion'\?"),
+        (
+            "origin: x\nvae: {size: base}\ndifusion: {size: small}",
+            "x: section 'difusion' is unknown; the nearest known one is 'diffusion'",
+        ),
         (
             "origin: x\nvae: {size: base, disentangle: no}",
-            r"x.vae.disentangle is unknown; did you mean 'disentangled'\?",
+            "x.vae: setting 'disentangle' is unknown; the nearest known one is 'disentangled'",
         ),
         (
             "origin: x\nvae: {size: base}\ndiffusion: {size: small, cond: {reff: add}}",
-            r"x.diffusion.cond.reff is unknown; did you mean 'ref'\?",
+            "x.diffusion: setting 'cond.reff' is unknown; the nearest known one is 'cond.ref'",
         ),
         ("origin: x\nvae: {size: huge}", "give a size among its names: tiny, small, base, large"),
         ("origin: x\nvae: {width: 3}", "give a size among its names"),
-        ("origin: x\nvae: {size: base}\ndata: {hours_subset: half}", "x.data.hours_subset is 'half'"),
+        ("origin: x\nvae: {size: base}\ndata: {hours_subset: half}", "x.data: setting 'hours_subset' is 'half'"),
         ("vae: {size: base}", "give the sections origin, vae"),
         ("- a\n- b", "give the sections"),
         ("a: [", "x is no YAML"),
@@ -229,7 +232,7 @@ def test_what_no_config_knows_is_refused(text: str, message: str) -> None:
 
 
 def test_unknown_row_is_refused_with_the_nearest_name() -> None:
-    with pytest.raises(ConfigError, match="did you mean 'table9_transformer'"):
+    with pytest.raises(ConfigError, match="the nearest known one is 'table9_transformer'"):
         load_experiment("table9_transfomer")
 
 

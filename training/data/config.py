@@ -1,0 +1,37 @@
+"""Settings that all trainers share about data: which clips of a dataset are used."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
+
+from foundation.settings import Section
+from manifests.vocabulary import Split, Tier
+
+__all__ = ["DataConfig"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DataConfig(Section):
+    """Selection of the clips of a dataset. All conditions hold at once."""
+
+    tiers: tuple[Tier, ...] = ("diffusion", "vae")
+    """Tiers of the clips. Those of tier `diffusion` serve both trainers, those of tier `vae` the VAE alone (GAIA
+    appendix A.1)."""
+    splits: tuple[Split, ...] = ("train",)
+    """Splits of the clips. Ours."""
+    sources: tuple[str, ...] = ()
+    """Values of the column `source` (Table 7: VoxCeleb2); none: all."""
+    hours_subset: Annotated[float, Field(gt=0.0)] | None = None
+    """Hours drawn from the clips that the other conditions leave (Tables 4 and 5: 500 and 100); a smaller subset is
+    part of a larger one. null: all."""
+    where: str | None = None
+    """SQL condition over `clips`, such as `snr_db > 15 and sharpness_mean > 80`; may use `videos` and `frames`. null:
+    none."""
+    max_damaged_share: Annotated[float, Field(ge=0.0, le=1.0)] = 0.01
+    """Share of the selected clips that may prove damaged before the run stops; a single one never stops it. Ours."""
+
+    def __post_init__(self) -> None:
+        Section.__post_init__(self)
+        if not self.tiers or not self.splits:
+            raise ValueError(f"tiers are {self.tiers} and splits {self.splits}; give at least one of each")
