@@ -83,7 +83,7 @@ def test_a_dry_run_reports_and_writes_nothing(dataset: Path, tmp_path: Path) -> 
 
 
 def test_settings_may_be_a_mapping_with_any_json_value(dataset: Path, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="did you mean 'steps'"):
+    with pytest.raises(ValueError, match=r"the nearest known one is 'train\.steps'"):
         train_vae(dataset, tmp_path / "run", size="tiny", overrides={"train.stepz": 1})
     with pytest.raises(ValueError, match=r"no clip is left by data\.sources"):
         train_vae(dataset, tmp_path / "run", size="tiny", overrides={"data.sources": ("three",)})

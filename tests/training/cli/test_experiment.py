@@ -34,7 +34,7 @@ def test_the_list_names_every_experiment_its_row_and_what_differs() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("table6_without_difusion",), "did you mean 'table6_without_diffusion'"),
+        (("table6_without_difusion",), "the nearest known one is 'table6_without_diffusion'"),
         (("section5_text", "--vae", "VAE_RUN"), "cannot be trained yet"),
         (("table4_vae_0080m", "--vae", "VAE_RUN"), "trains the VAE itself; leave out --vae"),
         (
@@ -44,7 +44,7 @@ def test_the_list_names_every_experiment_its_row_and_what_differs() -> None:
         (("table9_transformer", "--vae", "VAE_RUN"), "VAE_RUN is no folder; give a folder that `gaia-train` wrote"),
         (("table4_vae_0080m_500h",), "data.hours_subset is 500 h, and the other conditions leave"),
         (("table7_voxceleb2",), "no clip is left by data.sources ['voxceleb2']"),
-        (("table4_vae_0080m", "--set", "train.stepz=1"), "did you mean 'steps'"),
+        (("table4_vae_0080m", "--set", "train.stepz=1"), "the nearest known one is 'train.steps'"),
     ],
 )
 def test_an_experiment_that_cannot_be_trained_ends_with_2(
