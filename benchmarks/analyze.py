@@ -31,7 +31,8 @@ from curation.analysis.analyze import analyze
 from curation.engine.worker import use_one_thread
 from curation.media.frames import tick_frames
 from curation.media.probe import VideoInfo, probe
-from curation.perception.models import PerceptionSettings, load_perception, perception_assets
+from curation.perception.models import load_perception, perception_assets
+from curation.perception.settings import PerceptionSettings
 from curation.rules.frontal import FrontalSettings, frontal_angle_deg
 from curation.settings import PRESETS, load_settings
 from foundation.weights import ensure_assets

@@ -11,8 +11,10 @@ from curation.output.frame_rows import evidence_of_frames
 from curation.rules.cut import cut
 from curation.rules.frontal import frontal_angle_deg
 from curation.rules.jitter import measured_step
+from curation.settings import CurationSettings
 from foundation.array_types import BoolArray, Float32Array, Float64Array
 from manifests.files.tables import read_table
+from manifests.record import read_dataset
 from manifests.timeline import TICK_RATE_HZ
 
 TICK_HZ = float(TICK_RATE_HZ)
@@ -26,6 +28,8 @@ class Video:
     evidence: Evidence
     decision: Decision
     breaks: BoolArray
+    identity: str
+    """Value of `perception.identity` that it was measured with."""
 
     @property
     def step(self) -> Float32Array:
@@ -38,17 +42,23 @@ def read_videos(dataset: Path, rules: RulesSettings) -> list[Video]:
     listed = read_table(dataset, "videos", ["video_id", "path", "status", "duplicate_of"]).to_pylist()
     frames = read_table(dataset, "frames")
     ids = np.asarray(frames["video_id"].to_pylist())
+    identity = recorded_identity(dataset)
     videos = []
     for row in listed:
         if row["status"] != "ok" or row["duplicate_of"] is not None:
             continue
         n_ticks = round(row["duration_s"] * TICK_RATE_HZ)
         evidence = evidence_of_frames(frames.take(np.flatnonzero(ids == row["video_id"])), n_ticks)
-        decision = decide(evidence, rules)
+        decision = decide(evidence, rules, identity=identity)
         breaks = cut(evidence.cut_score, rules.cut).failed | decision.main.changes
         name = PurePosixPath(row["path"]).stem
-        videos.append(Video(name=name, evidence=evidence, decision=decision, breaks=breaks))
+        videos.append(Video(name=name, evidence=evidence, decision=decision, breaks=breaks, identity=identity))
     return sorted(videos, key=lambda video: video.name.lower())
+
+
+def recorded_identity(dataset: Path) -> str:
+    """Return the value of `perception.identity` that a dataset was made with."""
+    return CurationSettings.model_validate(read_dataset(dataset).config).perception.identity
 
 
 def deviation_deg(video: Video) -> Float64Array:

@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 from overlays import OVERLAYS, overlaid
 
+from curation.evidence.measures import LEAST_CUT_SCORE
 from curation.media.frames import tick_frames
 from curation.media.probe import probe
 from curation.perception.cuts import ContentCuts
@@ -218,7 +219,7 @@ def main() -> None:
             shot, other = (piece(rng, pool[str(name)], N_TICKS) for name in rng.choice(sorted(pool), 2, replace=False))
             made.append((kind, reduced(overlaid(kind, rng, shot, other)), []))
     scorers: dict[str, tuple[Scorer, float]] = {
-        "content_cuts": (ContentCuts(), ContentCuts.default_limit),
+        "content_cuts": (ContentCuts(), LEAST_CUT_SCORE),
         "hsv_difference": (hsv_difference, 27.0),
         "hsv_adaptive": (hsv_adaptive, 3.0),
     }

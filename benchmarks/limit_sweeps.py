@@ -62,7 +62,7 @@ def with_limit(rules: RulesSettings, rule: str, tier: Tier, limit: float) -> Rul
 
 def kept_s(videos: Sequence[Video], rules: RulesSettings, tier: Tier) -> float:
     """Return the seconds that are kept in a tier."""
-    spans = [span for video in videos for span in decide(video.evidence, rules).spans]
+    spans = [span for video in videos for span in decide(video.evidence, rules, identity=video.identity).spans]
     kept = [span.end_tick - span.first_tick for span in spans if span.tier == tier and span.outcome == "kept"]
     return round(sum(kept) / TICK_HZ, 2)
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from curation.media.probe import VideoInfo
-from curation.perception.models import PerceptionSettings, load_perception
+from curation.perception.models import load_perception
+from curation.perception.settings import PerceptionSettings
 from curation.rules.frontal import FrontalSettings, frontal_angle_deg
 from foundation.array_types import RgbImage
 from foundation.devices import onnx_session, resolve_device

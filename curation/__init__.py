@@ -1,1 +1,118 @@
-"""From raw videos of people talking to an audited, trainable dataset (GAIA section 3 and appendix A)."""
+"""Curation: turn raw videos of people talking into audited training data.
+
+>>> import curation
+>>> settings = curation.load_settings("embedded", overrides={"rules.frontal.strict_deg": 10})
+
+`curation.run("videos/", "my-dataset", settings, workers=4)` makes a dataset, which `manifests.Dataset` reads;
+`curation.analyze` and `curation.decide` do the same for one video in memory. Nothing is loaded before it is used.
+"""
+
+from typing import TYPE_CHECKING
+
+from foundation.lazy import lazy_attributes
+
+if TYPE_CHECKING:
+    from curation.decision.decide import Decision, RulesSettings, decide
+    from curation.engine.execution import Executor
+    from curation.engine.supervision import PoolSettings
+    from curation.evidence.measures import Evidence, FaceMeasures
+    from curation.model_registry import register_model
+    from curation.operations.analyze import analyze
+    from curation.operations.decide import redecide
+    from curation.operations.doctor import examine as doctor
+    from curation.operations.forget import forget
+    from curation.operations.plan import Plan, Sampling, plan
+    from curation.operations.read_evidence import read_evidence
+    from curation.operations.retry import RetryReport, retry
+    from curation.operations.run import RunReport, run
+    from curation.perception.cards import FaceFinderCard, HeadPoseCard, IdentityCard, MaskCard
+    from curation.perception.protocols import FaceObservation
+    from curation.rules.rule import MeasuredVideo, Rule, RuleError, rule
+    from curation.rules.verdict import Verdict
+    from curation.settings import CurationSettings, load_settings
+    from curation.sources.exclusions import Exclusions, read_exclusions
+    from curation.sources.scratch import ScratchSettings
+    from curation.speech.cards import DenoiserCard, EncoderCard
+else:
+    __getattr__, __dir__ = lazy_attributes(
+        __name__,
+        {
+            "CurationSettings": "curation.settings",
+            "Decision": "curation.decision.decide",
+            "DenoiserCard": "curation.speech.cards",
+            "EncoderCard": "curation.speech.cards",
+            "Evidence": "curation.evidence.measures",
+            "Exclusions": "curation.sources.exclusions",
+            "Executor": "curation.engine.execution",
+            "FaceFinderCard": "curation.perception.cards",
+            "FaceMeasures": "curation.evidence.measures",
+            "FaceObservation": "curation.perception.protocols",
+            "HeadPoseCard": "curation.perception.cards",
+            "IdentityCard": "curation.perception.cards",
+            "MaskCard": "curation.perception.cards",
+            "MeasuredVideo": "curation.rules.rule",
+            "Plan": "curation.operations.plan",
+            "PoolSettings": "curation.engine.supervision",
+            "RetryReport": "curation.operations.retry",
+            "Rule": "curation.rules.rule",
+            "RuleError": "curation.rules.rule",
+            "RulesSettings": "curation.decision.decide",
+            "RunReport": "curation.operations.run",
+            "Sampling": "curation.operations.plan",
+            "ScratchSettings": "curation.sources.scratch",
+            "Verdict": "curation.rules.verdict",
+            "analyze": "curation.operations.analyze",
+            "decide": "curation.decision.decide",
+            "doctor": "curation.operations.doctor:examine",
+            "forget": "curation.operations.forget",
+            "load_settings": "curation.settings",
+            "plan": "curation.operations.plan",
+            "read_evidence": "curation.operations.read_evidence",
+            "read_exclusions": "curation.sources.exclusions",
+            "redecide": "curation.operations.decide",
+            "register_model": "curation.model_registry",
+            "retry": "curation.operations.retry",
+            "rule": "curation.rules.rule",
+            "run": "curation.operations.run",
+        },
+    )
+
+__all__ = [
+    "CurationSettings",
+    "Decision",
+    "DenoiserCard",
+    "EncoderCard",
+    "Evidence",
+    "Exclusions",
+    "Executor",
+    "FaceFinderCard",
+    "FaceMeasures",
+    "FaceObservation",
+    "HeadPoseCard",
+    "IdentityCard",
+    "MaskCard",
+    "MeasuredVideo",
+    "Plan",
+    "PoolSettings",
+    "RetryReport",
+    "Rule",
+    "RuleError",
+    "RulesSettings",
+    "RunReport",
+    "Sampling",
+    "ScratchSettings",
+    "Verdict",
+    "analyze",
+    "decide",
+    "doctor",
+    "forget",
+    "load_settings",
+    "plan",
+    "read_evidence",
+    "read_exclusions",
+    "redecide",
+    "register_model",
+    "retry",
+    "rule",
+    "run",
+]

@@ -7,9 +7,9 @@ from typing import Literal
 from pydantic import Field
 
 from curation.analysis.windows import WindowSettings
-from curation.decision.decide import RulesSettings
+from curation.decision.settings import RulesSettings
 from curation.media.settings import MediaSettings
-from curation.perception.models import PerceptionSettings
+from curation.perception.settings import PerceptionSettings
 from curation.rendering.crop import CropSettings
 from curation.rendering.settings import RenderSettings
 from curation.speech.settings import SpeechSettings
@@ -64,11 +64,13 @@ PRESETS: Mapping[PresetName, CurationSettings] = {
 Only the models differ, and how often the most expensive one runs: the rules and their limits are the same."""
 
 
-def load_settings(base: CurationSettings, file: Path | None = None, overrides: Overrides = ()) -> CurationSettings:
-    """Return settings `base`, changed by a YAML file and then by overrides.
+def load_settings(
+    preset: PresetName | CurationSettings = "paper", file: str | Path | None = None, overrides: Overrides = ()
+) -> CurationSettings:
+    """Return the settings of a preset, changed by a YAML file and then by overrides.
 
     Args:
-        base: the settings of a preset, or those of a dataset.
+        preset: its name, or settings to begin with, such as those of a dataset.
         file: YAML file with some of the settings.
         overrides: ``dotted.name=value``, the value as YAML; or values by dotted name.
 
@@ -76,7 +78,8 @@ def load_settings(base: CurationSettings, file: Path | None = None, overrides: O
         ConfigError: a file that is not YAML, an unknown setting, a value of the wrong type or out of range. The message
             names the setting, the value, what is allowed, and the nearest known name.
     """
-    settings = settings_files.load_run_config(base, file, overrides)
+    base = PRESETS[preset] if isinstance(preset, str) else preset
+    settings = settings_files.changed_settings(base, None if file is None else Path(file), overrides)
     if settings.preset != base.preset:
         raise ConfigError(
             f"setting 'preset' is {settings.preset!r}, but these are changes to the preset {base.preset!r}: only "

@@ -1,15 +1,18 @@
 """Turn errors into one line on stderr and an exit code; shared by all commands."""
 
+import dataclasses
 import errno
-from collections.abc import Iterator
+import functools
+import inspect
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NoReturn
+from typing import Any, NoReturn, get_type_hints
 
 import typer
 
 from foundation.errors import EXIT_CANNOT_START, EXIT_INTERRUPTED, GaiaError
 
-__all__ = ["exit_codes", "stop"]
+__all__ = ["exit_codes", "stop", "with_option_groups"]
 
 
 @contextmanager
@@ -44,3 +47,39 @@ def stop(program: str, message: str, code: int) -> NoReturn:
     """
     typer.echo(f"{program}: {message}", err=True)
     raise typer.Exit(code)
+
+
+def with_option_groups(command: Callable[..., None]) -> Callable[..., None]:
+    """Let a Typer command take groups of options, each as one argument: a dataclass with an option a field.
+
+    The command line shows the fields in place of the argument. Options that several commands share are declared once.
+    """
+    hints = get_type_hints(command, include_extras=True)
+    groups = {name: kind for name, kind in hints.items() if dataclasses.is_dataclass(kind) and isinstance(kind, type)}
+    parameters = []
+    for name, parameter in inspect.signature(command).parameters.items():
+        declared = _parameters(groups[name]) if name in groups else [parameter.replace(annotation=hints[name])]
+        parameters += [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in declared]
+
+    @functools.wraps(command)
+    def grouped(**values: Any) -> None:  # noqa: ANN401 - whatever the options hold
+        for name, kind in groups.items():
+            values[name] = kind(**{field.name: values.pop(field.name) for field in dataclasses.fields(kind)})
+        command(**values)
+
+    grouped.__dict__["__signature__"] = inspect.Signature(parameters)
+    return grouped
+
+
+def _parameters(group: type) -> list[inspect.Parameter]:
+    """Return the fields of a dataclass as parameters of a function."""
+    hints = get_type_hints(group, include_extras=True)
+    return [
+        inspect.Parameter(
+            field.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=inspect.Parameter.empty if field.default is dataclasses.MISSING else field.default,
+            annotation=hints[field.name],
+        )
+        for field in dataclasses.fields(group)
+    ]

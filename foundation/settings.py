@@ -25,8 +25,8 @@ __all__ = [
     "Section",
     "Setting",
     "Settings",
+    "changed_settings",
     "differences",
-    "load_run_config",
     "overlaid",
     "read_yaml",
     "require_known",
@@ -93,7 +93,7 @@ def _limited_fields(kind: type) -> dict[str, TypeAdapter[Any]]:
     return {name: TypeAdapter(hint) for name, hint in full.items() if hint != plain[name]}
 
 
-def load_run_config(base: SettingsT, file: Path | None = None, overrides: Overrides = ()) -> SettingsT:
+def changed_settings(base: SettingsT, file: Path | None = None, overrides: Overrides = ()) -> SettingsT:
     """Return the settings `base`, changed by a YAML file and then by overrides.
 
     Args:

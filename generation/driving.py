@@ -52,7 +52,8 @@ def read_driving(path: Path, perception: Perception, settings: CurationSettings,
         audio = tick_audio(info, 0, info.n_ticks, MUX_RATE_HZ)
     except MediaError as error:
         raise GenerationError(f"--driving {path}: cannot be read as a video: {error.detail}") from error
-    decision = decide(with_sound(evidence, SoundEvidence(speech_prob=None, loudness_dbfs=None)), settings.rules)
+    evidence = with_sound(evidence, SoundEvidence(speech_prob=None, loudness_dbfs=None))
+    decision = decide(evidence, settings.rules, identity=settings.perception.identity)
     landmarks_px = decision.face.landmarks_px
     missing: BoolArray = np.isnan(landmarks_px[:, 0, 0])
     _require_one_face(path, decision, missing)

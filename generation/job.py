@@ -8,7 +8,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from curation.perception.models import FACE_FINDERS, load_face_finder, load_perception, perception_assets
+from curation.perception.models import (
+    face_finder_assets,
+    face_landmarks,
+    load_face_finder,
+    load_perception,
+    perception_assets,
+)
 from curation.settings import CurationSettings
 from curation.speech.models import load_speech, speech_assets
 from foundation.array_types import RgbImage
@@ -182,11 +188,12 @@ def _plan(job: GenerationJob) -> list[str]:
 def _loaded(job: GenerationJob) -> TrainedRun:
     """Return the run, made sure that the faces of its dataset have the landmarks that it was trained on."""
     run = load_run(job.run, torch_device(resolve_device(job.device)))
-    faces = run.curation.perception.faces
-    if FACE_FINDERS[faces].scheme != run.facts.landmark_scheme:
+    scheme = face_landmarks(run.curation.perception).name
+    if scheme != run.facts.landmark_scheme:
         raise GenerationError(
-            f"{run.label} was trained on landmarks {run.facts.landmark_scheme!r}, but perception.faces={faces} in its "
-            f"dataset.json gives {FACE_FINDERS[faces].scheme!r}; put the dataset.json of its own dataset there"
+            f"{run.label} was trained on landmarks {run.facts.landmark_scheme!r}, but perception.faces="
+            f"{run.curation.perception.faces} in its dataset.json gives {scheme!r}; put the dataset.json of its own "
+            "dataset there"
         )
     return run
 
@@ -207,10 +214,8 @@ def _animation(job: GenerationJob, run: TrainedRun) -> Animation:
 def _assets(job: GenerationJob, settings: CurationSettings) -> list[str]:
     """Return the names of the weights that are used: a driving video is measured as a video is by curation."""
     if job.driving is not None:
-        return list(perception_assets(settings.perception))
-    faces = settings.perception.faces
-    detector = [settings.perception.scrfd] if faces == "scrfd" else []
-    return [*FACE_FINDERS[faces].assets, *detector, *speech_assets(settings.speech)]
+        return perception_assets(settings.perception)
+    return [*face_finder_assets(settings.perception), *speech_assets(settings.speech)]
 
 
 def _portrait(job: GenerationJob, run: TrainedRun) -> Portrait:

@@ -1,6 +1,6 @@
-"""Landmark schemes: which point of a face has which index. The only place where such an index is written.
+"""Landmark schemes: the numbering of the points of a face. No other module contains an index of a point.
 
-"right" and "left" are the person's own: the right eye is on the left of an unmirrored picture.
+"right" and "left" are the person's own: the right eye is on the left of an unmirrored image.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import numpy as np
 
 from foundation.array_types import Float32Array
 
-__all__ = ["KEY_POINT_NAMES", "LandmarkScheme", "key_points", "landmark_box", "landmark_scheme", "landmark_schemes"]
+__all__ = ["KEY_POINT_NAMES", "LandmarkScheme", "key_points", "landmark_box", "landmark_scheme"]
 
 KEY_POINT_NAMES = (
     "nose_tip",
@@ -22,7 +22,7 @@ KEY_POINT_NAMES = (
     "inner_lip_top",
     "inner_lip_bottom",
 )
-"""The nine points that the rules need, in the order in which `key_points` arrays hold them."""
+"""The nine points that the rules need, in the order of `key_points` arrays."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,7 +42,7 @@ class LandmarkScheme:
     jaw: tuple[int, ...]
     """Lower face outline from the right ear over the chin to the left ear."""
     source: str
-    """Where the numbering is defined."""
+    """Definition of the numbering."""
 
 
 _IBUG68 = LandmarkScheme(
@@ -72,16 +72,11 @@ _MEDIAPIPE478 = LandmarkScheme(
 _SCHEMES = {scheme.name: scheme for scheme in (_IBUG68, _MEDIAPIPE478)}
 
 
-def landmark_schemes() -> tuple[str, ...]:
-    """Return the names of all schemes."""
-    return tuple(_SCHEMES)
-
-
 def landmark_scheme(name: str) -> LandmarkScheme:
-    """Return the scheme called `name`.
+    """Return a landmark scheme by its name, `ibug68` or `mediapipe478`.
 
     Raises:
-        ValueError: no scheme has that name; the message lists those there are.
+        ValueError: no scheme has that name; the message lists the names.
     """
     try:
         return _SCHEMES[name]
@@ -102,7 +97,7 @@ def key_points(landmarks_px: Float32Array, scheme: LandmarkScheme) -> Float32Arr
 
 
 def landmark_box(landmarks_px: Float32Array) -> Float32Array:
-    """Return the smallest upright rectangle around the points of a face: what is the same whoever found it.
+    """Return the smallest upright rectangle around the points of a face, whatever detector found it.
 
     Args:
         landmarks_px: (..., K, 2).
@@ -113,6 +108,6 @@ def landmark_box(landmarks_px: Float32Array) -> Float32Array:
     >>> landmark_box(np.array([[3, 1], [2, 5], [4, 4]], np.float32))
     array([2., 1., 4., 5.], dtype=float32)
     """
-    # along memory both take a fifth of the time
+    # reductions along contiguous memory take a fifth of the time
     columns = np.ascontiguousarray(np.swapaxes(landmarks_px, -1, -2))
     return np.concatenate([columns.min(axis=-1), columns.max(axis=-1)], axis=-1)

@@ -1,7 +1,5 @@
 """`dataset.json`: what a dataset was made with, what its columns mean, and what is in it."""
 
-import hashlib
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,20 +10,25 @@ from foundation.storage.atomic import write_json_atomic
 from foundation.storage.locations import StorageError, reaching
 from manifests.errors import DatasetError
 from manifests.files.tables import read_table
+from manifests.removals import Removals
+from manifests.rule_record import RuleRecord
 from manifests.schema.columns import SCHEMA_VERSION
 from manifests.schema.tables import TABLES, type_name
-from manifests.vocabulary import FAILED_STATUSES, TIERS
+from manifests.vocabulary import FAILED_STATUSES, OUTCOMES, TIERS
 
 __all__ = [
     "ColumnRecord",
     "DatasetRecord",
     "ExclusionList",
-    "Removals",
     "SourceLayout",
     "TableRecord",
     "Totals",
     "WeightRecord",
+    "commit_dataset",
     "describe_tables",
+    "draft_dataset",
+    "find_dataset",
+    "no_totals",
     "read_dataset",
     "totals_of",
     "write_dataset",
@@ -33,8 +36,11 @@ __all__ = [
 
 _FILE = "dataset.json"
 
-_ROUNDS = 10_000
-"""Of PBKDF2: some milliseconds for a speaker."""
+_DRAFT = "ledger/dataset.json.draft"
+"""The record of a dataset that a command is changing, until `commit_dataset` writes it as dataset.json.
+
+A command that is stopped leaves its draft, which is then the newest record: it says with which settings a dataset was
+begun, before any of its videos is done."""
 
 
 class _Record(BaseModel):
@@ -109,41 +115,6 @@ class SourceLayout(_Record):
     """A name of the option --layout other than auto."""
 
 
-class Removals(_Record):
-    """What `gaia-curate forget` removed. It keeps later runs from bringing it back, and does not say who it was."""
-
-    salt: str
-    """Random, hex: digests of two datasets cannot be compared."""
-    videos: tuple[str, ...] = ()
-    """A digest of each video's id, sorted. Ids follow from the content: whoever has the file can tell it."""
-    speakers: tuple[str, ...] = ()
-    """A digest of each speaker's id, sorted. To try out ids is slow, which protects long ids and not short ones."""
-
-    def has_video(self, video_id: str) -> bool:
-        """Say whether this video was removed."""
-        return self._of_video(video_id) in self.videos
-
-    def has_speaker(self, speaker_id: str) -> bool:
-        """Say whether this person was removed."""
-        return self._of_speaker(speaker_id) in self.speakers
-
-    def extended(self, videos: Iterable[str], speaker: str | None) -> "Removals":
-        """Return these removals and those of videos, and of a person, by their ids."""
-        people = () if speaker is None else (self._of_speaker(speaker),)
-        return Removals(
-            salt=self.salt,
-            videos=tuple(sorted({*self.videos, *(self._of_video(video_id) for video_id in videos)})),
-            speakers=tuple(sorted({*self.speakers, *people})),
-        )
-
-    def _of_video(self, video_id: str) -> str:
-        return hashlib.sha256(f"{self.salt} {video_id}".encode()).hexdigest()[:32]
-
-    def _of_speaker(self, speaker_id: str) -> str:
-        salt = bytes.fromhex(self.salt)
-        return hashlib.pbkdf2_hmac("sha256", speaker_id.encode(), salt, _ROUNDS, dklen=16).hex()
-
-
 class DatasetRecord(_Record):
     """The content of dataset.json."""
 
@@ -157,12 +128,23 @@ class DatasetRecord(_Record):
     weights: tuple[WeightRecord, ...]
     tables: dict[str, TableRecord]
     totals: Totals
+    rules: tuple[RuleRecord, ...] = ()
+    """All rules in the order in which they were applied; empty in a dataset that an older version wrote."""
     exclusions: tuple[ExclusionList, ...] = ()
     """All lists that runs were given, in the order in which they came."""
     layouts: tuple[SourceLayout, ...] = ()
     """How each folder that runs were given was read, in the order in which they came."""
     removals: Removals | None = None
     """What was removed on request; None: nothing was."""
+
+    @property
+    def outcomes(self) -> tuple[str, ...]:
+        """Words that may stand in `spans.outcome`: the vocabulary and the user's own rules."""
+        return (*OUTCOMES, *(rule.name for rule in self.rules if rule.own))
+
+    def rule(self, name: str) -> RuleRecord | None:
+        """Return the description of a rule; None where there is none."""
+        return next((rule for rule in self.rules if rule.name == name), None)
 
 
 def describe_tables() -> dict[str, TableRecord]:
@@ -204,25 +186,84 @@ def totals_of(dataset: Path) -> Totals:
     )
 
 
-def read_dataset(dataset: Path) -> DatasetRecord:
-    """Return what dataset.json says.
+def no_totals() -> Totals:
+    """Return the totals of a dataset without videos."""
+    return Totals(videos=0, failed=0, excluded=0, hours_raw=0.0, hours_kept=dict.fromkeys(TIERS, 0.0), clips=0)
+
+
+def find_dataset(folder: Path) -> DatasetRecord | None:
+    """Return the record of a dataset: the draft of a command that has not ended, otherwise dataset.json.
+
+    Returns:
+        The record, or None where the folder holds neither.
 
     Raises:
-        DatasetError: the folder is no dataset, its dataset.json is damaged, or of another schema version.
+        DatasetError: the record is damaged, or of another schema version.
         StorageError: its store cannot be reached.
     """
-    path = dataset / _FILE
-    try:
-        with reaching(path):
-            text = path.read_text(encoding="utf-8")
-    except StorageError:
-        raise
-    except (FileNotFoundError, NotADirectoryError) as error:
+    for path in (folder / _DRAFT, folder / _FILE):
+        try:
+            with reaching(path):
+                text = path.read_text(encoding="utf-8")
+        except StorageError:
+            raise
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except (OSError, UnicodeDecodeError) as error:
+            raise DatasetError(f"{path} cannot be read: {error}") from error
+        return _parsed(path, text)
+    return None
+
+
+def read_dataset(dataset: Path) -> DatasetRecord:
+    """Return the record of a dataset, as `find_dataset` does.
+
+    Raises:
+        DatasetError: the folder is no dataset, its record is damaged, or of another schema version.
+        StorageError: its store cannot be reached.
+    """
+    record = find_dataset(dataset)
+    if record is None:
         raise DatasetError(
             f"{dataset} is no dataset: it holds no {_FILE}; give the folder that `gaia-curate run --out` wrote"
-        ) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{path} cannot be read: {error}") from error
+        )
+    return record
+
+
+def write_dataset(dataset: Path, record: DatasetRecord) -> None:
+    """Write dataset.json; the same record gives the same bytes.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    _write(dataset / _FILE, record)
+
+
+def draft_dataset(dataset: Path, record: DatasetRecord) -> None:
+    """Write the draft of a record, which readers take for the record from now on.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    _write(dataset / _DRAFT, record)
+
+
+def commit_dataset(dataset: Path, record: DatasetRecord) -> None:
+    """Write dataset.json and remove the draft.
+
+    Raises:
+        OSError: the folder cannot be written; the draft stays.
+    """
+    _write(dataset / _FILE, record)
+    (dataset / _DRAFT).unlink(missing_ok=True)
+
+
+def _write(path: Path, record: DatasetRecord) -> None:
+    content: dict[str, Any] = record.model_dump(mode="json")
+    write_json_atomic(path, content)
+
+
+def _parsed(path: Path, text: str) -> DatasetRecord:
     try:
         written = _Version.model_validate_json(text)
     except ValidationError as error:
@@ -236,12 +277,6 @@ def read_dataset(dataset: Path) -> DatasetRecord:
         return DatasetRecord.model_validate_json(text)
     except ValidationError as error:
         raise DatasetError(f"{path} is damaged: {_first(error)}; run the curation again to write it anew") from error
-
-
-def write_dataset(dataset: Path, record: DatasetRecord) -> None:
-    """Write dataset.json; the same record gives the same bytes."""
-    content: dict[str, Any] = record.model_dump(mode="json")
-    write_json_atomic(dataset / _FILE, content)
 
 
 class _Version(BaseModel):

@@ -28,7 +28,7 @@ Stretch = tuple[int, int]
 
 
 def ticks_of(stretches: Iterable[Stretch]) -> Int64Array:
-    """Return the ticks of stretches, ascending.
+    """Return the ticks of ranges that do not overlap, in ascending order.
 
     >>> ticks_of([(0, 2), (5, 7)])
     array([0, 1, 5, 6])
@@ -45,7 +45,7 @@ class Window:
 
     @property
     def n_ticks(self) -> int:
-        """How many they are."""
+        """Number of ticks."""
         return self.end_tick - self.first_tick
 
 
@@ -53,14 +53,14 @@ TICK_RATE_HZ = Fraction(25)
 """Ticks per second of every table and every rendered clip (GAIA appendix B trains on 25 fps video)."""
 
 AUDIO_RATE_HZ = 16_000
-"""Samples per second of all audio after decoding; what Silero VAD, wav2vec 2.0 and Whisper take."""
+"""Samples per second of all audio after decoding, as Silero VAD, wav2vec 2.0 and Whisper require."""
 
 SAMPLES_PER_TICK = int(AUDIO_RATE_HZ / TICK_RATE_HZ)
-"""Audio samples per tick: 640, a whole number, so that cutting at a tick is cutting at a sample."""
+"""Audio samples per tick: 640, a whole number, so that every tick begins at a sample."""
 
 
 def tick_count(duration_s: float | Fraction) -> int:
-    """Return how many ticks a video of `duration_s` seconds has: the nearest whole number, at least 1.
+    """Return the number of ticks of a video of `duration_s` seconds: the nearest whole number, at least 1.
 
     >>> tick_count(2.0), tick_count(0.01), tick_count(Fraction(1001, 30000) * 30)
     (50, 1, 25)
@@ -78,4 +78,4 @@ def seconds_of_tick(tick: int) -> float:
 
 
 CLIP_PX = 256
-"""Size of the pictures in a dataset, which its landmarks refer to."""
+"""Height and width of the frames of a dataset's clips, pixels, to which landmarks refer."""

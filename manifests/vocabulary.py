@@ -1,4 +1,4 @@
-"""The closed sets of words that say what became of a video, a span or a tick."""
+"""Vocabulary of a dataset: rules, outcomes, tiers, splits, statuses and error codes."""
 
 from typing import Literal, get_args
 
@@ -10,25 +10,25 @@ __all__ = [
     "TIERS",
     "ErrorCode",
     "Outcome",
-    "Rule",
+    "RuleName",
     "Split",
     "Tier",
     "VideoStatus",
 ]
 
-Rule = Literal["no_face", "several_faces", "small_face", "cut", "frontal", "jitter", "mask", "silence", "too_short"]
+RuleName = Literal["no_face", "several_faces", "small_face", "cut", "frontal", "jitter", "mask", "silence", "too_short"]
 
-RULES: tuple[Rule, ...] = get_args(Rule)
-"""In the order in which they are asked: a tick's outcome is the first that it fails."""
+RULES: tuple[RuleName, ...] = get_args(RuleName)
+"""The built-in rules in the order in which they are applied: a tick's outcome is the first rule that it fails. Rules of
+the user's own come before `too_short`; `dataset.json` names them."""
 
-Outcome = Literal[
-    "kept", "trimmed", "undecodable", "no_face", "several_faces", "small_face", "cut", "frontal", "jitter", "mask",
-    "silence", "too_short",
-]  # fmt: skip
+_State = Literal["kept", "trimmed", "undecodable"]
 
-OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
-"""`kept`, a rule, or: `trimmed`, outside the stretches of the video that were asked for, and not looked at;
-`undecodable`, the file holds no trustworthy picture."""
+Outcome = _State | RuleName
+
+OUTCOMES: tuple[Outcome, ...] = (*get_args(_State), *RULES)
+"""`kept`, a rule, or: `trimmed`, outside the stretches of the video that the user chose, and not measured;
+`undecodable`, the file holds no trustworthy picture. A dataset made with the user's own rules has their names, too."""
 
 Tier = Literal["diffusion", "vae"]
 

@@ -14,10 +14,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from foundation.settings import Overrides, differences, load_run_config, overlaid, settings_of
+from foundation.settings import Overrides, changed_settings, differences, overlaid, settings_of
 from foundation.storage.locations import location
 from models.run_folder import RunFolder
-from models.sizes import SizeName
 from training.data.config import DataConfig
 from training.data.selection import select_clips
 from training.diffusion.config import DiffusionConfig, diffusion_config
@@ -28,9 +27,9 @@ from training.experiments.experiment import Experiment, ExperimentError, load_ex
 from training.latents.encode import write_latents
 from training.latents.files import latents_folder
 from training.launch import DeviceKind, launch, no_notes
-from training.loop.config import PresetName
 from training.loop.parallel import ranks_of_environment
 from training.loop.progress import TrainProgress
+from training.presets import PresetName, SizeName
 from training.results import LatentsResult, TrainingResult
 from training.vae.config import VaeTrainingConfig, vae_config
 from training.vae.report import reconstruction_report
@@ -70,7 +69,7 @@ def train_vae(
             change, and `exit_code` what the command returns.
         OSError: the disk refused; the last checkpoint is complete.
     """
-    settings = load_run_config(vae_config(size, preset), config_file, overrides)
+    settings = changed_settings(vae_config(size, preset), config_file, overrides)
     return _train_vae(dataset, run, settings, preset, device, dry_run=dry_run, accept_changes=accept_changes)
 
 
@@ -139,7 +138,7 @@ def train_diffusion(
         GaiaError: as of `train_vae`, or the latents are missing.
         OSError: the disk refused; the last checkpoint is complete.
     """
-    settings = load_run_config(diffusion_config(size, preset), config_file, overrides)
+    settings = changed_settings(diffusion_config(size, preset), config_file, overrides)
     return _train_diffusion(dataset, vae, run, settings, preset, device, dry_run=dry_run, accept_changes=accept_changes)
 
 
@@ -183,7 +182,7 @@ def train_experiment(
             raise ExperimentError(f"experiment {row.name} ({row.origin}) trains the VAE itself; leave out --vae")
         vae_base = vae_config(row.vae_size, preset)
         vae_base = replace(vae_base, model=row.vae, data=overlaid(vae_base.data, row.data_changes, where))
-        vae_settings = load_run_config(vae_base, config_file, overrides)
+        vae_settings = changed_settings(vae_base, config_file, overrides)
         return _train_vae(dataset, run, vae_settings, preset, device, dry_run=dry_run, accept_changes=accept_changes)
     if vae is None:
         raise ExperimentError(
@@ -192,7 +191,7 @@ def train_experiment(
         )
     base = diffusion_config(row.diffusion_size, preset)
     base = replace(base, model=row.diffusion, data=overlaid(base.data, row.data_changes, where))
-    settings = load_run_config(base, config_file, overrides)
+    settings = changed_settings(base, config_file, overrides)
 
     def notes(task: DiffusionTask) -> Sequence[str]:
         changed = differences(settings_of(task.vae.config), settings_of(row.vae))

@@ -19,7 +19,7 @@ from curation.media.settings import DEFAULT_MEDIA_SETTINGS, MediaSettings
 from curation.perception.models import Perception
 from curation.perception.protocols import FaceObservation
 from foundation.array_types import Float32Array, RgbImage
-from manifests.landmarks import key_points, landmark_box, landmark_scheme
+from manifests.landmarks import key_points, landmark_box
 from manifests.timeline import SAMPLES_PER_TICK, Stretch, ticks_of
 
 __all__ = ["WINDOW_STEP_TICKS", "analyze", "analyze_pictures", "analyze_sound", "analyze_stretches", "hear_stretches"]
@@ -131,7 +131,7 @@ class _FaceCollector:
 
     def __init__(self, models: Perception) -> None:
         self._models = models
-        self._scheme = landmark_scheme(models.faces.scheme)
+        self._scheme = models.landmarks
         self._source_frame: int | None = None
         self._looked: int | None = None
         """The group in which the whole picture was searched last."""
@@ -162,7 +162,7 @@ class _FaceCollector:
             self._descriptors.append(
                 self._models.describer(shown.rgb, face.key_points_px)
                 if tick % DESCRIPTOR_EVERY_TICKS == 0
-                else np.full(self._models.describer.dim, np.nan, dtype=np.float32)
+                else np.full(self._models.descriptor_dim, np.nan, dtype=np.float32)
             )
 
     def _find(self, tick: int, shown: Shown) -> list[FaceObservation]:
@@ -220,7 +220,7 @@ class _FaceCollector:
             mask_measured=mask_measured,
             sharpness=np.array([row.sharpness for row in self._rows], dtype=np.float32),
             luma=np.array([row.luma for row in self._rows], dtype=np.float32),
-            descriptor=_stack(self._descriptors, (self._models.describer.dim,)),
+            descriptor=_stack(self._descriptors, (self._models.descriptor_dim,)),
             jitter_points_px=self._jitter_points_px(),
         )
 

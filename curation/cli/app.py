@@ -1,37 +1,26 @@
-"""The command `gaia-curate`: parses, calls one library function, tells what came out, returns an exit code."""
+"""The command `gaia-curate`: parses, calls one library function, prints the result, returns an exit code."""
 
 import io
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+import curation
 from curation.cli.models import models_app
 from curation.cli.options import (
-    ConfigOption,
-    ExcludeSpeakersOption,
-    ExcludeVideosOption,
-    ExecutorOption,
-    GpusOption,
-    LayoutOption,
-    LimitOption,
-    MemoryOption,
+    ChangeOptions,
+    DatasetArgument,
+    ExclusionOptions,
     OutOption,
-    PresetOption,
-    RayAddressOption,
-    ScratchGibOption,
-    ScratchOption,
-    SetOption,
-    SourceOption,
-    WorkersOption,
-    dataset_location,
-    executor_of,
+    ScratchOptions,
+    SettingsOptions,
+    SourceOptions,
+    WorkerOptions,
     exit_codes,
-    scratch_settings,
 )
-from curation.cli.plan import plan
 from curation.cli.settings import settings
+from foundation.command_line import with_option_groups
 from foundation.errors import EXIT_CANNOT_START, EXIT_INTERRUPTED, EXIT_PROBLEMS
 
 __all__ = ["app", "main"]
@@ -43,67 +32,37 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-app.add_typer(models_app, name="models")
-
-app.command()(plan)
-
-app.command()(settings)
-
-DatasetArgument = Annotated[
-    Path,
-    typer.Argument(
-        help="Folder of a dataset, or its address.", show_default=False, parser=dataset_location, metavar="DATASET"
-    ),
-]
-
 
 @app.command()
+@with_option_groups
 def run(
-    source: SourceOption,
+    sources: SourceOptions,
     out: OutOption,
-    *,
-    layout: LayoutOption = "auto",
-    preset: PresetOption = "paper",
-    config: ConfigOption = None,
-    overrides: SetOption = None,
-    executor: ExecutorOption = "auto",
-    workers: WorkersOption = 1,
-    ray_address: RayAddressOption = None,
-    gpus_per_worker: GpusOption = 0.0,
-    worker_memory_gib: MemoryOption = None,
-    scratch: ScratchOption = None,
-    scratch_gib: ScratchGibOption = None,
-    exclude_speakers: ExcludeSpeakersOption = None,
-    exclude_videos: ExcludeVideosOption = None,
-    limit: LimitOption = None,
+    exclusions: ExclusionOptions,
+    settings: SettingsOptions,
+    workers: WorkerOptions,
 ) -> None:
-    """Curate videos into a dataset; the same command again goes on where it was stopped."""
-    with exit_codes():
-        from curation.cli.progress import RunProgress
-        from curation.cli.summary import run_summary
-        from curation.operations.run import run as run_library
-        from curation.settings import PRESETS, load_settings
-        from curation.sources.exclusions import read_exclusions
-        from foundation.signals import CtrlC
+    """Curate videos into a dataset; the same command again goes on where it was stopped.
 
-        settings = load_settings(PRESETS[preset], config, overrides or [])
-        where = executor_of(
-            *(executor, workers, ray_address, gpus_per_worker, worker_memory_gib),
-            scratch=scratch,
-            scratch_gib=scratch_gib,
-        )
-        exclusions = read_exclusions(exclude_speakers, exclude_videos)
-        with RunProgress(sys.stderr) as progress:
-            ctrl_c = CtrlC(progress.say)
-            report = run_library(
-                *(source, out, settings, where),
-                layout=layout,
-                exclusions=exclusions,
-                limit=limit,
+    `gaia-curate settings` lists the settings: what each decides, its unit, its limits.
+    """
+    with exit_codes():
+        from curation.cli.progress import run_progress
+        from curation.cli.summary import run_summary
+
+        with run_progress() as (progress, ctrl_c):
+            report = curation.run(
+                sources.source,
+                out,
+                settings.load(),
+                workers.make_executor(),
+                layout=sources.layout,
+                exclusions=curation.read_exclusions(exclusions.exclude_speakers, exclusions.exclude_videos),
+                limit=sources.limit,
                 watcher=progress,
                 ctrl_c=ctrl_c,
             )
-        typer.echo(run_summary(out, report))
+        typer.echo(run_summary(report))
     if report.left:
         raise typer.Exit(EXIT_INTERRUPTED)
     if report.failed or report.discovery.unreadable_folders:
@@ -111,8 +70,37 @@ def run(
 
 
 @app.command()
+@with_option_groups
+def plan(
+    sources: SourceOptions,
+    out: OutOption,
+    settings: SettingsOptions,
+    workers: WorkerOptions,
+    share: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Look at this share of the videos, and at least at 5.")
+    ] = 0.02,
+    seed: Annotated[int, typer.Option(help="Another number looks at other videos.")] = 0,
+) -> None:
+    """Look at a few of the videos and say what `run` with the same options would take; writes nothing."""
+    with exit_codes():
+        forecast = curation.plan(
+            sources.source,
+            out,
+            settings.load(),
+            workers.make_executor(),
+            layout=sources.layout,
+            limit=sources.limit,
+            sampling=curation.Sampling(share=share, seed=seed),
+            say=lambda line: typer.echo(line, err=True),
+        )
+        typer.echo(forecast.text())
+
+
+@app.command()
+@with_option_groups
 def retry(
     dataset: DatasetArgument,
+    workers: WorkerOptions,
     *,
     failed: Annotated[bool, typer.Option("--failed", help="All videos that failed or are quarantined.")] = False,
     codes: Annotated[
@@ -121,66 +109,51 @@ def retry(
     videos: Annotated[
         list[str] | None, typer.Option("--video", help="Only this one: its id, path or name; may be repeated.")
     ] = None,
-    executor: ExecutorOption = "auto",
-    workers: WorkersOption = 1,
-    ray_address: RayAddressOption = None,
-    gpus_per_worker: GpusOption = 0.0,
-    worker_memory_gib: MemoryOption = None,
-    scratch: ScratchOption = None,
-    scratch_gib: ScratchGibOption = None,
 ) -> None:
     """Curate videos again that failed or were quarantined, with the dataset's own settings."""
     with exit_codes():
-        from curation.cli.progress import RunProgress
+        from curation.cli.progress import run_progress
         from curation.cli.summary import retry_summary
-        from curation.operations.retry import error_codes
-        from curation.operations.retry import retry as retry_library
-        from foundation.signals import CtrlC
 
         if not (failed or codes or videos):
             raise typer.BadParameter("say which: --failed, --code or --video")
-        where = executor_of(
-            *(executor, workers, ray_address, gpus_per_worker, worker_memory_gib),
-            scratch=scratch,
-            scratch_gib=scratch_gib,
-        )
-        with RunProgress(sys.stderr) as progress:
-            ctrl_c = CtrlC(progress.say)
-            records = retry_library(
+        with run_progress() as (progress, ctrl_c):
+            report = curation.retry(
                 dataset,
-                where,
-                codes=error_codes(codes or []),
+                workers.make_executor(),
+                codes=codes or [],
                 videos=videos or [],
                 watcher=progress,
                 ctrl_c=ctrl_c,
             )
-        typer.echo(retry_summary(dataset, records))
+        typer.echo(retry_summary(report))
     if ctrl_c.asked():
         raise typer.Exit(EXIT_INTERRUPTED)
-    if any(record.status != "ok" for record in records):
+    if report.failed:
         raise typer.Exit(EXIT_PROBLEMS)
 
 
 @app.command()
+@with_option_groups
 def decide(
     dataset: DatasetArgument,
     out: OutOption,
-    config: ConfigOption = None,
-    overrides: SetOption = None,
+    changes: ChangeOptions,
+    scratch: ScratchOptions,
     *,
     render: Annotated[bool, typer.Option("--render", help="Also cut the clips out of the sources.")] = False,
-    scratch: ScratchOption = None,
-    scratch_gib: ScratchGibOption = None,
 ) -> None:
     """Apply other rules to the evidence of a dataset; no perception model runs."""
     with exit_codes():
-        from curation.operations.decide import redecide
-        from manifests.reports.statistics import statistics
-
-        redecide(
-            *(dataset, out, config, overrides or []), render=render, scratch=scratch_settings(scratch, scratch_gib)
+        decided = curation.redecide(
+            dataset,
+            out,
+            changes.config,
+            changes.overrides or [],
+            render=render,
+            scratch=scratch.scratch_settings(),
         )
-        typer.echo(statistics(out).text())
+        typer.echo(decided.statistics().text())
 
 
 @app.command()
@@ -191,15 +164,13 @@ def forget(
     videos: Annotated[
         list[str] | None, typer.Option("--video", help="Id, path or name of a video; may be repeated.")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be removed.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
 ) -> None:
     """Remove a person, or single videos, from every table, the media and the records, for later runs too."""
     with exit_codes():
-        from curation.operations.forget import forget as forget_library
-
         if speaker is None and not videos:
             raise typer.BadParameter("say who: --speaker or --video")
-        typer.echo(forget_library(dataset, speaker=speaker, videos=videos or [], dry_run=dry_run).text())
+        typer.echo(curation.forget(dataset, speaker=speaker, videos=videos or [], dry_run=dry_run).text())
 
 
 @app.command()
@@ -210,9 +181,9 @@ def explain(
 ) -> None:
     """Say why a second of a video was kept or dropped."""
     with exit_codes():
-        from manifests.reports.explain import explain as explain_library
+        from manifests import Dataset
 
-        typer.echo(explain_library(dataset, video, time_s).text())
+        typer.echo(Dataset(dataset).explain(video, time_s).text())
 
 
 @app.command()
@@ -224,10 +195,10 @@ def stats(
 ) -> None:
     """Print speakers and hours, raw and kept, and what was dropped why; or the answer to a query."""
     with exit_codes():
-        from manifests.reports.queries import query
-        from manifests.reports.statistics import statistics
+        from manifests import Dataset
 
-        answer = query(dataset, sql) if sql is not None else statistics(dataset)
+        data = Dataset(dataset)
+        answer = data.query(sql) if sql is not None else data.statistics()
         typer.echo(answer.json() if json else answer.text())
 
 
@@ -235,22 +206,26 @@ def stats(
 def validate(dataset: DatasetArgument) -> None:
     """Check a dataset: checksums, schema, seconds adding up, every clip decodable, arrays as long as clips."""
     with exit_codes():
-        from manifests.reports.validate import validate as validate_library
+        from manifests import Dataset
 
-        problems = validate_library(dataset)
+        data = Dataset(dataset)
+        problems = data.validate()
     for problem in problems:
         typer.echo(str(problem))
-    typer.echo(f"{dataset}: {len(problems)} problems" if problems else f"{dataset}: valid")
+    typer.echo(f"{data.path}: {len(problems)} problems" if problems else f"{data.path}: valid")
     if problems:
         raise typer.Exit(EXIT_PROBLEMS)
+
+
+app.command()(settings)
+
+app.add_typer(models_app, name="models")
 
 
 @app.command()
 def doctor() -> None:
     """List the components of each preset: found or missing, version or place, device, licence."""
-    from curation.operations.doctor import examine
-
-    report = examine()
+    report = curation.doctor()
     typer.echo(report.text())
     if not report.usable:
         raise typer.Exit(EXIT_CANNOT_START)

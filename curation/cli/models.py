@@ -36,12 +36,11 @@ def list_models() -> None:
     """Print all weights: use, size, licence, whether the digest is pinned, and where each lies."""
     with exit_codes():
         from foundation.text import megabytes, text_table
-        from foundation.weights import asset_names
         from foundation.weights.inspection import asset_statuses
 
         sets = {name: _assets_of_set(name) for name in _set_names()}
         rows = []
-        for status in asset_statuses(asset_names()):
+        for status in asset_statuses(_all_asset_names()):
             asset = status.asset
             rows.append(
                 [
@@ -76,10 +75,9 @@ def pull(names: NamesArgument = None) -> None:
 def verify(names: NamesArgument = None) -> None:
     """Read every byte of the weights on this machine and compare; without a name, all of them."""
     with exit_codes():
-        from foundation.weights import asset_names
         from foundation.weights.inspection import verify_assets
 
-        checks = verify_assets(_asset_names(names) if names else asset_names())
+        checks = verify_assets(_asset_names(names) if names else _all_asset_names())
     for check in checks:
         typer.echo(f"{check.path}: {'DAMAGED' if check.problem else 'whole'}")
     damaged = [check for check in checks if check.problem]
@@ -92,15 +90,23 @@ def verify(names: NamesArgument = None) -> None:
 
 def _asset_names(names: list[str]) -> list[str]:
     """Return `names` with those of sets replaced by the assets of the sets."""
-    from foundation.weights import asset_names
-
+    all_assets = _all_asset_names()
     assets: list[str] = []
     for name in names:
-        if name not in (*_set_names(), *asset_names()):
-            known = ", ".join((*_set_names(), *asset_names()))
+        if name not in (*_set_names(), *all_assets):
+            known = ", ".join((*_set_names(), *all_assets))
             stop(f"no weights and no set of weights are called {name!r}; there are {known}", EXIT_USAGE)
         assets += _assets_of_set(name) if name in _set_names() else [name]
     return list(dict.fromkeys(assets))
+
+
+def _all_asset_names() -> tuple[str, ...]:
+    """Return the names of all weights, those of models that installed packages offer included."""
+    from curation.model_registry import find_plugins
+    from foundation.weights import asset_names
+
+    find_plugins()
+    return asset_names()
 
 
 def _set_names() -> tuple[str, ...]:

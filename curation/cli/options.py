@@ -1,5 +1,6 @@
-"""Options that several commands of `gaia-curate` share."""
+"""Options of `gaia-curate`: those that several commands share, in groups that a command takes as one argument."""
 
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -7,33 +8,24 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from foundation import command_line
-from foundation.errors import EXIT_CANNOT_START
 
 if TYPE_CHECKING:
-    from curation.engine.execution import Executor
-    from curation.sources.scratch import ScratchSettings
+    from curation import CurationSettings, Executor, ScratchSettings
 
 __all__ = [
+    "ChangeOptions",
     "ConfigOption",
-    "ExcludeSpeakersOption",
-    "ExcludeVideosOption",
-    "ExecutorOption",
-    "GpusOption",
+    "DatasetArgument",
+    "ExclusionOptions",
     "LayoutOption",
-    "LimitOption",
-    "MemoryOption",
     "OutOption",
     "PresetOption",
-    "RayAddressOption",
-    "ScratchGibOption",
-    "ScratchOption",
+    "ScratchOptions",
     "SetOption",
-    "SourceOption",
-    "WorkersOption",
-    "dataset_location",
-    "executor_of",
+    "SettingsOptions",
+    "SourceOptions",
+    "WorkerOptions",
     "exit_codes",
-    "scratch_settings",
     "stop",
 ]
 
@@ -50,125 +42,200 @@ exit_codes = partial(
 stop = partial(command_line.stop, PROGRAM)
 """Print why the command ends, on stderr, and end it."""
 
-SourceOption = Annotated[
-    str, typer.Option("--source", help="Folder, file, glob pattern, or CSV list of videos.", show_default=False)
+_SOURCES, _SETTINGS, _WORKERS, _REMOTE = "Sources", "Settings", "Workers", "Remote sources"
+"""Panels of the help."""
+
+
+DatasetArgument = Annotated[
+    str, typer.Argument(help="Folder of a dataset, or its address.", show_default=False, metavar="DATASET")
 ]
-
-LayoutOption = Annotated[
-    Literal["auto", "hdtf", "cc_v1", "cc_v2", "voxceleb2", "talkinghead_1kh", "folder"],
-    typer.Option("--layout", help="How a folder lies, which tells who speaks; auto goes by the names of its files."),
-]
-
-PresetOption = Annotated[
-    Literal["embedded", "paper"],
-    typer.Option(help="Which models: the paper's own, or those that come with Python packages."),
-]
-
-ExcludeSpeakersOption = Annotated[
-    Path | None, typer.Option("--exclude-speakers", metavar="FILE", help="Speaker ids to leave out, one a line.")
-]
-
-ExcludeVideosOption = Annotated[
-    Path | None,
-    typer.Option("--exclude-videos", metavar="FILE", help="Ids, names or paths of videos to leave out, one a line."),
-]
-
-LimitOption = Annotated[int | None, typer.Option(min=1, help="Curate at most this many files.")]
-
-SetOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set", metavar="NAME=VALUE", help="Change one setting; may be repeated; `gaia-curate settings` lists all."
-    ),
-]
-
-ConfigOption = Annotated[Path | None, typer.Option("--config", help="YAML file of settings.")]
-
-ExecutorOption = Annotated[
-    Literal["auto", "inline", "ray"],
-    typer.Option(help="This process, or a pool of Ray workers; auto takes Ray for more than one worker."),
-]
-
-WorkersOption = Annotated[int, typer.Option(min=1, help="Ray workers, one core each.")]
-
-RayAddressOption = Annotated[str | None, typer.Option(help="Address of a running Ray cluster.")]
-
-GpusOption = Annotated[float, typer.Option(min=0.0, help="Share of a GPU that each Ray worker takes.")]
-
-MemoryOption = Annotated[
-    float | None,
-    typer.Option(
-        min=0.5,
-        help="GiB that a Ray worker may take before it is ended; by default its share of the machine's, by cores.",
-    ),
-]
-
-
-def dataset_location(text: str) -> Path:
-    """Return the place of a dataset, local or on a store.
-
-    Raises:
-        Exit: its protocol is unknown, or its package is not installed.
-    """
-    from foundation.storage.locations import StorageError, location
-
-    try:
-        return location(text)
-    except StorageError as error:
-        stop(str(error), EXIT_CANNOT_START)
-
 
 OutOption = Annotated[
-    Path,
+    str,
     typer.Option(
         "--out",
         help="Folder of the dataset to write, or an address such as s3://bucket/dataset.",
         show_default=False,
-        parser=dataset_location,
         metavar="DATASET",
     ),
 ]
 
-ScratchOption = Annotated[
-    Path | None, typer.Option("--scratch", help="Local folder for copies of remote sources.", file_okay=False)
+LayoutOption = Annotated[
+    Literal["auto", "hdtf", "cc_v1", "cc_v2", "voxceleb2", "talkinghead_1kh", "folder"],
+    typer.Option(
+        "--layout",
+        help="Published data set in the folder, which determines who speaks; auto goes by the names of its files.",
+        rich_help_panel=_SOURCES,
+    ),
 ]
 
-ScratchGibOption = Annotated[
-    float | None,
-    typer.Option("--scratch-gib", min=0.0, help="GiB that these copies may take on a machine; 20 by default."),
+PresetOption = Annotated[
+    Literal["embedded", "paper"],
+    typer.Option(
+        "--preset",
+        help="Which models: the paper's own, or those that come with Python packages.",
+        rich_help_panel=_SETTINGS,
+    ),
+]
+
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", help="YAML file of settings.", rich_help_panel=_SETTINGS)
+]
+
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="Change one setting; may be repeated. `gaia-curate settings` lists all of them.",
+        rich_help_panel=_SETTINGS,
+    ),
 ]
 
 
-def executor_of(
-    executor: Literal["auto", "inline", "ray"],
-    workers: int,
-    ray_address: str | None,
-    gpus_per_worker: float,
-    worker_memory_gib: float | None,
-    *,
-    scratch: Path | None = None,
-    scratch_gib: float | None = None,
-) -> "Executor":
-    """Return where the work is to be done."""
-    from curation.engine.execution import Executor
-    from curation.engine.supervision import PoolSettings
+@dataclass(frozen=True, kw_only=True)
+class SourceOptions:
+    """Which videos a command is about."""
 
-    return Executor(
-        kind=executor if executor != "auto" else ("ray" if workers > 1 or ray_address else "inline"),
-        workers=workers,
-        ray_address=ray_address,
-        gpus_per_worker=gpus_per_worker,
-        pool=PoolSettings(worker_memory_gib=worker_memory_gib),
-        scratch=scratch_settings(scratch, scratch_gib),
-    )
+    source: Annotated[
+        str, typer.Option("--source", help="Folder, file, glob pattern, or CSV list of videos.", show_default=False)
+    ]
+    layout: LayoutOption = "auto"
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, help="Curate at most this many files.", rich_help_panel=_SOURCES)
+    ] = None
 
 
-def scratch_settings(folder: Path | None, limit_gib: float | None) -> "ScratchSettings":
-    """Return where remote sources are copied to, and how much; None: what is usual."""
-    from curation.sources.scratch import ScratchSettings
+@dataclass(frozen=True, kw_only=True)
+class ExclusionOptions:
+    """Lists of people and videos to leave out."""
 
-    usual = ScratchSettings()
-    return ScratchSettings(
-        folder=usual.folder if folder is None else folder,
-        limit_gib=usual.limit_gib if limit_gib is None else limit_gib,
-    )
+    exclude_speakers: Annotated[
+        Path | None,
+        typer.Option(
+            "--exclude-speakers",
+            metavar="FILE",
+            help="Speaker ids to leave out, one a line.",
+            rich_help_panel=_SOURCES,
+        ),
+    ] = None
+    exclude_videos: Annotated[
+        Path | None,
+        typer.Option(
+            "--exclude-videos",
+            metavar="FILE",
+            help="Ids, names or paths of videos to leave out, one a line.",
+            rich_help_panel=_SOURCES,
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChangeOptions:
+    """Changes of settings."""
+
+    config: ConfigOption = None
+    overrides: SetOption = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SettingsOptions:
+    """A preset and changes of its settings."""
+
+    preset: PresetOption = "paper"
+    config: ConfigOption = None
+    overrides: SetOption = None
+
+    def load(self) -> "CurationSettings":
+        """Return the settings.
+
+        Raises:
+            ConfigError: a setting is unknown, or its value is not allowed.
+        """
+        import curation
+
+        return curation.load_settings(self.preset, file=self.config, overrides=self.overrides or [])
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScratchOptions:
+    """Where copies of remote sources lie, and how much they take."""
+
+    scratch: Annotated[
+        Path | None,
+        typer.Option(
+            "--scratch", help="Local folder for copies of remote sources.", file_okay=False, rich_help_panel=_REMOTE
+        ),
+    ] = None
+    scratch_gib: Annotated[
+        float | None,
+        typer.Option(
+            "--scratch-gib",
+            min=0.0,
+            help="GiB that these copies may take on a machine; 20 by default.",
+            rich_help_panel=_REMOTE,
+        ),
+    ] = None
+
+    def scratch_settings(self) -> "ScratchSettings":
+        """Return the settings of scratch space; what is not given is as usual."""
+        from curation import ScratchSettings
+
+        usual = ScratchSettings()
+        return ScratchSettings(
+            folder=usual.folder if self.scratch is None else self.scratch,
+            limit_gib=usual.limit_gib if self.scratch_gib is None else self.scratch_gib,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerOptions(ScratchOptions):
+    """Where the work is done."""
+
+    executor: Annotated[
+        Literal["auto", "inline", "ray"],
+        typer.Option(
+            "--executor",
+            help="This process, or a pool of Ray workers; auto takes Ray for more than one worker.",
+            rich_help_panel=_WORKERS,
+        ),
+    ] = "auto"
+    workers: Annotated[
+        int, typer.Option("--workers", min=1, help="Ray workers, one core each.", rich_help_panel=_WORKERS)
+    ] = 1
+    ray_address: Annotated[
+        str | None,
+        typer.Option("--ray-address", help="Address of a running Ray cluster.", rich_help_panel=_WORKERS),
+    ] = None
+    gpus_per_worker: Annotated[
+        float,
+        typer.Option(
+            "--gpus-per-worker",
+            min=0.0,
+            help="Share of a GPU that each Ray worker takes.",
+            rich_help_panel=_WORKERS,
+        ),
+    ] = 0.0
+    worker_memory_gib: Annotated[
+        float | None,
+        typer.Option(
+            "--worker-memory-gib",
+            min=0.5,
+            help="GiB that a Ray worker may take before it is ended; by default its share of the machine's, by cores.",
+            rich_help_panel=_WORKERS,
+        ),
+    ] = None
+
+    def make_executor(self) -> "Executor":
+        """Return where the work is done."""
+        from curation import Executor, PoolSettings
+
+        on_ray = self.workers > 1 or self.ray_address is not None
+        return Executor(
+            kind=self.executor if self.executor != "auto" else ("ray" if on_ray else "inline"),
+            workers=self.workers,
+            ray_address=self.ray_address,
+            gpus_per_worker=self.gpus_per_worker,
+            pool=PoolSettings(worker_memory_gib=self.worker_memory_gib),
+            scratch=self.scratch_settings(),
+        )

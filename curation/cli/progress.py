@@ -1,7 +1,9 @@
 """What a long run shows: a live picture on a terminal, a line for each video elsewhere."""
 
+import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self, TextIO
 
@@ -15,12 +17,20 @@ from curation.engine.events import UnitEvent
 from curation.engine.pace import Pace
 from curation.output.ledger import VideoRecord
 from curation.sources.entries import SourceVideo
+from foundation.signals import CtrlC
 from foundation.text import duration_text
 
-__all__ = ["RunProgress"]
+__all__ = ["RunProgress", "run_progress"]
 
 _MOST_WORKERS = 16
 """Rows of the live picture; of more workers, those are shown that are longest at it."""
+
+
+@contextmanager
+def run_progress() -> Iterator[tuple["RunProgress", CtrlC]]:
+    """Show progress on stderr, and let Ctrl-C end a run early, with a message there."""
+    with RunProgress(sys.stderr) as progress:
+        yield progress, CtrlC(progress.say)
 
 
 class RunProgress:

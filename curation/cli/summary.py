@@ -1,12 +1,12 @@
-"""What is printed at the end of a run: the statistics, what failed, what was left alone."""
+"""Text that ends a run: the statistics, failed videos, files that were left alone."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
+from curation.operations.retry import RetryReport
 from curation.operations.run import RunReport
 from curation.output.ledger import VideoRecord
 from foundation.text import duration_text
-from manifests.reports.statistics import statistics
+from manifests.dataset import Dataset
 
 __all__ = ["retry_summary", "run_summary"]
 
@@ -14,9 +14,9 @@ _N_SLOWEST = 5
 """Videos that are named as slow."""
 
 
-def run_summary(dataset: Path, report: RunReport) -> str:
+def run_summary(report: RunReport) -> str:
     """Return the statistics of the dataset and what a user should know of the run."""
-    lines = [statistics(dataset).text(), ""]
+    lines = [report.dataset.statistics().text(), ""]
     if report.already_done:
         lines.append(f"{report.already_done} videos had been done by an earlier run.")
     if report.discovery.ignored_files:
@@ -26,17 +26,17 @@ def run_summary(dataset: Path, report: RunReport) -> str:
         lines.append(f"{report.excluded} files were left out, as the lists ask; their rows say `excluded`.")
     lines += _slowest(report.curated)
     lines += [f"folder not readable: {problem}" for problem in report.discovery.unreadable_folders]
-    ends = _ends(dataset, report.failed)
+    ends = _ends(report.dataset, report.failed)
     if report.left:
         ends.append(f"Ended by Ctrl-C: {report.left} videos are left; the same command goes on with them.")
     return "\n".join([*lines, *ends])
 
 
-def retry_summary(dataset: Path, records: Sequence[VideoRecord]) -> str:
+def retry_summary(report: RetryReport) -> str:
     """Return the statistics of the dataset and which of the videos that were tried again are still not ok."""
-    failed = [record for record in records if record.status != "ok"]
-    told = f"{len(records) - len(failed)} of {len(records)} videos are ok now."
-    return "\n".join([statistics(dataset).text(), "", told, *_ends(dataset, failed)])
+    n_ok = len(report.records) - len(report.failed)
+    result = f"{n_ok} of {len(report.records)} videos are ok now."
+    return "\n".join([report.dataset.statistics().text(), "", result, *_ends(report.dataset, report.failed)])
 
 
 def _slowest(curated: Sequence[VideoRecord]) -> list[str]:
@@ -57,5 +57,5 @@ def _spent_s(record: VideoRecord) -> float:
     return record.analyze_s + record.decide_s + record.render_s
 
 
-def _ends(dataset: Path, failed: Sequence[VideoRecord]) -> list[str]:
-    return [*(f"{r.status}: {r.path}: {r.error_code}: {r.error_detail}" for r in failed), f"dataset: {dataset}"]
+def _ends(dataset: Dataset, failed: Sequence[VideoRecord]) -> list[str]:
+    return [*(f"{r.status}: {r.path}: {r.error_code}: {r.error_detail}" for r in failed), f"dataset: {dataset.path}"]

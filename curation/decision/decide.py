@@ -1,50 +1,32 @@
-"""From evidence to spans and clips: which ticks are kept, in which tier, and why the rest is not.
+"""Decision on a video: from its evidence to spans and clips.
 
 Pure and quick: no file, no model. Changing a threshold runs this again on the same evidence.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from curation.decision.main_face import MainTrack, main_face, main_track
-from curation.decision.tracks import TrackSettings, link_tracks
+from curation.decision.main_face import main_face, main_track
+from curation.decision.own_rules import require_own_names
+from curation.decision.settings import RulesSettings
+from curation.decision.tracks import link_tracks
+from curation.evidence.main_track import MainTrack
 from curation.evidence.measures import Evidence, FaceMeasures
-from curation.rules.cut import CutSettings, cut
-from curation.rules.frontal import FrontalSettings, frontal, frontal_angle_deg
-from curation.rules.jitter import JitterSettings, jitter, measured_step
-from curation.rules.mask import MaskSettings, mask
-from curation.rules.no_face import NoFaceSettings, no_face
+from curation.rules.built_in import built_in_rules
+from curation.rules.cut import cut
+from curation.rules.rule import MeasuredVideo, Rule
 from curation.rules.runs import true_runs
-from curation.rules.several_faces import SeveralFacesSettings, several_faces
-from curation.rules.silence import SilenceSettings, silence
-from curation.rules.small_face import SmallFaceSettings, small_face
-from curation.rules.too_short import TooShortSettings, split_evenly
+from curation.rules.too_short import TooShortSettings, split_evenly, too_short
 from curation.rules.verdict import Verdict
 from foundation.array_types import BoolArray, Int64Array
-from foundation.settings import Settings
-from manifests.timeline import TICK_RATE_HZ
-from manifests.vocabulary import RULES, TIERS, Outcome, Rule, Tier
+from manifests.vocabulary import TIERS, Tier
 
-__all__ = ["ClipPlan", "Decision", "RulesSettings", "Span", "decide"]
+__all__ = ["ClipPlan", "Decision", "RulesSettings", "Span", "all_rules", "decide"]
 
-_UNDECODABLE, _TRIMMED = -1, -2
-
-
-class RulesSettings(Settings):
-    """The rules in the order in which they are asked, and how faces become tracks."""
-
-    tracks: TrackSettings = TrackSettings()
-    no_face: NoFaceSettings = NoFaceSettings()
-    several_faces: SeveralFacesSettings = SeveralFacesSettings()
-    small_face: SmallFaceSettings = SmallFaceSettings()
-    cut: CutSettings = CutSettings()
-    frontal: FrontalSettings = FrontalSettings()
-    jitter: JitterSettings = JitterSettings()
-    mask: MaskSettings = MaskSettings()
-    silence: SilenceSettings = SilenceSettings()
-    too_short: TooShortSettings = TooShortSettings()
+_Judged = Sequence[tuple[Rule, Verdict]]
+"""Rules in the order in which they are applied, each with its verdict in one tier."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,12 +58,13 @@ class Span:
     first_tick: int
     end_tick: int
     tier: Tier
-    outcome: Outcome
+    outcome: str
+    """A word of `manifests.vocabulary.OUTCOMES`, or the name of a rule of the user's own."""
     value: float | None
     """The value that decided: the worst of the span; None where nothing was measured."""
     limit: float | None
-    failed: tuple[Rule, ...]
-    """All rules that some tick of the span fails, in order; `cut` where the span begins a shot."""
+    failed: tuple[str, ...]
+    """All rules that some tick of the span fails, in order; a boundary, such as `cut`, where the span begins at it."""
     clip: ClipPlan | None
 
 
@@ -98,91 +81,97 @@ class Decision:
     clips: tuple[ClipPlan, ...]
 
 
-def decide(evidence: Evidence, settings: RulesSettings) -> Decision:
+def all_rules(settings: RulesSettings, own: Sequence[Rule] = ()) -> tuple[Rule, ...]:
+    """Return all rules in the order in which they are applied: those of the user's own before the last built-in one.
+
+    Args:
+        settings: of the built-in rules.
+        own: rules of the user's own.
+    """
+    *first, last = built_in_rules(dict(settings))
+    return (*first, *own, last)
+
+
+def decide(
+    evidence: Evidence, settings: RulesSettings, rules: Sequence[Rule] = (), *, identity: str = "dlib"
+) -> Decision:
     """Apply all rules to a video's evidence and plan its clips (GAIA appendix A.1).
 
     Runs of at least 3 s that satisfy the loose limits are found first; within each, runs of at least 3 s that satisfy
     the strict ones become clips of tier `diffusion`, and what is left of the run, where long enough, clips of `vae`.
+
+    Args:
+        evidence: of T ticks.
+        settings: of the built-in rules.
+        rules: rules of the user's own, applied after `silence` in this order.
+        identity: value of `perception.identity` that the evidence was measured with.
+
+    Raises:
+        ValueError: the evidence was measured with another identity.
+        RuleError: two rules have one name, or a rule of the user's own raises or returns something else than verdicts.
     """
-    shot_starts = cut(evidence.cut_score, settings.cut)
-    begins: BoolArray = shot_starts.failed | _stretch_starts(evidence)
+    require_own_names(rules)
+    begins: BoolArray = cut(evidence.cut_score, settings.cut).failed | _stretch_starts(evidence)
     bridge = settings.no_face.bridge_ticks
-    track = link_tracks(evidence, begins, bridge, settings.tracks)
+    track = link_tracks(evidence, begins, bridge, settings.tracks, identity)
     main = main_track(evidence, track, begins, bridge, settings.several_faces.min_score)
     face = main_face(evidence.faces, main)
-    breaks: BoolArray = begins | main.changes
 
-    verdicts = _verdicts(evidence, main, face, shot_starts, breaks, settings)
-    passed = {tier: _passed(evidence, verdicts[tier]) for tier in TIERS}
-    clips = _plan_clips(passed, breaks, settings.too_short)
-    spans = [
-        span
-        for tier in TIERS
-        for span in _spans(evidence, verdicts[tier], breaks, clips, tier=tier, settings=settings.too_short)
+    video = MeasuredVideo(evidence=evidence, face=face, main=main, breaks=begins | main.changes)
+    # What the user's own rules return is checked; a fault of a built-in one is a fault of this program, and stays one.
+    verdicts = [
+        (rule, rule.verdicts(video) if rule in rules else rule.judge(video)) for rule in all_rules(settings, rules)
     ]
+    judged = {tier: [(rule, by_tier[tier]) for rule, by_tier in verdicts if tier in by_tier] for tier in TIERS}
+    passed = {tier: _passed(evidence, judged[tier]) for tier in TIERS}
+    breaks = {tier: _breaks(video, judged[tier]) for tier in TIERS}
+    clips = _plan_clips(passed, breaks, settings.too_short)
+    spans: list[Span] = []
+    for tier in TIERS:
+        clip_of = _clip_of(len(evidence), clips, tier)
+        short = too_short(passed[tier] & (clip_of < 0), breaks[tier], settings.too_short)
+        ruled = [*judged[tier], (verdicts[-1][0], short)]
+        spans += _spans(evidence, ruled, breaks[tier], clips, clip_of, tier)
     return Decision(track=track, main=main, face=face, spans=tuple(spans), clips=tuple(clips))
 
 
 def _stretch_starts(evidence: Evidence) -> BoolArray:
-    """Return (T,) where a stretch that was asked for begins after ticks that were not: a recording of its own."""
+    """Return (T,) where a chosen stretch begins after ticks that were not chosen: a recording of its own."""
     starts = np.zeros(len(evidence), dtype=np.bool_)
     if evidence.trimmed is not None:
         starts[1:] = evidence.trimmed[:-1] & ~evidence.trimmed[1:]
     return starts
 
 
-def _verdicts(
-    evidence: Evidence,
-    main: MainTrack,
-    face: FaceMeasures,
-    shot_starts: Verdict,
-    breaks: BoolArray,
-    settings: RulesSettings,
-) -> dict[Tier, dict[Outcome, Verdict]]:
-    """Return what every rule says in every tier; only some have a limit for each."""
-    shared: dict[Outcome, Verdict] = {
-        "no_face": no_face(main.face >= 0, main.bridged, settings.no_face),
-        "several_faces": several_faces(main.rival_ratio, main.changes, settings.several_faces),
-        "cut": shot_starts,
-        "mask": mask(face.mask_prob, settings.mask),
-    }
-    width_px, angle_deg = face.width_px, frontal_angle_deg(face.key_points_px)
-    step, guard_ticks = measured_step(face, breaks), settings.jitter.guard_ticks
-    return {
-        "diffusion": {
-            **shared,
-            "small_face": small_face(width_px, settings.small_face.strict_px),
-            "frontal": frontal(angle_deg, settings.frontal.strict_deg),
-            "jitter": jitter(step, breaks, settings.jitter.strict_step, guard_ticks),
-            "silence": silence(evidence.speech_prob, len(evidence), settings.silence),
-        },
-        "vae": {
-            **shared,
-            "small_face": small_face(width_px, settings.small_face.loose_px),
-            "frontal": frontal(angle_deg, settings.frontal.loose_deg),
-            "jitter": jitter(step, breaks, settings.jitter.loose_step, guard_ticks),
-        },
-    }
-
-
-def _passed(evidence: Evidence, verdicts: Mapping[Outcome, Verdict]) -> BoolArray:
-    """Return (T,) whether a tick satisfies every rule; a cut is a boundary and fails nobody."""
+def _passed(evidence: Evidence, judged: _Judged) -> BoolArray:
+    """Return (T,) whether a tick satisfies every rule; a boundary fails none."""
     dropped = ~evidence.decoded
-    for rule, verdict in verdicts.items():
-        if rule != "cut":
+    for rule, verdict in judged:
+        if not rule.boundary:
             dropped = dropped | verdict.failed
     return ~dropped
 
 
-def _plan_clips(passed: Mapping[Tier, BoolArray], breaks: BoolArray, settings: TooShortSettings) -> list[ClipPlan]:
+def _breaks(video: MeasuredVideo, judged: _Judged) -> BoolArray:
+    """Return (T,) where a clip must not go on from the tick before."""
+    breaks = video.breaks
+    for rule, verdict in judged:
+        if rule.boundary:
+            breaks = breaks | verdict.failed
+    return breaks
+
+
+def _plan_clips(
+    passed: Mapping[Tier, BoolArray], breaks: Mapping[Tier, BoolArray], settings: TooShortSettings
+) -> list[ClipPlan]:
     clips = []
-    for first, end in _long_runs(passed["vae"], breaks, settings.min_ticks):
-        rest = np.zeros(len(breaks), dtype=np.bool_)
+    for first, end in _long_runs(passed["vae"], breaks["vae"], settings.min_ticks):
+        rest = np.zeros(len(passed["vae"]), dtype=np.bool_)
         rest[first:end] = True
-        for run in _long_runs(rest & passed["diffusion"], breaks, settings.min_ticks):
+        for run in _long_runs(rest & passed["diffusion"], breaks["diffusion"], settings.min_ticks):
             rest[slice(*run)] = False
             clips += _split(run, "diffusion", settings)
-        for run in _long_runs(rest, breaks, settings.min_ticks):
+        for run in _long_runs(rest, breaks["vae"], settings.min_ticks):
             clips += _split(run, "vae", settings)
     return sorted(clips, key=lambda clip: clip.first_tick)
 
@@ -197,36 +186,38 @@ def _split(run: tuple[int, int], tier: Tier, settings: TooShortSettings) -> list
     ]
 
 
-def _spans(
-    evidence: Evidence,
-    verdicts: Mapping[Outcome, Verdict],
-    breaks: BoolArray,
-    clips: list[ClipPlan],
-    *,
-    tier: Tier,
-    settings: TooShortSettings,
-) -> list[Span]:
-    """Tile the video with spans of one outcome each; a clip of tier `diffusion` is kept in both tiers."""
-    n = len(evidence)
-    code = np.full(n, RULES.index("too_short"), dtype=np.int64)
-    for rule in reversed(RULES):
-        if rule in verdicts and rule != "cut":
-            code[verdicts[rule].failed] = RULES.index(rule)
-    code[~evidence.decoded] = _UNDECODABLE
-    if evidence.trimmed is not None:
-        code[evidence.trimmed] = _TRIMMED
-    clip_of = np.full(n, -1, dtype=np.int64)
+def _clip_of(n_ticks: int, clips: Sequence[ClipPlan], tier: Tier) -> Int64Array:
+    """Return (T,) number of the clip that a tier keeps each tick in, -1 where none; both keep tier `diffusion`."""
+    clip_of = np.full(n_ticks, -1, dtype=np.int64)
     for number, clip in enumerate(clips):
         if clip.tier == "diffusion" or tier == "vae":
             clip_of[clip.first_tick : clip.end_tick] = number
+    return clip_of
+
+
+def _spans(
+    evidence: Evidence,
+    judged: _Judged,
+    breaks: BoolArray,
+    clips: Sequence[ClipPlan],
+    clip_of: Int64Array,
+    tier: Tier,
+) -> list[Span]:
+    """Tile the video with spans of one outcome each: the first of those that are true of a tick."""
+    n = len(evidence)
+    trimmed = np.zeros(n, dtype=np.bool_) if evidence.trimmed is None else evidence.trimmed
+    outcomes = {"trimmed": trimmed, "undecodable": ~evidence.decoded}
+    outcomes |= {rule.name: verdict.failed for rule, verdict in judged if not rule.boundary}
+    outcomes["kept"] = clip_of >= 0
+    names, deciding = tuple(outcomes), {rule.name: (rule, verdict) for rule, verdict in judged}
+    outcome_of = np.argmax(np.stack(tuple(outcomes.values())), axis=0)
     starts = np.ones(n, dtype=np.bool_)
-    starts[1:] = (code[1:] != code[:-1]) | (clip_of[1:] != clip_of[:-1]) | breaks[1:]
+    starts[1:] = (outcome_of[1:] != outcome_of[:-1]) | (clip_of[1:] != clip_of[:-1]) | breaks[1:]
     firsts = np.flatnonzero(starts).tolist()
     spans = []
     for first, end in zip(firsts, [*firsts[1:], n], strict=True):
-        kept = clips[clip_of[first]] if clip_of[first] >= 0 else None
-        outcome = _outcome(int(code[first]), kept)
-        value, limit = _deciding_value(outcome, verdicts, first, end, settings)
+        outcome = names[outcome_of[first]]
+        value, limit = _worst(*deciding[outcome], first, end) if outcome in deciding else (None, None)
         spans.append(
             Span(
                 first_tick=first,
@@ -235,44 +226,25 @@ def _spans(
                 outcome=outcome,
                 value=value,
                 limit=limit,
-                failed=_failed(verdicts, outcome, first, end),
-                clip=kept,
+                failed=() if outcome == "trimmed" else _failed(judged, first, end),  # nothing was measured there
+                clip=clips[clip_of[first]] if outcome == "kept" else None,
             )
         )
     return spans
 
 
-def _outcome(code: int, clip: ClipPlan | None) -> Outcome:
-    if clip is not None:
-        return "kept"
-    if code == _TRIMMED:
-        return "trimmed"
-    return "undecodable" if code == _UNDECODABLE else RULES[code]
-
-
-def _deciding_value(
-    outcome: Outcome, verdicts: Mapping[Outcome, Verdict], first: int, end: int, settings: TooShortSettings
-) -> tuple[float | None, float | None]:
-    """Return value and limit of the rule that decided a span: the value furthest beyond, None if none was measured."""
-    if outcome in ("kept", "undecodable", "trimmed"):
-        return None, None
-    if outcome == "too_short":
-        return (end - first) / float(TICK_RATE_HZ), settings.min_s
-    verdict = verdicts[outcome]
+def _worst(rule: Rule, verdict: Verdict, first: int, end: int) -> tuple[float | None, float]:
+    """Return the value of a span that is furthest beyond the limit, None if none was measured, and the limit."""
     measured = verdict.value[first:end][~np.isnan(verdict.value[first:end])]
     if not len(measured):
         return None, verdict.limit
-    return float(measured.max() if verdict.worst_is_high else measured.min()), verdict.limit
+    return float(measured.max() if rule.keeps == "at most" else measured.min()), verdict.limit
 
 
-def _failed(verdicts: Mapping[Outcome, Verdict], outcome: Outcome, first: int, end: int) -> tuple[Rule, ...]:
-    if outcome == "trimmed":  # no rule was asked
-        return ()
-    names: set[Rule] = {
-        rule for rule in RULES if rule in verdicts and rule != "cut" and verdicts[rule].failed[first:end].any()
-    }
-    if verdicts["cut"].failed[first]:
-        names.add("cut")
-    if outcome == "too_short":
-        names.add("too_short")
-    return tuple(rule for rule in RULES if rule in names)
+def _failed(judged: _Judged, first: int, end: int) -> tuple[str, ...]:
+    """Return the rules that some tick of a span fails; a boundary where the span begins at it."""
+    return tuple(
+        rule.name
+        for rule, verdict in judged
+        if (verdict.failed[first] if rule.boundary else verdict.failed[first:end].any())
+    )

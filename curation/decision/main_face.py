@@ -1,36 +1,22 @@
 """The main face's measurements as one series over the ticks of a video, short misses interpolated."""
 
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from curation.decision.tracks import faces_by_tick
+from curation.evidence.main_track import MainTrack
 from curation.evidence.measures import Evidence, FaceMeasures, Faces
-from foundation.array_types import BoolArray, Float32Array, Int64Array
+from foundation.array_types import BoolArray, Int64Array
+from manifests.schema.face_measures import FACE_MEASURES, FaceMeasure, Measured
 
-__all__ = ["MainTrack", "main_face", "main_track"]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class MainTrack:
-    """The face that a video is about, tick by tick."""
-
-    face: Int64Array
-    """(T,) index into `Faces` of the main face; -1 where there is none."""
-    track_id: Int64Array
-    """(T,) track of the main face; over a bridged miss, that of its neighbours; -1 else."""
-    bridged: BoolArray
-    """(T,) no face was found, but the miss is short and lies within one track, so that it is interpolated."""
-    changes: BoolArray
-    """(T,) the main track is another than at the last face before, in one shot and with no longer miss between."""
-    rival_ratio: Float32Array
-    """(T,) width of the widest other sure face over that of the main face; 0 where alone, NaN without a main face."""
+__all__ = ["main_face", "main_track"]
 
 
 def main_face(faces: Faces, main: MainTrack) -> FaceMeasures:
     """Return one row per tick: the main face; NaN without one; on bridged ticks linear between the sightings beside.
 
-    Identity descriptors are not interpolated: a descriptor is a measurement of one picture.
+    Which measures are not interpolated is said where they are declared.
     """
     n = len(main.face)
     seen = np.flatnonzero(main.face >= 0)
@@ -40,32 +26,19 @@ def main_face(faces: Faces, main: MainTrack) -> FaceMeasures:
     before, after = seen[right - 1], seen[np.minimum(right, len(seen) - 1)] if len(seen) else seen
     share = ((bridged - before) / np.maximum(after - before, 1)).astype(np.float32)
 
-    def series(values: Float32Array, *, interpolate: bool = True) -> Float32Array:
-        whole = np.full((n, *values.shape[1:]), np.nan, dtype=np.float32)
-        whole[seen] = values[index]
-        if interpolate and len(bridged):
+    def series(values: Measured, measure: FaceMeasure) -> Measured:
+        rows = measure.missing(n, *values.shape[1:])
+        rows[seen] = values[index]
+        if measure.interpolated and len(bridged):
             weight = share.reshape(-1, *[1] * (values.ndim - 1))
-            whole[bridged] = whole[before] * (1 - weight) + whole[after] * weight
-        return whole
+            rows[bridged] = rows[before] * (1 - weight) + rows[after] * weight
+        return rows
 
-    mask_measured = np.zeros(n, dtype=np.bool_)
-    mask_measured[seen] = faces.mask_measured[index]
-
-    return FaceMeasures(
-        box_px=series(faces.box_px),
-        score=series(faces.score),
-        key_points_px=series(faces.key_points_px),
-        landmarks_px=series(faces.landmarks_px),
-        pose_deg=series(faces.pose_deg),
-        blendshapes=None if faces.blendshapes is None else series(faces.blendshapes),
-        lip_aperture=series(faces.lip_aperture),
-        mask_prob=series(faces.mask_prob),
-        mask_measured=mask_measured,
-        sharpness=series(faces.sharpness),
-        luma=series(faces.luma),
-        descriptor=series(faces.descriptor, interpolate=False),
-        jitter_points_px=None if faces.jitter_points_px is None else series(faces.jitter_points_px),
-    )
+    columns: dict[str, Any] = {
+        measure.field: None if (values := getattr(faces, measure.field)) is None else series(values, measure)
+        for measure in FACE_MEASURES
+    }
+    return FaceMeasures(**columns)
 
 
 def main_track(

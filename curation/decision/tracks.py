@@ -10,13 +10,12 @@ from pydantic import Field
 
 from curation.evidence.boxes import link_boxes, paired_overlap
 from curation.evidence.measures import Evidence, Faces
+from curation.model_registry import IDENTITIES
+from curation.perception.cards import IdentityCard
 from foundation.array_types import BoolArray, Int64Array
 from foundation.settings import Settings
 
 __all__ = ["TrackSettings", "link_tracks"]
-
-_ARCFACE_DIM = 512
-"""Length of ArcFace's descriptor; dlib's has 128. A dataset has descriptors of one kind."""
 
 
 class TrackSettings(Settings):
@@ -32,8 +31,19 @@ class TrackSettings(Settings):
     """The same where they are ArcFace's, whose length is 1: the distance at a cosine of 0.2, below which InsightFace's
     own demonstration calls two faces different persons."""
 
+    def max_distance(self, card: IdentityCard) -> float:
+        """Return the largest distance of a track's descriptors from second to second.
 
-def link_tracks(evidence: Evidence, cut: BoolArray, bridge_ticks: int, settings: TrackSettings) -> Int64Array:
+        Those of dlib and of ArcFace are settings in here; a model of a user states its own in its card.
+        """
+        limit = card.same_person_distance
+        distance: float = getattr(self, limit) if isinstance(limit, str) else limit
+        return distance
+
+
+def link_tracks(
+    evidence: Evidence, cut: BoolArray, bridge_ticks: int, settings: TrackSettings, identity: str
+) -> Int64Array:
     """Return the track of every face: numbers from 0 in order of appearance.
 
     A face belongs to the track whose last box it overlaps most, if that was seen at most `bridge_ticks` + 1 ticks ago
@@ -44,10 +54,22 @@ def link_tracks(evidence: Evidence, cut: BoolArray, bridge_ticks: int, settings:
         cut: (T,) True where a shot begins.
         bridge_ticks: longest miss that a track survives.
         settings: names the thresholds.
+        identity: value of `perception.identity` that the evidence was measured with.
 
     Returns:
         (F,) track numbers.
+
+    Raises:
+        UnknownModelError: no such model is built in or registered.
+        ValueError: its descriptors have another length than those of the evidence.
     """
+    card = IDENTITIES.card(identity, IdentityCard)
+    length = evidence.faces.descriptor.shape[1]
+    if length not in (0, card.dim):  # 0: none was measured
+        raise ValueError(
+            f"the evidence has identity descriptors of {length} numbers, those of perception.identity={identity} have "
+            f"{card.dim}; give the identity that it was measured with"
+        )
     faces = evidence.faces
     track = np.full(len(faces), -1, dtype=np.int64)
     ticks, shots = faces.tick.tolist(), np.cumsum(cut)[faces.tick].tolist()
@@ -71,10 +93,7 @@ def link_tracks(evidence: Evidence, cut: BoolArray, bridge_ticks: int, settings:
                 track[face] = n_tracks
                 n_tracks += 1
         last_face = {t: last_face[t] for t in open_tracks} | {int(track[f]): f for f in range(first, end)}
-    arcface = faces.descriptor.shape[1] == _ARCFACE_DIM
-    return _split_by_identity(
-        faces, track, settings.max_arcface_distance if arcface else settings.max_descriptor_distance
-    )
+    return _split_by_identity(faces, track, settings.max_distance(card))
 
 
 def faces_by_tick(tick: Int64Array) -> list[tuple[int, int]]:

@@ -27,6 +27,11 @@ class Executor:
     pool: PoolSettings = field(default_factory=PoolSettings)
     scratch: ScratchSettings = field(default_factory=ScratchSettings)
 
+    @classmethod
+    def of_workers(cls, workers: int) -> "Executor":
+        """Return the usual executor: this process for one worker, Ray on this machine for more."""
+        return cls(kind="ray" if workers > 1 else "inline", workers=workers)
+
     def curate(
         self, plan: WorkerPlan, videos: Sequence[SourceVideo], oversight: Oversight = UNATTENDED
     ) -> Iterator[VideoRecord]:

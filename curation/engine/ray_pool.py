@@ -4,6 +4,7 @@ The driver owns the schedule. An actor that dies, hangs or takes too much memory
 blamed and tried again, and no other unit is touched. Ray itself retries nothing.
 """
 
+import importlib.util
 import itertools
 import time
 import uuid
@@ -271,8 +272,5 @@ class _Pool:
 
 def _own_packages() -> list[str]:
     """Return the folders of the packages that a worker imports, for nodes without an installed copy."""
-    import curation
-    import foundation
-    import manifests
-
-    return [str(Path(package.__file__).parent) for package in (curation, foundation, manifests) if package.__file__]
+    found = [importlib.util.find_spec(name) for name in ("curation", "foundation", "manifests")]
+    return [str(Path(spec.origin).parent) for spec in found if spec is not None and spec.origin is not None]

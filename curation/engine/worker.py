@@ -15,6 +15,8 @@ from curation.evidence.joining import spread, with_sound
 from curation.evidence.measures import Evidence, PictureEvidence
 from curation.media.errors import MediaError
 from curation.media.probe import VideoInfo, probe
+from curation.model_cards import ModelCard
+from curation.model_registry import register_model, registered_models
 from curation.output.ledger import VideoRecord, write_record
 from curation.output.long_video import gather, slice_is_rendered, stored_clips, write_decided, write_slice
 from curation.output.video_files import CuratedVideo, decided_record, write_parts
@@ -22,6 +24,7 @@ from curation.output.window_files import read_windows, remove_windows, window_pa
 from curation.perception.models import load_perception
 from curation.rendering.render import RenderedClip, render_clips, shown_clips
 from curation.rendering.slices import divide_clips
+from curation.rules.rule import Rule, RuleError
 from curation.settings import CurationSettings
 from curation.sources.entries import SourceVideo
 from curation.sources.scratch import ScratchSettings, readable
@@ -42,6 +45,10 @@ class WorkerPlan:
     settings: CurationSettings
     dataset: Path
     scratch: ScratchSettings = field(default_factory=ScratchSettings)
+    models: tuple[ModelCard, ...] = field(default_factory=registered_models)
+    """Models of the user, so that workers in other processes know them."""
+    rules: tuple[Rule, ...] = ()
+    """Of the user's own."""
 
     @property
     def window_s(self) -> float:
@@ -55,6 +62,8 @@ class WorkerPlan:
             MissingAssetsError: weights are missing.
         """
         use_one_thread()
+        for card in self.models:
+            register_model(card)
         return VideoWorker(self)
 
 
@@ -93,6 +102,7 @@ class VideoWorker:
         self._settings = plan.settings
         self._dataset = plan.dataset
         self._scratch = plan.scratch
+        self._rules = plan.rules
         self._perception = load_perception(plan.settings.perception)
         self._speech = load_speech(plan.settings.speech)
 
@@ -108,12 +118,17 @@ class VideoWorker:
 
         Raises:
             OSError: the dataset cannot be written.
+            RuleError: a rule of the user's own raised, which is no fault of the video.
         """
         video = unit.video
         try:
             result = self._done(unit, learnt)
         except MediaError as error:
             result = VideoRecord.failed(video, error.code, error.detail)
+        except RuleError as error:
+            raise RuleError(
+                f"{video.path}: {error}. What is done by now is kept; mend the rule and run again"
+            ) from error
         except StorageError:  # of the dataset: what is wrong with a source has a code
             raise
         except Exception as error:  # noqa: BLE001 - the border: one video, whatever it does to us, is not the run
@@ -171,11 +186,11 @@ class VideoWorker:
             return _RenderedSlice(clips, time.perf_counter() - started)
         asked = asked_ticks(video.trims, info)
         if unit.kind == "decide":
-            seen, spent_s = read_windows(self._dataset, video.video_id, unit.windows)
+            seen, spent_s = read_windows(self._dataset, video.video_id, unit.windows, whole=bool(self._rules))
             measured = with_sound(seen, hear_stretches(info, models, asked))
             evidence = spread(measured, ticks_of(asked), info.n_ticks)
             analyzed = time.perf_counter()
-            decision = decide(evidence, settings.rules)
+            decision = decide(evidence, settings.rules, self._rules, identity=settings.perception.identity)
             spent = {"analyze_s": spent_s + analyzed - started, "decide_s": time.perf_counter() - analyzed}
             return _DecidedVideo(evidence, decision, decided_record(video, info, decision, spent))
         if len(ticks_of(asked)) > settings.windows.length_ticks:
@@ -199,7 +214,8 @@ class VideoWorker:
         started = time.perf_counter()
         evidence = analyze_stretches(info, self._perception, asked_ticks(video.trims, info), self._settings.media)
         analyzed = time.perf_counter()
-        decision = decide(evidence, self._settings.rules)
+        settings = self._settings
+        decision = decide(evidence, settings.rules, self._rules, identity=settings.perception.identity)
         decided = time.perf_counter()
         shown = shown_clips(evidence, decision)
         return CuratedVideo(

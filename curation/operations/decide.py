@@ -2,31 +2,43 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 
-from curation.decision.decide import decide
+from curation.decision.decide import Decision, decide
+from curation.decision.trial import require_usable
+from curation.evidence.measures import Evidence
 from curation.media.probe import probe
-from curation.output.folder import DatasetFolderError, finish_dataset, open_dataset, recorded_settings
+from curation.operations.work import unchanged_source
+from curation.output.folder import DatasetFolder, DatasetFolderError
 from curation.output.frame_rows import evidence_of_frames
-from curation.output.ledger import VideoRecord, write_record
-from curation.output.video_files import CuratedVideo, kept_seconds, write_decision, write_parts, write_spans
+from curation.output.ledger import VideoRecord
+from curation.output.recorded_rules import require_same_rules
+from curation.output.video_files import (
+    CuratedVideo,
+    kept_seconds,
+    landmarks_of,
+    write_decision,
+    write_parts,
+    write_spans,
+)
 from curation.output.weights_used import speech_weights
 from curation.rendering.render import render_clips, shown_clips
+from curation.rules.rule import Rule, RuleError
 from curation.settings import ConfigError, CurationSettings, differences, load_settings
-from curation.sources.discover import listed_again
-from curation.sources.entries import SourceVideo
 from curation.sources.scratch import ScratchSettings, readable
 from curation.speech.models import SpeechModels, load_speech, speech_assets
-from foundation.storage.path_text import path_of_text
+from foundation.settings import Overrides
+from foundation.storage.locations import location
 from foundation.weights import ensure_assets
+from manifests.dataset import Dataset
 from manifests.errors import DatasetError
-from manifests.files.tables import read_table, write_parquet
+from manifests.files.tables import write_parquet
 from manifests.packing.pack import compact
 from manifests.packing.packed_files import part_files, sources_of
 from manifests.packing.rows import VideoRows
-from manifests.record import read_dataset, write_dataset
 from manifests.schema.frames import FRAMES
 from manifests.timeline import TICK_RATE_HZ
 from manifests.vocabulary import TIERS
@@ -41,115 +53,155 @@ _MEASURED = ("preset", "perception.")
 
 
 def redecide(
-    dataset: Path,
-    out: Path,
-    config: Path | None,
-    overrides: Sequence[str],
+    dataset: str | Path,
+    out: str | Path,
+    file: str | Path | None = None,
+    overrides: Overrides = (),
     *,
-    render: bool,
+    render: bool = False,
+    rules: Sequence[Rule] | None = None,
     scratch: ScratchSettings | None = None,
-) -> None:
+) -> Dataset:
     """Decide every video of `dataset` anew, with its own settings as changed by a file and by overrides, into `out`.
 
     Args:
         dataset: a dataset whose run has ended.
         out: a new folder, or one that the same call has begun.
-        config: YAML file of settings.
-        overrides: ``dotted.name=value``.
+        file: YAML file of settings.
+        overrides: changes of settings, ``dotted.name=value`` or a mapping from the dotted name to the value.
         render: also cut the clips out of the source videos, which must lie where they lay.
+        rules: rules of the user's own, in place of those that `dataset` was made with. None: it was made with none.
         scratch: where remote sources are copied to.
+
+    Returns:
+        The dataset in `out`, open for reading.
 
     Raises:
         ConfigError: a wrong setting, or one that needs measuring anew.
         DatasetError: `dataset` is no dataset.
         DatasetFolderError: `out` holds something else.
+        OtherRulesError: `rules` are not given and `dataset` was made with some, or `out` was begun with others.
+        RuleError: one of `rules` cannot be used, or raised on a video.
+        SourceError: a source cannot be read for rendering, or has other content now.
         MissingAssetsError: weights that rendering needs are missing.
         OSError: a file cannot be read or written.
     """
-    before = recorded_settings(dataset)
-    if out.resolve() == dataset.resolve():
+    origin = DatasetFolder.existing(dataset)
+    out = location(out)
+    if out.resolve() == origin.path.resolve():
         raise DatasetFolderError(f"--out {out} is the dataset itself; give another folder")
-    settings = load_settings(before, config, overrides)
+    if rules is None:
+        rules = ()
+        require_same_rules(origin.path, origin.record.rules, rules)
+    settings, changed = _new_settings(origin, file, overrides)
+    require_usable(rules, landmarks_of(settings))
+    weights = origin.record.weights
+    if render:
+        ensure_assets(speech_assets(settings.speech))
+        weights = (*(weight for weight in weights if weight.role == "perception"), *speech_weights(settings.speech))
+    target = DatasetFolder.begin(out, settings, weights=weights, rules=rules, origin=origin)
+    compact(target.path, (), settings.storage)  # what the same call has packed before is decided again
+    again = _Again(
+        target=target.path,
+        settings=settings,
+        rules=target.rules,
+        speech=load_speech(settings.speech) if render else None,
+        scratch=scratch or ScratchSettings(),
+        same_frames=not any(line.startswith(_TRACKING) for line in changed),
+    )
+    records = []
+    with VideoRows(FRAMES, sources_of(part_files(origin.path, FRAMES))) as measured_rows:
+        for row in origin.rows():
+            record = row
+            if row.status == "ok" and row.duplicate_of is None:
+                frames = measured_rows.table_of(row.video_id)
+                if row.duration_s and not len(frames):
+                    raise DatasetError(f"{origin.path}: the evidence of {row.path} is gone; run the curation again")
+                record = again.decided(frames, row)
+            if render and record.duplicate_of is None:  # a copy has the id of its original
+                target.write(record)
+            records.append(record)
+    return target.finish(records)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Again:
+    """The second decision on videos, one after the other."""
+
+    target: Path
+    settings: CurationSettings
+    rules: tuple[Rule, ...]
+    """Of the user's own."""
+    speech: SpeechModels | None
+    """None: no clips are rendered."""
+    scratch: ScratchSettings
+    same_frames: bool
+    """Whether the main face is chosen as before, so that the rows of `frames` stay as they are."""
+
+    def decided(self, frames: pa.Table, before: VideoRecord) -> VideoRecord:
+        """Decide a video, write its files, and return its record.
+
+        Args:
+            frames: its rows of the table `frames`.
+            before: its record in the dataset that they are from.
+
+        Raises:
+            RuleError: a rule of the user's own raised.
+        """
+        started = time.perf_counter()
+        evidence = evidence_of_frames(frames, round((before.duration_s or 0.0) * TICK_RATE_HZ))
+        try:
+            identity = self.settings.perception.identity
+            decision = decide(evidence, self.settings.rules, self.rules, identity=identity)
+        except RuleError as error:
+            raise RuleError(f"{before.path}: {error}") from error
+        decide_s = time.perf_counter() - started
+        if self.speech is not None:
+            return self._rendered(evidence, decision, before, self.speech, decide_s)
+        video_id = before.video_id
+        if self.same_frames:
+            write_parquet(self.target / FRAMES.name / f"{video_id}.parquet", frames, FRAMES)
+            write_spans(self.target, video_id, decision, len(evidence))
+        else:
+            write_decision(self.target, video_id, evidence, decision, self.settings)
+        kept = {f"kept_{tier}_s": kept_seconds(decision, tier) for tier in TIERS}
+        return before.model_copy(update=kept | {"n_clips": 0, "analyze_s": 0.0, "decide_s": decide_s, "render_s": 0.0})
+
+    def _rendered(
+        self, evidence: Evidence, decision: Decision, before: VideoRecord, speech: SpeechModels, decide_s: float
+    ) -> VideoRecord:
+        started = time.perf_counter()
+        video = unchanged_source(before, consequence="its clips cannot be rendered")
+        with readable(video, self.scratch) as path:
+            info = probe(path)
+            shown = shown_clips(evidence, decision)
+            clips = render_clips(info, shown, settings=self.settings.rendering, speech=speech)
+        curated = CuratedVideo(
+            video=video,
+            info=info,
+            evidence=evidence,
+            decision=decision,
+            clips=clips,
+            analyze_s=0.0,
+            decide_s=decide_s,
+            render_s=time.perf_counter() - started,
+        )
+        return write_parts(self.target, curated, self.settings)
+
+
+def _new_settings(
+    origin: DatasetFolder, file: str | Path | None, overrides: Overrides
+) -> tuple[CurationSettings, list[str]]:
+    """Return the settings of a dataset with changes, and a line for each that differs.
+
+    Raises:
+        ConfigError: a wrong setting, or one that needs measuring anew.
+        DatasetFolderError: the settings of the dataset are not those of this version.
+    """
+    before = origin.settings
+    settings = load_settings(before, file, overrides)
     changed = differences(settings, before)
     measured = [line for line in changed if line.startswith(_MEASURED)]
     if measured:
         raise ConfigError(f"{'; '.join(measured)}: the evidence was measured otherwise; `gaia-curate run` anew")
-    weights = read_dataset(dataset).weights
-    if render:
-        ensure_assets(speech_assets(settings.speech))
-        weights = (*(weight for weight in weights if weight.role == "perception"), *speech_weights(settings.speech))
-    open_dataset(out, settings, weights)
-    told = read_dataset(dataset)
-    same = {"exclusions": told.exclusions, "layouts": told.layouts, "removals": told.removals}
-    write_dataset(out, read_dataset(out).model_copy(update=same))
-    same_frames = not any(line.startswith(_TRACKING) for line in changed)
-    compact(out, (), settings.storage)  # what the same call has packed before is decided again
-    speech = load_speech(settings.speech) if render else None
-    records = []
-    with VideoRows(FRAMES, sources_of(part_files(dataset, FRAMES))) as measured_rows:
-        for row in read_table(dataset, "videos").to_pylist():
-            record = VideoRecord.model_validate(row)
-            if record.status == "ok" and record.duplicate_of is None:
-                frames = measured_rows.table_of(record.video_id)
-                if record.duration_s and not len(frames):
-                    raise DatasetError(f"{dataset}: the evidence of {record.path} is gone; run the curation again")
-                record = _decided(
-                    *(frames, out, record, settings, speech),
-                    same_frames=same_frames,
-                    scratch=scratch or ScratchSettings(),
-                )
-            if speech is not None and record.duplicate_of is None:  # a copy has the id of its original
-                write_record(out, record)
-            records.append(record)
-    finish_dataset(out, records)
-
-
-def _decided(
-    frames: pa.Table,
-    out: Path,
-    record: VideoRecord,
-    settings: CurationSettings,
-    speech: SpeechModels | None,
-    *,
-    same_frames: bool,
-    scratch: ScratchSettings,
-) -> VideoRecord:
-    started = time.perf_counter()
-    evidence = evidence_of_frames(frames, round((record.duration_s or 0.0) * TICK_RATE_HZ))
-    decision = decide(evidence, settings.rules)
-    decide_s = time.perf_counter() - started
-    if speech is None:
-        if same_frames:
-            write_parquet(out / FRAMES.name / f"{record.video_id}.parquet", frames, FRAMES)
-            write_spans(out, record.video_id, decision, len(evidence))
-        else:
-            write_decision(out, record.video_id, evidence, decision, settings)
-        kept = {f"kept_{tier}_s": kept_seconds(decision, tier) for tier in TIERS}
-        return record.model_copy(update=kept | {"n_clips": 0, "analyze_s": 0.0, "decide_s": decide_s, "render_s": 0.0})
-    video = _source_of(record)
-    with readable(video, scratch) as path:
-        info = probe(path)
-        clips = render_clips(info, shown_clips(evidence, decision), settings=settings.rendering, speech=speech)
-    curated = CuratedVideo(
-        video=video,
-        info=info,
-        evidence=evidence,
-        decision=decision,
-        clips=clips,
-        analyze_s=0.0,
-        decide_s=decide_s,
-        render_s=time.perf_counter() - started - decide_s,
-    )
-    return write_parts(out, curated, settings)
-
-
-def _source_of(record: VideoRecord) -> SourceVideo:
-    """Return the file that a record is about, if it still lies there unchanged."""
-    path = path_of_text(record.path)
-    try:
-        video = listed_again(record.listing())
-    except FileNotFoundError:
-        video = None
-    if video is None:
-        raise DatasetFolderError(f"{path} is not there any more, or has other content: its clips cannot be rendered")
-    return video
+    return settings, changed

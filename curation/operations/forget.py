@@ -14,9 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curation.engine.event_log import events_path
-from curation.output.folder import finish_dataset, forget_video
-from curation.output.ledger import VideoRecord, read_ledger
-from curation.output.window_files import FOLDER as WINDOWS
+from curation.output.folder import DatasetFolder
+from curation.output.ledger import VideoRecord
 from curation.sources.exclusions import names_of
 from foundation.storage.arrow import read_parquet
 from foundation.storage.atomic import write_bytes_atomic
@@ -25,13 +24,9 @@ from foundation.storage.path_text import path_of_text
 from manifests.errors import DatasetError
 from manifests.files.journal import finish_swap
 from manifests.files.tables import read_table
-from manifests.record import Removals, read_dataset, write_dataset
-from manifests.schema.tables import TABLES
+from manifests.removals import Removals
 
 __all__ = ["Forgotten", "forget"]
-
-_KNOWN = {"dataset.json", "media", "ledger", "latents", WINDOWS, *TABLES}
-"""What lies in a dataset's folder and is looked into."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,7 +59,7 @@ class Forgotten:
 
 
 def forget(
-    dataset: Path, *, speaker: str | None = None, videos: Sequence[str] = (), dry_run: bool = False
+    dataset: str | Path, *, speaker: str | None = None, videos: Sequence[str] = (), dry_run: bool = False
 ) -> Forgotten:
     """Remove a person, or single videos, from every table, every tar, the ledger, its log and the latents.
 
@@ -80,27 +75,28 @@ def forget(
         DatasetError: `dataset` is no dataset, or holds no such speaker or video; nothing is changed then.
         OSError: a file cannot be read, written or removed; the same call goes on.
     """
-    record = read_dataset(dataset)
+    folder = DatasetFolder.existing(dataset)
+    removals = folder.record.removals
     if not dry_run:
-        finish_swap(dataset)
-    rows = [VideoRecord.model_validate(row) for row in read_table(dataset, "videos").to_pylist()]
+        finish_swap(folder.path)
+    rows = folder.rows()
     listed = {row.video_id for row in rows}
-    rows += [entry for video_id, entry in read_ledger(dataset).items() if video_id not in listed]
-    ids = _meant(dataset, rows, speaker, videos)
-    if not ids and not (speaker is not None and record.removals is not None and record.removals.has_speaker(speaker)):
-        raise DatasetError(f"{dataset} has no speaker {speaker!r}; its table `videos` has the speaker_id of each file")
-    clips = read_table(dataset, "clips", ["video_id", "start_s", "end_s"])
+    rows += [record for video_id, record in folder.ledger().items() if video_id not in listed]
+    ids = _meant(folder.path, rows, speaker, videos)
+    if not ids and not (speaker is not None and removals is not None and removals.has_speaker(speaker)):
+        raise DatasetError(f"{folder.path} has no speaker {speaker!r}; its table `videos` names that of each file")
+    clips = read_table(folder.path, "clips", ["video_id", "start_s", "end_s"])
     own = clips.filter(pc.is_in(clips["video_id"], value_set=pa.array(sorted(ids), pa.string())))
     report = Forgotten(
         files=sum(row.video_id in ids for row in rows),
         clips=len(own),
         kept_s=sum(pc.subtract(own["end_s"], own["start_s"]).to_pylist()),
-        latents=tuple(sorted({f"latents/{path.parent.name}" for path in _latents_of(dataset, ids)})),
-        not_looked_into=tuple(sorted(path.name for path in dataset.iterdir() if path.name not in _KNOWN)),
+        latents=tuple(sorted({f"latents/{path.parent.name}" for path in _latents_of(folder.path, ids)})),
+        not_looked_into=tuple(folder.foreign_entries()),
         dry_run=dry_run,
     )
     if not dry_run:  # also where nothing is found any more: the call that removed it may have been stopped
-        _remove(dataset, rows, ids, speaker)
+        _remove(folder, rows, ids, speaker)
     return report
 
 
@@ -115,28 +111,26 @@ def _meant(dataset: Path, rows: Sequence[VideoRecord], speaker: str | None, vide
         ids = {row.video_id for row in rows if row.speaker_id == speaker}
         clips = read_table(dataset, "clips", ["video_id", "speaker_id"])
         ids.update(clips.filter(pc.equal(clips["speaker_id"], speaker))["video_id"].to_pylist())
-    for wanted in videos:
-        named = {row.video_id for row in rows if wanted in names_of(row.video_id, path_of_text(row.path))}
+    for name in videos:
+        named = {row.video_id for row in rows if name in names_of(row.video_id, path_of_text(row.path))}
         if not named:
-            raise DatasetError(f"{dataset} has no video {wanted!r}; give its id, path, or the end of its path")
+            raise DatasetError(f"{dataset} has no video {name!r}; give its id, path, or the end of its path")
         ids |= named
     return ids
 
 
-def _remove(dataset: Path, rows: Sequence[VideoRecord], ids: Collection[str], speaker: str | None) -> None:
-    record = read_dataset(dataset)
-    removals = (record.removals or Removals(salt=secrets.token_hex(16))).extended(ids, speaker)
-    if removals != record.removals:
-        write_dataset(dataset, record.model_copy(update={"removals": removals}))
-    for path in list(_latents_of(dataset, ids)):
+def _remove(folder: DatasetFolder, rows: Sequence[VideoRecord], ids: Collection[str], speaker: str | None) -> None:
+    removals = folder.record.removals or Removals(salt=secrets.token_hex(16))
+    folder.note_removals(removals.extended(ids, speaker))
+    for path in list(_latents_of(folder.path, ids)):
         (path.parent / "latents.json").unlink(missing_ok=True)  # it has statistics of all clips
         path.unlink()
-    told = {name for row in rows if row.video_id in ids for name in (row.video_id, row.path)}
-    _drop_events(dataset, told)
+    names = {name for row in rows if row.video_id in ids for name in (row.video_id, row.path)}
+    _drop_events(folder.path, names)
     for video_id in sorted(ids):
-        forget_video(dataset, video_id)
+        folder.forget_video(video_id)
     left = [row for row in rows if row.video_id not in ids]
-    finish_dataset(dataset, sorted(left, key=lambda row: row.path))
+    folder.finish(sorted(left, key=lambda row: row.path))
 
 
 def _latents_of(dataset: Path, ids: Collection[str]) -> Iterator[Path]:

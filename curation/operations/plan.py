@@ -11,16 +11,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from curation.analysis.analyze import WINDOW_STEP_TICKS
+from curation.decision.trial import require_usable
 from curation.engine.execution import Executor
 from curation.engine.worker import VideoWorker, WorkerPlan
 from curation.media.errors import MediaError
 from curation.media.probe import VideoInfo, probe
 from curation.operations.forecast import Estimate, Forecast, Look, Machine, forecast
 from curation.output.disk_space import free_bytes
-from curation.output.folder import open_dataset, require_same_layout, settled
-from curation.output.ledger import VideoRecord, read_ledger
-from curation.output.video_files import write_parts
-from curation.output.weights_used import needed_assets, perception_weights, speech_weights
+from curation.output.folder import DatasetFolder
+from curation.output.ledger import VideoRecord
+from curation.output.video_files import landmarks_of, write_parts
+from curation.rules.rule import Rule
 from curation.settings import CurationSettings
 from curation.sources.discover import discover
 from curation.sources.entries import SourceError, SourceVideo
@@ -28,10 +29,8 @@ from curation.sources.layouts import LayoutChoice
 from curation.sources.scratch import ScratchSettings, readable
 from curation.sources.trims import asked_ticks
 from foundation.devices import free_memory_bytes, proc_bytes
-from foundation.storage.locations import reaching
 from foundation.storage.path_text import text_of_path
 from foundation.text import duration_text, gigabytes, text_table
-from foundation.weights import ensure_assets
 from manifests.timeline import TICK_RATE_HZ, Stretch, ticks_of
 from manifests.vocabulary import TIERS
 
@@ -94,13 +93,15 @@ def _texts(estimate: Estimate, text: Callable[[float], str]) -> list[str]:
 
 
 def plan(
-    source: str,
-    dataset: Path,
+    source: str | Path,
+    dataset: str | Path,
     settings: CurationSettings,
-    executor: Executor,
+    executor: Executor | None = None,
     *,
+    workers: int = 1,
     layout: LayoutChoice = "auto",
     limit: int | None = None,
+    rules: Sequence[Rule] = (),
     sampling: Sampling | None = None,
     say: Callable[[str], None] | None = None,
 ) -> Plan:
@@ -114,35 +115,35 @@ def plan(
         dataset: where it would be; what it holds already is not planned again.
         settings: what to keep and how.
         executor: where the work would be done.
+        workers: number of workers, where `executor` is None.
         layout: how a folder lies.
         limit: plan for at most this many of the files.
+        rules: rules of the user's own.
         sampling: which videos are looked at; by default 2 %, at least 5.
         say: is told of every look.
 
     Raises:
         SourceError: there are no videos, or none that is left to do.
         DatasetFolderError: `dataset` was made with other settings.
+        OtherRulesError: it was made with other rules of the user's own.
+        RuleError: one of `rules` cannot be used, or raised on a video.
         MissingAssetsError: weights are missing and cannot be fetched.
         LedgerError: a record of an earlier run is damaged.
         OSError: the temporary folder cannot be written.
     """
-    discovery = discover(source, layout)
+    executor = executor or Executor.of_workers(workers)
+    require_usable(rules, landmarks_of(settings))
+    discovery = discover(str(source), layout)
     videos = discovery.videos[:limit]
-    with reaching(dataset):
-        dataset.exists()
-    settings = settled(settings, dataset)
-    ensure_assets(needed_assets(settings))
-    if (dataset / "dataset.json").exists():  # then nothing is written, only compared
-        open_dataset(dataset, settings, (*perception_weights(settings.perception), *speech_weights(settings.speech)))
-        if discovery.layout is not None:
-            require_same_layout(dataset, source, discovery.layout)
-    todo = _todo(videos, read_ledger(dataset))
+    target = DatasetFolder.begin(dataset, settings, source=(str(source), discovery.layout), rules=rules, dry_run=True)
+    settings = target.settings
+    todo = _todo(videos, target.ledger())
     if not todo:
-        raise SourceError(f"--source {source!r}: no video is left to curate; there is nothing to plan")
+        raise SourceError(f"--source {str(source)!r}: no video is left to curate; there is nothing to plan")
     chosen = sample(todo, sampling or Sampling())
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
-        worker = WorkerPlan(settings=settings, dataset=Path(folder)).make_worker()
+        worker = WorkerPlan(settings=settings, dataset=Path(folder), rules=tuple(rules)).make_worker()
         load_s = time.perf_counter() - started
         looks, problems = [], []
         for number, video in enumerate(chosen, start=1):
@@ -161,7 +162,7 @@ def plan(
     told = forecast(
         looks,
         [video.size_bytes for video in todo if video.video_id not in taken],
-        _machine(dataset, executor, load_s, float(settings.windows.length_s)),
+        _machine(target.path, executor, load_s, float(settings.windows.length_s)),
     )
     return Plan(
         forecast=told,

@@ -1,77 +1,101 @@
 """Another attempt at videos that failed or were quarantined, with the dataset's own settings."""
 
 from collections.abc import Sequence
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 
+from curation.decision.trial import require_usable
 from curation.engine.execution import Executor
-from curation.engine.watch import RunWatcher, attended
-from curation.engine.worker import WorkerPlan
-from curation.output.folder import finish_dataset, forget_video, open_dataset, recorded_settings
-from curation.output.ledger import VideoRecord, read_ledger
-from curation.output.weights_used import needed_assets, perception_weights, speech_weights
-from curation.sources.discover import listed_again
-from curation.sources.entries import SourceError, SourceVideo
+from curation.engine.watch import RunWatcher
+from curation.operations.work import curate_videos, unchanged_source
+from curation.output.folder import DatasetFolder
+from curation.output.ledger import VideoRecord
+from curation.output.video_files import landmarks_of
+from curation.rules.rule import Rule
+from curation.sources.entries import SourceError
 from foundation.signals import CtrlC
 from foundation.storage.path_text import path_of_text
-from foundation.weights import ensure_assets
-from manifests.files.tables import read_table
+from manifests.dataset import Dataset
 from manifests.vocabulary import ERROR_CODES, FAILED_STATUSES, ErrorCode
 
-__all__ = ["error_codes", "retry"]
+__all__ = ["RetryReport", "retry"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RetryReport:
+    """What another attempt did."""
+
+    dataset: Dataset
+    """The dataset, open for reading."""
+    records: tuple[VideoRecord, ...]
+    """New records of the videos that were tried again, by path; as before where the user ended it early."""
+
+    @property
+    def failed(self) -> tuple[VideoRecord, ...]:
+        """Records of the videos that are still not ok."""
+        return tuple(record for record in self.records if record.status != "ok")
 
 
 def retry(
-    dataset: Path,
-    executor: Executor,
+    dataset: str | Path,
+    executor: Executor | None = None,
     *,
-    codes: Sequence[ErrorCode] = (),
+    workers: int = 1,
+    codes: Sequence[str] = (),
     videos: Sequence[str] = (),
+    rules: Sequence[Rule] = (),
     watcher: RunWatcher | None = None,
     ctrl_c: CtrlC | None = None,
-) -> tuple[VideoRecord, ...]:
-    """Curate videos again that are not ok, and return their new records by path.
+) -> RetryReport:
+    """Curate videos again that are not ok.
 
     Args:
         dataset: made by `run`.
-        executor: where the work is done.
-        codes: only those that failed with one of these; none: with any.
+        executor: where the work is done; None: in this process with one worker, on Ray with more.
+        workers: number of workers, where `executor` is None.
+        codes: only those that failed with one of these error codes; none: with any.
         videos: only those with these ids, names or paths; none: all.
-        watcher: is told how it goes.
+        rules: rules of the user's own, as the dataset was made with them.
+        watcher: is informed of the progress.
         ctrl_c: ends it early; videos that were not tried keep their records.
 
     Raises:
-        SourceError: there is nothing to retry, or a file is gone or has other content now.
+        SourceError: there is nothing to retry, a code is unknown, or a file is gone or has other content now.
         DatasetError: `dataset` is no dataset.
         DatasetFolderError: packages or weights have changed since.
+        OtherRulesError: `rules` are not those that the dataset was made with.
+        RuleError: one of `rules` cannot be used, or raised on a video.
         MissingAssetsError: weights are missing and cannot be fetched.
         RayUnavailableError: no cluster could be reached.
         OSError: the dataset cannot be written.
         KeyboardInterrupt: the user wants it to end at once; the same call goes on later.
     """
-    settings = recorded_settings(dataset)
-    records = [VideoRecord.model_validate(row) for row in read_table(dataset, "videos").to_pylist()]
-    chosen = [record for record in records if _is_meant(record, codes, videos)]
+    executor = executor or Executor.of_workers(workers)
+    chosen_codes = _error_codes(codes)
+    folder = DatasetFolder.existing(dataset)
+    require_usable(rules, landmarks_of(folder.settings))
+    rows = folder.rows()
+    chosen = [row for row in rows if _is_meant(row, chosen_codes, videos)]
     if not chosen:
         narrowed = " that is asked for" if codes or videos else ""
-        raise SourceError(f"{dataset}: no video{narrowed} has failed or is quarantined; nothing to retry")
-    sources = [_source_of(record) for record in chosen]
-    ensure_assets(needed_assets(settings))
-    open_dataset(dataset, settings, (*perception_weights(settings.perception), *speech_weights(settings.speech)))
+        raise SourceError(f"{folder.path}: no video{narrowed} has failed or is quarantined; nothing to retry")
+    sources = [unchanged_source(record, consequence="nothing was retried") for record in chosen]
+    folder.resume(rules=rules)
     for record in chosen:
-        forget_video(dataset, record.video_id)
-    plan = WorkerPlan(settings=settings, dataset=dataset, scratch=executor.scratch)
-    curate = partial(executor.curate, plan, sources)
-    for _ in attended(curate, dataset, sources, watcher=watcher, ctrl_c=ctrl_c):
+        folder.forget_video(record.video_id)
+    for _ in curate_videos(folder, sources, executor, watcher=watcher, ctrl_c=ctrl_c):
         pass  # their records are in the ledger
-    ledger = read_ledger(dataset)
-    now = [record if record.duplicate_of else ledger.get(record.video_id, record) for record in records]
-    finish_dataset(dataset, now)
-    asked = {record.video_id for record in chosen}
-    return tuple(record for record in now if record.video_id in asked and not record.duplicate_of)
+    ledger = folder.ledger()
+    records = [row if row.duplicate_of else ledger.get(row.video_id, row) for row in rows]
+    finished = folder.finish(records)
+    retried = {record.video_id for record in chosen}
+    return RetryReport(
+        dataset=finished,
+        records=tuple(record for record in records if record.video_id in retried and not record.duplicate_of),
+    )
 
 
-def error_codes(names: Sequence[str]) -> tuple[ErrorCode, ...]:
+def _error_codes(names: Sequence[str]) -> tuple[ErrorCode, ...]:
     """Return names as error codes.
 
     Raises:
@@ -92,14 +116,3 @@ def _is_meant(record: VideoRecord, codes: Sequence[ErrorCode], videos: Sequence[
         and (not codes or record.error_code in codes)
         and (not videos or not names.isdisjoint(videos))
     )
-
-
-def _source_of(record: VideoRecord) -> SourceVideo:
-    path = path_of_text(record.path)
-    try:
-        video = listed_again(record.listing())
-    except OSError as error:
-        raise SourceError(f"{path} cannot be read: {error.strerror or error}; nothing was retried") from error
-    if video is None:
-        raise SourceError(f"{path} has other content than before: `gaia-curate run` takes it as the new video it is")
-    return video

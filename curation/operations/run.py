@@ -1,18 +1,19 @@
-"""A run: find the videos, check what can be checked, curate what is missing, write the tables that span all videos."""
+"""Find the videos, check what can be checked, curate what is missing, and write the tables that span all videos."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
+from curation.decision.trial import require_usable
 from curation.engine.execution import Executor
-from curation.engine.watch import RunWatcher, attended
-from curation.engine.worker import WorkerPlan
+from curation.engine.watch import RunWatcher
+from curation.operations.work import curate_videos
 from curation.output.disk_space import require_room
-from curation.output.folder import finish_dataset, forget_video, keep_layout, open_dataset, reconciled, settled
-from curation.output.ledger import VideoRecord, read_ledger, write_record
-from curation.output.removals import finish_forgetting, leave_out, without_removed
-from curation.output.weights_used import needed_assets, perception_weights, speech_weights
+from curation.output.folder import DatasetFolder
+from curation.output.ledger import VideoRecord
+from curation.output.removals import newly_excluded, without_removed
+from curation.output.video_files import landmarks_of
+from curation.rules.rule import Rule
 from curation.settings import CurationSettings
 from curation.sources.discover import Discovery, discover
 from curation.sources.entries import SourceVideo
@@ -20,10 +21,8 @@ from curation.sources.exclusions import NOBODY, Exclusions, require_speakers, un
 from curation.sources.layouts import LayoutChoice
 from curation.sources.scratch import require_scratch
 from foundation.signals import CtrlC
-from foundation.storage.locations import reaching
 from foundation.storage.path_text import text_of_path
-from foundation.weights import ensure_assets
-from manifests.files.tables import read_table
+from manifests.dataset import Dataset
 from manifests.vocabulary import FAILED_STATUSES
 
 __all__ = ["RunReport", "run"]
@@ -33,6 +32,8 @@ __all__ = ["RunReport", "run"]
 class RunReport:
     """What a run did."""
 
+    dataset: Dataset
+    """The dataset, open for reading."""
     records: tuple[VideoRecord, ...]
     """One per file, in the order of the files' paths; none of those that were not begun because the user ended it."""
     curated: tuple[VideoRecord, ...]
@@ -57,39 +58,44 @@ class RunReport:
 
 
 def run(
-    source: str,
-    dataset: Path,
+    source: str | Path,
+    dataset: str | Path,
     settings: CurationSettings,
-    executor: Executor,
+    executor: Executor | None = None,
     *,
+    workers: int = 1,
     layout: LayoutChoice = "auto",
     exclusions: Exclusions = NOBODY,
     limit: int | None = None,
+    rules: Sequence[Rule] = (),
     watcher: RunWatcher | None = None,
     ctrl_c: CtrlC | None = None,
 ) -> RunReport:
     """Curate the videos of `source` into `dataset`; what an earlier run has done is kept.
 
     Videos of the dataset that `source` does not name stay in it. A file whose content was replaced is another video:
-    what came of the old content is removed. A video of which another speaker or other stretches are told than before
-    is curated again. What lists name is left out for good, and removed where an earlier run kept it; so is what someone
-    asked to have forgotten.
+    what came of the old content is removed. A video whose speaker or stretches are others than before is curated
+    again. What lists name is left out for good, and removed where an earlier run kept it; so is what `forget` removed.
 
     Args:
-        source: a folder, file, glob pattern or CSV list.
+        source: a folder, file, glob pattern or CSV list, local or an address.
         dataset: folder to write; a new one, or one that was made with the same settings.
         settings: what to keep and how.
-        executor: where the work is done.
+        executor: where the work is done; None: in this process with one worker, on Ray with more.
+        workers: number of workers, where `executor` is None.
         layout: how a folder lies; `auto`: as the names of its files say.
         exclusions: people and videos to leave out.
         limit: curate at most this many of the files, the first by path.
-        watcher: is told how the run goes.
-        ctrl_c: ends the run early; what is done by then is a whole dataset.
+        rules: rules of the user's own, applied after `silence` in this order.
+        watcher: is informed of the progress.
+        ctrl_c: ends the run early; what is done by then is a complete dataset.
 
     Raises:
-        SourceError: there are no videos, a list or annotation is wrong, or lists name speakers and nobody told who
-            speaks.
+        SourceError: there are no videos, a list or annotation is wrong, or lists name speakers and no video has a
+            speaker id.
         DatasetFolderError: `dataset` holds something else, or was made with other settings or another layout.
+        OtherRulesError: `dataset` was made with other rules of the user's own.
+        RuleError: one of `rules` cannot be used, or raised on a video.
         MissingAssetsError: weights are missing and cannot be fetched.
         LedgerError: a record of the earlier run is damaged.
         NoRoomError: the disk cannot hold the dataset.
@@ -98,19 +104,26 @@ def run(
         OSError: the dataset cannot be written.
         KeyboardInterrupt: the user wants it to end at once; the same call goes on later.
     """
-    discovery = discover(source, layout)
+    executor = executor or Executor.of_workers(workers)
+    require_usable(rules, landmarks_of(settings))
+    discovery = discover(str(source), layout)
     require_speakers(discovery.videos, exclusions)
-    with reaching(dataset):
-        dataset.exists()
-    settings = settled(settings, dataset)
-    ensure_assets(needed_assets(settings))
-    open_dataset(dataset, settings, (*perception_weights(settings.perception), *speech_weights(settings.speech)))
-    keep_layout(dataset, source, discovery.layout)
-    wanted = without_removed(dataset, discovery.videos)
-    videos = wanted[:limit]
-    done = finish_forgetting(dataset, read_ledger(dataset))
-    done = _as_asked(dataset, videos, leave_out(dataset, videos, exclusions, done))
-    done = reconciled(dataset, done)
+    folder = DatasetFolder.begin(
+        dataset,
+        settings,
+        source=(str(source), discovery.layout),
+        exclusions=exclusions.lists,
+        rules=rules,
+    )
+    remaining = without_removed(folder.record.removals, discovery.videos)
+    videos = remaining[:limit]
+    done = {} if folder.is_new else folder.ledger()
+    for record in newly_excluded(videos, exclusions, done):
+        folder.forget_video(record.video_id)
+        folder.write(record)
+        done[record.video_id] = record
+    if not folder.is_new:
+        done = folder.reconciled(_with_same_labels(folder, videos, done))
     originals = [video for video in videos if video.duplicate_of is None]
     todo = []
     n_excluded = 0
@@ -119,28 +132,28 @@ def run(
             n_excluded += 1
         elif video.read_error is not None:
             record = VideoRecord.failed(video, "unreadable", video.read_error)
-            write_record(dataset, record)
+            folder.write(record)
             done[video.video_id] = record
         elif video.video_id not in done:
             todo.append(video)
     already_done = len(originals) - len(todo) - n_excluded
-    require_room(dataset, todo)
+    require_room(folder.path, todo)
     require_scratch(todo, executor.scratch)
-    plan = WorkerPlan(settings=settings, dataset=dataset, scratch=executor.scratch)
-    curate = partial(executor.curate, plan, todo)
-    curated = tuple(attended(curate, dataset, todo, already_done=already_done, watcher=watcher, ctrl_c=ctrl_c))
+    work = curate_videos(folder, todo, executor, already_done=already_done, watcher=watcher, ctrl_c=ctrl_c)
+    curated = tuple(work)
     done.update((record.video_id, record) for record in curated)
     records = tuple(_current(video, done) for video in videos if video.video_id in done)
-    earlier = _earlier(dataset, videos, done)
-    copies = _earlier_copies(dataset, videos, (*records, *earlier))
-    finish_dataset(dataset, sorted((*records, *earlier, *copies), key=lambda record: record.path))
+    earlier = _earlier(folder, videos, done)
+    copies = () if folder.is_new else _earlier_copies(folder, videos, (*records, *earlier))
+    finished = folder.finish(sorted((*records, *earlier, *copies), key=lambda record: record.path))
     return RunReport(
+        dataset=finished,
         records=records,
         curated=curated,
         left=len(todo) - len(curated),
         already_done=already_done,
         discovery=discovery,
-        notes=_notes(discovery, exclusions, len(discovery.videos) - len(wanted)),
+        notes=_notes(discovery, exclusions, len(discovery.videos) - len(remaining)),
     )
 
 
@@ -151,16 +164,18 @@ def _notes(discovery: Discovery, exclusions: Exclusions, n_removed: int) -> tupl
     return notes
 
 
-def _as_asked(dataset: Path, videos: Sequence[SourceVideo], records: dict[str, VideoRecord]) -> dict[str, VideoRecord]:
-    """Return the records but those of videos of which another speaker or other stretches are told now; these go."""
-    asked = {video.video_id: video for video in videos if video.duplicate_of is None}
+def _with_same_labels(
+    folder: DatasetFolder, videos: Sequence[SourceVideo], records: dict[str, VideoRecord]
+) -> dict[str, VideoRecord]:
+    """Return the records but those of videos whose speaker or stretches are others now, which are removed."""
+    listed = {video.video_id: video for video in videos if video.duplicate_of is None}
     changed = {
         video_id
         for video_id, record in records.items()
-        if video_id in asked and record.status != "excluded" and not record.is_about(asked[video_id])
+        if video_id in listed and record.status != "excluded" and not record.is_about(listed[video_id])
     }
     for video_id in changed:
-        forget_video(dataset, video_id)
+        folder.forget_video(video_id)
     return {video_id: record for video_id, record in records.items() if video_id not in changed}
 
 
@@ -171,27 +186,27 @@ def _current(video: SourceVideo, done: dict[str, VideoRecord]) -> VideoRecord:
     return done[video.video_id].renamed(video)
 
 
-def _earlier(dataset: Path, videos: Sequence[SourceVideo], done: dict[str, VideoRecord]) -> list[VideoRecord]:
-    """Return the records of videos that are not asked for this time; those of replaced files are removed."""
-    asked = {video.video_id for video in videos}
+def _earlier(folder: DatasetFolder, videos: Sequence[SourceVideo], done: dict[str, VideoRecord]) -> list[VideoRecord]:
+    """Return the records of videos that this run is not about; those of replaced files are removed."""
+    listed = {video.video_id for video in videos}
     readable = {text_of_path(video.path) for video in videos if video.read_error is None}
     kept = []
     for video_id, record in done.items():
-        if video_id in asked:
+        if video_id in listed:
             continue
         if record.path in readable:  # under this name there is other content now
-            forget_video(dataset, video_id)
+            folder.forget_video(video_id)
         else:
             kept.append(record)
     return kept
 
 
 def _earlier_copies(
-    dataset: Path, videos: Sequence[SourceVideo], records: Sequence[VideoRecord]
+    folder: DatasetFolder, videos: Sequence[SourceVideo], records: Sequence[VideoRecord]
 ) -> Iterator[VideoRecord]:
-    """Yield the rows of copies not asked for this time: the table of before knows them, the ledger does not."""
-    asked = {text_of_path(video.path) for video in videos}
+    """Yield the rows of copies that this run is not about: the table of before has them, the ledger does not."""
+    listed = {text_of_path(video.path) for video in videos}
     path_of = {record.video_id: record.path for record in records if record.duplicate_of is None}
-    for row in read_table(dataset, "videos").to_pylist():
-        if row["duplicate_of"] is not None and row["path"] not in asked and row["video_id"] in path_of:
-            yield VideoRecord.model_validate(row | {"duplicate_of": path_of[row["video_id"]]})
+    for row in folder.rows():
+        if row.duplicate_of is not None and row.path not in listed and row.video_id in path_of:
+            yield row.model_copy(update={"duplicate_of": path_of[row.video_id]})

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from curation.perception.models import FACE_FINDERS, pose_method
+from curation.perception.models import face_landmarks, pose_method
 from curation.rendering.render import RenderedClip
 from curation.settings import CurationSettings, SplitSettings
 from curation.sources.entries import SourceVideo
@@ -111,7 +111,7 @@ def _scalars(
         "crop_x0": clip.crop.x0_px,
         "crop_y0": clip.crop.y0_px,
         "crop_size": clip.crop.size_px,
-        "landmark_scheme": FACE_FINDERS[settings.perception.faces].scheme,
+        "landmark_scheme": face_landmarks(settings.perception).name,
         "pose_method": pose_method(settings.perception),
         "speech_encoder": speech.encoder if speech else None,
         "denoiser": settings.speech.denoiser if speech and settings.speech.denoiser != "none" else None,

@@ -1,4 +1,4 @@
-"""Room on disk: how much there is where a dataset is written, and whether that can do."""
+"""Disk space: how much is free where a dataset is written, and whether a run fits into it."""
 
 import shutil
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ class NoRoomError(CannotStartError, OSError):
 
 
 def free_bytes(folder: Path) -> int | None:
-    """Return how many bytes are free where `folder` is, or would be made; None on a store, which tells no end."""
+    """Return how many bytes are free where `folder` is, or would be made; None on a store, which has no limit."""
     if is_remote(folder):
         return None
     home = folder.absolute()

@@ -1,257 +1,305 @@
-"""The dataset's folder as a whole: opening one for a run, and the files that span all videos."""
+"""The folder of a dataset that a command writes to: opened once, its record read once and committed once."""
 
-import hashlib
-import importlib.metadata
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Self
 
 import pyarrow as pa
-from pydantic import ValidationError
 
-from curation.output.ledger import VideoRecord
+from curation.output.ledger import VideoRecord, read_ledger, write_record
+from curation.output.provenance import (
+    DatasetFolderError,
+    fetched_weights,
+    new_record,
+    recorded_settings,
+    require_same,
+    with_identity,
+    with_layout,
+)
+from curation.output.recorded_rules import require_same_rules, rule_records
+from curation.output.window_files import FOLDER as WINDOWS
 from curation.output.window_files import remove_windows
 from curation.perception.models import identity_at_hand
-from curation.settings import CurationSettings, differences
+from curation.rules.rule import Rule
+from curation.settings import CurationSettings
 from curation.sources.layouts import LayoutName
-from foundation.errors import UsageError
-from foundation.packages import DISTRIBUTION
-from foundation.storage.locations import is_address
+from foundation.storage.locations import location
+from manifests.dataset import Dataset
 from manifests.files.journal import finish_swap
-from manifests.files.tables import write_parquet
+from manifests.files.tables import read_table, write_parquet
 from manifests.packing.pack import compact
 from manifests.packing.packed_files import stored_videos
 from manifests.record import (
     DatasetRecord,
-    SourceLayout,
-    Totals,
+    ExclusionList,
     WeightRecord,
-    describe_tables,
+    commit_dataset,
+    draft_dataset,
+    find_dataset,
     read_dataset,
     totals_of,
-    write_dataset,
 )
+from manifests.removals import Removals
 from manifests.schema.clips import CLIPS
-from manifests.schema.columns import SCHEMA_VERSION
 from manifests.schema.frames import FRAMES
+from manifests.schema.tables import TABLES
 from manifests.schema.videos import SPANS, VIDEOS
-from manifests.vocabulary import TIERS
 
-__all__ = [
-    "DatasetFolderError",
-    "finish_dataset",
-    "forget_video",
-    "keep_layout",
-    "open_dataset",
-    "reconciled",
-    "recorded_settings",
-    "require_same_layout",
-    "settled",
-]
+__all__ = ["DatasetFolder", "DatasetFolderError"]
 
-_STORAGE = "storage."
-"""Settings that do not change what a dataset holds."""
+_LEDGER = "ledger"
+
+_ENTRIES = frozenset({"dataset.json", "media", _LEDGER, "latents", WINDOWS, *TABLES})
+"""Names in the folder of a dataset."""
 
 
-class DatasetFolderError(UsageError):
-    """The folder cannot become, or go on as, the dataset of this run."""
+class DatasetFolder:
+    """A dataset's folder with its record.
 
-
-def open_dataset(dataset: Path, settings: CurationSettings, weights: Sequence[WeightRecord]) -> None:
-    """Make `dataset` a new dataset of these settings and weights, or check that it is one already.
-
-    How large its files are may change; what a stopped writer left half done is done here.
-
-    Raises:
-        DatasetFolderError: the folder holds something else, or a dataset of other settings or weights, which the
-            message lists.
-        DatasetError: its dataset.json is damaged, or of another version.
-        OSError: it cannot be written.
+    The record is read when the folder is opened, and `finish` commits it. What a stopped command must not lose of it
+    (settings, weights, layouts, lists, removals) is written as a draft before anything is done with it.
     """
-    if any("\udc80" <= letter <= "\udcff" for letter in str(dataset)):
-        raise DatasetFolderError(
-            f"--out {dataset}: the name is no valid UTF-8, and Parquet readers cannot open such files"
+
+    def __init__(self, path: Path, record: DatasetRecord, settings: CurationSettings, rules: Sequence[Rule]) -> None:
+        """Take a record with its settings, and rules of the user's own; see `existing` and `begin`."""
+        self.path = path
+        self.record = record
+        self.settings = settings
+        self.rules = tuple(rules)
+        self.is_new = False
+        """Whether this command has begun it, so that nothing of an earlier one is there."""
+
+    @classmethod
+    def existing(cls, path: str | Path) -> Self:
+        """Open a dataset that is finished or begun.
+
+        Raises:
+            DatasetError: it is no dataset, its record is damaged, or of another version.
+            DatasetFolderError: its settings are not those of this version.
+            StorageError: its store cannot be reached.
+        """
+        folder = location(path)
+        record = read_dataset(folder)
+        return cls(folder, record, recorded_settings(folder, record), ())
+
+    @classmethod
+    def begin(
+        cls,
+        path: str | Path,
+        settings: CurationSettings,
+        *,
+        weights: Sequence[WeightRecord] | None = None,
+        source: tuple[str, LayoutName | None] | None = None,
+        exclusions: Sequence[ExclusionList] = (),
+        rules: Sequence[Rule] = (),
+        origin: "DatasetFolder | None" = None,
+        dry_run: bool = False,
+    ) -> Self:
+        """Make a folder a new dataset of these settings, or go on with the dataset that it is.
+
+        Where `perception.identity` is `auto`, a dataset keeps the descriptor that it has, and a new one takes that of
+        this machine. How large its files are may change.
+
+        Args:
+            path: the folder.
+            settings: what to keep and how.
+            weights: files that are used; None: those of the settings, which are fetched where they are missing.
+            source: the source as given to a run, and how it is read where it is a folder.
+            exclusions: lists of people and videos to leave out; those of earlier runs stay on record.
+            rules: rules of the user's own.
+            origin: the dataset that this one is made from: its layouts, lists and removals hold here, too.
+            dry_run: only check, write nothing.
+
+        Raises:
+            DatasetFolderError: the folder holds something else, or a dataset of other settings, weights or layout,
+                which the message lists.
+            OtherRulesError: it is a dataset with other rules of the user's own.
+            DatasetError: its record is damaged, or of another version.
+            MissingAssetsError: weights are missing and cannot be fetched.
+            StorageError: its store cannot be reached.
+            OSError: it cannot be written.
+        """
+        path = location(path)
+        found = find_dataset(path)
+        if found is None:
+            _require_free(path)
+            settings = with_identity(settings, identity_at_hand(settings.perception))
+            weights = fetched_weights(settings) if weights is None else weights
+            folder = cls(path, new_record(settings, weights), settings, rules)
+            folder.is_new = True
+        else:
+            folder = cls(path, found, recorded_settings(path, found), rules)
+            settings = with_identity(settings, folder.settings.perception.identity)
+            folder.resume(settings, weights, rules, dry_run=dry_run)
+            folder.settings = settings
+        record = folder.record if origin is None else origin.record
+        if source is not None and source[1] is not None:
+            record = with_layout(record, source[0], source[1])
+        folder.record = folder.record.model_copy(
+            update={
+                "rules": rule_records(settings.rules, rules),
+                "config": settings.model_dump(mode="json"),
+                "exclusions": tuple(dict.fromkeys((*record.exclusions, *exclusions))),
+                "layouts": record.layouts,
+                "removals": record.removals,
+            }
         )
-    if (dataset / "dataset.json").exists():
-        before = recorded_settings(dataset)
-        changed = [line for line in differences(settings, before) if not line.startswith(_STORAGE)]
-        if changed:
-            raise DatasetFolderError(
-                f"{dataset} was made with other settings: {'; '.join(changed)}. Give a new --out, the settings of "
-                "before, or apply new rules to it with `gaia-curate decide`"
-            )
-        _refuse_other_weights(dataset, weights)
-        finish_swap(dataset)
-        if settings != before:  # in how it is stored: `finish_dataset` packs it so
-            config = settings.model_dump(mode="json")
-            write_dataset(dataset, read_dataset(dataset).model_copy(update={"config": config}))
-        return
-    if dataset.exists() and not dataset.is_dir():
-        raise DatasetFolderError(f"--out {dataset} is a file; give a new folder")
-    if dataset.is_dir() and any(dataset.iterdir()):
+        if not dry_run and folder.record != found:
+            draft_dataset(path, folder.record)
+        return folder
+
+    def resume(
+        self,
+        settings: CurationSettings | None = None,
+        weights: Sequence[WeightRecord] | None = None,
+        rules: Sequence[Rule] = (),
+        *,
+        dry_run: bool = False,
+    ) -> None:
+        """Check that a command may go on with the dataset, and complete what a stopped writer left half done.
+
+        Args:
+            settings: of the command; None: those of the dataset.
+            weights: as of `begin`.
+            rules: rules of the user's own.
+            dry_run: only check, write nothing.
+
+        Raises:
+            DatasetFolderError: settings or weights are others than before; the message lists them.
+            OtherRulesError: rules of the user's own are others than before.
+            DatasetError: a file is damaged.
+            MissingAssetsError: weights are missing and cannot be fetched.
+            OSError: it cannot be written.
+        """
+        require_same_rules(self.path, self.record.rules, rules)
+        require_same(self.path, self.record, self.settings, self.settings if settings is None else settings, weights)
+        self.rules = tuple(rules)
+        if not dry_run:
+            finish_swap(self.path)
+
+    def note_removals(self, removals: Removals) -> None:
+        """Put on record what is removed for good, before anything of it goes.
+
+        Raises:
+            OSError: the dataset cannot be written.
+        """
+        if removals != self.record.removals:
+            self.record = self.record.model_copy(update={"removals": removals})
+            draft_dataset(self.path, self.record)
+
+    def ledger(self) -> dict[str, VideoRecord]:
+        """Return the records of the ledger by video id, after those that a stopped `forget` has left were removed.
+
+        Raises:
+            LedgerError: a record is damaged.
+            OSError: a file cannot be removed.
+        """
+        records, removals = read_ledger(self.path), self.record.removals
+        gone = {video_id for video_id in records if removals is not None and removals.has_video(video_id)}
+        for video_id in gone:
+            self.forget_video(video_id)
+        return {video_id: record for video_id, record in records.items() if video_id not in gone}
+
+    def write(self, record: VideoRecord) -> None:
+        """Write the record of a video into the ledger.
+
+        Raises:
+            OSError: the dataset cannot be written.
+        """
+        write_record(self.path, record)
+
+    def rows(self) -> list[VideoRecord]:
+        """Return the table `videos`; no rows before the first run has ended.
+
+        Raises:
+            DatasetError: the table is damaged.
+        """
+        return [VideoRecord.model_validate(row) for row in read_table(self.path, VIDEOS.name).to_pylist()]
+
+    def foreign_entries(self) -> list[str]:
+        """Return the names in the folder that are none of a dataset, sorted."""
+        return sorted(path.name for path in self.path.iterdir() if path.name not in _ENTRIES)
+
+    def forget_video(self, video_id: str) -> None:
+        """Remove a video's own files; the ledger's record last, so that a stopped removal is done again.
+
+        What of it is packed with others goes in the next `finish`.
+
+        Raises:
+            OSError: a file cannot be removed.
+        """
+        remove_windows(self.path, {video_id})
+        for table in (CLIPS, SPANS, FRAMES):
+            (self.path / table.name / f"{video_id}.parquet").unlink(missing_ok=True)
+        (self.path / "media" / f"{video_id}.tar").unlink(missing_ok=True)
+        (self.path / _LEDGER / f"{video_id}.json").unlink(missing_ok=True)
+
+    def reconciled(self, records: Mapping[str, VideoRecord]) -> dict[str, VideoRecord]:
+        """Return the records with rows in the tables, after packed rows without a record were removed.
+
+        To remove a video's record, or a damaged file, is how a user has videos curated again.
+
+        Raises:
+            DatasetError: a file is damaged.
+            OSError: the dataset cannot be written.
+        """
+        frames, spans, clips = (stored_videos(self.path, table) for table in (FRAMES, SPANS, CLIPS))
+        complete = {
+            video_id: record
+            for video_id, record in records.items()
+            if not (record.status == "ok" and record.duration_s)
+            or (video_id in frames and video_id in spans and (not record.n_clips or video_id in clips))
+        }
+        live = _curated(complete.values())
+        if any(video not in live for table in (frames, spans, clips) for video, packed in table.items() if packed):
+            compact(self.path, live, self.settings.storage)
+        return complete
+
+    def finish(self, records: Iterable[VideoRecord]) -> Dataset:
+        """Pack the files of videos, write the table `videos`, and commit the record with its totals.
+
+        Of the other tables and the media, only what belongs to a video that is `ok` in `records` stays.
+
+        Args:
+            records: one per file, in the order of the rows.
+
+        Returns:
+            The dataset, open for reading.
+
+        Raises:
+            DatasetError: a file is damaged.
+            OSError: the dataset cannot be written.
+        """
+        rows = list(records)
+        remove_windows(self.path, {record.video_id for record in rows})  # of units in flight when their video ended
+        compact(self.path, _curated(rows), self.settings.storage)
+        table = pa.Table.from_pylist([record.model_dump() for record in rows], schema=VIDEOS.arrow_schema())
+        write_parquet(self.path / VIDEOS.name / "videos.parquet", table, VIDEOS)
+        self.record = self.record.model_copy(update={"totals": totals_of(self.path)})
+        commit_dataset(self.path, self.record)
+        return Dataset(self.path, self.record)
+
+
+def _require_free(path: Path) -> None:
+    """Stop a command whose folder cannot become a dataset.
+
+    Raises:
+        DatasetFolderError: it is a file, holds files, or has a name that Parquet readers cannot open.
+    """
+    if any("\udc80" <= letter <= "\udcff" for letter in str(path)):
         raise DatasetFolderError(
-            f"--out {dataset} holds files but no dataset.json: it is no dataset; give a new folder"
+            f"--out {path}: the name is no valid UTF-8, and Parquet readers cannot open such files"
         )
-    empty = Totals(videos=0, failed=0, excluded=0, hours_raw=0.0, hours_kept=dict.fromkeys(TIERS, 0.0), clips=0)
-    _write_record(dataset, settings, weights, empty)
-
-
-def settled(settings: CurationSettings, dataset: Path) -> CurationSettings:
-    """Return the settings with `perception.identity` decided where it is `auto`.
-
-    A dataset that has been begun keeps to what it has; a new one takes what is on this machine.
-
-    Raises:
-        DatasetError: `dataset` has a dataset.json that is damaged, or of another version.
-        DatasetFolderError: its settings are not those of this version.
-        WrongAssetError: ArcFace's file is there and is another one.
-    """
-    perception = settings.perception
-    if perception.identity != "auto":
-        return settings
-    begun = (dataset / "dataset.json").exists()
-    identity = recorded_settings(dataset).perception.identity if begun else identity_at_hand(perception)
-    return settings.model_copy(update={"perception": perception.model_copy(update={"identity": identity})})
-
-
-def recorded_settings(dataset: Path) -> CurationSettings:
-    """Return the settings that a dataset was made with.
-
-    Raises:
-        DatasetError: `dataset` is no dataset.
-        DatasetFolderError: its settings are not those of this version.
-    """
-    record = read_dataset(dataset)
-    try:
-        return CurationSettings.model_validate(record.config)
-    except ValidationError as error:
-        raise DatasetFolderError(
-            f"{dataset} was made by {record.software} {record.software_version}, whose settings this version does not "
-            f"know ({error.error_count()} differ); go on with that version, or give a new --out"
-        ) from error
-
-
-def finish_dataset(dataset: Path, records: Sequence[VideoRecord]) -> None:
-    """Pack the parts, write the table `videos` and the totals: what is only known once every video is done.
-
-    Of the other tables and the media, only what belongs to a video that is `ok` in `records` stays.
-
-    Raises:
-        DatasetError: a file is damaged.
-        OSError: the dataset cannot be written.
-    """
-    remove_windows(dataset, {record.video_id for record in records})  # of units in flight when their video ended
-    compact(dataset, _curated(records), recorded_settings(dataset).storage)
-    table = pa.Table.from_pylist([record.model_dump() for record in records], schema=VIDEOS.arrow_schema())
-    write_parquet(dataset / "videos" / "videos.parquet", table, VIDEOS)
-    write_dataset(dataset, read_dataset(dataset).model_copy(update={"totals": totals_of(dataset)}))
-
-
-def reconciled(dataset: Path, records: Mapping[str, VideoRecord]) -> dict[str, VideoRecord]:
-    """Return the records whose rows are there, after the rows that have no record were removed from packed files.
-
-    To remove a video's record, or a damaged file, is how a user has videos curated again.
-
-    Raises:
-        DatasetError: a file is damaged.
-        OSError: the dataset cannot be written.
-    """
-    frames, spans, clips = (stored_videos(dataset, table) for table in (FRAMES, SPANS, CLIPS))
-    whole = {
-        video_id: record
-        for video_id, record in records.items()
-        if not (record.status == "ok" and record.duration_s)
-        or (video_id in frames and video_id in spans and (not record.n_clips or video_id in clips))
-    }
-    live = _curated(whole.values())
-    if any(video_id not in live for table in (frames, spans, clips) for video_id, packed in table.items() if packed):
-        compact(dataset, live, recorded_settings(dataset).storage)
-    return whole
-
-
-def forget_video(dataset: Path, video_id: str) -> None:
-    """Remove a video's own files; the ledger's record last, so that a stopped removal is done again.
-
-    What of it is packed with others goes in the next `finish_dataset`.
-
-    Raises:
-        OSError: a file cannot be removed.
-    """
-    remove_windows(dataset, {video_id})
-    for part in ("clips", "spans", "frames"):
-        (dataset / part / f"{video_id}.parquet").unlink(missing_ok=True)
-    (dataset / "media" / f"{video_id}.tar").unlink(missing_ok=True)
-    (dataset / "ledger" / f"{video_id}.json").unlink(missing_ok=True)
+    if path.exists() and not path.is_dir():
+        raise DatasetFolderError(f"--out {path} is a file; give a new folder")
+    entries = [*path.iterdir()] if path.is_dir() else []
+    ledger = next((entry for entry in entries if entry.name == _LEDGER), None)
+    if ledger is not None:  # a command that was stopped before its draft was written has left the folder of it
+        entries = [entry for entry in entries if entry != ledger] + [*ledger.iterdir()]
+    if any(not (entry.name.startswith(".") and entry.name.endswith(".part")) for entry in entries):
+        raise DatasetFolderError(f"--out {path} holds files but no dataset.json: it is no dataset; give a new folder")
 
 
 def _curated(records: Iterable[VideoRecord]) -> set[str]:
     """Return the ids of the videos whose rows belong to the dataset."""
     return {record.video_id for record in records if record.status == "ok" and record.duplicate_of is None}
-
-
-def _refuse_other_weights(dataset: Path, weights: Sequence[WeightRecord]) -> None:
-    """Stop a run from going on with models that are not those of before, such as after an update of a package."""
-    before = {weight.name: weight.sha256 for weight in read_dataset(dataset).weights}
-    now = {weight.name: weight.sha256 for weight in weights}
-    if now != before:
-        differing = [name for name in {**before, **now} if before.get(name) != now.get(name)]
-        raise DatasetFolderError(
-            f"{dataset} was made with other weights: {', '.join(differing)} differ. Go on with the packages and files "
-            "of before, or give a new --out"
-        )
-
-
-def _write_record(dataset: Path, settings: CurationSettings, weights: Sequence[WeightRecord], totals: Totals) -> None:
-    write_dataset(
-        dataset,
-        DatasetRecord(
-            schema_version=SCHEMA_VERSION,
-            software=DISTRIBUTION,
-            software_version=importlib.metadata.version(DISTRIBUTION),
-            preset=settings.preset,
-            config=settings.model_dump(mode="json"),
-            weights=tuple(weights),
-            tables=describe_tables(),
-            totals=totals,
-        ),
-    )
-
-
-def keep_layout(dataset: Path, source: str, layout: LayoutName | None) -> None:
-    """Note down how a folder is read.
-
-    Args:
-        dataset: the dataset.
-        source: as it was given to the run.
-        layout: of the folder; None where `source` is none.
-
-    Raises:
-        DatasetFolderError: an earlier run read the folder in another way.
-        OSError: the dataset cannot be written.
-    """
-    if layout is None or require_same_layout(dataset, source, layout):
-        return
-    record = read_dataset(dataset)
-    new = SourceLayout(folder_sha256=_digest(source), layout=layout)
-    write_dataset(dataset, record.model_copy(update={"layouts": (*record.layouts, new)}))
-
-
-def require_same_layout(dataset: Path, source: str, layout: LayoutName) -> bool:
-    """Return whether an earlier run of a dataset has read this folder.
-
-    Raises:
-        DatasetFolderError: it read the folder in another way: other speakers, other stretches.
-    """
-    digest = _digest(source)
-    before = [told.layout for told in read_dataset(dataset).layouts if told.folder_sha256 == digest]
-    if before and layout not in before:
-        raise DatasetFolderError(
-            f"{dataset} was made with other settings: layout of {source}: {layout}, was {before[0]}. Give "
-            f"--layout {before[0]}, or a new --out"
-        )
-    return bool(before)
-
-
-def _digest(source: str) -> str:
-    place = source.rstrip("/") if is_address(source) else str(Path(source).absolute())
-    return hashlib.sha256(os.fsencode(place)).hexdigest()

@@ -7,32 +7,16 @@ import pyarrow as pa
 
 from curation.decision.decide import Decision
 from curation.evidence.joining import spread
-from curation.evidence.measures import Evidence, FaceMeasures, Faces
+from curation.evidence.measures import Evidence, Faces
 from curation.rules.frontal import frontal_angle_deg
 from foundation.array_types import BoolArray, Float32Array, Int64Array
 from manifests.landmarks import LandmarkScheme
 from manifests.schema.arrow_arrays import block_column, rows_column
+from manifests.schema.face_measures import FACE_MEASURES, FaceMeasure, FaceMeasures, Measured
 from manifests.schema.frames import FACE_COLUMNS, FRAMES
 from manifests.timeline import TICK_RATE_HZ
 
 __all__ = ["evidence_of_frames", "frames_table", "shown_face"]
-
-_MEASURED = ("score", "lip_aperture", "mask_prob", "mask_measured", "sharpness", "luma")
-"""Columns that are one number or truth value per face and are called the same in `Faces`."""
-
-_ARRAYS = {
-    "box": "box_px",
-    "key_points": "key_points_px",
-    "landmarks": "landmarks_px",
-    "pose_deg": "pose_deg",
-    "blendshapes": "blendshapes",
-    "descriptor": "descriptor",
-    "jitter_points": "jitter_points_px",
-}
-"""Columns that are arrays per face, and the fields of `Faces` that hold them."""
-
-_OPTIONAL = ("blendshapes", "jitter_points")
-"""Those that not every finder measures; where it does, every face has them."""
 
 
 def frames_table(
@@ -66,10 +50,8 @@ def frames_table(
         "loudness_dbfs": _sound(evidence.loudness_dbfs, n),
     }
     face = decision.face
-    for name, field in _ARRAYS.items():
-        columns[name] = _array_column(name, getattr(face, field), shown, n)
-    for name in _MEASURED:
-        columns[name] = pa.array(getattr(face, name), mask=~shown)
+    for measure in FACE_MEASURES:
+        columns[measure.column.name] = _measure_column(measure, getattr(face, measure.field), shown)
     columns["frontal_angle_deg"] = pa.array(frontal_angle_deg(face.key_points_px), mask=~shown)
 
     is_main = np.zeros(len(faces), dtype=np.bool_)
@@ -98,12 +80,12 @@ def shown_face(table: pa.Table) -> FaceMeasures:
 
     On every row there is one. Of descriptors that are all missing, the length is not known: they are (N, 0).
     """
-    columns: dict[str, Any] = {
-        field: None if name in _OPTIONAL and table[name].null_count else _block(table[name])
-        for name, field in _ARRAYS.items()
-    }
-    columns |= {name: _block(table[name]) for name in _MEASURED}
-    return FaceMeasures(**columns | {"mask_measured": columns["mask_measured"] > 0})
+    columns: dict[str, Any] = {}
+    for measure in FACE_MEASURES:
+        column = table[measure.column.name]
+        absent = measure.optional and column.null_count
+        columns[measure.field] = None if absent else _measured(measure, _block(column))
+    return FaceMeasures(**columns)
 
 
 def _evidence_of_rows(table: pa.Table) -> Evidence:
@@ -119,29 +101,16 @@ def _evidence_of_rows(table: pa.Table) -> Evidence:
     box = _joined(_block(main["box"]), _block(others["box"])).reshape(-1, 4)
     order = np.lexsort((box[:, 0] - box[:, 2], tick))
 
-    def both(name: str) -> Float32Array:
-        return _joined(_block(main[name]), _block(others[name]))[order]
-
-    has_shapes = len(main) > 0 and main["blendshapes"].null_count == 0
-    has_jitter_points = len(main) > 0 and main["jitter_points"].null_count == 0
+    measures: dict[str, Any] = {}
+    for measure in FACE_MEASURES:
+        name = measure.column.name
+        if measure.optional and not (len(main) and main[name].null_count == 0):
+            measures[measure.field] = None
+        else:
+            measures[measure.field] = _measured(measure, _joined(_block(main[name]), _block(others[name]))[order])
     return Evidence(
         decoded=_numpy(table["decoded"]),
-        faces=Faces(
-            tick=tick[order],
-            box_px=both("box"),
-            score=both("score"),
-            key_points_px=both("key_points"),
-            landmarks_px=both("landmarks"),
-            pose_deg=both("pose_deg"),
-            blendshapes=both("blendshapes") if has_shapes else None,
-            lip_aperture=both("lip_aperture"),
-            mask_prob=both("mask_prob"),
-            mask_measured=both("mask_measured") > 0,
-            sharpness=both("sharpness"),
-            luma=both("luma"),
-            descriptor=both("descriptor"),
-            jitter_points_px=both("jitter_points") if has_jitter_points else None,
-        ),
+        faces=Faces(tick=tick[order], **measures),
         cut_score=_block(table["cut_score"]),
         speech_prob=None if table["speech_prob"].null_count else _block(table["speech_prob"]),
         loudness_dbfs=None if table["loudness_dbfs"].null_count else _block(table["loudness_dbfs"]),
@@ -152,13 +121,20 @@ def _sound(values: Float32Array | None, n: int) -> pa.Array:
     return pa.nulls(n, pa.float32()) if values is None else pa.array(values)
 
 
-def _array_column(name: str, values: Float32Array | None, shown: BoolArray, n: int) -> pa.Array:
-    """Return rows of `values` where a face is shown and the row was measured, null elsewhere."""
-    data_type = FRAMES.column(name).type
+def _measure_column(measure: FaceMeasure, values: Measured | None, shown: BoolArray) -> pa.Array:
+    """Return rows of a measure, null where no face is shown; an array is null, too, where it was not measured."""
+    data_type = measure.column.type
     if values is None:
-        return pa.nulls(n, data_type)
+        return pa.nulls(len(shown), data_type)
+    if not measure.is_array:
+        return pa.array(values, mask=~shown)
     measured = ~np.isnan(values).any(axis=tuple(range(1, values.ndim)))
     return block_column(values, shown & measured, data_type)
+
+
+def _measured(measure: FaceMeasure, block: Float32Array) -> Measured:
+    """Return a measure as it was before it was written, given its numbers; of flags, a missing one is False."""
+    return block > 0 if measure.is_flag else block
 
 
 def _other_faces(faces: Faces, track: Int64Array, chosen: Int64Array) -> pa.Table:
@@ -167,11 +143,9 @@ def _other_faces(faces: Faces, track: Int64Array, chosen: Int64Array) -> pa.Tabl
         "track_id": pa.array(track[chosen].astype(np.int32)),
         "frontal_angle_deg": pa.array(frontal_angle_deg(faces.key_points_px[chosen])),
     }
-    for name, field in _ARRAYS.items():
-        values = getattr(faces, field)
-        columns[name] = _array_column(name, None if values is None else values[chosen], shown, len(chosen))
-    for name in _MEASURED:
-        columns[name] = pa.array(getattr(faces, name)[chosen])
+    for measure in FACE_MEASURES:
+        values = getattr(faces, measure.field)
+        columns[measure.column.name] = _measure_column(measure, None if values is None else values[chosen], shown)
     return pa.table(
         [columns[column.name].cast(column.type) for column in FACE_COLUMNS], names=[c.name for c in FACE_COLUMNS]
     )

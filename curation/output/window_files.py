@@ -13,15 +13,13 @@ from curation.evidence.joining import stitch
 from curation.evidence.measures import Faces, PictureEvidence
 from foundation.storage.atomic import write_bytes_atomic
 from foundation.storage.locations import files_in, read_all
+from manifests.schema.face_measures import FACE_MEASURES
 from manifests.timeline import Window
 
 __all__ = ["read_window", "read_windows", "remove_windows", "window_path", "write_window"]
 
 FOLDER = "windows"
 """In the dataset; empty once all videos are done."""
-
-_LARGE = ("landmarks_px", "blendshapes")
-"""What no rule looks at."""
 
 
 def window_path(dataset: Path, video_id: str, window: Window) -> Path:
@@ -49,15 +47,18 @@ def write_window(path: Path, seen: PictureEvidence, spent_s: float) -> None:
     write_bytes_atomic(path, content.getvalue())
 
 
-def read_windows(dataset: Path, video_id: str, windows: Sequence[Window]) -> tuple[PictureEvidence, float]:
-    """Return what rules need of the evidence of windows, given in order, as one stretch, and the seconds they took.
+def read_windows(
+    dataset: Path, video_id: str, windows: Sequence[Window], *, whole: bool = False
+) -> tuple[PictureEvidence, float]:
+    """Return the evidence of windows, given in order, as one stretch, and the seconds they took.
 
-    Landmarks and blendshapes, nine tenths of it, stay on disk: `landmarks_px` has no points, `blendshapes` is None.
+    Unless `whole`, landmarks and blendshapes, nine tenths of it, stay on disk, for no built-in rule reads them:
+    `landmarks_px` has no points, `blendshapes` is None.
 
     Raises:
         OSError: a window's evidence is missing or cannot be read.
     """
-    parts = [_read(window_path(dataset, video_id, window), whole=False) for window in windows]
+    parts = [_read(window_path(dataset, video_id, window), whole=whole) for window in windows]
     return stitch([seen for seen, _ in parts]), sum(spent_s for _, spent_s in parts)
 
 
@@ -83,12 +84,12 @@ def remove_windows(dataset: Path, video_ids: Collection[str]) -> None:
 
 def _read(path: Path, *, whole: bool) -> tuple[PictureEvidence, float]:
     with np.load(io.BytesIO(*read_all([path])), allow_pickle=False) as arrays:
-        columns: dict[str, Any] = {
-            field.name: arrays.get(f"faces.{field.name}", None)
-            for field in dataclasses.fields(Faces)
-            if whole or field.name not in _LARGE
-        }
-        if not whole:
-            columns |= {"landmarks_px": np.zeros((len(columns["tick"]), 0, 2), np.float32), "blendshapes": None}
+        columns: dict[str, Any] = {"tick": arrays["faces.tick"]}
+        for measure in FACE_MEASURES:
+            columns[measure.field] = (
+                arrays.get(f"faces.{measure.field}", None)
+                if whole or not measure.large
+                else measure.unmeasured(len(columns["tick"]))
+            )
         seen = PictureEvidence(decoded=arrays["decoded"], faces=Faces(**columns), cut_score=arrays["cut_score"])
         return seen, float(arrays["spent_s"])

@@ -21,6 +21,7 @@ from functools import cache, partial
 import numpy as np
 import numpy.typing as npt
 
+from curation.evidence.measures import LEAST_CUT_SCORE
 from foundation.array_types import BoolArray, Float32Array, Float64Array
 
 __all__ = ["ContentCuts"]
@@ -70,12 +71,14 @@ _BLOCK_TICKS = 512
 
 
 class ContentCuts:
-    """Scores shot boundaries, 0 to 1; a `CutScorer`. A score is 0.5 where a difference just reaches its limit."""
+    """Scores shot boundaries, 0 to 1.
+
+    A score is 0.5, which is `LEAST_CUT_SCORE`, where a difference just reaches its limit.
+    """
 
     thumb_height_px = 27
     thumb_width_px = 48
     halo_ticks = max(_DISSOLVE_REACH_TICKS)
-    default_limit = 0.5
 
     def __call__(self, thumbs: npt.NDArray[np.uint8]) -> Float32Array:
         """Return (T,) scores for (T, 27, 48, 3) RGB thumbnails: entry k is about the boundary between k - 1 and k.
@@ -135,7 +138,7 @@ def _lower_overlays(
 
     Only boundaries that would be a cut are looked at, so that this costs next to nothing.
     """
-    for boundary in np.flatnonzero(scores >= ContentCuts.default_limit).tolist():
+    for boundary in np.flatnonzero(scores >= LEAST_CUT_SCORE).tolist():
         begin = max(0, boundary - reach_ticks)
         for outside in _outside_boxes():
             rest, _ = _levelled(np.take(flat[begin : boundary + reach_ticks], outside, axis=1))

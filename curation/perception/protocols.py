@@ -1,11 +1,12 @@
-"""What a perception model is: one small Protocol per kind. Another model is one more module that has this shape.
+"""Interfaces of perception models, one small Protocol per kind.
 
 Coordinates are source pixels, x to the right, y down; the centre of the top left pixel is at (0.5, 0.5).
-Every model is stateless between calls: the same arguments give the same answer whatever came before, so that windows
-of a video can be analysed apart and stitched.
+Every model is stateless between calls: the same arguments give the same result, whatever came before, so that windows
+of a video can be analysed separately and stitched. A finder that follows faces from frame to frame is no exception: it
+gets the faces of the previous frame as an argument, and all that it has to know of them is part of `FaceObservation`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,20 +16,40 @@ import numpy.typing as npt
 from foundation.array_types import Float32Array, RgbImage
 
 __all__ = [
-    "CutScorer",
     "FaceDescriber",
     "FaceFinder",
     "FaceObservation",
     "HeadPose",
     "JitterPoints",
     "MaskClassifier",
-    "VoiceDetector",
+    "Sighting",
+    "Square",
 ]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Square:
+    """A square part of an image, pixels; may reach beyond the image."""
+
+    x0: float
+    y0: float
+    side: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sighting:
+    """Where a detector saw a face, relative to the landmarks that were then found: by it the face can be followed."""
+
+    detector_box: tuple[float, float, float]
+    """From the centre of the rectangle around the landmarks, along the eyes and down the face, to the centre of the
+    detector's box, and the side of that box; all over the longer side of the rectangle."""
+    look: Square | None
+    """Part of the image that the detector was run on; None where that is not known."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class FaceObservation:
-    """One face in one picture."""
+    """One face in one frame."""
 
     box_px: Float32Array
     """(4,) x0, y0, x1, y1: the detector's rectangle, or the smallest upright one around all landmarks; which of the two
@@ -43,24 +64,21 @@ class FaceObservation:
     blendshapes: Float32Array | None
     """(52,) ARKit-like coefficients 0 to 1, or None where the model has none."""
     jitter_box_px: Float32Array | None = None
-    """(4,) rectangle in which `JitterPoints` are sought; None where the finder tells none."""
+    """(4,) rectangle in which `JitterPoints` are sought; None where the finder gives none."""
+    sighting: Sighting | None = None
+    """For finders that follow faces into the next frame; None where the finder searches every frame."""
 
 
 class FaceFinder(Protocol):
-    """Finds all faces of a picture, with landmarks."""
-
-    scheme: str
-    """Landmark scheme of the answers, a name in `manifests.landmarks`."""
-    pose_method: str
-    """How `pose_deg` is computed; stands in the manifest."""
+    """Finds all faces of a frame, with landmarks in the scheme that its card names."""
 
     def __call__(self, frame: RgbImage, near: Sequence[FaceObservation] | None = None) -> list[FaceObservation]:
         """Return the faces in `frame`, the widest box first; an empty list where there is none.
 
         Args:
             frame: (H, W, 3).
-            near: the faces of the picture shortly before; None where they are not known. Where there are any, only
-                their surroundings are looked at, as long as each of them is found again; else all of the picture.
+            near: this finder's faces in the previous frame; None where they are not known. A finder may look at their
+                surroundings alone, as long as it finds each of them again, or ignore them.
         """
         ...
 
@@ -68,16 +86,13 @@ class FaceFinder(Protocol):
 class FaceDescriber(Protocol):
     """Turns a face into a vector that is near for the same person and far for another."""
 
-    name: str
-    dim: int
-
     def __call__(self, frame: RgbImage, key_points_px: Float32Array) -> Float32Array:
-        """Return the (dim,) descriptor of the face with these (9, 2) key points."""
+        """Return the descriptor of the face with these (9, 2) key points, as long as the card's `dim` says."""
         ...
 
 
 class MaskClassifier(Protocol):
-    """Says whether something worn covers mouth and nose."""
+    """Estimates whether something worn covers mouth and nose."""
 
     def __call__(self, frame: RgbImage, key_points_px: Float32Array, boxes_px: Float32Array) -> Float32Array:
         """Return the (F,) probability of a mask for F faces, given (F, 9, 2) key points and (F, 4) boxes."""
@@ -85,10 +100,7 @@ class MaskClassifier(Protocol):
 
 
 class HeadPose(Protocol):
-    """Tells where a head is turned, in two steps, so that frames need not be kept until a batch is full."""
-
-    method: str
-    """How the pose is computed; stands in the manifest."""
+    """Estimates how a head is turned, in two steps, so that frames need not be kept until a batch is full."""
 
     def crop(self, frame: RgbImage, boxes_px: Float32Array) -> npt.NDArray[np.uint8]:
         """Return what the network reads of F faces, (F, S, S, 3) RGB, given their (F, 4) boxes."""
@@ -100,40 +112,8 @@ class HeadPose(Protocol):
 
 
 class JitterPoints(Protocol):
-    """Finds the points by which the rule `jitter` judges, where it does not take landmarks and box."""
+    """Finds the points by which the rule `jitter` judges the faces of a finder whose card has `load_jitter`."""
 
     def __call__(self, frame: RgbImage, box_px: Float32Array) -> Float32Array:
         """Return the (3, 2) nose tip, top left and bottom right corner of the face in a `jitter_box_px`, (4,)."""
-        ...
-
-
-class CutScorer(Protocol):
-    """Scores how likely a shot boundary lies between one tick and the next."""
-
-    thumb_height_px: int
-    thumb_width_px: int
-    halo_ticks: int
-    """How many ticks on either side an answer depends on."""
-    default_limit: float
-    """The score at and above which there is a cut."""
-
-    def __call__(self, thumbs: npt.NDArray[np.uint8]) -> Float32Array:
-        """Return (T,) scores for (T, h, w, 3) RGB thumbnails: entry k is about the boundary between k - 1 and k.
-
-        Entry 0 is 0, for nothing lies before it.
-        """
-        ...
-
-
-class VoiceDetector(Protocol):
-    """Says when somebody speaks."""
-
-    def __call__(self, pieces: Iterable[Float32Array], n_ticks: int) -> Float32Array:
-        """Return the (n_ticks,) probability of speech.
-
-        Args:
-            pieces: adjacent pieces of one sound, (S,) samples of 16 kHz mono in -1 to 1, tick 0 at the first sample.
-                Where they end is not to show in the answer.
-            n_ticks: number of ticks.
-        """
         ...

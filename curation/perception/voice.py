@@ -11,10 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
+from curation.model_cards import package_weights
+from curation.perception.cards import PerceptionCard
 from foundation.array_types import Float32Array
 from manifests.timeline import SAMPLES_PER_TICK
 
-__all__ = ["SileroVoice", "silero_model_path"]
+__all__ = ["SILERO_VOICE", "SileroVoice", "silero_model_path"]
 
 _WINDOW_SAMPLES = 512
 
@@ -44,7 +46,7 @@ def silero_model_path() -> Path:
 
 
 class SileroVoice:
-    """Says when somebody speaks; a `VoiceDetector`.
+    """Detects when somebody speaks.
 
     Every call starts from the empty state. What came before the first sample matters for a short while, so that a
     window cut out of a longer video should bring some audio in front of it, in steps of 4 ticks (2560 samples, the
@@ -112,6 +114,15 @@ class SileroVoice:
                 {"input": np.ascontiguousarray(windows[::_WINDOW_SAMPLES]), "h": hidden, "c": cell},
             )
         return window_probs
+
+
+SILERO_VOICE = PerceptionCard(
+    kind="voice",
+    name="silero",
+    runtime="onnxruntime",
+    packages=("silero-vad",),
+    weights=lambda _settings: [package_weights("silero-vad", "perception", silero_model_path(), "MIT")],
+)
 
 
 def _blocks(pieces: Iterable[Float32Array]) -> Iterator[Float32Array]:

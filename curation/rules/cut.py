@@ -2,7 +2,10 @@
 
 from pydantic import Field
 
-from curation.rules.verdict import Verdict
+from curation.evidence.measures import LEAST_CUT_SCORE
+from curation.rules.built_in import register
+from curation.rules.rule import MeasuredVideo
+from curation.rules.verdict import Verdict, Verdicts, in_every_tier
 from foundation.array_types import Float32Array
 from foundation.settings import Settings
 
@@ -12,8 +15,9 @@ __all__ = ["CutSettings", "cut"]
 class CutSettings(Settings):
     """Settings of the rule `cut`."""
 
-    min_score: float = Field(default=0.5, ge=0.0)
-    """Score of the shot-boundary model at and above which there is a cut. See docs/explanation/perception_cuts.md."""
+    min_score: float = Field(default=LEAST_CUT_SCORE, ge=LEAST_CUT_SCORE)
+    """Score of the shot-boundary model at and above which there is a cut; see docs/explanation/perception_cuts.md. At
+    least 0.5, for boundaries of lower scores are not checked for captions, banners and logos that come or go."""
 
 
 def cut(score: Float32Array, settings: CutSettings) -> Verdict:
@@ -27,3 +31,8 @@ def cut(score: Float32Array, settings: CutSettings) -> Verdict:
         value: the score; failed: True where a clip may not go on from the tick before.
     """
     return Verdict(value=score, failed=score >= settings.min_score, limit=settings.min_score)
+
+
+@register(name="cut", settings=CutSettings, words="shot-boundary score", boundary=True)
+def _judge(video: MeasuredVideo, settings: CutSettings) -> Verdicts:
+    return in_every_tier(cut(video.evidence.cut_score, settings))

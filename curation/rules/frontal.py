@@ -5,7 +5,9 @@ from typing import Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from curation.rules.verdict import Verdict
+from curation.rules.built_in import register
+from curation.rules.rule import MeasuredVideo
+from curation.rules.verdict import Verdict, Verdicts
 from foundation.array_types import Float32Array
 from foundation.settings import Settings
 from manifests.landmarks import KEY_POINT_NAMES
@@ -78,3 +80,9 @@ def frontal(angle_deg: Float32Array, limit_deg: float) -> Verdict:
     deviation = np.abs(angle_deg - np.float32(180.0))
     with np.errstate(invalid="ignore"):
         return Verdict(value=deviation, failed=deviation > limit_deg, limit=limit_deg)
+
+
+@register(name="frontal", settings=FrontalSettings, words="deviation of the frontal angle from 180 degrees", unit="deg")
+def _judge(video: MeasuredVideo, settings: FrontalSettings) -> Verdicts:
+    angle_deg = frontal_angle_deg(video.face.key_points_px)
+    return {"diffusion": frontal(angle_deg, settings.strict_deg), "vae": frontal(angle_deg, settings.loose_deg)}

@@ -6,7 +6,9 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from curation.evidence.measures import FaceMeasures
-from curation.rules.verdict import Verdict
+from curation.rules.built_in import register
+from curation.rules.rule import MeasuredVideo
+from curation.rules.verdict import Verdict, Verdicts
 from foundation.array_types import BoolArray, Float32Array
 from foundation.settings import Settings
 
@@ -96,3 +98,12 @@ def jitter(step: Float32Array, breaks: BoolArray, limit: float, guard_ticks: int
         value[dst[same]] = np.fmax(value[dst[same]], step[src[same]])
     with np.errstate(invalid="ignore"):
         return Verdict(value=value, failed=value > limit, limit=limit)
+
+
+@register(name="jitter", settings=JitterSettings, words="move of the face within a tick", unit="face widths")
+def _judge(video: MeasuredVideo, settings: JitterSettings) -> Verdicts:
+    step = measured_step(video.face, video.breaks)
+    return {
+        "diffusion": jitter(step, video.breaks, settings.strict_step, settings.guard_ticks),
+        "vae": jitter(step, video.breaks, settings.loose_step, settings.guard_ticks),
+    }

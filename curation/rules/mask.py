@@ -4,7 +4,9 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from pydantic import Field
 
-from curation.rules.verdict import Verdict
+from curation.rules.built_in import register
+from curation.rules.rule import MeasuredVideo
+from curation.rules.verdict import Verdict, Verdicts, in_every_tier
 from foundation.array_types import Float32Array
 from foundation.settings import Settings
 
@@ -41,3 +43,8 @@ def mask(mask_prob: Float32Array, settings: MaskSettings) -> Verdict:
     smoothed[seen] = (windows[row, (n_known - 1) // 2] + windows[row, n_known // 2]) / np.float32(2.0)
     with np.errstate(invalid="ignore"):
         return Verdict(value=smoothed, failed=smoothed > settings.max_prob, limit=settings.max_prob)
+
+
+@register(name="mask", settings=MaskSettings, words="probability of a mask")
+def _judge(video: MeasuredVideo, settings: MaskSettings) -> Verdicts:
+    return in_every_tier(mask(video.face.mask_prob, settings))

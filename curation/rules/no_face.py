@@ -3,8 +3,10 @@
 import numpy as np
 from pydantic import Field
 
+from curation.rules.built_in import register
+from curation.rules.rule import MeasuredVideo
 from curation.rules.runs import run_lengths
-from curation.rules.verdict import Verdict
+from curation.rules.verdict import Verdict, Verdicts, in_every_tier
 from foundation.array_types import BoolArray
 from foundation.settings import Settings
 
@@ -36,3 +38,8 @@ def no_face(present: BoolArray, bridged: BoolArray, settings: NoFaceSettings) ->
         failed=missing & ~bridged,
         limit=float(settings.bridge_ticks),
     )
+
+
+@register(name="no_face", settings=NoFaceSettings, words="ticks without a face")
+def _judge(video: MeasuredVideo, settings: NoFaceSettings) -> Verdicts:
+    return in_every_tier(no_face(video.main.face >= 0, video.main.bridged, settings))

@@ -26,13 +26,17 @@ def true_runs(flags: BoolArray, starts_new: BoolArray | None = None) -> list[tup
     return [(int(a), int(b) + 1) for a, b in zip(np.flatnonzero(begins), np.flatnonzero(ends), strict=True)]
 
 
-def run_lengths(flags: BoolArray) -> Int64Array:
+def run_lengths(flags: BoolArray, starts_new: BoolArray | None = None) -> Int64Array:
     """Return for each tick the length of the run of True that it lies in; 0 where it is False.
+
+    Args:
+        flags: (T,) ticks.
+        starts_new: as for `true_runs`.
 
     >>> run_lengths(np.array([True, True, False, True]))
     array([2, 2, 0, 1])
     """
     lengths = np.zeros(len(flags), dtype=np.int64)
-    for first, end in true_runs(flags):
+    for first, end in true_runs(flags, starts_new):
         lengths[first:end] = end - first
     return lengths

@@ -3,7 +3,9 @@
 import numpy as np
 from pydantic import Field
 
-from curation.rules.verdict import Verdict
+from curation.rules.built_in import register
+from curation.rules.rule import MeasuredVideo
+from curation.rules.verdict import Verdict, Verdicts, in_every_tier
 from foundation.array_types import BoolArray, Float32Array
 from foundation.settings import Settings
 
@@ -36,3 +38,12 @@ def several_faces(width_ratio: Float32Array, track_changes: BoolArray, settings:
     with np.errstate(invalid="ignore"):
         too_wide = width_ratio >= settings.max_width_ratio
     return Verdict(value=width_ratio, failed=too_wide | track_changes, limit=settings.max_width_ratio)
+
+
+@register(
+    name="several_faces",
+    settings=SeveralFacesSettings,
+    words="width of the second face over that of the main one",
+)
+def _judge(video: MeasuredVideo, settings: SeveralFacesSettings) -> Verdicts:
+    return in_every_tier(several_faces(video.main.rival_ratio, video.main.changes, settings))

@@ -3,8 +3,10 @@
 import numpy as np
 from pydantic import Field
 
+from curation.rules.built_in import register
+from curation.rules.rule import MeasuredVideo
 from curation.rules.runs import run_lengths, true_runs
-from curation.rules.verdict import Verdict
+from curation.rules.verdict import Verdict, Verdicts
 from foundation.array_types import Float32Array
 from foundation.settings import Settings
 from manifests.timeline import TICK_RATE_HZ
@@ -51,3 +53,8 @@ def silence(speech_prob: Float32Array | None, n_ticks: int, settings: SilenceSet
             inner_end = end if end == n_ticks else end - pad_ticks
             failed[inner_first:inner_end] = True
     return Verdict(value=pause_s, failed=failed, limit=settings.max_pause_s)
+
+
+@register(name="silence", settings=SilenceSettings, words="length of the pause", unit="s")
+def _judge(video: MeasuredVideo, settings: SilenceSettings) -> Verdicts:
+    return {"diffusion": silence(video.evidence.speech_prob, len(video), settings)}

@@ -5,7 +5,9 @@ from typing import Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from curation.rules.verdict import Verdict
+from curation.rules.built_in import register
+from curation.rules.rule import MeasuredVideo
+from curation.rules.verdict import Verdict, Verdicts
 from foundation.array_types import Float32Array
 from foundation.settings import Settings
 
@@ -41,4 +43,10 @@ def small_face(width_px: Float32Array, limit_px: float) -> Verdict:
         value: the width.
     """
     with np.errstate(invalid="ignore"):
-        return Verdict(value=width_px, failed=width_px < limit_px, limit=limit_px, worst_is_high=False)
+        return Verdict(value=width_px, failed=width_px < limit_px, limit=limit_px)
+
+
+@register(name="small_face", settings=SmallFaceSettings, words="width of the face", unit="px", keeps="at least")
+def _judge(video: MeasuredVideo, settings: SmallFaceSettings) -> Verdicts:
+    width_px = video.face.width_px
+    return {"diffusion": small_face(width_px, settings.strict_px), "vae": small_face(width_px, settings.loose_px)}

@@ -4,12 +4,18 @@ import math
 from itertools import pairwise
 from typing import Self
 
+import numpy as np
 from pydantic import Field, model_validator
 
+from curation.rules.built_in import register
+from curation.rules.rule import MeasuredVideo
+from curation.rules.runs import run_lengths
+from curation.rules.verdict import Verdict, Verdicts
+from foundation.array_types import BoolArray
 from foundation.settings import Settings
 from manifests.timeline import TICK_RATE_HZ
 
-__all__ = ["TooShortSettings", "split_evenly"]
+__all__ = ["TooShortSettings", "split_evenly", "too_short"]
 
 
 class TooShortSettings(Settings):
@@ -48,3 +54,24 @@ def split_evenly(first: int, end: int, max_ticks: int) -> list[tuple[int, int]]:
     parts = math.ceil((end - first) / max_ticks)
     bounds = [first + (end - first) * i // parts for i in range(parts + 1)]
     return list(pairwise(bounds))
+
+
+def too_short(left: BoolArray, breaks: BoolArray, settings: TooShortSettings) -> Verdict:
+    """Drop ticks that satisfy all other rules and are in no clip, for their runs are too short.
+
+    Args:
+        left: (T,) such ticks.
+        breaks: (T,) True where a run must not continue from the tick before.
+        settings: names the shortest clip.
+
+    Returns:
+        value: the length of the run around each tick, seconds; 0 on other ticks.
+    """
+    length_s = (run_lengths(left, breaks) / float(TICK_RATE_HZ)).astype(np.float32)
+    return Verdict(value=length_s, failed=left, limit=settings.min_s)
+
+
+@register(name="too_short", settings=TooShortSettings, words="length of the good stretch", unit="s", keeps="at least")
+def _judge(_video: MeasuredVideo, _settings: TooShortSettings) -> Verdicts:
+    # It is about runs, which are known once clips are planned: `decide` applies it then.
+    return {}

@@ -1,21 +1,30 @@
-"""What a rule answers, and how its limits are written."""
+"""Verdict of a rule: value, failed ticks and limit."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from foundation.array_types import BoolArray, Float32Array
+from manifests.vocabulary import TIERS, Tier
 
-__all__ = ["Verdict"]
+__all__ = ["Verdict", "Verdicts", "in_every_tier"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Verdict:
-    """One rule's answer for every tick of a video, under one tier's limit."""
+    """Verdict of one rule on every tick of a video, under the limit of one tier."""
 
     value: Float32Array
-    """(T,) what was measured; NaN where it could not be."""
+    """(T,) measured value; NaN where nothing could be measured."""
     failed: BoolArray
-    """(T,) True where the tick is dropped."""
+    """(T,) True where the tick is dropped; of a boundary, where a clip may not go on from the tick before."""
     limit: float
-    """What the value was held against, in the value's unit."""
-    worst_is_high: bool = True
-    """Whether the highest value of a span is the one that decided it (else the lowest)."""
+    """Limit that the value is compared with, in the value's unit."""
+
+
+Verdicts = Mapping[Tier, Verdict]
+"""Verdict of a rule per tier. A rule does not apply to a tier that is missing."""
+
+
+def in_every_tier(verdict: Verdict) -> Verdicts:
+    """Return one verdict as that of every tier, for a rule with a single limit."""
+    return dict.fromkeys(TIERS, verdict)

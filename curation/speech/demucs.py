@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
+from curation.speech.cards import DenoiserCard
+from curation.speech.settings import SpeechSettings
 from foundation.array_types import Float32Array
 from foundation.devices import resolve_device, torch_device
 from foundation.packages import import_package
@@ -25,7 +27,7 @@ from foundation.weights.safe_load import load_torch_weights
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["DEMUCS_MODELS", "DemucsDenoiser", "DemucsName"]
+__all__ = ["DEMUCS_MODELS", "DNS48", "DNS64", "MASTER64", "DemucsDenoiser", "DemucsName"]
 
 DemucsName = Literal["dns48", "dns64", "master64"]
 
@@ -73,7 +75,6 @@ class DemucsDenoiser:
             UnsafeAssetError: the file holds more than weights.
             DeviceError: the GPU that is named cannot be used.
         """
-        self.name: str = name
         # the package's own functions know the sizes; `pretrained` would download and unpickle
         model = getattr(import_package("denoiser.pretrained"), name)(pretrained=False)
         model.load_state_dict(load_torch_weights(asset_path(name) if weights is None else weights))
@@ -156,3 +157,24 @@ class DemucsDenoiser:
         whole_from = max(0, first - 1) - start
         whole_to = (end - 1 - start) * _FRAME_SAMPLES if end < n_frames else x.shape[-1]
         return x[..., whole_from * _FRAME_SAMPLES : whole_to], left
+
+
+def _require_package(_settings: SpeechSettings) -> tuple[()]:
+    """Check that the package `denoiser` is installed: it is no dependency of this project."""
+    import_package("denoiser.pretrained")
+    return ()
+
+
+def _card(name: DemucsName) -> DenoiserCard:
+    return DenoiserCard(
+        name=name,
+        assets=(name,),
+        runtime="torch",
+        packages=("denoiser",),
+        on_gpu=True,
+        weights=_require_package,
+        load=lambda settings: DemucsDenoiser(name, settings.device),
+    )
+
+
+DNS48, DNS64, MASTER64 = (_card(name) for name in DEMUCS_MODELS)

@@ -1,53 +1,49 @@
-"""The speech models of one worker: what they need and how they are loaded."""
+"""The speech models of one worker: their cards, the weights they need, and loading them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from curation.speech.demucs import DEMUCS_MODELS, DemucsDenoiser
+from curation.model_cards import ModelCard
+from curation.model_registry import DENOISERS, ENCODERS
+from curation.speech.cards import DenoiserCard, EncoderCard, SpeechCard
 from curation.speech.protocols import Denoiser, SpeechEncoder
 from curation.speech.settings import SpeechSettings
-from curation.speech.wav2vec2_checkpoint import hub_asset, outside_weights
-from foundation.packages import import_package
 from manifests.record import WeightRecord
 
-__all__ = ["SpeechModels", "load_speech", "speech_assets", "speech_checkpoints"]
+__all__ = ["SpeechModels", "load_speech", "outside_speech_weights", "speech_assets", "speech_cards"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SpeechModels:
-    """What the sound of a kept clip goes through."""
+    """The models that process the audio of a kept clip, and its loudness."""
 
     target_lufs: float
     denoiser: Denoiser | None
     encoder: SpeechEncoder | None
 
 
-def speech_assets(settings: SpeechSettings) -> Sequence[str]:
+def speech_cards(settings: SpeechSettings) -> list[ModelCard]:
+    """Return the cards of all models that these settings use, those of the networks that they run included."""
+    return [card for model in _models(settings) for card in model.used(settings)]
+
+
+def speech_assets(settings: SpeechSettings) -> list[str]:
     """Return the names of the weights of the asset registry that these settings need."""
-    names: list[str] = [settings.denoiser] if settings.denoiser in DEMUCS_MODELS else []
-    if settings.encoder == "whisper-tiny.en":
-        names.append(settings.encoder)
-    if settings.encoder == "wav2vec2":
-        names += hub_asset(settings.wav2vec2.model)
-    return names
+    return [name for card in speech_cards(settings) for name in card.asset_names]
 
 
-def speech_checkpoints(settings: SpeechSettings) -> Sequence[WeightRecord]:
-    """Check that all is there but the registry's assets; return the weights that come from elsewhere.
+def outside_speech_weights(settings: SpeechSettings) -> list[WeightRecord]:
+    """Check that all is there but the registry's assets; return the weights that come from elsewhere, hashed.
 
     A checkpoint of the Hugging Face hub that the registry does not know is fetched. Called before the first frame is
     decoded, for a missing package or file would stop every worker.
 
     Raises:
+        FileNotFoundError: a package lacks its weights.
         MissingPackageError: a package is not installed; the message has the command.
         CheckpointError: the checkpoint of wav2vec 2.0 is not there, or is not what the settings ask for.
     """
-    if settings.denoiser in DEMUCS_MODELS:
-        import_package("denoiser.pretrained")
-    if settings.encoder != "wav2vec2":
-        return []
-    import_package("transformers")
-    return outside_weights(settings.wav2vec2)
+    return [record for model in _models(settings) for record in model.weights(settings)]
 
 
 def load_speech(settings: SpeechSettings) -> SpeechModels:
@@ -55,34 +51,26 @@ def load_speech(settings: SpeechSettings) -> SpeechModels:
 
     Raises:
         MissingAssetsError: weights are missing; `speech_assets` names them beforehand.
-        MissingPackageError: a package is missing; `speech_checkpoints` finds that beforehand.
+        MissingPackageError: a package is missing; `outside_speech_weights` finds that beforehand.
         CheckpointError: likewise.
         DeviceError: the GPU that is named cannot be used.
+        UnknownModelError: a model is neither built in nor registered.
     """
-    return SpeechModels(target_lufs=settings.target_lufs, denoiser=_denoiser(settings), encoder=_encoder(settings))
+    denoiser, encoder = _denoiser(settings), _encoder(settings)
+    return SpeechModels(
+        target_lufs=settings.target_lufs,
+        denoiser=None if denoiser is None else denoiser.load(settings),
+        encoder=None if encoder is None else encoder.load(settings),
+    )
 
 
-def _denoiser(settings: SpeechSettings) -> Denoiser | None:
-    match settings.denoiser:
-        case "none":
-            return None
-        case "deepfilternet3":
-            from curation.speech.deepfilternet import DeepFilterDenoiser
-
-            return DeepFilterDenoiser(settings.max_attenuation_db)
-        case "dns48" | "dns64" | "master64":
-            return DemucsDenoiser(settings.denoiser, settings.device)
+def _models(settings: SpeechSettings) -> Sequence[SpeechCard]:
+    return [card for card in (_denoiser(settings), _encoder(settings)) if card is not None]
 
 
-def _encoder(settings: SpeechSettings) -> SpeechEncoder | None:
-    match settings.encoder:
-        case "none":
-            return None
-        case "whisper-tiny.en":
-            from curation.speech.whisper import WhisperTinyEncoder
+def _denoiser(settings: SpeechSettings) -> DenoiserCard | None:
+    return None if settings.denoiser == "none" else DENOISERS.card(settings.denoiser, DenoiserCard)
 
-            return WhisperTinyEncoder()
-        case "wav2vec2":
-            from curation.speech.wav2vec2 import Wav2Vec2Encoder
 
-            return Wav2Vec2Encoder(settings.wav2vec2, settings.device)
+def _encoder(settings: SpeechSettings) -> EncoderCard | None:
+    return None if settings.encoder == "none" else ENCODERS.card(settings.encoder, EncoderCard)

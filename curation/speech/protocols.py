@@ -9,13 +9,10 @@ __all__ = ["Denoiser", "SpeechClip", "SpeechEncoder"]
 
 
 class Denoiser(Protocol):
-    """Takes noise out of speech.
+    """Removes noise from speech.
 
     Denoisers are stateless: the same samples give the same bytes, whatever was denoised before, in every process.
     """
-
-    name: str
-    """Stands in the manifest as `denoiser`."""
 
     def __call__(self, audio_16k: Float32Array) -> Float32Array:
         """Return (S,) samples of speech for (S,) samples of 16 kHz mono in -1 to 1: same length, no delay."""

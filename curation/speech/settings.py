@@ -1,18 +1,15 @@
-"""What a speech denoiser is, and the settings of everything that is done to the speech of a kept clip (GAIA A.2)."""
+"""Settings of everything that is done to the speech of a kept clip (GAIA A.2)."""
 
-from typing import Literal
+from typing import Annotated
 
 from pydantic import Field
 
+from curation.model_registry import DENOISERS, ENCODERS, ModelName
 from curation.speech.wav2vec2_checkpoint import Wav2Vec2Settings
 from foundation.devices import DeviceName
 from foundation.settings import Settings
 
-__all__ = ["DenoiserName", "EncoderName", "SpeechSettings"]
-
-DenoiserName = Literal["deepfilternet3", "dns48", "dns64", "master64", "none"]
-
-EncoderName = Literal["whisper-tiny.en", "wav2vec2", "none"]
+__all__ = ["SpeechSettings"]
 
 
 class SpeechSettings(Settings):
@@ -22,7 +19,7 @@ class SpeechSettings(Settings):
     """Integrated loudness of a clip's sound, LUFS. The default is the programme level of EBU R 128; GAIA A.2 names no
     number. A peak ceiling of -1 dBFS wins over it."""
 
-    denoiser: DenoiserName = "deepfilternet3"
+    denoiser: Annotated[str, ModelName(DENOISERS, after=("none",))] = "deepfilternet3"
     """What removes noise from the normalised speech; `none` leaves it in. GAIA A.2 uses `denoiser`'s DNS64 (`dns64`;
     `dns48` is smaller, `master64` has learnt from more); DeepFilterNet 3 comes with its weights over the package index
     alone."""
@@ -32,7 +29,7 @@ class SpeechSettings(Settings):
     24 dB the speech is nearer to the clean one in most kinds of noise, and a voice that the model takes for noise is
     not lost; benchmarks/results/2026-11-speech.md has the figures."""
 
-    encoder: EncoderName = "whisper-tiny.en"
+    encoder: Annotated[str, ModelName(ENCODERS, after=("none",))] = "whisper-tiny.en"
     """What turns the denoised speech into features; `none` stores none. GAIA A.2 uses wav2vec 2.0; Whisper's encoder
     comes over the package index alone."""
 

@@ -18,25 +18,31 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from curation.model_cards import ModelCard
+from curation.speech.cards import EncoderCard
 from curation.speech.protocols import SpeechClip
+from curation.speech.settings import SpeechSettings
 from curation.speech.wav2vec2_checkpoint import (
     Checkpoint,
     CheckpointError,
     Wav2Vec2Settings,
     check_config,
     find_checkpoint,
+    hub_asset,
+    outside_weights,
 )
 from foundation.array_types import Float16Array, Float32Array
 from foundation.devices import resolve_device, torch_device
 from foundation.packages import import_package
 from foundation.weights.safe_load import load_torch_weights
+from manifests.record import WeightRecord
 from manifests.timeline import SAMPLES_PER_TICK
 
 if TYPE_CHECKING:
     import torch
     from transformers import Wav2Vec2Config
 
-__all__ = ["Wav2Vec2Encoder"]
+__all__ = ["WAV2VEC2", "Wav2Vec2Encoder"]
 
 _PEAK = 0.35
 
@@ -153,6 +159,28 @@ class Wav2Vec2Encoder:
         rows = torch.lerp(frames[before], frames[after], (at - before)[:, None].to(frames.dtype))
         features: Float16Array = rows.to(torch.float16).cpu().numpy()
         return features
+
+
+def _checkpoint(settings: SpeechSettings) -> Sequence[ModelCard]:
+    """Return the card of the checkpoint, which has assets if it is one of the asset registry."""
+    model = settings.wav2vec2.model
+    return [ModelCard(kind="encoder", name=model, assets=tuple(hub_asset(model)), runtime="torch", on_gpu=True)]
+
+
+def _outside_weights(settings: SpeechSettings) -> Sequence[WeightRecord]:
+    import_package("transformers")
+    return outside_weights(settings.wav2vec2)
+
+
+WAV2VEC2 = EncoderCard(
+    name="wav2vec2",
+    runtime="torch",
+    packages=("transformers",),
+    on_gpu=True,
+    parts=_checkpoint,
+    weights=_outside_weights,
+    load=lambda settings: Wav2Vec2Encoder(settings.wav2vec2, settings.device),
+)
 
 
 def _load(checkpoint: Checkpoint, config: "Wav2Vec2Config", layer: str) -> "torch.nn.Module":

@@ -18,12 +18,13 @@ from pathlib import Path
 
 import numpy as np
 
+from curation.speech.cards import EncoderCard
 from curation.speech.protocols import SpeechClip
 from foundation.array_types import Float16Array, Float32Array, Float64Array
 from foundation.weights import asset_path
 from manifests.timeline import AUDIO_RATE_HZ, SAMPLES_PER_TICK
 
-__all__ = ["WhisperTinyEncoder", "log_mel"]
+__all__ = ["WHISPER_TINY", "WhisperTinyEncoder", "log_mel"]
 
 _FFT = 400
 
@@ -93,6 +94,14 @@ class WhisperTinyEncoder:
 
         frames = np.asarray(self._model.encode(StorageView.from_array(np.ascontiguousarray(mel[np.newaxis]))))
         return frames[0, 1::2].astype(np.float16)
+
+
+WHISPER_TINY = EncoderCard(
+    name=WhisperTinyEncoder.name,
+    assets=(WhisperTinyEncoder.name,),
+    runtime="ctranslate2",
+    load=lambda _settings: WhisperTinyEncoder(),
+)
 
 
 def log_mel(audio_16k: Float32Array) -> Float32Array:

@@ -1,4 +1,4 @@
-"""Files on any storage as PyArrow reads them."""
+"""Parquet files on local disks and object stores, read through PyArrow."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,14 +15,14 @@ __all__ = ["arrow_file_system", "arrow_path", "arrow_rows", "open_parquet", "rea
 
 
 def arrow_path(path: Path) -> str:
-    """Return what the file is called in `arrow_file_system`."""
+    """Return the name of a file in `arrow_file_system`."""
     return remote_of(path).path if is_remote(path) else str(path)
 
 
 def arrow_file_system(path: Path) -> FileSystem | None:
     """Return the file system in which PyArrow finds a file; None for a local one.
 
-    PyArrow asks for the ranges that it needs, joins near ones, and gets no others.
+    PyArrow fetches only the ranges that it needs, and joins ranges that lie close together.
     """
     if not is_remote(path):
         return None
@@ -35,14 +35,14 @@ class _ByRanges(FSSpecHandler):  # type: ignore[misc] # PyArrow has no types
 
 
 def open_parquet(path: Path, footer: pq.FileMetaData | None = None) -> pq.ParquetFile:
-    """Open a Parquet file wherever it lies; of a remote one only the ranges that are asked for are fetched.
+    """Open a Parquet file, local or remote; of a remote one only the ranges that are read are fetched.
 
     Args:
         path: the file.
         footer: its `metadata` from an earlier opening, so that it is not read again.
 
     Raises:
-        ArrowException, OSError: it is damaged, or cannot be read.
+        ArrowException, OSError: the file is damaged, or cannot be read.
     """
     return pq.ParquetFile(
         arrow_path(path), metadata=footer, filesystem=arrow_file_system(path), pre_buffer=is_remote(path)
@@ -50,22 +50,26 @@ def open_parquet(path: Path, footer: pq.FileMetaData | None = None) -> pq.Parque
 
 
 def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
-    """Return the rows of a Parquet file wherever it lies, or the given columns of them.
+    """Return the rows of a Parquet file, local or remote, or the given columns of them.
 
     Raises:
-        ArrowException, OSError: it is damaged, or cannot be read.
+        ArrowException, OSError: the file is damaged, or cannot be read.
     """
     names = None if columns is None else list(columns)
     return pq.read_table(arrow_path(path), columns=names, filesystem=arrow_file_system(path), partitioning=None)
 
 
 def arrow_rows(files: Sequence[Path], schema: pa.Schema) -> arrow_dataset.Dataset:
-    """Return the rows of Parquet files, which lie in one place, as a dataset of PyArrow that reads when it is asked.
+    """Return the rows of Parquet files as a PyArrow dataset, which reads them on demand.
+
+    Args:
+        files: the files, all local or all in one store.
+        schema: columns of the rows.
 
     Raises:
         OSError: a file cannot be found.
     """
-    if not files:  # a dataset without parts has to be made this way, for the factory would look for one
+    if not files:  # the factory needs at least one file
         return arrow_dataset.FileSystemDataset([], schema, arrow_dataset.ParquetFileFormat())
     return arrow_dataset.dataset(
         [arrow_path(path) for path in files],

@@ -1,4 +1,4 @@
-"""Atomic writes: a file appears under its name whole, or not at all."""
+"""Atomic writes: a file appears under its name complete, or not at all."""
 
 import json
 import os
@@ -12,28 +12,28 @@ from foundation.storage.staged import StagedFiles, flush
 __all__ = ["Opening", "replacing", "replacing_by_name", "write_bytes_atomic", "write_json_atomic"]
 
 Opening = Callable[[Path], AbstractContextManager[BinaryIO]]
-"""Opens a file that takes the place of a path once it is complete."""
+"""Function that opens a file which replaces a path once it is complete."""
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """Open a file that takes the place of `path` once it is complete and on disk; on an error it is removed."""
+    """Open a file that replaces `path` once it is complete and on disk; after an error it is removed."""
     with StagedFiles() as files, files.replacing(path) as stream:
         yield stream
 
 
 def write_bytes_atomic(path: Path, content: bytes) -> None:
-    """Write `content` to `path`; the folder is made where it is missing.
+    """Write `content` to `path` atomically; a missing folder is created.
 
     Raises:
-        OSError: the disk refused; `path` is as it was before.
+        OSError: the content cannot be written; `path` is as it was before.
     """
     with replacing(path) as stream:
         stream.write(content)
 
 
 def write_json_atomic(path: Path, content: Mapping[str, object]) -> None:
-    """Write an object of JSON values to `path`, indented, keys in the order given.
+    """Write an object of JSON values to `path` atomically, indented, keys in the order given.
 
     Raises:
         ValueError: a number is infinite or not a number, which JSON cannot hold.

@@ -1,10 +1,10 @@
-"""Where files lie: local paths, and addresses that fsspec knows, such as `s3://bucket/folder`.
+"""Locations of files: local paths, and addresses that fsspec resolves, such as `s3://bucket/folder`.
 
-A local path is a `pathlib.Path` and is treated as ever. An address is a `upath.UPath`, which has the methods of a
-`Path` that this project uses, so that both go through one code; `is_remote` tells them apart. fsspec and the package of
-a protocol are imported where the first address is met, never for local paths.
+A local path is a `pathlib.Path`. An address is a `upath.UPath`, which has the methods of `Path` that this project uses,
+so the same code handles both; `is_remote` distinguishes them. fsspec and the package of a protocol are imported for the
+first address, never for local paths.
 
-An object store has no rename and no appending: an object is put whole, and is there whole or not at all.
+An object store cannot rename or append: an object is uploaded in one piece, and is there complete or not at all.
 """
 
 import shutil
@@ -25,10 +25,10 @@ __all__ = [
     "StorageError",
     "can_seek",
     "content_version",
-    "edges",
     "files_in",
     "is_address",
     "is_remote",
+    "length_and_ends",
     "location",
     "open_remote",
     "put",
@@ -40,21 +40,21 @@ __all__ = [
 ]
 
 _EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs", "http": "http", "https": "http"}
-"""Protocols whose package is an optional dependency of this project, and the name of the extra."""
+"""By protocol that needs an optional package, the extra of this project that installs it."""
 
 _LOCAL = ("file", "local")
 
 IN_MEMORY_BYTES = 64 << 20
-"""An object up to this size is put in one request, a larger one in parts of this size from a temporary file."""
+"""An object up to this size is uploaded in one request, a larger one in parts of this size from a temporary file."""
 
 _BLOCKS = 8
-"""Ranges of an open file that are kept."""
+"""Ranges of an open file that are cached."""
 
 _AT_ONCE = 256
-"""Small objects that are asked for at the same time."""
+"""Small objects that are fetched at the same time."""
 
 _VERSION_FIELDS = ("ETag", "etag", "md5Hash", "generation", "Content-MD5", "mtime", "LastModified", "Last-Modified")
-"""What file systems tell about the content of a file, the most telling first."""
+"""Fields in which file systems identify the content of a file, the most specific first."""
 
 
 class StorageError(CannotStartError, OSError):
@@ -62,7 +62,7 @@ class StorageError(CannotStartError, OSError):
 
 
 def is_address(text: str) -> bool:
-    """Say whether `text` is an address with a protocol, and no local path.
+    """Return whether `text` is an address with a protocol, and not a local path.
 
     >>> is_address("s3://bucket/raw"), is_address("talks/monday:1.mp4"), is_address("file:///raw")
     (True, False, True)
@@ -72,22 +72,25 @@ def is_address(text: str) -> bool:
 
 
 def is_remote(path: object) -> bool:
-    """Say whether a path that `location` gave is one that only fsspec can reach."""
+    """Return whether a path that `location` returned is an address."""
     return not isinstance(path, Path)
 
 
-def location(text: str) -> Path:
-    """Return the path that the user means by `text`: a local path, or an address such as ``s3://bucket/folder``.
+def location(text: str | Path) -> Path:
+    """Return the path for a user's text: a local path, or an address such as ``s3://bucket/folder``.
 
-    Credentials, endpoints and the like are what fsspec and the protocol's package find in their own configuration and
-    in the environment.
+    A path is returned as it is.
+
+    Credentials and endpoints come from the environment and the configuration of fsspec and the protocol's package.
 
     Raises:
-        StorageError: the protocol is unknown, or its package is not installed; the message says how to get it.
+        StorageError: the protocol is unknown, or its package is not installed; the message says how to install it.
 
     >>> location("raw/talks")
     PosixPath('raw/talks')
     """
+    if not isinstance(text, str):
+        return text
     protocol = text.partition("://")[0]
     if is_address(text) and protocol not in _LOCAL:
         _require(protocol)
@@ -95,7 +98,7 @@ def location(text: str) -> Path:
 
 
 def remote_path(text: str) -> Path:
-    """Return what `location` returns, without a look at whether it can be reached."""
+    """Return the path for `text` as `location` does, without checking that the protocol is available."""
     if not is_address(text):
         return Path(text)
     protocol, _, rest = text.partition("://")
@@ -117,17 +120,17 @@ def _require(protocol: str) -> None:
         get_filesystem_class(protocol)
     except ImportError as error:
         extra = _EXTRAS.get(protocol)
-        mend = f"pip install '{DISTRIBUTION}[{extra}]'" if extra else f"install the package that it names: {error}"
-        raise StorageError(f"{protocol}:// needs a package that is not installed; {mend}") from error
+        remedy = f"pip install '{DISTRIBUTION}[{extra}]'" if extra else f"install the package that it names: {error}"
+        raise StorageError(f"{protocol}:// needs a package that is not installed; {remedy}") from error
     except ValueError as error:
         known = ", ".join(sorted(available_protocols()))
         raise StorageError(f"{protocol}:// is no protocol that fsspec knows; known are {known}") from error
 
 
 def files_in(folder: Path, suffix: str) -> list[Path]:
-    """Return the files directly in a folder whose names end in `suffix` and do not begin with a dot, by name.
+    """Return the files of a folder whose names end in `suffix` and do not begin with a dot, sorted by name.
 
-    None where the folder is missing.
+    Subfolders are not searched. The list is empty if the folder is missing.
 
     Raises:
         OSError: the folder cannot be listed.
@@ -145,7 +148,7 @@ def files_in(folder: Path, suffix: str) -> list[Path]:
 
 
 def read_range(path: Path, offset: int, size: int) -> bytes:
-    """Return `size` bytes of a file from `offset` on, fewer where it ends before; no others are read.
+    """Read `size` bytes of a file from `offset` on, fewer where it ends earlier; nothing else is fetched.
 
     Raises:
         OSError: the file cannot be read.
@@ -162,29 +165,29 @@ def read_range(path: Path, offset: int, size: int) -> bytes:
 
 
 def read_all(paths: Sequence[Path]) -> Iterator[bytes]:
-    """Yield the whole content of small files, in order; remote ones are asked for many at a time.
+    """Yield the content of small files, in order; remote files are fetched many at a time.
 
     Raises:
         OSError: a file cannot be read.
     """
     for first in range(0, len(paths), _AT_ONCE):
-        some = paths[first : first + _AT_ONCE]
-        if not is_remote(some[0]):
-            yield from (path.read_bytes() for path in some)
+        batch = paths[first : first + _AT_ONCE]
+        if not is_remote(batch[0]):
+            yield from (path.read_bytes() for path in batch)
             continue
-        places = [remote_of(path).path for path in some]
-        with reaching(some[0].parent):
-            contents = remote_of(some[0]).fs.cat(places)
-        # of one path fsspec returns the content itself
-        yield from ([bytes(contents)] if isinstance(contents, bytes) else (contents[place] for place in places))
+        names = [remote_of(path).path for path in batch]
+        with reaching(batch[0].parent):
+            contents = remote_of(batch[0]).fs.cat(names)
+        # for a single path fsspec returns the content itself
+        yield from ([bytes(contents)] if isinstance(contents, bytes) else (contents[name] for name in names))
 
 
 @contextmanager
 def reaching(path: Path) -> Iterator[None]:
-    """Make of whatever a store's package raises in the block an OSError that names the address.
+    """Turn any error of a store's package in the block into an OSError that names the address.
 
     Raises:
-        StorageError: in place of errors that are none of the operating system.
+        StorageError: in place of an error that is not an OSError.
     """
     try:
         yield
@@ -195,9 +198,12 @@ def reaching(path: Path) -> Iterator[None]:
 
 
 def open_remote(path: Path, block_bytes: int) -> BinaryIO:
-    """Open an address for reading by ranges of at least `block_bytes`; 0: as one stream, without seeks.
+    """Open an address for reading.
 
-    A few ranges are kept, so that reading at two or three places in turn fetches nothing twice.
+    Args:
+        path: the address.
+        block_bytes: fetch ranges of at least this size, and cache a few of them, so that reading at two or three
+            places in turn fetches nothing twice; 0: fetch one stream, in which seeking is not possible.
 
     Raises:
         OSError: it cannot be read.
@@ -212,7 +218,7 @@ def open_remote(path: Path, block_bytes: int) -> BinaryIO:
 
 
 def can_seek(path: Path) -> bool:
-    """Say whether a part of an address can be read without what is before it; some web servers send whole files only.
+    """Return whether a part of a remote file can be read on its own; some web servers only send complete files.
 
     Raises:
         OSError: it cannot be read.
@@ -222,13 +228,13 @@ def can_seek(path: Path) -> bool:
         try:
             stream.seek(1)
             stream.read(1)
-        except ValueError:  # so say fsspec's files of web servers that do not
+        except ValueError:  # raised by fsspec for such a web server
             return False
         return True
 
 
-def edges(path: Path, size: int) -> tuple[int, bytes, bytes]:
-    """Return the length of an address in bytes, and its first and its last `size` bytes.
+def length_and_ends(path: Path, size: int) -> tuple[int, bytes, bytes]:
+    """Return the length of a remote file in bytes, its first and its last `size` bytes.
 
     Raises:
         OSError: it cannot be read.
@@ -247,9 +253,9 @@ def edges(path: Path, size: int) -> tuple[int, bytes, bytes]:
 
 
 def content_version(path: Path) -> str | None:
-    """Return what a store calls the present content of an address (an ETag, or a time); None where it does not.
+    """Return the store's identifier of a remote file's present content: an ETag, or a time of modification.
 
-    None for a local file, too.
+    None for a local file, and for a store that gives no identifier.
 
     Raises:
         OSError: there is no such file.
@@ -262,22 +268,22 @@ def content_version(path: Path) -> str | None:
     return next((f"{name} {facts[name]}" for name in _VERSION_FIELDS if facts.get(name)), None)
 
 
-def put(path: Path, whole: BinaryIO) -> None:
-    """Let the content of a file, from its beginning to where it stands, take the place of the address `path`.
+def put(path: Path, content: BinaryIO) -> None:
+    """Upload the content of an open file, from its beginning to its position, in place of the address `path`.
 
     Raises:
-        StorageError: the store does not take it; nothing has changed.
+        StorageError: the store refuses it; nothing has changed.
     """
     remote = remote_of(path)
-    size = whole.tell()
-    whole.seek(0)
+    size = content.tell()
+    content.seek(0)
     with reaching(path):
         if size <= IN_MEMORY_BYTES:
-            remote.fs.pipe_file(remote.path, whole.read())
+            remote.fs.pipe_file(remote.path, content.read())
             return
         sink: Any = remote.fs.open(remote.path, mode="wb", block_size=IN_MEMORY_BYTES)
         try:
-            shutil.copyfileobj(whole, sink, IN_MEMORY_BYTES)
+            shutil.copyfileobj(content, sink, IN_MEMORY_BYTES)
         except BaseException:
             sink.discard()
             raise
@@ -285,5 +291,5 @@ def put(path: Path, whole: BinaryIO) -> None:
 
 
 def remote_of(path: Path) -> "UPath":
-    """Return an address as the type that it has, for what only fsspec offers."""
+    """Return an address as its own type, `UPath`, for methods that `Path` lacks."""
     return cast("UPath", path)

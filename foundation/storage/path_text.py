@@ -1,4 +1,4 @@
-"""Paths as text: any file name, valid UTF-8 or not, as a string that Parquet can hold."""
+"""Paths as text: any file name, valid UTF-8 or not, as a string that Parquet can store."""
 
 import os
 import urllib.parse
@@ -10,7 +10,7 @@ __all__ = ["path_of_text", "text_of_path"]
 
 
 def text_of_path(path: Path) -> str:
-    r"""Return a path as valid Unicode; `path_of_text` gives the same path back.
+    r"""Return a path as valid Unicode, which `path_of_text` turns back into the same path.
 
     File names are bytes. A byte that is not valid UTF-8 becomes `%` and two hex digits, and a `%` becomes `%25`; all
     other text stays as it is.

@@ -1,8 +1,8 @@
-"""Files that take their places once all of them are on disk, stage after stage.
+"""Staged files: several files that appear under their names together, once all of them are on disk.
 
-A local file is written beside its place under a name that begins with a dot, and flushed. When all are, the stages are
-renamed in their order, and the folders of each are flushed before the next, so that a file that points into another one
-never outlives it. A remote object is put whole when its stage comes.
+A local file is written to a hidden file in the same folder and flushed. When all files are flushed, they are renamed
+stage by stage, and the folders of each stage are flushed before the next begins, so that after a crash no file refers
+to one that is not there. A remote object is uploaded in one piece when its stage is reached.
 """
 
 import os
@@ -21,61 +21,61 @@ __all__ = ["StagedFiles", "flush"]
 
 
 class _LocalFile:
-    """A file beside its place."""
+    """Local file that is written under a hidden name."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
-        self._beside = path.parent / f".{path.name}.{os.getpid()}.part"
-        self.stream: BinaryIO = self._beside.open("wb")
+        self._hidden = path.parent / f".{path.name}.{os.getpid()}.part"
+        self.stream: BinaryIO = self._hidden.open("wb")
 
     @property
     def folder(self) -> Path:
-        """Where it lies."""
+        """Folder of the file."""
         return self._path.parent
 
     def flush(self) -> None:
-        """Bring its content to disk."""
+        """Write the content to disk."""
         os.fsync(self.stream.fileno())
         self.stream.close()
 
     def place(self) -> None:
-        """Let it take its place."""
-        self._beside.replace(self._path)
+        """Rename the file to its own name."""
+        self._hidden.replace(self._path)
 
     def discard(self) -> None:
-        """Leave nothing of it but what took its place."""
-        with suppress(OSError):  # a full disk, of which the writer has been told
+        """Remove the hidden file, if it was not renamed."""
+        with suppress(OSError):  # a full disk, which the writer has already reported
             self.stream.close()
-        self._beside.unlink(missing_ok=True)
+        self._hidden.unlink(missing_ok=True)
 
 
 class _RemoteFile:
-    """An object that is not put yet; held in memory, or in a temporary file where it is large."""
+    """Remote object before its upload, held in memory, or in a temporary file if it is large."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        whole = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY_BYTES)  # noqa: SIM115 - closed in `discard`
-        self.stream = cast("BinaryIO", whole)
+        content = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY_BYTES)  # noqa: SIM115 - closed in `discard`
+        self.stream = cast("BinaryIO", content)
 
     def place(self) -> None:
-        """Put it."""
+        """Upload the object."""
         put(self._path, self.stream)
 
     def discard(self) -> None:
-        """Forget its content."""
+        """Close the buffer."""
         self.stream.close()
 
 
 @dataclass(frozen=True, slots=True)
 class _Stage:
-    """Files that take their places in any order."""
+    """Files of one stage, which are renamed in any order."""
 
     local: list[_LocalFile] = field(default_factory=list)
     remote: list[_RemoteFile] = field(default_factory=list)
 
     def add(self, path: Path) -> _LocalFile | _RemoteFile:
-        """Begin a file."""
+        """Open a new file of this stage."""
         if is_remote(path):
             self.remote.append(_RemoteFile(path))
             return self.remote[-1]
@@ -83,29 +83,29 @@ class _Stage:
         return self.local[-1]
 
     def place(self) -> None:
-        """Let all take their places for good."""
+        """Rename or upload all files, and make the renames durable."""
         for file in self.local:
             file.place()
         for folder in dict.fromkeys(file.folder for file in self.local):
             flush(folder)
-        # A store keeps each waiting for long. A disk does not: a thread would wait longer for a core that is free.
+        # An upload is mostly waiting, so uploads run side by side. Renames are too short for threads to pay off.
         with ThreadPoolExecutor() as threads:
-            for done in [threads.submit(file.place) for file in self.remote]:
-                done.result()
+            for upload in [threads.submit(file.place) for file in self.remote]:
+                upload.result()
 
     def discard(self) -> None:
-        """Leave nothing of those that did not take their places."""
+        """Remove the files that were not renamed or uploaded."""
         for file in self.local:
             file.discard()
-        for whole in self.remote:
-            whole.discard()
+        for upload in self.remote:
+            upload.discard()
 
 
 class StagedFiles:
-    """Files that belong together; at the end of the `with` block they take their places, after an error none does."""
+    """Files that belong together: at the end of the `with` block all of them appear, after an error none does."""
 
     def __init__(self) -> None:
-        """Begin the first stage."""
+        """Open the first stage."""
         self._stages = [_Stage()]
 
     def __enter__(self) -> Self:
@@ -126,25 +126,25 @@ class StagedFiles:
                 stage.discard()
 
     def next_stage(self) -> None:
-        """Let what is written from now on take its place after all before is in its own for good."""
+        """Begin a stage: its files appear after those of the stages before it are durable."""
         self._stages.append(_Stage())
 
     @contextmanager
     def replacing(self, path: Path) -> Iterator[BinaryIO]:
-        """Open a file that will take the place of `path`; its folder is made where it is missing."""
+        """Open a file that will replace `path`; a missing folder is created."""
         file = self._stages[-1].add(path)
         yield file.stream
         file.stream.flush()
 
 
 def flush(path: Path) -> None:
-    """Bring a local file to disk, or the names in a folder.
+    """Make the content of a local file durable, or the renames within a local folder (fsync).
 
     Raises:
-        OSError: the disk refused.
+        OSError: it cannot be opened or flushed.
     """
-    opened = os.open(path, os.O_RDONLY)
+    descriptor = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(opened)
+        os.fsync(descriptor)
     finally:
-        os.close(opened)
+        os.close(descriptor)

@@ -1,15 +1,15 @@
-"""The closed list of weights that GAIA uses, read from `catalogue.toml`."""
+"""Registry of weights: those of `catalogue.toml`, and those of models that a user registers."""
 
 import json
 import tomllib
-from collections.abc import Mapping
 from importlib import resources
 
 from pydantic import ConfigDict, TypeAdapter
 
+from foundation.errors import UsageError
 from foundation.weights.asset import Asset, AssetUse
 
-__all__ = ["asset_names", "asset_record"]
+__all__ = ["add_asset", "asset_names", "asset_record"]
 
 
 def _catalogue() -> dict[str, Asset]:
@@ -24,7 +24,20 @@ def _catalogue() -> dict[str, Asset]:
     return by_name
 
 
-_BY_NAME: Mapping[str, Asset] = _catalogue()
+_BY_NAME = _catalogue()
+
+_BUILT_IN = frozenset(_BY_NAME)
+
+
+def add_asset(asset: Asset) -> None:
+    """Add the weights of a model of the user in this process; others of the same name are replaced.
+
+    Raises:
+        UsageError: a built-in asset has that name.
+    """
+    if asset.name in _BUILT_IN:
+        raise UsageError(f"asset {asset.name!r} is built in; give the weights of your model another name")
+    _BY_NAME[asset.name] = asset
 
 
 def asset_names(use: AssetUse | None = None) -> tuple[str, ...]:

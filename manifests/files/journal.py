@@ -1,13 +1,12 @@
-"""Replacing several files of a dataset at once: a small journal says which are gone and which have come.
+"""Journal: replace several files of a dataset in one atomic step.
 
-New files are written under hidden names. Writing the journal, one file, is the moment at which they count and the old
-ones do not; then the old files are removed, the new ones get their names, and the journal goes. Whoever is stopped in
-between leaves the journal, and the next writer does the rest. `tables.table_files` heeds it, so that a reader
-sees every row exactly once at every moment; one that lists the folder itself may miss rows meanwhile, and sees none
-twice.
+New files are written under hidden names. Writing the journal, a single file that lists the new and the old files, makes
+the new ones valid and the old ones invalid. After that the old files are removed, the new ones are renamed, and the
+journal is removed. If the process stops in between, the journal remains and the next writer completes the steps.
+`tables.table_files` reads the journal, so its callers see every row exactly once at any time. A program that lists the
+folder itself may miss rows during a swap, and never sees a row twice.
 """
 
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -16,40 +15,42 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from foundation.errors import UsageError
 from foundation.storage.atomic import write_json_atomic
 from foundation.storage.locations import is_remote
+from foundation.storage.staged import flush
 from manifests.errors import DatasetError
 
 __all__ = ["JOURNAL", "Swap", "SwapError", "finish_swap", "hidden_name", "move_file", "pending_swap", "swap_files"]
 
 JOURNAL = ".swap.json"
-"""In the dataset's folder, while a swap is under way."""
+"""Name of the journal in the dataset's folder; it exists only during a swap."""
 
 
 class SwapError(UsageError):
-    """The journal cannot be read."""
+    """The journal is damaged."""
 
 
 class Swap(BaseModel):
-    """Names of files, relative to the dataset's folder."""
+    """Content of the journal: names of files, relative to the dataset's folder."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     come: Mapping[str, str]
-    """By the hidden name that a file was written under, the name that it gets."""
+    """By the hidden name of a new file, its final name."""
     gone: tuple[str, ...]
+    """Old files."""
 
-    def applied(self, dataset: Path, folder: str, seen: list[Path]) -> list[Path]:
-        """Return the files that count in `folder`, given those that are to be seen in it."""
-        out = {dataset / name for name in (*self.gone, *self.come.values())}
+    def applied(self, dataset: Path, folder: str, listed: list[Path]) -> list[Path]:
+        """Return the valid files of `folder`, given those that a listing of it shows."""
+        replaced = {dataset / name for name in (*self.gone, *self.come.values())}
         new = [
             dataset / (hidden if (dataset / hidden).exists() else name)
             for hidden, name in self.come.items()
             if name.startswith(f"{folder}/")
         ]
-        return [path for path in seen if path not in out] + new
+        return [path for path in listed if path not in replaced] + new
 
 
 def hidden_name(name: str) -> str:
-    """Return the name under which a file is written that is to be called `name`.
+    """Return the hidden name under which the file `name` is written.
 
     >>> hidden_name("clips/part-01.parquet")
     'clips/.part-01.parquet.new'
@@ -59,7 +60,7 @@ def hidden_name(name: str) -> str:
 
 
 def pending_swap(dataset: Path) -> Swap | None:
-    """Return the swap that is under way in a dataset; None where there is none.
+    """Return the unfinished swap of a dataset; None if there is none.
 
     Raises:
         SwapError: the journal is damaged.
@@ -76,15 +77,15 @@ def pending_swap(dataset: Path) -> Swap | None:
 
 
 def swap_files(dataset: Path, come: Iterable[str], gone: Iterable[str]) -> None:
-    """Let files count that were written under hidden names, and others no more; nobody sees a state between.
+    """Replace old files by new ones in one atomic step.
 
     Args:
         dataset: the folder.
-        come: what the new files are called, relative to it; they lie under `hidden_name` of that.
-        gone: the files that go. What is in both stays.
+        come: final names of the new files, relative to the folder; each was written under its `hidden_name`.
+        gone: names of the old files; a name in both lists is kept.
 
     Raises:
-        OSError: a file cannot be written or removed; `finish_swap` does the rest later.
+        OSError: a file cannot be written or removed; `finish_swap` completes the swap later.
     """
     names = tuple(come)
     new = {hidden_name(name): name for name in names}
@@ -94,7 +95,7 @@ def swap_files(dataset: Path, come: Iterable[str], gone: Iterable[str]) -> None:
 
 
 def finish_swap(dataset: Path) -> None:
-    """Do what is left of a swap that was begun; nothing where there is none.
+    """Complete a swap that was interrupted, if there is one.
 
     Raises:
         DatasetError: the journal is damaged.
@@ -106,7 +107,7 @@ def finish_swap(dataset: Path) -> None:
         raise DatasetError(str(error)) from error
     if swap is None:
         return
-    # first what goes: whoever lists the folder now sees too little rather than the same row twice
+    # old files first: a program that lists the folder now misses rows instead of seeing them twice
     for name in swap.gone:
         (dataset / name).unlink(missing_ok=True)
     for hidden, name in swap.come.items():
@@ -116,17 +117,13 @@ def finish_swap(dataset: Path) -> None:
 
 
 def move_file(path: Path, target: Path) -> None:
-    """Rename a file within its folder, on disk when this returns; an object is copied, for stores have no renaming.
+    """Rename a file within its folder durably; a remote object is copied and removed, since stores cannot rename.
 
     Raises:
-        OSError: it cannot be renamed.
+        OSError: the file cannot be renamed.
     """
     if is_remote(path):
         path.rename(target)
         return
     path.replace(target)
-    descriptor = os.open(target.parent, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    flush(target.parent)

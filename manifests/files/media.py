@@ -1,20 +1,28 @@
-"""Random access to clips: bytes of a tar member, its picture and sound."""
+"""Decoding of clips: frames from an MP4 file, audio from a FLAC file, both in memory."""
 
 import hashlib
 import io
-import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from foundation.array_types import Float32Array, RgbImage
 from foundation.errors import ProblemsFoundError
+from manifests.timeline import CLIP_PX, TICK_RATE_HZ
 
-__all__ = ["ClipVideo", "MediaError", "read_audio", "read_frames", "sha256_of"]
+if TYPE_CHECKING:
+    from av import VideoFrame
 
-_BLOCK = tarfile.BLOCKSIZE
+__all__ = ["ClipVideo", "MediaError", "frames_at", "read_audio", "read_frames", "sha256_of"]
+
+
+_MAX_DECODED_STEP = 6
+"""Largest step between two frames that is decoded through instead of sought: clips have a key frame every 12 frames at
+least, so a seek decodes 5.5 frames on average."""
 
 
 class MediaError(ProblemsFoundError):
@@ -23,19 +31,19 @@ class MediaError(ProblemsFoundError):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ClipVideo:
-    """The picture of a clip."""
+    """Video of a clip while it is decoded."""
 
     rate_hz: Fraction | None
-    """Average frame rate; None where the file does not tell."""
+    """Average frame rate; None if the file does not state it."""
     frames: Iterator[RgbImage]
-    """(H, W, 3) pictures; can be taken once."""
+    """(H, W, 3) RGB frames; an iterator, to be used once."""
 
 
 def read_frames(mp4: bytes) -> ClipVideo:
-    """Decode a clip's pictures, in the order in which they are shown.
+    """Decode all frames of a clip in presentation order, one after another.
 
     Raises:
-        MediaError: the bytes are no video that can be decoded to its end. Raised while the frames are taken, too.
+        MediaError: the video cannot be decoded to its end; also raised by the iterator of the frames.
     """
     import av
 
@@ -60,11 +68,62 @@ def _frames(mp4: bytes) -> Iterator[RgbImage]:
         raise MediaError(f"the video cannot be decoded: {error}") from error
 
 
-def read_audio(flac: bytes) -> tuple[Float32Array, int]:
-    """Return the (S,) samples of a clip, -1 to 1, and their rate in Hz.
+def frames_at(mp4: bytes, numbers: Sequence[int], size_px: int = CLIP_PX) -> npt.NDArray[np.uint8]:
+    """Decode some frames of a clip.
+
+    Args:
+        mp4: a clip as `curation` writes it: frame k at k / 25 s, no B-frames.
+        numbers: (n,) frames, in ascending order, counted from 0.
+        size_px: height and width of the returned images; a size below that of the clip averages over areas.
+
+    Returns:
+        (n, size_px, size_px, 3) RGB.
 
     Raises:
-        MediaError: the bytes are no mono sound that can be decoded to its end.
+        MediaError: a frame is missing or damaged.
+    """
+    import av
+
+    images = np.empty((len(numbers), size_px, size_px, 3), np.uint8)
+    try:
+        with av.open(io.BytesIO(mp4), mode="r") as container:
+            if not container.streams.video:
+                raise MediaError("the clip has no video stream")
+            stream = container.streams.video[0]
+            stream.codec_context.thread_type = "NONE"
+            stream.codec_context.thread_count = 1
+            step = round(1 / (TICK_RATE_HZ * (stream.time_base or 1)))
+            frames = container.decode(stream)
+            last = -1
+            for image, number in zip(images, numbers, strict=True):
+                if number - last > _MAX_DECODED_STEP:
+                    container.seek(number * step, stream=stream)
+                    frames = container.decode(stream)
+                frame = _frame_at(frames, number * step)
+                if frame is None:
+                    raise MediaError(f"the video has no frame {number}")
+                if frame.is_corrupt:
+                    raise MediaError(f"the video is damaged at frame {number}, or shortly before")
+                image[:] = frame.to_ndarray(format="rgb24", width=size_px, height=size_px, interpolation="AREA")
+                last = number
+    except av.FFmpegError as error:
+        raise MediaError(f"the video cannot be decoded: {error}") from error
+    return images
+
+
+def _frame_at(frames: "Iterator[VideoFrame]", pts: int) -> "VideoFrame | None":
+    """Return the frame at `pts`, or a damaged frame before it that it may depend on; None if there is no such frame."""
+    for frame in frames:
+        if frame.pts is not None and (frame.is_corrupt or frame.pts >= pts):
+            return frame if frame.is_corrupt or frame.pts == pts else None
+    return None
+
+
+def read_audio(flac: bytes) -> tuple[Float32Array, int]:
+    """Decode the audio of a clip: (S,) samples, -1 to 1, and their rate in Hz.
+
+    Raises:
+        MediaError: the audio is not mono, or cannot be decoded to its end.
     """
     import av
 
@@ -74,7 +133,7 @@ def read_audio(flac: bytes) -> tuple[Float32Array, int]:
                 raise MediaError("the clip has no audio stream")
             stream = container.streams.audio[0]
             if stream.channels != 1:
-                raise MediaError(f"the sound has {stream.channels} channels; clips are mono")
+                raise MediaError(f"the audio has {stream.channels} channels; clips are mono")
             resampler = av.AudioResampler(format="flt", layout="mono")
             blocks = [
                 block.to_ndarray()[0]
@@ -83,7 +142,7 @@ def read_audio(flac: bytes) -> tuple[Float32Array, int]:
             ]
             return np.concatenate(blocks or [np.zeros(0)]).astype(np.float32, copy=False), stream.rate
     except av.FFmpegError as error:
-        raise MediaError(f"the sound cannot be decoded: {error}") from error
+        raise MediaError(f"the audio cannot be decoded: {error}") from error
 
 
 def sha256_of(content: bytes) -> str:

@@ -1,6 +1,6 @@
-"""Writing a dataset's files so that a reader never sees half of one, and equal content gives equal bytes.
+"""Parquet files of a dataset's tables: written deterministically, and read with the declared schema.
 
-How a file takes its place is in `foundation.storage.staged`. Readers take no file whose name begins with a dot.
+Equal rows give equal bytes. A file whose name begins with a dot is unfinished and is never read.
 """
 
 import functools
@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from foundation.storage.arrow import read_parquet
+from foundation.storage.arrow import open_parquet, read_parquet
 from foundation.storage.atomic import Opening, replacing
 from foundation.storage.locations import files_in, is_remote
 from manifests.errors import DatasetError
@@ -21,20 +21,26 @@ from manifests.files.journal import SwapError, pending_swap
 from manifests.schema.columns import Table
 from manifests.schema.tables import TABLES
 
-__all__ = ["parquet_options", "read_table", "table_files", "write_parquet"]
+__all__ = ["parquet_options", "read_parts", "read_row", "read_table", "table_files", "write_parquet"]
 
 _ZSTD_LEVEL = 3
 
 _REMOTE_READERS = 16
-"""Remote parts of a table that are read at the same time."""
+"""Remote files of a table that are read at the same time."""
 
 
 def write_parquet(path: Path, table: pa.Table, schema: Table, opening: Opening = replacing) -> None:
-    """Write rows of the table `schema` to `path`, opened by `opening`, such as `StagedFiles.replacing`.
+    """Write rows of a table to a Parquet file.
 
     Columns are put in the order of the schema and cast to its types. float32 and float64 columns are stored as split
-    byte streams: with zstd, random-walk landmarks take 23 % less room than plain (42 % less than with a dictionary) for
-    about 1.5 times plain's time to write. float16 stays plain, for DuckDB 2.0 reads it no other way.
+    byte streams: with zstd, random-walk landmarks take 23 % less space than plain (42 % less than with a dictionary),
+    and writing takes about 1.5 times as long. float16 stays plain, since DuckDB 2.0 cannot read it otherwise.
+
+    Args:
+        path: the file.
+        table: the rows.
+        schema: the declared table.
+        opening: function that opens the file, such as `StagedFiles.replacing`.
 
     Raises:
         ValueError: a column is missing, unknown, or null where the schema allows no null.
@@ -46,15 +52,15 @@ def write_parquet(path: Path, table: pa.Table, schema: Table, opening: Opening =
 
 def _conform(table: pa.Table, schema: Table) -> pa.Table:
     target = schema.arrow_schema()
-    wanted, there = target.names, table.column_names  # which Arrow makes anew whenever it is asked
-    missing = [name for name in wanted if name not in there]
-    unknown = [name for name in there if name not in wanted]
+    declared, given = target.names, table.column_names  # looked up once: Arrow builds these lists on every access
+    missing = [name for name in declared if name not in given]
+    unknown = [name for name in given if name not in declared]
     if missing or unknown:
         raise ValueError(
             f"rows for table {schema.name} lack the columns {missing} and have the unknown columns {unknown}; "
             f"manifests.schema.tables declares them"
         )
-    rows = table.select(wanted)
+    rows = table.select(declared)
     empty = [c.name for c in schema.columns if not c.nullable and rows.column(c.name).null_count]
     if empty:
         raise ValueError(f"rows for table {schema.name} are null in {', '.join(empty)}, which may not be null")
@@ -62,7 +68,7 @@ def _conform(table: pa.Table, schema: Table) -> pa.Table:
 
 
 def parquet_options(schema: pa.Schema) -> dict[str, Any]:
-    """Return how columns are stored, as options of `pyarrow.parquet`'s writers; see `write_parquet` for the reasons."""
+    """Return compression and encodings as options of PyArrow's writers; `write_parquet` has the reasons."""
     leaves = _leaf_types(schema)
     return {
         "compression": "zstd",
@@ -74,7 +80,7 @@ def parquet_options(schema: pa.Schema) -> dict[str, Any]:
 
 @functools.cache
 def _leaf_types(schema: pa.Schema) -> dict[str, str]:
-    """Return the physical type of every Parquet column of a schema (one per list of numbers or struct field)."""
+    """Return the physical type of every Parquet column of a schema, one per list of numbers or struct field."""
     sink = io.BytesIO()
     pq.write_table(schema.empty_table(), sink)
     columns = pq.ParquetFile(sink).schema
@@ -82,10 +88,10 @@ def _leaf_types(schema: pa.Schema) -> dict[str, str]:
 
 
 def table_files(dataset: Path, name: str) -> list[Path]:
-    """Return the Parquet files of table `name` in the order of their names; none where the folder is missing.
+    """Return the Parquet files of table `name`, sorted by name; no files if the folder is missing.
 
     Raises:
-        DatasetError: files are being replaced, and the journal of it is damaged.
+        DatasetError: files are being replaced, and the journal is damaged.
     """
     try:
         swap = pending_swap(dataset)
@@ -98,23 +104,62 @@ def table_files(dataset: Path, name: str) -> list[Path]:
 
 
 def read_table(dataset: Path, name: str, columns: Sequence[str] | None = None) -> pa.Table:
-    """Return the rows of all parts of table `name`, or the given columns of them; no rows where there is no part.
+    """Return all rows of table `name`, or the given columns of them; no rows if it has no file.
 
     Raises:
         KeyError: a dataset has no table or column of that name.
         DatasetError: a file is damaged or has another schema; the message names it.
     """
-    schema = TABLES[name].arrow_schema()
-    wanted = schema if columns is None else pa.schema([schema.field(column) for column in columns])
+    parts = read_parts(dataset, name, columns)
+    return pa.concat_tables([_schema_of(name, columns).empty_table(), *(rows for _, rows in parts)])
 
-    def part(path: Path) -> pa.Table:
+
+def read_parts(dataset: Path, name: str, columns: Sequence[str] | None = None) -> list[tuple[Path, pa.Table]]:
+    """Return each Parquet file of table `name` with its rows, in the order in which `read_table` joins them.
+
+    Raises:
+        KeyError: a dataset has no table or column of that name.
+        DatasetError: a file is damaged or has another schema; the message names it.
+    """
+    schema = _schema_of(name, columns)
+
+    def part(path: Path) -> tuple[Path, pa.Table]:
         try:
-            return read_parquet(path, wanted.names).select(wanted.names).cast(wanted)
+            return path, read_parquet(path, schema.names).select(schema.names).cast(schema)
         except (pa.ArrowException, ValueError, OSError) as error:
             raise DatasetError(f"{path}: no readable part of table {name}: {error}; run the curation again") from error
 
     files = table_files(dataset, name)
     if not is_remote(dataset):
-        return pa.concat_tables([wanted.empty_table(), *(part(path) for path in files)])
-    with ThreadPoolExecutor(_REMOTE_READERS) as readers:  # most of the time of a remote part is waiting
-        return pa.concat_tables([wanted.empty_table(), *readers.map(part, files)])
+        return [part(path) for path in files]
+    with ThreadPoolExecutor(_REMOTE_READERS) as readers:  # most of the time of a remote read is waiting
+        return list(readers.map(part, files))
+
+
+def read_row(path: Path, number: int, columns: Sequence[str]) -> pa.Table:
+    """Return one row of a Parquet file, the columns given; nothing outside its row group is read.
+
+    Args:
+        path: the file.
+        number: the row, counted from 0 over all row groups.
+        columns: the columns to read.
+
+    Raises:
+        DatasetError: the file is damaged, is gone, or has no such row; the message names it.
+    """
+    try:
+        with open_parquet(path) as file:
+            first = 0
+            for group in range(file.num_row_groups):
+                n_rows = file.metadata.row_group(group).num_rows
+                if number < first + n_rows:
+                    return file.read_row_group(group, columns=list(columns)).slice(number - first, 1)
+                first += n_rows
+    except (pa.ArrowException, OSError) as error:
+        raise DatasetError(f"{path}: row {number} cannot be read: {error}; open the dataset anew") from error
+    raise DatasetError(f"{path}: it has {first} rows and no row {number}; open the dataset anew")
+
+
+def _schema_of(name: str, columns: Sequence[str] | None) -> pa.Schema:
+    schema = TABLES[name].arrow_schema()
+    return schema if columns is None else pa.schema([schema.field(column) for column in columns])

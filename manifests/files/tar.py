@@ -1,22 +1,45 @@
-"""Layout of the media archives: tar files whose members are read by byte range."""
+"""Layout of the media archives: tar files whose members are read by byte range.
+
+An archive is USTAR: a header of one block, the content, zeros up to the next block, for each member; two blocks of
+zeros and zeros up to a whole record at the end. Owner, mode and time are fixed, so that equal members give equal bytes.
+"""
 
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from foundation.storage.atomic import Opening, replacing
 from foundation.storage.locations import is_address, is_remote, read_range
 from manifests.files.media import MediaError
 
-__all__ = ["MemberRange", "member_name_at", "read_member", "tar_bytes", "write_tar"]
+__all__ = ["MemberRange", "TarWriter", "member_name_at", "read_member", "tar_bytes", "write_tar"]
 
-_BLOCK = 512
+_BLOCK = tarfile.BLOCKSIZE
+
+
+class ByteSink(Protocol):
+    """A file that is written from its beginning to its end."""
+
+    def write(self, content: bytes, /) -> int:
+        """Append the content and return its length."""
+
+    def tell(self) -> int:
+        """Return the number of bytes written."""
 
 
 def tar_bytes(size: int) -> int:
-    """Return what a file of `size` bytes takes in a tar, its header included."""
-    return _BLOCK + -(-size // _BLOCK) * _BLOCK
+    """Return the number of bytes that a file of `size` bytes takes in a tar, its header included.
+
+    >>> tar_bytes(0), tar_bytes(1), tar_bytes(512), tar_bytes(513)
+    (512, 1024, 1024, 1536)
+    """
+    return _BLOCK + size + _padding(size)
+
+
+def _padding(size: int) -> int:
+    return -size % _BLOCK
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,11 +52,44 @@ class MemberRange:
     """Length in bytes."""
 
 
-def write_tar(path: Path, members: Sequence[tuple[str, bytes]], opening: Opening = replacing) -> list[MemberRange]:
-    """Write a USTAR archive, opened by `opening`, and return where the content of each member lies in it.
+class TarWriter:
+    """Write an archive member by member; `close` ends it and leaves its stream open."""
 
-    Members keep their order; owner, mode and time are fixed, so that equal members give equal bytes. A clip's files
-    share the name up to the first dot (`<clip_id>.mp4`, `<clip_id>.flac`), which is how WebDataset groups a sample.
+    def __init__(self, stream: ByteSink) -> None:
+        self._stream = stream
+
+    def add(self, name: str, size: int, content: Iterable[bytes]) -> MemberRange:
+        """Append a member and return the range of its content.
+
+        Args:
+            name: name of the member.
+            size: length of the content in bytes.
+            content: the content in pieces of any length.
+
+        Raises:
+            ValueError: the name is longer than USTAR allows (100 bytes).
+            OSError: the stream cannot be written.
+        """
+        header = tarfile.TarInfo(name)
+        header.size, header.mode = size, 0o644
+        self._stream.write(header.tobuf(tarfile.USTAR_FORMAT))
+        where = MemberRange(offset=self._stream.tell(), size=size)
+        for piece in content:
+            self._stream.write(piece)
+        self._stream.write(bytes(_padding(size)))
+        return where
+
+    def close(self) -> None:
+        """Append the end of the archive."""
+        self._stream.write(bytes(2 * _BLOCK))
+        self._stream.write(bytes(-self._stream.tell() % tarfile.RECORDSIZE))
+
+
+def write_tar(path: Path, members: Sequence[tuple[str, bytes]], opening: Opening = replacing) -> list[MemberRange]:
+    """Write an archive, opened by `opening`, and return the range of each member's content, in order.
+
+    A clip's files share the name up to the first dot (`<clip_id>.mp4`, `<clip_id>.flac`), which is how WebDataset
+    groups a sample.
 
     Raises:
         ValueError: two members share a name, or a name is longer than USTAR allows (100 bytes).
@@ -41,17 +97,10 @@ def write_tar(path: Path, members: Sequence[tuple[str, bytes]], opening: Opening
     names = [name for name, _ in members]
     if len(set(names)) != len(names):
         raise ValueError(f"{path}: two members share a name; every clip id may appear once")
-    ranges = []
     with opening(path) as stream:
-        for name, content in members:
-            header = tarfile.TarInfo(name)
-            header.size, header.mode = len(content), 0o644
-            stream.write(header.tobuf(tarfile.USTAR_FORMAT))
-            ranges.append(MemberRange(offset=stream.tell(), size=len(content)))
-            stream.write(content)
-            stream.write(bytes(-len(content) % tarfile.BLOCKSIZE))
-        stream.write(bytes(2 * tarfile.BLOCKSIZE))
-        stream.write(bytes(-stream.tell() % tarfile.RECORDSIZE))
+        tar = TarWriter(stream)
+        ranges = [tar.add(name, len(content), [content]) for name, content in members]
+        tar.close()
     return ranges
 
 

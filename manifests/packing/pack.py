@@ -1,10 +1,11 @@
-"""Packing what workers wrote, small files per video, into few large ones; dropping what no record vouches for.
+"""Packing: merge the small files that workers write, one per video, into few large ones.
 
-The result follows from the videos and their sizes alone: `prefix_tree` says which file a video lies in, rows
-are in the order of the ids, and files are named by their content. So it does not show in how many runs, and after how
-many interruptions, the videos came. `clips` with the media are packed while `frames` and `spans` are, for most of the
-time goes into libraries that let other threads run. Of each, one file, or tar with the files that name it, is replaced
-at a time, in one swap (`manifests.files.journal`); besides the dataset itself, the disk has to hold one of either.
+Rows and media of videos without a record are dropped. The result depends only on the videos and their sizes:
+`prefix_tree` assigns videos to files, rows are in the order of the ids, and files are named by their content. The
+number of runs and interruptions does not matter. `clips` and the media are packed in parallel with `frames` and
+`spans`, since most of the time is spent in libraries that release the interpreter lock. One file, or one tar with the
+files that refer to it, is replaced at a time, in one swap (`manifests.files.journal`), so the disk needs space for one
+more of each.
 """
 
 import threading
@@ -37,7 +38,7 @@ _GIB = 2**30
 
 
 class StorageSettings(Settings):
-    """How large the files of a dataset are. To change it packs the dataset anew, and nothing else."""
+    """Sizes of a dataset's files. A change packs the dataset anew, and has no other effect."""
 
     part_mb: float = Field(default=256.0, ge=0.001, le=4096.0)
     """Most that a Parquet file holds, MB of compressed rows; a video that has more is a file of its own. Ours."""
@@ -46,68 +47,68 @@ class StorageSettings(Settings):
 
 
 def compact(dataset: Path, live: Collection[str], settings: StorageSettings) -> None:
-    """Pack the tables `frames`, `spans` and `clips` and the media, and keep of them what belongs to `live` alone.
+    """Pack the tables `frames`, `spans` and `clips` and the media, and drop what belongs to no video of `live`.
 
-    A stopped call is finished by the next one. Where a video lies in a file of its own and in a packed one, its own
-    counts: it was curated again.
+    An interrupted call is completed by the next one. If a video is in a file of its own and in a packed one, its own
+    file is the newer one and takes precedence.
 
     Args:
-        dataset: the folder; nobody else writes to it meanwhile.
-        live: ids of the videos that were curated.
-        settings: how large files are.
+        dataset: the folder; no other process may write to it at the same time.
+        live: ids of the curated videos.
+        settings: sizes of the files.
 
     Raises:
         DatasetError: a file is damaged, or a tar does not hold what the rows say.
         OSError: a file cannot be read or written.
     """
     finish_swap(dataset)
-    wanted = frozenset(live)
+    curated = frozenset(live)
     one_swap = threading.Lock()
 
     def pack(*tables: Table) -> None:
         for table in tables:
-            _Packing(dataset, table, settings, one_swap).pack(wanted)
+            _Packing(dataset, table, settings, one_swap).pack(curated)
 
-    beside = _Beside(lambda: pack(FRAMES, SPANS))
+    background = _BackgroundTask(lambda: pack(FRAMES, SPANS))
     try:
         pack(CLIPS)
     except KeyboardInterrupt:
         raise
     except BaseException:
-        beside.join()
+        background.join()
         raise
-    beside.result()
+    background.result()
     named = {media for part in part_files(dataset, CLIPS) for media in part.facts.media}
     for path in files_in(dataset / "media", ".tar"):
         if f"media/{path.name}" not in named:
             path.unlink()
     for folder in (".", *TABLES, "media", "ledger"):
-        for pattern in (".*.new", ".*.part"):  # halves of files, of a run that was stopped
+        for pattern in (".*.new", ".*.part"):  # unfinished files of an interrupted run
             for path in (dataset / folder).glob(pattern):
                 path.unlink()
 
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """What is replaced in one swap: a file of `frames` or `spans`; a tar with the files of `clips` that name it."""
+    """Files that one swap replaces: a file of `frames` or `spans`; a tar with the files of `clips` that refer to it."""
 
     files: tuple[Leaf, ...]
     prefix: str
-    """Bits that all ids begin with."""
+    """Leading bits of all ids."""
 
     @property
     def videos(self) -> tuple[str, ...]:
-        """Ids of all its videos, sorted."""
+        """Ids of all videos, sorted."""
         return tuple(sorted(video for leaf in self.files for video in leaf.videos))
 
     @property
     def alone(self) -> str | None:
-        """The video where there is but one: its files stay as, or become what, its worker writes."""
+        """Id of the video if there is only one: its files have the names and the content that its worker gives them."""
         return self.files[0].videos[0] if len(self.videos) == 1 else None
 
 
 class _Packing:
-    """One table at work."""
+    """Packing of one table."""
 
     def __init__(self, dataset: Path, table: Table, settings: StorageSettings, one_swap: threading.Lock) -> None:
         self._dataset, self._table, self._one_swap = dataset, table, one_swap
@@ -115,7 +116,7 @@ class _Packing:
         self._parts = {part.name: part for part in part_files(dataset, table)}
 
     def pack(self, live: frozenset[str]) -> None:
-        """Bring the table into its packed form."""
+        """Pack the table."""
         sources = self._sources(live)
         self._swap([], [name for name in self._parts if name not in {part.name for part in sources.values()}])
         groups = self._groups(sources)
@@ -142,7 +143,7 @@ class _Packing:
         ]
 
     def _divide(self, files: Sequence[Leaf], sources: Mapping[str, PartFile]) -> None:
-        """Divide packed files that have grown into several, so that each lies in one of `files`."""
+        """Divide existing files so that each belongs to a single one of `files`."""
         parted: dict[str, list[Leaf]] = defaultdict(list)
         for leaf in files:
             own: dict[str, list[str]] = defaultdict(list)
@@ -155,13 +156,13 @@ class _Packing:
                 self._swap([self._write(piece, sources) for piece in pieces], [name])
 
     def _is_done(self, group: _Group, parts: Sequence[PartFile]) -> bool:
-        """Say whether the files that there are hold what is wanted in the form that is wanted."""
+        """Return whether the existing files already are the packed files of the group."""
         if group.alone is not None:
             return [part.packed for part in parts] == [False]
-        there = {(part.facts.prefix, tuple(part.facts.videos), part.packed) for part in parts}
+        existing = {(part.facts.prefix, tuple(part.facts.videos), part.packed) for part in parts}
         tars = {(part.facts.tar_videos, len(part.facts.media)) for part in parts}
-        wanted_tars = (videos_digest(group.videos), 1) if self._table is CLIPS else (None, 0)
-        return there == {(leaf.prefix, leaf.videos, True) for leaf in group.files} and tars == {wanted_tars}
+        expected_tars = (videos_digest(group.videos), 1) if self._table is CLIPS else (None, 0)
+        return existing == {(leaf.prefix, leaf.videos, True) for leaf in group.files} and tars == {expected_tars}
 
     def _replace(self, group: _Group, sources: Mapping[str, PartFile], parts: Mapping[str, PartFile]) -> None:
         shard = None
@@ -177,13 +178,13 @@ class _Packing:
     def _write(
         self, leaf: Leaf, sources: Mapping[str, PartFile], shard: Shard | None = None, group: _Group | None = None
     ) -> PartFile:
-        """Write a file under a hidden name, and return it with the name that it is to have.
+        """Write a file under a hidden name, and return it with its final name.
 
         Args:
-            leaf: the videos in it.
-            sources: where their rows are.
-            shard: the tar that their clips lie in from now on; None: the rows stay as they are.
-            group: what the file belongs to; None: it is written on the way there.
+            leaf: the videos of the file.
+            sources: by video id, the file with its rows.
+            shard: the new tar of their clips; None leaves the rows unchanged.
+            group: the group of the file; None for an intermediate file.
         """
         own = {video: sources[video] for video in leaf.videos}
         alone = group is not None and group.alone is not None
@@ -206,15 +207,17 @@ class _Packing:
     def _swap(self, come: Sequence[PartFile], gone: Collection[str]) -> None:
         if come or gone:
             with self._one_swap:
-                finish_swap(self._dataset)  # one that failed in the other thread: there is one journal
+                finish_swap(
+                    self._dataset
+                )  # complete one that failed in the other thread, since there is only one journal
                 swap_files(self._dataset, [part.name for part in come], gone)
             for name in gone:
                 del self._parts[name]
             self._parts.update((part.name, part) for part in come)
 
 
-class _Beside(threading.Thread):
-    """Work in a thread of its own, which Ctrl-C does not wait for: a packing that is stopped is finished later."""
+class _BackgroundTask(threading.Thread):
+    """Work in a daemon thread, for which Ctrl-C does not wait: the next call completes interrupted packing."""
 
     def __init__(self, work: Callable[[], None]) -> None:
         super().__init__(daemon=True)
@@ -223,17 +226,17 @@ class _Beside(threading.Thread):
         self.start()
 
     def run(self) -> None:
-        """Do it, and keep what it raises."""
+        """Run the work, and keep the exception it raises."""
         try:
             self._work()
         except BaseException as error:  # noqa: BLE001 - for `result`
             self._error = error
 
     def result(self) -> None:
-        """Wait until it is done.
+        """Wait for the end of the work.
 
         Raises:
-            BaseException: what the work raised.
+            BaseException: the exception of the work.
         """
         self.join()
         if self._error is not None:

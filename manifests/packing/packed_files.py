@@ -1,7 +1,7 @@
-"""The Parquet files of a dataset's tables as they lie there: which videos are in each, and how many bytes they take.
+"""Inventory of a dataset's Parquet files: the videos in each file, and their sizes in bytes.
 
-A worker writes one file per video. What is packed of many says so in its footer, so that nothing has to be read to know
-it: the bits that the ids begin with, and of each video the bytes that its own file had.
+A worker writes one file per video. A packed file lists its videos in its footer, so that no row has to be read: the
+leading bits of the ids, and for each video the size that its own file had.
 """
 
 from collections import Counter
@@ -24,7 +24,7 @@ from manifests.schema.columns import Table
 __all__ = ["PACKED", "PackedFacts", "PartFile", "part_files", "sources_of", "stored_videos", "videos_digest"]
 
 PACKED = "part-"
-"""What names of packed files begin with."""
+"""Beginning of the names of packed files."""
 
 _FACTS = b"gaia_packed"
 
@@ -34,43 +34,43 @@ _MEDIA_COLUMNS = ("video_id", "media", *_SIZES)
 
 
 class PackedFacts(BaseModel):
-    """What stands in the footer of a file that holds many videos."""
+    """Metadata in the footer of a packed file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     prefix: str
-    """Bits that the ids of its videos begin with."""
+    """Leading bits of the ids of its videos."""
     videos: Mapping[str, tuple[int, int]]
-    """By id, bytes of the video's rows, and bytes of its clips in a tar."""
+    """By video id, bytes of the video's rows, and bytes of its clips in a tar."""
     media: tuple[str, ...] = ()
-    """Tars that its clips lie in."""
+    """Tars with its clips."""
     tar_videos: str | None = None
-    """`videos_digest` of all videos whose clips lie in the tar that was written with it; None: it was not."""
+    """`videos_digest` of all videos in the tar that was written with the file; None if none was written with it."""
 
     def footer(self) -> dict[str, str]:
-        """Return the facts as metadata of a Parquet file."""
+        """Return the content as metadata of a Parquet file."""
         return {_FACTS.decode(): self.model_dump_json()}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PartFile:
-    """A Parquet file of a table."""
+    """Parquet file of a table."""
 
     path: Path
     name: str
     """Relative to the dataset."""
     facts: PackedFacts
     packed: bool
-    """Whether it was packed, and is not as a worker wrote it."""
+    """Whether it is a packed file; otherwise a worker wrote it."""
 
 
 def videos_digest(video_ids: tuple[str, ...]) -> str:
-    """Return what stands for a set of videos in the footer of a file."""
+    """Return a digest that identifies a set of videos."""
     return sha256("\n".join(sorted(video_ids)).encode()).hexdigest()
 
 
 def part_files(dataset: Path, table: Table) -> list[PartFile]:
-    """Return the files of a table, in the order of their names.
+    """Return the files of a table, sorted by name.
 
     Raises:
         DatasetError: a file is damaged; the message names it.
@@ -79,15 +79,15 @@ def part_files(dataset: Path, table: Table) -> list[PartFile]:
 
 
 def sources_of(parts: Iterable[PartFile]) -> dict[str, PartFile]:
-    """Return where the rows of each video are: in its own file rather than in a packed one."""
+    """Return by video id the file with its rows; its own file takes precedence over a packed one."""
     ordered = sorted(parts, key=lambda part: not part.packed)
     return {video_id: part for part in ordered for video_id in part.facts.videos}
 
 
 def stored_videos(dataset: Path, table: Table) -> dict[str, bool]:
-    """Return the ids of the videos that a table has rows of, each with whether they are packed with others.
+    """Return the ids of the videos with rows in a table, and for each whether the rows are in a packed file.
 
-    Only packed files are looked into: one that a worker wrote is called after its video.
+    Only packed files are opened: a file that a worker wrote is named after its video.
 
     Raises:
         DatasetError: a file is damaged; the message names it.
@@ -104,17 +104,17 @@ def stored_videos(dataset: Path, table: Table) -> dict[str, bool]:
 def _part_file(table: Table, path: Path) -> PartFile:
     try:
         with open_parquet(path) as file:
-            told = (file.metadata.metadata or {}).get(_FACTS)
-            facts = _measured(file, table) if told is None else PackedFacts.model_validate_json(told)
+            footer = (file.metadata.metadata or {}).get(_FACTS)
+            facts = _measured(file, table) if footer is None else PackedFacts.model_validate_json(footer)
     except (pa.ArrowException, OSError, ValidationError) as error:
         raise DatasetError(
             f"{path}: cannot be read: {error}; restore it, or remove it: the same run then curates what was in it"
         ) from error
-    return PartFile(path=path, name=f"{table.name}/{path.name}", facts=facts, packed=told is not None)
+    return PartFile(path=path, name=f"{table.name}/{path.name}", facts=facts, packed=footer is not None)
 
 
 def _measured(file: pq.ParquetFile, table: Table) -> PackedFacts:
-    """Return what is in a file that a worker wrote. Where it holds several videos, bytes are shared by their rows."""
+    """Return the content of a file that a worker wrote; several videos share its bytes by their numbers of rows."""
     sizes: Counter[str] = Counter()
     for number in range(file.num_row_groups):
         group = file.metadata.row_group(number)
@@ -135,7 +135,7 @@ def _measured(file: pq.ParquetFile, table: Table) -> PackedFacts:
 
 
 def _ids(file: pq.ParquetFile, number: int) -> Counter[str]:
-    """Return how many rows of a row group each video has; nothing is read where the footer tells that it is one."""
+    """Return the number of rows of each video in a row group; the footer is enough if there is one video."""
     group = file.metadata.row_group(number)
     lowest, highest = span_of_ids(file, number)
     if lowest == highest:
@@ -144,7 +144,7 @@ def _ids(file: pq.ParquetFile, number: int) -> Counter[str]:
 
 
 def span_of_ids(file: pq.ParquetFile, number: int) -> tuple[str, str]:
-    """Return the first and the last of the video ids of a row group, as its footer tells them."""
+    """Return the lowest and the highest video id of a row group, from the footer."""
     column = [file.schema.column(k).path for k in range(len(file.schema))].index("video_id")
-    told = file.metadata.row_group(number).column(column).statistics
-    return told.min, told.max
+    statistics = file.metadata.row_group(number).column(column).statistics
+    return statistics.min, statistics.max

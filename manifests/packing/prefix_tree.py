@@ -1,7 +1,7 @@
-"""Which videos lie in one file: those whose ids begin with the same bits, as many as the size of a file allows.
+"""Prefix tree: assign videos to packed files by the leading bits of their ids.
 
-A file that would become too large is divided by the next bit. So the division follows from the videos and their sizes
-alone, in whatever order they came, and another video touches the one file that it belongs to.
+A file that would become too large is divided by the next bit. The division depends only on the videos and their sizes,
+not on their order, and a new video changes only the file that it belongs to.
 """
 
 from bisect import bisect_left
@@ -12,24 +12,24 @@ from itertools import accumulate
 __all__ = ["Leaf", "Weights", "bits_of", "leaves"]
 
 _N_BITS = 192
-"""More than any id has: 64 of its file's content, 56 of where a stretch of it begins and ends."""
+"""Upper bound on the bits of an id: 64 from the content of its file, 56 from the limits of a range of it."""
 
 Weights = Mapping[str, int]
-"""By video id, the bytes that a video adds to a file."""
+"""Bytes that each video adds to a file, by video id."""
 
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """Videos that lie in one file."""
+    """Videos of one file."""
 
     prefix: str
-    """The leading bits of their ids: zeros and ones; empty where one file holds all."""
+    """Leading bits of their ids, as zeros and ones; empty if one file holds all videos."""
     videos: tuple[str, ...]
     """Their ids, sorted."""
 
 
 def bits_of(video_id: str) -> str:
-    """Return the bits of an id: four for each of its hex digits, other characters have none.
+    """Return the bits of an id: four for each hex digit, none for other characters.
 
     >>> bits_of("a3")[:8]
     '10100011'
@@ -39,15 +39,15 @@ def bits_of(video_id: str) -> str:
 
 
 def leaves(weights: Weights, limit: int, prefix: str = "") -> list[Leaf]:
-    """Divide videos into files of at most `limit` bytes; a single video that has more is a file of its own.
+    """Divide videos into files of at most `limit` bytes; a larger video gets a file of its own.
 
     Args:
         weights: bytes by video id.
-        limit: most bytes of a file.
+        limit: largest size of a file in bytes.
         prefix: bits that all ids begin with.
 
     Returns:
-        In the order of their prefixes, which is that of the ids; none of them is empty.
+        The files in the order of their prefixes, which is the order of the ids; none is empty.
 
     >>> [leaf.prefix for leaf in leaves({"00": 5, "40": 5, "80": 4, "c0": 4}, limit=8)]
     ['00', '01', '1']

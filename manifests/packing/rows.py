@@ -1,4 +1,4 @@
-"""Moving rows from file to file, video by video, a row group in memory at a time."""
+"""Copying of rows between Parquet files, video by video, with one row group in memory at a time."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
@@ -18,19 +18,19 @@ from manifests.schema.columns import Table
 
 __all__ = ["HashingStream", "VideoRows", "write_packed"]
 
-_WAITING_BYTES = 1 << 20
+_BUFFER_BYTES = 1 << 20
 
 
 class VideoRows:
-    """The rows of videos that lie in several files; asked for in the order of their ids, each file is read once."""
+    """Rows of videos from several files; read in the order of the ids, each file is read once."""
 
     def __init__(self, table: Table, sources: Mapping[str, PartFile], columns: Sequence[str] | None = None) -> None:
-        """Take note of where the rows of each video are.
+        """Prepare reading; files are opened when they are needed.
 
         Args:
-            table: whose rows.
-            sources: by video id, the file that its rows are taken from.
-            columns: those to read; None: all.
+            table: the table.
+            sources: by video id, the file with its rows.
+            columns: columns to read; None reads all.
         """
         schema = table.arrow_schema()
         self._schema = schema if columns is None else pa.schema([schema.field(name) for name in columns])
@@ -50,7 +50,7 @@ class VideoRows:
             part.close()
 
     def of(self, video_id: str) -> Iterator[pa.Table]:
-        """Yield the rows of a video in their order, in pieces; none where no file has any.
+        """Yield the rows of a video in order, in pieces; nothing if no file has any.
 
         Raises:
             OSError: a file cannot be read.
@@ -76,7 +76,7 @@ class VideoRows:
 
 
 class _OpenPart:
-    """A file that is read forwards, the last row group kept."""
+    """Open file that is read forwards and keeps the last row group."""
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         self._file = open_parquet(path)
@@ -110,19 +110,19 @@ class _OpenPart:
 def write_packed(
     path: Path, table: Table, pieces: Iterable[pa.Table], footer: Mapping[str, str], opening: Opening = replacing
 ) -> str:
-    """Write rows, whatever pieces they come in, as row groups of the table's size, and return the file's sha256.
+    """Write rows as row groups of the table's size, and return the sha256 of the file.
 
-    The bytes are those of `manifests.files.tables.write_parquet` for all rows at once, where `footer` is empty.
+    With an empty `footer`, the bytes are those that `manifests.files.tables.write_parquet` gives for all rows at once.
 
     Args:
-        path: the file, opened by `opening`.
-        table: whose rows.
-        pieces: the rows.
-        footer: what is told in the file besides.
-        opening: how the file takes its place.
+        path: the file.
+        table: the declared table.
+        pieces: the rows, in pieces of any size.
+        footer: metadata to store in the file.
+        opening: function that opens the file.
 
     Raises:
-        OSError: the disk refused; nothing is left.
+        OSError: the file cannot be written; nothing of it remains.
     """
     schema = table.arrow_schema()
     with opening(path) as stream:
@@ -135,7 +135,7 @@ def write_packed(
 
 
 def _regrouped(pieces: Iterable[pa.Table], n_rows: int) -> Iterator[pa.Table]:
-    """Yield the rows of tables in tables of `n_rows`, the last with what is left."""
+    """Yield the same rows in tables of `n_rows` rows; the last has the remainder."""
     waiting: list[pa.Table] = []
     n_waiting = 0
     for piece in pieces:
@@ -143,7 +143,7 @@ def _regrouped(pieces: Iterable[pa.Table], n_rows: int) -> Iterator[pa.Table]:
         n_waiting += len(piece)
         while n_waiting >= n_rows:
             rows = pa.concat_tables(waiting)
-            # in one block each: where a column's blocks end would show in the bytes of the file
+            # one chunk per column: the limits of chunks would change the bytes of the file
             yield rows.slice(0, n_rows).combine_chunks()
             waiting = [rows.slice(n_rows)]
             n_waiting -= n_rows
@@ -152,38 +152,38 @@ def _regrouped(pieces: Iterable[pa.Table], n_rows: int) -> Iterator[pa.Table]:
 
 
 class HashingStream:
-    """A file to write to that takes note of the sha256 of what passes; what is written waits until a MiB is full."""
+    """Writable stream that computes the sha256 of its content, and passes it on in blocks of a MiB."""
 
     closed = False
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
         self._digest = sha256()
-        self._waiting = bytearray()
+        self._buffer = bytearray()
         self._n_bytes = 0
 
     def write(self, content: bytes | memoryview) -> int:
-        """Write it and return its length."""
-        self._waiting += content
+        """Write the content and return its length."""
+        self._buffer += content
         self._n_bytes += len(content)
-        if len(self._waiting) >= _WAITING_BYTES:
+        if len(self._buffer) >= _BUFFER_BYTES:
             self.flush()
         return len(content)
 
     def tell(self) -> int:
-        """Return how many bytes were written."""
+        """Return the number of bytes written."""
         return self._n_bytes
 
     def flush(self) -> None:
-        """Pass on what waits."""
-        self._digest.update(self._waiting)
-        self._stream.write(self._waiting)
-        self._waiting = bytearray()
+        """Pass on the buffered content."""
+        self._digest.update(self._buffer)
+        self._stream.write(self._buffer)
+        self._buffer = bytearray()
 
     def close(self) -> None:
-        """Leave the file open; whoever opened it closes it."""
+        """Leave the underlying file open; its owner closes it."""
 
     def hexdigest(self) -> str:
-        """Return the sha256 of all that was written, which is passed on first."""
+        """Flush, and return the sha256 of all that was written, in hex."""
         self.flush()
         return self._digest.hexdigest()

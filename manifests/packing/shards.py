@@ -1,6 +1,5 @@
-"""Tars of the clips of many videos, copied together out of the tars that hold them."""
+"""Shards: tars with the clips of many videos, copied from the tars of the single videos."""
 
-import tarfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ import pyarrow as pa
 from foundation.storage.atomic import replacing
 from manifests.errors import DatasetError
 from manifests.files.journal import hidden_name, move_file
-from manifests.files.tar import MemberRange
+from manifests.files.tar import MemberRange, TarWriter
 from manifests.packing.packed_files import PartFile
 from manifests.packing.rows import HashingStream, VideoRows
 from manifests.schema.clips import CLIPS
@@ -21,32 +20,32 @@ __all__ = ["MEDIA_COLUMNS", "Shard", "copy_media", "moved", "write_shard"]
 _COPY_BYTES = 1 << 20
 
 MEDIA_COLUMNS = ("clip_id", "video_id", "media", "mp4_offset", "mp4_size", "flac_offset", "flac_size")
-"""Of `clips`: what says where media lie."""
+"""Columns of `clips` that locate the media."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """A tar that was written."""
+    """Tar that was written."""
 
     media: str
-    """Its name, relative to the dataset."""
+    """Path relative to the dataset."""
     first_bytes: Mapping[str, tuple[int, int | None]]
-    """By clip id, where the content of its MP4 and of its FLAC begins."""
+    """By clip id, offsets of its MP4 and of its FLAC file in the tar."""
 
 
 def write_shard(
     dataset: Path, label: str, videos: Sequence[str], sources: Mapping[str, PartFile], *, name: str | None = None
 ) -> Shard:
-    """Copy the media of all clips of `videos`, in this order, into one tar, which no table names yet.
+    """Copy the media of all clips of `videos`, in this order, into one tar, to which no table refers yet.
 
-    It is called `media/<label>-<first digits of its sha256>.tar`: another content, another name.
+    Its name is `media/<label>-<first digits of its sha256>.tar`, so different content has a different name.
 
     Args:
         dataset: the folder.
-        label: beginning of its name.
+        label: beginning of the name.
         videos: ids of the videos.
-        sources: by video id, the file that holds its rows of `clips`.
-        name: what it is called instead; the file of that name holds the same videos, if there is one.
+        sources: by video id, the file with its rows of `clips`.
+        name: use this name instead; an existing file of the name holds the same videos.
 
     Raises:
         DatasetError: a tar is missing, or does not hold what the rows say.
@@ -56,60 +55,53 @@ def write_shard(
     with replacing(hidden) as stream, VideoRows(CLIPS, sources, MEDIA_COLUMNS) as rows:
         hashed = HashingStream(stream)
         of_videos = (row for video in videos for piece in rows.of(video) for row in piece.to_pylist())
-        places = copy_media(dataset, of_videos, hashed)
+        offsets = copy_media(dataset, of_videos, hashed)
         digest = hashed.hexdigest()
     media = f"media/{name or f'{label}-{digest[:12]}'}.tar"
     move_file(hidden, dataset / media)
-    return Shard(media, places)
+    return Shard(media, offsets)
 
 
 def copy_media(
     dataset: Path, rows: Iterable[Mapping[str, Any]], stream: BinaryIO | HashingStream
 ) -> dict[str, tuple[int, int | None]]:
-    """Copy the media that rows of `clips` point to into a new tar, and return by clip id where they begin in it.
+    """Copy the media of rows of `clips` into a new tar, and return their offsets in it by clip id.
 
     Args:
-        dataset: the folder that the rows' tars lie in.
-        rows: with `MEDIA_COLUMNS`.
-        stream: the tar, empty.
+        dataset: the folder with the tars of the rows.
+        rows: the rows, with `MEDIA_COLUMNS`.
+        stream: the new tar, empty.
 
     Raises:
         DatasetError: a tar is missing, or does not hold what the rows say.
         OSError: a file cannot be read or written.
     """
-    places: dict[str, tuple[int, int | None]] = {}
+    offsets: dict[str, tuple[int, int | None]] = {}
     with _Tars(dataset) as tars:
+        tar = TarWriter(stream)
 
         def copy(row: Mapping[str, Any], kind: str) -> int | None:
             if row[f"{kind}_offset"] is None:
                 return None
             where = MemberRange(offset=row[f"{kind}_offset"], size=row[f"{kind}_size"])
-            header = tarfile.TarInfo(f"{row['clip_id']}.{kind}")
-            header.size, header.mode = where.size, 0o644
-            stream.write(header.tobuf(tarfile.USTAR_FORMAT))
-            first = stream.tell()
-            for block in tars.blocks(row, where):
-                stream.write(block)
-            stream.write(bytes(-where.size % tarfile.BLOCKSIZE))
-            return first
+            return tar.add(f"{row['clip_id']}.{kind}", where.size, tars.blocks(row, where)).offset
 
         for row in rows:
             mp4 = copy(row, "mp4")
             if mp4 is None:
                 raise DatasetError(f"{dataset}: clip {row['clip_id']} has no mp4; run `gaia-curate validate`")
-            places[row["clip_id"]] = (mp4, copy(row, "flac"))
-        stream.write(bytes(2 * tarfile.BLOCKSIZE))
-        stream.write(bytes(-stream.tell() % tarfile.RECORDSIZE))
-    return places
+            offsets[row["clip_id"]] = (mp4, copy(row, "flac"))
+        tar.close()
+    return offsets
 
 
 def moved(rows: pa.Table, shard: Shard) -> pa.Table:
-    """Return rows of `clips` that name the places of their media in `shard`."""
-    places = [shard.first_bytes[clip_id] for clip_id in rows["clip_id"].to_pylist()]
+    """Return rows of `clips` with the locations of their media in `shard`."""
+    offsets = [shard.first_bytes[clip_id] for clip_id in rows["clip_id"].to_pylist()]
     values: dict[str, list[Any]] = {
         "media": [shard.media] * len(rows),
-        "mp4_offset": [mp4 for mp4, _ in places],
-        "flac_offset": [flac for _, flac in places],
+        "mp4_offset": [mp4 for mp4, _ in offsets],
+        "flac_offset": [flac for _, flac in offsets],
     }
     for name, column in values.items():
         number = rows.schema.get_field_index(name)
@@ -119,7 +111,7 @@ def moved(rows: pa.Table, shard: Shard) -> pa.Table:
 
 
 class _Tars:
-    """Tars that are copied from; one is open at a time, for the clips of a video lie in one."""
+    """Source tars; one is open at a time, since all clips of a video are in one tar."""
 
     def __init__(self, dataset: Path) -> None:
         self._dataset = dataset
@@ -133,7 +125,7 @@ class _Tars:
             self._open[1].close()
 
     def blocks(self, row: Mapping[str, Any], where: MemberRange) -> Iterator[bytes]:
-        """Yield the bytes `where` of the tar that a row names."""
+        """Yield the bytes `where` of the tar of a row."""
         media = row["media"]
         if self._open is None or self._open[0] != media:
             self.__exit__()

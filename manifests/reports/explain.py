@@ -12,27 +12,13 @@ from foundation.storage.path_text import path_of_text, text_of_path
 from foundation.text import clock_text, text_table
 from manifests.errors import DatasetError
 from manifests.files.tables import read_table, table_files
-from manifests.record import read_dataset
+from manifests.record import DatasetRecord, read_dataset
+from manifests.rule_record import RuleRecord
 from manifests.schema.frames import FRAMES
 from manifests.timeline import TICK_RATE_HZ
 from manifests.vocabulary import TIERS
 
-__all__ = ["ExplainedSpan", "Explanation", "TierExplanation", "explain"]
-
-MEASURED = {
-    "no_face": ("ticks without a face", ""),
-    "several_faces": ("width of the second face over that of the main one", ""),
-    "small_face": ("width of the face", " px"),
-    "cut": ("shot-boundary score", ""),
-    "frontal": ("deviation of the frontal angle from 180 degrees", " deg"),
-    "jitter": ("move of the face within a tick", " face widths"),
-    "mask": ("probability of a mask", ""),
-    "silence": ("length of the pause", " s"),
-    "too_short": ("length of the good stretch", " s"),
-}
-"""What the `value` of a span is, per outcome, and its unit."""
-
-_LOWEST_DECIDES = ("small_face", "too_short")
+__all__ = ["ExplainedSpan", "Explanation", "TierExplanation", "explain", "find_video"]
 
 _EVIDENCE = tuple(column.name for column in FRAMES.columns if column.name not in ("video_id", "other_faces"))
 
@@ -48,6 +34,8 @@ class ExplainedSpan:
     limit: float | None
     failed: tuple[str, ...]
     clip_id: str | None
+    rule: RuleRecord | None
+    """Description of the rule that decided; None: none did, or an older version wrote the dataset."""
 
     @property
     def reason(self) -> str:
@@ -58,13 +46,14 @@ class ExplainedSpan:
             return "outside the stretches of the video that were asked for"
         if self.outcome == "undecodable":
             return "the file holds no readable picture here"
-        what, unit = MEASURED[self.outcome]
+        what = f"value of the rule {self.outcome}" if self.rule is None else self.rule.words
+        unit = f" {self.rule.unit}" if self.rule is not None and self.rule.unit else ""
         if self.value is None:
             return f"{what} could not be measured"
         if self.limit is None:
             return f"{what} is {self.value:.4g}{unit}"
-        side = "at least" if self.outcome in _LOWEST_DECIDES else "at most"
-        return f"{what} is {self.value:.4g}{unit}; kept is {side} {self.limit:.4g}{unit}"
+        kept = "the limit is" if self.rule is None else f"kept is {self.rule.keeps}"
+        return f"{what} is {self.value:.4g}{unit}; {kept} {self.limit:.4g}{unit}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -118,8 +107,8 @@ def explain(dataset: Path, video: str, time_s: float | None = None) -> Explanati
     Raises:
         DatasetError: `dataset` is no dataset, no video or several match, or the time lies outside the video.
     """
-    read_dataset(dataset)
-    row = _video(dataset, video)
+    record = read_dataset(dataset)
+    row = find_video(dataset, video)
     spans = [span for span in read_table(dataset, "spans").to_pylist() if span["video_id"] == row["video_id"]]
     spans.sort(key=lambda span: span["start_s"])
     error = None
@@ -134,7 +123,7 @@ def explain(dataset: Path, video: str, time_s: float | None = None) -> Explanati
         duplicate_of=row["duplicate_of"],
         error=error,
         time_s=time_s,
-        tiers=tuple(_tier(tier, spans, time_s) for tier in TIERS if spans),
+        tiers=tuple(_tier(tier, spans, time_s, record) for tier in TIERS if spans),
         evidence=_evidence(dataset, row["video_id"], _tick(time_s)) if time_s is not None and spans else {},
     )
 
@@ -142,29 +131,37 @@ def explain(dataset: Path, video: str, time_s: float | None = None) -> Explanati
 _Row = dict[str, Any]
 
 
-def _video(dataset: Path, wanted: str) -> _Row:
-    """Return the row of the one video that has this id, path or file name; of duplicates, the analysed one."""
-    columns = ["video_id", "path", "status", "error_code", "error_detail", "duplicate_of"]
+def find_video(dataset: Path, video: str) -> _Row:
+    """Return the row of `videos` of the one video that has this id, path or file name; of duplicates, the analysed one.
+
+    Raises:
+        DatasetError: no video or several match.
+    """
+    columns = ["video_id", "path", "status", "error_code", "error_detail", "duplicate_of", "duration_s"]
     rows: list[_Row] = read_table(dataset, "videos", columns).to_pylist()
-    as_path = {wanted, text_of_path(Path(wanted)), text_of_path(Path(wanted).absolute())}
+    as_path = {video, text_of_path(Path(video)), text_of_path(Path(video).absolute())}
     found = [row for row in rows if row["path"] in as_path]
     if not found:
-        found = [row for row in rows if row["video_id"] == wanted and row["duplicate_of"] is None]
+        found = [row for row in rows if row["video_id"] == video and row["duplicate_of"] is None]
     if not found:
-        found = [row for row in rows if path_of_text(row["path"]).name == wanted]
+        found = [row for row in rows if path_of_text(row["path"]).name == video]
     if not found:
         some = ", ".join(path_of_text(row["path"]).name for row in rows[:5])
-        raise DatasetError(f"{dataset} has no video {wanted!r}; give a video id, a path or a file name, such as {some}")
+        raise DatasetError(f"{dataset} has no video {video!r}; give a video id, a path or a file name, such as {some}")
     if len(found) > 1:
         paths = ", ".join(row["path"] for row in found)
-        raise DatasetError(f"{len(found)} videos of {dataset} are called {wanted!r}; give one of the paths {paths}")
+        raise DatasetError(f"{len(found)} videos of {dataset} are called {video!r}; give one of the paths {paths}")
     return found[0]
 
 
-def _tier(tier: str, spans: list[dict[str, Any]], time_s: float | None) -> TierExplanation:
+def _tier(tier: str, spans: list[dict[str, Any]], time_s: float | None, record: DatasetRecord) -> TierExplanation:
     names = ("start_s", "end_s", "outcome", "value", "limit", "clip_id")
     own = tuple(
-        ExplainedSpan(failed=tuple(span["failed"]), **{name: span[name] for name in names})
+        ExplainedSpan(
+            failed=tuple(span["failed"]),
+            rule=record.rule(span["outcome"]),
+            **{name: span[name] for name in names},
+        )
         for span in spans
         if span["tier"] == tier
     )

@@ -1,7 +1,7 @@
-"""SQL over a dataset's tables through DuckDB, locked into the dataset.
+"""SQL queries over a dataset's tables with DuckDB, restricted to the dataset.
 
-DuckDB itself may touch no file at all, local or remote: PyArrow reads the Parquet files and hands over the rows.
-Allowing DuckDB the dataset's folder instead would allow `COPY ... TO` to overwrite it.
+DuckDB may not access any file, local or remote: PyArrow reads the Parquet files and passes the rows on. Access to the
+dataset's folder would let `COPY ... TO` overwrite the dataset.
 """
 
 import json
@@ -16,14 +16,13 @@ from foundation.errors import UsageError
 from foundation.storage.arrow import arrow_rows
 from foundation.text import text_table
 from manifests.files.tables import table_files
-from manifests.record import read_dataset
 from manifests.schema.columns import Table
 from manifests.schema.tables import TABLES
 
 __all__ = ["VIEWS", "QueryError", "Result", "connect", "query"]
 
 VIEWS = (*TABLES, "drops")
-"""Names that a query may use."""
+"""Names of the views for queries."""
 
 _DROPS = """
 CREATE VIEW drops AS
@@ -34,15 +33,23 @@ WHERE s.outcome <> 'kept'
 
 
 class QueryError(UsageError):
-    """A query could not be run; the message says why and which views there are."""
+    """A query cannot be run; the message says why and lists the views."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The answer to a query."""
+    """Result of a query."""
 
     columns: tuple[str, ...]
     rows: list[tuple[object, ...]]
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def table(self) -> pa.Table:
+        """Return the rows as an Arrow table, whose `to_pandas` gives a data frame."""
+        values = zip(*self.rows, strict=True) if self.rows else [()] * len(self.columns)
+        return pa.Table.from_arrays([pa.array(list(column)) for column in values], names=list(self.columns))
 
     def text(self) -> str:
         """Return the rows in aligned columns."""
@@ -54,7 +61,7 @@ class Result:
         return text_table(self.columns, cells, numeric=numeric)
 
     def json(self) -> str:
-        """Return the rows as a JSON list of objects; what JSON has no type for is written as text."""
+        """Return the rows as a JSON list of objects; values without a JSON type are written as text."""
         rows = [dict(zip(self.columns, row, strict=True)) for row in self.rows]
         return json.dumps(rows, indent=2, ensure_ascii=False, default=str)
 
@@ -62,13 +69,12 @@ class Result:
 def connect(dataset: Path) -> duckdb.DuckDBPyConnection:
     """Open an in-memory database with a view per table, and `drops`: the dropped spans with `source` and `hours`.
 
-    float16 columns appear as FLOAT, for DuckDB has no half precision. The connection reaches no other file, no network
-    and no extension, and its settings cannot be changed.
+    float16 columns appear as FLOAT, since DuckDB has no half precision. The connection has no access to other files,
+    the network or extensions, and its settings cannot be changed.
 
     Raises:
         DatasetError: `dataset` is no dataset.
     """
-    read_dataset(dataset)
     connection = duckdb.connect(
         config={
             "enable_external_access": False,
@@ -90,13 +96,13 @@ def query(dataset: Path, sql: str) -> Result:
 
     Raises:
         DatasetError: `dataset` is no dataset.
-        QueryError: the SQL is wrong, or reaches for something outside the dataset.
+        QueryError: the SQL is wrong, or refers to something outside the dataset.
     """
     with connect(dataset) as connection:
         try:
-            answer = connection.execute(sql)
-            columns = tuple(column[0] for column in answer.description or ())
-            return Result(columns, answer.fetchall() if columns else [])
+            cursor = connection.execute(sql)
+            columns = tuple(column[0] for column in cursor.description or ())
+            return Result(columns, cursor.fetchall() if columns else [])
         except (duckdb.Error, pa.ArrowException, OSError) as error:
             raise QueryError(f"{error}\nThe views are: {', '.join(VIEWS)}.") from error
 
@@ -107,7 +113,7 @@ def _rows(dataset: Path, table: Table) -> arrow_dataset.Dataset:
 
 
 def _readable(data_type: pa.DataType) -> pa.DataType:
-    """Return the type with every float16 in it made float32: DuckDB 2.0 refuses half precision from Arrow."""
+    """Return a type with float32 in place of float16, which DuckDB 2.0 does not accept from Arrow."""
     if pa.types.is_float16(data_type):
         return pa.float32()
     if pa.types.is_fixed_size_list(data_type):

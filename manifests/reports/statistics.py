@@ -1,4 +1,4 @@
-"""Figures about a dataset, like Table 1 of the GAIA paper: speakers and hours, raw and kept, and what was lost why."""
+"""Statistics of a dataset, like Table 1 of the GAIA paper: speakers and hours, raw and kept, and losses by reason."""
 
 import json
 from collections import defaultdict
@@ -10,7 +10,6 @@ import pyarrow.compute as pc
 
 from foundation.text import TimeUnit, text_table, time_unit
 from manifests.files.tables import read_table
-from manifests.record import read_dataset
 from manifests.vocabulary import FAILED_STATUSES, OUTCOMES, TIERS
 
 __all__ = ["DropRow", "SourceRow", "Statistics", "VideoRow", "statistics"]
@@ -18,7 +17,7 @@ __all__ = ["DropRow", "SourceRow", "Statistics", "VideoRow", "statistics"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SourceRow:
-    """A row of the paper's Table 1. Duplicates are left out of every figure but `videos` and `duplicates`."""
+    """Row of the paper's Table 1. Only `videos` and `duplicates` count duplicates."""
 
     source: str
     videos: int
@@ -26,10 +25,10 @@ class SourceRow:
     failed: int
     duplicates: int
     unknown_speaker_videos: int
-    """Files of which nobody told who speaks; they add nothing to `speakers_raw` and `speakers_kept`."""
+    """Files without a speaker id; they add nothing to `speakers_raw` and `speakers_kept`."""
     speakers_raw: int
     speakers_kept: int
-    """Speakers of whom something is kept in any tier."""
+    """Speakers with something kept in any tier."""
     raw_s: float
     kept_s: dict[str, float]
     """Seconds per tier; `vae` includes what is kept in `diffusion`."""
@@ -38,18 +37,18 @@ class SourceRow:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DropRow:
-    """What one rule took from one tier."""
+    """Loss of one tier to one rule."""
 
     tier: str
     outcome: str
     seconds: float
     share: float
-    """Of the seconds of the tier's spans, 0 to 1."""
+    """Share of the seconds of the tier's spans, 0 to 1."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class VideoRow:
-    """What became of one file."""
+    """Result of one file."""
 
     path: str
     status: str
@@ -57,13 +56,13 @@ class VideoRow:
     duration_s: float | None
     kept_s: dict[str, float]
     biggest_drop: str | None
-    """The outcome that took most seconds from tier diffusion, of those that were asked for."""
+    """Outcome with the most seconds in tier diffusion, apart from kept and trimmed."""
     biggest_drop_s: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Statistics:
-    """All figures of a dataset."""
+    """All statistics of a dataset."""
 
     sources: tuple[SourceRow, ...]
     total: SourceRow
@@ -72,8 +71,11 @@ class Statistics:
     videos: tuple[VideoRow, ...]
 
     def json(self) -> str:
-        """Return all figures as JSON; durations in seconds."""
+        """Return all statistics as JSON; durations in seconds."""
         return json.dumps(asdict(self), indent=2, ensure_ascii=False)
+
+    def __str__(self) -> str:
+        return self.text()
 
     def text(self) -> str:
         """Return three tables for people to read."""
@@ -127,16 +129,15 @@ class _Video:
 
 
 _Seconds = dict[str, dict[str, float]]
-"""Tier, then outcome, to seconds."""
+"""Seconds by tier and outcome."""
 
 
 def statistics(dataset: Path) -> Statistics:
-    """Count speakers and seconds per source, per reason and per video. Seconds kept and dropped come from the spans.
+    """Count speakers and seconds per source, reason and video; kept and dropped seconds come from the spans.
 
     Raises:
-        DatasetError: `dataset` is no dataset, or a table cannot be read.
+        DatasetError: a table cannot be read.
     """
-    read_dataset(dataset)
     columns = list(_Video.__dataclass_fields__)
     videos = [_Video(**row) for row in read_table(dataset, "videos", columns).to_pylist()]
     videos.sort(key=lambda video: (video.source, video.path))
@@ -171,7 +172,7 @@ def _kept(video: _Video, seconds: dict[str, _Seconds]) -> dict[str, float]:
 def _source_row(source: str, videos: list[_Video], seconds: dict[str, _Seconds]) -> SourceRow:
     originals = [video for video in videos if video.duplicate_of is None]
     kept = [_kept(video, seconds) for video in originals]
-    # a speaker is known by name within its source only: two corpora may both call someone id0001
+    # speaker ids are unique within a source only: two corpora may both have an id0001
     speakers = {(video.source, video.speaker_id) for video in originals if video.speaker_id is not None}
     speakers_kept = {
         (video.source, video.speaker_id)
@@ -197,7 +198,7 @@ def _drop_rows(videos: Iterable[_Seconds]) -> list[DropRow]:
     for tiers in videos:
         for tier, outcomes in tiers.items():
             for outcome, value in outcomes.items():
-                sums[tier][outcome] += value
+                sums[tier][outcome] = sums[tier].get(outcome, 0.0) + value  # a rule may be the user's own
     return [
         DropRow(tier=tier, outcome=outcome, seconds=value, share=value / sum(sums[tier].values()))
         for tier in TIERS
@@ -224,5 +225,5 @@ def _video_row(video: _Video, seconds: dict[str, _Seconds]) -> VideoRow:
 
 
 def _ids(row: SourceRow, count: int) -> str:
-    """Return a number of speakers; "-" where no video of the row names one."""
+    """Return a number of speakers; "-" if no video of the row has a speaker id."""
     return "-" if row.speakers_raw == 0 and row.unknown_speaker_videos else f"{count:,}"

@@ -1,10 +1,10 @@
-"""`gaia-curate validate`: whether a dataset is what it says it is.
+"""Validation of a dataset (`gaia-curate validate`): files, rows and clips agree with each other.
 
-Everything is checked, and nothing is changed. Clips are read batch by batch, so memory does not grow with the dataset.
+Nothing is changed. Clips are read in batches, so memory does not grow with the dataset.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -19,7 +19,7 @@ from manifests.schema.clips import CLIPS
 from manifests.schema.tables import TABLES
 from manifests.schema.videos import VIDEOS
 from manifests.timeline import TICK_RATE_HZ, tick_count
-from manifests.vocabulary import OUTCOMES, TIERS
+from manifests.vocabulary import TIERS
 
 __all__ = ["validate"]
 
@@ -30,16 +30,16 @@ _RUN_AGAIN = "run the curation again"
 _GO_ON = "wait for it, or give the same command again to go on"
 
 
-def validate(dataset: Path) -> list[Problem]:
-    """Return everything that is wrong with a dataset; an empty list where it is whole.
+def validate(dataset: Path, record: DatasetRecord | None = None) -> list[Problem]:
+    """Return all problems of a dataset; an empty list if it is valid.
 
     Checked are: the schema of every file; that ticks and spans tile every analysed video; that kept spans and clips
-    belong together; that every clip's bytes are the right ones, decode, and are as long as its arrays; the totals.
+    match; that the bytes of every clip have the recorded checksum, decode, and are as long as its arrays; the totals.
 
     Raises:
         DatasetError: `dataset` is no dataset, or one of another schema version.
     """
-    record = read_dataset(dataset)
+    record = read_dataset(dataset) if record is None else record
     if not table_files(dataset, VIDEOS.name):
         return [Problem(file="videos", row="", what="the run has not ended: there is no table yet", mend=_GO_ON)]
     problems = list(_schema_problems(dataset))
@@ -47,7 +47,7 @@ def validate(dataset: Path) -> list[Problem]:
         return problems
     durations, problems = _durations(dataset)
     problems += _frame_problems(dataset, durations)
-    problems += _tiling_problems(dataset, durations)
+    problems += _tiling_problems(dataset, durations, record.outcomes)
     problems += _kept_problems(dataset)
     problems += _kept_second_problems(dataset)
     for path in table_files(dataset, CLIPS.name):
@@ -82,7 +82,7 @@ def _schema_problems(dataset: Path) -> Iterator[Problem]:
 
 
 def _durations(dataset: Path) -> tuple[dict[str, int], list[Problem]]:
-    """Return the ticks of every video that must have evidence and spans, and what is wrong with `videos`."""
+    """Return the number of ticks of every video that needs evidence and spans, and the problems of `videos`."""
     rows = read_table(dataset, "videos", ["video_id", "path", "status", "duration_s", "duplicate_of"]).to_pylist()
     originals = [row for row in rows if row["duplicate_of"] is None]
     paths = {row["path"] for row in originals}
@@ -101,14 +101,14 @@ def _durations(dataset: Path) -> tuple[dict[str, int], list[Problem]]:
             what = "the status is ok and duration_s is null"
             problems.append(Problem(file="videos", row=row["path"], what=what, mend=_RUN_AGAIN))
         elif row["status"] == "ok":
-            # back to the ratio that the float stands for: half a tick is rounded as the analysis rounded it
+            # recover the ratio that the float approximates, so that half a tick is rounded as in the analysis
             exact_s = Fraction(row["duration_s"]).limit_denominator(1_000_000)
             ticks[row["video_id"]] = tick_count(exact_s)
     return ticks, problems
 
 
 def _frame_problems(dataset: Path, durations: dict[str, int]) -> Iterator[Problem]:
-    """Yield videos whose evidence has not each of its ticks once, but for those that were trimmed away."""
+    """Yield videos whose evidence does not contain each tick once, apart from trimmed ticks."""
     trimmed = _trimmed_ticks(dataset)
     frames = read_table(dataset, "frames", ["video_id", "tick"])
     sums = frames.group_by("video_id").aggregate([("tick", "count"), ("tick", "count_distinct"), ("tick", "max")])
@@ -127,7 +127,7 @@ def _frame_problems(dataset: Path, durations: dict[str, int]) -> Iterator[Proble
 
 
 def _trimmed_ticks(dataset: Path) -> Counter[str]:
-    """Return how many ticks of each video lie outside the stretches that were asked for, as its spans say."""
+    """Return the number of trimmed ticks of each video, according to its spans."""
     ticks: Counter[str] = Counter()
     for row in read_table(dataset, "spans", ["video_id", "start_s", "end_s", "tier", "outcome"]).to_pylist():
         if row["outcome"] == "trimmed" and row["tier"] == TIERS[0]:
@@ -135,13 +135,13 @@ def _trimmed_ticks(dataset: Path) -> Counter[str]:
     return ticks
 
 
-def _tiling_problems(dataset: Path, durations: dict[str, int]) -> Iterator[Problem]:
-    """Yield gaps and overlaps: the spans of a tier must lie end to end from 0 to the video's end."""
+def _tiling_problems(dataset: Path, durations: dict[str, int], outcomes: Collection[str]) -> Iterator[Problem]:
+    """Yield gaps and overlaps: the spans of a tier must tile the video from 0 to its end."""
     spans = defaultdict(list)
     columns = ["video_id", "start_s", "end_s", "tier", "outcome", "clip_id"]
     for row in read_table(dataset, "spans", columns).to_pylist():
         spans[row["video_id"], row["tier"]].append((_tick(row["start_s"]), _tick(row["end_s"])))
-        if row["tier"] not in TIERS or row["outcome"] not in OUTCOMES:
+        if row["tier"] not in TIERS or row["outcome"] not in outcomes:
             what = f"tier {row['tier']!r} or outcome {row['outcome']!r} is unknown"
             yield Problem(file="spans", row=row["video_id"], what=what, mend=_DECIDE_AGAIN)
         if (row["outcome"] == "kept") != (row["clip_id"] is not None):
@@ -163,31 +163,31 @@ def _tiling_problems(dataset: Path, durations: dict[str, int]) -> Iterator[Probl
 
 
 def _kept_problems(dataset: Path) -> Iterator[Problem]:
-    """Yield clips without their spans and kept spans without their clip; a diffusion clip has a span in both tiers."""
+    """Yield clips without spans and kept spans without a clip; a diffusion clip has a span in both tiers."""
     spans = read_table(dataset, "spans", ["video_id", "start_s", "end_s", "tier", "clip_id"]).to_pylist()
     kept = Counter(
         (row["clip_id"], row["tier"], _tick(row["start_s"]), _tick(row["end_s"])) for row in spans if row["clip_id"]
     )
-    wanted: Counter[tuple[str, str, int, int]] = Counter()
+    expected: Counter[tuple[str, str, int, int]] = Counter()
     columns = ["clip_id", "video_id", "tier", "start_s", "end_s", "n_frames"]
     for row in read_table(dataset, "clips", columns).to_pylist():
         first, end = _tick(row["start_s"]), _tick(row["end_s"])
         for tier in TIERS if row["tier"] == "diffusion" else (row["tier"],):
-            wanted[row["clip_id"], tier, first, end] += 1
+            expected[row["clip_id"], tier, first, end] += 1
         clip_id = f"{row['video_id']}-{first:07d}-{end - 1:07d}"
         if row["clip_id"] != clip_id or row["n_frames"] != end - first:
             what = f"times and n_frames {row['n_frames']} do not fit the name; {clip_id} has {end - first} frames"
             yield Problem(file="clips", row=row["clip_id"], what=what, mend=_RUN_AGAIN)
-    for clip_id, tier, first, end in sorted((kept - wanted).keys()):
+    for clip_id, tier, first, end in sorted((kept - expected).keys()):
         what = f"tier {tier} keeps ticks {first} to {end} for this clip, which `clips` does not have so"
         yield Problem(file="spans", row=clip_id, what=what, mend=_RUN_AGAIN)
-    for clip_id, tier, first, end in sorted((wanted - kept).keys()):
+    for clip_id, tier, first, end in sorted((expected - kept).keys()):
         what = f"no span of tier {tier} keeps ticks {first} to {end} for this clip, or the clip has two rows"
         yield Problem(file="clips", row=clip_id, what=what, mend=_RUN_AGAIN)
 
 
 def _kept_second_problems(dataset: Path) -> Iterator[Problem]:
-    """Yield videos whose kept seconds or number of clips are not those of the spans and clips."""
+    """Yield videos with kept seconds or a number of clips that differ from the spans and clips."""
     ticks: Counter[tuple[str, str]] = Counter()
     for row in read_table(dataset, "spans", ["video_id", "start_s", "end_s", "tier", "outcome"]).to_pylist():
         if row["outcome"] == "kept":
@@ -214,9 +214,9 @@ def _record_problems(dataset: Path, record: DatasetRecord) -> Iterator[Problem]:
         what = "the description of the tables is not that of this schema version"
         yield Problem(file="dataset.json", row="tables", what=what, mend=_RUN_AGAIN)
     counted = totals_of(dataset).model_dump()
-    for name, said in record.totals.model_dump().items():
-        if said != counted[name]:
-            what = f"says {said}, the tables hold {counted[name]}"
+    for name, recorded in record.totals.model_dump().items():
+        if recorded != counted[name]:
+            what = f"says {recorded}, the tables hold {counted[name]}"
             yield Problem(file="dataset.json", row=f"totals.{name}", what=what, mend=_RUN_AGAIN)
 
 

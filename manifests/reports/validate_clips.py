@@ -1,4 +1,4 @@
-"""Checks of one clip: its bytes, pictures, sound and arrays."""
+"""Validation of single clips: bytes, frames, audio and arrays."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,14 +13,12 @@ from manifests.files.media import MediaError, read_audio, read_frames, sha256_of
 from manifests.files.tar import MemberRange, member_name_at, read_member
 from manifests.landmarks import landmark_scheme
 from manifests.schema.arrow_arrays import numpy_of
-from manifests.timeline import AUDIO_RATE_HZ, SAMPLES_PER_TICK, TICK_RATE_HZ
+from manifests.timeline import AUDIO_RATE_HZ, CLIP_PX, SAMPLES_PER_TICK, TICK_RATE_HZ
 
 __all__ = ["Problem", "clip_problems"]
 
-_CROP_PX = 256
-
 _MIN_INSIDE = 0.8
-"""Least share of landmarks inside the crop: a head may reach over the border for a while, a wrong crop leaves it."""
+"""Smallest share of landmarks inside the crop: a head may cross the border for a while, a wrong crop misses it."""
 
 _RENDER_AGAIN = "remove this part's Parquet file and run the curation again to render it anew"
 
@@ -31,25 +29,27 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Problem:
-    """One thing that is wrong with a dataset."""
+    """Problem of a dataset."""
 
     file: str
     """File or folder, relative to the dataset."""
     row: str
-    """Id of the row, or "" where the whole file is meant."""
+    """Id of the row; "" if the problem concerns the file."""
     what: str
     mend: str
-    """What the user can do."""
+    """Action that solves the problem."""
 
     def __str__(self) -> str:
         return f"{self.file}: {f'{self.row}: ' if self.row else ''}{self.what}; {self.mend}"
 
 
 def clip_problems(dataset: Path, file: str, batch: pa.RecordBatch) -> Iterator[Problem]:
-    """Yield what is wrong with the clips of `batch`, rows of the part `file` of table clips.
+    """Yield the problems of clips; a missing or damaged tar is a problem of each of its clips.
 
-    Raises:
-        OSError: never for a missing or damaged tar, which is a problem of its clips.
+    Args:
+        dataset: the folder.
+        file: name of the file of table `clips`, relative to the folder.
+        batch: rows of the file.
     """
     arrays = {}
     for name in _ARRAYS:
@@ -73,7 +73,7 @@ def _length(name: str, array: np.ndarray[Any, Any] | None, n_frames: int) -> Ite
 
 
 def _landmarks(points_px: Float32Array, scheme: str) -> Iterator[str]:
-    """Yield what is wrong with (N, K, 2) landmarks in crop pixels."""
+    """Yield the problems of (N, K, 2) landmarks in crop pixels."""
     try:
         expected = landmark_scheme(scheme).n_points
     except ValueError as error:
@@ -84,16 +84,16 @@ def _landmarks(points_px: Float32Array, scheme: str) -> Iterator[str]:
     if not np.isfinite(points_px).all():
         yield "landmarks holds numbers that are not finite"
         return
-    inside = float(((points_px >= 0) & (points_px <= _CROP_PX)).all(axis=-1).mean()) if points_px.size else 1.0
+    inside = float(((points_px >= 0) & (points_px <= CLIP_PX)).all(axis=-1).mean()) if points_px.size else 1.0
     if inside < _MIN_INSIDE:
-        yield f"only {inside:.0%} of the landmarks lie inside the crop of {_CROP_PX} px"
+        yield f"only {inside:.0%} of the landmarks lie inside the crop of {CLIP_PX} px"
 
 
 def _media(dataset: Path, row: Row) -> Iterator[str]:
     mp4, problem = _content(dataset, row, "mp4")
     yield from problem
     if mp4 is not None:
-        yield from _picture(mp4, row["n_frames"])
+        yield from _video(mp4, row["n_frames"])
     if row["flac_offset"] is None:
         if row["tier"] == "diffusion":
             yield "a clip of tier diffusion has no sound"
@@ -101,29 +101,31 @@ def _media(dataset: Path, row: Row) -> Iterator[str]:
     flac, problem = _content(dataset, row, "flac")
     yield from problem
     if flac is not None:
-        yield from _sound(flac, row["n_frames"])
+        yield from _audio(flac, row["n_frames"])
 
 
 def _content(dataset: Path, row: Row, kind: str) -> tuple[bytes | None, list[str]]:
-    """Return the bytes of a clip's file, if they are the right ones, and what is wrong with them."""
+    """Return the bytes of a clip's file, or None, and the problems of the file."""
     if row[f"{kind}_size"] is None or row[f"{kind}_sha256"] is None:
         return None, [f"{kind}_size or {kind}_sha256 is null beside an offset"]
     where = MemberRange(offset=row[f"{kind}_offset"], size=row[f"{kind}_size"])
-    wanted = f"{row['clip_id']}.{kind}"
+    expected = f"{row['clip_id']}.{kind}"
     try:
         content = read_member(dataset, row["media"], where)
         name = member_name_at(dataset, row["media"], where)
     except MediaError as error:
         return None, [f"{kind}: {error}"]
-    if name != wanted:
+    if name != expected:
         found = "no member of the tar" if name is None else f"the member {name}"
-        return None, [f"{kind}: the byte range {where.offset}+{where.size} of {row['media']} is {found}, not {wanted}"]
+        return None, [
+            f"{kind}: the byte range {where.offset}+{where.size} of {row['media']} is {found}, not {expected}"
+        ]
     if sha256_of(content) != row[f"{kind}_sha256"]:
-        return None, [f"{kind}: the bytes of {wanted} in {row['media']} do not have the sha256 that the row names"]
+        return None, [f"{kind}: the bytes of {expected} in {row['media']} do not have the sha256 that the row names"]
     return content, []
 
 
-def _picture(mp4: bytes, n_frames: int) -> Iterator[str]:
+def _video(mp4: bytes, n_frames: int) -> Iterator[str]:
     sizes: set[tuple[int, int]] = set()
     count = 0
     try:
@@ -138,11 +140,11 @@ def _picture(mp4: bytes, n_frames: int) -> Iterator[str]:
         yield f"mp4 has {count} frames, the row says {n_frames}"
     if video.rate_hz != TICK_RATE_HZ:
         yield f"mp4 has {video.rate_hz} frames per second, not {TICK_RATE_HZ}"
-    if sizes - {(_CROP_PX, _CROP_PX)}:
-        yield f"mp4 has frames of {sorted(sizes)} px, not {_CROP_PX}x{_CROP_PX}"
+    if sizes - {(CLIP_PX, CLIP_PX)}:
+        yield f"mp4 has frames of {sorted(sizes)} px, not {CLIP_PX}x{CLIP_PX}"
 
 
-def _sound(flac: bytes, n_frames: int) -> Iterator[str]:
+def _audio(flac: bytes, n_frames: int) -> Iterator[str]:
     try:
         samples, rate_hz = read_audio(flac)
     except MediaError as error:

@@ -1,7 +1,7 @@
-"""NumPy arrays into Arrow's nested lists and back, without a Python loop over elements.
+"""Conversion between NumPy arrays and Arrow's nested lists, without a Python loop over elements.
 
 Lengths that a definition fixes (2, 3, 4, 9, 52) are part of the schema; K and D, which depend on the models, are not.
-Fixing K as well gained nothing: random-walk landmarks [250,478,2] had the same size in Parquet and were no faster.
+A fixed K has no advantage: random-walk landmarks [250,478,2] have the same size in Parquet and are not read faster.
 """
 
 from collections.abc import Sequence
@@ -49,11 +49,11 @@ def array_column(arrays: Sequence[Numbers | None], data_type: pa.DataType) -> pa
 
 
 def block_column(block: Numbers, known: BoolArray, data_type: pa.DataType) -> pa.Array:
-    """Return one Arrow value per row of a block: what `array_column` gives, without a Python object for each.
+    """Return one Arrow value per row of a block, like `array_column`, without a Python object per row.
 
     Args:
         block: (T, ...) arrays of one shape.
-        known: (T,) False is null, whatever `block` holds there.
+        known: (T,) False makes the row null, whatever `block` contains there.
         data_type: as for `array_column`.
 
     Raises:
@@ -63,7 +63,7 @@ def block_column(block: Numbers, known: BoolArray, data_type: pa.DataType) -> pa
     shape = block.shape[1:]
     if len(shape) != len(dims) or any(size not in (-1, got) for size, got in zip(dims, shape, strict=True)):
         raise ValueError(f"the rows have the shape {shape}, which does not fit {data_type}")
-    # a list of any length is empty where it is null, one of fixed length takes its room
+    # a null list of variable length is empty, one of fixed length takes its full space
     filled = known if dims[0] < 0 else np.ones_like(known)
     kept = block[known] if dims[0] < 0 else block
     values = pa.array(kept.reshape(-1).astype(leaf.to_pandas_dtype(), copy=False), leaf)
@@ -79,13 +79,13 @@ def block_column(block: Numbers, known: BoolArray, data_type: pa.DataType) -> pa
 
 
 def numpy_of(column: pa.Array | pa.ChunkedArray) -> list[Numbers | None]:
-    """Return the arrays of a column that `array_column` could have written; null becomes None.
+    """Return the arrays of a column of nested lists; null becomes None.
 
     Raises:
-        ValueError: a value is no box: its inner lists differ in length.
+        ValueError: a value is not rectangular: its inner lists differ in length.
     """
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    if isinstance(array, pa.ChunkedArray):  # an empty column combines to no chunk at all
+    if isinstance(array, pa.ChunkedArray):  # an empty column combines to no chunk
         array = pa.array([], column.type)
     valid = array.is_valid().to_numpy(zero_copy_only=False)
     present = array.filter(pa.array(valid))
@@ -93,7 +93,7 @@ def numpy_of(column: pa.Array | pa.ChunkedArray) -> list[Numbers | None]:
     bounds = np.arange(len(present) + 1, dtype=np.int64)
     shapes = np.zeros((len(present), len(dims)), dtype=np.int64)
     for level, size in enumerate(dims):
-        if size >= 0:  # as long as the type says: no need to look at each
+        if size >= 0:  # the type fixes the length
             shapes[:, level], bounds = size, bounds * size
         else:
             lengths = np.asarray(present.value_lengths(), dtype=np.int64)
@@ -108,7 +108,7 @@ def numpy_of(column: pa.Array | pa.ChunkedArray) -> list[Numbers | None]:
 def rows_column(table: pa.Table, counts: Int64Array) -> pa.Array:
     """Return lists of structs: the first `counts[0]` rows of `table`, then the next `counts[1]`, and so on.
 
-    This is how `frames.other_faces` is written: `table` holds one row per face, `counts` is (T,) faces per tick.
+    `frames.other_faces` is written this way: `table` has one row per face, `counts` the (T,) faces per tick.
     """
     if counts.sum() != len(table):
         raise ValueError(f"the counts add up to {counts.sum()}, the table has {len(table)} rows")
@@ -120,7 +120,7 @@ def rows_column(table: pa.Table, counts: Int64Array) -> pa.Array:
 
 
 def _levels(data_type: pa.DataType) -> tuple[list[int], pa.DataType]:
-    """Return the size of every level of nested lists, -1 where it varies, and the type of the numbers."""
+    """Return the size of every level of nested lists, -1 if it varies, and the type of the numbers."""
     dims = []
     while pa.types.is_list(data_type) or pa.types.is_fixed_size_list(data_type):
         dims.append(data_type.list_size if pa.types.is_fixed_size_list(data_type) else -1)
@@ -133,7 +133,7 @@ def _offsets(lengths: Int64Array) -> pa.Array:
 
 
 def _common_length(lengths: Int64Array, bounds: Int64Array) -> Int64Array:
-    """Return, per row, the length that its lists ``bounds[i]:bounds[i + 1]`` share; 0 where it has none."""
+    """Return per row the common length of its lists ``bounds[i]:bounds[i + 1]``; 0 if it has none."""
     common = np.zeros(len(bounds) - 1, dtype=np.int64)
     some = bounds[1:] > bounds[:-1]
     common[some] = lengths[bounds[:-1][some]]

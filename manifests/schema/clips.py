@@ -1,4 +1,4 @@
-"""Columns of `videos`, `spans` and `clips`: what came in, what became of every second, and what was kept."""
+"""Columns of the table `clips`: the kept clips."""
 
 import pyarrow as pa
 

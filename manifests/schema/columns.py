@@ -1,4 +1,4 @@
-"""How a column and a table are declared. The declarations themselves are in `manifests.schema.tables`."""
+"""Declaration of columns and tables. The tables themselves are in `manifests.schema.tables`."""
 
 from dataclasses import dataclass
 
@@ -7,17 +7,17 @@ import pyarrow as pa
 __all__ = ["SCHEMA_VERSION", "Column", "Table"]
 
 SCHEMA_VERSION = 3
-"""Counts changes that make older readers wrong; stands in every file."""
+"""Version of the schema, increased by changes that older readers would misread; stored in every file."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Column:
-    """One column of a table."""
+    """Column of a table."""
 
     name: str
     type: pa.DataType
     unit: str
-    """Unit of the values; empty where there is none."""
+    """Unit of the values; empty if there is none."""
     shape: str
     """Shape of one row's value in letters (N ticks of a clip, K landmarks, D numbers); empty for a scalar."""
     meaning: str
@@ -25,28 +25,32 @@ class Column:
 
     @property
     def field(self) -> pa.Field:
-        """The column as Arrow sees it."""
+        """Arrow field of the column."""
         return pa.field(self.name, self.type, nullable=self.nullable)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Table:
-    """One table of a dataset: the Parquet files in the folder of its name."""
+    """Table of a dataset: the Parquet files in the folder of its name."""
 
     name: str
     columns: tuple[Column, ...]
     meaning: str
     row_group_rows: int
-    """Rows per Parquet row group: fixed, so that equal rows give equal bytes; small where rows are large, because a
-    row group is the least that a random access has to read."""
+    """Rows per Parquet row group: fixed, so that equal rows give equal bytes, and small for large rows, because random
+    access reads at least one row group."""
 
     def arrow_schema(self) -> pa.Schema:
         """Return the schema of the table's files: the columns in order, the version in the metadata."""
         metadata = {"gaia_table": self.name, "gaia_schema_version": str(SCHEMA_VERSION)}
         return pa.schema([column.field for column in self.columns], metadata=metadata)
 
+    def scalars(self) -> list[str]:
+        """Return the names of the columns that hold one value a row, and no array."""
+        return [column.name for column in self.columns if not column.shape]
+
     def column(self, name: str) -> Column:
-        """Return the column called `name`.
+        """Return a column by its name.
 
         Raises:
             KeyError: the table has no such column.

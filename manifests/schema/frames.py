@@ -3,12 +3,11 @@
 import pyarrow as pa
 
 from manifests.schema.columns import Column, Table
+from manifests.schema.face_measures import FACE_MEASURES
 
 __all__ = ["FACE_COLUMNS", "FRAMES"]
 
 _F32 = pa.float32()
-
-_POINT = pa.list_(_F32, 2)
 
 
 def _face(name: str, data_type: pa.DataType, unit: str, shape: str, meaning: str) -> Column:
@@ -17,43 +16,14 @@ def _face(name: str, data_type: pa.DataType, unit: str, shape: str, meaning: str
 
 _TRACK = _face("track_id", pa.int32(), "", "", "track of the face; null where there is none")
 
-_BOX_AND_POINTS = (
-    _face("box", pa.list_(_F32, 4), "source px", "[4]", "x0, y0, x1, y1: the finder's rectangle of the face"),
-    _face("score", _F32, "0 to 1", "", "the detector's confidence"),
-    _face(
-        "key_points", pa.list_(_POINT, 9), "source px", "[9,2]", "in the order of manifests.landmarks.KEY_POINT_NAMES"
-    ),
-    _face("landmarks", pa.list_(_POINT), "source px", "[K,2]", "all points of the scheme, where they are kept"),
-)
+_FRONTAL_ANGLE = _face("frontal_angle_deg", _F32, "deg", "", "GAIA A.1: 180 for a frontal, upright face")
 
-_MEASURES = (
-    _face("frontal_angle_deg", _F32, "deg", "", "GAIA A.1: 180 for a frontal, upright face"),
-    _face("pose_deg", pa.list_(_F32, 3), "deg", "[3]", "pitch, yaw, roll"),
-    _face("blendshapes", pa.list_(pa.float16(), 52), "0 to 1", "[52]", "ARKit-like; null where the model gives none"),
-    _face("lip_aperture", _F32, "face heights", "", "inner-lip height over face height"),
-    _face("mask_prob", _F32, "0 to 1", "", "probability that something worn covers mouth and nose"),
-    _face(
-        "mask_measured",
-        pa.bool_(),
-        "",
-        "",
-        "`mask_prob` was measured on this tick; else it is interpolated between two measurements that agree",
-    ),
-    _face("sharpness", _F32, "luma²", "", "variance of the Laplacian of the face crop"),
-    _face("luma", _F32, "0 to 255", "", "mean luma of the face crop"),
-    _face("descriptor", pa.list_(_F32), "", "[D]", "identity vector; taken once a second, null between"),
-    _face(
-        "jitter_points",
-        pa.list_(_POINT, 3),
-        "source px",
-        "[3,2]",
-        "nose tip, top left and bottom right corner of the face rectangle, by which the rule jitter judges; null where "
-        "it takes landmarks and box",
-    ),
-)
+_BOX_AND_POINTS = tuple(m.column for m in FACE_MEASURES if m.column.name in ("box", "score", "key_points", "landmarks"))
+
+_MEASURES = (_FRONTAL_ANGLE, *(m.column for m in FACE_MEASURES if m.column not in _BOX_AND_POINTS))
 
 FACE_COLUMNS: tuple[Column, ...] = (_TRACK, *_BOX_AND_POINTS, *_MEASURES)
-"""What is kept of every face beside the main one; the fields of `frames.other_faces`."""
+"""Columns of every face beside the main one; the fields of `frames.other_faces`."""
 
 FRAMES = Table(
     name="frames",

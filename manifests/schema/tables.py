@@ -1,4 +1,4 @@
-"""Every table and column of a dataset: the one place where they are declared (DESIGN: "The dataset").
+"""All tables and columns of a dataset.
 
 The declarations are split by subject: `columns_media` has `videos`, `spans` and `clips`, `columns_frames` has `frames`,
 `columns_arrays` moves NumPy arrays in and out. The tables of docs/reference/dataset.md and the description in
@@ -13,10 +13,11 @@ from manifests.schema.videos import SPANS, VIDEOS
 __all__ = ["TABLES", "type_name"]
 
 TABLES: dict[str, Table] = {table.name: table for table in (VIDEOS, FRAMES, SPANS, CLIPS)}
+"""Every table of a dataset, by name."""
 
 
 def type_name(column: Column) -> str:
-    """Return the type of one value or, for arrays, of one element, as a reader of the docs wants it."""
+    """Return the type of a column's values, or of the elements of its arrays, as the docs show it."""
     data_type = column.type
     while hasattr(data_type, "value_type"):
         data_type = data_type.value_type

@@ -53,7 +53,7 @@ VIDEOS = Table(
 )
 
 TIMING_COLUMNS = ("analyze_s", "decide_s", "render_s")
-"""The only columns of `videos` that differ between two runs of the same input and config."""
+"""The only columns of `videos` that differ between two runs with the same input and settings."""
 
 SPANS = Table(
     name="spans",

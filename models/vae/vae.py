@@ -4,8 +4,8 @@ Equation 1: z_a(i) = E_A(x_a(i)), z_m(j) = E_M(x_m(j)), where x_m is the image o
 x_a(j) ~ D(z_a(i), z_m(j)); "z_m is first up-sampled to the same size as z_a followed by concatenation and projection".
 Appendix B.1: downsampling by 8 and 16, 256x256, hidden size 128, 256, 512 and 2, 4, 8 layers per block.
 
-The projection has 64 channels: three, as many as one latent has, would squeeze appearance and motion into the size of
-one.
+The projection has 64 channels: three, as many as one latent has, would squeeze appearance and motion into the
+size of one.
 
 Shapes: B images, C channels, H rows, W columns; images are RGB in -1 to 1.
 """

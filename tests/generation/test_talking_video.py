@@ -11,7 +11,7 @@ from helpers.made_videos import TalkingFace, frame_times, talking_video
 from typer.testing import CliRunner
 
 import generation
-from curation.perception.models import PerceptionSettings
+from curation.perception.settings import PerceptionSettings
 from curation.settings import CurationSettings
 from curation.speech.models import SpeechModels
 from curation.speech.settings import SpeechSettings

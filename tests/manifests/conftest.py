@@ -14,6 +14,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from curation.decision.settings import RulesSettings
+from curation.output.recorded_rules import rule_records
 from manifests.files.media import sha256_of
 from manifests.files.tables import write_parquet
 from manifests.files.tar import write_tar
@@ -195,6 +197,7 @@ def make_dataset(folder: Path) -> Path:
             ),
             tables=describe_tables(),
             totals=totals_of(folder),
+            rules=rule_records(RulesSettings(), own=()),
         ),
     )
     return folder

@@ -188,7 +188,7 @@ MUTATIONS = (
     ),
     Mutation(
         "byte ranges of a tar off by one",
-        "manifests/files/tar.py", "MemberRange(offset=stream.tell(), ", "MemberRange(offset=stream.tell() + 1, ",
+        "manifests/files/tar.py", "(offset=self._stream.tell(), ", "(offset=self._stream.tell() + 1, ",
         "tests/manifests/files/test_tables.py::test_tar_members_lie_where_the_ranges_say_and_tarfile_agrees",
     ),
     Mutation(

@@ -9,6 +9,8 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 import pytest
 from helpers.store_server import StoreServer
 
+from foundation.storage.atomic import write_bytes_atomic
+
 _ACCESS = {
     "AWS_ACCESS_KEY_ID": "made-up",
     "AWS_SECRET_ACCESS_KEY": "made-up",
@@ -54,3 +56,13 @@ def bucket(s3: StoreServer) -> Iterator[Path]:
     """Address of a new, empty bucket."""
     yield s3.place(f"bucket-{next(_numbers)}")
     s3.before = None
+
+
+@pytest.fixture(scope="session")
+def copied(s3: StoreServer, curated_sample: Path) -> Path:
+    """The curated sample, copied as it is onto the server; read it, never write to it."""
+    place = s3.place("copied") / "talks"
+    for path in curated_sample.rglob("*"):
+        if path.is_file():
+            write_bytes_atomic(place / path.relative_to(curated_sample).as_posix(), path.read_bytes())
+    return place

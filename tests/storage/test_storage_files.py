@@ -19,16 +19,6 @@ from manifests.reports.queries import QueryError, query
 from manifests.schema.tables import TABLES
 
 
-@pytest.fixture(scope="module")
-def copied(s3: StoreServer, curated_sample: Path) -> Path:
-    """The curated sample, copied as it is onto the server."""
-    place = s3.place("copied") / "talks"
-    for path in curated_sample.rglob("*"):
-        if path.is_file():
-            write_bytes_atomic(place / path.relative_to(curated_sample).as_posix(), path.read_bytes())
-    return place
-
-
 def test_local_paths_stay_pathlib_and_import_nothing_of_object_stores() -> None:
     program = (
         "import sys, manifests.files.tables, manifests.files.media, manifests.reports.queries;"

@@ -31,6 +31,9 @@ __all__ = ["app", "diffusion", "experiment", "experiments", "latents", "main", "
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
 
+app.command()(settings)
+
+
 @app.callback()
 def _gaia_train() -> None:
     """Train talking avatars on a dataset that `gaia-curate` made."""

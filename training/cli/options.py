@@ -7,8 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from foundation import command_line
-from models.sizes import SizeName
-from training.loop.config import PresetName
+from training.presets import PresetName, SizeName
 
 __all__ = [
     "AcceptChangesOption",

@@ -1,26 +1,21 @@
 """Random access to the clips of a selection, their arrays and frames, and a log of damaged clips."""
 
-import io
 import logging
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from foundation.errors import ProblemsFoundError
-from manifests.files.media import MediaError
+from manifests.files.media import MediaError, frames_at
 from manifests.files.tar import read_member
 from manifests.schema.arrow_arrays import numpy_of
-from manifests.timeline import TICK_RATE_HZ
 from training.data.rows import RowReader
 from training.data.selection import ClipIndex
 
-if TYPE_CHECKING:
-    from av import VideoFrame
-
-__all__ = ["ClipError", "ClipReader", "DamageLog", "DamagedDataError", "frames_at"]
+__all__ = ["ClipError", "ClipReader", "DamageLog", "DamagedDataError"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -100,59 +95,3 @@ class DamageLog:
                 f"{len(self)} of {self._n_clips} clips are damaged, more than data.max_damaged_share "
                 f"{self._max_share:g}; `gaia-curate validate` lists all damage. The first:\n{listed}"
             )
-
-
-_DECODED_ON = 6
-"""Frames that are decoded to reach the next one before a seek pays: a key frame comes every 12 frames at
-least, so a seek decodes 5.5 frames on average."""
-
-
-def frames_at(mp4: bytes, numbers: Sequence[int], size_px: int) -> npt.NDArray[np.uint8]:
-    """Decode single frames of a clip.
-
-    Args:
-        mp4: a clip as `curation` wrote it: frame k at k / 25 s, no B-frames.
-        numbers: (n,) frames, in ascending order.
-        size_px: height and width of the result; smaller sizes average over areas.
-
-    Returns:
-        (n, size_px, size_px, 3) RGB.
-
-    Raises:
-        MediaError: a frame is missing or damaged.
-    """
-    import av
-
-    images = np.empty((len(numbers), size_px, size_px, 3), np.uint8)
-    try:
-        with av.open(io.BytesIO(mp4), mode="r") as container:
-            if not container.streams.video:
-                raise MediaError("the clip has no video stream")
-            stream = container.streams.video[0]
-            stream.codec_context.thread_type = "NONE"
-            stream.codec_context.thread_count = 1
-            step = round(1 / (TICK_RATE_HZ * (stream.time_base or 1)))
-            frames = container.decode(stream)
-            last = -1
-            for image, number in zip(images, numbers, strict=True):
-                if number - last > _DECODED_ON:
-                    container.seek(number * step, stream=stream)
-                    frames = container.decode(stream)
-                frame = _frame_at(frames, number * step)
-                if frame is None:
-                    raise MediaError(f"the video has no frame {number}")
-                if frame.is_corrupt:
-                    raise MediaError(f"the video is damaged at frame {number}, or shortly before")
-                image[:] = frame.to_ndarray(format="rgb24", width=size_px, height=size_px, interpolation="AREA")
-                last = number
-    except av.FFmpegError as error:
-        raise MediaError(f"the video cannot be decoded: {error}") from error
-    return images
-
-
-def _frame_at(frames: "Iterator[VideoFrame]", pts: int) -> "VideoFrame | None":
-    """Return the frame at `pts`, or a damaged one before it that it may depend on; None where there is none."""
-    for frame in frames:
-        if frame.pts is not None and (frame.is_corrupt or frame.pts >= pts):
-            return frame if frame.is_corrupt or frame.pts == pts else None
-    return None

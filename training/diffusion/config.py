@@ -9,9 +9,9 @@ from pydantic import Field
 from foundation.settings import ConfigError, Section
 from models.motion.config import MOTION_DIFFUSION_SIZES, MotionDiffusionConfig
 from models.sampling.config import SdeConfig
-from models.sizes import SizeName
 from training.data.config import DataConfig
-from training.loop.config import PresetName, TrainConfig
+from training.loop.config import TrainConfig
+from training.presets import PresetName, SizeName
 
 __all__ = ["DIFFUSION_TRAINING", "DiffusionConfig", "DiffusionLossConfig", "SequenceConfig", "diffusion_config"]
 

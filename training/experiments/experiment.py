@@ -8,15 +8,15 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
-from typing import TypeVar, get_args
+from typing import TypeVar
 
 from foundation.errors import UsageError
 from foundation.settings import ConfigError, overlaid, require_known, setting_leaves
 from foundation.text import text_table
 from models.motion.config import MOTION_DIFFUSION_SIZES, MotionDiffusionConfig
-from models.sizes import SizeName
 from models.vae.config import VAE_SIZES, VaeConfig
 from training.data.config import DataConfig
+from training.presets import SIZES, SizeName
 
 __all__ = [
     "Experiment",
@@ -31,8 +31,6 @@ __all__ = [
 ConfigT = TypeVar("ConfigT")
 
 _FOLDER = resources.files("training.experiments")
-
-_SIZES: tuple[SizeName, ...] = get_args(SizeName)
 
 _SECTIONS = ("origin", "vae", "diffusion", "data")
 
@@ -144,7 +142,7 @@ def read_experiment(text: str, name: str) -> Experiment:
 
 def _sized(sizes: Mapping[str, ConfigT], values: object, where: str) -> tuple[SizeName, ConfigT]:
     """Return the size that `values` name, and its config with the other values laid over it."""
-    size = next((size for size in _SIZES if isinstance(values, Mapping) and values.get("size") == size), None)
+    size = next((size for size in SIZES if isinstance(values, Mapping) and values.get("size") == size), None)
     if size is None or not isinstance(values, Mapping):
         raise ConfigError(f"{where} is {values!r}; give a size among its names: {', '.join(sizes)}")
     changes = {name: value for name, value in values.items() if name != "size"}

@@ -11,13 +11,9 @@ from pydantic import Field
 
 from foundation.settings import Section
 
-__all__ = ["Checkpointing", "PresetName", "TrainConfig"]
+__all__ = ["Checkpointing", "TrainConfig"]
 
 Checkpointing = Literal["none", "block", "selective"]
-
-PresetName = Literal["recommended", "paper"]
-"""Presets of the trainers: `recommended` differs from the paper where we advise it, `paper` follows it to the letter.
-"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

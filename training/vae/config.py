@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from foundation.settings import ConfigError, Section
-from models.sizes import SizeName
 from models.vae.config import DISCRIMINATORS, VAE_SIZES, DiscriminatorConfig, VaeConfig
 from training.data.config import DataConfig
-from training.loop.config import PresetName, TrainConfig
+from training.loop.config import TrainConfig
+from training.presets import PresetName, SizeName
 
 __all__ = [
     "VAE_LOSSES",

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
-from curation.perception.faces.dlib_points import DlibPoints
+from curation.perception.cards import FaceFinderCard
+from curation.perception.faces.dlib_points import PREDICTOR, DlibPoints
 from curation.perception.pose.angles import pose_from_rotation
 from curation.perception.protocols import FaceObservation
 from foundation.array_types import Float32Array, Float64Array, RgbImage
 from manifests.landmarks import landmark_box
 
-__all__ = ["DlibFaces"]
+__all__ = ["DLIB_FACES", "DlibFaces"]
 
 _MAX_FACES = 4
 
@@ -89,6 +90,16 @@ class DlibFaces:
             faces.append(_observation(points, score=float(1.0 - np.exp(-score / _SCORE_SCALE)), frame=frame))
         faces.sort(key=lambda one: -float(one.box_px[2] - one.box_px[0]))
         return faces[:_MAX_FACES]
+
+
+DLIB_FACES = FaceFinderCard(
+    name="dlib",
+    scheme=DlibFaces.scheme,
+    pose_method=DlibFaces.pose_method,
+    assets=(PREDICTOR,),
+    runtime="dlib-bin",
+    load=lambda _settings: DlibFaces(),
+)
 
 
 def _observation(points_px: Float64Array, *, score: float, frame: RgbImage) -> FaceObservation:

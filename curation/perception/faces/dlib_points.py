@@ -7,10 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
+from curation.model_cards import ModelCard
 from foundation.array_types import Float32Array, Float64Array, RgbImage
 from foundation.weights import asset_path
 
-__all__ = ["DlibJitterPoints", "DlibPoints"]
+__all__ = ["DLIB_JITTER", "PREDICTOR", "DlibJitterPoints", "DlibPoints"]
+
+PREDICTOR = "dlib_shape_predictor_68"
+"""Name of the regression trees in the asset registry."""
 
 _NOSE_TIP = 30
 """In the scheme `ibug68`."""
@@ -30,7 +34,7 @@ class DlibPoints:
         """
         import dlib
 
-        predictor = asset_path("dlib_shape_predictor_68") if predictor is None else predictor
+        predictor = asset_path(PREDICTOR) if predictor is None else predictor
         self._predictor = dlib.shape_predictor(str(predictor))
 
     def __call__(self, frame: RgbImage, rectangle_px: Float32Array | Float64Array) -> Float64Array:
@@ -62,3 +66,6 @@ class DlibJitterPoints:
             np.float32
         )
         return chosen
+
+
+DLIB_JITTER = ModelCard(kind="jitter", name="dlib", assets=(PREDICTOR,), runtime="dlib-bin")

@@ -5,7 +5,6 @@ through LiteRT; the steps between them are those of MediaPipe's face_landmarker_
 """
 
 import math
-import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +12,13 @@ from pathlib import Path
 import numpy as np
 
 from curation.perception.faces.canonical_face import head_rotation, read_canonical_face
-from curation.perception.faces.search import Candidate, Square, shared_part
+from curation.perception.faces.face_landmarker import open_bundle
+from curation.perception.faces.search import Candidate, shared_part
 from curation.perception.pose.angles import pose_from_rotation
-from curation.perception.protocols import FaceObservation
-from curation.perception.runtime.litert import LiteRtNetwork, without_start_up_chatter
+from curation.perception.protocols import FaceObservation, Sighting, Square
+from curation.perception.runtime.litert import LiteRtNetwork
 from curation.perception.runtime.litert_graph import with_prelu_by_rows
 from foundation.array_types import Float32Array, Float64Array, RgbImage
-from foundation.weights import asset_path
 from manifests.landmarks import landmark_box
 
 __all__ = ["FaceMesh", "can_be_followed", "carried_box", "eye_middles", "looks_of"]
@@ -70,20 +69,12 @@ class _Outline:
     """(2, 2) middles of the right and the left eye, in the picture."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _MeshFace(FaceObservation):
-    """A face that can be followed: asked for where its detector would have seen it, the network answers the same."""
-
-    outline: _Outline
-    look: Square | None
-    """`Candidate.look` of the candidate that it was found in."""
-    detector_box: tuple[float, float, float]
-    """Where the detector's box lay when the face was found: from the centre of the rectangle around the landmarks along
-    the eyes and down the face to that of the box, and the side of the box, over the longer side of the rectangle."""
-
-
 class FaceMesh:
-    """Landmarks, pose and blendshapes of faces, given where a detector saw them."""
+    """Landmarks, pose and blendshapes of faces, given where a detector saw them.
+
+    Every face has a `Sighting`. With it, the landmarks of a face give the box that the detector would return for it in
+    the next frame, and the network finds the face in that box.
+    """
 
     scheme = "mediapipe478"
     pose_method = "mediapipe_transform"
@@ -97,8 +88,7 @@ class FaceMesh:
         Raises:
             MissingAssetsError: it is not on this machine.
         """
-        bundle = asset_path("face_landmarker") if bundle is None else bundle
-        with zipfile.ZipFile(bundle) as members, without_start_up_chatter():
+        with open_bundle(bundle) as members:
             self._mesh = LiteRtNetwork(with_prelu_by_rows(members.read("face_landmarks_detector.tflite")))
             self._blendshapes = LiteRtNetwork(members.read("face_blendshapes.tflite"))
             self._canonical = read_canonical_face(members.read("geometry_pipeline_metadata_landmarks.binarypb"))
@@ -128,10 +118,13 @@ class FaceMesh:
         return sorted(faces, key=lambda one: -_width(one.box_px))
 
     def follow(self, frame: RgbImage, before: FaceObservation) -> FaceObservation | None:
-        """Return a face of a picture shortly before where it is in `frame`; None where the network sees none there."""
-        if not isinstance(before, _MeshFace):
-            raise TypeError("only faces that this network found can be followed")
-        return self._landmark(frame, _as_detected(before), before.detector_box)
+        """Return a face of the previous frame where it is in `frame`.
+
+        None where the network sees no face there, and for a face without a `Sighting`.
+        """
+        if before.sighting is None:
+            return None
+        return self._landmark(frame, _as_detected(before, before.sighting), before.sighting.detector_box)
 
     def face(self, frame: RgbImage, candidate: Candidate) -> FaceObservation | None:
         """Return the face in `candidate`, or None where the landmark network sees none."""
@@ -139,7 +132,7 @@ class FaceMesh:
 
     def _landmark(
         self, frame: RgbImage, candidate: Candidate, detector_box: tuple[float, float, float] | None
-    ) -> _MeshFace | None:
+    ) -> FaceObservation | None:
         """Return the face in `candidate` with the `detector_box` given, else with that in which `candidate` lies."""
         to_frame = _mesh_square(candidate)
         np.divide(_warp(frame, to_frame), 255.0, out=self._mesh.input()[0], dtype=np.float32)
@@ -153,10 +146,11 @@ class FaceMesh:
         upright[:, 2] = points[:, 2] * math.hypot(to_frame[0, 0], to_frame[1, 0])
         upright[:, 1:] *= -1.0
         outline = _outline(landmarks_px)
-        return _MeshFace(
-            outline=outline,
-            look=candidate.look,
-            detector_box=_box_over(outline, candidate) if detector_box is None else detector_box,
+        return FaceObservation(
+            sighting=Sighting(
+                look=candidate.look,
+                detector_box=_box_over(outline, candidate) if detector_box is None else detector_box,
+            ),
             box_px=landmark_box(landmarks_px),
             score=candidate.score,
             landmarks_px=landmarks_px,
@@ -167,7 +161,7 @@ class FaceMesh:
 
 def looks_of(faces: Iterable[FaceObservation]) -> list[Square] | None:
     """Return the parts of the picture in which these faces were seen, each once; None where one's is not known."""
-    looks = [face.look if isinstance(face, _MeshFace) else None for face in faces]
+    looks = [None if face.sighting is None else face.sighting.look for face in faces]
     known = [look for look in dict.fromkeys(looks) if look is not None]
     return None if None in looks else known
 
@@ -187,7 +181,7 @@ def carried_box(before: FaceObservation, now: FaceObservation) -> Float64Array:
     Returns:
         (4,) x0, y0, x1, y1.
     """
-    first, last = _outline_of(before), _outline_of(now)
+    first, last = _outline(before.landmarks_px), _outline(now.landmarks_px)
     low, high = before.box_px.reshape(2, 2).astype(np.float64)
     offset = first.axes @ ((low + high) / 2) - first.centre
     growth = last.longer / first.longer
@@ -202,10 +196,6 @@ def eye_middles(landmarks_px: Float32Array) -> Float64Array:
     return middles
 
 
-def _outline_of(face: FaceObservation) -> _Outline:
-    return face.outline if isinstance(face, _MeshFace) else _outline(face.landmarks_px)
-
-
 def _outline(landmarks_px: Float32Array) -> _Outline:
     eyes_px = eye_middles(landmarks_px)
     across = eyes_px[1] - eyes_px[0]
@@ -217,23 +207,23 @@ def _outline(landmarks_px: Float32Array) -> _Outline:
 
 
 def _box_over(outline: _Outline, candidate: Candidate) -> tuple[float, float, float]:
-    """Return `_MeshFace.detector_box` of a face that was found in `candidate`."""
+    """Return `Sighting.detector_box` of a face that was found in `candidate`."""
     low, high = candidate.box_px.reshape(2, 2)
     along, down = (outline.axes @ ((low + high) / 2) - outline.centre) / outline.longer
     return float(along), float(down), float((high - low).max()) / outline.longer
 
 
-def _as_detected(face: _MeshFace) -> Candidate:
+def _as_detected(face: FaceObservation, sighting: Sighting) -> Candidate:
     """Return what the detector would have said of a face with these landmarks."""
-    outline = face.outline
-    along, down, side = face.detector_box
+    outline = _outline(face.landmarks_px)
+    along, down, side = sighting.detector_box
     middle = (outline.centre + outline.longer * np.array([along, down])) @ outline.axes
     half = side * outline.longer / 2
     return Candidate(
         box_px=np.concatenate([middle - half, middle + half]),
         eyes_px=outline.eyes_px,
         score=face.score,
-        look=face.look,
+        look=sighting.look,
     )
 
 

@@ -7,18 +7,18 @@ detector on a padded look at the picture and, where no face fills a good part of
 face_landmarker_graph in image mode, and tests compare the results with it.
 """
 
-import zipfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from curation.perception.cards import FaceFinderCard
 from curation.perception.faces.blaze_face import INPUT_PX, anchor_centres, decode_faces
+from curation.perception.faces.face_landmarker import BUNDLE, open_bundle
 from curation.perception.faces.face_mesh import FaceMesh, can_be_followed, looks_of
 from curation.perception.faces.search import (
     Candidate,
-    Square,
     cut_square,
     halved,
     is_cut_off,
@@ -27,12 +27,11 @@ from curation.perception.faces.search import (
     tiles,
     whole_picture,
 )
-from curation.perception.protocols import FaceObservation
-from curation.perception.runtime.litert import LiteRtNetwork, without_start_up_chatter
+from curation.perception.protocols import FaceObservation, Square
+from curation.perception.runtime.litert import LiteRtNetwork
 from foundation.array_types import Float32Array, Float64Array, RgbImage
-from foundation.weights import asset_path
 
-__all__ = ["MediaPipeFaces"]
+__all__ = ["MEDIAPIPE_FACES", "MediaPipeFaces"]
 
 _MIN_ANSWER = 0.5
 """Least confidence of one of the detector's answers, of which those on one face are averaged; MediaPipe's default."""
@@ -62,8 +61,7 @@ class MediaPipeFaces:
         Raises:
             MissingAssetsError: it is not on this machine.
         """
-        bundle = asset_path("face_landmarker") if bundle is None else bundle
-        with zipfile.ZipFile(bundle) as members, without_start_up_chatter():
+        with open_bundle(bundle) as members:
             self._detector = LiteRtNetwork(members.read("face_detector.tflite"))
         self._mesh = FaceMesh(bundle)
         self._anchors = anchor_centres()
@@ -116,6 +114,16 @@ class MediaPipeFaces:
             for face_px, score in zip(points_px, scores, strict=True)
             if score >= _MIN_SCORE
         ]
+
+
+MEDIAPIPE_FACES = FaceFinderCard(
+    name="mediapipe",
+    scheme=MediaPipeFaces.scheme,
+    pose_method=MediaPipeFaces.pose_method,
+    assets=(BUNDLE,),
+    runtime="ai-edge-litert",
+    load=lambda _settings: MediaPipeFaces(),
+)
 
 
 def _width(box_px: Float32Array | Float64Array) -> float:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from curation.model_cards import ModelCard
 from curation.perception.faces.scrfd_graph import with_merged_heads
 from curation.perception.faces.search import Candidate
 from foundation.array_types import RgbImage
@@ -22,7 +23,7 @@ from foundation.devices import Device, onnx_session
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-__all__ = ["STRIDE_PX", "Scrfd", "with_dynamic_input"]
+__all__ = ["STRIDE_PX", "Scrfd", "scrfd_card", "with_dynamic_input"]
 
 STRIDE_PX = 32
 """Sides of a picture given to SCRFD are multiples of this: the step of its coarsest feature map."""
@@ -81,6 +82,13 @@ class Scrfd:
             )
             for one in self._scrfd.nms(found)
         ]
+
+
+def scrfd_card(name: str) -> ModelCard:
+    """Return the card of one of the networks, given the name of its weights in the asset registry."""
+    return ModelCard(
+        kind="faces", name=name, assets=(name,), runtime="onnxruntime", packages=("insightface", "onnx"), on_gpu=True
+    )
 
 
 def with_dynamic_input(model: Path) -> bytes:

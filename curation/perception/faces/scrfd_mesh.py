@@ -14,14 +14,18 @@ from pathlib import Path
 import numpy as np
 
 from curation.evidence.boxes import box_overlap
+from curation.perception.cards import FaceFinderCard
+from curation.perception.faces.dlib_points import DLIB_JITTER, DlibJitterPoints
+from curation.perception.faces.face_landmarker import FACE_LANDMARKS
 from curation.perception.faces.face_mesh import FaceMesh, can_be_followed, carried_box, eye_middles
-from curation.perception.faces.scrfd import STRIDE_PX, Scrfd
-from curation.perception.faces.search import Candidate, Square, cut_square, halved, shared_part, whole_picture
-from curation.perception.protocols import FaceObservation
+from curation.perception.faces.scrfd import STRIDE_PX, Scrfd, scrfd_card
+from curation.perception.faces.search import Candidate, cut_square, halved, shared_part, whole_picture
+from curation.perception.protocols import FaceObservation, Square
 from foundation.array_types import Float32Array, Float64Array, RgbImage
-from foundation.devices import Device
+from foundation.devices import Device, resolve_device
+from foundation.weights import asset_path
 
-__all__ = ["ScrfdFaces"]
+__all__ = ["SCRFD_FACES", "ScrfdFaces"]
 
 _MAX_FACES = 4
 
@@ -159,6 +163,16 @@ class ScrfdFaces:
             if all(shared_part(candidate.box_px, other.box_px) < _ONE_FACE for other in faces):
                 faces.append(_placed(face, candidate))
         return sorted(faces, key=lambda one: -_width(one.box_px))
+
+
+SCRFD_FACES = FaceFinderCard(
+    name="scrfd",
+    scheme=ScrfdFaces.scheme,
+    pose_method=ScrfdFaces.pose_method,
+    parts=lambda settings: (FACE_LANDMARKS, DLIB_JITTER, scrfd_card(settings.scrfd)),
+    load=lambda settings: ScrfdFaces(asset_path(settings.scrfd), resolve_device(settings.device)),
+    load_jitter=DlibJitterPoints,
+)
 
 
 def _placed(face: FaceObservation, candidate: Candidate) -> FaceObservation:

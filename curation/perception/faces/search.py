@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from curation.perception.protocols import Square
 from foundation.array_types import Float32Array, Float64Array, RgbImage
 
-__all__ = ["Candidate", "Square", "cut_square", "halved", "is_cut_off", "merge_candidates", "tiles", "whole_picture"]
+__all__ = ["Candidate", "cut_square", "halved", "is_cut_off", "merge_candidates", "tiles", "whole_picture"]
 
 _PADDING = 1.25
 """Side of the look at the whole picture over the picture's longer side: close-ups fail unpadded."""
@@ -20,15 +21,6 @@ _TILE_STEP = 0.67
 
 _SAME_FACE_OVERLAP = 0.5
 """Two boxes are one face when they share more than this part of the smaller one."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Square:
-    """A square part of a picture, pixels; may reach beyond the picture."""
-
-    x0: float
-    y0: float
-    side: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

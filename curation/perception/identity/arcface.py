@@ -8,12 +8,16 @@ from pathlib import Path
 
 import numpy as np
 
+from curation.perception.cards import IdentityCard
 from foundation.array_types import Float32Array, Float64Array, RgbImage
-from foundation.devices import Device, onnx_session
+from foundation.devices import Device, onnx_session, resolve_device
 from foundation.weights import asset_path
 from manifests.landmarks import KEY_POINT_NAMES
 
-__all__ = ["ArcFaceIdentity", "five_points"]
+__all__ = ["ARCFACE_IDENTITY", "ArcFaceIdentity", "five_points"]
+
+_NETWORK = "w600k_r50"
+"""Its name in the asset registry."""
 
 _INPUT_PX = 112
 
@@ -26,7 +30,6 @@ _TEMPLATE = np.array(
 class ArcFaceIdentity:
     """A `FaceDescriber` with vectors of length 1, so that their Euclidean distance stands for their angle."""
 
-    name = "arcface_w600k_r50"
     dim = 512
 
     def __init__(self, device: Device, network: Path | None = None) -> None:
@@ -43,7 +46,7 @@ class ArcFaceIdentity:
         """
         from insightface.model_zoo.arcface_onnx import ArcFaceONNX
 
-        network = asset_path("w600k_r50") if network is None else network
+        network = asset_path(_NETWORK) if network is None else network
         session = onnx_session(network, device)
         takes, gives = session.get_inputs()[0].shape, session.get_outputs()[0].shape
         if tuple(takes[2:]) != (_INPUT_PX, _INPUT_PX) or gives[-1] != self.dim:
@@ -63,6 +66,18 @@ class ArcFaceIdentity:
         embedding = np.asarray(self._arcface.get_feat(chip[..., ::-1])).ravel()
         described: Float32Array = (embedding / np.linalg.norm(embedding)).astype(np.float32)
         return described
+
+
+ARCFACE_IDENTITY = IdentityCard(
+    name="arcface",
+    dim=ArcFaceIdentity.dim,
+    same_person_distance="max_arcface_distance",
+    assets=(_NETWORK,),
+    runtime="onnxruntime",
+    packages=("insightface",),
+    on_gpu=True,
+    load=lambda settings: ArcFaceIdentity(resolve_device(settings.device)),
+)
 
 
 def five_points(key_points_px: Float32Array) -> Float64Array:

@@ -8,13 +8,17 @@ from pathlib import Path
 
 import numpy as np
 
+from curation.perception.cards import IdentityCard
 from curation.perception.identity.dlib_network import DlibNetwork
 from curation.perception.identity.dlib_weights import INPUT_PX
 from foundation.array_types import Float32Array, RgbImage
 from foundation.weights import asset_path
 from manifests.landmarks import KEY_POINT_NAMES
 
-__all__ = ["DlibIdentity"]
+__all__ = ["DLIB_IDENTITY", "DlibIdentity"]
+
+_NETWORK = "dlib_face_recognition_resnet"
+"""Its name in the asset registry."""
 
 _FIVE_POINTS = ("left_eye_outer", "left_eye_inner", "right_eye_outer", "right_eye_inner")
 """The first four of dlib's five points; its fifth is the base of the nose, between nose tip and upper lip."""
@@ -29,7 +33,6 @@ _CHIP_PADDING = 0.25
 class DlibIdentity:
     """A `FaceDescriber`."""
 
-    name = "dlib_resnet_v1"
     dim = 128
 
     def __init__(self, network: Path | None = None) -> None:
@@ -42,7 +45,7 @@ class DlibIdentity:
             MissingAssetsError: it is not on this machine.
             ValueError: it is damaged or another file.
         """
-        network = asset_path("dlib_face_recognition_resnet") if network is None else network
+        network = asset_path(_NETWORK) if network is None else network
         self._network = DlibNetwork(network)
 
     def __call__(self, frame: RgbImage, key_points_px: Float32Array) -> Float32Array:
@@ -56,6 +59,17 @@ class DlibIdentity:
         shape = dlib.full_object_detection(rectangle, parts)
         chip = dlib.get_face_chip(np.ascontiguousarray(frame), shape, size=INPUT_PX, padding=_CHIP_PADDING)
         return self._network(chip)
+
+
+DLIB_IDENTITY = IdentityCard(
+    name="dlib",
+    dim=DlibIdentity.dim,
+    same_person_distance="max_descriptor_distance",
+    assets=(_NETWORK,),
+    runtime="onnxruntime",
+    packages=("dlib-bin", "onnx"),
+    load=lambda _settings: DlibIdentity(),
+)
 
 
 def five_points(key_points_px: Float32Array) -> Float32Array:

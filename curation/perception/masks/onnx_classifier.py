@@ -14,15 +14,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from curation.model_cards import file_weights
+from curation.perception.cards import MaskCard
+from curation.perception.settings import PerceptionSettings
 from foundation.array_types import Float32Array, Float64Array, RgbImage
-from foundation.devices import Device, onnx_session
+from foundation.devices import Device, onnx_session, resolve_device
 from foundation.weights import AssetError
+from manifests.record import WeightRecord
 
 if TYPE_CHECKING:
     from onnx import ModelProto
     from onnxruntime import InferenceSession, NodeArg
 
-__all__ = ["OnnxMask", "UnfitMaskModelError", "require_model_file"]
+__all__ = ["ONNX_FILE_MASK", "OnnxMask", "UnfitMaskModelError", "require_model_file"]
 
 _SIDE_OVER_BOX = 1.25
 
@@ -126,6 +130,22 @@ def require_model_file(model: Path) -> None:
             f"perception.mask is {str(model)!r}, but there is no such file; write embedded, ssd, or where an ONNX "
             "classifier lies"
         )
+
+
+def _file_weights(settings: PerceptionSettings) -> list[WeightRecord]:
+    require_model_file(Path(settings.mask))
+    return [file_weights(settings.mask, "perception", Path(settings.mask), "the user's own", commercial_use=None)]
+
+
+ONNX_FILE_MASK = MaskCard(
+    name="ONNX file",
+    runtime="onnxruntime",
+    packages=("onnx",),
+    on_gpu=True,
+    weights=_file_weights,
+    load=lambda settings: OnnxMask(Path(settings.mask), resolve_device(settings.device)),
+)
+"""For every value of `perception.mask` that is the path of a file."""
 
 
 def _open_session(model: Path, device: Device) -> "InferenceSession":

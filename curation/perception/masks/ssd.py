@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
+from curation.perception.cards import MaskCard
 from foundation.array_types import BoolArray, Float32Array, Float64Array, RgbImage
-from foundation.devices import Device, onnx_session
+from foundation.devices import Device, onnx_session, resolve_device
 from foundation.weights import asset_path
 
-__all__ = ["SsdMask", "ssd_anchors", "with_plain_pads"]
+__all__ = ["SSD_MASK", "SsdMask", "ssd_anchors", "with_plain_pads"]
 
 _ASSET = "face_mask_detection"
 
@@ -119,6 +120,16 @@ def _centres_within(anchors: Float32Array, offsets: Float32Array, corners: Float
     inside: BoolArray = np.logical_and(centres >= corners[0], centres <= corners[1])
     within: BoolArray = np.logical_and(inside[:, 0], inside[:, 1])
     return within
+
+
+SSD_MASK = MaskCard(
+    name="ssd",
+    assets=(_ASSET,),
+    runtime="onnxruntime",
+    packages=("onnx",),
+    on_gpu=True,
+    load=lambda settings: SsdMask(resolve_device(settings.device)),
+)
 
 
 def ssd_anchors() -> Float32Array:

@@ -13,17 +13,18 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from curation.perception.cards import HeadPoseCard
 from foundation.array_types import Float32Array, Float64Array, RgbImage
-from foundation.devices import Device, onnx_session
+from foundation.devices import Device, onnx_session, resolve_device
 from foundation.weights import asset_path
 from foundation.weights.safe_load import load_pickled_arrays, load_torch_weights
 
-__all__ = ["THREE_DDFA_WHITENING", "ThreeDdfaName", "ThreeDdfaPose", "camera_pose_deg"]
+__all__ = ["THREE_DDFA_MB05", "THREE_DDFA_MB1", "ThreeDdfaName", "ThreeDdfaPose", "camera_pose_deg"]
 
 ThreeDdfaName = Literal["3ddfa_mb1", "3ddfa_mb05"]
 """Names of the networks, which are those of their weights in the asset registry too."""
 
-THREE_DDFA_WHITENING = "3ddfa_whitening"
+_WHITENING = "3ddfa_whitening"
 """Name of the asset that both networks need beside their weights."""
 
 _WIDTH: dict[ThreeDdfaName, float] = {"3ddfa_mb1": 1.0, "3ddfa_mb05": 0.5}
@@ -49,7 +50,7 @@ class ThreeDdfaPose:
         """Load a network.
 
         Args:
-            name: which one; it stands in the manifest.
+            name: which one.
             device: where it runs.
             weights: its official checkpoint; None takes that of the asset registry.
             whitening: `param_mean_std_62d_120x120.pkl`; None takes that of the asset registry.
@@ -60,8 +61,7 @@ class ThreeDdfaPose:
             RuntimeError: the checkpoint is of another network.
             DeviceError: the device cannot be used.
         """
-        self.method: str = name
-        arrays = load_pickled_arrays(asset_path(THREE_DDFA_WHITENING) if whitening is None else whitening)
+        arrays = load_pickled_arrays(asset_path(_WHITENING) if whitening is None else whitening)
         self._mean, self._std = arrays["mean"].astype(np.float32), arrays["std"].astype(np.float32)
         checkpoint = asset_path(name) if weights is None else weights
         self._session = onnx_session(_onnx_model(checkpoint, _WIDTH[name]), device)
@@ -87,6 +87,22 @@ class ThreeDdfaPose:
         whitened = np.asarray(self._session.run(["parameters"], {"pictures": pictures})[0], np.float32)
         parameters = whitened * self._std + self._mean
         return np.array([camera_pose_deg(row[:12].reshape(3, 4)) for row in parameters], np.float32)
+
+
+def _card(name: ThreeDdfaName) -> HeadPoseCard:
+    return HeadPoseCard(
+        name=name,
+        assets=(name, _WHITENING),
+        runtime="onnxruntime",
+        packages=("torch",),  # reads the checkpoint and writes it as a graph
+        on_gpu=True,
+        load=lambda settings: ThreeDdfaPose(name, resolve_device(settings.device)),
+    )
+
+
+THREE_DDFA_MB1 = _card("3ddfa_mb1")
+
+THREE_DDFA_MB05 = _card("3ddfa_mb05")
 
 
 def camera_pose_deg(camera: Float32Array | Float64Array) -> Float32Array:

@@ -13,8 +13,9 @@ from curation.media.probe import VideoInfo, probe
 from curation.perception.faces.face_mesh import can_be_followed
 from curation.perception.faces.mediapipe import MediaPipeFaces
 from curation.perception.faces.search import Candidate, Square
-from curation.perception.models import Perception, PerceptionSettings, load_perception, perception_assets
+from curation.perception.models import Perception, load_perception, perception_assets
 from curation.perception.protocols import FaceObservation
+from curation.perception.settings import PerceptionSettings
 from foundation.array_types import RgbImage
 from foundation.weights import ensure_assets
 from manifests.landmarks import key_points, landmark_scheme

@@ -12,8 +12,9 @@ from helpers.made_videos import counted_picture, frame_times, read_count, write_
 from curation.analysis.analyze import analyze
 from curation.evidence.measures import Evidence
 from curation.media.probe import probe
-from curation.perception.models import Perception, PerceptionSettings, load_perception, perception_assets
+from curation.perception.models import Perception, load_perception, perception_assets
 from curation.perception.protocols import FaceObservation
+from curation.perception.settings import PerceptionSettings
 from foundation.array_types import Float32Array, RgbImage
 from foundation.weights import ensure_assets
 from manifests.landmarks import landmark_scheme

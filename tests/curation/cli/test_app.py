@@ -14,7 +14,9 @@ from curation.cli.app import app
 from curation.settings import CurationSettings
 from manifests.files.tables import read_table
 
-COMMANDS = ("run", "decide", "explain", "stats", "validate", "doctor")
+COMMANDS = (
+    *("run", "plan", "retry", "decide", "forget", "explain", "stats", "validate", "settings", "models", "doctor"),
+)
 
 
 def gaia(*arguments: str | Path) -> tuple[int, str]:

@@ -7,6 +7,8 @@ import pytest
 from curation.decision.main_face import main_track
 from curation.decision.tracks import TrackSettings, link_tracks
 from curation.evidence.measures import Evidence, Faces
+from curation.model_registry import IDENTITIES
+from curation.perception.cards import IdentityCard
 
 Make = Callable[..., Evidence]
 
@@ -24,9 +26,9 @@ def joined(first: Faces, second: Faces) -> Faces:
     )
 
 
-def linked(evidence: Evidence, cut: np.ndarray | None = None, bridge: int = 2) -> np.ndarray:
+def linked(evidence: Evidence, cut: np.ndarray | None = None, bridge: int = 2, identity: str = "dlib") -> np.ndarray:
     cut = np.zeros(len(evidence), np.bool_) if cut is None else cut
-    return link_tracks(evidence, cut, bridge, TrackSettings())
+    return link_tracks(evidence, cut, bridge, TrackSettings(), identity)
 
 
 def cut_at(n: int, tick: int) -> np.ndarray:
@@ -135,13 +137,28 @@ def test_a_video_without_a_face_has_no_main_face(make_evidence: Make) -> None:
     assert not main.bridged.any()
 
 
-@pytest.mark.parametrize(("length", "distance", "n_tracks"), [(128, 0.7, 2), (512, 0.7, 1), (512, 1.3, 2)])
+@pytest.mark.parametrize(
+    ("identity", "length", "distance", "n_tracks"),
+    [("dlib", 128, 0.7, 2), ("arcface", 512, 0.7, 1), ("arcface", 512, 1.3, 2)],
+)
 def test_each_descriptor_has_a_limit_of_its_own(
-    make_evidence: Make, length: int, distance: float, n_tracks: int
+    make_evidence: Make, identity: str, length: int, distance: float, n_tracks: int
 ) -> None:
     evidence = make_evidence(51)
     descriptor = np.full((51, length), np.nan, np.float32)
     descriptor[[0, 25, 50]] = 0.0
     descriptor[50, 0] = distance
-    track = linked(make_evidence(51, faces=replace(evidence.faces, descriptor=descriptor)))
+    track = linked(make_evidence(51, faces=replace(evidence.faces, descriptor=descriptor)), identity=identity)
     assert len(np.unique(track)) == n_tracks
+
+
+def test_the_limits_of_the_built_in_descriptors_are_settings() -> None:
+    dlib, arcface = (IDENTITIES.card(name, IdentityCard) for name in ("dlib", "arcface"))
+    settings = TrackSettings(max_descriptor_distance=0.5, max_arcface_distance=1.1)
+    assert (settings.max_distance(dlib), settings.max_distance(arcface)) == (0.5, 1.1)
+    assert (TrackSettings().max_distance(dlib), TrackSettings().max_distance(arcface)) == (0.6, 1.26)
+
+
+def test_evidence_of_another_descriptor_is_refused(make_evidence: Make) -> None:
+    with pytest.raises(ValueError, match=r"of 128 numbers, those of perception\.identity=arcface have 512"):
+        linked(make_evidence(5), identity="arcface")

@@ -24,8 +24,9 @@ from curation.cli.app import app
 from curation.engine.event_log import events_path
 from curation.engine.units import Unit
 from curation.engine.worker import VideoWorker, WorkerPlan
-from curation.output.folder import finish_dataset, reconciled
+from curation.output.folder import DatasetFolder
 from curation.output.ledger import read_ledger
+from manifests.record import find_dataset
 from manifests.reports.validate import validate
 
 _PLACES = 16
@@ -128,18 +129,19 @@ def _content(dataset: Path) -> dict[str, bytes]:
 def _assert_committed_is_whole(dataset: Path, aside: Path) -> None:
     """What the ledger vouches for, and nothing else, makes a valid dataset."""
     shutil.copytree(dataset, aside)
-    if not (aside / "dataset.json").exists():
+    if find_dataset(aside) is None:
         assert _content(aside) == {}
         return
-    records = reconciled(aside, read_ledger(aside))
-    finish_dataset(aside, sorted(records.values(), key=lambda record: record.path))
+    folder = DatasetFolder.existing(aside)
+    records = folder.reconciled(folder.ledger())
+    folder.finish(sorted(records.values(), key=lambda record: record.path))
     assert validate(aside) == []
 
 
 def _assert_stopped_clearly(stopped: Result) -> None:
     assert stopped.exit_code == 3, stopped.output
     assert "the disk is full: [Errno 28]" in stopped.output
-    assert "give the same command again" in stopped.output
+    assert "give the command again: nothing committed is lost" in stopped.output
 
 
 @pytest.mark.slow

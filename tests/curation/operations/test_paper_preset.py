@@ -10,7 +10,7 @@ from helpers.made_videos import SmallRun
 from typer.testing import CliRunner
 
 from curation.cli.app import app
-from curation.output.folder import settled
+from curation.output.folder import DatasetFolder
 from curation.output.weights_used import needed_assets, wanted_assets
 from curation.perception.voice import silero_model_path
 from curation.settings import PRESETS, ConfigError, differences, load_settings
@@ -168,14 +168,17 @@ def test_deciding_again_keeps_preset_and_weights_of_the_dataset(small_run: Small
 
 def test_identity_is_decided_when_a_dataset_is_begun_and_kept(small_run: SmallRun, tmp_path: Path) -> None:
     auto = load_settings(PRESETS["embedded"], None, ["perception.identity=auto"])
-    chosen = settled(auto, tmp_path / "new").perception.identity
+    chosen = DatasetFolder.begin(tmp_path / "new", auto, weights=[], dry_run=True).settings.perception.identity
     assert chosen == ("arcface" if find_asset(asset_record("w600k_r50")) else "dlib")
-    assert settled(auto, small_run.dataset) == PRESETS["embedded"]  # which has dlib's
+    weights = DatasetFolder.existing(small_run.dataset).record.weights
+    again = DatasetFolder.begin(small_run.dataset, auto, weights=weights, dry_run=True)
+    assert again.settings == PRESETS["embedded"]  # which has dlib's
     dataset = shutil.copytree(small_run.dataset, tmp_path / "dataset")
     record = json.loads((dataset / "dataset.json").read_text())
     record["config"]["perception"]["identity"] = "arcface"
     (dataset / "dataset.json").write_text(json.dumps(record))
-    assert settled(auto, dataset).perception.identity == "arcface"
+    again = DatasetFolder.begin(dataset, auto, weights=weights, dry_run=True)
+    assert again.settings.perception.identity == "arcface"
 
 
 def test_a_mask_classifier_that_is_not_there_ends_with_3_before_a_dataset_is_begun(

@@ -64,7 +64,7 @@ def test_what_failed_is_curated_again_and_nothing_else(dataset: Path, failing: d
     assert statuses(dataset) == {"a.mp4": "ok", "b.mp4": "failed", "c.mp4": "failed"}
     del failing["b.mp4"]
     failing["a.mp4"] = AssertionError("a.mp4 was curated again")
-    records = retry(dataset, Executor())
+    records = retry(dataset, Executor()).records
     assert [(Path(record.path).name, record.status) for record in records] == [("b.mp4", "ok"), ("c.mp4", "failed")]
     assert statuses(dataset) == {"a.mp4": "ok", "b.mp4": "ok", "c.mp4": "failed"}
     assert validate(dataset) == []

@@ -30,7 +30,7 @@ from curation.output.folder import DatasetFolderError
 from curation.output.ledger import LedgerError, VideoRecord
 from curation.settings import CurationSettings, load_settings
 from curation.sources.discover import fingerprint
-from curation.sources.entries import SourceVideo
+from curation.sources.entries import SourceError, SourceVideo
 from manifests.files.tables import read_table
 from manifests.reports.validate import validate
 from manifests.schema.videos import TIMING_COLUMNS
@@ -299,5 +299,5 @@ def test_decide_tells_when_the_source_is_not_there_to_render(small_run: SmallRun
     settings = load_settings(CurationSettings(), None, ["speech.encoder=none", "speech.denoiser=none"])
     run(str(tmp_path / "raw" / "b_mute.mp4"), tmp_path / "dataset", settings, Executor())
     (tmp_path / "raw" / "b_mute.mp4").unlink()
-    with pytest.raises(DatasetFolderError, match=r"b_mute\.mp4 is not there any more"):
+    with pytest.raises(SourceError, match=r"b_mute\.mp4 cannot be read: No such file .*its clips cannot be rendered"):
         redecide(tmp_path / "dataset", tmp_path / "out", None, [], render=True)

@@ -22,7 +22,8 @@ from curation.media.probe import probe
 from curation.operations.run import run
 from curation.output.ledger import read_ledger
 from curation.output.window_files import read_window, read_windows, remove_windows, window_path, write_window
-from curation.perception.models import Perception, PerceptionSettings, load_perception, perception_assets
+from curation.perception.models import Perception, load_perception, perception_assets
+from curation.perception.settings import PerceptionSettings
 from curation.settings import PRESETS, CurationSettings, load_settings
 from foundation.weights import ensure_assets
 from manifests.files.tables import read_table

@@ -5,10 +5,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from curation.evidence.measures import LEAST_CUT_SCORE
 from curation.media.frames import tick_frames
 from curation.media.probe import probe
 from curation.perception.cuts import ContentCuts
-from curation.perception.protocols import CutScorer
 
 Thumbs = npt.NDArray[np.uint8]
 
@@ -34,8 +34,8 @@ def _moved(thumb: Thumbs, right_px: float, down_px: float, zoom: float = 1.0) ->
 
 
 def _cuts(thumbs: Thumbs) -> list[int]:
-    scorer: CutScorer = ContentCuts()
-    return np.flatnonzero(scorer(thumbs) >= scorer.default_limit).tolist()
+    scorer = ContentCuts()
+    return np.flatnonzero(scorer(thumbs) >= LEAST_CUT_SCORE).tolist()
 
 
 def test_a_hard_cut_is_found_at_the_first_tick_of_the_new_shot() -> None:

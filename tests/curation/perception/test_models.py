@@ -1,34 +1,46 @@
+from pathlib import Path
 from typing import get_args
 
 import pytest
 
-from curation.perception.faces.dlib_hog import DlibFaces
-from curation.perception.faces.mediapipe import MediaPipeFaces
-from curation.perception.faces.scrfd_mesh import ScrfdFaces
+from curation.model_registry import FACE_FINDERS, HEAD_POSES, IDENTITIES, MASKS
+from curation.perception.cards import FaceFinderCard, HeadPoseCard, IdentityCard, MaskCard
 from curation.perception.models import (
-    FACE_FINDERS,
-    PerceptionSettings,
+    identity_at_hand,
     optional_assets,
     perception_assets,
+    perception_cards,
     pose_method,
 )
+from curation.perception.settings import PerceptionSettings
 from foundation.weights import asset_names
-from manifests.landmarks import landmark_schemes
 
 
-def test_what_is_said_of_a_face_finder_is_what_the_finder_says_itself() -> None:
-    finders = {"scrfd": ScrfdFaces, "mediapipe": MediaPipeFaces, "dlib": DlibFaces}
-    assert set(finders) == set(FACE_FINDERS)
-    for name, finder in finders.items():
-        assert (FACE_FINDERS[name].scheme, FACE_FINDERS[name].pose_method) == (finder.scheme, finder.pose_method)
-        assert finder.scheme in landmark_schemes()
+def test_the_card_of_every_built_in_model_has_its_name_and_type() -> None:
+    for registry, card_type in (
+        (FACE_FINDERS, FaceFinderCard),
+        (HEAD_POSES, HeadPoseCard),
+        (IDENTITIES, IdentityCard),
+        (MASKS, MaskCard),
+    ):
+        for name in registry.built_in:
+            card = registry.card(name, card_type)
+            assert (card.name, card.kind) == (name, registry.kind)
 
 
-@pytest.mark.parametrize("name", ["faces", "scrfd", "pose", "identity"])
-def test_every_choice_of_a_model_names_weights_that_the_registry_has(name: str) -> None:
-    for choice in get_args(PerceptionSettings.model_fields[name].annotation):
-        settings = PerceptionSettings.model_validate({"faces": "scrfd", name: choice})
-        assert {*perception_assets(settings), *optional_assets(settings)} <= set(asset_names())
+CHOICES = [
+    *(("faces", name) for name in FACE_FINDERS.built_in),
+    *(("scrfd", name) for name in get_args(PerceptionSettings.model_fields["scrfd"].annotation)),
+    *(("pose", name) for name in HEAD_POSES.built_in),
+    *(("identity", name) for name in ("auto", *IDENTITIES.built_in)),
+    *(("mask", name) for name in MASKS.built_in),
+]
+
+
+@pytest.mark.parametrize(("setting", "name"), CHOICES)
+def test_every_choice_of_a_model_names_weights_that_the_registry_has(setting: str, name: str) -> None:
+    settings = PerceptionSettings.model_validate({"faces": "scrfd", setting: name})
+    assert {*perception_assets(settings), *optional_assets(settings)} <= set(asset_names())
 
 
 def test_a_choice_adds_the_weights_of_its_model_and_no_other() -> None:
@@ -48,3 +60,28 @@ def test_the_pose_in_the_manifest_is_the_one_that_is_set_or_the_finders_own() ->
     assert pose_method(PerceptionSettings(pose="3ddfa_mb1")) == "3ddfa_mb1"
     assert pose_method(PerceptionSettings(faces="dlib")) == "dlib68_pnp"
     assert pose_method(PerceptionSettings(faces="scrfd")) == "mediapipe_transform"
+
+
+def test_every_network_says_what_runs_it() -> None:
+    paper = PerceptionSettings(faces="scrfd", pose="3ddfa_mb1", identity="arcface", mask="ssd")
+    runtimes = {
+        card.name if card.kind == "faces" else card.kind: (card.runtime, card.on_gpu)
+        for card in perception_cards(paper)
+    }
+    assert runtimes == {
+        "scrfd": ("", False),
+        "landmarks": ("ai-edge-litert", False),
+        "jitter": ("dlib-bin", False),
+        "det_10g": ("onnxruntime", True),
+        "pose": ("onnxruntime", True),
+        "mask": ("onnxruntime", True),
+        "identity": ("onnxruntime", True),
+        "voice": ("onnxruntime", False),
+    }
+
+
+def test_auto_is_the_identity_that_has_its_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GAIA_MODELS", str(tmp_path))
+    monkeypatch.setenv("GAIA_CACHE", str(tmp_path))
+    assert identity_at_hand(PerceptionSettings(identity="arcface")) == "arcface"
+    assert identity_at_hand(PerceptionSettings(identity="auto")) == "dlib"

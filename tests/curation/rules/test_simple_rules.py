@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from curation.decision.decide import RulesSettings, all_rules
 from curation.rules.cut import CutSettings, cut
 from curation.rules.mask import MaskSettings, mask
 from curation.rules.no_face import NoFaceSettings, no_face
@@ -37,7 +38,7 @@ def test_the_tick_where_the_main_track_changes_is_dropped() -> None:
 def test_a_face_below_the_limit_is_dropped_and_one_at_it_is_not() -> None:
     verdict = small_face(np.array([99.0, 100.0, 101.0, np.nan], np.float32), 100.0)
     assert verdict.failed.tolist() == [True, False, False, False]
-    assert not verdict.worst_is_high
+    assert {rule.name: rule.keeps for rule in all_rules(RulesSettings())}["small_face"] == "at least"
 
 
 def test_strict_width_below_the_loose_one_is_refused() -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from transformers import Wav2Vec2Config, Wav2Vec2ForCTC, Wav2Vec2Model
 
-from curation.speech.models import load_speech, speech_assets, speech_checkpoints
+from curation.speech.models import load_speech, outside_speech_weights, speech_assets
 from curation.speech.settings import SpeechSettings
 from curation.speech.wav2vec2 import Wav2Vec2Encoder
 from curation.speech.wav2vec2_checkpoint import CheckpointError, Wav2Vec2Settings, find_checkpoint
@@ -45,7 +45,7 @@ def test_the_record_and_the_name_say_which_checkpoint_and_layer_it_was(folder: P
         for name in ("config.json", "model.safetensors", "preprocessor_config.json")
     )
     sha256 = hashlib.sha256(lines.encode()).hexdigest()
-    (record,) = speech_checkpoints(settings(folder))
+    (record,) = outside_speech_weights(settings(folder))
     assert (record.name, record.role, record.sha256, record.commercial_use) == (str(folder), "speech", sha256, None)
     encoder = load_speech(settings(folder)).encoder
     assert encoder is not None
@@ -56,7 +56,7 @@ def test_the_record_and_the_name_say_which_checkpoint_and_layer_it_was(folder: P
 def test_the_defaults_need_assets_of_the_registry_and_nothing_else() -> None:
     paper = SpeechSettings(denoiser="dns64", encoder="wav2vec2")
     assert speech_assets(paper) == ["dns64", "facebook/wav2vec2-base-960h"]
-    assert speech_checkpoints(paper) == []
+    assert outside_speech_weights(paper) == []
     assert speech_assets(settings("/folder")) == []
 
 
@@ -103,9 +103,9 @@ def test_what_the_hub_does_not_give_is_answered_with_the_ways_on(
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.delenv("GAIA_MODELS", raising=False)
     with pytest.raises(CheckpointError, match=r"lab/none.*Ways on.*GAIA_MODELS/lab/none; or name their folder"):
-        speech_checkpoints(settings("lab/none"))
+        outside_speech_weights(settings("lab/none"))
     with pytest.raises(CheckpointError, match="there is no such folder, and names on the Hugging Face hub look like"):
-        speech_checkpoints(settings("/no/such/folder"))
+        outside_speech_weights(settings("/no/such/folder"))
 
 
 def test_a_checkpoint_of_another_task_gives_its_network(tmp_path: Path) -> None:
@@ -155,12 +155,12 @@ def test_an_unfit_checkpoint_is_found_before_the_run(
     values = json.loads((folder / file).read_text())
     (folder / file).write_text(json.dumps({**values, **change}))
     with pytest.raises(CheckpointError, match=said):
-        speech_checkpoints(settings(folder))
+        outside_speech_weights(settings(folder))
 
 
 def test_a_folder_without_a_checkpoint_is_told_what_it_needs(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"needs config\.json, preprocessor_config\.json and model\.safetensors"):
-        speech_checkpoints(settings(tmp_path))
+        outside_speech_weights(settings(tmp_path))
 
 
 @pytest.mark.parametrize(("package", "changed"), [("transformers", {}), ("denoiser", {"denoiser": "dns48"})])
@@ -170,4 +170,4 @@ def test_a_missing_package_is_found_before_the_run(
     monkeypatch.setitem(sys.modules, package, None)
     monkeypatch.delitem(sys.modules, "denoiser.pretrained", raising=False)
     with pytest.raises(MissingPackageError, match=rf"'{package}'.*python -m pip install .*{package}"):
-        speech_checkpoints(settings(folder).model_copy(update=changed))
+        outside_speech_weights(settings(folder).model_copy(update=changed))

@@ -1,5 +1,4 @@
 from dataclasses import replace
-from typing import get_args
 
 import pytest
 import torch
@@ -7,9 +6,9 @@ from torch import nn
 
 from models.motion.config import MOTION_DIFFUSION_SIZES, MotionDiffusionConfig
 from models.motion.diffusion import MotionDiffusion
-from models.sizes import SizeName
 from models.vae.config import VAE_SIZES
 from training.experiments.parameters import WAV2VEC2_BASE_PARAMETERS
+from training.presets import SIZES
 
 TINY = MOTION_DIFFUSION_SIZES["tiny"]
 
@@ -83,4 +82,4 @@ def test_configs_that_make_no_sense_are_refused(changes: dict[str, object], mess
 
 
 def test_both_networks_come_in_the_sizes_that_commands_offer() -> None:
-    assert list(MOTION_DIFFUSION_SIZES) == list(VAE_SIZES) == list(get_args(SizeName))
+    assert list(MOTION_DIFFUSION_SIZES) == list(VAE_SIZES) == list(SIZES)

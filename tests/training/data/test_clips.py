@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 from helpers.made_videos import counted_picture, read_count
 
-from manifests.files.media import MediaError, read_frames
+from manifests.files.media import MediaError, frames_at, read_frames
 from manifests.files.tar import read_member
-from training.data.clips import ClipError, ClipReader, DamagedDataError, DamageLog, frames_at
+from training.data.clips import ClipError, ClipReader, DamagedDataError, DamageLog
 from training.data.selection import DataConfig, select_clips
 
 MakeClips = Callable[..., Path]

@@ -5,10 +5,12 @@ from importlib import resources
 
 import numpy as np
 
+from curation.perception.cards import MaskCard
 from curation.perception.masks.embedded.alignment import align_faces
 from foundation.array_types import Float32Array, RgbImage
+from manifests.record import WeightRecord
 
-__all__ = ["WEIGHTS_SHA256", "EmbeddedMask"]
+__all__ = ["EMBEDDED_MASK", "WEIGHTS_SHA256", "EmbeddedMask"]
 
 WEIGHTS_SHA256 = "8014a93f27bc510478759c9be1ff4c98076f8f9da70f76f60d8f70da30d2408a"
 """Of `mask.onnx`; `python -m curation.perception.masks.embedded.teaching.train` prints a new one."""
@@ -62,3 +64,15 @@ class EmbeddedMask:
         """Return the (F,) probability of a mask for (F, 64, 64, 3) faces from `alignment.align_faces`, F at least 1."""
         pictures = np.ascontiguousarray(faces.transpose(0, 3, 1, 2), np.float32) / np.float32(127.5) - np.float32(1)
         return np.asarray(self._session.run(["mask_prob"], {"faces": pictures})[0], np.float32)[:, 0]
+
+
+_WEIGHTS = WeightRecord(
+    name="embedded_mask", role="perception", sha256=WEIGHTS_SHA256, licence="Apache-2.0", commercial_use=True
+)
+
+EMBEDDED_MASK = MaskCard(
+    name="embedded",
+    runtime="onnxruntime",
+    weights=lambda _settings: [_WEIGHTS],
+    load=lambda _settings: EmbeddedMask(),
+)

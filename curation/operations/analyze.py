@@ -1,0 +1,47 @@
+"""Evidence of one video, measured in memory: nothing is written."""
+
+from pathlib import Path
+
+from curation.analysis.analyze import analyze_stretches
+from curation.evidence.measures import Evidence
+from curation.media.errors import MediaError
+from curation.media.probe import probe
+from curation.output.provenance import with_identity
+from curation.perception.models import identity_at_hand, load_perception, perception_assets
+from curation.settings import CurationSettings
+from curation.sources.discover import discover
+from curation.sources.entries import SourceError
+from curation.sources.scratch import ScratchSettings, readable
+from curation.sources.trims import asked_ticks
+from foundation.weights import ensure_assets
+
+__all__ = ["analyze"]
+
+
+def analyze(video: str | Path, settings: CurationSettings, *, scratch: ScratchSettings | None = None) -> Evidence:
+    """Measure a whole video in this process and return the evidence, on which `decide` works.
+
+    Loads the models; weights that are missing are fetched. Memory grows with the length of the video: about 10 kB a
+    tick of 1/25 s.
+
+    Args:
+        video: a file, or the address of one.
+        settings: which models measure, and how.
+        scratch: where a remote video is copied to.
+
+    Raises:
+        SourceError: there is no such file, or it is more than one.
+        MediaError: the video cannot be decoded.
+        MissingAssetsError: weights are missing and cannot be fetched.
+    """
+    found = discover(str(video)).videos
+    if len(found) != 1:
+        raise SourceError(f"{video}: {len(found)} videos; give one file")
+    if found[0].read_error is not None:
+        raise MediaError("unreadable", found[0].read_error)
+    perception = with_identity(settings, identity_at_hand(settings.perception)).perception
+    ensure_assets(perception_assets(perception))
+    models = load_perception(perception)
+    with readable(found[0], scratch or ScratchSettings()) as path:
+        info = probe(path)
+        return analyze_stretches(info, models, asked_ticks((), info), settings.media)

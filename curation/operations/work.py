@@ -1,0 +1,68 @@
+"""Curation of videos into an open dataset, with its event log, a display and Ctrl-C: what `run` and `retry` share."""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+from curation.engine.execution import Executor
+from curation.engine.watch import RunWatcher, attended
+from curation.engine.worker import WorkerPlan
+from curation.output.folder import DatasetFolder
+from curation.output.ledger import VideoRecord
+from curation.sources.discover import listed_again
+from curation.sources.entries import SourceError, SourceVideo
+from foundation.signals import CtrlC
+from foundation.storage.path_text import path_of_text
+
+__all__ = ["curate_videos", "unchanged_source"]
+
+
+def curate_videos(
+    folder: DatasetFolder,
+    videos: Sequence[SourceVideo],
+    executor: Executor,
+    *,
+    already_done: int = 0,
+    watcher: RunWatcher | None,
+    ctrl_c: CtrlC | None,
+) -> Iterator[VideoRecord]:
+    """Yield the record of each video when it is in the ledger; nothing starts before the first is asked for.
+
+    Args:
+        folder: the dataset, whose settings and rules hold.
+        videos: what to curate.
+        executor: where the work is done.
+        already_done: how many an earlier run has done.
+        watcher: is informed of the progress.
+        ctrl_c: ends the work early.
+
+    Raises:
+        MissingAssetsError: weights are missing.
+        RayUnavailableError: no cluster could be reached.
+        OSError: the dataset cannot be written.
+        KeyboardInterrupt: the user wants it to end at once.
+    """
+    plan = WorkerPlan(settings=folder.settings, dataset=folder.path, scratch=executor.scratch, rules=folder.rules)
+    curate = partial(executor.curate, plan, videos)
+    return attended(curate, folder.path, videos, already_done=already_done, watcher=watcher, ctrl_c=ctrl_c)
+
+
+def unchanged_source(record: VideoRecord, *, consequence: str) -> SourceVideo:
+    """Return the file that a record is about.
+
+    Args:
+        record: of the ledger or the table `videos`.
+        consequence: last part of the message where the file cannot be had, such as "nothing was retried".
+
+    Raises:
+        SourceError: the file cannot be read, or has other content now.
+    """
+    path = path_of_text(record.path)
+    try:
+        video = listed_again(record.listing())
+    except OSError as error:
+        raise SourceError(f"{path} cannot be read: {error.strerror or error}; {consequence}") from error
+    if video is None:
+        raise SourceError(
+            f"{path} has other content than before: `gaia-curate run` takes it as the new video it is; {consequence}"
+        )
+    return video

@@ -1,0 +1,149 @@
+"""Provenance of a dataset: settings, weights and source layouts on record, and whether a command agrees with them."""
+
+import hashlib
+import importlib.metadata
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from curation.model_registry import UnknownModelError
+from curation.output.weights_used import needed_assets, perception_weights, speech_weights
+from curation.settings import CurationSettings, differences
+from curation.sources.layouts import LayoutName
+from foundation.errors import UsageError
+from foundation.packages import DISTRIBUTION
+from foundation.storage.locations import is_address
+from foundation.weights import ensure_assets
+from manifests.record import DatasetRecord, SourceLayout, WeightRecord, describe_tables, no_totals
+from manifests.schema.columns import SCHEMA_VERSION
+
+__all__ = [
+    "DatasetFolderError",
+    "fetched_weights",
+    "new_record",
+    "recorded_settings",
+    "require_same",
+    "with_identity",
+    "with_layout",
+]
+
+_STORAGE = "storage."
+"""Settings that do not change what a dataset holds."""
+
+
+class DatasetFolderError(UsageError):
+    """The folder cannot become, or go on as, the dataset of this command."""
+
+
+def fetched_weights(settings: CurationSettings) -> tuple[WeightRecord, ...]:
+    """Fetch the weights that a run with these settings needs and that are missing here, and return them all.
+
+    Raises:
+        MissingAssetsError: weights are missing and cannot be fetched.
+    """
+    ensure_assets(needed_assets(settings))
+    return (*perception_weights(settings.perception), *speech_weights(settings.speech))
+
+
+def new_record(settings: CurationSettings, weights: Sequence[WeightRecord]) -> DatasetRecord:
+    """Return the record of a dataset without videos."""
+    return DatasetRecord(
+        schema_version=SCHEMA_VERSION,
+        software=DISTRIBUTION,
+        software_version=importlib.metadata.version(DISTRIBUTION),
+        preset=settings.preset,
+        config=settings.model_dump(mode="json"),
+        weights=tuple(weights),
+        tables=describe_tables(),
+        totals=no_totals(),
+    )
+
+
+def recorded_settings(dataset: Path, record: DatasetRecord) -> CurationSettings:
+    """Return the settings that a dataset was made with.
+
+    Raises:
+        DatasetFolderError: they are not those of this version, or name a model that is not registered.
+    """
+    try:
+        return CurationSettings.model_validate(record.config)
+    except ValidationError as error:
+        for problem in error.errors():
+            reason = problem.get("ctx", {}).get("error")
+            if isinstance(reason, UnknownModelError):
+                setting = ".".join(map(str, problem["loc"]))
+                raise DatasetFolderError(f"{dataset} was made with {setting}={problem['input']}: {reason}") from error
+        raise DatasetFolderError(
+            f"{dataset} was made by {record.software} {record.software_version}, whose settings this version does not "
+            f"know ({error.error_count()} differ); go on with that version, or give a new --out"
+        ) from error
+
+
+def with_identity(settings: CurationSettings, identity: str) -> CurationSettings:
+    """Return the settings with this descriptor where `perception.identity` is `auto`."""
+    perception = settings.perception
+    if perception.identity != "auto":
+        return settings
+    return settings.model_copy(update={"perception": perception.model_copy(update={"identity": identity})})
+
+
+def require_same(
+    dataset: Path,
+    record: DatasetRecord,
+    before: CurationSettings,
+    settings: CurationSettings,
+    weights: Sequence[WeightRecord] | None,
+) -> None:
+    """Stop a command that would measure with other settings or other models, such as after an update of a package.
+
+    Args:
+        dataset: the folder, for the message.
+        record: of the dataset.
+        before: its settings.
+        settings: of the command.
+        weights: that it uses; None: those of the settings, which are fetched.
+
+    Raises:
+        DatasetFolderError: settings or weights differ; the message lists them.
+        MissingAssetsError: weights are missing and cannot be fetched.
+    """
+    changed = [line for line in differences(settings, before) if not line.startswith(_STORAGE)]
+    if changed:
+        raise DatasetFolderError(
+            f"{dataset} was made with other settings: {'; '.join(changed)}. Give a new --out, the settings of "
+            "before, or apply new rules to it with `gaia-curate decide`"
+        )
+    recorded = {weight.name: weight.sha256 for weight in record.weights}
+    now = {weight.name: weight.sha256 for weight in (fetched_weights(settings) if weights is None else weights)}
+    if now != recorded:
+        differing = [name for name in {**recorded, **now} if recorded.get(name) != now.get(name)]
+        raise DatasetFolderError(
+            f"{dataset} was made with other weights: {', '.join(differing)} differ. Go on with the packages and files "
+            "of before, or give a new --out"
+        )
+
+
+def with_layout(record: DatasetRecord, source: str, layout: LayoutName) -> DatasetRecord:
+    """Return the record with how a folder of sources is read.
+
+    Args:
+        record: of the dataset.
+        source: the folder, as it was given to the run.
+        layout: how it is read.
+
+    Raises:
+        DatasetFolderError: an earlier run read the folder in another way: other speakers, other stretches.
+    """
+    folder = source.rstrip("/") if is_address(source) else str(Path(source).absolute())
+    digest = hashlib.sha256(os.fsencode(folder)).hexdigest()
+    before = [known.layout for known in record.layouts if known.folder_sha256 == digest]
+    if before and layout not in before:
+        raise DatasetFolderError(
+            f"the dataset was made with other settings: layout of {source}: {layout}, was {before[0]}. Give "
+            f"--layout {before[0]}, or a new --out"
+        )
+    if before:
+        return record
+    return record.model_copy(update={"layouts": (*record.layouts, SourceLayout(folder_sha256=digest, layout=layout))})

@@ -1,0 +1,56 @@
+"""Settings that choose the perception models."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, StringConstraints
+
+from curation.model_registry import FACE_FINDERS, HEAD_POSES, IDENTITIES, MASKS, ModelName, UnknownModelError
+from foundation.devices import DeviceName
+from foundation.settings import Settings
+
+__all__ = ["PerceptionSettings"]
+
+
+_WORD = re.compile(r"[\w-]+")
+"""A value of `perception.mask` that cannot be told from a model's name."""
+
+
+def _absolute(mask: str) -> str:
+    """Make a file's name absolute, so that workers in other folders understand it; a model's name stays.
+
+    Raises:
+        UnknownModelError: it is a single word, and neither a model nor a file.
+    """
+    if mask in MASKS:
+        return mask
+    path = Path(mask).expanduser().absolute()
+    if _WORD.fullmatch(mask) and not path.exists():
+        raise UnknownModelError(f"{MASKS.unknown(MASKS.built_in)}; the path of an ONNX classifier will do, too")
+    return str(path)
+
+
+class PerceptionSettings(Settings):
+    """The choice of perception models."""
+
+    faces: Annotated[str, ModelName(FACE_FINDERS)] = "mediapipe"
+    """Face finder and landmarks. `scrfd`: InsightFace's boxes with MediaPipe's 478 points in them, for the paper's own
+    landmark model was never released; `mediapipe`: boxes and 478 points; `dlib`: HOG rectangles and 68 points."""
+    scrfd: Literal["det_10g", "scrfd_2.5g", "scrfd_500m_bnkps"] = "det_10g"
+    """Which SCRFD, where it finds the faces: from the largest, of buffalo_l, to the smallest."""
+    pose: Annotated[str, ModelName(HEAD_POSES, before=("finder",))] = "finder"
+    """Head pose. `finder`: the head transform that comes with the landmarks; `3ddfa_mb1`: 3DDFA_V2 as published, its
+    smaller network `3ddfa_mb05`."""
+    identity: Annotated[str, ModelName(IDENTITIES, before=("auto",))] = "dlib"
+    """Which descriptor tells people apart. `arcface`: InsightFace's network of buffalo_l; `dlib`: dlib's; `auto`:
+    ArcFace where its weights are on this machine when a dataset is begun, else dlib's; the dataset records which."""
+    mask: Annotated[str, StringConstraints(min_length=1), AfterValidator(_absolute)] = "embedded"
+    """What sees masks. `embedded`: our own small network; `ssd`: AIZOOTech's FaceMaskDetection; anything else is the
+    path of an ONNX image classifier of yours (docs/explanation/how_a_second_is_decided.md says what it must be)."""
+    mask_stride: int = Field(default=5, ge=1, le=25)
+    """A face is looked at for a mask every so many ticks, and on the ticks between where the answer changes. Ours: half
+    the width of the rule's median, `rules.mask.smooth_ticks`."""
+    device: DeviceName = "auto"
+    """Where SCRFD, 3DDFA, the mask SSD and ArcFace run: `auto` takes a GPU if there is one, `cpu`, `cuda` or `cuda:1`.
+    The other models run on the CPU."""

@@ -1,0 +1,41 @@
+"""Cards of speech models, one class per kind."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from curation.model_cards import ModelCard, nothing
+from curation.speech.protocols import Denoiser, SpeechEncoder
+from curation.speech.settings import SpeechSettings
+from manifests.record import WeightRecord
+
+__all__ = ["DenoiserCard", "EncoderCard", "SpeechCard"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpeechCard(ModelCard):
+    """A speech model."""
+
+    parts: Callable[[SpeechSettings], Sequence[ModelCard]] = nothing
+    """Other networks that it runs."""
+    weights: Callable[[SpeechSettings], Sequence[WeightRecord]] = nothing
+    """Weights outside the asset registry; checks that they, and packages that may be missing, are there."""
+
+    def used(self, settings: SpeechSettings) -> tuple[ModelCard, ...]:
+        """Return its own card and those of the networks that it runs."""
+        return (self, *self.parts(settings))
+
+
+@dataclass(frozen=True, kw_only=True)
+class DenoiserCard(SpeechCard):
+    """A speech denoiser; chosen by `speech.denoiser`."""
+
+    kind: str = field(default="denoiser", init=False)
+    load: Callable[[SpeechSettings], Denoiser]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderCard(SpeechCard):
+    """A speech encoder; chosen by `speech.encoder`."""
+
+    kind: str = field(default="encoder", init=False)
+    load: Callable[[SpeechSettings], SpeechEncoder]

@@ -1,0 +1,191 @@
+"""One clip of a dataset: its row, its frames, its audio and its arrays."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from foundation.array_types import Float32Array, Float64Array
+from foundation.storage.path_text import path_of_text
+from manifests.errors import DatasetError
+from manifests.files.media import MediaError, frames_at, read_audio
+from manifests.files.tables import read_row
+from manifests.files.tar import MemberRange, read_member
+from manifests.landmarks import landmark_scheme
+from manifests.schema.arrow_arrays import numpy_of
+from manifests.schema.clips import CLIPS
+from manifests.timeline import CLIP_PX, TICK_RATE_HZ
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+__all__ = ["Clip"]
+
+_CONTOUR_COLOUR, _POINT_COLOUR = "lime", "yellow"
+
+
+class Clip:
+    """A clip of a dataset, as `Dataset.clip` opens it. Each method reads what it returns, and keeps nothing.
+
+    Attributes:
+        clip_id: name of the clip, `<video_id>-<first tick>-<last tick>`.
+        n_frames: number of frames N.
+        times_s: (N,) time of each frame in the source video, seconds after the video's first frame.
+        row: every scalar column of table `clips`, by name.
+    """
+
+    def __init__(self, dataset: Path, part: Path, number: int) -> None:
+        """Open row `number` of `part`, a Parquet file of table `clips`."""
+        self._dataset, self._part, self._number = dataset, part, number
+        (row,) = read_row(part, number, CLIPS.scalars()).to_pylist()
+        self.row: Mapping[str, str | int | float | None] = MappingProxyType(row)
+        self.clip_id: str = row["clip_id"]
+        self.n_frames: int = row["n_frames"]
+        first_tick = round(row["start_s"] * float(TICK_RATE_HZ))
+        self.times_s: Float64Array = (first_tick + np.arange(self.n_frames)) / float(TICK_RATE_HZ)
+
+    def __repr__(self) -> str:
+        row = self.row
+        length_s = float(self.n_frames / TICK_RATE_HZ)
+        name = path_of_text(str(row["path"])).name
+        return (
+            f"Clip {self.clip_id!r}: {length_s:g} s of {name} from {row['start_s']:g} s, {self.n_frames} frames, "
+            f"tier {row['tier']}, split {row['split']}"
+        )
+
+    def __len__(self) -> int:
+        return self.n_frames
+
+    def frames(self, numbers: Sequence[int] | None = None) -> npt.NDArray[np.uint8]:
+        """Decode the frames of the clip.
+
+        Args:
+            numbers: (n,) frames to decode, rising, counted from 0; None decodes all.
+
+        Returns:
+            (n, 256, 256, 3) RGB.
+
+        Raises:
+            MediaError: a frame is missing or damaged, or the media archive cannot be read.
+        """
+        mp4 = self.mp4()
+        try:
+            return frames_at(mp4, range(self.n_frames) if numbers is None else numbers)
+        except MediaError as error:
+            raise MediaError(f"{self.clip_id}: {self.row['media']}: {error}") from error
+
+    def audio(self) -> Float32Array | None:
+        """Decode the audio of the clip.
+
+        Returns:
+            (640 N,) mono samples at 16 kHz, -1 to 1; None where the video has no audio.
+
+        Raises:
+            MediaError: the audio is damaged, or the media archive cannot be read.
+        """
+        flac = self.flac()
+        try:
+            return None if flac is None else read_audio(flac)[0]
+        except MediaError as error:
+            raise MediaError(f"{self.clip_id}: {self.row['media']}: {error}") from error
+
+    def landmarks(self) -> Float32Array:
+        """Return the (N, K, 2) landmarks, pixels of the 256x256 frames; `row["landmark_scheme"]` numbers the K."""
+        return self._required("landmarks")
+
+    def pose(self) -> Float32Array:
+        """Return the (N, 3) pitch, yaw and roll of the head in degrees."""
+        return self._required("pose_deg")
+
+    def blendshapes(self) -> Float32Array | None:
+        """Return the (N, 52) ARKit-like coefficients, 0 to 1; None where the landmark model gives none."""
+        return self._array("blendshapes")
+
+    def speech_features(self) -> Float32Array | None:
+        """Return the (N, D) speech features, row k about frame k; None for a clip without them."""
+        return self._array("speech_features")
+
+    def identity(self) -> Float32Array | None:
+        """Return the (D,) mean identity descriptor of the speaker; None where none was measured."""
+        return self._array("identity")
+
+    def mp4(self) -> bytes:
+        """Return the bytes of the clip's video file: H.264, 256x256, 25 frames per second.
+
+        Raises:
+            MediaError: the media archive cannot be read.
+        """
+        content = self._member("mp4")
+        if content is None:
+            raise MediaError(f"{self.clip_id}: it has no video; run `gaia-curate validate`")
+        return content
+
+    def flac(self) -> bytes | None:
+        """Return the bytes of the clip's audio file; None where the video has no audio.
+
+        Raises:
+            MediaError: the media archive cannot be read.
+        """
+        return self._member("flac")
+
+    def contact_sheet(self, every: int = 25, n_columns: int = 5) -> "Image":
+        """Draw frames of the clip with their landmarks and times on one image, which a notebook displays.
+
+        Args:
+            every: step between the frames; 25 shows one a second.
+            n_columns: frames side by side.
+
+        Raises:
+            MediaError: a frame cannot be decoded.
+            DatasetError: the landmarks cannot be read.
+        """
+        from PIL import Image
+
+        numbers = range(0, self.n_frames, every)
+        points_px = self.landmarks()[::every]
+        n_columns = min(n_columns, len(numbers))
+        sheet = Image.new("RGB", (n_columns * CLIP_PX, -(-len(numbers) // n_columns) * CLIP_PX), "white")
+        for place, (pixels, points, time_s) in enumerate(
+            zip(self.frames(numbers), points_px, self.times_s[::every], strict=True)
+        ):
+            tile = Image.fromarray(pixels)
+            self._draw(tile, points, f"{time_s:.2f} s")
+            sheet.paste(tile, (place % n_columns * CLIP_PX, place // n_columns * CLIP_PX))
+        return sheet
+
+    def _draw(self, tile: "Image", points_px: Float32Array, caption: str) -> None:
+        from PIL import ImageDraw
+
+        pen = ImageDraw.Draw(tile)
+        scheme = landmark_scheme(str(self.row["landmark_scheme"]))
+        closed = (scheme.right_eye, scheme.left_eye, scheme.outer_lips, scheme.inner_lips)
+        for contour in (*((*line, line[0]) for line in closed), scheme.jaw):
+            pen.line([(float(x), float(y)) for x, y in points_px[list(contour)]], fill=_CONTOUR_COLOUR)
+        pen.point([(float(x), float(y)) for x, y in points_px], fill=_POINT_COLOUR)
+        pen.text((4, 4), caption, fill="white", stroke_width=1, stroke_fill="black")
+
+    def _required(self, column: str) -> Float32Array:
+        array = self._array(column)
+        if array is None:
+            raise DatasetError(f"{self._part}: clip {self.clip_id} has no {column}; run `gaia-curate validate`")
+        return array
+
+    def _array(self, column: str) -> Float32Array | None:
+        try:
+            (array,) = numpy_of(read_row(self._part, self._number, [column])[column])
+        except ValueError as error:
+            raise DatasetError(f"{self._part}: clip {self.clip_id}: column {column}: {error}") from error
+        return None if array is None else array.astype(np.float32)
+
+    def _member(self, kind: str) -> bytes | None:
+        row: Mapping[str, Any] = self.row
+        if row[f"{kind}_offset"] is None:
+            return None
+        where = MemberRange(offset=row[f"{kind}_offset"], size=row[f"{kind}_size"])
+        try:
+            return read_member(self._dataset, row["media"], where)
+        except MediaError as error:
+            raise MediaError(f"{self.clip_id}: {error}") from error

@@ -1,0 +1,48 @@
+"""Digests of the videos and people that were removed from a dataset, which recognise them and do not name them."""
+
+import hashlib
+from collections.abc import Iterable
+
+from pydantic import BaseModel, ConfigDict
+
+__all__ = ["Removals"]
+
+_ROUNDS = 10_000
+"""Of PBKDF2: some milliseconds for a speaker."""
+
+
+class Removals(BaseModel):
+    """What `gaia-curate forget` removed. It keeps later runs from bringing it back, and does not say who it was."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    salt: str
+    """Random, hex: digests of two datasets cannot be compared."""
+    videos: tuple[str, ...] = ()
+    """A digest of each video's id, sorted. Ids follow from the content: whoever has the file can tell it."""
+    speakers: tuple[str, ...] = ()
+    """A digest of each speaker's id, sorted. To try out ids is slow, which protects long ids and not short ones."""
+
+    def has_video(self, video_id: str) -> bool:
+        """Say whether this video was removed."""
+        return self._of_video(video_id) in self.videos
+
+    def has_speaker(self, speaker_id: str) -> bool:
+        """Say whether this person was removed."""
+        return self._of_speaker(speaker_id) in self.speakers
+
+    def extended(self, videos: Iterable[str], speaker: str | None) -> "Removals":
+        """Return these removals and those of videos, and of a person, by their ids."""
+        people = () if speaker is None else (self._of_speaker(speaker),)
+        return Removals(
+            salt=self.salt,
+            videos=tuple(sorted({*self.videos, *(self._of_video(video_id) for video_id in videos)})),
+            speakers=tuple(sorted({*self.speakers, *people})),
+        )
+
+    def _of_video(self, video_id: str) -> str:
+        return hashlib.sha256(f"{self.salt} {video_id}".encode()).hexdigest()[:32]
+
+    def _of_speaker(self, speaker_id: str) -> str:
+        salt = bytes.fromhex(self.salt)
+        return hashlib.pbkdf2_hmac("sha256", speaker_id.encode(), salt, _ROUNDS, dklen=16).hex()

@@ -1,0 +1,72 @@
+"""The tree stays readable: small modules, small folders, and one meaning for a name."""
+
+from collections import defaultdict
+from pathlib import Path
+
+PACKAGES = ("foundation", "manifests", "curation", "models", "training", "generation")
+
+MAX_LINES = 300
+
+MAX_MODULES = 20
+
+SAME_ROLE = {
+    "app": "the commands of a program",
+    "blocks": "layers that a network is made of",
+    "clips": "clips of a dataset: `schema` declares their columns, `data` reads them for training",
+    "config": "settings of a network, or of a part of training",
+    "decide": "deciding: `decision` on one video's evidence, `operations` for a dataset",
+    "encode": "writing in a compressed form: `media` video, `latents` the VAE's latents",
+    "errors": "errors of a package",
+    "folder": "`output`: the folder of a dataset; `layouts`: the layout that is a plain folder",
+    "frames": "frames of a video: `schema` declares the columns of evidence, `media` decodes",
+    "models": "the models of a room, built from its settings",
+    "options": "options that several commands of a program share",
+    "pictures": "images that show how a network does",
+    "plan": "planning a run: `operations` does it, `cli` has its command",
+    "progress": "lines that show how far a program is",
+    "protocols": "interfaces that the models of a room implement",
+    "remote": "files on object stores: `media` decodes them, `sources` lists them",
+    "report": "figures about a trained network",
+    "rows": "rows of Parquet files: `packing` reads them forwards, `data` at random",
+    "run_folder": "the folder of a training run: `models` knows its layout and reads it, `loop` writes it",
+    "samples": "samples that a network trains on",
+    "settings": "settings of a room or package",
+    "tables": "tables of a dataset: `schema` declares them, `files` reads and writes them",
+    "task": "what a training loop trains",
+    "train": "training: `training` trains the networks of the paper, `teaching` the mask network",
+}
+"""Names that several modules have, each with the one meaning that it has in all of them."""
+
+NO_NAMES = ("utils", "common", "helpers", "base", "misc")
+
+
+def _modules(repository: Path) -> list[Path]:
+    paths = [path.relative_to(repository) for package in PACKAGES for path in (repository / package).rglob("*.py")]
+    return sorted(path for path in paths if path.name != "__init__.py")
+
+
+def test_no_module_is_longer_than_300_lines(repository: Path) -> None:
+    lines = {
+        str(path): len((repository / path).read_text(encoding="utf-8").splitlines()) for path in _modules(repository)
+    }
+    assert {path: n for path, n in lines.items() if n > MAX_LINES} == {}
+
+
+def test_no_folder_holds_more_than_20_modules(repository: Path) -> None:
+    folders = defaultdict(list)
+    for path in _modules(repository):
+        folders[str(path.parent)].append(path.name)
+    assert {folder: len(names) for folder, names in folders.items() if len(names) > MAX_MODULES} == {}
+
+
+def test_a_name_that_several_modules_have_means_the_same_in_all_of_them(repository: Path) -> None:
+    found = defaultdict(list)
+    for path in _modules(repository):
+        found[path.stem].append(str(path))
+    shared = {name: paths for name, paths in found.items() if len(paths) > 1}
+    assert {name: paths for name, paths in shared.items() if name not in SAME_ROLE} == {}
+    assert [name for name in SAME_ROLE if name not in shared] == [], "these are not shared any more: remove them"
+
+
+def test_no_module_has_a_name_without_a_subject(repository: Path) -> None:
+    assert [str(path) for path in _modules(repository) if path.stem in NO_NAMES] == []
