@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
 
 from pydantic import Field
 
@@ -10,6 +9,7 @@ from curation.analysis.windows import WindowSettings
 from curation.decision.settings import RulesSettings
 from curation.media.settings import MediaSettings
 from curation.perception.settings import PerceptionSettings
+from curation.presets import PresetName
 from curation.rendering.crop import CropSettings
 from curation.rendering.settings import RenderSettings
 from curation.speech.settings import SpeechSettings
@@ -18,8 +18,6 @@ from foundation.settings import ConfigError, Overrides, Settings, settings_of
 from manifests.packing.pack import StorageSettings
 
 __all__ = ["PRESETS", "ConfigError", "CurationSettings", "PresetName", "SplitSettings", "differences", "load_settings"]
-
-PresetName = Literal["embedded", "paper"]
 
 
 class SplitSettings(Settings):
@@ -35,15 +33,23 @@ class CurationSettings(Settings):
     """Everything that decides what a dataset holds. `dataset.json` records it in full."""
 
     preset: PresetName = "embedded"
-    """The set of defaults that the other settings began with; only the option `--preset` chooses it."""
+    """Set of defaults of the other settings; only the option `--preset` chooses it."""
     media: MediaSettings = MediaSettings()
+    """Decoding of sources and encoding of clips."""
     perception: PerceptionSettings = PerceptionSettings()
+    """Models that measure faces, poses and masks."""
     rules: RulesSettings = RulesSettings()
+    """Rules that drop seconds of a video, and their limits."""
     crop: CropSettings = CropSettings()
+    """Square around the face that a clip shows."""
     speech: SpeechSettings = SpeechSettings()
+    """Loudness, noise and features of the speech."""
     split: SplitSettings = SplitSettings()
+    """Division of the clips into train, val and test."""
     windows: WindowSettings = WindowSettings()
+    """Windows in which long videos are measured."""
     storage: StorageSettings = StorageSettings()
+    """Sizes of the files of a dataset."""
 
     @property
     def rendering(self) -> RenderSettings:

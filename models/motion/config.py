@@ -44,7 +44,7 @@ def heads_of(width: int) -> int:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ConditionConfig(Section):
-    """How a condition enters each block (GAIA section 4.3; the other ways are Table 9)."""
+    """Way in which each condition enters the blocks (GAIA section 4.3; the other ways are Table 9)."""
 
     speech: Literal["add", "cross"] = "add"
     """Speech features. `add`: frame by frame to the hidden features; `cross`: keys and values of the
@@ -108,8 +108,11 @@ class MotionDiffusionConfig(Section):
     """Numbers per row of the speech features: 768 of wav2vec 2.0 base, 384 of Whisper tiny.en; the trainer takes
     that of the dataset."""
     speech_encoder: SpeechEncoderConfig = field(default_factory=SpeechEncoderConfig)
+    """Size of the speech encoder A."""
     cond: ConditionConfig = field(default_factory=ConditionConfig)
+    """Way of the conditions into the blocks."""
     pose: PoseConfig = field(default_factory=PoseConfig)
+    """Head pose as a condition."""
 
     def __post_init__(self) -> None:
         Section.__post_init__(self)

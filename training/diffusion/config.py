@@ -58,12 +58,18 @@ class DiffusionConfig(Section):
     """Everything that decides what a run of the motion diffusion model learns."""
 
     model: MotionDiffusionConfig
-    """`speech_dim` and `latent_shape` follow from the dataset and the VAE, whatever stands here."""
+    """Size of the network. `speech_dim` and `latent_shape` are those of the dataset and the VAE, whatever stands here.
+    """
     train: TrainConfig
+    """Training loop."""
     loss: DiffusionLossConfig = field(default_factory=DiffusionLossConfig)
+    """Shares of sequences without a condition."""
     sde: SdeConfig = field(default_factory=SdeConfig)
+    """Noise schedule."""
     data: DataConfig = field(default_factory=lambda: DataConfig(tiers=("diffusion",)))
+    """Selection of clips, of tier `diffusion` alone."""
     sequences: SequenceConfig = field(default_factory=SequenceConfig)
+    """Length of the sequences."""
     learning_rate: Annotated[float, Field(gt=0.0)] = 1e-4
     """Highest learning rate; it falls with the square root of the steps (B.1)."""
     warmup_steps: Annotated[int, Field(ge=1)] = 8000

@@ -100,12 +100,19 @@ class VaeTrainingConfig(Section):
     """Everything that decides what a run of the VAE learns."""
 
     model: VaeConfig
+    """Size of the VAE."""
     train: TrainConfig
+    """Training loop."""
     discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
+    """Size of the discriminator."""
     loss: VaeLossConfig = field(default_factory=VaeLossConfig)
+    """Weights of the losses."""
     perceptual: PerceptualConfig = field(default_factory=PerceptualConfig)
+    """Network of the perceptual distance."""
     data: DataConfig = field(default_factory=DataConfig)
+    """Selection of clips."""
     rate: VaeRate = field(default_factory=VaeRate)
+    """Learning rate of both networks."""
     initial_logvar: float = 0.0
     """Log variance of the latents of an encoder before training. Less is less noise, so that latents inform the decoder
     from the first steps on; training finds the final noise either way. Ours."""

@@ -14,7 +14,7 @@ __all__ = ["LAYOUTS", "LayoutChoice", "labelled"]
 
 LAYOUTS: tuple[Layout, ...] = (HDTF, CC_V1, CC_V2, VOXCELEB2, TALKINGHEAD_1KH, FOLDER)
 
-LayoutChoice = Literal["auto"] | LayoutName
+LayoutChoice = Literal["auto", LayoutName]
 
 
 def labelled(tree: Tree, choice: LayoutChoice) -> tuple[LayoutName, Labelled]:
