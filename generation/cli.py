@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from foundation import command_line
+from foundation.command_line import exit_codes as end_with_exit_code
 
 __all__ = ["app", "generate", "main"]
 
-exit_codes = partial(command_line.exit_codes, "gaia-generate", files="the video", kept="nothing was written")
+exit_codes = partial(end_with_exit_code, "gaia-generate", files="the video", kept="nothing was written")
 """Context of the command: turns errors that a user can correct into one line and an exit code."""
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -33,7 +33,7 @@ def generate(
 ) -> None:
     """Make a talking video of a portrait, from speech or after another video."""
     with exit_codes():
-        from generation.job import talking_video
+        from generation import talking_video
 
         result = talking_video(
             run,

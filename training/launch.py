@@ -1,4 +1,4 @@
-"""Run a training task on this process: settings, processes, dry run, loop and final report, for all trainers."""
+"""Run a training task on this process: group of processes, dry run, loop and final report, for all trainers."""
 
 import sys
 from collections.abc import Callable, Sequence

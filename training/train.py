@@ -17,7 +17,8 @@ from pathlib import Path
 from foundation.settings import Overrides, changed_settings, differences, overlaid, settings_of
 from foundation.storage.locations import location
 from models.run_folder import RunFolder
-from training.data.selection import DataConfig, select_clips
+from training.data.config import DataConfig
+from training.data.selection import select_clips
 from training.diffusion.config import DiffusionConfig, diffusion_config
 from training.diffusion.report import motion_report
 from training.diffusion.report import report_lines as motion_lines

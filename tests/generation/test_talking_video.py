@@ -122,13 +122,6 @@ def test_a_run_that_does_not_say_how_its_data_was_made_is_refused(made_run: Call
         load_run(run, "cpu")
 
 
-def test_public_names_can_be_imported() -> None:
-    assert all(hasattr(generation, name) for name in generation.__all__)
-    assert set(dir(generation)) == set(generation.__all__)
-    with pytest.raises(AttributeError, match="no attribute 'talking_vido'"):
-        generation.talking_vido  # noqa: B018
-
-
 @pytest.mark.parametrize(("state", "message"), [("empty", "has no checkpoint yet"), ("lost", "which has no export")])
 def test_a_run_without_weights_is_refused(made_run: Callable[..., Path], state: str, message: str) -> None:
     run = made_run()

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 import torch
 
-import training
 from models.vae.vae import Vae, VaeConfig
 from models.weights import WeightFacts, read_facts, save_weights
 from training import encode_latents, read_experiment, train_diffusion, train_experiment, train_vae
@@ -42,13 +41,6 @@ def vae_run(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (run / "latest").write_text("step_00000001")
     encode_latents(dataset, run, device="cpu")
     return run
-
-
-def test_public_names_can_be_imported() -> None:
-    assert all(hasattr(training, name) for name in training.__all__)
-    assert set(dir(training)) == set(training.__all__)
-    with pytest.raises(AttributeError, match="no attribute 'train_vea'"):
-        training.train_vea  # noqa: B018
 
 
 @pytest.mark.slow

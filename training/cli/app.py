@@ -1,6 +1,5 @@
 """The command `gaia-train`: parses, calls one library function, prints what it returns, ends with an exit code."""
 
-import json
 import signal
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,16 +21,14 @@ from training.cli.options import (
     exit_codes,
 )
 from training.cli.settings import settings
+from training.cli.tables import experiments, params
 
 if TYPE_CHECKING:
-    from training.results import TrainingResult
+    from training import TrainingResult
 
-__all__ = ["app", "diffusion", "experiment", "experiments", "latents", "main", "params", "vae"]
+__all__ = ["app", "diffusion", "experiment", "experiments", "latents", "main", "params", "settings", "vae"]
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-
-
-app.command()(settings)
 
 
 @app.callback()
@@ -54,7 +51,7 @@ def vae(
 ) -> None:
     """Train the VAE on pairs of frames of clips; the same command again resumes the run."""
     with exit_codes():
-        from training.train import train_vae
+        from training import train_vae
 
         result = train_vae(
             dataset,
@@ -82,7 +79,7 @@ def latents(
 ) -> None:
     """Encode the clips of a dataset with a trained VAE; clips that have latents are not encoded again."""
     with exit_codes():
-        from training.train import encode_latents
+        from training import encode_latents
 
         result = encode_latents(dataset, vae, where=where, device=device)
         typer.echo(str(result))
@@ -106,7 +103,7 @@ def diffusion(
 ) -> None:
     """Train the motion diffusion model on the latents of a VAE; the same command again resumes the run."""
     with exit_codes():
-        from training.train import train_diffusion
+        from training import train_diffusion
 
         result = train_diffusion(
             dataset,
@@ -141,7 +138,7 @@ def experiment(
 ) -> None:
     """Train what one row of the paper's tables trains: its network on its data. Evaluation is not part of it."""
     with exit_codes():
-        from training.train import train_experiment
+        from training import train_experiment
 
         result = train_experiment(
             name,
@@ -158,24 +155,11 @@ def experiment(
         _print(result)
 
 
-@app.command()
-def experiments() -> None:
-    """List the rows of the paper's tables that `gaia-train experiment` trains, and what they differ in."""
-    from training.experiments.experiment import as_text
+app.command()(experiments)
 
-    typer.echo(as_text())
+app.command()(params)
 
-
-@app.command()
-def params(
-    *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON objects in place of a table.")] = False,
-) -> None:
-    """Print how many parameters each network has at each size, with the paper's counts."""
-    from training.experiments import parameters
-
-    rows = parameters.parameter_rows()
-    typer.echo(json.dumps(parameters.as_json(rows), indent=2) if as_json else parameters.as_text(rows))
+app.command()(settings)
 
 
 def _print(result: "TrainingResult") -> None:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from foundation import command_line
+from foundation.command_line import exit_codes as end_with_exit_code
 from training.presets import PresetName, SizeName
 
 __all__ = [
@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 exit_codes = partial(
-    command_line.exit_codes,
+    end_with_exit_code,
     "gaia-train",
     files="files",
     kept="what was written stays, the same command resumes",

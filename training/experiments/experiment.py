@@ -8,18 +8,15 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from foundation.errors import UsageError
 from foundation.settings import ConfigError, overlaid, require_known, setting_leaves
 from foundation.text import text_table
 from models.motion.config import MOTION_DIFFUSION_SIZES, MotionDiffusionConfig
-from models.vae.vae import VAE_SIZES, VaeConfig
-from training.data.selection import DataConfig
+from models.vae.config import VAE_SIZES, VaeConfig
+from training.data.config import DataConfig
 from training.presets import SIZES, SizeName
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
 
 __all__ = [
     "Experiment",
@@ -31,7 +28,7 @@ __all__ = [
     "require_trainable",
 ]
 
-ConfigT = TypeVar("ConfigT", bound="DataclassInstance")
+ConfigT = TypeVar("ConfigT")
 
 _FOLDER = resources.files("training.experiments")
 

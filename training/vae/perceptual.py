@@ -16,8 +16,8 @@ def perceptual_network(config: PerceptualConfig) -> Lpips | None:
     """Return the network, or None for none.
 
     Raises:
-        AssetError: the weights of the network are missing, are others, or hold a program. No other network is taken
-            instead.
+        AssetError: the weights of the network are missing, have another SHA-256, or hold a program. No other network
+            is used in their place.
     """
     if config.network == "none":
         return None

@@ -56,7 +56,7 @@ class VaeTask:
         Raises:
             DatasetError: `dataset` is none.
             SelectionError: no clip can be used, or they do not share one landmark scheme.
-            AssetError: the weights of the perceptual network are missing, or are others.
+            AssetError: the weights of the perceptual network are missing or have another SHA-256.
         """
         self.config = config
         index = select_clips(dataset, config.data)
