@@ -1,7 +1,7 @@
-"""Which processor a model runs on: `auto`, `cpu`, `cuda` or `cuda:K`.
+"""Choice of the processor for a model, `auto`, `cpu`, `cuda` or `cuda:K`, and free memory of the machine.
 
-Whether there is a GPU is asked of NVIDIA's driver, which needs no package and obeys ``CUDA_VISIBLE_DEVICES``. Whether
-torch and onnxruntime can use it is a question to each of them, asked when a model is loaded: their usual wheels cannot.
+NVIDIA's driver reports the GPUs; it needs no package and obeys ``CUDA_VISIBLE_DEVICES``. torch and onnxruntime report
+whether they can use one when a model is loaded; their usual wheels cannot.
 """
 
 import ctypes
@@ -63,7 +63,7 @@ _CPU = Device(cuda_index=None, demanded=False)
 
 
 def resolve_device(name: str) -> Device:
-    """Return the device that `name` stands for on this machine; `auto` is the first GPU, if there is one.
+    """Return the device of this machine that `name` means; `auto` is the first GPU, or the CPU if there is none.
 
     Raises:
         ValueError: `name` is none of auto, cpu, cuda, cuda:K.
@@ -111,7 +111,7 @@ def proc_bytes(file: Path, name: str) -> int:
 
     Args:
         file: file of lines such as ``VmHWM:  1234 kB``.
-        name: what stands before the colon.
+        name: of the line, without its colon.
 
     Raises:
         OSError: the file cannot be read, or has no such line.

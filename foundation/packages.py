@@ -12,7 +12,7 @@ DISTRIBUTION = "gaia-avatar"
 
 DENOISER_PACKAGE = "denoiser==0.1.5"
 """Facebook's denoiser, installed without the packages that it declares: the network needs torch alone, torchaudio's
-wheel breaks transformers beside a torch for the CPU, and its Hydra is of 2020."""
+wheel breaks transformers if torch is built for the CPU, and its Hydra is of 2020."""
 
 _REQUIREMENTS = {"denoiser": f"--no-deps {DENOISER_PACKAGE}"}
 """Arguments of `pip install`, where they are more than the package's name."""

@@ -49,11 +49,11 @@ def duration_text(seconds: float) -> str:
     >>> [duration_text(s) for s in (0.4, 59.6, 150.0, 7_260.0, 190_000.0)]
     ['0 s', '1 min 0 s', '2 min 30 s', '2 h 1 min', '2 d 4 h']
     """
-    whole = round(seconds)
+    total_s = round(seconds)
     for name, smaller, unit_s, smaller_s in (("d", "h", 86_400, 3600), ("h", "min", 3600, 60), ("min", "s", 60, 1)):
-        if whole >= unit_s:
-            return f"{whole // unit_s} {name} {whole % unit_s // smaller_s} {smaller}"
-    return f"{whole} s"
+        if total_s >= unit_s:
+            return f"{total_s // unit_s} {name} {total_s % unit_s // smaller_s} {smaller}"
+    return f"{total_s} s"
 
 
 def megabytes(size_bytes: int) -> str:

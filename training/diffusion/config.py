@@ -101,8 +101,8 @@ DIFFUSION_TRAINING: Mapping[PresetName, tuple[DiffusionLossConfig, bool]] = {
     "recommended": (DiffusionLossConfig(), True),
     "paper": (DiffusionLossConfig(speech_dropout=0.0, reference_dropout=0.0), False),
 }
-"""By preset: conditions taken away, and whether the rate rises first. `recommended`: a sampler may be guided.
-`paper`: as it stands in B.1, which takes nothing away. Batch, steps and the length of gradients are ours in both."""
+"""By preset: dropout of conditions, and whether the rate rises first. `recommended`: a sampler may be guided.
+`paper`: as in B.1, without dropout of conditions. Batch, steps and the length of gradients are ours in both."""
 
 
 def diffusion_config(size: SizeName, preset: PresetName = "recommended") -> DiffusionConfig:

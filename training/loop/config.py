@@ -21,7 +21,7 @@ class TrainConfig(Section):
     """Settings of the training loop. Defaults are ours; presets of the trainers change some of them."""
 
     steps: Annotated[int, Field(ge=1)]
-    """Optimiser steps of the whole run."""
+    """Optimiser steps of the run."""
     batch: Annotated[int, Field(ge=1)]
     """Samples per step, over all ranks and passes."""
     micro_batch: Annotated[int, Field(ge=1)]

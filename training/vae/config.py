@@ -130,7 +130,7 @@ VAE_TRAINING: Mapping[PresetName, VaeRate] = {
     "recommended": VaeRate(),
     "paper": VaeRate(times_batch=False, warmup_steps=0),
 }
-"""By preset. `paper`: B.1 to the letter. What the two differ in besides is in `VAE_LOSSES`."""
+"""By preset. `paper`: B.1 to the letter. The presets differ in `VAE_LOSSES` as well."""
 
 
 def vae_config(size: SizeName, preset: PresetName = "recommended") -> VaeTrainingConfig:
