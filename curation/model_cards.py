@@ -1,11 +1,11 @@
 """Model cards: what is known of a model before it is loaded."""
 
-import hashlib
 import importlib.metadata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from foundation.storage.digest import file_sha256
 from foundation.weights import Asset
 from manifests.record import WeightRecord
 
@@ -62,9 +62,7 @@ def file_weights(name: str, role: Role, path: Path, licence: str, *, commercial_
     Raises:
         OSError: the file cannot be read.
     """
-    with path.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    return WeightRecord(name=name, role=role, sha256=sha256, licence=licence, commercial_use=commercial_use)
+    return WeightRecord(name=name, role=role, sha256=file_sha256(path), licence=licence, commercial_use=commercial_use)
 
 
 def package_weights(package: str, role: Role, path: Path, licence: str) -> WeightRecord:

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
 
 from pydantic import Field
 
 from curation.analysis.windows import WindowSettings
+from curation.choices import PresetName
 from curation.decision.settings import RulesSettings
 from curation.media.settings import MediaSettings
 from curation.perception.settings import PerceptionSettings
@@ -18,8 +18,6 @@ from foundation.settings import ConfigError, Overrides, Settings, settings_of
 from manifests.packing.pack import StorageSettings
 
 __all__ = ["PRESETS", "ConfigError", "CurationSettings", "PresetName", "SplitSettings", "differences", "load_settings"]
-
-PresetName = Literal["embedded", "paper"]
 
 
 class SplitSettings(Settings):
@@ -35,15 +33,23 @@ class CurationSettings(Settings):
     """Everything that decides what a dataset holds. `dataset.json` records it in full."""
 
     preset: PresetName = "embedded"
-    """The set of defaults that the other settings began with; only the option `--preset` chooses it."""
+    """Set of defaults of the other settings; only the option `--preset` chooses it."""
     media: MediaSettings = MediaSettings()
+    """Decoding of sources and encoding of clips."""
     perception: PerceptionSettings = PerceptionSettings()
+    """Models that measure faces, poses and masks."""
     rules: RulesSettings = RulesSettings()
+    """Rules that drop seconds of a video, and their limits."""
     crop: CropSettings = CropSettings()
+    """Square around the face that a clip shows."""
     speech: SpeechSettings = SpeechSettings()
+    """Loudness, noise and features of the speech."""
     split: SplitSettings = SplitSettings()
+    """Division of the clips into train, val and test."""
     windows: WindowSettings = WindowSettings()
+    """Windows in which long videos are measured."""
     storage: StorageSettings = StorageSettings()
+    """Sizes of the files of a dataset."""
 
     @property
     def rendering(self) -> RenderSettings:
@@ -79,7 +85,7 @@ def load_settings(
             names the setting, the value, what is allowed, and the nearest known name.
     """
     base = PRESETS[preset] if isinstance(preset, str) else preset
-    settings = settings_files.load_run_config(base, None if file is None else Path(file), overrides)
+    settings = settings_files.changed_settings(base, None if file is None else Path(file), overrides)
     if settings.preset != base.preset:
         raise ConfigError(
             f"setting 'preset' is {settings.preset!r}, but these are changes to the preset {base.preset!r}: only "

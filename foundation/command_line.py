@@ -17,7 +17,7 @@ __all__ = ["exit_codes", "stop", "with_option_groups"]
 
 @contextmanager
 def exit_codes(program: str, *, files: str, kept: str) -> Iterator[None]:
-    """End the command with one line on stderr and an exit code on every error that a user can mend.
+    """End the command with one line on stderr and an exit code on every error that a user can remove.
 
     Args:
         program: name of the command, put before every message.

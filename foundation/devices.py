@@ -1,7 +1,7 @@
-"""Which processor a model runs on: `auto`, `cpu`, `cuda` or `cuda:K`.
+"""Choice of the processor for a model, `auto`, `cpu`, `cuda` or `cuda:K`, and free memory of the machine.
 
-Whether there is a GPU is asked of NVIDIA's driver, which needs no package and obeys ``CUDA_VISIBLE_DEVICES``. Whether
-torch and onnxruntime can use it is a question to each of them, asked when a model is loaded: their usual wheels cannot.
+NVIDIA's driver reports the GPUs; it needs no package and obeys ``CUDA_VISIBLE_DEVICES``. torch and onnxruntime report
+whether they can use one when a model is loaded; their usual wheels cannot.
 """
 
 import ctypes
@@ -23,8 +23,10 @@ __all__ = [
     "DeviceError",
     "DeviceName",
     "cuda_devices",
+    "free_memory_bytes",
     "onnx_providers",
     "onnx_session",
+    "proc_bytes",
     "require_provider",
     "resolve_device",
     "torch_device",
@@ -61,7 +63,7 @@ _CPU = Device(cuda_index=None, demanded=False)
 
 
 def resolve_device(name: str) -> Device:
-    """Return the device that `name` stands for on this machine; `auto` is the first GPU, if there is one.
+    """Return the device of this machine that `name` means; `auto` is the first GPU, or the CPU if there is none.
 
     Raises:
         ValueError: `name` is none of auto, cpu, cuda, cuda:K.
@@ -97,6 +99,27 @@ def cuda_devices() -> int:
     if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0:
         return 0
     return count.value
+
+
+def free_memory_bytes() -> int:
+    """Return the memory of this machine that processes can still take, bytes (Linux: proc(5), meminfo)."""
+    return proc_bytes(Path("/proc/meminfo"), "MemAvailable")
+
+
+def proc_bytes(file: Path, name: str) -> int:
+    """Return a size that the kernel reports, bytes.
+
+    Args:
+        file: file of lines such as ``VmHWM:  1234 kB``.
+        name: of the line, without its colon.
+
+    Raises:
+        OSError: the file cannot be read, or has no such line.
+    """
+    for line in file.read_text(encoding="ascii", errors="replace").splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1]) * 1024
+    raise OSError(f"{file} has no {name}")
 
 
 def torch_device(device: Device) -> str:

@@ -27,7 +27,7 @@ EXIT_INTERRUPTED = 130
 
 
 class GaiaError(Exception):
-    """Error whose message tells the user what is wrong, where, and how to mend it."""
+    """Error with a message that names the problem, its place and the remedy."""
 
     exit_code: ClassVar[int] = EXIT_PROBLEMS
     """Exit code of a command that ends with this error."""
@@ -38,7 +38,7 @@ class ProblemsFoundError(GaiaError, ValueError):
 
 
 class UsageError(GaiaError, ValueError):
-    """The input cannot be used; other input mends it."""
+    """The input cannot be used; other input can."""
 
     exit_code = EXIT_USAGE
 

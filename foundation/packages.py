@@ -1,18 +1,21 @@
-"""Packages that a plain `pip install` of this project may not have brought: what to do where one is missing."""
+"""Python packages: the name of this project's own, and optional ones with the command that installs them."""
 
 import importlib
 from types import ModuleType
 
 from foundation.errors import CannotStartError
 
-__all__ = ["DENOISER_PACKAGE", "MissingPackageError", "import_package", "install_command"]
+__all__ = ["DENOISER_PACKAGE", "DISTRIBUTION", "MissingPackageError", "import_package", "install_command"]
+
+DISTRIBUTION = "gaia-avatar"
+"""Name of this project on a package index."""
 
 DENOISER_PACKAGE = "denoiser==0.1.5"
 """Facebook's denoiser, installed without the packages that it declares: the network needs torch alone, torchaudio's
-wheel breaks transformers beside a torch for the CPU, and its Hydra is of 2020."""
+wheel breaks transformers if torch is built for the CPU, and its Hydra is of 2020."""
 
 _REQUIREMENTS = {"denoiser": f"--no-deps {DENOISER_PACKAGE}"}
-"""What pip is told, where it is more than the package's name."""
+"""Arguments of `pip install`, where they are more than the package's name."""
 
 
 class MissingPackageError(CannotStartError):

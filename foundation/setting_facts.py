@@ -69,15 +69,23 @@ class SettingFacts:
         return " or ".join(filter(None, [", ".join(words[:-1]), *words[-1:], self.limits]))
 
 
-@cache
 def adapter_of(kind: type) -> TypeAdapter[Any]:
     """Return pydantic's adapter of a settings class; it is made once for each class."""
+    return _adapter(kind)
+
+
+def setting_facts(kind: type) -> Mapping[str, SettingFacts]:
+    """Return the facts about all settings of a settings class by dotted name, those of its sections included."""
+    return _facts_of_class(kind)
+
+
+@cache
+def _adapter(kind: type) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
 @cache
-def setting_facts(kind: type) -> Mapping[str, SettingFacts]:
-    """Return the facts about all settings of a settings class by dotted name, those of its sections included."""
+def _facts_of_class(kind: type) -> Mapping[str, SettingFacts]:
     schema = adapter_of(kind).json_schema()
     return {facts.name: facts for facts in _facts(schema, schema.get("$defs", {}), "")}
 

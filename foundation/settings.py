@@ -25,8 +25,8 @@ __all__ = [
     "Section",
     "Setting",
     "Settings",
+    "changed_settings",
     "differences",
-    "load_run_config",
     "overlaid",
     "read_yaml",
     "require_known",
@@ -75,13 +75,16 @@ class Section:
         Raises:
             ValueError: a value is not allowed; the message names the field and what is allowed.
         """
-        for name, limited in _limited_fields(type(self)).items():
-            value = getattr(self, name)
-            try:
-                limited.validate_python(value)
-            except ValidationError:
-                facts = setting_facts(type(self))[name]
-                raise ValueError(f"{name} is {value!r}; give {facts.allowed()}") from None
+        _check_limits(self, type(self))
+
+
+def _check_limits(section: object, kind: type) -> None:
+    for name, limited in _limited_fields(kind).items():
+        value = getattr(section, name)
+        try:
+            limited.validate_python(value)
+        except ValidationError:
+            raise ValueError(f"{name} is {value!r}; give {setting_facts(kind)[name].allowed()}") from None
 
 
 @cache
@@ -90,7 +93,7 @@ def _limited_fields(kind: type) -> dict[str, TypeAdapter[Any]]:
     return {name: TypeAdapter(hint) for name, hint in full.items() if hint != plain[name]}
 
 
-def load_run_config(base: SettingsT, file: Path | None = None, overrides: Overrides = ()) -> SettingsT:
+def changed_settings(base: SettingsT, file: Path | None = None, overrides: Overrides = ()) -> SettingsT:
     """Return the settings `base`, changed by a YAML file and then by overrides.
 
     Args:

@@ -1,4 +1,7 @@
-"""Ctrl-C on a long run: once, it ends after the units in flight; twice, at once. Both can be gone on with."""
+"""Handling of Ctrl-C and SIGTERM in long runs: the first ends the run after the work in progress, the second at once.
+
+After both, the same command resumes the run.
+"""
 
 import signal
 from collections.abc import Callable
@@ -7,31 +10,31 @@ from typing import Self
 
 __all__ = ["CtrlC", "StopRequest"]
 
-_TOLD = (
+_MESSAGE = (
     "Ctrl-C: no new unit is begun, those in flight end, then the tables are written. Ctrl-C again ends at once. "
     "Either way the same command goes on from here."
 )
 
 
 class CtrlC:
-    """While it is entered, the first Ctrl-C is only taken note of; the second raises KeyboardInterrupt."""
+    """Context in which the first Ctrl-C only sets a flag; the second raises KeyboardInterrupt."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
-        """Prepare.
+        """Prepare the context.
 
         Args:
-            say: is given what a user is told on the first.
+            say: prints the message to the user at the first Ctrl-C.
         """
         self._say = say
         self._asked = False
         self._before: Callable[[int, FrameType | None], object] | int | None = signal.SIG_IGN
 
     def asked(self) -> bool:
-        """Say whether the run is to end."""
+        """Return whether the run is to end."""
         return self._asked
 
     def __enter__(self) -> Self:
-        """Begin to listen, in the main thread; where the shell has this process ignore Ctrl-C, it stays ignored."""
+        """Install the handler, in the main thread; if the process ignores Ctrl-C already, it stays ignored."""
         self._before = signal.getsignal(signal.SIGINT)
         if self._before is not signal.SIG_IGN:
             signal.signal(signal.SIGINT, self._on_signal)
@@ -46,15 +49,15 @@ class CtrlC:
         if self._asked:
             raise KeyboardInterrupt
         self._asked = True
-        self._say(_TOLD)
+        self._say(_MESSAGE)
 
 
 class StopRequest:
-    """Takes SIGTERM and SIGINT while its context lasts: the first is noted, a second one ends the process at once."""
+    """Context in which the first SIGTERM or SIGINT sets `signal`; a second one ends the process at once."""
 
     def __init__(self) -> None:
         self.signal: signal.Signals | None = None
-        """Which came."""
+        """Number of the signal that arrived; None before."""
         self._before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
 
     def __enter__(self) -> Self:

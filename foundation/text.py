@@ -1,9 +1,9 @@
-"""Plain text for people: aligned tables, and seconds in the unit that suits them."""
+"""Plain text for people: aligned tables, durations and sizes in the unit that suits them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["TimeUnit", "clock_text", "duration_text", "text_table", "time_unit"]
+__all__ = ["TimeUnit", "clock_text", "duration_text", "gigabytes", "megabytes", "text_table", "time_unit"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +49,29 @@ def duration_text(seconds: float) -> str:
     >>> [duration_text(s) for s in (0.4, 59.6, 150.0, 7_260.0, 190_000.0)]
     ['0 s', '1 min 0 s', '2 min 30 s', '2 h 1 min', '2 d 4 h']
     """
-    whole = round(seconds)
+    total_s = round(seconds)
     for name, smaller, unit_s, smaller_s in (("d", "h", 86_400, 3600), ("h", "min", 3600, 60), ("min", "s", 60, 1)):
-        if whole >= unit_s:
-            return f"{whole // unit_s} {name} {whole % unit_s // smaller_s} {smaller}"
-    return f"{whole} s"
+        if total_s >= unit_s:
+            return f"{total_s // unit_s} {name} {total_s % unit_s // smaller_s} {smaller}"
+    return f"{total_s} s"
+
+
+def megabytes(size_bytes: int) -> str:
+    """Return the size of a file, for people.
+
+    >>> megabytes(16_923_827), megabytes(713)
+    ('16.9 MB', '0.7 kB')
+    """
+    return f"{size_bytes / 1e6:.1f} MB" if size_bytes >= 100_000 else f"{size_bytes / 1e3:.1f} kB"
+
+
+def gigabytes(size_bytes: float) -> str:
+    """Return a size of disk or memory, for people.
+
+    >>> gigabytes(1.25e9), gigabytes(8e6)
+    ('1.25 GB', '0.01 GB')
+    """
+    return f"{size_bytes / 1e9:.2f} GB"
 
 
 def text_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, numeric: Sequence[bool]) -> str:

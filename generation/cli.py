@@ -1,20 +1,17 @@
-"""The command `gaia-generate`: parses, calls one library function, tells what came out, returns an exit code."""
+"""The command `gaia-generate`: parses, calls one library function, prints what it returns, ends with an exit code."""
 
-import sys
-from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from foundation import command_line
-from foundation.array_types import RgbImage
+from foundation.command_line import exit_codes as end_with_exit_code
 
-__all__ = ["app", "main", "watched"]
+__all__ = ["app", "generate", "main"]
 
-exit_codes = partial(command_line.exit_codes, "gaia-generate", files="the video", kept="nothing was written")
-"""Context in which the command runs: errors that a user can mend become one line and an exit code."""
+exit_codes = partial(end_with_exit_code, "gaia-generate", files="the video", kept="nothing was written")
+"""Context of the command: turns errors that a user can correct into one line and an exit code."""
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -36,24 +33,22 @@ def generate(
 ) -> None:
     """Make a talking video of a portrait, from speech or after another video."""
     with exit_codes():
-        from generation import job
+        from generation import talking_video
 
-        wanted = job.GenerationJob(
-            run=run, portrait=portrait, out=out, speech=speech, driving=driving, seed=seed, face=face, device=device
+        result = talking_video(
+            run,
+            portrait=portrait,
+            out=out,
+            speech=speech,
+            driving=driving,
+            seed=seed,
+            face=face,
+            device=device,
+            dry_run=dry_run,
         )
-        said = job.describe(wanted) if dry_run else [job.generate(wanted, watched)]
-        typer.echo("\n".join(said))
+        typer.echo(str(result))
 
 
 def main() -> None:
     """Run the command line; the entry point of the package."""
     app()
-
-
-def watched(pictures: Iterable[RgbImage], n_frames: int) -> Iterable[RgbImage]:
-    """Return `pictures`, of which `n_frames` will come; while they are taken, stderr shows how many were."""
-    from rich.console import Console
-    from rich.progress import track
-
-    console = Console(file=sys.stderr)
-    return track(pictures, "frames", n_frames, console=console, transient=True, disable=not console.is_terminal)

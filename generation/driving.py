@@ -1,4 +1,4 @@
-"""A video whose face drives another: its landmarks tick by tick, through curation's own code."""
+"""Read a driving video: the landmarks of its face tick by tick, measured as in curation."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +26,7 @@ __all__ = ["DrivingVideo", "read_driving"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DrivingVideo:
-    """What is taken from a driving video of T ticks."""
+    """Landmarks and audio of a driving video of T ticks."""
 
     landmarks_px: Float32Array
     """(T, K, 2) pixels of a crop that is fixed over the video and centred on its median face, as that of a clip is."""
@@ -48,11 +48,11 @@ def read_driving(path: Path, perception: Perception, settings: CurationSettings,
     """
     try:
         info = probe(path)
-        seen = analyze_pictures(info, perception, 0, info.n_ticks, settings.media)
+        evidence = analyze_pictures(info, perception, 0, info.n_ticks, settings.media)
         audio = tick_audio(info, 0, info.n_ticks, MUX_RATE_HZ)
     except MediaError as error:
         raise GenerationError(f"--driving {path}: cannot be read as a video: {error.detail}") from error
-    evidence = with_sound(seen, SoundEvidence(speech_prob=None, loudness_dbfs=None))
+    evidence = with_sound(evidence, SoundEvidence(speech_prob=None, loudness_dbfs=None))
     decision = decide(evidence, settings.rules, identity=settings.perception.identity)
     landmarks_px = decision.face.landmarks_px
     missing: BoolArray = np.isnan(landmarks_px[:, 0, 0])
@@ -69,7 +69,7 @@ def _require_one_face(path: Path, decision: Decision, missing: BoolArray) -> Non
         n = int(np.argmin([*missing[first:], False]))
         raise GenerationError(
             f"--driving {path}: no face from {seconds_of_tick(first):.2f} s on, for {n} of {len(missing)} frames; "
-            "cut the video to where its face is seen all the time"
+            "cut the video to where its face is visible all the time"
         )
     if decision.main.changes.any():
         at_s = seconds_of_tick(int(np.argmax(decision.main.changes)))

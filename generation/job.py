@@ -1,7 +1,7 @@
-"""One call of `gaia-generate`: what it is given, what it would do, and doing it."""
+"""Make a talking video of a portrait, or say what making it would take: the library function of `gaia-generate`."""
 
-import hashlib
 import json
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -19,14 +19,16 @@ from curation.settings import CurationSettings
 from curation.speech.models import load_speech, speech_assets
 from foundation.array_types import RgbImage
 from foundation.devices import resolve_device, torch_device
+from foundation.packages import DISTRIBUTION
 from foundation.storage.atomic import write_bytes_atomic
+from foundation.storage.digest import file_sha256
 from foundation.weights import ensure_assets
+from generation.animation import Animation, from_speech, from_video
 from generation.driving import read_driving
 from generation.mp4 import talking_mp4
 from generation.networks import FRAMES_AT_ONCE
 from generation.portrait import Portrait, read_portrait
 from generation.speech import MUX_RATE_HZ, read_speech
-from generation.talking_video import TalkingVideo, from_speech, from_video
 from generation.trained_run import GenerationError, TrainedRun, load_run
 from manifests.timeline import TICK_RATE_HZ
 from models.sampling.long_audio import windows
@@ -36,7 +38,10 @@ from models.sampling.samplers import SamplerConfig
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["COMMENT", "GenerationJob", "describe", "generate"]
+__all__ = ["COMMENT", "GenerationJob", "GenerationResult", "Progress", "progress_bar", "talking_video"]
+
+Progress = Callable[[Iterable[RgbImage], int], Iterable[RgbImage]]
+"""Passes frames on, whose number it is given, and may show how many were made."""
 
 COMMENT = "AI-generated talking video, not a recording of a person. Made with gaia-avatar from one picture."
 """Stands in the container's `comment`, which players show."""
@@ -71,12 +76,96 @@ class GenerationJob:
             raise GenerationError(f"--out is {self.out}; give a name that ends in .mp4")
 
 
-def describe(job: GenerationJob) -> list[str]:
-    """Return what `generate` would do, one line each; reads run, portrait and speech, and makes nothing.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GenerationResult:
+    """Video that was made, or the plan of one; `str` of it is a report for people."""
+
+    out: Path
+    """MP4 file."""
+    n_frames: int | None
+    """Pictures, 25 a second; None after a dry run, which writes nothing."""
+    plan: tuple[str, ...] = ()
+    """Lines of a dry run: run, networks, portrait, speech, memory."""
+
+    @property
+    def duration_s(self) -> float | None:
+        """Length; None after a dry run."""
+        return None if self.n_frames is None else float(self.n_frames / TICK_RATE_HZ)
+
+    def __str__(self) -> str:
+        """Return the report."""
+        if self.n_frames is None:
+            return "\n".join(self.plan)
+        return f"{self.out}: {self.n_frames} frames, {self.duration_s:.2f} s"
+
+    def __repr__(self) -> str:
+        return "\n  ".join(["GenerationResult:", *str(self).splitlines()])
+
+
+def progress_bar(frames: Iterable[RgbImage], n_frames: int) -> Iterable[RgbImage]:
+    """Return `frames`, of which `n_frames` will come; a bar on stderr shows how many did, where it is a terminal."""
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(file=sys.stderr)
+    return track(frames, "frames", n_frames, console=console, transient=True, disable=not console.is_terminal)
+
+
+def talking_video(
+    run: str | Path,
+    *,
+    portrait: str | Path,
+    out: str | Path,
+    speech: str | Path | None = None,
+    driving: str | Path | None = None,
+    seed: int = 0,
+    face: int | None = None,
+    device: str = "auto",
+    dry_run: bool = False,
+    progress: Progress = progress_bar,
+) -> GenerationResult:
+    """Make a talking video of a portrait, driven by speech or by the face of another video.
+
+    Args:
+        run: folder of a training run: of the diffusion model, or for `driving` of the VAE alone.
+        portrait: image of a person.
+        out: MP4 file to write; its folder is made where it is missing.
+        speech: sound file; either it or `driving` is given.
+        driving: video whose face the portrait follows.
+        seed: of the motion; the same seed gives the same video.
+        face: which face of the portrait, from 1 for the widest on; None: it shows one.
+        device: auto, cpu, cuda or cuda:K.
+        dry_run: read run, portrait and speech, and return what would be done; nothing is written.
+        progress: passes the frames on while they are made.
 
     Raises:
-        GenerationError: as of `generate`, but for what only the driving video's pictures can tell.
+        GenerationError: the portrait, the speech, the driving video or the run cannot be used.
+        RunFolderError: `run` is no run, or has no checkpoint yet.
+        AssetError: weights that the training data was made with are not on this machine.
+        OSError: the file cannot be written; what was there before is left.
     """
+    job = GenerationJob(
+        run=Path(run),
+        portrait=Path(portrait),
+        out=Path(out),
+        speech=None if speech is None else Path(speech),
+        driving=None if driving is None else Path(driving),
+        seed=seed,
+        face=face,
+        device=device,
+    )
+    if dry_run:
+        return GenerationResult(out=job.out, n_frames=None, plan=tuple(_plan(job)))
+    trained = _loaded(job)
+    animation = _animation(job, trained)
+    frames = progress(animation.frames, animation.n_frames)
+    content = talking_mp4(frames, trained.size_px, animation.audio_48k, MUX_RATE_HZ, _tags(job, trained))
+    write_bytes_atomic(job.out, content)
+    return GenerationResult(out=job.out, n_frames=animation.n_frames)
+
+
+def _plan(job: GenerationJob) -> list[str]:
+    """Return what would be done, one line each."""
     run = _loaded(job)
     ensure_assets(_assets(job, run.curation))
     portrait = _portrait(job, run)
@@ -93,27 +182,7 @@ def describe(job: GenerationJob) -> list[str]:
             f"speech: {n_frames} frames, {float(n_frames / TICK_RATE_HZ):.2f} s",
             f"motion: {_millions(run.motion)}, {sampled}, {run.motion.config.target_dims} numbers a frame",
         ]
-    return [*lines, f"memory: about {_memory_gib(run):.1f} GiB beside that of the libraries", f"out: {job.out}"]
-
-
-def generate(job: GenerationJob, watch: Callable[[Iterable[RgbImage], int], Iterable[RgbImage]]) -> str:
-    """Make the video and write it; return a line that says what came out.
-
-    Args:
-        job: what it is made of.
-        watch: passes the pictures on; it is told their number and may show how far they are.
-
-    Raises:
-        GenerationError: the run, the portrait, the speech or the driving video cannot be used.
-        AssetError: weights that the training data was made with are not on this machine.
-        OSError: the file cannot be written; what was there before is left.
-    """
-    run = _loaded(job)
-    video = _video(job, run)
-    pictures = watch(video.pictures, video.n_frames)
-    content = talking_mp4(pictures, run.size_px, video.audio_48k, MUX_RATE_HZ, _tags(job, run))
-    write_bytes_atomic(job.out, content)
-    return f"{job.out}: {video.n_frames} frames, {float(video.n_frames / TICK_RATE_HZ):.2f} s"
+    return [*lines, f"memory: about {_memory_gib(run):.1f} GiB in addition to the libraries", f"out: {job.out}"]
 
 
 def _loaded(job: GenerationJob) -> TrainedRun:
@@ -129,7 +198,7 @@ def _loaded(job: GenerationJob) -> TrainedRun:
     return run
 
 
-def _video(job: GenerationJob, run: TrainedRun) -> TalkingVideo:
+def _animation(job: GenerationJob, run: TrainedRun) -> Animation:
     settings = run.curation
     ensure_assets(_assets(job, settings))
     portrait = _portrait(job, run)
@@ -159,17 +228,12 @@ def _tags(job: GenerationJob, run: TrainedRun) -> dict[str, str]:
     sources = {"portrait": job.portrait, "speech": job.speech, "driving": job.driving}
     facts = {
         "digital_source_type": _DIGITAL_SOURCE_TYPE,
-        "software": f"gaia-avatar {version('gaia-avatar')}",
+        "software": f"{DISTRIBUTION} {version(DISTRIBUTION)}",
         "run": run.label,
         "seed": job.seed if job.speech is not None else None,
-        "sha256": {name: _sha256(path) for name, path in sources.items() if path is not None},
+        "sha256": {name: file_sha256(path) for name, path in sources.items() if path is not None},
     }
     return {"comment": COMMENT, "description": json.dumps(facts)}
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _memory_gib(run: TrainedRun) -> float:

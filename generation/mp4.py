@@ -1,4 +1,4 @@
-"""The video file: pictures through curation's encoder, sound as AAC beside them, and a tag that says what it is."""
+"""Write the video file: frames by curation's encoder, audio as AAC, and tags that declare it AI-generated."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
@@ -34,22 +34,24 @@ def talking_mp4(
     Args:
         frames: (size_px, size_px, 3) each, at least one.
         size_px: even.
-        audio: (S,) mono in -1 to 1 from the first frame on, cut or filled with silence to the length of the pictures;
+        audio: (S,) mono in -1 to 1 from the first frame on, cut or filled with silence to the length of the frames;
             None: no sound.
         rate_hz: of `audio`, such as 48000.
         tags: metadata of the container; MP4 shows `comment`, `description` and `title`.
     """
     buffer = BytesIO()
     with (
-        av.open(BytesIO(encode_mp4(frames, size_px)), "r") as pictures,
+        av.open(BytesIO(encode_mp4(frames, size_px)), "r") as encoded,
         av.open(buffer, "w", format="mp4", options={"fflags": "+bitexact"}) as output,
     ):
         output.metadata.update(tags)
-        shown = pictures.streams.video[0]
-        video = output.add_stream_from_template(shown)
-        heard = None if audio is None else _sound(output, audio, rate_hz, Fraction(shown.frames) / TICK_RATE_HZ)
-        video_packets = _copied(pictures, video)
-        for packet in merge(video_packets, () if heard is None else heard, key=_seconds):
+        stream = encoded.streams.video[0]
+        video = output.add_stream_from_template(stream)
+        audio_packets = (
+            None if audio is None else _sound(output, audio, rate_hz, Fraction(stream.frames) / TICK_RATE_HZ)
+        )
+        video_packets = _copied(encoded, video)
+        for packet in merge(video_packets, () if audio_packets is None else audio_packets, key=_seconds):
             output.mux(packet)
     return buffer.getvalue()
 
@@ -75,9 +77,9 @@ def _sound(
     return packets()
 
 
-def _copied(pictures: "InputContainer", stream: "Stream") -> "Iterator[Packet[Stream]]":
-    """Return the packets of the pictures, made those of `stream`."""
-    for packet in pictures.demux():
+def _copied(container: "InputContainer", stream: "Stream") -> "Iterator[Packet[Stream]]":
+    """Yield the packets of a container, assigned to `stream`."""
+    for packet in container.demux():
         if packet.dts is not None:  # the one that ends a track is empty
             packet.stream = stream
             yield packet

@@ -1,4 +1,4 @@
-"""Motion latents of a video: sampled from speech, or of the landmarks of a driving video (GAIA section 4.3 and 4.2).
+"""Run the networks: motion latents from speech or from landmarks, and frames from them (GAIA sections 4.2 and 4.3).
 
 Shapes: T frames, K landmarks, C channels, H rows and W columns of a motion latent, F speech features.
 """
@@ -13,13 +13,14 @@ from foundation.array_types import Float16Array, Float32Array, RgbImage
 from generation.trained_run import TrainedRun
 from models.motion.diffusion import MotionDiffusion
 from models.motion.inputs import MotionInputs
+from models.pixels import to_float, to_uint8
 from models.sampling.sample_motion import MotionSampling, sample_motion
 from models.sampling.samplers import SeededNoise
 
-__all__ = ["FRAMES_AT_ONCE", "appearance_of", "decoded_pictures", "motion_of_landmarks", "motion_of_speech"]
+__all__ = ["FRAMES_AT_ONCE", "appearance_of", "decoded_frames", "motion_of_landmarks", "motion_of_speech"]
 
 _BATCH = 16
-"""Landmark pictures that E_M gets at once."""
+"""Drawn landmarks that E_M encodes at once."""
 
 
 @torch.inference_mode()
@@ -43,7 +44,7 @@ def motion_of_speech(
     sampling: MotionSampling,
     seed: int,
 ) -> Tensor:
-    """Return (T, C, H, W) motion latents sampled from speech; head poses are those that the network predicts.
+    """Return (T, C, H, W) motion latents sampled from speech; head poses are predicted by the network.
 
     Args:
         run: of which `network` is the motion network.
@@ -66,23 +67,22 @@ def motion_of_speech(
 
 
 FRAMES_AT_ONCE = 8
-"""Frames that the decoder makes at once."""
+"""Frames that the decoder generates at once."""
 
 
 @torch.inference_mode()
-def appearance_of(run: TrainedRun, picture: RgbImage) -> Tensor:
-    """Return the (C, H, W) appearance latent of an (image_px, image_px, 3) picture."""
+def appearance_of(run: TrainedRun, image: RgbImage) -> Tensor:
+    """Return the (C, H, W) appearance latent of an (image_px, image_px, 3) image."""
     device = next(run.vae.parameters()).device
-    image_BCHW = torch.from_numpy(picture).permute(2, 0, 1)[None].to(device).float() / 127.5 - 1.0
+    image_BCHW = to_float(torch.from_numpy(image).permute(2, 0, 1)[None].to(device))
     return run.vae.encode_appearance(image_BCHW).mean_BCHW[0]
 
 
-def decoded_pictures(run: TrainedRun, appearance_CHW: Tensor, motion_TCHW: Tensor) -> Iterator[RgbImage]:
-    """Yield the picture of each motion latent with one appearance, (image_px, image_px, 3)."""
+def decoded_frames(run: TrainedRun, appearance_CHW: Tensor, motion_TCHW: Tensor) -> Iterator[RgbImage]:
+    """Yield the (image_px, image_px, 3) frame of each motion latent, with one appearance."""
     for start in range(0, len(motion_TCHW), FRAMES_AT_ONCE):
         motion_BCHW = motion_TCHW[start : start + FRAMES_AT_ONCE]
         with torch.inference_mode():
             appearance_BCHW = appearance_CHW.expand(len(motion_BCHW), -1, -1, -1)
-            image_BHWC = run.vae.decode(appearance_BCHW, motion_BCHW).float().permute(0, 2, 3, 1)
-            levels_BHWC = ((image_BHWC.clamp(-1.0, 1.0) + 1.0) * 127.5).round()
-        yield from levels_BHWC.cpu().numpy().astype(np.uint8)
+            frames = to_uint8(run.vae.decode(appearance_BCHW, motion_BCHW))
+        yield from frames

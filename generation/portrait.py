@@ -1,4 +1,4 @@
-"""The face of a portrait, found and cropped as curation does it with the faces of videos."""
+"""Read a portrait: find its face and crop it as curation crops the faces of videos."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,29 +17,29 @@ from manifests.landmarks import landmark_box
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["Portrait", "read_picture", "read_portrait"]
+__all__ = ["Portrait", "read_image", "read_portrait"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Portrait:
     """A face as clips show faces."""
 
-    picture: RgbImage
+    image: RgbImage
     """(size, size, 3) the crop."""
     landmarks_px: Float32Array
     """(K, 2) pixels of the crop."""
     face_width_px: float
-    """Between the landmarks farthest left and right in the file's own picture: below the rule `small_face`'s limits the
+    """Between the landmarks farthest left and right in the file's own image: below the rule `small_face`'s limits the
     video is less sharp than clips are."""
 
 
 def read_portrait(
     path: Path, finder: FaceFinder, settings: CurationSettings, size_px: int, face: int | None = None
 ) -> Portrait:
-    """Return the face of the picture at `path`, cropped with the same ratio of face to frame as the clips.
+    """Return the face of the image at `path`, cropped with the same ratio of face to frame as the clips.
 
     Args:
-        path: a picture of any size; one that shows other faces too where `face` says which, or where they are no
+        path: an image of any size; one that shows other faces too where `face` says which, or where they are no
             rivals by the rule `several_faces`.
         finder: the one that the training data was made with.
         settings: those of the training data.
@@ -47,10 +47,10 @@ def read_portrait(
         face: which face, from 1 for the widest on; None: there must be one.
 
     Raises:
-        GenerationError: the file is no picture, or shows no face, several, or fewer than `face` asks for.
+        GenerationError: the file is no image, or shows no face, several, or fewer than `face`.
     """
-    picture = read_picture(path)
-    found = finder(picture)
+    image = read_image(path)
+    found = finder(image)
     if not found:
         raise GenerationError(
             f"--portrait {path}: no face was found; give a picture of one person who looks towards the camera"
@@ -59,7 +59,7 @@ def read_portrait(
     box_px = landmark_box(chosen.landmarks_px)
     crop = choose_crop(box_px[None], settings.crop)
     return Portrait(
-        picture=crop.picture(picture, size_px),
+        image=crop.picture(image, size_px),
         landmarks_px=crop.points(chosen.landmarks_px, size_px),
         face_width_px=float(box_px[2] - box_px[0]),
     )
@@ -100,43 +100,41 @@ _MIN_PX = 16
 """Shorter sides than this hold no face."""
 
 
-def read_picture(path: Path) -> RgbImage:
-    """Return the picture in a file as a viewer shows it: upright, 8 bits, transparent parts white.
+def read_image(path: Path) -> RgbImage:
+    """Return the image in a file as a viewer shows it: upright, 8 bits, transparent parts white.
 
     Args:
-        path: JPEG, PNG, WebP, TIFF or whatever else Pillow reads; of an animation the first picture is taken.
+        path: JPEG, PNG, WebP, TIFF or whatever else Pillow reads; of an animation the first image is taken.
 
     Raises:
-        GenerationError: there is no such file, it is no picture, is cut short, or is too large or too small.
+        GenerationError: there is no such file, it is no image, is cut short, or is too large or too small.
     """
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
         with Image.open(path) as opened:
-            picture = _eight_bits(ImageOps.exif_transpose(opened))
+            image = _eight_bits(ImageOps.exif_transpose(opened))
     except UnidentifiedImageError as error:
         raise GenerationError(f"--portrait {path}: no picture that can be read; give a JPEG or PNG file") from error
     except Image.DecompressionBombError as error:
         raise GenerationError(f"--portrait {path}: {error}; make the picture smaller") from error
     except (OSError, SyntaxError, ValueError) as error:  # a damaged PNG is a SyntaxError
         raise GenerationError(f"--portrait {path}: cannot be read: {error}") from error
-    if min(picture.size) < _MIN_PX:
-        raise GenerationError(f"--portrait {path}: is {picture.width}x{picture.height} pixels; give a larger picture")
-    return np.ascontiguousarray(np.asarray(picture, dtype=np.uint8))
+    if min(image.size) < _MIN_PX:
+        raise GenerationError(f"--portrait {path}: is {image.width}x{image.height} pixels; give a larger picture")
+    return np.ascontiguousarray(np.asarray(image, dtype=np.uint8))
 
 
-def _eight_bits(picture: "Image") -> "Image":
-    """Return `picture` as RGB."""
+def _eight_bits(image: "Image") -> "Image":
+    """Return `image` as RGB."""
     from PIL import Image
 
-    if picture.mode.startswith("I;16") or picture.mode == "I":
+    if image.mode.startswith("I;16") or image.mode == "I":
         # Pillow clips 16-bit grey at 255 where it converts it
-        return Image.fromarray((np.asarray(picture).astype(np.int64) // 257).clip(0, 255).astype(np.uint8)).convert(
-            "RGB"
-        )
-    if not picture.has_transparency_data:
-        return picture.convert("RGB")
-    cut_out = picture.convert("RGBA")
+        return Image.fromarray((np.asarray(image).astype(np.int64) // 257).clip(0, 255).astype(np.uint8)).convert("RGB")
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    cut_out = image.convert("RGBA")
     behind = Image.new("RGBA", cut_out.size, (*_BACKGROUND, 255))
     behind.alpha_composite(cut_out)
     return behind.convert("RGB")

@@ -1,4 +1,4 @@
-"""Speech that drives a video: from a sound file to one row of features per picture, through curation's own code."""
+"""Read driving speech: an audio file becomes one row of features per frame, computed as in curation."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,54 +18,54 @@ from manifests.timeline import SAMPLES_PER_TICK, TICK_RATE_HZ, tick_count
 __all__ = ["MUX_RATE_HZ", "DrivingSpeech", "read_speech", "speech_features"]
 
 MUX_RATE_HZ = 48_000
-"""Of the sound in the video that is made."""
+"""Sample rate of the audio in the generated video."""
 
 _MIN_FRAMES = 5
 """0.2 s; `models.sampling.long_audio` samples no shorter motion."""
 
 _CHUNK_TICKS, _CONTEXT_TICKS = 500, 50
-"""20 s of a long speech are encoded at a time, with 2 s more at either end: encoders were asked for clips of at most
-30 s when the training data was made, and the effort of wav2vec 2.0 grows with the square of the length."""
+"""Long speech is encoded 20 s at a time, with 2 s more at either end: the clips of the training data have at most 30 s,
+and the cost of wav2vec 2.0 grows with the square of the length."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DrivingSpeech:
-    """The sound of a file, at the two rates at which it is used."""
+    """Audio of a file, at the two rates at which it is used."""
 
     audio_16k: Float32Array
-    """(S,) mono: what the encoder hears."""
+    """(S,) mono, input of the encoder."""
     audio_48k: Float32Array
-    """(S',) mono, unchanged in level: what the video sounds like."""
+    """(S',) mono, unchanged in level, for the video."""
     n_frames: int
     """round(25 seconds)."""
 
 
 def read_speech(path: Path) -> DrivingSpeech:
-    """Return the sound of a file of any format and rate; of a video its sound track.
+    """Return the audio of a file of any format and rate; of a video its audio track.
 
     Raises:
         GenerationError: the file cannot be read, has no sound, or less than 0.2 s of it.
     """
     try:
-        heard, shown = file_audio(path), file_audio(path, MUX_RATE_HZ)
+        audio_16k, audio_48k = file_audio(path), file_audio(path, MUX_RATE_HZ)
     except MediaError as error:
         raise GenerationError(f"--speech {path}: cannot be read as sound: {error.detail}") from error
-    if heard is None or shown is None:
+    if audio_16k is None or audio_48k is None:
         raise GenerationError(f"--speech {path}: holds no sound; give a WAV, FLAC, MP3 or other sound file")
-    n_frames = tick_count(heard.duration_s)
-    if heard.duration_s * TICK_RATE_HZ < _MIN_FRAMES:
-        raise GenerationError(f"--speech {path}: {float(heard.duration_s):.3f} s of sound; give at least 0.2 s")
-    return DrivingSpeech(audio_16k=heard.samples, audio_48k=shown.samples, n_frames=n_frames)
+    n_frames = tick_count(audio_16k.duration_s)
+    if audio_16k.duration_s * TICK_RATE_HZ < _MIN_FRAMES:
+        raise GenerationError(f"--speech {path}: {float(audio_16k.duration_s):.3f} s of sound; give at least 0.2 s")
+    return DrivingSpeech(audio_16k=audio_16k.samples, audio_48k=audio_48k.samples, n_frames=n_frames)
 
 
 def speech_features(speech: DrivingSpeech, models: SpeechModels, settings: CurationSettings) -> Float16Array:
-    """Return the (n_frames, D) features of speech, at one loudness and denoised as that of the training data was.
+    """Return the (n_frames, D) features of speech, normalised in loudness and denoised like the training data.
 
     Raises:
         ValueError: `models` has no encoder.
     """
     if models.encoder is None:
-        raise ValueError("speech.encoder is none: no features can be had of speech")
+        raise ValueError("speech.encoder is none: speech has no features then")
     clean = clean_speech(speech.audio_16k, models).audio_16k
     longest = int(settings.rules.too_short.max_clip_s * TICK_RATE_HZ)
     if speech.n_frames <= longest:
@@ -79,7 +79,7 @@ def speech_features(speech: DrivingSpeech, models: SpeechModels, settings: Curat
 
 
 def _chunk(encoder: SpeechEncoder, audio_16k: Float32Array, start: int, end: int, n_frames: int) -> Float16Array:
-    """Return the rows of ticks [start, end), encoded with what is heard before and after them."""
+    """Return the rows of ticks [start, end), encoded with the audio before and after them."""
     first, last = max(0, start - _CONTEXT_TICKS), min(n_frames, end + _CONTEXT_TICKS)
     rows = encoder(audio_16k[first * SAMPLES_PER_TICK : last * SAMPLES_PER_TICK], last - first)
     return rows[start - first : end - first]

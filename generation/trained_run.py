@@ -1,4 +1,4 @@
-"""A trained run, as far as making videos needs it: networks, and how the data they learned from was made."""
+"""Load a trained run for generation: its networks, and the settings that its training data was curated with."""
 
 import json
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from curation.settings import CurationSettings
 from foundation.errors import UsageError
 from models.motion.config import MotionDiffusionConfig
 from models.motion.diffusion import MotionDiffusion
+from models.run_folder import RunFolder
 from models.vae.landmark_image import LandmarkImageConfig, LandmarkRenderer
 from models.vae.vae import Vae, VaeConfig
 from models.weights import WeightFacts, load_weights, read_facts
@@ -17,11 +18,11 @@ __all__ = ["GenerationError", "TrainedRun", "load_run"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainedRun:
-    """What a run folder holds, in evaluation mode and on one device."""
+    """Networks and settings of a run, in evaluation mode and on one device."""
 
     vae: Vae
     renderer: LandmarkRenderer
-    """Draws landmarks as those that the VAE was trained on."""
+    """Renderer of landmarks in the style that the VAE was trained on."""
     motion: MotionDiffusion | None
     """None: the run is one of the VAE alone."""
     facts: WeightFacts
@@ -33,30 +34,28 @@ class TrainedRun:
 
     @property
     def size_px(self) -> int:
-        """Width and height of its pictures."""
+        """Width and height of its frames."""
         return self.vae.config.image_px
 
 
 class GenerationError(UsageError):
-    """A picture, sound, video or run is not what a talking video can be made of; the message says what to do."""
-
-
-_VAE = "vae.safetensors"
+    """A portrait, audio file, video or run cannot be used for a talking video; the message says what to do."""
 
 
 def load_run(run: Path, device: str) -> TrainedRun:
     """Return what the newest checkpoint of a run holds, on `device`.
 
     Raises:
-        GenerationError: the folder is no run, or has no checkpoint yet.
+        RunFolderError: the folder is no run, or has no checkpoint yet.
+        GenerationError: its dataset.json cannot be used.
         WeightsError: a file is damaged or holds another network.
     """
-    newest = _newest_export(run)
-    has_motion = (run / _VAE).is_file()
-    vae_file = run / _VAE if has_motion else newest
+    folder = RunFolder(run)
+    newest = folder.weights()
+    has_motion = folder.vae.is_file()
     facts = read_facts(newest)
-    of_vae = WeightFacts(landmark_scheme=facts.landmark_scheme, speech_encoder=None)
-    vae = load_weights(vae_file, Vae, VaeConfig, of_vae).to(device)
+    vae_facts = WeightFacts(landmark_scheme=facts.landmark_scheme, speech_encoder=None)
+    vae = load_weights(folder.vae if has_motion else newest, Vae, VaeConfig, vae_facts).to(device)
     motion = load_weights(newest, MotionDiffusion, MotionDiffusionConfig, facts).to(device) if has_motion else None
     image = LandmarkImageConfig(scheme=facts.landmark_scheme, image_px=vae.config.image_px)
     return TrainedRun(
@@ -64,31 +63,18 @@ def load_run(run: Path, device: str) -> TrainedRun:
         renderer=LandmarkRenderer(image).to(device),
         motion=motion,
         facts=facts,
-        curation=_curation(run),
-        label=f"{run.name}/{newest.parent.parent.name}",
+        curation=_curation(folder),
+        label=folder.label(),
     )
 
 
-def _newest_export(run: Path) -> Path:
-    """Return the weights file of the newest checkpoint."""
-    try:
-        name = (run / "latest").read_text(encoding="utf-8").strip()
-    except OSError as error:
-        what = "has no checkpoint yet" if run.is_dir() else "is no folder"
-        raise GenerationError(f"--run {run}: {what}; give the folder that `gaia-train ... --run` wrote") from error
-    weights = run / name / "export" / "ema.safetensors"
-    if not weights.is_file():
-        raise GenerationError(f"--run {run}: `latest` names {name}, which has no {weights.relative_to(run / name)}")
-    return weights
-
-
-def _curation(run: Path) -> CurationSettings:
+def _curation(run: RunFolder) -> CurationSettings:
     """Return the settings of the dataset that the run was trained on; nothing else of dataset.json is looked at."""
-    path = run / "dataset.json"
+    path = run.dataset_record
     try:
         return CurationSettings.model_validate(json.loads(path.read_text(encoding="utf-8"))["config"])
     except (OSError, ValueError, KeyError, TypeError) as error:  # pydantic's errors are ValueErrors
         raise GenerationError(
-            f"--run {run}: {path.name}, which says how its data was made, cannot be used: {error}; copy that of the "
-            "dataset there"
+            f"--run {run.path}: {path.name}, which says how its data was made, cannot be used: {error}; copy that of "
+            "the dataset there"
         ) from error

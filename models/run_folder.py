@@ -1,42 +1,65 @@
-"""Layout of a training run's folder, and how it is read."""
+"""Layout of a training run's folder, and how it is read: training writes it, generation makes videos from it.
+
+RUN/run.json                what is trained, with which settings; what was changed when
+RUN/dataset.json            record of the dataset: how faces and speech are prepared for the network
+RUN/vae.safetensors         of a diffusion run: the VAE of its latents, with their statistics
+RUN/metrics.jsonl           a line per `train.log_every` steps
+RUN/tensorboard/            the same and preview images, for TensorBoard
+RUN/pictures/NAME/step_N.png
+RUN/contact_sheet.png       the preview images, early ones above late ones
+RUN/step_N/                 a checkpoint: N steps were done
+    dcp/                    all tensors of the run, split as the ranks held them
+    state.json              step, epoch and position in it
+    export/ema.safetensors  the averaged network, and raw.safetensors as it is; see `models.weights`
+RUN/latest                  name of the newest checkpoint
+"""
 
 import json
-import shutil
-from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from foundation.errors import UsageError
-from foundation.settings import Setting, differences
-from foundation.storage.atomic import write_text
 
-__all__ = ["RunFolder", "RunFolderError"]
+__all__ = ["FORMAT", "RunFolder", "RunFolderError"]
 
 FORMAT = "gaia-run-1"
 
-_FREE = "train."
-"""Settings that a resumed run may change: how long, how laid out, how often."""
-
-_BOUND = ("train.seed", "train.batch")
-"""But not these: the order and the draws of samples follow from them."""
-
 
 class RunFolderError(UsageError):
-    """The folder holds another run, or none; the message says what differs and how to go on."""
+    """The folder holds another run, or none; the message says what differs and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
-    """Where the files of a run are."""
+    """Files of a run, and what they say."""
 
     path: Path
+
+    @property
+    def run_record(self) -> Path:
+        """JSON: task, preset, settings and their changes."""
+        return self.path / "run.json"
+
+    @property
+    def dataset_record(self) -> Path:
+        """JSON: `dataset.json` of the dataset that the run learns from."""
+        return self.path / "dataset.json"
+
+    @property
+    def vae(self) -> Path:
+        """Weights of the VAE that a diffusion run decodes with; a run of the VAE alone has no such file."""
+        return self.path / "vae.safetensors"
 
     @property
     def metrics(self) -> Path:
         """JSON lines."""
         return self.path / "metrics.jsonl"
+
+    @property
+    def tensorboard(self) -> Path:
+        """Folder."""
+        return self.path / "tensorboard"
 
     @property
     def pictures(self) -> Path:
@@ -47,6 +70,11 @@ class RunFolder:
     def contact_sheet(self) -> Path:
         """PNG."""
         return self.path / "contact_sheet.png"
+
+    @property
+    def pointer(self) -> Path:
+        """Text: the name of the newest checkpoint."""
+        return self.path / "latest"
 
     def checkpoint(self, step: int) -> Path:
         """Return where the checkpoint after `step` steps is."""
@@ -67,28 +95,41 @@ class RunFolder:
         Raises:
             RunFolderError: it names one that is not there.
         """
-        pointer = self.path / "latest"
-        if not pointer.exists():
+        if not self.pointer.exists():
             return None
-        folder = self.path / pointer.read_text(encoding="utf-8").strip()
+        folder = self._named()
         if not (folder / "state.json").is_file():
             raise RunFolderError(
-                f"{pointer} names {folder.name}, which is no checkpoint; write the name of another one of "
+                f"{self.pointer} names {folder.name}, which is no checkpoint; write the name of another one of "
                 f"{', '.join(path.name for path in self.checkpoints().values()) or 'none'} there, or take another --run"
             )
         return folder
 
     def weights(self, which: str = "ema") -> Path:
-        """Return the weights file of the newest checkpoint, `ema` or `raw`.
+        """Return the weights file of the newest checkpoint, `ema` or `raw`; nothing else has to be there.
+
+        Raises:
+            RunFolderError: there is no checkpoint, or it lacks the file.
+        """
+        if not self.pointer.exists():
+            what = "has no checkpoint yet" if self.path.is_dir() else "is no folder"
+            raise RunFolderError(f"{self.path} {what}; give a folder that `gaia-train` wrote with --run")
+        folder = self._named()
+        file = folder / "export" / f"{which}.safetensors"
+        if not file.is_file():
+            raise RunFolderError(
+                f"{self.pointer} names {folder.name}, which has no {file.relative_to(folder)}; write the name of "
+                "another checkpoint there, or give another folder that `gaia-train` wrote with --run"
+            )
+        return file
+
+    def label(self) -> str:
+        """Return folder and checkpoint that `weights` are of, such as `motion/step_00200000`.
 
         Raises:
             RunFolderError: there is no checkpoint.
         """
-        newest = self.newest()
-        if newest is None:
-            what = "has no checkpoint yet" if self.path.is_dir() else "is no folder"
-            raise RunFolderError(f"{self.path} {what}; give a folder that `gaia-train` wrote with --run")
-        return newest / "export" / f"{which}.safetensors"
+        return f"{self.path.name}/{self.weights().parent.parent.name}"
 
     def record(self) -> dict[str, Any]:
         """Return what `run.json` says.
@@ -96,71 +137,15 @@ class RunFolder:
         Raises:
             RunFolderError: there is none, or it is damaged.
         """
-        path = self.path / "run.json"
         try:
-            said = json.loads(path.read_text(encoding="utf-8"))
+            content = json.loads(self.run_record.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise RunFolderError(f"{path} cannot be read: {error}; give a folder that `gaia-train` wrote") from error
-        if not isinstance(said, dict) or said.get("format") != FORMAT:
-            raise RunFolderError(f"{path} is not of format {FORMAT}; give a folder that this version wrote")
-        return said
-
-    def check(self, task: str, settings: Mapping[str, Setting], *, accept_changes: bool) -> None:
-        """Return where a run may begin here, or the one here is this one; nothing is written.
-
-        Args:
-            task: such as `vae`.
-            settings: all of them.
-            accept_changes: whether a run may go on with other settings.
-
-        Raises:
-            RunFolderError: here is another task's run, one with other settings, or something else.
-        """
-        if (self.path / "run.json").exists():
-            said = self.record()
-            if said["task"] != task:
-                raise RunFolderError(f"--run {self.path} holds a run of {said['task']}, not of {task}; name another")
-            self._refuse(differences(settings, said["settings"]), accept_changes=accept_changes)
-        # a start that was killed leaves a hidden file at most
-        elif self.path.is_dir() and any(not path.name.startswith(".") for path in self.path.iterdir()):
-            raise RunFolderError(f"--run {self.path} holds files, but no run; name a folder that is new or empty")
-
-    def begin(self, task: str, preset: str, settings: Mapping[str, Setting]) -> None:
-        """Begin a run that was checked, or go on with it; leftovers of a checkpoint cut short are removed.
-
-        One process calls it, when all have called `check`.
-
-        Args:
-            task: such as `vae`.
-            preset: such as `recommended`.
-            settings: all of them.
-        """
-        self.path.mkdir(parents=True, exist_ok=True)
-        for leftover in self.path.glob("step_*.tmp"):
-            shutil.rmtree(leftover)
-        changed: dict[str, str] = {}
-        history: list[dict[str, object]] = []
-        if (self.path / "run.json").exists():
-            said = self.record()
-            changed, history = differences(settings, said["settings"]), said["history"]
-        if changed or not history:
-            newest = self.newest()
-            history.append({"from": newest.name if newest else None, "changed": changed})
-            text = {
-                "format": FORMAT,
-                "task": task,
-                "preset": preset,
-                "software": version("gaia-avatar"),
-                "settings": settings,
-                "history": history,
-            }
-            write_text(self.path / "run.json", json.dumps(text, indent=2) + "\n")
-
-    def _refuse(self, changed: Mapping[str, str], *, accept_changes: bool) -> None:
-        bound = [name for name in changed if not name.startswith(_FREE) or name in _BOUND]
-        if bound and not accept_changes:
-            listed = "; ".join(f"{name} is {changed[name]}" for name in bound)
             raise RunFolderError(
-                f"--run {self.path} holds a run with other settings: {listed}; give those again, name another folder, "
-                "or go on with --accept-changes"
-            )
+                f"{self.run_record} cannot be read: {error}; give a folder that `gaia-train` wrote"
+            ) from error
+        if not isinstance(content, dict) or content.get("format") != FORMAT:
+            raise RunFolderError(f"{self.run_record} is not of format {FORMAT}; give a folder that this version wrote")
+        return content
+
+    def _named(self) -> Path:
+        return self.path / self.pointer.read_text(encoding="utf-8").strip()

@@ -1,12 +1,11 @@
 """Weights on disk: one safetensors file that holds a network's tensors, its config and what it was trained on.
 
 GAIA trains its networks on landmarks of one tool (section 4.2, equation 1) and on speech features of one encoder
-(section 4.3); neither can be told from the tensors, and with another landmark scheme or encoder a network runs and
-yields nonsense. So both names are in the file, and loading compares them. Nothing is pickled.
+(section 4.3); neither shows in the tensors, and with another landmark scheme or encoder a network runs and yields
+nonsense. So both names are in the file, and loading compares them. Nothing is pickled.
 """
 
 import json
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, is_dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from torch import Tensor, nn
 
 from foundation.errors import UsageError
 from foundation.settings import ConfigError, restored, settings_of
+from foundation.storage.atomic import replacing_by_name
 
 __all__ = ["WeightFacts", "WeightsError", "load_weights", "read_facts", "save_tensors", "save_weights"]
 
@@ -29,12 +29,12 @@ NetworkT = TypeVar("NetworkT", bound=nn.Module)
 
 
 class WeightsError(UsageError):
-    """A file does not hold the weights that were asked for; the message names both sides and what to do."""
+    """A file does not hold the requested weights; the message names both sides and the remedy."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WeightFacts:
-    """What a network was trained on, as far as its inputs depend on it."""
+    """Tools that made the training data of a network, as far as its inputs depend on them."""
 
     landmark_scheme: str
     """Name in `manifests.landmarks`, such as `mediapipe478`."""
@@ -43,13 +43,13 @@ class WeightFacts:
 
 
 def save_weights(path: Path, network: nn.Module, config: object, facts: WeightFacts) -> None:
-    """Write a network to `path`, beside it first and then renamed, so that no reader sees half of a file.
+    """Write a network to `path` atomically.
 
     Args:
         path: file to write, customarily `*.safetensors`; its folder is made where it is missing.
         network: its state dict is written, buffers included, in the types that the tensors have.
         config: the frozen dataclass that the network was built from.
-        facts: what it was trained on.
+        facts: tools that made its training data.
 
     Raises:
         OSError: the disk refused; `path` is as it was before.
@@ -72,27 +72,12 @@ def save_tensors(path: Path, state: Mapping[str, Tensor], config: object, facts:
         "facts": json.dumps(settings_of(facts)),
     }
     tensors = {name: tensor.detach().contiguous() for name, tensor in state.items()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.parent / f".{path.name}.{os.getpid()}.part"
-    try:
+    with replacing_by_name(path) as beside:
         safetensors.torch.save_file(tensors, beside, metadata)
-        _flush(beside)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
-    _flush(path.parent)
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def read_facts(path: Path) -> WeightFacts:
-    """Return what the network in `path` was trained on, for a program that chooses its landmark tool by the file.
+    """Return the tools of the training data of the network in `path`, to choose a landmark tool by them.
 
     Raises:
         FileNotFoundError: there is no such file.

@@ -1,85 +1,255 @@
-"""What the commands that train have in common: processes, dry run, the loop, exit code.
+"""Library functions of the trainers: each does what its command of `gaia-train` does after parsing.
 
-A command parses its options, builds its settings and calls `run_training`:
+    from training import encode_latents, train_diffusion, train_vae
 
-    with exit_codes():
-        settings = load_run_config(vae_config(size, preset), config, overrides or [])
-        run_training(lambda: VaeTask(dataset, settings), lambda task: task.config, settings.train, preset=preset, ...)
+    train_vae("my-dataset", "runs/vae", size="tiny", overrides={"train.steps": 200})
+    encode_latents("my-dataset", "runs/vae")
+    train_diffusion("my-dataset", "runs/vae", "runs/motion", size="tiny")
+
+Under `torchrun` every process makes the same call. The same call on the folder of a run resumes the run.
 """
 
-import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-import torch
-import typer
-
-from foundation.errors import EXIT_INTERRUPTED
-from foundation.settings import settings_of
+from foundation.settings import Overrides, changed_settings, differences, overlaid, settings_of
+from foundation.storage.locations import location
 from models.run_folder import RunFolder
-from training.data.randomness import seed_of
-from training.loop.config import TrainConfig
-from training.loop.dry_run import dry_run as dry_run_library
-from training.loop.loop import train
+from training.data.config import DataConfig
+from training.data.selection import select_clips
+from training.diffusion.config import DiffusionConfig, diffusion_config
+from training.diffusion.report import motion_report
+from training.diffusion.report import report_lines as motion_lines
+from training.diffusion.task import DiffusionTask
+from training.experiments.experiment import Experiment, ExperimentError, load_experiment, require_trainable
+from training.latents.encode import write_latents
+from training.latents.files import latents_folder
+from training.launch import DeviceKind, launch, no_notes
 from training.loop.parallel import ranks_of_environment
 from training.loop.progress import TrainProgress
-from training.loop.task import Task
+from training.presets import PresetName, SizeName
+from training.results import LatentsResult, TrainingResult
+from training.vae.config import VaeTrainingConfig, vae_config
+from training.vae.report import reconstruction_report
+from training.vae.report import report_lines as reconstruction_lines
+from training.vae.task import VaeTask
 
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
-
-__all__ = ["run_training"]
-
-TaskT = TypeVar("TaskT", bound=Task[Any])
+__all__ = ["encode_latents", "train_diffusion", "train_experiment", "train_vae"]
 
 
-def run_training(
-    task_of: Callable[[], TaskT],
-    settings: Callable[[TaskT], "DataclassInstance"],
-    config: TrainConfig,
+def train_vae(
+    dataset: str | Path,
+    run: str | Path,
     *,
-    preset: str,
-    run: Path,
-    device: Literal["cpu", "cuda"] | None,
-    dry_run: bool,
-    accept_changes: bool,
-) -> None:
-    """Train, or say what training would take, and raise `typer.Exit` where the code is not 0.
-
-    SIGTERM ends with 0: a checkpoint is written, and a cluster that takes a machine back has lost nothing.
+    size: SizeName = "small",
+    preset: PresetName = "recommended",
+    config_file: Path | None = None,
+    overrides: Overrides = (),
+    device: DeviceKind | None = None,
+    dry_run: bool = False,
+    accept_changes: bool = False,
+) -> TrainingResult:
+    """Train the VAE on pairs of frames of a dataset's clips (GAIA section 4.2).
 
     Args:
-        task_of: builds the task; torch's generator is seeded by the run's seed then.
-        settings: all of them, for the record, as the task has completed them.
-        config: the part of them that the loop reads.
-        preset: its name, for the record.
-        run: folder.
+        dataset: folder of a dataset, or its address.
+        run: folder of the run; a run that is there is resumed.
+        size: of the networks.
+        preset: how they are trained.
+        config_file: YAML file of settings, laid over those of size and preset.
+        overrides: single settings, laid over both.
         device: where to compute; None: on a GPU where there is one.
-        dry_run: print what it would take, and write nothing.
-        accept_changes: go on with other settings than those of the folder.
+        dry_run: take two steps and report model, data, memory and time; nothing is written.
+        accept_changes: resume a run with other settings than it was begun with.
+
+    Raises:
+        GaiaError: settings, dataset, run folder, weights, memory or disk do not allow the run; the message says what to
+            change, and `exit_code` what the command returns.
+        OSError: the disk refused; the last checkpoint is complete.
     """
-    with ranks_of_environment(device) as ranks:
-        torch.manual_seed(seed_of(config.seed, "networks"))
-        task = task_of()
-        if dry_run:
-            said = dry_run_library(task, config, ranks)
-            if ranks.first:
-                typer.echo(said)
-            return
-        with TrainProgress(sys.stderr, shown=ranks.first) as progress:
-            report = train(
-                task,
-                config,
-                RunFolder(run),
-                ranks,
-                preset=preset,
-                settings=settings_of(settings(task)),
-                progress=progress,
-                accept_changes=accept_changes,
-            )
-        if ranks.first:
-            typer.echo(f"{run}: {report.step} of {config.steps} steps are done")
-    if report.stopped_by == signal.SIGINT:
-        raise typer.Exit(EXIT_INTERRUPTED)
+    settings = changed_settings(vae_config(size, preset), config_file, overrides)
+    return _train_vae(dataset, run, settings, preset, device, dry_run=dry_run, accept_changes=accept_changes)
+
+
+def encode_latents(
+    dataset: str | Path, vae: str | Path, *, where: str | None = None, device: DeviceKind | None = None
+) -> LatentsResult:
+    """Encode the clips of tier `diffusion` with a trained VAE, into the dataset (GAIA section 4.3).
+
+    Clips that have latents are not encoded again.
+
+    Args:
+        dataset: folder of a dataset, or its address.
+        vae: folder of a run of `train_vae`.
+        where: SQL condition over the view `clips`; None: all clips of the tier.
+        device: where to compute; None: on a GPU where there is one.
+
+    Raises:
+        GaiaError: dataset, run folder or condition cannot be used, or too many clips are damaged.
+        OSError: the disk refused; what was written stays.
+    """
+    weights = RunFolder(Path(vae)).weights("ema")
+    selection = DataConfig(tiers=("diffusion",), splits=("train", "val", "test"), where=where)
+    index = select_clips(location(str(dataset)), selection)
+    with ranks_of_environment(device) as ranks, TrainProgress(sys.stderr, visible=ranks.first) as progress:
+        progress.start(0, len(index))
+        facts = write_latents(index, weights, ranks=ranks, on_clip=progress.advance)
+    if facts is None:
+        return LatentsResult(dataset=str(dataset), folder=None)
+    return LatentsResult(
+        dataset=str(dataset),
+        folder=latents_folder(index.dataset, facts.vae_sha256),
+        clips=facts.clips - facts.damaged,
+        frames=facts.frames,
+        damaged=facts.damaged,
+    )
+
+
+def train_diffusion(
+    dataset: str | Path,
+    vae: str | Path,
+    run: str | Path,
+    *,
+    size: SizeName = "small",
+    preset: PresetName = "recommended",
+    config_file: Path | None = None,
+    overrides: Overrides = (),
+    device: DeviceKind | None = None,
+    dry_run: bool = False,
+    accept_changes: bool = False,
+) -> TrainingResult:
+    """Train the motion diffusion model on the latents of a VAE (GAIA section 4.3).
+
+    Args:
+        dataset: folder of a dataset, or its address; `encode_latents` has encoded its clips with `vae`.
+        vae: folder of a run of `train_vae`.
+        run: as of `train_vae`, as are all other arguments.
+        size: of the network.
+        preset: how it is trained.
+        config_file: YAML file of settings.
+        overrides: single settings.
+        device: where to compute.
+        dry_run: take two steps and report; nothing is written.
+        accept_changes: resume a run with other settings.
+
+    Raises:
+        GaiaError: as of `train_vae`, or the latents are missing.
+        OSError: the disk refused; the last checkpoint is complete.
+    """
+    settings = changed_settings(diffusion_config(size, preset), config_file, overrides)
+    return _train_diffusion(dataset, vae, run, settings, preset, device, dry_run=dry_run, accept_changes=accept_changes)
+
+
+def train_experiment(
+    experiment: str | Experiment,
+    dataset: str | Path,
+    run: str | Path,
+    *,
+    vae: str | Path | None = None,
+    preset: PresetName = "recommended",
+    config_file: Path | None = None,
+    overrides: Overrides = (),
+    device: DeviceKind | None = None,
+    dry_run: bool = False,
+    accept_changes: bool = False,
+) -> TrainingResult:
+    """Train what one row of the paper's tables trains, with its networks and its data; evaluation is not part of it.
+
+    Args:
+        experiment: name of a row, see `training.experiments`, or one of your own.
+        dataset: folder of a dataset, or its address.
+        run: as of `train_vae`, as are all other arguments but `vae`.
+        vae: folder of a run of the VAE, for an experiment on the diffusion model, and only for one.
+        preset: how it is trained.
+        config_file: YAML file of settings, laid over those of the experiment.
+        overrides: single settings, laid over both.
+        device: where to compute.
+        dry_run: take two steps and report; nothing is written.
+        accept_changes: resume a run with other settings.
+
+    Raises:
+        ExperimentError: the trainers cannot do yet what the experiment names, or `vae` is missing or out of place.
+        GaiaError: as of `train_vae` and `train_diffusion`.
+        OSError: the disk refused; the last checkpoint is complete.
+    """
+    row = load_experiment(experiment) if isinstance(experiment, str) else experiment
+    require_trainable(row)
+    where = f"{row.name}.data"
+    if row.diffusion is None or row.diffusion_size is None:
+        if vae is not None:
+            raise ExperimentError(f"experiment {row.name} ({row.origin}) trains the VAE itself; leave out --vae")
+        vae_base = vae_config(row.vae_size, preset)
+        vae_base = replace(vae_base, model=row.vae, data=overlaid(vae_base.data, row.data_changes, where))
+        vae_settings = changed_settings(vae_base, config_file, overrides)
+        return _train_vae(dataset, run, vae_settings, preset, device, dry_run=dry_run, accept_changes=accept_changes)
+    if vae is None:
+        raise ExperimentError(
+            f"experiment {row.name} ({row.origin}) trains the diffusion model on latents of a VAE; give --vae, the "
+            f"folder of a run of `{_vae_command(row)}`"
+        )
+    base = diffusion_config(row.diffusion_size, preset)
+    base = replace(base, model=row.diffusion, data=overlaid(base.data, row.data_changes, where))
+    settings = changed_settings(base, config_file, overrides)
+
+    def notes(task: DiffusionTask) -> Sequence[str]:
+        changed = differences(settings_of(task.vae.config), settings_of(row.vae))
+        listed = "; ".join(f"{name} is {values}" for name, values in changed.items()).replace(", was ", ", there ")
+        return [f"the VAE in {vae} is not that of {row.origin}: {listed}"] if changed else []
+
+    return _train_diffusion(
+        dataset, vae, run, settings, preset, device, dry_run=dry_run, accept_changes=accept_changes, notes=notes
+    )
+
+
+def _vae_command(experiment: Experiment) -> str:
+    changes = [f" --set {change.replace('vae.', 'model.', 1)}" for change in experiment.changes if change[:4] == "vae."]
+    return f"gaia-train vae DATASET --run VAE_RUN --size {experiment.vae_size}{''.join(changes)}"
+
+
+def _train_vae(
+    dataset: str | Path,
+    run: str | Path,
+    settings: VaeTrainingConfig,
+    preset: PresetName,
+    device: DeviceKind | None,
+    *,
+    dry_run: bool,
+    accept_changes: bool,
+) -> TrainingResult:
+    return launch(
+        lambda: VaeTask(location(str(dataset)), settings),
+        lambda *measured: reconstruction_lines(reconstruction_report(*measured)),
+        settings.train,
+        RunFolder(Path(run)),
+        preset=preset,
+        device=device,
+        dry_run=dry_run,
+        accept_changes=accept_changes,
+    )
+
+
+def _train_diffusion(
+    dataset: str | Path,
+    vae: str | Path,
+    run: str | Path,
+    settings: DiffusionConfig,
+    preset: PresetName,
+    device: DeviceKind | None,
+    *,
+    dry_run: bool,
+    accept_changes: bool,
+    notes: Callable[[DiffusionTask], Sequence[str]] = no_notes,
+) -> TrainingResult:
+    return launch(
+        lambda: DiffusionTask(location(str(dataset)), RunFolder(Path(vae)).weights(), settings),
+        lambda *measured: motion_lines(motion_report(*measured)),
+        settings.train,
+        RunFolder(Path(run)),
+        preset=preset,
+        device=device,
+        dry_run=dry_run,
+        accept_changes=accept_changes,
+        notes=notes,
+    )

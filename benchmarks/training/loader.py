@@ -48,7 +48,7 @@ from training.data.order import BatchShape, Cursor, MicroBatches, SampleKey
 from training.data.selection import ClipIndex, DataConfig, select_clips
 from training.diffusion.sequences import MotionSequences, SequenceConfig, collate_sequences
 from training.latents.files import LATENTS, LatentFacts, Moments, write_facts
-from training.vae.frame_pairs import FramePairs, collate_pairs
+from training.vae.samples import FramePairs, collate_pairs
 
 BATCH = 64
 EVERYTHING = DataConfig(splits=("train", "val", "test"))

@@ -12,6 +12,8 @@ from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
+from training.vae.frame_pairs import FramePairBatch, VaeBatch
+from training.vae.losses import VaeLossConfig, discriminator_backward, generator_backward
 
 from foundation.array_types import RgbImage
 from models.motion.config import MOTION_DIFFUSION_SIZES
@@ -29,8 +31,6 @@ from training.data.order import SampleKey
 from training.diffusion.loss import DiffusionDraws, diffusion_loss
 from training.diffusion.samples import DiffusionBatch
 from training.loop.task import Export, Step, Trainable
-from training.vae.frame_pairs import FramePairBatch, VaeBatch
-from training.vae.losses import VaeLossConfig, discriminator_backward, generator_backward
 
 N_FRAMES = 250
 """Length of a sequence of the motion model."""

@@ -11,33 +11,37 @@ from foundation.errors import EXIT_PROBLEMS, EXIT_USAGE
 __all__ = ["models_app"]
 
 models_app = typer.Typer(
-    help="Model weights: which there are, getting them, and whether they are whole.",
+    help="Model weights: list, download and check them.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
 
+_TRAINING = "training"
+"""Set of the weights that `gaia-train` uses."""
+
 NamesArgument = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[NAME...]", help="Names of weights, or of presets.", show_default=False),
+    typer.Argument(
+        metavar="[NAME...]", help="Names of weights, or of sets: a preset, or training.", show_default=False
+    ),
 ]
 
 
 @models_app.command("list")
 def list_models() -> None:
-    """Print all weights: use, size, licence, whether the digest is pinned, and where each lies."""
+    """Print all weights with sets, size, licence, digest and location."""
     with exit_codes():
-        from foundation.text import text_table
+        from foundation.text import megabytes, text_table
         from foundation.weights.inspection import asset_statuses
-        from foundation.weights.missing import megabytes
 
-        uses = {preset: _preset_assets(preset) for preset in _preset_names()}
+        sets = {name: _assets_of_set(name) for name in _set_names()}
         rows = []
         for status in asset_statuses(_all_asset_names()):
             asset = status.asset
             rows.append(
                 [
                     asset.name,
-                    ", ".join(preset for preset, names in uses.items() if asset.name in names),
+                    ", ".join(name for name, assets in sets.items() if asset.name in assets),
                     asset.kind,
                     megabytes(asset.size_bytes),
                     "yes" if asset.commercial_use else "no",
@@ -47,7 +51,7 @@ def list_models() -> None:
                     asset.licence,
                 ]
             )
-        header = ["name", "presets", "kind", "size", "commercial", "sha256", "place", "what", "licence"]
+        header = ["name", "sets", "kind", "size", "commercial", "sha256", "place", "what", "licence"]
         typer.echo(text_table(header, rows, numeric=[name == "size" for name in header]))
 
 
@@ -82,15 +86,15 @@ def verify(names: NamesArgument = None) -> None:
 
 
 def _asset_names(names: list[str]) -> list[str]:
-    """Return `names` with those of presets replaced by the assets that the presets use."""
-    known_assets = _all_asset_names()
-    found: list[str] = []
+    """Return `names` with those of sets replaced by the assets of the sets."""
+    all_assets = _all_asset_names()
+    assets: list[str] = []
     for name in names:
-        if name not in (*_preset_names(), *known_assets):
-            known = ", ".join((*_preset_names(), *known_assets))
-            stop(f"no weights and no preset are called {name!r}; there are {known}", EXIT_USAGE)
-        found += _preset_assets(name) if name in _preset_names() else [name]
-    return list(dict.fromkeys(found))
+        if name not in (*_set_names(), *all_assets):
+            known = ", ".join((*_set_names(), *all_assets))
+            stop(f"no weights and no set of weights are called {name!r}; there are {known}", EXIT_USAGE)
+        assets += _assets_of_set(name) if name in _set_names() else [name]
+    return list(dict.fromkeys(assets))
 
 
 def _all_asset_names() -> tuple[str, ...]:
@@ -102,15 +106,18 @@ def _all_asset_names() -> tuple[str, ...]:
     return asset_names()
 
 
-def _preset_names() -> tuple[str, ...]:
+def _set_names() -> tuple[str, ...]:
     from curation.settings import PRESETS
 
-    return tuple(PRESETS)
+    return (*PRESETS, _TRAINING)
 
 
-def _preset_assets(preset: str) -> list[str]:
-    """Return the names of the assets that a preset uses as it is, if they are there."""
+def _assets_of_set(name: str) -> list[str]:
+    """Return the names of the assets that a preset uses as it is, if they are there; or those that training uses."""
     from curation.output.weights_used import wanted_assets
     from curation.settings import PRESETS
+    from foundation.weights import asset_names
 
-    return next(wanted_assets(settings) for name, settings in PRESETS.items() if name == preset)
+    if name == _TRAINING:
+        return list(asset_names("training"))
+    return next(wanted_assets(settings) for preset, settings in PRESETS.items() if preset == name)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from curation.choices import LayoutChoice, PresetName
 from foundation import command_line
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ OutOption = Annotated[
 ]
 
 LayoutOption = Annotated[
-    Literal["auto", "hdtf", "cc_v1", "cc_v2", "voxceleb2", "talkinghead_1kh", "folder"],
+    LayoutChoice,
     typer.Option(
         "--layout",
         help="Published data set in the folder, which determines who speaks; auto goes by the names of its files.",
@@ -70,7 +71,7 @@ LayoutOption = Annotated[
 ]
 
 PresetOption = Annotated[
-    Literal["embedded", "paper"],
+    PresetName,
     typer.Option(
         "--preset",
         help="Which models: the paper's own, or those that come with Python packages.",

@@ -13,9 +13,8 @@ from curation.perception.models import optional_cards
 from curation.settings import PRESETS, PresetName
 from foundation.devices import cuda_devices, onnx_providers, resolve_device, torch_device
 from foundation.packages import install_command
-from foundation.text import text_table
+from foundation.text import megabytes, text_table
 from foundation.weights.inspection import AssetStatus, asset_statuses
-from foundation.weights.missing import megabytes
 
 __all__ = ["Component", "Examination", "examine"]
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from foundation.text import gigabytes
 from manifests.timeline import TICK_RATE_HZ
 from manifests.vocabulary import TIERS, Tier
 
@@ -237,21 +238,17 @@ def _interval(figure: Callable[[npt.NDArray[np.int64]], float], n: int, *, widen
 def _what_binds(disk: Estimate, memory: Estimate, worker_memory: Estimate, machine: Machine) -> str:
     """Say which of disk, memory and processors is the first that the run meets."""
     if disk.high > machine.free_disk_bytes:
-        return f"disk: up to {_gb(disk.high)} are needed, {_gb(machine.free_disk_bytes)} are free"
+        return f"disk: up to {gigabytes(disk.high)} are needed, {gigabytes(machine.free_disk_bytes)} are free"
     if machine.cores is None:
         return f"time: {machine.workers} workers; memory and cores of the cluster's nodes were not looked at"
     room = machine.free_memory_bytes - (_POOL_BYTES if machine.pool else 0)
     fitting = int(room // max(1.0, worker_memory.high))
     if memory.high > machine.free_memory_bytes:
         return (
-            f"memory: up to {_gb(memory.high)} are needed, {_gb(machine.free_memory_bytes)} are free, "
+            f"memory: up to {gigabytes(memory.high)} are needed, {gigabytes(machine.free_memory_bytes)} are free, "
             f"which is enough for {fitting} workers"
         )
     if machine.workers >= machine.cores:
         return f"processor cores: all {machine.cores} are busy"
     more = min(fitting, machine.cores)
     return f"time: {machine.workers} of {machine.cores} cores are busy; --workers {more} fits in memory"
-
-
-def _gb(size_bytes: float) -> str:
-    return f"{size_bytes / 1e9:.1f} GB"

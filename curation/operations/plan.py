@@ -30,8 +30,9 @@ from curation.sources.entries import SourceError, SourceVideo
 from curation.sources.layouts import LayoutChoice
 from curation.sources.scratch import ScratchSettings, readable
 from curation.sources.trims import asked_ticks
+from foundation.devices import free_memory_bytes, proc_bytes
 from foundation.storage.path_text import text_of_path
-from foundation.text import duration_text, text_table
+from foundation.text import duration_text, gigabytes, text_table
 from manifests.timeline import TICK_RATE_HZ, Stretch, ticks_of
 from manifests.vocabulary import TIERS
 
@@ -68,8 +69,8 @@ class Plan:
         rows = [
             ["video in", *_texts(expected.duration_s, duration_text)],
             *([f"kept, {tier}", *_texts(expected.kept_s[tier], duration_text)] for tier in TIERS),
-            ["disk", *_texts(expected.disk_bytes, _gb)],
-            ["memory, all workers", *_texts(expected.memory_bytes, _gb)],
+            ["disk", *_texts(expected.disk_bytes, gigabytes)],
+            ["memory, all workers", *_texts(expected.memory_bytes, gigabytes)],
             [f"wall time, workers: {self.workers}", *_texts(expected.wall_s, duration_text)],
         ]
         table = text_table(["", "expected", "from", "to"], rows, numeric=[False, True, True, True])
@@ -91,10 +92,6 @@ class Plan:
 def _texts(estimate: Estimate, text: Callable[[float], str]) -> list[str]:
     figures = (estimate.expected, estimate.low, estimate.high)
     return ["unknown" if math.isnan(figure) else text(figure) for figure in figures]
-
-
-def _gb(size_bytes: float) -> str:
-    return f"{size_bytes / 1e9:.2f} GB"
 
 
 def plan(
@@ -268,7 +265,7 @@ def _machine(dataset: Path, executor: Executor, load_s: float, window_s: float) 
         workers=executor.workers,
         pool=executor.kind == "ray",
         cores=None if executor.ray_address else len(os.sched_getaffinity(0)),
-        free_memory_bytes=_kibibytes(Path("/proc/meminfo"), "MemAvailable") * 1024,
+        free_memory_bytes=free_memory_bytes(),
         free_disk_bytes=math.inf if (free := free_bytes(dataset)) is None else free,
         load_s=load_s,
         window_s=window_s,
@@ -281,11 +278,4 @@ def _reset_peak() -> None:
 
 
 def _peak_bytes() -> float:
-    return _kibibytes(Path("/proc/self/status"), "VmHWM") * 1024.0
-
-
-def _kibibytes(file: Path, name: str) -> int:
-    for line in file.read_text(encoding="ascii", errors="replace").splitlines():
-        if line.startswith(f"{name}:"):
-            return int(line.split()[1])
-    raise OSError(f"{file} tells no {name}")
+    return float(proc_bytes(Path("/proc/self/status"), "VmHWM"))

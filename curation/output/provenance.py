@@ -13,6 +13,7 @@ from curation.output.weights_used import needed_assets, perception_weights, spee
 from curation.settings import CurationSettings, differences
 from curation.sources.layouts import LayoutName
 from foundation.errors import UsageError
+from foundation.packages import DISTRIBUTION
 from foundation.storage.locations import is_address
 from foundation.weights import ensure_assets
 from manifests.record import DatasetRecord, SourceLayout, WeightRecord, describe_tables, no_totals
@@ -27,8 +28,6 @@ __all__ = [
     "with_identity",
     "with_layout",
 ]
-
-DISTRIBUTION = "gaia-avatar"
 
 _STORAGE = "storage."
 """Settings that do not change what a dataset holds."""

@@ -1,14 +1,15 @@
 """Atomic writes: a file appears under its name complete, or not at all."""
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from foundation.storage.staged import StagedFiles
+from foundation.storage.staged import StagedFiles, flush
 
-__all__ = ["replacing", "write_bytes_atomic", "write_json_atomic", "write_text"]
+__all__ = ["replacing", "replacing_by_name", "write_bytes_atomic", "write_json_atomic"]
 
 
 @contextmanager
@@ -38,10 +39,21 @@ def write_json_atomic(path: Path, content: Mapping[str, object]) -> None:
     write_bytes_atomic(path, f"{text}\n".encode())
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write text to `path` atomically, encoded as UTF-8.
+@contextmanager
+def replacing_by_name(path: Path) -> Iterator[Path]:
+    """Yield a name beside the local file `path`, for a library that opens files by itself.
+
+    The file written there takes the place of `path` once it is on disk; on an error it is removed.
 
     Raises:
-        OSError: the text cannot be written; `path` is as it was before.
+        OSError: the disk refused; `path` is as it was before.
     """
-    write_bytes_atomic(path, text.encode())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.parent / f".{path.name}.{os.getpid()}.part"
+    try:
+        yield beside
+        flush(beside)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+    flush(path.parent)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from foundation.errors import CannotStartError
+from foundation.packages import DISTRIBUTION
 
 if TYPE_CHECKING:
     from upath import UPath
@@ -42,8 +43,6 @@ _EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs", "http": "http", "ht
 """By protocol that needs an optional package, the extra of this project that installs it."""
 
 _LOCAL = ("file", "local")
-
-_DISTRIBUTION = "gaia-avatar"
 
 IN_MEMORY_BYTES = 64 << 20
 """An object up to this size is uploaded in one request, a larger one in parts of this size from a temporary file."""
@@ -121,7 +120,7 @@ def _require(protocol: str) -> None:
         get_filesystem_class(protocol)
     except ImportError as error:
         extra = _EXTRAS.get(protocol)
-        remedy = f"pip install '{_DISTRIBUTION}[{extra}]'" if extra else f"install the package that it names: {error}"
+        remedy = f"pip install '{DISTRIBUTION}[{extra}]'" if extra else f"install the package that it names: {error}"
         raise StorageError(f"{protocol}:// needs a package that is not installed; {remedy}") from error
     except ValueError as error:
         known = ", ".join(sorted(available_protocols()))

@@ -17,7 +17,7 @@ from typing import BinaryIO, Self, cast
 
 from foundation.storage.locations import IN_MEMORY_BYTES, is_remote, put
 
-__all__ = ["StagedFiles", "flush_folder"]
+__all__ = ["StagedFiles", "flush"]
 
 
 class _LocalFile:
@@ -87,7 +87,7 @@ class _Stage:
         for file in self.local:
             file.place()
         for folder in dict.fromkeys(file.folder for file in self.local):
-            flush_folder(folder)
+            flush(folder)
         # An upload is mostly waiting, so uploads run side by side. Renames are too short for threads to pay off.
         with ThreadPoolExecutor() as threads:
             for upload in [threads.submit(file.place) for file in self.remote]:
@@ -137,13 +137,13 @@ class StagedFiles:
         file.stream.flush()
 
 
-def flush_folder(folder: Path) -> None:
-    """Make renames within a local folder durable (fsync).
+def flush(path: Path) -> None:
+    """Make the content of a local file durable, or the renames within a local folder (fsync).
 
     Raises:
-        OSError: the folder cannot be opened or flushed.
+        OSError: it cannot be opened or flushed.
     """
-    descriptor = os.open(folder, os.O_RDONLY)
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -1,4 +1,4 @@
-"""Model weights: which there are, where they lie, how they come, and that they are what they claim to be."""
+"""Model weights: registry, location on this machine, download, and check of their digests."""
 
 from foundation.weights.asset import (
     Asset,

@@ -1,4 +1,4 @@
-"""What is said about a weight file: name, use, digest, size, licence, and where it comes from."""
+"""Records of weights: name, use, digest, size, licence and sources."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,6 +10,7 @@ __all__ = [
     "AssetError",
     "AssetFile",
     "AssetKind",
+    "AssetUse",
     "DownloadError",
     "PipSource",
     "Source",
@@ -20,7 +21,10 @@ __all__ = [
 ]
 
 AssetKind = Literal["onnx", "torch", "pickled arrays", "dlib", "litert", "ctranslate2", "safetensors"]
-"""What reads it: `foundation.weights.safe_load` for `torch` and `pickled arrays`; no other kind can hold a program."""
+"""Format of the files. `foundation.weights.safe_load` reads `torch` and `pickled arrays`; no other kind can hold a
+program."""
+
+AssetUse = Literal["curation", "training"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,7 +40,7 @@ class AssetFile:
 
     @property
     def is_pinned(self) -> bool:
-        """Whether the whole digest is known here; if not, the file's own is recorded when it is first used."""
+        """Whether all digits of the digest are known; if not, the digest of the file is recorded at its first use."""
         return len(self.sha256) == 64
 
 
@@ -46,12 +50,18 @@ class PipSource:
 
     requirement: str
     """``NAME==VERSION``."""
-    folder: str
-    """The folder in the archive that holds the asset's files, under their names."""
     archive_sha256: str
     """pip checks it before it opens the archive."""
+    folder: str = ""
+    """Folder in the archive that holds the asset's files, under their names."""
+    member: str = ""
+    """Path in the archive of an asset's only file, where its name there is another one; then `folder` is not needed."""
     is_wheel: bool = True
     """False for a source archive (.tar.gz)."""
+
+    def member_of(self, file: AssetFile) -> str:
+        """Return the path of `file` in the archive."""
+        return self.member or f"{self.folder}/{file.name}"
 
     def __str__(self) -> str:
         return self.requirement
@@ -59,13 +69,13 @@ class PipSource:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UrlSource:
-    """A file on the web; or, for an asset that is a folder, the place under which its files lie."""
+    """A file on the web; for an asset that is a folder, the address of that folder."""
 
     url: str
     """Of the file; with a slash at its end, of the folder."""
 
     def url_of(self, file: AssetFile) -> str:
-        """Return where `file` lies."""
+        """Return the address of `file`."""
         return f"{self.url}{file.name}" if self.url.endswith("/") else self.url
 
     def __str__(self) -> str:
@@ -104,7 +114,9 @@ class Asset:
     commercial_use: bool
     """Whether that licence, and those of the training data that are known to bind, allow commercial use."""
     sources: tuple[Source, ...]
-    """In the order in which they are tried. None where nobody offers the file: then only GAIA_MODELS can supply it."""
+    """In the order in which they are tried; empty for a file that is offered nowhere: GAIA_MODELS can supply it."""
+    use: AssetUse = "curation"
+    """Package that needs it."""
     is_folder: bool = False
     """Whether users of the asset get the folder of its files instead of its only file."""
 
@@ -119,12 +131,12 @@ class Asset:
 
     @property
     def is_pinned(self) -> bool:
-        """Whether the whole digest of each of its files is known here."""
+        """Whether all digits of the digest of each of its files are known."""
         return all(file.is_pinned for file in self.files)
 
     @property
     def comes_with_pip(self) -> bool:
-        """Whether a package on the Python package index carries it, so that a run may fetch it unasked."""
+        """Whether a package on the Python package index carries it, so that a run may fetch it by itself."""
         return any(isinstance(source, PipSource) for source in self.sources)
 
 

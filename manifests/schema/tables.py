@@ -10,24 +10,10 @@ from manifests.schema.columns import Column, Table
 from manifests.schema.frames import FRAMES
 from manifests.schema.videos import SPANS, VIDEOS
 
-__all__ = ["TABLES", "schema_markdown", "type_name"]
+__all__ = ["TABLES", "type_name"]
 
 TABLES: dict[str, Table] = {table.name: table for table in (VIDEOS, FRAMES, SPANS, CLIPS)}
 """Every table of a dataset, by name."""
-
-
-def schema_markdown() -> str:
-    """Return the section of docs/reference/dataset.md that describes every column."""
-    parts = []
-    for table in TABLES.values():
-        parts += [f"### `{table.name}`", "", table.meaning, ""]
-        parts += ["| column | type | shape | unit | null | meaning |", "|---|---|---|---|---|---|"]
-        parts += [
-            f"| `{c.name}` | {type_name(c)} | {c.shape} | {c.unit} | {'yes' if c.nullable else ''} | {c.meaning} |"
-            for c in table.columns
-        ]
-        parts.append("")
-    return "\n".join(parts)
 
 
 def type_name(column: Column) -> str:

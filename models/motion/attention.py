@@ -1,8 +1,8 @@
 """Attention of the motion networks: self-attention over frames, cross-attention to conditions (GAIA section 4.3).
 
-The Conformer (Gulati et al., 2020) that the paper takes as its backbone attends with the relative positions of
-Transformer-XL (Dai et al., 2019, section 3.3). Neither kind of self-attention here knows where a sequence begins:
-moving a window of frames moves its output, which long audio, cut into windows, depends on.
+The Conformer (Gulati et al., 2020) that the paper takes as its backbone uses the relative positions of
+Transformer-XL (Dai et al., 2019, section 3.3). Neither kind of self-attention here depends on where a sequence
+begins: shifting a window of frames shifts its output, as long audio, cut into windows, requires.
 
 Shapes: B sequences, T frames, C channels of the network, H heads, E channels of a head, S = 2 T - 1 offsets, M tokens
 of a condition.
@@ -66,7 +66,7 @@ def _key_bias(mask_BT: Tensor, dtype: torch.dtype) -> Tensor:
 def _shifted(scores_BHTS: Tensor) -> Tensor:
     """Return (B, H, T, T) whose entry (i, j) is the score of frame i for the offset i - j.
 
-    Column s of the input is offset T - 1 - s, so the wanted column of row i is T - 1 - i + j. Row i is moved left by
+    Column s of the input is offset T - 1 - s, so the required column of row i is T - 1 - i + j. Row i is moved left by
     T - 1 - i through a padded view (Transformer-XL, appendix B).
     """
     batch, heads, frames, offsets = scores_BHTS.shape
@@ -78,7 +78,7 @@ class RelativeSelfAttention(nn.Module):
     """Multi-head self-attention with the relative positions of Transformer-XL.
 
     The score of query i and key j is ((q_i + u) . k_j + (q_i + v) . W_r r_{i-j}) / sqrt(E), with learned u, v, W_r and
-    r the sinusoid of the offset. Nothing is cached for a greatest length.
+    r the sinusoid of the offset. No longest sequence is fixed in advance.
     """
 
     def __init__(self, width: int, dropout: float) -> None:
@@ -97,11 +97,11 @@ class RelativeSelfAttention(nn.Module):
 
         Args:
             hidden_BTC: (B, T, C) frames.
-            mask_BT: (B, T) True where a frame is one, False where it is padding; at least one True per sequence.
+            mask_BT: (B, T) False in padding; at least one True per sequence.
             offsets_SC: (2 T - 1, C) of `offsets_embedding`.
 
         Returns:
-            (B, T, C); what stands in frames of padding is of no meaning.
+            (B, T, C); values in frames of padding have no meaning.
         """
         query_BHTE, key_BHTE, value_BHTE = map(_split, self.query_key_value(self.norm(hidden_BTC)).chunk(3, dim=-1))
         offset_key_1HSE = _split(self.offset_key(offsets_SC)[None])
@@ -144,7 +144,7 @@ class RotarySelfAttention(nn.Module):
 
 
 def _rotated(tensor_BHTE: Tensor, sine_TE: Tensor, cosine_TE: Tensor) -> Tensor:
-    """Turn each pair (first half, second half) of channels by its angle, which grows with the frame."""
+    """Rotate each pair (first half, second half) of channels by an angle proportional to the frame number."""
     first, second = tensor_BHTE.chunk(2, dim=-1)
     return torch.cat([first * cosine_TE - second * sine_TE, first * sine_TE + second * cosine_TE], dim=-1)
 
@@ -152,8 +152,8 @@ def _rotated(tensor_BHTE: Tensor, sine_TE: Tensor, cosine_TE: Tensor) -> Tensor:
 class CrossAttention(nn.Module):
     """Multi-head attention of frames to the tokens of a condition (GAIA section 4.3, "Conditioning").
 
-    The tokens have to differ: where all keys are equal, as when one vector is repeated, every query gets the same
-    answer and the layer only adds a vector.
+    The tokens have to differ: if all keys are equal, as when one vector is repeated, the result is the same for every
+    query and the layer only adds a vector.
     """
 
     def __init__(self, width: int, dropout: float) -> None:

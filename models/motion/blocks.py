@@ -33,7 +33,7 @@ class MotionConformerBlock(nn.Module):
         self.norm = nn.LayerNorm(width)
 
     def forward(self, hidden_BTC: Tensor, conditions: BlockConditions) -> Tensor:
-        """Return the (B, T, C) that leaves the block."""
+        """Return the (B, T, C) output of the block."""
         hidden_BTC = hidden_BTC + self.added.of_time(conditions)
         hidden_BTC = hidden_BTC + 0.5 * self.feed_forward_before(hidden_BTC)
         hidden_BTC = self.added.of_content(hidden_BTC, conditions)
@@ -46,10 +46,10 @@ class MotionConformerBlock(nn.Module):
 
 
 class MotionTransformerBlock(nn.Module):
-    """One Transformer block of S, pre-LN (Vaswani et al., 2017, with the norm where it has become usual).
+    """One Transformer block of S, pre-LN (Vaswani et al., 2017, with the norm before each part).
 
-    Its one feed-forward part is wide enough to give it as many parameters as the Conformer block has: the two tell
-    apart by the convolution alone.
+    Its feed-forward part is wide enough for as many parameters as the Conformer block has, so that the two differ by
+    the convolution alone.
     """
 
     def __init__(self, config: MotionDiffusionConfig) -> None:
@@ -57,11 +57,11 @@ class MotionTransformerBlock(nn.Module):
         self.added = AddedConditions(config)
         self.attention = RelativeSelfAttention(config.width, config.dropout)
         self.attended = AttendedConditions(config)
-        # two parts of the Conformer in one, and 3 d^2 in place of its convolution module
+        # both parts of the Conformer in one, and 3 d^2 in place of its convolution module
         self.feed_forward = FeedForward(config.width, 2 * config.ffn_width + 3 * config.width // 2, config.dropout)
 
     def forward(self, hidden_BTC: Tensor, conditions: BlockConditions) -> Tensor:
-        """Return the (B, T, C) that leaves the block."""
+        """Return the (B, T, C) output of the block."""
         hidden_BTC = self.added.of_content(hidden_BTC + self.added.of_time(conditions), conditions)
         hidden_BTC = hidden_BTC + self.attention(hidden_BTC, conditions.mask_BT, conditions.offsets_SC)
         hidden_BTC = self.attended(hidden_BTC, conditions)

@@ -1,4 +1,4 @@
-"""How the conditions of S enter its blocks (GAIA section 4.3, "Conditioning", and the other ways of Table 9).
+"""Entry of the conditions of S into its blocks (GAIA section 4.3, "Conditioning", and the variants of Table 9).
 
 The time and, in the paper's main model, the speech are added; the reference is attended to. Each block has its own
 projections.
@@ -17,7 +17,7 @@ __all__ = ["AddedConditions", "AttendedConditions", "BlockConditions"]
 
 
 class BlockConditions(NamedTuple):
-    """What every block of one forward pass is given; None where the config does not have it."""
+    """Inputs of all blocks in one forward pass; None where the config lacks the condition."""
 
     mask_BT: Tensor
     """False in frames of padding."""
@@ -38,7 +38,7 @@ class BlockConditions(NamedTuple):
 
 
 class AddedConditions(nn.Module):
-    """The projections of what is added to the hidden features of a block."""
+    """Projections of the conditions that are added to the hidden features of a block."""
 
     def __init__(self, config: MotionDiffusionConfig) -> None:
         super().__init__()
@@ -63,7 +63,7 @@ class AddedConditions(nn.Module):
 
 
 class AttendedConditions(nn.Module):
-    """The cross-attentions of a block: one to reference and speech tokens, one to text."""
+    """Cross-attentions of a block: one to reference and speech tokens, one to text."""
 
     def __init__(self, config: MotionDiffusionConfig) -> None:
         super().__init__()
@@ -71,12 +71,12 @@ class AttendedConditions(nn.Module):
         self.tokens = CrossAttention(config.width, config.dropout) if attends else None
         self.text = CrossAttention(config.width, config.dropout) if config.condition == "text" else None
         if self.text is not None:
-            # a text-driven model may start from the weights of a speech-driven one and then begins as that one
+            # a text-driven model may start from the weights of a speech-driven one, which it equals at first
             nn.init.zeros_(self.text.output.weight)
             nn.init.zeros_(self.text.output.bias)
 
     def forward(self, hidden_BTC: Tensor, conditions: BlockConditions) -> Tensor:
-        """Return `hidden_BTC` with what the attentions found added."""
+        """Return `hidden_BTC` with the results of the attentions added."""
         if self.tokens is not None:
             hidden_BTC = hidden_BTC + self.tokens(hidden_BTC, conditions.tokens_BMC, conditions.token_mask_BM)
         if self.text is not None:

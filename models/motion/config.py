@@ -1,6 +1,6 @@
 """Configs of the motion diffusion model S at the paper's sizes (GAIA appendix B.1: small, base, large) and a tiny one.
 
-A landmark model, a text-driven model and each ablation are this config with other values, not other classes;
+A landmark model, a text-driven model and each experiment are this config with other values, not other classes;
 `training/experiments` has one file for each row of the paper's Tables 4, 5, 6 and 9.
 """
 
@@ -14,7 +14,6 @@ from pydantic import Field
 
 from foundation.settings import Section
 from manifests.landmarks import landmark_scheme
-from models.sizes import SizeName
 
 __all__ = [
     "HEAD_WIDTH",
@@ -45,7 +44,7 @@ def heads_of(width: int) -> int:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ConditionConfig(Section):
-    """How a condition enters each block (GAIA section 4.3; the other ways are Table 9)."""
+    """Way in which each condition enters the blocks (GAIA section 4.3; the other ways are Table 9)."""
 
     speech: Literal["add", "cross"] = "add"
     """Speech features. `add`: frame by frame to the hidden features; `cross`: keys and values of the
@@ -106,10 +105,14 @@ class MotionDiffusionConfig(Section):
     """Input that drives the motion. `text`: states of CLIP's text encoder in place of speech and pose (appendix
     E.1)."""
     speech_dim: Annotated[int, Field(ge=1)] = 768
-    """Numbers per row of the speech features: 768 of wav2vec 2.0 base, 384 of Whisper tiny.en."""
+    """Numbers per row of the speech features: 768 of wav2vec 2.0 base, 384 of Whisper tiny.en; the trainer takes
+    that of the dataset."""
     speech_encoder: SpeechEncoderConfig = field(default_factory=SpeechEncoderConfig)
+    """Size of the speech encoder A."""
     cond: ConditionConfig = field(default_factory=ConditionConfig)
+    """Way of the conditions into the blocks."""
     pose: PoseConfig = field(default_factory=PoseConfig)
+    """Head pose as a condition."""
 
     def __post_init__(self) -> None:
         Section.__post_init__(self)
@@ -126,7 +129,7 @@ class MotionDiffusionConfig(Section):
 
     @property
     def tokens(self) -> int:
-        """K: places of a latent, or landmarks."""
+        """K: positions of a latent, or landmarks."""
         if self.landmark_scheme is not None:
             return landmark_scheme(self.landmark_scheme).n_points
         return prod(self.latent_shape[1:])
@@ -142,7 +145,7 @@ class MotionDiffusionConfig(Section):
         return self.tokens * self.token_channels
 
 
-MOTION_DIFFUSION_SIZES: Mapping[SizeName, MotionDiffusionConfig] = MappingProxyType(
+MOTION_DIFFUSION_SIZES: Mapping[str, MotionDiffusionConfig] = MappingProxyType(
     {
         "tiny": MotionDiffusionConfig(
             width=128,

@@ -1,6 +1,6 @@
 """Parts of the Conformer (Gulati et al., 2020), the backbone of S (GAIA section 4.3 and appendix B.1).
 
-Frames of padding never reach frames that are none: attention masks its keys, and the convolution module blanks padding
+Padding never affects other frames: attention masks its keys, and the convolution module blanks padding
 before its depthwise convolution and normalises each frame by itself. (BatchNorm, as in the original, and GroupNorm mix
 statistics over time, so that padding changes all frames.)
 
@@ -15,11 +15,11 @@ from models.motion.attention import RotarySelfAttention
 __all__ = ["ConvolutionModule", "FeedForward", "RotaryConformerBlock"]
 
 KERNEL_FRAMES = 13
-"""Frames that the depthwise convolution sees: about half a second. From public code of the authors' line."""
+"""Width of the depthwise convolution: about half a second. From public code of the authors' line."""
 
 
 class FeedForward(nn.Module):
-    """Two layers per frame with SiLU between them; the block halves the two that it has (Gulati et al., 2.3)."""
+    """Two layers per frame with SiLU between them; the block adds half of each of its two (Gulati et al., 2.3)."""
 
     def __init__(self, width: int, hidden: int, dropout: float) -> None:
         super().__init__()
@@ -36,7 +36,7 @@ class FeedForward(nn.Module):
 
 
 class ConvolutionModule(nn.Module):
-    """Gated depthwise convolution over frames (Gulati et al., 2.2), with a norm that sees one frame at a time."""
+    """Gated depthwise convolution over frames (Gulati et al., 2.2), with a norm over one frame at a time."""
 
     def __init__(self, width: int, dropout: float) -> None:
         super().__init__()
@@ -72,7 +72,7 @@ class RotaryConformerBlock(nn.Module):
         self.norm = nn.LayerNorm(width)
 
     def forward(self, hidden_BTC: Tensor, mask_BT: Tensor) -> Tensor:
-        """Return the (B, T, C) that leaves the block; `mask_BT` is False in frames of padding."""
+        """Return the (B, T, C) output of the block; `mask_BT` is False in frames of padding."""
         hidden_BTC = hidden_BTC + 0.5 * self.feed_forward_before(hidden_BTC)
         hidden_BTC = hidden_BTC + self.attention(hidden_BTC, mask_BT)
         hidden_BTC = hidden_BTC + self.convolution(hidden_BTC, mask_BT)

@@ -28,7 +28,7 @@ _BLOCKS = {"conformer": MotionConformerBlock, "transformer": MotionTransformerBl
 class MotionDiffusion(nn.Module):
     """S, A and P.
 
-    A sampler calls `encode` once, `drop` for what guidance compares with, and `denoise` at every step; a trainer calls
+    A sampler calls `encode` once, `drop` for the passes of guidance, and `denoise` at every step; a trainer calls
     the module. Targets and references are standardised (mean 0, standard deviation 1); poses are in degrees and
     standardised here, with the statistics given to `set_pose_statistics`.
     """
@@ -40,7 +40,7 @@ class MotionDiffusion(nn.Module):
         super().__init__()
         self.config = config
         width = config.width
-        # known coordinates and their bits stand beside the noised target
+        # the input of a model that edits has the known coordinates and a bit for each as well
         self.input = nn.Linear(config.target_dims * (3 if config.edit else 1), width)
         self.time = TimeEmbedding(width)
         self.reference: nn.Module = (
@@ -88,12 +88,8 @@ class MotionDiffusion(nn.Module):
         """Return the (B, T, 3) pose in standard deviations from the mean: what P is trained to predict."""
         return (pose_deg_BTP - self.pose_mean_deg_P) / self.pose_std_deg_P
 
-    def pose_in_degrees(self, pose_BTP: Tensor) -> Tensor:
-        """Return the (B, T, 3) pose that is standardised as `pose_BTP`."""
-        return pose_BTP * self.pose_std_deg_P + self.pose_mean_deg_P
-
     def encode(self, inputs: MotionInputs) -> Conditions:
-        """Return the conditions encoded, which stay the same at every step of a sampler."""
+        """Return the encoded conditions, which are the same at every step of a sampler."""
         speech_BTC, predicted_pose_BTP = self._encode_speech(inputs)
         reference_BKC = self.reference(self._own(inputs.reference_BD))
         return Conditions(
@@ -118,11 +114,11 @@ class MotionDiffusion(nn.Module):
         return speech_BTC + self.pose(self._own(pose_BTP)), predicted_BTP
 
     def _own(self, tensor: Tensor) -> Tensor:
-        """Return `tensor` in the type of the weights: features are stored in float16, a sampler's state is float32."""
+        """Return `tensor` in the type of the weights: features are float16, the state of a sampler is float32."""
         return tensor.to(self.input.weight.dtype)
 
     def drop(self, conditions: Conditions, dropped: Dropped) -> Conditions:
-        """Return the conditions with learned nulls where they are taken away, for training and for guidance."""
+        """Return the conditions with learned nulls where they are dropped, for training and for guidance."""
         if dropped.speech_B is not None and conditions.speech_BTC is not None:
             speech_BTC = _replaced(conditions.speech_BTC, self.null_speech_C, dropped.speech_B)
             conditions = conditions._replace(speech_BTC=speech_BTC)
@@ -138,18 +134,18 @@ class MotionDiffusion(nn.Module):
         """Return the predicted z_0 (equation 8).
 
         Args:
-            noisy_BTD: (B, T, D) z_t. A config of the objective `regression` does not look at it, nor at the time.
+            noisy_BTD: (B, T, D) z_t. The objective `regression` ignores it and the time.
             time_B: (B,) t in 0 to 1, float32.
             conditions: of `encode`.
 
         Returns:
-            (B, T, D); what stands in frames of padding is of no meaning.
+            (B, T, D); values in frames of padding have no meaning.
         """
         if self.config.objective == "regression":
             noisy_BTD, time_B = torch.zeros_like(noisy_BTD), torch.ones_like(time_B)
         hidden_BTC = self.input(self._own(self._with_known(noisy_BTD, conditions)))
         if self.config.cond.speech == "cross":
-            # without it nothing tells a frame which of the speech tokens is its own
+            # without positions, a frame could not find its own speech token
             hidden_BTC = hidden_BTC + _frame_positions(hidden_BTC)
         block_conditions = self._block_conditions(hidden_BTC, time_B, conditions)
         for block in self.blocks:
@@ -191,7 +187,7 @@ class MotionDiffusion(nn.Module):
         )
 
     def forward(self, noisy_BTD: Tensor, time_B: Tensor, inputs: MotionInputs, dropped: Dropped) -> MotionPrediction:
-        """Return the predicted z_0 and the predicted pose: what equation 8 compares with the truth."""
+        """Return the predicted z_0 and the predicted pose, which equation 8 compares with the truth."""
         conditions = self.encode(inputs)
         target_BTD = self.denoise(noisy_BTD, time_B, self.drop(conditions, dropped))
         return MotionPrediction(target_BTD, conditions.predicted_pose_BTP)

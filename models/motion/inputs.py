@@ -1,4 +1,4 @@
-"""What the motion diffusion model is given and gives (GAIA section 4.3).
+"""Inputs and outputs of the motion diffusion model (GAIA section 4.3).
 
 Shapes: B sequences, T frames, D numbers of the target per frame, F speech features, P = 3 angles, K tokens of a
 reference frame, L tokens and G = 768 numbers of a text state, C channels of the network.
@@ -12,7 +12,7 @@ __all__ = ["Conditions", "Dropped", "MotionInputs", "MotionPrediction"]
 
 
 class MotionInputs(NamedTuple):
-    """The conditions of one batch as they come from the data; None where the config has no such condition."""
+    """Conditions of one batch as the data has them; None where the config has no such condition."""
 
     mask_BT: Tensor
     """True in frames, False in padding after them; at least one True per sequence."""
@@ -27,13 +27,13 @@ class MotionInputs(NamedTuple):
     text_mask_BL: Tensor | None = None
     """True up to the end-of-text token, False in padding."""
     known_BTD: Tensor | None = None
-    """Coordinates that are given, for editing; what stands where `known_mask_BTD` is False is not looked at."""
+    """Coordinates that are given, for editing; values where `known_mask_BTD` is False are ignored."""
     known_mask_BTD: Tensor | None = None
     """True where a coordinate is given. None: none is."""
 
 
 class Dropped(NamedTuple):
-    """(B,) True where a condition is taken away and its learned null stands in; None: nowhere."""
+    """(B,) True where a condition is dropped and replaced by its learned null; None: nowhere."""
 
     speech_B: Tensor | None = None
     """Encoded speech, the pose included."""
@@ -42,7 +42,7 @@ class Dropped(NamedTuple):
 
 
 class Conditions(NamedTuple):
-    """The conditions encoded: what stays the same at every step of a sampler."""
+    """Encoded conditions, which are the same at every step of a sampler."""
 
     mask_BT: Tensor
     speech_BTC: Tensor | None
@@ -54,11 +54,11 @@ class Conditions(NamedTuple):
     known_BTD: Tensor | None
     known_mask_BTD: Tensor | None
     predicted_pose_BTP: Tensor | None
-    """What P predicts, standardised; None without pose."""
+    """Prediction of P, standardised; None without pose."""
 
 
 class MotionPrediction(NamedTuple):
-    """What one forward pass of training gives."""
+    """Output of a forward pass in training."""
 
     target_BTD: Tensor
     """Predicted z_0."""

@@ -17,7 +17,7 @@ POSE_ANGLES = 3
 class PosePredictor(nn.Module):
     """Two convolutions of three frames, each with ReLU, LayerNorm and dropout, and a linear layer.
 
-    Its input is detached: the pose loss trains P alone and cannot bend the speech encoder, which serves the motion.
+    Its input is detached: the pose loss trains P alone, and the speech encoder is trained for the motion.
     """
 
     def __init__(self, width: int, hidden: int, dropout: float) -> None:

@@ -1,7 +1,7 @@
 """Lightweight speech encoder A: adapts features of a frozen extractor to the diffusion model (GAIA section 4.3).
 
-The features z^s have one row per frame (N x d^s in the paper), which is what the manifest's `speech_features` holds;
-they come from outside, so that no parameter of the extractor is here.
+The features z^s have one row per frame (N x d^s in the paper), as has the column `speech_features` of the
+manifest; they are inputs, so that no parameter of the extractor is here.
 
 Shapes: B sequences, T frames, F speech features, C channels of the diffusion model.
 """
@@ -17,7 +17,7 @@ __all__ = ["SpeechEncoder", "SpeechEncoderConfig"]
 class SpeechEncoder(nn.Module):
     """A convolution over three frames, Conformer blocks, and a projection to the diffusion model's width.
 
-    Its attention has rotary positions, which are relative as those of S are but have no parameters.
+    Its attention has rotary positions, which are relative like those of S but have no parameters.
     """
 
     def __init__(self, config: SpeechEncoderConfig, *, speech_dim: int, output_width: int, dropout: float) -> None:

@@ -1,8 +1,8 @@
-"""Tokens of the reference frame, to which every block attends (GAIA section 4.3, "Conditioning").
+"""Tokens of the reference frame and of text, and the embedding of the time (GAIA section 4.3, "Conditioning").
 
-The paper's reference is the motion latent z^m(i) of one frame of the clip. It becomes one token per place of the latent
-(or per landmark), each with a learned position. One vector for the whole frame, repeated, would make all keys of the
-cross-attention equal and the attention an addition.
+The paper's reference is the motion latent z^m(i) of one frame of the clip. It becomes one token per position of the
+latent (or per landmark), each with a learned position embedding. One vector for the entire frame, repeated, would make
+all keys of the cross-attention equal and the attention an addition.
 
 Shapes: B sequences, D dimensions of the target, K tokens, c channels of a token, C channels of the network.
 """
@@ -16,19 +16,19 @@ from models.motion.attention import sinusoid
 __all__ = ["ReferenceTokens", "TextTokens", "TimeEmbedding"]
 
 TEXT_HIDDEN = 1024
-"""From public code of the authors' line, as are the four layers."""
+"""From public code of the authors' line, like the four layers."""
 
 TEXT_HIDDEN = 512
 
 
 class ReferenceTokens(nn.Module):
-    """Cuts a reference frame into tokens."""
+    """Split of a reference frame into tokens."""
 
     def __init__(self, tokens: int, channels: int, width: int, *, channels_first: bool) -> None:
-        """Make the network.
+        """Build the network.
 
         Args:
-            tokens: K, places of the latent or landmarks.
+            tokens: K, positions of the latent or landmarks.
             channels: c, numbers per token.
             width: C.
             channels_first: whether the D = K c numbers lie channel by channel, as in a flattened latent (c, h, w), or
@@ -78,7 +78,7 @@ class TextTokens(nn.Module):
 SINUSOIDS = 256
 
 TIME_SCALE = 1000.0
-"""The sinusoids' shortest wavelength is 2 pi: of t in 0 to 1 itself they would see hardly more than a line."""
+"""The sinusoids' shortest wavelength is 2 pi: on t in 0 to 1 itself they would be hardly more than linear."""
 
 
 class TimeEmbedding(nn.Module):

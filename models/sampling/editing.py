@@ -1,4 +1,4 @@
-"""Editing: some coordinates are given and the model makes the rest (GAIA section 5.4 and appendix D.2).
+"""Editing: the model generates the coordinates that are not given (GAIA section 5.4 and appendix D.2).
 
 "The landmarks that we want to edit are fixed to the given coordinates. Then we leave the model to generate the rest":
 to put the given ones over the prediction at every step, `replace`, is the plain reading of these words, but it couples
@@ -28,27 +28,28 @@ class Known(NamedTuple):
     """Coordinates that are given, standardised as the target is."""
 
     values_BTD: Tensor
-    """What stands where `mask_BTD` is False is not looked at."""
+    """Values where `mask_BTD` is False are ignored."""
     mask_BTD: Tensor
     """True where a coordinate is given."""
 
     def over(self, x0_BTD: Tensor) -> Tensor:
-        """Return `x0_BTD` with the given coordinates in their places."""
+        """Return `x0_BTD` with the given coordinates put in."""
         return torch.where(self.mask_BTD, self.values_BTD.to(x0_BTD.dtype), x0_BTD)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EditConfig:
-    """How given coordinates are kept to. `EDITS` has one for each method."""
+    """Method of editing and its steps. `EDITS` has a good choice for each method."""
 
     method: EditMethod = "mask_cond"
-    """`mask_cond`: the network was trained to be given them (`MotionDiffusionConfig.edit`); exact, no dearer than no
-    editing. `repaint`: any network; noised forth and back (Lugmayr et al., 2022). `guided`: any network; the state is
-    pulled to where the prediction agrees (pseudo-inverse guidance, Song et al., 2023). `replace`: the paper's words."""
+    """`mask_cond`: the network was trained with given coordinates (`MotionDiffusionConfig.edit`); exact, as fast as
+    without editing. `repaint`: any network; noised forth and back (Lugmayr et al., 2022). `guided`: any network; the
+    state is pulled to where the prediction agrees (pseudo-inverse guidance, Song et al., 2023). `replace`: as the paper
+    says it."""
     steps: int = 20
     """Times of the grid, uniform in lambda; the solver is `dpmpp_2m`, but `repaint` has its own."""
     resamplings: int = 1
-    """How often `repaint` makes each step; the network runs `steps` times as often as that. 1 for the others."""
+    """Repetitions of each step by `repaint`; the network runs `steps` times as often. 1 for the other methods."""
 
     def __post_init__(self) -> None:
         if self.method not in get_args(EditMethod):
@@ -78,7 +79,7 @@ def sample_edited(predict: X0Predictor, noise: SeededNoise, known: Known, *, con
 
     Args:
         predict: of the network, with its conditions; for `mask_cond`, `known` is among these.
-        noise: all the noise that is used.
+        noise: source of all noise.
         known: the given coordinates.
         config: the method.
         sde: the process that the network was trained on.
@@ -93,7 +94,7 @@ def sample_edited(predict: X0Predictor, noise: SeededNoise, known: Known, *, con
 
 @dataclass(frozen=True, slots=True)
 class _Replaced:
-    """Predicts what another predictor does, with the given coordinates in their places."""
+    """Predictor that puts the given coordinates into the prediction of another one."""
 
     predict: X0Predictor
     known: Known
@@ -104,12 +105,12 @@ class _Replaced:
 
 @dataclass(frozen=True, slots=True)
 class _Guided:
-    """Predicts x0 as if the given coordinates were observed through the prediction.
+    """Predictor of x0 that takes the given coordinates as observations of the prediction.
 
     By Bayes the score of z_t given them is the unconditional one plus the gradient of log p(known | z_t). Where
     p(x0 | z_t) is taken as normal around the prediction, with the variance sigma^2 that standardised targets have (Song
     et al., 2023, section 3), that gradient is J^T (known - x0) / sigma^2 over the given coordinates, J = dx0/dz_t. By
-    Tweedie's formula the whole is, as an x0, x0 + J^T (known - x0) / alpha.
+    Tweedie's formula the result, as an x0, is x0 + J^T (known - x0) / alpha.
     """
 
     predict: X0Predictor
@@ -129,8 +130,8 @@ class _Guided:
 def _repaint(predict: X0Predictor, noise: SeededNoise, known: Known, config: EditConfig, sde: VpSde) -> Tensor:
     """RePaint (Lugmayr et al., 2022, algorithm 1): ancestral steps; given coordinates are noised to each step's time.
 
-    After a step the state is noised back to where it began and the step is made again, so that given and made
-    coordinates, which come from different sources, get to agree.
+    After a step the state is noised back to its former time and the step is repeated, so that given and generated
+    coordinates, which come from different sources, become consistent.
     """
     times_N = time_grid(SamplerConfig(steps=config.steps), sde)
     times, alphas, sigmas = times_N.tolist(), sde.alpha(times_N).tolist(), sde.sigma(times_N).tolist()

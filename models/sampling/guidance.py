@@ -6,8 +6,8 @@ smaller weight: with weights w_1 <= w_2 of conditions 1 and 2,
     x0 = (1 - w_1) x0(null) + (w_1 - w_2) x0(1) + w_2 x0(1, 2)
 
 so that equal weights need two passes of the network, as in the usual form, and weights of 1 need one. A condition of
-weight 0 is not given at all. It is x0 that is mixed, before a sampler makes a score of it; mixing noises or scores by
-the same weights would be the same, since these sum to 1 and x0, noise and score depend on each other linearly.
+weight 0 is not used at all. The weights mix predictions of x0; mixing noises or scores would give the same, since the
+weights sum to 1 and x0, noise and score are linear functions of each other.
 
 Shapes: B sequences, T frames, D numbers of the target per frame, N passes of the network.
 """
@@ -28,10 +28,10 @@ ConditionName = Literal["speech", "reference", "text"]
 
 
 class ConditionedNetwork(Protocol):
-    """What guidance needs of a network; `MotionDiffusion` is one."""
+    """Interface of a network for guidance; `MotionDiffusion` implements it."""
 
     def drop(self, conditions: Conditions, dropped: Dropped, /) -> Conditions:
-        """Return the conditions with some taken away."""
+        """Return the conditions, some of them dropped."""
         ...
 
     def denoise(self, noisy_BTD: Tensor, time_B: Tensor, conditions: Conditions, /) -> Tensor:
@@ -41,14 +41,14 @@ class ConditionedNetwork(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GuidanceConfig:
-    """How strongly each condition is followed: 0 not at all, 1 as in training, above 1 more than that."""
+    """Weight of each condition: 0 ignores it, 1 is as in training, above 1 is stronger."""
 
     speech: float = 1.0
     """With the pose, which is added to it."""
     reference: float = 1.0
     text: float = 1.0
     rescale: float = 0.0
-    """Share, 0 to 1, by which the spread that guidance adds is taken back (Lin et al., 2023, section 3.4)."""
+    """Share, 0 to 1, of the added standard deviation that is removed again (Lin et al., 2023, section 3.4)."""
 
     def __post_init__(self) -> None:
         for name in ("speech", "reference", "text"):
@@ -64,7 +64,7 @@ GUIDANCE = MappingProxyType({"speech": GuidanceConfig(), "text": GuidanceConfig(
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """One run of the network and what its prediction is multiplied by."""
+    """One pass of the network, and the factor of its prediction."""
 
     factor: float
     dropped: frozenset[ConditionName]
@@ -88,9 +88,9 @@ def passes(weights: dict[ConditionName, float]) -> tuple[Pass, ...]:
 
 
 class GuidedPredictor:
-    """Predicts x0 with guidance; an `X0Predictor`.
+    """Predictor of x0 with guidance; an `X0Predictor`.
 
-    The passes run as one batch. Where one pass is all that the weights need, its prediction comes back bit for bit.
+    The passes run as one batch. If the weights need one pass only, its prediction is returned unchanged.
     """
 
     def __init__(self, network: ConditionedNetwork, conditions: Conditions, config: GuidanceConfig) -> None:
@@ -117,7 +117,7 @@ class GuidedPredictor:
         if n_passes == 1:
             return self._network.denoise(noisy_BTD, time_B, self._conditions)
         x0 = self._network.denoise(noisy_BTD.repeat(n_passes, 1, 1), time_B.repeat(n_passes), self._conditions)
-        # in the sampler's float32: differences of predictions drown in the rounding of bfloat16
+        # in float32, as the sampler's state: bfloat16 would round away differences of predictions
         predicted = x0.to(noisy_BTD.dtype).chunk(n_passes)
         guided_BTD = torch.zeros_like(noisy_BTD)
         for a, x0_BTD in zip(self._passes, predicted, strict=True):
@@ -161,7 +161,7 @@ def _as_one_batch(conditions: list[Conditions]) -> Conditions:
 
 
 def _spread(x0_BTD: Tensor, mask_BT: Tensor) -> Tensor:
-    """Return the (B, 1, 1) standard deviation over the numbers of the frames that are no padding."""
+    """Return the (B, 1, 1) standard deviation over all values of frames that are not padding."""
     weight_BT1 = mask_BT[..., None].to(x0_BTD.dtype)
     count_B11 = weight_BT1.sum(dim=(1, 2), keepdim=True) * x0_BTD.shape[2]
     mean_B11 = (x0_BTD * weight_BT1).sum(dim=(1, 2), keepdim=True) / count_B11

@@ -1,9 +1,9 @@
-"""Motion for speech longer than what the network was trained on (ours; GAIA trains on up to 250 frames, appendix B.3).
+"""Motion for speech that is longer than the clips of training (ours; GAIA trains on up to 250 frames, appendix B.3).
 
-The frames are covered by windows that overlap. At every step of the sampler the network predicts x0 window by window,
-and the predictions are blended; the state and its noise are one, over all frames. So neighbouring windows see each
-other at every step and agree where they overlap. (Finished windows from noise of their own do not: faded into one
-another, they lose half of the variance there and jitter.)
+Overlapping windows cover the frames. At every step of the sampler the network predicts x0 window by window, and the
+predictions are blended; all frames share one state and one noise. So neighbouring windows influence each other at every
+step and agree where they overlap. (Windows that are sampled independently do not: cross-faded, they lose half of the
+variance there and jitter.)
 
 Shapes: B sequences, T frames, D numbers of the target per frame.
 """
@@ -24,10 +24,10 @@ MIN_FRAMES = 5
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LongAudioConfig:
-    """How frames are divided into windows."""
+    """Length and overlap of the windows."""
 
     window_frames: int = 250
-    """Most frames that the network gets at once: the longest clip of training (B.3)."""
+    """Longest window: the longest clip of training (B.3)."""
     overlap_frames: int = 50
     """Least overlap of neighbours: 2 s."""
     context_frames: int = 25
@@ -70,7 +70,7 @@ class Window:
 
 
 def windows(n_frames: int, config: LongAudioConfig) -> tuple[Window, ...]:
-    """Return the windows that cover a clip: as few as have the overlap, of one length, equally far apart.
+    """Return the windows that cover a clip: the fewest with enough overlap, of one length, evenly spaced.
 
     Raises:
         ValueError: the clip is shorter than 5 frames.
@@ -96,10 +96,10 @@ def windows(n_frames: int, config: LongAudioConfig) -> tuple[Window, ...]:
 
 
 def blended(bind: Callable[[Window], X0Predictor], n_frames: int, config: LongAudioConfig) -> X0Predictor:
-    """Return a predictor for all frames of a clip; for a clip of one window, that window's own.
+    """Return a predictor for all frames of a clip; for a clip of one window, the predictor of that window.
 
     Args:
-        bind: gives a predictor for the frames of a window, with its conditions. It is called once for each window.
+        bind: returns the predictor of a window, with its conditions; called once for each window.
         n_frames: frames of the clip.
         config: the windows.
     """
@@ -110,7 +110,7 @@ def blended(bind: Callable[[Window], X0Predictor], n_frames: int, config: LongAu
 
 @dataclass(frozen=True, slots=True)
 class _Blended:
-    """Mixes the predictions of windows by weights that fall from the middle of each to its ends."""
+    """Predictor that blends those of windows by weights that fall from the middle of each to its ends."""
 
     places: tuple[Window, ...]
     bound: tuple[X0Predictor, ...]

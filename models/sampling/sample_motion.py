@@ -1,4 +1,4 @@
-"""From conditions to motion: the model S, guidance, windows, editing and a solver put together (GAIA section 4.3).
+"""Sample motion from conditions: the model S with guidance, windows, editing and a solver (GAIA section 4.3).
 
 Shapes: B sequences, T frames, D numbers of the target per frame.
 """
@@ -21,10 +21,10 @@ __all__ = ["MotionSampling", "sample_motion"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MotionSampling:
-    """How motion is sampled."""
+    """Solver, guidance, windows and process of sampling."""
 
     solver: SamplerConfig | EditConfig = field(default_factory=SamplerConfig)
-    """An `EditConfig` where coordinates are given."""
+    """An `EditConfig` if coordinates are given."""
     guidance: GuidanceConfig = field(default_factory=GuidanceConfig)
     long_audio: LongAudioConfig = field(default_factory=LongAudioConfig)
     sde: VpSde = field(default_factory=VpSde)
@@ -36,23 +36,23 @@ def sample_motion(network: MotionDiffusion, inputs: MotionInputs, noise: SeededN
 
     Args:
         network: in evaluation mode, on the device of `inputs` and `noise`.
-        inputs: the conditions over all frames of the clip, however many; with `known_BTD` and `known_mask_BTD` if the
+        inputs: the conditions over all frames of the clip, of any number; with `known_BTD` and `known_mask_BTD` if the
             solver is an `EditConfig`. Sequences that are longer than a window have no padding.
-        noise: all the noise that is used, with a seed for each sequence.
+        noise: source of all noise, with a seed for each sequence.
         config: the solver, guidance and windows. The editing method `guided` takes gradients and so cannot run under
-            `torch.inference_mode`; nothing else of it minds.
+            `torch.inference_mode`; all else can.
 
     Raises:
-        ValueError: network, inputs, noise and config do not fit each other; the message says where.
+        ValueError: network, inputs, noise and config do not suit each other; the message says which.
     """
     _check(network, inputs, noise, config)
     solver, n_frames = config.solver, inputs.mask_BT.shape[1]
-    # only a network that was trained to be given coordinates may see them, and only where that is the method
-    sees_known = isinstance(solver, EditConfig) and solver.method == "mask_cond"
-    seen = inputs if sees_known else inputs._replace(known_BTD=None, known_mask_BTD=None)
+    # only a network that was trained with given coordinates takes them as inputs, and only with that method
+    takes_known = isinstance(solver, EditConfig) and solver.method == "mask_cond"
+    given_inputs = inputs if takes_known else inputs._replace(known_BTD=None, known_mask_BTD=None)
 
     def bind(window: Window) -> X0Predictor:
-        return GuidedPredictor(network, _encoded(network, seen, window), config.guidance)
+        return GuidedPredictor(network, _encoded(network, given_inputs, window), config.guidance)
 
     with torch.no_grad():
         predict = blended(bind, n_frames, config.long_audio)

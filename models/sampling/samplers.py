@@ -1,9 +1,9 @@
 """Samplers: from noise to motion by solving the reverse process (GAIA section 4.3, equations 6 and 7).
 
-All of them ask a predictor for x0, the mean of p(x0 | z_t), at a grid of times that falls from t = 1; the score of the
-equations follows from it. Each but `ode_euler_mid` ends with the prediction of x0 at the smallest time. How wrong they
-are after how many steps: benchmarks/results/2026-11-samplers.md. A grid that is uniform in lambda =
-log(alpha / sigma) puts the steps where the motion takes shape and is what makes few of them enough.
+A predictor gives x0, the mean of p(x0 | z_t), at each time of a grid that falls from t = 1; the score in the equations
+follows from it. Each sampler but `ode_euler_mid` ends with the prediction of x0 at the smallest time. Their
+errors by number of steps are in benchmarks/results/2026-11-samplers.md. A grid that is uniform in lambda =
+log(alpha / sigma) needs few steps, because it places them where the motion takes shape.
 
 The state is float32 and the coefficients are float64 numbers of Python, whatever the precision of the network.
 
@@ -28,7 +28,7 @@ SamplerName = Literal["dpmpp_2m", "sde_em", "ode_heun", "ode_euler_mid"]
 
 
 class X0Predictor(Protocol):
-    """What a sampler needs of a network whose conditions are already given to it."""
+    """Interface of a network for a sampler; its conditions are bound to it."""
 
     def __call__(self, noisy_BTD: Tensor, time_B: Tensor, /) -> Tensor:
         """Return the (B, T, D) prediction of x0 from z_t and (B,) times, both float32."""
@@ -38,7 +38,7 @@ class X0Predictor(Protocol):
 class SeededNoise:
     """Standard normal noise from one seed per sequence.
 
-    It is drawn on the CPU, sequence by sequence: a sequence comes out the same on every device and whatever else is in
+    It is drawn on the CPU, sequence by sequence: a sequence is the same on every device and whatever else is in
     its batch.
     """
 
@@ -59,7 +59,7 @@ class SeededNoise:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SamplerConfig:
-    """Which solver, and where it steps. `SAMPLERS` has one that is accurate for each solver."""
+    """Solver and its grid of times. `SAMPLERS` has an accurate choice for each solver."""
 
     name: SamplerName = "dpmpp_2m"
     """`dpmpp_2m`: DPM-Solver++ of order 2 (Lu et al., 2022), the default; `sde_em`: equation 6 by Euler-Maruyama;
@@ -68,9 +68,9 @@ class SamplerConfig:
     """Times of the grid. The network runs once for each, with `ode_heun` once more for each but the last. With one step
     the sample is the prediction at t = 1: all that the ablation without diffusion needs."""
     grid: Literal["lambda", "time"] = "lambda"
-    """In what the times are equally far apart; `ode_euler_mid` has `time`."""
+    """Variable in which the times are evenly spaced; `ode_euler_mid` has `time`."""
     temperature: float = 1.0
-    """Divides the first noise. Above 1 the motion is calmer but varies less than real motion does; 1.8 in the authors'
+    """Divisor of the initial noise. Above 1 the motion is calmer but varies less than real motion; 1.8 in the authors'
     later public code. `sde_em` has 1, since its own noise replaces the first."""
 
     def __post_init__(self) -> None:
@@ -108,11 +108,11 @@ def sample(
     config: SamplerConfig,
     sde: VpSde,
 ) -> Tensor:
-    """Return the (B, T, D) sample, float32, that a predictor makes of noise.
+    """Return a (B, T, D) sample, float32, from noise.
 
     Args:
         predict: of the network, with its conditions.
-        noise: all the noise that is used; also says how many sequences, and on which device.
+        noise: source of all noise; it fixes the number of sequences and the device.
         frames: T.
         dims: D.
         config: the solver.
@@ -174,7 +174,7 @@ def _ode_euler_mid(
 ) -> Tensor:
     """Euler steps on equation 7 down to t = 0 with the slope at the middle time of each, at the state of its beginning.
 
-    So Grad-TTS (Popov et al., 2021) does it and the authors' later public code; the state at t = 0 is the sample.
+    As in Grad-TTS (Popov et al., 2021) and the authors' later public code; the state at t = 0 is the sample.
     """
     for i in range(config.steps):
         middle = 1.0 - (i + 0.5) / config.steps

@@ -5,10 +5,10 @@
 Its marginals are Gaussian: z_t = alpha(t) x0 + sigma(t) noise, with alpha^2 + sigma^2 = 1. The paper leaves beta open;
 ours is that of Song et al., "Score-based generative modeling through stochastic differential equations", appendix C.
 
-The network predicts x0 (equation 8); the score that equations 6 and 7 ask for follows from it by `score_from_x0`.
+The network predicts x0 (equation 8); the score in equations 6 and 7 follows from it by `score_from_x0`.
 
-Times are float32 or float64 and so is everything that comes out, whatever the precision of the network: in bfloat16,
-sigma is gone near t = 0. A time is a scalar or `(B,)`; it is spread over the dimensions of what it goes with.
+Times and results are float32 or float64, whatever the precision of the network: in bfloat16, sigma vanishes near
+t = 0. A time is a scalar or `(B,)`, broadcast over the dimensions of the state.
 
 Shapes: B sequences, T frames, D numbers of the target per frame.
 """
@@ -37,7 +37,7 @@ class VpSde(SdeConfig):
         return self.beta_min * t + 0.5 * (self.beta_max - self.beta_min) * t.square()
 
     def alpha(self, t: Tensor) -> Tensor:
-        """Return how much of x0 is in z_t."""
+        """Return the factor of x0 in z_t."""
         return torch.exp(-0.5 * self.beta_integral(t))
 
     def sigma(self, t: Tensor) -> Tensor:
@@ -68,16 +68,12 @@ class VpSde(SdeConfig):
 
     def diffuse(self, x0_BTD: Tensor, time_B: Tensor, noise_BTD: Tensor) -> Tensor:
         """Return z_t of equation 5's marginal at time t, given x0 and standard normal noise."""
-        return _spread(self.alpha(time_B), x0_BTD) * x0_BTD + _spread(self.sigma(time_B), x0_BTD) * noise_BTD
-
-    def x0_from_noise(self, z_BTD: Tensor, noise_BTD: Tensor, time_B: Tensor) -> Tensor:
-        """Return the x0 that gives z_t with this noise."""
-        return (z_BTD - _spread(self.sigma(time_B), z_BTD) * noise_BTD) / _spread(self.alpha(time_B), z_BTD)
+        return _broadcast(self.alpha(time_B), x0_BTD) * x0_BTD + _broadcast(self.sigma(time_B), x0_BTD) * noise_BTD
 
     def noise_from_x0(self, z_BTD: Tensor, x0_BTD: Tensor, time_B: Tensor) -> Tensor:
         """Return the noise that gives z_t with this x0; a time below `train_t_min` counts as that."""
         time_B = time_B.clamp(min=self.train_t_min)
-        return (z_BTD - _spread(self.alpha(time_B), z_BTD) * x0_BTD) / _spread(self.sigma(time_B), z_BTD)
+        return (z_BTD - _broadcast(self.alpha(time_B), z_BTD) * x0_BTD) / _broadcast(self.sigma(time_B), z_BTD)
 
     def score_from_x0(self, z_BTD: Tensor, x0_BTD: Tensor, time_B: Tensor) -> Tensor:
         """Return grad log p_t of equations 6 and 7, where x0 is the mean of p(x0 | z_t); times as `noise_from_x0`."""
@@ -85,11 +81,7 @@ class VpSde(SdeConfig):
 
     def score_from_noise(self, noise_BTD: Tensor, time_B: Tensor) -> Tensor:
         """Return the score where this is the mean of the noise given z_t; times as `noise_from_x0`."""
-        return -noise_BTD / _spread(self.sigma(time_B.clamp(min=self.train_t_min)), noise_BTD)
-
-    def x0_from_score(self, z_BTD: Tensor, score_BTD: Tensor, time_B: Tensor) -> Tensor:
-        """Return the mean of p(x0 | z_t) that belongs to a score (Tweedie's formula)."""
-        return (z_BTD + _spread(self.sigma(time_B).square(), z_BTD) * score_BTD) / _spread(self.alpha(time_B), z_BTD)
+        return -noise_BTD / _broadcast(self.sigma(time_B.clamp(min=self.train_t_min)), noise_BTD)
 
 
 def _precise(t: Tensor) -> Tensor:
@@ -100,6 +92,6 @@ def _precise(t: Tensor) -> Tensor:
     return t
 
 
-def _spread(coefficient_B: Tensor, like_BTD: Tensor) -> Tensor:
+def _broadcast(coefficient_B: Tensor, like_BTD: Tensor) -> Tensor:
     """Return a coefficient with trailing dimensions of 1; unlike a scalar it raises half precision to its own type."""
     return coefficient_B.reshape(coefficient_B.shape + (1,) * (like_BTD.ndim - coefficient_B.ndim))

@@ -1,4 +1,4 @@
-"""The convolutional blocks of the VAE (GAIA section 4.2 and appendix B.1: "traditional convolutional residual blocks").
+"""Convolutional blocks of the VAE (GAIA section 4.2 and appendix B.1: "traditional convolutional residual blocks").
 
 The paper refers to Rombach et al. (2022), whose block this is: group norm, SiLU, 3x3 convolution, twice, and a skip.
 There is no attention. Shapes: B images, C channels, H rows, W columns.
@@ -48,7 +48,7 @@ class Downsample(nn.Module):
 
 
 class Upsample(nn.Module):
-    """Every pixel becomes 2x2 equal ones, then a 3x3 convolution."""
+    """Upsampling by repetition of pixels, 2x2, then a 3x3 convolution."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
 """Configs of the VAE and its discriminator at the paper's sizes (GAIA appendix B.1: small, base, large) and a tiny one.
 
-The paper leaves open how channels widen from level to level. One rule for all sizes misses its parameter counts by
-far; the multipliers here come within 4 % of each, and the widest level is 512, 1024, 1024.
+The paper leaves open how channels widen from level to level. No single rule comes near its parameter counts; the
+multipliers here come within 4 % of each, and the widest level is 512, 1024, 1024.
 """
 
 from collections.abc import Mapping
@@ -12,12 +12,11 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from foundation.settings import Section
-from models.sizes import SizeName
 
 __all__ = ["DISCRIMINATORS", "LATENT_CHANNELS", "VAE_SIZES", "DiscriminatorConfig", "VaeConfig"]
 
 LATENT_CHANNELS = 3
-"""Of z_a and z_m (section 4.2)."""
+"""Channels of z_a and of z_m (section 4.2)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,7 +60,7 @@ class VaeConfig(Section):
         return (channels, height // 2, width // 2)
 
 
-VAE_SIZES: Mapping[SizeName, VaeConfig] = MappingProxyType(
+VAE_SIZES: Mapping[str, VaeConfig] = MappingProxyType(
     {
         "tiny": VaeConfig(width=16, n_layers=1, multipliers=(1, 2, 4), groups=4, image_px=64),
         "small": VaeConfig(width=128, n_layers=2, multipliers=(1, 1, 2, 4)),
@@ -94,4 +93,4 @@ DISCRIMINATORS: Mapping[str, DiscriminatorConfig] = MappingProxyType(
         "patch_batch_norm": DiscriminatorConfig(norm="batch"),
     }
 )
-"""`patch` belongs to all sizes of the paper; with batch norm it is that of Rombach et al. (2022)."""
+"""`patch` is for all sizes of the paper; with batch norm it is that of Rombach et al. (2022)."""

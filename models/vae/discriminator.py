@@ -1,10 +1,10 @@
-"""The discriminator f_dis that the VAE is trained against (GAIA section 4.2, equation 3).
+"""Discriminator f_dis, the adversary of the VAE in training (GAIA section 4.2, equation 3).
 
 The paper follows Esser et al. (2021) and Rombach et al. (2022): a PatchGAN (Isola et al., 2017), which judges
-overlapping patches and not the picture as a whole. Their batch norm depends on the batch of one GPU and on whether real
-and generated pictures share it; group norm does not, and is the default.
+overlapping patches and not the entire image. Their batch norm depends on the batch of one GPU and on whether real
+and generated images share it; group norm does not, and is the default.
 
-Shapes: B pictures, C channels, H rows, W columns.
+Shapes: B images, C channels, H rows, W columns.
 """
 
 from torch import Tensor, nn
@@ -14,7 +14,7 @@ from models.vae.config import DISCRIMINATORS, DiscriminatorConfig
 __all__ = ["DISCRIMINATORS", "Discriminator", "DiscriminatorConfig"]
 
 INITIAL_STD = 0.02
-"""Spread of the first weights (Isola et al., 2017)."""
+"""Standard deviation of the initial weights (Isola et al., 2017)."""
 
 
 class Discriminator(nn.Module):
@@ -41,7 +41,7 @@ class Discriminator(nn.Module):
         return nn.GroupNorm(self.config.groups, channels)
 
     def forward(self, image_BCHW: Tensor) -> Tensor:
-        """Return the (B, 1, H', W') logits of "real" of the patches of pictures (B, 3, H, W) in -1 to 1."""
+        """Return the (B, 1, H', W') logits of "real" of the patches of images (B, 3, H, W) in -1 to 1."""
         logits_B1HW: Tensor = self.layers(image_BCHW)
         return logits_B1HW
 

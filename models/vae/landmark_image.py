@@ -1,13 +1,13 @@
-"""Pictures of landmarks: x_m, the input of the motion encoder (GAIA section 4.2, equation 1).
+"""Drawn landmarks: x_m, the input of the motion encoder (GAIA section 4.2, equation 1).
 
 The paper gives the shape, H x W x 3, and that it "is supposed to only contain the locations of key facial features".
-Drawn with whole pixels, as usual, a point that moves by a tenth of a pixel stays or jumps by one, and such jumps end up
-in the motion latent as trembling. Here brightness falls off linearly at the edge of a dot or line, so that the picture
-moves as smoothly as the points do, and it has a gradient in them.
+Drawn in full pixels, as usual, a point that moves by a tenth of a pixel stays or jumps by one, and such jumps make the
+motion latent tremble. Here brightness falls off linearly at the edge of a dot or line, so that the image moves as
+smoothly as the points, and is differentiable in them.
 
-Shapes: B pictures, K landmarks, E edges, S spots, P pixels of a spot's patch, H x W the canvas. Landmarks are in
-pixels; the centre of the top left pixel is at (0.5, 0.5). Everything runs where the landmarks lie, without a loop over
-points: each spot scatters its patch of 5x5 pixels (at 256 px), and the brightest one wins.
+Shapes: B images, K landmarks, E edges, S spots, P pixels of a spot's patch, H x W the canvas. Landmarks are in
+pixels; the centre of the top left pixel is at (0.5, 0.5). Everything runs on the device of the landmarks, without a
+loop over points: each spot scatters its patch of 5x5 pixels (at 256 px), and the brightest one wins.
 """
 
 import math
@@ -22,7 +22,7 @@ from manifests.landmarks import LandmarkScheme, landmark_scheme
 __all__ = ["LandmarkImageConfig", "LandmarkRenderer"]
 
 FULL_PX = 256
-"""Size at which `radius_px` is given; in pictures of other sizes dots and lines are smaller or larger likewise."""
+"""Size at which `radius_px` is given; in images of other sizes dots and lines scale with it."""
 
 OTHER_COLOUR = (1.0, 1.0, 1.0)
 """Red, green, blue of points of no region: nose, brows, cheeks, irises."""
@@ -33,14 +33,14 @@ TINY_SQUARED_PX = 1e-12
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LandmarkImageConfig:
-    """How landmarks become a picture."""
+    """Style of the drawing."""
 
     scheme: str
     """Name in `manifests.landmarks`."""
     style: Literal["dots", "regions", "lines"] = "dots"
     """White dots; dots with a colour for each of eyes, lips and jaw; white lines along the scheme's contours."""
     radius_px: float = 1.0
-    """Radius of a dot and half the width of a line in a picture of 256x256."""
+    """Radius of a dot and half the width of a line in an image of 256x256."""
     image_px: int = FULL_PX
 
     def __post_init__(self) -> None:
@@ -49,7 +49,7 @@ class LandmarkImageConfig:
 
 
 class LandmarkRenderer(nn.Module):
-    """Draws landmarks; it has no parameters, and its tables move with `.to(device)`."""
+    """Renderer of landmarks; it has no parameters, and its tables move with `.to(device)`."""
 
     colour_K3: Tensor
     edge_2E: Tensor
@@ -65,7 +65,7 @@ class LandmarkRenderer(nn.Module):
         reach = math.ceil(self.radius_px + 0.5)
         offsets = torch.arange(-reach, reach + 1, dtype=torch.float32)
         patch_P2 = torch.cartesian_prod(offsets, offsets)
-        # spots along a line at most 2 px apart: their patches hold the line and its edge without a gap
+        # spots along a line at most 2 px apart: their patches cover the line and its edge without a gap
         spots = math.ceil(config.image_px / 4)
         self.register_buffer("patch_P2", patch_P2, persistent=False)
         self.register_buffer("colour_K3", torch.tensor(_colours(scheme)), persistent=False)
@@ -73,10 +73,10 @@ class LandmarkRenderer(nn.Module):
         self.register_buffer("step_N", (torch.arange(spots) + 0.5) / spots, persistent=False)
 
     def forward(self, landmarks_BK2: Tensor, valid_BK: Tensor) -> Tensor:
-        """Return the (B, 3, H, W) pictures in -1 (black) to 1.
+        """Return the (B, 3, H, W) images in -1 (black) to 1.
 
         Args:
-            landmarks_BK2: (B, K, 2) x and y in pixels of the picture; they may lie outside of it.
+            landmarks_BK2: (B, K, 2) x and y in pixels of the image; they may lie outside of it.
             valid_BK: (B, K) False where a point was not found; it is not drawn, whatever its coordinates are, and no
                 line leads to it. A point with a coordinate that is not a number is not drawn either.
 
@@ -103,7 +103,7 @@ class LandmarkRenderer(nn.Module):
         return torch.cat(channels, dim=1)
 
     def _lines(self, points_BK2: Tensor, seen_BK: Tensor) -> Tensor:
-        """Spots along each edge say which pixels are near it; their light is that of the distance to the edge."""
+        """Spots along each edge select the pixels near it; brightness follows from the distance to the edge."""
         start_BE2, end_BE2 = points_BK2[:, self.edge_2E[0]], points_BK2[:, self.edge_2E[1]]
         seen_BE = seen_BK[:, self.edge_2E[0]] & seen_BK[:, self.edge_2E[1]]
         along_BE2 = end_BE2 - start_BE2
@@ -120,7 +120,7 @@ class LandmarkRenderer(nn.Module):
 
     def _patches(self, spots_BS2: Tensor) -> Tensor:
         """Return (B, S, P, 2) column and row, as float, of the pixels around each spot."""
-        # far away is as good as just outside, and its index is a number that an integer can hold
+        # a point far away is clamped to just outside, so that its index fits into an integer
         near_BS2 = spots_BS2.detach().clamp(-10.0 * FULL_PX, 10.0 * FULL_PX + self.config.image_px)
         return near_BS2.floor()[:, :, None] + self.patch_P2
 
@@ -130,7 +130,7 @@ class LandmarkRenderer(nn.Module):
         return (self.radius_px + 0.5 - distance_px_BSP).clamp(0.0, 1.0) * seen_BS[..., None]
 
     def _canvas(self, pixels_BSP2: Tensor, light_BSP: Tensor) -> Tensor:
-        """Return the (B, 1, H, W) picture in -1 to 1 of the brightest light on each pixel."""
+        """Return the (B, 1, H, W) image in -1 to 1 of the brightest light on each pixel."""
         size = self.config.image_px
         inside_BSP = ((pixels_BSP2 >= 0) & (pixels_BSP2 < size)).all(-1)
         column_BSP, row_BSP = pixels_BSP2.unbind(-1)
@@ -141,7 +141,7 @@ class LandmarkRenderer(nn.Module):
 
 
 def _repeated(edges_BE: Tensor, n_spots: int) -> Tensor:
-    """Return what belongs to each edge (B, E, ...) once for each of its spots (B, S, ...)."""
+    """Return the values of each edge (B, E, ...) repeated for each of its spots (B, S, ...)."""
     return edges_BE.repeat_interleave(n_spots, dim=1)
 
 

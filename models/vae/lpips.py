@@ -1,10 +1,10 @@
-"""A perceptual distance between pictures: LPIPS (Zhang et al., 2018), version 0.1, on the features of VGG-16.
+"""Perceptual distance between images: LPIPS (Zhang et al., 2018), version 0.1, on the features of VGG-16.
 
 Features are taken after the last ReLU before each pooling, and the last one of all. At each position they are scaled to
 length 1; their squared differences are weighted by channel, summed over channels, averaged over positions, and the
 five numbers are added up. The names of the tensors are those of torchvision's VGG-16 and of the `lpips` package.
 
-Shapes: B pictures, C channels, H rows, W columns; pictures are RGB in -1 to 1.
+Shapes: B images, C channels, H rows, W columns; images are RGB in -1 to 1.
 """
 
 from collections.abc import Mapping
@@ -15,17 +15,17 @@ from torch import Tensor, nn
 __all__ = ["Lpips", "seeded_lpips"]
 
 _WIDTHS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
-"""Channels of the convolutions of each of VGG-16's five parts; a pooling halves the picture between two of them."""
+"""Channels of the convolutions of each of VGG-16's five parts; a pooling halves the image between two of them."""
 
 _SHIFT, _SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
-"""That bring pictures in -1 to 1 to the mean and spread which VGG-16 was trained with."""
+"""Shift and scale that bring images in -1 to 1 to the mean and standard deviation of VGG-16's training."""
 
 _SMALLEST_SQUARED = 1e-20
-"""Added to a squared length, so that features which are all 0 stay so, and have a gradient."""
+"""Added to a squared norm, so that features that are all 0 stay 0 and have a gradient."""
 
 
 class Lpips(nn.Module):
-    """The distance; it is not taught, and has no dropout, which the package's own has for teaching its weights."""
+    """Perceptual distance; it is not trained, so it has none of the dropout that the `lpips` package trains with."""
 
     shift_3HW: Tensor
     scale_3HW: Tensor
@@ -48,7 +48,7 @@ class Lpips(nn.Module):
         self.register_buffer("scale_3HW", torch.tensor(_SCALE)[:, None, None], persistent=False)
 
     def load_published(self, vgg16: Mapping[str, Tensor], heads: Mapping[str, Tensor]) -> None:
-        """Take the weights that are published.
+        """Load the published weights.
 
         Args:
             vgg16: torchvision's VGG-16, `features.N.weight` and `.bias`; its classifier is not needed.
@@ -62,7 +62,7 @@ class Lpips(nn.Module):
         self.heads.load_state_dict({str(n): heads[f"lin{n}.model.1.weight"].flatten() for n in range(len(_WIDTHS))})
 
     def forward(self, image_BCHW: Tensor, target_BCHW: Tensor) -> Tensor:
-        """Return the (B,) distances of pictures from targets; targets get no gradient."""
+        """Return the (B,) distances of images from targets; targets get no gradient."""
         with torch.no_grad():
             targets = self._features(target_BCHW)
         distance_B = torch.zeros(len(image_BCHW), device=image_BCHW.device)
@@ -86,7 +86,7 @@ def _of_length_1(features_BCHW: Tensor) -> Tensor:
 
 
 def seeded_lpips(seed: int) -> Lpips:
-    """Return the distance with random features (He et al., 2015) that belong to `seed`, all channels weighted 1.
+    """Return the distance with random features (He et al., 2015) from `seed`, all channels weighted 1.
 
     They react to edges and texture, but not as people do; numbers are not comparable with those of LPIPS.
     """

@@ -1,4 +1,4 @@
-"""The Gaussian that an encoder of the VAE gives, and how latents are standardised (GAIA section 4.2, equation 1).
+"""Gaussian posterior of an encoder of the VAE, and statistics of its latents (GAIA section 4.2, equation 1).
 
 Shapes: B images, C = 3 channels, H rows and W columns of the latent.
 """
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 __all__ = ["LatentStatistics", "Posterior"]
 
 LOGVAR_MIN, LOGVAR_MAX = -30.0, 20.0
-"""Limits of log variance, as of Rombach et al. (2022): exp stays finite, and its gradient too."""
+"""Limits of log variance (Rombach et al., 2022): exp and its gradient stay finite."""
 
 
 class Posterior(NamedTuple):
@@ -28,7 +28,7 @@ class Posterior(NamedTuple):
         return cls(mean_BCHW, logvar_BCHW.clamp(LOGVAR_MIN, LOGVAR_MAX))
 
     def sample(self, noise_BCHW: Tensor) -> Tensor:
-        """Return the (B, C, H, W) draw that belongs to standard normal noise of that shape."""
+        """Return the (B, C, H, W) sample for standard normal noise of that shape."""
         return self.mean_BCHW + torch.exp(0.5 * self.logvar_BCHW) * noise_BCHW
 
     def kl_B(self) -> Tensor:
@@ -36,7 +36,7 @@ class Posterior(NamedTuple):
         return self._kl_BCHW().flatten(1).sum(1)
 
     def nats_per_dimension_C(self) -> Tensor:
-        """Return the (C,) divergence of each channel, averaged over pictures and positions."""
+        """Return the (C,) divergence of each channel, averaged over images and positions."""
         return self._kl_BCHW().mean((0, 2, 3))
 
     def _kl_BCHW(self) -> Tensor:
@@ -44,10 +44,10 @@ class Posterior(NamedTuple):
 
 
 class LatentStatistics(nn.Module):
-    """Mean and standard deviation of each channel of the latents that the diffusion model is taught on.
+    """Mean and standard deviation of each channel of the latents that the diffusion model is trained on.
 
-    A KL weight of 1e-6 leaves them far from 0 and 1, whereas equation 5 starts from data of about unit variance. The
-    numbers are buffers: they lie in the weights file of the VAE.
+    A KL weight of 1e-6 leaves them far from 0 and 1, whereas equation 5 starts from data of about unit variance. They
+    are buffers, so they are part of the weights file of the VAE.
     """
 
     count: Tensor
@@ -62,7 +62,7 @@ class LatentStatistics(nn.Module):
 
     @torch.no_grad()
     def measure(self, z_BCHW: Tensor) -> None:
-        """Take further latents into account; all latents of the training set, in any order (Chan et al., 1979)."""
+        """Add latents to the statistics: those of the training set, in any order (Chan et al., 1979)."""
         z_CN = z_BCHW.detach().to(self.mean_C).transpose(0, 1).flatten(1)
         n = z_CN.shape[1]
         mean_C = z_CN.mean(1)
@@ -80,7 +80,7 @@ class LatentStatistics(nn.Module):
             RuntimeError: nothing was measured.
         """
         if not self.count > 0:
-            raise RuntimeError("the latents of this VAE were not measured; `gaia-train latents` does it")
+            raise RuntimeError("the latents of this VAE were not measured; `gaia-train latents` measures them")
         return torch.sqrt(self.squares_C / self.count)
 
     def standardise(self, z_BCHW: Tensor) -> Tensor:
@@ -88,5 +88,5 @@ class LatentStatistics(nn.Module):
         return ((z_BCHW - self.mean_C[:, None, None]) / self.std_C[:, None, None]).float()
 
     def restore(self, z_BCHW: Tensor) -> Tensor:
-        """Return latents as the encoder gave them from standardised ones, fp32."""
+        """Return latents in the scale of the encoder from standardised ones, fp32."""
         return (z_BCHW * self.std_C[:, None, None] + self.mean_C[:, None, None]).float()

@@ -1,13 +1,13 @@
-"""The VAE: appearance from one frame, motion from the landmarks of another, the other frame out (GAIA section 4.2).
+"""The VAE: a frame from the appearance of another frame and its own landmarks (GAIA section 4.2).
 
-Equation 1: z_a(i) = E_A(x_a(i)), z_m(j) = E_M(x_m(j)), where x_m is the picture of `landmark_image`. Equation 2:
+Equation 1: z_a(i) = E_A(x_a(i)), z_m(j) = E_M(x_m(j)), where x_m is the image of `landmark_image`. Equation 2:
 x_a(j) ~ D(z_a(i), z_m(j)); "z_m is first up-sampled to the same size as z_a followed by concatenation and projection".
 Appendix B.1: downsampling by 8 and 16, 256x256, hidden size 128, 256, 512 and 2, 4, 8 layers per block.
 
-The projection goes to 64 channels: three, as many as one latent has, would press appearance and motion into the room of
-one.
+The projection has 64 channels: three, as many as one latent has, would squeeze appearance and motion into the
+size of one.
 
-Shapes: B images, C channels, H rows, W columns; pictures are RGB in -1 to 1.
+Shapes: B images, C channels, H rows, W columns; images are RGB in -1 to 1.
 """
 
 from typing import NamedTuple
@@ -25,7 +25,7 @@ __all__ = ["VAE_SIZES", "Decoder", "Encoder", "LatentNoise", "Vae", "VaeConfig",
 IMAGE_CHANNELS = 3
 
 FUSED_CHANNELS = 64
-"""That appearance and motion are projected to. Ours, see above."""
+"""Channels of the projection of appearance and motion. Ours, see above."""
 
 
 class LatentNoise(NamedTuple):
@@ -37,10 +37,10 @@ class LatentNoise(NamedTuple):
 
 
 class VaeOutput(NamedTuple):
-    """What a pass through the VAE gives."""
+    """Output of a pass through the VAE."""
 
     image_BCHW: Tensor
-    """(B, 3, H, W) reconstruction; not clamped to -1 to 1, so that the loss pulls back what lies beyond."""
+    """(B, 3, H, W) reconstruction; not clamped to -1 to 1, so that the loss also corrects values beyond."""
     last_features_BCHW: Tensor
     """Input of the decoder's last convolution; the adaptive weight of the GAN loss needs it."""
     appearance: Posterior
@@ -93,7 +93,7 @@ class Decoder(nn.Module):
         self.image = nn.Conv2d(channels, IMAGE_CHANNELS, 3, padding=1)
 
     def forward(self, appearance_BCHW: Tensor, motion_BCHW: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Return the picture (B, 3, H, W) and the input of the convolution that gives it."""
+        """Return the image (B, 3, H, W) and the input of the last convolution."""
         latents = [appearance_BCHW.to(self.fuse.weight.dtype)]
         if self.motion_up is not None:
             if motion_BCHW is None:
@@ -113,15 +113,15 @@ class Vae(nn.Module):
         self.motion_encoder = Encoder(config, (1, *config.multipliers)) if config.disentangled else None
         self.decoder = Decoder(config)
         self.latent_statistics = LatentStatistics(LATENT_CHANNELS)
-        """Of the latents that the diffusion model is taught on: z_m, or z_a without disentanglement."""
+        """Statistics of the latents that the diffusion model is trained on: z_m, or z_a without disentanglement."""
 
     def encode_appearance(self, image_BCHW: Tensor) -> Posterior:
-        """Return the posterior of z_a (equation 1, left) of pictures (B, 3, H, W)."""
+        """Return the posterior of z_a (equation 1, left) of images (B, 3, H, W)."""
         posterior: Posterior = self.appearance_encoder(image_BCHW)
         return posterior
 
     def encode_motion(self, landmark_image_BCHW: Tensor) -> Posterior:
-        """Return the posterior of z_m (equation 1, right) of landmark pictures (B, 3, H, W).
+        """Return the posterior of z_m (equation 1, right) of drawn landmarks (B, 3, H, W).
 
         Raises:
             ValueError: this VAE is one without disentanglement, which has no z_m.
@@ -132,7 +132,7 @@ class Vae(nn.Module):
         return posterior
 
     def decode(self, appearance_BCHW: Tensor, motion_BCHW: Tensor | None) -> Tensor:
-        """Return pictures (B, 3, H, W) of latents (equation 2); `motion_BCHW` is None without disentanglement."""
+        """Return images (B, 3, H, W) of latents (equation 2); `motion_BCHW` is None without disentanglement."""
         image_BCHW: Tensor = self.decoder(appearance_BCHW, motion_BCHW)[0]
         return image_BCHW
 
@@ -141,8 +141,8 @@ class Vae(nn.Module):
 
         Args:
             image_BCHW: (B, 3, H, W) frames i; without disentanglement frames j.
-            landmark_image_BCHW: (B, 3, H, W) landmark pictures of frames j; None without disentanglement.
-            noise: what to draw latents with in training; None takes the means, as all uses after training do.
+            landmark_image_BCHW: (B, 3, H, W) drawn landmarks of frames j; None without disentanglement.
+            noise: for sampling the latents in training; None takes the means, as in all uses after training.
         """
         appearance = self.encode_appearance(image_BCHW)
         motion = None if landmark_image_BCHW is None else self.encode_motion(landmark_image_BCHW)

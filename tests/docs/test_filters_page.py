@@ -2,16 +2,12 @@
 
 import re
 from pathlib import Path
-from typing import Annotated
 
 import pytest
 import yaml
-from pydantic import Field
 
 from curation.decision.decide import RulesSettings
 from curation.settings import CurationSettings, load_settings
-from curation.settings_tables import settings_markdown, with_settings_tables
-from foundation.settings import Settings
 from manifests.vocabulary import RULES
 
 
@@ -49,13 +45,6 @@ def test_every_setting_of_the_rules_is_on_the_page(filters: str) -> None:
             assert f"| `rules.{name}.{setting}` |" in filters
 
 
-@pytest.mark.parametrize("page", ["filters", "configuration"])
-def test_the_tables_of_settings_are_those_of_the_code(page: str, request: pytest.FixtureRequest) -> None:
-    text: str = request.getfixturevalue(page)
-    assert "<!-- settings" in text
-    assert with_settings_tables(text) == text, f"tables of {page}: python -m curation.settings_tables PAGE"
-
-
 def test_the_configuration_page_has_every_leaf_of_the_settings(configuration: str) -> None:
     def leaves(tree: dict[str, object], prefix: str = "") -> list[str]:
         names = []
@@ -63,7 +52,8 @@ def test_the_configuration_page_has_every_leaf_of_the_settings(configuration: st
             names += leaves(value, f"{prefix}{name}.") if isinstance(value, dict) else [f"{prefix}{name}"]
         return names
 
-    assert re.findall(r"^\| `([\w.]+)` \|", configuration, re.MULTILINE) == leaves(CurationSettings().model_dump())
+    (table,) = re.findall(r"<!-- settings begins -->(.*?)<!-- settings ends -->", configuration, re.DOTALL)
+    assert re.findall(r"^\| `([\w.]+)` \|", table, re.MULTILINE) == leaves(CurationSettings().model_dump())
 
 
 def test_the_yaml_on_the_configuration_page_is_a_valid_configuration(configuration: str, tmp_path: Path) -> None:
@@ -73,27 +63,3 @@ def test_the_yaml_on_the_configuration_page_is_a_valid_configuration(configurati
     settings = load_settings(CurationSettings(), file, [])
     assert settings.rules.frontal.strict_deg == yaml.safe_load(example)["rules"]["frontal"]["strict_deg"]
     assert settings.crop == CurationSettings().crop
-
-
-class Inner(Settings):
-    reach_px: Annotated[float, Field(gt=0.0, le=8.0)] = 2.5
-    """How far | how wide."""
-
-
-class Outer(Settings):
-    inner: Inner = Inner()
-    wait_s: int = Field(default=3, ge=1)
-    """How long
-    to wait."""
-
-
-def test_a_row_tells_name_default_unit_bounds_and_meaning() -> None:
-    assert settings_markdown(Outer(), "x.").splitlines()[2:] == [
-        r"| `x.inner.reach_px` | `2.5` | px | number, above 0, at most 8 | How far \| how wide. |",
-        "| `x.wait_s` | `3` | s | whole number, at least 1 | How long to wait. |",
-    ]
-
-
-def test_a_mark_for_settings_that_there_are_not_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"'rules\.blink'; there are media, "):
-        with_settings_tables("<!-- settings rules.blink begins -->\n<!-- settings rules.blink ends -->\n")

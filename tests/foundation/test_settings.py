@@ -3,14 +3,14 @@ from pathlib import Path
 import pytest
 from helpers.toy_task import ToyConfig
 
-from foundation.settings import ConfigError, load_run_config, settings_of
+from foundation.settings import ConfigError, changed_settings, settings_of
 from training.loop.config import TrainConfig
 
 
 def test_single_values_lie_over_the_file_and_the_file_over_the_preset(tmp_path: Path) -> None:
     file = tmp_path / "run.yaml"
     file.write_text("rate: 1e-3\ntrain: {steps: 7, batch: 8}\n")
-    config = load_run_config(ToyConfig(), file, ["train.steps=9", "dropout=1e-1", "train.compile=true"])
+    config = changed_settings(ToyConfig(), file, ["train.steps=9", "dropout=1e-1", "train.compile=true"])
     assert (config.rate, config.dropout) == (1e-3, 0.1)
     assert (config.train.steps, config.train.batch, config.train.compile) == (9, 8, True)
     assert config.train.micro_batch == ToyConfig().train.micro_batch
@@ -30,7 +30,7 @@ def test_single_values_lie_over_the_file_and_the_file_over_the_preset(tmp_path: 
 )
 def test_wrong_setting_is_refused_by_name(override: str, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
-        load_run_config(ToyConfig(), None, [override])
+        changed_settings(ToyConfig(), None, [override])
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_value_out_of_range_is_refused_with_an_allowed_one(name: str, value: flo
 def test_file_that_is_no_yaml_is_refused(tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text("train: [")
     with pytest.raises(ConfigError, match=r"--config .*bad\.yaml: cannot be read as YAML"):
-        load_run_config(ToyConfig(), tmp_path / "bad.yaml", [])
+        changed_settings(ToyConfig(), tmp_path / "bad.yaml", [])
 
 
 def test_settings_are_plain_values() -> None:

@@ -5,7 +5,7 @@ import pytest
 import yaml
 from pydantic import Field
 
-from foundation.settings import Section, Settings, load_run_config, overlaid
+from foundation.settings import Section, Settings, changed_settings, overlaid
 from foundation.settings_text import settings_markdown, settings_text, settings_yaml
 
 
@@ -87,7 +87,7 @@ def test_the_yaml_file_gives_the_same_settings_again(tmp_path_factory: pytest.Te
     for number, settings in enumerate((Camera(lens=Lens(focal_mm=35.0), rate=2e-7), Outer(wait_s=5))):
         file = tmp_path_factory.mktemp("settings") / f"{number}.yaml"
         file.write_text(settings_yaml(settings))
-        assert load_run_config(type(settings)(), file) == settings
+        assert changed_settings(type(settings)(), file) == settings
     assert yaml.safe_load(settings_yaml(Camera()))["size_px"] == [640, 480]
 
 

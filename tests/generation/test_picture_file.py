@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from generation.portrait import read_picture
+from generation.portrait import read_image
 from generation.trained_run import GenerationError
 
 UPRIGHT = np.zeros((40, 60, 3), np.uint8)
@@ -30,7 +30,7 @@ def test_a_picture_is_turned_as_exif_says(orientation: int, tmp_path: Path) -> N
     exif = Image.Exif()
     exif[0x0112] = orientation
     Image.fromarray(np.ascontiguousarray(_STORED[orientation](UPRIGHT))).save(tmp_path / "turned.png", exif=exif)
-    assert (read_picture(tmp_path / "turned.png") == UPRIGHT).all()
+    assert (read_image(tmp_path / "turned.png") == UPRIGHT).all()
 
 
 def test_transparent_parts_are_white_and_half_transparent_ones_half_so(tmp_path: Path) -> None:
@@ -38,7 +38,7 @@ def test_transparent_parts_are_white_and_half_transparent_ones_half_so(tmp_path:
     cut_out[:, :10, 3] = 255
     cut_out[10:, 10:, 3] = 128
     Image.fromarray(cut_out).save(tmp_path / "cut_out.png")
-    picture = read_picture(tmp_path / "cut_out.png")
+    picture = read_image(tmp_path / "cut_out.png")
     assert picture.shape == (20, 20, 3)
     assert (picture[:, :10] == 0).all()
     assert (picture[:10, 10:] == 255).all()
@@ -50,8 +50,8 @@ def test_grey_pictures_of_8_and_16_bits_look_alike(tmp_path: Path) -> None:
     Image.fromarray(grey).save(tmp_path / "8.png")
     Image.fromarray(grey.astype(np.uint16) * 257).save(tmp_path / "16.png")
     expected = np.repeat(grey[..., None], 3, axis=2)
-    assert (read_picture(tmp_path / "8.png") == expected).all()
-    assert (read_picture(tmp_path / "16.png") == expected).all()
+    assert (read_image(tmp_path / "8.png") == expected).all()
+    assert (read_image(tmp_path / "16.png") == expected).all()
 
 
 def test_a_palette_with_a_transparent_colour_is_seen_on_white(tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_a_palette_with_a_transparent_colour_is_seen_on_white(tmp_path: Path) ->
     picture.putpalette([10, 20, 30, 200, 100, 50])
     picture.paste(1, (10, 0, 20, 20))
     picture.save(tmp_path / "palette.png", transparency=0)
-    read = read_picture(tmp_path / "palette.png")
+    read = read_image(tmp_path / "palette.png")
     assert (read[:, :10] == 255).all()
     assert (read[:, 10:] == (200, 100, 50)).all()
 
@@ -73,4 +73,4 @@ def test_files_that_are_no_whole_picture_are_refused(tmp_path: Path) -> None:
     Image.fromarray(UPRIGHT[:8, :8]).save(tmp_path / "small.png")
     for name in ("text.jpg", "empty.jpg", "cut.png", "small.png", "missing.jpg", "."):
         with pytest.raises(GenerationError, match="--portrait"):
-            read_picture(tmp_path / name)
+            read_image(tmp_path / name)

@@ -32,7 +32,7 @@ def test_the_face_is_in_the_middle_and_as_wide_as_in_clips(
     wall = np.full((500, 900, 3), 128, np.uint8)
     wall[100:420, 500:820] = talking_face.pictures[0]
     portrait = read_portrait(_saved(tmp_path, wall), finder, SETTINGS, 256)
-    assert portrait.picture.shape == (256, 256, 3)
+    assert portrait.image.shape == (256, 256, 3)
     x0, y0, x1, y1 = landmark_box(portrait.landmarks_px)
     assert x1 - x0 == pytest.approx(256 * SETTINGS.crop.face_ratio, abs=1.0)
     assert (x0 + x1) / 2 == pytest.approx(128, abs=1.0)
@@ -42,7 +42,7 @@ def test_the_face_is_in_the_middle_and_as_wide_as_in_clips(
 
 def test_landmarks_lie_on_the_cropped_face(finder: MediaPipeFaces, talking_face: TalkingFace, tmp_path: Path) -> None:
     portrait = read_portrait(_saved(tmp_path, talking_face.pictures[0]), finder, SETTINGS, 256)
-    (again,) = finder(portrait.picture)
+    (again,) = finder(portrait.image)
     width = np.ptp(again.landmarks_px[:, 0])
     distance = np.linalg.norm(again.landmarks_px - portrait.landmarks_px, axis=1)
     assert distance.mean() < 0.02 * width
@@ -55,7 +55,7 @@ def test_a_picture_that_lies_on_its_side_for_exif_gives_the_same_portrait(
     exif = Image.Exif()
     exif[0x0112] = 6
     turned = read_portrait(_saved(tmp_path, np.rot90(talking_face.pictures[0]), exif=exif), finder, SETTINGS, 256)
-    assert (turned.picture == upright.picture).all()
+    assert (turned.image == upright.image).all()
     assert (turned.landmarks_px == upright.landmarks_px).all()
 
 
@@ -93,4 +93,4 @@ def test_a_small_face_in_the_background_is_no_rival(
 def test_landmarks_are_of_the_finders_scheme(finder: MediaPipeFaces, talking_face: TalkingFace, tmp_path: Path) -> None:
     portrait = read_portrait(_saved(tmp_path, talking_face.pictures[0]), finder, SETTINGS, 128)
     assert portrait.landmarks_px.shape == (landmark_scheme(finder.scheme).n_points, 2)
-    assert portrait.picture.shape == (128, 128, 3)
+    assert portrait.image.shape == (128, 128, 3)

@@ -10,17 +10,19 @@ import pytest
 from helpers.made_videos import TalkingFace, frame_times, talking_video
 from typer.testing import CliRunner
 
+import generation
 from curation.perception.settings import PerceptionSettings
 from curation.settings import CurationSettings
 from curation.speech.models import SpeechModels
 from curation.speech.settings import SpeechSettings
 from foundation.array_types import Float16Array, Float32Array, RgbImage
-from generation import job
+from generation import GenerationError
+from generation.animation import from_speech
 from generation.cli import app
 from generation.portrait import Portrait
 from generation.speech import DrivingSpeech
-from generation.talking_video import from_speech
-from generation.trained_run import GenerationError, load_run
+from generation.trained_run import load_run
+from models.run_folder import RunFolderError
 from models.sampling.sample_motion import MotionSampling
 
 
@@ -58,8 +60,7 @@ def test_one_seed_is_one_video_and_another_seed_another(
     made = {}
     for name, seed in (("a", 3), ("again", 3), ("b", 4)):
         out = tmp_path / f"{name}.mp4"
-        wanted = job.GenerationJob(run=diffusion_run, portrait=portrait, speech=speech, out=out, seed=seed)
-        job.generate(wanted, lambda pictures, _: pictures)
+        generation.talking_video(diffusion_run, portrait=portrait, speech=speech, out=out, seed=seed)
         made[name] = out
     assert made["a"].read_bytes() == made["again"].read_bytes()
     assert (_pictures(made["a"]) != _pictures(made["b"])).any()
@@ -73,8 +74,9 @@ def test_a_driving_video_needs_the_vae_alone_and_brings_its_own_sound(
     driving = talking_video(tmp_path / "driving.mp4", talking_face, times, sound=talking_face.sound(end_s=1.0))
     for number, run in enumerate((made_run(motion=False), diffusion_run)):
         out = tmp_path / f"{number}.mp4"
-        wanted = job.GenerationJob(run=run, portrait=portrait, driving=driving, out=out)
-        assert job.generate(wanted, lambda pictures, _: pictures) == f"{out}: 25 frames, 1.00 s"
+        made = generation.talking_video(str(run), portrait=portrait, driving=driving, out=out)
+        assert (made.out, made.n_frames, made.duration_s) == (out, 25, 1.0)
+        assert repr(made) == f"GenerationResult:\n  {out}: 25 frames, 1.00 s"
         with av.open(str(out)) as opened:
             sound = np.concatenate([frame.to_ndarray()[0] for frame in opened.decode(audio=0)])
         assert np.sqrt(np.mean(sound**2)) > 0.01
@@ -86,9 +88,10 @@ def test_a_dry_run_says_what_would_be_done_and_writes_nothing(
     diffusion_run: Path, portrait: Path, speech: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out.mp4"
-    said = job.describe(job.GenerationJob(run=diffusion_run, portrait=portrait, speech=speech, out=out))
-    assert "speech: 32 frames, 1.28 s" in said
-    assert any("1 windows of 32 frames, 20 steps, 48 numbers a frame" in line for line in said)
+    made = generation.talking_video(diffusion_run, portrait=portrait, speech=speech, out=out, dry_run=True)
+    assert made.n_frames is made.duration_s is None
+    assert "speech: 32 frames, 1.28 s" in made.plan
+    assert "1 windows of 32 frames, 20 steps, 48 numbers a frame" in str(made)
     assert not out.exists()
 
 
@@ -119,18 +122,28 @@ def test_a_run_that_does_not_say_how_its_data_was_made_is_refused(made_run: Call
         load_run(run, "cpu")
 
 
+@pytest.mark.parametrize(("state", "message"), [("empty", "has no checkpoint yet"), ("lost", "which has no export")])
+def test_a_run_without_weights_is_refused(made_run: Callable[..., Path], state: str, message: str) -> None:
+    run = made_run()
+    if state == "empty":
+        (run / "latest").unlink()
+    else:
+        (run / "latest").write_text("step_00000008\n")
+    with pytest.raises(RunFolderError, match=message):
+        load_run(run, "cpu")
+
+
 def test_neither_speech_nor_a_video_is_refused(diffusion_run: Path, portrait: Path, tmp_path: Path) -> None:
     with pytest.raises(GenerationError, match="neither --speech nor --driving"):
-        job.GenerationJob(run=diffusion_run, portrait=portrait, out=tmp_path / "out.mp4")
+        generation.talking_video(diffusion_run, portrait=portrait, out=tmp_path / "out.mp4")
 
 
 def test_a_dataset_record_of_other_landmarks_than_the_runs_is_refused(
     made_run: Callable[..., Path], portrait: Path, speech: Path, tmp_path: Path
 ) -> None:
     run = made_run(settings=CurationSettings(perception=PerceptionSettings(faces="dlib")))
-    wanted = job.GenerationJob(run=run, portrait=portrait, speech=speech, out=tmp_path / "out.mp4")
     with pytest.raises(GenerationError, match=r"trained on landmarks 'mediapipe478', but .* gives 'ibug68'"):
-        job.generate(wanted, lambda pictures, _: pictures)
+        generation.talking_video(run, portrait=portrait, speech=speech, out=tmp_path / "out.mp4")
 
 
 def test_missing_weights_of_the_encoder_are_named_before_anything_is_done(
@@ -146,9 +159,8 @@ def test_missing_weights_of_the_encoder_are_named_before_anything_is_done(
     monkeypatch.delenv("GAIA_MODELS", raising=False)
     settings = CurationSettings(speech=SpeechSettings(encoder="wav2vec2"))
     run = made_run(speech_encoder="wav2vec2:facebook/wav2vec2-base-960h@00000000:context:12", settings=settings)
-    wanted = job.GenerationJob(run=run, portrait=portrait, speech=speech, out=tmp_path / "out.mp4")
     with pytest.raises(MissingAssetsError, match="facebook/wav2vec2-base-960h"):
-        job.generate(wanted, lambda pictures, _: pictures)
+        generation.talking_video(run, portrait=portrait, speech=speech, out=tmp_path / "out.mp4")
 
 
 class _OtherEncoder:
@@ -169,7 +181,7 @@ def test_speech_cannot_drive_a_run_that_has_not_learned_from_its_encoder(
 ) -> None:
     run = load_run(made_run(motion=motion), "cpu")
     portrait = Portrait(
-        picture=np.zeros((64, 64, 3), np.uint8), landmarks_px=np.zeros((478, 2), np.float32), face_width_px=32.0
+        image=np.zeros((64, 64, 3), np.uint8), landmarks_px=np.zeros((478, 2), np.float32), face_width_px=32.0
     )
     audio = np.zeros(16_000, np.float32)
     speech = DrivingSpeech(audio_16k=audio, audio_48k=audio, n_frames=25)
@@ -190,5 +202,5 @@ def test_an_interrupted_video_leaves_the_older_one(
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        job.generate(job.GenerationJob(run=diffusion_run, portrait=portrait, speech=speech, out=out), broken)
+        generation.talking_video(diffusion_run, portrait=portrait, speech=speech, out=out, progress=broken)
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("out.mp4", b"older")]

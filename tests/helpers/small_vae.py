@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from foundation.settings import load_run_config, settings_of
+from foundation.settings import changed_settings, settings_of
 from helpers.toy_task import die_if_asked
 from models.run_folder import RunFolder
 from models.vae.discriminator import DiscriminatorConfig
@@ -19,7 +19,7 @@ from training.loop.loop import TrainReport, train
 from training.loop.parallel import Ranks, ranks_of_environment
 from training.loop.progress import TrainProgress
 from training.vae.config import VaeRate, VaeTrainingConfig
-from training.vae.losses import VaeLossConfig
+from training.vae.loss import VaeLossConfig
 from training.vae.perceptual import PerceptualConfig
 from training.vae.task import VaeTask
 
@@ -66,7 +66,7 @@ def main() -> None:
     die_if_asked()
     run, dataset, *overrides = sys.argv[1:]
     with ranks_of_environment("cpu") as ranks:
-        train_small_vae(Path(run), Path(dataset), load_run_config(SMALL_VAE, None, overrides), ranks)
+        train_small_vae(Path(run), Path(dataset), changed_settings(SMALL_VAE, None, overrides), ranks)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from foundation.array_types import RgbImage
-from foundation.settings import load_run_config, settings_of
+from foundation.settings import changed_settings, settings_of
 from models.run_folder import RunFolder
 from models.weights import WeightFacts
 from training.data.order import SampleKey
@@ -201,7 +201,7 @@ def main() -> None:
     torch.set_num_threads(1)
     die_if_asked()
     with ranks_of_environment("cpu") as ranks:
-        train_toy(Path(sys.argv[1]), load_run_config(ToyConfig(), None, sys.argv[2:]), ranks)
+        train_toy(Path(sys.argv[1]), changed_settings(ToyConfig(), None, sys.argv[2:]), ranks)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from training.diffusion.sequences import MotionSequences, SequenceConfig
 from training.latents.encode import write_latents
 from training.latents.files import latents_folder
 from training.loop.parallel import Ranks
-from training.vae.frame_pairs import FramePairs
+from training.vae.samples import FramePairs
 
 ALONE = Ranks(device=torch.device("cpu"))
 

@@ -6,9 +6,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from foundation import command_line
-from models.sizes import SizeName
-from training.loop.config import PresetName
+from foundation.command_line import exit_codes as end_with_exit_code
+from training.presets import PresetName, SizeName
 
 __all__ = [
     "AcceptChangesOption",
@@ -16,6 +15,7 @@ __all__ = [
     "DatasetArgument",
     "DeviceOption",
     "DryRunOption",
+    "OptionalVaeRunOption",
     "PresetOption",
     "RunOption",
     "SetOption",
@@ -25,23 +25,33 @@ __all__ = [
 ]
 
 exit_codes = partial(
-    command_line.exit_codes,
+    end_with_exit_code,
     "gaia-train",
     files="files",
-    kept="what was written stays, the same command goes on",
+    kept="what was written stays, the same command resumes",
 )
-"""Context in which every command runs: errors that a user can mend become one line and an exit code."""
+"""Context of every command: turns errors that a user can correct into one line and an exit code."""
 
 DatasetArgument = Annotated[
     str, typer.Argument(help="Folder of a dataset, or its address.", metavar="DATASET", show_default=False)
 ]
 
 RunOption = Annotated[
-    Path, typer.Option("--run", help="Folder of the run; a run that is there goes on.", show_default=False)
+    Path, typer.Option("--run", help="Folder of the run; a run that is there is resumed.", show_default=False)
 ]
 
 VaeRunOption = Annotated[
     Path, typer.Option("--vae", help="Folder of a run of `gaia-train vae`.", metavar="VAE_RUN", show_default=False)
+]
+
+OptionalVaeRunOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--vae",
+        help="Folder of a run of `gaia-train vae`; for an experiment on the diffusion model.",
+        metavar="VAE_RUN",
+        show_default=False,
+    ),
 ]
 
 SizeOption = Annotated[SizeName, typer.Option(help="Size of the network; tiny is for a CPU.")]
@@ -67,5 +77,5 @@ DryRunOption = Annotated[
 ]
 
 AcceptChangesOption = Annotated[
-    bool, typer.Option("--accept-changes", help="Let a run go on with other settings than it was begun with.")
+    bool, typer.Option("--accept-changes", help="Resume a run with other settings than it was begun with.")
 ]

@@ -27,13 +27,13 @@ def settings(
 ) -> None:
     """Print all settings in effect: value, default, allowed values and meaning; changed ones have a star."""
     with exit_codes():
-        from foundation.settings import load_run_config
+        from foundation.settings import changed_settings
         from foundation.settings_text import settings_text, settings_yaml
         from training.diffusion.config import diffusion_config
         from training.vae.config import vae_config
 
         defaults = vae_config(size, preset) if trainer == "vae" else diffusion_config(size, preset)
-        in_effect = load_run_config(defaults, config, overrides or [])
+        in_effect = changed_settings(defaults, config, overrides or [])
         if as_yaml:
             use = f"# gaia-train {trainer} --size {size} --preset {preset} --config FILE"
             typer.echo(f"{use}\n{settings_yaml(in_effect)}", nl=False)

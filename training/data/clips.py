@@ -1,4 +1,4 @@
-"""Random access to the clips of a selection: their arrays by row, their pictures by number; and what is damaged."""
+"""Random access to the clips of a selection, their arrays and frames, and a log of damaged clips."""
 
 import logging
 from collections.abc import Iterable, Sequence
@@ -29,7 +29,7 @@ class DamagedDataError(ProblemsFoundError):
 
 
 class ClipReader:
-    """Reads the clips of a selection; clips go by their number in it."""
+    """Reader of a selection; clips are numbered by their order in it."""
 
     def __init__(self, index: ClipIndex) -> None:
         self.index = index
@@ -55,7 +55,7 @@ class ClipReader:
         return array
 
     def pictures(self, clip: int, numbers: Sequence[int], size_px: int) -> npt.NDArray[np.uint8]:
-        """Return the (n, size_px, size_px, 3) frames `numbers`, which rise, of a clip.
+        """Return frames of a clip, (n, size_px, size_px, 3); `numbers` are in ascending order.
 
         Raises:
             ClipError: a frame is missing or damaged, or the tar cannot be read.
@@ -68,7 +68,7 @@ class ClipReader:
 
 
 class DamageLog:
-    """Which clips were damaged: each is named once in the log, and too many stop the run."""
+    """Damaged clips of a run: each is logged once, and too many stop the run."""
 
     def __init__(self, index: ClipIndex) -> None:
         self._n_clips = len(index)
@@ -79,7 +79,7 @@ class DamageLog:
         return len(self._reasons)
 
     def record(self, damaged: Iterable[str]) -> None:
-        """Take the messages of `ClipError` into account that a batch brings.
+        """Count the damaged clips that the messages of `ClipError` in a batch name.
 
         Raises:
             DamagedDataError: more than `data.max_damaged_share` of the clips are damaged, and more than one.

@@ -1,7 +1,7 @@
-"""Which sample comes when: a permutation per epoch and a cursor, the whole state that a resumed run needs.
+"""Order of the samples: a permutation per epoch and a cursor, all the state that a resumed run needs.
 
-The order is one of global batches. It knows neither ranks nor loader processes: a rank takes its slice of each batch,
-so a run that goes on with another number of them goes on with the same samples.
+The order is one of global batches and depends neither on ranks nor on loader processes: a rank takes its slice of each
+batch, so a run that is resumed with another number of them sees the same samples.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,30 +18,30 @@ __all__ = ["BatchShape", "Cursor", "MicroBatches", "SampleKey", "global_batch"]
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """Where a run stands in its data: the next sample."""
+    """Position of a run in its data: the next sample."""
 
     epoch: int = 0
     position: int = 0
     """Samples of the epoch that were taken."""
 
     def advanced(self, count: int, n_items: int) -> "Cursor":
-        """Return the cursor after `count` further samples of a set of `n_items`; the epochs follow without a gap."""
+        """Return the cursor `count` samples later in a set of `n_items`; epochs follow each other without a gap."""
         epochs, position = divmod(self.position + count, n_items)
         return Cursor(self.epoch + epochs, position)
 
 
 class SampleKey(NamedTuple):
-    """One sample of a run. What is drawn for it belongs to these numbers."""
+    """One sample of a run. All random numbers of the sample are functions of these fields."""
 
     epoch: int
     item: int
     """In the data set."""
     batch: int
-    """Samples that the run took before the global batch that this one is in: the same for the whole batch."""
+    """Samples of all global batches before the one with this sample: the same for the whole batch."""
 
 
 def global_batch(cursor: Cursor, count: int, *, n_items: int, seed: int) -> list[SampleKey]:
-    """Return the next `count` samples; where the epoch ends, those of the next follow, as often as it takes.
+    """Return the next `count` samples; where an epoch ends, those of the next follow.
 
     The cursor after them is `cursor.advanced(count, n_items)`.
 
@@ -62,12 +62,12 @@ def global_batch(cursor: Cursor, count: int, *, n_items: int, seed: int) -> list
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BatchShape:
-    """How a global batch is shared out: passes of `micro_batch` samples on each of `world_size` ranks."""
+    """Division of a global batch into passes of `micro_batch` samples on each of `world_size` ranks."""
 
     global_batch: int
     """Samples per optimiser step, over all ranks."""
     micro_batch: int
-    """Samples that one rank takes at once."""
+    """Samples of one pass of one rank."""
     world_size: int = 1
     rank: int = 0
 
@@ -91,7 +91,7 @@ class BatchShape:
 
 
 class MicroBatches(Sampler[list[SampleKey]]):
-    """The micro-batches of one rank from a cursor on, without end: `DataLoader(..., batch_sampler=MicroBatches(...))`.
+    """Endless micro-batches of one rank from a cursor on: `DataLoader(..., batch_sampler=MicroBatches(...))`.
 
     A loader runs ahead of the trainer, so the trainer keeps its own cursor: `Cursor.advanced` once per step.
     """

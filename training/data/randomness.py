@@ -1,8 +1,8 @@
-"""Random numbers by name: each is a function of the run's seed, what it is for, and which sample or step it belongs to.
+"""Random numbers as functions of names: the run's seed, a purpose, and the sample or step.
 
-No generator has a state that a checkpoint would have to hold. A run that is resumed, on another number of ranks or with
-another number of loader processes, draws the same numbers; what they are made from (BLAKE2b, SplitMix64's mixing)
-is fixed for good, which NumPy's and Python's generators do not promise.
+No generator has a state that a checkpoint would have to hold. A run that is resumed on another number of ranks or
+loader processes draws the same numbers. Their algorithms (BLAKE2b, the mixing of SplitMix64) are fixed, which NumPy and
+Python do not promise of their generators.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ __all__ = ["draw_below", "draw_share", "permuted", "seed_of", "torch_generator"]
 UInt64Array = npt.NDArray[np.uint64]
 
 _ROUNDS = 8
-"""Of the Feistel network in `permuted`; four make a strong one (Luby and Rackoff, 1988), small sets need more."""
+"""Rounds of the Feistel network in `permuted`; four suffice for large sets (Luby and Rackoff, 1988)."""
 
 
 def seed_of(*parts: int | str) -> int:
@@ -31,14 +31,14 @@ def seed_of(*parts: int | str) -> int:
     """
     hashed = hashlib.blake2b(digest_size=8)
     for part in parts:
-        # kind and length stand before each part, so that no two lists of parts read the same
+        # type and length precede each part, so that no two lists of parts give the same bytes
         text = str(part).encode()
         hashed.update(b"%c%d:%b" % (b"s" if isinstance(part, str) else b"i", len(text), text))
     return int.from_bytes(hashed.digest(), "big")
 
 
 def torch_generator(*parts: int | str) -> torch.Generator:
-    """Return a generator on the CPU that begins at `seed_of(*parts)`.
+    """Return a generator on the CPU seeded with `seed_of(*parts)`.
 
     Numbers for a GPU are drawn here and moved there, so that they do not depend on the card.
     """
@@ -46,25 +46,25 @@ def torch_generator(*parts: int | str) -> torch.Generator:
 
 
 def draw_below(limit: int, *parts: int | str) -> int:
-    """Return a whole number, uniform over 0 to `limit` - 1, that belongs to `parts`."""
+    """Return an integer, uniform over 0 to `limit` - 1, as a function of `parts`."""
     return seed_of(*parts) % limit  # off from uniform by limit / 2^64
 
 
 def draw_share(*parts: int | str) -> float:
-    """Return a number, uniform in [0, 1), that belongs to `parts`."""
+    """Return a number, uniform in [0, 1), as a function of `parts`."""
     return (seed_of(*parts) >> 11) * 2.0**-53
 
 
 def permuted(positions: Int64Array, n: int, *parts: int | str) -> Int64Array:
-    """Return what stands at `positions` in a permutation of 0 to n - 1 that belongs to `parts`.
+    """Return the values at `positions` of a permutation of 0 to n - 1 that is a function of `parts`.
 
-    Only what is asked for is computed (a Feistel network; results beyond n go through it again), so that the order of a
-    hundred million frames takes neither memory nor time to begin with.
+    Only these values are computed (by a Feistel network; results beyond n pass through it again), so that the order of
+    a hundred million frames takes neither memory nor time in advance.
 
     Args:
         positions: (P,) each at least 0 and below `n`.
         n: length of the permutation, at least 1.
-        parts: what it belongs to, such as seed and epoch.
+        parts: arguments of the function, such as seed and epoch.
     """
     half_bits = max(1, ((n - 1).bit_length() + 1) // 2)
     keys = [np.uint64(seed_of(*parts, "round", number)) for number in range(_ROUNDS)]

@@ -1,6 +1,6 @@
 """Random access to rows of many Parquet files. Nothing stays open between two calls, so a reader may be copied.
 
-What is kept is the footers of a few files and a few columns of row groups. A file of the manifest has a row group per
+The footers of a few files and a few columns of row groups are cached. A file of the manifest has a row group per
 clip, so that the footer of one of 256 MB takes about 10 ms to read and 12 MB of memory.
 """
 
@@ -24,7 +24,7 @@ _COLUMNS = 32
 
 
 class RowReader:
-    """Reads columns of row groups."""
+    """Cached reader of columns of row groups."""
 
     def __init__(self) -> None:
         self._footers: OrderedDict[Path, pq.FileMetaData] = OrderedDict()
@@ -37,16 +37,16 @@ class RowReader:
             ArrowException, OSError, KeyError: the file is damaged, or cannot be read, or lacks the column.
         """
         key = (file, row_group, column)
-        return _kept(self._columns, key, _COLUMNS, lambda: self._read(file, row_group, column)).slice(row, 1)
+        return _cached(self._columns, key, _COLUMNS, lambda: self._read(file, row_group, column)).slice(row, 1)
 
     def _read(self, file: Path, row_group: int, column: str) -> pa.ChunkedArray:
         with open_parquet(file, self._footers.get(file)) as opened:
-            _kept(self._footers, file, _FOOTERS, lambda: opened.metadata)
+            _cached(self._footers, file, _FOOTERS, lambda: opened.metadata)
             return opened.read_row_group(row_group, columns=[column], use_threads=False)[column]
 
 
-def _kept(cache: "OrderedDict[Any, ValueT]", key: object, size: int, make: Callable[[], ValueT]) -> ValueT:
-    """Return the value of `key`, made where it is not kept; the one not used for longest makes room."""
+def _cached(cache: "OrderedDict[Any, ValueT]", key: object, size: int, make: Callable[[], ValueT]) -> ValueT:
+    """Return the cached value of `key`, or make and cache it; the least recently used value is dropped."""
     if key not in cache:
         cache[key] = make()
         if len(cache) > size:

@@ -1,4 +1,4 @@
-"""Which clips of a dataset a run uses: by tier, split, source, hours and SQL.
+"""Selection of a dataset's clips by tier, split, source, hours and SQL.
 
 A selection reads the scalars of the manifest; `training.data.clips` reads arrays and media when needed.
 """
@@ -44,18 +44,18 @@ _COLUMNS = (
 _WHERE = "SELECT clip_id FROM clips WHERE (\n{}\n)"
 
 _READERS = 16
-"""Parts that are read at the same time: most of the time of a remote one is waiting."""
+"""Files that are read at the same time: reading a remote one is mostly waiting."""
 
 _FRAMES_PER_HOUR = float(TICK_RATE_HZ) * 3600.0
 
 
 class SelectionError(UsageError):
-    """No clips can be used, or not these together; the message says why and what to change."""
+    """No clips can be used, or these cannot be used together; the message says why and what to change."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ClipRow:
-    """Where one clip lies."""
+    """Files and offsets of one clip."""
 
     clip_id: str
     n_frames: int
@@ -102,10 +102,12 @@ class ClipIndex:
         Raises:
             SelectionError: some have no features, or features of another encoder.
         """
-        return _the_one(self.rows, "speech_encoder", "give clips of tier diffusion, or select one encoder with {where}")
+        return _common_value(
+            self.rows, "speech_encoder", "give clips of tier diffusion, or select one encoder with {where}"
+        )
 
     def row(self, clip: int) -> ClipRow:
-        """Return where clip number `clip` lies."""
+        """Return files and offsets of clip number `clip`."""
         values: dict[str, Any] = {name: self.rows[name][clip].as_py() for name in self.rows.column_names}
         return ClipRow(
             clip_id=values["clip_id"],
@@ -119,12 +121,12 @@ class ClipIndex:
 
 
 def select_clips(dataset: Path, config: DataConfig) -> ClipIndex:
-    """Return the clips of `dataset` that `config` asks for.
+    """Return the clips of `dataset` that fulfil `config`.
 
     Raises:
         DatasetError: `dataset` is no dataset, is damaged, or has another schema version.
-        SelectionError: no clip is left, there are fewer hours than asked for, the SQL is wrong, or clips have landmarks
-            of different schemes.
+        SelectionError: no clip is left, fewer hours are left than `hours_subset`, the SQL is wrong, or clips have
+            landmarks of different schemes.
     """
     read_dataset(dataset)
     parts = tuple(table_files(dataset, "clips"))
@@ -132,19 +134,19 @@ def select_clips(dataset: Path, config: DataConfig) -> ClipIndex:
         scalars = list(readers.map(_scalars, parts, range(len(parts))))
     rows = pa.concat_tables(scalars) if scalars else None
     if not rows:
-        raise SelectionError(f"{dataset} has no clips; `gaia-curate stats {dataset}` tells why nothing was kept")
+        raise SelectionError(f"{dataset} has no clips; `gaia-curate stats {dataset}` says why nothing was kept")
     rows = _hours(_matching(dataset, rows, config), config.hours_subset).sort_by("clip_id").combine_chunks()
     return ClipIndex(
         dataset=dataset,
         parts=parts,
         rows=rows,
-        landmark_scheme=_the_one(rows, "landmark_scheme", "select one with {where}"),
+        landmark_scheme=_common_value(rows, "landmark_scheme", "select one with {where}"),
         config=config,
     )
 
 
 def _scalars(part: Path, number: int) -> pa.Table:
-    """Return the scalars of a part of the manifest, and where in it each row is."""
+    """Return the scalar columns of a file of the manifest, with the position of each row in it."""
     try:
         with open_parquet(part) as parquet:
             rows = parquet.read(columns=list(_COLUMNS)).select(list(_COLUMNS))
@@ -165,22 +167,22 @@ def _matching(dataset: Path, rows: pa.Table, config: DataConfig) -> pa.Table:
         ("splits", "split", config.splits),
         ("sources", "source", config.sources),
     ]
-    for setting, column, wanted in conditions:
-        if not wanted:
+    for setting, column, allowed in conditions:
+        if not allowed:
             continue
         found = pc.unique(rows[column]).to_pylist()
-        rows = rows.filter(pc.is_in(rows[column], pa.array(wanted, pa.string())))
+        rows = rows.filter(pc.is_in(rows[column], pa.array(allowed, pa.string())))
         if not len(rows):
             raise SelectionError(
-                f"{dataset}: no clip is left by data.{setting} {list(wanted)}: the clips have {column} "
+                f"{dataset}: no clip is left by data.{setting} {list(allowed)}: the clips have {column} "
                 f"{', '.join(map(repr, sorted(found)))}; change data.{setting}"
             )
     if config.where is not None:
-        asked = rows
+        n_before = len(rows)
         rows = rows.filter(pc.is_in(rows["clip_id"], _clips_where(dataset, config.where)))
         if not len(rows):
             raise SelectionError(
-                f"{dataset}: none of {len(asked)} clips fulfils data.where {config.where!r}; change it, or look at the "
+                f"{dataset}: none of {n_before} clips fulfils data.where {config.where!r}; change it, or look at the "
                 f"columns that it names with `gaia-curate stats {dataset} --sql ...`"
             )
     return rows
@@ -197,7 +199,7 @@ def _clips_where(dataset: Path, where: str) -> pa.Array:
 
 
 def _hours(rows: pa.Table, hours: float | None) -> pa.Table:
-    """Return the first rows, in the order of the hashes of their names, that are `hours` together."""
+    """Return the first rows, in the order of the hashes of their names, that add up to `hours`."""
     if hours is None:
         return rows
     hashes = [blake2b(name.encode(), digest_size=8).digest() for name in rows["clip_id"].to_pylist()]
@@ -213,8 +215,12 @@ def _hours(rows: pa.Table, hours: float | None) -> pa.Table:
     return rows.take(order[enough])
 
 
-def _the_one(rows: pa.Table, column: str, mend: str) -> str:
-    """Return the value that all rows have."""
+def _common_value(rows: pa.Table, column: str, remedy: str) -> str:
+    """Return the value that all rows share in `column`.
+
+    Raises:
+        SelectionError: they have several values, or none; `remedy` says how to select one.
+    """
     counts = {pair["values"]: pair["counts"] for pair in pc.value_counts(rows[column]).to_pylist()}
     if len(counts) == 1 and None not in counts:
         return cast("str", next(iter(counts)))
@@ -222,6 +228,6 @@ def _the_one(rows: pa.Table, column: str, mend: str) -> str:
     example = next((name for name in counts if name is not None), None)
     where = "data.where" if example is None else f"--set data.where=\"{column} = '{example}'\""
     raise SelectionError(
-        f"the clips do not share one {column.replace('_', ' ')}: {listed}; a network learns from one alone: "
-        + mend.format(where=where)
+        f"the clips do not share one {column.replace('_', ' ')}: {listed}; a network is trained on one: "
+        + remedy.format(where=where)
     )

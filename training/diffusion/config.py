@@ -9,9 +9,9 @@ from pydantic import Field
 from foundation.settings import ConfigError, Section
 from models.motion.config import MOTION_DIFFUSION_SIZES, MotionDiffusionConfig
 from models.sampling.config import SdeConfig
-from models.sizes import SizeName
 from training.data.config import DataConfig
-from training.loop.config import PresetName, TrainConfig
+from training.loop.config import TrainConfig
+from training.presets import PresetName, SizeName
 
 __all__ = ["DIFFUSION_TRAINING", "DiffusionConfig", "DiffusionLossConfig", "SequenceConfig", "diffusion_config"]
 
@@ -37,8 +37,8 @@ class SequenceConfig(Section):
     max_frames: Annotated[int, Field(ge=1)] = 250
     """Longest sequence, frames (appendix B.1)."""
     length_mode: Literal["per_sample", "per_batch"] = "per_sample"
-    """`per_sample`: each sequence has its own length. `per_batch`: one length for the whole batch, so that nothing is
-    padded; a clip that is shorter is replaced by one that is not, drawn at random. Ours."""
+    """Lengths within a batch. `per_sample`: each sequence has its own length. `per_batch`: one length for the whole
+    batch, so that nothing is padded; a clip that is shorter is replaced by one that is not, drawn at random. Ours."""
     allow_short: bool = False
     """Whether clips shorter than `min_frames` take part, with lengths from `short_frames` to their own. Ours."""
     short_frames: Annotated[int, Field(ge=1)] = 75
@@ -58,12 +58,18 @@ class DiffusionConfig(Section):
     """Everything that decides what a run of the motion diffusion model learns."""
 
     model: MotionDiffusionConfig
-    """`speech_dim` and `latent_shape` follow from the dataset and the VAE, whatever stands here."""
+    """Size of the network. `speech_dim` and `latent_shape` are those of the dataset and the VAE, whatever stands here.
+    """
     train: TrainConfig
+    """Training loop."""
     loss: DiffusionLossConfig = field(default_factory=DiffusionLossConfig)
+    """Shares of sequences without a condition."""
     sde: SdeConfig = field(default_factory=SdeConfig)
+    """Noise schedule."""
     data: DataConfig = field(default_factory=lambda: DataConfig(tiers=("diffusion",)))
+    """Selection of clips, of tier `diffusion` alone."""
     sequences: SequenceConfig = field(default_factory=SequenceConfig)
+    """Length of the sequences."""
     learning_rate: Annotated[float, Field(gt=0.0)] = 1e-4
     """Highest learning rate; it falls with the square root of the steps (B.1)."""
     warmup_steps: Annotated[int, Field(ge=1)] = 8000
@@ -95,8 +101,8 @@ DIFFUSION_TRAINING: Mapping[PresetName, tuple[DiffusionLossConfig, bool]] = {
     "recommended": (DiffusionLossConfig(), True),
     "paper": (DiffusionLossConfig(speech_dropout=0.0, reference_dropout=0.0), False),
 }
-"""By preset: conditions taken away, and whether the rate rises first. `recommended`: a sampler may be guided.
-`paper`: as it stands in B.1, which takes nothing away. Batch, steps and the length of gradients are ours in both."""
+"""By preset: dropout of conditions, and whether the rate rises first. `recommended`: a sampler may be guided.
+`paper`: as in B.1, without dropout of conditions. Batch, steps and the length of gradients are ours in both."""
 
 
 def diffusion_config(size: SizeName, preset: PresetName = "recommended") -> DiffusionConfig:

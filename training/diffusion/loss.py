@@ -1,9 +1,9 @@
-"""The loss of the motion diffusion model: S, A and P trained together (GAIA section 4.3, equation 8).
+"""Loss of the motion diffusion model: S, A and P trained together (GAIA section 4.3, equation 8).
 
     L_dif = E [ ||z_0 predicted - z_0||^2 ] + L_mse(x^p, x^p predicted)
 
-Both terms are means over the frames that are no padding and over their numbers. Sums and counts are kept apart: a step
-of several ranks or accumulated batches divides by the counts of all of them.
+Both terms are means over all values of the frames that are not padding. Sums and counts are kept apart: a step of
+several ranks or accumulated batches divides by the counts of all of them.
 
 Shapes: B sequences, T frames, D numbers of the target per frame, P = 3 angles.
 """
@@ -24,7 +24,7 @@ __all__ = ["DiffusionDraws", "DiffusionLossConfig", "LossSums", "diffusion_loss"
 
 
 class DiffusionDraws(NamedTuple):
-    """The random numbers of one batch."""
+    """Random numbers of one batch."""
 
     time_B: Tensor
     """t, uniform over the process."""
@@ -32,11 +32,11 @@ class DiffusionDraws(NamedTuple):
     """Standard normal."""
     dropped: Dropped
     edited_B: Tensor
-    """True where known coordinates are given; of no use to a model that cannot edit."""
+    """True where known coordinates are given; ignored by a model that cannot edit."""
 
 
 class LossSums(NamedTuple):
-    """Sums of squared errors and how many numbers they are of."""
+    """Sums of squared errors, and the number of values in each."""
 
     motion: Tensor
     motion_count: Tensor
@@ -71,7 +71,7 @@ def diffusion_loss(
     """Run the model on noised targets and return the sums of equation 8.
 
     Args:
-        model: whatever its objective; one of `regression` looks neither at the noised target nor at the time.
+        model: of any objective; `regression` ignores the noised target and the time.
         inputs: the conditions; with a pose where the model has one (it is trained with the true pose).
         target_BTD: (B, T, D) z_0, standardised.
         draws: of `draw`.
@@ -96,7 +96,7 @@ def diffusion_loss(
 
 
 def _squared(predicted_BTX: Tensor, true_BTX: Tensor, mask_BT: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the sum of squared errors in frames that are no padding, in float32 or finer, and how many there are."""
+    """Return the sum of squared errors of all values outside padding, in float32 or finer, and their number."""
     difference_BTX = torch.where(mask_BT[..., None], predicted_BTX.to(true_BTX.dtype) - true_BTX, 0.0)
     return difference_BTX.square().sum(), mask_BT.sum() * true_BTX.shape[-1]
 

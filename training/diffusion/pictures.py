@@ -1,4 +1,4 @@
-"""What the motion diffusion model makes of a clip, as pictures beside the clip itself.
+"""Preview images of the motion diffusion model: a clip with its true motion and with generated motions.
 
 Shapes: T frames, D numbers of a latent, C channels, H rows, W columns.
 """
@@ -10,28 +10,28 @@ from torch import Tensor
 from foundation.array_types import RgbImage
 from models.motion.diffusion import MotionDiffusion
 from models.motion.inputs import MotionInputs
-from models.pixels import pictures_of_bytes
+from models.pixels import to_float, to_uint8
 from models.sampling.sample_motion import MotionSampling, sample_motion
 from models.sampling.samplers import SeededNoise
 from models.vae.vae import Vae
 from training.data.clips import ClipReader
 from training.data.selection import ClipIndex
-from training.diffusion.sequences import MotionSequences, Stretch
+from training.diffusion.sequences import Excerpt, MotionSequences
 
 __all__ = ["MotionPictures"]
 
 _COLUMNS = 8
-"""Frames that are shown, evenly spread over the stretch."""
+"""Frames in a preview, evenly spread over the excerpt."""
 
 _MOST_FRAMES = 100
-"""Of the stretch: 4 s."""
+"""Longest excerpt: 4 s."""
 
 _SEED = 0
-"""Of the noise, the same for both speeches and in all pictures of a run."""
+"""Seed of the noise, the same for both speeches and in all previews of a run."""
 
 
 class MotionPictures:
-    """Draws one clip of a selection, the first, and the same with the speech of the last."""
+    """Previews of the first clip of a selection, with its own speech and with that of the last clip."""
 
     def __init__(self, index: ClipIndex, sequences: MotionSequences, vae: Vae) -> None:
         self._reader = ClipReader(index)
@@ -40,9 +40,9 @@ class MotionPictures:
 
     @torch.inference_mode()
     def sheet(self, network: MotionDiffusion) -> RgbImage:
-        """Return three rows of frames: the true motion, that of the clip's speech, that of another clip's.
+        """Return three rows of frames: true motion, motion from the clip's speech, motion from another clip's speech.
 
-        All are drawn by the VAE with the appearance of the clip's first frame, which is the reference too.
+        The VAE decodes all of them with the appearance of the clip's first frame, which is the reference too.
 
         Args:
             network: in evaluation mode, on the device of the VAE.
@@ -53,12 +53,12 @@ class MotionPictures:
         device = next(network.parameters()).device
         clips = (0, len(self._n_frames) - 1)
         n_frames = min(_MOST_FRAMES, *(int(self._n_frames[clip]) for clip in clips))
-        shown, other = (self._sequences.sequence(Stretch(clip, 0, n_frames, 0)) for clip in clips)
-        rows = [shown.target_TD.to(device)]
-        for speech_TF in (shown.speech_TF, other.speech_TF):
+        own, other = (self._sequences.sequence(Excerpt(clip, 0, n_frames, 0)) for clip in clips)
+        rows = [own.target_TD.to(device)]
+        for speech_TF in (own.speech_TF, other.speech_TF):
             inputs = MotionInputs(
                 mask_BT=torch.ones(1, n_frames, dtype=torch.bool, device=device),
-                reference_BD=shown.reference_D[None].to(device),
+                reference_BD=own.reference_D[None].to(device),
                 speech_BTF=speech_TF[None].to(device),
             )
             rows.append(sample_motion(network, inputs, SeededNoise([_SEED], device), MotionSampling())[0])
@@ -67,18 +67,17 @@ class MotionPictures:
         return np.concatenate([self._row(row_TD[columns], appearance_CHW) for row_TD in rows])
 
     def _appearance(self, device: torch.device) -> Tensor:
-        """Return (C, H, W) of the first frame of the clip that is shown."""
+        """Return (C, H, W) appearance of the first frame of the clip."""
         pictures = self._reader.pictures(0, [0], self._vae.config.image_px)
-        image_BCHW = pictures_of_bytes(torch.from_numpy(pictures).permute(0, 3, 1, 2).to(device))
+        image_BCHW = to_float(torch.from_numpy(pictures).permute(0, 3, 1, 2).to(device))
         return self._vae.encode_appearance(image_BCHW).mean_BCHW[0]
 
     def _row(self, motion_TD: Tensor, appearance_CHW: Tensor) -> RgbImage:
-        """Return the pictures of (T, D) standardised latents side by side."""
+        """Return the decoded images of (T, D) standardised latents, side by side."""
         shape = self._sequences.facts.latent_shape
         latents_BCHW = self._vae.latent_statistics.restore(motion_TD.reshape(-1, *shape))
         if self._vae.config.disentangled:
             image_BCHW = self._vae.decode(appearance_CHW.expand(len(latents_BCHW), -1, -1, -1), latents_BCHW)
         else:
             image_BCHW = self._vae.decode(latents_BCHW, None)
-        levels_BCHW = ((image_BCHW.float().clamp(-1.0, 1.0) + 1.0) * 127.5).round().to(torch.uint8)
-        return np.concatenate(list(levels_BCHW.permute(0, 2, 3, 1).cpu().numpy()), axis=1)
+        return np.concatenate(to_uint8(image_BCHW), axis=1)

@@ -1,7 +1,8 @@
-"""Does speech move the face? Generated motion beside the true one, with a clip's own speech and with another clip's.
+"""Report of a finished diffusion run: correlation of generated with true motion, for right and wrong speech.
 
-A network that ignored the speech would do as well with either. What the reference frame tells, the mean of a clip, is
-taken away before correlating: the shape of a face and where it looks on average need no speech.
+Motion is generated from a clip's own speech and from another clip's. A network that ignored the speech would do equally
+well with both. The mean of a clip, which the reference frame reveals, is subtracted before correlating: the shape of
+a face and its average pose need no speech.
 
 Shapes: B sequences, T frames, D numbers of a latent, P = 3 angles.
 """
@@ -24,7 +25,7 @@ from models.sampling.sample_motion import MotionSampling, sample_motion
 from models.sampling.samplers import SeededNoise
 from models.weights import load_weights
 from training.data.selection import ClipIndex, SelectionError, select_clips
-from training.diffusion.sequences import MotionSequence, MotionSequences, Stretch
+from training.diffusion.sequences import Excerpt, MotionSequence, MotionSequences
 from training.diffusion.task import DiffusionTask
 
 __all__ = ["REPORT_FILE", "Correlation", "MotionCheck", "check_motion", "motion_report", "report_lines"]
@@ -40,18 +41,18 @@ class Correlation(NamedTuple):
 
     @property
     def drop(self) -> float:
-        """How much of it the right speech is worth."""
+        """Gain through the right speech."""
         return self.own - self.shuffled
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MotionCheck:
-    """What was measured on some clips."""
+    """Correlations and pose errors, measured on some clips."""
 
     motion: Correlation
-    """Of each number's deviation from its mean over the clip: what moves."""
+    """Of the deviations of the latents from their mean over the clip: motion alone."""
     latents: Correlation
-    """Of the latents as they are, standardised: what moves, and what the reference frame tells."""
+    """Of the standardised latents themselves: motion, and what the reference frame reveals."""
     pose_mse: float | None
     """Mean squared error of the predicted head pose, in variances of the training set; None without pose."""
     mean_pose_mse: float | None
@@ -75,12 +76,12 @@ class MotionCheck:
 def check_motion(
     network: MotionDiffusion, clips: Sequence[MotionSequence], sampling: MotionSampling, *, seed: int
 ) -> MotionCheck:
-    """Sample the motion of each clip twice and compare.
+    """Generate the motion of each clip from two speeches and compare.
 
     Args:
         network: in evaluation mode.
         clips: at least two, each with speech; on the CPU.
-        sampling: how motion is sampled.
+        sampling: solver and guidance.
         seed: of the noise; clip k has `seed` + k.
 
     Raises:
@@ -121,18 +122,18 @@ def _inputs(clip: MotionSequence, speech_TF: Tensor, device: torch.device) -> Mo
 
 
 def _of_length(speech_TF: Tensor, n_frames: int) -> Tensor:
-    """Return the first `n_frames` rows of speech that is said again and again."""
+    """Return `n_frames` rows of speech, repeated or cut."""
     return speech_TF[torch.arange(n_frames) % len(speech_TF)]
 
 
 def _correlation(made: Sequence[Tensor], true: Sequence[Tensor], *, centred: bool) -> float:
-    """Return Pearson's correlation over all frames and numbers of all clips; 0 where a side does not vary."""
+    """Return Pearson's correlation over all values of all clips; 0 where one side does not vary."""
     sides = [
         torch.cat([(rows_TD - rows_TD.mean(0) if centred else rows_TD).flatten() for rows_TD in exact])
         for exact in ([rows_TD.double() for rows_TD in side] for side in (made, true))
     ]
     correlation = torch.corrcoef(torch.stack(sides))[0, 1]
-    return float(torch.nan_to_num(correlation))  # 0 / 0: a network that has learned nothing gives one number
+    return float(torch.nan_to_num(correlation))  # 0 / 0: an untrained network may give a constant
 
 
 def _mean_square(parts: Sequence[Tensor]) -> float | None:
@@ -169,7 +170,7 @@ def motion_report(task: DiffusionTask, run: RunFolder, device: torch.device) -> 
 
 
 def report_lines(checks: dict[Split, MotionCheck]) -> list[str]:
-    """Return a line or two on each split."""
+    """Return one or two lines of text on each split."""
     lines = []
     for split, check in checks.items():
         own, shuffled = check.motion
@@ -184,19 +185,19 @@ def report_lines(checks: dict[Split, MotionCheck]) -> list[str]:
 
 
 def _clips(task: DiffusionTask, split: Split) -> list[MotionSequence]:
-    """Return at most `check_clips` clips of a split, evenly spread, from their beginning on."""
+    """Return the beginnings of at most `check_clips` clips of a split, evenly spread."""
     sequences = task.source.sequences
     try:
         index = select_clips(sequences.index.dataset, replace(task.config.data, splits=(split,)))
         of_split = MotionSequences(index, task.latents, sequences.config, seed=task.config.train.seed)
     except SelectionError:
-        return []  # none of this split, or none that is long enough
-    return [of_split.sequence(stretch) for stretch in _stretches(index, task)]
+        return []  # no clips of this split, or none long enough
+    return [of_split.sequence(excerpt) for excerpt in _excerpts(index, task)]
 
 
-def _stretches(index: ClipIndex, task: DiffusionTask) -> list[Stretch]:
+def _excerpts(index: ClipIndex, task: DiffusionTask) -> list[Excerpt]:
     config = task.config
     n_clips = min(len(index), config.check_clips)
     numbers = np.linspace(0, len(index) - 1, n_clips).round().astype(int).tolist() if n_clips else []
     longest = config.sequences.max_frames
-    return [Stretch(clip, 0, min(longest, int(index.n_frames[clip])), 0) for clip in numbers]
+    return [Excerpt(clip, 0, min(longest, int(index.n_frames[clip])), 0) for clip in numbers]

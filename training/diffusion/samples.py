@@ -1,7 +1,7 @@
-"""Samples of the motion diffusion model with the random numbers of their step: time, noise, conditions taken away.
+"""Micro-batches of the motion diffusion model with their random numbers: times, noise, dropped conditions.
 
-They belong to the sample (`SampleKey`), not to the batch it is in: however a global batch is shared out over ranks and
-passes, each sample is noised alike.
+The random numbers are functions of the sample (`SampleKey`), not of its batch: a sample has the same noise however a
+global batch is divided over ranks and passes.
 
 Shapes: B sequences, T frames, D numbers of a latent.
 """
@@ -23,7 +23,7 @@ __all__ = ["DiffusionBatch", "DiffusionSamples"]
 
 
 class DiffusionBatch(NamedTuple):
-    """Samples side by side, zeros after the shorter ones."""
+    """Batch of samples, padded with zeros."""
 
     target_BTD: Tensor
     inputs: MotionInputs
@@ -32,18 +32,18 @@ class DiffusionBatch(NamedTuple):
 
 
 class DiffusionSamples:
-    """A `training.loop.task.BatchSource`."""
+    """Source of micro-batches, a `training.loop.task.BatchSource`."""
 
     def __init__(self, sequences: MotionSequences, config: DiffusionLossConfig, sde: VpSde, *, seed: int) -> None:
         self.sequences = sequences
         self._config, self._sde, self._seed = config, sde, seed
 
     def __len__(self) -> int:
-        """Return how many samples an epoch has."""
+        """Return the number of samples of an epoch."""
         return len(self.sequences)
 
     def batch(self, keys: Sequence[SampleKey]) -> DiffusionBatch:
-        """Return the samples side by side, zeros after the shorter ones.
+        """Return a batch of samples, padded with zeros.
 
         Raises:
             DamagedDataError: too many clips are damaged.
@@ -53,7 +53,7 @@ class DiffusionSamples:
         return _collated(sequences, draws)
 
     def _draws(self, key: SampleKey, sequence: MotionSequence) -> DiffusionDraws:
-        """Return what is drawn for a sample, as for a batch of one."""
+        """Return the random numbers of a sample, as for a batch of one."""
         generator = torch_generator(self._seed, "diffusion", key.epoch, key.item)
         return draw(sequence.target_TD[None], self._config, self._sde, generator)
 

@@ -1,8 +1,8 @@
-"""Samples of the motion diffusion model: standardised latents of a stretch of a clip, with its speech and head pose.
+"""Sequences of the motion diffusion model: standardised latents of an excerpt of a clip, with speech and head pose.
 
-Appendix B.1 leaves lengths open but for what it follows (Du et al.'s pseudo-sentences): N frames, uniform over 125 to
-250, from a start uniform over the clip, drawn anew for each sample. The reference frame is "randomly sampled" from the
-whole clip (GAIA section 4.3), not from the stretch.
+Appendix B.1 names only a work that it follows (pseudo-sentences of Du et al.): N frames, uniform over 125 to 250, from
+a start uniform over the clip, drawn for each sample. The reference frame is "randomly sampled" from the entire clip
+(GAIA section 4.3), not from the excerpt.
 
 Shapes: B sequences, T frames, D numbers of a latent, F speech features, P = 3 angles.
 """
@@ -28,17 +28,17 @@ from training.data.selection import ClipIndex, SelectionError
 from training.diffusion.config import SequenceConfig
 from training.latents.files import LatentsError, latent_places, read_facts
 
-__all__ = ["MotionSequence", "MotionSequenceBatch", "MotionSequences", "SequenceConfig", "Stretch", "collate_sequences"]
+__all__ = ["Excerpt", "MotionSequence", "MotionSequenceBatch", "MotionSequences", "SequenceConfig", "collate_sequences"]
 
 LENGTHS_MULTIPLE = 25
-"""Batches are padded to a multiple of it: six shapes at most between 125 and 250 frames."""
+"""Batches are padded to a multiple of it, so that 125 to 250 frames give six shapes at most."""
 
 _ATTEMPTS = 16
 """Substitutes that are tried for a damaged clip."""
 
 
-class Stretch(NamedTuple):
-    """What is drawn for a sample."""
+class Excerpt(NamedTuple):
+    """Frames of a clip that are drawn for a sample."""
 
     clip: int
     start: int
@@ -57,11 +57,11 @@ class MotionSequence(NamedTuple):
     pose_deg_TP: Tensor
     """Pitch, yaw, roll."""
     damaged: tuple[str, ...] = ()
-    """Messages about clips in whose place this sample stands."""
+    """Messages about damaged clips that this sample replaces."""
 
 
 class MotionSequenceBatch(NamedTuple):
-    """Samples side by side, zeros after the shorter ones."""
+    """Batch of samples, padded with zeros."""
 
     target_BTD: Tensor
     inputs: MotionInputs
@@ -70,7 +70,7 @@ class MotionSequenceBatch(NamedTuple):
 
 
 class MotionSequences(Dataset[MotionSequence]):
-    """Sequences by `SampleKey`. A clip is an item as often as `max_frames` goes into it, and at least once."""
+    """Sequences by `SampleKey`. A clip counts as one item per `max_frames` frames, and at least once."""
 
     def __init__(self, index: ClipIndex, latents: Path, config: SequenceConfig, *, seed: int) -> None:
         """Take the clips of `index` that are long enough.
@@ -93,7 +93,7 @@ class MotionSequences(Dataset[MotionSequence]):
         self._seed = seed
         self._reader = ClipReader(index)
         self._rows = RowReader()
-        self._places = _places(index, latents)
+        self._positions = _positions(index, latents)
         self._least = config.short_frames if config.allow_short else config.min_frames
         n_frames = index.n_frames
         long_enough = np.flatnonzero(n_frames >= self._least)
@@ -101,17 +101,17 @@ class MotionSequences(Dataset[MotionSequence]):
             raise SelectionError(_too_short(index, n_frames, config))
         visits = np.maximum(1, n_frames[long_enough] // config.max_frames)
         items = long_enough.repeat(visits)
-        # by length, so that the clips that are long enough for a batch are the last items
+        # sorted by length, so that the clips that are long enough for a batch are the last items
         self._clip_of_item: Int64Array = items[np.argsort(n_frames[items], kind="stable")]
         self._n_frames = n_frames[self._clip_of_item]
 
     def __len__(self) -> int:
         return len(self._clip_of_item)
 
-    def stretch_of(self, key: SampleKey, attempt: int = 0) -> Stretch:
-        """Return what is drawn for a sample; for its substitute number `attempt` above 0."""
-        drawn = (self._seed, "sequence", key.epoch, key.item, attempt)
-        item = draw_below(len(self), *drawn, "substitute") if attempt else key.item
+    def excerpt_of(self, key: SampleKey, attempt: int = 0) -> Excerpt:
+        """Return the excerpt of a sample, or of its substitute number `attempt` above 0."""
+        stream = (self._seed, "sequence", key.epoch, key.item, attempt)
+        item = draw_below(len(self), *stream, "substitute") if attempt else key.item
         config = self.config
         if config.length_mode == "per_batch":
             longest = min(config.max_frames, int(self._n_frames[-1]))
@@ -119,32 +119,32 @@ class MotionSequences(Dataset[MotionSequence]):
             n_frames = least + int(draw_share(self._seed, "length", key.batch) * (longest - least + 1))
             first = int(np.searchsorted(self._n_frames, n_frames))
             if item < first:
-                item = first + draw_below(len(self) - first, *drawn, "longer")
+                item = first + draw_below(len(self) - first, *stream, "longer")
         else:
             longest = min(config.max_frames, int(self._n_frames[item]))
             least = config.min_frames if longest >= config.min_frames else config.short_frames
-            n_frames = least + draw_below(longest - least + 1, *drawn, "length")
-        of_clip = int(self._n_frames[item])
-        return Stretch(
+            n_frames = least + draw_below(longest - least + 1, *stream, "length")
+        clip_frames = int(self._n_frames[item])
+        return Excerpt(
             clip=int(self._clip_of_item[item]),
-            start=draw_below(of_clip - n_frames + 1, *drawn, "start"),
+            start=draw_below(clip_frames - n_frames + 1, *stream, "start"),
             n_frames=n_frames,
-            reference=draw_below(of_clip, *drawn, "reference"),
+            reference=draw_below(clip_frames, *stream, "reference"),
         )
 
-    def sequence(self, stretch: Stretch) -> MotionSequence:
-        """Return a stretch of a clip.
+    def sequence(self, excerpt: Excerpt) -> MotionSequence:
+        """Return an excerpt of a clip.
 
         Raises:
             ClipError: the clip is damaged.
         """
-        frames = slice(stretch.start, stretch.start + stretch.n_frames)
-        latents_ND = self._latents(stretch.clip)
-        speech_NF = self._reader.array(stretch.clip, "speech_features")
-        pose_NP = self._reader.array(stretch.clip, "pose_deg")
+        frames = slice(excerpt.start, excerpt.start + excerpt.n_frames)
+        latents_ND = self._latents(excerpt.clip)
+        speech_NF = self._reader.array(excerpt.clip, "speech_features")
+        pose_NP = self._reader.array(excerpt.clip, "pose_deg")
         return MotionSequence(
             target_TD=self._standardised(latents_ND[frames]),
-            reference_D=self._standardised(latents_ND[stretch.reference][None])[0],
+            reference_D=self._standardised(latents_ND[excerpt.reference][None])[0],
             speech_TF=torch.from_numpy(speech_NF[frames].astype(np.float32)),
             pose_deg_TP=torch.from_numpy(pose_NP[frames].astype(np.float32)),
         )
@@ -158,7 +158,7 @@ class MotionSequences(Dataset[MotionSequence]):
         damaged: tuple[str, ...] = ()
         for attempt in range(_ATTEMPTS):
             try:
-                return self.sequence(self.stretch_of(key, attempt))._replace(damaged=damaged)
+                return self.sequence(self.excerpt_of(key, attempt))._replace(damaged=damaged)
             except ClipError as error:
                 damaged = (*damaged, str(error))
         raise DamagedDataError(
@@ -167,9 +167,9 @@ class MotionSequences(Dataset[MotionSequence]):
         )
 
     def _latents(self, clip: int) -> Float16Array:
-        """Return the (N, D) latents of a clip, as the encoder gave them."""
+        """Return the (N, D) latents of a clip, not standardised."""
         where = self.index.row(clip)
-        part, row = self._places[where.clip_id]
+        part, row = self._positions[where.clip_id]
         try:
             (latents,) = numpy_of(self._rows.value(part, row, 0, "latents"))
         except (ValueError, OSError) as error:  # Arrow's errors are among them
@@ -183,31 +183,31 @@ class MotionSequences(Dataset[MotionSequence]):
         return self._statistics.standardise(torch.from_numpy(latents_NCHW)).flatten(1)
 
 
-def _places(index: ClipIndex, latents: Path) -> dict[str, tuple[Path, int]]:
+def _positions(index: ClipIndex, latents: Path) -> dict[str, tuple[Path, int]]:
     """Return file and row group of the latents of each clip."""
-    places = latent_places(latents)
-    lacking = [name for name in index.rows["clip_id"].to_pylist() if name not in places]
-    if lacking:
+    positions = latent_places(latents)
+    missing = [name for name in index.rows["clip_id"].to_pylist() if name not in positions]
+    if missing:
         raise LatentsError(
-            f"{latents} has no latents of {len(lacking)} of {len(index)} clips, such as {lacking[0]}; run `gaia-train "
-            f"latents {index.dataset} --vae VAE_RUN` again, or select with the same data.where as then"
+            f"{latents} has no latents of {len(missing)} of {len(index)} clips, such as {missing[0]}; run `gaia-train "
+            f"latents {index.dataset} --vae VAE_RUN` again, or use the data.where of that call"
         )
-    return places
+    return positions
 
 
 def _too_short(index: ClipIndex, n_frames: Int64Array, config: SequenceConfig) -> str:
     usable = int(np.count_nonzero(n_frames >= config.short_frames))
-    said = (
+    summary = (
         f"{index.dataset}: the longest of {len(index)} clips has {n_frames.max()} frames, and sequences have "
         f"{config.min_frames} to {config.max_frames}"
     )
     if usable and not config.allow_short:
-        return f"{said}; set sequences.allow_short=true to learn from {usable} clips of {config.short_frames} and more"
-    return f"{said}; select longer clips"
+        return f"{summary}; set sequences.allow_short=true to use {usable} clips of {config.short_frames} and more"
+    return f"{summary}; select longer clips"
 
 
 def collate_sequences(sequences: Sequence[MotionSequence]) -> MotionSequenceBatch:
-    """Put samples side by side, padded to a multiple of 25 frames: `DataLoader(..., collate_fn=collate_sequences)`."""
+    """Collate samples, padded to a multiple of 25 frames: `DataLoader(..., collate_fn=collate_sequences)`."""
     lengths = torch.tensor([len(sequence.target_TD) for sequence in sequences])
     n_frames = -int(lengths.max()) // LENGTHS_MULTIPLE * -LENGTHS_MULTIPLE
 

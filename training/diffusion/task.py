@@ -1,4 +1,4 @@
-"""The motion diffusion model as a task of the loop: S, A and P on latents of a trained VAE (GAIA section 4.3).
+"""Task of the loop for the motion diffusion model: S, A and P on latents of a trained VAE (GAIA section 4.3).
 
 Shapes: B sequences, T frames, D numbers of a latent, P = 3 angles.
 """
@@ -31,27 +31,24 @@ from training.latents.files import LatentFacts, fingerprint_of, latents_folder
 from training.loop.schedules import inverse_square_root
 from training.loop.task import Export, Step, Trainable
 
-__all__ = ["VAE_FILE", "DiffusionTask"]
-
-VAE_FILE = "vae.safetensors"
-"""In the run folder: the VAE of the latents with their statistics, so that one folder is enough to make videos."""
+__all__ = ["DiffusionTask"]
 
 _LEAST_POSE_STD_DEG = 0.01
-"""An angle that varies less, as in a few clips of one person, is not blown up to as much as others vary."""
+"""Lower bound of the standard deviation of an angle, which hardly varies in a few clips of one person."""
 
 
 class DiffusionTask:
-    """A `training.loop.task.Task`."""
+    """Task of the loop that trains the motion diffusion model."""
 
     name = "diffusion"
     unit = "sequences"
 
     def __init__(self, dataset: Path, vae_weights: Path, config: DiffusionConfig) -> None:
-        """Read what is known of the data and build the network.
+        """Select the clips, read their latents and build the network.
 
         Args:
-            dataset: with latents of the VAE beside it.
-            vae_weights: the VAE's file.
+            dataset: with latents of the VAE.
+            vae_weights: file of the VAE.
             config: all settings.
 
         Raises:
@@ -59,11 +56,11 @@ class DiffusionTask:
             SelectionError: no clip can be used, or they do not share one landmark scheme and speech encoder.
             LatentsError: the latents are missing; the message has the command that makes them.
             WeightsError: the VAE was trained on another landmark scheme, or its file is damaged.
-            ConfigError: the target is none that this VAE has.
+            ConfigError: the VAE has no latents for the target of the model.
         """
         index = select_clips(dataset, config.data)
-        of_vae = WeightFacts(landmark_scheme=index.landmark_scheme, speech_encoder=None)
-        self.vae = load_weights(vae_weights, Vae, VaeConfig, of_vae)
+        vae_facts = WeightFacts(landmark_scheme=index.landmark_scheme, speech_encoder=None)
+        self.vae = load_weights(vae_weights, Vae, VaeConfig, vae_facts)
         self.latents = latents_folder(dataset, fingerprint_of(vae_weights))
         sequences = MotionSequences(index, self.latents, config.sequences, seed=config.train.seed)
         self.vae.latent_statistics.load_state_dict(sequences.facts.statistics().state_dict())
@@ -80,13 +77,13 @@ class DiffusionTask:
         self._damage = DamageLog(index)
 
     def trainables(self) -> Mapping[str, Trainable]:
-        """Return the one network that learns; P and A are parts of it."""
+        """Return the network; A and P are parts of it."""
         encoder = self.model.speech
         blocks: Sequence[nn.Module] = [*self.model.blocks, *(encoder.blocks if encoder is not None else ())]
         return {"model": Trainable(network=self.model, blocks=blocks, methods=("encode", "denoise", "drop"))}
 
     def frozen(self) -> Sequence[nn.Module]:
-        """Return the VAE, which draws the pictures."""
+        """Return the VAE, which decodes the previews."""
         return [self.vae]
 
     def optimisers(self) -> Sequence[torch.optim.Optimizer]:
@@ -99,7 +96,7 @@ class DiffusionTask:
         return inverse_square_root(step, config.learning_rate, config.warmup_steps, rising=config.warmup_rises)
 
     def backward(self, step: Step[DiffusionBatch]) -> Mapping[str, Tensor]:
-        """Add the gradients of equation 8, a mean over all frames of the step that are no padding."""
+        """Add the gradients of equation 8, a mean over all frames of the step that are not padding."""
         n_frames = step.ranks.sum(torch.stack([batch.inputs.mask_BT.sum() for batch in step.batches]).sum())
         per_motion = step.ranks.size / (float(n_frames) * self.config.model.target_dims)
         per_pose = step.ranks.size / (float(n_frames) * POSE_ANGLES)
@@ -114,7 +111,7 @@ class DiffusionTask:
         return {"motion_loss": motion, "pose_loss": pose}
 
     def pictures(self) -> Mapping[str, RgbImage]:
-        """Return a clip as it is, as its speech moves it, and as another clip's speech does."""
+        """Return a clip with its true motion, with motion from its speech, and from another clip's speech."""
         return {"speech": self._pictures.sheet(self.model)}
 
     def export(self) -> Export:
@@ -124,7 +121,7 @@ class DiffusionTask:
         return Export(network="model", config=self.config.model, facts=facts)
 
     def data_summary(self) -> str:
-        """Return how much there is to learn from."""
+        """Return the amount of training data."""
         sequences = self.source.sequences
         index = sequences.index
         return (
@@ -133,39 +130,47 @@ class DiffusionTask:
         )
 
     def write_run_files(self, run: Path) -> None:
-        """Write the VAE, and dataset.json, which says how faces and speech are to be prepared for this network.
+        """Write the VAE, and dataset.json, which records how faces and speech are prepared for this network.
 
         Raises:
             ConfigError: the run was begun with another VAE, or on speech features of another encoder.
         """
         _require_encoder(run, self.source.sequences.speech_encoder)
-        of_vae = WeightFacts(landmark_scheme=self.export().facts.landmark_scheme, speech_encoder=None)
-        file = run / VAE_FILE
+        vae_facts = WeightFacts(landmark_scheme=self.export().facts.landmark_scheme, speech_encoder=None)
+        file = RunFolder(run).vae
         if file.exists():
-            before = load_weights(file, Vae, VaeConfig, of_vae).state_dict()
+            before = load_weights(file, Vae, VaeConfig, vae_facts).state_dict()
             ours = self.vae.state_dict()
             if before.keys() != ours.keys() or any(not torch.equal(before[name], ours[name].cpu()) for name in ours):
                 raise ConfigError(f"{run} was begun on latents of another VAE; name that one, or another run folder")
         else:
-            save_weights(file, self.vae, self.vae.config, of_vae)
+            save_weights(file, self.vae, self.vae.config, vae_facts)
         write_dataset(run, read_dataset(self.source.sequences.index.dataset))
 
 
 def _require_encoder(run: Path, speech_encoder: str) -> None:
-    """Refuse to go on with a run that learned from features of another encoder."""
+    """Refuse to resume a run that was trained on features of another encoder.
+
+    Raises:
+        ConfigError: the encoders differ.
+    """
     folder = RunFolder(run)
     if folder.newest() is None:
         return
-    learned = read_facts(folder.weights()).speech_encoder
-    if learned != speech_encoder:
+    recorded = read_facts(folder.weights()).speech_encoder
+    if recorded != speech_encoder:
         raise ConfigError(
-            f"{run} learned from speech features of {learned!r}, but those of this dataset are of {speech_encoder!r}; "
+            f"{run} was trained on speech features of {recorded!r}, but this dataset has those of {speech_encoder!r}; "
             "name a dataset with the former, or another run folder"
         )
 
 
 def _model_config(model: MotionDiffusionConfig, facts: LatentFacts, index: ClipIndex) -> MotionDiffusionConfig:
-    """Return the network's config with what the data says."""
+    """Return the config of the network, completed from the data.
+
+    Raises:
+        ConfigError: the target of the model does not suit the VAE.
+    """
     fitting = "motion_latent" if facts.vae.disentangled else "frame_latent"
     if model.target != fitting:
         raise ConfigError(

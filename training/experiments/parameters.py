@@ -1,8 +1,8 @@
-"""How many parameters each network has at each size, beside the paper's counts (GAIA appendix B.1, Tables 4 and 5).
+"""Number of parameters of each network at each size, with the paper's counts (GAIA appendix B.1, Tables 4 and 5).
 
-The paper's diffusion models of 180M, 600M and 1.2B parameters can only be met if wav2vec 2.0 base, which is frozen and
-extracts the speech features, is counted with them: without it no width of the feed-forward parts comes nearer than 6 %.
-So each row has two counts, of what is trained and of what is needed to run.
+The paper's counts of 180M, 600M and 1.2B for the diffusion models are only reached if they include wav2vec 2.0 base,
+which is frozen and extracts the speech features: without it no width of the feed-forward parts comes closer than 6 %.
+So each row has two counts: trained parameters, and all parameters that are needed to run.
 """
 
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ PAPER = {
     ("motion diffusion", "base"): 600e6,
     ("motion diffusion", "large"): 1.2e9,
 }
-"""Appendix B.1. The paper gives none for the discriminator, which is no part of the VAE's count here either."""
+"""Appendix B.1. The paper gives no count for the discriminator, which is not part of the VAE's count here either."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,18 +40,18 @@ class ParameterRow:
     size: str
     trainable: int
     total: int
-    """With the frozen extractor of its features."""
+    """Trainable ones and the frozen extractor of features."""
     paper: float | None
     """The paper's count; None where it gives none."""
 
     @property
     def difference(self) -> float | None:
-        """`total` against the paper's count, as a share of the latter."""
+        """Relative difference of `total` from the paper's count."""
         return None if self.paper is None else self.total / self.paper - 1.0
 
 
 def parameter_rows() -> list[ParameterRow]:
-    """Return all networks at all sizes. Nothing is allocated: they are built on the meta device."""
+    """Return all networks at all sizes, built on the meta device, without allocating their weights."""
     with torch.device("meta"):
         return list(_rows())
 

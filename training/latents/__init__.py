@@ -1,1 +1,1 @@
-"""Latents of a dataset's clips, encoded once and cached beside it."""
+"""Latents of a dataset's clips, encoded once and stored with it."""

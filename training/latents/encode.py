@@ -1,8 +1,9 @@
-"""Encodes the clips of a dataset with a trained VAE, once, for the diffusion model (GAIA section 4.3).
+"""Encode the clips of a dataset with a trained VAE, once, for the diffusion model (GAIA section 4.3).
 
-Part by part of the manifest; a part is written whole, so that the command goes on where it was stopped, and a clip that
-has latents is not encoded again, whichever part of the manifest it lies in by now. Several processes under `torchrun`
-share the parts; none waits for another, and whoever finds all of them written writes latents.json.
+Each file of the manifest gives one file of latents, written atomically, so that the command resumes where it was
+stopped. A clip that has latents is not encoded again, even if it has moved to another file of the manifest since.
+Several processes under `torchrun` divide the files; none waits for another. The first process that finds all files
+written writes latents.json.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +20,7 @@ from foundation.storage.locations import files_in
 from manifests.files.tables import write_parquet
 from manifests.schema.arrow_arrays import array_column
 from manifests.timeline import CLIP_PX
-from models.pixels import pictures_of_bytes
+from models.pixels import to_float
 from models.vae.landmark_image import LandmarkImageConfig, LandmarkRenderer
 from models.vae.posterior import Posterior
 from models.vae.vae import Vae, VaeConfig
@@ -52,16 +53,16 @@ def write_latents(
     ranks: Ranks,
     on_clip: Callable[[], None],
 ) -> LatentFacts | None:
-    """Write the latents of all clips of `index` that have none yet.
+    """Write latents for all clips of `index` that have none yet.
 
     Args:
         index: the clips, of all splits.
         weights: the VAE's file.
-        ranks: this process among those that share the parts, and its device; on a GPU it computes in bfloat16.
-        on_clip: is called after each clip of this process's parts, encoded now or before.
+        ranks: this process among those that divide the files, and its device; a GPU computes in bfloat16.
+        on_clip: called after each clip of this process, encoded now or before.
 
     Returns:
-        What latents.json says now; None where other processes have parts still to write.
+        The content of latents.json; None while other processes have files to write.
 
     Raises:
         WeightsError: the VAE was trained on landmarks of another scheme, or the file does not hold one.
@@ -74,19 +75,19 @@ def write_latents(
     sha256 = fingerprint_of(weights)
     folder = latents_folder(index.dataset, sha256)
     parts = list(_parts(index, folder))
-    held = latent_places(folder)
+    encoded = latent_places(folder)
     log = DamageLog(index)
     for part in parts[ranks.rank :: ranks.size]:
-        lacking = [name for name in part.names if name not in held]
+        missing = [name for name in part.names if name not in encoded]
         rows = []
         for clip, name in zip(part.clips, part.names, strict=True):
-            if lacking and held.get(name, (part.path, 0))[0] == part.path:
+            if missing and encoded.get(name, (part.path, 0))[0] == part.path:
                 rows.append(_row(encoder, clip, log))
             on_clip()
         if rows:
             write_parquet(part.path, _table(rows), LATENTS)
-    held = latent_places(folder)
-    if any(name not in held for part in parts for name in part.names):
+    encoded = latent_places(folder)
+    if any(name not in encoded for part in parts for name in part.names):
         return None
     written = _facts(index, vae.config, sha256, folder)
     write_facts(folder, written)
@@ -122,7 +123,7 @@ def _parts(index: ClipIndex, folder: Path) -> Iterator[_Part]:
 
 
 class _Encoder:
-    """The VAE, with the landmark pictures that it was taught on."""
+    """VAE with its landmark renderer and the reader of the clips."""
 
     def __init__(self, vae: Vae, index: ClipIndex, device: torch.device) -> None:
         image = LandmarkImageConfig(scheme=index.landmark_scheme, image_px=vae.config.image_px)
@@ -133,7 +134,7 @@ class _Encoder:
 
     @torch.inference_mode()
     def clip(self, clip: int) -> tuple[Float16Array, Float16Array]:
-        """Return (N, D) latents of a clip's frames and (A,) the appearance of its first.
+        """Return (N, D) latents of the frames of a clip and the (A,) appearance of its first frame.
 
         Raises:
             ClipError: the clip is damaged.
@@ -152,12 +153,12 @@ class _Encoder:
 
     def _motion(self, points_NK2: Float32Array) -> Float16Array:
         landmarks = torch.from_numpy(points_NK2 * (self.vae.config.image_px / CLIP_PX)).to(self._device)
-        pictures = self._renderer(landmarks, torch.ones(landmarks.shape[:2], dtype=torch.bool, device=self._device))
-        return _means(self.vae.encode_motion(pictures))
+        images = self._renderer(landmarks, torch.ones(landmarks.shape[:2], dtype=torch.bool, device=self._device))
+        return _means(self.vae.encode_motion(images))
 
     def _appearance(self, clip: int, numbers: Sequence[int]) -> Float16Array:
         pictures = torch.from_numpy(self.reader.pictures(clip, numbers, self.vae.config.image_px))
-        return _means(self.vae.encode_appearance(pictures_of_bytes(pictures.permute(0, 3, 1, 2).to(self._device))))
+        return _means(self.vae.encode_appearance(to_float(pictures.permute(0, 3, 1, 2).to(self._device))))
 
 
 def _means(posterior: Posterior) -> Float16Array:
@@ -200,7 +201,7 @@ def _table(rows: list[_Row]) -> pa.Table:
 
 
 def _moments(rows_ND: Float16Array | Float32Array, channels: int) -> Moments:
-    """Return the moments of each channel of (N, C * places) numbers."""
+    """Return the moments of each channel of (N, C * positions) values."""
     values: Float64Array = rows_ND.astype(np.float64).reshape(len(rows_ND), channels, -1)
     mean = values.mean(axis=(0, 2))
     squares = np.square(values - mean[:, None]).sum(axis=(0, 2))
@@ -209,15 +210,19 @@ def _moments(rows_ND: Float16Array | Float32Array, channels: int) -> Moments:
 
 
 def _facts(index: ClipIndex, vae: VaeConfig, sha256: str, folder: Path) -> LatentFacts:
-    """Return what is known of latents that are all written."""
+    """Return the content of latents.json, when all latents are written.
+
+    Raises:
+        LatentsError: no clip of split `train` could be encoded.
+    """
     shape = vae.motion_shape if vae.disentangled else vae.appearance_shape
     columns = ["clip_id", "n_frames", "channel_mean", "channel_squares"]
     rows = pa.concat_tables([read_columns(file, columns) for file in files_in(folder, ".parquet")])
     rows = rows.filter(pc.is_in(rows["clip_id"], index.rows["clip_id"].combine_chunks())).sort_by("clip_id")
     in_train = index.rows.filter(pc.equal(index.rows["split"], "train"))["clip_id"].combine_chunks()
     readable = rows.filter(pc.is_valid(rows["channel_mean"]))
-    taught = readable.filter(pc.is_in(readable["clip_id"], in_train))
-    if not len(taught):
+    train_rows = readable.filter(pc.is_in(readable["clip_id"], in_train))
+    if not len(train_rows):
         raise LatentsError(
             f"{index.dataset}: no readable clip of tier diffusion is in split train, so latents cannot be "
             "standardised; curate videos of more speakers"
@@ -225,9 +230,9 @@ def _facts(index: ClipIndex, vae: VaeConfig, sha256: str, folder: Path) -> Laten
     per_frame = shape[1] * shape[2]
     latents = [
         Moments(count=row["n_frames"] * per_frame, mean=row["channel_mean"], squares=row["channel_squares"])
-        for row in taught.to_pylist()
+        for row in train_rows.to_pylist()
     ]
-    names = set(taught["clip_id"].to_pylist())
+    names = set(train_rows["clip_id"].to_pylist())
     reader = ClipReader(index)
     poses = [
         _moments(reader.array(clip, "pose_deg"), 3)

@@ -1,12 +1,11 @@
-"""Latents beside a dataset, as `gaia-train latents` writes them: `DATASET/latents/<VAE>/`.
+"""Files of latents in a dataset, as `gaia-train latents` writes them: `DATASET/latents/<VAE>/`.
 
 <VAE> is the first 16 digits of the sha256 of the VAE's weights. One Parquet file per file of the manifest that has
-clips of tier `diffusion`, under the same name, and `latents.json`, written last: what the VAE was, and the statistics
-that latents are standardised with.
+clips of tier `diffusion`, under the same name, and `latents.json`, written last: config of the VAE, and the statistics
+for standardising latents.
 """
 
 from collections.abc import Sequence
-from hashlib import sha256
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from foundation.errors import UsageError
 from foundation.storage.arrow import read_parquet
 from foundation.storage.atomic import write_json_atomic
+from foundation.storage.digest import file_sha256
 from foundation.storage.locations import files_in
 from manifests.schema.columns import Column, Table
 from models.vae.posterior import LatentStatistics
@@ -89,11 +89,11 @@ LATENTS = Table(
 
 
 class LatentsError(UsageError):
-    """There are no latents that fit; the message says what to do."""
+    """Latents are missing, damaged, or of another VAE; the message says what to do."""
 
 
 class Moments(BaseModel):
-    """Count, mean and squared deviations per channel: what a mean and a standard deviation are made of."""
+    """Count, mean and sum of squared deviations per channel, which can be merged."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -108,7 +108,7 @@ class Moments(BaseModel):
 
 
 class LatentFacts(BaseModel):
-    """The content of latents.json."""
+    """Content of latents.json: the VAE, the number of clips, statistics of latents and poses."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
@@ -120,10 +120,10 @@ class LatentFacts(BaseModel):
     latent_shape: tuple[int, int, int]
     """(C, H, W) of a row of `latents`."""
     where: str | None
-    """The condition that chose the clips, beside their tier."""
+    """SQL condition that selected the clips of tier `diffusion`; None: all."""
     clips: int
     damaged: int
-    """How many of these clips have no latents."""
+    """Clips among these that have no latents."""
     frames: int
     """Of the clips that have."""
     latents: Moments
@@ -132,7 +132,7 @@ class LatentFacts(BaseModel):
     """Of the clips of split `train`: pitch, yaw, roll."""
 
     def statistics(self) -> LatentStatistics:
-        """Return what standardises latents and restores them; the diffusion model keeps it beside the VAE."""
+        """Return the module that standardises latents and restores them; a diffusion run saves it with the VAE."""
         statistics = LatentStatistics(len(self.latents.mean))
         statistics.count.fill_(self.latents.count)
         statistics.mean_C.copy_(torch.tensor(self.latents.mean, dtype=torch.float64))
@@ -141,7 +141,7 @@ class LatentFacts(BaseModel):
 
 
 def merged(parts: Sequence[Moments]) -> Moments:
-    """Return the moments of all that `parts` are the moments of (Chan et al., 1979)."""
+    """Return the moments of the union of the sets that `parts` describe (Chan et al., 1979)."""
     counts = np.array([part.count for part in parts], dtype=np.float64)[:, None]
     means, squares = np.array([part.mean for part in parts]), np.array([part.squares for part in parts])
     mean = (counts * means).sum(axis=0) / counts.sum()
@@ -151,41 +151,37 @@ def merged(parts: Sequence[Moments]) -> Moments:
 
 def fingerprint_of(weights: Path) -> str:
     """Return the sha256 of a weights file in hex."""
-    with weights.open("rb") as stream:
-        digest = sha256()
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+    return file_sha256(weights)
 
 
 def latents_folder(dataset: Path, vae_sha256: str) -> Path:
-    """Return where the latents of a VAE lie."""
+    """Return the folder of the latents of a VAE."""
     return dataset / "latents" / vae_sha256[:16]
 
 
 def read_facts(folder: Path) -> LatentFacts:
-    """Return what latents.json of a folder of latents says.
+    """Return the content of latents.json in a folder of latents.
 
     Raises:
         LatentsError: it is missing, so that the latents are not complete, or damaged.
     """
     path = folder / _FACTS
-    mend = f"run `gaia-train latents {folder.parent.parent} --vae VAE_RUN` for it"
+    remedy = f"run `gaia-train latents {folder.parent.parent} --vae VAE_RUN` for it"
     if not path.exists():
-        raise LatentsError(f"{folder} holds no complete latents of this VAE: {mend}")
+        raise LatentsError(f"{folder} holds no complete latents of this VAE: {remedy}")
     try:
         return LatentFacts.model_validate_json(path.read_text(encoding="utf-8"))
     except (ValidationError, OSError, UnicodeDecodeError) as error:
-        raise LatentsError(f"{path} is damaged: {error}; {mend} again") from error
+        raise LatentsError(f"{path} is damaged: {error}; {remedy} again") from error
 
 
 def write_facts(folder: Path, facts: LatentFacts) -> None:
-    """Write latents.json: from then on the latents count as complete."""
+    """Write latents.json, which marks the latents as complete."""
     write_json_atomic(folder / _FACTS, facts.model_dump(mode="json"))
 
 
 def latent_places(folder: Path) -> dict[str, tuple[Path, int]]:
-    """Return file and row group of the latents of each clip that has some.
+    """Return file and row group of the latents of each encoded clip.
 
     Raises:
         LatentsError: a file cannot be read.

@@ -1,11 +1,10 @@
-"""Checkpoints: written beside, flushed, renamed, and only then pointed to; those not wanted any more are removed.
+"""Checkpoints: write under a temporary name, flush, rename, then move the pointer; remove those that are too old.
 
-All ranks write and read their own parts of the tensors (torch's distributed checkpoints), and another number of ranks
-can read them. A checkpoint may be read as soon as it has its name.
+Each rank writes and reads its own shards (torch's distributed checkpoints), and another number of ranks can read them.
+A checkpoint is complete as soon as it has its name.
 """
 
 import json
-import os
 import shutil
 import warnings
 from collections.abc import Iterator, Mapping
@@ -22,7 +21,8 @@ from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.checkpoint.state_dict_saver import save
 
 from foundation.errors import UsageError
-from foundation.storage.atomic import write_text
+from foundation.storage.atomic import write_bytes_atomic, write_json_atomic
+from foundation.storage.staged import flush
 from models.run_folder import RunFolder
 from models.weights import save_tensors
 from training.data.order import Cursor
@@ -39,17 +39,17 @@ class CheckpointError(UsageError):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a run stands, but for its tensors."""
+    """State of a run apart from its tensors."""
 
     step: int = 0
     """Steps done."""
     cursor: Cursor = field(default_factory=Cursor)
     bad_steps: int = 0
-    """How many of the last steps in a row were skipped."""
+    """Length of the current row of skipped steps."""
 
 
 def tensors_of_export(state: RunState, export: Export, *, averaged: bool) -> dict[str, Tensor]:
-    """Return the state dict of the exported network, whole and on the CPU; every rank has to call it."""
+    """Return the full state dict of the exported network on the CPU; every rank has to call it."""
     tensors = state.tensors()
     found = {}
     for name, tensor in tensors.items():
@@ -74,48 +74,40 @@ def save_checkpoint(
     """Write the checkpoint of `progress`; every rank has to call it.
 
     Raises:
-        OSError: the disk refused; the checkpoints of before are as they were.
+        OSError: the disk refused; earlier checkpoints are as they were.
     """
     done = run.checkpoint(progress.step)
-    beside = done.with_name(f"{done.name}.tmp")
+    temporary = done.with_name(f"{done.name}.tmp")
     if ranks.first:
-        shutil.rmtree(beside, ignore_errors=True)
-        beside.mkdir(parents=True)
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
     ranks.wait()
-    with _alone_without_warning():
-        save(state.tensors(), checkpoint_id=beside / "dcp", no_dist=ranks.size == 1)
+    with _no_warning_about_one_process():
+        save(state.tensors(), checkpoint_id=temporary / "dcp", no_dist=ranks.size == 1)
     for name, averaged in (("ema", True), ("raw", False)):
         tensors = tensors_of_export(state, export, averaged=averaged)
         if ranks.first:
-            save_tensors(beside / "export" / f"{name}.safetensors", tensors, export.config, export.facts)
+            save_tensors(temporary / "export" / f"{name}.safetensors", tensors, export.config, export.facts)
     if ranks.first:
-        write_text(beside / "state.json", json.dumps(asdict(progress), indent=2) + "\n")
-        for folder in (beside / "dcp", beside / "export", beside):
-            _flush(folder)
-        if done.exists():  # of a run that was stopped between this name and the pointer
+        write_json_atomic(temporary / "state.json", asdict(progress))
+        for folder in (temporary / "dcp", temporary / "export", temporary):
+            flush(folder)
+        if done.exists():  # left by a run that was stopped before it moved the pointer
             shutil.rmtree(done)
-        beside.rename(done)
-        _flush(run.path)
-        write_text(run.path / "latest", done.name + "\n")
+        temporary.rename(done)
+        flush(run.path)
+        write_bytes_atomic(run.pointer, f"{done.name}\n".encode())
         _remove_old(run, keep_newest, keep_every)
     ranks.wait()
     return done
 
 
 @contextmanager
-def _alone_without_warning() -> Iterator[None]:
-    """Keep torch from warning that one process saves what one process trained."""
+def _no_warning_about_one_process() -> Iterator[None]:
+    """Silence torch's warning that a single process saves without a process group."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="torch.distributed is disabled")
         yield
-
-
-def _flush(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _remove_old(run: RunFolder, keep_newest: int, keep_every: int | None) -> None:
@@ -126,24 +118,24 @@ def _remove_old(run: RunFolder, keep_newest: int, keep_every: int | None) -> Non
 
 
 def read_progress(checkpoint: Path) -> Progress:
-    """Return where the run stood.
+    """Return the state of a run in a checkpoint.
 
     Raises:
         CheckpointError: the file is damaged.
     """
     path = checkpoint / "state.json"
     try:
-        said = json.loads(path.read_text(encoding="utf-8"))
-        return Progress(said["step"], Cursor(**said["cursor"]), said["bad_steps"])
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return Progress(content["step"], Cursor(**content["cursor"]), content["bad_steps"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"{path} is damaged: {error}; write another checkpoint's name into `latest`") from error
 
 
 def load_checkpoint(checkpoint: Path, state: RunState, ranks: Ranks) -> Progress:
-    """Put the tensors of a checkpoint into `state`, in place, and return where the run stood; every rank calls it.
+    """Load the tensors of a checkpoint into `state`, in place, and return its progress; every rank has to call it.
 
     Raises:
-        CheckpointError: it is damaged, or of networks with other parameters.
+        CheckpointError: it is damaged, or its networks have other parameters.
     """
     progress = read_progress(checkpoint)
     folder = checkpoint / "dcp"
@@ -160,7 +152,7 @@ def load_checkpoint(checkpoint: Path, state: RunState, ranks: Ranks) -> Progress
     tensors = state.tensors()
     _refuse_other_networks(checkpoint, saved, tensors)
     try:
-        with _alone_without_warning():
+        with _no_warning_about_one_process():
             load(tensors, checkpoint_id=folder, no_dist=ranks.size == 1)
     except (OSError, CheckpointException) as error:
         raise CheckpointError(f"{folder} is damaged: {error}; write another one's name into `latest`") from error

@@ -11,13 +11,9 @@ from pydantic import Field
 
 from foundation.settings import Section
 
-__all__ = ["Checkpointing", "PresetName", "TrainConfig"]
+__all__ = ["Checkpointing", "TrainConfig"]
 
 Checkpointing = Literal["none", "block", "selective"]
-
-PresetName = Literal["recommended", "paper"]
-"""Presets of the trainers: `recommended` differs from the paper where we advise it, `paper` follows it to the letter.
-"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,7 +21,7 @@ class TrainConfig(Section):
     """Settings of the training loop. Defaults are ours; presets of the trainers change some of them."""
 
     steps: Annotated[int, Field(ge=1)]
-    """Optimiser steps of the whole run."""
+    """Optimiser steps of the run."""
     batch: Annotated[int, Field(ge=1)]
     """Samples per step, over all ranks and passes."""
     micro_batch: Annotated[int, Field(ge=1)]

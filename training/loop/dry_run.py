@@ -1,4 +1,4 @@
-"""What a run would take: parameters, data, memory, disk and time, found by two real steps that leave no trace."""
+"""Estimate the parameters, data, memory, disk and time of a run, by two real steps that write nothing."""
 
 import resource
 import time
@@ -23,7 +23,7 @@ _GIB = 2**30
 
 
 def dry_run(task: Task[BatchT], config: TrainConfig, ranks: Ranks) -> str:
-    """Return lines for people; every rank has to call it. Nothing is written.
+    """Return the estimate as lines of text; every rank has to call it. Nothing is written.
 
     Raises:
         ResourceError: the weights alone do not fit.
@@ -41,7 +41,7 @@ def dry_run(task: Task[BatchT], config: TrainConfig, ranks: Ranks) -> str:
         workers=config.workers,
         pin=ranks.device.type == "cuda",
     )
-    session.step(next(batches))  # starts loaders, compiles, makes room for moments
+    session.step(next(batches))  # starts loaders, compiles, allocates moments
     begun_s = time.perf_counter()
     session.step(next(batches))
     if ranks.device.type == "cuda":
@@ -53,8 +53,8 @@ def dry_run(task: Task[BatchT], config: TrainConfig, ranks: Ranks) -> str:
         "data": task.data_summary(),
         "batch": f"{config.batch} {task.unit}: {shape.accumulation} x {config.micro_batch} on {ranks.size} ranks",
         "memory": (
-            f"{state / _GIB:.2f} GiB for weights, gradients, moments and average; {_peak(ranks) / _GIB:.2f} GiB at the "
-            f"most in a step; {available_memory(ranks.device) / _GIB:.1f} GiB of {ranks.device} are left beside it"
+            f"{state / _GIB:.2f} GiB for weights, gradients, moments and average; {_peak(ranks) / _GIB:.2f} GiB at "
+            f"most in a step; {available_memory(ranks.device) / _GIB:.1f} GiB of {ranks.device} are free besides"
         ),
         "disk": f"{checkpoint_bytes(n_parameters, exported) / _GIB:.2f} GiB each, {config.keep_newest} are kept",
         "time": (
@@ -66,7 +66,7 @@ def dry_run(task: Task[BatchT], config: TrainConfig, ranks: Ranks) -> str:
 
 
 def _peak(ranks: Ranks) -> int:
-    """Return the most bytes that this process has held: of its GPU, or of the machine's memory."""
+    """Return the peak memory of this process in bytes: of its GPU, or of the machine."""
     if ranks.device.type == "cuda":
         return torch.cuda.max_memory_allocated(ranks.device)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -1,4 +1,4 @@
-"""The average of a network's weights over its steps: what is exported and shown (Rombach et al., 2022, as LDM does)."""
+"""Exponential moving average of a network's weights, for export and previews (as in Rombach et al., 2022)."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ __all__ = ["WeightAverage", "decay_at"]
 
 
 def decay_at(step: int, decay: float) -> float:
-    """Return how much of the average stays at step `step`, counted from 0: little at first, when weights change fast.
+    """Return the decay at step `step`, counted from 0: small at first, when the weights change fast.
 
     >>> [round(decay_at(step, 0.9999), 4) for step in (0, 8, 90, 10**6)]
     [0.1, 0.5, 0.91, 0.9999]
@@ -21,10 +21,10 @@ def decay_at(step: int, decay: float) -> float:
 
 
 class WeightAverage:
-    """Averages of the parameters, laid over the ranks as they are. Buffers are not averaged: they are measured."""
+    """Averages of the parameters, sharded as these are. Buffers are not averaged: they are measured."""
 
     def __init__(self, network: nn.Module, decay: float) -> None:
-        """Begin with the weights as they are."""
+        """Start from the current weights."""
         self._decay = decay
         self._parameters = dict(network.named_parameters())
         self.tensors: dict[str, Tensor] = {
@@ -33,9 +33,9 @@ class WeightAverage:
 
     @torch.no_grad()
     def update(self, step: int) -> None:
-        """Take the weights after step `step`, counted from 0, into account.
+        """Add the weights after step `step`, counted from 0, to the averages.
 
-        Nothing but the step says how much they weigh, so that a resumed run needs no more than it.
+        Their share depends on the step alone, so a resumed run needs no further state.
         """
         averages = [local(self.tensors[name]) for name in self._parameters]
         weights = [local(parameter).detach() for parameter in self._parameters.values()]
@@ -43,7 +43,7 @@ class WeightAverage:
 
     @contextmanager
     def in_network(self) -> Iterator[None]:
-        """Put the averages in the place of the weights, for as long as the context lasts."""
+        """Swap the averages into the network while the context lasts."""
         self._exchange()
         try:
             yield

@@ -1,13 +1,12 @@
-"""What a run needs of memory and disk, before it begins."""
+"""Memory and disk that a run needs, checked before it begins."""
 
-import os
 import shutil
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TypeVar
 
 import torch
 
+from foundation.devices import free_memory_bytes
 from foundation.errors import CannotStartError
 from models.run_folder import RunFolder
 from training.loop.config import TrainConfig
@@ -26,7 +25,7 @@ class ResourceError(CannotStartError):
 
 
 def state_bytes(n_parameters: Mapping[str, int], exported: str, ranks_per_copy: int) -> int:
-    """Return what weights, gradients, Adam's two moments and the average take on each rank: float32 all of them.
+    """Return the bytes of weights, gradients, Adam's two moments and the average on each rank, all in float32.
 
     >>> state_bytes({"vae": 1000, "discriminator": 100}, "vae", 1)  # 20 bytes and 16 bytes per number
     21600
@@ -36,7 +35,7 @@ def state_bytes(n_parameters: Mapping[str, int], exported: str, ranks_per_copy: 
 
 
 def checkpoint_bytes(n_parameters: Mapping[str, int], exported: str) -> int:
-    """Return the size of a checkpoint: weights and moments of all networks, and thrice more the exported one.
+    """Return the size of a checkpoint: weights and moments of all networks, and three more copies of the exported one.
 
     >>> checkpoint_bytes({"vae": 1000, "discriminator": 100}, "vae")
     25200
@@ -45,47 +44,44 @@ def checkpoint_bytes(n_parameters: Mapping[str, int], exported: str) -> int:
 
 
 def available_memory(device: torch.device) -> int:
-    """Return the bytes that a process can still take: of the GPU, or of this machine."""
+    """Return the bytes that a process can still allocate, on the GPU or on this machine."""
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         return int(free)
-    for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
-        if line.startswith("MemAvailable:"):
-            return int(line.split()[1]) * 1024
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
+    return free_memory_bytes()
 
 
 def require_memory(task: Task[BatchT], config: TrainConfig, ranks: Ranks) -> None:
-    """Refuse to begin where not even the weights and what belongs to them have room.
+    """Refuse a run whose weights, gradients, moments and average do not fit in memory.
 
     Raises:
-        ResourceError: with what is needed and what is there.
+        ResourceError: with the bytes that are needed and those that are free.
     """
     n_parameters = {
         name: sum(parameter.numel() for parameter in item.network.parameters())
         for name, item in task.trainables().items()
     }
     needed = state_bytes(n_parameters, task.export().network, config.ranks_per_copy)
-    there = available_memory(ranks.device)
-    if needed > there:
+    available = available_memory(ranks.device)
+    if needed > available:
         raise ResourceError(
             f"weights, gradients, moments and average of {sum(n_parameters.values()) / 1e6:,.0f} M parameters take "
-            f"{needed / _GIB:.1f} GiB on each rank, and {ranks.device} has {there / _GIB:.1f} GiB left; take a smaller "
-            "--size, or split the networks over more GPUs with train.ranks_per_copy"
+            f"{needed / _GIB:.1f} GiB on each rank, and {ranks.device} has {available / _GIB:.1f} GiB left; take a "
+            "smaller --size, or split the networks over more GPUs with train.ranks_per_copy"
         )
 
 
 def require_disk(n_parameters: Mapping[str, int], exported: str, run: RunFolder, config: TrainConfig) -> None:
-    """Refuse to begin where the checkpoints that are kept have no room, and one more, for it is written beside.
+    """Refuse a run whose checkpoints do not fit on the disk: all that are kept, and the one being written.
 
     Raises:
-        ResourceError: with what is needed and what is there.
+        ResourceError: with the bytes that are needed and those that are free.
     """
     each = checkpoint_bytes(n_parameters, exported)
-    wanted = config.keep_newest + 1
+    n_checkpoints = config.keep_newest + 1
     if config.keep_every is not None:
-        wanted += config.steps // config.keep_every
-    missing = max(0, wanted - len(run.checkpoints()))
+        n_checkpoints += config.steps // config.keep_every
+    missing = max(0, n_checkpoints - len(run.checkpoints()))
     free = shutil.disk_usage(run.path).free
     if missing * each > free:
         raise ResourceError(

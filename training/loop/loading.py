@@ -1,4 +1,4 @@
-"""The batches of a rank, made ahead of the trainer by loader processes."""
+"""Load the batches of a rank, ahead of the trainer, in loader processes."""
 
 import multiprocessing
 import os
@@ -19,7 +19,7 @@ BatchT = TypeVar("BatchT")
 
 
 class _Batches(Dataset[Any]):
-    """A source as torch's loader wants it: an index is the keys of a micro-batch."""
+    """Adapter of a source for torch's loader: an index is the keys of a micro-batch."""
 
     def __init__(self, source: BatchSource[Any]) -> None:
         self._source = source
@@ -31,15 +31,15 @@ class _Batches(Dataset[Any]):
 def step_batches(
     source: BatchSource[BatchT], shape: BatchShape, cursor: Cursor, *, seed: int, workers: int, pin: bool
 ) -> Iterator[list[BatchT]]:
-    """Yield this rank's micro-batches of each step from `cursor` on, without end.
+    """Yield this rank's micro-batches of each step, endlessly, from `cursor` on.
 
     Args:
         source: the data.
-        shape: how a global batch is shared out.
-        cursor: where the run stands.
+        shape: division of a global batch.
+        cursor: position of the run.
         seed: of the run.
-        workers: loader processes; 0 makes batches when they are asked for.
-        pin: put batches where a GPU can fetch them by itself.
+        workers: loader processes; 0: batches are made in this process.
+        pin: put batches in page-locked memory, for fast copies to a GPU.
     """
     loader: DataLoader[BatchT] = DataLoader(
         _Batches(source),
@@ -49,7 +49,7 @@ def step_batches(
         num_workers=workers,
         pin_memory=pin,
         worker_init_fn=_of_worker,
-        # not fork: this process has threads, of torch and of a GPU
+        # not fork: torch and CUDA run threads in this process
         multiprocessing_context="forkserver" if workers else None,
     )
     batches = iter(loader)
@@ -62,7 +62,7 @@ def _as_it_is(batch: BatchT) -> BatchT:
 
 
 def _of_worker(_number: int) -> None:
-    """Prepare a loader process: signals are the trainer's to take, which goes on for a step and a checkpoint."""
+    """Prepare a loader process: it ignores signals, so that the trainer can finish its step and write a checkpoint."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     torch.set_num_threads(1)
@@ -70,7 +70,7 @@ def _of_worker(_number: int) -> None:
 
 
 def _end_with_trainer() -> None:
-    """End this process when the trainer is gone, even if it was killed: torch looks at the server of processes."""
+    """End this process after the trainer, even if that was killed: torch watches the fork server instead."""
     trainer = multiprocessing.parent_process()
     if trainer is not None:
         trainer.join()

@@ -1,12 +1,13 @@
-"""The one loop of all trainers: steps, log, pictures, checkpoints, until the last step or a request to end.
+"""Training loop of all trainers: steps, log, preview images, checkpoints, until the last step or a stop request.
 
-The same call on a folder that holds checkpoints goes on from the newest one, with the numbers that a run without a
-break would have.
+The same call on a folder that holds checkpoints resumes from the newest one, and yields the same numbers as a run that
+was never interrupted.
 """
 
 import signal
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -19,13 +20,14 @@ from models.run_folder import RunFolder
 from training.data.order import BatchShape
 from training.loop.checkpoints import load_checkpoint, save_checkpoint
 from training.loop.config import TrainConfig
-from training.loop.contact_sheet import write_contact_sheet, write_picture
+from training.loop.contact_sheet import write_contact_sheet, write_preview
 from training.loop.estimates import require_disk, require_memory
 from training.loop.loading import step_batches
 from training.loop.metrics import MetricsLog, RunningMeans
 from training.loop.parallel import Ranks
 from training.loop.progress import TrainProgress
-from training.loop.session import Outcome, Session
+from training.loop.run_folder import begin_run, require_same_run
+from training.loop.session import Session, StepResult
 from training.loop.task import Task
 
 __all__ = ["TrainError", "TrainReport", "batch_shape", "train"]
@@ -34,21 +36,21 @@ BatchT = TypeVar("BatchT")
 
 
 class TrainError(ProblemsFoundError):
-    """A run cannot go on; the message says why, and what to change."""
+    """A run cannot continue; the message says why, and what to change."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainReport:
-    """How a call of `train` ended."""
+    """End of a call of `train`."""
 
     step: int
     """Steps done, those of earlier calls included."""
     stopped_by: signal.Signals | None
-    """The signal that asked for the end, on this rank or another; None: all steps were done."""
+    """The signal that stopped the run, on this rank or another; None: all steps were done."""
 
 
 def batch_shape(config: TrainConfig, ranks: Ranks) -> BatchShape:
-    """Return how a batch is shared out.
+    """Return how a global batch is divided among ranks and passes.
 
     Raises:
         ConfigError: it does not divide into micro-batches of all ranks.
@@ -76,13 +78,13 @@ def train(
 
     Args:
         task: what to train; see `training.loop.task`.
-        config: how.
-        run: new folder, or that of a run that shall go on.
+        config: settings of the loop.
+        run: new folder, or that of a run to resume.
         ranks: the processes.
         preset: name of it, for the record.
         settings: all settings of the run, for the record and to be compared with those of the folder.
-        progress: what is shown.
-        accept_changes: go on with other settings than those the folder has.
+        progress: bar or lines for the user.
+        accept_changes: resume with other settings than those that the folder records.
 
     Raises:
         RunFolderError: the folder is of another run.
@@ -93,11 +95,11 @@ def train(
         OSError: the disk refused; the last checkpoint is complete.
     """
     shape = batch_shape(config, ranks)
-    # all ranks look before one writes: another would find a folder with files, and no run yet
-    run.check(task.name, settings, accept_changes=accept_changes)
+    # all ranks check before one writes: a later check would find a folder with files, and no run yet
+    require_same_run(run, task.name, settings, accept_changes=accept_changes)
     ranks.wait()
     if ranks.first:
-        run.begin(task.name, preset, settings)
+        begin_run(run, task.name, preset, settings)
     ranks.wait()
     require_memory(task, config, ranks)
     session = Session(task, config, ranks)
@@ -132,19 +134,17 @@ class _Loop(Generic[BatchT]):
         session, config = self._session, self._config
         first = session.progress.step
         self._progress.start(first, config.steps)
-        if self._ranks.first:
-            self._log = MetricsLog(self._run, first, tensorboard=config.tensorboard)
-        try:
-            return self._steps(shape)
-        except torch.OutOfMemoryError as error:
-            raise TrainError(
-                f"step {session.progress.step + 1} needs more memory than the GPU has: {error}; halve "
-                "train.micro_batch, set train.activation_checkpointing=block, or split the network over more GPUs with "
-                "train.ranks_per_copy"
-            ) from error
-        finally:
-            if self._log is not None:
-                self._log.__exit__(None, None, None)
+        with ExitStack() as files:
+            if self._ranks.first:
+                self._log = files.enter_context(MetricsLog(self._run, first, tensorboard=config.tensorboard))
+            try:
+                return self._steps(shape)
+            except torch.OutOfMemoryError as error:
+                raise TrainError(
+                    f"step {session.progress.step + 1} needs more memory than the GPU has: {error}; halve "
+                    "train.micro_batch, set train.activation_checkpointing=block, or split the network over more GPUs "
+                    "with train.ranks_per_copy"
+                ) from error
 
     def _steps(self, shape: BatchShape) -> TrainReport:
         session, config = self._session, self._config
@@ -160,36 +160,42 @@ class _Loop(Generic[BatchT]):
         self._since_s = time.perf_counter()
         stopped = False
         while session.progress.step < config.steps and not stopped:
-            outcome = session.step(next(batches))
-            self._note(outcome)
+            result = session.step(next(batches))
+            self._note(result)
             step = session.progress.step
             last = step == config.steps
-            # ranks get a signal at different steps: they end together, after the same one
-            stopped = self._ranks.any(said=self._stop.signal is not None)
+            # a signal reaches the ranks at different steps; all of them stop after the same one
+            stopped = self._ranks.any(self._stop.signal is not None)
             if step % config.log_every == 0 or last or stopped:
-                self._write_line(outcome)
+                self._write_line(result)
             if step % config.pictures_every == 0 or last:
-                self._write_pictures()
+                self._write_previews()
             if step % config.checkpoint_every == 0 or last or stopped:
                 self._save()
                 saved = step
         if stopped:
-            self._progress.say(f"asked to end: checkpoint at step {saved} written; the same command goes on")
+            self._progress.say(
+                f"stopped by a signal: checkpoint at step {saved} written; the same command resumes the run"
+            )
         return TrainReport(
             step=session.progress.step, stopped_by=(self._stop.signal or signal.SIGTERM) if stopped else None
         )
 
-    def _note(self, outcome: Outcome) -> None:
-        """Count a step; too many bad ones in a row end the run."""
+    def _note(self, result: StepResult) -> None:
+        """Count a step, and end the run after too many bad ones in a row.
+
+        Raises:
+            TrainError: `train.max_bad_steps` steps in a row were skipped.
+        """
         progress = self._session.progress
         self._progress.advance()
         self._steps_since += 1
-        if outcome.good:
-            norms = {f"gradient_norm/{name}": norm for name, norm in outcome.gradient_norms.items()}
-            self._means.add({**outcome.metrics, **norms})
+        if result.good:
+            norms = {f"gradient_norm/{name}": norm for name, norm in result.gradient_norms.items()}
+            self._means.add({**result.metrics, **norms})
             return
         self._bad_since += 1
-        bad = [name for name, norm in outcome.gradient_norms.items() if not norm.isfinite()]
+        bad = [name for name, norm in result.gradient_norms.items() if not norm.isfinite()]
         self._progress.say(f"step {progress.step} is skipped: gradients of {', '.join(bad)} are not finite")
         if progress.bad_steps >= self._config.max_bad_steps:
             newest = self._run.newest()
@@ -199,11 +205,11 @@ class _Loop(Generic[BatchT]):
                 "learning rate, set train.max_gradient_norm, or train.precision=fp32, and go on with --accept-changes"
             )
 
-    def _write_line(self, outcome: Outcome) -> None:
+    def _write_line(self, result: StepResult) -> None:
         session, config = self._session, self._config
         now_s = time.perf_counter()
         values = self._means.take(self._ranks)
-        values["learning_rate"] = outcome.learning_rate
+        values["learning_rate"] = result.learning_rate
         values[f"{session.task.unit}_per_second"] = self._steps_since * config.batch / (now_s - self._since_s)
         cursor = session.progress.cursor
         values["epoch"] = cursor.epoch + cursor.position / len(session.task.source)
@@ -211,22 +217,22 @@ class _Loop(Generic[BatchT]):
         self._since_s, self._steps_since, self._bad_since = now_s, 0, 0
         if self._log is not None:
             self._log.write(session.progress.step, values)
-        self._progress.tell(values)
+        self._progress.log(values)
 
-    def _write_pictures(self) -> None:
+    def _write_previews(self) -> None:
         session, step = self._session, self._session.progress.step
         begun_s = time.perf_counter()
         with torch.no_grad(), session.average.in_network():
             network = session.networks[session.export.network]
             network.eval()
-            pictures = session.task.pictures()
+            previews = session.task.pictures()
             network.train()
         if self._log is not None:
-            for name, picture in pictures.items():
-                write_picture(self._run.pictures, name, step, picture)
-            if pictures:
+            for name, preview in previews.items():
+                write_preview(self._run.pictures, name, step, preview)
+            if previews:
                 write_contact_sheet(self._run.pictures, self._run.contact_sheet)
-            self._log.show(step, pictures)
+            self._log.show(step, previews)
         self._since_s += time.perf_counter() - begun_s
 
     def _save(self) -> None:

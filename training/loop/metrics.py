@@ -1,4 +1,4 @@
-"""What is logged of a run: JSON lines, and the same for TensorBoard."""
+"""Metrics log of a run: JSON lines, and the same for TensorBoard."""
 
 import json
 from collections import defaultdict
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from foundation.array_types import RgbImage
 from foundation.errors import CannotStartError
-from foundation.storage.atomic import write_text
+from foundation.storage.atomic import write_bytes_atomic
 from models.run_folder import RunFolder
 from training.loop.parallel import Ranks
 
@@ -20,25 +20,25 @@ __all__ = ["MetricsError", "MetricsLog", "RunningMeans"]
 
 
 class MetricsError(CannotStartError):
-    """What a run shall log to is not there; the message says how to mend it."""
+    """A package that the log needs is missing; the message says what to do."""
 
 
 class RunningMeans:
-    """Means of scalars over steps and ranks. They stay on the device until they are asked for."""
+    """Means of scalars over steps and ranks. They stay on the device until `take`."""
 
     def __init__(self) -> None:
         self._sums: dict[str, Tensor] = {}
         self._counts: defaultdict[str, int] = defaultdict(int)
 
     def add(self, values: Mapping[str, Tensor]) -> None:
-        """Take the scalars of a step into account."""
+        """Add the scalars of a step."""
         for name, value in values.items():
             number = value.detach().float()
             self._sums[name] = self._sums[name] + number if name in self._sums else number
             self._counts[name] += 1
 
     def take(self, ranks: Ranks) -> dict[str, float]:
-        """Return the means and begin anew; every rank has to call it, with the same names."""
+        """Return the means and reset them; every rank has to call it, with the same names."""
         if not self._sums:
             return {}
         names = sorted(self._sums)
@@ -50,13 +50,13 @@ class RunningMeans:
 
 
 class MetricsLog:
-    """Writes the log of a run from a step on; what an interrupted run wrote beyond it goes away."""
+    """Writer of a run's log from a step on; lines that an interrupted run wrote beyond it are removed."""
 
     def __init__(self, run: RunFolder, step: int, *, tensorboard: bool) -> None:
-        """Go on after `step` steps.
+        """Open the log after `step` steps.
 
         Raises:
-            MetricsError: TensorBoard is wanted and not installed.
+            MetricsError: TensorBoard is not installed.
         """
         _cut(run.metrics, step)
         self._lines = run.metrics.open("a", encoding="utf-8")
@@ -70,7 +70,7 @@ class MetricsLog:
                     f"TensorBoard is not installed ({error}); `pip install tensorboard`, or give "
                     "--set train.tensorboard=false"
                 ) from error
-            self._board = SummaryWriter(run.path / "tensorboard", purge_step=step + 1)
+            self._board = SummaryWriter(run.tensorboard, purge_step=step + 1)
 
     def __enter__(self) -> Self:
         return self
@@ -83,7 +83,7 @@ class MetricsLog:
             self._board.close()
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
-        """Write the numbers of the steps up to the one that made `step`; those that are not finite as null."""
+        """Write the metrics of the steps up to `step`; numbers that are not finite as null."""
         finite = {name: value if abs(value) < float("inf") else None for name, value in values.items()}
         self._lines.write(json.dumps({"step": step, **finite}, allow_nan=False) + "\n")
         self._lines.flush()
@@ -91,11 +91,11 @@ class MetricsLog:
             for name, value in values.items():
                 self._board.add_scalar(name, value, step)
 
-    def show(self, step: int, pictures: Mapping[str, RgbImage]) -> None:
-        """Give pictures to TensorBoard."""
+    def show(self, step: int, previews: Mapping[str, RgbImage]) -> None:
+        """Write preview images for TensorBoard."""
         if self._board is not None:
-            for name, picture in pictures.items():
-                self._board.add_image(name, picture, step, dataformats="HWC")
+            for name, image in previews.items():
+                self._board.add_image(name, image, step, dataformats="HWC")
 
 
 def _cut(path: Path, step: int) -> None:
@@ -110,4 +110,4 @@ def _cut(path: Path, step: int) -> None:
         except ValueError:
             break
         kept.append(line + "\n")
-    write_text(path, "".join(kept))
+    write_bytes_atomic(path, "".join(kept).encode())

@@ -1,7 +1,7 @@
-"""The processes of a run, as torchrun starts them, and how a network is laid over them (GAIA appendix B.1: 16 GPUs).
+"""Processes of a run under torchrun, sharding, activation checkpointing and compilation (GAIA appendix B.1: 16 GPUs).
 
-One code path: a process alone, copies of the network on all ranks, and copies that are each split over some of them
-are all FSDP2's `fully_shard`, on a mesh of (copies, ranks per copy); a process alone has no mesh.
+Copies of the network on all ranks and copies that are each split over some ranks are one code path: FSDP2's
+`fully_shard` on a mesh of (copies, ranks per copy). A single process has no mesh.
 """
 
 import gc
@@ -37,16 +37,16 @@ __all__ = [
 ]
 
 _TIMEOUT = timedelta(minutes=30)
-"""For which ranks wait for each other: a checkpoint of a large network is written by one of them."""
+"""Longest wait of a rank for the others: a checkpoint of a large network is written by one of them."""
 
 
 class DistributionError(CannotStartError):
-    """The ranks cannot be laid out as the settings ask; the message says what fits."""
+    """The ranks do not suit the settings; the message says what does."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ranks:
-    """This process among those of the run."""
+    """Number of this process among those of the run, and its device."""
 
     rank: int = 0
     size: int = 1
@@ -64,14 +64,14 @@ class Ranks:
             dist.all_reduce(total)
         return total
 
-    def any(self, *, said: bool) -> bool:
-        """Return whether any rank says so; every rank has to call it."""
-        return bool(self.sum(torch.tensor(int(said))))
+    def any(self, flag: bool) -> bool:
+        """Return whether `flag` is true on any rank; every rank has to call it."""
+        return bool(self.sum(torch.tensor(int(flag))))
 
     def wait(self) -> None:
-        """Return when all ranks are here."""
+        """Wait until all ranks have called this."""
         if self.size > 1:
-            # not `dist.barrier`, which takes a GPU to count on: this goes over the network of the processors
+            # not `dist.barrier`, which computes on a GPU: this goes over gloo, between the CPUs
             self.sum(torch.zeros(()))
 
 
@@ -83,7 +83,7 @@ def ranks_of_environment(device: str | None = None) -> Iterator[Ranks]:
         device: `cpu` or `cuda`; None takes a GPU where there is one.
 
     Raises:
-        DistributionError: a GPU is asked for and there is none for this process.
+        DistributionError: `device` is `cuda` and there is no GPU for this process.
     """
     size, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
     number = int(os.environ.get("LOCAL_RANK", "0"))
@@ -99,12 +99,12 @@ def ranks_of_environment(device: str | None = None) -> Iterator[Ranks]:
     if size == 1:
         yield Ranks(device=here)
         return
-    # gloo as well beside a GPU's nccl: flags and counts stay on the processor, so that no step waits for the card
+    # gloo as well as nccl: flags and counts stay on the CPU, so that no step waits for the GPU
     dist.init_process_group("cpu:gloo,cuda:nccl" if kind == "cuda" else "gloo", timeout=_TIMEOUT)
     try:
         yield Ranks(rank=rank, size=size, device=here)
     finally:
-        # sharded networks hold on to their groups, in circles: threads of gloo are to end while Python still runs
+        # sharded networks and their groups form cycles: collect them, so that gloo's threads end before Python does
         gc.collect()
         dist.destroy_process_group()
 
@@ -128,14 +128,14 @@ def shard(
     ranks_per_copy: int,
     bf16: bool,
 ) -> None:
-    """Lay a network over the ranks, in place: its parameters become distributed tensors. Alone, do nothing.
+    """Shard a network over the ranks, in place: its parameters become distributed tensors. One rank: do nothing.
 
     Args:
         network: the same on all ranks, and on `ranks.device`.
         blocks: parts that are gathered one after the other, so that no rank ever holds all of the network.
-        methods: what is called besides `forward`; without their names here, they would compute with shards.
+        methods: names of methods that are called besides `forward`; others would compute with shards.
         ranks: the processes.
-        ranks_per_copy: over how many ranks each copy is split.
+        ranks_per_copy: number of ranks over which each copy is split.
         bf16: gather the weights in bfloat16; gradients are reduced in float32 all the same.
 
     Raises:
@@ -156,11 +156,11 @@ def shard(
         register_fsdp_forward_method(network, name)
 
 
-def synchronise_gradients(networks: Sequence[nn.Module], *, wanted: bool) -> None:
-    """Say whether the next backward passes exchange gradients between ranks: only the last of a step needs to."""
+def synchronise_gradients(networks: Sequence[nn.Module], *, enabled: bool) -> None:
+    """Set whether the next backward passes exchange gradients between ranks: only the last of a step needs to."""
     for network in networks:
         if isinstance(network, FSDPModule):
-            network.set_requires_gradient_sync(wanted)
+            network.set_requires_gradient_sync(enabled)
 
 
 def local(tensor: Tensor) -> Tensor:
@@ -184,16 +184,16 @@ _COSTLY = frozenset(
         torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default,  # noqa: SLF001
     }
 )
-"""Whose results `selective` keeps."""
+"""Operators whose results `selective` keeps."""
 
 
 def checkpoint_activations(blocks: Sequence[nn.Module], kind: Checkpointing) -> None:
-    """Make each block compute its activations anew in the backward pass, in place; the gradients stay the same.
+    """Recompute the activations of each block in the backward pass, to save memory; the gradients stay the same.
 
     Args:
         blocks: residual or conformer blocks.
-        kind: `block`: keep what goes into a block. `selective`: keep also the results of matrix products,
-            convolutions and attention. `none`: keep all.
+        kind: `block` keeps the inputs of each block; `selective` keeps as well the results of matrix products,
+            convolutions and attention; `none` keeps all.
     """
     if kind == "none":
         return
@@ -209,6 +209,6 @@ def _policy(_context: object, operator: object, *_args: Any, **_options: Any) ->
 
 
 def compile_blocks(blocks: Sequence[nn.Module]) -> None:
-    """Compile each block, in place: blocks that are alike share what was compiled, a whole network would not."""
+    """Compile each block, in place: blocks of one shape share the compiled code, which a compiled network would not."""
     for block in blocks:
         block.compile()

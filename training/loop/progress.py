@@ -1,4 +1,4 @@
-"""What a run shows: a bar with the time left on a terminal, a line for each line of the log elsewhere."""
+"""Progress of a run: a bar with the time left on a terminal, one line per line of the log elsewhere."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -11,25 +11,25 @@ __all__ = ["TrainProgress"]
 
 
 class TrainProgress:
-    """Counts steps and says how fast they go; the ranks but the first show nothing."""
+    """Count of the steps done, with the time left; only the first rank prints it."""
 
-    def __init__(self, stream: TextIO, *, shown: bool = True, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, stream: TextIO, *, visible: bool = True, clock: Callable[[], float] = time.monotonic) -> None:
         """Show progress on `stream`: a bar where it is a terminal."""
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-        self._console = Console(file=stream, highlight=False, soft_wrap=True, quiet=not shown)
+        self._console = Console(file=stream, highlight=False, soft_wrap=True, quiet=not visible)
         self._clock = clock
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[said]}"),
+            TextColumn("{task.fields[speed]}"),
             console=self._console,
-            disable=not (shown and self._console.is_terminal),
+            disable=not (visible and self._console.is_terminal),
             transient=True,
         )
-        self._task = self._bar.add_task("steps", total=None, said="")
+        self._task = self._bar.add_task("steps", total=None, speed="")
         self._steps = self._first = self._done = 0
         self._begun_s = 0.0
 
@@ -43,7 +43,7 @@ class TrainProgress:
         self._bar.stop()
 
     def start(self, done: int, steps: int) -> None:
-        """Say how many steps there are and how many were done before."""
+        """Set the number of steps, and how many an earlier call has done."""
         self._first, self._done, self._steps = done, done, steps
         self._begun_s = self._clock()
         self._bar.update(self._task, completed=done, total=steps)
@@ -51,12 +51,12 @@ class TrainProgress:
     def advance(self) -> None:
         """Count a step."""
         if self._done == self._first:
-            self._begun_s = self._clock()  # the first step also starts loaders and compiles: it says nothing
+            self._begun_s = self._clock()  # the first step also starts loaders and compiles: its time is no measure
         self._done += 1
-        self._bar.update(self._task, completed=self._done, said=self._left())
+        self._bar.update(self._task, completed=self._done, speed=self._left())
 
-    def tell(self, values: Mapping[str, float]) -> None:
-        """Show a line of the log."""
+    def log(self, values: Mapping[str, float]) -> None:
+        """Print the metrics of the steps since the last such line."""
         numbers = " · ".join(f"{name} {value:.4g}" for name, value in values.items())
         self.say(f"[{self._done}/{self._steps}] {numbers} ({self._left()})")
 

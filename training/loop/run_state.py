@@ -1,7 +1,7 @@
-"""All tensors that a run consists of, by name: weights, what the optimisers keep, averages.
+"""Tensors of a run by name: weights, state of the optimisers, averages.
 
     network.NAME.PARAMETER              parameters and buffers
-    optimiser.NAME.PARAMETER.KIND       such as exp_avg of Adam; absent for what has not learned yet
+    optimiser.NAME.PARAMETER.KIND       such as exp_avg of Adam; absent before the first step
     average.NAME.PARAMETER              averaged weights
 
 Hyperparameters are not among them: they come from the settings.
@@ -53,7 +53,7 @@ class RunState:
         return found
 
     def make_room(self, saved: Mapping[str, tuple[torch.Size, torch.dtype]]) -> None:
-        """Give the optimisers zeros for all that they had kept when `saved` was, and nothing else.
+        """Allocate the state that the optimisers had in `saved`, as zeros, and nothing else.
 
         Args:
             saved: size and type of each tensor, by name.
@@ -66,7 +66,7 @@ class RunState:
             optimiser.state.pop(parameter, None)
             if name in kinds_of:
                 optimiser.state[parameter] = {
-                    # Adam's count of steps lies on the processor, unless one kernel does all of a step
+                    # Adam's count of steps is on the CPU, unless one kernel does the whole step
                     kind: torch.zeros(size, dtype=dtype, device=parameter.device if on_device else "cpu")
                     if kind == "step"
                     else torch.zeros_like(parameter, dtype=dtype, requires_grad=False)

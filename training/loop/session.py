@@ -1,4 +1,4 @@
-"""A task made ready to learn on this rank, and one optimiser step of it."""
+"""Prepare a task for training on this rank, and take its optimiser steps."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -15,31 +15,31 @@ from training.loop.parallel import Ranks, checkpoint_activations, compile_blocks
 from training.loop.run_state import RunState
 from training.loop.task import Export, Step, Task
 
-__all__ = ["Outcome", "Session"]
+__all__ = ["Session", "StepResult"]
 
 BatchT = TypeVar("BatchT")
 
 
-class Outcome(NamedTuple):
-    """What a step gave."""
+class StepResult(NamedTuple):
+    """Metrics of one optimiser step, and whether it changed the weights."""
 
     metrics: Mapping[str, Tensor]
     """Of this rank."""
     gradient_norms: Mapping[str, Tensor]
-    """By network, over all ranks, before shortening."""
+    """By network, over all ranks, before clipping."""
     learning_rate: float
     good: bool
     """Whether all gradients were finite; if not, nothing was changed."""
 
 
 class Session(Generic[BatchT]):
-    """Networks on their device and laid over the ranks, optimisers, averages, and how many steps were done."""
+    """Networks on their device, sharded over the ranks; optimisers, averaged weights, number of steps done."""
 
     def __init__(self, task: Task[BatchT], config: TrainConfig, ranks: Ranks) -> None:
         """Prepare the networks of `task`, in place.
 
         Raises:
-            DistributionError: they cannot be laid over the ranks as `config` says.
+            DistributionError: they cannot be sharded over the ranks as `config` says.
         """
         self.task, self.ranks = task, ranks
         self._config = config
@@ -71,16 +71,16 @@ class Session(Generic[BatchT]):
 
     @property
     def n_parameters(self) -> dict[str, int]:
-        """Numbers that each network learns."""
+        """Trainable parameters of each network."""
         return {
             name: sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
             for name, network in self.networks.items()
         }
 
-    def step(self, batches: Sequence[BatchT]) -> Outcome:
-        """Take one step; where gradients are not finite, on any rank, the step changes nothing but the progress."""
+    def step(self, batches: Sequence[BatchT]) -> StepResult:
+        """Take one step; if gradients are not finite on any rank, only the progress changes."""
         number, config = self.progress.step, self._config
-        # what torch draws by itself, such as dropout, belongs to the step: there is no state of it to keep
+        # dropout and other draws of torch depend on the step alone, so no state of a generator has to be kept
         torch.manual_seed(seed_of(config.seed, "torch", number, self.ranks.rank))
         rate = self.task.learning_rate(number)
         for optimiser in self.optimisers:
@@ -108,10 +108,10 @@ class Session(Generic[BatchT]):
             cursor=self.progress.cursor.advanced(config.batch, len(self.task.source)),
             bad_steps=0 if good else self.progress.bad_steps + 1,
         )
-        return Outcome(metrics, norms, rate, good)
+        return StepResult(metrics, norms, rate, good)
 
     def _gradient_norm(self, network: nn.Module) -> Tensor:
-        """Return the length of a network's gradient over all ranks, and shorten the gradient where it is too long."""
+        """Return the norm of a network's gradient over all ranks, and clip the gradient to the largest norm allowed."""
         learning = [parameter for parameter in network.parameters() if parameter.grad is not None]
         gradients: list[Any] = [parameter.grad for parameter in learning]
         if not gradients:

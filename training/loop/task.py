@@ -1,13 +1,13 @@
-"""What a trainer gives to the loop, and what the loop gives to it at each step.
+"""Interface between a trainer and the loop: the task, its data, and one step.
 
 The loop (`training.loop.loop.train`) owns steps, ranks, data loading, gradient norms, learning rates, averaged weights,
-checkpoints, logs and resuming. A `Task` owns networks, losses and pictures. A task is built on every rank alike (seed
-torch's generator first) and on the CPU; the loop moves its networks to the device and shards them in place, then asks
-for the optimisers.
+checkpoints, logs and resuming. A `Task` owns networks, losses and preview images. A task is built on every rank alike
+(seed torch's generator first) and on the CPU; the loop moves its networks to the device and shards them in place, then
+takes the optimisers.
 
-All draws of a sample belong to its `SampleKey` and are made where the batch is (`BatchSource.batch`, which runs in
-loader processes); see `training.data.randomness`. What torch draws itself, such as dropout, is seeded anew at each
-step by the loop. So the state of a run is its tensors, the step and a `Cursor`.
+All random numbers of a sample are functions of its `SampleKey`, drawn in `BatchSource.batch`, which runs in loader
+processes; see `training.data.randomness`. The loop seeds torch at each step, for what torch draws itself, such as
+dropout. So the state of a run is its tensors, the step and a `Cursor`.
 
 A toy: one number w that is to be the mean of the numbers in the data, some of which do not count.
 
@@ -67,11 +67,11 @@ class BatchSource(Protocol[BatchT_co]):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Trainable:
-    """A network that learns."""
+    """A network that is trained."""
 
     network: nn.Module
     blocks: Sequence[nn.Module]
-    """Its residual or conformer blocks: what is sharded, checkpointed and compiled one by one."""
+    """Its residual or conformer blocks, which are sharded, checkpointed and compiled one by one."""
     methods: tuple[str, ...] = ()
     """Methods besides `forward` that are called from outside, such as `encode_motion`."""
     channels_last: bool = False
@@ -80,7 +80,7 @@ class Trainable:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Export:
-    """The network that a run is for: it is averaged, and each checkpoint has it as `export/{ema,raw}.safetensors`."""
+    """The network that a run produces: it is averaged, and each checkpoint has it as `export/{ema,raw}.safetensors`."""
 
     network: str
     """Its name among the trainables."""
@@ -109,25 +109,25 @@ class Step(Generic[BatchT]):
         `ranks.sum` of the count over all `batches`.
         """
         for number, batch in enumerate(self.batches):
-            synchronise_gradients(self.networks, wanted=number == len(self.batches) - 1)
+            synchronise_gradients(self.networks, enabled=number == len(self.batches) - 1)
             yield moved(batch, self.ranks.device)
 
     def autocast(self) -> torch.autocast:
-        """Return the context for forward passes: bfloat16 where the run asks for it; take losses in float32."""
+        """Return the context for forward passes: bfloat16 with `train.precision=bf16`; compute losses in float32."""
         return torch.autocast(self.ranks.device.type, torch.bfloat16, enabled=self.bf16)
 
 
 class Task(Protocol[BatchT]):
-    """What is trained. Methods are called on every rank alike."""
+    """Networks, data and losses of one trainer. Methods are called on every rank alike."""
 
     @property
     def name(self) -> str:
-        """Return what the run folder says it is of: `vae`, `diffusion`."""
+        """Return the name in the run folder: `vae`, `diffusion`."""
         ...
 
     @property
     def unit(self) -> str:
-        """Return what samples are called in logs: `images`, `sequences`."""
+        """Return the word for samples in logs: `images`, `sequences`."""
         ...
 
     @property
@@ -136,15 +136,15 @@ class Task(Protocol[BatchT]):
         ...
 
     def trainables(self) -> Mapping[str, Trainable]:
-        """Return the networks that learn, by name."""
+        """Return the networks to train, by name."""
         ...
 
     def frozen(self) -> Sequence[nn.Module]:
-        """Return networks that do not learn; they are moved to the device and put in evaluation mode."""
+        """Return networks that are not trained; they are moved to the device and put in evaluation mode."""
         ...
 
     def optimisers(self) -> Sequence[torch.optim.Optimizer]:
-        """Return optimisers of all parameters that learn; called once, when the networks are sharded."""
+        """Return optimisers of all trained parameters; called once, after the networks are sharded."""
         ...
 
     def learning_rate(self, step: int) -> float:
@@ -152,7 +152,7 @@ class Task(Protocol[BatchT]):
         ...
 
     def backward(self, step: Step[BatchT]) -> Mapping[str, Tensor]:
-        """Add the gradients of a step to all parameters; a network that does not learn in this step gets none.
+        """Add the gradients of a step to all parameters; a network that is not trained in this step gets none.
 
         Returns:
             Scalars for the log, on any device, without a graph, the same names on each rank; the loop averages them
@@ -161,7 +161,7 @@ class Task(Protocol[BatchT]):
         ...
 
     def pictures(self) -> Mapping[str, RgbImage]:
-        """Return pictures by name, of fixed samples; called with the averaged weights in the exported network.
+        """Return preview images by name, of fixed samples; called with the averaged weights in the exported network.
 
         All ranks compute them (a sharded network needs all ranks), those of the first are written.
         """
@@ -176,7 +176,7 @@ class Task(Protocol[BatchT]):
         ...
 
     def write_run_files(self, run: Path) -> None:
-        """Write what else generation needs into the run folder, such as `dataset.json`; called at each start."""
+        """Write further files for generation into the run folder, such as `dataset.json`; called at each start."""
         ...
 
 

@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from foundation.settings import ConfigError, Section
-from models.sizes import SizeName
 from models.vae.config import DISCRIMINATORS, VAE_SIZES, DiscriminatorConfig, VaeConfig
 from training.data.config import DataConfig
-from training.loop.config import PresetName, TrainConfig
+from training.loop.config import TrainConfig
+from training.presets import PresetName, SizeName
 
 __all__ = [
     "VAE_LOSSES",
@@ -100,12 +100,19 @@ class VaeTrainingConfig(Section):
     """Everything that decides what a run of the VAE learns."""
 
     model: VaeConfig
+    """Size of the VAE."""
     train: TrainConfig
+    """Training loop."""
     discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
+    """Size of the discriminator."""
     loss: VaeLossConfig = field(default_factory=VaeLossConfig)
+    """Weights of the losses."""
     perceptual: PerceptualConfig = field(default_factory=PerceptualConfig)
+    """Network of the perceptual distance."""
     data: DataConfig = field(default_factory=DataConfig)
+    """Selection of clips."""
     rate: VaeRate = field(default_factory=VaeRate)
+    """Learning rate of both networks."""
     initial_logvar: float = 0.0
     """Log variance of the latents of an encoder before training. Less is less noise, so that latents inform the decoder
     from the first steps on; training finds the final noise either way. Ours."""
@@ -123,7 +130,7 @@ VAE_TRAINING: Mapping[PresetName, VaeRate] = {
     "recommended": VaeRate(),
     "paper": VaeRate(times_batch=False, warmup_steps=0),
 }
-"""By preset. `paper`: B.1 to the letter. What the two differ in besides is in `VAE_LOSSES`."""
+"""By preset. `paper`: B.1 to the letter. The presets differ in `VAE_LOSSES` as well."""
 
 
 def vae_config(size: SizeName, preset: PresetName = "recommended") -> VaeTrainingConfig:

@@ -1,6 +1,6 @@
-"""What the VAE makes of fixed frames: beside the frames themselves, and with the motion of other clips.
+"""Preview images of the VAE: fixed frames with their reconstructions, and with the motion of other clips.
 
-Shapes: B pictures, C channels, H rows, W columns.
+Shapes: B images, C channels, H rows, W columns.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,20 +10,20 @@ import torch
 from torch import Tensor
 
 from foundation.array_types import RgbImage
-from models.pixels import levels_of_pictures, pictures_of_bytes
+from models.pixels import to_float, to_uint8
 from models.vae.landmark_image import LandmarkRenderer
 from models.vae.vae import Vae, VaeOutput
 from training.data.clips import ClipError
-from training.vae.frame_pairs import FramePair, FramePairBatch, FramePairs, collate_pairs
+from training.vae.samples import FramePair, FramePairBatch, FramePairs, collate_pairs
 
 __all__ = ["VaePictures", "rebuilt"]
 
 _CLIPS = 4
-"""That are shown, evenly spread over the selection."""
+"""Clips in the previews, evenly spread over the selection."""
 
 
 class VaePictures:
-    """Draws the first frame and the last of some clips of a selection; a damaged clip gives way to the next."""
+    """Previews of the first and last frame of some clips of a selection; a damaged clip is replaced by the next."""
 
     def __init__(self, pairs: FramePairs, renderer: LandmarkRenderer) -> None:
         self._pairs, self._renderer = pairs, renderer
@@ -33,9 +33,9 @@ class VaePictures:
     def sheets(self, vae: Vae) -> Mapping[str, RgbImage]:
         """Return two sheets, `reconstructions` and, of a VAE with motion latents, `swaps`.
 
-        Reconstructions: in each row of a clip its first frame, its last one, which may be held out, and what the VAE
-        makes of the appearance of the former with the landmarks of the latter. Swaps: at the left the frames that give
-        the appearance, at the top those that give the motion.
+        Reconstructions, a row per clip: its first frame, its last frame, which may be held out, and the output of the
+        VAE for the appearance of the first and the landmarks of the last. Swaps: the appearance of the frames in the
+        left column with the motion of those in the top row.
 
         Args:
             vae: in evaluation mode; the landmark renderer is on its device.
@@ -45,15 +45,15 @@ class VaePictures:
         if not self._chosen:
             return {}
         batch = collate_pairs(self._chosen)
-        first, last = (levels_of_pictures(pictures_of_bytes(side)) for side in (batch.image_i_BCHW, batch.image_j_BCHW))
-        made = levels_of_pictures(rebuilt(vae, self._renderer, batch))
+        first, last = (to_uint8(to_float(side)) for side in (batch.image_i_BCHW, batch.image_j_BCHW))
+        made = to_uint8(rebuilt(vae, self._renderer, batch))
         sheets = {"reconstructions": _sheet(list(zip(first, last, made, strict=True)))}
         if vae.config.disentangled:
             blank = np.full_like(first[0], 255)
             rows = [[blank, *last]]
-            for place, shown in enumerate(first):
-                appearance = batch._replace(image_i_BCHW=batch.image_i_BCHW[place].expand_as(batch.image_i_BCHW))
-                rows.append([shown, *levels_of_pictures(rebuilt(vae, self._renderer, appearance))])
+            for number, source in enumerate(first):
+                appearance = batch._replace(image_i_BCHW=batch.image_i_BCHW[number].expand_as(batch.image_i_BCHW))
+                rows.append([source, *to_uint8(rebuilt(vae, self._renderer, appearance))])
             sheets["swaps"] = _sheet(rows)
         return sheets
 
@@ -74,13 +74,13 @@ class VaePictures:
 
 
 def rebuilt(vae: Vae, renderer: LandmarkRenderer, batch: FramePairBatch) -> Tensor:
-    """Return (B, 3, H, W) frames j of pairs as the VAE makes them, from the means of its latents."""
+    """Return (B, 3, H, W) frames j of pairs as reconstructed by the VAE from the means of its latents."""
     device = next(vae.parameters()).device
     if not vae.config.disentangled:
-        output: VaeOutput = vae(pictures_of_bytes(batch.image_j_BCHW.to(device)), None, None)
+        output: VaeOutput = vae(to_float(batch.image_j_BCHW.to(device)), None, None)
     else:
         landmarks_BCHW = renderer(batch.landmarks_BK2.to(device), batch.valid_BK.to(device))
-        output = vae(pictures_of_bytes(batch.image_i_BCHW.to(device)), landmarks_BCHW, None)
+        output = vae(to_float(batch.image_i_BCHW.to(device)), landmarks_BCHW, None)
     return output.image_BCHW
 
 

@@ -1,4 +1,4 @@
-"""What a run of the VAE has learned, measured when it ends: how well frames are rebuilt."""
+"""Report of a finished run of the VAE: PSNR of reconstructed frames of known and unknown clips."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -8,7 +8,7 @@ import torch
 
 from foundation.array_types import Int64Array, RgbImage
 from foundation.storage.atomic import write_json_atomic
-from models.pixels import levels_of_pictures, pictures_of_bytes
+from models.pixels import to_float, to_uint8
 from models.run_folder import RunFolder
 from models.vae.landmark_image import LandmarkRenderer
 from models.vae.vae import Vae, VaeConfig
@@ -16,8 +16,8 @@ from models.weights import load_weights
 from training.data.clips import ClipError
 from training.data.randomness import draw_below
 from training.data.selection import SelectionError, select_clips
-from training.vae.frame_pairs import FramePair, FramePairBatch, FramePairs, collate_pairs
 from training.vae.pictures import rebuilt
+from training.vae.samples import FramePair, FramePairBatch, FramePairs, collate_pairs
 from training.vae.task import VaeTask
 
 __all__ = [
@@ -36,7 +36,7 @@ _AT_ONCE = 8
 
 
 def psnr_db(image: RgbImage, target: RgbImage) -> float:
-    """Return the peak signal-to-noise ratio of two pictures of bytes, at most 100 dB.
+    """Return the peak signal-to-noise ratio of two 8-bit images, at most 100 dB.
 
     >>> grey = np.full((2, 2, 3), 100, np.uint8)
     >>> round(psnr_db(grey + 1, grey), 2), psnr_db(grey, grey)
@@ -48,41 +48,44 @@ def psnr_db(image: RgbImage, target: RgbImage) -> float:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReconstructionCheck:
-    """Means over pairs of frames."""
+    """Reconstruction quality, means over pairs of frames."""
 
     n_pairs: int
     psnr_db: float
-    """Of frames as the VAE rebuilds them."""
+    """Of reconstructed frames."""
     copy_psnr_db: float
-    """Of the reference frames in their place."""
+    """Of the reference frames, taken as the reconstruction."""
 
     @property
     def gain_db(self) -> float:
-        """By how much the network beats a copy."""
+        """Gain of the network over a copy of the reference frame."""
         return self.psnr_db - self.copy_psnr_db
 
 
 def reconstruction_report(task: VaeTask, run: RunFolder, device: torch.device) -> dict[str, ReconstructionCheck]:
     """Measure the newest averaged weights, and write `reconstruction_check.json`.
 
-    Frames j are spread evenly over `learned` frames, `unseen` ones, which were held out of the same clips, and those of
-    split `val`, whose people were not learned. Frame i is drawn from the part of the clip that is learned from. Kinds
-    of which there are no frames are left out.
+    Frames j are spread evenly over `learned` frames, over `unseen` frames, which were held out of the same clips, and
+    over frames of split `val`, with other people. Frame i is drawn from the training part of the clip. A kind without
+    frames is left out.
     """
     weights = run.weights()
     vae = load_weights(weights, Vae, VaeConfig, task.export().facts).to(device)
     pairs = task.source.pairs
-    learned = pairs.n_taught
+    learned = pairs.n_train_frames
     kinds: dict[str, tuple[FramePairs, list[tuple[int, int]]]] = {
         "learned": (pairs, _frames(np.zeros_like(learned), learned, task.config.check_pairs)),
         "unseen": (pairs, _frames(learned, pairs.index.n_frames, task.config.check_pairs)),
     }
     try:
         index = select_clips(pairs.index.dataset, replace(task.config.data, splits=("val",), hours_subset=None))
-        of_val = FramePairs(index, image_px=pairs.image_px, seed=task.config.train.seed)
-        kinds["val"] = of_val, _frames(np.zeros_like(of_val.n_taught), of_val.n_taught, task.config.check_pairs)
+        val_pairs = FramePairs(index, image_px=pairs.image_px, seed=task.config.train.seed)
+        kinds["val"] = (
+            val_pairs,
+            _frames(np.zeros_like(val_pairs.n_train_frames), val_pairs.n_train_frames, task.config.check_pairs),
+        )
     except SelectionError:
-        pass  # there are no clips of this split
+        pass  # the dataset has no clips of this split
     checks = {
         kind: check_reconstruction(vae, task.renderer, batches)
         for kind, (source, frames) in kinds.items()
@@ -101,7 +104,7 @@ def reconstruction_report(task: VaeTask, run: RunFolder, device: torch.device) -
 
 
 def report_lines(checks: Mapping[str, ReconstructionCheck]) -> list[str]:
-    """Return a line on each kind of frames."""
+    """Return a line of text on each kind of frames."""
     called = {"learned": "learned frames", "unseen": "unseen frames of learned clips", "val": "clips of split val"}
     return [
         f"{called[kind]}, {check.n_pairs} pairs: rebuilt at {check.psnr_db:.2f} dB, a copy of the reference has "
@@ -120,37 +123,37 @@ def _frames(first: Int64Array, end: Int64Array, count: int) -> list[tuple[int, i
 
 
 def _batches(pairs: FramePairs, frames: list[tuple[int, int]], seed: int) -> Iterator[FramePairBatch]:
-    """Yield pairs with these frames as j, and as i another one of the frames that are learned from."""
-    held: list[FramePair] = []
+    """Yield batches of pairs: these frames as j, and as i other training frames of their clips."""
+    pending: list[FramePair] = []
     for clip, target in frames:
         try:
-            held.append(pairs.pair(clip, _source(int(pairs.n_taught[clip]), clip, target, seed), target))
+            pending.append(pairs.pair(clip, _source(int(pairs.n_train_frames[clip]), clip, target, seed), target))
         except ClipError:
-            continue  # it was named in the log when it was to be learned
-        if len(held) == _AT_ONCE:
-            yield collate_pairs(held)
-            held = []
-    if held:
-        yield collate_pairs(held)
+            continue  # logged when it was first read
+        if len(pending) == _AT_ONCE:
+            yield collate_pairs(pending)
+            pending = []
+    if pending:
+        yield collate_pairs(pending)
 
 
-def _source(n_taught: int, clip: int, target: int, seed: int) -> int:
-    drawn = (seed, "check", clip, target)
-    if target >= n_taught:
-        return draw_below(n_taught, *drawn)
-    source = draw_below(max(1, n_taught - 1), *drawn)
-    return source + (source >= target) if n_taught > 1 else source
+def _source(n_train_frames: int, clip: int, target: int, seed: int) -> int:
+    stream = (seed, "check", clip, target)
+    if target >= n_train_frames:
+        return draw_below(n_train_frames, *stream)
+    source = draw_below(max(1, n_train_frames - 1), *stream)
+    return source + (source >= target) if n_train_frames > 1 else source
 
 
 _BEST_DB = 100.0
-"""Of a picture that is the same to the last bit, whose PSNR is infinite."""
+"""PSNR of identical images, which is infinite by definition."""
 
 
 @torch.inference_mode()
 def check_reconstruction(
     vae: Vae, renderer: LandmarkRenderer, batches: Iterable[FramePairBatch]
 ) -> ReconstructionCheck:
-    """Rebuild frames j of pairs and compare.
+    """Reconstruct frames j of pairs and compare.
 
     Args:
         vae: in evaluation mode.
@@ -160,9 +163,9 @@ def check_reconstruction(
     ours: list[float] = []
     copies: list[float] = []
     for batch in batches:
-        targets = levels_of_pictures(pictures_of_bytes(batch.image_j_BCHW))
-        sources = levels_of_pictures(pictures_of_bytes(batch.image_i_BCHW))
-        made = levels_of_pictures(rebuilt(vae, renderer, batch))
+        targets = to_uint8(to_float(batch.image_j_BCHW))
+        sources = to_uint8(to_float(batch.image_i_BCHW))
+        made = to_uint8(rebuilt(vae, renderer, batch))
         ours += [psnr_db(image, target) for image, target in zip(made, targets, strict=True)]
         copies += [psnr_db(image, target) for image, target in zip(sources, targets, strict=True)]
     return ReconstructionCheck(n_pairs=len(ours), psnr_db=float(np.mean(ours)), copy_psnr_db=float(np.mean(copies)))

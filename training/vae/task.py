@@ -1,4 +1,4 @@
-"""The VAE and its discriminator as a task of the loop (GAIA section 4.2, equations 1 to 4).
+"""Task of the loop for the VAE and its discriminator (GAIA section 4.2, equations 1 to 4).
 
 Shapes: B pairs of frames, C channels, H rows, W columns.
 """
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from foundation.array_types import RgbImage
 from manifests.record import read_dataset, write_dataset
-from models.pixels import pictures_of_bytes
+from models.pixels import to_float
 from models.vae.blocks import ResBlock
 from models.vae.discriminator import Discriminator
 from models.vae.landmark_image import LandmarkImageConfig, LandmarkRenderer
@@ -23,8 +23,7 @@ from training.loop.loop import TrainError
 from training.loop.schedules import constant
 from training.loop.task import Export, Step, Trainable
 from training.vae.config import VaeTrainingConfig
-from training.vae.frame_pairs import FramePairs, VaeBatch, VaeSamples
-from training.vae.losses import (
+from training.vae.loss import (
     DiscriminatorLosses,
     GeneratorLosses,
     collapsed_channels,
@@ -33,21 +32,22 @@ from training.vae.losses import (
 )
 from training.vae.perceptual import perceptual_network
 from training.vae.pictures import VaePictures
+from training.vae.samples import FramePairs, VaeBatch, VaeSamples
 
 __all__ = ["VaeTask"]
 
 _BETAS = (0.5, 0.9)
-"""Of both Adams (Rombach et al., 2022)."""
+"""Betas of both Adam optimisers (Rombach et al., 2022)."""
 
 
 class VaeTask:
-    """A `training.loop.task.Task`."""
+    """Task of the loop that trains the VAE and its discriminator."""
 
     name = "vae"
     unit = "images"
 
     def __init__(self, dataset: Path, config: VaeTrainingConfig) -> None:
-        """Read what is known of the data and build the networks.
+        """Select the clips and build the networks.
 
         Args:
             dataset: made by `gaia-curate`.
@@ -56,7 +56,7 @@ class VaeTask:
         Raises:
             DatasetError: `dataset` is none.
             SelectionError: no clip can be used, or they do not share one landmark scheme.
-            WeightFileError: the weights of the perceptual network are missing, or are others.
+            AssetError: the weights of the perceptual network are missing or have another SHA-256.
         """
         self.config = config
         index = select_clips(dataset, config.data)
@@ -84,7 +84,7 @@ class VaeTask:
         }
 
     def frozen(self) -> Sequence[nn.Module]:
-        """Return what draws landmarks, and the perceptual network where there is one."""
+        """Return the landmark renderer, and the perceptual network where there is one."""
         return [self.renderer, *([] if self._perceptual is None else [self._perceptual])]
 
     def optimisers(self) -> Sequence[torch.optim.Optimizer]:
@@ -100,22 +100,22 @@ class VaeTask:
         return constant(step, rate.of_batch(self.config.train.batch), warmup_steps=rate.warmup_steps)
 
     def backward(self, step: Step[VaeBatch]) -> Mapping[str, Tensor]:
-        """Add the gradients of equations 3 and 4, means over all pictures of the step.
+        """Add the gradients of equations 3 and 4, means over all images of the step.
 
-        The factor of the GAN loss is that of the pictures of one pass, on all ranks together.
+        The factor of the GAN loss is computed from the images of one pass, on all ranks together.
 
         Raises:
             DamagedDataError: too many clips are damaged.
             TrainError: the factor of the GAN loss was not finite in too many steps in a row.
         """
         losses, share = self.config.loss, 1.0 / len(step.batches)
-        said: dict[str, Tensor] = {}
+        metrics: dict[str, Tensor] = {}
         for batch in step.passes():
             self._damage.record(batch.pairs.damaged)
             target_BCHW = _channels_last(batch.pairs.image_j_BCHW)
             with step.autocast():
                 output = self._reconstruction(batch, target_BCHW)
-                of_vae = generator_backward(
+                vae_losses = generator_backward(
                     output,
                     target_BCHW,
                     self.vae.decoder.image,
@@ -126,13 +126,13 @@ class VaeTask:
                     share=share,
                     averaged=lambda tensor: step.ranks.sum(tensor) / step.ranks.size,
                 )
-                of_discriminator = discriminator_backward(
+                discriminator_losses = discriminator_backward(
                     target_BCHW, output.image_BCHW, self.discriminator, losses, step.number, share=share
                 )
-            for name, value in _metrics(output, of_vae, of_discriminator).items():
-                said[name] = said.get(name, torch.zeros_like(value)) + share * value
-        self._count_bad_factors(said)
-        return said
+            for name, value in _metrics(output, vae_losses, discriminator_losses).items():
+                metrics[name] = metrics.get(name, torch.zeros_like(value)) + share * value
+        self._count_bad_factors(metrics)
+        return metrics
 
     def _reconstruction(self, batch: VaeBatch, target_BCHW: Tensor) -> VaeOutput:
         """Return frames j from frames i and the landmarks of j; without disentanglement from frames j alone."""
@@ -144,8 +144,8 @@ class VaeTask:
             output = self.vae(target_BCHW, None, batch.noise)
         return output
 
-    def _count_bad_factors(self, said: Mapping[str, Tensor]) -> None:
-        bad = "bad_gan_factors" in said and bool(said["bad_gan_factors"] > 0)
+    def _count_bad_factors(self, metrics: Mapping[str, Tensor]) -> None:
+        bad = "bad_gan_factors" in metrics and bool(metrics["bad_gan_factors"] > 0)
         self._bad_factors = self._bad_factors + 1 if bad else 0
         if self._bad_factors >= self.config.max_bad_factors:
             raise TrainError(
@@ -159,21 +159,21 @@ class VaeTask:
         return self._pictures.sheets(self.vae)
 
     def export(self) -> Export:
-        """Return the VAE; the discriminator is only of use here."""
+        """Return the VAE; the discriminator is of use in training only."""
         facts = WeightFacts(landmark_scheme=self.source.pairs.index.landmark_scheme, speech_encoder=None)
         return Export(network="vae", config=self.config.model, facts=facts)
 
     def data_summary(self) -> str:
-        """Return how much there is to learn from."""
+        """Return the amount of training data."""
         pairs = self.source.pairs
-        held_out = int((pairs.index.n_frames - pairs.n_taught).sum())
+        held_out = int((pairs.index.n_frames - pairs.n_train_frames).sum())
         return (
             f"{len(pairs.index)} clips, {pairs.index.hours:.2f} h, {len(pairs)} pairs of frames an epoch, {held_out} "
             f"frames held out, landmarks {pairs.index.landmark_scheme}"
         )
 
     def write_run_files(self, run: Path) -> None:
-        """Write dataset.json, which says how faces are to be prepared for this network."""
+        """Write dataset.json, which records how faces are prepared for this network."""
         write_dataset(run, read_dataset(self.source.pairs.index.dataset))
 
 
@@ -186,33 +186,33 @@ def _set_logvar(vae: Vae, logvar: float) -> None:
 
 
 def _channels_last(image_BCHW: Tensor) -> Tensor:
-    """Return uint8 pictures as -1 to 1, laid out as convolutions are fastest with."""
-    return pictures_of_bytes(image_BCHW).to(memory_format=torch.channels_last)
+    """Return uint8 images as floats in -1 to 1, in the memory layout that convolutions are fastest with."""
+    return to_float(image_BCHW).to(memory_format=torch.channels_last)
 
 
 def _metrics(
-    output: VaeOutput, of_vae: GeneratorLosses, of_discriminator: DiscriminatorLosses | None
+    output: VaeOutput, vae_losses: GeneratorLosses, discriminator_losses: DiscriminatorLosses | None
 ) -> dict[str, Tensor]:
-    """Return what is logged of a pass; of the GAN only when it has begun."""
-    said = {
-        "reconstruction": of_vae.reconstruction,
-        "perceptual": of_vae.perceptual,
-        "kl_appearance": of_vae.kl_appearance,
-        "kl_motion": of_vae.kl_motion,
+    """Return the metrics of a pass; those of the GAN only after its first step."""
+    metrics = {
+        "reconstruction": vae_losses.reconstruction,
+        "perceptual": vae_losses.perceptual,
+        "kl_appearance": vae_losses.kl_appearance,
+        "kl_motion": vae_losses.kl_motion,
     }
     latents = {"appearance": output.appearance, **({} if output.motion is None else {"motion": output.motion})}
     for name, posterior in latents.items():
-        said[f"latent_std/{name}"] = posterior.mean_BCHW.detach().std(dim=(0, 2, 3)).mean()
+        metrics[f"latent_std/{name}"] = posterior.mean_BCHW.detach().std(dim=(0, 2, 3)).mean()
         for channel, nats in enumerate(posterior.nats_per_dimension_C().detach()):
-            said[f"nats/{name}_{channel}"] = nats
-        said[f"collapsed/{name}"] = collapsed_channels(posterior).sum().float()
-    if of_discriminator is not None:
-        said |= {
-            "gan": of_vae.gan,
-            "gan_factor": of_vae.gan_factor,
-            "bad_gan_factors": (~of_vae.gan_factor_is_finite).float(),
-            "discriminator": of_discriminator.loss,
-            "real_logit": of_discriminator.real_logit,
-            "fake_logit": of_discriminator.fake_logit,
+            metrics[f"nats/{name}_{channel}"] = nats
+        metrics[f"collapsed/{name}"] = collapsed_channels(posterior).sum().float()
+    if discriminator_losses is not None:
+        metrics |= {
+            "gan": vae_losses.gan,
+            "gan_factor": vae_losses.gan_factor,
+            "bad_gan_factors": (~vae_losses.gan_factor_is_finite).float(),
+            "discriminator": discriminator_losses.loss,
+            "real_logit": discriminator_losses.real_logit,
+            "fake_logit": discriminator_losses.fake_logit,
         }
-    return said
+    return metrics

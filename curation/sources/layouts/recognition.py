@@ -1,20 +1,17 @@
 """Recognition of the layout of a folder: the one that the user names, or the one that fits the names of all videos."""
 
-from typing import Literal
-
+from curation.choices import LayoutChoice, LayoutName
 from curation.sources.layouts.casual_conversations_v1 import CC_V1
 from curation.sources.layouts.casual_conversations_v2 import CC_V2
 from curation.sources.layouts.folder import FOLDER
 from curation.sources.layouts.hdtf import HDTF
 from curation.sources.layouts.talkinghead_1kh import TALKINGHEAD_1KH
-from curation.sources.layouts.tree import Labelled, Layout, LayoutName, Tree
+from curation.sources.layouts.tree import Labelled, Layout, Tree
 from curation.sources.layouts.voxceleb2 import VOXCELEB2
 
-__all__ = ["LAYOUTS", "LayoutChoice", "labelled"]
+__all__ = ["LAYOUTS", "labelled"]
 
 LAYOUTS: tuple[Layout, ...] = (HDTF, CC_V1, CC_V2, VOXCELEB2, TALKINGHEAD_1KH, FOLDER)
-
-LayoutChoice = Literal["auto"] | LayoutName
 
 
 def labelled(tree: Tree, choice: LayoutChoice) -> tuple[LayoutName, Labelled]:

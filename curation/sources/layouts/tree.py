@@ -3,17 +3,15 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Literal
 
+from curation.choices import LayoutName
 from curation.sources.entries import Entry, SourceError
 from foundation.storage.locations import reaching
 
-__all__ = ["Labelled", "Layout", "LayoutName", "Tree", "note"]
+__all__ = ["Labelled", "Layout", "Tree", "note"]
 
 _N_FOLDERS = 2
 """Of those that a file lies in, how many a layout looks at."""
-
-LayoutName = Literal["hdtf", "cc_v1", "cc_v2", "voxceleb2", "talkinghead_1kh", "folder"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -43,6 +43,8 @@ def test_list_shows_every_model_with_preset_size_licence_and_place(cache: Path) 
     for part in ("paper", "onnx", "16.9 MB", " no ", "pinned", "missing", "non-commercial research only"):
         assert part in rows["det_10g"]
     assert "embedded, paper" in rows["face_landmarker"]
+    assert " training " in rows["vgg16"]
+    assert "553.4 MB" in rows["vgg16"]
     assert "first 16 digits pinned" in rows["dns48"]
     assert not cache.exists()
 
@@ -83,6 +85,9 @@ def test_pull_without_a_name_wants_the_models_of_the_paper(cache: Path, monkeypa
     wanted.clear()
     assert gaia("pull", "embedded", "dns48")[0] == 0
     assert set(wanted) == {"face_landmarker", "dlib_face_recognition_resnet", "whisper-tiny.en", "dns48"}
+    wanted.clear()
+    assert gaia("pull", "training")[0] == 0
+    assert wanted == ["vgg16", "lpips_vgg"]
     assert not cache.exists()
 
 
@@ -91,7 +96,7 @@ def test_pull_without_a_name_wants_the_models_of_the_paper(cache: Path, monkeypa
 def test_an_unknown_name_ends_with_2_and_lists_what_there_is(command: str) -> None:
     code, said = gaia(command, "det10g")
     assert code == 2
-    assert "no weights and no preset are called 'det10g'" in said
+    assert "no weights and no set of weights are called 'det10g'" in said
     assert "det_10g" in said
 
 

@@ -80,7 +80,7 @@ def test_videos_that_cannot_be_curated_lessen_what_the_others_are_thought_to_hol
 @pytest.mark.parametrize(
     ("machine", "resource", "said"),
     [
-        (replace(MACHINE, free_disk_bytes=1e5), "disk", "0.0 GB are free"),
+        (replace(MACHINE, free_disk_bytes=1e5), "disk", "0.00 GB are free"),
         (replace(MACHINE, free_memory_bytes=1.5e9), "memory", "enough for 1 workers"),
         (replace(MACHINE, workers=4), "processor cores", "all 4 are busy"),
         (MACHINE, "time", "2 of 4 cores are busy; --workers 4 fits in memory"),

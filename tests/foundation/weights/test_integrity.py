@@ -50,8 +50,8 @@ def test_a_large_file_is_read_once_until_it_changes(server: FileServer, monkeypa
     asset = server.asset(content, sources=(UrlSource(url=server.serve("w.bin", content)),))
     path = fetch_assets([asset])["fake"]
     read: list[Path] = []
-    digest_of = integrity.read_digest
-    monkeypatch.setattr(integrity, "read_digest", lambda one: read.append(one) or digest_of(one))
+    digest_of = integrity.file_sha256
+    monkeypatch.setattr(integrity, "file_sha256", lambda one: read.append(one) or digest_of(one))
     integrity._remembered_digest.cache_clear()  # as in another process
     assert find_asset(asset) == path
     assert read == []

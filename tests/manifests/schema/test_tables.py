@@ -1,6 +1,5 @@
 """The declared tables against the contract, the docs page, and other readers of the files."""
 
-import re
 from pathlib import Path
 
 import datasets
@@ -14,7 +13,6 @@ from manifests.files.tables import read_table
 from manifests.schema.arrow_arrays import array_column, block_column, numpy_of, rows_column
 from manifests.schema.clips import CLIPS
 from manifests.schema.frames import FRAMES
-from manifests.schema.tables import schema_markdown
 from manifests.schema.videos import SPANS, VIDEOS
 
 
@@ -33,13 +31,6 @@ def test_columns_are_those_of_the_contract_in_its_order() -> None:
     }
     for table, names in contract.items():
         assert table.arrow_schema().names == names.split()
-
-
-def test_the_docs_page_has_the_tables_of_the_schema(repository: Path) -> None:
-    page = (repository / "docs" / "reference" / "dataset.md").read_text(encoding="utf-8")
-    shown = re.search(r"<!-- schema begins -->\n(.*)<!-- schema ends -->", page, re.DOTALL)
-    assert shown is not None
-    assert shown[1].strip() == schema_markdown().strip()
 
 
 def test_arrays_of_differing_length_come_back_as_they_were() -> None:

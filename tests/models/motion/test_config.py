@@ -6,7 +6,9 @@ from torch import nn
 
 from models.motion.config import MOTION_DIFFUSION_SIZES, MotionDiffusionConfig
 from models.motion.diffusion import MotionDiffusion
+from models.vae.config import VAE_SIZES
 from training.experiments.parameters import WAV2VEC2_BASE_PARAMETERS
+from training.presets import SIZES
 
 TINY = MOTION_DIFFUSION_SIZES["tiny"]
 
@@ -77,3 +79,7 @@ def test_tiny_is_about_a_million_parameters() -> None:
 def test_configs_that_make_no_sense_are_refused(changes: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         replace(TINY, **changes)
+
+
+def test_both_networks_come_in_the_sizes_that_commands_offer() -> None:
+    assert list(MOTION_DIFFUSION_SIZES) == list(VAE_SIZES) == list(SIZES)

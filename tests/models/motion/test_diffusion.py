@@ -206,7 +206,8 @@ def test_given_pose_takes_the_place_of_the_predicted_one() -> None:
     model.set_pose_statistics(torch.tensor([5.0, -3.0, 1.0]), torch.tensor([10.0, 20.0, 4.0]))
     conditions = model.encode(inputs._replace(pose_deg_BTP=None))
     assert conditions.predicted_pose_BTP is not None
-    given = model.encode(inputs._replace(pose_deg_BTP=model.pose_in_degrees(conditions.predicted_pose_BTP)))
+    predicted_deg = conditions.predicted_pose_BTP * model.pose_std_deg_P + model.pose_mean_deg_P
+    given = model.encode(inputs._replace(pose_deg_BTP=predicted_deg))
     torch.testing.assert_close(model.denoise(noisy_BTD, time_B, given), model.denoise(noisy_BTD, time_B, conditions))
     other = model.encode(inputs)
     assert not torch.allclose(model.denoise(noisy_BTD, time_B, other), model.denoise(noisy_BTD, time_B, conditions))

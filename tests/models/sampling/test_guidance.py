@@ -159,7 +159,8 @@ def test_mixing_noises_by_the_weights_is_mixing_predictions(
     name = content(network)
     null, full = without(network, noisy, name), without(network, noisy)
     noise = SDE.noise_from_x0(z, null, t) + 3.0 * (SDE.noise_from_x0(z, full, t) - SDE.noise_from_x0(z, null, t))
-    assert torch.allclose(SDE.x0_from_noise(z, noise, t), guided(network, noisy, {name: 3.0}), atol=1e-10)
+    alpha, sigma = (factor[:, None, None] for factor in (SDE.alpha(t), SDE.sigma(t)))
+    assert torch.allclose((z - sigma * noise) / alpha, guided(network, noisy, {name: 3.0}), atol=1e-10)
 
 
 class LinearNetwork:

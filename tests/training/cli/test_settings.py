@@ -7,11 +7,10 @@ import pytest
 from typer.testing import CliRunner
 
 from foundation.setting_facts import setting_facts
-from foundation.settings import load_run_config
-from models.sizes import SizeName
+from foundation.settings import changed_settings
 from training.cli.app import app
 from training.diffusion.config import diffusion_config
-from training.loop.config import PresetName
+from training.presets import PresetName, SizeName
 from training.vae.config import vae_config
 
 CONFIGS = {"vae": vae_config, "diffusion": diffusion_config}
@@ -46,7 +45,7 @@ def test_the_yaml_is_a_file_that_config_reads(trainer: str, size: SizeName, pres
     file = tmp_path / "settings.yaml"
     file.write_text(_printed(*options, "--set", "train.seed=7", "--yaml"))
     base = CONFIGS[trainer](size, preset)
-    assert load_run_config(base, file) == load_run_config(base, None, ["train.seed=7"]) != base
+    assert changed_settings(base, file) == changed_settings(base, None, ["train.seed=7"]) != base
     assert _printed(*options, "--config", str(file), "--yaml") == file.read_text()
 
 

@@ -70,7 +70,7 @@ def test_lpips_without_its_weights_ends_with_3_and_says_how_to_go_on(
     small = _set(*SMALL, "perceptual.network=lpips_vgg")
     code, said = _gaia_train("vae", dataset, "--run", tmp_path / "run", "--size", "tiny", *small)
     assert code == 3
-    assert "vgg16-397923af.pth is missing" in said
+    assert "file: vgg16-397923af.pth" in said
     assert "--set perceptual.network=random_vgg, or none" in said
     assert not (tmp_path / "run").exists()
 

@@ -16,10 +16,10 @@ from models.vae.vae import VAE_SIZES
 from training.data.order import BatchShape, Cursor, MicroBatches, SampleKey
 from training.data.selection import ClipIndex, DataConfig, SelectionError, select_clips
 from training.diffusion.sequences import (
+    Excerpt,
     MotionSequenceBatch,
     MotionSequences,
     SequenceConfig,
-    Stretch,
     collate_sequences,
 )
 from training.latents.files import LATENTS, LatentFacts, LatentsError, Moments, write_facts
@@ -72,9 +72,9 @@ def _sequences(made_clips: Path, latents: Path, **config: object) -> MotionSeque
     return MotionSequences(select_clips(made_clips, DIFFUSION), latents, SequenceConfig(**config), seed=8)
 
 
-def _drawn(sequences: MotionSequences, epochs: int) -> list[Stretch]:
+def _drawn(sequences: MotionSequences, epochs: int) -> list[Excerpt]:
     keys = [SampleKey(epoch, item, 0) for epoch in range(epochs) for item in range(len(sequences))]
-    return [sequences.stretch_of(key) for key in keys]
+    return [sequences.excerpt_of(key) for key in keys]
 
 
 def _chi_squared(counts: np.ndarray) -> float:
@@ -86,11 +86,11 @@ def test_lengths_are_uniform_over_125_to_250_and_stretches_inside_the_clip(made_
     sequences = _sequences(made_clips, latents)
     assert len(sequences) == 2  # the clips of 300 and 260 frames; that of 80 is too short
     drawn = _drawn(sequences, 6000)
-    lengths = np.array([stretch.n_frames for stretch in drawn])
+    lengths = np.array([excerpt.n_frames for excerpt in drawn])
     assert (lengths.min(), lengths.max()) == (125, 250)
     assert _chi_squared(np.bincount(lengths - 125, minlength=126)) < 165.8  # 125 degrees, p = 0.01
-    of_clip = sequences.index.n_frames[[stretch.clip for stretch in drawn]]
-    starts = np.array([stretch.start for stretch in drawn])
+    of_clip = sequences.index.n_frames[[excerpt.clip for excerpt in drawn]]
+    starts = np.array([excerpt.start for excerpt in drawn])
     assert starts.min() == 0
     assert (starts + lengths <= of_clip).all()
     assert (starts + lengths == of_clip).any()
@@ -98,13 +98,13 @@ def test_lengths_are_uniform_over_125_to_250_and_stretches_inside_the_clip(made_
 
 def test_starts_are_uniform_given_the_length(made_clips: Path, latents: Path) -> None:
     sequences = _sequences(made_clips, latents, min_frames=250)
-    starts = np.array([stretch.start for stretch in _drawn(sequences, 4000) if stretch.clip == 0])
+    starts = np.array([excerpt.start for excerpt in _drawn(sequences, 4000) if excerpt.clip == 0])
     assert _chi_squared(np.bincount(starts, minlength=51)) < 76.2  # 0 to 50 of 300 frames: 50 degrees, p = 0.01
 
 
 def test_the_reference_is_any_frame_of_the_clip(made_clips: Path, latents: Path) -> None:
-    drawn = [stretch for stretch in _drawn(_sequences(made_clips, latents), 8000) if stretch.clip == 0]
-    references = np.array([stretch.reference for stretch in drawn])
+    drawn = [excerpt for excerpt in _drawn(_sequences(made_clips, latents), 8000) if excerpt.clip == 0]
+    references = np.array([excerpt.reference for excerpt in drawn])
     assert _chi_squared(np.bincount(references, minlength=300)) < 358.8  # 299 degrees, p = 0.01
     inside = np.mean([s.start <= s.reference < s.start + s.n_frames for s in drawn])
     share = np.mean([s.n_frames for s in drawn]) / 300
@@ -113,14 +113,14 @@ def test_the_reference_is_any_frame_of_the_clip(made_clips: Path, latents: Path)
 
 def test_draws_of_a_sample_do_not_hang_together(made_clips: Path, latents: Path) -> None:
     sequences = _sequences(made_clips, latents, min_frames=250)
-    drawn = np.array([stretch for stretch in _drawn(sequences, 4000) if stretch.clip == 0])
+    drawn = np.array([excerpt for excerpt in _drawn(sequences, 4000) if excerpt.clip == 0])
     assert abs(np.corrcoef(drawn[:, 1], drawn[:, 3])[0, 1]) < 2.58 / 4000**0.5  # p = 0.01
 
 
 def test_a_clip_shorter_than_the_longest_sequence_gives_what_it_has(made_clips: Path, latents: Path) -> None:
     index = select_clips(made_clips, replace(DIFFUSION, splits=("val",)))
     sequences = MotionSequences(index, latents, SequenceConfig(), seed=8)
-    lengths = {stretch.n_frames for stretch in _drawn(sequences, 400)}
+    lengths = {excerpt.n_frames for excerpt in _drawn(sequences, 400)}
     assert lengths == set(range(125, 131))
 
 
@@ -147,22 +147,22 @@ def test_a_long_clip_comes_as_often_as_the_longest_sequence_goes_into_it(
     index = select_clips(dataset, DIFFUSION)
     config = SequenceConfig(short_frames=5, min_frames=5, max_frames=10)
     sequences = MotionSequences(index, _write_latents(tmp_path / "latents", index), config, seed=8)
-    assert [stretch.clip for stretch in _drawn(sequences, 1)] == [1, 0, 0, 0, 0]
+    assert [excerpt.clip for excerpt in _drawn(sequences, 1)] == [1, 0, 0, 0, 0]
 
 
 def test_one_length_for_a_batch_is_uniform_and_needs_no_padding(made_clips: Path, latents: Path) -> None:
     sequences = _sequences(made_clips, latents, allow_short=True, length_mode="per_batch")
     lengths = []
     for batch in range(0, 12_000, 3):
-        drawn = [sequences.stretch_of(SampleKey(batch, item, batch)) for item in range(3)]
-        assert len({stretch.n_frames for stretch in drawn}) == 1
+        drawn = [sequences.excerpt_of(SampleKey(batch, item, batch)) for item in range(3)]
+        assert len({excerpt.n_frames for excerpt in drawn}) == 1
         assert all(s.start + s.n_frames <= sequences.index.n_frames[s.clip] for s in drawn)
         lengths.append(drawn[0].n_frames)
     assert _chi_squared(np.bincount(np.array(lengths) - 125, minlength=126)) < 165.8
 
 
 def test_all_rows_of_a_sample_are_of_the_same_frames(made_clips: Path, latents: Path) -> None:
-    sequence = _sequences(made_clips, latents).sequence(Stretch(clip=1, start=7, n_frames=130, reference=200))
+    sequence = _sequences(made_clips, latents).sequence(Excerpt(clip=1, start=7, n_frames=130, reference=200))
     k = torch.arange(7.0, 137.0)
     assert torch.equal(sequence.target_TD.reshape(130, 3, 4)[:, 0, 3], (k - 10) / 2)
     assert torch.equal(sequence.target_TD.reshape(130, 3, 4)[:, 2, 0], (k - 30) / 2)
@@ -174,7 +174,7 @@ def test_all_rows_of_a_sample_are_of_the_same_frames(made_clips: Path, latents: 
 
 def test_a_batch_is_padded_to_a_multiple_of_25_with_zeros(made_clips: Path, latents: Path) -> None:
     sequences = _sequences(made_clips, latents)
-    parts = [sequences.sequence(Stretch(clip=0, start=50, n_frames=n, reference=0)) for n in (126, 151)]
+    parts = [sequences.sequence(Excerpt(clip=0, start=50, n_frames=n, reference=0)) for n in (126, 151)]
     batch = collate_sequences(parts)
     assert batch.target_BTD.shape == (2, 175, 12)
     assert batch.inputs.mask_BT.sum(1).tolist() == [126, 151]
@@ -207,7 +207,7 @@ def test_another_clip_stands_in_for_a_damaged_one_and_names_it(made_clips: Path,
     folder = Path(shutil.copytree(latents, tmp_path / "latents"))
     sequences = _sequences(made_clips, folder)
     (folder / "b.parquet").write_bytes(b"PAR1 no more")
-    (item,) = (item for item in range(2) if sequences.stretch_of(SampleKey(0, item, 0)).clip == 1)
+    (item,) = (item for item in range(2) if sequences.excerpt_of(SampleKey(0, item, 0)).clip == 1)
     sample = sequences[SampleKey(0, item, 0)]
     assert sample.damaged
     assert all(reason.startswith("b-0000000-0000259: ") for reason in sample.damaged)

@@ -10,7 +10,7 @@ def test_process_without_torchrun_is_alone(monkeypatch: pytest.MonkeyPatch) -> N
     with ranks_of_environment("cpu") as ranks:
         assert (ranks.rank, ranks.size, ranks.first) == (0, 1, True)
         assert ranks.sum(torch.tensor(3.0)) == 3.0
-        assert not ranks.any(said=False)
+        assert not ranks.any(False)
 
 
 def test_gpu_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

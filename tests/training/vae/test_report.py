@@ -10,13 +10,13 @@ import torch
 from helpers.small_vae import SMALL_VAE, train_small_vae
 from torch import Tensor
 
-from models.pixels import pictures_of_bytes
+from models.pixels import to_float
 from models.run_folder import RunFolder
 from models.vae.landmark_image import LandmarkRenderer
 from models.vae.vae import Vae
 from training.vae import report as reconstruction_check
-from training.vae.frame_pairs import FramePairBatch
 from training.vae.report import check_reconstruction, psnr_db, reconstruction_report, report_lines
+from training.vae.samples import FramePairBatch
 from training.vae.task import VaeTask
 
 CPU = torch.device("cpu")
@@ -43,7 +43,7 @@ def test_frames_as_rebuilt_and_copies_of_the_reference_are_compared_with_the_tar
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def two_off(_vae: Vae, _renderer: LandmarkRenderer, batch: FramePairBatch) -> Tensor:
-        return pictures_of_bytes(batch.image_j_BCHW + 2)
+        return to_float(batch.image_j_BCHW + 2)
 
     monkeypatch.setattr(reconstruction_check, "rebuilt", two_off)
     vae, renderer = cast("Vae", None), cast("LandmarkRenderer", None)
@@ -68,7 +68,7 @@ def test_the_report_measures_learned_unseen_and_other_clips_frames(
 
     def seen(_vae: Vae, _renderer: LandmarkRenderer, batch: FramePairBatch) -> Tensor:
         shown.append((batch.landmarks_BK2[:, 0, 0] * 2 * 256 / 32).round().int().tolist())
-        return pictures_of_bytes(batch.image_j_BCHW)
+        return to_float(batch.image_j_BCHW)
 
     monkeypatch.setattr(reconstruction_check, "rebuilt", seen)
     checks = reconstruction_report(VaeTask(dataset, config), RunFolder(run), CPU)

@@ -10,16 +10,16 @@ from torch import Tensor, nn
 
 from foundation.settings import ConfigError
 from manifests.record import read_dataset
-from models.pixels import pictures_of_bytes
+from models.pixels import to_float
 from models.weights import WeightFacts
 from training.data.order import SampleKey
 from training.loop.loop import TrainError
 from training.loop.parallel import Ranks
 from training.loop.task import Step
 from training.vae.config import VaeTrainingConfig, vae_config
-from training.vae.frame_pairs import VaeBatch, collate_pairs
-from training.vae.losses import VaeLossConfig
+from training.vae.loss import VaeLossConfig
 from training.vae.perceptual import PerceptualConfig
+from training.vae.samples import VaeBatch, collate_pairs
 from training.vae.task import VaeTask
 
 CPU = torch.device("cpu")
@@ -72,8 +72,8 @@ def test_the_gradients_are_those_of_equation_4_written_out(dataset: Path) -> Non
     ours = _gradients(task.vae)
     pairs = batch.pairs
     landmarks = task.renderer(pairs.landmarks_BK2, pairs.valid_BK)
-    output = task.vae(pictures_of_bytes(pairs.image_i_BCHW), landmarks, batch.noise)
-    loss = (output.image_BCHW - pictures_of_bytes(pairs.image_j_BCHW)).abs().sum() / 2
+    output = task.vae(to_float(pairs.image_i_BCHW), landmarks, batch.noise)
+    loss = (output.image_BCHW - to_float(pairs.image_j_BCHW)).abs().sum() / 2
     for posterior in (output.appearance, output.motion):
         mean, logvar = posterior.mean_BCHW, posterior.logvar_BCHW
         loss = loss + 0.5 * (mean**2 + logvar.exp() - 1 - logvar).sum() / 2
@@ -140,8 +140,8 @@ def test_without_disentanglement_a_frame_is_rebuilt_from_itself(dataset: Path) -
     batch = task.source.batch(_keys(3))
     assert batch.noise.motion_BCHW is None
     said = task.backward(_step(task, [_keys(3)]))
-    output = task.vae(pictures_of_bytes(batch.pairs.image_j_BCHW), None, batch.noise)
-    off = (output.image_BCHW - pictures_of_bytes(batch.pairs.image_j_BCHW)).abs().sum()
+    output = task.vae(to_float(batch.pairs.image_j_BCHW), None, batch.noise)
+    off = (output.image_BCHW - to_float(batch.pairs.image_j_BCHW)).abs().sum()
     assert float(said["reconstruction"]) == pytest.approx(float(off.detach()), rel=1e-5)
     assert float(said["kl_motion"]) == 0.0
     assert task.pictures().keys() == {"reconstructions"}
@@ -161,7 +161,7 @@ def test_pictures_are_of_the_first_frame_with_the_motion_of_the_last_and_of_othe
         batch = collate_pairs([pairs[appearance]])
         landmarks = task.renderer(pairs[motion].landmarks_K2[None], pairs[motion].valid_K[None])
         with torch.no_grad():
-            image = task.vae(pictures_of_bytes(batch.image_i_BCHW), landmarks, None).image_BCHW[0]
+            image = task.vae(to_float(batch.image_i_BCHW), landmarks, None).image_BCHW[0]
         return ((image.clamp(-1, 1) + 1) * 127.5).round().byte().permute(1, 2, 0).numpy()
 
     def tile(name: str, row: int, column: int) -> np.ndarray:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from models.vae.posterior import Posterior
 from models.vae.vae import LatentNoise, Vae, VaeConfig
-from training.vae.losses import VaeLossConfig, collapsed_channels, generator_backward
+from training.vae.loss import VaeLossConfig, collapsed_channels, generator_backward
 
 CONFIG = VaeConfig(width=8, n_layers=1, multipliers=(1, 2, 4), groups=4, image_px=32)
 STEPS = 800

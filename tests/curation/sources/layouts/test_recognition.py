@@ -6,11 +6,11 @@ from typing import get_args
 
 import pytest
 
+from curation.choices import LayoutChoice, LayoutName
 from curation.cli.options import LayoutOption
 from curation.sources.discover import discover
 from curation.sources.entries import SourceError
-from curation.sources.layouts import LAYOUTS, LayoutChoice
-from curation.sources.layouts.tree import LayoutName
+from curation.sources.layouts import LAYOUTS
 
 HDTF, VOX = "WDA_KatieHill_000.mp4", "mp4/id00012/21Uxsk56VDQ/00001.mp4"
 

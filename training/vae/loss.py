@@ -1,17 +1,17 @@
-"""The losses of the VAE (GAIA section 4.2, equations 3 and 4).
+"""Losses of the VAE (GAIA section 4.2, equations 3 and 4).
 
 Equation 4: L = L_rec + L_kl + L_dis. "Following previous works (Esser et al., 2021; Rombach et al., 2022)" fixes what
 the paper leaves open: L_rec is summed over pixels and channels, L_kl over latent dimensions, both are averaged over
-pictures, and L_kl is multiplied by 1e-6; with a mean over pixels the same weight would be 196,608 times as much. L_dis
+images, and L_kl is multiplied by 1e-6; with a mean over pixels the same weight would be 196,608 times as much. L_dis
 is multiplied so that at the decoder's last weights its gradient is half as long as that of L_rec. L_rec has two
-parts, L1 and a perceptual distance (Zhang et al., 2018; `perceptual`). The latter is a number per picture that
-those authors add to the L1 distance of each value before they sum, so it counts as often as a picture has values.
+parts, L1 and a perceptual distance (Zhang et al., 2018; `perceptual`). The latter is a number per image that
+those authors add to the L1 distance of each value before they sum, so it counts as often as an image has values.
 
-Those authors find that factor by two more passes through the last layer. It follows as well from the gradients of the
-two losses at the picture, which a convolution turns into those at its weights: one backward pass through the VAE
-remains, and nothing but the picture and the last layer's input is needed, which a sharded or compiled network has too.
+Those authors compute that factor by two more passes through the last layer. It follows as well from the gradients of
+the two losses at the image, from which a convolution gives those at its weights. So one backward pass through the VAE
+suffices, and only the image and the input of the last layer are needed, which a sharded or compiled network has too.
 
-Shapes: B pictures, C channels, H rows, W columns.
+Shapes: B images, C channels, H rows, W columns.
 """
 
 from collections.abc import Callable
@@ -43,14 +43,14 @@ __all__ = [
 ]
 
 MAX_ADAPTIVE_WEIGHT = 1e4
-"""Limit of the ratio of gradients, as of Esser et al. (2021)."""
+"""Limit of the ratio of gradients (Esser et al., 2021)."""
 
 COLLAPSED_NATS = 0.5
-"""Nats per dimension under which a channel counts as collapsed. Ours."""
+"""Nats per dimension below which a channel counts as collapsed. Ours."""
 
 
 def gan_loss(fake_logits: Tensor, kind: GanLoss) -> Tensor:
-    """Return what the VAE minimises of equation 3: less, the more real f_dis holds its pictures to be.
+    """Return the part of equation 3 that the VAE minimises; it falls as f_dis takes its images for real.
 
     `logistic` is -log f(x^) in place of log(1 - f(x^)), whose gradient vanishes where f_dis wins (Goodfellow et al.,
     2014).
@@ -59,7 +59,7 @@ def gan_loss(fake_logits: Tensor, kind: GanLoss) -> Tensor:
 
 
 class GeneratorLosses(NamedTuple):
-    """What a training step of the VAE reports; scalars without a graph."""
+    """Losses of a training step of the VAE; scalars without a graph."""
 
     reconstruction: Tensor
     """L_rec, sum over pixels and channels."""
@@ -72,45 +72,45 @@ class GeneratorLosses(NamedTuple):
     gan: Tensor
     """L_dis as the VAE sees it, before its factor; 0 before `gan_start_step`."""
     gan_factor: Tensor
-    """What it was multiplied by; 0 where that was not finite, see `gan_factor_is_finite`."""
+    """Factor of `gan`; 0 where it was not finite, see `gan_factor_is_finite`."""
     gan_factor_is_finite: Tensor
-    """Boolean. A trainer stops after many false ones in a row: the numbers of the network then overflow."""
+    """Boolean. A trainer stops after many false ones in a row: values in the network overflow then."""
 
 
 class DiscriminatorLosses(NamedTuple):
-    """What a training step of the discriminator reports; scalars without a graph."""
+    """Losses of a training step of the discriminator; scalars without a graph."""
 
     loss: Tensor
     real_logit: Tensor
-    """Mean logit of real frames. Where it stays equal to `fake_logit`, the discriminator has learned nothing."""
+    """Mean logit of real frames. While it equals `fake_logit`, the discriminator has learned nothing."""
     fake_logit: Tensor
 
 
 def reconstruction_loss(image_BCHW: Tensor, target_BCHW: Tensor) -> Tensor:
-    """Return the L1 distance, summed over channels and pixels and averaged over pictures (L_rec of equation 4)."""
+    """Return the L1 distance, summed over channels and pixels and averaged over images (L_rec of equation 4)."""
     return (image_BCHW - target_BCHW).abs().sum() / len(image_BCHW)
 
 
 def collapsed_channels(posterior: Posterior) -> Tensor:
-    """Return (C,) whether a channel of a latent says next to nothing: less than half a nat per dimension.
+    """Return (C,) whether a channel of a latent carries less than half a nat per dimension, which is next to nothing.
 
-    The decoder then gets noise there. It happens where L_kl weighs too much, and to z_m where the decoder finds the
-    motion elsewhere.
+    The decoder receives noise there. This happens where L_kl has too much weight, and to z_m where the decoder finds
+    the motion elsewhere.
     """
     return posterior.nats_per_dimension_C().detach() < COLLAPSED_NATS
 
 
 def kl_loss(posterior: Posterior) -> Tensor:
-    """Return L_kl of equation 4 of one latent: nats, summed over its dimensions and averaged over pictures."""
+    """Return L_kl of equation 4 of one latent: nats, summed over its dimensions and averaged over images."""
     return posterior.kl_B().mean()
 
 
 def discriminator_loss(real_logits: Tensor, fake_logits: Tensor, kind: GanLoss) -> Tensor:
-    """Return what f_dis minimises: half of the loss on real and generated pictures together.
+    """Return the loss of f_dis: half of the losses on real and generated images together.
 
     Args:
         real_logits: any shape; f_dis(x) of equation 3 is their sigmoid.
-        fake_logits: of generated pictures that were detached from the VAE.
+        fake_logits: of generated images, detached from the VAE.
         kind: `logistic`: -[log f(x) + log(1 - f(x^))] / 2 of equation 3; `hinge`: [relu(1 - x) + relu(1 + x^)] / 2.
     """
     if kind == "hinge":
@@ -123,11 +123,11 @@ def last_layer_gradients(features_BCHW: Tensor, weight_size: torch.Size, gradien
 
     Args:
         features_BCHW: its input.
-        weight_size: (out, in, 3, 3), shape of its weights; the whole of it where the weights are sharded.
+        weight_size: (out, in, 3, 3), shape of its weights; the full shape where they are sharded.
         gradient_BCHW: gradient of the loss at its output.
 
     Returns:
-        (out, in, 3, 3). Of several processes with a part of the batch each: average these before taking their length.
+        (out, in, 3, 3). Several processes with a part of the batch each average these before taking the norm.
     """
     gradient: Tensor = conv2d_weight(  # type: ignore[no-untyped-call]
         features_BCHW.detach(), weight_size, gradient_BCHW.to(features_BCHW.dtype), padding=1
@@ -141,7 +141,7 @@ def adaptive_weight(reconstruction_gradient: Tensor, gan_gradient: Tensor, gan_w
     Args:
         reconstruction_gradient: gradient of L_rec at the last layer's weights.
         gan_gradient: gradient of the GAN loss there.
-        gan_weight: how long the latter shall be, as a share of the former.
+        gan_weight: norm of the latter as a share of the norm of the former.
     """
     ratio: Tensor = torch.linalg.vector_norm(reconstruction_gradient) / (torch.linalg.vector_norm(gan_gradient) + 1e-4)
     return gan_weight * ratio.clamp(0.0, MAX_ADAPTIVE_WEIGHT)
@@ -163,20 +163,20 @@ def generator_backward(
     share: float = 1.0,
     averaged: Callable[[Tensor], Tensor] = _unchanged,
 ) -> GeneratorLosses:
-    """Add the gradients of equation 4 to the parameters of the VAE; those of the discriminator are left as they are.
+    """Add the gradients of equation 4 to the parameters of the VAE, and none to those of the discriminator.
 
     Args:
-        output: what the VAE gave in this step.
+        output: of the VAE in this step.
         target_BCHW: (B, 3, H, W) frames j.
         last_layer: the decoder's last convolution.
         discriminator: f_dis; it is not used before `config.gan_start_step`.
         config: weights of the terms.
         step: number of this step, from 0.
-        perceptual: (B, 3, H, W) pictures and targets -> (B,) distances; None: L_rec is L1 alone.
+        perceptual: (B, 3, H, W) images and targets -> (B,) distances; None: L_rec is L1 alone.
         share: factor of all gradients; 1 / n where a step has n passes.
         averaged: returns the mean of a tensor over all processes, which have a part of the batch each.
     """
-    # the losses end at a copy of the picture in fp32, so that both gradients at it are found without the VAE
+    # the losses start from a copy of the image in fp32, so that both gradients at it are computed without the VAE
     image_BCHW = output.image_BCHW.detach().float().requires_grad_()
     reconstruction = reconstruction_loss(image_BCHW, target_BCHW)
     distance = torch.zeros_like(reconstruction)
@@ -224,13 +224,13 @@ def discriminator_backward(
     *,
     share: float = 1.0,
 ) -> DiscriminatorLosses | None:
-    """Add the gradients of equation 3 to the discriminator's parameters; before `config.gan_start_step` do nothing.
+    """Add the gradients of equation 3 to the discriminator's parameters; nothing before `config.gan_start_step`.
 
     Args:
         target_BCHW: (B, 3, H, W) frames j.
-        image_BCHW: (B, 3, H, W) what the VAE gave for them in this step; no gradient goes to the VAE.
+        image_BCHW: (B, 3, H, W) reconstructions of them in this step; no gradient flows to the VAE.
         discriminator: f_dis.
-        config: which loss.
+        config: kind of loss.
         step: number of this step, from 0.
         share: factor of all gradients; 1 / n where a step has n passes.
     """

@@ -15,13 +15,13 @@ from models.sampling.sde import VpSde
 from models.vae.vae import VAE_SIZES, Vae, VaeConfig
 from training.data.selection import DataConfig
 from training.diffusion.loss import DiffusionLossConfig, diffusion_loss, draw
-from training.experiments.ablations import Ablation, ablation_names, load_ablation, read_ablation
+from training.experiments.experiment import Experiment, experiment_names, load_experiment, read_experiment
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 FRAMES = 6
-every_ablation = pytest.mark.parametrize("name", ablation_names())
+every_experiment = pytest.mark.parametrize("name", experiment_names())
 
 ROWS = {
     "Table 4, 80M, 0.5K hours",
@@ -79,13 +79,13 @@ def _gradient_norms(module: nn.Module) -> dict[str, float]:
 
 
 def test_every_row_of_the_papers_tables_has_a_config() -> None:
-    assert {load_ablation(name).origin for name in ablation_names()} == ROWS
-    assert len(ablation_names()) == len(ROWS)
+    assert {load_experiment(name).origin for name in experiment_names()} == ROWS
+    assert len(experiment_names()) == len(ROWS)
 
 
-@every_ablation
+@every_experiment
 def test_diffusion_model_of_each_row_takes_a_step(name: str) -> None:
-    config = load_ablation(name).diffusion
+    config = load_experiment(name).diffusion
     if config is None:
         assert name.startswith(("table4", "table7"))
         return
@@ -121,11 +121,11 @@ def test_diffusion_model_of_each_row_takes_a_step(name: str) -> None:
     assert held == {id(parameter) for parameter in model.parameters()}
 
 
-@every_ablation
+@every_experiment
 def test_vae_of_each_row_takes_a_step(name: str) -> None:
-    ablation = load_ablation(name)
+    experiment = load_experiment(name)
     torch.manual_seed(0)
-    config = replace(ablation.vae, width=8, n_layers=1, groups=4, image_px=32)
+    config = replace(experiment.vae, width=8, n_layers=1, groups=4, image_px=32)
     vae = Vae(config)
     pictures, landmarks = torch.randn(1, 3, 32, 32), torch.randn(1, 3, 32, 32)
     output = vae(pictures, landmarks if config.disentangled else None, None)
@@ -134,22 +134,22 @@ def test_vae_of_each_row_takes_a_step(name: str) -> None:
     assert all(moved)
 
 
-@every_ablation
+@every_experiment
 def test_networks_of_each_row_fit_together(name: str) -> None:
-    ablation = load_ablation(name)
-    if ablation.diffusion is None or ablation.diffusion.target == "landmarks":
+    experiment = load_experiment(name)
+    if experiment.diffusion is None or experiment.diffusion.target == "landmarks":
         return
-    latent = ablation.vae.motion_shape if ablation.vae.disentangled else ablation.vae.appearance_shape
-    assert ablation.diffusion.latent_shape == latent
+    latent = experiment.vae.motion_shape if experiment.vae.disentangled else experiment.vae.appearance_shape
+    assert experiment.diffusion.latent_shape == latent
 
 
 def test_rows_of_tables_6_and_9_differ_from_the_main_model_in_one_thing() -> None:
-    main = load_ablation("table5_diffusion_0180m")
+    main = load_experiment("table5_diffusion_0180m")
     assert main.diffusion == MOTION_DIFFUSION_SIZES["small"]
     assert main.vae == VAE_SIZES["base"]
-    for name in ablation_names():
+    for name in experiment_names():
         if name.startswith(("table6", "table9")):
-            assert _differences(main, load_ablation(name)) == DIFFERENCES[name], name
+            assert _differences(main, load_experiment(name)) == DIFFERENCES[name], name
 
 
 DIFFERENCES = {
@@ -176,15 +176,19 @@ def _leaves(config: "DataclassInstance", prefix: str = "") -> dict[str, object]:
     return leaves
 
 
-def _differences(main: Ablation, other: Ablation) -> dict[str, object]:
+def _differences(main: Experiment, other: Experiment) -> dict[str, object]:
     ours, theirs = _leaves(main), _leaves(other)
-    return {name: value for name, value in theirs.items() if value != ours[name] and name not in {"name", "origin"}}
+    return {
+        name: value
+        for name, value in theirs.items()
+        if value != ours[name] and name not in {"name", "origin", "changes"}
+    }
 
 
 def test_rows_on_scale_and_data_say_how_much_of_both() -> None:
     def of(name: str) -> tuple[VaeConfig, MotionDiffusionConfig | None, DataConfig]:
-        ablation = load_ablation(name)
-        return ablation.vae, ablation.diffusion, ablation.data
+        experiment = load_experiment(name)
+        return experiment.vae, experiment.diffusion, experiment.data
 
     small, base, large = (VAE_SIZES[size] for size in ("small", "base", "large"))
     everything = DataConfig()
@@ -224,14 +228,14 @@ def test_rows_on_scale_and_data_say_how_much_of_both() -> None:
 )
 def test_what_no_config_knows_is_refused(text: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        read_ablation(text, "x")
+        read_experiment(text, "x")
 
 
 def test_unknown_row_is_refused_with_the_nearest_name() -> None:
     with pytest.raises(ConfigError, match="the nearest known one is 'table9_transformer'"):
-        load_ablation("table9_transfomer")
+        load_experiment("table9_transfomer")
 
 
 def test_every_config_is_one_file(repository: Path) -> None:
     files = (repository / "training" / "experiments").glob("*.yaml")
-    assert sorted(file.stem for file in files) == sorted(ablation_names())
+    assert sorted(file.stem for file in files) == sorted(experiment_names())

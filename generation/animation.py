@@ -1,4 +1,4 @@
-"""A talking video of a portrait: driven by speech through the motion network, or by another video through the VAE."""
+"""Animate a portrait: driven by speech through the motion network, or by another video through the VAE."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,21 +6,21 @@ from dataclasses import dataclass
 from curation.speech.models import SpeechModels
 from foundation.array_types import Float32Array, RgbImage
 from generation.driving import DrivingVideo
-from generation.networks import appearance_of, decoded_pictures, motion_of_landmarks, motion_of_speech
+from generation.networks import appearance_of, decoded_frames, motion_of_landmarks, motion_of_speech
 from generation.portrait import Portrait
 from generation.speech import DrivingSpeech, speech_features
 from generation.trained_run import GenerationError, TrainedRun
 from models.sampling.sample_motion import MotionSampling
 
-__all__ = ["TalkingVideo", "from_speech", "from_video"]
+__all__ = ["Animation", "from_speech", "from_video"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class TalkingVideo:
-    """Pictures at 25 a second, made as they are asked for, and what is heard with them."""
+class Animation:
+    """Pictures at 25 a second, made one after the other as they are taken, and the audio that goes with them."""
 
-    pictures: Iterator[RgbImage]
-    """Can be taken once."""
+    frames: Iterator[RgbImage]
+    """Can be iterated over once."""
     n_frames: int
     audio_48k: Float32Array | None
 
@@ -33,16 +33,16 @@ def from_speech(
     *,
     sampling: MotionSampling,
     seed: int,
-) -> TalkingVideo:
+) -> Animation:
     """Return the portrait speaking.
 
     Args:
         run: with a motion network.
-        portrait: whose appearance, and whose motion as the reference, is taken.
-        speech: what is said.
+        portrait: source of the appearance, and of the reference motion.
+        speech: what the portrait says.
         models: those that made the speech features of the training data.
         sampling: how motion is sampled.
-        seed: of all the noise; the same seed gives the same pictures.
+        seed: of all the noise; the same seed gives the same frames.
 
     Raises:
         GenerationError: the run has no motion network, or it was trained on features of another encoder.
@@ -61,21 +61,21 @@ def from_speech(
     reference_CHW = motion_of_landmarks(run, portrait.landmarks_px[None])[0]
     features = speech_features(speech, models, run.curation)
     motion_TCHW = motion_of_speech(run, run.motion, features, reference_CHW, sampling, seed)
-    return TalkingVideo(
-        pictures=decoded_pictures(run, appearance_of(run, portrait.picture), motion_TCHW),
+    return Animation(
+        frames=decoded_frames(run, appearance_of(run, portrait.image), motion_TCHW),
         n_frames=speech.n_frames,
         audio_48k=speech.audio_48k,
     )
 
 
-def from_video(run: TrainedRun, portrait: Portrait, driving: DrivingVideo) -> TalkingVideo:
-    """Return the portrait moving as the face of another video: its landmarks as they are (GAIA appendix B.2).
+def from_video(run: TrainedRun, portrait: Portrait, driving: DrivingVideo) -> Animation:
+    """Return the portrait with the motion of a face in another video: its landmarks, unchanged (GAIA appendix B.2).
 
-    The shape of that face comes along with its motion, for the landmarks hold both.
+    The landmarks hold the shape of that face as well as its motion, so the portrait takes on both.
     """
     motion_TCHW = motion_of_landmarks(run, driving.landmarks_px)
-    return TalkingVideo(
-        pictures=decoded_pictures(run, appearance_of(run, portrait.picture), motion_TCHW),
+    return Animation(
+        frames=decoded_frames(run, appearance_of(run, portrait.image), motion_TCHW),
         n_frames=len(motion_TCHW),
         audio_48k=driving.audio_48k,
     )

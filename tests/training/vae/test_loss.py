@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from models.vae.discriminator import DISCRIMINATORS, Discriminator
 from models.vae.vae import VAE_SIZES, LatentNoise, Vae, VaeOutput
-from training.vae.losses import (
+from training.vae.loss import (
     VAE_LOSSES,
     VaeLossConfig,
     adaptive_weight,

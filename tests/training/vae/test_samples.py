@@ -10,11 +10,11 @@ import torch
 from helpers.made_videos import read_count
 from torch.utils.data import DataLoader
 
-from models.pixels import pictures_of_bytes
+from models.pixels import to_float
 from training.data.clips import DamagedDataError
 from training.data.order import BatchShape, Cursor, MicroBatches, SampleKey
 from training.data.selection import DataConfig, select_clips
-from training.vae.frame_pairs import FramePair, FramePairBatch, FramePairs, collate_pairs
+from training.vae.samples import FramePair, FramePairBatch, FramePairs, collate_pairs
 
 MakeClips = Callable[..., Path]
 
@@ -49,11 +49,11 @@ def test_an_epoch_takes_each_frame_as_target_once(pairs: FramePairs) -> None:
 
 def test_the_end_of_each_clip_is_held_out_as_target_and_as_source(made_clips: Path) -> None:
     held = FramePairs(select_clips(made_clips, DataConfig()), image_px=64, seed=3, held_out_share=0.25)
-    taught = (225, 75, 195, 60)  # of clips of 300, 100, 260 and 80 frames
-    assert held.n_taught.tolist() == list(taught)
-    assert len(held) == sum(taught)
+    n_train_frames = (225, 75, 195, 60)  # of clips of 300, 100, 260 and 80 frames
+    assert held.n_train_frames.tolist() == list(n_train_frames)
+    assert len(held) == sum(n_train_frames)
     drawn = [held.frames_of(SampleKey(epoch, item, 0)) for epoch in range(4) for item in range(len(held))]
-    for clip, n_frames in enumerate(taught):
+    for clip, n_frames in enumerate(n_train_frames):
         of_clip = [(source, target) for which, source, target in drawn if which == clip]
         assert {target for _, target in of_clip} == set(range(n_frames))
         assert max(source for source, _ in of_clip) == n_frames - 1
@@ -174,4 +174,4 @@ def test_points_that_were_not_found_are_not_valid(made_clips: Path, pairs: Frame
 
 def test_bytes_become_pictures_from_minus_one_to_one() -> None:
     grey = torch.tensor([0, 51, 255], dtype=torch.uint8).reshape(1, 3, 1, 1)
-    assert pictures_of_bytes(grey).flatten().tolist() == pytest.approx([-1.0, -0.6, 1.0])
+    assert to_float(grey).flatten().tolist() == pytest.approx([-1.0, -0.6, 1.0])

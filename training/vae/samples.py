@@ -1,8 +1,8 @@
 """Samples of the VAE: two frames of a clip and the landmarks of the second (GAIA section 4.2).
 
-"x(i) and x(j) are two frames sampled from the same video clip." An epoch takes each frame of the selection as the
-target j once. In a tenth of the pairs i is j, so that the decoder keeps to what it is shown. The end of each clip may
-be held out, neither i nor j: in one piece, for a frame between two that were learned is hardly a new one.
+"x(i) and x(j) are two frames sampled from the same video clip." An epoch has each frame of the selection once as the
+target j. In a tenth of the pairs i equals j, so that the decoder learns to reproduce its input. The end of each clip
+may be held out from both i and j: in one piece, because a frame between two training frames is hardly new.
 
 Shapes: B pairs, K landmarks, H rows, W columns.
 """
@@ -41,15 +41,15 @@ class FramePair(NamedTuple):
     image_j_CHW: Tensor
     """(3, H, W) uint8 RGB: the target."""
     landmarks_K2: Tensor
-    """(K, 2) float32 of the target, pixels of the picture."""
+    """(K, 2) float32 of the target, pixels of the image."""
     valid_K: Tensor
     """(K,) bool."""
     damaged: tuple[str, ...] = ()
-    """Messages about clips in whose place this sample stands."""
+    """Messages about damaged clips that this sample replaces."""
 
 
 class FramePairBatch(NamedTuple):
-    """Samples side by side; as `FramePair` with B before its shapes."""
+    """Batch of samples; the fields of `FramePair` with a batch dimension first."""
 
     image_i_BCHW: Tensor
     image_j_BCHW: Tensor
@@ -59,38 +59,40 @@ class FramePairBatch(NamedTuple):
 
 
 class FramePairs(Dataset[FramePair]):
-    """Pairs of frames by `SampleKey`, whose item is the number of the target among all frames of the selection."""
+    """Pairs of frames by `SampleKey`; its item is the number of the target among all frames of the selection."""
 
     def __init__(self, index: ClipIndex, *, image_px: int, seed: int, held_out_share: float = 0.0) -> None:
         """Take the clips of `index`.
 
         Args:
             index: the selection.
-            image_px: size of the pictures; landmarks are scaled likewise.
+            image_px: height and width of the images; landmarks are scaled to it.
             seed: of the run.
-            held_out_share: share of each clip, at its end, that no sample is taken from; one frame always remains.
+            held_out_share: share of each clip, at its end, that is not used; one frame always remains.
         """
         self.index = index
         self.image_px = image_px
         self._seed = seed
         self._reader = ClipReader(index)
-        self.n_taught: Int64Array = np.maximum(1, index.n_frames - (held_out_share * index.n_frames).astype(np.int64))
-        """(clips,) frames of each clip, from its beginning, that samples are taken from."""
-        self._end = np.cumsum(self.n_taught)
+        self.n_train_frames: Int64Array = np.maximum(
+            1, index.n_frames - (held_out_share * index.n_frames).astype(np.int64)
+        )
+        """(clips,) number of frames of each clip, from its beginning, that samples are taken from."""
+        self._end = np.cumsum(self.n_train_frames)
 
     def __len__(self) -> int:
         return int(self._end[-1])
 
     def frames_of(self, key: SampleKey, attempt: int = 0) -> tuple[int, int, int]:
-        """Return clip, source frame i and target frame j of a sample; of its substitute number `attempt` above 0."""
-        drawn = (self._seed, "pair", key.epoch, key.item, attempt)
-        item = draw_below(len(self), *drawn, "substitute") if attempt else key.item
+        """Return clip, source frame i and target frame j of a sample, or of its substitute number `attempt` above 0."""
+        stream = (self._seed, "pair", key.epoch, key.item, attempt)
+        item = draw_below(len(self), *stream, "substitute") if attempt else key.item
         clip = int(np.searchsorted(self._end, item, side="right"))
-        n_frames = int(self.n_taught[clip])
+        n_frames = int(self.n_train_frames[clip])
         target = item - int(self._end[clip]) + n_frames
-        if n_frames == 1 or draw_share(*drawn, "same") < SAME_FRAME_SHARE:
+        if n_frames == 1 or draw_share(*stream, "same") < SAME_FRAME_SHARE:
             return clip, target, target
-        source = draw_below(n_frames - 1, *drawn, "source")
+        source = draw_below(n_frames - 1, *stream, "source")
         return clip, source + (source >= target), target
 
     def pair(self, clip: int, source: int, target: int) -> FramePair:
@@ -105,7 +107,7 @@ class FramePairs(Dataset[FramePair]):
         return self.__getitems__([key])[0]
 
     def __getitems__(self, keys: Sequence[SampleKey]) -> list[FramePair]:
-        """Return the samples of a batch, opening each clip once.
+        """Return the samples of a batch; each clip is opened once.
 
         Raises:
             DamagedDataError: a sample's substitutes are damaged as well.
@@ -113,22 +115,22 @@ class FramePairs(Dataset[FramePair]):
         pairs: dict[int, FramePair] = {}
         damaged: defaultdict[int, tuple[str, ...]] = defaultdict(tuple)
         for attempt in range(_ATTEMPTS):
-            wanted: defaultdict[int, list[tuple[int, tuple[int, int]]]] = defaultdict(list)
-            for place, key in enumerate(keys):
-                if place not in pairs:
+            by_clip: defaultdict[int, list[tuple[int, tuple[int, int]]]] = defaultdict(list)
+            for position, key in enumerate(keys):
+                if position not in pairs:
                     clip, source, target = self.frames_of(key, attempt)
-                    wanted[clip].append((place, (source, target)))
-            for clip, samples in wanted.items():
-                places = [place for place, _ in samples]
+                    by_clip[clip].append((position, (source, target)))
+            for clip, samples in by_clip.items():
+                positions = [position for position, _ in samples]
                 try:
-                    pairs |= dict(zip(places, self._pairs(clip, [frames for _, frames in samples]), strict=True))
+                    pairs |= dict(zip(positions, self._pairs(clip, [frames for _, frames in samples]), strict=True))
                 except ClipError as error:
-                    damaged |= {place: (*damaged[place], str(error)) for place in places}
+                    damaged |= {position: (*damaged[position], str(error)) for position in positions}
             if len(pairs) == len(keys):
-                return [pairs[place]._replace(damaged=damaged[place]) for place in range(len(keys))]
+                return [pairs[position]._replace(damaged=damaged[position]) for position in range(len(keys))]
         raise DamagedDataError(
             f"{_ATTEMPTS} clips in a row are damaged; `gaia-curate validate {self.index.dataset}` lists all damage. "
-            "The first: " + next(reasons[0] for place, reasons in damaged.items() if place not in pairs)
+            "The first: " + next(reasons[0] for position, reasons in damaged.items() if position not in pairs)
         )
 
     def _pairs(self, clip: int, frames: Sequence[tuple[int, int]]) -> list[FramePair]:
@@ -148,7 +150,7 @@ class FramePairs(Dataset[FramePair]):
 
 
 def collate_pairs(pairs: Sequence[FramePair]) -> FramePairBatch:
-    """Put samples side by side: `DataLoader(..., collate_fn=collate_pairs)`."""
+    """Collate samples to a batch: `DataLoader(..., collate_fn=collate_pairs)`."""
     return FramePairBatch(
         image_i_BCHW=torch.stack([pair.image_i_CHW for pair in pairs]),
         image_j_BCHW=torch.stack([pair.image_j_CHW for pair in pairs]),
@@ -159,14 +161,14 @@ def collate_pairs(pairs: Sequence[FramePair]) -> FramePairBatch:
 
 
 class VaeBatch(NamedTuple):
-    """A micro-batch."""
+    """Micro-batch of pairs, with the noise of its latents."""
 
     pairs: FramePairBatch
     noise: LatentNoise
 
 
 class VaeSamples:
-    """A `training.loop.task.BatchSource`."""
+    """Source of micro-batches, a `training.loop.task.BatchSource`."""
 
     def __init__(self, pairs: FramePairs, model: VaeConfig, *, seed: int) -> None:
         self.pairs = pairs
@@ -176,10 +178,10 @@ class VaeSamples:
         return len(self.pairs)
 
     def batch(self, keys: Sequence[SampleKey]) -> VaeBatch:
-        """Return a micro-batch; its noise belongs to the samples, whatever batch, rank or process they are in.
+        """Return a micro-batch; the noise depends on the samples alone, not on batch, rank or process.
 
         Raises:
-            DamagedDataError: a sample cannot be read, nor can those in its place.
+            DamagedDataError: a sample cannot be read, nor can its substitutes.
         """
         shapes = (self._model.appearance_shape, *([self._model.motion_shape] if self._model.disentangled else []))
         drawn = [self._noise(key, shapes) for key in keys]

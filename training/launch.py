@@ -1,0 +1,94 @@
+"""Run a training task on this process: group of processes, dry run, loop and final report, for all trainers."""
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
+
+import torch
+
+from foundation.settings import settings_of
+from models.run_folder import RunFolder
+from training.data.randomness import seed_of
+from training.loop.config import TrainConfig
+from training.loop.dry_run import dry_run as estimate
+from training.loop.loop import train
+from training.loop.parallel import ranks_of_environment
+from training.loop.progress import TrainProgress
+from training.loop.task import Task
+from training.results import TrainingResult
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+__all__ = ["DeviceKind", "launch", "no_notes"]
+
+DeviceKind = Literal["cpu", "cuda"]
+
+
+class _ConfiguredTask(Task[Any], Protocol):
+    """A task that knows all of its settings, as the data has completed them."""
+
+    @property
+    def config(self) -> "DataclassInstance": ...
+
+
+TaskT = TypeVar("TaskT", bound=_ConfiguredTask)
+
+
+def no_notes(_task: object) -> Sequence[str]:
+    """Return no sentence: nothing about the task is unusual."""
+    return ()
+
+
+def launch(
+    build: Callable[[], TaskT],
+    report: Callable[[TaskT, RunFolder, torch.device], Sequence[str]],
+    config: TrainConfig,
+    run: RunFolder,
+    *,
+    preset: str,
+    device: DeviceKind | None,
+    dry_run: bool,
+    accept_changes: bool,
+    notes: Callable[[TaskT], Sequence[str]] = no_notes,
+) -> TrainingResult:
+    """Train a task, or estimate what training it would take.
+
+    Args:
+        build: makes the task; torch's generator is seeded by the run's seed then.
+        report: measures the finished run on a device and returns lines of text.
+        config: settings of the loop.
+        run: folder.
+        preset: its name, for the record.
+        device: where to compute; None: on a GPU where there is one.
+        dry_run: estimate, and write nothing.
+        accept_changes: resume a run with other settings.
+        notes: sentences on what is unusual about the task.
+    """
+    with ranks_of_environment(device) as ranks:
+        torch.manual_seed(seed_of(config.seed, "networks"))
+        task = build()
+        result = TrainingResult(
+            run=run.path, steps_done=0, steps=config.steps, notes=tuple(notes(task)), dry_run=dry_run, rank=ranks.rank
+        )
+        if dry_run:
+            return replace(result, report=tuple(estimate(task, config, ranks).splitlines()))
+        with TrainProgress(sys.stderr, visible=ranks.first) as progress:
+            for note in result.notes:
+                progress.say(f"note: {note}")
+            ended = train(
+                task,
+                config,
+                run,
+                ranks,
+                preset=preset,
+                settings=settings_of(task.config),
+                progress=progress,
+                accept_changes=accept_changes,
+            )
+    result = replace(result, steps_done=ended.step, stopped_by=ended.stopped_by)
+    # outside of the group of processes: the others need not wait while the first one measures
+    if ranks.first and ended.stopped_by is None and run.newest() == run.checkpoint(config.steps):
+        return replace(result, report=tuple(report(task, run, ranks.device)))
+    return result
