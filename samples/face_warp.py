@@ -1,4 +1,4 @@
-"""How the head moves: mouth, eyelids, a mask to wear, and the turn to the side. Pure functions on the canvas."""
+"""Movements of the head as pure functions on the canvas: mouth, eyelids, a mask, and the turn to the side."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -34,17 +34,17 @@ _MASK_OUTLINE = (
     (234.0, 179.5), (221.4, 181.5), (208.0, 178.5), (196.0, 168.0), (186.0, 155.0), (181.5, 144.0), (182.0, 126.0),
     (201.0, 121.0), (215.0, 115.0),
 )  # fmt: skip
-"""Contours in the photograph, px: the lips' and lids' found once with MediaPipe's Face Landmarker."""
+"""Contours in the photograph, px: those of lips and lids were found once with MediaPipe's Face Landmarker."""
 
 _MOUTH_XY = (380.0, 293.0)
 _MOUTH_BOX = (250, 235, 510, 400)
 """x0, y0, x1, y1 of the part of the canvas that speaking changes."""
 _MOUTH_TOP, _MOUTH_BOTTOM = np.array([58.0, 24.0, 24.0]), np.array([60.0, 18.0, 18.0])
-"""Colour of the mouth's inside below the upper lip, and what is added to it further down, RGB."""
+"""Colour inside the mouth below the upper lip, and the change of colour further down, RGB."""
 
 
 def _contour(points: tuple[tuple[float, float], ...], columns: Doubles) -> Doubles:
-    """Return the height of an open contour in each column; its ends' heights beyond them."""
+    """Return the height of an open contour in each column, constant beyond its ends."""
     on_canvas = to_canvas(points)
     heights = np.interp(columns, on_canvas[:, 0], on_canvas[:, 1])
     return np.convolve(np.pad(heights, 3, mode="edge"), np.ones(7) / 7, mode="valid")
@@ -52,7 +52,7 @@ def _contour(points: tuple[tuple[float, float], ...], columns: Doubles) -> Doubl
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Lips:
-    """The lips in each column of the mouth's box, px: (W,) heights in the photograph, and how far each has moved."""
+    """The lips in each column of the mouth's box, px: (W,) heights in the photograph, and their movement."""
 
     upper: Doubles
     lower: Doubles
@@ -62,9 +62,9 @@ class _Lips:
     shape: Doubles
     """0 at the corners of the mouth to 1 in its middle."""
     closing: float
-    """0 for the photograph's smile to 1 for lips that touch."""
+    """0 for the smile of the photograph to 1 for closed lips."""
     drop: float
-    """How far the lower lip is below its place in the photograph, px."""
+    """Distance of the lower lip below its position in the photograph, px."""
 
 
 def _moved_lips(opening: float, columns: Doubles) -> _Lips:
@@ -87,7 +87,7 @@ def _moved_lips(opening: float, columns: Doubles) -> _Lips:
 
 
 def _skin_rows(lips: _Lips, rows: Doubles) -> tuple[Doubles, Doubles]:
-    """Return, for each pixel of the box, the row its skin comes from, and how much of it is the mouth's inside."""
+    """Return, for each pixel of the box, the source row of its skin, and its share of the inside of the mouth."""
     from_row = np.empty((len(rows), len(lips.upper)))
     gap = np.empty_like(from_row)
     nose_y, chin_y, neck_y = 262.0, 358.0, 396.0
@@ -102,7 +102,7 @@ def _skin_rows(lips: _Lips, rows: Doubles) -> tuple[Doubles, Doubles]:
 
 
 def _mouth_inside(head_in_box: Floats, lips: _Lips, rows: Doubles) -> Doubles:
-    """Return (h, w, 4) the upper teeth as photographed and, below them, the dark."""
+    """Return (h, w, 4) the upper teeth of the photograph and the darkness below them."""
     teeth_end = np.clip((lips.lower[None] - 1.5 - rows[:, None]) / 3.0, 0, 1)[..., None]
     depth = np.clip((rows[:, None] - lips.upper[None]) / 26.0, 0, 1)[..., None]
     dark = np.dstack([_MOUTH_TOP * (1.0 - 0.35 * depth) + depth * _MOUTH_BOTTOM, np.ones_like(depth)])
@@ -112,7 +112,7 @@ def _mouth_inside(head_in_box: Floats, lips: _Lips, rows: Doubles) -> Doubles:
 
 
 def _narrowed(patch: Floats, rounding: float, columns: Doubles, rows: Doubles) -> Floats:
-    """Return the box with the mouth drawn together from both sides."""
+    """Return the box with the mouth narrowed from both sides."""
     x, y = columns[None] - _MOUTH_XY[0], rows[:, None] - _MOUTH_XY[1]
     nearness = np.clip(1.0 - np.hypot(x / 62.0, y / 42.0) ** 2, 0, 1) ** 1.2
     from_x = _MOUTH_XY[0] + x * (1.0 + (1.0 / (1.0 - 0.24 * rounding) - 1.0) * nearness)
@@ -125,8 +125,8 @@ def _narrowed(patch: Floats, rounding: float, columns: Doubles, rows: Doubles) -
 def spoken(head: Floats, opening: float, rounding: float) -> Floats:
     """Return `head` (H, W, 4) with the mouth `opening` (0 closed, 1 wide) and `rounding` (0 wide, 1 narrow).
 
-    The upper teeth stay where they are; the lower lip and the jaw move down and show the dark of the mouth, or up and
-    cover the teeth.
+    The upper teeth stay in place; the lower lip and the jaw move down and show the inside of the mouth, or up and cover
+    the teeth.
     """
     x0, y0, x1, y1 = _MOUTH_BOX
     columns, rows = np.arange(x0, x1, dtype=np.float64), np.arange(y0, y1, dtype=np.float64)
@@ -138,17 +138,17 @@ def spoken(head: Floats, opening: float, rounding: float) -> Floats:
     contact = rows[:, None] - 0.5 * (lips.new_upper + lips.new_lower)[None]
     seam = np.exp(-((contact / 1.6) ** 2)) * lips.shape
     patch[..., :3] *= (1.0 - 0.45 * max(0.0, lips.closing - 0.5) * 2 * seam)[..., None]
-    answer = head.copy()
-    answer[y0:y1, x0:x1] = _narrowed(patch.astype(np.float32), rounding, columns, rows)
-    answer[..., 3] = np.clip(answer[..., 3], 0, 1)
-    return np.asarray(np.clip(answer, 0, 255 * np.maximum(answer[..., 3:], 1 / 255)), np.float32)
+    moved = head.copy()
+    moved[y0:y1, x0:x1] = _narrowed(patch.astype(np.float32), rounding, columns, rows)
+    moved[..., 3] = np.clip(moved[..., 3], 0, 1)
+    return np.asarray(np.clip(moved, 0, 255 * np.maximum(moved[..., 3:], 1 / 255)), np.float32)
 
 
 def blinked(head: Floats, closed: float) -> Floats:
-    """Return `head` (H, W, 4) with the upper lids drawn down, `closed` from 0 (open) to 1 (shut)."""
+    """Return `head` (H, W, 4) with the upper lids lowered, `closed` from 0 (open) to 1 (shut)."""
     if closed <= 0.0:
         return head
-    answer = head.copy()
+    moved = head.copy()
     for upper_points, lower_points in zip(_UPPER_LIDS, _LOWER_LIDS, strict=True):
         ends = to_canvas([upper_points[0], upper_points[-1]])
         x0, x1 = int(ends[0, 0]) - 3, int(ends[1, 0]) + 4
@@ -162,8 +162,8 @@ def blinked(head: Floats, closed: float) -> Floats:
             for k in range(len(columns))
         ], axis=1)  # fmt: skip
         map_x = np.tile(columns.astype(np.float32), (len(rows), 1))
-        answer[brow_y:cheek_y, x0:x1] = cv2.remap(head, map_x, map_y.astype(np.float32), cv2.INTER_LINEAR)
-    return answer
+        moved[brow_y:cheek_y, x0:x1] = cv2.remap(head, map_x, map_y.astype(np.float32), cv2.INTER_LINEAR)
+    return moved
 
 
 @cache
@@ -206,7 +206,7 @@ def _mask_layer() -> Floats:
 
 
 def masked(head: Floats, opening: float) -> Floats:
-    """Return `head` (H, W, 4) wearing a surgical mask, which the jaw pulls along as the mouth opens."""
+    """Return `head` (H, W, 4) with a surgical mask, which follows the jaw as the mouth opens."""
     height, width = CANVAS_HW
     stretch = 1.0 + 0.05 * (opening - 0.3)
     top_y = float(to_canvas([_MASK_OUTLINE[0]])[0, 1])
@@ -217,7 +217,7 @@ def masked(head: Floats, opening: float) -> Floats:
 
 @cache
 def _depth() -> Doubles:
-    """Return (H, W) how far the head's surface lies before its axis of turning, px: skull, face and nose."""
+    """Return (H, W) distances of the head's surface in front of its axis of rotation, px: skull, face and nose."""
     height, width = CANVAS_HW
     x, y = np.meshgrid(np.arange(width) - FACE_XY[0], np.arange(height) - FACE_XY[1])
     skull = 112 * np.sqrt(np.clip(1 - (x / (76 * SCALE)) ** 2 - ((y + 55) / 190) ** 2, 0, 1))
@@ -227,10 +227,10 @@ def _depth() -> Doubles:
 
 
 def turn_map(yaw_deg: float) -> tuple[Floats, Floats]:
-    """Return the (H, W) columns and opacities of the head turned by `yaw_deg` about its upright axis.
+    """Return the (H, W) source columns and rows of the head turned by `yaw_deg` about its upright axis.
 
-    Row by row, a surface point at x from the axis and z before it comes to ``x cos + z sin``; where two points come
-    to the same place the nearer hides the other; that is a running maximum along the row. Positive turns the nose to
+    In each row, a surface point at x from the axis and z in front of it moves to ``x cos + z sin``. Where two points
+    coincide the nearer one hides the other, which is a running maximum along the row. Positive turns the nose to
     the right border.
     """
     height, width = CANVAS_HW

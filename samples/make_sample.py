@@ -27,13 +27,13 @@ __all__ = ["FRAME_HW", "STRETCHES", "Stretch", "main", "render", "timeline", "tr
 FRAME_HW = (480, 640)
 FPS = 25
 _FACE_WIDTH = 185.0
-"""Width of the face in the picture, px: that of the rectangle around MediaPipe's landmarks."""
+"""Width of the face in the frame, px: that of the rectangle around MediaPipe's landmarks."""
 _STAND_XY, _NEIGHBOUR_XY = (180.0, 225.0), (474.0, 232.0)
 _TURN_DEG, _TURN_TICKS = -47.0, 12
 """The turn takes 0.48 s: fast enough to be clear, slow enough not to count as jitter."""
 _SILENT_TICKS = 100
 _SUIT_TOP_Y = 380
-"""Nothing of the suit is above this row of the canvas, px."""
+"""Row of the canvas above which there is no suit, px."""
 
 Fault = Literal["none", "turned", "shaken", "masked", "silent", "two_faces", "no_face"]
 
@@ -46,7 +46,7 @@ class Stretch:
     fault: Fault
     text: str
     diffusion: str = "kept"
-    """What becomes of it in tier `diffusion`, a name in `manifests.vocabulary`."""
+    """Its outcome in tier `diffusion`, a name in `manifests.vocabulary`."""
     vae: str = "kept"
     second_shot: str = ""
     """Another sentence, spoken after a cut to a closer shot."""
@@ -77,19 +77,19 @@ STRETCHES = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Timeline:
-    """The sound, and what each tick shows."""
+    """The audio, and the state of mouth and shot in each tick."""
 
     samples: npt.NDArray[np.float64]
     opening: npt.NDArray[np.float64]
     rounding: npt.NDArray[np.float64]
     first_ticks: tuple[int, ...]
-    """Where each stretch begins; one entry more, the end."""
+    """First tick of each stretch, and the end of the last one."""
     cut_ticks: tuple[int, ...]
 
 
 @cache
 def timeline() -> Timeline:
-    """Speak all sentences and lay them end to end."""
+    """Return all sentences, spoken one after the other."""
     parts: list[speech.Utterance] = []
     first_ticks, cut_ticks = [0], []
     n_ticks = 0
@@ -114,7 +114,7 @@ def timeline() -> Timeline:
 
 
 def truth() -> list[dict[str, object]]:
-    """Return what the video holds: each stretch's times, label, outcome per tier, and the cuts inside it."""
+    """Return the truth of the video: times, label, outcome per tier and cuts of each stretch."""
     line = timeline()
     return [
         {
@@ -138,14 +138,14 @@ def _sway(tick: int) -> tuple[float, float, float, float]:
 
 
 def _blink(tick: int) -> float:
-    """Return how far the lids are down: a blink of seven ticks about every three seconds."""
+    """Return how closed the lids are, 0 to 1: a blink of seven ticks about every three seconds."""
     return (0.0, 0.3, 0.75, 0.95, 0.75, 0.4, 0.15)[tick % 79 - 40] if 40 <= tick % 79 < 47 else 0.0
 
 
 def _turn(tick: int, first: int, end: int) -> float:
-    """Return how far the head is in its turn, 0 to 1: at the ends of the stretch `first` to `end` it is at 0.62.
+    """Return the progress of the head's turn, 0 to 1; at the ends of the stretch `first` to `end` it is 0.62.
 
-    That is where the frontal angle passes from what the limits of both tiers allow to what they refuse.
+    There the frontal angle passes the limits of both tiers.
     """
     lead = _TURN_TICKS * 0.62
     there = np.clip((tick - (first - lead)) / _TURN_TICKS, 0, 1)
@@ -156,14 +156,14 @@ def _turn(tick: int, first: int, end: int) -> float:
 
 @cache
 def _shakes() -> tuple[tuple[float, float], ...]:
-    """Return the camera's displacements, px: anywhere within 18 % of a face width, far from the one before."""
+    """Return the camera's displacements, px: within 18 % of a face width, far from the previous one."""
     rng = np.random.default_rng(25)
-    places = [(0.0, 0.0)]
-    while len(places) < 1000:
+    shifts_px = [(0.0, 0.0)]
+    while len(shifts_px) < 1000:
         x, y = rng.uniform(-0.18, 0.18, 2) * _FACE_WIDTH
-        if np.hypot(x - places[-1][0], y - places[-1][1]) > 0.17 * _FACE_WIDTH:
-            places.append((float(x), float(y)))
-    return tuple(places[1:])
+        if np.hypot(x - shifts_px[-1][0], y - shifts_px[-1][1]) > 0.17 * _FACE_WIDTH:
+            shifts_px.append((float(x), float(y)))
+    return tuple(shifts_px[1:])
 
 
 @cache
@@ -172,7 +172,7 @@ def _layers() -> portrait.Layers:
 
 
 def _recoloured(person: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Return the person, premultiplied, as somebody else: mirrored, in a blue suit, with darker hair."""
+    """Return the person, premultiplied, changed into another one: mirrored, in a blue suit, with darker hair."""
     mirrored = person[:, ::-1]
     red, green, blue = mirrored[..., 0], mirrored[..., 1], mirrored[..., 2]
     suit = np.clip((red - 1.9 * green) / 40.0, 0, 1)[..., None]
@@ -195,7 +195,7 @@ def _person(opening: float, rounding: float, lids: float, yaw_deg: float, wears_
 def _placed(
     layer: npt.NDArray[np.float32], xy: tuple[float, float], zoom: float, roll: float
 ) -> npt.NDArray[np.float32]:
-    """Return `layer` of the canvas in the frame, its face's middle at `xy`; borders are repeated."""
+    """Return `layer` of the canvas in the frame, the middle of its face at `xy`; borders are repeated."""
     matrix = cv2.getRotationMatrix2D(portrait.FACE_XY, roll, zoom)
     matrix[:, 2] += np.array(xy) - np.array(portrait.FACE_XY)
     border = cv2.BORDER_REPLICATE if layer.shape[2] == 3 else cv2.BORDER_CONSTANT
@@ -204,15 +204,15 @@ def _placed(
 
 
 def render(tick: int) -> npt.NDArray[np.uint8]:
-    """Return the picture at `tick`: (480, 640, 3) RGB."""
+    """Return the frame at `tick`: (480, 640, 3) RGB."""
     line = timeline()
-    place = int(np.searchsorted(line.first_ticks, tick, side="right")) - 1
-    fault = STRETCHES[place].fault
+    number = int(np.searchsorted(line.first_ticks, tick, side="right")) - 1
+    fault = STRETCHES[number].fault
     yaw, right, down, roll = _sway(tick)
     turned = next(k for k, stretch in enumerate(STRETCHES) if stretch.fault == "turned")
     turn = _turn(tick, line.first_ticks[turned], line.first_ticks[turned + 1])
     yaw = yaw * (1 - turn) + _TURN_DEG * turn
-    shake = _shakes()[tick - line.first_ticks[place]] if fault == "shaken" else (0.0, 0.0)
+    shake = _shakes()[tick - line.first_ticks[number]] if fault == "shaken" else (0.0, 0.0)
     closer = bool(line.cut_ticks) and tick >= line.cut_ticks[0]
 
     backdrop = _layers().backdrop
@@ -222,9 +222,9 @@ def render(tick: int) -> npt.NDArray[np.uint8]:
     if closer:
         backdrop = backdrop[:, ::-1] * np.array([0.42, 0.55, 0.68], np.float32)
     wall_at = (320.0 + shake[0], 240.0 + shake[1])
-    picture = _placed(np.ascontiguousarray(backdrop), wall_at, 1.1, 0.0)
+    image = _placed(np.ascontiguousarray(backdrop), wall_at, 1.1, 0.0)
     if fault == "no_face":
-        return np.asarray(np.clip(np.rint(picture), 0, 255), np.uint8)
+        return np.asarray(np.clip(np.rint(image), 0, 255), np.uint8)
     opening, rounding = float(line.opening[tick]), float(line.rounding[tick])
     people = [(_person(opening, rounding, _blink(tick), yaw, fault == "masked"), at)]
     if fault == "two_faces":
@@ -232,8 +232,8 @@ def render(tick: int) -> npt.NDArray[np.uint8]:
         people.insert(0, (neighbour, (_NEIGHBOUR_XY[0] - right, _NEIGHBOUR_XY[1] - down)))
     for person, xy in people:
         layer = _placed(np.ascontiguousarray(person[:, ::-1]) if closer else person, xy, zoom, roll)
-        picture = layer[..., :3] + picture * (1 - layer[..., 3:])
-    return np.asarray(np.clip(np.rint(picture), 0, 255), np.uint8)
+        image = layer[..., :3] + image * (1 - layer[..., 3:])
+    return np.asarray(np.clip(np.rint(image), 0, 255), np.uint8)
 
 
 def _write_video(path: Path, frames: Iterator[npt.NDArray[np.uint8]], samples: npt.NDArray[np.float64]) -> None:
@@ -247,15 +247,15 @@ def _write_video(path: Path, frames: Iterator[npt.NDArray[np.uint8]], samples: n
         audio = container.add_stream("aac", rate=speech.SPEECH_RATE_HZ, layout="mono")
         audio.bit_rate = 56_000
         pcm = np.asarray(np.rint(samples * 32767), np.int16)
-        for tick, picture in enumerate(frames):
-            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+        for tick, image in enumerate(frames):
+            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
             frame.pts, frame.time_base = tick, Fraction(1, FPS)
             container.mux(video.encode(frame))
             block = pcm[None, tick * speech.TICK_SAMPLES : (tick + 1) * speech.TICK_SAMPLES]
-            sound = av.AudioFrame.from_ndarray(np.ascontiguousarray(block), format="s16", layout="mono")
-            sound.sample_rate, sound.pts = speech.SPEECH_RATE_HZ, tick * speech.TICK_SAMPLES
-            sound.time_base = Fraction(1, speech.SPEECH_RATE_HZ)
-            container.mux(audio.encode(sound))
+            audio_frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(block), format="s16", layout="mono")
+            audio_frame.sample_rate, audio_frame.pts = speech.SPEECH_RATE_HZ, tick * speech.TICK_SAMPLES
+            audio_frame.time_base = Fraction(1, speech.SPEECH_RATE_HZ)
+            container.mux(audio.encode(audio_frame))
         container.mux(video.encode(None))
         container.mux(audio.encode(None))
 
@@ -264,7 +264,7 @@ def main() -> None:
     """Write the video and its truth into a folder."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument(
-        "--out", type=Path, default=Path(__file__).resolve().parent, help="folder; default: beside this"
+        "--out", type=Path, default=Path(__file__).resolve().parent, help="folder; by default that of this file"
     )
     out: Path = parser.parse_args().out
     cv2.setNumThreads(1)

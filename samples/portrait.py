@@ -1,6 +1,6 @@
-"""The photograph, cut into layers: head and body with soft edges, and the backdrop behind them.
+"""Layers of the photograph: head and body with soft edges, and the backdrop behind them.
 
-All layers share one canvas, the photograph turned upright and enlarged, with the face's middle at `FACE_XY`.
+All layers share one canvas: the photograph, turned upright and enlarged, with the middle of the face at `FACE_XY`.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ CANVAS_HW = (600, 760)
 FACE_XY = (380.0, 250.0)
 _SOURCE_MIDDLE = (224.0, 125.0)
 _TILT_DEG = 3.05
-"""How far the head in the photograph leans: the angle of the line through the outer eye corners."""
+"""Tilt of the head in the photograph: the angle of the line through the outer eye corners."""
 
 _JAW = (
     (180.9, 119.0), (181.3, 128.8), (182.6, 139.8), (185.3, 149.0), (189.1, 156.1), (194.6, 162.7), (199.7, 167.7),
@@ -28,20 +28,20 @@ _JAW = (
 )  # fmt: skip
 """Outline of the jaw in the photograph, px, found once with MediaPipe's Face Landmarker."""
 _HEAD_BOTTOM_Y, _BODY_TOP_Y = 136, 146
-"""Above the first row of the photograph the person is head, below it the head is what the jaw encloses; above the
-second nothing is body, px."""
+"""Rows of the photograph, px. Above the first one the whole person is head, below it the head is the inside of the
+outline of the jaw; above the second one there is no body."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Layers:
-    """The picture in parts, each on the canvas; colours RGB 0 to 255, premultiplied by the opacity 0 to 1."""
+    """The parts of the photograph on the canvas; colours RGB 0 to 255, premultiplied by the opacity 0 to 1."""
 
     head: Floats
     """(H, W, 4) face and hair."""
     body: Floats
-    """(H, W, 4) neck and suit, filled in where the head hid them."""
+    """(H, W, 4) neck and suit, filled in where the head covers them."""
     backdrop: Floats
-    """(H, W, 3) the studio wall, without anybody."""
+    """(H, W, 3) the studio wall without the person."""
 
 
 def _source_to_canvas() -> npt.NDArray[np.float64]:
@@ -91,7 +91,7 @@ def _head_opacity(person: Floats) -> Floats:
 
 
 def _backdrop(photo: npt.NDArray[np.uint8], person: Floats) -> Floats:
-    """Return the wall: a wide average of all pixels that show it."""
+    """Return the wall, a wide average of its visible pixels."""
     wall = (cv2.dilate(person, np.ones((13, 13), np.uint8)) < 0.02).astype(np.float32)
     wall[:, :75] = 0.0  # the flag
     wall[170:, 300:] = 0.0  # the model of the shuttle
@@ -118,19 +118,21 @@ def load_layers() -> Layers:
     filled = np.where(hidden[..., None] > 0, cv2.GaussianBlur(filled, (0, 0), 2.5), filled).astype(np.uint8)
     body_opacity = person.copy()
     body_opacity[:_BODY_TOP_Y] = 0.0
-    beside = np.array([(300, _BODY_TOP_Y - 6), (240, _BODY_TOP_Y - 6), (247, 160), (254, 174), (258, 176), (300, 176)])
+    wall_outline = np.array(
+        [(300, _BODY_TOP_Y - 6), (240, _BODY_TOP_Y - 6), (247, 160), (254, 174), (258, 176), (300, 176)]
+    )
     wall = np.zeros(person.shape, np.uint8)
-    cv2.fillPoly(wall, [beside.astype(np.int32)], 1)
+    cv2.fillPoly(wall, [wall_outline.astype(np.int32)], 1)
     body_opacity[wall > 0] = 0.0
     body_opacity = np.minimum(cv2.GaussianBlur(body_opacity, (0, 0), 1.0), person)
 
     matrix, (height, width) = _source_to_canvas(), CANVAS_HW
 
-    def enlarged(picture: npt.NDArray[np.float32], opacity: Floats) -> Floats:
-        layer = np.dstack([picture * opacity[..., None], opacity]).astype(np.float32)
+    def enlarged(image: npt.NDArray[np.float32], opacity: Floats) -> Floats:
+        layer = np.dstack([image * opacity[..., None], opacity]).astype(np.float32)
         big = np.asarray(cv2.warpAffine(layer, matrix, (width, height), flags=cv2.INTER_CUBIC), np.float32)
         soft = cv2.GaussianBlur(big, (0, 0), 2.0)
-        big[..., :3] += 0.35 * (big[..., :3] - soft[..., :3])  # gives back some of the crispness lost by enlarging
+        big[..., :3] += 0.35 * (big[..., :3] - soft[..., :3])  # restores some of the sharpness lost by enlarging
         opacity_big = np.clip(big[..., 3:], 0.0, 1.0)
         return np.asarray(np.dstack([np.clip(big[..., :3], 0, 255 * opacity_big), opacity_big]), np.float32)
 

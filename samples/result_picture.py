@@ -1,4 +1,4 @@
-"""Draw what became of the sample video: its pictures, the outcome of every second in both tiers, the clips cut out.
+"""Draw the result of curating the sample video: its frames, the outcome of every second in both tiers, and the clips.
 
 python samples/result_picture.py out/demo docs/images/result.png
 """
@@ -31,19 +31,19 @@ COLOURS = {
     "no_face": "#3f3f3f",
     "too_short": "#d9d9d9",
 }
-N_PICTURES = 15
+N_FRAMES = 15
 N_CLIPS = 6
 
 
 def draw(dataset: Path, out: Path) -> None:
-    """Write the picture of a dataset that holds one video."""
+    """Write the image of a dataset that holds one video."""
     (video,) = read_table(dataset, "videos").to_pylist()
     info = probe(path_of_text(video["path"]))
     figure = plt.figure(figsize=(12, 4.6), dpi=100)
     grid = figure.add_gridspec(3, 1, height_ratios=[1.0, 0.62, 2.0], left=0.075, right=0.99, top=0.99, bottom=0.01)
 
-    step = info.n_ticks // N_PICTURES
-    middles = [step // 2 + i * step for i in range(N_PICTURES)]
+    step = info.n_ticks // N_FRAMES
+    middles = [step // 2 + i * step for i in range(N_FRAMES)]
     strip = [next(iter(tick_frames(info, tick, tick + 1))).rgb[:, 70:390] for tick in middles]
     axes = figure.add_subplot(grid[0])
     axes.imshow(np.hstack(strip), aspect="auto", extent=(0, info.duration_s, 0, 1))

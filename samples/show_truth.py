@@ -1,9 +1,9 @@
-"""Hold a curated dataset of the sample video against what is known of the video: every stretch, in both tiers.
+"""Compare a curated dataset of the sample video with the truth of the video: every stretch, in both tiers.
 
     python samples/show_truth.py out/demo
 
-A stretch agrees if every tick of it has the outcome that the truth names, but for 0.2 s at either end, where the exact
-tick is a matter of definition; a cut agrees if a span begins at it, within 0.2 s, and no tick is lost there. Prints a
+A stretch agrees if all its ticks have the outcome of the truth, except for 0.2 s at either end, where the exact tick is
+a matter of definition; a cut agrees if a span begins at it, within 0.2 s, and no tick is lost there. Prints a
 table and exits with 1 if anything differs.
 """
 
@@ -32,21 +32,21 @@ class Agreement:
     tier: str
     expected: str
     found: str
-    """What most ticks of the stretch got; for a cut, where a shot begins."""
+    """Outcome of most ticks of the stretch; for a cut, where a shot begins."""
     off_s: float
-    """Seconds of the stretch, beyond the tolerance at its ends, with another outcome; for a cut, how far off it is."""
+    """Seconds of the stretch with another outcome, apart from the tolerance at its ends; for a cut, its error."""
     agrees: bool
 
 
 def compare(dataset: Path, truth: Path = TRUTH) -> list[Agreement]:
-    """Return what became of every stretch and cut of the truth in a dataset that holds the sample video alone."""
+    """Return the agreement of every stretch and cut of the truth with a dataset of the sample video alone."""
     stretches = json.loads(truth.read_text(encoding="utf-8"))
     spans = read_table(dataset, "spans").to_pylist()
     rows = []
     for tier in TIERS:
-        mine = [span for span in spans if span["tier"] == tier]
-        outcomes = [span["outcome"] for span in mine for _ in range(tick_count(span["end_s"] - span["start_s"]))]
-        shots = [span["start_s"] for span in mine if "cut" in span["failed"]]
+        tier_spans = [span for span in spans if span["tier"] == tier]
+        outcomes = [span["outcome"] for span in tier_spans for _ in range(tick_count(span["end_s"] - span["start_s"]))]
+        shots = [span["start_s"] for span in tier_spans if "cut" in span["failed"]]
         for stretch in stretches:
             rows.append(_stretch(stretch, tier, outcomes))
             rows += [_cut(cut_s, tier, shots) for cut_s in stretch["cuts"]]
@@ -85,7 +85,7 @@ def _cut(cut_s: float, tier: str, shots: list[float]) -> Agreement:
 
 
 def main() -> int:
-    """Print the table; 0 if all agrees."""
+    """Print the table and return the exit code, 0 if everything agrees."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dataset", type=Path)
     rows = compare(parser.parse_args().dataset)

@@ -1,4 +1,4 @@
-"""The voice: eSpeak NG's samples of a sentence, and the mouth shapes that go with them."""
+"""The voice of the sample: eSpeak NG's samples of a sentence, and the mouth shapes of its phonemes."""
 
 import ctypes
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ TICK_SAMPLES = SPEECH_RATE_HZ // 25
 """Samples per tick of 1/25 s: 882, a whole number."""
 
 _VOICE = b"en-us+f4"
-"""A voice that Silero VAD takes for speech almost throughout (mean probability 0.96)."""
+"""A voice in which Silero VAD detects speech almost throughout (mean probability 0.96)."""
 _WORDS_PER_MINUTE, _PITCH, _PITCH_RANGE = 165, 62, 60
 _LEAD_S, _TAIL_S = 0.06, 0.10
 """Quiet before and after a sentence, so that no pause reaches half a second."""
@@ -34,12 +34,12 @@ _MOUTH_SHAPES: dict[str, tuple[float, float]] = {
     "o": (0.70, 0.8), "u": (0.36, 1.0), "U": (0.42, 0.8), "i": (0.44, 0.0), "I": (0.48, 0.0), "@": (0.52, 0.1),
     "_": (0.12, 0.0),
 }  # fmt: skip
-"""First letter of an eSpeak phoneme name: how far the mouth opens and how far the lips are rounded, 0 to 1."""
+"""Opening of the mouth and rounding of the lips, 0 to 1, by the first letter of an eSpeak phoneme name."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Utterance:
-    """A stretch of sound, a whole number of ticks long, with the mouth that goes with it."""
+    """Audio of a whole number of ticks, with the mouth shape of each."""
 
     samples: Floats
     """(n_ticks * TICK_SAMPLES,) in -1 to 1."""
@@ -66,7 +66,7 @@ _Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctype
 
 @cache
 def _engine() -> ctypes.CDLL:
-    """Load eSpeak NG once per process, with its voice set."""
+    """Load eSpeak NG once per process and set its voice."""
     library = ctypes.CDLL(espeakng_loader.get_library_path())
     data_path = espeakng_loader.get_data_path().encode()
     rate_hz = library.espeak_Initialize(_SYNCHRONOUS, 0, data_path, _PHONEME_EVENTS)
@@ -106,7 +106,7 @@ def _synthesize(text: str) -> tuple[Floats, list[tuple[float, str]]]:
 
 
 def say(text: str) -> Utterance:
-    """Return `text` spoken, between a short quiet before and after it."""
+    """Return `text` spoken, with a short silence before and after it."""
     samples, phonemes = _synthesize(text)
     loud = np.flatnonzero(np.abs(samples) > 0.01)
     first, last = int(loud[0]), int(loud[-1]) + 1

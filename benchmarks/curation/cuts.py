@@ -53,11 +53,11 @@ def read_clips(folder: Path) -> dict[str, Thumbs]:
 def shots(clips: dict[str, Thumbs]) -> dict[str, Thumbs]:
     """Return one shot per clip that is long enough, free of cuts."""
     found = {}
-    for name, pictures in clips.items():
-        edges = [0, *REAL_CUTS.get(name, []), len(pictures)]
+    for name, frames in clips.items():
+        edges = [0, *REAL_CUTS.get(name, []), len(frames)]
         first, end = max(itertools.pairwise(edges), key=lambda edge: edge[1] - edge[0])
         if name not in DRAWN and end - first >= N_TICKS:
-            found[name] = pictures[first:end]
+            found[name] = frames[first:end]
     return found
 
 
@@ -204,13 +204,13 @@ def main() -> None:
     clips = read_clips(arguments.clips)
     pool = shots(clips)
     made: list[tuple[str, Thumbs, list[tuple[int, int]]]] = []
-    for name, pictures in clips.items():
+    for name, frames in clips.items():
         cuts = [(k, k) for k in REAL_CUTS.get(name, [])]
-        made.append(("real_with_cuts" if cuts else "real_without", reduced(pictures), cuts))
+        made.append(("real_with_cuts" if cuts else "real_without", reduced(frames), cuts))
     for kind in WITH_A_CUT:
         for _ in range(arguments.per_class):
-            pictures, transition = with_a_cut(kind, rng, pool)
-            made.append((kind, reduced(pictures), [transition]))
+            frames, transition = with_a_cut(kind, rng, pool)
+            made.append((kind, reduced(frames), [transition]))
     for kind in WITHOUT:
         made += [(kind, reduced(without_a_cut(kind, rng, pool)), []) for _ in range(arguments.per_class)]
     for kind in OVERLAYS:

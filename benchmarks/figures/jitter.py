@@ -48,7 +48,7 @@ SCRFD = "scrfd_500m_bnkps"
 
 
 def quantiles(values: Float32Array | Float64Array) -> dict[str, float]:
-    """Return what is told of a set of steps."""
+    """Return quantiles of a set of steps."""
     found = np.quantile(known(values), QUANTILES)
     return {f"p{100 * q:g}": round(float(value), 4) for q, value in zip(QUANTILES, found, strict=True)}
 

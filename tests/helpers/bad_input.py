@@ -1,4 +1,4 @@
-"""Every line of the table of bad input as files, and what is to become of them. Tests import it by name."""
+"""Files for every row of the table of bad input, and their expected outcomes."""
 
 import os
 import shutil
@@ -23,9 +23,9 @@ from helpers.made_videos import (
 
 FPS = Fraction(25)
 SHORT = frame_times(FPS, 85)
-"""3.4 s: a clip, as short as one may be with a little to spare."""
+"""3.4 s: slightly more than the shortest clip."""
 LONG = frame_times(FPS, 162)
-"""6.48 s: two clips of 3 s and a little."""
+"""6.48 s: slightly more than two clips of 3 s."""
 
 
 TALKING: dict[str, tuple[list[Fraction], Coding]] = {
@@ -39,7 +39,7 @@ TALKING: dict[str, tuple[list[Fraction], Coding]] = {
     "hdr.mp4": (SHORT, Coding(pix_fmt="yuv420p10le", colour=(9, 1, 16, 9))),
     "interlaced.mp4": (SHORT, Coding(options=Coding().options | {"x264-params": "tff=1"})),
 }
-"""Talking videos that must give a clip of tier diffusion, whatever their form."""
+"""Talking videos of many formats that must give a clip of tier diffusion."""
 
 UNREADABLE = {
     "empty.mp4": "unreadable",
@@ -49,19 +49,19 @@ UNREADABLE = {
     "gone.mp4": "unreadable",
     "sound_only.mp4": "no_video_stream",
 }
-"""What fails, and its code."""
+"""Files that must fail, and their codes."""
 
 CHANGES: dict[str, Callable[[RgbImage], RgbImage]] = {
-    "turned.mp4": lambda picture: np.ascontiguousarray(np.rot90(picture, -1)),  # clockwise, as a phone held askew does
-    "odd_size.mp4": lambda picture: np.ascontiguousarray(picture[:319, :317]),
+    "turned.mp4": lambda frame: np.ascontiguousarray(np.rot90(frame, -1)),  # clockwise, like a phone on its side
+    "odd_size.mp4": lambda frame: np.ascontiguousarray(frame[:319, :317]),
 }
-"""What is done to the pictures of some of them."""
+"""Changes of the frames of some of them."""
 
 NAMES = ["with space.mp4", "quote'\".mp4", "new\nline.mp4", "日本語.mp4", "100%.mp4", os.fsdecode(b"caf\xe9.mp4")]
 
 
 def make_bad_input(root: Path, face: TalkingFace) -> None:
-    """Fill a folder, which is made, with files of every kind."""
+    """Make a folder with files of every kind."""
     root.mkdir()
     _make_talking(root, face)
     _make_damaged(root, face)
@@ -98,8 +98,8 @@ def _make_unreadable(root: Path) -> None:
     (root / "empty.mp4").write_bytes(b"")
     (root / os.fsdecode(b"n\xe9ant.mp4")).write_bytes(b"\0")
     (root / "text.mp4").write_text("no video here\n" * 100)
-    whole = counted_video(root / "headless.mp4", frame_times(FPS, 50))
-    whole.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])  # the header stands at the end
+    video = counted_video(root / "headless.mp4", frame_times(FPS, 50))
+    video.write_bytes(video.read_bytes()[: video.stat().st_size // 2])  # the header is at the end
     (root / "gone.mp4").symlink_to(root / "nowhere.mp4")
     with av.open(str(root / "sound_only.mp4"), "w") as output:
         stream = output.add_stream("aac", rate=48_000, layout="mono")

@@ -1,6 +1,6 @@
-"""Short cuts of real clips, and ways in which files are damaged: pure functions of bytes and a random generator.
+"""Short excerpts of real clips, and kinds of damage as pure functions of bytes and a random generator.
 
-The cuts are made without decoding: packets of the first second go into a new container as they are.
+The excerpts are made without decoding: packets of the first second are copied unchanged into a new container.
 """
 
 import struct
@@ -16,24 +16,24 @@ __all__ = ["DAMAGES", "MP4_DAMAGES", "Box", "all_boxes", "first_second"]
 _CONTAINERS = frozenset(
     {b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts", b"dinf", b"udta", b"mvex", b"moof", b"traf"}
 )
-"""Boxes of an MP4 file that hold boxes and nothing else."""
+"""Boxes of an MP4 file that contain boxes and nothing else."""
 
 _NUMBERS = frozenset(
     {b"mvhd", b"tkhd", b"mdhd", b"elst", b"stsd", b"stts", b"ctts", b"stss", b"stsc", b"stsz", b"stco"}
     | {b"mfhd", b"tfhd", b"tfdt", b"trun", b"trex", b"hdlr"}
 )
-"""Boxes that state times, sizes, places and kinds."""
+"""Boxes with times, sizes, offsets and types."""
 
 _EXTREMES = (0, 1, 2, 7, 255, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFE, 0xFFFFFFFF)
 
 
 def first_second(source: Path, target: Path, options: dict[str, str]) -> Path:
-    """Copy the packets of the first second of each track of a file; the suffix of `target` says into which container.
+    """Copy the packets of the first second of each track of a file; the suffix of `target` chooses the container.
 
     Args:
         source: a real clip.
-        target: the cut.
-        options: of the muxer, such as where the index lies.
+        target: the excerpt.
+        options: of the muxer, such as the position of the index.
     """
     with av.open(str(source)) as read, av.open(str(target), "w", options={"fflags": "+bitexact"} | options) as write:
         tracks = {
@@ -52,18 +52,18 @@ def first_second(source: Path, target: Path, options: dict[str, str]) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A box of an MP4 file; it lies in `[start, end)`, its content from `payload` on."""
+    """A box of an MP4 file in `[start, end)`, its content from `payload` on."""
 
     kind: bytes
     start: int
     payload: int
     end: int
     parent: int | None
-    """Where the box begins that it lies in; None: in the file."""
+    """Start of the enclosing box; None at the top level."""
 
 
 def all_boxes(content: bytes, start: int = 0, end: int | None = None, parent: int | None = None) -> Iterator[Box]:
-    """Yield the boxes of a whole MP4 file, each before those in it."""
+    """Yield the boxes of a complete MP4 file, each before its children."""
     end = len(content) if end is None else end
     while start + 8 <= end:
         size, kind = struct.unpack_from(">I4s", content, start)
@@ -77,11 +77,11 @@ def all_boxes(content: bytes, start: int = 0, end: int | None = None, parent: in
         start = box.end
 
 
-def _flip(content: bytes, places: np.ndarray, random: np.random.Generator) -> bytes:
-    spoilt = bytearray(content)
-    for place in places:
-        spoilt[place] ^= 1 << int(random.integers(8))
-    return bytes(spoilt)
+def _flip(content: bytes, offsets: np.ndarray, random: np.random.Generator) -> bytes:
+    damaged = bytearray(content)
+    for offset in offsets:
+        damaged[offset] ^= 1 << int(random.integers(8))
+    return bytes(damaged)
 
 
 def _flipped_bits(content: bytes, random: np.random.Generator) -> bytes:
@@ -95,7 +95,7 @@ def _flipped_header(content: bytes, random: np.random.Generator) -> bytes:
 
 
 def _flipped_index(content: bytes, random: np.random.Generator) -> bytes:
-    """Flip 1 to 16 bits in the box that tells where everything is."""
+    """Flip 1 to 16 bits in the index."""
     (index,) = (box for box in all_boxes(content) if box.kind == b"moov")
     return _flip(content, random.integers(index.start, index.end, size=int(random.integers(1, 17))), random)
 
@@ -105,7 +105,7 @@ def _cut_short(content: bytes, random: np.random.Generator) -> bytes:
 
 
 def _range(content: bytes, random: np.random.Generator) -> slice:
-    """Choose a range of 16 bytes to 32 KiB, as far as there are so many."""
+    """Choose a range of 16 bytes to 32 KiB, at most half of the file."""
     length = min(2 ** int(random.integers(4, 16)), len(content) // 2)
     start = int(random.integers(len(content) - length))
     return slice(start, start + length)
@@ -132,7 +132,7 @@ def _put_in(content: bytes, random: np.random.Generator) -> bytes:
 
 
 def _swapped_boxes(content: bytes, random: np.random.Generator) -> bytes:
-    """Let two boxes of the same parent change places."""
+    """Swap two boxes of the same parent."""
     boxes = list(all_boxes(content))
     pairs = [(a, b) for a in boxes for b in boxes if a.parent == b.parent and a.start < b.start]
     first, second = pairs[int(random.integers(len(pairs)))]
@@ -147,25 +147,25 @@ def _swapped_boxes(content: bytes, random: np.random.Generator) -> bytes:
 
 
 def _wrong_length(content: bytes, random: np.random.Generator) -> bytes:
-    """Let a box state a length that it has not."""
+    """Write a wrong length into a box."""
     boxes = list(all_boxes(content))
     box = boxes[int(random.integers(len(boxes)))]
     length = box.end - box.start
-    lies = (*_EXTREMES, length - 1, length + 1, length // 2, 2 * length, len(content))
-    return _with_number(content, box.start, int(random.choice(lies)))
+    lengths = (*_EXTREMES, length - 1, length + 1, length // 2, 2 * length, len(content))
+    return _with_number(content, box.start, int(random.choice(lengths)))
 
 
 def _wrong_number(content: bytes, random: np.random.Generator) -> bytes:
-    """Let a table state a number that is not so."""
+    """Write a wrong number into a table."""
     tables = [box for box in all_boxes(content) if box.kind in _NUMBERS and box.end - box.payload >= 8]
     table = tables[int(random.integers(len(tables)))]
-    # after four bytes of version and flags, numbers of four bytes each
-    place = table.payload + 4 * int(random.integers(1, (table.end - table.payload) // 4))
-    return _with_number(content, place, int(random.choice([*_EXTREMES, int(random.integers(2**32))])))
+    # Four bytes of version and flags, then numbers of four bytes each.
+    offset = table.payload + 4 * int(random.integers(1, (table.end - table.payload) // 4))
+    return _with_number(content, offset, int(random.choice([*_EXTREMES, int(random.integers(2**32))])))
 
 
-def _with_number(content: bytes, place: int, number: int) -> bytes:
-    return content[:place] + struct.pack(">I", number % 2**32) + content[place + 4 :]
+def _with_number(content: bytes, offset: int, number: int) -> bytes:
+    return content[:offset] + struct.pack(">I", number % 2**32) + content[offset + 4 :]
 
 
 Damage = Callable[[bytes, np.random.Generator], bytes]
@@ -179,7 +179,7 @@ DAMAGES: dict[str, Damage] = {
     "range left out": _left_out,
     "noise put in": _put_in,
 }
-"""What can befall any file."""
+"""Kinds of damage to any file."""
 
 MP4_DAMAGES: dict[str, Damage] = {
     "bits flipped in the index": _flipped_index,
@@ -187,4 +187,4 @@ MP4_DAMAGES: dict[str, Damage] = {
     "wrong length of a box": _wrong_length,
     "wrong number in a table": _wrong_number,
 }
-"""What can befall an MP4 file besides."""
+"""Further kinds of damage to an MP4 file."""

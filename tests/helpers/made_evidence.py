@@ -1,4 +1,4 @@
-"""Evidence taken apart by hand."""
+"""Evidence of windows, cut out of the evidence of a video."""
 
 import dataclasses
 
@@ -6,7 +6,7 @@ from curation.evidence.measures import Evidence, Faces, PictureEvidence
 
 
 def part(evidence: Evidence, first: int, end: int) -> PictureEvidence:
-    """Cut by hand: what a window of these ticks would hold."""
+    """Return the evidence of a window of these ticks."""
     faces = evidence.faces
     inside = (faces.tick >= first) & (faces.tick < end)
     columns = {

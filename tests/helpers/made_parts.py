@@ -1,4 +1,4 @@
-"""What a worker writes of a video, made of random numbers: parts of tables, and a tar that is no video."""
+"""Files that a worker writes of a video, with random numbers: tables, and a tar that holds no video."""
 
 from collections.abc import Iterable
 from hashlib import sha256
@@ -20,7 +20,7 @@ MADE_VIDEOS = ("0a00000000000001", "2b00000000000002", "4c00000000000003", "8d00
 
 
 def put_video(dataset: Path, video_id: str, *, n_clips: int = 2, clip_bytes: int = 6000) -> None:
-    """Write what a worker writes of a video, of random numbers that follow from its id."""
+    """Write the files of a video, with random numbers that depend on its id."""
     random = np.random.default_rng(int(video_id[:16], 16))
     contents = []
     rows = []
@@ -66,7 +66,7 @@ def put_videos(dataset: Path, video_ids: Iterable[str]) -> Path:
 
 
 def clip_bytes(dataset: Path) -> dict[str, tuple[bytes, ...]]:
-    """Both files of every clip, read by the ranges that the table names."""
+    """Return both files of every clip, read by the ranges of the table."""
     return {
         row["clip_id"]: tuple(
             read_member(dataset, row["media"], MemberRange(offset=row[f"{kind}_offset"], size=row[f"{kind}_size"]))

@@ -17,13 +17,13 @@ from foundation.array_types import Float32Array, RgbImage
 
 COUNT_BITS = 12
 VARIABLE_STEPS_MS = (33, 34, 50, 16, 67, 40, 60, 20, 100, 30, 50, 33, 67, 40, 60, 20, 80, 40, 100, 60)
-"""Distances of the pictures of a variable-rate video: 1 s in all, so that one picture is at every whole second."""
+"""Durations of the frames of a variable-rate video: 1 s in all, so that a frame begins at every full second."""
 
 
 def counted_picture(number: int, width_px: int = 320, height_px: int = 192) -> RgbImage:
-    """Return a grey picture whose upper half holds `number` as 12 black or white bars, highest bit on the left.
+    """Return a grey image whose upper half holds `number` as 12 black or white bars, highest bit on the left.
 
-    The lower half is dark red on the left and dark blue on the right, so that a turned or mirrored picture shows.
+    The lower half is dark red on the left and dark blue on the right, so that rotation and mirroring are visible.
     """
     picture = np.full((height_px, width_px, 3), 96, np.uint8)
     edges = np.linspace(0, width_px, COUNT_BITS + 1).round().astype(int)
@@ -36,7 +36,7 @@ def counted_picture(number: int, width_px: int = 320, height_px: int = 192) -> R
 
 
 def read_count(picture: RgbImage) -> int:
-    """Return the number that `counted_picture` wrote, from a picture of any size."""
+    """Return the number that `counted_picture` wrote, from an image of any size."""
     height, width = picture.shape[:2]
     edges = np.linspace(0, width, COUNT_BITS + 1)
     number = 0
@@ -48,31 +48,31 @@ def read_count(picture: RgbImage) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class TalkingFace:
-    """A calm, frontal, speaking face: everything that a clip of tier `diffusion` must be."""
+    """A calm, frontal, speaking face, which satisfies all rules of tier `diffusion`."""
 
     pictures: tuple[RgbImage, ...]
-    """25 a second, 320 by 320 px; the face is 154 px wide and in the middle, so that a crop shows the whole picture."""
+    """25 per second, 320x320 px; the face is 154 px wide and in the middle, so that a crop shows the complete image."""
     voice: Float32Array
-    """(S,) 48 kHz mono, from the first picture on."""
+    """(S,) 48 kHz mono, from the first frame on."""
 
     def at(self, time_s: float | Fraction) -> RgbImage:
-        """Return the picture that is shown at a time."""
+        """Return the frame at a time."""
         return self.pictures[min(len(self.pictures) - 1, int(time_s * 25))]
 
     def sound(self, start_s: float = 0.0, end_s: float = 8.0) -> "Sound":
-        """Return what is said from one time to another as a track that begins there."""
+        """Return the voice from one time to another as a track that begins at the first one."""
         return Sound(samples=self.voice[round(start_s * 48_000) : round(end_s * 48_000)], start_s=Fraction(start_s))
 
 
 def talking_face(sample: Path) -> TalkingFace:
     """Cut the first 8 s, a good stretch, out of samples/talking_astronaut.mp4."""
     with av.open(str(sample)) as container:
-        shown = (frame.reformat(format="rgb24").to_ndarray() for frame in container.decode(video=0))
-        cropped = [picture[24:424, :400] for _, picture in zip(range(200), shown, strict=False)]
+        frames = (frame.reformat(format="rgb24").to_ndarray() for frame in container.decode(video=0))
+        cropped = [frame[24:424, :400] for _, frame in zip(range(200), frames, strict=False)]
     pictures = [av.VideoFrame.from_ndarray(np.ascontiguousarray(p), format="rgb24") for p in cropped]
     resampler = av.AudioResampler(format="flt", layout="mono", rate=48_000)
     with av.open(str(sample)) as container:
-        voice = [part.to_ndarray()[0] for heard in container.decode(audio=0) for part in resampler.resample(heard)]
+        voice = [part.to_ndarray()[0] for frame in container.decode(audio=0) for part in resampler.resample(frame)]
     return TalkingFace(
         pictures=tuple(picture.reformat(width=320, height=320).to_ndarray() for picture in pictures),
         voice=np.concatenate(voice)[: 8 * 48_000],
@@ -80,19 +80,19 @@ def talking_face(sample: Path) -> TalkingFace:
 
 
 def frame_times(fps: Fraction, n_frames: int) -> list[Fraction]:
-    """Return the times of `n_frames` pictures at a constant rate."""
+    """Return the times of `n_frames` frames at a constant rate."""
     return [number / fps for number in range(n_frames)]
 
 
 def variable_times(duration_s: int) -> list[Fraction]:
-    """Return picture times of a variable-rate video that lasts whole seconds."""
+    """Return the frame times of a variable-rate video of a whole number of seconds."""
     starts = np.concatenate([[0], np.cumsum(VARIABLE_STEPS_MS)])[:-1]
     return [Fraction(second) + Fraction(int(start), 1000) for second in range(duration_s) for start in starts]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sound:
-    """A sound track, (S,) mono or (2, S) stereo samples in -1 to 1, that starts `start_s` after the first picture."""
+    """An audio track, (S,) mono or (2, S) stereo samples in -1 to 1, that starts `start_s` after the first frame."""
 
     samples: Float32Array
     rate_hz: int = 48_000
@@ -102,22 +102,22 @@ class Sound:
 
 @dataclass(frozen=True, kw_only=True)
 class Coding:
-    """How `write_video` stores the pictures; the defaults are a plain H.264 file without B-frames."""
+    """Encoding of the frames by `write_video`; the defaults are a plain H.264 file without B-frames."""
 
     codec: str = "libx264"
     pix_fmt: str = "yuv420p"
     options: dict[str, str] = field(default_factory=lambda: {"preset": "veryfast", "bf": "0", "g": "12", "crf": "16"})
     time_base: Fraction = Fraction(1, 90_000)
     rate: Fraction = Fraction(25)
-    """Only a statement in the header; the pictures' times stand alone."""
+    """Rate in the header; it does not affect the times of the frames."""
     turn_deg: int = 0
-    """Counterclockwise turn that the player is told to make."""
+    """Counterclockwise rotation for the player, from the header."""
     pixel_aspect: Fraction = Fraction(1)
     colour: tuple[int, int, int, int] | None = None
     """Matrix, range, transfer and primaries to tag, numbers of ITU-T H.273 (range: 1 limited, 2 full)."""
     muxer_options: dict[str, str] = field(default_factory=dict)
     start_s: Fraction = Fraction(0)
-    """Time stamp of the first picture."""
+    """Time stamp of the first frame."""
 
 
 def write_video(
@@ -128,7 +128,7 @@ def write_video(
     coding: Coding | None = None,
     sound: Sound | None = None,
 ) -> Path:
-    """Write `pictures`, shown from `times_s` on, and `sound`; the suffix of `path` says which container."""
+    """Write `pictures`, shown from `times_s` on, and `sound`; the suffix of `path` chooses the container."""
     coding = coding or Coding()
     pictures = iter(pictures)
     first = next(pictures)
@@ -192,7 +192,7 @@ def _encode_sound(stream: av.AudioStream, sound: Sound, start_s: Fraction) -> li
 def counted_video(
     path: Path, times_s: Sequence[Fraction], *, coding: Coding | None = None, sound: Sound | None = None
 ) -> Path:
-    """Write a video whose picture number k, shown from `times_s[k]` on, carries the number k."""
+    """Write a video whose frame number k, shown from `times_s[k]` on, carries the number k."""
     return write_video(path, times_s, (counted_picture(k) for k in range(len(times_s))), coding=coding, sound=sound)
 
 
@@ -205,7 +205,7 @@ def talking_video(
     sound: Sound | None = None,
     change: Callable[[RgbImage], RgbImage] = np.ascontiguousarray,
 ) -> Path:
-    """Write a video that shows, from each of `times_s` on, what `face` shows then, after `change`."""
+    """Write a video of `face` with frames at `times_s`, each after `change`."""
     pictures = (change(face.at(time_s)) for time_s in times_s)
     return write_video(path, times_s, pictures, coding=coding, sound=sound)
 
@@ -224,7 +224,7 @@ class BeepFlash:
 
     path: Path
     event_times_s: tuple[float, ...]
-    """When flash and beep begin, after the first picture; each is the exact time of a picture."""
+    """Times at which flash and beep begin, after the first frame; each is the exact time of a frame."""
     duration_s: float
 
 
@@ -240,19 +240,19 @@ def beep_flash_video(
     base_sound: Float32Array | None = None,
     coding: Coding | None = None,
 ) -> BeepFlash:
-    """Write a video with a white flash and a 1 kHz beep, 0.2 s each, at the pictures nearest to `wanted_s`.
+    """Write a video with a white flash and a 1 kHz beep, 0.2 s each, at the frames nearest to `wanted_s`.
 
     Args:
         fps: None for a variable rate.
-        audio_offset_ms: where the sound track starts after the first picture; the beeps stay at the flashes.
-        picture: what is shown at a time in seconds; plain grey where None.
-        flash_box: x0, y0, x1, y1 of the flash, parts of the picture.
-        base_sound: 48 kHz mono from the first picture on, over which the beeps are laid; silence where None.
+        audio_offset_ms: start of the audio track after the first frame; the beeps stay at the flashes.
+        picture: image at a time in seconds; plain grey where None.
+        flash_box: x0, y0, x1, y1 of the flash, shares of the frame.
+        base_sound: 48 kHz mono from the first frame on, with the beeps in place of it; silence where None.
     """
     times_s = variable_times(duration_s) if fps is None else frame_times(fps, int(duration_s * fps))
     events = [min(times_s, key=lambda time_s, wanted=wanted: abs(time_s - Fraction(wanted))) for wanted in wanted_s]
 
-    def shown(time_s: Fraction) -> RgbImage:
+    def frame_at(time_s: Fraction) -> RgbImage:
         image = np.full((192, 320, 3), 60, np.uint8) if picture is None else picture(float(time_s)).copy()
         if any(event <= time_s < event + Fraction(1, 5) for event in events):
             height, width = image.shape[:2]
@@ -270,8 +270,8 @@ def beep_flash_video(
         begin = round(event * rate_hz)
         samples[begin : begin + len(beep)] = beep[: len(samples) - begin]
     skipped = round(audio_offset_ms * rate_hz / 1000)
-    heard = samples[skipped:] if skipped >= 0 else np.concatenate([np.zeros(-skipped, np.float32), samples])
-    sound = Sound(samples=heard, rate_hz=rate_hz, start_s=Fraction(audio_offset_ms, 1000))
+    track = samples[skipped:] if skipped >= 0 else np.concatenate([np.zeros(-skipped, np.float32), samples])
+    sound = Sound(samples=track, rate_hz=rate_hz, start_s=Fraction(audio_offset_ms, 1000))
     coding = coding or Coding(rate=fps or Fraction(25))
-    write_video(path, times_s, (shown(time_s) for time_s in times_s), coding=coding, sound=sound)
+    write_video(path, times_s, (frame_at(time_s) for time_s in times_s), coding=coding, sound=sound)
     return BeepFlash(path=path, event_times_s=tuple(map(float, events)), duration_s=float(duration_s))

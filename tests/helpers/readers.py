@@ -1,6 +1,6 @@
-"""What other programs make of a video file, each in a process of its own: PyAV read plainly, and OpenCV.
+"""Reading a video file with other programs in a separate process: plain PyAV, and OpenCV.
 
-Run as a program it reads paths, one JSON string a line, and answers each with a line. Nothing here is of our packages.
+As a program it reads paths, one JSON string per line, and prints a line for each. It imports none of our packages.
 """
 
 import json
@@ -20,18 +20,18 @@ _MOST_ERRORS = 100
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """What came of reading a file."""
+    """Result of reading a file."""
 
     status: str
-    """`ok`: at least one picture decodes; `no_video_stream`; `unreadable`; or `reader lost`: it crashed or hung."""
+    """`ok`: at least one frame decodes; `no_video_stream`; `unreadable`; or `reader lost`: it crashed or hung."""
     n_pictures: int = 0
     n_opencv: int = 0
-    """Pictures that OpenCV reads."""
+    """Frames that OpenCV reads."""
 
 
 def read_apart(paths: Iterable[Path]) -> dict[Path, Reading]:
-    """Read files one after the other in another process, and in a new one after a file that it does not survive."""
-    found: dict[Path, Reading] = {}
+    """Read files one after the other in another process, and in a new one after a file that crashes it."""
+    readings: dict[Path, Reading] = {}
     reader: subprocess.Popen[bytes] | None = None
     for path in paths:
         reader = reader or subprocess.Popen(
@@ -44,15 +44,15 @@ def read_apart(paths: Iterable[Path]) -> dict[Path, Reading]:
         ready, _, _ = select.select([reader.stdout], [], [], _PATIENCE_S)
         line = reader.stdout.readline() if ready else b""
         if line:
-            found[path] = Reading(**json.loads(line))
+            readings[path] = Reading(**json.loads(line))
         else:
-            found[path] = Reading(status="reader lost")
+            readings[path] = Reading(status="reader lost")
             reader.kill()
             reader.communicate()
             reader = None
     if reader is not None:
         reader.communicate()
-    return found
+    return readings
 
 
 def _with_pyav(path: str) -> tuple[str, int]:
@@ -68,7 +68,7 @@ def _with_pyav(path: str) -> tuple[str, int]:
         moving = [track for track in container.streams.video if not track.disposition & still]
         if not moving:
             return "no_video_stream", 0
-        moving = [track for track in moving if track.codec_context is not None]  # None: nobody can decode it
+        moving = [track for track in moving if track.codec_context is not None]  # None: there is no decoder
         n_pictures = n_errors = 0
         while moving and n_errors < _MOST_ERRORS:
             try:
@@ -95,12 +95,12 @@ def _with_opencv(path: str) -> int:
 
 
 def main() -> None:
-    """Answer."""
+    """Read the paths and print the results."""
     for line in sys.stdin:
         path = os.fsdecode(bytes.fromhex(json.loads(line)))
         status, n_pictures = _with_pyav(path)
-        answer = {"status": status, "n_pictures": n_pictures, "n_opencv": _with_opencv(path)}
-        sys.stdout.write(json.dumps(answer) + "\n")
+        reading = {"status": status, "n_pictures": n_pictures, "n_opencv": _with_opencv(path)}
+        sys.stdout.write(json.dumps(reading) + "\n")
         sys.stdout.flush()
 
 

@@ -1,4 +1,4 @@
-"""A VAE that learns in moments on clips made by hand; its GAN begins with step 3.
+"""A small VAE that trains in seconds on made clips; its GAN begins with step 3.
 
 `python tests/helpers/small_vae.py RUN DATASET NAME=VALUE...` trains it, under torchrun too. DIE_AFTER=N kills the
 process before step N + 1, with SIGKILL.

@@ -1,4 +1,4 @@
-"""What a test's S3 server tells."""
+"""Requests and traffic of a test's S3 server."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,20 +9,20 @@ from foundation.storage.locations import location, remote_of
 
 @dataclass
 class StoreServer:
-    """What was asked of the server, and how much it sent."""
+    """Requests to the server, and the bytes that it sent."""
 
     url: str
     requests: list[tuple[str, str]] = field(default_factory=list)
     """Method and path of each."""
     sent_bytes: int = 0
     before: Callable[[str, str], None] | None = None
-    """Called with method and path before a request is answered."""
+    """Called with method and path before the response to a request."""
 
     def place(self, bucket: str) -> Path:
         """Make a bucket and return its address."""
-        place = location(f"s3://{bucket}")
-        remote_of(place).fs.mkdir(bucket)
-        return place
+        address = location(f"s3://{bucket}")
+        remote_of(address).fs.mkdir(bucket)
+        return address
 
     def forget(self) -> None:
         self.requests.clear()

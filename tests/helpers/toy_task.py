@@ -1,4 +1,4 @@
-"""A task that learns in a moment, with all that a real one has: masks, drawn noise, dropout, an opponent, pictures.
+"""A task that trains in a moment, with all parts of a real one: masks, drawn noise, dropout, a critic, images.
 
 `python tests/helpers/toy_task.py RUN NAME=VALUE...` trains it, under torchrun too. DIE_AFTER=N kills the
 process before step N + 1, with SIGKILL.
@@ -62,7 +62,7 @@ class ToyBatch(NamedTuple):
 
 @dataclass(frozen=True)
 class ToySource:
-    """Sequences of 3 to 9 rows; with noise that belongs to the sample."""
+    """Sequences of 3 to 9 rows, with noise that depends on the sample."""
 
     seed: int
     n_items: int = 11
@@ -95,12 +95,12 @@ class ToyNetwork(nn.Module):
         return self.last(values)
 
     def twice(self, values: Tensor) -> Tensor:
-        """A method besides `forward`."""
+        """A method other than `forward`."""
         return self.forward(2.0 * values)
 
 
 class ToyTask:
-    """The network removes noise; a critic, which learns from step 3 on, tells what it gives from the truth."""
+    """The network removes noise; a critic, trained from step 3 on, distinguishes its output from the truth."""
 
     name, unit = "toy", "sequences"
 
@@ -126,8 +126,8 @@ class ToyTask:
         return constant(step, self.config.rate, warmup_steps=4)
 
     def backward(self, step: Step[ToyBatch]) -> Mapping[str, Tensor]:
-        counted = torch.stack([batch.mask.sum() for batch in step.batches]).sum() * WIDTH
-        weight = step.ranks.size / step.ranks.sum(counted)
+        n_values = torch.stack([batch.mask.sum() for batch in step.batches]).sum() * WIDTH
+        weight = step.ranks.size / step.ranks.sum(n_values)
         losses = []
         for batch in step.passes():
             with step.autocast():
@@ -139,20 +139,20 @@ class ToyTask:
                 loss = loss * float("nan")
             losses.append(loss.detach())
             if step.number >= 3:
-                # as of a GAN: the gradient at what the network gave, then the critic on the same without a graph
+                # As in a GAN: the gradient at the output, then the critic on the same output without a graph.
                 image = removed.detach().requires_grad_()
                 (gradient,) = torch.autograd.grad(self.critic(image).sum(), image)
                 torch.autograd.backward([loss, removed], [torch.ones(()), 1e-3 * weight * gradient])
-                told = self.critic(removed.detach()).squeeze(-1) - self.critic(batch.values).squeeze(-1)
-                (weight * torch.nn.functional.softplus(told).mul(batch.mask).sum()).backward()
+                margin = self.critic(removed.detach()).squeeze(-1) - self.critic(batch.values).squeeze(-1)
+                (weight * torch.nn.functional.softplus(margin).mul(batch.mask).sum()).backward()
             else:
                 loss.backward()
         return {"loss": torch.stack(losses).sum()}
 
     def pictures(self) -> Mapping[str, RgbImage]:
         with torch.no_grad():
-            shown = self.network(torch.eye(WIDTH)).clamp(0.0, 1.0)
-        return {"eye": np.repeat((255 * shown[..., None]).to(torch.uint8).numpy(), 3, axis=2)}
+            image = self.network(torch.eye(WIDTH)).clamp(0.0, 1.0)
+        return {"eye": np.repeat((255 * image[..., None]).to(torch.uint8).numpy(), 3, axis=2)}
 
     def export(self) -> Export:
         return Export(

@@ -1,4 +1,4 @@
-"""A web server of a few files, whose connections break when a test wants it, and made-up models that lie there."""
+"""A web server of a few files whose connections break on demand, and made-up models on it."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -14,15 +14,15 @@ class Served:
     content: bytes
     etag: str = '"1"'
     cut_after: int | None = None
-    """Break the next connection after so many bytes."""
+    """Number of bytes after which the next connection breaks."""
     status: int | None = None
-    """Answer with this code and nothing else."""
+    """Respond with this code alone."""
     knows_ranges: bool = True
 
 
 @dataclass
 class FileServer:
-    """What the server offers, and what was asked of it."""
+    """The files of the server, and the requests to it."""
 
     url: str
     files: dict[str, Served] = field(default_factory=dict)
@@ -59,19 +59,19 @@ class FileServer:
 
 
 def handler_of(server: FileServer) -> type[BaseHTTPRequestHandler]:
-    """Return a handler of requests that answers with the files of `server`."""
+    """Return a handler of requests for the files of `server`."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            wanted = self.headers.get("Range")
-            server.asked.append((self.path, wanted))
+            requested = self.headers.get("Range")
+            server.asked.append((self.path, requested))
             served = server.files.get(self.path)
             if served is None or served.status is not None:
                 self.send_error(404 if served is None or served.status is None else served.status)
                 return
             begin = 0
-            if wanted and served.knows_ranges and self.headers.get("If-Range", served.etag) == served.etag:
-                begin = int(wanted.removeprefix("bytes=").removesuffix("-"))
+            if requested and served.knows_ranges and self.headers.get("If-Range", served.etag) == served.etag:
+                begin = int(requested.removeprefix("bytes=").removesuffix("-"))
             body = served.content[begin:]
             self.send_response(206 if begin else 200)
             if begin:
@@ -84,6 +84,6 @@ def handler_of(server: FileServer) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(body if cut is None else body[:cut])
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     return Handler
