@@ -33,10 +33,15 @@ if TYPE_CHECKING:
     from curation.sources.exclusions import Exclusions, read_exclusions
     from curation.sources.scratch import ScratchSettings
     from curation.speech.cards import DenoiserCard, EncoderCard
+    from foundation.weights import Asset, AssetFile, UrlSource, asset_path
 else:
     __getattr__, __dir__ = lazy_attributes(
         __name__,
         {
+            "Asset": "foundation.weights",
+            "AssetFile": "foundation.weights",
+            "UrlSource": "foundation.weights",
+            "asset_path": "foundation.weights",
             "CurationSettings": "curation.settings",
             "Decision": "curation.decision.decide",
             "DenoiserCard": "curation.speech.cards",
@@ -78,6 +83,8 @@ else:
     )
 
 __all__ = [
+    "Asset",
+    "AssetFile",
     "CurationSettings",
     "Decision",
     "DenoiserCard",
@@ -101,8 +108,10 @@ __all__ = [
     "RunReport",
     "Sampling",
     "ScratchSettings",
+    "UrlSource",
     "Verdict",
     "analyze",
+    "asset_path",
     "decide",
     "doctor",
     "forget",

@@ -25,8 +25,8 @@ from curation.media.probe import probe
 from curation.perception.faces.dlib_points import DlibJitterPoints
 from curation.perception.faces.mediapipe import MediaPipeFaces
 from curation.perception.faces.scrfd_mesh import ScrfdFaces
-from curation.perception.faces.search import Square, cut_square
-from curation.perception.protocols import FaceFinder, FaceObservation
+from curation.perception.faces.search import cut_square
+from curation.perception.protocols import FaceFinder, FaceObservation, Square
 from curation.rules.jitter import face_step
 from foundation.array_types import Float32Array, Float64Array, RgbImage
 from foundation.devices import resolve_device

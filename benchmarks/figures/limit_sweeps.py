@@ -102,7 +102,7 @@ def frontal_fit(videos: Sequence[Video], rules: RulesSettings) -> dict[str, floa
 
 def decided(videos: Sequence[Video]) -> dict[str, dict[str, float]]:
     """Return the seconds of every outcome, per tier."""
-    found = {tier: dict.fromkeys(OUTCOMES, 0) for tier in TIERS}
+    found: dict[str, dict[str, int]] = {tier: dict.fromkeys(OUTCOMES, 0) for tier in TIERS}
     for video in videos:
         for span in video.decision.spans:
             found[span.tier][span.outcome] += span.end_tick - span.first_tick

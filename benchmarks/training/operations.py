@@ -5,11 +5,11 @@ from typing import Any
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
-from training.vae.losses import generator_backward
 
 from benchmarks.training.tasks import RandomTask, RandomVae, levels, random_task
 from training.loop.parallel import Ranks
 from training.loop.task import Step
+from training.vae.loss import generator_backward
 
 
 class _CountedStep(Step[Any]):

@@ -12,14 +12,12 @@ from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
-from training.vae.frame_pairs import FramePairBatch, VaeBatch
-from training.vae.losses import VaeLossConfig, discriminator_backward, generator_backward
 
 from foundation.array_types import RgbImage
 from models.motion.config import MOTION_DIFFUSION_SIZES
 from models.motion.diffusion import MotionDiffusion
 from models.motion.inputs import Dropped, MotionInputs
-from models.pixels import pictures_of_bytes
+from models.pixels import to_float
 from models.sampling.sde import VpSde
 from models.vae.blocks import ResBlock
 from models.vae.discriminator import DISCRIMINATORS, Discriminator
@@ -31,6 +29,8 @@ from training.data.order import SampleKey
 from training.diffusion.loss import DiffusionDraws, diffusion_loss
 from training.diffusion.samples import DiffusionBatch
 from training.loop.task import Export, Step, Trainable
+from training.vae.loss import VaeLossConfig, discriminator_backward, generator_backward
+from training.vae.samples import FramePairBatch, VaeBatch
 
 N_FRAMES = 250
 """Length of a sequence of the motion model."""
@@ -276,4 +276,4 @@ def random_task(network: str, device: torch.device) -> RandomTask[Any]:
 
 def levels(image_BCHW: Tensor) -> Tensor:
     """Return uint8 images as -1 to 1, with the channels last in memory."""
-    return pictures_of_bytes(image_BCHW).to(memory_format=torch.channels_last)
+    return to_float(image_BCHW).to(memory_format=torch.channels_last)

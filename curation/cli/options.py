@@ -94,7 +94,7 @@ SetOption = Annotated[
 ]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True, eq=False, repr=False)
 class SourceOptions:
     """Which videos a command is about."""
 
@@ -107,7 +107,7 @@ class SourceOptions:
     ] = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True, eq=False, repr=False)
 class ExclusionOptions:
     """Lists of people and videos to leave out."""
 
@@ -131,7 +131,7 @@ class ExclusionOptions:
     ] = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True, eq=False, repr=False)
 class ChangeOptions:
     """Changes of settings."""
 
@@ -139,7 +139,7 @@ class ChangeOptions:
     overrides: SetOption = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True, eq=False, repr=False)
 class SettingsOptions:
     """A preset and changes of its settings."""
 
@@ -158,7 +158,7 @@ class SettingsOptions:
         return curation.load_settings(self.preset, file=self.config, overrides=self.overrides or [])
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True, eq=False, repr=False)
 class ScratchOptions:
     """Where copies of remote sources lie, and how much they take."""
 
@@ -189,7 +189,7 @@ class ScratchOptions:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True, eq=False, repr=False)
 class WorkerOptions(ScratchOptions):
     """Where the work is done."""
 

@@ -30,16 +30,16 @@ def list_remote(address: str, suffixes: Sequence[str]) -> Tree | tuple[Path, ...
     root = location(address)
     if address.startswith(("http://", "https://")):  # to look for more would be to follow every link of a page
         return (root,)
-    fs, root = cast("UPath", root).fs, cast("UPath", root).path
+    fs, key = cast("UPath", root).fs, cast("UPath", root).path
     pattern = any(sign in address for sign in "*?[")
     with reaching(root):
         if pattern:
-            return tuple(_video(address, str(name)) for name in fs.glob(root))
+            return tuple(_video(address, str(name)) for name in fs.glob(key))
         try:
-            listed = [str(name) for name in fs.find(root)]
+            listed = [str(name) for name in fs.find(key)]
         except FileNotFoundError:
             listed = []
-    own = root.rstrip("/")
+    own = key.rstrip("/")
     if own in listed or (not listed and root.suffix.lower() in suffixes and root.exists()):
         return (root,)
     below = [name.removeprefix(own).lstrip("/") for name in listed]

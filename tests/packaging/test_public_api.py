@@ -29,7 +29,7 @@ NAMES = {
         *("Plan", "PoolSettings", "RetryReport", "Rule", "RuleError", "RulesSettings", "RunReport", "Sampling"),
         *("ScratchSettings", "Verdict"),
         *("DenoiserCard", "EncoderCard", "FaceFinderCard", "HeadPoseCard", "IdentityCard", "MaskCard"),
-        "FaceObservation",
+        *("Asset", "AssetFile", "FaceObservation", "UrlSource", "asset_path"),
     },
     "training": {
         *("Experiment", "LatentsResult", "TrainingResult", "encode_latents", "experiment_names", "load_experiment"),
@@ -41,13 +41,10 @@ NAMES = {
 
 HEAVY = ("torch", "cv2", "ray", "dlib", "av", "duckdb", "pyarrow", "numpy", "scipy", "pydantic")
 
-FOR_DEVELOPERS = {"docs/guides/add_a_model.md: foundation.weights": "a model of one's own finds its weight files"}
+FOR_DEVELOPERS: dict[str, str] = {}
 """By `file: module`, why an example reaches deeper than the public interface."""
 
-COMMANDS = (
-    *("curation/cli/app.py", "curation/cli/options.py"),
-    *("training/cli/app.py", "generation/cli.py"),
-)
+COMMANDS = ("curation/cli/app.py", "curation/cli/options.py", "training/cli/app.py", "generation/cli.py")
 """Modules whose functions are commands. `curation/cli/models.py` is not among them: weights have no public function."""
 
 OF_COMMANDS = ("curation.choices", "foundation", "foundation.command_line", "foundation.errors")

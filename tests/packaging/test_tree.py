@@ -21,6 +21,7 @@ SAME_ROLE = {
     "errors": "errors of a package",
     "folder": "`output`: the folder of a dataset; `layouts`: the layout that is a plain folder",
     "frames": "frames of a video: `schema` declares the columns of evidence, `media` decodes",
+    "loss": "the loss that a network is trained with",
     "models": "the models of a room, built from its settings",
     "options": "options that several commands of a program share",
     "pictures": "images that show how a network does",

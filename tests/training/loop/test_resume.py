@@ -70,6 +70,12 @@ def run_vae(
     return _run_script(SMALL, run, str(dataset), *settings, ranks=ranks, die_after=die_after)
 
 
+def script_environment() -> dict[str, str]:
+    """Return this process's environment, in which a script can import the package `helpers` as well."""
+    paths = [str(SMALL.parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+
+
 def _run_script(
     script: Path, run: Path, *settings: str, ranks: int, die_after: int | None
 ) -> subprocess.CompletedProcess[str]:
@@ -77,7 +83,7 @@ def _run_script(
     if ranks > 1:
         start += ["-m", "torch.distributed.run", f"--nproc-per-node={ranks}", "--rdzv-backend=c10d"]
         start += ["--rdzv-endpoint=localhost:0"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONFAULTHANDLER": "1"}
+    environment = {**script_environment(), "OMP_NUM_THREADS": "1", "PYTHONFAULTHANDLER": "1"}
     if die_after is not None:
         environment["DIE_AFTER"] = str(die_after)
     command = [*start, str(script), str(run), *settings]
@@ -194,11 +200,11 @@ def test_copies_on_two_ranks_learn_what_one_rank_does(straight: Callable[..., Pa
 def test_run_that_is_asked_to_end_saves_and_ends_with_0(tmp_path: Path) -> None:
     run = tmp_path / "run"
     command = [sys.executable, str(TOY), str(run), "train.steps=1000000", "train.checkpoint_every=1000000"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=script_environment()) as process:
         assert process.stderr is not None
         process.stderr.readline()  # the first step's line
         process.send_signal(signal.SIGTERM)
-        assert "the same command goes on" in process.stderr.read()
+        assert "the same command resumes the run" in process.stderr.read()
         assert process.wait(timeout=60) == 0
     step = int((run / "latest").read_text().strip().removeprefix("step_"))
     train_toy(run, toy_config(steps=step + 1))
@@ -278,11 +284,11 @@ def test_vae_that_is_asked_to_end_saves_and_ends_with_0(faces: Path, tmp_path: P
         "train.steps=1000000",
         "train.checkpoint_every=1000000",
     ]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=script_environment()) as process:
         assert process.stderr is not None
         process.stderr.readline()  # the first step's line
         process.send_signal(signal.SIGTERM)
-        assert "the same command goes on" in process.stderr.read()
+        assert "the same command resumes the run" in process.stderr.read()
         assert process.wait(timeout=60) == 0
     step = int((run / "latest").read_text().strip().removeprefix("step_"))
     assert 1 <= step < 1000
