@@ -46,6 +46,8 @@ stop = partial(command_line.stop, PROGRAM)
 _SOURCES, _SETTINGS, _WORKERS, _REMOTE = "Sources", "Settings", "Workers", "Remote sources"
 """Panels of the help."""
 
+# The groups below have no __eq__ and no __repr__: making these takes time at every start of the command.
+
 
 DatasetArgument = Annotated[
     str, typer.Argument(help="Folder of a dataset, or its address.", show_default=False, metavar="DATASET")
