@@ -14,10 +14,18 @@ from curation.rendering.crop import CropSettings
 from curation.rendering.settings import RenderSettings
 from curation.speech.settings import SpeechSettings
 from foundation import settings as settings_files
-from foundation.settings import ConfigError, Overrides, Settings, settings_of
+from foundation.settings import Overrides, Settings, SettingsError, settings_of
 from manifests.packing.pack import StorageSettings
 
-__all__ = ["PRESETS", "ConfigError", "CurationSettings", "PresetName", "SplitSettings", "differences", "load_settings"]
+__all__ = [
+    "PRESETS",
+    "CurationSettings",
+    "PresetName",
+    "SettingsError",
+    "SplitSettings",
+    "differences",
+    "load_settings",
+]
 
 
 class SplitSettings(Settings):
@@ -81,13 +89,13 @@ def load_settings(
         overrides: ``dotted.name=value``, the value as YAML; or values by dotted name.
 
     Raises:
-        ConfigError: a file that is not YAML, an unknown setting, a value of the wrong type or out of range. The message
-            names the setting, the value, what is allowed, and the nearest known name.
+        SettingsError: a file that is not YAML, an unknown setting, a value of the wrong type or out of range. The
+            message names the setting, the value, what is allowed, and the nearest known name.
     """
     base = PRESETS[preset] if isinstance(preset, str) else preset
     settings = settings_files.changed_settings(base, None if file is None else Path(file), overrides)
     if settings.preset != base.preset:
-        raise ConfigError(
+        raise SettingsError(
             f"setting 'preset' is {settings.preset!r}, but these are changes to the preset {base.preset!r}: only "
             "`gaia-curate run --preset` chooses it, because the other defaults follow from it"
         )

@@ -20,11 +20,11 @@ from foundation.errors import UsageError
 from foundation.setting_facts import adapter_of, setting_facts
 
 __all__ = [
-    "ConfigError",
     "Overrides",
     "Section",
     "Setting",
     "Settings",
+    "SettingsError",
     "changed_settings",
     "differences",
     "overlaid",
@@ -44,7 +44,7 @@ Overrides = Sequence[str] | Mapping[str, object]
 """Changes to settings: ``NAME=VALUE`` as the option `--set` takes them, or values by dotted name."""
 
 
-class ConfigError(UsageError):
+class SettingsError(UsageError):
     """A setting is unknown or its value is not allowed; the message has the name, the value and what is allowed."""
 
 
@@ -102,7 +102,7 @@ def changed_settings(base: SettingsT, file: Path | None = None, overrides: Overr
         overrides: ``dotted.name=value``, the value as YAML; or values by dotted name.
 
     Raises:
-        ConfigError: a file that is no YAML, an unknown name, a value of the wrong type or out of range. The message
+        SettingsError: a file that is no YAML, an unknown name, a value of the wrong type or out of range. The message
             has the name, the value, what is allowed, and the nearest known name.
     """
     values = settings_of(base)
@@ -126,7 +126,7 @@ def overlaid(base: SettingsT, values: object, where: str) -> SettingsT:
         where: origin of `values`, for messages, such as a file's name.
 
     Raises:
-        ConfigError: a name is unknown or a value is not allowed.
+        SettingsError: a name is unknown or a value is not allowed.
     """
     merged = settings_of(base)
     _merge(merged, values, f"{where}: ")
@@ -139,14 +139,14 @@ def restored(kind: type[SettingsT], values: object, where: str) -> SettingsT:
     A missing value is not given its default: the default may have changed since the record was written.
 
     Raises:
-        ConfigError: a value is missing, unknown or not allowed; the message begins with `where`.
+        SettingsError: a value is missing, unknown or not allowed; the message begins with `where`.
     """
     settings = _validated(kind, values, f"{where}: ")
     recorded, current = ({name for name, _ in setting_leaves(tree)} for tree in (values, settings_of(settings)))
     problems = [f"setting {name!r} is missing" for name in sorted(current - recorded)]
     problems += [f"setting {name!r} is unknown" for name in sorted(recorded - current)]
     if problems:
-        raise ConfigError(f"{where}: {'; '.join(problems)}")
+        raise SettingsError(f"{where}: {'; '.join(problems)}")
     return settings
 
 
@@ -195,12 +195,12 @@ def require_known(given: Iterable[str], known: Collection[str], where: str, pref
         prefix: beginning of a name for the message, such as ``rules.frontal.``.
 
     Raises:
-        ConfigError: naming the first unknown one and the known one nearest to it.
+        SettingsError: naming the first unknown one and the known one nearest to it.
     """
     for name in given:
         if name not in known:
             (nearest,) = difflib.get_close_matches(str(name), known, n=1, cutoff=0.0)
-            raise ConfigError(
+            raise SettingsError(
                 f"{where} {f'{prefix}{name}'!r} is unknown; the nearest known one is {f'{prefix}{nearest}'!r}, of "
                 f"{', '.join(known)}"
             )
@@ -226,12 +226,12 @@ def read_yaml(file: Path) -> object:
     """Return the content of a YAML file of settings; an empty one has none.
 
     Raises:
-        ConfigError: the file cannot be read, or is no YAML.
+        SettingsError: the file cannot be read, or is no YAML.
     """
     try:
         content = _parsed(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"--config {file}: cannot be read as YAML: {error}") from error
+        raise SettingsError(f"--config {file}: cannot be read as YAML: {error}") from error
     return {} if content is None else content
 
 
@@ -242,25 +242,25 @@ def _parsed(text: str) -> object:
 def _pair(override: str) -> tuple[str, object]:
     name, equals, text = override.partition("=")
     if not equals:
-        raise ConfigError(f"--set {override!r}: write NAME=VALUE, such as data.max_damaged_share=0.1")
+        raise SettingsError(f"--set {override!r}: write NAME=VALUE, such as data.max_damaged_share=0.1")
     try:
         return name.strip(), _parsed(text)
     except yaml.YAMLError as error:
-        raise ConfigError(f"--set {override!r}: the value is no YAML: {error}") from error
+        raise SettingsError(f"--set {override!r}: the value is no YAML: {error}") from error
 
 
 def _merge(values: dict[str, Setting], changes: object, where: str, prefix: str = "") -> None:
     """Change nested values in place; a section is changed name by name."""
     if not isinstance(changes, Mapping):
         name = f"setting {prefix.rstrip('.')!r} is " if prefix else ""
-        raise ConfigError(f"{where}{name}{changes!r}; give names and values, of {', '.join(values)}")
+        raise SettingsError(f"{where}{name}{changes!r}; give names and values, of {', '.join(values)}")
     require_known(changes, values, f"{where}setting", prefix)
     for name, change in changes.items():
         section = values[name]
         if isinstance(section, dict):
             _merge(section, change, where, f"{prefix}{name}.")
         elif isinstance(change, float) and not math.isfinite(change):
-            raise ConfigError(f"{where}setting {f'{prefix}{name}'!r} is {change}; give a finite number")
+            raise SettingsError(f"{where}setting {f'{prefix}{name}'!r} is {change}; give a finite number")
         else:
             values[name] = change
 
@@ -270,7 +270,7 @@ def _validated(kind: type[SettingsT], values: object, where: str) -> SettingsT:
         # as JSON, for which strict means: lists as tuples, mappings as sections, but True is no number, nor "1"
         settings: SettingsT = adapter_of(kind).validate_json(json.dumps(values, default=str), strict=True)
     except ValidationError as error:
-        raise ConfigError(where + "; ".join(_explained(error, kind))) from error
+        raise SettingsError(where + "; ".join(_explained(error, kind))) from error
     return settings
 
 

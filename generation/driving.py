@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from curation.analysis.analyze import analyze_pictures
+from curation.analysis.analyze import analyze_frames
 from curation.decision.decide import Decision, decide
-from curation.evidence.joining import with_sound
-from curation.evidence.measures import SoundEvidence
+from curation.evidence.joining import with_audio
+from curation.evidence.measures import AudioEvidence
 from curation.media.audio import tick_audio
 from curation.media.errors import MediaError
 from curation.media.probe import probe
@@ -48,11 +48,11 @@ def read_driving(path: Path, perception: Perception, settings: CurationSettings,
     """
     try:
         info = probe(path)
-        evidence = analyze_pictures(info, perception, 0, info.n_ticks, settings.media)
+        evidence = analyze_frames(info, perception, 0, info.n_ticks, settings.media)
         audio = tick_audio(info, 0, info.n_ticks, MUX_RATE_HZ)
     except MediaError as error:
         raise GenerationError(f"--driving {path}: cannot be read as a video: {error.detail}") from error
-    evidence = with_sound(evidence, SoundEvidence(speech_prob=None, loudness_dbfs=None))
+    evidence = with_audio(evidence, AudioEvidence(speech_prob=None, loudness_dbfs=None))
     decision = decide(evidence, settings.rules, identity=settings.perception.identity)
     landmarks_px = decision.face.landmarks_px
     missing: BoolArray = np.isnan(landmarks_px[:, 0, 0])

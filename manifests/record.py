@@ -7,7 +7,7 @@ import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
 from foundation.storage.atomic import write_json_atomic
-from foundation.storage.locations import StorageError, reaching
+from foundation.storage.locations import StorageError, store_errors
 from manifests.errors import DatasetError
 from manifests.files.tables import read_table
 from manifests.removals import Removals
@@ -202,7 +202,7 @@ def find_dataset(folder: Path) -> DatasetRecord | None:
         StorageError: its store cannot be reached.
     """
     try:
-        with reaching(folder):
+        with store_errors(folder):
             stored = _stored(folder)
     except StorageError:
         raise

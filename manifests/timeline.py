@@ -16,18 +16,18 @@ __all__ = [
     "AUDIO_RATE_HZ",
     "SAMPLES_PER_TICK",
     "TICK_RATE_HZ",
-    "Stretch",
+    "TickRange",
     "Window",
     "seconds_of_tick",
     "tick_count",
     "ticks_of",
 ]
 
-Stretch = tuple[int, int]
+TickRange = tuple[int, int]
 """Ticks ``[first, end)`` of a video."""
 
 
-def ticks_of(stretches: Iterable[Stretch]) -> Int64Array:
+def ticks_of(stretches: Iterable[TickRange]) -> Int64Array:
     """Return the ticks of ranges that do not overlap, in ascending order.
 
     >>> ticks_of([(0, 2), (5, 7)])

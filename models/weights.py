@@ -16,7 +16,7 @@ import safetensors.torch
 from torch import Tensor, nn
 
 from foundation.errors import UsageError
-from foundation.settings import ConfigError, restored, settings_of
+from foundation.settings import SettingsError, restored, settings_of
 from foundation.storage.atomic import replacing_by_name
 
 __all__ = ["WeightFacts", "WeightsError", "load_weights", "read_facts", "save_tensors", "save_weights"]
@@ -142,5 +142,5 @@ def _restored(text: str, kind: type[ConfigT], where: str) -> ConfigT:
     """
     try:
         return restored(kind, json.loads(text), where)
-    except ConfigError as error:
+    except SettingsError as error:
         raise WeightsError(f"{error}; load it with the version that wrote it") from error

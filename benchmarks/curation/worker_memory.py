@@ -30,7 +30,7 @@ from curation.media.audio import tick_audio
 from curation.media.frames import tick_frames
 from curation.media.probe import probe
 from curation.perception.models import load_perception
-from curation.rendering.render import render_clips, shown_clips
+from curation.rendering.render import evidence_of_clips, render_clips
 from curation.settings import CurationSettings
 from curation.speech.models import load_speech
 
@@ -75,7 +75,7 @@ def worker(path: Path, results: "mp.queues.Queue[dict[str, float]]") -> None:
     report |= {"ticks": info.n_ticks, "ticks_per_s": round(info.n_ticks / (time.perf_counter() - started), 1)}
     report["analyze_peak_mib"] = peak_mib()
     decision = decide(evidence, settings.rules)
-    clips = render_clips(info, shown_clips(evidence, decision), settings=settings.rendering, speech=speech)
+    clips = render_clips(info, evidence_of_clips(evidence, decision), settings=settings.rendering, speech=speech)
     report |= {"clips": len(clips), "render_peak_mib": peak_mib()}
     results.put(report)
 

@@ -9,10 +9,10 @@ from curation.analysis.batches import JitterBatches, PoseBatches
 from curation.analysis.face_quality import face_luma, face_sharpness, lip_aperture
 from curation.analysis.mask_stride import StridedMask
 from curation.analysis.sound_level import tick_loudness_dbfs
-from curation.evidence.joining import spread, stitch, with_sound
-from curation.evidence.measures import Evidence, Faces, PictureEvidence, SoundEvidence
+from curation.evidence.joining import scatter_rows, stitch, with_audio
+from curation.evidence.measures import AudioEvidence, Evidence, Faces, FrameEvidence
 from curation.media.audio import tick_audio_pieces
-from curation.media.convert import Shown
+from curation.media.convert import LazyImage
 from curation.media.frames import tick_frames
 from curation.media.probe import VideoInfo
 from curation.media.settings import DEFAULT_MEDIA_SETTINGS, MediaSettings
@@ -20,9 +20,9 @@ from curation.perception.models import Perception
 from curation.perception.protocols import FaceObservation
 from foundation.array_types import Float32Array, RgbImage
 from manifests.landmarks import key_points, landmark_box
-from manifests.timeline import SAMPLES_PER_TICK, Stretch, ticks_of
+from manifests.timeline import SAMPLES_PER_TICK, TickRange, ticks_of
 
-__all__ = ["WINDOW_STEP_TICKS", "analyze", "analyze_pictures", "analyze_sound", "analyze_stretches", "hear_stretches"]
+__all__ = ["WINDOW_STEP_TICKS", "analyze", "analyze_audio", "analyze_audio_of", "analyze_frames", "analyze_ranges"]
 
 DESCRIPTOR_EVERY_TICKS = 25
 """Interval of identity descriptors: one is taken on each tick that is a multiple of this, once a second."""
@@ -62,17 +62,17 @@ def analyze(
     Raises:
         MediaError: the file cannot be decoded.
     """
-    frames = analyze_pictures(info, models, first_tick, end_tick, media)
-    return with_sound(frames, analyze_sound(info, models, first_tick, end_tick))
+    frames = analyze_frames(info, models, first_tick, end_tick, media)
+    return with_audio(frames, analyze_audio(info, models, first_tick, end_tick))
 
 
-def analyze_pictures(
+def analyze_frames(
     info: VideoInfo,
     models: Perception,
     first_tick: int,
     end_tick: int,
     media: MediaSettings = DEFAULT_MEDIA_SETTINGS,
-) -> PictureEvidence:
+) -> FrameEvidence:
     """Measure the frames of ticks ``[first_tick, end_tick)`` of a video.
 
     A frame that lasts several ticks is measured once. Memory holds `models.mask_stride` frames, and thumbnails for the
@@ -96,14 +96,14 @@ def analyze_pictures(
         if first_tick <= frame.tick < end_tick:
             decoded[frame.tick - first_tick] = True
             collected.add(frame.tick, frame.tick - first_tick, frame.source_frame, frame.shown)
-    return PictureEvidence(
+    return FrameEvidence(
         decoded=decoded,
         faces=collected.faces(),
         cut_score=models.cuts(thumbs)[first_tick - halo_first :][: end_tick - first_tick],
     )
 
 
-def analyze_sound(info: VideoInfo, models: Perception, first_tick: int, end_tick: int) -> SoundEvidence:
+def analyze_audio(info: VideoInfo, models: Perception, first_tick: int, end_tick: int) -> AudioEvidence:
     """Measure the audio of ticks ``[first_tick, end_tick)`` of a video.
 
     The voice detector keeps a state, so that only a range from tick 0 on gives the same values as the complete video.
@@ -113,7 +113,7 @@ def analyze_sound(info: VideoInfo, models: Perception, first_tick: int, end_tick
     """
     pieces = tick_audio_pieces(info, first_tick, end_tick)
     if pieces is None:
-        return SoundEvidence(speech_prob=None, loudness_dbfs=None)
+        return AudioEvidence(speech_prob=None, loudness_dbfs=None)
     levels = []
 
     def pieces_with_levels() -> Iterator[Float32Array]:
@@ -122,7 +122,7 @@ def analyze_sound(info: VideoInfo, models: Perception, first_tick: int, end_tick
             yield piece
 
     speech_prob = models.voice(pieces_with_levels(), end_tick - first_tick)
-    return SoundEvidence(speech_prob=speech_prob, loudness_dbfs=np.concatenate(levels))
+    return AudioEvidence(speech_prob=speech_prob, loudness_dbfs=np.concatenate(levels))
 
 
 class _FaceCollector:
@@ -145,7 +145,7 @@ class _FaceCollector:
         self._poses = None if models.pose is None else PoseBatches(models.pose)
         self._jitter = None if models.jitter is None else JitterBatches(models.jitter)
 
-    def add(self, tick: int, row: int, source_frame: int | None, shown: Shown) -> None:
+    def add(self, tick: int, row: int, source_frame: int | None, shown: LazyImage) -> None:
         if source_frame is None or source_frame != self._source_frame:
             found = self._find(tick, shown)
             self._measured = self._measure(tick, shown.rgb, found) if found else []
@@ -164,7 +164,7 @@ class _FaceCollector:
                 else np.full(self._models.descriptor_dim, np.nan, dtype=np.float32)
             )
 
-    def _find(self, tick: int, shown: Shown) -> list[FaceObservation]:
+    def _find(self, tick: int, shown: LazyImage) -> list[FaceObservation]:
         """Return the faces of a new frame: by a full search, by following, or none where none is expected."""
         group = tick // FULL_LOOK_EVERY_TICKS
         begins = group != self._looked
@@ -238,8 +238,8 @@ def _stack(rows: list[Float32Array], shape: tuple[int, ...]) -> Float32Array:
     return np.stack(rows) if rows else np.zeros((0, *shape), dtype=np.float32)
 
 
-def analyze_stretches(
-    info: VideoInfo, models: Perception, stretches: Sequence[Stretch], media: MediaSettings
+def analyze_ranges(
+    info: VideoInfo, models: Perception, stretches: Sequence[TickRange], media: MediaSettings
 ) -> Evidence:
     """Measure ranges of a video, frames and audio, each as a recording of its own.
 
@@ -249,20 +249,20 @@ def analyze_stretches(
         MediaError: the file cannot be decoded.
     """
     parts = [analyze(info, models, first, end, media) for first, end in stretches]
-    return spread(with_sound(stitch(parts), _concatenated(parts)), ticks_of(stretches), info.n_ticks)
+    return scatter_rows(with_audio(stitch(parts), _concatenated(parts)), ticks_of(stretches), info.n_ticks)
 
 
-def hear_stretches(info: VideoInfo, models: Perception, stretches: Sequence[Stretch]) -> SoundEvidence:
+def analyze_audio_of(info: VideoInfo, models: Perception, stretches: Sequence[TickRange]) -> AudioEvidence:
     """Measure the audio of ranges, each as a recording of its own; their ticks are concatenated.
 
     Raises:
         MediaError: the file cannot be opened.
     """
-    return _concatenated([analyze_sound(info, models, first, end) for first, end in stretches])
+    return _concatenated([analyze_audio(info, models, first, end) for first, end in stretches])
 
 
-def _concatenated(parts: Sequence[SoundEvidence]) -> SoundEvidence:
-    return SoundEvidence(
+def _concatenated(parts: Sequence[AudioEvidence]) -> AudioEvidence:
+    return AudioEvidence(
         speech_prob=_joined([part.speech_prob for part in parts]),
         loudness_dbfs=_joined([part.loudness_dbfs for part in parts]),
     )

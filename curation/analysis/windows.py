@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from foundation.settings import Settings
-from manifests.timeline import TICK_RATE_HZ, Stretch, Window
+from manifests.timeline import TICK_RATE_HZ, TickRange, Window
 
 __all__ = ["WindowSettings", "plan_windows", "windows_within"]
 
@@ -33,7 +33,7 @@ def plan_windows(n_ticks: int, settings: WindowSettings) -> list[Window]:
     return [Window(first_tick=k, end_tick=min(k + length, n_ticks)) for k in range(0, n_ticks, length)]
 
 
-def windows_within(stretches: Sequence[Stretch], settings: WindowSettings) -> list[Window]:
+def windows_within(stretches: Sequence[TickRange], settings: WindowSettings) -> list[Window]:
     """Divide ranges of a video at the ticks where the complete video would be divided.
 
     >>> [(window.first_tick, window.end_tick) for window in windows_within([(190, 250)], WindowSettings(length_s=8))]

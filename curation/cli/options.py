@@ -153,7 +153,7 @@ class SettingsOptions:
         """Return the settings.
 
         Raises:
-            ConfigError: a setting is unknown, or its value is not allowed.
+            SettingsError: a setting is unknown, or its value is not allowed.
         """
         import curation
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from curation.engine.units import Result, Unit
 
-__all__ = ["UNATTENDED", "EventKind", "Oversight", "UnitEvent"]
+__all__ = ["NO_HOOKS", "EventKind", "RunHooks", "UnitEvent"]
 
 EventKind = Literal["begin", "end", "loss", "retry", "quarantine"]
 """A worker began a unit; it ended it; it died or was ended with one; the unit will be tried again; or it will not."""
@@ -33,7 +33,7 @@ def ignore_events(_: UnitEvent) -> None:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Oversight:
+class RunHooks:
     """Functions that an executor calls while it works."""
 
     on_event: Callable[[UnitEvent], None] = ignore_events
@@ -41,5 +41,5 @@ class Oversight:
     """Says that no unit is to be begun any more; those in flight are to end."""
 
 
-UNATTENDED = Oversight()
+NO_HOOKS = RunHooks()
 """Nobody follows the events, and nothing stops the work early."""

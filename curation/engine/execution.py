@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from curation.engine.event_log import EventLog
-from curation.engine.events import Oversight, UnitEvent
+from curation.engine.events import RunHooks, UnitEvent
 from curation.engine.inline import curate_inline
 from curation.engine.ray_pool import curate_on_ray
 from curation.engine.supervision import PoolSettings
@@ -84,7 +84,7 @@ class Executor:
 
             log.run("run_begin", f"{len(todo)} videos to curate, {already_done} done before")
             n_done = 0
-            hooks = Oversight(on_event=on_event, stopped=ctrl_c.asked) if ctrl_c else Oversight(on_event=on_event)
+            hooks = RunHooks(on_event=on_event, stopped=ctrl_c.asked) if ctrl_c else RunHooks(on_event=on_event)
             for record in self._records(plan, todo, hooks):
                 n_done += 1
                 if watcher is not None:
@@ -92,7 +92,7 @@ class Executor:
                 yield record
             log.run("run_end", f"{n_done} videos done, {len(todo) - n_done} left")
 
-    def _records(self, plan: WorkerPlan, todo: Sequence[SourceVideo], hooks: Oversight) -> Iterator[VideoRecord]:
+    def _records(self, plan: WorkerPlan, todo: Sequence[SourceVideo], hooks: RunHooks) -> Iterator[VideoRecord]:
         if self.kind == "inline":
             return curate_inline(plan, todo, hooks)
         return curate_on_ray(

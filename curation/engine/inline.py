@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from curation.engine.events import UNATTENDED, Oversight, UnitEvent
+from curation.engine.events import NO_HOOKS, RunHooks, UnitEvent
 from curation.engine.schedule import Schedule
 from curation.engine.units import Unit, first_units
 from curation.engine.worker import WorkerPlan
@@ -19,7 +19,7 @@ _WORKER = "inline"
 def curate_inline(
     plan: WorkerPlan,
     videos: Sequence[SourceVideo],
-    hooks: Oversight = UNATTENDED,
+    hooks: RunHooks = NO_HOOKS,
     units: Callable[[Iterable[SourceVideo]], Iterable[Unit]] = first_units,
 ) -> Iterator[VideoRecord]:
     """Yield the record of each video as it is done.

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from curation.engine.events import UNATTENDED, EventKind, Oversight, UnitEvent
+from curation.engine.events import NO_HOOKS, EventKind, RunHooks, UnitEvent
 from curation.engine.pool_worker import PoolWorker
 from curation.engine.schedule import Schedule
 from curation.engine.supervision import Attempts, Loss, PoolSettings, take_exit_note
@@ -75,7 +75,7 @@ def curate_on_ray(
     address: str | None,
     gpus_per_worker: float,
     settings: PoolSettings,
-    hooks: Oversight = UNATTENDED,
+    hooks: RunHooks = NO_HOOKS,
     units: Callable[[Iterable[SourceVideo]], Iterable[Unit]] = first_units,
 ) -> Iterator[VideoRecord]:
     """Yield the record of each video as it is done, in the order in which they end.
@@ -132,7 +132,7 @@ class _Pool:
     """The actors and their units in flight."""
 
     def __init__(
-        self, plan: WorkerPlan, workers: int, gpus_per_worker: float, settings: PoolSettings, hooks: Oversight
+        self, plan: WorkerPlan, workers: int, gpus_per_worker: float, settings: PoolSettings, hooks: RunHooks
     ) -> None:
         import ray
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
-from curation.analysis.analyze import analyze_pictures
+from curation.analysis.analyze import analyze_frames
 from curation.analysis.windows import windows_within
 from curation.engine.worker import VideoWorker
 from curation.media.errors import MediaError
@@ -27,7 +27,7 @@ from curation.rendering.slices import Slice, divide_clips
 from curation.rules.rule import RuleError
 from curation.sources.entries import SourceVideo
 from curation.sources.scratch import readable
-from curation.sources.trims import asked_ticks
+from curation.sources.trims import requested_ticks
 from foundation.storage.locations import StorageError
 from manifests.timeline import Window, seconds_of_tick, ticks_of
 
@@ -164,7 +164,7 @@ class AnalyzeVideo(Unit):
     def _run(self, worker: VideoWorker, files: VideoFiles) -> Result:
         started, settings = time.perf_counter(), worker.plan.settings
         with self._opened(worker, None) as info:
-            stretches = asked_ticks(self.video.trims, info)
+            stretches = requested_ticks(self.video.trims, info)
             n_ticks = len(ticks_of(stretches))
             if n_ticks > settings.windows.length_ticks:
                 windows = windows_within(stretches, settings.windows)
@@ -208,7 +208,7 @@ class MeasureWindow(Unit):
     def _run(self, worker: VideoWorker, files: VideoFiles) -> Result:
         started, window, media = time.perf_counter(), self.window, worker.plan.settings.media
         with self._opened(worker, self.info, whole=False) as info:
-            evidence = analyze_pictures(info, worker.perception, window.first_tick, window.end_tick, media)
+            evidence = analyze_frames(info, worker.perception, window.first_tick, window.end_tick, media)
             spent_s = time.perf_counter() - started
         write_window(files, window, evidence, spent_s)
         return Result(word="measured", measured_s=seconds_of_tick(window.n_ticks))
@@ -233,7 +233,7 @@ class DecideVideo(Unit):
         started, settings = time.perf_counter(), worker.plan.settings
         with self._opened(worker, self.info) as info:
             pictures, pictures_s = read_windows(files, self.windows, large=bool(worker.plan.rules))
-            evidence = worker.joined(info, asked_ticks(self.video.trims, info), pictures)
+            evidence = worker.joined(info, requested_ticks(self.video.trims, info), pictures)
             analyzed = time.perf_counter()
             decision = worker.decided(evidence)
             spent = {"analyze_s": pictures_s + analyzed - started, "decide_s": time.perf_counter() - analyzed}

@@ -6,21 +6,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from curation.analysis.analyze import analyze_stretches, hear_stretches
+from curation.analysis.analyze import analyze_audio_of, analyze_ranges
 from curation.decision.decide import Decision, decide
-from curation.evidence.joining import spread, with_sound
-from curation.evidence.measures import Evidence, PictureEvidence
+from curation.evidence.joining import scatter_rows, with_audio
+from curation.evidence.measures import Evidence, FrameEvidence
 from curation.media.probe import VideoInfo
 from curation.model_cards import ModelCard
 from curation.model_registry import register_model, registered_models
 from curation.output.curated_video import CuratedVideo
 from curation.perception.models import Perception, load_perception
-from curation.rendering.render import render_clips, shown_clips
+from curation.rendering.render import evidence_of_clips, render_clips
 from curation.rules.rule import Rule
 from curation.settings import CurationSettings
 from curation.sources.scratch import ScratchSettings
 from curation.speech.models import SpeechModels, load_speech
-from manifests.timeline import Stretch, ticks_of
+from manifests.timeline import TickRange, ticks_of
 
 __all__ = ["VideoWorker", "WorkerPlan", "ignore_length", "use_one_thread"]
 
@@ -76,7 +76,7 @@ class VideoWorker:
     on_length: Callable[[float], None] = ignore_length
     """Called with the length of a video that is curated in one piece, seconds, as soon as it is known."""
 
-    def curated(self, info: VideoInfo, stretches: Sequence[Stretch], spent_s: float = 0.0) -> CuratedVideo:
+    def curated(self, info: VideoInfo, stretches: Sequence[TickRange], spent_s: float = 0.0) -> CuratedVideo:
         """Analyze, decide and render stretches of a video in one piece; nothing is written.
 
         Args:
@@ -89,11 +89,11 @@ class VideoWorker:
             RuleError: a rule of the user's own raised.
         """
         settings, started = self.plan.settings, time.perf_counter()
-        evidence = analyze_stretches(info, self.perception, stretches, settings.media)
+        evidence = analyze_ranges(info, self.perception, stretches, settings.media)
         analyzed = time.perf_counter()
         decision = self.decided(evidence)
         decided = time.perf_counter()
-        clips = shown_clips(evidence, decision)
+        clips = evidence_of_clips(evidence, decision)
         return CuratedVideo(
             info=info,
             evidence=evidence,
@@ -104,7 +104,7 @@ class VideoWorker:
             render_s=time.perf_counter() - decided,
         )
 
-    def joined(self, info: VideoInfo, stretches: Sequence[Stretch], frames: PictureEvidence) -> Evidence:
+    def joined(self, info: VideoInfo, stretches: Sequence[TickRange], frames: FrameEvidence) -> Evidence:
         """Return the evidence of a long video: its measured frames, and its audio, which is measured now.
 
         Args:
@@ -115,8 +115,8 @@ class VideoWorker:
         Raises:
             MediaError: the file cannot be opened.
         """
-        measured = with_sound(frames, hear_stretches(info, self.perception, stretches))
-        return spread(measured, ticks_of(stretches), info.n_ticks)
+        measured = with_audio(frames, analyze_audio_of(info, self.perception, stretches))
+        return scatter_rows(measured, ticks_of(stretches), info.n_ticks)
 
     def decided(self, evidence: Evidence) -> Decision:
         """Return what is kept of a video.

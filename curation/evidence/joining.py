@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from curation.evidence.measures import Evidence, FaceMeasures, Faces, PictureEvidence, SoundEvidence
+from curation.evidence.measures import AudioEvidence, Evidence, FaceMeasures, Faces, FrameEvidence
 from foundation.array_types import Float32Array, Int64Array
 
-__all__ = ["rows_of", "spread", "stitch", "stretch_of", "with_sound"]
+__all__ = ["range_of", "rows_of", "scatter_rows", "stitch", "with_audio"]
 
 
 def rows_of(measures: FaceMeasures, first: int, end: int) -> FaceMeasures:
@@ -23,21 +23,21 @@ def rows_of(measures: FaceMeasures, first: int, end: int) -> FaceMeasures:
     return FaceMeasures(**columns)
 
 
-def stretch_of(evidence: PictureEvidence, first: int, end: int) -> PictureEvidence:
+def range_of(evidence: FrameEvidence, first: int, end: int) -> FrameEvidence:
     """Return ticks ``[first, end)`` of evidence of which nothing is trimmed, counted from `first`."""
     first_face, end_face = evidence.faces.tick.searchsorted((first, end))
     columns: dict[str, Any] = {
         field.name: None if (values := getattr(evidence.faces, field.name)) is None else values[first_face:end_face]
         for field in fields(Faces)
     }
-    return PictureEvidence(
+    return FrameEvidence(
         decoded=evidence.decoded[first:end],
         faces=Faces(**columns | {"tick": columns["tick"] - first}),
         cut_score=evidence.cut_score[first:end],
     )
 
 
-def with_sound(frames: PictureEvidence, audio: SoundEvidence) -> Evidence:
+def with_audio(frames: FrameEvidence, audio: AudioEvidence) -> Evidence:
     """Return the evidence of frames and of audio as one."""
     return Evidence(
         decoded=frames.decoded,
@@ -49,7 +49,7 @@ def with_sound(frames: PictureEvidence, audio: SoundEvidence) -> Evidence:
     )
 
 
-def spread(evidence: Evidence, ticks: Int64Array, n_ticks: int) -> Evidence:
+def scatter_rows(evidence: Evidence, ticks: Int64Array, n_ticks: int) -> Evidence:
     """Place the evidence of some ticks among all ticks of a video; the others are trimmed.
 
     Args:
@@ -81,7 +81,7 @@ def _placed(values: Float32Array, ticks: Int64Array, n_ticks: int) -> Float32Arr
     return placed
 
 
-def stitch(parts: Sequence[PictureEvidence]) -> PictureEvidence:
+def stitch(parts: Sequence[FrameEvidence]) -> FrameEvidence:
     """Return the evidence of adjacent ranges as that of one."""
     starts = np.cumsum([0, *(len(part) for part in parts[:-1])])
     columns: dict[str, Any] = {
@@ -90,7 +90,7 @@ def stitch(parts: Sequence[PictureEvidence]) -> PictureEvidence:
         if field.name != "tick"
     }
     tick = np.concatenate([part.faces.tick + start for part, start in zip(parts, starts, strict=True)])
-    return PictureEvidence(
+    return FrameEvidence(
         decoded=np.concatenate([part.decoded for part in parts]),
         faces=Faces(tick=tick, **columns),
         cut_score=np.concatenate([part.cut_score for part in parts]),

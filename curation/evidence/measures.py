@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from foundation.array_types import BoolArray, Float32Array, Int64Array
 from manifests.schema.face_measures import FaceMeasures
 
-__all__ = ["LEAST_CUT_SCORE", "Evidence", "FaceMeasures", "Faces", "PictureEvidence", "SoundEvidence"]
+__all__ = ["LEAST_CUT_SCORE", "AudioEvidence", "Evidence", "FaceMeasures", "Faces", "FrameEvidence"]
 
 
 LEAST_CUT_SCORE = 0.5
@@ -25,7 +25,7 @@ class Faces(FaceMeasures):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PictureEvidence:
+class FrameEvidence:
     """Evidence from the frames of T ticks."""
 
     decoded: BoolArray
@@ -41,7 +41,7 @@ class PictureEvidence:
 
 
 @dataclass(frozen=True, kw_only=True)  # no slots: two bases of one class cannot both have them
-class SoundEvidence:
+class AudioEvidence:
     """Evidence from the audio of T ticks."""
 
     speech_prob: Float32Array | None
@@ -51,5 +51,5 @@ class SoundEvidence:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Evidence(PictureEvidence, SoundEvidence):
+class Evidence(FrameEvidence, AudioEvidence):
     """All measurements of T ticks."""

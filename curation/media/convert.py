@@ -10,7 +10,7 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 
 from foundation.array_types import RgbImage
 
-__all__ = ["FrameConverter", "Shown", "display_size", "rotation_deg"]
+__all__ = ["FrameConverter", "LazyImage", "display_size", "rotation_deg"]
 
 _UNSPECIFIED_MATRICES = frozenset({0, 2, 3})
 """AVColorSpace: RGB, unspecified, reserved."""
@@ -112,7 +112,7 @@ class FrameConverter:
         return graph.vpull()
 
 
-class Shown:
+class LazyImage:
     """The image of a decoded frame as a viewer sees it, converted on first use."""
 
     def __init__(self, frame: VideoFrame, convert: FrameConverter) -> None:

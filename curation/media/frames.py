@@ -12,7 +12,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from curation.media.container import best_video_stream, open_media, packets
-from curation.media.convert import FrameConverter, Shown
+from curation.media.convert import FrameConverter, LazyImage
 from curation.media.memory import trim_heap
 from curation.media.probe import VideoInfo
 from curation.media.settings import DEFAULT_MEDIA_SETTINGS, MediaSettings
@@ -42,7 +42,7 @@ class TickFrame:
     source_frame: int | None
     """The stored frame: its time stamp after the first frame's, units of `VideoInfo.time_base`, the same in
     every window. None: nothing trustworthy decodes here. The number of the tick before: the same frame again."""
-    shown: Shown | None
+    shown: LazyImage | None
     """The image of the frame, the same again where `source_frame` is the same; None with it."""
 
     @property
@@ -66,7 +66,7 @@ def tick_frames(
     if not 0 <= first_tick <= end_tick <= info.n_ticks:
         raise ValueError(f"ticks [{first_tick}, {end_tick}) are not within [0, {info.n_ticks}) of {info.path}")
     convert = FrameConverter(info.width_px, info.height_px, info.rotation_deg)
-    shown: tuple[int, Shown] | None = None
+    shown: tuple[int, LazyImage] | None = None
     landing = _landing(info, first_tick)
     with open_media(info.path) as container:
         stream = best_video_stream(container, info.path)
@@ -83,7 +83,7 @@ def tick_frames(
                 continue
             number = decoded.pts - info.first_pts
             if shown is None or shown[0] != number:
-                shown = (number, Shown(decoded.frame, convert))
+                shown = (number, LazyImage(decoded.frame, convert))
             yield TickFrame(tick=tick, source_frame=number, shown=shown[1])
 
 

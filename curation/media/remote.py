@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from curation.media.errors import MediaError
-from foundation.storage.locations import open_remote, reaching
+from foundation.storage.locations import open_remote, store_errors
 
 __all__ = ["RemoteMedia"]
 
@@ -54,7 +54,7 @@ class RemoteMedia:
     def read(self, size: int) -> bytes:
         """Return the next bytes, none at the end."""
         try:
-            with reaching(self._path):
+            with store_errors(self._path):
                 return self._file.read(size)
         except OSError as error:
             self._failure = self._failure or error

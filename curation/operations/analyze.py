@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from curation.analysis.analyze import analyze_stretches
+from curation.analysis.analyze import analyze_ranges
 from curation.evidence.measures import Evidence
 from curation.media.errors import MediaError
 from curation.media.probe import probe
@@ -12,7 +12,7 @@ from curation.settings import CurationSettings
 from curation.sources.discover import discover
 from curation.sources.entries import SourceError
 from curation.sources.scratch import ScratchSettings, readable
-from curation.sources.trims import asked_ticks
+from curation.sources.trims import requested_ticks
 from foundation.weights import ensure_assets
 
 __all__ = ["analyze"]
@@ -44,4 +44,4 @@ def analyze(video: str | Path, settings: CurationSettings, *, scratch: ScratchSe
     models = load_perception(perception)
     with readable(found[0], scratch or ScratchSettings()) as path:
         info = probe(path)
-        return analyze_stretches(info, models, asked_ticks((), info), settings.media)
+        return analyze_ranges(info, models, requested_ticks((), info), settings.media)

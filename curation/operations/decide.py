@@ -19,9 +19,9 @@ from curation.output.ledger import VideoRecord
 from curation.output.recorded_rules import require_same_rules
 from curation.output.video_files import VideoFiles
 from curation.output.weights_used import speech_weights
-from curation.rendering.render import render_clips, shown_clips
+from curation.rendering.render import evidence_of_clips, render_clips
 from curation.rules.rule import Rule, RuleError
-from curation.settings import ConfigError, CurationSettings, differences, load_settings
+from curation.settings import CurationSettings, SettingsError, differences, load_settings
 from curation.sources.scratch import ScratchSettings, readable
 from curation.speech.models import SpeechModels, load_speech, speech_assets
 from foundation.settings import Overrides
@@ -70,7 +70,7 @@ def redecide(
         The dataset in `out`, open for reading.
 
     Raises:
-        ConfigError: a wrong setting, or one that needs measuring anew.
+        SettingsError: a wrong setting, or one that needs measuring anew.
         DatasetError: `dataset` is no dataset.
         DatasetFolderError: `out` holds something else.
         OtherRulesError: `rules` are not given and `dataset` was made with some, or `out` was begun with others.
@@ -163,7 +163,7 @@ class _Again:
         video = unchanged_source(before, consequence="its clips cannot be rendered")
         with readable(video, self.scratch) as path:
             info = probe(path)
-            shown = shown_clips(evidence, decision)
+            shown = evidence_of_clips(evidence, decision)
             clips = render_clips(info, shown, settings=self.settings.rendering, speech=speech)
         curated = CuratedVideo(
             info=info,
@@ -183,7 +183,7 @@ def _new_settings(
     """Return the settings of a dataset with changes, and a line for each that differs.
 
     Raises:
-        ConfigError: a wrong setting, or one that needs measuring anew.
+        SettingsError: a wrong setting, or one that needs measuring anew.
         DatasetFolderError: the settings of the dataset are not those of this version.
     """
     before = origin.settings
@@ -191,5 +191,5 @@ def _new_settings(
     changed = differences(settings, before)
     measured = [line for line in changed if line.startswith(_MEASURED)]
     if measured:
-        raise ConfigError(f"{'; '.join(measured)}: the evidence was measured otherwise; `gaia-curate run` anew")
+        raise SettingsError(f"{'; '.join(measured)}: the evidence was measured otherwise; `gaia-curate run` anew")
     return settings, changed

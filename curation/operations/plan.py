@@ -29,11 +29,11 @@ from curation.sources.discover import discover
 from curation.sources.entries import SourceError, SourceVideo
 from curation.sources.layouts import LayoutChoice
 from curation.sources.scratch import ScratchSettings, readable
-from curation.sources.trims import asked_ticks
+from curation.sources.trims import requested_ticks
 from foundation.devices import free_memory_bytes, proc_bytes
 from foundation.storage.path_text import text_of_path
 from foundation.text import duration_text, gigabytes, text_table
-from manifests.timeline import TICK_RATE_HZ, Stretch, ticks_of
+from manifests.timeline import TICK_RATE_HZ, TickRange, ticks_of
 from manifests.vocabulary import TIERS
 
 __all__ = ["Plan", "Sampling", "plan", "sample"]
@@ -220,7 +220,7 @@ def _look(
     with readable(video, scratch) as path:
         info = probe(path)
         probed = time.perf_counter()
-        asked = asked_ticks(video.trims, info)
+        asked = requested_ticks(video.trims, info)
         one = asked[int(_hash(seed, f"{video.video_id} stretch") * len(asked))]
         stretch = _stretch(info, one, _hash(seed, f"{video.video_id} place"))
         _reset_peak()
@@ -239,7 +239,7 @@ def _look(
     )
 
 
-def _stretch(info: VideoInfo, within: Stretch, chance: float) -> VideoInfo:
+def _stretch(info: VideoInfo, within: TickRange, chance: float) -> VideoInfo:
     """Return part of a stretch of a video, as if it were all of it; where it begins is up to `chance`, in [0, 1)."""
     n_ticks = min(within[1] - within[0], _LOOK_TICKS)
     if n_ticks == info.n_ticks:

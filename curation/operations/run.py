@@ -8,7 +8,7 @@ from curation.decision.trial import require_usable
 from curation.engine.execution import Executor, RunWatcher
 from curation.operations.work import curate_videos
 from curation.output.curated_video import landmarks_of
-from curation.output.disk_space import require_room
+from curation.output.disk_space import require_disk_space
 from curation.output.folder import DatasetFolder
 from curation.output.ledger import VideoRecord
 from curation.output.removals import newly_excluded, without_removed
@@ -97,7 +97,7 @@ def run(
         RuleError: one of `rules` cannot be used, or raised on a video.
         MissingAssetsError: weights are missing and cannot be fetched.
         LedgerError: a record of the earlier run is damaged.
-        NoRoomError: the disk cannot hold the dataset.
+        NoDiskSpaceError: the disk cannot hold the dataset.
         StorageError: an address cannot be reached.
         RayUnavailableError: no cluster could be reached.
         OSError: the dataset cannot be written.
@@ -136,7 +136,7 @@ def run(
         elif video.video_id not in done:
             todo.append(video)
     already_done = len(originals) - len(todo) - n_excluded
-    require_room(folder.path, todo)
+    require_disk_space(folder.path, todo)
     require_scratch(todo, executor.scratch)
     work = curate_videos(folder, todo, executor, already_done=already_done, watcher=watcher, ctrl_c=ctrl_c)
     curated = tuple(work)

@@ -7,7 +7,7 @@ from pathlib import Path
 from curation.sources.entries import SourceVideo
 from foundation.errors import CannotStartError
 
-__all__ = ["NoRoomError", "free_bytes", "require_room"]
+__all__ = ["NoDiskSpaceError", "free_bytes", "require_disk_space"]
 
 _LEAST_SHARE = 0.005
 """A dataset takes at least this share of its sources' bytes. Ours: 15 real clips of 0.7 Mbit/s take 1.36 of them, and
@@ -17,7 +17,7 @@ _LEAST_BYTES = 8 << 20
 """No run goes far with less: a minute of evidence and clips."""
 
 
-class NoRoomError(CannotStartError, OSError):
+class NoDiskSpaceError(CannotStartError, OSError):
     """The disk cannot hold what a run would write."""
 
 
@@ -31,7 +31,7 @@ def free_bytes(folder: Path) -> int | None:
     return shutil.disk_usage(home).free
 
 
-def require_room(dataset: Path, videos: Sequence[SourceVideo]) -> None:
+def require_disk_space(dataset: Path, videos: Sequence[SourceVideo]) -> None:
     """Refuse a run whose dataset cannot fit; one that is let through may still fill the disk.
 
     Args:
@@ -39,13 +39,13 @@ def require_room(dataset: Path, videos: Sequence[SourceVideo]) -> None:
         videos: what is to be curated.
 
     Raises:
-        NoRoomError: there is less room than any run over these videos takes.
+        NoDiskSpaceError: there is less room than any run over these videos takes.
     """
     free = free_bytes(dataset)
     # of a video of which stretches are asked for, how much that is of its bytes is not known yet
     least = max(_LEAST_BYTES, int(_LEAST_SHARE * sum(video.size_bytes for video in videos if not video.trims)))
     if videos and free is not None and free < least:
-        raise NoRoomError(
+        raise NoDiskSpaceError(
             f"{dataset}: {free / 2**20:.0f} MiB are free there, and {len(videos)} videos take at least "
             f"{least / 2**20:.0f} MiB; make room, or give another --out (`gaia-curate plan` tells what to expect)"
         )

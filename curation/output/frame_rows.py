@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from curation.decision.decide import Decision
-from curation.evidence.joining import spread
+from curation.evidence.joining import scatter_rows
 from curation.evidence.measures import Evidence, Faces
 from curation.rules.frontal import frontal_angle_deg
 from foundation.array_types import BoolArray, Float32Array, Int64Array
@@ -16,7 +16,7 @@ from manifests.schema.face_measures import FACE_MEASURES, FaceMeasure, FaceMeasu
 from manifests.schema.frames import FACE_COLUMNS, FRAMES
 from manifests.timeline import TICK_RATE_HZ
 
-__all__ = ["evidence_of_frames", "frames_table", "shown_face"]
+__all__ = ["evidence_of_frames", "frames_table", "stored_face"]
 
 
 def frames_table(
@@ -72,10 +72,10 @@ def evidence_of_frames(table: pa.Table, n_ticks: int) -> Evidence:
 
     Interpolated faces are left out, for they were not measured.
     """
-    return spread(_evidence_of_rows(table), table["tick"].to_numpy().astype(np.int64), n_ticks)
+    return scatter_rows(_evidence_of_rows(table), table["tick"].to_numpy().astype(np.int64), n_ticks)
 
 
-def shown_face(table: pa.Table) -> FaceMeasures:
+def stored_face(table: pa.Table) -> FaceMeasures:
     """Return the main face of N rows that `frames_table` wrote, interpolated where a miss was bridged.
 
     Every row has one. Descriptors that are all missing are (N, 0), because their length is not known.

@@ -13,17 +13,17 @@ import pyarrow as pa
 
 from curation.decision.decide import ClipPlan, Decision
 from curation.decision.main_face import main_face
-from curation.evidence.joining import rows_of, stitch, stretch_of
+from curation.evidence.joining import range_of, rows_of, stitch
 from curation.evidence.main_track import MainTrack
-from curation.evidence.measures import Evidence, PictureEvidence
+from curation.evidence.measures import Evidence, FrameEvidence
 from curation.media.memory import trim_heap
 from curation.output.clip_rows import clip_members, clips_table
 from curation.output.curated_video import landmarks_of, spans_table
-from curation.output.frame_rows import frames_table, shown_face
+from curation.output.frame_rows import frames_table, stored_face
 from curation.output.ledger import VideoRecord
 from curation.output.video_files import WINDOWS, VideoFiles
 from curation.output.window_files import read_window
-from curation.rendering.render import RenderedClip, ShownClip
+from curation.rendering.render import ClipEvidence, RenderedClip
 from curation.rendering.slices import Slice
 from curation.settings import CurationSettings
 from foundation.storage.arrow import open_parquet, read_parquet
@@ -86,7 +86,7 @@ def _frames_pieces(
     neighbours' edges first.
     """
     faces_before = evidence.faces.tick.searchsorted
-    before: tuple[Window, PictureEvidence] | None = None
+    before: tuple[Window, FrameEvidence] | None = None
     following = read_window(files, windows[0])
     for number, window in enumerate(windows):
         current, near = following, [] if before is None else [before]
@@ -124,13 +124,11 @@ def _frames_pieces(
         trim_heap()
 
 
-def _within(
-    window: Window, evidence: PictureEvidence, first_tick: int, end_tick: int
-) -> tuple[Window, PictureEvidence]:
+def _within(window: Window, evidence: FrameEvidence, first_tick: int, end_tick: int) -> tuple[Window, FrameEvidence]:
     """Return the part of a window, and of its evidence, that lies in ticks ``[first_tick, end_tick)`` of the video."""
     part = Window(first_tick=max(first_tick, window.first_tick), end_tick=min(end_tick, window.end_tick))
     first, end = part.first_tick - window.first_tick, part.end_tick - window.first_tick
-    return part, stretch_of(evidence, first, end)
+    return part, range_of(evidence, first, end)
 
 
 def _main_of(windows: Sequence[Window], main: MainTrack, first_face: int) -> MainTrack:
@@ -146,7 +144,7 @@ def _main_of(windows: Sequence[Window], main: MainTrack, first_face: int) -> Mai
     )
 
 
-def stored_clips(files: VideoFiles, plans: Sequence[ClipPlan]) -> Iterator[ShownClip]:
+def stored_clips(files: VideoFiles, plans: Sequence[ClipPlan]) -> Iterator[ClipEvidence]:
     """Yield what `write_decided` wrote of the ticks of planned clips, in order.
 
     Raises:
@@ -170,7 +168,7 @@ def stored_clips(files: VideoFiles, plans: Sequence[ClipPlan]) -> Iterator[Shown
                 raise ValueError(f"{path} holds {len(rows)} of the ticks {plan.first_tick} to {plan.end_tick}")
             probabilities = rows["speech_prob"]
             speech_prob = None if probabilities.null_count else probabilities.to_numpy().astype(np.float32)
-            yield ShownClip(plan=plan, face=shown_face(rows), speech_prob=speech_prob)
+            yield ClipEvidence(plan=plan, face=stored_face(rows), speech_prob=speech_prob)
 
 
 def unrendered(files: VideoFiles, slices: Sequence[Slice]) -> list[Slice]:

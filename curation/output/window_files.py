@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from curation.evidence.joining import stitch
-from curation.evidence.measures import Faces, PictureEvidence
+from curation.evidence.measures import Faces, FrameEvidence
 from curation.output.video_files import WINDOWS, VideoFiles
 from foundation.storage.atomic import write_bytes_atomic
 from foundation.storage.locations import files_in, read_all
@@ -20,7 +20,7 @@ from manifests.timeline import Window
 __all__ = ["read_window", "read_windows", "remove_windows", "unmeasured", "write_window"]
 
 
-def write_window(files: VideoFiles, window: Window, evidence: PictureEvidence, spent_s: float) -> None:
+def write_window(files: VideoFiles, window: Window, evidence: FrameEvidence, spent_s: float) -> None:
     """Write what was measured of the frames of a window, and the seconds that it took.
 
     Raises:
@@ -45,7 +45,7 @@ def unmeasured(files: VideoFiles, windows: Iterable[Window]) -> list[Window]:
     return [window for window in windows if not files.step(window, ".npz").exists()]
 
 
-def read_windows(files: VideoFiles, windows: Iterable[Window], *, large: bool = False) -> tuple[PictureEvidence, float]:
+def read_windows(files: VideoFiles, windows: Iterable[Window], *, large: bool = False) -> tuple[FrameEvidence, float]:
     """Return the evidence of windows, given in order, as one stretch, and the seconds they took.
 
     Unless `large`, landmarks and blendshapes, nine tenths of it, stay on disk, for no built-in rule reads them:
@@ -58,7 +58,7 @@ def read_windows(files: VideoFiles, windows: Iterable[Window], *, large: bool = 
     return stitch([evidence for evidence, _ in parts]), sum(spent_s for _, spent_s in parts)
 
 
-def read_window(files: VideoFiles, window: Window) -> PictureEvidence:
+def read_window(files: VideoFiles, window: Window) -> FrameEvidence:
     """Return all that was measured in a window.
 
     Raises:
@@ -78,7 +78,7 @@ def remove_windows(dataset: Path, video_ids: Collection[str]) -> None:
             path.unlink(missing_ok=True)
 
 
-def _read(path: Path, *, large: bool) -> tuple[PictureEvidence, float]:
+def _read(path: Path, *, large: bool) -> tuple[FrameEvidence, float]:
     with np.load(io.BytesIO(*read_all([path])), allow_pickle=False) as arrays:
         columns: dict[str, Any] = {"tick": arrays["faces.tick"]}
         for measure in FACE_MEASURES:
@@ -87,5 +87,5 @@ def _read(path: Path, *, large: bool) -> tuple[PictureEvidence, float]:
                 if large or not measure.large
                 else measure.unmeasured(len(columns["tick"]))
             )
-        evidence = PictureEvidence(decoded=arrays["decoded"], faces=Faces(**columns), cut_score=arrays["cut_score"])
+        evidence = FrameEvidence(decoded=arrays["decoded"], faces=Faces(**columns), cut_score=arrays["cut_score"])
         return evidence, float(arrays["spent_s"])

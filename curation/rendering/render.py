@@ -26,7 +26,7 @@ from foundation.array_types import Float16Array, Float32Array, RgbImage
 from manifests.landmarks import landmark_box
 from manifests.timeline import AUDIO_RATE_HZ
 
-__all__ = ["RenderedClip", "RenderedSpeech", "ShownClip", "render_clips", "shown_clips"]
+__all__ = ["ClipEvidence", "RenderedClip", "RenderedSpeech", "evidence_of_clips", "render_clips"]
 
 _CLIPS_AT_ONCE = 8
 """Clips whose audio is held and encoded together, for a GPU's sake; of the default length 240 s."""
@@ -82,7 +82,7 @@ class RenderedClip:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ShownClip:
+class ClipEvidence:
     """Evidence of a planned clip of N ticks."""
 
     plan: ClipPlan
@@ -92,11 +92,11 @@ class ShownClip:
     """(N,) probability of speech; None without audio."""
 
 
-def shown_clips(evidence: Evidence, decision: Decision) -> list[ShownClip]:
+def evidence_of_clips(evidence: Evidence, decision: Decision) -> list[ClipEvidence]:
     """Return the planned clips of a video with what was measured in them."""
     speech_prob = evidence.speech_prob
     return [
-        ShownClip(
+        ClipEvidence(
             plan=plan,
             face=rows_of(decision.face, plan.first_tick, plan.end_tick),
             speech_prob=None if speech_prob is None else speech_prob[plan.first_tick : plan.end_tick],
@@ -106,7 +106,7 @@ def shown_clips(evidence: Evidence, decision: Decision) -> list[ShownClip]:
 
 
 def render_clips(
-    info: VideoInfo, clips: Iterable[ShownClip], *, settings: RenderSettings, speech: SpeechModels
+    info: VideoInfo, clips: Iterable[ClipEvidence], *, settings: RenderSettings, speech: SpeechModels
 ) -> tuple[RenderedClip, ...]:
     """Cut planned clips out of their source.
 
@@ -129,7 +129,7 @@ def render_clips(
 
 
 def _render_clip(
-    info: VideoInfo, clip: ShownClip, settings: RenderSettings, speech: RenderedSpeech | None
+    info: VideoInfo, clip: ClipEvidence, settings: RenderSettings, speech: RenderedSpeech | None
 ) -> RenderedClip:
     face, speech_prob = clip.face, clip.speech_prob
     crop = choose_crop(landmark_box(face.landmarks_px), settings.crop)
@@ -164,7 +164,7 @@ def _images(info: VideoInfo, plan: ClipPlan, crop: Crop, settings: RenderSetting
         yield crop.picture(frame.rgb, settings.crop.size_px)
 
 
-def _speech(info: VideoInfo, clips: Sequence[ShownClip], models: SpeechModels) -> list[RenderedSpeech]:
+def _speech(info: VideoInfo, clips: Sequence[ClipEvidence], models: SpeechModels) -> list[RenderedSpeech]:
     """Return the processed audio of clips of tier `diffusion`."""
     speeches = [_clean_speech(info, clip, models) for clip in clips]
     if models.encoder is None:
@@ -178,7 +178,7 @@ def _speech(info: VideoInfo, clips: Sequence[ShownClip], models: SpeechModels) -
     ]
 
 
-def _clean_speech(info: VideoInfo, clip: ShownClip, models: SpeechModels) -> tuple[Float32Array, RenderedSpeech]:
+def _clean_speech(info: VideoInfo, clip: ClipEvidence, models: SpeechModels) -> tuple[Float32Array, RenderedSpeech]:
     """Return the normalised and denoised samples of a clip, and what is kept of them but for the features."""
     audio = tick_audio(info, clip.plan.first_tick, clip.plan.end_tick)
     if audio is None or clip.speech_prob is None:

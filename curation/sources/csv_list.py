@@ -12,7 +12,7 @@ from typing import Literal
 
 from curation.sources.entries import Entry, SourceError
 from curation.sources.trims import Trim, overlap
-from foundation.storage.locations import is_address, location, reaching
+from foundation.storage.locations import is_address, location, store_errors
 
 __all__ = ["read_csv_list"]
 
@@ -42,7 +42,7 @@ def read_csv_list(path: Path) -> list[Entry]:
 
 def _rows(path: Path) -> Iterator[_Row]:
     try:
-        with reaching(path), path.open(newline="", encoding="utf-8-sig") as file:
+        with store_errors(path), path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
             names = reader.fieldnames or []
             if "path" not in names:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from curation.sources.layouts import Tree
-from foundation.storage.locations import location, reaching
+from foundation.storage.locations import location, store_errors
 
 if TYPE_CHECKING:
     from upath import UPath
@@ -32,7 +32,7 @@ def list_remote(address: str, suffixes: Sequence[str]) -> Tree | tuple[Path, ...
         return (root,)
     fs, key = cast("UPath", root).fs, cast("UPath", root).path
     pattern = any(sign in address for sign in "*?[")
-    with reaching(root):
+    with store_errors(root):
         if pattern:
             return tuple(_video(address, str(name)) for name in fs.glob(key))
         try:

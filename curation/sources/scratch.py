@@ -18,7 +18,7 @@ from pathlib import Path
 from curation.media.errors import MediaError
 from curation.sources.discover import fingerprint
 from curation.sources.entries import SourceVideo
-from foundation.storage.locations import StorageError, can_seek, content_version, is_remote, open_remote, reaching
+from foundation.storage.locations import StorageError, can_seek, content_version, is_remote, open_remote, store_errors
 
 __all__ = ["ScratchSettings", "readable", "require_scratch"]
 
@@ -122,7 +122,7 @@ def _refuse_changed(video: SourceVideo) -> None:
 def _fill(copy: Path, video: SourceVideo) -> None:
     """Fetch a source into the file that was reserved for it, which is removed on an error."""
     try:
-        with reaching(video.path), open_remote(video.path, 0) as source, copy.open("r+b") as target:
+        with store_errors(video.path), open_remote(video.path, 0) as source, copy.open("r+b") as target:
             shutil.copyfileobj(source, target, _PIECE_BYTES)
             complete = target.tell() == video.size_bytes
         _refuse_changed(video)

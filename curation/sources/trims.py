@@ -13,9 +13,9 @@ from typing import Literal
 
 from curation.media.errors import MediaError
 from curation.media.probe import VideoInfo
-from manifests.timeline import TICK_RATE_HZ, Stretch
+from manifests.timeline import TICK_RATE_HZ, TickRange
 
-__all__ = ["Trim", "asked_s", "asked_ticks", "overlap", "united"]
+__all__ = ["Trim", "asked_s", "overlap", "requested_ticks", "united"]
 
 _ROUNDED_S = 1
 """A stretch may end this long after the video: annotations count whole seconds. It is cut at the end then."""
@@ -42,7 +42,7 @@ class Trim:
         return f"{self.start:g} to {self.end:g} {self.unit}"
 
 
-def asked_ticks(trims: Sequence[Trim], info: VideoInfo) -> tuple[Stretch, ...]:
+def requested_ticks(trims: Sequence[Trim], info: VideoInfo) -> tuple[TickRange, ...]:
     """Return the ticks whose time lies in a stretch, as half-open ranges in order; without stretches, all.
 
     Raises:
@@ -51,7 +51,7 @@ def asked_ticks(trims: Sequence[Trim], info: VideoInfo) -> tuple[Stretch, ...]:
     """
     if not trims:
         return ((0, info.n_ticks),)
-    found: list[Stretch] = []
+    found: list[TickRange] = []
     for trim in trims:
         second = Fraction(1) if trim.unit == "s" else info.fps
         start_s = _exact(trim.start) / second
@@ -118,9 +118,9 @@ def _exact(value: float) -> Fraction:
     return Fraction(value).limit_denominator(1_000_000)
 
 
-def _joined(stretches: Iterable[Stretch]) -> list[Stretch]:
+def _joined(stretches: Iterable[TickRange]) -> list[TickRange]:
     """Return the stretches in order, those that touch as one."""
-    joined: list[Stretch] = []
+    joined: list[TickRange] = []
     for first, end in sorted(stretches):
         if joined and first <= joined[-1][1]:
             joined[-1] = (joined[-1][0], max(end, joined[-1][1]))

@@ -32,11 +32,11 @@ __all__ = [
     "location",
     "open_remote",
     "put",
-    "reaching",
     "read_all",
     "read_range",
     "remote_of",
     "remote_path",
+    "store_errors",
 ]
 
 _EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs", "http": "http", "https": "http"}
@@ -139,7 +139,7 @@ def files_in(folder: Path, suffix: str) -> list[Path]:
         return sorted(path for path in folder.glob(f"*{suffix}") if not path.name.startswith("."))
     remote = remote_of(folder)
     try:
-        with reaching(folder):
+        with store_errors(folder):
             listed = remote.fs.ls(remote.path, detail=False)
     except FileNotFoundError:
         return []
@@ -160,7 +160,7 @@ def read_range(path: Path, offset: int, size: int) -> bytes:
     if not size:
         return b""
     remote = remote_of(path)
-    with reaching(path):
+    with store_errors(path):
         return bytes(remote.fs.cat_file(remote.path, start=offset, end=offset + size))
 
 
@@ -176,14 +176,14 @@ def read_all(paths: Sequence[Path]) -> Iterator[bytes]:
             yield from (path.read_bytes() for path in batch)
             continue
         names = [remote_of(path).path for path in batch]
-        with reaching(batch[0].parent):
+        with store_errors(batch[0].parent):
             contents = remote_of(batch[0]).fs.cat(names)
         # for a single path fsspec returns the content itself
         yield from ([bytes(contents)] if isinstance(contents, bytes) else (contents[name] for name in names))
 
 
 @contextmanager
-def reaching(path: Path) -> Iterator[None]:
+def store_errors(path: Path) -> Iterator[None]:
     """Turn any error of a store's package in the block into an OSError that names the address.
 
     Raises:
@@ -209,7 +209,7 @@ def open_remote(path: Path, block_bytes: int) -> BinaryIO:
         OSError: it cannot be read.
     """
     remote = remote_of(path)
-    with reaching(path):
+    with store_errors(path):
         if block_bytes:
             options = {"block_size": block_bytes, "cache_type": "blockcache", "cache_options": {"maxblocks": _BLOCKS}}
         else:
@@ -224,7 +224,7 @@ def can_seek(path: Path) -> bool:
         OSError: it cannot be read.
     """
     remote = remote_of(path)
-    with reaching(path), remote.fs.open(remote.path, mode="rb", block_size=1, cache_type="none") as stream:
+    with store_errors(path), remote.fs.open(remote.path, mode="rb", block_size=1, cache_type="none") as stream:
         try:
             stream.seek(1)
             stream.read(1)
@@ -239,7 +239,7 @@ def length_and_ends(path: Path, size: int) -> tuple[int, bytes, bytes]:
     Raises:
         OSError: it cannot be read.
     """
-    with reaching(path):
+    with store_errors(path):
         if can_seek(path):
             length = path.stat().st_size
             return length, read_range(path, 0, size), read_range(path, max(0, length - size), size)
@@ -263,7 +263,7 @@ def content_version(path: Path) -> str | None:
     if not is_remote(path):
         return None
     remote = remote_of(path)
-    with reaching(path):
+    with store_errors(path):
         facts = remote.fs.info(remote.path)
     return next((f"{name} {facts[name]}" for name in _VERSION_FIELDS if facts.get(name)), None)
 
@@ -277,7 +277,7 @@ def put(path: Path, content: BinaryIO) -> None:
     remote = remote_of(path)
     size = content.tell()
     content.seek(0)
-    with reaching(path):
+    with store_errors(path):
         if size <= IN_MEMORY_BYTES:
             remote.fs.pipe_file(remote.path, content.read())
             return

@@ -35,7 +35,7 @@ from curation.perception.cards import FaceFinderCard, HeadPoseCard, IdentityCard
 from curation.perception.models import load_perception, perception_assets, pose_method
 from curation.perception.protocols import FaceObservation
 from curation.perception.settings import PerceptionSettings
-from curation.settings import ConfigError, CurationSettings, load_settings
+from curation.settings import CurationSettings, SettingsError, load_settings
 from foundation.array_types import Float32Array, RgbImage
 from foundation.errors import UsageError
 from foundation.weights import Asset, AssetFile, MissingAssetsError, asset_names, asset_path
@@ -185,13 +185,13 @@ def test_a_dataset_is_not_gone_on_with_where_its_model_is_not_registered(
 
 @pytest.mark.parametrize("setting", ["faces", "pose", "mask", "identity"])
 def test_a_model_that_is_not_registered_is_refused_with_the_names_that_there_are(setting: str) -> None:
-    with pytest.raises(ConfigError, match=rf"perception\.{setting}' is 'none_of_these'.*register_model"):
+    with pytest.raises(SettingsError, match=rf"perception\.{setting}' is 'none_of_these'.*register_model"):
         settings(f"perception.{setting}=none_of_these")
 
 
 def test_the_settings_name_registered_models_in_their_errors() -> None:
     register_model(FACES)
-    with pytest.raises(ConfigError, match="'scrfd', 'mediapipe', 'dlib' or 'middle'"):
+    with pytest.raises(SettingsError, match="'scrfd', 'mediapipe', 'dlib' or 'middle'"):
         settings("perception.faces=yolo")
 
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from curation.settings import ConfigError, CurationSettings, differences, load_settings
+from curation.settings import CurationSettings, SettingsError, differences, load_settings
 
 
 def test_overrides_beat_the_file_and_the_file_beats_the_defaults(tmp_path: Path) -> None:
@@ -29,7 +29,7 @@ def test_overrides_beat_the_file_and_the_file_beats_the_defaults(tmp_path: Path)
     ],
 )
 def test_a_wrong_setting_names_itself_its_value_and_what_is_allowed(override: str, said: str) -> None:
-    with pytest.raises(ConfigError, match=said):
+    with pytest.raises(SettingsError, match=said):
         load_settings(CurationSettings(), None, [override])
 
 
@@ -37,12 +37,12 @@ def test_a_wrong_setting_names_itself_its_value_and_what_is_allowed(override: st
 def test_a_file_that_is_no_mapping_of_settings_is_refused(tmp_path: Path, text: str) -> None:
     file = tmp_path / "c.yaml"
     file.write_text(text)
-    with pytest.raises(ConfigError):
+    with pytest.raises(SettingsError):
         load_settings(CurationSettings(), file, [])
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"none\.yaml"):
+    with pytest.raises(SettingsError, match=r"none\.yaml"):
         load_settings(CurationSettings(), tmp_path / "none.yaml", [])
 
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from helpers.toy_task import ToyConfig
 
-from foundation.settings import ConfigError, changed_settings, settings_of
+from foundation.settings import SettingsError, changed_settings, settings_of
 from training.loop.config import TrainConfig
 
 
@@ -29,7 +29,7 @@ def test_single_values_lie_over_the_file_and_the_file_over_the_preset(tmp_path: 
     ],
 )
 def test_wrong_setting_is_refused_by_name(override: str, said: str) -> None:
-    with pytest.raises(ConfigError, match=said):
+    with pytest.raises(SettingsError, match=said):
         changed_settings(ToyConfig(), None, [override])
 
 
@@ -51,7 +51,7 @@ def test_value_out_of_range_is_refused_with_an_allowed_one(name: str, value: flo
 
 def test_file_that_is_no_yaml_is_refused(tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text("train: [")
-    with pytest.raises(ConfigError, match=r"--config .*bad\.yaml: cannot be read as YAML"):
+    with pytest.raises(SettingsError, match=r"--config .*bad\.yaml: cannot be read as YAML"):
         changed_settings(ToyConfig(), tmp_path / "bad.yaml", [])
 
 

@@ -3,7 +3,7 @@ from typing import Literal
 
 import pytest
 
-from foundation.settings import ConfigError, overlaid
+from foundation.settings import SettingsError, overlaid
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,5 +62,5 @@ def test_given_values_replace_and_the_others_stay() -> None:
     ],
 )
 def test_what_does_not_fit_is_refused_by_name(values: object, message: str) -> None:
-    with pytest.raises(ConfigError, match=message):
+    with pytest.raises(SettingsError, match=message):
         overlaid(_Camera(), values, "camera")

@@ -2,10 +2,10 @@
 
 import dataclasses
 
-from curation.evidence.measures import Evidence, Faces, PictureEvidence
+from curation.evidence.measures import Evidence, Faces, FrameEvidence
 
 
-def part(evidence: Evidence, first: int, end: int) -> PictureEvidence:
+def part(evidence: Evidence, first: int, end: int) -> FrameEvidence:
     """Return the evidence of a window of these ticks."""
     faces = evidence.faces
     inside = (faces.tick >= first) & (faces.tick < end)
@@ -14,6 +14,6 @@ def part(evidence: Evidence, first: int, end: int) -> PictureEvidence:
         for field in dataclasses.fields(Faces)
     }
     columns["tick"] = faces.tick[inside] - first
-    return PictureEvidence(
+    return FrameEvidence(
         decoded=evidence.decoded[first:end], faces=Faces(**columns), cut_score=evidence.cut_score[first:end]
     )

@@ -9,7 +9,7 @@ from helpers.store_server import StoreServer
 
 from foundation.storage import locations as storage
 from foundation.storage.atomic import replacing, write_bytes_atomic
-from foundation.storage.locations import StorageError, files_in, location, reaching, read_all, remote_of
+from foundation.storage.locations import StorageError, files_in, location, read_all, remote_of, store_errors
 from foundation.storage.path_text import path_of_text, text_of_path
 from foundation.storage.staged import StagedFiles
 from manifests.files.media import MediaError
@@ -188,7 +188,7 @@ def test_an_unknown_protocol_is_told_with_the_known_ones() -> None:
 
 def test_whatever_a_package_raises_becomes_an_error_of_storage_that_names_the_address() -> None:
     path = location("memory://x/y")
-    with pytest.raises(StorageError, match="memory://x/y: RuntimeError: no route"), reaching(path):
+    with pytest.raises(StorageError, match="memory://x/y: RuntimeError: no route"), store_errors(path):
         raise RuntimeError("no route")
-    with pytest.raises(FileNotFoundError), reaching(path):
+    with pytest.raises(FileNotFoundError), store_errors(path):
         raise FileNotFoundError("y")

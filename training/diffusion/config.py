@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from foundation.settings import ConfigError, Section
+from foundation.settings import Section, SettingsError
 from models.motion.config import MOTION_DIFFUSION_SIZES, MotionDiffusionConfig
 from models.sampling.config import SdeConfig
 from training.data.config import DataConfig
@@ -112,10 +112,10 @@ def diffusion_config(size: SizeName, preset: PresetName = "recommended") -> Diff
     high as so small a network bears.
 
     Raises:
-        ConfigError: there is no such size or preset.
+        SettingsError: there is no such size or preset.
     """
     if size not in MOTION_DIFFUSION_SIZES or preset not in DIFFUSION_TRAINING:
-        raise ConfigError(
+        raise SettingsError(
             f"size is {size!r} and preset {preset!r}; give a size of {', '.join(MOTION_DIFFUSION_SIZES)} and a preset "
             f"of {', '.join(DIFFUSION_TRAINING)}"
         )

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from foundation.array_types import RgbImage
-from foundation.settings import ConfigError
+from foundation.settings import SettingsError
 from manifests.record import read_dataset, write_dataset
 from models.motion.config import MotionDiffusionConfig
 from models.motion.diffusion import MotionDiffusion
@@ -56,7 +56,7 @@ class DiffusionTask:
             SelectionError: no clip can be used, or they do not share one landmark scheme and speech encoder.
             LatentsError: the latents are missing; the message has the command that makes them.
             WeightsError: the VAE was trained on another landmark scheme, or its file is damaged.
-            ConfigError: the VAE has no latents for the target of the model.
+            SettingsError: the VAE has no latents for the target of the model.
         """
         index = select_clips(dataset, config.data)
         vae_facts = WeightFacts(landmark_scheme=index.landmark_scheme, speech_encoder=None)
@@ -133,7 +133,7 @@ class DiffusionTask:
         """Write the VAE, and dataset.json, which records how faces and speech are prepared for this network.
 
         Raises:
-            ConfigError: the run was begun with another VAE, or on speech features of another encoder.
+            SettingsError: the run was begun with another VAE, or on speech features of another encoder.
         """
         _require_encoder(run, self.source.sequences.speech_encoder)
         vae_facts = WeightFacts(landmark_scheme=self.export().facts.landmark_scheme, speech_encoder=None)
@@ -142,7 +142,7 @@ class DiffusionTask:
             before = load_weights(file, Vae, VaeConfig, vae_facts).state_dict()
             ours = self.vae.state_dict()
             if before.keys() != ours.keys() or any(not torch.equal(before[name], ours[name].cpu()) for name in ours):
-                raise ConfigError(f"{run} was begun on latents of another VAE; name that one, or another run folder")
+                raise SettingsError(f"{run} was begun on latents of another VAE; name that one, or another run folder")
         else:
             save_weights(file, self.vae, self.vae.config, vae_facts)
         write_dataset(run, read_dataset(self.source.sequences.index.dataset))
@@ -152,14 +152,14 @@ def _require_encoder(run: Path, speech_encoder: str) -> None:
     """Refuse to resume a run that was trained on features of another encoder.
 
     Raises:
-        ConfigError: the encoders differ.
+        SettingsError: the encoders differ.
     """
     folder = RunFolder(run)
     if folder.newest() is None:
         return
     recorded = read_facts(folder.weights()).speech_encoder
     if recorded != speech_encoder:
-        raise ConfigError(
+        raise SettingsError(
             f"{run} was trained on speech features of {recorded!r}, but this dataset has those of {speech_encoder!r}; "
             "name a dataset with the former, or another run folder"
         )
@@ -169,11 +169,11 @@ def _model_config(model: MotionDiffusionConfig, facts: LatentFacts, index: ClipI
     """Return the config of the network, completed from the data.
 
     Raises:
-        ConfigError: the target of the model does not suit the VAE.
+        SettingsError: the target of the model does not suit the VAE.
     """
     fitting = "motion_latent" if facts.vae.disentangled else "frame_latent"
     if model.target != fitting:
-        raise ConfigError(
+        raise SettingsError(
             f"model.target is {model.target!r}, but this VAE was built with disentangled={facts.vae.disentangled}; set "
             f"model.target={fitting}, or name another VAE"
         )

@@ -11,7 +11,7 @@ from importlib import resources
 from typing import TypeVar
 
 from foundation.errors import UsageError
-from foundation.settings import ConfigError, overlaid, require_known, setting_leaves
+from foundation.settings import SettingsError, overlaid, require_known, setting_leaves
 from foundation.text import text_table
 from models.motion.config import MOTION_DIFFUSION_SIZES, MotionDiffusionConfig
 from models.vae.config import VAE_SIZES, VaeConfig
@@ -93,7 +93,7 @@ def load_experiment(name: str) -> Experiment:
     """Return the experiment called `name`.
 
     Raises:
-        ConfigError: no experiment has that name; the message has the nearest one.
+        SettingsError: no experiment has that name; the message has the nearest one.
     """
     require_known([name], experiment_names(), "experiment")
     return read_experiment((_FOLDER / f"{name}.yaml").read_text(encoding="utf-8"), name)
@@ -103,17 +103,17 @@ def read_experiment(text: str, name: str) -> Experiment:
     """Return the experiment that the YAML `text` describes.
 
     Raises:
-        ConfigError: a section, size or name is missing or unknown, or a value is not allowed; the message names it and
-            what is allowed.
+        SettingsError: a section, size or name is missing or unknown, or a value is not allowed; the message names it
+            and what is allowed.
     """
     import yaml
 
     try:
         sections = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise ConfigError(f"{name} is no YAML: {error}") from error
+        raise SettingsError(f"{name} is no YAML: {error}") from error
     if not isinstance(sections, Mapping) or not {"origin", "vae"} <= set(sections):
-        raise ConfigError(
+        raise SettingsError(
             f"{name} is {sections!r}; give the sections {', '.join(_SECTIONS)}, of which two are optional"
         )
     require_known(sections, _SECTIONS, f"{name}: section")
@@ -144,7 +144,7 @@ def _sized(sizes: Mapping[str, ConfigT], values: object, where: str) -> tuple[Si
     """Return the size that `values` name, and its config with the other values laid over it."""
     size = next((size for size in SIZES if isinstance(values, Mapping) and values.get("size") == size), None)
     if size is None or not isinstance(values, Mapping):
-        raise ConfigError(f"{where} is {values!r}; give a size among its names: {', '.join(sizes)}")
+        raise SettingsError(f"{where} is {values!r}; give a size among its names: {', '.join(sizes)}")
     changes = {name: value for name, value in values.items() if name != "size"}
     return size, overlaid(sizes[size], changes, where)
 

@@ -27,7 +27,7 @@ def dry_run(task: Task[BatchT], config: TrainConfig, ranks: Ranks) -> str:
 
     Raises:
         ResourceError: the weights alone do not fit.
-        ConfigError: the batch does not divide into micro-batches.
+        SettingsError: the batch does not divide into micro-batches.
     """
     shape = batch_shape(config, ranks)
     require_memory(task, config, ranks)

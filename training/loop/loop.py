@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 import torch
 
 from foundation.errors import ProblemsFoundError
-from foundation.settings import ConfigError, Setting
+from foundation.settings import Setting, SettingsError
 from foundation.signals import StopRequest
 from models.run_folder import RunFolder
 from training.data.order import BatchShape
@@ -53,14 +53,14 @@ def batch_shape(config: TrainConfig, ranks: Ranks) -> BatchShape:
     """Return how a global batch is divided among ranks and passes.
 
     Raises:
-        ConfigError: it does not divide into micro-batches of all ranks.
+        SettingsError: it does not divide into micro-batches of all ranks.
     """
     try:
         return BatchShape(
             global_batch=config.batch, micro_batch=config.micro_batch, world_size=ranks.size, rank=ranks.rank
         )
     except ValueError as error:
-        raise ConfigError(f"train.batch and train.micro_batch do not fit: {error}") from error
+        raise SettingsError(f"train.batch and train.micro_batch do not fit: {error}") from error
 
 
 def train(
@@ -89,7 +89,7 @@ def train(
     Raises:
         RunFolderError: the folder is of another run.
         CheckpointError: a checkpoint is damaged, or of other networks.
-        ConfigError: the settings do not fit the number of ranks.
+        SettingsError: the settings do not fit the number of ranks.
         ResourceError: memory or disk are too small.
         TrainError: gradients were not finite too often, or a GPU's memory ran out.
         OSError: the disk refused; the last checkpoint is complete.

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from foundation.settings import ConfigError, Section
+from foundation.settings import Section, SettingsError
 from models.vae.config import DISCRIMINATORS, VAE_SIZES, DiscriminatorConfig, VaeConfig
 from training.data.config import DataConfig
 from training.loop.config import TrainConfig
@@ -140,10 +140,10 @@ def vae_config(size: SizeName, preset: PresetName = "recommended") -> VaeTrainin
     network bears, and the end of each clip held out.
 
     Raises:
-        ConfigError: there is no such size or preset.
+        SettingsError: there is no such size or preset.
     """
     if size not in VAE_SIZES or preset not in VAE_TRAINING:
-        raise ConfigError(
+        raise SettingsError(
             f"size is {size!r} and preset {preset!r}; give a size of {', '.join(VAE_SIZES)} and a preset of "
             f"{', '.join(VAE_TRAINING)}"
         )

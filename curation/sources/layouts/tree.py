@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 
 from curation.choices import LayoutName
 from curation.sources.entries import Entry, SourceError
-from foundation.storage.locations import reaching
+from foundation.storage.locations import store_errors
 
 __all__ = ["Labelled", "Layout", "Tree", "note"]
 
@@ -48,7 +48,7 @@ class Tree:
         """
         path = self.root / name
         try:
-            with reaching(path):
+            with store_errors(path):
                 return path.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             raise SourceError(f"{path}: cannot be read as the text that it should be: {error}") from error

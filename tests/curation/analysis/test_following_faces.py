@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from curation.analysis.analyze import FULL_LOOK_EVERY_TICKS, analyze, analyze_pictures
+from curation.analysis.analyze import FULL_LOOK_EVERY_TICKS, analyze, analyze_frames
 from curation.media.frames import tick_frames
 from curation.media.probe import VideoInfo, probe
 from curation.perception.faces.face_mesh import can_be_followed
@@ -161,7 +161,7 @@ def test_pictures_are_left_out_only_where_a_search_found_nobody_after_nobody(
 ) -> None:
     (face,) = finder(picture_of(sample, 0))
     scripted = Scripted(face, script, sample)
-    analyze_pictures(sample, dataclasses.replace(models, faces=scripted), 0, len(script))
+    analyze_frames(sample, dataclasses.replace(models, faces=scripted), 0, len(script))
     assert "".join(scripted.told) == told
 
 

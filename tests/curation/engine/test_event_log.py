@@ -12,7 +12,7 @@ from helpers.made_videos import SmallRun
 
 from curation.decision.decide import ClipPlan
 from curation.engine.event_log import EventLog, events_path
-from curation.engine.events import Oversight, UnitEvent
+from curation.engine.events import RunHooks, UnitEvent
 from curation.engine.execution import Executor
 from curation.engine.inline import curate_inline
 from curation.engine.units import AnalyzeVideo, MeasureWindow, Result, Unit, divided, ended
@@ -134,7 +134,7 @@ class NoModels:
 
 def test_inline_tells_of_the_steps_of_a_long_video_in_their_order(tmp_path: Path) -> None:
     events: list[UnitEvent] = []
-    hooks = Oversight(on_event=events.append)
+    hooks = RunHooks(on_event=events.append)
     plan: Any = NoModels()
     records = curate_inline(plan, [VIDEO], hooks, lambda videos: [made(AnalyzeVideo(video=one)) for one in videos])
     assert list(records) == [RECORD]

@@ -14,7 +14,7 @@ import ray
 from ray import cloudpickle
 from ray.cluster_utils import Cluster
 
-from curation.engine.events import UNATTENDED, Oversight, UnitEvent
+from curation.engine.events import NO_HOOKS, RunHooks, UnitEvent
 from curation.engine.ray_pool import RayUnavailableError, curate_on_ray
 from curation.engine.supervision import PoolSettings
 from curation.engine.units import Result, Unit, ended
@@ -137,7 +137,7 @@ def videos(names: Sequence[str]) -> list[SourceVideo]:
 
 
 def curated(
-    plan: Plan, names: Sequence[str], settings: PoolSettings, workers: int = 2, hooks: Oversight = UNATTENDED
+    plan: Plan, names: Sequence[str], settings: PoolSettings, workers: int = 2, hooks: RunHooks = NO_HOOKS
 ) -> dict[str, VideoRecord]:
     anything: Any = plan
     pool = curate_on_ray(
@@ -159,7 +159,7 @@ def test_only_the_guilty_are_quarantined_each_with_its_code(tmp_path: Path) -> N
     guilty = {"exits": "worker_died", "crashes": "worker_died", "hangs": "timed_out", "grows": "out_of_memory"}
     innocent = [f"good_{number}" for number in range(12)]
     events: list[UnitEvent] = []
-    records = curated(Plan(tmp_path), [*guilty, *innocent, "flaky"], QUICK, hooks=Oversight(on_event=events.append))
+    records = curated(Plan(tmp_path), [*guilty, *innocent, "flaky"], QUICK, hooks=RunHooks(on_event=events.append))
     assert {name: records[name].error_code for name in guilty} == guilty
     assert {records[name].status for name in guilty} == {"quarantined"}
     assert {records[name].status for name in [*innocent, "flaky"]} == {"ok"}

@@ -9,7 +9,7 @@ import pytest
 PROGRAM = """
 import resource, sys
 from pathlib import Path
-from curation.analysis.analyze import analyze_pictures
+from curation.analysis.analyze import analyze_frames
 from curation.settings import CurationSettings, load_settings
 from curation.media.probe import probe
 from curation.engine.worker import WorkerPlan
@@ -20,7 +20,7 @@ worker = WorkerPlan(settings=settings, dataset=Path("dataset")).make_worker()
 info = probe(Path(sys.argv[1]))
 
 def measure(n_ticks):
-    analyze_pictures(info, worker.perception, 0, n_ticks, settings.media)
+    analyze_frames(info, worker.perception, 0, n_ticks, settings.media)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 print(measure(50), measure(500))

@@ -13,7 +13,7 @@ from curation.cli.app import app
 from curation.output.folder import DatasetFolder
 from curation.output.weights_used import needed_assets, wanted_assets
 from curation.perception.voice import silero_model_path
-from curation.settings import PRESETS, ConfigError, differences, load_settings
+from curation.settings import PRESETS, SettingsError, differences, load_settings
 from foundation.weights import asset_path, asset_record
 from foundation.weights.store import find_asset
 
@@ -112,7 +112,7 @@ def test_file_and_overrides_change_the_preset_they_are_given_with(tmp_path: Path
 def test_a_preset_among_the_settings_is_refused_for_it_would_change_no_model(tmp_path: Path, way: str) -> None:
     file = tmp_path / "c.yaml"
     file.write_text("preset: paper\n" if way == "file" else "preset: embedded\n")
-    with pytest.raises(ConfigError, match=r"'preset' is 'paper'.*--preset"):
+    with pytest.raises(SettingsError, match=r"'preset' is 'paper'.*--preset"):
         load_settings(PRESETS["embedded"], file, ["preset=paper"] if way == "override" else [])
     assert load_settings(PRESETS["embedded"], None, ["preset=embedded"]) == PRESETS["embedded"]
 

@@ -36,14 +36,14 @@ def source(tmp_path: Path) -> Path:
 def failing(monkeypatch: pytest.MonkeyPatch) -> dict[str, Exception]:
     """By the name of a file, what analysing it raises."""
     raised: dict[str, Exception] = {}
-    real = curation.engine.worker.analyze_stretches
+    real = curation.engine.worker.analyze_ranges
 
     def analyze(info: VideoInfo, *arguments: object) -> object:
         if info.path.name in raised:
             raise raised[info.path.name]
         return real(info, *arguments)
 
-    monkeypatch.setattr(curation.engine.worker, "analyze_stretches", analyze)
+    monkeypatch.setattr(curation.engine.worker, "analyze_ranges", analyze)
     return raised
 
 

@@ -19,7 +19,7 @@ import curation.engine.worker
 import curation.operations.run
 from curation.cli.app import app
 from curation.engine.event_log import events_path
-from curation.engine.events import Oversight
+from curation.engine.events import RunHooks
 from curation.engine.execution import Executor
 from curation.engine.inline import curate_inline
 from curation.engine.worker import WorkerPlan
@@ -86,7 +86,7 @@ def curated(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the files that were curated, and not taken from an earlier run, from here on."""
     names: list[str] = []
 
-    def noting(plan: WorkerPlan, videos: list[SourceVideo], oversight: Oversight) -> Iterator[VideoRecord]:
+    def noting(plan: WorkerPlan, videos: list[SourceVideo], oversight: RunHooks) -> Iterator[VideoRecord]:
         names.extend(video.path.name for video in videos)
         return curate_inline(plan, videos, oversight)
 
@@ -198,14 +198,14 @@ def test_other_settings_do_not_go_into_the_same_dataset(source: Path) -> None:
 
 
 def test_a_bug_of_ours_costs_one_video(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = curation.engine.worker.analyze_stretches
+    real = curation.engine.worker.analyze_ranges
 
     def failing(info: VideoInfo, *arguments: object) -> object:
         if info.path.name == "b.mp4":
             raise ZeroDivisionError("made by the test")
         return real(info, *arguments)
 
-    monkeypatch.setattr(curation.engine.worker, "analyze_stretches", failing)
+    monkeypatch.setattr(curation.engine.worker, "analyze_ranges", failing)
     report = go(source)
     assert [record.status for record in report.records] == ["ok", "failed", "ok"]
     row = by_name(source.parent / "dataset")["b.mp4"]

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 import curation.engine.execution
 import curation.operations.run
 from curation.cli.app import app
-from curation.engine.events import Oversight
+from curation.engine.events import RunHooks
 from curation.engine.execution import Executor
 from curation.engine.inline import curate_inline
 from curation.engine.worker import WorkerPlan
@@ -48,7 +48,7 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the files that a worker was given; meanwhile, no row may be there twice."""
     names: list[str] = []
 
-    def noting(plan: WorkerPlan, videos: list[SourceVideo], oversight: Oversight) -> Iterator[VideoRecord]:
+    def noting(plan: WorkerPlan, videos: list[SourceVideo], oversight: RunHooks) -> Iterator[VideoRecord]:
         names.extend(video.path.name for video in videos)
         for record in curate_inline(plan, videos, oversight):
             rows = read_table(plan.dataset, "frames", ["video_id", "tick"]).to_pylist()

@@ -14,12 +14,12 @@ from helpers.made_videos import TalkingFace, frame_times, talking_video
 from curation.analysis.windows import plan_windows
 from curation.decision.decide import ClipPlan, decide
 from curation.engine.event_log import events_path
-from curation.engine.events import Oversight, UnitEvent
+from curation.engine.events import RunHooks, UnitEvent
 from curation.engine.execution import Executor
 from curation.engine.inline import curate_inline
 from curation.engine.units import AnalyzeVideo, DecideVideo, GatherVideo, MeasureWindow, RenderSlice, Unit
 from curation.engine.worker import WorkerPlan
-from curation.evidence.joining import with_sound
+from curation.evidence.joining import with_audio
 from curation.evidence.measures import Evidence, FaceMeasures, Faces
 from curation.operations.run import run
 from curation.output.curated_video import landmarks_of
@@ -28,7 +28,7 @@ from curation.output.long_video import stored_clips, write_decided
 from curation.output.video_files import WINDOWS as FOLDER
 from curation.output.video_files import VideoFiles
 from curation.output.window_files import read_windows, write_window
-from curation.rendering.render import shown_clips
+from curation.rendering.render import evidence_of_clips
 from curation.rendering.slices import divide_clips
 from curation.settings import CurationSettings, load_settings
 from curation.sources.discover import discover
@@ -82,7 +82,7 @@ def decided_in_windows(dataset: Path, evidence: Evidence, windows: list[Window],
     for window in windows:
         write_window(files, window, part(evidence, window.first_tick, window.end_tick), 1.0)
     pictures, _ = read_windows(files, windows)
-    light = with_sound(pictures, evidence)
+    light = with_audio(pictures, evidence)
     write_decided(files, windows, light, decide(light, settings.rules), settings)
 
 
@@ -122,7 +122,7 @@ def test_clips_find_the_rows_that_one_piece_gives_them(spoilt: Evidence, tmp_pat
     decision = decide(spoilt, settings.rules)
     assert len(decision.clips) >= 3
     got = list(stored_clips(VideoFiles(tmp_path, VIDEO), decision.clips))
-    for one, other in zip(got, shown_clips(spoilt, decision), strict=True):
+    for one, other in zip(got, evidence_of_clips(spoilt, decision), strict=True):
         assert one.plan == other.plan
         np.testing.assert_array_equal(one.speech_prob, other.speech_prob)
         for field in dataclasses.fields(FaceMeasures):
@@ -233,7 +233,7 @@ def test_a_run_that_ends_between_two_steps_goes_on_there(
     plan = WorkerPlan(settings=SLICED, dataset=dataset)
     run(str(source), dataset, SLICED, Executor(), limit=0)
     videos = discover(str(source)).videos
-    list(curate_inline(plan, videos, Oversight(on_event=note, stopped=lambda: len(ended) == n_units)))
+    list(curate_inline(plan, videos, RunHooks(on_event=note, stopped=lambda: len(ended) == n_units)))
     kinds = [AnalyzeVideo, MeasureWindow, MeasureWindow, DecideVideo, RenderSlice, RenderSlice, GatherVideo]
     assert ended == kinds[:n_units]
     run(str(source), dataset, SLICED, Executor())

@@ -12,12 +12,12 @@ import pytest
 from helpers.made_evidence import part
 from helpers.made_videos import SmallRun, TalkingFace, frame_times, talking_video
 
-from curation.analysis.analyze import WINDOW_STEP_TICKS, analyze, analyze_pictures, analyze_sound
+from curation.analysis.analyze import WINDOW_STEP_TICKS, analyze, analyze_audio, analyze_frames
 from curation.analysis.windows import WindowSettings, plan_windows
 from curation.decision.decide import RulesSettings, decide
 from curation.engine.execution import Executor
-from curation.evidence.joining import stitch, with_sound
-from curation.evidence.measures import Evidence, Faces, PictureEvidence
+from curation.evidence.joining import stitch, with_audio
+from curation.evidence.measures import Evidence, Faces, FrameEvidence
 from curation.media.probe import probe
 from curation.operations.run import run
 from curation.output.ledger import read_ledger
@@ -43,11 +43,11 @@ def files_of(dataset: Path, video_id: str) -> VideoFiles:
     return VideoFiles(dataset, video)
 
 
-def picture_evidence(evidence: Evidence) -> PictureEvidence:
-    return PictureEvidence(decoded=evidence.decoded, faces=evidence.faces, cut_score=evidence.cut_score)
+def picture_evidence(evidence: Evidence) -> FrameEvidence:
+    return FrameEvidence(decoded=evidence.decoded, faces=evidence.faces, cut_score=evidence.cut_score)
 
 
-def assert_equal(one: PictureEvidence, other: PictureEvidence) -> None:
+def assert_equal(one: FrameEvidence, other: FrameEvidence) -> None:
     assert np.array_equal(one.decoded, other.decoded)
     assert np.array_equal(one.cut_score, other.cut_score)
     for field in dataclasses.fields(Faces):
@@ -119,8 +119,8 @@ def test_windows_of_a_real_clip_give_the_evidence_and_the_decisions_of_one_pass(
     info = dataclasses.replace(info, n_ticks=end)
     whole = analyze(info, models, 0, end)
     seams = [0, 50, 75, end] if end > 75 else [0, 25, end]
-    parts = [analyze_pictures(info, models, a, b) for a, b in itertools.pairwise(seams)]
-    stitched = with_sound(stitch(parts), analyze_sound(info, models, 0, end))
+    parts = [analyze_frames(info, models, a, b) for a, b in itertools.pairwise(seams)]
+    stitched = with_audio(stitch(parts), analyze_audio(info, models, 0, end))
     for column in ("decoded", "cut_score", "speech_prob", "loudness_dbfs"):
         assert np.array_equal(getattr(stitched, column), getattr(whole, column)), column
     for column in ("tick", "box_px", "landmarks_px", "pose_deg", "blendshapes", "score", "sharpness"):

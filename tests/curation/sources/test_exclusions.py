@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 import curation.engine.execution
 import curation.operations.run
 from curation.cli.app import app
-from curation.engine.events import Oversight
+from curation.engine.events import RunHooks
 from curation.engine.execution import Executor
 from curation.engine.inline import curate_inline
 from curation.engine.worker import WorkerPlan
@@ -50,7 +50,7 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the files that were given to a worker."""
     names: list[str] = []
 
-    def noting(plan: WorkerPlan, videos: list[SourceVideo], oversight: Oversight) -> Iterator[VideoRecord]:
+    def noting(plan: WorkerPlan, videos: list[SourceVideo], oversight: RunHooks) -> Iterator[VideoRecord]:
         names.extend(video.path.name for video in videos)
         return curate_inline(plan, videos, oversight)
 

@@ -8,7 +8,7 @@ from helpers.made_videos import counted_video, frame_times
 
 from curation.media.errors import MediaError
 from curation.media.probe import VideoInfo, probe
-from curation.sources.trims import Trim, asked_s, asked_ticks
+from curation.sources.trims import Trim, asked_s, requested_ticks
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +18,7 @@ def info(tmp_path_factory: pytest.TempPathFactory) -> VideoInfo:
 
 
 def test_without_a_stretch_every_tick_is_asked_for(info: VideoInfo) -> None:
-    assert asked_ticks((), info) == ((0, 100),)
+    assert requested_ticks((), info) == ((0, 100),)
 
 
 @pytest.mark.parametrize(
@@ -33,18 +33,18 @@ def test_without_a_stretch_every_tick_is_asked_for(info: VideoInfo) -> None:
     ],
 )
 def test_a_tick_belongs_to_the_stretch_that_holds_its_time(trim: Trim, ticks: tuple[int, int], info: VideoInfo) -> None:
-    assert asked_ticks((trim,), info) == (ticks,)
+    assert requested_ticks((trim,), info) == (ticks,)
 
 
 def test_pictures_are_counted_at_the_rate_of_the_file(info: VideoInfo) -> None:
     # at 50 pictures a second, 60 to 119 are 1.2 s to 2.4 s
     faster = replace(info, fps=Fraction(50))
-    assert asked_ticks((Trim(start=60, end=120, unit="pictures"),), faster) == ((30, 60),)
+    assert requested_ticks((Trim(start=60, end=120, unit="pictures"),), faster) == ((30, 60),)
 
 
 def test_stretches_that_touch_are_one(info: VideoInfo) -> None:
     trims = (Trim(start=0.0, end=1.0), Trim(start=1.0, end=2.0), Trim(start=3.0, end=3.2))
-    assert asked_ticks(trims, info) == ((0, 50), (75, 80))
+    assert requested_ticks(trims, info) == ((0, 50), (75, 80))
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_stretches_that_touch_are_one(info: VideoInfo) -> None:
 )
 def test_a_stretch_outside_the_video_is_an_error_of_the_video(trim: Trim, said: str, info: VideoInfo) -> None:
     with pytest.raises(MediaError, match=said) as raised:
-        asked_ticks((trim,), info)
+        requested_ticks((trim,), info)
     assert raised.value.code == "trim_outside"
 
 

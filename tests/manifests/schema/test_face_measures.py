@@ -32,8 +32,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from curation.decision.decide import RulesSettings, decide
 from curation.evidence.joining import rows_of, stitch
-from curation.evidence.measures import Evidence, Faces, PictureEvidence
-from curation.output.frame_rows import evidence_of_frames, frames_table, shown_face
+from curation.evidence.measures import Evidence, Faces, FrameEvidence
+from curation.output.frame_rows import evidence_of_frames, frames_table, stored_face
 from curation.output.video_files import VideoFiles
 from curation.output.window_files import read_windows, write_window
 from manifests.landmarks import landmark_scheme
@@ -51,7 +51,7 @@ for measure in FACE_MEASURES:
 measures["box_px"] = np.tile(np.array([100, 80, 300, 280], np.float32), (len(ticks), 1))
 measures["descriptor"][:] = 0.1
 cut, n = np.zeros(40, np.float32), 40
-pictures = PictureEvidence(decoded=np.ones(n, np.bool_), faces=Faces(tick=ticks, **measures), cut_score=cut)
+pictures = FrameEvidence(decoded=np.ones(n, np.bool_), faces=Faces(tick=ticks, **measures), cut_score=cut)
 
 files = VideoFiles(Path("."), SimpleNamespace(video_id="v"))
 windows = Window(first_tick=0, end_tick=20), Window(first_tick=20, end_tick=40)
@@ -59,7 +59,7 @@ for window in windows:
     inside = (ticks >= window.first_tick) & (ticks < window.end_tick)
     part = {name: values[inside] for name, values in measures.items()}
     faces = Faces(tick=ticks[inside] - window.first_tick, **part)
-    seen = PictureEvidence(decoded=np.ones(20, np.bool_), faces=faces, cut_score=cut[:20])
+    seen = FrameEvidence(decoded=np.ones(20, np.bool_), faces=faces, cut_score=cut[:20])
     write_window(files, window, seen, 1.0)
 joined, _ = read_windows(files, windows, large=True)
 
@@ -74,7 +74,7 @@ for measure in FACE_MEASURES:
         assert not between.any() if measure.is_flag else np.isnan(between).all(), measure.field
 table = frames_table("v", evidence, decision, landmark_scheme("ibug68"))
 back = evidence_of_frames(table, n).faces
-main = shown_face(table.slice(21))
+main = stored_face(table.slice(21))
 for measure in FACE_MEASURES:
     np.testing.assert_array_equal(getattr(back, measure.field), measures[measure.field], err_msg=measure.field)
     own = getattr(rows_of(decision.face, 21, 40), measure.field)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from foundation.settings import ConfigError, overlaid
+from foundation.settings import SettingsError, overlaid
 from manifests.errors import DatasetError
 from manifests.files.tar import read_member
 from training.data.selection import ClipIndex, DataConfig, SelectionError, select_clips
@@ -154,5 +154,5 @@ def test_no_dataset_is_no_dataset(tmp_path: Path) -> None:
     ],
 )
 def test_settings_that_make_no_sense_are_refused(values: dict[str, object], message: str) -> None:
-    with pytest.raises(ConfigError, match=message):
+    with pytest.raises(SettingsError, match=message):
         overlaid(DataConfig(), values, "data")

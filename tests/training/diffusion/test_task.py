@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from foundation.settings import ConfigError
+from foundation.settings import SettingsError
 from manifests.record import read_dataset
 from models.motion.config import MotionDiffusionConfig, PoseConfig
 from models.motion.speech_encoder import SpeechEncoderConfig
@@ -211,7 +211,7 @@ def test_clips_of_two_speech_encoders_are_refused(make_clips: Callable[..., Path
 
 def test_frames_are_no_target_of_a_vae_that_has_motion_latents(encoded: Encoded) -> None:
     config = replace(CONFIG, model=replace(MODEL, target="frame_latent"))
-    with pytest.raises(ConfigError, match=r"set model\.target=motion_latent"):
+    with pytest.raises(SettingsError, match=r"set model\.target=motion_latent"):
         DiffusionTask(encoded.dataset, encoded.vae, config)
 
 
@@ -234,13 +234,13 @@ def test_a_run_does_not_go_on_with_another_vae_or_another_encoders_features(
     _train(_task(encoded), tmp_path / "run")
     copy = Encoded(shutil.copytree(encoded.dataset, tmp_path / "copy"), _write_vae(tmp_path / "v.safetensors", seed=1))
     _encode(copy.dataset, copy.vae)
-    with pytest.raises(ConfigError, match="another VAE"):
+    with pytest.raises(SettingsError, match="another VAE"):
         _train(_task(copy), tmp_path / "run")
     lengths = {"a": 80, "b": 90, "c": 130, "d": 200}
     clips = [{"video": name, "n_frames": n, "encoder": "other"} for name, n in lengths.items()]
     heard = Encoded(make_clips(tmp_path / "heard", *clips), encoded.vae)
     _encode(heard.dataset, heard.vae)
-    with pytest.raises(ConfigError, match=r"speech features of 'made', but .* 'other'"):
+    with pytest.raises(SettingsError, match=r"speech features of 'made', but .* 'other'"):
         _train(_task(heard), tmp_path / "run")
 
 
@@ -259,7 +259,7 @@ def test_learning_rates_of_the_presets() -> None:
     assert (recommended.warmup_rises, paper.warmup_rises) == (True, False)
     assert (recommended.loss.speech_dropout, paper.loss.speech_dropout) == (0.1, 0.0)
     assert (paper.train.batch, paper.train.ema_decay, paper.train.max_gradient_norm) == (512, 0.9999, 1.0)
-    with pytest.raises(ConfigError, match="size is 'huge'"):
+    with pytest.raises(SettingsError, match="size is 'huge'"):
         diffusion_config("huge")  # type: ignore[arg-type]
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from foundation.settings import ConfigError
+from foundation.settings import SettingsError
 from models.motion.config import MOTION_DIFFUSION_SIZES, MotionDiffusionConfig, PoseConfig
 from models.motion.diffusion import MotionDiffusion
 from models.motion.inputs import Dropped, MotionInputs
@@ -227,12 +227,12 @@ def test_rows_on_scale_and_data_say_how_much_of_both() -> None:
     ],
 )
 def test_what_no_config_knows_is_refused(text: str, message: str) -> None:
-    with pytest.raises(ConfigError, match=message):
+    with pytest.raises(SettingsError, match=message):
         read_experiment(text, "x")
 
 
 def test_unknown_row_is_refused_with_the_nearest_name() -> None:
-    with pytest.raises(ConfigError, match="the nearest known one is 'table9_transformer'"):
+    with pytest.raises(SettingsError, match="the nearest known one is 'table9_transformer'"):
         load_experiment("table9_transfomer")
 
 

@@ -8,7 +8,7 @@ import torch
 from helpers.toy_task import ToyConfig, ToyTask, train_toy
 from PIL import Image
 
-from foundation.settings import ConfigError, overlaid
+from foundation.settings import SettingsError, overlaid
 from models.run_folder import RunFolder, RunFolderError
 from training.loop.dry_run import dry_run
 from training.loop.estimates import ResourceError
@@ -117,7 +117,7 @@ def test_folder_with_something_else_is_refused(tmp_path: Path) -> None:
 
 
 def test_batch_that_does_not_divide_is_refused_with_what_would(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"global batch of 4 is no multiple of 3.*give a multiple of 3"):
+    with pytest.raises(SettingsError, match=r"global batch of 4 is no multiple of 3.*give a multiple of 3"):
         train_toy(tmp_path / "run", toy_config(micro_batch=3))
     assert not (tmp_path / "run").exists()
 

@@ -8,7 +8,7 @@ import torch
 from helpers.small_vae import SMALL_VAE
 from torch import Tensor, nn
 
-from foundation.settings import ConfigError
+from foundation.settings import SettingsError
 from manifests.record import read_dataset
 from models.pixels import to_float
 from models.weights import WeightFacts
@@ -221,7 +221,7 @@ def test_presets_differ_in_the_gan_loss_and_the_rate_alone() -> None:
     assert recommended.loss.gan_start_step == paper.loss.gan_start_step == 50_000
     assert recommended.perceptual == paper.perceptual == PerceptualConfig(network="lpips_vgg")
     assert replace(paper, loss=recommended.loss, rate=recommended.rate) == recommended
-    with pytest.raises(ConfigError, match="size is 'huge'"):
+    with pytest.raises(SettingsError, match="size is 'huge'"):
         vae_config("huge")  # type: ignore[arg-type]
 
 
