@@ -71,6 +71,20 @@ main()
     assert not set(printed.splitlines()[-1].split()) & set(HEAVY), printed.splitlines()[-1]
 
 
+def test_the_cards_of_all_models_load_no_runtime(tmp_path: Path) -> None:
+    runtimes = {*HEAVY, "ai_edge_litert", "insightface", "silero_vad"}
+    program = f"""
+import sys
+from curation import model_registry
+for registry in vars(model_registry).values():
+    if isinstance(registry, model_registry.ModelRegistry):
+        for name in registry.built_in:
+            registry.card(name)
+print(*sorted({{name.partition('.')[0] for name in sys.modules}} & {runtimes!r}))
+"""
+    assert _run("-c", program, cwd=tmp_path) == ""
+
+
 def test_every_module_of_every_package_can_be_imported() -> None:
     for package in ("foundation", "manifests", "curation", "models", "training", "generation"):
         for module in pkgutil.walk_packages(importlib.import_module(package).__path__, f"{package}."):

@@ -17,7 +17,6 @@ from curation.perception.faces.search import Candidate, shared_part
 from curation.perception.pose.angles import pose_from_rotation
 from curation.perception.protocols import FaceObservation, Sighting, Square
 from curation.perception.runtime.litert import LiteRtNetwork
-from curation.perception.runtime.litert_graph import with_prelu_by_rows
 from foundation.array_types import Float32Array, Float64Array, RgbImage
 from manifests.landmarks import landmark_box
 
@@ -88,6 +87,8 @@ class FaceMesh:
         Raises:
             MissingAssetsError: it is not on this machine.
         """
+        from curation.perception.runtime.litert_graph import with_prelu_by_rows  # loads LiteRT
+
         with open_bundle(bundle) as members:
             self._mesh = LiteRtNetwork(with_prelu_by_rows(members.read("face_landmarks_detector.tflite")))
             self._blendshapes = LiteRtNetwork(members.read("face_blendshapes.tflite"))
