@@ -76,10 +76,11 @@ def test_the_cards_of_all_models_load_no_runtime(tmp_path: Path) -> None:
     program = f"""
 import sys
 from curation import model_registry
+from curation.model_cards import ModelCard
 for registry in vars(model_registry).values():
     if isinstance(registry, model_registry.ModelRegistry):
         for name in registry.built_in:
-            registry.card(name)
+            registry.card(name, ModelCard)
 print(*sorted({{name.partition('.')[0] for name in sys.modules}} & {runtimes!r}))
 """
     assert _run("-c", program, cwd=tmp_path) == ""
