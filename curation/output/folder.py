@@ -34,6 +34,7 @@ from manifests.record import (
     ExclusionList,
     WeightRecord,
     commit_dataset,
+    describe_tables,
     draft_dataset,
     find_dataset,
     read_dataset,
@@ -135,6 +136,7 @@ class DatasetFolder:
             record = with_layout(record, source[0], source[1])
         folder.record = folder.record.model_copy(
             update={
+                "tables": describe_tables(),  # the same but for wording, since the schema version is the same
                 "rules": rule_records(settings.rules, rules),
                 "config": settings.model_dump(mode="json"),
                 "exclusions": tuple(dict.fromkeys((*record.exclusions, *exclusions))),
@@ -282,9 +284,7 @@ def _require_free(path: Path) -> None:
         DatasetFolderError: it is a file, holds files, or has a name that Parquet readers cannot open.
     """
     if any("\udc80" <= letter <= "\udcff" for letter in str(path)):
-        raise DatasetFolderError(
-            f"--out {path}: the name is no valid UTF-8, and Parquet readers cannot open such files"
-        )
+        raise DatasetFolderError(f"--out {path}: the name is no valid UTF-8, and Parquet readers cannot open it")
     if path.exists() and not path.is_dir():
         raise DatasetFolderError(f"--out {path} is a file; give a new folder")
     entries = [*path.iterdir()] if path.is_dir() else []

@@ -4,7 +4,7 @@ Nothing is changed. Clips are read in batches, so memory does not grow with the 
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from foundation.storage.arrow import open_parquet
 from manifests.files.tables import read_table, table_files
-from manifests.record import DatasetRecord, describe_tables, read_dataset, totals_of
+from manifests.record import ColumnRecord, DatasetRecord, TableRecord, describe_tables, read_dataset, totals_of
 from manifests.reports.validate_clips import Problem, clip_problems
 from manifests.schema.clips import CLIPS
 from manifests.schema.tables import TABLES
@@ -210,7 +210,7 @@ def _kept_second_problems(dataset: Path) -> Iterator[Problem]:
 
 
 def _record_problems(dataset: Path, record: DatasetRecord) -> Iterator[Problem]:
-    if record.tables != describe_tables():
+    if _without_meanings(record.tables) != _without_meanings(describe_tables()):
         what = "the description of the tables is not that of this schema version"
         yield Problem(file="dataset.json", row="tables", what=what, mend=_RUN_AGAIN)
     counted = totals_of(dataset).model_dump()
@@ -218,6 +218,14 @@ def _record_problems(dataset: Path, record: DatasetRecord) -> Iterator[Problem]:
         if recorded != counted[name]:
             what = f"says {recorded}, the tables hold {counted[name]}"
             yield Problem(file="dataset.json", row=f"totals.{name}", what=what, mend=_RUN_AGAIN)
+
+
+def _without_meanings(tables: Mapping[str, TableRecord]) -> dict[str, tuple[ColumnRecord, ...]]:
+    """Return the columns of each table without their meanings, which may be reworded within a schema version."""
+    return {
+        name: tuple(column.model_copy(update={"meaning": ""}) for column in table.columns)
+        for name, table in tables.items()
+    }
 
 
 def _tick(seconds: float) -> int:

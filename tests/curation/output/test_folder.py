@@ -1,5 +1,6 @@
 """The folder of a dataset: its record is read and written once a command, and a stopped command can go on."""
 
+import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -153,6 +154,20 @@ def test_a_run_that_was_stopped_before_its_first_write_ended_can_begin_again(sou
     run(source, dataset, QUIET)
     assert validate(dataset) == []
     assert not list(dataset.rglob(".*"))
+
+
+def test_a_run_describes_the_tables_of_a_dataset_of_an_earlier_version_anew(source: Path) -> None:
+    dataset = source.parent / "dataset"
+    run(source, dataset, QUIET)
+    path = dataset / "dataset.json"
+    first = path.read_bytes()
+    record = json.loads(first)
+    record["tables"]["spans"]["columns"][0].update(type="int64", meaning="as an earlier version worded it")
+    path.write_text(json.dumps(record))
+    assert [problem.row for problem in validate(dataset)] == ["tables"]
+    run(source, dataset, QUIET)
+    assert validate(dataset) == []
+    assert path.read_bytes() == first
 
 
 def test_a_dry_run_writes_nothing(source: Path) -> None:

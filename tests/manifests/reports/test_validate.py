@@ -138,6 +138,32 @@ def test_totals_that_lie_are_named(dataset: Path) -> None:
     assert "totals.clips: says 5, the tables hold 2" in _texts(dataset)
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("meaning", "as an earlier version worded it", ""),
+        ("unit", "ms", "tables: the description of the tables is not that of this schema version; run the curation"),
+        (
+            "nullable",
+            True,
+            "tables: the description of the tables is not that of this schema version; run the curation",
+        ),
+    ],
+)
+def test_columns_are_compared_with_those_of_the_version_and_their_wording_is_not(
+    dataset: Path, key: str, value: object, expected: str
+) -> None:
+    path = dataset / "dataset.json"
+    record = json.loads(path.read_text())
+    column = next(one for one in record["tables"]["spans"]["columns"] if one["name"] == "start_s")
+    assert column[key] != value
+    column[key] = value
+    record["tables"]["spans"]["meaning"] = "as an earlier version worded it"
+    path.write_text(json.dumps(record))
+    assert expected in _texts(dataset)
+    assert bool(expected) == bool(_texts(dataset))
+
+
 def test_a_folder_that_is_no_dataset_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"holds no dataset\.json"):
         validate(tmp_path)
