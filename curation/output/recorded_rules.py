@@ -1,9 +1,10 @@
 """Description of the rules in `dataset.json`, and its comparison with the rules of a run."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic import JsonValue, ValidationError
+from pydantic import JsonValue
 
 from curation.decision.decide import all_rules
 from curation.decision.settings import RulesSettings
@@ -73,13 +74,14 @@ def require_same_rules(dataset: Path, recorded: Sequence[RuleRecord], own: Seque
 
 def _record(rule: Rule, *, own: bool) -> RuleRecord:
     try:
+        json.dumps(dict(rule.settings), allow_nan=False)
         return RuleRecord(
             name=rule.name, words=rule.words, unit=rule.unit, keeps=rule.keeps, own=own, settings=dict(rule.settings)
         )
-    except ValidationError as error:
+    except (TypeError, ValueError) as error:  # a ValidationError is a ValueError
         raise RuleError(
-            f"rule {rule.name!r} has settings that JSON cannot hold: {rule.settings!r:.80}; give texts, numbers, truth "
-            "values, lists and mappings of them"
+            f"rule {rule.name!r} has settings that JSON cannot hold: {rule.settings!r:.80}; give texts, finite "
+            "numbers, truth values, lists and mappings of them"
         ) from error
 
 

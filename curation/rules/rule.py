@@ -4,7 +4,8 @@ import re
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from numbers import Real
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -61,7 +62,8 @@ class Rule:
     comparison with a limit is made from a function that returns verdicts.
 
     Raises:
-        RuleError: `name` is not a word in lower case, or there are no words for the value.
+        RuleError: `name` is not a word in lower case, there are no words for the value, or `unit`, `keeps` or
+            `settings` are of another kind.
     """
 
     name: str
@@ -85,8 +87,14 @@ class Rule:
                 f"a rule is called {self.name!r}; give up to 40 letters in lower case, digits and underscores, such as "
                 "'wide_open_mouth'"
             )
-        if not self.words.strip():
+        if not isinstance(self.words, str) or not self.words.strip():
             raise RuleError(f"rule {self.name!r} has no words; say what its value is, such as 'width of the face'")
+        if not isinstance(self.unit, str):
+            raise RuleError(f"rule {self.name!r} has the unit {self.unit!r}; give a text, empty where there is none")
+        if self.keeps not in get_args(Keeps):
+            raise RuleError(f"rule {self.name!r} keeps {self.keeps!r}; give {' or '.join(map(repr, get_args(Keeps)))}")
+        if not isinstance(self.settings, Mapping):
+            raise RuleError(f"rule {self.name!r} has settings that are no mapping: {self.settings!r:.80}")
 
     def verdicts(self, video: MeasuredVideo) -> Verdicts:
         """Return the verdict on every tick of a video, per tier.
@@ -108,12 +116,14 @@ class Rule:
         return {tier: self._checked(verdict, len(video)) for tier, verdict in given.items()}
 
     def _checked(self, verdict: Verdict, n_ticks: int) -> Verdict:
-        failed = np.asarray(verdict.failed)
+        failed = _array(self.name, verdict.failed)
         if failed.shape != (n_ticks,) or failed.dtype != np.bool_:
             raise RuleError(
                 f"rule {self.name!r} returned failed ticks of shape {failed.shape} and type {failed.dtype}; return "
                 f"({n_ticks},) truth values, one per tick"
             )
+        if not _is_number(verdict.limit):
+            raise RuleError(f"rule {self.name!r} returned the limit {verdict.limit!r:.80}; return a number")
         value = _values(self.name, verdict.value, n_ticks)
         return Verdict(value=value, failed=failed, limit=float(verdict.limit))
 
@@ -168,6 +178,8 @@ def rule(
                 }
 
         settings: dict[str, JsonValue] = {keeps.replace(" ", "_"): {str(tier): limit for tier, limit in limits.items()}}
+        if boundary:
+            settings["boundary"] = True
         return Rule(name=own, judge=judge, words=words, unit=unit, keeps=keeps, boundary=boundary, settings=settings)
 
     return made
@@ -178,23 +190,36 @@ def _limits(name: str, limits: Limits) -> dict[Tier, float]:
     per_tier = dict(limits) if isinstance(limits, Mapping) else dict.fromkeys(TIERS, limits)
     if not per_tier or not set(per_tier) <= set(TIERS):
         raise RuleError(
-            f"rule {name!r} has limits for {', '.join(per_tier) or 'no tier'}; tiers are {', '.join(TIERS)}"
+            f"rule {name!r} has limits for {', '.join(map(str, per_tier)) or 'no tier'}; tiers are {', '.join(TIERS)}"
         )
     for tier, limit in per_tier.items():
-        if isinstance(limit, bool) or not isinstance(limit, int | float) or not np.isfinite(limit):
+        if not _is_number(limit) or not np.isfinite(limit):
             raise RuleError(f"rule {name!r} has the limit {limit!r} in tier {tier}; give a number")
     return {tier: float(per_tier[tier]) for tier in TIERS if tier in per_tier}
 
 
 def _values(name: str, given: npt.ArrayLike, n_ticks: int) -> Float32Array:
     """Return (T,) values of a rule as numbers."""
-    values = np.asarray(given)
+    values = _array(name, given)
     if values.shape != (n_ticks,) or values.dtype.kind not in "fiub":
         raise RuleError(
             f"rule {name!r} returned values of shape {values.shape} and type {values.dtype}; return ({n_ticks},) "
             "numbers, one per tick"
         )
     return values.astype(np.float32, copy=False)
+
+
+def _array(name: str, given: npt.ArrayLike) -> npt.NDArray[np.generic]:
+    """Return what a rule gave as an array."""
+    try:
+        return np.asarray(given)
+    except (TypeError, ValueError) as error:
+        raise RuleError(f"rule {name!r} returned {given!r:.80}, which is no array: {error}") from error
+
+
+def _is_number(value: object) -> bool:
+    """Say whether a value is a real number, of Python or NumPy, and no truth value."""
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def _described(error: Exception) -> str:

@@ -126,6 +126,14 @@ def test_a_function_in_place_of_a_rule_is_refused(make_evidence: Make) -> None:
         decide(make_evidence(10), RulesSettings(), [lambda video: video.face.luma])  # type: ignore[list-item]
 
 
+def test_an_iterator_or_a_single_rule_is_refused(make_evidence: Make) -> None:
+    for given in (iter([on_ticks(0, 1)]), on_ticks(0, 1)):
+        with pytest.raises(RuleError, match="give a list of rules"):
+            decide(make_evidence(10), RulesSettings(), given)  # type: ignore[arg-type]
+        with pytest.raises(RuleError, match="give a list of rules"):
+            require_usable(given, SCHEME)  # type: ignore[arg-type]
+
+
 def test_a_rule_is_tried_on_a_video_without_a_face_and_sound() -> None:
     loud = rule(words="level", name="loud", at_most=-3.0)(lambda video: video.evidence.loudness_dbfs + 1.0)  # type: ignore[operator]
     with pytest.raises(RuleError, match=r"'loud' raised TypeError: .*without a face and without sound"):

@@ -154,6 +154,16 @@ def test_a_command_names_the_missing_rule_and_ends_with_2(
     assert not (tmp_path / "again").exists()
 
 
+@pytest.mark.parametrize("value", [float("nan"), (1, 2), {3}])
+def test_settings_that_json_cannot_hold_are_refused_before_anything_is_written(
+    source: Path, tmp_path: Path, value: object
+) -> None:
+    odd = Rule(name="odd", judge=lambda _video: {}, words="a made value", settings={"value": value})  # type: ignore[dict-item]
+    with pytest.raises(RuleError, match="settings that JSON cannot hold"):
+        curation.run(source, tmp_path / "dataset", QUIET, rules=[odd])
+    assert not (tmp_path / "dataset").exists()
+
+
 def test_retry_needs_the_rules_of_the_dataset(source: Path, dataset: Path) -> None:
     (source / "broken.mp4").write_text("no video")
     try:

@@ -89,6 +89,8 @@ def test_a_rule_without_words_is_refused() -> None:
         ({"at_least": "1"}, "limit '1'"),
         ({"at_least": {}}, "limits for no tier"),
         ({"at_most": {"strict": 1.0}}, "limits for strict; tiers are diffusion, vae"),
+        ({"at_most": {1: 2.0}}, "limits for 1; tiers are diffusion, vae"),
+        ({"at_most": np.float32("inf")}, "limit .*inf"),
     ],
 )
 def test_a_limit_that_cannot_be_used_is_refused(options: dict[str, object], message: str) -> None:
@@ -104,6 +106,7 @@ def test_a_limit_that_cannot_be_used_is_refused(options: dict[str, object], mess
         (0.5, r"values of shape \(\)"),
         (None, "type object"),
         (["a", "b", "c", "d"], "type <U1"),
+        ([0.0, 1.0, 2.0, [3.0]], "which is no array"),
     ],
 )
 def test_values_of_another_shape_or_type_are_refused(video: MeasuredVideo, given: object, message: str) -> None:
@@ -126,12 +129,39 @@ def _verdict(n: int = 4, **changes: object) -> Verdict:
         ({"vae": _verdict(failed=np.zeros(4))}, "failed ticks of shape .* and type float64"),
         ({"vae": _verdict(failed=np.zeros(3, np.bool_))}, r"failed ticks of shape \(3,\)"),
         ({"vae": _verdict(3, failed=np.zeros(4, np.bool_))}, r"values of shape \(3,\)"),
+        ({"vae": _verdict(value=[0.0, 1.0, 2.0, [3.0]])}, "which is no array"),
+        ({"vae": _verdict(failed=[True, True, True, [True]])}, "which is no array"),
+        ({"vae": _verdict(limit=None)}, "limit None; return a number"),
+        ({"vae": _verdict(limit="1")}, "limit '1'; return a number"),
     ],
 )
 def test_verdicts_of_another_kind_are_refused(video: MeasuredVideo, given: object, message: str) -> None:
     wrong = Rule(name="made", judge=lambda _video: given, words="a made value")  # type: ignore[arg-type, return-value]
     with pytest.raises(RuleError, match=message):
         wrong.verdicts(video)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"words": None}, "has no words"),
+        ({"unit": None}, "has the unit None; give a text"),
+        ({"keeps": "at_most"}, "keeps 'at_most'; give 'at most' or 'at least'"),
+        ({"settings": None}, "settings that are no mapping: None"),
+    ],
+)
+def test_a_description_of_another_kind_is_refused(options: dict[str, object], message: str) -> None:
+    with pytest.raises(RuleError, match=message):
+        Rule(**({"name": "made", "judge": lambda _video: {}, "words": "a made value"} | options))  # type: ignore[arg-type]
+
+
+def test_a_limit_may_be_a_number_of_numpy() -> None:
+    assert of_values(0.0, at_most=np.float32(0.5)).settings == {"at_most": {"diffusion": 0.5, "vae": 0.5}}
+
+
+def test_a_boundary_is_among_the_recorded_settings() -> None:
+    assert of_values(0.0, at_most=1.0, boundary=True).settings["boundary"] is True
+    assert "boundary" not in of_values(0.0, at_most=1.0).settings
 
 
 def test_a_rule_that_raises_is_named_with_the_line(video: MeasuredVideo) -> None:

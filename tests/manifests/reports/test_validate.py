@@ -142,7 +142,7 @@ def test_totals_that_lie_are_named(dataset: Path) -> None:
     ("key", "value", "expected"),
     [
         ("meaning", "as an earlier version worded it", ""),
-        ("unit", "ms", "tables: the description of the tables is not that of this schema version; run the curation"),
+        ("unit", "ms", "tables: the description of the tables is not that of this schema version"),
         (
             "nullable",
             True,
