@@ -89,9 +89,11 @@ def load_settings(
         overrides: ``dotted.name=value``, the value as YAML; or values by dotted name.
 
     Raises:
-        SettingsError: a file that is not YAML, an unknown setting, a value of the wrong type or out of range. The
-            message names the setting, the value, what is allowed, and the nearest known name.
+        SettingsError: an unknown preset, a file that is not YAML, an unknown setting, a value of the wrong type or out
+            of range. The message names the setting, the value, what is allowed, and the nearest known name.
     """
+    if isinstance(preset, str):
+        settings_files.require_known([preset], PRESETS, "preset")
     base = PRESETS[preset] if isinstance(preset, str) else preset
     settings = settings_files.changed_settings(base, None if file is None else Path(file), overrides)
     if settings.preset != base.preset:

@@ -108,7 +108,11 @@ def changed_settings(base: SettingsT, file: Path | None = None, overrides: Overr
     values = settings_of(base)
     if file is not None:
         _merge(values, read_yaml(file), f"--config {file}: ")
-    pairs = overrides.items() if isinstance(overrides, Mapping) else map(_pair, overrides)
+    if isinstance(overrides, str):  # a sequence of texts, too, each of one letter
+        raise SettingsError(f"overrides are {overrides!r}; give a list of such texts, or values by dotted name")
+    *_, (name, value) = setting_leaves(values)
+    example = f"{name}={json.dumps(value)}"
+    pairs = overrides.items() if isinstance(overrides, Mapping) else (_pair(text, example) for text in overrides)
     for name, value in pairs:
         nested = value
         for part in reversed(name.split(".")):
@@ -239,10 +243,10 @@ def _parsed(text: str) -> object:
     return yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader
 
 
-def _pair(override: str) -> tuple[str, object]:
+def _pair(override: str, example: str) -> tuple[str, object]:
     name, equals, text = override.partition("=")
     if not equals:
-        raise SettingsError(f"--set {override!r}: write NAME=VALUE, such as data.max_damaged_share=0.1")
+        raise SettingsError(f"--set {override!r}: write NAME=VALUE, such as {example}")
     try:
         return name.strip(), _parsed(text)
     except yaml.YAMLError as error:

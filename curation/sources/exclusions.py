@@ -31,14 +31,14 @@ class Exclusions:
 NOBODY = Exclusions()
 
 
-def read_exclusions(speakers: Path | None, videos: Path | None) -> Exclusions:
+def read_exclusions(speakers: str | Path | None, videos: str | Path | None) -> Exclusions:
     """Read the lists: one entry a line, blank lines skipped; None: there is no such list.
 
     Raises:
         SourceError: a list cannot be read.
     """
     paths = {_SPEAKERS: speakers, _VIDEOS: videos}
-    contents = {option: _content(path, option) for option, path in paths.items() if path is not None}
+    contents = {option: _content(Path(path), option) for option, path in paths.items() if path is not None}
     entries = {option: _entries(content) for option, content in contents.items()}
     return Exclusions(
         speakers=entries.get(_SPEAKERS, frozenset()),

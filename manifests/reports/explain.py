@@ -152,6 +152,8 @@ def find_video(dataset: Path, video: str) -> _Row:
     if not found:
         found = [row for row in rows if path_of_text(row["path"]).name == video]
     if not found:
+        if not rows:
+            raise DatasetError(f"{dataset} has no video {video!r}, nor any other: no run has ended yet")
         some = ", ".join(path_of_text(row["path"]).name for row in rows[:5])
         raise DatasetError(f"{dataset} has no video {video!r}; give a video id, a path or a file name, such as {some}")
     if len(found) > 1:

@@ -98,6 +98,8 @@ def query(dataset: Path, sql: str) -> Result:
     with connect(dataset) as connection:
         try:
             cursor = connection.execute(sql)
+            if cursor is None:  # nothing but space and comments
+                raise QueryError(f"{sql!r} holds no SQL statement\nThe views are: {', '.join(VIEWS)}.")
             columns = tuple(column[0] for column in cursor.description or ())
             return Result(columns, cursor.fetchall() if columns else [])
         except (duckdb.Error, pa.ArrowException, OSError) as error:

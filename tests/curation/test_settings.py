@@ -46,6 +46,18 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         load_settings(CurationSettings(), tmp_path / "none.yaml", [])
 
 
+def test_an_unknown_preset_and_overrides_that_are_one_text_are_refused() -> None:
+    with pytest.raises(SettingsError, match="preset 'papers' is unknown; the nearest known one is 'paper'"):
+        load_settings("papers")  # type: ignore[arg-type]
+    with pytest.raises(SettingsError, match=r"overrides are 'crop.size_px=128'; give a list"):
+        load_settings("embedded", overrides="crop.size_px=128")
+
+
+def test_an_override_without_a_value_is_answered_with_a_setting_of_this_command() -> None:
+    with pytest.raises(SettingsError, match=r"write NAME=VALUE, such as storage\.shard_gib=1\.0$"):
+        load_settings("embedded", overrides=["crop.size_px"])
+
+
 def test_an_empty_file_changes_nothing(tmp_path: Path) -> None:
     file = tmp_path / "c.yaml"
     file.write_text("# nothing\n")

@@ -1,6 +1,7 @@
 """Recognition of the layout of a folder: the one that the user names, or the one that fits the names of all videos."""
 
 from curation.choices import LayoutChoice, LayoutName
+from curation.sources.entries import SourceError
 from curation.sources.layouts.casual_conversations_v1 import CC_V1
 from curation.sources.layouts.casual_conversations_v2 import CC_V2
 from curation.sources.layouts.folder import FOLDER
@@ -18,12 +19,14 @@ def labelled(tree: Tree, choice: LayoutChoice) -> tuple[LayoutName, Labelled]:
     """Return a folder's layout and its videos, with all that the layout tells of them.
 
     Raises:
-        SourceError: annotation is not what it should be.
+        SourceError: the layout is unknown, or annotation is not what it should be.
         StorageError: its store cannot be reached.
     """
     if choice != "auto":
-        (layout,) = (layout for layout in LAYOUTS if layout.name == choice)
-        return layout.name, layout.label(tree)
+        named = next((layout for layout in LAYOUTS if layout.name == choice), None)
+        if named is None:
+            raise SourceError(f"layout {choice!r} is unknown; known are auto, {', '.join(one.name for one in LAYOUTS)}")
+        return named.name, named.label(tree)
     fitting = [layout for layout in LAYOUTS if layout.has_marks(tree)]
     if len(fitting) == 1:
         (layout,) = fitting

@@ -132,6 +132,12 @@ def test_nothing_there_is_said(tmp_path: Path) -> None:
         discover(str(tmp_path))
 
 
+def test_an_unknown_layout_is_refused(tmp_path: Path) -> None:
+    put(tmp_path / "a.mp4")
+    with pytest.raises(SourceError, match=r"layout 'voxceleb' is unknown; known are auto, .*voxceleb2"):
+        discover(str(tmp_path), "voxceleb")  # type: ignore[arg-type]
+
+
 def test_a_folder_that_cannot_be_listed_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(tmp_path / "open" / "a.mp4")
     put(tmp_path / "closed" / "b.mp4")

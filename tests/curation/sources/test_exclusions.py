@@ -191,3 +191,8 @@ def test_a_list_that_cannot_be_read_stops_the_run(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"--exclude-videos .*gone\.txt: cannot be read: No such file"):
         read_exclusions(None, tmp_path / "gone.txt")
     assert unused((), read_exclusions(None, None)) == ()
+
+
+def test_a_list_may_be_named_by_text(tmp_path: Path) -> None:
+    (tmp_path / "names.txt").write_text("a.mp4\n\nb.mp4\n")
+    assert read_exclusions(None, str(tmp_path / "names.txt")).videos == {"a.mp4", "b.mp4"}

@@ -49,6 +49,12 @@ def test_a_video_is_found_by_id_path_or_name(dataset: Path, name: str) -> None:
     assert explain(dataset, name).path == "/videos/a.mp4"
 
 
+def test_a_dataset_whose_first_run_has_not_ended_has_no_video_to_explain(dataset: Path) -> None:
+    (dataset / "videos" / "videos.parquet").unlink()
+    with pytest.raises(DatasetError, match=r"has no video 'a\.mp4', nor any other: no run has ended yet"):
+        explain(dataset, "a.mp4", 1.0)
+
+
 def test_a_duplicate_and_a_failed_video_say_so(dataset: Path) -> None:
     assert "the same content as /videos/a.mp4" in explain(dataset, "b.mp4").text()
     assert "The video was not curated: unreadable: empty" in explain(dataset, "broken.mp4").text()

@@ -101,6 +101,12 @@ def test_an_error_names_the_views(dataset: Path) -> None:
         query(dataset, "SELECT * FROM vidoes")
 
 
+@pytest.mark.parametrize("sql", ["", "  ", ";", "-- nothing but a comment"])
+def test_a_query_without_a_statement_is_refused(dataset: Path, sql: str) -> None:
+    with pytest.raises(QueryError, match=r"holds no SQL statement[\s\S]*The views are"):
+        query(dataset, sql)
+
+
 def test_a_folder_that_is_no_dataset_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="is no dataset"):
         Dataset(tmp_path).query("SELECT 1")
