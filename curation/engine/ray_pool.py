@@ -23,9 +23,9 @@ from curation.engine.worker import WorkerPlan
 from curation.output.ledger import VideoRecord, write_record
 from curation.output.window_files import remove_windows
 from curation.sources.entries import SourceVideo
-from foundation.errors import CannotStartError
+from foundation.errors import CannotStartError, UsageError
 
-__all__ = ["RayUnavailableError", "curate_on_ray"]
+__all__ = ["NotSendableError", "RayUnavailableError", "curate_on_ray"]
 
 _MAX_FAILED_STARTS = 3
 """Workers that in a row fail to load: then it is not chance."""
@@ -39,6 +39,10 @@ _LOOK_EVERY_S = 5.0
 
 class RayUnavailableError(CannotStartError):
     """No Ray cluster could be started or joined, or no worker can be started on it."""
+
+
+class NotSendableError(UsageError):
+    """A rule or a model of the user's own cannot be sent to another process."""
 
 
 @dataclass(slots=True)
@@ -91,11 +95,20 @@ def curate_on_ray(
         units: makes the unit that each video begins with.
 
     Raises:
+        NotSendableError: a rule or a model of the user's own cannot be pickled.
         RayUnavailableError: no cluster could be started or joined, or workers cannot be started on it.
         OSError: the dataset cannot be written.
     """
     import ray
+    from ray import cloudpickle
 
+    try:
+        cloudpickle.dumps(plan)
+    except Exception as error:  # whatever the pickling of a user's object raises
+        raise NotSendableError(
+            f"a rule or a model of your own cannot be sent to the workers of Ray: {type(error).__name__}: {error}; "
+            "make what it cannot take along inside the function, or run with one worker in this process"
+        ) from error
     _connect(workers, address)
     try:
         pool = _Pool(plan, workers, gpus_per_worker, settings, hooks)

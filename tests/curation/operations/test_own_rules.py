@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import threading
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -15,6 +16,7 @@ import curation
 from curation.analysis.windows import WindowSettings
 from curation.cli.app import app
 from curation.engine.execution import Executor
+from curation.engine.ray_pool import NotSendableError
 from curation.operations.plan import plan
 from curation.operations.read_evidence import read_evidence
 from curation.operations.retry import retry
@@ -237,6 +239,14 @@ def test_workers_of_ray_get_the_rules(source: Path, made: Path, tmp_path: Path) 
     assert spans(tmp_path / "dataset") == spans(made)
     ours, theirs = (json.loads((path / "dataset.json").read_text()) for path in (tmp_path / "dataset", made))
     assert ours["rules"] == theirs["rules"]
+
+
+def test_a_rule_that_cannot_be_sent_to_ray_is_refused_in_words(source: Path, tmp_path: Path) -> None:
+    lock = threading.Lock()
+    locked = rule(words="a made value", name="locked", at_most=1.0)(lambda video: np.zeros(len(video)) + lock.locked())
+    with pytest.raises(NotSendableError, match=r"cannot be sent to the workers of Ray: TypeError: .*lock") as caught:
+        curation.run(source, tmp_path / "dataset", QUIET, Executor(kind="ray", workers=1), rules=[locked])
+    assert caught.value.exit_code == EXIT_USAGE
 
 
 @pytest.mark.slow
