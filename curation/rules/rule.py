@@ -125,7 +125,7 @@ class Rule:
         if not _is_number(verdict.limit):
             raise RuleError(f"rule {self.name!r} returned the limit {verdict.limit!r:.80}; return a number")
         value = _values(self.name, verdict.value, n_ticks)
-        return Verdict(value=value, failed=failed, limit=float(verdict.limit))
+        return Verdict(value=value, failed=failed.astype(np.bool_, copy=False), limit=float(verdict.limit))
 
 
 def rule(
