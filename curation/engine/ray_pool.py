@@ -102,8 +102,9 @@ def curate_on_ray(
     import ray
     from ray import cloudpickle
 
+    pickled: Callable[[WorkerPlan], bytes] = cloudpickle.dumps
     try:
-        cloudpickle.dumps(plan)
+        pickled(plan)
     except Exception as error:  # whatever the pickling of a user's object raises
         raise NotSendableError(
             f"a rule or a model of your own cannot be sent to the workers of Ray: {type(error).__name__}: {error}; "
