@@ -34,7 +34,7 @@ def align_faces(frame: RgbImage, key_points_px: Float32Array, boxes_px: Float32A
     """Return every face upright in a square of `INPUT_SIDE_PX`; what lies outside the frame repeats its border.
 
     Args:
-        frame: (H, W, 3) picture.
+        frame: (H, W, 3) image.
         key_points_px: (F, 9, 2) in the order of `manifests.landmarks.KEY_POINT_NAMES`, source pixels.
         boxes_px: (F, 4) x0, y0, x1, y1 around all landmarks, source pixels.
 
