@@ -11,7 +11,7 @@ __all__ = ["LatentsResult", "TrainingResult"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainingResult:
-    """How a call of `train_vae`, `train_diffusion` or `train_experiment` ended; `str` of it is a report for people."""
+    """Result of `train_vae`, `train_diffusion` or `train_experiment`; its `str` is a report for people."""
 
     run: Path
     """Folder of the run."""
@@ -50,7 +50,7 @@ class TrainingResult:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LatentsResult:
-    """How a call of `encode_latents` ended; `str` of it is a report for people."""
+    """Result of `encode_latents`; its `str` is a report for people."""
 
     dataset: str
     """Folder or address."""

@@ -8,7 +8,7 @@ import numpy as np
 from curation.analysis.batches import JitterBatches, PoseBatches
 from curation.analysis.face_quality import face_luma, face_sharpness, lip_aperture
 from curation.analysis.mask_stride import StridedMask
-from curation.analysis.sound_level import tick_loudness_dbfs
+from curation.analysis.audio_level import tick_loudness_dbfs
 from curation.evidence.joining import scatter_rows, stitch, with_audio
 from curation.evidence.measures import AudioEvidence, Evidence, Faces, FrameEvidence
 from curation.media.audio import tick_audio_pieces

@@ -79,12 +79,12 @@ class RunProgress:
         self._pace.advance(record)
         self._done += 1
         self._failed += record.status != "ok"
-        self._in_s += record.asked_s
+        self._in_s += record.requested_s
         self._diffusion_s += record.kept_diffusion_s
         self._vae_s += record.kept_vae_s
         if record.status == "ok":
             tiers = f"{record.kept_diffusion_s:.1f} s diffusion, {record.kept_vae_s:.1f} s vae"
-            outcome = f"kept {tiers} of {record.asked_s:.1f} s"
+            outcome = f"kept {tiers} of {record.requested_s:.1f} s"
         else:
             outcome = f"{record.status}: {record.error_code}: {record.error_detail}"
         ahead = "" if self._live else f" ({self._speed()}, {self._left()})"

@@ -42,12 +42,12 @@ def retry_summary(report: RetryReport) -> str:
 def _slowest(curated: Sequence[VideoRecord]) -> list[str]:
     """Return a line for each of the videos that took a worker longest for what they hold."""
     paces = [
-        (record, record.asked_s / spent_s) for record in curated if (spent_s := _spent_s(record)) and record.asked_s
+        (record, record.requested_s / spent_s) for record in curated if (spent_s := _spent_s(record)) and record.requested_s
     ]
     slowest = sorted(paces, key=lambda pace: pace[1])[:_N_SLOWEST]
     return [
         f"slow: {record.path}: {pace:.1f} times real time, {duration_text(_spent_s(record))} for "
-        f"{duration_text(record.asked_s)}"
+        f"{duration_text(record.requested_s)}"
         for record, pace in slowest
     ]
 

@@ -77,8 +77,8 @@ class Pace:
         if record.video_id in self._open_s:
             self._left_s -= self._open_s.pop(record.video_id)
             return
-        self._size(record.size_bytes, record.asked_s)
-        self.done_s += record.asked_s
+        self._size(record.size_bytes, record.requested_s)
+        self.done_s += record.requested_s
 
     def left_s(self, now_s: float) -> float | None:
         """Return the seconds until all is done, with as many busy workers as now; None while that is not known.

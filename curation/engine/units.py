@@ -17,7 +17,7 @@ from curation.analysis.windows import windows_within
 from curation.engine.worker import VideoWorker
 from curation.media.errors import MediaError
 from curation.media.probe import VideoInfo, probe
-from curation.output.curated_video import decided_record, write_parts
+from curation.output.curated_video import decided_record, write_video_files
 from curation.output.ledger import VideoRecord, write_record
 from curation.output.long_video import gather, stored_clips, unrendered, write_decided, write_slice
 from curation.output.video_files import VideoFiles
@@ -171,7 +171,7 @@ class AnalyzeVideo(Unit):
                 return divided(self.video, windows, unmeasured(files, windows), replace(info, path=self.video.path))
             worker.on_length(seconds_of_tick(n_ticks))
             curated = worker.curated(info, stretches, time.perf_counter() - started)
-        return ended(write_parts(files, curated, settings))
+        return ended(write_video_files(files, curated, settings))
 
 
 def divided(video: SourceVideo, windows: Iterable[Window], todo: Iterable[Window], info: VideoInfo) -> Result:

@@ -12,7 +12,7 @@ from curation.decision.trial import require_usable
 from curation.evidence.measures import Evidence
 from curation.media.probe import probe
 from curation.operations.work import unchanged_source
-from curation.output.curated_video import CuratedVideo, kept_seconds, landmarks_of, write_decision, write_parts
+from curation.output.curated_video import CuratedVideo, kept_seconds, landmarks_of, write_decision, write_video_files
 from curation.output.folder import DatasetFolder, DatasetFolderError
 from curation.output.frame_rows import evidence_of_frames
 from curation.output.ledger import VideoRecord
@@ -30,7 +30,7 @@ from foundation.weights import ensure_assets
 from manifests.dataset import Dataset
 from manifests.errors import DatasetError
 from manifests.packing.pack import compact
-from manifests.packing.packed_files import part_files, sources_of
+from manifests.packing.packed_files import table_inventory, sources_of
 from manifests.packing.rows import VideoRows
 from manifests.schema.frames import FRAMES
 from manifests.timeline import TICK_RATE_HZ
@@ -103,7 +103,7 @@ def redecide(
         same_frames=not any(line.startswith(_TRACKING) for line in changed),
     )
     records = []
-    with VideoRows(FRAMES, sources_of(part_files(origin.path, FRAMES))) as measured_rows:
+    with VideoRows(FRAMES, sources_of(table_inventory(origin.path, FRAMES))) as measured_rows:
         for row in origin.rows():
             record = row
             if row.status == "ok" and row.duplicate_of is None:
@@ -174,7 +174,7 @@ class _Again:
             decide_s=decide_s,
             render_s=time.perf_counter() - started,
         )
-        return write_parts(VideoFiles(self.target, video), curated, self.settings)
+        return write_video_files(VideoFiles(self.target, video), curated, self.settings)
 
 
 def _new_settings(

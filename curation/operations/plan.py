@@ -17,7 +17,7 @@ from curation.engine.worker import VideoWorker, WorkerPlan
 from curation.media.errors import MediaError
 from curation.media.probe import VideoInfo, probe
 from curation.operations.forecast import Estimate, Forecast, Look, Machine, forecast
-from curation.output.curated_video import landmarks_of, write_parts
+from curation.output.curated_video import landmarks_of, write_video_files
 from curation.output.disk_space import free_bytes
 from curation.output.folder import DatasetFolder
 from curation.output.ledger import VideoRecord, read_ledger
@@ -225,7 +225,7 @@ def _look(
         stretch = _stretch(info, one, _hash(seed, f"{video.video_id} place"))
         _reset_peak()
         curated = worker.curated(stretch, [(0, stretch.n_ticks)])
-    record = write_parts(VideoFiles(folder, video), curated, settings)
+    record = write_video_files(VideoFiles(folder, video), curated, settings)
     return Look(
         size_bytes=video.size_bytes,
         duration_s=float(len(ticks_of(asked)) / TICK_RATE_HZ),

@@ -33,7 +33,7 @@ __all__ = [
     "landmarks_of",
     "spans_table",
     "write_decision",
-    "write_parts",
+    "write_video_files",
 ]
 
 
@@ -50,7 +50,7 @@ class CuratedVideo:
     render_s: float
 
 
-def write_parts(files: VideoFiles, curated: CuratedVideo, settings: CurationSettings) -> VideoRecord:
+def write_video_files(files: VideoFiles, curated: CuratedVideo, settings: CurationSettings) -> VideoRecord:
     """Write a video's files and return its record, which is to be written last.
 
     No file appears before all are on disk, and the Parquet file that points into the tar appears after the tar: a video

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from curation.media.probe import VideoInfo
 from curation.sources.entries import SourceVideo
-from curation.sources.trims import Trim, asked_s
+from curation.sources.trims import Trim, requested_s
 from foundation.errors import UsageError
 from foundation.storage.atomic import write_bytes_atomic
 from foundation.storage.locations import files_in, read_all
@@ -95,9 +95,9 @@ class VideoRecord(BaseModel):
         return _record(video).model_copy(update=probed | dict(outcome))
 
     @property
-    def asked_s(self) -> float:
+    def requested_s(self) -> float:
         """Seconds of the video that were to be curated; 0 if it could not be."""
-        return asked_s(self.trims, self.duration_s, self.fps or 0.0) if self.duration_s else 0.0
+        return requested_s(self.trims, self.duration_s, self.fps or 0.0) if self.duration_s else 0.0
 
     def is_about(self, video: SourceVideo) -> bool:
         """Say whether the record has the labels of a file: the same speaker, the same stretches."""

@@ -197,7 +197,7 @@ def write_slice(
 def gather(files: VideoFiles, slices: Sequence[Slice], decided: VideoRecord) -> VideoRecord:
     """Join the slices of a video into its files of the dataset, and return its record.
 
-    These are the files that `curated_video.write_parts` would write for clips that are rendered in one go.
+    These are the files that `curated_video.write_video_files` would write for clips that are rendered in one go.
 
     Args:
         files: of the video.

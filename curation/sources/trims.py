@@ -15,7 +15,7 @@ from curation.media.errors import MediaError
 from curation.media.probe import VideoInfo
 from manifests.timeline import TICK_RATE_HZ, TickRange
 
-__all__ = ["Trim", "asked_s", "overlap", "requested_ticks", "united"]
+__all__ = ["Trim", "requested_s", "overlap", "requested_ticks", "united"]
 
 _ROUNDED_S = 1
 """A stretch may end this long after the video: annotations count whole seconds. It is cut at the end then."""
@@ -69,10 +69,10 @@ def requested_ticks(trims: Sequence[Trim], info: VideoInfo) -> tuple[TickRange, 
     return tuple(_joined(found))
 
 
-def asked_s(trims: Sequence[Trim], duration_s: float, fps: float) -> float:
+def requested_s(trims: Sequence[Trim], duration_s: float, fps: float) -> float:
     """Return how much of a video is to be curated, seconds.
 
-    >>> asked_s([Trim(start=1.0, end=3.0), Trim(start=300, unit="pictures")], 20.0, 25.0)
+    >>> requested_s([Trim(start=1.0, end=3.0), Trim(start=300, unit="pictures")], 20.0, 25.0)
     10.0
     """
     if not trims:

@@ -21,7 +21,7 @@ from manifests.files.journal import SwapError, pending_swap
 from manifests.schema.columns import Table
 from manifests.schema.tables import TABLES
 
-__all__ = ["parquet_options", "read_parts", "read_row", "read_table", "table_files", "write_parquet", "write_rows"]
+__all__ = ["parquet_options", "read_each_file", "read_row", "read_table", "table_files", "write_parquet", "write_rows"]
 
 _ZSTD_LEVEL = 3
 
@@ -119,11 +119,11 @@ def read_table(dataset: Path, name: str, columns: Sequence[str] | None = None) -
         KeyError: a dataset has no table or column of that name.
         DatasetError: a file is damaged or has another schema; the message names it.
     """
-    parts = read_parts(dataset, name, columns)
+    parts = read_each_file(dataset, name, columns)
     return pa.concat_tables([_schema_of(name, columns).empty_table(), *(rows for _, rows in parts)])
 
 
-def read_parts(dataset: Path, name: str, columns: Sequence[str] | None = None) -> list[tuple[Path, pa.Table]]:
+def read_each_file(dataset: Path, name: str, columns: Sequence[str] | None = None) -> list[tuple[Path, pa.Table]]:
     """Return each Parquet file of table `name` with its rows, in the order in which `read_table` joins them.
 
     Raises:

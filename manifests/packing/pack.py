@@ -21,7 +21,7 @@ from foundation.settings import Settings
 from foundation.storage.atomic import replacing
 from foundation.storage.locations import files_in
 from manifests.files.journal import finish_swap, hidden_name, move_file, swap_files
-from manifests.packing.packed_files import PACKED, PackedFacts, PartFile, part_files, sources_of, videos_digest
+from manifests.packing.packed_files import PACKED, PackedFacts, TableFile, table_inventory, sources_of, videos_digest
 from manifests.packing.prefix_tree import Leaf, leaves
 from manifests.packing.rows import VideoRows, write_packed
 from manifests.packing.shards import Shard, moved, write_shard
@@ -117,7 +117,7 @@ class _Packing:
     def __init__(self, dataset: Path, table: Table, settings: StorageSettings, one_swap: threading.Lock) -> None:
         self._dataset, self._table, self._one_swap = dataset, table, one_swap
         self._part_limit, self._tar_limit = int(settings.part_mb * _MB), int(settings.shard_gib * _GIB)
-        self._parts = {part.name: part for part in part_files(dataset, table)}
+        self._parts = {part.name: part for part in table_inventory(dataset, table)}
 
     @property
     def media(self) -> set[str]:
@@ -137,11 +137,11 @@ class _Packing:
             if not self._is_done(group, list(parts.values())):
                 self._replace(group, own, parts)
 
-    def _sources(self, live: frozenset[str]) -> dict[str, PartFile]:
+    def _sources(self, live: frozenset[str]) -> dict[str, TableFile]:
         found = sources_of(self._parts.values())
         return {video: part for video, part in found.items() if video in live}
 
-    def _groups(self, sources: Mapping[str, PartFile]) -> list[_Group]:
+    def _groups(self, sources: Mapping[str, TableFile]) -> list[_Group]:
         rows = {video: part.facts.videos[video][0] for video, part in sources.items()}
         if self._table is not CLIPS:
             return [_Group((leaf,), leaf.prefix) for leaf in leaves(rows, self._part_limit)]
@@ -151,7 +151,7 @@ class _Packing:
             for tar in tars
         ]
 
-    def _divide(self, files: Sequence[Leaf], sources: Mapping[str, PartFile]) -> None:
+    def _divide(self, files: Sequence[Leaf], sources: Mapping[str, TableFile]) -> None:
         """Divide existing files so that each belongs to a single one of `files`."""
         parted: dict[str, list[Leaf]] = defaultdict(list)
         for leaf in files:
@@ -164,7 +164,7 @@ class _Packing:
             if len(pieces) > 1:
                 self._swap([self._write(piece, sources) for piece in pieces], [name])
 
-    def _is_done(self, group: _Group, parts: Sequence[PartFile]) -> bool:
+    def _is_done(self, group: _Group, parts: Sequence[TableFile]) -> bool:
         """Return whether the existing files already are the packed files of the group."""
         if group.alone is not None:
             return [part.packed for part in parts] == [False]
@@ -173,7 +173,7 @@ class _Packing:
         expected_tars = (videos_digest(group.videos), 1) if self._table is CLIPS else (None, 0)
         return existing == {(leaf.prefix, leaf.videos, True) for leaf in group.files} and tars == {expected_tars}
 
-    def _replace(self, group: _Group, sources: Mapping[str, PartFile], parts: Mapping[str, PartFile]) -> None:
+    def _replace(self, group: _Group, sources: Mapping[str, TableFile], parts: Mapping[str, TableFile]) -> None:
         shard = None
         if self._table is CLIPS:
             label = _label(group.prefix)
@@ -184,8 +184,8 @@ class _Packing:
             (self._dataset / tar).unlink()
 
     def _write(
-        self, leaf: Leaf, sources: Mapping[str, PartFile], shard: Shard | None = None, group: _Group | None = None
-    ) -> PartFile:
+        self, leaf: Leaf, sources: Mapping[str, TableFile], shard: Shard | None = None, group: _Group | None = None
+    ) -> TableFile:
         """Write a file under a hidden name, and return it with its final name.
 
         Args:
@@ -210,9 +210,9 @@ class _Packing:
         label = leaf.videos[0] if alone else f"{_label(leaf.prefix)}-{digest[:12]}"
         name = f"{self._table.name}/{label}.parquet"
         move_file(begun, self._dataset / hidden_name(name))
-        return PartFile(path=self._dataset / name, name=name, facts=facts, packed=not alone)
+        return TableFile(path=self._dataset / name, name=name, facts=facts, packed=not alone)
 
-    def _swap(self, come: Sequence[PartFile], gone: Collection[str]) -> None:
+    def _swap(self, come: Sequence[TableFile], gone: Collection[str]) -> None:
         if come or gone:
             with self._one_swap:
                 finish_swap(

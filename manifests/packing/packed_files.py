@@ -21,7 +21,7 @@ from manifests.files.tar import tar_bytes
 from manifests.schema.clips import CLIPS
 from manifests.schema.columns import Table
 
-__all__ = ["PACKED", "PackedFacts", "PartFile", "part_files", "sources_of", "stored_videos", "videos_digest"]
+__all__ = ["PACKED", "PackedFacts", "TableFile", "table_inventory", "sources_of", "stored_videos", "videos_digest"]
 
 PACKED = "part-"
 """Beginning of the names of packed files."""
@@ -53,7 +53,7 @@ class PackedFacts(BaseModel):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PartFile:
+class TableFile:
     """Parquet file of a table."""
 
     path: Path
@@ -69,7 +69,7 @@ def videos_digest(video_ids: tuple[str, ...]) -> str:
     return sha256("\n".join(sorted(video_ids)).encode()).hexdigest()
 
 
-def part_files(dataset: Path, table: Table) -> list[PartFile]:
+def table_inventory(dataset: Path, table: Table) -> list[TableFile]:
     """Return the files of a table, sorted by name.
 
     Raises:
@@ -78,7 +78,7 @@ def part_files(dataset: Path, table: Table) -> list[PartFile]:
     return [_part_file(table, path) for path in table_files(dataset, table.name)]
 
 
-def sources_of(parts: Iterable[PartFile]) -> dict[str, PartFile]:
+def sources_of(parts: Iterable[TableFile]) -> dict[str, TableFile]:
     """Return by video id the file with its rows; its own file takes precedence over a packed one."""
     ordered = sorted(parts, key=lambda part: not part.packed)
     return {video_id: part for part in ordered for video_id in part.facts.videos}
@@ -101,7 +101,7 @@ def stored_videos(dataset: Path, table: Table) -> dict[str, bool]:
     return stored
 
 
-def _part_file(table: Table, path: Path) -> PartFile:
+def _part_file(table: Table, path: Path) -> TableFile:
     try:
         with open_parquet(path) as file:
             footer = (file.metadata.metadata or {}).get(_FACTS)
@@ -110,7 +110,7 @@ def _part_file(table: Table, path: Path) -> PartFile:
         raise DatasetError(
             f"{path}: cannot be read: {error}; restore it, or remove it: the same run then curates what was in it"
         ) from error
-    return PartFile(path=path, name=f"{table.name}/{path.name}", facts=facts, packed=footer is not None)
+    return TableFile(path=path, name=f"{table.name}/{path.name}", facts=facts, packed=footer is not None)
 
 
 def _measured(file: pq.ParquetFile, table: Table) -> PackedFacts:

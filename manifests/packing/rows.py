@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from foundation.storage.arrow import open_parquet
 from manifests.files.tables import parquet_options
-from manifests.packing.packed_files import PartFile, span_of_ids
+from manifests.packing.packed_files import TableFile, span_of_ids
 from manifests.schema.columns import Table
 
 __all__ = ["HashingStream", "VideoRows", "write_packed"]
@@ -23,7 +23,7 @@ _BUFFER_BYTES = 1 << 20
 class VideoRows:
     """Rows of videos from several files; read in the order of the ids, each file is read once."""
 
-    def __init__(self, table: Table, sources: Mapping[str, PartFile], columns: Sequence[str] | None = None) -> None:
+    def __init__(self, table: Table, sources: Mapping[str, TableFile], columns: Sequence[str] | None = None) -> None:
         """Prepare reading; files are opened when they are needed.
 
         Args:
@@ -37,7 +37,7 @@ class VideoRows:
         self._left = {part.name: set[str]() for part in sources.values()}
         for video_id, part in sources.items():
             self._left[part.name].add(video_id)
-        self._open: dict[str, _OpenPart] = {}
+        self._open: dict[str, _OpenFile] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -58,7 +58,7 @@ class VideoRows:
         if part is None:
             return
         if part.name not in self._open:
-            self._open[part.name] = _OpenPart(part.path, self._schema)
+            self._open[part.name] = _OpenFile(part.path, self._schema)
         yield from self._open[part.name].rows(video_id)
         left = self._left[part.name]
         left.discard(video_id)
@@ -74,7 +74,7 @@ class VideoRows:
         return pa.concat_tables([self._schema.empty_table(), *self.of(video_id)])
 
 
-class _OpenPart:
+class _OpenFile:
     """Open file that is read forwards and keeps the last row group."""
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:

@@ -11,7 +11,7 @@ from foundation.storage.atomic import replacing
 from manifests.errors import DatasetError
 from manifests.files.journal import hidden_name, move_file
 from manifests.files.tar import MemberRange, TarWriter
-from manifests.packing.packed_files import PartFile
+from manifests.packing.packed_files import TableFile
 from manifests.packing.rows import HashingStream, VideoRows
 from manifests.schema.clips import CLIPS
 
@@ -34,7 +34,7 @@ class Shard:
 
 
 def write_shard(
-    dataset: Path, label: str, videos: Sequence[str], sources: Mapping[str, PartFile], *, name: str | None = None
+    dataset: Path, label: str, videos: Sequence[str], sources: Mapping[str, TableFile], *, name: str | None = None
 ) -> Shard:
     """Copy the media of all clips of `videos`, in this order, into one tar, to which no table refers yet.
 

@@ -133,7 +133,7 @@ def read_experiment(text: str, name: str) -> Experiment:
         changes=tuple(
             f"{setting}={value if isinstance(value, str) else json.dumps(value)}"
             for setting, value in setting_leaves(
-                {part: sections.get(part, {}) for part in ("vae", "diffusion", "data")}
+                {section: sections.get(section, {}) for section in ("vae", "diffusion", "data")}
             )
             if setting not in {"vae.size", "diffusion.size"}
         ),

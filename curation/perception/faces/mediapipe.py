@@ -23,9 +23,9 @@ from curation.perception.faces.search import (
     halved,
     is_cut_off,
     merge_candidates,
-    shared_part,
+    shared_fraction,
     tiles,
-    whole_picture,
+    full_image,
 )
 from curation.perception.protocols import FaceObservation, Square
 from curation.perception.runtime.litert import LiteRtNetwork
@@ -80,7 +80,7 @@ class MediaPipeFaces:
         if looks is None:
             return None
         found = self._candidates(frame, looks)
-        if not all(any(shared_part(face.box_px, one.box_px) > 0.5 for one in found) for face in near):
+        if not all(any(shared_fraction(face.box_px, one.box_px) > 0.5 for one in found) for face in near):
             return None
         faces = self._mesh.faces(frame, found)
         return faces if len(faces) >= len(near) else None
@@ -93,7 +93,7 @@ class MediaPipeFaces:
 
     def _search(self, frame: RgbImage) -> list[Candidate]:
         height, width = frame.shape[:2]
-        found = self._detect(frame, whole_picture(width, height))
+        found = self._detect(frame, full_image(width, height))
         if max((_width(one.box_px) for one in found), default=0.0) >= _LARGE_FACE * max(width, height):
             return merge_candidates(found)
         # the box of a small face is coarse in the look at the full frame: it is kept only if no tile shows the face

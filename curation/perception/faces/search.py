@@ -11,7 +11,7 @@ import numpy as np
 from curation.perception.protocols import Square
 from foundation.array_types import Float32Array, Float64Array, RgbImage
 
-__all__ = ["Candidate", "cut_square", "halved", "is_cut_off", "merge_candidates", "tiles", "whole_picture"]
+__all__ = ["Candidate", "cut_square", "halved", "is_cut_off", "merge_candidates", "tiles", "full_image"]
 
 _PADDING = 1.25
 """Side of the look at the full image over the longer side of the image: close-ups fail without a border."""
@@ -36,7 +36,7 @@ class Candidate:
     """Crop of the image in which it was detected, in pixels of that image."""
 
 
-def whole_picture(width: int, height: int) -> Square:
+def full_image(width: int, height: int) -> Square:
     """Return the look at a full image of `width` by `height` pixels, with a border around it."""
     side = max(width, height) * _PADDING
     return Square(x0=(width - side) / 2, y0=(height - side) / 2, side=side)
@@ -97,15 +97,15 @@ def merge_candidates(candidates: list[Candidate]) -> list[Candidate]:
     """Return one candidate per face, the best score first; of overlapping candidates the best is kept."""
     kept: list[Candidate] = []
     for candidate in sorted(candidates, key=lambda one: -one.score):
-        if all(shared_part(candidate.box_px, other.box_px) <= _SAME_FACE_OVERLAP for other in kept):
+        if all(shared_fraction(candidate.box_px, other.box_px) <= _SAME_FACE_OVERLAP for other in kept):
             kept.append(candidate)
     return kept
 
 
-def shared_part(first_px: Float64Array | Float32Array, second_px: Float64Array | Float32Array) -> float:
+def shared_fraction(first_px: Float64Array | Float32Array, second_px: Float64Array | Float32Array) -> float:
     """Return the area that two (4,) boxes share over the area of the smaller one.
 
-    >>> shared_part(np.array([0.0, 0, 4, 4]), np.array([2.0, 0, 4, 2]))
+    >>> shared_fraction(np.array([0.0, 0, 4, 4]), np.array([2.0, 0, 4, 2]))
     1.0
     """
     shared = np.minimum(first_px[2:], second_px[2:]) - np.maximum(first_px[:2], second_px[:2])

@@ -30,7 +30,7 @@ _YOUTUBE = re.compile(r"[A-Za-z0-9_-]{11}")
 
 _UTTERANCE = re.compile(r"\d{5}")
 
-_PICTURES_PER_S = 25
+_FRAMES_PER_S = 25
 
 
 def _has_marks(tree: Tree) -> bool:
@@ -94,7 +94,7 @@ def _utterance(tree: Tree, name: str) -> Trim:
     numbers = list(_pictures(tree, name))
     if not numbers:
         raise SourceError(f"{tree.root / name}: lists no picture below a line that begins with FRAME")
-    return Trim(start=min(numbers) / _PICTURES_PER_S, end=(max(numbers) + 1) / _PICTURES_PER_S)
+    return Trim(start=min(numbers) / _FRAMES_PER_S, end=(max(numbers) + 1) / _FRAMES_PER_S)
 
 
 def _pictures(tree: Tree, name: str) -> Iterator[int]:
