@@ -281,7 +281,7 @@ def _explained(error: ValidationError, kind: type) -> Iterator[str]:
         if problem["type"] in _PROBLEMS:
             yield f"setting {name!r} is {_PROBLEMS[problem['type']]}"
             continue
-        if isinstance(problem["input"], Mapping):  # of a section as a whole: values that do not fit together
+        if isinstance(problem["input"], Mapping):  # of a section: values that do not fit together
             yield f"setting {name!r}: {message}" if name else f"{kind.__name__}: {message}"
             continue
         facts = setting_facts(kind).get(name)

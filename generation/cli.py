@@ -19,11 +19,11 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 @app.command()
 def generate(
     run: Annotated[Path, typer.Option(help="Folder that `gaia-train` wrote.", show_default=False)],
-    portrait: Annotated[Path, typer.Option(help="Picture of a person.", show_default=False)],
+    portrait: Annotated[Path, typer.Option(help="Image of a person.", show_default=False)],
     out: Annotated[Path, typer.Option(help="MP4 file to write.", show_default=False)],
     *,
-    speech: Annotated[Path | None, typer.Option(help="Sound file that the portrait shall speak.")] = None,
-    driving: Annotated[Path | None, typer.Option(help="Video whose face the portrait shall follow.")] = None,
+    speech: Annotated[Path | None, typer.Option(help="Audio file with the speech of the portrait.")] = None,
+    driving: Annotated[Path | None, typer.Option(help="Video with the face motion that the portrait follows.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the motion; one seed, one video.")] = 0,
     face: Annotated[
         int | None, typer.Option(min=1, help="Which face of the portrait, from 1 for the widest on.")

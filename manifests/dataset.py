@@ -198,10 +198,10 @@ class Dataset:
     @cached_property
     def _places(self) -> dict[str, tuple[Path, int]]:
         """By clip id, in the order of table `clips`, the clip's file and its row in it."""
-        parts = read_each_file(self.path, CLIPS.name, ["clip_id"])
+        files = read_each_file(self.path, CLIPS.name, ["clip_id"])
         return {
             clip_id: (path, number)
-            for path, rows in parts
+            for path, rows in files
             for number, clip_id in enumerate(rows["clip_id"].to_pylist())
         }
 

@@ -42,7 +42,7 @@ def run(
     settings: SettingsOptions,
     workers: WorkerOptions,
 ) -> None:
-    """Curate videos into a dataset; the same command again goes on where it was stopped.
+    """Curate videos into a dataset; the same command resumes a stopped run.
 
     `gaia-curate settings` lists the settings: what each decides, its unit, its limits.
     """
@@ -81,7 +81,7 @@ def plan(
     ] = 0.02,
     seed: Annotated[int, typer.Option(help="Another number looks at other videos.")] = 0,
 ) -> None:
-    """Look at a few of the videos and say what `run` with the same options would take; writes nothing."""
+    """Forecast time, disk and memory of `run` with the same options from a few of the videos; writes nothing."""
     with exit_codes():
         forecast = curation.plan(
             sources.source,
@@ -127,7 +127,7 @@ def retry(
                 ctrl_c=ctrl_c,
             )
         typer.echo(retry_summary(report))
-    if ctrl_c.asked():
+    if ctrl_c.requested():
         raise typer.Exit(EXIT_INTERRUPTED)
     if report.failed:
         raise typer.Exit(EXIT_PROBLEMS)
@@ -179,7 +179,7 @@ def explain(
     video: Annotated[str, typer.Argument(help="Video id, path or file name.", show_default=False)],
     time_s: Annotated[float | None, typer.Argument(help="Second of the video; without it, all spans.")] = None,
 ) -> None:
-    """Say why a second of a video was kept or dropped."""
+    """Explain why a second of a video was kept or dropped."""
     with exit_codes():
         from manifests import Dataset
 
@@ -224,7 +224,7 @@ app.add_typer(models_app, name="models")
 
 @app.command()
 def doctor() -> None:
-    """List the components of each preset: found or missing, version or place, device, licence."""
+    """List the components of each preset: found or missing, version or path, device, licence."""
     report = curation.doctor()
     typer.echo(report.text())
     if not report.usable:

@@ -57,7 +57,7 @@ def list_models() -> None:
 
 @models_app.command()
 def pull(names: NamesArgument = None) -> None:
-    """Fetch weights into the cache; without a name, those of the preset `paper`. Goes on where it was stopped."""
+    """Fetch weights into the cache; without a name, those of the preset `paper`. Resumes a stopped download."""
     with exit_codes():
         from curation.cli.progress import PullProgress
         from foundation.weights import pull_assets

@@ -38,7 +38,7 @@ exit_codes = partial(
     files="the dataset",
     kept="nothing committed is lost, the same command goes on",
 )
-"""Context in which every command runs: errors that a user can mend become one line and an exit code."""
+"""Context in which every command runs: errors that a user can correct become one line and an exit code."""
 
 stop = partial(command_line.stop, PROGRAM)
 """Print why the command ends, on stderr, and end it."""
@@ -98,7 +98,7 @@ SetOption = Annotated[
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class SourceOptions:
-    """Which videos a command is about."""
+    """Options that select the videos of a command."""
 
     source: Annotated[
         str, typer.Option("--source", help="Folder, file, glob pattern, or CSV list of videos.", show_default=False)
@@ -162,7 +162,7 @@ class SettingsOptions:
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class ScratchOptions:
-    """Where copies of remote sources lie, and how much they take."""
+    """Options of scratch space: the folder of copies of remote sources, and its size."""
 
     scratch: Annotated[
         Path | None,
@@ -181,7 +181,7 @@ class ScratchOptions:
     ] = None
 
     def scratch_settings(self) -> "ScratchSettings":
-        """Return the settings of scratch space; what is not given is as usual."""
+        """Return the settings of scratch space, with defaults for options that are not given."""
         from curation import ScratchSettings
 
         usual = ScratchSettings()
@@ -193,7 +193,7 @@ class ScratchOptions:
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class WorkerOptions(ScratchOptions):
-    """Where the work is done."""
+    """Options of the executor: workers, Ray cluster, GPUs."""
 
     executor: Annotated[
         Literal["auto", "inline", "ray"],
@@ -230,7 +230,7 @@ class WorkerOptions(ScratchOptions):
     ] = None
 
     def make_executor(self) -> "Executor":
-        """Return where the work is done."""
+        """Return the executor."""
         from curation import Executor, PoolSettings
 
         on_ray = self.workers > 1 or self.ray_address is not None

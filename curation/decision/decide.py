@@ -111,7 +111,7 @@ def decide(
 
     Raises:
         ValueError: the evidence was measured with another identity.
-        RuleError: two rules have one name, or a rule of the user's own raises or returns something else than verdicts.
+        RuleError: two rules have one name, or a rule of the user's own raises or does not return verdicts.
     """
     require_own_names(rules)
     begins: BoolArray = cut(evidence.cut_score, settings.cut).failed | _range_starts(evidence)

@@ -13,7 +13,7 @@ def require_own_names(rules: Sequence[Rule]) -> None:
     """Refuse rules with a name that is taken.
 
     Raises:
-        RuleError: something is no rule, or a name is that of a built-in outcome or of two rules.
+        RuleError: an object is no rule, or a name is that of a built-in outcome or of two rules.
     """
     for rule in rules:
         if not isinstance(rule, Rule):

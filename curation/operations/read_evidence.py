@@ -6,7 +6,7 @@ from curation.evidence.measures import Evidence
 from curation.output.frame_rows import evidence_of_frames
 from foundation.storage.locations import location
 from manifests.errors import DatasetError
-from manifests.packing.packed_files import table_inventory, sources_of
+from manifests.packing.packed_files import sources_of, table_inventory
 from manifests.packing.rows import VideoRows
 from manifests.record import read_dataset
 from manifests.reports.explain import find_video

@@ -23,7 +23,7 @@ class LedgerError(UsageError):
 
 
 class VideoRecord(BaseModel):
-    """A row of the table `videos`; `manifests.schema.tables` says what each field means."""
+    """A row of the table `videos`; `manifests.schema.tables` describes each field."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -66,7 +66,7 @@ class VideoRecord(BaseModel):
 
     @classmethod
     def quarantined(cls, video: SourceVideo, code: ErrorCode, detail: str) -> "VideoRecord":
-        """Return the record of a video that is set aside because workers did not survive it."""
+        """Return the record of a video that is quarantined because workers were lost with it."""
         return cls.failed(video, code, detail).model_copy(update={"status": "quarantined"})
 
     @classmethod
@@ -100,7 +100,7 @@ class VideoRecord(BaseModel):
         return requested_s(self.trims, self.duration_s, self.fps or 0.0) if self.duration_s else 0.0
 
     def is_about(self, video: SourceVideo) -> bool:
-        """Say whether the record has the labels of a file: the same speaker, the same stretches."""
+        """Return whether the record has the labels of a file: the same speaker, the same stretches."""
         return (self.speaker_id, self.trims) == (video.speaker_id, video.trims)
 
     def listing(self) -> SourceVideo:

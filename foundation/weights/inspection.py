@@ -25,7 +25,7 @@ class AssetStatus:
 
     @property
     def digest(self) -> str:
-        """Known part of its digest, in a few words."""
+        """Known digits of its digest, in a few words."""
         if self.asset.is_pinned:
             return "pinned"
         (file,) = self.asset.files

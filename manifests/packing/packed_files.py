@@ -21,7 +21,7 @@ from manifests.files.tar import tar_bytes
 from manifests.schema.clips import CLIPS
 from manifests.schema.columns import Table
 
-__all__ = ["PACKED", "PackedFacts", "TableFile", "table_inventory", "sources_of", "stored_videos", "videos_digest"]
+__all__ = ["PACKED", "PackedFacts", "TableFile", "sources_of", "stored_videos", "table_inventory", "videos_digest"]
 
 PACKED = "part-"
 """Beginning of the names of packed files."""
@@ -75,13 +75,13 @@ def table_inventory(dataset: Path, table: Table) -> list[TableFile]:
     Raises:
         DatasetError: a file is damaged; the message names it.
     """
-    return [_part_file(table, path) for path in table_files(dataset, table.name)]
+    return [_table_file(table, path) for path in table_files(dataset, table.name)]
 
 
-def sources_of(parts: Iterable[TableFile]) -> dict[str, TableFile]:
+def sources_of(files: Iterable[TableFile]) -> dict[str, TableFile]:
     """Return by video id the file with its rows; its own file takes precedence over a packed one."""
-    ordered = sorted(parts, key=lambda part: not part.packed)
-    return {video_id: part for part in ordered for video_id in part.facts.videos}
+    ordered = sorted(files, key=lambda file: not file.packed)
+    return {video_id: file for file in ordered for video_id in file.facts.videos}
 
 
 def stored_videos(dataset: Path, table: Table) -> dict[str, bool]:
@@ -95,13 +95,13 @@ def stored_videos(dataset: Path, table: Table) -> dict[str, bool]:
     stored: dict[str, bool] = {}
     for path in table_files(dataset, table.name):
         if path.name.startswith(PACKED):
-            stored.update(dict.fromkeys(_part_file(table, path).facts.videos, True))
+            stored.update(dict.fromkeys(_table_file(table, path).facts.videos, True))
         else:
             stored[path.stem] = False
     return stored
 
 
-def _part_file(table: Table, path: Path) -> TableFile:
+def _table_file(table: Table, path: Path) -> TableFile:
     try:
         with open_parquet(path) as file:
             footer = (file.metadata.metadata or {}).get(_FACTS)

@@ -34,9 +34,9 @@ class VideoRows:
         schema = table.arrow_schema()
         self._schema = schema if columns is None else pa.schema([schema.field(name) for name in columns])
         self._sources = sources
-        self._left = {part.name: set[str]() for part in sources.values()}
-        for video_id, part in sources.items():
-            self._left[part.name].add(video_id)
+        self._left = {file.name: set[str]() for file in sources.values()}
+        for video_id, file in sources.items():
+            self._left[file.name].add(video_id)
         self._open: dict[str, _OpenFile] = {}
 
     def __enter__(self) -> Self:
@@ -45,8 +45,8 @@ class VideoRows:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for part in self._open.values():
-            part.close()
+        for file in self._open.values():
+            file.close()
 
     def of(self, video_id: str) -> Iterator[pa.Table]:
         """Yield the rows of a video in order, in pieces; nothing if no file has any.
@@ -54,16 +54,16 @@ class VideoRows:
         Raises:
             OSError: a file cannot be read.
         """
-        part = self._sources.get(video_id)
-        if part is None:
+        file = self._sources.get(video_id)
+        if file is None:
             return
-        if part.name not in self._open:
-            self._open[part.name] = _OpenFile(part.path, self._schema)
-        yield from self._open[part.name].rows(video_id)
-        left = self._left[part.name]
+        if file.name not in self._open:
+            self._open[file.name] = _OpenFile(file.path, self._schema)
+        yield from self._open[file.name].rows(video_id)
+        left = self._left[file.name]
         left.discard(video_id)
         if not left:
-            self._open.pop(part.name).close()
+            self._open.pop(file.name).close()
 
     def table_of(self, video_id: str) -> pa.Table:
         """Return all rows of a video.

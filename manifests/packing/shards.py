@@ -48,7 +48,7 @@ def write_shard(
         name: use this name instead; an existing file of the name holds the same videos.
 
     Raises:
-        DatasetError: a tar is missing, or does not hold what the rows say.
+        DatasetError: a tar is missing, or does not match the rows.
         OSError: a file cannot be read or written.
     """
     hidden = dataset / hidden_name(f"media/{label}.tar")
@@ -73,7 +73,7 @@ def copy_media(
         stream: the new tar, empty.
 
     Raises:
-        DatasetError: a tar is missing, or does not hold what the rows say.
+        DatasetError: a tar is missing, or does not match the rows.
         OSError: a file cannot be read or written.
     """
     offsets: dict[str, tuple[int, int | None]] = {}

@@ -107,7 +107,7 @@ def report_lines(checks: Mapping[str, ReconstructionCheck]) -> list[str]:
     """Return a line of text on each kind of frames."""
     called = {"learned": "learned frames", "unseen": "unseen frames of learned clips", "val": "clips of split val"}
     return [
-        f"{called[kind]}, {check.n_pairs} pairs: reconstructed at {check.psnr_db:.2f} dB, a copy of the reference has "
+        f"{called[kind]}, {check.n_pairs} pairs: rebuilt at {check.psnr_db:.2f} dB, a copy of the reference has "
         f"{check.copy_psnr_db:.2f} dB: {check.gain_db:+.2f} dB"
         for kind, check in checks.items()
     ]

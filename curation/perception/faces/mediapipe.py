@@ -2,7 +2,7 @@
 
 MediaPipe's own pipeline scales the full frame to 128x128 and loses small faces, starts threads and returns no scores.
 So its networks (`face_landmarker.task`, Apache-2.0) are run one by one through LiteRT, on one thread: the detector on a
-padded look at the frame and, where no face fills a good part of that, on overlapping tiles; then `face_mesh` finds
+padded look at the frame and, where no face fills much of that, on overlapping tiles; then `face_mesh` finds
 landmarks and blendshapes per face. The steps between the networks are those of MediaPipe's face_landmarker_graph in
 image mode, and tests compare the results with it.
 """
@@ -20,12 +20,12 @@ from curation.perception.faces.face_mesh import FaceMesh, can_be_followed, looks
 from curation.perception.faces.search import (
     Candidate,
     cut_square,
+    full_image,
     halved,
     is_cut_off,
     merge_candidates,
     shared_fraction,
     tiles,
-    full_image,
 )
 from curation.perception.protocols import FaceObservation, Square
 from curation.perception.runtime.litert import LiteRtNetwork

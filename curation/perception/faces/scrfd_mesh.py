@@ -19,7 +19,7 @@ from curation.perception.faces.dlib_points import DLIB_JITTER, DlibJitterPoints
 from curation.perception.faces.face_landmarker import FACE_LANDMARKS
 from curation.perception.faces.face_mesh import FaceMesh, can_be_followed, carried_box, eye_middles
 from curation.perception.faces.scrfd import STRIDE_PX, Scrfd, scrfd_card
-from curation.perception.faces.search import Candidate, cut_square, halved, shared_fraction, full_image
+from curation.perception.faces.search import Candidate, cut_square, full_image, halved, shared_fraction
 from curation.perception.protocols import FaceObservation, Square
 from foundation.array_types import Float32Array, Float64Array, RgbImage
 from foundation.devices import Device, resolve_device
@@ -130,7 +130,7 @@ class ScrfdFaces:
         height, width = small.shape[:2]
         square = full_image(width, height)
         look = cut_square(small, square, look_px)
-        # the square is black above and below a wide picture, left and right of a tall one: the border is enough
+        # the square is black above and below a wide frame, left and right of a tall one: the border is enough
         border = square.side - max(width, height)
         rows, columns = (_covering((extent + border) * look_px / square.side) for extent in (height, width))
         top, left = (look_px - rows) // 2, (look_px - columns) // 2

@@ -1,7 +1,7 @@
 """Search regions of a face detector: square crops of an image, and the merging of their detections.
 
-A detector scales each crop to a small fixed size (128x128 for MediaPipe's), so a small face needs a crop of a part of
-the image, and a face that fills the image needs a border around it. Such a crop is called a look.
+A detector scales each crop to a small fixed size (128x128 for MediaPipe's), so a small face needs a crop of the
+image, and a face that fills the image needs a border around it. Such a crop is called a look.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ import numpy as np
 from curation.perception.protocols import Square
 from foundation.array_types import Float32Array, Float64Array, RgbImage
 
-__all__ = ["Candidate", "cut_square", "halved", "is_cut_off", "merge_candidates", "tiles", "full_image"]
+__all__ = ["Candidate", "cut_square", "full_image", "halved", "is_cut_off", "merge_candidates", "tiles"]
 
 _PADDING = 1.25
 """Side of the look at the full image over the longer side of the image: close-ups fail without a border."""
@@ -20,7 +20,7 @@ _TILE_STEP = 0.67
 """Largest distance between neighbouring tiles over their side: one of them shows all of a face of a third of a tile."""
 
 _SAME_FACE_OVERLAP = 0.5
-"""Two boxes are one face when they share more than this part of the smaller one."""
+"""Two boxes are one face when they share more than this fraction of the smaller one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,18 +66,18 @@ def cut_square(frame: RgbImage, square: Square, side_px: int) -> RgbImage:
     scale = side_px / square.side
     x0, y0 = max(0, round(square.x0)), max(0, round(square.y0))
     x1, y1 = min(width, round(square.x0 + square.side)), min(height, round(square.y0 + square.side))
-    picture = np.zeros((side_px, side_px, 3), np.uint8)
+    crop = np.zeros((side_px, side_px, 3), np.uint8)
     if x1 <= x0 or y1 <= y0:
-        return picture
+        return crop
     left, right = (min(max(round((x - square.x0) * scale), 0), side_px) for x in (x0, x1))
     top, bottom = (min(max(round((y - square.y0) * scale), 0), side_px) for y in (y0, y1))
     if right == left or bottom == top:
-        return picture
-    part, factor = halved(frame[y0:y1, x0:x1], 2 * max(right - left, bottom - top))
+        return crop
+    pixels, factor = halved(frame[y0:y1, x0:x1], 2 * max(right - left, bottom - top))
     # area averaging keeps small faces, linear interpolation is cheaper
     method = cv2.INTER_AREA if scale * factor < 0.6 else cv2.INTER_LINEAR
-    picture[top:bottom, left:right] = cv2.resize(part, (right - left, bottom - top), interpolation=method)
-    return picture
+    crop[top:bottom, left:right] = cv2.resize(pixels, (right - left, bottom - top), interpolation=method)
+    return crop
 
 
 def is_cut_off(candidate: Candidate, tile: Square, width: int, height: int) -> bool:

@@ -71,7 +71,7 @@ class SsdMask:
         x0, y0, x1, y1 = _square(box_px, *frame.shape[1::-1])
         if x1 <= x0 or y1 <= y0:
             raise ValueError(
-                f"box {box_px.tolist()} has no area in an image of {frame.shape[1]} by {frame.shape[0]} px"
+                f"box {box_px.tolist()} has no area in a picture of {frame.shape[1]} by {frame.shape[0]} px"
             )
         # A square that reaches beyond the image is cut there and stretched again, as the reference scores have it.
         look = cv2.resize(frame[y0:y1, x0:x1], (_INPUT_PX, _INPUT_PX), interpolation=cv2.INTER_LINEAR)

@@ -17,7 +17,7 @@ from helpers.made_parts import clip_bytes, put_video, put_videos
 
 from manifests.files.tables import read_table, table_files
 from manifests.packing.pack import StorageSettings, compact
-from manifests.packing.packed_files import table_inventory, sources_of
+from manifests.packing.packed_files import sources_of, table_inventory
 from manifests.packing.prefix_tree import bits_of, leaves
 from manifests.packing.rows import VideoRows
 from manifests.schema.frames import FRAMES

@@ -36,7 +36,7 @@ def test_a_run_goes_on_and_says_how_well_frames_are_rebuilt(dataset: Path, tmp_p
     code, said = _gaia_train(*command, *_set("train.steps=2"))
     assert code == 0, said
     assert f"{run}: 2 of 2 steps are done" in said
-    assert "unseen frames of learned clips, 4 pairs: reconstructed at" in said
+    assert "unseen frames of learned clips, 4 pairs: rebuilt at" in said
     code, said = _gaia_train(*command, *_set("train.steps=3"))
     assert code == 0, said
     measured = json.loads((run / "reconstruction_check.json").read_text())

@@ -1,7 +1,7 @@
-"""Cuts a face out of a frame so that eyes, mouth and chin lie in the same place, whatever its size and tilt.
+"""Alignment of faces: crops in which eyes, mouth and chin have the same position, whatever the size and tilt.
 
-Under a mask the landmark model guesses the mouth, so roll and position come from the eyes, which a mask leaves bare;
-mouth and box only have a say in the scale.
+Under a mask the landmarks of the mouth are guesses, so roll and position come from the eyes, which a mask leaves bare;
+mouth and box affect only the scale.
 """
 
 import numpy as np

@@ -7,11 +7,11 @@ from curation.perception.faces.search import (
     Candidate,
     Square,
     cut_square,
+    full_image,
     is_cut_off,
     merge_candidates,
     shared_fraction,
     tiles,
-    full_image,
 )
 
 
