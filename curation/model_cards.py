@@ -20,7 +20,7 @@ class ModelCard:
     """Facts about a model, or about one of the networks that a model runs."""
 
     kind: str
-    """What it is for, such as `faces` or `identity`."""
+    """Its use, such as `faces` or `identity`."""
     name: str
     """Value of the setting that chooses it."""
     assets: tuple[str | Asset, ...] = ()

@@ -65,7 +65,7 @@ class GenerationJob:
     driving: Path | None = None
     seed: int = 0
     face: int | None = None
-    """Which face of the portrait, from 1 for the widest on; None: it shows one."""
+    """Number of the face in the portrait, from 1 for the widest; None: the portrait has one face."""
     device: str = "auto"
 
     def __post_init__(self) -> None:

@@ -103,7 +103,7 @@ class ExclusionList(_Record):
     sha256: str
     """Of the file."""
     entries: int
-    """How many there are in it."""
+    """Number of its entries."""
 
 
 class SourceLayout(_Record):
@@ -135,7 +135,7 @@ class DatasetRecord(_Record):
     layouts: tuple[SourceLayout, ...] = ()
     """Layout of each source folder of all runs, in the order of the runs."""
     removals: Removals | None = None
-    """What was removed on request; None: nothing was."""
+    """Removals on request; None: there were none."""
 
     @property
     def outcomes(self) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ class TrainingResult:
     stopped_by: signal.Signals | None = None
     """SIGINT or SIGTERM, which ended the run early, after a checkpoint; None: the run was not stopped."""
     notes: tuple[str, ...] = ()
-    """What is unusual about the run, a sentence each."""
+    """Unusual facts about the run, a sentence each."""
     report: tuple[str, ...] = ()
     """Lines of text: of a finished run what was measured, of a dry run what the run would take."""
     dry_run: bool = False

@@ -22,7 +22,7 @@ class Flight:
 
     unit: Unit
     begun_s: float
-    """When it began, on the clock of the caller."""
+    """Time of its beginning, on the clock of the caller."""
 
 
 @dataclass(slots=True)

@@ -28,7 +28,7 @@ class PoolWorker:
         self._worker = plan.make_worker(self._allow_for_length)
         self._settings, self._begun = settings, 0.0
         self._watch = _Watch(plan.dataset, worker_id, settings.worker_memory_gib)
-        self._watch.look()  # before it counts as started: no unit is to blame for the memory of the models
+        self._watch.look()  # before it counts as started: no unit causes the memory of the models
         self._watch.start()
 
     def ready(self) -> str:

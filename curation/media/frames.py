@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["TickFrame", "tick_frames"]
 
 _TRIM_EVERY_TICKS = 25
-"""How often the heap is checked between frames, which takes 15 microseconds."""
+"""Frames between two checks of the heap, each of which takes 15 microseconds."""
 
 _LEAD_S = Fraction(1, 4)
 """Decoding of a window begins at a key frame at least this long before its first tick: more than the reach of a

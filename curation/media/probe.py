@@ -66,7 +66,7 @@ class VideoInfo:
     first_pts: int
     """Time stamp of the first frame, units of `time_base`: tick 0, and the zero of the audio."""
     end_pts: int
-    """Where the last frame that the file holds ends, units of `time_base`."""
+    """End of the last frame in the file, units of `time_base`."""
     stamps: Stamps
     output_delay: int
     """With `stamps` "dts": how far after a frame's time the packet that pushes it out of the decoder is stamped."""

@@ -11,7 +11,7 @@ from foundation.storage.locations import open_remote, store_errors
 __all__ = ["RemoteMedia"]
 
 _BLOCK_BYTES = 2 << 20
-"""What is fetched in one request: about a second of good video."""
+"""Size of a request: about a second of good video."""
 
 
 class RemoteMedia:

@@ -56,7 +56,7 @@ class Component:
     detail: str
     """Version of a package; path or size of weights; the setting that selects a model."""
     device: str
-    """Where it runs with the setting `auto`; empty for what runs no model."""
+    """Its device with the setting `auto`; empty for components that run no model."""
     licence: str
     commercial_use: bool | None
     """Whether the licence allows commercial use; None where that is not known."""
@@ -68,7 +68,7 @@ class Examination:
 
     components: tuple[Component, ...]
     gpus: int
-    """How many NVIDIA's driver shows."""
+    """Number of GPUs that NVIDIA's driver shows."""
 
     def missing(self, preset: PresetName) -> list[Component]:
         """Return the required components that are missing, weights that a run would fetch included."""

@@ -28,7 +28,7 @@ _TAIL = 0.1
 """Share of the draws on either side of an interval."""
 
 _BYTES_PER_TICK = 10 * 1024
-"""What a worker holds of each tick that it measures at a time: evidence and thumbnails. Measured:
+"""Memory of a worker for each tick of a stretch that it measures: evidence and thumbnails. Measured:
 benchmarks/results/2026-11-memory-and-packing.md."""
 
 _LIGHT_BYTES_PER_TICK = 2 * 1024
@@ -98,7 +98,7 @@ class Forecast:
     wall_s: Estimate
     seen_s: float
     binds: str
-    """Which resource limits the run, in a sentence."""
+    """The resource that limits the run, in a sentence."""
 
 
 def forecast(looks: Sequence[Look], unseen_bytes: Sequence[int], machine: Machine) -> Forecast:

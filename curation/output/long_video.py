@@ -41,7 +41,7 @@ from manifests.timeline import Window
 __all__ = ["gather", "stored_clips", "unrendered", "write_decided", "write_slice"]
 
 _HALO_TICKS = 25
-"""Ticks beyond a seam that a bridge can reach: it has at most 25, one of them on this side, before a detection."""
+"""Ticks beyond a seam that a bridge needs: at most 24 of its 25, and the detection after them."""
 
 _RENDER_S = "gaia_render_s"
 """Key in the footer of a slice's rows: seconds that rendering it took."""

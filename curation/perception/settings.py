@@ -38,7 +38,7 @@ class PerceptionSettings(Settings):
     """Face finder and landmarks. `scrfd`: InsightFace's boxes with MediaPipe's 478 points in them, for the paper's own
     landmark model was never released; `mediapipe`: boxes and 478 points; `dlib`: HOG rectangles and 68 points."""
     scrfd: Literal["det_10g", "scrfd_2.5g", "scrfd_500m_bnkps"] = "det_10g"
-    """Which SCRFD, where it finds the faces: from the largest, of buffalo_l, to the smallest."""
+    """Network of SCRFD, where it finds the faces: from the largest, of buffalo_l, to the smallest."""
     pose: Annotated[str, ModelName(HEAD_POSES, before=("finder",))] = "finder"
     """Head pose. `finder`: the head transform that comes with the landmarks; `3ddfa_mb1`: 3DDFA_V2 as published, its
     smaller network `3ddfa_mb05`."""
@@ -52,5 +52,5 @@ class PerceptionSettings(Settings):
     """A face is looked at for a mask every so many ticks, and on the ticks between where the answer changes. Ours: half
     the width of the rule's median, `rules.mask.smooth_ticks`."""
     device: DeviceName = "auto"
-    """Where SCRFD, 3DDFA, the mask SSD and ArcFace run: `auto` takes a GPU if there is one, `cpu`, `cuda` or `cuda:1`.
+    """Device of SCRFD, 3DDFA, the mask SSD and ArcFace: `auto` takes a GPU if there is one, `cpu`, `cuda` or `cuda:1`.
     The other models run on the CPU."""

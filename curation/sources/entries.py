@@ -42,6 +42,6 @@ class SourceVideo:
     duplicate_of: Path | None = None
     """The file with the same content that is analysed in its stead."""
     read_error: str | None = None
-    """Why the file cannot be read at all."""
+    """Reason why the file cannot be read at all."""
     version: str | None = None
-    """What a remote storage called the content when the file was listed, such as an ETag."""
+    """Identifier of the content on its remote storage when the file was listed, such as an ETag."""

@@ -54,11 +54,11 @@ class Wav2Vec2Settings(Settings):
     (model.safetensors or pytorch_model.bin). GAIA names wav2vec 2.0 without a checkpoint."""
 
     layer: Annotated[str, StringConstraints(pattern=r"^(cnn|context:[1-9][0-9]*)$")] = "context:12"
-    """Which output: `context:K` after K layers of the transformer (the base size has 12, the large 24), or `cnn`, the
+    """Output to use: `context:K` after K layers of the transformer (the base size has 12, the large 24), or `cnn`, the
     512 features of the convolutions before it."""
 
     normalisation: Literal["loudness", "peak"] = "loudness"
-    """Normalisation of the audio where the checkpoint does not specify it (`do_normalize` of its
+    """Normalisation of the audio where the checkpoint has none (`do_normalize` of its
     preprocessor_config.json): `loudness` leaves it at `speech.target_lufs`, `peak` makes the largest sample 0.35. Ours;
     InstructAvatar, of the same authors, has peaks of 0.3 to 0.4."""
 

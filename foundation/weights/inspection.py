@@ -21,7 +21,7 @@ class AssetStatus:
     path: Path | None
     """None where it is missing, or cannot be used."""
     problem: str
-    """Why it cannot be used; empty where it can, and where it is missing."""
+    """Reason why it cannot be used; empty where it can, and where it is missing."""
 
     @property
     def digest(self) -> str:

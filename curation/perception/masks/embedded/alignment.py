@@ -17,7 +17,7 @@ _SIDE_PER_SCALE = 2.2
 """Side of the crop in units of the face's scale (about 90 mm): brows to below the chin, ear to ear."""
 
 _CENTRE_BELOW_EYES = 0.55
-"""How far below the line of the eyes the crop's centre lies, in the same unit."""
+"""Distance of the crop's centre below the line of the eyes, in the same unit."""
 
 _SUPERSAMPLING_LIMIT = 4
 """A large face is sampled this many times as densely at most, then averaged, so that cloth does not alias."""

@@ -25,7 +25,7 @@ from manifests.landmarks import landmark_scheme
 __all__ = ["Cover", "draw_mask", "mask_outline", "paint_mask", "skin_colour"]
 
 Cover = Literal["nose", "below_nose", "chin"]
-"""How high a mask reaches: over the nose, over the mouth only, or only up to the lower lip."""
+"""Upper edge of a mask: over the nose, over the mouth only, or at the lower lip."""
 
 Style = Literal["surgical", "fitted", "cup", "bandana", "scarf"]
 
