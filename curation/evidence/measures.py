@@ -31,6 +31,7 @@ class FrameEvidence:
     decoded: BoolArray
     """(T,) False where the file has no undamaged frame for the tick."""
     faces: Faces
+    """All faces of all ticks, one row per face."""
     cut_score: Float32Array
     """(T,) shot-boundary score between the tick and the one before; see `LEAST_CUT_SCORE`."""
     trimmed: BoolArray | None = None
