@@ -118,7 +118,7 @@ class Asset:
     commercial_use: bool
     """Whether that licence, and those of the training data that are known to bind, allow commercial use."""
     sources: tuple[Source, ...]
-    """Where it is downloaded, in the order of attempts; empty if nothing offers it, so that GAIA_MODELS has to supply it."""
+    """Where it is downloaded, in the order of attempts; empty if it is offered nowhere: GAIA_MODELS can supply it."""
     use: AssetUse = "curation"
     """Package that needs it."""
     is_folder: bool = False
