@@ -174,7 +174,7 @@ def _from_hub(model: str) -> Path:
     except Exception as error:
         raise CheckpointError(
             f"speech.wav2vec2.model is {model!r}: there is no such folder, and the Hugging Face hub does not give it "
-            f"({type(error).__name__}: {error}). Ways on: let this machine reach the hub; put the checkpoint's "
+            f"({type(error).__name__}: {error}). Ways to continue: let this machine reach the hub; put the checkpoint's "
             f"config.json, preprocessor_config.json and {_WEIGHTS[0]} into GAIA_MODELS/{model}; or name their folder"
         ) from error
     return folder
