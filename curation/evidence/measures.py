@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from foundation.array_types import BoolArray, Float32Array, Int64Array
 from manifests.schema.face_measures import FaceMeasures
+from manifests.timeline import TICK_RATE_HZ
 
 __all__ = ["LEAST_CUT_SCORE", "AudioEvidence", "Evidence", "FaceMeasures", "Faces", "FrameEvidence"]
 
@@ -54,3 +55,7 @@ class AudioEvidence:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Evidence(FrameEvidence, AudioEvidence):
     """All measurements of T ticks."""
+
+    def __repr__(self) -> str:
+        seconds = float(len(self) / TICK_RATE_HZ)
+        return f"Evidence: {len(self)} ticks ({seconds:g} s), {len(self.faces)} faces"
