@@ -201,8 +201,8 @@ def require_known(given: Iterable[str], known: Collection[str], where: str, pref
         if name not in known:
             (nearest,) = difflib.get_close_matches(str(name), known, n=1, cutoff=0.0)
             raise SettingsError(
-                f"{where} {f'{prefix}{name}'!r} is unknown; the nearest known one is {f'{prefix}{nearest}'!r}, of "
-                f"{', '.join(known)}"
+                f"{where} {f'{prefix}{name}'!r} is unknown; the nearest known one is {f'{prefix}{nearest}'!r} "
+                f"(known: {', '.join(known)})"
             )
 
 

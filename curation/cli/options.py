@@ -41,7 +41,7 @@ exit_codes = partial(
 """Context in which every command runs: errors that a user can correct become one line and an exit code."""
 
 stop = partial(command_line.stop, PROGRAM)
-"""Print why the command ends, on stderr, and end it."""
+"""Print the reason on stderr and end the command."""
 
 _SOURCES, _SETTINGS, _WORKERS, _REMOTE = "Sources", "Settings", "Workers", "Remote sources"
 """Panels of the help."""
@@ -67,7 +67,7 @@ LayoutOption = Annotated[
     LayoutChoice,
     typer.Option(
         "--layout",
-        help="Published data set in the folder, which determines who speaks; auto goes by the names of its files.",
+        help="How the source folder is organised, which tells who speaks; auto recognises it by its file names.",
         rich_help_panel=_SOURCES,
     ),
 ]
@@ -76,7 +76,7 @@ PresetOption = Annotated[
     PresetName,
     typer.Option(
         "--preset",
-        help="Which models: the paper's own, or those that come with Python packages.",
+        help="Models: those of the paper, or those that come as Python packages (embedded).",
         rich_help_panel=_SETTINGS,
     ),
 ]
@@ -118,7 +118,7 @@ class ExclusionOptions:
         typer.Option(
             "--exclude-speakers",
             metavar="FILE",
-            help="Speaker ids to leave out, one a line.",
+            help="Text file of speaker ids to leave out, one per line.",
             rich_help_panel=_SOURCES,
         ),
     ] = None
@@ -127,7 +127,7 @@ class ExclusionOptions:
         typer.Option(
             "--exclude-videos",
             metavar="FILE",
-            help="Ids, names or paths of videos to leave out, one a line.",
+            help="Text file of ids, names or paths of videos to leave out, one per line.",
             rich_help_panel=_SOURCES,
         ),
     ] = None
@@ -175,7 +175,7 @@ class ScratchOptions:
         typer.Option(
             "--scratch-gib",
             min=0.0,
-            help="GiB that these copies may take on a machine; 20 by default.",
+            help="Limit of these copies on each machine, GiB; 20 by default.",
             rich_help_panel=_REMOTE,
         ),
     ] = None
@@ -199,7 +199,7 @@ class WorkerOptions(ScratchOptions):
         Literal["auto", "inline", "ray"],
         typer.Option(
             "--executor",
-            help="This process, or a pool of Ray workers; auto takes Ray for more than one worker.",
+            help="inline: this process; ray: a pool of Ray workers; auto: Ray for more than one worker.",
             rich_help_panel=_WORKERS,
         ),
     ] = "auto"
@@ -224,7 +224,7 @@ class WorkerOptions(ScratchOptions):
         typer.Option(
             "--worker-memory-gib",
             min=0.5,
-            help="GiB that a Ray worker may take before it is ended; by default its share of the machine's, by cores.",
+            help="Memory limit of a Ray worker, GiB, beyond which it is ended; by default its share of all memory.",
             rich_help_panel=_WORKERS,
         ),
     ] = None

@@ -20,7 +20,7 @@ def run_summary(report: RunReport) -> str:
     if report.already_done:
         lines.append(f"{report.already_done} videos had been done by an earlier run.")
     if report.discovery.ignored_files:
-        lines.append(f"{report.discovery.ignored_files} files are not called like videos and were left alone.")
+        lines.append(f"{report.discovery.ignored_files} files without the suffix of a video were ignored.")
     lines += report.notes
     if report.excluded:
         lines.append(f"{report.excluded} files were left out, as the lists ask; their rows say `excluded`.")

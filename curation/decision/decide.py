@@ -21,6 +21,7 @@ from curation.rules.runs import true_runs
 from curation.rules.too_short import TooShortSettings, split_evenly, too_short
 from curation.rules.verdict import Verdict
 from foundation.array_types import BoolArray, Int64Array
+from manifests.timeline import TICK_RATE_HZ
 from manifests.vocabulary import TIERS, Tier
 
 __all__ = ["ClipPlan", "Decision", "RulesSettings", "Span", "all_rules", "decide"]
@@ -82,6 +83,10 @@ class Decision:
     """Spans of one outcome each, which tile the video once per tier."""
     clips: tuple[ClipPlan, ...]
     """Clips to be rendered, by their first tick."""
+
+    def __repr__(self) -> str:
+        seconds = float(sum(clip.n_ticks for clip in self.clips) / TICK_RATE_HZ)
+        return f"Decision: {len(self.spans)} spans; {len(self.clips)} clips, {seconds:.1f} s"
 
 
 def all_rules(settings: RulesSettings, own: Sequence[Rule] = ()) -> tuple[Rule, ...]:

@@ -28,8 +28,8 @@ class TrackSettings(Settings):
     """Largest Euclidean distance of a track's identity descriptors from second to second, where they are dlib's. 0.6 is
     dlib's own threshold for two images of one person."""
     max_arcface_distance: float = Field(default=1.26, gt=0.0, le=2.0)
-    """The same where they are ArcFace's, whose length is 1: the distance at a cosine of 0.2, below which InsightFace's
-    own demonstration calls two faces different persons."""
+    """The same for descriptors of ArcFace, whose length is 1: the distance at a cosine of 0.2, below which
+    InsightFace's own demonstration calls two faces different persons."""
 
     def max_distance(self, card: IdentityCard) -> float:
         """Return the largest distance of a track's descriptors from second to second.

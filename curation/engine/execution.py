@@ -37,11 +37,17 @@ class Executor:
     """Executor of a run: this process, or a pool of Ray workers."""
 
     kind: Literal["inline", "ray"] = "inline"
+    """`inline`: this process; `ray`: a pool of Ray workers."""
     workers: int = 1
+    """Number of Ray workers, one core each."""
     ray_address: str | None = None
+    """Address of a running Ray cluster; None: Ray is started on this machine."""
     gpus_per_worker: float = 0.0
+    """Share of a GPU that each Ray worker takes."""
     pool: PoolSettings = field(default_factory=PoolSettings)
+    """Deadlines, retries and memory of Ray workers."""
     scratch: ScratchSettings = field(default_factory=ScratchSettings)
+    """Local space for copies of remote sources."""
 
     @classmethod
     def of_workers(cls, workers: int) -> "Executor":

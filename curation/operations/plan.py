@@ -44,24 +44,30 @@ _LOOK_TICKS = 500
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sampling:
-    """Choice of the videos that are looked at."""
+    """Choice of the videos that `plan` processes."""
 
     share: float = 0.02
+    """Share of the videos left to curate, 0 to 1."""
     at_least: int = 5
+    """Least number of videos, if there are so many."""
     seed: int = 0
+    """Seed of the random choice."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Plan:
-    """Forecast of a run, and the looks that it rests on."""
+    """Forecast of a run, and the measurements that it rests on."""
 
     forecast: Forecast
+    """Expected hours in and kept, disk space, memory and wall time, with intervals."""
     n_videos: int
-    """Left to curate."""
+    """Number of videos left to curate."""
     looks: tuple[Look, ...]
+    """Measurements of the sampled videos."""
     problems: tuple[str, ...]
-    """Videos that were looked at and cannot be curated, with the reason."""
+    """Sampled videos that cannot be curated, with the reason."""
     workers: int
+    """Number of workers that the forecast assumes."""
 
     def text(self) -> str:
         """Return a table for people to read."""

@@ -42,6 +42,7 @@ class RunReport:
     already_done: int
     """Videos that an earlier run of the same dataset had done."""
     discovery: Discovery
+    """Files found in the source, and the layout in which they were read."""
     notes: tuple[str, ...] = ()
     """Sentences for the user about files that were left out."""
 

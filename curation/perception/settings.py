@@ -38,19 +38,20 @@ class PerceptionSettings(Settings):
     """Face finder and landmarks. `scrfd`: InsightFace's boxes with MediaPipe's 478 points in them, for the paper's own
     landmark model was never released; `mediapipe`: boxes and 478 points; `dlib`: HOG rectangles and 68 points."""
     scrfd: Literal["det_10g", "scrfd_2.5g", "scrfd_500m_bnkps"] = "det_10g"
-    """Network of SCRFD, where it finds the faces: from the largest, of buffalo_l, to the smallest."""
+    """Network of `scrfd`, from the largest (that of buffalo_l) to the smallest."""
     pose: Annotated[str, ModelName(HEAD_POSES, before=("finder",))] = "finder"
     """Head pose. `finder`: the head transform that comes with the landmarks; `3ddfa_mb1`: 3DDFA_V2 as published, its
     smaller network `3ddfa_mb05`."""
     identity: Annotated[str, ModelName(IDENTITIES, before=("auto",))] = "dlib"
-    """Identity descriptor. `arcface`: InsightFace's network of buffalo_l; `dlib`: dlib's; `auto`:
-    ArcFace where its weights are on this machine when a dataset is begun, else dlib's; the dataset records which."""
+    """Identity descriptor, which tells people apart. `arcface`: InsightFace's network of buffalo_l; `dlib`: dlib's;
+    `auto`: ArcFace where its weights are on this machine when a dataset is begun, else dlib's; the dataset records
+    which."""
     mask: Annotated[str, StringConstraints(min_length=1), AfterValidator(_absolute)] = "embedded"
     """Mask classifier. `embedded`: our own small network; `ssd`: AIZOOTech's FaceMaskDetection; anything else is the
     path of an ONNX image classifier of yours (docs/explanation/how_a_second_is_decided.md has the requirements)."""
     mask_stride: int = Field(default=5, ge=1, le=25)
-    """A face is looked at for a mask every so many ticks, and on the ticks between where the answer changes. Ours: half
-    the width of the rule's median, `rules.mask.smooth_ticks`."""
+    """Ticks from one mask classification of a face to the next; where the answer changes, the ticks between are
+    classified too. Ours: half the width of the rule's median, `rules.mask.smooth_ticks`."""
     device: DeviceName = "auto"
     """Device of SCRFD, 3DDFA, the mask SSD and ArcFace: `auto` takes a GPU if there is one, `cpu`, `cuda` or `cuda:1`.
     The other models run on the CPU."""

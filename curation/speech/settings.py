@@ -20,8 +20,8 @@ class SpeechSettings(Settings):
     number. A peak ceiling of -1 dBFS wins over it."""
 
     denoiser: Annotated[str, ModelName(DENOISERS, after=("none",))] = "deepfilternet3"
-    """Denoiser of the normalised speech; `none` leaves the noise in. GAIA A.2 uses `denoiser`'s DNS64 (`dns64`;
-    `dns48` is smaller, `master64` was trained on more); DeepFilterNet 3 comes with its weights over the package index
+    """Denoiser of the normalised speech; `none` leaves the noise in. GAIA A.2 uses `denoiser`'s DNS64 (`dns64`; `dns48`
+    is smaller, `master64` was trained on more data); DeepFilterNet 3 comes with its weights over the package index
     alone."""
 
     max_attenuation_db: float = Field(default=24.0, ge=0.0, le=100.0)
@@ -30,8 +30,8 @@ class SpeechSettings(Settings):
     not lost; benchmarks/results/2026-11-speech.md has the figures."""
 
     encoder: Annotated[str, ModelName(ENCODERS, after=("none",))] = "whisper-tiny.en"
-    """Encoder of the denoised speech into features; `none` stores none. GAIA A.2 uses wav2vec 2.0; Whisper's encoder
-    comes over the package index alone."""
+    """Speech encoder, which turns the denoised speech into features; `none` stores none. GAIA A.2 uses wav2vec 2.0;
+    Whisper's encoder comes over the package index alone."""
 
     wav2vec2: Wav2Vec2Settings = Wav2Vec2Settings()
     """Checkpoint of wav2vec 2.0 and its layer, where it is the encoder."""

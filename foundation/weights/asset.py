@@ -104,17 +104,21 @@ class Asset:
     """Weights that one model needs: a file, or a folder of files."""
 
     name: str
-    """For a repository of the Hugging Face hub, its name there; also the folder's name, of an asset that is one."""
+    """Name by which settings and commands know it; for a repository of the Hugging Face hub, its name there."""
     what: str
+    """Description in a line, such as "dlib's 68-point face landmark predictor"."""
     kind: AssetKind
+    """Format of its files."""
     files: tuple[AssetFile, ...]
+    """Its files: one, or any number if `is_folder`."""
     licence: str
     """Licence of the weights, not of the archive that carries them."""
     licence_url: str
+    """Address of the text of that licence."""
     commercial_use: bool
     """Whether that licence, and those of the training data that are known to bind, allow commercial use."""
     sources: tuple[Source, ...]
-    """In the order in which they are tried; empty for a file that is offered nowhere: GAIA_MODELS can supply it."""
+    """Where it is downloaded, in the order of attempts; empty if it is offered nowhere: GAIA_MODELS can supply it."""
     use: AssetUse = "curation"
     """Package that needs it."""
     is_folder: bool = False
