@@ -12,7 +12,7 @@ from manifests.record import WeightRecord
 __all__ = ["ModelCard", "Role", "file_weights", "nothing", "package_weights"]
 
 Role = Literal["perception", "speech"]
-"""The part of the pipeline that a model belongs to."""
+"""The stage of the pipeline that uses a model."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +20,7 @@ class ModelCard:
     """Facts about a model, or about one of the networks that a model runs."""
 
     kind: str
-    """What it is for, such as `faces` or `identity`."""
+    """Its use, such as `faces` or `identity`."""
     name: str
     """Value of the setting that chooses it."""
     assets: tuple[str | Asset, ...] = ()
@@ -45,7 +45,7 @@ class ModelCard:
 
 
 def nothing(_settings: object) -> tuple[()]:
-    """Return no parts or weights, whatever the settings."""
+    """Return no networks or weights, whatever the settings."""
     return ()
 
 
@@ -54,7 +54,7 @@ def file_weights(name: str, role: Role, path: Path, licence: str, *, commercial_
 
     Args:
         name: of the weights in `dataset.json`.
-        role: the part of the pipeline that uses them.
+        role: the stage of the pipeline that uses them.
         path: the file.
         licence: of the weights.
         commercial_use: whether the licence allows it; None where that is not known.

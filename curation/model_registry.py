@@ -1,7 +1,7 @@
 """Registries of models: one per kind, with one line a model, and the user's own models.
 
 A built-in model is listed by the address of its card, `module:NAME`, so that a name can be checked without importing
-the model. Models of a user come by `register_model`, or by an entry point of the group `gaia_avatar.models` in an
+the model. Models of a user are added by `register_model`, or by an entry point of the group `gaia_avatar.models` in an
 installed package, whose object is a card; entry points are loaded when a name is not found otherwise.
 """
 
@@ -110,7 +110,7 @@ class ModelRegistry:
         self._own[card.name] = card
 
     def unknown(self, allowed: tuple[str, ...]) -> str:
-        """Return what to say where a name is none of `allowed`, which are built in, and is not registered."""
+        """Return the message about a name that is neither in `allowed`, the built-in ones, nor registered."""
         names = [repr(name) for name in (*allowed, *self._own)]
         return (
             f"Input should be {', '.join(names[:-1])} or {names[-1]}; a model of your own has to be registered first, "

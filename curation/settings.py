@@ -61,7 +61,7 @@ class CurationSettings(Settings):
 
     @property
     def rendering(self) -> RenderSettings:
-        """The part of these settings that rendering reads."""
+        """The settings that rendering reads."""
         return RenderSettings(crop=self.crop, media=self.media, min_speech_prob=self.rules.silence.min_speech_prob)
 
 
@@ -69,7 +69,7 @@ PRESETS: Mapping[PresetName, CurationSettings] = {
     "embedded": CurationSettings(),
     "paper": CurationSettings(
         preset="paper",
-        # the SSD costs 25 times the embedded network, and nobody wears a mask for less than half a second
+        # the SSD costs 25 times the embedded network, and masks are worn for more than half a second
         perception=PerceptionSettings(faces="scrfd", pose="3ddfa_mb1", identity="auto", mask="ssd", mask_stride=12),
         speech=SpeechSettings(denoiser="dns64", encoder="wav2vec2"),
     ),

@@ -27,6 +27,9 @@ FROZEN = Path(__file__).parents[1] / "tests" / "packaging" / "public_api.txt"
 _NOT_MADE_BY_USERS = ("manifests.Clip",)
 """Classes that users get from a function; their constructors are not part of the interface."""
 
+_TITLES = {"function": "Functions", "class": "Types", "value": "Values", "error": "Errors"}
+"""Kinds of names in the order of the page, with the words of its lists of links."""
+
 _INTRODUCTION = """# Python
 
 The public functions and classes. What is not listed here may change without notice. Importing a package loads neither
@@ -60,7 +63,7 @@ def public_names(package: str) -> list[PublicName]:
     """Return the names in `__all__` of a package: functions, classes, values and errors, each by name."""
     module = importlib.import_module(package)
     names = [_described(module, name) for name in getattr(module, "__all__", ())]
-    return sorted(names, key=lambda one: (("function", "class", "value", "error").index(one.kind), one.name.lower()))
+    return sorted(names, key=lambda one: (list(_TITLES).index(one.kind), one.name.lower()))
 
 
 def page() -> str:
@@ -70,6 +73,7 @@ def page() -> str:
         names = public_names(package)
         if names:
             parts += [f"## {package}\n", _paragraph(importlib.import_module(package).__doc__) + "\n"]
+            parts += [_overview(names) + "\n"]
             parts += [part for name in names for part in _section(name)]
     return "\n".join(parts)
 
@@ -80,8 +84,23 @@ def signatures(package: str) -> list[str]:
     return [f"{name.name}{name.signature}" for name in names]
 
 
+def _overview(names: list[PublicName]) -> str:
+    """Return a list of links to the names, a line for each kind."""
+    lines = []
+    for kind, title in _TITLES.items():
+        links = [f"[{name.last}](#{_title(name).lower().replace(' ', '-')})" for name in names if name.kind == kind]
+        if links:
+            lines.append(f"- {title}: {', '.join(links)}")
+    return "\n".join(lines)
+
+
+def _title(name: PublicName) -> str:
+    """Return the heading of a name, which tells the class `Plan` from the function `plan`."""
+    return f"class {name.last}" if name.kind == "class" else name.last
+
+
 def _section(name: PublicName) -> Iterator[str]:
-    yield f"### {name.last}\n"
+    yield f"### {_title(name)}\n"
     if name.signature:
         yield f"```python no-run: a signature\n{name.last}{name.signature}\n```\n"
     yield f"{name.summary}\n"
@@ -99,6 +118,7 @@ def _described(module: ModuleType, name: str) -> PublicName:
     if inspect.isclass(value):
         error = issubclass(value, Exception)
         members = () if error else (*_attributes(full, value), *_members(full, value))
+        members = tuple({member.name: member for member in members}.values())  # a field that a subclass redefines
         return PublicName(
             name=full,
             kind="error" if error else "class",

@@ -4,7 +4,7 @@
 #   examples/end_to_end.sh VIDEOS OUT
 #
 # VIDEOS is what `gaia-curate run --source` takes: a folder, file, glob pattern or CSV list. OUT is the folder that
-# everything is written to; the same command again goes on where it was stopped. Steps by environment variables:
+# everything is written to; the same command again resumes where it stopped. Steps by environment variables:
 #
 #   GAIA_VAE_STEPS        of the VAE, default 5000: about 20 minutes on two cores
 #   GAIA_DIFFUSION_STEPS  of the motion model, default 1500: about 10 minutes on two cores

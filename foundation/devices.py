@@ -43,7 +43,7 @@ _CPU_PROVIDER = "CPUExecutionProvider"
 
 
 class DeviceError(CannotStartError):
-    """The device that a setting names is not there, or the package that shall use it cannot."""
+    """The device that a setting names does not exist, or a package cannot use it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -123,7 +123,7 @@ def proc_bytes(file: Path, name: str) -> int:
 
 
 def torch_device(device: Device) -> str:
-    """Return torch's name of `device`; asks torch only where there is a GPU to ask for.
+    """Return torch's name of `device`; torch is imported only for a GPU.
 
     Raises:
         DeviceError: the GPU was named and this torch cannot use it.
@@ -183,7 +183,7 @@ def require_provider(chosen: Sequence[str], device: Device) -> None:
     """Check that a session got the GPU that was named.
 
     Args:
-        chosen: what `get_providers` of the session says.
+        chosen: result of `get_providers` of the session.
         device: what it was to run on.
 
     Raises:
@@ -192,5 +192,5 @@ def require_provider(chosen: Sequence[str], device: Device) -> None:
     if device.demanded and _CUDA_PROVIDER not in chosen:
         raise DeviceError(
             f"device {str(device)!r}: onnxruntime runs the model on {', '.join(chosen)} instead, for CUDA's or cuDNN's "
-            "libraries are missing or of another version (its log says which); mend that, or write cpu or auto"
+            "libraries are missing or of another version (its log says which); correct that, or write cpu or auto"
         )

@@ -17,10 +17,10 @@ EXIT_PROBLEMS = 1
 """Finished, but some videos or clips failed, or a check did not pass; the output lists them."""
 
 EXIT_USAGE = 2
-"""The input cannot be used: settings, options, a source, a dataset, a run, a picture."""
+"""The input cannot be used: settings, options, a source, a dataset, a run, an image."""
 
 EXIT_CANNOT_START = 3
-"""Something is missing: weights, a package, a GPU, Ray, disk space, access to a store."""
+"""A prerequisite is missing: weights, a package, a GPU, Ray, disk space, access to a store."""
 
 EXIT_INTERRUPTED = 130
 """Ctrl-C; the code that shells report for a process ended by SIGINT."""
@@ -44,6 +44,6 @@ class UsageError(GaiaError, ValueError):
 
 
 class CannotStartError(GaiaError, RuntimeError):
-    """Something that the work needs is missing on this machine."""
+    """A prerequisite is missing on this machine."""
 
     exit_code = EXIT_CANNOT_START

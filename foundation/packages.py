@@ -19,7 +19,7 @@ _REQUIREMENTS = {"denoiser": f"--no-deps {DENOISER_PACKAGE}"}
 
 
 class MissingPackageError(CannotStartError):
-    """A package that the settings ask for is not installed; the message has the command that installs it."""
+    """A package that the settings need is not installed; the message has the command that installs it."""
 
 
 def import_package(module: str) -> ModuleType:

@@ -205,8 +205,8 @@ def require_known(given: Iterable[str], known: Collection[str], where: str, pref
         if name not in known:
             (nearest,) = difflib.get_close_matches(str(name), known, n=1, cutoff=0.0)
             raise SettingsError(
-                f"{where} {f'{prefix}{name}'!r} is unknown; the nearest known one is {f'{prefix}{nearest}'!r}, of "
-                f"{', '.join(known)}"
+                f"{where} {f'{prefix}{name}'!r} is unknown; the nearest known one is {f'{prefix}{nearest}'!r} "
+                f"(known: {', '.join(known)})"
             )
 
 
@@ -285,7 +285,7 @@ def _explained(error: ValidationError, kind: type) -> Iterator[str]:
         if problem["type"] in _PROBLEMS:
             yield f"setting {name!r} is {_PROBLEMS[problem['type']]}"
             continue
-        if isinstance(problem["input"], Mapping):  # of a section as a whole: values that do not fit together
+        if isinstance(problem["input"], Mapping):  # of a section: values that do not fit together
             yield f"setting {name!r}: {message}" if name else f"{kind.__name__}: {message}"
             continue
         facts = setting_facts(kind).get(name)

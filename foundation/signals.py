@@ -29,8 +29,8 @@ class CtrlC:
         self._asked = False
         self._before: Callable[[int, FrameType | None], object] | int | None = signal.SIG_IGN
 
-    def asked(self) -> bool:
-        """Return whether the run is to end."""
+    def requested(self) -> bool:
+        """Return whether Ctrl-C was pressed, so that the run is to end."""
         return self._asked
 
     def __enter__(self) -> Self:

@@ -44,7 +44,7 @@ def clock_text(seconds: float) -> str:
 
 
 def duration_text(seconds: float) -> str:
-    """Return a duration in its two largest units, for people who wait.
+    """Return a duration in its two largest units, for progress displays.
 
     >>> [duration_text(s) for s in (0.4, 59.6, 150.0, 7_260.0, 190_000.0)]
     ['0 s', '1 min 0 s', '2 min 30 s', '2 h 1 min', '2 d 4 h']

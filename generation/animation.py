@@ -17,7 +17,7 @@ __all__ = ["Animation", "from_speech", "from_video"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Animation:
-    """Pictures at 25 a second, made one after the other as they are taken, and the audio that goes with them."""
+    """Frames at 25 a second, made on demand one after the other, and their audio."""
 
     frames: Iterator[RgbImage]
     """Can be iterated over once."""
@@ -39,7 +39,7 @@ def from_speech(
     Args:
         run: with a motion network.
         portrait: source of the appearance, and of the reference motion.
-        speech: what the portrait says.
+        speech: speech of the portrait.
         models: those that made the speech features of the training data.
         sampling: how motion is sampled.
         seed: of all the noise; the same seed gives the same frames.

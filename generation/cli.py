@@ -18,20 +18,22 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 @app.command()
 def generate(
-    run: Annotated[Path, typer.Option(help="Folder that `gaia-train` wrote.", show_default=False)],
-    portrait: Annotated[Path, typer.Option(help="Picture of a person.", show_default=False)],
+    run: Annotated[
+        Path, typer.Option(help="Run folder of the trained networks, written by `gaia-train`.", show_default=False)
+    ],
+    portrait: Annotated[Path, typer.Option(help="Image of a person.", show_default=False)],
     out: Annotated[Path, typer.Option(help="MP4 file to write.", show_default=False)],
     *,
-    speech: Annotated[Path | None, typer.Option(help="Sound file that the portrait shall speak.")] = None,
-    driving: Annotated[Path | None, typer.Option(help="Video whose face the portrait shall follow.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the motion; one seed, one video.")] = 0,
-    face: Annotated[
-        int | None, typer.Option(min=1, help="Which face of the portrait, from 1 for the widest on.")
+    speech: Annotated[Path | None, typer.Option(help="Audio file of the speech that drives the portrait.")] = None,
+    driving: Annotated[
+        Path | None, typer.Option(help="Video whose face drives the portrait, instead of speech.")
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:K.")] = "auto",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do not.")] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the motion; the same seed gives the same video.")] = 0,
+    face: Annotated[int | None, typer.Option(min=1, help="Which face of the portrait; 1 is the widest.")] = None,
+    device: Annotated[str, typer.Option(help="Where to compute: auto, cpu, cuda or cuda:K.")] = "auto",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done; write nothing.")] = False,
 ) -> None:
-    """Make a talking video of a portrait, from speech or after another video."""
+    """Make a talking video of a portrait, driven by speech or by another video."""
     with exit_codes():
         from generation import talking_video
 

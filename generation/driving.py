@@ -31,7 +31,7 @@ class DrivingVideo:
     landmarks_px: Float32Array
     """(T, K, 2) pixels of a crop that is fixed over the video and centred on its median face, as that of a clip is."""
     audio_48k: Float32Array | None
-    """(T * 1920,) mono; None where the video has no sound."""
+    """(T * 1920,) mono; None where the video has no audio."""
 
 
 def read_driving(path: Path, perception: Perception, settings: CurationSettings, size_px: int) -> DrivingVideo:

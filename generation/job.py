@@ -1,4 +1,4 @@
-"""Make a talking video of a portrait, or say what making it would take: the library function of `gaia-generate`."""
+"""Generation of a talking video from a portrait, and its dry run: the library function of `gaia-generate`."""
 
 import json
 import sys
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 __all__ = ["COMMENT", "GenerationJob", "GenerationResult", "Progress", "progress_bar", "talking_video"]
 
 Progress = Callable[[Iterable[RgbImage], int], Iterable[RgbImage]]
-"""Passes frames on, whose number it is given, and may show how many were made."""
+"""Passes on frames of a known number, and may show how many were made."""
 
 COMMENT = "AI-generated talking video, not a recording of a person. Made with gaia-avatar from one picture."
 """Stands in the container's `comment`, which players show."""
@@ -56,7 +56,7 @@ _SAMPLING = MotionSampling(solver=_SOLVER)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GenerationJob:
-    """What a video is made of; either `speech` or `driving` is given."""
+    """Inputs of a generated video; either `speech` or `driving` is given."""
 
     run: Path
     portrait: Path
@@ -65,7 +65,7 @@ class GenerationJob:
     driving: Path | None = None
     seed: int = 0
     face: int | None = None
-    """Which face of the portrait, from 1 for the widest on; None: it shows one."""
+    """Number of the face in the portrait, from 1 for the widest; None: the portrait has one face."""
     device: str = "auto"
 
     def __post_init__(self) -> None:
@@ -83,7 +83,7 @@ class GenerationResult:
     out: Path
     """MP4 file."""
     n_frames: int | None
-    """Pictures, 25 a second; None after a dry run, which writes nothing."""
+    """Number of frames, 25 a second; None after a dry run, which writes nothing."""
     plan: tuple[str, ...] = ()
     """Lines of a dry run: run, networks, portrait, speech, memory."""
 
@@ -130,8 +130,8 @@ def talking_video(
         run: folder of a training run: of the diffusion model, or for `driving` of the VAE alone.
         portrait: image of a person.
         out: MP4 file to write; its folder is made where it is missing.
-        speech: sound file; either it or `driving` is given.
-        driving: video whose face the portrait follows.
+        speech: audio file; either it or `driving` is given.
+        driving: video with the face motion that the portrait follows.
         seed: of the motion; the same seed gives the same video.
         face: which face of the portrait, from 1 for the widest on; None: it shows one.
         device: auto, cpu, cuda or cuda:K.
@@ -224,7 +224,7 @@ def _portrait(job: GenerationJob, run: TrainedRun) -> Portrait:
 
 
 def _tags(job: GenerationJob, run: TrainedRun) -> dict[str, str]:
-    """Return what the file says of itself: a sentence for people and an object for programs."""
+    """Return the metadata of the file: a sentence for people and an object for programs."""
     sources = {"portrait": job.portrait, "speech": job.speech, "driving": job.driving}
     facts = {
         "digital_source_type": _DIGITAL_SOURCE_TYPE,

@@ -29,13 +29,13 @@ _BLOCK = 1024
 def talking_mp4(
     frames: Iterable[RgbImage], size_px: int, audio: Float32Array | None, rate_hz: int, tags: Mapping[str, str]
 ) -> bytes:
-    """Return a 25 fps H.264 MP4 with AAC sound; the same arguments give the same bytes.
+    """Return a 25 fps H.264 MP4 with AAC audio; the same arguments give the same bytes.
 
     Args:
         frames: (size_px, size_px, 3) each, at least one.
         size_px: even.
         audio: (S,) mono in -1 to 1 from the first frame on, cut or filled with silence to the length of the frames;
-            None: no sound.
+            None: no audio.
         rate_hz: of `audio`, such as 48000.
         tags: metadata of the container; MP4 shows `comment`, `description` and `title`.
     """
@@ -48,7 +48,7 @@ def talking_mp4(
         stream = encoded.streams.video[0]
         video = output.add_stream_from_template(stream)
         audio_packets = (
-            None if audio is None else _sound(output, audio, rate_hz, Fraction(stream.frames) / TICK_RATE_HZ)
+            None if audio is None else _audio(output, audio, rate_hz, Fraction(stream.frames) / TICK_RATE_HZ)
         )
         video_packets = _copied(encoded, video)
         for packet in merge(video_packets, () if audio_packets is None else audio_packets, key=_seconds):
@@ -56,7 +56,7 @@ def talking_mp4(
     return buffer.getvalue()
 
 
-def _sound(
+def _audio(
     output: "OutputContainer", audio: Float32Array, rate_hz: int, duration_s: Fraction
 ) -> "Iterator[Packet[Stream]]":
     """Add a track of `duration_s` seconds; return its packets, which end the track when they are taken."""

@@ -59,7 +59,7 @@ def read_portrait(
     box_px = landmark_box(chosen.landmarks_px)
     crop = choose_crop(box_px[None], settings.crop)
     return Portrait(
-        image=crop.picture(image, size_px),
+        image=crop.image(image, size_px),
         landmarks_px=crop.points(chosen.landmarks_px, size_px),
         face_width_px=float(box_px[2] - box_px[0]),
     )
@@ -94,14 +94,14 @@ def _width_px(face: FaceObservation) -> float:
 
 
 _BACKGROUND = (255, 255, 255)
-"""What shows through transparent parts. Ours: cut-out portraits are made to lie on white."""
+"""Background of transparent pixels. Ours: cut-out portraits are made for a white background."""
 
 _MIN_PX = 16
 """Shorter sides than this hold no face."""
 
 
 def read_image(path: Path) -> RgbImage:
-    """Return the image in a file as a viewer shows it: upright, 8 bits, transparent parts white.
+    """Return the image in a file as displayed: upright, 8 bits, transparent pixels white.
 
     Args:
         path: JPEG, PNG, WebP, TIFF or whatever else Pillow reads; of an animation the first image is taken.

@@ -44,7 +44,7 @@ def read_speech(path: Path) -> DrivingSpeech:
     """Return the audio of a file of any format and rate; of a video its audio track.
 
     Raises:
-        GenerationError: the file cannot be read, has no sound, or less than 0.2 s of it.
+        GenerationError: the file cannot be read, has no audio, or less than 0.2 s of it.
     """
     try:
         audio_16k, audio_48k = file_audio(path), file_audio(path, MUX_RATE_HZ)

@@ -39,7 +39,7 @@ class TrainedRun:
 
 
 class GenerationError(UsageError):
-    """A portrait, audio file, video or run cannot be used for a talking video; the message says what to do."""
+    """A portrait, audio file, video or run cannot be used for a talking video; the message has the remedy."""
 
 
 def load_run(run: Path, device: str) -> TrainedRun:

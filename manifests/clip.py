@@ -37,10 +37,10 @@ class Clip:
         row: every scalar column of table `clips`, by name.
     """
 
-    def __init__(self, dataset: Path, part: Path, number: int) -> None:
-        """Open row `number` of `part`, a Parquet file of table `clips`."""
-        self._dataset, self._part, self._number = dataset, part, number
-        (row,) = read_row(part, number, CLIPS.scalars()).to_pylist()
+    def __init__(self, dataset: Path, file: Path, number: int) -> None:
+        """Open row `number` of `file`, a Parquet file of table `clips`."""
+        self._dataset, self._file, self._number = dataset, file, number
+        (row,) = read_row(file, number, CLIPS.scalars()).to_pylist()
         self.row: Mapping[str, str | int | float | None] = MappingProxyType(row)
         self.clip_id: str = row["clip_id"]
         self.n_frames: int = row["n_frames"]
@@ -170,14 +170,14 @@ class Clip:
     def _required(self, column: str) -> Float32Array:
         array = self._array(column)
         if array is None:
-            raise DatasetError(f"{self._part}: clip {self.clip_id} has no {column}; run `gaia-curate validate`")
+            raise DatasetError(f"{self._file}: clip {self.clip_id} has no {column}; run `gaia-curate validate`")
         return array
 
     def _array(self, column: str) -> Float32Array | None:
         try:
-            (array,) = numpy_of(read_row(self._part, self._number, [column])[column])
+            (array,) = numpy_of(read_row(self._file, self._number, [column])[column])
         except ValueError as error:
-            raise DatasetError(f"{self._part}: clip {self.clip_id}: column {column}: {error}") from error
+            raise DatasetError(f"{self._file}: clip {self.clip_id}: column {column}: {error}") from error
         return None if array is None else array.astype(np.float32)
 
     def _member(self, kind: str) -> bytes | None:

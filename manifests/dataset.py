@@ -20,7 +20,7 @@ from foundation.storage.locations import location
 from foundation.text import time_unit
 from manifests.clip import Clip
 from manifests.errors import DatasetError
-from manifests.files.tables import read_parts, table_files
+from manifests.files.tables import read_each_file, table_files
 from manifests.record import DatasetRecord, read_dataset
 from manifests.schema.clips import CLIPS
 from manifests.schema.columns import Table
@@ -198,10 +198,10 @@ class Dataset:
     @cached_property
     def _places(self) -> dict[str, tuple[Path, int]]:
         """By clip id, in the order of table `clips`, the clip's file and its row in it."""
-        parts = read_parts(self.path, CLIPS.name, ["clip_id"])
+        files = read_each_file(self.path, CLIPS.name, ["clip_id"])
         return {
             clip_id: (path, number)
-            for path, rows in parts
+            for path, rows in files
             for number, clip_id in enumerate(rows["clip_id"].to_pylist())
         }
 

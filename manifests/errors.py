@@ -6,4 +6,4 @@ __all__ = ["DatasetError"]
 
 
 class DatasetError(UsageError):
-    """There is no dataset that this version can read; the message says why and what to do."""
+    """There is no dataset that this version can read; the message has the reason and the remedy."""

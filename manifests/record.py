@@ -1,4 +1,4 @@
-"""`dataset.json`: what a dataset was made with, what its columns mean, and what is in it."""
+"""`dataset.json`: settings and weights of a dataset, meaning of its columns, and totals of its content."""
 
 from pathlib import Path
 from typing import Any, Literal
@@ -48,12 +48,12 @@ class _Record(BaseModel):
 
 
 class WeightRecord(_Record):
-    """A weight file that took part in the run."""
+    """A weight file that the run used."""
 
     name: str
     """Of the asset; of a file inside a package, package, version and file name; of the user's own, as it was set."""
     role: Literal["perception", "speech"]
-    """Whether it measured the evidence or processed the sound of the clips."""
+    """Whether it measured the evidence or processed the audio of the clips."""
     sha256: str
     licence: str
     commercial_use: bool | None
@@ -79,7 +79,7 @@ class TableRecord(_Record):
 
 
 class Totals(_Record):
-    """What is in the dataset, counted from its tables."""
+    """Totals of the dataset, counted from its tables."""
 
     videos: int
     """Rows of `videos`, failed and duplicate ones included."""
@@ -96,18 +96,18 @@ class Totals(_Record):
 
 
 class ExclusionList(_Record):
-    """A list of people or videos that a run left out. What stands in it is not kept."""
+    """A list of people or videos that a run left out. The entries are not kept."""
 
     option: str
     """The option that it was given with."""
     sha256: str
     """Of the file."""
     entries: int
-    """How many there are in it."""
+    """Number of its entries."""
 
 
 class SourceLayout(_Record):
-    """A folder that videos came from, and how it was read. Its name, which may tell a person's, is not kept."""
+    """Layout of a source folder. The folder's name, which may contain a person's, is not kept."""
 
     folder_sha256: str
     """Of its absolute path or address."""
@@ -131,11 +131,11 @@ class DatasetRecord(_Record):
     rules: tuple[RuleRecord, ...] = ()
     """All rules in the order in which they were applied; empty in a dataset that an older version wrote."""
     exclusions: tuple[ExclusionList, ...] = ()
-    """All lists that runs were given, in the order in which they came."""
+    """All lists of all runs, in the order of the runs."""
     layouts: tuple[SourceLayout, ...] = ()
-    """How each folder that runs were given was read, in the order in which they came."""
+    """Layout of each source folder of all runs, in the order of the runs."""
     removals: Removals | None = None
-    """What was removed on request; None: nothing was."""
+    """Removals on request; None: there were none."""
 
     @property
     def outcomes(self) -> tuple[str, ...]:
@@ -258,7 +258,7 @@ def commit_dataset(dataset: Path, record: DatasetRecord) -> None:
     """Write dataset.json and remove the draft.
 
     Raises:
-        OSError: the folder cannot be written; the draft stays.
+        OSError: the folder cannot be written; the draft remains.
     """
     _write(dataset / _FILE, record)
     (dataset / _DRAFT).unlink(missing_ok=True)
@@ -296,4 +296,4 @@ def _hours(seconds: float) -> float:
 
 def _first(error: ValidationError) -> str:
     what = error.errors()[0]
-    return f"{'.'.join(str(part) for part in what['loc']) or 'the file'}: {what['msg']}"
+    return f"{'.'.join(str(name) for name in what['loc']) or 'the file'}: {what['msg']}"

@@ -12,23 +12,23 @@ _ROUNDS = 10_000
 
 
 class Removals(BaseModel):
-    """What `gaia-curate forget` removed. It keeps later runs from bringing it back, and does not say who it was."""
+    """Removals by `gaia-curate forget`. Later runs skip them; the people and videos are not named."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     salt: str
     """Random, hex: digests of two datasets cannot be compared."""
     videos: tuple[str, ...] = ()
-    """A digest of each video's id, sorted. Ids follow from the content: whoever has the file can tell it."""
+    """A digest of each video's id, sorted. Ids follow from the content, so the owner of a file can compute it."""
     speakers: tuple[str, ...] = ()
     """A digest of each speaker's id, sorted. To try out ids is slow, which protects long ids and not short ones."""
 
     def has_video(self, video_id: str) -> bool:
-        """Say whether this video was removed."""
+        """Return whether this video was removed."""
         return self._of_video(video_id) in self.videos
 
     def has_speaker(self, speaker_id: str) -> bool:
-        """Say whether this person was removed."""
+        """Return whether this person was removed."""
         return self._of_speaker(speaker_id) in self.speakers
 
     def extended(self, videos: Iterable[str], speaker: str | None) -> "Removals":

@@ -28,7 +28,7 @@ Outcome = _State | RuleName
 
 OUTCOMES: tuple[Outcome, ...] = (*get_args(_State), *RULES)
 """`kept`, a rule, or: `trimmed`, outside the stretches of the video that the user chose, and not measured;
-`undecodable`, the file holds no trustworthy picture. A dataset made with the user's own rules has their names, too."""
+`undecodable`, the file holds no trustworthy frame. A dataset made with the user's own rules has their names, too."""
 
 Tier = Literal["diffusion", "vae"]
 
@@ -48,9 +48,9 @@ ErrorCode = Literal[
 ]  # fmt: skip
 
 ERROR_CODES: tuple[ErrorCode, ...] = get_args(ErrorCode)
-"""`unreadable`: no container or decoder could make sense of the file; `no_video_stream`: it holds sound only;
+"""`unreadable`: no container or decoder could make sense of the file; `no_video_stream`: it holds audio only;
 `internal`: our own code failed on it, which is a bug to report; `worker_died`, `out_of_memory`, `timed_out`: how
 every worker that tried it ended. Of remote files: `changed`: it was replaced after it had been listed;
 `unreachable`: its storage did not deliver it; `no_scratch`: its server sends whole files only, and there was no room
-for one. `trim_outside`: a stretch that was asked for lies outside the video. `excluded`: a list of people or videos to
+for one. `trim_outside`: a requested stretch lies outside the video. `excluded`: a list of people or videos to
 leave out names it."""

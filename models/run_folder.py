@@ -1,4 +1,4 @@
-"""Layout of a training run's folder, and how it is read: training writes it, generation makes videos from it.
+"""Layout of the folder of a training run, which training writes and generation reads.
 
 RUN/run.json                what is trained, with which settings; what was changed when
 RUN/dataset.json            record of the dataset: how faces and speech are prepared for the network
@@ -32,7 +32,7 @@ class RunFolderError(UsageError):
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
-    """Files of a run, and what they say."""
+    """Files of a run and their content."""
 
     path: Path
 
@@ -62,7 +62,7 @@ class RunFolder:
         return self.path / "tensorboard"
 
     @property
-    def pictures(self) -> Path:
+    def previews(self) -> Path:
         """Folder."""
         return self.path / "pictures"
 
@@ -132,7 +132,7 @@ class RunFolder:
         return f"{self.path.name}/{self.weights().parent.parent.name}"
 
     def record(self) -> dict[str, Any]:
-        """Return what `run.json` says.
+        """Return the content of `run.json`.
 
         Raises:
             RunFolderError: there is none, or it is damaged.

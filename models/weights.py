@@ -58,7 +58,7 @@ def save_weights(path: Path, network: nn.Module, config: object, facts: WeightFa
 
 
 def save_tensors(path: Path, state: Mapping[str, Tensor], config: object, facts: WeightFacts) -> None:
-    """Write a network to `path` as `save_weights` does, from its tensors by name: those of an average, say.
+    """Write a network to `path` as `save_weights` does, from its tensors by name, such as those of an average.
 
     Raises:
         OSError: the disk refused; `path` is as it was before.
@@ -72,8 +72,8 @@ def save_tensors(path: Path, state: Mapping[str, Tensor], config: object, facts:
         "facts": json.dumps(settings_of(facts)),
     }
     tensors = {name: tensor.detach().contiguous() for name, tensor in state.items()}
-    with replacing_by_name(path) as beside:
-        safetensors.torch.save_file(tensors, beside, metadata)
+    with replacing_by_name(path) as temporary:
+        safetensors.torch.save_file(tensors, temporary, metadata)
 
 
 def read_facts(path: Path) -> WeightFacts:

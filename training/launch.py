@@ -27,7 +27,7 @@ DeviceKind = Literal["cpu", "cuda"]
 
 
 class _ConfiguredTask(Task[Any], Protocol):
-    """A task that knows all of its settings, as the data has completed them."""
+    """A task with all of its settings, those that depend on the data included."""
 
     @property
     def config(self) -> "DataclassInstance": ...

@@ -10,4 +10,4 @@ SizeName = Literal["tiny", "small", "base", "large"]
 SIZES: tuple[SizeName, ...] = get_args(SizeName)
 
 PresetName = Literal["recommended", "paper"]
-"""`recommended`: as we advise; `paper`: to the letter of GAIA appendix B.1."""
+"""`recommended`: our own recommendation; `paper`: to the letter of GAIA appendix B.1."""

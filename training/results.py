@@ -11,7 +11,7 @@ __all__ = ["LatentsResult", "TrainingResult"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainingResult:
-    """How a call of `train_vae`, `train_diffusion` or `train_experiment` ended; `str` of it is a report for people."""
+    """Result of `train_vae`, `train_diffusion` or `train_experiment`; its `str` is a report for people."""
 
     run: Path
     """Folder of the run."""
@@ -22,7 +22,7 @@ class TrainingResult:
     stopped_by: signal.Signals | None = None
     """SIGINT or SIGTERM, which ended the run early, after a checkpoint; None: the run was not stopped."""
     notes: tuple[str, ...] = ()
-    """What is unusual about the run, a sentence each."""
+    """Unusual facts about the run, a sentence each."""
     report: tuple[str, ...] = ()
     """Lines of text: of a finished run what was measured, of a dry run what the run would take."""
     dry_run: bool = False
@@ -50,7 +50,7 @@ class TrainingResult:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LatentsResult:
-    """How a call of `encode_latents` ended; `str` of it is a report for people."""
+    """Result of `encode_latents`; its `str` is a report for people."""
 
     dataset: str
     """Folder or address."""

@@ -183,7 +183,7 @@ def measure_pairs(index: ClipIndex, n_pairs: int) -> dict[str, float]:
         return sum(len(read_member(index.dataset, row.media, row.mp4)) > 0 for row in rows)
 
     def footers() -> int:
-        return sum(open_parquet(index.parts[0]).metadata.num_row_groups > 0 for _ in range(20))
+        return sum(open_parquet(index.files[0]).metadata.num_row_groups > 0 for _ in range(20))
 
     return {
         "pairs": rate(load),

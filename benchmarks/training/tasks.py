@@ -103,7 +103,7 @@ class RandomTask(ABC, Generic[BatchT]):
         facts = WeightFacts(landmark_scheme=SCHEME, speech_encoder=None)
         return Export(network=next(iter(self.trainables())), config=None, facts=facts)
 
-    def pictures(self) -> Mapping[str, RgbImage]:
+    def previews(self) -> Mapping[str, RgbImage]:
         """Return no image."""
         return {}
 

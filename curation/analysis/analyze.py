@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from curation.analysis.audio_level import tick_loudness_dbfs
 from curation.analysis.batches import JitterBatches, PoseBatches
 from curation.analysis.face_quality import face_luma, face_sharpness, lip_aperture
 from curation.analysis.mask_stride import StridedMask
-from curation.analysis.sound_level import tick_loudness_dbfs
 from curation.evidence.joining import scatter_rows, stitch, with_audio
 from curation.evidence.measures import AudioEvidence, Evidence, Faces, FrameEvidence
 from curation.media.audio import tick_audio_pieces
@@ -135,7 +135,7 @@ class _FaceCollector:
         self._looked: int | None = None
         """Group of ticks in which a complete frame was searched last."""
         self._no_face = False
-        """Whether that search found no face, there was none before, and none has come since."""
+        """Whether that search found no face, with none before it and none since."""
         self._measured: list[_MeasuredFace] = []
         self._ticks: list[int] = []
         self._rows: list[_MeasuredFace] = []
@@ -157,7 +157,7 @@ class _FaceCollector:
         for face in self._measured:
             self._ticks.append(row)
             self._rows.append(face)
-            # On multiples of the absolute tick, so that windows of one video take them at the same places.
+            # On multiples of the absolute tick, so that windows of one video measure at the same ticks.
             self._descriptors.append(
                 self._models.describer(shown.rgb, face.key_points_px)
                 if tick % DESCRIPTOR_EVERY_TICKS == 0
@@ -165,7 +165,7 @@ class _FaceCollector:
             )
 
     def _find(self, tick: int, shown: LazyImage) -> list[FaceObservation]:
-        """Return the faces of a new frame: by a full search, by following, or none where none is expected."""
+        """Return the faces of a new frame: by a full search, by following, or none where no face is expected."""
         group = tick // FULL_LOOK_EVERY_TICKS
         begins = group != self._looked
         if self._no_face and not begins:
@@ -248,8 +248,8 @@ def analyze_ranges(
     Raises:
         MediaError: the file cannot be decoded.
     """
-    parts = [analyze(info, models, first, end, media) for first, end in stretches]
-    return scatter_rows(with_audio(stitch(parts), _concatenated(parts)), ticks_of(stretches), info.n_ticks)
+    ranges = [analyze(info, models, first, end, media) for first, end in stretches]
+    return scatter_rows(with_audio(stitch(ranges), _concatenated(ranges)), ticks_of(stretches), info.n_ticks)
 
 
 def analyze_audio_of(info: VideoInfo, models: Perception, stretches: Sequence[TickRange]) -> AudioEvidence:
@@ -261,10 +261,10 @@ def analyze_audio_of(info: VideoInfo, models: Perception, stretches: Sequence[Ti
     return _concatenated([analyze_audio(info, models, first, end) for first, end in stretches])
 
 
-def _concatenated(parts: Sequence[AudioEvidence]) -> AudioEvidence:
+def _concatenated(ranges: Sequence[AudioEvidence]) -> AudioEvidence:
     return AudioEvidence(
-        speech_prob=_joined([part.speech_prob for part in parts]),
-        loudness_dbfs=_joined([part.loudness_dbfs for part in parts]),
+        speech_prob=_joined([audio.speech_prob for audio in ranges]),
+        loudness_dbfs=_joined([audio.loudness_dbfs for audio in ranges]),
     )
 
 

@@ -21,7 +21,7 @@ def face_sharpness(frame: RgbImage, box_px: Float32Array) -> float:
 
     Args:
         frame: (H, W, 3) RGB.
-        box_px: (4,) x0, y0, x1, y1 in pixels; parts outside the frame are left out.
+        box_px: (4,) x0, y0, x1, y1 in pixels; pixels outside the frame are left out.
 
     Returns:
         Grey levels squared, 0 for a flat face or above; NaN where no pixel of the box is in the frame.
@@ -44,7 +44,7 @@ def face_luma(frame: RgbImage, box_px: Float32Array) -> float:
 
     Args:
         frame: (H, W, 3) RGB.
-        box_px: (4,) x0, y0, x1, y1 in pixels; parts outside the frame are left out.
+        box_px: (4,) x0, y0, x1, y1 in pixels; pixels outside the frame are left out.
 
     Returns:
         NaN where no pixel of the box is in the frame.

@@ -15,7 +15,7 @@ class WindowSettings(Settings):
 
     length_s: int = Field(default=180, ge=8, le=3600)
     """Longest stretch that one worker measures at a time, s; whole seconds, so that it begins on a tick on which all
-    strides begin. Longer ones take more memory, shorter ones repeat more of what lies around the seams."""
+    strides begin. Longer ones take more memory, shorter ones repeat more of the ticks around the seams."""
 
     @property
     def length_ticks(self) -> int:

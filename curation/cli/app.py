@@ -42,7 +42,7 @@ def run(
     settings: SettingsOptions,
     workers: WorkerOptions,
 ) -> None:
-    """Curate videos into a dataset; the same command again goes on where it was stopped.
+    """Curate videos into a dataset; the same command again resumes where it stopped.
 
     `gaia-curate settings` lists the settings: what each decides, its unit, its limits.
     """
@@ -77,11 +77,11 @@ def plan(
     settings: SettingsOptions,
     workers: WorkerOptions,
     share: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Look at this share of the videos, and at least at 5.")
+        float, typer.Option(min=0.0, max=1.0, help="Share of the videos to sample; at least 5 are.")
     ] = 0.02,
-    seed: Annotated[int, typer.Option(help="Another number looks at other videos.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the sample; another seed picks other videos.")] = 0,
 ) -> None:
-    """Look at a few of the videos and say what `run` with the same options would take; writes nothing."""
+    """Process a few of the videos and forecast what `run` with the same options would take; writes nothing."""
     with exit_codes():
         forecast = curation.plan(
             sources.source,
@@ -110,7 +110,7 @@ def retry(
         list[str] | None, typer.Option("--video", help="Only this one: its id, path or name; may be repeated.")
     ] = None,
 ) -> None:
-    """Curate videos again that failed or were quarantined, with the dataset's own settings."""
+    """Curate failed or quarantined videos again, with the dataset's own settings."""
     with exit_codes():
         from curation.cli.progress import run_progress
         from curation.cli.summary import retry_summary
@@ -127,7 +127,7 @@ def retry(
                 ctrl_c=ctrl_c,
             )
         typer.echo(retry_summary(report))
-    if ctrl_c.asked():
+    if ctrl_c.requested():
         raise typer.Exit(EXIT_INTERRUPTED)
     if report.failed:
         raise typer.Exit(EXIT_PROBLEMS)
@@ -141,7 +141,7 @@ def decide(
     changes: ChangeOptions,
     scratch: ScratchOptions,
     *,
-    render: Annotated[bool, typer.Option("--render", help="Also cut the clips out of the sources.")] = False,
+    render: Annotated[bool, typer.Option("--render", help="Also render the clips from the source videos.")] = False,
 ) -> None:
     """Apply other rules to the evidence of a dataset; no perception model runs."""
     with exit_codes():
@@ -164,7 +164,7 @@ def forget(
     videos: Annotated[
         list[str] | None, typer.Option("--video", help="Id, path or name of a video; may be repeated.")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be removed; remove nothing.")] = False,
 ) -> None:
     """Remove a person, or single videos, from every table, the media and the records, for later runs too."""
     with exit_codes():
@@ -179,7 +179,7 @@ def explain(
     video: Annotated[str, typer.Argument(help="Video id, path or file name.", show_default=False)],
     time_s: Annotated[float | None, typer.Argument(help="Second of the video; without it, all spans.")] = None,
 ) -> None:
-    """Say why a second of a video was kept or dropped."""
+    """Explain why a second of a video was kept or dropped."""
     with exit_codes():
         from manifests import Dataset
 
@@ -189,11 +189,11 @@ def explain(
 @app.command()
 def stats(
     dataset: DatasetArgument,
-    sql: Annotated[str | None, typer.Option(help="A query over videos, frames, spans, clips and drops.")] = None,
+    sql: Annotated[str | None, typer.Option(help="SQL query over videos, frames, spans, clips and drops.")] = None,
     *,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Print speakers and hours, raw and kept, and what was dropped why; or the answer to a query."""
+    """Print speakers and hours, raw and kept, and why seconds were dropped; or the answer to an SQL query."""
     with exit_codes():
         from manifests import Dataset
 
@@ -204,7 +204,7 @@ def stats(
 
 @app.command()
 def validate(dataset: DatasetArgument) -> None:
-    """Check a dataset: checksums, schema, seconds adding up, every clip decodable, arrays as long as clips."""
+    """Check a dataset: checksums, schema, sums of seconds, and that every clip decodes and matches its arrays."""
     with exit_codes():
         from manifests import Dataset
 
@@ -224,7 +224,7 @@ app.add_typer(models_app, name="models")
 
 @app.command()
 def doctor() -> None:
-    """List the components of each preset: found or missing, version or place, device, licence."""
+    """List the components of each preset: found or missing, version or path, device, licence."""
     report = curation.doctor()
     typer.echo(report.text())
     if not report.usable:

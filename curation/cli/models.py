@@ -22,7 +22,7 @@ _TRAINING = "training"
 NamesArgument = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[NAME...]", help="Names of weights, or of sets: a preset, or training.", show_default=False
+        metavar="[NAME...]", help="Names of weights or of sets: paper, embedded, training.", show_default=False
     ),
 ]
 
@@ -57,7 +57,7 @@ def list_models() -> None:
 
 @models_app.command()
 def pull(names: NamesArgument = None) -> None:
-    """Fetch weights into the cache; without a name, those of the preset `paper`. Goes on where it was stopped."""
+    """Download weights into the cache; by default those of the preset `paper`. The same command again resumes."""
     with exit_codes():
         from curation.cli.progress import PullProgress
         from foundation.weights import pull_assets
@@ -70,7 +70,7 @@ def pull(names: NamesArgument = None) -> None:
 
 @models_app.command()
 def verify(names: NamesArgument = None) -> None:
-    """Read every byte of the weights on this machine and compare; without a name, all of them."""
+    """Check the weights on this machine against their digests; by default all of them."""
     with exit_codes():
         from foundation.weights.inspection import verify_assets
 

@@ -38,10 +38,10 @@ exit_codes = partial(
     files="the dataset",
     kept="nothing committed is lost, the same command goes on",
 )
-"""Context in which every command runs: errors that a user can mend become one line and an exit code."""
+"""Context in which every command runs: errors that a user can correct become one line and an exit code."""
 
 stop = partial(command_line.stop, PROGRAM)
-"""Print why the command ends, on stderr, and end it."""
+"""Print the reason on stderr and end the command."""
 
 _SOURCES, _SETTINGS, _WORKERS, _REMOTE = "Sources", "Settings", "Workers", "Remote sources"
 """Panels of the help."""
@@ -67,7 +67,7 @@ LayoutOption = Annotated[
     LayoutChoice,
     typer.Option(
         "--layout",
-        help="Published data set in the folder, which determines who speaks; auto goes by the names of its files.",
+        help="How the source folder is organised, which tells who speaks; auto recognises it by its file names.",
         rich_help_panel=_SOURCES,
     ),
 ]
@@ -76,7 +76,7 @@ PresetOption = Annotated[
     PresetName,
     typer.Option(
         "--preset",
-        help="Which models: the paper's own, or those that come with Python packages.",
+        help="Models: those of the paper, or those that come as Python packages (embedded).",
         rich_help_panel=_SETTINGS,
     ),
 ]
@@ -98,7 +98,7 @@ SetOption = Annotated[
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class SourceOptions:
-    """Which videos a command is about."""
+    """Options that select the videos of a command."""
 
     source: Annotated[
         str, typer.Option("--source", help="Folder, file, glob pattern, or CSV list of videos.", show_default=False)
@@ -118,7 +118,7 @@ class ExclusionOptions:
         typer.Option(
             "--exclude-speakers",
             metavar="FILE",
-            help="Speaker ids to leave out, one a line.",
+            help="Text file of speaker ids to leave out, one per line.",
             rich_help_panel=_SOURCES,
         ),
     ] = None
@@ -127,7 +127,7 @@ class ExclusionOptions:
         typer.Option(
             "--exclude-videos",
             metavar="FILE",
-            help="Ids, names or paths of videos to leave out, one a line.",
+            help="Text file of ids, names or paths of videos to leave out, one per line.",
             rich_help_panel=_SOURCES,
         ),
     ] = None
@@ -162,7 +162,7 @@ class SettingsOptions:
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class ScratchOptions:
-    """Where copies of remote sources lie, and how much they take."""
+    """Options of scratch space: the folder of copies of remote sources, and its size."""
 
     scratch: Annotated[
         Path | None,
@@ -175,13 +175,13 @@ class ScratchOptions:
         typer.Option(
             "--scratch-gib",
             min=0.0,
-            help="GiB that these copies may take on a machine; 20 by default.",
+            help="Limit of these copies on each machine, GiB; 20 by default.",
             rich_help_panel=_REMOTE,
         ),
     ] = None
 
     def scratch_settings(self) -> "ScratchSettings":
-        """Return the settings of scratch space; what is not given is as usual."""
+        """Return the settings of scratch space, with defaults for options that are not given."""
         from curation import ScratchSettings
 
         usual = ScratchSettings()
@@ -193,13 +193,13 @@ class ScratchOptions:
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class WorkerOptions(ScratchOptions):
-    """Where the work is done."""
+    """Options of the executor: workers, Ray cluster, GPUs."""
 
     executor: Annotated[
         Literal["auto", "inline", "ray"],
         typer.Option(
             "--executor",
-            help="This process, or a pool of Ray workers; auto takes Ray for more than one worker.",
+            help="inline: this process; ray: a pool of Ray workers; auto: Ray for more than one worker.",
             rich_help_panel=_WORKERS,
         ),
     ] = "auto"
@@ -224,13 +224,13 @@ class WorkerOptions(ScratchOptions):
         typer.Option(
             "--worker-memory-gib",
             min=0.5,
-            help="GiB that a Ray worker may take before it is ended; by default its share of the machine's, by cores.",
+            help="Memory limit of a Ray worker, GiB, beyond which it is ended; by default its share of all memory.",
             rich_help_panel=_WORKERS,
         ),
     ] = None
 
     def make_executor(self) -> "Executor":
-        """Return where the work is done."""
+        """Return the executor."""
         from curation import Executor, PoolSettings
 
         on_ray = self.workers > 1 or self.ray_address is not None

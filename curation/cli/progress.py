@@ -25,21 +25,21 @@ from foundation.text import duration_text
 __all__ = ["PullProgress", "RunProgress", "run_progress"]
 
 _MOST_WORKERS = 16
-"""Rows of the live picture; of more workers, those are shown that are longest at it."""
+"""Rows of the live display; with more workers, those whose units have run longest."""
 
 
 @contextmanager
 def run_progress() -> Iterator[tuple["RunProgress", CtrlC]]:
-    """Show progress on stderr, and let Ctrl-C end a run early, with a message there."""
+    """Show progress on stderr, and end a run early at Ctrl-C, with a message there."""
     with RunProgress(sys.stderr) as progress:
         yield progress, CtrlC(progress.say)
 
 
 class RunProgress:
-    """Counts videos, hours in and hours kept, and says how fast that goes and what each worker is at."""
+    """Progress display of a run: videos, hours in and hours kept, speed, and the unit of each worker."""
 
     def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
-        """Show progress on `stream`: a live picture where it is a terminal."""
+        """Show progress on `stream`: a live display where it is a terminal."""
         self._console = Console(file=stream, highlight=False, soft_wrap=True)
         self._clock = clock
         self._live: Live | None = None
@@ -47,7 +47,7 @@ class RunProgress:
         self._todo = self._done = self._failed = 0
         self._in_s = self._diffusion_s = self._vae_s = 0.0
         self._begun_s: float | None = None
-        """When the first unit was begun: loading models says nothing of the pace."""
+        """Begin of the first unit: the time of loading models is not part of the pace."""
 
     def __enter__(self) -> Self:
         return self
@@ -59,16 +59,16 @@ class RunProgress:
             self._live.stop()
 
     def start(self, todo: Sequence[SourceVideo], already_done: int) -> None:
-        """Say how much there is to do."""
+        """Print the number of videos."""
         self._todo = len(todo)
         self._pace = Pace(todo)
         self.say(f"{self._todo} videos to curate" + (f", {already_done} done before" if already_done else ""))
         if self._console.is_terminal and todo:
-            self._live = Live(get_renderable=self._picture, console=self._console, refresh_per_second=2)
+            self._live = Live(get_renderable=self._renderable, console=self._console, refresh_per_second=2)
             self._live.start()
 
     def tell(self, event: UnitEvent) -> None:
-        """Take note of what happened to a unit."""
+        """Receive an event of a unit."""
         now_s = self._clock()
         if self._begun_s is None:
             self._begun_s = now_s
@@ -79,22 +79,22 @@ class RunProgress:
         self._pace.advance(record)
         self._done += 1
         self._failed += record.status != "ok"
-        self._in_s += record.asked_s
+        self._in_s += record.requested_s
         self._diffusion_s += record.kept_diffusion_s
         self._vae_s += record.kept_vae_s
         if record.status == "ok":
             tiers = f"{record.kept_diffusion_s:.1f} s diffusion, {record.kept_vae_s:.1f} s vae"
-            outcome = f"kept {tiers} of {record.asked_s:.1f} s"
+            outcome = f"kept {tiers} of {record.requested_s:.1f} s"
         else:
             outcome = f"{record.status}: {record.error_code}: {record.error_detail}"
         ahead = "" if self._live else f" ({self._speed()}, {self._left()})"
         self.say(f"[{self._done}/{self._todo}] {record.path}: {outcome}{ahead}")
 
     def say(self, text: str) -> None:
-        """Print a line, above the live picture where there is one."""
+        """Print a line, above the live display where there is one."""
         self._console.print(text, markup=False)
 
-    def _picture(self) -> RenderableType:
+    def _renderable(self) -> RenderableType:
         left_s = self._pace.video_left_s()
         total_s = None if left_s is None else self._pace.done_s + left_s
         bar = ProgressBar(total=total_s, completed=self._pace.done_s, width=40, pulse=not total_s)
@@ -123,7 +123,7 @@ class RunProgress:
         return rows
 
     def _speed(self) -> str:
-        """Say how fast it goes: video that is measured over the time since the first unit was begun."""
+        """Return the speed in words: length of measured video over the time since the first unit was begun."""
         spent_s = 0.0 if self._begun_s is None else self._clock() - self._begun_s
         return f"{self._pace.done_s / spent_s if spent_s else 0.0:.1f} times real time"
 
@@ -133,7 +133,7 @@ class RunProgress:
 
 
 class PullProgress:
-    """Shows how far each download is, and what `foundation.weights` says of it."""
+    """Progress display of downloads, with the messages of `foundation.weights`."""
 
     def __init__(self, stream: TextIO) -> None:
         """Show progress on `stream`: bars where it is a terminal."""
@@ -171,7 +171,7 @@ class PullProgress:
 
 
 class _ConsoleHandler(logging.Handler):
-    """Prints above the bars."""
+    """Log handler that prints above the bars."""
 
     def __init__(self, console: Console) -> None:
         super().__init__()

@@ -19,7 +19,7 @@ def settings(
     overrides: SetOption = None,
     as_yaml: YamlOption = False,
 ) -> None:
-    """Print all settings in effect: value, default, allowed values and meaning; changed ones have a star."""
+    """Print all settings in effect: value, default, allowed values and meaning; a star marks changed ones."""
     with exit_codes():
         from curation.settings import PRESETS, load_settings
         from foundation.settings_text import settings_text, settings_yaml

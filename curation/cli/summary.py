@@ -15,12 +15,12 @@ _N_SLOWEST = 5
 
 
 def run_summary(report: RunReport) -> str:
-    """Return the statistics of the dataset and what a user should know of the run."""
+    """Return the statistics of the dataset and the notes on the run."""
     lines = [report.dataset.statistics().text(), ""]
     if report.already_done:
         lines.append(f"{report.already_done} videos had been done by an earlier run.")
     if report.discovery.ignored_files:
-        lines.append(f"{report.discovery.ignored_files} files are not called like videos and were left alone.")
+        lines.append(f"{report.discovery.ignored_files} files without the suffix of a video were ignored.")
     lines += report.notes
     if report.excluded:
         lines.append(f"{report.excluded} files were left out, as the lists ask; their rows say `excluded`.")
@@ -40,20 +40,22 @@ def retry_summary(report: RetryReport) -> str:
 
 
 def _slowest(curated: Sequence[VideoRecord]) -> list[str]:
-    """Return a line for each of the videos that took a worker longest for what they hold."""
+    """Return a line for each of the videos with the longest work per second of video."""
     paces = [
-        (record, record.asked_s / spent_s) for record in curated if (spent_s := _spent_s(record)) and record.asked_s
+        (record, record.requested_s / spent_s)
+        for record in curated
+        if (spent_s := _spent_s(record)) and record.requested_s
     ]
     slowest = sorted(paces, key=lambda pace: pace[1])[:_N_SLOWEST]
     return [
         f"slow: {record.path}: {pace:.1f} times real time, {duration_text(_spent_s(record))} for "
-        f"{duration_text(record.asked_s)}"
+        f"{duration_text(record.requested_s)}"
         for record, pace in slowest
     ]
 
 
 def _spent_s(record: VideoRecord) -> float:
-    """Return what a video took, seconds of one worker."""
+    """Return the work on a video, seconds of one worker."""
     return record.analyze_s + record.decide_s + record.render_s
 
 

@@ -21,6 +21,7 @@ from curation.rules.runs import true_runs
 from curation.rules.too_short import TooShortSettings, split_evenly, too_short
 from curation.rules.verdict import Verdict
 from foundation.array_types import BoolArray, Int64Array
+from manifests.timeline import TICK_RATE_HZ
 from manifests.vocabulary import TIERS, Tier
 
 __all__ = ["ClipPlan", "Decision", "RulesSettings", "Span", "all_rules", "decide"]
@@ -83,6 +84,10 @@ class Decision:
     clips: tuple[ClipPlan, ...]
     """Clips to be rendered, by their first tick."""
 
+    def __repr__(self) -> str:
+        seconds = float(sum(clip.n_ticks for clip in self.clips) / TICK_RATE_HZ)
+        return f"Decision: {len(self.spans)} spans; {len(self.clips)} clips, {seconds:.1f} s"
+
 
 def all_rules(settings: RulesSettings, own: Sequence[Rule] = ()) -> tuple[Rule, ...]:
     """Return all rules in the order in which they are applied: those of the user's own before the last built-in one.
@@ -111,7 +116,7 @@ def decide(
 
     Raises:
         ValueError: the evidence was measured with another identity.
-        RuleError: two rules have one name, or a rule of the user's own raises or returns something else than verdicts.
+        RuleError: two rules have one name, or a rule of the user's own raises or does not return verdicts.
     """
     require_own_names(rules)
     begins: BoolArray = cut(evidence.cut_score, settings.cut).failed | _range_starts(evidence)

@@ -76,7 +76,7 @@ def main_track(
     changes = np.zeros(n, dtype=np.bool_)
     found = np.flatnonzero(face >= 0)
     before, after = found[:-1], found[1:]
-    # After a longer miss the run has ended anyway, and whoever comes back is not counted as a change.
+    # After a longer miss the run has ended anyway, and another face after it does not count as a change.
     joined = (shot[before] == shot[after]) & (after - before <= bridge_ticks + 1)
     same = track_id[before] == track_id[after]
     changes[after[joined & ~same]] = True

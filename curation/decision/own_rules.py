@@ -13,7 +13,7 @@ def require_own_names(rules: Sequence[Rule]) -> None:
     """Refuse rules with a name that is taken.
 
     Raises:
-        RuleError: they are no sequence, something is no rule, or a name is that of a built-in outcome or of two rules.
+        RuleError: they are no sequence, an object is no rule, or a name is that of a built-in outcome or of two rules.
     """
     if not isinstance(rules, Sequence):  # an iterator would be empty after this check
         raise RuleError(f"the rules are {rules!r:.80}; give a list of rules")

@@ -19,17 +19,17 @@ __all__ = ["TrackSettings", "link_tracks"]
 
 
 class TrackSettings(Settings):
-    """How faces are linked."""
+    """Settings of the linking of faces to tracks."""
 
     min_overlap: float = Field(default=0.3, gt=0.0, lt=1.0)
     """Smallest intersection over union of the boxes of one face in adjacent sightings. Ours: a face that moves a third
     of its width between ticks still has 0.5."""
     max_descriptor_distance: float = Field(default=0.6, gt=0.0)
     """Largest Euclidean distance of a track's identity descriptors from second to second, where they are dlib's. 0.6 is
-    dlib's own threshold for two pictures of one person."""
+    dlib's own threshold for two images of one person."""
     max_arcface_distance: float = Field(default=1.26, gt=0.0, le=2.0)
-    """The same where they are ArcFace's, whose length is 1: the distance at a cosine of 0.2, below which InsightFace's
-    own demonstration calls two faces different persons."""
+    """The same for descriptors of ArcFace, whose length is 1: the distance at a cosine of 0.2, below which
+    InsightFace's own demonstration calls two faces different persons."""
 
     def max_distance(self, card: IdentityCard) -> float:
         """Return the largest distance of a track's descriptors from second to second.
@@ -46,7 +46,7 @@ def link_tracks(
 ) -> Int64Array:
     """Return the track of every face: numbers from 0 in order of appearance.
 
-    A face belongs to the track whose last box it overlaps most, if that was seen at most `bridge_ticks` + 1 ticks ago
+    A face belongs to the track whose last box it overlaps most, if that is at most `bridge_ticks` + 1 ticks old
     in the same shot. A track whose identity descriptor changes is cut where its box moved most between the two.
 
     Args:

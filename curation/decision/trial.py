@@ -19,9 +19,9 @@ _TICKS = 100
 
 
 def require_usable(rules: Sequence[Rule], scheme: LandmarkScheme) -> None:
-    """Refuse rules that cannot be used: wrong names, and functions that fail on a video without a face and sound.
+    """Refuse rules that cannot be used: wrong names, and functions that fail on a video without faces and audio.
 
-    A run may meet such a video after hours, and a rule has to say something about it, such as NaN.
+    A run may meet such a video after hours, and a rule has to return values for it, such as NaN.
 
     Args:
         rules: of the user's own.

@@ -1,1 +1,1 @@
-"""Where videos are curated: in this process, or on a pool of Ray actors. Both give the same records."""
+"""Execution of a run: units of work, their schedule, and executors (this process, or a pool of Ray actors)."""

@@ -2,7 +2,7 @@
 
 On a store each run has objects of its own with names made from that one, and lines arrive there up to 20 s late.
 
-The log only grows: a resumed run and a retry append to it. It is no part of what a dataset holds: nothing reads it, and
+The log only grows: a resumed run and a retry append to it. It is not dataset content: nothing reads it, and
 like the seconds spent it differs between runs that are equal otherwise.
 """
 
@@ -22,7 +22,7 @@ __all__ = ["EventLog", "LineSink", "events_path", "open_sink"]
 
 
 def events_path(dataset: Path) -> Path:
-    """Return where the log of a dataset lies."""
+    """Return the path of the log of a dataset."""
     return dataset / "ledger" / "events.jsonl"
 
 
@@ -54,7 +54,7 @@ class EventLog:
         self._write(event, None, None, outcome, None)
 
     def tell(self, event: UnitEvent) -> None:
-        """Write what happened to a unit.
+        """Write an event of a unit.
 
         Raises:
             OSError: the disk refused.
@@ -111,7 +111,7 @@ def open_sink(path: Path) -> LineSink:
 
 
 class _Appended:
-    """A file that only grows; half a line of a killed run is ended first, so that the next line is readable."""
+    """A file in append mode; an incomplete line of a killed run is ended first, so that the next line is readable."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -9,12 +9,12 @@ from curation.engine.units import Result, Unit
 __all__ = ["NO_HOOKS", "EventKind", "RunHooks", "UnitEvent"]
 
 EventKind = Literal["begin", "end", "loss", "retry", "quarantine"]
-"""A worker began a unit; it ended it; it died or was ended with one; the unit will be tried again; or it will not."""
+"""A worker began a unit, finished it, or was lost with it; the unit will be retried, or its video is quarantined."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UnitEvent:
-    """Something happened to a unit."""
+    """Event of a unit."""
 
     kind: EventKind
     unit: Unit
@@ -25,11 +25,11 @@ class UnitEvent:
     reason: str | None = None
     """Of `loss` and `quarantine`: the cause in a word; else None."""
     seconds: float | None = None
-    """How long the worker ran the unit; of `end` and `loss`."""
+    """Time that the worker spent on the unit; of `end` and `loss`."""
 
 
 def ignore_events(_: UnitEvent) -> None:
-    """Take no note."""
+    """Do nothing."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,8 +38,8 @@ class RunHooks:
 
     on_event: Callable[[UnitEvent], None] = ignore_events
     stopped: Callable[[], bool] = lambda: False
-    """Says that no unit is to be begun any more; those in flight are to end."""
+    """Returns whether the run is to end: no unit is begun any more, and those in flight are finished."""
 
 
 NO_HOOKS = RunHooks()
-"""Nobody follows the events, and nothing stops the work early."""
+"""Hooks that ignore all events and never end the run early."""

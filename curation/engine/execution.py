@@ -1,4 +1,4 @@
-"""A run of an executor, with everything that follows it: the event log, the progress display, and Ctrl-C."""
+"""Execution of a run with its observers: the event log, the progress display, and Ctrl-C."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
@@ -20,28 +20,34 @@ __all__ = ["Executor", "RunWatcher"]
 
 
 class RunWatcher(Protocol):
-    """Follows a run, such as to show its progress."""
+    """Observer of a run, such as a progress display."""
 
     def start(self, todo: Sequence[SourceVideo], already_done: int) -> None:
-        """Take note of which videos there are to curate, and how many an earlier run has done."""
+        """Receive the videos to curate, and the number that an earlier run has done."""
 
     def tell(self, event: UnitEvent) -> None:
-        """Take note of what happened to a unit."""
+        """Receive an event of a unit."""
 
     def advance(self, record: VideoRecord) -> None:
-        """Take note of a video that is done."""
+        """Receive the record of a finished video."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Executor:
-    """Where the videos of a run are curated: in this process, or on a pool of Ray workers."""
+    """Executor of a run: this process, or a pool of Ray workers."""
 
     kind: Literal["inline", "ray"] = "inline"
+    """`inline`: this process; `ray`: a pool of Ray workers."""
     workers: int = 1
+    """Number of Ray workers, one core each."""
     ray_address: str | None = None
+    """Address of a running Ray cluster; None: Ray is started on this machine."""
     gpus_per_worker: float = 0.0
+    """Share of a GPU that each Ray worker takes."""
     pool: PoolSettings = field(default_factory=PoolSettings)
+    """Deadlines, retries and memory of Ray workers."""
     scratch: ScratchSettings = field(default_factory=ScratchSettings)
+    """Local space for copies of remote sources."""
 
     @classmethod
     def of_workers(cls, workers: int) -> "Executor":
@@ -63,13 +69,13 @@ class Executor:
             plan: the parameters of the workers.
             todo: videos to curate.
             already_done: how many an earlier run has done.
-            watcher: follows the run.
-            ctrl_c: says when to end early, which leaves videos without a record; None: only KeyboardInterrupt ends it.
+            watcher: receives the events of the run.
+            ctrl_c: ends the run early, which leaves videos without a record; None: only KeyboardInterrupt ends it.
 
         Raises:
             RayUnavailableError: no cluster could be started or joined, or workers cannot be started on it.
             OSError: the dataset cannot be written.
-            KeyboardInterrupt: the user wants it to end at once.
+            KeyboardInterrupt: the user ended it at once.
         """
         if watcher is not None:
             watcher.start(todo, already_done)
@@ -84,7 +90,7 @@ class Executor:
 
             log.run("run_begin", f"{len(todo)} videos to curate, {already_done} done before")
             n_done = 0
-            hooks = RunHooks(on_event=on_event, stopped=ctrl_c.asked) if ctrl_c else RunHooks(on_event=on_event)
+            hooks = RunHooks(on_event=on_event, stopped=ctrl_c.requested) if ctrl_c else RunHooks(on_event=on_event)
             for record in self._records(plan, todo, hooks):
                 n_done += 1
                 if watcher is not None:

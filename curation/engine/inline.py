@@ -26,9 +26,9 @@ def curate_inline(
 
     Args:
         plan: the parameters of the worker.
-        videos: what to curate, in this order.
-        hooks: receive every event, and may end the work after the unit in flight.
-        units: makes the unit that each video begins with.
+        videos: the videos, in this order.
+        hooks: receive every event, and may end the run after the unit in flight.
+        units: returns the first unit of each video.
 
     Raises:
         OSError: the dataset cannot be written.

@@ -1,4 +1,4 @@
-"""Pace of a run: how much video is left, in seconds, and how long it will take at the pace so far. No clock in here.
+"""Pace of a run: remaining video and remaining time, in seconds. The caller provides the clock.
 
 Counts of videos would mislead, because one is hours long and the next seconds. The length that is left is known exactly
 for videos in windows; for the others it is estimated from the size of the file and the files that are done.
@@ -22,7 +22,7 @@ class Flight:
 
     unit: Unit
     begun_s: float
-    """When it began, on the clock of the caller."""
+    """Time of its beginning, on the clock of the caller."""
 
 
 @dataclass(slots=True)
@@ -47,12 +47,12 @@ class Pace:
     """Length and size of the files that are done: together, seconds per byte."""
 
     def __post_init__(self) -> None:
-        """Add up what there is to do."""
+        """Sum the sizes of all files."""
         self._left_bytes = sum(video.size_bytes for video in self.videos)
         self.videos = ()
 
     def tell(self, event: UnitEvent, now_s: float) -> None:
-        """Take note of what happened to a unit."""
+        """Receive an event of a unit."""
         if event.kind == "begin":
             self.flights[event.worker] = Flight(event.unit, now_s)
             return
@@ -73,17 +73,17 @@ class Pace:
             self.done_s += result.measured_s
 
     def advance(self, record: VideoRecord) -> None:
-        """Take note of a video that is done."""
+        """Receive the record of a finished video."""
         if record.video_id in self._open_s:
             self._left_s -= self._open_s.pop(record.video_id)
             return
-        self._size(record.size_bytes, record.asked_s)
-        self.done_s += record.asked_s
+        self._size(record.size_bytes, record.requested_s)
+        self.done_s += record.requested_s
 
     def left_s(self, now_s: float) -> float | None:
         """Return the seconds until all is done, with as many busy workers as now; None while that is not known.
 
-        It is the video that is left, less the likely progress of the units in flight, over the speed of a busy worker.
+        This is the remaining video, less the likely progress of the units in flight, over the speed of a busy worker.
         """
         left = self.video_left_s()
         if left is None or not self.done_s or not self._worked_s:
@@ -94,13 +94,13 @@ class Pace:
         return max(0.0, left) / (speed * max(1, len(self.flights)))
 
     def video_left_s(self) -> float | None:
-        """Return how much video is left, seconds; None before the first file is done."""
+        """Return the length of the remaining video, seconds; None before the first file is done."""
         if self._left_bytes and not self._sized_bytes:
             return None
         return max(0.0, self._left_s + self._likely_s(self._left_bytes))
 
     def _length_s(self, unit: Unit) -> float:
-        """Return how much of the video that is left a unit measures."""
+        """Return the length of video that a unit measures, seconds."""
         if not unit.measures:
             return 0.0
         n_ticks = unit.n_ticks
@@ -111,7 +111,7 @@ class Pace:
         return size_bytes * self._sized_s / self._sized_bytes if self._sized_bytes else 0.0
 
     def _size(self, size_bytes: int, duration_s: float) -> None:
-        """Take note of the length of a file."""
+        """Record the length of a file."""
         self._left_bytes -= size_bytes
         self._sized_bytes += size_bytes
         self._sized_s += duration_s

@@ -1,4 +1,4 @@
-"""A worker of a pool: runs units, and ends its process where it takes too long or too much memory."""
+"""Worker of a pool, with a watchdog that ends its process on a timeout or on excessive memory."""
 
 import os
 import threading
@@ -18,17 +18,17 @@ class PoolWorker:
     """The actor of a Ray pool, in the process of the worker."""
 
     def __init__(self, plan: WorkerPlan, worker_id: str, settings: PoolSettings) -> None:
-        """Load the models, and watch this process from now on.
+        """Load the models, and start the watchdog.
 
         Args:
             plan: what to load.
             worker_id: names the note of a worker that ends itself.
-            settings: how much memory and time it may take.
+            settings: limits of memory and time.
         """
         self._worker = plan.make_worker(self._allow_for_length)
         self._settings, self._begun = settings, 0.0
         self._watch = _Watch(plan.dataset, worker_id, settings.worker_memory_gib)
-        self._watch.look()  # before it counts as started: the memory of the models is the fault of no unit
+        self._watch.look()  # before it counts as started: no unit causes the memory of the models
         self._watch.start()
 
     def ready(self) -> str:
@@ -41,7 +41,7 @@ class PoolWorker:
         """Run a unit.
 
         A unit whose length is not known may take the time to open its file, and then the time for its length; the
-        deadlines of the others are the driver's concern alone.
+        driver enforces the deadlines of the others.
         """
         self._begun = time.monotonic()
         if unit.n_ticks is None:
@@ -56,9 +56,9 @@ class PoolWorker:
 
 
 class _Watch(threading.Thread):
-    """Ends this process where it takes more time or memory than allowed, and leaves a note with the cause.
+    """Watchdog: ends this process when it exceeds its time or memory, and leaves a note with the cause.
 
-    It ends as well where the process of Ray that began it is gone, killed with the driver: the run that goes on must be
+    It also ends this process when its parent, a process of Ray, was killed with the driver: a resumed run must be
     the only writer.
     """
 
@@ -70,11 +70,11 @@ class _Watch(threading.Thread):
         self._parent = os.getppid()
 
     def allow(self, begun: float, seconds: float) -> None:
-        """Set a limit: so many seconds from a time of the monotonic clock on."""
+        """Set a deadline: `seconds` after `begun`, a time of the monotonic clock."""
         self._allowed = begun, seconds
 
     def allow_any_time(self) -> None:
-        """Lift the limit of time, as between units."""
+        """Remove the deadline, as between units."""
         self._allowed = None
 
     def run(self) -> None:
@@ -84,7 +84,7 @@ class _Watch(threading.Thread):
             time.sleep(_LOOK_EVERY_S)
 
     def look(self) -> None:
-        """Check once, and end this process where a limit is passed."""
+        """Check once, and end this process if a limit is exceeded."""
         if os.getppid() != self._parent:
             os._exit(1)
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])

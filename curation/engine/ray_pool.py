@@ -1,6 +1,6 @@
-"""Curates videos on a pool of Ray actors: each holds all models and has one unit in flight.
+"""Curation of videos on a pool of Ray actors: each holds all models and has one unit in flight.
 
-The driver owns the schedule. An actor that dies, hangs or takes too much memory is replaced; its unit is tried again,
+The driver owns the schedule. An actor that dies, hangs or exceeds its memory is replaced; its unit is tried again,
 and no other unit is touched. Ray itself retries nothing.
 """
 
@@ -28,13 +28,13 @@ from foundation.errors import CannotStartError, UsageError
 __all__ = ["NotSendableError", "RayUnavailableError", "curate_on_ray"]
 
 _MAX_FAILED_STARTS = 3
-"""Workers that in a row fail to load: then it is not chance."""
+"""Consecutive workers that fail to load before the run ends."""
 
 _START_ATTEMPTS = 3
-"""How often Ray is started on this machine before that counts as impossible."""
+"""Attempts to start Ray on this machine."""
 
 _LOOK_EVERY_S = 5.0
-"""Longest wait before deadlines are looked at."""
+"""Longest time between two checks of the deadlines."""
 
 
 class RayUnavailableError(CannotStartError):
@@ -47,7 +47,7 @@ class NotSendableError(UsageError):
 
 @dataclass(slots=True)
 class _Worker:
-    """An actor and the driver's knowledge of it."""
+    """An actor, as the driver knows it."""
 
     handle: Any
     worker_id: str
@@ -178,7 +178,7 @@ class _Pool:
             yield from self._overdue(schedule)
 
     def _begin(self, schedule: Schedule) -> bool:
-        """Give units to workers; say whether there is anything to wait for."""
+        """Assign units to workers; return whether any is in flight or starting."""
         if self._hooks.stopped():
             return bool(self._flights)
         while len(self._planned) + len(self._flights) < self._workers and (unit := schedule.next()) is not None:
@@ -281,7 +281,7 @@ class _Pool:
         )
 
     def _lost_its_node(self, worker: _Worker) -> bool:
-        """Say whether a worker's node is known to be gone; Ray may notice that later than the loss of the worker."""
+        """Return whether a worker's node is known to be lost; Ray may notice that later than the loss of the worker."""
         return any(node["NodeID"] == worker.node_id and not node["Alive"] for node in self._ray.nodes())
 
     def _death_of(self, worker: _Worker, error: Exception) -> Loss:

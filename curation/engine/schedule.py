@@ -1,4 +1,4 @@
-"""The order of units: which one comes next, and what a result means for the others. Without a process or a clock.
+"""Schedule of units: the next unit, and the units that follow from a result. Without a process or a clock.
 
 On a pool large files come first, so that no long one is left for the end. A video whose windows are all measured is
 decided and rendered before anything else is begun: that frees its evidence on disk.
@@ -31,7 +31,7 @@ class Schedule:
     """The units of a run."""
 
     units: Iterable[Unit]
-    """Those that the videos begin with."""
+    """The first unit of each video."""
     largest_first: bool
     """Whether the largest files come first; else they keep the order of `units`."""
     _heap: list[tuple[int, int, int, Unit]] = field(init=False, default_factory=list)
@@ -47,7 +47,7 @@ class Schedule:
         self.units = ()
 
     def next(self) -> Unit | None:
-        """Return the unit to begin now; None where all that is left is in flight."""
+        """Return the next unit; None where all remaining ones are in flight."""
         while self._heap:
             _, _, _, unit = heapq.heappop(self._heap)
             if unit.video.video_id not in self._ended:
@@ -55,11 +55,11 @@ class Schedule:
         return None
 
     def again(self, unit: Unit) -> None:
-        """Plan a unit once more whose worker was lost, before new videos are begun."""
+        """Plan a unit again after the loss of its worker, before new videos are begun."""
         self._plan(_AGAIN, unit)
 
     def done(self, video_id: str, result: Result) -> VideoRecord | None:
-        """Plan what follows from the result of a unit; return the record of its video where the unit ends it.
+        """Plan the units that follow from a result; return the record of the video where the unit ends it.
 
         None also for a unit of a video that has ended already: a window that was in flight when another one failed.
 

@@ -1,4 +1,4 @@
-"""Supervision of a pool of workers: deadlines, retries of lost units, and quarantine of videos that workers die of.
+"""Supervision of a pool of workers: deadlines, retries of lost units, and quarantine of videos that crash workers.
 
 Book-keeping only, without Ray. A unit that was in flight when its worker died is tried again on a new worker. After so
 many losses its video is quarantined, with an error code and the command that repeats it alone.
@@ -32,16 +32,16 @@ class PoolSettings:
     slowest_mb_per_s: float = 1.0
     """Slowest rate at which a file of unknown length may be read. Ours: a slow network drive."""
     max_attempts: int = 3
-    """How often a unit is tried before its video is quarantined."""
+    """Attempts at a unit before its video is quarantined."""
     units_per_worker: int = 500
     """A worker is replaced after this many units: decoders leak."""
     worker_min_s: float = 600.0
     """A worker is not replaced before this age: loading the models takes some 4 s, less than 1 % of it."""
     worker_memory_gib: float | None = None
-    """A worker that takes more is ended; None: nine tenths of the memory of its machine, over its cores."""
+    """Memory limit of a worker; None: nine tenths of the memory of its machine, over its cores."""
 
     def deadline_s(self, unit: Unit, window_s: float) -> float:
-        """Return how many seconds the driver gives a unit, given the longest stretch that is measured in one piece.
+        """Return the driver's deadline for a unit, seconds, given the longest stretch that is measured in one piece.
 
         >>> from curation.engine.units import AnalyzeVideo
         >>> from curation.sources.entries import SourceVideo
@@ -54,7 +54,7 @@ class PoolSettings:
         return max(self.for_length_s(length_s), self.opening_s(unit.video.size_bytes))
 
     def is_worn(self, n_units: int, age_s: float) -> bool:
-        """Say whether a worker that has done so many units is to be replaced at this age.
+        """Return whether a worker is to be replaced after this many units at this age.
 
         >>> settings = PoolSettings(units_per_worker=500, worker_min_s=600.0)
         >>> settings.is_worn(499, 3600.0), settings.is_worn(500, 599.0), settings.is_worn(500, 600.0)
@@ -63,11 +63,11 @@ class PoolSettings:
         return n_units >= self.units_per_worker and age_s >= self.worker_min_s
 
     def for_length_s(self, length_s: float) -> float:
-        """Return how many seconds so much video may take."""
+        """Return the deadline for video of a length, seconds."""
         return self.deadline_base_s + self.deadline_per_s * length_s
 
     def opening_s(self, size_bytes: int) -> float:
-        """Return how many seconds it may take to find out how long the video in a file is."""
+        """Return the deadline for opening a file and finding the length of its video, seconds."""
         return self.deadline_base_s + size_bytes / (1e6 * self.slowest_mb_per_s)
 
 
@@ -80,7 +80,7 @@ class Loss:
 
 
 def write_exit_note(dataset: Path, worker_id: str, loss: Loss) -> None:
-    """Write why a worker is about to end itself; a dead process cannot say it."""
+    """Write why a worker is about to end itself, for the driver to read."""
     write_bytes_atomic(_note(dataset, worker_id), json.dumps(asdict(loss)).encode())
 
 

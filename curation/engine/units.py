@@ -17,7 +17,7 @@ from curation.analysis.windows import windows_within
 from curation.engine.worker import VideoWorker
 from curation.media.errors import MediaError
 from curation.media.probe import VideoInfo, probe
-from curation.output.curated_video import decided_record, write_parts
+from curation.output.curated_video import decided_record, write_video_files
 from curation.output.ledger import VideoRecord, write_record
 from curation.output.long_video import gather, stored_clips, unrendered, write_decided, write_slice
 from curation.output.video_files import VideoFiles
@@ -54,7 +54,7 @@ class Result:
     word: str
     """Its name in the event log."""
     record: VideoRecord | None = None
-    """The record of the video, which ends it, whatever is still planned of it; None while it goes on."""
+    """The record of the video, which ends it, whatever is still planned of it; None while it continues."""
     steps: "tuple[Unit, ...]" = ()
     """Units of the same video to run next, in any order."""
     then: "Unit | None" = None
@@ -62,7 +62,7 @@ class Result:
     length_s: float | None = None
     """Length of a video that is divided into windows, seconds; None for other results."""
     left_s: float = 0.0
-    """The part of `length_s` that is not measured yet, seconds."""
+    """The length of video that is not measured yet, seconds."""
     measured_s: float = 0.0
     """Length of a window that is measured, seconds; 0 for other results."""
 
@@ -83,19 +83,19 @@ class Unit(ABC):
 
     video: SourceVideo
     name: str = field(init=False)
-    """The id of the video and the part, for messages and logs; no two units of a run share one."""
+    """The id of the video and the step, for messages and logs; unique within a run."""
 
     def __post_init__(self) -> None:
-        """Name it."""
-        object.__setattr__(self, "name", f"{self.video.video_id} {self._part()}")
+        """Set the name."""
+        object.__setattr__(self, "name", f"{self.video.video_id} {self._step_name()}")
 
     @property
     @abstractmethod
     def n_ticks(self) -> int | None:
-        """How much video it is about, ticks; None where that is not known before the file is opened."""
+        """Length of its video, ticks; None where it is not known before the file is opened."""
 
     def run(self, worker: VideoWorker) -> Result:
-        """Run it; a record is in the ledger then, and all else of the video in its files.
+        """Run the unit: write its results into the video's files, and a record that ends the video into the ledger.
 
         A fault of the video ends it with a record that has an error code. Only a fault of the dataset's own disk is
         raised.
@@ -117,23 +117,23 @@ class Unit(ABC):
 
     @abstractmethod
     def _run(self, worker: VideoWorker, files: VideoFiles) -> Result:
-        """Do the work and write all that it gives but the record.
+        """Do the work and write all results but the record.
 
         Raises:
-            MediaError: the fault lies with the video.
+            MediaError: the video is at fault.
             OSError: the dataset cannot be written.
         """
 
     @abstractmethod
-    def _part(self) -> str:
-        """Return the second half of its name."""
+    def _step_name(self) -> str:
+        """Return the second word or words of its name."""
 
     @contextmanager
     def _opened(self, worker: VideoWorker, info: VideoInfo | None, *, whole: bool = True) -> Iterator[VideoInfo]:
         """Open the source for reading; errors inside count as faults of the video.
 
         Args:
-            info: what was probed of the source before; None: it is probed now.
+            info: of the source, if it was probed before; None probes it now.
             whole: whether most of the source will be read.
 
         Raises:
@@ -145,7 +145,7 @@ class Unit(ABC):
         except (MediaError, StorageError):  # StorageError is about the dataset: a fault of a source has a code
             raise
         except RuleError as error:
-            how = "What is done by now is kept; mend the rule and run again"
+            how = "What is done by now is kept; correct the rule and run again"
             raise RuleError(f"{self.video.path}: {error}. {how}") from error
         except Exception as error:
             _log.exception("%s: curating it failed", self.name)
@@ -158,7 +158,7 @@ class AnalyzeVideo(Unit):
 
     rank, measures, n_ticks = 2, True, None
 
-    def _part(self) -> str:
+    def _step_name(self) -> str:
         return "video"
 
     def _run(self, worker: VideoWorker, files: VideoFiles) -> Result:
@@ -171,7 +171,7 @@ class AnalyzeVideo(Unit):
                 return divided(self.video, windows, unmeasured(files, windows), replace(info, path=self.video.path))
             worker.on_length(seconds_of_tick(n_ticks))
             curated = worker.curated(info, stretches, time.perf_counter() - started)
-        return ended(write_parts(files, curated, settings))
+        return ended(write_video_files(files, curated, settings))
 
 
 def divided(video: SourceVideo, windows: Iterable[Window], todo: Iterable[Window], info: VideoInfo) -> Result:
@@ -195,14 +195,14 @@ class MeasureWindow(Unit):
 
     window: Window
     info: VideoInfo
-    """What was probed of the video: to look at all its packets again is to read the whole file."""
+    """Properties of the video, kept because another probe would read the complete file."""
 
     @property
     def n_ticks(self) -> int:
         """Length of the window."""
         return self.window.n_ticks
 
-    def _part(self) -> str:
+    def _step_name(self) -> str:
         return f"ticks {self.window.first_tick} to {self.window.end_tick}"
 
     def _run(self, worker: VideoWorker, files: VideoFiles) -> Result:
@@ -226,17 +226,17 @@ class DecideVideo(Unit):
         """Length of all windows."""
         return sum(window.n_ticks for window in self.windows)
 
-    def _part(self) -> str:
+    def _step_name(self) -> str:
         return "decide"
 
     def _run(self, worker: VideoWorker, files: VideoFiles) -> Result:
         started, settings = time.perf_counter(), worker.plan.settings
         with self._opened(worker, self.info) as info:
-            pictures, pictures_s = read_windows(files, self.windows, large=bool(worker.plan.rules))
-            evidence = worker.joined(info, requested_ticks(self.video.trims, info), pictures)
+            frames, frames_s = read_windows(files, self.windows, large=bool(worker.plan.rules))
+            evidence = worker.joined(info, requested_ticks(self.video.trims, info), frames)
             analyzed = time.perf_counter()
             decision = worker.decided(evidence)
-            spent = {"analyze_s": pictures_s + analyzed - started, "decide_s": time.perf_counter() - analyzed}
+            spent = {"analyze_s": frames_s + analyzed - started, "decide_s": time.perf_counter() - analyzed}
             record = decided_record(files, info, decision, spent)
         write_decided(files, self.windows, evidence, decision, settings)
         slices = divide_clips(decision.clips, settings.windows.length_ticks)
@@ -257,10 +257,10 @@ class RenderSlice(Unit):
 
     @property
     def n_ticks(self) -> int:
-        """From the first clip to the last."""
+        """Length from the first clip to the last."""
         return self.piece.window.n_ticks
 
-    def _part(self) -> str:
+    def _step_name(self) -> str:
         return f"clips in ticks {self.piece.window.first_tick} to {self.piece.window.end_tick}"
 
     def _run(self, worker: VideoWorker, files: VideoFiles) -> Result:
@@ -285,9 +285,9 @@ class GatherVideo(Unit):
     @property
     def n_ticks(self) -> int:
         """Length of all windows and slices: the files of both are read."""
-        return sum(part.n_ticks for part in (*self.windows, *(piece.window for piece in self.slices)))
+        return sum(window.n_ticks for window in (*self.windows, *(piece.window for piece in self.slices)))
 
-    def _part(self) -> str:
+    def _step_name(self) -> str:
         return "gather"
 
     def _run(self, worker: VideoWorker, files: VideoFiles) -> Result:  # noqa: ARG002 - as all units
@@ -295,6 +295,6 @@ class GatherVideo(Unit):
 
 
 def first_units(videos: Iterable[SourceVideo]) -> Iterator[AnalyzeVideo]:
-    """Yield the unit that each video begins with."""
+    """Yield the first unit of each video."""
     for video in videos:
         yield AnalyzeVideo(video=video)

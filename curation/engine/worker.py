@@ -1,4 +1,4 @@
-"""A worker: the plan of its run, and all models loaded. No Ray in here."""
+"""Worker without Ray: the plan of its run, and all models loaded."""
 
 import os
 import time
@@ -26,7 +26,7 @@ __all__ = ["VideoWorker", "WorkerPlan", "ignore_length", "use_one_thread"]
 
 
 def ignore_length(_length_s: float) -> None:
-    """Take no note of the length of a video."""
+    """Do nothing with the length of a video."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,7 +37,7 @@ class WorkerPlan:
     dataset: Path
     scratch: ScratchSettings = field(default_factory=ScratchSettings)
     models: tuple[ModelCard, ...] = field(default_factory=registered_models)
-    """Models of the user, so that workers in other processes know them."""
+    """Models of the user, which workers in other processes register."""
     rules: tuple[Rule, ...] = ()
     """Rules of the user's own."""
 

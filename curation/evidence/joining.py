@@ -98,9 +98,9 @@ def stitch(parts: Sequence[FrameEvidence]) -> FrameEvidence:
 
 
 def _joined(blocks: Sequence[npt.NDArray[np.generic] | None], n_faces: Sequence[int]) -> npt.NDArray[np.generic] | None:
-    """Return the rows of all blocks; None where the model does not give them.
+    """Return the rows of all blocks; None where the model does not produce them.
 
-    Evidence without a face does not show whether the model gives them.
+    Evidence without a face does not show whether the model produces them.
     """
     with_faces = [block for block, n in zip(blocks, n_faces, strict=True) if n]
     present = [block for block in with_faces or blocks if block is not None]

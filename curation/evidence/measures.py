@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from foundation.array_types import BoolArray, Float32Array, Int64Array
 from manifests.schema.face_measures import FaceMeasures
+from manifests.timeline import TICK_RATE_HZ
 
 __all__ = ["LEAST_CUT_SCORE", "AudioEvidence", "Evidence", "FaceMeasures", "Faces", "FrameEvidence"]
 
@@ -31,6 +32,7 @@ class FrameEvidence:
     decoded: BoolArray
     """(T,) False where the file has no undamaged frame for the tick."""
     faces: Faces
+    """All faces of all ticks, one row per face."""
     cut_score: Float32Array
     """(T,) shot-boundary score between the tick and the one before; see `LEAST_CUT_SCORE`."""
     trimmed: BoolArray | None = None
@@ -53,3 +55,7 @@ class AudioEvidence:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Evidence(FrameEvidence, AudioEvidence):
     """All measurements of T ticks."""
+
+    def __repr__(self) -> str:
+        seconds = float(len(self) / TICK_RATE_HZ)
+        return f"Evidence: {len(self)} ticks ({seconds:g} s), {len(self.faces)} faces"

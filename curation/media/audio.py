@@ -22,10 +22,10 @@ _LEAD_S = Fraction(1)
 """Decoding begins this long before a window: codecs that build on earlier packets have settled by then."""
 
 _TAIL_S = Fraction(1, 25)
-"""Decoding goes on this long after a window, so that the resampler's filter has both sides of its last sample."""
+"""Decoding continues this long after a window, so that the resampler's filter has both sides of its last sample."""
 
 _MIXED_FORMAT, _MIXED_FULL_SCALE = "s32p", 2.0**31
-"""Whole numbers, because swresample mixes channels to their mean then; mixing as floats it lets the sum exceed 1."""
+"""Integers, because swresample then mixes channels to their mean; the sum of floats could exceed 1."""
 
 _PIECE_TICKS = 4500
 """Length of a piece of a long audio: 3 minutes, 12 MB of samples."""
@@ -76,7 +76,7 @@ def tick_audio_pieces(info: VideoInfo, first_tick: int, end_tick: int) -> Iterat
     is one piece, for there every piece would be decoded from the start.
 
     Raises:
-        MediaError: `unreadable` where the file can no longer be opened; raised when a piece is asked for.
+        MediaError: `unreadable` where the file can no longer be opened; raised when a piece is read.
     """
     if not info.has_audio:
         return None
@@ -87,7 +87,7 @@ def tick_audio_pieces(info: VideoInfo, first_tick: int, end_tick: int) -> Iterat
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FileAudio:
-    """The whole audio of a file, whether it has frames or not."""
+    """The complete audio of a file, with or without frames."""
 
     samples: Float32Array
     """(S,) mono in -1 to 1; the first is where the audio track begins."""
@@ -181,14 +181,14 @@ class _Run:
         self._n_out = 0
 
     def continues(self, start_s: Fraction, frame: AudioFrame) -> bool:
-        """Say whether `frame` follows without a gap; a run that has nothing yet takes any."""
+        """Return whether `frame` follows without a gap; any frame may follow an empty run."""
         if self._kind is None:
             return True
         here_s = self._start_s + Fraction(self._n_in, self._kind[2])
         return self._kind == _kind(frame) and abs(start_s - here_s) <= _JOINT_S
 
     def add(self, start_s: Fraction, frame: AudioFrame) -> Iterator[tuple[Fraction, Float32Array]]:
-        """Take the next frame; yield what is ready, with its time."""
+        """Add the next frame; yield finished samples, with their time."""
         if self._resampler is None:
             self._kind = _kind(frame)
             self._resampler = AudioResampler(format=_MIXED_FORMAT, layout="mono", rate=self._rate_hz)
@@ -202,7 +202,7 @@ class _Run:
         yield from self._resample(frame)
 
     def finish(self) -> Iterator[tuple[Fraction, Float32Array]]:
-        """Yield what the resampler still holds."""
+        """Yield the remaining samples of the resampler."""
         if self._resampler is not None:
             yield from self._resample(None)
 

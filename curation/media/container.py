@@ -25,7 +25,7 @@ _TEXT_FORMATS = frozenset({"tty", "hls", "concat", "dash", "sdp", "rtsp", "imf",
 """FFmpeg demuxers that would render a text file as an image, or follow addresses written in one."""
 
 _MAX_READ_ERRORS_IN_A_ROW = 64
-"""A demuxer that fails this often without delivering a packet has nothing more to give."""
+"""Reading ends after this many failures of the demuxer without a packet between them."""
 
 
 @contextmanager
@@ -34,7 +34,7 @@ def open_media(path: Path) -> Iterator[InputContainer]:
 
     Raises:
         MediaError: `unreadable` where no container format fits, or the file cannot be opened; `unreachable` where a
-            storage failed, whenever that was: the demuxer would take it for damage.
+            storage failed, even while packets are read: the demuxer would treat it as damage.
     """
     if is_remote(path):
         with RemoteMedia(path) as remote, _opened(remote, path) as container:
@@ -63,23 +63,23 @@ def _opened(file: str | RemoteMedia, path: Path) -> Iterator[InputContainer]:
 
 
 def best_video_stream(container: InputContainer, path: Path) -> VideoStream:
-    """Return the moving picture: the default one, else the largest; a cover picture is none.
+    """Return the default video stream, or the largest where none is the default; cover images do not count.
 
     Raises:
-        MediaError: `no_video_stream` where there is none, or the file is one still picture; `unreadable` where there
+        MediaError: `no_video_stream` where there is none, or the file is a still image; `unreadable` where there
             is no decoder for it.
     """
     names = container.format.name.split(",")
     if any(name == "image2" or name.endswith("_pipe") for name in names):
-        raise MediaError("no_video_stream", f"{path} is a still picture ({container.format.name}), not a video")
+        raise MediaError("no_video_stream", f"{path} is a still image ({container.format.name}), not a video")
     still = Disposition.attached_pic | Disposition.timed_thumbnails
     moving = [stream for stream in container.streams.video if not stream.disposition & still]
     if not moving:
         kinds = ", ".join(stream.type for stream in container.streams) or "no streams at all"
-        raise MediaError("no_video_stream", f"{path} holds no moving picture, only: {kinds}")
+        raise MediaError("no_video_stream", f"{path} holds no video stream, only: {kinds}")
     decodable = [stream for stream in moving if stream.codec_context is not None]
     if not decodable:
-        raise MediaError("unreadable", f"{path} says that its pictures are in a format for which there is no decoder")
+        raise MediaError("unreadable", f"{path} has a video stream in a format for which there is no decoder")
     return max(
         decodable,
         key=lambda stream: (
@@ -90,7 +90,7 @@ def best_video_stream(container: InputContainer, path: Path) -> VideoStream:
 
 
 def best_audio_stream(container: InputContainer) -> AudioStream | None:
-    """Return the default audio track, else the first, else None; one for which there is no decoder is none."""
+    """Return the default audio track, or the first, or None; tracks without a decoder are ignored."""
     tracks = [track for track in container.streams.audio if track.codec_context is not None]
     return next((track for track in tracks if track.disposition & Disposition.default), tracks[0] if tracks else None)
 

@@ -1,4 +1,4 @@
-"""Conversion of decoded frames to what a viewer sees: upright, square pixels, progressive, 8-bit BT.709 RGB."""
+"""Conversion of decoded frames for display: upright, square pixels, progressive, 8-bit BT.709 RGB."""
 
 from fractions import Fraction
 from functools import cached_property
@@ -22,7 +22,7 @@ _SHRINKER = Interpolation.AREA | Interpolation.FULL_CHR_H_INT
 """Means over areas, of colour too; about 1 level brighter than the means of the frame in RGB."""
 
 _MOST_STRETCHED = 8
-"""No pixel is wider, or higher, than so many times its other side; a header that says so is damaged."""
+"""Largest ratio of a pixel's sides; a header with a larger one is damaged."""
 
 
 def rotation_deg(frame: VideoFrame) -> int:
@@ -57,11 +57,11 @@ class FrameConverter:
         self._fields: tuple[tuple[int, int, str], av.filter.Graph] | None = None
 
     def __call__(self, frame: VideoFrame) -> RgbImage:
-        """Return the (H, W, 3) image as a viewer sees it, in memory of its own."""
+        """Return the (H, W, 3) image as displayed, in memory of its own."""
         return self._converted(frame, self._scaler, self._size, _SCALER)
 
     def thumbnail(self, frame: VideoFrame, width_px: int, height_px: int) -> RgbImage:
-        """Return the whole frame as a viewer sees it at (height_px, width_px), whatever its aspect.
+        """Return the complete frame as displayed, resized to (height_px, width_px), whatever its aspect.
 
         Made from the decoded frame, which takes a third to a sixth of what the same takes from its RGB.
         """
@@ -91,7 +91,7 @@ class FrameConverter:
         return np.ascontiguousarray(np.rot90(rgb, self._quarter_turns)) if self._quarter_turns else rgb
 
     def _top_field(self, frame: VideoFrame) -> VideoFrame:
-        """Return the top field alone, half as high: a comb of two moments is on no face.
+        """Return the top field alone, half as high, so that no frame mixes two moments.
 
         One field, and no filter over neighbouring frames, because a frame must look the same whichever window of
         the video it was decoded for.
@@ -113,7 +113,7 @@ class FrameConverter:
 
 
 class LazyImage:
-    """The image of a decoded frame as a viewer sees it, converted on first use."""
+    """The image of a decoded frame as displayed, converted on first use."""
 
     def __init__(self, frame: VideoFrame, convert: FrameConverter) -> None:
         self._frame = frame
@@ -125,7 +125,7 @@ class LazyImage:
         return self._convert(self._frame)
 
     def thumbnail(self, width_px: int, height_px: int) -> RgbImage:
-        """Return the whole frame at (height_px, width_px), whatever its aspect, averaged over areas."""
+        """Return the complete frame resized to (height_px, width_px), whatever its aspect, averaged over areas."""
         if _is_hdr(self._frame):  # tables for a second size would take seconds, too
             import cv2
 
@@ -139,7 +139,7 @@ def _is_hdr(frame: VideoFrame) -> bool:
 
 
 def _matrix(frame: VideoFrame) -> int:
-    """Return the YUV matrix: the frame's own, else by size as players guess (BT.709 from 720 lines up)."""
+    """Return the YUV matrix: the frame's own, or one by size as players choose it (BT.709 from 720 lines up)."""
     if frame.colorspace not in _UNSPECIFIED_MATRICES:
         return frame.colorspace
     return Colorspace.ITU709 if min(frame.width, frame.height) >= 720 else Colorspace.ITU601

@@ -21,5 +21,5 @@ class MediaError(GaiaError):
         self.detail = detail
 
     def __reduce__(self) -> tuple[type["MediaError"], tuple[ErrorCode, str]]:
-        """Pickle by code and detail: an exception's own way would call us with the message alone."""
+        """Pickle by code and detail: the default of exceptions is to call the class with the message alone."""
         return (MediaError, (self.code, self.detail))

@@ -1,4 +1,4 @@
-"""The frames of a video on the 25 Hz clock: decoded in one pass, each tick shows the nearest frame by PTS."""
+"""The frames of a video on the 25 Hz clock: decoded in one pass, the nearest frame by PTS for each tick."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 __all__ = ["TickFrame", "tick_frames"]
 
 _TRIM_EVERY_TICKS = 25
-"""How often the heap is checked between frames, which takes 15 microseconds."""
+"""Frames between two checks of the heap, each of which takes 15 microseconds."""
 
 _LEAD_S = Fraction(1, 4)
 """Decoding of a window begins at a key frame at least this long before its first tick: more than the reach of a
-frame over a damaged place, so that a window sees what a pass from the start sees."""
+frame over a damaged section, so that a window gets the frames of a pass from the start."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,7 +88,7 @@ def tick_frames(
 
 
 def _landing(info: VideoInfo, first_tick: int) -> int | None:
-    """Return where to seek, units of `info.time_base`, to decode from a key frame at least `_LEAD_S` before the tick.
+    """Return the time to seek to, units of `info.time_base`, for a key frame at least `_LEAD_S` before the tick.
 
     None where decoding has to begin at the start of the file, which is where an opened file stands.
     """
@@ -151,7 +151,7 @@ def _stamp(packet: "Packet[Stream]", info: VideoInfo) -> int | None:
 
 
 def _frame_time(frame: VideoFrame, info: VideoInfo, n_decoded: int, awaited: list[int]) -> int | None:
-    """Return when a decoded frame is shown, units of `info.time_base`; None where that is unknown."""
+    """Return the presentation time of a decoded frame, units of `info.time_base`; None where it is unknown."""
     if info.stamps == "none":
         return n_decoded
     if info.stamps == "dts":
@@ -162,7 +162,7 @@ def _frame_time(frame: VideoFrame, info: VideoInfo, n_decoded: int, awaited: lis
 
 
 def _decode(packet: "Packet[Stream]") -> tuple[list[VideoFrame], bool]:
-    """Return the frames that come out, and whether the decoder refused the packet."""
+    """Return the decoded frames, and whether the decoder refused the packet."""
     try:
         return [frame for frame in packet.decode() if isinstance(frame, VideoFrame)], False
     except av.FFmpegError:

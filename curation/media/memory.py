@@ -1,4 +1,4 @@
-"""Return of free memory to the system between frames: the C library keeps what was freed."""
+"""Return of free memory to the operating system between frames, because the C library keeps freed memory."""
 
 import ctypes
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 __all__ = ["trim_heap"]
 
 _MOST_LOST_BYTES = 128 * 2**20
-"""How much a process may grow before free memory is given back. Ours: to take it again costs up to 40 ms."""
+"""Growth of a process after which free memory is returned. Ours: allocating it again costs up to 40 ms."""
 
 _STATM = Path("/proc/self/statm")
 
@@ -21,7 +21,7 @@ class _Heap:
         """Resident memory when free memory was given back last, or less, if the process has shrunk since."""
 
     def trim(self) -> None:
-        """Give free memory back if the process has grown a good deal."""
+        """Return free memory if the process has grown by more than the limit."""
         malloc_trim = _malloc_trim()
         if malloc_trim is None or not _STATM.exists():
             return
@@ -38,7 +38,7 @@ _HEAP = _Heap()
 
 
 def trim_heap() -> None:
-    """Give the memory that is free between blocks in use back to the system, if this process has grown a good deal.
+    """Return the free memory between used blocks to the system, if this process has grown by more than the limit.
 
     glibc puts frames into the holes that others left, and the small arrays that are kept of each into the same holes,
     so that the next frame does not fit: without this, 10 s of 1080x1920 took 1.2 GiB in place of 0.5. Mapping each

@@ -26,15 +26,15 @@ _LONGEST_S = 24 * 3600
 """No video is longer: a header that claims more is damaged, and so is a time stamp beyond."""
 
 _LEAST_HELD = Fraction(1, 1000)
-"""Nor is it believed where the file holds less than this share of what it claims, and does not count its frames."""
+"""A stated length is ignored where the file holds less than this share of it, and does not count its frames."""
 
 _LONGEST_SHOWN_S = 60
-"""No frame is shown for longer: a time stamp beyond is a damaged one. One flipped bit can move a frame by hours."""
+"""Longest duration of a frame: a time stamp beyond it is damaged. One flipped bit can move a frame by hours."""
 
 Stamps = Literal["pts", "dts", "none"]
-"""Where the times of a file's frames come from.
+"""Origin of the times of a file's frames.
 
-`pts`: their own stamps. `dts`: AVI knows decoding times only; a frame's time is that of the packet at which the
+`pts`: their own stamps. `dts`: AVI stores decoding times only; a frame's time is that of the packet at which the
 decoder gives it out, less a delay that is constant in a file. `none`: a raw stream; frames are counted at the stated
 rate, and a window is decoded from the start of the file.
 """
@@ -66,7 +66,7 @@ class VideoInfo:
     first_pts: int
     """Time stamp of the first frame, units of `time_base`: tick 0, and the zero of the audio."""
     end_pts: int
-    """Where the last frame that the file holds ends, units of `time_base`."""
+    """End of the last frame in the file, units of `time_base`."""
     stamps: Stamps
     output_delay: int
     """With `stamps` "dts": how far after a frame's time the packet that pushes it out of the decoder is stamped."""
@@ -92,7 +92,7 @@ def probe(path: Path) -> VideoInfo:
 
     Raises:
         MediaError: `unreadable` where no container or decoder makes sense of the file; `no_video_stream` where it
-            holds no moving picture.
+            holds no video stream.
     """
     with open_media(path) as container:
         stream = best_video_stream(container, path)
@@ -117,9 +117,9 @@ def _scan(container: InputContainer, stream: VideoStream) -> _Scan:
             end_of_all_s = max(end_of_all_s, float((start + (packet.duration or 0)) * packet.time_base))
         if packet.stream_index != stream.index or not packet.size:
             continue
-        # A recording that begins in the middle of a group of pictures shows its first frame at the key frame.
+        # A recording that begins in the middle of a group of pictures (GOP) has its first frame at the key frame.
         key_seen = key_seen or packet.is_keyframe
-        if not key_seen or packet.is_discard:  # an edit list cuts it away
+        if not key_seen or packet.is_discard:  # removed by an edit list
             continue
         pts.append(packet.pts)
         dts.append(packet.dts)
@@ -146,9 +146,9 @@ def _believable(pts: Int64Array, time_base: Fraction) -> Int64Array:
 
 
 def _first_frame(container: InputContainer, stream: VideoStream, path: Path) -> VideoFrame:
-    """Decode up to the first frame that the decoder does not call damaged, else the first that comes at all."""
+    """Decode up to the first frame that the decoder does not mark as damaged; without one, return the first frame."""
     damaged: VideoFrame | None = None
-    problem = "its decoder gives no picture"
+    problem = "its decoder returns no frame"
     for packet in packets(container, stream):
         try:
             frames = packet.decode()
@@ -161,7 +161,7 @@ def _first_frame(container: InputContainer, stream: VideoStream, path: Path) -> 
             damaged = damaged or (frame if isinstance(frame, VideoFrame) else None)
     if damaged is None:
         raise MediaError(
-            "unreadable", f"{path}: not one picture of the {stream.codec_context.name} track decodes: {problem}"
+            "unreadable", f"{path}: no frame of the {stream.codec_context.name} track can be decoded: {problem}"
         )
     return damaged
 

@@ -11,13 +11,13 @@ from foundation.storage.locations import open_remote, store_errors
 __all__ = ["RemoteMedia"]
 
 _BLOCK_BYTES = 2 << 20
-"""What is fetched in one request: about a second of good video."""
+"""Size of a request: about a second of good video."""
 
 
 class RemoteMedia:
     """A file object for PyAV.
 
-    FFmpeg goes on after an error of reading as after a damaged place; that would make evidence depend on the network.
+    FFmpeg continues after a read error as after damage, which would make evidence depend on the network.
     So the first error is kept, and raised where the file is closed, if not before.
     """
 
@@ -28,7 +28,7 @@ class RemoteMedia:
             MediaError: `unreachable`.
         """
         self.name = path.name
-        """FFmpeg looks at its end, as it does with a local file."""
+        """FFmpeg evaluates its suffix, as with a local file."""
         self._path = path
         self._failure: OSError | None = None
         try:
@@ -61,11 +61,11 @@ class RemoteMedia:
             raise
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go to a place."""
+        """Set the position."""
         return self._file.seek(offset, whence)
 
     def tell(self) -> int:
-        """Return the place."""
+        """Return the position."""
         return self._file.tell()
 
     def _error(self, error: OSError) -> MediaError:

@@ -15,7 +15,7 @@ class MediaSettings(Settings):
     crf: int = Field(default=18, ge=0, le=40)
     """libx264's constant rate factor; 18 is commonly taken as visually lossless."""
     key_frame_every: int = Field(default=12, ge=1, le=250)
-    """Largest distance between key frames, frames: what a trainer decodes in vain at most, for a random start."""
+    """Largest distance between key frames, frames: the most that a trainer decodes in vain at a random start."""
     encode_preset: str = Field(default="medium", pattern="^(ultrafast|superfast|veryfast|faster|fast|medium|slow)$")
     """libx264's preset: time against size."""
 

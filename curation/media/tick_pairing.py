@@ -34,25 +34,25 @@ class DecodedFrame:
 
 
 class _Clock:
-    """The times of ticks and frames as whole numbers: fractions are exact, too, but take 0.3 ms a tick."""
+    """The times of ticks and frames as integers. Fractions would be exact as well, but take 0.3 ms a tick."""
 
     def __init__(self, info: VideoInfo) -> None:
         per_tick = 1 / (TICK_RATE_HZ * info.time_base)
-        self.parts = per_tick.denominator
-        """Parts of a unit of `info.time_base` in which times are counted, so that every tick falls on a whole one."""
+        self.subunits = per_tick.denominator
+        """Subdivisions of a unit of `info.time_base` in which times are counted, so that every tick is an integer."""
         self._per_tick = per_tick.numerator
-        self._first = info.first_pts * self.parts
-        self.end = info.end_pts * self.parts
+        self._first = info.first_pts * self.subunits
+        self.end = info.end_pts * self.subunits
         reach = min(_REACH_INTERVALS / info.fps, _LONGEST_REACH_S) / info.time_base
         # a whole number is above a fraction where it is above its whole part
-        self.reach = int(reach * self.parts)
-        self.interval = int(self.parts / (info.fps * info.time_base))
+        self.reach = int(reach * self.subunits)
+        self.interval = int(self.subunits / (info.fps * info.time_base))
 
     def tick(self, tick: int) -> int:
         return self._first + tick * self._per_tick
 
     def frame(self, pts: int) -> int:
-        return pts * self.parts
+        return pts * self.subunits
 
 
 def pair_with_ticks(
@@ -60,7 +60,7 @@ def pair_with_ticks(
 ) -> Iterator[tuple[int, DecodedFrame | None]]:
     """Yield (tick, frame) for every tick of [first_tick, end_tick); None where the frame is lost.
 
-    A tick half way between two frames shows the earlier, as a screen does. Where the nearest frame is lost,
+    A tick half way between two frames gets the earlier one, as on a screen. Where the nearest frame is lost,
     a good one within `_REACH_INTERVALS` stands in.
 
     Args:
@@ -94,6 +94,6 @@ def _shown(time: int, clock: _Clock, good: list[DecodedFrame], lost: list[int], 
         return None
     distance = abs(clock.frame(near.pts) - time)
     overtaken = time >= clock.end or any(abs(clock.frame(pts) - time) < distance for pts in lost)
-    # damage can swallow packets whole: at a constant rate, a hole in the time stamps tells of them
+    # damage can remove complete packets: at a constant rate, a gap in the time stamps shows it
     swallowed = not info.variable_rate and distance > clock.interval
     return None if (overtaken or swallowed) and distance > clock.reach else near

@@ -19,7 +19,7 @@ __all__ = ["analyze"]
 
 
 def analyze(video: str | Path, settings: CurationSettings, *, scratch: ScratchSettings | None = None) -> Evidence:
-    """Measure a whole video in this process and return the evidence, on which `decide` works.
+    """Measure a complete video in this process and return the evidence, the input of `decide`.
 
     Loads the models; weights that are missing are fetched. Memory grows with the length of the video: about 10 kB a
     tick of 1/25 s.

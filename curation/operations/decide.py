@@ -12,7 +12,7 @@ from curation.decision.trial import require_usable
 from curation.evidence.measures import Evidence
 from curation.media.probe import probe
 from curation.operations.work import unchanged_source
-from curation.output.curated_video import CuratedVideo, kept_seconds, landmarks_of, write_decision, write_parts
+from curation.output.curated_video import CuratedVideo, kept_seconds, landmarks_of, write_decision, write_video_files
 from curation.output.folder import DatasetFolder, DatasetFolderError
 from curation.output.frame_rows import evidence_of_frames
 from curation.output.ledger import VideoRecord
@@ -30,7 +30,7 @@ from foundation.weights import ensure_assets
 from manifests.dataset import Dataset
 from manifests.errors import DatasetError
 from manifests.packing.pack import compact
-from manifests.packing.packed_files import part_files, sources_of
+from manifests.packing.packed_files import sources_of, table_inventory
 from manifests.packing.rows import VideoRows
 from manifests.schema.frames import FRAMES
 from manifests.timeline import TICK_RATE_HZ
@@ -62,7 +62,7 @@ def redecide(
         out: a new folder, or one that the same call has begun.
         file: YAML file of settings.
         overrides: changes of settings, ``dotted.name=value`` or a mapping from the dotted name to the value.
-        render: also cut the clips out of the source videos, which must lie where they lay.
+        render: also cut the clips out of the source videos, which must be at their recorded paths.
         rules: rules of the user's own, in place of those that `dataset` was made with. None: it was made with none.
         scratch: where remote sources are copied to.
 
@@ -72,7 +72,7 @@ def redecide(
     Raises:
         SettingsError: a wrong setting, or one that needs measuring anew.
         DatasetError: `dataset` is no dataset.
-        DatasetFolderError: `out` holds something else.
+        DatasetFolderError: `out` holds other files.
         OtherRulesError: `rules` are not given and `dataset` was made with some, or `out` was begun with others.
         RuleError: one of `rules` cannot be used, or raised on a video.
         SourceError: a source cannot be read for rendering, or has other content now.
@@ -103,7 +103,7 @@ def redecide(
         same_frames=not any(line.startswith(_TRACKING) for line in changed),
     )
     records = []
-    with VideoRows(FRAMES, sources_of(part_files(origin.path, FRAMES))) as measured_rows:
+    with VideoRows(FRAMES, sources_of(table_inventory(origin.path, FRAMES))) as measured_rows:
         for row in origin.rows():
             record = row
             if row.status == "ok" and row.duplicate_of is None:
@@ -174,7 +174,7 @@ class _Again:
             decide_s=decide_s,
             render_s=time.perf_counter() - started,
         )
-        return write_parts(VideoFiles(self.target, video), curated, self.settings)
+        return write_video_files(VideoFiles(self.target, video), curated, self.settings)
 
 
 def _new_settings(

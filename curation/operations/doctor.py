@@ -1,4 +1,4 @@
-"""Inventory of this machine for each preset: packages and weights, their version or place, device and licence."""
+"""Inventory of this machine for each preset: packages and weights, their version or path, device and licence."""
 
 import importlib.metadata
 import re
@@ -54,9 +54,9 @@ class Component:
     fetchable: bool
     """Whether they are weights that `gaia-curate models pull` can get."""
     detail: str
-    """Version of a package; for weights where they lie, or their size; for a model how a setting selects it."""
+    """Version of a package; path or size of weights; the setting that selects a model."""
     device: str
-    """Where it runs with the setting `auto`; empty for what runs no model."""
+    """Its device with the setting `auto`; empty for components that run no model."""
     licence: str
     commercial_use: bool | None
     """Whether the licence allows commercial use; None where that is not known."""
@@ -68,19 +68,19 @@ class Examination:
 
     components: tuple[Component, ...]
     gpus: int
-    """How many NVIDIA's driver shows."""
+    """Number of GPUs that NVIDIA's driver shows."""
 
     def missing(self, preset: PresetName) -> list[Component]:
-        """Return what a preset cannot do without and does not find; weights that a run would fetch are missing too."""
+        """Return the required components that are missing, weights that a run would fetch included."""
         return [c for c in self.components if c.required and not c.found and preset in c.presets]
 
     @property
     def usable(self) -> bool:
-        """Whether nothing is missing for at least one preset."""
+        """True if at least one preset has all of its components."""
         return any(not self.missing(preset) for preset in PRESETS)
 
     def text(self) -> str:
-        """Return a table for people, and what to do about what is missing."""
+        """Return a table for people, and the remedies for missing components."""
         header = ["component", "for", "presets", "", "version or place", "device", "licence", "commercial use"]
         rows = [
             [
@@ -115,7 +115,7 @@ class Examination:
 
 
 def examine() -> Examination:
-    """Look for every component of every preset and of registered models; no model is loaded, nothing is downloaded."""
+    """Find every component of the presets and of registered models; no model is loaded, nothing is downloaded."""
     find_plugins()
     cards = {preset: model_cards(settings) for preset, settings in PRESETS.items()}
     all_cards = [*(card for used in cards.values() for card in used), *optional_cards(PRESETS["paper"].perception)]
@@ -159,7 +159,7 @@ def _package(name: str, role: str, presets: tuple[PresetName, ...], device: str)
         stated = [metadata[key] for key in ("License-Expression", "License") if metadata[key]]
         classifiers = metadata.get_all("Classifier") or []
         stated += [text.rpartition(" :: ")[2] for text in classifiers if text.startswith("License")]
-        # Some packages put the whole text there.
+        # Some packages put the complete text of the licence there.
         licence = (stated[0].splitlines()[0] if stated else licence) or "see the package"
     return Component(
         name=name,
@@ -229,7 +229,7 @@ def _is_installed(package: str) -> bool:
 
 
 def _device(card: ModelCard) -> str:
-    """Return where a model runs with the setting `auto`."""
+    """Return the device of a model with the setting `auto`."""
     if not card.on_gpu:
         return "cpu"
     device = resolve_device("auto")

@@ -28,11 +28,11 @@ _TAIL = 0.1
 """Share of the draws on either side of an interval."""
 
 _BYTES_PER_TICK = 10 * 1024
-"""What a worker holds of each tick that it measures at a time: evidence and thumbnails. Measured:
+"""Memory of a worker for each tick of a stretch that it measures: evidence and thumbnails. Measured:
 benchmarks/results/2026-11-memory-and-packing.md."""
 
 _LIGHT_BYTES_PER_TICK = 2 * 1024
-"""What it holds of each tick of a video in windows when it decides: what the rules ask for. Measured: likewise."""
+"""Memory for each tick of a video in windows when it is decided: the input of the rules. Measured: likewise."""
 
 _POOL_BYTES = 512 * 2**20
 """The driver and Ray's own processes. Ours, rounded up."""
@@ -47,17 +47,17 @@ class Look:
     size_bytes: int
     duration_s: float = 0.0
     seen_s: float = 0.0
-    """Of its duration, how much was curated."""
+    """Length of its curated stretch."""
     kept_diffusion_s: float = 0.0
     kept_vae_s: float = 0.0
     disk_bytes: float = 0.0
-    """Of the files of the stretch that was seen."""
+    """Size of the files of the curated stretch."""
     probe_s: float = 0.0
-    """To read the packets of the whole file once."""
+    """Time to read the packets of the complete file once."""
     work_s: float = 0.0
-    """To curate and write what was seen."""
+    """Time to curate the stretch and write its files."""
     peak_bytes: float = 0.0
-    """Largest memory of the process meanwhile."""
+    """Peak memory of the process meanwhile."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,20 +66,20 @@ class Machine:
 
     workers: int
     pool: bool
-    """Ray workers, and not this process."""
+    """True for Ray workers, False for this process."""
     cores: int | None
-    """None where nothing is known of the nodes."""
+    """None where the nodes are unknown."""
     free_memory_bytes: float
     free_disk_bytes: float
     load_s: float
-    """To load the models."""
+    """Time to load the models."""
     window_s: float
     """Longest stretch that a worker takes at a time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A figure and its interval; NaN where there is nothing to tell it by, as after a single look."""
+    """A figure and its interval; an end is NaN where it cannot be estimated, as after a single look."""
 
     expected: float
     low: float
@@ -98,11 +98,11 @@ class Forecast:
     wall_s: Estimate
     seen_s: float
     binds: str
-    """Which resource limits the run, in a sentence."""
+    """The resource that limits the run, in a sentence."""
 
 
 def forecast(looks: Sequence[Look], unseen_bytes: Sequence[int], machine: Machine) -> Forecast:
-    """Return figures for the videos that were looked at and those that were not.
+    """Return figures for all videos, sampled or not.
 
     Args:
         looks: at least one.
@@ -158,7 +158,7 @@ class _Table:
 
     @property
     def all_is_seen(self) -> bool:
-        """Whether nothing is left to guess."""
+        """True if the looks cover all video."""
         return not self._n_unseen and bool((self._seen >= self._duration).all())
 
     def column(self, name: str) -> _Floats:
@@ -182,13 +182,13 @@ class _Table:
         return figure
 
     def missed_s(self) -> float:
-        """Video that is not seen, times the share of something that this many looks fail to see once in ten times."""
+        """Length of unseen video, times the largest share of it that this many looks miss with a probability of 0.1."""
         n = len(self._looks)
         unseen_s = max(0.0, self.duration(np.arange(n)) - self._seen.sum())
         return float(unseen_s * (1.0 - _TAIL ** (1.0 / n)))
 
     def wall(self, drawn: npt.NDArray[np.int64]) -> float:
-        """Seconds until all is done: the work over the workers that can be busy at once, after the models' loading."""
+        """Duration of the run, seconds: loading the models, then the work over the workers that can be busy at once."""
         probing = self._probing[drawn].sum() / max(1.0, self._size[drawn].sum())
         work_s = self._work(drawn) + probing * (self._size.sum() + self._unseen)
         units = max(len(self._looks) + self._n_unseen, self.duration(drawn) / self._machine.window_s)
@@ -196,7 +196,7 @@ class _Table:
         return float(self._machine.load_s + work_s / busy)
 
     def worker_memory(self, drawn: npt.NDArray[np.int64]) -> float:
-        """Bytes of one worker: the largest of the looks, and what the longest video adds."""
+        """Memory of one worker, bytes: the peak of all looks, and the additional need of the longest video."""
         longest_s = max(self._duration.max(), self._largest_unseen * self._seconds_per_byte(drawn))
         measured_s = min(longest_s, self._machine.window_s)
         more = max(0.0, measured_s - self._seen.max()) * _BYTES_PER_TICK
@@ -204,7 +204,7 @@ class _Table:
         return float(self._peak[drawn].max() + more * float(TICK_RATE_HZ))
 
     def memory(self, drawn: npt.NDArray[np.int64]) -> float:
-        """Bytes of all workers and of what serves them."""
+        """Memory of all workers and of Ray, bytes."""
         return self._machine.workers * self.worker_memory(drawn) + (_POOL_BYTES if self._machine.pool else 0)
 
     def _seconds_per_byte(self, drawn: npt.NDArray[np.int64]) -> float:
@@ -212,13 +212,13 @@ class _Table:
 
 
 def _interval(figure: Callable[[npt.NDArray[np.int64]], float], n: int, *, widen: bool, known: bool) -> Estimate:
-    """Return a figure over all looks, with its interval over looks drawn again.
+    """Return a figure over all looks, with its bootstrap interval.
 
     Args:
-        figure: of the looks with these numbers.
-        n: how many there are.
-        widen: by what so few understate.
-        known: that nothing of it is guessed, so that a single look will do.
+        figure: function of the looks with these numbers.
+        n: number of looks.
+        widen: whether to correct the interval for the small number of looks.
+        known: whether it is exact, so that a single look is enough.
     """
     from scipy.special import ndtri, stdtrit
 
@@ -236,13 +236,13 @@ def _interval(figure: Callable[[npt.NDArray[np.int64]], float], n: int, *, widen
 
 
 def _what_binds(disk: Estimate, memory: Estimate, worker_memory: Estimate, machine: Machine) -> str:
-    """Say which of disk, memory and processors is the first that the run meets."""
+    """Return the limiting resource of the run in a sentence: disk, memory, or processors."""
     if disk.high > machine.free_disk_bytes:
         return f"disk: up to {gigabytes(disk.high)} are needed, {gigabytes(machine.free_disk_bytes)} are free"
     if machine.cores is None:
         return f"time: {machine.workers} workers; memory and cores of the cluster's nodes were not looked at"
-    room = machine.free_memory_bytes - (_POOL_BYTES if machine.pool else 0)
-    fitting = int(room // max(1.0, worker_memory.high))
+    available = machine.free_memory_bytes - (_POOL_BYTES if machine.pool else 0)
+    fitting = int(available // max(1.0, worker_memory.high))
     if memory.high > machine.free_memory_bytes:
         return (
             f"memory: up to {gigabytes(memory.high)} are needed, {gigabytes(machine.free_memory_bytes)} are free, "

@@ -39,20 +39,20 @@ class Forgotten:
     kept_s: float
     """Seconds of clips of either tier."""
     latents: tuple[str, ...]
-    """Folders of latents that lost parts: to be written again."""
+    """Folders of latents with removed files, which have to be written again."""
     not_looked_into: tuple[str, ...]
     """Other files and folders in the dataset's folder."""
     dry_run: bool
 
     def text(self) -> str:
-        """Return it for people to read."""
+        """Return the counts as text for people."""
         if not self.files:
             return "Nothing of them is left in the dataset: they had been forgotten before."
         verb = "Would remove" if self.dry_run else "Removed"
         files = "1 file" if self.files == 1 else f"{self.files} files"
         lines = [f"{verb} {files} and {self.clips} clips, {self.kept_s:.1f} s, from all tables, media and records."]
         lines += [f"{verb} parts of {name}: run `gaia-train latents` again." for name in self.latents]
-        lines += [f"Not looked into: {name}, which is no part of a dataset." for name in self.not_looked_into]
+        lines += [f"Not looked into: {name}, which does not belong to a dataset." for name in self.not_looked_into]
         if not self.dry_run:
             lines.append("Models that were trained on the dataset, copies and backups of it are as they were.")
         return "\n".join(lines)
@@ -73,7 +73,7 @@ def forget(
 
     Raises:
         DatasetError: `dataset` is no dataset, or holds no such speaker or video; nothing is changed then.
-        OSError: a file cannot be read, written or removed; the same call goes on.
+        OSError: a file cannot be read, written or removed; the same call completes the removal.
     """
     folder = DatasetFolder.existing(dataset)
     removals = folder.record.removals
@@ -144,9 +144,9 @@ def _latents_of(dataset: Path, ids: Collection[str]) -> Iterator[Path]:
 
 def _drop_events(dataset: Path, names: Collection[str]) -> None:
     """Remove the lines of the event log that name a video."""
-    parts = [name.encode() for name in names] + [json.dumps(name)[1:-1].encode() for name in names]
+    needles = [name.encode() for name in names] + [json.dumps(name)[1:-1].encode() for name in names]
     for path in files_in(events_path(dataset).parent, ".jsonl"):
         lines = path.read_bytes().splitlines(keepends=True)
-        kept = [line for line in lines if not any(part in line for part in parts)]
+        kept = [line for line in lines if not any(needle in line for needle in needles)]
         if kept != lines:
             write_bytes_atomic(path, b"".join(kept))

@@ -17,7 +17,7 @@ from curation.engine.worker import VideoWorker, WorkerPlan
 from curation.media.errors import MediaError
 from curation.media.probe import VideoInfo, probe
 from curation.operations.forecast import Estimate, Forecast, Look, Machine, forecast
-from curation.output.curated_video import landmarks_of, write_parts
+from curation.output.curated_video import landmarks_of, write_video_files
 from curation.output.disk_space import free_bytes
 from curation.output.folder import DatasetFolder
 from curation.output.ledger import VideoRecord, read_ledger
@@ -44,24 +44,30 @@ _LOOK_TICKS = 500
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sampling:
-    """Choice of the videos that are looked at."""
+    """Choice of the videos that `plan` processes."""
 
     share: float = 0.02
+    """Share of the videos left to curate, 0 to 1."""
     at_least: int = 5
+    """Least number of videos, if there are so many."""
     seed: int = 0
+    """Seed of the random choice."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Plan:
-    """Forecast of a run, and the looks that it rests on."""
+    """Forecast of a run, and the measurements that it rests on."""
 
     forecast: Forecast
+    """Expected hours in and kept, disk space, memory and wall time, with intervals."""
     n_videos: int
-    """Left to curate."""
+    """Number of videos left to curate."""
     looks: tuple[Look, ...]
+    """Measurements of the sampled videos."""
     problems: tuple[str, ...]
-    """Videos that were looked at and cannot be curated, with the reason."""
+    """Sampled videos that cannot be curated, with the reason."""
     workers: int
+    """Number of workers that the forecast assumes."""
 
     def text(self) -> str:
         """Return a table for people to read."""
@@ -107,9 +113,9 @@ def plan(
     sampling: Sampling | None = None,
     say: Callable[[str], None] | None = None,
 ) -> Plan:
-    """Sample a few of the videos that a run would curate and forecast the whole; nothing stays written.
+    """Curate samples of a few of the videos of a run, and forecast the run; all files are removed again.
 
-    The looks are made in this process, one at a time; a stretch of each video goes all the way into files of a
+    The looks are made in this process, one at a time; a stretch of each video is curated into files of a
     temporary folder. Weights that are missing are fetched, as a run would.
 
     Args:
@@ -118,7 +124,7 @@ def plan(
         settings: what to keep and how.
         executor: where the work would be done.
         workers: number of workers, where `executor` is None.
-        layout: how a folder lies.
+        layout: of the folder.
         limit: plan for at most this many of the files.
         rules: rules of the user's own.
         sampling: which videos are looked at; by default 2 %, at least 5.
@@ -176,7 +182,7 @@ def plan(
 
 
 def _todo(videos: Sequence[SourceVideo], done: Mapping[str, VideoRecord]) -> list[SourceVideo]:
-    """Return the videos that a run would curate: those without a record, or with other labels than in their record."""
+    """Return the videos that a run would curate: without a record, or with labels that differ from their record."""
     return [
         video
         for video in videos
@@ -211,7 +217,7 @@ def _look(
     seed: int,
     scratch: ScratchSettings,
 ) -> Look:
-    """Curate a stretch of a video into a folder, and measure what that takes.
+    """Curate a stretch of a video into a folder, and measure time, memory and disk.
 
     Raises:
         MediaError: the video cannot be curated.
@@ -220,15 +226,15 @@ def _look(
     with readable(video, scratch) as path:
         info = probe(path)
         probed = time.perf_counter()
-        asked = requested_ticks(video.trims, info)
-        one = asked[int(_hash(seed, f"{video.video_id} stretch") * len(asked))]
-        stretch = _stretch(info, one, _hash(seed, f"{video.video_id} place"))
+        ranges = requested_ticks(video.trims, info)
+        ticks = ranges[int(_hash(seed, f"{video.video_id} stretch") * len(ranges))]
+        stretch = _stretch(info, ticks, _hash(seed, f"{video.video_id} place"))
         _reset_peak()
         curated = worker.curated(stretch, [(0, stretch.n_ticks)])
-    record = write_parts(VideoFiles(folder, video), curated, settings)
+    record = write_video_files(VideoFiles(folder, video), curated, settings)
     return Look(
         size_bytes=video.size_bytes,
-        duration_s=float(len(ticks_of(asked)) / TICK_RATE_HZ),
+        duration_s=float(len(ticks_of(ranges)) / TICK_RATE_HZ),
         seen_s=float(stretch.n_ticks / TICK_RATE_HZ),
         kept_diffusion_s=record.kept_diffusion_s,
         kept_vae_s=record.kept_vae_s,
@@ -240,13 +246,13 @@ def _look(
 
 
 def _stretch(info: VideoInfo, within: TickRange, chance: float) -> VideoInfo:
-    """Return part of a stretch of a video, as if it were all of it; where it begins is up to `chance`, in [0, 1)."""
+    """Return an excerpt of a stretch as a video of its own; `chance`, in [0, 1), determines its beginning."""
     n_ticks = min(within[1] - within[0], _LOOK_TICKS)
     if n_ticks == info.n_ticks:
         return info
-    places = (within[1] - within[0] - n_ticks) // WINDOW_STEP_TICKS + 1
+    n_starts = (within[1] - within[0] - n_ticks) // WINDOW_STEP_TICKS + 1
     # a raw stream without time stamps can only be decoded from its start
-    first_tick = 0 if info.stamps == "none" else within[0] + int(chance * places) * WINDOW_STEP_TICKS
+    first_tick = 0 if info.stamps == "none" else within[0] + int(chance * n_starts) * WINDOW_STEP_TICKS
     return replace(
         info,
         first_pts=info.first_pts + round(first_tick / TICK_RATE_HZ / info.time_base),
@@ -256,7 +262,7 @@ def _stretch(info: VideoInfo, within: TickRange, chance: float) -> VideoInfo:
 
 
 def _hash(seed: int, name: str) -> float:
-    """Return a number in [0, 1) that is as good as random, and the same every time."""
+    """Return a pseudo-random number in [0, 1) that depends only on the arguments."""
     return int.from_bytes(hashlib.sha256(f"{seed} {name}".encode()).digest()[:6], "big") / 2**48
 
 

@@ -6,7 +6,7 @@ from curation.evidence.measures import Evidence
 from curation.output.frame_rows import evidence_of_frames
 from foundation.storage.locations import location
 from manifests.errors import DatasetError
-from manifests.packing.packed_files import part_files, sources_of
+from manifests.packing.packed_files import sources_of, table_inventory
 from manifests.packing.rows import VideoRows
 from manifests.record import read_dataset
 from manifests.reports.explain import find_video
@@ -33,7 +33,7 @@ def read_evidence(dataset: str | Path, video: str) -> Evidence:
     row = find_video(folder, video)
     if row["status"] != "ok":
         raise DatasetError(f"{row['path']} was not measured: its status is {row['status']}")
-    with VideoRows(FRAMES, sources_of(part_files(folder, FRAMES))) as rows:
+    with VideoRows(FRAMES, sources_of(table_inventory(folder, FRAMES))) as rows:
         frames = rows.table_of(row["video_id"])
     if row["duration_s"] and not len(frames):
         raise DatasetError(f"{folder}: the evidence of {row['path']} is gone; run the curation again")

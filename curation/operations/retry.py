@@ -67,7 +67,7 @@ def retry(
         MissingAssetsError: weights are missing and cannot be fetched.
         RayUnavailableError: no cluster could be reached.
         OSError: the dataset cannot be written.
-        KeyboardInterrupt: the user wants it to end at once; the same call goes on later.
+        KeyboardInterrupt: the user ended it at once; the same call resumes it.
     """
     executor = executor or Executor.of_workers(workers)
     chosen_codes = _error_codes(codes)

@@ -1,4 +1,4 @@
-"""Run of the curation: find videos, check everything that can be checked early, curate, and write the dataset."""
+"""Run of the curation: find videos, check the prerequisites, curate, and write the dataset."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -42,12 +42,13 @@ class RunReport:
     already_done: int
     """Videos that an earlier run of the same dataset had done."""
     discovery: Discovery
+    """Files found in the source, and the layout in which they were read."""
     notes: tuple[str, ...] = ()
     """Sentences for the user about files that were left out."""
 
     @property
     def excluded(self) -> int:
-        """How many files the lists of people and videos to leave out name."""
+        """Number of files that the lists of people and videos leave out."""
         return sum(record.status == "excluded" for record in self.records)
 
     @property
@@ -70,10 +71,10 @@ def run(
     watcher: RunWatcher | None = None,
     ctrl_c: CtrlC | None = None,
 ) -> RunReport:
-    """Curate the videos of `source` into `dataset`; what an earlier run has done is kept.
+    """Curate the videos of `source` into `dataset`; results of earlier runs are kept.
 
     Videos of the dataset that `source` does not name stay in it. A file whose content was replaced is another video:
-    what came of the old content is removed. A video whose speaker or stretches are others than before is curated
+    the rows of the old content are removed. A video whose speaker or stretches have changed is curated
     again. What lists name is left out for good, and removed where an earlier run kept it; so is what `forget` removed.
 
     Args:
@@ -82,7 +83,7 @@ def run(
         settings: what to keep and how.
         executor: where the work is done; None: in this process with one worker, on Ray with more.
         workers: number of workers, where `executor` is None.
-        layout: how a folder lies; `auto`: as the names of its files say.
+        layout: of the folder; `auto`: recognised by the names of its files.
         exclusions: people and videos to leave out.
         limit: curate at most this many of the files, the first by path.
         rules: rules of the user's own, applied after `silence` in this order.
@@ -92,7 +93,7 @@ def run(
     Raises:
         SourceError: there are no videos, a list or annotation is wrong, or lists name speakers and no video has a
             speaker id.
-        DatasetFolderError: `dataset` holds something else, or was made with other settings or another layout.
+        DatasetFolderError: `dataset` holds other files, or was made with other settings or another layout.
         OtherRulesError: `dataset` was made with other rules of the user's own.
         RuleError: one of `rules` cannot be used, or raised on a video.
         MissingAssetsError: weights are missing and cannot be fetched.
@@ -101,7 +102,7 @@ def run(
         StorageError: an address cannot be reached.
         RayUnavailableError: no cluster could be reached.
         OSError: the dataset cannot be written.
-        KeyboardInterrupt: the user wants it to end at once; the same call goes on later.
+        KeyboardInterrupt: the user ended it at once; the same call resumes it.
     """
     executor = executor or Executor.of_workers(workers)
     require_usable(rules, landmarks_of(settings))
@@ -187,7 +188,7 @@ def _current(video: SourceVideo, done: dict[str, VideoRecord]) -> VideoRecord:
 
 
 def _earlier(folder: DatasetFolder, videos: Sequence[SourceVideo], done: dict[str, VideoRecord]) -> list[VideoRecord]:
-    """Return the records of videos that are not part of this run, and remove those of replaced files."""
+    """Return the records of videos outside this run, and remove those of replaced files."""
     listed = {video.video_id for video in videos}
     readable = {text_of_path(video.path) for video in videos if video.read_error is None}
     kept = []
@@ -204,7 +205,7 @@ def _earlier(folder: DatasetFolder, videos: Sequence[SourceVideo], done: dict[st
 def _earlier_copies(
     folder: DatasetFolder, videos: Sequence[SourceVideo], records: Sequence[VideoRecord]
 ) -> Iterator[VideoRecord]:
-    """Yield the rows of copies that are not part of this run: only the earlier table has them, not the ledger."""
+    """Yield the rows of copies outside this run: only the earlier table has them, not the ledger."""
     listed = {text_of_path(video.path) for video in videos}
     path_of = {record.video_id: record.path for record in records if record.duplicate_of is None}
     for row in folder.rows():

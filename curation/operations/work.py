@@ -37,7 +37,7 @@ def curate_videos(
         MissingAssetsError: weights are missing.
         RayUnavailableError: no cluster could be reached.
         OSError: the dataset cannot be written.
-        KeyboardInterrupt: the user wants it to end at once.
+        KeyboardInterrupt: the user ended it at once.
     """
     plan = WorkerPlan(settings=folder.settings, dataset=folder.path, scratch=executor.scratch, rules=folder.rules)
     return executor.curate(plan, videos, already_done=already_done, watcher=watcher, ctrl_c=ctrl_c)
@@ -48,7 +48,7 @@ def unchanged_source(record: VideoRecord, *, consequence: str) -> SourceVideo:
 
     Args:
         record: of the ledger or the table `videos`.
-        consequence: last part of the message where the file cannot be had, such as "nothing was retried".
+        consequence: end of the message where the file cannot be had, such as "nothing was retried".
 
     Raises:
         SourceError: the file cannot be read, or has other content now.

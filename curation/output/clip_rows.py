@@ -45,7 +45,7 @@ def clips_table(
         clips: in order.
         settings: of the run.
         media: the tar that holds their media, relative to the dataset.
-        ranges: where the members that `clip_members` names lie in it.
+        ranges: byte ranges of the members of `clip_members` in it.
     """
     video = files.video
     names = [name for name, _ in clip_members(video.video_id, clips)]
@@ -71,7 +71,7 @@ def clips_table(
 
 
 def split_of(speaker: str, settings: SplitSettings) -> Split:
-    """Return the split of all clips of a speaker: a hash of the name, so that more data moves nobody.
+    """Return the split of all clips of a speaker: a hash of the name, so that more data changes no split.
 
     >>> split_of("anna", SplitSettings(val_share=0.0, test_share=0.0))
     'train'
@@ -99,7 +99,7 @@ def _scalars(
         "path": text_of_path(video.path),
         "speaker_id": video.speaker_id,
         "tier": plan.tier,
-        # Who speaks is unknown without a layout that tells: then the video stands for the speaker.
+        # The speaker is unknown without a layout that has labels: then the video counts as a speaker.
         "split": split_of(video.speaker_id or video.video_id, settings.split),
         "start_s": seconds_of_tick(plan.first_tick),
         "end_s": seconds_of_tick(plan.end_tick),

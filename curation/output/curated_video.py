@@ -1,4 +1,4 @@
-"""Writing what a video adds to a dataset: evidence, spans, clips with their media."""
+"""Writing of a video's files in a dataset: evidence, spans, clips with their media."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ __all__ = [
     "landmarks_of",
     "spans_table",
     "write_decision",
-    "write_parts",
+    "write_video_files",
 ]
 
 
@@ -50,7 +50,7 @@ class CuratedVideo:
     render_s: float
 
 
-def write_parts(files: VideoFiles, curated: CuratedVideo, settings: CurationSettings) -> VideoRecord:
+def write_video_files(files: VideoFiles, curated: CuratedVideo, settings: CurationSettings) -> VideoRecord:
     """Write a video's files and return its record, which is to be written last.
 
     No file appears before all are on disk, and the Parquet file that points into the tar appears after the tar: a video
@@ -81,7 +81,7 @@ def write_decision(
 
     Args:
         files: of the video.
-        evidence: of the whole video.
+        evidence: of the complete video.
         decision: made on it.
         settings: name the landmark scheme.
         frames: the rows of `frames`, where they are known already.
@@ -98,8 +98,8 @@ def decided_record(files: VideoFiles, info: VideoInfo, decision: Decision, secon
 
     Args:
         files: of the video.
-        info: what was probed of it.
-        decision: what is kept of it.
+        info: its properties.
+        decision: the kept clips and spans.
         seconds: time spent on it, by the names of the record's fields.
     """
     kept = {f"kept_{tier}_s": kept_seconds(decision, tier) for tier in TIERS}
@@ -112,7 +112,7 @@ def landmarks_of(settings: CurationSettings) -> LandmarkScheme:
 
 
 def kept_seconds(decision: Decision, tier: Tier) -> float:
-    """Return how much of a video is kept in a tier, seconds."""
+    """Return the length of a video that a tier keeps, seconds."""
     kept = [s.end_tick - s.first_tick for s in decision.spans if s.tier == tier and s.outcome == "kept"]
     return sum(kept) / float(TICK_RATE_HZ)
 
@@ -122,7 +122,7 @@ def spans_table(video_id: str, decision: Decision, n_ticks: int) -> pa.Table:
 
     Args:
         video_id: the video.
-        decision: what is kept of it, and why the rest is not.
+        decision: the spans with their reasons.
         n_ticks: length of the video, ticks.
     """
     for tier in TIERS:

@@ -1,4 +1,4 @@
-"""Disk space: how much is free where a dataset is written, and whether a run fits into it."""
+"""Disk space: free bytes where a dataset is written, and a check that a run fits."""
 
 import shutil
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ _LEAST_SHARE = 0.005
 half of that is evidence, 55 kB a second, which is 0.009 of video of 50 Mbit/s of which nothing is kept."""
 
 _LEAST_BYTES = 8 << 20
-"""No run goes far with less: a minute of evidence and clips."""
+"""Least free space for a run: a minute of evidence and clips."""
 
 
 class NoDiskSpaceError(CannotStartError, OSError):
@@ -22,7 +22,7 @@ class NoDiskSpaceError(CannotStartError, OSError):
 
 
 def free_bytes(folder: Path) -> int | None:
-    """Return how many bytes are free where `folder` is, or would be made; None on a store, which has no limit."""
+    """Return the free bytes on the disk of `folder`, which need not exist; None on a store, which has no limit."""
     if not isinstance(folder, Path):  # an address
         return None
     home = folder.absolute()
@@ -42,7 +42,7 @@ def require_disk_space(dataset: Path, videos: Sequence[SourceVideo]) -> None:
         NoDiskSpaceError: there is less room than any run over these videos takes.
     """
     free = free_bytes(dataset)
-    # of a video of which stretches are asked for, how much that is of its bytes is not known yet
+    # for a video with requested stretches, their share of its bytes is not known yet
     least = max(_LEAST_BYTES, int(_LEAST_SHARE * sum(video.size_bytes for video in videos if not video.trims)))
     if videos and free is not None and free < least:
         raise NoDiskSpaceError(

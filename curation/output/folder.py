@@ -95,7 +95,7 @@ class DatasetFolder:
         origin: "DatasetFolder | None" = None,
         dry_run: bool = False,
     ) -> Self:
-        """Make a folder a new dataset of these settings, or go on with the dataset in it.
+        """Make a folder a new dataset of these settings, or resume the dataset in it.
 
         Where `perception.identity` is `auto`, a dataset keeps its descriptor, and a new one takes that of this machine.
         The sizes of files may change.
@@ -105,7 +105,7 @@ class DatasetFolder:
             settings: what to keep and how.
             weights: files that are used; None: those of the settings, which are fetched where they are missing.
             source: source of a run as the user gave it, and its layout if it is a folder.
-            exclusions: lists of people and videos to leave out; those of earlier runs stay on record.
+            exclusions: lists of people and videos to leave out; those of earlier runs remain recorded.
             rules: rules of the user's own.
             origin: dataset that this one is made from; its layouts, lists and removals hold here, too.
             dry_run: only check, write nothing.
@@ -188,7 +188,7 @@ class DatasetFolder:
             draft_dataset(self.path, self.record)
 
     def ledger(self) -> dict[str, VideoRecord]:
-        """Return the records of the ledger by video id; what a stopped `forget` has left is removed first.
+        """Return the records of the ledger by video id, after completing a `forget` that was stopped.
 
         Raises:
             LedgerError: a record is damaged.

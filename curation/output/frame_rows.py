@@ -46,8 +46,8 @@ def frames_table(
         "interpolated": pa.array(main.bridged),
         "landmark_scheme": pa.array([scheme.name if is_shown else None for is_shown in shown], pa.string()),
         "cut_score": pa.array(evidence.cut_score),
-        "speech_prob": _sound(evidence.speech_prob, n),
-        "loudness_dbfs": _sound(evidence.loudness_dbfs, n),
+        "speech_prob": _audio_column(evidence.speech_prob, n),
+        "loudness_dbfs": _audio_column(evidence.loudness_dbfs, n),
     }
     face = decision.face
     for measure in FACE_MEASURES:
@@ -117,12 +117,12 @@ def _evidence_of_rows(table: pa.Table) -> Evidence:
     )
 
 
-def _sound(values: Float32Array | None, n: int) -> pa.Array:
+def _audio_column(values: Float32Array | None, n: int) -> pa.Array:
     return pa.nulls(n, pa.float32()) if values is None else pa.array(values)
 
 
 def _measure_column(measure: FaceMeasure, values: Measured | None, shown: BoolArray) -> pa.Array:
-    """Return rows of a measure, null where no face is shown; an array is null, too, where it was not measured."""
+    """Return rows of a measure, null without a face; an array is null, too, where it was not measured."""
     data_type = measure.column.type
     if values is None:
         return pa.nulls(len(shown), data_type)

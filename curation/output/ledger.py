@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from curation.media.probe import VideoInfo
 from curation.sources.entries import SourceVideo
-from curation.sources.trims import Trim, asked_s
+from curation.sources.trims import Trim, requested_s
 from foundation.errors import UsageError
 from foundation.storage.atomic import write_bytes_atomic
 from foundation.storage.locations import files_in, read_all
@@ -23,7 +23,7 @@ class LedgerError(UsageError):
 
 
 class VideoRecord(BaseModel):
-    """A row of the table `videos`; `manifests.schema.tables` says what each field means."""
+    """A row of the table `videos`; `manifests.schema.tables` describes each field."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -66,7 +66,7 @@ class VideoRecord(BaseModel):
 
     @classmethod
     def quarantined(cls, video: SourceVideo, code: ErrorCode, detail: str) -> "VideoRecord":
-        """Return the record of a video that is set aside because workers did not survive it."""
+        """Return the record of a video that is quarantined because workers were lost with it."""
         return cls.failed(video, code, detail).model_copy(update={"status": "quarantined"})
 
     @classmethod
@@ -95,12 +95,12 @@ class VideoRecord(BaseModel):
         return _record(video).model_copy(update=probed | dict(outcome))
 
     @property
-    def asked_s(self) -> float:
+    def requested_s(self) -> float:
         """Seconds of the video that were to be curated; 0 if it could not be."""
-        return asked_s(self.trims, self.duration_s, self.fps or 0.0) if self.duration_s else 0.0
+        return requested_s(self.trims, self.duration_s, self.fps or 0.0) if self.duration_s else 0.0
 
     def is_about(self, video: SourceVideo) -> bool:
-        """Say whether the record has the labels of a file: the same speaker, the same stretches."""
+        """Return whether the record has the labels of a file: the same speaker, the same stretches."""
         return (self.speaker_id, self.trims) == (video.speaker_id, video.trims)
 
     def listing(self) -> SourceVideo:

@@ -1,7 +1,7 @@
-"""A long video once its windows are measured: decided as a whole, rendered slice by slice, gathered into its parts.
+"""Long videos after the measurement of their windows: decide, render slice by slice, and join the slices.
 
-All that is known of it before it is gathered lies in the folder of the windows, so that any worker can go on with it.
-Memory holds what rules need of the whole video, about 3 MB a minute, and of the rest two windows or one slice.
+Its intermediate files are in the folder of the windows, so that any worker can take the next step.
+Memory holds the evidence that rules need for the complete video, about 3 MB a minute, and two windows or one slice.
 """
 
 import shutil
@@ -41,7 +41,7 @@ from manifests.timeline import Window
 __all__ = ["gather", "stored_clips", "unrendered", "write_decided", "write_slice"]
 
 _HALO_TICKS = 25
-"""No bridge reaches further beyond a seam: of its 25 ticks at most, one is on this side, and a sighting follows."""
+"""Ticks beyond a seam that a bridge needs: at most 24 of its 25, and the detection after them."""
 
 _RENDER_S = "gaia_render_s"
 """Key in the footer of a slice's rows: seconds that rendering it took."""
@@ -58,8 +58,8 @@ def write_decided(
 
     Args:
         files: of the video.
-        windows: all of it, in order; their evidence is written.
-        evidence: of the whole video, without landmarks and blendshapes.
+        windows: all windows, in order; their evidence is written.
+        evidence: of the complete video, without landmarks and blendshapes.
         decision: made on it.
         settings: name the landmark scheme.
 
@@ -97,7 +97,7 @@ def _frames_pieces(
             near.append(_within(after, following, after.first_tick, after.first_tick + _HALO_TICKS))
         near_windows = [near_window for near_window, _ in near]
         main = _main_of(near_windows, decision.main, int(faces_before(near_windows[0].first_tick)))
-        face = main_face(stitch([part for _, part in near]).faces, main)
+        face = main_face(stitch([near_evidence for _, near_evidence in near]).faces, main)
         n_before = 0 if before is None else before[0].n_ticks
         first_face, end_face = (int(faces_before(tick)) for tick in (window.first_tick, window.end_tick))
         own = slice(window.first_tick, window.end_tick)
@@ -125,10 +125,10 @@ def _frames_pieces(
 
 
 def _within(window: Window, evidence: FrameEvidence, first_tick: int, end_tick: int) -> tuple[Window, FrameEvidence]:
-    """Return the part of a window, and of its evidence, that lies in ticks ``[first_tick, end_tick)`` of the video."""
-    part = Window(first_tick=max(first_tick, window.first_tick), end_tick=min(end_tick, window.end_tick))
-    first, end = part.first_tick - window.first_tick, part.end_tick - window.first_tick
-    return part, range_of(evidence, first, end)
+    """Return a window and its evidence, cut to ticks ``[first_tick, end_tick)`` of the video."""
+    window_cut = Window(first_tick=max(first_tick, window.first_tick), end_tick=min(end_tick, window.end_tick))
+    first, end = window_cut.first_tick - window.first_tick, window_cut.end_tick - window.first_tick
+    return window_cut, range_of(evidence, first, end)
 
 
 def _main_of(windows: Sequence[Window], main: MainTrack, first_face: int) -> MainTrack:
@@ -145,7 +145,7 @@ def _main_of(windows: Sequence[Window], main: MainTrack, first_face: int) -> Mai
 
 
 def stored_clips(files: VideoFiles, plans: Sequence[ClipPlan]) -> Iterator[ClipEvidence]:
-    """Yield what `write_decided` wrote of the ticks of planned clips, in order.
+    """Yield the rows of `write_decided` for the ticks of planned clips, in order.
 
     Raises:
         OSError: it cannot be read.
@@ -155,7 +155,7 @@ def stored_clips(files: VideoFiles, plans: Sequence[ClipPlan]) -> Iterator[ClipE
     with open_parquet(path) as file:
         column = file.schema_arrow.get_field_index("tick")  # before it, no column has more than one leaf
         groups = [file.metadata.row_group(number).column(column).statistics for number in range(file.num_row_groups)]
-        kept: tuple[list[int], pa.Table] | None = None  # most clips lie in the groups of the clip before
+        kept: tuple[list[int], pa.Table] | None = None  # most clips are in the row groups of the clip before
         for plan in plans:
             numbers = [
                 n for n, ticks in enumerate(groups) if ticks.min < plan.end_tick and ticks.max >= plan.first_tick
@@ -197,11 +197,11 @@ def write_slice(
 def gather(files: VideoFiles, slices: Sequence[Slice], decided: VideoRecord) -> VideoRecord:
     """Join the slices of a video into its files of the dataset, and return its record.
 
-    These are the files that `curated_video.write_parts` would write for clips that are rendered in one go.
+    These are the files that `curated_video.write_video_files` would write for clips that are rendered in one go.
 
     Args:
         files: of the video.
-        slices: all of it, in order; each is written.
+        slices: all slices, in order; each is written.
         decided: its record, without the time that rendering took.
 
     Raises:

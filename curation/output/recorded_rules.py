@@ -37,11 +37,11 @@ def require_same_rules(dataset: Path, recorded: Sequence[RuleRecord], own: Seque
 
     Args:
         dataset: for messages.
-        recorded: what its dataset.json says.
+        recorded: the rules in its dataset.json.
         own: rules that the run is given.
 
     Raises:
-        OtherRulesError: a rule is missing, is new, has other settings or another place in the order.
+        OtherRulesError: a rule is missing, is new, has other settings or another position in the order.
         RuleError: the settings of a rule cannot be written as JSON.
     """
     before = {record.name: record.settings for record in recorded if record.own}

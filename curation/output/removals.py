@@ -16,7 +16,7 @@ def newly_excluded(
 ) -> Iterator[VideoRecord]:
     """Yield a record for each video that lists name and that is not left out already.
 
-    Who is in a file is in its copies: they share their id, and are left out with it. A path or a name stands for the
+    Copies of a file have its id, and are left out with it. A path or a name stands for the
     whole file, every stretch of it. What was left out once stays so in later runs, whatever their lists.
 
     Args:
@@ -37,10 +37,10 @@ def newly_excluded(
 
 
 def without_removed(removals: Removals | None, videos: Sequence[SourceVideo]) -> list[SourceVideo]:
-    """Return the videos but those, and those of people, that were to be forgotten."""
+    """Return the videos without those, and without those of people, that `forget` was given."""
     if removals is None:
         return list(videos)
     speakers = {video.speaker_id for video in videos if video.speaker_id is not None}
     people = {speaker for speaker in speakers if removals.has_speaker(speaker)}
-    gone = {video.video_id for video in videos if video.speaker_id in people}  # and what has their content, too
+    gone = {video.video_id for video in videos if video.speaker_id in people}  # copies of the content included
     return [video for video in videos if video.video_id not in gone and not removals.has_video(video.video_id)]

@@ -1,4 +1,4 @@
-"""Where the files of one video lie in a dataset."""
+"""Paths of the files of one video in a dataset."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +10,12 @@ from manifests.timeline import Window
 __all__ = ["WINDOWS", "VideoFiles"]
 
 WINDOWS = "windows"
-"""Folder of a dataset with what long videos need until they are done; empty once all videos are."""
+"""Folder of a dataset with intermediate files of long videos; empty once all videos are done."""
 
 
 @dataclass(frozen=True, slots=True)
 class VideoFiles:
-    """The files of one video in a dataset, whether they are there yet or not."""
+    """Paths of the files of one video in a dataset; the files need not exist."""
 
     dataset: Path
     video: SourceVideo
@@ -26,18 +26,18 @@ class VideoFiles:
         return f"media/{self.video.video_id}.tar"
 
     def rows(self, table: Table) -> Path:
-        """Return the file of its rows of a table."""
+        """Return the path of its rows of a table."""
         return self.dataset / table.name / f"{self.video.video_id}.parquet"
 
     def waiting_rows(self, table: Table) -> Path:
-        """Return the file of its rows of a table while it is a long video that is not gathered yet."""
+        """Return the path of its rows of a table while it is a long video that is not gathered yet."""
         return self.dataset / WINDOWS / f"{self.video.video_id}-{table.name}.parquet"
 
     def step(self, window: Window, suffix: str) -> Path:
-        """Return a file that one step of a long video leaves.
+        """Return the path of an intermediate file of one step of a long video.
 
         Args:
-            window: the ticks that the step is about: a window, or the clips of a slice from the first to the last.
+            window: the ticks of the step: a window, or the clips of a slice from the first to the last.
             suffix: `.npz` for the evidence of a window, `.tar` and `.parquet` for the clips of a slice.
         """
         name = f"{self.video.video_id}-{window.first_tick:07d}-{window.end_tick:07d}{suffix}"

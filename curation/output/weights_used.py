@@ -50,7 +50,7 @@ def speech_weights(settings: SpeechSettings) -> tuple[WeightRecord, ...]:
     Raises:
         FileNotFoundError: a package lacks its weights.
         MissingPackageError: a package is not installed.
-        CheckpointError: the checkpoint of wav2vec 2.0 is not there, or is not what the settings ask for.
+        CheckpointError: the checkpoint of wav2vec 2.0 is missing, or does not match the settings.
     """
     return (*_of_assets(speech_assets(settings), "speech"), *outside_speech_weights(settings))
 

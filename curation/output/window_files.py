@@ -21,10 +21,10 @@ __all__ = ["read_window", "read_windows", "remove_windows", "unmeasured", "write
 
 
 def write_window(files: VideoFiles, window: Window, evidence: FrameEvidence, spent_s: float) -> None:
-    """Write what was measured of the frames of a window, and the seconds that it took.
+    """Write the evidence of the frames of a window, and the time of its measurement, seconds.
 
     Raises:
-        OSError: the disk refused; no half of a file is left.
+        OSError: the disk refused; no incomplete file is left.
     """
     arrays: dict[str, npt.NDArray[np.generic]] = {
         "decoded": evidence.decoded,
@@ -46,20 +46,20 @@ def unmeasured(files: VideoFiles, windows: Iterable[Window]) -> list[Window]:
 
 
 def read_windows(files: VideoFiles, windows: Iterable[Window], *, large: bool = False) -> tuple[FrameEvidence, float]:
-    """Return the evidence of windows, given in order, as one stretch, and the seconds they took.
+    """Return the evidence of windows, given in order, as one stretch, and the time of their measurement, seconds.
 
-    Unless `large`, landmarks and blendshapes, nine tenths of it, stay on disk, for no built-in rule reads them:
+    Unless `large`, landmarks and blendshapes, nine tenths of it, stay on disk, because no built-in rule reads them:
     `landmarks_px` has no points, `blendshapes` is None.
 
     Raises:
         OSError: a window's evidence is missing or cannot be read.
     """
-    parts = [_read(files.step(window, ".npz"), large=large) for window in windows]
-    return stitch([evidence for evidence, _ in parts]), sum(spent_s for _, spent_s in parts)
+    measurements = [_read(files.step(window, ".npz"), large=large) for window in windows]
+    return stitch([evidence for evidence, _ in measurements]), sum(spent_s for _, spent_s in measurements)
 
 
 def read_window(files: VideoFiles, window: Window) -> FrameEvidence:
-    """Return all that was measured in a window.
+    """Return all evidence of a window.
 
     Raises:
         OSError: its evidence is missing or cannot be read.
@@ -68,7 +68,7 @@ def read_window(files: VideoFiles, window: Window) -> FrameEvidence:
 
 
 def remove_windows(dataset: Path, video_ids: Collection[str]) -> None:
-    """Remove all that unfinished long videos have left: evidence of windows, and what was made from it.
+    """Remove the intermediate files of unfinished long videos: evidence of windows, and files made from it.
 
     Raises:
         OSError: the folder cannot be listed, or a file not removed.

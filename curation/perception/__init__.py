@@ -1,1 +1,1 @@
-"""Perception models: pictures and sound in, numbers out. One module per model, one Protocol per kind."""
+"""Perception models: images and audio in, numbers out. One module per model, one Protocol per kind."""

@@ -35,7 +35,7 @@ class FaceFinderCard(PerceptionCard):
     scheme: str
     """Landmark scheme of the faces, a name in `manifests.landmarks`."""
     pose_method: str
-    """How the pose that comes with the landmarks is computed; stands in the manifest."""
+    """Method of the pose that comes with the landmarks, as recorded in the manifest."""
     load: Callable[[PerceptionSettings], FaceFinder]
     """Loads the model, given the settings of its section."""
     load_jitter: Callable[[], JitterPoints] | None = None

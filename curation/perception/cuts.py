@@ -8,7 +8,7 @@ flashes and automatic exposure are no cuts. Three tests, each about the boundary
 - dissolve: two frames further apart differ, and all between them are mixtures of the two, which movement is not.
 - fade: black begins or ends.
 
-A boundary that one of the first two tests finds must also be found without each of seven parts of the frame in turn,
+A boundary that one of the first two tests finds must also be found without each of seven regions of the frame in turn,
 where captions, banners, logos and inset images lie: these come and go within one shot.
 
 The comparison of a difference with those around it is the idea of PySceneDetect's AdaptiveDetector; the rest is ours.
@@ -39,7 +39,7 @@ _DISSOLVE_REACH_TICKS = (4, 8, 14)
 """Distances of the two compared frames from the boundary: dissolves of up to about 6, 14 and 26 ticks."""
 
 _DISSOLVE_RATIO = 1.5
-"""A dissolve's two ends differ by more than this many times the part of the thumbnails between that is no mixture."""
+"""A dissolve's two ends differ by more than this many times the residual of the mixture in the thumbnails between."""
 
 _DISSOLVE_OFFSET = 0.4
 """... plus this, in standard deviations."""
@@ -64,7 +64,7 @@ _OVERLAY_BOXES = (
 
 _REST_LIMIT = 0.45
 """Less than this without one of the boxes: only the box changed. Below the limit for the complete frame, because a jump
-cut that just reaches that loses a little without any part."""
+cut that just reaches that loses a little without any region."""
 
 _BLOCK_TICKS = 512
 """Boundaries per block, which bounds memory to some 30 MB; the answer does not depend on it."""
@@ -110,7 +110,7 @@ def _block_scores(thumbs: npt.NDArray[np.uint8]) -> Float32Array:
     cut = _cut_scores(thumbnails)
     _lower_overlays(cut, flat, _SIDE_TICKS, _cut_scores)
     dissolve = _dissolve_scores(thumbnails)
-    # Without a part of the frame the middle may be a tick away; it is known to be here already.
+    # Without a region of the frame the middle may be a tick away; with all of it the middle is here.
     _lower_overlays(dissolve, flat, max(_DISSOLVE_REACH_TICKS), partial(_dissolve_scores, in_the_middle=False))
     scores = np.maximum(cut, dissolve)
     scores[1:][black[1:] != black[:-1]] = 1.0
@@ -184,7 +184,7 @@ def _dissolve_scores(thumbnails: Float32Array, *, in_the_middle: bool = True) ->
 
     For ends A and B on either side of the boundary, each thumbnail between is fitted by a A + b B (contrast was taken
     out, so a + b is not 1); b / (a + b) is the share of B. Where that share passes one half at the boundary without a
-    jump, and `rest` is the largest part of a thumbnail between that the fit leaves over (RMS):
+    jump, and `rest` is the largest residual of the fit in a thumbnail between (RMS):
     |A - B| / (|A - B| + 1.5 rest + 0.4). Unless `in_the_middle`, the share may be anything.
     """
     n_ticks = len(thumbnails)

@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 _PREFERRED_IDENTITY, _OTHER_IDENTITY = "arcface", "dlib"
-"""What `perception.identity=auto` stands for: the first where its weights are on this machine, else the second."""
+"""Models of `perception.identity=auto`: the first where its weights are on this machine, else the second."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -3,7 +3,7 @@
 Coordinates are source pixels, x to the right, y down; the centre of the top left pixel is at (0.5, 0.5).
 Every model is stateless between calls: the same arguments give the same result, whatever came before, so that windows
 of a video can be analysed separately and stitched. A finder that follows faces from frame to frame is no exception: it
-gets the faces of the previous frame as an argument, and all that it has to know of them is part of `FaceObservation`.
+gets the faces of the previous frame as an argument, and `FaceObservation` holds all that it needs of them.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ __all__ = [
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Square:
-    """A square part of an image, pixels; may reach beyond the image."""
+    """A square region of an image, pixels; may reach beyond the image."""
 
     x0: float
     y0: float
@@ -38,13 +38,13 @@ class Square:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sighting:
-    """Where a detector saw a face, relative to the landmarks that were then found: by it the face can be followed."""
+    """Position of a detection relative to the landmarks that were then found; with it the face can be followed."""
 
     detector_box: tuple[float, float, float]
     """From the centre of the rectangle around the landmarks, along the eyes and down the face, to the centre of the
     detector's box, and the side of that box; all over the longer side of the rectangle."""
     look: Square | None
-    """Part of the image that the detector was run on; None where that is not known."""
+    """Region of the image that the detector was run on; None where that is not known."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,7 +92,7 @@ class FaceDescriber(Protocol):
 
 
 class MaskClassifier(Protocol):
-    """Estimates whether something worn covers mouth and nose."""
+    """Estimates whether a mask covers mouth and nose."""
 
     def __call__(self, frame: RgbImage, key_points_px: Float32Array, boxes_px: Float32Array) -> Float32Array:
         """Return the (F,) probability of a mask for F faces, given (F, 9, 2) key points and (F, 4) boxes."""

@@ -14,11 +14,11 @@ __all__ = ["PerceptionSettings"]
 
 
 _WORD = re.compile(r"[\w-]+")
-"""A value of `perception.mask` that cannot be told from a model's name."""
+"""A value of `perception.mask` that could be a model's name."""
 
 
 def _absolute(mask: str) -> str:
-    """Make a file's name absolute, so that workers in other folders understand it; a model's name stays.
+    """Make a file's name absolute, so that it is valid in workers in other folders; a model's name stays.
 
     Raises:
         UnknownModelError: it is a single word, and neither a model nor a file.
@@ -38,19 +38,20 @@ class PerceptionSettings(Settings):
     """Face finder and landmarks. `scrfd`: InsightFace's boxes with MediaPipe's 478 points in them, for the paper's own
     landmark model was never released; `mediapipe`: boxes and 478 points; `dlib`: HOG rectangles and 68 points."""
     scrfd: Literal["det_10g", "scrfd_2.5g", "scrfd_500m_bnkps"] = "det_10g"
-    """Which SCRFD, where it finds the faces: from the largest, of buffalo_l, to the smallest."""
+    """Network of `scrfd`, from the largest (that of buffalo_l) to the smallest."""
     pose: Annotated[str, ModelName(HEAD_POSES, before=("finder",))] = "finder"
     """Head pose. `finder`: the head transform that comes with the landmarks; `3ddfa_mb1`: 3DDFA_V2 as published, its
     smaller network `3ddfa_mb05`."""
     identity: Annotated[str, ModelName(IDENTITIES, before=("auto",))] = "dlib"
-    """Which descriptor tells people apart. `arcface`: InsightFace's network of buffalo_l; `dlib`: dlib's; `auto`:
-    ArcFace where its weights are on this machine when a dataset is begun, else dlib's; the dataset records which."""
+    """Identity descriptor, which tells people apart. `arcface`: InsightFace's network of buffalo_l; `dlib`: dlib's;
+    `auto`: ArcFace where its weights are on this machine when a dataset is begun, else dlib's; the dataset records
+    which."""
     mask: Annotated[str, StringConstraints(min_length=1), AfterValidator(_absolute)] = "embedded"
-    """What sees masks. `embedded`: our own small network; `ssd`: AIZOOTech's FaceMaskDetection; anything else is the
-    path of an ONNX image classifier of yours (docs/explanation/how_a_second_is_decided.md says what it must be)."""
+    """Mask classifier. `embedded`: our own small network; `ssd`: AIZOOTech's FaceMaskDetection; anything else is the
+    path of an ONNX image classifier of yours (docs/explanation/how_a_second_is_decided.md has the requirements)."""
     mask_stride: int = Field(default=5, ge=1, le=25)
-    """A face is looked at for a mask every so many ticks, and on the ticks between where the answer changes. Ours: half
-    the width of the rule's median, `rules.mask.smooth_ticks`."""
+    """Ticks from one mask classification of a face to the next; where the answer changes, the ticks between are
+    classified too. Ours: half the width of the rule's median, `rules.mask.smooth_ticks`."""
     device: DeviceName = "auto"
-    """Where SCRFD, 3DDFA, the mask SSD and ArcFace run: `auto` takes a GPU if there is one, `cpu`, `cuda` or `cuda:1`.
+    """Device of SCRFD, 3DDFA, the mask SSD and ArcFace: `auto` takes a GPU if there is one, `cpu`, `cuda` or `cuda:1`.
     The other models run on the CPU."""

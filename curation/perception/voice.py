@@ -32,7 +32,7 @@ _MODEL_FILE = "silero_vad_16k_sequence.onnx"
 
 
 def silero_model_path() -> Path:
-    """Return where the model file of the installed package `silero-vad` lies, without importing it (it imports torch).
+    """Return the path of the model file in the package `silero-vad`, without importing it (it imports torch).
 
     Raises:
         FileNotFoundError: the package is not installed, or is a version that has no such file.
@@ -47,11 +47,11 @@ def silero_model_path() -> Path:
 
 
 class SileroVoice:
-    """Detects when somebody speaks.
+    """Voice activity detector.
 
     Every call starts from the empty state. What came before the first sample matters for a short while, so that a
     window cut out of a longer video should bring some audio in front of it, in steps of 4 ticks (2560 samples, the
-    smallest whole number of both ticks and windows): benchmarks/results/2026-11-speech.md says how much.
+    smallest whole number of both ticks and windows): benchmarks/results/2026-11-speech.md has the measurement.
     """
 
     def __init__(self) -> None:

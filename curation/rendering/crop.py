@@ -12,7 +12,7 @@ __all__ = ["Crop", "CropSettings", "choose_crop"]
 
 
 class CropSettings(Settings):
-    """How clips are cropped."""
+    """Settings of the crop of clips."""
 
     size_px: int = Field(default=256, ge=64, le=1024, multiple_of=2)
     """Width and height of the clip, pixels (GAIA appendix B.1: 256 by 256 for all settings)."""
@@ -29,7 +29,7 @@ class Crop:
     y0_px: int
     size_px: int
 
-    def picture(self, frame: RgbImage, out_px: int) -> RgbImage:
+    def image(self, frame: RgbImage, out_px: int) -> RgbImage:
         """Return the (out_px, out_px, 3) image of the square; outside the frame its border is repeated."""
         import cv2
 

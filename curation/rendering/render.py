@@ -29,7 +29,7 @@ from manifests.timeline import AUDIO_RATE_HZ
 __all__ = ["ClipEvidence", "RenderedClip", "RenderedSpeech", "evidence_of_clips", "render_clips"]
 
 _CLIPS_AT_ONCE = 8
-"""Clips whose audio is held and encoded together, for a GPU's sake; of the default length 240 s."""
+"""Number of clips with audio that is held and encoded in one batch, for a GPU; 240 s at the default length."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -161,7 +161,7 @@ def _images(info: VideoInfo, plan: ClipPlan, crop: Crop, settings: RenderSetting
             raise RuntimeError(
                 f"{info.path}: tick {frame.tick} was decoded when analysed and is not now; is the disk failing?"
             )
-        yield crop.picture(frame.rgb, settings.crop.size_px)
+        yield crop.image(frame.rgb, settings.crop.size_px)
 
 
 def _speech(info: VideoInfo, clips: Sequence[ClipEvidence], models: SpeechModels) -> list[RenderedSpeech]:
@@ -182,7 +182,7 @@ def _clean_speech(info: VideoInfo, clip: ClipEvidence, models: SpeechModels) -> 
     """Return the normalised and denoised samples of a clip, and what is kept of them but for the features."""
     audio = tick_audio(info, clip.plan.first_tick, clip.plan.end_tick)
     if audio is None or clip.speech_prob is None:
-        raise RuntimeError(f"{info.path}: a clip of tier diffusion without sound; the rule `silence` lets none through")
+        raise RuntimeError(f"{info.path}: a clip of tier diffusion without audio; the rule `silence` passes none")
     clean = clean_speech(audio, models)
     return clean.audio_16k, RenderedSpeech(
         flac=encode_flac(clean.audio_16k, AUDIO_RATE_HZ),

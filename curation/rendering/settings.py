@@ -1,4 +1,4 @@
-"""Settings of rendering, taken together from those of a run."""
+"""Settings of rendering, collected from those of a run."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ __all__ = ["RenderSettings"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RenderSettings:
-    """How clips are cut out of a video."""
+    """Settings of the rendering of clips."""
 
     crop: CropSettings
     media: MediaSettings

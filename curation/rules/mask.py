@@ -35,7 +35,7 @@ def mask(mask_prob: Float32Array, settings: MaskSettings) -> Verdict:
     half = settings.smooth_ticks // 2
     padded = np.pad(mask_prob, half, constant_values=np.nan)
     present = ~np.isnan(mask_prob)
-    # NumPy's nanmedian takes as long for three ticks as this does for a thousand; a sort puts NaN last
+    # NumPy's nanmedian needs as long for three ticks as this for a thousand; a sort puts NaN last
     windows = np.sort(sliding_window_view(padded, 2 * half + 1)[present], axis=1)
     n_known = np.count_nonzero(~np.isnan(windows), axis=1)
     row = np.arange(len(windows))

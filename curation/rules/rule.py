@@ -24,7 +24,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
 class RuleError(UsageError):
-    """A rule cannot be used: its name or limit is wrong, or its function raises or returns something else."""
+    """A rule cannot be used: its name or limit is wrong, or its function raises or returns another type."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,7 +32,7 @@ class MeasuredVideo:
     """Measurements of a video of T ticks, by which a rule judges."""
 
     evidence: Evidence
-    """All faces, sound and shot boundaries of the video."""
+    """All faces, audio and shot boundaries of the video."""
     face: FaceMeasures
     """(T, ...) the main face, one row per tick; NaN where there is none, interpolated where a short miss is bridged."""
     main: MainTrack

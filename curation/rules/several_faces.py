@@ -17,7 +17,7 @@ class SeveralFacesSettings(Settings):
 
     max_width_ratio: float = Field(default=0.5, gt=0.0, le=1.0)
     """A second face at least this wide, in widths of the main face, drops the tick. Ours: half as wide is a person in
-    the conversation, smaller is a bystander or a picture on the wall."""
+    the conversation, smaller is a bystander or an image on the wall."""
 
     min_score: float = Field(default=0.7, ge=0.0, le=1.0)
     """A second face of which the detector is less sure does not count. Ours: on the real clips people score 0.8 and

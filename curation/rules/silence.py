@@ -22,7 +22,7 @@ class SilenceSettings(Settings):
     max_pause_s: float = Field(default=1.0, ge=0.0)
     """Longest pause that belongs to speech, seconds. Ours: pauses within an utterance are mostly below 1 s."""
     pad_s: float = Field(default=0.12, ge=0.0)
-    """Part of a longer pause that is kept next to speech, seconds, because the mouth opens before the voice."""
+    """Margin of a longer pause that is kept next to speech, seconds, because the mouth opens before the voice."""
 
 
 def silence(speech_prob: Float32Array | None, n_ticks: int, settings: SilenceSettings) -> Verdict:

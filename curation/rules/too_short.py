@@ -46,13 +46,13 @@ class TooShortSettings(Settings):
 
 
 def split_evenly(first: int, end: int, max_ticks: int) -> list[tuple[int, int]]:
-    """Cut ``[first, end)`` into as few parts of at most `max_ticks` as there can be, equal to within one tick.
+    """Cut ``[first, end)`` into the fewest pieces of at most `max_ticks`, equal to within one tick.
 
     >>> split_evenly(0, 10, 4)
     [(0, 3), (3, 6), (6, 10)]
     """
-    parts = math.ceil((end - first) / max_ticks)
-    bounds = [first + (end - first) * i // parts for i in range(parts + 1)]
+    n_pieces = math.ceil((end - first) / max_ticks)
+    bounds = [first + (end - first) * i // n_pieces for i in range(n_pieces + 1)]
     return list(pairwise(bounds))
 
 

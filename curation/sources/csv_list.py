@@ -121,7 +121,7 @@ def _entry(rows: Sequence[_Row]) -> Entry:
 
 
 def _all_whole(rows: Sequence[_Row]) -> bool:
-    """Say whether every row is about the whole video."""
+    """Return whether every row names the complete video."""
     return all(row.trim == Trim() for row in rows)
 
 

@@ -48,7 +48,7 @@ class Discovery:
 def fingerprint(path: Path) -> str:
     """Return 16 hex digits of a file's content: its size, its first and its last MiB.
 
-    Renaming a file changes nothing; replacing it does. The whole file is not read, for there may be terabytes of them.
+    Renaming a file changes nothing; replacing it does. Complete files are not read: there may be terabytes.
 
     Raises:
         OSError: the file cannot be read.
@@ -90,11 +90,11 @@ def discover(spec: str, layout: LayoutChoice = "auto") -> Discovery:
 
     Args:
         spec: the source.
-        layout: how the data set lies in the folder; `auto`: as the names of its files say.
+        layout: of the data set's folder; `auto`: recognised by the names of its files.
 
     Raises:
         SourceError: nothing is there, a list or annotation is not what it should be, or a layout was named for
-            something else than a folder.
+            a source that is no folder.
         StorageError: an address whose protocol is unknown, or whose package is not installed.
     """
     problems: list[str] = []

@@ -21,14 +21,14 @@ class Entry:
     source: str
     """The data set that it belongs to: the rows of the statistics."""
     speaker_id: str | None = None
-    """Who speaks; None where nobody told."""
+    """Id of the speaker; None where it is unknown."""
     trims: tuple[Trim, ...] = ()
     """The stretches to curate, in order; none: all of it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SourceVideo:
-    """One file that the user asked to curate."""
+    """One file of the user's source."""
 
     path: Path
     video_id: str
@@ -42,6 +42,6 @@ class SourceVideo:
     duplicate_of: Path | None = None
     """The file with the same content that is analysed in its stead."""
     read_error: str | None = None
-    """Why the file cannot be read at all."""
+    """Reason why the file cannot be read at all."""
     version: str | None = None
-    """What a remote storage called the content when the file was listed, such as an ETag."""
+    """Identifier of the content on its remote storage when the file was listed, such as an ETag."""

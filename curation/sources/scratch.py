@@ -37,7 +37,7 @@ class ScratchSettings:
     folder: Path = field(default_factory=_default_folder)
     """Local; all workers of a machine share it. It holds no other files."""
     limit_gib: float = 20.0
-    """The copies of all workers of a machine together take no more. Ours: a few hours of video."""
+    """Limit of the copies of all workers of a machine. Ours: a few hours of video."""
 
 
 def require_scratch(videos: Sequence[SourceVideo], scratch: ScratchSettings) -> None:
@@ -65,7 +65,7 @@ def readable(video: SourceVideo, scratch: ScratchSettings, *, whole: bool = True
     Args:
         video: the source.
         scratch: where remote ones are copied to.
-        whole: whether most of it will be read; a part is read by ranges where the server allows it.
+        whole: whether most of it will be read; less is read by ranges where the server allows it.
 
     Raises:
         MediaError: `changed`: a remote source was replaced after it was listed; `unreachable`: its storage does

@@ -15,7 +15,7 @@ from curation.media.errors import MediaError
 from curation.media.probe import VideoInfo
 from manifests.timeline import TICK_RATE_HZ, TickRange
 
-__all__ = ["Trim", "asked_s", "overlap", "requested_ticks", "united"]
+__all__ = ["Trim", "overlap", "requested_s", "requested_ticks", "united"]
 
 _ROUNDED_S = 1
 """A stretch may end this long after the video: annotations count whole seconds. It is cut at the end then."""
@@ -32,7 +32,7 @@ class Trim:
     """Of both: seconds, or numbers of the file's frames from 0, which are taken to have its average rate."""
 
     def __str__(self) -> str:
-        """Return it for people to read.
+        """Return the stretch as text for people.
 
         >>> str(Trim(start=2.5, end=10.0)), str(Trim(start=300, unit="pictures"))
         ('2.5 to 10 s', '300 pictures to the end')
@@ -69,10 +69,10 @@ def requested_ticks(trims: Sequence[Trim], info: VideoInfo) -> tuple[TickRange, 
     return tuple(_joined(found))
 
 
-def asked_s(trims: Sequence[Trim], duration_s: float, fps: float) -> float:
-    """Return how much of a video is to be curated, seconds.
+def requested_s(trims: Sequence[Trim], duration_s: float, fps: float) -> float:
+    """Return the length of a video that is to be curated, seconds.
 
-    >>> asked_s([Trim(start=1.0, end=3.0), Trim(start=300, unit="pictures")], 20.0, 25.0)
+    >>> requested_s([Trim(start=1.0, end=3.0), Trim(start=300, unit="pictures")], 20.0, 25.0)
     10.0
     """
     if not trims:
@@ -97,7 +97,7 @@ def overlap(trims: Sequence[Trim]) -> tuple[Trim, Trim] | None:
 
 
 def united(trims: Iterable[Trim]) -> tuple[Trim, ...]:
-    """Return stretches of one unit, in order, those that share time as one.
+    """Return stretches of one unit, in order, overlapping ones merged.
 
     >>> united([Trim(start=30.0, end=50.0), Trim(start=2.0, end=9.0), Trim(start=40.0, end=60.0)])
     (Trim(start=2.0, end=9.0, unit='s'), Trim(start=30.0, end=60.0, unit='s'))

@@ -61,7 +61,7 @@ def integrated_loudness_lufs(audio: Float32Array, rate_hz: int) -> float | None:
 def normalise_loudness(
     audio: Float32Array, rate_hz: int, target_lufs: float
 ) -> tuple[Float32Array, float | None, float | None]:
-    """Scale one channel to a loudness; a peak above -1 dBFS is never made, so a clip with high peaks stays quieter.
+    """Scale one channel to a loudness; peaks stay below -1 dBFS, so a clip with high peaks stays quieter.
 
     Args:
         audio: (S,) samples in -1 to 1.
@@ -69,8 +69,8 @@ def normalise_loudness(
         target_lufs: target, LUFS.
 
     Returns:
-        (S,) scaled samples and the loudness before and after, LUFS. Sound without a loudness (see
-        `integrated_loudness_lufs`) comes back as it is, with None twice.
+        (S,) scaled samples and the loudness before and after, LUFS. Audio without a loudness (see
+        `integrated_loudness_lufs`) is returned unchanged, with None twice.
     """
     before_lufs = integrated_loudness_lufs(audio, rate_hz)
     if before_lufs is None:

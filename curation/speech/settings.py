@@ -16,12 +16,12 @@ class SpeechSettings(Settings):
     """Normalisation, denoising and encoding of the speech of a kept clip, in this order."""
 
     target_lufs: float = Field(default=-23.0, ge=-50.0, le=-5.0)
-    """Integrated loudness of a clip's sound, LUFS. The default is the programme level of EBU R 128; GAIA A.2 names no
+    """Integrated loudness of a clip's audio, LUFS. The default is the programme level of EBU R 128; GAIA A.2 names no
     number. A peak ceiling of -1 dBFS wins over it."""
 
     denoiser: Annotated[str, ModelName(DENOISERS, after=("none",))] = "deepfilternet3"
-    """What removes noise from the normalised speech; `none` leaves it in. GAIA A.2 uses `denoiser`'s DNS64 (`dns64`;
-    `dns48` is smaller, `master64` has learnt from more); DeepFilterNet 3 comes with its weights over the package index
+    """Denoiser of the normalised speech; `none` leaves the noise in. GAIA A.2 uses `denoiser`'s DNS64 (`dns64`; `dns48`
+    is smaller, `master64` was trained on more data); DeepFilterNet 3 comes with its weights over the package index
     alone."""
 
     max_attenuation_db: float = Field(default=24.0, ge=0.0, le=100.0)
@@ -30,12 +30,12 @@ class SpeechSettings(Settings):
     not lost; benchmarks/results/2026-11-speech.md has the figures."""
 
     encoder: Annotated[str, ModelName(ENCODERS, after=("none",))] = "whisper-tiny.en"
-    """What turns the denoised speech into features; `none` stores none. GAIA A.2 uses wav2vec 2.0; Whisper's encoder
-    comes over the package index alone."""
+    """Speech encoder, which turns the denoised speech into features; `none` stores none. GAIA A.2 uses wav2vec 2.0;
+    Whisper's encoder comes over the package index alone."""
 
     wav2vec2: Wav2Vec2Settings = Wav2Vec2Settings()
-    """Which checkpoint of wav2vec 2.0 and which of its layers, where it is the encoder."""
+    """Checkpoint of wav2vec 2.0 and its layer, where it is the encoder."""
 
     device: DeviceName = "auto"
-    """Where `denoiser`'s models and wav2vec 2.0 run: `auto` takes a GPU if there is one, `cpu`, `cuda` or `cuda:1`.
+    """Device of `denoiser`'s models and wav2vec 2.0: `auto` takes a GPU if there is one, `cpu`, `cuda` or `cuda:1`.
     DeepFilterNet 3 and Whisper's encoder run on the CPU."""

@@ -19,10 +19,10 @@ _PAUSE_PROB = 0.1
 """A tick less likely, and both its neighbours, are pause: speech fades in and out in the other ticks."""
 
 _FEWEST_TICKS = 5
-"""0.2 s, of speech to say anything, of pause to be the measure of the noise."""
+"""0.2 s: least speech for an estimate, and least pause for a measurement of the noise."""
 
 _LIMITS_DB = (-10.0, 60.0)
-"""Estimates end here: speech 10 dB under the noise cannot be told from none, and no room or codec leaves 60 dB."""
+"""Estimates end here: speech 10 dB under the noise cannot be detected, and no room or codec leaves 60 dB."""
 
 _WINDOW = 512
 
@@ -77,7 +77,7 @@ def _powers_from_gaps(samples: Float64Array, speech: BoolArray) -> tuple[float, 
 
 
 def _ratio_db(noisy_speech: float, noise: float) -> float:
-    """Return 10 log10 of speech over noise, within the limits; the noise's power is part of the noisy speech's."""
+    """Return 10 log10 of speech over noise, within the limits; the power of noisy speech includes that of the noise."""
     lowest_db, highest_db = _LIMITS_DB
     if noisy_speech - noise <= noise * 10.0 ** (lowest_db / 10.0):
         return lowest_db

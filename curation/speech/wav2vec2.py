@@ -6,7 +6,7 @@ at (k + 0.5) / 25 s, lies between frames 2 k and 2 k + 1, 0.375 of the way, and 
 would need audio from after the clip: the last row is the last frame, whose centre is 7.5 ms before the row's.
 
 Each clip is encoded by itself and as a whole: the first convolution of the base size is normalised over the utterance,
-and so is the sound where the checkpoint asks for it; attention spans the clip. Batches change none of that: the
+and so is the audio where the checkpoint requires it; attention spans the clip. Batches change none of that: the
 convolutions take clip by clip, and only the transformer, which has a mask for the ends of clips, takes several.
 """
 
@@ -47,7 +47,7 @@ __all__ = ["WAV2VEC2", "Wav2Vec2Encoder"]
 _PEAK = 0.35
 
 _BATCH_FRAMES = 12_000
-"""Most frames that the transformer gets at once on a GPU, padding included: 240 s of sound."""
+"""Largest batch of the transformer on a GPU, frames with padding: 240 s of audio."""
 
 
 class Wav2Vec2Encoder:
@@ -86,7 +86,7 @@ class Wav2Vec2Encoder:
     def __call__(self, audio_16k: Float32Array, n_ticks: int) -> Float16Array:
         """Return (n_ticks, dim) features of (S,) samples of 16 kHz mono; row k is at (k + 0.5) / 25 s.
 
-        Sound that ends before the last tick is followed by silence.
+        Audio that ends before the last tick is followed by silence.
         """
         return self.encode_clips([SpeechClip(audio_16k, n_ticks)])[0]
 
@@ -100,7 +100,7 @@ class Wav2Vec2Encoder:
             if not np.isfinite(features).all():
                 tick = int(np.argmin(np.isfinite(features).all(axis=1)))
                 raise ValueError(
-                    f"{self.name}: the features of tick {tick} of {clip.n_ticks} are no float16 numbers; the sound or "
+                    f"{self.name}: the features of tick {tick} of {clip.n_ticks} are no float16 numbers; the audio or "
                     "the checkpoint is damaged, or this layer's numbers are too large: take another one"
                 )
         return rows

@@ -37,7 +37,7 @@ _WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 
 
 class CheckpointError(CannotStartError):
-    """A checkpoint of wav2vec 2.0 is not there, or is not what the settings ask for."""
+    """A checkpoint of wav2vec 2.0 is missing, or does not match the settings."""
 
 
 def _absolute(model: str) -> str:
@@ -54,11 +54,11 @@ class Wav2Vec2Settings(Settings):
     (model.safetensors or pytorch_model.bin). GAIA names wav2vec 2.0 without a checkpoint."""
 
     layer: Annotated[str, StringConstraints(pattern=r"^(cnn|context:[1-9][0-9]*)$")] = "context:12"
-    """Which output: `context:K` after K layers of the transformer (the base size has 12, the large 24), or `cnn`, the
-    512 features of the convolutions before it."""
+    """Output that is used: `context:K` after K layers of the transformer (the base size has 12, the large 24), or
+    `cnn`, the 512 features of the convolutions before it."""
 
     normalisation: Literal["loudness", "peak"] = "loudness"
-    """How loud the sound is made where the checkpoint does not do that itself (`do_normalize` of its
+    """Scaling of the audio, where the checkpoint does not do that itself (`do_normalize` of its
     preprocessor_config.json): `loudness` leaves it at `speech.target_lufs`, `peak` makes the largest sample 0.35. Ours;
     InstructAvatar, of the same authors, has peaks of 0.3 to 0.4."""
 
@@ -174,8 +174,9 @@ def _from_hub(model: str) -> Path:
     except Exception as error:
         raise CheckpointError(
             f"speech.wav2vec2.model is {model!r}: there is no such folder, and the Hugging Face hub does not give it "
-            f"({type(error).__name__}: {error}). Ways on: let this machine reach the hub; put the checkpoint's "
-            f"config.json, preprocessor_config.json and {_WEIGHTS[0]} into GAIA_MODELS/{model}; or name their folder"
+            f"({type(error).__name__}: {error}). Ways to continue: let this machine reach the hub; put "
+            f"config.json, preprocessor_config.json and {_WEIGHTS[0]} of the checkpoint into "
+            f"GAIA_MODELS/{model}; or name their folder"
         ) from error
     return folder
 

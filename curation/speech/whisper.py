@@ -8,7 +8,7 @@ Time: log-mel frame m is centred at 0.01 m s (400 samples around sample 160 m). 
 keeps the rate, the second takes every other frame, and both are centred; so encoder frame i is centred at 0.02 i s, and
 the middle of tick k, (k + 0.5) / 25 s, is that of frame 2 k + 1. benchmarks/results/2026-11-speech.md has it.
 
-The encoder adds its position in the window to every frame, so that the features of a sound depend on its position:
+The encoder adds its position in the window to every frame, so that the features of a section depend on its position:
 rows are exact in time, but equal only for equal clips.
 """
 

@@ -41,19 +41,19 @@ def write_json_atomic(path: Path, content: Mapping[str, object]) -> None:
 
 @contextmanager
 def replacing_by_name(path: Path) -> Iterator[Path]:
-    """Yield a name beside the local file `path`, for a library that opens files by itself.
+    """Yield a name in the folder of the local file `path`, for a library that opens files by itself.
 
-    The file written there takes the place of `path` once it is on disk; on an error it is removed.
+    The file written there replaces `path` once it is on disk; on an error it is removed.
 
     Raises:
         OSError: the disk refused; `path` is as it was before.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.parent / f".{path.name}.{os.getpid()}.part"
+    temporary = path.parent / f".{path.name}.{os.getpid()}.part"
     try:
-        yield beside
-        flush(beside)
-        beside.replace(path)
+        yield temporary
+        flush(temporary)
+        temporary.replace(path)
     finally:
-        beside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
     flush(path.parent)

@@ -45,7 +45,7 @@ _EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs", "http": "http", "ht
 _LOCAL = ("file", "local")
 
 IN_MEMORY_BYTES = 64 << 20
-"""An object up to this size is uploaded in one request, a larger one in parts of this size from a temporary file."""
+"""An object up to this size is uploaded in one request, a larger one in blocks of this size from a temporary file."""
 
 _BLOCKS = 8
 """Ranges of an open file that are cached."""
@@ -218,7 +218,7 @@ def open_remote(path: Path, block_bytes: int) -> BinaryIO:
 
 
 def can_seek(path: Path) -> bool:
-    """Return whether a part of a remote file can be read on its own; some web servers only send complete files.
+    """Return whether ranges of a remote file can be read; some web servers only send complete files.
 
     Raises:
         OSError: it cannot be read.

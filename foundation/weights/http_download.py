@@ -1,4 +1,4 @@
-"""Downloads that go on where they stopped.
+"""Resumable downloads over HTTP.
 
 The bytes are kept in ``.download-KEY.part`` in the cache until the file is complete, with the server's mark of the
 file's version (ETag, else Last-Modified) in ``.download-KEY.json``. A request for the rest is conditional on that mark
@@ -42,10 +42,10 @@ class DownloadWatcher(Protocol):
 
 
 class Download:
-    """One file that is on its way from a URL into a folder."""
+    """Download of one file from a URL into a folder."""
 
     def __init__(self, url: str, folder: Path) -> None:
-        """Find what an earlier attempt left in `folder`.
+        """Find the bytes of an earlier attempt in `folder`.
 
         Args:
             url: of the file. For the Hugging Face hub, the server that ``HF_ENDPOINT`` names takes the hub's place.
@@ -64,11 +64,11 @@ class Download:
 
         Args:
             name: what to call the file in messages and in front of the watcher.
-            size_bytes: for the watcher, where the server does not tell.
+            size_bytes: for the watcher, where the server does not state it.
             watcher: receives the progress.
 
         Raises:
-            DownloadError: the server cannot be reached, refuses, or falls silent; what has come is kept.
+            DownloadError: the server cannot be reached, refuses, or times out; the bytes so far are kept.
             OSError: the disk refused.
         """
         while True:
@@ -127,14 +127,14 @@ class Download:
         return 0, "", None
 
     def _remember(self, response: requests.Response, total: int | None) -> None:
-        """Write down which version of the file the bytes are of; a weak ETag does not tell bytes apart."""
+        """Record the version of the file that the bytes belong to; a weak ETag does not identify bytes."""
         etag = response.headers.get("ETag", "")
         mark = etag if etag and not etag.startswith("W/") else response.headers.get("Last-Modified", "")
         write_json_atomic(self._note, {"url": self._asked, "mark": mark, "total_bytes": total})
 
 
 def _range_of(response: requests.Response) -> tuple[int, int | None]:
-    """Return from which byte on a response brings the file, and of how many; None where the server does not tell."""
+    """Return the first byte of a response and the size of the file; None where the server does not state them."""
     if response.status_code == requests.codes.partial_content:
         found = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", response.headers.get("Content-Range", ""))
         if found is None:
@@ -147,7 +147,7 @@ def _range_of(response: requests.Response) -> tuple[int, int | None]:
 
 
 def _reason(error: requests.RequestException) -> str:
-    """Return what went wrong, without the layers of libraries around it."""
+    """Return the cause of an error, without the layers of libraries around it."""
     if isinstance(error, requests.Timeout):
         return "the server does not answer in time"
     cause: BaseException = error

@@ -21,11 +21,11 @@ class AssetStatus:
     path: Path | None
     """None where it is missing, or cannot be used."""
     problem: str
-    """Why it cannot be used; empty where it can, and where it is missing."""
+    """Reason why it cannot be used; empty where it can, and where it is missing."""
 
     @property
     def digest(self) -> str:
-        """Known part of its digest, in a few words."""
+        """Known digits of its digest, in a few words."""
         if self.asset.is_pinned:
             return "pinned"
         (file,) = self.asset.files

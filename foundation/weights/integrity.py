@@ -25,7 +25,7 @@ _WORTH_REMEMBERING_BYTES = 4_000_000
 
 
 def check_file(path: Path, file: AssetFile, asset: Asset, *, anew: bool = False) -> str:
-    """Return the digest of the file at `path` after comparing it with what is known of `file` of `asset`.
+    """Return the digest of the file at `path` after comparing it with the registry's of `file` of `asset`.
 
     Where the registry knows only its first digits, the digest found at the first use is recorded, in ``NAME.sha256`` in
     the cache, and later uses are compared with it; a mirror may have its own ``NAME.sha256`` next to the file.

@@ -52,10 +52,10 @@ def _looked_in() -> str:
 
 def _ways_on(assets: Sequence[Asset]) -> list[str]:
     names = " ".join(asset.name for asset in assets if asset.sources)
-    ways = ["Ways on:"]
+    ways = ["Ways to continue:"]
     if names:
         ways.append(f"  gaia-curate models pull {names}")
-        ways.append("    where this machine reaches the sources above; it goes on where it was stopped")
+        ways.append("    if this machine reaches the sources above; the same command again resumes")
     ways.append("  GAIA_MODELS=FOLDER")
     ways.append("    a folder that holds the files, such as a copy of another machine's cache")
     if any(asset.use == "training" for asset in assets):

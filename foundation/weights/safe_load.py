@@ -41,7 +41,7 @@ def load_torch_weights(path: Path) -> "dict[str, torch.Tensor]":
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, TypeError, LookupError) as error:
-        # torch's own advice is to load the file unsafely: only the part that names what was found is of use
+        # torch recommends loading the file unsafely; only the name that it found is of use
         found = re.search(r"GLOBAL (\S+)", str(error))
         reason = f"it asks for {found[1]}, which is a program" if found else "it is no checkpoint of tensors"
         raise UnsafeAssetError(_refusal(path, reason)) from error
@@ -57,7 +57,7 @@ def load_pickled_arrays(path: Path) -> dict[str, npt.NDArray[np.generic]]:
     Numbers only (booleans, integers, floats, complex): an array of Python objects is refused.
 
     Raises:
-        UnsafeAssetError: the pickle asks for anything else, or is damaged.
+        UnsafeAssetError: the pickle needs any other object, or is damaged.
     """
     try:
         with path.open("rb") as file:
@@ -85,7 +85,7 @@ def _refusal(path: Path, reason: str) -> str:
 
 
 class _RefusedError(Exception):
-    """The pickle asks for something that is no array."""
+    """The pickle needs an object that is no array."""
 
 
 class _PickledType:
@@ -105,7 +105,7 @@ class _PickledType:
 
 
 class _PickledArray:
-    """Stands for an array while a pickle is read; NumPy sees the bytes only after their number was checked."""
+    """Placeholder of an array while a pickle is read; NumPy receives the bytes after their number was checked."""
 
     def __init__(self, *_: object) -> None:
         self.array: npt.NDArray[np.generic] | None = None
@@ -121,7 +121,7 @@ class _PickledArray:
 
 
 class _ArrayReader(pickle.Unpickler):
-    """Knows three names; to each it gives a class of this module, so that the pickle reaches nothing else."""
+    """Unpickler that resolves three names, each to a class of this module, so that nothing else is reachable."""
 
     _KNOWN = {  # noqa: RUF012 - read only
         ("numpy.core.multiarray", "_reconstruct"): _PickledArray,

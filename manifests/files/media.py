@@ -26,7 +26,7 @@ least, so a seek decodes 5.5 frames on average."""
 
 
 class MediaError(ProblemsFoundError):
-    """A clip's bytes cannot be read or decoded; the message says where and why."""
+    """A clip's bytes cannot be read or decoded; the message has the position and the reason."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

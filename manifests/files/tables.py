@@ -21,7 +21,7 @@ from manifests.files.journal import SwapError, pending_swap
 from manifests.schema.columns import Table
 from manifests.schema.tables import TABLES
 
-__all__ = ["parquet_options", "read_parts", "read_row", "read_table", "table_files", "write_parquet", "write_rows"]
+__all__ = ["parquet_options", "read_each_file", "read_row", "read_table", "table_files", "write_parquet", "write_rows"]
 
 _ZSTD_LEVEL = 3
 
@@ -119,11 +119,11 @@ def read_table(dataset: Path, name: str, columns: Sequence[str] | None = None) -
         KeyError: a dataset has no table or column of that name.
         DatasetError: a file is damaged or has another schema; the message names it.
     """
-    parts = read_parts(dataset, name, columns)
-    return pa.concat_tables([_schema_of(name, columns).empty_table(), *(rows for _, rows in parts)])
+    pieces = read_each_file(dataset, name, columns)
+    return pa.concat_tables([_schema_of(name, columns).empty_table(), *(rows for _, rows in pieces)])
 
 
-def read_parts(dataset: Path, name: str, columns: Sequence[str] | None = None) -> list[tuple[Path, pa.Table]]:
+def read_each_file(dataset: Path, name: str, columns: Sequence[str] | None = None) -> list[tuple[Path, pa.Table]]:
     """Return each Parquet file of table `name` with its rows, in the order in which `read_table` joins them.
 
     Raises:
@@ -132,7 +132,7 @@ def read_parts(dataset: Path, name: str, columns: Sequence[str] | None = None) -
     """
     schema = _schema_of(name, columns)
 
-    def part(path: Path) -> tuple[Path, pa.Table]:
+    def read(path: Path) -> tuple[Path, pa.Table]:
         try:
             return path, read_parquet(path, schema.names).select(schema.names).cast(schema)
         except (pa.ArrowException, ValueError, OSError) as error:
@@ -140,9 +140,9 @@ def read_parts(dataset: Path, name: str, columns: Sequence[str] | None = None) -
 
     files = table_files(dataset, name)
     if len(files) < 2 or not is_remote(dataset):
-        return [part(path) for path in files]
+        return [read(path) for path in files]
     with ThreadPoolExecutor(_REMOTE_READERS) as readers:  # most of the time of a remote read is waiting
-        return list(readers.map(part, files))
+        return list(readers.map(read, files))
 
 
 def read_row(path: Path, number: int, columns: Sequence[str]) -> pa.Table:

@@ -21,7 +21,7 @@ from foundation.settings import Settings
 from foundation.storage.atomic import replacing
 from foundation.storage.locations import files_in
 from manifests.files.journal import finish_swap, hidden_name, move_file, swap_files
-from manifests.packing.packed_files import PACKED, PackedFacts, PartFile, part_files, sources_of, videos_digest
+from manifests.packing.packed_files import PACKED, PackedFacts, TableFile, sources_of, table_inventory, videos_digest
 from manifests.packing.prefix_tree import Leaf, leaves
 from manifests.packing.rows import VideoRows, write_packed
 from manifests.packing.shards import Shard, moved, write_shard
@@ -59,7 +59,7 @@ def compact(dataset: Path, live: Collection[str], settings: StorageSettings) -> 
         settings: sizes of the files.
 
     Raises:
-        DatasetError: a file is damaged, or a tar does not hold what the rows say.
+        DatasetError: a file is damaged, or a tar does not match the rows.
         OSError: a file cannot be read or written.
     """
     finish_swap(dataset)
@@ -116,76 +116,76 @@ class _Packing:
 
     def __init__(self, dataset: Path, table: Table, settings: StorageSettings, one_swap: threading.Lock) -> None:
         self._dataset, self._table, self._one_swap = dataset, table, one_swap
-        self._part_limit, self._tar_limit = int(settings.part_mb * _MB), int(settings.shard_gib * _GIB)
-        self._parts = {part.name: part for part in part_files(dataset, table)}
+        self._rows_limit, self._tar_limit = int(settings.part_mb * _MB), int(settings.shard_gib * _GIB)
+        self._files = {file.name: file for file in table_inventory(dataset, table)}
 
     @property
     def media(self) -> set[str]:
         """Names of the tars that the rows refer to."""
-        return {tar for part in self._parts.values() for tar in part.facts.media}
+        return {tar for file in self._files.values() for tar in file.facts.media}
 
     def pack(self, live: frozenset[str]) -> None:
         """Pack the table."""
         sources = self._sources(live)
-        self._swap([], [name for name in self._parts if name not in {part.name for part in sources.values()}])
+        self._swap([], [name for name in self._files if name not in {file.name for file in sources.values()}])
         groups = self._groups(sources)
         self._divide([leaf for group in groups for leaf in group.files], sources)
         sources = self._sources(live)
         for group in groups:
             own = {video: sources[video] for video in group.videos}
-            parts = {part.name: part for part in own.values()}
-            if not self._is_done(group, list(parts.values())):
-                self._replace(group, own, parts)
+            existing = {file.name: file for file in own.values()}
+            if not self._is_done(group, list(existing.values())):
+                self._replace(group, own, existing)
 
-    def _sources(self, live: frozenset[str]) -> dict[str, PartFile]:
-        found = sources_of(self._parts.values())
-        return {video: part for video, part in found.items() if video in live}
+    def _sources(self, live: frozenset[str]) -> dict[str, TableFile]:
+        found = sources_of(self._files.values())
+        return {video: file for video, file in found.items() if video in live}
 
-    def _groups(self, sources: Mapping[str, PartFile]) -> list[_Group]:
-        rows = {video: part.facts.videos[video][0] for video, part in sources.items()}
+    def _groups(self, sources: Mapping[str, TableFile]) -> list[_Group]:
+        rows = {video: file.facts.videos[video][0] for video, file in sources.items()}
         if self._table is not CLIPS:
-            return [_Group((leaf,), leaf.prefix) for leaf in leaves(rows, self._part_limit)]
-        tars = leaves({video: part.facts.videos[video][1] for video, part in sources.items()}, self._tar_limit)
+            return [_Group((leaf,), leaf.prefix) for leaf in leaves(rows, self._rows_limit)]
+        tars = leaves({video: file.facts.videos[video][1] for video, file in sources.items()}, self._tar_limit)
         return [
-            _Group(tuple(leaves({v: rows[v] for v in tar.videos}, self._part_limit, tar.prefix)), tar.prefix)
+            _Group(tuple(leaves({v: rows[v] for v in tar.videos}, self._rows_limit, tar.prefix)), tar.prefix)
             for tar in tars
         ]
 
-    def _divide(self, files: Sequence[Leaf], sources: Mapping[str, PartFile]) -> None:
+    def _divide(self, files: Sequence[Leaf], sources: Mapping[str, TableFile]) -> None:
         """Divide existing files so that each belongs to a single one of `files`."""
-        parted: dict[str, list[Leaf]] = defaultdict(list)
+        pieces_of: dict[str, list[Leaf]] = defaultdict(list)
         for leaf in files:
             own: dict[str, list[str]] = defaultdict(list)
             for video in leaf.videos:
                 own[sources[video].name].append(video)
             for name, videos in own.items():
-                parted[name].append(Leaf(leaf.prefix, tuple(videos)))
-        for name, pieces in parted.items():
+                pieces_of[name].append(Leaf(leaf.prefix, tuple(videos)))
+        for name, pieces in pieces_of.items():
             if len(pieces) > 1:
                 self._swap([self._write(piece, sources) for piece in pieces], [name])
 
-    def _is_done(self, group: _Group, parts: Sequence[PartFile]) -> bool:
+    def _is_done(self, group: _Group, existing: Sequence[TableFile]) -> bool:
         """Return whether the existing files already are the packed files of the group."""
         if group.alone is not None:
-            return [part.packed for part in parts] == [False]
-        existing = {(part.facts.prefix, tuple(part.facts.videos), part.packed) for part in parts}
-        tars = {(part.facts.tar_videos, len(part.facts.media)) for part in parts}
+            return [file.packed for file in existing] == [False]
+        packed = {(file.facts.prefix, tuple(file.facts.videos), file.packed) for file in existing}
+        tars = {(file.facts.tar_videos, len(file.facts.media)) for file in existing}
         expected_tars = (videos_digest(group.videos), 1) if self._table is CLIPS else (None, 0)
-        return existing == {(leaf.prefix, leaf.videos, True) for leaf in group.files} and tars == {expected_tars}
+        return packed == {(leaf.prefix, leaf.videos, True) for leaf in group.files} and tars == {expected_tars}
 
-    def _replace(self, group: _Group, sources: Mapping[str, PartFile], parts: Mapping[str, PartFile]) -> None:
+    def _replace(self, group: _Group, sources: Mapping[str, TableFile], existing: Mapping[str, TableFile]) -> None:
         shard = None
         if self._table is CLIPS:
             label = _label(group.prefix)
             shard = write_shard(self._dataset, label, group.videos, sources, name=group.alone)
-        come = [self._write(leaf, sources, shard, group) for leaf in group.files]
-        self._swap(come, parts)
-        for tar in {tar for part in parts.values() for tar in part.facts.media} - self.media:
+        new = [self._write(leaf, sources, shard, group) for leaf in group.files]
+        self._swap(new, existing)
+        for tar in {tar for file in existing.values() for tar in file.facts.media} - self.media:
             (self._dataset / tar).unlink()
 
     def _write(
-        self, leaf: Leaf, sources: Mapping[str, PartFile], shard: Shard | None = None, group: _Group | None = None
-    ) -> PartFile:
+        self, leaf: Leaf, sources: Mapping[str, TableFile], shard: Shard | None = None, group: _Group | None = None
+    ) -> TableFile:
         """Write a file under a hidden name, and return it with its final name.
 
         Args:
@@ -198,8 +198,8 @@ class _Packing:
         alone = group is not None and group.alone is not None
         facts = PackedFacts(
             prefix="" if alone else leaf.prefix,
-            videos={video: part.facts.videos[video] for video, part in own.items()},
-            media=tuple(sorted({tar for part in own.values() for tar in part.facts.media}))
+            videos={video: file.facts.videos[video] for video, file in own.items()},
+            media=tuple(sorted({tar for file in own.values() for tar in file.facts.media}))
             if shard is None
             else (shard.media,),
             tar_videos=None if shard is None or group is None or alone else videos_digest(group.videos),
@@ -210,18 +210,18 @@ class _Packing:
         label = leaf.videos[0] if alone else f"{_label(leaf.prefix)}-{digest[:12]}"
         name = f"{self._table.name}/{label}.parquet"
         move_file(begun, self._dataset / hidden_name(name))
-        return PartFile(path=self._dataset / name, name=name, facts=facts, packed=not alone)
+        return TableFile(path=self._dataset / name, name=name, facts=facts, packed=not alone)
 
-    def _swap(self, come: Sequence[PartFile], gone: Collection[str]) -> None:
+    def _swap(self, come: Sequence[TableFile], gone: Collection[str]) -> None:
         if come or gone:
             with self._one_swap:
                 finish_swap(
                     self._dataset
                 )  # complete one that failed in the other thread, since there is only one journal
-                swap_files(self._dataset, [part.name for part in come], gone)
+                swap_files(self._dataset, [file.name for file in come], gone)
             for name in gone:
-                del self._parts[name]
-            self._parts.update((part.name, part) for part in come)
+                del self._files[name]
+            self._files.update((file.name, file) for file in come)
 
 
 class _BackgroundTask(threading.Thread):

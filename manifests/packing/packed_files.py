@@ -21,7 +21,7 @@ from manifests.files.tar import tar_bytes
 from manifests.schema.clips import CLIPS
 from manifests.schema.columns import Table
 
-__all__ = ["PACKED", "PackedFacts", "PartFile", "part_files", "sources_of", "stored_videos", "videos_digest"]
+__all__ = ["PACKED", "PackedFacts", "TableFile", "sources_of", "stored_videos", "table_inventory", "videos_digest"]
 
 PACKED = "part-"
 """Beginning of the names of packed files."""
@@ -53,7 +53,7 @@ class PackedFacts(BaseModel):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PartFile:
+class TableFile:
     """Parquet file of a table."""
 
     path: Path
@@ -69,19 +69,19 @@ def videos_digest(video_ids: tuple[str, ...]) -> str:
     return sha256("\n".join(sorted(video_ids)).encode()).hexdigest()
 
 
-def part_files(dataset: Path, table: Table) -> list[PartFile]:
+def table_inventory(dataset: Path, table: Table) -> list[TableFile]:
     """Return the files of a table, sorted by name.
 
     Raises:
         DatasetError: a file is damaged; the message names it.
     """
-    return [_part_file(table, path) for path in table_files(dataset, table.name)]
+    return [_table_file(table, path) for path in table_files(dataset, table.name)]
 
 
-def sources_of(parts: Iterable[PartFile]) -> dict[str, PartFile]:
+def sources_of(files: Iterable[TableFile]) -> dict[str, TableFile]:
     """Return by video id the file with its rows; its own file takes precedence over a packed one."""
-    ordered = sorted(parts, key=lambda part: not part.packed)
-    return {video_id: part for part in ordered for video_id in part.facts.videos}
+    ordered = sorted(files, key=lambda file: not file.packed)
+    return {video_id: file for file in ordered for video_id in file.facts.videos}
 
 
 def stored_videos(dataset: Path, table: Table) -> dict[str, bool]:
@@ -95,13 +95,13 @@ def stored_videos(dataset: Path, table: Table) -> dict[str, bool]:
     stored: dict[str, bool] = {}
     for path in table_files(dataset, table.name):
         if path.name.startswith(PACKED):
-            stored.update(dict.fromkeys(_part_file(table, path).facts.videos, True))
+            stored.update(dict.fromkeys(_table_file(table, path).facts.videos, True))
         else:
             stored[path.stem] = False
     return stored
 
 
-def _part_file(table: Table, path: Path) -> PartFile:
+def _table_file(table: Table, path: Path) -> TableFile:
     try:
         with open_parquet(path) as file:
             footer = (file.metadata.metadata or {}).get(_FACTS)
@@ -110,7 +110,7 @@ def _part_file(table: Table, path: Path) -> PartFile:
         raise DatasetError(
             f"{path}: cannot be read: {error}; restore it, or remove it: the same run then curates what was in it"
         ) from error
-    return PartFile(path=path, name=f"{table.name}/{path.name}", facts=facts, packed=footer is not None)
+    return TableFile(path=path, name=f"{table.name}/{path.name}", facts=facts, packed=footer is not None)
 
 
 def _measured(file: pq.ParquetFile, table: Table) -> PackedFacts:

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from foundation.storage.arrow import open_parquet
 from manifests.files.tables import parquet_options
-from manifests.packing.packed_files import PartFile, span_of_ids
+from manifests.packing.packed_files import TableFile, span_of_ids
 from manifests.schema.columns import Table
 
 __all__ = ["HashingStream", "VideoRows", "write_packed"]
@@ -23,7 +23,7 @@ _BUFFER_BYTES = 1 << 20
 class VideoRows:
     """Rows of videos from several files; read in the order of the ids, each file is read once."""
 
-    def __init__(self, table: Table, sources: Mapping[str, PartFile], columns: Sequence[str] | None = None) -> None:
+    def __init__(self, table: Table, sources: Mapping[str, TableFile], columns: Sequence[str] | None = None) -> None:
         """Prepare reading; files are opened when they are needed.
 
         Args:
@@ -34,10 +34,10 @@ class VideoRows:
         schema = table.arrow_schema()
         self._schema = schema if columns is None else pa.schema([schema.field(name) for name in columns])
         self._sources = sources
-        self._left = {part.name: set[str]() for part in sources.values()}
-        for video_id, part in sources.items():
-            self._left[part.name].add(video_id)
-        self._open: dict[str, _OpenPart] = {}
+        self._left = {file.name: set[str]() for file in sources.values()}
+        for video_id, file in sources.items():
+            self._left[file.name].add(video_id)
+        self._open: dict[str, _OpenFile] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -45,8 +45,8 @@ class VideoRows:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for part in self._open.values():
-            part.close()
+        for file in self._open.values():
+            file.close()
 
     def of(self, video_id: str) -> Iterator[pa.Table]:
         """Yield the rows of a video in order, in pieces; nothing if no file has any.
@@ -54,16 +54,16 @@ class VideoRows:
         Raises:
             OSError: a file cannot be read.
         """
-        part = self._sources.get(video_id)
-        if part is None:
+        file = self._sources.get(video_id)
+        if file is None:
             return
-        if part.name not in self._open:
-            self._open[part.name] = _OpenPart(part.path, self._schema)
-        yield from self._open[part.name].rows(video_id)
-        left = self._left[part.name]
+        if file.name not in self._open:
+            self._open[file.name] = _OpenFile(file.path, self._schema)
+        yield from self._open[file.name].rows(video_id)
+        left = self._left[file.name]
         left.discard(video_id)
         if not left:
-            self._open.pop(part.name).close()
+            self._open.pop(file.name).close()
 
     def table_of(self, video_id: str) -> pa.Table:
         """Return all rows of a video.
@@ -74,7 +74,7 @@ class VideoRows:
         return pa.concat_tables([self._schema.empty_table(), *self.of(video_id)])
 
 
-class _OpenPart:
+class _OpenFile:
     """Open file that is read forwards and keeps the last row group."""
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:

@@ -11,7 +11,7 @@ from foundation.storage.atomic import replacing
 from manifests.errors import DatasetError
 from manifests.files.journal import hidden_name, move_file
 from manifests.files.tar import MemberRange, TarWriter
-from manifests.packing.packed_files import PartFile
+from manifests.packing.packed_files import TableFile
 from manifests.packing.rows import HashingStream, VideoRows
 from manifests.schema.clips import CLIPS
 
@@ -34,7 +34,7 @@ class Shard:
 
 
 def write_shard(
-    dataset: Path, label: str, videos: Sequence[str], sources: Mapping[str, PartFile], *, name: str | None = None
+    dataset: Path, label: str, videos: Sequence[str], sources: Mapping[str, TableFile], *, name: str | None = None
 ) -> Shard:
     """Copy the media of all clips of `videos`, in this order, into one tar, to which no table refers yet.
 
@@ -48,7 +48,7 @@ def write_shard(
         name: use this name instead; an existing file of the name holds the same videos.
 
     Raises:
-        DatasetError: a tar is missing, or does not hold what the rows say.
+        DatasetError: a tar is missing, or does not match the rows.
         OSError: a file cannot be read or written.
     """
     hidden = dataset / hidden_name(f"media/{label}.tar")
@@ -73,7 +73,7 @@ def copy_media(
         stream: the new tar, empty.
 
     Raises:
-        DatasetError: a tar is missing, or does not hold what the rows say.
+        DatasetError: a tar is missing, or does not match the rows.
         OSError: a file cannot be read or written.
     """
     offsets: dict[str, tuple[int, int | None]] = {}

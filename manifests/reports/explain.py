@@ -87,24 +87,24 @@ class Explanation:
 
     def text(self) -> str:
         """Return the explanation for people to read."""
-        parts = [f"{self.path} ({self.video_id}): {self.status}"]
+        paragraphs = [f"{self.path} ({self.video_id}): {self.status}"]
         if self.duplicate_of is not None:
-            parts[0] += f", the same content as {self.duplicate_of}, whose answer this is"
+            paragraphs[0] += f", the same content as {self.duplicate_of}, whose answer this is"
         if self.error is not None:
-            parts.append(f"The video was not curated: {self.error}")
-        parts += [
+            paragraphs.append(f"The video was not curated: {self.error}")
+        paragraphs += [
             _timeline_text(tier) if tier.span_of_second is None else _second_text(tier, tier.span_of_second)
             for tier in self.tiers
         ]
         if self.evidence:
             rows = [[name, _value_text(value)] for name, value in self.evidence.items()]
             table = text_table(["measured", "value"], rows, numeric=[False, False])
-            parts.append(f"Evidence of tick {self.evidence['tick']}:\n{table}")
-        return "\n\n".join(parts)
+            paragraphs.append(f"Evidence of tick {self.evidence['tick']}:\n{table}")
+        return "\n\n".join(paragraphs)
 
 
 def explain(dataset: Path, video: str, time_s: float | None = None) -> Explanation:
-    """Say why a video, or its second `time_s`, was kept or dropped.
+    """Explain why a video, or its second `time_s`, was kept or dropped.
 
     Args:
         video: a video id, a path as it stands in `videos`, or a file name that only one video has.

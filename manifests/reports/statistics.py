@@ -29,7 +29,7 @@ class SourceRow:
     """Files without a speaker id; they add nothing to `speakers_raw` and `speakers_kept`."""
     speakers_raw: int
     speakers_kept: int
-    """Speakers with something kept in any tier."""
+    """Speakers with kept seconds in any tier."""
     raw_s: float
     kept_s: dict[str, float]
     """Seconds per tier; `vae` includes what is kept in `diffusion`."""

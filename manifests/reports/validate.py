@@ -41,7 +41,7 @@ def validate(dataset: Path, record: DatasetRecord | None = None) -> list[Problem
     """
     record = read_dataset(dataset) if record is None else record
     if not table_files(dataset, VIDEOS.name):
-        return [Problem(file="videos", row="", what="the run has not ended: there is no table yet", mend=_GO_ON)]
+        return [Problem(file="videos", row="", what="the run has not ended: there is no table yet", remedy=_GO_ON)]
     problems = list(_schema_problems(dataset))
     if problems:  # rows of another schema cannot be judged
         return problems
@@ -51,8 +51,8 @@ def validate(dataset: Path, record: DatasetRecord | None = None) -> list[Problem
     problems += _kept_problems(dataset)
     problems += _kept_second_problems(dataset)
     for path in table_files(dataset, CLIPS.name):
-        with open_parquet(path) as part:
-            for batch in part.iter_batches(batch_size=CLIPS.row_group_rows):
+        with open_parquet(path) as parquet:
+            for batch in parquet.iter_batches(batch_size=CLIPS.row_group_rows):
                 problems += clip_problems(dataset, f"{CLIPS.name}/{path.name}", batch)
     problems += _record_problems(dataset, record)
     return problems
@@ -64,12 +64,12 @@ def _schema_problems(dataset: Path) -> Iterator[Problem]:
         for path in table_files(dataset, table.name):
             file = f"{table.name}/{path.name}"
             try:
-                with open_parquet(path) as part:
-                    found = part.schema_arrow
-                    rows = part.read([table.columns[0].name])
+                with open_parquet(path) as parquet:
+                    found = parquet.schema_arrow
+                    rows = parquet.read([table.columns[0].name])
                 rows.validate(full=True)
             except (pa.ArrowException, OSError) as error:
-                yield Problem(file=file, row="", what=f"cannot be read: {error}", mend=f"remove it and {_RUN_AGAIN}")
+                yield Problem(file=file, row="", what=f"cannot be read: {error}", remedy=f"remove it and {_RUN_AGAIN}")
                 continue
             if not found.equals(expected):
                 differing = [name for name in expected.names if name not in found.names] + [
@@ -78,7 +78,7 @@ def _schema_problems(dataset: Path) -> Iterator[Problem]:
                     if field.name not in expected.names or field != expected.field(field.name)
                 ]
                 what = f"schema differs in {', '.join(differing) or 'the order of the columns'}"
-                yield Problem(file=file, row="", what=what, mend=f"remove it and {_RUN_AGAIN}")
+                yield Problem(file=file, row="", what=what, remedy=f"remove it and {_RUN_AGAIN}")
 
 
 def _durations(dataset: Path) -> tuple[dict[str, int], list[Problem]]:
@@ -91,15 +91,15 @@ def _durations(dataset: Path) -> tuple[dict[str, int], list[Problem]]:
     for video_id, count in Counter(row["video_id"] for row in originals).items():
         if count > 1:
             what = f"{count} rows have this video_id and none says duplicate_of"
-            problems.append(Problem(file="videos", row=video_id, what=what, mend=_RUN_AGAIN))
+            problems.append(Problem(file="videos", row=video_id, what=what, remedy=_RUN_AGAIN))
     for row in rows:
         if row["duplicate_of"] is not None and row["duplicate_of"] not in paths:
             what = f"duplicate_of names {row['duplicate_of']}, which no analysed row has as its path"
-            problems.append(Problem(file="videos", row=row["path"], what=what, mend=_RUN_AGAIN))
+            problems.append(Problem(file="videos", row=row["path"], what=what, remedy=_RUN_AGAIN))
     for row in originals:
         if row["status"] == "ok" and row["duration_s"] is None:
             what = "the status is ok and duration_s is null"
-            problems.append(Problem(file="videos", row=row["path"], what=what, mend=_RUN_AGAIN))
+            problems.append(Problem(file="videos", row=row["path"], what=what, remedy=_RUN_AGAIN))
         elif row["status"] == "ok":
             # recover the ratio that the float approximates, so that half a tick is rounded as in the analysis
             exact_s = Fraction(row["duration_s"]).limit_denominator(1_000_000)
@@ -123,7 +123,7 @@ def _frame_problems(dataset: Path, durations: dict[str, int]) -> Iterator[Proble
                 f"{row['tick_max']}; the video has {n_ticks} ticks"
             )
             what += f", of which {trimmed[video_id]} are trimmed" if trimmed[video_id] else ""
-            yield Problem(file="frames", row=video_id, what=what, mend=_RUN_AGAIN)
+            yield Problem(file="frames", row=video_id, what=what, remedy=_RUN_AGAIN)
 
 
 def _trimmed_ticks(dataset: Path) -> Counter[str]:
@@ -143,14 +143,14 @@ def _tiling_problems(dataset: Path, durations: dict[str, int], outcomes: Collect
         spans[row["video_id"], row["tier"]].append((_tick(row["start_s"]), _tick(row["end_s"])))
         if row["tier"] not in TIERS or row["outcome"] not in outcomes:
             what = f"tier {row['tier']!r} or outcome {row['outcome']!r} is unknown"
-            yield Problem(file="spans", row=row["video_id"], what=what, mend=_DECIDE_AGAIN)
+            yield Problem(file="spans", row=row["video_id"], what=what, remedy=_DECIDE_AGAIN)
         if (row["outcome"] == "kept") != (row["clip_id"] is not None):
             what = f"the span {row['start_s']} to {row['end_s']} s is {row['outcome']} and has clip_id {row['clip_id']}"
-            yield Problem(file="spans", row=row["video_id"], what=what, mend=_DECIDE_AGAIN)
+            yield Problem(file="spans", row=row["video_id"], what=what, remedy=_DECIDE_AGAIN)
     for video_id in sorted({video_id for video_id, _ in spans}):
         if video_id not in durations:
             what = "has spans and is no analysed video"
-            yield Problem(file="spans", row=video_id, what=what, mend=_DECIDE_AGAIN)
+            yield Problem(file="spans", row=video_id, what=what, remedy=_DECIDE_AGAIN)
     for video_id, end in durations.items():
         for tier in TIERS:
             bounds = [(0, 0), *sorted(spans.get((video_id, tier), [])), (end, end)]
@@ -159,7 +159,7 @@ def _tiling_problems(dataset: Path, durations: dict[str, int], outcomes: Collect
                     kind = "a gap" if before < after else "an overlap"
                     seconds = sorted((float(before / TICK_RATE_HZ), float(after / TICK_RATE_HZ)))
                     what = f"tier {tier} has {kind} from {seconds[0]} to {seconds[1]} s"
-                    yield Problem(file="spans", row=video_id, what=what, mend=_DECIDE_AGAIN)
+                    yield Problem(file="spans", row=video_id, what=what, remedy=_DECIDE_AGAIN)
 
 
 def _kept_problems(dataset: Path) -> Iterator[Problem]:
@@ -177,13 +177,13 @@ def _kept_problems(dataset: Path) -> Iterator[Problem]:
         clip_id = f"{row['video_id']}-{first:07d}-{end - 1:07d}"
         if row["clip_id"] != clip_id or row["n_frames"] != end - first:
             what = f"times and n_frames {row['n_frames']} do not fit the name; {clip_id} has {end - first} frames"
-            yield Problem(file="clips", row=row["clip_id"], what=what, mend=_RUN_AGAIN)
+            yield Problem(file="clips", row=row["clip_id"], what=what, remedy=_RUN_AGAIN)
     for clip_id, tier, first, end in sorted((kept - expected).keys()):
         what = f"tier {tier} keeps ticks {first} to {end} for this clip, which `clips` does not have so"
-        yield Problem(file="spans", row=clip_id, what=what, mend=_RUN_AGAIN)
+        yield Problem(file="spans", row=clip_id, what=what, remedy=_RUN_AGAIN)
     for clip_id, tier, first, end in sorted((expected - kept).keys()):
         what = f"no span of tier {tier} keeps ticks {first} to {end} for this clip, or the clip has two rows"
-        yield Problem(file="clips", row=clip_id, what=what, mend=_RUN_AGAIN)
+        yield Problem(file="clips", row=clip_id, what=what, remedy=_RUN_AGAIN)
 
 
 def _kept_second_problems(dataset: Path) -> Iterator[Problem]:
@@ -206,18 +206,18 @@ def _kept_second_problems(dataset: Path) -> Iterator[Problem]:
         if row["n_clips"] != n_clips:
             wrong.append(f"n_clips is {row['n_clips']}, `clips` has {n_clips}")
         for what in wrong:
-            yield Problem(file="videos", row=row["path"], what=what, mend=_RUN_AGAIN)
+            yield Problem(file="videos", row=row["path"], what=what, remedy=_RUN_AGAIN)
 
 
 def _record_problems(dataset: Path, record: DatasetRecord) -> Iterator[Problem]:
     if _without_meanings(record.tables) != _without_meanings(describe_tables()):
         what = "the description of the tables is not that of this schema version"
-        yield Problem(file="dataset.json", row="tables", what=what, mend=_RUN_AGAIN)
+        yield Problem(file="dataset.json", row="tables", what=what, remedy=_RUN_AGAIN)
     counted = totals_of(dataset).model_dump()
     for name, recorded in record.totals.model_dump().items():
         if recorded != counted[name]:
             what = f"says {recorded}, the tables hold {counted[name]}"
-            yield Problem(file="dataset.json", row=f"totals.{name}", what=what, mend=_RUN_AGAIN)
+            yield Problem(file="dataset.json", row=f"totals.{name}", what=what, remedy=_RUN_AGAIN)
 
 
 def _without_meanings(tables: Mapping[str, TableRecord]) -> dict[str, tuple[ColumnRecord, ...]]:

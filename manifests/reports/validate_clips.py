@@ -36,11 +36,11 @@ class Problem:
     row: str
     """Id of the row; "" if the problem concerns the file."""
     what: str
-    mend: str
+    remedy: str
     """Action that solves the problem."""
 
     def __str__(self) -> str:
-        return f"{self.file}: {f'{self.row}: ' if self.row else ''}{self.what}; {self.mend}"
+        return f"{self.file}: {f'{self.row}: ' if self.row else ''}{self.what}; {self.remedy}"
 
 
 def clip_problems(dataset: Path, file: str, batch: pa.RecordBatch) -> Iterator[Problem]:
@@ -56,7 +56,7 @@ def clip_problems(dataset: Path, file: str, batch: pa.RecordBatch) -> Iterator[P
         try:
             arrays[name] = numpy_of(batch.column(name))
         except ValueError as error:
-            yield Problem(file=file, row="", what=f"column {name}: {error}", mend=_RENDER_AGAIN)
+            yield Problem(file=file, row="", what=f"column {name}: {error}", remedy=_RENDER_AGAIN)
     plain = batch.select([name for name in batch.schema.names if name not in _ARRAYS]).to_pylist()
     for number, row in enumerate(plain):
         found = [*_media(dataset, row)]
@@ -64,7 +64,7 @@ def clip_problems(dataset: Path, file: str, batch: pa.RecordBatch) -> Iterator[P
         if (points := arrays.get("landmarks", [None] * len(plain))[number]) is not None:
             found += _landmarks(points.astype(np.float32), row["landmark_scheme"])
         for what in found:
-            yield Problem(file=file, row=row["clip_id"], what=what, mend=_RENDER_AGAIN)
+            yield Problem(file=file, row=row["clip_id"], what=what, remedy=_RENDER_AGAIN)
 
 
 def _length(name: str, array: np.ndarray[Any, Any] | None, n_frames: int) -> Iterator[str]:

@@ -90,7 +90,7 @@ class FaceMeasures:
     mask_prob: Float32Array = field(
         metadata=_column("mask_prob", F32, "0 to 1", "probability that something worn covers mouth and nose")
     )
-    """(R,) probability that something worn covers the mouth."""
+    """(R,) probability that a mask covers the mouth."""
     mask_measured: BoolArray = field(
         metadata=_column(
             "mask_measured",
@@ -114,7 +114,7 @@ class FaceMeasures:
             "",
             "identity vector; taken once a second, null between",
             "[D]",
-            interpolated=False,  # a descriptor is a measurement of one picture
+            interpolated=False,  # a descriptor is a measurement of one frame
         )
     )
     """(R, D) identity descriptor; NaN on the ticks where none is taken."""
@@ -153,12 +153,12 @@ class FaceMeasure:
 
     @property
     def is_flag(self) -> bool:
-        """Whether it is a truth value per face; else it is numbers."""
+        """True for a truth value per face, False for numbers."""
         return bool(pa.types.is_boolean(self.column.type))
 
     @property
     def is_array(self) -> bool:
-        """Whether it is an array per face; else it is one value."""
+        """True for an array per face, False for one value."""
         return bool(pa.types.is_nested(self.column.type))
 
     def missing(self, *shape: int) -> Measured:

@@ -23,7 +23,7 @@ _BOX_AND_POINTS = tuple(m.column for m in FACE_MEASURES if m.column.name in ("bo
 _MEASURES = (_FRONTAL_ANGLE, *(m.column for m in FACE_MEASURES if m.column not in _BOX_AND_POINTS))
 
 FACE_COLUMNS: tuple[Column, ...] = (_TRACK, *_BOX_AND_POINTS, *_MEASURES)
-"""Columns of every face beside the main one; the fields of `frames.other_faces`."""
+"""Columns of every face but the main one; the fields of `frames.other_faces`."""
 
 FRAMES = Table(
     name="frames",

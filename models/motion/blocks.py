@@ -46,9 +46,9 @@ class MotionConformerBlock(nn.Module):
 
 
 class MotionTransformerBlock(nn.Module):
-    """One Transformer block of S, pre-LN (Vaswani et al., 2017, with the norm before each part).
+    """One Transformer block of S, pre-LN (Vaswani et al., 2017, with the norm before each sublayer).
 
-    Its feed-forward part is wide enough for as many parameters as the Conformer block has, so that the two differ by
+    Its feed-forward layer is wide enough for as many parameters as the Conformer block has, so that the two differ by
     the convolution alone.
     """
 
@@ -57,7 +57,7 @@ class MotionTransformerBlock(nn.Module):
         self.added = AddedConditions(config)
         self.attention = RelativeSelfAttention(config.width, config.dropout)
         self.attended = AttendedConditions(config)
-        # both parts of the Conformer in one, and 3 d^2 in place of its convolution module
+        # both feed-forward layers of the Conformer in one, and 3 d^2 in place of its convolution module
         self.feed_forward = FeedForward(config.width, 2 * config.ffn_width + 3 * config.width // 2, config.dropout)
 
     def forward(self, hidden_BTC: Tensor, conditions: BlockConditions) -> Tensor:

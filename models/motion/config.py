@@ -62,7 +62,7 @@ class SpeechEncoderConfig(Section):
     layers: Annotated[int, Field(ge=1)] = 4
     """Conformer blocks. Ours."""
     ffn_width: Annotated[int, Field(ge=1)] = 2048
-    """Channels between the two layers of a feed-forward part. Ours."""
+    """Channels between the two layers of a feed-forward network. Ours."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,7 +84,7 @@ class MotionDiffusionConfig(Section):
     layers: Annotated[int, Field(ge=1)]
     """Blocks, n_layer of appendix B.1."""
     ffn_width: Annotated[int, Field(ge=1)] = 3072
-    """Channels inside a feed-forward part, the same at every size: 4 d fits no size of the paper."""
+    """Channels inside a feed-forward network, the same at every size: 4 d fits no size of the paper."""
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
     """Share of activations set to 0 in training. From public code of the authors' line."""
     backbone: Literal["conformer", "transformer"] = "conformer"

@@ -1,4 +1,4 @@
-"""Parts of the Conformer (Gulati et al., 2020), the backbone of S (GAIA section 4.3 and appendix B.1).
+"""Layers of the Conformer (Gulati et al., 2020), the backbone of S (GAIA section 4.3 and appendix B.1).
 
 Padding never affects other frames: attention masks its keys, and the convolution module blanks padding
 before its depthwise convolution and normalises each frame by itself. (BatchNorm, as in the original, and GroupNorm mix

@@ -152,12 +152,12 @@ def _dropped(names: frozenset[ConditionName], mask_BT: Tensor) -> Dropped:
 
 
 def _as_one_batch(conditions: list[Conditions]) -> Conditions:
-    parts = {
+    fields = {
         name: torch.cat([getattr(a, name) for a in conditions])
         for name in Conditions._fields
         if getattr(conditions[0], name) is not None
     }
-    return conditions[0]._replace(**parts)
+    return conditions[0]._replace(**fields)
 
 
 def _spread(x0_BTD: Tensor, mask_BT: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 __all__ = ["Lpips", "seeded_lpips"]
 
 _WIDTHS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
-"""Channels of the convolutions of each of VGG-16's five parts; a pooling halves the image between two of them."""
+"""Channels of the convolutions of each of VGG-16's five blocks; a pooling halves the image between two of them."""
 
 _SHIFT, _SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
 """Shift and scale that bring images in -1 to 1 to the mean and standard deviation of VGG-16's training."""

@@ -47,7 +47,7 @@ class LatentStatistics(nn.Module):
     """Mean and standard deviation of each channel of the latents that the diffusion model is trained on.
 
     A KL weight of 1e-6 leaves them far from 0 and 1, whereas equation 5 starts from data of about unit variance. They
-    are buffers, so they are part of the weights file of the VAE.
+    are buffers, so the weights file of the VAE contains them.
     """
 
     count: Tensor

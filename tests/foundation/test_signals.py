@@ -173,7 +173,7 @@ def test_ctrl_c_is_as_before_once_the_work_is_done() -> None:
         said: list[str] = []
         with CtrlC(said.append) as ctrl_c:
             signal.raise_signal(signal.SIGINT)
-            assert ctrl_c.asked()
+            assert ctrl_c.requested()
             with pytest.raises(KeyboardInterrupt):
                 signal.raise_signal(signal.SIGINT)
         assert len(said) == 1
@@ -187,6 +187,6 @@ def test_ctrl_c_that_the_shell_has_turned_off_stays_off() -> None:
     try:
         with CtrlC(print) as ctrl_c:
             signal.raise_signal(signal.SIGINT)
-        assert not ctrl_c.asked()
+        assert not ctrl_c.requested()
     finally:
         signal.signal(signal.SIGINT, before)

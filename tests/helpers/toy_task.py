@@ -149,7 +149,7 @@ class ToyTask:
                 loss.backward()
         return {"loss": torch.stack(losses).sum()}
 
-    def pictures(self) -> Mapping[str, RgbImage]:
+    def previews(self) -> Mapping[str, RgbImage]:
         with torch.no_grad():
             image = self.network(torch.eye(WIDTH)).clamp(0.0, 1.0)
         return {"eye": np.repeat((255 * image[..., None]).to(torch.uint8).numpy(), 3, axis=2)}

@@ -24,7 +24,7 @@ SAME_ROLE = {
     "loss": "the loss that a network is trained with",
     "models": "the models of a room, built from its settings",
     "options": "options that several commands of a program share",
-    "pictures": "images that show how a network does",
+    "previews": "images of fixed samples, made as a network trains",
     "progress": "lines that show how far a program is",
     "protocols": "interfaces that the models of a room implement",
     "remote": "files on object stores: `media` decodes them, `sources` lists them",

@@ -51,7 +51,7 @@ def test_only_the_clip_that_is_asked_for_is_fetched(remote: Path, monkeypatch: p
         return content
 
     monkeypatch.setattr(MemoryFileSystem, "cat_file", counting)
-    reader.pictures(1, [3, 9], 64)
+    reader.frames(1, [3, 9], 64)
     where = reader.index.row(1).mp4
     assert fetched == [(where.offset, where.offset + where.size)]
 

@@ -73,7 +73,7 @@ def latents(
     vae: VaeRunOption,
     *,
     where: Annotated[
-        str | None, typer.Option(help="SQL condition over the view `clips`; default: all of tier diffusion.")
+        str | None, typer.Option(help="SQL condition over the view `clips`; by default all of tier diffusion.")
     ] = None,
     device: DeviceOption = None,
 ) -> None:
@@ -123,7 +123,8 @@ def diffusion(
 @app.command()
 def experiment(
     name: Annotated[
-        str, typer.Argument(help="Name of a row, see `gaia-train experiments`.", metavar="NAME", show_default=False)
+        str,
+        typer.Argument(help="Name of a row; `gaia-train experiments` lists them.", metavar="NAME", show_default=False),
     ],
     dataset: DatasetArgument,
     run: RunOption,
@@ -136,7 +137,7 @@ def experiment(
     dry_run: DryRunOption = False,
     accept_changes: AcceptChangesOption = False,
 ) -> None:
-    """Train what one row of the paper's tables trains: its network on its data. Evaluation is not part of it."""
+    """Train the network of one row of the paper's tables on that row's data; does not evaluate it."""
     with exit_codes():
         from training import train_experiment
 

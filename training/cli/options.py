@@ -37,7 +37,7 @@ DatasetArgument = Annotated[
 ]
 
 RunOption = Annotated[
-    Path, typer.Option("--run", help="Folder of the run; a run that is there is resumed.", show_default=False)
+    Path, typer.Option("--run", help="Folder of the run; an existing run is resumed.", show_default=False)
 ]
 
 VaeRunOption = Annotated[
@@ -48,27 +48,30 @@ OptionalVaeRunOption = Annotated[
     Path | None,
     typer.Option(
         "--vae",
-        help="Folder of a run of `gaia-train vae`; for an experiment on the diffusion model.",
+        help="Folder of a run of `gaia-train vae`; only for experiments on the diffusion model.",
         metavar="VAE_RUN",
         show_default=False,
     ),
 ]
 
-SizeOption = Annotated[SizeName, typer.Option(help="Size of the network; tiny is for a CPU.")]
+SizeOption = Annotated[SizeName, typer.Option(help="Size of the network; tiny is meant for a CPU.")]
 
-PresetOption = Annotated[PresetName, typer.Option(help="How it is trained: as we advise, or to the paper's letter.")]
+PresetOption = Annotated[PresetName, typer.Option(help="Training recipe: the recommended one, or exactly the paper's.")]
 
 SetOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", metavar="NAME=VALUE", help="Change one setting; may be repeated; `gaia-train settings` lists all."
+        "--set",
+        metavar="NAME=VALUE",
+        help="Change one setting; may be repeated. `gaia-train settings` lists all of them.",
     ),
 ]
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="YAML file of settings.")]
 
 DeviceOption = Annotated[
-    Literal["cpu", "cuda"] | None, typer.Option(help="Default: a GPU where there is one.", show_default=False)
+    Literal["cpu", "cuda"] | None,
+    typer.Option(help="Where to compute; by default on a GPU if there is one.", show_default=False),
 ]
 
 DryRunOption = Annotated[
@@ -77,5 +80,5 @@ DryRunOption = Annotated[
 ]
 
 AcceptChangesOption = Annotated[
-    bool, typer.Option("--accept-changes", help="Resume a run with other settings than it was begun with.")
+    bool, typer.Option("--accept-changes", help="Resume a run although its settings have changed.")
 ]

@@ -10,7 +10,8 @@ from training.cli.options import ConfigOption, PresetOption, SetOption, SizeOpti
 __all__ = ["settings"]
 
 TrainerArgument = Annotated[
-    Literal["vae", "diffusion"], typer.Argument(help="Trainer.", metavar="vae|diffusion", show_default=False)
+    Literal["vae", "diffusion"],
+    typer.Argument(help="Trainer whose settings are printed.", metavar="vae|diffusion", show_default=False),
 ]
 
 YamlOption = Annotated[bool, typer.Option("--yaml", help="Print a file that --config reads.")]
@@ -25,7 +26,7 @@ def settings(
     overrides: SetOption = None,
     as_yaml: YamlOption = False,
 ) -> None:
-    """Print all settings in effect: value, default, allowed values and meaning; changed ones have a star."""
+    """Print all settings in effect: value, default, allowed values and meaning; a star marks changed ones."""
     with exit_codes():
         from foundation.settings import changed_settings
         from foundation.settings_text import settings_text, settings_yaml

@@ -9,7 +9,7 @@ __all__ = ["experiments", "params"]
 
 
 def experiments() -> None:
-    """List the rows of the paper's tables that `gaia-train experiment` trains, and what they differ in."""
+    """List the rows of the paper's tables, how their networks and data differ, and which can be trained."""
     from training.experiments.experiment import as_text
 
     typer.echo(as_text())
@@ -17,9 +17,9 @@ def experiments() -> None:
 
 def params(
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON objects in place of a table.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON objects instead of a table.")] = False,
 ) -> None:
-    """Print how many parameters each network has at each size, with the paper's counts."""
+    """Print the number of parameters of each network at each size, next to the paper's."""
     from training.experiments import parameters
 
     rows = parameters.parameter_rows()

@@ -43,18 +43,18 @@ class ClipReader:
         """
         row = self.index.row(clip)
         try:
-            (array,) = numpy_of(self._rows.value(row.part, row.row_group, row.row, column))
+            (array,) = numpy_of(self._rows.value(row.file, row.row_group, row.row, column))
         except (pa.ArrowException, ValueError, OSError, KeyError) as error:
-            raise ClipError(f"{row.clip_id}: {row.part}: column {column} cannot be read: {error}") from error
+            raise ClipError(f"{row.clip_id}: {row.file}: column {column} cannot be read: {error}") from error
         if array is None:
-            raise ClipError(f"{row.clip_id}: {row.part}: it has no {column}")
+            raise ClipError(f"{row.clip_id}: {row.file}: it has no {column}")
         if len(array) != row.n_frames:
             raise ClipError(
-                f"{row.clip_id}: {row.part}: column {column} has {len(array)} rows for {row.n_frames} frames"
+                f"{row.clip_id}: {row.file}: column {column} has {len(array)} rows for {row.n_frames} frames"
             )
         return array
 
-    def pictures(self, clip: int, numbers: Sequence[int], size_px: int) -> npt.NDArray[np.uint8]:
+    def frames(self, clip: int, numbers: Sequence[int], size_px: int) -> npt.NDArray[np.uint8]:
         """Return frames of a clip, (n, size_px, size_px, 3); `numbers` are in ascending order.
 
         Raises:

@@ -50,7 +50,7 @@ _FRAMES_PER_HOUR = float(TICK_RATE_HZ) * 3600.0
 
 
 class SelectionError(UsageError):
-    """No clips can be used, or these cannot be used together; the message says why and what to change."""
+    """No clips can be used, or the clips cannot be used together; the message has the reason and the remedy."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,7 +62,7 @@ class ClipRow:
     media: str
     """Tar, relative to the dataset."""
     mp4: MemberRange
-    part: Path
+    file: Path
     """Parquet file of the manifest."""
     row_group: int
     row: int
@@ -74,10 +74,10 @@ class ClipIndex:
     """The clips of a selection in the order of their names, without their arrays."""
 
     dataset: Path
-    parts: tuple[Path, ...]
+    files: tuple[Path, ...]
     """All Parquet files of the manifest."""
     rows: pa.Table
-    """A row per clip: scalars of the manifest, and `part`, `row_group` and `row`, where its arrays are."""
+    """A row per clip: scalars of the manifest, and `file`, `row_group` and `row`, the position of its arrays."""
     landmark_scheme: str
     """That of all clips."""
     config: DataConfig
@@ -114,7 +114,7 @@ class ClipIndex:
             n_frames=values["n_frames"],
             media=values["media"],
             mp4=MemberRange(offset=values["mp4_offset"], size=values["mp4_size"]),
-            part=self.parts[values["part"]],
+            file=self.files[values["file"]],
             row_group=values["row_group"],
             row=values["row"],
         )
@@ -129,33 +129,35 @@ def select_clips(dataset: Path, config: DataConfig) -> ClipIndex:
             landmarks of different schemes.
     """
     read_dataset(dataset)
-    parts = tuple(table_files(dataset, "clips"))
+    files = tuple(table_files(dataset, "clips"))
     with ThreadPoolExecutor(_READERS) as readers:
-        scalars = list(readers.map(_scalars, parts, range(len(parts))))
+        scalars = list(readers.map(_scalars, files, range(len(files))))
     rows = pa.concat_tables(scalars) if scalars else None
     if not rows:
         raise SelectionError(f"{dataset} has no clips; `gaia-curate stats {dataset}` says why nothing was kept")
     rows = _hours(_matching(dataset, rows, config), config.hours_subset).sort_by("clip_id").combine_chunks()
     return ClipIndex(
         dataset=dataset,
-        parts=parts,
+        files=files,
         rows=rows,
         landmark_scheme=_common_value(rows, "landmark_scheme", "select one with {where}"),
         config=config,
     )
 
 
-def _scalars(part: Path, number: int) -> pa.Table:
+def _scalars(file: Path, number: int) -> pa.Table:
     """Return the scalar columns of a file of the manifest, with the position of each row in it."""
     try:
-        with open_parquet(part) as parquet:
+        with open_parquet(file) as parquet:
             rows = parquet.read(columns=list(_COLUMNS)).select(list(_COLUMNS))
             sizes = [parquet.metadata.row_group(group).num_rows for group in range(parquet.num_row_groups)]
     except (pa.ArrowException, ValueError, OSError, KeyError) as error:
-        raise DatasetError(f"{part}: no readable part of table clips: {error}; run the curation again") from error
+        raise DatasetError(
+            f"{file}: cannot be read as a file of table clips: {error}; run the curation again"
+        ) from error
     group = np.repeat(np.arange(len(sizes)), sizes)
     row = np.concatenate([np.arange(size) for size in (*sizes, 0)])
-    for name, values in (("part", np.full(len(rows), number)), ("row_group", group), ("row", row)):
+    for name, values in (("file", np.full(len(rows), number)), ("row_group", group), ("row", row)):
         rows = rows.append_column(name, pa.array(values, pa.int64()))
     return rows
 

@@ -40,7 +40,7 @@ class SequenceConfig(Section):
     """Lengths within a batch. `per_sample`: each sequence has its own length. `per_batch`: one length for the whole
     batch, so that nothing is padded; a clip that is shorter is replaced by one that is not, drawn at random. Ours."""
     allow_short: bool = False
-    """Whether clips shorter than `min_frames` take part, with lengths from `short_frames` to their own. Ours."""
+    """Whether clips shorter than `min_frames` are used, with lengths from `short_frames` to their own. Ours."""
     short_frames: Annotated[int, Field(ge=1)] = 75
     """Shortest sequence of such clips, frames. Ours."""
 

@@ -136,8 +136,8 @@ def _correlation(made: Sequence[Tensor], true: Sequence[Tensor], *, centred: boo
     return float(torch.nan_to_num(correlation))  # 0 / 0: an untrained network may give a constant
 
 
-def _mean_square(parts: Sequence[Tensor]) -> float | None:
-    return float(torch.cat([part.flatten() for part in parts]).square().mean()) if parts else None
+def _mean_square(tensors: Sequence[Tensor]) -> float | None:
+    return float(torch.cat([tensor.flatten() for tensor in tensors]).square().mean()) if tensors else None
 
 
 REPORT_FILE = "motion_check.json"

@@ -79,6 +79,6 @@ def _collated(sequences: Sequence[MotionSequence], draws: Sequence[DiffusionDraw
     )
 
 
-def _joined(parts: Sequence[Tensor | None]) -> Tensor | None:
-    given = [part for part in parts if part is not None]
-    return torch.cat(given) if given else None
+def _joined(rows: Sequence[Tensor | None]) -> Tensor | None:
+    present = [row for row in rows if row is not None]
+    return torch.cat(present) if present else None

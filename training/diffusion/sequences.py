@@ -169,13 +169,13 @@ class MotionSequences(Dataset[MotionSequence]):
     def _latents(self, clip: int) -> Float16Array:
         """Return the (N, D) latents of a clip, not standardised."""
         where = self.index.row(clip)
-        part, row = self._positions[where.clip_id]
+        file, row = self._positions[where.clip_id]
         try:
-            (latents,) = numpy_of(self._rows.value(part, row, 0, "latents"))
+            (latents,) = numpy_of(self._rows.value(file, row, 0, "latents"))
         except (ValueError, OSError) as error:  # Arrow's errors are among them
-            raise ClipError(f"{where.clip_id}: {part}: its latents cannot be read: {error}") from error
+            raise ClipError(f"{where.clip_id}: {file}: its latents cannot be read: {error}") from error
         if latents is None or len(latents) != where.n_frames:
-            raise ClipError(f"{where.clip_id}: {part}: it has no latents, for it was damaged when it was encoded")
+            raise ClipError(f"{where.clip_id}: {file}: it has no latents, because it was damaged when it was encoded")
         return latents.astype(np.float16, copy=False)
 
     def _standardised(self, latents_ND: Float16Array) -> Tensor:

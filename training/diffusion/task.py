@@ -24,7 +24,7 @@ from training.data.clips import ClipError, ClipReader, DamagedDataError, DamageL
 from training.data.selection import ClipIndex, select_clips
 from training.diffusion.config import DiffusionConfig
 from training.diffusion.loss import diffusion_loss
-from training.diffusion.pictures import MotionPictures
+from training.diffusion.previews import MotionPreviews
 from training.diffusion.samples import DiffusionBatch, DiffusionSamples
 from training.diffusion.sequences import MotionSequences
 from training.latents.files import LatentFacts, fingerprint_of, latents_folder
@@ -73,11 +73,11 @@ class DiffusionTask:
             self.model.set_pose_statistics(
                 torch.tensor(pose.mean), torch.tensor(pose.std).clamp_min(_LEAST_POSE_STD_DEG)
             )
-        self._pictures = MotionPictures(index, sequences, self.vae)
+        self._previews = MotionPreviews(index, sequences, self.vae)
         self._damage = DamageLog(index)
 
     def trainables(self) -> Mapping[str, Trainable]:
-        """Return the network; A and P are parts of it."""
+        """Return the network, which contains A and P."""
         encoder = self.model.speech
         blocks: Sequence[nn.Module] = [*self.model.blocks, *(encoder.blocks if encoder is not None else ())]
         return {"model": Trainable(network=self.model, blocks=blocks, methods=("encode", "denoise", "drop"))}
@@ -110,9 +110,9 @@ class DiffusionTask:
             pose = pose + per_pose * sums.pose.detach()
         return {"motion_loss": motion, "pose_loss": pose}
 
-    def pictures(self) -> Mapping[str, RgbImage]:
+    def previews(self) -> Mapping[str, RgbImage]:
         """Return a clip with its true motion, with motion from its speech, and from another clip's speech."""
-        return {"speech": self._pictures.sheet(self.model)}
+        return {"speech": self._previews.sheet(self.model)}
 
     def export(self) -> Export:
         """Return S with A and P."""

@@ -44,14 +44,19 @@ class Experiment:
     """Networks and data of one row of the paper's tables."""
 
     name: str
+    """Name of its file and of the argument of `gaia-train experiment`."""
     origin: str
     """Row of the paper, such as `Table 6, w/o head pose`."""
     vae_size: SizeName
+    """Size of the VAE."""
     vae: VaeConfig
+    """Networks of the VAE: those of its size, with the changes of the experiment."""
     diffusion_size: SizeName | None
+    """Size of the diffusion model; None where the experiment is on the VAE alone."""
     diffusion: MotionDiffusionConfig | None
-    """None where the experiment is on the VAE alone."""
+    """Diffusion model, likewise; None where the experiment is on the VAE alone."""
     data: DataConfig
+    """Selection of the clips."""
     data_changes: Mapping[str, object]
     """Settings of `data` that the experiment names; each trainer lays them over its own defaults."""
     changes: tuple[str, ...]
@@ -133,7 +138,7 @@ def read_experiment(text: str, name: str) -> Experiment:
         changes=tuple(
             f"{setting}={value if isinstance(value, str) else json.dumps(value)}"
             for setting, value in setting_leaves(
-                {part: sections.get(part, {}) for part in ("vae", "diffusion", "data")}
+                {section: sections.get(section, {}) for section in ("vae", "diffusion", "data")}
             )
             if setting not in {"vae.size", "diffusion.size"}
         ),

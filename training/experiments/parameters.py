@@ -1,7 +1,7 @@
 """Number of parameters of each network at each size, with the paper's counts (GAIA appendix B.1, Tables 4 and 5).
 
 The paper's counts of 180M, 600M and 1.2B for the diffusion models are only reached if they include wav2vec 2.0 base,
-which is frozen and extracts the speech features: without it no width of the feed-forward parts comes closer than 6 %.
+which is frozen and extracts the speech features: without it no width of the feed-forward layers comes closer than 6 %.
 So each row has two counts: trained parameters, and all parameters that are needed to run.
 """
 

@@ -74,20 +74,20 @@ def write_latents(
     encoder = _Encoder(vae, index, ranks.device)
     sha256 = fingerprint_of(weights)
     folder = latents_folder(index.dataset, sha256)
-    parts = list(_parts(index, folder))
+    files = list(_latents_files(index, folder))
     encoded = latent_places(folder)
     log = DamageLog(index)
-    for part in parts[ranks.rank :: ranks.size]:
-        missing = [name for name in part.names if name not in encoded]
+    for file in files[ranks.rank :: ranks.size]:
+        missing = [name for name in file.names if name not in encoded]
         rows = []
-        for clip, name in zip(part.clips, part.names, strict=True):
-            if missing and encoded.get(name, (part.path, 0))[0] == part.path:
+        for clip, name in zip(file.clips, file.names, strict=True):
+            if missing and encoded.get(name, (file.path, 0))[0] == file.path:
                 rows.append(_row(encoder, clip, log))
             on_clip()
         if rows:
-            write_parquet(part.path, _table(rows), LATENTS)
+            write_parquet(file.path, _table(rows), LATENTS)
     encoded = latent_places(folder)
-    if any(name not in encoded for part in parts for name in part.names):
+    if any(name not in encoded for file in files for name in file.names):
         return None
     written = _facts(index, vae.config, sha256, folder)
     write_facts(folder, written)
@@ -95,7 +95,9 @@ def write_latents(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Part:
+class _LatentsFile:
+    """A file of latents, one for each file of table `clips` with a selected clip."""
+
     path: Path
     clips: tuple[int, ...]
     """Numbers in the index, in the order of their names."""
@@ -113,13 +115,13 @@ class _Row:
     channels: int
 
 
-def _parts(index: ClipIndex, folder: Path) -> Iterator[_Part]:
-    of_part = np.asarray(index.rows["part"])
+def _latents_files(index: ClipIndex, folder: Path) -> Iterator[_LatentsFile]:
+    file_of_clip = np.asarray(index.rows["file"])
     names = index.rows["clip_id"].to_pylist()
-    for number, part in enumerate(index.parts):
-        clips = np.flatnonzero(of_part == number).tolist()
+    for number, file in enumerate(index.files):
+        clips = np.flatnonzero(file_of_clip == number).tolist()
         if clips:
-            yield _Part(path=folder / part.name, clips=tuple(clips), names=tuple(names[clip] for clip in clips))
+            yield _LatentsFile(path=folder / file.name, clips=tuple(clips), names=tuple(names[clip] for clip in clips))
 
 
 class _Encoder:
@@ -157,8 +159,8 @@ class _Encoder:
         return _means(self.vae.encode_motion(images))
 
     def _appearance(self, clip: int, numbers: Sequence[int]) -> Float16Array:
-        pictures = torch.from_numpy(self.reader.pictures(clip, numbers, self.vae.config.image_px))
-        return _means(self.vae.encode_appearance(to_float(pictures.permute(0, 3, 1, 2).to(self._device))))
+        frames = torch.from_numpy(self.reader.frames(clip, numbers, self.vae.config.image_px))
+        return _means(self.vae.encode_appearance(to_float(frames.permute(0, 3, 1, 2).to(self._device))))
 
 
 def _means(posterior: Posterior) -> Float16Array:

@@ -140,10 +140,10 @@ class LatentFacts(BaseModel):
         return statistics
 
 
-def merged(parts: Sequence[Moments]) -> Moments:
-    """Return the moments of the union of the sets that `parts` describe (Chan et al., 1979)."""
-    counts = np.array([part.count for part in parts], dtype=np.float64)[:, None]
-    means, squares = np.array([part.mean for part in parts]), np.array([part.squares for part in parts])
+def merged(moments: Sequence[Moments]) -> Moments:
+    """Return the moments of the union of the sets that `moments` describe (Chan et al., 1979)."""
+    counts = np.array([item.count for item in moments], dtype=np.float64)[:, None]
+    means, squares = np.array([item.mean for item in moments]), np.array([item.squares for item in moments])
     mean = (counts * means).sum(axis=0) / counts.sum()
     about_mean = (squares + counts * np.square(means - mean)).sum(axis=0)
     return Moments(count=int(counts.sum()), mean=tuple(mean.tolist()), squares=tuple(about_mean.tolist()))
@@ -193,13 +193,13 @@ def latent_places(folder: Path) -> dict[str, tuple[Path, int]]:
     return places
 
 
-def read_columns(part: Path, columns: Sequence[str]) -> pa.Table:
+def read_columns(file: Path, columns: Sequence[str]) -> pa.Table:
     """Return columns of a file of latents.
 
     Raises:
         LatentsError: it cannot be read.
     """
     try:
-        return read_parquet(part, columns).select(list(columns))
+        return read_parquet(file, columns).select(list(columns))
     except (pa.ArrowException, ValueError, OSError, KeyError) as error:
-        raise LatentsError(f"{part} cannot be read: {error}; delete it and run `gaia-train latents` again") from error
+        raise LatentsError(f"{file} cannot be read: {error}; delete it and run `gaia-train latents` again") from error

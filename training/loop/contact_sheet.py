@@ -42,28 +42,28 @@ def write_contact_sheet(folder: Path, sheet: Path) -> None:
     previews = [
         _Preview(f"{named.name}, step {int(path.stem.removeprefix('step_')):,}", path)
         for named in sorted(folder.iterdir())
-        for path in _chosen(sorted(named.glob("step_*.png")))
+        for path in _evenly_spaced(sorted(named.glob("step_*.png")))
     ]
     images = [Image.open(item.path).convert("RGB") for item in previews]
     if not images:
         return
     size = (max(p.width for p in images), sum(p.height + _CAPTION_PX for p in images))
     sheet_image = Image.new("RGB", size, "white")
-    pen, top = ImageDraw.Draw(sheet_image), 0
+    draw, top = ImageDraw.Draw(sheet_image), 0
     for item, image in zip(previews, images, strict=True):
-        pen.text((4, top + 4), item.caption, fill="black")
+        draw.text((4, top + 4), item.caption, fill="black")
         sheet_image.paste(image, (0, top + _CAPTION_PX))
         top += image.height + _CAPTION_PX
     with replacing(sheet) as stream:
         sheet_image.save(stream, format="PNG")
 
 
-def _chosen(paths: Sequence[Path]) -> list[Path]:
+def _evenly_spaced(paths: Sequence[Path]) -> list[Path]:
     """Return at most `MAX_PREVIEWS` of the paths, evenly spaced, with the first and the last.
 
-    >>> [path.name for path in _chosen([Path(str(n)) for n in range(11)])]
+    >>> [path.name for path in _evenly_spaced([Path(str(n)) for n in range(11)])]
     ['0', '2', '4', '6', '8', '10']
     """
     if len(paths) <= MAX_PREVIEWS:
         return list(paths)
-    return [paths[round(place * (len(paths) - 1) / (MAX_PREVIEWS - 1))] for place in range(MAX_PREVIEWS)]
+    return [paths[round(number * (len(paths) - 1) / (MAX_PREVIEWS - 1))] for number in range(MAX_PREVIEWS)]

@@ -225,13 +225,13 @@ class _Loop(Generic[BatchT]):
         with torch.no_grad(), session.average.in_network():
             network = session.networks[session.export.network]
             network.eval()
-            previews = session.task.pictures()
+            previews = session.task.previews()
             network.train()
         if self._log is not None:
             for name, preview in previews.items():
-                write_preview(self._run.pictures, name, step, preview)
+                write_preview(self._run.previews, name, step, preview)
             if previews:
-                write_contact_sheet(self._run.pictures, self._run.contact_sheet)
+                write_contact_sheet(self._run.previews, self._run.contact_sheet)
             self._log.show(step, previews)
         self._since_s += time.perf_counter() - begun_s
 

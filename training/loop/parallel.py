@@ -41,7 +41,7 @@ _TIMEOUT = timedelta(minutes=30)
 
 
 class DistributionError(CannotStartError):
-    """The ranks do not suit the settings; the message says what does."""
+    """The number of ranks does not fit the settings; the message says which numbers do."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,7 +54,7 @@ class Ranks:
 
     @property
     def first(self) -> bool:
-        """Whether this is the process that writes files and shows progress."""
+        """True for the process that writes files and shows progress."""
         return self.rank == 0
 
     def sum(self, value: Tensor) -> Tensor:
@@ -132,7 +132,7 @@ def shard(
 
     Args:
         network: the same on all ranks, and on `ranks.device`.
-        blocks: parts that are gathered one after the other, so that no rank ever holds all of the network.
+        blocks: layers that are gathered one after the other, so that no rank ever holds the complete network.
         methods: names of methods that are called besides `forward`; others would compute with shards.
         ranks: the processes.
         ranks_per_copy: number of ranks over which each copy is split.
@@ -150,8 +150,8 @@ def shard(
         reduce_dtype=torch.float32,
         cast_forward_inputs=False,
     )
-    for part in (*blocks, network):
-        fully_shard(part, mesh=mesh, mp_policy=policy)
+    for module in (*blocks, network):
+        fully_shard(module, mesh=mesh, mp_policy=policy)
     for name in methods:
         register_fsdp_forward_method(network, name)
 
@@ -164,12 +164,12 @@ def synchronise_gradients(networks: Sequence[nn.Module], *, enabled: bool) -> No
 
 
 def local(tensor: Tensor) -> Tensor:
-    """Return this rank's part of a tensor."""
+    """Return this rank's shard of a tensor."""
     return tensor.to_local() if isinstance(tensor, DTensor) else tensor
 
 
 def full(tensor: Tensor) -> Tensor:
-    """Return the whole of a tensor; every rank has to call it."""
+    """Return the complete tensor; every rank has to call it."""
     return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
 

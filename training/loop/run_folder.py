@@ -19,7 +19,7 @@ _BOUND = ("train.seed", "train.batch")
 
 
 def require_same_run(run: RunFolder, task: str, settings: Mapping[str, Setting], *, accept_changes: bool) -> None:
-    """Return where a run may begin in the folder, or the one there is this one; nothing is written.
+    """Check that the folder is free for a new run, or holds this run; nothing is written.
 
     Args:
         run: new, empty, or begun before.

@@ -112,13 +112,13 @@ class Session(Generic[BatchT]):
 
     def _gradient_norm(self, network: nn.Module) -> Tensor:
         """Return the norm of a network's gradient over all ranks, and clip the gradient to the largest norm allowed."""
-        learning = [parameter for parameter in network.parameters() if parameter.grad is not None]
-        gradients: list[Any] = [parameter.grad for parameter in learning]
+        trained = [parameter for parameter in network.parameters() if parameter.grad is not None]
+        gradients: list[Any] = [parameter.grad for parameter in trained]
         if not gradients:
             return torch.zeros((), device=self.ranks.device)
         norm = full(torch.nn.utils.get_total_norm(gradients)).detach()
         if self._config.max_gradient_norm is not None:
-            torch.nn.utils.clip_grads_with_norm_(learning, self._config.max_gradient_norm, norm)
+            torch.nn.utils.clip_grads_with_norm_(trained, self._config.max_gradient_norm, norm)
         return norm
 
 

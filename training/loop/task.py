@@ -160,7 +160,7 @@ class Task(Protocol[BatchT]):
         """
         ...
 
-    def pictures(self) -> Mapping[str, RgbImage]:
+    def previews(self) -> Mapping[str, RgbImage]:
         """Return preview images by name, of fixed samples; called with the averaged weights in the exported network.
 
         All ranks compute them (a sharded network needs all ranks), those of the first are written.

@@ -50,7 +50,7 @@ COLLAPSED_NATS = 0.5
 
 
 def gan_loss(fake_logits: Tensor, kind: GanLoss) -> Tensor:
-    """Return the part of equation 3 that the VAE minimises; it falls as f_dis takes its images for real.
+    """Return the part of equation 3 that the VAE minimises; it falls as f_dis rates its images as real.
 
     `logistic` is -log f(x^) in place of log(1 - f(x^)), whose gradient vanishes where f_dis wins (Goodfellow et al.,
     2014).
@@ -70,7 +70,7 @@ class GeneratorLosses(NamedTuple):
     kl_motion: Tensor
     """The same of z_m; 0 without disentanglement."""
     gan: Tensor
-    """L_dis as the VAE sees it, before its factor; 0 before `gan_start_step`."""
+    """L_dis in the loss of the VAE, before its factor; 0 before `gan_start_step`."""
     gan_factor: Tensor
     """Factor of `gan`; 0 where it was not finite, see `gan_factor_is_finite`."""
     gan_factor_is_finite: Tensor
@@ -92,7 +92,7 @@ def reconstruction_loss(image_BCHW: Tensor, target_BCHW: Tensor) -> Tensor:
 
 
 def collapsed_channels(posterior: Posterior) -> Tensor:
-    """Return (C,) whether a channel of a latent carries less than half a nat per dimension, which is next to nothing.
+    """Return (C,) whether a channel of a latent carries less than half a nat per dimension, almost no information.
 
     The decoder receives noise there. This happens where L_kl has too much weight, and to z_m where the decoder finds
     the motion elsewhere.

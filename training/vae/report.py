@@ -16,7 +16,7 @@ from models.weights import load_weights
 from training.data.clips import ClipError
 from training.data.randomness import draw_below
 from training.data.selection import SelectionError, select_clips
-from training.vae.pictures import rebuilt
+from training.vae.previews import reconstruct
 from training.vae.samples import FramePair, FramePairBatch, FramePairs, collate_pairs
 from training.vae.task import VaeTask
 
@@ -165,7 +165,7 @@ def check_reconstruction(
     for batch in batches:
         targets = to_uint8(to_float(batch.image_j_BCHW))
         sources = to_uint8(to_float(batch.image_i_BCHW))
-        made = to_uint8(rebuilt(vae, renderer, batch))
+        made = to_uint8(reconstruct(vae, renderer, batch))
         ours += [psnr_db(image, target) for image, target in zip(made, targets, strict=True)]
         copies += [psnr_db(image, target) for image, target in zip(sources, targets, strict=True)]
     return ReconstructionCheck(n_pairs=len(ours), psnr_db=float(np.mean(ours)), copy_psnr_db=float(np.mean(copies)))

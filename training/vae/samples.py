@@ -136,10 +136,9 @@ class FramePairs(Dataset[FramePair]):
     def _pairs(self, clip: int, frames: Sequence[tuple[int, int]]) -> list[FramePair]:
         """Return pairs of source and target frames of one clip."""
         numbers = sorted({number for pair in frames for number in pair})
-        pictures = self._reader.pictures(clip, numbers, self.image_px)
+        rgb_NHWC = self._reader.frames(clip, numbers, self.image_px)
         image_CHW = {
-            number: torch.from_numpy(picture).permute(2, 0, 1)
-            for number, picture in zip(numbers, pictures, strict=True)
+            number: torch.from_numpy(frame).permute(2, 0, 1) for number, frame in zip(numbers, rgb_NHWC, strict=True)
         }
         landmarks_NK2 = self._reader.array(clip, "landmarks")
         samples = []

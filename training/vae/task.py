@@ -31,7 +31,7 @@ from training.vae.loss import (
     generator_backward,
 )
 from training.vae.perceptual import perceptual_network
-from training.vae.pictures import VaePictures
+from training.vae.previews import VaePreviews
 from training.vae.samples import FramePairs, VaeBatch, VaeSamples
 
 __all__ = ["VaeTask"]
@@ -71,13 +71,13 @@ class VaeTask:
             LandmarkImageConfig(scheme=index.landmark_scheme, image_px=config.model.image_px)
         )
         self._perceptual = perceptual_network(config.perceptual)
-        self._pictures = VaePictures(pairs, self.renderer)
+        self._previews = VaePreviews(pairs, self.renderer)
         self._damage = DamageLog(index)
         self._bad_factors = 0
 
     def trainables(self) -> Mapping[str, Trainable]:
         """Return the VAE, and the discriminator, which has no gradient before `loss.gan_start_step`."""
-        blocks = [part for part in self.vae.modules() if isinstance(part, ResBlock)]
+        blocks = [module for module in self.vae.modules() if isinstance(module, ResBlock)]
         return {
             "vae": Trainable(network=self.vae, blocks=blocks, channels_last=True),
             "discriminator": Trainable(network=self.discriminator, blocks=[], channels_last=True),
@@ -154,9 +154,9 @@ class VaeTask:
                 "begin the GAN later with loss.gan_start_step, and go on with --accept-changes"
             )
 
-    def pictures(self) -> Mapping[str, RgbImage]:
+    def previews(self) -> Mapping[str, RgbImage]:
         """Return reconstructions, and swaps: the appearance of each clip with the motion of each other."""
-        return self._pictures.sheets(self.vae)
+        return self._previews.sheets(self.vae)
 
     def export(self) -> Export:
         """Return the VAE; the discriminator is of use in training only."""

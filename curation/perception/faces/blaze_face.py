@@ -21,7 +21,7 @@ _SAME_FACE_IOU = 0.3
 
 
 def anchor_centres() -> Float64Array:
-    """Return the (896, 2) centres x, y of the anchors, in parts of the input's side."""
+    """Return the (896, 2) centres x, y of the anchors, in units of the input's side."""
     grids = []
     for cells, per_cell in _GRIDS:
         line = (np.arange(cells) + 0.5) / cells
@@ -43,7 +43,7 @@ def decode_faces(
         min_score: least score, above 0 and below 1.
 
     Returns:
-        Points (F, 4, 2): upper left corner, lower right corner, right eye, left eye, in parts of the input's side;
+        Points (F, 4, 2): upper left corner, lower right corner, right eye, left eye, in units of the input's side;
         scores (F,).
     """
     # most looks and most anchors show no face: their scores need not be computed

@@ -1,4 +1,4 @@
-"""The canonical 3D face of a MediaPipe landmarker bundle, and how a head is turned against it.
+"""The canonical 3D face of a MediaPipe landmarker bundle, and the rotation of a head against it.
 
 The bundle's `geometry_pipeline_metadata_landmarks.binarypb` is a Protocol Buffers message; the two of its fields that
 are needed are read here from the wire format, whose definition is short, instead of through generated classes.
@@ -26,7 +26,7 @@ class CanonicalFace:
     indices: Int64Array
     """(B,) their landmark indices."""
     levers: Float64Array
-    """(B, 3) how far each lies from their middle, x to the picture's right, y up, z towards the camera, about
+    """(B, 3) how far each lies from their middle, x to the image's right, y up, z towards the camera, about
     centimetres, times its share in the alignment."""
 
 

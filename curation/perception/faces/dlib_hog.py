@@ -50,7 +50,7 @@ _HEAD = np.array(
     ]
 )
 """Those points of MediaPipe's canonical face (Apache-2.0), centimetres;
-x to the picture's right, y up, z to the camera."""
+x to the image's right, y up, z to the camera."""
 
 
 class DlibFaces:

@@ -13,7 +13,7 @@ import numpy as np
 
 from curation.perception.faces.canonical_face import head_rotation, read_canonical_face
 from curation.perception.faces.face_landmarker import open_bundle
-from curation.perception.faces.search import Candidate, shared_part
+from curation.perception.faces.search import Candidate, shared_fraction
 from curation.perception.pose.angles import pose_from_rotation
 from curation.perception.protocols import FaceObservation, Sighting, Square
 from curation.perception.runtime.litert import LiteRtNetwork
@@ -101,7 +101,7 @@ class FaceMesh:
         for candidate in widest_first[:_MAX_FACES]:
             face = self.face(frame, candidate)
             # two candidates can end on one face
-            if face is not None and all(shared_part(face.box_px, other.box_px) < 0.5 for other in faces):
+            if face is not None and all(shared_fraction(face.box_px, other.box_px) < 0.5 for other in faces):
                 faces.append(face)
         return sorted(faces, key=lambda one: -_width(one.box_px))
 
@@ -113,7 +113,7 @@ class FaceMesh:
         faces: list[FaceObservation] = []
         for before in near:
             face = self.follow(frame, before)
-            if face is None or any(shared_part(face.box_px, other.box_px) >= 0.5 for other in faces):
+            if face is None or any(shared_fraction(face.box_px, other.box_px) >= 0.5 for other in faces):
                 return None
             faces.append(face)
         return sorted(faces, key=lambda one: -_width(one.box_px))

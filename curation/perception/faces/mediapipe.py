@@ -2,7 +2,7 @@
 
 MediaPipe's own pipeline scales the full frame to 128x128 and loses small faces, starts threads and returns no scores.
 So its networks (`face_landmarker.task`, Apache-2.0) are run one by one through LiteRT, on one thread: the detector on a
-padded look at the frame and, where no face fills a good part of that, on overlapping tiles; then `face_mesh` finds
+padded look at the frame and, where no face fills much of that, on overlapping tiles; then `face_mesh` finds
 landmarks and blendshapes per face. The steps between the networks are those of MediaPipe's face_landmarker_graph in
 image mode, and tests compare the results with it.
 """
@@ -20,12 +20,12 @@ from curation.perception.faces.face_mesh import FaceMesh, can_be_followed, looks
 from curation.perception.faces.search import (
     Candidate,
     cut_square,
+    full_image,
     halved,
     is_cut_off,
     merge_candidates,
-    shared_part,
+    shared_fraction,
     tiles,
-    whole_picture,
 )
 from curation.perception.protocols import FaceObservation, Square
 from curation.perception.runtime.litert import LiteRtNetwork
@@ -80,7 +80,7 @@ class MediaPipeFaces:
         if looks is None:
             return None
         found = self._candidates(frame, looks)
-        if not all(any(shared_part(face.box_px, one.box_px) > 0.5 for one in found) for face in near):
+        if not all(any(shared_fraction(face.box_px, one.box_px) > 0.5 for one in found) for face in near):
             return None
         faces = self._mesh.faces(frame, found)
         return faces if len(faces) >= len(near) else None
@@ -93,7 +93,7 @@ class MediaPipeFaces:
 
     def _search(self, frame: RgbImage) -> list[Candidate]:
         height, width = frame.shape[:2]
-        found = self._detect(frame, whole_picture(width, height))
+        found = self._detect(frame, full_image(width, height))
         if max((_width(one.box_px) for one in found), default=0.0) >= _LARGE_FACE * max(width, height):
             return merge_candidates(found)
         # the box of a small face is coarse in the look at the full frame: it is kept only if no tile shows the face

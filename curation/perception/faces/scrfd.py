@@ -6,7 +6,7 @@ session of ours, made from its ONNX file; anchors, decoding and suppression are 
 
 Some exports are made for 640x640 alone. Their only traces of that size are the sizes that two Resize nodes enlarge to,
 and the shapes written at the graph's ends; the rest is convolutions. Those are taken out when the file is loaded, so
-that a look at one face costs what a small picture costs (`benchmarks.curation.scrfd`).
+that a look at one face costs as much as a small image (`benchmarks.curation.scrfd`).
 """
 
 from pathlib import Path
@@ -136,6 +136,6 @@ def _scale_instead_of_resize(proto: "ModelProto", model: Path) -> None:
         factors = constants[size] / np.array(shapes[node.input[0]])
         graph.initializer.append(numpy_helper.from_array(factors.astype(np.float32), f"{node.name}_factors"))
         graph.initializer.remove(next(tensor for tensor in graph.initializer if tensor.name == size))
-        # inputs of Resize: picture, region, factors, size
+        # inputs of Resize: image, region, factors, size
         del node.input[2:]
         node.input.append(f"{node.name}_factors")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["with_merged_heads"]
 
 _SPLIT_TAKES_SIZES = 13
-"""Operator set from which the sizes of the parts are an input of Split; before, they are an attribute."""
+"""Operator set from which the sizes of the slices are an input of Split; before, they are an attribute."""
 
 
 def with_merged_heads(model: bytes) -> bytes:
@@ -59,8 +59,8 @@ def _merge(proto: "ModelProto", heads: list["NodeProto"]) -> None:
     answers = [head.output[0] for head in heads]
     together = f"{answers[0]}_together"
     sizes = [len(weight) for weight in weights]
-    for kind, parts in (("weights", weights), ("biases", biases)):
-        graph.initializer.append(numpy_helper.from_array(np.concatenate(parts), f"{together}_{kind}"))
+    for kind, arrays in (("weights", weights), ("biases", biases)):
+        graph.initializer.append(numpy_helper.from_array(np.concatenate(arrays), f"{together}_{kind}"))
     split = helper.make_node("Split", [together], answers, axis=1)
     if proto.opset_import[0].version < _SPLIT_TAKES_SIZES:
         split.attribute.append(helper.make_attribute("split", sizes))

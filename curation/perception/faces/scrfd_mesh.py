@@ -19,7 +19,7 @@ from curation.perception.faces.dlib_points import DLIB_JITTER, DlibJitterPoints
 from curation.perception.faces.face_landmarker import FACE_LANDMARKS
 from curation.perception.faces.face_mesh import FaceMesh, can_be_followed, carried_box, eye_middles
 from curation.perception.faces.scrfd import STRIDE_PX, Scrfd, scrfd_card
-from curation.perception.faces.search import Candidate, cut_square, halved, shared_part, whole_picture
+from curation.perception.faces.search import Candidate, cut_square, full_image, halved, shared_fraction
 from curation.perception.protocols import FaceObservation, Square
 from foundation.array_types import Float32Array, Float64Array, RgbImage
 from foundation.devices import Device, resolve_device
@@ -111,14 +111,14 @@ class ScrfdFaces:
                 eyes_px=eye_middles(face.landmarks_px),
                 score=face.score,
             )
-            if any(shared_part(candidate.box_px, other.box_px) >= _ONE_FACE for other in faces):
+            if any(shared_fraction(candidate.box_px, other.box_px) >= _ONE_FACE for other in faces):
                 return None
             faces.append(_placed(face, candidate))
         return sorted(faces, key=lambda one: -_width(one.box_px))
 
     def _search(self, frame: RgbImage) -> list[FaceObservation]:
         found = self._full_look(frame, _FIRST_LOOK_PX)
-        side = whole_picture(*frame.shape[1::-1]).side
+        side = full_image(*frame.shape[1::-1]).side
         widest_px = max((_width(one.box_px) for one in found), default=0.0) * _FIRST_LOOK_PX / side
         if widest_px < _WIDE_FACE_PX:
             found = self._full_look(frame, _second_look_px(widest_px)) or found
@@ -128,9 +128,9 @@ class ScrfdFaces:
     def _full_look(self, frame: RgbImage, look_px: int) -> list[Candidate]:
         small, factor = halved(frame, look_px)
         height, width = small.shape[:2]
-        square = whole_picture(width, height)
+        square = full_image(width, height)
         look = cut_square(small, square, look_px)
-        # the square is black above and below a wide picture, left and right of a tall one: the border is enough
+        # the square is black above and below a wide frame, left and right of a tall one: the border is enough
         border = square.side - max(width, height)
         rows, columns = (_covering((extent + border) * look_px / square.side) for extent in (height, width))
         top, left = (look_px - rows) // 2, (look_px - columns) // 2
@@ -160,7 +160,7 @@ class ScrfdFaces:
             if face is None:
                 continue
             # two candidates can end on one face
-            if all(shared_part(candidate.box_px, other.box_px) < _ONE_FACE for other in faces):
+            if all(shared_fraction(candidate.box_px, other.box_px) < _ONE_FACE for other in faces):
                 faces.append(_placed(face, candidate))
         return sorted(faces, key=lambda one: -_width(one.box_px))
 

@@ -1,7 +1,7 @@
 """Search regions of a face detector: square crops of an image, and the merging of their detections.
 
-A detector scales each crop to a small fixed size (128x128 for MediaPipe's), so a small face needs a crop of a part of
-the image, and a face that fills the image needs a border around it. Such a crop is called a look.
+A detector scales each crop to a small fixed size (128x128 for MediaPipe's), so a small face needs a crop of the
+image, and a face that fills the image needs a border around it. Such a crop is called a look.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ import numpy as np
 from curation.perception.protocols import Square
 from foundation.array_types import Float32Array, Float64Array, RgbImage
 
-__all__ = ["Candidate", "cut_square", "halved", "is_cut_off", "merge_candidates", "tiles", "whole_picture"]
+__all__ = ["Candidate", "cut_square", "full_image", "halved", "is_cut_off", "merge_candidates", "tiles"]
 
 _PADDING = 1.25
 """Side of the look at the full image over the longer side of the image: close-ups fail without a border."""
@@ -20,7 +20,7 @@ _TILE_STEP = 0.67
 """Largest distance between neighbouring tiles over their side: one of them shows all of a face of a third of a tile."""
 
 _SAME_FACE_OVERLAP = 0.5
-"""Two boxes are one face when they share more than this part of the smaller one."""
+"""Two boxes are one face when they share more than this fraction of the smaller one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,7 +36,7 @@ class Candidate:
     """Crop of the image in which it was detected, in pixels of that image."""
 
 
-def whole_picture(width: int, height: int) -> Square:
+def full_image(width: int, height: int) -> Square:
     """Return the look at a full image of `width` by `height` pixels, with a border around it."""
     side = max(width, height) * _PADDING
     return Square(x0=(width - side) / 2, y0=(height - side) / 2, side=side)
@@ -66,18 +66,18 @@ def cut_square(frame: RgbImage, square: Square, side_px: int) -> RgbImage:
     scale = side_px / square.side
     x0, y0 = max(0, round(square.x0)), max(0, round(square.y0))
     x1, y1 = min(width, round(square.x0 + square.side)), min(height, round(square.y0 + square.side))
-    picture = np.zeros((side_px, side_px, 3), np.uint8)
+    crop = np.zeros((side_px, side_px, 3), np.uint8)
     if x1 <= x0 or y1 <= y0:
-        return picture
+        return crop
     left, right = (min(max(round((x - square.x0) * scale), 0), side_px) for x in (x0, x1))
     top, bottom = (min(max(round((y - square.y0) * scale), 0), side_px) for y in (y0, y1))
     if right == left or bottom == top:
-        return picture
-    part, factor = halved(frame[y0:y1, x0:x1], 2 * max(right - left, bottom - top))
+        return crop
+    pixels, factor = halved(frame[y0:y1, x0:x1], 2 * max(right - left, bottom - top))
     # area averaging keeps small faces, linear interpolation is cheaper
     method = cv2.INTER_AREA if scale * factor < 0.6 else cv2.INTER_LINEAR
-    picture[top:bottom, left:right] = cv2.resize(part, (right - left, bottom - top), interpolation=method)
-    return picture
+    crop[top:bottom, left:right] = cv2.resize(pixels, (right - left, bottom - top), interpolation=method)
+    return crop
 
 
 def is_cut_off(candidate: Candidate, tile: Square, width: int, height: int) -> bool:
@@ -97,15 +97,15 @@ def merge_candidates(candidates: list[Candidate]) -> list[Candidate]:
     """Return one candidate per face, the best score first; of overlapping candidates the best is kept."""
     kept: list[Candidate] = []
     for candidate in sorted(candidates, key=lambda one: -one.score):
-        if all(shared_part(candidate.box_px, other.box_px) <= _SAME_FACE_OVERLAP for other in kept):
+        if all(shared_fraction(candidate.box_px, other.box_px) <= _SAME_FACE_OVERLAP for other in kept):
             kept.append(candidate)
     return kept
 
 
-def shared_part(first_px: Float64Array | Float32Array, second_px: Float64Array | Float32Array) -> float:
+def shared_fraction(first_px: Float64Array | Float32Array, second_px: Float64Array | Float32Array) -> float:
     """Return the area that two (4,) boxes share over the area of the smaller one.
 
-    >>> shared_part(np.array([0.0, 0, 4, 4]), np.array([2.0, 0, 4, 2]))
+    >>> shared_fraction(np.array([0.0, 0, 4, 4]), np.array([2.0, 0, 4, 2]))
     1.0
     """
     shared = np.minimum(first_px[2:], second_px[2:]) - np.maximum(first_px[:2], second_px[:2])

@@ -1,1 +1,1 @@
-"""Face descriptors that tell people apart."""
+"""Face descriptors, which distinguish people."""

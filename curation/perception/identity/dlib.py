@@ -1,6 +1,6 @@
 """Identity descriptor of dlib: 128 numbers (dlib_face_recognition_resnet_model_v1.dat, CC0-1.0).
 
-Two pictures of one person lie nearer than 0.6 (Euclidean), by the model's author; it was trained on faces aligned by
+Two images of one person are nearer than 0.6 (Euclidean), by the model's author; it was trained on faces aligned by
 dlib's five points, which the nine key points give. dlib cuts the face out; the network runs on onnxruntime.
 """
 

@@ -1,6 +1,6 @@
-"""Numbers, names and tensors out of a file that dlib's `serialize` wrote, in an order that the caller knows.
+"""Reader of numbers, names and tensors from a file of dlib's `serialize`, in an order that the caller knows.
 
-| part | bytes |
+| item | bytes |
 |---|---|
 | integer | a byte: how many follow, plus 128 for a negative number; then the magnitude, low byte first |
 | real | two integers m and e, for m 2^e |
@@ -23,9 +23,9 @@ __all__ = ["DlibFile"]
 
 
 class DlibFile:
-    """The content of a file and the place up to which it has been read.
+    """The content of a file and the read position.
 
-    Every method raises ValueError where the file does not hold what it asks for; the message says at which byte, what
+    Every method raises ValueError where the file does not hold the expected item; the message says at which byte, what
     was expected and what was found.
     """
 
@@ -103,12 +103,12 @@ class DlibFile:
             self.expect_integer(size, f"size of a view of shape {shape}")
 
     def training_rates(self) -> None:
-        """Read over a layer's four factors of learning rate and weight decay."""
+        """Skip a layer's four factors of learning rate and weight decay."""
         for what in ("learning rate", "weight decay", "learning rate of the bias", "weight decay of the bias"):
             self.real(what)
 
     def training_state(self) -> None:
-        """Read over what the training of a layer left: three flags, three empty tensors."""
+        """Skip the training state of a layer: three flags, three empty tensors."""
         at = self._at
         flags = bytes(self._take(3, "three flags"))
         if not set(flags) <= set(b"01"):

@@ -42,7 +42,7 @@ class DlibNetwork:
         options.inter_op_num_threads = 1
         # The next level makes filters of another layout: a quarter faster, but 30 to 45 MB more memory for each worker.
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
-        # Beside the model, not in it: InferenceSession keeps the bytes of its model, but only a copy of these.
+        # Apart from the model: InferenceSession keeps the bytes of its model, but only a copy of these.
         values = [onnxruntime.OrtValue.ortvalue_from_numpy(tensor) for tensor in tensors.values()]
         options.add_external_initializers(list(tensors), values)
         self._session = onnxruntime.InferenceSession(
@@ -50,15 +50,15 @@ class DlibNetwork:
         )
 
     def __call__(self, chip: RgbImage) -> Float32Array:
-        """Return the (128,) descriptor of a (150, 150, 3) picture, as `dlib.get_face_chip` cuts it.
+        """Return the (128,) descriptor of a (150, 150, 3) image, as `dlib.get_face_chip` cuts it.
 
         Raises:
-            ValueError: the picture has another shape.
+            ValueError: the image has another shape.
         """
         if chip.shape != (INPUT_PX, INPUT_PX, 3):
             raise ValueError(f"chip has shape {chip.shape}; give ({INPUT_PX}, {INPUT_PX}, 3), an aligned face")
-        picture = np.ascontiguousarray(chip.transpose(2, 0, 1)[None], np.float32)
-        descriptors = np.asarray(self._session.run(["descriptor"], {"picture": picture})[0], np.float32)
+        image = np.ascontiguousarray(chip.transpose(2, 0, 1)[None], np.float32)
+        descriptors = np.asarray(self._session.run(["descriptor"], {"picture": image})[0], np.float32)
         return descriptors.reshape(-1)
 
 
@@ -83,9 +83,9 @@ def face_model(weights: FaceWeights) -> "tuple[ModelProto, dict[str, Float32Arra
             graph.pool("AveragePool", window=2)
         graph.add(straight)
     graph.project(weights.projection)
-    picture = helper.make_tensor_value_info("picture", TensorProto.FLOAT, [1, 3, INPUT_PX, INPUT_PX])
+    image = helper.make_tensor_value_info("picture", TensorProto.FLOAT, [1, 3, INPUT_PX, INPUT_PX])
     descriptor = helper.make_tensor_value_info("descriptor", TensorProto.FLOAT, [1, weights.projection.shape[1]])
-    proto = helper.make_graph(graph.nodes, "dlib_face_recognition", [picture], [descriptor], graph.tensors)
+    proto = helper.make_graph(graph.nodes, "dlib_face_recognition", [image], [descriptor], graph.tensors)
     opset = helper.make_opsetid("", _OPSET)
     return helper.make_model(proto, opset_imports=[opset], ir_version=_IR_VERSION), graph.large_tensors
 
@@ -124,7 +124,7 @@ class _Graph:
 
         name = f"large_{len(self.large_tensors)}"
         self.large_tensors[name] = values
-        # The format wants to know of a file; onnxruntime takes the tensor of this name instead of opening it.
+        # The format requires a file; onnxruntime uses the tensor of this name instead of opening it.
         place = StringStringEntryProto(key="location", value=name)
         kind, elsewhere = TensorProto.FLOAT, TensorProto.EXTERNAL
         self.tensors.append(
@@ -133,7 +133,7 @@ class _Graph:
         return name
 
     def normalise(self, mean_rgb: Float64Array) -> None:
-        """Append what the input layer does: the mean off, then divided by 256."""
+        """Append the input layer: subtract the mean, then divide by 256."""
         mean = self._small(mean_rgb.astype(np.float32).reshape(1, 3, 1, 1))
         divisor = self._small(np.array(256, np.float32))
         name = self._node("Div", [self._node("Sub", [self.end.name, mean]), divisor])
@@ -174,7 +174,7 @@ class _Graph:
         return self._node("Pad", [value.name, self._small(pads)])
 
     def project(self, projection: Float32Array) -> None:
-        """Append the mean over the picture and the matrix that makes the descriptor of it."""
+        """Append the mean over the image and the matrix that makes the descriptor of it."""
         mean = self._node("Flatten", [self._node("GlobalAveragePool", [self.end.name])])
         # A copy, because a view holds the whole file in memory.
         self._node("MatMul", [mean, self._large(projection.copy())], "descriptor")

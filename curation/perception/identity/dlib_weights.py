@@ -1,4 +1,4 @@
-"""Reads the weights of dlib's face recognition network (dlib_face_recognition_resnet_model_v1.dat).
+"""Reader of the weights of dlib's face recognition network (dlib_face_recognition_resnet_model_v1.dat).
 
 The file is what dlib's `serialize` writes for the network `anet_type` of its example dnn_face_recognition_ex.cpp. It is
 read as numbers and names in one fixed order; whatever differs from that order is an error, and nothing in it is run.
@@ -30,11 +30,11 @@ _STEM_CHANNELS, _STEM_WINDOW = 32, 7
 
 
 class Block(NamedTuple):
-    """One residual block: two 3x3 convolutions and a way around them."""
+    """One residual block: two 3x3 convolutions and a skip connection."""
 
     channels: int
     halves: bool
-    """The first convolution has stride 2, and the way around is averaged over 2x2."""
+    """The first convolution has stride 2, and the skip connection is averaged over 2x2."""
 
 
 BLOCKS = (
@@ -109,7 +109,7 @@ def read_face_weights(path: Path) -> FaceWeights:
         _plain_layer(file, "add_prev_")
         _plain_layer(file, "relu_")
         blocks.append((first, second))
-    _pooling(file, "avg_pool_2", window=0, stride=1)  # a window of 0 is the whole picture
+    _pooling(file, "avg_pool_2", window=0, stride=1)  # a window of 0 is the complete image
     projection = _projection(file, BLOCKS[-1].channels)
     file.expect_end()
     return FaceWeights(mean_rgb=mean_rgb, stem=stem, blocks=tuple(blocks), projection=projection)
@@ -148,7 +148,7 @@ def _convolution(file: DlibFile, shape: tuple[int, int, int, int], stride: int, 
     file.training_rates()
     file.training_state()
     if first:
-        file.expect_integer(1, "pictures per input")
+        file.expect_integer(1, "images per input")
     file.expect_name("affine_")
     gain_and_offset = file.tensor((2 * channels, 1, 1, 1))
     file.expect_view((1, channels, 1, 1))

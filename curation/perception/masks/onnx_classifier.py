@@ -65,21 +65,21 @@ class OnnxMask:
         answer = self._run(np.zeros((1, 3, self._height, self._width), np.float32))
         if answer.shape not in {(1,), (1, 1), (1, 2)}:
             raise UnfitMaskModelError(
-                f"{model}: output {self._output!r} has shape {answer.shape} for one picture; {_CONTRACT}"
+                f"{model}: output {self._output!r} has shape {answer.shape} for one image; {_CONTRACT}"
             )
 
     def __call__(self, frame: RgbImage, key_points_px: Float32Array, boxes_px: Float32Array) -> Float32Array:  # noqa: ARG002 - the Protocol's
         """Return the (F,) probability of a mask for F faces.
 
         Args:
-            frame: (H, W, 3) picture.
+            frame: (H, W, 3) image.
             key_points_px: (F, 9, 2); not used.
             boxes_px: (F, 4) x0, y0, x1, y1, source pixels.
         """
         if not len(boxes_px):
             return np.empty(0, np.float32)
-        pictures = np.stack([self._look(frame, box) for box in boxes_px]).transpose(0, 3, 1, 2)
-        batches = np.split(pictures, len(pictures)) if self._one_at_a_time else [pictures]
+        images = np.stack([self._look(frame, box) for box in boxes_px]).transpose(0, 3, 1, 2)
+        batches = np.split(images, len(images)) if self._one_at_a_time else [images]
         answers = np.concatenate([self._run(np.ascontiguousarray(batch)) for batch in batches])
         return _probability(answers.reshape(len(boxes_px), -1), known=self._gives_probability)
 
@@ -97,8 +97,8 @@ class OnnxMask:
         look = np.asarray(cv2.resize(square, (self._width, self._height), interpolation=method), np.float32)
         return look / np.float32(255)
 
-    def _run(self, pictures: Float32Array) -> Float32Array:
-        return np.asarray(self._session.run([self._output], {self._input: pictures})[0], np.float32)
+    def _run(self, images: Float32Array) -> Float32Array:
+        return np.asarray(self._session.run([self._output], {self._input: images})[0], np.float32)
 
 
 def _probability(answers: Float32Array, *, known: bool) -> Float32Array:

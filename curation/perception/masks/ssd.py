@@ -26,7 +26,7 @@ _MAP_CELLS = (32, 16, 8, 4, 2)
 """Rows and columns of the feature maps; each lacks the last of those that its centres are spaced for."""
 
 _ANCHOR_SIZES = ((0.04, 0.056), (0.08, 0.11), (0.16, 0.22), (0.32, 0.45), (0.64, 0.72))
-"""Per feature map, in sides of the picture."""
+"""Per feature map, in sides of the image."""
 
 _ANCHOR_RATIOS = (1.0, 0.62, 0.42)
 """Width over height; the first with both sizes, the others with the smaller."""
@@ -56,12 +56,12 @@ class SsdMask:
         """Return the (F,) probability of a mask for F faces.
 
         Args:
-            frame: (H, W, 3) picture.
+            frame: (H, W, 3) image.
             key_points_px: (F, 9, 2); this detector needs none.
             boxes_px: (F, 4) x0, y0, x1, y1, source pixels.
 
         Raises:
-            ValueError: a box has no area in the picture.
+            ValueError: a box has no area in the image.
         """
         return np.array([self._probability(frame, box) for box in boxes_px], np.float32)
 
@@ -73,7 +73,7 @@ class SsdMask:
             raise ValueError(
                 f"box {box_px.tolist()} has no area in a picture of {frame.shape[1]} by {frame.shape[0]} px"
             )
-        # A square that reaches beyond the picture is cut there and stretched again, as the reference scores have it.
+        # A square that reaches beyond the image is cut there and stretched again, as the reference scores have it.
         look = cv2.resize(frame[y0:y1, x0:x1], (_INPUT_PX, _INPUT_PX), interpolation=cv2.INTER_LINEAR)
         image = (np.asarray(look, np.float32) / 255).transpose(2, 0, 1)[None]
         offsets, scores = (np.asarray(out)[0] for out in self._session.run(["boxes", "scores"], {"image": image}))

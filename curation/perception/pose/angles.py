@@ -10,11 +10,11 @@ __all__ = ["pose_from_rotation"]
 def pose_from_rotation(rotation: Float64Array) -> Float32Array:
     """Return pitch, yaw and roll in degrees of a head that `rotation` turns away from looking into the camera.
 
-    The head nods first (pitch), then turns (yaw), then tilts in the picture plane (roll), so that turning the picture
+    The head nods first (pitch), then turns (yaw), then tilts in the image plane (roll), so that turning the image
     changes the roll and nothing else. In matrices: Rz(-roll) Ry(yaw) Rx(-pitch).
 
     Args:
-        rotation: (3, 3) rotation; x points right in the picture, y up, z from the head to the camera.
+        rotation: (3, 3) rotation; x points right in the image, y up, z from the head to the camera.
 
     Returns:
         (3,) pitch > 0 looks up, yaw > 0 turns the nose towards the right border, roll > 0 tilts clockwise as seen.

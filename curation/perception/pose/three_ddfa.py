@@ -70,7 +70,7 @@ class ThreeDdfaPose:
         """Return (F, 120, 120, 3) RGB squares around F faces, black beyond the frame.
 
         Args:
-            frame: (H, W, 3) picture.
+            frame: (H, W, 3) image.
             boxes_px: (F, 4) x0, y0, x1, y1, source pixels.
 
         Raises:
@@ -83,8 +83,8 @@ class ThreeDdfaPose:
         """Return (F, 3) pitch, yaw and roll, degrees, of F crops from `crop`."""
         if not len(crops):
             return np.empty((0, 3), np.float32)
-        pictures = (np.ascontiguousarray(crops[..., ::-1].transpose(0, 3, 1, 2), np.float32) - 127.5) / 128.0
-        whitened = np.asarray(self._session.run(["parameters"], {"pictures": pictures})[0], np.float32)
+        images = (np.ascontiguousarray(crops[..., ::-1].transpose(0, 3, 1, 2), np.float32) - 127.5) / 128.0
+        whitened = np.asarray(self._session.run(["parameters"], {"pictures": images})[0], np.float32)
         parameters = whitened * self._std + self._mean
         return np.array([camera_pose_deg(row[:12].reshape(3, 4)) for row in parameters], np.float32)
 
@@ -162,14 +162,14 @@ def _resized(square: RgbImage) -> RgbImage:
 
 
 def _onnx_model(checkpoint: Path, width: float) -> bytes:
-    """Return the network with the weights of a checkpoint as an ONNX model with any number of pictures."""
+    """Return the network with the weights of a checkpoint as an ONNX model for a batch of any size."""
     import torch
 
     from curation.perception.pose.three_ddfa_network import load_three_ddfa_network
 
     network = load_three_ddfa_network(load_torch_weights(checkpoint), width)
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-        # torch wants everybody on its other exporter, which needs onnxscript and takes seconds.
+        # torch recommends its other exporter, which needs onnxscript and takes seconds.
         warnings.simplefilter("ignore", DeprecationWarning)
         model = Path(folder) / "network.onnx"
         torch.onnx.export(

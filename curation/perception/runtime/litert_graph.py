@@ -1,6 +1,6 @@
 """A quicker form of a TensorFlow Lite graph that gives the same numbers, bit for bit.
 
-XNNPACK runs a PReLU as one small call per pixel, over that pixel's channels: 8 or 16 numbers where pictures are large.
+XNNPACK runs a PReLU as one small call per pixel, over that pixel's channels: 8 or 16 numbers at high resolution.
 The same memory read as one pixel per row, whose channels are all numbers of that row, with the slopes repeated for each
 of its pixels, makes it one call per row. On the landmark network of MediaPipe that saves a tenth of its time.
 """
@@ -53,8 +53,8 @@ class _Editor:
             if code != schema.BuiltinOperator.PRELU:
                 changed.append(one)
                 continue
-            picture, slopes = (int(index) for index in one.inputs)
-            shape = [int(extent) for extent in self._graph.tensors[picture].shape]
+            feature_map, slopes = (int(index) for index in one.inputs)
+            shape = [int(extent) for extent in self._graph.tensors[feature_map].shape]
             if len(shape) != 4 or min(shape[1:3]) < _LEAST_SIDE:
                 changed.append(one)
                 continue
@@ -64,11 +64,11 @@ class _Editor:
     def _by_rows(self, prelu: schema.OperatorT, shape: list[int], slopes: Float32Array) -> list[schema.OperatorT]:
         batch, height, width, channels = shape
         rows = [batch, height, 1, width * channels]
-        picture, result = int(prelu.inputs[0]), int(prelu.outputs[0])
+        feature_map, result = int(prelu.inputs[0]), int(prelu.outputs[0])
         by_rows, done = self._new_tensor(rows), self._new_tensor(rows)
         repeated = self._constant(np.tile(slopes.ravel(), width).reshape(1, 1, -1), schema.TensorType.FLOAT32)
         prelu.inputs, prelu.outputs = np.array([by_rows, repeated], np.int32), np.array([done], np.int32)
-        return [self._reshape(picture, by_rows, rows), prelu, self._reshape(done, result, shape)]
+        return [self._reshape(feature_map, by_rows, rows), prelu, self._reshape(done, result, shape)]
 
     def _weights(self, tensor: int) -> Float32Array:
         stored = self._stored.get(tensor, tensor)

@@ -1,4 +1,4 @@
-"""Layouts of published data sets: who speaks in each video, and which stretches of it to curate."""
+"""Layouts of published data sets: the speaker of each video, and the stretches of it to curate."""
 
 from curation.choices import LayoutChoice, LayoutName
 from curation.sources.layouts.recognition import LAYOUTS, labelled

@@ -1,7 +1,7 @@
 """Casual Conversations, version 1: 45,186 videos of 3,011 paid people of the USA, who gave age and gender themselves.
 
 Hazirbas et al., "Towards Measuring Fairness in AI: the Casual Conversations Dataset", 2021. From Meta, on request,
-under a licence agreement of its own, which says what the data may be used for: read it before training on them.
+under a licence agreement of its own, which restricts the use of the data: read it before training on them.
 
 Folders `CasualConversationsA`, `CasualConversationsB` ... hold a folder per person, and the annotation a file
 `CasualConversations.json`, of the smaller edition `CasualConversations_mini.json`:
@@ -44,7 +44,7 @@ def _label(tree: Tree) -> Labelled:
 
 
 def _folder_of(tree: Tree, name: str) -> str | None:
-    """Return the number of the person whose folder a file lies in; None where its name does not begin with that."""
+    """Return the person's number that names the folder of a file; None where its name does not begin with it."""
     parts = tree.parts(name)
     match = _STEM.fullmatch(parts[-1])
     return match[1] if match and parts[-2:-1] == (match[1],) else None

@@ -1,10 +1,10 @@
 """Casual Conversations, version 2: 26,467 videos of 5,567 paid people of seven countries.
 
 Porgali et al., "The Casual Conversations v2 Dataset", CVPR Workshops 2023 (arXiv 2303.04838). From Meta, on request,
-under a licence agreement of its own, which says what the data may be used for: read it before training on them.
+under a licence agreement of its own, which restricts the use of the data: read it before training on them.
 
 Files are named `<person>_<language>_<scripted|nonscripted>_<number>.mp4`, such as `0007_portuguese_nonscripted_1.mp4`,
-in whatever folders the parts were unpacked into. The annotation, `CasualConversationsV2.json`, is a list with an object
+in any folders, as the archives were unpacked. The annotation, `CasualConversationsV2.json`, is a list with an object
 per video, of which `video_name` and `subject_id` are read:
 
     [{"video_name": "0007_portuguese_nonscripted_1.mp4", "subject_id": "0007", ...}, ...]

@@ -17,7 +17,7 @@ are curated. They are united: one line of the lists overlaps itself (`MittRomney
 
 A name ends in a number where a person has several videos (`AmyKlobuchar0`, `AmyKlobuchar1`, `ChrisCoons`,
 `ChrisCoons1`): the speaker is the name without it. `Radio1` to `Radio59` of subset `RD` do not name anybody: each is
-taken for a speaker of its own, which may part one person's videos.
+taken for a speaker of its own, which may separate one person's videos.
 """
 
 import re
@@ -85,7 +85,7 @@ def _time_files(tree: Tree) -> list[str]:
 
 
 def _lines(tree: Tree) -> Iterator[tuple[str, str, list[str]]]:
-    """Yield place, video's name and stretches of each line of the lists."""
+    """Yield position, video's name and stretches of each line of the lists."""
     for name in _time_files(tree):
         for number, line in enumerate(tree.text(name).splitlines(), start=1):
             if words := line.split():

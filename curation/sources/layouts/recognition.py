@@ -16,7 +16,7 @@ LAYOUTS: tuple[Layout, ...] = (HDTF, CC_V1, CC_V2, VOXCELEB2, TALKINGHEAD_1KH, F
 
 
 def labelled(tree: Tree, choice: LayoutChoice) -> tuple[LayoutName, Labelled]:
-    """Return a folder's layout and its videos, with all that the layout tells of them.
+    """Return a folder's layout and its videos with the labels of the layout.
 
     Raises:
         SourceError: the layout is unknown, or annotation is not what it should be.

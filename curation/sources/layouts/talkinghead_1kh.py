@@ -4,9 +4,9 @@ Wang, Mallya and Liu, "One-Shot Free-View Neural Talking-Head Synthesis for Vide
 published are lists and scripts, under MIT: https://github.com/tcwang0509/TalkingHead-1KH, whose README,
 `videos_split.sh` and `videos_crop.py` are the source of what follows. They make, for `train`, `val` or `small`:
 
-- `train/raw_videos/<YouTube id>.mp4`: as downloaded, pictures only.
+- `train/raw_videos/<YouTube id>.mp4`: as downloaded, without audio.
 - `train/1min_clips/<YouTube id>_0000.mp4`: pieces of about a minute, cut at key frames.
-- `train/cropped_clips/<YouTube id>_0000_S210_E926_L568_T63_R792_B351.mp4`: the faces; first and last picture in the
+- `train/cropped_clips/<YouTube id>_0000_S210_E926_L568_T63_R792_B351.mp4`: the faces; first and last frame in the
   piece, then the box.
 - `data_list/train_video_tubes.txt`: a line per face, `<YouTube id>_0000,H,W,S,E,L,T,R,B`.
 
@@ -14,7 +14,7 @@ Taken is what is cut furthest: clips; pieces of videos that have no clip here, o
 picture too) are curated; whole videos of which there is neither. In whole videos the stretches are not known: where a
 piece begins depends on key frames.
 
-The speaker is the YouTube id: the lists know no people. A channel's other videos count as other speakers then.
+The speaker is the YouTube id: the lists do not name people. A channel's other videos count as other speakers then.
 """
 
 import re

@@ -11,7 +11,7 @@ from foundation.storage.locations import store_errors
 __all__ = ["Labelled", "Layout", "Tree", "note"]
 
 _N_FOLDERS = 2
-"""Of those that a file lies in, how many a layout looks at."""
+"""Number of enclosing folders that a layout reads."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -20,16 +20,16 @@ class Tree:
 
     root: Path
     name: str
-    """What the folder itself is called."""
+    """Name of the folder itself."""
     videos: tuple[str, ...]
-    """Files that are called like videos: names below `root`, with slashes."""
+    """Files with the suffix of a video: names below `root`, with slashes."""
     others: tuple[str, ...]
     """All other files, likewise; annotation is among them."""
 
     def parts(self, name: str) -> tuple[str, ...]:
         """Return the last two folders and the stem of a file, or fewer where there are no more.
 
-        Folders above `root` are among them, for a user may name a part of a data set.
+        Folders above `root` count, because a user may name a subfolder of a data set.
 
         >>> Tree(root=Path("/vox2/id00012"), name="id00012", videos=(), others=()).parts("21Uxsk56VDQ/00001.mp4")
         ('id00012', '21Uxsk56VDQ', '00001')
@@ -56,22 +56,22 @@ class Tree:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Labelled:
-    """The videos of a folder, with all that its layout tells of them."""
+    """The videos of a folder with the labels of its layout."""
 
     entries: tuple[Entry, ...]
     notes: tuple[str, ...] = ()
-    """What a user should know of those that were passed over, or of which nothing is told."""
+    """Notes for the user on videos that were skipped or have no labels."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Layout:
-    """How a data set lies in its folder. Each has a module of its own."""
+    """Layout of a data set in its folder. Each has a module of its own."""
 
     name: LayoutName
     has_marks: Callable[[Tree], bool]
     """Whether every video of a folder is named as this data set names them."""
     label: Callable[[Tree], Labelled]
-    """Raises SourceError where annotation is not what it should be."""
+    """Raises SourceError where an annotation is invalid."""
 
 
 def note(names: Sequence[str], what: str) -> tuple[str, ...]:

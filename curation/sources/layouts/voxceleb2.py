@@ -4,9 +4,9 @@ Chung, Nagrani and Zisserman, "VoxCeleb2: Deep Speaker Recognition", Interspeech
 https://www.robots.ox.ac.uk/~vgg/data/voxceleb/vox2.html, on request. The metadata are under CC BY 4.0; the videos stay
 their owners'.
 
-- `dev/mp4/id00012/21Uxsk56VDQ/00001.mp4`: person, YouTube id, utterance: the face at 25 pictures a second.
-- `txt/id00012/21Uxsk56VDQ/00001.txt`: where the utterance lies in the interview. Lines `Identity`, `Reference`,
-  `Offset`, `FV Conf`, `ASD Conf`, then `FRAME X Y W H` and a line for each picture, such as
+- `dev/mp4/id00012/21Uxsk56VDQ/00001.mp4`: person, YouTube id, utterance: the face at 25 frames a second.
+- `txt/id00012/21Uxsk56VDQ/00001.txt`: position of the utterance in the interview. Lines `Identity`, `Reference`,
+  `Offset`, `FV Conf`, `ASD Conf`, then `FRAME X Y W H` and a line for each frame, such as
   `008809 0.123 0.136 0.422 0.749`.
 - `vox2_meta.csv`: names, gender and split of the people; not read, for the ids are what stands in the paths.
 
@@ -30,7 +30,7 @@ _YOUTUBE = re.compile(r"[A-Za-z0-9_-]{11}")
 
 _UTTERANCE = re.compile(r"\d{5}")
 
-_PICTURES_PER_S = 25
+_FRAMES_PER_S = 25
 
 
 def _has_marks(tree: Tree) -> bool:
@@ -90,14 +90,14 @@ def _utterance_files(tree: Tree) -> dict[str, dict[str, list[str]]]:
 
 
 def _utterance(tree: Tree, name: str) -> Trim:
-    """Return the stretch from the first to the last picture that a `txt` file lists."""
-    numbers = list(_pictures(tree, name))
+    """Return the stretch from the first to the last frame that a `txt` file lists."""
+    numbers = list(_frame_numbers(tree, name))
     if not numbers:
         raise SourceError(f"{tree.root / name}: lists no picture below a line that begins with FRAME")
-    return Trim(start=min(numbers) / _PICTURES_PER_S, end=(max(numbers) + 1) / _PICTURES_PER_S)
+    return Trim(start=min(numbers) / _FRAMES_PER_S, end=(max(numbers) + 1) / _FRAMES_PER_S)
 
 
-def _pictures(tree: Tree, name: str) -> Iterator[int]:
+def _frame_numbers(tree: Tree, name: str) -> Iterator[int]:
     below = False
     for number, line in enumerate(tree.text(name).splitlines(), start=1):
         words = line.split()

@@ -137,11 +137,11 @@ class Scripted:
 
     def __init__(self, face: FaceObservation, script: str, info: VideoInfo) -> None:
         self._face, self._script = face, script
-        self._pictures = [picture_of(info, tick) for tick in range(len(script))]
+        self._previews = [picture_of(info, tick) for tick in range(len(script))]
         self.told = ["-"] * len(script)
 
     def __call__(self, frame: RgbImage, near: Sequence[FaceObservation] | None = None) -> list[FaceObservation]:
-        tick = next(k for k, picture in enumerate(self._pictures) if np.array_equal(picture, frame))
+        tick = next(k for k, picture in enumerate(self._previews) if np.array_equal(picture, frame))
         self.told[tick] = "?" if near is None else str(len(near))
         return [self._face] if self._script[tick] == "f" else []
 

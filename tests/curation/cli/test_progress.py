@@ -153,7 +153,7 @@ def test_a_terminal_shows_totals_and_what_each_worker_is_at_and_for_how_long() -
         clock.now_s += 90.0
         progress.tell(event("begin", AnalyzeVideo(video=videos[2]), "worker 2"))
         shown = io.StringIO()
-        Console(file=shown, width=200).print(progress._picture())
+        Console(file=shown, width=200).print(progress._renderable())
     lines = shown.getvalue().splitlines()
     assert lines[1] == (
         "1 of 3 videos · 2 h 0 min in · kept 30 min 0 s diffusion, 1 h 0 min vae · 10.4 times real time · "

@@ -193,3 +193,9 @@ def test_spans_tile_every_tick_whatever_the_evidence(make_evidence: Make) -> Non
 def test_clip_ids_name_the_first_and_the_last_tick(make_evidence: Make) -> None:
     clip = decide(make_evidence(100), RulesSettings()).clips[0]
     assert clip.clip_id("00ff00ff00ff00ff") == "00ff00ff00ff00ff-0000000-0000099"
+
+
+def test_evidence_and_decision_are_shown_in_a_line_each(make_evidence: Make) -> None:
+    evidence = make_evidence(200)
+    assert repr(evidence) == f"Evidence: 200 ticks (8 s), {len(evidence.faces)} faces"
+    assert repr(decide(evidence, RulesSettings())) == "Decision: 2 spans; 1 clips, 8.0 s"

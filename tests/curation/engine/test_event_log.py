@@ -102,8 +102,8 @@ class MadeUnit(Unit):
     def n_ticks(self) -> int | None:
         return self.real.n_ticks
 
-    def _part(self) -> str:
-        return self.real._part()
+    def _step_name(self) -> str:
+        return self.real._step_name()
 
     def run(self, _: object) -> Result:
         return self.result
@@ -119,7 +119,7 @@ def made(unit: Unit) -> Unit:
         "decide": decided(VIDEO, SLICES, SLICES, RECORD),
         "gather": ended(RECORD),
     }
-    result = results.get(unit._part(), Result(word="measured" if isinstance(unit, MeasureWindow) else "rendered"))
+    result = results.get(unit._step_name(), Result(word="measured" if isinstance(unit, MeasureWindow) else "rendered"))
     then = None if result.then is None else made(result.then)
     result = dataclasses.replace(result, steps=tuple(map(made, result.steps)), then=then)
     return MadeUnit(video=unit.video, real=unit, result=result)

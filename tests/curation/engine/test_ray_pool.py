@@ -55,7 +55,7 @@ class Acting(Unit):
     def n_ticks(self) -> int | None:
         return None if self.window is None else self.window.n_ticks
 
-    def _part(self) -> str:
+    def _step_name(self) -> str:
         return "video" if self.window is None else f"ticks {self.window.first_tick} to {self.window.end_tick}"
 
     def _run(self, *_: object) -> Result:

@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from fractions import Fraction
 from pathlib import Path
@@ -12,25 +11,22 @@ from typing import Any, BinaryIO
 
 import pytest
 from helpers.made_videos import SmallRun, counted_picture, frame_times, write_video
+from helpers.noting_executor import NotingExecutor
 from typer.testing import CliRunner
 
-import curation.engine.execution
 import curation.engine.worker
 import curation.operations.run
 from curation.cli.app import app
 from curation.engine.event_log import events_path
-from curation.engine.events import RunHooks
 from curation.engine.execution import Executor
-from curation.engine.inline import curate_inline
-from curation.engine.worker import WorkerPlan
 from curation.media.probe import VideoInfo
 from curation.operations.decide import redecide
 from curation.operations.run import RunReport, run
 from curation.output.folder import DatasetFolderError
-from curation.output.ledger import LedgerError, VideoRecord
+from curation.output.ledger import LedgerError
 from curation.settings import CurationSettings, load_settings
 from curation.sources.discover import fingerprint
-from curation.sources.entries import SourceError, SourceVideo
+from curation.sources.entries import SourceError
 from foundation.storage.staged import StagedFiles
 from manifests.files.tables import read_table
 from manifests.reports.validate import validate
@@ -81,21 +77,18 @@ def source(tmp_path: Path) -> Path:
     return tmp_path / "raw"
 
 
+EXECUTOR = NotingExecutor()
+
+
 @pytest.fixture
-def curated(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Names of the files that were curated, and not taken from an earlier run, from here on."""
-    names: list[str] = []
-
-    def noting(plan: WorkerPlan, videos: list[SourceVideo], oversight: RunHooks) -> Iterator[VideoRecord]:
-        names.extend(video.path.name for video in videos)
-        return curate_inline(plan, videos, oversight)
-
-    monkeypatch.setattr(curation.engine.execution, "curate_inline", noting)
-    return names
+def curated() -> list[str]:
+    """Names of the files that were given to a worker."""
+    EXECUTOR.names.clear()
+    return EXECUTOR.names
 
 
 def go(source: Path, settings: CurationSettings = QUIET, *, limit: int | None = None) -> RunReport:
-    return run(str(source), source.parent / "dataset", settings, Executor(), limit=limit)
+    return run(str(source), source.parent / "dataset", settings, EXECUTOR, limit=limit)
 
 
 def by_name(dataset: Path) -> dict[str, dict[str, Any]]:
@@ -178,7 +171,7 @@ def test_what_an_earlier_run_kept_stays_when_fewer_files_are_named(source: Path)
     before = contents(source.parent / "dataset")
     go(source, limit=1)
     assert contents(source.parent / "dataset") == before
-    run(str(source / "c.mp4"), source.parent / "dataset", QUIET, Executor())
+    run(str(source / "c.mp4"), source.parent / "dataset", QUIET, EXECUTOR)
     rows = by_name(source.parent / "dataset")
     assert {name: row["video_id"] for name, row in rows.items()} == {
         path.name: fingerprint(path) for path in source.iterdir()
@@ -234,7 +227,7 @@ def test_a_full_disk_stops_the_run_and_what_was_written_before_counts(
     assert "No space left on device" in stopped.output
     assert [path.stem for path in (dataset / "ledger").glob("*.json")] == [fingerprint(source / "a.mp4")]
     curated.clear()
-    assert CliRunner().invoke(app, arguments).exit_code == 0
+    go(source)
     assert curated == ["b.mp4", "c.mp4"]
     assert validate(dataset) == []
 

@@ -3,20 +3,17 @@
 import json
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 from helpers.made_videos import counted_picture, frame_times, write_video
+from helpers.noting_executor import NotingExecutor
 from typer.testing import CliRunner
 
-import curation.engine.execution
-import curation.operations.run
 from curation.cli.app import app
-from curation.engine.events import RunHooks
-from curation.engine.execution import Executor
-from curation.engine.inline import curate_inline
 from curation.engine.worker import WorkerPlan
 from curation.operations.decide import redecide
 from curation.operations.run import run
@@ -43,24 +40,28 @@ def source(tmp_path: Path) -> Path:
     return tmp_path / "raw"
 
 
-@pytest.fixture
-def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Names of the files that a worker was given; meanwhile, no row may be there twice."""
-    names: list[str] = []
+class RowsOnceExecutor(NotingExecutor):
+    """After each video, no row may be there twice."""
 
-    def noting(plan: WorkerPlan, videos: list[SourceVideo], oversight: RunHooks) -> Iterator[VideoRecord]:
-        names.extend(video.path.name for video in videos)
-        for record in curate_inline(plan, videos, oversight):
+    def curate(self, plan: WorkerPlan, todo: Sequence[SourceVideo], **options: Any) -> Iterator[VideoRecord]:  # noqa: ANN401 - as `Executor.curate`
+        for record in super().curate(plan, todo, **options):
             rows = read_table(plan.dataset, "frames", ["video_id", "tick"]).to_pylist()
             assert max(Counter(tuple(row.values()) for row in rows).values(), default=1) == 1
             yield record
 
-    monkeypatch.setattr(curation.engine.execution, "curate_inline", noting)
-    return names
+
+EXECUTOR = RowsOnceExecutor()
+
+
+@pytest.fixture
+def decoded() -> list[str]:
+    """Names of the files that were given to a worker."""
+    EXECUTOR.names.clear()
+    return EXECUTOR.names
 
 
 def go(source: Path, dataset: Path, settings: CurationSettings = QUIET) -> Path:
-    run(str(source), dataset, settings, Executor())
+    run(str(source), dataset, settings, EXECUTOR)
     return dataset
 
 

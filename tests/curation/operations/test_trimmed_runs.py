@@ -1,7 +1,7 @@
 """Runs over stretches of videos: nothing outside them is looked at, every second is accounted for."""
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -9,25 +9,19 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers.made_videos import TalkingFace, counted_picture, counted_video, frame_times, talking_video, write_video
+from helpers.noting_executor import NotingExecutor
 from typer.testing import CliRunner
 
 import curation.analysis.analyze
-import curation.engine.execution
 import curation.operations.run
 from curation.cli.app import app
-from curation.engine.events import RunHooks
-from curation.engine.execution import Executor
-from curation.engine.inline import curate_inline
-from curation.engine.worker import WorkerPlan
 from curation.media.frames import TickFrame, tick_frames
 from curation.media.probe import VideoInfo
 from curation.media.settings import MediaSettings
 from curation.operations.decide import redecide
 from curation.operations.plan import plan
 from curation.operations.run import RunReport, run
-from curation.output.ledger import VideoRecord
 from curation.settings import CurationSettings, load_settings
-from curation.sources.entries import SourceVideo
 from foundation.array_types import RgbImage
 from manifests.files.tables import read_table
 from manifests.reports.explain import explain
@@ -47,7 +41,7 @@ def put_list(path: Path, *rows: Row) -> Path:
 
 
 def go(source: Path, dataset: str = "dataset", settings: CurationSettings = QUIET) -> RunReport:
-    return run(str(source), source.parent / dataset, settings, Executor())
+    return run(str(source), source.parent / dataset, settings, EXECUTOR)
 
 
 def rows(dataset: Path, table: str, *columns: str) -> list[dict[str, Any]]:
@@ -88,17 +82,14 @@ def searched(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return ticks
 
 
+EXECUTOR = NotingExecutor()
+
+
 @pytest.fixture
-def curated(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def curated() -> list[str]:
     """Names of the files that were given to a worker."""
-    names: list[str] = []
-
-    def noting(plan: WorkerPlan, videos: Sequence[SourceVideo], oversight: RunHooks) -> Iterator[VideoRecord]:
-        names.extend(video.path.name for video in videos)
-        return curate_inline(plan, videos, oversight)
-
-    monkeypatch.setattr(curation.engine.execution, "curate_inline", noting)
-    return names
+    EXECUTOR.names.clear()
+    return EXECUTOR.names
 
 
 @pytest.fixture(scope="module")
@@ -220,11 +211,11 @@ def test_a_plan_counts_what_is_asked_for_and_not_done(tmp_path: Path) -> None:
     faceless(tmp_path / "a.mp4", 1)
     faceless(tmp_path / "b.mp4", 2)
     listing = put_list(tmp_path / "talks.csv", ("a.mp4", "anna", 0, 1), ("b.mp4", "bert", None, None))
-    told = plan(str(listing), tmp_path / "dataset", QUIET, Executor())
+    told = plan(str(listing), tmp_path / "dataset", QUIET)
     assert (told.n_videos, told.forecast.duration_s.expected) == (2, 3.0)  # 1 s of a, 2 s of b
     go(listing)
     put_list(listing, ("a.mp4", "anna", 0, 1.6), ("b.mp4", "bert", None, None))
-    told = plan(str(listing), tmp_path / "dataset", QUIET, Executor())
+    told = plan(str(listing), tmp_path / "dataset", QUIET)
     assert (told.n_videos, told.forecast.duration_s.expected) == (1, 1.6)
 
 

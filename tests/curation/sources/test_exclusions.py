@@ -2,27 +2,21 @@
 
 import csv
 import shutil
-from collections.abc import Iterator
 from fractions import Fraction
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 from helpers.made_videos import counted_picture, frame_times, write_video
+from helpers.noting_executor import NotingExecutor
 from typer.testing import CliRunner
 
-import curation.engine.execution
-import curation.operations.run
 from curation.cli.app import app
-from curation.engine.events import RunHooks
 from curation.engine.execution import Executor
-from curation.engine.inline import curate_inline
-from curation.engine.worker import WorkerPlan
 from curation.operations.run import RunReport, run
-from curation.output.ledger import VideoRecord
 from curation.settings import CurationSettings, load_settings
 from curation.sources.discover import fingerprint
-from curation.sources.entries import SourceError, SourceVideo
+from curation.sources.entries import SourceError
 from curation.sources.exclusions import names_of, read_exclusions, unused
 from manifests.files.tables import read_table
 from manifests.record import read_dataset
@@ -45,17 +39,14 @@ def listed(tmp_path: Path) -> Path:
     return tmp_path / "talks.csv"
 
 
+EXECUTOR = NotingExecutor()
+
+
 @pytest.fixture
-def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def decoded() -> list[str]:
     """Names of the files that were given to a worker."""
-    names: list[str] = []
-
-    def noting(plan: WorkerPlan, videos: list[SourceVideo], oversight: RunHooks) -> Iterator[VideoRecord]:
-        names.extend(video.path.name for video in videos)
-        return curate_inline(plan, videos, oversight)
-
-    monkeypatch.setattr(curation.engine.execution, "curate_inline", noting)
-    return names
+    EXECUTOR.names.clear()
+    return EXECUTOR.names
 
 
 def put_list(path: Path, *entries: str) -> Path:
@@ -65,7 +56,7 @@ def put_list(path: Path, *entries: str) -> Path:
 
 def go(source: Path, *, speakers: Path | None = None, videos: Path | None = None) -> RunReport:
     lists = read_exclusions(speakers, videos)
-    return run(str(source), source.parent / "dataset", QUIET, Executor(), exclusions=lists)
+    return run(str(source), source.parent / "dataset", QUIET, EXECUTOR, exclusions=lists)
 
 
 def status_by_name(dataset: Path) -> dict[str, str]:

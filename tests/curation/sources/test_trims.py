@@ -8,7 +8,7 @@ from helpers.made_videos import counted_video, frame_times
 
 from curation.media.errors import MediaError
 from curation.media.probe import VideoInfo, probe
-from curation.sources.trims import Trim, asked_s, requested_ticks
+from curation.sources.trims import Trim, requested_s, requested_ticks
 
 
 @pytest.fixture(scope="module")
@@ -63,4 +63,4 @@ def test_a_stretch_outside_the_video_is_an_error_of_the_video(trim: Trim, said: 
 
 
 def test_seconds_that_are_asked_for_end_with_the_video() -> None:
-    assert asked_s((Trim(start=1.0, end=2.5), Trim(start=3.0, end=4.9)), 4.0, 25.0) == 2.5
+    assert requested_s((Trim(start=1.0, end=2.5), Trim(start=3.0, end=4.9)), 4.0, 25.0) == 2.5

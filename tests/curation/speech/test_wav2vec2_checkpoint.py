@@ -102,7 +102,9 @@ def test_what_the_hub_does_not_give_is_answered_with_the_ways_on(
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.delenv("GAIA_MODELS", raising=False)
-    with pytest.raises(CheckpointError, match=r"lab/none.*Ways on.*GAIA_MODELS/lab/none; or name their folder"):
+    with pytest.raises(
+        CheckpointError, match=r"lab/none.*Ways to continue.*GAIA_MODELS/lab/none; or name their folder"
+    ):
         outside_speech_weights(settings("lab/none"))
     with pytest.raises(CheckpointError, match="there is no such folder, and names on the Hugging Face hub look like"):
         outside_speech_weights(settings("/no/such/folder"))

@@ -17,7 +17,7 @@ from helpers.made_parts import clip_bytes, put_video, put_videos
 
 from manifests.files.tables import read_table, table_files
 from manifests.packing.pack import StorageSettings, compact
-from manifests.packing.packed_files import part_files, sources_of
+from manifests.packing.packed_files import sources_of, table_inventory
 from manifests.packing.prefix_tree import bits_of, leaves
 from manifests.packing.rows import VideoRows
 from manifests.schema.frames import FRAMES
@@ -304,7 +304,7 @@ def test_the_disk_has_to_hold_one_shard_more(tmp_path: Path, monkeypatch: pytest
 
 def test_of_files_whose_rows_were_taken_nothing_is_kept(tmp_path: Path) -> None:
     put_videos(tmp_path, VIDEOS)
-    with VideoRows(FRAMES, sources_of(part_files(tmp_path, FRAMES))) as rows:
+    with VideoRows(FRAMES, sources_of(table_inventory(tmp_path, FRAMES))) as rows:
         for video in VIDEOS:
             assert sum(len(piece) for piece in rows.of(video)) > 0
             assert not [thing for thing in gc.get_objects() if isinstance(thing, pq.ParquetFile)]

@@ -25,18 +25,18 @@ def reader(made_clips: Path) -> ClipReader:
 
 @pytest.mark.parametrize("numbers", [[0], [299], [0, 1, 2], [11, 12, 13], [5, 250], [0, 6, 7, 14, 100, 106, 107, 299]])
 def test_each_picture_is_the_one_that_was_asked_for(reader: ClipReader, numbers: list[int]) -> None:
-    pictures = reader.pictures(0, numbers, 64)
+    pictures = reader.frames(0, numbers, 64)
     assert [read_count(picture) for picture in pictures] == numbers
 
 
 def test_pictures_are_those_of_a_reader_from_the_start(reader: ClipReader) -> None:
     row = reader.index.row(1)
     every = list(read_frames(read_member(reader.index.dataset, row.media, row.mp4)).frames)
-    assert np.array_equal(reader.pictures(1, [3, 50, 99], 64), np.stack([every[3], every[50], every[99]]))
+    assert np.array_equal(reader.frames(1, [3, 50, 99], 64), np.stack([every[3], every[50], every[99]]))
 
 
 def test_smaller_pictures_are_means_of_areas(reader: ClipReader) -> None:
-    whole, half = (reader.pictures(0, [7], size_px)[0].astype(float) for size_px in (64, 32))
+    whole, half = (reader.frames(0, [7], size_px)[0].astype(float) for size_px in (64, 32))
     means = whole.reshape(32, 2, 32, 2, 3).mean(axis=(1, 3))
     assert np.abs(half - means)[4:-4, 4:-4].mean() < 2.0  # chroma is stored at half the size: it is averaged before
 
@@ -90,8 +90,8 @@ def test_a_video_that_cannot_be_opened_is_named(made_clips: Path, tmp_path: Path
 
     reader = _spoilt(made_clips, tmp_path, spoil)
     with pytest.raises(ClipError, match=r"^a-0000000-0000299: media/a\.tar: the video cannot be decoded"):
-        reader.pictures(0, [3], 64)
-    assert read_count(reader.pictures(1, [3], 64)[0]) == 3
+        reader.frames(0, [3], 64)
+    assert read_count(reader.frames(1, [3], 64)[0]) == 3
 
 
 @pytest.mark.parametrize("intact", [1 / 3, 3 / 4])  # the decoder gives up; it goes on with what it has
@@ -132,7 +132,7 @@ def test_a_tar_that_ends_too_soon_is_named(made_clips: Path, tmp_path: Path) -> 
     tar = reader.index.dataset / "media" / "a.tar"
     tar.write_bytes(tar.read_bytes()[:2000])
     with pytest.raises(ClipError, match="goes past the end of the tar"):
-        reader.pictures(0, [3], 64)
+        reader.frames(0, [3], 64)
 
 
 def test_a_frame_after_the_last_is_refused(reader: ClipReader) -> None:
@@ -141,10 +141,10 @@ def test_a_frame_after_the_last_is_refused(reader: ClipReader) -> None:
         frames_at(read_member(reader.index.dataset, row.media, row.mp4), [100], 64)
 
 
-def test_a_damaged_part_is_found_when_its_arrays_are_read(made_clips: Path, tmp_path: Path) -> None:
+def test_a_damaged_file_is_found_when_its_arrays_are_read(made_clips: Path, tmp_path: Path) -> None:
     reader = _spoilt(made_clips, tmp_path, lambda _: None)
-    part = reader.index.row(0).part
-    part.write_bytes(part.read_bytes()[:500])
+    file = reader.index.row(0).file
+    file.write_bytes(file.read_bytes()[:500])
     with pytest.raises(ClipError, match=r"^a-0000000-0000299: .*column landmarks cannot be read"):
         reader.array(0, "landmarks")
 

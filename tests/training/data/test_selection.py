@@ -43,7 +43,7 @@ def test_an_index_tells_where_each_clip_lies(made_clips: Path) -> None:
     index = select_clips(made_clips, EVERYTHING)
     row = index.row(1)
     assert (row.clip_id, row.n_frames, row.media) == ("a-0000310-0000409", 100, "media/a.tar")
-    assert (row.part.name, row.row_group, row.row) == ("a.parquet", 1, 0)
+    assert (row.file.name, row.row_group, row.row) == ("a.parquet", 1, 0)
     assert read_member(made_clips, row.media, row.mp4)[4:8] == b"ftyp"
     assert index.n_frames.tolist() == [300, 100, 260, 130, 80, 140]
     assert index.hours == pytest.approx(1010 / 25 / 3600)

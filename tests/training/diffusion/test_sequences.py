@@ -30,8 +30,8 @@ SHAPE = (3, 2, 2)
 
 def _write_latents(folder: Path, index: ClipIndex) -> Path:
     """Write latents whose frame k is k in all dimensions; channels have mean 10, 20, 30 and standard deviation 2."""
-    for number, part in enumerate(index.parts):
-        clips = np.flatnonzero(np.asarray(index.rows["part"]) == number)
+    for number, file in enumerate(index.files):
+        clips = np.flatnonzero(np.asarray(index.rows["file"]) == number)
         n_frames = index.n_frames[clips]
         latents = [np.broadcast_to(np.arange(n)[:, None], (n, 12)).astype(np.float16) for n in n_frames]
         columns = {
@@ -45,7 +45,7 @@ def _write_latents(folder: Path, index: ClipIndex) -> Path:
             "n_frames": pa.array(n_frames, pa.int32()),
             **{name: array_column(arrays, LATENTS.column(name).type) for name, arrays in columns.items()},
         }
-        write_parquet(folder / part.name, pa.table(table), LATENTS)
+        write_parquet(folder / file.name, pa.table(table), LATENTS)
     facts = LatentFacts(
         vae=VAE_SIZES["tiny"],
         vae_sha256="0" * 64,

@@ -247,11 +247,11 @@ def test_a_run_does_not_go_on_with_another_vae_or_another_encoders_features(
 def test_pictures_show_the_clip_and_what_two_speeches_make_of_it(encoded: Encoded) -> None:
     task = _task(encoded)
     task.model.eval()
-    sheet = task.pictures()["speech"]
+    sheet = task.previews()["speech"]
     assert sheet.shape == (3 * 64, 8 * 64, 3)
     rows = sheet.reshape(3, 64, 8 * 64, 3)
     assert (rows[0] != rows[1]).any()
-    assert (task.pictures()["speech"] == sheet).all()
+    assert (task.previews()["speech"] == sheet).all()
 
 
 def test_learning_rates_of_the_presets() -> None:

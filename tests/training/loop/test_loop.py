@@ -35,7 +35,7 @@ def test_run_folder_has_log_pictures_and_checkpoints(tmp_path: Path) -> None:
     assert lines[-1]["epoch"] == pytest.approx(40 / 11)  # 10 steps of 4 of 11 sequences
     assert lines[0]["learning_rate"] == pytest.approx(1e-2)  # that of the fourth step, the last of the rise
     assert all(line["sequences_per_second"] > 0 and line["gradient_norm/network"] > 0 for line in lines)
-    assert sorted(path.name for path in (run.pictures / "eye").iterdir()) == ["step_00000005.png", "step_00000010.png"]
+    assert sorted(path.name for path in (run.previews / "eye").iterdir()) == ["step_00000005.png", "step_00000010.png"]
     # two pictures of 8 x 8, each under a caption of 20 px
     assert Image.open(run.contact_sheet).size == (8, 56)
     assert (run.path / "toy.txt").exists()
@@ -46,10 +46,10 @@ def test_picture_is_made_with_the_averaged_weights(tmp_path: Path) -> None:
     train_toy(run.path, toy_config())
     task = ToyTask(toy_config())
     task.network.load_state_dict(safetensors.torch.load_file(run.weights("ema")))
-    shown = np.asarray(Image.open(run.pictures / "eye" / "step_00000010.png"))
-    np.testing.assert_array_equal(shown, task.pictures()["eye"])
+    shown = np.asarray(Image.open(run.previews / "eye" / "step_00000010.png"))
+    np.testing.assert_array_equal(shown, task.previews()["eye"])
     task.network.load_state_dict(safetensors.torch.load_file(run.weights("raw")))
-    assert (shown != task.pictures()["eye"]).any()
+    assert (shown != task.previews()["eye"]).any()
 
 
 def test_run_whose_gradients_stay_bad_ends_and_says_what_to_do(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def test_frames_as_rebuilt_and_copies_of_the_reference_are_compared_with_the_tar
     def two_off(_vae: Vae, _renderer: LandmarkRenderer, batch: FramePairBatch) -> Tensor:
         return to_float(batch.image_j_BCHW + 2)
 
-    monkeypatch.setattr(reconstruction_check, "rebuilt", two_off)
+    monkeypatch.setattr(reconstruction_check, "reconstruct", two_off)
     vae, renderer = cast("Vae", None), cast("LandmarkRenderer", None)
     check = check_reconstruction(vae, renderer, [_batch([100, 50], [101, 60]), _batch([7, 7], [8, 17])])
     one, two, ten = (20.0 * np.log10(255.0 / off) for off in (1, 2, 10))
@@ -70,7 +70,7 @@ def test_the_report_measures_learned_unseen_and_other_clips_frames(
         shown.append((batch.landmarks_BK2[:, 0, 0] * 2 * 256 / 32).round().int().tolist())
         return to_float(batch.image_j_BCHW)
 
-    monkeypatch.setattr(reconstruction_check, "rebuilt", seen)
+    monkeypatch.setattr(reconstruction_check, "reconstruct", seen)
     checks = reconstruction_report(VaeTask(dataset, config), RunFolder(run), CPU)
     learned, unseen, val = shown
     assert [len(frames) for frames in shown] == [6, 6, 6]

@@ -162,7 +162,7 @@ def test_points_that_were_not_found_are_not_valid(made_clips: Path, pairs: Frame
     landmarks[5, 7, 1] = np.nan
 
     class Reader:
-        pictures = pairs._reader.pictures
+        frames = pairs._reader.frames
 
         @staticmethod
         def array(_clip: int, _column: str) -> np.ndarray:

@@ -144,13 +144,13 @@ def test_without_disentanglement_a_frame_is_rebuilt_from_itself(dataset: Path) -
     off = (output.image_BCHW - to_float(batch.pairs.image_j_BCHW)).abs().sum()
     assert float(said["reconstruction"]) == pytest.approx(float(off.detach()), rel=1e-5)
     assert float(said["kl_motion"]) == 0.0
-    assert task.pictures().keys() == {"reconstructions"}
+    assert task.previews().keys() == {"reconstructions"}
 
 
 def test_pictures_are_of_the_first_frame_with_the_motion_of_the_last_and_of_other_clips(dataset: Path) -> None:
     task = _task(dataset)
     task.vae.eval()
-    sheets = task.pictures()
+    sheets = task.previews()
     pairs = [task.source.pairs.pair(clip, 0, n_frames - 1) for clip, n_frames in enumerate((40, 30))]
     first, last = (
         [side.permute(1, 2, 0).numpy() for side in sides]
@@ -183,7 +183,7 @@ def test_a_clip_that_is_damaged_gives_way_in_the_pictures(make_clips: Callable[.
     dataset = make_clips(tmp_path / "dataset", *({"video": name, "n_frames": 20} for name in "abcde"))
     tar = dataset / "media" / "a.tar"
     tar.write_bytes(bytes(tar.stat().st_size))
-    sheets = _task(dataset).pictures()
+    sheets = _task(dataset).previews()
     assert sheets["reconstructions"].shape == (4 * 32, 3 * 32, 3)
 
 

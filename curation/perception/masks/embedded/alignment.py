@@ -1,7 +1,7 @@
-"""Cuts a face out of a frame so that eyes, mouth and chin lie in the same place, whatever its size and tilt.
+"""Alignment of faces: crops in which eyes, mouth and chin have the same position, whatever the size and tilt.
 
-Under a mask the landmark model guesses the mouth, so roll and position come from the eyes, which a mask leaves bare;
-mouth and box only have a say in the scale.
+Under a mask the landmarks of the mouth are guesses, so roll and position come from the eyes, which a mask leaves bare;
+mouth and box affect only the scale.
 """
 
 import numpy as np
@@ -17,7 +17,7 @@ _SIDE_PER_SCALE = 2.2
 """Side of the crop in units of the face's scale (about 90 mm): brows to below the chin, ear to ear."""
 
 _CENTRE_BELOW_EYES = 0.55
-"""How far below the line of the eyes the crop's centre lies, in the same unit."""
+"""Distance of the crop's centre below the line of the eyes, in the same unit."""
 
 _SUPERSAMPLING_LIMIT = 4
 """A large face is sampled this many times as densely at most, then averaged, so that cloth does not alias."""
@@ -34,7 +34,7 @@ def align_faces(frame: RgbImage, key_points_px: Float32Array, boxes_px: Float32A
     """Return every face upright in a square of `INPUT_SIDE_PX`; what lies outside the frame repeats its border.
 
     Args:
-        frame: (H, W, 3) picture.
+        frame: (H, W, 3) image.
         key_points_px: (F, 9, 2) in the order of `manifests.landmarks.KEY_POINT_NAMES`, source pixels.
         boxes_px: (F, 4) x0, y0, x1, y1 around all landmarks, source pixels.
 

@@ -45,7 +45,7 @@ class EmbeddedMask:
         """Return the probability that a mask covers the mouth, for every face.
 
         Args:
-            frame: (H, W, 3) picture.
+            frame: (H, W, 3) image.
             key_points_px: (F, 9, 2) in the order of `manifests.landmarks.KEY_POINT_NAMES`, source pixels.
             boxes_px: (F, 4) x0, y0, x1, y1 around all landmarks, source pixels.
 
@@ -62,8 +62,8 @@ class EmbeddedMask:
 
     def score_aligned(self, faces: RgbImage) -> Float32Array:
         """Return the (F,) probability of a mask for (F, 64, 64, 3) faces from `alignment.align_faces`, F at least 1."""
-        pictures = np.ascontiguousarray(faces.transpose(0, 3, 1, 2), np.float32) / np.float32(127.5) - np.float32(1)
-        return np.asarray(self._session.run(["mask_prob"], {"faces": pictures})[0], np.float32)[:, 0]
+        images = np.ascontiguousarray(faces.transpose(0, 3, 1, 2), np.float32) / np.float32(127.5) - np.float32(1)
+        return np.asarray(self._session.run(["mask_prob"], {"faces": images})[0], np.float32)[:, 0]
 
 
 _WEIGHTS = WeightRecord(

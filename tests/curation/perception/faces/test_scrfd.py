@@ -12,7 +12,7 @@ from insightface.model_zoo import get_model
 from insightface.model_zoo.scrfd import SCRFD
 
 from curation.perception.faces.scrfd import Scrfd, with_dynamic_input
-from curation.perception.faces.search import Square, cut_square, whole_picture
+from curation.perception.faces.search import Square, cut_square, full_image
 from foundation.array_types import Float32Array, RgbImage
 from foundation.devices import onnx_session, resolve_device
 
@@ -30,7 +30,7 @@ def look(shared_clips: Path) -> RgbImage:
     """A close-up with a border around it, 640x640."""
     with av.open(str(shared_clips / "lp_d14.mp4")) as container:
         frame = next(islice(container.decode(video=0), 30, None)).to_ndarray(format="rgb24")
-    return cut_square(frame, whole_picture(*frame.shape[1::-1]), 640)
+    return cut_square(frame, full_image(*frame.shape[1::-1]), 640)
 
 
 def test_a_static_graph_made_dynamic_gives_at_640_what_it_gave(shared_dir: Path) -> None:

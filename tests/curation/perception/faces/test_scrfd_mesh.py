@@ -13,7 +13,7 @@ from curation.perception.faces.dlib_hog import DlibFaces
 from curation.perception.faces.dlib_points import DlibJitterPoints
 from curation.perception.faces.mediapipe import MediaPipeFaces
 from curation.perception.faces.scrfd_mesh import ScrfdFaces
-from curation.perception.faces.search import whole_picture
+from curation.perception.faces.search import full_image
 from curation.perception.protocols import FaceObservation
 from foundation.array_types import RgbImage
 from foundation.devices import resolve_device
@@ -99,7 +99,7 @@ def test_the_second_look_is_as_large_as_the_widest_face_asks(
     scene[: small.shape[0], : small.shape[1]] = small
     (face,) = find(scene)
     first_px, second_px = taken
-    seen_px = width(face) / whole_picture(512, 512).side
+    seen_px = width(face) / full_image(512, 512).side
     assert first_px == 320
     assert seen_px * first_px < 40  # too narrow there
     assert seen_px * second_px == pytest.approx(42, abs=3)  # wide enough, at the next multiple of 32

@@ -7,11 +7,11 @@ from curation.perception.faces.search import (
     Candidate,
     Square,
     cut_square,
+    full_image,
     is_cut_off,
     merge_candidates,
-    shared_part,
+    shared_fraction,
     tiles,
-    whole_picture,
 )
 
 
@@ -20,7 +20,7 @@ def candidate(*edges: float, score: float = 0.9) -> Candidate:
 
 
 def test_the_look_at_the_whole_picture_is_centred_and_a_quarter_larger() -> None:
-    assert whole_picture(800, 400) == Square(x0=-100, y0=-300, side=1000)
+    assert full_image(800, 400) == Square(x0=-100, y0=-300, side=1000)
 
 
 @pytest.mark.parametrize(("width", "height"), [(1080, 1920), (640, 360), (512, 512), (480, 360)])
@@ -54,5 +54,5 @@ def test_of_two_sightings_of_a_face_the_better_stays_and_its_neighbour_too() -> 
 
 
 def test_a_box_inside_another_shares_all_of_itself() -> None:
-    assert shared_part(np.array([0.0, 0, 10, 10]), np.array([2.0, 2, 4, 4])) == 1.0
-    assert shared_part(np.array([0.0, 0, 10, 10]), np.array([10.0, 0, 20, 10])) == 0.0
+    assert shared_fraction(np.array([0.0, 0, 10, 10]), np.array([2.0, 2, 4, 4])) == 1.0
+    assert shared_fraction(np.array([0.0, 0, 10, 10]), np.array([10.0, 0, 20, 10])) == 0.0

@@ -1,7 +1,7 @@
-"""Masks drawn over the lower half of a face: what the network has to call masked.
+"""Drawing of masks over the lower half of a face: the positive samples.
 
 The label is "masked" whenever cloth covers the mouth. A mask worn below the nose still hides what the datasets are made
-for, so it counts as masked too; as people disagree about it, it stays out of the figures that the tests ask for. A
+for, so it counts as masked too; as people disagree about it, it is left out of the figures that the tests check. A
 mask pulled under the lips does not count (`hard_negatives.chin_mask`).
 """
 
@@ -10,7 +10,7 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from curation.perception.masks.embedded.teaching.faces import FacePicture
+from curation.perception.masks.embedded.teaching.faces import FaceImage
 from curation.perception.masks.embedded.teaching.paint import (
     blend,
     cloth,
@@ -25,7 +25,7 @@ from manifests.landmarks import landmark_scheme
 __all__ = ["Cover", "draw_mask", "mask_outline", "paint_mask", "skin_colour"]
 
 Cover = Literal["nose", "below_nose", "chin"]
-"""How high a mask reaches: over the nose, over the mouth only, or only up to the lower lip."""
+"""Upper edge of a mask: over the nose, over the mouth only, or at the lower lip."""
 
 Style = Literal["surgical", "fitted", "cup", "bandana", "scarf"]
 
@@ -41,21 +41,21 @@ _SUBNASAL, _UPPER_LIP, _LOWER_LIP, _CHIN = 2, 0, 17, 152
 _CHEEKS = (205, 425)
 
 
-def skin_colour(picture: Float32Array, landmarks_px: Float32Array) -> Float32Array:
+def skin_colour(image: Float32Array, landmarks_px: Float32Array) -> Float32Array:
     """Return the (3,) median colour of both cheeks."""
-    side = picture.shape[0]
+    side = image.shape[0]
     patches = []
     for index in _CHEEKS:
         x, y = np.clip(landmarks_px[index].astype(int), 4, side - 5)
-        patches.append(picture[y - 4 : y + 5, x - 4 : x + 5].reshape(-1, 3))
+        patches.append(image[y - 4 : y + 5, x - 4 : x + 5].reshape(-1, 3))
     return np.asarray(np.median(np.concatenate(patches), axis=0), np.float32)
 
 
-def draw_mask(face: FacePicture, picture: Float32Array, rng: np.random.Generator, cover: Cover) -> Float32Array:
-    """Return `picture`, which shows `face`, with a mask of any style, cloth and fit on it."""
+def draw_mask(face: FaceImage, image: Float32Array, rng: np.random.Generator, cover: Cover) -> Float32Array:
+    """Return `image`, which shows `face`, with a mask of any style, cloth and fit on it."""
     style = _STYLES[rng.choice(len(_STYLES), p=[0.35, 0.3, 0.15, 0.1, 0.1])]
     outline = mask_outline(face.landmarks_px, style, cover, rng)
-    return paint_mask(face, picture, rng, outline, style)
+    return paint_mask(face, image, rng, outline, style)
 
 
 def mask_outline(landmarks_px: Float32Array, style: Style, cover: Cover, rng: np.random.Generator) -> Float32Array:
@@ -82,8 +82,8 @@ def mask_outline(landmarks_px: Float32Array, style: Style, cover: Cover, rng: np
     sag = down * rng.uniform(-0.08, 0.1)
     wing = np.array([rng.uniform(0.05, 0.22), 0.0]) * float(np.linalg.norm(down))
     upper_left, upper_right = (top + (end - top) * rng.uniform(0.45, 0.65) + sag for end in (lower[-1], lower[0]))
-    beside = down * rng.uniform(0.0, 0.06)
-    corners = np.vstack([top, top + wing + beside, upper_left, lower[::-1], upper_right, top - wing + beside])
+    edge_drop = down * rng.uniform(0.0, 0.06)
+    corners = np.vstack([top, top + wing + edge_drop, upper_left, lower[::-1], upper_right, top - wing + edge_drop])
     corners += rng.normal(0, 0.008, corners.shape) * float(np.linalg.norm(down))
     return smooth_outline(corners, float(rng.uniform(0.004, 0.03)))
 
@@ -102,16 +102,16 @@ def _top(points: Float32Array, cover: Cover, rng: np.random.Generator) -> Float3
 
 
 def paint_mask(
-    face: FacePicture, picture: Float32Array, rng: np.random.Generator, outline: Float32Array, style: Style
+    face: FaceImage, image: Float32Array, rng: np.random.Generator, outline: Float32Array, style: Style
 ) -> Float32Array:
-    """Return the picture with cloth inside the outline: folds, light, straps, seam and shadow included."""
-    side = picture.shape[0]
-    points, skin = face.landmarks_px, skin_colour(picture, face.landmarks_px)
+    """Return the image with cloth inside the outline: folds, light, straps, seam and shadow included."""
+    side = image.shape[0]
+    points, skin = face.landmarks_px, skin_colour(image, face.landmarks_px)
     colour = cloth_colour(rng, skin)
     sheet = cloth(rng, side, colour, cloth_colour(rng, skin))
     alpha = fill(outline, side, float(rng.uniform(0.0, 1.2)))
     width = float(np.ptp(outline[:, 0]))
-    light = room_light(picture, rng, skin) * _relief(points, side, width, style, rng)
+    light = room_light(image, rng, skin) * _relief(points, side, width, style, rng)
     lit = np.clip(sheet * light, 0, 1)
     if rng.random() < 0.5:
         seam = np.zeros((side, side), np.float32)
@@ -119,9 +119,9 @@ def paint_mask(
         cv2.polylines(seam, [fixed], isClosed=True, color=1.0, thickness=int(rng.integers(1, 3)), lineType=16, shift=4)
         lit = blend(lit.astype(np.float32), np.clip(lit * rng.uniform(0.5, 1.5), 0, 1), seam * alpha)
     if style not in {"bandana", "scarf"} and rng.random() < 0.75:
-        picture = _straps(points, picture, outline, colour * float(light.mean()), rng)
+        image = _straps(points, image, outline, colour * float(light.mean()), rng)
     shadow = np.asarray(cv2.GaussianBlur(alpha, (0, 0), float(rng.uniform(1.5, 4))), np.float32) * rng.uniform(0, 0.5)
-    shaded = picture * (1 - shadow[..., None] * (1 - alpha[..., None]))
+    shaded = image * (1 - shadow[..., None] * (1 - alpha[..., None]))
     return blend(shaded.astype(np.float32), lit.astype(np.float32), alpha)
 
 
@@ -146,10 +146,10 @@ def _relief(points: Float32Array, side: int, width: float, style: Style, rng: np
 
 
 def _straps(
-    points: Float32Array, picture: Float32Array, outline: Float32Array, colour: Float32Array, rng: np.random.Generator
+    points: Float32Array, image: Float32Array, outline: Float32Array, colour: Float32Array, rng: np.random.Generator
 ) -> Float32Array:
-    """Return the picture with ear loops from the mask's sides to the ears."""
-    painted = picture.copy()
+    """Return the image with ear loops from the mask's sides to the ears."""
+    painted = image.copy()
     strap = np.clip(colour if rng.random() < 0.5 else np.full(3, rng.uniform(0.1, 0.95)), 0, 1)
     for ear, extreme in ((_JAW[0], outline[:, 0].argmin()), (_JAW[-1], outline[:, 0].argmax())):
         for drop in (0.0, rng.uniform(0.1, 0.25)):

@@ -1,4 +1,4 @@
-"""Measure the mask network on people it has never seen.
+"""Measure the mask network on people who are not in its training data.
 
 `python -m curation.perception.masks.embedded.teaching.evaluate`
 
@@ -13,14 +13,14 @@ from pathlib import Path
 import numpy as np
 
 from curation.perception.masks.embedded.classifier import EmbeddedMask
-from curation.perception.masks.embedded.teaching.faces import FacePicture, collect_faces
+from curation.perception.masks.embedded.teaching.faces import FaceImage, collect_faces
 from curation.perception.masks.embedded.teaching.hard_negatives import HARD_NEGATIVES
 from curation.perception.masks.embedded.teaching.samples import HELD_OUT, Conditions, Sample, SampleMaker
 
 __all__ = ["Row", "held_out_faces", "held_out_rows", "held_out_samples", "main"]
 
 SEED = 7
-"""Not the training's, so that no drawing is seen twice."""
+"""Differs from the seed of training, so that no drawing is the same."""
 
 _FACES_PER_CLIP = 60
 
@@ -40,13 +40,13 @@ class Row:
     both_called_masked: int
 
 
-def held_out_faces(shared: Path) -> list[FacePicture]:
+def held_out_faces(shared: Path) -> list[FaceImage]:
     """Return the faces of the people who are held out of the training."""
     return collect_faces(shared, HELD_OUT, per_clip=_FACES_PER_CLIP)
 
 
-def held_out_samples(shared: Path, faces: list[FacePicture], *, distorted: bool) -> list[Sample]:
-    """Return samples of the held-out people, landmarks measured on the finished pictures.
+def held_out_samples(shared: Path, faces: list[FaceImage], *, distorted: bool) -> list[Sample]:
+    """Return samples of the held-out people, landmarks measured on the finished images.
 
     Args:
         shared: folder with `models`.
@@ -54,7 +54,7 @@ def held_out_samples(shared: Path, faces: list[FacePicture], *, distorted: bool)
         distorted: on top of the drawing, head turns and camera faults (dark, blurred, small, noisy).
     """
     kinds = [kind for kind, count in _COUNTS.items() for _ in range(count)]
-    conditions = Conditions(distorted=distorted, measured=1.0, jitter=0.0, taught=1.0)
+    conditions = Conditions(distorted=distorted, measured=1.0, jitter=0.0, teacher_share=1.0)
     return SampleMaker(shared, SEED + distorted)(faces, kinds, conditions)
 
 
@@ -64,15 +64,15 @@ def held_out_rows(samples: list[Sample], classifier: EmbeddedMask, *, distorted:
     called = classifier.score_aligned(np.stack([s.aligned for s in samples])) >= 0.5
     teacher = np.array([s.teacher for s in samples], np.float32) >= 0.5
     for kind in _COUNTS:
-        chosen = np.array([s.kind == kind for s in samples])
+        of_kind = np.array([s.kind == kind for s in samples])
         rows.append(
             Row(
                 kind=kind,
                 distorted=distorted,
-                n=int(chosen.sum()),
-                called_masked=int(called[chosen].sum()),
-                teacher_called_masked=int(teacher[chosen].sum()),
-                both_called_masked=int((called & teacher)[chosen].sum()),
+                n=int(of_kind.sum()),
+                called_masked=int(called[of_kind].sum()),
+                teacher_called_masked=int(teacher[of_kind].sum()),
+                both_called_masked=int((called & teacher)[of_kind].sum()),
             )
         )
     return rows
@@ -84,7 +84,7 @@ def main() -> int:
     classifier = EmbeddedMask()
     faces = held_out_faces(shared)
     lines = [
-        "| drawn | camera faults | pictures | called masked | by the teacher | by both |",
+        "| drawn | camera faults | images | called masked | by the teacher | by both |",
         "|---|---|---|---|---|---|",
     ]
     for distorted in (False, True):

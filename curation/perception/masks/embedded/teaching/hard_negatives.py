@@ -1,4 +1,4 @@
-"""Things that resemble a mask and are none: each function draws one on a face whose label stays "no mask"."""
+"""Hard negatives: each function draws an object that resembles a mask; the label stays "no mask"."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from curation.perception.masks.embedded.teaching.drawing import draw_mask, mask_outline, paint_mask, skin_colour
-from curation.perception.masks.embedded.teaching.faces import FacePicture
+from curation.perception.masks.embedded.teaching.faces import FaceImage
 from curation.perception.masks.embedded.teaching.paint import (
     AnyFloats,
     blend,
@@ -21,7 +21,7 @@ from manifests.landmarks import landmark_scheme
 
 __all__ = ["HARD_NEGATIVES", "HardNegative"]
 
-HardNegative = Callable[[FacePicture, Float32Array, np.random.Generator], Float32Array]
+HardNegative = Callable[[FaceImage, Float32Array, np.random.Generator], Float32Array]
 
 _SCHEME = landmark_scheme("mediapipe478")
 
@@ -32,12 +32,12 @@ _SUBNASAL, _UPPER_LIP, _CHIN, _BROW, _FOREHEAD = 2, 0, 152, 9, 10
 _HAIR = ((0.08, 0.06, 0.05), (0.2, 0.13, 0.08), (0.45, 0.32, 0.18), (0.55, 0.53, 0.5), (0.35, 0.15, 0.08))
 
 
-def _face_size(face: FacePicture) -> float:
+def _face_size(face: FaceImage) -> float:
     """Return the distance from the brows to the chin, pixels."""
     return float(np.linalg.norm(face.landmarks_px[_CHIN] - face.landmarks_px[_BROW]))
 
 
-def _near_mouth(face: FacePicture, rng: np.random.Generator, spread: float) -> Float32Array:
+def _near_mouth(face: FaceImage, rng: np.random.Generator, spread: float) -> Float32Array:
     """Return a (2,) point near the mouth, `spread` in units of the face's size."""
     lip = face.landmarks_px[_UPPER_LIP]
     offset = np.array([rng.normal(0, spread), abs(rng.normal(0.02, spread))])
@@ -53,48 +53,48 @@ def _stroke(side: int, start: AnyFloats, end: AnyFloats, width_px: float) -> Flo
 
 
 def _solid(alpha: AnyFloats, colour: AnyFloats, depth_px: float) -> Float32Array:
-    """Return a (H, W, 3) thing of this colour, darker towards its edges as round things are."""
+    """Return a (H, W, 3) object of this colour, darker towards its edges as round objects are."""
     distance = cv2.distanceTransform((alpha > 0.5).astype(np.uint8), cv2.DIST_L2, 3)
     shade = 0.6 + 0.4 * np.clip(np.asarray(distance) / max(depth_px, 1.0), 0, 1)
     return np.asarray(np.clip(colour * shade[..., None], 0, 1), np.float32)
 
 
-def hand(face: FacePicture, picture: Float32Array, rng: np.random.Generator) -> Float32Array:
+def hand(face: FaceImage, image: Float32Array, rng: np.random.Generator) -> Float32Array:
     """Draw a hand at the mouth or the chin: a palm and up to four fingers in the colour of the skin."""
-    side, size = picture.shape[0], _face_size(face)
-    skin = skin_colour(picture, face.landmarks_px) * rng.uniform(0.8, 1.15) + rng.normal(0, 0.015, 3)
+    side, size = image.shape[0], _face_size(face)
+    skin = skin_colour(image, face.landmarks_px) * rng.uniform(0.8, 1.15) + rng.normal(0, 0.015, 3)
     tip = _near_mouth(face, rng, 0.16)
     angle = rng.uniform(-2.6, -0.5)
     direction = np.array([np.cos(angle), np.sin(angle)])
     sideways = np.array([-direction[1], direction[0]])
     finger = size * rng.uniform(0.1, 0.16)
     palm = tip - direction * size * rng.uniform(0.35, 0.6)
-    painted = picture
-    parts = [_stroke(side, palm, palm - direction * size, finger * 3.6)]
+    painted = image
+    strokes = [_stroke(side, palm, palm - direction * size, finger * 3.6)]
     for index in range(int(rng.integers(1, 5))):
         root = palm + sideways * finger * 0.95 * (index - 1.5)
         end = tip + sideways * finger * (index - 1.5) * rng.uniform(0.8, 1.2) + rng.normal(0, 0.04, 2) * size
-        parts.append(_stroke(side, root, end, finger))
-    for alpha in parts:
+        strokes.append(_stroke(side, root, end, finger))
+    for alpha in strokes:
         soft = np.asarray(cv2.GaussianBlur(alpha, (0, 0), 1.0), np.float32)
-        thing = _solid(alpha, skin.astype(np.float32), finger * 0.45) * (
+        surface = _solid(alpha, skin.astype(np.float32), finger * 0.45) * (
             0.9 + 0.2 * smooth_noise(rng, side, 12)[..., None]
         )
-        painted = blend(painted, thing.astype(np.float32), soft)
+        painted = blend(painted, surface.astype(np.float32), soft)
     return painted
 
 
-def microphone(face: FacePicture, picture: Float32Array, rng: np.random.Generator) -> Float32Array:
+def microphone(face: FaceImage, image: Float32Array, rng: np.random.Generator) -> Float32Array:
     """Draw a microphone held to the mouth, of metal gauze or foam."""
-    side, size = picture.shape[0], _face_size(face)
+    side, size = image.shape[0], _face_size(face)
     head = _near_mouth(face, rng, 0.12) + np.array([0, size * 0.05])
     radius = size * rng.uniform(0.1, 0.26)
     angle = rng.uniform(0.2, np.pi - 0.2)
     direction = np.array([np.cos(angle), np.sin(angle)])
-    light = room_light(picture, rng, skin_colour(picture, face.landmarks_px))
+    light = room_light(image, rng, skin_colour(image, face.landmarks_px))
     dark = np.full(3, rng.uniform(0.03, 0.25), np.float32)
     handle = _stroke(side, head, head + direction * size * 1.6, radius * rng.uniform(0.6, 1.2))
-    painted = blend(picture, _solid(handle, dark, radius * 0.5) * light, handle)
+    painted = blend(image, _solid(handle, dark, radius * 0.5) * light, handle)
     ball = np.zeros((side, side), np.uint8)
     axes = (int(radius), int(radius * rng.uniform(0.8, 1.2)))
     cv2.ellipse(ball, (int(head[0]), int(head[1])), axes, float(rng.uniform(0, 180)), 0, 360, 255, -1, cv2.LINE_AA)
@@ -105,25 +105,25 @@ def microphone(face: FacePicture, picture: Float32Array, rng: np.random.Generato
     return blend(painted, np.clip(_solid(alpha, foam, radius) * gauze[..., None] * light, 0, 1), alpha)
 
 
-def cup(face: FacePicture, picture: Float32Array, rng: np.random.Generator) -> Float32Array:
+def cup(face: FaceImage, image: Float32Array, rng: np.random.Generator) -> Float32Array:
     """Draw a cup, a glass or food lifted to the mouth."""
-    side, size = picture.shape[0], _face_size(face)
+    side, size = image.shape[0], _face_size(face)
     top = _near_mouth(face, rng, 0.1)
     wide, tall, narrow = size * rng.uniform(0.16, 0.32), size * rng.uniform(0.4, 0.8), rng.uniform(0.6, 1.1)
     corners = np.array([[-wide, 0], [wide, 0], [wide * narrow, tall], [-wide * narrow, tall]])
     lean = rng.uniform(-0.6, 0.6)
     turn = np.array([[np.cos(lean), np.sin(lean)], [-np.sin(lean), np.cos(lean)]])
     alpha = fill((top + corners @ turn).astype(np.float32), side, float(rng.uniform(0.3, 1.2)))
-    skin = skin_colour(picture, face.landmarks_px)
+    skin = skin_colour(image, face.landmarks_px)
     sheet = cloth(rng, side, cloth_colour(rng, skin), cloth_colour(rng, skin))
-    thing = np.clip(sheet * room_light(picture, rng, skin), 0, 1).astype(np.float32)
-    painted = blend(picture, thing, alpha * float(rng.uniform(0.75, 1)))
+    surface = np.clip(sheet * room_light(image, rng, skin), 0, 1).astype(np.float32)
+    painted = blend(image, surface, alpha * float(rng.uniform(0.75, 1)))
     return hand(face, painted, rng) if rng.random() < 0.3 else painted
 
 
-def beard(face: FacePicture, picture: Float32Array, rng: np.random.Generator) -> Float32Array:
+def beard(face: FaceImage, image: Float32Array, rng: np.random.Generator) -> Float32Array:
     """Draw a beard, a moustache or both: hair around lips that stay bare."""
-    side, size, points = picture.shape[0], _face_size(face), face.landmarks_px
+    side, size, points = image.shape[0], _face_size(face), face.landmarks_px
     lip, below_nose = points[_UPPER_LIP], points[_SUBNASAL]
     first = int(rng.integers(2, 8))
     lower = points[_JAW[first : 21 - first]]
@@ -141,35 +141,35 @@ def beard(face: FacePicture, picture: Float32Array, rng: np.random.Generator) ->
     strands = rng.random((side, side)).astype(np.float32)
     strands = np.asarray(cv2.GaussianBlur(strands, (0, 0), sigmaX=0.7, sigmaY=float(rng.uniform(1, 3))), np.float32)
     strands = (strands - 0.5) * rng.uniform(2, 5) + 1
-    light = room_light(picture, rng, skin_colour(picture, points))
-    return blend(picture, np.clip(hair * strands[..., None] * light, 0, 1), alpha)
+    light = room_light(image, rng, skin_colour(image, points))
+    return blend(image, np.clip(hair * strands[..., None] * light, 0, 1), alpha)
 
 
-def chin_mask(face: FacePicture, picture: Float32Array, rng: np.random.Generator) -> Float32Array:
+def chin_mask(face: FaceImage, image: Float32Array, rng: np.random.Generator) -> Float32Array:
     """Draw a mask pulled down under the lips, which hides nothing that matters."""
-    return draw_mask(face, picture, rng, "chin")
+    return draw_mask(face, image, rng, "chin")
 
 
-def neck_scarf(face: FacePicture, picture: Float32Array, rng: np.random.Generator) -> Float32Array:
+def neck_scarf(face: FaceImage, image: Float32Array, rng: np.random.Generator) -> Float32Array:
     """Draw a scarf or a high collar that ends below the mouth."""
     outline = mask_outline(face.landmarks_px, "scarf", "chin", rng)
     down = np.array([0.0, _face_size(face) * rng.uniform(0.05, 0.3)])
-    return paint_mask(face, picture, rng, (outline + down).astype(np.float32), "scarf")
+    return paint_mask(face, image, rng, (outline + down).astype(np.float32), "scarf")
 
 
-def headband(face: FacePicture, picture: Float32Array, rng: np.random.Generator) -> Float32Array:
-    """Draw cloth over the forehead: the same cloth as a mask's, in another place."""
+def headband(face: FaceImage, image: Float32Array, rng: np.random.Generator) -> Float32Array:
+    """Draw cloth over the forehead: the cloth of a mask, elsewhere."""
     points = face.landmarks_px
     up = (points[_FOREHEAD] - points[_BROW]) * rng.uniform(0.6, 1.6)
     edge = points[[54, 68, 9, 298, 284]]
     outline = np.vstack([edge, (edge + up)[::-1]]).astype(np.float32)
-    return paint_mask(face, picture, rng, outline, "fitted")
+    return paint_mask(face, image, rng, outline, "fitted")
 
 
-def caption(face: FacePicture, picture: Float32Array, rng: np.random.Generator) -> Float32Array:
+def caption(face: FaceImage, image: Float32Array, rng: np.random.Generator) -> Float32Array:
     """Draw a line of text over the lower face, with or without a bar behind it."""
-    side = picture.shape[0]
-    painted = picture
+    side = image.shape[0]
+    painted = image
     base = int(np.clip(_near_mouth(face, rng, 0.25)[1] + 0.1 * _face_size(face), 20, side - 4))
     scale = float(rng.uniform(0.3, 0.75))
     ink = float(rng.random() < 0.6)

@@ -8,7 +8,7 @@ from torch import nn
 __all__ = ["mask_network"]
 
 _BLOCKS = ((24, 2), (32, 2), (32, 1), (48, 2), (48, 1), (64, 2), (64, 1))
-"""Channels and stride of each convolution; a picture of 64 px ends as 4x4."""
+"""Channels and stride of each convolution; an image of 64 px ends as 4x4."""
 
 
 def mask_network() -> nn.Sequential:

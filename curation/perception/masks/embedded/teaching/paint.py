@@ -1,4 +1,4 @@
-"""Paint for what is drawn on faces: cloth, outlines and light. Pictures here are float32 RGB from 0 to 1."""
+"""Painting on images of faces: cloth, outlines and light. Images here are float32 RGB from 0 to 1."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from foundation.array_types import Float32Array
 __all__ = ["AnyFloats", "blend", "cloth", "cloth_colour", "fill", "room_light", "smooth_noise", "smooth_outline"]
 
 AnyFloats = npt.NDArray[np.floating]
-"""What the painting takes, of any precision; what it returns is float32."""
+"""Input of the painting functions, of any precision; their results are float32."""
 
 _SURGICAL = ((0.45, 0.68, 0.85), (0.55, 0.78, 0.90), (0.35, 0.60, 0.75), (0.50, 0.78, 0.68), (0.92, 0.94, 0.95))
 
@@ -54,7 +54,7 @@ def cloth(rng: np.random.Generator, side_px: int, colour: AnyFloats, second: Any
 
 
 def _ink(rng: np.random.Generator, side_px: int, pattern: str) -> Float32Array:
-    """Return where the second colour of a print lies, (side_px, side_px) from 0 to 1."""
+    """Return the (side_px, side_px) coverage by the second colour of a print, 0 to 1."""
     if pattern == "plain":
         return np.zeros((side_px, side_px), np.float32)
     angle, period = rng.uniform(0, np.pi), rng.uniform(5, 20)
@@ -74,8 +74,8 @@ def _ink(rng: np.random.Generator, side_px: int, pattern: str) -> Float32Array:
     else:
         sheet = np.zeros((side_px, side_px), np.uint8)
         word = "".join(chr(int(c)) for c in rng.integers(65, 91, int(rng.integers(1, 7))))
-        place = (int(rng.uniform(0.3, 0.5) * side_px), int(rng.uniform(0.55, 0.75) * side_px))
-        cv2.putText(sheet, word, place, cv2.FONT_HERSHEY_DUPLEX, float(rng.uniform(0.3, 0.8)), 255, 2, cv2.LINE_AA)
+        origin = (int(rng.uniform(0.3, 0.5) * side_px), int(rng.uniform(0.55, 0.75) * side_px))
+        cv2.putText(sheet, word, origin, cv2.FONT_HERSHEY_DUPLEX, float(rng.uniform(0.3, 0.8)), 255, 2, cv2.LINE_AA)
         ink = sheet / 255.0
     return np.asarray(ink, np.float32)
 
@@ -104,15 +104,15 @@ def fill(outline_px: AnyFloats, side_px: int, blur_px: float) -> Float32Array:
     return np.asarray(cv2.GaussianBlur(soft, (0, 0), blur_px) if blur_px > 0.2 else soft, np.float32)
 
 
-def blend(picture: AnyFloats, over: AnyFloats, alpha: AnyFloats) -> Float32Array:
-    """Return the picture with `over` on top of it where `alpha` (H, W) is 1."""
-    return np.asarray(picture + (over - picture) * alpha[..., None], np.float32)
+def blend(image: AnyFloats, over: AnyFloats, alpha: AnyFloats) -> Float32Array:
+    """Return the image with `over` on top of it where `alpha` (H, W) is 1."""
+    return np.asarray(image + (over - image) * alpha[..., None], np.float32)
 
 
-def room_light(picture: Float32Array, rng: np.random.Generator, skin: AnyFloats) -> Float32Array:
-    """Return (H, W, 1) how much a thing in front of the face is lit, from dark rooms and side light on the face."""
-    coarse = cv2.resize(picture.mean(axis=2), (8, 8), interpolation=cv2.INTER_AREA)
-    luma = np.asarray(cv2.resize(coarse, picture.shape[1::-1], interpolation=cv2.INTER_LINEAR), np.float32)
+def room_light(image: Float32Array, rng: np.random.Generator, skin: AnyFloats) -> Float32Array:
+    """Return (H, W, 1) the brightness of an object in front of the face, in dark rooms and in side light."""
+    coarse = cv2.resize(image.mean(axis=2), (8, 8), interpolation=cv2.INTER_AREA)
+    luma = np.asarray(cv2.resize(coarse, image.shape[1::-1], interpolation=cv2.INTER_LINEAR), np.float32)
     level = np.clip(float(skin.mean()) / 0.5, 0.2, 1.2) ** rng.uniform(0.5, 1.1)
     shape = (luma / max(float(luma.mean()), 1e-3)) ** rng.uniform(0.0, 0.6)
     return np.asarray(level * np.clip(shape, 0.5, 1.5), np.float32)[..., None]

@@ -1,4 +1,4 @@
-"""Labelled pictures for the mask network: bare faces, drawn masks, hard negatives; aligned as at inference."""
+"""Labelled images for the mask network: bare faces, drawn masks, hard negatives; aligned as at inference."""
 
 import dataclasses
 from collections.abc import Iterable, Sequence
@@ -10,17 +10,17 @@ import numpy as np
 from curation.perception.masks.embedded.alignment import align_faces
 from curation.perception.masks.embedded.teaching.distortions import photograph, turn_head
 from curation.perception.masks.embedded.teaching.drawing import draw_mask
-from curation.perception.masks.embedded.teaching.faces import FaceLandmarks, FacePicture
+from curation.perception.masks.embedded.teaching.faces import FaceImage, FaceLandmarks
 from curation.perception.masks.embedded.teaching.hard_negatives import HARD_NEGATIVES
 from curation.perception.masks.embedded.teaching.teacher import MaskTeacher
 from foundation.array_types import Float32Array, RgbImage
 
-__all__ = ["HELD_OUT", "KINDS", "MASKED_KINDS", "TAUGHT", "Conditions", "Sample", "SampleMaker"]
+__all__ = ["HELD_OUT", "KINDS", "MASKED_KINDS", "TRAIN_IDENTITIES", "Conditions", "Sample", "SampleMaker"]
 
 HELD_OUT = ("WDA_AlexandriaOcasioCortez_000", "latentsync_demo1", "lp_d12", "lp_d13")
-"""Clips whose people the network never sees in training."""
+"""Clips of people who are not in the training data."""
 
-TAUGHT = (
+TRAIN_IDENTITIES = (
     "3ddfa_obama",
     "WDA_KatieHill_000",
     "astronaut",
@@ -33,7 +33,7 @@ TAUGHT = (
     "lp_s18",
     "talkvid_10",
 )
-"""Whom it is trained on. `dj_video1` is a cartoon: it has no face."""
+"""Clips of people in the training data. `dj_video1` is a cartoon: it has no face."""
 
 MASKED_KINDS = ("mask", "mask_below_nose")
 
@@ -42,7 +42,7 @@ KINDS = ("bare", *MASKED_KINDS, *HARD_NEGATIVES)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sample:
-    """One picture with its label."""
+    """One image with its label."""
 
     aligned: RgbImage
     """(S, S, 3) face as the network reads it."""
@@ -52,26 +52,26 @@ class Sample:
     masked: bool
     """The label as drawn."""
     teacher: float | None
-    """The teacher's probability of a mask; None where it was not asked."""
+    """The teacher's probability of a mask; None for samples that it did not score."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Conditions:
-    """Under which samples are made."""
+    """Conditions under which samples are made."""
 
     distorted: bool
     """Head turns and camera faults on top."""
     measured: float
-    """Share of samples whose landmarks are measured again on the finished picture, as at inference; the others use
+    """Share of samples whose landmarks are measured again on the finished image, as at inference; the others use
     those from before the drawing."""
     jitter: float
     """Standard deviation of noise added to key points and box, in units of the box's longer side."""
-    taught: float
-    """Share of samples on which the teacher, the dearest part, is asked."""
+    teacher_share: float
+    """Share of samples with a score of the teacher, the slowest step."""
 
 
 class SampleMaker:
-    """Draws samples on faces; the same seed gives the same samples."""
+    """Maker of samples; the same seed gives the same samples."""
 
     def __init__(self, shared: Path, seed: int) -> None:
         """Load the teacher from `shared`/models, where the landmark model must be too."""
@@ -79,9 +79,9 @@ class SampleMaker:
         self._teacher = MaskTeacher(shared / "models" / "face_mask_detection.onnx")
         self._rng = np.random.default_rng(seed)
 
-    def __call__(self, faces: Sequence[FacePicture], kinds: Iterable[str], conditions: Conditions) -> list[Sample]:
+    def __call__(self, faces: Sequence[FaceImage], kinds: Iterable[str], conditions: Conditions) -> list[Sample]:
         """Return one sample per kind (entries of `KINDS`), each on a face chosen at random, people equally often."""
-        by_identity: dict[str, list[FacePicture]] = {}
+        by_identity: dict[str, list[FaceImage]] = {}
         for face in faces:
             by_identity.setdefault(face.identity, []).append(face)
         identities = sorted(by_identity)
@@ -93,41 +93,41 @@ class SampleMaker:
                 samples.append(self._sample(face, kind, conditions, landmarks))
         return samples
 
-    def _sample(self, face: FacePicture, kind: str, conditions: Conditions, landmarks: FaceLandmarks) -> Sample:
+    def _sample(self, face: FaceImage, kind: str, conditions: Conditions, landmarks: FaceLandmarks) -> Sample:
         """Return a sample of this kind on this face."""
         rng = self._rng
         if conditions.distorted:
             face = turn_head(face, rng)
-        drawn = _draw(face, (face.picture / 255).astype(np.float32), kind, rng)
-        picture = (
+        drawn = _draw(face, (face.image / 255).astype(np.float32), kind, rng)
+        image = (
             photograph(drawn, rng) if conditions.distorted else np.round(np.clip(drawn, 0, 1) * 255).astype(np.uint8)
         )
-        seen = face
+        measured_face = face
         if rng.random() < conditions.measured:
-            seen = dataclasses.replace(face, landmarks_px=landmarks.in_middle(picture, face.landmarks_px))
-        size = float(max(seen.box_px[2:] - seen.box_px[:2]))
+            measured_face = dataclasses.replace(face, landmarks_px=landmarks.in_middle(image, face.landmarks_px))
+        size = float(max(measured_face.box_px[2:] - measured_face.box_px[:2]))
         key_points = (
-            seen.key_points_px
+            measured_face.key_points_px
             + rng.normal(0, conditions.jitter * size, (9, 2))
             + rng.normal(0, conditions.jitter * size, 2)
         )
-        box = seen.box_px + rng.normal(0, conditions.jitter * size, 4)
-        aligned = align_faces(picture, key_points[None].astype(np.float32), box[None].astype(np.float32))[0]
+        box = measured_face.box_px + rng.normal(0, conditions.jitter * size, 4)
+        aligned = align_faces(image, key_points[None].astype(np.float32), box[None].astype(np.float32))[0]
         return Sample(
             aligned=aligned,
             kind=kind,
             identity=face.identity,
             masked=kind in MASKED_KINDS,
-            teacher=self._teacher(picture, face.box_px) if rng.random() < conditions.taught else None,
+            teacher=self._teacher(image, face.box_px) if rng.random() < conditions.teacher_share else None,
         )
 
 
-def _draw(face: FacePicture, picture: Float32Array, kind: str, rng: np.random.Generator) -> Float32Array:
-    """Return the picture with what `kind` names drawn on it."""
+def _draw(face: FaceImage, image: Float32Array, kind: str, rng: np.random.Generator) -> Float32Array:
+    """Return the image with an object of this kind drawn on it."""
     if kind == "bare":
-        return picture
+        return image
     if kind == "mask":
-        return draw_mask(face, picture, rng, "nose")
+        return draw_mask(face, image, rng, "nose")
     if kind == "mask_below_nose":
-        return draw_mask(face, picture, rng, "below_nose")
-    return HARD_NEGATIVES[kind](face, picture, rng)
+        return draw_mask(face, image, rng, "below_nose")
+    return HARD_NEGATIVES[kind](face, image, rng)

@@ -1,4 +1,4 @@
-"""A published mask detector whose opinion softens the labels of what is drawn."""
+"""Published mask detector, used as a teacher: its scores soften the labels of drawn samples."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ class MaskTeacher:
         options.intra_op_num_threads = 1
         self._session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
 
-    def __call__(self, picture: RgbImage, box_px: Float32Array) -> float:
+    def __call__(self, image: RgbImage, box_px: Float32Array) -> float:
         """Return the probability of a mask: the score of that class at the anchor with the highest score.
 
         The detector reads the square of 1.8 box sides around the (4,) box, at 260x260, as it does in its own demo.
@@ -31,7 +31,7 @@ class MaskTeacher:
         scale = 260 / side
         centre = (box_px[:2] + box_px[2:]) / 2
         matrix = np.array([[scale, 0, 130 - scale * centre[0]], [0, scale, 130 - scale * centre[1]]])
-        square = cv2.warpAffine(picture, matrix, (260, 260), borderMode=cv2.BORDER_REPLICATE)
-        image = (np.asarray(square, np.float32) / 255).transpose(2, 0, 1)[None]
-        scores = np.asarray(self._session.run(["scores"], {"image": image})[0])[0]
+        square = cv2.warpAffine(image, matrix, (260, 260), borderMode=cv2.BORDER_REPLICATE)
+        batch = (np.asarray(square, np.float32) / 255).transpose(2, 0, 1)[None]
+        scores = np.asarray(self._session.run(["scores"], {"image": batch})[0])[0]
         return float(scores[scores.max(axis=1).argmax(), 0])

@@ -1,4 +1,4 @@
-"""Teaches the mask network and writes `mask.onnx`: `python -m curation.perception.masks.embedded.teaching.train`.
+"""Train the mask network and write `mask.onnx`: `python -m curation.perception.masks.embedded.teaching.train`.
 
 Needs the extra `train-mask` (mediapipe, scikit-image) and the folder of real clips that `GAIA_SHARED` names.
 """
@@ -18,7 +18,7 @@ from torch.nn import functional
 from curation.perception.masks.embedded.teaching.faces import collect_faces
 from curation.perception.masks.embedded.teaching.hard_negatives import HARD_NEGATIVES
 from curation.perception.masks.embedded.teaching.network import mask_network
-from curation.perception.masks.embedded.teaching.samples import TAUGHT, Conditions, Sample, SampleMaker
+from curation.perception.masks.embedded.teaching.samples import TRAIN_IDENTITIES, Conditions, Sample, SampleMaker
 from foundation.array_types import Float32Array
 
 __all__ = ["export", "fit", "main", "training_samples"]
@@ -30,7 +30,7 @@ _FACES_PER_CLIP = 30
 _COUNTS = {"mask": 3500, "mask_below_nose": 500, "bare": 1200} | dict.fromkeys(HARD_NEGATIVES, 300)
 
 _TEACHER_SHARE = 0.1
-"""How far the teacher's opinion moves a label: one that it denies becomes 0.9 or 0.1."""
+"""Weight of the teacher in a label: where it disagrees, the label becomes 0.9 or 0.1."""
 
 _EPOCHS = 18
 
@@ -41,9 +41,9 @@ _PEAK_RATE = 3e-3
 
 def training_samples(shared: Path, seed: int) -> list[Sample]:
     """Return the samples of the people who are not held out."""
-    faces = collect_faces(shared, TAUGHT, per_clip=_FACES_PER_CLIP)
+    faces = collect_faces(shared, TRAIN_IDENTITIES, per_clip=_FACES_PER_CLIP)
     kinds = [kind for kind, count in _COUNTS.items() for _ in range(count)]
-    conditions = Conditions(distorted=True, measured=0.5, jitter=0.012, taught=0.2)
+    conditions = Conditions(distorted=True, measured=0.5, jitter=0.012, teacher_share=0.2)
     return SampleMaker(shared, seed)(faces, kinds, conditions)
 
 
@@ -51,7 +51,7 @@ def fit(samples: list[Sample], seed: int) -> nn.Sequential:
     """Return a network trained on the samples, in evaluation mode."""
     torch.manual_seed(seed)
     network = mask_network()
-    pictures = torch.from_numpy(np.stack([s.aligned for s in samples]).transpose(0, 3, 1, 2).copy())
+    images = torch.from_numpy(np.stack([s.aligned for s in samples]).transpose(0, 3, 1, 2).copy())
     targets = torch.from_numpy(_targets(samples))
     steps = _EPOCHS * (len(samples) // _BATCH)
     optimiser = torch.optim.AdamW(network.parameters(), lr=_PEAK_RATE, weight_decay=0.02)
@@ -61,7 +61,7 @@ def fit(samples: list[Sample], seed: int) -> nn.Sequential:
         order = torch.randperm(len(samples))
         total = 0.0
         for batch in order[: len(samples) // _BATCH * _BATCH].view(-1, _BATCH):
-            logits = network(_augment(pictures[batch]))[:, 0]
+            logits = network(_augment(images[batch]))[:, 0]
             loss = functional.binary_cross_entropy_with_logits(logits, targets[batch])
             optimiser.zero_grad()
             torch.autograd.backward(loss)
@@ -73,18 +73,18 @@ def fit(samples: list[Sample], seed: int) -> nn.Sequential:
 
 
 def _targets(samples: list[Sample]) -> Float32Array:
-    """Return the (N,) labels, moved a little towards the teacher's opinion."""
+    """Return the (N,) labels, moved a little towards the teacher's score."""
     drawn = np.array([s.masked for s in samples], np.float32)
     teacher = np.array([s.masked if s.teacher is None else s.teacher for s in samples], np.float32)
-    # Below the nose the label is our decision, in which the teacher has no say.
+    # Below the nose the label is this project's decision; the teacher's score is not used.
     decided = np.array([s.kind == "mask_below_nose" for s in samples])
     return np.where(decided, drawn, drawn + _TEACHER_SHARE * (teacher - drawn)).astype(np.float32)
 
 
-def _augment(pictures: torch.Tensor) -> torch.Tensor:
-    """Return (B, 3, S, S) pictures in -1 to 1: mirrored, moved, re-lit, tinted, sometimes grey or noisy."""
-    batch = len(pictures)
-    images = pictures.float() / 255
+def _augment(stored: torch.Tensor) -> torch.Tensor:
+    """Return (B, 3, S, S) images in -1 to 1: mirrored, moved, re-lit, tinted, sometimes grey or noisy."""
+    batch = len(stored)
+    images = stored.float() / 255
     scale = 1 + 0.08 * torch.randn(batch)
     mirror = torch.where(torch.rand(batch) < 0.5, -1.0, 1.0)
     angle = 0.08 * torch.randn(batch)
@@ -104,9 +104,9 @@ def _augment(pictures: torch.Tensor) -> torch.Tensor:
 
 def export(network: nn.Sequential, path: Path) -> str:
     """Write the network, its sigmoid included, to `path` and return the file's sha256."""
-    whole = nn.Sequential(network, nn.Sigmoid()).eval()
+    with_sigmoid = nn.Sequential(network, nn.Sigmoid()).eval()
     torch.onnx.export(
-        whole,
+        with_sigmoid,
         (torch.zeros(2, 3, 64, 64),),
         str(path),
         input_names=["faces"],

@@ -10,7 +10,7 @@ import pytest
 
 from curation.perception.masks.embedded import EmbeddedMask, classifier
 from curation.perception.masks.embedded.teaching.drawing import draw_mask, mask_outline
-from curation.perception.masks.embedded.teaching.faces import FaceLandmarks, FacePicture, collect_faces
+from curation.perception.masks.embedded.teaching.faces import FaceImage, FaceLandmarks, collect_faces
 from manifests.landmarks import key_points, landmark_scheme
 
 SCHEME = landmark_scheme("mediapipe478")
@@ -19,7 +19,7 @@ FLAT_MASK = [6, 118, 93, 132, 58, 172, 136, 149, 152, 378, 365, 397, 288, 361, 3
 
 
 @pytest.fixture(scope="module")
-def astronauts(shared_dir: Path) -> list[FacePicture]:
+def astronauts(shared_dir: Path) -> list[FaceImage]:
     return collect_faces(shared_dir, ["astronaut"], per_clip=4)
 
 
@@ -41,13 +41,13 @@ def test_no_face_gives_no_answer() -> None:
     assert answer.dtype == np.float32
 
 
-def test_faces_together_get_the_answers_that_they_get_alone(astronauts: list[FacePicture]) -> None:
+def test_faces_together_get_the_answers_that_they_get_alone(astronauts: list[FaceImage]) -> None:
     classify = EmbeddedMask()
     face = astronauts[0]
     points = np.stack([face.key_points_px, face.key_points_px + 9.0, face.key_points_px * 0.8]).astype(np.float32)
     boxes = np.stack([face.box_px, face.box_px + 9.0, face.box_px * 0.8]).astype(np.float32)
-    together = classify(face.picture, points, boxes)
-    alone = [classify(face.picture, points[k : k + 1], boxes[k : k + 1])[0] for k in range(3)]
+    together = classify(face.image, points, boxes)
+    alone = [classify(face.image, points[k : k + 1], boxes[k : k + 1])[0] for k in range(3)]
     np.testing.assert_allclose(together, alone, atol=1e-5)
 
 
@@ -57,24 +57,24 @@ def test_inference_imports_no_torch() -> None:
     subprocess.run([sys.executable, "-c", code + check], check=True)
 
 
-def test_a_mask_drawn_on_the_astronaut_is_seen(astronauts: list[FacePicture]) -> None:
+def test_a_mask_drawn_on_the_astronaut_is_seen(astronauts: list[FaceImage]) -> None:
     classify = EmbeddedMask()
     rng = np.random.default_rng(11)
     for face in astronauts:
-        drawn = draw_mask(face, (face.picture / 255).astype(np.float32), rng, "nose")
+        drawn = draw_mask(face, (face.image / 255).astype(np.float32), rng, "nose")
         masked = np.round(np.clip(drawn, 0, 1) * 255).astype(np.uint8)
-        assert classify(face.picture, face.key_points_px[None], face.box_px[None])[0] < 0.5
+        assert classify(face.image, face.key_points_px[None], face.box_px[None])[0] < 0.5
         assert classify(masked, face.key_points_px[None], face.box_px[None])[0] >= 0.5
 
 
 @pytest.mark.parametrize("colour", [(120, 180, 215), (235, 240, 245), (20, 20, 24), (60, 110, 60)])
 @pytest.mark.parametrize("pleats", [False, True])
 def test_a_flat_polygon_that_training_never_drew_is_called_a_mask(
-    shared_dir: Path, astronauts: list[FacePicture], colour: tuple[int, int, int], *, pleats: bool
+    shared_dir: Path, astronauts: list[FaceImage], colour: tuple[int, int, int], *, pleats: bool
 ) -> None:
     classify = EmbeddedMask()
     for face in astronauts:
-        picture = face.picture.copy()
+        picture = face.image.copy()
         corners = face.landmarks_px[FLAT_MASK]
         cv2.fillPoly(picture, [np.round(corners * 16).astype(np.int32)], colour, cv2.LINE_AA, 4)
         if pleats:
@@ -88,7 +88,7 @@ def test_a_flat_polygon_that_training_never_drew_is_called_a_mask(
         assert classify(picture, key_points(seen, SCHEME)[None], box[None])[0] >= 0.5
 
 
-def test_drawn_masks_cover_the_mouth_and_pulled_down_ones_do_not(astronauts: list[FacePicture]) -> None:
+def test_drawn_masks_cover_the_mouth_and_pulled_down_ones_do_not(astronauts: list[FaceImage]) -> None:
     rng = np.random.default_rng(5)
     face = astronauts[0]
     mouth = face.landmarks_px[list(SCHEME.inner_lips)].mean(axis=0)
@@ -102,9 +102,9 @@ def test_drawn_masks_cover_the_mouth_and_pulled_down_ones_do_not(astronauts: lis
 
 
 @pytest.mark.slow
-def test_a_face_costs_less_than_a_millisecond_and_a_half_of_one_core(astronauts: list[FacePicture]) -> None:
+def test_a_face_costs_less_than_a_millisecond_and_a_half_of_one_core(astronauts: list[FaceImage]) -> None:
     classify, face = EmbeddedMask(), astronauts[0]
-    arguments = (face.picture, face.key_points_px[None], face.box_px[None])
+    arguments = (face.image, face.key_points_px[None], face.box_px[None])
     spent = []
     for _ in range(200):
         started = time.thread_time()

@@ -16,18 +16,18 @@ from models.vae.vae import Vae, VaeOutput
 from training.data.clips import ClipError
 from training.vae.samples import FramePair, FramePairBatch, FramePairs, collate_pairs
 
-__all__ = ["VaePictures", "rebuilt"]
+__all__ = ["VaePreviews", "reconstruct"]
 
 _CLIPS = 4
 """Clips in the previews, evenly spread over the selection."""
 
 
-class VaePictures:
+class VaePreviews:
     """Previews of the first and last frame of some clips of a selection; a damaged clip is replaced by the next."""
 
     def __init__(self, pairs: FramePairs, renderer: LandmarkRenderer) -> None:
         self._pairs, self._renderer = pairs, renderer
-        self._chosen: list[FramePair] | None = None
+        self._frame_pairs: list[FramePair] | None = None
 
     @torch.inference_mode()
     def sheets(self, vae: Vae) -> Mapping[str, RgbImage]:
@@ -40,20 +40,20 @@ class VaePictures:
         Args:
             vae: in evaluation mode; the landmark renderer is on its device.
         """
-        if self._chosen is None:
-            self._chosen = self._readable()
-        if not self._chosen:
+        if self._frame_pairs is None:
+            self._frame_pairs = self._readable()
+        if not self._frame_pairs:
             return {}
-        batch = collate_pairs(self._chosen)
+        batch = collate_pairs(self._frame_pairs)
         first, last = (to_uint8(to_float(side)) for side in (batch.image_i_BCHW, batch.image_j_BCHW))
-        made = to_uint8(rebuilt(vae, self._renderer, batch))
-        sheets = {"reconstructions": _sheet(list(zip(first, last, made, strict=True)))}
+        output = to_uint8(reconstruct(vae, self._renderer, batch))
+        sheets = {"reconstructions": _sheet(list(zip(first, last, output, strict=True)))}
         if vae.config.disentangled:
             blank = np.full_like(first[0], 255)
             rows = [[blank, *last]]
             for number, source in enumerate(first):
                 appearance = batch._replace(image_i_BCHW=batch.image_i_BCHW[number].expand_as(batch.image_i_BCHW))
-                rows.append([source, *to_uint8(rebuilt(vae, self._renderer, appearance))])
+                rows.append([source, *to_uint8(reconstruct(vae, self._renderer, appearance))])
             sheets["swaps"] = _sheet(rows)
         return sheets
 
@@ -61,20 +61,20 @@ class VaePictures:
         """Return the first and last frame of at most `_CLIPS` clips that can be read."""
         n_frames = self._pairs.index.n_frames
         n_clips = len(n_frames)
-        spread = np.linspace(0, n_clips - 1, min(_CLIPS, n_clips)).round().astype(int).tolist()
+        chosen = np.linspace(0, n_clips - 1, min(_CLIPS, n_clips)).round().astype(int).tolist()
         found: list[FramePair] = []
-        for clip in (*spread, *(other for other in range(n_clips) if other not in spread)):
+        for clip in (*chosen, *(other for other in range(n_clips) if other not in chosen)):
             try:
                 found.append(self._pairs.pair(clip, 0, int(n_frames[clip]) - 1))
             except ClipError:
                 continue
-            if len(found) == len(spread):
+            if len(found) == len(chosen):
                 break
         return found
 
 
-def rebuilt(vae: Vae, renderer: LandmarkRenderer, batch: FramePairBatch) -> Tensor:
-    """Return (B, 3, H, W) frames j of pairs as reconstructed by the VAE from the means of its latents."""
+def reconstruct(vae: Vae, renderer: LandmarkRenderer, batch: FramePairBatch) -> Tensor:
+    """Reconstruct frames j of pairs, (B, 3, H, W), from the means of the latents."""
     device = next(vae.parameters()).device
     if not vae.config.disentangled:
         output: VaeOutput = vae(to_float(batch.image_j_BCHW.to(device)), None, None)

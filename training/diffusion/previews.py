@@ -18,7 +18,7 @@ from training.data.clips import ClipReader
 from training.data.selection import ClipIndex
 from training.diffusion.sequences import Excerpt, MotionSequences
 
-__all__ = ["MotionPictures"]
+__all__ = ["MotionPreviews"]
 
 _COLUMNS = 8
 """Frames in a preview, evenly spread over the excerpt."""
@@ -30,7 +30,7 @@ _SEED = 0
 """Seed of the noise, the same for both speeches and in all previews of a run."""
 
 
-class MotionPictures:
+class MotionPreviews:
     """Previews of the first clip of a selection, with its own speech and with that of the last clip."""
 
     def __init__(self, index: ClipIndex, sequences: MotionSequences, vae: Vae) -> None:
@@ -68,8 +68,8 @@ class MotionPictures:
 
     def _appearance(self, device: torch.device) -> Tensor:
         """Return (C, H, W) appearance of the first frame of the clip."""
-        pictures = self._reader.pictures(0, [0], self._vae.config.image_px)
-        image_BCHW = to_float(torch.from_numpy(pictures).permute(0, 3, 1, 2).to(device))
+        frames = self._reader.frames(0, [0], self._vae.config.image_px)
+        image_BCHW = to_float(torch.from_numpy(frames).permute(0, 3, 1, 2).to(device))
         return self._vae.encode_appearance(image_BCHW).mean_BCHW[0]
 
     def _row(self, motion_TD: Tensor, appearance_CHW: Tensor) -> RgbImage:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from curation.analysis.sound_level import LOUDNESS_FLOOR_DBFS, tick_loudness_dbfs
+from curation.analysis.audio_level import LOUDNESS_FLOOR_DBFS, tick_loudness_dbfs
 
 
 def test_full_scale_sine_is_3_01_db_below_full_scale() -> None:

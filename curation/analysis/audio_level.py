@@ -20,7 +20,7 @@ def tick_loudness_dbfs(audio: Float32Array, n_ticks: int) -> Float32Array:
 
     Args:
         audio: (S,) samples at 16 kHz, mono, -1 to 1, tick 0 at sample 0. Samples after the last tick are not used.
-        n_ticks: number of ticks. Where the audio ends early, the missing part counts as silence.
+        n_ticks: number of ticks. Where the audio ends early, the missing ticks count as silence.
 
     Returns:
         (n_ticks,) levels of `LOUDNESS_FLOOR_DBFS` and above.
