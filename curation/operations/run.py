@@ -124,19 +124,7 @@ def run(
         done[record.video_id] = record
     if not folder.is_new:
         done = folder.reconciled(_with_same_labels(folder, videos, done))
-    originals = [video for video in videos if video.duplicate_of is None]
-    todo = []
-    n_excluded = 0
-    for video in originals:
-        if video.video_id in done and done[video.video_id].status == "excluded":
-            n_excluded += 1
-        elif video.read_error is not None:
-            record = VideoRecord.failed(video, "unreadable", video.read_error)
-            folder.write(record)
-            done[video.video_id] = record
-        elif video.video_id not in done:
-            todo.append(video)
-    already_done = len(originals) - len(todo) - n_excluded
+    todo, already_done = _left_to_do(folder, videos, done)
     require_disk_space(folder.path, todo)
     require_scratch(todo, executor.scratch)
     work = curate_videos(folder, todo, executor, already_done=already_done, watcher=watcher, ctrl_c=ctrl_c)
@@ -155,6 +143,30 @@ def run(
         discovery=discovery,
         notes=_notes(discovery, exclusions, len(discovery.videos) - len(remaining)),
     )
+
+
+def _left_to_do(
+    folder: DatasetFolder, videos: Sequence[SourceVideo], done: dict[str, VideoRecord]
+) -> tuple[list[SourceVideo], int]:
+    """Return the videos to curate, and how many are done already; an unreadable file gets its record in `done` now."""
+    todo = []
+    already_done = 0
+    for video in videos:
+        if video.duplicate_of is not None or _is_excluded(done.get(video.video_id)):
+            continue
+        if video.read_error is not None:
+            done[video.video_id] = VideoRecord.failed(video, "unreadable", video.read_error)
+            folder.write(done[video.video_id])
+            already_done += 1
+        elif video.video_id in done:
+            already_done += 1
+        else:
+            todo.append(video)
+    return todo, already_done
+
+
+def _is_excluded(record: VideoRecord | None) -> bool:
+    return record is not None and record.status == "excluded"
 
 
 def _notes(discovery: Discovery, exclusions: Exclusions, n_removed: int) -> tuple[str, ...]:
