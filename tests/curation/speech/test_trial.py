@@ -32,7 +32,7 @@ def rows(n_ticks: int) -> Float16Array:
 
 
 def halved(n_ticks: int) -> Float16Array:
-    message = "mat1 and mat2 must have the same dtype, but got Float and Half"
+    message = f"mat1 and mat2 must have the same dtype, but got Float and Half, for {n_ticks} ticks"
     raise RuntimeError(message)
 
 
