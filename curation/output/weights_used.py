@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from curation.model_cards import ModelCard, Role
 from curation.model_registry import DENOISERS, ENCODERS, FACE_FINDERS, HEAD_POSES, IDENTITIES, MASKS
 from curation.perception.models import (
+    identity_at_hand,
     optional_assets,
     outside_perception_weights,
     perception_assets,
@@ -48,7 +49,9 @@ def other_models(settings: CurationSettings) -> tuple[str, ...]:
     missing = {asset.name for asset in missing_assets(needed_assets(settings)) if not asset.comes_with_pip}
     if not missing:
         return ()
-    if settings == PRESETS[settings.preset]:
+    base = PRESETS[settings.preset]
+    decided = load_settings(base, None, [f"perception.identity={identity_at_hand(base.perception)}"])
+    if settings in (base, decided):
         return (
             "  --preset embedded",
             "    for a new dataset: all weights of that preset come over the Python package index",

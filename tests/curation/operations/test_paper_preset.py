@@ -82,7 +82,7 @@ def test_every_weight_of_training_has_a_source() -> None:
 @pytest.mark.parametrize(
     "chosen",
     [
-        ["perception.mask=ssd"],
+        ["perception.mask=ssd", "perception.mask_stride=3"],
         ["perception.mask=ssd_onnx", "perception.scrfd=scrfd_2.5g"],
         ["perception.faces=scrfd", "perception.identity=arcface"],
         ["perception.pose=3ddfa_mb05", "speech.denoiser=master64"],
