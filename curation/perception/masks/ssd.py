@@ -77,7 +77,7 @@ class SsdMask:
             )
         # A square that reaches beyond the image is cut there and stretched again, as the reference scores have it.
         look = cv2.resize(frame[y0:y1, x0:x1], (_INPUT_PX, _INPUT_PX), interpolation=cv2.INTER_LINEAR)
-        offsets, scores = self._network(np.asarray(look, np.float32) / 255)
+        offsets, scores = self._network(np.asarray(look, np.float32) / np.float32(255))
         corners = (box_px.reshape(2, 2).astype(np.float64) - (x0, y0)) / (x1 - x0, y1 - y0)
         here = _centres_within(self._anchors, offsets, corners)
         surest = np.where(here, scores.max(axis=1), -1.0).argmax()
