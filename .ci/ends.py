@@ -3,10 +3,10 @@
 python .ci/ends.py FOLDER [--lowest PYTHON] [--newest PYTHON] [--only lowest|newest]
 
 `lowest` has the first version of every range, on the oldest Python; `newest` what pip finds, without pre-releases, on
-the newest. Each installs the project as a user does, without the development group, curates the sample video, trains two
-steps of each network, generates a video, and curates again with parts of the preset `paper`: random weights for
-wav2vec 2.0, and what GAIA_MODELS holds of the others. FOLDER has what is made; the same command again goes on there. At
-the end stands a table of the versions.
+the newest. Each installs the project as a user does, without the development group, curates the sample video, trains
+two steps of each network, generates a video, and curates again with parts of the preset `paper`: random weights for
+wav2vec 2.0, and what GAIA_MODELS holds of the others. FOLDER has what is made; the same command again goes on there.
+At the end stands a table of the versions.
 """
 
 import argparse
