@@ -9,6 +9,7 @@ from curation.rules.no_face import NoFaceSettings
 from curation.rules.several_faces import SeveralFacesSettings
 from curation.rules.silence import SilenceSettings
 from curation.rules.small_face import SmallFaceSettings
+from curation.rules.still_face import StillFaceSettings
 from curation.rules.too_short import TooShortSettings
 from foundation.settings import Settings
 
@@ -34,6 +35,8 @@ class RulesSettings(Settings):
     """A face that moves too far between ticks."""
     mask: MaskSettings = MaskSettings()
     """A mask over the mouth."""
+    still_face: StillFaceSettings = StillFaceSettings()
+    """A face that does not move, such as that of a photograph."""
     silence: SilenceSettings = SilenceSettings()
     """A pause in speech."""
     too_short: TooShortSettings = TooShortSettings()
