@@ -17,7 +17,7 @@ __all__ = [
 ]
 
 RuleName = Literal[
-    "no_face", "several_faces", "small_face", "cut", "frontal", "jitter", "mask", "still_face", "silence", "too_short",
+    "no_face", "several_faces", "small_face", "cut", "frontal", "jitter", "mask", "silence", "still_face", "too_short",
 ]  # fmt: skip
 
 RULES: tuple[RuleName, ...] = get_args(RuleName)

@@ -10,6 +10,7 @@ from curation.evidence.measures import Evidence, FaceMeasures, Faces
 from curation.rules.still_face import StillFaceSettings, face_motion, own_shape
 from foundation.array_types import BoolArray, Int64Array
 from manifests.schema.face_measures import FACE_MEASURES, FaceMeasure, Measured
+from manifests.timeline import TICK_RATE_HZ
 
 __all__ = ["main_face", "main_track"]
 
@@ -52,8 +53,8 @@ def main_track(
 ) -> MainTrack:
     """Choose the main face of every tick: of the tracks present, the one with the largest sum of widths.
 
-    Only the ticks count on which the face moves in itself; a poster is neither the main face nor a rival of one that
-    lives. Where no track that is present ever moves, all of their ticks count.
+    Only the ticks count on which the face moves in itself, so that a poster is not the main face beside one that lives;
+    seen for long enough, it is no rival either. Where no track that is present ever moves, all of their ticks count.
 
     Args:
         evidence: T ticks with F faces.
@@ -65,10 +66,11 @@ def main_track(
     """
     faces, n = evidence.faces, len(evidence)
     width = np.bincount(track, weights=faces.width_px) if len(track) else np.zeros(0)
-    living = width
+    living, picture = width, np.zeros(len(width), dtype=np.bool_)
     if len(np.unique(faces.tick)) < len(faces):  # else every face is the main one of its tick
         lives = _lives(faces, track, bridge_ticks, still)
         living = np.bincount(track, weights=faces.width_px * lives)
+        picture = (living == 0) & (np.bincount(track) >= still.picture_s * TICK_RATE_HZ)
     face = np.full(n, -1, dtype=np.int64)
     track_id = np.full(n, -1, dtype=np.int64)
     rival_ratio = np.full(n, np.nan, dtype=np.float32)
@@ -81,7 +83,7 @@ def main_track(
         chosen = first + int(np.argmax(living[present] if some_live else width[present]))
         sure = faces.score[first:end] >= min_rival_score
         if some_live:
-            sure &= living[present] > 0
+            sure &= ~picture[present]
         sure[chosen - first] = False
         others = faces.width_px[first:end][sure]
         face[tick], track_id[tick] = chosen, track[chosen]

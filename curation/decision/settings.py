@@ -35,9 +35,9 @@ class RulesSettings(Settings):
     """A face that moves too far between ticks."""
     mask: MaskSettings = MaskSettings()
     """A mask over the mouth."""
-    still_face: StillFaceSettings = StillFaceSettings()
-    """A face that does not move, such as that of a photograph."""
     silence: SilenceSettings = SilenceSettings()
     """A pause in speech."""
+    still_face: StillFaceSettings = StillFaceSettings()
+    """A face that does not move, such as that of a photograph."""
     too_short: TooShortSettings = TooShortSettings()
     """A run that is too short for a clip, or has to be split."""
