@@ -11,9 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.figures.curated_videos import read_videos
+from benchmarks.figures.curated_videos import own_motion, read_videos
 from curation.decision.decide import RulesSettings
-from curation.rules.still_face import face_motion, own_shape
 from foundation.text import text_table
 
 
@@ -24,8 +23,7 @@ def main() -> None:
     rules = RulesSettings()
     rows = []
     for video in read_videos(parser.parse_args().dataset, rules):
-        shape = own_shape(video.decision.face.key_points_px)
-        motion = face_motion(shape, video.breaks, rules.still_face.window_ticks)
+        motion = own_motion(video, rules.still_face)
         known = motion[~np.isnan(motion)]
         if len(known) >= rules.still_face.window_ticks:
             rows.append((video.name, float(known.min()), float(np.median(known))))

@@ -111,7 +111,7 @@ def decide(
     Args:
         evidence: of T ticks.
         settings: of the built-in rules.
-        rules: rules of the user's own, applied after `silence` in this order.
+        rules: rules of the user's own, applied after `still_face` in this order.
         identity: value of `perception.identity` that the evidence was measured with.
 
     Raises:
