@@ -23,7 +23,8 @@ try:
     named = pa.float32().to_pandas_dtype().__name__
 except ModuleNotFoundError as error:
     named = str(error)
-lists = pa.ListArray.from_arrays(pa.array([0, 2, 4]), pa.array([1.0, 2.0, 3.0, 4.0]), mask=pa.array([True, False]))
+ends, values = pa.array([0, 1, 3, 4]), pa.array([1.0, 2.0, 3.0, 4.0])
+lists = pa.ListArray.from_arrays(ends, values, mask=pa.array([False, True, False]))
 try:
     pq.write_table(pa.table({"lists": lists}), io.BytesIO())
     written = "written"
