@@ -48,7 +48,7 @@ def outside_speech_weights(settings: SpeechSettings) -> list[WeightRecord]:
 
 
 def load_speech(settings: SpeechSettings) -> SpeechModels:
-    """Load the denoiser and the encoder, and try them on three seconds of made sound.
+    """Load the denoiser and the encoder, and try them on a second of made sound.
 
     Raises:
         SpeechTrialError: one of them fails on any sound.
