@@ -205,7 +205,7 @@ def train_experiment(
 
 def _vae_command(experiment: Experiment) -> str:
     changes = [f" --set {change.replace('vae.', 'model.', 1)}" for change in experiment.changes if change[:4] == "vae."]
-    return f"gaia-train vae DATASET --run VAE_RUN --size {experiment.vae_size}{''.join(changes)}"
+    return f"gaia-train vae DATASET --out VAE_RUN --size {experiment.vae_size}{''.join(changes)}"
 
 
 def _train_vae(
