@@ -53,7 +53,7 @@ def validate(dataset: Path, record: DatasetRecord | None = None) -> list[Problem
     for path in table_files(dataset, CLIPS.name):
         with open_parquet(path) as parquet:
             for batch in parquet.iter_batches(batch_size=CLIPS.row_group_rows):
-                problems += clip_problems(dataset, f"{CLIPS.name}/{path.name}", batch)
+                problems += clip_problems(dataset, f"{CLIPS.name}/{path.name}", batch, record.clip_px)
     problems += _record_problems(dataset, record)
     return problems
 
