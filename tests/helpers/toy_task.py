@@ -38,6 +38,8 @@ class ToyConfig:
     dropout: float = 0.0
     bad_from: int | None = None
     """First step whose gradients are not finite."""
+    bad_every: int = 1
+    """Steps from one such step to the next."""
     rate: float = 1e-2
     train: TrainConfig = field(
         default_factory=lambda: TrainConfig(
@@ -135,7 +137,8 @@ class ToyTask:
                 removed = method(batch.values + 0.1 * batch.noise)
             squares = (removed.float() - batch.values).square() * batch.mask[..., None]
             loss = weight * squares.sum()
-            if self.config.bad_from is not None and step.number >= self.config.bad_from and step.ranks.rank == 0:
+            since_bad = -1 if self.config.bad_from is None else step.number - self.config.bad_from
+            if since_bad >= 0 and since_bad % self.config.bad_every == 0 and step.ranks.rank == 0:
                 loss = loss * float("nan")
             losses.append(loss.detach())
             if step.number >= 3:
