@@ -36,7 +36,8 @@ class TrainConfig(Section):
     """Activations that are recomputed in the backward pass to save memory: `none`, `block`: those of each block,
     `selective`: those of each block but the results of matrix products, convolutions and attention."""
     compile: bool = False
-    """Whether each block is compiled by torch.compile: the first step takes minutes, later ones are faster on a GPU."""
+    """Whether each block is compiled by torch.compile: the first step with batches of a new length takes minutes, later
+    ones are faster on a GPU."""
     ranks_per_copy: Annotated[int, Field(ge=1)] = 1
     """Ranks (GPUs) over which one copy of the networks is split (FSDP), for networks that do not fit one GPU. 1: each
     rank holds a copy (DDP). Divides the number of ranks."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import torch
+from torch._dynamo.exc import TorchDynamoException
 
 from foundation.errors import ProblemsFoundError
 from foundation.settings import Setting, SettingsError
@@ -94,7 +95,8 @@ def train(
         CheckpointError: a checkpoint is damaged, or of other networks.
         SettingsError: the settings do not fit the number of ranks.
         ResourceError: memory or disk are too small.
-        TrainError: gradients were not finite too often, weights are not finite, or a GPU's memory ran out.
+        TrainError: gradients were not finite too often, weights are not finite, a block cannot be compiled, or a
+            GPU's memory ran out.
         OSError: the disk refused; the last checkpoint is complete.
     """
     shape = batch_shape(config, ranks)
@@ -148,6 +150,11 @@ class _Loop(Generic[BatchT]):
                     f"step {session.progress.step + 1} needs more memory than the GPU has: {error}; halve "
                     "train.micro_batch, set train.activation_checkpointing=block, or split the network over more GPUs "
                     "with train.ranks_per_copy"
+                ) from error
+            except TorchDynamoException as error:
+                raise TrainError(
+                    f"step {session.progress.step + 1}: torch cannot compile a block of the network here: {error}; set "
+                    "train.compile=false"
                 ) from error
 
     def _steps(self, shape: BatchShape) -> TrainReport:

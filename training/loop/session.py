@@ -9,9 +9,10 @@ from torch import Tensor, nn
 
 from training.data.randomness import seed_of
 from training.loop.checkpoints import Progress
+from training.loop.compilation import compile_blocks
 from training.loop.config import TrainConfig
 from training.loop.ema import WeightAverage
-from training.loop.parallel import Ranks, checkpoint_activations, compile_blocks, full, local, shard
+from training.loop.parallel import Ranks, checkpoint_activations, full, local, shard
 from training.loop.run_state import RunState
 from training.loop.task import Export, Step, Task
 
