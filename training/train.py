@@ -220,7 +220,7 @@ def _train_vae(
 ) -> TrainingResult:
     return launch(
         lambda: VaeTask(location(str(dataset)), settings),
-        lambda *measured: reconstruction_lines(reconstruction_report(*measured)),
+        lambda task, *where: [*task.caveats(), *reconstruction_lines(reconstruction_report(task, *where))],
         settings.train,
         RunFolder(Path(run)),
         preset=preset,

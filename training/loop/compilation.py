@@ -7,10 +7,9 @@ any length would be shared, but is slower, and torch 2.13 cannot generate it for
 import logging
 from collections.abc import Sequence
 
-import torch._dynamo
 from torch import nn
 
-__all__ = ["SHAPES_PER_BLOCK", "compile_blocks"]
+__all__ = ["SHAPES_PER_BLOCK", "compile_blocks", "message_of_compiler"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -26,13 +25,24 @@ def compile_blocks(blocks: Sequence[nn.Module]) -> None:
 
     A block that meets too many shapes runs uncompiled for further ones; a warning says so once for its class.
     """
+    import torch._dynamo.config as dynamo  # loads the compiler
+
     limit = SHAPES_PER_BLOCK * len(blocks)
-    dynamo = torch._dynamo.config  # noqa: SLF001 - the limits have no public name
     dynamo.recompile_limit = max(dynamo.recompile_limit, limit)
     dynamo.accumulated_recompile_limit = max(dynamo.accumulated_recompile_limit, limit)
     for block in blocks:
         _GIVEN_UP.watch(type(block))
         block.compile(dynamic=False)
+
+
+def message_of_compiler(error: RuntimeError) -> str | None:
+    """Return why a block cannot be compiled on this machine, in one line; None for an error of another origin."""
+    from torch._dynamo.exc import TorchDynamoException
+
+    if not isinstance(error, TorchDynamoException):
+        return None
+    message, _, _advice_for_developers = str(error).partition("Set TORCHDYNAMO_VERBOSE")
+    return " ".join(message.split())
 
 
 class _GivenUp(logging.Handler):

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import torch
-from torch._dynamo.exc import TorchDynamoException
 
 from foundation.errors import ProblemsFoundError
 from foundation.settings import Setting, SettingsError
@@ -21,6 +20,7 @@ from models.run_folder import RunFolder
 from training.data.order import BatchShape
 from training.loop.bad_steps import BadSteps
 from training.loop.checkpoints import load_checkpoint, save_checkpoint
+from training.loop.compilation import message_of_compiler
 from training.loop.config import TrainConfig
 from training.loop.contact_sheet import write_contact_sheet, write_preview
 from training.loop.estimates import require_disk, require_memory
@@ -151,9 +151,12 @@ class _Loop(Generic[BatchT]):
                     "train.micro_batch, set train.activation_checkpointing=block, or split the network over more GPUs "
                     "with train.ranks_per_copy"
                 ) from error
-            except TorchDynamoException as error:
+            except RuntimeError as error:
+                message = message_of_compiler(error)
+                if message is None:
+                    raise
                 raise TrainError(
-                    f"step {session.progress.step + 1}: torch cannot compile a block of the network here: {error}; set "
+                    f"step {session.progress.step + 1}: torch cannot compile a block of the network here: {message}; set "
                     "train.compile=false"
                 ) from error
 

@@ -2,9 +2,12 @@ import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partialmethod
+from pathlib import Path
+from typing import NoReturn
 
 import pytest
 import torch
+from helpers.toy_task import ToyConfig, train_toy
 from torch import Tensor, nn
 from torch._dynamo.utils import counters
 
@@ -14,6 +17,7 @@ from models.motion.inputs import Dropped, MotionInputs
 from models.vae.blocks import ResBlock
 from models.vae.vae import VAE_SIZES, Vae
 from training.loop.compilation import SHAPES_PER_BLOCK, compile_blocks
+from training.loop.loop import TrainError
 
 
 class Block(nn.Module):
@@ -59,6 +63,18 @@ def test_a_block_that_is_given_up_is_named_once(caplog: pytest.LogCaptureFixture
             assert torch.equal(block(torch.ones(4, 100 + length)), torch.full((4, 100 + length), 2.0))
     (message,) = [record.getMessage() for record in caplog.records if record.name.startswith("training")]
     assert message.startswith("blocks of class Block meet more shapes than are compiled, and run uncompiled")
+
+
+def test_a_block_that_cannot_be_compiled_ends_the_run_with_a_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(graph: object, inputs: object) -> NoReturn:
+        raise RuntimeError("no C++ compiler")
+
+    monkeypatch.setattr(nn.Module, "compile", partialmethod(nn.Module.compile, backend=refuses))
+    config = ToyConfig()
+    with pytest.raises(TrainError, match=r"cannot compile a block .*no C\+\+ compiler; set train\.compile=false$"):
+        train_toy(tmp_path / "run", replace(config, train=replace(config.train, compile=True)))
 
 
 @pytest.mark.slow
