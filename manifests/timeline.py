@@ -78,4 +78,4 @@ def seconds_of_tick(tick: int) -> float:
 
 
 CLIP_PX = 256
-"""Height and width of the frames of clips, pixels, in a dataset whose record names no other size (GAIA appendix B.1)."""
+"""Height and width of the frames of clips, pixels, where the dataset's record names none (GAIA appendix B.1)."""

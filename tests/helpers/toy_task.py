@@ -94,9 +94,7 @@ class ToyBlock(nn.Sequential):
 class ToyNetwork(nn.Module):
     def __init__(self, dropout: float) -> None:
         super().__init__()
-        self.blocks = nn.ModuleList(
-            ToyBlock(nn.Linear(WIDTH, WIDTH), nn.Dropout(dropout), nn.GELU()) for _ in range(2)
-        )
+        self.blocks = nn.ModuleList(ToyBlock(nn.Linear(WIDTH, WIDTH), nn.Dropout(dropout), nn.GELU()) for _ in range(2))
         self.last = nn.Linear(WIDTH, WIDTH)
         self.register_buffer("measured", torch.tensor(3.0, dtype=torch.float64))
 

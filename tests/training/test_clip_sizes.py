@@ -5,12 +5,15 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from helpers.made_videos import counted_picture, read_count
 from PIL import Image
 
 from curation import redecide
-from curation.media.encode import encode_flac
+from curation.media.encode import encode_flac, encode_mp4
+from curation.rendering.crop import CropSettings
 from generation import talking_video
-from manifests import Dataset
+from manifests import Dataset, MediaError
+from manifests.files.media import frames_at
 from manifests.reports.validate import validate
 from training import encode_latents, train_diffusion, train_vae
 from training.data.config import DataConfig
@@ -26,6 +29,17 @@ def of_512(curated_sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     out = tmp_path_factory.mktemp("sizes") / "dataset"
     redecide(curated_sample, out, overrides=["crop.size_px=512"], render=True)
     return out
+
+
+@pytest.mark.parametrize("size_px", [64, 66, 250, 510, 1022, 1024])
+def test_every_size_that_the_settings_allow_is_written_and_read(size_px: int) -> None:
+    assert CropSettings(size_px=size_px).size_px == size_px
+    mp4 = encode_mp4([counted_picture(number, size_px, size_px) for number in (3, 9)], size_px)
+    frames = frames_at(mp4, [0, 1], clip_px=size_px)
+    assert frames.shape == (2, size_px, size_px, 3)
+    assert [read_count(frame) for frame in frames] == [3, 9]
+    with pytest.raises(MediaError, match=f"{size_px}x{size_px} px, not 256x256 as its dataset says"):
+        frames_at(mp4, [0], clip_px=256)
 
 
 @pytest.mark.slow

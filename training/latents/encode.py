@@ -153,7 +153,9 @@ class _Encoder:
         return np.concatenate(latents), appearance
 
     def _motion(self, points_NK2: Float32Array) -> Float16Array:
-        landmarks = torch.from_numpy(points_NK2 * (self.vae.config.image_px / self.reader.index.clip_px)).to(self._device)
+        landmarks = torch.from_numpy(points_NK2 * (self.vae.config.image_px / self.reader.index.clip_px)).to(
+            self._device
+        )
         images = self._renderer(landmarks, torch.ones(landmarks.shape[:2], dtype=torch.bool, device=self._device))
         return _means(self.vae.encode_motion(images))
 

@@ -156,8 +156,8 @@ class _Loop(Generic[BatchT]):
                 if message is None:
                     raise
                 raise TrainError(
-                    f"step {session.progress.step + 1}: torch cannot compile a block of the network here: {message}; set "
-                    "train.compile=false"
+                    f"step {session.progress.step + 1}: torch cannot compile a block of the network here: {message}; "
+                    "set train.compile=false"
                 ) from error
 
     def _steps(self, shape: BatchShape) -> TrainReport:

@@ -168,11 +168,11 @@ class VaeTask:
     def caveats(self) -> Sequence[str]:
         """Return what a report of a finished run has to add: steps of this call in which the GAN had no say."""
         if not self._bad_factors:
-            return ()
-        return (
-            f"the factor of the GAN loss was not finite in {self._bad_factors} of {self._gan_steps} steps: the "
-            "discriminator did not guide the VAE there",
-        )
+            return []
+        return [
+            f"the factor of the GAN loss was not finite in {self._bad_factors} of {self._gan_steps} of these steps; "
+            + "the discriminator did not guide the VAE in them"
+        ]
 
     def previews(self) -> Mapping[str, RgbImage]:
         """Return reconstructions, and swaps: the appearance of each clip with the motion of each other."""

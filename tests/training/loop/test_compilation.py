@@ -68,7 +68,7 @@ def test_a_block_that_is_given_up_is_named_once(caplog: pytest.LogCaptureFixture
 def test_a_block_that_cannot_be_compiled_ends_the_run_with_a_remedy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuses(graph: object, inputs: object) -> NoReturn:
+    def refuses(_graph: object, _inputs: object) -> NoReturn:
         raise RuntimeError("no C++ compiler")
 
     monkeypatch.setattr(nn.Module, "compile", partialmethod(nn.Module.compile, backend=refuses))

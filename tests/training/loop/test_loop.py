@@ -63,7 +63,9 @@ def test_run_whose_gradients_stay_bad_ends_and_says_what_to_do(tmp_path: Path) -
 
 def test_run_that_skipped_most_of_its_steps_ends_with_an_error_and_without_a_checkpoint(tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "run")
-    with pytest.raises(TrainError, match=r"network.* not finite in 19 of 20 steps.*max_bad_share 0\.1.* is none: lower"):
+    with pytest.raises(
+        TrainError, match=r"network.* not finite in 19 of 20 steps.*max_bad_share 0\.1.* is none: lower"
+    ):
         train_toy(run.path, toy_config(steps=20, bad_from=1, checkpoint_every=1000))
     assert run.newest() is None
     lines = [json.loads(line) for line in run.metrics.read_text().splitlines()]
@@ -73,7 +75,9 @@ def test_run_that_skipped_most_of_its_steps_ends_with_an_error_and_without_a_che
 def test_skipped_steps_between_taken_ones_end_a_run_before_its_next_checkpoint(tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "run")
     # every other step from 11 on is bad: never two in a row; 4 of 8 since the checkpoint at step 10
-    with pytest.raises(TrainError, match=r"in 4 of 8 steps.*the last of them 18; the newest checkpoint is step_0000001"):
+    with pytest.raises(
+        TrainError, match=r"in 4 of 8 steps.*the last of them 18; the newest checkpoint is step_0000001"
+    ):
         train_toy(run.path, toy_config(steps=1000, bad_from=11, bad_every=2, max_bad_steps=4, checkpoint_every=10))
 
 
@@ -108,7 +112,7 @@ def test_weights_that_are_no_numbers_are_not_saved(tmp_path: Path, monkeypatch: 
     assert run.newest() is None
 
 
-def test_dry_run_says_that_steps_would_be_skipped(tmp_path: Path) -> None:
+def test_dry_run_says_that_steps_would_be_skipped() -> None:
     config = toy_config(bad_from=1)
     task: Task = ToyTask(config)
     assert "caution gradients of network were not finite" in dry_run(task, config.train, CPU)
