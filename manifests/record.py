@@ -14,7 +14,6 @@ from manifests.removals import Removals
 from manifests.rule_record import RuleRecord
 from manifests.schema.columns import SCHEMA_VERSION
 from manifests.schema.tables import TABLES, type_name
-from manifests.timeline import CLIP_PX
 from manifests.vocabulary import FAILED_STATUSES, OUTCOMES, TIERS
 
 __all__ = [
@@ -137,13 +136,6 @@ class DatasetRecord(_Record):
     """Layout of each source folder of all runs, in the order of the runs."""
     removals: Removals | None = None
     """Removals on request; None: there were none."""
-
-    @property
-    def clip_px(self) -> int:
-        """Height and width of the frames of all clips, pixels, to which landmarks refer: the setting `crop.size_px`."""
-        crop = self.config.get("crop")
-        size_px = crop.get("size_px") if isinstance(crop, dict) else None
-        return size_px if isinstance(size_px, int) else CLIP_PX
 
     @property
     def outcomes(self) -> tuple[str, ...]:

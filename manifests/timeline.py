@@ -75,7 +75,3 @@ def seconds_of_tick(tick: int) -> float:
     1.2
     """
     return float(tick / TICK_RATE_HZ)
-
-
-CLIP_PX = 256
-"""Height and width of the frames of clips, pixels, where the dataset's record names none (GAIA appendix B.1)."""

@@ -18,13 +18,6 @@ def test_a_record_comes_back_and_gives_the_same_bytes(dataset: Path) -> None:
     assert (dataset / "dataset.json").read_bytes() == before
 
 
-@pytest.mark.parametrize(("config", "size_px"), [({"crop": {"size_px": 512}}, 512), ({"crop": {}}, 256), ({}, 256)])
-def test_clips_have_the_size_that_the_settings_name(dataset: Path, config: dict[str, object], size_px: int) -> None:
-    path = dataset / "dataset.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"config": config}))
-    assert read_dataset(dataset).clip_px == size_px
-
-
 def test_totals_count_a_duplicate_once(dataset: Path) -> None:
     totals = totals_of(dataset)
     assert (totals.videos, totals.failed, totals.clips) == (4, 1, 2)

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from foundation.array_types import BoolArray, Int64Array
 from foundation.errors import UsageError
 from foundation.storage.arrow import open_parquet
+from manifests.clip_size import clip_px
 from manifests.errors import DatasetError
 from manifests.files.tables import table_files
 from manifests.files.tar import MemberRange
@@ -143,7 +144,7 @@ def select_clips(dataset: Path, config: DataConfig) -> ClipIndex:
         files=files,
         rows=rows,
         landmark_scheme=_common_value(rows, "landmark_scheme", "select one with {where}"),
-        clip_px=record.clip_px,
+        clip_px=clip_px(record),
         config=config,
     )
 

@@ -1,7 +1,7 @@
 """Compilation of the blocks of a network by torch.compile, and a warning where the compiler gives one up.
 
-Each shape of the input has compiled code of its own; batches of sequences are padded to a few lengths for that. Code for
-any length would be shared, but torch 2.13 cannot generate it for the blocks of the motion model on a CPU.
+Each shape of the input has compiled code of its own, and batches of sequences are padded so that they have few shapes.
+Code for any length would be shared, but torch 2.13 cannot generate it for the blocks of the motion model on a CPU.
 """
 
 import logging

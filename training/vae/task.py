@@ -169,10 +169,8 @@ class VaeTask:
         """Return what a report of a finished run has to add: steps of this call in which the GAN had no say."""
         if not self._bad_factors:
             return []
-        return [
-            f"the factor of the GAN loss was not finite in {self._bad_factors} of {self._gan_steps} of these steps; "
-            + "the discriminator did not guide the VAE in them"
-        ]
+        where = f"{self._bad_factors} of {self._gan_steps} steps with a GAN"
+        return [f"the factor of the GAN loss was not finite in {where}; the discriminator had no say in them"]
 
     def previews(self) -> Mapping[str, RgbImage]:
         """Return reconstructions, and swaps: the appearance of each clip with the motion of each other."""

@@ -133,7 +133,7 @@ def test_factors_that_are_no_numbers_in_many_steps_end_the_run_though_others_lie
         task.discriminator.load_state_dict(state)
         task.backward(_step(task, [_keys(3, 50)]))
     (caveat,) = task.caveats()
-    assert caveat.startswith("the factor of the GAN loss was not finite in 1 of 2 of these steps")
+    assert caveat.startswith("the factor of the GAN loss was not finite in 1 of 2 steps with a GAN")
     task.discriminator.load_state_dict(bad)
     with pytest.raises(TrainError, match=r"not finite in 2 of 3 steps"):
         task.backward(_step(task, [_keys(3, 50)]))
