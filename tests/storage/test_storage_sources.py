@@ -20,7 +20,8 @@ from curation.media.errors import MediaError
 from curation.media.frames import tick_frames
 from curation.media.probe import probe
 from curation.media.remote import RemoteMedia
-from curation.sources.discover import discover, fingerprint
+from curation.sources.content import fingerprint
+from curation.sources.discover import discover
 from curation.sources.entries import SourceError, SourceVideo
 from curation.sources.scratch import ScratchSettings, readable, require_scratch
 from foundation.storage.atomic import write_bytes_atomic

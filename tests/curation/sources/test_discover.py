@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from curation.sources.discover import discover, fingerprint
+from curation.sources.content import fingerprint
+from curation.sources.discover import discover
 from curation.sources.entries import SourceError
 
 MIB = 1 << 20

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from curation.sources.csv_list import read_csv_list
+from curation.sources.lists import read_list
 from curation.sources.entries import Entry, SourceError
 from curation.sources.trims import Trim
 
@@ -18,7 +18,7 @@ def put_list(folder: Path, text: str) -> Path:
 
 def test_rows_of_one_video_are_its_stretches_in_order(tmp_path: Path) -> None:
     path = put_list(tmp_path, f"{HEADER}a.mp4,own,anna,60,70.5\nb.mp4,own,bert,,\na.mp4,own,anna,,12.5\n")
-    assert read_csv_list(path) == [
+    assert read_list(path).entries == [
         Entry(
             path=tmp_path / "a.mp4",
             source="own",
@@ -30,17 +30,17 @@ def test_rows_of_one_video_are_its_stretches_in_order(tmp_path: Path) -> None:
 
 
 def test_a_start_alone_goes_to_the_end_of_the_video(tmp_path: Path) -> None:
-    (entry,) = read_csv_list(put_list(tmp_path, "path,start_s\na.mp4,7\n"))
+    (entry,) = read_list(put_list(tmp_path, "path,start_s\na.mp4,7\n")).entries
     assert entry.trims == (Trim(start=7.0, end=None),)
 
 
 def test_a_row_that_is_there_twice_without_a_stretch_is_one_video(tmp_path: Path) -> None:
-    (entry,) = read_csv_list(put_list(tmp_path, "path\na.mp4\na.mp4\n"))
+    (entry,) = read_list(put_list(tmp_path, "path\na.mp4\na.mp4\n")).entries
     assert entry.trims == ()
 
 
 def test_a_byte_order_mark_of_a_spreadsheet_is_no_part_of_the_first_column(tmp_path: Path) -> None:
-    (entry,) = read_csv_list(put_list(tmp_path, "\ufeffpath\na.mp4\n"))
+    (entry,) = read_list(put_list(tmp_path, "\ufeffpath\na.mp4\n")).entries
     assert entry.path == tmp_path / "a.mp4"
 
 
@@ -69,4 +69,4 @@ def test_a_byte_order_mark_of_a_spreadsheet_is_no_part_of_the_first_column(tmp_p
 )
 def test_what_is_wrong_is_told_with_the_line(tmp_path: Path, rows: str, said: str) -> None:
     with pytest.raises(SourceError, match=said):
-        read_csv_list(put_list(tmp_path, f"{HEADER}{rows}\n"))
+        read_list(put_list(tmp_path, f"{HEADER}{rows}\n"))
