@@ -29,6 +29,7 @@ from manifests.files.journal import finish_swap
 from manifests.files.tables import read_table, write_parquet
 from manifests.packing.pack import compact
 from manifests.packing.packed_files import stored_videos
+from manifests.packing.relabel import relabel_clips
 from manifests.record import (
     DatasetRecord,
     ExclusionList,
@@ -258,7 +259,7 @@ class DatasetFolder:
     def finish(self, records: Iterable[VideoRecord]) -> Dataset:
         """Pack the files of videos, write `videos`, commit the record with its totals, and return the dataset.
 
-        Of the other tables and the media, only what belongs to a video that is `ok` in `records` stays.
+        Of the other tables and the media, only what belongs to a video that is `ok` in `records` stays, under its path.
 
         Args:
             records: one per file, in the order of the rows.
@@ -268,8 +269,9 @@ class DatasetFolder:
             OSError: the dataset cannot be written.
         """
         rows = list(records)
-        remove_windows(self.path, {record.video_id for record in rows})  # of units in flight when their video ended
+        remove_windows(self.path, {row.video_id for row in rows})  # of units in flight when their video ended
         compact(self.path, _curated(rows), self.settings.storage)
+        relabel_clips(self.path, {row.video_id: (row.path, row.source) for row in rows if row.duplicate_of is None})
         table = pa.Table.from_pylist([record.model_dump() for record in rows], schema=VIDEOS.arrow_schema())
         write_parquet(self.path / VIDEOS.name / "videos.parquet", table, VIDEOS)
         self.record = self.record.model_copy(update={"totals": totals_of(self.path)})
@@ -290,7 +292,7 @@ def _require_free(path: Path) -> None:
     entries = [*path.iterdir()] if path.is_dir() else []
     ledger = next((entry for entry in entries if entry.name == _LEDGER), None)
     if ledger is not None:  # a command that was stopped while it wrote the draft
-        entries = [entry for entry in entries if entry != ledger] + [*ledger.iterdir()]
+        entries = [*(entry for entry in entries if entry != ledger), *ledger.iterdir()]
     if any(not (entry.name.startswith(".") and entry.name.endswith(".part")) for entry in entries):
         raise DatasetFolderError(f"--out {path} holds files but no dataset.json: it is no dataset; give a new folder")
 

@@ -3,16 +3,16 @@
 Three digests are taken of a file, each with its size in bytes:
 
 - `edges`: its first and its last MiB. Two takes of one length in a codec of constant rate, with black at both ends,
-  agree in it: DV, MXF, uncompressed video. Datasets of version 1 and before call their videos by it.
-- `samples`: also 32 blocks of 128 KiB in between, evenly spread: no two files agree in it that differ over more than a
-  thirty-second of their length.
+  agree in it: DV, MXF, uncompressed video. Older datasets call their videos by it.
+- `samples`: also 32 blocks of 128 KiB in between, evenly spread. Two files that agree in it differ nowhere over more
+  than a thirty-second of their length.
 - `whole`: everything.
 
-The id has 16 hexadecimal digits: 8 of `samples` and 8 of `whole`. A local file is read whole. A remote one is read in its
-samples, and the id then has 16 digits of these: its first 8 are those of the same file on a disk. The samples of a file
-of at most 6 MiB are all of it, and so are the edges of one of at most 2 MiB, which are its id. An id depends on the content alone, not on other files or the order of a
-listing, with one exception: where remote files agree in their samples and differ elsewhere, they were read whole to tell
-that, and their ids are those of files that are read whole.
+The id has 16 hexadecimal digits: 8 of `samples` and 8 of `whole`. A local file is read whole. A remote one is read in
+its samples, and the id then has 16 digits of these: its first 8 are those of the same file on a disk. The samples of a
+file of at most 6 MiB are all of it; so are the edges of one of at most 2 MiB, which are its id. An id depends on the
+content alone, not on other files or the order of a listing, with one exception: where remote files agree in their
+samples and differ elsewhere, they were read whole to tell that, and get the ids of files that are read whole.
 """
 
 import hashlib
@@ -185,15 +185,15 @@ def _of_stream(stream: BinaryIO, size: int, stop: Event | None) -> Content:
     if size <= _READ_WHOLE_BYTES:
         return _of_bytes(b"".join(_pieces(stream, stop)))
     ranges = _ranges(size)
-    samples = [bytearray() for _ in ranges]
+    samples = [b""] * len(ranges)
     whole = hashlib.sha256(size.to_bytes(8, "little"))
     position = 0
     for piece in _pieces(stream, stop):
         whole.update(piece)
-        for sample, (start, end) in zip(samples, ranges, strict=True):
-            sample += piece[max(0, start - position) : max(0, end - position)]
+        for number, (start, end) in enumerate(ranges):
+            samples[number] += piece[max(0, start - position) : max(0, end - position)]
         position += len(piece)
-    sampled = _of_samples(size, list(map(bytes, samples)))
+    sampled = _of_samples(size, samples)
     return Content(size_bytes=size, edges=sampled.edges, samples=sampled.samples, whole=whole.hexdigest()[:_N_DIGITS])
 
 

@@ -142,7 +142,9 @@ def _found(spec: str, problems: list[str]) -> Tree | _Files:
         return _Files(entries=[Entry(path=Path(spec), source=Path(spec).absolute().parent.name)])
     matches = sorted(map(Path, glob.glob(spec, recursive=True)))  # noqa: PTH207 - the pattern may be absolute
     folders = [match for match in matches if match.is_dir()]
-    found = _matched(spec, Matches(files=tuple(match for match in matches if match not in folders), folders=tuple(folders)))
+    found = _matched(
+        spec, Matches(files=tuple(match for match in matches if match not in folders), folders=tuple(folders))
+    )
     if not found.entries:
         raise SourceError(
             f"--source {spec!r}: no such file or folder, and as a pattern it matches no file{_also(found.left_alone)}"
@@ -163,17 +165,17 @@ def _matched(spec: str, matches: Matches) -> _Files:
     videos = [path for path in files if path.suffix.lower() in VIDEO_SUFFIXES]
     suffix = PurePosixPath(named[-1]).suffix
     taken = videos if videos and (not suffix or glob.has_magic(suffix)) else files
-    notes = ()
-    if folders and "**" not in spec:
-        notes = (
-            f"{len(folders)} folders, such as {text_of_path(folders[0])}, match the pattern and were not looked into; "
-            "`**/` in a pattern means a folder and all below it.",
-        )
+    looked_past = (
+        f"{len(folders)} folders, such as {text_of_path(folders[0])}, match the pattern and were not looked into; "
+        "`**/` in a pattern means a folder and all below it."
+        if folders and "**" not in spec
+        else None
+    )
     return _Files(
         entries=[Entry(path=path, source=path.absolute().parent.name) for path in taken],
         ignored_files=len(files) - len(taken),
         left_alone=tuple(dict.fromkeys(name for name in hidden.values() if name is not None)),
-        notes=notes,
+        notes=() if looked_past is None else (looked_past,),
     )
 
 

@@ -132,9 +132,10 @@ def _is_sampled(look: _Look) -> bool:
 
 def _read_whole(looks: Sequence[_Look]) -> Sequence[_Look]:
     """Return looks at files that agree in their samples, with `whole` of each, unless all are copies of one another."""
-    if all(map(_is_sampled, looks)) and len(stated := {_stated_md5(look.entry.path) for look in looks}) == 1:
-        if None not in stated:
-            return looks
+    all_sampled = all(map(_is_sampled, looks))
+    stated = {_stated_md5(look.entry.path) for look in looks} if all_sampled else set()
+    if len(stated) == 1 and None not in stated:
+        return looks
     stop = Event()
     pool = ThreadPoolExecutor(_REMOTE_LOOKS)
     try:
@@ -143,7 +144,7 @@ def _read_whole(looks: Sequence[_Look]) -> Sequence[_Look]:
         stop.set()
         pool.shutdown(cancel_futures=True)
     contents = {look.content.whole for look in complete if look.content is not None}
-    return looks if len(contents) == 1 and all(map(_is_sampled, looks)) else complete
+    return looks if len(contents) == 1 and all_sampled else complete
 
 
 def _whole_look(look: _Look, stop: Event) -> _Look:

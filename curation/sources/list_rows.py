@@ -65,9 +65,9 @@ def read_rows(path: Path) -> tuple[list[ListRow], tuple[str, ...]]:
     suffix = PurePosixPath(path.name).suffix.lower()
     text = _text(path)
     if suffix == ".json":
-        return _of_entries(path, _json_entries(path, text))
+        return _of_entries(_json_entries(path, text))
     if suffix in _JSON:
-        return _of_entries(path, _json_lines(path, text))
+        return _of_entries(_json_lines(path, text))
     return _of_table(path, text)
 
 
@@ -142,7 +142,7 @@ def _json_lines(path: Path, text: str) -> Iterator[tuple[str, object]]:
                 raise SourceError(f"{path}:{number}: is not JSON: {error.msg} (column {error.colno})") from error
 
 
-def _of_entries(path: Path, entries: Iterator[tuple[str, object]]) -> tuple[list[ListRow], tuple[str, ...]]:
+def _of_entries(entries: Iterator[tuple[str, object]]) -> tuple[list[ListRow], tuple[str, ...]]:
     rows, own = [], dict[str, None]()
     for place, entry in entries:
         fields = {"path": entry} if isinstance(entry, str) else entry

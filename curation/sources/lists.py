@@ -72,8 +72,8 @@ def _trim(row: ListRow) -> Trim:
     start_s, end_s = _seconds(row, "start_s"), _seconds(row, "end_s")
     if end_s is not None and (start_s or 0.0) >= end_s:
         raise SourceError(
-            f"{row.place}: start_s {start_s or 0.0:g} is not before end_s {end_s:g}; a stretch begins at its start_s and "
-            "ends before its end_s, both in seconds of the video"
+            f"{row.place}: start_s {start_s or 0.0:g} is not before end_s {end_s:g}; a stretch begins at its start_s "
+            "and ends before its end_s, both in seconds of the video"
         )
     return Trim(start=start_s or 0.0, end=end_s)
 
@@ -88,8 +88,8 @@ def _seconds(row: ListRow, name: Literal["start_s", "end_s"]) -> float | None:
         seconds = math.nan
     if not 0.0 <= seconds < math.inf:
         raise SourceError(
-            f"{row.place}: {name} is {text!r}; write seconds from the video's start as a number from 0 up, such as 12.5, "
-            "or leave it empty"
+            f"{row.place}: {name} is {text!r}; write seconds from the video's start as a number from 0 up, such as "
+            "12.5, or leave it empty"
         )
     return seconds
 

@@ -52,6 +52,7 @@ _BLOCKS = 8
 _AT_ONCE = 256
 """Small objects that are fetched at the same time."""
 
+
 class StorageError(CannotStartError, OSError):
     """Files cannot be reached: an unknown protocol, or its package is not installed."""
 

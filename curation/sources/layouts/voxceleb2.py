@@ -14,9 +14,10 @@ their owners'.
   a person's folder the name may begin with the YouTube id.
 - `vox2_meta.csv`: names, gender and split of the people; not read, for the ids are what stands in the paths.
 
-The speaker is the folder `id...`, or what the name begins with. Uncut interviews, which people have from YouTube, are known where they are named by
-the 11 letters of their id: what is curated of them are the utterances of the `txt` files. That pictures are counted
-there at 25 a second is how public programs read them; no description by the authors was found.
+The speaker is the folder `id...`, or what the name begins with. Uncut interviews, which people have from YouTube, are
+known where they are named by the 11 letters of their id: what is curated of them are the utterances of the `txt` files.
+That pictures are counted there at 25 a second is how public programs read them; no description by the authors was
+found.
 """
 
 import re

@@ -110,7 +110,7 @@ def test_a_list_names_path_source_and_speaker(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("file,source\nx,y\n", "must be 'path'"), ("path,spkr\nx,y\n", "spkr"), ('path\n""\n', r"list\.csv:2")],
+    [("file,source\nx,y\n", "must be 'path'; rename 'file'"), ('path\n""\n', r"list\.csv:2")],
 )
 def test_a_wrong_list_is_refused_with_the_place(tmp_path: Path, text: str, said: str) -> None:
     listing = tmp_path / "list.csv"
