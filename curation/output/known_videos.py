@@ -1,4 +1,4 @@
-"""Videos that a dataset knows under another id: that of an earlier version, or of a file that was read in its samples."""
+"""Videos that a dataset knows under another id: of an earlier version, or of a file that was read in its samples."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence

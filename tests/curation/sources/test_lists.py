@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from curation.sources.lists import read_list
 from curation.sources.entries import Entry, SourceError
+from curation.sources.lists import read_list
 from curation.sources.trims import Trim
 
 HEADER = "path,source,speaker_id,start_s,end_s\n"
