@@ -43,7 +43,7 @@ _PIECE_BYTES = 4 << 20
 _N_DIGITS = 16
 
 
-class ReadingStoppedError(Exception):
+class ReadingStoppedError(OSError):
     """The user ended the command while files were read."""
 
 
@@ -108,8 +108,7 @@ def content_of(path: Path, *, whole: bool, stop: Event | None = None) -> Content
         stop: ends the reading once it is set.
 
     Raises:
-        OSError: the file cannot be read, or is no regular file.
-        ReadingStoppedError: `stop` was set.
+        OSError: the file cannot be read, or is no regular file; ReadingStoppedError: `stop` was set.
     """
     with store_errors(path):
         if not is_remote(path):

@@ -1,5 +1,6 @@
 """Ids of listed files, and which of them are copies of each other."""
 
+import errno
 import hashlib
 import os
 from collections import defaultdict
@@ -109,7 +110,14 @@ def _look(entry: Entry, stop: Event) -> _Look:
         version = content_version(entry.path)
         return _Look(entry, content_of(entry.path, whole=not is_remote(entry.path), stop=stop), version)
     except OSError as problem:
-        return _Look(entry, None, read_error=f"{problem.strerror or problem}")
+        return _unreadable(entry, problem)
+
+
+def _unreadable(entry: Entry, problem: OSError) -> _Look:
+    reason = problem.strerror or str(problem)
+    if isinstance(problem, FileNotFoundError):  # a store's package gives the name alone
+        reason = os.strerror(errno.ENOENT)
+    return _Look(entry, None, read_error=reason)
 
 
 def _told_apart(looks: Sequence[_Look]) -> list[_Look]:
@@ -151,7 +159,7 @@ def _whole_look(look: _Look, stop: Event) -> _Look:
     try:
         return replace(look, content=content_of(look.entry.path, whole=True, stop=stop))
     except OSError as problem:
-        return _Look(look.entry, None, read_error=f"{problem.strerror or problem}")
+        return _unreadable(look.entry, problem)
 
 
 def _stated_md5(path: Path) -> str | None:

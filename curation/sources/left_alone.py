@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
-from pathlib import PurePath
 
 __all__ = ["is_left_alone", "left_alone_below", "left_alone_text"]
 
@@ -39,7 +38,7 @@ def left_alone_below(name: str, named: Sequence[str] = ()) -> str | None:
     'day 1/.Trashes'
     >>> left_alone_below(".raw/talk.mp4", [".r*", "*.mp4"])
     """
-    parts = PurePath(name).parts
+    parts = name.split("/")
     patterns = [part for part in named if is_left_alone(part)]
     hidden = (
         k
