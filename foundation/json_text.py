@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Mapping
+from decimal import Decimal
 
 __all__ = ["json_text"]
 
@@ -13,7 +14,7 @@ def json_text(value: object, *, indent: int | None = None) -> str:
     Keys of mappings become texts, and so does what has no JSON type, such as a date.
 
     Args:
-        value: texts, numbers, truth values, None, and mappings, lists and tuples of them.
+        value: texts, numbers, decimal ones too, truth values, None, and mappings, lists and tuples of them.
         indent: spaces for each level; None: all on one line.
 
     >>> json_text({"snr_db": [12.5, float("-inf"), float("nan")]})
@@ -23,8 +24,8 @@ def json_text(value: object, *, indent: int | None = None) -> str:
 
 
 def _finite(value: object) -> object:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
+    if isinstance(value, float | Decimal):
+        return float(value) if math.isfinite(value) else None
     if isinstance(value, Mapping):
         return {key if isinstance(key, str) else str(key): _finite(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):

@@ -197,8 +197,7 @@ class DatasetFolder:
         """
         records, removals = read_ledger(self.path), self.record.removals
         for video_id in [known for known in records if removals is not None and removals.has_video(known)]:
-            self.forget_video(video_id)
-            del records[video_id]
+            self.forget_video(records.pop(video_id).video_id)
         return records
 
     def write(self, record: VideoRecord) -> None:
@@ -290,9 +289,8 @@ def _require_free(path: Path) -> None:
     if path.exists() and not path.is_dir():
         raise DatasetFolderError(f"--out {path} is a file; give a new folder")
     entries = [*path.iterdir()] if path.is_dir() else []
-    ledger = next((entry for entry in entries if entry.name == _LEDGER), None)
-    if ledger is not None:  # a command that was stopped while it wrote the draft
-        entries = [*(entry for entry in entries if entry != ledger), *ledger.iterdir()]
+    if path / _LEDGER in entries:  # a command that was stopped while it wrote the draft
+        entries = [*(entry for entry in entries if entry.name != _LEDGER), *(path / _LEDGER).iterdir()]
     if any(not (entry.name.startswith(".") and entry.name.endswith(".part")) for entry in entries):
         raise DatasetFolderError(f"--out {path} holds files but no dataset.json: it is no dataset; give a new folder")
 

@@ -117,8 +117,8 @@ def test_columns_of_its_own_are_not_read_and_told(tmp_path: Path, name: str, tex
     assert [(entry.path.name, entry.speaker_id) for entry in found.entries] == [("a.mp4", "anna")]
     assert found.notes == (
         (
-            f"{tmp_path / name}: 2 columns of its own are not read: age, first name. Read are path, source, speaker_id, "
-            "start_s, end_s."
+            f"{tmp_path / name}: 2 columns of its own are not read: age, first name. "
+            "Read are path, source, speaker_id, start_s, end_s."
         ),
     )
     assert discover(str(tmp_path / name)).notes == found.notes
