@@ -143,11 +143,11 @@ def plan(
     """
     executor = executor or Executor.of_workers(workers)
     require_usable(rules, landmarks_of(settings))
-    discovery = discover(str(source), layout)
+    discovery = discover(str(source), layout, limit=limit, whole=False)
     target = DatasetFolder.begin(dataset, settings, source=(str(source), discovery.layout), rules=rules, dry_run=True)
     settings = target.settings
     done = read_ledger(target.path)
-    videos = without_removed(target.record.removals, under_known_ids(discovery.videos, done).videos)[:limit]
+    videos = without_removed(target.record.removals, under_known_ids(discovery.videos, done).videos)
     todo = _todo(videos, done)
     if not todo:
         raise SourceError(f"--source {str(source)!r}: no video is left to curate; there is nothing to plan")

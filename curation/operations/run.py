@@ -86,7 +86,7 @@ def run(
         workers: number of workers, where `executor` is None.
         layout: of the folder; `auto`: recognised by the names of its files.
         exclusions: people and videos to leave out.
-        limit: curate at most this many of the files, the first by path.
+        limit: look at this many of the files at most, the first by path.
         rules: rules of the user's own, applied after `silence` in this order.
         watcher: is informed of the progress.
         ctrl_c: ends the run early; what is done by then is a complete dataset.
@@ -107,7 +107,7 @@ def run(
     """
     executor = executor or Executor.of_workers(workers)
     require_usable(rules, landmarks_of(settings))
-    discovery = discover(str(source), layout)
+    discovery = discover(str(source), layout, limit=limit)
     require_speakers(discovery.videos, exclusions)
     folder = DatasetFolder.begin(
         dataset,
@@ -121,8 +121,7 @@ def run(
     for video_id in known.doubtful:
         folder.forget_video(video_id)
         del done[video_id]
-    remaining = without_removed(folder.record.removals, known.videos)
-    videos = remaining[:limit]
+    videos = without_removed(folder.record.removals, known.videos)
     for record in newly_excluded(videos, exclusions, done):
         folder.forget_video(record.video_id)
         folder.write(record)
@@ -147,7 +146,7 @@ def run(
         left=len(todo) - len(curated),
         already_done=already_done,
         discovery=discovery,
-        notes=_notes(discovery, exclusions, len(discovery.videos) - len(remaining), moved),
+        notes=_notes(discovery, NOBODY if limit else exclusions, len(discovery.videos) - len(videos), moved),
     )
 
 

@@ -63,7 +63,7 @@ class _Files:
     notes: tuple[str, ...] = ()
 
 
-def discover(spec: str, layout: LayoutChoice = "auto") -> Discovery:
+def discover(spec: str, layout: LayoutChoice = "auto", *, limit: int | None = None, whole: bool = True) -> Discovery:
     """List the videos that `spec` names: a folder, a file, a glob pattern, or a list, local or an address.
 
     A folder is walked with its subfolders, links followed once; its layout gives the speakers. A list has a column.
@@ -72,6 +72,8 @@ def discover(spec: str, layout: LayoutChoice = "auto") -> Discovery:
     Args:
         spec: the source.
         layout: of the data set's folder; `auto`: recognised by the names of its files.
+        limit: return this many videos at most, the first by path; the others are not read.
+        whole: whether to read local files whole for their ids, otherwise their samples.
 
     Raises:
         SourceError: nothing is there, a list or annotation is not what it should be, or a layout was named for
@@ -92,7 +94,7 @@ def discover(spec: str, layout: LayoutChoice = "auto") -> Discovery:
                 f"--source {spec!r} holds {len(found.videos)} videos, and layout {name} takes none: "
                 f"{' '.join(labels.notes)} --layout folder takes all"
             )
-        videos, conflicts = identified(labels.entries)
+        videos, conflicts = identified(labels.entries, limit, whole=whole)
         return Discovery(
             videos=videos,
             ignored_files=len(found.others),
@@ -106,7 +108,7 @@ def discover(spec: str, layout: LayoutChoice = "auto") -> Discovery:
             f"--layout {layout} says how a folder lies, and --source {spec!r} is none; give the data set's folder, or "
             "leave --layout out"
         )
-    videos, conflicts = identified(found.entries)
+    videos, conflicts = identified(found.entries, limit, whole=whole)
     return Discovery(
         videos=videos,
         ignored_files=found.ignored_files,

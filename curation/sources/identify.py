@@ -58,14 +58,22 @@ def listed_again(video: SourceVideo) -> SourceVideo | None:
     return replace(video, version=version) if content.is_of(video.video_id, video.size_bytes) else None
 
 
-def identified(entries: Sequence[Entry]) -> tuple[tuple[SourceVideo, ...], tuple[str, ...]]:
-    """Read every file for its id; of those with the same content the first by path is analysed.
+def identified(
+    entries: Sequence[Entry], limit: int | None = None, *, whole: bool = True
+) -> tuple[tuple[SourceVideo, ...], tuple[str, ...]]:
+    """Read files for their ids; of those with the same content the first by path is analysed.
+
+    Args:
+        entries: the files.
+        limit: read this many at most, the first by path.
+        whole: whether to read local files whole, otherwise their samples: enough to count and find videos.
 
     Returns:
         The videos by path, and a line about copies whose labels differ from those of the first.
     """
-    ordered = sorted(set(entries), key=_name)
-    looks = _told_apart(list(_looks(ordered)))
+    ordered = sorted(set(entries), key=_name)[:limit]
+    looks = list(_looks(ordered, whole=whole))
+    looks = _told_apart(looks) if whole else looks
     first_with: dict[str, Entry] = {}
     videos = []
     differing = []
@@ -93,22 +101,23 @@ def identified(entries: Sequence[Entry]) -> tuple[tuple[SourceVideo, ...], tuple
     return tuple(videos), note(differing, note_text)
 
 
-def _looks(entries: Sequence[Entry]) -> Iterator[_Look]:
+def _looks(entries: Sequence[Entry], *, whole: bool) -> Iterator[_Look]:
     stop = Event()
     remote = any(is_remote(entry.path) for entry in entries)
     pool = ThreadPoolExecutor(_REMOTE_LOOKS if remote else _LOCAL_LOOKS)
     try:
         for first in range(0, len(entries), _BATCH):
-            yield from pool.map(lambda entry: _look(entry, stop), entries[first : first + _BATCH])
+            batch = entries[first : first + _BATCH]
+            yield from pool.map(lambda entry: _look(entry, stop, whole=whole and not is_remote(entry.path)), batch)
     finally:
         stop.set()  # after Ctrl-C: a large file is not read to its end
         pool.shutdown(cancel_futures=True)
 
 
-def _look(entry: Entry, stop: Event) -> _Look:
+def _look(entry: Entry, stop: Event, *, whole: bool) -> _Look:
     try:
         version = content_version(entry.path)
-        return _Look(entry, content_of(entry.path, whole=not is_remote(entry.path), stop=stop), version)
+        return _Look(entry, content_of(entry.path, whole=whole, stop=stop), version)
     except OSError as problem:
         return _unreadable(entry, problem)
 
