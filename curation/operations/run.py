@@ -79,7 +79,7 @@ def run(
     again. What lists name is left out for good, and removed where an earlier run kept it; so is what `forget` removed.
 
     Args:
-        source: a folder, file, glob pattern or CSV list, local or an address.
+        source: a folder, file, glob pattern or list, local or an address.
         dataset: folder to write; a new one, or one that was made with the same settings.
         settings: what to keep and how.
         executor: where the work is done; None: in this process with one worker, on Ray with more.

@@ -110,26 +110,30 @@ def content_of(path: Path, *, whole: bool, stop: Event | None = None) -> Content
     Raises:
         OSError: the file cannot be read, or is no regular file; ReadingStoppedError: `stop` was set.
     """
-    with store_errors(path):
-        if not is_remote(path):
-            _require_regular(path)
-            with path.open("rb") as stream:
-                size = os.fstat(stream.fileno()).st_size
-                if whole or size <= _READ_WHOLE_BYTES:
-                    return _of_stream(stream, size, stop)
-                return _of_samples(size, list(_read(stream, _ranges(size))))
-        size = remote_size(path)
-        if size == 0:
-            return _of_bytes(b"")
-        if not whole and size is not None and can_seek(path):
-            if size <= _READ_WHOLE_BYTES:
-                return _of_bytes(b"".join(read_ranges(path, [(0, size)])))
-            return _of_samples(size, read_ranges(path, _ranges(size)))
-        if size is None:  # a web server that does not say it
-            with open_remote(path, 0) as stream:
-                size = sum(map(len, _pieces(stream, stop)))
-        with open_remote(path, 0) as stream:
+    if is_remote(path):
+        with store_errors(path):
+            return _of_remote(path, whole=whole, stop=stop)
+    _require_regular(path)
+    with path.open("rb") as stream:
+        size = os.fstat(stream.fileno()).st_size
+        if whole or size <= _READ_WHOLE_BYTES:
             return _of_stream(stream, size, stop)
+        return _of_samples(size, list(_read(stream, _ranges(size))))
+
+
+def _of_remote(path: Path, *, whole: bool, stop: Event | None) -> Content:
+    size = remote_size(path)
+    if size == 0:
+        return _of_bytes(b"")
+    if size is not None and not whole and can_seek(path):
+        if size <= _READ_WHOLE_BYTES:
+            return _of_bytes(b"".join(read_ranges(path, [(0, size)])))
+        return _of_samples(size, read_ranges(path, _ranges(size)))
+    if size is None:  # a web server that does not say it
+        with open_remote(path, 0) as stream:
+            size = sum(map(len, _pieces(stream, stop)))
+    with open_remote(path, 0) as stream:
+        return _of_stream(stream, size, stop)
 
 
 def _require_regular(path: Path) -> None:

@@ -59,7 +59,7 @@ def require_speakers(videos: Sequence[SourceVideo], exclusions: Exclusions) -> N
     if exclusions.speakers and not any(video.speaker_id for video in videos):
         raise SourceError(
             f"{_SPEAKERS} cannot be applied: none of the {len(videos)} videos of this source has a speaker id. Name "
-            f"the layout of the data set with --layout, give a CSV list with a column speaker_id, or use {_VIDEOS}"
+            f"the layout of the data set with --layout, give a list with a column speaker_id, or use {_VIDEOS}"
         )
 
 
