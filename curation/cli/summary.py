@@ -19,8 +19,7 @@ def run_summary(report: RunReport) -> str:
     """Return the statistics of the dataset and the notes on the run."""
     lines = [report.dataset.statistics().text(), ""]
     if report.already_done:
-        videos = "1 video" if report.already_done == 1 else f"{report.already_done} videos"
-        lines.append(f"{videos} had been done by an earlier run.")
+        lines.append(f"{report.already_done} videos had been done by an earlier run.")
     if report.discovery.ignored_files:
         lines.append(f"{report.discovery.ignored_files} files without the suffix of a video were ignored.")
     lines += [left_alone_text(report.discovery.left_alone)] if report.discovery.left_alone else []

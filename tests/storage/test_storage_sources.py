@@ -20,6 +20,9 @@ from curation.media.errors import MediaError
 from curation.media.frames import tick_frames
 from curation.media.probe import probe
 from curation.media.remote import RemoteMedia
+from curation.output.known_videos import under_known_ids
+from curation.output.ledger import VideoRecord
+from curation.output.removals import keys_of, without_removed
 from curation.sources.content import fingerprint
 from curation.sources.discover import discover
 from curation.sources.entries import SourceError, SourceVideo
@@ -27,6 +30,7 @@ from curation.sources.scratch import ScratchSettings, readable, require_scratch
 from foundation.storage.atomic import write_bytes_atomic
 from foundation.storage.locations import StorageError, location
 from foundation.storage.path_text import text_of_path
+from manifests.removals import Removals
 
 NO_ROOM = 0.0
 
@@ -148,6 +152,26 @@ def test_a_large_file_and_its_copy_on_a_store_are_one_video(bucket: Path, tmp_pa
     assert _one(str(bucket / "raw" / "a.mp4")).video_id[:8] == one.video_id[:8]
     write_bytes_atomic(bucket / "raw" / "a.mp4", _changed(content, BETWEEN_SAMPLES))
     assert [video.duplicate_of for video in discover(str(tmp_path / "list.csv")).videos] == [None, None]
+
+
+def test_a_dataset_knows_a_large_file_again_after_it_went_to_a_store_or_came_from_there(
+    bucket: Path, tmp_path: Path
+) -> None:
+    content = os.urandom(LARGE)
+    write_bytes_atomic(bucket / "raw" / "a.mp4", content)
+    write_bytes_atomic(bucket / "raw" / "b.mp4", content[:-1] + b"x")
+    (tmp_path / "a.mp4").write_bytes(content)
+    here, there = _one(str(tmp_path / "a.mp4")), _one(str(bucket / "raw" / "a.mp4"))
+    other = _one(str(bucket / "raw" / "b.mp4"))
+    assert len({here.video_id, there.video_id, other.video_id}) == 3
+    for known, listed in ((here, there), (there, here)):
+        records = {known.video_id: VideoRecord.failed(known, "internal", "made by the test")}
+        assert [video.video_id for video in under_known_ids([listed, other], records).videos] == [
+            known.video_id,
+            other.video_id,
+        ]
+        removals = Removals(salt="00").extended(keys_of(records[known.video_id]), None)
+        assert without_removed(removals, [listed, other]) == [other]
 
 
 def test_an_empty_object_is_unreadable_and_the_error_names_its_address(bucket: Path, tmp_path: Path) -> None:
