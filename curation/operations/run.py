@@ -107,7 +107,7 @@ def run(
     """
     executor = executor or Executor.of_workers(workers)
     require_usable(rules, landmarks_of(settings))
-    discovery = discover(str(source), layout, limit=limit)
+    discovery = discover(str(source), layout, limit=limit, told=None if watcher is None else watcher.reading)
     require_speakers(discovery.videos, exclusions)
     folder = DatasetFolder.begin(
         dataset,

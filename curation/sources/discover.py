@@ -2,7 +2,7 @@
 
 import glob
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
@@ -63,7 +63,14 @@ class _Files:
     notes: tuple[str, ...] = ()
 
 
-def discover(spec: str, layout: LayoutChoice = "auto", *, limit: int | None = None, whole: bool = True) -> Discovery:
+def discover(
+    spec: str,
+    layout: LayoutChoice = "auto",
+    *,
+    limit: int | None = None,
+    whole: bool = True,
+    told: Callable[[int, int], None] | None = None,
+) -> Discovery:
     """List the videos that `spec` names: a folder, a file, a glob pattern, or a list, local or an address.
 
     A folder is walked with its subfolders, links followed once; its layout gives the speakers. A list has a column.
@@ -74,6 +81,7 @@ def discover(spec: str, layout: LayoutChoice = "auto", *, limit: int | None = No
         layout: of the data set's folder; `auto`: recognised by the names of its files.
         limit: return this many videos at most, the first by path; the others are not read.
         whole: whether to read local files whole for their ids, otherwise their samples.
+        told: is called with the number and the bytes of local files before they are read, where it takes a while.
 
     Raises:
         SourceError: nothing is there, a list or annotation is not what it should be, or a layout was named for
@@ -94,7 +102,7 @@ def discover(spec: str, layout: LayoutChoice = "auto", *, limit: int | None = No
                 f"--source {spec!r} holds {len(found.videos)} videos, and layout {name} takes none: "
                 f"{' '.join(labels.notes)} --layout folder takes all"
             )
-        videos, conflicts = identified(labels.entries, limit, whole=whole)
+        videos, conflicts = identified(labels.entries, limit, whole=whole, told=told)
         return Discovery(
             videos=videos,
             ignored_files=len(found.others),
@@ -108,7 +116,7 @@ def discover(spec: str, layout: LayoutChoice = "auto", *, limit: int | None = No
             f"--layout {layout} says how a folder lies, and --source {spec!r} is none; give the data set's folder, or "
             "leave --layout out"
         )
-    videos, conflicts = identified(found.entries, limit, whole=whole)
+    videos, conflicts = identified(found.entries, limit, whole=whole, told=told)
     return Discovery(
         videos=videos,
         ignored_files=found.ignored_files,

@@ -4,7 +4,7 @@ import errno
 import hashlib
 import os
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,6 +24,9 @@ _REMOTE_LOOKS = 32
 
 _LOCAL_LOOKS = 4
 """Local files that are read at the same time. More of them would only disturb a disk with a moving head."""
+
+_TOLD_BYTES = 10 * 10**9
+"""Size of local files from which the user is told that they are read: some seconds on a fast disk."""
 
 _BATCH = 1024
 """Files whose reading is planned at a time."""
@@ -59,7 +62,11 @@ def listed_again(video: SourceVideo) -> SourceVideo | None:
 
 
 def identified(
-    entries: Sequence[Entry], limit: int | None = None, *, whole: bool = True
+    entries: Sequence[Entry],
+    limit: int | None = None,
+    *,
+    whole: bool = True,
+    told: Callable[[int, int], None] | None = None,
 ) -> tuple[tuple[SourceVideo, ...], tuple[str, ...]]:
     """Read files for their ids; of those with the same content the first by path is analysed.
 
@@ -67,11 +74,16 @@ def identified(
         entries: the files.
         limit: read this many at most, the first by path.
         whole: whether to read local files whole, otherwise their samples: enough to count and find videos.
+        told: is called with the number and the bytes of the local files before they are read whole, if they are large.
 
     Returns:
         The videos by path, and a line about copies whose labels differ from those of the first.
     """
     ordered = sorted(set(entries), key=_name)[:limit]
+    if told is not None and whole:
+        sizes = [size for entry in ordered if (size := _local_bytes(entry.path))]
+        if sum(sizes) >= _TOLD_BYTES:
+            told(len(sizes), sum(sizes))
     looks = list(_looks(ordered, whole=whole))
     looks = _told_apart(looks) if whole else looks
     first_with: dict[str, Entry] = {}
@@ -99,6 +111,14 @@ def identified(
         )
     note_text = "are copies with another speaker or other stretches than the first by path, whose hold"
     return tuple(videos), note(differing, note_text)
+
+
+def _local_bytes(path: Path) -> int:
+    """Return the size of a local file, 0 of a remote one and of one that is not there."""
+    try:
+        return 0 if is_remote(path) else path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _looks(entries: Sequence[Entry], *, whole: bool) -> Iterator[_Look]:

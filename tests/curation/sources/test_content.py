@@ -7,6 +7,7 @@ from threading import Event
 
 import pytest
 
+from curation.sources import identify
 from curation.sources.content import ReadingStoppedError, content_of, fingerprint
 from curation.sources.discover import discover
 
@@ -86,6 +87,19 @@ def test_an_id_is_the_same_whatever_else_is_listed(tmp_path: Path) -> None:
     paths = [put(tmp_path / f"{k}.avi", black + bytes([k]) * (3 * MIB) + black) for k in range(3)]
     together = {video.path: video.video_id for video in discover(str(tmp_path)).videos}
     assert together == {path: discover(str(path)).videos[0].video_id for path in paths}
+
+
+def test_the_size_of_what_is_read_is_told_where_it_takes_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path / "a.mp4", b"four")
+    put(tmp_path / "b.mp4", b"longer")
+    told: list[tuple[int, int]] = []
+    discover(str(tmp_path), told=lambda n_files, n_bytes: told.append((n_files, n_bytes)))
+    assert told == []
+    monkeypatch.setattr(identify, "_TOLD_BYTES", 10)
+    discover(str(tmp_path), told=lambda n_files, n_bytes: told.append((n_files, n_bytes)))
+    assert told == [(2, 10)]
 
 
 def test_a_pipe_with_the_name_of_a_video_cannot_be_read_and_nobody_waits_for_it(tmp_path: Path) -> None:
