@@ -241,7 +241,7 @@ def _tags(job: GenerationJob, run: TrainedRun) -> dict[str, str]:
         "seed": job.seed if job.speech is not None else None,
         "sha256": {name: file_sha256(path) for name, path in sources.items() if path is not None},
     }
-    return {"comment": COMMENT, "description": json.dumps(facts)}
+    return {"comment": COMMENT, "description": json.dumps(facts, allow_nan=False)}
 
 
 def _memory_gib(run: TrainedRun) -> float:
