@@ -39,7 +39,7 @@ class Video:
 
 def read_videos(dataset: Path, rules: RulesSettings) -> list[Video]:
     """Return the analysed videos of a dataset by name."""
-    rows = read_table(dataset, "videos", ["video_id", "path", "status", "duplicate_of"]).to_pylist()
+    rows = read_table(dataset, "videos", ["video_id", "path", "status", "duplicate_of", "duration_s"]).to_pylist()
     frames = read_table(dataset, "frames")
     ids = np.asarray(frames["video_id"].to_pylist())
     identity = recorded_identity(dataset)
