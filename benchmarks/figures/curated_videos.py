@@ -10,7 +10,7 @@ from curation.evidence.measures import Evidence
 from curation.output.frame_rows import evidence_of_frames
 from curation.rules.cut import cut
 from curation.rules.frontal import frontal_angle_deg
-from curation.rules.jitter import measured_step
+from curation.rules.jitter import measured_motion, step_of
 from curation.settings import CurationSettings
 from foundation.array_types import BoolArray, Float32Array, Float64Array
 from manifests.files.tables import read_table
@@ -32,9 +32,14 @@ class Video:
     """Value of `perception.identity` that it was measured with."""
 
     @property
+    def motion(self) -> Float32Array:
+        """Motion since the previous tick, (T, 5) face widths."""
+        return measured_motion(self.decision.face, self.breaks)
+
+    @property
     def step(self) -> Float32Array:
         """Step from the previous tick, (T,) face widths."""
-        return measured_step(self.decision.face, self.breaks)
+        return step_of(self.motion)
 
 
 def read_videos(dataset: Path, rules: RulesSettings) -> list[Video]:
@@ -61,6 +66,6 @@ def recorded_identity(dataset: Path) -> str:
     return CurationSettings.model_validate(read_dataset(dataset).config).perception.identity
 
 
-def deviation_deg(video: Video) -> Float64Array:
+def signed_deviation_deg(video: Video) -> Float64Array:
     """Return (T,) frontal angle less 180."""
     return frontal_angle_deg(video.decision.face.key_points_px).astype(np.float64) - 180.0

@@ -9,11 +9,11 @@ from curation.rules.built_in import register
 from curation.rules.rule import MeasuredVideo
 from curation.rules.smoothing import running_median
 from curation.rules.verdict import Verdict, Verdicts
-from foundation.array_types import Float32Array
+from foundation.array_types import BoolArray, Float32Array
 from foundation.settings import Settings
 from manifests.timeline import TICK_RATE_HZ
 
-__all__ = ["SmallFaceSettings", "small_face"]
+__all__ = ["SmallFaceSettings", "small_face", "width_in_clip_px"]
 
 
 class SmallFaceSettings(Settings):
@@ -37,11 +37,22 @@ class SmallFaceSettings(Settings):
         return self
 
 
+def width_in_clip_px(width_px: Float32Array, breaks: BoolArray, settings: SmallFaceSettings) -> Float32Array:
+    """Return the running median of the width: a clip has one scale, that of its median face.
+
+    Args:
+        width_px: (T,) width of the main face's box, source pixels; NaN without a face.
+        breaks: (T,) True where the face is not that of the tick before.
+        settings: name the window.
+    """
+    return running_median(width_px, round(settings.window_s * TICK_RATE_HZ), breaks)
+
+
 def small_face(width_px: Float32Array, limit_px: float) -> Verdict:
     """Drop ticks whose face is narrower than the limit.
 
     Args:
-        width_px: (T,) width of the main face's box, smoothed, source pixels; NaN without a face.
+        width_px: (T,) width, from `width_in_clip_px`; NaN without a face.
         limit_px: narrowest accepted face.
 
     Returns:
@@ -53,7 +64,5 @@ def small_face(width_px: Float32Array, limit_px: float) -> Verdict:
 
 @register(name="small_face", settings=SmallFaceSettings, words="median width of the face", unit="px", keeps="at least")
 def _judge(video: MeasuredVideo, settings: SmallFaceSettings) -> Verdicts:
-    # A clip has one scale, that of its median face: a face that leans back for a moment is not enlarged for it.
-    n_ticks = round(settings.window_s * TICK_RATE_HZ)
-    width_px = running_median(video.face.width_px, n_ticks, video.breaks)
+    width_px = width_in_clip_px(video.face.width_px, video.breaks, settings)
     return {"diffusion": small_face(width_px, settings.strict_px), "vae": small_face(width_px, settings.loose_px)}

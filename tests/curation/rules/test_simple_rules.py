@@ -10,7 +10,7 @@ from curation.rules.mask import MaskSettings, mask
 from curation.rules.no_face import NoFaceSettings, no_face
 from curation.rules.runs import run_lengths, true_runs
 from curation.rules.several_faces import SeveralFacesSettings, several_faces
-from curation.rules.small_face import SmallFaceSettings, small_face
+from curation.rules.small_face import SmallFaceSettings, small_face, width_in_clip_px
 from curation.rules.too_short import TooShortSettings, split_evenly
 
 
@@ -39,6 +39,26 @@ def test_a_face_below_the_limit_is_dropped_and_one_at_it_is_not() -> None:
     verdict = small_face(np.array([99.0, 100.0, 101.0, np.nan], np.float32), 100.0)
     assert verdict.failed.tolist() == [True, False, False, False]
     assert {rule.name: rule.keeps for rule in all_rules(RulesSettings())}["small_face"] == "at least"
+
+
+def test_a_face_that_leans_back_for_a_second_is_as_wide_as_around_it() -> None:
+    width = np.full(200, 104.0, np.float32)
+    width[100:125] = 95.0
+    smoothed = width_in_clip_px(width, flags("." * 200), SmallFaceSettings(window_s=3.0))
+    assert smoothed.tolist() == [104.0] * 200
+
+
+def test_a_face_that_stays_small_is_small_and_another_shot_does_not_widen_it() -> None:
+    width = np.concatenate([np.full(100, 150.0), np.full(30, 95.0), np.full(100, 150.0)]).astype(np.float32)
+    shots = np.isin(np.arange(230), [100, 130])
+    smoothed = width_in_clip_px(width, shots, SmallFaceSettings(window_s=3.0))
+    np.testing.assert_array_equal(smoothed, width)
+    assert width_in_clip_px(width, flags("." * 230), SmallFaceSettings(window_s=3.0)).min() == 150.0
+
+
+def test_a_face_of_100_px_is_wide_enough_for_both_tiers_and_one_of_80_px_for_the_vae() -> None:
+    settings = SmallFaceSettings()
+    assert (settings.strict_px, settings.loose_px) == (100.0, 80.0)
 
 
 def test_strict_width_below_the_loose_one_is_refused() -> None:
