@@ -86,7 +86,7 @@ def roll_deg(key_points_px: Float32Array) -> Float32Array:
         (...,) degrees in (-180, 180].
     """
     offset = key_points_px[..., _LEFT, :] - key_points_px[..., _RIGHT, :]
-    return np.degrees(np.arctan2(offset[..., 1], offset[..., 0])).astype(np.float32)
+    return np.asarray(np.degrees(np.arctan2(offset[..., 1], offset[..., 0])), dtype=np.float32)
 
 
 def deviation_deg(key_points_px: Float32Array, measure: FrontalMeasure) -> Float32Array:
@@ -105,7 +105,7 @@ def deviation_deg(key_points_px: Float32Array, measure: FrontalMeasure) -> Float
     (31, 15)
     """
     if measure == "a1":
-        return np.abs(frontal_angle_deg(key_points_px) - np.float32(180.0))
+        return np.asarray(np.abs(frontal_angle_deg(key_points_px) - np.float32(180.0)))
     tilt_deg = roll_deg(key_points_px)
     tilt = np.radians(tilt_deg)
     # turned back by the tilt: columns of the rotation, for points as rows
@@ -113,7 +113,7 @@ def deviation_deg(key_points_px: Float32Array, measure: FrontalMeasure) -> Float
         [np.stack([np.cos(tilt), -np.sin(tilt)], axis=-1), np.stack([np.sin(tilt), np.cos(tilt)], axis=-1)], axis=-2
     )
     turn_deg = np.abs(frontal_angle_deg(key_points_px @ upright) - np.float32(180.0))
-    return np.maximum(turn_deg, np.abs(tilt_deg))
+    return np.asarray(np.maximum(turn_deg, np.abs(tilt_deg)))
 
 
 def frontal(deviation: Float32Array, limit_deg: float) -> Verdict:

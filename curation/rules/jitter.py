@@ -110,7 +110,7 @@ def step_of(motion: Float32Array) -> Float32Array:
         motion: (T, 5) from `face_motion`.
     """
     lengths = [np.linalg.norm(motion[:, part], axis=1) for part in (_NOSE, _CENTRE, _EDGE)]
-    return np.maximum.reduce(lengths).astype(np.float32)
+    return np.asarray(np.maximum.reduce(lengths), dtype=np.float32)
 
 
 def steady(motion: Float32Array, limit: float, min_steadiness: float) -> BoolArray:

@@ -43,7 +43,7 @@ def lips_at_rest(lip_aperture: Float32Array, breaks: BoolArray, settings: Silenc
         settings: least motion, and its window.
     """
     n_ticks = round(settings.lip_window_s * TICK_RATE_HZ)
-    motion = running_deviation(lip_aperture, n_ticks, breaks, least=TICK_RATE_HZ)
+    motion = running_deviation(lip_aperture, n_ticks, breaks, least=round(TICK_RATE_HZ))
     with np.errstate(invalid="ignore"):
         return motion < settings.min_lip_motion
 
