@@ -35,7 +35,7 @@ class JitterSettings(Settings):
     benchmarks/results/2026-11-filter-limits.md: real speech stays below it, a shake of ±10 % does not."""
     loose_step: float = Field(default=0.16, gt=0.0)
     """The same for tier `vae`."""
-    min_steadiness: float = Field(default=0.25, gt=0.0, lt=1.0)
+    min_steadiness: float = Field(default=0.33, gt=0.0, lt=1.0)
     """Share of a step that its neighbours must explain for it to be a head's own motion: the mean of the steps before
     and after it, along it, over the step. A steady turn has 1, one that skips a source frame in between 0.5, the middle
     of a swing at 4 Hz 0.54, a jump 0, and a shake less than 0. Ours."""
