@@ -30,7 +30,7 @@ from curation.media.probe import probe
 from curation.perception.faces.dlib_points import DlibJitterPoints
 from curation.perception.faces.mediapipe import MediaPipeFaces
 from curation.perception.faces.scrfd_mesh import ScrfdFaces
-from curation.rules.jitter import face_motion, jitter, measured_motion, steady, step_of
+from curation.rules.jitter import face_moves, jitter, measured_moves, steady, step_of
 from curation.rules.runs import true_runs
 from foundation.array_types import Float32Array, Float64Array, RgbImage
 from foundation.devices import resolve_device
@@ -77,7 +77,7 @@ def shaken_motion(video: Video, kind: str, rng: np.random.Generator) -> Float32A
         box_px=face.box_px + np.tile(offset_px, 2),
         jitter_points_px=None if points is None else points + offset_px[:, None],
     )
-    return measured_motion(shaken, video.breaks)
+    return measured_moves(shaken, video.breaks)
 
 
 def ticks_dropped_and_left(video: Video, motion: Float32Array, limit: float, rules: RulesSettings) -> tuple[int, int]:
@@ -166,7 +166,7 @@ def rectangle_steps(
         box = np.array(rows)
         points_px = np.zeros((len(box), 9, 2), np.float32)
         width_px = box[:, 2] - box[:, 0]
-        motion = face_motion(points_px, box.astype(np.float32), np.zeros(len(box), dtype=np.bool_))
+        motion = face_moves(points_px, box.astype(np.float32), np.zeros(len(box), dtype=np.bool_))
         steps[f"{name} rectangle"] = step_of(motion).astype(np.float64)
         if name in noses:
             moved_px = np.linalg.norm(np.diff(np.array(noses[name]), axis=0), axis=1)

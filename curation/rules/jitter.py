@@ -18,7 +18,7 @@ from foundation.array_types import BoolArray, Float32Array
 from foundation.settings import Settings
 from manifests.vocabulary import Tier
 
-__all__ = ["JitterSettings", "face_motion", "jitter", "measured_motion", "measured_step", "steady", "step_of"]
+__all__ = ["JitterSettings", "face_moves", "jitter", "measured_moves", "measured_step", "steady", "step_of"]
 
 _NOSE, _CENTRE, _EDGE = slice(0, 2), slice(2, 4), slice(4, 5)
 """Columns of a motion: of the nose tip, of the rectangle's centre, and of an edge that moves as its width changes."""
@@ -58,28 +58,28 @@ def measured_step(face: FaceMeasures, breaks: BoolArray) -> Float32Array:
 
     Args:
         face: T ticks.
-        breaks: (T,) as for `face_motion`.
+        breaks: (T,) as for `face_moves`.
 
     Returns:
         (T,) as `step_of`.
     """
-    return step_of(measured_motion(face, breaks))
+    return step_of(measured_moves(face, breaks))
 
 
-def measured_motion(face: FaceMeasures, breaks: BoolArray) -> Float32Array:
-    """Return `face_motion` of the points that were measured for this rule, or else of key points and box.
+def measured_moves(face: FaceMeasures, breaks: BoolArray) -> Float32Array:
+    """Return `face_moves` of the points that were measured for this rule, or else of key points and box.
 
     Args:
         face: T ticks.
-        breaks: (T,) as for `face_motion`.
+        breaks: (T,) as for `face_moves`.
     """
     points_px = face.jitter_points_px
     if points_px is None:
-        return face_motion(face.key_points_px, face.box_px, breaks)
-    return face_motion(points_px, points_px[:, 1:].reshape(-1, 4), breaks)
+        return face_moves(face.key_points_px, face.box_px, breaks)
+    return face_moves(points_px, points_px[:, 1:].reshape(-1, 4), breaks)
 
 
-def face_motion(key_points_px: Float32Array, box_px: Float32Array, breaks: BoolArray) -> Float32Array:
+def face_moves(key_points_px: Float32Array, box_px: Float32Array, breaks: BoolArray) -> Float32Array:
     """Return how the face moved since the tick before, in face widths (GAIA A.1, key point and rectangle).
 
     The rectangle has to come from landmarks: that of a detector that scans an image pyramid jumps from one level of the
@@ -107,7 +107,7 @@ def step_of(motion: Float32Array) -> Float32Array:
     """Return the step from the tick before: the largest of the three movements, (T,) face widths.
 
     Args:
-        motion: (T, 5) from `face_motion`.
+        motion: (T, 5) from `face_moves`.
     """
     lengths = [np.linalg.norm(motion[:, part], axis=1) for part in (_NOSE, _CENTRE, _EDGE)]
     return np.asarray(np.maximum.reduce(lengths), dtype=np.float32)
@@ -120,7 +120,7 @@ def steady(motion: Float32Array, limit: float, min_steadiness: float) -> BoolArr
     has such ticks. The neighbours are therefore the movements from frame to frame, each per tick that it took.
 
     Args:
-        motion: (T, 5) from `face_motion`.
+        motion: (T, 5) from `face_moves`.
         limit: largest movement that needs no neighbours, face widths.
         min_steadiness: as in `JitterSettings`.
     """
@@ -149,7 +149,7 @@ def jitter(
     Args:
         step: (T,) step from the tick before, face widths; NaN where there is none.
         is_steady: (T,) whether it goes on in the direction of its neighbours, from `steady`.
-        breaks: (T,) as for `face_motion`; a guard does not reach over a break.
+        breaks: (T,) as for `face_moves`; a guard does not reach over a break.
         limit: largest accepted step.
         settings: how far a steady step may go, and the guard.
 
@@ -172,7 +172,7 @@ def jitter(
 
 @register(name="jitter", settings=JitterSettings, words="move of the face within a tick", unit="face widths")
 def _judge(video: MeasuredVideo, settings: JitterSettings) -> Verdicts:
-    motion = measured_motion(video.face, video.breaks)
+    motion = measured_moves(video.face, video.breaks)
     step = step_of(motion)
     limits: dict[Tier, float] = {"diffusion": settings.strict_step, "vae": settings.loose_step}
     return {

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from curation.rules.jitter import JitterSettings, face_motion, jitter, steady, step_of
+from curation.rules.jitter import JitterSettings, face_moves, jitter, steady, step_of
 
 
 def series(centres: list[tuple[float, float]], width: float = 100.0) -> tuple[np.ndarray, np.ndarray]:
@@ -12,7 +12,7 @@ def series(centres: list[tuple[float, float]], width: float = 100.0) -> tuple[np
 
 
 def face_step(points: np.ndarray, box: np.ndarray, breaks: np.ndarray) -> np.ndarray:
-    return step_of(face_motion(points, box, breaks))
+    return step_of(face_moves(points, box, breaks))
 
 
 def guarded(n: int) -> JitterSettings:
@@ -22,7 +22,7 @@ def guarded(n: int) -> JitterSettings:
 def failed(places: list[float], limit: float = 0.12) -> list[int]:
     """Return the ticks that fail, without a guard, where the face stands at these places, in face widths."""
     points, box = series([(100.0 * place, 0.0) for place in places])
-    motion = face_motion(points, box, np.zeros(len(places), np.bool_))
+    motion = face_moves(points, box, np.zeros(len(places), np.bool_))
     is_steady = steady(motion, limit, JitterSettings().min_steadiness)
     verdict = jitter(step_of(motion), is_steady, np.zeros(len(places), np.bool_), limit, guarded(0))
     return np.flatnonzero(verdict.failed).tolist()
@@ -130,15 +130,15 @@ def test_a_steady_motion_faster_than_twice_the_limit_is_dropped() -> None:
 def test_a_step_at_the_end_of_a_run_has_one_neighbour() -> None:
     points, box = series([(0, 0), (10, 0), (25, 0), (40, 0), (400, 0)])
     breaks = np.array([False, False, False, False, True])
-    motion = face_motion(points, box, breaks)
+    motion = face_moves(points, box, breaks)
     assert steady(motion, 0.12, 0.25).tolist() == [True] * 5
     points, box = series([(0, 0), (15, 0), (400, 0)])
-    assert steady(face_motion(points, box, np.array([False, False, True])), 0.12, 0.25).tolist() == [True, False, True]
+    assert steady(face_moves(points, box, np.array([False, False, True])), 0.12, 0.25).tolist() == [True, False, True]
 
 
 def test_the_value_is_the_largest_step_whether_steady_or_not() -> None:
     points, box = series([(0, 0), (10, 0), (25, 0), (40, 0)])
-    motion = face_motion(points, box, np.zeros(4, np.bool_))
+    motion = face_moves(points, box, np.zeros(4, np.bool_))
     verdict = jitter(step_of(motion), np.ones(4, np.bool_), np.zeros(4, np.bool_), 0.12, guarded(0))
     np.testing.assert_allclose(verdict.value, [0.1, 0.15, 0.15, 0.15], atol=1e-6)
     assert not verdict.failed.any()

@@ -9,7 +9,7 @@ import pytest
 from curation.media.frames import tick_frames
 from curation.media.probe import probe
 from curation.perception.faces.mediapipe import MediaPipeFaces
-from curation.rules.jitter import JitterSettings, face_motion, jitter, steady, step_of
+from curation.rules.jitter import JitterSettings, face_moves, jitter, steady, step_of
 from curation.rules.runs import true_runs
 from curation.rules.too_short import TooShortSettings
 from curation.rules.verdict import Verdict
@@ -33,7 +33,7 @@ class Speech:
         """Return the motion after moving each tick's face by (T, 2) face widths."""
         width = (self.box[:, 2] - self.box[:, 0])[:, None]
         moved = np.broadcast_to(offset, (TICKS, 2)) * width
-        return face_motion(self.points + moved[:, None], self.box + np.tile(moved, 2), NO_BREAK)
+        return face_moves(self.points + moved[:, None], self.box + np.tile(moved, 2), NO_BREAK)
 
 
 @pytest.fixture(scope="module", params=["WDA_KatieHill_000", "WDA_AlexandriaOcasioCortez_000"])
