@@ -10,12 +10,8 @@ from curation.evidence.measures import Evidence
 from curation.output.frame_rows import evidence_of_frames
 from curation.rules.cut import cut
 from curation.rules.frontal import frontal_angle_deg
-<<<<<<< HEAD
 from curation.rules.jitter import measured_moves, step_of
-=======
-from curation.rules.jitter import measured_step
 from curation.rules.still_face import StillFaceSettings, face_motion, own_shape
->>>>>>> main
 from curation.settings import CurationSettings
 from foundation.array_types import BoolArray, Float32Array, Float64Array
 from manifests.files.tables import read_table
@@ -71,15 +67,11 @@ def recorded_identity(dataset: Path) -> str:
     return CurationSettings.model_validate(read_dataset(dataset).config).perception.identity
 
 
-<<<<<<< HEAD
-def signed_deviation_deg(video: Video) -> Float64Array:
-=======
 def own_motion(video: Video, settings: StillFaceSettings) -> Float32Array:
     """Return (T,) motion of the face without that of the head, face widths."""
     return face_motion(own_shape(video.decision.face.key_points_px), video.breaks, settings.window_ticks)
 
 
-def deviation_deg(video: Video) -> Float64Array:
->>>>>>> main
+def signed_deviation_deg(video: Video) -> Float64Array:
     """Return (T,) frontal angle less 180."""
     return frontal_angle_deg(video.decision.face.key_points_px).astype(np.float64) - 180.0
