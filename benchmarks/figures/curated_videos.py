@@ -20,6 +20,9 @@ from manifests.timeline import TICK_RATE_HZ
 
 TICK_HZ = float(TICK_RATE_HZ)
 
+WIDE_PX = 100.0
+"""Least median width of a face whose points are accurate enough to be compared with other measures."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Video:

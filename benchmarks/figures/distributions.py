@@ -182,7 +182,7 @@ def main() -> None:
     if arguments.page is not None:
         page = arguments.page.read_text(encoding="utf-8")
         arguments.page.write_text(with_figures(page, outcomes, sweeps), encoding="utf-8")
-    report = {"outcomes": outcomes, "sweep": sweeps, "frontal_fit": frontal_fit(videos, rules), "quantiles": quantiles}
+    report = {"outcomes": outcomes, "sweep": sweeps, "frontal_fit": frontal_fit(videos), "quantiles": quantiles}
     print(json.dumps(report))
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 import dlib
 import numpy as np
 
-from benchmarks.figures.curated_videos import TICK_HZ, Video, read_videos
+from benchmarks.figures.curated_videos import TICK_HZ, WIDE_PX, Video, read_videos
 from benchmarks.figures.distributions import QUANTILES, known
 from benchmarks.figures.strip_plot import strip_plot
 from curation.decision.decide import RulesSettings
@@ -202,7 +202,7 @@ def main() -> None:
     videos = [
         video
         for video in read_videos(arguments.dataset, rules)
-        if np.nanmedian(video.decision.face.width_px) >= rules.small_face.loose_px
+        if np.nanmedian(video.decision.face.width_px) >= WIDE_PX
     ]
     real = {
         "speaking": np.concatenate([video.step[speaks(video, rules)] for video in videos]),

@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from benchmarks.figures.curated_videos import TICK_HZ, Video, signed_deviation_deg
+from benchmarks.figures.curated_videos import TICK_HZ, WIDE_PX, Video, signed_deviation_deg
 from curation.decision.decide import RulesSettings, decide
 from curation.rules.frontal import deviation_deg, frontal
 from curation.rules.jitter import jitter, steady
@@ -20,7 +20,7 @@ SWEEPS = {
     "frontal": (5.0, 10.0, 15.0, 20.0, 25.0, 30.0, 35.0, 40.0, 45.0, 50.0, 55.0, 60.0),
     "jitter": (0.05, 0.08, 0.1, 0.12, 0.14, 0.16, 0.18, 0.2, 0.25, 0.3, 0.4),
     "silence": (0.2, 0.4, 0.6, 0.8, 1.0, 1.2, 1.5, 2.0),
-    "small_face": (60.0, 80.0, 100.0, 112.0, 128.0, 144.0, 160.0, 180.0, 200.0),
+    "small_face": (60.0, 75.0, 80.0, 100.0, 112.0, 128.0, 144.0, 160.0, 180.0, 200.0),
 }
 SETTINGS_OF = {
     "frontal": ("strict_deg", "loose_deg"),
@@ -85,9 +85,9 @@ def sweep(rule: str, videos: Sequence[Video], rules: RulesSettings) -> Rows:
     return rows
 
 
-def frontal_fit(videos: Sequence[Video], rules: RulesSettings) -> dict[str, float]:
+def frontal_fit(videos: Sequence[Video]) -> dict[str, float]:
     """Return the least-squares fit of the signed deviation: degrees per degree of yaw and of roll, and the residual."""
-    chosen = [v for v in videos if np.nanmedian(v.decision.face.width_px) >= rules.small_face.loose_px]
+    chosen = [v for v in videos if np.nanmedian(v.decision.face.width_px) >= WIDE_PX]
     y = np.concatenate([signed_deviation_deg(video) for video in chosen])
     pose = np.concatenate([video.decision.face.pose_deg for video in chosen]).astype(np.float64)
     ok = ~np.isnan(y) & ~np.isnan(pose).any(axis=1)

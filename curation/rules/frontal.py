@@ -85,8 +85,8 @@ def roll_deg(key_points_px: Float32Array) -> Float32Array:
     Returns:
         (...,) degrees in (-180, 180].
     """
-    offset = key_points_px[..., _LEFT, :] - key_points_px[..., _RIGHT, :]
-    return np.asarray(np.degrees(np.arctan2(offset[..., 1], offset[..., 0])), dtype=np.float32)
+    eyes = key_points_px[..., _LEFT, :] - key_points_px[..., _RIGHT, :]
+    return np.asarray(np.degrees(np.arctan2(eyes[..., 1], eyes[..., 0])), dtype=np.float32)
 
 
 def deviation_deg(key_points_px: Float32Array, measure: FrontalMeasure) -> Float32Array:

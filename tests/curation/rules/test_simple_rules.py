@@ -38,9 +38,8 @@ def test_a_hand_that_is_a_face_for_two_ticks_drops_nothing_and_a_person_who_stay
 
     assert dropped("....xx........x.......") == "." * 22
     assert dropped("....xxx...............") == "....xxx..............."
-    assert (
-        dropped("x..x..x..x..x..x..x..x") == "x..x..x..x..x..x..x..x"
-    )  # the detector finds the second face now and then
+    # the detector finds the second face now and then; at the ends there is less of it around
+    assert dropped("x..x..x..x..x..x..x..x") == "...x..x..x..x..x..x..."
 
 
 def test_the_tick_where_the_main_track_changes_is_dropped() -> None:
