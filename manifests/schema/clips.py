@@ -49,7 +49,12 @@ CLIPS = Table(
         required("mp4_offset", I64, "bytes", "first byte of <clip_id>.mp4 in the tar"),
         required("mp4_size", I64, "bytes", "its length: H.264, 256x256, 25 fps"),
         optional("flac_offset", I64, "bytes", "first byte of <clip_id>.flac in the tar; null without an audio stream"),
-        optional("flac_size", I64, "bytes", "its length: 16 kHz mono, 640 samples per frame"),
+        optional(
+            "flac_size",
+            I64,
+            "bytes",
+            "its length: 16 kHz mono, 640 samples per frame; cleaned in tier diffusion, else as it is",
+        ),
         required("mp4_sha256", TEXT, "", "sha256 of the MP4, hex"),
         optional("flac_sha256", TEXT, "", "sha256 of the FLAC, hex"),
     ),
