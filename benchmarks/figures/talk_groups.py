@@ -79,7 +79,7 @@ def seconds_by_file(dataset: Path) -> dict[str, Seconds]:
     found: dict[str, Counter[tuple[str, str]]] = defaultdict(Counter)
     for span in read_table(dataset, "spans", ["video_id", "start_s", "end_s", "tier", "outcome"]).to_pylist():
         seconds: dict[tuple[str, str], float] = {(span["tier"], span["outcome"]): span["end_s"] - span["start_s"]}
-        found[stems[span["video_id"]]].update(seconds)  # type: ignore[arg-type]
+        found[stems[span["video_id"]]].update(seconds)
     return dict(found)
 
 
