@@ -25,7 +25,7 @@ from curation.output.ledger import VideoRecord, read_ledger
 from curation.output.removals import without_removed
 from curation.output.video_files import VideoFiles
 from curation.rules.rule import Rule
-from curation.settings import CurationSettings
+from curation.settings import CurationSettings, SettingsOfLayout, layout_notes
 from curation.sources.discover import discover
 from curation.sources.entries import SourceError, SourceVideo
 from curation.sources.layouts import LayoutChoice
@@ -105,7 +105,7 @@ def _texts(estimate: Estimate, text: Callable[[float], str]) -> list[str]:
 def plan(
     source: str | Path,
     dataset: str | Path,
-    settings: CurationSettings,
+    settings: CurationSettings | SettingsOfLayout,
     executor: Executor | None = None,
     *,
     workers: int = 1,
@@ -123,7 +123,7 @@ def plan(
     Args:
         source: as of a run, like all that follows.
         dataset: where it would be; what it holds already is not planned again.
-        settings: what to keep and how.
+        settings: what to keep and how, or a function that returns it for the layout of the source.
         executor: where the work would be done.
         workers: number of workers, where `executor` is None.
         layout: of the folder.
@@ -142,8 +142,11 @@ def plan(
         OSError: the temporary folder cannot be written.
     """
     executor = executor or Executor.of_workers(workers)
-    require_usable(rules, landmarks_of(settings))
+    # without a layout first: a wrong setting or rule is found before a large folder is listed
+    before = settings if isinstance(settings, CurationSettings) else settings(None)
+    require_usable(rules, landmarks_of(before))
     discovery = discover(str(source), layout, limit=limit, whole=False)
+    settings = before if isinstance(settings, CurationSettings) else settings(discovery.layout)
     target = DatasetFolder.begin(dataset, settings, source=(str(source), discovery.layout), rules=rules, dry_run=True)
     settings = target.settings
     done = read_ledger(target.path)
@@ -167,7 +170,8 @@ def plan(
                 looks.append(Look(size_bytes=video.size_bytes))
                 problems.append(f"{text_of_path(video.path)}: {error.code}: {error.detail}")
     if say is not None:
-        for line in (left_alone_text(discovery.left_alone), *discovery.notes):
+        layout_lines = layout_notes(discovery.layout, settings)
+        for line in (left_alone_text(discovery.left_alone), *layout_lines, *discovery.notes):
             if line:
                 say(line)
     looked_at = {video.video_id for video in chosen}
