@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fractions import Fraction
+from numbers import Rational
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +13,9 @@ from av.container import InputContainer
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
+from curation.media.byte_ranges import ByteRange, RangeFile
 from curation.media.errors import MediaError
+from curation.media.programmes import programmes
 from curation.media.remote import RemoteMedia
 from foundation.storage.locations import is_remote
 
@@ -19,7 +23,7 @@ if TYPE_CHECKING:
     from av.packet import Packet
     from av.stream import Stream
 
-__all__ = ["best_audio_stream", "best_video_stream", "open_media", "packets"]
+__all__ = ["audio_streams_of", "best_audio_stream", "best_video_stream", "exact", "open_media", "packets"]
 
 _TEXT_FORMATS = frozenset({"tty", "hls", "concat", "dash", "sdp", "rtsp", "imf", "bin", "adf", "idf", "xbin", "txd"})
 """FFmpeg demuxers that would render a text file as an image, or follow addresses written in one."""
@@ -28,38 +32,59 @@ _MAX_READ_ERRORS_IN_A_ROW = 64
 """Reading ends after this many failures of the demuxer without a packet between them."""
 
 
+_METADATA_DECODING = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
+"""From 19 on, PyAV itself reads tags that are no UTF-8, and the argument is gone."""
+
+
 @contextmanager
-def open_media(path: Path) -> Iterator[InputContainer]:
+def open_media(path: Path, held: ByteRange | None = None) -> Iterator[InputContainer]:
     """Open a file for reading, a remote one by ranges; no address inside it is followed.
+
+    Args:
+        path: the file.
+        held: the bytes of it that hold the recording, where it holds several; None: all of it.
 
     Raises:
         MediaError: `unreadable` where no container format fits, or the file cannot be opened; `unreachable` where a
             storage failed, even while packets are read: the demuxer would treat it as damage.
     """
     if is_remote(path):
-        with RemoteMedia(path) as remote, _opened(remote, path) as container:
+        with RemoteMedia(path) as remote, _opened(RangeFile(remote, held) if held else remote, path) as container:
             yield container
         return
     try:
         if path.stat().st_size == 0:
             raise MediaError("unreadable", f"{path} is empty (0 bytes)")
+        file = path.open("rb") if held else None
     except OSError as error:
         raise MediaError("unreadable", f"{path} cannot be opened as a media file: {error}") from error
+    if file is not None and held is not None:
+        with file, _opened(RangeFile(file, held), path) as container:
+            yield container
+        return
     # An absolute path cannot be taken for an address with a protocol.
     with _opened(str(path.absolute()), path) as container:
         yield container
 
 
 @contextmanager
-def _opened(file: str | RemoteMedia, path: Path) -> Iterator[InputContainer]:
+def _opened(file: str | RemoteMedia | RangeFile, path: Path) -> Iterator[InputContainer]:
     try:
-        container = av.open(file, mode="r", options={"protocol_whitelist": "file"}, metadata_errors="replace")
+        container = av.open(file, mode="r", options={"protocol_whitelist": "file"}, **_METADATA_DECODING)
     except (av.FFmpegError, OSError, ValueError) as error:
         raise MediaError("unreadable", f"{path} cannot be opened as a media file: {error}") from error
     with container:
         if _TEXT_FORMATS & set(container.format.name.split(",")):
             raise MediaError("unreadable", f"{path} is a text file, not a media file")
         yield container
+
+
+def exact(ratio: Rational | None) -> Fraction | None:
+    """Return a time base, rate or aspect of PyAV as a fraction; None where it is not set, for PyAV then has None or 0.
+
+    PyAV 18 returns fractions, 19 a class of its own, whose products with each other are of that class.
+    """
+    return Fraction(ratio.numerator, ratio.denominator) if ratio else None
 
 
 def best_video_stream(container: InputContainer, path: Path) -> VideoStream:
@@ -89,10 +114,24 @@ def best_video_stream(container: InputContainer, path: Path) -> VideoStream:
     )
 
 
-def best_audio_stream(container: InputContainer) -> AudioStream | None:
-    """Return the default audio track, or the first, or None; tracks without a decoder are ignored."""
+def audio_streams_of(container: InputContainer, video: VideoStream | None) -> list[AudioStream]:
+    """Return the audio tracks that belong to a video stream, default ones first; tracks without a decoder are ignored.
+
+    A transport stream may carry several programmes: then only the tracks of the video's own count. A track that is
+    in no programme belongs to every video. Without a video, all tracks are returned.
+    """
     tracks = [track for track in container.streams.audio if track.codec_context is not None]
-    return next((track for track in tracks if track.disposition & Disposition.default), tracks[0] if tracks else None)
+    if video is not None and tracks and len(tracks) + len(container.streams.video) > 2:
+        listed = programmes(container)
+        foreign = {pid for pids in listed if video.id not in pids for pid in pids}
+        own = {pid for pids in listed if video.id in pids for pid in pids}
+        tracks = [track for track in tracks if track.id in own or track.id not in foreign]
+    return sorted(tracks, key=lambda track: not track.disposition & Disposition.default)
+
+
+def best_audio_stream(container: InputContainer, video: VideoStream | None) -> AudioStream | None:
+    """Return the default one of `audio_streams_of`, or the first, or None."""
+    return next(iter(audio_streams_of(container, video)), None)
 
 
 def packets(container: InputContainer, *streams: "Stream") -> "Iterator[Packet[Stream]]":

@@ -68,7 +68,7 @@ def tick_frames(
     convert = FrameConverter(info.width_px, info.height_px, info.rotation_deg)
     shown: tuple[int, LazyImage] | None = None
     landing = _landing(info, first_tick)
-    with open_media(info.path) as container:
+    with open_media(info.path, info.held) as container:
         stream = best_video_stream(container, info.path)
         if landing is not None:
             container.seek(landing, stream=stream)
@@ -97,7 +97,7 @@ def _landing(info: VideoInfo, first_tick: int) -> int | None:
         return None
     latest = info.first_pts + int(target_s / info.time_base)
     back_s = Fraction(0)
-    with open_media(info.path) as container:
+    with open_media(info.path, info.held) as container:
         stream = best_video_stream(container, info.path)
         # An index is by decoding order or imprecise in some containers, so the landing of a seek is checked.
         while back_s < target_s:

@@ -11,6 +11,7 @@ from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from curation.media.byte_ranges import ByteRange
 from curation.media.container import best_audio_stream, best_video_stream, open_media, packets
 from curation.media.convert import display_size, rotation_deg
 from curation.media.errors import MediaError
@@ -70,6 +71,8 @@ class VideoInfo:
     stamps: Stamps
     output_delay: int
     """With `stamps` "dts": how far after a frame's time the packet that pushes it out of the decoder is stamped."""
+    held: ByteRange | None = None
+    """The bytes that hold the recording, where a file holds several; None: all of the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +196,7 @@ def _describe(path: Path, container: InputContainer, stream: VideoStream, scan: 
         height_px=height_px,
         fps=fps,
         codec=stream.codec_context.name,
-        has_audio=best_audio_stream(container) is not None,
+        has_audio=best_audio_stream(container, stream) is not None,
         rotation_deg=rotation,
         variable_rate=variable,
         time_base=time_base,
