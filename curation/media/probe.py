@@ -12,9 +12,10 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from curation.media.byte_ranges import ByteRange
-from curation.media.container import best_audio_stream, best_video_stream, open_media, packets
+from curation.media.container import audio_streams_of, best_video_stream, open_media, packets
 from curation.media.convert import display_size, rotation_deg
 from curation.media.errors import MediaError
+from curation.media.sound_track import SoundScan, SoundTracks
 from foundation.array_types import Int64Array
 from manifests.timeline import TICK_RATE_HZ, tick_count
 
@@ -56,7 +57,8 @@ class VideoInfo:
     fps: Fraction
     """Frames per second, the average over the file."""
     codec: str
-    has_audio: bool
+    sound: SoundTracks | None
+    """The audio tracks that belong to the frames; None where there are none."""
     rotation_deg: int
     """Counterclockwise turn that makes a stored frame upright: 0, 90, 180 or 270."""
     variable_rate: bool
@@ -74,6 +76,11 @@ class VideoInfo:
     held: ByteRange | None = None
     """The bytes that hold the recording, where a file holds several; None: all of the file."""
 
+    @property
+    def has_audio(self) -> bool:
+        """Whether there is an audio track."""
+        return self.sound is not None
+
 
 @dataclass(frozen=True, slots=True)
 class _Scan:
@@ -86,6 +93,7 @@ class _Scan:
     """Duration of the last frame, 0 where unknown."""
     end_of_all_s: float
     """End of the longest track, streams of every kind, on the file's clock."""
+    sound: SoundTracks | None
 
 
 def probe(path: Path) -> VideoInfo:
@@ -114,10 +122,12 @@ def _scan(container: InputContainer, stream: VideoStream) -> _Scan:
     durations: list[int] = []
     end_of_all_s = 0.0
     key_seen = False
+    sound = SoundScan(container, audio_streams_of(container, stream))
     for packet in packets(container):
         start = packet.pts if packet.pts is not None else packet.dts
         if start is not None and packet.time_base is not None:
             end_of_all_s = max(end_of_all_s, float((start + (packet.duration or 0)) * packet.time_base))
+        sound.add(packet)
         if packet.stream_index != stream.index or not packet.size:
             continue
         # A recording that begins in the middle of a group of pictures (GOP) has its first frame at the key frame.
@@ -137,8 +147,8 @@ def _scan(container: InputContainer, stream: VideoStream) -> _Scan:
             last_duration = durations[known.index(int(together[-1]))]
             if last_duration * (stream.time_base or 1) > _LONGEST_SHOWN_S:
                 last_duration = 0
-            return _Scan(together, stamps, last_duration, end_of_all_s)
-    return _Scan(np.arange(len(pts), dtype=np.int64), "none", 1, end_of_all_s)
+            return _Scan(together, stamps, last_duration, end_of_all_s, sound.tracks())
+    return _Scan(np.arange(len(pts), dtype=np.int64), "none", 1, end_of_all_s, sound.tracks())
 
 
 def _believable(pts: Int64Array, time_base: Fraction) -> Int64Array:
@@ -196,7 +206,7 @@ def _describe(path: Path, container: InputContainer, stream: VideoStream, scan: 
         height_px=height_px,
         fps=fps,
         codec=stream.codec_context.name,
-        has_audio=best_audio_stream(container, stream) is not None,
+        sound=scan.sound,
         rotation_deg=rotation,
         variable_rate=variable,
         time_base=time_base,

@@ -1,0 +1,124 @@
+"""Channels of sound on their way to one: surround is mixed by ITU-R BS.775, a channel upside down is turned over."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+
+import numpy as np
+from av.audio.frame import AudioFrame
+
+from foundation.array_types import Float64Array
+
+__all__ = ["BLOCK_S", "HEADROOM", "in_phase", "surround_to_mono"]
+
+BLOCK_S = 1
+"""Whether the channels of a pair cancel is decided for each second of the file's clock, by that second and its two
+neighbours, so that a window of a video is decided as the whole is."""
+
+_CANCELLED = -0.8
+"""Correlation of a pair below which one channel is upside down: the mean is then over 10 dB below either channel."""
+
+_LEAST_POWER = 1e-8
+"""Mean square below which a second is silent, -80 dBFS."""
+
+HEADROOM = 8.0
+"""Surround is mixed at 1/8 of its level, because the channels add up to more than full scale where they are alike."""
+
+_TO_MONO = {"FC": 1.0, "LFE": 0.0, "LFE2": 0.0} | dict.fromkeys(("BL", "BR", "SL", "SR"), 0.5)
+
+_OTHERS_TO_MONO = 0.5**0.5
+"""Left and right, and one surround channel alone (ITU-R BS.775-4, table 2, downmix to 1/0)."""
+
+
+def surround_to_mono(frame: AudioFrame) -> AudioFrame:
+    """Mix more than two channels into one float channel at 1/8 of the level.
+
+    The centre, where dialogue is, keeps its level, so that a film with nothing else is as loud as mono. Left and right
+    come 3 dB lower, a pair of surround channels 6 dB, the bass channel not at all. Channels without a name, such as
+    those of several microphones, are mixed to their mean.
+    """
+    names = [channel.name for channel in frame.layout.channels]
+    named = set(names) != {"NONE"}
+    gains = [_TO_MONO.get(name, _OTHERS_TO_MONO) if named else 1.0 / len(names) for name in names]
+    mixed = np.array(gains) @ _channels(frame) / HEADROOM
+    mono = AudioFrame.from_ndarray(mixed.astype(np.float32)[None], format="fltp", layout="mono")
+    mono.rate = frame.rate
+    return mono
+
+
+def in_phase(frames: Iterable[tuple[Fraction, AudioFrame]]) -> Iterator[tuple[Fraction, AudioFrame]]:
+    """Yield frames with the right channel turned over where it cancels the left one, as a miswired microphone's does.
+
+    Args:
+        frames: (time on the file's clock, frame).
+    """
+    waiting: deque[tuple[Fraction, AudioFrame]] = deque()
+    blocks: dict[int, Float64Array] = {}
+    sign = 1.0
+    newest: int | None = None
+
+    def ready(until: int | None) -> Iterator[tuple[Fraction, AudioFrame]]:
+        nonlocal sign
+        while waiting and (until is None or waiting[0][0] // BLOCK_S < until):
+            time_s, frame = waiting.popleft()
+            before, sign = sign, _sign(blocks, int(time_s // BLOCK_S))
+            yield time_s, frame if before == sign == 1.0 else _turned(frame, before, sign)
+
+    for time_s, frame in frames:
+        if not _is_pair(frame):
+            yield from ready(None)
+            yield time_s, frame
+            continue
+        block = int(time_s // BLOCK_S)
+        blocks[block] = blocks.get(block, np.zeros(3)) + _products(frame)
+        waiting.append((time_s, frame))
+        newest = block if newest is None else max(newest, block)
+        yield from ready(newest - 1)
+    yield from ready(None)
+
+
+def _is_pair(frame: AudioFrame) -> bool:
+    return frame.layout.nb_channels == 2
+
+
+def _products(frame: AudioFrame) -> Float64Array:
+    """Return sum of left times right, half the sum of both squares, and the number of samples."""
+    samples = frame.to_ndarray()
+    if samples.dtype != np.float32:
+        samples = _channels(frame)
+    elif not frame.format.is_planar:
+        samples = samples.reshape(-1, 2).T
+    left, right = samples
+    return np.array([left @ right, (left @ left + right @ right) / 2, len(left)], np.float64)
+
+
+def _sign(blocks: dict[int, Float64Array], block: int) -> float:
+    around = sum((blocks[near] for near in (block - 1, block, block + 1) if near in blocks), np.zeros(3))
+    crossed, power, n_samples = around
+    return -1.0 if power > _LEAST_POWER * n_samples and crossed < _CANCELLED * power else 1.0
+
+
+def _turned(frame: AudioFrame, before: float, sign: float) -> AudioFrame:
+    """Return a pair with its right channel times `sign`, coming from `before` over the length of the frame."""
+    samples = frame.to_ndarray()
+    right = samples[1] if frame.format.is_planar else samples[0, 1::2]
+    rest = 128 if samples.dtype == np.uint8 else 0
+    turned = (right.astype(np.float64) - rest) * np.linspace(before, sign, len(right)) + rest
+    if np.issubdtype(samples.dtype, np.integer):
+        limits = np.iinfo(samples.dtype)
+        turned = np.clip(np.rint(turned), limits.min, limits.max)
+    right[:] = turned.astype(samples.dtype)
+    result = AudioFrame.from_ndarray(samples, format=frame.format.name, layout=frame.layout.name)
+    result.rate = frame.rate
+    return result
+
+
+def _channels(frame: AudioFrame) -> Float64Array:
+    """Return (C, S) samples in -1 to 1."""
+    stored = frame.to_ndarray()
+    samples = stored.astype(np.float64)
+    if stored.dtype == np.uint8:
+        samples = (samples - 128) / 128
+    elif np.issubdtype(stored.dtype, np.integer):
+        samples /= 2.0 ** (8 * stored.dtype.itemsize - 1)
+    return samples if frame.format.is_planar else samples.reshape(-1, frame.layout.nb_channels).T
