@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from curation.analysis.analyze import analyze_audio_of, analyze_ranges
+from curation.analysis.speaking_track import with_heard_track
 from curation.decision.decide import Decision, decide
 from curation.evidence.joining import scatter_rows, with_audio
 from curation.evidence.measures import Evidence, FrameEvidence
-from curation.media.probe import VideoInfo
+from curation.media.probe import VideoInfo, probe
 from curation.model_cards import ModelCard
 from curation.model_registry import register_model, registered_models
 from curation.output.curated_video import CuratedVideo
@@ -75,6 +76,14 @@ class VideoWorker:
     speech: SpeechModels
     on_length: Callable[[float], None] = ignore_length
     """Called with the length of a video that is curated in one piece, seconds, as soon as it is known."""
+
+    def probed(self, path: Path) -> VideoInfo:
+        """Return the properties of a video file, with the audio track that is to be heard.
+
+        Raises:
+            MediaError: it is no video, or cannot be decoded.
+        """
+        return with_heard_track(probe(path), self.perception.voice, self.plan.settings.media)
 
     def curated(self, info: VideoInfo, stretches: Sequence[TickRange], spent_s: float = 0.0) -> CuratedVideo:
         """Analyze, decide and render stretches of a video in one piece; nothing is written.

@@ -7,9 +7,9 @@ from fractions import Fraction
 import numpy as np
 from av.audio.frame import AudioFrame
 
-from foundation.array_types import Float64Array
+from foundation.array_types import Float32Array, Float64Array
 
-__all__ = ["BLOCK_S", "HEADROOM", "in_phase", "surround_to_mono"]
+__all__ = ["BLOCK_S", "HEADROOM", "in_phase", "surround_to_mono", "within_full_scale"]
 
 BLOCK_S = 1
 """Whether the channels of a pair cancel is decided for each second of the file's clock, by that second and its two
@@ -44,6 +44,12 @@ def surround_to_mono(frame: AudioFrame) -> AudioFrame:
     mono = AudioFrame.from_ndarray(mixed.astype(np.float32)[None], format="fltp", layout="mono")
     mono.rate = frame.rate
     return mono
+
+
+def within_full_scale(samples: Float32Array) -> Float32Array:
+    """Return (S,) samples lowered until none is beyond 1; others as they are."""
+    peak = float(np.abs(samples).max(initial=0.0))
+    return samples if peak <= 1.0 else (samples / peak).astype(np.float32)
 
 
 def in_phase(frames: Iterable[tuple[Fraction, AudioFrame]]) -> Iterator[tuple[Fraction, AudioFrame]]:

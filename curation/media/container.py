@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from av.packet import Packet
     from av.stream import Stream
 
-__all__ = ["audio_streams_of", "best_audio_stream", "best_video_stream", "exact", "open_media", "packets"]
+__all__ = ["audio_streams_of", "best_video_stream", "exact", "open_media", "packets"]
 
 _TEXT_FORMATS = frozenset({"tty", "hls", "concat", "dash", "sdp", "rtsp", "imf", "bin", "adf", "idf", "xbin", "txd"})
 """FFmpeg demuxers that would render a text file as an image, or follow addresses written in one."""
@@ -127,11 +127,6 @@ def audio_streams_of(container: InputContainer, video: VideoStream | None) -> li
         own = {pid for pids in listed if video.id in pids for pid in pids}
         tracks = [track for track in tracks if track.id in own or track.id not in foreign]
     return sorted(tracks, key=lambda track: not track.disposition & Disposition.default)
-
-
-def best_audio_stream(container: InputContainer, video: VideoStream | None) -> AudioStream | None:
-    """Return the default one of `audio_streams_of`, or the first, or None."""
-    return next(iter(audio_streams_of(container, video)), None)
 
 
 def packets(container: InputContainer, *streams: "Stream") -> "Iterator[Packet[Stream]]":

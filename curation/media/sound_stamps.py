@@ -76,6 +76,9 @@ class PacketStamps:
             _flac_block(codec.extradata) if name == "flac" else codec.frame_size if name in _FIXED_FRAMES else 0
         )
         self._frame_s = frame_size / self._rate_hz if self._rate_hz else 0.0
+        self._vorbis_s = (
+            _vorbis_lengths_s(codec.extradata, self._rate_hz) if name == "vorbis" and self._rate_hz else None
+        )
         self._is_opus = name in ("opus", "libopus")
         pcm = re.fullmatch(r"pcm_[fsu](\d+)(le|be)?", name)
         self._bytes_per_s = int(pcm[1]) // 8 * codec.channels * self._rate_hz if pcm else 0
@@ -122,12 +125,15 @@ class PacketStamps:
             return _opus_length_s(bytes(packet))
         if self._bytes_per_s:
             return packet.size / self._bytes_per_s
-        return packet.duration * self._tick_s if packet.duration else 0.0
+        length_s = packet.duration * self._tick_s if packet.duration else 0.0
+        if self._vorbis_s is not None and length_s:
+            return min(self._vorbis_s, key=lambda exact_s: abs(exact_s - length_s))
+        return length_s
 
     def _lengths(self, stamped_s: Float64Array) -> Float64Array:
         if not self._frame_s:
             held_s = np.array(self._held_s)
-            if self._is_opus or self._bytes_per_s or np.ptp(held_s) > 1.5 * self._tick_s:
+            if self._is_opus or self._bytes_per_s or self._vorbis_s or np.ptp(held_s) > 1.5 * self._tick_s:
                 return held_s
             # One length, stated in whole units of the time base: only the stamps tell it exactly.
             far = max(1, len(held_s) // 3)
@@ -142,6 +148,18 @@ def _opus_length_s(packet: bytes) -> float:
     """Return the seconds of sound in an Opus packet (RFC 6716, section 3.1 and 3.2)."""
     frames = (1, 2, 2, packet[1] & 63 if len(packet) > 1 else 0)[packet[0] & 3]
     return frames * _OPUS_FRAMES_MS[packet[0] >> 3] / 1000
+
+
+def _vorbis_lengths_s(headers: bytes | None, rate_hz: int) -> tuple[float, ...] | None:
+    """Return the seconds that a packet may hold: a quarter of its block and of the one before (Vorbis I, 4.2.2, 4.3.8).
+
+    None where the headers cannot be read.
+    """
+    at = (headers or b"").find(b"\x01vorbis") + 28
+    if headers is None or not rate_hz or not 28 <= at < len(headers):
+        return None
+    short, long = 1 << (headers[at] & 15), 1 << (headers[at] >> 4)
+    return tuple((one + other) / 4 / rate_hz for one, other in ((short, short), (short, long), (long, long)))
 
 
 def _flac_block(stream_info: bytes | None) -> int:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from curation.analysis.analyze import analyze_ranges
+from curation.analysis.speaking_track import with_heard_track
 from curation.evidence.measures import Evidence
 from curation.media.errors import MediaError
 from curation.media.probe import probe
@@ -43,5 +44,5 @@ def analyze(video: str | Path, settings: CurationSettings, *, scratch: ScratchSe
     ensure_assets(perception_assets(perception))
     models = load_perception(perception)
     with readable(found[0], scratch or ScratchSettings()) as path:
-        info = probe(path)
+        info = with_heard_track(probe(path), models.voice, settings.media)
         return analyze_ranges(info, models, requested_ticks((), info), settings.media)

@@ -120,7 +120,7 @@ def test_long_speech_is_encoded_in_parts_that_join_without_a_gap(n_frames: int) 
     encoder = _Position()
     audio = (np.arange(n_frames * 640) // 640 / 2000).astype(np.float32)
     models = SpeechModels(target_lufs=-23.0, denoiser=None, encoder=encoder)
-    speech = DrivingSpeech(audio_16k=audio, audio_48k=audio, n_frames=n_frames)
+    speech = DrivingSpeech(audio_16k=audio, audio_48k=audio, n_frames=n_frames, track="1 of 1")
     rows = speech_features(speech, models, SETTINGS)[:, 0].astype(np.float64)
     assert rows.shape == (n_frames,)
     # loudness is normalised first: a factor is left open
