@@ -179,6 +179,7 @@ def _decoded(
     if from_s is not None and from_s > 0:
         container.seek(int(from_s / time_base), stream=stream)
     follow_s = (stream.start_time or 0) * time_base
+    before, n_same = None, 0
     for packet in packets(container, stream):
         try:
             frames = packet.decode()
@@ -192,7 +193,9 @@ def _decoded(
                 follow_s = frame.pts * frame_base
                 kept = _within(frame, track, time_base)
                 if track.offsets is not None:
-                    follow_s += Fraction(track.offsets.at(frame.pts), 1_000_000)
+                    n_same = n_same + 1 if frame.pts == before else 0
+                    follow_s += Fraction(track.offsets.at(frame.pts, n_same), 1_000_000)
+                    before = frame.pts
             if kept is not None:
                 yield follow_s, kept
             follow_s += Fraction(frame.samples, frame.rate)

@@ -26,6 +26,8 @@ HEADROOM = 8.0
 
 _TO_MONO = {"FC": 1.0, "LFE": 0.0, "LFE2": 0.0} | dict.fromkeys(("BL", "BR", "SL", "SR"), 0.5)
 
+_UNNAMED = {6: ["FL", "FR", "FC", "LFE", "BL", "BR"], 8: ["FL", "FR", "FC", "LFE", "BL", "BR", "SL", "SR"]}
+
 _OTHERS_TO_MONO = 0.5**0.5
 """Left and right, and one surround channel alone (ITU-R BS.775-4, table 2, downmix to 1/0)."""
 
@@ -34,10 +36,12 @@ def surround_to_mono(frame: AudioFrame) -> AudioFrame:
     """Mix more than two channels into one float channel at 1/8 of the level.
 
     The centre, where dialogue is, keeps its level, so that a film with nothing else is as loud as mono. Left and right
-    come 3 dB lower, a pair of surround channels 6 dB, the bass channel not at all. Channels without a name, such as
-    those of several microphones, are mixed to their mean.
+    come 3 dB lower, a pair of surround channels 6 dB, the bass channel not at all. Six or eight channels without names
+    are 5.1 and 7.1 in the order of WAV; others, such as those of several microphones, are mixed to their mean.
     """
     names = [channel.name for channel in frame.layout.channels]
+    if set(names) == {"NONE"}:
+        names = _UNNAMED.get(len(names), names)
     named = set(names) != {"NONE"}
     gains = [_TO_MONO.get(name, _OTHERS_TO_MONO) if named else 1.0 / len(names) for name in names]
     mixed = np.array(gains) @ _channels(frame) / HEADROOM

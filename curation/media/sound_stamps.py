@@ -36,12 +36,12 @@ _OUTLIERS_S = 0.25
 """Packets that are stamped away from both neighbours for less than this are damaged stamps, not a gap."""
 
 _BLOCK_S = 10.0
-"""The clock is followed by medians over stretches of about this length: they average wobble, and follow a drift."""
+"""The clock is followed by means over stretches of about this length: they even out wobble, and follow a drift."""
 
 _SHORTEST_BLOCK_S = 1.0
 
 _CHANCE = 4.0
-"""Standard errors: a median is that far off, or less, in all but one of ten thousand cases (1.25 of a mean's each)."""
+"""Standard errors: a mean is less far off in all but one of ten thousand cases."""
 
 _FIXED_FRAMES = frozenset({"aac", "mp1", "mp2", "mp3", "ac3", "eac3", "amrnb", "amrwb"})
 """Codecs whose packets all hold the same number of samples."""
@@ -59,9 +59,15 @@ class StampOffsets:
     offset_us: Int64Array
     """(N,) microseconds."""
 
-    def at(self, pts: int) -> int:
-        """Return the microseconds for a frame with a time stamp: those of the packet that it came from."""
-        return int(self.offset_us[max(0, int(np.searchsorted(self.pts, pts, "right")) - 1)])
+    def at(self, pts: int, same_before: int) -> int:
+        """Return the microseconds for a frame: those of the packet that it came from.
+
+        Args:
+            pts: its time stamp.
+            same_before: how many frames with the same stamp came directly before it.
+        """
+        first, end = (int(np.searchsorted(self.pts, pts, side)) for side in ("left", "right"))
+        return int(self.offset_us[max(0, min(first + same_before, end - 1))])
 
 
 class PacketStamps:
@@ -218,6 +224,12 @@ def _unbroken(lag_s: Float64Array, length_s: Float64Array, rounding_s: float) ->
     return joined
 
 
+def _level(values: Float64Array) -> float:
+    """Return the mean of values, each drawn to within two standard deviations of their median."""
+    middle, reach = float(np.median(values)), 2 * _deviation(values - np.median(values))
+    return float(np.clip(values, middle - reach, middle + reach).mean())
+
+
 def _deviation(values: Float64Array) -> float:
     """Return the standard deviation of normally distributed values, by their median magnitude."""
     return 1.4826 * float(np.median(np.abs(values)))
@@ -230,16 +242,16 @@ def _edge(lag_s: Float64Array, length_s: Float64Array, side: int) -> float:
 
 
 def _followed(counted_s: Float64Array, lag_s: Float64Array) -> Float64Array:
-    """Return the (N,) lag of a continuous recording: constant, or lines through the medians of blocks.
+    """Return the (N,) lag of a continuous recording: constant, or lines through the means of blocks.
 
-    The clock is constant where no block's median is off the median of all by more than chance explains.
+    The clock is constant where no block's mean is off the mean of all by more than chance explains.
     """
-    middle_s = float(np.median(lag_s))
+    middle_s = _level(lag_s)
     span_s = float(counted_s[-1] - counted_s[0])
     n_blocks = max(2, round(span_s / _BLOCK_S)) if span_s > 2 * _SHORTEST_BLOCK_S else 1
     blocks = [block for block in np.array_split(np.arange(len(lag_s)), n_blocks) if len(block)]
     at_s = np.array([counted_s[block].mean() for block in blocks])
-    level_s = np.array([np.median(lag_s[block]) for block in blocks])
+    level_s = np.array([_level(lag_s[block]) for block in blocks])
     chance_s = _CHANCE * _deviation(lag_s - np.interp(counted_s, at_s, level_s)) / np.sqrt(len(lag_s) / len(blocks))
     if np.all(np.abs(level_s - middle_s) <= chance_s):
         return np.full(len(lag_s), middle_s)
