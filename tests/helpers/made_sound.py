@@ -60,8 +60,9 @@ def _encoded(stream: av.AudioStream, track: MadeTrack) -> list[av.Packet]:
     planar = stream.codec_context.format.is_planar
     kind = stream.codec_context.format.name
     samples = track.samples
-    if kind.startswith("s16"):
-        samples = np.rint(samples * 32_767).astype(np.int16)
+    if kind[0] == "s":
+        bits = int(kind[1:3])
+        samples = np.rint(samples.astype(np.float64) * (2 ** (bits - 1) - 1)).astype(f"int{bits}")
     encoded = []
     for start in range(0, samples.shape[1], 1024):
         block = samples[:, start : start + 1024]
