@@ -188,7 +188,7 @@ def _decoded(
         for frame in frames:
             if not isinstance(frame, AudioFrame) or not frame.samples or not frame.rate:
                 continue
-            kept = frame
+            kept: AudioFrame | None = frame
             if frame.pts is not None and (frame_base := exact(frame.time_base)) is not None:
                 follow_s = frame.pts * frame_base
                 kept = _within(frame, track, time_base)
@@ -215,8 +215,6 @@ def _within(frame: AudioFrame, track: SoundTrack, time_base: Fraction) -> AudioF
 def _first_samples(frame: AudioFrame, n_samples: int) -> AudioFrame:
     stored = frame.to_ndarray()
     width = n_samples * (1 if frame.format.is_planar else frame.layout.nb_channels)
-    cut = AudioFrame.from_ndarray(
-        np.ascontiguousarray(stored[:, :width]), format=frame.format.name, layout=frame.layout.name
-    )
+    cut = AudioFrame.from_ndarray(stored[:, :width].copy(), format=frame.format.name, layout=frame.layout.name)
     cut.rate = frame.rate
     return cut

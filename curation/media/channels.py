@@ -115,8 +115,8 @@ def _turned(frame: AudioFrame, before: float, sign: float) -> AudioFrame:
     rest = 128 if samples.dtype == np.uint8 else 0
     turned = (right.astype(np.float64) - rest) * np.linspace(before, sign, len(right)) + rest
     if np.issubdtype(samples.dtype, np.integer):
-        limits = np.iinfo(samples.dtype)
-        turned = np.clip(np.rint(turned), limits.min, limits.max)
+        half = 2.0 ** (8 * samples.dtype.itemsize - 1)
+        turned = np.clip(np.rint(turned), rest - half, rest + half - 1)
     right[:] = turned.astype(samples.dtype)
     result = AudioFrame.from_ndarray(samples, format=frame.format.name, layout=frame.layout.name)
     result.rate = frame.rate

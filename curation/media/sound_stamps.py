@@ -119,7 +119,7 @@ class PacketStamps:
         pts = np.array(self._pts, np.int64)
         if not self._tick_s or len(pts) < 3 or not any(self._held_s):
             return None
-        stamped_s: Float64Array = pts * self._tick_s
+        stamped_s = pts.astype(np.float64) * self._tick_s
         times_s = steady_times(stamped_s, self._lengths(stamped_s), 1.5 * self._tick_s)
         if times_s is None:
             return None
@@ -257,4 +257,5 @@ def _followed(counted_s: Float64Array, lag_s: Float64Array) -> Float64Array:
         return np.full(len(lag_s), middle_s)
     slopes = np.diff(level_s) / np.diff(at_s)
     number = np.clip(np.searchsorted(at_s, counted_s) - 1, 0, len(slopes) - 1)
-    return level_s[number] + slopes[number] * (counted_s - at_s[number])
+    followed: Float64Array = level_s[number] + slopes[number] * (counted_s - at_s[number])
+    return followed
