@@ -1,7 +1,7 @@
 """The audio of a video as 16 kHz mono on the same zero as its ticks, placed by time stamps."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import takewhile
 from pathlib import Path
@@ -56,10 +56,12 @@ def tick_audio(info: VideoInfo, first_tick: int, end_tick: int, rate_hz: int = A
         raise ValueError(f"ticks [{first_tick}, {end_tick}) are not within [0, {info.n_ticks}) of {info.path}")
     if rate_hz <= 0 or rate_hz % TICK_RATE_HZ:
         raise ValueError(f"rate_hz is {rate_hz}; give a multiple of {TICK_RATE_HZ}, such as {AUDIO_RATE_HZ}")
-    begin_s = first_tick / TICK_RATE_HZ
-    mixed = np.zeros(int((end_tick - first_tick) * rate_hz / TICK_RATE_HZ), np.float32)
     if not info.has_audio:
         return None
+    if info.parts:
+        return _audio_of_parts(info, first_tick, end_tick, rate_hz)
+    begin_s = first_tick / TICK_RATE_HZ
+    mixed = np.zeros(int((end_tick - first_tick) * rate_hz / TICK_RATE_HZ), np.float32)
     zero_s = info.first_pts * info.time_base if info.stamps != "none" else Fraction(0)
     from_s = zero_s + begin_s - _LEAD_S if info.stamps != "none" else None
     until_s = end_tick / TICK_RATE_HZ + _TAIL_S
@@ -67,6 +69,19 @@ def tick_audio(info: VideoInfo, first_tick: int, end_tick: int, rate_hz: int = A
     for start_s, samples in _runs(takewhile(lambda timed: timed[0] <= until_s, frames), rate_hz):
         _place(samples, round((start_s - begin_s) * rate_hz), mixed)
     return np.clip(mixed, -1.0, 1.0)
+
+
+def _audio_of_parts(info: VideoInfo, first_tick: int, end_tick: int, rate_hz: int) -> Float32Array:
+    """Return the audio of ticks of a file that holds several recordings, each placed by its own clock."""
+    mixed = np.zeros(int((end_tick - first_tick) * rate_hz / TICK_RATE_HZ), np.float32)
+    for part in info.parts:
+        first, end = max(first_tick, part.first_tick), min(end_tick, part.end_tick)
+        if first < end and part.info is not None:
+            own = replace(part.info, path=info.path)
+            samples = tick_audio(own, first - part.first_tick, end - part.first_tick, rate_hz)
+            if samples is not None:
+                _place(samples, int((first - first_tick) * rate_hz / TICK_RATE_HZ), mixed)
+    return mixed
 
 
 def tick_audio_pieces(info: VideoInfo, first_tick: int, end_tick: int) -> Iterator[Float32Array] | None:
@@ -151,7 +166,7 @@ def _frames(
         from_s: where about to begin, on the file's clock; None or before 0: at the start of the file.
         info: of the video whose audio it is; None: the audio of a file that need not hold a video.
     """
-    with open_media(path, info.held if info else None) as container:
+    with open_media(path, info.bytes_held if info else None) as container:
         stream = best_audio_stream(container, best_video_stream(container, path) if info else None)
         time_base = exact(stream.time_base) if stream else None
         if stream is None or time_base is None:

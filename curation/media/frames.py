@@ -1,7 +1,7 @@
 """The frames of a video on the 25 Hz clock: decoded in one pass, the nearest frame by PTS for each tick."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING
@@ -32,6 +32,10 @@ _TRIM_EVERY_TICKS = 25
 _LEAD_S = Fraction(1, 4)
 """Decoding of a window begins at a key frame at least this long before its first tick: more than the reach of a
 frame over a damaged section, so that a window gets the frames of a pass from the start."""
+
+
+_MOST_DELAYED = 64
+"""Packets that are decoded behind the last frame of a recording, to have all of its frames from the decoder."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,10 +69,31 @@ def tick_frames(
     """
     if not 0 <= first_tick <= end_tick <= info.n_ticks:
         raise ValueError(f"ticks [{first_tick}, {end_tick}) are not within [0, {info.n_ticks}) of {info.path}")
+    if not info.parts:
+        yield from _recording_frames(info, first_tick, end_tick, settings)
+        return
+    number = 0
+    for part in info.parts:
+        first, end = max(first_tick, part.first_tick), min(end_tick, part.end_tick)
+        if first >= end:
+            pass
+        elif part.info is None:
+            yield from (TickFrame(tick=tick, source_frame=None, shown=None) for tick in range(first, end))
+        else:
+            # one size for the whole video
+            own = replace(part.info, path=info.path, width_px=info.width_px, height_px=info.height_px)
+            for frame in _recording_frames(own, first - part.first_tick, end - part.first_tick, settings):
+                source_frame = None if frame.source_frame is None else frame.source_frame + number
+                yield replace(frame, tick=frame.tick + part.first_tick, source_frame=source_frame)
+        number += 0 if part.info is None else part.info.end_pts - part.info.first_pts
+
+
+def _recording_frames(info: VideoInfo, first_tick: int, end_tick: int, settings: MediaSettings) -> Iterator[TickFrame]:
+    """Yield the frames of ticks of one recording."""
     convert = FrameConverter(info.width_px, info.height_px, info.rotation_deg)
     shown: tuple[int, LazyImage] | None = None
     landing = _landing(info, first_tick)
-    with open_media(info.path, info.held) as container:
+    with open_media(info.path, info.bytes_held) as container:
         stream = best_video_stream(container, info.path)
         if landing is not None:
             container.seek(landing, stream=stream)
@@ -93,11 +118,13 @@ def _landing(info: VideoInfo, first_tick: int) -> int | None:
     None where decoding has to begin at the start of the file, which is where an opened file stands.
     """
     target_s = first_tick / TICK_RATE_HZ - _LEAD_S
-    if target_s <= 0 or info.stamps == "none":
+    if info.stamps == "none" or (target_s <= 0 and not info.has_earlier):
         return None
     latest = info.first_pts + int(target_s / info.time_base)
+    if info.has_earlier:
+        target_s = latest * info.time_base
     back_s = Fraction(0)
-    with open_media(info.path, info.held) as container:
+    with open_media(info.path, info.bytes_held) as container:
         stream = best_video_stream(container, info.path)
         # An index is by decoding order or imprecise in some containers, so the landing of a seek is checked.
         while back_s < target_s:
@@ -118,20 +145,27 @@ def _stored_frames(container: InputContainer, stream: VideoStream, info: VideoIn
     chain_broken = False
     tainted = False
     n_decoded = 0
+    n_beyond = 0
+    end = info.end_pts + int(_LEAD_S / info.time_base)
     for packet in packets(container, stream):
         if packet.size and packet.is_keyframe:
             chain_broken = False
         decoded, failed = _decode(packet)
         chain_broken = chain_broken or failed or packet.is_corrupt
         stamp = _stamp(packet, info)
-        if packet.size and stamp is not None and not packet.is_discard:
+        # frames that follow another clock, and those with damaged stamps, are of no time
+        is_own = stamp is not None and stamp <= end and stamp not in info.damaged_stamps
+        n_beyond += stamp is not None and stamp > end and stamp not in info.damaged_stamps
+        if n_beyond > _MOST_DELAYED:
+            break
+        if packet.size and stamp is not None and is_own and not packet.is_discard:
             heappush(awaited, stamp)
             if chain_broken:
                 spoilt.add(stamp)
         for frame in decoded:
             pts = _frame_time(frame, info, n_decoded, awaited)
             n_decoded += 1
-            if pts is None:
+            if pts is None or pts > end or pts in info.damaged_stamps:
                 continue
             # A frame that the decoder patched up spoils those that build on it, up to the next key frame.
             tainted = frame.is_corrupt or (tainted and not frame.key_frame)

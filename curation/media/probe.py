@@ -1,7 +1,9 @@
 """Probing of a video file: all packets are read once and one frame is decoded, because headers may be wrong."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -12,13 +14,16 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from curation.media.byte_ranges import ByteRange
-from curation.media.container import best_audio_stream, best_video_stream, open_media, packets
+from curation.media.clocks import Clocks, separate_clocks
+from curation.media.container import best_audio_stream, best_video_stream, exact, open_media, packets
 from curation.media.convert import display_size, rotation_deg
 from curation.media.errors import MediaError
-from foundation.array_types import Int64Array
+from curation.media.joins import joined_ranges
+from curation.media.scan import HOLE_S, PacketScan, scan_packets
+from foundation.array_types import BoolArray, Float64Array, Int64Array
 from manifests.timeline import TICK_RATE_HZ, tick_count
 
-__all__ = ["Stamps", "VideoInfo", "probe"]
+__all__ = ["Part", "Stamps", "VideoInfo", "probe"]
 
 _CLAIMING_FORMATS = frozenset({"mov", "matroska", "avi", "flv", "asf"})
 """Containers whose header states a length; the length of others is an estimate from bytes or the last packet."""
@@ -29,8 +34,17 @@ _LONGEST_S = 24 * 3600
 _LEAST_HELD = Fraction(1, 1000)
 """A stated length is ignored where the file holds less than this share of it, and does not count its frames."""
 
-_LONGEST_SHOWN_S = 60
-"""Longest duration of a frame: a time stamp beyond it is damaged. One flipped bit can move a frame by hours."""
+_LONGEST_LAST_S = 3600
+"""Longest believable duration of the last frame, s."""
+
+_SLOWEST_FPS = Fraction(1, 60)
+"""A header that states a lower rate is damaged."""
+
+_FARTHEST_S = 10
+"""A frame is shown at most this far from when it is decoded; further off, its time stamp is damaged."""
+
+_MOST_REORDERED = 32
+"""Frames by which the order of decoding differs at most from that of showing; H.264 and HEVC allow 16."""
 
 Stamps = Literal["pts", "dts", "none"]
 """Origin of the times of a file's frames.
@@ -54,7 +68,7 @@ class VideoInfo:
     """Of the upright frame with square pixels, as `height_px`."""
     height_px: int
     fps: Fraction
-    """Frames per second, the average over the file."""
+    """Frames per second, the average over the file without `held_frames`."""
     codec: str
     has_audio: bool
     rotation_deg: int
@@ -71,81 +85,205 @@ class VideoInfo:
     stamps: Stamps
     output_delay: int
     """With `stamps` "dts": how far after a frame's time the packet that pushes it out of the decoder is stamped."""
-    held: ByteRange | None = None
+    held_frames: tuple[tuple[int, int], ...] = ()
+    """(stamp of a frame, stamp of the next), where a constant rate has more than a second between them and none is
+    missing."""
+    damaged_stamps: frozenset[int] = frozenset()
+    """Stamps of frames that are out of order, units of `time_base`: damage."""
+    has_earlier: bool = False
+    """Whether the file holds frames before the first one, which follow another clock."""
+    bytes_held: ByteRange | None = None
     """The bytes that hold the recording, where a file holds several; None: all of the file."""
+    parts: tuple["Part", ...] = ()
+    """The recordings that the file holds one after the other, where they are several; the fields about time stamps
+    are then those of the first."""
+
+    @property
+    def joins(self) -> tuple[int, ...]:
+        """Ticks at which a new recording begins, but for the first."""
+        return tuple(part.first_tick for part in self.parts[1:])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Part:
+    """One of several recordings that a file holds one after the other."""
+
+    first_tick: int
+    n_ticks: int
+    info: VideoInfo | None
+    """The recording as a video of its own; None where nothing of it can be decoded."""
+
+    @property
+    def end_tick(self) -> int:
+        """End of its ticks in the file."""
+        return self.first_tick + self.n_ticks
 
 
 @dataclass(frozen=True, slots=True)
 class _Scan:
-    """The packets of the video track, and where each track ends."""
+    """The frames that follow one clock."""
 
     pts: Int64Array
-    """(N,) the frames' times, ascending; the numbers 0 to N - 1 where the stream has none."""
+    """(N,) their times, ascending; the numbers 0 to N - 1 where the stream has none."""
     stamps: Stamps
     last_duration: int
     """Duration of the last frame, 0 where unknown."""
     end_of_all_s: float
     """End of the longest track, streams of every kind, on the file's clock."""
+    held_frames: tuple[tuple[int, int], ...] = ()
+    damaged_stamps: frozenset[int] = frozenset()
+    has_earlier: bool = False
 
 
 def probe(path: Path) -> VideoInfo:
     """Return the properties of the video file at `path`.
 
-    Reads the packets of the whole file once (no decoding), then decodes up to the first good frame.
+    Reads the packets of the whole file once (no decoding), then decodes up to the first good frame. A file that holds
+    several recordings, joined byte by byte or by an encoder that was started again, is read twice.
 
     Raises:
-        MediaError: `unreadable` where no container or decoder makes sense of the file; `no_video_stream` where it
-            holds no video stream.
+        MediaError: `unreadable` where no container or decoder makes sense of the file, or its clock begins anew at a
+            place where it cannot be divided; `no_video_stream` where it holds no video stream.
     """
-    with open_media(path) as container:
-        stream = best_video_stream(container, path)
-        scan = _scan(container, stream)
-    if not len(scan.pts):
-        raise MediaError("unreadable", f"{path} declares a {stream.codec_context.name} track without a single packet")
-    with open_media(path) as container:
+    found, problem = _recordings(path, None)
+    infos = [recording for recording in found if isinstance(recording, VideoInfo)]
+    if not infos:
+        raise problem or MediaError("unreadable", f"{path} holds no recording")
+    if len(found) == 1:
+        return infos[0]
+    # Of what cannot be decoded, the length is an estimate from its bytes.
+    ticks_per_byte = sum(info.n_ticks for info in infos) / sum(_bytes_of(info) for info in infos)
+    parts: list[Part] = []
+    for recording in found:
+        info = recording if isinstance(recording, VideoInfo) else None
+        n_ticks = max(1, round(recording.size * ticks_per_byte)) if isinstance(recording, ByteRange) else recording.n_ticks
+        parts.append(Part(first_tick=parts[-1].end_tick if parts else 0, n_ticks=n_ticks, info=info))
+    n_ticks = parts[-1].end_tick
+    return replace(
+        infos[0],
+        size_bytes=path.stat().st_size,
+        duration_s=float(n_ticks / TICK_RATE_HZ),
+        n_ticks=n_ticks,
+        fps=_average_rate(infos),
+        has_audio=any(info.has_audio for info in infos),
+        variable_rate=any(info.variable_rate for info in infos),
+        parts=tuple(parts),
+    )
+
+
+def _bytes_of(info: VideoInfo) -> int:
+    return info.size_bytes if info.bytes_held is None else info.bytes_held.size
+
+
+def _average_rate(infos: Sequence[VideoInfo]) -> Fraction:
+    if len({info.fps for info in infos}) == 1:
+        return infos[0].fps
+    return sum(info.fps * info.n_ticks for info in infos) / Fraction(sum(info.n_ticks for info in infos))
+
+
+def _recordings(path: Path, held: ByteRange | None) -> tuple[list[VideoInfo | ByteRange], MediaError | None]:
+    """Return the recordings in a range of bytes, and the last error.
+
+    One that cannot be decoded is given as its range.
+    """
+    try:
+        with open_media(path, held) as container:
+            stream = best_video_stream(container, path)
+            packets_found = scan_packets(container, stream)
+        if not packets_found.pts:
+            name = stream.codec_context.name
+            raise MediaError("unreadable", f"{path} declares a {name} track without a single packet")
+        heard = {hole.before for hole in packets_found.holes if hole.is_heard}
+        clocks = separate_clocks(packets_found.times_s(), heard)
+        ranges = joined_ranges(path, held or ByteRange(first=0, end=path.stat().st_size), packets_found, clocks)
+        if not ranges:
+            return _described(path, held, packets_found, clocks), None
+    except MediaError as error:
+        if held is None or error.code == "unreachable":
+            raise
+        return [held], error
+    found: list[VideoInfo | ByteRange] = []
+    problem = None
+    for part in ranges:
+        more, error = _recordings(path, part)
+        found += more
+        problem = error or problem
+    return found, problem
+
+
+def _described(
+    path: Path, held: ByteRange | None, packets_found: PacketScan, clocks: Clocks
+) -> list[VideoInfo | ByteRange]:
+    scans = _scans(path, packets_found, clocks)
+    with open_media(path, held) as container:
         stream = best_video_stream(container, path)
         frame = _first_frame(container, stream, path)
-        return _describe(path, container, stream, scan, frame)
+        return [replace(_describe(path, container, stream, scan, frame), bytes_held=held) for scan in scans]
 
 
-def _scan(container: InputContainer, stream: VideoStream) -> _Scan:
-    pts: list[int | None] = []
-    dts: list[int | None] = []
-    durations: list[int] = []
-    end_of_all_s = 0.0
-    key_seen = False
-    for packet in packets(container):
-        start = packet.pts if packet.pts is not None else packet.dts
-        if start is not None and packet.time_base is not None:
-            end_of_all_s = max(end_of_all_s, float((start + (packet.duration or 0)) * packet.time_base))
-        if packet.stream_index != stream.index or not packet.size:
-            continue
-        # A recording that begins in the middle of a group of pictures (GOP) has its first frame at the key frame.
-        key_seen = key_seen or packet.is_keyframe
-        if not key_seen or packet.is_discard:  # removed by an edit list
-            continue
-        pts.append(packet.pts)
-        dts.append(packet.dts)
-        durations.append(packet.duration or 0)
-    ways: list[tuple[Stamps, list[int | None]]] = [("pts", pts), ("dts", dts)]
-    if "avi" in container.format.name.split(","):  # it has no presentation times; FFmpeg's guess is wrong with B-frames
+def _scans(path: Path, packets_found: PacketScan, clocks: Clocks) -> list[_Scan]:
+    """Return the frames by the clock that they follow.
+
+    Raises:
+        MediaError: `unreadable` where a clock begins anew and the file cannot be divided there.
+    """
+    ways: list[tuple[Stamps, list[int | None]]] = [("pts", packets_found.pts), ("dts", packets_found.dts)]
+    if "avi" in packets_found.format_names:  # no presentation times; FFmpeg's guess is wrong with B-frames
         ways = ways[1:]
-    for stamps, times in ways:
-        known = [time for time in times if time is not None]
-        if known and len(known) == len(times):
-            together = _believable(np.unique(np.array(known, np.int64)), stream.time_base or Fraction(1))
-            last_duration = durations[known.index(int(together[-1]))]
-            if last_duration * (stream.time_base or 1) > _LONGEST_SHOWN_S:
-                last_duration = 0
-            return _Scan(together, stamps, last_duration, end_of_all_s)
-    return _Scan(np.arange(len(pts), dtype=np.int64), "none", 1, end_of_all_s)
+    for stamps, stored in ways:
+        if None not in stored:
+            times = np.array(stored, np.int64)
+            sound = _is_near(times * float(packets_found.time_base), packets_found.times_s())
+            runs = [run[sound[run]] for run in clocks.runs]
+            scans = [_run_scan(run, times, stamps, packets_found) for run in runs if len(run)]
+            damaged = frozenset(np.setdiff1d(times, np.concatenate([scan.pts for scan in scans])).tolist())
+            for before, after in pairwise(scans):
+                if after.pts[0] <= before.pts[-1]:
+                    raise MediaError(
+                        "unreadable",
+                        f"{path} holds several recordings: its clock goes back by "
+                        f"{float((before.pts[-1] - after.pts[0]) * packets_found.time_base):.1f} s at a place where "
+                        "the file cannot be divided; divide it there",
+                    )
+            return [replace(scan, damaged_stamps=damaged, has_earlier=k > 0) for k, scan in enumerate(scans)]
+    n_frames = len(packets_found.pts)
+    return [_Scan(np.arange(n_frames, dtype=np.int64), "none", 1, packets_found.end_of_all_s)]
 
 
-def _believable(pts: Int64Array, time_base: Fraction) -> Int64Array:
-    """Return of ascending times the most that follow each other without too long a step, and no more than a day."""
-    steps_s = np.diff(pts) * float(time_base)
-    together: Int64Array = max(np.split(pts, np.flatnonzero(steps_s > _LONGEST_SHOWN_S) + 1), key=len)
-    return together[: np.searchsorted(together, together[0] + int(_LONGEST_S / time_base), "right")]
+def _is_near(times_s: Float64Array, decoded_s: Float64Array) -> BoolArray:
+    """Return (N,) whether each frame is shown near to when it, or one of its neighbours, is decoded."""
+    near: BoolArray = np.abs(times_s - decoded_s) <= _FARTHEST_S
+    for number in np.flatnonzero(~near):
+        around = decoded_s[max(0, number - _MOST_REORDERED) : number + _MOST_REORDERED + 1]
+        near[number] = np.min(np.abs(around - times_s[number])) <= _FARTHEST_S
+    return near
+
+
+def _run_scan(run: Int64Array, times: Int64Array, stamps: Stamps, packets_found: PacketScan) -> _Scan:
+    pts = np.unique(times[run])
+    last_duration = packets_found.durations[int(run[np.argmax(times[run])])]
+    if last_duration * packets_found.time_base > _LONGEST_LAST_S:
+        last_duration = 0
+    return _Scan(pts, stamps, last_duration, packets_found.end_of_all_s, _held_frames(pts, packets_found))
+
+
+def _held_frames(pts: Int64Array, packets_found: PacketScan) -> tuple[tuple[int, int], ...]:
+    """Return the neighbouring stamps between which no frame is missing, by the holes in the order of decoding."""
+    unit_s = float(packets_found.time_base)
+    times_s = packets_found.times_s()
+    held = [
+        (times_s[hole.before], times_s[hole.before] + hole.length_s)
+        for hole in packets_found.holes
+        if hole.is_held(packets_found.format_names)
+    ]
+    wide = np.flatnonzero(np.diff(pts) * unit_s > HOLE_S)
+    pairs = [(int(pts[k]), int(pts[k + 1])) for k in wide]
+    # Frames are decoded a little earlier than shown, and not in the same order.
+    return tuple(
+        (first, end)
+        for first, end in pairs
+        if any(min(end * unit_s, stop) - max(first * unit_s, start) > (end - first) * unit_s / 2 for start, stop in held)
+    )
 
 
 def _first_frame(container: InputContainer, stream: VideoStream, path: Path) -> VideoFrame:
@@ -170,23 +308,24 @@ def _first_frame(container: InputContainer, stream: VideoStream, path: Path) -> 
 
 
 def _describe(path: Path, container: InputContainer, stream: VideoStream, scan: _Scan, frame: VideoFrame) -> VideoInfo:
-    stated_fps = stream.average_rate or stream.guessed_rate or TICK_RATE_HZ
-    if stated_fps * _LONGEST_SHOWN_S < 1:
+    stated_fps = exact(stream.average_rate) or exact(stream.guessed_rate) or TICK_RATE_HZ
+    if stated_fps < _SLOWEST_FPS:
         stated_fps = TICK_RATE_HZ
-    time_base = stream.time_base if scan.stamps != "none" and stream.time_base else 1 / stated_fps
+    time_base = (exact(stream.time_base) if scan.stamps != "none" else None) or 1 / stated_fps
     steps = np.diff(scan.pts)
     usual_step = float(np.median(steps)) if len(steps) else float(1 / (stated_fps * time_base))
     odd_steps = int(np.count_nonzero(np.abs(steps - usual_step) > max(1.5, usual_step / 4)))
     variable = odd_steps * 50 > len(steps)
     first, last = int(scan.pts[0]), int(scan.pts[-1])
     end = last + (scan.last_duration or max(1, round(usual_step)))
-    fps = Fraction(len(scan.pts)) / ((end - first) * time_base)
+    held = sum(after - before for before, after in scan.held_frames)
+    fps = Fraction(len(scan.pts)) / (max(1, end - first - held) * time_base)
     if abs(fps / stated_fps - 1) < 0.005:  # the stated rate is exact where time stamps are rounded, as in Matroska
         fps = stated_fps
     held_s = (end - first) * time_base
     duration_s = max(held_s, _claimed_s(container, stream, scan, first * time_base, held_s))
     rotation = rotation_deg(frame)
-    width_px, height_px = display_size(frame, stream.sample_aspect_ratio or Fraction(1), rotation)
+    width_px, height_px = display_size(frame, exact(stream.sample_aspect_ratio) or Fraction(1), rotation)
     return VideoInfo(
         path=path,
         size_bytes=path.stat().st_size,
@@ -195,7 +334,7 @@ def _describe(path: Path, container: InputContainer, stream: VideoStream, scan: 
         width_px=width_px,
         height_px=height_px,
         fps=fps,
-        codec=stream.codec_context.name,
+        codec=stream.codec_context.codec.canonical_name,
         has_audio=best_audio_stream(container, stream) is not None,
         rotation_deg=rotation,
         variable_rate=variable,
@@ -204,6 +343,9 @@ def _describe(path: Path, container: InputContainer, stream: VideoStream, scan: 
         end_pts=end,
         stamps=scan.stamps,
         output_delay=frame.dts - first if scan.stamps == "dts" and frame.dts is not None else 0,
+        held_frames=scan.held_frames,
+        damaged_stamps=scan.damaged_stamps,
+        has_earlier=scan.has_earlier,
     )
 
 
@@ -218,10 +360,11 @@ def _claimed_s(
     if not (set(container.format.name.split(",")) & _CLAIMING_FORMATS and scan.stamps != "none"):
         return Fraction(0)
     if "mov" in container.format.name:  # the header of every track has its own length
-        if stream.duration is None or stream.time_base is None:
+        time_base = exact(stream.time_base)
+        if stream.duration is None or time_base is None:
             return Fraction(0)
-        end_s = ((stream.start_time or 0) + stream.duration) * stream.time_base
-        reached_s = float(int(scan.pts[-1]) * stream.time_base)
+        end_s = ((stream.start_time or 0) + stream.duration) * time_base
+        reached_s = float(int(scan.pts[-1]) * time_base)
     else:
         if container.duration is None:
             return Fraction(0)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from av.video.frame import VideoFrame
 
 from curation.media.probe import VideoInfo
+from curation.media.scan import HOLE_S
 from manifests.timeline import TICK_RATE_HZ
 
 __all__ = ["StoredFrame", "pair_with_ticks"]
@@ -37,10 +38,13 @@ class _Clock:
     """The times of ticks and frames as integers. Fractions would be exact as well, but take 0.3 ms a tick."""
 
     def __init__(self, info: VideoInfo) -> None:
+        self._held_frames = None if info.variable_rate else frozenset(info.held_frames)
         per_tick = 1 / (TICK_RATE_HZ * info.time_base)
         self.subunits = per_tick.denominator
         """Subdivisions of a unit of `info.time_base` in which times are counted, so that every tick is an integer."""
         self._per_tick = per_tick.numerator
+        self.half_tick = self._per_tick // 2
+        self._hole = int(HOLE_S / info.time_base)
         self._first = info.first_pts * self.subunits
         self.end = info.end_pts * self.subunits
         reach = min(_REACH_INTERVALS / info.fps, _LONGEST_REACH_S) / info.time_base
@@ -54,14 +58,19 @@ class _Clock:
     def frame(self, pts: int) -> int:
         return pts * self.subunits
 
+    def is_held(self, before: DecodedFrame, after: DecodedFrame) -> bool:
+        """Return whether more than a second lies between two frames and no frame is missing there."""
+        long = after.pts - before.pts > self._hole
+        return long and (self._held_frames is None or (before.pts, after.pts) in self._held_frames)
+
 
 def pair_with_ticks(
     frames: Iterator[StoredFrame], info: VideoInfo, first_tick: int, end_tick: int
 ) -> Iterator[tuple[int, DecodedFrame | None]]:
     """Yield (tick, frame) for every tick of [first_tick, end_tick); None where the frame is lost.
 
-    A tick half way between two frames gets the earlier one, as on a screen. Where the nearest frame is lost,
-    a good one within `_REACH_INTERVALS` stands in.
+    A tick half way between two frames gets the earlier one, as on a screen. A frame that is held for more than a
+    second is shown up to the next one. Where the nearest frame is lost, a good one within `_REACH_INTERVALS` stands in.
 
     Args:
         frames: ascending by `pts`; those before the window may be missing.
@@ -89,6 +98,9 @@ def pair_with_ticks(
 
 
 def _shown(time: int, clock: _Clock, good: list[DecodedFrame], lost: list[int], info: VideoInfo) -> DecodedFrame | None:
+    if len(good) == 2 and not lost and clock.is_held(*good):
+        before, after = good
+        return after if clock.frame(after.pts) - time <= clock.half_tick else before
     near = min(good, key=lambda shown: (abs(clock.frame(shown.pts) - time), shown.pts), default=None)
     if near is None:
         return None
