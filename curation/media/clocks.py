@@ -6,6 +6,7 @@ damaged time stamp. What follows tells them apart: a new clock goes on, a damage
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -14,8 +15,13 @@ from foundation.array_types import Float64Array, Int64Array
 
 __all__ = ["Clocks", "separate_clocks"]
 
-_LONGEST_SILENT_HOLE_S = 3600.0
-"""A hole without audio may be this long; a longer one is a leap of the clock. Ours: a slide is shown for minutes."""
+_LEAP_S = 60.0
+"""Holes up to this length are taken for what they are. Beyond, without audio, a time stamp may be damaged: one
+flipped bit can move a frame by hours."""
+
+_MOST_SILENT_S = 3600.0
+"""Length of all longer holes without audio that is believed; beyond, the clock leaps. Ours: slides are shown for
+minutes."""
 
 _FEWEST_FRAMES, _SHORTEST_S = 12, 2.0
 """A clock that fewer frames follow, and for less time, is damage."""
@@ -53,11 +59,13 @@ def separate_clocks(times_s: Float64Array, heard_holes: Collection[int]) -> Cloc
         heard_holes: numbers of the frames after which audio fills the time up to the next.
     """
     runs: list[list[_Piece]] = []
+    silent_s = 0.0
     for piece in _without_damage(_pieces(times_s)):
         gap_s = piece.start_s - runs[-1][-1].last_s if runs else 0.0
-        leaps = gap_s > _LONGEST_SILENT_HOLE_S and runs[-1][-1].end - 1 not in heard_holes
-        if runs and gap_s >= -BACK_S and not leaps:
+        is_silent = gap_s > _LEAP_S and runs[-1][-1].end - 1 not in heard_holes
+        if runs and gap_s >= -BACK_S and not (is_silent and silent_s + gap_s > _MOST_SILENT_S):
             runs[-1].append(piece)
+            silent_s += gap_s if is_silent else 0.0
         else:
             runs.append([piece])
     numbers = [np.concatenate([np.arange(piece.first, piece.end) for piece in run]) for run in runs]
@@ -72,10 +80,7 @@ def _pieces(times_s: Float64Array) -> list[_Piece]:
     steps_s = np.diff(times_s)
     jumps = np.flatnonzero((steps_s < -BACK_S) | (steps_s > HOLE_S)) + 1
     bounds = [0, *jumps.tolist(), len(times_s)]
-    return [
-        _Piece(first, end, float(times_s[first]), float(times_s[end - 1]))
-        for first, end in zip(bounds[:-1], bounds[1:], strict=True)
-    ]
+    return [_Piece(first, end, float(times_s[first]), float(times_s[end - 1])) for first, end in pairwise(bounds)]
 
 
 def _without_damage(pieces: list[_Piece]) -> list[_Piece]:

@@ -145,27 +145,20 @@ def _stored_frames(container: InputContainer, stream: VideoStream, info: VideoIn
     chain_broken = False
     tainted = False
     n_decoded = 0
-    n_beyond = 0
-    end = info.end_pts + int(_LEAD_S / info.time_base)
-    for packet in packets(container, stream):
+    for packet in _own_packets(container, stream, info):
         if packet.size and packet.is_keyframe:
             chain_broken = False
         decoded, failed = _decode(packet)
         chain_broken = chain_broken or failed or packet.is_corrupt
         stamp = _stamp(packet, info)
-        # frames that follow another clock, and those with damaged stamps, are of no time
-        is_own = stamp is not None and stamp <= end and stamp not in info.damaged_stamps
-        n_beyond += stamp is not None and stamp > end and stamp not in info.damaged_stamps
-        if n_beyond > _MOST_DELAYED:
-            break
-        if packet.size and stamp is not None and is_own and not packet.is_discard:
+        if packet.size and stamp is not None and not packet.is_discard:
             heappush(awaited, stamp)
             if chain_broken:
                 spoilt.add(stamp)
         for frame in decoded:
             pts = _frame_time(frame, info, n_decoded, awaited)
             n_decoded += 1
-            if pts is None or pts > end or pts in info.damaged_stamps:
+            if pts is None:
                 continue
             # A frame that the decoder patched up spoils those that build on it, up to the next key frame.
             tainted = frame.is_corrupt or (tainted and not frame.key_frame)
@@ -179,9 +172,30 @@ def _stored_frames(container: InputContainer, stream: VideoStream, info: VideoIn
         yield StoredFrame(pts=heappop(awaited), frame=None)
 
 
+def _own_packets(container: InputContainer, stream: VideoStream, info: VideoInfo) -> "Iterator[Packet[Stream]]":
+    """Yield packets up to where another clock begins, and some more, to have all frames from the decoder."""
+    n_beyond = 0
+    for packet in packets(container, stream):
+        n_beyond += info.stamps == "pts" and packet.pts is not None and _is_beyond(packet.pts, info)
+        if n_beyond > _MOST_DELAYED:
+            return
+        yield packet
+
+
+def _is_beyond(pts: int, info: VideoInfo) -> bool:
+    """Return whether a frame follows another clock, which begins after this one."""
+    late = pts - info.end_pts
+    return late > 0 and late * info.time_base > _LEAD_S and pts not in info.damaged_stamps
+
+
+def _own_time(time: int | None, info: VideoInfo) -> int | None:
+    """Return the time; None for damaged ones, and for those on another clock."""
+    return None if time is None or time in info.damaged_stamps or _is_beyond(time, info) else time
+
+
 def _stamp(packet: "Packet[Stream]", info: VideoInfo) -> int | None:
     """Return the time of a packet's frame, units of `info.time_base`, by the kind of stamps of this file."""
-    return {"pts": packet.pts, "dts": packet.dts, "none": None}[info.stamps]
+    return _own_time({"pts": packet.pts, "dts": packet.dts, "none": None}[info.stamps], info)
 
 
 def _frame_time(frame: VideoFrame, info: VideoInfo, n_decoded: int, awaited: list[int]) -> int | None:
@@ -190,9 +204,9 @@ def _frame_time(frame: VideoFrame, info: VideoInfo, n_decoded: int, awaited: lis
         return n_decoded
     if info.stamps == "dts":
         if frame.dts is not None:
-            return frame.dts - info.output_delay
+            return _own_time(frame.dts - info.output_delay, info)
         return awaited[0] if awaited else None  # pushed out by the end of the file
-    return frame.pts
+    return _own_time(frame.pts, info)
 
 
 def _decode(packet: "Packet[Stream]") -> tuple[list[VideoFrame], bool]:

@@ -1,6 +1,6 @@
 """One reading of all packets of a file: the times of its frames, and the holes between them. Nothing is decoded."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -39,35 +39,13 @@ class Hole:
 
     before: int
     """Number of the frame before it."""
-    length_s: float
-    heard_s: float
-    """Audio that the file holds between the two frames."""
-    heard_later: bool
-    """Whether the file holds audio after it."""
-    stated_s: float
-    """Duration that the file states for the frame before."""
-    stray_bytes: int
-    """Bytes between the two packets that belong to no packet."""
-    is_corrupt: bool
-    """Whether the demuxer marks one of the two as damaged."""
-
-    @property
-    def is_heard(self) -> bool:
-        """Whether audio fills the hole."""
-        return self.heard_s >= _FILLED * self.length_s
-
-    def is_held(self, format_names: frozenset[str]) -> bool:
-        """Return whether the frame before it stays visible, so that none is missing: damage would leave traces.
-
-        Args:
-            format_names: of the container.
-        """
-        if self.is_heard or self.stated_s >= _FILLED * self.length_s:
-            return True
-        if self.heard_later or self.is_corrupt:
-            return False
-        # A transport stream counts its packets, and fills itself up with tables and empty packets.
-        return "mpegts" in format_names or self.stray_bytes <= _MOST_STRAY_BYTES
+    start_s: float
+    """Time of that frame on the file's clock."""
+    end_s: float
+    is_stated: bool
+    """Whether the file states that the frame before it lasts so long."""
+    has_traces: bool
+    """Whether something in the file may be what is left of frames: a damaged packet, bytes of no packet."""
 
 
 @dataclass(slots=True)
@@ -83,6 +61,8 @@ class PacketScan:
     positions: list[int | None] = field(default_factory=list)
     """Byte at which a packet begins, where the demuxer tells it."""
     holes: list[Hole] = field(default_factory=list)
+    audio_s: list[tuple[float, float]] = field(default_factory=list)
+    """Stretches of the file's clock, s, in which there is audio of the track that belongs to the frames."""
     audio_jumps: list[int] = field(default_factory=list)
     """Bytes at which an audio packet begins whose time does not follow the one before."""
     first_byte: int = 0
@@ -93,92 +73,132 @@ class PacketScan:
     """End of the longest track, streams of every kind, on the file's clock."""
 
     def times_s(self) -> Float64Array:
-        """Return (N,) decoding times, s; a packet without one has its presentation time, or that of the one before."""
-        times = np.array(
-            [np.nan if (time := pts if dts is None else dts) is None else time for pts, dts in self._stamps()],
-            np.float64,
-        )
-        known = np.maximum.accumulate(np.where(np.isnan(times), 0, np.arange(len(times))))
-        return np.nan_to_num(times[known]) * float(self.time_base)
+        """Return (N,) decoding times, s; a packet without one has that of the one before."""
+        stamps = self.pts if all(dts is None for dts in self.dts) else self.dts
+        times = np.array([np.nan if stamp is None else stamp for stamp in stamps], np.float64)
+        known = np.flatnonzero(~np.isnan(times))
+        if not len(known):
+            return np.zeros(len(times))
+        before = np.searchsorted(known, np.arange(len(times)), "right") - 1
+        filled: Float64Array = times[known[np.maximum(before, 0)]] * float(self.time_base)
+        return filled
 
-    def _stamps(self) -> "zip[tuple[int | None, int | None]]":
-        return zip(self.pts, self.dts, strict=True)
+    def is_heard(self, start_s: float, end_s: float) -> bool:
+        """Return whether audio fills a time on the file's clock."""
+        heard_s = sum(max(0.0, min(end_s, end) - max(start_s, start)) for start, end in self.audio_s)
+        return heard_s >= _FILLED * (end_s - start_s)
+
+    def is_held(self, hole: Hole) -> bool:
+        """Return whether the frame before a hole stays visible, so that none is missing.
+
+        Damage that removes frames removes the audio between them, too, or leaves traces.
+        """
+        if hole.is_stated or self.is_heard(hole.start_s, hole.end_s):
+            return True
+        return not hole.has_traces and not any(end > hole.end_s + HOLE_S for _, end in self.audio_s)
 
 
 def scan_packets(container: InputContainer, stream: VideoStream) -> PacketScan:
     """Read all packets of an opened file."""
-    time_base = exact(stream.time_base) or Fraction(1)
-    scan = PacketScan(time_base=time_base, format_names=frozenset(container.format.name.split(",")))
+    scan = PacketScan(
+        time_base=exact(stream.time_base) or Fraction(1), format_names=frozenset(container.format.name.split(","))
+    )
     unit_s = {track.index: float(exact(track.time_base) or 0) for track in container.streams}
-    hearing = _Hearing(container, stream, scan)
-    holes: list[tuple[Hole, float]] = []
-    key_seen = False
-    last: Packet[Stream] | None = None
-    last_time, last_heard_s, other_bytes = 0, 0.0, 0
+    audio = _Audio(container, stream, scan)
+    frames = _Frames(scan)
     first_byte: int | None = None
     for packet in packets(container):
-        index, size, position = packet.stream_index, packet.size, packet.pos
-        dts, duration = packet.dts, packet.duration or 0
-        start = dts if packet.pts is None else packet.pts
+        size, position = packet.size, packet.pos
+        start = packet.dts if packet.pts is None else packet.pts
         if start is not None:
-            scan.end_of_all_s = max(scan.end_of_all_s, (start + duration) * unit_s.get(index, 0.0))
+            end_s = (start + (packet.duration or 0)) * unit_s.get(packet.stream_index, 0.0)
+            scan.end_of_all_s = max(scan.end_of_all_s, end_s)
         if position is not None and size:
             first_byte = position if first_byte is None else min(first_byte, position)
             scan.end_byte = max(scan.end_byte, position + size)
-        if index != stream.index or not size:
-            hearing.add(packet)
-            other_bytes += size
-            continue
-        # A recording that begins in the middle of a group of pictures (GOP) has its first frame at the key frame.
-        key_seen = key_seen or packet.is_keyframe
-        if not key_seen or packet.is_discard:  # removed by an edit list
-            continue
-        time = start if dts is None else dts
-        if last is not None and time is not None and (time - last_time) * unit_s[index] > HOLE_S:
-            hole = Hole(
-                before=len(scan.pts) - 1,
-                length_s=(time - last_time) * unit_s[index],
-                heard_s=hearing.heard_s - last_heard_s,
-                heard_later=False,
-                stated_s=(last.duration or 0) * unit_s[index],
-                stray_bytes=(position or 0) - (last.pos or 0) - last.size - other_bytes,
-                is_corrupt=packet.is_corrupt or last.is_corrupt,
-            )
-            holes.append((hole, hearing.heard_s))
-        scan.pts.append(packet.pts)
-        scan.dts.append(dts)
-        scan.durations.append(duration)
-        scan.positions.append(position)
-        last, last_heard_s, other_bytes = packet, hearing.heard_s, 0
-        last_time = last_time if time is None else time
+        if packet.stream_index == stream.index and size:
+            frames.add(packet)
+        else:
+            frames.n_other_bytes += size
+            audio.add(packet)
+    audio.finish()
     scan.first_byte = first_byte or 0
-    scan.holes = [replace(hole, heard_later=hearing.heard_s > heard_s) for hole, heard_s in holes]
     return scan
 
 
-class _Hearing:
-    """The audio that lies between the frames, of the track that belongs to them."""
+class _Frames:
+    """The packets of the video track."""
+
+    def __init__(self, scan: PacketScan) -> None:
+        self._scan = scan
+        self._unit_s = float(scan.time_base)
+        self._key_seen = False
+        self._last: Packet[Stream] | None = None
+        self._last_time = 0
+        self.n_other_bytes = 0
+        """Size of the packets of other tracks since the last one."""
+
+    def add(self, packet: "Packet[Stream]") -> None:
+        # A recording that begins in the middle of a group of pictures (GOP) has its first frame at the key frame.
+        self._key_seen = self._key_seen or packet.is_keyframe
+        if not self._key_seen or packet.is_discard:  # removed by an edit list
+            return
+        scan = self._scan
+        time = packet.pts if packet.dts is None else packet.dts
+        if time is not None:
+            if self._last is not None and (time - self._last_time) * self._unit_s > HOLE_S:
+                scan.holes.append(self._hole(self._last, packet, time))
+            self._last_time = time
+        scan.pts.append(packet.pts)
+        scan.dts.append(packet.dts)
+        scan.durations.append(packet.duration or 0)
+        scan.positions.append(packet.pos)
+        self._last, self.n_other_bytes = packet, 0
+
+    def _hole(self, before: "Packet[Stream]", after: "Packet[Stream]", time: int) -> Hole:
+        stray_bytes = (after.pos or 0) - (before.pos or 0) - before.size - self.n_other_bytes
+        # A transport stream counts its packets, and fills itself up with tables and empty packets.
+        gap = stray_bytes > _MOST_STRAY_BYTES and "mpegts" not in self._scan.format_names
+        return Hole(
+            before=len(self._scan.pts) - 1,
+            start_s=self._last_time * self._unit_s,
+            end_s=time * self._unit_s,
+            is_stated=(before.duration or 0) >= _FILLED * (time - self._last_time),
+            has_traces=gap or before.is_corrupt or after.is_corrupt,
+        )
+
+
+class _Audio:
+    """The packets of the audio track that belongs to the frames."""
 
     def __init__(self, container: InputContainer, video: VideoStream, scan: PacketScan) -> None:
         track = best_audio_stream(container, video)
         self._index = None if track is None else track.index
         self._unit_s = 0.0 if track is None else float(exact(track.time_base) or 0)
         self._scan = scan
-        self._last_s: float | None = None
-        self._last_byte = 0
-        self.heard_s = 0.0
-        """Length of all packets so far; of one that states none, the time from the one before."""
+        self._start_s: float | None = None
+        self._last_s = self._end_s = 0.0
+        self._position = 0
 
     def add(self, packet: "Packet[Stream]") -> None:
-        """Add a packet of another track than the video's."""
-        start = packet.pts if packet.dts is None else packet.dts
-        if packet.stream_index != self._index or start is None or not packet.size:
+        """Add a packet of any other track than the video's."""
+        time = packet.pts if packet.dts is None else packet.dts
+        if packet.stream_index != self._index or time is None or not packet.size:
             return
-        start_s = start * self._unit_s
-        position = self._last_byte if packet.pos is None else packet.pos
-        step_s = 0.0 if self._last_s is None else start_s - self._last_s
-        if step_s < -BACK_S or step_s > _LEAP_S:
-            self._scan.audio_jumps.append(position)
-        duration_s = (packet.duration or 0) * self._unit_s
-        self.heard_s += duration_s or min(max(step_s, 0.0), HOLE_S)
-        self._last_s, self._last_byte = start_s, position
+        if packet.pos is not None:
+            self._position = packet.pos
+        time_s = time * self._unit_s
+        step_s = time_s - self._last_s
+        if self._start_s is not None and (step_s < -BACK_S or step_s > HOLE_S):
+            self.finish()
+            if step_s < -BACK_S or step_s > _LEAP_S:
+                self._scan.audio_jumps.append(self._position)
+        if self._start_s is None:
+            self._start_s = time_s
+        self._last_s, self._end_s = time_s, time_s + (packet.duration or 0) * self._unit_s
+
+    def finish(self) -> None:
+        """End the present stretch of audio."""
+        if self._start_s is not None:
+            self._scan.audio_s.append((self._start_s, self._end_s))
+        self._start_s = None

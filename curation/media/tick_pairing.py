@@ -44,6 +44,7 @@ class _Clock:
         """Subdivisions of a unit of `info.time_base` in which times are counted, so that every tick is an integer."""
         self._per_tick = per_tick.numerator
         self.half_tick = self._per_tick // 2
+        self._end_pts = info.end_pts
         self._hole = int(HOLE_S / info.time_base)
         self._first = info.first_pts * self.subunits
         self.end = info.end_pts * self.subunits
@@ -58,10 +59,10 @@ class _Clock:
     def frame(self, pts: int) -> int:
         return pts * self.subunits
 
-    def is_held(self, before: DecodedFrame, after: DecodedFrame) -> bool:
-        """Return whether more than a second lies between two frames and no frame is missing there."""
-        long = after.pts - before.pts > self._hole
-        return long and (self._held_frames is None or (before.pts, after.pts) in self._held_frames)
+    def is_held(self, pts: int, after: int | None) -> bool:
+        """Return whether a frame lasts for more than a second up to the next, None for the end of the last frame."""
+        until = self._end_pts if after is None else after
+        return until - pts > self._hole and (self._held_frames is None or (pts, until) in self._held_frames)
 
 
 def pair_with_ticks(
@@ -98,9 +99,10 @@ def pair_with_ticks(
 
 
 def _shown(time: int, clock: _Clock, good: list[DecodedFrame], lost: list[int], info: VideoInfo) -> DecodedFrame | None:
-    if len(good) == 2 and not lost and clock.is_held(*good):
-        before, after = good
-        return after if clock.frame(after.pts) - time <= clock.half_tick else before
+    if good and not lost and clock.frame(good[0].pts) <= time < clock.end:
+        before, after = good[0], good[1] if len(good) > 1 else None
+        if clock.is_held(before.pts, None if after is None else after.pts):
+            return before if after is None or clock.frame(after.pts) - time > clock.half_tick else after
     near = min(good, key=lambda shown: (abs(clock.frame(shown.pts) - time), shown.pts), default=None)
     if near is None:
         return None
