@@ -90,6 +90,8 @@ def exact(ratio: Rational | None) -> Fraction | None:
 def best_video_stream(container: InputContainer, path: Path) -> VideoStream:
     """Return the default video stream, or the largest where none is the default; cover images do not count.
 
+    Of a transport stream, only the programmes count that its first tables name: others may begin later.
+
     Raises:
         MediaError: `no_video_stream` where there is none, or the file is a still image; `unreadable` where there
             is no decoder for it.
@@ -105,8 +107,9 @@ def best_video_stream(container: InputContainer, path: Path) -> VideoStream:
     decodable = [stream for stream in moving if stream.codec_context is not None]
     if not decodable:
         raise MediaError("unreadable", f"{path} has a video stream in a format for which there is no decoder")
+    listed = frozenset[int]().union(*programmes(container)) if len(decodable) > 1 else frozenset()
     return max(
-        decodable,
+        [stream for stream in decodable if stream.id in listed] or decodable,
         key=lambda stream: (
             bool(stream.disposition & Disposition.default),
             stream.codec_context.width * stream.codec_context.height,
@@ -117,15 +120,13 @@ def best_video_stream(container: InputContainer, path: Path) -> VideoStream:
 def audio_streams_of(container: InputContainer, video: VideoStream | None) -> list[AudioStream]:
     """Return the audio tracks that belong to a video stream, default ones first; tracks without a decoder are ignored.
 
-    A transport stream may carry several programmes: then only the tracks of the video's own count. A track that is
-    in no programme belongs to every video. Without a video, all tracks are returned.
+    A transport stream may carry several programmes: then only the tracks of the video's own count. Without a video,
+    all tracks are returned.
     """
     tracks = [track for track in container.streams.audio if track.codec_context is not None]
     if video is not None and tracks and len(tracks) + len(container.streams.video) > 2:
-        listed = programmes(container)
-        foreign = {pid for pids in listed if video.id not in pids for pid in pids}
-        own = {pid for pids in listed if video.id in pids for pid in pids}
-        tracks = [track for track in tracks if track.id in own or track.id not in foreign]
+        own = frozenset[int]().union(*(pids for pids in programmes(container) if video.id in pids))
+        tracks = [track for track in tracks if not own or track.id in own]
     return sorted(tracks, key=lambda track: not track.disposition & Disposition.default)
 
 
@@ -145,7 +146,7 @@ def packets(container: InputContainer, *streams: "Stream") -> "Iterator[Packet[S
             for packet in container.demux(*streams):
                 failures = 0
                 yield packet
-        except (av.FFmpegError, OSError):
+        except (av.FFmpegError, OSError, IndexError):  # IndexError: of a stream that was not there at the beginning
             failures += 1
         else:
             return

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from curation.media.byte_ranges import ByteRange
 from curation.media.clocks import Clocks
+from curation.media.programmes import other_streams_at
 from curation.media.scan import PacketScan
 from foundation.array_types import Int64Array
 from foundation.storage.locations import read_range
@@ -28,6 +29,9 @@ _ENDING_FORMATS = frozenset({"flv", "asf", "ogg"})
 
 _MOST_BYTES = 4 << 20
 """Bytes in which a beginning is looked for."""
+
+_UNREAD_BYTES, _UNREAD_SHARE = 1 << 18, 0.01
+"""A transport stream that holds more than this behind the last packet of its streams may go on with others."""
 
 _INDEX_SHARE = 0.1
 """An MP4 file that holds more than this behind its last packet may hold more than its index there."""
@@ -57,7 +61,7 @@ def joined_ranges(path: Path, held: ByteRange, scan: PacketScan, clocks: Clocks)
         runs = zip(clocks.runs[:-1], clocks.runs[1:], strict=True)
         found = [_start_between(path, held, scan, before, after) for before, after in runs]
         starts = [start for start in found if start is not None]
-        if scan.format_names & _ENDING_FORMATS and (behind := _start_behind(path, held, scan)) is not None:
+        if (behind := _start_behind(path, held, scan)) is not None:
             starts.append((behind, 0))
     if not starts:
         return []
@@ -107,10 +111,16 @@ def _last_table(between: bytes) -> int | None:
 def _start_behind(path: Path, held: ByteRange, scan: PacketScan) -> int | None:
     """Return where the next recording begins behind the last packet that was read."""
     place = held.first - held.head + scan.end_byte
-    if place >= held.end:
+    size = held.end - place
+    if "mpegts" in scan.format_names:
+        if size <= max(_UNREAD_BYTES, _UNREAD_SHARE * held.size):
+            return None
+        at = other_streams_at(read_range(path, place, min(_MOST_BYTES, size)), scan.stream_ids)
+        return None if at is None else place + at
+    signature = next((_SIGNATURES[name] for name in scan.format_names & _ENDING_FORMATS), None)
+    if signature is None or size <= 0:
         return None
-    (signature,) = (_SIGNATURES[name] for name in scan.format_names & _SIGNATURES.keys())
-    at = read_range(path, place, min(_MOST_BYTES, held.end - place)).find(signature)
+    at = read_range(path, place, min(_MOST_BYTES, size)).find(signature)
     return place + at if at >= 0 else None
 
 

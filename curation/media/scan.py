@@ -8,7 +8,7 @@ import numpy as np
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-from curation.media.container import best_audio_stream, exact, packets
+from curation.media.container import audio_streams_of, best_audio_stream, exact, packets
 from foundation.array_types import Float64Array
 
 if TYPE_CHECKING:
@@ -54,6 +54,8 @@ class PacketScan:
 
     time_base: Fraction
     format_names: frozenset[str]
+    stream_ids: frozenset[int]
+    """Identifiers of the video track and of the audio tracks that belong to it, in the format's own terms."""
     pts: list[int | None] = field(default_factory=list)
     dts: list[int | None] = field(default_factory=list)
     durations: list[int] = field(default_factory=list)
@@ -68,7 +70,7 @@ class PacketScan:
     first_byte: int = 0
     """Where the first packet of any track begins."""
     end_byte: int = 0
-    """Where the last packet of any track ends."""
+    """Where the last packet of these tracks ends."""
     end_of_all_s: float = 0.0
     """End of the longest track, streams of every kind, on the file's clock."""
 
@@ -100,9 +102,13 @@ class PacketScan:
 
 def scan_packets(container: InputContainer, stream: VideoStream) -> PacketScan:
     """Read all packets of an opened file."""
+    own: list[Stream] = [stream, *audio_streams_of(container, stream)]
     scan = PacketScan(
-        time_base=exact(stream.time_base) or Fraction(1), format_names=frozenset(container.format.name.split(","))
+        time_base=exact(stream.time_base) or Fraction(1),
+        format_names=frozenset(container.format.name.split(",")),
+        stream_ids=frozenset(track.id for track in own),
     )
+    own_indices = {track.index for track in own}
     unit_s = {track.index: float(exact(track.time_base) or 0) for track in container.streams}
     audio = _Audio(container, stream, scan)
     frames = _Frames(scan)
@@ -115,7 +121,8 @@ def scan_packets(container: InputContainer, stream: VideoStream) -> PacketScan:
             scan.end_of_all_s = max(scan.end_of_all_s, end_s)
         if position is not None and size:
             first_byte = position if first_byte is None else min(first_byte, position)
-            scan.end_byte = max(scan.end_byte, position + size)
+            if packet.stream_index in own_indices:
+                scan.end_byte = max(scan.end_byte, position + size)
         if packet.stream_index == stream.index and size:
             frames.add(packet)
         else:
