@@ -109,16 +109,20 @@ def _of_run(run: Int64Array, times: Int64Array, stamps: Stamps, scan: PacketScan
     unit_s = float(scan.time_base)
     if last_duration * unit_s > _LONGEST_LAST_S and not scan.is_heard(last * unit_s, (last + last_duration) * unit_s):
         last_duration = 0
-    held = _held_frames(pts, scan)
+    held = _held_frames(pts, set(run.tolist()), scan) if len(scan.holes) else ()
     if last_duration * unit_s > HOLE_S:
         held = (*held, (last, last + last_duration))
     return FrameTimes(pts, stamps, last_duration, scan.end_of_all_s, held)
 
 
-def _held_frames(pts: Int64Array, scan: PacketScan) -> tuple[tuple[int, int], ...]:
+def _held_frames(pts: Int64Array, run: set[int], scan: PacketScan) -> tuple[tuple[int, int], ...]:
     """Return the neighbouring stamps between which no frame is missing, by the holes in the order of decoding."""
     unit_s = float(scan.time_base)
-    held = [(hole.start_s, hole.end_s) for hole in scan.holes if scan.is_held(hole)]
+    held = [
+        (hole.start_s, hole.end_s)
+        for hole in scan.holes
+        if {hole.before, hole.before + 1} <= run and scan.is_held(hole)
+    ]
     wide = np.flatnonzero(np.diff(pts) * unit_s > HOLE_S)
     pairs = [(int(pts[k]), int(pts[k + 1])) for k in wide]
     # Frames are decoded a little earlier than shown, and not in the same order.
