@@ -30,7 +30,7 @@ _ENDING_FORMATS = frozenset({"flv", "asf", "ogg"})
 _MOST_BYTES = 4 << 20
 """Bytes in which a beginning is looked for."""
 
-_UNREAD_BYTES, _UNREAD_SHARE = 1 << 18, 0.01
+_UNREAD_BYTES = 1 << 15
 """A transport stream that holds more than this behind the last packet of its streams may go on with others."""
 
 _INDEX_SHARE = 0.1
@@ -113,7 +113,7 @@ def _start_behind(path: Path, held: ByteRange, scan: PacketScan) -> int | None:
     place = held.first - held.head + scan.end_byte
     size = held.end - place
     if "mpegts" in scan.format_names:
-        if size <= max(_UNREAD_BYTES, _UNREAD_SHARE * held.size):
+        if size <= _UNREAD_BYTES:
             return None
         at = other_streams_at(read_range(path, place, min(_MOST_BYTES, size)), scan.stream_ids)
         return None if at is None else place + at

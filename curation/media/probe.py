@@ -232,7 +232,7 @@ def _describe(
     variable = odd_steps * 50 > len(steps)
     first, last = int(times.pts[0]), int(times.pts[-1])
     end = last + (times.last_duration or max(1, round(usual_step)))
-    held = sum(after - before for before, after in times.held_frames)
+    held = sum(after - before - round(usual_step) for before, after in times.held_frames)
     fps = Fraction(len(times.pts)) / (max(1, end - first - held) * time_base)
     if abs(fps / stated_fps - 1) < 0.005:  # the stated rate is exact where time stamps are rounded, as in Matroska
         fps = stated_fps
