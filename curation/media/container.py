@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
-from numbers import Rational
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import av
 from av.audio.stream import AudioStream
@@ -32,8 +31,10 @@ _MAX_READ_ERRORS_IN_A_ROW = 64
 """Reading ends after this many failures of the demuxer without a packet between them."""
 
 
-_METADATA_DECODING = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
-"""From 19 on, PyAV itself reads tags that are no UTF-8, and the argument is gone."""
+_OPTIONS = {"protocol_whitelist": "file"}
+
+_READS_ALL_TAGS = int(av.__version__.split(".")[0]) >= 19
+"""Whether PyAV reads tags that are no UTF-8 without being told to; the argument for it is gone then."""
 
 
 @contextmanager
@@ -70,7 +71,10 @@ def open_media(path: Path, held: ByteRange | None = None) -> Iterator[InputConta
 @contextmanager
 def _opened(file: str | RemoteMedia | RangeFile, path: Path) -> Iterator[InputContainer]:
     try:
-        container = av.open(file, mode="r", options={"protocol_whitelist": "file"}, **_METADATA_DECODING)
+        if _READS_ALL_TAGS:
+            container = av.open(file, mode="r", options=_OPTIONS)
+        else:
+            container = av.open(file, mode="r", options=_OPTIONS, metadata_errors="replace")
     except (av.FFmpegError, OSError, ValueError) as error:
         raise MediaError("unreadable", f"{path} cannot be opened as a media file: {error}") from error
     with container:
@@ -79,7 +83,17 @@ def _opened(file: str | RemoteMedia | RangeFile, path: Path) -> Iterator[InputCo
         yield container
 
 
-def exact(ratio: Rational | None) -> Fraction | None:
+class _Ratio(Protocol):
+    """A `fractions.Fraction`, or the class that PyAV 19 returns in its place."""
+
+    @property
+    def numerator(self) -> int: ...
+
+    @property
+    def denominator(self) -> int: ...
+
+
+def exact(ratio: _Ratio | None) -> Fraction | None:
     """Return a time base, rate or aspect of PyAV as a fraction; None where it is not set, for PyAV then has None or 0.
 
     PyAV 18 returns fractions, 19 a class of its own, whose products with each other are of that class.

@@ -66,7 +66,7 @@ def frame_times(path: Path, scan: PacketScan, clocks: Clocks) -> list[FrameTimes
     for stamps, stored in ways:
         if None not in stored:
             times = np.array(stored, np.int64)
-            sound = _is_near(times * float(scan.time_base), scan.times_s())
+            sound = _is_near(times.astype(np.float64) * float(scan.time_base), scan.times_s())
             runs = [run[sound[run]] for run in clocks.runs]
             found = [_of_run(run, times, stamps, scan) for run in runs if len(run)]
             damaged = frozenset(np.setdiff1d(times, np.concatenate([one.pts for one in found])).tolist())

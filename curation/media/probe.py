@@ -166,9 +166,9 @@ def _recordings(path: Path, held: ByteRange | None) -> tuple[list[VideoInfo | By
     found: list[VideoInfo | ByteRange] = []
     problem = None
     for part in ranges:
-        more, error = _recordings(path, part)
+        more, its_problem = _recordings(path, part)
         found += more
-        problem = error or problem
+        problem = its_problem or problem
     return found, problem
 
 
