@@ -12,9 +12,9 @@ from av.container import InputContainer
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
-from curation.media.byte_ranges import ByteRange, RangeFile
 from curation.media.errors import MediaError
-from curation.media.programmes import programmes
+from curation.media.packets.byte_ranges import ByteRange, RangeFile
+from curation.media.packets.programmes import programmes
 from curation.media.remote import RemoteMedia
 from foundation.storage.locations import is_remote
 

@@ -11,14 +11,14 @@ from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from curation.media.byte_ranges import ByteRange
-from curation.media.clocks import Clocks, separate_clocks
 from curation.media.container import best_audio_stream, best_video_stream, exact, open_media, packets
 from curation.media.convert import display_size, rotation_deg
 from curation.media.errors import MediaError
-from curation.media.frame_times import LONGEST_S, FrameTimes, Stamps, frame_times
-from curation.media.joins import joined_ranges
-from curation.media.scan import PacketScan, scan_packets
+from curation.media.packets.byte_ranges import ByteRange
+from curation.media.packets.clocks import Clocks, separate_clocks
+from curation.media.packets.frame_times import LONGEST_S, FrameTimes, Stamps, frame_times
+from curation.media.packets.joins import joined_ranges
+from curation.media.packets.scan import PacketScan, scan_packets
 from foundation.storage.locations import is_remote
 from manifests.timeline import TICK_RATE_HZ, tick_count
 from manifests.vocabulary import ErrorCode

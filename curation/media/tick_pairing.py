@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from av.video.frame import VideoFrame
 
+from curation.media.packets.scan import HOLE_S
 from curation.media.probe import VideoInfo
-from curation.media.scan import HOLE_S
 from manifests.timeline import TICK_RATE_HZ
 
 __all__ = ["StoredFrame", "pair_with_ticks"]

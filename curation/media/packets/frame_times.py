@@ -8,9 +8,9 @@ from typing import Literal
 
 import numpy as np
 
-from curation.media.clocks import Clocks
 from curation.media.errors import MediaError
-from curation.media.scan import HOLE_S, PacketScan
+from curation.media.packets.clocks import Clocks
+from curation.media.packets.scan import HOLE_S, PacketScan
 from foundation.array_types import BoolArray, Float64Array, Int64Array
 
 __all__ = ["LONGEST_S", "FrameTimes", "Stamps", "frame_times"]

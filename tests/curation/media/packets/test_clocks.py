@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from curation.media.clocks import separate_clocks
+from curation.media.packets.clocks import separate_clocks
 
 
 def times(*stretches: tuple[float, float]) -> np.ndarray:

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from curation.media.scan import BACK_S, HOLE_S
+from curation.media.packets.scan import BACK_S, HOLE_S
 from foundation.array_types import Float64Array, Int64Array
 
 __all__ = ["Clocks", "separate_clocks"]

@@ -10,8 +10,8 @@ from helpers.made_videos import Coding, Sound, counted_picture, frame_times, rea
 from curation.media.audio import tick_audio
 from curation.media.container import audio_streams_of, best_video_stream, open_media
 from curation.media.frames import tick_frames
+from curation.media.packets.programmes import programmes
 from curation.media.probe import probe
-from curation.media.programmes import programmes
 
 
 def crc32_mpeg(content: bytes) -> int:

@@ -5,10 +5,10 @@ Each is a file of its own: read from its first byte on, it has its own streams, 
 
 from pathlib import Path
 
-from curation.media.byte_ranges import ByteRange
-from curation.media.clocks import Clocks
-from curation.media.programmes import other_streams_at
-from curation.media.scan import PacketScan
+from curation.media.packets.byte_ranges import ByteRange
+from curation.media.packets.clocks import Clocks
+from curation.media.packets.programmes import other_streams_at
+from curation.media.packets.scan import PacketScan
 from foundation.array_types import Int64Array
 from foundation.storage.locations import read_range
 
