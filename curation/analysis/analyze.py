@@ -96,11 +96,10 @@ def analyze_frames(
         if first_tick <= frame.tick < end_tick:
             decoded[frame.tick - first_tick] = True
             collected.add(frame.tick, frame.tick - first_tick, frame.source_frame, frame.shown)
-    return FrameEvidence(
-        decoded=decoded,
-        faces=collected.faces(),
-        cut_score=models.cuts(thumbs)[first_tick - halo_first :][: end_tick - first_tick],
-    )
+    cut_score = models.cuts(thumbs)[first_tick - halo_first :][: end_tick - first_tick]
+    # Where recordings were joined there is a cut, however alike they look.
+    cut_score[[join - first_tick for join in info.joins if first_tick <= join < end_tick]] = 1.0
+    return FrameEvidence(decoded=decoded, faces=collected.faces(), cut_score=cut_score)
 
 
 def analyze_audio(info: VideoInfo, models: Perception, first_tick: int, end_tick: int) -> AudioEvidence:

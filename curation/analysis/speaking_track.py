@@ -14,7 +14,7 @@ from curation.perception.voice import SileroVoice
 from foundation.array_types import Float32Array
 from manifests.timeline import SAMPLES_PER_TICK
 
-__all__ = ["speaking_file_track", "with_heard_track"]
+__all__ = ["heard_by_number", "speaking_file_track", "with_heard_track"]
 
 _EXCERPTS, _EXCERPT_TICKS = 6, 250
 """Looked at of a video: six times 10 s, evenly over its length; all of one that is shorter."""
@@ -41,13 +41,23 @@ def with_heard_track(
     if sound is None or len(sound.tracks) == 1:
         return info
     if settings.audio_track != "auto" and int(settings.audio_track) <= len(sound.tracks):
-        return replace(info, sound=sound.with_number(int(settings.audio_track)))
+        return heard_by_number(info, int(settings.audio_track))
     shares = []
     for number in range(1, len(sound.tracks) + 1):
-        one = replace(info, sound=sound.with_number(number))
+        one = heard_by_number(info, number)
         heard = [tick_audio(one, first, end) for first, end in _excerpts(info.n_ticks)]
         shares.append(_speaking([piece for piece in heard if piece is not None], voice))
-    return replace(info, sound=sound.with_number(_chosen(shares, sound.number)))
+    return heard_by_number(info, _chosen(shares, sound.number))
+
+
+def heard_by_number(info: VideoInfo, number: int) -> VideoInfo:
+    """Return a video with the audio track of a number, in each of its recordings that has so many."""
+    if info.sound is None or number > len(info.sound.tracks):
+        return info
+    parts = (
+        part if part.info is None else replace(part, info=heard_by_number(part.info, number)) for part in info.parts
+    )
+    return replace(info, sound=info.sound.with_number(number), parts=tuple(parts))
 
 
 def speaking_file_track(path: Path, sound: SoundTracks) -> SoundTracks:

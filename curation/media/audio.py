@@ -1,7 +1,7 @@
 """The audio of a video as 16 kHz mono on the same zero as its ticks, placed by time stamps."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import takewhile
 from pathlib import Path
@@ -12,10 +12,10 @@ from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 
-from curation.media.byte_ranges import ByteRange
 from curation.media.channels import BLOCK_S, in_phase
 from curation.media.container import audio_streams_of, exact, open_media, packets
 from curation.media.errors import MediaError
+from curation.media.packets.byte_ranges import ByteRange
 from curation.media.probe import VideoInfo
 from curation.media.sound_runs import runs_of_sound
 from curation.media.sound_track import SoundScan, SoundTrack, SoundTracks
@@ -60,18 +60,33 @@ def tick_audio(info: VideoInfo, first_tick: int, end_tick: int, rate_hz: int = A
         raise ValueError(f"ticks [{first_tick}, {end_tick}) are not within [0, {info.n_ticks}) of {info.path}")
     if rate_hz <= 0 or rate_hz % TICK_RATE_HZ:
         raise ValueError(f"rate_hz is {rate_hz}; give a multiple of {TICK_RATE_HZ}, such as {AUDIO_RATE_HZ}")
-    begin_s = first_tick / TICK_RATE_HZ
-    mixed = np.zeros(int((end_tick - first_tick) * rate_hz / TICK_RATE_HZ), np.float32)
     if info.sound is None:
         return None
+    if info.parts:
+        return _audio_of_parts(info, first_tick, end_tick, rate_hz)
+    begin_s = first_tick / TICK_RATE_HZ
+    mixed = np.zeros(int((end_tick - first_tick) * rate_hz / TICK_RATE_HZ), np.float32)
     track = info.sound.heard
     zero_s = info.first_pts * info.time_base if info.stamps != "none" else Fraction(0)
     from_s = zero_s + begin_s - _LEAD_S if info.stamps != "none" else None
     until_s = end_tick / TICK_RATE_HZ + _TAIL_S
-    frames = ((time_s - zero_s, frame) for time_s, frame in _frames(info.path, track, from_s, info.held))
+    frames = ((time_s - zero_s, frame) for time_s, frame in _frames(info.path, track, from_s, info.bytes_held))
     heard = takewhile(lambda timed: timed[0] <= until_s, frames)
     for start_s, samples in runs_of_sound(heard, rate_hz, follow=track.offsets is not None):
         _place(samples, round((start_s - begin_s) * rate_hz), mixed)
+    return mixed
+
+
+def _audio_of_parts(info: VideoInfo, first_tick: int, end_tick: int, rate_hz: int) -> Float32Array:
+    """Return the audio of ticks of a file that holds several recordings, each placed by its own clock."""
+    mixed = np.zeros(int((end_tick - first_tick) * rate_hz / TICK_RATE_HZ), np.float32)
+    for part in info.parts:
+        first, end = max(first_tick, part.first_tick), min(end_tick, part.end_tick)
+        if first < end and part.info is not None:
+            own = replace(part.info, path=info.path)
+            samples = tick_audio(own, first - part.first_tick, end - part.first_tick, rate_hz)
+            if samples is not None:
+                _place(samples, int((first - first_tick) * rate_hz / TICK_RATE_HZ), mixed)
     return mixed
 
 

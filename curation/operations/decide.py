@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 
+from curation.analysis.speaking_track import heard_by_number
 from curation.decision.decide import Decision, decide
 from curation.decision.trial import require_usable
 from curation.evidence.measures import Evidence
@@ -179,9 +180,7 @@ class _Again:
 
 def _heard_as_before(info: VideoInfo, before: VideoRecord) -> VideoInfo:
     """Return a video with the audio track to be heard that was measured."""
-    if info.sound is None or before.audio_track is None:
-        return info
-    return replace(info, sound=info.sound.with_number(before.audio_track))
+    return info if before.audio_track is None else heard_by_number(info, before.audio_track)
 
 
 def _new_settings(

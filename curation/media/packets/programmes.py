@@ -9,7 +9,7 @@ from pathlib import Path
 
 from av.container import InputContainer
 
-__all__ = ["programmes"]
+__all__ = ["other_streams_at", "programmes"]
 
 _READ_BYTES = 4 << 20
 """The tables are repeated every 0.1 s, in practice at least twice a second."""
@@ -30,18 +30,43 @@ def programmes(container: InputContainer) -> list[frozenset[int]]:
     """
     if "mpegts" not in container.format.name.split(","):
         return []
-    start = _beginning(container)
     maps: dict[int, frozenset[int]] = {}
-    for pid, section in _sections(start):
-        if pid == 0 and section[0] == _PROGRAMME_TABLE:
-            entries = (section[at : at + 4] for at in range(8, len(section) - 7, 4))
-            found = {_pid(entry[2:]) for entry in entries if entry[:2] != bytes(2)}  # number 0 names no programme
-            maps = {pid: maps.get(pid, frozenset()) for pid in found}
-        elif pid in maps and section[0] == _STREAM_TABLE and len(section) > 12:
-            maps[pid] = frozenset(_stream_pids(section))
+    for _, pid, section in _sections(_beginning(container)):
+        _read(pid, section, maps)
         if maps and all(maps.values()):
             break
     return [pids for pids in maps.values() if pids]
+
+
+def other_streams_at(content: bytes, known: frozenset[int]) -> int | None:
+    """Return where the tables begin that name none but other streams; None without such tables.
+
+    Args:
+        content: a part of a transport stream.
+        known: identifiers of streams.
+    """
+    maps: dict[int, frozenset[int]] = {}
+    begin: int | None = None
+    for at, pid, section in _sections(content):
+        if pid == 0:
+            maps, begin = {}, at
+        _read(pid, section, maps)
+        named = maps.get(pid, frozenset())
+        if named and not named & known:
+            return begin
+    return None
+
+
+def _read(pid: int, section: bytes, maps: dict[int, frozenset[int]]) -> None:
+    """Enter a table into `maps`: identifiers of streams by that of their programme's map."""
+    if pid == 0 and section[0] == _PROGRAMME_TABLE:
+        entries = (section[at : at + 4] for at in range(8, len(section) - 7, 4))
+        found = {_pid(entry[2:]) for entry in entries if entry[:2] != bytes(2)}  # number 0 names no programme
+        present = {pid: maps.get(pid, frozenset()) for pid in found}
+        maps.clear()
+        maps.update(present)
+    elif pid in maps and section[0] == _STREAM_TABLE and len(section) > 12:
+        maps[pid] = frozenset(_stream_pids(section))
 
 
 def _beginning(container: InputContainer) -> bytes:
@@ -67,10 +92,13 @@ def _stream_pids(section: bytes) -> Iterator[int]:
         at += 5 + _length(section[at + 3 :])
 
 
-def _sections(content: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield (PID, section) of the tables, each whole, without a check of its sum."""
+def _sections(content: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """Yield (place, PID, section) of the tables, each whole, without a check of its sum.
+
+    The place is that of the packet in which the section ends.
+    """
     unfinished: dict[int, bytes] = {}
-    for packet in _packets(content):
+    for place, packet in _packets(content):
         begins, pid = bool(packet[1] & 0x40), _pid(packet[1:])
         at = 4 + (1 + packet[4] if packet[3] & 0x20 else 0)
         payload = packet[at:] if packet[3] & 0x10 else b""
@@ -82,18 +110,18 @@ def _sections(content: bytes) -> Iterator[tuple[int, bytes]]:
             unfinished[pid] += payload
         part = unfinished.get(pid, b"")
         if len(part) >= 3 and len(part) >= 3 + _length(part[1:]):
-            yield pid, part[: 3 + _length(part[1:])]
+            yield place, pid, part[: 3 + _length(part[1:])]
             del unfinished[pid]
 
 
-def _packets(content: bytes) -> Iterator[bytes]:
-    """Yield the packets, from the first place on where three follow each other."""
+def _packets(content: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield (place, packet), from the first place on where three packets follow each other."""
     for first in range(min(len(content), 10 * max(_SPACINGS))):
         for spacing in _SPACINGS:
             if all(content[first + k * spacing : first + k * spacing + 1] == bytes([_SYNC]) for k in range(3)):
                 for at in range(first, len(content) - _PACKET_BYTES + 1, spacing):
                     if content[at] == _SYNC:
-                        yield content[at : at + _PACKET_BYTES]
+                        yield at, content[at : at + _PACKET_BYTES]
                 return
 
 
