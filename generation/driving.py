@@ -8,7 +8,7 @@ import numpy as np
 from curation.analysis.analyze import analyze_frames
 from curation.decision.decide import Decision, decide
 from curation.evidence.joining import with_audio
-from curation.evidence.measures import AudioEvidence
+from curation.evidence.measures import SURE_CUT_SCORE, AudioEvidence, Evidence
 from curation.media.audio import tick_audio
 from curation.media.errors import MediaError
 from curation.media.probe import probe
@@ -57,8 +57,19 @@ def read_driving(path: Path, perception: Perception, settings: CurationSettings,
     landmarks_px = decision.face.landmarks_px
     missing: BoolArray = np.isnan(landmarks_px[:, 0, 0])
     _require_one_face(path, decision, missing)
+    _require_one_size(path, evidence)
     crop = choose_crop(landmark_box(landmarks_px), settings.crop)
     return DrivingVideo(landmarks_px=crop.points(landmarks_px, size_px), audio_48k=audio)
+
+
+def _require_one_size(path: Path, evidence: Evidence) -> None:
+    """Refuse a video whose frames change their size: one crop cannot be fixed over it."""
+    changes = evidence.cut_score >= SURE_CUT_SCORE
+    if changes.any():
+        at_s = seconds_of_tick(int(np.argmax(changes)))
+        raise GenerationError(
+            f"--driving {path}: the picture changes its size, or fades, at {at_s:.2f} s; cut the video there"
+        )
 
 
 def _require_one_face(path: Path, decision: Decision, missing: BoolArray) -> None:

@@ -13,6 +13,7 @@ from av.video.stream import VideoStream
 
 from curation.media.container import best_video_stream, open_media, packets
 from curation.media.convert import FrameConverter, LazyImage
+from curation.media.display_shape import DisplayShapes
 from curation.media.memory import trim_heap
 from curation.media.probe import VideoInfo
 from curation.media.settings import DEFAULT_MEDIA_SETTINGS, MediaSettings
@@ -43,7 +44,8 @@ class TickFrame:
     """The stored frame: its time stamp after the first frame's, units of `VideoInfo.time_base`, the same in
     every window. None: nothing trustworthy decodes here. The number of the tick before: the same frame again."""
     shown: LazyImage | None
-    """The image of the frame, the same again where `source_frame` is the same; None with it."""
+    """The image of the frame, the same again where `source_frame` is the same; None with it. Its shape is its own:
+    a stream may change it between two frames."""
 
     @property
     def rgb(self) -> RgbImage | None:
@@ -65,7 +67,7 @@ def tick_frames(
     """
     if not 0 <= first_tick <= end_tick <= info.n_ticks:
         raise ValueError(f"ticks [{first_tick}, {end_tick}) are not within [0, {info.n_ticks}) of {info.path}")
-    convert = FrameConverter(info.width_px, info.height_px, info.rotation_deg)
+    convert = FrameConverter()
     shown: tuple[int, LazyImage] | None = None
     landing = _landing(info, first_tick)
     with open_media(info.path) as container:
@@ -74,6 +76,7 @@ def tick_frames(
             container.seek(landing, stream=stream)
         stream.codec_context.thread_count = settings.decode_threads
         stream.codec_context.thread_type = "AUTO" if settings.decode_threads > 1 else "NONE"
+        shapes = DisplayShapes(stream)
         stored = _stored_frames(container, stream, info)
         for tick, decoded in pair_with_ticks(stored, info, first_tick, end_tick):
             if tick % _TRIM_EVERY_TICKS == 0:
@@ -83,7 +86,7 @@ def tick_frames(
                 continue
             number = decoded.pts - info.first_pts
             if shown is None or shown[0] != number:
-                shown = (number, LazyImage(decoded.frame, convert))
+                shown = (number, LazyImage(decoded.frame, shapes(decoded.frame), convert))
             yield TickFrame(tick=tick, source_frame=number, shown=shown[1])
 
 

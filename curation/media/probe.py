@@ -12,7 +12,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from curation.media.container import best_audio_stream, best_video_stream, open_media, packets
-from curation.media.convert import display_size, rotation_deg
+from curation.media.display_shape import DisplayShape, DisplayShapes
 from curation.media.errors import MediaError
 from foundation.array_types import Int64Array
 from manifests.timeline import TICK_RATE_HZ, tick_count
@@ -50,14 +50,15 @@ class VideoInfo:
     """From the first frame to the end of the last; of a file cut short, to the end that its header promises."""
     n_ticks: int
     width_px: int
-    """Of the upright frame with square pixels, as `height_px`."""
+    """Of the first upright frame with square pixels, as `height_px`; later frames may have another size."""
     height_px: int
     fps: Fraction
     """Frames per second, the average over the file."""
     codec: str
     has_audio: bool
     rotation_deg: int
-    """Counterclockwise turn that makes a stored frame upright: 0, 90, 180 or 270."""
+    """Counterclockwise turn that makes the first stored frame upright: 0, 90, 180 or 270; after its flip, if the file
+    asks for one."""
     variable_rate: bool
     """More than one in fifty distances between neighbouring frames is off the usual one by more than a quarter; fewer
     are holes in a constant rate."""
@@ -101,8 +102,9 @@ def probe(path: Path) -> VideoInfo:
         raise MediaError("unreadable", f"{path} declares a {stream.codec_context.name} track without a single packet")
     with open_media(path) as container:
         stream = best_video_stream(container, path)
+        shapes = DisplayShapes(stream)
         frame = _first_frame(container, stream, path)
-        return _describe(path, container, stream, scan, frame)
+        return _describe(path, container, stream, scan, frame, shapes(frame))
 
 
 def _scan(container: InputContainer, stream: VideoStream) -> _Scan:
@@ -166,7 +168,9 @@ def _first_frame(container: InputContainer, stream: VideoStream, path: Path) -> 
     return damaged
 
 
-def _describe(path: Path, container: InputContainer, stream: VideoStream, scan: _Scan, frame: VideoFrame) -> VideoInfo:
+def _describe(
+    path: Path, container: InputContainer, stream: VideoStream, scan: _Scan, frame: VideoFrame, shape: DisplayShape
+) -> VideoInfo:
     stated_fps = stream.average_rate or stream.guessed_rate or TICK_RATE_HZ
     if stated_fps * _LONGEST_SHOWN_S < 1:
         stated_fps = TICK_RATE_HZ
@@ -182,19 +186,17 @@ def _describe(path: Path, container: InputContainer, stream: VideoStream, scan: 
         fps = stated_fps
     held_s = (end - first) * time_base
     duration_s = max(held_s, _claimed_s(container, stream, scan, first * time_base, held_s))
-    rotation = rotation_deg(frame)
-    width_px, height_px = display_size(frame, stream.sample_aspect_ratio or Fraction(1), rotation)
     return VideoInfo(
         path=path,
         size_bytes=path.stat().st_size,
         duration_s=float(duration_s),
         n_ticks=tick_count(duration_s),
-        width_px=width_px,
-        height_px=height_px,
+        width_px=shape.width_px,
+        height_px=shape.height_px,
         fps=fps,
         codec=stream.codec_context.name,
         has_audio=best_audio_stream(container) is not None,
-        rotation_deg=rotation,
+        rotation_deg=shape.rotation_deg,
         variable_rate=variable,
         time_base=time_base,
         first_pts=first,
