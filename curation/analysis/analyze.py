@@ -76,9 +76,10 @@ def analyze_frames(
 ) -> FrameEvidence:
     """Measure the frames of ticks ``[first_tick, end_tick)`` of a video.
 
-    A frame that lasts several ticks is measured once. Coordinates are pixels of the frame, upright; where the stream
-    goes on in another size, a new shot begins (`SURE_CUT_SCORE`). Memory holds `models.mask_stride` frames, and thumbnails for the
-    cut scorer. A range that begins on a multiple of `WINDOW_STEP_TICKS` gives the same values as the complete video.
+    A frame that lasts several ticks is measured once. Coordinates are pixels of the upright frame; where the stream
+    goes on in another size, a new shot begins (`SURE_CUT_SCORE`). Memory holds `models.mask_stride` frames, and
+    thumbnails for the cut scorer. A range that begins on a multiple of `WINDOW_STEP_TICKS` gives the same values as the
+    complete video.
 
     Raises:
         MediaError: the file cannot be decoded.

@@ -8,7 +8,7 @@ import numpy as np
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, Interpolation, VideoReformatter
 
-from curation.media.display_shape import DisplayShape
+from curation.media.display_shape import DisplayShape, ShapedFrame
 from foundation.array_types import RgbImage
 
 __all__ = ["FrameConverter", "LazyImage"]
@@ -98,9 +98,9 @@ class FrameConverter:
 class LazyImage:
     """The image of a decoded frame as displayed, converted on first use."""
 
-    def __init__(self, frame: VideoFrame, shape: DisplayShape, convert: FrameConverter) -> None:
-        self.shape = shape
-        self._frame = frame
+    def __init__(self, shaped: ShapedFrame, convert: FrameConverter) -> None:
+        self.shape = shaped.shape
+        self._frame = shaped.frame
         self._convert = convert
 
     @cached_property

@@ -14,7 +14,7 @@ from av.sidedata.sidedata import Type
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-__all__ = ["DisplayShape", "DisplayShapes"]
+__all__ = ["DisplayShape", "DisplayShapes", "ShapedFrame"]
 
 _MOST_STRETCHED = 8
 """Largest ratio of a pixel's sides; a header with a larger one is damaged."""
@@ -48,6 +48,14 @@ class DisplayShape:
         return (self.height_px, self.width_px) if self.rotation_deg in (90, 270) else self.size_px
 
 
+@dataclass(frozen=True, slots=True)
+class ShapedFrame:
+    """A decoded frame and the shape in which it is displayed."""
+
+    frame: VideoFrame
+    shape: DisplayShape
+
+
 class DisplayShapes:
     """Finds the display shape of the frames of one stream."""
 
@@ -60,10 +68,17 @@ class DisplayShapes:
         self._aspects = [coded or Fraction(1)]
         """All that the decoder has named so far, each once."""
         self._reader = _AspectReader()
+        self._orientation = (0, False)
+        """Turn and flip of the frame before."""
 
     def __call__(self, frame: VideoFrame) -> DisplayShape:
-        """Return the shape of a frame of the stream, which the decoder may have output some frames ago."""
-        rotation_deg, flipped = _orientation(frame)
+        """Return the shape of a frame, given all frames of the stream in the order in which they are shown."""
+        orientation = _orientation(frame)
+        # A message in H.264 or HEVC is about the frames up to the next key frame (repetition period 1); FFmpeg attaches
+        # it to the first of them alone. A matrix of a container is attached to all.
+        if orientation is None and frame.key_frame:
+            orientation = (0, False)
+        self._orientation = rotation_deg, flipped = orientation or self._orientation
         width, height = _square_size(frame, self._stated or self._aspect(frame))
         turned = rotation_deg in (90, 270)
         return DisplayShape(height if turned else width, width if turned else height, rotation_deg, flipped)
@@ -127,16 +142,17 @@ def _square_size(frame: VideoFrame, pixel_aspect: Fraction) -> tuple[int, int]:
     return max(1, round(frame.width * pixel_aspect)), frame.height
 
 
-def _orientation(frame: VideoFrame) -> tuple[int, bool]:
-    """Return turn and flip of `DisplayShape` by the frame's display matrix, which header or decoder attached to it.
+def _orientation(frame: VideoFrame) -> tuple[int, bool] | None:
+    """Return turn and flip of `DisplayShape` by the frame's display matrix; None where it has none.
 
     A point (p, q) of the stored frame is shown at (a p + c q, b p + d q) for the matrix a, b, u, c, d, v, x, y, w
     (ISO/IEC 14496-12, 6.2.2), x to the right and y down. The nearest of the eight upright positions is taken, because
-    a face in a frame at another angle would be cut or shrunk. A matrix that shows nothing is ignored.
+    a face in a frame at another angle would be cut or shrunk. A matrix that would show
+    nothing is ignored.
     """
     side_data = frame.side_data.get(Type.DISPLAYMATRIX)
     if side_data is None or side_data.buffer_size < _MATRIX_BYTES:
-        return 0, False
+        return None
     a, b, _, c, d = np.frombuffer(side_data, np.int32, 5).tolist()
     determinant = a * d - b * c
     if not determinant:

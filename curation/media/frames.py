@@ -13,7 +13,7 @@ from av.video.stream import VideoStream
 
 from curation.media.container import best_video_stream, open_media, packets
 from curation.media.convert import FrameConverter, LazyImage
-from curation.media.display_shape import DisplayShapes
+from curation.media.display_shape import DisplayShapes, ShapedFrame
 from curation.media.memory import trim_heap
 from curation.media.probe import VideoInfo
 from curation.media.settings import DEFAULT_MEDIA_SETTINGS, MediaSettings
@@ -76,7 +76,6 @@ def tick_frames(
             container.seek(landing, stream=stream)
         stream.codec_context.thread_count = settings.decode_threads
         stream.codec_context.thread_type = "AUTO" if settings.decode_threads > 1 else "NONE"
-        shapes = DisplayShapes(stream)
         stored = _stored_frames(container, stream, info)
         for tick, decoded in pair_with_ticks(stored, info, first_tick, end_tick):
             if tick % _TRIM_EVERY_TICKS == 0:
@@ -86,7 +85,7 @@ def tick_frames(
                 continue
             number = decoded.pts - info.first_pts
             if shown is None or shown[0] != number:
-                shown = (number, LazyImage(decoded.frame, shapes(decoded.frame), convert))
+                shown = (number, LazyImage(decoded.frame, convert))
             yield TickFrame(tick=tick, source_frame=number, shown=shown[1])
 
 
@@ -116,6 +115,7 @@ def _landing(info: VideoInfo, first_tick: int) -> int | None:
 
 def _stored_frames(container: InputContainer, stream: VideoStream, info: VideoInfo) -> Iterator[StoredFrame]:
     """Decode from here on; yield frames and losses (without a frame), ascending by PTS."""
+    shapes = DisplayShapes(stream)
     awaited: list[int] = []
     spoilt: set[int] = set()
     chain_broken = False
@@ -132,6 +132,7 @@ def _stored_frames(container: InputContainer, stream: VideoStream, info: VideoIn
             if chain_broken:
                 spoilt.add(stamp)
         for frame in decoded:
+            shape = shapes(frame)
             pts = _frame_time(frame, info, n_decoded, awaited)
             n_decoded += 1
             if pts is None:
@@ -142,7 +143,8 @@ def _stored_frames(container: InputContainer, stream: VideoStream, info: VideoIn
                 yield StoredFrame(pts=heappop(awaited), frame=None)
             while awaited and awaited[0] == pts:
                 heappop(awaited)
-            yield StoredFrame(pts=pts, frame=None if tainted or pts in spoilt else frame)
+            lost = tainted or pts in spoilt
+            yield StoredFrame(pts=pts, frame=None if lost else ShapedFrame(frame, shape))
             spoilt.discard(pts)
     while awaited:
         yield StoredFrame(pts=heappop(awaited), frame=None)

@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from av.video.frame import VideoFrame
-
+from curation.media.display_shape import ShapedFrame
 from curation.media.probe import VideoInfo
 from manifests.timeline import TICK_RATE_HZ
 
@@ -22,7 +21,7 @@ class StoredFrame:
     """A frame that the file holds at `pts`; `frame` is None where nothing trustworthy was decoded."""
 
     pts: int
-    frame: VideoFrame | None
+    frame: ShapedFrame | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,7 +29,7 @@ class DecodedFrame:
     """A frame that was decoded."""
 
     pts: int
-    frame: VideoFrame
+    frame: ShapedFrame
 
 
 class _Clock:

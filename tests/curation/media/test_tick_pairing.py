@@ -6,10 +6,11 @@ from pathlib import Path
 import av
 import pytest
 
+from curation.media.display_shape import DisplayShape, ShapedFrame
 from curation.media.probe import VideoInfo
 from curation.media.tick_pairing import StoredFrame, pair_with_ticks
 
-FRAME = av.VideoFrame(16, 16, "rgb24")
+FRAME = ShapedFrame(av.VideoFrame(16, 16, "rgb24"), DisplayShape(16, 16, 0, flipped=False))
 
 
 def video(fps: Fraction, n_ticks: int, end_ms: int) -> VideoInfo:
