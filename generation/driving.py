@@ -10,8 +10,8 @@ from curation.decision.decide import Decision, decide
 from curation.evidence.joining import with_audio
 from curation.evidence.measures import SURE_CUT_SCORE, AudioEvidence, Evidence
 from curation.media.audio import tick_audio
+from curation.media.decoders import probe_for
 from curation.media.errors import MediaError
-from curation.media.probe import probe
 from curation.perception.models import Perception
 from curation.rendering.crop import choose_crop
 from curation.settings import CurationSettings
@@ -47,7 +47,7 @@ def read_driving(path: Path, perception: Perception, settings: CurationSettings,
         GenerationError: the video cannot be read, or does not show one face, the same, from beginning to end.
     """
     try:
-        info = probe(path)
+        info = probe_for(path, settings.media)
         evidence = analyze_frames(info, perception, 0, info.n_ticks, settings.media)
         audio = tick_audio(info, 0, info.n_ticks, MUX_RATE_HZ)
     except MediaError as error:

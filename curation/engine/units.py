@@ -15,8 +15,9 @@ from typing import ClassVar
 from curation.analysis.analyze import analyze_frames
 from curation.analysis.windows import windows_within
 from curation.engine.worker import VideoWorker
+from curation.media.decoders import probe_for
 from curation.media.errors import MediaError
-from curation.media.probe import VideoInfo, probe
+from curation.media.probe import VideoInfo
 from curation.output.curated_video import decided_record, write_video_files
 from curation.output.ledger import VideoRecord, write_record
 from curation.output.long_video import gather, stored_clips, unrendered, write_decided, write_slice
@@ -141,7 +142,7 @@ class Unit(ABC):
         """
         try:
             with readable(self.video, worker.plan.scratch, whole=whole) as path:
-                yield probe(path) if info is None else replace(info, path=path)
+                yield probe_for(path, worker.plan.settings.media) if info is None else replace(info, path=path)
         except (MediaError, StorageError):  # StorageError is about the dataset: a fault of a source has a code
             raise
         except RuleError as error:

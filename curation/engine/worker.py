@@ -10,6 +10,7 @@ from curation.analysis.analyze import analyze_audio_of, analyze_ranges
 from curation.decision.decide import Decision, decide
 from curation.evidence.joining import scatter_rows, with_audio
 from curation.evidence.measures import Evidence, FrameEvidence
+from curation.media.decoders import require_decoder
 from curation.media.probe import VideoInfo
 from curation.model_cards import ModelCard
 from curation.model_registry import register_model, registered_models
@@ -54,7 +55,9 @@ class WorkerPlan:
 
         Raises:
             MissingAssetsError: weights are missing.
+            MissingPackageError: the decoder is not installed.
         """
+        require_decoder(self.settings.media)
         use_one_thread()
         for card in self.models:
             register_model(card)

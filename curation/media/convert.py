@@ -1,5 +1,6 @@
 """Conversion of decoded frames for display: upright, square pixels, progressive, 8-bit BT.709 RGB."""
 
+from abc import ABC, abstractmethod
 from fractions import Fraction
 from functools import cached_property
 
@@ -8,10 +9,10 @@ import numpy as np
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, Interpolation, VideoReformatter
 
-from curation.media.display_shape import DisplayShape, ShapedFrame
+from curation.media.display_shape import DisplayShape
 from foundation.array_types import RgbImage
 
-__all__ = ["FrameConverter", "LazyImage"]
+__all__ = ["DecodedImage", "FrameConverter", "LazyImage", "is_hdr", "is_untagged"]
 
 _UNSPECIFIED_MATRICES = frozenset({0, 2, 3})
 """AVColorSpace: RGB, unspecified, reserved."""
@@ -54,7 +55,7 @@ class FrameConverter:
         if frame.interlaced_frame:
             frame = self._top_field(frame)
         width, height = size
-        hdr = _is_hdr(frame)
+        hdr = is_hdr(frame)
         scaled = scaler.reformat(
             frame,
             width=width,
@@ -95,35 +96,59 @@ class FrameConverter:
         return graph.vpull()
 
 
-class LazyImage:
-    """The image of a decoded frame as displayed, converted on first use."""
+class LazyImage(ABC):
+    """The image of a frame as displayed, made on first use."""
 
-    def __init__(self, shaped: ShapedFrame, convert: FrameConverter) -> None:
-        self.shape = shaped.shape
-        self._frame = shaped.frame
-        self._convert = convert
+    def __init__(self, shape: DisplayShape) -> None:
+        self.shape = shape
 
     @cached_property
     def rgb(self) -> RgbImage:
         """The (H, W, 3) image; always the same array."""
-        return self._convert(self._frame, self.shape)
+        return self._displayed()
 
     def thumbnail(self, width_px: int, height_px: int) -> RgbImage:
         """Return the complete frame resized to (height_px, width_px), whatever its aspect, averaged over areas."""
-        if _is_hdr(self._frame):  # tables for a second size would take seconds, too
-            import cv2
+        import cv2
 
-            small = cv2.resize(self.rgb, (width_px, height_px), interpolation=cv2.INTER_AREA)
-            return np.asarray(small, np.uint8)
+        small = cv2.resize(self.rgb, (width_px, height_px), interpolation=cv2.INTER_AREA)
+        return np.asarray(small, np.uint8)
+
+    @abstractmethod
+    def _displayed(self) -> RgbImage:
+        """Return the (H, W, 3) image."""
+
+
+class DecodedImage(LazyImage):
+    """The image of a frame that PyAV decoded."""
+
+    def __init__(self, frame: VideoFrame, shape: DisplayShape, convert: FrameConverter) -> None:
+        super().__init__(shape)
+        self._frame = frame
+        self._convert = convert
+
+    def thumbnail(self, width_px: int, height_px: int) -> RgbImage:
+        """Return the complete frame resized to (height_px, width_px), whatever its aspect, averaged over areas."""
+        if is_hdr(self._frame):  # tables for a second size would take seconds, too
+            return super().thumbnail(width_px, height_px)
         return self._convert.thumbnail(self._frame, self.shape, width_px, height_px)
 
+    def _displayed(self) -> RgbImage:
+        return self._convert(self._frame, self.shape)
 
-def _is_hdr(frame: VideoFrame) -> bool:
+
+def is_hdr(frame: VideoFrame) -> bool:
+    """Return whether a frame is coded for a high dynamic range, by PQ or HLG."""
     return frame.color_trc in (ColorTrc.SMPTE2084, ColorTrc.ARIB_STD_B67)
+
+
+def is_untagged(frame: VideoFrame) -> bool:
+    """Return whether nothing says by which matrix the colours of a frame were stored."""
+    return frame.colorspace in _UNSPECIFIED_MATRICES
 
 
 def _matrix(frame: VideoFrame) -> int:
     """Return the YUV matrix: the frame's own, or one by size as players choose it (BT.709 from 720 lines up)."""
-    if frame.colorspace not in _UNSPECIFIED_MATRICES:
+    if not is_untagged(frame):
         return frame.colorspace
     return Colorspace.ITU709 if min(frame.width, frame.height) >= 720 else Colorspace.ITU601

@@ -14,7 +14,7 @@ from av.sidedata.sidedata import Type
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-__all__ = ["DisplayShape", "DisplayShapes", "ShapedFrame"]
+__all__ = ["DisplayShape", "DisplayShapes"]
 
 _MOST_STRETCHED = 8
 """Largest ratio of a pixel's sides; a header with a larger one is damaged."""
@@ -46,14 +46,6 @@ class DisplayShape:
     def stored_size_px(self) -> tuple[int, int]:
         """Width and height with square pixels before the frame is turned upright."""
         return (self.height_px, self.width_px) if self.rotation_deg in (90, 270) else self.size_px
-
-
-@dataclass(frozen=True, slots=True)
-class ShapedFrame:
-    """A decoded frame and the shape in which it is displayed."""
-
-    frame: VideoFrame
-    shape: DisplayShape
 
 
 class DisplayShapes:

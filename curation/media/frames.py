@@ -1,8 +1,10 @@
 """The frames of a video on the 25 Hz clock: decoded in one pass, the nearest frame by PTS for each tick."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
@@ -12,8 +14,9 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from curation.media.container import best_video_stream, open_media, packets
-from curation.media.convert import FrameConverter, LazyImage
-from curation.media.display_shape import DisplayShapes, ShapedFrame
+from curation.media.convert import DecodedImage, FrameConverter, LazyImage
+from curation.media.decord_frames import decord_frames
+from curation.media.display_shape import DisplayShapes
 from curation.media.memory import trim_heap
 from curation.media.probe import VideoInfo
 from curation.media.settings import DEFAULT_MEDIA_SETTINGS, MediaSettings
@@ -67,16 +70,9 @@ def tick_frames(
     """
     if not 0 <= first_tick <= end_tick <= info.n_ticks:
         raise ValueError(f"ticks [{first_tick}, {end_tick}) are not within [0, {info.n_ticks}) of {info.path}")
-    convert = FrameConverter()
     shown: tuple[int, LazyImage] | None = None
-    landing = _landing(info, first_tick)
-    with open_media(info.path) as container:
-        stream = best_video_stream(container, info.path)
-        if landing is not None:
-            container.seek(landing, stream=stream)
-        stream.codec_context.thread_count = settings.decode_threads
-        stream.codec_context.thread_type = "AUTO" if settings.decode_threads > 1 else "NONE"
-        stored = _stored_frames(container, stream, info)
+    decode = decord_frames if info.decoder == "decord" else _pyav_frames
+    with closing(decode(info, first_tick, settings)) as stored:
         for tick, decoded in pair_with_ticks(stored, info, first_tick, end_tick):
             if tick % _TRIM_EVERY_TICKS == 0:
                 trim_heap()
@@ -85,8 +81,20 @@ def tick_frames(
                 continue
             number = decoded.pts - info.first_pts
             if shown is None or shown[0] != number:
-                shown = (number, LazyImage(decoded.frame, convert))
+                shown = (number, decoded.frame())
             yield TickFrame(tick=tick, source_frame=number, shown=shown[1])
+
+
+def _pyav_frames(info: VideoInfo, first_tick: int, settings: MediaSettings) -> Generator[StoredFrame]:
+    """Yield the frames of the video from a key frame before `first_tick` on."""
+    landing = _landing(info, first_tick)
+    with open_media(info.path) as container:
+        stream = best_video_stream(container, info.path)
+        if landing is not None:
+            container.seek(landing, stream=stream)
+        stream.codec_context.thread_count = settings.decode_threads
+        stream.codec_context.thread_type = "AUTO" if settings.decode_threads > 1 else "NONE"
+        yield from _stored_frames(container, stream, info)
 
 
 def _landing(info: VideoInfo, first_tick: int) -> int | None:
@@ -115,7 +123,7 @@ def _landing(info: VideoInfo, first_tick: int) -> int | None:
 
 def _stored_frames(container: InputContainer, stream: VideoStream, info: VideoInfo) -> Iterator[StoredFrame]:
     """Decode from here on; yield frames and losses (without a frame), ascending by PTS."""
-    shapes = DisplayShapes(stream)
+    shapes, convert = DisplayShapes(stream), FrameConverter()
     awaited: list[int] = []
     spoilt: set[int] = set()
     chain_broken = False
@@ -144,7 +152,7 @@ def _stored_frames(container: InputContainer, stream: VideoStream, info: VideoIn
             while awaited and awaited[0] == pts:
                 heappop(awaited)
             lost = tainted or pts in spoilt
-            yield StoredFrame(pts=pts, frame=None if lost else ShapedFrame(frame, shape))
+            yield StoredFrame(pts=pts, frame=None if lost else partial(DecodedImage, frame, shape, convert))
             spoilt.discard(pts)
     while awaited:
         yield StoredFrame(pts=heappop(awaited), frame=None)

@@ -71,6 +71,8 @@ class VideoInfo:
     stamps: Stamps
     output_delay: int
     """With `stamps` "dts": how far after a frame's time the packet that pushes it out of the decoder is stamped."""
+    decoder: Literal["pyav", "decord"] = "pyav"
+    """What decodes the frames; decord only after `curation.media.decoders` has found that it is right for the file."""
 
 
 @dataclass(frozen=True, slots=True)

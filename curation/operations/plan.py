@@ -14,8 +14,9 @@ from curation.analysis.analyze import WINDOW_STEP_TICKS
 from curation.decision.trial import require_usable
 from curation.engine.execution import Executor
 from curation.engine.worker import VideoWorker, WorkerPlan
+from curation.media.decoders import probe_for
 from curation.media.errors import MediaError
-from curation.media.probe import VideoInfo, probe
+from curation.media.probe import VideoInfo
 from curation.operations.forecast import Estimate, Forecast, Look, Machine, forecast
 from curation.output.curated_video import landmarks_of, write_video_files
 from curation.output.disk_space import free_bytes
@@ -224,7 +225,7 @@ def _look(
     """
     started = time.perf_counter()
     with readable(video, scratch) as path:
-        info = probe(path)
+        info = probe_for(path, settings.media)
         probed = time.perf_counter()
         ranges = requested_ticks(video.trims, info)
         ticks = ranges[int(_hash(seed, f"{video.video_id} stretch") * len(ranges))]
