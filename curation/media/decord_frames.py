@@ -73,7 +73,7 @@ class DecordReader:
             yield
         except self._errors as error:
             # a message begins with the time of day and a line of decord's source
-            message = re.sub(r"^\[[\d:]+\] \S+: (\[[^]]*\])?", "", str(error).strip().partition("\n")[0])
+            message = re.sub(r"^\s*(\[[\d:]+\])? ?/\S+: (\[[^]]*\])?", "", str(error).strip().partition("\n")[0])
             raise DecordError(message) from error
 
 
