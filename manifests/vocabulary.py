@@ -16,7 +16,9 @@ __all__ = [
     "VideoStatus",
 ]
 
-RuleName = Literal["no_face", "several_faces", "small_face", "cut", "frontal", "jitter", "mask", "silence", "too_short"]
+RuleName = Literal[
+    "no_face", "several_faces", "small_face", "cut", "frontal", "jitter", "mask", "silence", "still_face", "too_short",
+]  # fmt: skip
 
 RULES: tuple[RuleName, ...] = get_args(RuleName)
 """The built-in rules in the order in which they are applied: a tick's outcome is the first rule that it fails. Rules of

@@ -11,6 +11,7 @@ from curation.output.frame_rows import evidence_of_frames
 from curation.rules.cut import cut
 from curation.rules.frontal import frontal_angle_deg
 from curation.rules.jitter import measured_step
+from curation.rules.still_face import StillFaceSettings, face_motion, own_shape
 from curation.settings import CurationSettings
 from foundation.array_types import BoolArray, Float32Array, Float64Array
 from manifests.files.tables import read_table
@@ -39,7 +40,7 @@ class Video:
 
 def read_videos(dataset: Path, rules: RulesSettings) -> list[Video]:
     """Return the analysed videos of a dataset by name."""
-    rows = read_table(dataset, "videos", ["video_id", "path", "status", "duplicate_of"]).to_pylist()
+    rows = read_table(dataset, "videos", ["video_id", "path", "status", "duplicate_of", "duration_s"]).to_pylist()
     frames = read_table(dataset, "frames")
     ids = np.asarray(frames["video_id"].to_pylist())
     identity = recorded_identity(dataset)
@@ -59,6 +60,11 @@ def read_videos(dataset: Path, rules: RulesSettings) -> list[Video]:
 def recorded_identity(dataset: Path) -> str:
     """Return the value of `perception.identity` that a dataset was made with."""
     return CurationSettings.model_validate(read_dataset(dataset).config).perception.identity
+
+
+def own_motion(video: Video, settings: StillFaceSettings) -> Float32Array:
+    """Return (T,) motion of the face without that of the head, face widths."""
+    return face_motion(own_shape(video.decision.face.key_points_px), video.breaks, settings.window_ticks)
 
 
 def deviation_deg(video: Video) -> Float64Array:

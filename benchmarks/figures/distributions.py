@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.figures.curated_videos import TICK_HZ, Video, deviation_deg, read_videos
+from benchmarks.figures.curated_videos import TICK_HZ, Video, deviation_deg, own_motion, read_videos
 from benchmarks.figures.limit_sweeps import SWEEPS, decided, frontal_fit, sweep, with_figures
 from benchmarks.figures.strip_plot import strip_plot
 from curation.decision.decide import RulesSettings
@@ -116,6 +116,14 @@ def measures(rules: RulesSettings) -> list[Measure]:
             values=lambda v: pauses_s(v, rules),
             limits={"strict": rules.silence.max_pause_s},
             floor=0.03,
+        ),
+        Measure(
+            name="still_face",
+            label=f"motion of the face in the stillest {rules.still_face.window_s:g} s around a tick, face widths",
+            values=lambda v: own_motion(v, rules.still_face),
+            limits={"strict": rules.still_face.min_motion},
+            drops_high=False,
+            floor=0.0001,
         ),
         Measure(
             name="too_short",

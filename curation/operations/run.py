@@ -86,7 +86,7 @@ def run(
         layout: of the folder; `auto`: recognised by the names of its files.
         exclusions: people and videos to leave out.
         limit: curate at most this many of the files, the first by path.
-        rules: rules of the user's own, applied after `silence` in this order.
+        rules: rules of the user's own, applied after `still_face` in this order.
         watcher: is informed of the progress.
         ctrl_c: ends the run early; what is done by then is a complete dataset.
 

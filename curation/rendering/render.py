@@ -15,6 +15,7 @@ from curation.media.encode import encode_flac, encode_mp4
 from curation.media.frames import tick_frames
 from curation.media.probe import VideoInfo
 from curation.rendering.crop import Crop, choose_crop
+from curation.rendering.picture_area import PictureArea, picture_area
 from curation.rendering.settings import RenderSettings
 from curation.rules.frontal import frontal_angle_deg
 from curation.rules.jitter import measured_step
@@ -156,12 +157,14 @@ def _render_clip(
 
 
 def _images(info: VideoInfo, plan: ClipPlan, crop: Crop, settings: RenderSettings) -> Iterator[RgbImage]:
+    area: PictureArea | None = None
     for frame in tick_frames(info, plan.first_tick, plan.end_tick, settings.media):
         if frame.rgb is None:
             raise RuntimeError(
                 f"{info.path}: tick {frame.tick} was decoded when analysed and is not now; is the disk failing?"
             )
-        yield crop.image(frame.rgb, settings.crop.size_px)
+        area = area or picture_area(frame.rgb)
+        yield crop.image(frame.rgb, area, settings.crop.size_px)
 
 
 def _speech(info: VideoInfo, clips: Sequence[ClipEvidence], models: SpeechModels) -> list[RenderedSpeech]:

@@ -22,11 +22,15 @@ FRONTAL_KEY_POINTS = np.array(
 )
 """In widths of the face box, from its top left corner. The nose lies midway below the eyes: frontal angle 180."""
 
+SYLLABLE = np.array([0.0, 0.04, 0.08, 0.12, 0.12, 0.08, 0.04, 0.0], np.float32)
+"""Opening of the mouth over the ticks of a syllable, in widths of the face box: the lower lip moves by it."""
+
 
 def _faces(box: np.ndarray, tick: np.ndarray) -> Faces:
     n = len(tick)
     origin, width = box[:, None, :2], (box[:, 2] - box[:, 0])[:, None, None]
     key_points = (origin + FRONTAL_KEY_POINTS[None] * width).astype(np.float32)
+    key_points[:, 8, 1] += SYLLABLE[tick % len(SYLLABLE)] * width[:, 0, 0]
     return Faces(
         tick=tick.astype(np.int64),
         box_px=box.astype(np.float32),
