@@ -14,7 +14,7 @@ DENOISER_PACKAGE = "denoiser==0.1.5"
 """Facebook's denoiser, installed without the packages that it declares: the network needs torch alone, torchaudio's
 wheel breaks transformers if torch is built for the CPU, and its Hydra is of 2020."""
 
-_REQUIREMENTS = {"denoiser": f"--no-deps {DENOISER_PACKAGE}"}
+_REQUIREMENTS = {"denoiser": f"--no-deps {DENOISER_PACKAGE}", "decord": "'decord>=0.6,<0.7'"}
 """Arguments of `pip install`, where they are more than the package's name."""
 
 
@@ -34,8 +34,7 @@ def import_package(module: str) -> ModuleType:
     except ImportError as error:
         state = "is not installed" if error.name == package else f"does not import ({error})"
         raise MissingPackageError(
-            f"the package {package!r}, which the speech settings ask for, {state}; install it with: "
-            f"{install_command(package)}"
+            f"the package {package!r}, which the settings ask for, {state}; install it with: {install_command(package)}"
         ) from error
 
 

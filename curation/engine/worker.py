@@ -11,7 +11,8 @@ from curation.analysis.speaking_track import with_heard_track
 from curation.decision.decide import Decision, decide
 from curation.evidence.joining import scatter_rows, with_audio
 from curation.evidence.measures import Evidence, FrameEvidence
-from curation.media.probe import VideoInfo, probe
+from curation.media.decoders import probe_for, require_decoder
+from curation.media.probe import VideoInfo
 from curation.model_cards import ModelCard
 from curation.model_registry import register_model, registered_models
 from curation.output.curated_video import CuratedVideo
@@ -55,7 +56,9 @@ class WorkerPlan:
 
         Raises:
             MissingAssetsError: weights are missing.
+            MissingPackageError: the decoder is not installed.
         """
+        require_decoder(self.settings.media)
         use_one_thread()
         for card in self.models:
             register_model(card)
@@ -83,7 +86,9 @@ class VideoWorker:
         Raises:
             MediaError: it is no video, or cannot be decoded.
         """
-        return with_heard_track(probe(path), self.perception.voice, self.plan.settings.media)
+        return with_heard_track(
+            probe_for(path, self.plan.settings.media), self.perception.voice, self.plan.settings.media
+        )
 
     def curated(self, info: VideoInfo, stretches: Sequence[TickRange], spent_s: float = 0.0) -> CuratedVideo:
         """Analyze, decide and render stretches of a video in one piece; nothing is written.

@@ -1,8 +1,10 @@
 """The frames of a video on the 25 Hz clock: decoded in one pass, the nearest frame by PTS for each tick."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
@@ -12,7 +14,9 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from curation.media.container import best_video_stream, open_media, packets
-from curation.media.convert import FrameConverter, LazyImage
+from curation.media.convert import DecodedImage, FrameConverter, LazyImage
+from curation.media.decord_frames import decord_frames
+from curation.media.display_shape import DisplayShapes
 from curation.media.memory import trim_heap
 from curation.media.probe import VideoInfo
 from curation.media.settings import DEFAULT_MEDIA_SETTINGS, MediaSettings
@@ -47,7 +51,8 @@ class TickFrame:
     """The stored frame: its time stamp after the first frame's, units of `VideoInfo.time_base`, the same in
     every window. None: nothing trustworthy decodes here. The number of the tick before: the same frame again."""
     shown: LazyImage | None
-    """The image of the frame, the same again where `source_frame` is the same; None with it."""
+    """The image of the frame, the same again where `source_frame` is the same; None with it. Its shape is its own:
+    a stream may change it between two frames."""
 
     @property
     def rgb(self) -> RgbImage | None:
@@ -80,8 +85,7 @@ def tick_frames(
         elif part.info is None:
             yield from (TickFrame(tick=tick, source_frame=None, shown=None) for tick in range(first, end))
         else:
-            # one size for the whole video
-            own = replace(part.info, path=info.path, width_px=info.width_px, height_px=info.height_px)
+            own = replace(part.info, path=info.path)
             for frame in _recording_frames(own, first - part.first_tick, end - part.first_tick, settings):
                 source_frame = None if frame.source_frame is None else frame.source_frame + number
                 yield replace(frame, tick=frame.tick + part.first_tick, source_frame=source_frame)
@@ -90,16 +94,9 @@ def tick_frames(
 
 def _recording_frames(info: VideoInfo, first_tick: int, end_tick: int, settings: MediaSettings) -> Iterator[TickFrame]:
     """Yield the frames of ticks of one recording."""
-    convert = FrameConverter(info.width_px, info.height_px, info.rotation_deg)
     shown: tuple[int, LazyImage] | None = None
-    landing = _landing(info, first_tick)
-    with open_media(info.path, info.bytes_held) as container:
-        stream = best_video_stream(container, info.path)
-        if landing is not None:
-            container.seek(landing, stream=stream)
-        stream.codec_context.thread_count = settings.decode_threads
-        stream.codec_context.thread_type = "AUTO" if settings.decode_threads > 1 else "NONE"
-        stored = _stored_frames(container, stream, info)
+    decode = decord_frames if info.decoder == "decord" else _pyav_frames
+    with closing(decode(info, first_tick, settings)) as stored:
         for tick, decoded in pair_with_ticks(stored, info, first_tick, end_tick):
             if tick % _TRIM_EVERY_TICKS == 0:
                 trim_heap()
@@ -108,8 +105,20 @@ def _recording_frames(info: VideoInfo, first_tick: int, end_tick: int, settings:
                 continue
             number = decoded.pts - info.first_pts
             if shown is None or shown[0] != number:
-                shown = (number, LazyImage(decoded.frame, convert))
+                shown = (number, decoded.frame())
             yield TickFrame(tick=tick, source_frame=number, shown=shown[1])
+
+
+def _pyav_frames(info: VideoInfo, first_tick: int, settings: MediaSettings) -> Generator[StoredFrame]:
+    """Yield the frames of the video from a key frame before `first_tick` on."""
+    landing = _landing(info, first_tick)
+    with open_media(info.path, info.bytes_held) as container:
+        stream = best_video_stream(container, info.path)
+        if landing is not None:
+            container.seek(landing, stream=stream)
+        stream.codec_context.thread_count = settings.decode_threads
+        stream.codec_context.thread_type = "AUTO" if settings.decode_threads > 1 else "NONE"
+        yield from _stored_frames(container, stream, info)
 
 
 def _landing(info: VideoInfo, first_tick: int) -> int | None:
@@ -140,6 +149,7 @@ def _landing(info: VideoInfo, first_tick: int) -> int | None:
 
 def _stored_frames(container: InputContainer, stream: VideoStream, info: VideoInfo) -> Iterator[StoredFrame]:
     """Decode from here on; yield frames and losses (without a frame), ascending by PTS."""
+    shapes, convert = DisplayShapes(stream), FrameConverter()
     awaited: list[int] = []
     spoilt: set[int] = set()
     chain_broken = False
@@ -156,6 +166,7 @@ def _stored_frames(container: InputContainer, stream: VideoStream, info: VideoIn
             if chain_broken:
                 spoilt.add(stamp)
         for frame in decoded:
+            shape = shapes(frame)
             pts = _frame_time(frame, info, n_decoded, awaited)
             n_decoded += 1
             if pts is None:
@@ -166,7 +177,8 @@ def _stored_frames(container: InputContainer, stream: VideoStream, info: VideoIn
                 yield StoredFrame(pts=heappop(awaited), frame=None)
             while awaited and awaited[0] == pts:
                 heappop(awaited)
-            yield StoredFrame(pts=pts, frame=None if tainted or pts in spoilt else frame)
+            lost = tainted or pts in spoilt
+            yield StoredFrame(pts=pts, frame=None if lost else partial(DecodedImage, frame, shape, convert))
             spoilt.discard(pts)
     while awaited:
         yield StoredFrame(pts=heappop(awaited), frame=None)

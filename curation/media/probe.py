@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Literal
 
 import av
 import numpy as np
@@ -12,11 +13,12 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from curation.media.container import best_video_stream, exact, open_media, packets
-from curation.media.convert import display_size, rotation_deg
+from curation.media.display_shape import DisplayShape, DisplayShapes
 from curation.media.errors import MediaError
 from curation.media.packets.byte_ranges import ByteRange
+from curation.media.packets.claims import claimed_s
 from curation.media.packets.clocks import Clocks, separate_clocks
-from curation.media.packets.frame_times import LONGEST_S, FrameTimes, Stamps, frame_times
+from curation.media.packets.frame_times import FrameTimes, Stamps, frame_times
 from curation.media.packets.joins import joined_ranges
 from curation.media.packets.scan import PacketScan, scan_packets
 from curation.media.sound_track import SoundTracks
@@ -25,12 +27,6 @@ from manifests.timeline import TICK_RATE_HZ, tick_count
 from manifests.vocabulary import ErrorCode
 
 __all__ = ["Part", "VideoInfo", "probe"]
-
-_CLAIMING_FORMATS = frozenset({"mov", "matroska", "avi", "flv", "asf"})
-"""Containers whose header states a length; the length of others is an estimate from bytes or the last packet."""
-
-_LEAST_HELD = Fraction(1, 1000)
-"""A stated length is ignored where the file holds less than this share of it, and does not count its frames."""
 
 _SLOWEST_FPS = Fraction(1, 60)
 """A header that states a lower rate is damaged."""
@@ -46,7 +42,7 @@ class VideoInfo:
     """From the first frame to the end of the last; of a file cut short, to the end that its header promises."""
     n_ticks: int
     width_px: int
-    """Of the upright frame with square pixels, as `height_px`."""
+    """Of the first upright frame with square pixels, as `height_px`; later frames may have another size."""
     height_px: int
     fps: Fraction
     """Frames per second, the average over the file without `held_frames`."""
@@ -54,7 +50,8 @@ class VideoInfo:
     sound: SoundTracks | None
     """The audio tracks that belong to the frames; None where there are none."""
     rotation_deg: int
-    """Counterclockwise turn that makes a stored frame upright: 0, 90, 180 or 270."""
+    """Counterclockwise turn that makes the first stored frame upright: 0, 90, 180 or 270; after its flip, if the file
+    asks for one."""
     variable_rate: bool
     """More than one in fifty distances between neighbouring frames is off the usual one by more than a quarter; fewer
     are holes in a constant rate."""
@@ -67,6 +64,8 @@ class VideoInfo:
     stamps: Stamps
     output_delay: int
     """With `stamps` "dts": how far after a frame's time the packet that pushes it out of the decoder is stamped."""
+    decoder: Literal["pyav", "decord"] = "pyav"
+    """What decodes the frames; decord only after `curation.media.decoders` has found that it is right for the file."""
     held_frames: tuple[tuple[int, int], ...] = ()
     """(stamp of a frame, stamp of the next), where a constant rate has more than a second between them and none is
     missing."""
@@ -201,9 +200,11 @@ def _described(path: Path, held: ByteRange | None, scan: PacketScan, clocks: Clo
     found = frame_times(path, scan, clocks)
     with open_media(path, held) as container:
         stream = best_video_stream(container, path)
+        shapes = DisplayShapes(stream)
         frame = _first_frame(container, stream, path)
+        shape = shapes(frame)
         return [
-            replace(_describe(path, container, stream, times, frame), bytes_held=held, sound=scan.sound)
+            replace(_describe(path, container, stream, times, shape, frame), bytes_held=held, sound=scan.sound)
             for times in found
         ]
 
@@ -230,7 +231,12 @@ def _first_frame(container: InputContainer, stream: VideoStream, path: Path) -> 
 
 
 def _describe(
-    path: Path, container: InputContainer, stream: VideoStream, times: FrameTimes, frame: VideoFrame
+    path: Path,
+    container: InputContainer,
+    stream: VideoStream,
+    times: FrameTimes,
+    shape: DisplayShape,
+    frame: VideoFrame,
 ) -> VideoInfo:
     stated_fps = exact(stream.average_rate) or exact(stream.guessed_rate) or TICK_RATE_HZ
     if stated_fps < _SLOWEST_FPS:
@@ -247,20 +253,18 @@ def _describe(
     if abs(fps / stated_fps - 1) < 0.005:  # the stated rate is exact where time stamps are rounded, as in Matroska
         fps = stated_fps
     held_s = (end - first) * time_base
-    duration_s = max(held_s, _claimed_s(container, stream, times, first * time_base, held_s))
-    rotation = rotation_deg(frame)
-    width_px, height_px = display_size(frame, exact(stream.sample_aspect_ratio) or Fraction(1), rotation)
+    duration_s = max(held_s, claimed_s(container, stream, times, first * time_base, held_s))
     return VideoInfo(
         path=path,
         size_bytes=path.stat().st_size,
         duration_s=float(duration_s),
         n_ticks=tick_count(duration_s),
-        width_px=width_px,
-        height_px=height_px,
+        width_px=shape.width_px,
+        height_px=shape.height_px,
         fps=fps,
         codec=stream.codec_context.codec.canonical_name,
         sound=None,
-        rotation_deg=rotation,
+        rotation_deg=shape.rotation_deg,
         variable_rate=variable,
         time_base=time_base,
         first_pts=first,
@@ -271,30 +275,3 @@ def _describe(
         damaged_stamps=times.damaged_stamps,
         has_earlier=times.has_earlier,
     )
-
-
-def _claimed_s(
-    container: InputContainer, stream: VideoStream, times: FrameTimes, first_s: Fraction, held_s: Fraction
-) -> Fraction:
-    """Return the length that the header promises for the frames, 0 where the file is whole or promises nothing.
-
-    A file is cut short where no track reaches the promised end: a longer audio track does not lengthen the frames.
-    A promise that is out of all proportion to the frames that the header counts, or the file holds, is damage.
-    """
-    if not (set(container.format.name.split(",")) & _CLAIMING_FORMATS and times.stamps != "none"):
-        return Fraction(0)
-    if "mov" in container.format.name:  # the header of every track has its own length
-        time_base = exact(stream.time_base)
-        if stream.duration is None or time_base is None:
-            return Fraction(0)
-        end_s = ((stream.start_time or 0) + stream.duration) * time_base
-        reached_s = float(int(times.pts[-1]) * time_base)
-    else:
-        if container.duration is None:
-            return Fraction(0)
-        end_s = Fraction(container.duration + (container.start_time or 0), av.time_base)
-        reached_s = times.end_of_all_s
-    claimed_s = end_s - first_s
-    likely_s = stream.frames * held_s / len(times.pts) * 2 if stream.frames else held_s / _LEAST_HELD
-    believed = claimed_s <= min(Fraction(LONGEST_S), likely_s)
-    return claimed_s if end_s - Fraction(reached_s) > 1 and believed else Fraction(0)

@@ -1,10 +1,9 @@
 """Pairing of ticks with the nearest frame by PTS, in whole numbers, in one pass over frames that arrive in order."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from av.video.frame import VideoFrame
-
+from curation.media.convert import LazyImage
 from curation.media.packets.scan import HOLE_S
 from curation.media.probe import VideoInfo
 from manifests.timeline import TICK_RATE_HZ
@@ -20,10 +19,10 @@ bridge a missed face."""
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StoredFrame:
-    """A frame that the file holds at `pts`; `frame` is None where nothing trustworthy was decoded."""
+    """A frame that the file holds at `pts`; `frame`, which makes its image, is None where it cannot be trusted."""
 
     pts: int
-    frame: VideoFrame | None
+    frame: Callable[[], LazyImage] | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,7 +30,7 @@ class DecodedFrame:
     """A frame that was decoded."""
 
     pts: int
-    frame: VideoFrame
+    frame: Callable[[], LazyImage]
 
 
 class _Clock:

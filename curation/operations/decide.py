@@ -11,7 +11,8 @@ from curation.analysis.speaking_track import heard_by_number
 from curation.decision.decide import Decision, decide
 from curation.decision.trial import require_usable
 from curation.evidence.measures import Evidence
-from curation.media.probe import VideoInfo, probe
+from curation.media.decoders import probe_for
+from curation.media.probe import VideoInfo
 from curation.operations.work import unchanged_source
 from curation.output.curated_video import CuratedVideo, kept_seconds, landmarks_of, write_decision, write_video_files
 from curation.output.folder import DatasetFolder, DatasetFolderError
@@ -163,7 +164,7 @@ class _Again:
         started = time.perf_counter()
         video = unchanged_source(before, consequence="its clips cannot be rendered")
         with readable(video, self.scratch) as path:
-            info = _heard_as_before(probe(path), before)
+            info = _heard_as_before(probe_for(path, self.settings.media), before)
             shown = evidence_of_clips(evidence, decision)
             clips = render_clips(info, shown, settings=self.settings.rendering, speech=speech)
         curated = CuratedVideo(

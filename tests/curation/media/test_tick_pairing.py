@@ -3,13 +3,15 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
-import av
 import pytest
 
+from curation.media.convert import LazyImage
 from curation.media.probe import VideoInfo
 from curation.media.tick_pairing import StoredFrame, pair_with_ticks
 
-FRAME = av.VideoFrame(16, 16, "rgb24")
+
+def not_asked_for() -> LazyImage:
+    raise AssertionError("pairing makes no image")
 
 
 def video(fps: Fraction, n_ticks: int, end_ms: int) -> VideoInfo:
@@ -21,7 +23,7 @@ def video(fps: Fraction, n_ticks: int, end_ms: int) -> VideoInfo:
 
 
 def answers(pictures: Iterable[tuple[int, bool]], info: VideoInfo, first: int = 0) -> list[int | None]:
-    arriving = (StoredFrame(pts=pts, frame=FRAME if good else None) for pts, good in pictures)
+    arriving = (StoredFrame(pts=pts, frame=not_asked_for if good else None) for pts, good in pictures)
     return [None if shown is None else shown.pts for _, shown in pair_with_ticks(arriving, info, first, info.n_ticks)]
 
 
