@@ -62,33 +62,49 @@ def in_phase(frames: Iterable[tuple[Fraction, AudioFrame]]) -> Iterator[tuple[Fr
     Args:
         frames: (time on the file's clock, frame).
     """
-    waiting: deque[tuple[Fraction, AudioFrame]] = deque()
-    blocks: dict[int, Float64Array] = {}
-    sign = 1.0
-    newest: int | None = None
-
-    def ready(until: int | None) -> Iterator[tuple[Fraction, AudioFrame]]:
-        nonlocal sign
-        while waiting and (until is None or waiting[0][0] // BLOCK_S < until):
-            time_s, frame = waiting.popleft()
-            before, sign = sign, _sign(blocks, int(time_s // BLOCK_S))
-            yield time_s, frame if before == sign == 1.0 else _turned(frame, before, sign)
-
+    pairs = _Pairs()
     for time_s, frame in frames:
-        if not _is_pair(frame):
-            yield from ready(None)
+        if frame.layout.nb_channels == 2:
+            yield from pairs.add(time_s, frame)
+        else:
+            yield from pairs.finish()
             yield time_s, frame
-            continue
+    yield from pairs.finish()
+
+
+class _Pairs:
+    """Frames of two channels that wait until their second and the next have been heard."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[tuple[int, Fraction, AudioFrame]] = deque()
+        self._products: dict[int, Float64Array] = {}
+        self._newest: int | None = None
+        self._decided: int | None = None
+        """The second that `_sign` is about."""
+        self._sign: float | None = None
+
+    def add(self, time_s: Fraction, frame: AudioFrame) -> Iterator[tuple[Fraction, AudioFrame]]:
+        """Add a frame; yield those that need not wait any more."""
         block = int(time_s // BLOCK_S)
-        blocks[block] = blocks.get(block, np.zeros(3)) + _products(frame)
-        waiting.append((time_s, frame))
-        newest = block if newest is None else max(newest, block)
-        yield from ready(newest - 1)
-    yield from ready(None)
+        self._products[block] = self._products.get(block, np.zeros(3)) + _products(frame)
+        self._waiting.append((block, time_s, frame))
+        self._newest = block if self._newest is None else max(self._newest, block)
+        while self._waiting and self._waiting[0][0] + 1 < self._newest:
+            yield self._next()
 
+    def finish(self) -> Iterator[tuple[Fraction, AudioFrame]]:
+        """Yield all that wait."""
+        while self._waiting:
+            yield self._next()
 
-def _is_pair(frame: AudioFrame) -> bool:
-    return frame.layout.nb_channels == 2
+    def _next(self) -> tuple[Fraction, AudioFrame]:
+        block, time_s, frame = self._waiting.popleft()
+        before = self._sign
+        if block != self._decided:
+            self._decided, self._sign = block, _sign(self._products, block)
+        sign = self._sign or 1.0
+        before = sign if before is None else before
+        return time_s, frame if before == sign == 1.0 else _turned(frame, before, sign)
 
 
 def _products(frame: AudioFrame) -> Float64Array:

@@ -82,7 +82,8 @@ class SoundScan:
         stamps = self._stamps[stream.index]
         last_pts, end_pts = stamps.last or (None, None)
         if self._is_mov and last_pts is not None and end_pts is not None and stream.duration:
-            # The edit list may end within a packet.
-            listed = (stream.start_time or 0) + stream.duration
-            end_pts = listed if last_pts < listed < end_pts else end_pts
+            # The edit list may end within a packet. FFmpeg 9 cuts there by the length of the track, without the start
+            # that an empty edit gives it; what it cuts too much is cut with every version, so that tables are equal.
+            for listed in ((stream.start_time or 0) + stream.duration, stream.duration):
+                end_pts = listed if last_pts < listed < end_pts else end_pts
         return SoundTrack(stream=stream.index, last_pts=last_pts, end_pts=end_pts, offsets=stamps.offsets())
