@@ -92,6 +92,9 @@ def analyze_frames(
     starts = ShapeStarts(halo)
     for frame in tick_frames(info, halo_first, halo_end, media):
         row = frame.tick - halo_first
+        if row and frame.tick in info.joins:
+            starts.begin(row)
+            collected.begin_shot()
         if frame.shown is None:
             # The last frame again: a gap in the file is not a shot cut.
             thumbs[row] = thumbs[max(0, row - 1)]

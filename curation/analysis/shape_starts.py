@@ -1,4 +1,4 @@
-"""Boundaries at which a video goes on in frames of another size."""
+"""Boundaries at which a video goes on in frames of another size, or in another recording."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -13,7 +13,7 @@ __all__ = ["ShapeStarts"]
 
 
 class ShapeStarts:
-    """Collector of the rows of a range at which frames of another size begin."""
+    """Collector of the rows of a range at which frames of another size, or another recording, begin."""
 
     def __init__(self, reach_rows: int) -> None:
         """Begin a range.
@@ -25,6 +25,11 @@ class ShapeStarts:
         self._reach = reach_rows
         self._last: tuple[int, tuple[int, int]] | None = None
         self._rows: list[int] = []
+
+    def begin(self, row: int) -> None:
+        """Begin another recording, however alike its frames are; before the frame of that row is added."""
+        self._last = None
+        self._rows.append(row)
 
     def add(self, row: int, size_px: tuple[int, int]) -> bool:
         """Add a frame by its row, later than those before, and its width and height; return whether a size begins."""

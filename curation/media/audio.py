@@ -1,7 +1,7 @@
 """The audio of a video as 16 kHz mono on the same zero as its ticks, placed by time stamps."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import takewhile
 from pathlib import Path
@@ -11,7 +11,7 @@ import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 
-from curation.media.container import best_audio_stream, open_media, packets
+from curation.media.container import best_audio_stream, best_video_stream, exact, open_media, packets
 from curation.media.probe import VideoInfo
 from foundation.array_types import Float32Array
 from manifests.timeline import AUDIO_RATE_HZ, TICK_RATE_HZ
@@ -56,17 +56,32 @@ def tick_audio(info: VideoInfo, first_tick: int, end_tick: int, rate_hz: int = A
         raise ValueError(f"ticks [{first_tick}, {end_tick}) are not within [0, {info.n_ticks}) of {info.path}")
     if rate_hz <= 0 or rate_hz % TICK_RATE_HZ:
         raise ValueError(f"rate_hz is {rate_hz}; give a multiple of {TICK_RATE_HZ}, such as {AUDIO_RATE_HZ}")
-    begin_s = first_tick / TICK_RATE_HZ
-    mixed = np.zeros(int((end_tick - first_tick) * rate_hz / TICK_RATE_HZ), np.float32)
     if not info.has_audio:
         return None
+    if info.parts:
+        return _audio_of_parts(info, first_tick, end_tick, rate_hz)
+    begin_s = first_tick / TICK_RATE_HZ
+    mixed = np.zeros(int((end_tick - first_tick) * rate_hz / TICK_RATE_HZ), np.float32)
     zero_s = info.first_pts * info.time_base if info.stamps != "none" else Fraction(0)
     from_s = zero_s + begin_s - _LEAD_S if info.stamps != "none" else None
     until_s = end_tick / TICK_RATE_HZ + _TAIL_S
-    frames = ((time_s - zero_s, frame) for time_s, frame in _frames(info.path, from_s))
+    frames = ((time_s - zero_s, frame) for time_s, frame in _frames(info.path, from_s, info))
     for start_s, samples in _runs(takewhile(lambda timed: timed[0] <= until_s, frames), rate_hz):
         _place(samples, round((start_s - begin_s) * rate_hz), mixed)
     return np.clip(mixed, -1.0, 1.0)
+
+
+def _audio_of_parts(info: VideoInfo, first_tick: int, end_tick: int, rate_hz: int) -> Float32Array:
+    """Return the audio of ticks of a file that holds several recordings, each placed by its own clock."""
+    mixed = np.zeros(int((end_tick - first_tick) * rate_hz / TICK_RATE_HZ), np.float32)
+    for part in info.parts:
+        first, end = max(first_tick, part.first_tick), min(end_tick, part.end_tick)
+        if first < end and part.info is not None:
+            own = replace(part.info, path=info.path)
+            samples = tick_audio(own, first - part.first_tick, end - part.first_tick, rate_hz)
+            if samples is not None:
+                _place(samples, int((first - first_tick) * rate_hz / TICK_RATE_HZ), mixed)
+    return mixed
 
 
 def tick_audio_pieces(info: VideoInfo, first_tick: int, end_tick: int) -> Iterator[Float32Array] | None:
@@ -141,20 +156,24 @@ def _runs(frames: Iterable[tuple[Fraction, AudioFrame]], rate_hz: int) -> Iterat
     yield from run.finish()
 
 
-def _frames(path: Path, from_s: Fraction | None) -> Iterator[tuple[Fraction, AudioFrame]]:
+def _frames(
+    path: Path, from_s: Fraction | None, info: VideoInfo | None = None
+) -> Iterator[tuple[Fraction, AudioFrame]]:
     """Decode the audio track; yield (time on the file's clock, frame), skipping damage.
 
     Args:
         path: the file.
         from_s: where about to begin, on the file's clock; None or before 0: at the start of the file.
+        info: of the video whose audio it is; None: the audio of a file that need not hold a video.
     """
-    with open_media(path) as container:
-        stream = best_audio_stream(container)
-        if stream is None or stream.time_base is None:
+    with open_media(path, info.bytes_held if info else None) as container:
+        stream = best_audio_stream(container, best_video_stream(container, path) if info else None)
+        time_base = exact(stream.time_base) if stream else None
+        if stream is None or time_base is None:
             return
         if from_s is not None and from_s > 0:
-            container.seek(int(from_s / stream.time_base), stream=stream)
-        follow_s = Fraction(stream.start_time or 0) * stream.time_base
+            container.seek(int(from_s / time_base), stream=stream)
+        follow_s = (stream.start_time or 0) * time_base
         for packet in packets(container, stream):
             try:
                 frames = packet.decode()
@@ -163,8 +182,8 @@ def _frames(path: Path, from_s: Fraction | None) -> Iterator[tuple[Fraction, Aud
             for frame in frames:
                 if not isinstance(frame, AudioFrame) or not frame.samples or not frame.rate:
                     continue
-                if frame.pts is not None and frame.time_base is not None:
-                    follow_s = frame.pts * frame.time_base
+                if frame.pts is not None and (frame_base := exact(frame.time_base)) is not None:
+                    follow_s = frame.pts * frame_base
                 yield follow_s, frame
                 follow_s += Fraction(frame.samples, frame.rate)
 

@@ -87,6 +87,8 @@ def _require_fit(info: VideoInfo) -> None:
     import_package("decord")
     if is_remote(info.path):
         raise _Unfit("it is read from a remote storage by ranges")
+    if info.parts:
+        raise _Unfit("it holds several recordings, each with a clock of its own")
     if info.stamps != "pts":
         raise _Unfit("its container stores no times of frames, and decord counts from wrong ones")
     try:

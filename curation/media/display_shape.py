@@ -15,6 +15,8 @@ from av.sidedata.sidedata import SideData
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from curation.media.container import exact
+
 __all__ = ["DisplayShape", "DisplayShapes"]
 
 _MOST_STRETCHED = 8
@@ -53,7 +55,7 @@ class DisplayShapes:
     def __init__(self, stream: VideoStream) -> None:
         """Take the stream before its first frame is decoded."""
         self._codec = stream.codec_context
-        stated, coded = stream.sample_aspect_ratio, self._codec.sample_aspect_ratio
+        stated, coded = exact(stream.sample_aspect_ratio), exact(self._codec.sample_aspect_ratio)
         # A container's own pixel aspect holds for all frames, whatever the codec says of each.
         self._stated = stated if stated and stated != coded else None
         self._aspects = [coded or Fraction(1)]
@@ -79,7 +81,7 @@ class DisplayShapes:
         PyAV shows that of the decoder alone, which is ahead of the frames that wait to be output in their order. It is
         read from the frames themselves as soon as there are several.
         """
-        named = self._codec.sample_aspect_ratio or Fraction(1)
+        named = exact(self._codec.sample_aspect_ratio) or Fraction(1)
         if named not in self._aspects:
             self._aspects.append(named)
         if len(self._aspects) == 1:

@@ -252,6 +252,10 @@ def _stretch(info: VideoInfo, within: TickRange, chance: float) -> VideoInfo:
     if n_ticks == info.n_ticks:
         return info
     n_starts = (within[1] - within[0] - n_ticks) // WINDOW_STEP_TICKS + 1
+    if info.parts:  # of several recordings, the longest that can be decoded
+        own = max((part for part in info.parts if part.info is not None), key=lambda part: part.n_ticks)
+        if own.info is not None:
+            return _stretch(replace(own.info, path=info.path), (0, own.n_ticks), chance)
     # a raw stream without time stamps can only be decoded from its start
     first_tick = 0 if info.stamps == "none" else within[0] + int(chance * n_starts) * WINDOW_STEP_TICKS
     return replace(

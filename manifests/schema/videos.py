@@ -34,7 +34,7 @@ VIDEOS = Table(
         optional("width", I32, "px", "width of the first upright picture; a stream may go on in another size"),
         optional("height", I32, "px", "height of the first upright picture"),
         optional("fps", F64, "1/s", "nominal frame rate of the file"),
-        optional("codec", TEXT, "", "video codec, FFmpeg's name"),
+        optional("codec", TEXT, "", "video codec, FFmpeg's name: h264, av1; of the first of several joined recordings"),
         optional("has_audio", pa.bool_(), "", "the file has an audio stream"),
         optional(
             "rotation",

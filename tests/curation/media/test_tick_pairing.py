@@ -70,6 +70,24 @@ def test_a_hole_in_a_constant_rate_is_a_loss() -> None:
     assert answers(pictures, video(Fraction(25), 8, 320)) == [0, 40, 40, 40, None, 280, 280, 280]
 
 
+@pytest.mark.parametrize("variable", [True, False])
+def test_a_picture_that_is_held_for_seconds_is_shown_up_to_the_next(variable: bool) -> None:
+    pictures = [(0, True), (40, True), (4040, True), (4080, True)]
+    info = replace(video(Fraction(25), 103, 4120), variable_rate=variable, held_frames=((40, 4040),))
+    assert answers(pictures, info) == [0] + [40] * 100 + [4040, 4080]
+    # half a tick before the next one is nearer to it
+    assert answers([(0, True), (4020, True)], replace(info, held_frames=((0, 4020),)))[98:] == [0, 0, 4020, 4020, 4020]
+
+
+def test_a_picture_that_is_held_at_the_end_is_shown_up_to_its_end() -> None:
+    info = replace(video(Fraction(25), 76, 3040), held_frames=((40, 3040),))
+    assert answers([(0, True), (40, True)], info) == [0] + [40] * 75
+
+
+def test_of_a_long_hole_that_no_picture_is_held_over_nothing_is_shown() -> None:
+    assert answers([(0, True), (4000, True)], video(Fraction(25), 101, 4040)) == [0] * 3 + [None] * 95 + [4000] * 3
+
+
 def test_what_a_header_promises_beyond_the_last_picture_is_not_shown() -> None:
     pictures = [(0, True), (40, True), (80, True)]
     assert answers(pictures, video(Fraction(25), 6, 120)) == [0, 40, 80, 80, 80, None]
