@@ -1,6 +1,5 @@
 """Analysis of a video in one pass: all perception models on all ticks, decoded frames kept in this process."""
 
-from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -78,9 +77,9 @@ def analyze_frames(
     """Measure the frames of ticks ``[first_tick, end_tick)`` of a video.
 
     A frame that lasts several ticks is measured once. Coordinates are pixels of the upright frame; where the stream
-    goes on in another size, or the next of several joined recordings begins, a new shot begins (`SURE_CUT_SCORE`).
-    Memory holds `models.mask_stride` frames, and thumbnails for the cut scorer. A range that begins on a multiple of
-    `WINDOW_STEP_TICKS` gives the same values as the complete video.
+    goes on in another size, a new shot begins (`SURE_CUT_SCORE`). Memory holds `models.mask_stride` frames, and
+    thumbnails for the cut scorer. A range that begins on a multiple of `WINDOW_STEP_TICKS` gives the same values as the
+    complete video.
 
     Raises:
         MediaError: the file cannot be decoded.
@@ -93,12 +92,15 @@ def analyze_frames(
     starts = ShapeStarts(halo)
     for frame in tick_frames(info, halo_first, halo_end, media):
         row = frame.tick - halo_first
+        if row and frame.tick in info.joins:
+            starts.begin(row)
+            collected.begin_shot()
         if frame.shown is None:
             # The last frame again: a gap in the file is not a shot cut.
             thumbs[row] = thumbs[max(0, row - 1)]
             continue
         thumbs[row] = frame.shown.thumbnail(models.cuts.thumb_width_px, models.cuts.thumb_height_px)
-        if starts.add(row, frame.shown.shape.size_px, bisect_right(info.joins, frame.tick)):
+        if starts.add(row, frame.shown.shape.size_px):
             collected.begin_shot()
         if first_tick <= frame.tick < end_tick:
             decoded[frame.tick - first_tick] = True

@@ -1,4 +1,4 @@
-"""Boundaries at which a video goes on in frames of another size, or in another of several joined recordings."""
+"""Boundaries at which a video goes on in frames of another size, or in another recording."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -23,18 +23,18 @@ class ShapeStarts:
                 rows earlier than it is asked for finds what a pass over the complete video finds.
         """
         self._reach = reach_rows
-        self._last: tuple[int, tuple[tuple[int, int], int]] | None = None
+        self._last: tuple[int, tuple[int, int]] | None = None
         self._rows: list[int] = []
 
-    def add(self, row: int, size_px: tuple[int, int], recording: int = 0) -> bool:
-        """Add a frame by its row, later than those before, its width and height, and the number of its recording.
+    def begin(self, row: int) -> None:
+        """Begin another recording, however alike its frames are; before the frame of that row is added."""
+        self._last = None
+        self._rows.append(row)
 
-        Returns:
-            Whether frames of another kind begin here.
-        """
-        kind = (size_px, recording)
-        last, self._last = self._last, (row, kind)
-        begins = last is not None and row - last[0] <= self._reach and kind != last[1]
+    def add(self, row: int, size_px: tuple[int, int]) -> bool:
+        """Add a frame by its row, later than those before, and its width and height; return whether a size begins."""
+        last, self._last = self._last, (row, size_px)
+        begins = last is not None and row - last[0] <= self._reach and size_px != last[1]
         if begins:
             self._rows.append(row)
         return begins

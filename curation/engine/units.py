@@ -296,5 +296,4 @@ class GatherVideo(Unit):
 
 def first_units(videos: Iterable[SourceVideo]) -> Iterator[AnalyzeVideo]:
     """Yield the first unit of each video."""
-    for video in videos:
-        yield AnalyzeVideo(video=video)
+    return (AnalyzeVideo(video=video) for video in videos)

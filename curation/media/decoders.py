@@ -87,8 +87,8 @@ def _require_fit(info: VideoInfo) -> None:
     import_package("decord")
     if is_remote(info.path):
         raise _Unfit("it is read from a remote storage by ranges")
-    if info.parts or info.has_earlier:
-        raise _Unfit("it holds several recordings, each on a clock of its own")
+    if info.parts:
+        raise _Unfit("it holds several recordings, each with a clock of its own")
     if info.damaged_stamps:
         raise _Unfit("time stamps are damaged")
     if info.stamps != "pts":

@@ -7,12 +7,15 @@ that is turned during a call, a broadcast that goes from 16:9 to 4:3.
 import math
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 import av
 import numpy as np
-from av.sidedata.sidedata import Type
+from av.sidedata.sidedata import SideData
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
+
+from curation.media.container import exact
 
 __all__ = ["DisplayShape", "DisplayShapes"]
 
@@ -21,8 +24,6 @@ _MOST_STRETCHED = 8
 
 _ASPECT_STEPS = 1024
 """Width that stands for an aspect of 1 where FFmpeg's scaler shows the aspect of a frame."""
-
-_MATRIX_BYTES = 36
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class DisplayShapes:
     def __init__(self, stream: VideoStream) -> None:
         """Take the stream before its first frame is decoded."""
         self._codec = stream.codec_context
-        stated, coded = stream.sample_aspect_ratio, self._codec.sample_aspect_ratio
+        stated, coded = exact(stream.sample_aspect_ratio), exact(self._codec.sample_aspect_ratio)
         # A container's own pixel aspect holds for all frames, whatever the codec says of each.
         self._stated = stated if stated and stated != coded else None
         self._aspects = [coded or Fraction(1)]
@@ -65,15 +66,14 @@ class DisplayShapes:
 
     def __call__(self, frame: VideoFrame) -> DisplayShape:
         """Return the shape of a frame, given all frames of the stream in the order in which they are shown."""
-        orientation = _orientation(frame)
+        matrix = _matrix(frame)
         # A message in H.264 or HEVC is about the frames up to the next key frame (repetition period 1); FFmpeg attaches
         # it to the first of them alone. A matrix of a container is attached to all.
-        if orientation is None and frame.key_frame:
-            orientation = (0, False)
-        self._orientation = rotation_deg, flipped = orientation or self._orientation
-        width, height = _square_size(frame, self._stated or self._aspect(frame))
-        turned = rotation_deg in (90, 270)
-        return DisplayShape(height if turned else width, width if turned else height, rotation_deg, flipped)
+        if matrix is not None:
+            self._orientation = _orientation(matrix)
+        elif frame.key_frame:
+            self._orientation = (0, False)
+        return _shape(frame.width, frame.height, self._stated or self._aspect(frame), self._orientation)
 
     def _aspect(self, frame: VideoFrame) -> Fraction:
         """Return the pixel aspect of a frame.
@@ -81,7 +81,7 @@ class DisplayShapes:
         PyAV shows that of the decoder alone, which is ahead of the frames that wait to be output in their order. It is
         read from the frames themselves as soon as there are several.
         """
-        named = self._codec.sample_aspect_ratio or Fraction(1)
+        named = exact(self._codec.sample_aspect_ratio) or Fraction(1)
         if named not in self._aspects:
             self._aspects.append(named)
         if len(self._aspects) == 1:
@@ -121,31 +121,41 @@ def _graph(frame: VideoFrame, side: int) -> av.filter.Graph:
     return graph
 
 
-def _square_size(frame: VideoFrame, pixel_aspect: Fraction) -> tuple[int, int]:
-    """Return width and height, px, of the stored frame with square pixels.
+@lru_cache(maxsize=16)
+def _shape(width: int, height: int, pixel_aspect: Fraction, orientation: tuple[int, bool]) -> DisplayShape:
+    """Return the shape of a stored frame of `width` by `height` pixels.
 
     The width is scaled and the height kept, so that no line is invented or lost.
 
     Args:
+        width: of the stored frame, pixels.
+        height: likewise.
         pixel_aspect: width over height of a stored pixel; one that cannot be is taken for square.
+        orientation: turn and flip of `DisplayShape`.
     """
+    rotation_deg, flipped = orientation
     if not Fraction(1, _MOST_STRETCHED) <= pixel_aspect <= _MOST_STRETCHED:
         pixel_aspect = Fraction(1)
-    return max(1, round(frame.width * pixel_aspect)), frame.height
+    square = max(1, round(width * pixel_aspect)), height
+    shown = square[::-1] if rotation_deg in (90, 270) else square
+    return DisplayShape(*shown, rotation_deg, flipped)
 
 
-def _orientation(frame: VideoFrame) -> tuple[int, bool] | None:
-    """Return turn and flip of `DisplayShape` by the frame's display matrix; None where it has none.
+def _matrix(frame: VideoFrame) -> bytes | None:
+    """Return the display matrix of a frame; None where it has none."""
+    side_data = frame.side_data.get("DISPLAYMATRIX")
+    return bytes(side_data) if isinstance(side_data, SideData) else None
+
+
+@lru_cache(maxsize=16)
+def _orientation(matrix: bytes) -> tuple[int, bool]:
+    """Return turn and flip of `DisplayShape` by a display matrix.
 
     A point (p, q) of the stored frame is shown at (a p + c q, b p + d q) for the matrix a, b, u, c, d, v, x, y, w
     (ISO/IEC 14496-12, 6.2.2), x to the right and y down. The nearest of the eight upright positions is taken, because
-    a face in a frame at another angle would be cut or shrunk. A matrix that would show
-    nothing is ignored.
+    a face in a frame at another angle would be cut or shrunk. A matrix that would show nothing is ignored.
     """
-    side_data = frame.side_data.get(Type.DISPLAYMATRIX)
-    if side_data is None or side_data.buffer_size < _MATRIX_BYTES:
-        return None
-    a, b, _, c, d = np.frombuffer(side_data, np.int32, 5).tolist()
+    a, b, _, c, d = np.frombuffer(matrix, np.int32, 5).tolist()
     determinant = a * d - b * c
     if not determinant:
         return 0, False

@@ -146,7 +146,8 @@ DLIB_FACES = FaceFinderCard(
 
 def _look_scale(frame: RgbImage) -> float:
     """Return by how much the look at the full frame is smaller than it."""
-    return min(1.0, _LOOK_PX / min(frame.shape[:2]))
+    scale: float = min(1.0, _LOOK_PX / min(frame.shape[:2]))
+    return scale
 
 
 def _observation(points_px: Float64Array, *, score: float, frame: RgbImage) -> FaceObservation:
