@@ -15,7 +15,7 @@ from curation.decision.trial import require_usable
 from curation.engine.execution import Executor
 from curation.engine.worker import VideoWorker, WorkerPlan
 from curation.media.errors import MediaError
-from curation.media.probe import VideoInfo, probe
+from curation.media.probe import VideoInfo
 from curation.operations.forecast import Estimate, Forecast, Look, Machine, forecast
 from curation.output.curated_video import landmarks_of, write_video_files
 from curation.output.disk_space import free_bytes
@@ -232,7 +232,7 @@ def _look(
     """
     started = time.perf_counter()
     with readable(video, scratch) as path:
-        info = probe(path)
+        info = worker.probed(path)
         probed = time.perf_counter()
         ranges = requested_ticks(video.trims, info)
         ticks = ranges[int(_hash(seed, f"{video.video_id} stretch") * len(ranges))]
@@ -259,6 +259,10 @@ def _stretch(info: VideoInfo, within: TickRange, chance: float) -> VideoInfo:
     if n_ticks == info.n_ticks:
         return info
     n_starts = (within[1] - within[0] - n_ticks) // WINDOW_STEP_TICKS + 1
+    if info.parts:  # of several recordings, the longest that can be decoded
+        own = max((part for part in info.parts if part.info is not None), key=lambda part: part.n_ticks)
+        if own.info is not None:
+            return _stretch(replace(own.info, path=info.path), (0, own.n_ticks), chance)
     # a raw stream without time stamps can only be decoded from its start
     first_tick = 0 if info.stamps == "none" else within[0] + int(chance * n_starts) * WINDOW_STEP_TICKS
     return replace(
