@@ -230,9 +230,9 @@ def _describe(
     container: InputContainer,
     stream: VideoStream,
     times: FrameTimes,
-    frame: VideoFrame,
-    shape: DisplayShape,
+    first_shown: tuple[VideoFrame, DisplayShape],
 ) -> VideoInfo:
+    frame, shape = first_shown
     stated_fps = exact(stream.average_rate) or exact(stream.guessed_rate) or TICK_RATE_HZ
     if stated_fps < _SLOWEST_FPS:
         stated_fps = TICK_RATE_HZ
