@@ -15,7 +15,6 @@ from typing import ClassVar
 from curation.analysis.analyze import analyze_frames
 from curation.analysis.windows import windows_within
 from curation.engine.worker import VideoWorker
-from curation.media.decoders import probe_for
 from curation.media.errors import MediaError
 from curation.media.probe import VideoInfo
 from curation.output.curated_video import decided_record, write_video_files
@@ -142,7 +141,7 @@ class Unit(ABC):
         """
         try:
             with readable(self.video, worker.plan.scratch, whole=whole) as path:
-                yield probe_for(path, worker.plan.settings.media) if info is None else replace(info, path=path)
+                yield worker.probed(path) if info is None else replace(info, path=path)
         except (MediaError, StorageError):  # StorageError is about the dataset: a fault of a source has a code
             raise
         except RuleError as error:

@@ -12,14 +12,15 @@ from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from curation.media.container import best_audio_stream, best_video_stream, exact, open_media, packets
-from curation.media.display_shape import DisplayShape, DisplayShapes
+from curation.media.container import best_video_stream, exact, open_media
+from curation.media.display_shape import DisplayShape, first_shown
 from curation.media.errors import MediaError
 from curation.media.packets.byte_ranges import ByteRange
 from curation.media.packets.clocks import Clocks, separate_clocks
 from curation.media.packets.frame_times import LONGEST_S, FrameTimes, Stamps, frame_times
 from curation.media.packets.joins import joined_ranges
 from curation.media.packets.scan import PacketScan, scan_packets
+from curation.media.sound_track import SoundTracks
 from foundation.storage.locations import is_remote
 from manifests.timeline import TICK_RATE_HZ, tick_count
 from manifests.vocabulary import ErrorCode
@@ -51,7 +52,8 @@ class VideoInfo:
     fps: Fraction
     """Frames per second, the average over the file without `held_frames`."""
     codec: str
-    has_audio: bool
+    sound: SoundTracks | None
+    """The audio tracks that belong to the frames; None where there are none."""
     rotation_deg: int
     """Counterclockwise turn that makes the first stored frame upright: 0, 90, 180 or 270; after its flip, if the file
     asks for one."""
@@ -86,6 +88,11 @@ class VideoInfo:
     def joins(self) -> tuple[int, ...]:
         """Ticks at which a new recording begins, but for the first."""
         return tuple(part.first_tick for part in self.parts[1:])
+
+    @property
+    def has_audio(self) -> bool:
+        """Whether there is an audio track."""
+        return self.sound is not None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -135,7 +142,7 @@ def probe(path: Path) -> VideoInfo:
         duration_s=float(n_ticks / TICK_RATE_HZ),
         n_ticks=n_ticks,
         fps=_average_rate(infos),
-        has_audio=any(info.has_audio for info in infos),
+        sound=next((info.sound for info in infos if info.sound is not None), None),
         variable_rate=any(info.variable_rate for info in infos),
         parts=tuple(parts),
     )
@@ -198,31 +205,11 @@ def _described(path: Path, held: ByteRange | None, scan: PacketScan, clocks: Clo
     found = frame_times(path, scan, clocks)
     with open_media(path, held) as container:
         stream = best_video_stream(container, path)
-        shapes = DisplayShapes(stream)
-        frame = _first_frame(container, stream, path)
-        shown = (frame, shapes(frame))
-        return [replace(_describe(path, container, stream, times, shown), bytes_held=held) for times in found]
-
-
-def _first_frame(container: InputContainer, stream: VideoStream, path: Path) -> VideoFrame:
-    """Decode up to the first frame that the decoder does not mark as damaged; without one, return the first frame."""
-    damaged: VideoFrame | None = None
-    problem = "its decoder returns no frame"
-    for packet in packets(container, stream):
-        try:
-            frames = packet.decode()
-        except av.FFmpegError as error:
-            problem = str(error)
-            continue
-        for frame in frames:
-            if isinstance(frame, VideoFrame) and not frame.is_corrupt:
-                return frame
-            damaged = damaged or (frame if isinstance(frame, VideoFrame) else None)
-    if damaged is None:
-        raise MediaError(
-            "unreadable", f"{path}: no frame of the {stream.codec_context.name} track can be decoded: {problem}"
-        )
-    return damaged
+        shown = first_shown(container, stream, path)
+        return [
+            replace(_describe(path, container, stream, times, shown), bytes_held=held, sound=scan.sound)
+            for times in found
+        ]
 
 
 def _describe(
@@ -258,7 +245,7 @@ def _describe(
         height_px=shape.height_px,
         fps=fps,
         codec=stream.codec_context.codec.canonical_name,
-        has_audio=best_audio_stream(container, stream) is not None,
+        sound=None,
         rotation_deg=shape.rotation_deg,
         variable_rate=variable,
         time_base=time_base,

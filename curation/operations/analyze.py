@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from curation.analysis.analyze import analyze_ranges
+from curation.analysis.speaking_track import with_heard_track
 from curation.evidence.measures import Evidence
 from curation.media.decoders import probe_for
 from curation.media.errors import MediaError
@@ -43,5 +44,5 @@ def analyze(video: str | Path, settings: CurationSettings, *, scratch: ScratchSe
     ensure_assets(perception_assets(perception))
     models = load_perception(perception)
     with readable(found[0], scratch or ScratchSettings()) as path:
-        info = probe_for(path, settings.media)
+        info = with_heard_track(probe_for(path, settings.media), models.voice, settings.media)
         return analyze_ranges(info, models, requested_ticks((), info), settings.media)

@@ -14,7 +14,6 @@ from curation.analysis.analyze import WINDOW_STEP_TICKS
 from curation.decision.trial import require_usable
 from curation.engine.execution import Executor
 from curation.engine.worker import VideoWorker, WorkerPlan
-from curation.media.decoders import probe_for
 from curation.media.errors import MediaError
 from curation.media.probe import VideoInfo
 from curation.operations.forecast import Estimate, Forecast, Look, Machine, forecast
@@ -229,7 +228,7 @@ def _look(
     """
     started = time.perf_counter()
     with readable(video, scratch) as path:
-        info = probe_for(path, settings.media)
+        info = worker.probed(path)
         probed = time.perf_counter()
         ranges = requested_ticks(video.trims, info)
         ticks = ranges[int(_hash(seed, f"{video.video_id} stretch") * len(ranges))]

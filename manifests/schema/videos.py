@@ -36,6 +36,8 @@ VIDEOS = Table(
         optional("fps", F64, "1/s", "nominal frame rate of the file"),
         optional("codec", TEXT, "", "video codec, FFmpeg's name: h264, av1; of the first of several joined recordings"),
         optional("has_audio", pa.bool_(), "", "the file has an audio stream"),
+        optional("audio_track", I32, "", "number of the audio track that was heard, 1 for the first; null without one"),
+        optional("audio_tracks", I32, "tracks", "how many audio tracks belong to the video"),
         optional(
             "rotation",
             I32,

@@ -9,6 +9,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from curation.media.container import audio_streams_of, best_audio_stream, exact, packets
+from curation.media.sound_track import SoundScan, SoundTracks
 from foundation.array_types import Float64Array
 
 if TYPE_CHECKING:
@@ -73,6 +74,8 @@ class PacketScan:
     """Where the last packet of these tracks ends."""
     end_of_all_s: float = 0.0
     """End of the longest track, streams of every kind, on the file's clock."""
+    sound: SoundTracks | None = None
+    """The audio tracks that belong to the frames; None where there are none."""
 
     def times_s(self) -> Float64Array:
         """Return (N,) decoding times, s; a packet without one has that of the one before."""
@@ -102,7 +105,8 @@ class PacketScan:
 
 def scan_packets(container: InputContainer, stream: VideoStream) -> PacketScan:
     """Read all packets of an opened file."""
-    own: list[Stream] = [stream, *audio_streams_of(container, stream)]
+    tracks = audio_streams_of(container, stream)
+    own: list[Stream] = [stream, *tracks]
     scan = PacketScan(
         time_base=exact(stream.time_base) or Fraction(1),
         format_names=frozenset(container.format.name.split(",")),
@@ -111,6 +115,7 @@ def scan_packets(container: InputContainer, stream: VideoStream) -> PacketScan:
     own_indices = {track.index for track in own}
     unit_s = {track.index: float(exact(track.time_base) or 0) for track in container.streams}
     audio = _Audio(container, stream, scan)
+    sound = SoundScan(container, tracks)
     frames = _Frames(scan)
     first_byte: int | None = None
     for packet in packets(container):
@@ -128,7 +133,9 @@ def scan_packets(container: InputContainer, stream: VideoStream) -> PacketScan:
         else:
             frames.n_other_bytes += size
             audio.add(packet)
+            sound.add(packet)
     audio.finish()
+    scan.sound = sound.tracks()
     scan.first_byte = first_byte or 0
     return scan
 

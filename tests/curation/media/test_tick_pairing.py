@@ -17,7 +17,7 @@ def not_asked_for() -> LazyImage:
 def video(fps: Fraction, n_ticks: int, end_ms: int) -> VideoInfo:
     return VideoInfo(
         path=Path("made.mp4"), size_bytes=1, duration_s=n_ticks / 25, n_ticks=n_ticks, width_px=16, height_px=16,
-        fps=fps, codec="h264", has_audio=False, rotation_deg=0, variable_rate=False, time_base=Fraction(1, 1000),
+        fps=fps, codec="h264", sound=None, rotation_deg=0, variable_rate=False, time_base=Fraction(1, 1000),
         first_pts=0, end_pts=end_ms, stamps="pts", output_delay=0,
     )  # fmt: skip
 
