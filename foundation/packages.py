@@ -14,7 +14,7 @@ DENOISER_PACKAGE = "denoiser==0.1.5"
 """Facebook's denoiser, installed without the packages that it declares: the network needs torch alone, torchaudio's
 wheel breaks transformers if torch is built for the CPU, and its Hydra is of 2020."""
 
-_REQUIREMENTS = {"denoiser": f"--no-deps {DENOISER_PACKAGE}", "decord": "'decord>=0.6,<0.7'"}
+_REQUIREMENTS = {"denoiser": f"--no-deps {DENOISER_PACKAGE}"}
 """Arguments of `pip install`, where they are more than the package's name."""
 
 
