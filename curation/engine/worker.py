@@ -86,9 +86,8 @@ class VideoWorker:
         Raises:
             MediaError: it is no video, or cannot be decoded.
         """
-        return with_heard_track(
-            probe_for(path, self.plan.settings.media), self.perception.voice, self.plan.settings.media
-        )
+        media = self.plan.settings.media
+        return with_heard_track(probe_for(path, media), self.perception.voice, media)
 
     def curated(self, info: VideoInfo, stretches: Sequence[TickRange], spent_s: float = 0.0) -> CuratedVideo:
         """Analyze, decide and render stretches of a video in one piece; nothing is written.

@@ -8,16 +8,19 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
+from pathlib import Path
 
 import av
 import numpy as np
+from av.container import InputContainer
 from av.sidedata.sidedata import SideData
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from curation.media.container import exact
+from curation.media.container import exact, packets
+from curation.media.errors import MediaError
 
-__all__ = ["DisplayShape", "DisplayShapes"]
+__all__ = ["DisplayShape", "DisplayShapes", "first_shown"]
 
 _MOST_STRETCHED = 8
 """Largest ratio of a pixel's sides; a header with a larger one is damaged."""
@@ -88,6 +91,32 @@ class DisplayShapes:
             return named
         read = self._reader(frame)
         return min(self._aspects, key=lambda aspect: abs(aspect - read))
+
+
+def first_shown(container: InputContainer, stream: VideoStream, path: Path) -> tuple[VideoFrame, DisplayShape]:
+    """Decode up to the first frame that the decoder does not mark as damaged; without one, return the first frame.
+
+    Raises:
+        MediaError: `unreadable` where no frame can be decoded.
+    """
+    shapes = DisplayShapes(stream)
+    damaged: VideoFrame | None = None
+    problem = "its decoder returns no frame"
+    for packet in packets(container, stream):
+        try:
+            frames = packet.decode()
+        except av.FFmpegError as error:
+            problem = str(error)
+            continue
+        for frame in frames:
+            if isinstance(frame, VideoFrame) and not frame.is_corrupt:
+                return frame, shapes(frame)
+            damaged = damaged or (frame if isinstance(frame, VideoFrame) else None)
+    if damaged is None:
+        raise MediaError(
+            "unreadable", f"{path}: no frame of the {stream.codec_context.name} track can be decoded: {problem}"
+        )
+    return damaged, shapes(damaged)
 
 
 class _AspectReader:

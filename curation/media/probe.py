@@ -12,8 +12,8 @@ from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from curation.media.container import best_video_stream, exact, open_media, packets
-from curation.media.display_shape import DisplayShape, DisplayShapes
+from curation.media.container import best_video_stream, exact, open_media
+from curation.media.display_shape import DisplayShape, first_shown
 from curation.media.errors import MediaError
 from curation.media.packets.byte_ranges import ByteRange
 from curation.media.packets.claims import claimed_s
@@ -200,34 +200,11 @@ def _described(path: Path, held: ByteRange | None, scan: PacketScan, clocks: Clo
     found = frame_times(path, scan, clocks)
     with open_media(path, held) as container:
         stream = best_video_stream(container, path)
-        shapes = DisplayShapes(stream)
-        frame = _first_frame(container, stream, path)
-        shape = shapes(frame)
+        shown = first_shown(container, stream, path)
         return [
-            replace(_describe(path, container, stream, times, shape, frame), bytes_held=held, sound=scan.sound)
+            replace(_describe(path, container, stream, times, shown), bytes_held=held, sound=scan.sound)
             for times in found
         ]
-
-
-def _first_frame(container: InputContainer, stream: VideoStream, path: Path) -> VideoFrame:
-    """Decode up to the first frame that the decoder does not mark as damaged; without one, return the first frame."""
-    damaged: VideoFrame | None = None
-    problem = "its decoder returns no frame"
-    for packet in packets(container, stream):
-        try:
-            frames = packet.decode()
-        except av.FFmpegError as error:
-            problem = str(error)
-            continue
-        for frame in frames:
-            if isinstance(frame, VideoFrame) and not frame.is_corrupt:
-                return frame
-            damaged = damaged or (frame if isinstance(frame, VideoFrame) else None)
-    if damaged is None:
-        raise MediaError(
-            "unreadable", f"{path}: no frame of the {stream.codec_context.name} track can be decoded: {problem}"
-        )
-    return damaged
 
 
 def _describe(
@@ -235,9 +212,9 @@ def _describe(
     container: InputContainer,
     stream: VideoStream,
     times: FrameTimes,
-    shape: DisplayShape,
-    frame: VideoFrame,
+    first_shown: tuple[VideoFrame, DisplayShape],
 ) -> VideoInfo:
+    frame, shape = first_shown
     stated_fps = exact(stream.average_rate) or exact(stream.guessed_rate) or TICK_RATE_HZ
     if stated_fps < _SLOWEST_FPS:
         stated_fps = TICK_RATE_HZ

@@ -164,7 +164,7 @@ def test_without_the_package_nothing_starts_and_the_message_installs_it(monkeypa
 
     monkeypatch.setattr(packages.importlib, "import_module", absent)
     require_decoder(MediaSettings())
-    with pytest.raises(MissingPackageError, match=r"install it with: python -m pip install 'decord>=0\.6"):
+    with pytest.raises(MissingPackageError, match=r"install it with: python -m pip install '?decord"):
         require_decoder(DECORD)
 
 
