@@ -101,11 +101,14 @@ class SourceOptions:
     """Options that select the videos of a command."""
 
     source: Annotated[
-        str, typer.Option("--source", help="Folder, file, glob pattern, or CSV list of videos.", show_default=False)
+        str, typer.Option("--source", help="Folder, file, glob pattern, or list of videos.", show_default=False)
     ]
     layout: LayoutOption = "auto"
     limit: Annotated[
-        int | None, typer.Option("--limit", min=1, help="Curate at most this many files.", rich_help_panel=_SOURCES)
+        int | None,
+        typer.Option(
+            "--limit", min=1, help="Look at this many files at most, the first by path.", rich_help_panel=_SOURCES
+        ),
     ] = None
 
 

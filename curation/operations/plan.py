@@ -20,6 +20,7 @@ from curation.operations.forecast import Estimate, Forecast, Look, Machine, fore
 from curation.output.curated_video import landmarks_of, write_video_files
 from curation.output.disk_space import free_bytes
 from curation.output.folder import DatasetFolder
+from curation.output.known_videos import under_known_ids
 from curation.output.ledger import VideoRecord, read_ledger
 from curation.output.removals import without_removed
 from curation.output.video_files import VideoFiles
@@ -28,6 +29,7 @@ from curation.settings import CurationSettings
 from curation.sources.discover import discover
 from curation.sources.entries import SourceError, SourceVideo
 from curation.sources.layouts import LayoutChoice
+from curation.sources.left_alone import left_alone_text
 from curation.sources.scratch import ScratchSettings, readable
 from curation.sources.trims import requested_ticks
 from foundation.devices import free_memory_bytes, proc_bytes
@@ -141,11 +143,12 @@ def plan(
     """
     executor = executor or Executor.of_workers(workers)
     require_usable(rules, landmarks_of(settings))
-    discovery = discover(str(source), layout)
+    discovery = discover(str(source), layout, limit=limit, whole=False)
     target = DatasetFolder.begin(dataset, settings, source=(str(source), discovery.layout), rules=rules, dry_run=True)
     settings = target.settings
-    videos = without_removed(target.record.removals, discovery.videos)[:limit]
-    todo = _todo(videos, read_ledger(target.path))
+    done = read_ledger(target.path)
+    videos = without_removed(target.record.removals, under_known_ids(discovery.videos, done).videos)
+    todo = _todo(videos, done)
     if not todo:
         raise SourceError(f"--source {str(source)!r}: no video is left to curate; there is nothing to plan")
     chosen = sample(todo, sampling or Sampling())
@@ -164,8 +167,9 @@ def plan(
                 looks.append(Look(size_bytes=video.size_bytes))
                 problems.append(f"{text_of_path(video.path)}: {error.code}: {error.detail}")
     if say is not None:
-        for line in discovery.notes:
-            say(line)
+        for line in (left_alone_text(discovery.left_alone), *discovery.notes):
+            if line:
+                say(line)
     looked_at = {video.video_id for video in chosen}
     expected = forecast(
         looks,

@@ -25,6 +25,8 @@ class Tree:
     """Files with the suffix of a video: names below `root`, with slashes."""
     others: tuple[str, ...]
     """All other files, likewise; annotation is among them."""
+    left_alone: tuple[str, ...] = ()
+    """Hidden files and folders, and folders of systems, likewise."""
 
     def parts(self, name: str) -> tuple[str, ...]:
         """Return the last two folders and the stem of a file, or fewer where there are no more.
