@@ -45,8 +45,8 @@ FAILED_STATUSES: tuple[VideoStatus, ...] = ("failed", "quarantined")
 """Statuses of videos that `gaia-curate retry` tries again; `excluded` is what the user chose."""
 
 ErrorCode = Literal[
-    "unreadable", "no_video_stream", "decoder_unfit", "internal", "worker_died", "out_of_memory", "timed_out", "changed", "unreachable",
-    "no_scratch", "trim_outside", "excluded",
+    "unreadable", "no_video_stream", "decoder_unfit", "internal", "worker_died", "out_of_memory", "timed_out",
+    "changed", "unreachable", "no_scratch", "trim_outside", "excluded",
 ]  # fmt: skip
 
 ERROR_CODES: tuple[ErrorCode, ...] = get_args(ErrorCode)

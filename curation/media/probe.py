@@ -6,7 +6,6 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
-import av
 import numpy as np
 from av.container import InputContainer
 from av.video.frame import VideoFrame
