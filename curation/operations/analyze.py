@@ -34,7 +34,7 @@ def analyze(video: str | Path, settings: CurationSettings, *, scratch: ScratchSe
         MediaError: the video cannot be decoded.
         MissingAssetsError: weights are missing and cannot be fetched.
     """
-    found = discover(str(video)).videos
+    found = discover(str(video), whole=False).videos
     if len(found) != 1:
         raise SourceError(f"{video}: {len(found)} videos; give one file")
     if found[0].read_error is not None:

@@ -6,8 +6,8 @@ from curation.engine.execution import Executor, RunWatcher
 from curation.engine.worker import WorkerPlan
 from curation.output.folder import DatasetFolder
 from curation.output.ledger import VideoRecord
-from curation.sources.discover import listed_again
 from curation.sources.entries import SourceError, SourceVideo
+from curation.sources.identify import listed_again
 from foundation.signals import CtrlC
 from foundation.storage.path_text import path_of_text
 

@@ -47,11 +47,12 @@ class PerceptionSettings(Settings):
     `auto`: ArcFace where its weights are on this machine when a dataset is begun, else dlib's; the dataset records
     which."""
     mask: Annotated[str, StringConstraints(min_length=1), AfterValidator(_absolute)] = "embedded"
-    """Mask classifier. `embedded`: our own small network; `ssd`: AIZOOTech's FaceMaskDetection; anything else is the
-    path of an ONNX image classifier of yours (docs/explanation/how_a_second_is_decided.md has the requirements)."""
+    """Mask classifier. `embedded`: our own small network; `ssd`: AIZOOTech's FaceMaskDetection, on the CPU; `ssd_onnx`:
+    its PyTorch model as an ONNX file, which you supply; anything else is the path of an ONNX image classifier of yours
+    (docs/explanation/how_a_second_is_decided.md has the requirements)."""
     mask_stride: int = Field(default=5, ge=1, le=25)
     """Ticks from one mask classification of a face to the next; where the answer changes, the ticks between are
     classified too. Ours: half the width of the rule's median, `rules.mask.smooth_ticks`."""
     device: DeviceName = "auto"
-    """Device of SCRFD, 3DDFA, the mask SSD and ArcFace: `auto` takes a GPU if there is one, `cpu`, `cuda` or `cuda:1`.
+    """Device of SCRFD, 3DDFA, `ssd_onnx` and ArcFace: `auto` takes a GPU if there is one, `cpu`, `cuda` or `cuda:1`.
     The other models run on the CPU."""

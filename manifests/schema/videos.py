@@ -12,7 +12,7 @@ VIDEOS = Table(
     "one of them say `duplicate_of`.",
     row_group_rows=65_536,
     columns=(
-        required("video_id", TEXT, "", "16 hex digits of a fingerprint of the content: size, first and last MiB"),
+        required("video_id", TEXT, "", "16 hex digits of a hash of the content"),
         required("source", TEXT, "", "name of the corpus or folder that the file came from"),
         required("path", TEXT, "", PATH),
         optional("speaker_id", TEXT, "", "who speaks, where the layout tells; null where it does not"),
