@@ -83,7 +83,7 @@ def _start_between(
     place = held.first - held.head  # of what is counted from the beginning of `held`
     between = read_range(path, place + from_byte, first - from_byte)
     if "mpegts" in scan.format_names:
-        at = _last_table(between)
+        at = _tables_before(between, scan.stream_ids)
         return (place + first, scan.first_byte) if at is None else (place + from_byte + at, 0)
     for signature in (_SIGNATURES[name] for name in scan.format_names & _SIGNATURES.keys()):
         if (at := between.rfind(signature)) >= 0:
@@ -97,14 +97,19 @@ def _position(scan: PacketScan, numbers: Int64Array) -> int | None:
     return next((at for number in numbers.tolist() if (at := scan.positions[number]) is not None), None)
 
 
-def _last_table(between: bytes) -> int | None:
-    """Return where the last table of programmes begins in bytes that end at the end of a packet; None without one."""
+def _tables_before(between: bytes, stream_ids: frozenset[int]) -> int | None:
+    """Return where the tables of a recording begin in bytes that end with the last packet before its first one.
+
+    None where a packet of the streams is nearer: of the recording before.
+    """
     for size in _PACKET_SIZES:
         sync = 4 if size == 192 else 0  # behind the time code
         places = [*range(len(between) - size, -1, -size)]
         if places and all(between[at + sync] == 0x47 for at in places[:8]):
-            named = (at for at in places if between[at + sync + 1] & 0x1F == 0 and between[at + sync + 2] == 0)
-            return next(named, None)
+            for at in places:
+                pid = (between[at + sync + 1] & 0x1F) << 8 | between[at + sync + 2]
+                if pid == 0 or pid in stream_ids:
+                    return None if pid else at
     return None
 
 

@@ -29,13 +29,13 @@ def recording(
     start_s: int = 0,
     rate_hz: int = 48_000,
     size: tuple[int, int] = (320, 192),
+    codec: str = "aac",
     muxer_options: dict[str, str] | None = None,
 ) -> bytes:
     """Three seconds of counted pictures with a tone; the codecs are those that the container is usual with."""
     number, tone_hz = content
     samples = (0.3 * np.sin(2 * np.pi * tone_hz * np.arange(3 * rate_hz) / rate_hz)).astype(np.float32)
     coding = Coding(options=SMALL, muxer_options=muxer_options or {}, start_s=Fraction(start_s))
-    codec = "aac"
     if path.suffix in (".mpg", ".vob"):
         options = {"g": "25", "b": "3000000"}
         coding = Coding(codec="mpeg2video", options=options, time_base=Fraction(1, 25))
@@ -129,10 +129,11 @@ def test_a_window_over_a_join_gives_what_a_pass_from_the_start_gives(tmp_path: P
 
 
 def test_an_encoder_that_is_started_again_writes_no_tables(tmp_path: Path) -> None:
-    one, two = (recording(tmp_path / "part.ts", content) for content in (FIRST, SECOND))
+    # FFmpeg guesses what H.264 and AAC are without the tables, and not what Opus is
+    one, two = (recording(tmp_path / "part.ts", content, codec="libopus") for content in (FIRST, SECOND))
     packets = [two[at : at + 188] for at in range(0, len(two), 188)]
     tables = (0, 17, 4096)  # PIDs of programmes, services and streams
-    later = [p for n, p in enumerate(packets) if n > 50 or (p[1] & 31) << 8 | p[2] not in tables]
+    later = [packet for packet in packets if (packet[1] & 31) << 8 | packet[2] not in tables]
     require_both(probe(joined(tmp_path / "joined.ts", one, *later)), FIRST, SECOND)
 
 
