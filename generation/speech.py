@@ -42,8 +42,8 @@ class DrivingSpeech:
     """(S',) mono, for the video: unchanged in level, unless surround channels add up to more than full scale."""
     n_frames: int
     """round(25 seconds)."""
-    track: str
-    """Which of the file's audio tracks it is, such as "2 of 3"."""
+    track: str | None = None
+    """Which of the file's audio tracks it is, such as "2 of 3"; None where there is one."""
 
 
 def read_speech(path: Path) -> DrivingSpeech:
@@ -69,7 +69,7 @@ def read_speech(path: Path) -> DrivingSpeech:
         audio_16k=audio_16k.samples,
         audio_48k=within_full_scale(audio_48k.samples),
         n_frames=n_frames,
-        track=f"{sound.number} of {len(sound.tracks)}",
+        track=f"{sound.number} of {len(sound.tracks)}" if len(sound.tracks) > 1 else None,
     )
 
 
