@@ -23,7 +23,7 @@ from foundation.packages import DISTRIBUTION
 from foundation.storage.atomic import write_bytes_atomic
 from foundation.storage.digest import file_sha256
 from foundation.weights import ensure_assets
-from generation.animation import Animation, from_speech, from_video
+from generation.animation import Animation, from_speech, from_video, require_landmark_driven, speech_driven
 from generation.driving import read_driving
 from generation.mp4 import talking_mp4
 from generation.networks import FRAMES_AT_ONCE
@@ -186,8 +186,16 @@ def _plan(job: GenerationJob) -> list[str]:
 
 
 def _loaded(job: GenerationJob) -> TrainedRun:
-    """Return the run, made sure that the faces of its dataset have the landmarks that it was trained on."""
+    """Return the run, made sure that its networks take what is to drive them, and the landmarks of its dataset.
+
+    Raises:
+        GenerationError: they do not.
+    """
     run = load_run(job.run, torch_device(resolve_device(job.device)))
+    if job.speech is not None:
+        speech_driven(run)
+    else:
+        require_landmark_driven(run)
     scheme = face_landmarks(run.curation.perception).name
     if scheme != run.facts.landmark_scheme:
         raise GenerationError(

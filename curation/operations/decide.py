@@ -38,7 +38,7 @@ from manifests.vocabulary import TIERS
 
 __all__ = ["redecide"]
 
-_TRACKING = ("rules.tracks.", "rules.no_face.", "rules.cut.", "rules.several_faces.min_score")
+_TRACKING = ("rules.tracks.", "rules.no_face.", "rules.cut.", "rules.several_faces.min_score", "rules.still_face.")
 """Settings that choose the main face: only they change the table `frames`."""
 
 _MEASURED = ("preset", "perception.")
