@@ -175,11 +175,12 @@ def _plan(job: GenerationJob) -> list[str]:
         f"portrait: face {portrait.face_width_px:.0f} px wide, shown {_shown_width_px(portrait):.0f} px wide",
     ]
     if job.speech is not None and run.motion is not None:
-        n_frames = read_speech(job.speech).n_frames
+        speech = read_speech(job.speech)
+        n_frames = speech.n_frames
         places = windows(n_frames, _SAMPLING.long_audio)
         sampled = f"{len(places)} windows of {places[0].stop} frames, {_SOLVER.steps} steps"
         lines += [
-            f"speech: {n_frames} frames, {float(n_frames / TICK_RATE_HZ):.2f} s",
+            f"speech: {n_frames} frames, {float(n_frames / TICK_RATE_HZ):.2f} s, audio track {speech.track}",
             f"motion: {_millions(run.motion)}, {sampled}, {run.motion.config.target_dims} numbers a frame",
         ]
     return [*lines, f"memory: about {_memory_gib(run):.1f} GiB in addition to the libraries", f"out: {job.out}"]

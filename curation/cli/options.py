@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from curation.choices import LayoutChoice, PresetName
+from curation.choices import LayoutChoice, LayoutName, PresetName
 from foundation import command_line
 
 if TYPE_CHECKING:
@@ -152,15 +152,15 @@ class SettingsOptions:
     config: ConfigOption = None
     overrides: SetOption = None
 
-    def load(self) -> "CurationSettings":
-        """Return the settings.
+    def load(self, layout: LayoutName | None = None) -> "CurationSettings":
+        """Return the settings for a source of this layout.
 
         Raises:
             SettingsError: a setting is unknown, or its value is not allowed.
         """
         import curation
 
-        return curation.load_settings(self.preset, file=self.config, overrides=self.overrides or [])
+        return curation.load_settings(self.preset, file=self.config, overrides=self.overrides or [], layout=layout)
 
 
 @dataclass(kw_only=True, eq=False, repr=False)

@@ -14,7 +14,7 @@ from curation.output.known_videos import under_known_ids
 from curation.output.ledger import VideoRecord
 from curation.output.removals import newly_excluded, without_removed
 from curation.rules.rule import Rule
-from curation.settings import CurationSettings
+from curation.settings import CurationSettings, SettingsOfLayout, layout_notes
 from curation.sources.discover import Discovery, discover
 from curation.sources.entries import SourceVideo
 from curation.sources.exclusions import NOBODY, Exclusions, require_speakers, unused
@@ -61,7 +61,7 @@ class RunReport:
 def run(
     source: str | Path,
     dataset: str | Path,
-    settings: CurationSettings,
+    settings: CurationSettings | SettingsOfLayout,
     executor: Executor | None = None,
     *,
     workers: int = 1,
@@ -81,7 +81,7 @@ def run(
     Args:
         source: a folder, file, glob pattern or list, local or an address.
         dataset: folder to write; a new one, or one that was made with the same settings.
-        settings: what to keep and how.
+        settings: what to keep and how, or a function that returns it for the layout of the source.
         executor: where the work is done; None: in this process with one worker, on Ray with more.
         workers: number of workers, where `executor` is None.
         layout: of the folder; `auto`: recognised by the names of its files.
@@ -106,8 +106,11 @@ def run(
         KeyboardInterrupt: the user ended it at once; the same call resumes it.
     """
     executor = executor or Executor.of_workers(workers)
-    require_usable(rules, landmarks_of(settings))
+    # without a layout first: a wrong setting or rule is found before a large folder is listed
+    before = settings if isinstance(settings, CurationSettings) else settings(None)
+    require_usable(rules, landmarks_of(before))
     discovery = discover(str(source), layout, limit=limit, told=None if watcher is None else watcher.reading)
+    settings = before if isinstance(settings, CurationSettings) else settings(discovery.layout)
     require_speakers(discovery.videos, exclusions)
     folder = DatasetFolder.begin(
         dataset,
@@ -146,7 +149,10 @@ def run(
         left=len(todo) - len(curated),
         already_done=already_done,
         discovery=discovery,
-        notes=_notes(discovery, NOBODY if limit else exclusions, len(discovery.videos) - len(videos), moved),
+        notes=(
+            *layout_notes(discovery.layout, settings),
+            *_notes(discovery, NOBODY if limit else exclusions, len(discovery.videos) - len(videos), moved),
+        ),
     )
 
 

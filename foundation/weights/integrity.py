@@ -42,10 +42,8 @@ def check_file(path: Path, file: AssetFile, asset: Asset, *, anew: bool = False)
     digest = file_sha256(path) if anew else path_digest(path)
     problem = disagreement(digest, path, file)
     if problem:
-        raise WrongAssetError(
-            f"{path}: {problem}; it is another or a damaged file: delete it and run `gaia-curate models pull "
-            f"{asset.name}`, or put the right one there"
-        )
+        pull = f"delete it and run `gaia-curate models pull {asset.name}`, or " if asset.sources else ""
+        raise WrongAssetError(f"{path}: {problem}; it is another or a damaged file: {pull}put the right one there")
     if not file.is_pinned and recorded_digest(path, file) is None:
         _record_first_use(path, file, digest)
     return digest

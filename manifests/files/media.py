@@ -51,7 +51,9 @@ def read_frames(mp4: bytes) -> ClipVideo:
         with av.open(io.BytesIO(mp4), mode="r") as container:
             if not container.streams.video:
                 raise MediaError("the clip has no video stream")
-            rate_hz = container.streams.video[0].average_rate
+            stated = container.streams.video[0].average_rate
+            # PyAV 19 returns a class of its own, and 0 where 18 returns None
+            rate_hz = Fraction(stated.numerator, stated.denominator) if stated else None
     except av.FFmpegError as error:
         raise MediaError(f"the video cannot be opened: {error}") from error
     return ClipVideo(rate_hz=rate_hz, frames=_frames(mp4))

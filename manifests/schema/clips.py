@@ -37,7 +37,12 @@ CLIPS = Table(
         optional("denoiser", TEXT, "", "network that cleaned the speech; null where it was left as it is"),
         optional("loudness_lufs_before", F32, "LUFS", "integrated loudness of the source's sound (EBU R128)"),
         optional("loudness_lufs_after", F32, "LUFS", "integrated loudness of the clip's sound"),
-        optional("snr_db", F32, "dB", "estimated signal-to-noise ratio of the source's sound"),
+        optional(
+            "snr_db",
+            F32,
+            "dB",
+            "estimated ratio of speech to the noise under it in the source's sound, -10 to 60; null without speech",
+        ),
         optional("speech_ratio", F32, "0 to 1", "share of ticks with speech; null without an audio stream"),
         optional("frontal_angle_mean", F32, "deg", "mean of frames.frontal_angle_deg over the clip"),
         optional("frontal_angle_std", F32, "deg", "its standard deviation"),

@@ -184,7 +184,7 @@ def test_speech_cannot_drive_a_run_that_has_not_learned_from_its_encoder(
         image=np.zeros((64, 64, 3), np.uint8), landmarks_px=np.zeros((478, 2), np.float32), face_width_px=32.0
     )
     audio = np.zeros(16_000, np.float32)
-    speech = DrivingSpeech(audio_16k=audio, audio_48k=audio, n_frames=25)
+    speech = DrivingSpeech(audio_16k=audio, audio_48k=audio, n_frames=25, track="1 of 1")
     models = SpeechModels(target_lufs=-23.0, denoiser=None, encoder=_OtherEncoder())
     with pytest.raises(GenerationError, match=message):
         from_speech(run, portrait, speech, models, sampling=MotionSampling(), seed=0)
