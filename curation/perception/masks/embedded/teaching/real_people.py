@@ -16,7 +16,6 @@ from pathlib import Path
 
 import numpy as np
 
-from curation.analysis.mask_stride import StridedMask
 from curation.media.frames import tick_frames
 from curation.media.probe import probe
 from curation.perception.masks.embedded.classifier import EmbeddedMask
@@ -28,10 +27,6 @@ from manifests.dataset import Dataset
 from manifests.timeline import TICK_RATE_HZ
 
 __all__ = ["Outcome", "main", "mask_prob", "measure"]
-
-_STRIDE = 5
-"""Ticks, as preset `embedded` has it."""
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
@@ -48,7 +43,7 @@ class Outcome:
 
 
 def mask_prob(dataset: Dataset, video: Path, classify: MaskClassifier) -> Float32Array:
-    """Return the (T,) probability of a mask on the main face, measured anew; NaN without a face.
+    """Return the (T,) probability of a mask on the main face, measured anew on every tick; NaN without a face.
 
     Args:
         dataset: has the face of every tick.
@@ -61,15 +56,10 @@ def mask_prob(dataset: Dataset, video: Path, classify: MaskClassifier) -> Float3
     if not faces:
         return prob
     info = probe(video)
-    masks, with_face = StridedMask(classify, _STRIDE), []
     for frame in tick_frames(info, 0, info.n_ticks):
-        if frame.rgb is None or frame.tick not in faces:
-            masks.add_empty(frame.tick)
-            continue
-        box, points = (np.array(numbers, np.float32) for numbers in faces[frame.tick])
-        masks.add(frame.tick, frame.rgb, points[None], box[None])
-        with_face.append(frame.tick)
-    prob[with_face] = masks.finish()[0]
+        if frame.rgb is not None and frame.tick in faces:
+            box, points = (np.array(numbers, np.float32) for numbers in faces[frame.tick])
+            prob[frame.tick] = classify(frame.rgb, points[None], box[None])[0]
     return prob
 
 

@@ -30,7 +30,7 @@ KINDS = ("bare", "worn", *MASK_KINDS, *OBJECTS)
 
 _LIPS = list(landmark_scheme("mediapipe478").outer_lips)
 
-_HIDDEN, _SEEN = 0.3, 0.7
+_HIDDEN, _SEEN = 0.5, 0.8
 """Share of the lips that still shows: up to the first they count as covered, from the second on as bare."""
 
 _PROBE = 0.4
