@@ -33,7 +33,7 @@ class RulesSettings(Settings):
     jitter: JitterSettings = JitterSettings()
     """A face that moves too far between ticks."""
     mask: MaskSettings = MaskSettings()
-    """A mask over the mouth."""
+    """A mask, or anything else, over the mouth."""
     silence: SilenceSettings = SilenceSettings()
     """A pause in speech."""
     too_short: TooShortSettings = TooShortSettings()
