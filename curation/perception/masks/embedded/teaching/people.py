@@ -5,7 +5,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["FOLDS", "HELD_OUT", "TRAIN_CLIPS", "Footage", "fold_of", "held_out_footage", "teaching_footage"]
+__all__ = [
+    "FOLDS",
+    "HELD_OUT",
+    "TRAIN_CLIPS",
+    "Footage",
+    "folds",
+    "held_out_footage",
+    "talk_footage",
+    "teaching_footage",
+]
 
 HELD_OUT = ("WDA_AlexandriaOcasioCortez_000", "latentsync_demo1", "lp_d12", "lp_d13")
 """Clips of people who are never in the training data; drawn masks are measured on them."""
@@ -27,6 +36,23 @@ TRAIN_CLIPS = (
 
 FOLDS = 3
 """Parts into which all people of the training data are divided: a network trained on two is measured on the third."""
+
+_NOT_TAUGHT = (
+    "p017_03",
+    "p070_06",
+    "p088_01",
+    "p089+p090_01",
+    "p095_01",
+    "p096_01",
+    "p097_01",
+    "p098_01",
+    "p101_01",
+    "p156_01",
+    "p157_01",
+    "p158_01",
+    "p161_01",
+)
+"""Files of `talk` from repositories whose licence excludes commercial use: measured on, never taught with."""
 
 _SAME_PERSON = {"p022": "3ddfa_obama", "p052": "WDA_AlexandriaOcasioCortez_000", "p083": "WDA_KatieHill_000"}
 """People of `talk` who are in `clips`, too."""
@@ -88,13 +114,22 @@ def teaching_footage(shared: Path) -> list[Footage]:
         Footage(identity=name, path=None if name == "astronaut" else shared / "clips" / f"{name}.mp4")
         for name in TRAIN_CLIPS
     ]
+    talk = [one for one in talk_footage(shared) if one.path is not None and one.path.stem not in _NOT_TAUGHT]
+    return [*clips, *(one for one in talk if one.identity not in HELD_OUT)]
+
+
+def talk_footage(shared: Path) -> list[Footage]:
+    """Return the videos of `talk` that show people, those that are never taught with included.
+
+    Raises:
+        FileNotFoundError: there is no folder `talk`.
+    """
     folder = shared / "talk"
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder} not found; set GAIA_SHARED to the folder of the real videos")
     named = [(file, match[1].split("+")) for file in sorted(folder.iterdir()) if (match := _FILE_NAME.match(file.stem))]
     identity = _identities([people for _, people in named])
-    talk = [Footage(identity=identity[people[0]], path=file) for file, people in named]
-    return [*clips, *(one for one in talk if one.identity not in HELD_OUT)]
+    return [Footage(identity=identity[people[0]], path=file) for file, people in named]
 
 
 def _identities(seen_together: Sequence[Sequence[str]]) -> dict[str, str]:
@@ -110,18 +145,18 @@ def _identities(seen_together: Sequence[Sequence[str]]) -> dict[str, str]:
     return identity
 
 
-def fold_of(identity: str, identities: Sequence[str]) -> int:
-    """Return the fold in which a person is held out, 0 to `FOLDS` - 1.
+def folds(shared: Path) -> dict[str, int]:
+    """Return the fold in which each identity is held out, 0 to `FOLDS` - 1.
 
     The people who wear masks are dealt out first, so that each fold has some.
 
-    Args:
-        identity: one of `identities`.
-        identities: of the whole training data.
+    Raises:
+        FileNotFoundError: there is no folder `talk`.
     """
+    identities = [*TRAIN_CLIPS, *(one.identity for one in talk_footage(shared))]
     wearers = {stem.split("_")[0].split("+")[0] for stem in _WORN}
     ordered = sorted(set(identities), key=lambda name: (name not in wearers, name))
-    return ordered.index(identity) % FOLDS
+    return {identity: index % FOLDS for index, identity in enumerate(ordered)}
 
 
 def _within(spans: Sequence[tuple[float, float]], time_s: float) -> bool:

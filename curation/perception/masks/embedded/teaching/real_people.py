@@ -19,7 +19,7 @@ import numpy as np
 from curation.media.frames import tick_frames
 from curation.media.probe import probe
 from curation.perception.masks.embedded.classifier import EmbeddedMask
-from curation.perception.masks.embedded.teaching.people import FOLDS, Footage, fold_of, teaching_footage
+from curation.perception.masks.embedded.teaching.people import FOLDS, Footage, folds, talk_footage
 from curation.perception.protocols import MaskClassifier
 from curation.rules.mask import MaskSettings, mask
 from foundation.array_types import Float32Array
@@ -27,6 +27,7 @@ from manifests.dataset import Dataset
 from manifests.timeline import TICK_RATE_HZ
 
 __all__ = ["Outcome", "main", "mask_prob", "measure"]
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
@@ -114,14 +115,13 @@ def main() -> int:
     parser.add_argument("--folds", type=Path, nargs=FOLDS, help="networks of `train --fold`, in their order")
     arguments = parser.parse_args()
     shared = Path(os.environ.get("GAIA_SHARED", Path(__file__).parents[4] / "shared"))
-    footage = teaching_footage(shared)
-    identities = [one.identity for one in footage]
+    fold = folds(shared)
     networks = [EmbeddedMask(file) for file in arguments.folds] if arguments.folds else [EmbeddedMask()] * FOLDS
     dataset, outcomes = Dataset(arguments.dataset), []
-    for one in footage:
-        if one.path is not None and one.path.parent.name == "talk":
-            classify = networks[fold_of(one.identity, identities)]
-            outcomes.append(measure(one, mask_prob(dataset, one.path, classify)))
+    for one in talk_footage(shared):
+        if one.path is not None:
+            prob = mask_prob(dataset, one.path, networks[fold[one.identity]])
+            outcomes.append(measure(one, prob))
             sys.stderr.write(f"{_line(outcomes[-1])}\n")
     sys.stdout.write(f"{_table(outcomes)}\n")
     return 0
