@@ -36,8 +36,8 @@ _HIDDEN, _SEEN = 0.5, 0.8
 _PROBE = 0.4
 """Change of the lips' colour by which their visibility is measured."""
 
-_DRAWINGS = 12
-"""Attempts to draw an object that covers the lips or leaves them, not both."""
+_DRAWINGS = 8
+"""Attempts to draw an object as wanted, over the lips or beside them; in the second half of them either will do."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -136,13 +136,16 @@ def _drawn(face: FaceImage, kind: str, rng: np.random.Generator) -> tuple[Float3
     image = (face.image / 255).astype(np.float32)
     if kind in {"bare", "worn"}:
         return image, face.worn
+    if kind in MASK_KINDS:
+        return _draw(face, image, kind, rng), True
     lips = fill(face.landmarks_px[_LIPS], image.shape[0], 0.0) > 0.5
-    for _ in range(_DRAWINGS):
+    # Half of the objects hide the lips, where their kind can.
+    wanted = rng.random() < 0.5
+    for attempt in range(_DRAWINGS):
         drawn, seen = _draw_and_measure(face, image, lips, kind, rng)
-        if kind in MASK_KINDS:
-            return drawn, True
-        if seen <= _HIDDEN or seen >= _SEEN:
-            return drawn, seen <= _HIDDEN
+        covered = seen <= _HIDDEN
+        if (covered or seen >= _SEEN) and (covered == wanted or attempt >= _DRAWINGS // 2):
+            return drawn, covered
     return image, False
 
 

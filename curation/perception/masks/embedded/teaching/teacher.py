@@ -1,4 +1,4 @@
-"""Published mask detector, used as a teacher: its scores soften the labels of drawn samples."""
+"""Published mask detector, whose answers `evaluate` compares with those of the network."""
 
 from pathlib import Path
 
