@@ -39,7 +39,7 @@ class Row:
     n: int
     called_covered: int
     """By the network, at a probability of 0.5 and above."""
-    teacher_called_masked: int
+    reference_called_masked: int
     both_called: int
 
 
@@ -57,7 +57,7 @@ def held_out_samples(shared: Path, faces: list[FaceImage], *, distorted: bool) -
         distorted: on top of the drawing, head turns and camera faults (dark, blurred, small, noisy).
     """
     kinds = [kind for kind, count in _COUNTS.items() for _ in range(count)]
-    conditions = Conditions(distorted=float(distorted), measured=1.0, jitter=0.0, teacher_share=1.0)
+    conditions = Conditions(distorted=float(distorted), measured=1.0, jitter=0.0, referenced=True)
     return SampleMaker(shared, SEED + distorted)(faces, kinds, conditions)
 
 
@@ -65,7 +65,7 @@ def held_out_rows(samples: list[Sample], classifier: EmbeddedMask, *, distorted:
     """Return one row for each kind of sample, objects over the lips and beside them apart."""
     rows = []
     called = classifier.score_aligned(np.stack([s.aligned for s in samples])) >= 0.5
-    teacher = np.array([s.teacher for s in samples], np.float32) >= 0.5
+    reference = np.array([s.reference for s in samples], np.float32) >= 0.5
     for kind in _COUNTS:
         for covered in (True, False):
             chosen = np.array([s.kind == kind and s.covered == covered for s in samples])
@@ -77,8 +77,8 @@ def held_out_rows(samples: list[Sample], classifier: EmbeddedMask, *, distorted:
                         distorted=distorted,
                         n=int(chosen.sum()),
                         called_covered=int(called[chosen].sum()),
-                        teacher_called_masked=int(teacher[chosen].sum()),
-                        both_called=int((called & teacher)[chosen].sum()),
+                        reference_called_masked=int(reference[chosen].sum()),
+                        both_called=int((called & reference)[chosen].sum()),
                     )
                 )
     return rows
@@ -90,7 +90,7 @@ def main() -> int:
     classifier = EmbeddedMask()
     faces = held_out_faces(shared)
     lines = [
-        "| drawn | lips hidden | camera faults | images | called covered | called masked by the teacher | by both |",
+        "| drawn | lips hidden | camera faults | images | called covered | called masked by the reference | by both |",
         "|---|---|---|---|---|---|---|",
     ]
     for distorted in (False, True):
@@ -100,7 +100,7 @@ def main() -> int:
             lines += [
                 (
                     f"| {row.kind} | {yes[row.covered]} | {yes[row.distorted]} | {row.n} | {share} "
-                    f"| {row.teacher_called_masked} | {row.both_called} |"
+                    f"| {row.reference_called_masked} | {row.both_called} |"
                 )
             ]
     sys.stdout.write("\n".join(lines) + "\n")

@@ -17,7 +17,7 @@ from curation.perception.masks.embedded.teaching.drawing import draw_mask
 from curation.perception.masks.embedded.teaching.faces import FaceImage, FaceLandmarks
 from curation.perception.masks.embedded.teaching.objects import OBJECTS
 from curation.perception.masks.embedded.teaching.paint import fill
-from curation.perception.masks.embedded.teaching.teacher import MaskTeacher
+from curation.perception.masks.embedded.teaching.reference import ReferenceDetector
 from foundation.array_types import BoolArray, Float32Array, RgbImage
 from manifests.landmarks import landmark_scheme
 
@@ -51,8 +51,8 @@ class Sample:
     identity: str
     covered: bool
     """The label: the lips are not seen."""
-    teacher: float | None
-    """The teacher's probability of a mask; None for samples that it did not score."""
+    reference: float | None
+    """The reference detector's probability of a mask; None for samples that it did not score."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,17 +66,17 @@ class Conditions:
     those from before the drawing."""
     jitter: float
     """Standard deviation of noise added to key points and box, in units of the box's longer side."""
-    teacher_share: float
-    """Share of samples with a score of the teacher, the slowest step."""
+    referenced: bool
+    """Whether the reference detector scores the samples, the slowest step."""
 
 
 class SampleMaker:
     """Maker of samples; the same seed gives the same samples."""
 
     def __init__(self, shared: Path, seed: int) -> None:
-        """Load the teacher from `shared`/models, where the landmark model must be too."""
+        """Load the reference detector from `shared`/models, where the landmark model must be too."""
         self._landmark_model = shared / "models" / "face_landmarker.task"
-        self._teacher = MaskTeacher(shared / "models" / "face_mask_detection.onnx")
+        self._reference = ReferenceDetector(shared / "models" / "face_mask_detection.onnx")
         self._rng = np.random.default_rng(seed)
 
     def __call__(self, faces: Sequence[FaceImage], kinds: Iterable[str], conditions: Conditions) -> list[Sample]:
@@ -119,7 +119,7 @@ class SampleMaker:
             kind=kind,
             identity=face.identity,
             covered=covered,
-            teacher=self._teacher(image, face.box_px) if rng.random() < conditions.teacher_share else None,
+            reference=self._reference(image, face.box_px) if conditions.referenced else None,
         )
 
 

@@ -49,7 +49,7 @@ def training_samples(shared: Path, seed: int) -> list[Sample]:
     """Return the samples of all people of the training data."""
     faces = collect_faces(shared, teaching_footage(shared), per_file=_FACES_PER_FILE)
     kinds = [kind for kind, count in _COUNTS.items() for _ in range(count)]
-    conditions = Conditions(distorted=0.7, measured=0.5, jitter=0.012, teacher_share=0.0)
+    conditions = Conditions(distorted=0.7, measured=0.5, jitter=0.012, referenced=False)
     samples = SampleMaker(shared, seed)(faces, kinds, conditions)
     return [sample for sample in samples if np.percentile(sample.aligned, 95) >= _MIN_WHITE]
 

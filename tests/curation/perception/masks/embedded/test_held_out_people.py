@@ -67,16 +67,18 @@ def test_objects_over_the_lips_are_called_a_cover(rows: dict[tuple[str, bool, bo
 
 
 @pytest.mark.parametrize("distorted", [False, True])
-def test_masks_that_the_teacher_sees_are_seen_too(rows: dict[tuple[str, bool, bool], Row], *, distorted: bool) -> None:
+def test_masks_that_the_reference_sees_are_seen_too(
+    rows: dict[tuple[str, bool, bool], Row], *, distorted: bool
+) -> None:
     row = rows["mask", True, distorted]
-    assert row.teacher_called_masked > 50
-    assert row.both_called >= 0.98 * row.teacher_called_masked
+    assert row.reference_called_masked > 50
+    assert row.both_called >= 0.98 * row.reference_called_masked
 
 
 @pytest.mark.parametrize("distorted", [False, True])
-def test_on_bare_faces_network_and_teacher_agree(rows: dict[tuple[str, bool, bool], Row], *, distorted: bool) -> None:
+def test_on_bare_faces_network_and_reference_agree(rows: dict[tuple[str, bool, bool], Row], *, distorted: bool) -> None:
     row = rows["bare", False, distorted]
-    assert row.called_covered + row.teacher_called_masked - 2 * row.both_called <= 0.005 * row.n
+    assert row.called_covered + row.reference_called_masked - 2 * row.both_called <= 0.005 * row.n
 
 
 def test_no_face_of_the_real_clips_is_called_masked(shared_dir: Path) -> None:

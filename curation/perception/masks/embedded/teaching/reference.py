@@ -6,10 +6,10 @@ import numpy as np
 
 from foundation.array_types import Float32Array, RgbImage
 
-__all__ = ["MaskTeacher"]
+__all__ = ["ReferenceDetector"]
 
 
-class MaskTeacher:
+class ReferenceDetector:
     """AIZOOTech's FaceMaskDetection (SSD, 260x260; MIT licence, github.com/AIZOOTech/FaceMaskDetection) as ONNX."""
 
     def __init__(self, model: Path) -> None:
