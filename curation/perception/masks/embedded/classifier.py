@@ -13,7 +13,7 @@ from manifests.record import WeightRecord
 
 __all__ = ["EMBEDDED_MASK", "WEIGHTS_SHA256", "EmbeddedMask"]
 
-WEIGHTS_SHA256 = "8014a93f27bc510478759c9be1ff4c98076f8f9da70f76f60d8f70da30d2408a"
+WEIGHTS_SHA256 = "6b3406585487a687938ee228cf76481e2e974da94af4dc40676e6ba3a95b0fbc"
 """Of `mask.onnx`; `python -m curation.perception.masks.embedded.teaching.train` prints a new one."""
 
 
