@@ -13,7 +13,7 @@ from manifests.record import WeightRecord
 
 __all__ = ["EMBEDDED_MASK", "WEIGHTS_SHA256", "EmbeddedMask"]
 
-WEIGHTS_SHA256 = "6b3406585487a687938ee228cf76481e2e974da94af4dc40676e6ba3a95b0fbc"
+WEIGHTS_SHA256 = "d00c31eb4b3228b4b4ef04c0aaca7c6a463bfea732f245b2b3a99736421b8b70"
 """Of `mask.onnx`; `python -m curation.perception.masks.embedded.teaching.train` prints a new one."""
 
 

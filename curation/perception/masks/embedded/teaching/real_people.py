@@ -16,9 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from curation.media.frames import tick_frames
-from curation.media.probe import probe
 from curation.perception.masks.embedded.classifier import EmbeddedMask
+from curation.perception.masks.embedded.teaching.found_faces import found_faces
 from curation.perception.masks.embedded.teaching.people import FOLDS, Footage, folds, talk_footage
 from curation.perception.protocols import MaskClassifier
 from curation.rules.mask import MaskSettings, mask
@@ -51,16 +50,9 @@ def mask_prob(dataset: Dataset, video: Path, classify: MaskClassifier) -> Float3
         video: the file, by whose name the dataset knows it.
         classify: the classifier.
     """
-    rows = dataset.frames(video.name, columns=["tick", "box", "key_points"]).to_pydict()
-    faces = {t: (box, points) for t, box, points in zip(*rows.values(), strict=True) if None not in (box, points)}
-    prob = np.full(len(rows["tick"]), np.nan, np.float32)
-    if not faces:
-        return prob
-    info = probe(video)
-    for frame in tick_frames(info, 0, info.n_ticks):
-        if frame.rgb is not None and frame.tick in faces:
-            box, points = (np.array(numbers, np.float32) for numbers in faces[frame.tick])
-            prob[frame.tick] = classify(frame.rgb, points[None], box[None])[0]
+    prob = np.full(dataset.frames(video.name, columns=["tick"]).num_rows, np.nan, np.float32)
+    for face in found_faces(dataset, video):
+        prob[face.tick] = classify(face.frame, face.key_points_px, face.box_px)[0]
     return prob
 
 

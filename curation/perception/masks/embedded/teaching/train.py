@@ -1,6 +1,9 @@
-"""Train the mask network and write `mask.onnx`: `python -m curation.perception.masks.embedded.teaching.train`.
+"""Train the mask network and write `mask.onnx`.
 
-With `--fold K` the people of that fold are left out, so that `evaluate` can measure the network on them.
+`python -m curation.perception.masks.embedded.teaching.train DATASET`
+
+DATASET is what `gaia-curate run --preset embedded` makes of the folder `talk` of the real videos. With `--fold K` the
+people of that fold are left out, so that `real_people` can measure the network on them.
 
 Needs the extra `train-mask` (mediapipe, scikit-image) and the folder of real videos that `GAIA_SHARED` names.
 """
@@ -18,12 +21,14 @@ from torch import nn
 from torch.nn import functional
 
 from curation.perception.masks.embedded.teaching.faces import collect_faces
-from curation.perception.masks.embedded.teaching.network import mask_network
+from curation.perception.masks.embedded.teaching.found_faces import found_samples
+from curation.perception.masks.embedded.teaching.network import mask_network, merged
 from curation.perception.masks.embedded.teaching.objects import OBJECTS
 from curation.perception.masks.embedded.teaching.people import FOLDS, folds, teaching_footage
 from curation.perception.masks.embedded.teaching.samples import Conditions, Sample, SampleMaker
+from manifests.dataset import Dataset
 
-__all__ = ["export", "fit", "main", "training_samples"]
+__all__ = ["export", "fit", "main", "refine", "training_samples"]
 
 SEED = 20240901
 
@@ -41,6 +46,13 @@ _BATCH = 64
 
 _PEAK_RATE = 3e-3
 
+_REFINING_EPOCHS = 3
+
+_REFINING_RATE = 1e-3
+
+_REAL_PER_PERSON = 100
+"""Most faces of one person, bare or with a mask, with which a network is refined; a long video has more."""
+
 _MIN_WHITE = 40
 """Least 95th percentile of the levels of an image, 0 to 255; on a darker one nobody sees whether a mouth is covered."""
 
@@ -55,19 +67,31 @@ def training_samples(shared: Path, seed: int) -> list[Sample]:
 
 
 def fit(samples: list[Sample], seed: int) -> nn.Sequential:
-    """Return a network trained on the samples, in evaluation mode."""
+    """Return a network trained on the samples, its normalisations merged into the convolutions before them."""
     torch.manual_seed(seed)
     network = mask_network()
+    _descend(network, samples, _EPOCHS, _PEAK_RATE)
+    return merged(network)
+
+
+def refine(network: nn.Sequential, samples: list[Sample], seed: int) -> None:
+    """Train a network of `fit` on, with faces as the analysis finds them: profiles and blur, which images rarely have."""
+    torch.manual_seed(seed)
+    _descend(network, samples, _REFINING_EPOCHS, _REFINING_RATE)
+
+
+def _descend(network: nn.Sequential, samples: list[Sample], epochs: int, rate: float) -> None:
+    """Train the network; afterwards it is in evaluation mode."""
     images = torch.from_numpy(np.stack([s.aligned for s in samples]).transpose(0, 3, 1, 2).copy())
     targets = torch.tensor([float(sample.covered) for sample in samples])
-    steps = _EPOCHS * (len(samples) // _BATCH)
-    optimiser = torch.optim.AdamW(network.parameters(), lr=_PEAK_RATE, weight_decay=0.02)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, _PEAK_RATE, total_steps=steps)
+    n_batches = len(samples) // _BATCH
+    optimiser = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=0.02)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=epochs * n_batches)
     network.train()
-    for epoch in range(_EPOCHS):
+    for epoch in range(epochs):
         order = torch.randperm(len(samples))
         total = 0.0
-        for batch in order[: len(samples) // _BATCH * _BATCH].view(-1, _BATCH):
+        for batch in order[: n_batches * _BATCH].view(-1, _BATCH):
             pictures = _augment(images[batch])
             with torch.autocast("cpu", torch.bfloat16):  # a third less time where the processor has it
                 logits = network(pictures)[:, 0]
@@ -77,8 +101,8 @@ def fit(samples: list[Sample], seed: int) -> nn.Sequential:
             optimiser.step()
             schedule.step()
             total += float(loss.detach())
-        sys.stderr.write(f"epoch {epoch + 1}/{_EPOCHS}: loss {total / (len(samples) // _BATCH):.4f}\n")
-    return network.eval()
+        sys.stderr.write(f"epoch {epoch + 1}/{epochs}: loss {total / n_batches:.4f}\n")
+    network.eval()
 
 
 def _augment(stored: torch.Tensor) -> torch.Tensor:
@@ -125,6 +149,7 @@ def export(network: nn.Sequential, path: Path) -> str:
 def main() -> int:
     """Draw, train, write; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("dataset", type=Path, help="what the analysis found in the folder `talk`")
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name("mask.onnx"), help="file to write")
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--fold", type=int, choices=range(FOLDS), help="leave the people of this fold out")
@@ -133,15 +158,17 @@ def main() -> int:
     torch.set_num_threads(1)
     started = time.perf_counter()
     samples = training_samples(shared, arguments.seed)
-    if arguments.fold is not None:
-        fold = folds(shared)
-        samples = [sample for sample in samples if fold[sample.identity] != arguments.fold]
+    dataset, footage = Dataset(arguments.dataset), teaching_footage(shared)
+    found = found_samples(dataset, footage, _REAL_PER_PERSON, arguments.seed)
+    fold = folds(shared)
+    samples, found = ([one for one in some if fold[one.identity] != arguments.fold] for some in (samples, found))
     drawn = time.perf_counter()
     network = fit(samples, arguments.seed)
+    refine(network, samples[::2] + 2 * found, arguments.seed)
     sha256 = export(network, arguments.out)
     sys.stdout.write(
-        f"{arguments.out}: {arguments.out.stat().st_size} bytes, sha256 {sha256}; {len(samples)} samples drawn in "
-        f"{drawn - started:.0f} s, trained in {time.perf_counter() - drawn:.0f} s\n"
+        f"{arguments.out}: {arguments.out.stat().st_size} bytes, sha256 {sha256}; {len(samples)} samples drawn and "
+        f"{len(found)} found in {drawn - started:.0f} s, trained in {time.perf_counter() - drawn:.0f} s\n"
         "Put the sha256 into classifier.WEIGHTS_SHA256.\n"
     )
     return 0
