@@ -47,7 +47,7 @@ CLIPS = Table(
         optional("frontal_angle_mean", F32, "deg", "mean of frames.frontal_angle_deg over the clip"),
         optional("frontal_angle_std", F32, "deg", "its standard deviation"),
         optional("max_step", F32, "face widths", "largest move of the face between adjacent ticks"),
-        optional("mask_prob_max", F32, "0 to 1", "largest mask probability in the clip"),
+        optional("mask_prob_max", F32, "0 to 1", "largest `mask_prob` in the clip"),
         optional("sharpness_mean", F32, "luma²", "mean of frames.sharpness over the clip"),
         optional("identity", pa.list_(F32), "", "mean identity descriptor of the speaker in the clip", "[D]"),
         required("media", TEXT, "", "tar that holds the clip, relative to the dataset"),
