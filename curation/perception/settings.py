@@ -12,7 +12,7 @@ from foundation.settings import Settings
 
 __all__ = ["LEAST_FACE_PX", "PerceptionSettings"]
 
-LEAST_FACE_PX = 100.0
+LEAST_FACE_PX = 75.0
 """Default of `perception.least_face_px`: the narrowest face of tier `vae`."""
 
 
