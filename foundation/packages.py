@@ -37,8 +37,7 @@ def import_package(module: str) -> ModuleType:
     except ImportError as error:
         state = "is not installed" if error.name == package else f"does not import ({error})"
         raise MissingPackageError(
-            f"the package {package!r}, which the speech settings ask for, {state}; install it with: "
-            f"{install_command(package)}"
+            f"the package {package!r}, which the settings ask for, {state}; install it with: {install_command(package)}"
         ) from error
 
 

@@ -10,7 +10,7 @@ from curation.evidence.measures import Evidence
 from curation.output.frame_rows import evidence_of_frames
 from curation.rules.cut import cut
 from curation.rules.frontal import frontal_angle_deg
-from curation.rules.jitter import measured_step
+from curation.rules.jitter import measured_moves, step_of
 from curation.rules.still_face import StillFaceSettings, face_motion, own_shape
 from curation.settings import CurationSettings
 from foundation.array_types import BoolArray, Float32Array, Float64Array
@@ -19,6 +19,9 @@ from manifests.record import read_dataset
 from manifests.timeline import TICK_RATE_HZ
 
 TICK_HZ = float(TICK_RATE_HZ)
+
+WIDE_PX = 100.0
+"""Least median width of a face whose points are accurate enough to be compared with other measures."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,9 +36,14 @@ class Video:
     """Value of `perception.identity` that it was measured with."""
 
     @property
+    def motion(self) -> Float32Array:
+        """Motion since the previous tick, (T, 5) face widths."""
+        return measured_moves(self.decision.face, self.breaks)
+
+    @property
     def step(self) -> Float32Array:
         """Step from the previous tick, (T,) face widths."""
-        return measured_step(self.decision.face, self.breaks)
+        return step_of(self.motion)
 
 
 def read_videos(dataset: Path, rules: RulesSettings) -> list[Video]:
@@ -67,6 +75,6 @@ def own_motion(video: Video, settings: StillFaceSettings) -> Float32Array:
     return face_motion(own_shape(video.decision.face.key_points_px), video.breaks, settings.window_ticks)
 
 
-def deviation_deg(video: Video) -> Float64Array:
+def signed_deviation_deg(video: Video) -> Float64Array:
     """Return (T,) frontal angle less 180."""
     return frontal_angle_deg(video.decision.face.key_points_px).astype(np.float64) - 180.0

@@ -34,7 +34,7 @@ class RulesSettings(Settings):
     jitter: JitterSettings = JitterSettings()
     """A face that moves too far between ticks."""
     mask: MaskSettings = MaskSettings()
-    """A mask over the mouth."""
+    """A mask, or anything else, over the mouth."""
     silence: SilenceSettings = SilenceSettings()
     """A pause in speech."""
     still_face: StillFaceSettings = StillFaceSettings()

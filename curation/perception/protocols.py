@@ -92,10 +92,10 @@ class FaceDescriber(Protocol):
 
 
 class MaskClassifier(Protocol):
-    """Estimates whether a mask covers mouth and nose."""
+    """Estimates whether a mask covers the mouth; some models know other covers, too."""
 
     def __call__(self, frame: RgbImage, key_points_px: Float32Array, boxes_px: Float32Array) -> Float32Array:
-        """Return the (F,) probability of a mask for F faces, given (F, 9, 2) key points and (F, 4) boxes."""
+        """Return the (F,) probability of a cover for F faces, given (F, 9, 2) key points and (F, 4) boxes."""
         ...
 
 

@@ -16,7 +16,9 @@ class CropSettings(Settings):
     """Settings of the crop of clips."""
 
     size_px: int = Field(default=256, ge=64, le=1024, multiple_of=2)
-    """Width and height of the clip, pixels (GAIA appendix B.1: 256 by 256 for all settings)."""
+    """Width and height of the clip, pixels (GAIA appendix B.1: 256 by 256 for all settings). Landmarks of a clip are in
+    these pixels; trainers scale both to the size of their network. Narrower faces than `face_ratio` of it are upscaled:
+    larger clips need larger limits of the rule `small_face`."""
     face_ratio: float = Field(default=0.5, gt=0.1, le=0.9)
     """Width of the face over width of the clip, the same in every clip. Ours: hair, chin and a wide open mouth stay
     inside; the HDTF clips are cropped like this."""

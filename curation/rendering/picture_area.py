@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from foundation.array_types import Float32Array, RgbImage
+from foundation.array_types import Float32Array, Float64Array, RgbImage
 
 __all__ = ["PictureArea", "picture_area"]
 
@@ -52,7 +52,7 @@ def picture_area(frame: RgbImage) -> PictureArea:
 def _band_px(grey: Float32Array) -> int:
     """Return the width of the bands left and right, 0 where there are none."""
     width = grey.shape[1]
-    step = np.zeros(width)
+    step: Float64Array = np.zeros(width)
     step[1:] = np.abs(np.diff(grey, axis=1)).mean(axis=0)
     curvature = np.zeros(width)
     curvature[1:-1] = np.abs(np.diff(grey, 2, axis=1)).mean(axis=0)
@@ -71,7 +71,7 @@ def _band_px(grey: Float32Array) -> int:
     return 0
 
 
-def _contrast(step: Float32Array, column: int) -> float:
+def _contrast(step: Float64Array, column: int) -> float:
     """Return the step at `column`, or next to it, over the largest one nearby."""
     near = max(step[column - 9 : column - 2].max(), step[column + 3 : column + 10].max())
     return float(step[column - 1 : column + 2].max() / max(near, 1e-6))

@@ -1,4 +1,4 @@
-"""Rule `mask`: no mask or other garment covers the mouth (GAIA appendix A.1, third policy)."""
+"""Rule `mask`: no mask, and nothing else, covers the mouth (GAIA appendix A.1, third policy)."""
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -17,13 +17,13 @@ class MaskSettings(Settings):
     """Settings of the rule `mask`."""
 
     max_prob: float = Field(default=0.5, ge=0.0, le=1.0)
-    """Largest smoothed probability of a mask. Ours: the classifier's own threshold."""
+    """Largest smoothed probability of a covered mouth. Ours: the classifier's own threshold."""
     smooth_ticks: int = Field(default=9, ge=1, le=99)
     """Width of the running median, ticks, odd. Ours: a hand that passes over the mouth takes less than 0.2 s."""
 
 
 def mask(mask_prob: Float32Array, settings: MaskSettings) -> Verdict:
-    """Drop ticks where the smoothed probability of a mask is over the limit.
+    """Drop ticks where the smoothed probability of a covered mouth is over the limit.
 
     Args:
         mask_prob: (T,) probability per tick; NaN without a face.
@@ -45,6 +45,6 @@ def mask(mask_prob: Float32Array, settings: MaskSettings) -> Verdict:
         return Verdict(value=smoothed, failed=smoothed > settings.max_prob, limit=settings.max_prob)
 
 
-@register(name="mask", settings=MaskSettings, words="probability of a mask")
+@register(name="mask", settings=MaskSettings, words="probability of a covered mouth")
 def _judge(video: MeasuredVideo, settings: MaskSettings) -> Verdicts:
     return in_every_tier(mask(video.face.mask_prob, settings))

@@ -103,7 +103,7 @@ def _remembered_digest(path: Path, size_bytes: int, mtime_ns: int) -> str:
     if isinstance(remembered, dict) and remembered == {**file_state, "sha256": remembered.get("sha256")}:
         return str(remembered["sha256"])
     digest = file_sha256(path)
-    _write_beside(note, json.dumps({**file_state, "sha256": digest}))
+    _write_beside(note, json.dumps({**file_state, "sha256": digest}, allow_nan=False))
     return digest
 
 

@@ -88,9 +88,9 @@ class FaceMeasures:
     )
     """(R,) inner-lip height over face height."""
     mask_prob: Float32Array = field(
-        metadata=_column("mask_prob", F32, "0 to 1", "probability that something worn covers mouth and nose")
+        metadata=_column("mask_prob", F32, "0 to 1", "probability that a mask or another cover hides the mouth")
     )
-    """(R,) probability that a mask covers the mouth."""
+    """(R,) probability that a mask or another cover hides the mouth."""
     mask_measured: BoolArray = field(
         metadata=_column(
             "mask_measured",

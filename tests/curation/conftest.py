@@ -39,7 +39,7 @@ def _faces(box: np.ndarray, tick: np.ndarray) -> Faces:
         landmarks_px=np.repeat(key_points, 8, axis=1)[:, :68],
         pose_deg=np.zeros((n, 3), np.float32),
         blendshapes=None,
-        lip_aperture=np.full(n, 0.04, np.float32),
+        lip_aperture=(0.04 + 0.03 * np.sin(tick)).astype(np.float32),
         mask_prob=np.zeros(n, np.float32),
         mask_measured=np.ones(n, np.bool_),
         sharpness=np.full(n, 100.0, np.float32),

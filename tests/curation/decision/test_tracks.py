@@ -83,6 +83,34 @@ def test_another_person_in_the_same_place_begins_a_track(make_evidence: Make) ->
     assert track.tolist() == [0] * 40 + [1] * 11
 
 
+def marks(evidence: Evidence, distances: list[float]) -> Faces:
+    """Return the faces with one descriptor a second, each this far from the origin in a direction of its own.
+
+    A number that stands twice is the same descriptor twice.
+    """
+    descriptor = np.full((len(evidence), 128), np.nan, np.float32)
+    axes = {distance: axis for axis, distance in enumerate(dict.fromkeys(distances))}
+    for place, distance in enumerate(distances):
+        descriptor[25 * place] = 0.0
+        descriptor[25 * place, axes[distance]] = distance
+    return replace(evidence.faces, descriptor=descriptor)
+
+
+def test_one_odd_descriptor_of_a_person_begins_no_track(make_evidence: Make) -> None:
+    # at 0.45 along one axis and 0.41 along another: 0.609 apart, over the limit of 0.6; both near those of 0.1
+    evidence = make_evidence(101)
+    faces = marks(evidence, [0.1, 0.1, 0.45, 0.41, 0.1])
+    assert np.unique(linked(make_evidence(101, faces=faces))).tolist() == [0]
+
+
+def test_another_person_who_stays_begins_a_track_and_so_does_the_return(make_evidence: Make) -> None:
+    evidence = make_evidence(126)
+    stays = linked(make_evidence(126, faces=marks(evidence, [0.5, 0.5, 0.5, 0.6, 0.6, 0.6])))
+    assert len(np.unique(stays)) == 2
+    for_a_second = linked(make_evidence(126, faces=marks(evidence, [0.5, 0.5, 0.5, 0.6, 0.5, 0.5])))
+    assert len(np.unique(for_a_second)) == 3
+
+
 def test_the_main_face_is_that_of_the_widest_and_longest_track(
     make_evidence: Make, make_faces: Callable[..., Faces]
 ) -> None:

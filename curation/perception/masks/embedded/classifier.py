@@ -2,6 +2,7 @@
 
 import hashlib
 from importlib import resources
+from pathlib import Path
 
 import numpy as np
 
@@ -12,37 +13,35 @@ from manifests.record import WeightRecord
 
 __all__ = ["EMBEDDED_MASK", "WEIGHTS_SHA256", "EmbeddedMask"]
 
-WEIGHTS_SHA256 = "8014a93f27bc510478759c9be1ff4c98076f8f9da70f76f60d8f70da30d2408a"
+WEIGHTS_SHA256 = "d00c31eb4b3228b4b4ef04c0aaca7c6a463bfea732f245b2b3a99736421b8b70"
 """Of `mask.onnx`; `python -m curation.perception.masks.embedded.teaching.train` prints a new one."""
 
 
 class EmbeddedMask:
-    """A `MaskClassifier`: estimates whether a mask covers mouth and nose.
+    """A `MaskClassifier`: estimates whether a mask, or anything else, covers the mouth.
 
     `docs/explanation/mask_model_card.md` states its training data, its accuracy and its failures.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, model: Path | None = None) -> None:
         """Load the weights.
+
+        Args:
+            model: another network that `teaching.train` wrote; None takes the one of the package.
 
         Raises:
             ValueError: the weights in the package are not those that this version was tested with.
         """
         import onnxruntime
 
-        weights = resources.files(__package__).joinpath("mask.onnx").read_bytes()
-        found = hashlib.sha256(weights).hexdigest()
-        if found != WEIGHTS_SHA256:
-            raise ValueError(
-                f"mask.onnx in {__package__} has sha256 {found}, expected {WEIGHTS_SHA256}; reinstall the package"
-            )
+        weights = _package_weights() if model is None else model.read_bytes()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         self._session = onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
 
     def __call__(self, frame: RgbImage, key_points_px: Float32Array, boxes_px: Float32Array) -> Float32Array:
-        """Return the probability that a mask covers the mouth, for every face.
+        """Return the probability that something covers the mouth, for every face.
 
         Args:
             frame: (H, W, 3) image.
@@ -61,9 +60,19 @@ class EmbeddedMask:
         return self.score_aligned(faces)
 
     def score_aligned(self, faces: RgbImage) -> Float32Array:
-        """Return the (F,) probability of a mask for (F, 64, 64, 3) faces from `alignment.align_faces`, F at least 1."""
+        """Return the (F,) probabilities for (F, 64, 64, 3) faces from `alignment.align_faces`, F at least 1."""
         images = np.ascontiguousarray(faces.transpose(0, 3, 1, 2), np.float32) / np.float32(127.5) - np.float32(1)
         return np.asarray(self._session.run(["mask_prob"], {"faces": images})[0], np.float32)[:, 0]
+
+
+def _package_weights() -> bytes:
+    weights = resources.files(__package__).joinpath("mask.onnx").read_bytes()
+    found = hashlib.sha256(weights).hexdigest()
+    if found != WEIGHTS_SHA256:
+        raise ValueError(
+            f"mask.onnx in {__package__} has sha256 {found}, expected {WEIGHTS_SHA256}; reinstall the package"
+        )
+    return weights
 
 
 _WEIGHTS = WeightRecord(

@@ -1,8 +1,8 @@
 """Drawing of masks over the lower half of a face: the positive samples.
 
-The label is "masked" whenever cloth covers the mouth. A mask worn below the nose still hides what the datasets are made
-for, so it counts as masked too; as people disagree about it, it is left out of the figures that the tests check. A
-mask pulled under the lips does not count (`hard_negatives.chin_mask`).
+The label is "covered" whenever cloth hides the mouth. A mask worn below the nose still hides what the datasets are made
+for, so it counts too; as people disagree about it, it is left out of the figures that the tests check. A
+mask pulled under the lips does not count (`objects.chin_mask`).
 """
 
 from typing import Literal

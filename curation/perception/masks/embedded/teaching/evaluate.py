@@ -1,4 +1,4 @@
-"""Measure the mask network on people who are not in its training data.
+"""Measure the mask network on drawings over people who are not in its training data.
 
 `python -m curation.perception.masks.embedded.teaching.evaluate`
 
@@ -14,8 +14,9 @@ import numpy as np
 
 from curation.perception.masks.embedded.classifier import EmbeddedMask
 from curation.perception.masks.embedded.teaching.faces import FaceImage, collect_faces
-from curation.perception.masks.embedded.teaching.hard_negatives import HARD_NEGATIVES
-from curation.perception.masks.embedded.teaching.samples import HELD_OUT, Conditions, Sample, SampleMaker
+from curation.perception.masks.embedded.teaching.objects import OBJECTS
+from curation.perception.masks.embedded.teaching.people import held_out_footage
+from curation.perception.masks.embedded.teaching.samples import Conditions, Sample, SampleMaker
 
 __all__ = ["Row", "held_out_faces", "held_out_rows", "held_out_samples", "main"]
 
@@ -24,7 +25,7 @@ SEED = 7
 
 _FACES_PER_CLIP = 60
 
-_COUNTS = {"mask": 250, "mask_below_nose": 40, "bare": 250} | dict.fromkeys(HARD_NEGATIVES, 30)
+_COUNTS = {"mask": 250, "mask_below_nose": 40, "bare": 250} | dict.fromkeys(OBJECTS, 40)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,17 +33,19 @@ class Row:
     """One line of the table."""
 
     kind: str
+    covered: bool
+    """Whether the drawing hides the lips: an object of one kind now does, now does not."""
     distorted: bool
     n: int
-    called_masked: int
+    called_covered: int
     """By the network, at a probability of 0.5 and above."""
-    teacher_called_masked: int
-    both_called_masked: int
+    reference_called_masked: int
+    both_called: int
 
 
 def held_out_faces(shared: Path) -> list[FaceImage]:
     """Return the faces of the people who are held out of the training."""
-    return collect_faces(shared, HELD_OUT, per_clip=_FACES_PER_CLIP)
+    return collect_faces(shared, held_out_footage(shared), per_file=_FACES_PER_CLIP)
 
 
 def held_out_samples(shared: Path, faces: list[FaceImage], *, distorted: bool) -> list[Sample]:
@@ -54,27 +57,30 @@ def held_out_samples(shared: Path, faces: list[FaceImage], *, distorted: bool) -
         distorted: on top of the drawing, head turns and camera faults (dark, blurred, small, noisy).
     """
     kinds = [kind for kind, count in _COUNTS.items() for _ in range(count)]
-    conditions = Conditions(distorted=distorted, measured=1.0, jitter=0.0, teacher_share=1.0)
+    conditions = Conditions(distorted=float(distorted), measured=1.0, jitter=0.0, referenced=True)
     return SampleMaker(shared, SEED + distorted)(faces, kinds, conditions)
 
 
 def held_out_rows(samples: list[Sample], classifier: EmbeddedMask, *, distorted: bool) -> list[Row]:
-    """Return one row for each kind of sample."""
+    """Return one row for each kind of sample, objects over the lips and beside them apart."""
     rows = []
     called = classifier.score_aligned(np.stack([s.aligned for s in samples])) >= 0.5
-    teacher = np.array([s.teacher for s in samples], np.float32) >= 0.5
+    reference = np.array([s.reference for s in samples], np.float32) >= 0.5
     for kind in _COUNTS:
-        of_kind = np.array([s.kind == kind for s in samples])
-        rows.append(
-            Row(
-                kind=kind,
-                distorted=distorted,
-                n=int(of_kind.sum()),
-                called_masked=int(called[of_kind].sum()),
-                teacher_called_masked=int(teacher[of_kind].sum()),
-                both_called_masked=int((called & teacher)[of_kind].sum()),
-            )
-        )
+        for covered in (True, False):
+            chosen = np.array([s.kind == kind and s.covered == covered for s in samples])
+            if chosen.any():
+                rows.append(
+                    Row(
+                        kind=kind,
+                        covered=covered,
+                        distorted=distorted,
+                        n=int(chosen.sum()),
+                        called_covered=int(called[chosen].sum()),
+                        reference_called_masked=int(reference[chosen].sum()),
+                        both_called=int((called & reference)[chosen].sum()),
+                    )
+                )
     return rows
 
 
@@ -84,16 +90,17 @@ def main() -> int:
     classifier = EmbeddedMask()
     faces = held_out_faces(shared)
     lines = [
-        "| drawn | camera faults | images | called masked | by the teacher | by both |",
-        "|---|---|---|---|---|---|",
+        "| drawn | lips hidden | camera faults | images | called covered | called masked by the reference | by both |",
+        "|---|---|---|---|---|---|---|",
     ]
     for distorted in (False, True):
         for row in held_out_rows(held_out_samples(shared, faces, distorted=distorted), classifier, distorted=distorted):
-            share = f"{row.called_masked} ({row.called_masked / row.n:.1%})"
+            share = f"{row.called_covered} ({row.called_covered / row.n:.1%})"
+            yes = {True: "yes", False: "no"}
             lines += [
                 (
-                    f"| {row.kind} | {'yes' if distorted else 'no'} | {row.n} | {share} "
-                    f"| {row.teacher_called_masked} | {row.both_called_masked} |"
+                    f"| {row.kind} | {yes[row.covered]} | {yes[row.distorted]} | {row.n} | {share} "
+                    f"| {row.reference_called_masked} | {row.both_called} |"
                 )
             ]
     sys.stdout.write("\n".join(lines) + "\n")

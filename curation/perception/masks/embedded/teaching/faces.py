@@ -1,4 +1,4 @@
-"""Images of faces to draw on, with landmarks: from real clips and scikit-image's photograph of an astronaut."""
+"""Images of faces to draw on, with landmarks: from real videos and scikit-image's photograph of an astronaut."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from curation.perception.masks.embedded.teaching.people import Footage
 from foundation.array_types import Float32Array, RgbImage
 from manifests.landmarks import key_points, landmark_scheme
 
@@ -30,13 +31,15 @@ class FaceImage:
     """One face in the middle of a square image."""
 
     identity: str
-    """Name of the clip. All people in it count as one identity, so that no person is on both sides of a split."""
+    """As `Footage.identity`: no person is on both sides of a split."""
     image: RgbImage
     """(160, 160, 3)."""
     landmarks_px: Float32Array
     """(478, 2) in the image."""
     source_face_px: float
-    """Longer side of the face's box in the clip, pixels."""
+    """Longer side of the face's box in the video, pixels."""
+    worn: bool = False
+    """Whether something that the person wears covers the mouth."""
 
     @property
     def key_points_px(self) -> Float32Array:
@@ -87,29 +90,36 @@ class FaceLandmarks:
         return found[0] if found else otherwise
 
 
-def collect_faces(shared: Path, identities: Sequence[str], *, per_clip: int) -> list[FaceImage]:
-    """Return the faces of `per_clip` images of every identity: a clip in `shared`/clips, or "astronaut".
+def collect_faces(shared: Path, footage: Sequence[Footage], *, per_file: int) -> list[FaceImage]:
+    """Return the faces of `per_file` images of every video; moments that nobody can judge are left out.
+
+    Args:
+        shared: folder with `models`.
+        footage: from `people`.
+        per_file: frames looked at, spread evenly over the video.
 
     Raises:
-        FileNotFoundError: a clip or the landmark model is not there.
+        FileNotFoundError: a video or the landmark model is not there.
     """
     model = shared / "models" / "face_landmarker.task"
-    paths = {name: shared / "clips" / f"{name}.mp4" for name in identities if name != "astronaut"}
-    missing = [str(path) for path in (model, *paths.values()) if not path.is_file()]
+    missing = [str(path) for path in (model, *(one.path for one in footage)) if path is not None and not path.is_file()]
     if missing:
-        raise FileNotFoundError(f"{', '.join(missing)} not found; set GAIA_SHARED to the folder of the real clips")
+        raise FileNotFoundError(f"{', '.join(missing)} not found; set GAIA_SHARED to the folder of the real videos")
     faces = []
     with FaceLandmarks(model) as landmarks:
-        for name in identities:
-            for frame in _frames(paths[name], per_clip) if name in paths else _astronaut(per_clip):
-                faces += _faces_in(frame, name, landmarks)
+        for one in footage:
+            pictures = _astronaut(per_file) if one.path is None else _frames(one.path, per_file)
+            for time_s, frame in pictures:
+                worn = one.worn_at(time_s)
+                if worn is not None:
+                    faces += _faces_in(frame, one.identity, landmarks, worn=worn)
     return faces
 
 
-def _frames(clip: Path, count: int) -> Iterator[RgbImage]:
-    """Yield `count` frames spread evenly over the clip."""
-    video = cv2.VideoCapture(str(clip))
-    n_frames = int(video.get(cv2.CAP_PROP_FRAME_COUNT))
+def _frames(video_file: Path, count: int) -> Iterator[tuple[float, RgbImage]]:
+    """Yield `count` frames spread evenly over the video, each with its time in seconds."""
+    video = cv2.VideoCapture(str(video_file))
+    n_frames, rate_hz = int(video.get(cv2.CAP_PROP_FRAME_COUNT)), float(video.get(cv2.CAP_PROP_FPS))
     indices = set(np.linspace(0, n_frames - 1, count).astype(int).tolist())
     for index in range(n_frames):
         if not video.grab():
@@ -117,22 +127,22 @@ def _frames(clip: Path, count: int) -> Iterator[RgbImage]:
         if index in indices:
             is_decoded, frame = video.retrieve()
             if is_decoded:
-                yield np.asarray(frame[..., ::-1], np.uint8)
+                yield index / rate_hz, np.asarray(frame[..., ::-1], np.uint8)
     video.release()
 
 
-def _astronaut(count: int) -> Iterator[RgbImage]:
-    """Yield scikit-image's astronaut `count` times, a little turned and scaled (NASA photograph, public domain)."""
+def _astronaut(count: int) -> Iterator[tuple[float, RgbImage]]:
+    """Yield scikit-image's astronaut `count` times at 0 s, a little turned and scaled (NASA, public domain)."""
     stored = resources.files("skimage.data").joinpath("astronaut.png").read_bytes()
     photograph = np.asarray(cv2.imdecode(np.frombuffer(stored, np.uint8), cv2.IMREAD_COLOR_RGB), np.uint8)
     rng = np.random.default_rng(0)
     for _ in range(count):
         rotation = cv2.getRotationMatrix2D((225.0, 120.0), float(rng.uniform(-12, 12)), float(rng.uniform(0.8, 1.1)))
         rotated = cv2.warpAffine(photograph, rotation, (512, 512), borderMode=cv2.BORDER_REPLICATE)
-        yield np.asarray(rotated, np.uint8)
+        yield 0.0, np.asarray(rotated, np.uint8)
 
 
-def _faces_in(frame: RgbImage, identity: str, landmarks: FaceLandmarks) -> list[FaceImage]:
+def _faces_in(frame: RgbImage, identity: str, landmarks: FaceLandmarks, *, worn: bool) -> list[FaceImage]:
     """Return the faces of a frame, each with landmarks measured again on its own image."""
     faces = []
     for box in _boxes(frame, landmarks):
@@ -141,7 +151,9 @@ def _faces_in(frame: RgbImage, identity: str, landmarks: FaceLandmarks) -> list[
         middle = IMAGE_SIDE_PX / 2
         found = [points for points in landmarks(image) if np.abs(points.mean(axis=0) - middle).max() < middle / 2]
         if found and longer >= _MIN_FACE_PX:
-            faces.append(FaceImage(identity=identity, image=image, landmarks_px=found[0], source_face_px=longer))
+            faces.append(
+                FaceImage(identity=identity, image=image, landmarks_px=found[0], source_face_px=longer, worn=worn)
+            )
     return faces
 
 

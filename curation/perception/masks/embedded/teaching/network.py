@@ -4,15 +4,18 @@ Depthwise separable ones were tried first: on a CPU a training step of theirs ta
 """
 
 from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-__all__ = ["mask_network"]
+__all__ = ["mask_network", "merged"]
 
 _BLOCKS = ((24, 2), (32, 2), (32, 1), (48, 2), (48, 1), (64, 2), (64, 1))
 """Channels and stride of each convolution; an image of 64 px ends as 4x4."""
 
+_LAST_CELLS = 16
+
 
 def mask_network() -> nn.Sequential:
-    """Return an untrained network from (F, 3, 64, 64) RGB in -1 to 1 to the (F, 1) logit of a mask."""
+    """Return an untrained network from (F, 3, 64, 64) RGB in -1 to 1 to the (F, 1) logit of a covered mouth."""
     layers: list[nn.Module] = []
     inputs = 3
     for outputs, stride in _BLOCKS:
@@ -22,4 +25,16 @@ def mask_network() -> nn.Sequential:
             nn.ReLU(inplace=True),
         ]
         inputs = outputs
-    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.1), nn.Linear(inputs, 1))
+    # The mouth lies in one place, so that each of the 4x4 cells has weights of its own.
+    return nn.Sequential(*layers, nn.Flatten(), nn.Dropout(0.3), nn.Linear(inputs * _LAST_CELLS, 1))
+
+
+def merged(network: nn.Sequential) -> nn.Sequential:
+    """Return a network in evaluation mode that gives the same, each normalisation merged into its convolution."""
+    layers: list[nn.Module] = []
+    for layer in network.eval():
+        if isinstance(layer, nn.BatchNorm2d) and isinstance(layers[-1], nn.Conv2d):
+            layers[-1] = fuse_conv_bn_eval(layers[-1], layer)
+        else:
+            layers.append(layer)
+    return nn.Sequential(*layers).eval()

@@ -11,6 +11,7 @@ import pytest
 from curation.perception.masks.embedded import EmbeddedMask, classifier
 from curation.perception.masks.embedded.teaching.drawing import draw_mask, mask_outline
 from curation.perception.masks.embedded.teaching.faces import FaceImage, FaceLandmarks, collect_faces
+from curation.perception.masks.embedded.teaching.people import Footage
 from manifests.landmarks import key_points, landmark_scheme
 
 SCHEME = landmark_scheme("mediapipe478")
@@ -20,7 +21,7 @@ FLAT_MASK = [6, 118, 93, 132, 58, 172, 136, 149, 152, 378, 365, 397, 288, 361, 3
 
 @pytest.fixture(scope="module")
 def astronauts(shared_dir: Path) -> list[FaceImage]:
-    return collect_faces(shared_dir, ["astronaut"], per_clip=4)
+    return collect_faces(shared_dir, [Footage(identity="astronaut", path=None)], per_file=4)
 
 
 def test_weights_are_small_and_are_those_that_the_code_expects() -> None:

@@ -15,8 +15,8 @@ from curation.perception.masks.embedded.teaching.evaluate import (
     held_out_samples,
 )
 from curation.perception.masks.embedded.teaching.faces import FaceLandmarks
-from curation.perception.masks.embedded.teaching.hard_negatives import HARD_NEGATIVES
-from curation.perception.masks.embedded.teaching.samples import HELD_OUT, TRAIN_IDENTITIES
+from curation.perception.masks.embedded.teaching.objects import OBJECTS
+from curation.perception.masks.embedded.teaching.people import HELD_OUT
 from manifests.landmarks import key_points, landmark_scheme
 
 SCHEME = landmark_scheme("mediapipe478")
@@ -24,11 +24,11 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def rows(shared_dir: Path) -> dict[tuple[str, bool], Row]:
+def rows(shared_dir: Path) -> dict[tuple[str, bool, bool], Row]:
     classifier, faces = EmbeddedMask(), held_out_faces(shared_dir)
     assert {face.identity for face in faces} == set(HELD_OUT)
     return {
-        (row.kind, distorted): row
+        (row.kind, row.covered, distorted): row
         for distorted in (False, True)
         for row in held_out_rows(
             held_out_samples(shared_dir, faces, distorted=distorted), classifier, distorted=distorted
@@ -36,45 +36,47 @@ def rows(shared_dir: Path) -> dict[tuple[str, bool], Row]:
     }
 
 
-def test_no_identity_is_both_trained_on_and_held_out() -> None:
-    assert not set(HELD_OUT) & set(TRAIN_IDENTITIES)
-
-
 @pytest.mark.parametrize("distorted", [False, True])
 def test_at_most_one_bare_face_in_two_hundred_is_called_masked(
-    rows: dict[tuple[str, bool], Row], *, distorted: bool
+    rows: dict[tuple[str, bool, bool], Row], *, distorted: bool
 ) -> None:
-    row = rows["bare", distorted]
+    row = rows["bare", False, distorted]
     assert row.n >= 200
-    assert row.called_masked <= 0.005 * row.n
+    assert row.called_covered <= 0.005 * row.n
 
 
 @pytest.mark.parametrize("distorted", [False, True])
 def test_at_least_98_percent_of_drawn_masks_are_called_masked(
-    rows: dict[tuple[str, bool], Row], *, distorted: bool
+    rows: dict[tuple[str, bool, bool], Row], *, distorted: bool
 ) -> None:
-    row = rows["mask", distorted]
+    row = rows["mask", True, distorted]
     assert row.n >= 200
-    assert row.called_masked >= 0.98 * row.n
+    assert row.called_covered >= 0.98 * row.n
 
 
-def test_hands_beards_and_other_covers_are_rarely_called_masked(rows: dict[tuple[str, bool], Row]) -> None:
-    chosen = [rows[kind, distorted] for kind in HARD_NEGATIVES for distorted in (False, True)]
-    # Measured 2.9 %: cups and microphones that hide the mouth wholly. The aim is 2 %.
-    assert sum(row.called_masked for row in chosen) <= 0.04 * sum(row.n for row in chosen)
+def test_objects_beside_the_lips_are_rarely_called_a_cover(rows: dict[tuple[str, bool, bool], Row]) -> None:
+    chosen = [row for (kind, covered, _), row in rows.items() if kind in OBJECTS and not covered]
+    assert sum(row.n for row in chosen) >= 300
+    assert sum(row.called_covered for row in chosen) <= 0.04 * sum(row.n for row in chosen)
+
+
+def test_objects_over_the_lips_are_called_a_cover(rows: dict[tuple[str, bool, bool], Row]) -> None:
+    chosen = [row for (kind, covered, _), row in rows.items() if kind in OBJECTS and covered]
+    assert sum(row.n for row in chosen) >= 100
+    assert sum(row.called_covered for row in chosen) >= 0.85 * sum(row.n for row in chosen)
 
 
 @pytest.mark.parametrize("distorted", [False, True])
-def test_masks_that_the_teacher_sees_are_seen_too(rows: dict[tuple[str, bool], Row], *, distorted: bool) -> None:
-    row = rows["mask", distorted]
-    assert row.teacher_called_masked > 50
-    assert row.both_called_masked >= 0.98 * row.teacher_called_masked
+def test_masks_that_the_reference_sees_are_seen(rows: dict[tuple[str, bool, bool], Row], *, distorted: bool) -> None:
+    row = rows["mask", True, distorted]
+    assert row.reference_called_masked > 50
+    assert row.both_called >= 0.98 * row.reference_called_masked
 
 
 @pytest.mark.parametrize("distorted", [False, True])
-def test_on_bare_faces_network_and_teacher_agree(rows: dict[tuple[str, bool], Row], *, distorted: bool) -> None:
-    row = rows["bare", distorted]
-    assert row.called_masked + row.teacher_called_masked - 2 * row.both_called_masked <= 0.005 * row.n
+def test_on_bare_faces_network_and_reference_agree(rows: dict[tuple[str, bool, bool], Row], *, distorted: bool) -> None:
+    row = rows["bare", False, distorted]
+    assert row.called_covered + row.reference_called_masked - 2 * row.both_called <= 0.005 * row.n
 
 
 def test_no_face_of_the_real_clips_is_called_masked(shared_dir: Path) -> None:

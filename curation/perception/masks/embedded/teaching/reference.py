@@ -1,4 +1,4 @@
-"""Published mask detector, used as a teacher: its scores soften the labels of drawn samples."""
+"""Published mask detector, whose answers `evaluate` compares with those of the network."""
 
 from pathlib import Path
 
@@ -6,10 +6,10 @@ import numpy as np
 
 from foundation.array_types import Float32Array, RgbImage
 
-__all__ = ["MaskTeacher"]
+__all__ = ["ReferenceDetector"]
 
 
-class MaskTeacher:
+class ReferenceDetector:
     """AIZOOTech's FaceMaskDetection (SSD, 260x260; MIT licence, github.com/AIZOOTech/FaceMaskDetection) as ONNX."""
 
     def __init__(self, model: Path) -> None:

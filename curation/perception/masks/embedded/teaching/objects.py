@@ -1,4 +1,4 @@
-"""Hard negatives: each function draws an object that resembles a mask; the label stays "no mask"."""
+"""Objects near a mouth: each function draws one that is no mask, sometimes beside the lips, sometimes over them."""
 
 from collections.abc import Callable
 
@@ -7,6 +7,7 @@ import numpy as np
 
 from curation.perception.masks.embedded.teaching.drawing import draw_mask, mask_outline, paint_mask, skin_colour
 from curation.perception.masks.embedded.teaching.faces import FaceImage
+from curation.perception.masks.embedded.teaching.overlays import bar, box, caption
 from curation.perception.masks.embedded.teaching.paint import (
     AnyFloats,
     blend,
@@ -19,9 +20,9 @@ from curation.perception.masks.embedded.teaching.paint import (
 from foundation.array_types import Float32Array
 from manifests.landmarks import landmark_scheme
 
-__all__ = ["HARD_NEGATIVES", "HardNegative"]
+__all__ = ["OBJECTS", "DrawObject"]
 
-HardNegative = Callable[[FaceImage, Float32Array, np.random.Generator], Float32Array]
+DrawObject = Callable[[FaceImage, Float32Array, np.random.Generator], Float32Array]
 
 _SCHEME = landmark_scheme("mediapipe478")
 
@@ -88,7 +89,7 @@ def microphone(face: FaceImage, image: Float32Array, rng: np.random.Generator) -
     """Draw a microphone held to the mouth, of metal gauze or foam."""
     side, size = image.shape[0], _face_size(face)
     head = _near_mouth(face, rng, 0.12) + np.array([0, size * 0.05])
-    radius = size * rng.uniform(0.1, 0.26)
+    radius = size * rng.uniform(0.08, 0.34)
     angle = rng.uniform(0.2, np.pi - 0.2)
     direction = np.array([np.cos(angle), np.sin(angle)])
     light = room_light(image, rng, skin_colour(image, face.landmarks_px))
@@ -109,7 +110,7 @@ def cup(face: FaceImage, image: Float32Array, rng: np.random.Generator) -> Float
     """Draw a cup, a glass or food lifted to the mouth."""
     side, size = image.shape[0], _face_size(face)
     top = _near_mouth(face, rng, 0.1)
-    wide, tall, narrow = size * rng.uniform(0.16, 0.32), size * rng.uniform(0.4, 0.8), rng.uniform(0.6, 1.1)
+    wide, tall, narrow = size * rng.uniform(0.14, 0.4), size * rng.uniform(0.4, 0.8), rng.uniform(0.6, 1.1)
     corners = np.array([[-wide, 0], [wide, 0], [wide * narrow, tall], [-wide * narrow, tall]])
     lean = rng.uniform(-0.6, 0.6)
     turn = np.array([[np.cos(lean), np.sin(lean)], [-np.sin(lean), np.cos(lean)]])
@@ -166,24 +167,7 @@ def headband(face: FaceImage, image: Float32Array, rng: np.random.Generator) -> 
     return paint_mask(face, image, rng, outline, "fitted")
 
 
-def caption(face: FaceImage, image: Float32Array, rng: np.random.Generator) -> Float32Array:
-    """Draw a line of text over the lower face, with or without a bar behind it."""
-    side = image.shape[0]
-    painted = image
-    base = int(np.clip(_near_mouth(face, rng, 0.25)[1] + 0.1 * _face_size(face), 20, side - 4))
-    scale = float(rng.uniform(0.3, 0.75))
-    ink = float(rng.random() < 0.6)
-    if rng.random() < 0.5:
-        bar = np.zeros((side, side), np.float32)
-        bar[max(base - int(26 * scale) - 4, 0) : base + 8] = rng.uniform(0.4, 1.0)
-        painted = blend(painted, np.full_like(painted, 1 - ink) * cloth_colour(rng, np.full(3, 0.5, np.float32)), bar)
-    words = "".join(chr(int(c)) if c > 96 else " " for c in rng.integers(91, 123, 24))
-    letters = np.zeros((side, side), np.uint8)
-    cv2.putText(letters, words, (int(rng.integers(-15, 40)), base), 0, scale, 255, 2, cv2.LINE_AA)
-    return blend(painted, np.full_like(painted, ink), np.asarray(letters, np.float32) / 255)
-
-
-HARD_NEGATIVES: dict[str, HardNegative] = {
+OBJECTS: dict[str, DrawObject] = {
     "hand": hand,
     "microphone": microphone,
     "cup": cup,
@@ -192,5 +176,9 @@ HARD_NEGATIVES: dict[str, HardNegative] = {
     "neck_scarf": neck_scarf,
     "headband": headband,
     "caption": caption,
+    "bar": bar,
+    "box": box,
 }
-"""By name. Dark light, motion blur, low resolution and a lowered chin are in `distortions`: they come on top of all."""
+"""By name. Whether the lips are still seen is measured on what was drawn (`samples`).
+
+Dark light, motion blur, low resolution and a lowered chin are in `distortions`: they come on top of all."""
