@@ -129,7 +129,7 @@ def _levels(data_type: pa.DataType) -> tuple[list[int], pa.DataType]:
 
 
 def _numpy_type(leaf: pa.DataType) -> np.dtype[np.generic]:
-    """Return NumPy's type of the numbers; PyArrow's `to_pandas_dtype` asks for pandas in 24.0, though not in 26.0."""
+    """Return NumPy's type of the numbers; PyArrow's `to_pandas_dtype` asks for pandas before 26.0."""
     numbers: Numbers = pa.array([], leaf).to_numpy(zero_copy_only=False)
     return numbers.dtype
 
