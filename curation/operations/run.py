@@ -10,7 +10,7 @@ from curation.operations.work import curate_videos
 from curation.output.curated_video import landmarks_of
 from curation.output.disk_space import require_disk_space
 from curation.output.folder import DatasetFolder
-from curation.output.known_videos import under_known_ids
+from curation.output.known_videos import known_files, under_known_ids
 from curation.output.ledger import VideoRecord
 from curation.output.removals import newly_excluded, without_removed
 from curation.rules.rule import Rule
@@ -21,6 +21,7 @@ from curation.sources.exclusions import NOBODY, Exclusions, require_speakers, un
 from curation.sources.layouts import LayoutChoice
 from curation.sources.scratch import require_scratch
 from foundation.signals import CtrlC
+from foundation.storage.locations import location
 from foundation.storage.path_text import text_of_path
 from manifests.dataset import Dataset
 from manifests.vocabulary import FAILED_STATUSES
@@ -109,7 +110,13 @@ def run(
     # without a layout first: a wrong setting or rule is found before a large folder is listed
     before = settings if isinstance(settings, CurationSettings) else settings(None)
     require_usable(rules, landmarks_of(before))
-    discovery = discover(str(source), layout, limit=limit, told=None if watcher is None else watcher.reading)
+    discovery = discover(
+        str(source),
+        layout,
+        limit=limit,
+        known=known_files(location(dataset)),
+        told=None if watcher is None else watcher.reading,
+    )
     settings = before if isinstance(settings, CurationSettings) else settings(discovery.layout)
     require_speakers(discovery.videos, exclusions)
     folder = DatasetFolder.begin(

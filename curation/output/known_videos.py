@@ -3,13 +3,15 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
-from curation.output.ledger import VideoRecord
+from curation.output.ledger import VideoRecord, read_ledger
 from curation.sources.content import sample_key
 from curation.sources.entries import SourceVideo
+from curation.sources.identify import Known
 from foundation.storage.path_text import path_of_text, text_of_path
 
-__all__ = ["KnownVideos", "under_known_ids"]
+__all__ = ["KnownVideos", "known_files", "under_known_ids"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +21,15 @@ class KnownVideos:
     videos: tuple[SourceVideo, ...]
     doubtful: frozenset[str]
     """Ids of the dataset that may be those of several contents, and nothing tells of which: to be curated again."""
+
+
+def known_files(dataset: Path) -> Known:
+    """Return the local files of a dataset's ledger, none where there is no dataset yet.
+
+    Raises:
+        LedgerError: a record is damaged.
+    """
+    return {record.path: (record.video_id, record.size_bytes) for record in read_ledger(dataset).values()}
 
 
 def under_known_ids(videos: Sequence[SourceVideo], records: Mapping[str, VideoRecord]) -> KnownVideos:

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
 from curation.sources.entries import Entry, SourceError, SourceVideo
-from curation.sources.identify import identified
+from curation.sources.identify import Known, identified
 from curation.sources.layouts import LayoutChoice, LayoutName, Tree, labelled
 from curation.sources.left_alone import is_left_alone, left_alone_below, left_alone_text
 from curation.sources.list_rows import LIST_SUFFIXES
@@ -69,6 +69,7 @@ def discover(
     *,
     limit: int | None = None,
     whole: bool = True,
+    known: Known | None = None,
     told: Callable[[int, int], None] | None = None,
 ) -> Discovery:
     """List the videos that `spec` names: a folder, a file, a glob pattern, or a list, local or an address.
@@ -81,6 +82,7 @@ def discover(
         layout: of the data set's folder; `auto`: recognised by the names of its files.
         limit: return this many videos at most, the first by path; the others are not read.
         whole: whether to read local files whole for their ids, otherwise their samples.
+        known: files that a dataset knows; where path, size and samples are the same, the rest is not read again.
         told: is called with the number and the bytes of local files before they are read, where it takes a while.
 
     Raises:
@@ -102,7 +104,7 @@ def discover(
                 f"--source {spec!r} holds {len(found.videos)} videos, and layout {name} takes none: "
                 f"{' '.join(labels.notes)} --layout folder takes all"
             )
-        videos, conflicts = identified(labels.entries, limit, whole=whole, told=told)
+        videos, conflicts = identified(labels.entries, limit, whole=whole, known=known, told=told)
         return Discovery(
             videos=videos,
             ignored_files=len(found.others),
@@ -116,7 +118,7 @@ def discover(
             f"--layout {layout} says how a folder lies, and --source {spec!r} is none; give the data set's folder, or "
             "leave --layout out"
         )
-    videos, conflicts = identified(found.entries, limit, whole=whole, told=told)
+    videos, conflicts = identified(found.entries, limit, whole=whole, known=known, told=told)
     return Discovery(
         videos=videos,
         ignored_files=found.ignored_files,

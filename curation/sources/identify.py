@@ -4,7 +4,7 @@ import errno
 import hashlib
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +17,10 @@ from foundation.storage.locations import is_remote
 from foundation.storage.path_text import text_of_path
 from foundation.storage.stated_facts import content_md5, content_version
 
-__all__ = ["identified", "listed_again"]
+__all__ = ["Known", "identified", "listed_again"]
+
+Known = Mapping[str, tuple[str, int]]
+"""By path as text: id and size in bytes of a file that a dataset knows."""
 
 _REMOTE_LOOKS = 32
 """Remote files that are read at the same time: they keep waiting."""
@@ -66,6 +69,7 @@ def identified(
     limit: int | None = None,
     *,
     whole: bool = True,
+    known: Known | None = None,
     told: Callable[[int, int], None] | None = None,
 ) -> tuple[tuple[SourceVideo, ...], tuple[str, ...]]:
     """Read files for their ids; of those with the same content the first by path is analysed.
@@ -74,17 +78,20 @@ def identified(
         entries: the files.
         limit: read this many at most, the first by path.
         whole: whether to read local files whole, otherwise their samples: enough to count and find videos.
+        known: files that a dataset knows; where path, size and samples are the same, the rest is not read again.
         told: is called with the number and the bytes of the local files before they are read whole, if they are large.
 
     Returns:
         The videos by path, and a line about copies whose labels differ from those of the first.
     """
+    known = known or {}
     ordered = sorted(set(entries), key=_name)[:limit]
     if told is not None and whole:
-        sizes = [size for entry in ordered if (size := _local_bytes(entry.path))]
+        new = (entry for entry in ordered if not _is_known(entry, _local_bytes(entry.path), known))
+        sizes = [size for entry in new if (size := _local_bytes(entry.path))]
         if sum(sizes) >= _TOLD_BYTES:
             told(len(sizes), sum(sizes))
-    looks = list(_looks(ordered, whole=whole))
+    looks = list(_looks(ordered, known, whole=whole))
     looks = _told_apart(looks) if whole else looks
     first_with: dict[str, Entry] = {}
     videos = []
@@ -121,22 +128,32 @@ def _local_bytes(path: Path) -> int:
         return 0
 
 
-def _looks(entries: Sequence[Entry], *, whole: bool) -> Iterator[_Look]:
+def _is_known(entry: Entry, size_bytes: int, known: Known) -> bool:
+    return known.get(text_of_path(entry.path), ("", None))[1] == size_bytes
+
+
+def _looks(entries: Sequence[Entry], known: Known, *, whole: bool) -> Iterator[_Look]:
     stop = Event()
     remote = any(is_remote(entry.path) for entry in entries)
     pool = ThreadPoolExecutor(_REMOTE_LOOKS if remote else _LOCAL_LOOKS)
     try:
         for first in range(0, len(entries), _BATCH):
             batch = entries[first : first + _BATCH]
-            yield from pool.map(lambda entry: _look(entry, stop, whole=whole and not is_remote(entry.path)), batch)
+            yield from pool.map(
+                lambda entry: _look(entry, stop, known, whole=whole and not is_remote(entry.path)), batch
+            )
     finally:
         stop.set()  # after Ctrl-C: a large file is not read to its end
         pool.shutdown(cancel_futures=True)
 
 
-def _look(entry: Entry, stop: Event, *, whole: bool) -> _Look:
+def _look(entry: Entry, stop: Event, known: Known, *, whole: bool) -> _Look:
     try:
         version = content_version(entry.path)
+        if whole and _is_known(entry, _local_bytes(entry.path), known):
+            sampled = content_of(entry.path, whole=False, stop=stop)
+            if sampled.is_of(*known[text_of_path(entry.path)]):
+                return _Look(entry, sampled, version)
         return _Look(entry, content_of(entry.path, whole=whole, stop=stop), version)
     except OSError as problem:
         return _unreadable(entry, problem)

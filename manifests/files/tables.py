@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from foundation.storage.arrow import open_parquet, read_parquet
+from foundation.storage.arrow import open_parquet
 from foundation.storage.atomic import replacing
 from foundation.storage.locations import files_in, is_remote
 from manifests.errors import DatasetError
@@ -134,8 +134,9 @@ def read_each_file(dataset: Path, name: str, columns: Sequence[str] | None = Non
 
     def read(path: Path) -> tuple[Path, pa.Table]:
         try:
-            return path, read_parquet(path, schema.names).select(schema.names).cast(schema)
-        except (pa.ArrowException, ValueError, OSError) as error:
+            with open_parquet(path) as file:
+                return path, _with_later_columns(file.read(schema.names), schema)
+        except (pa.ArrowException, KeyError, ValueError, OSError) as error:
             raise DatasetError(f"{path}: no readable part of table {name}: {error}; run the curation again") from error
 
     files = table_files(dataset, name)
@@ -143,6 +144,14 @@ def read_each_file(dataset: Path, name: str, columns: Sequence[str] | None = Non
         return [read(path) for path in files]
     with ThreadPoolExecutor(_REMOTE_READERS) as readers:  # most of the time of a remote read is waiting
         return list(readers.map(read, files))
+
+
+def _with_later_columns(rows: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Return rows in this schema; columns that an earlier version of the software did not write are null."""
+    for field in schema:
+        if field.name not in rows.column_names and field.nullable:
+            rows = rows.append_column(field, pa.nulls(len(rows), field.type))
+    return rows.select(schema.names).cast(schema)
 
 
 def read_row(path: Path, number: int, columns: Sequence[str]) -> pa.Table:

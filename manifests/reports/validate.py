@@ -17,6 +17,7 @@ from manifests.files.tables import read_table, table_files
 from manifests.record import ColumnRecord, DatasetRecord, TableRecord, describe_tables, read_dataset, totals_of
 from manifests.reports.validate_clips import Problem, clip_problems
 from manifests.schema.clips import CLIPS
+from manifests.schema.columns import Column, Table
 from manifests.schema.tables import TABLES
 from manifests.schema.videos import VIDEOS
 from manifests.timeline import TICK_RATE_HZ, tick_count
@@ -43,7 +44,7 @@ def validate(dataset: Path, record: DatasetRecord | None = None) -> list[Problem
     record = read_dataset(dataset) if record is None else record
     if not table_files(dataset, VIDEOS.name):
         return [Problem(file="videos", row="", what="the run has not ended: there is no table yet", remedy=_GO_ON)]
-    problems = list(_schema_problems(dataset))
+    problems = list(_schema_problems(dataset, record))
     if problems:  # rows of another schema cannot be judged
         return problems
     durations, problems = _durations(dataset)
@@ -59,9 +60,9 @@ def validate(dataset: Path, record: DatasetRecord | None = None) -> list[Problem
     return problems
 
 
-def _schema_problems(dataset: Path) -> Iterator[Problem]:
+def _schema_problems(dataset: Path, record: DatasetRecord) -> Iterator[Problem]:
     for table in TABLES.values():
-        expected = table.arrow_schema()
+        expected = pa.schema([column.field for column in _columns_of(table, record)])
         for path in table_files(dataset, table.name):
             file = f"{table.name}/{path.name}"
             try:
@@ -80,6 +81,13 @@ def _schema_problems(dataset: Path) -> Iterator[Problem]:
                 ]
                 what = f"schema differs in {', '.join(differing) or 'the order of the columns'}"
                 yield Problem(file=file, row="", what=what, remedy=f"remove it and {_RUN_AGAIN}")
+
+
+def _columns_of(table: Table, record: DatasetRecord) -> list[Column]:
+    """Return the columns of a table, without those that came after the dataset was made: they read as null."""
+    recorded = record.tables.get(table.name)
+    names = set() if recorded is None else {column.name for column in recorded.columns}
+    return [column for column in table.columns if column.name in names or not column.nullable or recorded is None]
 
 
 def _durations(dataset: Path) -> tuple[dict[str, int], list[Problem]]:
@@ -211,7 +219,12 @@ def _kept_second_problems(dataset: Path) -> Iterator[Problem]:
 
 
 def _record_problems(dataset: Path, record: DatasetRecord) -> Iterator[Problem]:
-    if _without_meanings(record.tables) != _without_meanings(describe_tables()):
+    described = {
+        name: table.model_copy(update={"columns": tuple(c for c in table.columns if c.name in known)})
+        for name, table in describe_tables().items()
+        if (known := {column.name for column in _columns_of(TABLES[name], record)})
+    }
+    if _without_meanings(record.tables) != _without_meanings(described):
         what = "the description of the tables is not that of this schema version"
         yield Problem(file="dataset.json", row="tables", what=what, remedy=_RUN_AGAIN)
     counted = totals_of(dataset).model_dump()

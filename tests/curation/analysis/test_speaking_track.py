@@ -1,5 +1,6 @@
 """Several audio tracks in a file: the one that speaks is heard, and a setting names another."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,9 +8,9 @@ import pytest
 from helpers.made_sound import MadeTrack, write_sound
 from helpers.made_videos import talking_face
 
-from curation.analysis.speaking_track import speaking_file_track, with_heard_track
+from curation.analysis.speaking_track import heard_by_number, speaking_file_track, with_heard_track
 from curation.media.audio import sound_tracks, tick_audio
-from curation.media.probe import probe
+from curation.media.probe import Part, probe
 from curation.media.settings import MediaSettings
 from curation.perception.voice import SileroVoice
 from foundation.array_types import Float32Array
@@ -91,3 +92,16 @@ def test_a_sound_file_is_heard_by_the_track_that_speaks(tmp_path: Path, speech: 
     sound = sound_tracks(path)
     assert sound is not None
     assert speaking_file_track(path, sound).number == 2
+
+
+def test_a_chosen_track_holds_for_each_recording_that_has_it(tmp_path: Path, speech: Float32Array) -> None:
+    two = probe(made(tmp_path / "two.mkv", 0 * speech, speech, seconds=2))
+    one = probe(made(tmp_path / "one.mkv", speech, seconds=2))
+    parts = (
+        Part(first_tick=0, n_ticks=50, info=two),
+        Part(first_tick=50, n_ticks=50, info=None),
+        Part(first_tick=100, n_ticks=50, info=one),
+    )
+    chosen = heard_by_number(replace(two, parts=parts, n_ticks=150), 2)
+    numbers = [part.info.sound.number for part in chosen.parts if part.info is not None and part.info.sound is not None]
+    assert numbers == [2, 1]

@@ -176,3 +176,15 @@ def test_columns_are_compared_with_those_of_the_version_and_their_wording_is_not
 def test_a_folder_that_is_no_dataset_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"holds no dataset\.json"):
         validate(tmp_path)
+
+
+def test_columns_that_came_after_a_dataset_was_made_are_null_and_no_problem(dataset: Path) -> None:
+    later = {"audio_track", "audio_tracks"}
+    path = dataset / "videos" / "videos.parquet"
+    pq.write_table(pq.read_table(path).drop_columns(sorted(later)), path)
+    record = json.loads((dataset / "dataset.json").read_text())
+    columns = record["tables"]["videos"]["columns"]
+    record["tables"]["videos"]["columns"] = [column for column in columns if column["name"] not in later]
+    (dataset / "dataset.json").write_text(json.dumps(record))
+    assert validate(dataset) == []
+    assert set(read_table(dataset, "videos")["audio_track"].to_pylist()) == {None}

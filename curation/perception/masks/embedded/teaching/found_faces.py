@@ -62,7 +62,7 @@ def found_samples(dataset: Dataset, footage: Sequence[Footage], per_person: int,
         if one.path is None or one.path.parent.name != "talk":
             continue
         for face in found_faces(dataset, one.path, _EVERY_TICKS):
-            worn = one.worn_at(face.tick / TICK_RATE_HZ)
+            worn = one.worn_at(float(face.tick / TICK_RATE_HZ))
             if worn is not None:
                 sample = Sample(
                     aligned=align_faces(face.frame, face.key_points_px, face.box_px)[0],

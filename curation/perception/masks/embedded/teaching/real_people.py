@@ -59,7 +59,7 @@ def mask_prob(dataset: Dataset, video: Path, classify: MaskClassifier) -> Float3
 def measure(footage: Footage, prob: Float32Array) -> Outcome:
     """Return what the rule `mask`, with its defaults, makes of (T,) probabilities; unclear moments do not count."""
     verdict = mask(prob, MaskSettings())
-    worn = [footage.worn_at(tick / TICK_RATE_HZ) for tick in range(len(prob))]
+    worn = [footage.worn_at(float(tick / TICK_RATE_HZ)) for tick in range(len(prob))]
     bare_ticks, worn_ticks = (
         np.array([state is wanted for state in worn], np.bool_) & ~np.isnan(prob) for wanted in (False, True)
     )
