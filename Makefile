@@ -1,6 +1,8 @@
 # `make demo` and `make test` do all the set-up that they need, in .venv. `make PYTHON=/path/to/python3.12 test` picks a Python.
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))
 PYTHON ?= $(firstword $(foreach name,python3 python3.12 python3.11,$(shell $(name) -c '$(SUPPORTED)' 2> /dev/null && echo $(name))) python3)
+LOWEST ?= python3.11
+NEWEST ?= python3.12
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
@@ -8,7 +10,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help install demo test quick bench lint lock clean
+.PHONY: help install demo test quick bench lint lock ends clean
 
 help:  ## list the targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -51,6 +53,9 @@ lint: $(INSTALLED)  ## ruff, mypy and the arrows between the packages
 lock: $(INSTALLED)  ## resolve requirements.lock anew from pyproject.toml
 	$(BIN)/python .ci/lock.py > requirements.lock.new
 	mv requirements.lock.new requirements.lock
+
+ends:  ## install the lowest and the newest versions of pyproject.toml, and go all the way with each
+	$(PYTHON) .ci/ends.py out/ends --lowest $(LOWEST) --newest $(NEWEST)
 
 clean:  ## remove .venv, caches and what demo made
 	rm -rf $(VENV) out build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

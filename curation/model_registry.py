@@ -181,6 +181,7 @@ MASKS = ModelRegistry(
     {
         "embedded": f"{_PERCEPTION}.masks.embedded.classifier:EMBEDDED_MASK",
         "ssd": f"{_PERCEPTION}.masks.ssd:SSD_MASK",
+        "ssd_onnx": f"{_PERCEPTION}.masks.ssd:SSD_ONNX_MASK",
     },
 )
 

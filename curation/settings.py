@@ -1,17 +1,18 @@
 """The settings of a curation run: everything that decides what a dataset holds."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from pydantic import Field
 
 from curation.analysis.windows import WindowSettings
-from curation.choices import PresetName
+from curation.choices import LayoutName, PresetName
 from curation.decision.settings import RulesSettings
 from curation.media.settings import MediaSettings
 from curation.perception.settings import PerceptionSettings
 from curation.rendering.crop import CropSettings
 from curation.rendering.settings import RenderSettings
+from curation.sources.layouts import settings_of_layout
 from curation.speech.settings import SpeechSettings
 from foundation import settings as settings_files
 from foundation.settings import Overrides, Settings, SettingsError, settings_of
@@ -22,8 +23,10 @@ __all__ = [
     "CurationSettings",
     "PresetName",
     "SettingsError",
+    "SettingsOfLayout",
     "SplitSettings",
     "differences",
+    "layout_notes",
     "load_settings",
 ]
 
@@ -78,15 +81,24 @@ PRESETS: Mapping[PresetName, CurationSettings] = {
 Only the models differ, and how often the most expensive one runs: the rules and their limits are the same."""
 
 
+SettingsOfLayout = Callable[[LayoutName | None], CurationSettings]
+"""Function that returns settings for the layout of a source folder, which is known once the folder was listed."""
+
+
 def load_settings(
-    preset: PresetName | CurationSettings = "paper", file: str | Path | None = None, overrides: Overrides = ()
+    preset: PresetName | CurationSettings = "paper",
+    file: str | Path | None = None,
+    overrides: Overrides = (),
+    *,
+    layout: LayoutName | None = None,
 ) -> CurationSettings:
-    """Return the settings of a preset, changed by a YAML file and then by overrides.
+    """Return the settings of a preset, changed by a layout, then by a YAML file and then by overrides.
 
     Args:
         preset: its name, or settings to begin with, such as those of a dataset.
         file: YAML file with some of the settings.
         overrides: ``dotted.name=value``, the value as YAML; or values by dotted name.
+        layout: of the source folder, some of which bring settings that fit the data set. None: of no data set.
 
     Raises:
         SettingsError: an unknown preset, a file that is not YAML, an unknown setting, a value of the wrong type or out
@@ -95,13 +107,35 @@ def load_settings(
     if isinstance(preset, str):
         settings_files.require_known([preset], PRESETS, "preset")
     base = PRESETS[preset] if isinstance(preset, str) else preset
-    settings = settings_files.changed_settings(base, None if file is None else Path(file), overrides)
+    fitted = settings_files.changed_settings(base, overrides=settings_of_layout(layout))
+    settings = settings_files.changed_settings(fitted, None if file is None else Path(file), overrides)
     if settings.preset != base.preset:
         raise SettingsError(
             f"setting 'preset' is {settings.preset!r}, but these are changes to the preset {base.preset!r}: only "
             "`gaia-curate run --preset` chooses it, because the other defaults follow from it"
         )
     return settings
+
+
+def layout_notes(layout: LayoutName | None, settings: CurationSettings) -> tuple[str, ...]:
+    """Return sentences for the user about the settings that a layout brings: those in effect, and those that are not.
+
+    Args:
+        layout: of the source folder.
+        settings: in effect.
+    """
+    in_effect = dict(settings_files.setting_leaves(settings_of(settings)))
+    brought = settings_of_layout(layout)
+    held = [f"{name}={value:g}" for name, value in brought.items() if in_effect[name] == value]
+    other = [
+        f"{name} is {in_effect[name]}, not {value:g}" for name, value in brought.items() if in_effect[name] != value
+    ]
+    notes: tuple[str, ...] = ()
+    if held:
+        notes = (f"The layout {layout} brings {' and '.join(held)}; --set or --config would change them.",)
+    if other:
+        notes = (*notes, f"Other settings than those that the layout {layout} brings: {'; '.join(other)}.")
+    return notes
 
 
 def differences(ours: CurationSettings, theirs: CurationSettings) -> list[str]:

@@ -22,9 +22,9 @@ videos=$1 out=$2
 vae_steps=${GAIA_VAE_STEPS:-5000} diffusion_steps=${GAIA_DIFFUSION_STEPS:-1500}
 mkdir -p "$out"
 gaia-curate run --source "$videos" --out "$out/dataset" --preset "${GAIA_PRESET:-embedded}"
-gaia-train vae "$out/dataset" --run "$out/vae" --size tiny --set "train.steps=$vae_steps"
+gaia-train vae "$out/dataset" --out "$out/vae" --size tiny --set "train.steps=$vae_steps"
 gaia-train latents "$out/dataset" --vae "$out/vae"
-gaia-train diffusion "$out/dataset" --vae "$out/vae" --run "$out/diffusion" --size tiny \
+gaia-train diffusion "$out/dataset" --vae "$out/vae" --out "$out/diffusion" --size tiny \
   --set "train.steps=$diffusion_steps"
 
 if [[ -z ${GAIA_PORTRAIT:-} || -z ${GAIA_SPEECH:-} ]]; then

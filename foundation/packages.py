@@ -1,6 +1,9 @@
 """Python packages: the name of this project's own, and optional ones with the command that installs them."""
 
 import importlib
+import importlib.metadata
+import re
+import shlex
 from types import ModuleType
 
 from foundation.errors import CannotStartError
@@ -14,8 +17,8 @@ DENOISER_PACKAGE = "denoiser==0.1.5"
 """Facebook's denoiser, installed without the packages that it declares: the network needs torch alone, torchaudio's
 wheel breaks transformers if torch is built for the CPU, and its Hydra is of 2020."""
 
-_REQUIREMENTS = {"denoiser": f"--no-deps {DENOISER_PACKAGE}"}
-"""Arguments of `pip install`, where they are more than the package's name."""
+_WITHOUT_DEPENDENCIES = {"denoiser": DENOISER_PACKAGE}
+"""Packages that this project does not declare, by name: their releases, installed without what they declare."""
 
 
 class MissingPackageError(CannotStartError):
@@ -34,15 +37,29 @@ def import_package(module: str) -> ModuleType:
     except ImportError as error:
         state = "is not installed" if error.name == package else f"does not import ({error})"
         raise MissingPackageError(
-            f"the package {package!r}, which the speech settings ask for, {state}; install it with: "
-            f"{install_command(package)}"
+            f"the package {package!r}, which the settings ask for, {state}; install it with: {install_command(package)}"
         ) from error
 
 
 def install_command(package: str) -> str:
-    """Return the command that installs a package of the package index.
+    """Return the command that installs a package of the package index, in a release that this project works with.
 
-    >>> install_command("transformers")
-    'python -m pip install transformers'
+    >>> install_command("denoiser")
+    'python -m pip install --no-deps denoiser==0.1.5'
     """
-    return f"python -m pip install {_REQUIREMENTS.get(package, package)}"
+    if package in _WITHOUT_DEPENDENCIES:
+        return f"python -m pip install --no-deps {_WITHOUT_DEPENDENCIES[package]}"
+    return f"python -m pip install {shlex.quote(_requirement(package))}"
+
+
+def _requirement(package: str) -> str:
+    """Return what this project's own metadata ask for, such as `av<20,>=18`; the name where they are silent."""
+    try:
+        declared = importlib.metadata.requires(DISTRIBUTION) or []
+    except importlib.metadata.PackageNotFoundError:
+        return package
+    for line in declared:
+        requirement = line.partition(";")[0].strip()
+        if re.fullmatch(rf"{re.escape(package)}(\W.*)?", requirement) and "[" not in requirement:
+            return requirement
+    return package

@@ -6,13 +6,20 @@ from dataclasses import dataclass
 from curation.speech.models import SpeechModels
 from foundation.array_types import Float32Array, RgbImage
 from generation.driving import DrivingVideo
-from generation.networks import appearance_of, decoded_frames, motion_of_landmarks, motion_of_speech
+from generation.networks import (
+    appearance_of,
+    decoded_frames,
+    motion_of_landmarks,
+    motion_of_portrait,
+    motion_of_speech,
+)
 from generation.portrait import Portrait
 from generation.speech import DrivingSpeech, speech_features
 from generation.trained_run import GenerationError, TrainedRun
+from models.motion.diffusion import MotionDiffusion
 from models.sampling.sample_motion import MotionSampling
 
-__all__ = ["Animation", "from_speech", "from_video"]
+__all__ = ["Animation", "from_speech", "from_video", "require_landmark_driven", "speech_driven"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,6 +30,33 @@ class Animation:
     """Can be iterated over once."""
     n_frames: int
     audio_48k: Float32Array | None
+
+
+def speech_driven(run: TrainedRun) -> MotionDiffusion:
+    """Return the motion network of a run.
+
+    Raises:
+        GenerationError: it has none, so that speech cannot drive it.
+    """
+    if run.motion is None:
+        raise GenerationError(
+            f"{run.label} is a run of the VAE alone, which speech cannot drive; name a run of `gaia-train diffusion`, "
+            "or give --driving in place of --speech"
+        )
+    return run.motion
+
+
+def require_landmark_driven(run: TrainedRun) -> None:
+    """Refuse a run that a driving video cannot drive.
+
+    Raises:
+        GenerationError: its VAE has no encoder of landmarks.
+    """
+    if not run.vae.config.disentangled:
+        raise GenerationError(
+            f"{run.label} has a VAE without disentanglement, which takes no landmarks, so that no video can drive it; "
+            "name a run whose VAE has model.disentangled=true, or give --speech in place of --driving"
+        )
 
 
 def from_speech(
@@ -47,20 +81,16 @@ def from_speech(
     Raises:
         GenerationError: the run has no motion network, or it was trained on features of another encoder.
     """
-    if run.motion is None:
-        raise GenerationError(
-            f"{run.label} is a run of the VAE alone, which speech cannot drive; name a run of `gaia-train diffusion`, "
-            "or give --driving in place of --speech"
-        )
+    network = speech_driven(run)
     name = None if models.encoder is None else models.encoder.name
     if name != run.facts.speech_encoder:
         raise GenerationError(
             f"{run.label} was trained on speech features of {run.facts.speech_encoder!r}, but the encoder on this "
             f"machine is {name!r}; use the files of speech.wav2vec2.model that the training data was made with"
         )
-    reference_CHW = motion_of_landmarks(run, portrait.landmarks_px[None])[0]
+    reference_CHW = motion_of_portrait(run, portrait)
     features = speech_features(speech, models, run.curation)
-    motion_TCHW = motion_of_speech(run, run.motion, features, reference_CHW, sampling, seed)
+    motion_TCHW = motion_of_speech(run, network, features, reference_CHW, sampling, seed)
     return Animation(
         frames=decoded_frames(run, appearance_of(run, portrait.image), motion_TCHW),
         n_frames=speech.n_frames,
@@ -72,7 +102,11 @@ def from_video(run: TrainedRun, portrait: Portrait, driving: DrivingVideo) -> An
     """Return the portrait with the motion of a face in another video: its landmarks, unchanged (GAIA appendix B.2).
 
     The landmarks hold the shape of that face as well as its motion, so the portrait takes on both.
+
+    Raises:
+        GenerationError: the VAE takes no landmarks.
     """
+    require_landmark_driven(run)
     motion_TCHW = motion_of_landmarks(run, driving.landmarks_px)
     return Animation(
         frames=decoded_frames(run, appearance_of(run, portrait.image), motion_TCHW),

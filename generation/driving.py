@@ -6,12 +6,14 @@ from pathlib import Path
 import numpy as np
 
 from curation.analysis.analyze import analyze_frames
+from curation.analysis.speaking_track import with_heard_track
 from curation.decision.decide import Decision, decide
 from curation.evidence.joining import with_audio
-from curation.evidence.measures import AudioEvidence
+from curation.evidence.measures import SURE_CUT_SCORE, AudioEvidence, Evidence
 from curation.media.audio import tick_audio
+from curation.media.channels import within_full_scale
+from curation.media.decoders import probe_for
 from curation.media.errors import MediaError
-from curation.media.probe import probe
 from curation.perception.models import Perception
 from curation.rendering.crop import choose_crop
 from curation.settings import CurationSettings
@@ -47,7 +49,7 @@ def read_driving(path: Path, perception: Perception, settings: CurationSettings,
         GenerationError: the video cannot be read, or does not show one face, the same, from beginning to end.
     """
     try:
-        info = probe(path)
+        info = with_heard_track(probe_for(path, settings.media), perception.voice, settings.media)
         evidence = analyze_frames(info, perception, 0, info.n_ticks, settings.media)
         audio = tick_audio(info, 0, info.n_ticks, MUX_RATE_HZ)
     except MediaError as error:
@@ -57,8 +59,20 @@ def read_driving(path: Path, perception: Perception, settings: CurationSettings,
     landmarks_px = decision.face.landmarks_px
     missing: BoolArray = np.isnan(landmarks_px[:, 0, 0])
     _require_one_face(path, decision, missing)
+    _require_one_size(path, evidence)
     crop = choose_crop(landmark_box(landmarks_px), settings.crop)
-    return DrivingVideo(landmarks_px=crop.points(landmarks_px, size_px), audio_48k=audio)
+    sound = None if audio is None else within_full_scale(audio)
+    return DrivingVideo(landmarks_px=crop.points(landmarks_px, size_px), audio_48k=sound)
+
+
+def _require_one_size(path: Path, evidence: Evidence) -> None:
+    """Refuse a video whose frames change their size: one crop cannot be fixed over it."""
+    changes = evidence.cut_score >= SURE_CUT_SCORE
+    if changes.any():
+        at_s = seconds_of_tick(int(np.argmax(changes)))
+        raise GenerationError(
+            f"--driving {path}: the picture changes its size, or fades, at {at_s:.2f} s; cut the video there"
+        )
 
 
 def _require_one_face(path: Path, decision: Decision, missing: BoolArray) -> None:

@@ -23,7 +23,7 @@ from foundation.packages import DISTRIBUTION
 from foundation.storage.atomic import write_bytes_atomic
 from foundation.storage.digest import file_sha256
 from foundation.weights import ensure_assets
-from generation.animation import Animation, from_speech, from_video
+from generation.animation import Animation, from_speech, from_video, require_landmark_driven, speech_driven
 from generation.driving import read_driving
 from generation.mp4 import talking_mp4
 from generation.networks import FRAMES_AT_ONCE
@@ -175,19 +175,29 @@ def _plan(job: GenerationJob) -> list[str]:
         f"portrait: face {portrait.face_width_px:.0f} px wide, shown {_shown_width_px(portrait):.0f} px wide",
     ]
     if job.speech is not None and run.motion is not None:
-        n_frames = read_speech(job.speech).n_frames
+        speech = read_speech(job.speech)
+        n_frames = speech.n_frames
+        chosen = "" if speech.track is None else f", audio track {speech.track}"
         places = windows(n_frames, _SAMPLING.long_audio)
         sampled = f"{len(places)} windows of {places[0].stop} frames, {_SOLVER.steps} steps"
         lines += [
-            f"speech: {n_frames} frames, {float(n_frames / TICK_RATE_HZ):.2f} s",
+            f"speech: {n_frames} frames, {float(n_frames / TICK_RATE_HZ):.2f} s{chosen}",
             f"motion: {_millions(run.motion)}, {sampled}, {run.motion.config.target_dims} numbers a frame",
         ]
     return [*lines, f"memory: about {_memory_gib(run):.1f} GiB in addition to the libraries", f"out: {job.out}"]
 
 
 def _loaded(job: GenerationJob) -> TrainedRun:
-    """Return the run, made sure that the faces of its dataset have the landmarks that it was trained on."""
+    """Return the run, made sure that its networks take what is to drive them, and the landmarks of its dataset.
+
+    Raises:
+        GenerationError: they do not.
+    """
     run = load_run(job.run, torch_device(resolve_device(job.device)))
+    if job.speech is not None:
+        speech_driven(run)
+    else:
+        require_landmark_driven(run)
     scheme = face_landmarks(run.curation.perception).name
     if scheme != run.facts.landmark_scheme:
         raise GenerationError(
@@ -233,7 +243,7 @@ def _tags(job: GenerationJob, run: TrainedRun) -> dict[str, str]:
         "seed": job.seed if job.speech is not None else None,
         "sha256": {name: file_sha256(path) for name, path in sources.items() if path is not None},
     }
-    return {"comment": COMMENT, "description": json.dumps(facts)}
+    return {"comment": COMMENT, "description": json.dumps(facts, allow_nan=False)}
 
 
 def _memory_gib(run: TrainedRun) -> float:

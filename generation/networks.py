@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from foundation.array_types import Float16Array, Float32Array, RgbImage
+from generation.portrait import Portrait
 from generation.trained_run import TrainedRun
 from models.motion.diffusion import MotionDiffusion
 from models.motion.inputs import MotionInputs
@@ -17,7 +18,14 @@ from models.pixels import to_float, to_uint8
 from models.sampling.sample_motion import MotionSampling, sample_motion
 from models.sampling.samplers import SeededNoise
 
-__all__ = ["FRAMES_AT_ONCE", "appearance_of", "decoded_frames", "motion_of_landmarks", "motion_of_speech"]
+__all__ = [
+    "FRAMES_AT_ONCE",
+    "appearance_of",
+    "decoded_frames",
+    "motion_of_landmarks",
+    "motion_of_portrait",
+    "motion_of_speech",
+]
 
 _BATCH = 16
 """Drawn landmarks that E_M encodes at once."""
@@ -25,7 +33,11 @@ _BATCH = 16
 
 @torch.inference_mode()
 def motion_of_landmarks(run: TrainedRun, landmarks_px: Float32Array) -> Tensor:
-    """Return (T, C, H, W) motion latents, means of their posterior, of (T, K, 2) landmarks in pixels of the crop."""
+    """Return (T, C, H, W) motion latents, means of their posterior, of (T, K, 2) landmarks in pixels of the crop.
+
+    Raises:
+        ValueError: the VAE was trained without disentanglement and encodes no landmarks.
+    """
     device = next(run.vae.parameters()).device
     parts = []
     for start in range(0, len(landmarks_px), _BATCH):
@@ -33,6 +45,16 @@ def motion_of_landmarks(run: TrainedRun, landmarks_px: Float32Array) -> Tensor:
         valid_BK = torch.ones(points_BK2.shape[:2], dtype=torch.bool, device=device)
         parts.append(run.vae.encode_motion(run.renderer(points_BK2, valid_BK)).mean_BCHW)
     return torch.cat(parts)
+
+
+def motion_of_portrait(run: TrainedRun, portrait: Portrait) -> Tensor:
+    """Return the (C, H, W) latent of a portrait that is the reference of the motion network.
+
+    It is z_m of the landmarks, or z_a of the image where the VAE was trained without disentanglement (Table 6).
+    """
+    if run.vae.config.disentangled:
+        return motion_of_landmarks(run, portrait.landmarks_px[None])[0]
+    return appearance_of(run, portrait.image)
 
 
 @torch.inference_mode()
@@ -50,7 +72,7 @@ def motion_of_speech(
         run: of which `network` is the motion network.
         network: on the device of the VAE.
         features: (T, F) one row per frame.
-        reference_CHW: motion latent of the portrait.
+        reference_CHW: latent of the portrait, see `motion_of_portrait`.
         sampling: solver, guidance, windows.
         seed: of all the noise.
     """
@@ -79,10 +101,18 @@ def appearance_of(run: TrainedRun, image: RgbImage) -> Tensor:
 
 
 def decoded_frames(run: TrainedRun, appearance_CHW: Tensor, motion_TCHW: Tensor) -> Iterator[RgbImage]:
-    """Yield the (image_px, image_px, 3) frame of each motion latent, with one appearance."""
+    """Yield the (image_px, image_px, 3) frame of each motion latent, with one appearance.
+
+    Latents of a VAE without disentanglement hold the appearance themselves; the given one is not used then.
+    """
     for start in range(0, len(motion_TCHW), FRAMES_AT_ONCE):
         motion_BCHW = motion_TCHW[start : start + FRAMES_AT_ONCE]
         with torch.inference_mode():
             appearance_BCHW = appearance_CHW.expand(len(motion_BCHW), -1, -1, -1)
-            frames = to_uint8(run.vae.decode(appearance_BCHW, motion_BCHW))
+            image_BCHW = (
+                run.vae.decode(appearance_BCHW, motion_BCHW)
+                if run.vae.config.disentangled
+                else run.vae.decode(motion_BCHW, None)
+            )
+            frames = to_uint8(image_BCHW)
         yield from frames

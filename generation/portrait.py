@@ -9,6 +9,7 @@ import numpy as np
 
 from curation.perception.protocols import FaceFinder, FaceObservation
 from curation.rendering.crop import choose_crop
+from curation.rendering.picture_area import picture_area
 from curation.settings import CurationSettings
 from foundation.array_types import Float32Array, RgbImage
 from generation.trained_run import GenerationError
@@ -59,7 +60,7 @@ def read_portrait(
     box_px = landmark_box(chosen.landmarks_px)
     crop = choose_crop(box_px[None], settings.crop)
     return Portrait(
-        image=crop.image(image, size_px),
+        image=crop.image(image, picture_area(image), size_px),
         landmarks_px=crop.points(chosen.landmarks_px, size_px),
         face_width_px=float(box_px[2] - box_px[0]),
     )

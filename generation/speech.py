@@ -5,7 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from curation.media.audio import file_audio
+from curation.analysis.speaking_track import speaking_file_track
+from curation.media.audio import file_audio, sound_tracks
+from curation.media.channels import within_full_scale
 from curation.media.errors import MediaError
 from curation.settings import CurationSettings
 from curation.speech.clean import clean_speech
@@ -19,6 +21,8 @@ __all__ = ["MUX_RATE_HZ", "DrivingSpeech", "read_speech", "speech_features"]
 
 MUX_RATE_HZ = 48_000
 """Sample rate of the audio in the generated video."""
+
+_NO_SOUND = "--speech {path}: holds no sound; give a WAV, FLAC, MP3 or other sound file"
 
 _MIN_FRAMES = 5
 """0.2 s; `models.sampling.long_audio` samples no shorter motion."""
@@ -35,27 +39,38 @@ class DrivingSpeech:
     audio_16k: Float32Array
     """(S,) mono, input of the encoder."""
     audio_48k: Float32Array
-    """(S',) mono, unchanged in level, for the video."""
+    """(S',) mono, for the video: unchanged in level, unless surround channels add up to more than full scale."""
     n_frames: int
     """round(25 seconds)."""
+    track: str | None = None
+    """Which of the file's audio tracks it is, such as "2 of 3"; None where there is one."""
 
 
 def read_speech(path: Path) -> DrivingSpeech:
-    """Return the audio of a file of any format and rate; of a video its audio track.
+    """Return the audio of a file of any format and rate; of several tracks, that which speaks.
 
     Raises:
         GenerationError: the file cannot be read, has no audio, or less than 0.2 s of it.
     """
     try:
-        audio_16k, audio_48k = file_audio(path), file_audio(path, MUX_RATE_HZ)
+        sound = sound_tracks(path)
+        if sound is None:
+            raise GenerationError(_NO_SOUND.format(path=path))
+        sound = speaking_file_track(path, sound)
+        audio_16k, audio_48k = file_audio(path, sound.heard), file_audio(path, sound.heard, MUX_RATE_HZ)
     except MediaError as error:
         raise GenerationError(f"--speech {path}: cannot be read as sound: {error.detail}") from error
     if audio_16k is None or audio_48k is None:
-        raise GenerationError(f"--speech {path}: holds no sound; give a WAV, FLAC, MP3 or other sound file")
+        raise GenerationError(_NO_SOUND.format(path=path))
     n_frames = tick_count(audio_16k.duration_s)
     if audio_16k.duration_s * TICK_RATE_HZ < _MIN_FRAMES:
         raise GenerationError(f"--speech {path}: {float(audio_16k.duration_s):.3f} s of sound; give at least 0.2 s")
-    return DrivingSpeech(audio_16k=audio_16k.samples, audio_48k=audio_48k.samples, n_frames=n_frames)
+    return DrivingSpeech(
+        audio_16k=audio_16k.samples,
+        audio_48k=within_full_scale(audio_48k.samples),
+        n_frames=n_frames,
+        track=f"{sound.number} of {len(sound.tracks)}" if len(sound.tracks) > 1 else None,
+    )
 
 
 def speech_features(speech: DrivingSpeech, models: SpeechModels, settings: CurationSettings) -> Float16Array:

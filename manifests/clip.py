@@ -17,7 +17,7 @@ from manifests.files.tar import MemberRange, read_member
 from manifests.landmarks import landmark_scheme
 from manifests.schema.arrow_arrays import numpy_of
 from manifests.schema.clips import CLIPS
-from manifests.timeline import CLIP_PX, TICK_RATE_HZ
+from manifests.timeline import TICK_RATE_HZ
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -66,7 +66,7 @@ class Clip:
             numbers: (n,) frames to decode, rising, counted from 0; None decodes all.
 
         Returns:
-            (n, 256, 256, 3) RGB.
+            (n, S, S, 3) RGB; S is the setting `crop.size_px` of the dataset, 256 by default.
 
         Raises:
             MediaError: a frame is missing or damaged, or the media archive cannot be read.
@@ -93,7 +93,7 @@ class Clip:
             raise MediaError(f"{self.clip_id}: {self.row['media']}: {error}") from error
 
     def landmarks(self) -> Float32Array:
-        """Return the (N, K, 2) landmarks, pixels of the 256x256 frames; `row["landmark_scheme"]` numbers the K."""
+        """Return the (N, K, 2) landmarks, pixels of the frames; `row["landmark_scheme"]` numbers the K."""
         return self._required("landmarks")
 
     def pose(self) -> Float32Array:
@@ -113,7 +113,7 @@ class Clip:
         return self._array("identity")
 
     def mp4(self) -> bytes:
-        """Return the bytes of the clip's video file: H.264, 256x256, 25 frames per second.
+        """Return the bytes of the clip's video file: H.264, square, 25 frames per second.
 
         Raises:
             MediaError: the media archive cannot be read.
@@ -147,13 +147,13 @@ class Clip:
         numbers = range(0, self.n_frames, every)
         points_px = self.landmarks()[::every]
         n_columns = min(n_columns, len(numbers))
-        sheet = Image.new("RGB", (n_columns * CLIP_PX, -(-len(numbers) // n_columns) * CLIP_PX), "white")
-        for number, (pixels, points, time_s) in enumerate(
-            zip(self.frames(numbers), points_px, self.times_s[::every], strict=True)
-        ):
+        frames = self.frames(numbers)
+        size_px = frames.shape[1]
+        sheet = Image.new("RGB", (n_columns * size_px, -(-len(numbers) // n_columns) * size_px), "white")
+        for number, (pixels, points, time_s) in enumerate(zip(frames, points_px, self.times_s[::every], strict=True)):
             tile = Image.fromarray(pixels)
             self._draw(tile, points, f"{time_s:.2f} s")
-            sheet.paste(tile, (number % n_columns * CLIP_PX, number // n_columns * CLIP_PX))
+            sheet.paste(tile, (number % n_columns * size_px, number // n_columns * size_px))
         return sheet
 
     def _draw(self, tile: "Image", points_px: Float32Array, caption: str) -> None:

@@ -19,7 +19,8 @@ class Removals(BaseModel):
     salt: str
     """Random, hex: digests of two datasets cannot be compared."""
     videos: tuple[str, ...] = ()
-    """A digest of each video's id, sorted. Ids follow from the content, so the owner of a file can compute it."""
+    """Digests of each video's id, and of what all ids of its content have in common with its size, sorted. Ids follow
+    from the content, so the owner of a file can compute them."""
     speakers: tuple[str, ...] = ()
     """A digest of each speaker's id, sorted. To try out ids is slow, which protects long ids and not short ones."""
 

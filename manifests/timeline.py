@@ -75,7 +75,3 @@ def seconds_of_tick(tick: int) -> float:
     1.2
     """
     return float(tick / TICK_RATE_HZ)
-
-
-CLIP_PX = 256
-"""Height and width of the frames of a dataset's clips, pixels, to which landmarks refer."""

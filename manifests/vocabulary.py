@@ -16,7 +16,9 @@ __all__ = [
     "VideoStatus",
 ]
 
-RuleName = Literal["no_face", "several_faces", "small_face", "cut", "frontal", "jitter", "mask", "silence", "too_short"]
+RuleName = Literal[
+    "no_face", "several_faces", "small_face", "cut", "frontal", "jitter", "mask", "silence", "still_face", "too_short",
+]  # fmt: skip
 
 RULES: tuple[RuleName, ...] = get_args(RuleName)
 """The built-in rules in the order in which they are applied: a tick's outcome is the first rule that it fails. Rules of
@@ -43,12 +45,13 @@ FAILED_STATUSES: tuple[VideoStatus, ...] = ("failed", "quarantined")
 """Statuses of videos that `gaia-curate retry` tries again; `excluded` is what the user chose."""
 
 ErrorCode = Literal[
-    "unreadable", "no_video_stream", "internal", "worker_died", "out_of_memory", "timed_out", "changed", "unreachable",
-    "no_scratch", "trim_outside", "excluded",
+    "unreadable", "no_video_stream", "decoder_unfit", "internal", "worker_died", "out_of_memory", "timed_out",
+    "changed", "unreachable", "no_scratch", "trim_outside", "excluded",
 ]  # fmt: skip
 
 ERROR_CODES: tuple[ErrorCode, ...] = get_args(ErrorCode)
 """`unreadable`: no container or decoder could make sense of the file; `no_video_stream`: it holds audio only;
+`decoder_unfit`: the decoder that was chosen would time or show its frames wrongly;
 `internal`: our own code failed on it, which is a bug to report; `worker_died`, `out_of_memory`, `timed_out`: how
 every worker that tried it ended. Of remote files: `changed`: it was replaced after it had been listed;
 `unreachable`: its storage did not deliver it; `no_scratch`: its server sends whole files only, and there was no room

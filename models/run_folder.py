@@ -101,7 +101,7 @@ class RunFolder:
         if not (folder / "state.json").is_file():
             raise RunFolderError(
                 f"{self.pointer} names {folder.name}, which is no checkpoint; write the name of another one of "
-                f"{', '.join(path.name for path in self.checkpoints().values()) or 'none'} there, or take another --run"
+                f"{', '.join(path.name for path in self.checkpoints().values()) or 'none'} there, or take another --out"
             )
         return folder
 
@@ -113,13 +113,13 @@ class RunFolder:
         """
         if not self.pointer.exists():
             what = "has no checkpoint yet" if self.path.is_dir() else "is no folder"
-            raise RunFolderError(f"{self.path} {what}; give a folder that `gaia-train` wrote with --run")
+            raise RunFolderError(f"{self.path} {what}; give a folder that `gaia-train` wrote with --out")
         folder = self._named()
         file = folder / "export" / f"{which}.safetensors"
         if not file.is_file():
             raise RunFolderError(
                 f"{self.pointer} names {folder.name}, which has no {file.relative_to(folder)}; write the name of "
-                "another checkpoint there, or give another folder that `gaia-train` wrote with --run"
+                "another checkpoint there, or give another folder that `gaia-train` wrote with --out"
             )
         return file
 

@@ -69,7 +69,7 @@ def save_tensors(path: Path, state: Mapping[str, Tensor], config: object, facts:
         "format": FORMAT,
         "config_type": type(config).__name__,
         "config": json.dumps(settings_of(config), allow_nan=False),
-        "facts": json.dumps(settings_of(facts)),
+        "facts": json.dumps(settings_of(facts), allow_nan=False),
     }
     tensors = {name: tensor.detach().contiguous() for name, tensor in state.items()}
     with replacing_by_name(path) as temporary:

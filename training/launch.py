@@ -87,7 +87,7 @@ def launch(
                 progress=progress,
                 accept_changes=accept_changes,
             )
-    result = replace(result, steps_done=ended.step, stopped_by=ended.stopped_by)
+    result = replace(result, steps_done=ended.step, steps_skipped=ended.skipped, stopped_by=ended.stopped_by)
     # outside of the group of processes: the others need not wait while the first one measures
     if ranks.first and ended.stopped_by is None and run.newest() == run.checkpoint(config.steps):
         return replace(result, report=tuple(report(task, run, ranks.device)))

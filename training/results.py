@@ -19,6 +19,8 @@ class TrainingResult:
     """Optimiser steps, those of earlier calls included; 0 after a dry run."""
     steps: int
     """Of the whole run."""
+    steps_skipped: int = 0
+    """Steps among these that changed nothing, because gradients were not finite."""
     stopped_by: signal.Signals | None = None
     """SIGINT or SIGTERM, which ended the run early, after a checkpoint; None: the run was not stopped."""
     notes: tuple[str, ...] = ()
@@ -41,7 +43,8 @@ class TrainingResult:
 
     def __str__(self) -> str:
         """Return the report: notes, how many steps are done, and the lines of `report`."""
-        done = [] if self.dry_run else [f"{self.run}: {self.steps_done} of {self.steps} steps are done"]
+        skipped = f", {self.steps_skipped} of them skipped: gradients were not finite" if self.steps_skipped else ""
+        done = [] if self.dry_run else [f"{self.run}: {self.steps_done} of {self.steps} steps are done{skipped}"]
         return "\n".join([*(f"note: {note}" for note in self.notes), *done, *self.report])
 
     def __repr__(self) -> str:

@@ -205,7 +205,7 @@ def train_experiment(
 
 def _vae_command(experiment: Experiment) -> str:
     changes = [f" --set {change.replace('vae.', 'model.', 1)}" for change in experiment.changes if change[:4] == "vae."]
-    return f"gaia-train vae DATASET --run VAE_RUN --size {experiment.vae_size}{''.join(changes)}"
+    return f"gaia-train vae DATASET --out VAE_RUN --size {experiment.vae_size}{''.join(changes)}"
 
 
 def _train_vae(
@@ -220,7 +220,7 @@ def _train_vae(
 ) -> TrainingResult:
     return launch(
         lambda: VaeTask(location(str(dataset)), settings),
-        lambda *measured: reconstruction_lines(reconstruction_report(*measured)),
+        lambda task, *where: [*task.caveats(), *reconstruction_lines(reconstruction_report(task, *where))],
         settings.train,
         RunFolder(Path(run)),
         preset=preset,

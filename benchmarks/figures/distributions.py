@@ -17,10 +17,11 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.figures.curated_videos import TICK_HZ, Video, deviation_deg, read_videos
+from benchmarks.figures.curated_videos import TICK_HZ, Video, own_motion, read_videos
 from benchmarks.figures.limit_sweeps import SWEEPS, decided, frontal_fit, sweep, with_figures
 from benchmarks.figures.strip_plot import strip_plot
 from curation.decision.decide import RulesSettings
+from curation.rules.frontal import deviation_deg
 from curation.rules.mask import mask
 from curation.rules.runs import true_runs
 from foundation.array_types import BoolArray, Float32Array, Float64Array
@@ -93,8 +94,8 @@ def measures(rules: RulesSettings) -> list[Measure]:
         ),
         Measure(
             name="frontal",
-            label="deviation of the frontal angle from 180°, degrees",
-            values=lambda v: np.abs(deviation_deg(v)),
+            label="deviation from a frontal face, degrees",
+            values=lambda v: deviation_deg(v.decision.face.key_points_px, rules.frontal.measure),
             limits={"strict": rules.frontal.strict_deg, "loose": rules.frontal.loose_deg},
         ),
         Measure(
@@ -116,6 +117,14 @@ def measures(rules: RulesSettings) -> list[Measure]:
             values=lambda v: pauses_s(v, rules),
             limits={"strict": rules.silence.max_pause_s},
             floor=0.03,
+        ),
+        Measure(
+            name="still_face",
+            label=f"motion of the face in the stillest {rules.still_face.window_s:g} s around a tick, face widths",
+            values=lambda v: own_motion(v, rules.still_face),
+            limits={"strict": rules.still_face.min_motion},
+            drops_high=False,
+            floor=0.0001,
         ),
         Measure(
             name="too_short",
@@ -173,7 +182,7 @@ def main() -> None:
     if arguments.page is not None:
         page = arguments.page.read_text(encoding="utf-8")
         arguments.page.write_text(with_figures(page, outcomes, sweeps), encoding="utf-8")
-    report = {"outcomes": outcomes, "sweep": sweeps, "frontal_fit": frontal_fit(videos, rules), "quantiles": quantiles}
+    report = {"outcomes": outcomes, "sweep": sweeps, "frontal_fit": frontal_fit(videos), "quantiles": quantiles}
     print(json.dumps(report))
 
 

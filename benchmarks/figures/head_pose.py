@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.figures.curated_videos import WIDE_PX
 from curation.engine.worker import use_one_thread
 from curation.evidence.boxes import link_boxes
 from curation.media.frames import tick_frames
@@ -26,7 +27,6 @@ from curation.perception.faces.mediapipe import MediaPipeFaces
 from curation.perception.faces.scrfd_mesh import ScrfdFaces
 from curation.perception.pose.three_ddfa import ThreeDdfaPose
 from curation.rules.frontal import FrontalSettings, frontal_angle_deg
-from curation.rules.small_face import SmallFaceSettings
 from foundation.array_types import BoolArray, Float32Array, Float64Array
 from foundation.devices import resolve_device
 from foundation.weights import asset_path
@@ -206,7 +206,7 @@ def main() -> int:
         clip.stem: measure(clip, models, arguments.every)
         for clip in sorted(arguments.clips.glob("*.mp4"), key=lambda path: path.name.lower())
     }
-    wide, every_face = joined(clips, SmallFaceSettings().loose_px), joined(clips, _LEAST_PX)
+    wide, every_face = joined(clips, WIDE_PX), joined(clips, _LEAST_PX)
     fit = frontal_fit(wide)
     draw(clips, fit, arguments.out)
     chosen = {name: usable(faces) for name, faces in clips.items()}

@@ -21,7 +21,7 @@ from pathlib import Path
 import dlib
 import numpy as np
 
-from benchmarks.figures.curated_videos import TICK_HZ, Video, read_videos
+from benchmarks.figures.curated_videos import TICK_HZ, WIDE_PX, Video, read_videos
 from benchmarks.figures.distributions import QUANTILES, known
 from benchmarks.figures.strip_plot import strip_plot
 from curation.decision.decide import RulesSettings
@@ -30,7 +30,7 @@ from curation.media.probe import probe
 from curation.perception.faces.dlib_points import DlibJitterPoints
 from curation.perception.faces.mediapipe import MediaPipeFaces
 from curation.perception.faces.scrfd_mesh import ScrfdFaces
-from curation.rules.jitter import face_step, jitter, measured_step
+from curation.rules.jitter import face_moves, jitter, measured_moves, steady, step_of
 from curation.rules.runs import true_runs
 from foundation.array_types import Float32Array, Float64Array, RgbImage
 from foundation.devices import resolve_device
@@ -61,8 +61,8 @@ def speaks(video: Video, rules: RulesSettings) -> np.ndarray:
     return spoken & np.roll(spoken, 1)
 
 
-def shaken_step(video: Video, kind: str, rng: np.random.Generator) -> Float32Array:
-    """Return (T,) steps of the face with a random displacement per tick."""
+def shaken_motion(video: Video, kind: str, rng: np.random.Generator) -> Float32Array:
+    """Return (T, 5) motion of the face with a random displacement per tick."""
     face, n = video.decision.face, len(video.evidence)
     if kind == "circle":
         angle = rng.uniform(0.0, 2.0 * np.pi, n)
@@ -77,12 +77,13 @@ def shaken_step(video: Video, kind: str, rng: np.random.Generator) -> Float32Arr
         box_px=face.box_px + np.tile(offset_px, 2),
         jitter_points_px=None if points is None else points + offset_px[:, None],
     )
-    return measured_step(shaken, video.breaks)
+    return measured_moves(shaken, video.breaks)
 
 
-def ticks_dropped_and_left(video: Video, step: Float32Array, limit: float, rules: RulesSettings) -> tuple[int, int]:
+def ticks_dropped_and_left(video: Video, motion: Float32Array, limit: float, rules: RulesSettings) -> tuple[int, int]:
     """Return the ticks that the rule drops, and the ticks that remain in runs long enough for a clip."""
-    failed = jitter(step, video.breaks, limit, rules.jitter.guard_ticks).failed
+    is_steady = steady(motion, limit, rules.jitter.min_steadiness)
+    failed = jitter(step_of(motion), is_steady, video.breaks, limit, rules.jitter).failed
     runs = [end - first for first, end in true_runs(~failed, video.breaks)]
     return int(failed.sum()), sum(run for run in runs if run >= rules.too_short.min_ticks)
 
@@ -95,9 +96,9 @@ def counts_by_limit(
     steps = []
     for video in videos:
         for _ in range(1 if kind == "real" else DRAWS):
-            step = video.step if kind == "real" else shaken_step(video, kind, rng)
-            steps.append(step)
-            counts += [ticks_dropped_and_left(video, step, limit, rules) for limit in LIMITS]
+            motion = video.motion if kind == "real" else shaken_motion(video, kind, rng)
+            steps.append(step_of(motion))
+            counts += [ticks_dropped_and_left(video, motion, limit, rules) for limit in LIMITS]
     n_ticks = sum(map(len, steps))
     per_limit = {
         f"{limit:g}": {
@@ -165,9 +166,8 @@ def rectangle_steps(
         box = np.array(rows)
         points_px = np.zeros((len(box), 9, 2), np.float32)
         width_px = box[:, 2] - box[:, 0]
-        steps[f"{name} rectangle"] = face_step(
-            points_px, box.astype(np.float32), np.zeros(len(box), dtype=np.bool_)
-        ).astype(np.float64)
+        motion = face_moves(points_px, box.astype(np.float32), np.zeros(len(box), dtype=np.bool_))
+        steps[f"{name} rectangle"] = step_of(motion).astype(np.float64)
         if name in noses:
             moved_px = np.linalg.norm(np.diff(np.array(noses[name]), axis=0), axis=1)
             steps[f"{name} nose tip"] = moved_px / np.minimum(width_px[1:], width_px[:-1])
@@ -202,7 +202,7 @@ def main() -> None:
     videos = [
         video
         for video in read_videos(arguments.dataset, rules)
-        if np.nanmedian(video.decision.face.width_px) >= rules.small_face.loose_px
+        if np.nanmedian(video.decision.face.width_px) >= WIDE_PX
     ]
     real = {
         "speaking": np.concatenate([video.step[speaks(video, rules)] for video in videos]),
@@ -210,7 +210,7 @@ def main() -> None:
     }
     placed, rectangle_figures = rectangles(arguments.clips, rules)
     groups = real | {
-        f"shaken, {kind} of ±{REACH:g}": np.concatenate([shaken_step(video, kind, rng) for video in videos])
+        f"shaken, {kind} of ±{REACH:g}": np.concatenate([step_of(shaken_motion(video, kind, rng)) for video in videos])
         for kind in ("circle", "square")
     }
     arguments.out.mkdir(parents=True, exist_ok=True)

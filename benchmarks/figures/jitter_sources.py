@@ -27,7 +27,7 @@ from curation.perception.faces.mediapipe import MediaPipeFaces
 from curation.perception.faces.scrfd_mesh import ScrfdFaces
 from curation.perception.faces.search import cut_square
 from curation.perception.protocols import FaceFinder, FaceObservation, Square
-from curation.rules.jitter import face_step
+from curation.rules.jitter import face_moves, step_of
 from foundation.array_types import Float32Array, Float64Array, RgbImage
 from foundation.devices import resolve_device
 from foundation.weights import ensure_assets
@@ -103,7 +103,7 @@ def steps(path: Path, finders: dict[str, FaceFinder], *, shaken: bool) -> dict[s
 def _steps_of(points_px64: Float64Array) -> Float32Array:
     """Return (T,) steps from nose tip and box corners, (T, 3, 2)."""
     points_px = points_px64.astype(np.float32)
-    return face_step(points_px, points_px[:, 1:].reshape(-1, 4), np.zeros(len(points_px), dtype=np.bool_))
+    return step_of(face_moves(points_px, points_px[:, 1:].reshape(-1, 4), np.zeros(len(points_px), dtype=np.bool_)))
 
 
 def figures(steps_of: list[Float32Array], rules: RulesSettings) -> dict[str, float]:

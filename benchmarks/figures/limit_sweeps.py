@@ -6,12 +6,13 @@ from functools import partial
 
 import numpy as np
 
-from benchmarks.figures.curated_videos import TICK_HZ, Video, deviation_deg
+from benchmarks.figures.curated_videos import TICK_HZ, WIDE_PX, Video, signed_deviation_deg
 from curation.decision.decide import RulesSettings, decide
-from curation.rules.frontal import frontal, frontal_angle_deg
-from curation.rules.jitter import jitter
-from curation.rules.silence import silence
-from curation.rules.small_face import small_face
+from curation.rules.frontal import deviation_deg, frontal
+from curation.rules.jitter import jitter, steady
+from curation.rules.silence import lips_at_rest, silence
+from curation.rules.small_face import small_face, width_in_clip_px
+from curation.rules.smoothing import running_median
 from foundation.array_types import BoolArray
 from manifests.vocabulary import OUTCOMES, TIERS, Tier
 
@@ -19,7 +20,7 @@ SWEEPS = {
     "frontal": (5.0, 10.0, 15.0, 20.0, 25.0, 30.0, 35.0, 40.0, 45.0, 50.0, 55.0, 60.0),
     "jitter": (0.05, 0.08, 0.1, 0.12, 0.14, 0.16, 0.18, 0.2, 0.25, 0.3, 0.4),
     "silence": (0.2, 0.4, 0.6, 0.8, 1.0, 1.2, 1.5, 2.0),
-    "small_face": (60.0, 80.0, 100.0, 112.0, 128.0, 144.0, 160.0, 180.0, 200.0),
+    "small_face": (60.0, 75.0, 80.0, 100.0, 112.0, 128.0, 144.0, 160.0, 180.0, 200.0),
 }
 SETTINGS_OF = {
     "frontal": ("strict_deg", "loose_deg"),
@@ -34,15 +35,18 @@ def failing(rule: str, limit: float, video: Video, rules: RulesSettings) -> Bool
     """Return (T,) ticks that fail a rule under a limit, regardless of the other rules; none without a measurement."""
     face = video.decision.face
     if rule == "frontal":
-        return frontal(frontal_angle_deg(face.key_points_px), limit).failed
+        deviation = deviation_deg(face.key_points_px, rules.frontal.measure)
+        return frontal(running_median(deviation, rules.frontal.smooth_ticks, video.breaks), limit).failed
     if rule == "jitter":
-        return jitter(video.step, video.breaks, limit, rules.jitter.guard_ticks).failed
+        is_steady = steady(video.motion, limit, rules.jitter.min_steadiness)
+        return jitter(video.step, is_steady, video.breaks, limit, rules.jitter).failed
     if rule == "small_face":
-        return small_face(face.width_px, limit).failed
+        return small_face(width_in_clip_px(face.width_px, video.breaks, rules.small_face), limit).failed
     prob, n_ticks = video.evidence.speech_prob, len(video.evidence)
     if prob is None:
         return np.zeros(n_ticks, dtype=np.bool_)
-    return silence(prob, n_ticks, rules.silence.model_copy(update={"max_pause_s": limit})).failed
+    settings = rules.silence.model_copy(update={"max_pause_s": limit})
+    return silence(prob, lips_at_rest(face.lip_aperture, video.breaks, settings), settings).failed
 
 
 def with_limit(rules: RulesSettings, rule: str, tier: Tier, limit: float) -> RulesSettings:
@@ -81,10 +85,10 @@ def sweep(rule: str, videos: Sequence[Video], rules: RulesSettings) -> Rows:
     return rows
 
 
-def frontal_fit(videos: Sequence[Video], rules: RulesSettings) -> dict[str, float]:
+def frontal_fit(videos: Sequence[Video]) -> dict[str, float]:
     """Return the least-squares fit of the signed deviation: degrees per degree of yaw and of roll, and the residual."""
-    chosen = [v for v in videos if np.nanmedian(v.decision.face.width_px) >= rules.small_face.loose_px]
-    y = np.concatenate([deviation_deg(video) for video in chosen])
+    chosen = [v for v in videos if np.nanmedian(v.decision.face.width_px) >= WIDE_PX]
+    y = np.concatenate([signed_deviation_deg(video) for video in chosen])
     pose = np.concatenate([video.decision.face.pose_deg for video in chosen]).astype(np.float64)
     ok = ~np.isnan(y) & ~np.isnan(pose).any(axis=1)
     columns = np.stack([pose[ok, 1], pose[ok, 2], np.ones(int(ok.sum()))], axis=1)

@@ -9,6 +9,7 @@ from curation.analysis.audio_level import tick_loudness_dbfs
 from curation.analysis.batches import JitterBatches, PoseBatches
 from curation.analysis.face_quality import face_luma, face_sharpness, lip_aperture
 from curation.analysis.mask_stride import StridedMask
+from curation.analysis.shape_starts import ShapeStarts
 from curation.evidence.joining import scatter_rows, stitch, with_audio
 from curation.evidence.measures import AudioEvidence, Evidence, Faces, FrameEvidence
 from curation.media.audio import tick_audio_pieces
@@ -75,8 +76,10 @@ def analyze_frames(
 ) -> FrameEvidence:
     """Measure the frames of ticks ``[first_tick, end_tick)`` of a video.
 
-    A frame that lasts several ticks is measured once. Memory holds `models.mask_stride` frames, and thumbnails for the
-    cut scorer. A range that begins on a multiple of `WINDOW_STEP_TICKS` gives the same values as the complete video.
+    A frame that lasts several ticks is measured once. Coordinates are pixels of the upright frame; where the stream
+    goes on in another size, a new shot begins (`SURE_CUT_SCORE`). Memory holds `models.mask_stride` frames, and
+    thumbnails for the cut scorer. A range that begins on a multiple of `WINDOW_STEP_TICKS` gives the same values as the
+    complete video.
 
     Raises:
         MediaError: the file cannot be decoded.
@@ -86,20 +89,26 @@ def analyze_frames(
     thumbs = np.zeros((halo_end - halo_first, models.cuts.thumb_height_px, models.cuts.thumb_width_px, 3), np.uint8)
     decoded = np.zeros(end_tick - first_tick, dtype=np.bool_)
     collected = _FaceCollector(models)
+    starts = ShapeStarts(halo)
     for frame in tick_frames(info, halo_first, halo_end, media):
         row = frame.tick - halo_first
+        if row and frame.tick in info.joins:
+            starts.begin(row)
+            collected.begin_shot()
         if frame.shown is None:
             # The last frame again: a gap in the file is not a shot cut.
             thumbs[row] = thumbs[max(0, row - 1)]
             continue
         thumbs[row] = frame.shown.thumbnail(models.cuts.thumb_width_px, models.cuts.thumb_height_px)
+        if starts.add(row, frame.shown.shape.size_px):
+            collected.begin_shot()
         if first_tick <= frame.tick < end_tick:
             decoded[frame.tick - first_tick] = True
             collected.add(frame.tick, frame.tick - first_tick, frame.source_frame, frame.shown)
     return FrameEvidence(
         decoded=decoded,
         faces=collected.faces(),
-        cut_score=models.cuts(thumbs)[first_tick - halo_first :][: end_tick - first_tick],
+        cut_score=starts.cut_scores(models.cuts, thumbs)[first_tick - halo_first :][: end_tick - first_tick],
     )
 
 
@@ -144,6 +153,13 @@ class _FaceCollector:
         self._masks = StridedMask(models.mask, models.mask_stride)
         self._poses = None if models.pose is None else PoseBatches(models.pose)
         self._jitter = None if models.jitter is None else JitterBatches(models.jitter)
+
+    def begin_shot(self) -> None:
+        """Forget the faces of the frames before: they cannot be followed into those that come."""
+        self._source_frame = self._looked = None
+        self._no_face = False
+        self._measured = []
+        self._masks.begin_shot()
 
     def add(self, tick: int, row: int, source_frame: int | None, shown: LazyImage) -> None:
         if source_frame is None or source_frame != self._source_frame:

@@ -59,6 +59,12 @@ class StridedMask:
         """Of the faces of the last tick, in their order."""
         self._tick: int | None = None
 
+    def begin_shot(self) -> None:
+        """End the faces of the frames before, so that none of the next frame continues one of them."""
+        for strand in self._strands:
+            self._complete(strand)
+        self._strands = []
+
     def add(self, tick: int, frame: RgbImage, key_points_px: Float32Array, boxes_px: Float32Array) -> None:
         """Add the F faces of a new frame.
 
@@ -83,9 +89,7 @@ class StridedMask:
 
     def finish(self) -> tuple[Float32Array, BoolArray]:
         """Return the (R,) probability of every face in the order of their addition, and whether it was measured."""
-        for strand in self._strands:
-            self._complete(strand)
-        self._strands = []
+        self.begin_shot()
         prob = np.array([look.prob for look in self._rows], dtype=np.float32)
         return prob, np.array([look.measured for look in self._rows], dtype=np.bool_)
 

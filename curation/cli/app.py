@@ -54,7 +54,7 @@ def run(
             report = curation.run(
                 sources.source,
                 out,
-                settings.load(),
+                settings.load,
                 workers.make_executor(),
                 layout=sources.layout,
                 exclusions=curation.read_exclusions(exclusions.exclude_speakers, exclusions.exclude_videos),
@@ -86,7 +86,7 @@ def plan(
         forecast = curation.plan(
             sources.source,
             out,
-            settings.load(),
+            settings.load,
             workers.make_executor(),
             layout=sources.layout,
             limit=sources.limit,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from curation.choices import LayoutChoice, PresetName
+from curation.choices import LayoutChoice, LayoutName, PresetName
 from foundation import command_line
 
 if TYPE_CHECKING:
@@ -101,11 +101,14 @@ class SourceOptions:
     """Options that select the videos of a command."""
 
     source: Annotated[
-        str, typer.Option("--source", help="Folder, file, glob pattern, or CSV list of videos.", show_default=False)
+        str, typer.Option("--source", help="Folder, file, glob pattern, or list of videos.", show_default=False)
     ]
     layout: LayoutOption = "auto"
     limit: Annotated[
-        int | None, typer.Option("--limit", min=1, help="Curate at most this many files.", rich_help_panel=_SOURCES)
+        int | None,
+        typer.Option(
+            "--limit", min=1, help="Look at this many files at most, the first by path.", rich_help_panel=_SOURCES
+        ),
     ] = None
 
 
@@ -149,15 +152,15 @@ class SettingsOptions:
     config: ConfigOption = None
     overrides: SetOption = None
 
-    def load(self) -> "CurationSettings":
-        """Return the settings.
+    def load(self, layout: LayoutName | None = None) -> "CurationSettings":
+        """Return the settings for a source of this layout.
 
         Raises:
             SettingsError: a setting is unknown, or its value is not allowed.
         """
         import curation
 
-        return curation.load_settings(self.preset, file=self.config, overrides=self.overrides or [])
+        return curation.load_settings(self.preset, file=self.config, overrides=self.overrides or [], layout=layout)
 
 
 @dataclass(kw_only=True, eq=False, repr=False)

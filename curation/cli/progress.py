@@ -20,7 +20,7 @@ from curation.engine.pace import Pace
 from curation.output.ledger import VideoRecord
 from curation.sources.entries import SourceVideo
 from foundation.signals import CtrlC
-from foundation.text import duration_text
+from foundation.text import duration_text, gigabytes
 
 __all__ = ["PullProgress", "RunProgress", "run_progress"]
 
@@ -57,6 +57,10 @@ class RunProgress:
     ) -> None:
         if self._live is not None:
             self._live.stop()
+
+    def reading(self, n_files: int, n_bytes: int) -> None:
+        """Print what is read before the work begins."""
+        self.say(f"reading {n_files} files, {gigabytes(n_bytes)}, to know videos by their content")
 
     def start(self, todo: Sequence[SourceVideo], already_done: int) -> None:
         """Print the number of videos."""

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from curation.operations.retry import RetryReport
 from curation.operations.run import RunReport
 from curation.output.ledger import VideoRecord
+from curation.sources.left_alone import left_alone_text
 from foundation.text import duration_text
 from manifests.dataset import Dataset
 
@@ -21,6 +22,7 @@ def run_summary(report: RunReport) -> str:
         lines.append(f"{report.already_done} videos had been done by an earlier run.")
     if report.discovery.ignored_files:
         lines.append(f"{report.discovery.ignored_files} files without the suffix of a video were ignored.")
+    lines += [left_alone_text(report.discovery.left_alone)] if report.discovery.left_alone else []
     lines += report.notes
     if report.excluded:
         lines.append(f"{report.excluded} files were left out, as the lists ask; their rows say `excluded`.")

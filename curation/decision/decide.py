@@ -111,7 +111,7 @@ def decide(
     Args:
         evidence: of T ticks.
         settings: of the built-in rules.
-        rules: rules of the user's own, applied after `silence` in this order.
+        rules: rules of the user's own, applied after `still_face` in this order.
         identity: value of `perception.identity` that the evidence was measured with.
 
     Raises:
@@ -122,7 +122,7 @@ def decide(
     begins: BoolArray = cut(evidence.cut_score, settings.cut).failed | _range_starts(evidence)
     bridge = settings.no_face.bridge_ticks
     track = link_tracks(evidence, begins, bridge, settings.tracks, identity)
-    main = main_track(evidence, track, begins, bridge, settings.several_faces.min_score)
+    main = main_track(evidence, track, begins, bridge, settings.several_faces.min_score, settings.still_face)
     face = main_face(evidence.faces, main)
 
     video = MeasuredVideo(evidence=evidence, face=face, main=main, breaks=begins | main.changes)

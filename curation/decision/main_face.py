@@ -7,8 +7,10 @@ import numpy as np
 from curation.decision.tracks import faces_by_tick
 from curation.evidence.main_track import MainTrack
 from curation.evidence.measures import Evidence, FaceMeasures, Faces
+from curation.rules.still_face import StillFaceSettings, face_motion, own_shape
 from foundation.array_types import BoolArray, Int64Array
 from manifests.schema.face_measures import FACE_MEASURES, FaceMeasure, Measured
+from manifests.timeline import TICK_RATE_HZ
 
 __all__ = ["main_face", "main_track"]
 
@@ -42,9 +44,17 @@ def main_face(faces: Faces, main: MainTrack) -> FaceMeasures:
 
 
 def main_track(
-    evidence: Evidence, track: Int64Array, cut: BoolArray, bridge_ticks: int, min_rival_score: float
+    evidence: Evidence,
+    track: Int64Array,
+    cut: BoolArray,
+    bridge_ticks: int,
+    min_rival_score: float,
+    still: StillFaceSettings,
 ) -> MainTrack:
     """Choose the main face of every tick: of the tracks present, the one with the largest sum of widths.
+
+    Only the ticks count on which the face moves in itself, so that a poster is not the main face beside one that lives;
+    seen for long enough, it is no rival either. Where no track that is present ever moves, all of their ticks count.
 
     Args:
         evidence: T ticks with F faces.
@@ -52,9 +62,15 @@ def main_track(
         cut: (T,) True where a shot begins.
         bridge_ticks: longest miss that is interpolated.
         min_rival_score: confidence below which another face is no rival.
+        still: from which motion on a face lives.
     """
     faces, n = evidence.faces, len(evidence)
-    weight = np.bincount(track, weights=faces.width_px) if len(track) else np.zeros(0)
+    width = np.bincount(track, weights=faces.width_px) if len(track) else np.zeros(0)
+    living, picture = width, np.zeros(len(width), dtype=np.bool_)
+    if len(np.unique(faces.tick)) < len(faces):  # else every face is the main one of its tick
+        lives = _lives(faces, track, bridge_ticks, still)
+        living = np.bincount(track, weights=faces.width_px * lives)
+        picture = (living == 0) & (np.bincount(track) >= still.picture_s * TICK_RATE_HZ)
     face = np.full(n, -1, dtype=np.int64)
     track_id = np.full(n, -1, dtype=np.int64)
     rival_ratio = np.full(n, np.nan, dtype=np.float32)
@@ -62,8 +78,12 @@ def main_track(
         if end - first == 1:
             continue
         tick = faces.tick[first]
-        chosen = first + int(np.argmax(weight[track[first:end]]))
+        present = track[first:end]
+        some_live = bool((living[present] > 0).any())
+        chosen = first + int(np.argmax(living[present] if some_live else width[present]))
         sure = faces.score[first:end] >= min_rival_score
+        if some_live:
+            sure &= ~picture[present]
         sure[chosen - first] = False
         others = faces.width_px[first:end][sure]
         face[tick], track_id[tick] = chosen, track[chosen]
@@ -85,3 +105,15 @@ def main_track(
         bridged[miss] = evidence.decoded[miss]
         track_id[miss][bridged[miss]] = track_id[before[k]]
     return MainTrack(face=face, track_id=track_id, bridged=bridged, changes=changes, rival_ratio=rival_ratio)
+
+
+def _lives(faces: Faces, track: Int64Array, bridge_ticks: int, settings: StillFaceSettings) -> BoolArray:
+    """Return (F,) whether a face moves in itself around its tick; seen too briefly to tell, it does."""
+    order = np.lexsort((faces.tick, track))
+    tick, number = faces.tick[order], track[order]
+    breaks = np.ones(len(order), dtype=np.bool_)
+    breaks[1:] = (number[1:] != number[:-1]) | (tick[1:] - tick[:-1] > bridge_ticks + 1)
+    motion = face_motion(own_shape(faces.key_points_px[order]), breaks, settings.window_ticks)
+    lives = np.empty(len(order), dtype=np.bool_)
+    lives[order] = ~(motion < settings.min_motion)
+    return lives

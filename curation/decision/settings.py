@@ -9,6 +9,7 @@ from curation.rules.no_face import NoFaceSettings
 from curation.rules.several_faces import SeveralFacesSettings
 from curation.rules.silence import SilenceSettings
 from curation.rules.small_face import SmallFaceSettings
+from curation.rules.still_face import StillFaceSettings
 from curation.rules.too_short import TooShortSettings
 from foundation.settings import Settings
 
@@ -36,5 +37,7 @@ class RulesSettings(Settings):
     """A mask, or anything else, over the mouth."""
     silence: SilenceSettings = SilenceSettings()
     """A pause in speech."""
+    still_face: StillFaceSettings = StillFaceSettings()
+    """A face that does not move, such as that of a photograph."""
     too_short: TooShortSettings = TooShortSettings()
     """A run that is too short for a clip, or has to be split."""

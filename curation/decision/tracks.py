@@ -12,7 +12,7 @@ from curation.evidence.boxes import link_boxes, paired_overlap
 from curation.evidence.measures import Evidence, Faces
 from curation.model_registry import IDENTITIES
 from curation.perception.cards import IdentityCard
-from foundation.array_types import BoolArray, Int64Array
+from foundation.array_types import BoolArray, Float32Array, Int64Array
 from foundation.settings import Settings
 
 __all__ = ["TrackSettings", "link_tracks"]
@@ -47,7 +47,7 @@ def link_tracks(
     """Return the track of every face: numbers from 0 in order of appearance.
 
     A face belongs to the track whose last box it overlaps most, if that is at most `bridge_ticks` + 1 ticks old
-    in the same shot. A track whose identity descriptor changes is cut where its box moved most between the two.
+    in the same shot. A track whose identity descriptor changes for good is cut where its box moved most in between.
 
     Args:
         evidence: T ticks with F faces.
@@ -114,8 +114,8 @@ def _split_by_identity(faces: Faces, track: Int64Array, max_distance: float) -> 
     for number in range(n_tracks):
         members = np.flatnonzero(track == number)
         marks = members[described[members]]
-        for before, after in pairwise(marks):
-            if np.linalg.norm(faces.descriptor[after] - faces.descriptor[before]) <= max_distance:
+        for place, (before, after) in enumerate(pairwise(marks)):
+            if _is_one_person(faces.descriptor[marks], place, max_distance):
                 continue
             between = members[(members >= before) & (members <= after)]
             step = np.abs(np.diff(faces.box_px[between], axis=0)).max(axis=1)
@@ -123,3 +123,26 @@ def _split_by_identity(faces: Faces, track: Int64Array, max_distance: float) -> 
             track[members[members >= new_first]] = n_tracks
             n_tracks += 1
     return track
+
+
+def _is_one_person(descriptors: Float32Array, place: int, max_distance: float) -> bool:
+    """Say whether the descriptors at `place` and after it are of one person.
+
+    Two that are too far apart are still of one person if the sighting before or after them is near to both: a face that
+    is turned or blurred for a moment has an odd descriptor, another person has another one on every sighting.
+
+    Args:
+        descriptors: (M, D) of a track, in order.
+        place: of the first of the two.
+        max_distance: largest distance of two that are near.
+    """
+
+    def near(one: int, other: int) -> bool:
+        return bool(np.linalg.norm(descriptors[one] - descriptors[other]) <= max_distance)
+
+    before, after = place, place + 1
+    return (
+        near(before, after)
+        or (before > 0 and near(before - 1, before) and near(before - 1, after))
+        or (after + 1 < len(descriptors) and near(after, after + 1) and near(before, after + 1))
+    )

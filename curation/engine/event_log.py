@@ -78,7 +78,7 @@ class EventLog:
             "outcome": outcome,
             "seconds": None if seconds is None else round(seconds, 3),
         }
-        self._sink.write(json.dumps(line).encode() + b"\n")
+        self._sink.write(json.dumps(line, allow_nan=False).encode() + b"\n")
 
 
 _PUT_EVERY_S = 20.0

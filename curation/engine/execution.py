@@ -22,6 +22,9 @@ __all__ = ["Executor", "RunWatcher"]
 class RunWatcher(Protocol):
     """Observer of a run, such as a progress display."""
 
+    def reading(self, n_files: int, n_bytes: int) -> None:
+        """Receive the size of the local files that are about to be read for their ids, where it takes a while."""
+
     def start(self, todo: Sequence[SourceVideo], already_done: int) -> None:
         """Receive the videos to curate, and the number that an earlier run has done."""
 

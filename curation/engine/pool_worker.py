@@ -8,6 +8,7 @@ from pathlib import Path
 from curation.engine.supervision import Loss, PoolSettings, write_exit_note
 from curation.engine.units import Result, Unit
 from curation.engine.worker import WorkerPlan
+from foundation.errors import CannotStartError
 
 __all__ = ["PoolWorker"]
 
@@ -24,8 +25,15 @@ class PoolWorker:
             plan: what to load.
             worker_id: names the note of a worker that ends itself.
             settings: limits of memory and time.
+
+        Raises:
+            CannotStartError: weights are missing, or a model does not work; the note says so.
         """
-        self._worker = plan.make_worker(self._allow_for_length)
+        try:
+            self._worker = plan.make_worker(self._allow_for_length)
+        except CannotStartError as error:
+            write_exit_note(plan.dataset, worker_id, Loss("worker_died", str(error)))
+            raise
         self._settings, self._begun = settings, 0.0
         self._watch = _Watch(plan.dataset, worker_id, settings.worker_memory_gib)
         self._watch.look()  # before it counts as started: no unit causes the memory of the models

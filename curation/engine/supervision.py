@@ -81,7 +81,7 @@ class Loss:
 
 def write_exit_note(dataset: Path, worker_id: str, loss: Loss) -> None:
     """Write why a worker is about to end itself, for the driver to read."""
-    write_bytes_atomic(_note(dataset, worker_id), json.dumps(asdict(loss)).encode())
+    write_bytes_atomic(_note(dataset, worker_id), json.dumps(asdict(loss), allow_nan=False).encode())
 
 
 def take_exit_note(dataset: Path, worker_id: str) -> Loss | None:

@@ -16,7 +16,7 @@ from curation.analysis.analyze import analyze_frames
 from curation.analysis.windows import windows_within
 from curation.engine.worker import VideoWorker
 from curation.media.errors import MediaError
-from curation.media.probe import VideoInfo, probe
+from curation.media.probe import VideoInfo
 from curation.output.curated_video import decided_record, write_video_files
 from curation.output.ledger import VideoRecord, write_record
 from curation.output.long_video import gather, stored_clips, unrendered, write_decided, write_slice
@@ -141,7 +141,7 @@ class Unit(ABC):
         """
         try:
             with readable(self.video, worker.plan.scratch, whole=whole) as path:
-                yield probe(path) if info is None else replace(info, path=path)
+                yield worker.probed(path) if info is None else replace(info, path=path)
         except (MediaError, StorageError):  # StorageError is about the dataset: a fault of a source has a code
             raise
         except RuleError as error:
@@ -296,5 +296,4 @@ class GatherVideo(Unit):
 
 def first_units(videos: Iterable[SourceVideo]) -> Iterator[AnalyzeVideo]:
     """Yield the first unit of each video."""
-    for video in videos:
-        yield AnalyzeVideo(video=video)
+    return (AnalyzeVideo(video=video) for video in videos)

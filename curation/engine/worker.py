@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from curation.analysis.analyze import analyze_audio_of, analyze_ranges
+from curation.analysis.speaking_track import with_heard_track
 from curation.decision.decide import Decision, decide
 from curation.evidence.joining import scatter_rows, with_audio
 from curation.evidence.measures import Evidence, FrameEvidence
+from curation.media.decoders import probe_for, require_decoder
 from curation.media.probe import VideoInfo
 from curation.model_cards import ModelCard
 from curation.model_registry import register_model, registered_models
@@ -54,7 +56,9 @@ class WorkerPlan:
 
         Raises:
             MissingAssetsError: weights are missing.
+            MissingPackageError: the decoder is not installed.
         """
+        require_decoder(self.settings.media)
         use_one_thread()
         for card in self.models:
             register_model(card)
@@ -75,6 +79,15 @@ class VideoWorker:
     speech: SpeechModels
     on_length: Callable[[float], None] = ignore_length
     """Called with the length of a video that is curated in one piece, seconds, as soon as it is known."""
+
+    def probed(self, path: Path) -> VideoInfo:
+        """Return the properties of a video file, with the audio track that is to be heard.
+
+        Raises:
+            MediaError: it is no video, or cannot be decoded.
+        """
+        media = self.plan.settings.media
+        return with_heard_track(probe_for(path, media), self.perception.voice, media)
 
     def curated(self, info: VideoInfo, stretches: Sequence[TickRange], spent_s: float = 0.0) -> CuratedVideo:
         """Analyze, decide and render stretches of a video in one piece; nothing is written.

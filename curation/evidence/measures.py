@@ -6,12 +6,16 @@ from foundation.array_types import BoolArray, Float32Array, Int64Array
 from manifests.schema.face_measures import FaceMeasures
 from manifests.timeline import TICK_RATE_HZ
 
-__all__ = ["LEAST_CUT_SCORE", "AudioEvidence", "Evidence", "FaceMeasures", "Faces", "FrameEvidence"]
+__all__ = ["LEAST_CUT_SCORE", "SURE_CUT_SCORE", "AudioEvidence", "Evidence", "FaceMeasures", "Faces", "FrameEvidence"]
 
 
 LEAST_CUT_SCORE = 0.5
 """Least `cut_score` that may count as a shot cut. Models check boundaries that reach it for captions, banners and logos
 that come or go, and lower the score of those; boundaries below it are not checked."""
+
+SURE_CUT_SCORE = 1.0
+"""Score of a boundary that is a shot cut whatever the frames show: the size of the frames changes, and with it the
+meaning of coordinates. No limit may lie above it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,5 +1,6 @@
 """Conversion of decoded frames for display: upright, square pixels, progressive, 8-bit BT.709 RGB."""
 
+from abc import ABC, abstractmethod
 from fractions import Fraction
 from functools import cached_property
 
@@ -8,9 +9,10 @@ import numpy as np
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, Interpolation, VideoReformatter
 
+from curation.media.display_shape import DisplayShape
 from foundation.array_types import RgbImage
 
-__all__ = ["FrameConverter", "LazyImage", "display_size", "rotation_deg"]
+__all__ = ["DecodedImage", "FrameConverter", "LazyImage", "is_hdr", "is_untagged"]
 
 _UNSPECIFIED_MATRICES = frozenset({0, 2, 3})
 """AVColorSpace: RGB, unspecified, reserved."""
@@ -21,59 +23,39 @@ _SCALER = Interpolation.BICUBIC
 _SHRINKER = Interpolation.AREA | Interpolation.FULL_CHR_H_INT
 """Means over areas, of colour too; about 1 level brighter than the means of the frame in RGB."""
 
-_MOST_STRETCHED = 8
-"""Largest ratio of a pixel's sides; a header with a larger one is damaged."""
-
-
-def rotation_deg(frame: VideoFrame) -> int:
-    """Return the counterclockwise turn that makes the frame upright: 0, 90, 180 or 270 (the nearest to its flag)."""
-    return round(frame.rotation / 90) * 90 % 360
-
-
-def display_size(frame: VideoFrame, pixel_aspect: Fraction, rotation: int) -> tuple[int, int]:
-    """Return width and height, px, of the upright frame with square pixels.
-
-    The width is scaled and the height kept, so that no line is invented or lost.
-
-    Args:
-        pixel_aspect: width over height of a stored pixel; one that cannot be is taken for square.
-        rotation: as `rotation_deg` gives it.
-    """
-    if not Fraction(1, _MOST_STRETCHED) <= pixel_aspect <= _MOST_STRETCHED:
-        pixel_aspect = Fraction(1)
-    width, height = max(1, round(frame.width * pixel_aspect)), frame.height
-    return (height, width) if rotation in (90, 270) else (width, height)
-
 
 class FrameConverter:
-    """Converts the frames of one video to one size; holds the scalers' tables between frames."""
+    """Converts the frames of one video; holds the scalers' tables between frames of one shape."""
 
-    def __init__(self, width_px: int, height_px: int, rotation: int) -> None:
-        """Take the size of the upright result, px, and the turn as `rotation_deg` gives it."""
-        self._size = (width_px, height_px)
-        self._turned = rotation in (90, 270)
-        self._quarter_turns = rotation // 90
+    def __init__(self) -> None:
         self._scaler, self._shrinker = VideoReformatter(), VideoReformatter()
         self._fields: tuple[tuple[int, int, str], av.filter.Graph] | None = None
 
-    def __call__(self, frame: VideoFrame) -> RgbImage:
+    def __call__(self, frame: VideoFrame, shape: DisplayShape) -> RgbImage:
         """Return the (H, W, 3) image as displayed, in memory of its own."""
-        return self._converted(frame, self._scaler, self._size, _SCALER)
+        return self._converted(frame, shape, self._scaler, shape.stored_size_px, _SCALER)
 
-    def thumbnail(self, frame: VideoFrame, width_px: int, height_px: int) -> RgbImage:
+    def thumbnail(self, frame: VideoFrame, shape: DisplayShape, width_px: int, height_px: int) -> RgbImage:
         """Return the complete frame as displayed, resized to (height_px, width_px), whatever its aspect.
 
         Made from the decoded frame, which takes a third to a sixth of what the same takes from its RGB.
         """
-        return self._converted(frame, self._shrinker, (width_px, height_px), _SHRINKER)
+        size = (height_px, width_px) if shape.rotation_deg in (90, 270) else (width_px, height_px)
+        return self._converted(frame, shape, self._shrinker, size, _SHRINKER)
 
     def _converted(
-        self, frame: VideoFrame, scaler: VideoReformatter, size: tuple[int, int], interpolation: Interpolation
+        self,
+        frame: VideoFrame,
+        shape: DisplayShape,
+        scaler: VideoReformatter,
+        size: tuple[int, int],
+        interpolation: Interpolation,
     ) -> RgbImage:
+        """Return the frame scaled to `size`, width and height before it is turned, and turned upright."""
         if frame.interlaced_frame:
             frame = self._top_field(frame)
-        width, height = size[::-1] if self._turned else size
-        hdr = _is_hdr(frame)
+        width, height = size
+        hdr = is_hdr(frame)
         scaled = scaler.reformat(
             frame,
             width=width,
@@ -88,7 +70,9 @@ class FrameConverter:
             threads=1,
         )
         rgb: RgbImage = np.asarray(scaled.to_ndarray(), np.uint8)
-        return np.ascontiguousarray(np.rot90(rgb, self._quarter_turns)) if self._quarter_turns else rgb
+        if shape.flipped:
+            rgb = rgb[::-1]
+        return np.ascontiguousarray(np.rot90(rgb, shape.rotation_deg // 90))
 
     def _top_field(self, frame: VideoFrame) -> VideoFrame:
         """Return the top field alone, half as high, so that no frame mixes two moments.
@@ -112,34 +96,59 @@ class FrameConverter:
         return graph.vpull()
 
 
-class LazyImage:
-    """The image of a decoded frame as displayed, converted on first use."""
+class LazyImage(ABC):
+    """The image of a frame as displayed, made on first use."""
 
-    def __init__(self, frame: VideoFrame, convert: FrameConverter) -> None:
-        self._frame = frame
-        self._convert = convert
+    def __init__(self, shape: DisplayShape) -> None:
+        self.shape = shape
 
     @cached_property
     def rgb(self) -> RgbImage:
         """The (H, W, 3) image; always the same array."""
-        return self._convert(self._frame)
+        return self._displayed()
 
     def thumbnail(self, width_px: int, height_px: int) -> RgbImage:
         """Return the complete frame resized to (height_px, width_px), whatever its aspect, averaged over areas."""
-        if _is_hdr(self._frame):  # tables for a second size would take seconds, too
-            import cv2
+        import cv2
 
-            small = cv2.resize(self.rgb, (width_px, height_px), interpolation=cv2.INTER_AREA)
-            return np.asarray(small, np.uint8)
-        return self._convert.thumbnail(self._frame, width_px, height_px)
+        small = cv2.resize(self.rgb, (width_px, height_px), interpolation=cv2.INTER_AREA)
+        return np.asarray(small, np.uint8)
+
+    @abstractmethod
+    def _displayed(self) -> RgbImage:
+        """Return the (H, W, 3) image."""
 
 
-def _is_hdr(frame: VideoFrame) -> bool:
+class DecodedImage(LazyImage):
+    """The image of a frame that PyAV decoded."""
+
+    def __init__(self, frame: VideoFrame, shape: DisplayShape, convert: FrameConverter) -> None:
+        super().__init__(shape)
+        self._frame = frame
+        self._convert = convert
+
+    def thumbnail(self, width_px: int, height_px: int) -> RgbImage:
+        """Return the complete frame resized to (height_px, width_px), whatever its aspect, averaged over areas."""
+        if is_hdr(self._frame):  # tables for a second size would take seconds, too
+            return super().thumbnail(width_px, height_px)
+        return self._convert.thumbnail(self._frame, self.shape, width_px, height_px)
+
+    def _displayed(self) -> RgbImage:
+        return self._convert(self._frame, self.shape)
+
+
+def is_hdr(frame: VideoFrame) -> bool:
+    """Return whether a frame is coded for a high dynamic range, by PQ or HLG."""
     return frame.color_trc in (ColorTrc.SMPTE2084, ColorTrc.ARIB_STD_B67)
+
+
+def is_untagged(frame: VideoFrame) -> bool:
+    """Return whether nothing says by which matrix the colours of a frame were stored."""
+    return frame.colorspace in _UNSPECIFIED_MATRICES
 
 
 def _matrix(frame: VideoFrame) -> int:
     """Return the YUV matrix: the frame's own, or one by size as players choose it (BT.709 from 720 lines up)."""
-    if frame.colorspace not in _UNSPECIFIED_MATRICES:
+    if not is_untagged(frame):
         return frame.colorspace
     return Colorspace.ITU709 if min(frame.width, frame.height) >= 720 else Colorspace.ITU601

@@ -1,8 +1,10 @@
 """The frames of a video on the 25 Hz clock: decoded in one pass, the nearest frame by PTS for each tick."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
@@ -12,7 +14,9 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from curation.media.container import best_video_stream, open_media, packets
-from curation.media.convert import FrameConverter, LazyImage
+from curation.media.convert import DecodedImage, FrameConverter, LazyImage
+from curation.media.decord_frames import decord_frames
+from curation.media.display_shape import DisplayShapes
 from curation.media.memory import trim_heap
 from curation.media.probe import VideoInfo
 from curation.media.settings import DEFAULT_MEDIA_SETTINGS, MediaSettings
@@ -34,6 +38,10 @@ _LEAD_S = Fraction(1, 4)
 frame over a damaged section, so that a window gets the frames of a pass from the start."""
 
 
+_MOST_DELAYED = 64
+"""Packets that are decoded behind the last frame of a recording, to have all of its frames from the decoder."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TickFrame:
     """The frame that a video shows at one tick."""
@@ -43,7 +51,8 @@ class TickFrame:
     """The stored frame: its time stamp after the first frame's, units of `VideoInfo.time_base`, the same in
     every window. None: nothing trustworthy decodes here. The number of the tick before: the same frame again."""
     shown: LazyImage | None
-    """The image of the frame, the same again where `source_frame` is the same; None with it."""
+    """The image of the frame, the same again where `source_frame` is the same; None with it. Its shape is its own:
+    a stream may change it between two frames."""
 
     @property
     def rgb(self) -> RgbImage | None:
@@ -65,16 +74,29 @@ def tick_frames(
     """
     if not 0 <= first_tick <= end_tick <= info.n_ticks:
         raise ValueError(f"ticks [{first_tick}, {end_tick}) are not within [0, {info.n_ticks}) of {info.path}")
-    convert = FrameConverter(info.width_px, info.height_px, info.rotation_deg)
+    if not info.parts:
+        yield from _recording_frames(info, first_tick, end_tick, settings)
+        return
+    number = 0
+    for part in info.parts:
+        first, end = max(first_tick, part.first_tick), min(end_tick, part.end_tick)
+        if first >= end:
+            pass
+        elif part.info is None:
+            yield from (TickFrame(tick=tick, source_frame=None, shown=None) for tick in range(first, end))
+        else:
+            own = replace(part.info, path=info.path)
+            for frame in _recording_frames(own, first - part.first_tick, end - part.first_tick, settings):
+                source_frame = None if frame.source_frame is None else frame.source_frame + number
+                yield replace(frame, tick=frame.tick + part.first_tick, source_frame=source_frame)
+        number += 0 if part.info is None else part.info.end_pts - part.info.first_pts
+
+
+def _recording_frames(info: VideoInfo, first_tick: int, end_tick: int, settings: MediaSettings) -> Iterator[TickFrame]:
+    """Yield the frames of ticks of one recording."""
     shown: tuple[int, LazyImage] | None = None
-    landing = _landing(info, first_tick)
-    with open_media(info.path) as container:
-        stream = best_video_stream(container, info.path)
-        if landing is not None:
-            container.seek(landing, stream=stream)
-        stream.codec_context.thread_count = settings.decode_threads
-        stream.codec_context.thread_type = "AUTO" if settings.decode_threads > 1 else "NONE"
-        stored = _stored_frames(container, stream, info)
+    decode = decord_frames if info.decoder == "decord" else _pyav_frames
+    with closing(decode(info, first_tick, settings)) as stored:
         for tick, decoded in pair_with_ticks(stored, info, first_tick, end_tick):
             if tick % _TRIM_EVERY_TICKS == 0:
                 trim_heap()
@@ -83,8 +105,20 @@ def tick_frames(
                 continue
             number = decoded.pts - info.first_pts
             if shown is None or shown[0] != number:
-                shown = (number, LazyImage(decoded.frame, convert))
+                shown = (number, decoded.frame())
             yield TickFrame(tick=tick, source_frame=number, shown=shown[1])
+
+
+def _pyav_frames(info: VideoInfo, first_tick: int, settings: MediaSettings) -> Generator[StoredFrame]:
+    """Yield the frames of the video from a key frame before `first_tick` on."""
+    landing = _landing(info, first_tick)
+    with open_media(info.path, info.bytes_held) as container:
+        stream = best_video_stream(container, info.path)
+        if landing is not None:
+            container.seek(landing, stream=stream)
+        stream.codec_context.thread_count = settings.decode_threads
+        stream.codec_context.thread_type = "AUTO" if settings.decode_threads > 1 else "NONE"
+        yield from _stored_frames(container, stream, info)
 
 
 def _landing(info: VideoInfo, first_tick: int) -> int | None:
@@ -93,11 +127,13 @@ def _landing(info: VideoInfo, first_tick: int) -> int | None:
     None where decoding has to begin at the start of the file, which is where an opened file stands.
     """
     target_s = first_tick / TICK_RATE_HZ - _LEAD_S
-    if target_s <= 0 or info.stamps == "none":
+    if info.stamps == "none" or (target_s <= 0 and not info.has_earlier):
         return None
     latest = info.first_pts + int(target_s / info.time_base)
+    if info.has_earlier:
+        target_s = latest * info.time_base
     back_s = Fraction(0)
-    with open_media(info.path) as container:
+    with open_media(info.path, info.bytes_held) as container:
         stream = best_video_stream(container, info.path)
         # An index is by decoding order or imprecise in some containers, so the landing of a seek is checked.
         while back_s < target_s:
@@ -113,12 +149,13 @@ def _landing(info: VideoInfo, first_tick: int) -> int | None:
 
 def _stored_frames(container: InputContainer, stream: VideoStream, info: VideoInfo) -> Iterator[StoredFrame]:
     """Decode from here on; yield frames and losses (without a frame), ascending by PTS."""
+    shapes, convert = DisplayShapes(stream), FrameConverter()
     awaited: list[int] = []
     spoilt: set[int] = set()
     chain_broken = False
     tainted = False
     n_decoded = 0
-    for packet in packets(container, stream):
+    for packet in _own_packets(container, stream, info):
         if packet.size and packet.is_keyframe:
             chain_broken = False
         decoded, failed = _decode(packet)
@@ -129,6 +166,7 @@ def _stored_frames(container: InputContainer, stream: VideoStream, info: VideoIn
             if chain_broken:
                 spoilt.add(stamp)
         for frame in decoded:
+            shape = shapes(frame)
             pts = _frame_time(frame, info, n_decoded, awaited)
             n_decoded += 1
             if pts is None:
@@ -139,15 +177,37 @@ def _stored_frames(container: InputContainer, stream: VideoStream, info: VideoIn
                 yield StoredFrame(pts=heappop(awaited), frame=None)
             while awaited and awaited[0] == pts:
                 heappop(awaited)
-            yield StoredFrame(pts=pts, frame=None if tainted or pts in spoilt else frame)
+            lost = tainted or pts in spoilt
+            yield StoredFrame(pts=pts, frame=None if lost else partial(DecodedImage, frame, shape, convert))
             spoilt.discard(pts)
     while awaited:
         yield StoredFrame(pts=heappop(awaited), frame=None)
 
 
+def _own_packets(container: InputContainer, stream: VideoStream, info: VideoInfo) -> "Iterator[Packet[Stream]]":
+    """Yield packets up to where another clock begins, and some more, to have all frames from the decoder."""
+    n_beyond = 0
+    for packet in packets(container, stream):
+        n_beyond += info.stamps == "pts" and packet.pts is not None and _is_beyond(packet.pts, info)
+        if n_beyond > _MOST_DELAYED:
+            return
+        yield packet
+
+
+def _is_beyond(pts: int, info: VideoInfo) -> bool:
+    """Return whether a frame follows another clock, which begins after this one."""
+    late = pts - info.end_pts
+    return late > 0 and late * info.time_base > _LEAD_S and pts not in info.damaged_stamps
+
+
+def _own_time(time: int | None, info: VideoInfo) -> int | None:
+    """Return the time; None for damaged ones, and for those on another clock."""
+    return None if time is None or time in info.damaged_stamps or _is_beyond(time, info) else time
+
+
 def _stamp(packet: "Packet[Stream]", info: VideoInfo) -> int | None:
     """Return the time of a packet's frame, units of `info.time_base`, by the kind of stamps of this file."""
-    return {"pts": packet.pts, "dts": packet.dts, "none": None}[info.stamps]
+    return _own_time({"pts": packet.pts, "dts": packet.dts, "none": None}[info.stamps], info)
 
 
 def _frame_time(frame: VideoFrame, info: VideoInfo, n_decoded: int, awaited: list[int]) -> int | None:
@@ -156,9 +216,9 @@ def _frame_time(frame: VideoFrame, info: VideoInfo, n_decoded: int, awaited: lis
         return n_decoded
     if info.stamps == "dts":
         if frame.dts is not None:
-            return frame.dts - info.output_delay
+            return _own_time(frame.dts - info.output_delay, info)
         return awaited[0] if awaited else None  # pushed out by the end of the file
-    return frame.pts
+    return _own_time(frame.pts, info)
 
 
 def _decode(packet: "Packet[Stream]") -> tuple[list[VideoFrame], bool]:

@@ -1,43 +1,34 @@
 """Probing of a video file: all packets are read once and one frame is decoded, because headers may be wrong."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
-import av
 import numpy as np
 from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from curation.media.container import best_audio_stream, best_video_stream, open_media, packets
-from curation.media.convert import display_size, rotation_deg
+from curation.media.container import best_video_stream, exact, open_media
+from curation.media.display_shape import DisplayShape, first_shown
 from curation.media.errors import MediaError
-from foundation.array_types import Int64Array
+from curation.media.packets.byte_ranges import ByteRange
+from curation.media.packets.claims import claimed_s
+from curation.media.packets.clocks import Clocks, separate_clocks
+from curation.media.packets.frame_times import FrameTimes, Stamps, frame_times
+from curation.media.packets.joins import joined_ranges
+from curation.media.packets.scan import PacketScan, scan_packets
+from curation.media.sound_track import SoundTracks
+from foundation.storage.locations import is_remote
 from manifests.timeline import TICK_RATE_HZ, tick_count
+from manifests.vocabulary import ErrorCode
 
-__all__ = ["Stamps", "VideoInfo", "probe"]
+__all__ = ["Part", "VideoInfo", "probe"]
 
-_CLAIMING_FORMATS = frozenset({"mov", "matroska", "avi", "flv", "asf"})
-"""Containers whose header states a length; the length of others is an estimate from bytes or the last packet."""
-
-_LONGEST_S = 24 * 3600
-"""No video is longer: a header that claims more is damaged, and so is a time stamp beyond."""
-
-_LEAST_HELD = Fraction(1, 1000)
-"""A stated length is ignored where the file holds less than this share of it, and does not count its frames."""
-
-_LONGEST_SHOWN_S = 60
-"""Longest duration of a frame: a time stamp beyond it is damaged. One flipped bit can move a frame by hours."""
-
-Stamps = Literal["pts", "dts", "none"]
-"""Origin of the times of a file's frames.
-
-`pts`: their own stamps. `dts`: AVI stores decoding times only; a frame's time is that of the packet at which the
-decoder gives it out, less a delay that is constant in a file. `none`: a raw stream; frames are counted at the stated
-rate, and a window is decoded from the start of the file.
-"""
+_SLOWEST_FPS = Fraction(1, 60)
+"""A header that states a lower rate is damaged."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,14 +41,16 @@ class VideoInfo:
     """From the first frame to the end of the last; of a file cut short, to the end that its header promises."""
     n_ticks: int
     width_px: int
-    """Of the upright frame with square pixels, as `height_px`."""
+    """Of the first upright frame with square pixels, as `height_px`; later frames may have another size."""
     height_px: int
     fps: Fraction
-    """Frames per second, the average over the file."""
+    """Frames per second, the average over the file without `held_frames`."""
     codec: str
-    has_audio: bool
+    sound: SoundTracks | None
+    """The audio tracks that belong to the frames; None where there are none."""
     rotation_deg: int
-    """Counterclockwise turn that makes a stored frame upright: 0, 90, 180 or 270."""
+    """Counterclockwise turn that makes the first stored frame upright: 0, 90, 180 or 270; after its flip, if the file
+    asks for one."""
     variable_rate: bool
     """More than one in fifty distances between neighbouring frames is off the usual one by more than a quarter; fewer
     are holes in a constant rate."""
@@ -70,161 +63,191 @@ class VideoInfo:
     stamps: Stamps
     output_delay: int
     """With `stamps` "dts": how far after a frame's time the packet that pushes it out of the decoder is stamped."""
+    decoder: Literal["pyav", "decord"] = "pyav"
+    """What decodes the frames; decord only after `curation.media.decoders` has found that it is right for the file."""
+    held_frames: tuple[tuple[int, int], ...] = ()
+    """(stamp of a frame, stamp of the next), where a constant rate has more than a second between them and none is
+    missing."""
+    damaged_stamps: frozenset[int] = frozenset()
+    """Stamps of frames that are out of order, units of `time_base`: damage."""
+    has_earlier: bool = False
+    """Whether the file holds frames before the first one, which follow another clock."""
+    bytes_held: ByteRange | None = None
+    """The bytes that hold the recording, where a file holds several; None: all of the file."""
+    parts: tuple["Part", ...] = ()
+    """The recordings that the file holds one after the other, where they are several; the fields about time stamps
+    are then those of the first."""
+
+    @property
+    def joins(self) -> tuple[int, ...]:
+        """Ticks at which a new recording begins, but for the first."""
+        return tuple(part.first_tick for part in self.parts[1:])
+
+    @property
+    def has_audio(self) -> bool:
+        """Whether there is an audio track."""
+        return self.sound is not None
 
 
-@dataclass(frozen=True, slots=True)
-class _Scan:
-    """The packets of the video track, and where each track ends."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Part:
+    """One of several recordings that a file holds one after the other."""
 
-    pts: Int64Array
-    """(N,) the frames' times, ascending; the numbers 0 to N - 1 where the stream has none."""
-    stamps: Stamps
-    last_duration: int
-    """Duration of the last frame, 0 where unknown."""
-    end_of_all_s: float
-    """End of the longest track, streams of every kind, on the file's clock."""
+    first_tick: int
+    n_ticks: int
+    info: VideoInfo | None
+    """The recording as a video of its own; None where nothing of it can be decoded."""
+
+    @property
+    def end_tick(self) -> int:
+        """End of its ticks in the file."""
+        return self.first_tick + self.n_ticks
 
 
 def probe(path: Path) -> VideoInfo:
     """Return the properties of the video file at `path`.
 
-    Reads the packets of the whole file once (no decoding), then decodes up to the first good frame.
+    Reads the packets of the whole file once (no decoding), then decodes up to the first good frame. A file that holds
+    several recordings, joined byte by byte or by an encoder that was started again, is read twice.
 
     Raises:
-        MediaError: `unreadable` where no container or decoder makes sense of the file; `no_video_stream` where it
-            holds no video stream.
+        MediaError: `unreadable` where no container or decoder makes sense of the file, or its clock begins anew at a
+            place where it cannot be divided; `no_video_stream` where it holds no video stream.
     """
-    with open_media(path) as container:
-        stream = best_video_stream(container, path)
-        scan = _scan(container, stream)
-    if not len(scan.pts):
-        raise MediaError("unreadable", f"{path} declares a {stream.codec_context.name} track without a single packet")
-    with open_media(path) as container:
-        stream = best_video_stream(container, path)
-        frame = _first_frame(container, stream, path)
-        return _describe(path, container, stream, scan, frame)
-
-
-def _scan(container: InputContainer, stream: VideoStream) -> _Scan:
-    pts: list[int | None] = []
-    dts: list[int | None] = []
-    durations: list[int] = []
-    end_of_all_s = 0.0
-    key_seen = False
-    for packet in packets(container):
-        start = packet.pts if packet.pts is not None else packet.dts
-        if start is not None and packet.time_base is not None:
-            end_of_all_s = max(end_of_all_s, float((start + (packet.duration or 0)) * packet.time_base))
-        if packet.stream_index != stream.index or not packet.size:
-            continue
-        # A recording that begins in the middle of a group of pictures (GOP) has its first frame at the key frame.
-        key_seen = key_seen or packet.is_keyframe
-        if not key_seen or packet.is_discard:  # removed by an edit list
-            continue
-        pts.append(packet.pts)
-        dts.append(packet.dts)
-        durations.append(packet.duration or 0)
-    ways: list[tuple[Stamps, list[int | None]]] = [("pts", pts), ("dts", dts)]
-    if "avi" in container.format.name.split(","):  # it has no presentation times; FFmpeg's guess is wrong with B-frames
-        ways = ways[1:]
-    for stamps, times in ways:
-        known = [time for time in times if time is not None]
-        if known and len(known) == len(times):
-            together = _believable(np.unique(np.array(known, np.int64)), stream.time_base or Fraction(1))
-            last_duration = durations[known.index(int(together[-1]))]
-            if last_duration * (stream.time_base or 1) > _LONGEST_SHOWN_S:
-                last_duration = 0
-            return _Scan(together, stamps, last_duration, end_of_all_s)
-    return _Scan(np.arange(len(pts), dtype=np.int64), "none", 1, end_of_all_s)
-
-
-def _believable(pts: Int64Array, time_base: Fraction) -> Int64Array:
-    """Return of ascending times the most that follow each other without too long a step, and no more than a day."""
-    steps_s = np.diff(pts) * float(time_base)
-    together: Int64Array = max(np.split(pts, np.flatnonzero(steps_s > _LONGEST_SHOWN_S) + 1), key=len)
-    return together[: np.searchsorted(together, together[0] + int(_LONGEST_S / time_base), "right")]
-
-
-def _first_frame(container: InputContainer, stream: VideoStream, path: Path) -> VideoFrame:
-    """Decode up to the first frame that the decoder does not mark as damaged; without one, return the first frame."""
-    damaged: VideoFrame | None = None
-    problem = "its decoder returns no frame"
-    for packet in packets(container, stream):
-        try:
-            frames = packet.decode()
-        except av.FFmpegError as error:
-            problem = str(error)
-            continue
-        for frame in frames:
-            if isinstance(frame, VideoFrame) and not frame.is_corrupt:
-                return frame
-            damaged = damaged or (frame if isinstance(frame, VideoFrame) else None)
-    if damaged is None:
-        raise MediaError(
-            "unreadable", f"{path}: no frame of the {stream.codec_context.name} track can be decoded: {problem}"
+    found, problem = _recordings(path, None)
+    infos = [recording for recording in found if isinstance(recording, VideoInfo)]
+    if not infos:
+        raise problem or MediaError("unreadable", f"{path} holds no recording")
+    if len(found) == 1:
+        return infos[0]
+    # Of what cannot be decoded, the length is an estimate from its bytes.
+    ticks_per_byte = sum(info.n_ticks for info in infos) / sum(_bytes_of(info) for info in infos)
+    parts: list[Part] = []
+    for recording in found:
+        info = recording if isinstance(recording, VideoInfo) else None
+        n_ticks = (
+            max(1, round(recording.size * ticks_per_byte)) if isinstance(recording, ByteRange) else recording.n_ticks
         )
-    return damaged
+        parts.append(Part(first_tick=parts[-1].end_tick if parts else 0, n_ticks=n_ticks, info=info))
+    n_ticks = parts[-1].end_tick
+    return replace(
+        infos[0],
+        size_bytes=path.stat().st_size,
+        duration_s=float(n_ticks / TICK_RATE_HZ),
+        n_ticks=n_ticks,
+        fps=_average_rate(infos),
+        sound=next((info.sound for info in infos if info.sound is not None), None),
+        variable_rate=any(info.variable_rate for info in infos),
+        parts=tuple(parts),
+    )
 
 
-def _describe(path: Path, container: InputContainer, stream: VideoStream, scan: _Scan, frame: VideoFrame) -> VideoInfo:
-    stated_fps = stream.average_rate or stream.guessed_rate or TICK_RATE_HZ
-    if stated_fps * _LONGEST_SHOWN_S < 1:
+def _bytes_of(info: VideoInfo) -> int:
+    return info.size_bytes if info.bytes_held is None else info.bytes_held.size
+
+
+def _average_rate(infos: Sequence[VideoInfo]) -> Fraction:
+    if len({info.fps for info in infos}) == 1:
+        return infos[0].fps
+    return sum(info.fps * info.n_ticks for info in infos) / Fraction(sum(info.n_ticks for info in infos))
+
+
+def _recordings(path: Path, held: ByteRange | None) -> tuple[list[VideoInfo | ByteRange], MediaError | None]:
+    """Return the recordings in a range of bytes, and the last error.
+
+    One that cannot be decoded is given as its range.
+    """
+    try:
+        scan = _scan(path, held)
+        heard = {hole.before for hole in scan.holes if scan.is_heard(hole.start_s, hole.end_s)}
+        clocks = separate_clocks(scan.times_s(), heard)
+        ranges = _joined(path, held, scan, clocks)
+        if not ranges:
+            return _described(path, held, scan, clocks), None
+    except MediaError as error:
+        if held is None or error.code == "unreachable":
+            raise
+        return [held], error
+    found: list[VideoInfo | ByteRange] = []
+    problem = None
+    for part in ranges:
+        more, its_problem = _recordings(path, part)
+        found += more
+        problem = its_problem or problem
+    return found, problem
+
+
+def _scan(path: Path, held: ByteRange | None) -> PacketScan:
+    with open_media(path, held) as container:
+        stream = best_video_stream(container, path)
+        scan = scan_packets(container, stream)
+        if not scan.pts:
+            name = stream.codec_context.name
+            raise MediaError("unreadable", f"{path} declares a {name} track without a single packet")
+        return scan
+
+
+def _joined(path: Path, held: ByteRange | None, scan: PacketScan, clocks: Clocks) -> list[ByteRange]:
+    try:
+        return joined_ranges(path, held or ByteRange(first=0, end=path.stat().st_size), scan, clocks)
+    except OSError as error:
+        code: ErrorCode = "unreachable" if is_remote(path) else "unreadable"
+        raise MediaError(code, f"{path} cannot be read: {error}") from error
+
+
+def _described(path: Path, held: ByteRange | None, scan: PacketScan, clocks: Clocks) -> list[VideoInfo | ByteRange]:
+    found = frame_times(path, scan, clocks)
+    with open_media(path, held) as container:
+        stream = best_video_stream(container, path)
+        shown = first_shown(container, stream, path)
+        return [
+            replace(_describe(path, container, stream, times, shown), bytes_held=held, sound=scan.sound)
+            for times in found
+        ]
+
+
+def _describe(
+    path: Path,
+    container: InputContainer,
+    stream: VideoStream,
+    times: FrameTimes,
+    first_shown: tuple[VideoFrame, DisplayShape],
+) -> VideoInfo:
+    frame, shape = first_shown
+    stated_fps = exact(stream.average_rate) or exact(stream.guessed_rate) or TICK_RATE_HZ
+    if stated_fps < _SLOWEST_FPS:
         stated_fps = TICK_RATE_HZ
-    time_base = stream.time_base if scan.stamps != "none" and stream.time_base else 1 / stated_fps
-    steps = np.diff(scan.pts)
+    time_base = (exact(stream.time_base) if times.stamps != "none" else None) or 1 / stated_fps
+    steps = np.diff(times.pts)
     usual_step = float(np.median(steps)) if len(steps) else float(1 / (stated_fps * time_base))
     odd_steps = int(np.count_nonzero(np.abs(steps - usual_step) > max(1.5, usual_step / 4)))
     variable = odd_steps * 50 > len(steps)
-    first, last = int(scan.pts[0]), int(scan.pts[-1])
-    end = last + (scan.last_duration or max(1, round(usual_step)))
-    fps = Fraction(len(scan.pts)) / ((end - first) * time_base)
+    first, last = int(times.pts[0]), int(times.pts[-1])
+    end = last + (times.last_duration or max(1, round(usual_step)))
+    held = sum(after - before - round(usual_step) for before, after in times.held_frames)
+    fps = Fraction(len(times.pts)) / (max(1, end - first - held) * time_base)
     if abs(fps / stated_fps - 1) < 0.005:  # the stated rate is exact where time stamps are rounded, as in Matroska
         fps = stated_fps
     held_s = (end - first) * time_base
-    duration_s = max(held_s, _claimed_s(container, stream, scan, first * time_base, held_s))
-    rotation = rotation_deg(frame)
-    width_px, height_px = display_size(frame, stream.sample_aspect_ratio or Fraction(1), rotation)
+    duration_s = max(held_s, claimed_s(container, stream, times, first * time_base, held_s))
     return VideoInfo(
         path=path,
         size_bytes=path.stat().st_size,
         duration_s=float(duration_s),
         n_ticks=tick_count(duration_s),
-        width_px=width_px,
-        height_px=height_px,
+        width_px=shape.width_px,
+        height_px=shape.height_px,
         fps=fps,
-        codec=stream.codec_context.name,
-        has_audio=best_audio_stream(container) is not None,
-        rotation_deg=rotation,
+        codec=stream.codec_context.codec.canonical_name,
+        sound=None,
+        rotation_deg=shape.rotation_deg,
         variable_rate=variable,
         time_base=time_base,
         first_pts=first,
         end_pts=end,
-        stamps=scan.stamps,
-        output_delay=frame.dts - first if scan.stamps == "dts" and frame.dts is not None else 0,
+        stamps=times.stamps,
+        output_delay=frame.dts - first if times.stamps == "dts" and frame.dts is not None else 0,
+        held_frames=times.held_frames,
+        damaged_stamps=times.damaged_stamps,
+        has_earlier=times.has_earlier,
     )
-
-
-def _claimed_s(
-    container: InputContainer, stream: VideoStream, scan: _Scan, first_s: Fraction, held_s: Fraction
-) -> Fraction:
-    """Return the length that the header promises for the frames, 0 where the file is whole or promises nothing.
-
-    A file is cut short where no track reaches the promised end: a longer audio track does not lengthen the frames.
-    A promise that is out of all proportion to the frames that the header counts, or the file holds, is damage.
-    """
-    if not (set(container.format.name.split(",")) & _CLAIMING_FORMATS and scan.stamps != "none"):
-        return Fraction(0)
-    if "mov" in container.format.name:  # the header of every track has its own length
-        if stream.duration is None or stream.time_base is None:
-            return Fraction(0)
-        end_s = ((stream.start_time or 0) + stream.duration) * stream.time_base
-        reached_s = float(int(scan.pts[-1]) * stream.time_base)
-    else:
-        if container.duration is None:
-            return Fraction(0)
-        end_s = Fraction(container.duration + (container.start_time or 0), av.time_base)
-        reached_s = scan.end_of_all_s
-    claimed_s = end_s - first_s
-    likely_s = stream.frames * held_s / len(scan.pts) * 2 if stream.frames else held_s / _LEAST_HELD
-    believed = claimed_s <= min(Fraction(_LONGEST_S), likely_s)
-    return claimed_s if end_s - Fraction(reached_s) > 1 and believed else Fraction(0)

@@ -1,5 +1,7 @@
 """Settings of decoding and encoding."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from foundation.settings import Settings
@@ -10,8 +12,14 @@ __all__ = ["DEFAULT_MEDIA_SETTINGS", "MediaSettings"]
 class MediaSettings(Settings):
     """Settings of the decoder and of the video encoder."""
 
+    decoder: Literal["auto", "pyav", "decord"] = "auto"
+    """Library that decodes the frames. `auto` is PyAV, which was faster on every file measured. `decord` is an extra
+    package; a video that it would time or show wrongly fails with the reason (`decoder_unfit`)."""
     decode_threads: int = Field(default=1, ge=1, le=16)
     """Threads of one decoder. 1, so that several workers share a machine without competing."""
+    audio_track: str = Field(default="auto", pattern="^(auto|[1-9][0-9]?)$")
+    """Which audio track of a file is heard: its number, 1 for the first, or `auto`: the one that the file prefers,
+    unless another one speaks more than twice as much. A file with fewer tracks is taken as with `auto`."""
     crf: int = Field(default=18, ge=0, le=40)
     """libx264's constant rate factor; 18 is commonly taken as visually lossless."""
     key_frame_every: int = Field(default=12, ge=1, le=250)

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from curation.analysis.analyze import analyze_ranges
+from curation.analysis.speaking_track import with_heard_track
 from curation.evidence.measures import Evidence
+from curation.media.decoders import probe_for
 from curation.media.errors import MediaError
-from curation.media.probe import probe
 from curation.output.provenance import with_identity
 from curation.perception.models import identity_at_hand, load_perception, perception_assets
 from curation.settings import CurationSettings
@@ -34,7 +35,7 @@ def analyze(video: str | Path, settings: CurationSettings, *, scratch: ScratchSe
         MediaError: the video cannot be decoded.
         MissingAssetsError: weights are missing and cannot be fetched.
     """
-    found = discover(str(video)).videos
+    found = discover(str(video), whole=False).videos
     if len(found) != 1:
         raise SourceError(f"{video}: {len(found)} videos; give one file")
     if found[0].read_error is not None:
@@ -43,5 +44,5 @@ def analyze(video: str | Path, settings: CurationSettings, *, scratch: ScratchSe
     ensure_assets(perception_assets(perception))
     models = load_perception(perception)
     with readable(found[0], scratch or ScratchSettings()) as path:
-        info = probe(path)
+        info = with_heard_track(probe_for(path, settings.media), models.voice, settings.media)
         return analyze_ranges(info, models, requested_ticks((), info), settings.media)

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from curation.analysis.speaking_track import heard_by_number
 from curation.decision.decide import Decision, decide
 from curation.decision.trial import require_usable
 from curation.evidence.measures import Evidence
-from curation.media.probe import probe
+from curation.media.decoders import probe_for
+from curation.media.probe import VideoInfo
 from curation.operations.work import unchanged_source
 from curation.output.curated_video import CuratedVideo, kept_seconds, landmarks_of, write_decision, write_video_files
 from curation.output.folder import DatasetFolder, DatasetFolderError
@@ -38,10 +40,10 @@ from manifests.vocabulary import TIERS
 
 __all__ = ["redecide"]
 
-_TRACKING = ("rules.tracks.", "rules.no_face.", "rules.cut.", "rules.several_faces.min_score")
+_TRACKING = ("rules.tracks.", "rules.no_face.", "rules.cut.", "rules.several_faces.min_score", "rules.still_face.")
 """Settings that choose the main face: only they change the table `frames`."""
 
-_MEASURED = ("preset", "perception.")
+_MEASURED = ("preset", "perception.", "media.audio_track")
 """Settings that the evidence depends on: to change them is to measure again."""
 
 
@@ -162,7 +164,7 @@ class _Again:
         started = time.perf_counter()
         video = unchanged_source(before, consequence="its clips cannot be rendered")
         with readable(video, self.scratch) as path:
-            info = probe(path)
+            info = _heard_as_before(probe_for(path, self.settings.media), before)
             shown = evidence_of_clips(evidence, decision)
             clips = render_clips(info, shown, settings=self.settings.rendering, speech=speech)
         curated = CuratedVideo(
@@ -175,6 +177,11 @@ class _Again:
             render_s=time.perf_counter() - started,
         )
         return write_video_files(VideoFiles(self.target, video), curated, self.settings)
+
+
+def _heard_as_before(info: VideoInfo, before: VideoRecord) -> VideoInfo:
+    """Return a video with the audio track to be heard that was measured."""
+    return info if before.audio_track is None else heard_by_number(info, before.audio_track)
 
 
 def _new_settings(

@@ -14,7 +14,9 @@ from curation.settings import PRESETS, PresetName
 from foundation.devices import cuda_devices, onnx_providers, resolve_device, torch_device
 from foundation.packages import install_command
 from foundation.text import megabytes, text_table
+from foundation.weights import asset_record
 from foundation.weights.inspection import AssetStatus, asset_statuses
+from foundation.weights.missing import ways_on
 
 __all__ = ["Component", "Examination", "examine"]
 
@@ -51,8 +53,8 @@ class Component:
     required: bool
     """False for what has a stand-in."""
     found: bool
-    fetchable: bool
-    """Whether they are weights that `gaia-curate models pull` can get."""
+    damaged: bool
+    """Whether they are weights whose file is there and is another one."""
     detail: str
     """Version of a package; path or size of weights; the setting that selects a model."""
     device: str
@@ -104,13 +106,14 @@ class Examination:
         missing = self.missing(preset)
         if not missing:
             return [f"--preset {preset}: everything is here"]
-        fetchable = [c.name for c in missing if c.fetchable]
         lines = [f"--preset {preset}: missing {', '.join(c.name for c in missing)}"]
         lines += [f"  {install_command(c.name)}" for c in missing if c.role != _WEIGHTS]
-        if fetchable:
-            lines.append(f"  gaia-curate models pull {' '.join(fetchable)}")
-        if any(c.role == _WEIGHTS for c in missing):
-            lines.append("  GAIA_MODELS=FOLDER, a folder that holds the files")
+        if any(c.damaged for c in missing):
+            lines.append("  gaia-curate models verify")
+            lines.append("    names the damaged files; delete them before anything below")
+        if weights := [asset_record(c.name) for c in missing if c.role == _WEIGHTS]:
+            lines += ways_on(weights)
+        lines += [f"  --preset {other}, for which everything is here" for other in PRESETS if not self.missing(other)]
         return lines
 
 
@@ -167,7 +170,7 @@ def _package(name: str, role: str, presets: tuple[PresetName, ...], device: str)
         presets=presets,
         required=True,
         found=found,
-        fetchable=False,
+        damaged=False,
         detail=version,
         device=device,
         licence=licence,
@@ -193,7 +196,7 @@ def _weights(status: AssetStatus, presets: Sequence[PresetName], device: str, *,
         presets=tuple(presets),
         required=required,
         found=status.path is not None,
-        fetchable=bool(asset.sources) and not status.problem,
+        damaged=bool(status.problem),
         detail=detail,
         device=device,
         licence=asset.licence,
@@ -212,7 +215,7 @@ def _own_model(card: ModelCard) -> Component:
         presets=(),
         required=False,
         found=not missing,
-        fetchable=False,
+        damaged=False,
         detail=f"needs {', '.join(missing)}" if missing else f"--set {setting_of(card)}={card.name}",
         device=_device(card),
         licence=", ".join(asset.licence for asset in assets),

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from curation.engine.event_log import events_path
 from curation.output.folder import DatasetFolder
 from curation.output.ledger import VideoRecord
+from curation.output.removals import keys_of
 from curation.sources.exclusions import names_of
 from foundation.storage.arrow import read_parquet
 from foundation.storage.atomic import write_bytes_atomic
@@ -121,7 +122,8 @@ def _meant(dataset: Path, rows: Sequence[VideoRecord], speaker: str | None, vide
 
 def _remove(folder: DatasetFolder, rows: Sequence[VideoRecord], ids: Collection[str], speaker: str | None) -> None:
     removals = folder.record.removals or Removals(salt=secrets.token_hex(16))
-    folder.note_removals(removals.extended(ids, speaker))
+    keys = {key for row in rows if row.video_id in ids for key in keys_of(row)}
+    folder.note_removals(removals.extended(keys.union(ids), speaker))
     for path in list(_latents_of(folder.path, ids)):
         (path.parent / "latents.json").unlink(missing_ok=True)  # it has statistics of all clips
         path.unlink()

@@ -15,19 +15,21 @@ from curation.decision.trial import require_usable
 from curation.engine.execution import Executor
 from curation.engine.worker import VideoWorker, WorkerPlan
 from curation.media.errors import MediaError
-from curation.media.probe import VideoInfo, probe
+from curation.media.probe import VideoInfo
 from curation.operations.forecast import Estimate, Forecast, Look, Machine, forecast
 from curation.output.curated_video import landmarks_of, write_video_files
 from curation.output.disk_space import free_bytes
 from curation.output.folder import DatasetFolder
+from curation.output.known_videos import under_known_ids
 from curation.output.ledger import VideoRecord, read_ledger
 from curation.output.removals import without_removed
 from curation.output.video_files import VideoFiles
 from curation.rules.rule import Rule
-from curation.settings import CurationSettings
+from curation.settings import CurationSettings, SettingsOfLayout, layout_notes
 from curation.sources.discover import discover
 from curation.sources.entries import SourceError, SourceVideo
 from curation.sources.layouts import LayoutChoice
+from curation.sources.left_alone import left_alone_text
 from curation.sources.scratch import ScratchSettings, readable
 from curation.sources.trims import requested_ticks
 from foundation.devices import free_memory_bytes, proc_bytes
@@ -103,7 +105,7 @@ def _texts(estimate: Estimate, text: Callable[[float], str]) -> list[str]:
 def plan(
     source: str | Path,
     dataset: str | Path,
-    settings: CurationSettings,
+    settings: CurationSettings | SettingsOfLayout,
     executor: Executor | None = None,
     *,
     workers: int = 1,
@@ -121,7 +123,7 @@ def plan(
     Args:
         source: as of a run, like all that follows.
         dataset: where it would be; what it holds already is not planned again.
-        settings: what to keep and how.
+        settings: what to keep and how, or a function that returns it for the layout of the source.
         executor: where the work would be done.
         workers: number of workers, where `executor` is None.
         layout: of the folder.
@@ -140,12 +142,16 @@ def plan(
         OSError: the temporary folder cannot be written.
     """
     executor = executor or Executor.of_workers(workers)
-    require_usable(rules, landmarks_of(settings))
-    discovery = discover(str(source), layout)
+    # without a layout first: a wrong setting or rule is found before a large folder is listed
+    before = settings if isinstance(settings, CurationSettings) else settings(None)
+    require_usable(rules, landmarks_of(before))
+    discovery = discover(str(source), layout, limit=limit, whole=False)
+    settings = before if isinstance(settings, CurationSettings) else settings(discovery.layout)
     target = DatasetFolder.begin(dataset, settings, source=(str(source), discovery.layout), rules=rules, dry_run=True)
     settings = target.settings
-    videos = without_removed(target.record.removals, discovery.videos)[:limit]
-    todo = _todo(videos, read_ledger(target.path))
+    done = read_ledger(target.path)
+    videos = without_removed(target.record.removals, under_known_ids(discovery.videos, done).videos)
+    todo = _todo(videos, done)
     if not todo:
         raise SourceError(f"--source {str(source)!r}: no video is left to curate; there is nothing to plan")
     chosen = sample(todo, sampling or Sampling())
@@ -164,8 +170,10 @@ def plan(
                 looks.append(Look(size_bytes=video.size_bytes))
                 problems.append(f"{text_of_path(video.path)}: {error.code}: {error.detail}")
     if say is not None:
-        for line in discovery.notes:
-            say(line)
+        layout_lines = layout_notes(discovery.layout, settings)
+        for line in (left_alone_text(discovery.left_alone), *layout_lines, *discovery.notes):
+            if line:
+                say(line)
     looked_at = {video.video_id for video in chosen}
     expected = forecast(
         looks,
@@ -224,7 +232,7 @@ def _look(
     """
     started = time.perf_counter()
     with readable(video, scratch) as path:
-        info = probe(path)
+        info = worker.probed(path)
         probed = time.perf_counter()
         ranges = requested_ticks(video.trims, info)
         ticks = ranges[int(_hash(seed, f"{video.video_id} stretch") * len(ranges))]
@@ -251,6 +259,10 @@ def _stretch(info: VideoInfo, within: TickRange, chance: float) -> VideoInfo:
     if n_ticks == info.n_ticks:
         return info
     n_starts = (within[1] - within[0] - n_ticks) // WINDOW_STEP_TICKS + 1
+    if info.parts:  # of several recordings, the longest that can be decoded
+        own = max((part for part in info.parts if part.info is not None), key=lambda part: part.n_ticks)
+        if own.info is not None:
+            return _stretch(replace(own.info, path=info.path), (0, own.n_ticks), chance)
     # a raw stream without time stamps can only be decoded from its start
     first_tick = 0 if info.stamps == "none" else within[0] + int(chance * n_starts) * WINDOW_STEP_TICKS
     return replace(

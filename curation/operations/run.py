@@ -1,6 +1,6 @@
 """Run of the curation: find videos, check the prerequisites, curate, and write the dataset."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,10 +10,11 @@ from curation.operations.work import curate_videos
 from curation.output.curated_video import landmarks_of
 from curation.output.disk_space import require_disk_space
 from curation.output.folder import DatasetFolder
+from curation.output.known_videos import under_known_ids
 from curation.output.ledger import VideoRecord
 from curation.output.removals import newly_excluded, without_removed
 from curation.rules.rule import Rule
-from curation.settings import CurationSettings
+from curation.settings import CurationSettings, SettingsOfLayout, layout_notes
 from curation.sources.discover import Discovery, discover
 from curation.sources.entries import SourceVideo
 from curation.sources.exclusions import NOBODY, Exclusions, require_speakers, unused
@@ -60,7 +61,7 @@ class RunReport:
 def run(
     source: str | Path,
     dataset: str | Path,
-    settings: CurationSettings,
+    settings: CurationSettings | SettingsOfLayout,
     executor: Executor | None = None,
     *,
     workers: int = 1,
@@ -78,15 +79,15 @@ def run(
     again. What lists name is left out for good, and removed where an earlier run kept it; so is what `forget` removed.
 
     Args:
-        source: a folder, file, glob pattern or CSV list, local or an address.
+        source: a folder, file, glob pattern or list, local or an address.
         dataset: folder to write; a new one, or one that was made with the same settings.
-        settings: what to keep and how.
+        settings: what to keep and how, or a function that returns it for the layout of the source.
         executor: where the work is done; None: in this process with one worker, on Ray with more.
         workers: number of workers, where `executor` is None.
         layout: of the folder; `auto`: recognised by the names of its files.
         exclusions: people and videos to leave out.
-        limit: curate at most this many of the files, the first by path.
-        rules: rules of the user's own, applied after `silence` in this order.
+        limit: look at this many of the files at most, the first by path.
+        rules: rules of the user's own, applied after `still_face` in this order.
         watcher: is informed of the progress.
         ctrl_c: ends the run early; what is done by then is a complete dataset.
 
@@ -105,8 +106,11 @@ def run(
         KeyboardInterrupt: the user ended it at once; the same call resumes it.
     """
     executor = executor or Executor.of_workers(workers)
-    require_usable(rules, landmarks_of(settings))
-    discovery = discover(str(source), layout)
+    # without a layout first: a wrong setting or rule is found before a large folder is listed
+    before = settings if isinstance(settings, CurationSettings) else settings(None)
+    require_usable(rules, landmarks_of(before))
+    discovery = discover(str(source), layout, limit=limit, told=None if watcher is None else watcher.reading)
+    settings = before if isinstance(settings, CurationSettings) else settings(discovery.layout)
     require_speakers(discovery.videos, exclusions)
     folder = DatasetFolder.begin(
         dataset,
@@ -115,9 +119,12 @@ def run(
         exclusions=exclusions.lists,
         rules=rules,
     )
-    remaining = without_removed(folder.record.removals, discovery.videos)
-    videos = remaining[:limit]
     done = {} if folder.is_new else folder.ledger()
+    known = under_known_ids(discovery.videos, done)
+    for video_id in known.doubtful:
+        folder.forget_video(video_id)
+        del done[video_id]
+    videos = without_removed(folder.record.removals, known.videos)
     for record in newly_excluded(videos, exclusions, done):
         folder.forget_video(record.video_id)
         folder.write(record)
@@ -131,8 +138,9 @@ def run(
     curated = tuple(work)
     done.update((record.video_id, record) for record in curated)
     records = tuple(_current(video, done) for video in videos if video.video_id in done)
+    moved = {} if folder.is_new else _moved(folder, records, done)
     earlier = _earlier(folder, videos, done)
-    copies = () if folder.is_new else _earlier_copies(folder, videos, (*records, *earlier))
+    copies = () if folder.is_new else _earlier_copies(folder, videos, (*records, *earlier), moved)
     finished = folder.finish(sorted((*records, *earlier, *copies), key=lambda record: record.path))
     return RunReport(
         dataset=finished,
@@ -141,14 +149,20 @@ def run(
         left=len(todo) - len(curated),
         already_done=already_done,
         discovery=discovery,
-        notes=_notes(discovery, exclusions, len(discovery.videos) - len(remaining)),
+        notes=(
+            *layout_notes(discovery.layout, settings),
+            *_notes(discovery, NOBODY if limit else exclusions, len(discovery.videos) - len(videos), moved),
+        ),
     )
 
 
 def _left_to_do(
     folder: DatasetFolder, videos: Sequence[SourceVideo], done: dict[str, VideoRecord]
 ) -> tuple[list[SourceVideo], int]:
-    """Return the videos to curate, and how many are done already; an unreadable file gets its record in `done` now."""
+    """Return the videos to curate, and how many an earlier run has done.
+
+    A file that cannot be read is neither: it gets its record in `done` now.
+    """
     todo = []
     already_done = 0
     for video in videos:
@@ -157,7 +171,6 @@ def _left_to_do(
         if video.read_error is not None:
             done[video.video_id] = VideoRecord.failed(video, "unreadable", video.read_error)
             folder.write(done[video.video_id])
-            already_done += 1
         elif video.video_id in done:
             already_done += 1
         else:
@@ -169,10 +182,16 @@ def _is_excluded(record: VideoRecord | None) -> bool:
     return record is not None and record.status == "excluded"
 
 
-def _notes(discovery: Discovery, exclusions: Exclusions, n_removed: int) -> tuple[str, ...]:
+def _notes(discovery: Discovery, exclusions: Exclusions, n_removed: int, moved: Mapping[str, str]) -> tuple[str, ...]:
     notes = (*discovery.notes, *unused(discovery.videos, exclusions))
     if n_removed:
         notes = (*notes, f"{n_removed} files were left out: `gaia-curate forget` removed them from this dataset.")
+    if moved:
+        now, was = min(moved.items())
+        notes = (
+            *notes,
+            f"{len(moved)} videos have moved: all tables name their paths of today, such as {now}, was {was}.",
+        )
     return notes
 
 
@@ -199,6 +218,27 @@ def _current(video: SourceVideo, done: dict[str, VideoRecord]) -> VideoRecord:
     return done[video.video_id].model_copy(update=labels)
 
 
+def _moved(folder: DatasetFolder, records: Sequence[VideoRecord], done: Mapping[str, VideoRecord]) -> dict[str, str]:
+    """Bring the ledger up to date with the paths and sources of today.
+
+    The other tables follow when the run finishes, from the rows of `videos`.
+
+    Returns:
+        By its path of today, the path before of each video that lies elsewhere now or is called otherwise.
+    """
+    before = {row.video_id: row.path for row in folder.rows() if row.duplicate_of is None}
+    moved = {}
+    for record in (record for record in records if record.duplicate_of is None):
+        written = done[record.video_id]
+        if record != written:
+            folder.write(record)
+        # the ledger is written before the tables, and a run may have been stopped in between
+        for path in (written.path, before.get(record.video_id, record.path)):
+            if path != record.path:
+                moved[record.path] = path
+    return moved
+
+
 def _earlier(folder: DatasetFolder, videos: Sequence[SourceVideo], done: dict[str, VideoRecord]) -> list[VideoRecord]:
     """Return the records of videos outside this run, and remove those of replaced files."""
     listed = {video.video_id for video in videos}
@@ -215,11 +255,17 @@ def _earlier(folder: DatasetFolder, videos: Sequence[SourceVideo], done: dict[st
 
 
 def _earlier_copies(
-    folder: DatasetFolder, videos: Sequence[SourceVideo], records: Sequence[VideoRecord]
+    folder: DatasetFolder, videos: Sequence[SourceVideo], records: Sequence[VideoRecord], moved: Mapping[str, str]
 ) -> Iterator[VideoRecord]:
-    """Yield the rows of copies outside this run: only the earlier table has them, not the ledger."""
+    """Yield the rows of copies outside this run: only the earlier table has them, not the ledger.
+
+    The copies of a video that has moved are those that its source holds now.
+    """
     listed = {text_of_path(video.path) for video in videos}
     path_of = {record.video_id: record.path for record in records if record.duplicate_of is None}
     for row in folder.rows():
-        if row.duplicate_of is not None and row.path not in listed and row.video_id in path_of:
-            yield row.model_copy(update={"duplicate_of": path_of[row.video_id]})
+        if row.duplicate_of is None or row.video_id not in path_of:
+            continue
+        path = path_of[row.video_id]
+        if row.path not in listed and path not in moved:
+            yield row.model_copy(update={"duplicate_of": path})

@@ -4,10 +4,11 @@ from collections.abc import Iterator, Sequence
 
 from curation.engine.execution import Executor, RunWatcher
 from curation.engine.worker import WorkerPlan
+from curation.media.decoders import require_decoder
 from curation.output.folder import DatasetFolder
 from curation.output.ledger import VideoRecord
-from curation.sources.discover import listed_again
 from curation.sources.entries import SourceError, SourceVideo
+from curation.sources.identify import listed_again
 from foundation.signals import CtrlC
 from foundation.storage.path_text import path_of_text
 
@@ -35,10 +36,12 @@ def curate_videos(
 
     Raises:
         MissingAssetsError: weights are missing.
+        MissingPackageError: the decoder is not installed.
         RayUnavailableError: no cluster could be reached.
         OSError: the dataset cannot be written.
         KeyboardInterrupt: the user ended it at once.
     """
+    require_decoder(folder.settings.media)
     plan = WorkerPlan(settings=folder.settings, dataset=folder.path, scratch=executor.scratch, rules=folder.rules)
     return executor.curate(plan, videos, already_done=already_done, watcher=watcher, ctrl_c=ctrl_c)
 

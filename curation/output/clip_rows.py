@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pyarrow as pa
 
@@ -12,45 +13,44 @@ from curation.settings import CurationSettings, SplitSettings
 from curation.sources.entries import SourceVideo
 from foundation.array_types import Float16Array, Float32Array
 from foundation.storage.path_text import text_of_path
-from manifests.files.tar import MemberRange
+from manifests.files.tar import ByteSink, MemberRange, write_members
+from manifests.packing.clip_json import FACT_COLUMNS, clip_json
 from manifests.schema.arrow_arrays import array_column
 from manifests.schema.clips import CLIPS
 from manifests.timeline import TICK_RATE_HZ, seconds_of_tick
 from manifests.vocabulary import Split
 
-__all__ = ["clip_members", "clips_table", "split_of"]
+__all__ = ["split_of", "write_clips"]
 
 
-def clip_members(video_id: str, clips: Sequence[RenderedClip]) -> list[tuple[str, bytes]]:
-    """Return the media of clips as members of a tar, in their order: name and content."""
-    return [
-        (f"{clip.plan.clip_id(video_id)}.{kind}", content)
-        for clip in clips
-        for kind, content in (("mp4", clip.mp4), ("flac", clip.speech.flac if clip.speech else None))
-        if content
-    ]
-
-
-def clips_table(
-    files: VideoFiles,
-    clips: Sequence[RenderedClip],
-    settings: CurationSettings,
-    media: str,
-    ranges: Sequence[MemberRange],
+def write_clips(
+    stream: ByteSink, files: VideoFiles, clips: Sequence[RenderedClip], settings: CurationSettings, media: str
 ) -> pa.Table:
-    """Return the rows of clips.
+    """Write a tar with the media of clips, and return their rows.
 
     Args:
+        stream: the tar, empty.
         files: of their video.
         clips: in order.
         settings: of the run.
-        media: the tar that holds their media, relative to the dataset.
-        ranges: byte ranges of the members of `clip_members` in it.
+        media: path of the tar, relative to the dataset.
+
+    Raises:
+        OSError: the stream cannot be written.
     """
-    video = files.video
-    names = [name for name, _ in clip_members(video.video_id, clips)]
-    range_of = dict(zip(names, ranges, strict=True))
-    scalars = [_scalars(video, clip, settings, media, range_of) for clip in clips]
+    schema = CLIPS.arrow_schema()
+    scalars: list[dict[str, Any]] = [_facts(files.video, clip, settings) for clip in clips]
+    facts = pa.table(
+        {name: pa.array([row[name] for row in scalars], schema.field(name).type) for name in FACT_COLUMNS}
+    ).to_pylist()
+    members = [
+        (f"{row['clip_id']}.{kind}", content)
+        for clip, row in zip(clips, facts, strict=True)
+        for kind, content in (("mp4", clip.mp4), ("flac", clip.flac), ("json", clip_json(row)))
+        if content is not None
+    ]
+    ranges = {name: where for (name, _), where in zip(members, write_members(stream, members), strict=True)}
+    scalars = [row | _locations(row["clip_id"], media, ranges) for row in scalars]
     arrays: dict[str, list[Float32Array | Float16Array | None]] = {
         "landmarks": [clip.landmarks_px for clip in clips],
         "blendshapes": [clip.blendshapes for clip in clips],
@@ -58,7 +58,6 @@ def clips_table(
         "speech_features": [clip.speech.features if clip.speech else None for clip in clips],
         "identity": [clip.identity for clip in clips],
     }
-    schema = CLIPS.arrow_schema()
     return pa.table(
         [
             array_column(arrays[field.name], field.type)
@@ -82,18 +81,21 @@ def split_of(speaker: str, settings: SplitSettings) -> Split:
     return "test" if share < settings.val_share + settings.test_share else "train"
 
 
-def _scalars(
-    video: SourceVideo,
-    clip: RenderedClip,
-    settings: CurationSettings,
-    media: str,
-    ranges: Mapping[str, MemberRange],
-) -> dict[str, str | float | None]:
-    plan, speech = clip.plan, clip.speech
-    clip_id = plan.clip_id(video.video_id)
+def _locations(clip_id: str, media: str, ranges: Mapping[str, MemberRange]) -> dict[str, str | int | None]:
     mp4, flac = ranges[f"{clip_id}.mp4"], ranges.get(f"{clip_id}.flac")
     return {
-        "clip_id": clip_id,
+        "media": media,
+        "mp4_offset": mp4.offset,
+        "mp4_size": mp4.size,
+        "flac_offset": flac.offset if flac else None,
+        "flac_size": flac.size if flac else None,
+    }
+
+
+def _facts(video: SourceVideo, clip: RenderedClip, settings: CurationSettings) -> dict[str, str | float | None]:
+    plan, speech = clip.plan, clip.speech
+    return {
+        "clip_id": plan.clip_id(video.video_id),
         "video_id": video.video_id,
         "source": video.source,
         "path": text_of_path(video.path),
@@ -121,11 +123,6 @@ def _scalars(
         "max_step": clip.max_step,
         "mask_prob_max": clip.mask_prob_max,
         "sharpness_mean": clip.sharpness_mean,
-        "media": media,
-        "mp4_offset": mp4.offset,
-        "mp4_size": mp4.size,
-        "flac_offset": flac.offset if flac else None,
-        "flac_size": flac.size if flac else None,
         "mp4_sha256": clip.mp4_sha256,
         "flac_sha256": clip.flac_sha256,
     }

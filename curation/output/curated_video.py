@@ -8,7 +8,7 @@ import pyarrow as pa
 from curation.decision.decide import Decision
 from curation.evidence.measures import Evidence
 from curation.media.probe import VideoInfo
-from curation.output.clip_rows import clip_members, clips_table
+from curation.output.clip_rows import write_clips
 from curation.output.frame_rows import frames_table
 from curation.output.ledger import VideoRecord
 from curation.output.video_files import VideoFiles
@@ -17,7 +17,6 @@ from curation.rendering.render import RenderedClip
 from curation.settings import CurationSettings
 from foundation.storage.staged import StagedFiles
 from manifests.files.tables import write_rows
-from manifests.files.tar import write_members
 from manifests.landmarks import LandmarkScheme
 from manifests.schema.clips import CLIPS
 from manifests.schema.columns import Table
@@ -62,9 +61,9 @@ def write_video_files(files: VideoFiles, curated: CuratedVideo, settings: Curati
     with StagedFiles() as staged:
         if curated.clips:
             with staged.replacing(files.dataset / files.media) as stream:
-                ranges = write_members(stream, clip_members(files.video.video_id, curated.clips))
+                rows = write_clips(stream, files, curated.clips, settings, files.media)
             staged.next_stage()
-            _write(staged, files, CLIPS, clips_table(files, curated.clips, settings, files.media, ranges))
+            _write(staged, files, CLIPS, rows)
         _write_decision(staged, files, curated.evidence, curated.decision, settings)
     seconds = {"analyze_s": curated.analyze_s, "decide_s": curated.decide_s, "render_s": curated.render_s}
     return decided_record(files, curated.info, curated.decision, seconds)

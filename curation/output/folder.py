@@ -29,6 +29,7 @@ from manifests.files.journal import finish_swap
 from manifests.files.tables import read_table, write_parquet
 from manifests.packing.pack import compact
 from manifests.packing.packed_files import stored_videos
+from manifests.packing.relabel import relabel_clips
 from manifests.record import (
     DatasetRecord,
     ExclusionList,
@@ -196,8 +197,7 @@ class DatasetFolder:
         """
         records, removals = read_ledger(self.path), self.record.removals
         for video_id in [known for known in records if removals is not None and removals.has_video(known)]:
-            self.forget_video(video_id)
-            del records[video_id]
+            self.forget_video(records.pop(video_id).video_id)
         return records
 
     def write(self, record: VideoRecord) -> None:
@@ -258,7 +258,7 @@ class DatasetFolder:
     def finish(self, records: Iterable[VideoRecord]) -> Dataset:
         """Pack the files of videos, write `videos`, commit the record with its totals, and return the dataset.
 
-        Of the other tables and the media, only what belongs to a video that is `ok` in `records` stays.
+        Of the other tables and the media, only what belongs to a video that is `ok` in `records` stays, under its path.
 
         Args:
             records: one per file, in the order of the rows.
@@ -268,8 +268,9 @@ class DatasetFolder:
             OSError: the dataset cannot be written.
         """
         rows = list(records)
-        remove_windows(self.path, {record.video_id for record in rows})  # of units in flight when their video ended
+        remove_windows(self.path, {row.video_id for row in rows})  # of units in flight when their video ended
         compact(self.path, _curated(rows), self.settings.storage)
+        relabel_clips(self.path, {row.video_id: (row.path, row.source) for row in rows if row.duplicate_of is None})
         table = pa.Table.from_pylist([record.model_dump() for record in rows], schema=VIDEOS.arrow_schema())
         write_parquet(self.path / VIDEOS.name / "videos.parquet", table, VIDEOS)
         self.record = self.record.model_copy(update={"totals": totals_of(self.path)})
@@ -288,9 +289,8 @@ def _require_free(path: Path) -> None:
     if path.exists() and not path.is_dir():
         raise DatasetFolderError(f"--out {path} is a file; give a new folder")
     entries = [*path.iterdir()] if path.is_dir() else []
-    ledger = next((entry for entry in entries if entry.name == _LEDGER), None)
-    if ledger is not None:  # a command that was stopped while it wrote the draft
-        entries = [entry for entry in entries if entry != ledger] + [*ledger.iterdir()]
+    if path / _LEDGER in entries:  # a command that was stopped while it wrote the draft
+        entries = [*(entry for entry in entries if entry.name != _LEDGER), *(path / _LEDGER).iterdir()]
     if any(not (entry.name.startswith(".") and entry.name.endswith(".part")) for entry in entries):
         raise DatasetFolderError(f"--out {path} holds files but no dataset.json: it is no dataset; give a new folder")
 

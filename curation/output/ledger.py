@@ -39,6 +39,8 @@ class VideoRecord(BaseModel):
     fps: float | None = None
     codec: str | None = None
     has_audio: bool | None = None
+    audio_track: int | None = None
+    audio_tracks: int | None = None
     rotation: int | None = None
     status: VideoStatus
     error_code: ErrorCode | None = None
@@ -90,6 +92,8 @@ class VideoRecord(BaseModel):
             "fps": float(info.fps),
             "codec": info.codec,
             "has_audio": info.has_audio,
+            "audio_track": None if info.sound is None else info.sound.number,
+            "audio_tracks": 0 if info.sound is None else len(info.sound.tracks),
             "rotation": info.rotation_deg,
         }
         return _record(video).model_copy(update=probed | dict(outcome))

@@ -17,7 +17,7 @@ from curation.evidence.joining import range_of, rows_of, stitch
 from curation.evidence.main_track import MainTrack
 from curation.evidence.measures import Evidence, FrameEvidence
 from curation.media.memory import trim_heap
-from curation.output.clip_rows import clip_members, clips_table
+from curation.output.clip_rows import write_clips
 from curation.output.curated_video import landmarks_of, spans_table
 from curation.output.frame_rows import frames_table, stored_face
 from curation.output.ledger import VideoRecord
@@ -29,7 +29,6 @@ from curation.settings import CurationSettings
 from foundation.storage.arrow import open_parquet, read_parquet
 from foundation.storage.staged import StagedFiles
 from manifests.files.tables import write_rows
-from manifests.files.tar import write_members
 from manifests.landmarks import LandmarkScheme
 from manifests.packing.rows import write_packed
 from manifests.packing.shards import MEDIA_COLUMNS, Shard, copy_media, moved
@@ -187,9 +186,8 @@ def write_slice(
     tar = files.step(piece.window, ".tar")
     with StagedFiles() as staged:
         with staged.replacing(tar) as stream:
-            ranges = write_members(stream, clip_members(files.video.video_id, clips))
+            rows = write_clips(stream, files, clips, settings, f"{WINDOWS}/{tar.name}")
         staged.next_stage()
-        rows = clips_table(files, clips, settings, f"{WINDOWS}/{tar.name}", ranges)
         with staged.replacing(tar.with_suffix(".parquet")) as stream:
             write_packed(stream, CLIPS, [rows], {_RENDER_S: str(render_s)})
 

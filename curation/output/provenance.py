@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from curation.model_registry import UnknownModelError
-from curation.output.weights_used import needed_assets, perception_weights, speech_weights
+from curation.output.weights_used import needed_assets, other_models, perception_weights, speech_weights
 from curation.settings import CurationSettings, differences
 from curation.sources.layouts import LayoutName
 from foundation.errors import UsageError
@@ -43,7 +43,7 @@ def fetched_weights(settings: CurationSettings) -> tuple[WeightRecord, ...]:
     Raises:
         MissingAssetsError: weights are missing and cannot be fetched.
     """
-    ensure_assets(needed_assets(settings))
+    ensure_assets(needed_assets(settings), other_models(settings))
     return (*perception_weights(settings.perception), *speech_weights(settings.speech))
 
 

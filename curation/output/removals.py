@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from curation.output.ledger import VideoRecord
+from curation.sources.content import sample_key
 from curation.sources.entries import SourceVideo
 from curation.sources.exclusions import Exclusions, exclusion_reasons
-from foundation.storage.path_text import path_of_text
 from manifests.removals import Removals
 
-__all__ = ["newly_excluded", "without_removed"]
+__all__ = ["keys_of", "newly_excluded", "without_removed"]
 
 
 def newly_excluded(
@@ -24,10 +24,9 @@ def newly_excluded(
         exclusions: the lists; they are applied to videos of earlier runs, too.
         records: the ledger.
     """
-    known = [(record.video_id, path_of_text(record.path), record.speaker_id) for record in records.values()]
-    listed = [(video.video_id, video.path, video.speaker_id) for video in videos]
+    known = [record.listing() for record in records.values()]
     originals = {video.video_id: video for video in videos if video.duplicate_of is None}
-    for video_id, reason in exclusion_reasons((*known, *listed), exclusions).items():
+    for video_id, reason in exclusion_reasons((*known, *videos), exclusions).items():
         record = records.get(video_id)
         if record is not None and record.status == "excluded":
             continue
@@ -43,4 +42,15 @@ def without_removed(removals: Removals | None, videos: Sequence[SourceVideo]) ->
     speakers = {video.speaker_id for video in videos if video.speaker_id is not None}
     people = {speaker for speaker in speakers if removals.has_speaker(speaker)}
     gone = {video.video_id for video in videos if video.speaker_id in people}  # copies of the content included
-    return [video for video in videos if video.video_id not in gone and not removals.has_video(video.video_id)]
+    return [video for video in videos if video.video_id not in gone and not _is_removed(video, removals)]
+
+
+def keys_of(record: VideoRecord) -> tuple[str, str]:
+    """Return what `forget` remembers of a video: its id, and what all ids of its content have in common."""
+    return record.video_id, sample_key(record.video_id, record.size_bytes)
+
+
+def _is_removed(video: SourceVideo, removals: Removals) -> bool:
+    """Return whether a video was removed, under any of its ids: what agrees with it is left out too."""
+    ids = (video.video_id, *video.other_ids)
+    return any(removals.has_video(key) for one in ids for key in (one, sample_key(one, video.size_bytes)))

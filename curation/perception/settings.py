@@ -10,7 +10,10 @@ from curation.model_registry import FACE_FINDERS, HEAD_POSES, IDENTITIES, MASKS,
 from foundation.devices import DeviceName
 from foundation.settings import Settings
 
-__all__ = ["PerceptionSettings"]
+__all__ = ["LEAST_FACE_PX", "PerceptionSettings"]
+
+LEAST_FACE_PX = 75.0
+"""Default of `perception.least_face_px`: the narrowest face of tier `vae`."""
 
 
 _WORD = re.compile(r"[\w-]+")
@@ -37,6 +40,9 @@ class PerceptionSettings(Settings):
     faces: Annotated[str, ModelName(FACE_FINDERS)] = "mediapipe"
     """Face finder and landmarks. `scrfd`: InsightFace's boxes with MediaPipe's 478 points in them, for the paper's own
     landmark model was never released; `mediapipe`: boxes and 478 points; `dlib`: HOG rectangles and 68 points."""
+    least_face_px: float = Field(default=LEAST_FACE_PX, ge=32.0, le=1000.0)
+    """Width of the narrowest face that must be found in a picture of any size, pixels. Where the search finds none as
+    wide, it goes on in finer steps. Ours: `rules.small_face.loose_px`; lower it with that limit."""
     scrfd: Literal["det_10g", "scrfd_2.5g", "scrfd_500m_bnkps"] = "det_10g"
     """Network of `scrfd`, from the largest (that of buffalo_l) to the smallest."""
     pose: Annotated[str, ModelName(HEAD_POSES, before=("finder",))] = "finder"
@@ -47,11 +53,12 @@ class PerceptionSettings(Settings):
     `auto`: ArcFace where its weights are on this machine when a dataset is begun, else dlib's; the dataset records
     which."""
     mask: Annotated[str, StringConstraints(min_length=1), AfterValidator(_absolute)] = "embedded"
-    """Mask classifier. `embedded`: our own small network; `ssd`: AIZOOTech's FaceMaskDetection; anything else is the
-    path of an ONNX image classifier of yours (docs/explanation/how_a_second_is_decided.md has the requirements)."""
+    """Mask classifier. `embedded`: our own small network; `ssd`: AIZOOTech's FaceMaskDetection, on the CPU; `ssd_onnx`:
+    its PyTorch model as an ONNX file, which you supply; anything else is the path of an ONNX image classifier of yours
+    (docs/explanation/how_a_second_is_decided.md has the requirements)."""
     mask_stride: int = Field(default=5, ge=1, le=25)
     """Ticks from one mask classification of a face to the next; where the answer changes, the ticks between are
     classified too. Ours: half the width of the rule's median, `rules.mask.smooth_ticks`."""
     device: DeviceName = "auto"
-    """Device of SCRFD, 3DDFA, the mask SSD and ArcFace: `auto` takes a GPU if there is one, `cpu`, `cuda` or `cuda:1`.
+    """Device of SCRFD, 3DDFA, `ssd_onnx` and ArcFace: `auto` takes a GPU if there is one, `cpu`, `cuda` or `cuda:1`.
     The other models run on the CPU."""

@@ -39,10 +39,10 @@ def silero_model_path() -> Path:
     """
     spec = importlib.util.find_spec("silero_vad")
     if spec is None or not spec.submodule_search_locations:
-        raise FileNotFoundError("voice detection needs the package silero-vad; pip install 'silero-vad>=6.2.2'")
+        raise FileNotFoundError("voice detection needs the package silero-vad; pip install 'silero-vad>=6.2.3'")
     path = Path(spec.submodule_search_locations[0]) / "data" / _MODEL_FILE
     if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing: this silero-vad has no such file; pip install 'silero-vad>=6.2.2'")
+        raise FileNotFoundError(f"{path} is missing: this silero-vad has no such file; pip install 'silero-vad>=6.2.3'")
     return path
 
 

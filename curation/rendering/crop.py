@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import Field
 
+from curation.rendering.picture_area import PictureArea
 from foundation.array_types import Float32Array, RgbImage
 from foundation.settings import Settings
 
@@ -15,7 +16,9 @@ class CropSettings(Settings):
     """Settings of the crop of clips."""
 
     size_px: int = Field(default=256, ge=64, le=1024, multiple_of=2)
-    """Width and height of the clip, pixels (GAIA appendix B.1: 256 by 256 for all settings)."""
+    """Width and height of the clip, pixels (GAIA appendix B.1: 256 by 256 for all settings). Landmarks of a clip are in
+    these pixels; trainers scale both to the size of their network. Narrower faces than `face_ratio` of it are upscaled:
+    larger clips need larger limits of the rule `small_face`."""
     face_ratio: float = Field(default=0.5, gt=0.1, le=0.9)
     """Width of the face over width of the clip, the same in every clip. Ours: hair, chin and a wide open mouth stay
     inside; the HDTF clips are cropped like this."""
@@ -29,13 +32,12 @@ class Crop:
     y0_px: int
     size_px: int
 
-    def image(self, frame: RgbImage, out_px: int) -> RgbImage:
-        """Return the (out_px, out_px, 3) image of the square; outside the frame its border is repeated."""
+    def image(self, frame: RgbImage, area: PictureArea, out_px: int) -> RgbImage:
+        """Return the (out_px, out_px, 3) image of the square; outside `area` its border is repeated."""
         import cv2
 
-        height, width = frame.shape[:2]
-        rows = np.clip(np.arange(self.y0_px, self.y0_px + self.size_px), 0, height - 1)
-        columns = np.clip(np.arange(self.x0_px, self.x0_px + self.size_px), 0, width - 1)
+        rows = np.clip(np.arange(self.y0_px, self.y0_px + self.size_px), area.y0_px, area.y1_px - 1)
+        columns = np.clip(np.arange(self.x0_px, self.x0_px + self.size_px), area.x0_px, area.x1_px - 1)
         square = frame[rows[:, None], columns]
         smaller = self.size_px >= out_px
         return np.asarray(

@@ -15,6 +15,7 @@ from curation.media.encode import encode_flac, encode_mp4
 from curation.media.frames import tick_frames
 from curation.media.probe import VideoInfo
 from curation.rendering.crop import Crop, choose_crop
+from curation.rendering.picture_area import PictureArea, picture_area
 from curation.rendering.settings import RenderSettings
 from curation.rules.frontal import frontal_angle_deg
 from curation.rules.jitter import measured_step
@@ -36,7 +37,6 @@ _CLIPS_AT_ONCE = 8
 class RenderedSpeech:
     """The processed audio of a clip of tier `diffusion`."""
 
-    flac: bytes
     features: Float16Array | None
     """(N, D) row k at the middle of tick k."""
     encoder: str | None
@@ -46,6 +46,10 @@ class RenderedSpeech:
     snr_db: float | None
 
 
+_Clean = tuple[Float32Array, RenderedSpeech]
+"""(640 N,) processed samples of a clip at 16 kHz, and what else is kept of its speech."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RenderedClip:
     """Media and arrays of one clip of N ticks."""
@@ -53,6 +57,8 @@ class RenderedClip:
     plan: ClipPlan
     crop: Crop
     mp4: bytes
+    flac: bytes | None
+    """The audio, 16 kHz mono: processed in tier `diffusion`, else as it is in the source, which may have none."""
     landmarks_px: Float32Array
     """(N, K, 2) pixels of the clip."""
     blendshapes: Float32Array | None
@@ -78,7 +84,7 @@ class RenderedClip:
     @property
     def flac_sha256(self) -> str | None:
         """Checksum of the audio file; None without one."""
-        return None if self.speech is None else hashlib.sha256(self.speech.flac).hexdigest()
+        return None if self.flac is None else hashlib.sha256(self.flac).hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,7 +118,7 @@ def render_clips(
 
     Args:
         info: the source.
-        clips: only those of tier `diffusion` have their audio processed.
+        clips: only those of tier `diffusion` have their audio processed; of the others it is kept as it is.
         settings: crop, encoding, and the probability from which a tick counts as speech.
         speech: loudness, denoiser and encoder.
 
@@ -128,10 +134,12 @@ def render_clips(
     return tuple(rendered)
 
 
-def _render_clip(
-    info: VideoInfo, clip: ClipEvidence, settings: RenderSettings, speech: RenderedSpeech | None
-) -> RenderedClip:
+def _render_clip(info: VideoInfo, clip: ClipEvidence, settings: RenderSettings, spoken: _Clean | None) -> RenderedClip:
     face, speech_prob = clip.face, clip.speech_prob
+    if spoken is None:
+        audio, speech = tick_audio(info, clip.plan.first_tick, clip.plan.end_tick), None
+    else:
+        audio, speech = spoken
     crop = choose_crop(landmark_box(face.landmarks_px), settings.crop)
     angle = frontal_angle_deg(face.key_points_px)
     size_px = settings.crop.size_px
@@ -141,6 +149,7 @@ def _render_clip(
         plan=clip.plan,
         crop=crop,
         mp4=encode_mp4(_images(info, clip.plan, crop, settings), size_px, settings.media),
+        flac=None if audio is None else encode_flac(audio, AUDIO_RATE_HZ),
         landmarks_px=crop.points(face.landmarks_px, size_px),
         blendshapes=face.blendshapes,
         pose_deg=face.pose_deg,
@@ -156,36 +165,37 @@ def _render_clip(
 
 
 def _images(info: VideoInfo, plan: ClipPlan, crop: Crop, settings: RenderSettings) -> Iterator[RgbImage]:
+    area: PictureArea | None = None
     for frame in tick_frames(info, plan.first_tick, plan.end_tick, settings.media):
         if frame.rgb is None:
             raise RuntimeError(
                 f"{info.path}: tick {frame.tick} was decoded when analysed and is not now; is the disk failing?"
             )
-        yield crop.image(frame.rgb, settings.crop.size_px)
+        area = area or picture_area(frame.rgb)
+        yield crop.image(frame.rgb, area, settings.crop.size_px)
 
 
-def _speech(info: VideoInfo, clips: Sequence[ClipEvidence], models: SpeechModels) -> list[RenderedSpeech]:
+def _speech(info: VideoInfo, clips: Sequence[ClipEvidence], models: SpeechModels) -> list[_Clean]:
     """Return the processed audio of clips of tier `diffusion`."""
     speeches = [_clean_speech(info, clip, models) for clip in clips]
     if models.encoder is None:
-        return [speech for _, speech in speeches]
+        return speeches
     features = models.encoder.encode_clips(
-        [SpeechClip(clean, clip.plan.n_ticks) for clip, (clean, _) in zip(clips, speeches, strict=True)]
+        [SpeechClip(samples, clip.plan.n_ticks) for clip, (samples, _) in zip(clips, speeches, strict=True)]
     )
     return [
-        replace(speech, features=rows, encoder=models.encoder.name)
-        for (_, speech), rows in zip(speeches, features, strict=True)
+        (samples, replace(speech, features=rows, encoder=models.encoder.name))
+        for (samples, speech), rows in zip(speeches, features, strict=True)
     ]
 
 
-def _clean_speech(info: VideoInfo, clip: ClipEvidence, models: SpeechModels) -> tuple[Float32Array, RenderedSpeech]:
-    """Return the normalised and denoised samples of a clip, and what is kept of them but for the features."""
+def _clean_speech(info: VideoInfo, clip: ClipEvidence, models: SpeechModels) -> _Clean:
+    """Return the processed audio of a clip but for its features."""
     audio = tick_audio(info, clip.plan.first_tick, clip.plan.end_tick)
     if audio is None or clip.speech_prob is None:
         raise RuntimeError(f"{info.path}: a clip of tier diffusion without audio; the rule `silence` passes none")
     clean = clean_speech(audio, models)
     return clean.audio_16k, RenderedSpeech(
-        flac=encode_flac(clean.audio_16k, AUDIO_RATE_HZ),
         features=None,
         encoder=None,
         loudness_lufs_before=clean.lufs_before,

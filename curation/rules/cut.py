@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from curation.evidence.measures import LEAST_CUT_SCORE
+from curation.evidence.measures import LEAST_CUT_SCORE, SURE_CUT_SCORE
 from curation.rules.built_in import register
 from curation.rules.rule import MeasuredVideo
 from curation.rules.verdict import Verdict, Verdicts, in_every_tier
@@ -15,9 +15,10 @@ __all__ = ["CutSettings", "cut"]
 class CutSettings(Settings):
     """Settings of the rule `cut`."""
 
-    min_score: float = Field(default=LEAST_CUT_SCORE, ge=LEAST_CUT_SCORE)
+    min_score: float = Field(default=LEAST_CUT_SCORE, ge=LEAST_CUT_SCORE, le=SURE_CUT_SCORE)
     """Score of the shot-boundary model at and above which there is a cut; see docs/explanation/perception_cuts.md. At
-    least 0.5, for boundaries of lower scores are not checked for captions, banners and logos that come or go."""
+    least 0.5, for boundaries of lower scores are not checked for captions, banners and logos that come or go; at most
+    1, the score where the picture changes its size, because a clip has one."""
 
 
 def cut(score: Float32Array, settings: CutSettings) -> Verdict:

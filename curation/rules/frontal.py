@@ -1,18 +1,21 @@
 """Rule `frontal`: the face looks towards the camera, so that all of the lips is visible (GAIA A.1, first policy)."""
 
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from curation.rules.built_in import register
 from curation.rules.rule import MeasuredVideo
+from curation.rules.smoothing import running_median
 from curation.rules.verdict import Verdict, Verdicts
 from foundation.array_types import Float32Array
 from foundation.settings import Settings
 from manifests.landmarks import KEY_POINT_NAMES
 
-__all__ = ["FrontalSettings", "frontal", "frontal_angle_deg"]
+__all__ = ["FrontalMeasure", "FrontalSettings", "deviation_deg", "frontal", "frontal_angle_deg", "roll_deg"]
+
+FrontalMeasure = Literal["a1", "roll_free"]
 
 _NOSE = KEY_POINT_NAMES.index("nose_tip")
 
@@ -24,11 +27,17 @@ _LEFT = KEY_POINT_NAMES.index("left_eye_outer")
 class FrontalSettings(Settings):
     """Settings of the rule `frontal`."""
 
-    strict_deg: float = Field(default=30.0, gt=0.0, le=180.0)
-    """Largest deviation of the frontal angle from 180° in tier `diffusion`. The paper speaks of "a range around it"
+    measure: FrontalMeasure = "roll_free"
+    """How the deviation is measured. `a1`: of the frontal angle from 180°, as GAIA A.1 words it; a head tilted by 15°
+    has 30. `roll_free`: the same in the face's own upright frame, or the tilt itself where that is larger, because a
+    tilt hides nothing of the lips. Ours: A.1 drops "large deflections where the lips may be incomplete"."""
+    strict_deg: float = Field(default=35.0, gt=0.0, le=180.0)
+    """Largest deviation in tier `diffusion`. The paper speaks of "a range around it"
     and gives no number; benchmarks/results/2026-11-filter-limits.md shows what this one drops."""
-    loose_deg: float = Field(default=40.0, gt=0.0, le=180.0)
+    loose_deg: float = Field(default=45.0, gt=0.0, le=180.0)
     """The same for tier `vae`."""
+    smooth_ticks: int = Field(default=9, ge=1, le=99)
+    """Width of the running median, ticks, odd. Ours: a look aside of less than 0.2 s divides no clip, as in `mask`."""
 
     @model_validator(mode="after")
     def _strict_is_stricter(self) -> Self:
@@ -67,22 +76,62 @@ def frontal_angle_deg(key_points_px: Float32Array) -> Float32Array:
     return total.astype(np.float32)
 
 
-def frontal(angle_deg: Float32Array, limit_deg: float) -> Verdict:
-    """Drop ticks whose frontal angle is further from 180° than the limit.
+def roll_deg(key_points_px: Float32Array) -> Float32Array:
+    """Return the tilt of faces: the angle of the line through the outer eye corners, clockwise as the viewer sees it.
 
     Args:
-        angle_deg: (T,) frontal angle; NaN without a face.
-        limit_deg: largest accepted deviation.
+        key_points_px: (..., 9, 2) in the order of `KEY_POINT_NAMES`; y points down.
 
     Returns:
-        value: the deviation from 180°, degrees.
+        (...,) degrees in (-180, 180].
     """
-    deviation = np.abs(angle_deg - np.float32(180.0))
+    eyes = key_points_px[..., _LEFT, :] - key_points_px[..., _RIGHT, :]
+    return np.asarray(np.degrees(np.arctan2(eyes[..., 1], eyes[..., 0])), dtype=np.float32)
+
+
+def deviation_deg(key_points_px: Float32Array, measure: FrontalMeasure) -> Float32Array:
+    """Return how far faces are from looking into the camera, by either measure of `FrontalSettings.measure`.
+
+    Args:
+        key_points_px: (..., 9, 2) in the order of `KEY_POINT_NAMES`; y points down.
+        measure: which of them.
+
+    Returns:
+        (...,) degrees, 0 for an upright face that looks into the camera.
+
+    >>> tilted = np.zeros((9, 2), np.float32)
+    >>> tilted[0], tilted[1], tilted[4] = (42, 64), (20, 30), (78, 46)  # tilted by 15 degrees, nose in the middle
+    >>> round(float(deviation_deg(tilted, "a1"))), round(float(deviation_deg(tilted, "roll_free")))
+    (31, 15)
+    """
+    if measure == "a1":
+        return np.asarray(np.abs(frontal_angle_deg(key_points_px) - np.float32(180.0)))
+    tilt_deg = roll_deg(key_points_px)
+    tilt = np.radians(tilt_deg)
+    # turned back by the tilt: columns of the rotation, for points as rows
+    upright = np.stack(
+        [np.stack([np.cos(tilt), -np.sin(tilt)], axis=-1), np.stack([np.sin(tilt), np.cos(tilt)], axis=-1)], axis=-2
+    )
+    turn_deg = np.abs(frontal_angle_deg(key_points_px @ upright) - np.float32(180.0))
+    return np.asarray(np.maximum(turn_deg, np.abs(tilt_deg)))
+
+
+def frontal(deviation: Float32Array, limit_deg: float) -> Verdict:
+    """Drop ticks whose deviation is larger than the limit.
+
+    Args:
+        deviation: (T,) from `deviation_deg`; NaN without a face.
+        limit_deg: largest accepted one.
+
+    Returns:
+        value: the deviation, degrees.
+    """
     with np.errstate(invalid="ignore"):
         return Verdict(value=deviation, failed=deviation > limit_deg, limit=limit_deg)
 
 
-@register(name="frontal", settings=FrontalSettings, words="deviation of the frontal angle from 180 degrees", unit="deg")
+@register(name="frontal", settings=FrontalSettings, words="deviation from a frontal face", unit="deg")
 def _judge(video: MeasuredVideo, settings: FrontalSettings) -> Verdicts:
-    angle_deg = frontal_angle_deg(video.face.key_points_px)
-    return {"diffusion": frontal(angle_deg, settings.strict_deg), "vae": frontal(angle_deg, settings.loose_deg)}
+    deviation = deviation_deg(video.face.key_points_px, settings.measure)
+    deviation = running_median(deviation, settings.smooth_ticks, video.breaks)
+    return {"diffusion": frontal(deviation, settings.strict_deg), "vae": frontal(deviation, settings.loose_deg)}

@@ -1,21 +1,23 @@
-"""Discovery of source videos in folders, globs and lists: their ids, and which files have the same content."""
+"""Discovery of source videos in folders, globs and lists."""
 
 import glob
-import hashlib
 import os
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
 
-from curation.sources.csv_list import read_csv_list
 from curation.sources.entries import Entry, SourceError, SourceVideo
-from curation.sources.layouts import LayoutChoice, LayoutName, Tree, labelled, note
-from curation.sources.remote import list_remote
-from foundation.storage.locations import content_version, is_address, is_remote, length_and_ends, location
+from curation.sources.identify import identified
+from curation.sources.layouts import LayoutChoice, LayoutName, Tree, labelled
+from curation.sources.left_alone import is_left_alone, left_alone_below, left_alone_text
+from curation.sources.list_rows import LIST_SUFFIXES
+from curation.sources.lists import read_list
+from curation.sources.remote import Matches, list_remote
+from foundation.storage.locations import is_address, location
 from foundation.storage.path_text import text_of_path
 
-__all__ = ["Discovery", "discover", "fingerprint", "listed_again"]
+__all__ = ["Discovery", "discover"]
 
 VIDEO_SUFFIXES = (
     *(".3gp", ".asf", ".avi", ".f4v", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts"),
@@ -23,10 +25,14 @@ VIDEO_SUFFIXES = (
 )
 """Suffixes of video files, in lower case. Other files in a folder are counted and ignored."""
 
-_CHUNK_BYTES = 1 << 20
-
-_REMOTE_LOOKS = 32
-"""Remote files that are inspected at the same time."""
+_NO_VIDEO_SUFFIXES = frozenset(
+    (
+        *(".txt", ".md", ".log", ".ini", ".xml", ".html", ".yaml", ".yml", ".toml", ".pdf", ".doc", ".docx"),
+        *(".xls", ".xlsx", ".ods", ".numbers", ".parquet", ".arrow", ".feather", ".db", ".sqlite", ".pkl", ".npy"),
+        *(".npz", ".m3u", ".m3u8", ".pls", ".srt", ".vtt", ".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar"),
+    )
+)
+"""Suffixes of files that are no video and no list that can be read, in lower case."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,60 +43,45 @@ class Discovery:
     """In the order of their paths."""
     ignored_files: int
     """Files without the suffix of a video."""
+    left_alone: tuple[str, ...] = ()
+    """Hidden files and folders, and folders of systems, which were not read."""
     unreadable_folders: tuple[str, ...]
     """Folders that could not be listed, with the reason."""
     layout: LayoutName | None = None
     """Of a folder; None of anything else."""
     notes: tuple[str, ...] = ()
-    """Sentences for the user about how the folder was read."""
+    """Sentences for the user about how the source was read."""
 
 
-def fingerprint(path: Path) -> str:
-    """Return 16 hex digits of a file's content: its size, its first and its last MiB.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Files:
+    """Videos of a pattern or a list, or a single one."""
 
-    Renaming a file changes nothing; replacing it does. Complete files are not read: there may be terabytes.
-
-    Raises:
-        OSError: the file cannot be read.
-    """
-    return _content(path)[0]
-
-
-def _content(path: Path) -> tuple[str, int]:
-    """Return the fingerprint of a file and its length in bytes."""
-    if is_remote(path):
-        size, first, last = length_and_ends(path, _CHUNK_BYTES)
-    else:
-        with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            first = file.read(_CHUNK_BYTES)
-            file.seek(max(0, size - _CHUNK_BYTES))
-            last = file.read(_CHUNK_BYTES)
-    digest = hashlib.sha256(size.to_bytes(8, "little"))
-    digest.update(first)
-    digest.update(last)
-    return digest.hexdigest()[:16], size
+    entries: list[Entry]
+    ignored_files: int = 0
+    left_alone: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
-def listed_again(video: SourceVideo) -> SourceVideo | None:
-    """Return a video that was listed before; None where its file has other content now.
+def discover(
+    spec: str,
+    layout: LayoutChoice = "auto",
+    *,
+    limit: int | None = None,
+    whole: bool = True,
+    told: Callable[[int, int], None] | None = None,
+) -> Discovery:
+    """List the videos that `spec` names: a folder, a file, a glob pattern, or a list, local or an address.
 
-    Raises:
-        OSError: the file cannot be read.
-    """
-    version = content_version(video.path)
-    content, size = _content(video.path)
-    return replace(video, size_bytes=size, version=version) if content == video.video_id else None
-
-
-def discover(spec: str, layout: LayoutChoice = "auto") -> Discovery:
-    """List the videos that `spec` names: a folder, a file, a glob pattern, or a CSV list, local or an address.
-
-    A folder is walked with its subfolders, links followed once; its layout gives the speakers. A CSV list has a column.
+    A folder is walked with its subfolders, links followed once; its layout gives the speakers. A list has a column.
+    Hidden files and folders are left alone, unless `spec` names them.
 
     Args:
         spec: the source.
         layout: of the data set's folder; `auto`: recognised by the names of its files.
+        limit: return this many videos at most, the first by path; the others are not read.
+        whole: whether to read local files whole for their ids, otherwise their samples.
+        told: is called with the number and the bytes of local files before they are read, where it takes a while.
 
     Raises:
         SourceError: nothing is there, a list or annotation is not what it should be, or a layout was named for
@@ -101,17 +92,21 @@ def discover(spec: str, layout: LayoutChoice = "auto") -> Discovery:
     found = _found(spec, problems)
     if isinstance(found, Tree):
         if not found.videos and not problems:
-            raise SourceError(f"--source {spec!r} holds no video; known are files called *{', *'.join(VIDEO_SUFFIXES)}")
+            raise SourceError(
+                f"--source {spec!r} holds no video; known are files called *{', *'.join(VIDEO_SUFFIXES)}"
+                f"{_also(found.left_alone)}"
+            )
         name, labels = labelled(found, layout)
         if found.videos and not labels.entries:
             raise SourceError(
                 f"--source {spec!r} holds {len(found.videos)} videos, and layout {name} takes none: "
                 f"{' '.join(labels.notes)} --layout folder takes all"
             )
-        videos, conflicts = _identified(labels.entries)
+        videos, conflicts = identified(labels.entries, limit, whole=whole, told=told)
         return Discovery(
             videos=videos,
             ignored_files=len(found.others),
+            left_alone=found.left_alone,
             unreadable_folders=tuple(problems),
             layout=name,
             notes=(*labels.notes, *conflicts),
@@ -121,104 +116,98 @@ def discover(spec: str, layout: LayoutChoice = "auto") -> Discovery:
             f"--layout {layout} says how a folder lies, and --source {spec!r} is none; give the data set's folder, or "
             "leave --layout out"
         )
-    videos, conflicts = _identified(found)
-    return Discovery(videos=videos, ignored_files=0, unreadable_folders=(), notes=conflicts)
+    videos, conflicts = identified(found.entries, limit, whole=whole, told=told)
+    return Discovery(
+        videos=videos,
+        ignored_files=found.ignored_files,
+        left_alone=found.left_alone,
+        unreadable_folders=(),
+        notes=(*found.notes, *conflicts),
+    )
 
 
-def _found(spec: str, problems: list[str]) -> Tree | list[Entry]:
+def _also(left_alone: Sequence[str]) -> str:
+    return f". {left_alone_text(left_alone)} Name one as --source to read it" if left_alone else ""
+
+
+def _found(spec: str, problems: list[str]) -> Tree | _Files:
     """Return the folder that `spec` names, or the videos."""
-    if is_address(spec) and not spec.lower().endswith(".csv"):
-        found = list_remote(spec, VIDEO_SUFFIXES)
-        return found if isinstance(found, Tree) else [Entry(path=path, source=path.parent.name) for path in found]
-    if os.path.isdir(spec):  # noqa: PTH112 - a glob pattern is not always a valid Path
+    if not is_address(spec) and os.path.isdir(spec):  # noqa: PTH112 - a glob pattern is not always a valid Path
         return _walk(Path(spec), problems)
-    if spec.lower().endswith(".csv"):
-        return read_csv_list(location(spec))
-    if os.path.exists(spec):  # noqa: PTH110
-        return [Entry(path=Path(spec), source=Path(spec).absolute().parent.name)]
-    matches = sorted(glob.glob(spec, recursive=True))  # noqa: PTH207 - the pattern may be absolute
-    entries = [Entry(path=Path(m), source=Path(m).absolute().parent.name) for m in matches if Path(m).is_file()]
-    if not entries:
-        raise SourceError(f"--source {spec!r}: no such file or folder, and as a pattern it matches no file")
-    return entries
+    is_there = is_address(spec) or os.path.exists(spec)  # noqa: PTH110
+    is_pattern = glob.has_magic(spec) and (is_address(spec) or not is_there)
+    suffix = PurePosixPath(urlsplit(spec).path if is_address(spec) else spec).suffix.lower()
+    if suffix in LIST_SUFFIXES and not is_pattern:
+        videos = read_list(location(spec))
+        return _Files(entries=videos.entries, notes=videos.notes)
+    if suffix in (*LIST_SUFFIXES, *_NO_VIDEO_SUFFIXES) and (is_there or is_pattern):
+        raise SourceError(
+            f"--source {spec!r} is called neither like a video nor like one list of videos; a list is called "
+            f"*{', *'.join(LIST_SUFFIXES)}, and one of paths alone needs a first line 'path'"
+        )
+    if is_address(spec):
+        listed = list_remote(spec, VIDEO_SUFFIXES)
+        return listed if isinstance(listed, Tree) else _matched(spec, listed)
+    if is_there:
+        return _Files(entries=[Entry(path=Path(spec), source=Path(spec).absolute().parent.name)])
+    matches = sorted(map(Path, glob.glob(spec, recursive=True)))  # noqa: PTH207 - the pattern may be absolute
+    folders = [match for match in matches if match.is_dir()]
+    found = _matched(
+        spec, Matches(files=tuple(match for match in matches if match not in folders), folders=tuple(folders))
+    )
+    if not found.entries:
+        raise SourceError(
+            f"--source {spec!r}: no such file or folder, and as a pattern it matches no file{_also(found.left_alone)}"
+            f"{''.join(f'. {note}' for note in found.notes)}"
+        )
+    return found
+
+
+def _matched(spec: str, matches: Matches) -> _Files:
+    """Return the videos among the matches of a pattern.
+
+    Files without the suffix of a video are taken where the pattern names their suffix, or where there is no other.
+    """
+    named = PurePosixPath(spec).parts
+    hidden = {path: left_alone_below(str(path), named) for path in (*matches.files, *matches.folders)}
+    files = [path for path in matches.files if hidden[path] is None]
+    folders = [path for path in matches.folders if hidden[path] is None]
+    videos = [path for path in files if path.suffix.lower() in VIDEO_SUFFIXES]
+    suffix = PurePosixPath(named[-1]).suffix
+    taken = videos if videos and (not suffix or glob.has_magic(suffix)) else files
+    looked_past = (
+        f"{len(folders)} folders, such as {text_of_path(folders[0])}, match the pattern and were not looked into; "
+        "`**/` in a pattern means a folder and all below it."
+        if folders and "**" not in spec
+        else None
+    )
+    return _Files(
+        entries=[Entry(path=path, source=path.absolute().parent.name) for path in taken],
+        ignored_files=len(files) - len(taken),
+        left_alone=tuple(dict.fromkeys(name for name in hidden.values() if name is not None)),
+        notes=() if looked_past is None else (looked_past,),
+    )
 
 
 def _walk(root: Path, problems: list[str]) -> Tree:
-    videos: list[str] = []
-    others: list[str] = []
+    names: list[str] = []
+    left_alone: list[str] = []
     visited: set[tuple[int, int]] = set()
 
     def note(error: OSError) -> None:
         problems.append(f"{text_of_path(Path(error.filename))}: {error.strerror}")
 
-    for folder, subfolders, names in os.walk(root, onerror=note, followlinks=True):
+    for folder, subfolders, files in os.walk(root, onerror=note, followlinks=True):
         stat = os.stat(folder)  # noqa: PTH116 - one call for a name that os.walk gave
         if (stat.st_dev, stat.st_ino) in visited:  # links in a circle, or two ways to one folder
             subfolders.clear()
             continue
         visited.add((stat.st_dev, stat.st_ino))
-        subfolders.sort()
         below = Path(folder).relative_to(root)
-        for name in sorted(names):
-            (videos if Path(name).suffix.lower() in VIDEO_SUFFIXES else others).append(str(below / name))
-    return Tree(root=root, name=root.absolute().name or "root", videos=tuple(videos), others=tuple(others))
-
-
-@dataclass(frozen=True, slots=True)
-class _Look:
-    """Properties of a file when it was listed."""
-
-    entry: Entry
-    video_id: str
-    size_bytes: int = 0
-    version: str | None = None
-    read_error: str | None = None
-
-
-def _look(entry: Entry) -> _Look:
-    try:
-        version = content_version(entry.path)
-        video_id, size = _content(entry.path)
-    except OSError as problem:
-        path_id = hashlib.sha256(b"path\0" + _name(entry)).hexdigest()[:16]
-        return _Look(entry, path_id, read_error=f"{problem.strerror or problem}")
-    return _Look(entry, video_id, size, version)
-
-
-def _name(entry: Entry) -> bytes:
-    return os.fsencode(str(entry.path))
-
-
-def _identified(entries: Sequence[Entry]) -> tuple[tuple[SourceVideo, ...], tuple[str, ...]]:
-    """Fingerprint every file; of those with the same content the first by path is analysed.
-
-    Returns:
-        The videos by path, and a line about copies whose labels differ from those of the first.
-    """
-    first_with: dict[str, Entry] = {}
-    videos = []
-    differing = []
-    ordered = sorted(set(entries), key=_name)
-    with ThreadPoolExecutor(_REMOTE_LOOKS) as looks:  # a remote file keeps waiting, a local one does not
-        remote = any(is_remote(entry.path) for entry in ordered)
-        for look in (looks.map if remote else map)(_look, ordered):
-            entry = look.entry
-            original = None if look.read_error else first_with.get(look.video_id)
-            first_with.setdefault(look.video_id, entry)
-            if original and (entry.speaker_id not in (None, original.speaker_id) or entry.trims != original.trims):
-                differing.append(text_of_path(entry.path))
-            videos.append(
-                SourceVideo(
-                    path=entry.path,
-                    video_id=look.video_id,
-                    source=entry.source,
-                    speaker_id=entry.speaker_id,
-                    trims=entry.trims,
-                    size_bytes=look.size_bytes,
-                    duplicate_of=original.path if original else None,
-                    read_error=look.read_error,
-                    version=look.version,
-                )
-            )
-    note_text = "are copies with another speaker or other stretches than the first by path, whose hold"
-    return tuple(videos), note(differing, note_text)
+        left_alone += [str(below / name) for name in sorted((*subfolders, *files)) if is_left_alone(name)]
+        subfolders[:] = sorted(name for name in subfolders if not is_left_alone(name))
+        names += [str(below / name) for name in sorted(files) if not is_left_alone(name)]
+    videos = [name for name in names if PurePosixPath(name).suffix.lower() in VIDEO_SUFFIXES]
+    others = sorted(set(names).difference(videos))
+    root_name = root.absolute().name or "root"
+    return Tree(root=root, name=root_name, videos=tuple(videos), others=tuple(others), left_alone=tuple(left_alone))

@@ -32,7 +32,9 @@ class SourceVideo:
 
     path: Path
     video_id: str
-    """16 hex digits: the fingerprint of the content, or of the path where the content cannot be read."""
+    """16 hex digits: of the content, or of the path where the content cannot be read."""
+    other_ids: tuple[str, ...] = ()
+    """Ids that this content has where less of it was read, as in datasets of earlier versions."""
     source: str
     """The collection that it belongs to: the rows of the statistics."""
     speaker_id: str | None

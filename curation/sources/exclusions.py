@@ -59,7 +59,7 @@ def require_speakers(videos: Sequence[SourceVideo], exclusions: Exclusions) -> N
     if exclusions.speakers and not any(video.speaker_id for video in videos):
         raise SourceError(
             f"{_SPEAKERS} cannot be applied: none of the {len(videos)} videos of this source has a speaker id. Name "
-            f"the layout of the data set with --layout, give a CSV list with a column speaker_id, or use {_VIDEOS}"
+            f"the layout of the data set with --layout, give a list with a column speaker_id, or use {_VIDEOS}"
         )
 
 
@@ -68,7 +68,7 @@ def unused(videos: Sequence[SourceVideo], exclusions: Exclusions) -> tuple[str, 
     speakers = exclusions.speakers.difference(_normal(video.speaker_id) for video in videos if video.speaker_id)
     named = set(exclusions.videos)
     for video in videos if named else ():
-        named -= names_of(video.video_id, video.path)
+        named -= _names(video)
     return tuple(
         f"{len(left)} entries of {option} name nothing of this source, such as {min(left)!r}."
         for option, left in ((_SPEAKERS, speakers), (_VIDEOS, named))
@@ -84,18 +84,22 @@ def names_of(video_id: str, path: Path) -> set[str]:
     return {video_id, _normal(str(path)), _normal(text_of_path(path)), *ends} - {""}
 
 
-def exclusion_reasons(videos: Iterable[tuple[str, Path, str | None]], exclusions: Exclusions) -> dict[str, str]:
+def exclusion_reasons(videos: Iterable[SourceVideo], exclusions: Exclusions) -> dict[str, str]:
     reason_of: Mapping[str, str] = {
         one.option: f"left out by {one.option} (the list of {one.entries} entries with sha256 {one.sha256[:12]})"
         for one in exclusions.lists
     }
     reasons: dict[str, str] = {}
-    for video_id, path, speaker_id in videos:
-        if speaker_id is not None and _normal(speaker_id) in exclusions.speakers:
-            reasons[video_id] = reason_of[_SPEAKERS]
-        elif exclusions.videos and not exclusions.videos.isdisjoint(names_of(video_id, path)):
-            reasons[video_id] = reason_of[_VIDEOS]
+    for video in videos:
+        if video.speaker_id is not None and _normal(video.speaker_id) in exclusions.speakers:
+            reasons[video.video_id] = reason_of[_SPEAKERS]
+        elif exclusions.videos and not exclusions.videos.isdisjoint(_names(video)):
+            reasons[video.video_id] = reason_of[_VIDEOS]
     return reasons
+
+
+def _names(video: SourceVideo) -> set[str]:
+    return names_of(video.video_id, video.path).union(video.other_ids)
 
 
 def _normal(text: str) -> str:

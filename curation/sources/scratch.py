@@ -16,9 +16,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from curation.media.errors import MediaError
-from curation.sources.discover import fingerprint
+from curation.sources.content import content_of
 from curation.sources.entries import SourceVideo
-from foundation.storage.locations import StorageError, can_seek, content_version, is_remote, open_remote, store_errors
+from foundation.storage.locations import StorageError, can_seek, is_remote, open_remote, store_errors
+from foundation.storage.stated_facts import content_version
 
 __all__ = ["ScratchSettings", "readable", "require_scratch"]
 
@@ -126,7 +127,7 @@ def _fill(copy: Path, video: SourceVideo) -> None:
             shutil.copyfileobj(source, target, _PIECE_BYTES)
             complete = target.tell() == video.size_bytes
         _refuse_changed(video)
-        if complete and fingerprint(copy) == video.video_id:
+        if complete and content_of(copy, whole=False).is_of(video.video_id, video.size_bytes):
             return
     except BaseException:
         copy.unlink(missing_ok=True)

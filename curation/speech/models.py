@@ -8,6 +8,7 @@ from curation.model_registry import DENOISERS, ENCODERS
 from curation.speech.cards import DenoiserCard, EncoderCard, SpeechCard
 from curation.speech.protocols import Denoiser, SpeechEncoder
 from curation.speech.settings import SpeechSettings
+from curation.speech.trial import require_working
 from manifests.record import WeightRecord
 
 __all__ = ["SpeechModels", "load_speech", "outside_speech_weights", "speech_assets", "speech_cards"]
@@ -47,21 +48,21 @@ def outside_speech_weights(settings: SpeechSettings) -> list[WeightRecord]:
 
 
 def load_speech(settings: SpeechSettings) -> SpeechModels:
-    """Load the denoiser and the encoder.
+    """Load the denoiser and the encoder, and try them on a second of made sound.
 
     Raises:
+        SpeechTrialError: one of them fails on any sound.
         MissingAssetsError: weights are missing; `speech_assets` names them beforehand.
         MissingPackageError: a package is missing; `outside_speech_weights` finds that beforehand.
         CheckpointError: likewise.
         DeviceError: the GPU that is named cannot be used.
         UnknownModelError: a model is neither built in nor registered.
     """
-    denoiser, encoder = _denoiser(settings), _encoder(settings)
-    return SpeechModels(
-        target_lufs=settings.target_lufs,
-        denoiser=None if denoiser is None else denoiser.load(settings),
-        encoder=None if encoder is None else encoder.load(settings),
-    )
+    denoiser_card, encoder_card = _denoiser(settings), _encoder(settings)
+    denoiser = None if denoiser_card is None else denoiser_card.load(settings)
+    encoder = None if encoder_card is None else encoder_card.load(settings)
+    require_working(denoiser, encoder)
+    return SpeechModels(target_lufs=settings.target_lufs, denoiser=denoiser, encoder=encoder)
 
 
 def _models(settings: SpeechSettings) -> Sequence[SpeechCard]:

@@ -193,8 +193,9 @@ def _load(checkpoint: Checkpoint, config: "Wav2Vec2Config", layer: str) -> "torc
     else:
         weights = load_torch_weights(checkpoint.weights)
     with _quiet(transformers):
+        # float32 whatever the file has: without `dtype`, transformers 5 keeps the file's, and audio is float32
         model, report = transformers.Wav2Vec2Model.from_pretrained(
-            None, config=config, state_dict=weights, output_loading_info=True
+            None, config=config, state_dict=weights, dtype=torch.float32, output_loading_info=True
         )
     # the vector that hides frames in training is not used here, and some checkpoints lack it
     lacking = sorted({*report["missing_keys"], *report["mismatched_keys"]} - {"masked_spec_embed"})

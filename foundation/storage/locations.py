@@ -24,16 +24,15 @@ __all__ = [
     "IN_MEMORY_BYTES",
     "StorageError",
     "can_seek",
-    "content_version",
     "files_in",
     "is_address",
     "is_remote",
-    "length_and_ends",
     "location",
     "open_remote",
     "put",
     "read_all",
     "read_range",
+    "read_ranges",
     "remote_of",
     "remote_path",
     "store_errors",
@@ -52,9 +51,6 @@ _BLOCKS = 8
 
 _AT_ONCE = 256
 """Small objects that are fetched at the same time."""
-
-_VERSION_FIELDS = ("ETag", "etag", "md5Hash", "generation", "Content-MD5", "mtime", "LastModified", "Last-Modified")
-"""Fields in which file systems identify the content of a file, the most specific first."""
 
 
 class StorageError(CannotStartError, OSError):
@@ -233,39 +229,17 @@ def can_seek(path: Path) -> bool:
         return True
 
 
-def length_and_ends(path: Path, size: int) -> tuple[int, bytes, bytes]:
-    """Return the length of a remote file in bytes, its first and its last `size` bytes.
+def read_ranges(path: Path, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
+    """Return half-open ranges of the bytes of a remote file, which are fetched at the same time.
 
     Raises:
         OSError: it cannot be read.
     """
-    with store_errors(path):
-        if can_seek(path):
-            length = path.stat().st_size
-            return length, read_range(path, 0, size), read_range(path, max(0, length - size), size)
-        length, first, last = 0, b"", b""
-        with open_remote(path, 0) as stream:
-            while piece := stream.read(size):
-                length += len(piece)
-                first = (first + piece)[:size] if len(first) < size else first
-                last = (last + piece)[-size:]
-        return length, first, last
-
-
-def content_version(path: Path) -> str | None:
-    """Return the store's identifier of a remote file's present content: an ETag, or a time of modification.
-
-    None for a local file, and for a store that gives no identifier.
-
-    Raises:
-        OSError: there is no such file.
-    """
-    if not is_remote(path):
-        return None
     remote = remote_of(path)
+    starts, ends = zip(*ranges, strict=True)
     with store_errors(path):
-        facts = remote.fs.info(remote.path)
-    return next((f"{name} {facts[name]}" for name in _VERSION_FIELDS if facts.get(name)), None)
+        pieces = remote.fs.cat_ranges([remote.path] * len(ranges), list(starts), list(ends), on_error="raise")
+    return [bytes(piece) for piece in pieces]
 
 
 def put(path: Path, content: BinaryIO) -> None:

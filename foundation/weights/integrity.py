@@ -42,10 +42,8 @@ def check_file(path: Path, file: AssetFile, asset: Asset, *, anew: bool = False)
     digest = file_sha256(path) if anew else path_digest(path)
     problem = disagreement(digest, path, file)
     if problem:
-        raise WrongAssetError(
-            f"{path}: {problem}; it is another or a damaged file: delete it and run `gaia-curate models pull "
-            f"{asset.name}`, or put the right one there"
-        )
+        pull = f"delete it and run `gaia-curate models pull {asset.name}`, or " if asset.sources else ""
+        raise WrongAssetError(f"{path}: {problem}; it is another or a damaged file: {pull}put the right one there")
     if not file.is_pinned and recorded_digest(path, file) is None:
         _record_first_use(path, file, digest)
     return digest
@@ -105,7 +103,7 @@ def _remembered_digest(path: Path, size_bytes: int, mtime_ns: int) -> str:
     if isinstance(remembered, dict) and remembered == {**file_state, "sha256": remembered.get("sha256")}:
         return str(remembered["sha256"])
     digest = file_sha256(path)
-    _write_beside(note, json.dumps({**file_state, "sha256": digest}))
+    _write_beside(note, json.dumps({**file_state, "sha256": digest}, allow_nan=False))
     return digest
 
 

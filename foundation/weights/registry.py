@@ -9,7 +9,7 @@ from pydantic import ConfigDict, TypeAdapter
 from foundation.errors import UsageError
 from foundation.weights.asset import Asset, AssetUse
 
-__all__ = ["add_asset", "asset_names", "asset_record"]
+__all__ = ["add_asset", "asset_names", "asset_record", "is_built_in"]
 
 
 def _catalogue() -> dict[str, Asset]:
@@ -38,6 +38,11 @@ def add_asset(asset: Asset) -> None:
     if asset.name in _BUILT_IN:
         raise UsageError(f"asset {asset.name!r} is built in; give the weights of your model another name")
     _BY_NAME[asset.name] = asset
+
+
+def is_built_in(name: str) -> bool:
+    """Return whether an asset is one of the catalogue, which every command knows."""
+    return name in _BUILT_IN
 
 
 def asset_names(use: AssetUse | None = None) -> tuple[str, ...]:

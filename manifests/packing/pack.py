@@ -37,6 +37,9 @@ _MB = 10**6
 
 _GIB = 2**30
 
+_MUTE = "mute-"
+"""Kind of the files with clips of videos without sound."""
+
 
 class StorageSettings(Settings):
     """Sizes of a dataset's files. A change packs the dataset anew, and has no other effect."""
@@ -99,6 +102,8 @@ class _Group:
     files: tuple[Leaf, ...]
     prefix: str
     """Leading bits of all ids."""
+    kind: str = ""
+    """Beginning of the names of its files: of a tar without sound, `mute-`."""
 
     @property
     def videos(self) -> tuple[str, ...]:
@@ -145,10 +150,13 @@ class _Packing:
         rows = {video: file.facts.videos[video][0] for video, file in sources.items()}
         if self._table is not CLIPS:
             return [_Group((leaf,), leaf.prefix) for leaf in leaves(rows, self._rows_limit)]
-        tars = leaves({video: file.facts.videos[video][1] for video, file in sources.items()}, self._tar_limit)
+        tar_bytes: dict[str, dict[str, int]] = {"": {}, _MUTE: {}}  # all samples of a tar have the same files
+        for video, file in sources.items():
+            tar_bytes[_MUTE if video in file.facts.mute else ""][video] = file.facts.videos[video][1]
         return [
-            _Group(tuple(leaves({v: rows[v] for v in tar.videos}, self._rows_limit, tar.prefix)), tar.prefix)
-            for tar in tars
+            _Group(tuple(leaves({v: rows[v] for v in tar.videos}, self._rows_limit, tar.prefix)), tar.prefix, kind)
+            for kind, sizes in tar_bytes.items()
+            for tar in leaves(sizes, self._tar_limit)
         ]
 
     def _divide(self, files: Sequence[Leaf], sources: Mapping[str, TableFile]) -> None:
@@ -176,7 +184,7 @@ class _Packing:
     def _replace(self, group: _Group, sources: Mapping[str, TableFile], existing: Mapping[str, TableFile]) -> None:
         shard = None
         if self._table is CLIPS:
-            label = _label(group.prefix)
+            label = _label(group.prefix, group.kind)
             shard = write_shard(self._dataset, label, group.videos, sources, name=group.alone)
         new = [self._write(leaf, sources, shard, group) for leaf in group.files]
         self._swap(new, existing)
@@ -202,12 +210,14 @@ class _Packing:
             media=tuple(sorted({tar for file in own.values() for tar in file.facts.media}))
             if shard is None
             else (shard.media,),
+            mute=tuple(sorted(video for video, file in own.items() if video in file.facts.mute)),
             tar_videos=None if shard is None or group is None or alone else videos_digest(group.videos),
         )
-        begun = self._dataset / hidden_name(f"{self._table.name}/{_label(leaf.prefix)}")
+        name_of_group = _label(leaf.prefix, "" if group is None else group.kind)
+        begun = self._dataset / hidden_name(f"{self._table.name}/{name_of_group}")
         with VideoRows(self._table, own) as rows, replacing(begun) as stream:
             digest = write_packed(stream, self._table, _pieces(rows, leaf, shard), {} if alone else facts.footer())
-        label = leaf.videos[0] if alone else f"{_label(leaf.prefix)}-{digest[:12]}"
+        label = leaf.videos[0] if alone else f"{name_of_group}-{digest[:12]}"
         name = f"{self._table.name}/{label}.parquet"
         move_file(begun, self._dataset / hidden_name(name))
         return TableFile(path=self._dataset / name, name=name, facts=facts, packed=not alone)
@@ -257,5 +267,5 @@ def _pieces(rows: VideoRows, leaf: Leaf, shard: Shard | None) -> Iterator[pa.Tab
             yield piece if shard is None else moved(piece, shard)
 
 
-def _label(prefix: str) -> str:
-    return f"{PACKED}{prefix or 'all'}"
+def _label(prefix: str, kind: str) -> str:
+    return f"{PACKED}{kind}{prefix or 'all'}"

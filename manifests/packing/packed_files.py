@@ -30,6 +30,9 @@ _FACTS = b"gaia_packed"
 
 _SIZES = ("mp4_size", "flac_size")
 
+_JSON_BYTES = 2048
+"""Room for the JSON file of a clip in a tar."""
+
 _MEDIA_COLUMNS = ("video_id", "media", *_SIZES)
 
 
@@ -44,6 +47,8 @@ class PackedFacts(BaseModel):
     """By video id, bytes of the video's rows, and bytes of its clips in a tar."""
     media: tuple[str, ...] = ()
     """Tars with its clips."""
+    mute: tuple[str, ...] = ()
+    """Ids of the videos whose clips have no sound, sorted: their clips are in tars of their own."""
     tar_videos: str | None = None
     """`videos_digest` of all videos in the tar that was written with the file; None if none was written with it."""
 
@@ -124,13 +129,17 @@ def _measured(file: pq.ParquetFile, table: Table) -> PackedFacts:
             sizes[video_id] += n_bytes * n_rows // group.num_rows
     in_tars: Counter[str] = Counter()
     media: set[str] = set()
+    heard: set[str] = set()
     for row in file.read(columns=list(_MEDIA_COLUMNS)).to_pylist() if table is CLIPS else ():
         media.add(row["media"])
-        in_tars[row["video_id"]] += sum(tar_bytes(row[name]) for name in _SIZES if row[name] is not None)
+        in_tars[row["video_id"]] += _JSON_BYTES + sum(tar_bytes(row[name]) for name in _SIZES if row[name] is not None)
+        if row["flac_size"] is not None:
+            heard.add(row["video_id"])
     return PackedFacts(
         prefix="",
         videos={video_id: (size, in_tars[video_id]) for video_id, size in sorted(sizes.items())},
         media=tuple(sorted(media)),
+        mute=tuple(sorted(in_tars.keys() - heard)),
     )
 
 

@@ -11,6 +11,7 @@ from foundation.storage.atomic import replacing
 from manifests.errors import DatasetError
 from manifests.files.journal import hidden_name, move_file
 from manifests.files.tar import MemberRange, TarWriter
+from manifests.packing.clip_json import FACT_COLUMNS, LOCATION_COLUMNS, clip_json
 from manifests.packing.packed_files import TableFile
 from manifests.packing.rows import HashingStream, VideoRows
 from manifests.schema.clips import CLIPS
@@ -19,8 +20,8 @@ __all__ = ["MEDIA_COLUMNS", "Shard", "copy_media", "moved", "write_shard"]
 
 _COPY_BYTES = 1 << 20
 
-MEDIA_COLUMNS = ("clip_id", "video_id", "media", "mp4_offset", "mp4_size", "flac_offset", "flac_size")
-"""Columns of `clips` that locate the media."""
+MEDIA_COLUMNS = (*FACT_COLUMNS, *LOCATION_COLUMNS)
+"""Columns of `clips` that locate the media, and those of which a clip's JSON file is made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ def write_shard(
 def copy_media(
     dataset: Path, rows: Iterable[Mapping[str, Any]], stream: BinaryIO | HashingStream
 ) -> dict[str, tuple[int, int | None]]:
-    """Copy the media of rows of `clips` into a new tar, and return their offsets in it by clip id.
+    """Copy the media of rows of `clips` into a new tar, each clip with its JSON file, and return their offsets in it.
 
     Args:
         dataset: the folder with the tars of the rows.
@@ -75,6 +76,9 @@ def copy_media(
     Raises:
         DatasetError: a tar is missing, or does not match the rows.
         OSError: a file cannot be read or written.
+
+    Returns:
+        By clip id, offsets of its MP4 and of its FLAC file.
     """
     offsets: dict[str, tuple[int, int | None]] = {}
     with _Tars(dataset) as tars:
@@ -91,6 +95,8 @@ def copy_media(
             if mp4 is None:
                 raise DatasetError(f"{dataset}: clip {row['clip_id']} has no mp4; run `gaia-curate validate`")
             offsets[row["clip_id"]] = (mp4, copy(row, "flac"))
+            facts = clip_json(row)
+            tar.add(f"{row['clip_id']}.json", len(facts), [facts])
         tar.close()
     return offsets
 

@@ -4,7 +4,6 @@ DuckDB may not access any file, local or remote: PyArrow reads the Parquet files
 dataset's folder would let `COPY ... TO` overwrite the dataset.
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pyarrow as pa
 import pyarrow.dataset as arrow_dataset
 
 from foundation.errors import UsageError
+from foundation.json_text import json_text
 from foundation.storage.arrow import arrow_rows
 from foundation.text import text_table
 from manifests.files.tables import table_files
@@ -61,9 +61,11 @@ class Result:
         return text_table(self.columns, cells, numeric=numeric)
 
     def json(self) -> str:
-        """Return the rows as a JSON list of objects; values without a JSON type are written as text."""
-        rows = [dict(zip(self.columns, row, strict=True)) for row in self.rows]
-        return json.dumps(rows, indent=2, ensure_ascii=False, default=str)
+        """Return the rows as a JSON list of objects.
+
+        Numbers that are infinite or not a number are null, and values without a JSON type are text.
+        """
+        return json_text([dict(zip(self.columns, row, strict=True)) for row in self.rows], indent=2)
 
 
 def connect(dataset: Path) -> duckdb.DuckDBPyConnection:

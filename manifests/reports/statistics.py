@@ -1,6 +1,5 @@
 """Statistics of a dataset, like Table 1 of the GAIA paper: speakers and hours, raw and kept, and losses by reason."""
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -9,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from foundation.json_text import json_text
 from foundation.text import TimeUnit, text_table, time_unit
 from manifests.files.tables import read_table
 from manifests.vocabulary import FAILED_STATUSES, OUTCOMES, TIERS
@@ -73,7 +73,7 @@ class Statistics:
 
     def json(self) -> str:
         """Return all statistics as JSON; durations in seconds."""
-        return json.dumps(asdict(self), indent=2, ensure_ascii=False)
+        return json_text(asdict(self), indent=2)
 
     def __str__(self) -> str:
         return self.text()

@@ -12,6 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from foundation.storage.arrow import open_parquet
+from manifests.clip_size import clip_px
 from manifests.files.tables import read_table, table_files
 from manifests.record import ColumnRecord, DatasetRecord, TableRecord, describe_tables, read_dataset, totals_of
 from manifests.reports.validate_clips import Problem, clip_problems
@@ -53,7 +54,7 @@ def validate(dataset: Path, record: DatasetRecord | None = None) -> list[Problem
     for path in table_files(dataset, CLIPS.name):
         with open_parquet(path) as parquet:
             for batch in parquet.iter_batches(batch_size=CLIPS.row_group_rows):
-                problems += clip_problems(dataset, f"{CLIPS.name}/{path.name}", batch)
+                problems += clip_problems(dataset, f"{CLIPS.name}/{path.name}", batch, clip_px(record))
     problems += _record_problems(dataset, record)
     return problems
 

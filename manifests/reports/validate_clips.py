@@ -13,7 +13,7 @@ from manifests.files.media import MediaError, read_audio, read_frames, sha256_of
 from manifests.files.tar import MemberRange, member_name_at, read_member
 from manifests.landmarks import landmark_scheme
 from manifests.schema.arrow_arrays import numpy_of
-from manifests.timeline import AUDIO_RATE_HZ, CLIP_PX, SAMPLES_PER_TICK, TICK_RATE_HZ
+from manifests.timeline import AUDIO_RATE_HZ, SAMPLES_PER_TICK, TICK_RATE_HZ
 
 __all__ = ["Problem", "clip_problems"]
 
@@ -43,13 +43,14 @@ class Problem:
         return f"{self.file}: {f'{self.row}: ' if self.row else ''}{self.what}; {self.remedy}"
 
 
-def clip_problems(dataset: Path, file: str, batch: pa.RecordBatch) -> Iterator[Problem]:
+def clip_problems(dataset: Path, file: str, batch: pa.RecordBatch, clip_px: int) -> Iterator[Problem]:
     """Yield the problems of clips; a missing or damaged tar is a problem of each of its clips.
 
     Args:
         dataset: the folder.
         file: name of the file of table `clips`, relative to the folder.
         batch: rows of the file.
+        clip_px: height and width of the clips, pixels.
     """
     arrays = {}
     for name in _ARRAYS:
@@ -59,10 +60,10 @@ def clip_problems(dataset: Path, file: str, batch: pa.RecordBatch) -> Iterator[P
             yield Problem(file=file, row="", what=f"column {name}: {error}", remedy=_RENDER_AGAIN)
     plain = batch.select([name for name in batch.schema.names if name not in _ARRAYS]).to_pylist()
     for number, row in enumerate(plain):
-        found = [*_media(dataset, row)]
+        found = [*_media(dataset, row, clip_px)]
         found += [text for name in arrays for text in _length(name, arrays[name][number], row["n_frames"])]
         if (points := arrays.get("landmarks", [None] * len(plain))[number]) is not None:
-            found += _landmarks(points.astype(np.float32), row["landmark_scheme"])
+            found += _landmarks(points.astype(np.float32), row["landmark_scheme"], clip_px)
         for what in found:
             yield Problem(file=file, row=row["clip_id"], what=what, remedy=_RENDER_AGAIN)
 
@@ -72,7 +73,7 @@ def _length(name: str, array: np.ndarray[Any, Any] | None, n_frames: int) -> Ite
         yield f"{name} has {len(array)} rows, the clip {n_frames} frames"
 
 
-def _landmarks(points_px: Float32Array, scheme: str) -> Iterator[str]:
+def _landmarks(points_px: Float32Array, scheme: str, clip_px: int) -> Iterator[str]:
     """Yield the problems of (N, K, 2) landmarks in crop pixels."""
     try:
         expected = landmark_scheme(scheme).n_points
@@ -84,16 +85,16 @@ def _landmarks(points_px: Float32Array, scheme: str) -> Iterator[str]:
     if not np.isfinite(points_px).all():
         yield "landmarks holds numbers that are not finite"
         return
-    inside = float(((points_px >= 0) & (points_px <= CLIP_PX)).all(axis=-1).mean()) if points_px.size else 1.0
+    inside = float(((points_px >= 0) & (points_px <= clip_px)).all(axis=-1).mean()) if points_px.size else 1.0
     if inside < _MIN_INSIDE:
-        yield f"only {inside:.0%} of the landmarks lie inside the crop of {CLIP_PX} px"
+        yield f"only {inside:.0%} of the landmarks lie inside the crop of {clip_px} px"
 
 
-def _media(dataset: Path, row: Row) -> Iterator[str]:
+def _media(dataset: Path, row: Row, clip_px: int) -> Iterator[str]:
     mp4, problem = _content(dataset, row, "mp4")
     yield from problem
     if mp4 is not None:
-        yield from _video(mp4, row["n_frames"])
+        yield from _video(mp4, row["n_frames"], clip_px)
     if row["flac_offset"] is None:
         if row["tier"] == "diffusion":
             yield "a clip of tier diffusion has no sound"
@@ -125,7 +126,7 @@ def _content(dataset: Path, row: Row, kind: str) -> tuple[bytes | None, list[str
     return content, []
 
 
-def _video(mp4: bytes, n_frames: int) -> Iterator[str]:
+def _video(mp4: bytes, n_frames: int, clip_px: int) -> Iterator[str]:
     sizes: set[tuple[int, int]] = set()
     count = 0
     try:
@@ -140,8 +141,8 @@ def _video(mp4: bytes, n_frames: int) -> Iterator[str]:
         yield f"mp4 has {count} frames, the row says {n_frames}"
     if video.rate_hz != TICK_RATE_HZ:
         yield f"mp4 has {video.rate_hz} frames per second, not {TICK_RATE_HZ}"
-    if sizes - {(CLIP_PX, CLIP_PX)}:
-        yield f"mp4 has frames of {sorted(sizes)} px, not {CLIP_PX}x{CLIP_PX}"
+    if sizes - {(clip_px, clip_px)}:
+        yield f"mp4 has frames of {sorted(sizes)} px, not {clip_px}x{clip_px}"
 
 
 def _audio(flac: bytes, n_frames: int) -> Iterator[str]:

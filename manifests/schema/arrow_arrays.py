@@ -30,14 +30,14 @@ def array_column(arrays: Sequence[Numbers | None], data_type: pa.DataType) -> pa
     """
     dims, leaf = _levels(data_type)
     missing = np.array([array is None for array in arrays], dtype=np.bool_)
-    filler = np.zeros([max(size, 0) for size in dims], dtype=leaf.to_pandas_dtype())
+    filler = np.zeros([max(size, 0) for size in dims], dtype=_numpy_type(leaf))
     rows = [filler if array is None else np.asarray(array) for array in arrays]
     for number, row in enumerate(rows):
         if row.ndim != len(dims) or any(size not in (-1, got) for size, got in zip(dims, row.shape, strict=True)):
             raise ValueError(f"row {number} has the shape {row.shape}, which does not fit {data_type}")
     flat = np.concatenate([row.reshape(-1) for row in rows]) if rows else filler.reshape(-1)[:0]
     shapes = np.array([row.shape for row in rows], dtype=np.int64).reshape(len(rows), len(dims))
-    values = pa.array(flat.astype(leaf.to_pandas_dtype(), copy=False), leaf)
+    values = pa.array(flat.astype(_numpy_type(leaf), copy=False), leaf)
     for level in reversed(range(len(dims))):
         mask = pa.array(missing) if level == 0 and missing.any() else None
         if dims[level] >= 0:
@@ -66,7 +66,7 @@ def block_column(block: Numbers, known: BoolArray, data_type: pa.DataType) -> pa
     # a null list of variable length is empty, one of fixed length takes its full space
     filled = known if dims[0] < 0 else np.ones_like(known)
     kept = block[known] if dims[0] < 0 else block
-    values = pa.array(kept.reshape(-1).astype(leaf.to_pandas_dtype(), copy=False), leaf)
+    values = pa.array(kept.reshape(-1).astype(_numpy_type(leaf), copy=False), leaf)
     for level in reversed(range(len(dims))):
         mask = pa.array(~known) if level == 0 and not known.all() else None
         if dims[level] >= 0:
@@ -100,7 +100,7 @@ def numpy_of(column: pa.Array | pa.ChunkedArray) -> list[Numbers | None]:
             shapes[:, level] = _common_length(lengths, bounds)
             bounds = np.concatenate([[0], np.cumsum(lengths)])[bounds]
         present = present.flatten()
-    flat = np.asarray(present.to_numpy(zero_copy_only=False), dtype=leaf.to_pandas_dtype())
+    flat = np.asarray(present.to_numpy(zero_copy_only=False), dtype=_numpy_type(leaf))
     boxes = iter([flat[bounds[i] : bounds[i + 1]].reshape(shapes[i]) for i in range(len(shapes))])
     return [next(boxes) if known else None for known in valid]
 
@@ -126,6 +126,12 @@ def _levels(data_type: pa.DataType) -> tuple[list[int], pa.DataType]:
         dims.append(data_type.list_size if pa.types.is_fixed_size_list(data_type) else -1)
         data_type = data_type.value_type
     return dims, data_type
+
+
+def _numpy_type(leaf: pa.DataType) -> np.dtype[np.generic]:
+    """Return NumPy's type of the numbers; PyArrow's `to_pandas_dtype` asks for pandas in 24.0, though not in 26.0."""
+    numbers: Numbers = pa.array([], leaf).to_numpy(zero_copy_only=False)
+    return numbers.dtype
 
 
 def _offsets(lengths: Int64Array) -> pa.Array:

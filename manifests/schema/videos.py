@@ -12,7 +12,7 @@ VIDEOS = Table(
     "one of them say `duplicate_of`.",
     row_group_rows=65_536,
     columns=(
-        required("video_id", TEXT, "", "16 hex digits of a fingerprint of the content: size, first and last MiB"),
+        required("video_id", TEXT, "", "16 hex digits of a hash of the content"),
         required("source", TEXT, "", "name of the corpus or folder that the file came from"),
         required("path", TEXT, "", PATH),
         optional("speaker_id", TEXT, "", "who speaks, where the layout tells; null where it does not"),
@@ -31,13 +31,19 @@ VIDEOS = Table(
             "s",
             "length of the video; its spans end at the tick nearest to it; null if not analysed",
         ),
-        optional("width", I32, "px", "width of the upright picture"),
-        optional("height", I32, "px", "height of the upright picture"),
+        optional("width", I32, "px", "width of the first upright picture; a stream may go on in another size"),
+        optional("height", I32, "px", "height of the first upright picture"),
         optional("fps", F64, "1/s", "nominal frame rate of the file"),
-        optional("codec", TEXT, "", "video codec, FFmpeg's name"),
+        optional("codec", TEXT, "", "video codec, FFmpeg's name: h264, av1; of the first of several joined recordings"),
         optional("has_audio", pa.bool_(), "", "the file has an audio stream"),
+        optional("audio_track", I32, "", "number of the audio track that was heard, 1 for the first; null without one"),
+        optional("audio_tracks", I32, "tracks", "how many audio tracks belong to the video"),
         optional(
-            "rotation", I32, "deg", "rotation that the file asks for; already applied to width, height and pixels"
+            "rotation",
+            I32,
+            "deg",
+            "rotation that the file asks for, after a flip if it asks for one; both already applied to width, height "
+            "and pixels",
         ),
         required("status", TEXT, "", "ok, failed, quarantined or excluded"),
         optional("error_code", TEXT, "", "why it is not ok, a word of manifests.vocabulary.ERROR_CODES"),

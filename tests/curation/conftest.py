@@ -22,11 +22,15 @@ FRONTAL_KEY_POINTS = np.array(
 )
 """In widths of the face box, from its top left corner. The nose lies midway below the eyes: frontal angle 180."""
 
+SYLLABLE = np.array([0.0, 0.04, 0.08, 0.12, 0.12, 0.08, 0.04, 0.0], np.float32)
+"""Opening of the mouth over the ticks of a syllable, in widths of the face box: the lower lip moves by it."""
+
 
 def _faces(box: np.ndarray, tick: np.ndarray) -> Faces:
     n = len(tick)
     origin, width = box[:, None, :2], (box[:, 2] - box[:, 0])[:, None, None]
     key_points = (origin + FRONTAL_KEY_POINTS[None] * width).astype(np.float32)
+    key_points[:, 8, 1] += SYLLABLE[tick % len(SYLLABLE)] * width[:, 0, 0]
     return Faces(
         tick=tick.astype(np.int64),
         box_px=box.astype(np.float32),
@@ -35,7 +39,7 @@ def _faces(box: np.ndarray, tick: np.ndarray) -> Faces:
         landmarks_px=np.repeat(key_points, 8, axis=1)[:, :68],
         pose_deg=np.zeros((n, 3), np.float32),
         blendshapes=None,
-        lip_aperture=np.full(n, 0.04, np.float32),
+        lip_aperture=(0.04 + 0.03 * np.sin(tick)).astype(np.float32),
         mask_prob=np.zeros(n, np.float32),
         mask_measured=np.ones(n, np.bool_),
         sharpness=np.full(n, 100.0, np.float32),

@@ -20,6 +20,7 @@ from curation.decision.tracks import TrackSettings
 from curation.engine.execution import Executor
 from curation.model_cards import ModelCard
 from curation.model_registry import (
+    ENCODERS,
     FACE_FINDERS,
     HEAD_POSES,
     IDENTITIES,
@@ -30,14 +31,17 @@ from curation.model_registry import (
 )
 from curation.operations.doctor import examine
 from curation.operations.run import run
+from curation.output.ledger import read_ledger
 from curation.output.weights_used import perception_weights
 from curation.perception.cards import FaceFinderCard, HeadPoseCard, IdentityCard, MaskCard
 from curation.perception.models import load_perception, perception_assets, pose_method
 from curation.perception.protocols import FaceObservation
 from curation.perception.settings import PerceptionSettings
 from curation.settings import CurationSettings, SettingsError, load_settings
-from foundation.array_types import Float32Array, RgbImage
-from foundation.errors import UsageError
+from curation.speech.cards import EncoderCard
+from curation.speech.protocols import SpeechClip
+from foundation.array_types import Float16Array, Float32Array, RgbImage
+from foundation.errors import CannotStartError, UsageError
 from foundation.weights import Asset, AssetFile, MissingAssetsError, asset_names, asset_path
 from foundation.weights import registry as weights_registry
 from manifests.files.tables import read_table
@@ -99,7 +103,7 @@ OWN_ASSET = Asset(
 
 @pytest.fixture(autouse=True)
 def no_models_of_others(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for one in (FACE_FINDERS, HEAD_POSES, IDENTITIES, MASKS):
+    for one in (FACE_FINDERS, HEAD_POSES, IDENTITIES, MASKS, ENCODERS):
         monkeypatch.setattr(one, "_own", {})
     monkeypatch.setattr(weights_registry, "_BY_NAME", dict(weights_registry._BY_NAME))
     yield
@@ -166,6 +170,49 @@ def test_a_run_measures_with_registered_models_and_records_them(
         assert list(row["pose_deg"]) == [4.0, 0.0, 0.0]
         assert row["mask_prob"] == 0.25
         assert len(row["landmarks"]) in (68, 136)
+
+
+class LameEncoder:
+    """Loads, and fails on whatever it hears."""
+
+    name = "lame"
+    dim = 4
+
+    def __call__(self, audio_16k: Float32Array, n_ticks: int) -> Float16Array:
+        return self.encode_clips([SpeechClip(audio_16k, n_ticks)])[0]
+
+    def encode_clips(self, clips: Sequence[SpeechClip]) -> list[Float16Array]:
+        message = f"{len(clips)} clips in half precision"
+        raise RuntimeError(message)
+
+
+@pytest.mark.parametrize(
+    "executor",
+    [
+        Executor(kind="inline", workers=1),
+        pytest.param(Executor(kind="ray", workers=1), marks=pytest.mark.slow),
+    ],
+    ids=["inline", "ray"],
+)
+def test_an_encoder_that_fails_on_any_sound_ends_the_run_before_a_video_is_analysed(
+    executor: Executor, source: Path, tmp_path: Path
+) -> None:
+    analysed: list[RgbImage] = []
+
+    def find_and_note(frame: RgbImage, near: Sequence[FaceObservation] | None = None) -> list[FaceObservation]:
+        analysed.append(frame)
+        return find_middle(frame, near)
+
+    chosen = register_all()
+    register_model(dataclasses.replace(FACES, load=lambda _settings: find_and_note))
+    register_model(EncoderCard(name="lame", load=lambda _settings: LameEncoder()))
+    chosen = load_settings(chosen, None, ["speech.encoder=lame"])
+    with pytest.raises(CannotStartError, match=r"speech\.encoder.*RuntimeError: 1 clips in half precision") as caught:
+        run(str(source), tmp_path / "dataset", chosen, executor)
+    assert caught.value.exit_code == 3
+    assert "Traceback" not in str(caught.value)
+    assert analysed == []
+    assert read_ledger(tmp_path / "dataset") == {}
 
 
 def test_a_dataset_is_not_gone_on_with_where_its_model_is_not_registered(

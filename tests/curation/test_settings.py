@@ -81,3 +81,13 @@ def test_every_setting_is_described() -> None:
         return missing
 
     assert undescribed(CurationSettings) == []
+
+
+def test_what_is_asked_for_goes_before_what_a_layout_brings(tmp_path: Path) -> None:
+    brought = load_settings("embedded", layout="voxceleb2").rules.small_face
+    assert (brought.strict_px, brought.loose_px) == (80.0, 64.0)
+    file = tmp_path / "limits.yaml"
+    file.write_text("rules: {small_face: {loose_px: 70}}")
+    changed = load_settings("embedded", file, ["rules.small_face.strict_px=90"], layout="voxceleb2").rules.small_face
+    assert (changed.strict_px, changed.loose_px) == (90.0, 70.0)
+    assert load_settings("embedded", layout="folder") == load_settings("embedded")

@@ -3,8 +3,10 @@ from pathlib import Path
 import pytest
 from helpers.toy_task import ToyConfig
 
-from foundation.settings import SettingsError, changed_settings, settings_of
+from curation.settings import load_settings
+from foundation.settings import Overrides, SettingsError, changed_settings, settings_of
 from training.loop.config import TrainConfig
+from training.vae.config import vae_config
 
 
 def test_single_values_lie_over_the_file_and_the_file_over_the_preset(tmp_path: Path) -> None:
@@ -14,6 +16,38 @@ def test_single_values_lie_over_the_file_and_the_file_over_the_preset(tmp_path: 
     assert (config.rate, config.dropout) == (1e-3, 0.1)
     assert (config.train.steps, config.train.batch, config.train.compile) == (9, 8, True)
     assert config.train.micro_batch == ToyConfig().train.micro_batch
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["rate.base=0.01", "rate.highest=0.02"],
+        ["rate.highest=0.02", "rate.base=0.01"],
+        {"rate.base": 0.01, "rate.highest": 0.02},
+    ],
+)
+def test_settings_that_fit_together_are_taken_in_any_order(overrides: Overrides) -> None:
+    rate = changed_settings(vae_config("tiny"), None, overrides).rate
+    assert (rate.base, rate.highest) == (0.01, 0.02)
+
+
+def test_settings_of_a_file_and_single_ones_are_checked_together(tmp_path: Path) -> None:
+    file = tmp_path / "run.yaml"
+    file.write_text("rate: {base: 0.01}\n")
+    rate = changed_settings(vae_config("tiny"), file, ["rate.highest=0.02"]).rate
+    assert (rate.base, rate.highest) == (0.01, 0.02)
+    with pytest.raises(SettingsError, match=r"rate\.base is 0\.01 and rate\.highest 0\.002"):
+        changed_settings(vae_config("tiny"), file, [])
+
+
+def test_curation_settings_that_fit_together_are_taken_in_any_order() -> None:
+    # alone, the first is refused: clips may have at most 30 s, and halves of longer runs need 40
+    coupled = ["rules.too_short.min_s=40", "rules.too_short.max_clip_s=100"]
+    for overrides in (coupled, coupled[::-1]):
+        rule = load_settings("embedded", overrides=overrides).rules.too_short
+        assert (rule.min_s, rule.max_clip_s) == (40, 100)
+    with pytest.raises(SettingsError, match="too_short"):
+        load_settings("embedded", overrides=coupled[:1])
 
 
 @pytest.mark.parametrize(

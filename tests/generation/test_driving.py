@@ -3,7 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.made_videos import TalkingFace, frame_times, talking_video
+from helpers.made_videos import Coding, TalkingFace, frame_times, talking_video
 
 from curation.perception.models import Perception, load_perception, perception_assets
 from curation.settings import CurationSettings
@@ -58,3 +58,17 @@ def test_a_file_that_is_no_video_or_shows_nobody_is_refused(
     for path, message in (((tmp_path / "text.mp4"), "cannot be read as a video"), (empty, "no face was found")):
         with pytest.raises(GenerationError, match=message):
             read_driving(path, perception, SETTINGS, 256)
+
+
+def test_a_video_that_goes_on_in_another_size_is_refused_with_the_time(
+    perception: Perception, talking_face: TalkingFace, tmp_path: Path
+) -> None:
+    first = talking_video(tmp_path / "a.ts", talking_face, frame_times(Fraction(25), 15))
+    second = talking_video(
+        tmp_path / "b.ts", talking_face, frame_times(Fraction(25), 15), coding=Coding(start_s=Fraction(3, 5)),
+        change=lambda one: np.ascontiguousarray(one[:, 40:-40]),
+    )  # fmt: skip
+    path = tmp_path / "both.ts"
+    path.write_bytes(first.read_bytes() + second.read_bytes())
+    with pytest.raises(GenerationError, match=r"changes its size, or fades, at 0\.60 s"):
+        read_driving(path, perception, SETTINGS, 256)

@@ -5,6 +5,8 @@ import av
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from helpers.made_sound import MadeTrack, write_sound
+from helpers.made_videos import talking_face
 
 from curation.media.audio import tick_audio
 from curation.media.probe import probe
@@ -69,6 +71,36 @@ def test_a_sound_of_less_than_a_fifth_of_a_second_is_refused(tmp_path: Path) -> 
     with pytest.raises(GenerationError, match=r"0\.199 s of sound; give at least 0\.2 s"):
         read_speech(_sound_file(tmp_path / "a.wav", _tone(0.199, 16_000), 16_000))
     assert read_speech(_sound_file(tmp_path / "b.wav", _tone(0.2, 16_000), 16_000)).n_frames == 5
+
+
+@pytest.mark.parametrize(("suffix", "codec"), [("m4a", "aac"), ("mp3", "libmp3lame"), ("opus", "libopus")])
+def test_what_a_codec_adds_at_the_ends_makes_no_frame(tmp_path: Path, suffix: str, codec: str) -> None:
+    rate_hz = 48_000 if codec == "libopus" else 44_100
+    track = MadeTrack(samples=_tone(1.0, rate_hz)[None], codec=codec, rate_hz=rate_hz)
+    speech = read_speech(write_sound(tmp_path / f"a.{suffix}", [track]))
+    assert speech.n_frames == 25
+    assert len(speech.audio_16k) == 16_000
+
+
+def test_every_way_to_store_a_voice_gives_the_voice(tmp_path: Path, repository: Path) -> None:
+    voice = talking_face(repository / "samples" / "talking_astronaut.mp4").voice[: 4 * 48_000]
+    silent = 0 * voice
+    mono = read_speech(write_sound(tmp_path / "mono.wav", [MadeTrack(samples=voice[None], codec="pcm_s16le")]))
+    ways = {
+        "antiphase.wav": [MadeTrack(samples=np.array([voice, -voice]), layout="stereo", codec="pcm_s16le")],
+        "centre.wav": [
+            MadeTrack(samples=np.array([silent, silent, voice, *[silent] * 3]), layout="5.1", codec="pcm_s16le")
+        ],
+        "second.mka": [MadeTrack(samples=one[None], codec="flac", is_default=one is silent) for one in (silent, voice)],
+        "slow.mka": [MadeTrack(samples=voice[None], codec="flac", stamp=lambda _packet, time_s: time_s * 1.0001)],
+    }
+    for name, tracks in ways.items():
+        speech = read_speech(write_sound(tmp_path / name, tracks))
+        assert speech.n_frames == 100
+        assert speech.track == ("2 of 2" if name == "second.mka" else None)
+        n = min(len(speech.audio_16k), len(mono.audio_16k))
+        assert np.corrcoef(speech.audio_16k[:n], mono.audio_16k[:n])[0, 1] > 0.98
+        assert np.std(speech.audio_16k) == pytest.approx(np.std(mono.audio_16k), rel=0.02)
 
 
 def test_files_without_sound_are_refused(tmp_path: Path, repository: Path) -> None:

@@ -38,6 +38,8 @@ class ToyConfig:
     dropout: float = 0.0
     bad_from: int | None = None
     """First step whose gradients are not finite."""
+    bad_every: int = 1
+    """Steps from one such step to the next."""
     rate: float = 1e-2
     train: TrainConfig = field(
         default_factory=lambda: TrainConfig(
@@ -80,12 +82,19 @@ class ToySource:
         return ToyBatch(torch.stack(values), torch.stack(noise), mask)
 
 
+class ToyBlock(nn.Sequential):
+    """A block with code of its own, for torch compiles none of its own classes."""
+
+    def forward(self, values: Tensor) -> Tensor:
+        for layer in self:
+            values = layer(values)
+        return values
+
+
 class ToyNetwork(nn.Module):
     def __init__(self, dropout: float) -> None:
         super().__init__()
-        self.blocks = nn.ModuleList(
-            nn.Sequential(nn.Linear(WIDTH, WIDTH), nn.Dropout(dropout), nn.GELU()) for _ in range(2)
-        )
+        self.blocks = nn.ModuleList(ToyBlock(nn.Linear(WIDTH, WIDTH), nn.Dropout(dropout), nn.GELU()) for _ in range(2))
         self.last = nn.Linear(WIDTH, WIDTH)
         self.register_buffer("measured", torch.tensor(3.0, dtype=torch.float64))
 
@@ -135,7 +144,8 @@ class ToyTask:
                 removed = method(batch.values + 0.1 * batch.noise)
             squares = (removed.float() - batch.values).square() * batch.mask[..., None]
             loss = weight * squares.sum()
-            if self.config.bad_from is not None and step.number >= self.config.bad_from and step.ranks.rank == 0:
+            since_bad = -1 if self.config.bad_from is None else step.number - self.config.bad_from
+            if since_bad >= 0 and since_bad % self.config.bad_every == 0 and step.ranks.rank == 0:
                 loss = loss * float("nan")
             losses.append(loss.detach())
             if step.number >= 3:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from models.vae.discriminator import DISCRIMINATORS, Discriminator, DiscriminatorConfig
 from models.vae.vae import VAE_SIZES, Vae, VaeConfig
-from models.weights import WeightFacts, WeightsError, load_weights, read_facts, save_weights
+from models.weights import WeightFacts, WeightsError, load_weights, read_facts, save_tensors, save_weights
 
 CONFIG = dataclasses.replace(VAE_SIZES["tiny"], image_px=32)
 FACTS = WeightFacts(landmark_scheme="mediapipe478", speech_encoder=None)
@@ -48,6 +48,18 @@ def test_types_of_tensors_are_kept(vae: Vae, tmp_path: Path) -> None:
     save_weights(path, vae.bfloat16(), CONFIG, FACTS)
     with safetensors.safe_open(path, framework="pt") as opened:
         assert opened.get_tensor("decoder.image.weight").dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=["float16", "bfloat16"])
+def test_weights_in_half_precision_are_loaded_as_float32(vae: Vae, tmp_path: Path, dtype: torch.dtype) -> None:
+    statistics = {name for name, buffer in vae.named_buffers() if buffer.dtype == torch.float64}
+    halved = {name: tensor.to(dtype) for name, tensor in vae.state_dict().items() if name not in statistics}
+    save_tensors(tmp_path / "vae.safetensors", vae.state_dict() | halved, CONFIG, FACTS)
+    loaded = load_weights(tmp_path / "vae.safetensors", Vae, VaeConfig, FACTS)
+    assert {parameter.dtype for parameter in loaded.parameters()} == {torch.float32}
+    vae.load_state_dict(vae.state_dict() | halved)
+    image, landmarks = torch.randn(2, 3, 32, 32), torch.randn(2, 3, 32, 32)
+    assert torch.equal(loaded(image, landmarks, None).image_BCHW, vae(image, landmarks, None).image_BCHW)
 
 
 @pytest.mark.parametrize(

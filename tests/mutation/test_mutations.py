@@ -43,7 +43,7 @@ MUTATIONS = (
     Mutation(
         "rule `frontal` keeps what it should drop",
         "curation/rules/frontal.py", "deviation > limit_deg", "deviation < limit_deg",
-        f"{FRONTAL}deviation_on_either_side_of_180_is_held_against_the_limit",
+        f"{FRONTAL}a_deviation_at_the_limit_passes_and_an_unknown_one",
     ),
     Mutation(
         "frontal angle counter-clockwise",
@@ -68,13 +68,28 @@ MUTATIONS = (
     ),
     Mutation(
         "rule `jitter` keeps what it should drop",
-        "curation/rules/jitter.py", "value > limit", "value < limit",
+        "curation/rules/jitter.py", "(step > limit) &", "(step < limit) &",
         f"{RULES}/test_jitter.py::test_without_a_guard_only_the_ticks_of_the_step_are_dropped",
     ),
     Mutation(
         "a step drops the tick after it only",
-        "curation/rules/jitter.py", "range(-guard_ticks - 1, ", "range(-guard_ticks, ",
+        "curation/rules/jitter.py", "range(-settings.guard_ticks - 1, ", "range(-settings.guard_ticks, ",
         f"{RULES}/test_jitter.py::test_without_a_guard_only_the_ticks_of_the_step_are_dropped",
+    ),
+    Mutation(
+        "rule `jitter` drops a nod and keeps a jump",
+        "curation/rules/jitter.py", "explained < min_steadiness", "explained > min_steadiness",
+        f"{RULES}/test_jitter.py::test_a_quick_nod_and_a_quick_turn_pass",
+    ),
+    Mutation(
+        "a tilted face is turned the wrong way",
+        "curation/rules/frontal.py", "[np.cos(tilt), -np.sin(tilt)]", "[np.cos(tilt), np.sin(tilt)]",
+        f"{FRONTAL}without_the_roll_a_turned_face_is_as_far_off_tilted_as_upright",
+    ),
+    Mutation(
+        "the lips of another shot count",
+        "curation/rules/silence.py", "n_ticks, breaks, least", "n_ticks, np.zeros_like(breaks), least",
+        f"{RULES}/test_silence.py::test_the_lips_of_the_shot_before_do_not_count",
     ),
     Mutation(
         "rule `mask` keeps what it should drop",

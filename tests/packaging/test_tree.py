@@ -36,6 +36,7 @@ SAME_ROLE = {
     "settings": "settings of a room or package",
     "tables": "tables of a dataset: `schema` declares them, `files` reads and writes them",
     "task": "what a training loop trains",
+    "trial": "trial of what may fail on every video, before the first: the user's rules, the speech models",
     "train": "training: `training` trains the networks of the paper, `teaching` the mask network",
 }
 """Names that several modules have, each with the one meaning that it has in all of them."""

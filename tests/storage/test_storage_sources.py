@@ -20,12 +20,17 @@ from curation.media.errors import MediaError
 from curation.media.frames import tick_frames
 from curation.media.probe import probe
 from curation.media.remote import RemoteMedia
-from curation.sources.discover import discover, fingerprint
+from curation.output.known_videos import under_known_ids
+from curation.output.ledger import VideoRecord
+from curation.output.removals import keys_of, without_removed
+from curation.sources.content import fingerprint
+from curation.sources.discover import discover
 from curation.sources.entries import SourceError, SourceVideo
 from curation.sources.scratch import ScratchSettings, readable, require_scratch
 from foundation.storage.atomic import write_bytes_atomic
 from foundation.storage.locations import StorageError, location
 from foundation.storage.path_text import text_of_path
+from manifests.removals import Removals
 
 NO_ROOM = 0.0
 
@@ -93,12 +98,102 @@ def test_an_address_without_videos_is_told(raw: Path) -> None:
         discover(f"{raw}/nothing")
 
 
-def test_listing_a_large_video_fetches_its_first_and_its_last_mebibyte(bucket: Path, s3: StoreServer) -> None:
-    write_bytes_atomic(bucket / "raw" / "large.mp4", os.urandom(8 << 20))
+def test_listing_a_large_video_fetches_its_samples_of_six_mebibytes(bucket: Path, s3: StoreServer) -> None:
+    write_bytes_atomic(bucket / "raw" / "large.mp4", os.urandom(16 << 20))
     s3.forget()
     video = _one(str(bucket / "raw" / "large.mp4"))
-    assert 2 << 20 <= s3.sent_bytes < (2 << 20) + 20_000, s3.requests
-    assert video.size_bytes == 8 << 20
+    assert 6 << 20 <= s3.sent_bytes < (6 << 20) + 20_000, s3.requests
+    assert video.size_bytes == 16 << 20
+
+
+def _changed(content: bytes, position: int) -> bytes:
+    return content[:position] + bytes([content[position] ^ 1]) + content[position + 1 :]
+
+
+LARGE = 12 << 20
+
+BETWEEN_SAMPLES = (1 << 20) + (200 << 10)
+"""A byte of a file of 12 MiB that is in no sample: the first ends 128 KiB after the first MiB."""
+
+
+def test_files_that_differ_between_their_samples_are_read_whole_and_are_two_videos(
+    bucket: Path, s3: StoreServer
+) -> None:
+    content = os.urandom(LARGE)
+    write_bytes_atomic(bucket / "raw" / "a.mp4", content)
+    alone = _one(str(bucket / "raw" / "a.mp4"))
+    write_bytes_atomic(bucket / "raw" / "b.mp4", _changed(content, BETWEEN_SAMPLES))
+    s3.forget()
+    one, other = discover(str(bucket / "raw")).videos
+    assert s3.sent_bytes > 2 * LARGE
+    assert one.video_id != other.video_id
+    assert (one.duplicate_of, other.duplicate_of) == (None, None)
+    assert alone.video_id in one.other_ids
+
+
+def test_copies_on_a_store_that_states_their_digest_are_not_read_whole(bucket: Path, s3: StoreServer) -> None:
+    content = os.urandom(LARGE)
+    for name in ("a.mp4", "b.mp4"):
+        write_bytes_atomic(bucket / "raw" / name, content)
+    s3.forget()
+    one, other = discover(str(bucket / "raw")).videos
+    assert other.duplicate_of == one.path
+    assert s3.sent_bytes < 2 * (6 << 20) + 100_000
+
+
+def test_a_large_file_and_its_copy_on_a_store_are_one_video(bucket: Path, tmp_path: Path) -> None:
+    content = os.urandom(LARGE)
+    write_bytes_atomic(bucket / "raw" / "a.mp4", content)
+    (tmp_path / "z.mp4").write_bytes(content)
+    (tmp_path / "list.csv").write_text(f"path\n{bucket / 'raw' / 'a.mp4'}\nz.mp4\n")
+    one, other = discover(str(tmp_path / "list.csv")).videos
+    assert other.duplicate_of == one.path
+    assert one.video_id == other.video_id == fingerprint(tmp_path / "z.mp4")
+    assert _one(str(bucket / "raw" / "a.mp4")).video_id[:8] == one.video_id[:8]
+    write_bytes_atomic(bucket / "raw" / "a.mp4", _changed(content, BETWEEN_SAMPLES))
+    assert [video.duplicate_of for video in discover(str(tmp_path / "list.csv")).videos] == [None, None]
+
+
+def test_a_dataset_knows_a_large_file_again_after_it_went_to_a_store_or_came_from_there(
+    bucket: Path, tmp_path: Path
+) -> None:
+    content = os.urandom(LARGE)
+    write_bytes_atomic(bucket / "raw" / "a.mp4", content)
+    write_bytes_atomic(bucket / "raw" / "b.mp4", content[:-1] + b"x")
+    (tmp_path / "a.mp4").write_bytes(content)
+    here, there = _one(str(tmp_path / "a.mp4")), _one(str(bucket / "raw" / "a.mp4"))
+    other = _one(str(bucket / "raw" / "b.mp4"))
+    assert len({here.video_id, there.video_id, other.video_id}) == 3
+    for known, listed in ((here, there), (there, here)):
+        records = {known.video_id: VideoRecord.failed(known, "internal", "made by the test")}
+        assert [video.video_id for video in under_known_ids([listed, other], records).videos] == [
+            known.video_id,
+            other.video_id,
+        ]
+        removals = Removals(salt="00").extended(keys_of(records[known.video_id]), None)
+        assert without_removed(removals, [listed, other]) == [other]
+
+
+def test_an_empty_object_is_unreadable_and_the_error_names_its_address(bucket: Path, tmp_path: Path) -> None:
+    write_bytes_atomic(bucket / "raw" / "nothing.mp4", b"")
+    address = bucket / "raw" / "nothing.mp4"
+    video = _one(str(address))
+    assert (video.size_bytes, video.read_error) == (0, None)
+    for limit_gib in (1.0, NO_ROOM):
+        with pytest.raises(MediaError) as caught, readable(video, _scratch(tmp_path, limit_gib)) as path:
+            probe(path)
+        assert caught.value.code == "unreadable"
+        assert caught.value.detail == f"{address} is empty (0 bytes)"
+
+
+def test_hidden_objects_are_left_alone(raw: Path, talk: Path) -> None:
+    for name in ("b/._talk.mp4", ".Trashes/501/gone.mp4", "@eaDir/talk.mp4/SYNOVIDEO.mp4"):
+        write_bytes_atomic(raw / name, talk.read_bytes())
+    found = discover(str(raw))
+    assert [video.path.name for video in found.videos] == ["a 100% ü.mp4", "other.MKV", "talk.mp4"]
+    assert sorted(found.left_alone) == [".Trashes", "@eaDir", "b/._talk.mp4"]
+    assert [video.path.name for video in discover(f"{raw}/.Trashes").videos] == ["gone.mp4"]
+    assert [video.path.name for video in discover(f"{raw}/b/*.mp4").videos] == ["talk.mp4"]
 
 
 def test_a_copy_in_scratch_is_the_source_and_goes_with_the_unit(raw: Path, talk: Path, tmp_path: Path) -> None:

@@ -146,14 +146,16 @@ class MadeClip:
     scheme: str = "ibug68"
     encoder: str | None = "made"
     snr_db: float = 20.0
+    size_px: int = 64
 
     @property
     def clip_id(self) -> str:
         return f"{self.video}-{self.first:07d}-{self.first + self.n_frames - 1:07d}"
 
 
-def made_row(clip: MadeClip, size_px: int = 64) -> tuple[dict[str, object], bytes]:
+def made_row(clip: MadeClip) -> tuple[dict[str, object], bytes]:
     """Return manifest row and video of a clip: frame k shows `counted_picture(k)`, all of its arrays begin with k."""
+    size_px = clip.size_px
     k = np.arange(clip.n_frames, dtype=np.float32)
     n_points = landmark_scheme(clip.scheme).n_points
     speech = clip.tier == "diffusion" and clip.encoder is not None
@@ -172,7 +174,7 @@ def made_row(clip: MadeClip, size_px: int = 64) -> tuple[dict[str, object], byte
         "crop_x0": 0.0,
         "crop_y0": 0.0,
         "crop_size": 256.0,
-        "landmarks": np.broadcast_to((k / 2)[:, None, None], (clip.n_frames, n_points, 2)).copy(),
+        "landmarks": np.broadcast_to((k * size_px / 512)[:, None, None], (clip.n_frames, n_points, 2)).copy(),
         "landmark_scheme": clip.scheme,
         "pose_deg": np.stack([k, -k, 0 * k], axis=1),
         "pose_method": "made",
@@ -184,8 +186,12 @@ def made_row(clip: MadeClip, size_px: int = 64) -> tuple[dict[str, object], byte
     return row, encode_mp4([counted_picture(number, size_px, size_px) for number in range(clip.n_frames)], size_px)
 
 
-def make_clips(dataset: Path, clips: Sequence[MadeClip]) -> Path:
-    """Write a dataset that holds these clips and nothing else; one part per video."""
+def make_clips(dataset: Path, clips: Sequence[MadeClip], clip_px: int | None = None) -> Path:
+    """Write a dataset that holds these clips and nothing else; one part per video.
+
+    Its record says that clips have `clip_px` pixels; None: as many as the first one has.
+    """
+    clip_px = clip_px or next((clip.size_px for clip in clips), 64)
     for video in sorted({clip.video for clip in clips}):
         rows, mp4s = zip(*(made_row(clip) for clip in clips if clip.video == video), strict=True)
         members = [(f"{row['clip_id']}.mp4", mp4) for row, mp4 in zip(rows, mp4s, strict=True)]
@@ -203,7 +209,7 @@ def make_clips(dataset: Path, clips: Sequence[MadeClip]) -> Path:
         software="gaia-avatar",
         software_version="0.1.0",
         preset="embedded",
-        config={},
+        config={"crop": {"size_px": clip_px}},
         weights=(),
         tables=describe_tables(),
         totals=totals_of(dataset),
@@ -226,8 +232,8 @@ MADE_CLIPS = (
 def _make_clips() -> Callable[..., Path]:
     """Writes a dataset: `make_clips(folder, {"video": "a", "n_frames": 80}, ...)`, fields as of `MadeClip`."""
 
-    def make(dataset: Path, *clips: Mapping[str, Any]) -> Path:
-        return make_clips(dataset, [MadeClip(**clip) for clip in clips])
+    def make(dataset: Path, *clips: Mapping[str, Any], clip_px: int | None = None) -> Path:
+        return make_clips(dataset, [MadeClip(**clip) for clip in clips], clip_px)
 
     return make
 

@@ -37,7 +37,9 @@ DatasetArgument = Annotated[
 ]
 
 RunOption = Annotated[
-    Path, typer.Option("--run", help="Folder of the run; an existing run is resumed.", show_default=False)
+    Path,
+    # torchrun takes `--run`, the earlier name, for the beginning of its own `--run-path`, and refuses it
+    typer.Option("--out", "--run", help="Folder of the run; an existing run is resumed.", show_default=False),
 ]
 
 VaeRunOption = Annotated[

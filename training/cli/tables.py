@@ -1,9 +1,10 @@
 """The commands `gaia-train experiments` and `gaia-train params`: print tables of what can be trained."""
 
-import json
 from typing import Annotated
 
 import typer
+
+from foundation.json_text import json_text
 
 __all__ = ["experiments", "params"]
 
@@ -23,4 +24,4 @@ def params(
     from training.experiments import parameters
 
     rows = parameters.parameter_rows()
-    typer.echo(json.dumps(parameters.as_json(rows), indent=2) if as_json else parameters.as_text(rows))
+    typer.echo(json_text(parameters.as_json(rows), indent=2) if as_json else parameters.as_text(rows))

@@ -55,14 +55,16 @@ class ClipReader:
         return array
 
     def frames(self, clip: int, numbers: Sequence[int], size_px: int) -> npt.NDArray[np.uint8]:
-        """Return frames of a clip, (n, size_px, size_px, 3); `numbers` are in ascending order.
+        """Return frames of a clip, scaled to (n, size_px, size_px, 3); `numbers` are in ascending order.
 
         Raises:
-            ClipError: a frame is missing or damaged, or the tar cannot be read.
+            ClipError: a frame is missing or damaged, the clip has another size than those of the dataset, or the tar
+                cannot be read.
         """
         row = self.index.row(clip)
         try:
-            return frames_at(read_member(self.index.dataset, row.media, row.mp4), numbers, size_px)
+            mp4 = read_member(self.index.dataset, row.media, row.mp4)
+            return frames_at(mp4, numbers, size_px, clip_px=self.index.clip_px)
         except MediaError as error:
             raise ClipError(f"{row.clip_id}: {row.media}: {error}") from error
 

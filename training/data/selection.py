@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from foundation.array_types import BoolArray, Int64Array
 from foundation.errors import UsageError
 from foundation.storage.arrow import open_parquet
+from manifests.clip_size import clip_px
 from manifests.errors import DatasetError
 from manifests.files.tables import table_files
 from manifests.files.tar import MemberRange
@@ -80,6 +81,8 @@ class ClipIndex:
     """A row per clip: scalars of the manifest, and `file`, `row_group` and `row`, the position of its arrays."""
     landmark_scheme: str
     """That of all clips."""
+    clip_px: int
+    """Height and width of the frames of all clips, pixels, to which landmarks refer."""
     config: DataConfig
 
     def __len__(self) -> int:
@@ -128,7 +131,7 @@ def select_clips(dataset: Path, config: DataConfig) -> ClipIndex:
         SelectionError: no clip is left, fewer hours are left than `hours_subset`, the SQL is wrong, or clips have
             landmarks of different schemes.
     """
-    read_dataset(dataset)
+    record = read_dataset(dataset)
     files = tuple(table_files(dataset, "clips"))
     with ThreadPoolExecutor(_READERS) as readers:
         scalars = list(readers.map(_scalars, files, range(len(files))))
@@ -141,6 +144,7 @@ def select_clips(dataset: Path, config: DataConfig) -> ClipIndex:
         files=files,
         rows=rows,
         landmark_scheme=_common_value(rows, "landmark_scheme", "select one with {where}"),
+        clip_px=clip_px(record),
         config=config,
     )
 

@@ -31,7 +31,7 @@ from training.latents.files import LatentsError, latent_places, read_facts
 __all__ = ["Excerpt", "MotionSequence", "MotionSequenceBatch", "MotionSequences", "SequenceConfig", "collate_sequences"]
 
 LENGTHS_MULTIPLE = 25
-"""Batches are padded to a multiple of it, so that 125 to 250 frames give six shapes at most."""
+"""Batches are padded to a multiple of it, so that 125 to 250 frames give six shapes at most, 75 to 250 eight."""
 
 _ATTEMPTS = 16
 """Substitutes that are tried for a damaged clip."""

@@ -136,7 +136,7 @@ def read_experiment(text: str, name: str) -> Experiment:
         data=overlaid(DataConfig(), sections.get("data", {}), f"{name}.data"),
         data_changes=sections.get("data", {}),
         changes=tuple(
-            f"{setting}={value if isinstance(value, str) else json.dumps(value)}"
+            f"{setting}={value if isinstance(value, str) else json.dumps(value, allow_nan=False)}"
             for setting, value in setting_leaves(
                 {section: sections.get(section, {}) for section in ("vae", "diffusion", "data")}
             )

@@ -19,7 +19,6 @@ from foundation.array_types import Float16Array, Float32Array, Float64Array
 from foundation.storage.locations import files_in
 from manifests.files.tables import write_parquet
 from manifests.schema.arrow_arrays import array_column
-from manifests.timeline import CLIP_PX
 from models.pixels import to_float
 from models.vae.landmark_image import LandmarkImageConfig, LandmarkRenderer
 from models.vae.posterior import Posterior
@@ -154,7 +153,9 @@ class _Encoder:
         return np.concatenate(latents), appearance
 
     def _motion(self, points_NK2: Float32Array) -> Float16Array:
-        landmarks = torch.from_numpy(points_NK2 * (self.vae.config.image_px / CLIP_PX)).to(self._device)
+        landmarks = torch.from_numpy(points_NK2 * (self.vae.config.image_px / self.reader.index.clip_px)).to(
+            self._device
+        )
         images = self._renderer(landmarks, torch.ones(landmarks.shape[:2], dtype=torch.bool, device=self._device))
         return _means(self.vae.encode_motion(images))
 

@@ -46,6 +46,8 @@ class Progress:
     cursor: Cursor = field(default_factory=Cursor)
     bad_steps: int = 0
     """Length of the current row of skipped steps."""
+    skipped: int = 0
+    """Steps of the run that were skipped, because gradients were not finite."""
 
 
 def tensors_of_export(state: RunState, export: Export, *, averaged: bool) -> dict[str, Tensor]:
@@ -126,7 +128,9 @@ def read_progress(checkpoint: Path) -> Progress:
     path = checkpoint / "state.json"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        return Progress(content["step"], Cursor(**content["cursor"]), content["bad_steps"])
+        # older checkpoints do not count all skipped steps
+        skipped = content.get("skipped", content["bad_steps"])
+        return Progress(content["step"], Cursor(**content["cursor"]), content["bad_steps"], skipped)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"{path} is damaged: {error}; write another checkpoint's name into `latest`") from error
 

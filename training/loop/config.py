@@ -36,7 +36,8 @@ class TrainConfig(Section):
     """Activations that are recomputed in the backward pass to save memory: `none`, `block`: those of each block,
     `selective`: those of each block but the results of matrix products, convolutions and attention."""
     compile: bool = False
-    """Whether each block is compiled by torch.compile: the first step takes minutes, later ones are faster on a GPU."""
+    """Whether each block is compiled by torch.compile: the first step with batches of a new length takes minutes, later
+    ones are faster on a GPU."""
     ranks_per_copy: Annotated[int, Field(ge=1)] = 1
     """Ranks (GPUs) over which one copy of the networks is split (FSDP), for networks that do not fit one GPU. 1: each
     rank holds a copy (DDP). Divides the number of ranks."""
@@ -47,6 +48,10 @@ class TrainConfig(Section):
     """Largest norm of the gradients of a network; longer ones are clipped to it. null: no clipping."""
     max_bad_steps: Annotated[int, Field(ge=1)] = 20
     """Consecutive steps with gradients that are not finite after which the run ends; each such step is skipped."""
+    max_bad_share: Annotated[float, Field(ge=0.0, le=1.0)] = 0.1
+    """Largest share of such steps since the last checkpoint. A run with more ends with an error in place of the next
+    checkpoint, or as soon as `max_bad_steps` steps were skipped. Ours: single ones are harmless, and no loss is scaled
+    here, which would need some."""
     workers: Annotated[int, Field(ge=0)] = 2
     """Loader processes of each rank; 0: the trainer loads by itself."""
     log_every: Annotated[int, Field(ge=1)] = 20

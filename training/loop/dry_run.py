@@ -41,9 +41,9 @@ def dry_run(task: Task[BatchT], config: TrainConfig, ranks: Ranks) -> str:
         workers=config.workers,
         pin=ranks.device.type == "cuda",
     )
-    session.step(next(batches))  # starts loaders, compiles, allocates moments
+    first = session.step(next(batches))  # starts loaders, compiles, allocates moments
     begun_s = time.perf_counter()
-    session.step(next(batches))
+    second = session.step(next(batches))
     if ranks.device.type == "cuda":
         torch.cuda.synchronize()
     step_s = time.perf_counter() - begun_s
@@ -62,6 +62,9 @@ def dry_run(task: Task[BatchT], config: TrainConfig, ranks: Ranks) -> str:
             f"{duration_text(step_s * config.steps)} for {config.steps} steps"
         ),
     }
+    bad = sorted({*first.bad_networks, *second.bad_networks})
+    if bad:
+        lines["caution"] = f"gradients of {', '.join(bad)} were not finite: such steps are skipped"
     return "\n".join(f"{name:<8}{text}" for name, text in lines.items())
 
 

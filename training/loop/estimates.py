@@ -86,5 +86,5 @@ def require_disk(n_parameters: Mapping[str, int], exported: str, run: RunFolder,
     if missing * each > free:
         raise ResourceError(
             f"{missing} checkpoints of {each / _GIB:.1f} GiB each do not fit on the disk of {run.path}, which has "
-            f"{free / _GIB:.1f} GiB free; name another --run, or lower train.keep_newest and raise train.keep_every"
+            f"{free / _GIB:.1f} GiB free; name another --out, or lower train.keep_newest and raise train.keep_every"
         )

@@ -18,7 +18,9 @@ from foundation.settings import Setting, SettingsError
 from foundation.signals import StopRequest
 from models.run_folder import RunFolder
 from training.data.order import BatchShape
+from training.loop.bad_steps import BadSteps
 from training.loop.checkpoints import load_checkpoint, save_checkpoint
+from training.loop.compilation import message_of_compiler
 from training.loop.config import TrainConfig
 from training.loop.contact_sheet import write_contact_sheet, write_preview
 from training.loop.estimates import require_disk, require_memory
@@ -45,6 +47,8 @@ class TrainReport:
 
     step: int
     """Steps done, those of earlier calls included."""
+    skipped: int
+    """Steps among these that changed nothing, because gradients were not finite."""
     stopped_by: signal.Signals | None
     """The signal that stopped the run, on this rank or another; None: all steps were done."""
 
@@ -91,7 +95,8 @@ def train(
         CheckpointError: a checkpoint is damaged, or of other networks.
         SettingsError: the settings do not fit the number of ranks.
         ResourceError: memory or disk are too small.
-        TrainError: gradients were not finite too often, or a GPU's memory ran out.
+        TrainError: gradients were not finite too often, weights are not finite, a block cannot be compiled, or a
+            GPU's memory ran out.
         OSError: the disk refused; the last checkpoint is complete.
     """
     shape = batch_shape(config, ranks)
@@ -129,6 +134,7 @@ class _Loop(Generic[BatchT]):
         self._log: MetricsLog | None = None
         self._since_s = time.perf_counter()
         self._steps_since = self._bad_since = 0
+        self._bad_steps = BadSteps(config)
 
     def run(self, shape: BatchShape) -> TrainReport:
         session, config = self._session, self._config
@@ -144,6 +150,14 @@ class _Loop(Generic[BatchT]):
                     f"step {session.progress.step + 1} needs more memory than the GPU has: {error}; halve "
                     "train.micro_batch, set train.activation_checkpointing=block, or split the network over more GPUs "
                     "with train.ranks_per_copy"
+                ) from error
+            except RuntimeError as error:
+                message = message_of_compiler(error)
+                if message is None:
+                    raise
+                raise TrainError(
+                    f"step {session.progress.step + 1}: torch cannot compile a block of the network here: {message}; "
+                    "set train.compile=false"
                 ) from error
 
     def _steps(self, shape: BatchShape) -> TrainReport:
@@ -171,39 +185,52 @@ class _Loop(Generic[BatchT]):
             if step % config.pictures_every == 0 or last:
                 self._write_previews()
             if step % config.checkpoint_every == 0 or last or stopped:
-                self._save()
+                self._save(judged=last or not stopped)
                 saved = step
         if stopped:
             self._progress.say(
                 f"stopped by a signal: checkpoint at step {saved} written; the same command resumes the run"
             )
         return TrainReport(
-            step=session.progress.step, stopped_by=(self._stop.signal or signal.SIGTERM) if stopped else None
+            step=session.progress.step,
+            skipped=session.progress.skipped,
+            stopped_by=(self._stop.signal or signal.SIGTERM) if stopped else None,
         )
 
     def _note(self, result: StepResult) -> None:
-        """Count a step, and end the run after too many bad ones in a row.
+        """Count a step, and end the run after too many bad ones.
 
         Raises:
-            TrainError: `train.max_bad_steps` steps in a row were skipped.
+            TrainError: too many steps were skipped.
         """
-        progress = self._session.progress
+        progress, bad = self._session.progress, result.bad_networks
         self._progress.advance()
         self._steps_since += 1
+        self._bad_steps.add(bad, progress.bad_steps)
         if result.good:
             norms = {f"gradient_norm/{name}": norm for name, norm in result.gradient_norms.items()}
             self._means.add({**result.metrics, **norms})
             return
         self._bad_since += 1
-        bad = [name for name, norm in result.gradient_norms.items() if not norm.isfinite()]
-        self._progress.say(f"step {progress.step} is skipped: gradients of {', '.join(bad)} are not finite")
-        if progress.bad_steps >= self._config.max_bad_steps:
-            newest = self._run.newest()
-            raise TrainError(
-                f"gradients of {', '.join(bad)} were not finite in {progress.bad_steps} steps in a row, the last of "
-                f"them {progress.step}; the newest checkpoint is {newest.name if newest else 'none'}: lower the "
-                "learning rate, set train.max_gradient_norm, or train.precision=fp32, and go on with --accept-changes"
-            )
+        self._progress.say(
+            f"step {progress.step} is skipped: gradients of {', '.join(bad)} are not finite; {progress.skipped} of "
+            f"{progress.step} steps were skipped so far"
+        )
+        self._judge(at_checkpoint=False)
+
+    def _judge(self, *, at_checkpoint: bool) -> None:
+        """End the run if it has skipped too many steps."""
+        problem = self._bad_steps.problem(at_checkpoint=at_checkpoint)
+        if problem is not None:
+            raise self._error(problem)
+
+    def _error(self, problem: str) -> TrainError:
+        newest = self._run.newest()
+        return TrainError(
+            f"{problem}, the last of them {self._session.progress.step}; the newest checkpoint is "
+            f"{newest.name if newest else 'none'}: lower the learning rate, set train.max_gradient_norm, or "
+            "train.precision=fp32, and go on with --accept-changes"
+        )
 
     def _write_line(self, result: StepResult) -> None:
         session, config = self._session, self._config
@@ -214,6 +241,7 @@ class _Loop(Generic[BatchT]):
         cursor = session.progress.cursor
         values["epoch"] = cursor.epoch + cursor.position / len(session.task.source)
         values["bad_steps"] = float(self._bad_since)
+        values["bad_steps_in_all"] = float(session.progress.skipped)
         self._since_s, self._steps_since, self._bad_since = now_s, 0, 0
         if self._log is not None:
             self._log.write(session.progress.step, values)
@@ -235,8 +263,20 @@ class _Loop(Generic[BatchT]):
             self._log.show(step, previews)
         self._since_s += time.perf_counter() - begun_s
 
-    def _save(self) -> None:
+    def _save(self, *, judged: bool) -> None:
+        """Write a checkpoint.
+
+        Args:
+            judged: whether it vouches for the steps before it; that of a run that a signal stops does not.
+
+        Raises:
+            TrainError: too many steps were skipped, or weights are not finite; nothing is written.
+        """
         session, config = self._session, self._config
+        if judged:
+            self._judge(at_checkpoint=True)
+        if self._ranks.any(not session.weights_are_finite()):
+            raise self._error("weights, or averages of them, are not finite after all steps")
         begun_s = time.perf_counter()
         save_checkpoint(
             self._run,
@@ -247,4 +287,5 @@ class _Loop(Generic[BatchT]):
             keep_newest=config.keep_newest,
             keep_every=config.keep_every,
         )
+        self._bad_steps.reset()
         self._since_s += time.perf_counter() - begun_s

@@ -1,4 +1,4 @@
-"""Processes of a run under torchrun, sharding, activation checkpointing and compilation (GAIA appendix B.1: 16 GPUs).
+"""Processes of a run under torchrun, sharding and activation checkpointing (GAIA appendix B.1: 16 GPUs).
 
 Copies of the network on all ranks and copies that are each split over some ranks are one code path: FSDP2's
 `fully_shard` on a mesh of (copies, ranks per copy). A single process has no mesh.
@@ -28,7 +28,6 @@ __all__ = [
     "DistributionError",
     "Ranks",
     "checkpoint_activations",
-    "compile_blocks",
     "full",
     "local",
     "ranks_of_environment",
@@ -206,9 +205,3 @@ def checkpoint_activations(blocks: Sequence[nn.Module], kind: Checkpointing) -> 
 
 def _policy(_context: object, operator: object, *_args: Any, **_options: Any) -> CheckpointPolicy:  # noqa: ANN401
     return CheckpointPolicy.MUST_SAVE if operator in _COSTLY else CheckpointPolicy.PREFER_RECOMPUTE
-
-
-def compile_blocks(blocks: Sequence[nn.Module]) -> None:
-    """Compile each block, in place: blocks of one shape share the compiled code, which a compiled network would not."""
-    for block in blocks:
-        block.compile()

@@ -33,18 +33,18 @@ def require_same_run(run: RunFolder, task: str, settings: Mapping[str, Setting],
     if run.run_record.exists():
         record = run.record()
         if record["task"] != task:
-            raise RunFolderError(f"--run {run.path} holds a run of {record['task']}, not of {task}; name another")
+            raise RunFolderError(f"--out {run.path} holds a run of {record['task']}, not of {task}; name another")
         changed = differences(settings, record["settings"])
         bound = [name for name in changed if not name.startswith(_FREE) or name in _BOUND]
         if bound and not accept_changes:
             listed = "; ".join(f"{name} is {changed[name]}" for name in bound)
             raise RunFolderError(
-                f"--run {run.path} holds a run with other settings: {listed}; give those again, name another folder, "
+                f"--out {run.path} holds a run with other settings: {listed}; give those again, name another folder, "
                 "or go on with --accept-changes"
             )
     # a start that was killed leaves a hidden file at most
     elif run.path.is_dir() and any(not path.name.startswith(".") for path in run.path.iterdir()):
-        raise RunFolderError(f"--run {run.path} holds files, but no run; name a folder that is new or empty")
+        raise RunFolderError(f"--out {run.path} holds files, but no run; name a folder that is new or empty")
 
 
 def begin_run(run: RunFolder, task: str, preset: str, settings: Mapping[str, Setting]) -> None:

@@ -9,9 +9,10 @@ from torch import Tensor, nn
 
 from training.data.randomness import seed_of
 from training.loop.checkpoints import Progress
+from training.loop.compilation import compile_blocks
 from training.loop.config import TrainConfig
 from training.loop.ema import WeightAverage
-from training.loop.parallel import Ranks, checkpoint_activations, compile_blocks, full, shard
+from training.loop.parallel import Ranks, checkpoint_activations, full, local, shard
 from training.loop.run_state import RunState
 from training.loop.task import Export, Step, Task
 
@@ -30,6 +31,13 @@ class StepResult(NamedTuple):
     learning_rate: float
     good: bool
     """Whether all gradients were finite; if not, nothing was changed."""
+
+    @property
+    def bad_networks(self) -> list[str]:
+        """Names of the networks whose gradients were not finite."""
+        if self.good:  # known already: a look at each norm would wait for the GPU
+            return []
+        return [name for name, norm in self.gradient_norms.items() if not norm.isfinite()]
 
 
 class Session(Generic[BatchT]):
@@ -77,6 +85,11 @@ class Session(Generic[BatchT]):
             for name, network in self.networks.items()
         }
 
+    def weights_are_finite(self) -> bool:
+        """Return whether all weights and averages of this rank are finite numbers."""
+        weights = [parameter for network in self.networks.values() for parameter in network.parameters()]
+        return all(bool(local(tensor).isfinite().all()) for tensor in (*weights, *self.average.tensors.values()))
+
     def step(self, batches: Sequence[BatchT]) -> StepResult:
         """Take one step; if gradients are not finite on any rank, only the progress changes."""
         number, config = self.progress.step, self._config
@@ -107,6 +120,7 @@ class Session(Generic[BatchT]):
             step=number + 1,
             cursor=self.progress.cursor.advanced(config.batch, len(self.task.source)),
             bad_steps=0 if good else self.progress.bad_steps + 1,
+            skipped=self.progress.skipped + (not good),
         )
         return StepResult(metrics, norms, rate, good)
 

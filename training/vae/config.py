@@ -122,8 +122,8 @@ class VaeTrainingConfig(Section):
     check_pairs: Annotated[int, Field(ge=0)] = 256
     """Pairs of frames of each kind that are reconstructed when the run ends, to measure how well. 0: none. Ours."""
     max_bad_factors: Annotated[int, Field(ge=1)] = 50
-    """Consecutive steps in which the factor of the GAN loss is not finite after which the run ends; in each it is 0.
-    Ours."""
+    """Consecutive steps in which the factor of the GAN loss is not finite after which the run ends; in each it is 0. As
+    many that do not follow each other end it where they are more than `train.max_bad_share` of its steps. Ours."""
 
 
 VAE_TRAINING: Mapping[PresetName, VaeRate] = {

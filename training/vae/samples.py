@@ -17,7 +17,6 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from foundation.array_types import Int64Array
-from manifests.timeline import CLIP_PX
 from models.vae.vae import LatentNoise, VaeConfig
 from training.data.clips import ClipError, ClipReader, DamagedDataError
 from training.data.order import SampleKey
@@ -141,9 +140,10 @@ class FramePairs(Dataset[FramePair]):
             number: torch.from_numpy(frame).permute(2, 0, 1) for number, frame in zip(numbers, rgb_NHWC, strict=True)
         }
         landmarks_NK2 = self._reader.array(clip, "landmarks")
+        scale = np.float32(self.image_px / self.index.clip_px)
         samples = []
         for source, target in frames:
-            points_K2 = torch.from_numpy(landmarks_NK2[target] * np.float32(self.image_px / CLIP_PX))
+            points_K2 = torch.from_numpy(landmarks_NK2[target] * scale)
             samples.append(FramePair(image_CHW[source], image_CHW[target], points_K2, points_K2.isfinite().all(-1)))
         return samples
 

@@ -73,7 +73,7 @@ class VaeTask:
         self._perceptual = perceptual_network(config.perceptual)
         self._previews = VaePreviews(pairs, self.renderer)
         self._damage = DamageLog(index)
-        self._bad_factors = 0
+        self._gan_steps = self._bad_factors = self._bad_in_a_row = 0
 
     def trainables(self) -> Mapping[str, Trainable]:
         """Return the VAE, and the discriminator, which has no gradient before `loss.gan_start_step`."""
@@ -106,7 +106,7 @@ class VaeTask:
 
         Raises:
             DamagedDataError: too many clips are damaged.
-            TrainError: the factor of the GAN loss was not finite in too many steps in a row.
+            TrainError: the factor of the GAN loss was not finite in too many steps.
         """
         losses, share = self.config.loss, 1.0 / len(step.batches)
         metrics: dict[str, Tensor] = {}
@@ -145,14 +145,32 @@ class VaeTask:
         return output
 
     def _count_bad_factors(self, metrics: Mapping[str, Tensor]) -> None:
-        bad = "bad_gan_factors" in metrics and bool(metrics["bad_gan_factors"] > 0)
-        self._bad_factors = self._bad_factors + 1 if bad else 0
-        if self._bad_factors >= self.config.max_bad_factors:
-            raise TrainError(
-                f"the factor of the GAN loss was not finite in {self._bad_factors} steps in a row: the gradients of "
-                "the reconstruction or of the discriminator overflow; lower rate.base, set train.precision=fp32, or "
-                "begin the GAN later with loss.gan_start_step, and go on with --accept-changes"
-            )
+        """Count the steps with a GAN whose factor was not finite, and end a run with too many of them."""
+        if "bad_gan_factors" not in metrics:
+            return
+        bad, config = bool(metrics["bad_gan_factors"] > 0), self.config
+        self._gan_steps += 1
+        self._bad_factors += bad
+        self._bad_in_a_row = self._bad_in_a_row + 1 if bad else 0
+        many = self._bad_factors >= config.max_bad_factors
+        if self._bad_in_a_row >= config.max_bad_factors:
+            where = f"{self._bad_in_a_row} steps in a row"
+        elif many and self._bad_factors > config.train.max_bad_share * self._gan_steps:
+            where = f"{self._bad_factors} of {self._gan_steps} steps"
+        else:
+            return
+        raise TrainError(
+            f"the factor of the GAN loss was not finite in {where}: the gradients of the reconstruction or of the "
+            "discriminator overflow; lower rate.base, set train.precision=fp32, or begin the GAN later with "
+            "loss.gan_start_step, and go on with --accept-changes"
+        )
+
+    def caveats(self) -> Sequence[str]:
+        """Return what a report of a finished run has to add: steps of this call in which the GAN had no say."""
+        if not self._bad_factors:
+            return []
+        where = f"{self._bad_factors} of {self._gan_steps} steps with a GAN"
+        return [f"the factor of the GAN loss was not finite in {where}; the discriminator had no say in them"]
 
     def previews(self) -> Mapping[str, RgbImage]:
         """Return reconstructions, and swaps: the appearance of each clip with the motion of each other."""

@@ -8,7 +8,6 @@ image mode, and tests compare the results with it.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,16 +18,21 @@ from curation.perception.faces.face_landmarker import BUNDLE, open_bundle
 from curation.perception.faces.face_mesh import FaceMesh, can_be_followed, looks_of
 from curation.perception.faces.search import (
     Candidate,
+    are_wide_enough,
     cut_square,
+    finer_sides,
     full_image,
-    halved,
+    halvings,
     is_cut_off,
     merge_candidates,
+    scaled,
     shared_fraction,
     tiles,
+    with_others,
 )
 from curation.perception.protocols import FaceObservation, Square
 from curation.perception.runtime.litert import LiteRtNetwork
+from curation.perception.settings import LEAST_FACE_PX
 from foundation.array_types import Float32Array, Float64Array, RgbImage
 
 __all__ = ["MEDIAPIPE_FACES", "MediaPipeFaces"]
@@ -46,6 +50,12 @@ _LARGE_FACE = 0.25
 _LOOK_SHORTER_PX = 160
 """Shorter side of a frame that is scaled down for the detector, whose looks have 128 pixels."""
 
+_SURELY_FOUND_PX = 18.0
+"""Width in a look from which the detector finds 97 of 100 real faces; of 12 px it finds 34, of 15 px 89."""
+
+_TILE_PX = 160
+"""Least side, in the halving it is cut from, of a finer tile; the look that is made of it has 128 pixels."""
+
 
 class MediaPipeFaces:
     """A `FaceFinder` with at most four faces per frame."""
@@ -53,11 +63,12 @@ class MediaPipeFaces:
     scheme = FaceMesh.scheme
     pose_method = FaceMesh.pose_method
 
-    def __init__(self, bundle: Path | None = None) -> None:
+    def __init__(self, bundle: Path | None = None, least_face_px: float = LEAST_FACE_PX) -> None:
         """Load the models.
 
         Args:
             bundle: `face_landmarker.task`; None takes the one of the asset registry.
+            least_face_px: width of the narrowest face that is found in frames of any size, pixels.
 
         Raises:
             MissingAssetsError: it is not on this machine.
@@ -65,6 +76,7 @@ class MediaPipeFaces:
         with open_bundle(bundle) as members:
             self._detector = LiteRtNetwork(members.read("face_detector.tflite"))
         self._mesh = FaceMesh(bundle)
+        self._least_face_px = least_face_px
         self._anchors = anchor_centres()
 
     def __call__(self, frame: RgbImage, near: Sequence[FaceObservation] | None = None) -> list[FaceObservation]:
@@ -87,18 +99,37 @@ class MediaPipeFaces:
 
     def _candidates(self, frame: RgbImage, looks: Sequence[Square] | None = None) -> list[Candidate]:
         """Return the detections in `looks`, or in as many looks as the full frame needs."""
-        small, factor = halved(frame, _LOOK_SHORTER_PX)
-        found = self._search(small) if looks is None else merge_candidates(self._detect_complete(small, looks))
-        return [replace(one, box_px=one.box_px * factor, eyes_px=one.eyes_px * factor) for one in found]
+        halves = list(halvings(frame, _LOOK_SHORTER_PX))
+        if looks is None:
+            return self._search(halves)
+        found = []
+        for look in looks:
+            number = _halving_of(look.side, halves)
+            image, factor = halves[number], 2**number
+            square = Square(x0=look.x0 / factor, y0=look.y0 / factor, side=look.side / factor)
+            found += [scaled(one, factor) for one in self._detect_complete(image, [square])]
+        return merge_candidates(found)
 
-    def _search(self, frame: RgbImage) -> list[Candidate]:
-        height, width = frame.shape[:2]
-        found = self._detect(frame, full_image(width, height))
+    def _search(self, halves: Sequence[RgbImage]) -> list[Candidate]:
+        """Search a frame, given its halvings: in full, in tiles, and in finer tiles until a face is wide enough."""
+        small, factor = halves[-1], 2 ** (len(halves) - 1)
+        height, width = small.shape[:2]
+        found = self._detect(small, full_image(width, height))
         if max((_width(one.box_px) for one in found), default=0.0) >= _LARGE_FACE * max(width, height):
-            return merge_candidates(found)
+            return [scaled(one, factor) for one in merge_candidates(found)]
         # the box of a small face is coarse in the look at the full frame: it is kept only if no tile shows the face
-        sharper = self._detect_complete(frame, tiles(width, height))
-        return merge_candidates(sharper) or merge_candidates(found)
+        largest = tiles(width, height)
+        sharper = self._detect_complete(small, largest)
+        faces = [scaled(one, factor) for one in merge_candidates(sharper) or merge_candidates(found)]
+        for side in finer_sides(largest[0].side * factor, self._least_face_px * INPUT_PX / _SURELY_FOUND_PX):
+            if are_wide_enough(faces, self._least_face_px):
+                break
+            number = _halving_of(side, halves)
+            image, factor = halves[number], 2**number
+            squares = tiles(image.shape[1], image.shape[0], side / factor)
+            finer = [scaled(one, factor) for one in merge_candidates(self._detect_complete(image, squares))]
+            faces = with_others(finer, faces)
+        return faces
 
     def _detect_complete(self, frame: RgbImage, looks: Sequence[Square]) -> list[Candidate]:
         """Return the faces in `looks`, but for those that are cut off by a border inside the frame."""
@@ -123,8 +154,20 @@ MEDIAPIPE_FACES = FaceFinderCard(
     pose_method=MediaPipeFaces.pose_method,
     assets=(BUNDLE,),
     runtime="ai-edge-litert",
-    load=lambda _settings: MediaPipeFaces(),
+    load=lambda settings: MediaPipeFaces(least_face_px=settings.least_face_px),
 )
+
+
+def _halving_of(side: float, halves: Sequence[RgbImage]) -> int:
+    """Return the number of the halving that a look is cut from, given its side in pixels of the frame.
+
+    The coarsest for the look at the full frame and the largest tiles, else the coarsest in which it is sharp enough.
+    """
+    coarsest = len(halves) - 1
+    height, width = halves[-1].shape[:2]
+    if side >= 0.99 * tiles(width, height)[0].side * 2**coarsest:
+        return coarsest
+    return min(coarsest, max(0, int(np.log2(side / _TILE_PX))))
 
 
 def _width(box_px: Float32Array | Float64Array) -> float:

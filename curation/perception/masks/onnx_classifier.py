@@ -127,8 +127,8 @@ def require_model_file(model: Path) -> None:
     """
     if not model.is_file():
         raise UnfitMaskModelError(
-            f"perception.mask is {str(model)!r}, but there is no such file; write embedded, ssd, or where an ONNX "
-            "classifier lies"
+            f"perception.mask is {str(model)!r}, but there is no such file; write embedded, ssd, "
+            "ssd_onnx, or where an ONNX classifier lies"
         )
 
 

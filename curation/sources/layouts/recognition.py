@@ -1,5 +1,7 @@
 """Recognition of the layout of a folder: the one that the user names, or the one that fits the names of all videos."""
 
+from collections.abc import Mapping
+
 from curation.choices import LayoutChoice, LayoutName
 from curation.sources.entries import SourceError
 from curation.sources.layouts.casual_conversations_v1 import CC_V1
@@ -10,9 +12,14 @@ from curation.sources.layouts.talkinghead_1kh import TALKINGHEAD_1KH
 from curation.sources.layouts.tree import Labelled, Layout, Tree
 from curation.sources.layouts.voxceleb2 import VOXCELEB2
 
-__all__ = ["LAYOUTS", "labelled"]
+__all__ = ["LAYOUTS", "labelled", "settings_of_layout"]
 
 LAYOUTS: tuple[Layout, ...] = (HDTF, CC_V1, CC_V2, VOXCELEB2, TALKINGHEAD_1KH, FOLDER)
+
+
+def settings_of_layout(name: LayoutName | None) -> Mapping[str, float]:
+    """Return the settings that a layout brings, by dotted name; none where there is no layout."""
+    return next((layout.settings for layout in LAYOUTS if layout.name == name), {})
 
 
 def labelled(tree: Tree, choice: LayoutChoice) -> tuple[LayoutName, Labelled]:

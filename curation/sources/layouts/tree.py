@@ -1,7 +1,7 @@
 """Listing of a folder, and the labels that a layout derives from it."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from curation.choices import LayoutName
@@ -25,6 +25,8 @@ class Tree:
     """Files with the suffix of a video: names below `root`, with slashes."""
     others: tuple[str, ...]
     """All other files, likewise; annotation is among them."""
+    left_alone: tuple[str, ...] = ()
+    """Hidden files and folders, and folders of systems, likewise."""
 
     def parts(self, name: str) -> tuple[str, ...]:
         """Return the last two folders and the stem of a file, or fewer where there are no more.
@@ -72,6 +74,8 @@ class Layout:
     """Whether every video of a folder is named as this data set names them."""
     label: Callable[[Tree], Labelled]
     """Raises SourceError where an annotation is invalid."""
+    settings: Mapping[str, float] = field(default_factory=dict)
+    """Settings by dotted name that fit this data set better than those of a preset."""
 
 
 def note(names: Sequence[str], what: str) -> tuple[str, ...]:

@@ -8,11 +8,19 @@ their owners'.
 - `txt/id00012/21Uxsk56VDQ/00001.txt`: position of the utterance in the interview. Lines `Identity`, `Reference`,
   `Offset`, `FV Conf`, `ASD Conf`, then `FRAME X Y W H` and a line for each frame, such as
   `008809 0.123 0.136 0.422 0.749`.
+- `id10283#r9-0pljhZqs#009636#009808.mp4`, `id10257#fI-1LgrsNNE#00005.txt#000.mp4`, `id00017#01dfn2spqyE#001.mp4`: the
+  same as one name, as programs write it that crop VoxCeleb for face animation: person, YouTube id, and an utterance
+  with a number, or first and last picture. With `-` or `_` in place of `#` it is an utterance of Kaldi's recipes; below
+  a person's folder the name may begin with the YouTube id.
 - `vox2_meta.csv`: names, gender and split of the people; not read, for the ids are what stands in the paths.
 
-The speaker is the folder `id...`. Uncut interviews, which people have from YouTube, are known where they are named by
-the 11 letters of their id: what is curated of them are the utterances of the `txt` files. That pictures are counted
-there at 25 a second is how public programs read them; no description by the authors was found.
+The speaker is the folder `id...`, or what the name begins with. Uncut interviews, which people have from YouTube, are
+known where they are named by the 11 letters of their id: what is curated of them are the utterances of the `txt` files.
+That pictures are counted there at 25 a second is how public programs read them; no description by the authors was
+found.
+
+The clips are 224 by 224 px, in which a face is some 80 to 120 px wide: much of it is under the limits that a preset has
+for videos in general. The layout has limits of its own, because GAIA trains on these clips all the same (Table 7).
 """
 
 import re
@@ -30,25 +38,32 @@ _YOUTUBE = re.compile(r"[A-Za-z0-9_-]{11}")
 
 _UTTERANCE = re.compile(r"\d{5}")
 
+_JOINED = re.compile(
+    r"(?:(?P<person>id\d{5})[#_-])?(?P<video>[A-Za-z0-9_-]{11})[#_-]\d{3,6}(?:\.txt)?(?:[#_-]\d{3,6})?"
+)
+"""An utterance as one name."""
+
 _FRAMES_PER_S = 25
 
 
 def _has_marks(tree: Tree) -> bool:
     interviews = _utterance_files(tree)
     return bool(tree.videos) and all(
-        _is_utterance(tree.parts(name)) or tree.parts(name)[-1] in interviews for name in tree.videos
+        _person_and_video(tree.parts(name)) or tree.parts(name)[-1] in interviews for name in tree.videos
     )
 
 
 def _label(tree: Tree) -> Labelled:
     files = _utterance_files(tree)
-    cut = {tree.parts(name)[-2] for name in tree.videos if _is_utterance(tree.parts(name))}
+    utterances = {name: _person_and_video(tree.parts(name)) for name in tree.videos}
+    cut = {utterance[1] for utterance in utterances.values() if utterance}
     entries, odd, is_cut, shared = [], [], [], []
     for name in tree.videos:
         parts = tree.parts(name)
         speaker, trims = None, tuple[Trim, ...]()
-        if _is_utterance(parts):
-            speaker = parts[-3]
+        utterance = utterances[name]
+        if utterance:
+            speaker = utterance[0]
         elif parts[-1] in cut:
             is_cut.append(name)
             continue
@@ -77,6 +92,17 @@ def _is_utterance(parts: tuple[str, ...]) -> bool:
     return len(parts) >= len(patterns) and all(
         pattern.fullmatch(part) for pattern, part in zip(patterns, parts[-3:], strict=True)
     )
+
+
+def _person_and_video(parts: tuple[str, ...]) -> tuple[str, str] | None:
+    """Return the person and the YouTube id of an utterance; None of any other file."""
+    if _is_utterance(parts):
+        return parts[-3], parts[-2]
+    joined = _JOINED.fullmatch(parts[-1])
+    if joined is None:
+        return None
+    person = joined["person"] or next((part for part in parts[-2:-1] if _PERSON.fullmatch(part)), None)
+    return None if person is None else (person, joined["video"])
 
 
 def _utterance_files(tree: Tree) -> dict[str, dict[str, list[str]]]:
@@ -108,4 +134,9 @@ def _frame_numbers(tree: Tree, name: str) -> Iterator[int]:
         below = below or words[:1] == ["FRAME"]
 
 
-VOXCELEB2 = Layout(name="voxceleb2", has_marks=_has_marks, label=_label)
+VOXCELEB2 = Layout(
+    name="voxceleb2",
+    has_marks=_has_marks,
+    label=_label,
+    settings={"rules.small_face.strict_px": 80.0, "rules.small_face.loose_px": 64.0},
+)

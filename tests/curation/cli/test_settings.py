@@ -30,7 +30,16 @@ def test_every_setting_is_printed_within_the_terminal(columns: int) -> None:
 def test_a_changed_setting_is_marked_and_shows_both_values() -> None:
     printed = _printed("--preset", "embedded", "--set", "rules.frontal.strict_deg=12")
     assert re.findall(r"^\* (.*)$", printed, re.MULTILINE) == ["rules.frontal.strict_deg: 12.0"]
-    assert "    default 30.0; number, above 0, at most 180; degrees\n" in printed
+    assert "    default 35.0; number, above 0, at most 180; degrees\n" in printed
+
+
+def test_the_settings_that_a_layout_brings_are_marked() -> None:
+    printed = _printed("--layout", "voxceleb2")
+    assert re.findall(r"^\* (.*)$", printed, re.MULTILINE) == [
+        "rules.small_face.strict_px: 80.0",
+        "rules.small_face.loose_px: 64.0",
+    ]
+    assert "*" not in re.findall(r"^[ *]", _printed("--layout", "hdtf"), re.MULTILINE)
 
 
 @pytest.mark.parametrize("preset", ["embedded", "paper"])

@@ -31,7 +31,7 @@ def test_a_silent_face_is_a_vae_clip_only(make_evidence: Make) -> None:
     assert planned(decision) == [(0, 100, "vae")]
     assert told(decision, "diffusion") == [(0, 100, "silence")]
     assert decision.spans[0].value == pytest.approx(4.0)
-    assert decision.spans[0].limit == pytest.approx(1.0)
+    assert decision.spans[0].limit == pytest.approx(1.25)
 
 
 def test_a_video_without_sound_is_vae_only_and_its_silence_is_not_measured(make_evidence: Make) -> None:

@@ -9,6 +9,7 @@ from curation.decision.tracks import TrackSettings, link_tracks
 from curation.evidence.measures import Evidence, Faces
 from curation.model_registry import IDENTITIES
 from curation.perception.cards import IdentityCard
+from curation.rules.still_face import StillFaceSettings
 
 Make = Callable[..., Evidence]
 
@@ -82,12 +83,40 @@ def test_another_person_in_the_same_place_begins_a_track(make_evidence: Make) ->
     assert track.tolist() == [0] * 40 + [1] * 11
 
 
+def marks(evidence: Evidence, distances: list[float]) -> Faces:
+    """Return the faces with one descriptor a second, each this far from the origin in a direction of its own.
+
+    A number that stands twice is the same descriptor twice.
+    """
+    descriptor = np.full((len(evidence), 128), np.nan, np.float32)
+    axes = {distance: axis for axis, distance in enumerate(dict.fromkeys(distances))}
+    for place, distance in enumerate(distances):
+        descriptor[25 * place] = 0.0
+        descriptor[25 * place, axes[distance]] = distance
+    return replace(evidence.faces, descriptor=descriptor)
+
+
+def test_one_odd_descriptor_of_a_person_begins_no_track(make_evidence: Make) -> None:
+    # at 0.45 along one axis and 0.41 along another: 0.609 apart, over the limit of 0.6; both near those of 0.1
+    evidence = make_evidence(101)
+    faces = marks(evidence, [0.1, 0.1, 0.45, 0.41, 0.1])
+    assert np.unique(linked(make_evidence(101, faces=faces))).tolist() == [0]
+
+
+def test_another_person_who_stays_begins_a_track_and_so_does_the_return(make_evidence: Make) -> None:
+    evidence = make_evidence(126)
+    stays = linked(make_evidence(126, faces=marks(evidence, [0.5, 0.5, 0.5, 0.6, 0.6, 0.6])))
+    assert len(np.unique(stays)) == 2
+    for_a_second = linked(make_evidence(126, faces=marks(evidence, [0.5, 0.5, 0.5, 0.6, 0.5, 0.5])))
+    assert len(np.unique(for_a_second)) == 3
+
+
 def test_the_main_face_is_that_of_the_widest_and_longest_track(
     make_evidence: Make, make_faces: Callable[..., Faces]
 ) -> None:
     faces = joined(make_faces(np.arange(2, 10), x0=0.0, width=150.0), make_faces(np.arange(3), x0=400.0, width=200.0))
     evidence = make_evidence(10, faces=faces)
-    main = main_track(evidence, linked(evidence), np.zeros(10, np.bool_), 2, 0.7)
+    main = main_track(evidence, linked(evidence), np.zeros(10, np.bool_), 2, 0.7, StillFaceSettings())
     assert faces.width_px[main.face].tolist() == [200.0, 200.0] + [150.0] * 8
     assert np.flatnonzero(main.changes).tolist() == [2]
     np.testing.assert_allclose(main.rival_ratio, [0, 0, 200 / 150] + [0] * 7)
@@ -99,15 +128,55 @@ def test_a_face_that_the_detector_is_unsure_of_is_no_rival(
     ticks = np.arange(4)
     second = replace(make_faces(ticks, x0=400.0), score=np.array([0.69, 0.7, 0.9, 0.5], np.float32))
     evidence = make_evidence(4, faces=joined(make_faces(ticks, x0=0.0, width=210.0), second))
-    main = main_track(evidence, linked(evidence), np.zeros(4, np.bool_), 2, 0.7)
+    main = main_track(evidence, linked(evidence), np.zeros(4, np.bool_), 2, 0.7, StillFaceSettings())
     np.testing.assert_allclose(main.rival_ratio, [0.0, 200 / 210, 200 / 210, 0.0])
+
+
+def unmoving(faces: Faces) -> Faces:
+    """The same faces, each with the key points of the first."""
+    offset = faces.key_points_px - faces.box_px[:, None, :2]
+    return replace(faces, key_points_px=offset[:1] + faces.box_px[:, None, :2])
+
+
+def test_a_poster_is_not_the_main_face_and_for_long_no_rival(
+    make_evidence: Make, make_faces: Callable[..., Faces]
+) -> None:
+    poster = unmoving(make_faces(np.arange(200), x0=0.0, width=400.0))
+    for n, rival_ratio in ((149, 400 / 150), (150, 0.0)):  # 6 s
+        still = make_faces(np.arange(n), x0=0.0, width=400.0)
+        still = replace(still, key_points_px=poster.key_points_px[:n])
+        evidence = make_evidence(n, faces=joined(still, make_faces(np.arange(n), x0=500.0, width=150.0)))
+        main = main_track(evidence, linked(evidence), np.zeros(n, np.bool_), 2, 0.7, StillFaceSettings())
+        assert set(evidence.faces.width_px[main.face].tolist()) == {150.0}
+        np.testing.assert_allclose(main.rival_ratio, rival_ratio, rtol=1e-6)
+
+
+def test_of_two_posters_the_larger_one_is_the_main_face_and_the_other_a_rival(
+    make_evidence: Make, make_faces: Callable[..., Faces]
+) -> None:
+    large, small = (unmoving(make_faces(np.arange(60), x0=x0, width=w)) for x0, w in ((0.0, 300.0), (400.0, 240.0)))
+    evidence = make_evidence(60, faces=joined(small, large))
+    main = main_track(evidence, linked(evidence), np.zeros(60, np.bool_), 2, 0.7, StillFaceSettings())
+    assert set(evidence.faces.width_px[main.face].tolist()) == {300.0}
+    np.testing.assert_allclose(main.rival_ratio, 0.8)
+
+
+def test_a_listener_who_moved_once_remains_a_rival(make_evidence: Make, make_faces: Callable[..., Faces]) -> None:
+    listener = make_faces(np.arange(200), x0=500.0, width=190.0)
+    key_points = listener.key_points_px.copy()
+    key_points[60:] = key_points[60]
+    evidence = make_evidence(
+        200, faces=joined(make_faces(np.arange(200), x0=0.0), replace(listener, key_points_px=key_points))
+    )
+    main = main_track(evidence, linked(evidence), np.zeros(200, np.bool_), 2, 0.7, StillFaceSettings())
+    np.testing.assert_allclose(main.rival_ratio, 190 / 200)
 
 
 def test_a_change_of_the_main_face_at_a_cut_is_no_change_within_a_shot(make_evidence: Make) -> None:
     boxes = np.array([[100, 80, 300, 280]] * 5 + [[500, 80, 700, 280]] * 5, np.float32)
     evidence = make_evidence(10, boxes=boxes)
     cut = cut_at(10, 5)
-    assert not main_track(evidence, linked(evidence, cut), cut, 2, 0.7).changes.any()
+    assert not main_track(evidence, linked(evidence, cut), cut, 2, 0.7, StillFaceSettings()).changes.any()
 
 
 def test_misses_are_bridged_within_a_track_only(make_evidence: Make) -> None:
@@ -115,7 +184,7 @@ def test_misses_are_bridged_within_a_track_only(make_evidence: Make) -> None:
     boxes[[3, 4, 8]] = np.nan
     boxes[9:] += 500.0
     evidence = make_evidence(12, boxes=boxes)
-    main = main_track(evidence, linked(evidence), np.zeros(12, np.bool_), 2, 0.7)
+    main = main_track(evidence, linked(evidence), np.zeros(12, np.bool_), 2, 0.7, StillFaceSettings())
     assert np.flatnonzero(main.bridged).tolist() == [3, 4]
     assert main.track_id[[3, 4]].tolist() == [0, 0]
     assert np.flatnonzero(main.changes).tolist() == [9]
@@ -127,12 +196,12 @@ def test_an_undecodable_tick_is_never_bridged(make_evidence: Make) -> None:
     decoded = np.ones(6, np.bool_)
     decoded[3] = False
     evidence = replace(make_evidence(6, boxes=boxes), decoded=decoded)
-    assert not main_track(evidence, linked(evidence), np.zeros(6, np.bool_), 2, 0.7).bridged.any()
+    assert not main_track(evidence, linked(evidence), np.zeros(6, np.bool_), 2, 0.7, StillFaceSettings()).bridged.any()
 
 
 def test_a_video_without_a_face_has_no_main_face(make_evidence: Make) -> None:
     evidence = make_evidence(5, boxes=np.full((5, 4), np.nan, np.float32))
-    main = main_track(evidence, linked(evidence), np.zeros(5, np.bool_), 2, 0.7)
+    main = main_track(evidence, linked(evidence), np.zeros(5, np.bool_), 2, 0.7, StillFaceSettings())
     assert (main.face == -1).all()
     assert not main.bridged.any()
 

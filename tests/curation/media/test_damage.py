@@ -155,6 +155,56 @@ def test_of_pictures_that_are_all_hours_apart_one_is_the_video(tmp_path: Path) -
     assert shown(path) == [0]
 
 
+def test_two_stretches_hours_apart_are_both_shown(tmp_path: Path) -> None:
+    times_s = [time_s if k < 50 else time_s + 7200 for k, time_s in enumerate(frame_times(Fraction(25), 100))]
+    for suffix in ("mp4", "mkv"):
+        path = write_video(tmp_path / f"v.{suffix}", times_s, map(counted_picture, range(100)))
+        assert shown(path) == list(range(100))
+        info = probe(path)
+        assert info.joins == (50,)
+        whole = [frame.source_frame for frame in tick_frames(info, 0, 100)]
+        for first, end in ((40, 60), (50, 100), (70, 80)):
+            assert [frame.source_frame for frame in tick_frames(info, first, end)] == whole[first:end]
+
+
+@pytest.mark.parametrize("bit", [20, 24, 30])  # 12 s, 3 minutes, 3 hours
+def test_one_flipped_bit_in_a_time_stamp_costs_one_picture(tmp_path: Path, bit: int) -> None:
+    coding = Coding(options={"preset": "veryfast", "bf": "3", "g": "24", "crf": "18"})
+    path = write_video(
+        tmp_path / "v.mp4", frame_times(Fraction(25), N_TICKS), map(counted_picture, range(N_TICKS)), coding=coding
+    )
+    content = path.read_bytes()
+    at = content.index(b"ctts") + 12  # runs of (how many pictures, how much later than decoded), 4 bytes each
+    place = at + int.from_bytes(content[at - 4 : at], "big") // 2 * 8 + 4
+    assert content[place - 4 : place] == struct.pack(">I", 1)
+    later = int.from_bytes(content[place : place + 4], "big") ^ 1 << bit
+    path.write_bytes(content[:place] + struct.pack(">I", later) + content[place + 4 :])
+    numbers = shown(path)
+    assert len(numbers) == N_TICKS
+    wrong = [tick for tick, number in enumerate(numbers) if number != tick]
+    assert len(wrong) == 1
+    assert numbers[wrong[0]] in (wrong[0] - 1, wrong[0] + 1)
+
+
+@pytest.mark.parametrize("bit", [15, 13, 11])  # 33, 8 and 2 s
+def test_a_wrong_time_of_a_cluster_costs_its_pictures(tmp_path: Path, bit: int) -> None:
+    coding = Coding(muxer_options={"cluster_time_limit": "1000"})
+    path = write_video(
+        tmp_path / "v.mkv", frame_times(Fraction(25), 200), map(counted_picture, range(200)), coding=coding
+    )
+    content = bytearray(path.read_bytes())
+    clusters = [k for k in range(len(content)) if content[k : k + 4] == b"\x1f\x43\xb6\x75"]
+    time = content.index(b"\xe7\x82", clusters[3]) + 2  # Matroska's Timestamp, 2 bytes, ms
+    begin, end = (int.from_bytes(content[content.index(b"\xe7\x82", k) + 2 :][:2], "big") // 40 for k in clusters[3:5])
+    content[time : time + 2] = (int.from_bytes(content[time : time + 2], "big") ^ 1 << bit).to_bytes(2, "big")
+    path.write_bytes(content)
+    numbers = shown(path)
+    lost = {tick: number for tick, number in enumerate(numbers) if number != tick}
+    assert len(numbers) == 200
+    assert set(lost) <= set(range(begin, end + 1))
+    assert list(lost.values()).count(None) >= end - begin - 4  # a good picture stands in for two ticks on each side
+
+
 def test_damaged_sound_leaves_a_hole_and_nothing_else(tmp_path: Path) -> None:
     path = whole_video(tmp_path / "v.mkv")
     overwrite(path, "noise")

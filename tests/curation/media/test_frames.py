@@ -8,12 +8,10 @@ import pytest
 from helpers.made_videos import (
     Coding,
     Sound,
-    counted_picture,
     counted_video,
     frame_times,
     read_count,
     variable_times,
-    write_video,
 )
 
 from curation.media.frames import TickFrame, tick_frames
@@ -151,18 +149,3 @@ def test_sound_that_starts_before_the_pictures_does_not_move_them(tmp_path: Path
     sound = Sound(samples=np.zeros(96_000, np.float32), start_s=Fraction(-80, 1000))
     path = counted_video(tmp_path / "v.mp4", frame_times(Fraction(25), 25), sound=sound)
     assert all_shown(path) == list(range(25))
-
-
-def test_pictures_of_changing_size_come_in_one_size(tmp_path: Path) -> None:
-    small = write_video(
-        tmp_path / "a.ts", frame_times(Fraction(25), 25), (counted_picture(k, 160, 96) for k in range(25))
-    )
-    large = counted_video(
-        tmp_path / "b.ts", frame_times(Fraction(25), 50), coding=Coding(start_s=Fraction(1), options=Coding().options)
-    )
-    both = tmp_path / "both.ts"
-    both.write_bytes(small.read_bytes() + large.read_bytes())
-    info = probe(both)
-    frames = [frame for frame in tick_frames(info, 0, info.n_ticks) if frame.rgb is not None]
-    assert {frame.rgb.shape for frame in frames} == {(96, 160, 3)}
-    assert shown(frames)[-1] == 49

@@ -5,9 +5,19 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from helpers.made_videos import Coding, Sound, counted_picture, counted_video, frame_times, variable_times, write_video
+from helpers.made_videos import (
+    Coding,
+    Sound,
+    counted_picture,
+    counted_video,
+    frame_times,
+    read_count,
+    variable_times,
+    write_video,
+)
 
 from curation.media.errors import MediaError
+from curation.media.frames import tick_frames
 from curation.media.probe import probe
 
 TWO_SECONDS = frame_times(Fraction(25), 50)
@@ -176,6 +186,64 @@ def test_odd_sizes_are_kept(tmp_path: Path) -> None:
     )
     info = probe(path)
     assert (info.width_px, info.height_px) == (321, 193)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "suffix", "options", "codec"),
+    [
+        ("libsvtav1", "mkv", {"preset": "12"}, "av1"),
+        ("libvpx-vp9", "webm", {"deadline": "realtime", "cpu-used": "8"}, "vp9"),
+        ("libx265", "mp4", {"preset": "ultrafast", "x265-params": "log-level=none"}, "hevc"),
+    ],
+)
+def test_the_codec_is_called_by_its_own_name_whatever_decodes_it(
+    tmp_path: Path, encoder: str, suffix: str, options: dict[str, str], codec: str
+) -> None:
+    coding = Coding(codec=encoder, options=options)
+    assert probe(counted_video(tmp_path / f"v.{suffix}", TWO_SECONDS[:5], coding=coding)).codec == codec
+
+
+def slide(path: Path, seconds: int, *, sound_s: int = 0) -> Path:
+    """Two seconds of pictures; the last of them stays; two seconds of pictures."""
+    times_s = [*TWO_SECONDS, *(time_s + 2 + seconds for time_s in TWO_SECONDS)]
+    sound = Sound(samples=np.zeros(48_000 * sound_s, np.float32)) if sound_s else None
+    return counted_video(path, times_s, sound=sound)
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts"])
+@pytest.mark.parametrize("seconds", [5, 90])
+@pytest.mark.parametrize("has_sound", [True, False])
+def test_a_picture_that_stays_for_long_is_a_stretch_like_any_other(
+    tmp_path: Path, suffix: str, seconds: int, has_sound: bool
+) -> None:
+    info = probe(slide(tmp_path / f"v.{suffix}", seconds, sound_s=seconds + 4 if has_sound else 0))
+    assert info.n_ticks == 100 + 25 * seconds
+    assert info.joins == ()
+    assert info.fps == 25
+    numbers = [None if frame.rgb is None else read_count(frame.rgb) for frame in tick_frames(info, 0, info.n_ticks)]
+    assert numbers == [*range(50), *[49] * 25 * seconds, *range(50, 100)]
+    window = [frame.source_frame for frame in tick_frames(info, 80, 90)]
+    assert len(set(window)) == 1
+    assert None not in window
+
+
+def test_a_hole_in_pictures_and_sound_is_a_loss(tmp_path: Path) -> None:
+    path = tmp_path / "v.ts"
+    write_both = slide(path, 5, sound_s=9).read_bytes()
+    # the packets of sound between the two parts are taken out of the file
+    info = probe(path)
+    begin, end = (_first_byte_at(path, seconds) for seconds in (3.0, 6.0))
+    path.write_bytes(write_both[:begin] + write_both[end:])
+    assert probe(path).n_ticks == info.n_ticks == 225
+    assert [frame.shown for frame in tick_frames(probe(path), 80, 120)] == [None] * 40
+
+
+def _first_byte_at(path: Path, seconds: float) -> int:
+    """Byte at which the packet of sound begins that is heard at a time after the first picture."""
+    with av.open(str(path)) as container:
+        start = next(container.demux(video=0)).pts
+    with av.open(str(path)) as container:
+        return next(p.pos for p in container.demux(audio=0) if p.pos and p.pts - start >= seconds * 90_000)
 
 
 def test_the_error_survives_the_way_between_processes() -> None:

@@ -3,25 +3,27 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
-import av
 import pytest
 
+from curation.media.convert import LazyImage
 from curation.media.probe import VideoInfo
 from curation.media.tick_pairing import StoredFrame, pair_with_ticks
 
-FRAME = av.VideoFrame(16, 16, "rgb24")
+
+def not_asked_for() -> LazyImage:
+    raise AssertionError("pairing makes no image")
 
 
 def video(fps: Fraction, n_ticks: int, end_ms: int) -> VideoInfo:
     return VideoInfo(
         path=Path("made.mp4"), size_bytes=1, duration_s=n_ticks / 25, n_ticks=n_ticks, width_px=16, height_px=16,
-        fps=fps, codec="h264", has_audio=False, rotation_deg=0, variable_rate=False, time_base=Fraction(1, 1000),
+        fps=fps, codec="h264", sound=None, rotation_deg=0, variable_rate=False, time_base=Fraction(1, 1000),
         first_pts=0, end_pts=end_ms, stamps="pts", output_delay=0,
     )  # fmt: skip
 
 
 def answers(pictures: Iterable[tuple[int, bool]], info: VideoInfo, first: int = 0) -> list[int | None]:
-    arriving = (StoredFrame(pts=pts, frame=FRAME if good else None) for pts, good in pictures)
+    arriving = (StoredFrame(pts=pts, frame=not_asked_for if good else None) for pts, good in pictures)
     return [None if shown is None else shown.pts for _, shown in pair_with_ticks(arriving, info, first, info.n_ticks)]
 
 
@@ -66,6 +68,24 @@ def test_a_hole_in_a_constant_rate_is_a_loss() -> None:
     assert answers(pictures, video(Fraction(25), 8, 320)) == [0, 40, 40, 40, 240, 240, 240, 280]
     pictures = [(0, True), (40, True), (280, True)]
     assert answers(pictures, video(Fraction(25), 8, 320)) == [0, 40, 40, 40, None, 280, 280, 280]
+
+
+@pytest.mark.parametrize("variable", [True, False])
+def test_a_picture_that_is_held_for_seconds_is_shown_up_to_the_next(variable: bool) -> None:
+    pictures = [(0, True), (40, True), (4040, True), (4080, True)]
+    info = replace(video(Fraction(25), 103, 4120), variable_rate=variable, held_frames=((40, 4040),))
+    assert answers(pictures, info) == [0] + [40] * 100 + [4040, 4080]
+    # half a tick before the next one is nearer to it
+    assert answers([(0, True), (4020, True)], replace(info, held_frames=((0, 4020),)))[98:] == [0, 0, 4020, 4020, 4020]
+
+
+def test_a_picture_that_is_held_at_the_end_is_shown_up_to_its_end() -> None:
+    info = replace(video(Fraction(25), 76, 3040), held_frames=((40, 3040),))
+    assert answers([(0, True), (40, True)], info) == [0] + [40] * 75
+
+
+def test_of_a_long_hole_that_no_picture_is_held_over_nothing_is_shown() -> None:
+    assert answers([(0, True), (4000, True)], video(Fraction(25), 101, 4040)) == [0] * 3 + [None] * 95 + [4000] * 3
 
 
 def test_what_a_header_promises_beyond_the_last_picture_is_not_shown() -> None:

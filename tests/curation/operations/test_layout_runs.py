@@ -4,6 +4,7 @@ import json
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 from helpers.made_videos import TalkingFace, counted_picture, frame_times, talking_video, write_video
 from typer.testing import CliRunner
@@ -16,6 +17,7 @@ from curation.output.folder import DatasetFolderError
 from curation.settings import CurationSettings, load_settings
 from curation.sources.exclusions import read_exclusions
 from curation.sources.layouts import LayoutChoice
+from foundation.array_types import RgbImage
 from manifests.files.tables import read_table
 from manifests.record import read_dataset
 from manifests.reports.statistics import statistics
@@ -118,6 +120,53 @@ def test_two_data_sets_of_different_layouts_make_one_dataset(hdtf: Path) -> None
     assert speakers(dataset)["00001.mp4"] == ("voxceleb2", "id00012", "ok")
     assert len(speakers(dataset)) == 4
     assert [told.layout for told in read_dataset(dataset).layouts] == ["hdtf", "voxceleb2"]
+
+
+def as_in_voxceleb2(picture: RgbImage) -> RgbImage:
+    """Return 224 by 224 px with a face of 87 px."""
+    import cv2
+
+    return np.pad(cv2.resize(picture, (180, 180), interpolation=cv2.INTER_AREA), ((22, 22), (22, 22), (0, 0)), "edge")
+
+
+def outcomes(dataset: Path) -> set[tuple[str, str]]:
+    return {(row["tier"], row["outcome"]) for row in read_table(dataset, "spans").to_pylist()}
+
+
+@pytest.mark.slow
+def test_the_layout_of_voxceleb2_brings_limits_that_keep_its_faces(tmp_path: Path, talking_face: TalkingFace) -> None:
+    video = tmp_path / "vox2" / "dev" / "mp4" / "id00012" / "21Uxsk56VDQ" / "00001.mp4"
+    video.parent.mkdir(parents=True)
+    sound = talking_face.sound(0.0, 3.4)
+    talking_video(video, talking_face, frame_times(Fraction(25), 85), sound=sound, change=as_in_voxceleb2)
+
+    def curated(name: str, *options: str) -> tuple[Path, str]:
+        arguments = ["run", "--source", str(tmp_path / "vox2"), "--out", str(tmp_path / name), "--preset", "embedded"]
+        quiet = ["--set", "speech.encoder=none", "--set", "speech.denoiser=none"]
+        result = CliRunner().invoke(app, [*arguments, *quiet, *options])
+        assert result.exit_code == 0, result.output
+        return tmp_path / name, " ".join(result.output.split())
+
+    recognised, said = curated("recognised")
+    assert outcomes(recognised) == {("diffusion", "kept"), ("vae", "kept")}
+    limits = read_dataset(recognised).config["rules"]["small_face"]
+    assert (limits["strict_px"], limits["loose_px"]) == (80.0, 64.0)
+    assert (
+        "The layout voxceleb2 brings rules.small_face.strict_px=80 and rules.small_face.loose_px=64; --set or --config "
+        "would change them."
+    ) in said
+    curated("recognised")  # the same command goes on with the dataset
+
+    plain, said = curated("plain", "--layout", "folder")
+    assert outcomes(plain) == {("diffusion", "small_face"), ("vae", "kept")}
+    assert "brings" not in said
+
+    asked, said = curated("asked", "--set", "rules.small_face.strict_px=100")
+    assert outcomes(asked) == {("diffusion", "small_face"), ("vae", "kept")}
+    assert (
+        "Other settings than those that the layout voxceleb2 brings: rules.small_face.strict_px is 100.0, not 80."
+        in said
+    )
 
 
 @pytest.mark.slow

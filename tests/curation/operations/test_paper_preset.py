@@ -11,10 +11,10 @@ from typer.testing import CliRunner
 
 from curation.cli.app import app
 from curation.output.folder import DatasetFolder
-from curation.output.weights_used import needed_assets, wanted_assets
+from curation.output.weights_used import needed_assets, other_models, wanted_assets
 from curation.perception.voice import silero_model_path
 from curation.settings import PRESETS, SettingsError, differences, load_settings
-from foundation.weights import asset_path, asset_record
+from foundation.weights import PipSource, asset_names, asset_path, asset_record
 from foundation.weights.store import find_asset
 
 PAPER = PRESETS["paper"]
@@ -57,9 +57,55 @@ def test_without_its_weights_the_default_preset_stops_before_a_frame_with_all_th
         asset = asset_record(name)
         assert asset.licence in said
         assert all(file.name in said for file in asset.files)
-    for way_on in ("gaia-curate models pull", "GAIA_MODELS=FOLDER", "--preset embedded"):
+    for way_on in (f"gaia-curate models pull {' '.join(dict.fromkeys(needed_assets(PAPER)))}", "GAIA_MODELS=FOLDER"):
         assert way_on in said
+    assert said.splitlines()[-2] == "  --preset embedded"
     assert not (tmp_path / "out").exists()
+
+
+def test_every_weight_of_a_preset_has_a_source() -> None:
+    assert set(PRESETS) == {"embedded", "paper"}
+    for preset, settings in PRESETS.items():
+        for name in wanted_assets(settings):
+            sources = asset_record(name).sources
+            assert sources, f"{preset}: {name} is offered nowhere"
+            if preset == "embedded":
+                assert any(isinstance(source, PipSource) for source in sources), name
+
+
+def test_every_weight_of_training_has_a_source() -> None:
+    for name in asset_names("training"):
+        assert asset_record(name).sources, name
+
+
+@pytest.mark.usefixtures("no_weights")
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        ["perception.mask=ssd", "perception.mask_stride=3"],
+        ["perception.mask=ssd_onnx", "perception.scrfd=scrfd_2.5g"],
+        ["perception.faces=scrfd", "perception.identity=arcface"],
+        ["perception.pose=3ddfa_mb05", "speech.denoiser=master64"],
+        ["speech.denoiser=dns48", "speech.encoder=wav2vec2"],
+    ],
+)
+@pytest.mark.parametrize("preset", ["embedded", "paper"])
+def test_the_other_models_that_a_message_names_need_no_weights_from_outside_the_package_index(
+    preset: str, chosen: list[str]
+) -> None:
+    settings = load_settings(PRESETS[preset], None, chosen)
+    options = other_models(settings)[0].split()
+    assert options[::2] == ["--set"] * (len(options) // 2)
+    changed = load_settings(settings, None, options[1::2])
+    assert all(asset_record(name).comes_with_pip for name in needed_assets(changed))
+    # nothing else is changed: each of them is needed
+    for left_out in options[1::2]:
+        fewer = load_settings(settings, None, [one for one in options[1::2] if one != left_out])
+        assert not all(asset_record(name).comes_with_pip for name in needed_assets(fewer))
+
+
+def test_nothing_else_is_named_where_all_weights_come_with_packages() -> None:
+    assert other_models(PRESETS["embedded"]) == ()
 
 
 def test_the_paper_preset_is_the_stack_of_the_paper() -> None:

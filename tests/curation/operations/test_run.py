@@ -25,7 +25,7 @@ from curation.operations.run import RunReport, run
 from curation.output.folder import DatasetFolderError
 from curation.output.ledger import LedgerError
 from curation.settings import CurationSettings, load_settings
-from curation.sources.discover import fingerprint
+from curation.sources.content import fingerprint
 from curation.sources.entries import SourceError
 from foundation.storage.staged import StagedFiles
 from manifests.files.tables import read_table

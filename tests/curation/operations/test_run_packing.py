@@ -20,7 +20,7 @@ from curation.operations.run import run
 from curation.output.folder import DatasetFolderError
 from curation.output.ledger import VideoRecord
 from curation.settings import CurationSettings, load_settings
-from curation.sources.discover import fingerprint
+from curation.sources.content import fingerprint
 from curation.sources.entries import SourceVideo
 from manifests.files.tables import read_table, table_files
 from manifests.record import read_dataset

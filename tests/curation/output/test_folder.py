@@ -107,6 +107,9 @@ class Stopped(Exception):  # noqa: N818 - no error, but the end of the process
 class Stopping:
     """Ends a run before its first video."""
 
+    def reading(self, _n_files: int, _n_bytes: int) -> None:
+        """Never called."""
+
     def start(self, _todo: Sequence[SourceVideo], _already_done: int) -> None:
         raise Stopped
 

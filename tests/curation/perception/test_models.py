@@ -49,6 +49,7 @@ def test_a_choice_adds_the_weights_of_its_model_and_no_other() -> None:
     for changes, added, dropped in (
         ({"pose": "3ddfa_mb05"}, {"3ddfa_mb05", "3ddfa_whitening"}, set()),
         ({"mask": "ssd"}, {"face_mask_detection"}, set()),
+        ({"mask": "ssd_onnx"}, {"face_mask_detection_onnx"}, set()),
         ({"identity": "arcface"}, {"w600k_r50"}, {"dlib_face_recognition_resnet"}),
         ({"faces": "scrfd", "scrfd": "scrfd_2.5g"}, {"scrfd_2.5g", "dlib_shape_predictor_68"}, set()),
         ({"scrfd": "scrfd_2.5g"}, set(), set()),
@@ -74,7 +75,7 @@ def test_every_network_says_what_runs_it() -> None:
         "jitter": ("dlib-bin", False),
         "det_10g": ("onnxruntime", True),
         "pose": ("onnxruntime", True),
-        "mask": ("onnxruntime", True),
+        "mask": ("ai-edge-litert", False),
         "identity": ("onnxruntime", True),
         "voice": ("onnxruntime", False),
     }

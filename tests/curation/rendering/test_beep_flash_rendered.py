@@ -10,7 +10,7 @@ from helpers.made_videos import BeepFlash, TalkingFace, beep_flash_video
 from curation.engine.units import AnalyzeVideo
 from curation.engine.worker import VideoWorker, WorkerPlan
 from curation.settings import CurationSettings, load_settings
-from curation.sources.discover import fingerprint
+from curation.sources.content import fingerprint
 from curation.sources.entries import SourceVideo
 from foundation.array_types import Float32Array
 from manifests.files.media import read_audio, read_frames

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from curation.sources.discover import discover, fingerprint
+from curation.sources.content import fingerprint
+from curation.sources.discover import discover
 from curation.sources.entries import SourceError
 
 MIB = 1 << 20
@@ -65,6 +66,69 @@ def test_files_of_one_name_in_two_folders_are_two_videos(tmp_path: Path) -> None
     assert len({v.video_id for v in discover(str(tmp_path)).videos}) == 2
 
 
+def test_hidden_files_and_folders_of_systems_are_left_alone_and_told(tmp_path: Path) -> None:
+    put(tmp_path / "talk.mp4", b"1")
+    hidden = [
+        *("._talk.mp4", ".DS_Store", ".Trashes", ".Spotlight-V100", "@eaDir", "#recycle", "$RECYCLE.BIN"),
+        *("System Volume Information", "lost+found"),
+    ]
+    for name in hidden:
+        put(tmp_path / name if name.startswith("._") or name == ".DS_Store" else tmp_path / name / "gone.mp4", b"2")
+    put(tmp_path / "day 1" / "@eaDir" / "a.mp4" / "SYNOVIDEO_FILM.mp4", b"3")
+    found = discover(str(tmp_path))
+    assert [video.path.name for video in found.videos] == ["talk.mp4"]
+    assert sorted(found.left_alone) == sorted([*hidden, "day 1/@eaDir"])
+    assert found.ignored_files == 0
+
+
+def test_a_hidden_folder_or_file_that_the_user_names_is_read(tmp_path: Path) -> None:
+    put(tmp_path / ".raw" / "a.mp4", b"1")
+    put(tmp_path / ".raw" / "._b.mp4", b"2")
+    assert [v.path.name for v in discover(str(tmp_path / ".raw")).videos] == ["a.mp4"]
+    assert [v.path.name for v in discover(str(tmp_path / ".raw" / "*.mp4")).videos] == ["a.mp4"]
+    assert [v.path.name for v in discover(str(tmp_path / ".r*" / "*.mp4")).videos] == ["a.mp4"]
+    assert [v.path.name for v in discover(str(tmp_path / ".raw" / "._b.mp4")).videos] == ["._b.mp4"]
+    assert [v.path.name for v in discover(str(tmp_path / ".raw" / "._*.mp4")).videos] == ["._b.mp4"]
+
+
+def test_a_folder_with_hidden_videos_alone_says_so(tmp_path: Path) -> None:
+    put(tmp_path / ".Trashes" / "a.mp4")
+    with pytest.raises(
+        SourceError, match=r"holds no video.* 1 hidden file or folder was left alone, such as \.Trashes"
+    ):
+        discover(str(tmp_path))
+
+
+def test_a_pattern_leaves_thumbnails_texts_and_folders_and_says_so(tmp_path: Path) -> None:
+    put(tmp_path / "a.mp4", b"1")
+    put(tmp_path / "notes.txt")
+    put(tmp_path / "@eaDir" / "a.mp4", b"2")
+    put(tmp_path / "day 1" / "b.mp4", b"3")
+    found = discover(str(tmp_path / "*"))
+    assert [v.path.name for v in found.videos] == ["a.mp4"]
+    assert (found.ignored_files, found.left_alone) == (1, (str(tmp_path / "@eaDir"),))
+    assert found.notes == (
+        (
+            f"1 folders, such as {tmp_path / 'day 1'}, match the pattern and were not looked into; `**/` in a pattern "
+            "means a folder and all below it."
+        ),
+    )
+    deep = discover(str(tmp_path / "**" / "*.mp4"))
+    assert [v.path.name for v in deep.videos] == ["a.mp4", "b.mp4"]
+
+
+@pytest.mark.parametrize("name", ["list.txt", "list.xlsx", "list.parquet", "talk.m3u8", "talks.zip", "talk.srt"])
+def test_a_file_that_is_called_neither_like_a_video_nor_like_a_list_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(SourceError, match=rf"{name}' is called neither .* lists? .*\*\.csv, \*\.tsv, \*\.json"):
+        discover(str(put(tmp_path / name)))
+
+
+def test_a_pattern_of_lists_is_refused(tmp_path: Path) -> None:
+    put(tmp_path / "a.json", b"[]")
+    with pytest.raises(SourceError, match="nor like one list"):
+        discover(str(tmp_path / "*.json"))
+
+
 def test_links_in_a_circle_end(tmp_path: Path) -> None:
     put(tmp_path / "in" / "a.mp4")
     (tmp_path / "in" / "loop").symlink_to(tmp_path, target_is_directory=True)
@@ -109,7 +173,7 @@ def test_a_list_names_path_source_and_speaker(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("file,source\nx,y\n", "must be 'path'"), ("path,spkr\nx,y\n", "spkr"), ('path\n""\n', r"list\.csv:2")],
+    [("file,source\nx,y\n", "must be 'path'; rename 'file'"), ('path\n""\n', r"list\.csv:2")],
 )
 def test_a_wrong_list_is_refused_with_the_place(tmp_path: Path, text: str, said: str) -> None:
     listing = tmp_path / "list.csv"

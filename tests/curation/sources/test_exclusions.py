@@ -15,7 +15,7 @@ from curation.cli.app import app
 from curation.engine.execution import Executor
 from curation.operations.run import RunReport, run
 from curation.settings import CurationSettings, load_settings
-from curation.sources.discover import fingerprint
+from curation.sources.content import fingerprint
 from curation.sources.entries import SourceError
 from curation.sources.exclusions import names_of, read_exclusions, unused
 from manifests.files.tables import read_table

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 from helpers.made_videos import Coding, Sound, counted_video, frame_times
 from transformers import Wav2Vec2Config, Wav2Vec2FeatureExtractor, Wav2Vec2Model
@@ -137,6 +138,25 @@ def with_do_normalize(folder: Path, *, do_normalize: bool) -> Path:
     Wav2Vec2Model.from_pretrained(folder).save_pretrained(copy)
     Wav2Vec2FeatureExtractor(do_normalize=do_normalize).save_pretrained(copy)
     return copy
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=["float16", "bfloat16"])
+@pytest.mark.parametrize("layer", ["cnn", "context:3"])
+def test_a_checkpoint_in_half_precision_gives_the_features_of_its_numbers_in_float32(
+    folder: Path, layer: str, dtype: torch.dtype, speech: Float32Array, tmp_path: Path
+) -> None:
+    rounded = Wav2Vec2Model.from_pretrained(folder).to(dtype)
+    for name, model in (("half", rounded), ("single", Wav2Vec2Model(rounded.config).to(dtype))):
+        model.load_state_dict(rounded.state_dict())
+        (model if name == "half" else model.float()).save_pretrained(tmp_path / name)
+        Wav2Vec2FeatureExtractor(do_normalize=True).save_pretrained(tmp_path / name)
+    stored = safetensors.torch.load_file(tmp_path / "half" / "model.safetensors")
+    assert {tensor.dtype for tensor in stored.values()} == {dtype}
+    audio = speech[4_000:52_000]
+    half, single, whole = (encoder(one, layer)(audio, 75) for one in (tmp_path / "half", tmp_path / "single", folder))
+    np.testing.assert_array_equal(half, single)
+    apart = np.linalg.norm(half.astype(float) - whole) / np.linalg.norm(whole.astype(float))
+    assert apart < 0.05  # bfloat16 keeps 8 bits of a weight
 
 
 def test_the_level_counts_where_the_checkpoint_sets_none(checkpoints: Path, speech: Float32Array) -> None:

@@ -130,7 +130,7 @@ def test_without_a_network_every_url_and_its_reason_are_named(server: FileServer
     assert "tried http://127.0.0.1:9/a.bin: ConnectionError: " in message
     assert "Connection refused" in message
     assert "tried http://nowhere.invalid/b.bin: ConnectionError: " in message
-    for way in ("gaia-curate models pull fake", "GAIA_MODELS=", "--preset embedded"):
+    for way in ("foundation.weights.pull_assets(['fake'])", "GAIA_MODELS="):
         assert way in message
     assert left_in(cache) == []
 

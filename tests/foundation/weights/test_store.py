@@ -214,8 +214,9 @@ def test_a_run_fetches_nothing_from_other_servers_and_lists_all_that_is_missing(
     for asset in map(asset_record, names):
         for part in (f"  {asset.name}: ", asset.licence, asset.files[0].name):
             assert part in message
-    for way in (f"gaia-curate models pull {names[0]}", "GAIA_MODELS=FOLDER", "--preset embedded"):
+    for way in (f"gaia-curate models pull {names[0]}", "GAIA_MODELS=FOLDER"):
         assert way in message
+    assert "--preset" not in message  # not every command has one
     assert "16.9 MB" in message
     assert [asset.name for asset in missing_assets(names)] == names
     assert not cache.exists()
@@ -223,9 +224,15 @@ def test_a_run_fetches_nothing_from_other_servers_and_lists_all_that_is_missing(
 
 def test_a_file_that_nobody_offers_is_said_to_be_offered_nowhere(cache: Path) -> None:
     with pytest.raises(MissingAssetsError, match=r"offered nowhere as it is: docs/reference/weights\.md") as caught:
-        pull_assets(["face_mask_detection"])
+        pull_assets(["face_mask_detection_onnx"])
     assert "models pull" not in str(caught.value)
     assert cache.is_dir()
+
+
+def test_other_ways_of_the_caller_are_named_with_those_to_get_the_weights(cache: Path) -> None:
+    with pytest.raises(MissingAssetsError, match=r"(?s)Ways to continue:.*GAIA_MODELS=FOLDER.*  --set a=b$"):
+        ensure_assets(["dns64"], ["  --set a=b"])
+    assert not cache.exists()
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:

@@ -1,6 +1,7 @@
 """Packing, on parts made by hand: which files there are, what is in them, and what a stop at any moment leaves."""
 
 import gc
+import json
 import os
 import shutil
 import tarfile
@@ -23,8 +24,8 @@ from manifests.packing.rows import VideoRows
 from manifests.schema.frames import FRAMES
 from manifests.schema.tables import TABLES
 
-SMALL = StorageSettings(part_mb=0.05, shard_gib=5e-5)
-"""50 kB of rows, 54 kB of media: here a video has about 16 kB of clips, 12 kB of frames and 18 kB of media."""
+SMALL = StorageSettings(part_mb=0.05, shard_gib=6.5e-5)
+"""50 kB of rows, 70 kB of media: here a video has about 16 kB of clips, 12 kB of frames and 22 kB of media."""
 
 
 def contents(dataset: Path) -> dict[str, bytes]:
@@ -59,6 +60,16 @@ def test_stretches_of_one_file_are_divided_by_where_they_lie() -> None:
     assert all(bits_of(video).startswith(leaf.prefix) for leaf in found for video in leaf.videos)
 
 
+def members_by_sample(tar: Path) -> dict[str, list[str]]:
+    """Return the files of each sample of a tar, by the part of their names before the first dot."""
+    samples: dict[str, list[str]] = {}
+    with tarfile.open(tar) as archive:
+        for name in archive.getnames():
+            sample, kind = name.split(".", 1)
+            samples.setdefault(sample, []).append(kind)
+    return samples
+
+
 def test_packed_tables_hold_the_rows_of_the_parts_in_the_order_of_the_ids(tmp_path: Path) -> None:
     dataset = put_videos(tmp_path, VIDEOS)
     rows = {name: arrays_of(dataset, name) for name in ("frames", "spans", "clips")}
@@ -84,14 +95,49 @@ def test_files_are_as_large_as_allowed_and_named_after_bits_and_content(tmp_path
             )
     tars = sorted((dataset / "media").iterdir())
     assert [path.name.split("-")[1] for path in tars] == ["0", "1"]
-    assert all(path.stat().st_size <= 5e-5 * 2**30 + 10_240 for path in tars)
+    assert all(path.stat().st_size <= 6.5e-5 * 2**30 + 10_240 for path in tars)
     compact(dataset, VIDEOS, StorageSettings())
     assert [len(table_files(dataset, name)) for name in ("frames", "spans", "clips")] == [1, 1, 1]
     (tar,) = (dataset / "media").iterdir()
     with tarfile.open(tar) as archive:
         names = archive.getnames()
     clips = [row["clip_id"] for row in arrays_of(dataset, "clips")]
-    assert names == [f"{clip_id}.{kind}" for clip_id in clips for kind in ("mp4", "flac")]
+    assert names == [f"{clip_id}.{kind}" for clip_id in clips for kind in ("mp4", "flac", "json")]
+
+
+def test_clips_without_sound_are_in_tars_of_their_own_so_that_all_samples_of_a_tar_have_the_same_files(
+    tmp_path: Path,
+) -> None:
+    put_videos(tmp_path, VIDEOS[:3])
+    for video in VIDEOS[3:]:
+        put_video(tmp_path, video, with_sound=False)
+    for _ in range(2):  # once more changes nothing
+        compact(tmp_path, VIDEOS, StorageSettings())
+        tars = {path.name: members_by_sample(path) for path in (tmp_path / "media").iterdir()}
+        assert sorted(name.rsplit("-", 1)[0] for name in tars) == ["part-all", "part-mute-all"]
+        for name, samples in tars.items():
+            files = {"mp4", "json"} if "mute" in name else {"mp4", "flac", "json"}
+            assert set(map(frozenset, samples.values())) == {frozenset(files)}
+            mute = {video for video in VIDEOS if ("mute" in name) == (video in VIDEOS[3:])}
+            assert {sample[:16] for sample in samples} == mute
+    rows = arrays_of(tmp_path, "clips")
+    assert len(rows) == 2 * len(VIDEOS)
+    assert {row["flac_size"] is None for row in rows if row["video_id"] in VIDEOS[3:]} == {True}
+
+
+def test_the_json_of_a_clip_has_the_numbers_and_words_of_its_row(tmp_path: Path) -> None:
+    put_videos(tmp_path, VIDEOS)
+    compact(tmp_path, VIDEOS, StorageSettings())
+    (tar,) = (tmp_path / "media").iterdir()
+    with tarfile.open(tar) as archive:
+        files = [archive.extractfile(name) for name in archive.getnames() if name.endswith(".json")]
+        found = {facts["clip_id"]: facts for facts in (json.loads(file.read()) for file in files if file)}
+    rows = {row["clip_id"]: row for row in pq.read_table(table_files(tmp_path, "clips")[0]).to_pylist()}
+    assert found.keys() == rows.keys()
+    for clip_id, facts in found.items():
+        assert facts == {name: rows[clip_id][name] for name in facts}
+        assert {"video_id", "tier", "split", "n_frames", "mp4_sha256"} <= facts.keys()
+        assert not {"landmarks", "media", "mp4_offset"} & facts.keys()
 
 
 def test_a_clip_is_a_row_group_of_its_own(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def test_a_dropped_second_names_rule_value_limit_and_neighbours(dataset: Path) -
     assert explanation.evidence["frontal_angle_deg"] == 75.0
     text = explanation.text()
     assert (
-        "Tier diffusion: dropped as frontal, 0:04.00 to 0:04.80: deviation of the frontal angle from 180 degrees is "
+        "Tier diffusion: dropped as frontal, 0:04.00 to 0:04.80: deviation from a frontal face is "
         "23.5 deg; kept is at most 15 deg" in text
     )
     assert f"before: kept, 0:00.00 to 0:04.00: in clip {A}-0000000-0000099" in text

@@ -1,5 +1,6 @@
 """SQL sees the dataset's tables, and nothing else in the world."""
 
+import json
 import re
 from pathlib import Path
 
@@ -110,6 +111,18 @@ def test_a_query_without_a_statement_is_refused(dataset: Path, sql: str) -> None
 def test_a_folder_that_is_no_dataset_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="is no dataset"):
         Dataset(tmp_path).query("SELECT 1")
+
+
+def test_numbers_that_json_has_no_word_for_are_null(dataset: Path) -> None:
+    values = (
+        "'inf'::DOUBLE AS a, '-inf'::FLOAT AS b, ['nan'::DOUBLE, 1.5] AS c, {'d': 'nan'::FLOAT} AS e, MAP {1: 2.5} AS f"
+    )
+    rows = json.loads(query(dataset, f"SELECT {values}").json(), parse_constant=_no_json)
+    assert rows == [{"a": None, "b": None, "c": [None, 1.5], "e": {"d": None}, "f": {"1": 2.5}}]
+
+
+def _no_json(word: str) -> None:
+    raise AssertionError(f"{word} is no JSON")
 
 
 def test_results_as_text_and_json(dataset: Path) -> None:

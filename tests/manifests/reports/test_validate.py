@@ -77,6 +77,15 @@ def test_a_spoilt_row_is_named(
     assert expected in _texts(dataset)
 
 
+def test_clips_of_another_size_than_the_settings_name_are_found(dataset: Path) -> None:
+    path = dataset / "dataset.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"config": {"crop": {"size_px": 128}}}))
+    found = _texts(dataset)
+    assert "mp4 has frames of [(256, 256)] px, not 128x128" in found
+    # the points are spread evenly over 40 to 216 px, so half of them lie within 128
+    assert "only 50% of the landmarks lie inside the crop of 128 px" in found
+
+
 def test_swapped_members_are_found_by_their_names(dataset: Path) -> None:
     rows = read_table(dataset, "clips", ["mp4_offset", "mp4_size", "mp4_sha256"]).to_pylist()
 

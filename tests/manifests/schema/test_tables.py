@@ -18,8 +18,9 @@ from manifests.schema.videos import SPANS, VIDEOS
 
 def test_columns_are_those_of_the_contract_in_its_order() -> None:
     contract = {
-        VIDEOS: "video_id source path speaker_id trims size_bytes duration_s width height fps codec has_audio rotation "
-        "status error_code error_detail kept_diffusion_s kept_vae_s n_clips duplicate_of analyze_s decide_s render_s",
+        VIDEOS: "video_id source path speaker_id trims size_bytes duration_s width height fps codec has_audio "
+        "audio_track audio_tracks rotation status error_code error_detail kept_diffusion_s kept_vae_s n_clips "
+        "duplicate_of analyze_s decide_s render_s",
         SPANS: "video_id start_s end_s tier outcome value limit failed clip_id",
         CLIPS: "clip_id video_id source path speaker_id tier split start_s end_s n_frames fps crop_x0 crop_y0 "
         "crop_size landmarks landmark_scheme blendshapes pose_deg pose_method speech_features speech_encoder denoiser "

@@ -42,7 +42,7 @@ def test_the_steps_follow_one_another_and_the_run_says_what_speech_is_worth(
     dataset: Path, vae_run: Path, tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
-    command = ["diffusion", dataset, "--vae", vae_run, "--run", run, "--size", "tiny", "--device", "cpu"]
+    command = ["diffusion", dataset, "--vae", vae_run, "--out", run, "--size", "tiny", "--device", "cpu"]
     small = ["--set", "train.steps=2", "--set", "train.batch=4", "--set", "train.micro_batch=2"]
     code, said = _gaia_train(*command, *small)
     assert (code, "gaia-train latents" in said) == (2, True)
@@ -76,12 +76,12 @@ def test_the_steps_follow_one_another_and_the_run_says_what_speech_is_worth(
 def test_settings_that_cannot_be_are_refused_with_exit_code_2(
     setting: str, message: str, dataset: Path, vae_run: Path, tmp_path: Path
 ) -> None:
-    code, said = _gaia_train("diffusion", dataset, "--vae", vae_run, "--run", tmp_path / "run", "--set", setting)
+    code, said = _gaia_train("diffusion", dataset, "--vae", vae_run, "--out", tmp_path / "run", "--set", setting)
     assert code == 2
     assert message in said
 
 
 def test_a_folder_that_is_no_run_of_a_vae_is_refused(dataset: Path, tmp_path: Path) -> None:
-    code, said = _gaia_train("diffusion", dataset, "--vae", tmp_path / "no", "--run", tmp_path / "run")
+    code, said = _gaia_train("diffusion", dataset, "--vae", tmp_path / "no", "--out", tmp_path / "run")
     assert code == 2
     assert "gaia-train" in said

@@ -39,7 +39,7 @@ def test_the_list_names_every_experiment_its_row_and_what_differs() -> None:
         (("table4_vae_0080m", "--vae", "VAE_RUN"), "trains the VAE itself; leave out --vae"),
         (
             ("table6_without_disentanglement",),
-            "`gaia-train vae DATASET --run VAE_RUN --size base --set model.disentangled=false`",
+            "`gaia-train vae DATASET --out VAE_RUN --size base --set model.disentangled=false`",
         ),
         (("table9_transformer", "--vae", "VAE_RUN"), "VAE_RUN is no folder; give a folder that `gaia-train` wrote"),
         (("table4_vae_0080m_500h",), "data.hours_subset is 500 h, and the other conditions leave"),
@@ -51,7 +51,7 @@ def test_an_experiment_that_cannot_be_trained_ends_with_2(
     arguments: tuple[str, ...], message: str, dataset: Path, tmp_path: Path
 ) -> None:
     name, *options = arguments
-    code, text = _gaia_train("experiment", name, dataset, "--run", tmp_path / "run", *options)
+    code, text = _gaia_train("experiment", name, dataset, "--out", tmp_path / "run", *options)
     assert code == 2
     assert message in text
     assert not (tmp_path / "run").exists()

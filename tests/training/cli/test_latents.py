@@ -67,7 +67,7 @@ def test_damaged_clips_are_told_and_fail(dataset: Path, vae_run: Path) -> None:
     ("arguments", "message"),
     [
         (("nowhere", "--vae", "RUN"), "is no dataset"),
-        (("DATASET", "--vae", "nowhere"), "give a folder that `gaia-train` wrote with --run"),
+        (("DATASET", "--vae", "nowhere"), "give a folder that `gaia-train` wrote with --out"),
         (("DATASET", "--vae", "RUN", "--where", "frames > 1"), "is no condition over clips"),
     ],
 )

@@ -32,7 +32,7 @@ def _set(*settings: str) -> list[str]:
 @pytest.mark.slow
 def test_a_run_goes_on_and_says_how_well_frames_are_rebuilt(dataset: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    command = ["vae", dataset, "--run", run, "--size", "tiny", "--device", "cpu", *_set(*SMALL)]
+    command = ["vae", dataset, "--out", run, "--size", "tiny", "--device", "cpu", *_set(*SMALL)]
     code, said = _gaia_train(*command, *_set("train.steps=2"))
     assert code == 0, said
     assert f"{run}: 2 of 2 steps are done" in said
@@ -55,7 +55,7 @@ def test_a_run_goes_on_and_says_how_well_frames_are_rebuilt(dataset: Path, tmp_p
 
 @pytest.mark.slow
 def test_a_dry_run_says_what_it_would_take_and_writes_nothing(dataset: Path, tmp_path: Path) -> None:
-    command = ["vae", dataset, "--run", tmp_path / "run", "--size", "tiny", "--device", "cpu", *_set(*SMALL)]
+    command = ["vae", dataset, "--out", tmp_path / "run", "--size", "tiny", "--device", "cpu", *_set(*SMALL)]
     code, said = _gaia_train(*command, "--dry-run")
     assert code == 0, said
     assert "2 clips" in said
@@ -68,7 +68,7 @@ def test_lpips_without_its_weights_ends_with_3_and_says_how_to_go_on(
     monkeypatch.setenv("GAIA_MODELS", str(tmp_path))
     monkeypatch.setenv("GAIA_CACHE", str(tmp_path))
     small = _set(*SMALL, "perceptual.network=lpips_vgg")
-    code, said = _gaia_train("vae", dataset, "--run", tmp_path / "run", "--size", "tiny", *small)
+    code, said = _gaia_train("vae", dataset, "--out", tmp_path / "run", "--size", "tiny", *small)
     assert code == 3
     assert "file: vgg16-397923af.pth" in said
     assert "--set perceptual.network=random_vgg, or none" in said
@@ -89,7 +89,7 @@ def test_lpips_without_its_weights_ends_with_3_and_says_how_to_go_on(
 def test_settings_that_cannot_be_are_refused_with_exit_code_2(
     setting: str, message: str, dataset: Path, tmp_path: Path
 ) -> None:
-    code, said = _gaia_train("vae", dataset, "--run", tmp_path / "run", "--size", "tiny", "--set", setting)
+    code, said = _gaia_train("vae", dataset, "--out", tmp_path / "run", "--size", "tiny", "--set", setting)
     assert code == 2
     assert message in said
     assert not (tmp_path / "run").exists()

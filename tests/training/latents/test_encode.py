@@ -70,6 +70,22 @@ def _rows(folder: Path, part: str) -> dict[str, list[np.ndarray | None]]:
     return {name: numpy_of(table[name]) for name in ("latents", "appearance")}
 
 
+@pytest.mark.parametrize("clip_px", [32, 128])
+def test_clips_of_any_size_give_the_same_motion_latents(
+    clip_px: int, make_clips: Callable[..., Path], tmp_path: Path
+) -> None:
+    weights, _ = _vae(tmp_path / "vae.safetensors")
+    latents = []
+    for size_px in (64, clip_px):
+        clip = {"video": "a", "n_frames": 40, "size_px": size_px}
+        dataset = make_clips(tmp_path / str(size_px), clip)
+        facts = _write(select_clips(dataset, EVERY_SPLIT), weights)
+        assert facts is not None
+        (rows,) = _rows(latents_folder(dataset, facts.vae_sha256), "a.parquet")["latents"]
+        latents.append(rows)
+    assert np.allclose(latents[1], latents[0], rtol=1e-3, atol=1e-4)
+
+
 def test_latents_are_the_means_of_drawn_landmarks_and_of_the_first_picture(dataset: Path, tmp_path: Path) -> None:
     weights, vae = _vae(tmp_path / "vae.safetensors")
     index = select_clips(dataset, EVERY_SPLIT)
@@ -79,7 +95,7 @@ def test_latents_are_the_means_of_drawn_landmarks_and_of_the_first_picture(datas
     rows = _rows(folder, "a.parquet")
     assert sorted(path.name for path in folder.iterdir()) == ["a.parquet", "b.parquet", "d.parquet", "latents.json"]
     renderer = LandmarkRenderer(LandmarkImageConfig(scheme="ibug68", image_px=64))
-    points = torch.from_numpy(ClipReader(index).array(0, "landmarks") / 4)  # of 256 px, drawn in 64
+    points = torch.from_numpy(ClipReader(index).array(0, "landmarks").copy())
     with torch.inference_mode():
         expected = vae.encode_motion(renderer(points, torch.ones(40, 68, dtype=torch.bool))).mean_BCHW
         row = index.row(0)

@@ -7,7 +7,8 @@ from helpers.toy_task import ToyConfig, ToyTask, train_toy
 from torch import nn
 
 from models.run_folder import RunFolder, RunFolderError
-from training.loop.checkpoints import CheckpointError, load_checkpoint
+from training.data.order import Cursor
+from training.loop.checkpoints import CheckpointError, Progress, load_checkpoint, read_progress
 from training.loop.parallel import Ranks
 from training.loop.session import Session
 
@@ -52,7 +53,13 @@ def test_damaged_tensors_are_refused(trained: RunFolder, tmp_path: Path) -> None
 def test_progress_is_that_of_the_run(trained: RunFolder) -> None:
     said = json.loads((trained.checkpoint(10) / "state.json").read_text())
     # 40 samples of a set of 11
-    assert said == {"step": 10, "cursor": {"epoch": 3, "position": 7}, "bad_steps": 0}
+    assert said == {"step": 10, "cursor": {"epoch": 3, "position": 7}, "bad_steps": 0, "skipped": 0}
+
+
+def test_progress_of_an_older_checkpoint_counts_the_steps_it_knows_to_be_skipped(tmp_path: Path) -> None:
+    content = {"step": 10, "cursor": {"epoch": 3, "position": 7}, "bad_steps": 2}
+    (tmp_path / "state.json").write_text(json.dumps(content))
+    assert read_progress(tmp_path) == Progress(10, Cursor(3, 7), bad_steps=2, skipped=2)
 
 
 def test_pointer_to_no_checkpoint_names_those_that_are_there(trained: RunFolder) -> None:

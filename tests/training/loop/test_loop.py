@@ -61,10 +61,67 @@ def test_run_whose_gradients_stay_bad_ends_and_says_what_to_do(tmp_path: Path) -
     assert "loss" not in lines[-1]
 
 
+def test_run_that_skipped_most_of_its_steps_ends_with_an_error_and_without_a_checkpoint(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path / "run")
+    with pytest.raises(
+        TrainError, match=r"network.* not finite in 19 of 20 steps.*max_bad_share 0\.1.* is none: lower"
+    ):
+        train_toy(run.path, toy_config(steps=20, bad_from=1, checkpoint_every=1000))
+    assert run.newest() is None
+    lines = [json.loads(line) for line in run.metrics.read_text().splitlines()]
+    assert (lines[-1]["step"], lines[-1]["bad_steps"], lines[-1]["bad_steps_in_all"]) == (20, 1.0, 19.0)
+
+
+def test_skipped_steps_between_taken_ones_end_a_run_before_its_next_checkpoint(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path / "run")
+    # every other step from 11 on is bad: never two in a row; 4 of 8 since the checkpoint at step 10
+    with pytest.raises(
+        TrainError, match=r"in 4 of 8 steps.*the last of them 18; the newest checkpoint is step_0000001"
+    ):
+        train_toy(run.path, toy_config(steps=1000, bad_from=11, bad_every=2, max_bad_steps=4, checkpoint_every=10))
+
+
+def test_single_skipped_steps_are_borne_and_counted_in_the_result(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = RunFolder(tmp_path / "run")
+    report = train_toy(run.path, toy_config(steps=20, bad_from=5, bad_every=10, checkpoint_every=10))
+    assert (report.step, report.skipped) == (20, 2)
+    assert "2 of 16 steps were skipped so far" in capsys.readouterr().err
+    assert json.loads((run.newest() / "state.json").read_text())["skipped"] == 2
+    # a resumed run goes on counting
+    assert train_toy(run.path, toy_config(steps=25, bad_from=5, bad_every=10)).skipped == 2
+
+
+def test_share_of_skipped_steps_is_judged_anew_after_each_checkpoint(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path / "run")
+    with pytest.raises(TrainError, match=r"in 2 of 10 steps"):
+        train_toy(run.path, toy_config(steps=40, bad_from=22, bad_every=6, checkpoint_every=10))
+    assert run.newest() == run.checkpoint(20)
+
+
+def test_weights_that_are_no_numbers_are_not_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def overflow(optimiser: torch.optim.Adam) -> None:
+        with torch.no_grad():
+            optimiser.param_groups[0]["params"][0].fill_(float("inf"))
+
+    monkeypatch.setattr(torch.optim.Adam, "step", overflow)  # after gradients that were finite
+    run = RunFolder(tmp_path / "run")
+    with pytest.raises(TrainError, match="weights, or averages of them, are not finite"):
+        train_toy(run.path, toy_config(steps=1))
+    assert run.newest() is None
+
+
+def test_dry_run_says_that_steps_would_be_skipped() -> None:
+    config = toy_config(bad_from=1)
+    task: Task = ToyTask(config)
+    assert "caution gradients of network were not finite" in dry_run(task, config.train, CPU)
+
+
 def test_skipped_step_leaves_weights_and_moments_as_they_were(tmp_path: Path) -> None:
     good, skipped = RunFolder(tmp_path / "good"), RunFolder(tmp_path / "skipped")
     train_toy(good.path, toy_config(steps=5))
-    train_toy(skipped.path, toy_config(steps=9, bad_from=5))
+    train_toy(skipped.path, toy_config(steps=9, bad_from=5, max_bad_share=1.0))
     for which in ("ema", "raw"):
         ours, theirs = (safetensors.torch.load_file(run.weights(which)) for run in (good, skipped))
         assert all(torch.equal(ours[name], theirs[name]) for name in ours)

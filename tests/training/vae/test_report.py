@@ -58,7 +58,7 @@ def test_frames_as_rebuilt_and_copies_of_the_reference_are_compared_with_the_tar
 def test_the_report_measures_learned_unseen_and_other_clips_frames(
     make_clips: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Clips of 40 frames, of which the last 4 are held out; frame k shows the number k, in the landmarks k / 2."""
+    """Clips of 40 frames, of which the last 4 are held out; frame k shows the number k, in the landmarks k / 8."""
     clips = [{"video": name, "n_frames": 40} for name in "ab"]
     dataset = make_clips(tmp_path / "dataset", *clips, {"video": "c", "n_frames": 20, "split": "val"})
     run = tmp_path / "run"
@@ -67,7 +67,7 @@ def test_the_report_measures_learned_unseen_and_other_clips_frames(
     shown: list[list[int]] = []
 
     def seen(_vae: Vae, _renderer: LandmarkRenderer, batch: FramePairBatch) -> Tensor:
-        shown.append((batch.landmarks_BK2[:, 0, 0] * 2 * 256 / 32).round().int().tolist())
+        shown.append((batch.landmarks_BK2[:, 0, 0] * 8 * 64 / 32).round().int().tolist())
         return to_float(batch.image_j_BCHW)
 
     monkeypatch.setattr(reconstruction_check, "reconstruct", seen)

@@ -34,11 +34,29 @@ def test_a_pair_is_two_frames_of_one_clip_and_the_landmarks_of_the_second(pairs:
         _, source, target = pairs.frames_of(key)
         pair = pairs[key]
         assert (_count(pair.image_i_CHW), _count(pair.image_j_CHW)) == (source, target)
-        # the landmarks of frame k are at k / 2 in pictures of 256 px
-        assert torch.equal(pair.landmarks_K2, torch.full((68, 2), target / 2 * 64 / 256))
+        assert torch.equal(pair.landmarks_K2, torch.full((68, 2), target / 8))
         assert pair.valid_K.tolist() == [True] * 68
         assert pair.image_i_CHW.shape == (3, 64, 64)
         assert pair.image_i_CHW.dtype == torch.uint8
+
+
+@pytest.mark.parametrize("clip_px", [32, 64, 128])
+def test_landmarks_are_scaled_with_the_frames_of_clips_of_any_size(
+    clip_px: int, make_clips: Callable[..., Path], tmp_path: Path
+) -> None:
+    dataset = make_clips(tmp_path / "dataset", {"video": "a", "n_frames": 80, "size_px": clip_px})
+    pair = FramePairs(select_clips(dataset, DataConfig()), image_px=64, seed=3).pair(0, 10, 40)
+    assert (_count(pair.image_i_CHW), _count(pair.image_j_CHW)) == (10, 40)
+    # frame k has its landmarks at k / 512 of its width, so at 5 px of 64
+    assert torch.equal(pair.landmarks_K2, torch.full((68, 2), 5.0))
+
+
+def test_clips_of_another_size_than_their_dataset_are_refused(make_clips: Callable[..., Path], tmp_path: Path) -> None:
+    clips = [{"video": name, "n_frames": 80, "size_px": 64} for name in "ab"]
+    dataset = make_clips(tmp_path / "dataset", *clips, clip_px=128)
+    pairs = FramePairs(select_clips(dataset, DataConfig()), image_px=64, seed=3)
+    with pytest.raises(DamagedDataError, match="64x64 px, not 128x128 as its dataset says"):
+        pairs[SampleKey(0, 0, 0)]
 
 
 def test_an_epoch_takes_each_frame_as_target_once(pairs: FramePairs) -> None:

@@ -112,7 +112,8 @@ def test_both_networks_learn_once_the_gan_has_begun_and_the_log_says_how(dataset
 
 
 def test_factors_that_are_no_numbers_end_the_run_when_they_do_not_cease(dataset: Path) -> None:
-    task = _task(dataset, replace(WITH_GAN, max_bad_factors=2))
+    train = replace(WITH_GAN.train, max_bad_share=1.0)
+    task = _task(dataset, replace(WITH_GAN, max_bad_factors=2, train=train))
     good = {name: tensor.clone() for name, tensor in task.discriminator.state_dict().items()}
     bad = {name: torch.full_like(tensor, float("nan")) for name, tensor in good.items()}
     for state in (bad, good, bad):  # never two in a row
@@ -120,6 +121,21 @@ def test_factors_that_are_no_numbers_end_the_run_when_they_do_not_cease(dataset:
         said = task.backward(_step(task, [_keys(3, 50)]))
         assert float(said["bad_gan_factors"]) == float(state is bad)
     with pytest.raises(TrainError, match=r"not finite in 2 steps in a row.*--accept-changes"):
+        task.backward(_step(task, [_keys(3, 50)]))
+
+
+def test_factors_that_are_no_numbers_in_many_steps_end_the_run_though_others_lie_between(dataset: Path) -> None:
+    task = _task(dataset, replace(WITH_GAN, max_bad_factors=2))
+    good = {name: tensor.clone() for name, tensor in task.discriminator.state_dict().items()}
+    bad = {name: torch.full_like(tensor, float("nan")) for name, tensor in good.items()}
+    assert task.caveats() == []
+    for state in (bad, good):
+        task.discriminator.load_state_dict(state)
+        task.backward(_step(task, [_keys(3, 50)]))
+    (caveat,) = task.caveats()
+    assert caveat.startswith("the factor of the GAN loss was not finite in 1 of 2 steps with a GAN")
+    task.discriminator.load_state_dict(bad)
+    with pytest.raises(TrainError, match=r"not finite in 2 of 3 steps"):
         task.backward(_step(task, [_keys(3, 50)]))
 
 

@@ -115,7 +115,9 @@ def test_a_model_that_does_not_fit_is_refused_with_what_does_not_fit(
 
 
 def test_a_path_without_a_file_and_a_file_that_is_no_model_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(UnfitMaskModelError, match=r"perception\.mask is .*no such file; write embedded, ssd, or"):
+    with pytest.raises(
+        UnfitMaskModelError, match=r"perception\.mask is .*no such file; write embedded, ssd, ssd_onnx, or"
+    ):
         OnnxMask(tmp_path / "nothing.onnx", CPU)
     text = tmp_path / "text.onnx"
     text.write_text("no model")

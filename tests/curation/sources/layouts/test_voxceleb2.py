@@ -29,6 +29,28 @@ def test_the_folder_of_a_person_names_the_speaker(put: Callable[..., Path], told
     assert told(root / "dev" / "mp4" / "id00012" / "21Uxsk56VDQ") == {"00001.mp4": ("voxceleb2", "id00012", ())}
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "id10283#r9-0pljhZqs#009636#009808.mp4",
+        "id10283#r9-0pljhZqs#00005.txt#000.mp4",
+        "id10283#r9-0pljhZqs#001.mp4",
+        "train/id10283#r9-0pljhZqs#00005.mp4",
+        "id10283-r9-0pljhZqs-00005.mp4",
+        "id10283_r9-0pljhZqs_00005.mp4",
+        "id10283/r9-0pljhZqs#00005.mp4",
+    ],
+)
+def test_an_utterance_as_one_name_has_its_speaker(
+    put: Callable[..., Path], told: Callable[..., object], name: str
+) -> None:
+    assert told(put(name)) == {name: ("voxceleb2", "id10283", ())}
+
+
+def test_a_name_without_a_person_is_no_utterance(put: Callable[..., Path], told: Callable[..., object]) -> None:
+    assert told(put("r9-0pljhZqs#00005.mp4")) == {"r9-0pljhZqs#00005.mp4": ("raw", None, ())}
+
+
 def test_of_an_uncut_interview_the_utterances_are_taken(put: Callable[..., Path], told: Callable[..., object]) -> None:
     # at 25 pictures a second, 8809 to 8858 is 352.36 s to 354.36 s, and 100 to 124 is 4 s to 5 s
     texts = {

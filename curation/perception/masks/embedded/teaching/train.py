@@ -75,7 +75,7 @@ def fit(samples: list[Sample], seed: int) -> nn.Sequential:
 
 
 def refine(network: nn.Sequential, samples: list[Sample], seed: int) -> None:
-    """Train a network of `fit` on, with faces as the analysis finds them: profiles and blur, which images rarely have."""
+    """Train a network of `fit` on, with faces as the analysis finds them, in profile and blurred, too."""
     torch.manual_seed(seed)
     _descend(network, samples, _REFINING_EPOCHS, _REFINING_RATE)
 

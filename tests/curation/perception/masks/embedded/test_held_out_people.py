@@ -67,9 +67,7 @@ def test_objects_over_the_lips_are_called_a_cover(rows: dict[tuple[str, bool, bo
 
 
 @pytest.mark.parametrize("distorted", [False, True])
-def test_masks_that_the_reference_sees_are_seen(
-    rows: dict[tuple[str, bool, bool], Row], *, distorted: bool
-) -> None:
+def test_masks_that_the_reference_sees_are_seen(rows: dict[tuple[str, bool, bool], Row], *, distorted: bool) -> None:
     row = rows["mask", True, distorted]
     assert row.reference_called_masked > 50
     assert row.both_called >= 0.98 * row.reference_called_masked

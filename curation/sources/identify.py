@@ -1,0 +1,202 @@
+"""Ids of listed files, and which of them are copies of each other."""
+
+import errno
+import hashlib
+import os
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from threading import Event
+
+from curation.sources.content import Content, content_of
+from curation.sources.entries import Entry, SourceVideo
+from curation.sources.layouts import note
+from foundation.storage.locations import is_remote
+from foundation.storage.path_text import text_of_path
+from foundation.storage.stated_facts import content_md5, content_version
+
+__all__ = ["identified", "listed_again"]
+
+_REMOTE_LOOKS = 32
+"""Remote files that are read at the same time: they keep waiting."""
+
+_LOCAL_LOOKS = 4
+"""Local files that are read at the same time. More of them would only disturb a disk with a moving head."""
+
+_TOLD_BYTES = 10 * 10**9
+"""Size of local files from which the user is told that they are read: some seconds on a fast disk."""
+
+_BATCH = 1024
+"""Files whose reading is planned at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """Properties of a file when it was listed."""
+
+    entry: Entry
+    content: Content | None
+    """None where it cannot be read."""
+    version: str | None = None
+    read_error: str | None = None
+
+    @property
+    def video_id(self) -> str:
+        """Id of the content, or of the path where there is none."""
+        if self.content is not None:
+            return self.content.video_id
+        return hashlib.sha256(b"path\0" + _name(self.entry)).hexdigest()[:16]
+
+
+def listed_again(video: SourceVideo) -> SourceVideo | None:
+    """Return a video that was listed before; None where its file has other content now.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    version = content_version(video.path)
+    content = content_of(video.path, whole=not is_remote(video.path))
+    return replace(video, version=version) if content.is_of(video.video_id, video.size_bytes) else None
+
+
+def identified(
+    entries: Sequence[Entry],
+    limit: int | None = None,
+    *,
+    whole: bool = True,
+    told: Callable[[int, int], None] | None = None,
+) -> tuple[tuple[SourceVideo, ...], tuple[str, ...]]:
+    """Read files for their ids; of those with the same content the first by path is analysed.
+
+    Args:
+        entries: the files.
+        limit: read this many at most, the first by path.
+        whole: whether to read local files whole, otherwise their samples: enough to count and find videos.
+        told: is called with the number and the bytes of the local files before they are read whole, if they are large.
+
+    Returns:
+        The videos by path, and a line about copies whose labels differ from those of the first.
+    """
+    ordered = sorted(set(entries), key=_name)[:limit]
+    if told is not None and whole:
+        sizes = [size for entry in ordered if (size := _local_bytes(entry.path))]
+        if sum(sizes) >= _TOLD_BYTES:
+            told(len(sizes), sum(sizes))
+    looks = list(_looks(ordered, whole=whole))
+    looks = _told_apart(looks) if whole else looks
+    first_with: dict[str, Entry] = {}
+    videos = []
+    differing = []
+    for look in looks:
+        entry, content, video_id = look.entry, look.content, look.video_id
+        original = None if content is None else first_with.get(video_id)
+        first_with.setdefault(video_id, entry)
+        if original and (entry.speaker_id not in (None, original.speaker_id) or entry.trims != original.trims):
+            differing.append(text_of_path(entry.path))
+        videos.append(
+            SourceVideo(
+                path=entry.path,
+                video_id=video_id,
+                other_ids=() if content is None else content.other_ids,
+                source=entry.source,
+                speaker_id=entry.speaker_id,
+                trims=entry.trims,
+                size_bytes=0 if content is None else content.size_bytes,
+                duplicate_of=original.path if original else None,
+                read_error=look.read_error,
+                version=look.version,
+            )
+        )
+    note_text = "are copies with another speaker or other stretches than the first by path, whose hold"
+    return tuple(videos), note(differing, note_text)
+
+
+def _local_bytes(path: Path) -> int:
+    """Return the size of a local file, 0 of a remote one and of one that is not there."""
+    try:
+        return 0 if is_remote(path) else path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _looks(entries: Sequence[Entry], *, whole: bool) -> Iterator[_Look]:
+    stop = Event()
+    remote = any(is_remote(entry.path) for entry in entries)
+    pool = ThreadPoolExecutor(_REMOTE_LOOKS if remote else _LOCAL_LOOKS)
+    try:
+        for first in range(0, len(entries), _BATCH):
+            batch = entries[first : first + _BATCH]
+            yield from pool.map(lambda entry: _look(entry, stop, whole=whole and not is_remote(entry.path)), batch)
+    finally:
+        stop.set()  # after Ctrl-C: a large file is not read to its end
+        pool.shutdown(cancel_futures=True)
+
+
+def _look(entry: Entry, stop: Event, *, whole: bool) -> _Look:
+    try:
+        version = content_version(entry.path)
+        return _Look(entry, content_of(entry.path, whole=whole, stop=stop), version)
+    except OSError as problem:
+        return _unreadable(entry, problem)
+
+
+def _unreadable(entry: Entry, problem: OSError) -> _Look:
+    reason = problem.strerror or str(problem)
+    if isinstance(problem, FileNotFoundError):  # a store's package gives the name alone
+        reason = os.strerror(errno.ENOENT)
+    return _Look(entry, None, read_error=reason)
+
+
+def _told_apart(looks: Sequence[_Look]) -> list[_Look]:
+    """Return the looks after reading those remote files whole that agree with another file in size and samples."""
+    alike: dict[tuple[int, str], list[int]] = defaultdict(list)
+    for number, look in enumerate(looks):
+        if look.content is not None:
+            alike[look.content.size_bytes, look.content.samples].append(number)
+    result = list(looks)
+    for numbers in alike.values():
+        if len(numbers) > 1 and any(_is_sampled(looks[number]) for number in numbers):
+            for number, look in zip(numbers, _read_whole([looks[number] for number in numbers]), strict=True):
+                result[number] = look
+    return result
+
+
+def _is_sampled(look: _Look) -> bool:
+    return look.content is not None and look.content.whole is None
+
+
+def _read_whole(looks: Sequence[_Look]) -> Sequence[_Look]:
+    """Return looks at files that agree in their samples, with `whole` of each, unless all are copies of one another."""
+    all_sampled = all(map(_is_sampled, looks))
+    stated = {_stated_md5(look.entry.path) for look in looks} if all_sampled else set()
+    if len(stated) == 1 and None not in stated:
+        return looks
+    stop = Event()
+    pool = ThreadPoolExecutor(_REMOTE_LOOKS)
+    try:
+        complete = list(pool.map(lambda look: _whole_look(look, stop) if _is_sampled(look) else look, looks))
+    finally:
+        stop.set()
+        pool.shutdown(cancel_futures=True)
+    contents = {look.content.whole for look in complete if look.content is not None}
+    return looks if len(contents) == 1 and all_sampled else complete
+
+
+def _whole_look(look: _Look, stop: Event) -> _Look:
+    try:
+        return replace(look, content=content_of(look.entry.path, whole=True, stop=stop))
+    except OSError as problem:
+        return _unreadable(look.entry, problem)
+
+
+def _stated_md5(path: Path) -> str | None:
+    try:
+        return content_md5(path)
+    except OSError:
+        return None
+
+
+def _name(entry: Entry) -> bytes:
+    return os.fsencode(str(entry.path))

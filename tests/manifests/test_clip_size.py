@@ -1,0 +1,14 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from manifests.clip_size import clip_px
+from manifests.record import read_dataset
+
+
+@pytest.mark.parametrize(("config", "size_px"), [({"crop": {"size_px": 512}}, 512), ({"crop": {}}, 256), ({}, 256)])
+def test_clips_have_the_size_that_the_settings_name(dataset: Path, config: dict[str, object], size_px: int) -> None:
+    path = dataset / "dataset.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"config": config}))
+    assert clip_px(read_dataset(dataset)) == size_px
