@@ -2,7 +2,7 @@
 
 `python -m curation.perception.masks.embedded.teaching.evaluate`
 
-Needs what `train` needs, torch apart. Prints the tables of `benchmarks/results/2026-11-mask-network.md`.
+Needs what `train` needs, torch apart. Prints a table in Markdown.
 """
 
 import os
