@@ -70,9 +70,9 @@ class FrameConverter:
             threads=1,
         )
         rgb: RgbImage = np.asarray(scaled.to_ndarray(), np.uint8)
-        if shape.flipped:
-            rgb = rgb[::-1]
-        return np.ascontiguousarray(np.rot90(rgb, shape.rotation_deg // 90))
+        if shape.is_as_stored:
+            return rgb  # with gaps between its lines: to close them would take as long as half of the conversion
+        return np.ascontiguousarray(np.rot90(rgb[::-1] if shape.flipped else rgb, shape.rotation_deg // 90))
 
     def _top_field(self, frame: VideoFrame) -> VideoFrame:
         """Return the top field alone, half as high, so that no frame mixes two moments.

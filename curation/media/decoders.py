@@ -165,7 +165,7 @@ def _require_shape(info: VideoInfo, frame: VideoFrame, shape: DisplayShape) -> N
     Raises:
         _Unfit: it is turned, flipped, has oblong pixels, or another size than the first.
     """
-    if shape.rotation_deg or shape.flipped:
+    if not shape.is_as_stored:
         raise _Unfit("the file asks for a turn or flip of its frames")
     if shape.size_px != (frame.width, frame.height):
         raise _Unfit("its pixels are not square")
