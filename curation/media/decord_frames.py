@@ -15,13 +15,14 @@ from curation.media.probe import VideoInfo
 from curation.media.settings import MediaSettings
 from curation.media.tick_pairing import StoredFrame
 from foundation.array_types import Float64Array, Int64Array, RgbImage
+from foundation.errors import GaiaError
 from foundation.packages import import_package
 from manifests.timeline import TICK_RATE_HZ
 
 __all__ = ["DecordError", "DecordReader", "decord_frames"]
 
 
-class DecordError(RuntimeError):
+class DecordError(GaiaError):
     """decord cannot read a file, or a frame of it."""
 
 

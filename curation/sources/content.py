@@ -23,6 +23,7 @@ from pathlib import Path
 from threading import Event
 from typing import BinaryIO
 
+from foundation.errors import GaiaError
 from foundation.storage.locations import can_seek, is_remote, open_remote, read_ranges, store_errors
 from foundation.storage.stated_facts import remote_size
 
@@ -43,7 +44,7 @@ _PIECE_BYTES = 4 << 20
 _N_DIGITS = 16
 
 
-class ReadingStoppedError(OSError):
+class ReadingStoppedError(GaiaError, OSError):
     """The user ended the command while files were read."""
 
 

@@ -127,7 +127,7 @@ def test_a_turned_head_is_searched_for_in_the_looks_in_which_it_was_seen(
     assert np.array_equal(again[0].landmarks_px, searched[0].landmarks_px)
     # a head that is not in its look any more is searched for in all of the picture
     assert finder(np.zeros_like(picture_of(info, 0)), before) == []
-    assert len(n_looks) == 9 + 1 + 4
+    assert len(n_looks) == 9 + 1 + 4 + 8  # and in tiles of 533 px, in which 75 px are large enough
 
 
 class Scripted:

@@ -102,7 +102,10 @@ def test_the_command_says_what_became_of_them_and_fails_while_some_do(
     ("options", "message"),
     [
         ([], "say which: --failed, --code or --video"),
-        (["--code", "unreadible"], "--code unreadible: unknown; known are unreadable, no_video_stream, internal"),
+        (
+            ["--code", "unreadible"],
+            "--code unreadible: unknown; known are unreadable, no_video_stream, decoder_unfit, internal",
+        ),
         (["--code", "timed_out"], "no video that is asked for has failed"),
     ],
 )

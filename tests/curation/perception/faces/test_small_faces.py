@@ -98,7 +98,7 @@ class CountingDetector:
 
 
 def test_finer_looks_are_taken_only_where_no_face_is_wide_enough(talking_face: TalkingFace) -> None:
-    finder = MediaPipeFaces(ensure_assets(["face_landmarker"])["face_landmarker"])
+    finder = MediaPipeFaces(ensure_assets(["face_landmarker"])["face_landmarker"], least_face_px=100.0)
     finder._detector = counter = CountingDetector(finder)
     n_looks = {}
     for face_px in (102, 500):
@@ -123,7 +123,7 @@ def test_a_small_turned_head_is_searched_in_its_own_tile_alone(talking_face: Tal
 
 def test_a_lower_limit_is_followed(talking_face: TalkingFace) -> None:
     picture = pasted(talking_face, (1920, 1080), (0.9, 0.2), 66)
-    assert load_face_finder(PerceptionSettings())(picture) == []
+    assert load_face_finder(PerceptionSettings(least_face_px=100))(picture) == []
     (found,) = load_face_finder(PerceptionSettings(least_face_px=64))(picture)
     assert found.box_px[2] - found.box_px[0] == pytest.approx(66, rel=0.12)
 
