@@ -10,6 +10,7 @@ from curation.rules.built_in import register
 from curation.rules.rule import MeasuredVideo
 from curation.rules.runs import run_lengths, true_runs
 from curation.rules.smoothing import running_deviation
+from curation.rules.still_face import StillFaceSettings, face_motion, own_shape, still_face
 from curation.rules.verdict import Verdict, Verdicts
 from foundation.array_types import BoolArray, Float32Array
 from foundation.settings import Settings
@@ -82,4 +83,8 @@ def silence(speech_prob: Float32Array | None, at_rest: BoolArray, settings: Sile
 @register(name="silence", settings=SilenceSettings, words="length of the pause", unit="s")
 def _judge(video: MeasuredVideo, settings: SilenceSettings) -> Verdicts:
     at_rest = lips_at_rest(video.face.lip_aperture, video.breaks, settings)
-    return {"diffusion": silence(video.evidence.speech_prob, at_rest, settings)}
+    # a face that does not move at all is left to the rule of that name
+    still = StillFaceSettings()
+    motion = face_motion(own_shape(video.face.key_points_px), video.breaks, still.window_ticks)
+    moves = ~still_face(motion, still).failed
+    return {"diffusion": silence(video.evidence.speech_prob, at_rest & moves, settings)}

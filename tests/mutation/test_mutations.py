@@ -224,7 +224,7 @@ MUTATIONS = (
     ),
     Mutation(
         "equal content at two places is two videos",
-        "curation/sources/discover.py", "None if look.read_error else first_with.get(look.video_id)", "None",
+        "curation/sources/identify.py", "None if content is None else first_with.get(video_id)", "None",
         "tests/curation/sources/test_discover.py::test_the_second_file_with_the_same_content_names_the_first",
     ),
 )  # fmt: skip

@@ -248,7 +248,7 @@ def test_a_stop_anywhere_is_made_good(
         name: content for name, content in tree(forgotten).items() if not name.endswith(("dataset.json", "jsonl"))
     }
     stops = 0
-    for last in range(0, 1000, 3 if finished_by == "the same call" else 10):
+    for last in range(0, 1000, 3 if finished_by == "the same call" else 8):
         dataset = Path(shutil.copytree(people, people.parent / f"stopped{last}"))
         with monkeypatch.context() as patched:
             stop_after(patched, last)

@@ -42,7 +42,11 @@ ID = "00ff00ff00ff00ff"
 VIDEO = SourceVideo(path=Path("a.mp4"), video_id=ID, source="made", speaker_id=None, size_bytes=1)
 QUIET = load_settings(CurationSettings(), None, ["speech.encoder=none", "speech.denoiser=none"])
 """One face and its sound; few models."""
-SLICED = load_settings(QUIET, None, ["windows.length_s=8", "rules.too_short.min_s=2", "rules.too_short.max_clip_s=4"])
+FROZEN = ["rules.still_face.min_motion=0", "rules.silence.min_lip_motion=0"]
+"""The second half of the video is a held picture with a voice."""
+SLICED = load_settings(
+    QUIET, None, ["windows.length_s=8", "rules.too_short.min_s=2", "rules.too_short.max_clip_s=4", *FROZEN]
+)
 
 
 @pytest.fixture
