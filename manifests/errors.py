@@ -1,9 +1,18 @@
 """Errors of datasets."""
 
+from pydantic import ValidationError
+
 from foundation.errors import UsageError
 
-__all__ = ["DatasetError"]
+__all__ = ["DatasetError", "first_problem"]
 
 
 class DatasetError(UsageError):
     """There is no dataset that this version can read; the message has the reason and the remedy."""
+
+
+def first_problem(error: ValidationError) -> str:
+    """Return the first of the problems that a model found in a file: the field, and what is wrong."""
+    what = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    message = what["msg"].removeprefix("Value error, ")
+    return f"{'.'.join(str(name) for name in what['loc']) or 'the file'}: {message}"
