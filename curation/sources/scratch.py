@@ -19,6 +19,7 @@ from curation.media.errors import MediaError
 from curation.sources.content import content_of
 from curation.sources.entries import SourceVideo
 from foundation.storage.locations import StorageError, can_seek, is_remote, open_remote, store_errors
+from foundation.storage.private_folder import UnsafeFolderError, new_private_file, private_folder, temporary_folder_of
 from foundation.storage.stated_facts import content_version
 
 __all__ = ["ScratchSettings", "readable", "require_scratch"]
@@ -27,16 +28,13 @@ _PIECE_BYTES = 16 << 20
 """Size of a read while a file is copied."""
 
 
-def _default_folder() -> Path:
-    return Path(tempfile.gettempdir(), f"gaia-scratch-{os.getuid()}")
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ScratchSettings:
     """Folder and size of scratch space. They do not change what a dataset holds."""
 
-    folder: Path = field(default_factory=_default_folder)
-    """Local; all workers of a machine share it. It holds no other files."""
+    folder: Path = field(default_factory=lambda: temporary_folder_of("scratch"))
+    """Local; all workers of a machine share it. It holds no other files, belongs to the user, and nobody else may enter
+    it: others lose their rights on it."""
     limit_gib: float = 20.0
     """Limit of the copies of all workers of a machine. Ours: a few hours of video."""
 
@@ -50,9 +48,10 @@ def require_scratch(videos: Sequence[SourceVideo], scratch: ScratchSettings) -> 
     if not any(is_remote(video.path) for video in videos):
         return
     try:
-        scratch.folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=scratch.folder):
+        with tempfile.TemporaryFile(dir=private_folder(scratch.folder)):
             pass
+    except UnsafeFolderError as error:
+        raise StorageError(f"--scratch {error}") from error
     except OSError as error:
         raise StorageError(f"--scratch {scratch.folder} cannot be written: {error.strerror}") from error
 
@@ -103,6 +102,8 @@ def _fetched(video: SourceVideo, scratch: ScratchSettings, *, whole: bool) -> Pa
                 f"{scratch.folder} has no room for a copy; make room there, or raise --scratch-gib, now "
                 f"{scratch.limit_gib:g}",
             )
+    except UnsafeFolderError as error:
+        raise MediaError("no_scratch", f"{video.path} cannot be copied: --scratch {error}") from error
     except OSError as error:
         with suppress(OSError):
             _refuse_changed(video)  # a store refuses to go on with a file that was replaced
@@ -138,8 +139,8 @@ def _fill(copy: Path, video: SourceVideo) -> None:
 
 def _reserve(video: SourceVideo, scratch: ScratchSettings) -> Path | None:
     """Allocate a file of the source's size on disk; return None if there is no space."""
-    scratch.folder.mkdir(parents=True, exist_ok=True)
-    with (scratch.folder / ".lock").open("w") as lock:
+    private_folder(scratch.folder)
+    with os.fdopen(os.open(scratch.folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         _remove_leftovers(scratch.folder)
         taken = sum(path.stat().st_size for path in scratch.folder.iterdir())
@@ -147,7 +148,7 @@ def _reserve(video: SourceVideo, scratch: ScratchSettings) -> Path | None:
             return None
         # The suffix is kept, since the demuxer goes by it.
         copy = scratch.folder / f"{os.getpid()}-{video.video_id}{video.path.suffix}"
-        with copy.open("wb") as file:
+        with os.fdopen(new_private_file(copy), "wb") as file:
             try:
                 os.posix_fallocate(file.fileno(), 0, max(1, video.size_bytes))
                 os.ftruncate(file.fileno(), video.size_bytes)
