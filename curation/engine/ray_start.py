@@ -29,6 +29,8 @@ _TOKEN_VARIABLES = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 class RayUnavailableError(CannotStartError):
     """No Ray cluster could be started or joined, or no worker can be started on it."""
 
+    several_lines = True
+
 
 def connect(workers: int, address: str | None) -> None:
     """Join a cluster, or start one on this machine: again where Ray took too long, as it does on a busy machine.

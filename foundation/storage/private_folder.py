@@ -56,7 +56,9 @@ def private_folder(path: Path, *, open_to_readers: bool = False) -> Path:
             "folder itself"
         ) from error
     except PermissionError as error:
-        raise _of_another(path, os.lstat(path).st_uid) from error
+        if (owner := path.lstat().st_uid) == os.geteuid():
+            raise
+        raise _of_another(path, owner) from error
     try:
         status = os.fstat(folder)
         if status.st_uid != os.geteuid():
@@ -85,4 +87,6 @@ def new_private_file(path: Path) -> int:
         OSError: it cannot be made.
     """
     path.unlink(missing_ok=True)
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    os.fchmod(file, 0o600)  # a umask may have taken the user's own rights, too
+    return file

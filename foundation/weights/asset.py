@@ -147,6 +147,8 @@ class Asset:
 class AssetError(CannotStartError):
     """Weights cannot be used."""
 
+    several_lines = True
+
 
 class WrongAssetError(AssetError):
     """A file has the right name and the wrong content."""
