@@ -4,6 +4,7 @@ Whoever knows the name of such a folder can make it first, as a folder of his ow
 folder is used only where it is no link and belongs to the user of this process, and its files are made new.
 """
 
+import errno
 import os
 import stat
 import tempfile
@@ -40,8 +41,8 @@ def private_folder(path: Path, *, open_to_readers: bool = False) -> Path:
         open_to_readers: leave others the right to read a folder that is there, and take away that to write.
 
     Raises:
-        UnsafeFolderError: it is a link, no folder, or belongs to another user.
-        OSError: it cannot be made.
+        UnsafeFolderError: it is a link, or belongs to another user.
+        OSError: it cannot be made, or is no folder.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with suppress(FileExistsError):
@@ -50,10 +51,11 @@ def private_folder(path: Path, *, open_to_readers: bool = False) -> Path:
         # Opened once and asked then: between two questions about a name, it may come to mean another folder.
         folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except NotADirectoryError as error:  # also a link
-        what = "a link" if path.is_symlink() else "no folder"
+        if not path.is_symlink():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from error
         raise UnsafeFolderError(
-            f"{path} is {what}, and private files are kept in a folder of your own alone; remove it, or name the "
-            "folder itself"
+            f"{path} is a link, which may lead to where others can read or replace what is kept there; remove it, or "
+            "name the folder itself"
         ) from error
     except PermissionError as error:
         if (owner := path.lstat().st_uid) == os.geteuid():
