@@ -11,6 +11,7 @@ from typing import Any, NoReturn, get_type_hints
 import typer
 
 from foundation.errors import EXIT_CANNOT_START, EXIT_INTERRUPTED, GaiaError
+from foundation.text import shown
 
 __all__ = ["exit_codes", "stop", "with_option_groups"]
 
@@ -45,7 +46,7 @@ def stop(program: str, message: str, code: int) -> NoReturn:
     Raises:
         Exit: always, with `code`.
     """
-    typer.echo(f"{program}: {message}", err=True)
+    typer.echo(shown(f"{program}: {message}", several_lines=True), err=True)
     raise typer.Exit(code)
 
 

@@ -22,6 +22,7 @@ from curation.cli.options import (
 from curation.cli.settings import settings
 from foundation.command_line import with_option_groups
 from foundation.errors import EXIT_CANNOT_START, EXIT_INTERRUPTED, EXIT_PROBLEMS
+from foundation.text import shown
 
 __all__ = ["app", "main"]
 
@@ -91,7 +92,7 @@ def plan(
             layout=sources.layout,
             limit=sources.limit,
             sampling=curation.Sampling(share=share, seed=seed),
-            say=lambda line: typer.echo(line, err=True),
+            say=lambda line: typer.echo(shown(line), err=True),
         )
         typer.echo(forecast.text())
 
@@ -211,8 +212,8 @@ def validate(dataset: DatasetArgument) -> None:
         data = Dataset(dataset)
         problems = data.validate()
     for problem in problems:
-        typer.echo(str(problem))
-    typer.echo(f"{data.path}: {len(problems)} problems" if problems else f"{data.path}: valid")
+        typer.echo(shown(str(problem)))
+    typer.echo(shown(f"{data.path}: {len(problems)} problems" if problems else f"{data.path}: valid"))
     if problems:
         raise typer.Exit(EXIT_PROBLEMS)
 

@@ -23,6 +23,7 @@ from foundation.storage.atomic import write_bytes_atomic
 from foundation.storage.locations import is_remote
 from foundation.storage.path_text import path_of_text
 from foundation.storage.regular_files import open_regular
+from foundation.text import shown
 from manifests.errors import DatasetError
 from manifests.files.journal import finish_swap
 from manifests.files.names import files_of, folder_in
@@ -58,7 +59,7 @@ class Forgotten:
         lines += [f"Not looked into: {name}, which does not belong to a dataset." for name in self.not_looked_into]
         if not self.dry_run:
             lines.append("Models that were trained on the dataset, copies and backups of it are as they were.")
-        return "\n".join(lines)
+        return "\n".join(map(shown, lines))
 
 
 def forget(

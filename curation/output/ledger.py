@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from curation.media.probe import VideoInfo
 from curation.sources.entries import SourceVideo
 from curation.sources.trims import Trim, requested_s
+from foundation.address_text import without_secrets
 from foundation.errors import UsageError
 from foundation.storage.atomic import write_bytes_atomic
 from foundation.storage.locations import read_all
@@ -75,7 +76,7 @@ class VideoRecord(BaseModel):
     def failed(cls, video: SourceVideo, code: ErrorCode, detail: str) -> "VideoRecord":
         """Return the record of a video that could not be curated."""
         # It may quote a file name whose bytes are no Unicode, which neither JSON nor Parquet can hold.
-        storable = detail.encode(errors="backslashreplace").decode()
+        storable = without_secrets(detail.encode(errors="backslashreplace").decode())
         outcome = {"status": "failed", "error_code": code, "error_detail": storable}
         return _record(video).model_copy(update=outcome)
 

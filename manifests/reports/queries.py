@@ -35,6 +35,8 @@ WHERE s.outcome <> 'kept'
 class QueryError(UsageError):
     """A query cannot be run; the message says why and lists the views."""
 
+    several_lines = True
+
 
 @dataclass(frozen=True, slots=True)
 class Result:

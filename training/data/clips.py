@@ -27,6 +27,8 @@ class ClipError(ProblemsFoundError):
 class DamagedDataError(ProblemsFoundError):
     """More clips are damaged than a run tolerates; the message names some, and how to look further."""
 
+    several_lines = True
+
 
 class ClipReader:
     """Reader of a selection; clips are numbered by their order in it."""

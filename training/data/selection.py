@@ -55,6 +55,8 @@ _FRAMES_PER_HOUR = float(TICK_RATE_HZ) * 3600.0
 class SelectionError(UsageError):
     """No clips can be used, or the clips cannot be used together; the message has the reason and the remedy."""
 
+    several_lines = True
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ClipRow:
