@@ -7,6 +7,7 @@ first address, never for local paths.
 An object store cannot rename or append: an object is uploaded in one piece, and is there complete or not at all.
 """
 
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -151,8 +152,10 @@ def read_range(path: Path, offset: int, size: int) -> bytes:
     """
     if not is_remote(path):
         with path.open("rb") as stream:
+            # memory is reserved for the size asked for, which may be more than there is
+            there = max(0, os.fstat(stream.fileno()).st_size - offset)
             stream.seek(offset)
-            return stream.read(size)
+            return stream.read(min(size, there))
     if not size:
         return b""
     remote = remote_of(path)

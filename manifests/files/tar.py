@@ -12,7 +12,8 @@ from typing import Protocol
 
 from foundation.storage.atomic import replacing
 from foundation.storage.locations import is_address, is_remote, read_range
-from manifests.files.media import MediaError
+from manifests.errors import MediaError
+from manifests.limits import MAX_CLIP_BYTES
 
 __all__ = [
     "ByteSink",
@@ -132,6 +133,10 @@ def read_member(dataset: Path, media: str, where: MemberRange) -> bytes:
     path = tar_path(dataset, media)
     if where.offset < 0 or where.size < 0:
         raise MediaError(f"{path}: the byte range {where.offset}+{where.size} is negative")
+    if where.size > MAX_CLIP_BYTES:
+        raise MediaError(
+            f"{path}: the byte range {where.offset}+{where.size} is longer than a clip: {MAX_CLIP_BYTES:,}"
+        )
     try:
         content = read_range(path, where.offset, where.size)
     except OSError as error:
