@@ -6,8 +6,8 @@ frames. ISO/IEC 14496-12 defines the boxes.
 
 import struct
 
-from manifests.limits import MAX_CLIP_FRAMES
 from manifests.errors import MediaError
+from manifests.limits import MAX_CLIP_FRAMES
 
 __all__ = ["stated_frames"]
 
