@@ -5,7 +5,15 @@ Readers hold files against them before they reserve memory, since files may come
 
 from manifests.timeline import SAMPLES_PER_TICK, TICK_RATE_HZ
 
-__all__ = ["MAX_CLIP_BYTES", "MAX_CLIP_FRAMES", "MAX_CLIP_PX", "MAX_CLIP_S", "MAX_CLIP_SAMPLES"]
+__all__ = [
+    "MAX_CLIP_BYTES",
+    "MAX_CLIP_FRAMES",
+    "MAX_CLIP_PX",
+    "MAX_CLIP_S",
+    "MAX_CLIP_SAMPLES",
+    "QUERY_MEMORY_GIB",
+    "QUERY_TIMEOUT_S",
+]
 
 MAX_CLIP_S = 600.0
 """Longest clip, seconds: the upper limit of the setting `rules.too_short.max_clip_s`."""
@@ -21,3 +29,9 @@ MAX_CLIP_BYTES = 1 << 30
 
 MAX_CLIP_PX = 1024
 """Largest height and width of clips, pixels: the upper limit of the setting `crop.size_px`."""
+
+QUERY_TIMEOUT_S = 60.0
+"""Seconds that an SQL query may take unless more are given."""
+
+QUERY_MEMORY_GIB = 1.5
+"""Memory that an SQL query may take unless more is given, GiB."""

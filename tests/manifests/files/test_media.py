@@ -62,7 +62,7 @@ def _with_a_box(mp4: bytes, kind: bytes, content: bytes) -> bytes:
     return mp4 + struct.pack(">I4s", 8 + len(content), kind) + content
 
 
-def test_the_frames_of_a_clip_are_read(tmp_path: Path) -> None:
+def test_the_frames_of_a_clip_are_read() -> None:
     video = read_frames(_mp4(4))
     assert (video.stated_frames, video.rate_hz, sum(1 for _ in video.frames)) == (4, 25, 4)
     assert frames_at(_mp4(4), [0, 3], clip_px=64).shape == (2, 64, 64, 3)
