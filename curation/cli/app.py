@@ -23,6 +23,7 @@ from curation.cli.settings import settings
 from foundation.command_line import with_option_groups
 from foundation.errors import EXIT_CANNOT_START, EXIT_INTERRUPTED, EXIT_PROBLEMS
 from foundation.text import shown
+from manifests.limits import QUERY_MEMORY_GIB, QUERY_TIMEOUT_S
 
 __all__ = ["app", "main"]
 
@@ -192,6 +193,12 @@ def stats(
     dataset: DatasetArgument,
     sql: Annotated[str | None, typer.Option(help="SQL query over videos, frames, spans, clips and drops.")] = None,
     *,
+    sql_timeout_s: Annotated[
+        float, typer.Option(min=0.001, help="Seconds after which the query is stopped.")
+    ] = QUERY_TIMEOUT_S,
+    sql_memory_gib: Annotated[
+        float, typer.Option(min=0.0625, help="Memory that the query may take, GiB.")
+    ] = QUERY_MEMORY_GIB,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Print speakers and hours, raw and kept, and why seconds were dropped; or the answer to an SQL query."""
@@ -199,7 +206,8 @@ def stats(
         from manifests import Dataset
 
         data = Dataset(dataset)
-        answer = data.query(sql) if sql is not None else data.statistics()
+        limits = {"timeout_s": sql_timeout_s, "memory_gib": sql_memory_gib}
+        answer = data.query(sql, **limits) if sql is not None else data.statistics()
         typer.echo(answer.json() if json else answer.text())
 
 

@@ -191,7 +191,7 @@ def _matching(dataset: Path, rows: pa.Table, config: DataConfig) -> pa.Table:
             )
     if config.where is not None:
         n_before = len(rows)
-        rows = rows.filter(pc.is_in(rows["clip_id"], _clips_where(dataset, config.where)))
+        rows = rows.filter(pc.is_in(rows["clip_id"], _clips_where(dataset, config, config.where)))
         if not len(rows):
             raise SelectionError(
                 f"{dataset}: none of {n_before} clips fulfils data.where {config.where!r}; change it, or look at the "
@@ -200,11 +200,12 @@ def _matching(dataset: Path, rows: pa.Table, config: DataConfig) -> pa.Table:
     return rows
 
 
-def _clips_where(dataset: Path, where: str) -> pa.Array:
-    from manifests.reports.queries import QueryError, query  # loads DuckDB
+def _clips_where(dataset: Path, config: DataConfig, where: str) -> pa.Array:
+    from manifests.reports.queries import QueryError, QueryLimits, query  # loads DuckDB
 
+    limits = QueryLimits(timeout_s=config.where_timeout_s, memory_gib=config.where_memory_gib)
     try:
-        answer = query(dataset, _WHERE.format(where))
+        answer = query(dataset, _WHERE.format(where), limits)
     except QueryError as error:
         raise SelectionError(f"data.where {where!r} is no condition over clips: {error}") from error
     return pa.array([row[0] for row in answer.rows], pa.string())
