@@ -22,6 +22,7 @@ from curation.cli.options import (
 from curation.cli.settings import settings
 from foundation.command_line import with_option_groups
 from foundation.errors import EXIT_CANNOT_START, EXIT_INTERRUPTED, EXIT_PROBLEMS
+from foundation.program_end import run_program
 from foundation.text import shown
 from manifests.limits import QUERY_MEMORY_GIB, QUERY_TIMEOUT_S
 
@@ -245,4 +246,4 @@ def main() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A file name whose bytes are no Unicode must not stop the message that quotes it; stderr does this unasked.
         sys.stdout.reconfigure(errors="backslashreplace")
-    app()
+    run_program("gaia-curate", app)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from foundation.errors import EXIT_INTERRUPTED, EXIT_PROBLEMS
+from foundation.program_end import run_program
 from training.cli.options import (
     AcceptChangesOption,
     ConfigOption,
@@ -174,4 +175,4 @@ def _print(result: "TrainingResult") -> None:
 
 def main() -> None:
     """Run the command line; the entry point of the package."""
-    app()
+    run_program("gaia-train", app)
