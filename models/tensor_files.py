@@ -1,4 +1,4 @@
-"""Safetensors files: written with equal bytes for equal content, and checked before anything of their size is allocated.
+"""Safetensors files: written with equal bytes for equal content, and checked before they are read.
 
 The format (https://huggingface.co/docs/safetensors) is a header's length in 8 bytes, a JSON header, and the tensors'
 bytes one after the other. The library writes the text in the header in an order that changes from call to call; here
@@ -8,7 +8,7 @@ it is sorted, so that a digest of the file names its content. Nothing in such a 
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import safetensors
 import torch
@@ -16,17 +16,25 @@ from torch import Tensor
 
 from foundation.storage.regular_files import open_regular
 
-if TYPE_CHECKING:
-    from typing import Any
-
-__all__ = ["DTYPE_NAMES", "MAX_HEADER_BYTES", "TensorFileError", "TensorShape", "open_tensors", "tensor_shapes", "write_tensors"]
+__all__ = [
+    "DTYPE_NAMES",
+    "MAX_HEADER_BYTES",
+    "DtypeName",
+    "TensorFileError",
+    "TensorShape",
+    "open_tensors",
+    "tensor_shapes",
+    "write_tensors",
+]
 
 MAX_HEADER_BYTES = 2**25
 """Longest header that is read, 32 MiB: some 250,000 tensors. The library alone would read 100 MB."""
 
 _ALIGNMENT = 8
 
-DTYPE_NAMES = {
+DtypeName = Literal["BOOL", "U8", "I8", "I16", "F16", "BF16", "I32", "F32", "F64", "I64"]
+
+DTYPE_NAMES: Mapping[torch.dtype, DtypeName] = {
     torch.bool: "BOOL",
     torch.uint8: "U8",
     torch.int8: "I8",
@@ -40,7 +48,7 @@ DTYPE_NAMES = {
 }
 """Types of tensors by the format's names, in the order in which the library lays tensors out, last ones first."""
 
-_TYPES = {name: dtype for dtype, name in DTYPE_NAMES.items()}
+_TYPES: Mapping[str, torch.dtype] = {name: dtype for dtype, name in DTYPE_NAMES.items()}
 
 _PLACES = {dtype: place for place, dtype in enumerate(DTYPE_NAMES)}
 
@@ -94,7 +102,7 @@ def write_tensors(stream: _Stream, tensors: Mapping[str, Tensor], metadata: Mapp
             stream.write(flat.view(torch.uint8).numpy().data)
 
 
-def open_tensors(path: Path) -> "Any":  # noqa: ANN401 - the library's class has no types
+def open_tensors(path: Path) -> safetensors.safe_open:
     """Open a safetensors file with the library, after a look at what it is and how long its header is.
 
     The library itself checks that shapes, types and places of all tensors fit the length of the file.
@@ -114,7 +122,7 @@ def open_tensors(path: Path) -> "Any":  # noqa: ANN401 - the library's class has
         raise TensorFileError(f"it is no complete safetensors file: {error}") from error
 
 
-def tensor_shapes(opened: "Any") -> dict[str, TensorShape]:  # noqa: ANN401 - as `open_tensors` returns it
+def tensor_shapes(opened: safetensors.safe_open) -> dict[str, TensorShape]:
     """Return size and type of each tensor of an open file, without reading one.
 
     Raises:
@@ -125,6 +133,8 @@ def tensor_shapes(opened: "Any") -> dict[str, TensorShape]:  # noqa: ANN401 - as
         piece = opened.get_slice(name)
         dtype = _TYPES.get(piece.get_dtype())
         if dtype is None:
-            raise TensorFileError(f"its tensor {name!r} is of type {piece.get_dtype()}; take one of {', '.join(_TYPES)}")
+            raise TensorFileError(
+                f"its tensor {name!r} is of type {piece.get_dtype()}; take one of {', '.join(_TYPES)}"
+            )
         found[name] = TensorShape(tuple(piece.get_shape()), dtype)
     return found

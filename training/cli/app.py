@@ -8,6 +8,7 @@ import typer
 from foundation.errors import EXIT_INTERRUPTED, EXIT_PROBLEMS
 from training.cli.options import (
     AcceptChangesOption,
+    AllowPickledOption,
     ConfigOption,
     DatasetArgument,
     DeviceOption,
@@ -48,6 +49,7 @@ def vae(
     device: DeviceOption = None,
     dry_run: DryRunOption = False,
     accept_changes: AcceptChangesOption = False,
+    allow_pickled_checkpoint: AllowPickledOption = False,
 ) -> None:
     """Train the VAE on pairs of frames of clips; the same command again resumes the run."""
     with exit_codes():
@@ -63,6 +65,7 @@ def vae(
             device=device,
             dry_run=dry_run,
             accept_changes=accept_changes,
+            allow_pickled_checkpoint=allow_pickled_checkpoint,
         )
         _print(result)
 
@@ -100,6 +103,7 @@ def diffusion(
     device: DeviceOption = None,
     dry_run: DryRunOption = False,
     accept_changes: AcceptChangesOption = False,
+    allow_pickled_checkpoint: AllowPickledOption = False,
 ) -> None:
     """Train the motion diffusion model on the latents of a VAE; the same command again resumes the run."""
     with exit_codes():
@@ -116,6 +120,7 @@ def diffusion(
             device=device,
             dry_run=dry_run,
             accept_changes=accept_changes,
+            allow_pickled_checkpoint=allow_pickled_checkpoint,
         )
         _print(result)
 
@@ -136,6 +141,7 @@ def experiment(
     device: DeviceOption = None,
     dry_run: DryRunOption = False,
     accept_changes: AcceptChangesOption = False,
+    allow_pickled_checkpoint: AllowPickledOption = False,
 ) -> None:
     """Train the network of one row of the paper's tables on that row's data; does not evaluate it."""
     with exit_codes():
@@ -152,6 +158,7 @@ def experiment(
             device=device,
             dry_run=dry_run,
             accept_changes=accept_changes,
+            allow_pickled_checkpoint=allow_pickled_checkpoint,
         )
         _print(result)
 

@@ -5,6 +5,7 @@ clips of tier `diffusion`, under the same name, and `latents.json`, written last
 for standardising latents.
 """
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -130,6 +131,11 @@ class LatentFacts(BaseModel):
     """Of the clips of split `train`, per channel."""
     pose_deg: Moments
     """Of the clips of split `train`: pitch, yaw, roll."""
+
+    def sha256(self) -> str:
+        """Return a digest of what the numbers of standardised latents depend on: the VAE, and the statistics."""
+        identity = self.model_dump_json(include={"vae_sha256", "latents", "pose_deg"})
+        return hashlib.sha256(identity.encode()).hexdigest()
 
     def statistics(self) -> LatentStatistics:
         """Return the module that standardises latents and restores them; a diffusion run saves it with the VAE."""

@@ -3,22 +3,18 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-import torch
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from foundation.storage.atomic import write_json_atomic
 from foundation.storage.regular_files import read_small
-from models.tensor_files import DTYPE_NAMES, TensorShape
+from models.tensor_files import DTYPE_NAMES, DtypeName, TensorShape
 
-__all__ = ["INDEX", "ShardFile", "ShardIndex", "ShardsError", "read_index", "shard_name", "write_index"]
+__all__ = ["INDEX", "ShardFile", "ShardIndex", "ShardsError", "TensorRecord", "read_index", "shard_name"]
 
 INDEX = "index.json"
 
 _MAX_INDEX_BYTES = 2**26
 
 _DTYPES = {name: dtype for dtype, name in DTYPE_NAMES.items()}
-
-DtypeName = Literal["BOOL", "U8", "I8", "I16", "F16", "BF16", "I32", "F32", "F64", "I64"]
 
 
 class ShardsError(ValueError):
@@ -37,7 +33,9 @@ class ShardFile(_Record):
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
-class _TensorRecord(_Record):
+class TensorRecord(_Record):
+    """Size and type of a complete tensor."""
+
     shape: tuple[Annotated[int, Field(ge=0, lt=2**48)], ...]
     dtype: DtypeName
 
@@ -48,7 +46,7 @@ class ShardIndex(_Record):
     format: Literal["gaia-shards-1"] = "gaia-shards-1"
     files: tuple[ShardFile, ...]
     """One per rank that wrote."""
-    tensors: dict[str, _TensorRecord]
+    tensors: dict[str, TensorRecord]
     """Complete tensors by name."""
 
     def shapes(self) -> dict[str, TensorShape]:
@@ -63,18 +61,6 @@ def shard_name(rank: int) -> str:
     'rank_0003.safetensors'
     """
     return f"rank_{rank:04d}.safetensors"
-
-
-def write_index(folder: Path, files: tuple[ShardFile, ...], shapes: dict[str, tuple[torch.Size, torch.dtype]]) -> None:
-    """Write the index of the shards in `folder`.
-
-    Raises:
-        OSError: the disk refused.
-    """
-    tensors = {
-        name: _TensorRecord(shape=tuple(size), dtype=DTYPE_NAMES[dtype]) for name, (size, dtype) in shapes.items()
-    }
-    write_json_atomic(folder / INDEX, ShardIndex(files=files, tensors=tensors).model_dump(mode="json"))
 
 
 def read_index(folder: Path) -> ShardIndex:

@@ -11,7 +11,7 @@ import pickletools
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn, Self
 
 import torch
 from torch import Tensor
@@ -78,9 +78,7 @@ class PickledShards:
                 if begin < end:
                     values = self._values(name, chunk)
                     shift = chunk.rows.begin
-                    yield Piece(
-                        name, Rows(begin, end), values[begin - shift : end - shift] if values.shape else values
-                    )
+                    yield Piece(name, Rows(begin, end), values[begin - shift : end - shift] if values.shape else values)
 
     def _values(self, name: str, chunk: _Chunk) -> Tensor:
         path = self._folder / chunk.file
@@ -172,7 +170,7 @@ class _Record:
 
     state: Any = None
 
-    def __new__(cls, *_: object) -> "_Record":
+    def __new__(cls, *_: object) -> Self:
         return super().__new__(cls)
 
     def __init__(self, *_: object) -> None:

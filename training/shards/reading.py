@@ -89,7 +89,12 @@ class Shards:
         for name, shape in shapes.items():
             begin = first_rows.get(name, 0) if isinstance(first_rows, dict) else None
             whole = self.shapes.get(name)
-            if whole is None or type(begin) is not int or shape.dtype != whole.dtype or shape.size[1:] != whole.size[1:]:
+            if (
+                whole is None
+                or type(begin) is not int
+                or shape.dtype != whole.dtype
+                or shape.size[1:] != whole.size[1:]
+            ):
                 raise ShardsError(f"{path}: its tensor {name[:200]!r} does not fit the index")
             self._places[name].append(_Place(Rows(begin, begin + row_count(shape.size)), file.name))
 

@@ -10,16 +10,16 @@ import torch
 from torch import Tensor
 
 from foundation.storage.atomic import replacing
-from models.tensor_files import write_tensors
-from training.shards.index import ShardFile, shard_name
+from models.tensor_files import DTYPE_NAMES, write_tensors
+from training.shards.index import ShardFile, ShardIndex, TensorRecord, shard_name
 from training.shards.rows import held_rows, is_writer, local_rows
 
-__all__ = ["FIRST_ROWS", "FORMAT", "packed_facts", "unpacked_files", "write_shard"]
+__all__ = ["FACTS", "FIRST_ROWS", "FORMAT", "files_of", "fill_facts", "shard_index", "write_shard"]
 
 FORMAT = "gaia-shard-1"
 
 FIRST_ROWS = "first_rows"
-"""Key in the text of a shard's header: JSON with the number of the first row of each tensor that does not begin at 0."""
+"""Key in the text of a header: JSON with the number of the first row of each tensor that does not begin at 0."""
 
 
 class _Digested:
@@ -64,19 +64,27 @@ def write_shard(folder: Path, tensors: Mapping[str, Tensor], rank: int) -> Shard
     return ShardFile(name=path.name, bytes=digested.bytes, sha256=digested.sha256.hexdigest())
 
 
-def packed_facts(file: ShardFile, rank: int, n_ranks: int) -> Tensor:
-    """Return what the index says of a rank's file as a (n_ranks, 33) table of integers, zero but in its own row.
+FACTS = 33
+"""Numbers that the index says of a file: its length, and the bytes of its digest."""
 
-    The sum of the tables of all ranks is what `unpacked_files` takes.
-    """
-    table = torch.zeros(n_ranks, 33, dtype=torch.int64)
+
+def fill_facts(table: Tensor, file: ShardFile, rank: int) -> None:
+    """Set the row of a rank in a (ranks, FACTS) table of integers; the sum of the tables of all ranks is complete."""
     table[rank] = torch.tensor([file.bytes, *bytes.fromhex(file.sha256)], dtype=torch.int64)
-    return table
 
 
-def unpacked_files(table: Tensor) -> tuple[ShardFile, ...]:
-    """Return the files of all ranks from the sum of their `packed_facts`."""
+def files_of(table: Tensor) -> tuple[ShardFile, ...]:
+    """Return the files of all ranks from the sum of their tables."""
     return tuple(
         ShardFile(name=shard_name(rank), bytes=size, sha256=bytes(digest).hex())
         for rank, (size, *digest) in enumerate(table.tolist())
     )
+
+
+def shard_index(files: tuple[ShardFile, ...], tensors: Mapping[str, Tensor]) -> ShardIndex:
+    """Return the index of files that hold `tensors` together."""
+    shapes = {
+        name: TensorRecord(shape=tuple(tensor.shape), dtype=DTYPE_NAMES[tensor.dtype])
+        for name, tensor in sorted(tensors.items())
+    }
+    return ShardIndex(files=files, tensors=shapes)
