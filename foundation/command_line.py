@@ -11,14 +11,10 @@ from typing import Any, NoReturn, get_type_hints
 
 import typer
 
-<<<<<<< HEAD
-from foundation.errors import EXIT_CANNOT_START, EXIT_INTERRUPTED, GaiaError
-from foundation.text import shown
-=======
 from foundation.errors import EXIT_CANNOT_START, EXIT_INTERRUPTED, EXIT_TERMINATED, GaiaError
 from foundation.program_end import reader_is_gone
 from foundation.signals import Terminated
->>>>>>> endings
+from foundation.text import shown
 
 __all__ = ["exit_codes", "stop", "with_option_groups"]
 
@@ -60,12 +56,8 @@ def stop(program: str, message: str, code: int) -> NoReturn:
     Raises:
         Exit: always, with `code`.
     """
-<<<<<<< HEAD
-    typer.echo(shown(f"{program}: {message}", several_lines=True), err=True)
-=======
     with contextlib.suppress(OSError):  # nobody reads it
-        typer.echo(f"{program}: {message}", err=True)
->>>>>>> endings
+        typer.echo(shown(f"{program}: {message}", several_lines=True), err=True)
     raise typer.Exit(code)
 
 

@@ -9,6 +9,7 @@ from foundation.errors import EXIT_INTERRUPTED, EXIT_PROBLEMS
 from foundation.program_end import run_program
 from training.cli.options import (
     AcceptChangesOption,
+    AllowPickledOption,
     ConfigOption,
     DatasetArgument,
     DeviceOption,
@@ -49,6 +50,7 @@ def vae(
     device: DeviceOption = None,
     dry_run: DryRunOption = False,
     accept_changes: AcceptChangesOption = False,
+    allow_pickled_checkpoint: AllowPickledOption = False,
 ) -> None:
     """Train the VAE on pairs of frames of clips; the same command again resumes the run."""
     with exit_codes():
@@ -64,6 +66,7 @@ def vae(
             device=device,
             dry_run=dry_run,
             accept_changes=accept_changes,
+            allow_pickled_checkpoint=allow_pickled_checkpoint,
         )
         _print(result)
 
@@ -101,6 +104,7 @@ def diffusion(
     device: DeviceOption = None,
     dry_run: DryRunOption = False,
     accept_changes: AcceptChangesOption = False,
+    allow_pickled_checkpoint: AllowPickledOption = False,
 ) -> None:
     """Train the motion diffusion model on the latents of a VAE; the same command again resumes the run."""
     with exit_codes():
@@ -117,6 +121,7 @@ def diffusion(
             device=device,
             dry_run=dry_run,
             accept_changes=accept_changes,
+            allow_pickled_checkpoint=allow_pickled_checkpoint,
         )
         _print(result)
 
@@ -137,6 +142,7 @@ def experiment(
     device: DeviceOption = None,
     dry_run: DryRunOption = False,
     accept_changes: AcceptChangesOption = False,
+    allow_pickled_checkpoint: AllowPickledOption = False,
 ) -> None:
     """Train the network of one row of the paper's tables on that row's data; does not evaluate it."""
     with exit_codes():
@@ -153,6 +159,7 @@ def experiment(
             device=device,
             dry_run=dry_run,
             accept_changes=accept_changes,
+            allow_pickled_checkpoint=allow_pickled_checkpoint,
         )
         _print(result)
 

@@ -18,7 +18,7 @@ from foundation.signals import StopRequest
 from models.run_folder import RunFolder
 from training.data.order import BatchShape
 from training.loop.bad_steps import BadSteps
-from training.loop.checkpoints import load_checkpoint, save_checkpoint
+from training.loop.checkpoints import save_checkpoint
 from training.loop.config import TrainConfig
 from training.loop.contact_sheet import write_contact_sheet, write_preview
 from training.loop.estimates import require_disk, require_memory
@@ -27,6 +27,7 @@ from training.loop.loading import LoaderError, StepBatches, step_batches
 from training.loop.metrics import MetricsLog, RunningMeans
 from training.loop.parallel import Ranks
 from training.loop.progress import TrainProgress
+from training.loop.resuming import load_newest
 from training.loop.run_folder import begin_run, require_same_run
 from training.loop.session import Session, StepResult
 from training.loop.task import Task
@@ -75,6 +76,7 @@ def train(
     settings: Mapping[str, Setting],
     progress: TrainProgress,
     accept_changes: bool = False,
+    allow_pickled_checkpoint: bool = False,
 ) -> TrainReport:
     """Train until `config.steps` steps are done; every rank has to call it.
 
@@ -86,11 +88,12 @@ def train(
         preset: name of it, for the record.
         settings: all settings of the run, for the record and to be compared with those of the folder.
         progress: bar or lines for the user.
-        accept_changes: resume with other settings than those that the folder records.
+        accept_changes: resume with other settings, or on other data, than the folder records.
+        allow_pickled_checkpoint: resume from a checkpoint of an earlier version.
 
     Raises:
         RunFolderError: the folder is of another run.
-        CheckpointError: a checkpoint is damaged, or of other networks.
+        CheckpointError: no checkpoint is whole, or the newest is of other networks or of an earlier version.
         SettingsError: the settings do not fit the number of ranks.
         ResourceError: memory or disk are too small.
         LoaderError: a loader process ended, or brings no batch.
@@ -100,19 +103,19 @@ def train(
     """
     shape = batch_shape(config, ranks)
     # all ranks check before one writes: a later check would find a folder with files, and no run yet
-    require_same_run(run, task.name, settings, accept_changes=accept_changes)
+    data = task.data()
+    require_same_run(run, task.name, settings, data, accept_changes=accept_changes)
     ranks.wait()
     if ranks.first:
-        begin_run(run, task.name, preset, settings)
+        begin_run(run, task.name, preset, settings, data)
     ranks.wait()
     require_memory(task, config, ranks)
     session = Session(task, config, ranks)
-    newest = run.newest()
-    if newest is not None:
-        session.progress = load_checkpoint(newest, session.state, ranks)
+    resumed = load_newest(run, session.state, ranks, allow_pickled=allow_pickled_checkpoint, say=progress.say)
+    session.progress = resumed or session.progress
     require_disk(session.n_parameters, session.export.network, run, config)
     if ranks.first:
-        task.write_run_files(run.path)
+        task.write_run_files(run.path, accept_changes=accept_changes)
     with StopRequest(patience_s=_PATIENCE_S) as stop:
         return _Loop(session, config, run, progress, stop).run(shape)
 
