@@ -17,6 +17,9 @@ from manifests.vocabulary import ErrorCode, VideoStatus
 
 __all__ = ["LedgerError", "VideoRecord", "read_ledger", "write_record"]
 
+_RECORD_BYTES = 16 << 20
+"""Most that a record can have: some hundred bytes, and the stretches that an annotation names, in long videos many."""
+
 
 class LedgerError(UsageError):
     """A record of the ledger cannot be read."""
@@ -127,7 +130,7 @@ def read_ledger(dataset: Path) -> dict[str, VideoRecord]:
     """
     records = {}
     paths = files_in(dataset / "ledger", ".json")
-    for path, content in zip(paths, read_all(paths), strict=True):
+    for path, content in zip(paths, read_all(paths, _RECORD_BYTES), strict=True):
         try:
             record = VideoRecord.model_validate_json(content)
         except ValidationError as error:

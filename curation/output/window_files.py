@@ -19,6 +19,9 @@ from manifests.timeline import Window
 
 __all__ = ["read_window", "read_windows", "remove_windows", "unmeasured", "write_window"]
 
+_WINDOW_BYTES = 8 << 30
+"""Most that the evidence of a window can have: of an hour, several faces in each tick, some 500 points of each."""
+
 
 def write_window(files: VideoFiles, window: Window, evidence: FrameEvidence, spent_s: float) -> None:
     """Write the evidence of the frames of a window, and the time of its measurement, seconds.
@@ -79,7 +82,7 @@ def remove_windows(dataset: Path, video_ids: Collection[str]) -> None:
 
 
 def _read(path: Path, *, large: bool) -> tuple[FrameEvidence, float]:
-    with np.load(io.BytesIO(*read_all([path])), allow_pickle=False) as arrays:
+    with np.load(io.BytesIO(*read_all([path], _WINDOW_BYTES)), allow_pickle=False) as arrays:
         columns: dict[str, Any] = {"tick": arrays["faces.tick"]}
         for measure in FACE_MEASURES:
             columns[measure.field] = (
