@@ -7,12 +7,12 @@ time that a lease lives. Ages are differences of two stamps of the same disk, so
 
 import errno
 import os
-import stat
 import time
 from contextlib import suppress
 from pathlib import Path
 
 from foundation.storage.lease_record import LEASE, MAX_BYTES, STALE_S, LeaseFileError, LeaseRecord, Seen, parsed
+from foundation.storage.regular_files import NotRegularFileError, open_regular
 
 __all__ = ["BESIDE", "LeaseOnDisk"]
 
@@ -32,20 +32,13 @@ class LeaseOnDisk:
     def read(self, *, aged: bool = False) -> Seen | None:
         """Return the lease that is there; see `LeaseFile`."""
         try:
-            file = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            with open_regular(self._path, follow_links=False) as file:
+                facts = os.fstat(file.fileno())
+                holder = parsed(file.read(MAX_BYTES + 1))
         except (FileNotFoundError, NotADirectoryError):
             return None
-        except OSError as error:
-            if error.errno in (errno.ELOOP, errno.ENXIO):  # a link, a socket
-                raise self._no_file() from error
-            raise
-        try:
-            facts = os.fstat(file)
-            if not stat.S_ISREG(facts.st_mode):
-                raise self._no_file()
-            holder = parsed(os.read(file, MAX_BYTES + 1))
-        finally:
-            os.close(file)
+        except NotRegularFileError as error:
+            raise LeaseFileError(f"{error}, so no command made it: remove it and try again") from error
         age_s = self._age_s(facts.st_mtime_ns) if aged else None
         return Seen(holder=holder, version=f"{holder.key} {facts.st_mtime_ns}", age_s=age_s)
 
@@ -152,9 +145,6 @@ class LeaseOnDisk:
             for path in self._folder.glob(f"{BESIDE}*.tmp"):
                 if now_ns - path.lstat().st_mtime_ns > 10 * STALE_S * 1e9:
                     path.unlink(missing_ok=True)
-
-    def _no_file(self) -> LeaseFileError:
-        return LeaseFileError(f"{self._path} is no regular file, and no command made it: remove it and try again")
 
 
 def _make(path: Path, content: bytes) -> None:
