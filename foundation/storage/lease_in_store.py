@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from foundation.storage.lease_on_disk import BESIDE
-from foundation.storage.lease_record import LEASE, MAX_BYTES, LeaseRecord, Seen, parsed
+from foundation.storage.lease_record import LEASE, MAX_BYTES, Holder, LeaseRecord, Seen, parsed
 from foundation.storage.locations import StorageError, remote_of, store_errors
 
 __all__ = ["LeaseInStore"]
@@ -41,13 +41,21 @@ class LeaseInStore:
         with store_errors(self._address):
             try:
                 before = self._tag()
-                content = bytes(self._fs.cat_file(self._name, start=0, end=MAX_BYTES + 1))
+                content = self._content()
                 while before != (after := self._tag()):  # it was renewed or replaced in between
-                    before, content = after, bytes(self._fs.cat_file(self._name, start=0, end=MAX_BYTES + 1))
+                    before, content = after, self._content()
             except FileNotFoundError:
                 return None
             age_s = self._age_s() if aged else None
         return Seen(holder=parsed(content), version=before or _digest(content), age_s=age_s)
+
+    def holder(self) -> Holder | None:
+        """Return who holds the lease; see `LeaseFile`."""
+        with store_errors(self._address):
+            try:
+                return parsed(self._content())
+            except FileNotFoundError:
+                return None
 
     def create(self, record: LeaseRecord) -> bool:
         """Make the lease; see `LeaseFile`."""
@@ -123,6 +131,9 @@ class LeaseInStore:
                 return self._tag_if_any() == self._own
         seen = self.read()
         return seen is not None and seen.version == self._own
+
+    def _content(self) -> bytes:
+        return bytes(self._fs.cat_file(self._name, start=0, end=MAX_BYTES + 1))
 
     def _version(self, answer: Any, content: bytes) -> str:  # noqa: ANN401 - what the store's package returns
         """Return the version of an object that was just written."""

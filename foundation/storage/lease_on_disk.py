@@ -11,7 +11,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from foundation.storage.lease_record import LEASE, MAX_BYTES, STALE_S, LeaseFileError, LeaseRecord, Seen, parsed
+from foundation.storage.lease_record import LEASE, MAX_BYTES, STALE_S, Holder, LeaseFileError, LeaseRecord, Seen, parsed
 from foundation.storage.regular_files import NotRegularFileError, open_regular
 
 __all__ = ["BESIDE", "LeaseOnDisk"]
@@ -41,6 +41,11 @@ class LeaseOnDisk:
             raise LeaseFileError(f"{error}, so no command made it: remove it and try again") from error
         age_s = self._age_s(facts.st_mtime_ns) if aged else None
         return Seen(holder=holder, version=f"{holder.key} {facts.st_mtime_ns}", age_s=age_s)
+
+    def holder(self) -> Holder | None:
+        """Return who holds the lease; see `LeaseFile`."""
+        seen = self.read()
+        return None if seen is None else seen.holder
 
     def create(self, record: LeaseRecord) -> bool:
         """Make the lease; see `LeaseFile`."""
@@ -89,8 +94,8 @@ class LeaseOnDisk:
                 claim.unlink(missing_ok=True)
 
     def _is_own(self, record: LeaseRecord) -> bool:
-        seen = self.read()
-        return seen is not None and seen.holder.key == record.token
+        holder = self.holder()
+        return holder is not None and holder.key == record.token
 
     def _written(self, record: LeaseRecord) -> Path:
         path = self._folder / f"{BESIDE}{record.token}.tmp"

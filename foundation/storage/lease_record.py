@@ -123,6 +123,9 @@ class LeaseFile(Protocol):
             OSError: it cannot be read.
         """
 
+    def holder(self) -> Holder | None:
+        """Return who holds the lease; the cheapest look at it, with the errors of `read`."""
+
     def create(self, record: LeaseRecord) -> bool:
         """Make the lease; return whether there was none.
 

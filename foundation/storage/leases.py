@@ -3,7 +3,7 @@
 The lease of a folder is the file `.lease.json` in it. Its holder renews it every few seconds. It is free again when the
 holder removes it, when the process of the holder is gone, as far as this machine can tell, or when it was not renewed
 for a minute. A holder that lost its lease, since it was stopped for longer than that, learns of it before its next
-commit: it asks `Lease.require` before each. Between that question and the end of the commit it is not protected: a
+commit: it asks `require_lease` before each. Between that question and the end of the commit it is not protected: a
 process that is stopped exactly there, for more than a minute, still completes the rename or upload that it had begun.
 """
 
@@ -21,23 +21,28 @@ from foundation.storage.lease_on_disk import BESIDE, LeaseOnDisk
 from foundation.storage.lease_record import LEASE, STALE_S, Holder, LeaseFile, LeaseRecord, Seen, own_record
 from foundation.storage.locations import is_remote
 
-__all__ = ["Lease", "LeaseHeldError", "LeaseLostError", "LeaseToken", "held", "holder_of", "is_lease_file"]
+__all__ = [
+    "Lease",
+    "LeaseHeldError",
+    "LeaseLostError",
+    "LeaseToken",
+    "adopt",
+    "held",
+    "holder_of",
+    "is_lease_file",
+    "require_lease",
+]
 
 _LOG = logging.getLogger(__name__)
 
-_RENEW_S = 10.0
-"""Time between two renewals on a disk."""
-
-_RENEW_REMOTE_S = 20.0
-"""Likewise in a store: three requests a minute."""
+_RENEW_S, _RENEW_REMOTE_S = 10.0, 20.0
+"""Time between two renewals, on a disk and in a store: three requests a minute."""
 
 _TRUSTED_S = 5.0
 """Time after a renewal in a store during which nobody can have taken the lease over."""
 
-_LOOK_S = 1.0
-"""Time between two looks while the lease of another process is waited for."""
-
-_LOOK_REMOTE_S = 5.0
+_LOOK_S, _LOOK_REMOTE_S = 1.0, 5.0
+"""Time between two looks while the lease of another process is waited for, on a disk and in a store."""
 
 _TOLD_S = 60.0
 """Time between two notes that this process waits."""
@@ -63,17 +68,17 @@ def is_lease_file(name: str) -> bool:
 def holder_of(folder: Path) -> Holder | None:
     """Return who writes to a folder or address now; None where nobody does, or the holder is dead.
 
-    Nothing is written, except that the age of a lease of another machine is found with a file that is made for it,
-    where the folder can be written.
+    The age of a lease of a process elsewhere is found with a file that is made for it, where the folder can be written.
 
     Raises:
         LeaseFileError: something that is no file has the name of a lease.
         OSError: the lease cannot be read.
     """
     file = _file_of(folder)
-    seen = file.read()
-    if seen is None or (seen.holder.record is not None and seen.holder.record.is_dead()):
+    holder = file.holder()
+    if holder is None or (holder.record is not None and holder.record.is_dead()):
         return None
+    seen: Seen | None = Seen(holder=holder, version="")
     with suppress(OSError):  # the folder cannot be written, so that the age is not known
         seen = file.read(aged=True)
     return None if seen is None or _is_dead(seen) else seen.holder
@@ -93,9 +98,9 @@ class LeaseToken:
             LeaseLostError: it was taken over or removed.
             OSError: it cannot be read.
         """
-        seen = _file_of(self.folder).read()
-        if seen is None or seen.holder.key != self.token:
-            raise _lost(self.folder, seen)
+        holder = _file_of(self.folder).holder()
+        if holder is None or holder.key != self.token:
+            raise _lost(self.folder, holder)
 
 
 class Lease:
@@ -150,7 +155,7 @@ class Lease:
             begun = _now()
             try:
                 if not self._file.renew(self._record):
-                    self._lost = _lost(self.token.folder, self._file.read())
+                    self._lost = _lost(self.token.folder, self._file.holder())
                     return
             except OSError as error:  # again in a moment
                 self._fault = error
@@ -188,14 +193,40 @@ def held(folder: Path, command: str, *, wait: bool = False) -> Iterator[Lease]:
     made = [] if is_remote(folder) else [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         lease = _acquired(folder, command, wait=wait)
+        _HELD[_key(folder)] = lease
         try:
             yield lease
         finally:
+            _HELD.pop(_key(folder), None)
             lease.release()
     finally:
         with suppress(OSError):  # it is not empty
             for path in made:
                 path.rmdir()
+
+
+_HELD: dict[str, Lease | LeaseToken] = {}
+"""Leases that this process holds, or works under, by folder."""
+
+
+def adopt(token: LeaseToken) -> None:
+    """Let this process write under the lease of another, of which it is a worker."""
+    _HELD.setdefault(_key(token.folder), token)
+
+
+def require_lease(folder: Path) -> None:
+    """Go on only while the lease of a folder is held; what writes to a folder calls this before each commit.
+
+    A process that never held the lease, such as one that calls a single function of this library, is not checked.
+
+    Raises:
+        LeaseLostError: the lease of this process was taken over or removed, or could not be renewed for most of a
+            minute.
+        OSError: it cannot be read.
+    """
+    lease = _HELD.get(_key(folder))
+    if lease is not None:
+        lease.require()
 
 
 def _acquired(folder: Path, command: str, *, wait: bool) -> Lease:
@@ -249,11 +280,15 @@ def _file_of(folder: Path) -> LeaseFile:
     return LeaseInStore(folder) if is_remote(folder) else LeaseOnDisk(folder)
 
 
-def _lost(folder: Path, seen: Seen | None) -> LeaseLostError:
-    now = "was removed" if seen is None else f"is held by {seen.holder.text()}"
+def _lost(folder: Path, holder: Holder | None) -> LeaseLostError:
+    now = "was removed" if holder is None else f"is held by {holder.text()}"
     return LeaseLostError(
         f"{folder}: the lease of this command {now}: nothing more is written; give the same command again"
     )
+
+
+def _key(folder: Path) -> str:
+    return str(folder if is_remote(folder) else folder.absolute())
 
 
 def _now() -> float:

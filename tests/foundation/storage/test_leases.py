@@ -68,7 +68,7 @@ def test_the_second_is_refused_with_command_host_process_and_time_of_the_first(
 ) -> None:
     with pytest.raises(LeaseHeldError) as refusal, held(tmp_path, "gaia-curate forget"):
         pass
-    record = LeaseOnDisk(tmp_path).read().holder.record
+    record = LeaseOnDisk(tmp_path).holder().record
     told = f"`gaia-curate run` on host {socket.gethostname()}, process {holder.pid}, since {record.since}"
     assert told in str(refusal.value)
     assert "--wait" in str(refusal.value)
