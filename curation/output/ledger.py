@@ -10,6 +10,7 @@ from curation.sources.entries import SourceVideo
 from curation.sources.trims import Trim, requested_s
 from foundation.errors import UsageError
 from foundation.storage.atomic import write_bytes_atomic
+from foundation.storage.leases import require_lease
 from foundation.storage.locations import files_in, read_all
 from foundation.storage.path_text import path_of_text, text_of_path
 from manifests.timeline import TICK_RATE_HZ
@@ -143,8 +144,14 @@ def read_ledger(dataset: Path) -> dict[str, VideoRecord]:
 
 
 def write_record(dataset: Path, record: VideoRecord) -> None:
-    """Write the record of a video atomically, after all other files of the video."""
+    """Write the record of a video atomically, after all other files of the video.
+
+    Raises:
+        LeaseLostError: another command writes to the dataset now.
+        OSError: it cannot be written.
+    """
     text = record.model_dump_json(indent=1) + "\n"
+    require_lease(dataset)
     write_bytes_atomic(dataset / "ledger" / f"{record.video_id}.json", text.encode())
 
 

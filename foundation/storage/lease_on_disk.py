@@ -7,11 +7,21 @@ time that a lease lives. Ages are differences of two stamps of the same disk, so
 
 import errno
 import os
-import time
 from contextlib import suppress
 from pathlib import Path
 
-from foundation.storage.lease_record import LEASE, MAX_BYTES, STALE_S, Holder, LeaseFileError, LeaseRecord, Seen, parsed
+from foundation.storage.lease_record import (
+    LEASE,
+    MAX_BYTES,
+    STALE_S,
+    Holder,
+    LeaseFileError,
+    LeaseRecord,
+    Seen,
+    disown,
+    own_record,
+    parsed,
+)
 from foundation.storage.regular_files import NotRegularFileError, open_regular
 
 __all__ = ["BESIDE", "LeaseOnDisk"]
@@ -110,10 +120,9 @@ class LeaseOnDisk:
             try:
                 if self._linked(written, claim):
                     return claim
-                made_ns = claim.lstat().st_mtime_ns
+                if not self._is_left(claim, STALE_S):
+                    return None
             except FileNotFoundError:  # it was just removed: the lease is another one now
-                return None
-            if abs(self._age_s(made_ns)) < STALE_S:
                 return None
             number += 1
 
@@ -136,26 +145,43 @@ class LeaseOnDisk:
 
     def _age_s(self, stamp_ns: int) -> float:
         """Return the time since a stamp by the clock that stamps the files of the folder."""
-        probe = self._folder / f"{BESIDE}{os.getpid()}-{time.monotonic_ns()}.tmp"
+        record = own_record("probe")
+        disown(record)  # so that it is removed if this process is stopped here
+        probe = self._folder / f"{BESIDE}{record.token}.tmp"
         try:
-            _make(probe, b"-")
-            return (probe.stat().st_mtime_ns - stamp_ns) / 1e9
+            return (_make(probe, record.model_dump_json().encode()) - stamp_ns) / 1e9
         finally:
             probe.unlink(missing_ok=True)
 
+    def _is_left(self, path: Path, after_s: float) -> bool:
+        """Return whether a file beside the lease was left by a process that is gone, or is older than `after_s`.
+
+        Raises:
+            FileNotFoundError: it is not there any more.
+        """
+        try:
+            with open_regular(path, follow_links=False) as file:
+                record = parsed(file.read(MAX_BYTES + 1)).record
+        except NotRegularFileError:
+            record = None
+        if record is not None and record.is_dead():
+            return True
+        return abs(self._age_s(path.lstat().st_mtime_ns)) >= after_s
+
     def _tidy(self) -> None:
         """Remove what processes that were killed left beside the lease."""
-        with suppress(OSError):
-            now_ns = self._path.stat().st_mtime_ns
-            for path in self._folder.glob(f"{BESIDE}*.tmp"):
-                if now_ns - path.lstat().st_mtime_ns > 10 * STALE_S * 1e9:
+        for path in self._folder.glob(f"{BESIDE}*.tmp"):
+            with suppress(OSError):  # it is gone, or no file that can be removed
+                if self._is_left(path, 10 * STALE_S):
                     path.unlink(missing_ok=True)
 
 
-def _make(path: Path, content: bytes) -> None:
+def _make(path: Path, content: bytes) -> int:
+    """Write a file that must not be there yet, and return its stamp by the clock of its disk, nanoseconds."""
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
     try:
         os.write(file, content)
         os.fsync(file)
+        return os.fstat(file).st_mtime_ns
     finally:
         os.close(file)

@@ -27,6 +27,7 @@ __all__ = [
     "LeaseFileError",
     "LeaseRecord",
     "Seen",
+    "disown",
     "own_record",
     "parsed",
 ]
@@ -74,7 +75,7 @@ class LeaseRecord(BaseModel):
         machine = _machine()
         if machine is None or machine != self.machine:
             return None
-        return _start_of(self.process) != self.started
+        return _start_of(self.process) != self.started or (self.process == os.getpid() and self.token not in _LIVE)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -164,10 +165,19 @@ def parsed(content: bytes) -> Holder:
     return Holder(key=record.token, record=record)
 
 
+_LIVE: set[str] = set()
+"""Tokens of leases that this process holds or is about to hold."""
+
+
+def disown(record: LeaseRecord) -> None:
+    """Take a lease of this process for dead: it was given back, or what it was for has ended in an error."""
+    _LIVE.discard(record.token)
+
+
 def own_record(command: str) -> LeaseRecord:
-    """Return a new lease of this process."""
+    """Return a new lease of this process, which counts as alive until `disown`."""
     name = re.sub(r"[^A-Za-z0-9.-]", "", socket.gethostname())
-    return LeaseRecord(
+    record = LeaseRecord(
         token=secrets.token_hex(16),
         command=command,
         host=name[:253] or "unknown",
@@ -176,6 +186,8 @@ def own_record(command: str) -> LeaseRecord:
         started=_start_of(os.getpid()) or 0,
         since=datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
     )
+    _LIVE.add(record.token)
+    return record
 
 
 def _machine() -> str | None:

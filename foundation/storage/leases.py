@@ -8,17 +8,15 @@ process that is stopped exactly there, for more than a minute, still completes t
 """
 
 import logging
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from foundation.errors import CannotStartError
-from foundation.storage.lease_in_store import LeaseInStore
-from foundation.storage.lease_on_disk import BESIDE, LeaseOnDisk
-from foundation.storage.lease_record import LEASE, STALE_S, Holder, LeaseFile, LeaseRecord, Seen, own_record
+from foundation.storage.lease_on_disk import BESIDE
+from foundation.storage.lease_record import LEASE, STALE_S, Holder, LeaseRecord, Seen, disown, own_record
+from foundation.storage.lease_renewal import Lease, LeaseLostError, LeaseToken, file_of
 from foundation.storage.locations import is_remote
 
 __all__ = [
@@ -31,15 +29,10 @@ __all__ = [
     "holder_of",
     "is_lease_file",
     "require_lease",
+    "token_of",
 ]
 
 _LOG = logging.getLogger(__name__)
-
-_RENEW_S, _RENEW_REMOTE_S = 10.0, 20.0
-"""Time between two renewals, on a disk and in a store: three requests a minute."""
-
-_TRUSTED_S = 5.0
-"""Time after a renewal in a store during which nobody can have taken the lease over."""
 
 _LOOK_S, _LOOK_REMOTE_S = 1.0, 5.0
 """Time between two looks while the lease of another process is waited for, on a disk and in a store."""
@@ -50,10 +43,6 @@ _TOLD_S = 60.0
 
 class LeaseHeldError(CannotStartError):
     """Another process writes to the folder; the message says which."""
-
-
-class LeaseLostError(CannotStartError):
-    """The lease of this process was taken over, removed, or cannot be renewed; nothing more may be written."""
 
 
 def is_lease_file(name: str) -> bool:
@@ -74,7 +63,7 @@ def holder_of(folder: Path) -> Holder | None:
         LeaseFileError: something that is no file has the name of a lease.
         OSError: the lease cannot be read.
     """
-    file = _file_of(folder)
+    file = file_of(folder)
     holder = file.holder()
     if holder is None or (holder.record is not None and holder.record.is_dead()):
         return None
@@ -82,95 +71,6 @@ def holder_of(folder: Path) -> Holder | None:
     with suppress(OSError):  # the folder cannot be written, so that the age is not known
         seen = file.read(aged=True)
     return None if seen is None or _is_dead(seen) else seen.holder
-
-
-@dataclass(frozen=True, slots=True)
-class LeaseToken:
-    """The right of a process, and of its workers, to write to a folder."""
-
-    folder: Path
-    token: str
-
-    def require(self) -> None:
-        """Read the lease and end the work if it is not this one any more.
-
-        Raises:
-            LeaseLostError: it was taken over or removed.
-            OSError: it cannot be read.
-        """
-        holder = _file_of(self.folder).holder()
-        if holder is None or holder.key != self.token:
-            raise _lost(self.folder, holder)
-
-
-class Lease:
-    """The lease that this process holds on a folder, renewed in the background; `held` makes it."""
-
-    def __init__(self, folder: Path, record: LeaseRecord, file: LeaseFile) -> None:
-        self.token = LeaseToken(folder, record.token)
-        self._record, self._file = record, file
-        self._renewed = _now()
-        self._ended = threading.Event()
-        self._lost: LeaseLostError | None = None
-        self._fault: OSError | None = None
-        self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
-        self._thread.start()
-
-    def require(self) -> None:
-        """Go on only while the lease is held; to be called before each commit.
-
-        Raises:
-            LeaseLostError: it was taken over or removed, or could not be renewed for most of a minute.
-        """
-        if self._lost is not None:
-            raise self._lost
-        age_s = _now() - self._renewed
-        if is_remote(self.token.folder) and age_s < _TRUSTED_S:
-            return
-        try:
-            self.token.require()
-        except LeaseLostError as error:
-            self._lost = error
-            raise
-        except OSError as error:
-            if age_s > STALE_S / 2:
-                raise self._not_renewed(error, age_s) from error
-            return
-        if age_s > STALE_S * 0.75:  # the next moment it may be another's
-            raise self._not_renewed(self._fault, age_s)
-
-    def release(self) -> None:
-        """End the renewal and remove the lease, unless it was lost."""
-        self._ended.set()
-        self._thread.join(timeout=5.0)
-        if self._lost is None:
-            try:
-                self._file.remove(self._record)
-            except OSError as error:
-                _LOG.warning("the lease %s cannot be removed: %s; it ends by itself", self.token.folder / LEASE, error)
-
-    def _keep(self) -> None:
-        period_s = _RENEW_REMOTE_S if is_remote(self.token.folder) else _RENEW_S
-        while not self._ended.wait(period_s):
-            begun = _now()
-            try:
-                if not self._file.renew(self._record):
-                    self._lost = _lost(self.token.folder, self._file.holder())
-                    return
-            except OSError as error:  # again in a moment
-                self._fault = error
-            except CannotStartError as error:  # in place of the lease there is no file any more
-                self._lost = LeaseLostError(str(error))
-                return
-            else:
-                self._renewed = begun
-
-    def _not_renewed(self, error: OSError | None, age_s: float) -> LeaseLostError:
-        why = "this process was stopped" if error is None else str(error)
-        return LeaseLostError(
-            f"{self.token.folder}: the lease could not be renewed for {age_s:.0f} s: {why}; nothing more is written, "
-            "since another command may begin; give the same command again"
-        )
 
 
 @contextmanager
@@ -190,9 +90,10 @@ def held(folder: Path, command: str, *, wait: bool = False) -> Iterator[Lease]:
         LeaseFileError: something that is no file has the name of a lease.
         OSError: the folder cannot be written.
     """
+    record = own_record(command)
     made = [] if is_remote(folder) else [path for path in (folder, *folder.parents) if not path.exists()]
     try:
-        lease = _acquired(folder, command, wait=wait)
+        lease = _acquired(folder, record, wait=wait)
         _HELD[_key(folder)] = lease
         try:
             yield lease
@@ -200,6 +101,7 @@ def held(folder: Path, command: str, *, wait: bool = False) -> Iterator[Lease]:
             _HELD.pop(_key(folder), None)
             lease.release()
     finally:
+        disown(record)
         with suppress(OSError):  # it is not empty
             for path in made:
                 path.rmdir()
@@ -207,6 +109,12 @@ def held(folder: Path, command: str, *, wait: bool = False) -> Iterator[Lease]:
 
 _HELD: dict[str, Lease | LeaseToken] = {}
 """Leases that this process holds, or works under, by folder."""
+
+
+def token_of(folder: Path) -> LeaseToken | None:
+    """Return the right to write to a folder, for workers; None where this process does not have it."""
+    lease = _HELD.get(_key(folder))
+    return lease.token if isinstance(lease, Lease) else lease
 
 
 def adopt(token: LeaseToken) -> None:
@@ -229,8 +137,8 @@ def require_lease(folder: Path) -> None:
         lease.require()
 
 
-def _acquired(folder: Path, command: str, *, wait: bool) -> Lease:
-    record, file = own_record(command), _file_of(folder)
+def _acquired(folder: Path, record: LeaseRecord, *, wait: bool) -> Lease:
+    file = file_of(folder)
     watched: tuple[str, float] = ("", 0.0)
     told = -_TOLD_S
     while True:
@@ -276,21 +184,5 @@ def _is_dead(seen: Seen) -> bool:
     return bool(dead) or (seen.age_s is not None and abs(seen.age_s) >= STALE_S)
 
 
-def _file_of(folder: Path) -> LeaseFile:
-    return LeaseInStore(folder) if is_remote(folder) else LeaseOnDisk(folder)
-
-
-def _lost(folder: Path, holder: Holder | None) -> LeaseLostError:
-    now = "was removed" if holder is None else f"is held by {holder.text()}"
-    return LeaseLostError(
-        f"{folder}: the lease of this command {now}: nothing more is written; give the same command again"
-    )
-
-
 def _key(folder: Path) -> str:
     return str(folder if is_remote(folder) else folder.absolute())
-
-
-def _now() -> float:
-    """Return a time in seconds that goes on while the machine sleeps."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.time()

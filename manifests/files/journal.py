@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from foundation.errors import UsageError
 from foundation.storage.atomic import write_json_atomic
+from foundation.storage.leases import require_lease
 from foundation.storage.locations import is_remote
 from foundation.storage.staged import flush
 from manifests.errors import DatasetError
@@ -90,6 +91,7 @@ def swap_files(dataset: Path, come: Iterable[str], gone: Iterable[str]) -> None:
     names = tuple(come)
     new = {hidden_name(name): name for name in names}
     old = tuple(sorted(set(gone).difference(names)))
+    require_lease(dataset)
     write_json_atomic(dataset / JOURNAL, Swap(come=new, gone=old).model_dump(mode="json"))
     finish_swap(dataset)
 
@@ -107,6 +109,7 @@ def finish_swap(dataset: Path) -> None:
         raise DatasetError(str(error)) from error
     if swap is None:
         return
+    require_lease(dataset)
     # old files first: a program that lists the folder now misses rows instead of seeing them twice
     for name in swap.gone:
         (dataset / name).unlink(missing_ok=True)

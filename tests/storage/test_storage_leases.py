@@ -10,7 +10,7 @@ import pytest
 from helpers.store_server import StoreServer
 from moto.s3.models import s3_backends
 
-from foundation.storage import lease_in_store, leases
+from foundation.storage import lease_in_store, lease_renewal
 from foundation.storage.lease_in_store import LeaseInStore
 from foundation.storage.lease_record import LEASE, STALE_S, own_record
 from foundation.storage.leases import LeaseHeldError, LeaseLostError, held, holder_of
@@ -51,13 +51,13 @@ def test_a_lease_costs_a_few_requests_and_three_a_minute(bucket: Path, s3: Store
         lease.require()
         assert len(s3.requests) == begun + 1
     assert len(s3.requests) <= 8
-    assert leases._RENEW_REMOTE_S >= 20
+    assert lease_renewal._RENEW_REMOTE_S >= 20
 
 
 def test_an_old_lease_in_a_store_is_taken_over_and_its_holder_learns_of_it(
     bucket: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(leases, "_TRUSTED_S", 0.0)
+    monkeypatch.setattr(lease_renewal, "_TRUSTED_S", 0.0)
     with held(bucket / "talks", "gaia-curate run") as first:
         _age(bucket / "talks", STALE_S + 5)
         with held(bucket / "talks", "gaia-curate forget") as second:

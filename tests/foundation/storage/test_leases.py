@@ -157,7 +157,7 @@ def test_a_holder_that_cannot_renew_stops_before_others_may_begin(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now_s = 1000.0
-    monkeypatch.setattr("foundation.storage.leases._now", lambda: now_s)
+    monkeypatch.setattr("foundation.storage.lease_renewal._now", lambda: now_s)
     with held(tmp_path, "gaia-curate run") as lease:
         now_s += STALE_S / 2
         lease.require()
@@ -167,7 +167,7 @@ def test_a_holder_that_cannot_renew_stops_before_others_may_begin(
 
 
 def test_a_lease_is_renewed_in_the_background(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("foundation.storage.leases._RENEW_S", 0.05)
+    monkeypatch.setattr("foundation.storage.lease_renewal._RENEW_S", 0.05)
     with held(tmp_path, "gaia-curate run"):
         _age(tmp_path, STALE_S - 5)
         _until(lambda: LeaseOnDisk(tmp_path).read(aged=True).age_s < 5)
