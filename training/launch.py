@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
@@ -15,6 +16,7 @@ from training.loop.dry_run import dry_run as estimate
 from training.loop.loop import train
 from training.loop.parallel import ranks_of_environment
 from training.loop.progress import TrainProgress
+from training.loop.run_lease import held_by_ranks
 from training.loop.task import Task
 from training.results import TrainingResult
 
@@ -47,10 +49,12 @@ def launch(
     config: TrainConfig,
     run: RunFolder,
     *,
+    command: str,
     preset: str,
     device: DeviceKind | None,
     dry_run: bool,
     accept_changes: bool,
+    wait: bool,
     notes: Callable[[TaskT], Sequence[str]] = no_notes,
 ) -> TrainingResult:
     """Train a task, or estimate what training it would take.
@@ -60,33 +64,42 @@ def launch(
         report: measures the finished run on a device and returns lines of text.
         config: settings of the loop.
         run: folder.
+        command: its name, for the messages of other commands on the same folder.
         preset: its name, for the record.
         device: where to compute; None: on a GPU where there is one.
         dry_run: estimate, and write nothing.
         accept_changes: resume a run with other settings.
+        wait: wait while another training writes to the folder of the run.
         notes: sentences on what is unusual about the task.
     """
     with ranks_of_environment(device) as ranks:
-        torch.manual_seed(seed_of(config.seed, "networks"))
-        task = build()
-        result = TrainingResult(
-            run=run.path, steps_done=0, steps=config.steps, notes=tuple(notes(task)), dry_run=dry_run, rank=ranks.rank
-        )
-        if dry_run:
-            return replace(result, report=tuple(estimate(task, config, ranks).splitlines()))
-        with TrainProgress(sys.stderr, visible=ranks.first) as progress:
-            for note in result.notes:
-                progress.say(f"note: {note}")
-            ended = train(
-                task,
-                config,
-                run,
-                ranks,
-                preset=preset,
-                settings=settings_of(task.config),
-                progress=progress,
-                accept_changes=accept_changes,
+        alone = nullcontext() if dry_run else held_by_ranks(run.path, command, ranks, wait=wait)
+        with alone:
+            torch.manual_seed(seed_of(config.seed, "networks"))
+            task = build()
+            result = TrainingResult(
+                run=run.path,
+                steps_done=0,
+                steps=config.steps,
+                notes=tuple(notes(task)),
+                dry_run=dry_run,
+                rank=ranks.rank,
             )
+            if dry_run:
+                return replace(result, report=tuple(estimate(task, config, ranks).splitlines()))
+            with TrainProgress(sys.stderr, visible=ranks.first) as progress:
+                for note in result.notes:
+                    progress.say(f"note: {note}")
+                ended = train(
+                    task,
+                    config,
+                    run,
+                    ranks,
+                    preset=preset,
+                    settings=settings_of(task.config),
+                    progress=progress,
+                    accept_changes=accept_changes,
+                )
     result = replace(result, steps_done=ended.step, steps_skipped=ended.skipped, stopped_by=ended.stopped_by)
     # outside of the group of processes: the others need not wait while the first one measures
     if ranks.first and ended.stopped_by is None and run.newest() == run.checkpoint(config.steps):

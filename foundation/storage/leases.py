@@ -9,7 +9,7 @@ process that is stopped exactly there, for more than a minute, still completes t
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -74,7 +74,9 @@ def holder_of(folder: Path) -> Holder | None:
 
 
 @contextmanager
-def held(folder: Path, command: str, *, wait: bool = False) -> Iterator[Lease]:
+def held(
+    folder: Path, command: str, *, wait: bool = False, on_wait: Callable[[], None] = lambda: None
+) -> Iterator[Lease]:
     """Hold the lease of a folder in the block, as the only process.
 
     The folder is made where it is missing, and removed at the end if nothing was put into it. Leases of dead processes
@@ -84,6 +86,7 @@ def held(folder: Path, command: str, *, wait: bool = False) -> Iterator[Lease]:
         folder: a local folder, or an address.
         command: what this process does, for the messages of others, such as `gaia-curate run`.
         wait: wait until the folder is free, with a note every minute; otherwise end at once.
+        on_wait: called every few seconds meanwhile.
 
     Raises:
         LeaseHeldError: another process holds it, and `wait` is false.
@@ -93,7 +96,7 @@ def held(folder: Path, command: str, *, wait: bool = False) -> Iterator[Lease]:
     record = own_record(command)
     made = [] if is_remote(folder) else [path for path in (folder, *folder.parents) if not path.exists()]
     try:
-        lease = _acquired(folder, record, wait=wait)
+        lease = _acquired(folder, record, on_wait if wait else None)
         _HELD[_key(folder)] = lease
         try:
             yield lease
@@ -119,7 +122,8 @@ def token_of(folder: Path) -> LeaseToken | None:
 
 def adopt(token: LeaseToken) -> None:
     """Let this process write under the lease of another, of which it is a worker."""
-    _HELD.setdefault(_key(token.folder), token)
+    if not isinstance(_HELD.get(_key(token.folder)), Lease):  # which this process holds itself
+        _HELD[_key(token.folder)] = token
 
 
 def require_lease(folder: Path) -> None:
@@ -137,7 +141,7 @@ def require_lease(folder: Path) -> None:
         lease.require()
 
 
-def _acquired(folder: Path, record: LeaseRecord, *, wait: bool) -> Lease:
+def _acquired(folder: Path, record: LeaseRecord, on_wait: Callable[[], None] | None) -> Lease:
     file = file_of(folder)
     watched: tuple[str, float] = ("", 0.0)
     told = -_TOLD_S
@@ -159,11 +163,12 @@ def _acquired(folder: Path, record: LeaseRecord, *, wait: bool) -> Lease:
                 )  # fmt: skip
                 return Lease(folder, record, file)
             continue
-        if not wait:
+        if on_wait is None:
             raise LeaseHeldError(_refusal(folder, seen))
         if time.monotonic() - told >= _TOLD_S:
             told = time.monotonic()
             _LOG.warning("%s: waiting for %s; Ctrl-C ends the wait", folder, seen.holder.text())
+        on_wait()
         time.sleep(_LOOK_REMOTE_S if is_remote(folder) else _LOOK_S)
 
 

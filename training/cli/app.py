@@ -18,6 +18,7 @@ from training.cli.options import (
     SetOption,
     SizeOption,
     VaeRunOption,
+    WaitOption,
     exit_codes,
 )
 from training.cli.settings import settings
@@ -48,6 +49,7 @@ def vae(
     device: DeviceOption = None,
     dry_run: DryRunOption = False,
     accept_changes: AcceptChangesOption = False,
+    wait: WaitOption = False,
 ) -> None:
     """Train the VAE on pairs of frames of clips; the same command again resumes the run."""
     with exit_codes():
@@ -63,6 +65,7 @@ def vae(
             device=device,
             dry_run=dry_run,
             accept_changes=accept_changes,
+            wait=wait,
         )
         _print(result)
 
@@ -76,12 +79,13 @@ def latents(
         str | None, typer.Option(help="SQL condition over the view `clips`; by default all of tier diffusion.")
     ] = None,
     device: DeviceOption = None,
+    wait: WaitOption = False,
 ) -> None:
     """Encode the clips of a dataset with a trained VAE; clips that have latents are not encoded again."""
     with exit_codes():
         from training import encode_latents
 
-        result = encode_latents(dataset, vae, where=where, device=device)
+        result = encode_latents(dataset, vae, where=where, device=device, wait=wait)
         typer.echo(str(result))
         if result.damaged:
             raise typer.Exit(EXIT_PROBLEMS)
@@ -100,6 +104,7 @@ def diffusion(
     device: DeviceOption = None,
     dry_run: DryRunOption = False,
     accept_changes: AcceptChangesOption = False,
+    wait: WaitOption = False,
 ) -> None:
     """Train the motion diffusion model on the latents of a VAE; the same command again resumes the run."""
     with exit_codes():
@@ -116,6 +121,7 @@ def diffusion(
             device=device,
             dry_run=dry_run,
             accept_changes=accept_changes,
+            wait=wait,
         )
         _print(result)
 
@@ -136,6 +142,7 @@ def experiment(
     device: DeviceOption = None,
     dry_run: DryRunOption = False,
     accept_changes: AcceptChangesOption = False,
+    wait: WaitOption = False,
 ) -> None:
     """Train the network of one row of the paper's tables on that row's data; does not evaluate it."""
     with exit_codes():
@@ -152,6 +159,7 @@ def experiment(
             device=device,
             dry_run=dry_run,
             accept_changes=accept_changes,
+            wait=wait,
         )
         _print(result)
 

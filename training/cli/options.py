@@ -21,6 +21,7 @@ __all__ = [
     "SetOption",
     "SizeOption",
     "VaeRunOption",
+    "WaitOption",
     "exit_codes",
 ]
 
@@ -83,4 +84,9 @@ DryRunOption = Annotated[
 
 AcceptChangesOption = Annotated[
     bool, typer.Option("--accept-changes", help="Resume a run although its settings have changed.")
+]
+
+WaitOption = Annotated[
+    bool,
+    typer.Option("--wait", help="Wait while another command writes to the same folder, instead of ending at once."),
 ]

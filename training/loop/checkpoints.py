@@ -22,6 +22,7 @@ from torch.distributed.checkpoint.state_dict_saver import save
 
 from foundation.errors import UsageError
 from foundation.storage.atomic import write_bytes_atomic, write_json_atomic
+from foundation.storage.leases import require_lease
 from foundation.storage.staged import flush
 from models.run_folder import RunFolder
 from models.weights import save_tensors
@@ -94,6 +95,7 @@ def save_checkpoint(
         write_json_atomic(temporary / "state.json", asdict(progress))
         for folder in (temporary / "dcp", temporary / "export", temporary):
             flush(folder)
+        require_lease(run.path)
         if done.exists():  # left by a run that was stopped before it moved the pointer
             shutil.rmtree(done)
         temporary.rename(done)
