@@ -16,6 +16,7 @@ from curation.cli.options import (
     ScratchOptions,
     SettingsOptions,
     SourceOptions,
+    WaitOption,
     WorkerOptions,
     exit_codes,
 )
@@ -44,6 +45,7 @@ def run(
     exclusions: ExclusionOptions,
     settings: SettingsOptions,
     workers: WorkerOptions,
+    wait: WaitOption = False,
 ) -> None:
     """Curate videos into a dataset; the same command again resumes where it stopped.
 
@@ -64,6 +66,7 @@ def run(
                 limit=sources.limit,
                 watcher=progress,
                 ctrl_c=ctrl_c,
+                wait=wait,
             )
         typer.echo(run_summary(report))
     if report.left:
@@ -112,6 +115,7 @@ def retry(
     videos: Annotated[
         list[str] | None, typer.Option("--video", help="Only this one: its id, path or name; may be repeated.")
     ] = None,
+    wait: WaitOption = False,
 ) -> None:
     """Curate failed or quarantined videos again, with the dataset's own settings."""
     with exit_codes():
@@ -128,6 +132,7 @@ def retry(
                 videos=videos or [],
                 watcher=progress,
                 ctrl_c=ctrl_c,
+                wait=wait,
             )
         typer.echo(retry_summary(report))
     if ctrl_c.requested():
@@ -145,6 +150,7 @@ def decide(
     scratch: ScratchOptions,
     *,
     render: Annotated[bool, typer.Option("--render", help="Also render the clips from the source videos.")] = False,
+    wait: WaitOption = False,
 ) -> None:
     """Apply other rules to the evidence of a dataset; no perception model runs."""
     with exit_codes():
@@ -155,6 +161,7 @@ def decide(
             changes.overrides or [],
             render=render,
             scratch=scratch.scratch_settings(),
+            wait=wait,
         )
         typer.echo(decided.statistics().text())
 
@@ -168,12 +175,14 @@ def forget(
         list[str] | None, typer.Option("--video", help="Id, path or name of a video; may be repeated.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be removed; remove nothing.")] = False,
+    wait: WaitOption = False,
 ) -> None:
     """Remove a person, or single videos, from every table, the media and the records, for later runs too."""
     with exit_codes():
         if speaker is None and not videos:
             raise typer.BadParameter("say who: --speaker or --video")
-        typer.echo(curation.forget(dataset, speaker=speaker, videos=videos or [], dry_run=dry_run).text())
+        forgotten = curation.forget(dataset, speaker=speaker, videos=videos or [], dry_run=dry_run, wait=wait)
+        typer.echo(forgotten.text())
 
 
 @app.command()

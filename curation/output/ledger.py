@@ -13,6 +13,7 @@ from curation.sources.trims import Trim, requested_s
 from foundation.address_text import without_secrets
 from foundation.errors import UsageError
 from foundation.storage.atomic import write_bytes_atomic
+from foundation.storage.leases import require_lease
 from foundation.storage.locations import read_all
 from foundation.storage.path_text import path_of_text, text_of_path
 from foundation.storage.regular_files import FileTooLargeError
@@ -184,8 +185,14 @@ def read_rows(dataset: Path) -> list[VideoRecord]:
 
 
 def write_record(dataset: Path, record: VideoRecord) -> None:
-    """Write the record of a video atomically, after all other files of the video."""
+    """Write the record of a video atomically, after all other files of the video.
+
+    Raises:
+        LeaseLostError: another command writes to the dataset now.
+        OSError: it cannot be written.
+    """
     text = record.model_dump_json(indent=1) + "\n"
+    require_lease(dataset)
     write_bytes_atomic(file_in(dataset, f"ledger/{record.video_id}.json"), text.encode())
 
 

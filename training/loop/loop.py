@@ -15,6 +15,7 @@ import torch
 
 from foundation.settings import Setting, SettingsError
 from foundation.signals import StopRequest
+from foundation.storage.leases import require_lease
 from models.run_folder import RunFolder
 from training.data.order import BatchShape
 from training.loop.bad_steps import BadSteps
@@ -243,6 +244,7 @@ class _Loop(Generic[BatchT]):
 
     def _write_line(self, result: StepResult) -> None:
         session, config = self._session, self._config
+        require_lease(self._run.path)
         now_s = time.perf_counter()
         values = self._means.take(self._ranks)
         values["learning_rate"] = result.learning_rate
@@ -264,6 +266,7 @@ class _Loop(Generic[BatchT]):
             network.eval()
             previews = session.task.previews()
             network.train()
+        require_lease(self._run.path)
         if self._log is not None:
             for name, preview in previews.items():
                 write_preview(self._run.previews, name, step, preview)
@@ -287,6 +290,7 @@ class _Loop(Generic[BatchT]):
         if self._ranks.any(not session.weights_are_finite()):
             raise self._error("weights, or averages of them, are not finite after all steps")
         begun_s = time.perf_counter()
+        require_lease(self._run.path)
         save_checkpoint(
             self._run,
             session.progress,
