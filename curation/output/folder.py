@@ -28,7 +28,6 @@ from foundation.storage.leases import require_lease
 from foundation.storage.locations import location
 from manifests.dataset import Dataset
 from manifests.files.journal import finish_swap
-from manifests.files.names import folder_in
 from manifests.files.tables import write_parquet
 from manifests.packing.pack import compact
 from manifests.packing.packed_files import stored_videos
