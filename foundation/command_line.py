@@ -14,6 +14,7 @@ import typer
 from foundation.errors import EXIT_CANNOT_START, EXIT_INTERRUPTED, EXIT_TERMINATED, GaiaError
 from foundation.program_end import reader_is_gone
 from foundation.signals import Terminated
+from foundation.text import shown
 
 __all__ = ["exit_codes", "stop", "with_option_groups"]
 
@@ -56,7 +57,7 @@ def stop(program: str, message: str, code: int) -> NoReturn:
         Exit: always, with `code`.
     """
     with contextlib.suppress(OSError):  # nobody reads it
-        typer.echo(f"{program}: {message}", err=True)
+        typer.echo(shown(f"{program}: {message}", several_lines=True), err=True)
     raise typer.Exit(code)
 
 

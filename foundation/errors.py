@@ -2,6 +2,8 @@
 
 from typing import ClassVar
 
+from foundation.text import shown
+
 __all__ = [
     "EXIT_CANNOT_START",
     "EXIT_INTERRUPTED",
@@ -39,6 +41,12 @@ class GaiaError(Exception):
 
     exit_code: ClassVar[int] = EXIT_PROBLEMS
     """Exit code of a command that ends with this error."""
+    several_lines: ClassVar[bool] = False
+    """Whether the message has line breaks of its own; others are of file names, and are escaped."""
+
+    def __str__(self) -> str:
+        """Return the message for people: no secret of an address, no control character of a file's name."""
+        return shown(super().__str__(), several_lines=self.several_lines)
 
 
 class ProblemsFoundError(GaiaError, ValueError):

@@ -1,4 +1,4 @@
-"""Walk of the points at which a command can fail: every function of ours that it calls raises once, in a run of its own.
+"""Walk of the points at which a command can fail: every function of ours that it calls raises in a run of its own.
 
 A process that has imported everything and forks a child for each point, so that a point takes as long as the command
 itself. `python -m helpers.raise_points FOLDER PROGRAM ERROR EVERY ARGUMENTS...` prints a line of JSON for each.
@@ -61,7 +61,7 @@ def name_of(code: CodeType) -> str | None:
         return None
     if path.parts[0] not in PACKAGES or code.co_name in ("<module>", "<genexpr>") or "Error" in code.co_qualname:
         return None
-    if path.stem == "program_end":  # what turns errors into endings cannot fail itself
+    if path.stem in ("program_end", "command_line"):  # what turns errors into endings cannot fail itself
         return None
     return f"{'.'.join(path.with_suffix('').parts)}:{code.co_qualname}"
 

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-
 PROMISED_S = 10.0
 """Longest time from an error or a signal to the end of a command."""
 
@@ -55,15 +54,13 @@ class Program:
     def processes(self) -> list[int]:
         return sorted(_marked(self._mark.encode()))
 
-    def ended(self, code: int) -> str:
+    def ended(self, code: int, within_s: float = ROOM_S) -> str:
         """Wait for the end; return what it said since the last reading."""
-        begun = time.monotonic()
         try:
-            out, told = self.process.communicate(timeout=ROOM_S)
+            out, told = self.process.communicate(timeout=within_s)
         except subprocess.TimeoutExpired:
             self.kill()
-            pytest.fail(f"still there after {ROOM_S:.0f} s")
-        assert time.monotonic() - begun < ROOM_S
+            pytest.fail(f"still there after {within_s:.0f} s")
         assert self.process.returncode == code, told
         return out + told
 
@@ -90,7 +87,9 @@ def _marked(mark: bytes) -> Iterator[int]:
                 continue
 
 
-def walk(repository: Path, folder: Path, program: str, kind: str, every: int, *arguments: str) -> list[dict[str, object]]:
+def walk(
+    repository: Path, folder: Path, program: str, kind: str, every: int, *arguments: str
+) -> list[dict[str, object]]:
     """Fail at every so-manieth point of a command; see `helpers.raise_points`."""
     done = subprocess.run(
         [sys.executable, "-m", "helpers.raise_points", str(folder), program, kind, str(every), *arguments],
@@ -128,11 +127,13 @@ SETTINGS = ("train.steps=100000", "train.checkpoint_every=100000", "train.pictur
         ("hang", "S (sleeping)"),
     ],
 )
-def test_a_loader_that_fails_or_stalls_ends_the_training(fault: str, says: str, repository: Path, tmp_path: Path) -> None:
+def test_a_loader_that_fails_or_stalls_ends_the_training(
+    fault: str, says: str, repository: Path, tmp_path: Path
+) -> None:
     stalls = ["train.loader_patience_s=15"] if fault in ("SIGSTOP", "hang") else []
     arguments = [str(tmp_path / "run"), "train.workers=1", *SETTINGS, *stalls]
     program = Program(repository, TOY, arguments, LOADER_FAULT=fault)
-    said = program.ended(3)
+    said = program.ended(3, within_s=120.0)  # from its start on
     assert says in said.splitlines()[-1]
     assert "Traceback" not in said
     assert program.gone()

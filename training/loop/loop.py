@@ -15,18 +15,19 @@ import torch
 
 from foundation.settings import Setting, SettingsError
 from foundation.signals import StopRequest
+from foundation.storage.leases import require_lease
 from models.run_folder import RunFolder
 from training.data.order import BatchShape
-from training.loop.bad_steps import BadSteps
-from training.loop.checkpoints import load_checkpoint, save_checkpoint
+from training.loop.checkpoints import save_checkpoint
 from training.loop.config import TrainConfig
 from training.loop.contact_sheet import write_contact_sheet, write_preview
 from training.loop.estimates import require_disk, require_memory
-from training.loop.failures import TrainError, explained
+from training.loop.failures import BadSteps, TrainError, explained
 from training.loop.loading import LoaderError, StepBatches, step_batches
 from training.loop.metrics import MetricsLog, RunningMeans
 from training.loop.parallel import Ranks
 from training.loop.progress import TrainProgress
+from training.loop.resuming import load_newest
 from training.loop.run_folder import begin_run, require_same_run
 from training.loop.session import Session, StepResult
 from training.loop.task import Task
@@ -34,9 +35,6 @@ from training.loop.task import Task
 __all__ = ["TrainError", "TrainReport", "batch_shape", "train"]
 
 BatchT = TypeVar("BatchT")
-
-_PATIENCE_S = 4.0
-"""Longest wait for a batch after a signal."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,6 +73,7 @@ def train(
     settings: Mapping[str, Setting],
     progress: TrainProgress,
     accept_changes: bool = False,
+    allow_pickled_checkpoint: bool = False,
 ) -> TrainReport:
     """Train until `config.steps` steps are done; every rank has to call it.
 
@@ -86,11 +85,12 @@ def train(
         preset: name of it, for the record.
         settings: all settings of the run, for the record and to be compared with those of the folder.
         progress: bar or lines for the user.
-        accept_changes: resume with other settings than those that the folder records.
+        accept_changes: resume with other settings, or on other data, than the folder records.
+        allow_pickled_checkpoint: resume from a checkpoint of an earlier version.
 
     Raises:
         RunFolderError: the folder is of another run.
-        CheckpointError: a checkpoint is damaged, or of other networks.
+        CheckpointError: no checkpoint is whole, or the newest is of other networks or of an earlier version.
         SettingsError: the settings do not fit the number of ranks.
         ResourceError: memory or disk are too small.
         LoaderError: a loader process ended, or brings no batch.
@@ -100,20 +100,20 @@ def train(
     """
     shape = batch_shape(config, ranks)
     # all ranks check before one writes: a later check would find a folder with files, and no run yet
-    require_same_run(run, task.name, settings, accept_changes=accept_changes)
+    data = task.data()
+    require_same_run(run, task.name, settings, data, accept_changes=accept_changes)
     ranks.wait()
     if ranks.first:
-        begin_run(run, task.name, preset, settings)
+        begin_run(run, task.name, preset, settings, data)
     ranks.wait()
     require_memory(task, config, ranks)
     session = Session(task, config, ranks)
-    newest = run.newest()
-    if newest is not None:
-        session.progress = load_checkpoint(newest, session.state, ranks)
+    resumed = load_newest(run, session.state, ranks, allow_pickled=allow_pickled_checkpoint, say=progress.say)
+    session.progress = resumed or session.progress
     require_disk(session.n_parameters, session.export.network, run, config)
     if ranks.first:
-        task.write_run_files(run.path)
-    with StopRequest(patience_s=_PATIENCE_S) as stop:
+        task.write_run_files(run.path, accept_changes=accept_changes)
+    with StopRequest() as stop:
         return _Loop(session, config, run, progress, stop).run(shape)
 
 
@@ -136,14 +136,13 @@ class _Loop(Generic[BatchT]):
         self._bad_steps = BadSteps(config)
 
     def run(self, shape: BatchShape) -> TrainReport:
-        session, config = self._session, self._config
-        first = session.progress.step
+        first, config = self._session.progress.step, self._config
         self._progress.start(first, config.steps)
         with ExitStack() as files:
             if self._ranks.first:
                 self._log = files.enter_context(MetricsLog(self._run, first, tensorboard=config.tensorboard))
-            with explained(session, self._ranks):
-                return self._steps(shape)
+            files.enter_context(explained(self._session, self._ranks))
+            return self._steps(shape)
 
     def _steps(self, shape: BatchShape) -> TrainReport:
         session, config = self._session, self._config
@@ -240,6 +239,7 @@ class _Loop(Generic[BatchT]):
 
     def _write_line(self, result: StepResult) -> None:
         session, config = self._session, self._config
+        require_lease(self._run.path)
         now_s = time.perf_counter()
         values = self._means.take(self._ranks)
         values["learning_rate"] = result.learning_rate
@@ -261,6 +261,7 @@ class _Loop(Generic[BatchT]):
             network.eval()
             previews = session.task.previews()
             network.train()
+        require_lease(self._run.path)
         if self._log is not None:
             for name, preview in previews.items():
                 write_preview(self._run.previews, name, step, preview)
@@ -284,6 +285,7 @@ class _Loop(Generic[BatchT]):
         if self._ranks.any(not session.weights_are_finite()):
             raise self._error("weights, or averages of them, are not finite after all steps")
         begun_s = time.perf_counter()
+        require_lease(self._run.path)
         save_checkpoint(
             self._run,
             session.progress,
