@@ -7,6 +7,7 @@ written writes latents.json.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -146,6 +147,7 @@ class _Encoder:
             ClipError: the clip is damaged.
         """
         n_frames = self.reader.index.row(clip).n_frames
+        self.reader.array(clip, "pose_deg")  # whose moments are taken as well: a clip without it is of no use
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._device.type == "cuda"):
             (appearance,) = self._appearance(clip, [0])
             starts = range(0, n_frames, _FRAMES_AT_ONCE)
@@ -264,11 +266,13 @@ def _facts(index: ClipIndex, vae: VaeConfig, sha256: str, folder: Path) -> Laten
     latents = _latent_moments(train_rows, shape, folder)
     names = set(train_rows["clip_id"].to_pylist())
     reader = ClipReader(index)
-    poses = [
-        _moments(reader.array(clip, "pose_deg"), 3)
-        for clip, name in enumerate(index.rows["clip_id"].to_pylist())
-        if name in names
-    ]
+    poses = []
+    for clip, name in enumerate(index.rows["clip_id"].to_pylist()):
+        if name in names:
+            with suppress(ClipError):  # damaged since it was encoded; a training names it
+                poses.append(_moments(reader.array(clip, "pose_deg"), 3))
+    if not poses:
+        raise LatentsError(f"{index.dataset}: the head pose of no clip of split train can be read; restore the dataset")
     return LatentFacts(
         vae=vae,
         vae_sha256=sha256,
