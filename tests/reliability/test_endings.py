@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Iterator, Sequence
@@ -41,6 +42,9 @@ class Program:
             start_new_session=True,
         )
 
+        self._last_resort = threading.Timer(8 * ROOM_S, self.process.kill)
+        self._last_resort.start()
+
     def read_until(self, words: str) -> str:
         """Read what it says up to the line that has these words."""
         assert self.process.stderr is not None
@@ -56,6 +60,7 @@ class Program:
 
     def ended(self, code: int, within_s: float = ROOM_S) -> str:
         """Wait for the end; return what it said since the last reading."""
+        self._last_resort.cancel()
         try:
             out, told = self.process.communicate(timeout=within_s)
         except subprocess.TimeoutExpired:
