@@ -19,5 +19,5 @@ def test_clips_have_the_size_that_the_settings_name(dataset: Path, config: dict[
 def test_a_size_that_no_clip_can_have_is_refused(dataset: Path, size_px: object) -> None:
     path = dataset / "dataset.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"config": {"crop": {"size_px": size_px}}}))
-    with pytest.raises(DatasetError, match="crop.size_px is"):
+    with pytest.raises(DatasetError, match=r"crop\.size_px is"):
         clip_px(read_dataset(dataset))
