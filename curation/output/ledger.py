@@ -1,6 +1,6 @@
 """Ledger of a dataset: one small record per video, from which runs resume and the table `videos` is made."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -16,7 +16,7 @@ from foundation.storage.path_text import path_of_text, text_of_path
 from manifests.timeline import TICK_RATE_HZ
 from manifests.vocabulary import ErrorCode, VideoStatus
 
-__all__ = ["LedgerError", "VideoRecord", "read_ledger", "write_record"]
+__all__ = ["LedgerError", "VideoRecord", "read_ledger", "with_copies_outcomes", "write_record"]
 
 _RECORD_BYTES = 16 << 20
 """Most that a record can have: some hundred bytes, and the stretches that an annotation names, in long videos many."""
@@ -79,6 +79,11 @@ class VideoRecord(BaseModel):
     def duplicate(cls, video: SourceVideo, of: Path) -> "VideoRecord":
         """Return the record of a file whose content is analysed under another name."""
         return _record(video).model_copy(update={"duplicate_of": text_of_path(of)})
+
+    def with_outcome_of(self, original: "VideoRecord") -> "VideoRecord":
+        """Return the record of a copy with what became of the file that was analysed in its stead."""
+        names = ("status", "error_code", "error_detail")
+        return self.model_copy(update={name: getattr(original, name) for name in names})
 
     @classmethod
     def curated(cls, video: SourceVideo, info: VideoInfo, outcome: Mapping[str, float]) -> "VideoRecord":
@@ -147,6 +152,12 @@ def write_record(dataset: Path, record: VideoRecord) -> None:
     """Write the record of a video atomically, after all other files of the video."""
     text = record.model_dump_json(indent=1) + "\n"
     write_bytes_atomic(dataset / "ledger" / f"{record.video_id}.json", text.encode())
+
+
+def with_copies_outcomes(rows: Sequence[VideoRecord]) -> list[VideoRecord]:
+    """Return the rows, those of copies with what became of their originals."""
+    originals = {row.video_id: row for row in rows if row.duplicate_of is None}
+    return [row if row.duplicate_of is None else row.with_outcome_of(originals.get(row.video_id, row)) for row in rows]
 
 
 def _record(video: SourceVideo) -> VideoRecord:

@@ -66,7 +66,9 @@ def _read(row: ListRow, path: Path) -> _Row:
         raise SourceError(f"{row.place}: the column 'path' is empty")
     video = location(name) if is_address(name) else _beside(path, name)
     source, speaker = row.values["source"].strip(), row.values["speaker_id"].strip()
-    return _Row(row.place, Entry(path=video, source=source or plain_path(path).stem, speaker_id=speaker or None), _trim(row))
+    return _Row(
+        row.place, Entry(path=video, source=source or plain_path(path).stem, speaker_id=speaker or None), _trim(row)
+    )
 
 
 def _beside(path: Path, name: str) -> Path:
