@@ -48,4 +48,4 @@ class SourceVideo:
     unreachable: bool = False
     """Whether it was its storage that did not deliver it; later it may."""
     version: str | None = None
-    """What identified the content when the file was listed: such as an ETag, or the size and the times of a local one."""
+    """What identified the content when it was listed: such as an ETag, or the size and times of a local file."""
