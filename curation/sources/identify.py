@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from pathlib import Path
 from threading import Event
 
@@ -179,11 +180,17 @@ def _look(entry: Entry, stop: Event, known: Known, *, whole: bool) -> _Look:
 
 
 def _unreadable(entry: Entry, problem: OSError) -> _Look:
-    reason = without_secrets(problem.strerror or str(problem))
-    if isinstance(problem, FileNotFoundError):  # a store's package gives the name alone
-        reason = os.strerror(errno.ENOENT)
-    gone = isinstance(problem, FileNotFoundError)
-    return _Look(entry, None, read_error=reason, unreachable=is_remote(entry.path) and not gone)
+    is_gone = isinstance(problem, FileNotFoundError) and _stated_as_gone(problem)
+    # a store's package gives the name of a missing file alone, and what a server answered as the cause
+    told = problem if is_gone or problem.__cause__ is None else problem.__cause__
+    reason = os.strerror(errno.ENOENT) if is_gone else problem.strerror or str(told)
+    return _Look(entry, None, read_error=without_secrets(reason), unreachable=is_remote(entry.path) and not is_gone)
+
+
+def _stated_as_gone(problem: FileNotFoundError) -> bool:
+    """Return whether nothing is there, and not a web server that refuses or cannot be reached: fsspec calls both so."""
+    cause = problem.__cause__
+    return cause is None or getattr(cause, "status", None) in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
 
 
 def _told_apart(looks: Sequence[_Look]) -> list[_Look]:
