@@ -1,6 +1,6 @@
 """Source videos on object stores and web servers, listed by address."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, cast
@@ -10,6 +10,7 @@ from curation.sources.left_alone import left_alone_below
 from foundation.storage.locations import StorageError, location, store_errors
 
 if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
     from upath import UPath
 
 __all__ = ["Matches", "list_remote"]
@@ -50,7 +51,7 @@ def list_remote(address: str, suffixes: Sequence[str]) -> Tree | Matches:
     pattern = any(sign in address for sign in "*?[")
     try:
         with store_errors(root):
-            found = _complete(fs.glob if pattern else fs.find, key)
+            found = _complete(fs, key, pattern=pattern)
     except FileNotFoundError:
         found = {}
     except OSError as error:
@@ -78,19 +79,40 @@ def list_remote(address: str, suffixes: Sequence[str]) -> Tree | Matches:
     )
 
 
-def _complete(listing: Callable[..., Mapping[str, _Facts]], key: str) -> Mapping[str, _Facts]:
-    """Return all that a file system lists, with the facts of each; it would pass over folders that it fails to list.
+def _complete(fs: "AbstractFileSystem", key: str, *, pattern: bool) -> dict[str, _Facts]:
+    """Return all that a file system finds, with the facts of each.
 
     Raises:
-        OSError: a folder cannot be listed.
+        OSError: a folder cannot be listed; fsspec passes over it, and takes what it has for everything.
     """
+    from fsspec.asyn import AsyncFileSystem
+
     problems: list[OSError] = []
+    # Its own argument `on_error` is lost below the first folder.
+    name = "_ls" if isinstance(fs, AsyncFileSystem) else "ls"
+    listing = getattr(fs, name)
+
+    async def noting(*arguments: object, **options: object) -> object:
+        try:
+            return await listing(*arguments, **options)
+        except OSError as problem:
+            problems.append(problem)
+            raise
+
+    def noting_at_once(*arguments: object, **options: object) -> object:
+        try:
+            return listing(*arguments, **options)
+        except OSError as problem:
+            problems.append(problem)
+            raise
+
+    setattr(fs, name, noting if name == "_ls" else noting_at_once)
     try:
-        found = listing(key, detail=True, on_error=problems.append)
-    except TypeError:  # it lists everything in one go, and raises what goes wrong
-        found = listing(key, detail=True)
+        found: dict[str, _Facts] = (fs.glob if pattern else fs.find)(key, detail=True)
+    finally:
+        delattr(fs, name)
     for problem in problems:
-        if not isinstance(problem, FileNotFoundError):  # a folder that was removed meanwhile
+        if not isinstance(problem, FileNotFoundError | NotADirectoryError):  # removed meanwhile, or a file
             raise problem
     return found
 
