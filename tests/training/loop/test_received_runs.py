@@ -1,4 +1,4 @@
-"""A run folder that somebody else made, or that was damaged: its files are data, and nothing outside of it is touched."""
+"""A run folder that somebody else made, or that was damaged: its files are data, and nothing outside is touched."""
 
 import io
 import json
@@ -27,6 +27,8 @@ from training.shards.pickled import PickledShards
 from training.shards.rows import Rows
 
 NEWEST, BEFORE = "step_00000010", "step_00000005"
+
+OTHER_DIGITS = "step_" + 8 * "\N{ARABIC-INDIC DIGIT FIVE}"
 
 
 def toy_config(**train: object) -> ToyConfig:
@@ -299,7 +301,7 @@ def test_a_damaged_checkpoint_ahead_does_not_count_among_those_that_are_kept(run
 
 
 @pytest.mark.parametrize(
-    "name", ["../outside", "/etc", "step_5", "step_٠٠٠٠٠٠٠٥", "step_00000005/..", "", "x" * 5000, "."]
+    "name", ["../outside", "/etc", "step_5", OTHER_DIGITS, "step_00000005/..", "", "x" * 5000, "."]
 )
 def test_latest_names_nothing_but_a_checkpoint(run: Path, name: str) -> None:
     (run / "latest").write_text(name)
@@ -362,7 +364,7 @@ def test_what_is_no_file_is_refused_without_waiting(run: Path, entry: str, kind:
 
 
 def test_a_folder_that_other_names_look_like_is_no_checkpoint(run: Path) -> None:
-    for name in ("step_5", "step_00000005x", "step_000000050", "step_٠٠٠٠٠٠٠٥", "step_00000006.tmp.old"):
+    for name in ("step_5", "step_00000005x", "step_000000050", OTHER_DIGITS, "step_00000006.tmp.old"):
         (run / name).mkdir()
     assert list(RunFolder(run).checkpoints()) == [5, 10]
     train_toy(run, toy_config(steps=12, keep_newest=1))
