@@ -27,7 +27,9 @@ class _LocalFile:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
         self._hidden = path.parent / f".{path.name}.{os.getpid()}.part"
-        self.stream: BinaryIO = self._hidden.open("wb")
+        # what has the name already, such as a link that somebody else made, is removed and not written through
+        self._hidden.unlink(missing_ok=True)
+        self.stream: BinaryIO = self._hidden.open("xb")
 
     @property
     def folder(self) -> Path:
