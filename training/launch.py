@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
@@ -15,6 +16,7 @@ from training.loop.dry_run import dry_run as estimate
 from training.loop.loop import train
 from training.loop.parallel import ranks_of_environment
 from training.loop.progress import TrainProgress
+from training.loop.run_lease import held_by_ranks
 from training.loop.task import Task
 from training.results import TrainingResult
 
@@ -55,6 +57,8 @@ class LaunchOptions:
     """Resume a run with other settings, or on other clips."""
     allow_pickled_checkpoint: bool
     """Resume from a checkpoint of an earlier version."""
+    wait: bool
+    """Wait while another training writes to the folder of the run; otherwise that is an error."""
 
 
 def launch(
@@ -63,6 +67,7 @@ def launch(
     config: TrainConfig,
     run: RunFolder,
     options: LaunchOptions,
+    command: str,
     notes: Callable[[TaskT], Sequence[str]] = no_notes,
 ) -> TrainingResult:
     """Train a task, or estimate what training it would take.
@@ -73,35 +78,38 @@ def launch(
         config: settings of the loop.
         run: folder.
         options: of the call.
+        command: its name, for the messages of other commands on the same folder.
         notes: sentences on what is unusual about the task.
     """
     with ranks_of_environment(options.device) as ranks:
-        torch.manual_seed(seed_of(config.seed, "networks"))
-        task = build()
-        result = TrainingResult(
-            run=run.path,
-            steps_done=0,
-            steps=config.steps,
-            notes=tuple(notes(task)),
-            dry_run=options.dry_run,
-            rank=ranks.rank,
-        )
-        if options.dry_run:
-            return replace(result, report=tuple(estimate(task, config, ranks).splitlines()))
-        with TrainProgress(sys.stderr, visible=ranks.first) as progress:
-            for note in result.notes:
-                progress.say(f"note: {note}")
-            ended = train(
-                task,
-                config,
-                run,
-                ranks,
-                preset=options.preset,
-                settings=settings_of(task.config),
-                progress=progress,
-                accept_changes=options.accept_changes,
-                allow_pickled_checkpoint=options.allow_pickled_checkpoint,
+        alone = nullcontext() if options.dry_run else held_by_ranks(run.path, command, ranks, wait=options.wait)
+        with alone:
+            torch.manual_seed(seed_of(config.seed, "networks"))
+            task = build()
+            result = TrainingResult(
+                run=run.path,
+                steps_done=0,
+                steps=config.steps,
+                notes=tuple(notes(task)),
+                dry_run=options.dry_run,
+                rank=ranks.rank,
             )
+            if options.dry_run:
+                return replace(result, report=tuple(estimate(task, config, ranks).splitlines()))
+            with TrainProgress(sys.stderr, visible=ranks.first) as progress:
+                for note in result.notes:
+                    progress.say(f"note: {note}")
+                ended = train(
+                    task,
+                    config,
+                    run,
+                    ranks,
+                    preset=options.preset,
+                    settings=settings_of(task.config),
+                    progress=progress,
+                    accept_changes=options.accept_changes,
+                    allow_pickled_checkpoint=options.allow_pickled_checkpoint,
+                )
     result = replace(result, steps_done=ended.step, steps_skipped=ended.skipped, stopped_by=ended.stopped_by)
     # outside of the group of processes: the others need not wait while the first one measures
     if ranks.first and ended.stopped_by is None and run.newest() == run.checkpoint(config.steps):

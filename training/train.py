@@ -16,6 +16,7 @@ from pathlib import Path
 
 from foundation.settings import Overrides, changed_settings, differences, overlaid, settings_of
 from foundation.storage.locations import location
+from manifests.record import read_dataset
 from models.run_folder import RunFolder
 from training.data.config import DataConfig
 from training.data.selection import select_clips
@@ -29,6 +30,7 @@ from training.latents.files import latents_folder
 from training.launch import DeviceKind, LaunchOptions, launch, no_notes
 from training.loop.parallel import ranks_of_environment
 from training.loop.progress import TrainProgress
+from training.loop.run_lease import held_by_ranks
 from training.presets import PresetName, SizeName
 from training.results import LatentsResult, TrainingResult
 from training.vae.config import VaeTrainingConfig, vae_config
@@ -51,6 +53,7 @@ def train_vae(
     dry_run: bool = False,
     accept_changes: bool = False,
     allow_pickled_checkpoint: bool = False,
+    wait: bool = False,
 ) -> TrainingResult:
     """Train the VAE on pairs of frames of a dataset's clips (GAIA section 4.2).
 
@@ -65,6 +68,7 @@ def train_vae(
         dry_run: take two steps and report model, data, memory and time; nothing is written.
         accept_changes: resume a run with other settings, or on other clips, than it was begun with.
         allow_pickled_checkpoint: resume from a checkpoint of an earlier version; nothing in it is run.
+        wait: wait while another training writes to the folder of the run; otherwise that is an error.
 
     Raises:
         GaiaError: settings, dataset, run folder, weights, memory or disk do not allow the run; the message says what to
@@ -78,22 +82,30 @@ def train_vae(
         dry_run=dry_run,
         accept_changes=accept_changes,
         allow_pickled_checkpoint=allow_pickled_checkpoint,
+        wait=wait,
     )
     return _train_vae(dataset, run, settings, options)
 
 
 def encode_latents(
-    dataset: str | Path, vae: str | Path, *, where: str | None = None, device: DeviceKind | None = None
+    dataset: str | Path,
+    vae: str | Path,
+    *,
+    where: str | None = None,
+    device: DeviceKind | None = None,
+    wait: bool = False,
 ) -> LatentsResult:
     """Encode the clips of tier `diffusion` with a trained VAE, into the dataset (GAIA section 4.3).
 
-    Clips that have latents are not encoded again.
+    Clips that have latents are not encoded again. No other command writes to the dataset meanwhile: latents of a person
+    whom `gaia-curate forget` removes would come back.
 
     Args:
         dataset: folder of a dataset, or its address.
         vae: folder of a run of `train_vae`.
         where: SQL condition over the view `clips`; None: all clips of the tier.
         device: where to compute; None: on a GPU where there is one.
+        wait: wait while another command writes to the dataset; otherwise that is an error.
 
     Raises:
         GaiaError: dataset, run folder or condition cannot be used, or too many clips are damaged.
@@ -101,8 +113,14 @@ def encode_latents(
     """
     weights = RunFolder(Path(vae)).weights("ema")
     selection = DataConfig(tiers=("diffusion",), splits=("train", "val", "test"), where=where)
-    index = select_clips(location(str(dataset)), selection)
-    with ranks_of_environment(device) as ranks, TrainProgress(sys.stderr, visible=ranks.first) as progress:
+    folder = location(str(dataset))
+    read_dataset(folder)  # what is no dataset gets no lease
+    with (
+        ranks_of_environment(device) as ranks,
+        held_by_ranks(folder, "gaia-train latents", ranks, wait=wait),
+        TrainProgress(sys.stderr, visible=ranks.first) as progress,
+    ):
+        index = select_clips(folder, selection)
         progress.start(0, len(index))
         facts = write_latents(index, weights, ranks=ranks, on_clip=progress.advance)
     if facts is None:
@@ -129,6 +147,7 @@ def train_diffusion(
     dry_run: bool = False,
     accept_changes: bool = False,
     allow_pickled_checkpoint: bool = False,
+    wait: bool = False,
 ) -> TrainingResult:
     """Train the motion diffusion model on the latents of a VAE (GAIA section 4.3).
 
@@ -144,6 +163,7 @@ def train_diffusion(
         dry_run: take two steps and report; nothing is written.
         accept_changes: resume a run with other settings, or on other clips.
         allow_pickled_checkpoint: resume from a checkpoint of an earlier version.
+        wait: wait while another training writes to the folder of the run; otherwise that is an error.
 
     Raises:
         GaiaError: as of `train_vae`, or the latents are missing.
@@ -156,6 +176,7 @@ def train_diffusion(
         dry_run=dry_run,
         accept_changes=accept_changes,
         allow_pickled_checkpoint=allow_pickled_checkpoint,
+        wait=wait,
     )
     return _train_diffusion(dataset, vae, run, settings, options)
 
@@ -173,6 +194,7 @@ def train_experiment(
     dry_run: bool = False,
     accept_changes: bool = False,
     allow_pickled_checkpoint: bool = False,
+    wait: bool = False,
 ) -> TrainingResult:
     """Train what one row of the paper's tables trains, with its networks and its data; evaluation is not part of it.
 
@@ -188,6 +210,7 @@ def train_experiment(
         dry_run: take two steps and report; nothing is written.
         accept_changes: resume a run with other settings, or on other clips.
         allow_pickled_checkpoint: resume from a checkpoint of an earlier version.
+        wait: wait while another training writes to the folder of the run; otherwise that is an error.
 
     Raises:
         ExperimentError: the trainers cannot do yet what the experiment names, or `vae` is missing or out of place.
@@ -203,6 +226,7 @@ def train_experiment(
         dry_run=dry_run,
         accept_changes=accept_changes,
         allow_pickled_checkpoint=allow_pickled_checkpoint,
+        wait=wait,
     )
     if row.diffusion is None or row.diffusion_size is None:
         if vae is not None:
@@ -242,6 +266,7 @@ def _train_vae(
         settings.train,
         RunFolder(Path(run)),
         options,
+        "gaia-train vae",
     )
 
 
@@ -259,5 +284,6 @@ def _train_diffusion(
         settings.train,
         RunFolder(Path(run)),
         options,
+        "gaia-train diffusion",
         notes,
     )

@@ -4,6 +4,8 @@ import hashlib
 from pathlib import Path
 from typing import BinaryIO
 
+from foundation.storage.regular_files import open_regular
+
 __all__ = ["file_sha256", "stream_sha256"]
 
 
@@ -11,9 +13,9 @@ def file_sha256(path: Path) -> str:
     """Return the SHA-256 of a file, 64 hexadecimal digits.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: it cannot be read, or is no regular file.
     """
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return stream_sha256(file)
 
 

@@ -27,8 +27,7 @@ class _LocalFile:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
         self._hidden = path.parent / f".{path.name}.{os.getpid()}.part"
-        # what has the name already, such as a link that somebody else made, is removed and not written through
-        self._hidden.unlink(missing_ok=True)
+        self._hidden.unlink(missing_ok=True)  # of a process before that had this number; a link is not followed
         self.stream: BinaryIO = self._hidden.open("xb")
 
     @property

@@ -22,6 +22,7 @@ __all__ = [
     "SetOption",
     "SizeOption",
     "VaeRunOption",
+    "WaitOption",
     "exit_codes",
 ]
 
@@ -93,4 +94,9 @@ AllowPickledOption = Annotated[
         help="Resume from a checkpoint of an earlier version, which lists its tensors in a pickle. The list is read "
         "without running anything in it; give this only for a run of your own.",
     ),
+]
+
+WaitOption = Annotated[
+    bool,
+    typer.Option("--wait", help="Wait while another command writes to the same folder, instead of ending at once."),
 ]

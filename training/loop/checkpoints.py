@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from foundation.storage.atomic import write_bytes_atomic, write_json_atomic
+from foundation.storage.leases import require_lease
 from foundation.storage.staged import flush
 from models.run_folder import RunFolder
 from models.weights import save_tensors
@@ -103,6 +104,7 @@ def _complete(run: RunFolder, temporary: Path, index: ShardIndex, progress: Prog
     write_json_atomic(temporary / "state.json", asdict(progress))
     for folder in (temporary / "shards", temporary / "export", temporary):
         flush(folder)
+    require_lease(run.path)
     remove_folder(done)  # left by a run that was stopped before it moved the pointer
     temporary.rename(done)
     flush(run.path)
