@@ -190,8 +190,8 @@ class Clip:
         row: Mapping[str, Any] = self.row
         if row[f"{kind}_offset"] is None:
             return None
-        where = MemberRange(offset=row[f"{kind}_offset"], size=row[f"{kind}_size"])
         try:
+            where = MemberRange(offset=row[f"{kind}_offset"], size=row[f"{kind}_size"])
             return read_member(self._dataset, row["media"], where)
         except MediaError as error:
             raise MediaError(f"{self.clip_id}: {error}") from error

@@ -14,14 +14,15 @@ def clip_px(record: DatasetRecord) -> int:
     """Return height and width of the frames of all clips of a dataset, pixels: the setting `crop.size_px`.
 
     Raises:
-        DatasetError: clips cannot have that size.
+        DatasetError: it is no size that clips can have.
     """
     crop = record.config.get("crop")
     size_px = crop.get("size_px") if isinstance(crop, dict) else None
-    if not isinstance(size_px, int):
+    if size_px is None:
         return _CLIP_PX
-    if not 1 <= size_px <= MAX_CLIP_PX:
+    if type(size_px) is not int or not 0 < size_px <= MAX_CLIP_PX:
         raise DatasetError(
-            f"dataset.json says that clips have {size_px} px; they have 1 to {MAX_CLIP_PX}: it is damaged, or not ours"
+            f"dataset.json is damaged: crop.size_px is {size_px!r:.40}, and clips have 1 to {MAX_CLIP_PX} px; run the "
+            "curation again to write it anew"
         )
     return size_px

@@ -20,10 +20,12 @@ from curation.output.removals import keys_of
 from curation.sources.exclusions import names_of
 from foundation.storage.arrow import read_parquet
 from foundation.storage.atomic import write_bytes_atomic
-from foundation.storage.locations import files_in
+from foundation.storage.locations import is_remote
 from foundation.storage.path_text import path_of_text
+from foundation.storage.regular_files import open_regular
 from manifests.errors import DatasetError
 from manifests.files.journal import finish_swap
+from manifests.files.names import files_of, folder_in
 from manifests.files.tables import read_table
 from manifests.removals import Removals
 
@@ -137,9 +139,15 @@ def _remove(folder: DatasetFolder, rows: Sequence[VideoRecord], ids: Collection[
 
 def _latents_of(dataset: Path, ids: Collection[str]) -> Iterator[Path]:
     """Yield the files of latents that hold a clip of these videos."""
-    folder = dataset / "latents"
-    for path in (path for vae in folder.iterdir() for path in files_in(vae, ".parquet")) if folder.exists() else ():
-        clips = read_parquet(path, ["clip_id"])["clip_id"].to_pylist()
+    folder = folder_in(dataset, "latents")
+    vaes = [vae.name for vae in folder.iterdir() if not vae.name.startswith(".")] if folder.exists() else []
+    for path in (path for vae in vaes for path in files_of(dataset, f"latents/{vae}", ".parquet")):
+        try:
+            clips = read_parquet(path, ["clip_id"])["clip_id"].to_pylist()
+        except (pa.ArrowException, KeyError, OSError) as error:
+            raise DatasetError(
+                f"{path} cannot be read: {error}; remove it, and run `gaia-train latents` again"
+            ) from error
         if any(clip_id.partition("-")[0] in ids for clip_id in clips):
             yield path
 
@@ -147,8 +155,9 @@ def _latents_of(dataset: Path, ids: Collection[str]) -> Iterator[Path]:
 def _drop_events(dataset: Path, names: Collection[str]) -> None:
     """Remove the lines of the event log that name a video."""
     needles = [name.encode() for name in names] + [json.dumps(name)[1:-1].encode() for name in names]
-    for path in files_in(events_path(dataset).parent, ".jsonl"):
-        lines = path.read_bytes().splitlines(keepends=True)
+    for path in files_of(dataset, events_path(dataset).parent.name, ".jsonl"):
+        with path.open("rb") if is_remote(path) else open_regular(path, follow_links=False) as log:
+            lines = log.read().splitlines(keepends=True)
         kept = [line for line in lines if not any(needle in line for needle in needles)]
         if kept != lines:
             write_bytes_atomic(path, b"".join(kept))

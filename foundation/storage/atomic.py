@@ -50,6 +50,7 @@ def replacing_by_name(path: Path) -> Iterator[Path]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.parent / f".{path.name}.{os.getpid()}.part"
+    temporary.unlink(missing_ok=True)  # a link is not followed
     try:
         yield temporary
         flush(temporary)

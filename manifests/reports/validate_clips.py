@@ -114,9 +114,9 @@ def _content(dataset: Path, row: Row, kind: str) -> tuple[bytes | None, list[str
     """Return the bytes of a clip's file, or None, and the problems of the file."""
     if row[f"{kind}_size"] is None or row[f"{kind}_sha256"] is None:
         return None, [f"{kind}_size or {kind}_sha256 is null beside an offset"]
-    where = MemberRange(offset=row[f"{kind}_offset"], size=row[f"{kind}_size"])
     expected = f"{row['clip_id']}.{kind}"
     try:
+        where = MemberRange(offset=row[f"{kind}_offset"], size=row[f"{kind}_size"])
         content = read_member(dataset, row["media"], where)
         name = member_name_at(dataset, row["media"], where)
     except MediaError as error:

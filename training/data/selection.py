@@ -19,9 +19,11 @@ from foundation.errors import UsageError
 from foundation.storage.arrow import open_parquet
 from manifests.clip_size import clip_px
 from manifests.errors import DatasetError
+from manifests.files.cells import bad_cells
 from manifests.files.tables import table_files
 from manifests.files.tar import MemberRange
 from manifests.record import read_dataset
+from manifests.schema.clips import CLIPS
 from manifests.timeline import TICK_RATE_HZ
 from training.data.config import DataConfig
 
@@ -159,6 +161,8 @@ def _scalars(file: Path, number: int) -> pa.Table:
         raise DatasetError(
             f"{file}: cannot be read as a file of table clips: {error}; run the curation again"
         ) from error
+    for wrong in bad_cells(CLIPS, rows):
+        raise DatasetError(f"{file}: {wrong}; `gaia-curate validate` lists all that is wrong")
     group = np.repeat(np.arange(len(sizes)), sizes)
     row = np.concatenate([np.arange(size) for size in (*sizes, 0)])
     for name, values in (("file", np.full(len(rows), number)), ("row_group", group), ("row", row)):

@@ -27,7 +27,7 @@ from training.diffusion.loss import diffusion_loss
 from training.diffusion.previews import MotionPreviews
 from training.diffusion.samples import DiffusionBatch, DiffusionSamples
 from training.diffusion.sequences import MotionSequences
-from training.latents.files import LatentFacts, fingerprint_of, latents_folder
+from training.latents.files import LatentFacts, LatentsError, fingerprint_of, latents_folder
 from training.loop.schedules import inverse_square_root
 from training.loop.task import Export, Step, Trainable
 
@@ -63,6 +63,8 @@ class DiffusionTask:
         self.vae = load_weights(vae_weights, Vae, VaeConfig, vae_facts)
         self.latents = latents_folder(dataset, fingerprint_of(vae_weights))
         sequences = MotionSequences(index, self.latents, config.sequences, seed=config.train.seed)
+        if sequences.facts.vae != self.vae.config:
+            raise LatentsError(f"{self.latents} names another VAE than {vae_weights}; run `gaia-train latents` again")
         self.vae.latent_statistics.load_state_dict(sequences.facts.statistics().state_dict())
         self.config = replace(config, model=_model_config(config.model, sequences.facts, index))
         self.sde = VpSde(**asdict(config.sde))
