@@ -131,8 +131,7 @@ def test_refusals_take_little_memory(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "expected"),
-    [(1 << 40, "longer than a clip"), (1 << 29, "goes past the end of the tar"), (-1, "is negative")],
+    ("size", "expected"), [(1 << 40, "longer than a clip"), (1 << 29, "goes past the end of the tar")]
 )
 def test_a_byte_range_is_held_against_the_tar_before_memory_is_reserved(
     tmp_path: Path, size: int, expected: str
