@@ -19,6 +19,7 @@ from curation.output.folder import DatasetFolder, DatasetFolderError
 from curation.output.frame_rows import evidence_of_frames
 from curation.output.ledger import VideoRecord
 from curation.output.recorded_rules import require_same_rules
+from curation.output.sole_writer import sole_writer_of_new
 from curation.output.video_files import VideoFiles
 from curation.output.weights_used import speech_weights
 from curation.rendering.render import evidence_of_clips, render_clips
@@ -56,6 +57,7 @@ def redecide(
     render: bool = False,
     rules: Sequence[Rule] | None = None,
     scratch: ScratchSettings | None = None,
+    wait: bool = False,
 ) -> Dataset:
     """Decide every video of `dataset` anew, with its own settings as changed by a file and by overrides, into `out`.
 
@@ -67,6 +69,7 @@ def redecide(
         render: also cut the clips out of the source videos, which must be at their recorded paths.
         rules: rules of the user's own, in place of those that `dataset` was made with. None: it was made with none.
         scratch: where remote sources are copied to.
+        wait: wait while another command writes to `out`, or changes `dataset`; otherwise such a command is an error.
 
     Returns:
         The dataset in `out`, open for reading.
@@ -78,6 +81,8 @@ def redecide(
         OtherRulesError: `rules` are not given and `dataset` was made with some, or `out` was begun with others.
         RuleError: one of `rules` cannot be used, or raised on a video.
         SourceError: a source cannot be read for rendering, or has other content now.
+        LeaseHeldError: another command writes to `out` or changes `dataset`, and `wait` is false.
+        LeaseLostError: this process was stopped for so long that another command has begun.
         MissingAssetsError: weights that rendering needs are missing.
         OSError: a file cannot be read or written.
     """
@@ -94,29 +99,30 @@ def redecide(
     if render:
         ensure_assets(speech_assets(settings.speech))
         weights = (*(weight for weight in weights if weight.role == "perception"), *speech_weights(settings.speech))
-    target = DatasetFolder.begin(out, settings, weights=weights, rules=rules, origin=origin)
-    compact(target.path, (), settings.storage)  # what the same call has packed before is decided again
-    again = _Again(
-        target=target.path,
-        settings=settings,
-        rules=target.rules,
-        speech=load_speech(settings.speech) if render else None,
-        scratch=scratch or ScratchSettings(),
-        same_frames=not any(line.startswith(_TRACKING) for line in changed),
-    )
-    records = []
-    with VideoRows(FRAMES, sources_of(table_inventory(origin.path, FRAMES))) as measured_rows:
-        for row in origin.rows():
-            record = row
-            if row.status == "ok" and row.duplicate_of is None:
-                frames = measured_rows.table_of(row.video_id)
-                if row.duration_s and not len(frames):
-                    raise DatasetError(f"{origin.path}: the evidence of {row.path} is gone; run the curation again")
-                record = again.decided(frames, row)
-            if render and record.duplicate_of is None:  # a copy has the id of its original
-                target.write(record)
-            records.append(record)
-    return target.finish(records)
+    with sole_writer_of_new(out, "gaia-curate decide", wait=wait):
+        target = DatasetFolder.begin(out, settings, weights=weights, rules=rules, origin=origin)
+        compact(target.path, (), settings.storage)  # what the same call has packed before is decided again
+        again = _Again(
+            target=target.path,
+            settings=settings,
+            rules=target.rules,
+            speech=load_speech(settings.speech) if render else None,
+            scratch=scratch or ScratchSettings(),
+            same_frames=not any(line.startswith(_TRACKING) for line in changed),
+        )
+        records = []
+        with VideoRows(FRAMES, sources_of(table_inventory(origin.path, FRAMES))) as measured_rows:
+            for row in origin.rows():
+                record = row
+                if row.status == "ok" and row.duplicate_of is None:
+                    frames = measured_rows.table_of(row.video_id)
+                    if row.duration_s and not len(frames):
+                        raise DatasetError(f"{origin.path}: the evidence of {row.path} is gone; run the curation again")
+                    record = again.decided(frames, row)
+                if render and record.duplicate_of is None:  # a copy has the id of its original
+                    target.write(record)
+                records.append(record)
+        return target.finish(records)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,6 +7,7 @@ first address, never for local paths.
 An object store cannot rename or append: an object is uploaded in one piece, and is there complete or not at all.
 """
 
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from foundation.errors import CannotStartError
 from foundation.packages import DISTRIBUTION
+from foundation.storage.regular_files import FileTooLargeError, open_regular, read_small, require_regular
 
 if TYPE_CHECKING:
     from upath import UPath
@@ -129,10 +131,11 @@ def files_in(folder: Path, suffix: str) -> list[Path]:
     Subfolders are not searched. The list is empty if the folder is missing.
 
     Raises:
+        NotRegularFileError: one of these names is that of a link, a folder, a named pipe, a socket or a device.
         OSError: the folder cannot be listed.
     """
     if not is_remote(folder):
-        return sorted(path for path in folder.glob(f"*{suffix}") if not path.name.startswith("."))
+        return _local_files(folder, suffix)
     remote = remote_of(folder)
     try:
         with store_errors(folder):
@@ -143,16 +146,32 @@ def files_in(folder: Path, suffix: str) -> list[Path]:
     return [folder / name for name in sorted(names) if name.endswith(suffix) and not name.startswith(".")]
 
 
+def _local_files(folder: Path, suffix: str) -> list[Path]:
+    names = []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.name.endswith(suffix) and not entry.name.startswith("."):
+                    if not entry.is_file(follow_symlinks=False):
+                        require_regular(folder / entry.name, follow_links=False)
+                    names.append(entry.name)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return [folder / name for name in sorted(names)]
+
+
 def read_range(path: Path, offset: int, size: int) -> bytes:
     """Read `size` bytes of a file from `offset` on, fewer where it ends earlier; nothing else is fetched.
 
     Raises:
+        NotRegularFileError: it is no regular file.
         OSError: the file cannot be read.
     """
     if not is_remote(path):
-        with path.open("rb") as stream:
-            stream.seek(offset)
-            return stream.read(size)
+        with open_regular(path) as stream:
+            end = os.fstat(stream.fileno()).st_size  # a size that is only claimed takes no memory
+            stream.seek(min(offset, end))
+            return stream.read(min(size, max(0, end - offset)))
     if not size:
         return b""
     remote = remote_of(path)
@@ -160,22 +179,33 @@ def read_range(path: Path, offset: int, size: int) -> bytes:
         return bytes(remote.fs.cat_file(remote.path, start=offset, end=offset + size))
 
 
-def read_all(paths: Sequence[Path]) -> Iterator[bytes]:
-    """Yield the content of small files, in order; remote files are fetched many at a time.
+def read_all(paths: Sequence[Path], max_bytes: int) -> Iterator[bytes]:
+    """Yield the content of files of at most `max_bytes`, in order; remote files are fetched many at a time.
 
     Raises:
+        NotRegularFileError: a local one is no regular file, but a folder, a link, a named pipe, a socket or a device.
+        FileTooLargeError: one is larger.
         OSError: a file cannot be read.
     """
     for first in range(0, len(paths), _AT_ONCE):
         batch = paths[first : first + _AT_ONCE]
-        if not is_remote(batch[0]):
-            yield from (path.read_bytes() for path in batch)
-            continue
-        names = [remote_of(path).path for path in batch]
-        with store_errors(batch[0].parent):
-            contents = remote_of(batch[0]).fs.cat(names)
-        # for a single path fsspec returns the content itself
-        yield from ([bytes(contents)] if isinstance(contents, bytes) else (contents[name] for name in names))
+        if is_remote(batch[0]):
+            yield from _read_remote(batch, max_bytes)
+        else:
+            yield from (read_small(path, max_bytes, follow_links=False) for path in batch)
+
+
+def _read_remote(paths: Sequence[Path], max_bytes: int) -> Iterator[bytes]:
+    fs, names = remote_of(paths[0]).fs, [remote_of(path).path for path in paths]
+    with store_errors(paths[0].parent):
+        contents = fs.cat_ranges(names, 0, max_bytes + 1, on_error="return")
+        for path, name, content in zip(paths, names, contents, strict=True):
+            if isinstance(content, Exception) and fs.info(name).get("size") != 0:
+                raise content
+            found = b"" if isinstance(content, Exception) else bytes(content)  # an empty object has no ranges
+            if len(found) > max_bytes:
+                raise FileTooLargeError(f"{path} is larger than {max_bytes:,} bytes, more than such a file can have")
+            yield found
 
 
 @contextmanager

@@ -85,8 +85,8 @@ def test_small_files_are_read_in_order_and_hidden_or_other_ones_are_not_listed(b
         write_bytes_atomic(bucket / "ledger" / name, name.encode())
     paths = files_in(bucket / "ledger", ".json")
     assert [path.name for path in paths] == ["a.json", "b.json"]
-    assert list(read_all(paths)) == [b"a.json", b"b.json"]
-    assert list(read_all(paths[:1])) == [b"a.json"]
+    assert list(read_all(paths, 6)) == [b"a.json", b"b.json"]
+    assert list(read_all(paths[:1], 6)) == [b"a.json"]
     assert files_in(bucket / "nothing", ".json") == []
 
 

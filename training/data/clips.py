@@ -11,9 +11,10 @@ import pyarrow as pa
 from foundation.errors import ProblemsFoundError
 from manifests.files.media import MediaError, frames_at
 from manifests.files.tar import read_member
+from manifests.limits import MAX_CLIP_FRAMES
 from manifests.schema.arrow_arrays import numpy_of
 from training.data.rows import RowReader
-from training.data.selection import ClipIndex
+from training.data.selection import ClipIndex, ClipRow
 
 __all__ = ["ClipError", "ClipReader", "DamageLog", "DamagedDataError"]
 
@@ -26,6 +27,8 @@ class ClipError(ProblemsFoundError):
 
 class DamagedDataError(ProblemsFoundError):
     """More clips are damaged than a run tolerates; the message names some, and how to look further."""
+
+    several_lines = True
 
 
 class ClipReader:
@@ -41,7 +44,7 @@ class ClipReader:
         Raises:
             ClipError: the value is null, or the file cannot be read.
         """
-        row = self.index.row(clip)
+        row = self._row(clip)
         try:
             (array,) = numpy_of(self._rows.value(row.file, row.row_group, row.row, column))
         except (pa.ArrowException, ValueError, OSError, KeyError) as error:
@@ -61,12 +64,18 @@ class ClipReader:
             ClipError: a frame is missing or damaged, the clip has another size than those of the dataset, or the tar
                 cannot be read.
         """
-        row = self.index.row(clip)
+        row = self._row(clip)
         try:
             mp4 = read_member(self.index.dataset, row.media, row.mp4)
             return frames_at(mp4, numbers, size_px, clip_px=self.index.clip_px)
         except MediaError as error:
             raise ClipError(f"{row.clip_id}: {row.media}: {error}") from error
+
+    def _row(self, clip: int) -> ClipRow:
+        row = self.index.row(clip)
+        if not 0 < row.n_frames <= MAX_CLIP_FRAMES:
+            raise ClipError(f"{row.clip_id}: n_frames is {row.n_frames}, clips have 1 to {MAX_CLIP_FRAMES} frames")
+        return row
 
 
 class DamageLog:

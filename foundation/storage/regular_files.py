@@ -1,0 +1,104 @@
+"""Regular files: opened without waiting, and refused if they are anything else.
+
+Opening a named pipe waits for its other end, a device may deliver bytes without end, and a name may be a link to
+somewhere else. What others made is opened by these functions alone.
+"""
+
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+__all__ = ["FileTooLargeError", "NotRegularFileError", "kind_of", "open_regular", "read_small", "require_regular"]
+
+_KINDS = (
+    (stat.S_ISLNK, "a link"),
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+class NotRegularFileError(OSError):
+    """A name leads to something that is no regular file; the message says to what."""
+
+
+class FileTooLargeError(OSError):
+    """A file is larger than a file of its kind can be."""
+
+
+def kind_of(mode: int) -> str:
+    """Return in words what a file is that is no regular one.
+
+    Args:
+        mode: its `st_mode`.
+
+    >>> kind_of(stat.S_IFIFO), kind_of(stat.S_IFDIR)
+    ('a named pipe', 'a folder')
+    """
+    return next((words for is_kind, words in _KINDS if is_kind(mode)), "no regular file")
+
+
+def require_regular(path: Path, *, follow_links: bool = True) -> None:
+    """Refuse what is no regular file.
+
+    Args:
+        path: a local file.
+        follow_links: whether a link to a regular file is accepted.
+
+    Raises:
+        NotRegularFileError: it is a folder, a named pipe, a socket, a device, or a link that is not followed.
+        OSError: it is not there, or its folder cannot be read.
+    """
+    _require(path, path.stat(follow_symlinks=follow_links).st_mode)
+
+
+def open_regular(path: Path, *, follow_links: bool = True) -> BinaryIO:
+    """Open a local file for reading, without waiting for anything.
+
+    Args:
+        path: the file.
+        follow_links: whether the file itself may be a link; links among its folders are followed in any case.
+
+    Raises:
+        NotRegularFileError: it is a folder, a named pipe, a socket, a device, or a link that is not followed.
+        OSError: it is not there, or cannot be read.
+    """
+    # Looked at before it is opened, for opening alone can move a device, and afterwards, for it may have been replaced.
+    require_regular(path, follow_links=follow_links)
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC | (0 if follow_links else os.O_NOFOLLOW)
+    descriptor = os.open(path, flags)
+    try:
+        _require(path, os.fstat(descriptor).st_mode)
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def read_small(path: Path, max_bytes: int, *, follow_links: bool = True) -> bytes:
+    """Return the content of a small file, local or remote; no more than `max_bytes` and one are read.
+
+    Args:
+        path: the file.
+        max_bytes: most that a file of its kind has.
+        follow_links: as of `open_regular`; a store has no links.
+
+    Raises:
+        NotRegularFileError: it is no regular file.
+        FileTooLargeError: it is larger.
+        OSError: it is not there, or cannot be read.
+    """
+    is_local = isinstance(path, Path)
+    with open_regular(path, follow_links=follow_links) if is_local else path.open("rb") as stream:
+        content = stream.read(max_bytes + 1)
+    if len(content) > max_bytes:
+        raise FileTooLargeError(f"{path} is larger than {max_bytes:,} bytes, more than such a file can have")
+    return content
+
+
+def _require(path: Path, mode: int) -> None:
+    if not stat.S_ISREG(mode):
+        raise NotRegularFileError(f"{path} is {kind_of(mode)}, not a regular file")
