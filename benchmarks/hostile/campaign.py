@@ -2,8 +2,9 @@
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -50,11 +51,21 @@ def _require(ended: Ended, what: str, codes: tuple[int, ...]) -> None:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Case:
-    """A value in a field, and the commands that meet it."""
+    """Values in fields, and the commands that meet them."""
 
-    field: Field
-    value: Value
+    spoiled: tuple[tuple[Field, Value], ...]
     commands: tuple[Command, ...]
+
+    @property
+    def label(self) -> str:
+        """The fields and what they hold, for people."""
+        return ", ".join(f"{one.root}/{one.file} {one.name} = {value.kind}" for one, value in self.spoiled)
+
+    def put(self, place: Place) -> int:
+        """Put the values there."""
+        for one, value in self.spoiled:
+            one.put(place, value)
+        return 0
 
 
 @dataclass(slots=True)
@@ -78,33 +89,67 @@ class Report:
 
 
 def all_fields(place: Place) -> list[Field]:
-    """Return the fields, files, journals, media and large tables of the sound material."""
-    roots = ("dataset", "vae", "motion")
-    found = [one for root in roots for one in (*fields_of(place, root), *files_of(place, root))]
-    return [*found, *journals_of(place), *media_of(place), *bombs_of(place)]
+    """Return the fields, journals, files, media and large tables of the sound material."""
+    found = [one for root in ROOTS for one in fields_of(place, root)] + list(journals_of(place))
+    return [*found, *(one for root in ROOTS for one in files_of(place, root)), *media_of(place), *bombs_of(place)]
 
 
-def cases_of(fields: Sequence[Field], *, n_values: int | None, n_commands: int | None, seed: int) -> list[Case]:
-    """Choose values and commands; None: all of them. The same seed gives the same ones.
+ROOTS = ("dataset", "vae", "motion")
+"""Folders of the sound material."""
 
-    A field's first values are the worst. Where not all are taken, they are drawn, and the first ones more often.
+
+def cases_of(fields: Sequence[Field]) -> Iterator[Case]:
+    """Yield a case for each value of each field, with all commands that look at its folder."""
+    for one in fields:
+        commands = tuple(command for command in COMMANDS if one.root in command.reads)
+        for value in one.values:
+            yield Case(spoiled=((one, value),), commands=commands)
+
+
+_TOGETHER = 12
+"""Fields that a case of a sample spoils at once, no more than a third of them in one file."""
+
+_LARGE = 3
+"""Fields of a sample that get a cell of gigabytes."""
+
+
+def sample_of(fields: Sequence[Field], seed: int) -> list[Case]:
+    """Return a few cases in which each field has one value: the same for the same seed.
+
+    Values of single fields are put several at a time, and meet two commands; what stands in the place of whole files
+    meets one.
     """
+    draw = random.Random(seed)
+    drawn = [(one, draw.choice(one.values)) for one in fields]
+    single = [pair for pair in drawn if not pair[0].whole]
+    large = [pair for pair in drawn if "gigabytes" in pair[1].kind]
+    whole = [pair for pair in drawn if pair[0].whole and pair not in large] + draw.sample(large, _LARGE)
+    draw.shuffle(single)
+    groups: list[list[tuple[Field, Value]]] = []
+    for pair in single:
+        group = next((one for one in groups if _fits(pair[0], [other for other, _ in one])), None)
+        if group is None:
+            groups.append([pair])
+        else:
+            group.append(pair)
     cases = []
-    for number, one in enumerate(fields):
-        draw = random.Random(f"{seed} {one.root} {one.file.partition('/')[0]} {one.name}")
-        values = list(one.values)
-        if n_values is not None and len(values) > n_values:
-            values = draw.sample(values, n_values)
-        fitting = [command for command in COMMANDS if one.root in command.reads]
-        for value in values:
-            chosen = fitting
-            if n_commands is not None:
-                quick = [command for command in fitting if not command.slow]
-                slow = [command for command in fitting if command.slow]
-                first = draw.sample(quick, min(n_commands, len(quick))) if quick else []
-                chosen = first + (draw.sample(slow, 1) if slow and (not first or number % 6 == 0) else [])
-            cases.append(Case(field=one, value=value, commands=tuple(chosen)))
+    for number, group in enumerate([*groups, *([pair] for pair in whole)]):
+        roots = {one.root for one, _ in group}
+        fitting = [command for command in COMMANDS if roots & set(command.reads)]
+        quick = [command for command in fitting if not command.slow]
+        slow = [command for command in fitting if command.slow]
+        chosen = draw.sample(quick, 2 if number < len(groups) else 1) if len(quick) > 1 else quick
+        if number % 6 == 0 or not chosen or "dataset" not in roots:
+            chosen = [*chosen, draw.choice(slow)]
+        cases.append(Case(spoiled=tuple(group), commands=tuple(chosen)))
     return cases
+
+
+def _fits(one: Field, others: Sequence[Field]) -> bool:
+    """Return whether a field can be spoiled together with others."""
+    same = [other.name for other in others if (one.root, one.file) == (other.root, other.file)]
+    within = any(one.name.startswith(name) or name.startswith(one.name) for name in same)
+    return len(others) < _TOGETHER and len(same) < _TOGETHER // 3 and not within and "(all)" not in (one.name, *same)
 
 
 def run_cases(place: Place, cases: Iterable[Case], *, limit_s: float, say: Callable[[Case, Report], None]) -> Report:
@@ -120,9 +165,9 @@ def run_cases(place: Place, cases: Iterable[Case], *, limit_s: float, say: Calla
         for command in case.commands:
             if not ready or command.name not in READERS:
                 place.renew()
-                put = run_apart(lambda case=case: case.field.put(place, case.value) or 0, limited=False)  # type: ignore[misc]
+                put = run_apart(partial(case.put, place), limited=False)
                 if put.code:
-                    report.not_put.append(f"{label_of(case)}: {put.said.strip().splitlines()[-1:]}")
+                    report.not_put.append(f"{case.label}: {put.said.strip().splitlines()[-1:]}")
                     break
                 canaries.touched()
                 ready = True
@@ -143,10 +188,6 @@ READERS = frozenset({"explain", "explain a second", "stats", "stats --sql", "val
 """Commands that change nothing in the folders that they are given."""
 
 
-def label_of(case: Case) -> str:
-    return f"{case.field.root}/{case.field.file} {case.field.name} = {case.value.kind}"
-
-
 def _note(
     report: Report, case: Case, command: Command, ended: Ended, touched: list[str], changed: list[str]
 ) -> None:
@@ -154,16 +195,13 @@ def _note(
     report.refused += ended.code not in command.ends
     report.longest_s = max(report.longest_s, ended.seconds)
     report.largest_mib = max(report.largest_mib, ended.peak_bytes >> 20)
-    for fault in faults(case.field, case.value, command, ended, touched, changed):
+    for fault in faults(case.spoiled, command, ended, touched, changed):
         seen = {"outside changed": changed or touched, "outside read": touched, "socket opened": list(ended.sockets)}
         report.faults.append(
             {
                 "fault": fault,
                 "command": command.name,
-                "root": case.field.root,
-                "file": case.field.file,
-                "field": case.field.name,
-                "value": case.value.kind,
+                "case": case.label,
                 "code": ended.code,
                 "seconds": round(ended.seconds, 1),
                 "mib": ended.peak_bytes >> 20,

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Ended", "LIMIT_BYTES", "LIMIT_S", "run_apart"]
+__all__ = ["LIMIT_BYTES", "LIMIT_S", "Ended", "freeze", "run_apart"]
 
 LIMIT_S = 60.0
 """Most that a command may take, seconds."""
@@ -24,6 +24,9 @@ LIMIT_BYTES = 2 * 2**30
 
 _IDLE_S = 5.0
 """A process that slept and did nothing for so long waits for what does not come, and is ended."""
+
+_PATIENCE_S = 10.0
+"""Time that the processes of a command have to end after it."""
 
 _TOLD = 4_000_000
 """Most of the output that is kept, bytes."""
@@ -193,17 +196,26 @@ def _internet_sockets(pid: int) -> set[str]:
 
 
 def _end_group(group: int) -> int:
-    """End what a process left behind; return how many processes that were."""
-    left = 0
+    """End what a process left behind and did not end by itself in a while; return how many processes that were."""
+    patience_s = time.monotonic() + _PATIENCE_S
+    while (left := _session(group)) and time.monotonic() < patience_s:
+        time.sleep(0.05)
+    for pid in left:
+        os.kill(pid, signal.SIGKILL)
+    return len(left)
+
+
+def _session(leader: int) -> list[int]:
+    """Return the processes of the session that a process began."""
+    found = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
             fields = (entry / "stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
         except OSError:
             continue
-        if int(fields[3]) == group and fields[0] not in "ZX":  # the session that the child began
-            left += 1
-            os.kill(int(entry.name), signal.SIGKILL)
-    return left
+        if int(fields[3]) == leader and fields[0] not in "ZX":
+            found.append(int(entry.name))
+    return found
 
 
 def freeze() -> None:

@@ -46,6 +46,8 @@ class Field:
     values: tuple[Value, ...]
     put: Callable[[Place, Value], None]
     """Put a value there."""
+    whole: bool = False
+    """It is a whole file or folder, or as large as one."""
 
 
 def fields_of(place: Place, root: str) -> Iterator[Field]:

@@ -149,14 +149,14 @@ def _spoiled(root: str, name: str, what: str, ways: dict[str, Spoil]) -> Field:
     def put(place: Place, value: Value) -> None:
         ways[value.kind](place.place / root / name, place.outside[0] / "twin" / root / name)
 
-    return Field(root, name, what, tuple(Value(way, None) for way in ways), put)
+    return Field(root, name, what, tuple(Value(way, None) for way in ways), put, whole=True)
 
 
 def _pickled(root: str, name: str) -> Field:
     def put(place: Place, _value: Value) -> None:
         (place.place / root / name).write_bytes(pickle.dumps(_Pickled(place)))
 
-    return Field(root, name, "(pickle)", (Value("pickle that writes", None),), put)
+    return Field(root, name, "(pickle)", (Value("pickle that writes", None),), put, whole=True)
 
 
 def _more(place: Place, root: str, name: str) -> Field:
@@ -176,7 +176,7 @@ def _more(place: Place, root: str, name: str) -> Field:
         one, make = ways[value.kind]
         make(place.place / root / name / one)
 
-    return Field(root, name, "(a file more)", tuple(Value(way, None) for way in ways), put)
+    return Field(root, name, "(a file more)", tuple(Value(way, None) for way in ways), put, whole=True)
 
 
 def journals_of(place: Place) -> Iterator[Field]:
@@ -230,7 +230,7 @@ def media_of(place: Place) -> Iterator[Field]:
         ) -> None:
             _put_member(place.dataset, name, kind, contents[value.kind]())
 
-        yield Field("dataset", f"clips/{path.name}", f"<clip>.{kind}", tuple(Value(one, None) for one in contents), put)
+        yield Field("dataset", f"clips/{path.name}", f"<clip>.{kind}", tuple(Value(one, None) for one in contents), put, whole=True)
 
 
 def _has_sound(path: Path) -> bool:
@@ -353,7 +353,7 @@ def bombs_of(place: Place) -> Iterator[Field]:
                 with path.open("wb") as stream:
                     pq.write_table(changed, stream, compression="zstd", store_schema=False)
 
-            yield Field("dataset", f"{table.name}/{files[0].name}", column.name, tuple(Value(way, None) for way in ways), put)
+            yield Field("dataset", f"{table.name}/{files[0].name}", column.name, tuple(Value(way, None) for way in ways), put, whole=True)
 
 
 def _text_bomb(_type: pa.DataType, n: int) -> pa.Array:

@@ -1,11 +1,16 @@
 """What is wrong with how a command ended on material that a stranger spoiled."""
 
+from collections.abc import Sequence
+
 from benchmarks.hostile.child import LIMIT_BYTES, LIMIT_S, Ended
 from benchmarks.hostile.commands import Command
 from benchmarks.hostile.fields import Field
 from benchmarks.hostile.values import Value
 
-__all__ = ["REASONS", "faults"]
+__all__ = ["REASONS", "Spoiled", "faults"]
+
+Spoiled = Sequence[tuple[Field, Value]]
+"""Fields, and the values that stand there."""
 
 REASONS = (
     "outside changed",
@@ -27,12 +32,14 @@ _CHECKED = ("video_id", "clip_id", "media", "mp4_offset", "mp4_size", "flac_offs
 """Columns whose hostile values `validate` has to report."""
 
 
-def faults(field: Field, value: Value, command: Command, ended: Ended, touched: list[str], changed: list[str]) -> list[str]:
+def faults(
+    spoiled: Spoiled, command: Command, ended: Ended, touched: list[str], changed: list[str]
+) -> list[str]:
     """Return the reasons of `REASONS` that hold."""
     found = []
     if changed or any(one.startswith("changed") for one in touched):
         found.append("outside changed")
-    if any(not one.startswith("changed") for one in touched) and not _names_source(field, command):
+    if any(not one.startswith("changed") for one in touched) and not _names_source(spoiled, command):
         found.append("outside read")
     if ended.sockets:
         found.append("socket opened")
@@ -46,22 +53,19 @@ def faults(field: Field, value: Value, command: Command, ended: Ended, touched: 
         found.append("traceback")
     if ended.orphans:
         found.append("process left behind")
-    if not found:
-        found = _of_words(field, value, command, ended)
-    return found
+    return found or _of_words(spoiled, command, ended)
 
 
-def _names_source(field: Field, command: Command) -> bool:
-    """Return whether the field names a source video, and the command is one that opens these."""
-    return command.reads_sources and field.name in ("path", "duplicate_of")
+def _names_source(spoiled: Spoiled, command: Command) -> bool:
+    """Return whether a field names a source video, and the command is one that opens these."""
+    return command.reads_sources and any(one.name in ("path", "duplicate_of") for one, _ in spoiled)
 
 
-def _of_words(field: Field, value: Value, command: Command, ended: Ended) -> list[str]:
+def _of_words(spoiled: Spoiled, command: Command, ended: Ended) -> list[str]:
     if ended.code not in (0, 1, 2, 3):
         return ["exit code"]
     if ended.code == 0:
-        checked = field.name in _CHECKED and field.root == "dataset" and command.name == "validate"
-        return ["not refused"] if checked and value.leads_out else []
+        return ["not refused"] if command.name == "validate" and any(map(_is_checked, spoiled)) else []
     begin = f"{command.program}: "
     lines = ended.errors.splitlines()
     refusals = [number for number, line in enumerate(lines) if line.startswith(begin)]
@@ -71,11 +75,17 @@ def _of_words(field: Field, value: Value, command: Command, ended: Ended) -> lis
         return [] if ended.code in command.ends else ["exit code"]
     found = []
     sentence = "\n".join(lines[refusals[0] :])
-    if not any(word and word in sentence for word in _words(field)):
+    if not any(word and word in sentence for one, _ in spoiled for word in _words(one)):
         found.append("says not where")
-    if len(lines) > refusals[0] + 3:
+    if len(lines) > refusals[0] + 1:
         found.append("more than a sentence")
     return found
+
+
+def _is_checked(pair: tuple[Field, Value]) -> bool:
+    """Return whether `validate` has to report this value in this field."""
+    field, value = pair
+    return field.root == "dataset" and field.name in _CHECKED and value.leads_out
 
 
 def _words(field: Field) -> list[str]:
