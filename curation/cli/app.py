@@ -212,13 +212,13 @@ def stats(
 
 
 @app.command()
-def validate(dataset: DatasetArgument) -> None:
+def validate(dataset: DatasetArgument, *, wait: WaitOption = False) -> None:
     """Check a dataset: checksums, schema, sums of seconds, and that every clip decodes and matches its arrays."""
     with exit_codes():
         from manifests import Dataset
 
         data = Dataset(dataset)
-        problems = data.validate()
+        problems = data.validate(wait=wait)
     for problem in problems:
         typer.echo(str(problem))
     typer.echo(f"{data.path}: {len(problems)} problems" if problems else f"{data.path}: valid")

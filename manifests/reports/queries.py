@@ -16,8 +16,10 @@ from foundation.json_text import json_text
 from foundation.storage.arrow import arrow_rows
 from foundation.text import text_table
 from manifests.files.tables import table_files
+from manifests.packing.one_state import in_one_state
 from manifests.schema.columns import Table
 from manifests.schema.tables import TABLES
+from manifests.schema.videos import VIDEOS
 
 __all__ = ["VIEWS", "QueryError", "Result", "connect", "query"]
 
@@ -68,11 +70,11 @@ class Result:
         return json_text([dict(zip(self.columns, row, strict=True)) for row in self.rows], indent=2)
 
 
-def connect(dataset: Path) -> duckdb.DuckDBPyConnection:
+def connect(dataset: Path, hidden: frozenset[str] = frozenset()) -> duckdb.DuckDBPyConnection:
     """Open an in-memory database with a view per table, and `drops`: the dropped spans with `source` and `hours`.
 
     float16 columns appear as FLOAT, since DuckDB has no half precision. The connection has no access to other files,
-    the network or extensions, and its settings cannot be changed.
+    the network or extensions, and its settings cannot be changed. Rows of the videos `hidden` are left out.
     """
     connection = duckdb.connect(
         config={
@@ -84,7 +86,10 @@ def connect(dataset: Path) -> duckdb.DuckDBPyConnection:
         }
     )
     for table in TABLES.values():
-        connection.register(table.name, _rows(dataset, table))
+        rows = _rows(dataset, table)
+        if hidden and table is not VIDEOS:
+            rows = rows.filter(~arrow_dataset.field("video_id").isin(sorted(hidden)))
+        connection.register(table.name, rows)
     connection.execute(_DROPS)
     connection.execute("SET lock_configuration = true")
     return connection
@@ -96,8 +101,13 @@ def query(dataset: Path, sql: str) -> Result:
     Raises:
         DatasetError: `dataset` is no dataset.
         QueryError: the SQL is wrong, or refers to something outside the dataset.
+        ChangingDatasetError: a command has begun to remove what could be asked for.
     """
-    with connect(dataset) as connection:
+    return in_one_state(dataset, lambda hidden: _answer(dataset, sql, hidden))
+
+
+def _answer(dataset: Path, sql: str, hidden: frozenset[str]) -> Result:
+    with connect(dataset, hidden) as connection:
         try:
             cursor = connection.execute(sql)
             if cursor is None:  # nothing but space and comments
