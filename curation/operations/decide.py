@@ -36,7 +36,6 @@ from manifests.packing.one_state import without_writer
 from manifests.packing.pack import compact
 from manifests.packing.packed_files import sources_of, table_inventory
 from manifests.packing.rows import VideoRows
-from manifests.record import read_dataset
 from manifests.schema.frames import FRAMES
 from manifests.timeline import TICK_RATE_HZ
 from manifests.vocabulary import TIERS
@@ -92,7 +91,6 @@ def redecide(
     origin, out = location(dataset), location(out)
     if out.resolve() == origin.resolve():
         raise DatasetFolderError(f"--out {out} is the dataset itself; give another folder")
-    read_dataset(origin)
     with sole_writer_of_new(out, "gaia-curate decide", wait=wait):
         target, records = without_writer(
             origin,
