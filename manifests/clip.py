@@ -15,6 +15,7 @@ from manifests.files.media import MediaError, frames_at, read_audio
 from manifests.files.tables import read_row
 from manifests.files.tar import MemberRange, read_member
 from manifests.landmarks import landmark_scheme
+from manifests.limits import MAX_CLIP_FRAMES
 from manifests.schema.arrow_arrays import numpy_of
 from manifests.schema.clips import CLIPS
 from manifests.timeline import TICK_RATE_HZ
@@ -58,6 +59,11 @@ class Clip:
         except DatasetError:
             self._take(place_now(clip_id))
         self.n_frames = int(cast("int", self.row["n_frames"]))
+        if not 0 < self.n_frames <= MAX_CLIP_FRAMES:
+            raise DatasetError(
+                f"{self._file}: clip {clip_id} has {self.n_frames:,} frames, clips have 1 to {MAX_CLIP_FRAMES:,}; run "
+                "`gaia-curate validate`"
+            )
         first_tick = round(cast("float", self.row["start_s"]) * float(TICK_RATE_HZ))
         self.times_s: Float64Array = (first_tick + np.arange(self.n_frames)) / float(TICK_RATE_HZ)
 
@@ -236,8 +242,8 @@ class Clip:
         row: Mapping[str, Any] = self.row
         if row[f"{kind}_offset"] is None:
             return None
-        where = MemberRange(offset=row[f"{kind}_offset"], size=row[f"{kind}_size"])
         try:
+            where = MemberRange(offset=row[f"{kind}_offset"], size=row[f"{kind}_size"])
             return read_member(self._dataset, row["media"], where)
         except MediaError as error:
             raise MediaError(f"{self.clip_id}: {error}") from error

@@ -21,6 +21,7 @@ from foundation.text import time_unit
 from manifests.clip import Clip
 from manifests.errors import DatasetError
 from manifests.files.tables import read_each_file, table_files
+from manifests.limits import QUERY_MEMORY_GIB, QUERY_TIMEOUT_S
 from manifests.packing.one_state import in_one_state
 from manifests.record import DatasetRecord, read_dataset
 from manifests.schema.clips import CLIPS
@@ -152,18 +153,23 @@ class Dataset:
         place = self._places[clip] if clip in self._places else self._place_now(clip)
         return Clip(self.path, clip, place, self._place_now)
 
-    def query(self, sql: str) -> "Result":
+    def query(self, sql: str, *, timeout_s: float = QUERY_TIMEOUT_S, memory_gib: float = QUERY_MEMORY_GIB) -> "Result":
         """Run SQL over the views `videos`, `frames`, `spans`, `clips` and `drops`.
+
+        Args:
+            sql: one or more statements.
+            timeout_s: seconds after which the query is stopped.
+            memory_gib: memory that the database may take, GiB; the answer may take a quarter of it.
 
         Returns:
             The rows of the last statement: `print` shows them, `.table()` makes an Arrow table of them.
 
         Raises:
-            QueryError: the SQL is wrong, or refers to something outside the dataset.
+            QueryError: the SQL is wrong, or refers to something outside the dataset, or takes more than the limits.
         """
-        from manifests.reports.queries import query
+        from manifests.reports.queries import QueryLimits, query
 
-        return query(self.path, sql)
+        return query(self.path, sql, QueryLimits(timeout_s=timeout_s, memory_gib=memory_gib))
 
     def statistics(self) -> "Statistics":
         """Count speakers and seconds per source, per reason and per video; `print` shows three tables.

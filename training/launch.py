@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 import torch
@@ -23,7 +23,7 @@ from training.results import TrainingResult
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-__all__ = ["DeviceKind", "launch", "no_notes"]
+__all__ = ["DeviceKind", "LaunchOptions", "launch", "no_notes"]
 
 DeviceKind = Literal["cpu", "cuda"]
 
@@ -43,18 +43,31 @@ def no_notes(_task: object) -> Sequence[str]:
     return ()
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LaunchOptions:
+    """Options that all trainers have."""
+
+    preset: str
+    """Its name, for the record."""
+    device: DeviceKind | None
+    """Where to compute; None: on a GPU where there is one."""
+    dry_run: bool
+    """Estimate, and write nothing."""
+    accept_changes: bool
+    """Resume a run with other settings, or on other clips."""
+    allow_pickled_checkpoint: bool
+    """Resume from a checkpoint of an earlier version."""
+    wait: bool
+    """Wait while another training writes to the folder of the run; otherwise that is an error."""
+
+
 def launch(
     build: Callable[[], TaskT],
     report: Callable[[TaskT, RunFolder, torch.device], Sequence[str]],
     config: TrainConfig,
     run: RunFolder,
-    *,
+    options: LaunchOptions,
     command: str,
-    preset: str,
-    device: DeviceKind | None,
-    dry_run: bool,
-    accept_changes: bool,
-    wait: bool,
     notes: Callable[[TaskT], Sequence[str]] = no_notes,
 ) -> TrainingResult:
     """Train a task, or estimate what training it would take.
@@ -64,16 +77,12 @@ def launch(
         report: measures the finished run on a device and returns lines of text.
         config: settings of the loop.
         run: folder.
+        options: of the call.
         command: its name, for the messages of other commands on the same folder.
-        preset: its name, for the record.
-        device: where to compute; None: on a GPU where there is one.
-        dry_run: estimate, and write nothing.
-        accept_changes: resume a run with other settings.
-        wait: wait while another training writes to the folder of the run.
         notes: sentences on what is unusual about the task.
     """
-    with ranks_of_environment(device) as ranks:
-        alone = nullcontext() if dry_run else held_by_ranks(run.path, command, ranks, wait=wait)
+    with ranks_of_environment(options.device) as ranks:
+        alone = nullcontext() if options.dry_run else held_by_ranks(run.path, command, ranks, wait=options.wait)
         with alone:
             torch.manual_seed(seed_of(config.seed, "networks"))
             task = build()
@@ -82,10 +91,10 @@ def launch(
                 steps_done=0,
                 steps=config.steps,
                 notes=tuple(notes(task)),
-                dry_run=dry_run,
+                dry_run=options.dry_run,
                 rank=ranks.rank,
             )
-            if dry_run:
+            if options.dry_run:
                 return replace(result, report=tuple(estimate(task, config, ranks).splitlines()))
             with TrainProgress(sys.stderr, visible=ranks.first) as progress:
                 for note in result.notes:
@@ -95,10 +104,11 @@ def launch(
                     config,
                     run,
                     ranks,
-                    preset=preset,
+                    preset=options.preset,
                     settings=settings_of(task.config),
                     progress=progress,
-                    accept_changes=accept_changes,
+                    accept_changes=options.accept_changes,
+                    allow_pickled_checkpoint=options.allow_pickled_checkpoint,
                 )
     result = replace(result, steps_done=ended.step, steps_skipped=ended.skipped, stopped_by=ended.stopped_by)
     # outside of the group of processes: the others need not wait while the first one measures

@@ -27,7 +27,7 @@ from training.diffusion.task import DiffusionTask
 from training.experiments.experiment import Experiment, ExperimentError, load_experiment, require_trainable
 from training.latents.encode import write_latents
 from training.latents.files import latents_folder
-from training.launch import DeviceKind, launch, no_notes
+from training.launch import DeviceKind, LaunchOptions, launch, no_notes
 from training.loop.parallel import ranks_of_environment
 from training.loop.progress import TrainProgress
 from training.loop.run_lease import held_by_ranks
@@ -52,6 +52,7 @@ def train_vae(
     device: DeviceKind | None = None,
     dry_run: bool = False,
     accept_changes: bool = False,
+    allow_pickled_checkpoint: bool = False,
     wait: bool = False,
 ) -> TrainingResult:
     """Train the VAE on pairs of frames of a dataset's clips (GAIA section 4.2).
@@ -65,7 +66,8 @@ def train_vae(
         overrides: single settings, laid over both.
         device: where to compute; None: on a GPU where there is one.
         dry_run: take two steps and report model, data, memory and time; nothing is written.
-        accept_changes: resume a run with other settings than it was begun with.
+        accept_changes: resume a run with other settings, or on other clips, than it was begun with.
+        allow_pickled_checkpoint: resume from a checkpoint of an earlier version; nothing in it is run.
         wait: wait while another training writes to the folder of the run; otherwise that is an error.
 
     Raises:
@@ -74,7 +76,15 @@ def train_vae(
         OSError: the disk refused; the last checkpoint is complete.
     """
     settings = changed_settings(vae_config(size, preset), config_file, overrides)
-    return _train_vae(dataset, run, settings, preset, device, dry_run=dry_run, accept_changes=accept_changes, wait=wait)
+    options = LaunchOptions(
+        preset=preset,
+        device=device,
+        dry_run=dry_run,
+        accept_changes=accept_changes,
+        allow_pickled_checkpoint=allow_pickled_checkpoint,
+        wait=wait,
+    )
+    return _train_vae(dataset, run, settings, options)
 
 
 def encode_latents(
@@ -136,6 +146,7 @@ def train_diffusion(
     device: DeviceKind | None = None,
     dry_run: bool = False,
     accept_changes: bool = False,
+    allow_pickled_checkpoint: bool = False,
     wait: bool = False,
 ) -> TrainingResult:
     """Train the motion diffusion model on the latents of a VAE (GAIA section 4.3).
@@ -150,7 +161,8 @@ def train_diffusion(
         overrides: single settings.
         device: where to compute.
         dry_run: take two steps and report; nothing is written.
-        accept_changes: resume a run with other settings.
+        accept_changes: resume a run with other settings, or on other clips.
+        allow_pickled_checkpoint: resume from a checkpoint of an earlier version.
         wait: wait while another training writes to the folder of the run; otherwise that is an error.
 
     Raises:
@@ -158,9 +170,15 @@ def train_diffusion(
         OSError: the disk refused; the last checkpoint is complete.
     """
     settings = changed_settings(diffusion_config(size, preset), config_file, overrides)
-    return _train_diffusion(
-        dataset, vae, run, settings, preset, device, dry_run=dry_run, accept_changes=accept_changes, wait=wait
+    options = LaunchOptions(
+        preset=preset,
+        device=device,
+        dry_run=dry_run,
+        accept_changes=accept_changes,
+        allow_pickled_checkpoint=allow_pickled_checkpoint,
+        wait=wait,
     )
+    return _train_diffusion(dataset, vae, run, settings, options)
 
 
 def train_experiment(
@@ -175,6 +193,7 @@ def train_experiment(
     device: DeviceKind | None = None,
     dry_run: bool = False,
     accept_changes: bool = False,
+    allow_pickled_checkpoint: bool = False,
     wait: bool = False,
 ) -> TrainingResult:
     """Train what one row of the paper's tables trains, with its networks and its data; evaluation is not part of it.
@@ -189,7 +208,8 @@ def train_experiment(
         overrides: single settings, laid over both.
         device: where to compute.
         dry_run: take two steps and report; nothing is written.
-        accept_changes: resume a run with other settings.
+        accept_changes: resume a run with other settings, or on other clips.
+        allow_pickled_checkpoint: resume from a checkpoint of an earlier version.
         wait: wait while another training writes to the folder of the run; otherwise that is an error.
 
     Raises:
@@ -200,15 +220,21 @@ def train_experiment(
     row = load_experiment(experiment) if isinstance(experiment, str) else experiment
     require_trainable(row)
     where = f"{row.name}.data"
+    options = LaunchOptions(
+        preset=preset,
+        device=device,
+        dry_run=dry_run,
+        accept_changes=accept_changes,
+        allow_pickled_checkpoint=allow_pickled_checkpoint,
+        wait=wait,
+    )
     if row.diffusion is None or row.diffusion_size is None:
         if vae is not None:
             raise ExperimentError(f"experiment {row.name} ({row.origin}) trains the VAE itself; leave out --vae")
         vae_base = vae_config(row.vae_size, preset)
         vae_base = replace(vae_base, model=row.vae, data=overlaid(vae_base.data, row.data_changes, where))
         vae_settings = changed_settings(vae_base, config_file, overrides)
-        return _train_vae(
-            dataset, run, vae_settings, preset, device, dry_run=dry_run, accept_changes=accept_changes, wait=wait
-        )
+        return _train_vae(dataset, run, vae_settings, options)
     if vae is None:
         raise ExperimentError(
             f"experiment {row.name} ({row.origin}) trains the diffusion model on latents of a VAE; give --vae, the "
@@ -223,18 +249,7 @@ def train_experiment(
         listed = "; ".join(f"{name} is {values}" for name, values in changed.items()).replace(", was ", ", there ")
         return [f"the VAE in {vae} is not that of {row.origin}: {listed}"] if changed else []
 
-    return _train_diffusion(
-        dataset,
-        vae,
-        run,
-        settings,
-        preset,
-        device,
-        dry_run=dry_run,
-        accept_changes=accept_changes,
-        wait=wait,
-        notes=notes,
-    )
+    return _train_diffusion(dataset, vae, run, settings, options, notes)
 
 
 def _vae_command(experiment: Experiment) -> str:
@@ -243,27 +258,15 @@ def _vae_command(experiment: Experiment) -> str:
 
 
 def _train_vae(
-    dataset: str | Path,
-    run: str | Path,
-    settings: VaeTrainingConfig,
-    preset: PresetName,
-    device: DeviceKind | None,
-    *,
-    dry_run: bool,
-    accept_changes: bool,
-    wait: bool,
+    dataset: str | Path, run: str | Path, settings: VaeTrainingConfig, options: LaunchOptions
 ) -> TrainingResult:
     return launch(
         lambda: VaeTask(location(str(dataset)), settings),
         lambda task, *where: [*task.caveats(), *reconstruction_lines(reconstruction_report(task, *where))],
         settings.train,
         RunFolder(Path(run)),
-        command="gaia-train vae",
-        preset=preset,
-        device=device,
-        dry_run=dry_run,
-        accept_changes=accept_changes,
-        wait=wait,
+        options,
+        "gaia-train vae",
     )
 
 
@@ -272,12 +275,7 @@ def _train_diffusion(
     vae: str | Path,
     run: str | Path,
     settings: DiffusionConfig,
-    preset: PresetName,
-    device: DeviceKind | None,
-    *,
-    dry_run: bool,
-    accept_changes: bool,
-    wait: bool,
+    options: LaunchOptions,
     notes: Callable[[DiffusionTask], Sequence[str]] = no_notes,
 ) -> TrainingResult:
     return launch(
@@ -285,11 +283,7 @@ def _train_diffusion(
         lambda *measured: motion_lines(motion_report(*measured)),
         settings.train,
         RunFolder(Path(run)),
-        command="gaia-train diffusion",
-        preset=preset,
-        device=device,
-        dry_run=dry_run,
-        accept_changes=accept_changes,
-        wait=wait,
-        notes=notes,
+        options,
+        "gaia-train diffusion",
+        notes,
     )

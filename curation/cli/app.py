@@ -23,6 +23,9 @@ from curation.cli.options import (
 from curation.cli.settings import settings
 from foundation.command_line import with_option_groups
 from foundation.errors import EXIT_CANNOT_START, EXIT_INTERRUPTED, EXIT_PROBLEMS
+from foundation.program_end import run_program
+from foundation.text import shown
+from manifests.limits import QUERY_MEMORY_GIB, QUERY_TIMEOUT_S
 
 __all__ = ["app", "main"]
 
@@ -94,7 +97,7 @@ def plan(
             layout=sources.layout,
             limit=sources.limit,
             sampling=curation.Sampling(share=share, seed=seed),
-            say=lambda line: typer.echo(line, err=True),
+            say=lambda line: typer.echo(shown(line), err=True),
         )
         typer.echo(forecast.text())
 
@@ -200,6 +203,12 @@ def stats(
     dataset: DatasetArgument,
     sql: Annotated[str | None, typer.Option(help="SQL query over videos, frames, spans, clips and drops.")] = None,
     *,
+    sql_timeout_s: Annotated[
+        float, typer.Option(min=0.001, help="Seconds after which the query is stopped.")
+    ] = QUERY_TIMEOUT_S,
+    sql_memory_gib: Annotated[
+        float, typer.Option(min=0.0625, help="Memory that the query may take, GiB.")
+    ] = QUERY_MEMORY_GIB,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Print speakers and hours, raw and kept, and why seconds were dropped; or the answer to an SQL query."""
@@ -207,7 +216,8 @@ def stats(
         from manifests import Dataset
 
         data = Dataset(dataset)
-        answer = data.query(sql) if sql is not None else data.statistics()
+        limits = {"timeout_s": sql_timeout_s, "memory_gib": sql_memory_gib}
+        answer = data.query(sql, **limits) if sql is not None else data.statistics()
         typer.echo(answer.json() if json else answer.text())
 
 
@@ -220,8 +230,8 @@ def validate(dataset: DatasetArgument, *, wait: WaitOption = False) -> None:
         data = Dataset(dataset)
         problems = data.validate(wait=wait)
     for problem in problems:
-        typer.echo(str(problem))
-    typer.echo(f"{data.path}: {len(problems)} problems" if problems else f"{data.path}: valid")
+        typer.echo(shown(str(problem)))
+    typer.echo(shown(f"{data.path}: {len(problems)} problems" if problems else f"{data.path}: valid"))
     if problems:
         raise typer.Exit(EXIT_PROBLEMS)
 
@@ -245,4 +255,4 @@ def main() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A file name whose bytes are no Unicode must not stop the message that quotes it; stderr does this unasked.
         sys.stdout.reconfigure(errors="backslashreplace")
-    app()
+    run_program("gaia-curate", app)

@@ -9,6 +9,7 @@ like the seconds spent it differs between runs that are equal otherwise.
 import json
 import os
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +19,7 @@ from curation.engine.events import EventKind, UnitEvent
 from foundation.storage.atomic import write_bytes_atomic
 from foundation.storage.leases import require_lease
 from foundation.storage.locations import is_remote
+from foundation.storage.regular_files import require_regular
 
 __all__ = ["EventLog", "LineSink", "events_path", "open_sink"]
 
@@ -118,6 +120,8 @@ class _Appended:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):
+            require_regular(path, follow_links=False)
         self._file = path.open("a+b", buffering=0)
         if self._file.seek(0, os.SEEK_END):
             self._file.seek(-1, os.SEEK_END)

@@ -17,6 +17,7 @@ from curation.media.packets.byte_ranges import ByteRange, RangeFile
 from curation.media.packets.programmes import programmes
 from curation.media.remote import RemoteMedia
 from foundation.storage.locations import is_remote
+from foundation.storage.regular_files import open_regular, require_regular
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -54,9 +55,10 @@ def open_media(path: Path, held: ByteRange | None = None) -> Iterator[InputConta
             yield container
         return
     try:
+        require_regular(path)
         if path.stat().st_size == 0:
             raise MediaError("unreadable", f"{path} is empty (0 bytes)")
-        file = path.open("rb") if held else None
+        file = open_regular(path) if held else None
     except OSError as error:
         raise MediaError("unreadable", f"{path} cannot be opened as a media file: {error}") from error
     if file is not None and held is not None:

@@ -24,10 +24,13 @@ from curation.sources.exclusions import names_of
 from foundation.storage.arrow import read_parquet
 from foundation.storage.atomic import write_bytes_atomic
 from foundation.storage.leases import require_lease
-from foundation.storage.locations import StorageError, files_in, is_address
+from foundation.storage.locations import StorageError, is_address, is_remote
 from foundation.storage.path_text import path_of_text
+from foundation.storage.regular_files import open_regular
+from foundation.text import shown
 from manifests.errors import DatasetError
 from manifests.files.journal import finish_swap
+from manifests.files.names import files_of, folder_in
 from manifests.files.tables import read_table
 from manifests.removals import Removals
 
@@ -60,7 +63,7 @@ class Forgotten:
         lines += [f"Not looked into: {name}, which does not belong to a dataset." for name in self.not_looked_into]
         if not self.dry_run:
             lines.append("Models that were trained on the dataset, copies and backups of it are as they were.")
-        return "\n".join(lines)
+        return "\n".join(map(shown, lines))
 
 
 def forget(
@@ -188,9 +191,15 @@ def _remove(found: _Found, speaker: str | None) -> None:
 
 def _latents_of(dataset: Path, ids: Collection[str]) -> Iterator[Path]:
     """Yield the files of latents that hold a clip of these videos."""
-    folder = dataset / "latents"
-    for path in (path for vae in folder.iterdir() for path in files_in(vae, ".parquet")) if folder.exists() else ():
-        clips = read_parquet(path, ["clip_id"])["clip_id"].to_pylist()
+    folder = folder_in(dataset, "latents")
+    vaes = [vae.name for vae in folder.iterdir() if not vae.name.startswith(".")] if folder.exists() else []
+    for path in (path for vae in vaes for path in files_of(dataset, f"latents/{vae}", ".parquet")):
+        try:
+            clips = read_parquet(path, ["clip_id"])["clip_id"].to_pylist()
+        except (pa.ArrowException, KeyError, OSError) as error:
+            raise DatasetError(
+                f"{path} cannot be read: {error}; remove it, and run `gaia-train latents` again"
+            ) from error
         if any(clip_id.partition("-")[0] in ids for clip_id in clips):
             yield path
 
@@ -198,8 +207,9 @@ def _latents_of(dataset: Path, ids: Collection[str]) -> Iterator[Path]:
 def _drop_events(dataset: Path, names: Collection[str]) -> None:
     """Remove the lines of the event log that name a video."""
     needles = [name.encode() for name in names] + [json.dumps(name)[1:-1].encode() for name in names]
-    for path in files_in(events_path(dataset).parent, ".jsonl"):
-        lines = path.read_bytes().splitlines(keepends=True)
+    for path in files_of(dataset, events_path(dataset).parent.name, ".jsonl"):
+        with path.open("rb") if is_remote(path) else open_regular(path, follow_links=False) as log:
+            lines = log.read().splitlines(keepends=True)
         kept = [line for line in lines if not any(needle in line for needle in needles)]
         if kept != lines:
             require_lease(dataset)

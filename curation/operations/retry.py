@@ -13,8 +13,9 @@ from curation.output.ledger import VideoRecord
 from curation.output.sole_writer import sole_writer
 from curation.rules.rule import Rule
 from curation.sources.entries import SourceError
+from foundation.address_text import address_without_secrets
 from foundation.signals import CtrlC
-from foundation.storage.path_text import path_of_text
+from foundation.storage.path_text import path_of_text, plain_path
 from manifests.dataset import Dataset
 from manifests.vocabulary import ERROR_CODES, FAILED_STATUSES, ErrorCode
 
@@ -114,10 +115,10 @@ def _error_codes(names: Sequence[str]) -> tuple[ErrorCode, ...]:
 
 
 def _is_meant(record: VideoRecord, codes: Sequence[ErrorCode], videos: Sequence[str]) -> bool:
-    names = {record.video_id, record.path, path_of_text(record.path).name}
+    names = {record.video_id, record.path, plain_path(path_of_text(record.path)).name}
     return (
         (record.status in FAILED_STATUSES or (record.status == "excluded" and "excluded" in codes))
         and record.duplicate_of is None
         and (not codes or record.error_code in codes)
-        and (not videos or not names.isdisjoint(videos))
+        and (not videos or not names.isdisjoint(map(address_without_secrets, videos)))
     )

@@ -6,7 +6,7 @@ from typing import Self
 
 import pyarrow as pa
 
-from curation.output.ledger import VideoRecord, read_ledger, write_record
+from curation.output.ledger import VideoRecord, read_ledger, read_rows, write_record
 from curation.output.provenance import (
     DatasetFolderError,
     fetched_weights,
@@ -18,7 +18,7 @@ from curation.output.provenance import (
 )
 from curation.output.recorded_rules import require_same_rules, rule_records
 from curation.output.sole_writer import foreign_entries, require_free
-from curation.output.video_files import WINDOWS
+from curation.output.video_files import WINDOWS, remove_video_files
 from curation.output.window_files import remove_windows
 from curation.perception.models import identity_at_hand
 from curation.rules.rule import Rule
@@ -28,10 +28,11 @@ from foundation.storage.leases import require_lease
 from foundation.storage.locations import location
 from manifests.dataset import Dataset
 from manifests.files.journal import finish_swap
-from manifests.files.tables import read_table, write_parquet
+from manifests.files.tables import write_parquet
 from manifests.packing.pack import compact
 from manifests.packing.packed_files import stored_videos
 from manifests.packing.relabel import relabel_clips
+from manifests.packing.stated import require_own_files
 from manifests.record import (
     DatasetRecord,
     ExclusionList,
@@ -79,11 +80,12 @@ class DatasetFolder:
         """Open a dataset that is finished or begun.
 
         Raises:
-            DatasetError: it is no dataset, its record is damaged, or of another version.
+            DatasetError: it is no dataset, its record is damaged, or of another version, or it states what cannot be.
             DatasetFolderError: its settings are not those of this version.
         """
         folder = location(path)
         record = read_dataset(folder)
+        require_own_files(folder)
         return cls(folder, record, recorded_settings(folder, record), ())
 
     @classmethod
@@ -118,7 +120,7 @@ class DatasetFolder:
             DatasetFolderError: the folder holds something else, or a dataset of other settings, weights or layout,
                 which the message lists.
             OtherRulesError: it is a dataset with other rules of the user's own.
-            DatasetError: its record is damaged, or of another version.
+            DatasetError: its record is damaged, or of another version, or it states what cannot be.
             MissingAssetsError: weights are missing and cannot be fetched.
             OSError: it cannot be reached or written.
         """
@@ -131,6 +133,7 @@ class DatasetFolder:
             folder = cls(path, new_record(settings, weights), settings, rules)
             folder.is_new = True
         else:
+            require_own_files(path)
             folder = cls(path, found, recorded_settings(path, found), rules)
             settings = with_identity(settings, folder.settings.perception.identity)
             folder.resume(settings, weights, rules, dry_run=dry_run)
@@ -214,12 +217,8 @@ class DatasetFolder:
         write_record(self.path, record)
 
     def rows(self) -> list[VideoRecord]:
-        """Return the table `videos`; no rows before the first run has ended.
-
-        Raises:
-            DatasetError: the table is damaged.
-        """
-        return [VideoRecord.model_validate(row) for row in read_table(self.path, VIDEOS.name).to_pylist()]
+        """Return the table `videos`, as `read_rows` does."""
+        return read_rows(self.path)
 
     def foreign_entries(self) -> list[str]:
         """Return the names of files and folders that do not belong to a dataset, sorted."""
@@ -235,10 +234,7 @@ class DatasetFolder:
         """
         require_lease(self.path)
         remove_windows(self.path, {video_id})
-        for table in (CLIPS, SPANS, FRAMES):
-            (self.path / table.name / f"{video_id}.parquet").unlink(missing_ok=True)
-        (self.path / "media" / f"{video_id}.tar").unlink(missing_ok=True)
-        (self.path / _LEDGER / f"{video_id}.json").unlink(missing_ok=True)
+        remove_video_files(self.path, video_id)
 
     def reconciled(self, records: Mapping[str, VideoRecord]) -> dict[str, VideoRecord]:
         """Return the records with rows in the tables, and remove packed rows without a record.

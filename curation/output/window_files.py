@@ -14,7 +14,8 @@ from curation.evidence.measures import Faces, FrameEvidence
 from curation.output.video_files import WINDOWS, VideoFiles
 from foundation.storage.atomic import write_bytes_atomic
 from foundation.storage.leases import require_lease
-from foundation.storage.locations import files_in, read_all
+from foundation.storage.locations import read_all
+from manifests.files.names import files_of
 from manifests.schema.face_measures import FACE_MEASURES
 from manifests.timeline import Window
 
@@ -78,7 +79,7 @@ def remove_windows(dataset: Path, video_ids: Collection[str]) -> None:
     Raises:
         OSError: the folder cannot be listed, or a file not removed.
     """
-    for path in files_in(dataset / WINDOWS, ""):
+    for path in files_of(dataset, WINDOWS, ""):
         if path.name.partition("-")[0] in video_ids:
             require_lease(dataset)
             path.unlink(missing_ok=True)

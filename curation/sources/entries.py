@@ -46,4 +46,5 @@ class SourceVideo:
     read_error: str | None = None
     """Reason why the file cannot be read at all."""
     version: str | None = None
-    """Identifier of the content on its remote storage when the file was listed, such as an ETag."""
+    """What identified the content when the file was listed: of a remote one such as an ETag; of a local one its size and
+    times."""

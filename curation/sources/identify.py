@@ -13,6 +13,7 @@ from threading import Event
 from curation.sources.content import Content, content_of
 from curation.sources.entries import Entry, SourceVideo
 from curation.sources.layouts import note
+from foundation.address_text import without_secrets
 from foundation.storage.locations import is_remote
 from foundation.storage.path_text import text_of_path
 from foundation.storage.stated_facts import content_md5, content_version
@@ -160,7 +161,7 @@ def _look(entry: Entry, stop: Event, known: Known, *, whole: bool) -> _Look:
 
 
 def _unreadable(entry: Entry, problem: OSError) -> _Look:
-    reason = problem.strerror or str(problem)
+    reason = without_secrets(problem.strerror or str(problem))
     if isinstance(problem, FileNotFoundError):  # a store's package gives the name alone
         reason = os.strerror(errno.ENOENT)
     return _Look(entry, None, read_error=reason)

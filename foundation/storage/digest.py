@@ -3,6 +3,8 @@
 import hashlib
 from pathlib import Path
 
+from foundation.storage.regular_files import open_regular
+
 __all__ = ["file_sha256"]
 
 
@@ -12,5 +14,5 @@ def file_sha256(path: Path) -> str:
     Raises:
         OSError: it cannot be read.
     """
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -4,6 +4,7 @@
 process before step N + 1, with SIGKILL.
 """
 
+import hashlib
 import os
 import signal
 import sys
@@ -19,7 +20,9 @@ from torch import Tensor, nn
 from foundation.array_types import RgbImage
 from foundation.settings import changed_settings, settings_of
 from models.run_folder import RunFolder
+from models.run_record import DataRecord
 from models.weights import WeightFacts
+from training.data.identity import LearntData
 from training.data.order import SampleKey
 from training.data.randomness import draw_below, torch_generator
 from training.loop.config import TrainConfig
@@ -174,11 +177,26 @@ class ToyTask:
     def data_summary(self) -> str:
         return f"{len(self.source)} sequences"
 
-    def write_run_files(self, run: Path) -> None:
+    def data(self) -> LearntData:
+        lines = tuple(f'["{item}", 9, 0]\n'.encode() for item in range(len(self.source)))
+        digest = hashlib.sha256(b"".join(lines)).hexdigest()
+        record = DataRecord(
+            clips=len(lines), clips_sha256=digest, landmark_scheme="ibug68", clip_px=WIDTH, latents_sha256=None
+        )
+        return LearntData(record=record, lines=lines)
+
+    def write_run_files(self, run: Path, *, accept_changes: bool) -> None:  # noqa: ARG002
         (run / "toy.txt").write_text("needed by generation\n")
 
 
-def train_toy(run: Path, config: ToyConfig, ranks: Ranks | None = None, *, accept_changes: bool = False) -> TrainReport:
+def train_toy(
+    run: Path,
+    config: ToyConfig,
+    ranks: Ranks | None = None,
+    *,
+    accept_changes: bool = False,
+    allow_pickled_checkpoint: bool = False,
+) -> TrainReport:
     return train(
         ToyTask(config),
         config.train,
@@ -188,6 +206,7 @@ def train_toy(run: Path, config: ToyConfig, ranks: Ranks | None = None, *, accep
         settings=settings_of(config),
         progress=TrainProgress(sys.stderr),
         accept_changes=accept_changes,
+        allow_pickled_checkpoint=allow_pickled_checkpoint,
     )
 
 

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from foundation.errors import EXIT_INTERRUPTED, EXIT_PROBLEMS
+from foundation.program_end import run_program
 from training.cli.options import (
     AcceptChangesOption,
+    AllowPickledOption,
     ConfigOption,
     DatasetArgument,
     DeviceOption,
@@ -49,6 +51,7 @@ def vae(
     device: DeviceOption = None,
     dry_run: DryRunOption = False,
     accept_changes: AcceptChangesOption = False,
+    allow_pickled_checkpoint: AllowPickledOption = False,
     wait: WaitOption = False,
 ) -> None:
     """Train the VAE on pairs of frames of clips; the same command again resumes the run."""
@@ -65,6 +68,7 @@ def vae(
             device=device,
             dry_run=dry_run,
             accept_changes=accept_changes,
+            allow_pickled_checkpoint=allow_pickled_checkpoint,
             wait=wait,
         )
         _print(result)
@@ -104,6 +108,7 @@ def diffusion(
     device: DeviceOption = None,
     dry_run: DryRunOption = False,
     accept_changes: AcceptChangesOption = False,
+    allow_pickled_checkpoint: AllowPickledOption = False,
     wait: WaitOption = False,
 ) -> None:
     """Train the motion diffusion model on the latents of a VAE; the same command again resumes the run."""
@@ -121,6 +126,7 @@ def diffusion(
             device=device,
             dry_run=dry_run,
             accept_changes=accept_changes,
+            allow_pickled_checkpoint=allow_pickled_checkpoint,
             wait=wait,
         )
         _print(result)
@@ -142,6 +148,7 @@ def experiment(
     device: DeviceOption = None,
     dry_run: DryRunOption = False,
     accept_changes: AcceptChangesOption = False,
+    allow_pickled_checkpoint: AllowPickledOption = False,
     wait: WaitOption = False,
 ) -> None:
     """Train the network of one row of the paper's tables on that row's data; does not evaluate it."""
@@ -159,6 +166,7 @@ def experiment(
             device=device,
             dry_run=dry_run,
             accept_changes=accept_changes,
+            allow_pickled_checkpoint=allow_pickled_checkpoint,
             wait=wait,
         )
         _print(result)
@@ -182,4 +190,4 @@ def _print(result: "TrainingResult") -> None:
 
 def main() -> None:
     """Run the command line; the entry point of the package."""
-    app()
+    run_program("gaia-train", app)

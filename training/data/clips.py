@@ -12,6 +12,7 @@ from foundation.errors import GaiaError, ProblemsFoundError
 from manifests.files.media import MediaError, frames_at
 from manifests.files.tables import table_files
 from manifests.files.tar import read_member
+from manifests.limits import MAX_CLIP_FRAMES
 from manifests.packing.one_state import ChangingDatasetError
 from manifests.schema.arrow_arrays import numpy_of
 from training.data.rows import RowReader
@@ -38,6 +39,8 @@ class RemovedClipError(ClipError):
 
 class DamagedDataError(ProblemsFoundError):
     """More clips are damaged than a run tolerates; the message names some, and how to look further."""
+
+    several_lines = True
 
 
 class ClipReader:
@@ -112,7 +115,7 @@ class ClipReader:
             if not self._now.has(clip):
                 raise RemovedClipError(f"{self.index.row(clip).clip_id}: {REMOVED}")
             try:
-                return read(self._now.row(clip))
+                return read(self._row(clip))
             except ClipError as error:
                 looks += 1
                 if looks > _LOOKS or not self._may_have_moved(clip, error):
@@ -127,6 +130,12 @@ class ClipReader:
             raise RemovedClipError(f"{self.index.row(clip).clip_id}: {REMOVED}") from damage
         except (GaiaError, OSError):  # nothing can be said but that the clip cannot be read
             raise damage from None
+
+    def _row(self, clip: int) -> ClipRow:
+        row = self._now.row(clip)
+        if not 0 < row.n_frames <= MAX_CLIP_FRAMES:
+            raise ClipError(f"{row.clip_id}: n_frames is {row.n_frames}, clips have 1 to {MAX_CLIP_FRAMES} frames")
+        return row
 
 
 class DamageLog:

@@ -19,10 +19,12 @@ from foundation.errors import UsageError
 from foundation.storage.arrow import open_parquet
 from manifests.clip_size import clip_px
 from manifests.errors import DatasetError
+from manifests.files.cells import bad_cells
 from manifests.files.tables import table_files
 from manifests.files.tar import MemberRange
 from manifests.packing.one_state import in_one_state, not_hidden
 from manifests.record import read_dataset
+from manifests.schema.clips import CLIPS
 from manifests.timeline import TICK_RATE_HZ
 from training.data.config import DataConfig
 
@@ -53,6 +55,8 @@ _FRAMES_PER_HOUR = float(TICK_RATE_HZ) * 3600.0
 
 class SelectionError(UsageError):
     """No clips can be used, or the clips cannot be used together; the message has the reason and the remedy."""
+
+    several_lines = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -193,6 +197,8 @@ def _scalars(file: Path, number: int) -> pa.Table:
         raise DatasetError(
             f"{file}: cannot be read as a file of table clips: {error}; run the curation again"
         ) from error
+    for wrong in bad_cells(CLIPS, rows):
+        raise DatasetError(f"{file}: {wrong}; `gaia-curate validate` lists all that is wrong")
     group = np.repeat(np.arange(len(sizes)), sizes)
     row = np.concatenate([np.arange(size) for size in (*sizes, 0)])
     for name, values in (("file", np.full(len(rows), number)), ("row_group", group), ("row", row)):
@@ -219,7 +225,7 @@ def _matching(dataset: Path, rows: pa.Table, config: DataConfig) -> pa.Table:
             )
     if config.where is not None:
         n_before = len(rows)
-        rows = rows.filter(pc.is_in(rows["clip_id"], _clips_where(dataset, config.where)))
+        rows = rows.filter(pc.is_in(rows["clip_id"], _clips_where(dataset, config, config.where)))
         if not len(rows):
             raise SelectionError(
                 f"{dataset}: none of {n_before} clips fulfils data.where {config.where!r}; change it, or look at the "
@@ -228,11 +234,12 @@ def _matching(dataset: Path, rows: pa.Table, config: DataConfig) -> pa.Table:
     return rows
 
 
-def _clips_where(dataset: Path, where: str) -> pa.Array:
-    from manifests.reports.queries import QueryError, query  # loads DuckDB
+def _clips_where(dataset: Path, config: DataConfig, where: str) -> pa.Array:
+    from manifests.reports.queries import QueryError, QueryLimits, query  # loads DuckDB
 
+    limits = QueryLimits(timeout_s=config.where_timeout_s, memory_gib=config.where_memory_gib)
     try:
-        answer = query(dataset, _WHERE.format(where))
+        answer = query(dataset, _WHERE.format(where), limits)
     except QueryError as error:
         raise SelectionError(f"data.where {where!r} is no condition over clips: {error}") from error
     return pa.array([row[0] for row in answer.rows], pa.string())

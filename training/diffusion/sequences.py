@@ -7,6 +7,7 @@ a start uniform over the clip, drawn for each sample. The reference frame is "ra
 Shapes: B sequences, T frames, D numbers of a latent, F speech features, P = 3 angles.
 """
 
+import math
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -181,6 +182,8 @@ class MotionSequences(Dataset[MotionSequence]):
             raise ClipError(f"{where.clip_id}: {file}: its latents cannot be read: {error}{remedy}") from error
         if latents is None or len(latents) != where.n_frames:
             raise ClipError(f"{where.clip_id}: {file}: it has no latents, because it was damaged when it was encoded")
+        if latents.shape[1] != math.prod(self.facts.latent_shape):
+            raise ClipError(f"{where.clip_id}: {file}: its latents have another shape than latents.json says")
         return latents.astype(np.float16, copy=False)
 
     def _standardised(self, latents_ND: Float16Array) -> Tensor:

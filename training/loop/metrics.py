@@ -1,6 +1,7 @@
 """Metrics log of a run: JSON lines, and the same for TensorBoard."""
 
 import json
+import os
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,11 +13,15 @@ from torch import Tensor
 
 from foundation.array_types import RgbImage
 from foundation.errors import CannotStartError
-from foundation.storage.atomic import write_bytes_atomic
+from foundation.storage.atomic import replacing
+from foundation.storage.regular_files import open_regular
 from models.run_folder import RunFolder
 from training.loop.parallel import Ranks
 
 __all__ = ["MetricsError", "MetricsLog", "RunningMeans"]
+
+
+_MAX_LINE_BYTES = 2**20
 
 
 class MetricsError(CannotStartError):
@@ -99,15 +104,22 @@ class MetricsLog:
 
 
 def _cut(path: Path, step: int) -> None:
-    """Remove the lines of steps after `step`, and a last one that was cut short."""
-    if not path.exists():
+    """Remove the lines of steps after `step`, and all from the first on that is no line of a log.
+
+    Raises:
+        NotRegularFileError: the log is no file.
+    """
+    if not os.path.lexists(path):
         return
-    kept = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            if json.loads(line)["step"] > step:
-                break
-        except ValueError:
-            break
-        kept.append(line + "\n")
-    write_bytes_atomic(path, "".join(kept).encode())
+    with open_regular(path, follow_links=False) as lines, replacing(path) as kept:
+        while (line := lines.readline(_MAX_LINE_BYTES)) and _is_of_steps_to(step, line):
+            kept.write(line)
+
+
+def _is_of_steps_to(step: int, line: bytes) -> bool:
+    try:
+        values = json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    number = values.get("step") if isinstance(values, dict) else None
+    return line.endswith(b"\n") and type(number) is int and 0 < number <= step

@@ -56,7 +56,7 @@ def test_a_connection_that_brought_much_is_taken_up_again_at_once(server: FileSe
 
 
 def test_half_a_download_whose_file_changed_at_the_server_begins_anew(server: FileServer, cache: Path) -> None:
-    server.serve("w.bin", b"old" * 90_000)
+    server.serve("w.bin", b"old" * 85_000)
     server.files["/w.bin"].cut_after = CUT
     asset = server.asset(CONTENT, sources=(url(server),))
     with pytest.raises(MissingAssetsError):
