@@ -13,7 +13,7 @@ from typing import Annotated
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from foundation.storage.arrow import open_parquet
 from manifests.errors import DatasetError, first_problem
