@@ -112,8 +112,8 @@ class ClipReader:
         """
         looks = 0
         while True:
-            if not self._now.has(clip):
-                raise RemovedClipError(f"{self.index.row(clip).clip_id}: {REMOVED}")
+            if not self._now.has(clip):  # it may be back
+                self._may_have_moved(clip, RemovedClipError(f"{self.index.row(clip).clip_id}: {REMOVED}"))
             try:
                 return read(self._row(clip))
             except ClipError as error:
