@@ -12,6 +12,7 @@ from curation.rendering.crop import choose_crop
 from curation.rendering.picture_area import picture_area
 from curation.settings import CurationSettings
 from foundation.array_types import Float32Array, RgbImage
+from foundation.storage.regular_files import open_regular
 from generation.trained_run import GenerationError
 from manifests.landmarks import landmark_box
 
@@ -113,7 +114,7 @@ def read_image(path: Path) -> RgbImage:
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
-        with Image.open(path) as opened:
+        with open_regular(path) as file, Image.open(file) as opened:
             image = _eight_bits(ImageOps.exif_transpose(opened))
     except UnidentifiedImageError as error:
         raise GenerationError(f"--portrait {path}: no picture that can be read; give a JPEG or PNG file") from error

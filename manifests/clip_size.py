@@ -1,15 +1,13 @@
 """Size of the clips of a dataset, in whose pixels their landmarks are."""
 
 from manifests.errors import DatasetError
+from manifests.limits import MAX_CLIP_PX
 from manifests.record import DatasetRecord
 
 __all__ = ["clip_px"]
 
 _CLIP_PX = 256
 """Height and width of the frames of clips, pixels, where the dataset's record names none (GAIA appendix B.1)."""
-
-_MOST_PX = 4096
-"""More than any clip has: the setting ends at 1024."""
 
 
 def clip_px(record: DatasetRecord) -> int:
@@ -22,9 +20,9 @@ def clip_px(record: DatasetRecord) -> int:
     size_px = crop.get("size_px") if isinstance(crop, dict) else None
     if size_px is None:
         return _CLIP_PX
-    if type(size_px) is not int or not 0 < size_px <= _MOST_PX:
+    if type(size_px) is not int or not 0 < size_px <= MAX_CLIP_PX:
         raise DatasetError(
-            f"dataset.json is damaged: crop.size_px is {size_px!r:.40}, and clips have 1 to {_MOST_PX} px; run the "
+            f"dataset.json is damaged: crop.size_px is {size_px!r:.40}, and clips have 1 to {MAX_CLIP_PX} px; run the "
             "curation again to write it anew"
         )
     return size_px

@@ -2,13 +2,17 @@
 
 from pydantic import ValidationError
 
-from foundation.errors import UsageError
+from foundation.errors import ProblemsFoundError, UsageError
 
-__all__ = ["DatasetError", "first_problem"]
+__all__ = ["DatasetError", "MediaError", "first_problem"]
 
 
 class DatasetError(UsageError):
     """There is no dataset that this version can read; the message has the reason and the remedy."""
+
+
+class MediaError(ProblemsFoundError):
+    """A clip's bytes cannot be read or decoded; the message has the position and the reason."""
 
 
 def first_problem(error: ValidationError) -> str:

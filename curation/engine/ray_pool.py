@@ -4,18 +4,17 @@ The driver owns the schedule. An actor that dies, hangs or exceeds its memory is
 and no other unit is touched. Ray itself retries nothing.
 """
 
-import importlib.util
 import itertools
 import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from curation.engine.events import NO_HOOKS, EventKind, RunHooks, UnitEvent
 from curation.engine.pool_worker import PoolWorker
+from curation.engine.ray_start import RayUnavailableError, connect
 from curation.engine.schedule import Schedule
 from curation.engine.supervision import Attempts, Loss, PoolSettings, take_exit_note
 from curation.engine.units import Result, Unit, ended, first_units
@@ -23,22 +22,15 @@ from curation.engine.worker import WorkerPlan
 from curation.output.ledger import VideoRecord, write_record
 from curation.output.window_files import remove_windows
 from curation.sources.entries import SourceVideo
-from foundation.errors import CannotStartError, UsageError
+from foundation.errors import UsageError
 
 __all__ = ["NotSendableError", "RayUnavailableError", "curate_on_ray"]
 
 _MAX_FAILED_STARTS = 3
 """Consecutive workers that fail to load before the run ends."""
 
-_START_ATTEMPTS = 3
-"""Attempts to start Ray on this machine."""
-
 _LOOK_EVERY_S = 5.0
 """Longest time between two checks of the deadlines."""
-
-
-class RayUnavailableError(CannotStartError):
-    """No Ray cluster could be started or joined, or no worker can be started on it."""
 
 
 class NotSendableError(UsageError):
@@ -110,36 +102,12 @@ def curate_on_ray(
             f"a rule or a model of your own cannot be sent to the workers of Ray: {type(error).__name__}: {error}; "
             "make what it cannot take along inside the function, or run with one worker in this process"
         ) from error
-    _connect(workers, address)
+    connect(workers, address)
     try:
         pool = _Pool(plan, workers, gpus_per_worker, settings, hooks)
         yield from pool.run(Schedule(units(videos), largest_first=True))
     finally:
         ray.shutdown()
-
-
-def _connect(workers: int, address: str | None) -> None:
-    """Join a cluster, or start one on this machine: again where Ray took too long, as it does on a busy machine."""
-    import ray
-
-    for attempts_left in reversed(range(1 if address else _START_ATTEMPTS)):
-        try:
-            # a run shows its own progress: no dashboard, no relay of logs
-            ray.init(
-                address=address,
-                num_cpus=None if address else workers,
-                include_dashboard=False,
-                log_to_driver=False,
-                runtime_env={"py_modules": _own_packages()} if address else None,
-            )
-        except Exception as error:
-            # Ray raises the bare class where its processes are not up in 30 s, which no setting changes.
-            ray.shutdown()
-            if attempts_left:
-                continue
-            where = f"join the Ray cluster at {address}" if address else "start Ray on this machine"
-            raise RayUnavailableError(f"cannot {where}: {error}; try --executor inline") from error
-        return
 
 
 class _Pool:
@@ -290,9 +258,3 @@ class _Pool:
         if isinstance(error, self._ray.exceptions.OutOfMemoryError):
             return Loss("out_of_memory", "the machine ran out of memory, and Ray ended the worker")
         return Loss("worker_died", "the worker's process died")
-
-
-def _own_packages() -> list[str]:
-    """Return the folders of the packages that a worker imports, for nodes without an installed copy."""
-    found = [importlib.util.find_spec(name) for name in ("curation", "foundation", "manifests")]
-    return [str(Path(spec.origin).parent) for spec in found if spec is not None and spec.origin is not None]

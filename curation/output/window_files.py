@@ -14,6 +14,7 @@ from curation.evidence.joining import stitch
 from curation.evidence.measures import Faces, FrameEvidence
 from curation.output.video_files import WINDOWS, VideoFiles
 from foundation.storage.atomic import write_bytes_atomic
+from foundation.storage.leases import require_lease
 from foundation.storage.locations import read_all
 from manifests.files.names import files_of
 from manifests.schema.face_measures import FACE_MEASURES
@@ -42,6 +43,7 @@ def write_window(files: VideoFiles, window: Window, evidence: FrameEvidence, spe
             arrays[f"faces.{field.name}"] = values
     content = io.BytesIO()
     np.savez(content, allow_pickle=False, **arrays)
+    require_lease(files.dataset)
     write_bytes_atomic(files.step(window, ".npz"), content.getvalue())
 
 
@@ -80,6 +82,7 @@ def remove_windows(dataset: Path, video_ids: Collection[str]) -> None:
     """
     for path in files_of(dataset, WINDOWS, ""):
         if path.name.partition("-")[0] in video_ids:
+            require_lease(dataset)
             path.unlink(missing_ok=True)
 
 

@@ -12,10 +12,10 @@ from typing import Protocol
 
 from foundation.storage.atomic import replacing
 from foundation.storage.locations import read_range
-from manifests.errors import DatasetError
-from manifests.files.media import MediaError
+from manifests.errors import DatasetError, MediaError
 from manifests.files.names import file_in, media_name
 from manifests.files.numbers import MOST_BYTES
+from manifests.limits import MAX_CLIP_BYTES
 
 __all__ = [
     "ByteSink",
@@ -144,6 +144,10 @@ def read_member(dataset: Path, media: str, where: MemberRange) -> bytes:
         MediaError: the tar is missing, outside the dataset, no regular file, or ends before the range does.
     """
     path = tar_path(dataset, media)
+    if where.size > MAX_CLIP_BYTES:
+        raise MediaError(
+            f"{path}: the byte range {where.offset}+{where.size} is longer than a clip: {MAX_CLIP_BYTES:,}"
+        )
     try:
         content = read_range(path, where.offset, where.size)
     except OSError as error:

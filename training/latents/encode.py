@@ -18,6 +18,7 @@ import torch
 from pydantic import ValidationError
 
 from foundation.array_types import Float16Array, Float32Array, Float64Array
+from foundation.storage.leases import require_lease
 from manifests.errors import first_problem
 from manifests.files.tables import write_parquet
 from manifests.schema.arrow_arrays import array_column
@@ -87,11 +88,13 @@ def write_latents(
                 rows.append(_row(encoder, clip, log))
             on_clip()
         if rows:
+            require_lease(index.dataset)
             write_parquet(file.path, _table(rows), LATENTS)
     encoded = latent_places(folder)
     if any(name not in encoded for file in files for name in file.names):
         return None
     written = _facts(index, vae.config, sha256, folder)
+    require_lease(index.dataset)
     write_facts(folder, written)
     return written
 
