@@ -20,6 +20,7 @@ from foundation.storage.lease_renewal import Lease, LeaseLostError, LeaseToken, 
 from foundation.storage.locations import is_remote
 
 __all__ = [
+    "Holder",
     "Lease",
     "LeaseHeldError",
     "LeaseLostError",

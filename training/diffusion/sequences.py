@@ -9,7 +9,11 @@ Shapes: B sequences, T frames, D numbers of a latent, F speech features, P = 3 a
 
 import math
 from collections.abc import Sequence
+<<<<<<< HEAD
 from functools import cached_property
+=======
+from contextlib import suppress
+>>>>>>> main
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +24,7 @@ from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Dataset
 
 from foundation.array_types import Float16Array, Int64Array
+from manifests.errors import DatasetError
 from manifests.schema.arrow_arrays import numpy_of
 from models.motion.inputs import MotionInputs
 from training.data.clips import ClipError, ClipReader, DamagedDataError
@@ -198,7 +203,10 @@ class MotionSequences(Dataset[MotionSequence]):
         try:
             (latents,) = numpy_of(self._rows.value(file, row, 0, "latents"))
         except (ValueError, OSError) as error:  # Arrow's errors are among them
-            raise ClipError(f"{where.clip_id}: {file}: its latents cannot be read: {error}") from error
+            with suppress(OSError, DatasetError):
+                self._reader.look_again(clip)  # `gaia-curate forget` removes files of latents with a person's clips
+            remedy = "" if file.exists() else "; encode them again with `gaia-train latents`, and resume"
+            raise ClipError(f"{where.clip_id}: {file}: its latents cannot be read: {error}{remedy}") from error
         if latents is None or len(latents) != where.n_frames:
             raise ClipError(f"{where.clip_id}: {file}: it has no latents, because it was damaged when it was encoded")
         if latents.shape[1] != math.prod(self.facts.latent_shape):

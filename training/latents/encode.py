@@ -245,6 +245,23 @@ def _latent_moments(rows: pa.Table, shape: tuple[int, int, int], folder: Path) -
     return moments
 
 
+def _pose_moments(reader: ClipReader, clips: Sequence[int]) -> list[Moments]:
+    """Return the moments of the poses of clips; those that are damaged add nothing.
+
+    Raises:
+        LatentsError: all are damaged.
+    """
+    moments = []
+    for clip in clips:
+        with suppress(ClipError):
+            pose_N3 = reader.array(clip, "pose_deg")
+            if np.isfinite(pose_N3).all():
+                moments.append(_moments(pose_N3, 3))
+    if not moments:
+        raise LatentsError(f"{reader.index.dataset}: no clip has a pose of finite numbers; run `gaia-curate validate`")
+    return moments
+
+
 def _facts(index: ClipIndex, vae: VaeConfig, sha256: str, folder: Path) -> LatentFacts:
     """Return the content of latents.json, when all latents are written.
 
@@ -266,13 +283,7 @@ def _facts(index: ClipIndex, vae: VaeConfig, sha256: str, folder: Path) -> Laten
     latents = _latent_moments(train_rows, shape, folder)
     names = set(train_rows["clip_id"].to_pylist())
     reader = ClipReader(index)
-    poses = []
-    for clip, name in enumerate(index.rows["clip_id"].to_pylist()):
-        if name in names:
-            with suppress(ClipError):  # damaged since it was encoded; a training names it
-                poses.append(_moments(reader.array(clip, "pose_deg"), 3))
-    if not poses:
-        raise LatentsError(f"{index.dataset}: the head pose of no clip of split train can be read; restore the dataset")
+    clips = [clip for clip, name in enumerate(index.rows["clip_id"].to_pylist()) if name in names]
     return LatentFacts(
         vae=vae,
         vae_sha256=sha256,
@@ -283,5 +294,5 @@ def _facts(index: ClipIndex, vae: VaeConfig, sha256: str, folder: Path) -> Laten
         damaged=len(rows) - len(readable),
         frames=int(readable["n_frames"].to_numpy().sum()),
         latents=merged(latents),
-        pose_deg=merged(poses),
+        pose_deg=merged(_pose_moments(reader, clips)),
     )
