@@ -26,7 +26,7 @@ _LOG = logging.getLogger(__name__)
 REMOVED = "it was removed from the dataset while it was used"
 """End of the message of a `RemovedClipError`."""
 
-_LOOKS = 3
+_LOOKS = 5
 """Looks at the place of a clip that is moved again while it is read."""
 
 
@@ -50,14 +50,11 @@ class ClipReader:
     def __init__(self, index: ClipIndex) -> None:
         self.index = index
         self._rows = RowReader()
-<<<<<<< HEAD
+        self._now = index
+        """The same clips where they were found last."""
         self._points = landmark_scheme(index.landmark_scheme).n_points
         self._finite: dict[str, npt.NDArray[np.bool_]] = {}
         """By column, the clips whose numbers were found finite: they are looked at once, not once an epoch."""
-=======
-        self._now = index
-        """The same clips where they were found last."""
->>>>>>> main
 
     def array(self, clip: int, column: str) -> npt.NDArray[Any]:
         """Return the array that a clip has in `column` of the manifest, such as (N, K, 2) of `landmarks`.
@@ -66,9 +63,9 @@ class ClipReader:
             ClipError: the value is null, of another shape than the clip's, or holds numbers that are not finite; or the
                 file cannot be read.
         """
-        return self._where_it_is(clip, lambda row: self._array(row, column))
+        return self._where_it_is(clip, lambda row: self._array(clip, row, column))
 
-    def _array(self, row: ClipRow, column: str) -> npt.NDArray[Any]:
+    def _array(self, clip: int, row: ClipRow, column: str) -> npt.NDArray[Any]:
         try:
             (array,) = numpy_of(self._rows.value(row.file, row.row_group, row.row, column))
         except (pa.ArrowException, ValueError, OSError, KeyError) as error:

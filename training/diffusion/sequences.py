@@ -9,11 +9,8 @@ Shapes: B sequences, T frames, D numbers of a latent, F speech features, P = 3 a
 
 import math
 from collections.abc import Sequence
-<<<<<<< HEAD
-from functools import cached_property
-=======
 from contextlib import suppress
->>>>>>> main
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 

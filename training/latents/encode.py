@@ -254,9 +254,7 @@ def _pose_moments(reader: ClipReader, clips: Sequence[int]) -> list[Moments]:
     moments = []
     for clip in clips:
         with suppress(ClipError):
-            pose_N3 = reader.array(clip, "pose_deg")
-            if np.isfinite(pose_N3).all():
-                moments.append(_moments(pose_N3, 3))
+            moments.append(_moments(reader.array(clip, "pose_deg"), 3))
     if not moments:
         raise LatentsError(f"{reader.index.dataset}: no clip has a pose of finite numbers; run `gaia-curate validate`")
     return moments
