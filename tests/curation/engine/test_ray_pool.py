@@ -42,8 +42,10 @@ def _take_memory() -> None:
         time.sleep(0.01)
 
 
-def _stand_still(how: str) -> None:
-    if how == "stops":
+def _fall_ill(how: str) -> None:
+    if how == "grows":
+        _take_memory()
+    elif how == "stops":
         os.kill(os.getpid(), signal.SIGSTOP)
     else:
         ctypes.PyDLL(None).sleep(8)  # as a library that does not let the interpreter go
@@ -82,13 +84,11 @@ class Acting(Unit):
                 ctypes.string_at(0)
             case "hangs":
                 time.sleep(3600)
-            case "grows":
-                _take_memory()
             case "stuck":
                 worker.on_length(1.0)
                 time.sleep(3600)
-            case "stops" | "holds" as how:
-                _stand_still(how)
+            case "grows" | "stops" | "holds" as how:
+                _fall_ill(how)
             case "slow":
                 time.sleep(0.5)
             case "flaky":
