@@ -7,7 +7,9 @@ from foundation.text import shown
 __all__ = [
     "EXIT_CANNOT_START",
     "EXIT_INTERRUPTED",
+    "EXIT_PIPE_CLOSED",
     "EXIT_PROBLEMS",
+    "EXIT_TERMINATED",
     "EXIT_USAGE",
     "CannotStartError",
     "GaiaError",
@@ -26,6 +28,12 @@ EXIT_CANNOT_START = 3
 
 EXIT_INTERRUPTED = 130
 """Ctrl-C; the code that shells report for a process ended by SIGINT."""
+
+EXIT_PIPE_CLOSED = 141
+"""Whoever read the output has ended, such as `head`; the code that shells report for a process ended by SIGPIPE."""
+
+EXIT_TERMINATED = 143
+"""SIGTERM ended the command at once; the code that shells report for a process ended by SIGTERM."""
 
 
 class GaiaError(Exception):

@@ -1,5 +1,7 @@
 """Size of the clips of a dataset, in whose pixels their landmarks are."""
 
+from manifests.errors import DatasetError
+from manifests.limits import MAX_CLIP_PX
 from manifests.record import DatasetRecord
 
 __all__ = ["clip_px"]
@@ -9,7 +11,18 @@ _CLIP_PX = 256
 
 
 def clip_px(record: DatasetRecord) -> int:
-    """Return height and width of the frames of all clips of a dataset, pixels: the setting `crop.size_px`."""
+    """Return height and width of the frames of all clips of a dataset, pixels: the setting `crop.size_px`.
+
+    Raises:
+        DatasetError: it is no size that clips can have.
+    """
     crop = record.config.get("crop")
     size_px = crop.get("size_px") if isinstance(crop, dict) else None
-    return size_px if isinstance(size_px, int) else _CLIP_PX
+    if size_px is None:
+        return _CLIP_PX
+    if type(size_px) is not int or not 0 < size_px <= MAX_CLIP_PX:
+        raise DatasetError(
+            f"dataset.json is damaged: crop.size_px is {size_px!r:.40}, and clips have 1 to {MAX_CLIP_PX} px; run the "
+            "curation again to write it anew"
+        )
+    return size_px

@@ -1,14 +1,17 @@
 """`dataset.json`: settings and weights of a dataset, meaning of its columns, and totals of its content."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
 from foundation.storage.atomic import write_json_atomic
 from foundation.storage.locations import StorageError, store_errors
-from manifests.errors import DatasetError
+from foundation.storage.regular_files import read_small
+from manifests.errors import DatasetError, first_problem
+from manifests.files.names import Sha256, folder_in
+from manifests.files.numbers import Count, Hours
 from manifests.files.tables import read_table
 from manifests.removals import Removals
 from manifests.rule_record import RuleRecord
@@ -37,10 +40,11 @@ __all__ = [
 _FILE = "dataset.json"
 
 _DRAFT = "ledger/dataset.json.draft"
-"""The record of a dataset that a command is changing, until `commit_dataset` writes it as dataset.json.
+"""The record of a dataset that a command is changing, until `commit_dataset` writes it as dataset.json. A command that
+is stopped leaves it as the newest record: it says with which settings a dataset was begun."""
 
-A command that is stopped leaves its draft, which is then the newest record: it says with which settings a dataset was
-begun, before any of its videos is done."""
+_RECORD_BYTES = 64 << 20
+"""Most that a record can have: the digests of a million removed videos."""
 
 
 class _Record(BaseModel):
@@ -54,7 +58,7 @@ class WeightRecord(_Record):
     """Of the asset; of a file inside a package, package, version and file name; of the user's own, as it was set."""
     role: Literal["perception", "speech"]
     """Whether it measured the evidence or processed the audio of the clips."""
-    sha256: str
+    sha256: Sha256
     licence: str
     commercial_use: bool | None
     """Whether that licence allows commercial use; None where it is not known, as for the user's own file."""
@@ -81,17 +85,17 @@ class TableRecord(_Record):
 class Totals(_Record):
     """Totals of the dataset, counted from its tables."""
 
-    videos: int
+    videos: Count
     """Rows of `videos`, failed and duplicate ones included."""
-    failed: int
+    failed: Count
     """Rows of `videos` whose status is failed or quarantined."""
-    excluded: int
+    excluded: Count
     """Rows of `videos` that a list of people or videos to leave out names."""
-    hours_raw: float
+    hours_raw: Hours
     """Hours of the videos that could be read; a duplicate counts once."""
-    hours_kept: dict[str, float]
+    hours_kept: dict[str, Hours]
     """Hours per tier, from the spans kept; `vae` includes the diffusion clips, for they serve both trainers."""
-    clips: int
+    clips: Count
     """Rows of `clips`."""
 
 
@@ -100,16 +104,16 @@ class ExclusionList(_Record):
 
     option: str
     """The option that it was given with."""
-    sha256: str
+    sha256: Sha256
     """Of the file."""
-    entries: int
+    entries: Count
     """Number of its entries."""
 
 
 class SourceLayout(_Record):
     """Layout of a source folder. The folder's name, which may contain a person's, is not kept."""
 
-    folder_sha256: str
+    folder_sha256: Sha256
     """Of its absolute path or address."""
     layout: str
     """A name of the option --layout other than auto."""
@@ -148,7 +152,7 @@ class DatasetRecord(_Record):
 
 
 def describe_tables() -> dict[str, TableRecord]:
-    """Return the tables as `manifests.schema.tables` declares them, for `DatasetRecord.tables`."""
+    """Return the tables as they are declared, for `DatasetRecord.tables`."""
     return {
         table.name: TableRecord(
             meaning=table.meaning,
@@ -192,15 +196,13 @@ def no_totals() -> Totals:
 
 
 def find_dataset(folder: Path) -> DatasetRecord | None:
-    """Return the record of a dataset: the draft of a command that has not ended, otherwise dataset.json.
-
-    Returns:
-        The record, or None where the folder holds neither.
+    """Return the record of a dataset, or None: the draft of a command that has not ended, otherwise dataset.json.
 
     Raises:
-        DatasetError: the record is damaged, or of another schema version.
+        DatasetError: the record is damaged, or of another schema version, or no regular file of its own.
         StorageError: its store cannot be reached.
     """
+    folder_in(folder, _DRAFT.partition("/")[0])
     try:
         with store_errors(folder):
             stored = _stored(folder)
@@ -212,10 +214,9 @@ def find_dataset(folder: Path) -> DatasetRecord | None:
 
 
 def _stored(folder: Path) -> tuple[Path, bytes] | None:
-    """Return the newest record and its file."""
     for path in (folder / _DRAFT, folder / _FILE):
         try:
-            return path, path.read_bytes()
+            return path, read_small(path, _RECORD_BYTES, follow_links=False)
         except (FileNotFoundError, NotADirectoryError):
             continue
     return None
@@ -265,15 +266,14 @@ def commit_dataset(dataset: Path, record: DatasetRecord) -> None:
 
 
 def _write(path: Path, record: DatasetRecord) -> None:
-    content: dict[str, Any] = record.model_dump(mode="json")
-    write_json_atomic(path, content)
+    write_json_atomic(path, record.model_dump(mode="json"))
 
 
 def _parsed(path: Path, text: bytes) -> DatasetRecord:
     try:
         written = _Version.model_validate_json(text)
     except ValidationError as error:
-        raise DatasetError(f"{path} is damaged: {_first(error)}; run the curation again to write it anew") from error
+        raise _damaged(path, error) from error
     if written.schema_version != SCHEMA_VERSION:
         raise DatasetError(
             f"{path} has schema version {written.schema_version}, this version of the software reads {SCHEMA_VERSION}; "
@@ -282,7 +282,11 @@ def _parsed(path: Path, text: bytes) -> DatasetRecord:
     try:
         return DatasetRecord.model_validate_json(text)
     except ValidationError as error:
-        raise DatasetError(f"{path} is damaged: {_first(error)}; run the curation again to write it anew") from error
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: ValidationError) -> DatasetError:
+    return DatasetError(f"{path} is damaged: {first_problem(error)}; run the curation again to write it anew")
 
 
 class _Version(BaseModel):
@@ -292,8 +296,3 @@ class _Version(BaseModel):
 
 def _hours(seconds: float) -> float:
     return round(seconds / 3600, 9)  # to a few microseconds, so that the order of the rows does not show
-
-
-def _first(error: ValidationError) -> str:
-    what = error.errors()[0]
-    return f"{'.'.join(str(name) for name in what['loc']) or 'the file'}: {what['msg']}"

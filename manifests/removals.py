@@ -5,6 +5,8 @@ from collections.abc import Iterable
 
 from pydantic import BaseModel, ConfigDict
 
+from manifests.files.names import Digest
+
 __all__ = ["Removals"]
 
 _ROUNDS = 10_000
@@ -16,12 +18,12 @@ class Removals(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
-    salt: str
+    salt: Digest
     """Random, hex: digests of two datasets cannot be compared."""
-    videos: tuple[str, ...] = ()
+    videos: tuple[Digest, ...] = ()
     """Digests of each video's id, and of what all ids of its content have in common with its size, sorted. Ids follow
     from the content, so the owner of a file can compute them."""
-    speakers: tuple[str, ...] = ()
+    speakers: tuple[Digest, ...] = ()
     """A digest of each speaker's id, sorted. To try out ids is slow, which protects long ids and not short ones."""
 
     def has_video(self, video_id: str) -> bool:

@@ -9,6 +9,7 @@ like the seconds spent it differs between runs that are equal otherwise.
 import json
 import os
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +17,9 @@ from typing import Literal, Protocol, Self
 
 from curation.engine.events import EventKind, UnitEvent
 from foundation.storage.atomic import write_bytes_atomic
+from foundation.storage.leases import require_lease
 from foundation.storage.locations import is_remote
+from foundation.storage.regular_files import require_regular
 
 __all__ = ["EventLog", "LineSink", "events_path", "open_sink"]
 
@@ -35,6 +38,7 @@ class EventLog:
         Raises:
             OSError: it cannot be written.
         """
+        self._dataset = dataset
         self._sink = open_sink(events_path(dataset))
 
     def __enter__(self) -> Self:
@@ -78,6 +82,7 @@ class EventLog:
             "outcome": outcome,
             "seconds": None if seconds is None else round(seconds, 3),
         }
+        require_lease(self._dataset)  # a line of a lost run may name a video that was removed since
         self._sink.write(json.dumps(line, allow_nan=False).encode() + b"\n")
 
 
@@ -115,6 +120,8 @@ class _Appended:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):
+            require_regular(path, follow_links=False)
         self._file = path.open("a+b", buffering=0)
         if self._file.seek(0, os.SEEK_END):
             self._file.seek(-1, os.SEEK_END)

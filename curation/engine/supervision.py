@@ -13,10 +13,14 @@ from typing import Literal
 from curation.engine.units import Unit
 from curation.output.ledger import VideoRecord
 from foundation.storage.atomic import write_bytes_atomic
+from foundation.storage.regular_files import read_small
 from manifests.timeline import TICK_RATE_HZ
 from manifests.vocabulary import ErrorCode
 
 __all__ = ["Attempts", "Loss", "PoolSettings", "take_exit_note", "write_exit_note"]
+
+_NOTE_BYTES = 1 << 20
+"""Most that the note of a worker has: a reason, and a sentence."""
 
 LossReason = Literal["worker_died", "out_of_memory", "timed_out"]
 
@@ -89,7 +93,7 @@ def take_exit_note(dataset: Path, worker_id: str) -> Loss | None:
     note = _note(dataset, worker_id)
     if not note.exists():
         return None
-    loss = Loss(**json.loads(note.read_bytes()))
+    loss = Loss(**json.loads(read_small(note, _NOTE_BYTES, follow_links=False)))
     note.unlink()
     return loss
 

@@ -1,16 +1,14 @@
 """Return of free memory to the operating system between frames, because the C library keeps freed memory."""
 
 import ctypes
-import os
 from functools import cache
-from pathlib import Path
+
+from foundation.process_memory import resident_bytes
 
 __all__ = ["trim_heap"]
 
 _MOST_LOST_BYTES = 128 * 2**20
 """Growth of a process after which free memory is returned. Ours: allocating it again costs up to 40 ms."""
-
-_STATM = Path("/proc/self/statm")
 
 
 class _Heap:
@@ -23,12 +21,12 @@ class _Heap:
     def trim(self) -> None:
         """Return free memory if the process has grown by more than the limit."""
         malloc_trim = _malloc_trim()
-        if malloc_trim is None or not _STATM.exists():
+        if malloc_trim is None:
             return
-        resident = _resident_bytes()
+        resident = resident_bytes()
         if resident > self._kept_bytes + _MOST_LOST_BYTES:
             malloc_trim(0)
-            resident = _resident_bytes()
+            resident = resident_bytes()
             self._kept_bytes = resident
         self._kept_bytes = min(self._kept_bytes, resident)
 
@@ -46,10 +44,6 @@ def trim_heap() -> None:
     of the analyse pass.
     """
     _HEAP.trim()
-
-
-def _resident_bytes() -> int:
-    return int(_STATM.read_bytes().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 @cache

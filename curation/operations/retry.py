@@ -11,6 +11,7 @@ from curation.output.curated_video import landmarks_of
 from curation.output.folder import DatasetFolder
 from curation.output.ledger import VideoRecord
 from curation.output.removals import without_removed
+from curation.output.sole_writer import sole_writer
 from curation.rules.rule import Rule
 from curation.sources.entries import SourceError, SourceVideo
 from curation.sources.scratch import require_scratch
@@ -48,6 +49,7 @@ def retry(
     rules: Sequence[Rule] = (),
     watcher: RunWatcher | None = None,
     ctrl_c: CtrlC | None = None,
+    wait: bool = False,
 ) -> RetryReport:
     """Curate videos again that are not ok.
 
@@ -60,6 +62,7 @@ def retry(
         rules: rules of the user's own, as the dataset was made with them.
         watcher: is informed of the progress.
         ctrl_c: ends it early; videos that were not tried keep their records.
+        wait: wait while another command writes to the dataset; otherwise such a command is an error.
 
     Raises:
         SourceError: there is nothing to retry, a code is unknown, or a file is gone or has other content now.
@@ -67,6 +70,8 @@ def retry(
         DatasetFolderError: packages or weights have changed since.
         OtherRulesError: `rules` are not those that the dataset was made with.
         RuleError: one of `rules` cannot be used, or raised on a video.
+        LeaseHeldError: another command writes to it, and `wait` is false.
+        LeaseLostError: this process was stopped for so long that another command has begun.
         MissingAssetsError: weights are missing and cannot be fetched.
         RayUnavailableError: no cluster could be reached.
         OSError: the dataset cannot be written.
@@ -74,31 +79,32 @@ def retry(
     """
     executor = executor or Executor.of_workers(workers)
     chosen_codes = _error_codes(codes)
-    folder = DatasetFolder.existing(dataset)
-    require_usable(rules, landmarks_of(folder.settings))
-    rows = folder.rows()
-    chosen = [row for row in rows if _is_meant(row, chosen_codes, videos)]
-    if not chosen:
-        narrowed = " that is asked for" if codes or videos else ""
-        raise SourceError(f"{folder.path}: no video{narrowed} has failed or is quarantined; nothing to retry")
-    sources = [unchanged_source(record, consequence="nothing was retried") for record in chosen]
-    now = {record.video_id: video.video_id for record, video in zip(chosen, sources, strict=True)}
-    _require_new(sources, [row.video_id for row in rows if row.video_id not in now])
-    sources = without_removed(folder.record.removals, sources)
-    require_scratch(sources, executor.scratch)
-    folder.resume(rules=rules)
-    for record in chosen:
-        folder.forget_video(record.video_id)
-    for _ in curate_videos(folder, sources, executor, watcher=watcher, ctrl_c=ctrl_c):
-        pass  # their records are in the ledger
-    ledger = folder.ledger()
-    records = [row if row.duplicate_of else ledger.get(now.get(row.video_id, row.video_id), row) for row in rows]
-    finished = folder.finish(records)
-    retried = {record.video_id for record in chosen} | set(now.values())
-    return RetryReport(
-        dataset=finished,
-        records=tuple(record for record in records if record.video_id in retried and not record.duplicate_of),
-    )
+    with sole_writer(dataset, "gaia-curate retry", wait=wait):
+        folder = DatasetFolder.existing(dataset)
+        require_usable(rules, landmarks_of(folder.settings))
+        rows = folder.rows()
+        chosen = [row for row in rows if _is_meant(row, chosen_codes, videos)]
+        if not chosen:
+            narrowed = " that is asked for" if codes or videos else ""
+            raise SourceError(f"{folder.path}: no video{narrowed} has failed or is quarantined; nothing to retry")
+        sources = [unchanged_source(record, consequence="nothing was retried") for record in chosen]
+        now = {record.video_id: video.video_id for record, video in zip(chosen, sources, strict=True)}
+        _require_new(sources, [row.video_id for row in rows if row.video_id not in now])
+        sources = without_removed(folder.record.removals, sources)
+        require_scratch(sources, executor.scratch)
+        folder.resume(rules=rules)
+        for record in chosen:
+            folder.forget_video(record.video_id)
+        for _ in curate_videos(folder, sources, executor, watcher=watcher, ctrl_c=ctrl_c):
+            pass  # their records are in the ledger
+        ledger = folder.ledger()
+        records = [row if row.duplicate_of else ledger.get(now.get(row.video_id, row.video_id), row) for row in rows]
+        finished = folder.finish(records)
+        retried = {record.video_id for record in chosen} | set(now.values())
+        return RetryReport(
+            dataset=finished,
+            records=tuple(record for record in records if record.video_id in retried and not record.duplicate_of),
+        )
 
 
 def _require_new(videos: Sequence[SourceVideo], others: Sequence[str]) -> None:

@@ -13,6 +13,7 @@ from curation.output.folder import DatasetFolder
 from curation.output.known_videos import known_files, under_known_ids
 from curation.output.ledger import VideoRecord
 from curation.output.removals import newly_excluded, without_removed
+from curation.output.sole_writer import sole_writer_of_new
 from curation.rules.rule import Rule
 from curation.settings import CurationSettings, SettingsOfLayout, layout_notes
 from curation.sources.discover import Discovery, discover
@@ -72,6 +73,7 @@ def run(
     rules: Sequence[Rule] = (),
     watcher: RunWatcher | None = None,
     ctrl_c: CtrlC | None = None,
+    wait: bool = False,
 ) -> RunReport:
     """Curate the videos of `source` into `dataset`; results of earlier runs are kept.
 
@@ -91,6 +93,7 @@ def run(
         rules: rules of the user's own, applied after `still_face` in this order.
         watcher: is informed of the progress.
         ctrl_c: ends the run early; what is done by then is a complete dataset.
+        wait: wait while another command writes to the dataset; otherwise such a command is an error.
 
     Raises:
         SourceError: there are no videos, a list or annotation is wrong, or lists name speakers and no video has a
@@ -100,6 +103,8 @@ def run(
         RuleError: one of `rules` cannot be used, or raised on a video.
         MissingAssetsError: weights are missing and cannot be fetched.
         LedgerError: a record of the earlier run is damaged.
+        LeaseHeldError: another command writes to it, and `wait` is false.
+        LeaseLostError: this process was stopped for so long that another command has begun.
         NoDiskSpaceError: the disk cannot hold the dataset.
         StorageError: an address cannot be reached.
         RayUnavailableError: no cluster could be reached.
@@ -110,57 +115,58 @@ def run(
     # without a layout first: a wrong setting or rule is found before a large folder is listed
     before = settings if isinstance(settings, CurationSettings) else settings(None)
     require_usable(rules, landmarks_of(before))
-    discovery = discover(
-        str(source),
-        layout,
-        limit=limit,
-        known=known_files(location(dataset)),
-        told=None if watcher is None else watcher.reading,
-    )
-    settings = before if isinstance(settings, CurationSettings) else settings(discovery.layout)
-    require_speakers(discovery.videos, exclusions)
-    folder = DatasetFolder.begin(
-        dataset,
-        settings,
-        source=(str(source), discovery.layout),
-        exclusions=exclusions.lists,
-        rules=rules,
-    )
-    done = {} if folder.is_new else folder.ledger()
-    known = under_known_ids(discovery.videos, done)
-    for video_id in known.doubtful:
-        folder.forget_video(video_id)
-        del done[video_id]
-    videos = without_removed(folder.record.removals, known.videos)
-    for record in newly_excluded(videos, exclusions, done):
-        folder.forget_video(record.video_id)
-        folder.write(record)
-        done[record.video_id] = record
-    if not folder.is_new:
-        done = folder.reconciled(_with_same_labels(folder, videos, done))
-    todo, already_done = _left_to_do(folder, videos, done)
-    require_disk_space(folder.path, todo)
-    require_scratch(todo, executor.scratch)
-    work = curate_videos(folder, todo, executor, already_done=already_done, watcher=watcher, ctrl_c=ctrl_c)
-    curated = tuple(work)
-    done.update((record.video_id, record) for record in curated)
-    records = tuple(_current(video, done) for video in videos if video.video_id in done)
-    moved = {} if folder.is_new else _moved(folder, records, done)
-    earlier = _earlier(folder, videos, done)
-    copies = () if folder.is_new else _earlier_copies(folder, videos, (*records, *earlier), moved)
-    finished = folder.finish(sorted((*records, *earlier, *copies), key=lambda record: record.path))
-    return RunReport(
-        dataset=finished,
-        records=records,
-        curated=curated,
-        left=len(todo) - len(curated),
-        already_done=already_done,
-        discovery=discovery,
-        notes=(
-            *layout_notes(discovery.layout, settings),
-            *_notes(discovery, NOBODY if limit else exclusions, len(discovery.videos) - len(videos), moved),
-        ),
-    )
+    with sole_writer_of_new(dataset, "gaia-curate run", wait=wait):
+        discovery = discover(
+            str(source),
+            layout,
+            limit=limit,
+            known=known_files(location(dataset)),
+            told=None if watcher is None else watcher.reading,
+        )
+        settings = before if isinstance(settings, CurationSettings) else settings(discovery.layout)
+        require_speakers(discovery.videos, exclusions)
+        folder = DatasetFolder.begin(
+            dataset,
+            settings,
+            source=(str(source), discovery.layout),
+            exclusions=exclusions.lists,
+            rules=rules,
+        )
+        done = {} if folder.is_new else folder.ledger()
+        known = under_known_ids(discovery.videos, done)
+        for video_id in known.doubtful:
+            folder.forget_video(video_id)
+            del done[video_id]
+        videos = without_removed(folder.record.removals, known.videos)
+        for record in newly_excluded(videos, exclusions, done):
+            folder.forget_video(record.video_id)
+            folder.write(record)
+            done[record.video_id] = record
+        if not folder.is_new:
+            done = folder.reconciled(_with_same_labels(folder, videos, done))
+        todo, already_done = _left_to_do(folder, videos, done)
+        require_disk_space(folder.path, todo)
+        require_scratch(todo, executor.scratch)
+        work = curate_videos(folder, todo, executor, already_done=already_done, watcher=watcher, ctrl_c=ctrl_c)
+        curated = tuple(work)
+        done.update((record.video_id, record) for record in curated)
+        records = tuple(_current(video, done) for video in videos if video.video_id in done)
+        moved = {} if folder.is_new else _moved(folder, records, done)
+        earlier = _earlier(folder, videos, done)
+        copies = () if folder.is_new else _earlier_copies(folder, videos, (*records, *earlier), moved)
+        finished = folder.finish(sorted((*records, *earlier, *copies), key=lambda record: record.path))
+        return RunReport(
+            dataset=finished,
+            records=records,
+            curated=curated,
+            left=len(todo) - len(curated),
+            already_done=already_done,
+            discovery=discovery,
+            notes=(
+                *layout_notes(discovery.layout, settings),
+                *_notes(discovery, NOBODY if limit else exclusions, len(discovery.videos) - len(videos), moved),
+            ),
+        )
 
 
 def _left_to_do(

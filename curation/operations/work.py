@@ -11,6 +11,7 @@ from curation.output.ledger import VideoRecord
 from curation.sources.entries import SourceError, SourceVideo
 from curation.sources.identify import listed_again
 from foundation.signals import CtrlC
+from foundation.storage.leases import token_of
 from foundation.storage.path_text import path_of_text
 
 __all__ = ["curate_videos", "unchanged_source"]
@@ -28,7 +29,7 @@ def curate_videos(
     """Yield the record of each video once it is in the ledger; the work starts with the first iteration.
 
     Args:
-        folder: the dataset, whose settings and rules hold.
+        folder: the dataset, whose settings and rules hold, and under whose lease workers write.
         videos: what to curate.
         executor: where the work is done.
         already_done: how many an earlier run has done.
@@ -43,7 +44,13 @@ def curate_videos(
         KeyboardInterrupt: the user ended it at once.
     """
     require_decoder(folder.settings.media)
-    plan = WorkerPlan(settings=folder.settings, dataset=folder.path, scratch=executor.scratch, rules=folder.rules)
+    plan = WorkerPlan(
+        settings=folder.settings,
+        dataset=folder.path,
+        scratch=executor.scratch,
+        rules=folder.rules,
+        lease=token_of(folder.path),
+    )
     return executor.curate(plan, videos, already_done=already_done, watcher=watcher, ctrl_c=ctrl_c)
 
 

@@ -6,7 +6,7 @@ from typing import Self
 
 import pyarrow as pa
 
-from curation.output.ledger import VideoRecord, read_ledger, with_copies_outcomes, write_record
+from curation.output.ledger import VideoRecord, read_ledger, read_rows, with_copies_outcomes, write_record
 from curation.output.provenance import (
     DatasetFolderError,
     fetched_weights,
@@ -17,19 +17,22 @@ from curation.output.provenance import (
     with_layout,
 )
 from curation.output.recorded_rules import require_same_rules, rule_records
-from curation.output.video_files import WINDOWS
+from curation.output.sole_writer import foreign_entries, require_free
+from curation.output.video_files import WINDOWS, remove_video_files
 from curation.output.window_files import remove_windows
 from curation.perception.models import identity_at_hand
 from curation.rules.rule import Rule
 from curation.settings import CurationSettings
 from curation.sources.layouts import LayoutName
+from foundation.storage.leases import require_lease
 from foundation.storage.locations import location
 from manifests.dataset import Dataset
 from manifests.files.journal import finish_swap
-from manifests.files.tables import read_table, write_parquet
+from manifests.files.tables import write_parquet
 from manifests.packing.pack import compact
 from manifests.packing.packed_files import stored_videos
 from manifests.packing.relabel import relabel_clips
+from manifests.packing.stated import require_own_files
 from manifests.record import (
     DatasetRecord,
     ExclusionList,
@@ -58,6 +61,7 @@ _ENTRIES = frozenset({"dataset.json", "media", _LEDGER, "latents", WINDOWS, *TAB
 class DatasetFolder:
     """A dataset's folder with its record.
 
+    A command that writes holds the lease of the folder (`sole_writer`), so that what it has read stays true.
     The record is read when the folder is opened, and `finish` commits it. What a stopped command must not lose of it
     (settings, weights, layouts, lists, removals) is written as a draft before anything is done with it.
     """
@@ -76,11 +80,12 @@ class DatasetFolder:
         """Open a dataset that is finished or begun.
 
         Raises:
-            DatasetError: it is no dataset, its record is damaged, or of another version.
+            DatasetError: it is no dataset, its record is damaged, or of another version, or it states what cannot be.
             DatasetFolderError: its settings are not those of this version.
         """
         folder = location(path)
         record = read_dataset(folder)
+        require_own_files(folder)
         return cls(folder, record, recorded_settings(folder, record), ())
 
     @classmethod
@@ -115,19 +120,20 @@ class DatasetFolder:
             DatasetFolderError: the folder holds something else, or a dataset of other settings, weights or layout,
                 which the message lists.
             OtherRulesError: it is a dataset with other rules of the user's own.
-            DatasetError: its record is damaged, or of another version.
+            DatasetError: its record is damaged, or of another version, or it states what cannot be.
             MissingAssetsError: weights are missing and cannot be fetched.
             OSError: it cannot be reached or written.
         """
         path = location(path)
         found = find_dataset(path)
         if found is None:
-            _require_free(path)
+            require_free(path)
             settings = with_identity(settings, identity_at_hand(settings.perception))
             weights = fetched_weights(settings) if weights is None else weights
             folder = cls(path, new_record(settings, weights), settings, rules)
             folder.is_new = True
         else:
+            require_own_files(path)
             folder = cls(path, found, recorded_settings(path, found), rules)
             settings = with_identity(settings, folder.settings.perception.identity)
             folder.resume(settings, weights, rules, dry_run=dry_run)
@@ -146,6 +152,7 @@ class DatasetFolder:
             }
         )
         if not dry_run and folder.record != found:
+            require_lease(path)
             draft_dataset(path, folder.record)
         return folder
 
@@ -186,6 +193,7 @@ class DatasetFolder:
         """
         if removals != self.record.removals:
             self.record = self.record.model_copy(update={"removals": removals})
+            require_lease(self.path)
             draft_dataset(self.path, self.record)
 
     def ledger(self) -> dict[str, VideoRecord]:
@@ -209,16 +217,12 @@ class DatasetFolder:
         write_record(self.path, record)
 
     def rows(self) -> list[VideoRecord]:
-        """Return the table `videos`; no rows before the first run has ended.
-
-        Raises:
-            DatasetError: the table is damaged.
-        """
-        return [VideoRecord.model_validate(row) for row in read_table(self.path, VIDEOS.name).to_pylist()]
+        """Return the table `videos`, as `read_rows` does."""
+        return read_rows(self.path)
 
     def foreign_entries(self) -> list[str]:
         """Return the names of files and folders that do not belong to a dataset, sorted."""
-        return sorted(path.name for path in self.path.iterdir() if path.name not in _ENTRIES)
+        return foreign_entries(self.path, _ENTRIES)
 
     def forget_video(self, video_id: str) -> None:
         """Remove a video's own files; the ledger's record last, so that a stopped removal is repeated.
@@ -228,11 +232,9 @@ class DatasetFolder:
         Raises:
             OSError: a file cannot be removed.
         """
+        require_lease(self.path)
         remove_windows(self.path, {video_id})
-        for table in (CLIPS, SPANS, FRAMES):
-            (self.path / table.name / f"{video_id}.parquet").unlink(missing_ok=True)
-        (self.path / "media" / f"{video_id}.tar").unlink(missing_ok=True)
-        (self.path / _LEDGER / f"{video_id}.json").unlink(missing_ok=True)
+        remove_video_files(self.path, video_id)
 
     def reconciled(self, records: Mapping[str, VideoRecord]) -> dict[str, VideoRecord]:
         """Return the records with rows in the tables, and remove packed rows without a record.
@@ -272,27 +274,12 @@ class DatasetFolder:
         compact(self.path, _curated(rows), self.settings.storage)
         relabel_clips(self.path, {row.video_id: (row.path, row.source) for row in rows if row.duplicate_of is None})
         table = pa.Table.from_pylist([record.model_dump() for record in rows], schema=VIDEOS.arrow_schema())
+        require_lease(self.path)
         write_parquet(self.path / VIDEOS.name / "videos.parquet", table, VIDEOS)
         self.record = self.record.model_copy(update={"totals": totals_of(self.path)})
+        require_lease(self.path)
         commit_dataset(self.path, self.record)
         return Dataset(self.path, self.record)
-
-
-def _require_free(path: Path) -> None:
-    """Stop a command whose folder cannot become a dataset.
-
-    Raises:
-        DatasetFolderError: it is a file, holds files, or has a name that Parquet readers cannot open.
-    """
-    if any("\udc80" <= letter <= "\udcff" for letter in str(path)):
-        raise DatasetFolderError(f"--out {path}: the name is no valid UTF-8, and Parquet readers cannot open it")
-    if path.exists() and not path.is_dir():
-        raise DatasetFolderError(f"--out {path} is a file; give a new folder")
-    entries = [*path.iterdir()] if path.is_dir() else []
-    if path / _LEDGER in entries:  # a command that was stopped while it wrote the draft
-        entries = [*(entry for entry in entries if entry.name != _LEDGER), *(path / _LEDGER).iterdir()]
-    if any(not (entry.name.startswith(".") and entry.name.endswith(".part")) for entry in entries):
-        raise DatasetFolderError(f"--out {path} holds files but no dataset.json: it is no dataset; give a new folder")
 
 
 def _curated(records: Iterable[VideoRecord]) -> set[str]:

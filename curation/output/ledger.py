@@ -1,9 +1,11 @@
 """Ledger of a dataset: one small record per video, from which runs resume and the table `videos` is made."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from curation.media.probe import VideoInfo
 from curation.sources.entries import SourceVideo
@@ -11,15 +13,19 @@ from curation.sources.trims import Trim, requested_s
 from foundation.address_text import without_secrets
 from foundation.errors import UsageError
 from foundation.storage.atomic import write_bytes_atomic
-from foundation.storage.locations import files_in, read_all
+from foundation.storage.leases import require_lease
+from foundation.storage.locations import read_all
 from foundation.storage.path_text import path_of_text, text_of_path
+from foundation.storage.regular_files import FileTooLargeError
+from manifests.errors import DatasetError, first_problem
+from manifests.files.names import PathText, UnsafeValueError, VideoId, file_in, files_of
+from manifests.files.numbers import Count, FiniteNumber, Seconds
+from manifests.files.tables import read_table
+from manifests.packing.stated import RECORD_BYTES
 from manifests.timeline import TICK_RATE_HZ
 from manifests.vocabulary import ErrorCode, VideoStatus
 
-__all__ = ["LedgerError", "VideoRecord", "read_ledger", "with_copies_outcomes", "write_record"]
-
-_RECORD_BYTES = 16 << 20
-"""Most that a record can have: some hundred bytes, and the stretches that an annotation names, in long videos many."""
+__all__ = ["LedgerError", "VideoRecord", "read_ledger", "read_rows", "with_copies_outcomes", "write_record"]
 
 
 class LedgerError(UsageError):
@@ -31,31 +37,41 @@ class VideoRecord(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    video_id: str
+    video_id: VideoId
     source: str
-    path: str
+    path: PathText
     speaker_id: str | None
     trims: tuple[Trim, ...] = ()
-    size_bytes: int
-    duration_s: float | None = None
-    width: int | None = None
-    height: int | None = None
-    fps: float | None = None
+    size_bytes: Count
+    duration_s: Seconds | None = None
+    width: Count | None = None
+    height: Count | None = None
+    fps: FiniteNumber | None = None
     codec: str | None = None
     has_audio: bool | None = None
-    audio_track: int | None = None
-    audio_tracks: int | None = None
+    audio_track: Count | None = None
+    audio_tracks: Count | None = None
     rotation: int | None = None
     status: VideoStatus
     error_code: ErrorCode | None = None
     error_detail: str | None = None
-    duplicate_of: str | None = None
-    kept_diffusion_s: float = 0.0
-    kept_vae_s: float = 0.0
-    n_clips: int = 0
-    analyze_s: float = 0.0
-    decide_s: float = 0.0
-    render_s: float = 0.0
+    duplicate_of: PathText | None = None
+    kept_diffusion_s: Seconds = 0.0
+    kept_vae_s: Seconds = 0.0
+    n_clips: Count = 0
+    analyze_s: Seconds = 0.0
+    decide_s: Seconds = 0.0
+    render_s: Seconds = 0.0
+
+    @model_validator(mode="after")
+    def _require_stretches(self) -> Self:
+        for trim in self.trims:
+            ends = [trim.start] if trim.end is None else [trim.start, trim.end]
+            if ends[0] < 0.0 or ends != sorted(ends) or not all(map(math.isfinite, ends)):
+                raise ValueError(f"{trim} is no stretch of a video")
+            if trim.unit == "pictures" and self.duration_s and not (self.fps or 0.0) > 0.0:
+                raise ValueError(f"{trim} are pictures of a video without a frame rate")
+        return self
 
     @classmethod
     def failed(cls, video: SourceVideo, code: ErrorCode, detail: str) -> "VideoRecord":
@@ -135,23 +151,54 @@ def read_ledger(dataset: Path) -> dict[str, VideoRecord]:
         LedgerError: a record is damaged; the message names the file to remove, which curates that video again.
     """
     records = {}
-    paths = files_in(dataset / "ledger", ".json")
-    for path, content in zip(paths, read_all(paths, _RECORD_BYTES), strict=True):
-        try:
-            record = VideoRecord.model_validate_json(content)
-        except ValidationError as error:
-            raise LedgerError(
-                f"{path}: not a record of this version ({error.error_count()} problems); remove it to "
-                "curate that video again"
-            ) from error
-        records[record.video_id] = record
+    try:
+        paths = files_of(dataset, "ledger", ".json")
+        for path, content in zip(paths, read_all(paths, RECORD_BYTES), strict=True):
+            record = _parsed(path, content)
+            records[record.video_id] = record
+    except (UnsafeValueError, FileTooLargeError) as error:
+        raise LedgerError(str(error)) from error
     return records
 
 
+def _parsed(path: Path, content: bytes) -> VideoRecord:
+    try:
+        record = VideoRecord.model_validate_json(content)
+    except ValidationError as error:
+        raise LedgerError(
+            f"{path}: not a record of this version ({error.error_count()} problems, such as {first_problem(error)}); "
+            "remove it to curate that video again"
+        ) from error
+    if path.stem != record.video_id:
+        raise LedgerError(f"{path}: it is about another video, {record.video_id}; remove it")
+    return record
+
+
+def read_rows(dataset: Path) -> list[VideoRecord]:
+    """Return the table `videos`; no rows before the first run has ended.
+
+    Raises:
+        DatasetError: the table is damaged, or has a row that cannot be.
+    """
+    rows = read_table(dataset, "videos").to_pylist()
+    try:
+        return [VideoRecord.model_validate(row) for row in rows]
+    except ValidationError as error:
+        raise DatasetError(
+            f"{dataset}: table videos is damaged: {first_problem(error)}; run the curation again"
+        ) from error
+
+
 def write_record(dataset: Path, record: VideoRecord) -> None:
-    """Write the record of a video atomically, after all other files of the video."""
+    """Write the record of a video atomically, after all other files of the video.
+
+    Raises:
+        LeaseLostError: another command writes to the dataset now.
+        OSError: it cannot be written.
+    """
     text = record.model_dump_json(indent=1) + "\n"
-    write_bytes_atomic(dataset / "ledger" / f"{record.video_id}.json", text.encode())
+    require_lease(dataset)
+    write_bytes_atomic(file_in(dataset, f"ledger/{record.video_id}.json"), text.encode())
 
 
 def with_copies_outcomes(rows: Sequence[VideoRecord]) -> list[VideoRecord]:

@@ -4,10 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from curation.sources.entries import SourceVideo
+from manifests.files.names import file_in
+from manifests.files.names import video_id as checked_id
 from manifests.schema.columns import Table
 from manifests.timeline import Window
 
-__all__ = ["WINDOWS", "VideoFiles"]
+__all__ = ["WINDOWS", "VideoFiles", "remove_video_files"]
 
 WINDOWS = "windows"
 """Folder of a dataset with intermediate files of long videos; empty once all videos are done."""
@@ -42,3 +44,17 @@ class VideoFiles:
         """
         name = f"{self.video.video_id}-{window.first_tick:07d}-{window.end_tick:07d}{suffix}"
         return self.dataset / WINDOWS / name
+
+
+def remove_video_files(dataset: Path, video_id: str) -> None:
+    """Remove a video's own files; the ledger's record last, so that a stopped removal is repeated.
+
+    Raises:
+        DatasetError: it is no id of a video, or a file is a link or no regular file; nothing is removed then.
+        OSError: a file cannot be removed.
+    """
+    own = checked_id(video_id)
+    tables = [f"{table}/{own}.parquet" for table in ("clips", "spans", "frames")]
+    paths = [file_in(dataset, name) for name in (*tables, f"media/{own}.tar", f"ledger/{own}.json")]
+    for path in paths:
+        path.unlink(missing_ok=True)

@@ -13,7 +13,9 @@ from curation.evidence.joining import stitch
 from curation.evidence.measures import Faces, FrameEvidence
 from curation.output.video_files import WINDOWS, VideoFiles
 from foundation.storage.atomic import write_bytes_atomic
-from foundation.storage.locations import files_in, read_all
+from foundation.storage.leases import require_lease
+from foundation.storage.locations import read_all
+from manifests.files.names import files_of
 from manifests.schema.face_measures import FACE_MEASURES
 from manifests.timeline import Window
 
@@ -40,6 +42,7 @@ def write_window(files: VideoFiles, window: Window, evidence: FrameEvidence, spe
             arrays[f"faces.{field.name}"] = values
     content = io.BytesIO()
     np.savez(content, allow_pickle=False, **arrays)
+    require_lease(files.dataset)
     write_bytes_atomic(files.step(window, ".npz"), content.getvalue())
 
 
@@ -76,8 +79,9 @@ def remove_windows(dataset: Path, video_ids: Collection[str]) -> None:
     Raises:
         OSError: the folder cannot be listed, or a file not removed.
     """
-    for path in files_in(dataset / WINDOWS, ""):
+    for path in files_of(dataset, WINDOWS, ""):
         if path.name.partition("-")[0] in video_ids:
+            require_lease(dataset)
             path.unlink(missing_ok=True)
 
 

@@ -8,6 +8,7 @@ from pydantic import Field
 from curation.rendering.picture_area import PictureArea
 from foundation.array_types import Float32Array, RgbImage
 from foundation.settings import Settings
+from manifests.limits import MAX_CLIP_PX
 
 __all__ = ["Crop", "CropSettings", "choose_crop"]
 
@@ -15,7 +16,7 @@ __all__ = ["Crop", "CropSettings", "choose_crop"]
 class CropSettings(Settings):
     """Settings of the crop of clips."""
 
-    size_px: int = Field(default=256, ge=64, le=1024, multiple_of=2)
+    size_px: int = Field(default=256, ge=64, le=MAX_CLIP_PX, multiple_of=2)
     """Width and height of the clip, pixels (GAIA appendix B.1: 256 by 256 for all settings). Landmarks of a clip are in
     these pixels; trainers scale both to the size of their network. Narrower faces than `face_ratio` of it are upscaled:
     larger clips need larger limits of the rule `small_face`."""

@@ -13,6 +13,7 @@ from curation.rules.runs import run_lengths
 from curation.rules.verdict import Verdict, Verdicts
 from foundation.array_types import BoolArray
 from foundation.settings import Settings
+from manifests.limits import MAX_CLIP_S
 from manifests.timeline import TICK_RATE_HZ
 
 __all__ = ["TooShortSettings", "split_evenly", "too_short"]
@@ -23,7 +24,7 @@ class TooShortSettings(Settings):
 
     min_s: float = Field(default=3.0, gt=0.0)
     """Shortest clip, seconds (GAIA A.1: "consecutive satisfactory frames longer than three seconds")."""
-    max_clip_s: float = Field(default=30.0, gt=0.0)
+    max_clip_s: float = Field(default=30.0, gt=0.0, le=MAX_CLIP_S)
     """Longer runs are split evenly, seconds. Ours: the window of Whisper, and a bound on what a loader has to read."""
 
     @model_validator(mode="after")

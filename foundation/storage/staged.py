@@ -27,7 +27,8 @@ class _LocalFile:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
         self._hidden = path.parent / f".{path.name}.{os.getpid()}.part"
-        self.stream: BinaryIO = self._hidden.open("wb")
+        self._hidden.unlink(missing_ok=True)  # of a process before that had this number; a link is not followed
+        self.stream: BinaryIO = self._hidden.open("xb")
 
     @property
     def folder(self) -> Path:

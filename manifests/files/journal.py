@@ -5,27 +5,37 @@ the new ones valid and the old ones invalid. After that the old files are remove
 journal is removed. If the process stops in between, the journal remains and the next writer completes the steps.
 `tables.table_files` reads the journal, so its callers see every row exactly once at any time. A program that lists the
 folder itself may miss rows during a swap, and never sees a row twice.
+
+A journal may come from a stranger. It can name files of tables in their folders, and nothing else; what it asks for is
+checked as a whole before any of it is carried out.
 """
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from foundation.errors import UsageError
 from foundation.storage.atomic import write_json_atomic
+from foundation.storage.leases import require_lease
 from foundation.storage.locations import is_remote
+from foundation.storage.regular_files import FileTooLargeError, NotRegularFileError, read_small
 from foundation.storage.staged import flush
-from manifests.errors import DatasetError
+from manifests.errors import DatasetError, first_problem
+from manifests.files.names import TableFileName, file_in
 
 __all__ = ["JOURNAL", "Swap", "SwapError", "finish_swap", "hidden_name", "move_file", "pending_swap", "swap_files"]
 
 JOURNAL = ".swap.json"
 """Name of the journal in the dataset's folder; it exists only during a swap."""
 
+_JOURNAL_BYTES = 16 << 20
+"""Most that a journal can have: it names the files of some videos, in a hundred bytes each."""
+
 
 class SwapError(UsageError):
-    """The journal is damaged."""
+    """The journal is damaged, or asks for what none that this software writes asks for."""
 
 
 class Swap(BaseModel):
@@ -33,20 +43,40 @@ class Swap(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    come: Mapping[str, str]
+    come: Mapping[str, TableFileName]
     """By the hidden name of a new file, its final name."""
-    gone: tuple[str, ...]
+    gone: tuple[TableFileName, ...]
     """Old files."""
 
+    @model_validator(mode="after")
+    def _require_hidden_names(self) -> Self:
+        for hidden, name in self.come.items():
+            if hidden != hidden_name(name):
+                raise ValueError(f"{hidden!r} is not the hidden name of {name}")
+        return self
+
     def applied(self, dataset: Path, folder: str, listed: list[Path]) -> list[Path]:
-        """Return the valid files of `folder`, given those that a listing of it shows."""
+        """Return the valid files of `folder`, given those that a listing of it shows.
+
+        Raises:
+            DatasetError: a new file is a link, or no regular file.
+        """
         replaced = {dataset / name for name in (*self.gone, *self.come.values())}
         new = [
-            dataset / (hidden if (dataset / hidden).exists() else name)
+            (path if (path := file_in(dataset, hidden)).exists() else file_in(dataset, name))
             for hidden, name in self.come.items()
             if name.startswith(f"{folder}/")
         ]
         return [path for path in listed if path not in replaced] + new
+
+    def require_inside(self, dataset: Path) -> None:
+        """Refuse a swap whose files are links, no regular files, or reached through links.
+
+        Raises:
+            DatasetError: one is; the message names it.
+        """
+        for name in (*self.gone, *self.come.keys(), *self.come.values()):
+            file_in(dataset, name)
 
 
 def hidden_name(name: str) -> str:
@@ -67,13 +97,17 @@ def pending_swap(dataset: Path) -> Swap | None:
     """
     path = dataset / JOURNAL
     try:
-        text = path.read_bytes()
+        text = read_small(path, _JOURNAL_BYTES, follow_links=False)
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except (NotRegularFileError, FileTooLargeError) as error:
+        raise SwapError(f"{error}: restore {path.name} from a copy") from error
     try:
         return Swap.model_validate_json(text)
     except ValidationError as error:
-        raise SwapError(f"{path} is damaged ({error.error_count()} problems): restore it from a copy") from error
+        raise SwapError(
+            f"{path} is damaged ({first_problem(error)}; {error.error_count()} problems): restore it from a copy"
+        ) from error
 
 
 def swap_files(dataset: Path, come: Iterable[str], gone: Iterable[str]) -> None:
@@ -90,6 +124,7 @@ def swap_files(dataset: Path, come: Iterable[str], gone: Iterable[str]) -> None:
     names = tuple(come)
     new = {hidden_name(name): name for name in names}
     old = tuple(sorted(set(gone).difference(names)))
+    require_lease(dataset)
     write_json_atomic(dataset / JOURNAL, Swap(come=new, gone=old).model_dump(mode="json"))
     finish_swap(dataset)
 
@@ -98,7 +133,7 @@ def finish_swap(dataset: Path) -> None:
     """Complete a swap that was interrupted, if there is one.
 
     Raises:
-        DatasetError: the journal is damaged.
+        DatasetError: the journal is damaged, or names what is no file of the dataset; nothing is changed then.
         OSError: a file cannot be renamed or removed.
     """
     try:
@@ -107,6 +142,8 @@ def finish_swap(dataset: Path) -> None:
         raise DatasetError(str(error)) from error
     if swap is None:
         return
+    swap.require_inside(dataset)
+    require_lease(dataset)
     # old files first: a program that lists the folder now misses rows instead of seeing them twice
     for name in swap.gone:
         (dataset / name).unlink(missing_ok=True)

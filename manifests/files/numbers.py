@@ -6,16 +6,21 @@ from pydantic import Field
 
 from manifests.files.names import UnsafeValueError
 
-__all__ = ["MOST_BYTES", "Count", "FiniteNumber", "Seconds", "whole_number"]
+__all__ = ["LONGEST_S", "MOST_BYTES", "Count", "FiniteNumber", "Hours", "Seconds", "whole_number"]
 
 MOST_BYTES = 2**63 - 1
 """Largest number of bytes that a column of int64 can state."""
+
+LONGEST_S = 2 * 24 * 3600
+"""Most seconds that a column can state. Videos have a day at most."""
 
 Count = Annotated[int, Field(ge=0, le=MOST_BYTES)]
 
 FiniteNumber = Annotated[float, Field(allow_inf_nan=False)]
 
-Seconds = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+Seconds = Annotated[float, Field(ge=0.0, le=LONGEST_S, allow_inf_nan=False)]
+
+Hours = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 
 
 def whole_number(value: object, what: str) -> int:

@@ -15,9 +15,10 @@ import pyarrow.parquet as pq
 
 from foundation.storage.arrow import open_parquet
 from foundation.storage.atomic import replacing
-from foundation.storage.locations import files_in, is_remote
+from foundation.storage.locations import is_remote
 from manifests.errors import DatasetError
 from manifests.files.journal import SwapError, pending_swap
+from manifests.files.names import files_of
 from manifests.schema.columns import Table
 from manifests.schema.tables import TABLES
 
@@ -99,14 +100,17 @@ def _leaf_types(schema: pa.Schema) -> dict[str, str]:
 def table_files(dataset: Path, name: str) -> list[Path]:
     """Return the Parquet files of table `name`, sorted by name; no files if the folder is missing.
 
+    They are regular files in the dataset's own folder, so that they can be given to any library.
+
     Raises:
-        DatasetError: files are being replaced, and the journal is damaged.
+        DatasetError: the folder or a file is a link, a named pipe, a socket or a device; or files are being replaced,
+            and the journal is damaged.
     """
     try:
         swap = pending_swap(dataset)
     except SwapError as error:
         raise DatasetError(str(error)) from error
-    files = files_in(dataset / name, ".parquet")
+    files = files_of(dataset, name, ".parquet")
     if swap is not None:
         files = swap.applied(dataset, name, files)
     return sorted(files, key=lambda path: path.name.lstrip("."))

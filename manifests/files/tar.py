@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Protocol
 
 from foundation.storage.atomic import replacing
-from foundation.storage.locations import is_address, is_remote, read_range
-from manifests.files.media import MediaError
+from foundation.storage.locations import read_range
+from manifests.errors import DatasetError, MediaError
+from manifests.files.names import file_in, media_name
+from manifests.files.numbers import MOST_BYTES
+from manifests.limits import MAX_CLIP_BYTES
 
 __all__ = [
     "ByteSink",
@@ -21,6 +24,7 @@ __all__ = [
     "member_name_at",
     "read_member",
     "tar_bytes",
+    "tar_path",
     "write_members",
     "write_tar",
 ]
@@ -53,12 +57,22 @@ def _padding(size: int) -> int:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MemberRange:
-    """Byte range of a member's content in its tar."""
+    """Byte range of a member's content in its tar; none that no tar can have."""
 
     offset: int
     """First byte."""
     size: int
     """Length in bytes."""
+
+    def __post_init__(self) -> None:
+        """Refuse a range that a row of a damaged dataset states, and that is none.
+
+        Raises:
+            MediaError: a number is missing or negative, or the end is beyond int64.
+        """
+        numbers = (self.offset, self.size)
+        if not all(type(number) is int and number >= 0 for number in numbers) or sum(numbers) > MOST_BYTES:
+            raise MediaError(f"{self.offset!r:.40}+{self.size!r:.40} is no byte range: it is negative, or has no end")
 
 
 class TarWriter:
@@ -127,11 +141,13 @@ def read_member(dataset: Path, media: str, where: MemberRange) -> bytes:
     """Return the bytes `where` of the tar `media`, a path relative to the dataset; of a remote one no others are read.
 
     Raises:
-        MediaError: the tar is missing, outside the dataset, or ends before the range does.
+        MediaError: the tar is missing, outside the dataset, no regular file, or ends before the range does.
     """
     path = tar_path(dataset, media)
-    if where.offset < 0 or where.size < 0:
-        raise MediaError(f"{path}: the byte range {where.offset}+{where.size} is negative")
+    if where.size > MAX_CLIP_BYTES:
+        raise MediaError(
+            f"{path}: the byte range {where.offset}+{where.size} is longer than a clip: {MAX_CLIP_BYTES:,}"
+        )
     try:
         content = read_range(path, where.offset, where.size)
     except OSError as error:
@@ -158,11 +174,12 @@ def member_name_at(dataset: Path, media: str, where: MemberRange) -> str | None:
 
 
 def tar_path(dataset: Path, media: str) -> Path:
-    path = dataset / media
-    if is_remote(dataset):  # there are no links, and keys are what they are called
-        if ".." in media.split("/") or media.startswith("/") or is_address(media):
-            raise MediaError(f"{media} lies outside the dataset")
-        return path
-    if not path.resolve().is_relative_to(dataset.resolve()):
-        raise MediaError(f"{media} lies outside the dataset")
-    return path
+    """Return the path of the tar `media`, a path relative to the dataset; the tar may be missing.
+
+    Raises:
+        MediaError: it is no name of a tar of a dataset, or that of a link, or of no regular file.
+    """
+    try:
+        return file_in(dataset, media_name(media))
+    except DatasetError as error:
+        raise MediaError(f"{media!r:.100} lies outside the dataset, or is no tar of it: {error}") from error

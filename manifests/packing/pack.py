@@ -19,8 +19,9 @@ from pydantic import Field
 
 from foundation.settings import Settings
 from foundation.storage.atomic import replacing
-from foundation.storage.locations import files_in
+from foundation.storage.leases import require_lease
 from manifests.files.journal import finish_swap, hidden_name, move_file, swap_files
+from manifests.files.names import file_in, files_of, folder_in, media_name
 from manifests.packing.packed_files import PACKED, PackedFacts, TableFile, sources_of, table_inventory, videos_digest
 from manifests.packing.prefix_tree import Leaf, leaves
 from manifests.packing.rows import VideoRows, write_packed
@@ -86,12 +87,14 @@ def compact(dataset: Path, live: Collection[str], settings: StorageSettings) -> 
         background.join()
         raise
     background.result()
-    for path in files_in(dataset / "media", ".tar"):
+    require_lease(dataset)
+    for path in files_of(dataset, "media", ".tar"):
         if f"media/{path.name}" not in media:
             path.unlink()
-    for folder in (".", *TABLES, "media", "ledger"):
+    require_lease(dataset)
+    for folder in (dataset, *(folder_in(dataset, name) for name in (*TABLES, "media", "ledger"))):
         for pattern in (".*.new", ".*.part"):  # unfinished files of an interrupted run
-            for path in (dataset / folder).glob(pattern):
+            for path in folder.glob(pattern):
                 path.unlink()
 
 
@@ -189,7 +192,7 @@ class _Packing:
         new = [self._write(leaf, sources, shard, group) for leaf in group.files]
         self._swap(new, existing)
         for tar in {tar for file in existing.values() for tar in file.facts.media} - self.media:
-            (self._dataset / tar).unlink()
+            file_in(self._dataset, media_name(tar)).unlink()
 
     def _write(
         self, leaf: Leaf, sources: Mapping[str, TableFile], shard: Shard | None = None, group: _Group | None = None

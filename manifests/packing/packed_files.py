@@ -9,13 +9,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Annotated
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from foundation.storage.arrow import open_parquet
-from manifests.errors import DatasetError
+from manifests.errors import DatasetError, first_problem
+from manifests.files.names import MediaName, Sha256, VideoId
+from manifests.files.numbers import Count
 from manifests.files.tables import table_files
 from manifests.files.tar import tar_bytes
 from manifests.schema.clips import CLIPS
@@ -41,15 +44,15 @@ class PackedFacts(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    prefix: str
+    prefix: Annotated[str, StringConstraints(pattern="^[01]{0,192}$")]
     """Leading bits of the ids of its videos."""
-    videos: Mapping[str, tuple[int, int]]
+    videos: Mapping[VideoId, tuple[Count, Count]]
     """By video id, bytes of the video's rows, and bytes of its clips in a tar."""
-    media: tuple[str, ...] = ()
+    media: tuple[MediaName, ...] = ()
     """Tars with its clips."""
-    mute: tuple[str, ...] = ()
+    mute: tuple[VideoId, ...] = ()
     """Ids of the videos whose clips have no sound, sorted: their clips are in tars of their own."""
-    tar_videos: str | None = None
+    tar_videos: Sha256 | None = None
     """`videos_digest` of all videos in the tar that was written with the file; None if none was written with it."""
 
     def footer(self) -> dict[str, str]:
@@ -111,7 +114,12 @@ def _table_file(table: Table, path: Path) -> TableFile:
         with open_parquet(path) as file:
             footer = (file.metadata.metadata or {}).get(_FACTS)
             facts = _measured(file, table) if footer is None else PackedFacts.model_validate_json(footer)
-    except (pa.ArrowException, OSError, ValidationError) as error:
+    except ValidationError as error:
+        raise DatasetError(
+            f"{path}: it states what cannot be: {first_problem(error)}; restore it, or remove it: the same run then "
+            "curates what was in it"
+        ) from error
+    except (pa.ArrowException, OSError, ValueError, TypeError) as error:  # sizes and ids of rows may be anything
         raise DatasetError(
             f"{path}: cannot be read: {error}; restore it, or remove it: the same run then curates what was in it"
         ) from error

@@ -8,9 +8,13 @@ from typing import Any, BinaryIO, Self
 import pyarrow as pa
 
 from foundation.storage.atomic import replacing
+from foundation.storage.locations import is_remote
+from foundation.storage.regular_files import open_regular
 from manifests.errors import DatasetError
 from manifests.files.journal import hidden_name, move_file
-from manifests.files.tar import MemberRange, TarWriter
+from manifests.files.media import MediaError
+from manifests.files.names import clip_id
+from manifests.files.tar import MemberRange, TarWriter, tar_path
 from manifests.packing.clip_json import FACT_COLUMNS, LOCATION_COLUMNS, clip_json
 from manifests.packing.packed_files import TableFile
 from manifests.packing.rows import HashingStream, VideoRows
@@ -87,8 +91,11 @@ def copy_media(
         def copy(row: Mapping[str, Any], kind: str) -> int | None:
             if row[f"{kind}_offset"] is None:
                 return None
-            where = MemberRange(offset=row[f"{kind}_offset"], size=row[f"{kind}_size"])
-            return tar.add(f"{row['clip_id']}.{kind}", where.size, tars.blocks(row, where)).offset
+            try:
+                where = MemberRange(offset=row[f"{kind}_offset"], size=row[f"{kind}_size"])
+            except MediaError as error:
+                raise _lost(dataset, row, str(error)) from error
+            return tar.add(f"{clip_id(row['clip_id'])}.{kind}", where.size, tars.blocks(row, where)).offset
 
         for row in rows:
             mp4 = copy(row, "mp4")
@@ -137,7 +144,10 @@ class _Tars:
             self.__exit__()
             self._open = None
             try:
-                self._open = (media, (self._dataset / media).open("rb"))
+                path = tar_path(self._dataset, media)
+                self._open = (media, path.open("rb") if is_remote(path) else open_regular(path, follow_links=False))
+            except MediaError as error:
+                raise _lost(self._dataset, row, str(error)) from error
             except OSError as error:
                 raise _lost(self._dataset, row, error.strerror or str(error)) from error
         stream = self._open[1]
@@ -154,6 +164,6 @@ class _Tars:
 def _lost(dataset: Path, row: Mapping[str, Any], why: str) -> DatasetError:
     record = dataset / "ledger" / f"{row['video_id']}.json"
     return DatasetError(
-        f"{dataset / row['media']}: clip {row['clip_id']} cannot be read from it: {why}. Restore it from a copy, or "
+        f"{dataset}/{row['media']}: clip {row['clip_id']} cannot be read from it: {why}. Restore it from a copy, or "
         f"remove {record}, and the same run curates that video again"
     )

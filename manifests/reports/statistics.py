@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from foundation.json_text import json_text
 from foundation.text import TimeUnit, text_table, time_unit
 from manifests.files.tables import read_table
+from manifests.packing.one_state import in_one_state, not_hidden
 from manifests.vocabulary import FAILED_STATUSES, OUTCOMES, TIERS
 
 __all__ = ["DropRow", "SourceRow", "Statistics", "VideoRow", "statistics"]
@@ -138,11 +139,17 @@ def statistics(dataset: Path) -> Statistics:
 
     Raises:
         DatasetError: a table cannot be read.
+        ChangingDatasetError: a command has begun to remove what is counted.
     """
+    return in_one_state(dataset, lambda hidden: _counted(dataset, hidden))
+
+
+def _counted(dataset: Path, hidden: frozenset[str]) -> Statistics:
     columns = list(_Video.__dataclass_fields__)
     videos = [_Video(**row) for row in read_table(dataset, "videos", columns).to_pylist()]
     videos.sort(key=lambda video: (video.source, video.path))
-    seconds = _seconds_per_video(read_table(dataset, "spans", ["video_id", "start_s", "end_s", "tier", "outcome"]))
+    spans = read_table(dataset, "spans", ["video_id", "start_s", "end_s", "tier", "outcome"])
+    seconds = _seconds_per_video(not_hidden(spans, hidden))
     by_source = defaultdict(list)
     for video in videos:
         by_source[video.source].append(video)

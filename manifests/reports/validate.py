@@ -14,6 +14,8 @@ import pyarrow as pa
 from foundation.storage.arrow import open_parquet
 from manifests.clip_size import clip_px
 from manifests.files.tables import read_table, table_files
+from manifests.packing.one_state import without_writer
+from manifests.packing.stated import Refusal, refused_cells, refused_files, refused_footers
 from manifests.record import ColumnRecord, DatasetRecord, TableRecord, describe_tables, read_dataset, totals_of
 from manifests.reports.validate_clips import Problem, clip_problems
 from manifests.schema.clips import CLIPS
@@ -29,35 +31,60 @@ _DECIDE_AGAIN = "run `gaia-curate decide` into a new dataset"
 
 _RUN_AGAIN = "run the curation again"
 
+_REFUSED = "ask whoever made the dataset; nothing that it names so is opened"
+
 _GO_ON = "wait for it, or give the same command again to go on"
 
 
-def validate(dataset: Path, record: DatasetRecord | None = None) -> list[Problem]:
+def validate(dataset: Path, *, wait: bool = False) -> list[Problem]:
     """Return all problems of a dataset; an empty list if it is valid.
 
-    Checked are: the schema of every file; that ticks and spans tile every analysed video; that kept spans and clips
-    match; that the bytes of every clip have the recorded checksum, decode, and are as long as its arrays; the totals.
+    Checked are: that all files are the dataset's own, and all names, ids and numbers possible, before anything is
+    opened that they name; the schema of every file; that ticks and spans tile every analysed video; that kept spans and
+    clips match; that the bytes of every clip have the recorded checksum, decode, and are as long as its arrays; the
+    totals.
+
+    A dataset that a command writes to is not checked: its problems would be those of the moment.
+
+    Args:
+        dataset: the folder or address.
+        wait: wait for the end of a command that writes to it, and begin again if one comes in between.
 
     Raises:
         DatasetError: `dataset` is no dataset, or one of another schema version.
+        ChangingDatasetError: a command writes to it, or has begun to meanwhile, and `wait` is false.
     """
-    record = read_dataset(dataset) if record is None else record
+    read_dataset(dataset)
+    return without_writer(dataset, lambda: _problems(dataset, read_dataset(dataset)), wait=wait)
+
+
+def _problems(dataset: Path, record: DatasetRecord) -> list[Problem]:
+    if problems := _refusals(refused_files(dataset)):  # nothing else is opened then
+        return problems
     if not table_files(dataset, VIDEOS.name):
         return [Problem(file="videos", row="", what="the run has not ended: there is no table yet", remedy=_GO_ON)]
     problems = list(_schema_problems(dataset, record))
     if problems:  # rows of another schema cannot be judged
+        return problems
+    problems = _refusals(refused_footers(dataset)) or _refusals(refused_cells(dataset, tuple(TABLES.values())))
+    if problems:  # rows that state what cannot be are not followed
         return problems
     durations, problems = _durations(dataset)
     problems += _frame_problems(dataset, durations)
     problems += _tiling_problems(dataset, durations, record.outcomes)
     problems += _kept_problems(dataset)
     problems += _kept_second_problems(dataset)
+    size_px = clip_px(record)
     for path in table_files(dataset, CLIPS.name):
         with open_parquet(path) as parquet:
             for batch in parquet.iter_batches(batch_size=CLIPS.row_group_rows):
-                problems += clip_problems(dataset, f"{CLIPS.name}/{path.name}", batch, clip_px(record))
+                problems += clip_problems(dataset, f"{CLIPS.name}/{path.name}", batch, size_px)
     problems += _record_problems(dataset, record)
     return problems
+
+
+def _refusals(refusals: Iterator[Refusal]) -> list[Problem]:
+    return [Problem(file=one.file, row="", what=one.what, remedy=_REFUSED) for one in refusals]
 
 
 def _schema_problems(dataset: Path, record: DatasetRecord) -> Iterator[Problem]:

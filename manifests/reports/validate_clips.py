@@ -12,6 +12,7 @@ from foundation.array_types import Float32Array
 from manifests.files.media import MediaError, read_audio, read_frames, sha256_of
 from manifests.files.tar import MemberRange, member_name_at, read_member
 from manifests.landmarks import landmark_scheme
+from manifests.limits import MAX_CLIP_FRAMES
 from manifests.schema.arrow_arrays import numpy_of
 from manifests.timeline import AUDIO_RATE_HZ, SAMPLES_PER_TICK, TICK_RATE_HZ
 
@@ -60,6 +61,10 @@ def clip_problems(dataset: Path, file: str, batch: pa.RecordBatch, clip_px: int)
             yield Problem(file=file, row="", what=f"column {name}: {error}", remedy=_RENDER_AGAIN)
     plain = batch.select([name for name in batch.schema.names if name not in _ARRAYS]).to_pylist()
     for number, row in enumerate(plain):
+        if not 0 < row["n_frames"] <= MAX_CLIP_FRAMES:
+            what = f"n_frames is {row['n_frames']:,}, clips have 1 to {MAX_CLIP_FRAMES:,} frames"
+            yield Problem(file=file, row=row["clip_id"], what=what, remedy=_RENDER_AGAIN)
+            continue
         found = [*_media(dataset, row, clip_px)]
         found += [text for name in arrays for text in _length(name, arrays[name][number], row["n_frames"])]
         if (points := arrays.get("landmarks", [None] * len(plain))[number]) is not None:
@@ -109,9 +114,9 @@ def _content(dataset: Path, row: Row, kind: str) -> tuple[bytes | None, list[str
     """Return the bytes of a clip's file, or None, and the problems of the file."""
     if row[f"{kind}_size"] is None or row[f"{kind}_sha256"] is None:
         return None, [f"{kind}_size or {kind}_sha256 is null beside an offset"]
-    where = MemberRange(offset=row[f"{kind}_offset"], size=row[f"{kind}_size"])
     expected = f"{row['clip_id']}.{kind}"
     try:
+        where = MemberRange(offset=row[f"{kind}_offset"], size=row[f"{kind}_size"])
         content = read_member(dataset, row["media"], where)
         name = member_name_at(dataset, row["media"], where)
     except MediaError as error:
@@ -131,6 +136,9 @@ def _video(mp4: bytes, n_frames: int, clip_px: int) -> Iterator[str]:
     count = 0
     try:
         video = read_frames(mp4)
+        if video.stated_frames != n_frames:  # told without decoding them all
+            yield f"mp4 has {video.stated_frames} frames, the row says {n_frames}"
+            return
         for frame in video.frames:
             sizes.add((frame.shape[1], frame.shape[0]))
             count += 1

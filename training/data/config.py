@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from foundation.settings import Section
+from manifests.limits import QUERY_MEMORY_GIB
 from manifests.vocabulary import Split, Tier
 
 __all__ = ["DataConfig"]
@@ -28,6 +29,10 @@ class DataConfig(Section):
     where: str | None = None
     """SQL condition over `clips`, such as `snr_db > 15 and sharpness_mean > 80`; may use `videos` and `frames`. null:
     none."""
+    where_timeout_s: Annotated[float, Field(gt=0.0)] = 300.0
+    """Seconds that `where` may take before the run is refused. Ours: a hundred thousand clips take about one minute."""
+    where_memory_gib: Annotated[float, Field(ge=0.0625)] = QUERY_MEMORY_GIB
+    """Memory that `where` may take, GiB. Ours."""
     max_damaged_share: Annotated[float, Field(ge=0.0, le=1.0)] = 0.01
     """Share of the selected clips that may prove damaged before the run stops; a single one never stops it. Ours."""
 

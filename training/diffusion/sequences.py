@@ -7,7 +7,9 @@ a start uniform over the clip, drawn for each sample. The reference frame is "ra
 Shapes: B sequences, T frames, D numbers of a latent, F speech features, P = 3 angles.
 """
 
+import math
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +20,7 @@ from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Dataset
 
 from foundation.array_types import Float16Array, Int64Array
+from manifests.errors import DatasetError
 from manifests.schema.arrow_arrays import numpy_of
 from models.motion.inputs import MotionInputs
 from training.data.clips import ClipError, ClipReader, DamagedDataError
@@ -173,9 +176,14 @@ class MotionSequences(Dataset[MotionSequence]):
         try:
             (latents,) = numpy_of(self._rows.value(file, row, 0, "latents"))
         except (ValueError, OSError) as error:  # Arrow's errors are among them
-            raise ClipError(f"{where.clip_id}: {file}: its latents cannot be read: {error}") from error
+            with suppress(OSError, DatasetError):
+                self._reader.look_again(clip)  # `gaia-curate forget` removes files of latents with a person's clips
+            remedy = "" if file.exists() else "; encode them again with `gaia-train latents`, and resume"
+            raise ClipError(f"{where.clip_id}: {file}: its latents cannot be read: {error}{remedy}") from error
         if latents is None or len(latents) != where.n_frames:
             raise ClipError(f"{where.clip_id}: {file}: it has no latents, because it was damaged when it was encoded")
+        if latents.shape[1] != math.prod(self.facts.latent_shape):
+            raise ClipError(f"{where.clip_id}: {file}: its latents have another shape than latents.json says")
         return latents.astype(np.float16, copy=False)
 
     def _standardised(self, latents_ND: Float16Array) -> Tensor:

@@ -14,9 +14,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import torch
+from pydantic import ValidationError
 
 from foundation.array_types import Float16Array, Float32Array, Float64Array
-from foundation.storage.locations import files_in
+from foundation.storage.leases import require_lease
+from manifests.errors import first_problem
 from manifests.files.tables import write_parquet
 from manifests.schema.arrow_arrays import array_column
 from models.pixels import to_float
@@ -32,6 +34,7 @@ from training.latents.files import (
     LatentsError,
     Moments,
     fingerprint_of,
+    latent_files,
     latent_places,
     latents_folder,
     merged,
@@ -84,11 +87,13 @@ def write_latents(
                 rows.append(_row(encoder, clip, log))
             on_clip()
         if rows:
+            require_lease(index.dataset)
             write_parquet(file.path, _table(rows), LATENTS)
     encoded = latent_places(folder)
     if any(name not in encoded for file in files for name in file.names):
         return None
     written = _facts(index, vae.config, sha256, folder)
+    require_lease(index.dataset)
     write_facts(folder, written)
     return written
 
@@ -150,7 +155,11 @@ class _Encoder:
             else:
                 numbers = range(n_frames)
                 latents = [self._appearance(clip, numbers[start : start + _FRAMES_AT_ONCE]) for start in starts]
-        return np.concatenate(latents), appearance
+        encoded = np.concatenate(latents)
+        if not (np.isfinite(encoded).all() and np.isfinite(appearance).all()):
+            name = self.reader.index.row(clip).clip_id
+            raise ClipError(f"{name}: its latents are no finite numbers; its landmarks are damaged")
+        return encoded, appearance
 
     def _motion(self, points_NK2: Float32Array) -> Float16Array:
         landmarks = torch.from_numpy(points_NK2 * (self.vae.config.image_px / self.reader.index.clip_px)).to(
@@ -212,6 +221,28 @@ def _moments(rows_ND: Float16Array | Float32Array, channels: int) -> Moments:
     return Moments(count=count, mean=tuple(mean.tolist()), squares=tuple(squares.tolist()))
 
 
+def _latent_moments(rows: pa.Table, shape: tuple[int, int, int], folder: Path) -> list[Moments]:
+    """Return the moments that rows of latents state.
+
+    Raises:
+        LatentsError: they are none of latents of this (C, H, W) shape.
+    """
+    try:
+        moments = [
+            Moments(
+                count=row["n_frames"] * shape[1] * shape[2], mean=row["channel_mean"], squares=row["channel_squares"]
+            )
+            for row in rows.to_pylist()
+        ]
+    except ValidationError as error:
+        raise LatentsError(
+            f"{folder} is damaged: {first_problem(error)}; delete it and give the command again"
+        ) from error
+    if any(len(one.mean) != shape[0] for one in moments):
+        raise LatentsError(f"{folder} holds latents of another VAE; delete it and give the command again")
+    return moments
+
+
 def _facts(index: ClipIndex, vae: VaeConfig, sha256: str, folder: Path) -> LatentFacts:
     """Return the content of latents.json, when all latents are written.
 
@@ -220,7 +251,7 @@ def _facts(index: ClipIndex, vae: VaeConfig, sha256: str, folder: Path) -> Laten
     """
     shape = vae.motion_shape if vae.disentangled else vae.appearance_shape
     columns = ["clip_id", "n_frames", "channel_mean", "channel_squares"]
-    rows = pa.concat_tables([read_columns(file, columns) for file in files_in(folder, ".parquet")])
+    rows = pa.concat_tables([read_columns(file, columns) for file in latent_files(folder)])
     rows = rows.filter(pc.is_in(rows["clip_id"], index.rows["clip_id"].combine_chunks())).sort_by("clip_id")
     in_train = index.rows.filter(pc.equal(index.rows["split"], "train"))["clip_id"].combine_chunks()
     readable = rows.filter(pc.is_valid(rows["channel_mean"]))
@@ -230,11 +261,7 @@ def _facts(index: ClipIndex, vae: VaeConfig, sha256: str, folder: Path) -> Laten
             f"{index.dataset}: no readable clip of tier diffusion is in split train, so latents cannot be "
             "standardised; curate videos of more speakers"
         )
-    per_frame = shape[1] * shape[2]
-    latents = [
-        Moments(count=row["n_frames"] * per_frame, mean=row["channel_mean"], squares=row["channel_squares"])
-        for row in train_rows.to_pylist()
-    ]
+    latents = _latent_moments(train_rows, shape, folder)
     names = set(train_rows["clip_id"].to_pylist())
     reader = ClipReader(index)
     poses = [

@@ -5,20 +5,25 @@ clips of tier `diffusion`, under the same name, and `latents.json`, written last
 for standardising latents.
 """
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal, Self
 
 import numpy as np
 import pyarrow as pa
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from foundation.errors import UsageError
 from foundation.storage.arrow import read_parquet
 from foundation.storage.atomic import write_json_atomic
 from foundation.storage.digest import file_sha256
-from foundation.storage.locations import files_in
+from foundation.storage.regular_files import read_small
+from manifests.errors import first_problem
+from manifests.files.cells import bad_cells
+from manifests.files.names import Sha256, files_of, folder_in
+from manifests.files.numbers import Count, FiniteNumber
 from manifests.schema.columns import Column, Table
 from models.vae.posterior import LatentStatistics
 from models.vae.vae import VaeConfig
@@ -29,6 +34,7 @@ __all__ = [
     "LatentsError",
     "Moments",
     "fingerprint_of",
+    "latent_files",
     "latent_places",
     "latents_folder",
     "merged",
@@ -38,6 +44,9 @@ __all__ = [
 ]
 
 _FACTS = "latents.json"
+
+_FACTS_BYTES = 16 << 20
+"""Most that it can have: two numbers of each channel."""
 
 _F16_ROWS = pa.list_(pa.list_(pa.float16()))
 
@@ -97,9 +106,15 @@ class Moments(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    count: int
-    mean: tuple[float, ...]
-    squares: tuple[float, ...]
+    count: Annotated[Count, Field(ge=1)]
+    mean: tuple[FiniteNumber, ...]
+    squares: tuple[Annotated[FiniteNumber, Field(ge=0.0)], ...]
+
+    @model_validator(mode="after")
+    def _require_channels(self) -> Self:
+        if not self.mean or len(self.mean) != len(self.squares):
+            raise ValueError(f"there are {len(self.mean)} means and {len(self.squares)} sums of squares")
+        return self
 
     @property
     def std(self) -> tuple[float, ...]:
@@ -114,22 +129,37 @@ class LatentFacts(BaseModel):
 
     format: Literal["gaia-latents-1"] = "gaia-latents-1"
     vae: VaeConfig
-    vae_sha256: str
+    vae_sha256: Sha256
     """Of its weights file."""
     landmark_scheme: str
     latent_shape: tuple[int, int, int]
     """(C, H, W) of a row of `latents`."""
     where: str | None
     """SQL condition that selected the clips of tier `diffusion`; None: all."""
-    clips: int
-    damaged: int
+    clips: Count
+    damaged: Count
     """Clips among these that have no latents."""
-    frames: int
+    frames: Count
     """Of the clips that have."""
     latents: Moments
     """Of the clips of split `train`, per channel."""
     pose_deg: Moments
     """Of the clips of split `train`: pitch, yaw, roll."""
+
+    @model_validator(mode="after")
+    def _require_shapes(self) -> Self:
+        shape = self.vae.motion_shape if self.vae.disentangled else self.vae.appearance_shape
+        if self.latent_shape != shape:
+            raise ValueError(f"latents of this VAE are {shape}, not {self.latent_shape}")
+        for name, moments, channels in (("latents", self.latents, shape[0]), ("pose_deg", self.pose_deg, 3)):
+            if len(moments.mean) != channels:
+                raise ValueError(f"{name} has {len(moments.mean)} channels, not {channels}")
+        return self
+
+    def sha256(self) -> str:
+        """Return a digest of what the numbers of standardised latents depend on: the VAE, and the statistics."""
+        identity = self.model_dump_json(include={"vae_sha256", "latents", "pose_deg"})
+        return hashlib.sha256(identity.encode()).hexdigest()
 
     def statistics(self) -> LatentStatistics:
         """Return the module that standardises latents and restores them; a diffusion run saves it with the VAE."""
@@ -155,8 +185,12 @@ def fingerprint_of(weights: Path) -> str:
 
 
 def latents_folder(dataset: Path, vae_sha256: str) -> Path:
-    """Return the folder of the latents of a VAE."""
-    return dataset / "latents" / vae_sha256[:16]
+    """Return the folder of the latents of a VAE.
+
+    Raises:
+        DatasetError: it is a link, or reached through one.
+    """
+    return folder_in(dataset, f"latents/{vae_sha256[:16]}")
 
 
 def read_facts(folder: Path) -> LatentFacts:
@@ -167,17 +201,31 @@ def read_facts(folder: Path) -> LatentFacts:
     """
     path = folder / _FACTS
     remedy = f"run `gaia-train latents {folder.parent.parent} --vae VAE_RUN` for it"
-    if not path.exists():
-        raise LatentsError(f"{folder} holds no complete latents of this VAE: {remedy}")
     try:
-        return LatentFacts.model_validate_json(path.read_text(encoding="utf-8"))
-    except (ValidationError, OSError, UnicodeDecodeError) as error:
+        facts = LatentFacts.model_validate_json(read_small(path, _FACTS_BYTES, follow_links=False))
+    except FileNotFoundError as error:
+        raise LatentsError(f"{folder} holds no complete latents of this VAE: {remedy}") from error
+    except ValidationError as error:
+        raise LatentsError(f"{path} is damaged: {first_problem(error)}; {remedy} again") from error
+    except OSError as error:
         raise LatentsError(f"{path} is damaged: {error}; {remedy} again") from error
+    if not facts.vae_sha256.startswith(folder.name):
+        raise LatentsError(f"{path} is about another VAE, {facts.vae_sha256}; {remedy} again")
+    return facts
 
 
 def write_facts(folder: Path, facts: LatentFacts) -> None:
     """Write latents.json, which marks the latents as complete."""
     write_json_atomic(folder / _FACTS, facts.model_dump(mode="json"))
+
+
+def latent_files(folder: Path) -> list[Path]:
+    """Return the files of latents in a folder, sorted by name.
+
+    Raises:
+        DatasetError: the folder or a file is a link, or no regular file.
+    """
+    return files_of(folder.parent.parent, f"{folder.parent.name}/{folder.name}", ".parquet")
 
 
 def latent_places(folder: Path) -> dict[str, tuple[Path, int]]:
@@ -187,7 +235,7 @@ def latent_places(folder: Path) -> dict[str, tuple[Path, int]]:
         LatentsError: a file cannot be read.
     """
     places: dict[str, tuple[Path, int]] = {}
-    for file in files_in(folder, ".parquet"):
+    for file in latent_files(folder):
         names = read_columns(file, ["clip_id"])["clip_id"].to_pylist()
         places |= {name: (file, row) for row, name in enumerate(names)}
     return places
@@ -200,6 +248,9 @@ def read_columns(file: Path, columns: Sequence[str]) -> pa.Table:
         LatentsError: it cannot be read.
     """
     try:
-        return read_parquet(file, columns).select(list(columns))
+        rows = read_parquet(file, columns).select(list(columns))
     except (pa.ArrowException, ValueError, OSError, KeyError) as error:
         raise LatentsError(f"{file} cannot be read: {error}; delete it and run `gaia-train latents` again") from error
+    for wrong in bad_cells(LATENTS, rows):
+        raise LatentsError(f"{file}: {wrong}; delete it and run `gaia-train latents` again")
+    return rows

@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from pathlib import Path
 
 import duckdb
@@ -10,7 +11,7 @@ import pytest
 from manifests.dataset import Dataset
 from manifests.errors import DatasetError
 from manifests.files.tables import table_files
-from manifests.reports.queries import QueryError, connect, query
+from manifests.reports.queries import QueryError, QueryLimits, connect, query
 from manifests.schema.tables import TABLES
 
 
@@ -136,3 +137,46 @@ def test_results_as_text_and_json(dataset: Path) -> None:
         result.json()
         == '[\n  {\n    "name": "a\\nb",\n    "n": 12,\n    "nothing": null,\n    "day": "2020-01-02"\n  }\n]'
     )
+
+
+_CROSS_JOIN = "SELECT * FROM range(1000000000) a, range(1000) b"
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT count(*) FROM range(1000000000) a, range(1000) b",
+        "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t) SELECT count(*) FROM t",
+        f"SELECT 1; {_CROSS_JOIN}",
+    ],
+)
+def test_a_query_is_stopped_after_its_time(dataset: Path, sql: str) -> None:
+    began = time.monotonic()
+    with pytest.raises(QueryError, match=r"^the query took longer than 0\.5 s; narrow it, or raise the limit of time"):
+        query(dataset, sql, QueryLimits(timeout_s=0.5, memory_gib=4))
+    assert time.monotonic() - began < 10
+
+
+def test_a_query_is_stopped_at_its_memory(dataset: Path) -> None:
+    with pytest.raises(QueryError, match=r"^the query needs more than 0\.1 GiB; narrow it, or raise the limit of mem"):
+        query(dataset, "SELECT list(range) FROM range(1000000000)", QueryLimits(memory_gib=0.1))
+
+
+def test_rows_are_not_fetched_beyond_a_quarter_of_the_memory(dataset: Path) -> None:
+    with pytest.raises(QueryError, match=r"the answer has more than [0-9,]+ rows, too many to hold"):
+        query(dataset, _CROSS_JOIN, QueryLimits(memory_gib=0.25))
+
+
+def test_an_answer_of_many_rows_is_fetched_whole(dataset: Path) -> None:
+    assert [row[0] for row in query(dataset, "SELECT range FROM range(20000)").rows] == list(range(20_000))
+
+
+@pytest.mark.parametrize(("timeout_s", "memory_gib"), [(0, 1), (-1, 1), (1, 0.01), (float("nan"), 1)])
+def test_limits_that_no_query_can_keep_are_refused(timeout_s: float, memory_gib: float) -> None:
+    with pytest.raises(QueryError, match="more than 0 s and at least"):
+        QueryLimits(timeout_s=timeout_s, memory_gib=memory_gib)
+
+
+def test_the_memory_limit_cannot_be_lifted_by_the_query(dataset: Path) -> None:
+    with pytest.raises(QueryError, match="locked"):
+        query(dataset, "SET memory_limit = '100GB'; SELECT 1")

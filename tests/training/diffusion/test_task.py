@@ -220,7 +220,7 @@ def test_the_run_folder_holds_the_vae_with_statistics_and_how_the_data_was_made(
 ) -> None:
     task = _task(encoded)
     for _ in range(2):  # as when a run is gone on with
-        task.write_run_files(tmp_path / "run")
+        task.write_run_files(tmp_path / "run", accept_changes=False)
     of_vae = WeightFacts(landmark_scheme="ibug68", speech_encoder=None)
     vae = load_weights(tmp_path / "run" / "vae.safetensors", Vae, VaeConfig, of_vae)
     facts = read_facts(latents_folder(encoded.dataset, fingerprint_of(encoded.vae)))

@@ -1,0 +1,79 @@
+"""Cells of tables that name files, place them, or count: checked as the types of `names` and `numbers` demand.
+
+Which columns these are follows from their declarations: ids, names of tars, paths, whole numbers, and times.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from manifests.files.names import UnsafeValueError, clip_id, media_name, path_text, video_id
+from manifests.files.numbers import LONGEST_S, MOST_BYTES
+from manifests.schema.columns import Column, Table
+
+__all__ = ["bad_cells", "checked_columns"]
+
+_TEXTS: Mapping[str, Callable[[str], str]] = {
+    "video_id": video_id,
+    "clip_id": clip_id,
+    "media": media_name,
+    "path": path_text,
+    "duplicate_of": path_text,
+}
+"""By the name of a column of texts, the check of each."""
+
+_SIGNED = ("rotation", "track_id")
+"""Whole numbers that count nothing."""
+
+_LEAST = {"n_frames": 1, "mp4_size": 1, "flac_size": 1}
+
+
+def checked_columns(table: Table) -> list[str]:
+    """Return the names of the columns of a table that `bad_cells` looks into."""
+    return [column.name for column in table.columns if _is_checked(column)]
+
+
+def bad_cells(table: Table, rows: pa.Table) -> Iterator[str]:
+    """Yield what is wrong in rows of a table, a sentence for each column with a value that it cannot have.
+
+    Args:
+        table: the declared table.
+        rows: some of its columns; the others are not checked.
+    """
+    for column in table.columns:
+        if column.name in rows.column_names and _is_checked(column):
+            values = rows[column.name]
+            if values.null_count and not column.nullable:
+                yield f"{column.name} is null in {values.null_count} rows, which it cannot be"
+            elif wrong := _wrong_text(column, values) if column.name in _TEXTS else _wrong_number(column, values):
+                yield f"{column.name}: {wrong}"
+
+
+def _is_checked(column: Column) -> bool:
+    if column.shape or column.name in _SIGNED:
+        return False
+    return column.name in _TEXTS or column.unit == "s" or pa.types.is_integer(column.type)
+
+
+def _wrong_text(column: Column, values: pa.ChunkedArray) -> str | None:
+    check = _TEXTS[column.name]
+    for value in pc.unique(values).to_pylist():
+        try:
+            if value is not None:
+                check(value)
+        except UnsafeValueError as error:
+            return str(error)
+    return None
+
+
+def _wrong_number(column: Column, values: pa.ChunkedArray) -> str | None:
+    least = _LEAST.get(column.name, 0)
+    most = LONGEST_S if column.unit == "s" else MOST_BYTES
+    if pa.types.is_floating(column.type) and not pc.all(pc.is_finite(values), min_count=0).as_py():
+        return "a time is no finite number"
+    bounds = pc.min_max(values)
+    lowest, highest = bounds["min"].as_py(), bounds["max"].as_py()
+    if lowest is None or (least <= lowest and highest <= most):
+        return None
+    return f"{lowest if lowest < least else highest} is not in the range from {least} to {most}"
