@@ -1,6 +1,7 @@
 """The cases of a campaign, and what is wrong with how a command ended."""
 
 import random
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -206,6 +207,13 @@ def _note(
                 "seconds": round(ended.seconds, 1),
                 "mib": ended.peak_bytes >> 20,
                 "seen": seen.get(fault, [])[:3],
-                "said": ended.errors.strip()[-400:],
+                "at": _last_line_of_ours(ended.errors),
+                "said": ended.errors.strip()[-300:],
             }
         )
+
+
+def _last_line_of_ours(errors: str) -> str:
+    """Return the innermost place of a traceback that is in the project."""
+    found = re.findall(r'File "[^"]*/((?:foundation|manifests|curation|models|training|generation)/[^"]+)", line (\d+)', errors)
+    return ":".join(found[-1]) if found else ""
