@@ -39,8 +39,9 @@ def validate(dataset: Path, record: DatasetRecord | None = None) -> list[Problem
     """Return all problems of a dataset; an empty list if it is valid.
 
     Checked are: that all files are the dataset's own, and all names, ids and numbers possible, before anything is
-    opened that they name; the schema of every file; that ticks and spans tile every analysed video; that kept spans and clips
-    match; that the bytes of every clip have the recorded checksum, decode, and are as long as its arrays; the totals.
+    opened that they name; the schema of every file; that ticks and spans tile every analysed video; that kept spans and
+    clips match; that the bytes of every clip have the recorded checksum, decode, and are as long as its arrays; the
+    totals.
 
     Raises:
         DatasetError: `dataset` is no dataset, or one of another schema version.
