@@ -29,8 +29,8 @@ from training.diffusion.previews import MotionPreviews
 from training.diffusion.samples import DiffusionBatch, DiffusionSamples
 from training.diffusion.sequences import MotionSequences
 from training.latents.files import LatentFacts, LatentsError, fingerprint_of, latents_folder
-from training.loop.schedules import inverse_square_root
 from training.loop.task import Export, Step, Trainable
+from training.schedules import inverse_square_root
 
 __all__ = ["DiffusionTask"]
 
