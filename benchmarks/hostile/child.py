@@ -108,7 +108,7 @@ def _child(work: Callable[[], int], out: int, err: int, opened: int) -> None:
             os.dup2(nothing.fileno(), 0)
         os.dup2(out, 1)
         os.dup2(err, 2)
-        sys.stdout, sys.stderr = (open(one, "w", closefd=False, errors="backslashreplace") for one in (1, 2))  # noqa: SIM115, PTH123
+        sys.stdout, sys.stderr = (open(one, "w", closefd=False, errors="backslashreplace") for one in (1, 2))  # noqa: SIM115
         sys.addaudithook(_socket_hook(opened))
         try:
             code = work()
@@ -184,7 +184,7 @@ def _internet_sockets(pid: int) -> set[str]:
     held = set()
     try:
         for entry in os.scandir(f"/proc/{pid}/fd"):
-            target = os.readlink(entry.path)
+            target = os.readlink(entry.path)  # noqa: PTH115 - often, and for many
             if target.startswith("socket:["):
                 held.add(target[8:-1])
     except OSError:

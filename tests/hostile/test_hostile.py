@@ -1,6 +1,6 @@
 """Datasets and run folders that a stranger spoiled: no command leaves them, waits, swells or fails without a sentence.
 
-`python -m benchmarks.hostile` puts a value that cannot be right into every field of every file, and runs commands on it.
+`python -m benchmarks.hostile` puts a value that cannot be right into every field of every file, and runs commands.
 """
 
 import dataclasses
@@ -11,13 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from benchmarks.hostile.campaign import ROOTS
 from benchmarks.hostile.child import run_apart
 from benchmarks.hostile.fields import fields_of
 from benchmarks.hostile.files import files_of, journals_of
 from benchmarks.hostile.material import Place
 from benchmarks.hostile.watch import Canaries
-
 from curation.output.ledger import VideoRecord
 from manifests.files.journal import Swap
 from manifests.packing.packed_files import PackedFacts
@@ -67,7 +67,9 @@ def test_every_column_and_every_key_is_spoiled(campaign: dict[str, object]) -> N
     assert [n for n in Totals.model_fields if ("dataset", "dataset.json", n) not in found] == []
     assert [n for n in VideoRecord.model_fields if ("dataset", "ledger", n) not in found] == []
     assert [n for n in PackedFacts.model_fields if ("dataset", "clips", n) not in found] == []
-    assert [n for n in (*LatentFacts.model_fields, *Moments.model_fields) if ("dataset", "latents", n) not in found] == []
+    assert [
+        n for n in (*LatentFacts.model_fields, *Moments.model_fields) if ("dataset", "latents", n) not in found
+    ] == []
     state = [one.name for one in (*dataclasses.fields(Progress), *dataclasses.fields(Cursor))]
     assert [n for n in state if not any(("vae", step, n) in found for step in ("step_00000001", "step_00000002"))] == []
     assert {one.name.partition(".")[0] for one in journals_of(place)} >= set(Swap.model_fields)
