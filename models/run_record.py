@@ -6,12 +6,12 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 __all__ = ["FORMAT", "DataRecord", "RunChange", "RunRecord"]
 
-FORMAT = "gaia-run-1"
+FORMAT: Literal["gaia-run-1"] = "gaia-run-1"
 
 
 class _Record(BaseModel):
     model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True, populate_by_name=True
+        frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True, validate_by_name=True
     )
 
 
@@ -32,7 +32,7 @@ class DataRecord(_Record):
 class RunChange(_Record):
     """A call that began the run, or resumed it with changes."""
 
-    at: str | None = Field(alias="from")
+    at: str | None = Field(validation_alias="from", serialization_alias="from")
     """Name of the checkpoint that it went on from; None: from the beginning."""
     changed: dict[str, str]
     """What was changed, by dotted name."""

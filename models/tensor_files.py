@@ -8,13 +8,16 @@ it is sorted, so that a digest of the file names its content. Nothing in such a 
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 import safetensors
 import torch
 from torch import Tensor
 
 from foundation.storage.regular_files import open_regular
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 __all__ = [
     "DTYPE_NAMES",
@@ -65,7 +68,7 @@ class TensorShape(NamedTuple):
 
 
 class _Stream(Protocol):
-    def write(self, content: bytes, /) -> object: ...
+    def write(self, content: "Buffer", /) -> object: ...
 
 
 def write_tensors(stream: _Stream, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
@@ -92,7 +95,7 @@ def write_tensors(stream: _Stream, tensors: Mapping[str, Tensor], metadata: Mapp
         end = begin + tensor.numel() * tensor.element_size()
         header[name] = {"dtype": DTYPE_NAMES[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [begin, end]}
         begin = end
-    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
     text += b" " * (-len(text) % _ALIGNMENT)
     stream.write(len(text).to_bytes(8, "little"))
     stream.write(text)
@@ -129,8 +132,8 @@ def tensor_shapes(opened: safetensors.safe_open) -> dict[str, TensorShape]:
         TensorFileError: a tensor has a type that is not read.
     """
     found = {}
-    for name in opened.keys():  # noqa: SIM118 - it is no mapping
-        piece = opened.get_slice(name)
+    for name in opened.keys():  # type: ignore[no-untyped-call]  # noqa: SIM118 - it is no mapping
+        piece = opened.get_slice(name)  # type: ignore[no-untyped-call]
         dtype = _TYPES.get(piece.get_dtype())
         if dtype is None:
             raise TensorFileError(

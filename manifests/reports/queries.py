@@ -189,7 +189,7 @@ def _answer(connection: duckdb.DuckDBPyConnection, sql: str, limits: QueryLimits
     while columns and (fetched := connection.fetchmany(n_rows)):
         rows += fetched
         if time.monotonic() > deadline:
-            raise QueryError(f"the query took longer than {limits.timeout_s:g} s; narrow it, or {_MORE_TIME}")
+            raise _too_slow(limits)
         last, resident = resident, resident_bytes()
         if resident - before > limits.memory_gib * (1 << 30) / 4:
             raise QueryError(
@@ -198,6 +198,10 @@ def _answer(connection: duckdb.DuckDBPyConnection, sql: str, limits: QueryLimits
             )
         n_rows = min(2 * n_rows, _MAX_ROWS_AT_A_TIME) if resident - last < _SMALL_STEP else max(1, n_rows // 2)
     return Result(columns, rows)
+
+
+def _too_slow(limits: QueryLimits) -> QueryError:
+    return QueryError(f"the query took longer than {limits.timeout_s:g} s; narrow it, or {_MORE_TIME}")
 
 
 @contextmanager

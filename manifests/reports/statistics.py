@@ -54,7 +54,7 @@ class VideoRow:
 
     path: str
     status: str
-    """ok, duplicate, excluded, or the error code of a file that failed."""
+    """ok, duplicate, excluded, or the error code of a file that failed; of a copy, that of its original."""
     duration_s: float | None
     kept_s: dict[str, float]
     biggest_drop: str | None
@@ -214,6 +214,12 @@ def _drop_rows(videos: Iterable[_Seconds]) -> list[DropRow]:
     ]
 
 
+def _status_text(video: _Video) -> str:
+    if video.status != "ok":
+        return video.error_code or video.status
+    return "ok" if video.duplicate_of is None else "duplicate"
+
+
 def _video_row(video: _Video, seconds: dict[str, _Seconds]) -> VideoRow:
     duplicate = video.duplicate_of is not None
     tiers = {} if duplicate else seconds.get(video.video_id, {})
@@ -223,7 +229,7 @@ def _video_row(video: _Video, seconds: dict[str, _Seconds]) -> VideoRow:
     biggest = max(lost, key=lambda outcome: lost[outcome], default=None)
     return VideoRow(
         path=video.path,
-        status="duplicate" if duplicate else video.status if video.status == "ok" else video.error_code or video.status,
+        status=_status_text(video),
         duration_s=video.duration_s,
         kept_s=_kept(video, seconds),
         biggest_drop=biggest,

@@ -2,8 +2,10 @@
 
 import json
 import os
+import threading
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -64,7 +66,8 @@ class MetricsLog:
             MetricsError: TensorBoard is not installed.
         """
         _cut(run.metrics, step)
-        self._lines = run.metrics.open("a", encoding="utf-8")
+        self._files = ExitStack()
+        self._lines = self._files.enter_context(run.metrics.open("a", encoding="utf-8"))
         self._board = None
         if tensorboard:
             try:
@@ -78,14 +81,15 @@ class MetricsLog:
             self._board = SummaryWriter(run.tensorboard, purge_step=step + 1)
 
     def __enter__(self) -> Self:
+        self._files.enter_context(_quiet_threads_of("tensorboard"))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._lines.close()
-        if self._board is not None:
-            self._board.close()
+        with self._files:
+            if self._board is not None:
+                self._board.close()
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
         """Write the metrics of the steps up to `step`; numbers that are not finite as null."""
@@ -101,6 +105,25 @@ class MetricsLog:
         if self._board is not None:
             for name, image in previews.items():
                 self._board.add_image(name, image, step, dataformats="HWC")
+
+
+@contextmanager
+def _quiet_threads_of(package: str) -> Iterator[None]:
+    """Print no traceback of an `OSError`, such as a full disk, that ends a thread of a package.
+
+    TensorBoard writes in a thread of its own, and raises its error again in the caller's.
+    """
+    before = threading.excepthook
+
+    def hook(ended: threading.ExceptHookArgs) -> None:
+        if not (isinstance(ended.exc_value, OSError) and type(ended.thread).__module__.partition(".")[0] == package):
+            before(ended)
+
+    threading.excepthook = hook
+    try:
+        yield
+    finally:
+        threading.excepthook = before
 
 
 def _cut(path: Path, step: int) -> None:

@@ -105,7 +105,7 @@ def load_newest(
     named = run.named()
     if named is None:
         return None
-    earlier = [folder for step, folder in run.checkpoints().items() if step < step_of(named.name)]
+    earlier = [folder for folder in run.checkpoints().values() if _step(folder) < _step(named)]
     problems: list[str] = []
     for folder in (named, *reversed(earlier)):
         try:
@@ -120,6 +120,10 @@ def load_newest(
         _load(folder, stored, state)
         return progress
     raise CheckpointError(f"no checkpoint of {run.path} is whole ({'; '.join(problems)}); take another --out")
+
+
+def _step(checkpoint: Path) -> int:
+    return step_of(checkpoint.name) or 0
 
 
 def load_checkpoint(checkpoint: Path, state: RunState, ranks: Ranks, *, allow_pickled: bool = False) -> Progress:

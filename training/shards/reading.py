@@ -1,6 +1,5 @@
 """Read the shards of a checkpoint: any rows of any tensor, whatever number of ranks wrote them."""
 
-import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -10,6 +9,7 @@ from typing import NamedTuple, Protocol
 from safetensors import SafetensorError
 from torch import Tensor
 
+from foundation.storage.digest import stream_sha256
 from foundation.storage.regular_files import open_regular
 from models.tensor_files import TensorFileError, TensorShape, open_tensors, tensor_shapes
 from training.shards.index import ShardFile, ShardsError, read_index
@@ -108,7 +108,7 @@ class Shards:
         for file in self._files[part::n_parts]:
             path = self._folder / file.name
             with open_regular(path, follow_links=False) as stream:
-                if hashlib.file_digest(stream, "sha256").hexdigest() != file.sha256:
+                if stream_sha256(stream) != file.sha256:
                     return f"{path} does not have the digest of what was written"
         return None
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import torch
 from torch import Tensor
@@ -13,6 +13,9 @@ from foundation.storage.atomic import replacing
 from models.tensor_files import DTYPE_NAMES, write_tensors
 from training.shards.index import ShardFile, ShardIndex, TensorRecord, shard_name
 from training.shards.rows import held_rows, is_writer, local_rows
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 __all__ = ["FACTS", "FIRST_ROWS", "FORMAT", "files_of", "fill_facts", "shard_index", "write_shard"]
 
@@ -30,10 +33,10 @@ class _Digested:
         self.bytes = 0
         self.sha256 = hashlib.sha256()
 
-    def write(self, content: bytes) -> None:
+    def write(self, content: "Buffer") -> None:
         self._stream.write(content)
         self.sha256.update(content)
-        self.bytes += len(content)
+        self.bytes += memoryview(content).nbytes
 
 
 def write_shard(folder: Path, tensors: Mapping[str, Tensor], rank: int) -> ShardFile:
@@ -60,7 +63,7 @@ def write_shard(folder: Path, tensors: Mapping[str, Tensor], rank: int) -> Shard
     path = folder / shard_name(rank)
     with replacing(path) as stream:
         digested = _Digested(stream)
-        write_tensors(digested, pieces, {"format": FORMAT, FIRST_ROWS: json.dumps(first_rows, sort_keys=True)})
+        write_tensors(digested, pieces, {"format": FORMAT, FIRST_ROWS: json.dumps(first_rows, sort_keys=True, allow_nan=False)})
     return ShardFile(name=path.name, bytes=digested.bytes, sha256=digested.sha256.hexdigest())
 
 
