@@ -26,7 +26,7 @@ _LOG = logging.getLogger(__name__)
 REMOVED = "it was removed from the dataset while it was used"
 """End of the message of a `RemovedClipError`."""
 
-_LOOKS = 3
+_LOOKS = 5
 """Looks at the place of a clip that is moved again while it is read."""
 
 
