@@ -16,7 +16,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import NoReturn
 
-from foundation.errors import EXIT_CANNOT_START, EXIT_PIPE_CLOSED, EXIT_PROBLEMS, EXIT_TERMINATED
+from foundation.errors import EXIT_CANNOT_START, EXIT_PIPE_CLOSED, EXIT_PROBLEMS, EXIT_TERMINATED, GaiaError
 from foundation.signals import Terminated, forgiven
 
 __all__ = ["reader_is_gone", "run_program"]
@@ -44,7 +44,7 @@ def run_program(name: str, command: Callable[[], object]) -> NoReturn:
     watchdog.start()
     try:
         signal.signal(signal.SIGTERM, _raise_terminated)
-        code = _code_of(command)
+        code = _code_of(name, command)
     except Terminated:
         code = EXIT_TERMINATED
         _say(f"{name}: SIGTERM: ended at once; the same command goes on")
@@ -65,7 +65,7 @@ def reader_is_gone() -> bool:
     return any(event & select.POLLERR for _, event in poll.poll(0))
 
 
-def _code_of(command: Callable[[], object]) -> int:
+def _code_of(name: str, command: Callable[[], object]) -> int:
     try:
         command()
     except SystemExit as ended:
@@ -73,6 +73,12 @@ def _code_of(command: Callable[[], object]) -> int:
         if isinstance(ended.__context__, BrokenPipeError) and reader_is_gone():
             return EXIT_PIPE_CLOSED
         return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    except GaiaError as error:
+        _say(f"{name}: {error}")
+        return error.exit_code
+    except OSError as error:  # mostly of standard output, for errors of files are told where their place is known
+        _say(f"{name}: what it reads or prints cannot be read or written: {error}; make room, or direct it elsewhere")
+        return EXIT_CANNOT_START
     return 0
 
 

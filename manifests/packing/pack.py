@@ -89,13 +89,12 @@ def compact(dataset: Path, live: Collection[str], settings: StorageSettings) -> 
     background = _BackgroundTask(lambda: pack(FRAMES, SPANS))
     try:
         media = pack(CLIPS)
-    except _OtherThreadFailedError:
-        background.result()
-        raise
+        background.join()
     except BaseException:
-        background.join(_PATIENCE_S)
+        failed.set()
         raise
-    background.result()
+    finally:
+        background.finish()
     require_lease(dataset)
     for path in files_of(dataset, "media", ".tar"):
         if f"media/{path.name}" not in media:
@@ -284,14 +283,14 @@ class _BackgroundTask(threading.Thread):
         except BaseException as error:  # noqa: BLE001 - for `result`
             self._error = error
 
-    def result(self) -> None:
-        """Wait for the end of the work.
+    def finish(self) -> None:
+        """Wait a few seconds for the end of the work.
 
         Raises:
             BaseException: the exception of the work.
         """
-        self.join()
-        if self._error is not None:
+        self.join(_PATIENCE_S)
+        if self._error is not None and not isinstance(self._error, _OtherThreadFailedError):
             raise self._error
 
 
