@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 __all__ = ["Clip"]
+
+ReadT = TypeVar("ReadT")
+
+_LOOKS = 5
+"""Times that a clip is looked for which is put into other files while it is read."""
 
 _CONTOUR_COLOUR, _POINT_COLOUR = "lime", "yellow"
 
@@ -79,6 +84,16 @@ class Clip:
             raise DatasetError(f"{file}: row {number} is clip {row['clip_id']}, not {self.clip_id}")
         self._file, self._number = file, number
         self.row: Mapping[str, str | int | float | None] = MappingProxyType(row)
+
+    def _where_it_is(self, read: Callable[[], ReadT], error: type[Exception]) -> ReadT:
+        """Return what `read` returns, once the clip is found where a command has put it meanwhile."""
+        for _ in range(_LOOKS):
+            try:
+                return read()
+            except error:
+                if not self._moved():
+                    raise
+        return read()
 
     def _moved(self) -> bool:
         """Look for the clip again; return whether it is in other files now."""
@@ -216,12 +231,7 @@ class Clip:
         return array
 
     def _array(self, column: str) -> Float32Array | None:
-        try:
-            return self._read_array(column)
-        except DatasetError:
-            if not self._moved():
-                raise
-            return self._read_array(column)
+        return self._where_it_is(lambda: self._read_array(column), DatasetError)
 
     def _read_array(self, column: str) -> Float32Array | None:
         try:
@@ -231,12 +241,7 @@ class Clip:
         return None if array is None else array.astype(np.float32)
 
     def _member(self, kind: str) -> bytes | None:
-        try:
-            return self._read_member(kind)
-        except MediaError:
-            if not self._moved():
-                raise
-            return self._read_member(kind)
+        return self._where_it_is(lambda: self._read_member(kind), MediaError)
 
     def _read_member(self, kind: str) -> bytes | None:
         row: Mapping[str, Any] = self.row

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from foundation.errors import CannotStartError
-from foundation.storage.leases import Holder, holder_of
+from foundation.storage.leases import Holder, other_holder_of
 from foundation.storage.locations import is_remote, remote_of, store_errors
 from manifests.files.journal import JOURNAL
 from manifests.files.tables import read_table
@@ -75,7 +75,7 @@ def in_one_state(dataset: Path, read: Callable[[frozenset[str]], AnswerT]) -> An
             continue
         if _is_unchanged(dataset, before):
             return answer
-    raise _changing(dataset, holder_of(dataset))
+    raise _changing(dataset, other_holder_of(dataset))
 
 
 def not_hidden(rows: pa.Table, hidden: frozenset[str]) -> pa.Table:
@@ -105,19 +105,19 @@ def without_writer(dataset: Path, work: Callable[[], AnswerT], *, wait: bool = F
         try:
             answer = work()
         except Exception:  # the files may have been replaced
-            if holder_of(dataset) is None and _listings(dataset, frozenset()) == before:
+            if other_holder_of(dataset) is None and _listings(dataset, frozenset()) == before:
                 raise
         else:
-            if holder_of(dataset) is None and _listings(dataset, frozenset()) == before:
+            if other_holder_of(dataset) is None and _listings(dataset, frozenset()) == before:
                 return answer
         if not repeat or not (wait or first):
-            raise _changing(dataset, holder_of(dataset))
+            raise _changing(dataset, other_holder_of(dataset))
         first = False
 
 
 def _require_no_writer(dataset: Path, *, wait: bool) -> None:
     told = False
-    while (holder := holder_of(dataset)) is not None:
+    while (holder := other_holder_of(dataset)) is not None:
         if not wait:
             raise _changing(dataset, holder)
         if not told:
@@ -152,7 +152,7 @@ def _state(dataset: Path) -> tuple[_State, frozenset[str]]:
         DatasetError: a file is damaged, or just replaced.
         OSError: a folder cannot be listed.
     """
-    hidden: frozenset[str] = frozenset() if holder_of(dataset) is None else _hidden(dataset)
+    hidden: frozenset[str] = frozenset() if other_holder_of(dataset) is None else _hidden(dataset)
     return _listings(dataset, hidden), hidden
 
 
@@ -186,6 +186,7 @@ def _hidden(dataset: Path) -> frozenset[str]:
 
 def _listing(folder: Path) -> list[tuple[str, ...]]:
     """Return the names of the Parquet files of a folder, hidden ones included, each with what its content changes."""
+    found: list[tuple[str, ...]]
     if is_remote(folder):
         remote = remote_of(folder)
         try:

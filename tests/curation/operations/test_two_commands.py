@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from helpers.made_videos import counted_picture, frame_times, write_video
+from helpers.other_command import held_elsewhere
 from typer.testing import CliRunner
 
 from curation.cli.app import app
@@ -28,7 +29,7 @@ from curation.sources.content import fingerprint
 from foundation.errors import EXIT_CANNOT_START
 from foundation.storage import leases
 from foundation.storage.lease_record import LEASE, STALE_S
-from foundation.storage.leases import LeaseHeldError, LeaseLostError, LeaseToken, adopt, held
+from foundation.storage.leases import LeaseHeldError, LeaseLostError, LeaseToken, adopt
 from manifests.dataset import Dataset
 from manifests.errors import DatasetError
 from manifests.files.journal import swap_files
@@ -101,7 +102,7 @@ def _commands(made: Path, dataset: Path) -> dict[str, list[str]]:
 @pytest.mark.parametrize("name", ["run", "retry", "decide into it", "decide from it", "forget", "validate"])
 def test_a_second_command_ends_at_once_and_says_who_is_at_work(name: str, made: Path, people: Path) -> None:
     before = _content(people)
-    with held(people, "gaia-curate run"):
+    with held_elsewhere(people, "gaia-curate run"):
         told = CliRunner().invoke(app, _commands(made, people)[name])
     assert told.exit_code == EXIT_CANNOT_START, told.output
     assert f"`gaia-curate run` on host {os.uname().nodename}, process {os.getpid()}, since 20" in told.stderr
@@ -119,7 +120,7 @@ def test_with_wait_it_begins_when_the_first_has_ended(
     holds, may_end = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with held(people, "gaia-curate run"):
+        with held_elsewhere(people, "gaia-curate run"):
             holds.set()
             may_end.wait(60)
 
@@ -135,7 +136,7 @@ def test_with_wait_it_begins_when_the_first_has_ended(
 
 
 def test_the_file_of_a_lease_belongs_to_no_dataset(made: Path, people: Path) -> None:
-    with held(people, "gaia-curate run"):
+    with held_elsewhere(people, "gaia-curate run"):
         assert DatasetFolder.existing(people).foreign_entries() == []
         left = (people / LEASE).read_text(encoding="utf-8").replace('"started":', '"started":1')
     (people / LEASE).write_text(left, encoding="utf-8")  # of a process that is gone
@@ -263,7 +264,7 @@ def test_a_dataset_that_is_changed_while_it_is_decided_anew_is_not_mixed(
 
     def disturbed(*arguments: object) -> None:
         real(*arguments)
-        with held(people, "gaia-curate forget"):
+        with held_elsewhere(people, "gaia-curate forget"):
             (people / "videos" / "videos.parquet").touch()
 
     monkeypatch.setattr("curation.operations.decide.write_decision", disturbed)
@@ -275,7 +276,7 @@ def test_a_dataset_that_is_changed_while_it_is_decided_anew_is_not_mixed(
 
 
 def test_library_calls_are_refused_like_commands(made: Path, people: Path) -> None:
-    with held(people, "gaia-curate run"):
+    with held_elsewhere(people, "gaia-curate run"):
         for call in (
             lambda: run(str(made / "talks.csv"), people, QUIET),
             lambda: retry(people),

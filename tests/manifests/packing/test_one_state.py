@@ -8,10 +8,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from helpers.made_parts import put_video
+from helpers.other_command import held_elsewhere
 
 from foundation.errors import EXIT_CANNOT_START
 from foundation.storage.lease_record import LEASE, own_record
-from foundation.storage.leases import held
 from manifests.dataset import Dataset
 from manifests.errors import DatasetError
 from manifests.files.tables import read_table, write_parquet
@@ -57,7 +57,7 @@ def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def at_work(dataset: Path) -> Iterator[None]:
-    with held(dataset, "gaia-curate run"):
+    with held_elsewhere(dataset, "gaia-curate run"):
         yield
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.other_command import held_elsewhere
 
-from foundation.storage.leases import held
 from manifests.files.tables import table_files
 from manifests.packing import one_state
 from manifests.packing.pack import StorageSettings, compact
@@ -84,7 +84,7 @@ def test_clips_are_not_damaged_while_a_command_is_in_the_middle_of_removing_othe
     monkeypatch.setattr(one_state, "_PAUSE_S", 0.01)
     reader = ClipReader(select_clips(dataset, DataConfig()))
     compact(dataset, [A, C], StorageSettings())
-    with held(dataset, "gaia-curate forget"):
+    with held_elsewhere(dataset, "gaia-curate forget"):
         for path in table_files(dataset, "clips"):
             path.with_suffix(".gone").write_bytes(path.read_bytes())
             path.unlink()
@@ -109,6 +109,6 @@ def test_a_damaged_clip_is_still_damaged_and_looked_for_once(dataset: Path, monk
 
 
 def test_clips_that_a_run_has_not_finished_yet_are_not_selected(dataset: Path) -> None:
-    with held(dataset, "gaia-curate run"), pytest.raises(SelectionError, match="has no clips"):
+    with held_elsewhere(dataset, "gaia-curate run"), pytest.raises(SelectionError, match="has no clips"):
         select_clips(dataset, DataConfig())
     assert len(select_clips(dataset, DataConfig())) == 3
