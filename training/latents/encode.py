@@ -147,6 +147,7 @@ class _Encoder:
             ClipError: the clip is damaged.
         """
         n_frames = self.reader.index.row(clip).n_frames
+        self.reader.array(clip, "pose_deg")  # whose moments are taken as well: a clip without it is of no use
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._device.type == "cuda"):
             (appearance,) = self._appearance(clip, [0])
             starts = range(0, n_frames, _FRAMES_AT_ONCE)
@@ -253,9 +254,7 @@ def _pose_moments(reader: ClipReader, clips: Sequence[int]) -> list[Moments]:
     moments = []
     for clip in clips:
         with suppress(ClipError):
-            pose_N3 = reader.array(clip, "pose_deg")
-            if np.isfinite(pose_N3).all():
-                moments.append(_moments(pose_N3, 3))
+            moments.append(_moments(reader.array(clip, "pose_deg"), 3))
     if not moments:
         raise LatentsError(f"{reader.index.dataset}: no clip has a pose of finite numbers; run `gaia-curate validate`")
     return moments
