@@ -28,7 +28,7 @@ from training.diffusion.loss import diffusion_loss
 from training.diffusion.previews import MotionPreviews
 from training.diffusion.samples import DiffusionBatch, DiffusionSamples
 from training.diffusion.sequences import MotionSequences
-from training.latents.files import LatentFacts, LatentsError, fingerprint_of, latents_folder
+from training.latents.files import LatentsError, fingerprint_of, latents_folder
 from training.loop.task import Export, Step, Trainable
 from training.schedules import inverse_square_root
 
