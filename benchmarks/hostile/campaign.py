@@ -25,7 +25,7 @@ SAMPLE = Path(__file__).resolve().parents[2] / "samples" / "talking_astronaut.mp
 
 def prepare(place: Place) -> None:
     """Make sources, sound material and canaries."""
-    made = run_apart(lambda: make_sources(place, SAMPLE) or 0, limited=False)
+    made = run_apart(partial(make_sources, place, SAMPLE), limited=False)
     _require(made, "the sources", (0,))
     place.made.mkdir(parents=True)
     by_name = {command.name: command for command in COMMANDS}

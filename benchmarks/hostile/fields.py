@@ -239,7 +239,7 @@ def _with(content: Json, keys: Path_, value: Json) -> Json:
         if len(keys) == 1 and value is KeyError:
             del inner[keys[0]]  # type: ignore[arg-type]
         else:
-            inner[keys[0]] = _with(inner[keys[0]], keys[1:], value)  # type: ignore[index,call-overload]
+            inner[keys[0]] = _with(inner[keys[0]], keys[1:], value)  # type: ignore[index]
         return inner
     if value is _More:
         return {**cast("dict[str, Json]", content), "more": "../outside/canary"}
