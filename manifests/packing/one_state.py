@@ -186,6 +186,7 @@ def _hidden(dataset: Path) -> frozenset[str]:
 
 def _listing(folder: Path) -> list[tuple[str, ...]]:
     """Return the names of the Parquet files of a folder, hidden ones included, each with what its content changes."""
+    found: list[tuple[str, ...]]
     if is_remote(folder):
         remote = remote_of(folder)
         try:
