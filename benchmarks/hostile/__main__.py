@@ -3,9 +3,10 @@
     python -m benchmarks.hostile [--sample] [--seed 1] [--only TEXT] [--part K/N] [--faults FILE]
 
 A value that cannot be right is put into a field of a file of a sound dataset or run folder, and commands are run on it:
-names that climb out, sizes of exabytes, links, pipes, tables of gigabytes. Prints one JSON line: how many fields, cases and runs there
-were, and how often a command changed or read what lies outside, opened a socket, waited for ever, took more than 60 s
-or 2 GiB, ended in a traceback or with another exit code, left a process behind, or did not say where the fault is.
+names that climb out, sizes of exabytes, links, pipes, tables of gigabytes. Prints one JSON line: how many fields, cases
+and runs there were, and how often a command changed or read what lies outside, opened a socket, waited for ever, took
+more than 60 s or 2 GiB, ended in a traceback or with another exit code, left a process behind, or did not say where the
+fault is.
 It takes all values of all fields, and all commands on each, which takes days; --part 7/1000 takes a thousandth of them,
 and --sample a value of each field, several fields at a time, which takes minutes.
 """
@@ -44,9 +45,11 @@ def main() -> None:
             prepare(place)
         fields = all_fields(place)
         if options.only:
-            fields = [one for one in fields if any(text in f"{one.root}/{one.file} {one.name}" for text in options.only)]
+            fields = [
+                one for one in fields if any(text in f"{one.root}/{one.file} {one.name}" for text in options.only)
+            ]
         cases = sample_of(fields, options.seed) if options.sample else list(cases_of(fields))
-        random.Random(options.seed).shuffle(cases)
+        random.Random(options.seed).shuffle(cases)  # noqa: S311
         first, step = (int(part) for part in options.part.split("/"))
         cases = cases[first - 1 :: step]
         with (options.faults or Path(os.devnull)).open("w", buffering=1) as log:

@@ -1,6 +1,7 @@
 """The cases of a campaign, and what is wrong with how a command ended."""
 
 import random
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -11,8 +12,10 @@ from typing import cast
 from benchmarks.hostile.child import Ended, run_apart
 from benchmarks.hostile.commands import COMMANDS, Command, main_of
 from benchmarks.hostile.fields import Field, fields_of
-from benchmarks.hostile.files import bombs_of, files_of, journals_of, media_of
+from benchmarks.hostile.files import files_of, journals_of
+from benchmarks.hostile.large_cells import large_cells_of
 from benchmarks.hostile.material import DIFFUSION, VAE, Place, make_canaries, make_sources
+from benchmarks.hostile.media import media_of
 from benchmarks.hostile.values import Value
 from benchmarks.hostile.verdict import REASONS, faults
 from benchmarks.hostile.watch import Canaries
@@ -91,7 +94,7 @@ class Report:
 def all_fields(place: Place) -> list[Field]:
     """Return the fields, journals, files, media and large tables of the sound material."""
     found = [one for root in ROOTS for one in fields_of(place, root)] + list(journals_of(place))
-    return [*found, *(one for root in ROOTS for one in files_of(place, root)), *media_of(place), *bombs_of(place)]
+    return [*found, *(one for root in ROOTS for one in files_of(place, root)), *media_of(place), *large_cells_of(place)]
 
 
 ROOTS = ("dataset", "vae", "motion")
@@ -119,7 +122,7 @@ def sample_of(fields: Sequence[Field], seed: int) -> list[Case]:
     Values of single fields are put several at a time, and meet two commands; what stands in the place of whole files
     meets one.
     """
-    draw = random.Random(seed)
+    draw = random.Random(seed)  # noqa: S311
     drawn = [(one, draw.choice(one.values)) for one in fields]
     single = [pair for pair in drawn if not pair[0].whole]
     large = [pair for pair in drawn if "gigabytes" in pair[1].kind]
@@ -188,9 +191,7 @@ READERS = frozenset({"explain", "explain a second", "stats", "stats --sql", "val
 """Commands that change nothing in the folders that they are given."""
 
 
-def _note(
-    report: Report, case: Case, command: Command, ended: Ended, touched: list[str], changed: list[str]
-) -> None:
+def _note(report: Report, case: Case, command: Command, ended: Ended, touched: list[str], changed: list[str]) -> None:
     report.runs += 1
     report.refused += ended.code not in command.ends
     report.longest_s = max(report.longest_s, ended.seconds)
@@ -206,6 +207,15 @@ def _note(
                 "seconds": round(ended.seconds, 1),
                 "mib": ended.peak_bytes >> 20,
                 "seen": seen.get(fault, [])[:3],
-                "said": ended.errors.strip()[-400:],
+                "at": _last_line_of_ours(ended.errors),
+                "said": ended.errors.strip()[-300:],
             }
         )
+
+
+def _last_line_of_ours(errors: str) -> str:
+    """Return the innermost place of a traceback that is in the project."""
+    found = re.findall(
+        r'File "[^"]*/((?:foundation|manifests|curation|models|training|generation)/[^"]+)", line (\d+)', errors
+    )
+    return ":".join(found[-1]) if found else ""

@@ -1,5 +1,6 @@
 """One command in a process of its own, forked from one that has loaded everything: what it said, took and opened."""
 
+import ctypes
 import gc
 import os
 import resource
@@ -27,6 +28,9 @@ _IDLE_S = 5.0
 
 _PATIENCE_S = 10.0
 """Time that the processes of a command have to end after it."""
+
+_DIES_WITH_PARENT = 1
+"""PR_SET_PDEATHSIG of the kernel's prctl."""
 
 _TOLD = 4_000_000
 """Most of the output that is kept, bytes."""
@@ -98,11 +102,13 @@ def _child(work: Callable[[], int], out: int, err: int, opened: int) -> None:
     code = 70
     try:
         os.setsid()
+        ctypes.CDLL(None).prctl(_DIES_WITH_PARENT, signal.SIGKILL)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         with open(os.devnull, "rb") as nothing:  # noqa: PTH123 - a descriptor is all that is wanted
             os.dup2(nothing.fileno(), 0)
         os.dup2(out, 1)
         os.dup2(err, 2)
+        sys.stdout, sys.stderr = (open(one, "w", closefd=False, errors="backslashreplace") for one in (1, 2))  # noqa: SIM115
         sys.addaudithook(_socket_hook(opened))
         try:
             code = work()
@@ -178,7 +184,7 @@ def _internet_sockets(pid: int) -> set[str]:
     held = set()
     try:
         for entry in os.scandir(f"/proc/{pid}/fd"):
-            target = os.readlink(entry.path)
+            target = os.readlink(entry.path)  # noqa: PTH115 - often, and for many
             if target.startswith("socket:["):
                 held.add(target[8:-1])
     except OSError:

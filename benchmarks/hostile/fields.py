@@ -1,8 +1,8 @@
 """Every field of every file of the sound material, and how a value is put there.
 
 The fields are found, not listed: the columns of the tables as the schema declares them, the keys of the JSON documents
-as the commands wrote them (in files, in the footers of Parquet files, in the headers of safetensors files), the names in
-the tars. A new column, setting or key is a field without a change here.
+as the commands wrote them (in files, in the footers of Parquet files, in the headers of safetensors files), the names
+in the tars. A new column, setting or key is a field without a change here.
 """
 
 import json
@@ -171,7 +171,7 @@ def _put_column(path: Path, schema: Table, column: str, leaf: str, value: Value)
             data_type = value.value
             rows = [7 if pa.types.is_integer(data_type) else "seven"] * len(rows)
         elif leaf != column:
-            rows[0] = [{**dict.fromkeys((f.name for f in data_type.value_type)), leaf.partition(".")[2]: value.value}]
+            rows[0] = [{**dict.fromkeys(f.name for f in data_type.value_type), leaf.partition(".")[2]: value.value}]
         else:
             rows[0] = value.value
         changed = table.set_column(number, pa.field(column, data_type), pa.array(rows, data_type))
@@ -306,7 +306,11 @@ def _write_header(path: Path, content: Json) -> None:
             closed = {k: v if isinstance(v, str) else json.dumps(v) for k, v in metadata.items()}
             metadata = {k: closed[k] for k in closed}
         header.pop(next((name for name in header if name != "__metadata__"), ""), None)
-        header = {"__metadata__": metadata, **header, **(tensors if isinstance(tensors, dict) else {"tensors": tensors})}
+        header = {
+            "__metadata__": metadata,
+            **header,
+            **(tensors if isinstance(tensors, dict) else {"tensors": tensors}),
+        }
         text = json.dumps(header)
     path.write_bytes(struct.pack("<Q", len(text)) + text.encode() + whole[8 + length :])
 

@@ -209,7 +209,9 @@ def _with_sound(path: Path, flac: bytes) -> None:
     """Put a sound track beside the pictures of an MP4 file."""
     silent = path.read_bytes()
     with av.open(io.BytesIO(silent)) as pictures, av.open(io.BytesIO(flac)) as sound, av.open(str(path), "w") as out:
-        tracks = [(one, out.add_stream_from_template(one)) for one in (pictures.streams.video[0], sound.streams.audio[0])]
+        tracks = [
+            (one, out.add_stream_from_template(one)) for one in (pictures.streams.video[0], sound.streams.audio[0])
+        ]
         for source, track in tracks:
             for packet in (pictures if source.type == "video" else sound).demux(source):
                 if packet.dts is not None:

@@ -32,9 +32,7 @@ _CHECKED = ("video_id", "clip_id", "media", "mp4_offset", "mp4_size", "flac_offs
 """Columns whose hostile values `validate` has to report."""
 
 
-def faults(
-    spoiled: Spoiled, command: Command, ended: Ended, touched: list[str], changed: list[str]
-) -> list[str]:
+def faults(spoiled: Spoiled, command: Command, ended: Ended, touched: list[str], changed: list[str]) -> list[str]:
     """Return the reasons of `REASONS` that hold."""
     found = []
     if changed or any(one.startswith("changed") for one in touched):

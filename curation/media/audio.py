@@ -1,6 +1,7 @@
 """The audio of a video as 16 kHz mono on the same zero as its ticks, placed by time stamps."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import takewhile
@@ -204,7 +205,8 @@ def _decoded(
     if time_base is None:
         return
     if from_s is not None and from_s > 0:
-        container.seek(int(from_s / time_base), stream=stream)
+        with suppress(av.FFmpegError, OverflowError):  # as `frames` does: without an index, from the start
+            container.seek(int(from_s / time_base), stream=stream)
     follow_s = (stream.start_time or 0) * time_base
     before, n_same = None, 0
     for packet in packets(container, stream):

@@ -176,7 +176,10 @@ class _Again:
             RuleError: a rule of the user's own raised.
         """
         started = time.perf_counter()
-        evidence = evidence_of_frames(frames, round((before.duration_s or 0.0) * TICK_RATE_HZ))
+        try:
+            evidence = evidence_of_frames(frames, round((before.duration_s or 0.0) * TICK_RATE_HZ))
+        except DatasetError as error:
+            raise DatasetError(f"{before.path}: {error}; run the curation again") from error
         try:
             identity = self.settings.perception.identity
             decision = decide(evidence, self.settings.rules, self.rules, identity=identity)

@@ -197,7 +197,8 @@ def _listing(folder: Path) -> list[tuple[str, ...]]:
         found = [(entry["name"].rpartition("/")[2], _version(entry)) for entry in entries]
     else:
         try:
-            found = [(path.name, *_facts(path)) for path in folder.iterdir() if path.suffix == ".parquet"]
+            entries = [] if folder.is_symlink() else folder.iterdir()  # a link is refused where it is read
+            found = [(path.name, *_facts(path)) for path in entries if path.suffix == ".parquet"]
         except (FileNotFoundError, NotADirectoryError):
             return []
     return sorted(one for one in found if one[0].endswith(".parquet"))
@@ -209,7 +210,7 @@ def _facts(path: Path) -> tuple[str, ...]:
         if is_remote(path):
             with store_errors(path):
                 return (_version(remote_of(path).fs.info(remote_of(path).path)),)
-        facts = path.stat()
+        facts = path.lstat()
     except (FileNotFoundError, NotADirectoryError):
         return ()
     return (f"{facts.st_size} {facts.st_mtime_ns} {facts.st_ino}",)

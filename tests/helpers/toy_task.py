@@ -34,9 +34,9 @@ from training.loop.config import TrainConfig
 from training.loop.loop import TrainReport, train
 from training.loop.parallel import Ranks, ranks_of_environment
 from training.loop.progress import TrainProgress
-from training.loop.schedules import constant
 from training.loop.session import Session
 from training.loop.task import Export, Step, Trainable
+from training.schedules import constant
 
 WIDTH = 8
 

@@ -160,6 +160,20 @@ def test_a_single_signed_address_is_a_video_or_a_list_by_the_name_in_its_path(
     assert without_any_secret(told(tmp_path / "listed") + told(tmp_path / "single"))
 
 
+def test_one_file_under_two_signatures_is_a_video_and_its_copy(site: Site, talk: bytes, tmp_path: Path) -> None:
+    site.files["a.mp4"] = talk
+    site.signature = SECRETS[0]
+    one, other = site.signed("a.mp4"), f"{site.signed('a.mp4')}&X-Amz-Date=2"
+    code, output = run(put_list(tmp_path / "list.csv", one, other), tmp_path / "dataset")
+    assert code == 0, output
+    rows = read_table(tmp_path / "dataset", "videos").to_pylist()
+    assert [(row["path"], row["duplicate_of"]) for row in rows] == [
+        (f"{site.url}/raw/a.mp4", None),
+        (f"{site.url}/raw/a.mp4", f"{site.url}/raw/a.mp4"),
+    ]
+    assert validate(tmp_path / "dataset") == []
+
+
 def test_a_password_in_an_address_opens_it_and_is_kept_nowhere(site: Site, talk: bytes, tmp_path: Path) -> None:
     site.files["a.mp4"] = talk
     address = site.url.replace("http://", "http://anna:hunter2@") + "/raw/a.mp4"

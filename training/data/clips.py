@@ -12,6 +12,7 @@ from foundation.errors import GaiaError, ProblemsFoundError
 from manifests.files.media import MediaError, frames_at
 from manifests.files.tables import table_files
 from manifests.files.tar import read_member
+from manifests.landmarks import landmark_scheme
 from manifests.limits import MAX_CLIP_FRAMES
 from manifests.packing.one_state import ChangingDatasetError
 from manifests.schema.arrow_arrays import numpy_of
@@ -51,16 +52,20 @@ class ClipReader:
         self._rows = RowReader()
         self._now = index
         """The same clips where they were found last."""
+        self._points = landmark_scheme(index.landmark_scheme).n_points
+        self._finite: dict[str, npt.NDArray[np.bool_]] = {}
+        """By column, the clips whose numbers were found finite: they are looked at once, not once an epoch."""
 
     def array(self, clip: int, column: str) -> npt.NDArray[Any]:
         """Return the array that a clip has in `column` of the manifest, such as (N, K, 2) of `landmarks`.
 
         Raises:
-            ClipError: the value is null, or the file cannot be read.
+            ClipError: the value is null, of another shape than the clip's, or holds numbers that are not finite; or the
+                file cannot be read.
         """
-        return self._where_it_is(clip, lambda row: self._array(row, column))
+        return self._where_it_is(clip, lambda row: self._array(clip, row, column))
 
-    def _array(self, row: ClipRow, column: str) -> npt.NDArray[Any]:
+    def _array(self, clip: int, row: ClipRow, column: str) -> npt.NDArray[Any]:
         try:
             (array,) = numpy_of(self._rows.value(row.file, row.row_group, row.row, column))
         except (pa.ArrowException, ValueError, OSError, KeyError) as error:
@@ -71,6 +76,16 @@ class ClipReader:
             raise ClipError(
                 f"{row.clip_id}: {row.file}: column {column} has {len(array)} rows for {row.n_frames} frames"
             )
+        if column == "landmarks" and array.shape[1] != self._points:
+            raise ClipError(
+                f"{row.clip_id}: {row.file}: column landmarks has {array.shape[1]} points a frame, "
+                f"{self.index.landmark_scheme} has {self._points}"
+            )
+        finite = self._finite.setdefault(column, np.zeros(len(self.index), dtype=np.bool_))
+        if not finite[clip]:
+            if not np.isfinite(array).all():
+                raise ClipError(f"{row.clip_id}: {row.file}: column {column} holds numbers that are not finite")
+            finite[clip] = True
         return array
 
     def frames(self, clip: int, numbers: Sequence[int], size_px: int) -> npt.NDArray[np.uint8]:

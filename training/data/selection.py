@@ -191,7 +191,8 @@ def _scalars(file: Path, number: int) -> pa.Table:
     """Return the scalar columns of a file of the manifest, with the position of each row in it."""
     try:
         with open_parquet(file) as parquet:
-            rows = parquet.read(columns=list(_COLUMNS)).select(list(_COLUMNS))
+            declared = pa.schema([CLIPS.arrow_schema().field(name) for name in _COLUMNS])
+            rows = parquet.read(columns=list(_COLUMNS)).select(list(_COLUMNS)).cast(declared)
             sizes = [parquet.metadata.row_group(group).num_rows for group in range(parquet.num_row_groups)]
     except (pa.ArrowException, ValueError, OSError, KeyError) as error:
         raise DatasetError(

@@ -10,6 +10,7 @@ Shapes: B sequences, T frames, D numbers of a latent, F speech features, P = 3 a
 import math
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -111,6 +112,23 @@ class MotionSequences(Dataset[MotionSequence]):
     def __len__(self) -> int:
         return len(self._clip_of_item)
 
+    @cached_property
+    def speech_dim(self) -> int:
+        """Numbers of the speech features of a frame, those of the first clip that can be read.
+
+        Raises:
+            DamagedDataError: none can be read.
+        """
+        reasons = []
+        for clip in range(len(self.index)):
+            try:
+                return int(self._reader.array(clip, "speech_features").shape[1])
+            except ClipError as error:
+                reasons.append(str(error))
+        raise DamagedDataError(
+            f"no clip of {self.index.dataset} has speech features that can be read; the first: {reasons[0]}"
+        )
+
     def excerpt_of(self, key: SampleKey, attempt: int = 0) -> Excerpt:
         """Return the excerpt of a sample, or of its substitute number `attempt` above 0."""
         stream = (self._seed, "sequence", key.epoch, key.item, attempt)
@@ -144,6 +162,12 @@ class MotionSequences(Dataset[MotionSequence]):
         frames = slice(excerpt.start, excerpt.start + excerpt.n_frames)
         latents_ND = self._latents(excerpt.clip)
         speech_NF = self._reader.array(excerpt.clip, "speech_features")
+        if speech_NF.shape[1] != self.speech_dim:
+            row = self.index.row(excerpt.clip)
+            raise ClipError(
+                f"{row.clip_id}: {row.file}: column speech_features has {speech_NF.shape[1]} numbers a frame, other "
+                f"clips have {self.speech_dim}"
+            )
         pose_NP = self._reader.array(excerpt.clip, "pose_deg")
         return MotionSequence(
             target_TD=self._standardised(latents_ND[frames]),

@@ -11,9 +11,8 @@ from foundation.text import duration_text
 from training.loop.config import TrainConfig
 from training.loop.estimates import available_memory, checkpoint_bytes, require_memory, state_bytes
 from training.loop.loading import step_batches
-from training.loop.loop import batch_shape
 from training.loop.parallel import Ranks
-from training.loop.session import Session
+from training.loop.session import Session, batch_shape
 from training.loop.task import Task
 
 __all__ = ["dry_run"]

@@ -4,10 +4,10 @@ The processes live as long as the `with` block of `step_batches`, however that e
 cannot delay. They write nothing, so nothing is lost. A trainer that is killed takes them along.
 """
 
+import copy
 import ctypes
 import multiprocessing
 import os
-import pickle
 import signal
 import threading
 from collections.abc import Iterator, Sequence
@@ -153,8 +153,8 @@ def _whole(batch: BatchT) -> BatchT:
 def _is_sendable(error: Exception) -> bool:
     """Return whether an error is the same after its way between two processes."""
     try:
-        return str(pickle.loads(pickle.dumps(error))) == str(error)
-    except Exception:  # noqa: BLE001 - whatever a class of errors does on pickling
+        return str(copy.copy(error)) == str(error)
+    except Exception:  # noqa: BLE001 - whatever a class of errors does when it is made again
         return False
 
 

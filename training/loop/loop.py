@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 
 import torch
 
-from foundation.settings import Setting, SettingsError
+from foundation.settings import Setting
 from foundation.signals import StopRequest
 from foundation.storage.leases import require_lease
 from models.run_folder import RunFolder
@@ -29,10 +29,10 @@ from training.loop.parallel import Ranks
 from training.loop.progress import TrainProgress
 from training.loop.resuming import load_newest
 from training.loop.run_folder import begin_run, require_same_run
-from training.loop.session import Session, StepResult
+from training.loop.session import Session, StepResult, batch_shape
 from training.loop.task import Task
 
-__all__ = ["TrainError", "TrainReport", "batch_shape", "train"]
+__all__ = ["TrainError", "TrainReport", "train"]
 
 BatchT = TypeVar("BatchT")
 
@@ -47,20 +47,6 @@ class TrainReport:
     """Steps among these that changed nothing, because gradients were not finite."""
     stopped_by: signal.Signals | None
     """The signal that stopped the run, on this rank or another; None: all steps were done."""
-
-
-def batch_shape(config: TrainConfig, ranks: Ranks) -> BatchShape:
-    """Return how a global batch is divided among ranks and passes.
-
-    Raises:
-        SettingsError: it does not divide into micro-batches of all ranks.
-    """
-    try:
-        return BatchShape(
-            global_batch=config.batch, micro_batch=config.micro_batch, world_size=ranks.size, rank=ranks.rank
-        )
-    except ValueError as error:
-        raise SettingsError(f"train.batch and train.micro_batch do not fit: {error}") from error
 
 
 def train(
@@ -104,15 +90,14 @@ def train(
     require_same_run(run, task.name, settings, data, accept_changes=accept_changes)
     ranks.wait()
     if ranks.first:
-        begin_run(run, task.name, preset, settings, data)
+        files = task.write_run_files
+        begin_run(run, task.name, preset, settings, data, lambda: files(run.path, accept_changes=accept_changes))
     ranks.wait()
     require_memory(task, config, ranks)
     session = Session(task, config, ranks)
     resumed = load_newest(run, session.state, ranks, allow_pickled=allow_pickled_checkpoint, say=progress.say)
     session.progress = resumed or session.progress
     require_disk(session.n_parameters, session.export.network, run, config)
-    if ranks.first:
-        task.write_run_files(run.path, accept_changes=accept_changes)
     with StopRequest() as stop:
         return _Loop(session, config, run, progress, stop).run(shape)
 

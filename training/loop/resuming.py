@@ -171,10 +171,9 @@ def _whole(checkpoint: Path, ranks: Ranks, *, allow_pickled: bool) -> tuple[Prog
 
 def _opened(checkpoint: Path, ranks: Ranks, *, pickled: bool) -> tuple[Progress, StoredTensors]:
     folder = checkpoint / ("dcp" if pickled else "shards")
-    for own in (checkpoint, folder):
-        if own.is_symlink() or not own.is_dir():
-            raise ShardsError(f"{own} is no folder of the run")
+    _require_folder(checkpoint)
     progress = read_progress(checkpoint)
+    _require_folder(folder)
     if pickled:
         return progress, PickledShards(folder)
     shards = Shards(folder)
@@ -182,6 +181,11 @@ def _opened(checkpoint: Path, ranks: Ranks, *, pickled: bool) -> tuple[Progress,
     if damage is not None:
         raise ShardsError(damage)
     return progress, shards
+
+
+def _require_folder(folder: Path) -> None:
+    if folder.is_symlink() or not folder.is_dir():
+        raise ShardsError(f"{folder} cannot be read: it is no folder of the run")
 
 
 def _load(checkpoint: Path, stored: StoredTensors, state: RunState) -> None:

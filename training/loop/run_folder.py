@@ -1,6 +1,6 @@
 """Begin or resume a run in its folder; `models.run_folder` has the layout."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 
 from foundation.packages import DISTRIBUTION
@@ -60,7 +60,14 @@ def _changes_of_data(run: RunFolder, record: RunRecord, data: LearntData) -> dic
     return {} if record.data is None else data.changes(record.data, run.clips)
 
 
-def begin_run(run: RunFolder, task: str, preset: str, settings: Mapping[str, Setting], data: LearntData) -> None:
+def begin_run(
+    run: RunFolder,
+    task: str,
+    preset: str,
+    settings: Mapping[str, Setting],
+    data: LearntData,
+    write_files: Callable[[], None],
+) -> None:
     """Begin or resume a run that `require_same_run` let pass; an unfinished checkpoint is removed.
 
     One process calls it, after all have called `require_same_run`.
@@ -71,6 +78,7 @@ def begin_run(run: RunFolder, task: str, preset: str, settings: Mapping[str, Set
         preset: such as `recommended`.
         settings: all of them.
         data: the clips that it learns from.
+        write_files: writes the task's own files; it may refuse a run, which is then left as it is.
     """
     run.path.mkdir(parents=True, exist_ok=True)
     for leftover in run.path.iterdir():
@@ -78,7 +86,9 @@ def begin_run(run: RunFolder, task: str, preset: str, settings: Mapping[str, Set
             remove_folder(leftover)
     changed: dict[str, str] = {}
     history: tuple[RunChange, ...] = ()
-    if run.run_record.exists():
+    is_new = not run.run_record.exists()
+    if not is_new:
+        write_files()
         record = run.record()
         changed, history = differences(settings, record.settings), record.history
         changed |= _changes_of_data(run, record, data)
@@ -99,3 +109,5 @@ def begin_run(run: RunFolder, task: str, preset: str, settings: Mapping[str, Set
         history=history,
     )
     write_json_atomic(run.run_record, begun.model_dump(mode="json", by_alias=True))
+    if is_new:  # a folder with other files and no record would be taken for something else than a run
+        write_files()

@@ -150,7 +150,7 @@ class Task(Protocol[BatchT]):
         ...
 
     def learning_rate(self, step: int) -> float:
-        """Return the learning rate of step `step`, counted from 0; see `training.loop.schedules`."""
+        """Return the learning rate of step `step`, counted from 0; see `training.schedules`."""
         ...
 
     def backward(self, step: Step[BatchT]) -> Mapping[str, Tensor]:

@@ -21,8 +21,8 @@ from training.data.clips import DamageLog
 from training.data.identity import LearntData, data_of
 from training.data.selection import select_clips
 from training.loop.loop import TrainError
-from training.loop.schedules import constant
 from training.loop.task import Export, Step, Trainable
+from training.schedules import constant
 from training.vae.config import VaeTrainingConfig
 from training.vae.loss import (
     DiscriminatorLosses,

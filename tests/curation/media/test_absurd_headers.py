@@ -211,6 +211,18 @@ def test_sound_claimed_to_last_for_hours_does_not_fill_the_time_between_pictures
     assert probe(path).joins == (25,)
 
 
+def test_a_window_of_a_file_whose_index_leads_out_of_it_shows_what_a_pass_from_the_start_shows(tmp_path: Path) -> None:
+    path = avi(tmp_path / "v.avi", 1, 25, sound=Sound(samples=TONE, codec="pcm_s16le"))
+    content = bytearray(path.read_bytes())
+    first = content.rindex(b"idx1") + 8  # chunk, flags, offset, size, 4 bytes each
+    struct.pack_into("<I", content, first + 8, 1 << 24)  # far behind the end of the file
+    path.write_bytes(content)
+    info = probe(path)
+    whole = [frame.source_frame for frame in tick_frames(info, 0, N)]
+    assert [frame.source_frame for frame in tick_frames(info, 20, N)] == whole[20:]
+    assert tick_audio(info, 20, N) is not None
+
+
 PEAK = """
 import resource, sys
 from pathlib import Path

@@ -27,7 +27,7 @@ def put_pipe(path: Path) -> None:
 
 
 def put_socket(path: Path) -> None:
-    here = os.getcwd()
+    here = Path.cwd()
     os.chdir(path.parent)  # the whole name may be too long for a socket
     try:
         with socket.socket(socket.AF_UNIX) as bound:

@@ -84,9 +84,12 @@ def test_a_file_that_is_replaced_or_grows_while_it_is_read_is_changed(
 
 
 def test_damage_in_a_file_that_was_replaced_meanwhile_is_not_told_as_damage(file: Path) -> None:
-    with pytest.raises(MediaError) as caught, readable(listed(file), SCRATCH) as path:
+    def read(path: Path) -> None:
         replace_by_other_bytes(path)
         raise MediaError("unreadable", "no picture decodes")
+
+    with pytest.raises(MediaError) as caught, readable(listed(file), SCRATCH) as path:
+        read(path)
     assert caught.value.code == "changed"
 
 

@@ -259,7 +259,7 @@ DAMAGE: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "shard cut short": ("shards/rank_0000.safetensors", _cut, "were written"),
     "shard with another bit": ("shards/rank_0000.safetensors", _flip, "does not have the digest"),
     "shard missing": ("shards/rank_0000.safetensors", Path.unlink, "cannot be read"),
-    "folder missing": (".", shutil.rmtree, "is no folder of the run"),
+    "folder missing": (".", shutil.rmtree, "cannot be read: it is no folder of the run"),
 }
 
 
