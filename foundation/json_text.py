@@ -22,7 +22,7 @@ def json_text(value: object, *, indent: int | None = None) -> str:
     '{"snr_db": [12.5, null, null]}'
     """
     text = json.dumps(_finite(value), indent=indent, ensure_ascii=False, allow_nan=False, default=str)
-    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
+    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c, allow_nan=False)[1:-1] for c in text)
 
 
 def _finite(value: object) -> object:

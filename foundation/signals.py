@@ -22,6 +22,9 @@ _MESSAGE = (
 _AGAIN_S = 1.0
 """Time after which an interruption is repeated: a destructor that happens to run swallows exceptions."""
 
+_PATIENCE_S = 4.0
+"""Longest that a limited wait goes on after a signal."""
+
 _forgiving = threading.Semaphore(0)
 """Counts the contexts that let their work end after one signal."""
 
@@ -88,15 +91,9 @@ class CtrlC:
 class StopRequest:
     """Context in which the first SIGTERM or SIGINT sets `signal`; a second one ends the process at once."""
 
-    def __init__(self, *, patience_s: float) -> None:
-        """Prepare the context.
-
-        Args:
-            patience_s: longest that a `limited_wait` goes on after a signal, seconds.
-        """
+    def __init__(self) -> None:
         self.signal: signal.Signals | None = None
         """Number of the signal that arrived; None before."""
-        self._patience_s = patience_s
         self._waiting = False
         self._before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
 
@@ -120,7 +117,7 @@ class StopRequest:
         Raises:
             WaitOverError: the block did not end in time.
         """
-        with limited_wait(limit_s if self.signal is None else min(limit_s, self._patience_s)):
+        with limited_wait(limit_s if self.signal is None else min(limit_s, _PATIENCE_S)):
             self._waiting = True
             try:
                 yield
@@ -130,8 +127,8 @@ class StopRequest:
     def _note(self, number: int, _frame: FrameType | None) -> None:
         self.signal = signal.Signals(number)
         self._restore()
-        if self._waiting and signal.getitimer(signal.ITIMER_REAL)[0] > self._patience_s:
-            signal.setitimer(signal.ITIMER_REAL, self._patience_s, _AGAIN_S)
+        if self._waiting and signal.getitimer(signal.ITIMER_REAL)[0] > _PATIENCE_S:
+            signal.setitimer(signal.ITIMER_REAL, _PATIENCE_S, _AGAIN_S)
 
     def _restore(self) -> None:
         for number, handler in self._before.items():

@@ -95,7 +95,7 @@ def write_tensors(stream: _Stream, tensors: Mapping[str, Tensor], metadata: Mapp
         end = begin + tensor.numel() * tensor.element_size()
         header[name] = {"dtype": DTYPE_NAMES[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [begin, end]}
         begin = end
-    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
     text += b" " * (-len(text) % _ALIGNMENT)
     stream.write(len(text).to_bytes(8, "little"))
     stream.write(text)

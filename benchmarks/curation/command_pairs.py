@@ -39,6 +39,9 @@ COMMANDS = ("run", "retry", "decide", "forget", "validate", "stats", "train")
 READERS = ("validate", "stats")
 """Commands whose output tells the state of the dataset."""
 
+_EVENTS = "ledger/events"
+"""Beginning of the names of event logs; one in a store has the time of its run in its name."""
+
 _QUIET = ("--set", "speech.encoder=none", "--set", "speech.denoiser=none")
 
 _PACKAGES = (
@@ -277,7 +280,7 @@ def _state(place: Path, dataset: Path) -> Mapping[str, object]:
             path.write_bytes(_client().get_object(Bucket=bucket, Key=key)["Body"].read())
     if not local.exists():
         return {}
-    found = contents(local)
+    found = {name: content for name, content in contents(local).items() if not name.startswith(_EVENTS)}
     for name, content in found.items():  # where the dataset lay
         if isinstance(content, bytes) and name.endswith(".json"):
             found[name] = json.loads(content.replace(os.fsencode(str(dataset)), b"DATASET"))

@@ -222,13 +222,13 @@ def stats(
 
 
 @app.command()
-def validate(dataset: DatasetArgument) -> None:
+def validate(dataset: DatasetArgument, *, wait: WaitOption = False) -> None:
     """Check a dataset: checksums, schema, sums of seconds, and that every clip decodes and matches its arrays."""
     with exit_codes():
         from manifests import Dataset
 
         data = Dataset(dataset)
-        problems = data.validate()
+        problems = data.validate(wait=wait)
     for problem in problems:
         typer.echo(shown(str(problem)))
     typer.echo(shown(f"{data.path}: {len(problems)} problems" if problems else f"{data.path}: valid"))

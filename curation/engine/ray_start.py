@@ -20,7 +20,7 @@ __all__ = ["RayUnavailableError", "connect"]
 _START_ATTEMPTS = 3
 """Attempts to start Ray on this machine."""
 
-_LONGEST_FOLDER = 40
+_LONGEST_FOLDER = 36
 """Longest name of the folder of Ray's files, characters: it makes sockets below, whose names may have 107."""
 
 _TOKEN_VARIABLES = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")

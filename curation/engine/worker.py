@@ -46,11 +46,6 @@ class WorkerPlan:
     lease: LeaseToken | None = None
     """Of the dataset, held by the command; None: the dataset is a temporary folder of this process."""
 
-    @property
-    def window_s(self) -> float:
-        """Longest stretch of video that a worker measures in one piece, seconds."""
-        return float(self.settings.windows.length_s)
-
     def make_worker(self, on_length: Callable[[float], None] = ignore_length) -> "VideoWorker":
         """Load the models in this process, on one thread each.
 

@@ -23,7 +23,15 @@ if TYPE_CHECKING:
     from av.packet import Packet
     from av.stream import Stream
 
-__all__ = ["audio_streams_of", "best_audio_stream", "best_video_stream", "exact", "open_media", "packets"]
+__all__ = [
+    "MOST_PIXELS",
+    "audio_streams_of",
+    "best_audio_stream",
+    "best_video_stream",
+    "exact",
+    "open_media",
+    "packets",
+]
 
 _TEXT_FORMATS = frozenset({"tty", "hls", "concat", "dash", "sdp", "rtsp", "imf", "bin", "adf", "idf", "xbin", "txd"})
 """FFmpeg demuxers that would render a text file as an image, or follow addresses written in one."""
@@ -31,6 +39,10 @@ _TEXT_FORMATS = frozenset({"tty", "hls", "concat", "dash", "sdp", "rtsp", "imf",
 _MAX_READ_ERRORS_IN_A_ROW = 64
 """Reading ends after this many failures of the demuxer without a packet between them."""
 
+
+MOST_PIXELS = 2**26
+"""Pixels of the largest picture that is decoded, twice those of 8K: a header of a few bytes can claim more, and every
+picture that the decoder keeps would then take half a gigabyte."""
 
 _OPTIONS = {"protocol_whitelist": "file"}
 
@@ -82,6 +94,9 @@ def _opened(file: str | RemoteMedia | RangeFile, path: Path) -> Iterator[InputCo
     with container:
         if _TEXT_FORMATS & set(container.format.name.split(",")):
             raise MediaError("unreadable", f"{path} is a text file, not a media file")
+        for stream in container.streams.video:
+            if stream.codec_context is not None:
+                stream.codec_context.options = {"max_pixels": str(MOST_PIXELS)}
         yield container
 
 

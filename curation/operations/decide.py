@@ -32,6 +32,7 @@ from foundation.storage.locations import location
 from foundation.weights import ensure_assets
 from manifests.dataset import Dataset
 from manifests.errors import DatasetError
+from manifests.packing.one_state import without_writer
 from manifests.packing.pack import compact
 from manifests.packing.packed_files import sources_of, table_inventory
 from manifests.packing.rows import VideoRows
@@ -81,15 +82,41 @@ def redecide(
         OtherRulesError: `rules` are not given and `dataset` was made with some, or `out` was begun with others.
         RuleError: one of `rules` cannot be used, or raised on a video.
         SourceError: a source cannot be read for rendering, or has other content now.
-        LeaseHeldError: another command writes to `out` or changes `dataset`, and `wait` is false.
+        LeaseHeldError: another command writes to `out`, and `wait` is false.
+        ChangingDatasetError: another command writes to `dataset`, or has begun to meanwhile.
         LeaseLostError: this process was stopped for so long that another command has begun.
         MissingAssetsError: weights that rendering needs are missing.
         OSError: a file cannot be read or written.
     """
-    origin = DatasetFolder.existing(dataset)
-    out = location(out)
-    if out.resolve() == origin.path.resolve():
+    origin, out = location(dataset), location(out)
+    if out.resolve() == origin.resolve():
         raise DatasetFolderError(f"--out {out} is the dataset itself; give another folder")
+    with sole_writer_of_new(out, "gaia-curate decide", wait=wait):
+        target, records = without_writer(
+            origin,
+            lambda: _decided(origin, out, file, overrides, render=render, rules=rules, scratch=scratch),
+            wait=wait,
+            repeat=False,
+        )
+        return target.finish(records)
+
+
+def _decided(
+    dataset: Path,
+    out: Path,
+    file: str | Path | None,
+    overrides: Overrides,
+    *,
+    render: bool,
+    rules: Sequence[Rule] | None,
+    scratch: ScratchSettings | None,
+) -> tuple[DatasetFolder, list[VideoRecord]]:
+    """Decide every video anew, write its files, and return the new dataset, which is to be finished with the records.
+
+    Raises:
+        GaiaError, OSError: as of `redecide`.
+    """
+    origin = DatasetFolder.existing(dataset)
     if rules is None:
         rules = ()
         require_same_rules(origin.path, origin.record.rules, rules)
@@ -99,30 +126,29 @@ def redecide(
     if render:
         ensure_assets(speech_assets(settings.speech))
         weights = (*(weight for weight in weights if weight.role == "perception"), *speech_weights(settings.speech))
-    with sole_writer_of_new(out, "gaia-curate decide", wait=wait):
-        target = DatasetFolder.begin(out, settings, weights=weights, rules=rules, origin=origin)
-        compact(target.path, (), settings.storage)  # what the same call has packed before is decided again
-        again = _Again(
-            target=target.path,
-            settings=settings,
-            rules=target.rules,
-            speech=load_speech(settings.speech) if render else None,
-            scratch=scratch or ScratchSettings(),
-            same_frames=not any(line.startswith(_TRACKING) for line in changed),
-        )
-        records = []
-        with VideoRows(FRAMES, sources_of(table_inventory(origin.path, FRAMES))) as measured_rows:
-            for row in origin.rows():
-                record = row
-                if row.status == "ok" and row.duplicate_of is None:
-                    frames = measured_rows.table_of(row.video_id)
-                    if row.duration_s and not len(frames):
-                        raise DatasetError(f"{origin.path}: the evidence of {row.path} is gone; run the curation again")
-                    record = again.decided(frames, row)
-                if render and record.duplicate_of is None:  # a copy has the id of its original
-                    target.write(record)
-                records.append(record)
-        return target.finish(records)
+    target = DatasetFolder.begin(out, settings, weights=weights, rules=rules, origin=origin)
+    compact(target.path, (), settings.storage)  # what the same call has packed before is decided again
+    again = _Again(
+        target=target.path,
+        settings=settings,
+        rules=target.rules,
+        speech=load_speech(settings.speech) if render else None,
+        scratch=scratch or ScratchSettings(),
+        same_frames=not any(line.startswith(_TRACKING) for line in changed),
+    )
+    records = []
+    with VideoRows(FRAMES, sources_of(table_inventory(origin.path, FRAMES))) as measured_rows:
+        for row in origin.rows():
+            record = row
+            if row.status == "ok" and row.duplicate_of is None:
+                frames = measured_rows.table_of(row.video_id)
+                if row.duration_s and not len(frames):
+                    raise DatasetError(f"{origin.path}: the evidence of {row.path} is gone; run the curation again")
+                record = again.decided(frames, row)
+            if render and record.duplicate_of is None:  # a copy has the id of its original
+                target.write(record)
+            records.append(record)
+    return target, records
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -150,7 +176,10 @@ class _Again:
             RuleError: a rule of the user's own raised.
         """
         started = time.perf_counter()
-        evidence = evidence_of_frames(frames, round((before.duration_s or 0.0) * TICK_RATE_HZ))
+        try:
+            evidence = evidence_of_frames(frames, round((before.duration_s or 0.0) * TICK_RATE_HZ))
+        except DatasetError as error:
+            raise DatasetError(f"{before.path}: {error}; run the curation again") from error
         try:
             identity = self.settings.perception.identity
             decision = decide(evidence, self.settings.rules, self.rules, identity=identity)

@@ -10,9 +10,11 @@ from curation.operations.work import curate_videos, unchanged_source
 from curation.output.curated_video import landmarks_of
 from curation.output.folder import DatasetFolder
 from curation.output.ledger import VideoRecord
+from curation.output.removals import without_removed
 from curation.output.sole_writer import sole_writer
 from curation.rules.rule import Rule
-from curation.sources.entries import SourceError
+from curation.sources.entries import SourceError, SourceVideo
+from curation.sources.scratch import require_scratch
 from foundation.address_text import address_without_secrets
 from foundation.signals import CtrlC
 from foundation.storage.path_text import path_of_text, plain_path
@@ -86,19 +88,39 @@ def retry(
             narrowed = " that is asked for" if codes or videos else ""
             raise SourceError(f"{folder.path}: no video{narrowed} has failed or is quarantined; nothing to retry")
         sources = [unchanged_source(record, consequence="nothing was retried") for record in chosen]
+        now = {record.video_id: video.video_id for record, video in zip(chosen, sources, strict=True)}
+        _require_new(sources, [row.video_id for row in rows if row.video_id not in now])
+        sources = without_removed(folder.record.removals, sources)
+        require_scratch(sources, executor.scratch)
         folder.resume(rules=rules)
         for record in chosen:
             folder.forget_video(record.video_id)
         for _ in curate_videos(folder, sources, executor, watcher=watcher, ctrl_c=ctrl_c):
             pass  # their records are in the ledger
         ledger = folder.ledger()
-        records = [row if row.duplicate_of else ledger.get(row.video_id, row) for row in rows]
+        records = [row if row.duplicate_of else ledger.get(now.get(row.video_id, row.video_id), row) for row in rows]
         finished = folder.finish(records)
-        retried = {record.video_id for record in chosen}
+        retried = {record.video_id for record in chosen} | set(now.values())
         return RetryReport(
             dataset=finished,
             records=tuple(record for record in records if record.video_id in retried and not record.duplicate_of),
         )
+
+
+def _require_new(videos: Sequence[SourceVideo], others: Sequence[str]) -> None:
+    """Leave files to `run` that could not be read before, and now turn out to be copies of another.
+
+    Raises:
+        SourceError: there is one.
+    """
+    taken = set(others)
+    for video in videos:
+        if video.video_id in taken:
+            raise SourceError(
+                f"{video.path} could not be read before, and has the content of another video of the dataset: "
+                "`gaia-curate run` takes it as the copy that it is; nothing was retried"
+            )
+        taken.add(video.video_id)
 
 
 def _error_codes(names: Sequence[str]) -> tuple[ErrorCode, ...]:

@@ -23,9 +23,9 @@ from curation.sources.layouts import LayoutChoice
 from curation.sources.scratch import require_scratch
 from foundation.signals import CtrlC
 from foundation.storage.locations import location
-from foundation.storage.path_text import text_of_path
+from foundation.storage.path_text import has_secrets, text_of_path
 from manifests.dataset import Dataset
-from manifests.vocabulary import FAILED_STATUSES
+from manifests.vocabulary import FAILED_STATUSES, ErrorCode
 
 __all__ = ["RunReport", "run"]
 
@@ -182,13 +182,27 @@ def _left_to_do(
         if video.duplicate_of is not None or _is_excluded(done.get(video.video_id)):
             continue
         if video.read_error is not None:
-            done[video.video_id] = VideoRecord.failed(video, "unreadable", video.read_error)
+            code: ErrorCode = "unreachable" if video.unreachable else "unreadable"
+            done[video.video_id] = VideoRecord.failed(video, code, video.read_error)
             folder.write(done[video.video_id])
-        elif video.video_id in done:
+        elif video.video_id in done and not _is_worth_another_try(video, done[video.video_id]):
             already_done += 1
         else:
             todo.append(video)
     return todo, already_done
+
+
+def _is_worth_another_try(video: SourceVideo, record: VideoRecord) -> bool:
+    """Return whether a video failed for want of its file, which has just been read.
+
+    `changed`: its content is there again, under this name or another. `unreachable`: `retry` cannot reach it without
+    the token in the address of this run.
+    """
+    if record.status != "failed":
+        return False
+    if record.error_code == "changed":
+        return True
+    return record.error_code == "unreachable" and has_secrets(video.path)
 
 
 def _is_excluded(record: VideoRecord | None) -> bool:
@@ -226,7 +240,7 @@ def _with_same_labels(
 def _current(video: SourceVideo, done: dict[str, VideoRecord]) -> VideoRecord:
     """Return the record of a file under the name that it has today."""
     if video.duplicate_of is not None:
-        return VideoRecord.duplicate(video, video.duplicate_of)
+        return VideoRecord.duplicate(video, video.duplicate_of).with_outcome_of(done[video.video_id])
     labels = {"path": text_of_path(video.path), "source": video.source, "speaker_id": video.speaker_id}
     return done[video.video_id].model_copy(update=labels)
 

@@ -1,6 +1,7 @@
 """Steps that `run`, `retry` and `decide` share: curating videos into an open dataset, finding a source again."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from curation.engine.execution import Executor, RunWatcher
 from curation.engine.worker import WorkerPlan
@@ -54,7 +55,7 @@ def curate_videos(
 
 
 def unchanged_source(record: VideoRecord, *, consequence: str) -> SourceVideo:
-    """Return the file that a record is about.
+    """Return the file that a record is about; one that could not be read then has the id of its content now.
 
     Args:
         record: of the ledger or the table `videos`.
@@ -67,9 +68,19 @@ def unchanged_source(record: VideoRecord, *, consequence: str) -> SourceVideo:
     try:
         video = listed_again(record.listing())
     except OSError as error:
-        raise SourceError(f"{path} cannot be read: {error.strerror or error}; {consequence}") from error
+        raise SourceError(f"{path} cannot be read: {error.strerror or error}{_hint(path)}; {consequence}") from error
     if video is None:
         raise SourceError(
             f"{path} has other content than before: `gaia-curate run` takes it as the new video it is; {consequence}"
         )
     return video
+
+
+def _hint(path: Path) -> str:
+    """Return what may keep an address of the web from being opened."""
+    if not str(path).startswith(("http://", "https://")):
+        return ""
+    return (
+        " (a dataset keeps addresses without passwords, tokens and signatures: if this one needs them, give "
+        "`gaia-curate run` a list of fresh addresses, which knows its videos by their content)"
+    )

@@ -6,7 +6,7 @@ from typing import Self
 
 import pyarrow as pa
 
-from curation.output.ledger import VideoRecord, read_ledger, read_rows, write_record
+from curation.output.ledger import VideoRecord, read_ledger, read_rows, with_copies_outcomes, write_record
 from curation.output.provenance import (
     DatasetFolderError,
     fetched_weights,
@@ -269,7 +269,7 @@ class DatasetFolder:
             DatasetError: a file is damaged.
             OSError: the dataset cannot be written.
         """
-        rows = list(records)
+        rows = with_copies_outcomes(list(records))
         remove_windows(self.path, {row.video_id for row in rows})  # of units in flight when their video ended
         compact(self.path, _curated(rows), self.settings.storage)
         relabel_clips(self.path, {row.video_id: (row.path, row.source) for row in rows if row.duplicate_of is None})

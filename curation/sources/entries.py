@@ -45,6 +45,7 @@ class SourceVideo:
     """The file with the same content that is analysed in its stead."""
     read_error: str | None = None
     """Reason why the file cannot be read at all."""
+    unreachable: bool = False
+    """Whether it was its storage that did not deliver it; later it may."""
     version: str | None = None
-    """What identified the content when the file was listed: of a remote one such as an ETag; of a local one its size and
-    times."""
+    """What identified the content when it was listed: such as an ETag, or the size and times of a local file."""

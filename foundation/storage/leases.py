@@ -20,6 +20,7 @@ from foundation.storage.lease_renewal import Lease, LeaseLostError, LeaseToken, 
 from foundation.storage.locations import is_remote
 
 __all__ = [
+    "Holder",
     "Lease",
     "LeaseHeldError",
     "LeaseLostError",
@@ -28,6 +29,7 @@ __all__ = [
     "held",
     "holder_of",
     "is_lease_file",
+    "other_holder_of",
     "require_lease",
     "token_of",
 ]
@@ -71,6 +73,12 @@ def holder_of(folder: Path) -> Holder | None:
     with suppress(OSError):  # the folder cannot be written, so that the age is not known
         seen = file.read(aged=True)
     return None if seen is None or _is_dead(seen) else seen.holder
+
+
+def other_holder_of(folder: Path) -> Holder | None:
+    """Return who else writes to a folder or address now, as `holder_of` does; not this process, nor its command."""
+    holder, own = holder_of(folder), token_of(folder)
+    return None if holder is None or (own is not None and own.token == holder.key) else holder
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from pathlib import Path, PurePath, PurePosixPath
 from foundation.address_text import address_without_secrets
 from foundation.storage.locations import is_remote, remote_path
 
-__all__ = ["path_of_text", "plain_path", "text_of_path"]
+__all__ = ["has_secrets", "path_of_text", "plain_path", "text_of_path"]
 
 
 def text_of_path(path: Path) -> str:
@@ -25,6 +25,15 @@ def text_of_path(path: Path) -> str:
     text = address_without_secrets(str(path)) if is_remote(path) else str(path)
     escaped = text.replace("%", "%25")
     return "".join(f"%{ord(c) - 0xDC00:02X}" if "\udc80" <= c <= "\udcff" else c for c in escaped)
+
+
+def has_secrets(path: Path) -> bool:
+    """Return whether an address carries a password, a token or a signature, so that its text opens it no more.
+
+    >>> has_secrets(Path("raw/talk.mp4"))
+    False
+    """
+    return is_remote(path) and address_without_secrets(str(path)) != str(path)
 
 
 def path_of_text(text: str) -> Path:

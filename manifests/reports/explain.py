@@ -12,6 +12,7 @@ from foundation.storage.path_text import path_of_text, plain_path, text_of_path
 from foundation.text import clock_text, shown, text_table
 from manifests.errors import DatasetError
 from manifests.files.tables import read_table, table_files
+from manifests.packing.one_state import in_one_state, not_hidden
 from manifests.record import DatasetRecord, read_dataset
 from manifests.rule_record import RuleRecord
 from manifests.schema.frames import FRAMES
@@ -112,10 +113,16 @@ def explain(dataset: Path, video: str, time_s: float | None = None) -> Explanati
 
     Raises:
         DatasetError: `dataset` is no dataset, no video or several match, or the time lies outside the video.
+        ChangingDatasetError: a command has begun to remove what is explained.
     """
+    return in_one_state(dataset, lambda hidden: _explained(dataset, video, time_s, hidden))
+
+
+def _explained(dataset: Path, video: str, time_s: float | None, hidden: frozenset[str]) -> Explanation:
     record = read_dataset(dataset)
     row = find_video(dataset, video)
-    spans = [span for span in read_table(dataset, "spans").to_pylist() if span["video_id"] == row["video_id"]]
+    rows = not_hidden(read_table(dataset, "spans"), hidden).to_pylist()
+    spans = [span for span in rows if span["video_id"] == row["video_id"]]
     spans.sort(key=lambda span: span["start_s"])
     error = None
     if row["status"] != "ok":

@@ -4,10 +4,12 @@
 process before step N + 1, with SIGKILL.
 """
 
+import errno
 import hashlib
 import os
 import signal
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,13 +17,16 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+import typer
 from torch import Tensor, nn
 
 from foundation.array_types import RgbImage
+from foundation.program_end import run_program
 from foundation.settings import changed_settings, settings_of
 from models.run_folder import RunFolder
 from models.run_record import DataRecord
 from models.weights import WeightFacts
+from training.cli.options import exit_codes
 from training.data.identity import LearntData
 from training.data.order import SampleKey
 from training.data.randomness import draw_below, torch_generator
@@ -76,6 +81,7 @@ class ToySource:
         return self.n_items
 
     def batch(self, keys: Sequence[SampleKey]) -> ToyBatch:
+        misbehave_if_asked(keys)
         values, noise, lengths = [], [], []
         for key in keys:
             values.append(torch.randn(9, WIDTH, generator=torch_generator(self.seed, "values", key.item)))
@@ -224,6 +230,32 @@ def _die_before(step: int) -> None:
 def die_if_asked() -> None:
     if "DIE_AFTER" in os.environ:
         _die_before(int(os.environ["DIE_AFTER"]))
+
+
+def misbehave_if_asked(keys: Sequence[SampleKey]) -> None:
+    """Do in a loader process what LOADER_FAULT says, once the run has come to batch number 3."""
+    fault = os.environ.get("LOADER_FAULT")
+    if fault is None or keys[0].batch < 3:
+        return
+    if fault == "hang":
+        time.sleep(1000.0)
+    elif fault == "raise":
+        raise OSError(errno.EIO, os.strerror(errno.EIO), "/made/up")
+    else:
+        os.kill(os.getpid(), signal.Signals[fault])
+
+
+def command() -> None:
+    """The main function of a program that trains the toy, which ends as `gaia-train` does."""
+    run_program("gaia-train", _told)
+
+
+def _told() -> None:
+    try:
+        with exit_codes():
+            main()
+    except typer.Exit as ended:
+        sys.exit(ended.exit_code)
 
 
 def main() -> None:

@@ -84,7 +84,7 @@ def data_of(index: ClipIndex, *, latents_sha256: str | None = None) -> LearntDat
     """
     rows = index.rows
     columns = (rows[name].to_pylist() for name in ("clip_id", "n_frames", "mp4_size"))
-    lines = tuple(sorted(f"{json.dumps(row)}\n".encode() for row in zip(*columns, strict=True)))
+    lines = tuple(sorted(f"{json.dumps(row, allow_nan=False)}\n".encode() for row in zip(*columns, strict=True)))
     record = DataRecord(
         clips=len(lines),
         clips_sha256=hashlib.sha256(b"".join(lines)).hexdigest(),

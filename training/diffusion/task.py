@@ -20,15 +20,15 @@ from models.run_folder import RunFolder
 from models.sampling.sde import VpSde
 from models.vae.vae import Vae, VaeConfig
 from models.weights import WeightFacts, load_weights, read_facts, save_weights
-from training.data.clips import ClipError, ClipReader, DamagedDataError, DamageLog
+from training.data.clips import DamageLog
 from training.data.identity import LearntData, data_of
-from training.data.selection import ClipIndex, select_clips
+from training.data.selection import select_clips
 from training.diffusion.config import DiffusionConfig
 from training.diffusion.loss import diffusion_loss
 from training.diffusion.previews import MotionPreviews
 from training.diffusion.samples import DiffusionBatch, DiffusionSamples
 from training.diffusion.sequences import MotionSequences
-from training.latents.files import LatentFacts, LatentsError, fingerprint_of, latents_folder
+from training.latents.files import LatentsError, fingerprint_of, latents_folder
 from training.loop.task import Export, Step, Trainable
 from training.schedules import inverse_square_root
 
@@ -67,7 +67,7 @@ class DiffusionTask:
         if sequences.facts.vae != self.vae.config:
             raise LatentsError(f"{self.latents} names another VAE than {vae_weights}; run `gaia-train latents` again")
         self.vae.latent_statistics.load_state_dict(sequences.facts.statistics().state_dict())
-        self.config = replace(config, model=_model_config(config.model, sequences.facts, index))
+        self.config = replace(config, model=_model_config(config.model, sequences))
         self.sde = VpSde(**asdict(config.sde))
         self.source = DiffusionSamples(sequences, config.loss, self.sde, seed=config.train.seed)
         self.model = MotionDiffusion(self.config.model)
@@ -185,26 +185,18 @@ def _require_encoder(run: Path, speech_encoder: str) -> None:
         )
 
 
-def _model_config(model: MotionDiffusionConfig, facts: LatentFacts, index: ClipIndex) -> MotionDiffusionConfig:
+def _model_config(model: MotionDiffusionConfig, sequences: MotionSequences) -> MotionDiffusionConfig:
     """Return the config of the network, completed from the data.
 
     Raises:
         SettingsError: the target of the model does not suit the VAE.
+        DamagedDataError: no clip has speech features that can be read.
     """
+    facts = sequences.facts
     fitting = "motion_latent" if facts.vae.disentangled else "frame_latent"
     if model.target != fitting:
         raise SettingsError(
             f"model.target is {model.target!r}, but this VAE was built with disentangled={facts.vae.disentangled}; set "
             f"model.target={fitting}, or name another VAE"
         )
-    return replace(model, latent_shape=facts.latent_shape, speech_dim=_speech_dim(index))
-
-
-def _speech_dim(index: ClipIndex) -> int:
-    reader, reasons = ClipReader(index), []
-    for clip in range(len(index)):
-        try:
-            return int(reader.array(clip, "speech_features").shape[1])
-        except ClipError as error:
-            reasons.append(str(error))
-    raise DamagedDataError(f"no clip of {index.dataset} has speech features that can be read; the first: {reasons[0]}")
+    return replace(model, latent_shape=facts.latent_shape, speech_dim=sequences.speech_dim)

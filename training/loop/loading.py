@@ -4,6 +4,7 @@ The processes live as long as the `with` block of `step_batches`, however that e
 cannot delay. They write nothing, so nothing is lost. A trainer that is killed takes them along.
 """
 
+import copy
 import ctypes
 import multiprocessing
 import os
@@ -11,6 +12,7 @@ import signal
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -19,7 +21,7 @@ from typing import Any, Generic, TypeVar
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from foundation.errors import CannotStartError
+from foundation.errors import CannotStartError, GaiaError
 from foundation.signals import WaitOverError
 from training.data.order import BatchShape, Cursor, MicroBatches, SampleKey
 from training.loop.task import BatchSource
@@ -39,6 +41,13 @@ class LoaderError(CannotStartError):
     """A loader process has ended or brings nothing; the message says which, and what to look at."""
 
 
+@dataclass(frozen=True)
+class _Failure:
+    """An error that takes the place of a batch."""
+
+    error: Exception
+
+
 class _Batches(Dataset[Any]):
     """Adapter of a source for torch's loader: an index is the keys of a micro-batch."""
 
@@ -46,7 +55,11 @@ class _Batches(Dataset[Any]):
         self._source = source
 
     def __getitem__(self, keys: Sequence[SampleKey]) -> Any:  # noqa: ANN401 - what the source makes
-        return self._source.batch(keys)
+        try:
+            return self._source.batch(keys)
+        except (GaiaError, OSError, MemoryError) as error:
+            # torch would put the traceback into the message, which is for the user
+            return _Failure(error) if _is_sendable(error) else _Failure(LoaderError(f"{type(error).__name__}: {error}"))
 
 
 class StepBatches(Generic[BatchT]):
@@ -63,10 +76,11 @@ class StepBatches(Generic[BatchT]):
 
         Raises:
             LoaderError: a loader process has ended, or the wait was over; no batch can be taken any more.
+            GaiaError, OSError: the source raised it.
         """
         try:
             with wait:
-                return [next(self._batches) for _ in range(self._per_step)]
+                return [_whole(next(self._batches)) for _ in range(self._per_step)]
         except WaitOverError as error:
             raise LoaderError(
                 f"no batch has come, {error}{self._states()}; look at the disk or store of the dataset, or give a "
@@ -128,6 +142,20 @@ def step_batches(
         yield StepBatches(batches, shape.accumulation, loaders)
     finally:
         _end([process for process in multiprocessing.active_children() if process not in others])
+
+
+def _whole(batch: BatchT) -> BatchT:
+    if isinstance(batch, _Failure):
+        raise batch.error
+    return batch
+
+
+def _is_sendable(error: Exception) -> bool:
+    """Return whether an error is the same after its way between two processes."""
+    try:
+        return str(copy.copy(error)) == str(error)
+    except Exception:  # noqa: BLE001 - whatever a class of errors does when it is made again
+        return False
 
 
 def _as_it_is(batch: BatchT) -> BatchT:

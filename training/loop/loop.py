@@ -18,12 +18,11 @@ from foundation.signals import StopRequest
 from foundation.storage.leases import require_lease
 from models.run_folder import RunFolder
 from training.data.order import BatchShape
-from training.loop.bad_steps import BadSteps
 from training.loop.checkpoints import save_checkpoint
 from training.loop.config import TrainConfig
 from training.loop.contact_sheet import write_contact_sheet, write_preview
 from training.loop.estimates import require_disk, require_memory
-from training.loop.failures import TrainError, explained
+from training.loop.failures import BadSteps, TrainError, explained
 from training.loop.loading import LoaderError, StepBatches, step_batches
 from training.loop.metrics import MetricsLog, RunningMeans
 from training.loop.parallel import Ranks
@@ -36,9 +35,6 @@ from training.loop.task import Task
 __all__ = ["TrainError", "TrainReport", "train"]
 
 BatchT = TypeVar("BatchT")
-
-_PATIENCE_S = 4.0
-"""Longest wait for a batch after a signal."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,7 +98,7 @@ def train(
     resumed = load_newest(run, session.state, ranks, allow_pickled=allow_pickled_checkpoint, say=progress.say)
     session.progress = resumed or session.progress
     require_disk(session.n_parameters, session.export.network, run, config)
-    with StopRequest(patience_s=_PATIENCE_S) as stop:
+    with StopRequest() as stop:
         return _Loop(session, config, run, progress, stop).run(shape)
 
 
@@ -125,14 +121,13 @@ class _Loop(Generic[BatchT]):
         self._bad_steps = BadSteps(config)
 
     def run(self, shape: BatchShape) -> TrainReport:
-        session, config = self._session, self._config
-        first = session.progress.step
+        first, config = self._session.progress.step, self._config
         self._progress.start(first, config.steps)
         with ExitStack() as files:
             if self._ranks.first:
                 self._log = files.enter_context(MetricsLog(self._run, first, tensorboard=config.tensorboard))
-            with explained(session, self._ranks):
-                return self._steps(shape)
+            files.enter_context(explained(self._session, self._ranks))
+            return self._steps(shape)
 
     def _steps(self, shape: BatchShape) -> TrainReport:
         session, config = self._session, self._config

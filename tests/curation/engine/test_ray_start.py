@@ -39,7 +39,7 @@ def listening(pids: set[int]) -> set[str]:
     for pid in pids:
         for descriptor in Path(f"/proc/{pid}/fd").iterdir():
             try:
-                target = os.readlink(descriptor)
+                target = str(descriptor.readlink())
             except OSError:
                 continue
             if target.startswith("socket:["):

@@ -131,12 +131,12 @@ def test_refusals_take_little_memory(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "expected"),
-    [(1 << 40, "longer than a clip"), (1 << 29, "goes past the end of the tar"), (-1, "is negative")],
+    ("size", "expected"), [(1 << 40, "longer than a clip"), (1 << 29, "goes past the end of the tar")]
 )
 def test_a_byte_range_is_held_against_the_tar_before_memory_is_reserved(
     tmp_path: Path, size: int, expected: str
 ) -> None:
-    (tmp_path / "a.tar").write_bytes(bytes(10_240))
+    (tmp_path / "media").mkdir()
+    (tmp_path / "media" / "a.tar").write_bytes(bytes(10_240))
     with pytest.raises(MediaError, match=expected):
-        read_member(tmp_path, "a.tar", MemberRange(offset=512, size=size))
+        read_member(tmp_path, "media/a.tar", MemberRange(offset=512, size=size))

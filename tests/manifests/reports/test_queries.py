@@ -163,7 +163,7 @@ def test_a_query_is_stopped_at_its_memory(dataset: Path) -> None:
 
 
 def test_rows_are_not_fetched_beyond_a_quarter_of_the_memory(dataset: Path) -> None:
-    with pytest.raises(QueryError, match="the answer has more than [0-9,]+ rows, too many to hold"):
+    with pytest.raises(QueryError, match=r"the answer has more than [0-9,]+ rows, too many to hold"):
         query(dataset, _CROSS_JOIN, QueryLimits(memory_gib=0.25))
 
 
