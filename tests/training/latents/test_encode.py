@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
-from helpers.small_disk import fill_up
 from helpers.received_datasets import make_device, make_fifo, make_socket, rewrite_row
+from helpers.small_disk import fill_up
 
 from manifests.errors import DatasetError
 from manifests.files.media import read_frames
