@@ -12,6 +12,7 @@ from curation.rendering.crop import choose_crop
 from curation.rendering.picture_area import picture_area
 from curation.settings import CurationSettings
 from foundation.array_types import Float32Array, RgbImage
+from foundation.storage.regular_files import open_regular
 from generation.trained_run import GenerationError
 from manifests.landmarks import landmark_box
 
@@ -97,6 +98,12 @@ def _width_px(face: FaceObservation) -> float:
 _BACKGROUND = (255, 255, 255)
 """Background of transparent pixels. Ours: cut-out portraits are made for a white background."""
 
+_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000", "AVIF")
+"""Formats of pictures. Pillow has more, among them one that starts another program (EPS), and ones of text."""
+
+_MAX_PX = 64_000_000
+"""Pixels of the largest picture: decoding and turning one takes up to 25 bytes a pixel."""
+
 _MIN_PX = 16
 """Shorter sides than this hold no face."""
 
@@ -105,15 +112,22 @@ def read_image(path: Path) -> RgbImage:
     """Return the image in a file as displayed: upright, 8 bits, transparent pixels white.
 
     Args:
-        path: JPEG, PNG, WebP, TIFF or whatever else Pillow reads; of an animation the first image is taken.
+        path: JPEG, PNG, WebP, TIFF, BMP, GIF, PPM, JPEG 2000 or AVIF; of an animation the first image is taken.
 
     Raises:
         GenerationError: there is no such file, it is no image, is cut short, or is too large or too small.
     """
     from PIL import Image, ImageOps, UnidentifiedImageError
 
+    Image.init()
     try:
-        with Image.open(path) as opened:
+        formats = [name for name in _FORMATS if name in Image.OPEN]
+        with open_regular(path) as file, Image.open(file, formats=formats) as opened:
+            size = opened.size  # stated in the header; nothing has been decoded yet
+            if size[0] * size[1] > _MAX_PX:
+                raise Image.DecompressionBombError(
+                    f"is {size[0]}x{size[1]} pixels, and {_MAX_PX:,} are the most that is read"
+                )
             image = _eight_bits(ImageOps.exif_transpose(opened))
     except UnidentifiedImageError as error:
         raise GenerationError(f"--portrait {path}: no picture that can be read; give a JPEG or PNG file") from error

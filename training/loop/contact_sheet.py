@@ -2,10 +2,14 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from foundation.array_types import RgbImage
 from foundation.storage.atomic import replacing
+from foundation.storage.regular_files import open_regular
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 __all__ = ["write_contact_sheet", "write_preview"]
 
@@ -13,6 +17,9 @@ MAX_PREVIEWS = 6
 """Images of each name on the sheet: the first, the newest, and others between them."""
 
 _CAPTION_PX = 20
+
+_MAX_PX = 16 << 20
+"""Pixels of the largest preview: eight columns of 1024 px with two rows of them."""
 
 
 class _Preview(NamedTuple):
@@ -39,14 +46,15 @@ def write_contact_sheet(folder: Path, sheet: Path) -> None:
     """
     from PIL import Image, ImageDraw
 
-    previews = [
+    listed = [
         _Preview(f"{named.name}, step {int(path.stem.removeprefix('step_')):,}", path)
         for named in sorted(folder.iterdir())
-        for path in _evenly_spaced(sorted(named.glob("step_*.png")))
+        for path in _evenly_spaced(sorted(named.glob("step_" + "[0-9]" * 8 + ".png")))
     ]
-    images = [Image.open(item.path).convert("RGB") for item in previews]
-    if not images:
+    read = [(item, image) for item in listed if (image := _image(item.path)) is not None]
+    if not read:
         return
+    previews, images = zip(*read, strict=True)
     size = (max(p.width for p in images), sum(p.height + _CAPTION_PX for p in images))
     sheet_image = Image.new("RGB", size, "white")
     draw, top = ImageDraw.Draw(sheet_image), 0
@@ -56,6 +64,19 @@ def write_contact_sheet(folder: Path, sheet: Path) -> None:
         top += image.height + _CAPTION_PX
     with replacing(sheet) as stream:
         sheet_image.save(stream, format="PNG")
+
+
+def _image(path: Path) -> "Image | None":
+    """Return an image that `write_preview` wrote; None for anything else, which a received run folder may hold."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with open_regular(path) as file, Image.open(file, formats=["PNG"]) as opened:
+            if opened.width * opened.height > _MAX_PX:
+                return None
+            return opened.convert("RGB")
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError):
+        return None
 
 
 def _evenly_spaced(paths: Sequence[Path]) -> list[Path]:
