@@ -123,11 +123,7 @@ def read_image(path: Path) -> RgbImage:
     try:
         formats = [name for name in _FORMATS if name in Image.OPEN]
         with open_regular(path) as file, Image.open(file, formats=formats) as opened:
-            size = opened.size  # stated in the header; nothing has been decoded yet
-            if size[0] * size[1] > _MAX_PX:
-                raise Image.DecompressionBombError(
-                    f"is {size[0]}x{size[1]} pixels, and {_MAX_PX:,} are the most that is read"
-                )
+            _require_size(opened)
             image = _eight_bits(ImageOps.exif_transpose(opened))
     except UnidentifiedImageError as error:
         raise GenerationError(f"--portrait {path}: no picture that can be read; give a JPEG or PNG file") from error
@@ -138,6 +134,16 @@ def read_image(path: Path) -> RgbImage:
     if min(image.size) < _MIN_PX:
         raise GenerationError(f"--portrait {path}: is {image.width}x{image.height} pixels; give a larger picture")
     return np.ascontiguousarray(np.asarray(image, dtype=np.uint8))
+
+
+def _require_size(opened: "Image") -> None:
+    """Refuse a picture that is too large by its header, before anything of it is decoded."""
+    from PIL.Image import DecompressionBombError
+
+    if opened.width * opened.height > _MAX_PX:
+        raise DecompressionBombError(
+            f"is {opened.width}x{opened.height} pixels, and {_MAX_PX:,} are the most that is read"
+        )
 
 
 def _eight_bits(image: "Image") -> "Image":

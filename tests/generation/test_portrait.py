@@ -99,7 +99,7 @@ def test_landmarks_are_of_the_finders_scheme(finder: MediaPipeFaces, talking_fac
 def test_a_picture_that_would_fill_the_memory_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
     path = tmp_path / "large.png"
     Image.new("1", (9_000, 9_000)).save(path)  # 81 million pixels in 10 KB, below the limit of Pillow itself
-    with pytest.raises(GenerationError, match="is 9000x9000 pixels, and 64,000,000 are the most .* make the picture"):
+    with pytest.raises(GenerationError, match=r"is 9000x9000 pixels, and 64,000,000 are the most .* make the picture"):
         read_image(path)
 
 
