@@ -1,5 +1,6 @@
 """Turn errors into one line on stderr and an exit code; shared by all commands."""
 
+import contextlib
 import dataclasses
 import errno
 import functools
@@ -10,7 +11,10 @@ from typing import Any, NoReturn, get_type_hints
 
 import typer
 
-from foundation.errors import EXIT_CANNOT_START, EXIT_INTERRUPTED, GaiaError
+from foundation.errors import EXIT_CANNOT_START, EXIT_INTERRUPTED, EXIT_TERMINATED, GaiaError
+from foundation.program_end import reader_is_gone
+from foundation.signals import Terminated
+from foundation.text import shown
 
 __all__ = ["exit_codes", "stop", "with_option_groups"]
 
@@ -25,15 +29,22 @@ def exit_codes(program: str, *, files: str, kept: str) -> Iterator[None]:
         kept: what an interrupt or a full disk leaves behind, and how to go on.
 
     Raises:
-        Exit: the block raised a `GaiaError`, an `OSError` or `KeyboardInterrupt`.
+        Exit: the block raised a `GaiaError`, an `OSError`, a `MemoryError`, `KeyboardInterrupt` or `Terminated`.
+        BrokenPipeError: whoever read the output has ended; `run_program` knows what to do.
     """
     try:
         yield
     except KeyboardInterrupt:
         stop(program, f"Ctrl-C: ended at once; {kept}", EXIT_INTERRUPTED)
+    except Terminated:
+        stop(program, f"SIGTERM: ended at once; {kept}", EXIT_TERMINATED)
     except GaiaError as error:
         stop(program, str(error), error.exit_code)
+    except MemoryError as error:
+        stop(program, f"memory ran out{f': {error}' if str(error) else ''}; {kept}", EXIT_CANNOT_START)
     except OSError as error:
+        if error.errno == errno.EPIPE and reader_is_gone():
+            raise
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             stop(program, f"the disk is full: {error}; make room and give the command again: {kept}", EXIT_CANNOT_START)
         stop(program, f"{files} cannot be read or written: {error}", EXIT_CANNOT_START)
@@ -45,7 +56,8 @@ def stop(program: str, message: str, code: int) -> NoReturn:
     Raises:
         Exit: always, with `code`.
     """
-    typer.echo(f"{program}: {message}", err=True)
+    with contextlib.suppress(OSError):  # nobody reads it
+        typer.echo(shown(f"{program}: {message}", several_lines=True), err=True)
     raise typer.Exit(code)
 
 

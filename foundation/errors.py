@@ -2,10 +2,14 @@
 
 from typing import ClassVar
 
+from foundation.text import shown
+
 __all__ = [
     "EXIT_CANNOT_START",
     "EXIT_INTERRUPTED",
+    "EXIT_PIPE_CLOSED",
     "EXIT_PROBLEMS",
+    "EXIT_TERMINATED",
     "EXIT_USAGE",
     "CannotStartError",
     "GaiaError",
@@ -25,12 +29,24 @@ EXIT_CANNOT_START = 3
 EXIT_INTERRUPTED = 130
 """Ctrl-C; the code that shells report for a process ended by SIGINT."""
 
+EXIT_PIPE_CLOSED = 141
+"""Whoever read the output has ended, such as `head`; the code that shells report for a process ended by SIGPIPE."""
+
+EXIT_TERMINATED = 143
+"""SIGTERM ended the command at once; the code that shells report for a process ended by SIGTERM."""
+
 
 class GaiaError(Exception):
     """Error with a message that names the problem, its place and the remedy."""
 
     exit_code: ClassVar[int] = EXIT_PROBLEMS
     """Exit code of a command that ends with this error."""
+    several_lines: ClassVar[bool] = False
+    """Whether the message has line breaks of its own; others are of file names, and are escaped."""
+
+    def __str__(self) -> str:
+        """Return the message for people: no secret of an address, no control character of a file's name."""
+        return shown(super().__str__(), several_lines=self.several_lines)
 
 
 class ProblemsFoundError(GaiaError, ValueError):

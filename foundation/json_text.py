@@ -11,7 +11,8 @@ __all__ = ["json_text"]
 def json_text(value: object, *, indent: int | None = None) -> str:
     """Return JSON text (RFC 8259), in which a number that is infinite or not a number is null.
 
-    Keys of mappings become texts, and so does what has no JSON type, such as a date.
+    Keys of mappings become texts, and so does what has no JSON type, such as a date. Characters without a picture of
+    their own, such as control characters, are escaped.
 
     Args:
         value: texts, numbers, decimal ones too, truth values, None, and mappings, lists and tuples of them.
@@ -20,7 +21,8 @@ def json_text(value: object, *, indent: int | None = None) -> str:
     >>> json_text({"snr_db": [12.5, float("-inf"), float("nan")]})
     '{"snr_db": [12.5, null, null]}'
     """
-    return json.dumps(_finite(value), indent=indent, ensure_ascii=False, allow_nan=False, default=str)
+    text = json.dumps(_finite(value), indent=indent, ensure_ascii=False, allow_nan=False, default=str)
+    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c, allow_nan=False)[1:-1] for c in text)
 
 
 def _finite(value: object) -> object:

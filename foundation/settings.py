@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from foundation.errors import UsageError
 from foundation.setting_facts import adapter_of, setting_facts
+from foundation.storage.regular_files import open_regular
 
 __all__ = [
     "Overrides",
@@ -233,7 +234,8 @@ def read_yaml(file: Path) -> object:
         SettingsError: the file cannot be read, or is no YAML.
     """
     try:
-        content = _parsed(file.read_text(encoding="utf-8"))
+        with open_regular(file) as opened:
+            content = _parsed(opened.read().decode())
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise SettingsError(f"--config {file}: cannot be read as YAML: {error}") from error
     return {} if content is None else content

@@ -1,19 +1,52 @@
-"""Handling of Ctrl-C and SIGTERM in long runs: the first ends the run after the work in progress, the second at once.
+"""Handling of Ctrl-C and SIGTERM: long runs end after the work in progress, and at the second signal at once.
 
-After both, the same command resumes the run.
+After either, the same command resumes the run.
 """
 
 import signal
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Self
 
-__all__ = ["CtrlC", "StopRequest"]
+from foundation.errors import CannotStartError
+
+__all__ = ["CtrlC", "StopRequest", "Terminated", "WaitOverError", "forgiven", "limited_wait"]
 
 _MESSAGE = (
     "Ctrl-C: no new unit is begun, those in flight end, then the tables are written. Ctrl-C again ends at once. "
     "Either way the same command goes on from here."
 )
+
+_AGAIN_S = 1.0
+"""Time after which an interruption is repeated: a destructor that happens to run swallows exceptions."""
+
+_PATIENCE_S = 4.0
+"""Longest that a limited wait goes on after a signal."""
+
+_forgiving = threading.Semaphore(0)
+"""Counts the contexts that let their work end after one signal."""
+
+
+class Terminated(BaseException):
+    """SIGTERM arrived: like KeyboardInterrupt, it unwinds the command, so that all that was begun is ended."""
+
+
+class WaitOverError(CannotStartError):
+    """A limited wait took too long."""
+
+
+class _Interruption(BaseException):
+    """Ends a wait; no `except Exception` of other libraries stops it."""
+
+
+def forgiven() -> bool:
+    """Return whether a signal that has just arrived may let work end that is in progress; each such leave counts once.
+
+    For a watchdog that enforces the end after all other signals.
+    """
+    return _forgiving.acquire(blocking=False)
 
 
 class CtrlC:
@@ -37,6 +70,7 @@ class CtrlC:
         """Install the handler, in the main thread; if the process ignores Ctrl-C already, it stays ignored."""
         self._before = signal.getsignal(signal.SIGINT)
         if self._before is not signal.SIG_IGN:
+            _forgiving.release()
             signal.signal(signal.SIGINT, self._on_signal)
         return self
 
@@ -44,6 +78,8 @@ class CtrlC:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         signal.signal(signal.SIGINT, self._before)
+        if self._before is not signal.SIG_IGN and not self._asked:
+            _forgiving.acquire(blocking=False)
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         if self._asked:
@@ -58,9 +94,11 @@ class StopRequest:
     def __init__(self) -> None:
         self.signal: signal.Signals | None = None
         """Number of the signal that arrived; None before."""
+        self._waiting = False
         self._before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
 
     def __enter__(self) -> Self:
+        _forgiving.release()
         for number in self._before:
             signal.signal(number, self._note)
         return self
@@ -69,11 +107,56 @@ class StopRequest:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._restore()
+        if self.signal is None:
+            _forgiving.acquire(blocking=False)
+
+    @contextmanager
+    def limited_wait(self, limit_s: float) -> Iterator[None]:
+        """Limit a wait as the function `limited_wait` does; once a signal has arrived, to a few seconds.
+
+        Raises:
+            WaitOverError: the block did not end in time.
+        """
+        with limited_wait(limit_s if self.signal is None else min(limit_s, _PATIENCE_S)):
+            self._waiting = True
+            try:
+                yield
+            finally:
+                self._waiting = False
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
         self.signal = signal.Signals(number)
         self._restore()
+        if self._waiting and signal.getitimer(signal.ITIMER_REAL)[0] > _PATIENCE_S:
+            signal.setitimer(signal.ITIMER_REAL, _PATIENCE_S, _AGAIN_S)
 
     def _restore(self) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def limited_wait(limit_s: float) -> Iterator[None]:
+    """Limit the time that the block may wait for something, in the main thread; blocking calls are interrupted.
+
+    It takes the timer and the signal SIGALRM of the process.
+
+    Args:
+        limit_s: longest wait, seconds.
+
+    Raises:
+        WaitOverError: the block did not end in time. What it called is in no known state, and must not be used again.
+    """
+    before = signal.signal(signal.SIGALRM, _interrupt)
+    signal.setitimer(signal.ITIMER_REAL, limit_s, _AGAIN_S)
+    try:
+        yield
+    except _Interruption as interruption:
+        raise WaitOverError(f"not done after {limit_s:g} s") from interruption
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise _Interruption

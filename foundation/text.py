@@ -3,7 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["TimeUnit", "clock_text", "duration_text", "gigabytes", "megabytes", "text_table", "time_unit"]
+from foundation.address_text import without_secrets
+
+__all__ = [
+    "TimeUnit",
+    "clock_text",
+    "duration_text",
+    "gigabytes",
+    "megabytes",
+    "printable",
+    "shown",
+    "text_table",
+    "time_unit",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +97,7 @@ def text_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, numeric:
     kept  10.0
     cut    2.5
     """
-    cells = [[_printable(cell) for cell in row] for row in (header, *rows)]
+    cells = [[printable(cell) for cell in row] for row in (header, *rows)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
     cells.insert(1, ["-" * width for width in widths])
     lines = [
@@ -98,5 +110,34 @@ def text_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, numeric:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+def printable(text: str, *, several_lines: bool = False) -> str:
+    r"""Return a text whose control characters are escaped, so that a file's name can steer no terminal.
+
+    Escaped is what has no picture of its own: line breaks, escape sequences, marks that turn the direction of writing,
+    bytes of a file's name that are no Unicode.
+
+    Args:
+        text: for a terminal.
+        several_lines: keep the line breaks of a text that has several lines.
+
+    >>> printable("talk\x1b[2J\u202e4pm.mp4")
+    'talk\\x1b[2J\\u202e4pm.mp4'
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        c if c.isprintable() or (several_lines and c == "\n") else c.encode("unicode_escape").decode() for c in text
+    )
+
+
+def shown(text: str, *, several_lines: bool = False) -> str:
+    r"""Return a text for people: control characters escaped, addresses without passwords and signatures.
+
+    Args:
+        text: for a terminal or a log.
+        several_lines: keep its line breaks.
+
+    >>> shown("https://anna:secret@host/a\nb.mp4: ok")
+    'https://host/a\\nb.mp4: ok'
+    """
+    return printable(without_secrets(text), several_lines=several_lines)

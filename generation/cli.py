@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from foundation.command_line import exit_codes as end_with_exit_code
+from foundation.program_end import run_program
 
 __all__ = ["app", "generate", "main"]
 
@@ -53,4 +54,4 @@ def generate(
 
 def main() -> None:
     """Run the command line; the entry point of the package."""
-    app()
+    run_program("gaia-generate", app)

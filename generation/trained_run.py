@@ -1,9 +1,10 @@
 """Load a trained run for generation: its networks, and the settings that its training data was curated with."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from curation.model_registry import MASKS
+from curation.perception.settings import PerceptionSettings
 from curation.settings import CurationSettings
 from foundation.errors import UsageError
 from models.motion.config import MotionDiffusionConfig
@@ -52,7 +53,7 @@ def load_run(run: Path, device: str) -> TrainedRun:
     """
     folder = RunFolder(run)
     newest = folder.weights()
-    has_motion = folder.vae.is_file()
+    has_motion = folder.holds(folder.vae)
     facts = read_facts(newest)
     vae_facts = WeightFacts(landmark_scheme=facts.landmark_scheme, speech_encoder=None)
     vae = load_weights(folder.vae if has_motion else newest, Vae, VaeConfig, vae_facts).to(device)
@@ -72,9 +73,15 @@ def _curation(run: RunFolder) -> CurationSettings:
     """Return the settings of the dataset that the run was trained on; nothing else of dataset.json is looked at."""
     path = run.dataset_record
     try:
-        return CurationSettings.model_validate(json.loads(path.read_text(encoding="utf-8"))["config"])
-    except (OSError, ValueError, KeyError, TypeError) as error:  # pydantic's errors are ValueErrors
+        record = run.json(path)
+        settings = CurationSettings.model_validate(record["config"] if isinstance(record, dict) else None)
+    except (OSError, ValueError, KeyError, RecursionError) as error:  # pydantic's and the run's errors are ValueErrors
         raise GenerationError(
             f"--run {run.path}: {path.name}, which says how its data was made, cannot be used: {error}; copy that of "
             "the dataset there"
         ) from error
+    if settings.perception.mask not in MASKS:
+        # the path of somebody's own classifier: a run folder does not choose files outside of it
+        perception = settings.perception.model_copy(update={"mask": PerceptionSettings().mask})
+        return settings.model_copy(update={"perception": perception})
+    return settings

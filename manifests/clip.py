@@ -1,9 +1,9 @@
 """One clip of a dataset: its row, its frames, its audio and its arrays."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Clip"]
 
+ReadT = TypeVar("ReadT")
+
+_LOOKS = 5
+"""Times that a clip is looked for which is put into other files while it is read."""
+
 _CONTOUR_COLOUR, _POINT_COLOUR = "lime", "yellow"
 
 
@@ -38,20 +43,66 @@ class Clip:
         row: every scalar column of table `clips`, by name.
     """
 
-    def __init__(self, dataset: Path, file: Path, number: int) -> None:
-        """Open row `number` of `file`, a Parquet file of table `clips`."""
-        self._dataset, self._file, self._number = dataset, file, number
-        (row,) = read_row(file, number, CLIPS.scalars()).to_pylist()
-        self.row: Mapping[str, str | int | float | None] = MappingProxyType(row)
-        self.clip_id: str = row["clip_id"]
-        self.n_frames: int = row["n_frames"]
+    def __init__(
+        self, dataset: Path, clip_id: str, place: tuple[Path, int], place_now: Callable[[str], tuple[Path, int]]
+    ) -> None:
+        """Open a clip.
+
+        Args:
+            dataset: the folder or address.
+            clip_id: its name.
+            place: a Parquet file of table `clips`, and the number of its row there.
+            place_now: returns this anew, after a command has put the clip into other files.
+
+        Raises:
+            DatasetError: it is not there any more, or a file is damaged.
+        """
+        self._dataset, self._place_now = dataset, place_now
+        self.clip_id = clip_id
+        try:
+            self._take(place)
+        except DatasetError:
+            self._take(place_now(clip_id))
+        self.n_frames = int(cast("int", self.row["n_frames"]))
         if not 0 < self.n_frames <= MAX_CLIP_FRAMES:
             raise DatasetError(
-                f"{file}: clip {self.clip_id} has {self.n_frames:,} frames, clips have 1 to {MAX_CLIP_FRAMES:,}; run "
+                f"{self._file}: clip {clip_id} has {self.n_frames:,} frames, clips have 1 to {MAX_CLIP_FRAMES:,}; run "
                 "`gaia-curate validate`"
             )
-        first_tick = round(row["start_s"] * float(TICK_RATE_HZ))
+        first_tick = round(cast("float", self.row["start_s"]) * float(TICK_RATE_HZ))
         self.times_s: Float64Array = (first_tick + np.arange(self.n_frames)) / float(TICK_RATE_HZ)
+
+    def _take(self, place: tuple[Path, int]) -> None:
+        """Read the row.
+
+        Raises:
+            DatasetError: it is that of another clip, or cannot be read.
+        """
+        file, number = place
+        (row,) = read_row(file, number, CLIPS.scalars()).to_pylist()
+        if row["clip_id"] != self.clip_id:
+            raise DatasetError(f"{file}: row {number} is clip {row['clip_id']}, not {self.clip_id}")
+        self._file, self._number = file, number
+        self.row: Mapping[str, str | int | float | None] = MappingProxyType(row)
+
+    def _where_it_is(self, read: Callable[[], ReadT], error: type[Exception]) -> ReadT:
+        """Return what `read` returns, once the clip is found where a command has put it meanwhile."""
+        for _ in range(_LOOKS):
+            try:
+                return read()
+            except error:
+                if not self._moved():
+                    raise
+        return read()
+
+    def _moved(self) -> bool:
+        """Look for the clip again; return whether it is in other files now."""
+        before = self._file, self.row["media"]
+        try:
+            self._take(self._place_now(self.clip_id))
+        except DatasetError:
+            return False
+        return before != (self._file, self.row["media"])
 
     def __repr__(self) -> str:
         row = self.row
@@ -180,6 +231,9 @@ class Clip:
         return array
 
     def _array(self, column: str) -> Float32Array | None:
+        return self._where_it_is(lambda: self._read_array(column), DatasetError)
+
+    def _read_array(self, column: str) -> Float32Array | None:
         try:
             (array,) = numpy_of(read_row(self._file, self._number, [column])[column])
         except ValueError as error:
@@ -187,6 +241,9 @@ class Clip:
         return None if array is None else array.astype(np.float32)
 
     def _member(self, kind: str) -> bytes | None:
+        return self._where_it_is(lambda: self._read_member(kind), MediaError)
+
+    def _read_member(self, kind: str) -> bytes | None:
         row: Mapping[str, Any] = self.row
         if row[f"{kind}_offset"] is None:
             return None

@@ -22,6 +22,7 @@ from manifests.clip import Clip
 from manifests.errors import DatasetError
 from manifests.files.tables import read_each_file, table_files
 from manifests.limits import QUERY_MEMORY_GIB, QUERY_TIMEOUT_S
+from manifests.packing.one_state import in_one_state
 from manifests.record import DatasetRecord, read_dataset
 from manifests.schema.clips import CLIPS
 from manifests.schema.columns import Table
@@ -144,14 +145,13 @@ class Dataset:
             IndexError: there is no clip of that number.
             DatasetError: there is no clip of that name, or a file is damaged.
         """
-        if isinstance(clip, str):
-            if clip not in self._places:
-                raise DatasetError(f"{self.path} has no clip {clip!r}; `clips()` lists them")
-            return Clip(self.path, *self._places[clip])
-        names = self._clip_ids
-        if not -len(names) <= clip < len(names):
-            raise IndexError(f"{self.path} has {len(names)} clips and no clip {clip}")
-        return Clip(self.path, *self._places[names[clip]])
+        if isinstance(clip, int):
+            names = self._clip_ids
+            if not -len(names) <= clip < len(names):
+                raise IndexError(f"{self.path} has {len(names)} clips and no clip {clip}")
+            clip = names[clip]
+        place = self._places[clip] if clip in self._places else self._place_now(clip)
+        return Clip(self.path, clip, place, self._place_now)
 
     def query(self, sql: str, *, timeout_s: float = QUERY_TIMEOUT_S, memory_gib: float = QUERY_MEMORY_GIB) -> "Result":
         """Run SQL over the views `videos`, `frames`, `spans`, `clips` and `drops`.
@@ -195,21 +195,43 @@ class Dataset:
 
         return explain(self.path, video, second)
 
-    def validate(self) -> "list[Problem]":
-        """Check every file, row and clip, and return everything that is wrong; an empty list where nothing is."""
+    def validate(self, *, wait: bool = False) -> "list[Problem]":
+        """Check every file, row and clip, and return everything that is wrong; an empty list where nothing is.
+
+        Args:
+            wait: wait for the end of a command that writes to the dataset.
+
+        Raises:
+            ChangingDatasetError: a command writes to the dataset, and `wait` is false.
+        """
         from manifests.reports.validate import validate
 
-        return validate(self.path, self.record)
+        return validate(self.path, wait=wait)
 
     @cached_property
     def _places(self) -> dict[str, tuple[Path, int]]:
         """By clip id, in the order of table `clips`, the clip's file and its row in it."""
-        files = read_each_file(self.path, CLIPS.name, ["clip_id"])
-        return {
-            clip_id: (path, number)
-            for path, rows in files
-            for number, clip_id in enumerate(rows["clip_id"].to_pylist())
-        }
+
+        def read(hidden: frozenset[str]) -> dict[str, tuple[Path, int]]:
+            return {
+                clip_id: (path, number)
+                for path, rows in read_each_file(self.path, CLIPS.name, ["clip_id"])
+                for number, clip_id in enumerate(rows["clip_id"].to_pylist())
+                if clip_id.partition("-")[0] not in hidden
+            }
+
+        return in_one_state(self.path, read)
+
+    def _place_now(self, clip_id: str) -> tuple[Path, int]:
+        """Return file and row of a clip after looking again: a command may have put it into another file.
+
+        Raises:
+            DatasetError: there is no such clip.
+        """
+        self.__dict__.pop("_places", None)
+        if clip_id not in self._places:
+            raise DatasetError(f"{self.path} has no clip {clip_id!r}; `clips()` lists them")
+        return self._places[clip_id]
 
     @cached_property
     def _clip_ids(self) -> list[str]:
@@ -221,7 +243,14 @@ class Dataset:
         if unknown := sorted(set(names).difference(schema.names)):
             known = ", ".join(schema.names)
             raise DatasetError(f"table {table.name} has no column {', '.join(unknown)}; it has {known}")
-        condition = None
+        return in_one_state(self.path, lambda hidden: self._read(table, names, conditions, hidden))
+
+    def _read(
+        self, table: Table, names: Sequence[str], conditions: Sequence[pc.Expression], hidden: frozenset[str]
+    ) -> pa.Table:
+        schema, condition = table.arrow_schema(), None
+        if hidden and table is not VIDEOS:
+            conditions = [*conditions, ~pc.field("video_id").isin(sorted(hidden))]
         for one in conditions:
             condition = one if condition is None else condition & one
         try:

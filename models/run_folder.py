@@ -1,6 +1,7 @@
 """Layout of the folder of a training run, which training writes and generation reads.
 
-RUN/run.json                what is trained, with which settings; what was changed when
+RUN/run.json                what is trained, with which settings, on which clips; what was changed when
+RUN/clips.jsonl             the clips that it learns from
 RUN/dataset.json            record of the dataset: how faces and speech are prepared for the network
 RUN/vae.safetensors         of a diffusion run: the VAE of its latents, with their statistics
 RUN/metrics.jsonl           a line per `train.log_every` steps
@@ -8,22 +9,34 @@ RUN/tensorboard/            the same and preview images, for TensorBoard
 RUN/pictures/NAME/step_N.png
 RUN/contact_sheet.png       the preview images, early ones above late ones
 RUN/step_N/                 a checkpoint: N steps were done
-    dcp/                    all tensors of the run, split as the ranks held them
+    shards/                 all tensors of the run, split as the ranks held them; see `training.shards`
     state.json              step, epoch and position in it
     export/ema.safetensors  the averaged network, and raw.safetensors as it is; see `models.weights`
 RUN/latest                  name of the newest checkpoint
+
+A run folder may come from somebody else. Each of its files is opened as data, is a regular file, and lies in the
+folder: links are not followed, and a name that does not have its form is refused.
 """
 
 import json
+import os
+import re
+import stat
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from pydantic import ValidationError
 
 from foundation.errors import UsageError
+from foundation.storage.regular_files import kind_of, read_small
+from models.run_record import FORMAT, RunRecord
 
-__all__ = ["FORMAT", "RunFolder", "RunFolderError"]
+__all__ = ["RunFolder", "RunFolderError", "step_of"]
 
-FORMAT = "gaia-run-1"
+_STEP = re.compile(r"step_[0-9]{8,15}")
+
+_MAX_JSON_BYTES = 2**26
 
 
 class RunFolderError(UsageError):
@@ -40,6 +53,11 @@ class RunFolder:
     def run_record(self) -> Path:
         """JSON: task, preset, settings and their changes."""
         return self.path / "run.json"
+
+    @property
+    def clips(self) -> Path:
+        """JSON lines: the clips that the run learns from, sorted."""
+        return self.path / "clips.jsonl"
 
     @property
     def dataset_record(self) -> Path:
@@ -81,42 +99,56 @@ class RunFolder:
         return self.path / f"step_{step:08d}"
 
     def checkpoints(self) -> dict[int, Path]:
-        """Return the checkpoints by the number of steps done, oldest first."""
+        """Return the checkpoints by the number of steps done, oldest first; links and other names are none."""
         found = {}
-        for folder in sorted(self.path.glob("step_*")):
-            number = folder.name.removeprefix("step_")
-            if number.isdecimal() and folder.is_dir():
-                found[int(number)] = folder
-        return found
+        for entry in os.scandir(self.path) if self.path.is_dir() else ():
+            step = step_of(entry.name)
+            if step is not None and entry.is_dir(follow_symlinks=False):
+                found[step] = self.path / entry.name
+        return dict(sorted(found.items()))
 
     def newest(self) -> Path | None:
         """Return the checkpoint that `latest` names; None where there is none yet.
 
         Raises:
-            RunFolderError: it names one that is not there.
+            RunFolderError: it names one that is not there, or is no name of a checkpoint.
         """
-        if not self.pointer.exists():
-            return None
-        folder = self._named()
-        if not (folder / "state.json").is_file():
+        folder = self.named()
+        if folder is not None and not (folder.is_dir() and (folder / "state.json").is_file()):
             raise RunFolderError(
                 f"{self.pointer} names {folder.name}, which is no checkpoint; write the name of another one of "
                 f"{', '.join(path.name for path in self.checkpoints().values()) or 'none'} there, or take another --out"
             )
         return folder
 
+    def named(self) -> Path | None:
+        """Return where the checkpoint that `latest` names would be; None where there is no `latest`.
+
+        Raises:
+            RunFolderError: `latest` does not hold the name of a checkpoint.
+        """
+        if not os.path.lexists(self.pointer):
+            return None
+        name = self.text(self.pointer, 4096).strip()
+        if step_of(name) is None:
+            raise RunFolderError(
+                f"{self.pointer} holds {name[:80]!r}, which is no name of a checkpoint; write one of "
+                f"{', '.join(path.name for path in self.checkpoints().values()) or 'none'} there, or take another --out"
+            )
+        return self.path / name
+
     def weights(self, which: str = "ema") -> Path:
         """Return the weights file of the newest checkpoint, `ema` or `raw`; nothing else has to be there.
 
         Raises:
-            RunFolderError: there is no checkpoint, or it lacks the file.
+            RunFolderError: there is no checkpoint, or it lacks the file, or the file is a link or no regular file.
         """
-        if not self.pointer.exists():
+        folder = self.named()
+        if folder is None:
             what = "has no checkpoint yet" if self.path.is_dir() else "is no folder"
             raise RunFolderError(f"{self.path} {what}; give a folder that `gaia-train` wrote with --out")
-        folder = self._named()
         file = folder / "export" / f"{which}.safetensors"
-        if not file.is_file():
+        if not self.holds(file):
             raise RunFolderError(
                 f"{self.pointer} names {folder.name}, which has no {file.relative_to(folder)}; write the name of "
                 "another checkpoint there, or give another folder that `gaia-train` wrote with --out"
@@ -131,21 +163,112 @@ class RunFolder:
         """
         return f"{self.path.name}/{self.weights().parent.parent.name}"
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> RunRecord:
         """Return the content of `run.json`.
 
         Raises:
             RunFolderError: there is none, or it is damaged.
         """
         try:
-            content = json.loads(self.run_record.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+            text = self.text(self.run_record, _MAX_JSON_BYTES)
+        except RunFolderError as error:
+            raise RunFolderError(f"{error}; give a folder that `gaia-train` wrote") from error
+        try:
+            return RunRecord.model_validate_json(text)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"]) or "its text"
             raise RunFolderError(
-                f"{self.run_record} cannot be read: {error}; give a folder that `gaia-train` wrote"
+                f"{self.run_record} is no record of a run, of format {FORMAT}: {where[:80]!r}: {first['msg']}; give a "
+                "folder that this version wrote"
             ) from error
-        if not isinstance(content, dict) or content.get("format") != FORMAT:
-            raise RunFolderError(f"{self.run_record} is not of format {FORMAT}; give a folder that this version wrote")
-        return content
 
-    def _named(self) -> Path:
-        return self.path / self.pointer.read_text(encoding="utf-8").strip()
+    def json(self, path: Path) -> object:
+        """Return the content of a JSON file of the folder.
+
+        Raises:
+            RunFolderError: it is no regular file of the folder, or no JSON.
+        """
+        text = self.text(path, _MAX_JSON_BYTES)
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise RunFolderError(f"{path} is no JSON: {error}") from error
+
+    def text(self, path: Path, max_bytes: int) -> str:
+        """Return the content of a text file of the folder.
+
+        Raises:
+            RunFolderError: it is no regular file of the folder, is longer than `max_bytes`, or no text.
+        """
+        try:
+            self.require_own(path)
+            return read_small(path, max_bytes, follow_links=False).decode()
+        except (OSError, UnicodeDecodeError) as error:
+            raise RunFolderError(f"{path} cannot be read: {error}") from error
+
+    def holds(self, path: Path) -> bool:
+        """Return whether a file of the folder is there.
+
+        Raises:
+            RunFolderError: something else than a file is there, or a part of the name is a link.
+        """
+        if not os.path.lexists(path):
+            return False
+        self.require_own(path)
+        return True
+
+    def require_own(self, path: Path) -> None:
+        """Refuse a file that may lie outside of the folder, or that is none.
+
+        Raises:
+            RunFolderError: it is no regular file, or a part of its name below the folder is a link.
+            OSError: it is not there.
+        """
+        *folders, _ = [below for below in (*reversed(path.parents), path) if below.is_relative_to(self.path)][1:]
+        for folder in folders:
+            if not stat.S_ISDIR(mode := folder.lstat().st_mode):
+                raise _not_plain(folder, mode)
+        if not stat.S_ISREG(mode := path.lstat().st_mode):
+            raise _not_plain(path, mode)
+
+    def require_plain(self) -> None:
+        """Refuse a folder that holds something else than files and folders, before anything in it is changed.
+
+        Raises:
+            RunFolderError: with the name of the first link, named pipe, socket or device.
+        """
+        for path, mode in _tree(self.path):
+            if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+                raise _not_plain(path, mode)
+
+
+def _not_plain(path: Path, mode: int) -> RunFolderError:
+    return RunFolderError(
+        f"{path} is {kind_of(mode)}; a run folder holds nothing but files and folders, and no link is followed out of "
+        "it: remove it, or put the file itself there"
+    )
+
+
+def step_of(name: str) -> int | None:
+    """Return the number of a checkpoint's name; None: it is no such name.
+
+    >>> step_of("step_00000010"), step_of("step_10"), step_of("../step_00000010"), step_of("step_000000010")
+    (10, None, None, None)
+    """
+    if not _STEP.fullmatch(name):
+        return None
+    step = int(name.removeprefix("step_"))
+    return step if name == f"step_{step:08d}" else None
+
+
+def _tree(folder: Path) -> Iterator[tuple[Path, int]]:
+    """Yield all that is below a folder with its `st_mode`, without following a link."""
+    folders = [folder]
+    while folders:
+        with os.scandir(folders.pop()) as entries:
+            for entry in sorted(entries, key=lambda entry: entry.name):
+                mode = entry.stat(follow_symlinks=False).st_mode
+                yield Path(entry.path), mode
+                if stat.S_ISDIR(mode):
+                    folders.append(Path(entry.path))

@@ -13,11 +13,15 @@ from typing import TypeVar
 
 import safetensors
 import safetensors.torch
+import torch
 from torch import Tensor, nn
 
+from foundation.devices import free_memory_bytes
 from foundation.errors import UsageError
 from foundation.settings import SettingsError, restored, settings_of
-from foundation.storage.atomic import replacing_by_name
+from foundation.storage.atomic import replacing
+from foundation.storage.regular_files import NotRegularFileError
+from models.tensor_files import TensorFileError, open_tensors, tensor_shapes, write_tensors
 
 __all__ = ["WeightFacts", "WeightsError", "load_weights", "read_facts", "save_tensors", "save_weights"]
 
@@ -60,6 +64,8 @@ def save_weights(path: Path, network: nn.Module, config: object, facts: WeightFa
 def save_tensors(path: Path, state: Mapping[str, Tensor], config: object, facts: WeightFacts) -> None:
     """Write a network to `path` as `save_weights` does, from its tensors by name, such as those of an average.
 
+    Equal tensors, config and facts give equal bytes, so that a digest of the file names the network.
+
     Raises:
         OSError: the disk refused; `path` is as it was before.
     """
@@ -71,9 +77,8 @@ def save_tensors(path: Path, state: Mapping[str, Tensor], config: object, facts:
         "config": json.dumps(settings_of(config), allow_nan=False),
         "facts": json.dumps(settings_of(facts), allow_nan=False),
     }
-    tensors = {name: tensor.detach().contiguous() for name, tensor in state.items()}
-    with replacing_by_name(path) as temporary:
-        safetensors.torch.save_file(tensors, temporary, metadata)
+    with replacing(path) as stream:
+        write_tensors(stream, state, metadata)
 
 
 def read_facts(path: Path) -> WeightFacts:
@@ -83,7 +88,7 @@ def read_facts(path: Path) -> WeightFacts:
         FileNotFoundError: there is no such file.
         WeightsError: it is no file that `save_weights` wrote.
     """
-    return _restored(_metadata(path)["facts"], WeightFacts, f"{path}: facts")
+    return _facts(path, _metadata(path))
 
 
 def load_weights(
@@ -103,11 +108,11 @@ def load_weights(
             or tensors do not fit this version of the network.
     """
     metadata = _metadata(path)
-    if metadata["config_type"] != config_type.__name__:
+    if metadata.get("config_type") != config_type.__name__:
         raise WeightsError(
-            f"{path} holds a network of {metadata['config_type']}, not of {config_type.__name__}; name another file"
+            f"{path} holds a network of {metadata.get('config_type')}, not of {config_type.__name__}; name another file"
         )
-    facts = read_facts(path)
+    facts = _facts(path, metadata)
     for name, kind in (("landmark_scheme", "landmark scheme"), ("speech_encoder", "speech encoder")):
         trained, used = getattr(facts, name), getattr(expected, name)
         if trained != used:
@@ -115,19 +120,53 @@ def load_weights(
                 f"{path} was trained with {kind} {trained!r}, but here it is {used!r}; "
                 f"give data made with {trained!r}, or weights trained with {used!r}"
             )
-    built = network(_restored(metadata["config"], config_type, f"{path}: config"))
+    config = _restored(metadata.get("config", ""), config_type, f"{path}: config")
+    _require_fitting(path, network, config)
+    built = network(config)
     try:
         built.load_state_dict(safetensors.torch.load_file(path))
-    except RuntimeError as error:
+    except (RuntimeError, safetensors.SafetensorError) as error:
         raise WeightsError(f"{path} does not fit this version's {type(built).__name__}: {error}") from error
     return built.eval()
 
 
+def _require_fitting(path: Path, network: Callable[[ConfigT], nn.Module], config: ConfigT) -> None:
+    """Compare the sizes that a config asks for with those of the tensors in the file, before any is allocated.
+
+    Raises:
+        WeightsError: they differ, or the tensors are larger than the memory that is free.
+    """
+    try:
+        with torch.device("meta"):
+            planned = network(config)
+        asked = {name: tuple(tensor.shape) for name, tensor in planned.state_dict().items()}
+        with open_tensors(path) as opened:
+            held = {name: shape.size for name, shape in tensor_shapes(opened).items()}
+    except (ValueError, TypeError, RuntimeError, OverflowError) as error:
+        raise WeightsError(f"{path} does not fit this version's networks: {str(error)[:500]}") from error
+    differing = sorted(name for name in {*asked, *held} if asked.get(name) != held.get(name))
+    if differing:
+        name = differing[0]
+        raise WeightsError(
+            f"{path} does not fit this version's {type(planned).__name__}: size mismatch for {len(differing)} tensors, "
+            f"such as {name[:200]!r}: {held.get(name, 'absent')} there, {asked.get(name, 'absent')} by its config"
+        )
+    if path.stat().st_size > free_memory_bytes():
+        raise WeightsError(
+            f"{path} holds {path.stat().st_size:,} bytes of tensors, and {free_memory_bytes():,} bytes of memory are "
+            "free; close other programs or take a larger machine"
+        )
+
+
+def _facts(path: Path, metadata: Mapping[str, str]) -> WeightFacts:
+    return _restored(metadata.get("facts", ""), WeightFacts, f"{path}: facts")
+
+
 def _metadata(path: Path) -> dict[str, str]:
     try:
-        with safetensors.safe_open(path, framework="pt") as opened:
+        with open_tensors(path) as opened:
             metadata: dict[str, str] = opened.metadata() or {}
-    except safetensors.SafetensorError as error:
+    except (TensorFileError, NotRegularFileError) as error:
         raise WeightsError(f"{path} is no complete safetensors file: {error}; copy or export it again") from error
     if metadata.get("format") != FORMAT:
         raise WeightsError(f"{path} has format {metadata.get('format')!r}, not {FORMAT!r}; export it with `gaia-train`")
@@ -142,5 +181,6 @@ def _restored(text: str, kind: type[ConfigT], where: str) -> ConfigT:
     """
     try:
         return restored(kind, json.loads(text), where)
-    except SettingsError as error:
-        raise WeightsError(f"{error}; load it with the version that wrote it") from error
+    except (SettingsError, ValueError, RecursionError) as error:
+        begin = "" if isinstance(error, SettingsError) else f"{where}: "
+        raise WeightsError(f"{begin}{error}; load it with the version that wrote it") from error

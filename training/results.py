@@ -4,6 +4,7 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
+from foundation.text import shown
 from models.run_folder import RunFolder
 
 __all__ = ["LatentsResult", "TrainingResult"]
@@ -45,7 +46,7 @@ class TrainingResult:
         """Return the report: notes, how many steps are done, and the lines of `report`."""
         skipped = f", {self.steps_skipped} of them skipped: gradients were not finite" if self.steps_skipped else ""
         done = [] if self.dry_run else [f"{self.run}: {self.steps_done} of {self.steps} steps are done{skipped}"]
-        return "\n".join([*(f"note: {note}" for note in self.notes), *done, *self.report])
+        return "\n".join([*(shown(f"note: {note}") for note in self.notes), *done, *self.report])
 
     def __repr__(self) -> str:
         return _indented("TrainingResult", str(self))

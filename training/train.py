@@ -16,6 +16,7 @@ from pathlib import Path
 
 from foundation.settings import Overrides, changed_settings, differences, overlaid, settings_of
 from foundation.storage.locations import location
+from manifests.record import read_dataset
 from models.run_folder import RunFolder
 from training.data.config import DataConfig
 from training.data.selection import select_clips
@@ -26,9 +27,10 @@ from training.diffusion.task import DiffusionTask
 from training.experiments.experiment import Experiment, ExperimentError, load_experiment, require_trainable
 from training.latents.encode import write_latents
 from training.latents.files import latents_folder
-from training.launch import DeviceKind, launch, no_notes
+from training.launch import DeviceKind, LaunchOptions, launch, no_notes
 from training.loop.parallel import ranks_of_environment
 from training.loop.progress import TrainProgress
+from training.loop.run_lease import held_by_ranks
 from training.presets import PresetName, SizeName
 from training.results import LatentsResult, TrainingResult
 from training.vae.config import VaeTrainingConfig, vae_config
@@ -50,6 +52,8 @@ def train_vae(
     device: DeviceKind | None = None,
     dry_run: bool = False,
     accept_changes: bool = False,
+    allow_pickled_checkpoint: bool = False,
+    wait: bool = False,
 ) -> TrainingResult:
     """Train the VAE on pairs of frames of a dataset's clips (GAIA section 4.2).
 
@@ -62,7 +66,9 @@ def train_vae(
         overrides: single settings, laid over both.
         device: where to compute; None: on a GPU where there is one.
         dry_run: take two steps and report model, data, memory and time; nothing is written.
-        accept_changes: resume a run with other settings than it was begun with.
+        accept_changes: resume a run with other settings, or on other clips, than it was begun with.
+        allow_pickled_checkpoint: resume from a checkpoint of an earlier version; nothing in it is run.
+        wait: wait while another training writes to the folder of the run; otherwise that is an error.
 
     Raises:
         GaiaError: settings, dataset, run folder, weights, memory or disk do not allow the run; the message says what to
@@ -70,21 +76,36 @@ def train_vae(
         OSError: the disk refused; the last checkpoint is complete.
     """
     settings = changed_settings(vae_config(size, preset), config_file, overrides)
-    return _train_vae(dataset, run, settings, preset, device, dry_run=dry_run, accept_changes=accept_changes)
+    options = LaunchOptions(
+        preset=preset,
+        device=device,
+        dry_run=dry_run,
+        accept_changes=accept_changes,
+        allow_pickled_checkpoint=allow_pickled_checkpoint,
+        wait=wait,
+    )
+    return _train_vae(dataset, run, settings, options)
 
 
 def encode_latents(
-    dataset: str | Path, vae: str | Path, *, where: str | None = None, device: DeviceKind | None = None
+    dataset: str | Path,
+    vae: str | Path,
+    *,
+    where: str | None = None,
+    device: DeviceKind | None = None,
+    wait: bool = False,
 ) -> LatentsResult:
     """Encode the clips of tier `diffusion` with a trained VAE, into the dataset (GAIA section 4.3).
 
-    Clips that have latents are not encoded again.
+    Clips that have latents are not encoded again. No other command writes to the dataset meanwhile: latents of a person
+    whom `gaia-curate forget` removes would come back.
 
     Args:
         dataset: folder of a dataset, or its address.
         vae: folder of a run of `train_vae`.
         where: SQL condition over the view `clips`; None: all clips of the tier.
         device: where to compute; None: on a GPU where there is one.
+        wait: wait while another command writes to the dataset; otherwise that is an error.
 
     Raises:
         GaiaError: dataset, run folder or condition cannot be used, or too many clips are damaged.
@@ -92,8 +113,14 @@ def encode_latents(
     """
     weights = RunFolder(Path(vae)).weights("ema")
     selection = DataConfig(tiers=("diffusion",), splits=("train", "val", "test"), where=where)
-    index = select_clips(location(str(dataset)), selection)
-    with ranks_of_environment(device) as ranks, TrainProgress(sys.stderr, visible=ranks.first) as progress:
+    folder = location(str(dataset))
+    read_dataset(folder)  # what is no dataset gets no lease
+    with (
+        ranks_of_environment(device) as ranks,
+        held_by_ranks(folder, "gaia-train latents", ranks, wait=wait),
+        TrainProgress(sys.stderr, visible=ranks.first) as progress,
+    ):
+        index = select_clips(folder, selection)
         progress.start(0, len(index))
         facts = write_latents(index, weights, ranks=ranks, on_clip=progress.advance)
     if facts is None:
@@ -119,6 +146,8 @@ def train_diffusion(
     device: DeviceKind | None = None,
     dry_run: bool = False,
     accept_changes: bool = False,
+    allow_pickled_checkpoint: bool = False,
+    wait: bool = False,
 ) -> TrainingResult:
     """Train the motion diffusion model on the latents of a VAE (GAIA section 4.3).
 
@@ -132,14 +161,24 @@ def train_diffusion(
         overrides: single settings.
         device: where to compute.
         dry_run: take two steps and report; nothing is written.
-        accept_changes: resume a run with other settings.
+        accept_changes: resume a run with other settings, or on other clips.
+        allow_pickled_checkpoint: resume from a checkpoint of an earlier version.
+        wait: wait while another training writes to the folder of the run; otherwise that is an error.
 
     Raises:
         GaiaError: as of `train_vae`, or the latents are missing.
         OSError: the disk refused; the last checkpoint is complete.
     """
     settings = changed_settings(diffusion_config(size, preset), config_file, overrides)
-    return _train_diffusion(dataset, vae, run, settings, preset, device, dry_run=dry_run, accept_changes=accept_changes)
+    options = LaunchOptions(
+        preset=preset,
+        device=device,
+        dry_run=dry_run,
+        accept_changes=accept_changes,
+        allow_pickled_checkpoint=allow_pickled_checkpoint,
+        wait=wait,
+    )
+    return _train_diffusion(dataset, vae, run, settings, options)
 
 
 def train_experiment(
@@ -154,6 +193,8 @@ def train_experiment(
     device: DeviceKind | None = None,
     dry_run: bool = False,
     accept_changes: bool = False,
+    allow_pickled_checkpoint: bool = False,
+    wait: bool = False,
 ) -> TrainingResult:
     """Train what one row of the paper's tables trains, with its networks and its data; evaluation is not part of it.
 
@@ -167,7 +208,9 @@ def train_experiment(
         overrides: single settings, laid over both.
         device: where to compute.
         dry_run: take two steps and report; nothing is written.
-        accept_changes: resume a run with other settings.
+        accept_changes: resume a run with other settings, or on other clips.
+        allow_pickled_checkpoint: resume from a checkpoint of an earlier version.
+        wait: wait while another training writes to the folder of the run; otherwise that is an error.
 
     Raises:
         ExperimentError: the trainers cannot do yet what the experiment names, or `vae` is missing or out of place.
@@ -177,13 +220,21 @@ def train_experiment(
     row = load_experiment(experiment) if isinstance(experiment, str) else experiment
     require_trainable(row)
     where = f"{row.name}.data"
+    options = LaunchOptions(
+        preset=preset,
+        device=device,
+        dry_run=dry_run,
+        accept_changes=accept_changes,
+        allow_pickled_checkpoint=allow_pickled_checkpoint,
+        wait=wait,
+    )
     if row.diffusion is None or row.diffusion_size is None:
         if vae is not None:
             raise ExperimentError(f"experiment {row.name} ({row.origin}) trains the VAE itself; leave out --vae")
         vae_base = vae_config(row.vae_size, preset)
         vae_base = replace(vae_base, model=row.vae, data=overlaid(vae_base.data, row.data_changes, where))
         vae_settings = changed_settings(vae_base, config_file, overrides)
-        return _train_vae(dataset, run, vae_settings, preset, device, dry_run=dry_run, accept_changes=accept_changes)
+        return _train_vae(dataset, run, vae_settings, options)
     if vae is None:
         raise ExperimentError(
             f"experiment {row.name} ({row.origin}) trains the diffusion model on latents of a VAE; give --vae, the "
@@ -198,9 +249,7 @@ def train_experiment(
         listed = "; ".join(f"{name} is {values}" for name, values in changed.items()).replace(", was ", ", there ")
         return [f"the VAE in {vae} is not that of {row.origin}: {listed}"] if changed else []
 
-    return _train_diffusion(
-        dataset, vae, run, settings, preset, device, dry_run=dry_run, accept_changes=accept_changes, notes=notes
-    )
+    return _train_diffusion(dataset, vae, run, settings, options, notes)
 
 
 def _vae_command(experiment: Experiment) -> str:
@@ -209,24 +258,15 @@ def _vae_command(experiment: Experiment) -> str:
 
 
 def _train_vae(
-    dataset: str | Path,
-    run: str | Path,
-    settings: VaeTrainingConfig,
-    preset: PresetName,
-    device: DeviceKind | None,
-    *,
-    dry_run: bool,
-    accept_changes: bool,
+    dataset: str | Path, run: str | Path, settings: VaeTrainingConfig, options: LaunchOptions
 ) -> TrainingResult:
     return launch(
         lambda: VaeTask(location(str(dataset)), settings),
         lambda task, *where: [*task.caveats(), *reconstruction_lines(reconstruction_report(task, *where))],
         settings.train,
         RunFolder(Path(run)),
-        preset=preset,
-        device=device,
-        dry_run=dry_run,
-        accept_changes=accept_changes,
+        options,
+        "gaia-train vae",
     )
 
 
@@ -235,11 +275,7 @@ def _train_diffusion(
     vae: str | Path,
     run: str | Path,
     settings: DiffusionConfig,
-    preset: PresetName,
-    device: DeviceKind | None,
-    *,
-    dry_run: bool,
-    accept_changes: bool,
+    options: LaunchOptions,
     notes: Callable[[DiffusionTask], Sequence[str]] = no_notes,
 ) -> TrainingResult:
     return launch(
@@ -247,9 +283,7 @@ def _train_diffusion(
         lambda *measured: motion_lines(motion_report(*measured)),
         settings.train,
         RunFolder(Path(run)),
-        preset=preset,
-        device=device,
-        dry_run=dry_run,
-        accept_changes=accept_changes,
-        notes=notes,
+        options,
+        "gaia-train diffusion",
+        notes,
     )

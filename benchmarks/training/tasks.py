@@ -4,6 +4,7 @@ Shapes: B samples, T frames, D numbers of a latent, F speech features, P angles,
 K landmarks.
 """
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from models.motion.config import MOTION_DIFFUSION_SIZES
 from models.motion.diffusion import MotionDiffusion
 from models.motion.inputs import Dropped, MotionInputs
 from models.pixels import to_float
+from models.run_record import DataRecord
 from models.sampling.sde import VpSde
 from models.vae.blocks import ResBlock
 from models.vae.discriminator import DISCRIMINATORS, Discriminator
@@ -25,6 +27,7 @@ from models.vae.landmark_image import LandmarkImageConfig, LandmarkRenderer
 from models.vae.lpips import Lpips
 from models.vae.vae import VAE_SIZES, LatentNoise, Vae
 from models.weights import WeightFacts
+from training.data.identity import LearntData
 from training.data.order import SampleKey
 from training.diffusion.loss import DiffusionDraws, diffusion_loss
 from training.diffusion.samples import DiffusionBatch
@@ -111,7 +114,13 @@ class RandomTask(ABC, Generic[BatchT]):
         """Return what the data is."""
         return "random numbers"
 
-    def write_run_files(self, run: Path) -> None:
+    def data(self) -> LearntData:
+        """Return that of no clips."""
+        nothing = hashlib.sha256(b"").hexdigest()
+        record = DataRecord(clips=0, clips_sha256=nothing, landmark_scheme=SCHEME, clip_px=1, latents_sha256=None)
+        return LearntData(record=record, lines=())
+
+    def write_run_files(self, run: Path, *, accept_changes: bool) -> None:
         """Write nothing."""
 
 

@@ -16,12 +16,15 @@ from curation.cli.options import (
     ScratchOptions,
     SettingsOptions,
     SourceOptions,
+    WaitOption,
     WorkerOptions,
     exit_codes,
 )
 from curation.cli.settings import settings
 from foundation.command_line import with_option_groups
 from foundation.errors import EXIT_CANNOT_START, EXIT_INTERRUPTED, EXIT_PROBLEMS
+from foundation.program_end import run_program
+from foundation.text import shown
 from manifests.limits import QUERY_MEMORY_GIB, QUERY_TIMEOUT_S
 
 __all__ = ["app", "main"]
@@ -42,6 +45,7 @@ def run(
     exclusions: ExclusionOptions,
     settings: SettingsOptions,
     workers: WorkerOptions,
+    wait: WaitOption = False,
 ) -> None:
     """Curate videos into a dataset; the same command again resumes where it stopped.
 
@@ -62,6 +66,7 @@ def run(
                 limit=sources.limit,
                 watcher=progress,
                 ctrl_c=ctrl_c,
+                wait=wait,
             )
         typer.echo(run_summary(report))
     if report.left:
@@ -92,7 +97,7 @@ def plan(
             layout=sources.layout,
             limit=sources.limit,
             sampling=curation.Sampling(share=share, seed=seed),
-            say=lambda line: typer.echo(line, err=True),
+            say=lambda line: typer.echo(shown(line), err=True),
         )
         typer.echo(forecast.text())
 
@@ -110,6 +115,7 @@ def retry(
     videos: Annotated[
         list[str] | None, typer.Option("--video", help="Only this one: its id, path or name; may be repeated.")
     ] = None,
+    wait: WaitOption = False,
 ) -> None:
     """Curate failed or quarantined videos again, with the dataset's own settings."""
     with exit_codes():
@@ -126,6 +132,7 @@ def retry(
                 videos=videos or [],
                 watcher=progress,
                 ctrl_c=ctrl_c,
+                wait=wait,
             )
         typer.echo(retry_summary(report))
     if ctrl_c.requested():
@@ -143,6 +150,7 @@ def decide(
     scratch: ScratchOptions,
     *,
     render: Annotated[bool, typer.Option("--render", help="Also render the clips from the source videos.")] = False,
+    wait: WaitOption = False,
 ) -> None:
     """Apply other rules to the evidence of a dataset; no perception model runs."""
     with exit_codes():
@@ -153,6 +161,7 @@ def decide(
             changes.overrides or [],
             render=render,
             scratch=scratch.scratch_settings(),
+            wait=wait,
         )
         typer.echo(decided.statistics().text())
 
@@ -166,12 +175,14 @@ def forget(
         list[str] | None, typer.Option("--video", help="Id, path or name of a video; may be repeated.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be removed; remove nothing.")] = False,
+    wait: WaitOption = False,
 ) -> None:
     """Remove a person, or single videos, from every table, the media and the records, for later runs too."""
     with exit_codes():
         if speaker is None and not videos:
             raise typer.BadParameter("say who: --speaker or --video")
-        typer.echo(curation.forget(dataset, speaker=speaker, videos=videos or [], dry_run=dry_run).text())
+        forgotten = curation.forget(dataset, speaker=speaker, videos=videos or [], dry_run=dry_run, wait=wait)
+        typer.echo(forgotten.text())
 
 
 @app.command()
@@ -211,16 +222,16 @@ def stats(
 
 
 @app.command()
-def validate(dataset: DatasetArgument) -> None:
+def validate(dataset: DatasetArgument, *, wait: WaitOption = False) -> None:
     """Check a dataset: checksums, schema, sums of seconds, and that every clip decodes and matches its arrays."""
     with exit_codes():
         from manifests import Dataset
 
         data = Dataset(dataset)
-        problems = data.validate()
+        problems = data.validate(wait=wait)
     for problem in problems:
-        typer.echo(str(problem))
-    typer.echo(f"{data.path}: {len(problems)} problems" if problems else f"{data.path}: valid")
+        typer.echo(shown(str(problem)))
+    typer.echo(shown(f"{data.path}: {len(problems)} problems" if problems else f"{data.path}: valid"))
     if problems:
         raise typer.Exit(EXIT_PROBLEMS)
 
@@ -244,4 +255,4 @@ def main() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A file name whose bytes are no Unicode must not stop the message that quotes it; stderr does this unasked.
         sys.stdout.reconfigure(errors="backslashreplace")
-    app()
+    run_program("gaia-curate", app)

@@ -7,6 +7,7 @@ import typer
 
 from curation.cli.options import exit_codes, stop
 from foundation.errors import EXIT_PROBLEMS, EXIT_USAGE
+from foundation.text import shown
 
 __all__ = ["models_app"]
 
@@ -65,7 +66,7 @@ def pull(names: NamesArgument = None) -> None:
         with PullProgress(sys.stderr) as progress:
             paths = pull_assets(_asset_names(names or ["paper"]), progress)
     for name, path in paths.items():
-        typer.echo(f"{name}: {path}")
+        typer.echo(shown(f"{name}: {path}"))
 
 
 @models_app.command()
@@ -76,10 +77,10 @@ def verify(names: NamesArgument = None) -> None:
 
         checks = verify_assets(_asset_names(names) if names else _all_asset_names())
     for check in checks:
-        typer.echo(f"{check.path}: {'DAMAGED' if check.problem else 'whole'}")
+        typer.echo(shown(f"{check.path}: {'DAMAGED' if check.problem else 'whole'}"))
     damaged = [check for check in checks if check.problem]
     for check in damaged:
-        typer.echo(check.problem, err=True)
+        typer.echo(shown(check.problem), err=True)
     typer.echo(f"{len(checks)} files, {len(damaged)} damaged")
     if damaged:
         raise typer.Exit(EXIT_PROBLEMS)

@@ -25,6 +25,7 @@ __all__ = [
     "SetOption",
     "SettingsOptions",
     "SourceOptions",
+    "WaitOption",
     "WorkerOptions",
     "exit_codes",
     "stop",
@@ -61,6 +62,11 @@ OutOption = Annotated[
         show_default=False,
         metavar="DATASET",
     ),
+]
+
+WaitOption = Annotated[
+    bool,
+    typer.Option("--wait", help="Wait while another command writes to the dataset, instead of ending at once."),
 ]
 
 LayoutOption = Annotated[

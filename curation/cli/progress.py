@@ -20,7 +20,8 @@ from curation.engine.pace import Pace
 from curation.output.ledger import VideoRecord
 from curation.sources.entries import SourceVideo
 from foundation.signals import CtrlC
-from foundation.text import duration_text, gigabytes
+from foundation.storage.path_text import plain_path
+from foundation.text import duration_text, gigabytes, printable, shown
 
 __all__ = ["PullProgress", "RunProgress", "run_progress"]
 
@@ -96,7 +97,7 @@ class RunProgress:
 
     def say(self, text: str) -> None:
         """Print a line, above the live display where there is one."""
-        self._console.print(text, markup=False)
+        self._console.print(shown(text), markup=False)
 
     def _renderable(self) -> RenderableType:
         left_s = self._pace.video_left_s()
@@ -120,8 +121,8 @@ class RunProgress:
         flights = sorted(dict(self._pace.flights).items(), key=lambda item: item[1].begun_s)
         rows = Table.grid(padding=(0, 2))
         for worker, flight in flights[:_MOST_WORKERS]:
-            path = flight.unit.video.path.name.encode(errors="backslashreplace").decode()
-            rows.add_row(worker, Text(f"{flight.unit.name} ({path})"), duration_text(now_s - flight.begun_s))
+            name = printable(plain_path(flight.unit.video.path).name)
+            rows.add_row(worker, Text(f"{flight.unit.name} ({name})"), duration_text(now_s - flight.begun_s))
         if len(flights) > _MOST_WORKERS:
             rows.add_row(f"and {len(flights) - _MOST_WORKERS} more")
         return rows
@@ -182,4 +183,4 @@ class _ConsoleHandler(logging.Handler):
         self._console = console
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._console.print(record.getMessage(), markup=False)
+        self._console.print(shown(record.getMessage()), markup=False)

@@ -6,7 +6,7 @@ from curation.operations.retry import RetryReport
 from curation.operations.run import RunReport
 from curation.output.ledger import VideoRecord
 from curation.sources.left_alone import left_alone_text
-from foundation.text import duration_text
+from foundation.text import duration_text, shown
 from manifests.dataset import Dataset
 
 __all__ = ["retry_summary", "run_summary"]
@@ -17,7 +17,7 @@ _N_SLOWEST = 5
 
 def run_summary(report: RunReport) -> str:
     """Return the statistics of the dataset and the notes on the run."""
-    lines = [report.dataset.statistics().text(), ""]
+    lines = []
     if report.already_done:
         lines.append(f"{report.already_done} videos had been done by an earlier run.")
     if report.discovery.ignored_files:
@@ -31,14 +31,15 @@ def run_summary(report: RunReport) -> str:
     ends = _ends(report.dataset, report.failed)
     if report.left:
         ends.append(f"Ended by Ctrl-C: {report.left} videos are left; the same command goes on with them.")
-    return "\n".join([*lines, *ends])
+    return "\n".join([report.dataset.statistics().text(), "", *map(shown, (*lines, *ends))])
 
 
 def retry_summary(report: RetryReport) -> str:
     """Return the statistics of the dataset and which of the videos that were tried again are still not ok."""
     n_ok = len(report.records) - len(report.failed)
     result = f"{n_ok} of {len(report.records)} videos are ok now."
-    return "\n".join([report.dataset.statistics().text(), "", result, *_ends(report.dataset, report.failed)])
+    ends = map(shown, _ends(report.dataset, report.failed))
+    return "\n".join([report.dataset.statistics().text(), "", result, *ends])
 
 
 def _slowest(curated: Sequence[VideoRecord]) -> list[str]:

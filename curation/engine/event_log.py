@@ -17,6 +17,7 @@ from typing import Literal, Protocol, Self
 
 from curation.engine.events import EventKind, UnitEvent
 from foundation.storage.atomic import write_bytes_atomic
+from foundation.storage.leases import require_lease
 from foundation.storage.locations import is_remote
 from foundation.storage.regular_files import require_regular
 
@@ -37,6 +38,7 @@ class EventLog:
         Raises:
             OSError: it cannot be written.
         """
+        self._dataset = dataset
         self._sink = open_sink(events_path(dataset))
 
     def __enter__(self) -> Self:
@@ -80,6 +82,7 @@ class EventLog:
             "outcome": outcome,
             "seconds": None if seconds is None else round(seconds, 3),
         }
+        require_lease(self._dataset)  # a line of a lost run may name a video that was removed since
         self._sink.write(json.dumps(line, allow_nan=False).encode() + b"\n")
 
 

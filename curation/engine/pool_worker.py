@@ -3,22 +3,49 @@
 import os
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from curation.engine.supervision import Loss, PoolSettings, write_exit_note
 from curation.engine.units import Result, Unit
 from curation.engine.worker import WorkerPlan
-from foundation.errors import CannotStartError
 
-__all__ = ["PoolWorker"]
+__all__ = ["PoolWorker", "Sign"]
 
 _LOOK_EVERY_S = 0.2
 
 
-class PoolWorker:
-    """The actor of a Ray pool, in the process of the worker."""
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """What a living worker answers."""
 
-    def __init__(self, plan: WorkerPlan, worker_id: str, settings: PoolSettings) -> None:
+    unit: str
+    """Name of the unit that it is running."""
+    length_s: float
+    """Length of its video in seconds, which was not known before it was opened."""
+
+
+class PoolWorker:
+    """The actor of a Ray pool, in the process of the worker.
+
+    Ray runs `sign` in one thread, everything else one call after the other in another one.
+    """
+
+    def __init__(self) -> None:
+        """Load nothing yet, so that signs of life can be asked for at once."""
+        self._sign: Sign | None = None
+
+    def node_id(self) -> str:
+        """Return the id of the node that this runs on."""
+        import ray
+
+        return str(ray.get_runtime_context().get_node_id())
+
+    def sign(self) -> Sign | None:
+        """Answer, which is a sign of life; None where there is nothing to tell."""
+        return self._sign
+
+    def load(self, plan: WorkerPlan, worker_id: str, settings: PoolSettings) -> None:
         """Load the models, and start the watchdog.
 
         Args:
@@ -27,23 +54,13 @@ class PoolWorker:
             settings: limits of memory and time.
 
         Raises:
-            CannotStartError: weights are missing, or a model does not work; the note says so.
+            CannotStartError: weights are missing, or a model does not work.
         """
-        try:
-            self._worker = plan.make_worker(self._allow_for_length)
-        except CannotStartError as error:
-            write_exit_note(plan.dataset, worker_id, Loss("worker_died", str(error)))
-            raise
+        self._worker = plan.make_worker(self._allow_for_length)
         self._settings, self._begun = settings, 0.0
         self._watch = _Watch(plan.dataset, worker_id, settings.worker_memory_gib)
         self._watch.look()  # before it counts as started: no unit causes the memory of the models
         self._watch.start()
-
-    def ready(self) -> str:
-        """Return the id of the node that this runs on; Ray answers once the models are loaded."""
-        import ray
-
-        return str(ray.get_runtime_context().get_node_id())
 
     def run(self, unit: Unit) -> Result:
         """Run a unit.
@@ -51,16 +68,18 @@ class PoolWorker:
         A unit whose length is not known may take the time to open its file, and then the time for its length; the
         driver enforces the deadlines of the others.
         """
-        self._begun = time.monotonic()
+        self._begun, self._unit = time.monotonic(), unit
         if unit.n_ticks is None:
-            self._watch.allow(self._begun, self._settings.opening_s(unit.video.size_bytes))
+            self._watch.allow(self._begun, self._settings.deadline_s(unit))
         try:
             return unit.run(self._worker)
         finally:
+            self._sign = None
             self._watch.allow_any_time()
 
     def _allow_for_length(self, length_s: float) -> None:
-        self._watch.allow(self._begun, self._settings.for_length_s(length_s))
+        self._watch.allow(self._begun, self._settings.deadline_s(self._unit, length_s))
+        self._sign = Sign(self._unit.name, length_s)
 
 
 class _Watch(threading.Thread):

@@ -4,18 +4,15 @@ The driver owns the schedule. An actor that dies, hangs or exceeds its memory is
 and no other unit is touched. Ray itself retries nothing.
 """
 
-import importlib.util
-import itertools
 import time
-import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from curation.engine.events import NO_HOOKS, EventKind, RunHooks, UnitEvent
-from curation.engine.pool_worker import PoolWorker
+from curation.engine.ray_start import RayUnavailableError, connect
+from curation.engine.ray_workers import PooledWorker, SignsOfLife, Starts
 from curation.engine.schedule import Schedule
 from curation.engine.supervision import Attempts, Loss, PoolSettings, take_exit_note
 from curation.engine.units import Result, Unit, ended, first_units
@@ -23,22 +20,16 @@ from curation.engine.worker import WorkerPlan
 from curation.output.ledger import VideoRecord, write_record
 from curation.output.window_files import remove_windows
 from curation.sources.entries import SourceVideo
-from foundation.errors import CannotStartError, UsageError
+from foundation.errors import UsageError
 
 __all__ = ["NotSendableError", "RayUnavailableError", "curate_on_ray"]
-
-_MAX_FAILED_STARTS = 3
-"""Consecutive workers that fail to load before the run ends."""
-
-_START_ATTEMPTS = 3
-"""Attempts to start Ray on this machine."""
 
 _LOOK_EVERY_S = 5.0
 """Longest time between two checks of the deadlines."""
 
-
-class RayUnavailableError(CannotStartError):
-    """No Ray cluster could be started or joined, or no worker can be started on it."""
+_ABSENT_S = 30.0
+"""Time between two checks beyond which the driver itself did not run: it was stopped, or the disk kept it waiting. What
+workers did meanwhile it has yet to hear, so nothing of it counts against them."""
 
 
 class NotSendableError(UsageError):
@@ -46,25 +37,10 @@ class NotSendableError(UsageError):
 
 
 @dataclass(slots=True)
-class _Worker:
-    """An actor, as the driver knows it."""
-
-    handle: Any
-    worker_id: str
-    name: str
-    """Its name in events."""
-    node_id: str = ""
-    """Id of the node that it runs on; empty until it has started."""
-    started: float = 0.0
-    """Time at which it had loaded its models, on the monotonic clock."""
-    n_units: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class _Flight:
     """A unit that a worker is running."""
 
-    worker: _Worker
+    worker: PooledWorker
     unit: Unit
     begun: float
     """On the monotonic clock, as `deadline`."""
@@ -110,36 +86,12 @@ def curate_on_ray(
             f"a rule or a model of your own cannot be sent to the workers of Ray: {type(error).__name__}: {error}; "
             "make what it cannot take along inside the function, or run with one worker in this process"
         ) from error
-    _connect(workers, address)
+    connect(workers, address)
     try:
         pool = _Pool(plan, workers, gpus_per_worker, settings, hooks)
         yield from pool.run(Schedule(units(videos), largest_first=True))
     finally:
         ray.shutdown()
-
-
-def _connect(workers: int, address: str | None) -> None:
-    """Join a cluster, or start one on this machine: again where Ray took too long, as it does on a busy machine."""
-    import ray
-
-    for attempts_left in reversed(range(1 if address else _START_ATTEMPTS)):
-        try:
-            # a run shows its own progress: no dashboard, no relay of logs
-            ray.init(
-                address=address,
-                num_cpus=None if address else workers,
-                include_dashboard=False,
-                log_to_driver=False,
-                runtime_env={"py_modules": _own_packages()} if address else None,
-            )
-        except Exception as error:
-            # Ray raises the bare class where its processes are not up in 30 s, which no setting changes.
-            ray.shutdown()
-            if attempts_left:
-                continue
-            where = f"join the Ray cluster at {address}" if address else "start Ray on this machine"
-            raise RayUnavailableError(f"cannot {where}: {error}; try --executor inline") from error
-        return
 
 
 class _Pool:
@@ -150,31 +102,30 @@ class _Pool:
     ) -> None:
         import ray
 
-        self._ray: Any = ray
+        self._ray: Any = ray  # which makes its names at run time, so that they have no type
         self._plan, self._workers, self._settings, self._hooks = plan, workers, settings, hooks
-        # Ray makes its handles at run time, so they have no type to name.
-        self._remote: Any = ray.remote(
-            num_cpus=1, num_gpus=gpus_per_worker, scheduling_strategy="SPREAD", max_restarts=0, max_task_retries=0
-        )(PoolWorker)
         self._attempts = Attempts(plan.dataset, settings.max_attempts)
         self._planned: deque[Unit] = deque()
         """Units to begin next, at most one a worker."""
-        self._starting: dict[Any, _Worker] = {}
-        self._idle: list[_Worker] = []
+        self._starts = Starts(ray, plan, settings, gpus_per_worker)
+        self._signs = SignsOfLife(ray, settings.silence_s)
+        self._idle: list[PooledWorker] = []
         self._flights: dict[Any, _Flight] = {}
-        self._failed_starts = 0
-        self._numbers = itertools.count(1)
+        self._looked = time.monotonic()
 
     def run(self, schedule: Schedule) -> Iterator[VideoRecord]:
         """Run all units and yield the records of the videos."""
         while self._begin(schedule):
-            references = [*self._flights, *self._starting]
+            flying = [flight.worker for flight in self._flights.values()]
+            questions = self._signs.ask([*flying, *self._idle, *self._starts.loading])
+            references = [*self._flights, *self._starts.references, *questions]
             done, _ = self._ray.wait(references, num_returns=1, timeout=self._patience_s())
+            self._hear()
             for reference in done:
-                if reference in self._starting:
-                    self._started(reference)
-                else:
+                if reference in self._flights:
                     yield from self._landed(reference, schedule)
+                elif reference not in questions and (worker := self._starts.landed(reference)) is not None:
+                    self._idle.append(worker)
             yield from self._overdue(schedule)
 
     def _begin(self, schedule: Schedule) -> bool:
@@ -187,13 +138,11 @@ class _Pool:
             worker, unit = self._idle.pop(), self._planned.popleft()
             worker.n_units += 1
             now = time.monotonic()
-            flight = _Flight(worker, unit, now, now + self._settings.deadline_s(unit, self._plan.window_s))
+            flight = _Flight(worker, unit, now, now + self._allowed_s(unit))
             self._flights[worker.handle.run.remote(unit)] = flight
             self._tell("begin", flight)
-        while len(self._starting) < len(self._planned) and len(self._starting) + len(self._flights) < self._workers:
-            worker_id = uuid.uuid4().hex
-            handle = self._remote.remote(self._plan, worker_id, self._settings)
-            self._starting[handle.ready.remote()] = _Worker(handle, worker_id, f"worker {next(self._numbers)}")
+        while len(self._starts) < len(self._planned) and len(self._starts) + len(self._flights) < self._workers:
+            self._starts.begin()
         # a worker that is still starting, such as for want of a free core, is waited for only if there is work for it
         return bool(self._flights or self._planned)
 
@@ -201,22 +150,26 @@ class _Pool:
         soonest = min((flight.deadline for flight in self._flights.values()), default=float("inf"))
         return min(max(soonest - time.monotonic(), 0.0), _LOOK_EVERY_S)
 
-    def _started(self, reference: Any) -> None:  # noqa: ANN401 - Ray's references have no type of their own
-        worker = self._starting.pop(reference)
-        try:
-            worker.node_id = self._ray.get(reference)
-        except self._ray.exceptions.RayActorError as error:
-            self._failed_starts += 1
-            loss = take_exit_note(self._plan.dataset, worker.worker_id)
-            if self._failed_starts >= _MAX_FAILED_STARTS:
-                raise RayUnavailableError(
-                    f"{self._failed_starts} workers in a row could not be started; the last one: "
-                    f"{loss.detail if loss else error}"
-                ) from error
-        else:
-            self._failed_starts = 0
-            worker.started = time.monotonic()
-            self._idle.append(worker)
+    def _allowed_s(self, unit: Unit) -> float:
+        """Return the time for a unit until its worker tells the length of its video."""
+        # it ends itself if that takes too long, and leaves a note
+        later_s = self._settings.silence_s if unit.n_ticks is None else 0.0
+        return self._settings.deadline_s(unit) + later_s
+
+    def _hear(self) -> None:
+        """Receive signs of life, with the lengths of videos, and look whether the driver itself was absent."""
+        now = time.monotonic()
+        absent_s, self._looked = now - self._looked, now
+        if absent_s > _ABSENT_S:
+            self._signs.forgive()
+            self._starts.forgive(absent_s)
+            for flight in self._flights.values():
+                flight.deadline += absent_s
+        for sign in self._signs.answers():
+            for flight in self._flights.values():
+                if flight.unit.name == sign.unit and flight.unit.n_ticks is None:
+                    allowed_s = self._settings.deadline_s(flight.unit, sign.length_s)
+                    flight.deadline = flight.begun + allowed_s + _LOOK_EVERY_S
 
     def _landed(self, reference: Any, schedule: Schedule) -> Iterator[VideoRecord]:  # noqa: ANN401 - as above
         flight = self._flights.pop(reference)
@@ -224,6 +177,7 @@ class _Pool:
         try:
             result = self._ray.get(reference)
         except self._ray.exceptions.RayActorError as error:
+            self._signs.forget(worker)
             if self._lost_its_node(worker):
                 self._tell("loss", flight, reason="node_lost")
                 self._again(flight, schedule)  # no attempt of the unit
@@ -235,7 +189,7 @@ class _Pool:
         self._tell("end", flight, result=result)
         self._attempts.done(unit)
         if self._settings.is_worn(worker.n_units, time.monotonic() - worker.started):
-            self._ray.kill(worker.handle)
+            self._end(worker)
         else:
             self._idle.append(worker)
         record = schedule.done(unit.video.video_id, result)
@@ -243,14 +197,30 @@ class _Pool:
             yield record
 
     def _overdue(self, schedule: Schedule) -> Iterator[VideoRecord]:
-        now = time.monotonic()
+        now, silent = time.monotonic(), self._signs.silent()
         for reference, flight in list(self._flights.items()):
-            if flight.deadline <= now:
-                del self._flights[reference]
-                self._ray.kill(flight.worker.handle)
-                allowed_s = self._settings.deadline_s(flight.unit, self._plan.window_s)
-                loss = Loss("timed_out", f"not done after {allowed_s:.0f} s, its worker was ended")
-                yield from self._lost(flight, loss, schedule)
+            is_silent = flight.worker.worker_id in silent
+            if flight.deadline > now and not is_silent:
+                continue
+            del self._flights[reference]
+            self._end(flight.worker)
+            if is_silent and self._lost_its_node(flight.worker):
+                self._tell("loss", flight, reason="node_lost")
+                self._again(flight, schedule)
+                continue
+            why = f"no sign of life for {self._settings.silence_s:.0f} s" if is_silent else "not done"
+            after = "" if is_silent else f" after {flight.deadline - flight.begun:.0f} s"
+            yield from self._lost(flight, Loss("timed_out", f"{why}{after}, its worker was ended"), schedule)
+        for worker in self._idle:
+            if worker.worker_id in silent:
+                self._end(worker)
+        self._idle = [worker for worker in self._idle if worker.worker_id not in silent]
+        for worker in self._starts.give_up(silent):
+            self._signs.forget(worker)
+
+    def _end(self, worker: PooledWorker) -> None:
+        self._ray.kill(worker.handle)
+        self._signs.forget(worker)
 
     def _lost(self, flight: _Flight, loss: Loss, schedule: Schedule) -> Iterator[VideoRecord]:
         unit = flight.unit
@@ -280,19 +250,13 @@ class _Pool:
             )
         )
 
-    def _lost_its_node(self, worker: _Worker) -> bool:
+    def _lost_its_node(self, worker: PooledWorker) -> bool:
         """Return whether a worker's node is known to be lost; Ray may notice that later than the loss of the worker."""
         return any(node["NodeID"] == worker.node_id and not node["Alive"] for node in self._ray.nodes())
 
-    def _death_of(self, worker: _Worker, error: Exception) -> Loss:
+    def _death_of(self, worker: PooledWorker, error: Exception) -> Loss:
         if loss := take_exit_note(self._plan.dataset, worker.worker_id):
             return loss
         if isinstance(error, self._ray.exceptions.OutOfMemoryError):
             return Loss("out_of_memory", "the machine ran out of memory, and Ray ended the worker")
         return Loss("worker_died", "the worker's process died")
-
-
-def _own_packages() -> list[str]:
-    """Return the folders of the packages that a worker imports, for nodes without an installed copy."""
-    found = [importlib.util.find_spec(name) for name in ("curation", "foundation", "manifests")]
-    return [str(Path(spec.origin).parent) for spec in found if spec is not None and spec.origin is not None]

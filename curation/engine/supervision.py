@@ -33,6 +33,15 @@ class PoolSettings:
     """Seconds that any unit may take. Ours: opening a file on a slow disk, and a margin."""
     deadline_per_s: float = 20.0
     """Seconds that each second of video may take in addition. Ours: twenty times what a slow core needs."""
+    fewest_bytes_per_s: float = 100.0
+    """Bytes that a second of video has at least, where time is allowed for it: a header that claims hours gets the time
+    that goes with the size of the file. Ours: a screen that stands still, without sound, in H.264 at 25 pictures a second
+    has 560; at one a second it has 30, but pictures that stand take a tenth of the time or less."""
+    silence_s: float = 100.0
+    """Seconds without a sign of life after which a worker is ended. Ours: a library may keep the interpreter busy for
+    some seconds at most, and a stopped worker is to be noticed within two minutes."""
+    start_s: float = 1800.0
+    """Seconds in which a worker has to load its models. Ours: some GB from a slow network drive."""
     slowest_mb_per_s: float = 1.0
     """Slowest rate at which a file of unknown length may be read. Ours: a slow network drive."""
     max_attempts: int = 3
@@ -44,18 +53,25 @@ class PoolSettings:
     worker_memory_gib: float | None = None
     """Memory limit of a worker; None: nine tenths of the memory of its machine, over its cores."""
 
-    def deadline_s(self, unit: Unit, window_s: float) -> float:
-        """Return the driver's deadline for a unit, seconds, given the longest stretch that is measured in one piece.
+    def deadline_s(self, unit: Unit, length_s: float | None = None) -> float:
+        """Return the time that a unit may take, seconds.
+
+        Args:
+            unit: of a file that may claim any length.
+            length_s: of its video, where it has been opened since; None: the unit knows it, or nobody does yet.
 
         >>> from curation.engine.units import AnalyzeVideo
         >>> from curation.sources.entries import SourceVideo
-        >>> video = SourceVideo(path=Path("a"), video_id="a", source="s", speaker_id=None, size_bytes=1)
-        >>> PoolSettings().deadline_s(AnalyzeVideo(video=video), window_s=180.0)
-        3720.0
+        >>> video = SourceVideo(path=Path("a"), video_id="a", source="s", speaker_id=None, size_bytes=1_000_000)
+        >>> unit = AnalyzeVideo(video=video)
+        >>> PoolSettings().deadline_s(unit), PoolSettings().deadline_s(unit, 5.0), PoolSettings().deadline_s(unit, 1e6)
+        (121.0, 220.0, 200120.0)
         """
-        n_ticks = unit.n_ticks
-        length_s = window_s if n_ticks is None else float(n_ticks / TICK_RATE_HZ)
-        return max(self.for_length_s(length_s), self.opening_s(unit.video.size_bytes))
+        size_bytes, n_ticks = unit.video.size_bytes, unit.n_ticks
+        opening_s = self.opening_s(size_bytes)
+        if length_s is None and n_ticks is not None:
+            length_s = float(n_ticks / TICK_RATE_HZ)
+        return opening_s if length_s is None else max(self.for_length_s(length_s, size_bytes), opening_s)
 
     def is_worn(self, n_units: int, age_s: float) -> bool:
         """Return whether a worker is to be replaced after this many units at this age.
@@ -66,9 +82,9 @@ class PoolSettings:
         """
         return n_units >= self.units_per_worker and age_s >= self.worker_min_s
 
-    def for_length_s(self, length_s: float) -> float:
-        """Return the deadline for video of a length, seconds."""
-        return self.deadline_base_s + self.deadline_per_s * length_s
+    def for_length_s(self, length_s: float, size_bytes: int) -> float:
+        """Return the deadline for video of a length that a file of a size claims, seconds."""
+        return self.deadline_base_s + self.deadline_per_s * min(length_s, size_bytes / self.fewest_bytes_per_s)
 
     def opening_s(self, size_bytes: int) -> float:
         """Return the deadline for opening a file and finding the length of its video, seconds."""

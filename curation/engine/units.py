@@ -6,6 +6,7 @@ rendered in slices, and the slices are gathered. Any worker can take the next st
 
 import logging
 import time
+import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -29,6 +30,7 @@ from curation.sources.entries import SourceVideo
 from curation.sources.scratch import readable
 from curation.sources.trims import requested_ticks
 from foundation.storage.locations import StorageError
+from foundation.text import shown
 from manifests.timeline import Window, seconds_of_tick, ticks_of
 
 __all__ = [
@@ -145,10 +147,9 @@ class Unit(ABC):
         except (MediaError, StorageError):  # StorageError is about the dataset: a fault of a source has a code
             raise
         except RuleError as error:
-            how = "What is done by now is kept; correct the rule and run again"
-            raise RuleError(f"{self.video.path}: {error}. {how}") from error
+            raise RuleError(f"{self.video.path}: {error}. What is done is kept; correct the rule, run again") from error
         except Exception as error:
-            _log.exception("%s: curating it failed", self.name)
+            _log.error("%s: curating it failed:\n%s", self.name, shown(traceback.format_exc(), several_lines=True))
             raise MediaError("internal", f"{type(error).__name__}: {error}") from error
 
 

@@ -22,6 +22,7 @@ from curation.rules.rule import Rule
 from curation.settings import CurationSettings
 from curation.sources.scratch import ScratchSettings
 from curation.speech.models import SpeechModels, load_speech
+from foundation.storage.leases import LeaseToken, adopt
 from manifests.timeline import TickRange, ticks_of
 
 __all__ = ["VideoWorker", "WorkerPlan", "ignore_length", "use_one_thread"]
@@ -42,11 +43,8 @@ class WorkerPlan:
     """Models of the user, which workers in other processes register."""
     rules: tuple[Rule, ...] = ()
     """Rules of the user's own."""
-
-    @property
-    def window_s(self) -> float:
-        """Longest stretch of video that a worker measures in one piece, seconds."""
-        return float(self.settings.windows.length_s)
+    lease: LeaseToken | None = None
+    """Of the dataset, held by the command; None: the dataset is a temporary folder of this process."""
 
     def make_worker(self, on_length: Callable[[float], None] = ignore_length) -> "VideoWorker":
         """Load the models in this process, on one thread each.
@@ -58,6 +56,8 @@ class WorkerPlan:
             MissingAssetsError: weights are missing.
             MissingPackageError: the decoder is not installed.
         """
+        if self.lease is not None:
+            adopt(self.lease)
         require_decoder(self.settings.media)
         use_one_thread()
         for card in self.models:

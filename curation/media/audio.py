@@ -1,6 +1,7 @@
 """The audio of a video as 16 kHz mono on the same zero as its ticks, placed by time stamps."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import takewhile
@@ -32,6 +33,13 @@ _TAIL_S = Fraction(1, 25)
 
 _PIECE_TICKS = 4500
 """Length of a piece of a long audio: 3 minutes, 12 MB of samples."""
+
+_PLAUSIBLE_RATES_HZ = range(1000, 768_001)
+"""Samples per second that a track may have. Beyond, its header is damaged: what it holds would become days of sound, or
+a filter of gigabytes."""
+
+_LONGEST_SILENCE_S = 3600
+"""A file without pictures whose sound stops for longer has damaged time stamps."""
 
 _ROUNDING_UNITS = Fraction(3, 2)
 """A track ends where its file says, unless the samples go on for no more than this: units of its time base, in which
@@ -137,7 +145,7 @@ def file_audio(path: Path, track: SoundTrack, rate_hz: int = AUDIO_RATE_HZ) -> F
         None where nothing of it can be decoded.
 
     Raises:
-        MediaError: `unreadable` where the file cannot be opened.
+        MediaError: `unreadable` where the file cannot be opened, or its time stamps leave out more than an hour.
     """
     end_s = Fraction(0)
 
@@ -146,6 +154,11 @@ def file_audio(path: Path, track: SoundTrack, rate_hz: int = AUDIO_RATE_HZ) -> F
         zero_s: Fraction | None = None
         for time_s, frame in _frames(path, track, None):
             zero_s = time_s if zero_s is None else zero_s
+            if time_s - zero_s > end_s + _LONGEST_SILENCE_S:
+                silent_s = float(time_s - zero_s - end_s)
+                raise MediaError(
+                    "unreadable", f"{path}: its sound stops for {silent_s / 3600:.1f} hours; mend its time stamps"
+                )
             end_s = max(end_s, time_s - zero_s + Fraction(frame.samples, frame.rate))
             yield time_s - zero_s, frame
 
@@ -192,7 +205,8 @@ def _decoded(
     if time_base is None:
         return
     if from_s is not None and from_s > 0:
-        container.seek(int(from_s / time_base), stream=stream)
+        with suppress(av.FFmpegError, OverflowError):  # as `frames` does: without an index, from the start
+            container.seek(int(from_s / time_base), stream=stream)
     follow_s = (stream.start_time or 0) * time_base
     before, n_same = None, 0
     for packet in packets(container, stream):
@@ -201,7 +215,7 @@ def _decoded(
         except av.FFmpegError:
             continue
         for frame in frames:
-            if not isinstance(frame, AudioFrame) or not frame.samples or not frame.rate:
+            if not isinstance(frame, AudioFrame) or not frame.samples or frame.rate not in _PLAUSIBLE_RATES_HZ:
                 continue
             kept: AudioFrame | None = frame
             if frame.pts is not None and (frame_base := exact(frame.time_base)) is not None:

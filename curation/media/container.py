@@ -17,12 +17,21 @@ from curation.media.packets.byte_ranges import ByteRange, RangeFile
 from curation.media.packets.programmes import programmes
 from curation.media.remote import RemoteMedia
 from foundation.storage.locations import is_remote
+from foundation.storage.regular_files import open_regular, require_regular
 
 if TYPE_CHECKING:
     from av.packet import Packet
     from av.stream import Stream
 
-__all__ = ["audio_streams_of", "best_audio_stream", "best_video_stream", "exact", "open_media", "packets"]
+__all__ = [
+    "MOST_PIXELS",
+    "audio_streams_of",
+    "best_audio_stream",
+    "best_video_stream",
+    "exact",
+    "open_media",
+    "packets",
+]
 
 _TEXT_FORMATS = frozenset({"tty", "hls", "concat", "dash", "sdp", "rtsp", "imf", "bin", "adf", "idf", "xbin", "txd"})
 """FFmpeg demuxers that would render a text file as an image, or follow addresses written in one."""
@@ -30,6 +39,10 @@ _TEXT_FORMATS = frozenset({"tty", "hls", "concat", "dash", "sdp", "rtsp", "imf",
 _MAX_READ_ERRORS_IN_A_ROW = 64
 """Reading ends after this many failures of the demuxer without a packet between them."""
 
+
+MOST_PIXELS = 2**26
+"""Pixels of the largest picture that is decoded, twice those of 8K: a header of a few bytes can claim more, and every
+picture that the decoder keeps would then take half a gigabyte."""
 
 _OPTIONS = {"protocol_whitelist": "file"}
 
@@ -54,9 +67,10 @@ def open_media(path: Path, held: ByteRange | None = None) -> Iterator[InputConta
             yield container
         return
     try:
+        require_regular(path)
         if path.stat().st_size == 0:
             raise MediaError("unreadable", f"{path} is empty (0 bytes)")
-        file = path.open("rb") if held else None
+        file = open_regular(path) if held else None
     except OSError as error:
         raise MediaError("unreadable", f"{path} cannot be opened as a media file: {error}") from error
     if file is not None and held is not None:
@@ -80,6 +94,9 @@ def _opened(file: str | RemoteMedia | RangeFile, path: Path) -> Iterator[InputCo
     with container:
         if _TEXT_FORMATS & set(container.format.name.split(",")):
             raise MediaError("unreadable", f"{path} is a text file, not a media file")
+        for stream in container.streams.video:
+            if stream.codec_context is not None:
+                stream.codec_context.options = {"max_pixels": str(MOST_PIXELS)}
         yield container
 
 

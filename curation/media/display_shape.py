@@ -17,7 +17,7 @@ from av.sidedata.sidedata import SideData
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from curation.media.container import exact, packets
+from curation.media.container import MOST_PIXELS, exact, packets
 from curation.media.errors import MediaError
 
 __all__ = ["DisplayShape", "DisplayShapes", "first_shown"]
@@ -120,12 +120,14 @@ def first_shown(container: InputContainer, stream: VideoStream, path: Path) -> t
     """
     shapes = DisplayShapes(stream)
     damaged: VideoFrame | None = None
-    problem = "its decoder returns no frame"
+    problem, hint = "its decoder returns no frame", ""
     for packet in packets(container, stream):
         try:
             frames = packet.decode()
         except av.FFmpegError as error:
-            problem = str(error)
+            if isinstance(error, av.ArgumentError):  # as FFmpeg refuses a size
+                hint = f"; it may have more than {MOST_PIXELS:,} pixels"
+            problem = f"{error}{hint}"
             continue
         for frame in frames:
             if isinstance(frame, VideoFrame) and not frame.is_corrupt:
@@ -183,6 +185,8 @@ def _shape(width: int, height: int, pixel_aspect: Fraction, orientation: tuple[i
     """
     rotation_deg, flipped = orientation
     if not Fraction(1, _MOST_STRETCHED) <= pixel_aspect <= _MOST_STRETCHED:
+        pixel_aspect = Fraction(1)
+    if width * pixel_aspect * height > MOST_PIXELS:
         pixel_aspect = Fraction(1)
     square = max(1, round(width * pixel_aspect)), height
     shown = square[::-1] if rotation_deg in (90, 270) else square

@@ -1,5 +1,6 @@
 """The error of a media file that cannot be used at all."""
 
+from foundation.address_text import without_secrets
 from foundation.errors import GaiaError
 from manifests.vocabulary import ErrorCode
 
@@ -16,6 +17,7 @@ class MediaError(GaiaError):
     detail: str
 
     def __init__(self, code: ErrorCode, detail: str) -> None:
+        detail = without_secrets(detail)
         super().__init__(f"{code}: {detail}")
         self.code = code
         self.detail = detail

@@ -138,7 +138,10 @@ def _landing(info: VideoInfo, first_tick: int) -> int | None:
         # An index is by decoding order or imprecise in some containers, so the landing of a seek is checked.
         while back_s < target_s:
             target = latest - int(back_s / info.time_base)
-            container.seek(target, stream=stream)
+            try:
+                container.seek(target, stream=stream)
+            except (av.FFmpegError, OverflowError):  # a damaged index, a time that no file can have
+                return None
             landed = next((packet for packet in packets(container, stream) if packet.is_keyframe), None)
             stamp = None if landed is None else _stamp(landed, info)
             if stamp is not None and stamp <= latest:

@@ -17,7 +17,15 @@ from curation.media.errors import MediaError
 from curation.media.packets.byte_ranges import ByteRange
 from curation.media.packets.claims import claimed_s
 from curation.media.packets.clocks import Clocks, separate_clocks
-from curation.media.packets.frame_times import FrameTimes, Stamps, frame_times
+from curation.media.packets.frame_times import (
+    FASTEST_FPS,
+    LONGEST_LAST_S,
+    LONGEST_S,
+    SLOWEST_FPS,
+    FrameTimes,
+    Stamps,
+    frame_times,
+)
 from curation.media.packets.joins import joined_ranges
 from curation.media.packets.scan import PacketScan, scan_packets
 from curation.media.sound_track import SoundTracks
@@ -26,9 +34,6 @@ from manifests.timeline import TICK_RATE_HZ, tick_count
 from manifests.vocabulary import ErrorCode
 
 __all__ = ["Part", "VideoInfo", "probe"]
-
-_SLOWEST_FPS = Fraction(1, 60)
-"""A header that states a lower rate is damaged."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -119,6 +124,7 @@ def probe(path: Path) -> VideoInfo:
     if not infos:
         raise problem or MediaError("unreadable", f"{path} holds no recording")
     if len(found) == 1:
+        _require_length(path, infos[0].n_ticks)
         return infos[0]
     # Of what cannot be decoded, the length is an estimate from its bytes.
     ticks_per_byte = sum(info.n_ticks for info in infos) / sum(_bytes_of(info) for info in infos)
@@ -130,6 +136,7 @@ def probe(path: Path) -> VideoInfo:
         )
         parts.append(Part(first_tick=parts[-1].end_tick if parts else 0, n_ticks=n_ticks, info=info))
     n_ticks = parts[-1].end_tick
+    _require_length(path, n_ticks)
     return replace(
         infos[0],
         size_bytes=path.stat().st_size,
@@ -140,6 +147,17 @@ def probe(path: Path) -> VideoInfo:
         variable_rate=any(info.variable_rate for info in infos),
         parts=tuple(parts),
     )
+
+
+def _require_length(path: Path, n_ticks: int) -> None:
+    """Refuse a video that is longer than a day, as one recording or as several that were joined."""
+    if n_ticks > LONGEST_S * TICK_RATE_HZ:
+        hours = float(n_ticks / TICK_RATE_HZ / 3600)
+        raise MediaError(
+            "unreadable",
+            f"{path} has {hours:.0f} hours of video, and at most {LONGEST_S // 3600} are read; divide it, or mend the "
+            "lengths in its header",
+        )
 
 
 def _bytes_of(info: VideoInfo) -> int:
@@ -215,15 +233,17 @@ def _describe(
 ) -> VideoInfo:
     frame, shape = first_shown
     stated_fps = exact(stream.average_rate) or exact(stream.guessed_rate) or TICK_RATE_HZ
-    if stated_fps < _SLOWEST_FPS:
+    if not SLOWEST_FPS <= stated_fps <= FASTEST_FPS:
         stated_fps = TICK_RATE_HZ
     time_base = (exact(stream.time_base) if times.stamps != "none" else None) or 1 / stated_fps
     steps = np.diff(times.pts)
-    usual_step = float(np.median(steps)) if len(steps) else float(1 / (stated_fps * time_base))
+    stated_step = float(1 / (stated_fps * time_base))
+    usual_step = float(np.median(steps)) if len(steps) else stated_step
     odd_steps = int(np.count_nonzero(np.abs(steps - usual_step) > max(1.5, usual_step / 4)))
     variable = odd_steps * 50 > len(steps)
     first, last = int(times.pts[0]), int(times.pts[-1])
-    end = last + (times.last_duration or max(1, round(usual_step)))
+    last_step = usual_step if usual_step * time_base <= LONGEST_LAST_S else stated_step
+    end = last + (times.last_duration or max(1, round(last_step)))
     held = sum(after - before - round(usual_step) for before, after in times.held_frames)
     fps = Fraction(len(times.pts)) / (max(1, end - first - held) * time_base)
     if abs(fps / stated_fps - 1) < 0.005:  # the stated rate is exact where time stamps are rounded, as in Matroska

@@ -7,6 +7,7 @@ from typing import Self
 
 from curation.media.errors import MediaError
 from foundation.storage.locations import open_remote, store_errors
+from foundation.storage.path_text import plain_path
 
 __all__ = ["RemoteMedia"]
 
@@ -27,7 +28,7 @@ class RemoteMedia:
         Raises:
             MediaError: `unreachable`.
         """
-        self.name = path.name
+        self.name = plain_path(path).name
         """FFmpeg evaluates its suffix, as with a local file."""
         self._path = path
         self._failure: OSError | None = None

@@ -248,7 +248,7 @@ def _followed(counted_s: Float64Array, lag_s: Float64Array) -> Float64Array:
     """
     middle_s = _level(lag_s)
     span_s = float(counted_s[-1] - counted_s[0])
-    n_blocks = max(2, round(span_s / _BLOCK_S)) if span_s > 2 * _SHORTEST_BLOCK_S else 1
+    n_blocks = min(len(lag_s), max(2, round(span_s / _BLOCK_S))) if span_s > 2 * _SHORTEST_BLOCK_S else 1
     blocks = [block for block in np.array_split(np.arange(len(lag_s)), n_blocks) if len(block)]
     at_s = np.array([counted_s[block].mean() for block in blocks])
     level_s = np.array([_level(lag_s[block]) for block in blocks])

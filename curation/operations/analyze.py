@@ -39,7 +39,7 @@ def analyze(video: str | Path, settings: CurationSettings, *, scratch: ScratchSe
     if len(found) != 1:
         raise SourceError(f"{video}: {len(found)} videos; give one file")
     if found[0].read_error is not None:
-        raise MediaError("unreadable", found[0].read_error)
+        raise MediaError("unreachable" if found[0].unreachable else "unreadable", found[0].read_error)
     perception = with_identity(settings, identity_at_hand(settings.perception)).perception
     ensure_assets(perception_assets(perception))
     models = load_perception(perception)

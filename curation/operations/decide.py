@@ -19,6 +19,7 @@ from curation.output.folder import DatasetFolder, DatasetFolderError
 from curation.output.frame_rows import evidence_of_frames
 from curation.output.ledger import VideoRecord
 from curation.output.recorded_rules import require_same_rules
+from curation.output.sole_writer import sole_writer_of_new
 from curation.output.video_files import VideoFiles
 from curation.output.weights_used import speech_weights
 from curation.rendering.render import evidence_of_clips, render_clips
@@ -31,6 +32,7 @@ from foundation.storage.locations import location
 from foundation.weights import ensure_assets
 from manifests.dataset import Dataset
 from manifests.errors import DatasetError
+from manifests.packing.one_state import without_writer
 from manifests.packing.pack import compact
 from manifests.packing.packed_files import sources_of, table_inventory
 from manifests.packing.rows import VideoRows
@@ -56,6 +58,7 @@ def redecide(
     render: bool = False,
     rules: Sequence[Rule] | None = None,
     scratch: ScratchSettings | None = None,
+    wait: bool = False,
 ) -> Dataset:
     """Decide every video of `dataset` anew, with its own settings as changed by a file and by overrides, into `out`.
 
@@ -67,6 +70,7 @@ def redecide(
         render: also cut the clips out of the source videos, which must be at their recorded paths.
         rules: rules of the user's own, in place of those that `dataset` was made with. None: it was made with none.
         scratch: where remote sources are copied to.
+        wait: wait while another command writes to `out`, or changes `dataset`; otherwise such a command is an error.
 
     Returns:
         The dataset in `out`, open for reading.
@@ -78,13 +82,41 @@ def redecide(
         OtherRulesError: `rules` are not given and `dataset` was made with some, or `out` was begun with others.
         RuleError: one of `rules` cannot be used, or raised on a video.
         SourceError: a source cannot be read for rendering, or has other content now.
+        LeaseHeldError: another command writes to `out`, and `wait` is false.
+        ChangingDatasetError: another command writes to `dataset`, or has begun to meanwhile.
+        LeaseLostError: this process was stopped for so long that another command has begun.
         MissingAssetsError: weights that rendering needs are missing.
         OSError: a file cannot be read or written.
     """
-    origin = DatasetFolder.existing(dataset)
-    out = location(out)
-    if out.resolve() == origin.path.resolve():
+    origin, out = location(dataset), location(out)
+    if out.resolve() == origin.resolve():
         raise DatasetFolderError(f"--out {out} is the dataset itself; give another folder")
+    with sole_writer_of_new(out, "gaia-curate decide", wait=wait):
+        target, records = without_writer(
+            origin,
+            lambda: _decided(origin, out, file, overrides, render=render, rules=rules, scratch=scratch),
+            wait=wait,
+            repeat=False,
+        )
+        return target.finish(records)
+
+
+def _decided(
+    dataset: Path,
+    out: Path,
+    file: str | Path | None,
+    overrides: Overrides,
+    *,
+    render: bool,
+    rules: Sequence[Rule] | None,
+    scratch: ScratchSettings | None,
+) -> tuple[DatasetFolder, list[VideoRecord]]:
+    """Decide every video anew, write its files, and return the new dataset, which is to be finished with the records.
+
+    Raises:
+        GaiaError, OSError: as of `redecide`.
+    """
+    origin = DatasetFolder.existing(dataset)
     if rules is None:
         rules = ()
         require_same_rules(origin.path, origin.record.rules, rules)
@@ -116,7 +148,7 @@ def redecide(
             if render and record.duplicate_of is None:  # a copy has the id of its original
                 target.write(record)
             records.append(record)
-    return target.finish(records)
+    return target, records
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -144,7 +176,10 @@ class _Again:
             RuleError: a rule of the user's own raised.
         """
         started = time.perf_counter()
-        evidence = evidence_of_frames(frames, round((before.duration_s or 0.0) * TICK_RATE_HZ))
+        try:
+            evidence = evidence_of_frames(frames, round((before.duration_s or 0.0) * TICK_RATE_HZ))
+        except DatasetError as error:
+            raise DatasetError(f"{before.path}: {error}; run the curation again") from error
         try:
             identity = self.settings.perception.identity
             decision = decide(evidence, self.settings.rules, self.rules, identity=identity)

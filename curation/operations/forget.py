@@ -6,7 +6,7 @@ which identify the person, are removed last. So a stopped call is completed by t
 
 import json
 import secrets
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,14 +15,19 @@ import pyarrow.compute as pc
 
 from curation.engine.event_log import events_path
 from curation.output.folder import DatasetFolder
-from curation.output.ledger import VideoRecord
-from curation.output.removals import keys_of
+from curation.output.ledger import VideoRecord, read_ledger
+from curation.output.removals import keys_of, without_removed
+from curation.output.sole_writer import sole_writer
+from curation.sources.discover import discover
+from curation.sources.entries import SourceError
 from curation.sources.exclusions import names_of
 from foundation.storage.arrow import read_parquet
 from foundation.storage.atomic import write_bytes_atomic
-from foundation.storage.locations import is_remote
+from foundation.storage.leases import require_lease
+from foundation.storage.locations import StorageError, is_address, is_remote
 from foundation.storage.path_text import path_of_text
 from foundation.storage.regular_files import open_regular
+from foundation.text import shown
 from manifests.errors import DatasetError
 from manifests.files.journal import finish_swap
 from manifests.files.names import files_of, folder_in
@@ -58,75 +63,122 @@ class Forgotten:
         lines += [f"Not looked into: {name}, which does not belong to a dataset." for name in self.not_looked_into]
         if not self.dry_run:
             lines.append("Models that were trained on the dataset, copies and backups of it are as they were.")
-        return "\n".join(lines)
+        return "\n".join(map(shown, lines))
 
 
 def forget(
-    dataset: str | Path, *, speaker: str | None = None, videos: Sequence[str] = (), dry_run: bool = False
+    dataset: str | Path,
+    *,
+    speaker: str | None = None,
+    videos: Sequence[str] = (),
+    dry_run: bool = False,
+    wait: bool = False,
 ) -> Forgotten:
     """Remove a person, or single videos, from every table, every tar, the ledger, its log and the latents.
 
-    Copies of a file go with it, under whatever name. Files that hold other people too are written anew without them.
+    No run is at work meanwhile, which could bring them back, and the same call again is no error. Copies of a file go
+    with it, under whatever name. Files that hold other people too are written anew without them.
 
     Args:
         dataset: made by `run` or `decide`.
         speaker: the person's `speaker_id`.
         videos: ids, paths or ends of paths of videos, besides.
         dry_run: only count.
+        wait: wait while another command writes to the dataset; otherwise such a command is an error.
 
     Raises:
         DatasetError: `dataset` is no dataset, or holds no such speaker or video; nothing is changed then.
+        LeaseHeldError: another command writes to it, and `wait` is false; nothing is changed.
+        LeaseLostError: this process was stopped for so long that another command has begun; the same call goes on.
         OSError: a file cannot be read, written or removed; the same call completes the removal.
     """
-    folder = DatasetFolder.existing(dataset)
-    removals = folder.record.removals
-    if not dry_run:
+    if dry_run:
+        folder = DatasetFolder.existing(dataset)
+        return _found(folder, read_ledger(folder.path), speaker, videos).report(dry_run=True)
+    with sole_writer(dataset, "gaia-curate forget", wait=wait):
+        folder = DatasetFolder.existing(dataset)
         finish_swap(folder.path)
-    rows = folder.rows()
-    listed = {row.video_id for row in rows}
-    rows += [record for video_id, record in folder.ledger().items() if video_id not in listed]
-    ids = _meant(folder.path, rows, speaker, videos)
-    if not ids and not (speaker is not None and removals is not None and removals.has_speaker(speaker)):
-        raise DatasetError(f"{folder.path} has no speaker {speaker!r}; its table `videos` names that of each file")
-    clips = read_table(folder.path, "clips", ["video_id", "start_s", "end_s"])
-    own = clips.filter(pc.is_in(clips["video_id"], value_set=pa.array(sorted(ids), pa.string())))
-    report = Forgotten(
-        files=sum(row.video_id in ids for row in rows),
-        clips=len(own),
-        kept_s=sum(pc.subtract(own["end_s"], own["start_s"]).to_pylist()),
-        latents=tuple(sorted({f"latents/{path.parent.name}" for path in _latents_of(folder.path, ids)})),
-        not_looked_into=tuple(folder.foreign_entries()),
-        dry_run=dry_run,
-    )
-    if not dry_run:  # also where nothing is found any more: the call that removed it may have been stopped
-        _remove(folder, rows, ids, speaker)
-    return report
+        found = _found(folder, folder.ledger(), speaker, videos)
+        report = found.report(dry_run=False)
+        # also where nothing is found any more: the call that removed it may have been stopped
+        _remove(found, speaker)
+        return report
 
 
-def _meant(dataset: Path, rows: Sequence[VideoRecord], speaker: str | None, videos: Sequence[str]) -> set[str]:
-    """Return the ids of the videos to remove.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Found:
+    """What a dataset has of a person or of videos."""
+
+    folder: DatasetFolder
+    rows: tuple[VideoRecord, ...]
+    """Of `videos` and of the ledger, all."""
+    ids: frozenset[str]
+    """Ids of the videos to remove."""
+
+    def report(self, *, dry_run: bool) -> Forgotten:
+        """Count what is to be removed."""
+        clips = read_table(self.folder.path, "clips", ["video_id", "start_s", "end_s"])
+        own = clips.filter(pc.is_in(clips["video_id"], value_set=pa.array(sorted(self.ids), pa.string())))
+        latents = {f"latents/{path.parent.name}" for path in _latents_of(self.folder.path, self.ids)}
+        return Forgotten(
+            files=sum(row.video_id in self.ids for row in self.rows),
+            clips=len(own),
+            kept_s=sum(pc.subtract(own["end_s"], own["start_s"]).to_pylist()),
+            latents=tuple(sorted(latents)),
+            not_looked_into=tuple(self.folder.foreign_entries()),
+            dry_run=dry_run,
+        )
+
+
+def _found(
+    folder: DatasetFolder, ledger: Mapping[str, VideoRecord], speaker: str | None, videos: Sequence[str]
+) -> _Found:
+    """Return what is to be removed; nothing where an earlier call has removed it.
 
     Raises:
-        DatasetError: one of `videos` is not there.
+        DatasetError: the dataset holds no such speaker or video, and none was removed from it.
     """
-    ids = set()
-    if speaker is not None:
-        ids = {row.video_id for row in rows if row.speaker_id == speaker}
-        clips = read_table(dataset, "clips", ["video_id", "speaker_id"])
-        ids.update(clips.filter(pc.equal(clips["speaker_id"], speaker))["video_id"].to_pylist())
+    removals, rows = folder.record.removals, folder.rows()
+    listed = {row.video_id for row in rows}
+    rows += [record for video_id, record in ledger.items() if video_id not in listed]
+    ids = set() if speaker is None else _ids_of(folder.path, rows, speaker)
+    if speaker is not None and not ids and not (removals is not None and removals.has_speaker(speaker)):
+        raise DatasetError(f"{folder.path} has no speaker {speaker!r}; its table `videos` names that of each file")
     for name in videos:
         named = {row.video_id for row in rows if name in names_of(row.video_id, path_of_text(row.path))}
-        if not named:
-            raise DatasetError(f"{dataset} has no video {name!r}; give its id, path, or the end of its path")
+        if not named and not (removals is not None and _was_removed(name, removals)):
+            raise DatasetError(f"{folder.path} has no video {name!r}; give its id, path, or the end of its path")
         ids |= named
-    return ids
+    return _Found(folder=folder, rows=tuple(rows), ids=frozenset(ids))
 
 
-def _remove(folder: DatasetFolder, rows: Sequence[VideoRecord], ids: Collection[str], speaker: str | None) -> None:
+def _ids_of(dataset: Path, rows: Sequence[VideoRecord], speaker: str) -> set[str]:
+    """Return the ids of the videos of a speaker."""
+    clips = read_table(dataset, "clips", ["video_id", "speaker_id"])
+    own = clips.filter(pc.equal(clips["speaker_id"], speaker))["video_id"].to_pylist()
+    return {row.video_id for row in rows if row.speaker_id == speaker}.union(own)
+
+
+def _was_removed(name: str, removals: Removals) -> bool:
+    """Return whether a video was removed before: by its id, or by the content of the file, as no path is remembered."""
+    if removals.has_video(name):
+        return True
+    if not (is_address(name) or Path(name).is_file()):
+        return False
+    try:
+        listed = discover(name).videos
+    except (SourceError, StorageError):
+        return False
+    return bool(listed) and not without_removed(removals, listed)
+
+
+def _remove(found: _Found, speaker: str | None) -> None:
+    folder, rows, ids = found.folder, found.rows, found.ids
     removals = folder.record.removals or Removals(salt=secrets.token_hex(16))
     keys = {key for row in rows if row.video_id in ids for key in keys_of(row)}
     folder.note_removals(removals.extended(keys.union(ids), speaker))
     for path in list(_latents_of(folder.path, ids)):
+        require_lease(folder.path)
         (path.parent / "latents.json").unlink(missing_ok=True)  # it has statistics of all clips
         path.unlink()
     names = {name for row in rows if row.video_id in ids for name in (row.video_id, row.path)}
@@ -160,4 +212,5 @@ def _drop_events(dataset: Path, names: Collection[str]) -> None:
             lines = log.read().splitlines(keepends=True)
         kept = [line for line in lines if not any(needle in line for needle in needles)]
         if kept != lines:
+            require_lease(dataset)
             write_bytes_atomic(path, b"".join(kept))

@@ -34,7 +34,7 @@ from curation.sources.scratch import ScratchSettings, readable
 from curation.sources.trims import requested_ticks
 from foundation.devices import free_memory_bytes, proc_bytes
 from foundation.storage.path_text import text_of_path
-from foundation.text import duration_text, gigabytes, text_table
+from foundation.text import duration_text, gigabytes, shown, text_table
 from manifests.timeline import TICK_RATE_HZ, TickRange, ticks_of
 from manifests.vocabulary import TIERS
 
@@ -83,7 +83,7 @@ class Plan:
         ]
         table = text_table(["", "expected", "from", "to"], rows, numeric=[False, True, True, True])
         looks = f"Looked at {len(self.looks)} of {self.n_videos} videos, {duration_text(expected.seen_s)} of video."
-        failed = [f"cannot be curated: {problem}" for problem in self.problems]
+        failed = [shown(f"cannot be curated: {problem}") for problem in self.problems]
         return "\n".join(
             [
                 looks,

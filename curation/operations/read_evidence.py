@@ -6,6 +6,7 @@ from curation.evidence.measures import Evidence
 from curation.output.frame_rows import evidence_of_frames
 from foundation.storage.locations import location
 from manifests.errors import DatasetError
+from manifests.packing.one_state import in_one_state
 from manifests.packing.packed_files import sources_of, table_inventory
 from manifests.packing.rows import VideoRows
 from manifests.record import read_dataset
@@ -26,10 +27,15 @@ def read_evidence(dataset: str | Path, video: str) -> Evidence:
     Raises:
         DatasetError: `dataset` is no dataset, no video or several match, or the video was not measured.
         StorageError: its store cannot be reached.
+        ChangingDatasetError: a command has begun to remove what is read.
         OSError: the evidence cannot be read.
     """
     folder = location(dataset)
     read_dataset(folder)
+    return in_one_state(folder, lambda _hidden: _evidence(folder, video))
+
+
+def _evidence(folder: Path, video: str) -> Evidence:
     row = find_video(folder, video)
     if row["status"] != "ok":
         raise DatasetError(f"{row['path']} was not measured: its status is {row['status']}")

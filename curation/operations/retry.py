@@ -10,10 +10,14 @@ from curation.operations.work import curate_videos, unchanged_source
 from curation.output.curated_video import landmarks_of
 from curation.output.folder import DatasetFolder
 from curation.output.ledger import VideoRecord
+from curation.output.removals import without_removed
+from curation.output.sole_writer import sole_writer
 from curation.rules.rule import Rule
-from curation.sources.entries import SourceError
+from curation.sources.entries import SourceError, SourceVideo
+from curation.sources.scratch import require_scratch
+from foundation.address_text import address_without_secrets
 from foundation.signals import CtrlC
-from foundation.storage.path_text import path_of_text
+from foundation.storage.path_text import path_of_text, plain_path
 from manifests.dataset import Dataset
 from manifests.vocabulary import ERROR_CODES, FAILED_STATUSES, ErrorCode
 
@@ -45,6 +49,7 @@ def retry(
     rules: Sequence[Rule] = (),
     watcher: RunWatcher | None = None,
     ctrl_c: CtrlC | None = None,
+    wait: bool = False,
 ) -> RetryReport:
     """Curate videos again that are not ok.
 
@@ -57,6 +62,7 @@ def retry(
         rules: rules of the user's own, as the dataset was made with them.
         watcher: is informed of the progress.
         ctrl_c: ends it early; videos that were not tried keep their records.
+        wait: wait while another command writes to the dataset; otherwise such a command is an error.
 
     Raises:
         SourceError: there is nothing to retry, a code is unknown, or a file is gone or has other content now.
@@ -64,6 +70,8 @@ def retry(
         DatasetFolderError: packages or weights have changed since.
         OtherRulesError: `rules` are not those that the dataset was made with.
         RuleError: one of `rules` cannot be used, or raised on a video.
+        LeaseHeldError: another command writes to it, and `wait` is false.
+        LeaseLostError: this process was stopped for so long that another command has begun.
         MissingAssetsError: weights are missing and cannot be fetched.
         RayUnavailableError: no cluster could be reached.
         OSError: the dataset cannot be written.
@@ -71,27 +79,48 @@ def retry(
     """
     executor = executor or Executor.of_workers(workers)
     chosen_codes = _error_codes(codes)
-    folder = DatasetFolder.existing(dataset)
-    require_usable(rules, landmarks_of(folder.settings))
-    rows = folder.rows()
-    chosen = [row for row in rows if _is_meant(row, chosen_codes, videos)]
-    if not chosen:
-        narrowed = " that is asked for" if codes or videos else ""
-        raise SourceError(f"{folder.path}: no video{narrowed} has failed or is quarantined; nothing to retry")
-    sources = [unchanged_source(record, consequence="nothing was retried") for record in chosen]
-    folder.resume(rules=rules)
-    for record in chosen:
-        folder.forget_video(record.video_id)
-    for _ in curate_videos(folder, sources, executor, watcher=watcher, ctrl_c=ctrl_c):
-        pass  # their records are in the ledger
-    ledger = folder.ledger()
-    records = [row if row.duplicate_of else ledger.get(row.video_id, row) for row in rows]
-    finished = folder.finish(records)
-    retried = {record.video_id for record in chosen}
-    return RetryReport(
-        dataset=finished,
-        records=tuple(record for record in records if record.video_id in retried and not record.duplicate_of),
-    )
+    with sole_writer(dataset, "gaia-curate retry", wait=wait):
+        folder = DatasetFolder.existing(dataset)
+        require_usable(rules, landmarks_of(folder.settings))
+        rows = folder.rows()
+        chosen = [row for row in rows if _is_meant(row, chosen_codes, videos)]
+        if not chosen:
+            narrowed = " that is asked for" if codes or videos else ""
+            raise SourceError(f"{folder.path}: no video{narrowed} has failed or is quarantined; nothing to retry")
+        sources = [unchanged_source(record, consequence="nothing was retried") for record in chosen]
+        now = {record.video_id: video.video_id for record, video in zip(chosen, sources, strict=True)}
+        _require_new(sources, [row.video_id for row in rows if row.video_id not in now])
+        sources = without_removed(folder.record.removals, sources)
+        require_scratch(sources, executor.scratch)
+        folder.resume(rules=rules)
+        for record in chosen:
+            folder.forget_video(record.video_id)
+        for _ in curate_videos(folder, sources, executor, watcher=watcher, ctrl_c=ctrl_c):
+            pass  # their records are in the ledger
+        ledger = folder.ledger()
+        records = [row if row.duplicate_of else ledger.get(now.get(row.video_id, row.video_id), row) for row in rows]
+        finished = folder.finish(records)
+        retried = {record.video_id for record in chosen} | set(now.values())
+        return RetryReport(
+            dataset=finished,
+            records=tuple(record for record in records if record.video_id in retried and not record.duplicate_of),
+        )
+
+
+def _require_new(videos: Sequence[SourceVideo], others: Sequence[str]) -> None:
+    """Leave files to `run` that could not be read before, and now turn out to be copies of another.
+
+    Raises:
+        SourceError: there is one.
+    """
+    taken = set(others)
+    for video in videos:
+        if video.video_id in taken:
+            raise SourceError(
+                f"{video.path} could not be read before, and has the content of another video of the dataset: "
+                "`gaia-curate run` takes it as the copy that it is; nothing was retried"
+            )
+        taken.add(video.video_id)
 
 
 def _error_codes(names: Sequence[str]) -> tuple[ErrorCode, ...]:
@@ -108,10 +137,10 @@ def _error_codes(names: Sequence[str]) -> tuple[ErrorCode, ...]:
 
 
 def _is_meant(record: VideoRecord, codes: Sequence[ErrorCode], videos: Sequence[str]) -> bool:
-    names = {record.video_id, record.path, path_of_text(record.path).name}
+    names = {record.video_id, record.path, plain_path(path_of_text(record.path)).name}
     return (
         (record.status in FAILED_STATUSES or (record.status == "excluded" and "excluded" in codes))
         and record.duplicate_of is None
         and (not codes or record.error_code in codes)
-        and (not videos or not names.isdisjoint(videos))
+        and (not videos or not names.isdisjoint(map(address_without_secrets, videos)))
     )

@@ -13,6 +13,7 @@ from curation.output.folder import DatasetFolder
 from curation.output.known_videos import known_files, under_known_ids
 from curation.output.ledger import VideoRecord
 from curation.output.removals import newly_excluded, without_removed
+from curation.output.sole_writer import sole_writer_of_new
 from curation.rules.rule import Rule
 from curation.settings import CurationSettings, SettingsOfLayout, layout_notes
 from curation.sources.discover import Discovery, discover
@@ -22,9 +23,9 @@ from curation.sources.layouts import LayoutChoice
 from curation.sources.scratch import require_scratch
 from foundation.signals import CtrlC
 from foundation.storage.locations import location
-from foundation.storage.path_text import text_of_path
+from foundation.storage.path_text import has_secrets, text_of_path
 from manifests.dataset import Dataset
-from manifests.vocabulary import FAILED_STATUSES
+from manifests.vocabulary import FAILED_STATUSES, ErrorCode
 
 __all__ = ["RunReport", "run"]
 
@@ -72,6 +73,7 @@ def run(
     rules: Sequence[Rule] = (),
     watcher: RunWatcher | None = None,
     ctrl_c: CtrlC | None = None,
+    wait: bool = False,
 ) -> RunReport:
     """Curate the videos of `source` into `dataset`; results of earlier runs are kept.
 
@@ -91,6 +93,7 @@ def run(
         rules: rules of the user's own, applied after `still_face` in this order.
         watcher: is informed of the progress.
         ctrl_c: ends the run early; what is done by then is a complete dataset.
+        wait: wait while another command writes to the dataset; otherwise such a command is an error.
 
     Raises:
         SourceError: there are no videos, a list or annotation is wrong, or lists name speakers and no video has a
@@ -100,6 +103,8 @@ def run(
         RuleError: one of `rules` cannot be used, or raised on a video.
         MissingAssetsError: weights are missing and cannot be fetched.
         LedgerError: a record of the earlier run is damaged.
+        LeaseHeldError: another command writes to it, and `wait` is false.
+        LeaseLostError: this process was stopped for so long that another command has begun.
         NoDiskSpaceError: the disk cannot hold the dataset.
         StorageError: an address cannot be reached.
         RayUnavailableError: no cluster could be reached.
@@ -110,57 +115,58 @@ def run(
     # without a layout first: a wrong setting or rule is found before a large folder is listed
     before = settings if isinstance(settings, CurationSettings) else settings(None)
     require_usable(rules, landmarks_of(before))
-    discovery = discover(
-        str(source),
-        layout,
-        limit=limit,
-        known=known_files(location(dataset)),
-        told=None if watcher is None else watcher.reading,
-    )
-    settings = before if isinstance(settings, CurationSettings) else settings(discovery.layout)
-    require_speakers(discovery.videos, exclusions)
-    folder = DatasetFolder.begin(
-        dataset,
-        settings,
-        source=(str(source), discovery.layout),
-        exclusions=exclusions.lists,
-        rules=rules,
-    )
-    done = {} if folder.is_new else folder.ledger()
-    known = under_known_ids(discovery.videos, done)
-    for video_id in known.doubtful:
-        folder.forget_video(video_id)
-        del done[video_id]
-    videos = without_removed(folder.record.removals, known.videos)
-    for record in newly_excluded(videos, exclusions, done):
-        folder.forget_video(record.video_id)
-        folder.write(record)
-        done[record.video_id] = record
-    if not folder.is_new:
-        done = folder.reconciled(_with_same_labels(folder, videos, done))
-    todo, already_done = _left_to_do(folder, videos, done)
-    require_disk_space(folder.path, todo)
-    require_scratch(todo, executor.scratch)
-    work = curate_videos(folder, todo, executor, already_done=already_done, watcher=watcher, ctrl_c=ctrl_c)
-    curated = tuple(work)
-    done.update((record.video_id, record) for record in curated)
-    records = tuple(_current(video, done) for video in videos if video.video_id in done)
-    moved = {} if folder.is_new else _moved(folder, records, done)
-    earlier = _earlier(folder, videos, done)
-    copies = () if folder.is_new else _earlier_copies(folder, videos, (*records, *earlier), moved)
-    finished = folder.finish(sorted((*records, *earlier, *copies), key=lambda record: record.path))
-    return RunReport(
-        dataset=finished,
-        records=records,
-        curated=curated,
-        left=len(todo) - len(curated),
-        already_done=already_done,
-        discovery=discovery,
-        notes=(
-            *layout_notes(discovery.layout, settings),
-            *_notes(discovery, NOBODY if limit else exclusions, len(discovery.videos) - len(videos), moved),
-        ),
-    )
+    with sole_writer_of_new(dataset, "gaia-curate run", wait=wait):
+        discovery = discover(
+            str(source),
+            layout,
+            limit=limit,
+            known=known_files(location(dataset)),
+            told=None if watcher is None else watcher.reading,
+        )
+        settings = before if isinstance(settings, CurationSettings) else settings(discovery.layout)
+        require_speakers(discovery.videos, exclusions)
+        folder = DatasetFolder.begin(
+            dataset,
+            settings,
+            source=(str(source), discovery.layout),
+            exclusions=exclusions.lists,
+            rules=rules,
+        )
+        done = {} if folder.is_new else folder.ledger()
+        known = under_known_ids(discovery.videos, done)
+        for video_id in known.doubtful:
+            folder.forget_video(video_id)
+            del done[video_id]
+        videos = without_removed(folder.record.removals, known.videos)
+        for record in newly_excluded(videos, exclusions, done):
+            folder.forget_video(record.video_id)
+            folder.write(record)
+            done[record.video_id] = record
+        if not folder.is_new:
+            done = folder.reconciled(_with_same_labels(folder, videos, done))
+        todo, already_done = _left_to_do(folder, videos, done)
+        require_disk_space(folder.path, todo)
+        require_scratch(todo, executor.scratch)
+        work = curate_videos(folder, todo, executor, already_done=already_done, watcher=watcher, ctrl_c=ctrl_c)
+        curated = tuple(work)
+        done.update((record.video_id, record) for record in curated)
+        records = tuple(_current(video, done) for video in videos if video.video_id in done)
+        moved = {} if folder.is_new else _moved(folder, records, done)
+        earlier = _earlier(folder, videos, done)
+        copies = () if folder.is_new else _earlier_copies(folder, videos, (*records, *earlier), moved)
+        finished = folder.finish(sorted((*records, *earlier, *copies), key=lambda record: record.path))
+        return RunReport(
+            dataset=finished,
+            records=records,
+            curated=curated,
+            left=len(todo) - len(curated),
+            already_done=already_done,
+            discovery=discovery,
+            notes=(
+                *layout_notes(discovery.layout, settings),
+                *_notes(discovery, NOBODY if limit else exclusions, len(discovery.videos) - len(videos), moved),
+            ),
+        )
 
 
 def _left_to_do(
@@ -176,13 +182,27 @@ def _left_to_do(
         if video.duplicate_of is not None or _is_excluded(done.get(video.video_id)):
             continue
         if video.read_error is not None:
-            done[video.video_id] = VideoRecord.failed(video, "unreadable", video.read_error)
+            code: ErrorCode = "unreachable" if video.unreachable else "unreadable"
+            done[video.video_id] = VideoRecord.failed(video, code, video.read_error)
             folder.write(done[video.video_id])
-        elif video.video_id in done:
+        elif video.video_id in done and not _is_worth_another_try(video, done[video.video_id]):
             already_done += 1
         else:
             todo.append(video)
     return todo, already_done
+
+
+def _is_worth_another_try(video: SourceVideo, record: VideoRecord) -> bool:
+    """Return whether a video failed for want of its file, which has just been read.
+
+    `changed`: its content is there again, under this name or another. `unreachable`: `retry` cannot reach it without
+    the token in the address of this run.
+    """
+    if record.status != "failed":
+        return False
+    if record.error_code == "changed":
+        return True
+    return record.error_code == "unreachable" and has_secrets(video.path)
 
 
 def _is_excluded(record: VideoRecord | None) -> bool:
@@ -220,7 +240,7 @@ def _with_same_labels(
 def _current(video: SourceVideo, done: dict[str, VideoRecord]) -> VideoRecord:
     """Return the record of a file under the name that it has today."""
     if video.duplicate_of is not None:
-        return VideoRecord.duplicate(video, video.duplicate_of)
+        return VideoRecord.duplicate(video, video.duplicate_of).with_outcome_of(done[video.video_id])
     labels = {"path": text_of_path(video.path), "source": video.source, "speaker_id": video.speaker_id}
     return done[video.video_id].model_copy(update=labels)
 

@@ -1,6 +1,7 @@
 """Steps that `run`, `retry` and `decide` share: curating videos into an open dataset, finding a source again."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from curation.engine.execution import Executor, RunWatcher
 from curation.engine.worker import WorkerPlan
@@ -10,6 +11,7 @@ from curation.output.ledger import VideoRecord
 from curation.sources.entries import SourceError, SourceVideo
 from curation.sources.identify import listed_again
 from foundation.signals import CtrlC
+from foundation.storage.leases import token_of
 from foundation.storage.path_text import path_of_text
 
 __all__ = ["curate_videos", "unchanged_source"]
@@ -27,7 +29,7 @@ def curate_videos(
     """Yield the record of each video once it is in the ledger; the work starts with the first iteration.
 
     Args:
-        folder: the dataset, whose settings and rules hold.
+        folder: the dataset, whose settings and rules hold, and under whose lease workers write.
         videos: what to curate.
         executor: where the work is done.
         already_done: how many an earlier run has done.
@@ -42,12 +44,18 @@ def curate_videos(
         KeyboardInterrupt: the user ended it at once.
     """
     require_decoder(folder.settings.media)
-    plan = WorkerPlan(settings=folder.settings, dataset=folder.path, scratch=executor.scratch, rules=folder.rules)
+    plan = WorkerPlan(
+        settings=folder.settings,
+        dataset=folder.path,
+        scratch=executor.scratch,
+        rules=folder.rules,
+        lease=token_of(folder.path),
+    )
     return executor.curate(plan, videos, already_done=already_done, watcher=watcher, ctrl_c=ctrl_c)
 
 
 def unchanged_source(record: VideoRecord, *, consequence: str) -> SourceVideo:
-    """Return the file that a record is about.
+    """Return the file that a record is about; one that could not be read then has the id of its content now.
 
     Args:
         record: of the ledger or the table `videos`.
@@ -60,9 +68,19 @@ def unchanged_source(record: VideoRecord, *, consequence: str) -> SourceVideo:
     try:
         video = listed_again(record.listing())
     except OSError as error:
-        raise SourceError(f"{path} cannot be read: {error.strerror or error}; {consequence}") from error
+        raise SourceError(f"{path} cannot be read: {error.strerror or error}{_hint(path)}; {consequence}") from error
     if video is None:
         raise SourceError(
             f"{path} has other content than before: `gaia-curate run` takes it as the new video it is; {consequence}"
         )
     return video
+
+
+def _hint(path: Path) -> str:
+    """Return what may keep an address of the web from being opened."""
+    if not str(path).startswith(("http://", "https://")):
+        return ""
+    return (
+        " (a dataset keeps addresses without passwords, tokens and signatures: if this one needs them, give "
+        "`gaia-curate run` a list of fresh addresses, which knows its videos by their content)"
+    )

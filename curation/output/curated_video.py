@@ -15,6 +15,7 @@ from curation.output.video_files import VideoFiles
 from curation.perception.models import face_landmarks
 from curation.rendering.render import RenderedClip
 from curation.settings import CurationSettings
+from foundation.storage.leases import require_lease
 from foundation.storage.staged import StagedFiles
 from manifests.files.tables import write_rows
 from manifests.landmarks import LandmarkScheme
@@ -65,6 +66,7 @@ def write_video_files(files: VideoFiles, curated: CuratedVideo, settings: Curati
             staged.next_stage()
             _write(staged, files, CLIPS, rows)
         _write_decision(staged, files, curated.evidence, curated.decision, settings)
+        require_lease(files.dataset)
     seconds = {"analyze_s": curated.analyze_s, "decide_s": curated.decide_s, "render_s": curated.render_s}
     return decided_record(files, curated.info, curated.decision, seconds)
 
@@ -90,6 +92,7 @@ def write_decision(
     """
     with StagedFiles() as staged:
         _write_decision(staged, files, evidence, decision, settings, frames)
+        require_lease(files.dataset)
 
 
 def decided_record(files: VideoFiles, info: VideoInfo, decision: Decision, seconds: Mapping[str, float]) -> VideoRecord:

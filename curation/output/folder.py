@@ -6,7 +6,7 @@ from typing import Self
 
 import pyarrow as pa
 
-from curation.output.ledger import VideoRecord, read_ledger, read_rows, write_record
+from curation.output.ledger import VideoRecord, read_ledger, read_rows, with_copies_outcomes, write_record
 from curation.output.provenance import (
     DatasetFolderError,
     fetched_weights,
@@ -17,16 +17,17 @@ from curation.output.provenance import (
     with_layout,
 )
 from curation.output.recorded_rules import require_same_rules, rule_records
+from curation.output.sole_writer import foreign_entries, require_free
 from curation.output.video_files import WINDOWS, remove_video_files
 from curation.output.window_files import remove_windows
 from curation.perception.models import identity_at_hand
 from curation.rules.rule import Rule
 from curation.settings import CurationSettings
 from curation.sources.layouts import LayoutName
+from foundation.storage.leases import require_lease
 from foundation.storage.locations import location
 from manifests.dataset import Dataset
 from manifests.files.journal import finish_swap
-from manifests.files.names import folder_in
 from manifests.files.tables import write_parquet
 from manifests.packing.pack import compact
 from manifests.packing.packed_files import stored_videos
@@ -60,6 +61,7 @@ _ENTRIES = frozenset({"dataset.json", "media", _LEDGER, "latents", WINDOWS, *TAB
 class DatasetFolder:
     """A dataset's folder with its record.
 
+    A command that writes holds the lease of the folder (`sole_writer`), so that what it has read stays true.
     The record is read when the folder is opened, and `finish` commits it. What a stopped command must not lose of it
     (settings, weights, layouts, lists, removals) is written as a draft before anything is done with it.
     """
@@ -125,7 +127,7 @@ class DatasetFolder:
         path = location(path)
         found = find_dataset(path)
         if found is None:
-            _require_free(path)
+            require_free(path)
             settings = with_identity(settings, identity_at_hand(settings.perception))
             weights = fetched_weights(settings) if weights is None else weights
             folder = cls(path, new_record(settings, weights), settings, rules)
@@ -150,6 +152,7 @@ class DatasetFolder:
             }
         )
         if not dry_run and folder.record != found:
+            require_lease(path)
             draft_dataset(path, folder.record)
         return folder
 
@@ -190,6 +193,7 @@ class DatasetFolder:
         """
         if removals != self.record.removals:
             self.record = self.record.model_copy(update={"removals": removals})
+            require_lease(self.path)
             draft_dataset(self.path, self.record)
 
     def ledger(self) -> dict[str, VideoRecord]:
@@ -218,7 +222,7 @@ class DatasetFolder:
 
     def foreign_entries(self) -> list[str]:
         """Return the names of files and folders that do not belong to a dataset, sorted."""
-        return sorted(path.name for path in self.path.iterdir() if path.name not in _ENTRIES)
+        return foreign_entries(self.path, _ENTRIES)
 
     def forget_video(self, video_id: str) -> None:
         """Remove a video's own files; the ledger's record last, so that a stopped removal is repeated.
@@ -228,6 +232,7 @@ class DatasetFolder:
         Raises:
             OSError: a file cannot be removed.
         """
+        require_lease(self.path)
         remove_windows(self.path, {video_id})
         remove_video_files(self.path, video_id)
 
@@ -264,33 +269,17 @@ class DatasetFolder:
             DatasetError: a file is damaged.
             OSError: the dataset cannot be written.
         """
-        rows = list(records)
+        rows = with_copies_outcomes(list(records))
         remove_windows(self.path, {row.video_id for row in rows})  # of units in flight when their video ended
         compact(self.path, _curated(rows), self.settings.storage)
         relabel_clips(self.path, {row.video_id: (row.path, row.source) for row in rows if row.duplicate_of is None})
         table = pa.Table.from_pylist([record.model_dump() for record in rows], schema=VIDEOS.arrow_schema())
+        require_lease(self.path)
         write_parquet(self.path / VIDEOS.name / "videos.parquet", table, VIDEOS)
         self.record = self.record.model_copy(update={"totals": totals_of(self.path)})
+        require_lease(self.path)
         commit_dataset(self.path, self.record)
         return Dataset(self.path, self.record)
-
-
-def _require_free(path: Path) -> None:
-    """Stop a command whose folder cannot become a dataset.
-
-    Raises:
-        DatasetFolderError: it is a file, holds files, or has a name that Parquet readers cannot open.
-    """
-    if any("\udc80" <= letter <= "\udcff" for letter in str(path)):
-        raise DatasetFolderError(f"--out {path}: the name is no valid UTF-8, and Parquet readers cannot open it")
-    if path.exists() and not path.is_dir():
-        raise DatasetFolderError(f"--out {path} is a file; give a new folder")
-    entries = [*path.iterdir()] if path.is_dir() else []
-    folder_in(path, _LEDGER)
-    if path / _LEDGER in entries:  # a command that was stopped while it wrote the draft
-        entries = [*(entry for entry in entries if entry.name != _LEDGER), *(path / _LEDGER).iterdir()]
-    if any(not (entry.name.startswith(".") and entry.name.endswith(".part")) for entry in entries):
-        raise DatasetFolderError(f"--out {path} holds files but no dataset.json: it is no dataset; give a new folder")
 
 
 def _curated(records: Iterable[VideoRecord]) -> set[str]:

@@ -10,6 +10,7 @@ from curation.evidence.joining import scatter_rows
 from curation.evidence.measures import Evidence, Faces
 from curation.rules.frontal import frontal_angle_deg
 from foundation.array_types import BoolArray, Float32Array, Int64Array
+from manifests.errors import DatasetError
 from manifests.landmarks import LandmarkScheme
 from manifests.schema.arrow_arrays import block_column, rows_column
 from manifests.schema.face_measures import FACE_MEASURES, FaceMeasure, FaceMeasures, Measured
@@ -71,8 +72,18 @@ def evidence_of_frames(table: pa.Table, n_ticks: int) -> Evidence:
     """Return the evidence that `frames_table` wrote of a video of `n_ticks`; ticks without a row are trimmed.
 
     Interpolated faces are left out, for they were not measured.
+
+    Raises:
+        DatasetError: rows are not in the order of their ticks, or not of these ticks, or hold arrays of other shapes.
     """
-    return scatter_rows(_evidence_of_rows(table), table["tick"].to_numpy().astype(np.int64), n_ticks)
+    ticks = table["tick"].to_numpy().astype(np.int64)
+    if np.any(np.diff(ticks) <= 0) or (len(ticks) and not 0 <= ticks[0] <= ticks[-1] < n_ticks):
+        raise DatasetError(f"table frames does not hold each of the {n_ticks} ticks of the video once, in order")
+    try:
+        evidence = _evidence_of_rows(table)
+    except (pa.ArrowException, ValueError, IndexError) as error:
+        raise DatasetError(f"table frames holds arrays that cannot be joined: {error}") from error
+    return scatter_rows(evidence, ticks, n_ticks)
 
 
 def stored_face(table: pa.Table) -> FaceMeasures:

@@ -9,7 +9,7 @@ from curation.output.ledger import VideoRecord, read_ledger
 from curation.sources.content import sample_key
 from curation.sources.entries import SourceVideo
 from curation.sources.identify import Known
-from foundation.storage.path_text import path_of_text, text_of_path
+from foundation.storage.path_text import path_of_text, plain_path, text_of_path
 
 __all__ = ["KnownVideos", "known_files", "under_known_ids"]
 
@@ -74,7 +74,7 @@ def _is_sampled(video: SourceVideo) -> bool:
 def _owner(record: VideoRecord, claimants: Sequence[SourceVideo]) -> SourceVideo | None:
     if len(claimants) == 1:
         return claimants[0]
-    name = path_of_text(record.path).name
+    name = plain_path(path_of_text(record.path)).name
     at_path = [video for video in claimants if text_of_path(video.path) == record.path]
-    named = [video for video in claimants if video.path.name == name]
+    named = [video for video in claimants if plain_path(video.path).name == name]
     return next((found[0] for found in (at_path, named) if len(found) == 1), None)

@@ -1,7 +1,7 @@
 """Ledger of a dataset: one small record per video, from which runs resume and the table `videos` is made."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -10,8 +10,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from curation.media.probe import VideoInfo
 from curation.sources.entries import SourceVideo
 from curation.sources.trims import Trim, requested_s
+from foundation.address_text import without_secrets
 from foundation.errors import UsageError
 from foundation.storage.atomic import write_bytes_atomic
+from foundation.storage.leases import require_lease
 from foundation.storage.locations import read_all
 from foundation.storage.path_text import path_of_text, text_of_path
 from foundation.storage.regular_files import FileTooLargeError
@@ -23,7 +25,7 @@ from manifests.packing.stated import RECORD_BYTES
 from manifests.timeline import TICK_RATE_HZ
 from manifests.vocabulary import ErrorCode, VideoStatus
 
-__all__ = ["LedgerError", "VideoRecord", "read_ledger", "read_rows", "write_record"]
+__all__ = ["LedgerError", "VideoRecord", "read_ledger", "read_rows", "with_copies_outcomes", "write_record"]
 
 
 class LedgerError(UsageError):
@@ -75,7 +77,7 @@ class VideoRecord(BaseModel):
     def failed(cls, video: SourceVideo, code: ErrorCode, detail: str) -> "VideoRecord":
         """Return the record of a video that could not be curated."""
         # It may quote a file name whose bytes are no Unicode, which neither JSON nor Parquet can hold.
-        storable = detail.encode(errors="backslashreplace").decode()
+        storable = without_secrets(detail.encode(errors="backslashreplace").decode())
         outcome = {"status": "failed", "error_code": code, "error_detail": storable}
         return _record(video).model_copy(update=outcome)
 
@@ -93,6 +95,11 @@ class VideoRecord(BaseModel):
     def duplicate(cls, video: SourceVideo, of: Path) -> "VideoRecord":
         """Return the record of a file whose content is analysed under another name."""
         return _record(video).model_copy(update={"duplicate_of": text_of_path(of)})
+
+    def with_outcome_of(self, original: "VideoRecord") -> "VideoRecord":
+        """Return the record of a copy with what became of the file that was analysed in its stead."""
+        names = ("status", "error_code", "error_detail")
+        return self.model_copy(update={name: getattr(original, name) for name in names})
 
     @classmethod
     def curated(cls, video: SourceVideo, info: VideoInfo, outcome: Mapping[str, float]) -> "VideoRecord":
@@ -183,9 +190,21 @@ def read_rows(dataset: Path) -> list[VideoRecord]:
 
 
 def write_record(dataset: Path, record: VideoRecord) -> None:
-    """Write the record of a video atomically, after all other files of the video."""
+    """Write the record of a video atomically, after all other files of the video.
+
+    Raises:
+        LeaseLostError: another command writes to the dataset now.
+        OSError: it cannot be written.
+    """
     text = record.model_dump_json(indent=1) + "\n"
+    require_lease(dataset)
     write_bytes_atomic(file_in(dataset, f"ledger/{record.video_id}.json"), text.encode())
+
+
+def with_copies_outcomes(rows: Sequence[VideoRecord]) -> list[VideoRecord]:
+    """Return the rows, those of copies with what became of their originals."""
+    originals = {row.video_id: row for row in rows if row.duplicate_of is None}
+    return [row if row.duplicate_of is None else row.with_outcome_of(originals.get(row.video_id, row)) for row in rows]
 
 
 def _record(video: SourceVideo) -> VideoRecord:

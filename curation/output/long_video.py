@@ -27,6 +27,7 @@ from curation.rendering.render import ClipEvidence, RenderedClip
 from curation.rendering.slices import Slice
 from curation.settings import CurationSettings
 from foundation.storage.arrow import open_parquet, read_parquet
+from foundation.storage.leases import require_lease
 from foundation.storage.staged import StagedFiles
 from manifests.files.tables import write_rows
 from manifests.landmarks import LandmarkScheme
@@ -70,6 +71,7 @@ def write_decided(
             write_packed(stream, FRAMES, _frames_pieces(files, windows, evidence, decision, landmarks_of(settings)), {})
         with staged.replacing(files.waiting_rows(SPANS)) as stream:
             write_rows(stream, spans_table(files.video.video_id, decision, len(evidence)), SPANS)
+        require_lease(files.dataset)
 
 
 def _frames_pieces(
@@ -190,6 +192,7 @@ def write_slice(
         staged.next_stage()
         with staged.replacing(tar.with_suffix(".parquet")) as stream:
             write_packed(stream, CLIPS, [rows], {_RENDER_S: str(render_s)})
+        require_lease(files.dataset)
 
 
 def gather(files: VideoFiles, slices: Sequence[Slice], decided: VideoRecord) -> VideoRecord:
@@ -217,6 +220,7 @@ def gather(files: VideoFiles, slices: Sequence[Slice], decided: VideoRecord) -> 
         for table in (FRAMES, SPANS):
             with files.waiting_rows(table).open("rb") as written, staged.replacing(files.rows(table)) as stream:
                 shutil.copyfileobj(written, stream)
+        require_lease(files.dataset)
     return decided.model_copy(update={"render_s": sum(map(_render_s, paths))})
 
 

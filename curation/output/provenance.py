@@ -12,6 +12,7 @@ from curation.model_registry import UnknownModelError
 from curation.output.weights_used import needed_assets, other_models, perception_weights, speech_weights
 from curation.settings import CurationSettings, differences
 from curation.sources.layouts import LayoutName
+from foundation.address_text import address_without_secrets
 from foundation.errors import UsageError
 from foundation.packages import DISTRIBUTION
 from foundation.storage.locations import is_address
@@ -136,7 +137,7 @@ def with_layout(record: DatasetRecord, source: str, layout: LayoutName) -> Datas
     Raises:
         DatasetFolderError: an earlier run read the folder in another way: other speakers, other stretches.
     """
-    folder = source.rstrip("/") if is_address(source) else str(Path(source).absolute())
+    folder = address_without_secrets(source).rstrip("/") if is_address(source) else str(Path(source).absolute())
     digest = hashlib.sha256(os.fsencode(folder)).hexdigest()
     before = [known.layout for known in record.layouts if known.folder_sha256 == digest]
     if before and layout not in before:

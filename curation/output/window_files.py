@@ -2,7 +2,8 @@
 
 import dataclasses
 import io
-from collections.abc import Collection, Iterable
+import zipfile
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from curation.evidence.joining import stitch
 from curation.evidence.measures import Faces, FrameEvidence
 from curation.output.video_files import WINDOWS, VideoFiles
 from foundation.storage.atomic import write_bytes_atomic
+from foundation.storage.leases import require_lease
 from foundation.storage.locations import read_all
 from manifests.files.names import files_of
 from manifests.schema.face_measures import FACE_MEASURES
@@ -41,6 +43,7 @@ def write_window(files: VideoFiles, window: Window, evidence: FrameEvidence, spe
             arrays[f"faces.{field.name}"] = values
     content = io.BytesIO()
     np.savez(content, allow_pickle=False, **arrays)
+    require_lease(files.dataset)
     write_bytes_atomic(files.step(window, ".npz"), content.getvalue())
 
 
@@ -58,7 +61,7 @@ def read_windows(files: VideoFiles, windows: Iterable[Window], *, large: bool = 
     Raises:
         OSError: a window's evidence is missing or cannot be read.
     """
-    measurements = [_read(files.step(window, ".npz"), large=large) for window in windows]
+    measurements = [_read(files, window, large=large) for window in windows]
     return stitch([evidence for evidence, _ in measurements]), sum(spent_s for _, spent_s in measurements)
 
 
@@ -68,7 +71,7 @@ def read_window(files: VideoFiles, window: Window) -> FrameEvidence:
     Raises:
         OSError: its evidence is missing or cannot be read.
     """
-    return _read(files.step(window, ".npz"), large=True)[0]
+    return _read(files, window, large=True)[0]
 
 
 def remove_windows(dataset: Path, video_ids: Collection[str]) -> None:
@@ -79,17 +82,54 @@ def remove_windows(dataset: Path, video_ids: Collection[str]) -> None:
     """
     for path in files_of(dataset, WINDOWS, ""):
         if path.name.partition("-")[0] in video_ids:
+            require_lease(dataset)
             path.unlink(missing_ok=True)
 
 
-def _read(path: Path, *, large: bool) -> tuple[FrameEvidence, float]:
-    with np.load(io.BytesIO(*read_all([path], _WINDOW_BYTES)), allow_pickle=False) as arrays:
-        columns: dict[str, Any] = {"tick": arrays["faces.tick"]}
-        for measure in FACE_MEASURES:
-            columns[measure.field] = (
-                arrays.get(f"faces.{measure.field}", None)
-                if large or not measure.large
-                else measure.unmeasured(len(columns["tick"]))
-            )
-        evidence = FrameEvidence(decoded=arrays["decoded"], faces=Faces(**columns), cut_score=arrays["cut_score"])
-        return evidence, float(arrays["spent_s"])
+def _read(files: VideoFiles, window: Window, *, large: bool) -> tuple[FrameEvidence, float]:
+    path = files.step(window, ".npz")
+    content = io.BytesIO(*read_all([path], _WINDOW_BYTES))
+    try:
+        _require_uncompressed(content)
+        with np.load(content, allow_pickle=False) as arrays:
+            return _evidence(arrays, window, large=large)
+    except (ValueError, TypeError, KeyError, EOFError, MemoryError, zipfile.BadZipFile) as error:
+        raise OSError(
+            f"{path} is damaged: {error}; remove it, and the same command measures this window again"
+        ) from error
+
+
+def _require_uncompressed(content: io.BytesIO) -> None:
+    """Refuse arrays that unpack to more than their file holds: they are written as they are.
+
+    Raises:
+        ValueError: they do.
+    """
+    with zipfile.ZipFile(content) as archive:
+        unpacked = sum(entry.file_size for entry in archive.infolist())
+    if unpacked > content.getbuffer().nbytes:
+        raise ValueError(f"it claims to hold {unpacked:,} bytes")
+
+
+def _evidence(arrays: Mapping[str, Any], window: Window, *, large: bool) -> tuple[FrameEvidence, float]:
+    """Return what arrays hold of a window, and the time of its measurement.
+
+    Raises:
+        ValueError, KeyError: they are no evidence of this window.
+    """
+    columns: dict[str, Any] = {"tick": arrays["faces.tick"]}
+    for measure in FACE_MEASURES:
+        columns[measure.field] = (
+            arrays.get(f"faces.{measure.field}", None)
+            if large or not measure.large
+            else measure.unmeasured(len(columns["tick"]))
+        )
+    evidence = FrameEvidence(decoded=arrays["decoded"], faces=Faces(**columns), cut_score=arrays["cut_score"])
+    tick, n_ticks = evidence.faces.tick, window.n_ticks
+    if any(values.shape != (n_ticks,) for values in (evidence.decoded, evidence.cut_score)):
+        raise ValueError(f"it holds other ticks than the {n_ticks} of its window")
+    if tick.ndim != 1 or np.any((tick < 0) | (tick >= n_ticks)):
+        raise ValueError(f"it holds faces outside the {n_ticks} ticks of its window")
+    if any(values is not None and len(values) != len(tick) for values in columns.values()):
+        raise ValueError("its measures are of different numbers of faces")
+    return evidence, float(arrays["spent_s"])

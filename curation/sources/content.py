@@ -25,6 +25,7 @@ from typing import BinaryIO
 
 from foundation.errors import GaiaError
 from foundation.storage.locations import can_seek, is_remote, open_remote, read_ranges, store_errors
+from foundation.storage.regular_files import open_regular
 from foundation.storage.stated_facts import remote_size
 
 __all__ = ["Content", "ReadingStoppedError", "content_of", "fingerprint", "sample_key"]
@@ -114,8 +115,7 @@ def content_of(path: Path, *, whole: bool, stop: Event | None = None) -> Content
     if is_remote(path):
         with store_errors(path):
             return _of_remote(path, whole=whole, stop=stop)
-    _require_regular(path)
-    with path.open("rb") as stream:
+    with open_regular(path) as stream:
         size = os.fstat(stream.fileno()).st_size
         if whole or size <= _READ_WHOLE_BYTES:
             return _of_stream(stream, size, stop)
@@ -135,12 +135,6 @@ def _of_remote(path: Path, *, whole: bool, stop: Event | None) -> Content:
             size = sum(map(len, _pieces(stream, stop)))
     with open_remote(path, 0) as stream:
         return _of_stream(stream, size, stop)
-
-
-def _require_regular(path: Path) -> None:
-    """Refuse a pipe, a device or a socket, which would be waited for without end."""
-    if path.exists() and not path.is_file():
-        raise OSError(f"{path} is no regular file")
 
 
 def _ranges(size: int) -> list[tuple[int, int]]:

@@ -15,7 +15,7 @@ from curation.sources.list_rows import LIST_SUFFIXES
 from curation.sources.lists import read_list
 from curation.sources.remote import Matches, list_remote
 from foundation.storage.locations import is_address, location
-from foundation.storage.path_text import text_of_path
+from foundation.storage.path_text import plain_path, text_of_path
 
 __all__ = ["Discovery", "discover"]
 
@@ -137,7 +137,8 @@ def _found(spec: str, problems: list[str]) -> Tree | _Files:
     if not is_address(spec) and os.path.isdir(spec):  # noqa: PTH112 - a glob pattern is not always a valid Path
         return _walk(Path(spec), problems)
     is_there = is_address(spec) or os.path.exists(spec)  # noqa: PTH110
-    is_pattern = glob.has_magic(spec) and (is_address(spec) or not is_there)
+    is_web = spec.startswith(("http://", "https://"))  # its question mark begins a query
+    is_pattern = glob.has_magic(spec) and not is_web and (is_address(spec) or not is_there)
     suffix = PurePosixPath(urlsplit(spec).path if is_address(spec) else spec).suffix.lower()
     if suffix in LIST_SUFFIXES and not is_pattern:
         videos = read_list(location(spec))
@@ -170,11 +171,11 @@ def _matched(spec: str, matches: Matches) -> _Files:
 
     Files without the suffix of a video are taken where the pattern names their suffix, or where there is no other.
     """
-    named = PurePosixPath(spec).parts
-    hidden = {path: left_alone_below(str(path), named) for path in (*matches.files, *matches.folders)}
+    named = plain_path(location(spec)).parts if is_address(spec) else PurePosixPath(spec).parts
+    hidden = {path: left_alone_below(str(plain_path(path)), named) for path in (*matches.files, *matches.folders)}
     files = [path for path in matches.files if hidden[path] is None]
     folders = [path for path in matches.folders if hidden[path] is None]
-    videos = [path for path in files if path.suffix.lower() in VIDEO_SUFFIXES]
+    videos = [path for path in files if plain_path(path).suffix.lower() in VIDEO_SUFFIXES]
     suffix = PurePosixPath(named[-1]).suffix
     taken = videos if videos and (not suffix or glob.has_magic(suffix)) else files
     looked_past = (
@@ -184,7 +185,7 @@ def _matched(spec: str, matches: Matches) -> _Files:
         else None
     )
     return _Files(
-        entries=[Entry(path=path, source=path.absolute().parent.name) for path in taken],
+        entries=[Entry(path=path, source=plain_path(path.absolute()).parent.name) for path in taken],
         ignored_files=len(files) - len(taken),
         left_alone=tuple(dict.fromkeys(name for name in hidden.values() if name is not None)),
         notes=() if looked_past is None else (looked_past,),

@@ -45,5 +45,7 @@ class SourceVideo:
     """The file with the same content that is analysed in its stead."""
     read_error: str | None = None
     """Reason why the file cannot be read at all."""
+    unreachable: bool = False
+    """Whether it was its storage that did not deliver it; later it may."""
     version: str | None = None
-    """Identifier of the content on its remote storage when the file was listed, such as an ETag."""
+    """What identified the content when it was listed: such as an ETag, or the size and times of a local file."""

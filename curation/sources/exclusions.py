@@ -7,8 +7,10 @@ from hashlib import sha256
 from pathlib import Path
 
 from curation.sources.entries import SourceError, SourceVideo
+from foundation.address_text import address_without_secrets
 from foundation.storage.locations import is_remote
-from foundation.storage.path_text import text_of_path
+from foundation.storage.path_text import plain_path, text_of_path
+from foundation.storage.regular_files import open_regular
 from manifests.record import ExclusionList
 
 __all__ = ["NOBODY", "Exclusions", "names_of", "read_exclusions", "require_speakers", "unused"]
@@ -78,10 +80,10 @@ def unused(videos: Sequence[SourceVideo], exclusions: Exclusions) -> tuple[str, 
 
 def names_of(video_id: str, path: Path) -> set[str]:
     """Return all names by which an entry may refer to a video: its id, its path, and every end of the path."""
-    full = str(path) if is_remote(path) else str(path.absolute())
+    full = address_without_secrets(str(path)) if is_remote(path) else str(path.absolute())
     parts = _normal(full).split("/")
     ends = {"/".join(parts[first:]) for first in range(len(parts))}
-    return {video_id, _normal(str(path)), _normal(text_of_path(path)), *ends} - {""}
+    return {video_id, _normal(str(path)), _normal(text_of_path(path)), plain_path(path).name, *ends} - {""}
 
 
 def exclusion_reasons(videos: Iterable[SourceVideo], exclusions: Exclusions) -> dict[str, str]:
@@ -109,7 +111,8 @@ def _normal(text: str) -> str:
 
 def _content(path: Path, option: str) -> bytes:
     try:
-        return path.read_bytes()
+        with open_regular(path) as file:
+            return file.read()
     except OSError as error:
         raise SourceError(f"{option} {path}: cannot be read: {error.strerror or error}") from error
 

@@ -7,12 +7,14 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from pathlib import Path
 from threading import Event
 
 from curation.sources.content import Content, content_of
 from curation.sources.entries import Entry, SourceVideo
 from curation.sources.layouts import note
+from foundation.address_text import address_without_secrets, without_secrets
 from foundation.storage.locations import is_remote
 from foundation.storage.path_text import text_of_path
 from foundation.storage.stated_facts import content_md5, content_version
@@ -44,23 +46,40 @@ class _Look:
     """None where it cannot be read."""
     version: str | None = None
     read_error: str | None = None
+    unreachable: bool = False
 
     @property
     def video_id(self) -> str:
         """Id of the content, or of the path where there is none."""
         if self.content is not None:
             return self.content.video_id
-        return hashlib.sha256(b"path\0" + _name(self.entry)).hexdigest()[:16]
+        return id_of_path(self.entry.path)
+
+
+def id_of_path(path: Path) -> str:
+    """Return the id of a video whose content cannot be read: of its path, without what opens it."""
+    name = address_without_secrets(str(path)) if is_remote(path) else str(path)
+    return hashlib.sha256(b"path\0" + os.fsencode(name)).hexdigest()[:16]
 
 
 def listed_again(video: SourceVideo) -> SourceVideo | None:
     """Return a video that was listed before; None where its file has other content now.
+
+    A file that could not be read then has the id of its content now.
 
     Raises:
         OSError: the file cannot be read.
     """
     version = content_version(video.path)
     content = content_of(video.path, whole=not is_remote(video.path))
+    if video.video_id == id_of_path(video.path):
+        return replace(
+            video,
+            video_id=content.video_id,
+            other_ids=content.other_ids,
+            size_bytes=content.size_bytes,
+            version=version,
+        )
     return replace(video, version=version) if content.is_of(video.video_id, video.size_bytes) else None
 
 
@@ -113,6 +132,7 @@ def identified(
                 size_bytes=0 if content is None else content.size_bytes,
                 duplicate_of=original.path if original else None,
                 read_error=look.read_error,
+                unreachable=look.unreachable,
                 version=look.version,
             )
         )
@@ -160,10 +180,17 @@ def _look(entry: Entry, stop: Event, known: Known, *, whole: bool) -> _Look:
 
 
 def _unreadable(entry: Entry, problem: OSError) -> _Look:
-    reason = problem.strerror or str(problem)
-    if isinstance(problem, FileNotFoundError):  # a store's package gives the name alone
-        reason = os.strerror(errno.ENOENT)
-    return _Look(entry, None, read_error=reason)
+    is_gone = isinstance(problem, FileNotFoundError) and _stated_as_gone(problem)
+    # a store's package gives the name of a missing file alone, and what a server answered as the cause
+    told = problem if is_gone or problem.__cause__ is None else problem.__cause__
+    reason = os.strerror(errno.ENOENT) if is_gone else problem.strerror or str(told)
+    return _Look(entry, None, read_error=without_secrets(reason), unreachable=is_remote(entry.path) and not is_gone)
+
+
+def _stated_as_gone(problem: FileNotFoundError) -> bool:
+    """Return whether nothing is there, and not a web server that refuses or cannot be reached: fsspec calls both so."""
+    cause = problem.__cause__
+    return cause is None or getattr(cause, "status", None) in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
 
 
 def _told_apart(looks: Sequence[_Look]) -> list[_Look]:

@@ -12,10 +12,12 @@ import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from curation.sources.entries import SourceError
-from foundation.storage.locations import store_errors
+from foundation.storage.locations import is_remote, store_errors
+from foundation.storage.path_text import plain_path
+from foundation.storage.regular_files import open_regular
 
 __all__ = ["COLUMNS", "LIST_SUFFIXES", "ListRow", "read_rows"]
 
@@ -62,7 +64,7 @@ def read_rows(path: Path) -> tuple[list[ListRow], tuple[str, ...]]:
         SourceError: it cannot be read as a list; the message names the line.
         StorageError: its store cannot be reached.
     """
-    suffix = PurePosixPath(path.name).suffix.lower()
+    suffix = plain_path(path).suffix.lower()
     text = _text(path)
     if suffix == ".json":
         return _of_entries(_json_entries(path, text))
@@ -73,8 +75,8 @@ def read_rows(path: Path) -> tuple[list[ListRow], tuple[str, ...]]:
 
 def _text(path: Path) -> str:
     try:
-        with store_errors(path):
-            content = path.read_bytes()
+        with store_errors(path), path.open("rb") if is_remote(path) else open_regular(path) as file:
+            content = file.read()
     except OSError as error:
         raise SourceError(f"{path}: cannot be read as a list of videos: {error.strerror or error}") from error
     wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))

@@ -14,6 +14,7 @@ from curation.sources.entries import Entry, SourceError
 from curation.sources.list_rows import COLUMNS, ListRow, read_rows
 from curation.sources.trims import Trim, overlap
 from foundation.storage.locations import is_address, is_remote, location
+from foundation.storage.path_text import plain_path
 
 __all__ = ["VideoList", "read_list"]
 
@@ -63,9 +64,18 @@ def _read(row: ListRow, path: Path) -> _Row:
     name = row.values["path"]
     if not name:
         raise SourceError(f"{row.place}: the column 'path' is empty")
-    video = location(name) if is_address(name) else path.parent / name
+    video = location(name) if is_address(name) else _beside(path, name)
     source, speaker = row.values["source"].strip(), row.values["speaker_id"].strip()
-    return _Row(row.place, Entry(path=video, source=source or path.stem, speaker_id=speaker or None), _trim(row))
+    return _Row(
+        row.place, Entry(path=video, source=source or plain_path(path).stem, speaker_id=speaker or None), _trim(row)
+    )
+
+
+def _beside(path: Path, name: str) -> Path:
+    """Return a path that a list gives relative to itself; what signs the list's own address does not sign it."""
+    if is_remote(path) and (address := str(path)).startswith(("http://", "https://")):
+        path = location(address.partition("?")[0].partition("#")[0])
+    return path.parent / name
 
 
 def _trim(row: ListRow) -> Trim:

@@ -3,16 +3,23 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypedDict, cast
 
 from curation.sources.layouts import Tree
 from curation.sources.left_alone import left_alone_below
-from foundation.storage.locations import location, store_errors
+from foundation.storage.locations import StorageError, location, store_errors
 
 if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
     from upath import UPath
 
 __all__ = ["Matches", "list_remote"]
+
+
+class _Facts(TypedDict):
+    """What a file system says of a name, as far as it is needed."""
+
+    type: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,23 +41,29 @@ def list_remote(address: str, suffixes: Sequence[str]) -> Tree | Matches:
         The folder, empty where nothing is there; or single files.
 
     Raises:
-        StorageError: the protocol is unknown, or its package is not installed.
-        OSError: it cannot be listed.
+        StorageError: the protocol is unknown, its package is not installed, or not all of it can be listed: a part
+            would be taken for everything.
     """
     root = location(address)
     if address.startswith(("http://", "https://")):  # to look for more would be to follow every link of a page
         return Matches(files=(root,))
     fs, key = cast("UPath", root).fs, cast("UPath", root).path
     pattern = any(sign in address for sign in "*?[")
-    with store_errors(root):
-        if pattern:
-            kinds = {_video(address, str(name)): facts["type"] for name, facts in fs.glob(key, detail=True).items()}
-            folders = tuple(path for path, kind in kinds.items() if kind == "directory")
-            return Matches(files=tuple(path for path in kinds if path not in folders), folders=folders)
-        try:
-            listed = [str(name) for name in fs.find(key)]
-        except FileNotFoundError:
-            listed = []
+    try:
+        with store_errors(root):
+            found = _complete(fs, key, pattern=pattern)
+    except FileNotFoundError:
+        found = {}
+    except OSError as error:
+        raise StorageError(
+            f"--source {address!r} cannot be listed: {error}; nothing was begun, give the command again when its "
+            "store answers"
+        ) from error
+    if pattern:
+        kinds = {_video(address, name): facts["type"] for name, facts in found.items()}
+        folders = tuple(path for path, kind in kinds.items() if kind == "directory")
+        return Matches(files=tuple(path for path in kinds if path not in folders), folders=folders)
+    listed = list(found)
     own = key.rstrip("/")
     if own in listed or (not listed and root.suffix.lower() in suffixes and root.exists()):
         return Matches(files=(root,))
@@ -64,6 +77,44 @@ def list_remote(address: str, suffixes: Sequence[str]) -> Tree | Matches:
         others=tuple(sorted(set(below) - set(videos))),
         left_alone=tuple(dict.fromkeys(first for first in hidden.values() if first is not None)),
     )
+
+
+def _complete(fs: "AbstractFileSystem", key: str, *, pattern: bool) -> dict[str, _Facts]:
+    """Return all that a file system finds, with the facts of each.
+
+    Raises:
+        OSError: a folder cannot be listed; fsspec passes over it, and takes what it has for everything.
+    """
+    from fsspec.asyn import AsyncFileSystem
+
+    problems: list[OSError] = []
+    # Its own argument `on_error` is lost below the first folder.
+    name = "_ls" if isinstance(fs, AsyncFileSystem) else "ls"
+    listing = getattr(fs, name)
+
+    async def noting(*arguments: object, **options: object) -> object:
+        try:
+            return await listing(*arguments, **options)
+        except OSError as problem:
+            problems.append(problem)
+            raise
+
+    def noting_at_once(*arguments: object, **options: object) -> object:
+        try:
+            return listing(*arguments, **options)
+        except OSError as problem:
+            problems.append(problem)
+            raise
+
+    setattr(fs, name, noting if name == "_ls" else noting_at_once)
+    try:
+        found: dict[str, _Facts] = (fs.glob if pattern else fs.find)(key, detail=True)
+    finally:
+        delattr(fs, name)
+    for problem in problems:
+        if not isinstance(problem, FileNotFoundError | NotADirectoryError):  # removed meanwhile, or a file
+            raise problem
+    return found
 
 
 def _video(address: str, name: str) -> Path:

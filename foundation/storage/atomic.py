@@ -1,15 +1,14 @@
 """Atomic writes: a file appears under its name complete, or not at all."""
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from foundation.storage.staged import StagedFiles, flush
+from foundation.storage.staged import StagedFiles
 
-__all__ = ["replacing", "replacing_by_name", "write_bytes_atomic", "write_json_atomic"]
+__all__ = ["replacing", "write_bytes_atomic", "write_json_atomic"]
 
 
 @contextmanager
@@ -37,24 +36,3 @@ def write_json_atomic(path: Path, content: Mapping[str, object]) -> None:
     """
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
     write_bytes_atomic(path, f"{text}\n".encode())
-
-
-@contextmanager
-def replacing_by_name(path: Path) -> Iterator[Path]:
-    """Yield a name in the folder of the local file `path`, for a library that opens files by itself.
-
-    The file written there replaces `path` once it is on disk; on an error it is removed.
-
-    Raises:
-        OSError: the disk refused; `path` is as it was before.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.parent / f".{path.name}.{os.getpid()}.part"
-    temporary.unlink(missing_ok=True)  # a link is not followed
-    try:
-        yield temporary
-        flush(temporary)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    flush(path.parent)

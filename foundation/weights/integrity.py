@@ -97,7 +97,8 @@ def _remembered_digest(path: Path, size_bytes: int, mtime_ns: int) -> str:
     note = cache_folder() / ".checked" / f"{key}.json"
     file_state = {"path": str(path), "size_bytes": size_bytes, "mtime_ns": mtime_ns}
     try:
-        remembered = json.loads(note.read_text(encoding="utf-8"))
+        # a note of another user is not believed: it would say that any file is the right one
+        remembered = json.loads(note.read_text(encoding="utf-8")) if note.stat().st_uid == os.geteuid() else {}
     except (OSError, ValueError):
         remembered = {}
     if isinstance(remembered, dict) and remembered == {**file_state, "sha256": remembered.get("sha256")}:

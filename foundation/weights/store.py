@@ -6,11 +6,13 @@ A file is searched for in the folder that the environment variable ``GAIA_MODELS
 
 import hashlib
 import logging
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from foundation.storage.private_folder import private_folder
 from foundation.weights.asset import Asset, AssetError
 from foundation.weights.fetch import fetch_into_cache
 from foundation.weights.folders import cache_folder, search_folders
@@ -142,8 +144,7 @@ def fetch_assets(
     if any(find_asset(asset) is None for asset in assets):
         cache = cache_folder()
         try:
-            cache.mkdir(parents=True, exist_ok=True)
-            with _only_one(cache):
+            with _only_one(_own_cache(cache)):
                 missing = [asset for asset in assets if find_asset(asset) is None]
                 reasons = fetch_into_cache(missing, cache, watcher, pip_only=pip_only)
         except OSError as error:
@@ -156,6 +157,17 @@ def fetch_assets(
     if missing:
         raise MissingAssetsError(missing, reasons)
     return {name: path for name, path in found.items() if path is not None}
+
+
+def _own_cache(cache: Path) -> Path:
+    """Return the folder of the cache, made or checked; a link that the user made is followed.
+
+    Raises:
+        UnsafeFolderError: it belongs to another user.
+        OSError: it cannot be made.
+    """
+    own_link = cache.is_symlink() and cache.lstat().st_uid == os.geteuid()
+    return private_folder(cache.resolve() if own_link else cache, open_to_readers=True)
 
 
 def _only_one(cache: Path) -> FileLock:

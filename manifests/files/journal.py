@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from foundation.errors import UsageError
 from foundation.storage.atomic import write_json_atomic
+from foundation.storage.leases import require_lease
 from foundation.storage.locations import is_remote
 from foundation.storage.regular_files import FileTooLargeError, NotRegularFileError, read_small
 from foundation.storage.staged import flush
@@ -123,6 +124,7 @@ def swap_files(dataset: Path, come: Iterable[str], gone: Iterable[str]) -> None:
     names = tuple(come)
     new = {hidden_name(name): name for name in names}
     old = tuple(sorted(set(gone).difference(names)))
+    require_lease(dataset)
     write_json_atomic(dataset / JOURNAL, Swap(come=new, gone=old).model_dump(mode="json"))
     finish_swap(dataset)
 
@@ -141,6 +143,7 @@ def finish_swap(dataset: Path) -> None:
     if swap is None:
         return
     swap.require_inside(dataset)
+    require_lease(dataset)
     # old files first: a program that lists the folder now misses rows instead of seeing them twice
     for name in swap.gone:
         (dataset / name).unlink(missing_ok=True)

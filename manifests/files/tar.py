@@ -145,7 +145,9 @@ def read_member(dataset: Path, media: str, where: MemberRange) -> bytes:
     """
     path = tar_path(dataset, media)
     if where.size > MAX_CLIP_BYTES:
-        raise MediaError(f"{path}: the byte range {where.offset}+{where.size} is longer than a clip")
+        raise MediaError(
+            f"{path}: the byte range {where.offset}+{where.size} is longer than a clip: {MAX_CLIP_BYTES:,}"
+        )
     try:
         content = read_range(path, where.offset, where.size)
     except OSError as error:

@@ -19,6 +19,7 @@ from pydantic import Field
 
 from foundation.settings import Settings
 from foundation.storage.atomic import replacing
+from foundation.storage.leases import require_lease
 from manifests.files.journal import finish_swap, hidden_name, move_file, swap_files
 from manifests.files.names import file_in, files_of, folder_in, media_name
 from manifests.packing.packed_files import PACKED, PackedFacts, TableFile, sources_of, table_inventory, videos_digest
@@ -86,9 +87,11 @@ def compact(dataset: Path, live: Collection[str], settings: StorageSettings) -> 
         background.join()
         raise
     background.result()
+    require_lease(dataset)
     for path in files_of(dataset, "media", ".tar"):
         if f"media/{path.name}" not in media:
             path.unlink()
+    require_lease(dataset)
     for folder in (dataset, *(folder_in(dataset, name) for name in (*TABLES, "media", "ledger"))):
         for pattern in (".*.new", ".*.part"):  # unfinished files of an interrupted run
             for path in folder.glob(pattern):

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from foundation.storage.arrow import open_parquet
 from manifests.errors import DatasetError, first_problem
@@ -119,7 +119,7 @@ def _table_file(table: Table, path: Path) -> TableFile:
             f"{path}: it states what cannot be: {first_problem(error)}; restore it, or remove it: the same run then "
             "curates what was in it"
         ) from error
-    except (pa.ArrowException, OSError, ValueError, TypeError) as error:  # sizes and ids of rows may be anything
+    except (pa.ArrowException, OSError, ValueError, TypeError, ArithmeticError) as error:  # rows may hold anything
         raise DatasetError(
             f"{path}: cannot be read: {error}; restore it, or remove it: the same run then curates what was in it"
         ) from error
@@ -161,7 +161,13 @@ def _ids(file: pq.ParquetFile, number: int) -> Counter[str]:
 
 
 def span_of_ids(file: pq.ParquetFile, number: int) -> tuple[str, str]:
-    """Return the lowest and the highest video id of a row group, from the footer."""
+    """Return the lowest and the highest video id of a row group, from the footer.
+
+    Raises:
+        ValueError: there is no such column, or the footer does not say.
+    """
     column = [file.schema.column(k).path for k in range(len(file.schema))].index("video_id")
     statistics = file.metadata.row_group(number).column(column).statistics
+    if statistics is None or not statistics.has_min_max:
+        raise ValueError(f"the footer has no statistics of video_id in row group {number}")
     return statistics.min, statistics.max

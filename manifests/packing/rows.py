@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from foundation.storage.arrow import open_parquet
+from manifests.errors import DatasetError
 from manifests.files.tables import parquet_options
 from manifests.packing.packed_files import TableFile, span_of_ids
 from manifests.schema.columns import Table
@@ -52,14 +53,20 @@ class VideoRows:
         """Yield the rows of a video in order, in pieces; nothing if no file has any.
 
         Raises:
+            DatasetError: a file is damaged.
             OSError: a file cannot be read.
         """
         file = self._sources.get(video_id)
         if file is None:
             return
-        if file.name not in self._open:
-            self._open[file.name] = _OpenFile(file.path, self._schema)
-        yield from self._open[file.name].rows(video_id)
+        try:
+            if file.name not in self._open:
+                self._open[file.name] = _OpenFile(file.path, self._schema)
+            yield from self._open[file.name].rows(video_id)
+        except (pa.ArrowException, KeyError, ValueError) as error:
+            raise DatasetError(
+                f"{file.path}: cannot be read: {error}; restore it, or run the curation again"
+            ) from error
         left = self._left[file.name]
         left.discard(video_id)
         if not left:

@@ -8,10 +8,11 @@ from typing import Any
 import pyarrow.dataset as arrow_dataset
 
 from foundation.storage.arrow import arrow_rows
-from foundation.storage.path_text import path_of_text, text_of_path
-from foundation.text import clock_text, text_table
+from foundation.storage.path_text import path_of_text, plain_path, text_of_path
+from foundation.text import clock_text, shown, text_table
 from manifests.errors import DatasetError
 from manifests.files.tables import read_table, table_files
+from manifests.packing.one_state import in_one_state, not_hidden
 from manifests.record import DatasetRecord, read_dataset
 from manifests.rule_record import RuleRecord
 from manifests.schema.frames import FRAMES
@@ -87,11 +88,11 @@ class Explanation:
 
     def text(self) -> str:
         """Return the explanation for people to read."""
-        paragraphs = [f"{self.path} ({self.video_id}): {self.status}"]
+        paragraphs = [shown(f"{self.path} ({self.video_id}): {self.status}")]
         if self.duplicate_of is not None:
-            paragraphs[0] += f", the same content as {self.duplicate_of}, whose answer this is"
+            paragraphs[0] += shown(f", the same content as {self.duplicate_of}, whose answer this is")
         if self.error is not None:
-            paragraphs.append(f"The video was not curated: {self.error}")
+            paragraphs.append(shown(f"The video was not curated: {self.error}"))
         paragraphs += [
             _timeline_text(tier) if tier.span_of_second is None else _second_text(tier, tier.span_of_second)
             for tier in self.tiers
@@ -100,7 +101,7 @@ class Explanation:
             rows = [[name, _value_text(value)] for name, value in self.evidence.items()]
             table = text_table(["measured", "value"], rows, numeric=[False, False])
             paragraphs.append(f"Evidence of tick {self.evidence['tick']}:\n{table}")
-        return "\n\n".join(paragraphs)
+        return shown("\n\n".join(paragraphs), several_lines=True)
 
 
 def explain(dataset: Path, video: str, time_s: float | None = None) -> Explanation:
@@ -112,10 +113,16 @@ def explain(dataset: Path, video: str, time_s: float | None = None) -> Explanati
 
     Raises:
         DatasetError: `dataset` is no dataset, no video or several match, or the time lies outside the video.
+        ChangingDatasetError: a command has begun to remove what is explained.
     """
+    return in_one_state(dataset, lambda hidden: _explained(dataset, video, time_s, hidden))
+
+
+def _explained(dataset: Path, video: str, time_s: float | None, hidden: frozenset[str]) -> Explanation:
     record = read_dataset(dataset)
     row = find_video(dataset, video)
-    spans = [span for span in read_table(dataset, "spans").to_pylist() if span["video_id"] == row["video_id"]]
+    rows = not_hidden(read_table(dataset, "spans"), hidden).to_pylist()
+    spans = [span for span in rows if span["video_id"] == row["video_id"]]
     spans.sort(key=lambda span: span["start_s"])
     error = None
     if row["status"] != "ok":
@@ -150,11 +157,11 @@ def find_video(dataset: Path, video: str) -> _Row:
     if not found:
         found = [row for row in rows if row["video_id"] == video and row["duplicate_of"] is None]
     if not found:
-        found = [row for row in rows if path_of_text(row["path"]).name == video]
+        found = [row for row in rows if plain_path(path_of_text(row["path"])).name == video]
     if not found:
         if not rows:
             raise DatasetError(f"{dataset} has no video {video!r}, nor any other: no run has ended yet")
-        some = ", ".join(path_of_text(row["path"]).name for row in rows[:5])
+        some = ", ".join(plain_path(path_of_text(row["path"])).name for row in rows[:5])
         raise DatasetError(f"{dataset} has no video {video!r}; give a video id, a path or a file name, such as {some}")
     if len(found) > 1:
         paths = ", ".join(row["path"] for row in found)

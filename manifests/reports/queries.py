@@ -22,8 +22,10 @@ from foundation.storage.arrow import arrow_rows
 from foundation.text import text_table
 from manifests.files.tables import table_files
 from manifests.limits import QUERY_MEMORY_GIB, QUERY_TIMEOUT_S
+from manifests.packing.one_state import in_one_state
 from manifests.schema.columns import Table
 from manifests.schema.tables import TABLES
+from manifests.schema.videos import VIDEOS
 
 __all__ = ["VIEWS", "QueryError", "QueryLimits", "Result", "connect", "query"]
 
@@ -40,6 +42,8 @@ WHERE s.outcome <> 'kept'
 
 class QueryError(UsageError):
     """A query cannot be run; the message says why and lists the views."""
+
+    several_lines = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -111,11 +115,13 @@ class Result:
         return json_text([dict(zip(self.columns, row, strict=True)) for row in self.rows], indent=2)
 
 
-def connect(dataset: Path, memory_gib: float = QUERY_MEMORY_GIB) -> duckdb.DuckDBPyConnection:
+def connect(
+    dataset: Path, memory_gib: float = QUERY_MEMORY_GIB, hidden: frozenset[str] = frozenset()
+) -> duckdb.DuckDBPyConnection:
     """Open an in-memory database with a view per table, and `drops`: the dropped spans with `source` and `hours`.
 
     float16 columns appear as FLOAT, since DuckDB has no half precision. The connection has no access to other files,
-    the network or extensions, and its settings cannot be changed.
+    the network or extensions, and its settings cannot be changed. Rows of the videos `hidden` are left out.
     """
     connection = duckdb.connect(
         config={
@@ -128,7 +134,10 @@ def connect(dataset: Path, memory_gib: float = QUERY_MEMORY_GIB) -> duckdb.DuckD
         }
     )
     for table in TABLES.values():
-        connection.register(table.name, _rows(dataset, table))
+        rows = _rows(dataset, table)
+        if hidden and table is not VIDEOS:
+            rows = rows.filter(~arrow_dataset.field("video_id").isin(sorted(hidden)))
+        connection.register(table.name, rows)
     connection.execute(_DROPS)
     connection.execute("SET lock_configuration = true")
     return connection
@@ -140,8 +149,13 @@ def query(dataset: Path, sql: str, limits: QueryLimits = _DEFAULT_LIMITS) -> Res
     Raises:
         DatasetError: `dataset` is no dataset.
         QueryError: the SQL is wrong, refers to something outside the dataset, or takes more than `limits`.
+        ChangingDatasetError: a command has begun to remove what could be asked for.
     """
-    with connect(dataset, limits.memory_gib) as connection:
+    return in_one_state(dataset, lambda hidden: _asked(dataset, sql, limits, hidden))
+
+
+def _asked(dataset: Path, sql: str, limits: QueryLimits, hidden: frozenset[str]) -> Result:
+    with connect(dataset, limits.memory_gib, hidden) as connection:
         try:
             with _stopped_after(connection, limits.timeout_s):
                 return _answer(connection, sql, limits)

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from foundation.json_text import json_text
 from foundation.text import TimeUnit, text_table, time_unit
 from manifests.files.tables import read_table
+from manifests.packing.one_state import in_one_state, not_hidden
 from manifests.vocabulary import FAILED_STATUSES, OUTCOMES, TIERS
 
 __all__ = ["DropRow", "SourceRow", "Statistics", "VideoRow", "statistics"]
@@ -53,7 +54,7 @@ class VideoRow:
 
     path: str
     status: str
-    """ok, duplicate, excluded, or the error code of a file that failed."""
+    """ok, duplicate, excluded, or the error code of a file that failed; of a copy, that of its original."""
     duration_s: float | None
     kept_s: dict[str, float]
     biggest_drop: str | None
@@ -138,11 +139,17 @@ def statistics(dataset: Path) -> Statistics:
 
     Raises:
         DatasetError: a table cannot be read.
+        ChangingDatasetError: a command has begun to remove what is counted.
     """
+    return in_one_state(dataset, lambda hidden: _counted(dataset, hidden))
+
+
+def _counted(dataset: Path, hidden: frozenset[str]) -> Statistics:
     columns = list(_Video.__dataclass_fields__)
     videos = [_Video(**row) for row in read_table(dataset, "videos", columns).to_pylist()]
     videos.sort(key=lambda video: (video.source, video.path))
-    seconds = _seconds_per_video(read_table(dataset, "spans", ["video_id", "start_s", "end_s", "tier", "outcome"]))
+    spans = read_table(dataset, "spans", ["video_id", "start_s", "end_s", "tier", "outcome"])
+    seconds = _seconds_per_video(not_hidden(spans, hidden))
     by_source = defaultdict(list)
     for video in videos:
         by_source[video.source].append(video)
@@ -207,6 +214,12 @@ def _drop_rows(videos: Iterable[_Seconds]) -> list[DropRow]:
     ]
 
 
+def _status_text(video: _Video) -> str:
+    if video.status != "ok":
+        return video.error_code or video.status
+    return "ok" if video.duplicate_of is None else "duplicate"
+
+
 def _video_row(video: _Video, seconds: dict[str, _Seconds]) -> VideoRow:
     duplicate = video.duplicate_of is not None
     tiers = {} if duplicate else seconds.get(video.video_id, {})
@@ -216,7 +229,7 @@ def _video_row(video: _Video, seconds: dict[str, _Seconds]) -> VideoRow:
     biggest = max(lost, key=lambda outcome: lost[outcome], default=None)
     return VideoRow(
         path=video.path,
-        status="duplicate" if duplicate else video.status if video.status == "ok" else video.error_code or video.status,
+        status=_status_text(video),
         duration_s=video.duration_s,
         kept_s=_kept(video, seconds),
         biggest_drop=biggest,

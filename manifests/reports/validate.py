@@ -14,6 +14,7 @@ import pyarrow as pa
 from foundation.storage.arrow import open_parquet
 from manifests.clip_size import clip_px
 from manifests.files.tables import read_table, table_files
+from manifests.packing.one_state import without_writer
 from manifests.packing.stated import Refusal, refused_cells, refused_files, refused_footers
 from manifests.record import ColumnRecord, DatasetRecord, TableRecord, describe_tables, read_dataset, totals_of
 from manifests.reports.validate_clips import Problem, clip_problems
@@ -35,17 +36,29 @@ _REFUSED = "ask whoever made the dataset; nothing that it names so is opened"
 _GO_ON = "wait for it, or give the same command again to go on"
 
 
-def validate(dataset: Path, record: DatasetRecord | None = None) -> list[Problem]:
+def validate(dataset: Path, *, wait: bool = False) -> list[Problem]:
     """Return all problems of a dataset; an empty list if it is valid.
 
     Checked are: that all files are the dataset's own, and all names, ids and numbers possible, before anything is
-    opened that they name; the schema of every file; that ticks and spans tile every analysed video; that kept spans and clips
-    match; that the bytes of every clip have the recorded checksum, decode, and are as long as its arrays; the totals.
+    opened that they name; the schema of every file; that ticks and spans tile every analysed video; that kept spans and
+    clips match; that the bytes of every clip have the recorded checksum, decode, and are as long as its arrays; the
+    totals.
+
+    A dataset that a command writes to is not checked: its problems would be those of the moment.
+
+    Args:
+        dataset: the folder or address.
+        wait: wait for the end of a command that writes to it, and begin again if one comes in between.
 
     Raises:
         DatasetError: `dataset` is no dataset, or one of another schema version.
+        ChangingDatasetError: a command writes to it, or has begun to meanwhile, and `wait` is false.
     """
-    record = read_dataset(dataset) if record is None else record
+    read_dataset(dataset)
+    return without_writer(dataset, lambda: _problems(dataset, read_dataset(dataset)), wait=wait)
+
+
+def _problems(dataset: Path, record: DatasetRecord) -> list[Problem]:
     if problems := _refusals(refused_files(dataset)):  # nothing else is opened then
         return problems
     if not table_files(dataset, VIDEOS.name):

@@ -66,16 +66,20 @@ def clip_problems(dataset: Path, file: str, batch: pa.RecordBatch, clip_px: int)
             yield Problem(file=file, row=row["clip_id"], what=what, remedy=_RENDER_AGAIN)
             continue
         found = [*_media(dataset, row, clip_px)]
-        found += [text for name in arrays for text in _length(name, arrays[name][number], row["n_frames"])]
+        found += [text for name in arrays for text in _array(name, arrays[name][number], row["n_frames"])]
         if (points := arrays.get("landmarks", [None] * len(plain))[number]) is not None:
             found += _landmarks(points.astype(np.float32), row["landmark_scheme"], clip_px)
         for what in found:
             yield Problem(file=file, row=row["clip_id"], what=what, remedy=_RENDER_AGAIN)
 
 
-def _length(name: str, array: np.ndarray[Any, Any] | None, n_frames: int) -> Iterator[str]:
-    if array is not None and len(array) != n_frames:
+def _array(name: str, array: np.ndarray[Any, Any] | None, n_frames: int) -> Iterator[str]:
+    if array is None:
+        return
+    if len(array) != n_frames:
         yield f"{name} has {len(array)} rows, the clip {n_frames} frames"
+    if not np.isfinite(array).all():
+        yield f"{name} holds numbers that are not finite"
 
 
 def _landmarks(points_px: Float32Array, scheme: str, clip_px: int) -> Iterator[str]:
@@ -88,7 +92,6 @@ def _landmarks(points_px: Float32Array, scheme: str, clip_px: int) -> Iterator[s
     if points_px.shape[1] != expected:
         yield f"landmarks has {points_px.shape[1]} points a frame, {scheme} has {expected}"
     if not np.isfinite(points_px).all():
-        yield "landmarks holds numbers that are not finite"
         return
     inside = float(((points_px >= 0) & (points_px <= clip_px)).all(axis=-1).mean()) if points_px.size else 1.0
     if inside < _MIN_INSIDE:

@@ -59,7 +59,7 @@ class SpeechEncoderConfig(Section):
 
     width: Annotated[int, Field(ge=64, multiple_of=64)] = 512
     """Channels, a multiple of 64, the width of a head. Ours."""
-    layers: Annotated[int, Field(ge=1)] = 4
+    layers: Annotated[int, Field(ge=1, le=256)] = 4
     """Conformer blocks. Ours."""
     ffn_width: Annotated[int, Field(ge=1)] = 2048
     """Channels between the two layers of a feed-forward network. Ours."""
@@ -81,7 +81,7 @@ class MotionDiffusionConfig(Section):
 
     width: Annotated[int, Field(ge=64, multiple_of=64)]
     """Channels, d_hidden of appendix B.1; a multiple of 64, the width of a head."""
-    layers: Annotated[int, Field(ge=1)]
+    layers: Annotated[int, Field(ge=1, le=256)]
     """Blocks, n_layer of appendix B.1."""
     ffn_width: Annotated[int, Field(ge=1)] = 3072
     """Channels inside a feed-forward network, the same at every size: 4 d fits no size of the paper."""

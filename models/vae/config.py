@@ -25,14 +25,14 @@ class VaeConfig(Section):
 
     width: Annotated[int, Field(ge=1)]
     """Channels at full resolution, a multiple of `groups`; d_hidden of appendix B.1."""
-    n_layers: Annotated[int, Field(ge=1)]
+    n_layers: Annotated[int, Field(ge=1, le=256)]
     """Residual blocks per level of an encoder, n_layer of appendix B.1; the decoder has one more."""
     multipliers: tuple[int, ...]
     """Channels of each level of E_A and D as multiples of `width`; each level but the last halves the size. E_M has one
     level more, of `width` channels, at full resolution."""
     groups: Annotated[int, Field(ge=1)] = 32
     """Groups of the group norms, as of Rombach et al. (2022)."""
-    image_px: Annotated[int, Field(ge=1)] = 256
+    image_px: Annotated[int, Field(ge=1, le=4096)] = 256
     """Height and width of images, pixels (appendix B.1)."""
     disentangled: bool = True
     """False: Table 6's "w/o disentanglement", E_A and D alone, the same frame in and out."""
@@ -77,7 +77,7 @@ class DiscriminatorConfig(Section):
 
     width: Annotated[int, Field(ge=1)] = 64
     """Channels of the first convolution; each further one has twice as many, up to 8 times (Isola et al., 2017)."""
-    n_strided: Annotated[int, Field(ge=1)] = 3
+    n_strided: Annotated[int, Field(ge=1, le=16)] = 3
     """Convolutions of stride 2. Three judge patches of 70x70 pixels (Isola et al., 2017)."""
     norm: Literal["group", "batch"] = "group"
     """Normalisation. `batch` is that of Rombach et al. (2022); `group`, ours, does not depend on the batch of one

@@ -4,9 +4,12 @@
 process before step N + 1, with SIGKILL.
 """
 
+import errno
+import hashlib
 import os
 import signal
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,21 +17,26 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+import typer
 from torch import Tensor, nn
 
 from foundation.array_types import RgbImage
+from foundation.program_end import run_program
 from foundation.settings import changed_settings, settings_of
 from models.run_folder import RunFolder
+from models.run_record import DataRecord
 from models.weights import WeightFacts
+from training.cli.options import exit_codes
+from training.data.identity import LearntData
 from training.data.order import SampleKey
 from training.data.randomness import draw_below, torch_generator
 from training.loop.config import TrainConfig
 from training.loop.loop import TrainReport, train
 from training.loop.parallel import Ranks, ranks_of_environment
 from training.loop.progress import TrainProgress
-from training.loop.schedules import constant
 from training.loop.session import Session
 from training.loop.task import Export, Step, Trainable
+from training.schedules import constant
 
 WIDTH = 8
 
@@ -73,6 +81,7 @@ class ToySource:
         return self.n_items
 
     def batch(self, keys: Sequence[SampleKey]) -> ToyBatch:
+        misbehave_if_asked(keys)
         values, noise, lengths = [], [], []
         for key in keys:
             values.append(torch.randn(9, WIDTH, generator=torch_generator(self.seed, "values", key.item)))
@@ -174,11 +183,26 @@ class ToyTask:
     def data_summary(self) -> str:
         return f"{len(self.source)} sequences"
 
-    def write_run_files(self, run: Path) -> None:
+    def data(self) -> LearntData:
+        lines = tuple(f'["{item}", 9, 0]\n'.encode() for item in range(len(self.source)))
+        digest = hashlib.sha256(b"".join(lines)).hexdigest()
+        record = DataRecord(
+            clips=len(lines), clips_sha256=digest, landmark_scheme="ibug68", clip_px=WIDTH, latents_sha256=None
+        )
+        return LearntData(record=record, lines=lines)
+
+    def write_run_files(self, run: Path, *, accept_changes: bool) -> None:  # noqa: ARG002
         (run / "toy.txt").write_text("needed by generation\n")
 
 
-def train_toy(run: Path, config: ToyConfig, ranks: Ranks | None = None, *, accept_changes: bool = False) -> TrainReport:
+def train_toy(
+    run: Path,
+    config: ToyConfig,
+    ranks: Ranks | None = None,
+    *,
+    accept_changes: bool = False,
+    allow_pickled_checkpoint: bool = False,
+) -> TrainReport:
     return train(
         ToyTask(config),
         config.train,
@@ -188,6 +212,7 @@ def train_toy(run: Path, config: ToyConfig, ranks: Ranks | None = None, *, accep
         settings=settings_of(config),
         progress=TrainProgress(sys.stderr),
         accept_changes=accept_changes,
+        allow_pickled_checkpoint=allow_pickled_checkpoint,
     )
 
 
@@ -205,6 +230,32 @@ def _die_before(step: int) -> None:
 def die_if_asked() -> None:
     if "DIE_AFTER" in os.environ:
         _die_before(int(os.environ["DIE_AFTER"]))
+
+
+def misbehave_if_asked(keys: Sequence[SampleKey]) -> None:
+    """Do in a loader process what LOADER_FAULT says, once the run has come to batch number 3."""
+    fault = os.environ.get("LOADER_FAULT")
+    if fault is None or keys[0].batch < 3:
+        return
+    if fault == "hang":
+        time.sleep(1000.0)
+    elif fault == "raise":
+        raise OSError(errno.EIO, os.strerror(errno.EIO), "/made/up")
+    else:
+        os.kill(os.getpid(), signal.Signals[fault])
+
+
+def command() -> None:
+    """The main function of a program that trains the toy, which ends as `gaia-train` does."""
+    run_program("gaia-train", _told)
+
+
+def _told() -> None:
+    try:
+        with exit_codes():
+            main()
+    except typer.Exit as ended:
+        sys.exit(ended.exit_code)
 
 
 def main() -> None:

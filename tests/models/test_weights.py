@@ -1,6 +1,7 @@
 import dataclasses
 import json
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 import safetensors
@@ -8,6 +9,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from models import weights
 from models.vae.discriminator import DISCRIMINATORS, Discriminator, DiscriminatorConfig
 from models.vae.vae import VAE_SIZES, Vae, VaeConfig
 from models.weights import WeightFacts, WeightsError, load_weights, read_facts, save_tensors, save_weights
@@ -136,11 +138,11 @@ def test_a_save_that_fails_leaves_the_old_file_and_nothing_else(
 ) -> None:
     before = exported.read_bytes()
 
-    def half_a_file(_tensors: dict[str, Tensor], path: Path, _metadata: dict[str, str]) -> None:
-        path.write_bytes(b"half of a file")
+    def half_a_file(stream: BinaryIO, _tensors: dict[str, Tensor], _metadata: dict[str, str]) -> None:
+        stream.write(b"half of a file")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(safetensors.torch, "save_file", half_a_file)
+    monkeypatch.setattr(weights, "write_tensors", half_a_file)
     with pytest.raises(OSError, match="No space"):
         save_weights(exported, vae, CONFIG, FACTS)
     assert exported.read_bytes() == before

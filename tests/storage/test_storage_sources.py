@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -15,14 +15,18 @@ import pytest
 from helpers.made_videos import TalkingFace, frame_times, talking_video
 from helpers.store_server import StoreServer
 
+import curation.sources.content
 from curation.media.audio import tick_audio
 from curation.media.errors import MediaError
 from curation.media.frames import tick_frames
 from curation.media.probe import probe
 from curation.media.remote import RemoteMedia
+from curation.operations.retry import retry
+from curation.operations.run import run
 from curation.output.known_videos import under_known_ids
 from curation.output.ledger import VideoRecord
 from curation.output.removals import keys_of, without_removed
+from curation.settings import CurationSettings, load_settings
 from curation.sources.content import fingerprint
 from curation.sources.discover import discover
 from curation.sources.entries import SourceError, SourceVideo
@@ -30,7 +34,9 @@ from curation.sources.scratch import ScratchSettings, readable, require_scratch
 from foundation.storage.atomic import write_bytes_atomic
 from foundation.storage.locations import StorageError, location
 from foundation.storage.path_text import text_of_path
+from manifests.files.tables import read_table
 from manifests.removals import Removals
+from manifests.reports.validate import validate
 
 NO_ROOM = 0.0
 
@@ -393,3 +399,78 @@ def test_a_part_is_read_by_ranges_even_where_a_copy_has_room(web: tuple[str, boo
     video = _one(address)
     with readable(video, _scratch(tmp_path), whole=False) as path:
         assert (path == video.path) is knows_ranges
+
+
+def test_copies_of_remote_videos_are_the_users_alone(raw: Path, tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        with readable(_one(f"{raw}/b/talk.mp4"), _scratch(tmp_path)) as path:
+            rights = [oct(one.stat().st_mode & 0o777) for one in (path, path.parent, path.parent / ".lock")]
+    finally:
+        os.umask(before)
+    assert rights == ["0o600", "0o700", "0o600"]
+
+
+def test_a_scratch_folder_that_another_has_planted_is_refused_before_the_work(raw: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "scratch").symlink_to("elsewhere")
+    with pytest.raises(StorageError, match=rf"--scratch {tmp_path}/scratch is a link"):
+        require_scratch(discover(str(raw)).videos, _scratch(tmp_path))
+    with pytest.raises(MediaError) as caught, readable(_one(f"{raw}/b/talk.mp4"), _scratch(tmp_path)):
+        pytest.fail("it was copied")
+    assert caught.value.code == "no_scratch"
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_a_link_planted_in_place_of_a_copy_is_not_written_through(raw: Path, tmp_path: Path) -> None:
+    video = _one(f"{raw}/b/talk.mp4")
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"precious")
+    (tmp_path / "scratch").mkdir()
+    (tmp_path / "scratch" / f"{os.getpid()}-{video.video_id}.mp4").symlink_to(victim)
+    with readable(video, _scratch(tmp_path)) as path:
+        assert not path.is_symlink()
+    assert victim.read_bytes() == b"precious"
+
+
+@pytest.mark.parametrize("pattern", ["", "/*/*.mp4", "/**/*.mp4"])
+def test_a_store_that_breaks_while_it_is_listed_ends_the_run_and_no_part_is_taken_for_all(
+    raw: Path, pattern: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from s3fs import S3FileSystem
+
+    iterate = S3FileSystem._iterdir
+
+    async def breaking(self: S3FileSystem, bucket: str, **options: object) -> object:
+        async for found in iterate(self, bucket, **options):
+            yield found
+        if "b" in str(options.get("prefix")).split("/") or not options.get("delimiter"):
+            raise PermissionError("the store broke")
+
+    monkeypatch.setattr(S3FileSystem, "_iterdir", breaking)
+    with pytest.raises(StorageError, match=r"cannot be listed: .*the store broke.*give the command again"):
+        discover(f"{raw}{pattern}")
+
+
+def test_a_video_that_its_store_does_not_deliver_for_its_id_is_unreachable_and_retry_takes_it_later(
+    raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deliver = curation.sources.content.read_ranges
+
+    def refuse(path: Path, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
+        if path.name == "other.MKV":
+            raise PermissionError("the store broke")
+        return deliver(path, ranges)
+
+    settings = load_settings(CurationSettings(), None, ["speech.encoder=none", "speech.denoiser=none"])
+    dataset = tmp_path / "dataset"
+    with monkeypatch.context() as broken:
+        broken.setattr(curation.sources.content, "read_ranges", refuse)
+        report = run(str(raw), dataset, settings)
+    rows = {Path(record.path).name: (record.error_code, record.error_detail) for record in report.records}
+    assert rows["other.MKV"] == ("unreachable", "the store broke")
+    again = retry(dataset, codes=["unreachable"], videos=["other.MKV"])
+    assert [(record.status, record.path) for record in again.records] == [("ok", f"{raw}/b/other.MKV")]
+    assert {row["status"] for row in read_table(dataset, "videos").to_pylist()} == {"ok"}
+    assert validate(dataset) == []
+    assert run(str(raw), dataset, settings).curated == ()

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from foundation.errors import EXIT_INTERRUPTED, EXIT_PROBLEMS
+from foundation.program_end import run_program
 from training.cli.options import (
     AcceptChangesOption,
+    AllowPickledOption,
     ConfigOption,
     DatasetArgument,
     DeviceOption,
@@ -18,6 +20,7 @@ from training.cli.options import (
     SetOption,
     SizeOption,
     VaeRunOption,
+    WaitOption,
     exit_codes,
 )
 from training.cli.settings import settings
@@ -48,6 +51,8 @@ def vae(
     device: DeviceOption = None,
     dry_run: DryRunOption = False,
     accept_changes: AcceptChangesOption = False,
+    allow_pickled_checkpoint: AllowPickledOption = False,
+    wait: WaitOption = False,
 ) -> None:
     """Train the VAE on pairs of frames of clips; the same command again resumes the run."""
     with exit_codes():
@@ -63,6 +68,8 @@ def vae(
             device=device,
             dry_run=dry_run,
             accept_changes=accept_changes,
+            allow_pickled_checkpoint=allow_pickled_checkpoint,
+            wait=wait,
         )
         _print(result)
 
@@ -76,12 +83,13 @@ def latents(
         str | None, typer.Option(help="SQL condition over the view `clips`; by default all of tier diffusion.")
     ] = None,
     device: DeviceOption = None,
+    wait: WaitOption = False,
 ) -> None:
     """Encode the clips of a dataset with a trained VAE; clips that have latents are not encoded again."""
     with exit_codes():
         from training import encode_latents
 
-        result = encode_latents(dataset, vae, where=where, device=device)
+        result = encode_latents(dataset, vae, where=where, device=device, wait=wait)
         typer.echo(str(result))
         if result.damaged:
             raise typer.Exit(EXIT_PROBLEMS)
@@ -100,6 +108,8 @@ def diffusion(
     device: DeviceOption = None,
     dry_run: DryRunOption = False,
     accept_changes: AcceptChangesOption = False,
+    allow_pickled_checkpoint: AllowPickledOption = False,
+    wait: WaitOption = False,
 ) -> None:
     """Train the motion diffusion model on the latents of a VAE; the same command again resumes the run."""
     with exit_codes():
@@ -116,6 +126,8 @@ def diffusion(
             device=device,
             dry_run=dry_run,
             accept_changes=accept_changes,
+            allow_pickled_checkpoint=allow_pickled_checkpoint,
+            wait=wait,
         )
         _print(result)
 
@@ -136,6 +148,8 @@ def experiment(
     device: DeviceOption = None,
     dry_run: DryRunOption = False,
     accept_changes: AcceptChangesOption = False,
+    allow_pickled_checkpoint: AllowPickledOption = False,
+    wait: WaitOption = False,
 ) -> None:
     """Train the network of one row of the paper's tables on that row's data; does not evaluate it."""
     with exit_codes():
@@ -152,6 +166,8 @@ def experiment(
             device=device,
             dry_run=dry_run,
             accept_changes=accept_changes,
+            allow_pickled_checkpoint=allow_pickled_checkpoint,
+            wait=wait,
         )
         _print(result)
 
@@ -174,4 +190,4 @@ def _print(result: "TrainingResult") -> None:
 
 def main() -> None:
     """Run the command line; the entry point of the package."""
-    app()
+    run_program("gaia-train", app)

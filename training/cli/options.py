@@ -11,6 +11,7 @@ from training.presets import PresetName, SizeName
 
 __all__ = [
     "AcceptChangesOption",
+    "AllowPickledOption",
     "ConfigOption",
     "DatasetArgument",
     "DeviceOption",
@@ -21,6 +22,7 @@ __all__ = [
     "SetOption",
     "SizeOption",
     "VaeRunOption",
+    "WaitOption",
     "exit_codes",
 ]
 
@@ -82,5 +84,19 @@ DryRunOption = Annotated[
 ]
 
 AcceptChangesOption = Annotated[
-    bool, typer.Option("--accept-changes", help="Resume a run although its settings have changed.")
+    bool, typer.Option("--accept-changes", help="Resume a run although its settings or its clips have changed.")
+]
+
+AllowPickledOption = Annotated[
+    bool,
+    typer.Option(
+        "--allow-pickled-checkpoint",
+        help="Resume from a checkpoint of an earlier version, which lists its tensors in a pickle. The list is read "
+        "without running anything in it; give this only for a run of your own.",
+    ),
+]
+
+WaitOption = Annotated[
+    bool,
+    typer.Option("--wait", help="Wait while another command writes to the same folder, instead of ending at once."),
 ]

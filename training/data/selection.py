@@ -5,7 +5,7 @@ A selection reads the scalars of the manifest; `training.data.clips` reads array
 
 import math
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, cast
@@ -22,12 +22,13 @@ from manifests.errors import DatasetError
 from manifests.files.cells import bad_cells
 from manifests.files.tables import table_files
 from manifests.files.tar import MemberRange
+from manifests.packing.one_state import in_one_state, not_hidden
 from manifests.record import read_dataset
 from manifests.schema.clips import CLIPS
 from manifests.timeline import TICK_RATE_HZ
 from training.data.config import DataConfig
 
-__all__ = ["ClipIndex", "ClipRow", "DataConfig", "SelectionError", "select_clips"]
+__all__ = ["ClipIndex", "ClipRow", "DataConfig", "SelectionError", "located_again", "select_clips"]
 
 _COLUMNS = (
     "clip_id",
@@ -54,6 +55,8 @@ _FRAMES_PER_HOUR = float(TICK_RATE_HZ) * 3600.0
 
 class SelectionError(UsageError):
     """No clips can be used, or the clips cannot be used together; the message has the reason and the remedy."""
+
+    several_lines = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -124,6 +127,10 @@ class ClipIndex:
             row=values["row"],
         )
 
+    def has(self, clip: int) -> bool:
+        """Return whether the dataset still has clip number `clip`; of a selection just made, it has all."""
+        return bool(self.rows["clip_id"][clip].is_valid)
+
 
 def select_clips(dataset: Path, config: DataConfig) -> ClipIndex:
     """Return the clips of `dataset` that fulfil `config`.
@@ -132,12 +139,17 @@ def select_clips(dataset: Path, config: DataConfig) -> ClipIndex:
         DatasetError: `dataset` is no dataset, is damaged, or has another schema version.
         SelectionError: no clip is left, fewer hours are left than `hours_subset`, the SQL is wrong, or clips have
             landmarks of different schemes.
+        ChangingDatasetError: a command has begun to remove clips from the dataset.
     """
+    return in_one_state(dataset, lambda hidden: _selected(dataset, config, hidden))
+
+
+def _selected(dataset: Path, config: DataConfig, hidden: frozenset[str]) -> ClipIndex:
     record = read_dataset(dataset)
     files = tuple(table_files(dataset, "clips"))
     with ThreadPoolExecutor(_READERS) as readers:
         scalars = list(readers.map(_scalars, files, range(len(files))))
-    rows = pa.concat_tables(scalars) if scalars else None
+    rows = not_hidden(pa.concat_tables(scalars), hidden) if scalars else None
     if not rows:
         raise SelectionError(f"{dataset} has no clips; `gaia-curate stats {dataset}` says why nothing was kept")
     rows = _hours(_matching(dataset, rows, config), config.hours_subset).sort_by("clip_id").combine_chunks()
@@ -151,11 +163,36 @@ def select_clips(dataset: Path, config: DataConfig) -> ClipIndex:
     )
 
 
+def located_again(index: ClipIndex) -> ClipIndex:
+    """Return the same clips in the same order where they are now: a command may have put them into other files.
+
+    A clip that is not there any more, or whose name another one has, has nulls in its row.
+
+    Raises:
+        DatasetError: a file is damaged.
+        ChangingDatasetError: a command has begun to remove clips from the dataset.
+    """
+
+    def read(hidden: frozenset[str]) -> tuple[list[Path], pa.Table]:
+        files = table_files(index.dataset, "clips")
+        with ThreadPoolExecutor(_READERS) as readers:
+            scalars = list(readers.map(_scalars, files, range(len(files))))
+        rows = pa.concat_tables([index.rows.schema.empty_table(), *scalars])
+        return files, not_hidden(rows, hidden)
+
+    files, rows = in_one_state(index.dataset, read)
+    now = rows.take(pc.index_in(index.rows["clip_id"], value_set=rows["clip_id"].combine_chunks()))
+    same = [pc.equal(now[name], index.rows[name]) for name in ("n_frames", "mp4_size")]
+    names = pc.if_else(pc.fill_null(pc.and_(*same), False), now["clip_id"], pa.scalar(None, pa.string()))
+    return replace(index, files=tuple(files), rows=now.set_column(0, "clip_id", names).combine_chunks())
+
+
 def _scalars(file: Path, number: int) -> pa.Table:
     """Return the scalar columns of a file of the manifest, with the position of each row in it."""
     try:
         with open_parquet(file) as parquet:
-            rows = parquet.read(columns=list(_COLUMNS)).select(list(_COLUMNS))
+            declared = pa.schema([CLIPS.arrow_schema().field(name) for name in _COLUMNS])
+            rows = parquet.read(columns=list(_COLUMNS)).select(list(_COLUMNS)).cast(declared)
             sizes = [parquet.metadata.row_group(group).num_rows for group in range(parquet.num_row_groups)]
     except (pa.ArrowException, ValueError, OSError, KeyError) as error:
         raise DatasetError(

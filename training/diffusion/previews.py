@@ -3,6 +3,8 @@
 Shapes: T frames, D numbers of a latent, C channels, H rows, W columns.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -14,7 +16,7 @@ from models.pixels import to_float, to_uint8
 from models.sampling.sample_motion import MotionSampling, sample_motion
 from models.sampling.samplers import SeededNoise
 from models.vae.vae import Vae
-from training.data.clips import ClipReader
+from training.data.clips import ClipError, ClipReader, DamagedDataError
 from training.data.selection import ClipIndex
 from training.diffusion.sequences import Excerpt, MotionSequences
 
@@ -31,12 +33,13 @@ _SEED = 0
 
 
 class MotionPreviews:
-    """Previews of the first clip of a selection, with its own speech and with that of the last clip."""
+    """Previews of the first clip of a selection, with its own and the last clip's speech; no damaged ones."""
 
     def __init__(self, index: ClipIndex, sequences: MotionSequences, vae: Vae) -> None:
         self._reader = ClipReader(index)
         self._sequences, self._vae = sequences, vae
         self._n_frames = index.n_frames
+        self._clips: tuple[int, int] | None = None
 
     @torch.inference_mode()
     def sheet(self, network: MotionDiffusion) -> RgbImage:
@@ -48,10 +51,13 @@ class MotionPreviews:
             network: in evaluation mode, on the device of the VAE.
 
         Raises:
-            ClipError: a clip is damaged.
+            DamagedDataError: no clip can be read.
         """
         device = next(network.parameters()).device
-        clips = (0, len(self._n_frames) - 1)
+        if self._clips is None:
+            numbers = range(len(self._n_frames))
+            self._clips = self._first_readable(numbers), self._first_readable(reversed(numbers))
+        clips = self._clips
         n_frames = min(_MOST_FRAMES, *(int(self._n_frames[clip]) for clip in clips))
         own, other = (self._sequences.sequence(Excerpt(clip, 0, n_frames, 0)) for clip in clips)
         rows = [own.target_TD.to(device)]
@@ -63,12 +69,24 @@ class MotionPreviews:
             )
             rows.append(sample_motion(network, inputs, SeededNoise([_SEED], device), MotionSampling())[0])
         columns = np.linspace(0, n_frames - 1, _COLUMNS).round().astype(int).tolist()
-        appearance_CHW = self._appearance(device)
+        appearance_CHW = self._appearance(clips[0], device)
         return np.concatenate([self._row(row_TD[columns], appearance_CHW) for row_TD in rows])
 
-    def _appearance(self, device: torch.device) -> Tensor:
-        """Return (C, H, W) appearance of the first frame of the clip."""
-        frames = self._reader.frames(0, [0], self._vae.config.image_px)
+    def _first_readable(self, clips: Iterable[int]) -> int:
+        reasons = []
+        for clip in clips:
+            try:
+                self._sequences.sequence(Excerpt(clip, 0, 1, 0))
+                self._reader.frames(clip, [0], self._vae.config.image_px)
+            except ClipError as error:
+                reasons.append(str(error))
+            else:
+                return clip
+        raise DamagedDataError(f"no clip can be read for a preview; the first: {reasons[0]}")
+
+    def _appearance(self, clip: int, device: torch.device) -> Tensor:
+        """Return (C, H, W) appearance of the first frame of a clip."""
+        frames = self._reader.frames(clip, [0], self._vae.config.image_px)
         image_BCHW = to_float(torch.from_numpy(frames).permute(0, 3, 1, 2).to(device))
         return self._vae.encode_appearance(image_BCHW).mean_BCHW[0]
 

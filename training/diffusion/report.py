@@ -8,6 +8,7 @@ Shapes: B sequences, T frames, D numbers of a latent, P = 3 angles.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -24,6 +25,7 @@ from models.run_folder import RunFolder
 from models.sampling.sample_motion import MotionSampling, sample_motion
 from models.sampling.samplers import SeededNoise
 from models.weights import load_weights
+from training.data.clips import ClipError
 from training.data.selection import ClipIndex, SelectionError, select_clips
 from training.diffusion.sequences import Excerpt, MotionSequence, MotionSequences
 from training.diffusion.task import DiffusionTask
@@ -149,10 +151,7 @@ _SEED = 0
 def motion_report(task: DiffusionTask, run: RunFolder, device: torch.device) -> dict[Split, MotionCheck]:
     """Measure the newest averaged weights on clips of splits `train` and `val`, and write `motion_check.json`.
 
-    Splits with fewer than two clips are left out, for their speech cannot be shuffled.
-
-    Raises:
-        ClipError: a clip is damaged.
+    Splits with fewer than two clips are left out, for their speech cannot be shuffled; so are damaged clips.
     """
     weights = run.weights()
     network = load_weights(weights, MotionDiffusion, MotionDiffusionConfig, task.export().facts).to(device)
@@ -192,7 +191,11 @@ def _clips(task: DiffusionTask, split: Split) -> list[MotionSequence]:
         of_split = MotionSequences(index, task.latents, sequences.config, seed=task.config.train.seed)
     except SelectionError:
         return []  # no clips of this split, or none long enough
-    return [of_split.sequence(excerpt) for excerpt in _excerpts(index, task)]
+    clips = []
+    for excerpt in _excerpts(index, task):
+        with suppress(ClipError):  # the steps of the run have counted it
+            clips.append(of_split.sequence(excerpt))
+    return clips
 
 
 def _excerpts(index: ClipIndex, task: DiffusionTask) -> list[Excerpt]:

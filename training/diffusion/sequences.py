@@ -9,6 +9,8 @@ Shapes: B sequences, T frames, D numbers of a latent, F speech features, P = 3 a
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +21,7 @@ from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Dataset
 
 from foundation.array_types import Float16Array, Int64Array
+from manifests.errors import DatasetError
 from manifests.schema.arrow_arrays import numpy_of
 from models.motion.inputs import MotionInputs
 from training.data.clips import ClipError, ClipReader, DamagedDataError
@@ -109,6 +112,23 @@ class MotionSequences(Dataset[MotionSequence]):
     def __len__(self) -> int:
         return len(self._clip_of_item)
 
+    @cached_property
+    def speech_dim(self) -> int:
+        """Numbers of the speech features of a frame, those of the first clip that can be read.
+
+        Raises:
+            DamagedDataError: none can be read.
+        """
+        reasons = []
+        for clip in range(len(self.index)):
+            try:
+                return int(self._reader.array(clip, "speech_features").shape[1])
+            except ClipError as error:
+                reasons.append(str(error))
+        raise DamagedDataError(
+            f"no clip of {self.index.dataset} has speech features that can be read; the first: {reasons[0]}"
+        )
+
     def excerpt_of(self, key: SampleKey, attempt: int = 0) -> Excerpt:
         """Return the excerpt of a sample, or of its substitute number `attempt` above 0."""
         stream = (self._seed, "sequence", key.epoch, key.item, attempt)
@@ -142,6 +162,12 @@ class MotionSequences(Dataset[MotionSequence]):
         frames = slice(excerpt.start, excerpt.start + excerpt.n_frames)
         latents_ND = self._latents(excerpt.clip)
         speech_NF = self._reader.array(excerpt.clip, "speech_features")
+        if speech_NF.shape[1] != self.speech_dim:
+            row = self.index.row(excerpt.clip)
+            raise ClipError(
+                f"{row.clip_id}: {row.file}: column speech_features has {speech_NF.shape[1]} numbers a frame, other "
+                f"clips have {self.speech_dim}"
+            )
         pose_NP = self._reader.array(excerpt.clip, "pose_deg")
         return MotionSequence(
             target_TD=self._standardised(latents_ND[frames]),
@@ -174,7 +200,10 @@ class MotionSequences(Dataset[MotionSequence]):
         try:
             (latents,) = numpy_of(self._rows.value(file, row, 0, "latents"))
         except (ValueError, OSError) as error:  # Arrow's errors are among them
-            raise ClipError(f"{where.clip_id}: {file}: its latents cannot be read: {error}") from error
+            with suppress(OSError, DatasetError):
+                self._reader.look_again(clip)  # `gaia-curate forget` removes files of latents with a person's clips
+            remedy = "" if file.exists() else "; encode them again with `gaia-train latents`, and resume"
+            raise ClipError(f"{where.clip_id}: {file}: its latents cannot be read: {error}{remedy}") from error
         if latents is None or len(latents) != where.n_frames:
             raise ClipError(f"{where.clip_id}: {file}: it has no latents, because it was damaged when it was encoded")
         if latents.shape[1] != math.prod(self.facts.latent_shape):

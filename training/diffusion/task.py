@@ -20,16 +20,17 @@ from models.run_folder import RunFolder
 from models.sampling.sde import VpSde
 from models.vae.vae import Vae, VaeConfig
 from models.weights import WeightFacts, load_weights, read_facts, save_weights
-from training.data.clips import ClipError, ClipReader, DamagedDataError, DamageLog
-from training.data.selection import ClipIndex, select_clips
+from training.data.clips import DamageLog
+from training.data.identity import LearntData, data_of
+from training.data.selection import select_clips
 from training.diffusion.config import DiffusionConfig
 from training.diffusion.loss import diffusion_loss
 from training.diffusion.previews import MotionPreviews
 from training.diffusion.samples import DiffusionBatch, DiffusionSamples
 from training.diffusion.sequences import MotionSequences
 from training.latents.files import LatentFacts, LatentsError, fingerprint_of, latents_folder
-from training.loop.schedules import inverse_square_root
 from training.loop.task import Export, Step, Trainable
+from training.schedules import inverse_square_root
 
 __all__ = ["DiffusionTask"]
 
@@ -66,7 +67,7 @@ class DiffusionTask:
         if sequences.facts.vae != self.vae.config:
             raise LatentsError(f"{self.latents} names another VAE than {vae_weights}; run `gaia-train latents` again")
         self.vae.latent_statistics.load_state_dict(sequences.facts.statistics().state_dict())
-        self.config = replace(config, model=_model_config(config.model, sequences.facts, index))
+        self.config = replace(config, model=_model_config(config.model, sequences))
         self.sde = VpSde(**asdict(config.sde))
         self.source = DiffusionSamples(sequences, config.loss, self.sde, seed=config.train.seed)
         self.model = MotionDiffusion(self.config.model)
@@ -131,23 +132,40 @@ class DiffusionTask:
             f"{sequences.speech_encoder}, latents of {self.config.model.target_dims} numbers"
         )
 
-    def write_run_files(self, run: Path) -> None:
+    def data(self) -> LearntData:
+        """Return the identity of the clips and of their latents."""
+        sequences = self.source.sequences
+        return data_of(sequences.index, latents_sha256=sequences.facts.sha256())
+
+    def write_run_files(self, run: Path, *, accept_changes: bool) -> None:
         """Write the VAE, and dataset.json, which records how faces and speech are prepared for this network.
 
         Raises:
-            SettingsError: the run was begun with another VAE, or on speech features of another encoder.
+            SettingsError: the run was begun with another VAE, or on speech features of another encoder; or on latents
+                with other statistics, and `accept_changes` is false.
         """
         _require_encoder(run, self.source.sequences.speech_encoder)
         vae_facts = WeightFacts(landmark_scheme=self.export().facts.landmark_scheme, speech_encoder=None)
-        file = RunFolder(run).vae
-        if file.exists():
-            before = load_weights(file, Vae, VaeConfig, vae_facts).state_dict()
+        folder = RunFolder(run)
+        other: set[str] = set()
+        if folder.holds(folder.vae):
+            before = load_weights(folder.vae, Vae, VaeConfig, vae_facts).state_dict()
             ours = self.vae.state_dict()
-            if before.keys() != ours.keys() or any(not torch.equal(before[name], ours[name].cpu()) for name in ours):
+            other = {name for name in {*before, *ours} if not _same(before.get(name), ours.get(name))}
+            if not all(name.startswith("latent_statistics.") for name in other):
                 raise SettingsError(f"{run} was begun on latents of another VAE; name that one, or another run folder")
-        else:
-            save_weights(file, self.vae, self.vae.config, vae_facts)
+            if other and not accept_changes:
+                raise SettingsError(
+                    f"{run} was begun on latents with other statistics, for other clips have latents now; name another "
+                    "run folder, or go on with --accept-changes"
+                )
+        if other or not folder.holds(folder.vae):
+            save_weights(folder.vae, self.vae, self.vae.config, vae_facts)
         write_dataset(run, read_dataset(self.source.sequences.index.dataset))
+
+
+def _same(before: Tensor | None, now: Tensor | None) -> bool:
+    return before is not None and now is not None and torch.equal(before, now.cpu())
 
 
 def _require_encoder(run: Path, speech_encoder: str) -> None:
@@ -167,26 +185,18 @@ def _require_encoder(run: Path, speech_encoder: str) -> None:
         )
 
 
-def _model_config(model: MotionDiffusionConfig, facts: LatentFacts, index: ClipIndex) -> MotionDiffusionConfig:
+def _model_config(model: MotionDiffusionConfig, sequences: MotionSequences) -> MotionDiffusionConfig:
     """Return the config of the network, completed from the data.
 
     Raises:
         SettingsError: the target of the model does not suit the VAE.
+        DamagedDataError: no clip has speech features that can be read.
     """
+    facts = sequences.facts
     fitting = "motion_latent" if facts.vae.disentangled else "frame_latent"
     if model.target != fitting:
         raise SettingsError(
             f"model.target is {model.target!r}, but this VAE was built with disentangled={facts.vae.disentangled}; set "
             f"model.target={fitting}, or name another VAE"
         )
-    return replace(model, latent_shape=facts.latent_shape, speech_dim=_speech_dim(index))
-
-
-def _speech_dim(index: ClipIndex) -> int:
-    reader, reasons = ClipReader(index), []
-    for clip in range(len(index)):
-        try:
-            return int(reader.array(clip, "speech_features").shape[1])
-        except ClipError as error:
-            reasons.append(str(error))
-    raise DamagedDataError(f"no clip of {index.dataset} has speech features that can be read; the first: {reasons[0]}")
+    return replace(model, latent_shape=facts.latent_shape, speech_dim=sequences.speech_dim)

@@ -7,6 +7,7 @@ written writes latents.json.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import torch
 from pydantic import ValidationError
 
 from foundation.array_types import Float16Array, Float32Array, Float64Array
+from foundation.storage.leases import require_lease
 from manifests.errors import first_problem
 from manifests.files.tables import write_parquet
 from manifests.schema.arrow_arrays import array_column
@@ -86,11 +88,13 @@ def write_latents(
                 rows.append(_row(encoder, clip, log))
             on_clip()
         if rows:
+            require_lease(index.dataset)
             write_parquet(file.path, _table(rows), LATENTS)
     encoded = latent_places(folder)
     if any(name not in encoded for file in files for name in file.names):
         return None
     written = _facts(index, vae.config, sha256, folder)
+    require_lease(index.dataset)
     write_facts(folder, written)
     return written
 
@@ -143,6 +147,7 @@ class _Encoder:
             ClipError: the clip is damaged.
         """
         n_frames = self.reader.index.row(clip).n_frames
+        self.reader.array(clip, "pose_deg")  # whose moments are taken as well: a clip without it is of no use
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._device.type == "cuda"):
             (appearance,) = self._appearance(clip, [0])
             starts = range(0, n_frames, _FRAMES_AT_ONCE)
@@ -240,6 +245,21 @@ def _latent_moments(rows: pa.Table, shape: tuple[int, int, int], folder: Path) -
     return moments
 
 
+def _pose_moments(reader: ClipReader, clips: Sequence[int]) -> list[Moments]:
+    """Return the moments of the poses of clips; those that are damaged add nothing.
+
+    Raises:
+        LatentsError: all are damaged.
+    """
+    moments = []
+    for clip in clips:
+        with suppress(ClipError):
+            moments.append(_moments(reader.array(clip, "pose_deg"), 3))
+    if not moments:
+        raise LatentsError(f"{reader.index.dataset}: no clip has a pose of finite numbers; run `gaia-curate validate`")
+    return moments
+
+
 def _facts(index: ClipIndex, vae: VaeConfig, sha256: str, folder: Path) -> LatentFacts:
     """Return the content of latents.json, when all latents are written.
 
@@ -261,11 +281,7 @@ def _facts(index: ClipIndex, vae: VaeConfig, sha256: str, folder: Path) -> Laten
     latents = _latent_moments(train_rows, shape, folder)
     names = set(train_rows["clip_id"].to_pylist())
     reader = ClipReader(index)
-    poses = [
-        _moments(reader.array(clip, "pose_deg"), 3)
-        for clip, name in enumerate(index.rows["clip_id"].to_pylist())
-        if name in names
-    ]
+    clips = [clip for clip, name in enumerate(index.rows["clip_id"].to_pylist()) if name in names]
     return LatentFacts(
         vae=vae,
         vae_sha256=sha256,
@@ -276,5 +292,5 @@ def _facts(index: ClipIndex, vae: VaeConfig, sha256: str, folder: Path) -> Laten
         damaged=len(rows) - len(readable),
         frames=int(readable["n_frames"].to_numpy().sum()),
         latents=merged(latents),
-        pose_deg=merged(poses),
+        pose_deg=merged(_pose_moments(reader, clips)),
     )

@@ -5,6 +5,7 @@ clips of tier `diffusion`, under the same name, and `latents.json`, written last
 for standardising latents.
 """
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -154,6 +155,11 @@ class LatentFacts(BaseModel):
             if len(moments.mean) != channels:
                 raise ValueError(f"{name} has {len(moments.mean)} channels, not {channels}")
         return self
+
+    def sha256(self) -> str:
+        """Return a digest of what the numbers of standardised latents depend on: the VAE, and the statistics."""
+        identity = self.model_dump_json(include={"vae_sha256", "latents", "pose_deg"})
+        return hashlib.sha256(identity.encode()).hexdigest()
 
     def statistics(self) -> LatentStatistics:
         """Return the module that standardises latents and restores them; a diffusion run saves it with the VAE."""

@@ -1,27 +1,21 @@
 """Checkpoints: write under a temporary name, flush, rename, then move the pointer; remove those that are too old.
 
-Each rank writes and reads its own shards (torch's distributed checkpoints), and another number of ranks can read them.
-A checkpoint is complete as soon as it has its name.
+Each rank writes and reads its own shards (`training.shards`), and another number of ranks can read them. A checkpoint
+is complete as soon as it has its name. `training.loop.resuming` reads them.
 """
 
-import json
 import shutil
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor
-from torch.distributed.checkpoint.api import CheckpointException
-from torch.distributed.checkpoint.filesystem import FileSystemReader
-from torch.distributed.checkpoint.metadata import TensorStorageMetadata
-from torch.distributed.checkpoint.state_dict_loader import load
-from torch.distributed.checkpoint.state_dict_saver import save
 
-from foundation.errors import UsageError
 from foundation.storage.atomic import write_bytes_atomic, write_json_atomic
+from foundation.storage.leases import require_lease
 from foundation.storage.staged import flush
 from models.run_folder import RunFolder
 from models.weights import save_tensors
@@ -29,12 +23,10 @@ from training.data.order import Cursor
 from training.loop.parallel import Ranks, full
 from training.loop.run_state import RunState
 from training.loop.task import Export
+from training.shards.index import INDEX, ShardIndex
+from training.shards.writing import FACTS, files_of, fill_facts, shard_index, write_shard
 
-__all__ = ["CheckpointError", "Progress", "load_checkpoint", "read_progress", "save_checkpoint", "tensors_of_export"]
-
-
-class CheckpointError(UsageError):
-    """A checkpoint cannot be read, or is of other networks; the message says which and what to do."""
+__all__ = ["Progress", "remove_folder", "save_checkpoint", "tensors_of_export"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,100 +71,92 @@ def save_checkpoint(
         OSError: the disk refused; earlier checkpoints are as they were.
     """
     done = run.checkpoint(progress.step)
-    temporary = done.with_name(f"{done.name}.tmp")
+    writing = _Writing(done.with_name(f"{done.name}.tmp"), ranks)
+    tensors, shards = state.tensors(), writing.folder / "shards"
     if ranks.first:
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
-    ranks.wait()
-    with _no_warning_about_one_process():
-        save(state.tensors(), checkpoint_id=temporary / "dcp", no_dist=ranks.size == 1)
+        writing.attempt(partial(_begin, writing.folder, shards))
+    writing.require_all()
+    table = torch.zeros(ranks.size, FACTS, dtype=torch.int64)
+    writing.attempt(lambda: fill_facts(table, write_shard(shards, tensors, ranks.rank), ranks.rank))
     for name, averaged in (("ema", True), ("raw", False)):
-        tensors = tensors_of_export(state, export, averaged=averaged)
+        exported = tensors_of_export(state, export, averaged=averaged)
         if ranks.first:
-            save_tensors(temporary / "export" / f"{name}.safetensors", tensors, export.config, export.facts)
+            file = writing.folder / "export" / f"{name}.safetensors"
+            writing.attempt(partial(save_tensors, file, exported, export.config, export.facts))
+    writing.require_all()
+    index = shard_index(files_of(ranks.sum(table)), tensors)
     if ranks.first:
-        write_json_atomic(temporary / "state.json", asdict(progress))
-        for folder in (temporary / "dcp", temporary / "export", temporary):
-            flush(folder)
-        if done.exists():  # left by a run that was stopped before it moved the pointer
-            shutil.rmtree(done)
-        temporary.rename(done)
-        flush(run.path)
-        write_bytes_atomic(run.pointer, f"{done.name}\n".encode())
-        _remove_old(run, keep_newest, keep_every)
-    ranks.wait()
+        writing.attempt(partial(_complete, run, writing.folder, index, progress))
+        writing.attempt(partial(_remove_old, run, progress.step, keep_newest, keep_every))
+    writing.require_all()
     return done
 
 
-@contextmanager
-def _no_warning_about_one_process() -> Iterator[None]:
-    """Silence torch's warning that a single process saves without a process group."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="torch.distributed is disabled")
-        yield
+def _begin(temporary: Path, shards: Path) -> None:
+    remove_folder(temporary)
+    shards.mkdir(parents=True)
 
 
-def _remove_old(run: RunFolder, keep_newest: int, keep_every: int | None) -> None:
-    steps = list(run.checkpoints())
+def _complete(run: RunFolder, temporary: Path, index: ShardIndex, progress: Progress) -> None:
+    """Write what the first rank alone writes, give the checkpoint its name, and move the pointer."""
+    done = run.checkpoint(progress.step)
+    write_json_atomic(temporary / "shards" / INDEX, index.model_dump(mode="json"))
+    write_json_atomic(temporary / "state.json", asdict(progress))
+    for folder in (temporary / "shards", temporary / "export", temporary):
+        flush(folder)
+    require_lease(run.path)
+    remove_folder(done)  # left by a run that was stopped before it moved the pointer
+    temporary.rename(done)
+    flush(run.path)
+    write_bytes_atomic(run.pointer, f"{done.name}\n".encode())
+
+
+class _Writing:
+    """A checkpoint that is being written: a rank that fails goes on to where all ranks learn of it."""
+
+    def __init__(self, folder: Path, ranks: Ranks) -> None:
+        self.folder = folder
+        self._ranks = ranks
+        self._failure: OSError | None = None
+
+    def attempt(self, action: Callable[[], None]) -> None:
+        """Take an action, unless this rank has failed before."""
+        if self._failure is None:
+            try:
+                action()
+            except OSError as error:
+                self._failure = error
+
+    def require_all(self) -> None:
+        """Raise on every rank, if one of them has failed; what was written is removed. Every rank has to call it.
+
+        Raises:
+            OSError: that of this rank, or one that says that another rank has it.
+        """
+        if not self._ranks.any(self._failure is not None):
+            return
+        if self._ranks.first:
+            with suppress(OSError):
+                remove_folder(self.folder)
+        self._ranks.wait()
+        raise self._failure or OSError(f"another process could not write {self.folder}; its message says why")
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder with all that it holds, if it is there; of a link, the link alone.
+
+    Raises:
+        OSError: it cannot be removed.
+    """
+    if folder.is_symlink() or folder.is_file():
+        folder.unlink()
+    elif folder.exists():
+        shutil.rmtree(folder)
+
+
+def _remove_old(run: RunFolder, newest: int, keep_newest: int, keep_every: int | None) -> None:
+    """Remove checkpoints before step `newest`; those after it are of a course that was given up, and count for none."""
+    steps = [step for step in run.checkpoints() if step <= newest]
     for step in steps[:-keep_newest]:
         if keep_every is None or step % keep_every:
-            shutil.rmtree(run.checkpoint(step))
-
-
-def read_progress(checkpoint: Path) -> Progress:
-    """Return the state of a run in a checkpoint.
-
-    Raises:
-        CheckpointError: the file is damaged.
-    """
-    path = checkpoint / "state.json"
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        # older checkpoints do not count all skipped steps
-        skipped = content.get("skipped", content["bad_steps"])
-        return Progress(content["step"], Cursor(**content["cursor"]), content["bad_steps"], skipped)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{path} is damaged: {error}; write another checkpoint's name into `latest`") from error
-
-
-def load_checkpoint(checkpoint: Path, state: RunState, ranks: Ranks) -> Progress:
-    """Load the tensors of a checkpoint into `state`, in place, and return its progress; every rank has to call it.
-
-    Raises:
-        CheckpointError: it is damaged, or its networks have other parameters.
-    """
-    progress = read_progress(checkpoint)
-    folder = checkpoint / "dcp"
-    try:
-        entries = FileSystemReader(folder).read_metadata().state_dict_metadata
-    except (OSError, CheckpointException) as error:
-        raise CheckpointError(f"{folder} cannot be read: {error}") from error
-    saved = {
-        name: (entry.size, entry.properties.dtype)
-        for name, entry in entries.items()
-        if isinstance(entry, TensorStorageMetadata)
-    }
-    state.make_room(saved)
-    tensors = state.tensors()
-    _refuse_other_networks(checkpoint, saved, tensors)
-    try:
-        with _no_warning_about_one_process():
-            load(tensors, checkpoint_id=folder, no_dist=ranks.size == 1)
-    except (OSError, CheckpointException) as error:
-        raise CheckpointError(f"{folder} is damaged: {error}; write another one's name into `latest`") from error
-    return progress
-
-
-def _refuse_other_networks(
-    checkpoint: Path, saved: Mapping[str, tuple[torch.Size, torch.dtype]], tensors: Mapping[str, Tensor]
-) -> None:
-    there = {name: size for name, (size, _) in saved.items()}
-    here = {name: tensor.shape for name, tensor in tensors.items()}
-    differing = sorted(name for name in {*there, *here} if there.get(name) != here.get(name))
-    if differing:
-        name = differing[0]
-        raise CheckpointError(
-            f"{checkpoint} is of other networks: {len(differing)} tensors differ, such as {name}: "
-            f"{list(there.get(name, ())) if name in there else 'absent'} there, "
-            f"{list(here.get(name, ())) if name in here else 'absent'} here; resume with the settings in run.json"
-        )
+            remove_folder(run.checkpoint(step))

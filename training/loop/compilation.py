@@ -5,9 +5,12 @@ Code for any length would be shared, but torch 2.13 cannot generate it for the b
 """
 
 import logging
+import os
 from collections.abc import Sequence
 
 from torch import nn
+
+from foundation.storage.private_folder import private_folder, temporary_folder_of
 
 __all__ = ["SHAPES_PER_BLOCK", "compile_blocks", "message_of_compiler"]
 
@@ -24,7 +27,11 @@ def compile_blocks(blocks: Sequence[nn.Module]) -> None:
     """Compile each block, in place: blocks of one shape share the compiled code, which a compiled network would not.
 
     A block that meets too many shapes runs uncompiled for further ones; a warning says so once for its class.
+
+    Raises:
+        UnsafeFolderError: another user has made the folder of the compiled code.
     """
+    _keep_compiled_code_private()
     import torch._dynamo.config as dynamo  # loads the compiler
 
     limit = SHAPES_PER_BLOCK * len(blocks)
@@ -33,6 +40,15 @@ def compile_blocks(blocks: Sequence[nn.Module]) -> None:
     for block in blocks:
         _GIVEN_UP.watch(type(block))
         block.compile(dynamic=False)
+
+
+def _keep_compiled_code_private() -> None:
+    """Let torch keep compiled code in a folder of this user, unless the environment names one.
+
+    Its own choice is a name in the temporary folder that anybody can make first, and it runs the code that it finds.
+    """
+    if "TORCHINDUCTOR_CACHE_DIR" not in os.environ:
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(private_folder(temporary_folder_of("inductor")))
 
 
 def message_of_compiler(error: RuntimeError) -> str | None:

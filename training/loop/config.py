@@ -54,6 +54,9 @@ class TrainConfig(Section):
     here, which would need some."""
     workers: Annotated[int, Field(ge=0)] = 2
     """Loader processes of each rank; 0: the trainer loads by itself."""
+    loader_patience_s: Annotated[float, Field(gt=0.0)] = 600.0
+    """Longest wait for a batch; after it the run ends, and its message says what the loader processes do. Ours: the
+    slowest disk or store that is worth training from brings a batch sooner."""
     log_every: Annotated[int, Field(ge=1)] = 20
     """Steps from one line of the log to the next."""
     pictures_every: Annotated[int, Field(ge=1)] = 1000

@@ -1,5 +1,6 @@
 """Contact sheet of a run: its preview images of early and late steps, one above the other."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,10 +17,15 @@ __all__ = ["write_contact_sheet", "write_preview"]
 MAX_PREVIEWS = 6
 """Images of each name on the sheet: the first, the newest, and others between them."""
 
+MAX_SERIES = 16
+"""Names on the sheet."""
+
+MAX_PIXELS = 2**25
+"""Largest image that is read."""
+
 _CAPTION_PX = 20
 
-_MAX_PX = 16 << 20
-"""Pixels of the largest preview: eight columns of 1024 px with two rows of them."""
+_STEP = re.compile(r"step_([0-9]{8,15})")
 
 
 class _Preview(NamedTuple):
@@ -46,45 +52,50 @@ def write_contact_sheet(folder: Path, sheet: Path) -> None:
     """
     from PIL import Image, ImageDraw
 
-    listed = [
-        _Preview(f"{named.name}, step {int(path.stem.removeprefix('step_')):,}", path)
-        for named in sorted(folder.iterdir())
-        for path in _evenly_spaced(sorted(named.glob("step_" + "[0-9]" * 8 + ".png")))
+    previews = [
+        _Preview(f"{named.name}, step {step:,}", path)
+        for named in sorted(path for path in folder.iterdir() if path.is_dir())[:MAX_SERIES]
+        for step, path in _evenly_spaced(_images_of(named))
     ]
-    read = [(item, image) for item in listed if (image := _image(item.path)) is not None]
-    if not read:
+    images = [image for image in map(_read, previews) if image is not None]
+    if not images:
         return
-    previews, images = zip(*read, strict=True)
-    size = (max(p.width for p in images), sum(p.height + _CAPTION_PX for p in images))
+    size = (max(p.width for _, p in images), sum(p.height + _CAPTION_PX for _, p in images))
     sheet_image = Image.new("RGB", size, "white")
     draw, top = ImageDraw.Draw(sheet_image), 0
-    for item, image in zip(previews, images, strict=True):
-        draw.text((4, top + 4), item.caption, fill="black")
+    for caption, image in images:
+        draw.text((4, top + 4), caption, fill="black")
         sheet_image.paste(image, (0, top + _CAPTION_PX))
         top += image.height + _CAPTION_PX
     with replacing(sheet) as stream:
         sheet_image.save(stream, format="PNG")
 
 
-def _image(path: Path) -> "Image | None":
-    """Return an image that `write_preview` wrote; None for anything else, which a received run folder may hold."""
-    from PIL import Image, UnidentifiedImageError
+def _images_of(folder: Path) -> list[tuple[int, Path]]:
+    """Return step and file of each preview in a folder, early ones first."""
+    found = ((_STEP.fullmatch(path.stem), path) for path in folder.glob("step_*.png"))
+    return sorted((int(step[1]), path) for step, path in found if step is not None)
+
+
+def _read(preview: _Preview) -> "tuple[str, Image] | None":
+    """Return caption and image; None: it is damaged, or larger than previews are."""
+    from PIL import Image
 
     try:
-        with open_regular(path) as file, Image.open(file, formats=["PNG"]) as opened:
-            if opened.width * opened.height > _MAX_PX:
+        with open_regular(preview.path, follow_links=False) as stream, Image.open(stream, formats=["PNG"]) as image:
+            if image.width * image.height > MAX_PIXELS:
                 return None
-            return opened.convert("RGB")
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError):
+            return preview.caption, image.convert("RGB")
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):  # whatever PIL raises for a damaged PNG
         return None
 
 
-def _evenly_spaced(paths: Sequence[Path]) -> list[Path]:
-    """Return at most `MAX_PREVIEWS` of the paths, evenly spaced, with the first and the last.
+def _evenly_spaced(previews: Sequence[tuple[int, Path]]) -> list[tuple[int, Path]]:
+    """Return at most `MAX_PREVIEWS` of the previews, evenly spaced, with the first and the last.
 
-    >>> [path.name for path in _evenly_spaced([Path(str(n)) for n in range(11)])]
-    ['0', '2', '4', '6', '8', '10']
+    >>> [step for step, _ in _evenly_spaced([(n, Path("p.png")) for n in range(11)])]
+    [0, 2, 4, 6, 8, 10]
     """
-    if len(paths) <= MAX_PREVIEWS:
-        return list(paths)
-    return [paths[round(number * (len(paths) - 1) / (MAX_PREVIEWS - 1))] for number in range(MAX_PREVIEWS)]
+    if len(previews) <= MAX_PREVIEWS:
+        return list(previews)
+    return [previews[round(number * (len(previews) - 1) / (MAX_PREVIEWS - 1))] for number in range(MAX_PREVIEWS)]

@@ -6,13 +6,13 @@ from typing import TypeVar
 
 import torch
 
+from foundation.signals import limited_wait
 from foundation.text import duration_text
 from training.loop.config import TrainConfig
 from training.loop.estimates import available_memory, checkpoint_bytes, require_memory, state_bytes
 from training.loop.loading import step_batches
-from training.loop.loop import batch_shape
 from training.loop.parallel import Ranks
-from training.loop.session import Session
+from training.loop.session import Session, batch_shape
 from training.loop.task import Task
 
 __all__ = ["dry_run"]
@@ -26,6 +26,7 @@ def dry_run(task: Task[BatchT], config: TrainConfig, ranks: Ranks) -> str:
     """Return the estimate as lines of text; every rank has to call it. Nothing is written.
 
     Raises:
+        LoaderError: loader processes bring no batch.
         ResourceError: the weights alone do not fit.
         SettingsError: the batch does not divide into micro-batches.
     """
@@ -33,20 +34,21 @@ def dry_run(task: Task[BatchT], config: TrainConfig, ranks: Ranks) -> str:
     require_memory(task, config, ranks)
     session = Session(task, config, ranks)
     n_parameters, exported = session.n_parameters, session.export.network
-    batches = step_batches(
+    with step_batches(
         task.source,
         shape,
         session.progress.cursor,
         seed=config.seed,
         workers=config.workers,
         pin=ranks.device.type == "cuda",
-    )
-    first = session.step(next(batches))  # starts loaders, compiles, allocates moments
-    begun_s = time.perf_counter()
-    second = session.step(next(batches))
-    if ranks.device.type == "cuda":
-        torch.cuda.synchronize()
-    step_s = time.perf_counter() - begun_s
+    ) as batches:
+        # starts loaders, compiles, allocates moments
+        first = session.step(batches.take(limited_wait(config.loader_patience_s)))
+        begun_s = time.perf_counter()
+        second = session.step(batches.take(limited_wait(config.loader_patience_s)))
+        if ranks.device.type == "cuda":
+            torch.cuda.synchronize()
+        step_s = time.perf_counter() - begun_s
     state = state_bytes(n_parameters, exported, config.ranks_per_copy)
     lines = {
         "model": ", ".join(f"{name} {count / 1e6:,.2f} M" for name, count in n_parameters.items()) + " parameters",

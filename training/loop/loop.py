@@ -13,32 +13,28 @@ from typing import Generic, TypeVar
 
 import torch
 
-from foundation.errors import ProblemsFoundError
-from foundation.settings import Setting, SettingsError
+from foundation.settings import Setting
 from foundation.signals import StopRequest
+from foundation.storage.leases import require_lease
 from models.run_folder import RunFolder
 from training.data.order import BatchShape
-from training.loop.bad_steps import BadSteps
-from training.loop.checkpoints import load_checkpoint, save_checkpoint
-from training.loop.compilation import message_of_compiler
+from training.loop.checkpoints import save_checkpoint
 from training.loop.config import TrainConfig
 from training.loop.contact_sheet import write_contact_sheet, write_preview
 from training.loop.estimates import require_disk, require_memory
-from training.loop.loading import step_batches
+from training.loop.failures import BadSteps, TrainError, explained
+from training.loop.loading import LoaderError, StepBatches, step_batches
 from training.loop.metrics import MetricsLog, RunningMeans
 from training.loop.parallel import Ranks
 from training.loop.progress import TrainProgress
+from training.loop.resuming import load_newest
 from training.loop.run_folder import begin_run, require_same_run
-from training.loop.session import Session, StepResult
+from training.loop.session import Session, StepResult, batch_shape
 from training.loop.task import Task
 
-__all__ = ["TrainError", "TrainReport", "batch_shape", "train"]
+__all__ = ["TrainError", "TrainReport", "train"]
 
 BatchT = TypeVar("BatchT")
-
-
-class TrainError(ProblemsFoundError):
-    """A run cannot continue; the message says why, and what to change."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,20 +49,6 @@ class TrainReport:
     """The signal that stopped the run, on this rank or another; None: all steps were done."""
 
 
-def batch_shape(config: TrainConfig, ranks: Ranks) -> BatchShape:
-    """Return how a global batch is divided among ranks and passes.
-
-    Raises:
-        SettingsError: it does not divide into micro-batches of all ranks.
-    """
-    try:
-        return BatchShape(
-            global_batch=config.batch, micro_batch=config.micro_batch, world_size=ranks.size, rank=ranks.rank
-        )
-    except ValueError as error:
-        raise SettingsError(f"train.batch and train.micro_batch do not fit: {error}") from error
-
-
 def train(
     task: Task[BatchT],
     config: TrainConfig,
@@ -77,6 +59,7 @@ def train(
     settings: Mapping[str, Setting],
     progress: TrainProgress,
     accept_changes: bool = False,
+    allow_pickled_checkpoint: bool = False,
 ) -> TrainReport:
     """Train until `config.steps` steps are done; every rank has to call it.
 
@@ -88,32 +71,33 @@ def train(
         preset: name of it, for the record.
         settings: all settings of the run, for the record and to be compared with those of the folder.
         progress: bar or lines for the user.
-        accept_changes: resume with other settings than those that the folder records.
+        accept_changes: resume with other settings, or on other data, than the folder records.
+        allow_pickled_checkpoint: resume from a checkpoint of an earlier version.
 
     Raises:
         RunFolderError: the folder is of another run.
-        CheckpointError: a checkpoint is damaged, or of other networks.
+        CheckpointError: no checkpoint is whole, or the newest is of other networks or of an earlier version.
         SettingsError: the settings do not fit the number of ranks.
         ResourceError: memory or disk are too small.
+        LoaderError: a loader process ended, or brings no batch.
         TrainError: gradients were not finite too often, weights are not finite, a block cannot be compiled, or a
             GPU's memory ran out.
         OSError: the disk refused; the last checkpoint is complete.
     """
     shape = batch_shape(config, ranks)
     # all ranks check before one writes: a later check would find a folder with files, and no run yet
-    require_same_run(run, task.name, settings, accept_changes=accept_changes)
+    data = task.data()
+    require_same_run(run, task.name, settings, data, accept_changes=accept_changes)
     ranks.wait()
     if ranks.first:
-        begin_run(run, task.name, preset, settings)
+        files = task.write_run_files
+        begin_run(run, task.name, preset, settings, data, lambda: files(run.path, accept_changes=accept_changes))
     ranks.wait()
     require_memory(task, config, ranks)
     session = Session(task, config, ranks)
-    newest = run.newest()
-    if newest is not None:
-        session.progress = load_checkpoint(newest, session.state, ranks)
+    resumed = load_newest(run, session.state, ranks, allow_pickled=allow_pickled_checkpoint, say=progress.say)
+    session.progress = resumed or session.progress
     require_disk(session.n_parameters, session.export.network, run, config)
-    if ranks.first:
-        task.write_run_files(run.path)
     with StopRequest() as stop:
         return _Loop(session, config, run, progress, stop).run(shape)
 
@@ -137,65 +121,71 @@ class _Loop(Generic[BatchT]):
         self._bad_steps = BadSteps(config)
 
     def run(self, shape: BatchShape) -> TrainReport:
-        session, config = self._session, self._config
-        first = session.progress.step
+        first, config = self._session.progress.step, self._config
         self._progress.start(first, config.steps)
         with ExitStack() as files:
             if self._ranks.first:
                 self._log = files.enter_context(MetricsLog(self._run, first, tensorboard=config.tensorboard))
-            try:
-                return self._steps(shape)
-            except torch.OutOfMemoryError as error:
-                raise TrainError(
-                    f"step {session.progress.step + 1} needs more memory than the GPU has: {error}; halve "
-                    "train.micro_batch, set train.activation_checkpointing=block, or split the network over more GPUs "
-                    "with train.ranks_per_copy"
-                ) from error
-            except RuntimeError as error:
-                message = message_of_compiler(error)
-                if message is None:
-                    raise
-                raise TrainError(
-                    f"step {session.progress.step + 1}: torch cannot compile a block of the network here: {message}; "
-                    "set train.compile=false"
-                ) from error
+            files.enter_context(explained(self._session, self._ranks))
+            return self._steps(shape)
 
     def _steps(self, shape: BatchShape) -> TrainReport:
         session, config = self._session, self._config
-        batches = step_batches(
+        saved = session.progress.step
+        stopped = False
+        with step_batches(
             session.task.source,
             shape,
             session.progress.cursor,
             seed=config.seed,
             workers=config.workers,
             pin=self._ranks.device.type == "cuda",
-        )
-        saved = session.progress.step
-        self._since_s = time.perf_counter()
-        stopped = False
-        while session.progress.step < config.steps and not stopped:
-            result = session.step(next(batches))
-            self._note(result)
-            step = session.progress.step
-            last = step == config.steps
-            # a signal reaches the ranks at different steps; all of them stop after the same one
-            stopped = self._ranks.any(self._stop.signal is not None)
-            if step % config.log_every == 0 or last or stopped:
-                self._write_line(result)
-            if step % config.pictures_every == 0 or last:
-                self._write_previews()
-            if step % config.checkpoint_every == 0 or last or stopped:
-                self._save(judged=last or not stopped)
-                saved = step
+        ) as batches:
+            self._since_s = time.perf_counter()
+            while session.progress.step < config.steps and not stopped:
+                batch = self._taken(batches)
+                result = None if batch is None else session.step(batch)
+                if result is not None:
+                    self._note(result)
+                step = session.progress.step
+                last = step == config.steps
+                # a signal reaches the ranks at different steps; all of them stop after the same one
+                stopped = self._ranks.any(self._stop.signal is not None)
+                if result is not None:
+                    self._tell(result, at_end=last or stopped, last=last)
+                if step > saved and (step % config.checkpoint_every == 0 or last or stopped):
+                    self._save(judged=last or not stopped)
+                    saved = step
         if stopped:
-            self._progress.say(
-                f"stopped by a signal: checkpoint at step {saved} written; the same command resumes the run"
-            )
+            written = f"checkpoint at step {saved} written" if saved else "no step was done"
+            self._progress.say(f"stopped by a signal: {written}; the same command resumes the run")
         return TrainReport(
             step=session.progress.step,
             skipped=session.progress.skipped,
             stopped_by=(self._stop.signal or signal.SIGTERM) if stopped else None,
         )
+
+    def _taken(self, batches: StepBatches[BatchT]) -> list[BatchT] | None:
+        """Return the batches of the next step; None: none came after a signal, and this rank is alone.
+
+        Raises:
+            LoaderError: no batch comes.
+        """
+        try:
+            return batches.take(self._stop.limited_wait(self._config.loader_patience_s))
+        except LoaderError:
+            # other ranks are within the step that this one cannot take, so none of them could write its checkpoint
+            if self._stop.signal is None or self._ranks.size > 1:
+                raise
+            return None
+
+    def _tell(self, result: StepResult, *, at_end: bool, last: bool) -> None:
+        """Write the log and the preview images that are due after a step."""
+        step, config = self._session.progress.step, self._config
+        if step % config.log_every == 0 or at_end:
+            self._write_line(result)
+        if step % config.pictures_every == 0 or last:
+            self._write_previews()
 
     def _note(self, result: StepResult) -> None:
         """Count a step, and end the run after too many bad ones.
@@ -234,6 +224,7 @@ class _Loop(Generic[BatchT]):
 
     def _write_line(self, result: StepResult) -> None:
         session, config = self._session, self._config
+        require_lease(self._run.path)
         now_s = time.perf_counter()
         values = self._means.take(self._ranks)
         values["learning_rate"] = result.learning_rate
@@ -255,6 +246,7 @@ class _Loop(Generic[BatchT]):
             network.eval()
             previews = session.task.previews()
             network.train()
+        require_lease(self._run.path)
         if self._log is not None:
             for name, preview in previews.items():
                 write_preview(self._run.previews, name, step, preview)
@@ -278,6 +270,7 @@ class _Loop(Generic[BatchT]):
         if self._ranks.any(not session.weights_are_finite()):
             raise self._error("weights, or averages of them, are not finite after all steps")
         begun_s = time.perf_counter()
+        require_lease(self._run.path)
         save_checkpoint(
             self._run,
             session.progress,

@@ -1,8 +1,11 @@
 """Metrics log of a run: JSON lines, and the same for TensorBoard."""
 
 import json
+import os
+import threading
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -12,11 +15,15 @@ from torch import Tensor
 
 from foundation.array_types import RgbImage
 from foundation.errors import CannotStartError
-from foundation.storage.atomic import write_bytes_atomic
+from foundation.storage.atomic import replacing
+from foundation.storage.regular_files import open_regular
 from models.run_folder import RunFolder
 from training.loop.parallel import Ranks
 
 __all__ = ["MetricsError", "MetricsLog", "RunningMeans"]
+
+
+_MAX_LINE_BYTES = 2**20
 
 
 class MetricsError(CannotStartError):
@@ -59,7 +66,8 @@ class MetricsLog:
             MetricsError: TensorBoard is not installed.
         """
         _cut(run.metrics, step)
-        self._lines = run.metrics.open("a", encoding="utf-8")
+        self._files = ExitStack()
+        self._lines = self._files.enter_context(run.metrics.open("a", encoding="utf-8"))
         self._board = None
         if tensorboard:
             try:
@@ -73,14 +81,15 @@ class MetricsLog:
             self._board = SummaryWriter(run.tensorboard, purge_step=step + 1)
 
     def __enter__(self) -> Self:
+        self._files.enter_context(_quiet_threads_of("tensorboard"))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._lines.close()
-        if self._board is not None:
-            self._board.close()
+        with self._files:
+            if self._board is not None:
+                self._board.close()
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
         """Write the metrics of the steps up to `step`; numbers that are not finite as null."""
@@ -98,16 +107,42 @@ class MetricsLog:
                 self._board.add_image(name, image, step, dataformats="HWC")
 
 
+@contextmanager
+def _quiet_threads_of(package: str) -> Iterator[None]:
+    """Print no traceback of an `OSError`, such as a full disk, that ends a thread of a package.
+
+    TensorBoard writes in a thread of its own, and raises its error again in the caller's.
+    """
+    before = threading.excepthook
+
+    def hook(ended: threading.ExceptHookArgs) -> None:
+        if not (isinstance(ended.exc_value, OSError) and type(ended.thread).__module__.partition(".")[0] == package):
+            before(ended)
+
+    threading.excepthook = hook
+    try:
+        yield
+    finally:
+        threading.excepthook = before
+
+
 def _cut(path: Path, step: int) -> None:
-    """Remove the lines of steps after `step`, and a last one that was cut short."""
-    if not path.exists():
+    """Remove the lines of steps after `step`, and all from the first on that is no line of a log.
+
+    Raises:
+        NotRegularFileError: the log is no file.
+    """
+    if not os.path.lexists(path):
         return
-    kept = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            if json.loads(line)["step"] > step:
-                break
-        except ValueError:
-            break
-        kept.append(line + "\n")
-    write_bytes_atomic(path, "".join(kept).encode())
+    with open_regular(path, follow_links=False) as lines, replacing(path) as kept:
+        while (line := lines.readline(_MAX_LINE_BYTES)) and _is_of_steps_to(step, line):
+            kept.write(line)
+
+
+def _is_of_steps_to(step: int, line: bytes) -> bool:
+    try:
+        values = json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    number = values.get("step") if isinstance(values, dict) else None
+    return line.endswith(b"\n") and type(number) is int and 0 < number <= step

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Self, TextIO
 
-from foundation.text import duration_text
+from foundation.text import duration_text, shown
 
 __all__ = ["TrainProgress"]
 
@@ -62,7 +62,7 @@ class TrainProgress:
 
     def say(self, text: str) -> None:
         """Print a line, above the bar where there is one."""
-        self._console.print(text, markup=False)
+        self._console.print(shown(text, several_lines=True), markup=False)
 
     def _left(self) -> str:
         timed = self._done - self._first - 1

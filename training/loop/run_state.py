@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from models.tensor_files import TensorShape
 from training.loop.ema import WeightAverage
 
 __all__ = ["RunState"]
@@ -52,13 +53,15 @@ class RunState:
             found |= {f"average.{name}.{key}": tensor for key, tensor in average.tensors.items()}
         return found
 
-    def make_room(self, saved: Mapping[str, tuple[torch.Size, torch.dtype]]) -> None:
+    def make_room(self, saved: Mapping[str, TensorShape]) -> None:
         """Allocate the state that the optimisers had in `saved`, as zeros, and nothing else.
+
+        A tensor of another size than the parameter that it belongs to gets no room.
 
         Args:
             saved: size and type of each tensor, by name.
         """
-        kinds_of: defaultdict[str, dict[str, tuple[torch.Size, torch.dtype]]] = defaultdict(dict)
+        kinds_of: defaultdict[str, dict[str, TensorShape]] = defaultdict(dict)
         for key, what in saved.items():
             name, _, kind = key.rpartition(".")
             kinds_of[name][kind] = what
@@ -67,8 +70,9 @@ class RunState:
             if name in kinds_of:
                 optimiser.state[parameter] = {
                     # Adam's count of steps is on the CPU, unless one kernel does the whole step
-                    kind: torch.zeros(size, dtype=dtype, device=parameter.device if on_device else "cpu")
+                    kind: torch.zeros((), dtype=dtype, device=parameter.device if on_device else "cpu")
                     if kind == "step"
                     else torch.zeros_like(parameter, dtype=dtype, requires_grad=False)
                     for kind, (size, dtype) in kinds_of[name].items()
+                    if size == (() if kind == "step" else tuple(parameter.shape))
                 }

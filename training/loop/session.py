@@ -7,6 +7,8 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import torch
 from torch import Tensor, nn
 
+from foundation.settings import SettingsError
+from training.data.order import BatchShape
 from training.data.randomness import seed_of
 from training.loop.checkpoints import Progress
 from training.loop.compilation import compile_blocks
@@ -16,9 +18,23 @@ from training.loop.parallel import Ranks, checkpoint_activations, full, local, s
 from training.loop.run_state import RunState
 from training.loop.task import Export, Step, Task
 
-__all__ = ["Session", "StepResult"]
+__all__ = ["Session", "StepResult", "batch_shape"]
 
 BatchT = TypeVar("BatchT")
+
+
+def batch_shape(config: TrainConfig, ranks: Ranks) -> BatchShape:
+    """Return how a global batch is divided among ranks and passes.
+
+    Raises:
+        SettingsError: it does not divide into micro-batches of all ranks.
+    """
+    try:
+        return BatchShape(
+            global_batch=config.batch, micro_batch=config.micro_batch, world_size=ranks.size, rank=ranks.rank
+        )
+    except ValueError as error:
+        raise SettingsError(f"train.batch and train.micro_batch do not fit: {error}") from error
 
 
 class StepResult(NamedTuple):

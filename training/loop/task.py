@@ -11,7 +11,8 @@ dropout. So the state of a run is its tensors, the step and a `Cursor`.
 
 A toy: one number w that is to be the mean of the numbers in the data, some of which do not count.
 
->>> from training.data.order import SampleKey
+>>> from training.data.identity import LearntData
+from training.data.order import SampleKey
 >>> class Numbers:
 ...     def __init__(self, values):
 ...         self.values = values
@@ -43,6 +44,7 @@ from torch import Tensor, nn
 
 from foundation.array_types import RgbImage
 from models.weights import WeightFacts
+from training.data.identity import LearntData
 from training.data.order import SampleKey
 from training.loop.parallel import Ranks, synchronise_gradients
 
@@ -148,7 +150,7 @@ class Task(Protocol[BatchT]):
         ...
 
     def learning_rate(self, step: int) -> float:
-        """Return the learning rate of step `step`, counted from 0; see `training.loop.schedules`."""
+        """Return the learning rate of step `step`, counted from 0; see `training.schedules`."""
         ...
 
     def backward(self, step: Step[BatchT]) -> Mapping[str, Tensor]:
@@ -175,8 +177,17 @@ class Task(Protocol[BatchT]):
         """Return a line on the data for people: clips, hours, samples in an epoch."""
         ...
 
-    def write_run_files(self, run: Path) -> None:
-        """Write further files for generation into the run folder, such as `dataset.json`; called at each start."""
+    def data(self) -> LearntData:
+        """Return the identity of the clips that are learnt from, to be compared with those that a run began with."""
+        ...
+
+    def write_run_files(self, run: Path, *, accept_changes: bool) -> None:
+        """Write further files for generation into the run folder, such as `dataset.json`; called at each start.
+
+        Args:
+            run: the folder.
+            accept_changes: whether a run that was begun with others goes on with these.
+        """
         ...
 
 

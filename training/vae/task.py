@@ -18,10 +18,11 @@ from models.vae.landmark_image import LandmarkImageConfig, LandmarkRenderer
 from models.vae.vae import Vae, VaeOutput
 from models.weights import WeightFacts
 from training.data.clips import DamageLog
+from training.data.identity import LearntData, data_of
 from training.data.selection import select_clips
 from training.loop.loop import TrainError
-from training.loop.schedules import constant
 from training.loop.task import Export, Step, Trainable
+from training.schedules import constant
 from training.vae.config import VaeTrainingConfig
 from training.vae.loss import (
     DiscriminatorLosses,
@@ -190,7 +191,11 @@ class VaeTask:
             f"frames held out, landmarks {pairs.index.landmark_scheme}"
         )
 
-    def write_run_files(self, run: Path) -> None:
+    def data(self) -> LearntData:
+        """Return the identity of the clips."""
+        return data_of(self.source.pairs.index)
+
+    def write_run_files(self, run: Path, *, accept_changes: bool) -> None:  # noqa: ARG002 - dataset.json may change
         """Write dataset.json, which records how faces are prepared for this network."""
         write_dataset(run, read_dataset(self.source.pairs.index.dataset))
 

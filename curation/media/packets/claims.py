@@ -15,7 +15,7 @@ _CLAIMING_FORMATS = frozenset({"mov", "matroska", "avi", "flv", "asf"})
 """Containers whose header states a length; the length of others is an estimate from bytes or the last packet."""
 
 _LEAST_HELD = Fraction(1, 1000)
-"""A stated length is ignored where the file holds less than this share of it, and does not count its frames."""
+"""A stated length is ignored where the file holds less than this share of it."""
 
 
 def claimed_s(
@@ -24,7 +24,8 @@ def claimed_s(
     """Return the length that the header promises for the frames, 0 where the file is whole or promises nothing.
 
     A file is cut short where no track reaches the promised end: a longer audio track does not lengthen the frames.
-    A promise that is out of all proportion to the frames that the header counts, or the file holds, is damage.
+    A promise that is out of all proportion to the frames that the file holds, or the header counts, is damage: a
+    header that claims a length can claim the frames for it, too.
     """
     if not (set(container.format.name.split(",")) & _CLAIMING_FORMATS and times.stamps != "none"):
         return Fraction(0)
@@ -40,6 +41,8 @@ def claimed_s(
         end_s = Fraction(container.duration + (container.start_time or 0), av.time_base)
         reached_s = times.end_of_all_s
     claimed_s = end_s - first_s
-    likely_s = stream.frames * held_s / len(times.pts) * 2 if stream.frames else held_s / _LEAST_HELD
-    believed = claimed_s <= min(Fraction(LONGEST_S), likely_s)
+    most_s = min(Fraction(LONGEST_S), held_s / _LEAST_HELD)
+    if stream.frames:
+        most_s = min(most_s, stream.frames * held_s / len(times.pts) * 2)
+    believed = claimed_s <= most_s
     return claimed_s if end_s - Fraction(reached_s) > 1 and believed else Fraction(0)

@@ -13,25 +13,31 @@ from curation.media.packets.clocks import Clocks
 from curation.media.packets.scan import HOLE_S, PacketScan
 from foundation.array_types import BoolArray, Float64Array, Int64Array
 
-__all__ = ["LONGEST_S", "FrameTimes", "Stamps", "frame_times"]
+__all__ = ["FASTEST_FPS", "LONGEST_LAST_S", "LONGEST_S", "SLOWEST_FPS", "FrameTimes", "Stamps", "frame_times"]
 
 Stamps = Literal["pts", "dts", "none"]
 """Origin of the times of a file's frames.
 
 `pts`: their own stamps. `dts`: AVI stores decoding times only; a frame's time is that of the packet at which the
-decoder gives it out, less a delay that is constant in a file. `none`: a raw stream; frames are counted at the stated
-rate, and a window is decoded from the start of the file.
+decoder gives it out, less a delay that is constant in a file. `none`: a raw stream, or stamps that cannot be times;
+frames are counted at the stated rate, and a window is decoded from the start of the file.
 """
 
 
 LONGEST_S = 24 * 3600
 """No video is longer: a header that claims more is damaged."""
 
-_LONGEST_LAST_S = 60
+LONGEST_LAST_S = 60
 """The last frame lasts longer only where audio is heard meanwhile."""
+
+SLOWEST_FPS, FASTEST_FPS = Fraction(1, 60), 1000
+"""A header that states a rate beyond these is damaged."""
 
 _FARTHEST_S = 10
 """A frame is shown at most this far from when it is decoded; further off, its time stamp is damaged."""
+
+_FEWEST_AT_ONCE = 3
+"""Two pictures may follow each other within a millisecond; more do so only by a damaged unit of time."""
 
 _MOST_REORDERED = 32
 """Frames by which the order of decoding differs at most from that of showing; H.264 and HEVC allow 16."""
@@ -64,8 +70,7 @@ def frame_times(path: Path, scan: PacketScan, clocks: Clocks) -> list[FrameTimes
     if "avi" in scan.format_names:  # no presentation times; FFmpeg's guess is wrong with B-frames
         ways = ways[1:]
     for stamps, stored in ways:
-        if None not in stored:
-            times = np.array(stored, np.int64)
+        if None not in stored and _are_times(times := np.array(stored, np.int64), scan):
             sound = _is_near(times.astype(np.float64) * float(scan.time_base), scan.times_s())
             runs = [run[sound[run]] for run in clocks.runs]
             found = [_of_run(run, times, stamps, scan) for run in runs if len(run)]
@@ -74,6 +79,17 @@ def frame_times(path: Path, scan: PacketScan, clocks: Clocks) -> list[FrameTimes
             return [replace(one, damaged_stamps=damaged, has_earlier=k > 0) for k, one in enumerate(found)]
     n_frames = len(scan.pts)
     return [FrameTimes(np.arange(n_frames, dtype=np.int64), "none", 1, scan.end_of_all_s)]
+
+
+def _are_times(stamps: Int64Array, scan: PacketScan) -> bool:
+    """Return whether (N,) stamps can be times, given what the header says of their unit.
+
+    A header whose unit is longer than the longest distance of two pictures, such as that of an AVI file which claims
+    1,000 s a picture, or by whose unit the pictures of the whole file are all shown at once, is damaged.
+    """
+    span_s = (int(stamps.max()) - int(stamps.min())) * scan.time_base if len(stamps) else Fraction(0)
+    at_once = len(stamps) >= _FEWEST_AT_ONCE and span_s * FASTEST_FPS < len(stamps) - 1
+    return scan.time_base * SLOWEST_FPS <= 1 and not at_once
 
 
 def _is_near(times_s: Float64Array, decoded_s: Float64Array) -> BoolArray:
@@ -101,7 +117,8 @@ def _require_one_clock(path: Path, found: list[FrameTimes], time_base: Fraction)
                 f"{path} holds several recordings: its clock goes back by {back_s:.1f} s at a place where the file "
                 "cannot be divided; give each recording a file of its own",
             )
-    longest_s = max(float(int(one.pts[-1] - one.pts[0]) * time_base) for one in found)
+    # integers of Python, because damaged stamps are further apart than 64 bits can tell
+    longest_s = max(float((int(one.pts[-1]) - int(one.pts[0])) * time_base) for one in found)
     if longest_s > LONGEST_S:
         raise MediaError(
             "unreadable",
@@ -114,7 +131,7 @@ def _of_run(run: Int64Array, times: Int64Array, stamps: Stamps, scan: PacketScan
     pts = np.unique(times[run])
     last, last_duration = int(pts[-1]), scan.durations[int(run[np.argmax(times[run])])]
     unit_s = float(scan.time_base)
-    if last_duration * unit_s > _LONGEST_LAST_S and not scan.is_heard(last * unit_s, (last + last_duration) * unit_s):
+    if last_duration * unit_s > LONGEST_LAST_S and not scan.is_heard(last * unit_s, (last + last_duration) * unit_s):
         last_duration = 0
     held = _held_frames(pts, set(run.tolist()), scan) if len(scan.holes) else ()
     if last_duration * unit_s > HOLE_S:

@@ -209,7 +209,9 @@ class _Audio:
                 self._scan.audio_jumps.append(self._position)
         if self._start_s is None:
             self._start_s = time_s
-        self._last_s, self._end_s = time_s, time_s + (packet.duration or 0) * self._unit_s
+        # a header can claim any length for the sound of a packet; a longer one would hide holes between frames
+        length_s = min((packet.duration or 0) * self._unit_s, _LEAP_S)
+        self._last_s, self._end_s = time_s, time_s + length_s
 
     def finish(self) -> None:
         """End the present stretch of audio."""

@@ -6,7 +6,8 @@ from pathlib import Path, PurePosixPath
 
 from curation.choices import LayoutName
 from curation.sources.entries import Entry, SourceError
-from foundation.storage.locations import store_errors
+from foundation.storage.locations import is_remote, store_errors
+from foundation.storage.regular_files import open_regular
 
 __all__ = ["Labelled", "Layout", "Tree", "note"]
 
@@ -50,8 +51,9 @@ class Tree:
         """
         path = self.root / name
         try:
-            with store_errors(path):
-                return path.read_text(encoding="utf-8-sig")
+            with store_errors(path), path.open("rb") if is_remote(path) else open_regular(path) as file:
+                text = file.read().decode("utf-8-sig")
+            return text.replace("\r\n", "\n").replace("\r", "\n")
         except (OSError, UnicodeDecodeError) as error:
             raise SourceError(f"{path}: cannot be read as the text that it should be: {error}") from error
 

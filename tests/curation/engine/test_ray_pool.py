@@ -1,11 +1,13 @@
 """A pool whose workers die, hang and grow: only the guilty unit is lost, with the right code."""
 
 import ctypes
+import dataclasses
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,9 @@ import ray
 from ray import cloudpickle
 from ray.cluster_utils import Cluster
 
+from curation.engine import ray_pool, ray_workers
 from curation.engine.events import NO_HOOKS, RunHooks, UnitEvent
+from curation.engine.pool_worker import PoolWorker
 from curation.engine.ray_pool import RayUnavailableError, curate_on_ray
 from curation.engine.supervision import PoolSettings
 from curation.engine.units import Result, Unit, ended
@@ -36,6 +40,15 @@ def _take_memory() -> None:
     while True:
         taken.append(b"x" * 2**26)
         time.sleep(0.01)
+
+
+def _fall_ill(how: str) -> None:
+    if how == "grows":
+        _take_memory()
+    elif how == "stops":
+        os.kill(os.getpid(), signal.SIGSTOP)
+    else:
+        ctypes.PyDLL(None).sleep(8)  # as a library that does not let the interpreter go
 
 
 class Worker:
@@ -71,11 +84,11 @@ class Acting(Unit):
                 ctypes.string_at(0)
             case "hangs":
                 time.sleep(3600)
-            case "grows":
-                _take_memory()
             case "stuck":
                 worker.on_length(1.0)
                 time.sleep(3600)
+            case "grows" | "stops" | "holds" as how:
+                _fall_ill(how)
             case "slow":
                 time.sleep(0.5)
             case "flaky":
@@ -106,10 +119,14 @@ def acting(videos: Iterable[SourceVideo]) -> list[Acting]:
     return [Acting(video=video) for video in videos]
 
 
+def windowed(videos: Iterable[SourceVideo]) -> list[Acting]:
+    """Return units whose length is known, so that the driver has a deadline for each."""
+    return [Acting(video=video, window=WINDOWS[0]) for video in videos]
+
+
 @dataclass(frozen=True)
 class Plan:
     dataset: Path
-    window_s: float = field(default=10.0)
 
     def make_worker(self, on_length: Callable[[float], None]) -> Worker:
         return Worker(self.dataset, on_length)
@@ -119,6 +136,31 @@ class Plan:
 class BrokenPlan(Plan):
     def make_worker(self, on_length: Callable[[float], None]) -> Worker:  # noqa: ARG002
         raise FileNotFoundError("made by the test: no weights here")
+
+
+@dataclass(frozen=True)
+class StoppingPlan(Plan):
+    """Models of which the first worker, or every one, does not come to an end of loading them."""
+
+    for_ever: bool = False
+
+    def make_worker(self, on_length: Callable[[float], None]) -> Worker:
+        marker = self.dataset / "stopped"
+        if self.for_ever or not marker.exists():
+            marker.touch()
+            os.kill(os.getpid(), signal.SIGSTOP)
+        return Worker(self.dataset, on_length)
+
+
+class StoppingWorker(PoolWorker):
+    """A worker of which the first stands still before it can answer anything."""
+
+    def __init__(self) -> None:
+        marker = Path(os.environ["STOPPED_MARKER"])
+        if not marker.exists():
+            marker.touch()
+            os.kill(os.getpid(), signal.SIGSTOP)
+        super().__init__()
 
 
 @dataclass(frozen=True)
@@ -180,11 +222,79 @@ def test_only_the_guilty_are_quarantined_each_with_its_code(tmp_path: Path) -> N
 def test_a_worker_gives_a_video_the_time_that_goes_with_its_length(tmp_path: Path) -> None:
     settings = PoolSettings(deadline_base_s=2.0, deadline_per_s=3.0, max_attempts=1, worker_memory_gib=1.0)
     begun = time.monotonic()
-    records = curated(Plan(tmp_path, window_s=1000.0), ["stuck", "hangs"], settings)
+    records = curated(Plan(tmp_path), ["stuck", "hangs"], settings)
     assert {name: record.error_code for name, record in records.items()} == {"stuck": "timed_out", "hangs": "timed_out"}
     assert "not done after 5 s" in str(records["stuck"].error_detail)  # 2 s, and 3 for its second of video
     assert "not done after 2 s" in str(records["hangs"].error_detail)  # a file of 100 bytes that it is not done opening
     assert time.monotonic() - begun < 500
+
+
+ALERT = PoolSettings(deadline_base_s=900.0, max_attempts=1, silence_s=5.0, worker_memory_gib=1.0)
+"""Deadlines far away, and little patience with a worker that does not answer."""
+
+
+def test_a_worker_that_is_stopped_is_noticed_long_before_the_deadline_of_its_unit(tmp_path: Path) -> None:
+    begun = time.monotonic()
+    events: list[UnitEvent] = []
+    records = curated(Plan(tmp_path), ["stops", "good_1"], ALERT, hooks=RunHooks(on_event=events.append))
+    assert {name: record.error_code for name, record in records.items()} == {"stops": "timed_out", "good_1": None}
+    assert "no sign of life for 5 s, its worker was ended" in str(records["stops"].error_detail)
+    assert [event.reason for event in events if event.kind == "loss"] == ["timed_out"]
+    assert time.monotonic() - begun < 120
+
+
+def test_a_worker_is_not_taken_for_stopped_while_a_library_keeps_its_interpreter_busy(tmp_path: Path) -> None:
+    settings = dataclasses.replace(ALERT, silence_s=30.0)
+    records = curated(Plan(tmp_path), ["holds", "slow_1"], settings)
+    assert {record.status for record in records.values()} == {"ok"}
+
+
+def test_by_default_a_stopped_worker_is_noticed_within_two_minutes() -> None:
+    assert PoolSettings().silence_s + ray_workers._ASK_EVERY_S + ray_pool._LOOK_EVERY_S <= 120
+
+
+def test_a_worker_that_is_stopped_while_it_loads_its_models_is_replaced(tmp_path: Path) -> None:
+    records = curated(StoppingPlan(tmp_path), ["good_1"], ALERT, workers=1)
+    assert records["good_1"].status == "ok"
+
+
+def test_workers_that_all_stop_while_they_load_end_the_run_with_the_reason(tmp_path: Path) -> None:
+    settings = dataclasses.replace(ALERT, silence_s=2.0)
+    with pytest.raises(RayUnavailableError, match="it gave no sign of life while it loaded its models, and was ended"):
+        curated(StoppingPlan(tmp_path, for_ever=True), ["good_1"], settings, workers=1)
+
+
+def test_a_worker_that_is_stopped_before_it_can_answer_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STOPPED_MARKER", str(tmp_path / "stopped"))
+    monkeypatch.setattr(ray_workers, "PoolWorker", StoppingWorker)
+    records = curated(Plan(tmp_path), ["good_1"], ALERT, workers=1)
+    assert records["good_1"].status == "ok"
+    assert (tmp_path / "stopped").exists()
+
+
+def test_what_workers_did_while_the_driver_stood_still_does_not_count_against_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ray_pool, "_ABSENT_S", 3.0)
+    settings = PoolSettings(deadline_base_s=8.0, deadline_per_s=0.0, max_attempts=1, silence_s=8.0)
+    plan: Any = Plan(tmp_path)
+    pool = curate_on_ray(
+        plan,
+        videos(["good_1", "slow_1", "slow_2", "slow_3"]),
+        workers=2,
+        address=None,
+        gpus_per_worker=0.0,
+        settings=settings,
+        units=windowed,
+    )
+    statuses = []
+    for record in pool:
+        statuses.append(record.status)
+        if len(statuses) == 1:
+            time.sleep(20)
+    assert statuses == ["ok"] * 4
 
 
 def test_ray_that_does_not_come_up_is_tried_again_and_then_stops_the_run(

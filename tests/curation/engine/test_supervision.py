@@ -14,7 +14,7 @@ from curation.rendering.slices import Slice
 from curation.sources.entries import SourceVideo
 from manifests.timeline import Window
 
-VIDEO = SourceVideo(path=Path("a.mp4"), video_id="a" * 16, source="made", speaker_id=None, size_bytes=1)
+VIDEO = SourceVideo(path=Path("a.mp4"), video_id="a" * 16, source="made", speaker_id=None, size_bytes=1_000_000)
 WINDOWS = tuple(Window(first_tick=k, end_tick=k + 250) for k in (0, 250, 500))
 SLICES = (
     Slice((ClipPlan(first_tick=0, end_tick=100, tier="vae"), ClipPlan(first_tick=400, end_tick=500, tier="vae"))),
@@ -29,7 +29,7 @@ DEATH = Loss("worker_died", "made by the test")
 @pytest.mark.parametrize(
     ("unit", "expected_s"),
     [
-        (AnalyzeVideo(video=VIDEO), 10 + 2 * 180),
+        (AnalyzeVideo(video=VIDEO), 10 + 1),  # a MB to read; its length is not known
         (MeasureWindow(video=VIDEO, window=WINDOWS[0], info=INFO), 10 + 2 * 10),
         (DECIDE, 10 + 2 * 30),
         (RenderSlice(video=VIDEO, piece=SLICES[0], info=INFO), 10 + 2 * 20),
@@ -38,7 +38,37 @@ DEATH = Loss("worker_died", "made by the test")
 )
 def test_a_deadline_grows_with_the_length_that_the_unit_may_have(unit: Unit, expected_s: float) -> None:
     settings = PoolSettings(deadline_base_s=10.0, deadline_per_s=2.0)
-    assert settings.deadline_s(unit, window_s=180.0) == expected_s
+    assert settings.deadline_s(unit) == expected_s
+
+
+def test_a_video_of_a_length_that_its_worker_tells_gets_the_time_for_that_length() -> None:
+    settings = PoolSettings(deadline_base_s=10.0, deadline_per_s=2.0)
+    assert settings.deadline_s(AnalyzeVideo(video=VIDEO), 7.0) == 10 + 2 * 7
+
+
+def test_a_length_that_is_claimed_buys_no_more_time_than_the_size_of_the_file() -> None:
+    settings = PoolSettings(deadline_base_s=10.0, deadline_per_s=2.0, fewest_bytes_per_s=100.0)
+    small = dataclasses.replace(VIDEO, size_bytes=2_000)  # 20 s
+    days = tuple(Window(first_tick=k * 90_000, end_tick=(k + 1) * 90_000) for k in range(48))
+    assert settings.deadline_s(AnalyzeVideo(video=small), 86_400.0) == 10 + 2 * 20
+    assert settings.deadline_s(MeasureWindow(video=small, window=days[0], info=INFO)) == 10 + 2 * 20
+    assert settings.deadline_s(DecideVideo(video=small, windows=days, info=INFO)) == 10 + 2 * 20
+    assert settings.deadline_s(AnalyzeVideo(video=small), 12.0) == 10 + 2 * 12
+
+
+@pytest.mark.parametrize(
+    ("what", "size_bytes", "length_s"),
+    [
+        ("a screen that stands still, 1280x720, 25 a second, H.264 with one key frame", 2_100_000, 3600.0),
+        ("slides, one a minute, 1280x720, without sound", 5_100_000, 3600.0),
+        ("speech alone as Opus at 6 kbit/s, with one picture", 2_700_000, 3600.0),
+    ],
+)
+def test_files_of_the_lowest_rates_that_are_recorded_have_all_of_their_time(
+    what: str, size_bytes: int, length_s: float
+) -> None:
+    settings = PoolSettings()
+    assert settings.for_length_s(length_s, size_bytes) == 120 + 20 * length_s, what
 
 
 def test_a_file_may_take_the_longer_to_open_the_larger_it_is() -> None:
@@ -48,7 +78,7 @@ def test_a_file_may_take_the_longer_to_open_the_larger_it_is() -> None:
 
 def test_the_driver_does_not_give_up_on_a_file_that_the_worker_may_still_open() -> None:
     large = AnalyzeVideo(video=dataclasses.replace(VIDEO, size_bytes=10**10))
-    assert PoolSettings(deadline_base_s=10.0, deadline_per_s=2.0).deadline_s(large, window_s=180.0) == 10 + 10_000
+    assert PoolSettings(deadline_base_s=10.0, deadline_per_s=2.0).deadline_s(large) == 10 + 10_000
 
 
 def test_an_exit_note_is_read_once(tmp_path: Path) -> None:

@@ -88,13 +88,13 @@ def test_a_command_reads_the_record_once_and_writes_it_once(source: Path, record
     for name, command in commands.items():
         with record_use.of(dataset) as use:
             command().dataset.statistics()
-        assert (use.reads, use.writes) == (1, 1), name
+        assert (use.reads, use.writes) == (int(name != "run"), 1), name  # what is not there is not opened
     with record_use.of(dataset) as use:
         forget(dataset, videos=["a.mp4"])
     assert (use.reads, use.writes) == (1, 1)
     with record_use.of(decided) as use:
         redecide(dataset, decided, overrides=["rules.frontal.strict_deg=9"]).statistics()
-    assert (use.reads, use.writes) == (1, 1)
+    assert (use.reads, use.writes) == (0, 1)
     with record_use.of(dataset) as use:
         redecide(dataset, source.parent / "again")
     assert (use.reads, use.writes) == (1, 0)

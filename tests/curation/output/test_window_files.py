@@ -152,3 +152,49 @@ def test_a_run_in_windows_keeps_the_clips_of_a_run_in_one_piece(talking_face: Ta
     assert one.num_rows > 0
     assert many.equals(one)
     assert not list((tmp_path / "many" / "windows").iterdir())
+
+
+@pytest.fixture
+def small_window(tmp_path: Path, make_evidence: Callable[..., Evidence]) -> tuple[VideoFiles, Window, Path]:
+    files, window = files_of(tmp_path, "0123456789abcdef"), Window(first_tick=0, end_tick=4)
+    write_window(files, window, part(make_evidence(8), 0, 4), 0.5)
+    return files, window, files.step(window, ".npz")
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("decoded", np.ones(5, np.bool_)),
+        ("cut_score", np.zeros((4, 2), np.float32)),
+        ("faces.tick", np.array([10**9])),
+        ("faces.tick", np.array([-1])),
+        ("faces.box_px", np.zeros((9, 4), np.float32)),
+        ("spent_s", np.zeros(3)),
+    ],
+)
+def test_a_window_that_holds_something_else_is_refused_by_name(
+    small_window: tuple[VideoFiles, Window, Path], name: str, values: np.ndarray
+) -> None:
+    files, window, path = small_window
+    with np.load(path) as stored:
+        arrays = {key: stored[key] for key in stored} | {name: values}
+    np.savez(path, **arrays)
+    with pytest.raises(OSError, match=f"{path.name} is damaged"):
+        read_window(files, window)
+
+
+def test_a_window_that_unpacks_to_more_than_its_file_is_refused(
+    small_window: tuple[VideoFiles, Window, Path],
+) -> None:
+    files, window, path = small_window
+    np.savez_compressed(path, decoded=np.zeros(10**7, np.bool_))
+    with pytest.raises(OSError, match="claims to hold"):
+        read_window(files, window)
+
+
+def test_a_window_that_is_a_link_is_not_read(small_window: tuple[VideoFiles, Window, Path], tmp_path: Path) -> None:
+    files, window, path = small_window
+    path.rename(tmp_path / "elsewhere.npz")
+    path.symlink_to(tmp_path / "elsewhere.npz")
+    with pytest.raises(OSError, match="is a link"):
+        read_window(files, window)

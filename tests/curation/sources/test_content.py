@@ -105,7 +105,7 @@ def test_the_size_of_what_is_read_is_told_where_it_takes_a_while(
 def test_a_pipe_with_the_name_of_a_video_cannot_be_read_and_nobody_waits_for_it(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.mp4")
     (video,) = discover(str(tmp_path)).videos
-    assert video.read_error == f"{tmp_path / 'a.mp4'} is no regular file"
+    assert video.read_error == f"{tmp_path / 'a.mp4'} is a named pipe, not a regular file"
 
 
 def test_reading_ends_where_the_user_ends_it(tmp_path: Path) -> None:

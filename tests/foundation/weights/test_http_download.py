@@ -2,12 +2,24 @@
 
 import hashlib
 import os
+import stat
+import threading
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from helpers.web_server import FileServer
 
-from foundation.weights import DownloadError, MissingAssetsError, UrlSource, WrongAssetError, cache_folder
+from foundation.weights import (
+    AssetError,
+    AssetFile,
+    DownloadError,
+    MissingAssetsError,
+    UrlSource,
+    WrongAssetError,
+    cache_folder,
+)
 from foundation.weights.http_download import Download
 from foundation.weights.store import fetch_assets, find_asset
 
@@ -56,7 +68,7 @@ def test_a_connection_that_brought_much_is_taken_up_again_at_once(server: FileSe
 
 
 def test_half_a_download_whose_file_changed_at_the_server_begins_anew(server: FileServer, cache: Path) -> None:
-    server.serve("w.bin", b"old" * 90_000)
+    server.serve("w.bin", b"old" * 85_000)
     server.files["/w.bin"].cut_after = CUT
     asset = server.asset(CONTENT, sources=(url(server),))
     with pytest.raises(MissingAssetsError):
@@ -187,3 +199,80 @@ def test_a_wrong_file_that_lies_in_the_cache_is_refused_with_what_to_do(server: 
     (cache / "w.bin").write_bytes(b"something else")
     with pytest.raises(WrongAssetError, match=r"w\.bin.* delete it and run `gaia-curate models pull fake`"):
         fetch_assets([server.asset(CONTENT, sources=(url(server),))])
+
+
+def test_a_server_that_states_more_than_the_registered_size_sends_nothing_that_is_kept(
+    server: FileServer, cache: Path
+) -> None:
+    server.serve("w.bin", CONTENT + b"!")
+    with pytest.raises(MissingAssetsError, match=r"states 256,001 bytes, and the registered file has 256,000"):
+        fetch_assets([server.asset(CONTENT, sources=(url(server),))])
+    assert left_in(cache) == []
+
+
+def test_a_server_that_sends_more_than_the_registered_size_is_stopped_there(cache: Path) -> None:
+    sent = []
+
+    class Endless(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            try:
+                for _ in range(2000):
+                    self.wfile.write(b"x" * 65536)
+                    sent.append(65536)
+            except OSError:
+                return
+
+        def log_message(self, *_: object) -> None:
+            """Log nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Endless) as endless:
+        threading.Thread(target=endless.serve_forever, daemon=True).start()
+        source = UrlSource(url=f"http://127.0.0.1:{endless.server_port}/w.bin")
+        asset = FileServer(url="").asset(CONTENT, sources=(source,))
+        with pytest.raises(MissingAssetsError, match=r"and goes on, and the registered file has 256,000"):
+            fetch_assets([asset])
+        endless.shutdown()
+    assert sum(sent) < 64 << 20, "of 131 MB"
+    assert left_in(cache) == []
+
+
+def test_a_rounded_size_may_be_exceeded_by_a_hundredth() -> None:
+    file = AssetFile(name="w.bin", sha256="0" * 64, size_bytes=1000, size_is_rounded=True)
+    assert (file.most_bytes, replace(file, size_is_rounded=False).most_bytes) == (1010, 1000)
+
+
+def test_bytes_so_far_are_the_users_alone_and_the_mirrors_password_is_not_kept(
+    server: FileServer, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", server.url.replace("http://", "http://anna:hunter2@"))
+    server.serve("w.bin", CONTENT)
+    server.files["/w.bin"].cut_after = CUT
+    asset = server.asset(CONTENT, sources=(UrlSource(url="https://huggingface.co/w.bin"),))
+    with pytest.raises(MissingAssetsError):
+        fetch_assets([asset])
+    assert stat.S_IMODE(cache.stat().st_mode) == 0o700
+    (part,) = cache.glob("*.part")
+    assert stat.S_IMODE(part.stat().st_mode) == 0o600
+    assert not any(b"hunter2" in path.read_bytes() for path in cache.iterdir())
+    assert fetch_assets([asset])["fake"].read_bytes() == CONTENT
+    assert server.asked[1] == ("/w.bin", f"bytes={CUT}-")
+
+
+def test_a_cache_of_another_user_is_refused_and_a_link_of_ones_own_is_followed(
+    server: FileServer, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.serve("w.bin", CONTENT)
+    asset = server.asset(CONTENT, sources=(url(server),))
+    (tmp_path / "large disk").mkdir()
+    cache.parent.mkdir()
+    cache.symlink_to(tmp_path / "large disk")
+    with monkeypatch.context() as other:
+        mine = os.geteuid()
+        other.setattr(os, "geteuid", lambda: mine + 1)
+        with pytest.raises(AssetError, match="is a link"):
+            fetch_assets([asset])
+    assert server.asked == []
+    assert fetch_assets([asset])["fake"] == cache / "w.bin"
+    assert (tmp_path / "large disk" / "w.bin").read_bytes() == CONTENT

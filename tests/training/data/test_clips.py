@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from helpers.made_videos import counted_picture, read_count
+from helpers.spoilt_clips import rewrite_array
 
 from manifests.files.media import MediaError, frames_at, read_frames
 from manifests.files.tar import read_member
@@ -172,3 +173,33 @@ def test_one_damaged_clip_never_stops_the_run(made_clips: Path) -> None:
     log.record(["a: x"])
     with pytest.raises(DamagedDataError):
         log.record(["b: x"])
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("column", ["landmarks", "pose_deg", "speech_features"])
+def test_an_array_whose_numbers_are_not_finite_is_damage(
+    column: str, number: float, made_clips: Path, tmp_path: Path
+) -> None:
+    dataset = Path(shutil.copytree(made_clips, tmp_path / "dataset"))
+
+    def spoil(array: np.ndarray) -> np.ndarray:
+        array[-1].flat[0] = number
+        return array
+
+    rewrite_array(dataset, "a", 0, column, spoil)
+    reader = ClipReader(select_clips(dataset, DataConfig()))
+    for _ in range(2):  # what was found is no different the second time
+        with pytest.raises(
+            ClipError, match=rf"^a-0000000-0000299: .*column {column} holds numbers that are not finite"
+        ):
+            reader.array(0, column)
+    assert len(reader.array(2, column)) == 260
+
+
+def test_landmarks_of_another_number_of_points_are_damage(made_clips: Path, tmp_path: Path) -> None:
+    dataset = Path(shutil.copytree(made_clips, tmp_path / "dataset"))
+    rewrite_array(dataset, "a", 0, "landmarks", lambda array: array[:, :60])
+    reader = ClipReader(select_clips(dataset, DataConfig()))
+    with pytest.raises(ClipError, match=r"column landmarks has 60 points a frame, ibug68 has 68"):
+        reader.array(0, "landmarks")
+    assert reader.array(1, "landmarks").shape == (100, 68, 2)

@@ -12,7 +12,7 @@ from foundation.settings import SettingsError
 from manifests.record import read_dataset
 from models.motion.config import MotionDiffusionConfig, PoseConfig
 from models.motion.speech_encoder import SpeechEncoderConfig
-from models.run_folder import RunFolder
+from models.run_folder import RunFolder, RunFolderError
 from models.vae.vae import Vae, VaeConfig
 from models.weights import WeightFacts, load_weights, save_weights
 from training.data.order import SampleKey
@@ -110,10 +110,19 @@ def _gradients(task: DiffusionTask, step: Step[DiffusionBatch]) -> tuple[Tensor,
     }
 
 
-def _train(task: DiffusionTask, run: Path) -> None:
-    config = replace(CONFIG.train, steps=1, workers=0, tensorboard=False, precision="fp32")
+def _train(task: DiffusionTask, run: Path, *, steps: int = 1, accept_changes: bool = False) -> None:
+    config = replace(CONFIG.train, steps=steps, workers=0, tensorboard=False, precision="fp32")
     with TrainProgress(io.StringIO()) as progress:
-        train(task, config, RunFolder(run), Ranks(device=CPU), preset="recommended", settings={}, progress=progress)
+        train(
+            task,
+            config,
+            RunFolder(run),
+            Ranks(device=CPU),
+            preset="recommended",
+            settings={},
+            progress=progress,
+            accept_changes=accept_changes,
+        )
 
 
 def _keys(task: DiffusionTask) -> list[SampleKey]:
@@ -220,7 +229,7 @@ def test_the_run_folder_holds_the_vae_with_statistics_and_how_the_data_was_made(
 ) -> None:
     task = _task(encoded)
     for _ in range(2):  # as when a run is gone on with
-        task.write_run_files(tmp_path / "run")
+        task.write_run_files(tmp_path / "run", accept_changes=False)
     of_vae = WeightFacts(landmark_scheme="ibug68", speech_encoder=None)
     vae = load_weights(tmp_path / "run" / "vae.safetensors", Vae, VaeConfig, of_vae)
     facts = read_facts(latents_folder(encoded.dataset, fingerprint_of(encoded.vae)))
@@ -234,14 +243,37 @@ def test_a_run_does_not_go_on_with_another_vae_or_another_encoders_features(
     _train(_task(encoded), tmp_path / "run")
     copy = Encoded(shutil.copytree(encoded.dataset, tmp_path / "copy"), _write_vae(tmp_path / "v.safetensors", seed=1))
     _encode(copy.dataset, copy.vae)
-    with pytest.raises(SettingsError, match="another VAE"):
+    begun = {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir() if path.is_file()}
+    with pytest.raises(RunFolderError, match=r"data\.latents is of other statistics or another VAE"):
         _train(_task(copy), tmp_path / "run")
+    with pytest.raises(SettingsError, match="another VAE"):
+        _train(_task(copy), tmp_path / "run", accept_changes=True)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir() if path.is_file()} == begun
     lengths = {"a": 80, "b": 90, "c": 130, "d": 200}
     clips = [{"video": name, "n_frames": n, "encoder": "other"} for name, n in lengths.items()]
     heard = Encoded(make_clips(tmp_path / "heard", *clips), encoded.vae)
     _encode(heard.dataset, heard.vae)
     with pytest.raises(SettingsError, match=r"speech features of 'made', but .* 'other'"):
-        _train(_task(heard), tmp_path / "run")
+        _train(_task(heard), tmp_path / "run", accept_changes=True)
+
+
+def test_a_run_on_latents_that_have_grown_goes_on_where_that_is_accepted(
+    encoded: Encoded, make_clips: Callable[..., Path], tmp_path: Path
+) -> None:
+    _train(_task(encoded), tmp_path / "run")
+    lengths = {"a": 80, "b": 90, "c": 130, "d": 200, "e": 150}
+    grown = Encoded(
+        make_clips(tmp_path / "grown", *({"video": name, "n_frames": n} for name, n in lengths.items())), encoded.vae
+    )
+    _encode(grown.dataset, grown.vae)
+    with pytest.raises(RunFolderError, match=r"data\.clips is 5, was 4 \(1 came, 0 went, 0 have other content\)"):
+        _train(_task(grown), tmp_path / "run", steps=2)
+    _train(_task(grown), tmp_path / "run", steps=2, accept_changes=True)
+    assert (tmp_path / "run" / "latest").read_text() == "step_00000002\n"
+    of_vae = WeightFacts(landmark_scheme="ibug68", speech_encoder=None)
+    vae = load_weights(tmp_path / "run" / "vae.safetensors", Vae, VaeConfig, of_vae)
+    facts = read_facts(latents_folder(grown.dataset, fingerprint_of(grown.vae)))
+    assert vae.latent_statistics.std_C.tolist() == pytest.approx(facts.latents.std)
 
 
 def test_pictures_show_the_clip_and_what_two_speeches_make_of_it(encoded: Encoded) -> None:

@@ -1,3 +1,4 @@
+import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,7 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
+from helpers.received_datasets import make_device, make_fifo, make_socket, rewrite_row
 
+from manifests.errors import DatasetError
 from manifests.files.media import read_frames
 from manifests.files.tar import read_member
 from manifests.schema.arrow_arrays import numpy_of
@@ -24,6 +27,7 @@ from training.latents.files import (
     LatentsError,
     Moments,
     fingerprint_of,
+    latent_places,
     latents_folder,
     merged,
     read_facts,
@@ -250,3 +254,86 @@ def test_clips_that_have_moved_to_another_part_are_not_encoded_again(dataset: Pa
     (clips / "b.parquet").unlink()
     assert _write(select_clips(dataset, EVERY_SPLIT), weights) == before
     assert {path.name: path.stat().st_mtime_ns for path in folder.glob("*.parquet")} == written
+
+
+@pytest.fixture
+def written(dataset: Path, tmp_path: Path) -> tuple[Path, Path]:
+    """A dataset with latents, and the folder of these."""
+    weights, _ = _vae(tmp_path / "vae.safetensors")
+    _write(select_clips(dataset, EVERY_SPLIT), weights)
+    return dataset, latents_folder(dataset, fingerprint_of(weights))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("vae_sha256", "0" * 64),
+        ("vae_sha256", "../../../x"),
+        ("latent_shape", [3, 2**40, 2**40]),
+        ("latent_shape", [3, 4, 4]),
+        ("clips", -1),
+        ("latents", {"count": 0, "mean": [0, 0, 0], "squares": [0, 0, 0]}),
+        ("latents", {"count": 1, "mean": [0], "squares": [0]}),
+        ("latents", {"count": 1, "mean": [0, 0, 0], "squares": [0, 0, -1]}),
+        ("pose_deg", {"count": 1, "mean": [0, 0], "squares": [0, 0]}),
+        ("pose_deg", {"count": 1, "mean": [0, 0, 1e999], "squares": [0, 0, 0]}),
+    ],
+)
+def test_facts_that_state_what_cannot_be_are_refused(written: tuple[Path, Path], name: str, value: object) -> None:
+    _, folder = written
+    path = folder / "latents.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {name: value}))
+    with pytest.raises(LatentsError, match=r"latents\.json is (damaged|about another VAE)"):
+        read_facts(folder)
+
+
+@pytest.mark.parametrize("make", [make_fifo, make_socket, make_device])
+def test_latents_that_are_no_files_are_refused_without_waiting(
+    written: tuple[Path, Path], make: Callable[[Path], None]
+) -> None:
+    _, folder = written
+    make(folder / "latents.json")
+    with pytest.raises(LatentsError, match="not a regular file"):
+        read_facts(folder)
+    make(folder / "part-0.parquet")
+    with pytest.raises(DatasetError, match=r"part-0\.parquet is a .*not a regular file"):
+        latent_places(folder)
+
+
+def test_latents_are_not_written_through_a_link(dataset: Path, tmp_path: Path) -> None:
+    weights, _ = _vae(tmp_path / "vae.safetensors")
+    (tmp_path / "outside").mkdir()
+    (dataset / "latents").symlink_to(tmp_path / "outside")
+    with pytest.raises(DatasetError, match="latents is a link"):
+        _write(select_clips(dataset, EVERY_SPLIT), weights)
+    assert list((tmp_path / "outside").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("column", "values"), [("channel_mean", [0.0]), ("channel_mean", [float("nan")] * 3), ("channel_squares", None)]
+)
+def test_statistics_of_rows_that_cannot_be_are_refused(
+    written: tuple[Path, Path], tmp_path: Path, column: str, values: object
+) -> None:
+    dataset, folder = written
+    rewrite_row(folder / "a.parquet", 0, {column: values})
+    with pytest.raises(LatentsError, match="delete it and give the command again"):
+        _write(select_clips(dataset, EVERY_SPLIT), tmp_path / "vae.safetensors")
+
+
+def test_latents_that_half_floats_cannot_hold_are_damage(dataset: Path, tmp_path: Path) -> None:
+    weights, vae = _vae(tmp_path / "vae.safetensors")
+    with torch.no_grad():
+        for parameter in vae.parameters():
+            parameter.mul_(1e6)
+    save_weights(weights, vae, CONFIG, WeightFacts(landmark_scheme="ibug68", speech_encoder=None))
+    with pytest.raises(DamagedDataError, match="its latents are no finite numbers"):
+        _write(select_clips(dataset, EVERY_SPLIT), weights)
+
+
+def test_a_clip_whose_pose_is_no_numbers_is_not_in_the_statistics_of_poses(dataset: Path, tmp_path: Path) -> None:
+    weights, _ = _vae(tmp_path / "vae.safetensors")
+    rewrite_row(dataset / "clips" / "a.parquet", 0, {"pose_deg": [[float("nan")] * 3] * 40})
+    facts = _write(select_clips(dataset, EVERY_SPLIT), weights)
+    assert facts is not None
+    assert facts.pose_deg.count == 5 + 8  # the frames of the other two clips of split train

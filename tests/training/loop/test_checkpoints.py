@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -8,8 +9,9 @@ from torch import nn
 
 from models.run_folder import RunFolder, RunFolderError
 from training.data.order import Cursor
-from training.loop.checkpoints import CheckpointError, Progress, load_checkpoint, read_progress
+from training.loop.checkpoints import Progress
 from training.loop.parallel import Ranks
+from training.loop.resuming import CheckpointError, load_checkpoint, read_progress
 from training.loop.session import Session
 
 CPU = Ranks(device=torch.device("cpu"))
@@ -43,11 +45,19 @@ def test_checkpoint_lacking_a_file_is_refused(trained: RunFolder, tmp_path: Path
 
 def test_damaged_tensors_are_refused(trained: RunFolder, tmp_path: Path) -> None:
     session = Session(ToyTask(ToyConfig()), ToyConfig().train, CPU)
-    (tmp_path / "dcp").mkdir()
-    (tmp_path / "state.json").write_text((trained.checkpoint(10) / "state.json").read_text())
-    (tmp_path / "dcp" / ".metadata").write_bytes((trained.checkpoint(10) / "dcp" / ".metadata").read_bytes())
-    with pytest.raises(CheckpointError, match="is damaged"):
-        load_checkpoint(tmp_path, session.state, CPU)
+    folder = shutil.copytree(trained.checkpoint(10), tmp_path / "step_00000010")
+    shard = folder / "shards" / "rank_0000.safetensors"
+    content = bytearray(shard.read_bytes())
+    content[-1] ^= 1  # one bit of one number
+    shard.write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"rank_0000\.safetensors does not have the digest"):
+        load_checkpoint(folder, session.state, CPU)
+    shard.write_bytes(content[:-1])
+    with pytest.raises(CheckpointError, match=r"has \d+ bytes, and \d+ were written"):
+        load_checkpoint(folder, session.state, CPU)
+    shard.unlink()
+    with pytest.raises(CheckpointError, match="No such file"):
+        load_checkpoint(folder, session.state, CPU)
 
 
 def test_progress_is_that_of_the_run(trained: RunFolder) -> None:
@@ -58,8 +68,9 @@ def test_progress_is_that_of_the_run(trained: RunFolder) -> None:
 
 def test_progress_of_an_older_checkpoint_counts_the_steps_it_knows_to_be_skipped(tmp_path: Path) -> None:
     content = {"step": 10, "cursor": {"epoch": 3, "position": 7}, "bad_steps": 2}
-    (tmp_path / "state.json").write_text(json.dumps(content))
-    assert read_progress(tmp_path) == Progress(10, Cursor(3, 7), bad_steps=2, skipped=2)
+    (tmp_path / "step_00000010").mkdir()
+    (tmp_path / "step_00000010" / "state.json").write_text(json.dumps(content))
+    assert read_progress(tmp_path / "step_00000010") == Progress(10, Cursor(3, 7), bad_steps=2, skipped=2)
 
 
 def test_pointer_to_no_checkpoint_names_those_that_are_there(trained: RunFolder) -> None:

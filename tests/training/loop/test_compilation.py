@@ -1,4 +1,7 @@
 import logging
+import os
+import stat
+import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partialmethod
@@ -11,6 +14,7 @@ from helpers.toy_task import ToyConfig, train_toy
 from torch import Tensor, nn
 from torch._dynamo.utils import counters
 
+from foundation.storage.private_folder import UnsafeFolderError, temporary_folder_of
 from models.motion.config import MOTION_DIFFUSION_SIZES
 from models.motion.diffusion import MotionDiffusion
 from models.motion.inputs import Dropped, MotionInputs
@@ -111,3 +115,17 @@ def test_the_vae_is_compiled_in_training_and_in_previews() -> None:
         for batch in (4, 1):
             vae(image_BCHW[:1].expand(batch, -1, -1, -1), image_BCHW[:1].expand(batch, -1, -1, -1), None)
     assert _all_compiled()
+
+
+def test_compiled_code_is_kept_where_nobody_else_can_put_any(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR", raising=False)
+    own = temporary_folder_of("inductor")
+    own.symlink_to(tmp_path / "planted")
+    (tmp_path / "planted").mkdir()
+    with pytest.raises(UnsafeFolderError, match="is a link"):
+        compile_blocks([])
+    own.unlink()
+    compile_blocks([])
+    assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == str(own)
+    assert stat.S_IMODE(own.stat().st_mode) == 0o700

@@ -1,4 +1,3 @@
-import os
 from pathlib import Path
 
 import numpy as np
@@ -23,13 +22,3 @@ def test_pictures_of_several_names_are_one_above_the_other(tmp_path: Path) -> No
     write_preview(tmp_path / "p", "b", 1, np.zeros((10, 40, 3), np.uint8))
     write_contact_sheet(tmp_path / "p", tmp_path / "sheet.png")
     assert Image.open(tmp_path / "sheet.png").size == (40, 60)
-
-
-def test_what_is_no_preview_is_left_out_of_the_sheet(tmp_path: Path) -> None:
-    write_preview(tmp_path / "p", "a", 1, np.zeros((10, 20, 3), np.uint8))
-    Image.new("1", (8_000, 8_000)).save(tmp_path / "p" / "a" / "step_00000002.png")  # 64 million pixels in 8 KB
-    Image.new("RGB", (30, 30)).save(tmp_path / "p" / "a" / "step_00000003.png", format="GIF")
-    os.mkfifo(tmp_path / "p" / "a" / "step_00000004.png")
-    (tmp_path / "p" / "a" / "step_last.png").write_bytes(b"")
-    write_contact_sheet(tmp_path / "p", tmp_path / "sheet.png")
-    assert Image.open(tmp_path / "sheet.png").size == (20, 30)

@@ -10,6 +10,7 @@ from PIL import Image
 
 from foundation.settings import SettingsError, overlaid
 from models.run_folder import RunFolder, RunFolderError
+from models.run_record import RunChange
 from training.loop.dry_run import dry_run
 from training.loop.estimates import ResourceError
 from training.loop.loop import TrainError
@@ -136,11 +137,10 @@ def test_run_goes_on_only_with_the_settings_it_was_begun_with(tmp_path: Path) ->
         train_toy(tmp_path / "run", toy_config(steps=4, seed=3))
     train_toy(tmp_path / "run", toy_config(steps=4, dropout=0.5), accept_changes=True)
     record = RunFolder(tmp_path / "run").record()
-    assert record["settings"]["dropout"] == 0.5
-    assert record["history"][1] == {
-        "from": "step_00000002",
-        "changed": {"dropout": "0.5, was 0.0", "train.steps": "4, was 2"},
-    }
+    assert record.settings["dropout"] == 0.5
+    assert record.history[1] == RunChange(
+        at="step_00000002", changed={"dropout": "0.5, was 0.0", "train.steps": "4, was 2"}
+    )
 
 
 def test_run_of_another_task_is_refused(tmp_path: Path) -> None:

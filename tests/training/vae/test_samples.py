@@ -174,6 +174,22 @@ def test_a_dataset_without_a_readable_clip_stops_the_run(damaged: FramePairs) ->
         _ = damaged[SampleKey(0, 5, 0)]
 
 
+def test_a_clip_whose_landmarks_are_not_finite_is_replaced_and_named(made_clips: Path, tmp_path: Path) -> None:
+    dataset = Path(shutil.copytree(made_clips, tmp_path / "dataset"))
+
+    def spoil(array: np.ndarray) -> np.ndarray:
+        array[7, 3] = np.nan
+        return array
+
+    rewrite_array(dataset, "a", 0, "landmarks", spoil)
+    spoilt = FramePairs(select_clips(dataset, DataConfig()), image_px=64, seed=3)
+    for key in (SampleKey(0, item, 0) for item in range(0, 300, 60)):  # all of the spoilt clip
+        assert spoilt.frames_of(key)[0] == 0
+        pair = spoilt[key]
+        assert pair.landmarks_K2.isfinite().all()
+        assert pair.damaged[0].startswith("a-0000000-0000299: ")
+
+
 def test_points_that_were_not_found_are_not_valid(made_clips: Path, pairs: FramePairs) -> None:
     spoilt = FramePairs(select_clips(made_clips, DataConfig()), image_px=64, seed=3)
     landmarks = spoilt._reader.array(0, "landmarks").copy()

@@ -205,7 +205,7 @@ def test_a_clip_that_is_damaged_gives_way_in_the_pictures(make_clips: Callable[.
 
 def test_the_run_folder_says_how_the_data_was_made(dataset: Path, tmp_path: Path) -> None:
     task = _task(dataset)
-    task.write_run_files(tmp_path)
+    task.write_run_files(tmp_path, accept_changes=False)
     assert read_dataset(tmp_path) == read_dataset(dataset)
     export = task.export()
     assert export.facts == WeightFacts(landmark_scheme="ibug68", speech_encoder=None)

@@ -1,6 +1,6 @@
 import pytest
 
-from training.loop.schedules import constant, inverse_square_root
+from training.schedules import constant, inverse_square_root
 
 
 @pytest.mark.parametrize(

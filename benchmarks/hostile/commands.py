@@ -1,0 +1,191 @@
+"""Every command on a dataset and on a run folder, as a function of the place where a case happens."""
+
+import importlib
+import pkgutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.hostile.material import DIFFUSION, RUN, VAE, Place
+from foundation.errors import GaiaError
+
+__all__ = ["COMMANDS", "Command", "load_everything", "main_of"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Command:
+    """A command, and what of the sound material it looks at."""
+
+    name: str
+    program: str
+    """`gaia-curate`, `gaia-train`, `gaia-generate`, or `python` for the library."""
+    arguments: Callable[[Place], list[object]]
+    reads: tuple[str, ...] = ("dataset",)
+    """Folders of the place that it is given."""
+    ends: tuple[int, ...] = (0,)
+    """Exit codes on the sound material."""
+    slow: bool = False
+    """Takes seconds where it is not refused."""
+    reads_sources: bool = False
+    """Opens the source videos that the dataset names: that is its task."""
+
+
+def _command(name: str, program: str, *arguments: object, **facts: object) -> Command:
+    """Return a command whose arguments may be functions of the place."""
+
+    def build(place: Place) -> list[object]:
+        return [one(place) if callable(one) else one for one in arguments]
+
+    return Command(name=name, program=program, arguments=build, **facts)  # type: ignore[arg-type]
+
+
+def _curate(name: str, *arguments: object, **facts: object) -> Command:
+    return _command(name, "gaia-curate", *arguments, **facts)
+
+
+def _train(name: str, *arguments: object, **facts: object) -> Command:
+    return _command(name, "gaia-train", *arguments, slow=True, **facts)
+
+
+def _generate(name: str, *arguments: object, **facts: object) -> Command:
+    out = ("--out", lambda place: place.made / "video.mp4", "--device=cpu")
+    given = ("--run", _motion, "--portrait", lambda place: place.portrait, "--speech", lambda place: place.speech)
+    return _command(name, "gaia-generate", *given, *out, *arguments, reads=("motion",), **facts)
+
+
+def _dataset(place: Place) -> Path:
+    return place.dataset
+
+
+def _vae(place: Place) -> Path:
+    return place.vae
+
+
+def _motion(place: Place) -> Path:
+    return place.motion
+
+
+def _run(place: Place) -> list[object]:
+    options = ["--source", place.source_list, "--out", place.dataset, "--preset", "embedded", *RUN]
+    return ["run", *options, "--exclude-speakers", place.excluded]
+
+
+_VIDEO = "a.mp4"
+
+_SQL = (
+    "SELECT (SELECT max(path) FROM videos), (SELECT count(outcome) FROM spans), (SELECT sum(tick) FROM frames), * "
+    "FROM clips"
+)
+
+COMMANDS: tuple[Command, ...] = (
+    Command(name="run", program="gaia-curate", arguments=_run, ends=(1,), reads_sources=True),
+    _curate("retry", "retry", _dataset, "--failed", ends=(1,), reads_sources=True),
+    _curate("decide", "decide", _dataset, "--out", lambda place: place.made / "decided"),
+    _curate(
+        "decide with clips",
+        "decide",
+        _dataset,
+        "--out",
+        lambda place: place.made / "rendered",
+        "--render",
+        slow=True,
+        reads_sources=True,
+    ),
+    _curate("forget a person", "forget", _dataset, "--speaker", "p2"),
+    _curate("forget a video", "forget", _dataset, "--video", _VIDEO),
+    _curate("forget nothing", "forget", _dataset, "--speaker", "p1", "--dry-run"),
+    _curate("explain", "explain", _dataset, _VIDEO),
+    _curate("explain a second", "explain", _dataset, _VIDEO, "1.0"),
+    _curate("stats", "stats", _dataset),
+    _curate("stats --sql", "stats", _dataset, "--sql", _SQL),
+    _curate("validate", "validate", _dataset),
+    Command(name="Dataset", program="python", arguments=lambda place: [place.dataset]),
+    _train("vae", "vae", _dataset, "--out", lambda place: place.made / "vae", *VAE),
+    _train("vae again", "vae", _dataset, "--out", _vae, *VAE, "--set=train.steps=3", reads=("dataset", "vae")),
+    _train("latents", "latents", _dataset, "--vae", _vae, "--device=cpu", reads=("dataset", "vae")),
+    _train(
+        "diffusion",
+        "diffusion",
+        *(_dataset, "--vae", _vae, "--out", lambda place: place.made / "motion", *DIFFUSION),
+        reads=("dataset", "vae"),
+    ),
+    _train(
+        "diffusion again",
+        "diffusion",
+        *(_dataset, "--vae", _vae, "--out", _motion, *DIFFUSION, "--set=train.steps=3"),
+        reads=("dataset", "vae", "motion"),
+    ),
+    _generate("generate", slow=True),
+    _generate("generate --dry-run", "--dry-run"),
+)
+"""All of them."""
+
+
+def main_of(command: Command, place: Place) -> Callable[[], int]:
+    """Return what the command does, as a function that returns its exit code or ends like the command."""
+
+    def work() -> int:
+        import torch
+
+        torch.set_num_threads(1)
+        arguments = [str(one) for one in command.arguments(place)]
+        if command.program == "python":
+            return _read_dataset(arguments[0])
+        sys.argv = [command.program, *arguments]
+        _PROGRAMS[command.program]()()
+        return 0
+
+    return work
+
+
+def _curation() -> Callable[[], None]:
+    from curation.cli.app import main
+
+    return main
+
+
+def _training() -> Callable[[], None]:
+    from training.cli.app import main
+
+    return main
+
+
+def _generation() -> Callable[[], None]:
+    from generation.cli import main
+
+    return main
+
+
+_PROGRAMS = {"gaia-curate": _curation, "gaia-train": _training, "gaia-generate": _generation}
+
+
+def _read_dataset(path: str) -> int:
+    """Read everything of a dataset with the library; an error of ours ends as a command with it would."""
+    from manifests import Dataset
+
+    try:
+        data = Dataset(path)
+        repr(data)
+        data.videos("all")
+        data.spans()
+        table = data.clips(columns="all")
+        data.frames(_VIDEO, "all")
+        data.statistics()
+        for number in range(len(table)):
+            clip = data.clip(number)
+            clip.frames(), clip.audio(), clip.landmarks(), clip.contact_sheet()
+    except GaiaError as error:
+        sys.stderr.write(f"python: {error}\n")
+        return error.exit_code
+    return 0
+
+
+def load_everything() -> None:
+    """Import every module of the project, so that a forked process begins with its work."""
+    packages = ("foundation", "manifests", "curation", "models", "training", "generation")
+    for package in packages:
+        found = importlib.import_module(package)
+        for module in pkgutil.walk_packages(found.__path__, f"{package}."):
+            if ".teaching" not in module.name:
+                importlib.import_module(module.name)

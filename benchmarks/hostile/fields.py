@@ -1,0 +1,341 @@
+"""Every field of every file of the sound material, and how a value is put there.
+
+The fields are found, not listed: the columns of the tables as the schema declares them, the keys of the JSON documents
+as the commands wrote them (in files, in the footers of Parquet files, in the headers of safetensors files), the names
+in the tars. A new column, setting or key is a field without a change here.
+"""
+
+import json
+import struct
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from benchmarks.hostile.material import Place
+from benchmarks.hostile.values import Value, fractions, numbers, texts, values_like
+from manifests.schema.columns import Table
+from manifests.schema.tables import TABLES
+from training.latents.files import LATENTS
+
+__all__ = ["Field", "fields_of", "kind_of_file"]
+
+_MANY = 40
+"""An object with more keys holds many of one kind: one of them stands for all."""
+
+_FOOTER = b"gaia_packed"
+
+Json = object
+
+Path_ = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A place for a value."""
+
+    root: str
+    """Folder of the place: `dataset`, `vae` or `motion`."""
+    file: str
+    """Relative to it."""
+    name: str
+    """Name of the field in the file."""
+    values: tuple[Value, ...]
+    put: Callable[[Place, Value], None]
+    """Put a value there."""
+    whole: bool = False
+    """It is a whole file or folder, or as large as one."""
+
+
+def fields_of(place: Place, root: str) -> Iterator[Field]:
+    """Yield the fields of all files of a folder of the sound material."""
+    folder = place.sound / root
+    seen: set[str] = set()
+    for path in sorted((path for path in folder.rglob("*") if path.is_file()), reverse=True):  # newest step first
+        name = path.relative_to(folder).as_posix()
+        kind = kind_of_file(path, name)
+        if kind in seen:
+            continue
+        seen.add(kind)
+        if path.suffix == ".parquet":
+            yield from _columns(place, root, name)
+            yield from _documents(place, root, name, _read_footer, _write_footer)
+        elif path.suffix == ".json":
+            yield from _documents(place, root, name, _read_json, _write_json)
+        elif path.suffix == ".jsonl":
+            yield from _documents(place, root, name, _read_lines, _write_lines)
+        elif path.suffix == ".safetensors":
+            yield from _documents(place, root, name, _read_header, _write_header)
+        elif path.suffix == ".tar":
+            yield from _tar_names(place, root, name)
+        elif path.stat().st_size < 200:
+            yield _text(place, root, name)
+
+
+def kind_of_file(path: Path, name: str) -> str:
+    """Return a name that files of one kind share: packed ones, those of one video, records of one status."""
+    folder, _, last = name.rpartition("/")
+    if folder.startswith("step_"):
+        folder = f"step/{folder.partition('/')[2]}"
+    if last.endswith((".parquet", ".tar")):
+        return f"{folder}/{'packed' if last.startswith('part-') else 'one'}"
+    if folder == "ledger" and last.endswith(".json"):
+        return f"{folder}/{json.loads(path.read_bytes())['status']}"
+    return f"{folder}/{last}"
+
+
+# Parquet columns
+
+
+def _columns(place: Place, root: str, name: str) -> Iterator[Field]:
+    table = LATENTS if name.startswith("latents/") else TABLES[name.partition("/")[0]]
+    for column in table.columns:
+        for leaf, data_type in _leaves(column.name, column.type):
+            values = tuple(_arrow_values(data_type, place.outside[0], column.name, nullable=column.nullable))
+
+            def put(place: Place, value: Value, column: str = column.name, leaf: str = leaf) -> None:
+                _put_column(place.place / root / name, table, column, leaf, value)
+
+            yield Field(root, name, leaf, values, put)
+
+
+def _leaves(name: str, data_type: pa.DataType) -> Iterator[tuple[str, pa.DataType]]:
+    """Yield a column, or the fields of the structs that it lists."""
+    if pa.types.is_list(data_type) and pa.types.is_struct(data_type.value_type):
+        for field in data_type.value_type:
+            yield f"{name}.{field.name}", field.type
+    else:
+        yield name, data_type
+
+
+def _arrow_values(data_type: pa.DataType, outside: Path, name: str, *, nullable: bool) -> Iterator[Value]:
+    if pa.types.is_string(data_type):
+        yield from texts({"media": "media/x.tar"}.get(name, ""), outside)
+        yield Value("another type", pa.int64())
+    elif pa.types.is_integer(data_type):
+        highest = 2 ** (data_type.bit_width - 1)
+        yield from (value for value in numbers() if -highest <= cast("int", value.value) < highest)
+        yield Value("another type", pa.string())
+    elif pa.types.is_floating(data_type):
+        yield from fractions()
+        yield Value("another type", pa.string())
+    elif pa.types.is_boolean(data_type):
+        yield Value("true", True)
+        yield Value("another type", pa.string())
+    else:
+        yield from _list_values(data_type)
+        yield Value("another type", pa.string())
+    if not nullable or not pa.types.is_string(data_type):
+        yield Value("null", None)
+    yield Value("missing", KeyError)
+
+
+def _list_values(data_type: pa.DataType) -> Iterator[Value]:
+    filler: object = "../outside/canary"
+    depth, leaf = 0, data_type
+    while hasattr(leaf, "value_type"):
+        depth, leaf = depth + 1, leaf.value_type
+    if not pa.types.is_string(leaf):
+        filler = float("nan")
+    fixed = pa.types.is_fixed_size_list(data_type)
+    one = filler
+    inner = data_type
+    sizes = []
+    while hasattr(inner, "value_type"):
+        sizes.append(inner.list_size if pa.types.is_fixed_size_list(inner) else 1)
+        inner = inner.value_type
+    for size in reversed(sizes):
+        one = [one] * size
+    yield Value("filled with NaN", one)
+    if not fixed:
+        yield Value("empty list", [])
+        yield Value("a row too many", cast("list[object]", one) * 1000)
+        yield Value("null within", [None] * 3)
+
+
+def _put_column(path: Path, schema: Table, column: str, leaf: str, value: Value) -> None:
+    """Write a Parquet file anew with a value in the first row of a column; everything else stays."""
+    file = pq.ParquetFile(path)
+    table, metadata = file.read(), file.schema_arrow.metadata
+    file.close()
+    number = table.schema.get_field_index(column)
+    if value.value is KeyError:
+        changed = table.remove_column(number)
+    else:
+        rows = table.column(number).to_pylist()
+        data_type = table.schema.field(number).type
+        if isinstance(value.value, pa.DataType):
+            data_type = value.value
+            rows = [7 if pa.types.is_integer(data_type) else "seven"] * len(rows)
+        elif leaf != column:
+            rows[0] = [{**dict.fromkeys(f.name for f in data_type.value_type), leaf.partition(".")[2]: value.value}]
+        else:
+            rows[0] = value.value
+        changed = table.set_column(number, pa.field(column, data_type), pa.array(rows, data_type))
+    with path.open("wb") as stream:
+        pq.write_table(
+            changed.replace_schema_metadata(metadata), stream, row_group_size=schema.row_group_rows, compression="zstd"
+        )
+
+
+# JSON documents
+
+
+def _documents(
+    place: Place, root: str, name: str, read: Callable[[Path], Json], write: Callable[[Path, Json], None]
+) -> Iterator[Field]:
+    content = read(place.sound / root / name)
+    if content is None:
+        return
+    for keys, original in _walk(content, ()):
+
+        def put(place: Place, value: Value, keys: Path_ = keys) -> None:
+            path = place.place / root / name
+            write(path, _with(read(path), keys, value.value))
+
+        values = tuple(values_like(original, place.outside[0]))
+        if isinstance(original, dict) and original:
+            values = (*values, Value("a key more", _More), *(_renamed(value) for value in texts("", place.outside[0])))
+        if keys:
+            values = (*values, Value("missing", KeyError))
+        yield Field(root, name, ".".join(map(str, keys)) or "(all)", values, put)
+
+
+class _More:
+    """Stands for the object with a key more."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """Stands for the object with its first key renamed."""
+
+    name: str
+
+
+def _renamed(value: Value) -> Value:
+    return Value(f"key: {value.kind}", _Key(str(value.value)), leads_out=value.leads_out)
+
+
+def _walk(content: Json, keys: Path_) -> Iterator[tuple[Path_, Json]]:
+    yield keys, content
+    if isinstance(content, dict):
+        entries = list(content.items())
+        homogeneous = len(entries) > _MANY or (keys and keys[-1] == "tables")
+        for key, inner in entries[:1] if homogeneous else entries:
+            yield from _walk(inner, (*keys, key))
+    elif isinstance(content, list) and content:
+        yield from _walk(content[0], (*keys, 0))
+
+
+def _with(content: Json, keys: Path_, value: Json) -> Json:
+    """Return a document with a value in the place of the one that the keys lead to."""
+    if keys:
+        inner = dict(content) if isinstance(content, dict) else list(cast("list[Json]", content))
+        if len(keys) == 1 and value is KeyError:
+            del inner[keys[0]]  # type: ignore[arg-type]
+        else:
+            inner[keys[0]] = _with(inner[keys[0]], keys[1:], value)  # type: ignore[index,call-overload]
+        return inner
+    if value is _More:
+        return {**cast("dict[str, Json]", content), "more": "../outside/canary"}
+    if isinstance(value, _Key):
+        first, *others = cast("dict[str, Json]", content).items()
+        return dict([(value.name, first[1]), *others])
+    return value
+
+
+def _read_json(path: Path) -> Json:
+    return json.loads(path.read_bytes())
+
+
+def _write_json(path: Path, content: Json) -> None:
+    path.write_text(json.dumps(content, indent=1))
+
+
+def _read_lines(path: Path) -> Json:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def _write_lines(path: Path, content: Json) -> None:
+    path.write_text("".join(f"{json.dumps(line)}\n" for line in (content if isinstance(content, list) else [content])))
+
+
+def _read_footer(path: Path) -> Json:
+    footer = (pq.read_metadata(path).metadata or {}).get(_FOOTER)
+    return None if footer is None else json.loads(footer)
+
+
+def _write_footer(path: Path, content: Json) -> None:
+    file = pq.ParquetFile(path)
+    table, groups = file.read(), [file.metadata.row_group(n).num_rows for n in range(file.num_row_groups)]
+    file.close()
+    metadata = {**(table.schema.metadata or {}), _FOOTER: json.dumps(content).encode()}
+    with path.open("wb") as stream:
+        pq.write_table(table.replace_schema_metadata(metadata), stream, row_group_size=max(groups), compression="zstd")
+
+
+def _read_header(path: Path) -> Json:
+    """Return the header of a safetensors file, the JSON texts in its metadata opened."""
+    content = path.read_bytes()
+    (length,) = struct.unpack_from("<Q", content)
+    header = json.loads(content[8 : 8 + length])
+    tensors = [name for name in header if name != "__metadata__"]
+    opened = {key: _opened(text) for key, text in header.get("__metadata__", {}).items()}
+    return {"__metadata__": opened, "tensors": {tensors[0]: header[tensors[0]]} if tensors else {}}
+
+
+def _opened(text: str) -> Json:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _write_header(path: Path, content: Json) -> None:
+    whole = path.read_bytes()
+    (length,) = struct.unpack_from("<Q", whole)
+    header = json.loads(whole[8 : 8 + length])
+    if not isinstance(content, dict):
+        text = json.dumps(content)
+    else:
+        metadata, tensors = content.get("__metadata__"), content.get("tensors")
+        if isinstance(metadata, dict):
+            closed = {k: v if isinstance(v, str) else json.dumps(v) for k, v in metadata.items()}
+            metadata = {k: closed[k] for k in closed}
+        header.pop(next((name for name in header if name != "__metadata__"), ""), None)
+        header = {
+            "__metadata__": metadata,
+            **header,
+            **(tensors if isinstance(tensors, dict) else {"tensors": tensors}),
+        }
+        text = json.dumps(header)
+    path.write_bytes(struct.pack("<Q", len(text)) + text.encode() + whole[8 + length :])
+
+
+# other files
+
+
+def _tar_names(place: Place, root: str, name: str) -> Iterator[Field]:
+    def put(place: Place, value: Value) -> None:
+        path = place.place / root / name
+        content = bytearray(path.read_bytes())
+        content[:100] = str(value.value).encode()[:100].ljust(100, b"\0")
+        content[148:156] = b" " * 8
+        content[148:156] = f"{sum(content[:512]):06o}\0 ".encode()
+        path.write_bytes(content)
+
+    yield Field(root, name, "first name", tuple(texts("a.mp4", place.outside[0])), put)
+
+
+def _text(place: Place, root: str, name: str) -> Field:
+    original = (place.sound / root / name).read_text(errors="replace").strip()
+
+    def put(place: Place, value: Value) -> None:
+        (place.place / root / name).write_text(str(value.value), errors="surrogatepass")
+
+    twin = f"../{place.outside[0].name}/twin/{root}/{original}"
+    values = (Value("climbs to a twin", twin, leads_out=True), *texts(original, place.outside[0]))
+    return Field(root, name, "(text)", values, put)

@@ -1,0 +1,219 @@
+"""A sound dataset and two run folders, from which every case begins, and the canaries beside them.
+
+    FOLDER/raw/                    three short videos, one that is none, a copy, one of a person who is left out
+    FOLDER/sound/dataset, vae, motion
+    FOLDER/place/                  the copy that a case spoils, with what the commands make beside it
+    FOLDER/place/outside, FOLDER/outside
+                                   canaries: nothing may open or change them
+
+Beside the dataset and one folder above it, so that a name that climbs out of the dataset, or out of a folder of it,
+arrives at a canary. Each has `twin/`, a whole copy of the sound material, so that a link to it is not refused for what
+it leads to.
+"""
+
+import io
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import numpy as np
+
+from curation.media.encode import encode_flac, encode_mp4
+from foundation.array_types import Float32Array, RgbImage
+
+__all__ = ["CANARY", "DIFFUSION", "OUTSIDE", "RUN", "VAE", "Place", "make_canaries", "make_sources"]
+
+OUTSIDE = "outside"
+
+CANARY = "canary"
+"""Name of the canaries, with every suffix that a dataset or a run has."""
+
+_SUFFIXES = ("", ".json", ".parquet", ".tar", ".mp4", ".flac", ".safetensors", ".new", ".tmp")
+
+_PX = 320
+"""Size of the made videos."""
+
+RUN = ("--set=crop.size_px=64", "--set=speech.denoiser=none")
+"""Settings of the sound dataset."""
+
+_TRAIN = (
+    "--size=tiny",
+    "--device=cpu",
+    "--set=train.steps=2",
+    "--set=train.batch=4",
+    "--set=train.micro_batch=4",
+    "--set=train.workers=0",
+    "--set=train.tensorboard=false",
+    "--set=train.checkpoint_every=1",
+)
+
+VAE = (
+    *_TRAIN,
+    "--set=model.width=4",
+    "--set=model.multipliers=[1,1,1]",
+    "--set=model.groups=2",
+    "--set=model.image_px=32",
+    "--set=discriminator.width=8",
+    "--set=discriminator.groups=4",
+    "--set=check_pairs=2",
+)
+"""Settings of the small VAE."""
+
+DIFFUSION = (*_TRAIN, "--set=model.width=64", "--set=model.layers=1", "--set=model.ffn_width=64")
+"""Settings of the small motion model."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Place:
+    """Folders of a campaign."""
+
+    folder: Path
+
+    @property
+    def raw(self) -> Path:
+        """Source videos."""
+        return self.folder / "raw"
+
+    @property
+    def source_list(self) -> Path:
+        """List of the source videos, with speakers and stretches."""
+        return self.folder / "list.csv"
+
+    @property
+    def excluded(self) -> Path:
+        """List of people to leave out."""
+        return self.folder / "excluded.txt"
+
+    @property
+    def portrait(self) -> Path:
+        """Picture of a person."""
+        return self.folder / "portrait.png"
+
+    @property
+    def speech(self) -> Path:
+        """A second of speech."""
+        return self.folder / "speech.flac"
+
+    @property
+    def sound(self) -> Path:
+        """The material as the commands made it."""
+        return self.folder / "sound"
+
+    @property
+    def place(self) -> Path:
+        """Folder in which a case happens."""
+        return self.folder / "place"
+
+    @property
+    def dataset(self) -> Path:
+        """Dataset of a case."""
+        return self.place / "dataset"
+
+    @property
+    def vae(self) -> Path:
+        """Run folder of the VAE of a case."""
+        return self.place / "vae"
+
+    @property
+    def motion(self) -> Path:
+        """Run folder of the motion model of a case."""
+        return self.place / "motion"
+
+    @property
+    def made(self) -> Path:
+        """Where the commands of a case write what they make anew."""
+        return self.place / "made"
+
+    @property
+    def outside(self) -> tuple[Path, Path]:
+        """Folders of canaries, the nearer one first."""
+        return self.place / OUTSIDE, self.folder / OUTSIDE
+
+    def renew(self) -> None:
+        """Put the sound material in place of what a case left."""
+        for path in self.place.iterdir():
+            if path.name != OUTSIDE:
+                _remove(path)
+        for folder in self.sound.iterdir():
+            shutil.copytree(folder, self.place / folder.name, symlinks=True)
+        self.made.mkdir()
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+
+def make_canaries(place: Place) -> None:
+    """Write the canaries anew."""
+    for outside in place.outside:
+        if outside.exists():
+            shutil.rmtree(outside)
+        outside.mkdir(parents=True)
+        shutil.copytree(place.sound, outside / "twin")
+        for suffix in _SUFFIXES:
+            (outside / f"{CANARY}{suffix}").write_bytes(_content(place, suffix))
+        (outside / "folder").mkdir()
+        (outside / "folder" / f"{CANARY}.json").write_text("{}")
+
+
+def _content(place: Place, suffix: str) -> bytes:
+    """Return what a file of that suffix may hold in earnest."""
+    if suffix in (".mp4", ".flac"):
+        return (place.raw / "a.mp4").read_bytes()
+    found = sorted(place.sound.rglob(f"*{suffix}")) if suffix else []
+    return found[0].read_bytes() if found and found[0].is_file() else b"nobody may read this\n"
+
+
+def make_sources(place: Place, sample: Path) -> None:
+    """Cut the source videos out of the sample video, and write the lists."""
+    place.raw.mkdir(parents=True)
+    pictures, voice = list(_pictures(sample, 90)), _voice(sample)
+    for name, n_frames, sound in (("a", 85, True), ("b", 84, False), ("c", 80, True), ("f", 30, False)):
+        begin = (ord(name) - ord("a")) % 5
+        content = encode_mp4(pictures[begin : begin + n_frames], _PX)
+        (place.raw / f"{name}.mp4").write_bytes(content)
+        if sound:
+            flac = encode_flac(voice[begin * 1920 : (begin + n_frames) * 1920], 48_000)
+            _with_sound(place.raw / f"{name}.mp4", flac)
+    (place.raw / "d.mp4").write_text("no video")
+    shutil.copy(place.raw / "a.mp4", place.raw / "e.mp4")
+    rows = ("a,p1,,", "b,p2,0,3.2", "c,p3,,", "d,p4,,", "e,p1,,", "f,p9,,")
+    lines = [f"{place.raw}/{row.replace(',', '.mp4,', 1)}" for row in rows]
+    place.source_list.write_text("\n".join(["path,speaker_id,start_s,end_s", *lines, ""]))
+    place.excluded.write_text("p9\n")
+    av.VideoFrame.from_ndarray(pictures[0], format="rgb24").to_image().save(place.portrait)
+    place.speech.write_bytes(encode_flac(voice[:62_400], 48_000))
+
+
+def _pictures(sample: Path, n: int) -> Iterator[RgbImage]:
+    with av.open(str(sample)) as container:
+        for _, frame in zip(range(n), container.decode(video=0), strict=False):
+            whole = frame.to_ndarray(format="rgb24")[24:424, :400]
+            cut = av.VideoFrame.from_ndarray(np.ascontiguousarray(whole), format="rgb24")
+            yield cut.reformat(width=_PX, height=_PX).to_ndarray()
+
+
+def _voice(sample: Path) -> Float32Array:
+    resampler = av.AudioResampler(format="flt", layout="mono", rate=48_000)
+    with av.open(str(sample)) as container:
+        parts = [part.to_ndarray()[0] for frame in container.decode(audio=0) for part in resampler.resample(frame)]
+    return np.concatenate(parts)[: 48_000 * 5].astype(np.float32)
+
+
+def _with_sound(path: Path, flac: bytes) -> None:
+    """Put a sound track beside the pictures of an MP4 file."""
+    silent = path.read_bytes()
+    with av.open(io.BytesIO(silent)) as pictures, av.open(io.BytesIO(flac)) as sound, av.open(str(path), "w") as out:
+        tracks = [
+            (one, out.add_stream_from_template(one)) for one in (pictures.streams.video[0], sound.streams.audio[0])
+        ]
+        for source, track in tracks:
+            for packet in (pictures if source.type == "video" else sound).demux(source):
+                if packet.dts is not None:
+                    packet.stream = track
+                    out.mux(packet)

@@ -1,0 +1,93 @@
+"""What is wrong with how a command ended on material that a stranger spoiled."""
+
+from collections.abc import Sequence
+
+from benchmarks.hostile.child import LIMIT_BYTES, LIMIT_S, Ended
+from benchmarks.hostile.commands import Command
+from benchmarks.hostile.fields import Field
+from benchmarks.hostile.values import Value
+
+__all__ = ["REASONS", "Spoiled", "faults"]
+
+Spoiled = Sequence[tuple[Field, Value]]
+"""Fields, and the values that stand there."""
+
+REASONS = (
+    "outside changed",
+    "outside read",
+    "socket opened",
+    "waits for ever",
+    "over 60 s",
+    "over 2 GiB",
+    "traceback",
+    "process left behind",
+    "exit code",
+    "says not where",
+    "more than a sentence",
+    "not refused",
+)
+"""Everything that can be wrong."""
+
+_CHECKED = ("video_id", "clip_id", "media", "mp4_offset", "mp4_size", "flac_offset", "flac_size", "mp4_sha256")
+"""Columns whose hostile values `validate` has to report."""
+
+
+def faults(spoiled: Spoiled, command: Command, ended: Ended, touched: list[str], changed: list[str]) -> list[str]:
+    """Return the reasons of `REASONS` that hold."""
+    found = []
+    if changed or any(one.startswith("changed") for one in touched):
+        found.append("outside changed")
+    if any(not one.startswith("changed") for one in touched) and not _names_source(spoiled, command):
+        found.append("outside read")
+    if ended.sockets:
+        found.append("socket opened")
+    if ended.cut_off == "waits":
+        found.append("waits for ever")
+    if ended.cut_off == "time" or ended.seconds > LIMIT_S:
+        found.append("over 60 s")
+    if ended.cut_off == "memory" or ended.peak_bytes > LIMIT_BYTES:
+        found.append("over 2 GiB")
+    if "Traceback (most recent call last)" in ended.said:
+        found.append("traceback")
+    if ended.orphans:
+        found.append("process left behind")
+    return found or _of_words(spoiled, command, ended)
+
+
+def _names_source(spoiled: Spoiled, command: Command) -> bool:
+    """Return whether a field names a source video, and the command is one that opens these."""
+    return command.reads_sources and any(one.name in ("path", "duplicate_of") for one, _ in spoiled)
+
+
+def _of_words(spoiled: Spoiled, command: Command, ended: Ended) -> list[str]:
+    if ended.code not in (0, 1, 2, 3):
+        return ["exit code"]
+    if ended.code == 0:
+        return ["not refused"] if command.name == "validate" and any(map(_is_checked, spoiled)) else []
+    begin = f"{command.program}: "
+    lines = ended.errors.splitlines()
+    refusals = [number for number, line in enumerate(lines) if line.startswith(begin)]
+    if command.name == "validate" and not refusals:
+        return []  # it lists problems
+    if not refusals:
+        return [] if ended.code in command.ends else ["exit code"]
+    found = []
+    sentence = "\n".join(lines[refusals[0] :])
+    if not any(word and word in sentence for one, _ in spoiled for word in _words(one)):
+        found.append("says not where")
+    if len(lines) > refusals[0] + 1:
+        found.append("more than a sentence")
+    return found
+
+
+def _is_checked(pair: tuple[Field, Value]) -> bool:
+    """Return whether `validate` has to report this value in this field."""
+    field, value = pair
+    return field.root == "dataset" and field.name in _CHECKED and value.leads_out
+
+
+def _words(field: Field) -> list[str]:
+    """Return what may stand for the place in a message: the file, its folder, or the field."""
+    folder, _, last = field.file.rpartition("/")
+    video = last.partition(".")[0]
+    return [last, folder, video, *(part for part in field.name.split(".") if not part.isdigit())]

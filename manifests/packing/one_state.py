@@ -1,0 +1,219 @@
+"""Reading while a command writes: all of an answer is from one state of the dataset, or there is none.
+
+A reader takes no lease. It reads between two looks at the files that make up the state, and reads again if they have
+changed. While a command is at work, the state is that of the last command which ended: rows of videos that are not in
+the table `videos` yet do not count. What has been removed or rewritten of that state cannot be read any more.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from foundation.errors import CannotStartError
+from foundation.storage.leases import Holder, other_holder_of
+from foundation.storage.locations import is_remote, remote_of, store_errors
+from manifests.files.journal import JOURNAL
+from manifests.files.tables import read_table
+from manifests.packing.packed_files import PACKED, stored_videos
+from manifests.schema.clips import CLIPS
+from manifests.schema.frames import FRAMES
+from manifests.schema.tables import TABLES
+from manifests.schema.videos import SPANS, VIDEOS
+
+__all__ = ["ChangingDatasetError", "in_one_state", "not_hidden", "without_writer"]
+
+_LOG = logging.getLogger(__name__)
+
+AnswerT = TypeVar("AnswerT")
+
+_ATTEMPTS = 5
+
+_PAUSE_S = 0.3
+"""Pause after an attempt, seconds: the next is made after once, twice, three times this."""
+
+_LOOK_S = 1.0
+"""Time between two looks while the end of a command is waited for."""
+
+_COLUMNS = ("video_id", "status", "duration_s", "n_clips", "duplicate_of")
+
+
+class ChangingDatasetError(CannotStartError):
+    """A command changes the dataset, so that it cannot be read as a whole; the message says which."""
+
+
+class _PartlyChangedError(Exception):
+    """Rows of the last state are missing."""
+
+
+def in_one_state(dataset: Path, read: Callable[[frozenset[str]], AnswerT]) -> AnswerT:
+    """Return what `read` returns, all of it from one state of the dataset.
+
+    Args:
+        dataset: the folder or address.
+        read: reads the tables, maybe several times; it is given the ids of videos whose rows do not count yet.
+
+    Raises:
+        ChangingDatasetError: a command changes what is to be read; there is no state to read before it has ended.
+        Exception: whatever `read` raises on files that nobody changes.
+    """
+    for attempt in range(_ATTEMPTS):
+        time.sleep(_PAUSE_S * attempt)
+        try:
+            before, hidden = _state(dataset)
+        except (_PartlyChangedError, OSError):
+            continue
+        try:
+            answer = read(hidden)
+        except Exception:  # the files may have been replaced
+            if _is_unchanged(dataset, before):
+                raise
+            continue
+        if _is_unchanged(dataset, before):
+            return answer
+    raise _changing(dataset, other_holder_of(dataset))
+
+
+def not_hidden(rows: pa.Table, hidden: frozenset[str]) -> pa.Table:
+    """Return rows with a `video_id` without those of hidden videos."""
+    if not hidden:
+        return rows
+    return rows.filter(pc.invert(pc.is_in(rows["video_id"], pa.array(sorted(hidden), pa.string()))))
+
+
+def without_writer(dataset: Path, work: Callable[[], AnswerT], *, wait: bool = False, repeat: bool = True) -> AnswerT:
+    """Return what `work` returns on a dataset to which no command writes meanwhile.
+
+    Args:
+        dataset: the folder or address.
+        work: reads the dataset.
+        wait: wait for the end of a command, with a note in the log, and work again if one has begun in between.
+        repeat: whether `work` may be done more than once; otherwise a change in between is an error.
+
+    Raises:
+        ChangingDatasetError: a command writes to it, or has begun to meanwhile, and `wait` is false.
+        Exception: whatever `work` raises on a dataset that nobody changes.
+    """
+    first = True
+    while True:
+        _require_no_writer(dataset, wait=wait)
+        before = _listings(dataset, frozenset())
+        try:
+            answer = work()
+        except Exception:  # the files may have been replaced
+            if other_holder_of(dataset) is None and _listings(dataset, frozenset()) == before:
+                raise
+        else:
+            if other_holder_of(dataset) is None and _listings(dataset, frozenset()) == before:
+                return answer
+        if not repeat or not (wait or first):
+            raise _changing(dataset, other_holder_of(dataset))
+        first = False
+
+
+def _require_no_writer(dataset: Path, *, wait: bool) -> None:
+    told = False
+    while (holder := other_holder_of(dataset)) is not None:
+        if not wait:
+            raise _changing(dataset, holder)
+        if not told:
+            _LOG.warning("%s: waiting for %s; Ctrl-C ends the wait", dataset, holder.text())
+            told = True
+        time.sleep(_LOOK_S)
+
+
+def _changing(dataset: Path, holder: Holder | None) -> ChangingDatasetError:
+    if holder is None:
+        return ChangingDatasetError(f"{dataset} was changed each time that it was read; try again")
+    return ChangingDatasetError(
+        f"{dataset} is being changed by {holder.text()}: it cannot be read as a whole before that command has ended"
+    )
+
+
+_State = tuple[tuple[str, ...], ...]
+
+
+def _is_unchanged(dataset: Path, before: _State) -> bool:
+    try:
+        return _state(dataset)[0] == before
+    except (_PartlyChangedError, OSError):
+        return False
+
+
+def _state(dataset: Path) -> tuple[_State, frozenset[str]]:
+    """Return what changes with the state of a dataset, and the ids of the videos that do not belong to it yet.
+
+    Raises:
+        _PartlyChangedError: a command has removed rows of the last state.
+        DatasetError: a file is damaged, or just replaced.
+        OSError: a folder cannot be listed.
+    """
+    hidden: frozenset[str] = frozenset() if other_holder_of(dataset) is None else _hidden(dataset)
+    return _listings(dataset, hidden), hidden
+
+
+def _listings(dataset: Path, hidden: frozenset[str]) -> _State:
+    folders = [_listing(dataset / name) for name in TABLES]
+    files = [
+        (table, *facts)
+        for table, listing in zip(TABLES, folders, strict=True)
+        for facts in listing
+        if facts[0].startswith(PACKED) or facts[0].removesuffix(".parquet") not in hidden
+    ]
+    singles = [(name, *_facts(dataset / name)) for name in ("dataset.json", JOURNAL)]
+    return (*files, *singles)
+
+
+def _hidden(dataset: Path) -> frozenset[str]:
+    """Return the ids of the videos with rows that the table `videos` does not have as curated.
+
+    Raises:
+        _PartlyChangedError: it has a video whose rows are gone.
+    """
+    rows = [row for row in read_table(dataset, VIDEOS.name, _COLUMNS).to_pylist() if row["duplicate_of"] is None]
+    curated = {row["video_id"] for row in rows if row["status"] == "ok"}
+    long = {row["video_id"] for row in rows if row["status"] == "ok" and row["duration_s"]}
+    with_clips = {row["video_id"] for row in rows if row["n_clips"]}
+    stored = {table.name: stored_videos(dataset, table).keys() for table in (FRAMES, SPANS, CLIPS)}
+    if long - stored[FRAMES.name] or long - stored[SPANS.name] or with_clips - stored[CLIPS.name]:
+        raise _PartlyChangedError
+    return frozenset(video for videos in stored.values() for video in videos if video not in curated)
+
+
+def _listing(folder: Path) -> list[tuple[str, ...]]:
+    """Return the names of the Parquet files of a folder, hidden ones included, each with what its content changes."""
+    if is_remote(folder):
+        remote = remote_of(folder)
+        try:
+            with store_errors(folder):
+                entries = remote.fs.ls(remote.path, detail=True)
+        except FileNotFoundError:
+            return []
+        found = [(entry["name"].rpartition("/")[2], _version(entry)) for entry in entries]
+    else:
+        try:
+            entries = [] if folder.is_symlink() else folder.iterdir()  # a link is refused where it is read
+            found = [(path.name, *_facts(path)) for path in entries if path.suffix == ".parquet"]
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+    return sorted(one for one in found if one[0].endswith(".parquet"))
+
+
+def _facts(path: Path) -> tuple[str, ...]:
+    """Return what changes with the content of a file; nothing if there is none."""
+    try:
+        if is_remote(path):
+            with store_errors(path):
+                return (_version(remote_of(path).fs.info(remote_of(path).path)),)
+        facts = path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return ()
+    return (f"{facts.st_size} {facts.st_mtime_ns} {facts.st_ino}",)
+
+
+def _version(entry: dict[str, object]) -> str:
+    return " ".join(str(entry.get(name)) for name in ("ETag", "size", "LastModified", "created"))

@@ -1,0 +1,173 @@
+"""Every command ends within seconds of its error or signal, says why in a sentence, and leaves no process behind."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+PROMISED_S = 10.0
+"""Longest time from an error or a signal to the end of a command."""
+
+ROOM_S = 30.0
+"""The same on a machine that is busy with other tests."""
+
+TOY = "from helpers.toy_task import command; command()"
+
+
+def environment(repository: Path, **more: str) -> dict[str, str]:
+    paths = [str(repository), str(repository / "tests"), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1", "NO_COLOR": "1", **more}
+
+
+class Program:
+    """A command in a session of its own, whose processes all carry a mark in their environment."""
+
+    def __init__(self, repository: Path, program: str, arguments: Sequence[str], **more: str) -> None:
+        self._mark = f"ENDINGS_TEST={uuid.uuid4().hex}"
+        name, _, value = self._mark.partition("=")
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", program, *arguments],
+            env=environment(repository, **{name: value}, **more),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def read_until(self, words: str) -> str:
+        """Read what it says up to the line that has these words."""
+        assert self.process.stderr is not None
+        said = ""
+        for line in self.process.stderr:
+            said += line
+            if words in line:
+                return said
+        pytest.fail(f"it ended without saying {words!r}: {said}")
+
+    def processes(self) -> list[int]:
+        return sorted(_marked(self._mark.encode()))
+
+    def ended(self, code: int, within_s: float = ROOM_S) -> str:
+        """Wait for the end; return what it said since the last reading."""
+        try:
+            out, told = self.process.communicate(timeout=within_s)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            pytest.fail(f"still there after {within_s:.0f} s")
+        assert self.process.returncode == code, told
+        return out + told
+
+    def gone(self) -> bool:
+        """Whether no process of it is left, within a second or so: the system takes a moment to remove them."""
+        give_up = time.monotonic() + PROMISED_S
+        while self.processes() and time.monotonic() < give_up:
+            time.sleep(0.1)
+        return not self.processes()
+
+    def kill(self) -> None:
+        for pid in self.processes():
+            os.kill(pid, signal.SIGKILL)
+        self.process.communicate()
+
+
+def _marked(mark: bytes) -> Iterator[int]:
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                if mark in (entry / "environ").read_bytes().split(b"\0"):
+                    yield int(entry.name)
+            except OSError:
+                continue
+
+
+def walk(
+    repository: Path, folder: Path, program: str, kind: str, every: int, *arguments: str
+) -> list[dict[str, object]]:
+    """Fail at every so-manieth point of a command; see `helpers.raise_points`."""
+    done = subprocess.run(
+        [sys.executable, "-m", "helpers.raise_points", str(folder), program, kind, str(every), *arguments],
+        env=environment(repository),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@pytest.mark.parametrize("every", [25, pytest.param(1, marks=pytest.mark.slow)])
+def test_training_with_loaders_ends_wherever_it_fails(every: int, repository: Path, tmp_path: Path) -> None:
+    arguments = ["FRESH/run", "train.workers=1", "train.steps=2"]
+    endings = walk(repository, tmp_path, "helpers.toy_task:command", "OSError", every, *arguments)
+    assert len(endings) > 150 / every - 1
+    for ending in endings:
+        assert ending["took_s"] < ROOM_S, ending
+        assert ending["left"] == [], ending
+        assert ending["code"] == 3, ending
+        last = str(ending["said"]).splitlines()[-1]
+        assert last == "gaia-train: files cannot be read or written: [Errno 5] Input/output error: '/made/up'"
+
+
+SETTINGS = ("train.steps=100000", "train.checkpoint_every=100000", "train.pictures_every=100000")
+
+
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [
+        ("raise", "files cannot be read or written: "),
+        ("SIGKILL", "loader processes ended (process"),
+        ("SIGSTOP", "T (stopped)"),
+        ("hang", "S (sleeping)"),
+    ],
+)
+def test_a_loader_that_fails_or_stalls_ends_the_training(
+    fault: str, says: str, repository: Path, tmp_path: Path
+) -> None:
+    stalls = ["train.loader_patience_s=15"] if fault in ("SIGSTOP", "hang") else []
+    arguments = [str(tmp_path / "run"), "train.workers=1", *SETTINGS, *stalls]
+    program = Program(repository, TOY, arguments, LOADER_FAULT=fault)
+    said = program.ended(3, within_s=120.0)  # from its start on
+    assert says in said.splitlines()[-1]
+    assert "Traceback" not in said
+    assert program.gone()
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_sigterm_to_all_processes_of_a_training_ends_it_with_a_checkpoint(
+    workers: int, repository: Path, tmp_path: Path
+) -> None:
+    program = Program(repository, TOY, [str(tmp_path / "run"), f"train.workers={workers}", *SETTINGS])
+    program.read_until("loss")
+    os.killpg(program.process.pid, signal.SIGTERM)
+    assert "the same command resumes the run" in program.ended(0)
+    assert (tmp_path / "run" / "latest").exists()
+    assert program.gone()
+
+
+def test_sigterm_ends_a_training_whose_loaders_hang_and_keeps_its_steps(repository: Path, tmp_path: Path) -> None:
+    arguments = [str(tmp_path / "run"), "train.workers=1", *SETTINGS]
+    program = Program(repository, TOY, arguments, LOADER_FAULT="SIGSTOP")
+    program.read_until("loss")
+    time.sleep(1.0)
+    program.process.send_signal(signal.SIGTERM)
+    assert "the same command resumes the run" in program.ended(0)
+    assert (tmp_path / "run" / "latest").exists()
+    assert program.gone()
+
+
+@pytest.mark.parametrize("fault", ["", "SIGSTOP"])
+def test_loaders_end_with_a_training_that_is_killed(fault: str, repository: Path, tmp_path: Path) -> None:
+    arguments = [str(tmp_path / "run"), "train.workers=2", *SETTINGS]
+    program = Program(repository, TOY, arguments, **({"LOADER_FAULT": fault} if fault else {}))
+    program.read_until("loss")
+    assert len(program.processes()) >= 4  # the trainer, the server, two loaders
+    program.process.kill()
+    program.ended(-signal.SIGKILL)
+    assert program.gone()
