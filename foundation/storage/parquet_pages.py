@@ -12,6 +12,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from foundation.errors import UsageError
+
 __all__ = ["OversizedError", "chunk_start", "decoded_bytes", "leaf_factors"]
 
 ReadAt = Callable[[int, int], bytes]
@@ -33,6 +35,9 @@ _LEVELS_BYTES = 4
 _DATA, _DICTIONARY, _DATA_2 = 0, 2, 3
 """Types of pages."""
 
+_DETAILS = {_DATA: (5, 2), _DICTIONARY: (7, 2), _DATA_2: (8, 4)}
+"""By the type of a page, the number of the field with its own header, and in that the one of its encoding."""
+
 _PLAIN, _RLE, _SPLIT = 0, 3, 9
 """Encodings in which every value has bytes of its own, or is a truth value."""
 
@@ -45,7 +50,7 @@ _LARGEST_DICTIONARY = 8 << 20
 """Bytes of a dictionary whose texts are measured. Writers end a dictionary at a MiB."""
 
 
-class OversizedError(pa.ArrowInvalid):  # type: ignore[misc] # PyArrow has no types
+class OversizedError(UsageError, pa.ArrowInvalid):  # type: ignore[misc] # PyArrow has no types
     """Columns of a Parquet file would take more memory than those of an honest file."""
 
 
@@ -122,7 +127,7 @@ def chunk_start(column: pq.ColumnChunkMetaData) -> int:
 def _details(page: "_Fields") -> "tuple[_Fields, int]":
     """Return the header of a page's own kind and the encoding of its values."""
     kind = page.get(1)
-    number, encoding = {_DATA: (5, 2), _DICTIONARY: (7, 2), _DATA_2: (8, 4)}.get(kind, (0, 0))
+    number, encoding = _DETAILS.get(kind, (0, 0)) if isinstance(kind, int) else (0, 0)
     details = page.get(number)
     if not isinstance(details, dict):
         raise OversizedError(f"a page has the type {kind}, which no dataset has")

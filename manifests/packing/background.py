@@ -1,0 +1,33 @@
+"""Work in a thread beside this one, whose exception is raised where its end is awaited."""
+
+import threading
+from collections.abc import Callable
+
+__all__ = ["BackgroundTask"]
+
+
+class BackgroundTask(threading.Thread):
+    """Work in a daemon thread, for which an error waits a few seconds: the next call completes interrupted packing."""
+
+    def __init__(self, work: Callable[[], object]) -> None:
+        super().__init__(daemon=True)
+        self._work = work
+        self._error: BaseException | None = None
+        self.start()
+
+    def run(self) -> None:
+        """Run the work, and keep the exception it raises."""
+        try:
+            self._work()
+        except BaseException as error:  # noqa: BLE001 - for `result`
+            self._error = error
+
+    def result(self) -> None:
+        """Wait for the end of the work.
+
+        Raises:
+            BaseException: the exception of the work.
+        """
+        self.join()
+        if self._error is not None:
+            raise self._error
