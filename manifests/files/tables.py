@@ -6,7 +6,6 @@ Equal rows give equal bytes. A file whose name begins with a dot is unfinished a
 import functools
 import io
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -16,6 +15,7 @@ import pyarrow.parquet as pq
 from foundation.storage.arrow import open_parquet
 from foundation.storage.atomic import replacing
 from foundation.storage.locations import is_remote
+from foundation.storage.side_by_side import side_by_side
 from manifests.errors import DatasetError
 from manifests.files.cells import unknown_words
 from manifests.files.journal import SwapError, pending_swap
@@ -147,8 +147,7 @@ def read_each_file(dataset: Path, name: str, columns: Sequence[str] | None = Non
     files = table_files(dataset, name)
     if len(files) < 2 or not is_remote(dataset):
         return [read(path) for path in files]
-    with ThreadPoolExecutor(_REMOTE_READERS) as readers:  # most of the time of a remote read is waiting
-        return list(readers.map(read, files))
+    return side_by_side(read, files, _REMOTE_READERS)
 
 
 def _checked(rows: pa.Table, schema: pa.Schema) -> pa.Table:
