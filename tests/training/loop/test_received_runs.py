@@ -62,13 +62,13 @@ def same(ours: dict[str, Tensor], theirs: dict[str, Tensor]) -> bool:
 
 
 class Harmful:
-    """A program in a pickle: makes a file."""
+    """A program in a pickle: makes a folder."""
 
     def __init__(self, made: Path) -> None:
         self._made = made
 
     def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
-        return Path.touch, (self._made,)
+        return os.mkdir, (str(self._made),)
 
 
 # checkpoints of earlier versions
@@ -98,15 +98,51 @@ def test_a_program_in_a_checkpoint_is_not_run(run: Path, tmp_path: Path, allowed
     assert not (tmp_path / "made").exists()
 
 
-def test_a_program_among_pickled_tensors_is_not_run(run: Path, tmp_path: Path) -> None:
-    checkpoint = make_pickled(run)
-    (tensors,) = (checkpoint / "dcp").glob("*.distcp")
-    shards = PickledShards(checkpoint / "dcp")
-    harmful = io.BytesIO()
-    torch.save(Harmful(tmp_path / "made"), harmful)
-    tensors.write_bytes(harmful.getvalue() * 20)
+def _saved(content: object) -> bytes:
+    stream = io.BytesIO()
+    torch.save(content, stream)
+    return stream.getvalue()
+
+
+def _write_list(folder: Path, whole: Tensor, rows_of_ranks: list[Tensor], contents: list[bytes]) -> None:
+    """Write a tensor `w` as several ranks of an earlier version did, each its rows."""
+    from torch.distributed.checkpoint.filesystem import _StorageInfo
+    from torch.distributed.checkpoint.metadata import (
+        ChunkStorageMetadata,
+        Metadata,
+        MetadataIndex,
+        TensorProperties,
+        TensorStorageMetadata,
+    )
+
+    places, chunks, begin = {}, [], 0
+    for rank, (rows, content) in enumerate(zip(rows_of_ranks, contents, strict=True)):
+        offsets = torch.Size([begin, 0])
+        chunks.append(ChunkStorageMetadata(offsets, rows.shape))
+        (folder / f"__{rank}_0.distcp").write_bytes(bytes(7) + content)
+        places[MetadataIndex("w", offsets, rank)] = _StorageInfo(f"__{rank}_0.distcp", 7, len(content))
+        begin += len(rows)
+    entry = TensorStorageMetadata(TensorProperties.create_from_tensor(whole), whole.shape, chunks)
+    (folder / ".metadata").write_bytes(pickle.dumps(Metadata({"w": entry}, storage_data=places)))
+
+
+def test_pickled_tensors_that_several_ranks_wrote_are_read_row_by_row(tmp_path: Path) -> None:
+    whole = torch.arange(15.0).reshape(5, 3)
+    parts = [whole[:3].clone(), whole[3:].clone()]
+    _write_list(tmp_path, whole, parts, [_saved(part) for part in parts])
+    pieces = list(PickledShards(tmp_path).pieces({"w": Rows(1, 5)}))
+    assert [piece.rows for piece in pieces] == [(1, 3), (3, 5)]
+    assert torch.equal(torch.cat([piece.values for piece in pieces]), whole[1:])
+    _write_list(tmp_path, whole, parts[:1], [_saved(parts[0])])
+    with pytest.raises(ShardsError, match="rows of the tensor 'w' are missing"):
+        PickledShards(tmp_path)
+
+
+def test_a_program_among_pickled_tensors_is_not_run(tmp_path: Path) -> None:
+    whole = torch.arange(15.0).reshape(5, 3)
+    _write_list(tmp_path, whole, [whole], [_saved(Harmful(tmp_path / "made"))])
     with pytest.raises(ShardsError, match="is damaged"):
-        list(shards.pieces({"network.network.last.bias": Rows(0, 8)}))
+        list(PickledShards(tmp_path).pieces({"w": Rows(0, 5)}))
     assert not (tmp_path / "made").exists()
 
 
@@ -138,37 +174,6 @@ def _listed(run: Path, change: Callable[[bytes], bytes]) -> PickledShards:
 def test_a_list_of_tensors_that_is_none_is_refused(run: Path, change: Callable[[bytes], bytes], message: str) -> None:
     with pytest.raises(ShardsError, match=message):
         _listed(run, change)
-
-
-def test_pickled_tensors_that_several_ranks_wrote_are_read_row_by_row(tmp_path: Path) -> None:
-    from torch.distributed.checkpoint.filesystem import _StorageInfo
-    from torch.distributed.checkpoint.metadata import (
-        ChunkStorageMetadata,
-        Metadata,
-        MetadataIndex,
-        TensorProperties,
-        TensorStorageMetadata,
-    )
-
-    whole = torch.arange(15.0).reshape(5, 3)
-    parts = {0: whole[:3], 3: whole[3:]}
-    places = {}
-    for rank, (begin, part) in enumerate(parts.items()):
-        content = io.BytesIO()
-        torch.save(part.clone(), content)
-        (tmp_path / f"__{rank}_0.distcp").write_bytes(bytes(7) + content.getvalue())
-        index = MetadataIndex("w", torch.Size([begin, 0]), rank)
-        places[index] = _StorageInfo(f"__{rank}_0.distcp", 7, len(content.getvalue()))
-    chunks = [ChunkStorageMetadata(torch.Size([at, 0]), part.shape) for at, part in parts.items()]
-    entry = TensorStorageMetadata(TensorProperties.create_from_tensor(whole), whole.shape, chunks)
-    (tmp_path / ".metadata").write_bytes(pickle.dumps(Metadata({"w": entry}, storage_data=places)))
-    pieces = list(PickledShards(tmp_path).pieces({"w": Rows(1, 5)}))
-    assert [piece.rows for piece in pieces] == [(1, 3), (3, 5)]
-    assert torch.equal(torch.cat([piece.values for piece in pieces]), whole[1:])
-    del places[index]
-    (tmp_path / ".metadata").write_bytes(pickle.dumps(Metadata({"w": entry}, storage_data=places)))
-    with pytest.raises(ShardsError, match="rows of the tensor 'w' are missing"):
-        PickledShards(tmp_path)
 
 
 # numbers of a run
