@@ -21,10 +21,15 @@ from foundation.settings import overlaid
 from models.run_folder import RunFolder, RunFolderError
 from training.data.order import Cursor
 from training.loop.checkpoints import Progress
+from training.loop.parallel import Ranks
 from training.loop.resuming import CheckpointError, load_checkpoint, read_progress
+from training.loop.session import Session
 from training.shards.index import ShardsError
 from training.shards.pickled import PickledShards
 from training.shards.rows import Rows
+from training.shards.writing import shard_index, write_shard
+
+CPU = Ranks(device=torch.device("cpu"))
 
 NEWEST, BEFORE = "step_00000010", "step_00000005"
 
@@ -439,7 +444,6 @@ class OtherClips(ToyTask):
 def _train_other(run: Path, lines: list[bytes], *, accept_changes: bool) -> object:
     from foundation.settings import settings_of
     from training.loop.loop import train
-    from training.loop.parallel import Ranks
     from training.loop.progress import TrainProgress
 
     config = toy_config(steps=12)
@@ -447,7 +451,7 @@ def _train_other(run: Path, lines: list[bytes], *, accept_changes: bool) -> obje
         OtherClips(config, lines),
         config.train,
         RunFolder(run),
-        Ranks(device=torch.device("cpu")),
+        CPU,
         preset="recommended",
         settings=settings_of(config),
         progress=TrainProgress(sys.stderr),
@@ -483,15 +487,22 @@ def test_a_run_of_an_earlier_version_that_recorded_no_clips_goes_on_and_records_
     assert (run / "clips.jsonl").read_bytes() == (finished / "clips.jsonl").read_bytes()
 
 
-def test_state_of_another_size_gets_no_room(run: Path) -> None:
-    """A tensor of an optimiser that is larger than its parameter is not allocated."""
-    from training.loop.parallel import Ranks
-    from training.loop.session import Session
-
-    session = Session(ToyTask(ToyConfig()), ToyConfig().train, Ranks(device=torch.device("cpu")))
-    index = run / NEWEST / "shards" / "index.json"
-    content = json.loads(index.read_text())
-    content["tensors"]["optimiser.critic.bias.step"]["shape"] = [0, 2**40]
-    index.write_text(json.dumps(content))
-    with pytest.raises(CheckpointError, match="does not fit the index"):
-        load_checkpoint(run / NEWEST, session.state, Ranks(device=torch.device("cpu")))
+@pytest.mark.parametrize(
+    ("name", "tensor", "said"),
+    [
+        ("optimiser.critic.bias.step", torch.zeros(3, 4), r"\[3, 4\] there, absent here"),
+        ("optimiser.critic.bias.exp_avg", torch.zeros(2), r"\[2\] there, absent here"),
+        ("optimiser.critic.bias.exp_avg", torch.zeros(1, dtype=torch.float64), r"\[1\] of float64 there, absent here"),
+        ("optimiser.critic.bias.more", torch.zeros(1, dtype=torch.int64), r"\[1\] of int64 there, absent here"),
+        ("network.critic.bias", torch.zeros(1, dtype=torch.bfloat16), r"\[1\] of bfloat16 there, \[1\] here"),
+        ("average.network.new", torch.zeros(1), r"\[1\] there, absent here"),
+    ],
+)
+def test_state_of_another_size_or_type_is_refused(run: Path, name: str, tensor: Tensor, said: str) -> None:
+    session = Session(ToyTask(ToyConfig()), ToyConfig().train, CPU)
+    tensors = {**tensors_in(run / NEWEST), name: tensor}
+    shards = run / NEWEST / "shards"
+    index = shard_index((write_shard(shards, tensors, 0),), tensors)
+    (shards / "index.json").write_text(index.model_dump_json())
+    with pytest.raises(CheckpointError, match=f"1 tensors differ, such as {name}: {said}"):
+        load_checkpoint(run / NEWEST, session.state, CPU)
