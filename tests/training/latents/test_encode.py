@@ -295,7 +295,6 @@ def written(dataset: Path, tmp_path: Path) -> tuple[Path, Path]:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("vae_sha256", "0" * 64),
         ("vae_sha256", "../../../x"),
         ("latent_shape", [3, 2**40, 2**40]),
         ("latent_shape", [3, 4, 4]),
@@ -311,7 +310,7 @@ def test_facts_that_state_what_cannot_be_are_refused(written: tuple[Path, Path],
     _, folder = written
     path = folder / "latents.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {name: value}))
-    with pytest.raises(LatentsError, match=r"latents\.json is (damaged|about another VAE)"):
+    with pytest.raises(LatentsError, match=r"latents\.json is damaged"):
         read_facts(folder)
 
 
