@@ -1,4 +1,4 @@
-"""Work in a thread beside this one, whose exception is raised where its end is awaited."""
+"""Work in a thread beside this one."""
 
 import threading
 from collections.abc import Callable
@@ -19,15 +19,10 @@ class BackgroundTask(threading.Thread):
         """Run the work, and keep the exception it raises."""
         try:
             self._work()
-        except BaseException as error:  # noqa: BLE001 - for `result`
+        except BaseException as error:  # noqa: BLE001 - for `finish`
             self._error = error
 
-    def result(self) -> None:
-        """Wait for the end of the work.
-
-        Raises:
-            BaseException: the exception of the work.
-        """
-        self.join()
-        if self._error is not None:
-            raise self._error
+    def finish(self, patience_s: float) -> BaseException | None:
+        """Wait for the end of the work, no longer than some seconds, and return the exception that ended it."""
+        self.join(patience_s)
+        return self._error

@@ -90,13 +90,14 @@ def compact(dataset: Path, live: Collection[str], settings: StorageSettings) -> 
     background = BackgroundTask(lambda: pack(FRAMES, SPANS))
     try:
         media = pack(CLIPS)
-    except _OtherThreadFailedError:
-        background.result()
-        raise
+        background.join()
     except BaseException:
-        background.join(_PATIENCE_S)
+        failed.set()
         raise
-    background.result()
+    finally:
+        error = background.finish(_PATIENCE_S)
+        if error is not None and not isinstance(error, _OtherThreadFailedError):
+            raise error
     _remove_leftovers(dataset, media)
 
 
