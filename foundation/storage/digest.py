@@ -1,8 +1,8 @@
 """SHA-256 of files."""
 
 import hashlib
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 from foundation.storage.regular_files import open_regular
 
@@ -19,10 +19,10 @@ def file_sha256(path: Path) -> str:
         return stream_sha256(file)
 
 
-def stream_sha256(stream: BinaryIO) -> str:
+def stream_sha256(stream: BufferedReader) -> str:
     """Return the SHA-256 of what is left of a stream of bytes, 64 hexadecimal digits.
 
     Raises:
         OSError: it cannot be read.
     """
-    return hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type] - it has `readinto`
+    return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -6,8 +6,8 @@ somewhere else. What others made is opened by these functions alone.
 
 import os
 import stat
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 __all__ = ["FileTooLargeError", "NotRegularFileError", "kind_of", "open_regular", "read_small", "require_regular"]
 
@@ -55,7 +55,7 @@ def require_regular(path: Path, *, follow_links: bool = True) -> None:
     _require(path, path.stat(follow_symlinks=follow_links).st_mode)
 
 
-def open_regular(path: Path, *, follow_links: bool = True) -> BinaryIO:
+def open_regular(path: Path, *, follow_links: bool = True) -> BufferedReader:
     """Open a local file for reading, without waiting for anything.
 
     Args:

@@ -63,7 +63,9 @@ def write_shard(folder: Path, tensors: Mapping[str, Tensor], rank: int) -> Shard
     path = folder / shard_name(rank)
     with replacing(path) as stream:
         digested = _Digested(stream)
-        write_tensors(digested, pieces, {"format": FORMAT, FIRST_ROWS: json.dumps(first_rows, sort_keys=True, allow_nan=False)})
+        write_tensors(
+            digested, pieces, {"format": FORMAT, FIRST_ROWS: json.dumps(first_rows, sort_keys=True, allow_nan=False)}
+        )
     return ShardFile(name=path.name, bytes=digested.bytes, sha256=digested.sha256.hexdigest())
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from helpers.made_videos import read_count
+from helpers.spoilt_clips import rewrite_array
 from torch.utils.data import DataLoader
 
 from models.pixels import to_float
