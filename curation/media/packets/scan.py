@@ -111,7 +111,7 @@ class PacketScan:
 
 
 class _Heard:
-    """How much audio there is up to a time; none of its stretches is gone through, for there may be as many as holes."""
+    """How much audio there is up to a time; it goes through no stretches, for there may be as many as holes."""
 
     def __init__(self, stretches_s: Sequence[tuple[float, float]]) -> None:
         starts_s = np.sort(np.array([start for start, _ in stretches_s], np.float64))
