@@ -41,6 +41,9 @@ _GIB = 2**30
 _MUTE = "mute-"
 """Kind of the files with clips of videos without sound."""
 
+_PATIENCE_S = 4.0
+"""Longest wait for the other thread after an error: it ends after the rows of the video that it reads."""
+
 
 class StorageSettings(Settings):
     """Sizes of a dataset's files. A change packs the dataset anew, and has no other effect."""
@@ -69,22 +72,28 @@ def compact(dataset: Path, live: Collection[str], settings: StorageSettings) -> 
     finish_swap(dataset)
     curated = frozenset(live)
     one_swap = threading.Lock()
+    failed = threading.Event()
 
     def pack(*tables: Table) -> set[str]:
         media: set[str] = set()
-        for table in tables:
-            packing = _Packing(dataset, table, settings, one_swap)
-            packing.pack(curated)
-            media |= packing.media
+        try:
+            for table in tables:
+                packing = _Packing(dataset, table, settings, one_swap, failed)
+                packing.pack(curated)
+                media |= packing.media
+        except BaseException:
+            failed.set()
+            raise
         return media
 
     background = _BackgroundTask(lambda: pack(FRAMES, SPANS))
     try:
         media = pack(CLIPS)
-    except KeyboardInterrupt:
+    except _OtherThreadFailedError:
+        background.result()
         raise
     except BaseException:
-        background.join()
+        background.join(_PATIENCE_S)
         raise
     background.result()
     require_lease(dataset)
@@ -122,8 +131,15 @@ class _Group:
 class _Packing:
     """Packing of one table."""
 
-    def __init__(self, dataset: Path, table: Table, settings: StorageSettings, one_swap: threading.Lock) -> None:
-        self._dataset, self._table, self._one_swap = dataset, table, one_swap
+    def __init__(
+        self,
+        dataset: Path,
+        table: Table,
+        settings: StorageSettings,
+        one_swap: threading.Lock,
+        failed: threading.Event,
+    ) -> None:
+        self._dataset, self._table, self._one_swap, self._failed = dataset, table, one_swap, failed
         self._rows_limit, self._tar_limit = int(settings.part_mb * _MB), int(settings.shard_gib * _GIB)
         self._files = {file.name: file for file in table_inventory(dataset, table)}
 
@@ -219,7 +235,7 @@ class _Packing:
         name_of_group = _label(leaf.prefix, "" if group is None else group.kind)
         begun = self._dataset / hidden_name(f"{self._table.name}/{name_of_group}")
         with VideoRows(self._table, own) as rows, replacing(begun) as stream:
-            digest = write_packed(stream, self._table, _pieces(rows, leaf, shard), {} if alone else facts.footer())
+            digest = write_packed(stream, self._table, self._pieces(rows, leaf, shard), {} if alone else facts.footer())
         label = leaf.videos[0] if alone else f"{name_of_group}-{digest[:12]}"
         name = f"{self._table.name}/{label}.parquet"
         move_file(begun, self._dataset / hidden_name(name))
@@ -228,6 +244,7 @@ class _Packing:
     def _swap(self, come: Sequence[TableFile], gone: Collection[str]) -> None:
         if come or gone:
             with self._one_swap:
+                self._go_on()
                 finish_swap(
                     self._dataset
                 )  # complete one that failed in the other thread, since there is only one journal
@@ -236,9 +253,23 @@ class _Packing:
                 del self._files[name]
             self._files.update((file.name, file) for file in come)
 
+    def _pieces(self, rows: VideoRows, leaf: Leaf, shard: Shard | None) -> Iterator[pa.Table]:
+        for video in leaf.videos:
+            for piece in rows.of(video):
+                self._go_on()
+                yield piece if shard is None else moved(piece, shard)
+
+    def _go_on(self) -> None:
+        if self._failed.is_set():
+            raise _OtherThreadFailedError
+
+
+class _OtherThreadFailedError(Exception):
+    """The other thread has failed, so that this one ends between two pieces, before it replaces anything."""
+
 
 class _BackgroundTask(threading.Thread):
-    """Work in a daemon thread, for which Ctrl-C does not wait: the next call completes interrupted packing."""
+    """Work in a daemon thread, for which an error waits a few seconds: the next call completes interrupted packing."""
 
     def __init__(self, work: Callable[[], object]) -> None:
         super().__init__(daemon=True)
@@ -262,12 +293,6 @@ class _BackgroundTask(threading.Thread):
         self.join()
         if self._error is not None:
             raise self._error
-
-
-def _pieces(rows: VideoRows, leaf: Leaf, shard: Shard | None) -> Iterator[pa.Table]:
-    for video in leaf.videos:
-        for piece in rows.of(video):
-            yield piece if shard is None else moved(piece, shard)
 
 
 def _label(prefix: str, kind: str) -> str:
