@@ -211,15 +211,19 @@ def test_the_first_signal_of_a_context_is_forgiven_and_no_other() -> None:
             signal.signal(number, handler)
 
 
+def _sleep_after_sigterm() -> None:
+    signal.raise_signal(signal.SIGTERM)
+    time.sleep(60.0)
+
+
 def test_a_wait_is_ended_by_its_limit_and_sooner_after_a_signal() -> None:
     begun_s = time.monotonic()
-    with pytest.raises(WaitOverError, match="not done after 0.2 s"), limited_wait(0.2):
+    with pytest.raises(WaitOverError, match="not done after"), limited_wait(0.2):
         time.sleep(60.0)
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with StopRequest() as stop, pytest.raises(WaitOverError), stop.limited_wait(600.0):
-            signal.raise_signal(signal.SIGTERM)
-            time.sleep(60.0)
+            _sleep_after_sigterm()
         assert stop.signal == signal.SIGTERM
     finally:
         signal.signal(signal.SIGTERM, before)
