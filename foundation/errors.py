@@ -24,7 +24,7 @@ EXIT_USAGE = 2
 """The input cannot be used: settings, options, a source, a dataset, a run, an image."""
 
 EXIT_CANNOT_START = 3
-"""A prerequisite is missing: weights, a package, a GPU, Ray, disk space, access to a store."""
+"""A prerequisite is missing: weights, a package, a GPU, Ray, disk space, access to a store, or to what another uses."""
 
 EXIT_INTERRUPTED = 130
 """Ctrl-C; the code that shells report for a process ended by SIGINT."""

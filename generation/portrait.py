@@ -98,6 +98,12 @@ def _width_px(face: FaceObservation) -> float:
 _BACKGROUND = (255, 255, 255)
 """Background of transparent pixels. Ours: cut-out portraits are made for a white background."""
 
+_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000", "AVIF")
+"""Formats of pictures. Pillow has more, among them one that starts another program (EPS), and ones of text."""
+
+_MAX_PX = 64_000_000
+"""Pixels of the largest picture: decoding and turning one takes up to 25 bytes a pixel."""
+
 _MIN_PX = 16
 """Shorter sides than this hold no face."""
 
@@ -106,15 +112,18 @@ def read_image(path: Path) -> RgbImage:
     """Return the image in a file as displayed: upright, 8 bits, transparent pixels white.
 
     Args:
-        path: JPEG, PNG, WebP, TIFF or whatever else Pillow reads; of an animation the first image is taken.
+        path: JPEG, PNG, WebP, TIFF, BMP, GIF, PPM, JPEG 2000 or AVIF; of an animation the first image is taken.
 
     Raises:
         GenerationError: there is no such file, it is no image, is cut short, or is too large or too small.
     """
     from PIL import Image, ImageOps, UnidentifiedImageError
 
+    Image.init()
     try:
-        with open_regular(path) as file, Image.open(file) as opened:
+        formats = [name for name in _FORMATS if name in Image.OPEN]
+        with open_regular(path) as file, Image.open(file, formats=formats) as opened:
+            _require_size(opened)
             image = _eight_bits(ImageOps.exif_transpose(opened))
     except UnidentifiedImageError as error:
         raise GenerationError(f"--portrait {path}: no picture that can be read; give a JPEG or PNG file") from error
@@ -125,6 +134,16 @@ def read_image(path: Path) -> RgbImage:
     if min(image.size) < _MIN_PX:
         raise GenerationError(f"--portrait {path}: is {image.width}x{image.height} pixels; give a larger picture")
     return np.ascontiguousarray(np.asarray(image, dtype=np.uint8))
+
+
+def _require_size(opened: "Image") -> None:
+    """Refuse a picture that is too large by its header, before anything of it is decoded."""
+    from PIL.Image import DecompressionBombError
+
+    if opened.width * opened.height > _MAX_PX:
+        raise DecompressionBombError(
+            f"is {opened.width}x{opened.height} pixels, and {_MAX_PX:,} are the most that is read"
+        )
 
 
 def _eight_bits(image: "Image") -> "Image":

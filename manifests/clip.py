@@ -79,7 +79,7 @@ class Clip:
             DatasetError: it is that of another clip, or cannot be read.
         """
         file, number = place
-        (row,) = read_row(file, number, CLIPS.scalars()).to_pylist()
+        (row,) = read_row(file, CLIPS.name, number, CLIPS.scalars()).to_pylist()
         if row["clip_id"] != self.clip_id:
             raise DatasetError(f"{file}: row {number} is clip {row['clip_id']}, not {self.clip_id}")
         self._file, self._number = file, number
@@ -235,7 +235,7 @@ class Clip:
 
     def _read_array(self, column: str) -> Float32Array | None:
         try:
-            (array,) = numpy_of(read_row(self._file, self._number, [column])[column])
+            (array,) = numpy_of(read_row(self._file, CLIPS.name, self._number, [column])[column])
         except ValueError as error:
             raise DatasetError(f"{self._file}: clip {self.clip_id}: column {column}: {error}") from error
         return None if array is None else array.astype(np.float32)

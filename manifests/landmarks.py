@@ -9,7 +9,7 @@ import numpy as np
 
 from foundation.array_types import Float32Array
 
-__all__ = ["KEY_POINT_NAMES", "LandmarkScheme", "key_points", "landmark_box", "landmark_scheme"]
+__all__ = ["KEY_POINT_NAMES", "SCHEMES", "LandmarkScheme", "key_points", "landmark_box", "landmark_scheme"]
 
 KEY_POINT_NAMES = (
     "nose_tip",
@@ -70,6 +70,9 @@ _MEDIAPIPE478 = LandmarkScheme(
 )
 
 _SCHEMES = {scheme.name: scheme for scheme in (_IBUG68, _MEDIAPIPE478)}
+
+SCHEMES: tuple[str, ...] = tuple(_SCHEMES)
+"""Names of the schemes."""
 
 
 def landmark_scheme(name: str) -> LandmarkScheme:

@@ -1,6 +1,6 @@
 """What do the commands do with datasets and run folders that a stranger spoiled?
 
-    python -m benchmarks.hostile [--sample] [--seed 1] [--only TEXT] [--part K/N] [--faults FILE]
+    python -m benchmarks.hostile [--sample [--together N]] [--seed 1] [--only TEXT] [--part K/N] [--faults FILE]
 
 A value that cannot be right is put into a field of a file of a sound dataset or run folder, and commands are run on it:
 names that climb out, sizes of exabytes, links, pipes, tables of gigabytes. Prints one JSON line: how many fields, cases
@@ -19,7 +19,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.hostile.campaign import Case, Report, all_fields, cases_of, prepare, run_cases, sample_of
+from benchmarks.hostile.campaign import TOGETHER, Case, Report, all_fields, cases_of, prepare, run_cases, sample_of
 from benchmarks.hostile.child import LIMIT_S, freeze
 from benchmarks.hostile.commands import load_everything
 from benchmarks.hostile.material import Place
@@ -29,6 +29,7 @@ def main() -> None:
     """Run a campaign; exit with 1 where a command did wrong."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sample", action="store_true", help="one value of each field, several fields at a time")
+    parser.add_argument("--together", type=int, default=TOGETHER, help="fields of a case of a sample, %(default)s")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", action="append", help="only fields whose folder, file or name has this text")
     parser.add_argument("--part", default="1/1", help="K/N: only each Nth case, from the Kth on")
@@ -48,7 +49,7 @@ def main() -> None:
             fields = [
                 one for one in fields if any(text in f"{one.root}/{one.file} {one.name}" for text in options.only)
             ]
-        cases = sample_of(fields, options.seed) if options.sample else list(cases_of(fields))
+        cases = sample_of(fields, options.seed, options.together) if options.sample else list(cases_of(fields))
         random.Random(options.seed).shuffle(cases)  # noqa: S311
         first, step = (int(part) for part in options.part.split("/"))
         cases = cases[first - 1 :: step]

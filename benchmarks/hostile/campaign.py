@@ -25,7 +25,7 @@ SAMPLE = Path(__file__).resolve().parents[2] / "samples" / "talking_astronaut.mp
 
 def prepare(place: Place) -> None:
     """Make sources, sound material and canaries."""
-    made = run_apart(lambda: make_sources(place, SAMPLE) or 0, limited=False)
+    made = run_apart(partial(make_sources, place, SAMPLE), limited=False)
     _require(made, "the sources", (0,))
     place.made.mkdir(parents=True)
     by_name = {command.name: command for command in COMMANDS}
@@ -109,14 +109,14 @@ def cases_of(fields: Sequence[Field]) -> Iterator[Case]:
             yield Case(spoiled=((one, value),), commands=commands)
 
 
-_TOGETHER = 12
+TOGETHER = 12
 """Fields that a case of a sample spoils at once, no more than a third of them in one file."""
 
 _LARGE = 3
 """Fields of a sample that get a cell of gigabytes."""
 
 
-def sample_of(fields: Sequence[Field], seed: int) -> list[Case]:
+def sample_of(fields: Sequence[Field], seed: int, together: int = TOGETHER) -> list[Case]:
     """Return a few cases in which each field has one value: the same for the same seed.
 
     Values of single fields are put several at a time, and meet two commands; what stands in the place of whole files
@@ -130,7 +130,7 @@ def sample_of(fields: Sequence[Field], seed: int) -> list[Case]:
     draw.shuffle(single)
     groups: list[list[tuple[Field, Value]]] = []
     for pair in single:
-        group = next((one for one in groups if _fits(pair[0], [other for other, _ in one])), None)
+        group = next((one for one in groups if _fits(pair[0], [o for o, _ in one], together)), None)
         if group is None:
             groups.append([pair])
         else:
@@ -148,11 +148,13 @@ def sample_of(fields: Sequence[Field], seed: int) -> list[Case]:
     return cases
 
 
-def _fits(one: Field, others: Sequence[Field]) -> bool:
+def _fits(one: Field, others: Sequence[Field], together: int) -> bool:
     """Return whether a field can be spoiled together with others."""
     same = [other.name for other in others if (one.root, one.file) == (other.root, other.file)]
     within = any(one.name.startswith(name) or name.startswith(one.name) for name in same)
-    return len(others) < _TOGETHER and len(same) < _TOGETHER // 3 and not within and "(all)" not in (one.name, *same)
+    return (
+        len(others) < together and len(same) < max(together // 3, 1) and not within and "(all)" not in (one.name, *same)
+    )
 
 
 def run_cases(place: Place, cases: Iterable[Case], *, limit_s: float, say: Callable[[Case, Report], None]) -> Report:

@@ -28,6 +28,8 @@ _MANY = 40
 
 _FOOTER = b"gaia_packed"
 
+_ARROW = b"ARROW:schema"
+
 Json = object
 
 Path_ = tuple[str | int, ...]
@@ -159,7 +161,7 @@ def _list_values(data_type: pa.DataType) -> Iterator[Value]:
 def _put_column(path: Path, schema: Table, column: str, leaf: str, value: Value) -> None:
     """Write a Parquet file anew with a value in the first row of a column; everything else stays."""
     file = pq.ParquetFile(path)
-    table, metadata = file.read(), file.schema_arrow.metadata
+    table, metadata = file.read(), {key: text for key, text in file.metadata.metadata.items() if key != _ARROW}
     file.close()
     number = table.schema.get_field_index(column)
     if value.value is KeyError:
@@ -223,7 +225,7 @@ def _walk(content: Json, keys: Path_) -> Iterator[tuple[Path_, Json]]:
     yield keys, content
     if isinstance(content, dict):
         entries = list(content.items())
-        homogeneous = len(entries) > _MANY or (keys and keys[-1] == "tables")
+        homogeneous = len(entries) > _MANY or (keys and keys[-1] in ("tables", "tensors"))
         for key, inner in entries[:1] if homogeneous else entries:
             yield from _walk(inner, (*keys, key))
     elif isinstance(content, list) and content:
@@ -237,7 +239,7 @@ def _with(content: Json, keys: Path_, value: Json) -> Json:
         if len(keys) == 1 and value is KeyError:
             del inner[keys[0]]  # type: ignore[arg-type]
         else:
-            inner[keys[0]] = _with(inner[keys[0]], keys[1:], value)  # type: ignore[index,call-overload]
+            inner[keys[0]] = _with(inner[keys[0]], keys[1:], value)  # type: ignore[index]
         return inner
     if value is _More:
         return {**cast("dict[str, Json]", content), "more": "../outside/canary"}
@@ -282,9 +284,8 @@ def _read_header(path: Path) -> Json:
     content = path.read_bytes()
     (length,) = struct.unpack_from("<Q", content)
     header = json.loads(content[8 : 8 + length])
-    tensors = [name for name in header if name != "__metadata__"]
-    opened = {key: _opened(text) for key, text in header.get("__metadata__", {}).items()}
-    return {"__metadata__": opened, "tensors": {tensors[0]: header[tensors[0]]} if tensors else {}}
+    metadata = header.pop("__metadata__", {})
+    return {"__metadata__": {key: _opened(text) for key, text in metadata.items()}, "tensors": header}
 
 
 def _opened(text: str) -> Json:
@@ -297,21 +298,12 @@ def _opened(text: str) -> Json:
 def _write_header(path: Path, content: Json) -> None:
     whole = path.read_bytes()
     (length,) = struct.unpack_from("<Q", whole)
-    header = json.loads(whole[8 : 8 + length])
-    if not isinstance(content, dict):
-        text = json.dumps(content)
-    else:
+    if isinstance(content, dict):
         metadata, tensors = content.get("__metadata__"), content.get("tensors")
         if isinstance(metadata, dict):
-            closed = {k: v if isinstance(v, str) else json.dumps(v) for k, v in metadata.items()}
-            metadata = {k: closed[k] for k in closed}
-        header.pop(next((name for name in header if name != "__metadata__"), ""), None)
-        header = {
-            "__metadata__": metadata,
-            **header,
-            **(tensors if isinstance(tensors, dict) else {"tensors": tensors}),
-        }
-        text = json.dumps(header)
+            metadata = {key: text if isinstance(text, str) else json.dumps(text) for key, text in metadata.items()}
+        content = {"__metadata__": metadata, **(tensors if isinstance(tensors, dict) else {"tensors": tensors})}
+    text = json.dumps(content)
     path.write_bytes(struct.pack("<Q", len(text)) + text.encode() + whole[8 + length :])
 
 

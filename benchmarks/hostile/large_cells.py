@@ -23,7 +23,7 @@ def large_cells_of(place: Place) -> Iterator[Field]:
         files = sorted((place.sound / "dataset" / table.name).glob("*.parquet"), reverse=True)
         for column in table.columns:
             if pa.types.is_string(column.type):
-                ways = {"text of gigabytes": _text_bomb}
+                ways: dict[str, Bomb] = {"text of gigabytes": _text_bomb}
             elif pa.types.is_list(column.type) and not pa.types.is_struct(column.type.value_type):
                 ways = {"list of gigabytes": _list_bomb}
             else:
@@ -54,7 +54,7 @@ def large_cells_of(place: Place) -> Iterator[Field]:
             )
 
 
-def _text_bomb(_type: pa.DataType, n: int) -> pa.Array:
+def _text_bomb(_data_type: pa.DataType, n: int) -> pa.Array:
     words = pa.array(["x" * (2**31 // max(n, 2) if n > 1 else 2**30)])
     return pa.DictionaryArray.from_arrays(pa.array(np.zeros(n, np.int32)), words)
 

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from PIL import Image
 
 from curation.media.encode import encode_flac, encode_mp4
 from foundation.array_types import Float32Array, RgbImage
@@ -169,8 +170,8 @@ def _content(place: Place, suffix: str) -> bytes:
     return found[0].read_bytes() if found and found[0].is_file() else b"nobody may read this\n"
 
 
-def make_sources(place: Place, sample: Path) -> None:
-    """Cut the source videos out of the sample video, and write the lists."""
+def make_sources(place: Place, sample: Path) -> int:
+    """Cut the source videos out of the sample video, and write the lists; return 0."""
     place.raw.mkdir(parents=True)
     pictures, voice = list(_pictures(sample, 90)), _voice(sample)
     for name, n_frames, sound in (("a", 85, True), ("b", 84, False), ("c", 80, True), ("f", 30, False)):
@@ -186,16 +187,16 @@ def make_sources(place: Place, sample: Path) -> None:
     lines = [f"{place.raw}/{row.replace(',', '.mp4,', 1)}" for row in rows]
     place.source_list.write_text("\n".join(["path,speaker_id,start_s,end_s", *lines, ""]))
     place.excluded.write_text("p9\n")
-    av.VideoFrame.from_ndarray(pictures[0], format="rgb24").to_image().save(place.portrait)
+    Image.fromarray(pictures[0]).save(place.portrait)
     place.speech.write_bytes(encode_flac(voice[:62_400], 48_000))
+    return 0
 
 
 def _pictures(sample: Path, n: int) -> Iterator[RgbImage]:
     with av.open(str(sample)) as container:
         for _, frame in zip(range(n), container.decode(video=0), strict=False):
-            whole = frame.to_ndarray(format="rgb24")[24:424, :400]
-            cut = av.VideoFrame.from_ndarray(np.ascontiguousarray(whole), format="rgb24")
-            yield cut.reformat(width=_PX, height=_PX).to_ndarray()
+            face = Image.fromarray(frame.to_ndarray(format="rgb24")).crop((0, 24, 400, 424))
+            yield np.asarray(face.resize((_PX, _PX)), np.uint8)
 
 
 def _voice(sample: Path) -> Float32Array:
@@ -207,13 +208,12 @@ def _voice(sample: Path) -> Float32Array:
 
 def _with_sound(path: Path, flac: bytes) -> None:
     """Put a sound track beside the pictures of an MP4 file."""
-    silent = path.read_bytes()
-    with av.open(io.BytesIO(silent)) as pictures, av.open(io.BytesIO(flac)) as sound, av.open(str(path), "w") as out:
-        tracks = [
-            (one, out.add_stream_from_template(one)) for one in (pictures.streams.video[0], sound.streams.audio[0])
-        ]
-        for source, track in tracks:
-            for packet in (pictures if source.type == "video" else sound).demux(source):
-                if packet.dts is not None:
-                    packet.stream = track
-                    out.mux(packet)
+    with av.open(io.BytesIO(path.read_bytes())) as pictures, av.open(io.BytesIO(flac)) as sound:
+        sources = (pictures, pictures.streams.video[0]), (sound, sound.streams.audio[0])
+        with av.open(str(path), "w") as out:
+            tracks = [out.add_stream_from_template(stream) for _, stream in sources]
+            for (container, stream), track in zip(sources, tracks, strict=True):
+                for packet in container.demux(stream):  # type: ignore[union-attr] # av.open returns either
+                    if packet.dts is not None:
+                        packet.stream = track
+                        out.mux(packet)

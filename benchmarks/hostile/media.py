@@ -50,7 +50,7 @@ def media_of(place: Place) -> Iterator[Field]:
 
 
 def _has_sound(path: Path) -> bool:
-    return pq.read_table(path, columns=["flac_size"])["flac_size"].null_count == 0
+    return bool(pq.read_table(path, columns=["flac_size"])["flac_size"].null_count == 0)
 
 
 def _put_member(dataset: Path, clips: str, kind: str, content: bytes) -> None:

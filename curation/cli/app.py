@@ -154,6 +154,8 @@ def decide(
 ) -> None:
     """Apply other rules to the evidence of a dataset; no perception model runs."""
     with exit_codes():
+        from curation.cli.summary import statistics_text
+
         decided = curation.redecide(
             dataset,
             out,
@@ -163,7 +165,7 @@ def decide(
             scratch=scratch.scratch_settings(),
             wait=wait,
         )
-        typer.echo(decided.statistics().text())
+        typer.echo(statistics_text(decided))
 
 
 @app.command()

@@ -8,8 +8,9 @@ from curation.output.ledger import VideoRecord
 from curation.sources.left_alone import left_alone_text
 from foundation.text import duration_text, shown
 from manifests.dataset import Dataset
+from manifests.packing.one_state import ChangingDatasetError
 
-__all__ = ["retry_summary", "run_summary"]
+__all__ = ["retry_summary", "run_summary", "statistics_text"]
 
 _N_SLOWEST = 5
 """Videos that are named as slow."""
@@ -31,7 +32,7 @@ def run_summary(report: RunReport) -> str:
     ends = _ends(report.dataset, report.failed)
     if report.left:
         ends.append(f"Ended by Ctrl-C: {report.left} videos are left; the same command goes on with them.")
-    return "\n".join([report.dataset.statistics().text(), "", *map(shown, (*lines, *ends))])
+    return "\n".join([statistics_text(report.dataset), "", *map(shown, (*lines, *ends))])
 
 
 def retry_summary(report: RetryReport) -> str:
@@ -39,7 +40,15 @@ def retry_summary(report: RetryReport) -> str:
     n_ok = len(report.records) - len(report.failed)
     result = f"{n_ok} of {len(report.records)} videos are ok now."
     ends = map(shown, _ends(report.dataset, report.failed))
-    return "\n".join([report.dataset.statistics().text(), "", result, *ends])
+    return "\n".join([statistics_text(report.dataset), "", result, *ends])
+
+
+def statistics_text(dataset: Dataset) -> str:
+    """Return the statistics of a dataset that a command has written, or that the next one has begun to change it."""
+    try:
+        return dataset.statistics().text()
+    except ChangingDatasetError as error:
+        return f"no statistics: {error}"
 
 
 def _slowest(curated: Sequence[VideoRecord]) -> list[str]:

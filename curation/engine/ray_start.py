@@ -8,11 +8,14 @@ Of a cluster that somebody else started, all this is that person's choice.
 import importlib.util
 import os
 import secrets
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from foundation.errors import CannotStartError
+from foundation.signals import Terminated
 from foundation.storage.private_folder import private_folder, temporary_folder_of
 
 __all__ = ["RayUnavailableError", "connect"]
@@ -43,6 +46,11 @@ def connect(workers: int, address: str | None) -> None:
         RayUnavailableError: neither was possible.
         UnsafeFolderError: the folder for Ray's files is not the user's own.
     """
+    with _sigterm_of_this_program():
+        _connect(workers, address)
+
+
+def _connect(workers: int, address: str | None) -> None:
     import ray
 
     if address is not None:
@@ -74,6 +82,23 @@ def connect(workers: int, address: str | None) -> None:
                 continue
             raise RayUnavailableError(f"cannot start Ray on this machine: {error}; try --executor inline") from error
         return
+
+
+@contextmanager
+def _sigterm_of_this_program() -> Iterator[None]:
+    """Keep the handling of SIGTERM, which Ray replaces when it starts: it would end the program without a word.
+
+    Raises:
+        Terminated: SIGTERM arrived while Ray started.
+    """
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    except SystemExit as ended:
+        raise Terminated from ended
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
 
 
 def _own_folder() -> Path:

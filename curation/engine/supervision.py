@@ -35,8 +35,8 @@ class PoolSettings:
     """Seconds that each second of video may take in addition. Ours: twenty times what a slow core needs."""
     fewest_bytes_per_s: float = 100.0
     """Bytes that a second of video has at least, where time is allowed for it: a header that claims hours gets the time
-    that goes with the size of the file. Ours: a screen that stands still, without sound, in H.264 at 25 pictures a second
-    has 560; at one a second it has 30, but pictures that stand take a tenth of the time or less."""
+    that goes with the size of the file. Ours: a screen that stands still, without sound, in H.264 at 25 pictures a
+    second has 560; at one a second it has 30, but pictures that stand take a tenth of the time or less."""
     silence_s: float = 100.0
     """Seconds without a sign of life after which a worker is ended. Ours: a library may keep the interpreter busy for
     some seconds at most, and a stopped worker is to be noticed within two minutes."""

@@ -19,7 +19,7 @@ from foundation.storage.path_text import path_of_text, text_of_path
 from foundation.storage.regular_files import FileTooLargeError
 from manifests.errors import DatasetError, first_problem
 from manifests.files.names import PathText, UnsafeValueError, VideoId, file_in, files_of
-from manifests.files.numbers import Count, FiniteNumber, Seconds
+from manifests.files.numbers import Count, Count32, Degrees, FiniteNumber, Seconds
 from manifests.files.tables import read_table
 from manifests.packing.stated import RECORD_BYTES
 from manifests.timeline import TICK_RATE_HZ
@@ -44,21 +44,21 @@ class VideoRecord(BaseModel):
     trims: tuple[Trim, ...] = ()
     size_bytes: Count
     duration_s: Seconds | None = None
-    width: Count | None = None
-    height: Count | None = None
+    width: Count32 | None = None
+    height: Count32 | None = None
     fps: FiniteNumber | None = None
     codec: str | None = None
     has_audio: bool | None = None
-    audio_track: Count | None = None
-    audio_tracks: Count | None = None
-    rotation: int | None = None
+    audio_track: Count32 | None = None
+    audio_tracks: Count32 | None = None
+    rotation: Degrees | None = None
     status: VideoStatus
     error_code: ErrorCode | None = None
     error_detail: str | None = None
     duplicate_of: PathText | None = None
     kept_diffusion_s: Seconds = 0.0
     kept_vae_s: Seconds = 0.0
-    n_clips: Count = 0
+    n_clips: Count32 = 0
     analyze_s: Seconds = 0.0
     decide_s: Seconds = 0.0
     render_s: Seconds = 0.0

@@ -164,7 +164,7 @@ def _looks(entries: Sequence[Entry], known: Known, *, whole: bool) -> Iterator[_
             )
     finally:
         stop.set()  # after Ctrl-C: a large file is not read to its end
-        pool.shutdown(cancel_futures=True)
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _look(entry: Entry, stop: Event, known: Known, *, whole: bool) -> _Look:
@@ -223,7 +223,7 @@ def _read_whole(looks: Sequence[_Look]) -> Sequence[_Look]:
         complete = list(pool.map(lambda look: _whole_look(look, stop) if _is_sampled(look) else look, looks))
     finally:
         stop.set()
-        pool.shutdown(cancel_futures=True)
+        pool.shutdown(wait=False, cancel_futures=True)
     contents = {look.content.whole for look in complete if look.content is not None}
     return looks if len(contents) == 1 and all_sampled else complete
 

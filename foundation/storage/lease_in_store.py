@@ -10,6 +10,7 @@ import hashlib
 import os
 import time
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -151,15 +152,22 @@ class LeaseInStore:
             return None
 
     def _age_s(self) -> float | None:
-        """Return the time since the last renewal by the store's clock, which stamps an object that is made for it."""
+        """Return the time since the last renewal by the store's clock, which stamps an object that is made for it.
+
+        By this machine's own clock where no object can be made: readers alone come here, who change nothing.
+        """
         probe = remote_of(self._folder / f"{BESIDE}{os.getpid()}-{time.monotonic_ns()}.tmp").path
         try:
-            self._fs.pipe_file(probe, b"-")
-            age_s = (self._fs.modified(probe) - self._fs.modified(self._name)).total_seconds()
-            self._fs.rm_file(probe)
+            renewed = self._fs.modified(self._name)
         except (NotImplementedError, FileNotFoundError):
             return None
-        return float(age_s)
+        try:
+            self._fs.pipe_file(probe, b"-")
+            now = self._fs.modified(probe)
+            self._fs.rm_file(probe)
+        except (NotImplementedError, OSError):
+            now = datetime.now(renewed.tzinfo)
+        return float((now - renewed).total_seconds())
 
 
 def _digest(content: bytes) -> str:

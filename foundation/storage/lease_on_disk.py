@@ -7,6 +7,7 @@ time that a lease lives. Ages are differences of two stamps of the same disk, so
 
 import errno
 import os
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -144,14 +145,20 @@ class LeaseOnDisk:
         return True
 
     def _age_s(self, stamp_ns: int) -> float:
-        """Return the time since a stamp by the clock that stamps the files of the folder."""
+        """Return the time since a stamp by the clock that stamps the files of the folder.
+
+        By this machine's own clock where no file can be made: readers alone come here, who change nothing.
+        """
         record = own_record("probe")
         disown(record)  # so that it is removed if this process is stopped here
         probe = self._folder / f"{BESIDE}{record.token}.tmp"
         try:
-            return (_make(probe, record.model_dump_json().encode()) - stamp_ns) / 1e9
-        finally:
+            now_ns = _make(probe, record.model_dump_json().encode())
+        except OSError:
+            now_ns = time.time_ns()
+        with suppress(OSError):
             probe.unlink(missing_ok=True)
+        return (now_ns - stamp_ns) / 1e9
 
     def _is_left(self, path: Path, after_s: float) -> bool:
         """Return whether a file beside the lease was left by a process that is gone, or is older than `after_s`.

@@ -69,9 +69,7 @@ def holder_of(folder: Path) -> Holder | None:
     holder = file.holder()
     if holder is None or (holder.record is not None and holder.record.is_dead()):
         return None
-    seen: Seen | None = Seen(holder=holder, version="")
-    with suppress(OSError):  # the folder cannot be written, so that the age is not known
-        seen = file.read(aged=True)
+    seen = file.read(aged=True)
     return None if seen is None or _is_dead(seen) else seen.holder
 
 

@@ -4,15 +4,18 @@ Which columns these are follows from their declarations: ids, names of tars, pat
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from typing import get_args
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from manifests.files.names import UnsafeValueError, clip_id, media_name, path_text, video_id
 from manifests.files.numbers import LONGEST_S, MOST_BYTES
+from manifests.landmarks import SCHEMES
 from manifests.schema.columns import Column, Table
+from manifests.vocabulary import TIERS, Split, VideoStatus
 
-__all__ = ["bad_cells", "checked_columns"]
+__all__ = ["bad_cells", "checked_columns", "unknown_words"]
 
 _TEXTS: Mapping[str, Callable[[str], str]] = {
     "video_id": video_id,
@@ -22,6 +25,14 @@ _TEXTS: Mapping[str, Callable[[str], str]] = {
     "duplicate_of": path_text,
 }
 """By the name of a column of texts, the check of each."""
+
+_WORDS: Mapping[str, tuple[str, ...]] = {
+    "tier": TIERS,
+    "split": get_args(Split),
+    "status": get_args(VideoStatus),
+    "landmark_scheme": SCHEMES,
+}
+"""By the name of a column, the words that may stand there."""
 
 _SIGNED = ("rotation", "track_id")
 """Whole numbers that count nothing."""
@@ -48,6 +59,15 @@ def bad_cells(table: Table, rows: pa.Table) -> Iterator[str]:
                 yield f"{column.name} is null in {values.null_count} rows, which it cannot be"
             elif wrong := _wrong_text(column, values) if column.name in _TEXTS else _wrong_number(column, values):
                 yield f"{column.name}: {wrong}"
+
+
+def unknown_words(rows: pa.Table) -> Iterator[str]:
+    """Yield a sentence for each column with a word that this version of the software does not know there."""
+    for name, known in _WORDS.items():
+        if name in rows.column_names:
+            for word in pc.unique(rows[name]).to_pylist():
+                if word is not None and word not in known:
+                    yield f"{name} is {word!a:.100}, and can be {', '.join(known)}"
 
 
 def _is_checked(column: Column) -> bool:

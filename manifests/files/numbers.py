@@ -6,7 +6,17 @@ from pydantic import Field
 
 from manifests.files.names import UnsafeValueError
 
-__all__ = ["LONGEST_S", "MOST_BYTES", "Count", "FiniteNumber", "Hours", "Seconds", "whole_number"]
+__all__ = [
+    "LONGEST_S",
+    "MOST_BYTES",
+    "Count",
+    "Count32",
+    "Degrees",
+    "FiniteNumber",
+    "Hours",
+    "Seconds",
+    "whole_number",
+]
 
 MOST_BYTES = 2**63 - 1
 """Largest number of bytes that a column of int64 can state."""
@@ -15,6 +25,11 @@ LONGEST_S = 2 * 24 * 3600
 """Most seconds that a column can state. Videos have a day at most."""
 
 Count = Annotated[int, Field(ge=0, le=MOST_BYTES)]
+
+Count32 = Annotated[int, Field(ge=0, le=2**31 - 1)]
+"""What a column of int32 can count."""
+
+Degrees = Annotated[int, Field(ge=-360, le=360)]
 
 FiniteNumber = Annotated[float, Field(allow_inf_nan=False)]
 

@@ -6,7 +6,6 @@ Equal rows give equal bytes. A file whose name begins with a dot is unfinished a
 import functools
 import io
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -16,7 +15,9 @@ import pyarrow.parquet as pq
 from foundation.storage.arrow import open_parquet
 from foundation.storage.atomic import replacing
 from foundation.storage.locations import is_remote
+from foundation.storage.side_by_side import side_by_side
 from manifests.errors import DatasetError
+from manifests.files.cells import unknown_words
 from manifests.files.journal import SwapError, pending_swap
 from manifests.files.names import files_of
 from manifests.schema.columns import Table
@@ -139,30 +140,38 @@ def read_each_file(dataset: Path, name: str, columns: Sequence[str] | None = Non
     def read(path: Path) -> tuple[Path, pa.Table]:
         try:
             with open_parquet(path) as file:
-                return path, _with_later_columns(file.read(schema.names), schema)
+                return path, _checked(file.read(schema.names), schema)
         except (pa.ArrowException, KeyError, ValueError, OSError) as error:
             raise DatasetError(f"{path}: no readable part of table {name}: {error}; run the curation again") from error
 
     files = table_files(dataset, name)
     if len(files) < 2 or not is_remote(dataset):
         return [read(path) for path in files]
-    with ThreadPoolExecutor(_REMOTE_READERS) as readers:  # most of the time of a remote read is waiting
-        return list(readers.map(read, files))
+    return side_by_side(read, files, _REMOTE_READERS)
 
 
-def _with_later_columns(rows: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Return rows in this schema; columns that an earlier version of the software did not write are null."""
+def _checked(rows: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Return rows in this schema; columns that an earlier version of the software did not write are null.
+
+    Raises:
+        ArrowException, KeyError, ValueError: a column is missing, of another type, null where it cannot be, or has a
+            word that is unknown there.
+    """
     for field in schema:
         if field.name not in rows.column_names and field.nullable:
             rows = rows.append_column(field, pa.nulls(len(rows), field.type))
-    return rows.select(schema.names).cast(schema)
+    rows = rows.select(schema.names).cast(schema)
+    for wrong in unknown_words(rows):
+        raise ValueError(wrong)
+    return rows
 
 
-def read_row(path: Path, number: int, columns: Sequence[str]) -> pa.Table:
+def read_row(path: Path, name: str, number: int, columns: Sequence[str]) -> pa.Table:
     """Return one row of a Parquet file, the columns given; nothing outside its row group is read.
 
     Args:
         path: the file.
+        name: name of its table.
         number: the row, counted from 0 over all row groups.
         columns: the columns to read.
 
@@ -175,9 +184,10 @@ def read_row(path: Path, number: int, columns: Sequence[str]) -> pa.Table:
             for group in range(file.num_row_groups):
                 n_rows = file.metadata.row_group(group).num_rows
                 if number < first + n_rows:
-                    return file.read_row_group(group, columns=list(columns)).slice(number - first, 1)
+                    row = file.read_row_group(group, columns=list(columns)).slice(number - first, 1)
+                    return _checked(row, _schema_of(name, columns))
                 first += n_rows
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, KeyError, ValueError, OSError) as error:
         raise DatasetError(f"{path}: row {number} cannot be read: {error}; open the dataset anew") from error
     raise DatasetError(f"{path}: it has {first} rows and no row {number}; open the dataset anew")
 

@@ -16,7 +16,8 @@ import pyarrow.compute as pc
 
 from foundation.errors import CannotStartError
 from foundation.storage.leases import Holder, other_holder_of
-from foundation.storage.locations import is_remote, remote_of, store_errors
+from foundation.storage.locations import StorageError, is_remote, remote_of, store_errors
+from manifests.errors import DatasetError
 from manifests.files.journal import JOURNAL
 from manifests.files.tables import read_table
 from manifests.packing.packed_files import PACKED, stored_videos
@@ -61,12 +62,17 @@ def in_one_state(dataset: Path, read: Callable[[frozenset[str]], AnswerT]) -> An
         ChangingDatasetError: a command changes what is to be read; there is no state to read before it has ended.
         Exception: whatever `read` raises on files that nobody changes.
     """
+    problem: Exception | None = None
     for attempt in range(_ATTEMPTS):
         time.sleep(_PAUSE_S * attempt)
         try:
             before, hidden = _state(dataset)
-        except (_PartlyChangedError, OSError):
+        except StorageError:
+            raise
+        except (_PartlyChangedError, DatasetError, OSError) as error:
+            problem = error
             continue
+        problem = None
         try:
             answer = read(hidden)
         except Exception:  # the files may have been replaced
@@ -75,7 +81,10 @@ def in_one_state(dataset: Path, read: Callable[[frozenset[str]], AnswerT]) -> An
             continue
         if _is_unchanged(dataset, before):
             return answer
-    raise _changing(dataset, other_holder_of(dataset))
+    holder = other_holder_of(dataset)
+    if holder is None and isinstance(problem, DatasetError | OSError):
+        raise problem
+    raise _changing(dataset, holder)
 
 
 def not_hidden(rows: pa.Table, hidden: frozenset[str]) -> pa.Table:
@@ -140,7 +149,7 @@ _State = tuple[tuple[str, ...], ...]
 def _is_unchanged(dataset: Path, before: _State) -> bool:
     try:
         return _state(dataset)[0] == before
-    except (_PartlyChangedError, OSError):
+    except (_PartlyChangedError, DatasetError, OSError):
         return False
 
 

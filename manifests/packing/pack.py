@@ -10,7 +10,7 @@ more of each.
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from foundation.storage.atomic import replacing
 from foundation.storage.leases import require_lease
 from manifests.files.journal import finish_swap, hidden_name, move_file, swap_files
 from manifests.files.names import file_in, files_of, folder_in, media_name
+from manifests.packing.background import BackgroundTask
 from manifests.packing.packed_files import PACKED, PackedFacts, TableFile, sources_of, table_inventory, videos_digest
 from manifests.packing.prefix_tree import Leaf, leaves
 from manifests.packing.rows import VideoRows, write_packed
@@ -40,6 +41,9 @@ _GIB = 2**30
 
 _MUTE = "mute-"
 """Kind of the files with clips of videos without sound."""
+
+_PATIENCE_S = 4.0
+"""Longest wait for the other thread after an error: it ends after the rows of the video that it reads."""
 
 
 class StorageSettings(Settings):
@@ -69,31 +73,43 @@ def compact(dataset: Path, live: Collection[str], settings: StorageSettings) -> 
     finish_swap(dataset)
     curated = frozenset(live)
     one_swap = threading.Lock()
+    failed = threading.Event()
 
     def pack(*tables: Table) -> set[str]:
         media: set[str] = set()
-        for table in tables:
-            packing = _Packing(dataset, table, settings, one_swap)
-            packing.pack(curated)
-            media |= packing.media
+        try:
+            for table in tables:
+                packing = _Packing(dataset, table, settings, one_swap, failed)
+                packing.pack(curated)
+                media |= packing.media
+        except BaseException:
+            failed.set()
+            raise
         return media
 
-    background = _BackgroundTask(lambda: pack(FRAMES, SPANS))
+    background = BackgroundTask(lambda: pack(FRAMES, SPANS))
     try:
         media = pack(CLIPS)
-    except KeyboardInterrupt:
-        raise
-    except BaseException:
         background.join()
+    except BaseException:
+        failed.set()
         raise
-    background.result()
+    finally:
+        error = background.finish(_PATIENCE_S)
+        if error is not None and not isinstance(error, _OtherThreadFailedError):
+            raise error
+    _remove_leftovers(dataset, media)
+
+
+def _remove_leftovers(dataset: Path, media: Collection[str]) -> None:
+    """Remove tars other than `media`, to which no row refers, and unfinished files of interrupted runs."""
     require_lease(dataset)
     for path in files_of(dataset, "media", ".tar"):
         if f"media/{path.name}" not in media:
             path.unlink()
     require_lease(dataset)
     for folder in (dataset, *(folder_in(dataset, name) for name in (*TABLES, "media", "ledger"))):
-        for pattern in (".*.new", ".*.part"):  # unfinished files of an interrupted run
+        for pattern in (".*.new", ".*.part"):
             for path in folder.glob(pattern):
                 path.unlink()
 
@@ -122,8 +138,15 @@ class _Group:
 class _Packing:
     """Packing of one table."""
 
-    def __init__(self, dataset: Path, table: Table, settings: StorageSettings, one_swap: threading.Lock) -> None:
-        self._dataset, self._table, self._one_swap = dataset, table, one_swap
+    def __init__(
+        self,
+        dataset: Path,
+        table: Table,
+        settings: StorageSettings,
+        one_swap: threading.Lock,
+        failed: threading.Event,
+    ) -> None:
+        self._dataset, self._table, self._one_swap, self._failed = dataset, table, one_swap, failed
         self._rows_limit, self._tar_limit = int(settings.part_mb * _MB), int(settings.shard_gib * _GIB)
         self._files = {file.name: file for file in table_inventory(dataset, table)}
 
@@ -219,7 +242,7 @@ class _Packing:
         name_of_group = _label(leaf.prefix, "" if group is None else group.kind)
         begun = self._dataset / hidden_name(f"{self._table.name}/{name_of_group}")
         with VideoRows(self._table, own) as rows, replacing(begun) as stream:
-            digest = write_packed(stream, self._table, _pieces(rows, leaf, shard), {} if alone else facts.footer())
+            digest = write_packed(stream, self._table, self._pieces(rows, leaf, shard), {} if alone else facts.footer())
         label = leaf.videos[0] if alone else f"{name_of_group}-{digest[:12]}"
         name = f"{self._table.name}/{label}.parquet"
         move_file(begun, self._dataset / hidden_name(name))
@@ -228,6 +251,7 @@ class _Packing:
     def _swap(self, come: Sequence[TableFile], gone: Collection[str]) -> None:
         if come or gone:
             with self._one_swap:
+                self._go_on()
                 finish_swap(
                     self._dataset
                 )  # complete one that failed in the other thread, since there is only one journal
@@ -236,38 +260,19 @@ class _Packing:
                 del self._files[name]
             self._files.update((file.name, file) for file in come)
 
+    def _pieces(self, rows: VideoRows, leaf: Leaf, shard: Shard | None) -> Iterator[pa.Table]:
+        for video in leaf.videos:
+            for piece in rows.of(video):
+                self._go_on()
+                yield piece if shard is None else moved(piece, shard)
 
-class _BackgroundTask(threading.Thread):
-    """Work in a daemon thread, for which Ctrl-C does not wait: the next call completes interrupted packing."""
-
-    def __init__(self, work: Callable[[], object]) -> None:
-        super().__init__(daemon=True)
-        self._work = work
-        self._error: BaseException | None = None
-        self.start()
-
-    def run(self) -> None:
-        """Run the work, and keep the exception it raises."""
-        try:
-            self._work()
-        except BaseException as error:  # noqa: BLE001 - for `result`
-            self._error = error
-
-    def result(self) -> None:
-        """Wait for the end of the work.
-
-        Raises:
-            BaseException: the exception of the work.
-        """
-        self.join()
-        if self._error is not None:
-            raise self._error
+    def _go_on(self) -> None:
+        if self._failed.is_set():
+            raise _OtherThreadFailedError
 
 
-def _pieces(rows: VideoRows, leaf: Leaf, shard: Shard | None) -> Iterator[pa.Table]:
-    for video in leaf.videos:
-        for piece in rows.of(video):
-            yield piece if shard is None else moved(piece, shard)
+class _OtherThreadFailedError(Exception):
+    """The other thread has failed, so that this one ends between two pieces, before it replaces anything."""
 
 
 def _label(prefix: str, kind: str) -> str:

@@ -8,7 +8,7 @@ from PIL import Image
 from curation.perception.faces.mediapipe import MediaPipeFaces
 from curation.settings import CurationSettings
 from foundation.weights import ensure_assets
-from generation.portrait import read_portrait
+from generation.portrait import read_image, read_portrait
 from generation.trained_run import GenerationError
 from manifests.landmarks import landmark_box, landmark_scheme
 
@@ -94,3 +94,19 @@ def test_landmarks_are_of_the_finders_scheme(finder: MediaPipeFaces, talking_fac
     portrait = read_portrait(_saved(tmp_path, talking_face.pictures[0]), finder, SETTINGS, 128)
     assert portrait.landmarks_px.shape == (landmark_scheme(finder.scheme).n_points, 2)
     assert portrait.image.shape == (128, 128, 3)
+
+
+def test_a_picture_that_would_fill_the_memory_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
+    path = tmp_path / "large.png"
+    Image.new("1", (9_000, 9_000)).save(path)  # 81 million pixels in 10 KB, below the limit of Pillow itself
+    with pytest.raises(GenerationError, match=r"is 9000x9000 pixels, and 64,000,000 are the most .* make the picture"):
+        read_image(path)
+
+
+@pytest.mark.parametrize(
+    "content", [b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 64 64\n%%EndComments\n", b"/* XPM */\n"]
+)
+def test_formats_that_no_portrait_has_are_not_opened(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "portrait.png").write_bytes(content)
+    with pytest.raises(GenerationError, match="no picture that can be read"):
+        read_image(tmp_path / "portrait.png")

@@ -2,15 +2,19 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
+from helpers.made_videos import counted_picture, frame_times, write_video
 
 PROMISED_S = 10.0
 """Longest time from an error or a signal to the end of a command."""
@@ -41,6 +45,9 @@ class Program:
             start_new_session=True,
         )
 
+        self._last_resort = threading.Timer(8 * ROOM_S, self.process.kill)
+        self._last_resort.start()
+
     def read_until(self, words: str) -> str:
         """Read what it says up to the line that has these words."""
         assert self.process.stderr is not None
@@ -56,6 +63,7 @@ class Program:
 
     def ended(self, code: int, within_s: float = ROOM_S) -> str:
         """Wait for the end; return what it said since the last reading."""
+        self._last_resort.cancel()
         try:
             out, told = self.process.communicate(timeout=within_s)
         except subprocess.TimeoutExpired:
@@ -171,3 +179,203 @@ def test_loaders_end_with_a_training_that_is_killed(fault: str, repository: Path
     program.process.kill()
     program.ended(-signal.SIGKILL)
     assert program.gone()
+
+
+TORCHRUN = """
+import runpy, sys
+sys.argv[0] = "torchrun"
+runpy.run_module("torch.distributed.run", run_name="__main__")
+"""
+
+FAILING_RANK = """
+import os, signal
+from training.loop.session import Session
+from helpers.toy_task import command
+
+take = Session.step
+
+def step(self, batches):
+    if self.progress.step == 7 and os.environ["RANK"] == "1":
+        {failure}
+    return take(self, batches)
+
+Session.step = step
+command()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("failure", "told"),
+    [
+        ("raise OSError(5, 'Input/output error')", "gaia-train: files cannot be read or written: [Errno 5]"),
+        ("os.kill(os.getpid(), signal.SIGKILL)", "SIGKILL"),
+    ],
+    ids=["error", "SIGKILL"],
+)
+def test_all_ranks_end_when_one_does(failure: str, told: str, repository: Path, tmp_path: Path) -> None:
+    (tmp_path / "rank.py").write_text(FAILING_RANK.format(failure=failure))
+    torchrun = ["--nproc-per-node=2", "--rdzv-backend=c10d", "--rdzv-endpoint=localhost:0", str(tmp_path / "rank.py")]
+    settings = [str(tmp_path / "run"), "train.workers=0", "train.micro_batch=2", *SETTINGS]
+    program = Program(repository, TORCHRUN, [*torchrun, *settings])
+    program.read_until("[7/")
+    said = program.ended(1)
+    assert told in said
+    assert "gaia-train: step 8: rank 0 of 2 has lost another rank" in said
+    assert program.gone()
+
+
+CURATE = """
+import curation.engine.worker, time
+from curation.cli.app import main
+
+curated = curation.engine.worker.VideoWorker.curated
+
+def slow(self, *arguments):
+    (self.plan.dataset.parent / "begun").touch()
+    time.sleep(1000.0)
+
+curation.engine.worker.VideoWorker.curated = slow
+main()
+"""
+"""The command itself, but that no video is ever done."""
+
+
+def curation(repository: Path, folder: Path, *options: str, program: str = CURATE) -> Program:
+    (folder / "raw").mkdir(exist_ok=True)
+    for number in range(2):
+        write_video(folder / "raw" / f"{number}.mp4", frame_times(Fraction(25), 3), [counted_picture(number)] * 3)
+    arguments = ["run", "--source", str(folder / "raw"), "--out", str(folder / "dataset"), "--preset", "embedded"]
+    arguments += ["--set", "speech.encoder=none", "--set", "speech.denoiser=none", *options]
+    return Program(repository, program, arguments)
+
+
+def wait_until_begun(program: Program, folder: Path) -> None:
+    while not (folder / "begun").exists():
+        assert program.process.poll() is None, program.process.communicate()
+        time.sleep(0.05)
+
+
+ON_RAY = ("--executor", "ray", "--workers", "2")
+
+
+@pytest.mark.parametrize(
+    "options", [pytest.param((), id="inline"), pytest.param(ON_RAY, id="ray", marks=pytest.mark.slow)]
+)
+def test_sigterm_ends_a_curation_at_once_with_a_sentence_and_all_its_processes(
+    options: tuple[str, ...], repository: Path, tmp_path: Path
+) -> None:
+    program = curation(repository, tmp_path, *options)
+    if options:
+        program.read_until("2 videos to curate")
+        give_up = time.monotonic() + 4 * ROOM_S
+        while len(ray_workers(program)) < 2 and time.monotonic() < give_up:
+            time.sleep(0.2)
+        time.sleep(1.0)
+    else:
+        wait_until_begun(program, tmp_path)
+    program.process.send_signal(signal.SIGTERM)
+    said = program.ended(143)
+    assert said.splitlines()[-1] == (
+        "gaia-curate: SIGTERM: ended at once; nothing committed is lost, the same command goes on"
+    )
+    assert "Traceback" not in said
+    assert program.gone()
+
+
+def ray_workers(program: Program) -> list[int]:
+    found = []
+    for pid in program.processes():
+        try:
+            if b"ray::PoolWorker" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                found.append(pid)
+        except OSError:
+            continue
+    return found
+
+
+def test_a_wait_that_no_signal_interrupts_is_ended_all_the_same(repository: Path) -> None:
+    program = Program(repository, HELD_UP, [])
+    program.read_until("begun")
+    program.process.send_signal(signal.SIGTERM)
+    assert "gaia: something did not end within 7 s; left it" in program.ended(143)
+    assert program.gone()
+
+
+def test_a_thread_that_does_not_end_does_not_hold_up_an_error(repository: Path) -> None:
+    program = Program(repository, STUCK_THREAD, [])
+    said = program.ended(3)
+    assert said.splitlines() == ["gaia: no weights", "gaia: something did not end within 7 s; left it"]
+
+
+HELD_UP = """
+import ctypes, sys
+from foundation.program_end import run_program
+
+def command():
+    mutex = ctypes.create_string_buffer(64)
+    sys.stderr.write("begun\\n")
+    for _ in range(2):  # the second time waits for ever, and no signal wakes it
+        ctypes.CDLL(None).pthread_mutex_lock(mutex)
+
+run_program("gaia", command)
+"""
+
+STUCK_THREAD = """
+import threading, time
+from foundation.program_end import run_program
+
+def command():
+    threading.Thread(target=time.sleep, args=(1000.0,)).start()
+    raise SystemExit(3)
+
+import sys
+sys.stderr.write("gaia: no weights\\n")
+run_program("gaia", command)
+"""
+
+GAIA_CURATE = "from curation.cli.app import main; main()"
+
+
+def in_shell(repository: Path, dataset: Path, command: str) -> tuple[list[int], str]:
+    """Run a command line in which PROGRAM stands for `gaia-curate`; return the codes of its parts, and stderr."""
+    program = f"{shlex.quote(sys.executable)} -c {shlex.quote(GAIA_CURATE)}"
+    line = command.replace("PROGRAM", program).replace("DATASET", shlex.quote(str(dataset)))
+    done = subprocess.run(
+        ["bash", "-c", f'{line}; echo "${{PIPESTATUS[@]}}" >&2'],
+        env=environment(repository),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    *told, codes = done.stderr.splitlines()
+    return [int(code) for code in codes.split()], "\n".join(told)
+
+
+@pytest.fixture(scope="module")
+def tiny(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dataset without clips."""
+    folder = tmp_path_factory.mktemp("tiny")
+    program = curation(repository, folder, program=GAIA_CURATE)
+    program.ended(0, within_s=8 * ROOM_S)
+    return folder / "dataset"
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["PROGRAM stats DATASET --sql 'SELECT range FROM range(200000)'", "PROGRAM settings", "PROGRAM validate DATASET"],
+)
+def test_a_reader_that_has_seen_enough_ends_a_command_without_a_word(
+    command: str, repository: Path, tiny: Path
+) -> None:
+    codes, told = in_shell(repository, tiny, f"{command} | true")
+    assert (codes, told) == ([141, 0], "")
+
+
+@pytest.mark.parametrize("command", ["stats DATASET", "settings", "validate DATASET", "doctor", "models list"])
+def test_output_that_cannot_be_written_is_told_in_a_sentence(command: str, repository: Path, tiny: Path) -> None:
+    codes, told = in_shell(repository, tiny, f"PROGRAM {command} > /dev/full")
+    assert codes == [3]
+    assert len(told.splitlines()) == 1
+    assert told.startswith("gaia-curate: ")
+    assert "No space left on device" in told

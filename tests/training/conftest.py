@@ -1,5 +1,5 @@
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 import torch
 from helpers.made_videos import counted_picture
+from helpers.small_disk import mounted
 from torch import Tensor
 
 from curation.media.encode import encode_mp4
@@ -242,3 +243,10 @@ def _make_clips() -> Callable[..., Path]:
 def made_clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A dataset of six clips of 64x64 px, `MADE_CLIPS`; read it, never write to it."""
     return make_clips(tmp_path_factory.mktemp("clips") / "dataset", MADE_CLIPS)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk that a test can fill up."""
+    with mounted(tmp_path / "disk") as folder:
+        yield folder

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from foundation.storage.arrow import open_parquet
+from foundation.storage.arrow import ParquetFooter, open_parquet
 
 __all__ = ["RowReader"]
 
@@ -27,7 +26,7 @@ class RowReader:
     """Cached reader of columns of row groups."""
 
     def __init__(self) -> None:
-        self._footers: OrderedDict[Path, pq.FileMetaData] = OrderedDict()
+        self._footers: OrderedDict[Path, ParquetFooter] = OrderedDict()
         self._columns: OrderedDict[tuple[Path, int, str], pa.ChunkedArray] = OrderedDict()
 
     def value(self, file: Path, row_group: int, row: int, column: str) -> pa.ChunkedArray:
@@ -41,7 +40,7 @@ class RowReader:
 
     def _read(self, file: Path, row_group: int, column: str) -> pa.ChunkedArray:
         with open_parquet(file, self._footers.get(file)) as opened:
-            _cached(self._footers, file, _FOOTERS, lambda: opened.metadata)
+            _cached(self._footers, file, _FOOTERS, lambda: opened.footer)
             return opened.read_row_group(row_group, columns=[column], use_threads=False)[column]
 
 

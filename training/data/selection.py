@@ -4,7 +4,6 @@ A selection reads the scalars of the manifest; `training.data.clips` reads array
 """
 
 import math
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
@@ -17,6 +16,7 @@ import pyarrow.compute as pc
 from foundation.array_types import BoolArray, Int64Array
 from foundation.errors import UsageError
 from foundation.storage.arrow import open_parquet
+from foundation.storage.side_by_side import side_by_side
 from manifests.clip_size import clip_px
 from manifests.errors import DatasetError
 from manifests.files.cells import bad_cells
@@ -147,8 +147,7 @@ def select_clips(dataset: Path, config: DataConfig) -> ClipIndex:
 def _selected(dataset: Path, config: DataConfig, hidden: frozenset[str]) -> ClipIndex:
     record = read_dataset(dataset)
     files = tuple(table_files(dataset, "clips"))
-    with ThreadPoolExecutor(_READERS) as readers:
-        scalars = list(readers.map(_scalars, files, range(len(files))))
+    scalars = side_by_side(_scalars, enumerate(files), _READERS)
     rows = not_hidden(pa.concat_tables(scalars), hidden) if scalars else None
     if not rows:
         raise SelectionError(f"{dataset} has no clips; `gaia-curate stats {dataset}` says why nothing was kept")
@@ -175,8 +174,7 @@ def located_again(index: ClipIndex) -> ClipIndex:
 
     def read(hidden: frozenset[str]) -> tuple[list[Path], pa.Table]:
         files = table_files(index.dataset, "clips")
-        with ThreadPoolExecutor(_READERS) as readers:
-            scalars = list(readers.map(_scalars, files, range(len(files))))
+        scalars = side_by_side(_scalars, enumerate(files), _READERS)
         rows = pa.concat_tables([index.rows.schema.empty_table(), *scalars])
         return files, not_hidden(rows, hidden)
 
@@ -187,8 +185,9 @@ def located_again(index: ClipIndex) -> ClipIndex:
     return replace(index, files=tuple(files), rows=now.set_column(0, "clip_id", names).combine_chunks())
 
 
-def _scalars(file: Path, number: int) -> pa.Table:
+def _scalars(numbered: tuple[int, Path]) -> pa.Table:
     """Return the scalar columns of a file of the manifest, with the position of each row in it."""
+    number, file = numbered
     try:
         with open_parquet(file) as parquet:
             declared = pa.schema([CLIPS.arrow_schema().field(name) for name in _COLUMNS])

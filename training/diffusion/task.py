@@ -62,9 +62,10 @@ class DiffusionTask:
         index = select_clips(dataset, config.data)
         vae_facts = WeightFacts(landmark_scheme=index.landmark_scheme, speech_encoder=None)
         self.vae = load_weights(vae_weights, Vae, VaeConfig, vae_facts)
-        self.latents = latents_folder(dataset, fingerprint_of(vae_weights))
+        fingerprint = fingerprint_of(vae_weights)
+        self.latents = latents_folder(dataset, fingerprint)
         sequences = MotionSequences(index, self.latents, config.sequences, seed=config.train.seed)
-        if sequences.facts.vae != self.vae.config:
+        if (sequences.facts.vae_sha256, sequences.facts.vae) != (fingerprint, self.vae.config):
             raise LatentsError(f"{self.latents} names another VAE than {vae_weights}; run `gaia-train latents` again")
         self.vae.latent_statistics.load_state_dict(sequences.facts.statistics().state_dict())
         self.config = replace(config, model=_model_config(config.model, sequences))

@@ -202,16 +202,13 @@ def read_facts(folder: Path) -> LatentFacts:
     path = folder / _FACTS
     remedy = f"run `gaia-train latents {folder.parent.parent} --vae VAE_RUN` for it"
     try:
-        facts = LatentFacts.model_validate_json(read_small(path, _FACTS_BYTES, follow_links=False))
+        return LatentFacts.model_validate_json(read_small(path, _FACTS_BYTES, follow_links=False))
     except FileNotFoundError as error:
         raise LatentsError(f"{folder} holds no complete latents of this VAE: {remedy}") from error
     except ValidationError as error:
         raise LatentsError(f"{path} is damaged: {first_problem(error)}; {remedy} again") from error
     except OSError as error:
         raise LatentsError(f"{path} is damaged: {error}; {remedy} again") from error
-    if not facts.vae_sha256.startswith(folder.name):
-        raise LatentsError(f"{path} is about another VAE, {facts.vae_sha256}; {remedy} again")
-    return facts
 
 
 def write_facts(folder: Path, facts: LatentFacts) -> None:
@@ -248,7 +245,8 @@ def read_columns(file: Path, columns: Sequence[str]) -> pa.Table:
         LatentsError: it cannot be read.
     """
     try:
-        rows = read_parquet(file, columns).select(list(columns))
+        declared = pa.schema([LATENTS.arrow_schema().field(name) for name in columns])
+        rows = read_parquet(file, columns).select(list(columns)).cast(declared)
     except (pa.ArrowException, ValueError, OSError, KeyError) as error:
         raise LatentsError(f"{file} cannot be read: {error}; delete it and run `gaia-train latents` again") from error
     for wrong in bad_cells(LATENTS, rows):

@@ -39,6 +39,9 @@ _FARTHEST_S = 10
 _FEWEST_AT_ONCE = 3
 """Two pictures may follow each other within a millisecond; more do so only by a damaged unit of time."""
 
+_MOST_AT_ONCE = 4
+"""Holes that cover one time, because the clock goes back a little between them."""
+
 _MOST_REORDERED = 32
 """Frames by which the order of decoding differs at most from that of showing; H.264 and HEVC allow 16."""
 
@@ -142,19 +145,21 @@ def _of_run(run: Int64Array, times: Int64Array, stamps: Stamps, scan: PacketScan
 def _held_frames(pts: Int64Array, run: set[int], scan: PacketScan) -> tuple[tuple[int, int], ...]:
     """Return the neighbouring stamps between which no frame is missing, by the holes in the order of decoding."""
     unit_s = float(scan.time_base)
-    held = [
+    held = sorted(
         (hole.start_s, hole.end_s)
         for hole in scan.holes
         if {hole.before, hole.before + 1} <= run and scan.is_held(hole)
-    ]
+    )
+    starts_s = np.array([start_s for start_s, _ in held])
     wide = np.flatnonzero(np.diff(pts) * unit_s > HOLE_S)
     pairs = [(int(pts[k]), int(pts[k + 1])) for k in wide]
-    # Frames are decoded a little earlier than shown, and not in the same order.
-    return tuple(
-        (first, end)
-        for first, end in pairs
-        if any(
+
+    def is_held(first: int, end: int) -> bool:
+        # Frames are decoded a little earlier than shown, and not in the same order. What covers most covers the middle.
+        last = int(np.searchsorted(starts_s, (first + end) / 2 * unit_s, "right"))
+        return any(
             min(end * unit_s, stop_s) - max(first * unit_s, start_s) > (end - first) * unit_s / 2
-            for start_s, stop_s in held
+            for start_s, stop_s in held[max(0, last - _MOST_AT_ONCE) : last]
         )
-    )
+
+    return tuple((first, end) for first, end in pairs if is_held(first, end))

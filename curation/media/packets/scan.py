@@ -1,5 +1,6 @@
 """One reading of all packets of a file: the times of its frames, and the holes between them. Nothing is decoded."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -76,6 +77,7 @@ class PacketScan:
     """End of the longest track, streams of every kind, on the file's clock."""
     sound: SoundTracks | None = None
     """The audio tracks that belong to the frames; None where there are none."""
+    _heard: "_Heard | None" = field(init=False, default=None)
 
     def times_s(self) -> Float64Array:
         """Return (N,) decoding times, s; a packet without one has that of the one before."""
@@ -89,9 +91,9 @@ class PacketScan:
         return filled
 
     def is_heard(self, start_s: float, end_s: float) -> bool:
-        """Return whether audio fills a time on the file's clock."""
-        heard_s = sum(max(0.0, min(end_s, end) - max(start_s, start)) for start, end in self.audio_s)
-        return heard_s >= _FILLED * (end_s - start_s)
+        """Return whether audio fills a time on the file's clock, given all of `audio_s`."""
+        heard = self._all_heard()
+        return heard.until(end_s) - heard.until(start_s) >= _FILLED * (end_s - start_s)
 
     def is_held(self, hole: Hole) -> bool:
         """Return whether the frame before a hole stays visible, so that none is missing.
@@ -100,7 +102,31 @@ class PacketScan:
         """
         if hole.is_stated or self.is_heard(hole.start_s, hole.end_s):
             return True
-        return not hole.has_traces and not any(end > hole.end_s + HOLE_S for _, end in self.audio_s)
+        return not hole.has_traces and self._all_heard().end_s <= hole.end_s + HOLE_S
+
+    def _all_heard(self) -> "_Heard":
+        if self._heard is None:
+            self._heard = _Heard(self.audio_s)
+        return self._heard
+
+
+class _Heard:
+    """How much audio there is up to a time; it goes through no stretches, for there may be as many as holes."""
+
+    def __init__(self, stretches_s: Sequence[tuple[float, float]]) -> None:
+        starts_s = np.sort(np.array([start for start, _ in stretches_s], np.float64))
+        ends_s = np.sort(np.array([max(start, end) for start, end in stretches_s], np.float64))
+        self._times_s = (starts_s, ends_s)
+        self._sums_s = tuple(np.concatenate([[0.0], np.cumsum(times_s)]) for times_s in self._times_s)
+        self.end_s = float(ends_s[-1]) if len(ends_s) else -np.inf
+        """End of the last stretch."""
+
+    def until(self, time_s: float) -> float:
+        """Return the seconds of all stretches together up to a time."""
+        # what has begun since its beginning, less what has ended since its end
+        counts = [int(np.searchsorted(times_s, time_s)) for times_s in self._times_s]
+        begun_s, ended_s = (n * time_s - float(sums_s[n]) for n, sums_s in zip(counts, self._sums_s, strict=True))
+        return begun_s - ended_s
 
 
 def scan_packets(container: InputContainer, stream: VideoStream) -> PacketScan:

@@ -135,6 +135,19 @@ def test_a_holder_on_another_host_without_a_sign_of_life_is_replaced(tmp_path: P
         assert holder_of(tmp_path).key == lease.token.token
 
 
+@pytest.mark.parametrize(("age_s", "there"), [(0.0, True), (STALE_S + 60, False)])
+def test_readers_of_a_folder_that_cannot_be_written_see_whether_its_holder_lives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, age_s: float, there: bool
+) -> None:
+    _of_another_host(tmp_path, age_s=age_s)
+
+    def refused(*_: object) -> int:
+        raise OSError(30, "a file system for reading alone")
+
+    monkeypatch.setattr("foundation.storage.lease_on_disk._make", refused)
+    assert (holder_of(tmp_path) is not None) == there
+
+
 def test_a_holder_that_lost_its_lease_learns_of_it_and_leaves_that_of_the_next(tmp_path: Path) -> None:
     with held(tmp_path, "gaia-curate run") as first:
         _age(tmp_path, STALE_S + 1)

@@ -195,3 +195,11 @@ def test_validation_ends_where_a_command_has_begun_meanwhile(
     monkeypatch.setattr("manifests.reports.validate._problems", problems)
     with pytest.raises(ChangingDatasetError, match="gaia-curate run"):
         validate(dataset)
+
+
+def test_a_damaged_table_beside_a_command_at_work_is_told_as_such_when_that_has_ended(dataset: Path) -> None:
+    (dataset / "videos" / "videos.parquet").write_bytes(b"no table")
+    with held_elsewhere(dataset, "gaia-curate run"), pytest.raises(ChangingDatasetError, match="gaia-curate run"):
+        statistics(dataset)
+    with pytest.raises(DatasetError, match="no readable part of table videos"):
+        statistics(dataset)

@@ -71,9 +71,9 @@ def test_the_steps_follow_one_another_and_the_run_says_what_speech_is_worth(
     ("column", "change"),
     [
         ("speech_features", lambda array: array * np.nan),
-        ("pose_deg", lambda array: array * np.inf),
+        ("pose_deg", lambda array: array + np.inf),
         ("speech_features", lambda array: np.concatenate([array, array], axis=1)),
-        ("speech_features", lambda array: None),
+        ("speech_features", lambda _: None),
     ],
     ids=["speech not finite", "pose not finite", "speech of another width", "no speech"],
 )

@@ -1,8 +1,10 @@
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from helpers.pickled_checkpoints import make_pickled
 from typer.testing import CliRunner
 
 from models.weights import WeightFacts, read_facts
@@ -93,3 +95,33 @@ def test_settings_that_cannot_be_are_refused_with_exit_code_2(
     assert code == 2
     assert message in said
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_a_run_is_not_resumed_from_a_pickle_or_on_other_clips_unless_that_is_asked_for(
+    dataset: Path, make_clips: Callable[..., Path], tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+
+    def resumed(data: Path, steps: int, *more: str) -> tuple[int, str]:
+        command = ["vae", data, "--out", run, "--size", "tiny", "--device", "cpu", *more]
+        code, said = _gaia_train(*command, *_set(*SMALL, f"train.steps={steps}"))
+        return code, " ".join(said.split())
+
+    assert resumed(dataset, 1)[0] == 0
+    make_pickled(run)
+    code, said = resumed(dataset, 2)
+    assert code == 2
+    assert "contain a pickle; give --allow-pickled-checkpoint" in said
+    code, said = resumed(dataset, 2, "--allow-pickled-checkpoint")
+    assert code == 0, said
+    clips = [{"video": name, "n_frames": n} for name, n in (("a", 80), ("b", 90), ("c", 70))]
+    grown = make_clips(tmp_path / "grown", *clips)
+    code, said = resumed(grown, 3)
+    assert code == 2
+    assert "data.clips is 3, was 2 (1 came, 0 went, 0 have other content)" in said
+    moved = shutil.copytree(dataset, tmp_path / "moved")
+    assert resumed(moved, 3)[0] == 0
+    code, said = resumed(grown, 4, "--accept-changes")
+    assert code == 0, said
+    assert f"{run}: 4 of 4 steps are done" in said

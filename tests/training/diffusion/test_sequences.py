@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 
 from manifests.files.tables import write_parquet
 from manifests.schema.arrow_arrays import array_column
-from models.vae.vae import VAE_SIZES
+from models.vae.vae import VaeConfig
 from training.data.order import BatchShape, Cursor, MicroBatches, SampleKey
 from training.data.selection import ClipIndex, DataConfig, SelectionError, select_clips
 from training.diffusion.sequences import (
@@ -47,7 +47,7 @@ def _write_latents(folder: Path, index: ClipIndex) -> Path:
         }
         write_parquet(folder / file.name, pa.table(table), LATENTS)
     facts = LatentFacts(
-        vae=VAE_SIZES["tiny"],
+        vae=VaeConfig(width=4, n_layers=1, multipliers=(1, 1, 1), groups=2, image_px=16),
         vae_sha256="0" * 64,
         landmark_scheme="ibug68",
         latent_shape=SHAPE,

@@ -1,4 +1,5 @@
 import io
+import json
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -6,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from helpers.received_datasets import rewrite_row
 from torch import Tensor
 
 from foundation.settings import SettingsError
@@ -15,12 +17,13 @@ from models.motion.speech_encoder import SpeechEncoderConfig
 from models.run_folder import RunFolder, RunFolderError
 from models.vae.vae import Vae, VaeConfig
 from models.weights import WeightFacts, load_weights, save_weights
+from training.data.clips import ClipError
 from training.data.order import SampleKey
 from training.data.selection import DataConfig, SelectionError, select_clips
 from training.diffusion.config import DiffusionConfig, diffusion_config
 from training.diffusion.loss import diffusion_loss
 from training.diffusion.samples import DiffusionBatch
-from training.diffusion.sequences import SequenceConfig
+from training.diffusion.sequences import Excerpt, SequenceConfig
 from training.diffusion.task import DiffusionTask
 from training.latents.encode import write_latents
 from training.latents.files import LatentsError, fingerprint_of, latents_folder, read_facts
@@ -306,3 +309,27 @@ def test_landmarks_text_and_editing_are_refused() -> None:
         replace(CONFIG, model=replace(MODEL, edit=True))
     with pytest.raises(ValueError, match=r"data\.tiers"):
         replace(CONFIG, data=DataConfig())
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        {"vae_sha256": "0" * 64},
+        {"vae": {"width": 8, "n_layers": 1, "multipliers": [1, 1, 1, 1], "groups": 2, "image_px": 64}},
+    ],
+)
+def test_latents_that_name_another_vae_are_refused(encoded: Encoded, tmp_path: Path, stated: dict[str, object]) -> None:
+    dataset = Path(shutil.copytree(encoded.dataset, tmp_path / "dataset"))
+    path = latents_folder(dataset, fingerprint_of(encoded.vae)) / "latents.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | stated))
+    with pytest.raises(LatentsError, match="names another VAE"):
+        DiffusionTask(dataset, encoded.vae, CONFIG)
+
+
+def test_latents_of_another_length_are_damage(encoded: Encoded, tmp_path: Path) -> None:
+    dataset = Path(shutil.copytree(encoded.dataset, tmp_path / "dataset"))
+    file = latents_folder(dataset, fingerprint_of(encoded.vae)) / "a.parquet"
+    rewrite_row(file, 0, {"latents": [[0.0] * 7] * 80})
+    sequences = DiffusionTask(dataset, encoded.vae, CONFIG).source.sequences
+    with pytest.raises(ClipError, match="its latents have another shape"):
+        sequences.sequence(Excerpt(clip=0, start=0, n_frames=80, reference=0))

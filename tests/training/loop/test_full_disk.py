@@ -3,9 +3,7 @@
 import errno
 import os
 import shutil
-import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,6 +11,7 @@ import pytest
 import torch
 import typer
 from helpers.pickled_checkpoints import tensors_in
+from helpers.small_disk import fill_up
 from helpers.toy_task import ToyConfig, ToyTask, train_toy
 from torch import Tensor
 
@@ -27,8 +26,6 @@ from training.loop.session import Session
 from training.shards import writing
 
 CPU = Ranks(device=torch.device("cpu"))
-
-PAGE_BYTES = 4096
 
 
 def _config(**train: object) -> ToyConfig:
@@ -90,28 +87,6 @@ def test_a_disk_that_is_full_in_a_checkpoint_leaves_the_earlier_ones(
     assert _same(run, straight)
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)]
-    if subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("mounting a small disk is not allowed here")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
-
-
-def _fill(folder: Path, n_pages: int) -> Path:
-    """Fill a disk up to some pages, and return the file that takes the room."""
-    ballast = folder / "ballast"
-    with ballast.open("wb", buffering=0) as file, suppress(OSError):
-        while shutil.disk_usage(folder).free > n_pages * PAGE_BYTES:
-            file.write(bytes(PAGE_BYTES))
-    return ballast
-
-
 def _filling_at(step: int, fill: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> None:
     take = Session.step
 
@@ -136,7 +111,7 @@ def test_wherever_a_disk_fills_up_the_run_goes_on_from_there_with_room(
     for n_pages in (0, 1, 2, 3, 5, 8, 12, 17, 200):
         run = small_disk / f"run{n_pages}"
         with monkeypatch.context() as patched:
-            _filling_at(7, lambda n_pages=n_pages: _fill(small_disk, n_pages), patched)
+            _filling_at(7, lambda n_pages=n_pages: fill_up(small_disk, n_pages), patched)
             full.append(_train_to_the_end_of_the_disk(run, config, capsys))
         if full[-1]:
             assert RunFolder(run).newest() == run / "step_00000005"

@@ -193,6 +193,22 @@ def test_two_ranks_that_are_killed_go_on_to_the_last_bit_and_end_on_one(
 
 
 @pytest.mark.slow
+def test_two_ranks_go_on_together_where_the_shard_of_one_is_damaged(
+    straight: Callable[..., Path], tmp_path: Path
+) -> None:
+    two = ("train.micro_batch=2", "train.ranks_per_copy=2")
+    whole = run_toy(tmp_path / "run", *two, ranks=2)
+    assert whole.returncode == 0, whole.stderr
+    shard = tmp_path / "run" / "step_00000010" / "shards" / "rank_0001.safetensors"
+    shard.write_bytes(shard.read_bytes()[:-1] + b"?")  # its digest is looked at by the second rank alone
+    again = run_toy(tmp_path / "run", *two, ranks=2)
+    assert again.returncode == 0, again.stderr
+    assert "another process found it damaged" in " ".join(again.stderr.split())
+    assert "the run goes on from step_00000005" in " ".join(again.stderr.split())
+    assert furthest(tensors_of(tmp_path / "run"), tensors_of(straight())) < 1e-6
+
+
+@pytest.mark.slow
 def test_copies_on_two_ranks_learn_what_one_rank_does(straight: Callable[..., Path], tmp_path: Path) -> None:
     done = run_toy(tmp_path / "run", "train.micro_batch=1", ranks=2)  # two passes on each
     assert done.returncode == 0, done.stderr
