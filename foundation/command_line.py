@@ -29,25 +29,42 @@ def exit_codes(program: str, *, files: str, kept: str) -> Iterator[None]:
         kept: what an interrupt or a full disk leaves behind, and how to go on.
 
     Raises:
-        Exit: the block raised a `GaiaError`, an `OSError`, a `MemoryError`, `KeyboardInterrupt` or `Terminated`.
+        Exit: the block raised a `GaiaError`, an `OSError`, a `MemoryError` or `KeyboardInterrupt`.
         BrokenPipeError: whoever read the output has ended; `run_program` knows what to do.
     """
     try:
         yield
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
+        cause = _cause(interrupt)
+        if (
+            cause is not None
+        ):  # SIGTERM arrived while an error ended the command, such as that of torchrun's to all ranks
+            _stop_for(program, cause, files, kept)
+        if Terminated.arrived:
+            stop(program, f"SIGTERM: ended at once; {kept}", EXIT_TERMINATED)
         stop(program, f"Ctrl-C: ended at once; {kept}", EXIT_INTERRUPTED)
-    except Terminated:
-        stop(program, f"SIGTERM: ended at once; {kept}", EXIT_TERMINATED)
-    except GaiaError as error:
-        stop(program, str(error), error.exit_code)
-    except MemoryError as error:
-        stop(program, f"memory ran out{f': {error}' if str(error) else ''}; {kept}", EXIT_CANNOT_START)
-    except OSError as error:
-        if error.errno == errno.EPIPE and reader_is_gone():
+    except (GaiaError, MemoryError, OSError) as error:
+        if isinstance(error, BrokenPipeError) and reader_is_gone():
             raise
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            stop(program, f"the disk is full: {error}; make room and give the command again: {kept}", EXIT_CANNOT_START)
-        stop(program, f"{files} cannot be read or written: {error}", EXIT_CANNOT_START)
+        _stop_for(program, error, files, kept)
+
+
+def _cause(interrupt: KeyboardInterrupt) -> BaseException | None:
+    """Return the error that was ending the command already, as when torchrun sends SIGTERM to a rank; None without."""
+    error = interrupt.__context__
+    while error is not None and not isinstance(error, GaiaError | MemoryError):
+        error = error.__context__
+    return error
+
+
+def _stop_for(program: str, error: BaseException, files: str, kept: str) -> NoReturn:
+    if isinstance(error, GaiaError):
+        stop(program, str(error), error.exit_code)
+    if isinstance(error, MemoryError):
+        stop(program, f"memory ran out{f': {error}' if str(error) else ''}; {kept}", EXIT_CANNOT_START)
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        stop(program, f"the disk is full: {error}; make room and give the command again: {kept}", EXIT_CANNOT_START)
+    stop(program, f"{files} cannot be read or written: {error}", EXIT_CANNOT_START)
 
 
 def stop(program: str, message: str, code: int) -> NoReturn:

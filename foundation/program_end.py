@@ -5,6 +5,7 @@ library that does not return, could keep the process alive even so; a watchdog t
 the program watch it and end after it.
 """
 
+import atexit
 import contextlib
 import os
 import select
@@ -16,7 +17,14 @@ from collections.abc import Callable
 from types import FrameType
 from typing import NoReturn
 
-from foundation.errors import EXIT_CANNOT_START, EXIT_PIPE_CLOSED, EXIT_PROBLEMS, EXIT_TERMINATED
+from foundation.errors import (
+    EXIT_CANNOT_START,
+    EXIT_INTERRUPTED,
+    EXIT_PIPE_CLOSED,
+    EXIT_PROBLEMS,
+    EXIT_TERMINATED,
+    GaiaError,
+)
 from foundation.signals import Terminated, forgiven
 
 __all__ = ["reader_is_gone", "run_program"]
@@ -44,10 +52,10 @@ def run_program(name: str, command: Callable[[], object]) -> NoReturn:
     watchdog.start()
     try:
         signal.signal(signal.SIGTERM, _raise_terminated)
-        code = _code_of(command)
-    except Terminated:
-        code = EXIT_TERMINATED
-        _say(f"{name}: SIGTERM: ended at once; the same command goes on")
+        code = _code_of(name, command)
+    except KeyboardInterrupt:
+        code = EXIT_TERMINATED if Terminated.arrived else EXIT_INTERRUPTED
+        _say(f"{name}: {'SIGTERM' if Terminated.arrived else 'Ctrl-C'}: ended at once; the same command goes on")
     except BaseException:
         watchdog.leave(EXIT_PROBLEMS)
         raise
@@ -65,7 +73,7 @@ def reader_is_gone() -> bool:
     return any(event & select.POLLERR for _, event in poll.poll(0))
 
 
-def _code_of(command: Callable[[], object]) -> int:
+def _code_of(name: str, command: Callable[[], object]) -> int:
     try:
         command()
     except SystemExit as ended:
@@ -73,6 +81,12 @@ def _code_of(command: Callable[[], object]) -> int:
         if isinstance(ended.__context__, BrokenPipeError) and reader_is_gone():
             return EXIT_PIPE_CLOSED
         return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    except GaiaError as error:
+        _say(f"{name}: {error}")
+        return error.exit_code
+    except OSError as error:  # mostly of standard output, for errors of files are told where their place is known
+        _say(f"{name}: what it reads or prints cannot be read or written: {error}; make room, or direct it elsewhere")
+        return EXIT_CANNOT_START
     return 0
 
 
@@ -97,6 +111,7 @@ def _say(message: str) -> None:
 
 
 def _raise_terminated(_number: int, _frame: FrameType | None) -> None:
+    Terminated.arrived = True
     raise Terminated
 
 
@@ -113,14 +128,24 @@ class _Watchdog(threading.Thread):
         super().__init__(daemon=True)
         self._program, self._signals = name, signals
         self._deadline: float | None = None
-        self._code = EXIT_PROBLEMS
+        self._code, self._left = EXIT_PROBLEMS, False
+        # The first to be registered is the last to be called. What Python does after that frees memory, and in the
+        # destructors of libraries, such as those of connections to ranks that are gone, it may wait for ever.
+        atexit.register(self._end)
 
     def leave(self, code: int) -> None:
         """Begin to count: the program is at its end, with this exit code."""
         self._code, self._deadline = code, time.monotonic() + _GRACE_S
+        self._left = True
         # the system keeps count as well, for the time in which Python runs no thread any more
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.alarm(int(_GRACE_S) + _LAST_RESORT_S)
+
+    def _end(self) -> None:
+        if self._left:
+            with contextlib.suppress(OSError):
+                sys.stderr.flush()
+            os._exit(self._code)
 
     def run(self) -> None:
         """Wait for signals, and for the deadline that they or the end of the program set."""

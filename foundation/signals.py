@@ -29,8 +29,14 @@ _forgiving = threading.Semaphore(0)
 """Counts the contexts that let their work end after one signal."""
 
 
-class Terminated(BaseException):
-    """SIGTERM arrived: like KeyboardInterrupt, it unwinds the command, so that all that was begun is ended."""
+class Terminated(KeyboardInterrupt):
+    """SIGTERM arrived: as Ctrl-C does, it unwinds the command, so that all that was begun is ended.
+
+    It is a KeyboardInterrupt because other libraries know what to do with that alone: Ray ends a wait with a new one.
+    """
+
+    arrived = False
+    """Whether it was raised in this process, whatever came of it."""
 
 
 class WaitOverError(CannotStartError):

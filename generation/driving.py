@@ -10,7 +10,7 @@ from curation.analysis.speaking_track import with_heard_track
 from curation.decision.decide import Decision, decide
 from curation.evidence.joining import with_audio
 from curation.evidence.measures import SURE_CUT_SCORE, AudioEvidence, Evidence
-from curation.media.audio import tick_audio
+from curation.media.audio import LONGEST_FILE_S, tick_audio
 from curation.media.channels import within_full_scale
 from curation.media.decoders import probe_for
 from curation.media.errors import MediaError
@@ -21,7 +21,7 @@ from foundation.array_types import BoolArray, Float32Array
 from generation.speech import MUX_RATE_HZ
 from generation.trained_run import GenerationError
 from manifests.landmarks import landmark_box
-from manifests.timeline import seconds_of_tick
+from manifests.timeline import TICK_RATE_HZ, seconds_of_tick
 
 __all__ = ["DrivingVideo", "read_driving"]
 
@@ -49,7 +49,9 @@ def read_driving(path: Path, perception: Perception, settings: CurationSettings,
         GenerationError: the video cannot be read, or does not show one face, the same, from beginning to end.
     """
     try:
-        info = with_heard_track(probe_for(path, settings.media), perception.voice, settings.media)
+        info = probe_for(path, settings.media)
+        _require_length(path, info.n_ticks)
+        info = with_heard_track(info, perception.voice, settings.media)
         evidence = analyze_frames(info, perception, 0, info.n_ticks, settings.media)
         audio = tick_audio(info, 0, info.n_ticks, MUX_RATE_HZ)
     except MediaError as error:
@@ -63,6 +65,12 @@ def read_driving(path: Path, perception: Perception, settings: CurationSettings,
     crop = choose_crop(landmark_box(landmarks_px), settings.crop)
     sound = None if audio is None else within_full_scale(audio)
     return DrivingVideo(landmarks_px=crop.points(landmarks_px, size_px), audio_48k=sound)
+
+
+def _require_length(path: Path, n_ticks: int) -> None:
+    """Refuse a video whose landmarks and sound are too much to hold."""
+    if n_ticks > LONGEST_FILE_S * TICK_RATE_HZ:
+        raise GenerationError(f"--driving {path}: it has more than {LONGEST_FILE_S // 60} minutes; cut it there")
 
 
 def _require_one_size(path: Path, evidence: Evidence) -> None:

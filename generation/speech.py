@@ -50,7 +50,7 @@ def read_speech(path: Path) -> DrivingSpeech:
     """Return the audio of a file of any format and rate; of several tracks, that which speaks.
 
     Raises:
-        GenerationError: the file cannot be read, has no audio, or less than 0.2 s of it.
+        GenerationError: the file cannot be read, has no audio, less than 0.2 s of it, or more than half an hour.
     """
     try:
         sound = sound_tracks(path)

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Literal
 
 import pyarrow.compute as pc
-from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from foundation.storage.atomic import write_json_atomic
 from foundation.storage.locations import StorageError, store_errors
@@ -14,7 +14,7 @@ from manifests.files.names import Sha256, folder_in
 from manifests.files.numbers import Count, Hours
 from manifests.files.tables import read_table
 from manifests.removals import Removals
-from manifests.rule_record import RuleRecord
+from manifests.rule_record import FiniteJson, RuleRecord
 from manifests.schema.columns import SCHEMA_VERSION
 from manifests.schema.tables import TABLES, type_name
 from manifests.vocabulary import FAILED_STATUSES, OUTCOMES, TIERS
@@ -127,7 +127,7 @@ class DatasetRecord(_Record):
     """Name of the distribution that wrote the dataset."""
     software_version: str
     preset: str
-    config: dict[str, JsonValue]
+    config: FiniteJson
     """All settings of the run, defaults included."""
     weights: tuple[WeightRecord, ...]
     tables: dict[str, TableRecord]

@@ -1,10 +1,24 @@
 """Description of a rule in `dataset.json`, by which its outcomes are explained without its code."""
 
-from typing import Literal
+import math
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import AfterValidator, BaseModel, ConfigDict, JsonValue
 
-__all__ = ["RuleRecord"]
+__all__ = ["FiniteJson", "RuleRecord"]
+
+
+def _require_finite(value: JsonValue) -> JsonValue:
+    """Return the value if every number in it is finite: others can be read from JSON, and not be written again."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{value} is no finite number")
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _require_finite(inner)
+    return value
+
+
+FiniteJson = Annotated[dict[str, JsonValue], AfterValidator(_require_finite)]
+"""An object of settings, as JSON holds them."""
 
 
 class RuleRecord(BaseModel):
@@ -22,5 +36,5 @@ class RuleRecord(BaseModel):
     """Whether values up to the limit are kept, or values from the limit on."""
     own: bool
     """Whether it is a rule of the user's own, which a later run needs to be given again."""
-    settings: dict[str, JsonValue] = {}
+    settings: FiniteJson = {}
     """Settings of the user's own rule; those of built-in ones stand in `config`."""

@@ -14,6 +14,7 @@ import safetensors
 import torch
 from torch import Tensor
 
+from foundation.errors import UsageError
 from foundation.storage.regular_files import open_regular
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ _TYPES: Mapping[str, torch.dtype] = {name: dtype for dtype, name in DTYPE_NAMES.
 _PLACES = {dtype: place for place, dtype in enumerate(DTYPE_NAMES)}
 
 
-class TensorFileError(ValueError):
+class TensorFileError(UsageError):
     """A file is no complete safetensors file, or holds what is not read; the message says what, not where."""
 
 

@@ -70,7 +70,7 @@ def speaking_file_track(path: Path, sound: SoundTracks) -> SoundTracks:
     if len(sound.tracks) == 1:
         return sound
     voice = SileroVoice()
-    heard = [file_audio(path, track) for track in sound.tracks]
+    heard = (file_audio(path, track) for track in sound.tracks)  # one in memory at a time
     shares = [_speaking([] if audio is None else [audio.samples], voice) for audio in heard]
     return sound.with_number(_chosen(shares, sound.number))
 

@@ -13,6 +13,7 @@ from curation.evidence.measures import Evidence, Faces
 from curation.model_registry import IDENTITIES
 from curation.perception.cards import IdentityCard
 from foundation.array_types import BoolArray, Float32Array, Int64Array
+from foundation.errors import UsageError
 from foundation.settings import Settings
 
 __all__ = ["TrackSettings", "link_tracks"]
@@ -61,12 +62,12 @@ def link_tracks(
 
     Raises:
         UnknownModelError: no such model is built in or registered.
-        ValueError: its descriptors have another length than those of the evidence.
+        UsageError: its descriptors have another length than those of the evidence.
     """
     card = IDENTITIES.card(identity, IdentityCard)
     length = evidence.faces.descriptor.shape[1]
     if length not in (0, card.dim):  # 0: none was measured
-        raise ValueError(
+        raise UsageError(
             f"the evidence has identity descriptors of {length} numbers, those of perception.identity={identity} have "
             f"{card.dim}; give the identity that it was measured with"
         )

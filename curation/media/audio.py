@@ -23,7 +23,7 @@ from curation.media.sound_track import SoundScan, SoundTrack, SoundTracks
 from foundation.array_types import Float32Array
 from manifests.timeline import AUDIO_RATE_HZ, TICK_RATE_HZ
 
-__all__ = ["FileAudio", "file_audio", "sound_tracks", "tick_audio", "tick_audio_pieces"]
+__all__ = ["LONGEST_FILE_S", "FileAudio", "file_audio", "sound_tracks", "tick_audio", "tick_audio_pieces"]
 
 _LEAD_S = Fraction(1)
 """Decoding begins this long before a window: codecs that build on earlier packets have settled by then."""
@@ -37,6 +37,10 @@ _PIECE_TICKS = 4500
 _PLAUSIBLE_RATES_HZ = range(1000, 768_001)
 """Samples per second that a track may have. Beyond, its header is damaged: what it holds would become days of sound, or
 a filter of gigabytes."""
+
+LONGEST_FILE_S = 1800
+"""Longest sound of a file that is taken as a whole, seconds: it takes 0.7 GB at 48 kHz while it is read. Silence of
+days is packed into megabytes."""
 
 _LONGEST_SILENCE_S = 3600
 """A file without pictures whose sound stops for longer has damaged time stamps."""
@@ -145,7 +149,8 @@ def file_audio(path: Path, track: SoundTrack, rate_hz: int = AUDIO_RATE_HZ) -> F
         None where nothing of it can be decoded.
 
     Raises:
-        MediaError: `unreadable` where the file cannot be opened, or its time stamps leave out more than an hour.
+        MediaError: `unreadable` where the file cannot be opened, its time stamps leave out more than an hour, or it is
+            longer than `LONGEST_FILE_S`.
     """
     end_s = Fraction(0)
 
@@ -160,6 +165,8 @@ def file_audio(path: Path, track: SoundTrack, rate_hz: int = AUDIO_RATE_HZ) -> F
                     "unreadable", f"{path}: its sound stops for {silent_s / 3600:.1f} hours; mend its time stamps"
                 )
             end_s = max(end_s, time_s - zero_s + Fraction(frame.samples, frame.rate))
+            if end_s > LONGEST_FILE_S:
+                raise MediaError("unreadable", f"{path}: it has more than {LONGEST_FILE_S // 60} minutes; cut it there")
             yield time_s - zero_s, frame
 
     runs = list(runs_of_sound(from_zero(), rate_hz, follow=track.offsets is not None))

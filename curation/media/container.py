@@ -33,8 +33,11 @@ __all__ = [
     "packets",
 ]
 
-_TEXT_FORMATS = frozenset({"tty", "hls", "concat", "dash", "sdp", "rtsp", "imf", "bin", "adf", "idf", "xbin", "txd"})
-"""FFmpeg demuxers that would render a text file as an image, or follow addresses written in one."""
+_TEXT_FORMATS = frozenset(
+    {"tty", "hls", "concat", "dash", "sdp", "rtsp", "imf", "bin", "adf", "idf", "xbin", "txd"}
+    | {"lavfi", "avisynth", "vapoursynth"}
+)
+"""FFmpeg demuxers that would render a text file as an image, run it as a script, or open what is named in it."""
 
 _MAX_READ_ERRORS_IN_A_ROW = 64
 """Reading ends after this many failures of the demuxer without a packet between them."""
@@ -44,7 +47,13 @@ MOST_PIXELS = 2**26
 """Pixels of the largest picture that is decoded, twice those of 8K: a header of a few bytes can claim more, and every
 picture that the decoder keeps would then take half a gigabyte."""
 
-_OPTIONS = {"protocol_whitelist": "file"}
+_OPTIONS = {
+    "protocol_whitelist": "file",
+    "format_whitelist": ",".join(sorted(av.formats_available - _TEXT_FORMATS)),
+    "max_pixels": str(MOST_PIXELS),
+}
+"""Options of FFmpeg. They hold from the first byte on: a list of files would otherwise be followed, and a picture be
+decoded, before what was opened can be looked at."""
 
 _READS_ALL_TAGS = int(av.__version__.split(".")[0]) >= 19
 """Whether PyAV reads tags that are no UTF-8 without being told to; the argument for it is gone then."""
@@ -89,11 +98,11 @@ def _opened(file: str | RemoteMedia | RangeFile, path: Path) -> Iterator[InputCo
             container = av.open(file, mode="r", options=_OPTIONS)
         else:
             container = av.open(file, mode="r", options=_OPTIONS, metadata_errors="replace")
+    except av.error.ArgumentError as error:
+        raise MediaError("unreadable", f"{path} is a text file, or no media file that can be read") from error
     except (av.FFmpegError, OSError, ValueError) as error:
         raise MediaError("unreadable", f"{path} cannot be opened as a media file: {error}") from error
     with container:
-        if _TEXT_FORMATS & set(container.format.name.split(",")):
-            raise MediaError("unreadable", f"{path} is a text file, not a media file")
         for stream in container.streams.video:
             if stream.codec_context is not None:
                 stream.codec_context.options = {"max_pixels": str(MOST_PIXELS)}

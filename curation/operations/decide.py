@@ -27,6 +27,7 @@ from curation.rules.rule import Rule, RuleError
 from curation.settings import CurationSettings, SettingsError, differences, load_settings
 from curation.sources.scratch import ScratchSettings, readable
 from curation.speech.models import SpeechModels, load_speech, speech_assets
+from foundation.errors import UsageError
 from foundation.settings import Overrides
 from foundation.storage.locations import location
 from foundation.weights import ensure_assets
@@ -185,6 +186,8 @@ class _Again:
             decision = decide(evidence, self.settings.rules, self.rules, identity=identity)
         except RuleError as error:
             raise RuleError(f"{before.path}: {error}") from error
+        except UsageError as error:
+            raise DatasetError(f"{before.path}: {error}") from error
         decide_s = time.perf_counter() - started
         if self.speech is not None:
             return self._rendered(evidence, decision, before, self.speech, decide_s)

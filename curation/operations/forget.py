@@ -22,7 +22,7 @@ from curation.sources.discover import discover
 from curation.sources.entries import SourceError
 from curation.sources.exclusions import names_of
 from foundation.storage.arrow import read_parquet
-from foundation.storage.atomic import write_bytes_atomic
+from foundation.storage.atomic import replacing
 from foundation.storage.leases import require_lease
 from foundation.storage.locations import StorageError, is_address, is_remote
 from foundation.storage.path_text import path_of_text
@@ -35,6 +35,9 @@ from manifests.files.tables import read_table
 from manifests.removals import Removals
 
 __all__ = ["Forgotten", "forget"]
+
+_EVENT_BYTES = 1 << 20
+"""Most that a line of the event log has: a time, a name, a reason."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -176,13 +179,17 @@ def _remove(found: _Found, speaker: str | None) -> None:
     folder, rows, ids = found.folder, found.rows, found.ids
     removals = folder.record.removals or Removals(salt=secrets.token_hex(16))
     keys = {key for row in rows if row.video_id in ids for key in keys_of(row)}
+    needles = _needles({name for row in rows if row.video_id in ids for name in (row.video_id, row.path)})
+    logs = _logs_with(folder.path, needles)
     folder.note_removals(removals.extended(keys.union(ids), speaker))
     for path in list(_latents_of(folder.path, ids)):
         require_lease(folder.path)
         (path.parent / "latents.json").unlink(missing_ok=True)  # it has statistics of all clips
         path.unlink()
-    names = {name for row in rows if row.video_id in ids for name in (row.video_id, row.path)}
-    _drop_events(folder.path, names)
+    for path in logs:
+        require_lease(folder.path)
+        with replacing(path) as kept:
+            kept.writelines(line for line in _lines(path) if not _holds(line, needles))
     for video_id in sorted(ids):
         folder.forget_video(video_id)
     left = [row for row in rows if row.video_id not in ids]
@@ -200,17 +207,34 @@ def _latents_of(dataset: Path, ids: Collection[str]) -> Iterator[Path]:
             raise DatasetError(
                 f"{path} cannot be read: {error}; remove it, and run `gaia-train latents` again"
             ) from error
-        if any(clip_id.partition("-")[0] in ids for clip_id in clips):
+        if any(str(clip_id).partition("-")[0] in ids for clip_id in clips):
             yield path
 
 
-def _drop_events(dataset: Path, names: Collection[str]) -> None:
-    """Remove the lines of the event log that name a video."""
-    needles = [name.encode() for name in names] + [json.dumps(name)[1:-1].encode() for name in names]
-    for path in files_of(dataset, events_path(dataset).parent.name, ".jsonl"):
-        with path.open("rb") if is_remote(path) else open_regular(path, follow_links=False) as log:
-            lines = log.read().splitlines(keepends=True)
-        kept = [line for line in lines if not any(needle in line for needle in needles)]
-        if kept != lines:
-            require_lease(dataset)
-            write_bytes_atomic(path, b"".join(kept))
+def _needles(names: Collection[str]) -> list[bytes]:
+    """Return names as they may stand in a line of JSON."""
+    return [name.encode() for name in names] + [json.dumps(name)[1:-1].encode() for name in names]
+
+
+def _logs_with(dataset: Path, needles: Sequence[bytes]) -> list[Path]:
+    """Return the event logs with a line that holds one of these.
+
+    Raises:
+        DatasetError: a log is a link or no regular file, or holds something other than events.
+    """
+    logs = files_of(dataset, events_path(dataset).parent.name, ".jsonl")
+    return [path for path in logs if any([_holds(line, needles) for line in _lines(path)])]  # noqa: C419 - read to its end
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    with path.open("rb") if is_remote(path) else open_regular(path, follow_links=False) as log:
+        while line := log.readline(_EVENT_BYTES + 1):
+            if len(line) > _EVENT_BYTES:
+                raise DatasetError(
+                    f"{path}: it has a line of more than {_EVENT_BYTES:,} bytes, which is no event; remove it"
+                )
+            yield line
+
+
+def _holds(line: bytes, needles: Sequence[bytes]) -> bool:
+    return any(needle in line for needle in needles)

@@ -73,7 +73,8 @@ class BoundedParquetFile(pq.ParquetFile):  # type: ignore[misc] # PyArrow has no
 
     def require_all(self, columns: Sequence[str] | None) -> None:
         """Refuse to read columns of all rows that would take too much memory; see `read`."""
-        self._require(range(self.num_row_groups), columns, most_of_file(self._bytes.size()))
+        most = most_of_file(self._bytes.size(), self.footer.n_leaves(columns))
+        self._require(range(self.num_row_groups), columns, most)
 
     def _require(self, groups: Iterable[int], columns: Sequence[str] | None, most: int) -> None:
         chunks = self.footer.chunks(groups, columns)

@@ -7,7 +7,7 @@ from typing import BinaryIO, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from foundation.storage.parquet_pages import OversizedError, chunk_start, decoded_bytes, leaf_factors
+from foundation.storage.parquet_pages import Chunk, Leaf, OversizedError, ReadAt, chunk_start, decoded_bytes, leaves_of
 
 __all__ = ["MOST_OF_GROUP", "CheckedStream", "Chunk", "ParquetFooter", "most_of_file", "read_footer", "require"]
 
@@ -15,52 +15,44 @@ MOST_OF_GROUP = 512 << 20
 """Most bytes of the columns that are read of a row group, decoded. A clip of ten minutes takes 320 MB at most, 2,048
 ticks of four faces 200 MB."""
 
-_BASE, _RATIO = 64 << 20, 64
-"""Most bytes of the columns that are read of a whole file, decoded: a base, and a multiple of the file's length. Tables
-of honest datasets take up to 20 times their files."""
+_BASE, _RATIO, _RATIO_OF_COLUMN = 64 << 20, 64, 4
+"""Most bytes of the columns that are read of a whole file, decoded: a base, and multiples of the file's length, one for
+any columns and one for each. Honest columns take 20 times their files at most, and all of `frames` 160 times where a
+video shows no face: nulls take nothing in the file."""
 
 _TAIL = 8
 """Bytes at the end of a file: the length of the footer, and PAR1."""
 
 
-def most_of_file(file_bytes: int) -> int:
-    """Return the most bytes that columns of a whole file may take, decoded."""
-    return _BASE + _RATIO * file_bytes
+def most_of_file(file_bytes: int, n_leaves: int) -> int:
+    """Return the most bytes that columns of a whole file may take, decoded.
 
-
-class Leaf(NamedTuple):
-    """A Parquet column."""
-
-    number: int
-    factor: int
-    """Values that a null takes in Arrow's lists of fixed length."""
-    width: int
-    """Bytes of a value, where its type does not say them."""
-
-
-class Chunk(NamedTuple):
-    """A Parquet column of a row group."""
-
-    column: pq.ColumnChunkMetaData
-    factor: int
-    width: int
+    Args:
+        file_bytes: length of the file.
+        n_leaves: Parquet columns that are read.
+    """
+    return _BASE + (_RATIO + _RATIO_OF_COLUMN * n_leaves) * file_bytes
 
 
 class ParquetFooter(NamedTuple):
     """Footer of a file."""
 
     metadata: pq.FileMetaData
-    leaves: dict[str, list[Leaf]]
-    """By the name of an Arrow column, its Parquet columns."""
+    leaves: dict[str, list[tuple[int, Leaf, int]]]
+    """By the name of an Arrow column, its Parquet columns: number, shape, and bytes of a value of any type."""
+
+    def n_leaves(self, columns: Sequence[str] | None) -> int:
+        """Return the number of Parquet columns of Arrow columns; None: of all."""
+        return sum(len(self.leaves.get(name, ())) for name in (self.leaves if columns is None else set(columns)))
 
     def chunks(self, groups: Iterable[int], columns: Sequence[str] | None) -> list[Chunk]:
         """Return columns of row groups; None: all columns."""
         names = self.leaves if columns is None else dict.fromkeys(columns)
         leaves = [leaf for name in names for leaf in self.leaves.get(name, ())]
         return [
-            Chunk(group.column(number), factor, width)
-            for group in map(self.metadata.row_group, groups)
-            for number, factor, width in leaves
+            Chunk(group.column(number), leaf, width, n_rows)
+            for group, n_rows in ((group, group.num_rows) for group in map(self.metadata.row_group, groups))
+            for number, leaf, width in leaves
         ]
 
 
@@ -72,11 +64,11 @@ def read_footer(metadata: pq.FileMetaData) -> ParquetFooter:
         ArrowException: its schema is damaged.
     """
     schema, number = metadata.schema, 0
-    leaves: dict[str, list[Leaf]] = {}
+    leaves: dict[str, list[tuple[int, Leaf, int]]] = {}
     for field in schema.to_arrow_schema():
-        for factor in leaf_factors(field.type):
+        for leaf in leaves_of(field.type):
             if number < len(schema):
-                leaves.setdefault(field.name, []).append(Leaf(number, factor, max(4, schema.column(number).length)))
+                leaves.setdefault(field.name, []).append((number, leaf, max(4, schema.column(number).length)))
             number += 1
     if number != len(schema):
         raise OversizedError("it has columns of types that no dataset has")
@@ -102,17 +94,26 @@ def require(source: pa.NativeFile, chunks: Iterable[Chunk], most: int, name: str
 
     total = 0
     for chunk in chunks:
-        total += decoded_bytes(read_at, *chunk, most)
-        if total > most:
-            raise _oversized(name, total, most)
+        total = _added(total, read_at, chunk, most, name)
     return total
 
 
-def _oversized(name: str, found: int, most: int) -> OversizedError:
-    return OversizedError(
-        f"{name}: what is read of it would take {found / 2**20:,.0f} MiB or more, and {most / 2**20:,.0f} MiB at most "
-        "are possible for a file of its size"
-    )
+def _added(total: int, read_at: ReadAt, chunk: Chunk, most: int, name: str) -> int:
+    """Return `total` with the bytes of one more column.
+
+    Raises:
+        OversizedError: these are too many.
+    """
+    try:
+        total += decoded_bytes(read_at, chunk, most)
+    except OversizedError as error:
+        raise OversizedError(f"{name}: {error}") from error
+    if total > most:
+        raise OversizedError(
+            f"{name}: what is read of it would take {total / 2**20:,.0f} MiB or more, and {most / 2**20:,.0f} MiB at "
+            "most are possible for a file of its size"
+        )
+    return total
 
 
 class CheckedStream:
@@ -149,9 +150,7 @@ class CheckedStream:
 
         begun = self._starts[bisect_left(self._starts, start) : bisect_left(self._starts, end)]
         for chunk in filter(None, [self._expected.pop(first, None) for first in begun]):
-            self._total += decoded_bytes(read_at, *chunk, self._most)
-            if self._total > self._most:
-                raise _oversized(self._name, self._total, self._most)
+            self._total = _added(self._total, read_at, chunk, self._most, self._name)
         if begun:
             self._stream.seek(end)
         return content
@@ -200,4 +199,4 @@ class ScannedStream(CheckedStream):
             self.seek(self._size)
         footer = read_footer(pq.read_metadata(pa.BufferReader(b"PAR1" + end[-length:])))
         chunks = footer.chunks(range(footer.metadata.num_row_groups), self._columns)
-        self.expect(chunks, most_of_file(self._size))
+        self.expect(chunks, most_of_file(self._size, footer.n_leaves(self._columns)))

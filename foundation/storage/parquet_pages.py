@@ -7,12 +7,14 @@ encoded in Thrift's compact protocol; parquet-format's `parquet.thrift` declares
 
 import struct
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-__all__ = ["OversizedError", "chunk_start", "decoded_bytes", "leaf_factors"]
+from foundation.errors import UsageError
+
+__all__ = ["Chunk", "Leaf", "OversizedError", "ReadAt", "chunk_start", "decoded_bytes", "leaves_of"]
 
 ReadAt = Callable[[int, int], bytes]
 """Offset and length to the bytes there, fewer at the end of the file."""
@@ -33,6 +35,9 @@ _LEVELS_BYTES = 4
 _DATA, _DICTIONARY, _DATA_2 = 0, 2, 3
 """Types of pages."""
 
+_DETAILS = {_DATA: (5, 2), _DICTIONARY: (7, 2), _DATA_2: (8, 4)}
+"""By the type of a page, the number of the field with its own header, and in that the one of its encoding."""
+
 _PLAIN, _RLE, _SPLIT = 0, 3, 9
 """Encodings in which every value has bytes of its own, or is a truth value."""
 
@@ -45,66 +50,89 @@ _LARGEST_DICTIONARY = 8 << 20
 """Bytes of a dictionary whose texts are measured. Writers end a dictionary at a MiB."""
 
 
-class OversizedError(pa.ArrowInvalid):  # type: ignore[misc] # PyArrow has no types
+class OversizedError(UsageError, pa.ArrowInvalid):  # type: ignore[misc] # PyArrow has no types
     """Columns of a Parquet file would take more memory than those of an honest file."""
 
 
-def leaf_factors(data_type: pa.DataType) -> list[int]:
-    """Return for each Parquet column of an Arrow column how many values a null takes in Arrow's fixed lists.
+class Leaf(NamedTuple):
+    """A Parquet column: one per number, text or flag in the structure of an Arrow column."""
 
-    >>> leaf_factors(pa.list_(pa.list_(pa.float32(), 2), 9)), leaf_factors(pa.string())
-    ([18], [1])
+    factor: int
+    """Values that a null takes in Arrow's lists of fixed length."""
+    varies: bool
+    """Whether it lies in a list of any length, so that a row has any number of values."""
+
+
+class Chunk(NamedTuple):
+    """A Parquet column of a row group."""
+
+    column: pq.ColumnChunkMetaData
+    leaf: Leaf
+    width: int
+    """Bytes of a value, where its type does not say them."""
+    n_rows: int
+
+
+def leaves_of(data_type: pa.DataType) -> list[Leaf]:
+    """Return the Parquet columns of an Arrow column.
+
+    Raises:
+        OversizedError: the type is none that a dataset has.
+
+    >>> leaves_of(pa.list_(pa.list_(pa.float32(), 2), 9)), leaves_of(pa.list_(pa.string()))
+    ([Leaf(factor=18, varies=False)], [Leaf(factor=1, varies=True)])
     """
     if pa.types.is_struct(data_type):
-        return [factor for field in data_type for factor in leaf_factors(field.type)]
+        return [leaf for field in data_type for leaf in leaves_of(field.type)]
     if pa.types.is_fixed_size_list(data_type):
-        return [data_type.list_size * factor for factor in leaf_factors(data_type.value_type)]
+        return [Leaf(data_type.list_size * one.factor, one.varies) for one in leaves_of(data_type.value_type)]
     if pa.types.is_list(data_type):
-        return leaf_factors(data_type.value_type)
+        return [Leaf(one.factor, varies=True) for one in leaves_of(data_type.value_type)]
     if pa.types.is_nested(data_type) or isinstance(data_type, pa.BaseExtensionType):
         raise OversizedError(f"its type {data_type} is none that a dataset has")
-    return [1]
+    return [Leaf(1, varies=False)]
 
 
-def decoded_bytes(read_at: ReadAt, column: pq.ColumnChunkMetaData, factor: int, width: int, most: int) -> int:
+def decoded_bytes(read_at: ReadAt, chunk: Chunk, most: int) -> int:
     """Return a bound of the bytes that a column of a row group takes once it is decoded.
 
     Args:
         read_at: reads the file.
-        column: the column in the footer.
-        factor: that of `leaf_factors`.
-        width: bytes of a value of fixed length, where the type of the column does not say it.
-        most: a page with more bytes than this is not looked into.
+        chunk: the column.
+        most: bytes that a page, or the levels of all values, may take meanwhile.
 
     Raises:
-        OversizedError: the pages are damaged, or encoded as no dataset's are; or one has more bytes than `most`.
+        OversizedError: the pages are damaged, or encoded as no dataset's are; or there are too many bytes meanwhile.
     """
+    column, (factor, varies), width, n_rows = chunk
     position = chunk_start(column)
     end = position + column.total_compressed_size
     kind = column.physical_type
-    texts, longest, total = kind == "BYTE_ARRAY", 0, 0
-    value_bytes = factor * _WIDTHS.get(kind, width) + _LEVELS_BYTES
+    texts, longest, text_bytes, n_all = kind == "BYTE_ARRAY", 0, 0, 0
     for _ in range(_MAX_PAGES):
         if position >= end:
-            return total
+            slots = n_all * factor if varies else n_rows * factor
+            return text_bytes + slots * _WIDTHS.get(kind, width)
         page, length = _header(read_at, position)
         n_bytes, stored = page.get(2, -1), page.get(3, -1)
-        if not (0 <= n_bytes <= most and 0 <= stored <= end - position - length):
-            raise OversizedError(f"a page of {column.path_in_schema} states {n_bytes:,} bytes in {stored:,}")
         details, encoding = _details(page)
         n_values = details.get(1, -1)
-        if n_values < 0:
+        if n_values < 0 or not 0 <= stored <= end - position - length:
             raise OversizedError(f"a page of {column.path_in_schema} is damaged")
-        total += n_bytes
+        if not (0 <= n_bytes <= most and (n_all + n_values) * _LEVELS_BYTES <= most):
+            raise OversizedError(
+                f"a page of {column.path_in_schema} would take {n_bytes:,} bytes for {n_values:,} values"
+            )
         if page[1] == _DICTIONARY:
             longest = n_bytes
             if texts and n_bytes <= _LARGEST_DICTIONARY and n_bytes * column.num_values > _EXACT_FROM:
-                content = read_at(position + length, stored)
-                longest = _longest_text(content, column.compression, n_bytes, n_values)
+                longest = _longest_text(read_at(position + length, stored), column.compression, n_bytes, n_values)
         elif encoding in _BY_DICTIONARY:
-            total += n_values * (longest + value_bytes if texts else value_bytes)
+            n_all += n_values
+            text_bytes += n_values * longest if texts else 0
         elif encoding in (_PLAIN, _SPLIT) or (encoding == _RLE and kind == "BOOLEAN"):
-            total += n_values * value_bytes
+            n_all += n_values
+            text_bytes += n_bytes if texts else 0
         else:
             raise OversizedError(f"{column.path_in_schema} has the encoding {encoding}, which no dataset has")
         position += length + stored
@@ -121,8 +149,8 @@ def chunk_start(column: pq.ColumnChunkMetaData) -> int:
 
 def _details(page: "_Fields") -> "tuple[_Fields, int]":
     """Return the header of a page's own kind and the encoding of its values."""
-    kind = page.get(1)
-    number, encoding = {_DATA: (5, 2), _DICTIONARY: (7, 2), _DATA_2: (8, 4)}.get(kind, (0, 0))
+    kind = page.get(1, -1)
+    number, encoding = _DETAILS.get(kind, (0, 0))
     details = page.get(number)
     if not isinstance(details, dict):
         raise OversizedError(f"a page has the type {kind}, which no dataset has")

@@ -9,6 +9,8 @@ import stat
 from io import BufferedReader
 from pathlib import Path
 
+from foundation.errors import UsageError
+
 __all__ = ["FileTooLargeError", "NotRegularFileError", "kind_of", "open_regular", "read_small", "require_regular"]
 
 _KINDS = (
@@ -21,11 +23,11 @@ _KINDS = (
 )
 
 
-class NotRegularFileError(OSError):
+class NotRegularFileError(UsageError, OSError):
     """A name leads to something that is no regular file; the message says to what."""
 
 
-class FileTooLargeError(OSError):
+class FileTooLargeError(UsageError, OSError):
     """A file is larger than a file of its kind can be."""
 
 

@@ -10,7 +10,7 @@ more of each.
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from foundation.storage.atomic import replacing
 from foundation.storage.leases import require_lease
 from manifests.files.journal import finish_swap, hidden_name, move_file, swap_files
 from manifests.files.names import file_in, files_of, folder_in, media_name
+from manifests.packing.background import BackgroundTask
 from manifests.packing.packed_files import PACKED, PackedFacts, TableFile, sources_of, table_inventory, videos_digest
 from manifests.packing.prefix_tree import Leaf, leaves
 from manifests.packing.rows import VideoRows, write_packed
@@ -86,23 +87,29 @@ def compact(dataset: Path, live: Collection[str], settings: StorageSettings) -> 
             raise
         return media
 
-    background = _BackgroundTask(lambda: pack(FRAMES, SPANS))
+    background = BackgroundTask(lambda: pack(FRAMES, SPANS))
     try:
         media = pack(CLIPS)
-    except _OtherThreadFailedError:
-        background.result()
-        raise
+        background.join()
     except BaseException:
-        background.join(_PATIENCE_S)
+        failed.set()
         raise
-    background.result()
+    finally:
+        error = background.finish(_PATIENCE_S)
+        if error is not None and not isinstance(error, _OtherThreadFailedError):
+            raise error
+    _remove_leftovers(dataset, media)
+
+
+def _remove_leftovers(dataset: Path, media: Collection[str]) -> None:
+    """Remove tars other than `media`, to which no row refers, and unfinished files of interrupted runs."""
     require_lease(dataset)
     for path in files_of(dataset, "media", ".tar"):
         if f"media/{path.name}" not in media:
             path.unlink()
     require_lease(dataset)
     for folder in (dataset, *(folder_in(dataset, name) for name in (*TABLES, "media", "ledger"))):
-        for pattern in (".*.new", ".*.part"):  # unfinished files of an interrupted run
+        for pattern in (".*.new", ".*.part"):
             for path in folder.glob(pattern):
                 path.unlink()
 
@@ -266,33 +273,6 @@ class _Packing:
 
 class _OtherThreadFailedError(Exception):
     """The other thread has failed, so that this one ends between two pieces, before it replaces anything."""
-
-
-class _BackgroundTask(threading.Thread):
-    """Work in a daemon thread, for which an error waits a few seconds: the next call completes interrupted packing."""
-
-    def __init__(self, work: Callable[[], object]) -> None:
-        super().__init__(daemon=True)
-        self._work = work
-        self._error: BaseException | None = None
-        self.start()
-
-    def run(self) -> None:
-        """Run the work, and keep the exception it raises."""
-        try:
-            self._work()
-        except BaseException as error:  # noqa: BLE001 - for `result`
-            self._error = error
-
-    def result(self) -> None:
-        """Wait for the end of the work.
-
-        Raises:
-            BaseException: the exception of the work.
-        """
-        self.join()
-        if self._error is not None:
-            raise self._error
 
 
 def _label(prefix: str, kind: str) -> str:

@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from foundation.storage.arrow import read_parquet
 from foundation.storage.atomic import replacing
+from manifests.errors import DatasetError
 from manifests.files.journal import hidden_name, move_file, swap_files
 from manifests.packing.packed_files import TableFile, sources_of, table_inventory
 from manifests.packing.rows import VideoRows, write_packed
@@ -32,7 +33,10 @@ def relabel_clips(dataset: Path, labels: Mapping[str, tuple[str, str]]) -> None:
         OSError: a file cannot be read or written.
     """
     for file in table_inventory(dataset, CLIPS):
-        stored = read_parquet(file.path, ["video_id", *_LABELS]).select(["video_id", *_LABELS])
+        try:
+            stored = read_parquet(file.path, ["video_id", *_LABELS]).select(["video_id", *_LABELS])
+        except (pa.ArrowException, KeyError, ValueError) as error:
+            raise DatasetError(f"{file.path}: cannot be read: {error}; run the curation again") from error
         rows = zip(*(column.to_pylist() for column in stored.columns), strict=True)
         if any((path, source) != labels.get(video, (path, source)) for video, path, source in rows):
             _rewrite(dataset, file, labels)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.dataset as arrow_dataset
 
 from foundation.storage.arrow import arrow_rows
@@ -190,10 +191,12 @@ def _tick(time_s: float) -> int:
 
 
 def _evidence(dataset: Path, video_id: str, tick: int) -> dict[str, object]:
-    rows = arrow_rows(table_files(dataset, FRAMES.name), FRAMES.arrow_schema()).to_table(
-        columns=list(_EVIDENCE),
-        filter=(arrow_dataset.field("video_id") == video_id) & (arrow_dataset.field("tick") == tick),
-    )
+    of_tick = (arrow_dataset.field("video_id") == video_id) & (arrow_dataset.field("tick") == tick)
+    try:
+        files = arrow_rows(table_files(dataset, FRAMES.name), FRAMES.arrow_schema())
+        rows = files.to_table(columns=list(_EVIDENCE), filter=of_tick)
+    except (pa.ArrowException, ValueError, OSError) as error:
+        raise DatasetError(f"{dataset}: table {FRAMES.name} cannot be read: {error}; run the curation again") from error
     found: list[dict[str, object]] = rows.to_pylist()
     return found[0] if found else {}
 

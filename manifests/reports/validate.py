@@ -12,7 +12,9 @@ from pathlib import Path
 import pyarrow as pa
 
 from foundation.storage.arrow import open_parquet
+from foundation.storage.locations import StorageError
 from manifests.clip_size import clip_px
+from manifests.errors import DatasetError
 from manifests.files.tables import read_table, table_files
 from manifests.packing.one_state import without_writer
 from manifests.packing.stated import Refusal, refused_cells, refused_files, refused_footers
@@ -59,28 +61,51 @@ def validate(dataset: Path, *, wait: bool = False) -> list[Problem]:
 
 
 def _problems(dataset: Path, record: DatasetRecord) -> list[Problem]:
+    problems: list[Problem] = []
+    try:
+        problems.extend(_found(dataset, record))
+    except DatasetError as error:  # what cannot be read, or would fill the memory, is a problem like any other
+        what, _, remedy = str(error).rpartition("; ")
+        problems.append(Problem(file="tables", row="", what=what or remedy, remedy=remedy))
+    return problems
+
+
+def _found(dataset: Path, record: DatasetRecord) -> Iterator[Problem]:
     if problems := _refusals(refused_files(dataset)):  # nothing else is opened then
-        return problems
+        yield from problems
+        return
     if not table_files(dataset, VIDEOS.name):
-        return [Problem(file="videos", row="", what="the run has not ended: there is no table yet", remedy=_GO_ON)]
-    problems = list(_schema_problems(dataset, record))
-    if problems:  # rows of another schema cannot be judged
-        return problems
+        yield Problem(file="videos", row="", what="the run has not ended: there is no table yet", remedy=_GO_ON)
+        return
+    if problems := list(_schema_problems(dataset, record)):  # rows of another schema cannot be judged
+        yield from problems
+        return
     problems = _refusals(refused_footers(dataset)) or _refusals(refused_cells(dataset, tuple(TABLES.values())))
     if problems:  # rows that state what cannot be are not followed
-        return problems
+        yield from problems
+        return
     durations, problems = _durations(dataset)
-    problems += _frame_problems(dataset, durations)
-    problems += _tiling_problems(dataset, durations, record.outcomes)
-    problems += _kept_problems(dataset)
-    problems += _kept_second_problems(dataset)
+    yield from problems
+    yield from _frame_problems(dataset, durations)
+    yield from _tiling_problems(dataset, durations, record.outcomes)
+    yield from _kept_problems(dataset)
+    yield from _kept_second_problems(dataset)
     size_px = clip_px(record)
     for path in table_files(dataset, CLIPS.name):
+        yield from _clip_file_problems(dataset, path, size_px)
+    yield from _record_problems(dataset, record)
+
+
+def _clip_file_problems(dataset: Path, path: Path, size_px: int) -> Iterator[Problem]:
+    file = f"{CLIPS.name}/{path.name}"
+    try:
         with open_parquet(path) as parquet:
             for batch in parquet.iter_batches(batch_size=CLIPS.row_group_rows):
-                problems += clip_problems(dataset, f"{CLIPS.name}/{path.name}", batch, size_px)
-    problems += _record_problems(dataset, record)
-    return problems
+                yield from clip_problems(dataset, file, batch, size_px)
+    except StorageError:
+        raise
+    except (pa.ArrowException, OSError) as error:
+        yield Problem(file=file, row="", what=f"cannot be read: {error}", remedy=f"remove it and {_RUN_AGAIN}")
 
 
 def _refusals(refusals: Iterator[Refusal]) -> list[Problem]:
@@ -96,6 +121,8 @@ def _schema_problems(dataset: Path, record: DatasetRecord) -> Iterator[Problem]:
                 with open_parquet(path) as parquet:
                     found = parquet.schema_arrow
                     rows = parquet.read([table.columns[0].name])
+                    if table is not CLIPS:  # whose rows are checked as they are read
+                        parquet.require_all(None)
                 rows.validate(full=True)
             except (pa.ArrowException, OSError) as error:
                 yield Problem(file=file, row="", what=f"cannot be read: {error}", remedy=f"remove it and {_RUN_AGAIN}")

@@ -32,7 +32,7 @@ class VaeConfig(Section):
     level more, of `width` channels, at full resolution."""
     groups: Annotated[int, Field(ge=1)] = 32
     """Groups of the group norms, as of Rombach et al. (2022)."""
-    image_px: Annotated[int, Field(ge=1, le=4096)] = 256
+    image_px: Annotated[int, Field(ge=1, le=1024)] = 256
     """Height and width of images, pixels (appendix B.1)."""
     disentangled: bool = True
     """False: Table 6's "w/o disentanglement", E_A and D alone, the same frame in and out."""

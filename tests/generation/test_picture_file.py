@@ -1,10 +1,15 @@
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from curation.settings import CurationSettings
+from generation.driving import read_driving
 from generation.portrait import read_image
+from generation.speech import read_speech
 from generation.trained_run import GenerationError
 
 UPRIGHT = np.zeros((40, 60, 3), np.uint8)
@@ -74,3 +79,19 @@ def test_files_that_are_no_whole_picture_are_refused(tmp_path: Path) -> None:
     for name in ("text.jpg", "empty.jpg", "cut.png", "small.png", "missing.jpg", "."):
         with pytest.raises(GenerationError, match="--portrait"):
             read_image(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("option", "read"),
+    [
+        ("--portrait", read_image),
+        ("--speech", read_speech),
+        ("--driving", lambda path: read_driving(path, None, CurationSettings(), 64)),  # type: ignore[arg-type]
+    ],
+)
+def test_a_pipe_in_place_of_a_file_is_named_and_not_waited_for(
+    option: str, read: Callable[[Path], object], tmp_path: Path
+) -> None:
+    os.mkfifo(tmp_path / "given.mp4")
+    with pytest.raises(GenerationError, match=rf"{option} .*given\.mp4.*a named pipe"):
+        read(tmp_path / "given.mp4")

@@ -103,6 +103,14 @@ def test_every_way_to_store_a_voice_gives_the_voice(tmp_path: Path, repository: 
         assert np.std(speech.audio_16k) == pytest.approx(np.std(mono.audio_16k), rel=0.02)
 
 
+def test_speech_of_more_than_half_an_hour_is_refused_as_soon_as_it_is_longer(tmp_path: Path) -> None:
+    silence = np.zeros(1_801 * 1_000, np.float32)
+    path = _sound_file(tmp_path / "long.flac", silence, 1_000, "flac")
+    assert path.stat().st_size < 1_000_000
+    with pytest.raises(GenerationError, match=r"--speech .*: it has more than 30 minutes; cut it there"):
+        read_speech(path)
+
+
 def test_files_without_sound_are_refused(tmp_path: Path, repository: Path) -> None:
     (tmp_path / "text.wav").write_text("not a sound")
     for path in (tmp_path / "text.wav", tmp_path / "missing.wav", repository / "docs" / "images" / "result.png"):

@@ -233,7 +233,7 @@ def die_if_asked() -> None:
 
 
 def misbehave_if_asked(keys: Sequence[SampleKey]) -> None:
-    """Do in a loader process what LOADER_FAULT says, after ten steps: a stopped one delivers nothing of what it has made."""
+    """Do in a loader process what LOADER_FAULT says, after ten steps: a stopped one delivers nothing more."""
     fault = os.environ.get("LOADER_FAULT")
     if fault is None or keys[0].batch < 40:
         return

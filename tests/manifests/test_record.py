@@ -57,3 +57,17 @@ def test_a_dataset_of_an_older_version_is_refused_as_that_and_not_as_damaged(dat
 def test_a_folder_without_the_file_is_no_dataset(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"is no dataset: it holds no dataset\.json"):
         read_dataset(tmp_path / "gone")
+
+
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999"])
+@pytest.mark.parametrize("name", ["config", "rules"])
+def test_settings_with_a_number_that_json_cannot_hold_are_refused(dataset: Path, number: str, name: str) -> None:
+    path = dataset / "dataset.json"
+    rule = {"name": "x", "words": "", "unit": "", "keeps": "at most", "own": True, "settings": {"a": "HERE"}}
+    change = {"config": {"a": [{"b": "HERE"}]}, "rules": [rule]}[name]
+    spoiled = json.dumps(json.loads(path.read_text()) | {name: change})
+    path.write_text(spoiled.replace('"HERE"', "1e9"))
+    assert read_dataset(dataset)
+    path.write_text(spoiled.replace('"HERE"', number))
+    with pytest.raises(DatasetError, match=f"{name}.*no finite number"):
+        read_dataset(dataset)

@@ -47,7 +47,15 @@ FOR_DEVELOPERS: dict[str, str] = {}
 COMMANDS = ("curation/cli/app.py", "curation/cli/options.py", "training/cli/app.py", "generation/cli.py")
 """Modules whose functions are commands. `curation/cli/models.py` is not among them: weights have no public function."""
 
-OF_COMMANDS = ("curation.choices", "foundation", "foundation.command_line", "foundation.errors")
+OF_COMMANDS = (
+    "curation.choices",
+    "foundation",
+    "foundation.command_line",
+    "foundation.errors",
+    "foundation.program_end",
+    "foundation.text",
+    "manifests.limits",
+)
 """Modules that commands may import besides those of their own folder and the public names."""
 
 packages = pytest.mark.parametrize("package", PUBLIC)

@@ -181,6 +181,50 @@ def test_loaders_end_with_a_training_that_is_killed(fault: str, repository: Path
     assert program.gone()
 
 
+TORCHRUN = """
+import runpy, sys
+sys.argv[0] = "torchrun"
+runpy.run_module("torch.distributed.run", run_name="__main__")
+"""
+
+FAILING_RANK = """
+import os, signal
+from training.loop.session import Session
+from helpers.toy_task import command
+
+take = Session.step
+
+def step(self, batches):
+    if self.progress.step == 7 and os.environ["RANK"] == "1":
+        {failure}
+    return take(self, batches)
+
+Session.step = step
+command()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("failure", "told"),
+    [
+        ("raise OSError(5, 'Input/output error')", "gaia-train: files cannot be read or written: [Errno 5]"),
+        ("os.kill(os.getpid(), signal.SIGKILL)", "SIGKILL"),
+    ],
+    ids=["error", "SIGKILL"],
+)
+def test_all_ranks_end_when_one_does(failure: str, told: str, repository: Path, tmp_path: Path) -> None:
+    (tmp_path / "rank.py").write_text(FAILING_RANK.format(failure=failure))
+    torchrun = ["--nproc-per-node=2", "--rdzv-backend=c10d", "--rdzv-endpoint=localhost:0", str(tmp_path / "rank.py")]
+    settings = [str(tmp_path / "run"), "train.workers=0", "train.micro_batch=2", *SETTINGS]
+    program = Program(repository, TORCHRUN, [*torchrun, *settings])
+    program.read_until("[7/")
+    said = program.ended(1)
+    assert told in said
+    assert "gaia-train: step 8: rank 0 of 2 has lost another rank" in said
+    assert program.gone()
+
+
 CURATE = """
 import curation.engine.worker, time
 from curation.cli.app import main
@@ -197,13 +241,13 @@ main()
 """The command itself, but that no video is ever done."""
 
 
-def curation(repository: Path, folder: Path, *options: str) -> Program:
+def curation(repository: Path, folder: Path, *options: str, program: str = CURATE) -> Program:
     (folder / "raw").mkdir(exist_ok=True)
     for number in range(2):
         write_video(folder / "raw" / f"{number}.mp4", frame_times(Fraction(25), 3), [counted_picture(number)] * 3)
     arguments = ["run", "--source", str(folder / "raw"), "--out", str(folder / "dataset"), "--preset", "embedded"]
     arguments += ["--set", "speech.encoder=none", "--set", "speech.denoiser=none", *options]
-    return Program(repository, CURATE, arguments)
+    return Program(repository, program, arguments)
 
 
 def wait_until_begun(program: Program, folder: Path) -> None:
@@ -265,13 +309,14 @@ def test_a_thread_that_does_not_end_does_not_hold_up_an_error(repository: Path) 
 
 
 HELD_UP = """
-import sys, ctypes
+import ctypes, sys
 from foundation.program_end import run_program
 
 def command():
+    mutex = ctypes.create_string_buffer(64)
     sys.stderr.write("begun\\n")
-    while ctypes.CDLL(None).sleep(1000) >= 0:  # what a library does that goes on after a signal
-        pass
+    for _ in range(2):  # the second time waits for ever, and no signal wakes it
+        ctypes.CDLL(None).pthread_mutex_lock(mutex)
 
 run_program("gaia", command)
 """
@@ -289,12 +334,12 @@ sys.stderr.write("gaia: no weights\\n")
 run_program("gaia", command)
 """
 
-STATS = "from curation.cli.app import main; main()"
+GAIA_CURATE = "from curation.cli.app import main; main()"
 
 
 def in_shell(repository: Path, dataset: Path, command: str) -> tuple[list[int], str]:
     """Run a command line in which PROGRAM stands for `gaia-curate`; return the codes of its parts, and stderr."""
-    program = f"{shlex.quote(sys.executable)} -c {shlex.quote(STATS)}"
+    program = f"{shlex.quote(sys.executable)} -c {shlex.quote(GAIA_CURATE)}"
     line = command.replace("PROGRAM", program).replace("DATASET", shlex.quote(str(dataset)))
     done = subprocess.run(
         ["bash", "-c", f'{line}; echo "${{PIPESTATUS[@]}}" >&2'],
@@ -307,20 +352,29 @@ def in_shell(repository: Path, dataset: Path, command: str) -> tuple[list[int], 
     return [int(code) for code in codes.split()], "\n".join(told)
 
 
+@pytest.fixture(scope="module")
+def tiny(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dataset without clips."""
+    folder = tmp_path_factory.mktemp("tiny")
+    program = curation(repository, folder, program=GAIA_CURATE)
+    program.ended(0, within_s=8 * ROOM_S)
+    return folder / "dataset"
+
+
 @pytest.mark.parametrize(
     "command",
     ["PROGRAM stats DATASET --sql 'SELECT range FROM range(200000)'", "PROGRAM settings", "PROGRAM validate DATASET"],
 )
 def test_a_reader_that_has_seen_enough_ends_a_command_without_a_word(
-    command: str, repository: Path, made_clips: Path
+    command: str, repository: Path, tiny: Path
 ) -> None:
-    codes, told = in_shell(repository, made_clips, f"{command} | true")
+    codes, told = in_shell(repository, tiny, f"{command} | true")
     assert (codes, told) == ([141, 0], "")
 
 
 @pytest.mark.parametrize("command", ["stats DATASET", "settings", "validate DATASET", "doctor", "models list"])
-def test_output_that_cannot_be_written_is_told_in_a_sentence(command: str, repository: Path, made_clips: Path) -> None:
-    codes, told = in_shell(repository, made_clips, f"PROGRAM {command} > /dev/full")
+def test_output_that_cannot_be_written_is_told_in_a_sentence(command: str, repository: Path, tiny: Path) -> None:
+    codes, told = in_shell(repository, tiny, f"PROGRAM {command} > /dev/full")
     assert codes == [3]
     assert len(told.splitlines()) == 1
     assert told.startswith("gaia-curate: ")

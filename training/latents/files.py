@@ -245,7 +245,8 @@ def read_columns(file: Path, columns: Sequence[str]) -> pa.Table:
         LatentsError: it cannot be read.
     """
     try:
-        rows = read_parquet(file, columns).select(list(columns))
+        declared = pa.schema([LATENTS.arrow_schema().field(name) for name in columns])
+        rows = read_parquet(file, columns).select(list(columns)).cast(declared)
     except (pa.ArrowException, ValueError, OSError, KeyError) as error:
         raise LatentsError(f"{file} cannot be read: {error}; delete it and run `gaia-train latents` again") from error
     for wrong in bad_cells(LATENTS, rows):

@@ -104,8 +104,10 @@ def ranks_of_environment(device: str | None = None) -> Iterator[Ranks]:
         yield Ranks(rank=rank, size=size, device=here)
     finally:
         # sharded networks and their groups form cycles: collect them, so that gloo's threads end before Python does
-        gc.collect()
-        dist.destroy_process_group()
+        try:
+            gc.collect()
+        finally:
+            dist.destroy_process_group()
 
 
 def _mesh(ranks: Ranks, ranks_per_copy: int) -> DeviceMesh:

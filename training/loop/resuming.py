@@ -208,13 +208,24 @@ def _load(checkpoint: Path, stored: StoredTensors, state: RunState) -> None:
 
 
 def _refuse_other_networks(checkpoint: Path, saved: Mapping[str, TensorShape], tensors: Mapping[str, Tensor]) -> None:
-    there = {name: shape.size for name, shape in saved.items()}
-    here = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
-    differing = sorted(name for name in {*there, *here} if there.get(name) != here.get(name))
+    here = {name: TensorShape(tuple(tensor.shape), tensor.dtype) for name, tensor in tensors.items()}
+    differing = sorted(name for name in {*saved, *here} if saved.get(name) != here.get(name))
     if differing:
         name = differing[0]
         raise CheckpointError(
             f"{checkpoint} is of other networks: {len(differing)} tensors differ, such as {name[:200]}: "
-            f"{list(there.get(name, ())) if name in there else 'absent'} there, "
-            f"{list(here.get(name, ())) if name in here else 'absent'} here; resume with the settings in run.json"
+            f"{_shape_text(saved.get(name))} there, {_shape_text(here.get(name))} here; resume with the settings in "
+            "run.json"
         )
+
+
+def _shape_text(shape: TensorShape | None) -> str:
+    """Return size and type for people; float32 goes without saying.
+
+    >>> _shape_text(TensorShape((8, 3), torch.float32)), _shape_text(TensorShape((), torch.int64)), _shape_text(None)
+    ('[8, 3]', '[] of int64', 'absent')
+    """
+    if shape is None:
+        return "absent"
+    kind = "" if shape.dtype == torch.float32 else f" of {str(shape.dtype).removeprefix('torch.')}"
+    return f"{list(shape.size)}{kind}"

@@ -56,7 +56,7 @@ class RunState:
     def make_room(self, saved: Mapping[str, TensorShape]) -> None:
         """Allocate the state that the optimisers had in `saved`, as zeros, and nothing else.
 
-        A tensor of another size than the parameter that it belongs to gets no room.
+        A tensor of another size or type than the parameter that it belongs to gets no room.
 
         Args:
             saved: size and type of each tensor, by name.
@@ -70,9 +70,9 @@ class RunState:
             if name in kinds_of:
                 optimiser.state[parameter] = {
                     # Adam's count of steps is on the CPU, unless one kernel does the whole step
-                    kind: torch.zeros((), dtype=dtype, device=parameter.device if on_device else "cpu")
+                    kind: torch.zeros((), device=parameter.device if on_device else "cpu")
                     if kind == "step"
-                    else torch.zeros_like(parameter, dtype=dtype, requires_grad=False)
-                    for kind, (size, dtype) in kinds_of[name].items()
-                    if size == (() if kind == "step" else tuple(parameter.shape))
+                    else torch.zeros_like(parameter, requires_grad=False)
+                    for kind, shape in kinds_of[name].items()
+                    if shape == (((), torch.float32) if kind == "step" else (tuple(parameter.shape), parameter.dtype))
                 }

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from foundation.errors import UsageError
 from foundation.storage.regular_files import read_small
 from models.tensor_files import DTYPE_NAMES, DtypeName, TensorShape
 
@@ -17,7 +18,7 @@ _MAX_INDEX_BYTES = 2**26
 _DTYPES = {name: dtype for dtype, name in DTYPE_NAMES.items()}
 
 
-class ShardsError(ValueError):
+class ShardsError(UsageError):
     """The tensors of a checkpoint are damaged or incomplete; the message says which file, and what is wrong."""
 
 

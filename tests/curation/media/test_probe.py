@@ -1,4 +1,7 @@
+import os
 import pickle
+import subprocess
+import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -249,3 +252,27 @@ def _first_byte_at(path: Path, seconds: float) -> int:
 def test_the_error_survives_the_way_between_processes() -> None:
     error = pickle.loads(pickle.dumps(MediaError("unreadable", "x.mp4 is empty")))  # noqa: S301 - our own bytes
     assert (error.code, error.detail) == ("unreadable", "x.mp4 is empty")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("talk.mp4", "ffconcat version 1.0\nfile pipe.ts\n"),
+        ("talk.m3u8", "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\npipe.ts\n"),
+    ],
+)
+def test_what_a_text_names_is_not_opened_before_the_text_is_refused(tmp_path: Path, name: str, text: str) -> None:
+    """A named pipe is opened for ever, so that the process would not end."""
+    os.mkfifo(tmp_path / "pipe.ts")
+    (tmp_path / name).write_text(text)
+    script = (
+        "import sys; from pathlib import Path; from curation.media.container import open_media\n"
+        "from curation.media.errors import MediaError\n"
+        "try:\n    with open_media(Path(sys.argv[1])): pass\n"
+        "except MediaError as error: print(error)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, tmp_path / name], capture_output=True, text=True, check=True, timeout=30
+    )
+    assert done.stdout.startswith("unreadable: ")
+    assert "is a text file" in done.stdout

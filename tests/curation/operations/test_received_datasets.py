@@ -257,3 +257,18 @@ def test_links_at_the_names_of_unfinished_files_are_not_written_through(
         (dataset / folder / f".{last}.4242.part").symlink_to(target)
     assert command(place, "forget").exit_code == 0
     assert target.read_bytes() == b"mine"
+
+
+def test_a_log_without_lines_is_refused_by_name_and_takes_no_memory(place: Path) -> None:
+    with (place / "dataset" / "ledger" / "events.jsonl").open("wb") as log:
+        log.truncate(2**40)
+    result = command(place, "forget")
+    assert (result.exit_code, "events.jsonl: it has a line" in result.output) == (EXIT_USAGE, True), result.output
+    assert len(list((place / "dataset" / "ledger").glob("*.json"))) == 2
+
+
+def test_the_lines_of_a_log_that_name_a_forgotten_video_are_removed(place: Path) -> None:
+    log = place / "dataset" / "ledger" / "events.jsonl"
+    log.write_text(f'{{"unit": "{FIRST}"}}\n{{"unit": "{SECOND}"}}\n{{"unit": "/{FIRST}"}}\n')
+    assert command(place, "forget").exit_code == 0
+    assert log.read_text() == f'{{"unit": "{SECOND}"}}\n'

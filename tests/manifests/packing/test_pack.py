@@ -1,26 +1,33 @@
 """Packing, on parts made by hand: which files there are, what is in them, and what a stop at any moment leaves."""
 
+import errno
 import gc
 import json
 import os
 import shutil
 import tarfile
+import threading
+import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from helpers.made_parts import MADE_VIDEOS as VIDEOS
 from helpers.made_parts import clip_bytes, put_video, put_videos
 
 from manifests.files.tables import read_table, table_files
+from manifests.packing import pack
 from manifests.packing.pack import StorageSettings, compact
 from manifests.packing.packed_files import sources_of, table_inventory
 from manifests.packing.prefix_tree import bits_of, leaves
 from manifests.packing.rows import VideoRows
+from manifests.schema.clips import CLIPS
+from manifests.schema.columns import Table
 from manifests.schema.frames import FRAMES
 from manifests.schema.tables import TABLES
 
@@ -323,6 +330,32 @@ def test_a_stop_after_any_operation_loses_nothing_and_shows_nothing_twice(
         assert contents(dataset) == wanted
         shutil.rmtree(dataset)
     assert n_stops > 100
+
+
+@pytest.mark.parametrize("failing", [FRAMES, CLIPS], ids=lambda table: str(table.name))
+def test_an_error_of_one_thread_ends_the_other_before_it_replaces_anything(
+    failing: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = put_videos(tmp_path, VIDEOS)
+    rows = {name: arrays_of(dataset, name) for name in ("frames", "clips")}
+    files = {name: table_files(dataset, name) for name in rows}
+    failed, write = threading.Event(), pack.write_packed
+
+    def fail_or_wait(stream: BinaryIO, table: Table, pieces: Iterator[pa.Table], footer: dict[str, str]) -> str:
+        if table is failing:
+            failed.set()
+            raise OSError(errno.EIO, "Input/output error")
+        failed.wait()
+        time.sleep(0.2)  # until the other thread has passed its error on
+        return write(stream, table, pieces, footer)
+
+    monkeypatch.setattr(pack, "write_packed", fail_or_wait)
+    with pytest.raises(OSError, match="Input/output error"):
+        compact(dataset, VIDEOS, SMALL)
+    assert {name: table_files(dataset, name) for name in rows} == files
+    monkeypatch.undo()
+    compact(dataset, VIDEOS, SMALL)
+    assert {name: arrays_of(dataset, name) for name in rows} == rows
 
 
 def test_the_disk_has_to_hold_one_shard_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

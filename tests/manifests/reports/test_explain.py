@@ -92,3 +92,14 @@ def test_a_dataset_that_describes_no_rules_is_explained_by_their_names(dataset: 
     (dataset / "dataset.json").write_text(json.dumps(record))
     text = explain(dataset, "a.mp4", 4.2).text()
     assert "dropped as frontal, 0:04.00 to 0:04.80: value of the rule frontal is 23.5; the limit is 15" in text
+
+
+def test_evidence_of_another_type_is_refused_by_name(dataset: Path) -> None:
+    (path,) = sorted((dataset / "frames").glob("*.parquet"))[:1]
+    frames = pq.read_table(path)
+    number = frames.schema.get_field_index("mask_measured")
+    words = pa.array(["seven"] * len(frames))
+    pq.write_table(frames.set_column(number, "mask_measured", words), path)
+    video = frames["video_id"][0].as_py()
+    with pytest.raises(DatasetError, match=r"frames.*seven"):
+        explain(dataset, video, 0.0)

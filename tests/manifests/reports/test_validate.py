@@ -199,3 +199,25 @@ def test_columns_that_came_after_a_dataset_was_made_are_null_and_no_problem(data
     (dataset / "dataset.json").write_text(json.dumps(record))
     assert validate(dataset) == []
     assert set(read_table(dataset, "videos")["audio_track"].to_pylist()) == {None}
+
+
+@pytest.mark.parametrize(
+    ("name", "part", "column"),
+    [
+        ("spans", "spans.parquet", "clip_id"),
+        ("videos", "videos.parquet", "error_detail"),
+        ("clips", "a.parquet", "denoiser"),
+    ],
+)
+def test_a_table_that_would_fill_the_memory_is_a_problem(dataset: Path, name: str, part: str, column: str) -> None:
+    table = pq.read_table(dataset / name / part, partitioning=None)
+    rows = pa.concat_tables([table.slice(0, 1)] * 1_000).combine_chunks()
+    text = pa.DictionaryArray.from_arrays(pa.array(np.zeros(1_000, np.int32)), pa.array(["x" * (1 << 20)]))
+    number = rows.column_names.index(column)
+    spoilt = rows.set_column(number, column, text)
+    with pq.ParquetWriter(dataset / name / part, rows.schema, compression="zstd") as writer:
+        writer.write_table(spoilt.cast(rows.schema))
+    assert (dataset / name / part).stat().st_size < 1_000_000
+    held = pa.total_allocated_bytes()
+    assert "what is read of it would take" in _texts(dataset)
+    assert pa.total_allocated_bytes() - held < 1 << 20

@@ -21,10 +21,15 @@ from foundation.settings import overlaid
 from models.run_folder import RunFolder, RunFolderError
 from training.data.order import Cursor
 from training.loop.checkpoints import Progress
+from training.loop.parallel import Ranks
 from training.loop.resuming import CheckpointError, load_checkpoint, read_progress
+from training.loop.session import Session
 from training.shards.index import ShardsError
 from training.shards.pickled import PickledShards
 from training.shards.rows import Rows
+from training.shards.writing import shard_index, write_shard
+
+CPU = Ranks(device=torch.device("cpu"))
 
 NEWEST, BEFORE = "step_00000010", "step_00000005"
 
@@ -62,13 +67,13 @@ def same(ours: dict[str, Tensor], theirs: dict[str, Tensor]) -> bool:
 
 
 class Harmful:
-    """A program in a pickle: makes a file."""
+    """A program in a pickle: makes a folder."""
 
     def __init__(self, made: Path) -> None:
         self._made = made
 
     def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
-        return Path.touch, (self._made,)
+        return os.mkdir, (str(self._made),)
 
 
 # checkpoints of earlier versions
@@ -98,15 +103,51 @@ def test_a_program_in_a_checkpoint_is_not_run(run: Path, tmp_path: Path, allowed
     assert not (tmp_path / "made").exists()
 
 
-def test_a_program_among_pickled_tensors_is_not_run(run: Path, tmp_path: Path) -> None:
-    checkpoint = make_pickled(run)
-    (tensors,) = (checkpoint / "dcp").glob("*.distcp")
-    shards = PickledShards(checkpoint / "dcp")
-    harmful = io.BytesIO()
-    torch.save(Harmful(tmp_path / "made"), harmful)
-    tensors.write_bytes(harmful.getvalue() * 20)
+def _saved(content: object) -> bytes:
+    stream = io.BytesIO()
+    torch.save(content, stream)
+    return stream.getvalue()
+
+
+def _write_list(folder: Path, whole: Tensor, rows_of_ranks: list[Tensor], contents: list[bytes]) -> None:
+    """Write a tensor `w` as several ranks of an earlier version did, each its rows."""
+    from torch.distributed.checkpoint.filesystem import _StorageInfo
+    from torch.distributed.checkpoint.metadata import (
+        ChunkStorageMetadata,
+        Metadata,
+        MetadataIndex,
+        TensorProperties,
+        TensorStorageMetadata,
+    )
+
+    places, chunks, begin = {}, [], 0
+    for rank, (rows, content) in enumerate(zip(rows_of_ranks, contents, strict=True)):
+        offsets = torch.Size([begin, 0])
+        chunks.append(ChunkStorageMetadata(offsets, rows.shape))
+        (folder / f"__{rank}_0.distcp").write_bytes(bytes(7) + content)
+        places[MetadataIndex("w", offsets, rank)] = _StorageInfo(f"__{rank}_0.distcp", 7, len(content))
+        begin += len(rows)
+    entry = TensorStorageMetadata(TensorProperties.create_from_tensor(whole), whole.shape, chunks)
+    (folder / ".metadata").write_bytes(pickle.dumps(Metadata({"w": entry}, storage_data=places)))
+
+
+def test_pickled_tensors_that_several_ranks_wrote_are_read_row_by_row(tmp_path: Path) -> None:
+    whole = torch.arange(15.0).reshape(5, 3)
+    parts = [whole[:3].clone(), whole[3:].clone()]
+    _write_list(tmp_path, whole, parts, [_saved(part) for part in parts])
+    pieces = list(PickledShards(tmp_path).pieces({"w": Rows(1, 5)}))
+    assert [piece.rows for piece in pieces] == [(1, 3), (3, 5)]
+    assert torch.equal(torch.cat([piece.values for piece in pieces]), whole[1:])
+    _write_list(tmp_path, whole, parts[:1], [_saved(parts[0])])
+    with pytest.raises(ShardsError, match="rows of the tensor 'w' are missing"):
+        PickledShards(tmp_path)
+
+
+def test_a_program_among_pickled_tensors_is_not_run(tmp_path: Path) -> None:
+    whole = torch.arange(15.0).reshape(5, 3)
+    _write_list(tmp_path, whole, [whole], [_saved(Harmful(tmp_path / "made"))])
     with pytest.raises(ShardsError, match="is damaged"):
-        list(shards.pieces({"network.network.last.bias": Rows(0, 8)}))
+        list(PickledShards(tmp_path).pieces({"w": Rows(0, 5)}))
     assert not (tmp_path / "made").exists()
 
 
@@ -138,37 +179,6 @@ def _listed(run: Path, change: Callable[[bytes], bytes]) -> PickledShards:
 def test_a_list_of_tensors_that_is_none_is_refused(run: Path, change: Callable[[bytes], bytes], message: str) -> None:
     with pytest.raises(ShardsError, match=message):
         _listed(run, change)
-
-
-def test_pickled_tensors_that_several_ranks_wrote_are_read_row_by_row(tmp_path: Path) -> None:
-    from torch.distributed.checkpoint.filesystem import _StorageInfo
-    from torch.distributed.checkpoint.metadata import (
-        ChunkStorageMetadata,
-        Metadata,
-        MetadataIndex,
-        TensorProperties,
-        TensorStorageMetadata,
-    )
-
-    whole = torch.arange(15.0).reshape(5, 3)
-    parts = {0: whole[:3], 3: whole[3:]}
-    places = {}
-    for rank, (begin, part) in enumerate(parts.items()):
-        content = io.BytesIO()
-        torch.save(part.clone(), content)
-        (tmp_path / f"__{rank}_0.distcp").write_bytes(bytes(7) + content.getvalue())
-        index = MetadataIndex("w", torch.Size([begin, 0]), rank)
-        places[index] = _StorageInfo(f"__{rank}_0.distcp", 7, len(content.getvalue()))
-    chunks = [ChunkStorageMetadata(torch.Size([at, 0]), part.shape) for at, part in parts.items()]
-    entry = TensorStorageMetadata(TensorProperties.create_from_tensor(whole), whole.shape, chunks)
-    (tmp_path / ".metadata").write_bytes(pickle.dumps(Metadata({"w": entry}, storage_data=places)))
-    pieces = list(PickledShards(tmp_path).pieces({"w": Rows(1, 5)}))
-    assert [piece.rows for piece in pieces] == [(1, 3), (3, 5)]
-    assert torch.equal(torch.cat([piece.values for piece in pieces]), whole[1:])
-    del places[index]
-    (tmp_path / ".metadata").write_bytes(pickle.dumps(Metadata({"w": entry}, storage_data=places)))
-    with pytest.raises(ShardsError, match="rows of the tensor 'w' are missing"):
-        PickledShards(tmp_path)
 
 
 # numbers of a run
@@ -434,7 +444,6 @@ class OtherClips(ToyTask):
 def _train_other(run: Path, lines: list[bytes], *, accept_changes: bool) -> object:
     from foundation.settings import settings_of
     from training.loop.loop import train
-    from training.loop.parallel import Ranks
     from training.loop.progress import TrainProgress
 
     config = toy_config(steps=12)
@@ -442,7 +451,7 @@ def _train_other(run: Path, lines: list[bytes], *, accept_changes: bool) -> obje
         OtherClips(config, lines),
         config.train,
         RunFolder(run),
-        Ranks(device=torch.device("cpu")),
+        CPU,
         preset="recommended",
         settings=settings_of(config),
         progress=TrainProgress(sys.stderr),
@@ -478,15 +487,22 @@ def test_a_run_of_an_earlier_version_that_recorded_no_clips_goes_on_and_records_
     assert (run / "clips.jsonl").read_bytes() == (finished / "clips.jsonl").read_bytes()
 
 
-def test_state_of_another_size_gets_no_room(run: Path) -> None:
-    """A tensor of an optimiser that is larger than its parameter is not allocated."""
-    from training.loop.parallel import Ranks
-    from training.loop.session import Session
-
-    session = Session(ToyTask(ToyConfig()), ToyConfig().train, Ranks(device=torch.device("cpu")))
-    index = run / NEWEST / "shards" / "index.json"
-    content = json.loads(index.read_text())
-    content["tensors"]["optimiser.critic.bias.step"]["shape"] = [0, 2**40]
-    index.write_text(json.dumps(content))
-    with pytest.raises(CheckpointError, match="does not fit the index"):
-        load_checkpoint(run / NEWEST, session.state, Ranks(device=torch.device("cpu")))
+@pytest.mark.parametrize(
+    ("name", "tensor", "said"),
+    [
+        ("optimiser.critic.bias.step", torch.zeros(3, 4), r"\[3, 4\] there, absent here"),
+        ("optimiser.critic.bias.exp_avg", torch.zeros(2), r"\[2\] there, absent here"),
+        ("optimiser.critic.bias.exp_avg", torch.zeros(1, dtype=torch.float64), r"\[1\] of float64 there, absent here"),
+        ("optimiser.critic.bias.more", torch.zeros(1, dtype=torch.int64), r"\[1\] of int64 there, absent here"),
+        ("network.critic.bias", torch.zeros(1, dtype=torch.bfloat16), r"\[1\] of bfloat16 there, \[1\] here"),
+        ("average.network.new", torch.zeros(1), r"\[1\] there, absent here"),
+    ],
+)
+def test_state_of_another_size_or_type_is_refused(run: Path, name: str, tensor: Tensor, said: str) -> None:
+    session = Session(ToyTask(ToyConfig()), ToyConfig().train, CPU)
+    tensors = {**tensors_in(run / NEWEST), name: tensor}
+    shards = run / NEWEST / "shards"
+    index = shard_index((write_shard(shards, tensors, 0),), tensors)
+    (shards / "index.json").write_text(index.model_dump_json())
+    with pytest.raises(CheckpointError, match=f"1 tensors differ, such as {name}: {said}"):
+        load_checkpoint(run / NEWEST, session.state, CPU)
