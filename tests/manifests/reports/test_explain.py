@@ -101,5 +101,5 @@ def test_evidence_of_another_type_is_refused_by_name(dataset: Path) -> None:
     words = pa.array(["seven"] * len(frames))
     pq.write_table(frames.set_column(number, "mask_measured", words), path)
     video = frames["video_id"][0].as_py()
-    with pytest.raises(DatasetError, match="frames.*seven"):
+    with pytest.raises(DatasetError, match=r"frames.*seven"):
         explain(dataset, video, 0.0)
