@@ -157,6 +157,12 @@ class _BoundedRows(arrow_dataset.FileSystemDataset):  # type: ignore[misc] # PyA
         super().__init__(list(rows.get_fragments()), rows.schema, rows.format, rows.filesystem)
         self._paths, self._store = files, store
 
+    def filter(self, expression: arrow_dataset.Expression) -> "_BoundedRows":
+        """Return the rows for which an expression holds, likewise checked."""
+        rows: _BoundedRows = super().filter(expression)
+        rows._paths, rows._store = self._paths, self._store
+        return rows
+
     def scanner(
         self,
         columns: Sequence[str] | Mapping[str, object] | None = None,
@@ -171,7 +177,7 @@ class _BoundedRows(arrow_dataset.FileSystemDataset):  # type: ignore[misc] # PyA
         names = self.schema.names
         if columns is not None:
             expressions = columns.values() if isinstance(columns, Mapping) else columns
-            asked = " ".join(map(str, (*expressions, filter)))
+            asked = " ".join(map(str, (*expressions, filter, self._scan_options)))
             names = [name for name in names if name in asked]
         for path in self._paths:
             with open_parquet(path) as file:
