@@ -189,9 +189,7 @@ def test_an_array_whose_numbers_are_not_finite_is_damage(
     rewrite_array(dataset, "a", 0, column, spoil)
     reader = ClipReader(select_clips(dataset, DataConfig()))
     for _ in range(2):  # what was found is no different the second time
-        with pytest.raises(
-            ClipError, match=rf"^a-0000000-0000299: .*column {column} holds .* not finite"
-        ):
+        with pytest.raises(ClipError, match=rf"^a-0000000-0000299: .*column {column} holds .* not finite"):
             reader.array(0, column)
     assert len(reader.array(2, column)) == 260
 
