@@ -164,9 +164,7 @@ def _asked(dataset: Path, sql: str, limits: QueryLimits, hidden: frozenset[str])
             with _stopped_after(connection, limits.timeout_s):
                 return _answer(connection, sql, limits)
         except duckdb.InterruptException as error:
-            raise QueryError(
-                f"the query took longer than {limits.timeout_s:g} s; narrow it, or {_MORE_TIME}"
-            ) from error
+            raise _too_slow(limits) from error
         except (duckdb.OutOfMemoryException, pa.ArrowMemoryError, MemoryError) as error:
             raise QueryLimitError(
                 f"the query needs more than {limits.memory_gib:g} GiB; narrow it, or {_MORE_MEMORY}"
