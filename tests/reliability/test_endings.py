@@ -138,10 +138,10 @@ SETTINGS = ("train.steps=100000", "train.checkpoint_every=100000", "train.pictur
 def test_a_loader_that_fails_or_stalls_ends_the_training(
     fault: str, says: str, repository: Path, tmp_path: Path
 ) -> None:
-    stalls = ["train.loader_patience_s=15"] if fault in ("SIGSTOP", "hang") else []
+    stalls = ["train.loader_patience_s=40"] if fault in ("SIGSTOP", "hang") else []
     arguments = [str(tmp_path / "run"), "train.workers=1", *SETTINGS, *stalls]
     program = Program(repository, TOY, arguments, LOADER_FAULT=fault)
-    said = program.ended(3, within_s=120.0)  # from its start on
+    said = program.ended(3, within_s=8 * ROOM_S)  # from its start on
     assert says in said.splitlines()[-1]
     assert "Traceback" not in said
     assert program.gone()
@@ -297,6 +297,7 @@ def ray_workers(program: Program) -> list[int]:
 def test_a_wait_that_no_signal_interrupts_is_ended_all_the_same(repository: Path) -> None:
     program = Program(repository, HELD_UP, [])
     program.read_until("begun")
+    time.sleep(3.0)  # until it is held up
     program.process.send_signal(signal.SIGTERM)
     assert "gaia: something did not end within 7 s; left it" in program.ended(143)
     assert program.gone()
@@ -380,9 +381,10 @@ def test_commands_on_a_dataset_end_wherever_they_fail(
     for ending in endings:
         assert float(str(ending["took_s"])) < ROOM_S, ending
         assert ending["left"] == [], ending
-        last = [*str(ending["said"]).splitlines(), ""][0 if ending["code"] == 0 else -2]
-        assert ending["code"] == 0 or last.startswith("gaia-curate: "), ending  # 0: the command can do without
-        assert ending["code"] in (0, 1, 2, 3), ending
+        # 0: the command can do without; 1: `validate` lists the error among the problems
+        if ending["code"] not in (0, 1):
+            assert ending["code"] in (2, 3), ending
+            assert str(ending["said"]).splitlines()[-1].startswith("gaia-curate: "), ending
         assert "Traceback" not in str(ending["said"]), ending
 
 
