@@ -112,7 +112,7 @@ def cases_of(fields: Sequence[Field]) -> Iterator[Case]:
 TOGETHER = 12
 """Fields that a case of a sample spoils at once, no more than a third of them in one file."""
 
-_LARGE = 3
+_LARGE = 2
 """Fields of a sample that get a cell of gigabytes."""
 
 

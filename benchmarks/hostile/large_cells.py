@@ -64,7 +64,7 @@ def _list_bomb(data_type: pa.DataType, n: int) -> pa.Array:
     while hasattr(inner, "value_type"):
         per_row *= inner.list_size if pa.types.is_fixed_size_list(inner) else 1
         inner = inner.value_type
-    length = 600_000_000 // per_row // (2 if inner == pa.float32() else 1)
+    length = 500_000_000 // per_row // (2 if inner == pa.float32() else 1)
     if pa.types.is_string(inner):
         values = pa.DictionaryArray.from_arrays(pa.array(np.zeros(length // 8, np.int32)), pa.array(["x" * 64]))
         length //= 8

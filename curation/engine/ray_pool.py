@@ -45,6 +45,8 @@ class _Flight:
     begun: float
     """On the monotonic clock, as `deadline`."""
     deadline: float
+    absent_s: float = 0.0
+    """Seconds in which the driver did not run meanwhile."""
 
 
 def curate_on_ray(
@@ -157,7 +159,15 @@ class _Pool:
         return self._settings.deadline_s(unit) + later_s
 
     def _hear(self) -> None:
-        """Receive signs of life, with the lengths of videos, and look whether the driver itself was absent."""
+        """Receive signs of life, with the lengths of videos."""
+        for sign in self._signs.answers():
+            for flight in self._flights.values():
+                if flight.unit.name == sign.unit and flight.unit.n_ticks is None:
+                    allowed_s = self._settings.deadline_s(flight.unit, sign.length_s)
+                    flight.deadline = flight.begun + allowed_s + flight.absent_s + _LOOK_EVERY_S
+
+    def _allow_for_absence(self) -> None:
+        """Begin all waiting anew if the driver itself did not run, here or in what takes its records."""
         now = time.monotonic()
         absent_s, self._looked = now - self._looked, now
         if absent_s > _ABSENT_S:
@@ -165,11 +175,7 @@ class _Pool:
             self._starts.forgive(absent_s)
             for flight in self._flights.values():
                 flight.deadline += absent_s
-        for sign in self._signs.answers():
-            for flight in self._flights.values():
-                if flight.unit.name == sign.unit and flight.unit.n_ticks is None:
-                    allowed_s = self._settings.deadline_s(flight.unit, sign.length_s)
-                    flight.deadline = flight.begun + allowed_s + _LOOK_EVERY_S
+                flight.absent_s += absent_s
 
     def _landed(self, reference: Any, schedule: Schedule) -> Iterator[VideoRecord]:  # noqa: ANN401 - as above
         flight = self._flights.pop(reference)
@@ -197,6 +203,7 @@ class _Pool:
             yield record
 
     def _overdue(self, schedule: Schedule) -> Iterator[VideoRecord]:
+        self._allow_for_absence()
         now, silent = time.monotonic(), self._signs.silent()
         for reference, flight in list(self._flights.items()):
             is_silent = flight.worker.worker_id in silent

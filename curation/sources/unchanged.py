@@ -12,6 +12,7 @@ from curation.media.errors import MediaError
 from curation.sources.content import content_of
 from curation.sources.entries import SourceVideo
 from foundation.storage.locations import is_remote
+from foundation.storage.regular_files import NotRegularFileError, require_regular
 from foundation.storage.stated_facts import content_version, same_size_and_time
 
 __all__ = ["refuse_changed"]
@@ -20,10 +21,11 @@ __all__ = ["refuse_changed"]
 def refuse_changed(video: SourceVideo) -> None:
     """Refuse a source whose content has changed since it was listed.
 
-    A local file that is gone, or is no file any more, is left to whoever opens it.
+    A local file that is gone is left to whoever opens it.
 
     Raises:
-        MediaError: `changed`.
+        MediaError: `changed`; `unreadable` where there is a pipe, a socket or a device now, for which a decoder would
+            wait.
         OSError: a store does not answer.
     """
     if is_remote(video.path):
@@ -31,15 +33,16 @@ def refuse_changed(video: SourceVideo) -> None:
         if now != video.version:
             raise _changed(video, f"then {video.version}, now {now}")
         return
-    if video.version is None:  # it was not listed by this process's user, but made up
-        return
     try:
+        require_regular(video.path)
         now = content_version(video.path)
-        if now is None or now == video.version:
+        if now is None or video.version is None or now == video.version:  # without a version it was not listed
             return
         whole = not same_size_and_time(now, video.version)
         size = video.path.stat().st_size
         same = size == video.size_bytes and _has_content(video.path, now, video.video_id, size, whole=whole)
+    except NotRegularFileError as error:
+        raise MediaError("unreadable", str(error)) from error
     except OSError:
         return
     if not same:

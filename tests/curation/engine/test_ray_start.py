@@ -1,9 +1,11 @@
 """Ray on a shared machine: its ports answer this machine alone, its files are the user's alone."""
 
+import http.client
 import os
 import stat
 import tempfile
 from collections.abc import Iterator
+from http import HTTPStatus
 from pathlib import Path
 
 import pytest
@@ -62,6 +64,9 @@ def test_a_pool_on_this_machine_listens_on_the_loopback_interface_alone_and_asks
     try:
         worker = ray.remote(num_cpus=1)(_Worker).remote()
         pid, has_token = ray.get(worker.facts.remote())
+        agent = http.client.HTTPConnection("127.0.0.1", ray._private.worker._global_node.runtime_env_agent_port)
+        agent.request("POST", "/get_or_create_runtime_env", b"")
+        answer_without_token = agent.getresponse().status
         addresses = listening(family(os.getpid()) | {pid})
         arguments = b"".join(
             Path(f"/proc/{one}/cmdline").read_bytes() for one in family(os.getpid()) if Path(f"/proc/{one}").exists()
@@ -71,6 +76,7 @@ def test_a_pool_on_this_machine_listens_on_the_loopback_interface_alone_and_asks
     assert addresses
     assert addresses <= LOOPBACK
     assert has_token
+    assert answer_without_token == HTTPStatus.UNAUTHORIZED
     assert os.environ["RAY_AUTH_TOKEN"].encode() not in arguments
     own = temporary / f"gaia-ray-{os.getuid()}"
     assert stat.S_IMODE(own.stat().st_mode) == 0o700

@@ -93,6 +93,16 @@ def test_damage_in_a_file_that_was_replaced_meanwhile_is_not_told_as_damage(file
     assert caught.value.code == "changed"
 
 
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_file_that_became_a_pipe_is_not_given_to_a_decoder(file: Path, *, whole: bool) -> None:
+    video = listed(file)
+    file.unlink()
+    os.mkfifo(file)
+    with pytest.raises(MediaError, match="a named pipe") as caught, readable(video, SCRATCH, whole=whole):
+        pytest.fail("it would be waited for")
+    assert caught.value.code == "unreadable"
+
+
 def test_damage_in_a_file_that_is_as_it_was_stays_damage(file: Path) -> None:
     with pytest.raises(MediaError) as caught, readable(listed(file), SCRATCH):
         raise MediaError("unreadable", "no picture decodes")
