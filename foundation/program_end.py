@@ -160,7 +160,7 @@ class _Watchdog(threading.Thread):
         os._exit(self._code)
 
     def _arrived(self, number: int) -> None:
-        if number in (signal.SIGINT, signal.SIGTERM) and self._deadline is None and not forgiven():
+        if number in (signal.SIGINT, signal.SIGTERM) and self._deadline is None and not forgiven(number):
             self._code, self._deadline = 128 + number, time.monotonic() + _GRACE_S
 
 

@@ -4,7 +4,6 @@ After either, the same command resumes the run.
 """
 
 import signal
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType, TracebackType
@@ -25,8 +24,12 @@ _AGAIN_S = 1.0
 _PATIENCE_S = 4.0
 """Longest that a limited wait goes on after a signal."""
 
-_forgiving = threading.Semaphore(0)
-"""Counts the contexts that let their work end after one signal."""
+_CTRL_C = (signal.SIGINT,)
+
+_STOP = (signal.SIGTERM, signal.SIGINT)
+
+_leaves: list[tuple[signal.Signals, ...]] = []
+"""For each context that lets its work end after one signal: which signals these are."""
 
 
 class Terminated(KeyboardInterrupt):
@@ -47,12 +50,16 @@ class _Interruption(BaseException):
     """Ends a wait; no `except Exception` of other libraries stops it."""
 
 
-def forgiven() -> bool:
+def forgiven(number: int) -> bool:
     """Return whether a signal that has just arrived may let work end that is in progress; each such leave counts once.
 
     For a watchdog that enforces the end after all other signals.
     """
-    return _forgiving.acquire(blocking=False)
+    leave = next((leave for leave in _leaves if number in leave), None)
+    if leave is None:
+        return False
+    _leaves.remove(leave)
+    return True
 
 
 class CtrlC:
@@ -76,7 +83,7 @@ class CtrlC:
         """Install the handler, in the main thread; if the process ignores Ctrl-C already, it stays ignored."""
         self._before = signal.getsignal(signal.SIGINT)
         if self._before is not signal.SIG_IGN:
-            _forgiving.release()
+            _leaves.append(_CTRL_C)
             signal.signal(signal.SIGINT, self._on_signal)
         return self
 
@@ -84,8 +91,8 @@ class CtrlC:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         signal.signal(signal.SIGINT, self._before)
-        if self._before is not signal.SIG_IGN and not self._asked:
-            _forgiving.acquire(blocking=False)
+        if not self._asked and _CTRL_C in _leaves:
+            _leaves.remove(_CTRL_C)
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         if self._asked:
@@ -101,10 +108,10 @@ class StopRequest:
         self.signal: signal.Signals | None = None
         """Number of the signal that arrived; None before."""
         self._waiting = False
-        self._before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+        self._before = {number: signal.getsignal(number) for number in _STOP}
 
     def __enter__(self) -> Self:
-        _forgiving.release()
+        _leaves.append(_STOP)
         for number in self._before:
             signal.signal(number, self._note)
         return self
@@ -113,8 +120,8 @@ class StopRequest:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._restore()
-        if self.signal is None:
-            _forgiving.acquire(blocking=False)
+        if self.signal is None and _STOP in _leaves:
+            _leaves.remove(_STOP)
 
     @contextmanager
     def limited_wait(self, limit_s: float) -> Iterator[None]:

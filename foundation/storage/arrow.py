@@ -155,12 +155,12 @@ class _BoundedRows(arrow_dataset.FileSystemDataset):  # type: ignore[misc] # PyA
     ) -> None:
         """Take over the rows of local files, or of files in a store."""
         super().__init__(list(rows.get_fragments()), rows.schema, rows.format, rows.filesystem)
-        self._paths, self._store = files, store
+        self._paths, self._store, self._condition = files, store, ""
 
-    def filter(self, expression: arrow_dataset.Expression) -> "_BoundedRows":
-        """Return the rows for which an expression holds, likewise checked."""
+    def filter(self, expression: object) -> "_BoundedRows":
+        """Return the same rows without those for which an expression is not true."""
         rows: _BoundedRows = super().filter(expression)
-        rows._paths, rows._store = self._paths, self._store
+        rows._paths, rows._store, rows._condition = self._paths, self._store, f"{self._condition} {expression}"
         return rows
 
     def scanner(
@@ -177,7 +177,7 @@ class _BoundedRows(arrow_dataset.FileSystemDataset):  # type: ignore[misc] # PyA
         names = self.schema.names
         if columns is not None:
             expressions = columns.values() if isinstance(columns, Mapping) else columns
-            asked = " ".join(map(str, (*expressions, filter, self._scan_options)))
+            asked = " ".join(map(str, (*expressions, filter, self._condition)))
             names = [name for name in names if name in asked]
         for path in self._paths:
             with open_parquet(path) as file:

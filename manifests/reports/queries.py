@@ -27,7 +27,7 @@ from manifests.schema.columns import Table
 from manifests.schema.tables import TABLES
 from manifests.schema.videos import VIDEOS
 
-__all__ = ["VIEWS", "QueryError", "QueryLimits", "Result", "connect", "query"]
+__all__ = ["VIEWS", "QueryError", "QueryLimitError", "QueryLimits", "Result", "connect", "query"]
 
 VIEWS = (*TABLES, "drops")
 """Names of the views for queries."""
@@ -44,6 +44,10 @@ class QueryError(UsageError):
     """A query cannot be run; the message says why and lists the views."""
 
     several_lines = True
+
+
+class QueryLimitError(QueryError):
+    """A query takes more time or memory than it may."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -160,11 +164,9 @@ def _asked(dataset: Path, sql: str, limits: QueryLimits, hidden: frozenset[str])
             with _stopped_after(connection, limits.timeout_s):
                 return _answer(connection, sql, limits)
         except duckdb.InterruptException as error:
-            raise QueryError(
-                f"the query took longer than {limits.timeout_s:g} s; narrow it, or {_MORE_TIME}"
-            ) from error
+            raise _too_slow(limits) from error
         except (duckdb.OutOfMemoryException, pa.ArrowMemoryError, MemoryError) as error:
-            raise QueryError(
+            raise QueryLimitError(
                 f"the query needs more than {limits.memory_gib:g} GiB; narrow it, or {_MORE_MEMORY}"
             ) from error
         except (duckdb.Error, pa.ArrowException, OSError) as error:
@@ -192,7 +194,7 @@ def _answer(connection: duckdb.DuckDBPyConnection, sql: str, limits: QueryLimits
             raise _too_slow(limits)
         last, resident = resident, resident_bytes()
         if resident - before > limits.memory_gib * (1 << 30) / 4:
-            raise QueryError(
+            raise QueryLimitError(
                 f"the answer has more than {len(rows):,} rows, too many to hold; add a condition or a LIMIT, or "
                 f"{_MORE_MEMORY}"
             )
@@ -200,8 +202,8 @@ def _answer(connection: duckdb.DuckDBPyConnection, sql: str, limits: QueryLimits
     return Result(columns, rows)
 
 
-def _too_slow(limits: QueryLimits) -> QueryError:
-    return QueryError(f"the query took longer than {limits.timeout_s:g} s; narrow it, or {_MORE_TIME}")
+def _too_slow(limits: QueryLimits) -> QueryLimitError:
+    return QueryLimitError(f"the query took longer than {limits.timeout_s:g} s; narrow it, or {_MORE_TIME}")
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from helpers.made_videos import counted_picture, frame_times, write_video
 
 from curation.engine.event_log import events_path
 from curation.output.ledger import read_ledger
-from foundation.signals import CtrlC
+from foundation.signals import CtrlC, StopRequest, WaitOverError, forgiven, limited_wait
 from manifests.files.tables import read_table
 from manifests.record import read_dataset
 from manifests.reports.validate import validate
@@ -190,3 +190,42 @@ def test_ctrl_c_that_the_shell_has_turned_off_stays_off() -> None:
         assert not ctrl_c.requested()
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def test_the_first_signal_of_a_context_is_forgiven_and_no_other() -> None:
+    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        assert not forgiven(signal.SIGINT)
+        with CtrlC(print):
+            assert not forgiven(signal.SIGTERM)
+            assert forgiven(signal.SIGINT)
+            assert not forgiven(signal.SIGINT)
+        with StopRequest():
+            assert forgiven(signal.SIGTERM)
+            assert not forgiven(signal.SIGINT)
+        with CtrlC(print), StopRequest():
+            pass
+        assert not forgiven(signal.SIGINT)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _sleep_after_sigterm() -> None:
+    signal.raise_signal(signal.SIGTERM)
+    time.sleep(60.0)
+
+
+def test_a_wait_is_ended_by_its_limit_and_sooner_after_a_signal() -> None:
+    begun_s = time.monotonic()
+    with pytest.raises(WaitOverError, match="not done after"), limited_wait(0.2):
+        time.sleep(60.0)
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with StopRequest() as stop, pytest.raises(WaitOverError), stop.limited_wait(600.0):
+            _sleep_after_sigterm()
+        assert stop.signal == signal.SIGTERM
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert time.monotonic() - begun_s < 30.0
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)

@@ -8,6 +8,7 @@ import contextlib
 import errno
 import gc
 import importlib
+import inspect
 import json
 import multiprocessing
 import os
@@ -54,14 +55,16 @@ def error_of(kind: str) -> BaseException:
 
 
 def name_of(code: CodeType) -> str | None:
-    """Module and function of code of ours; None for other code, and for what runs on importing a module."""
+    """Module and function of code of ours; None for other code, and for the bodies of modules and classes."""
+    if not code.co_flags & inspect.CO_NEWLOCALS:
+        return None
     try:
         path = Path(code.co_filename).relative_to(ROOT)
     except ValueError:
         return None
-    if path.parts[0] not in PACKAGES or code.co_name in ("<module>", "<genexpr>") or "Error" in code.co_qualname:
+    if path.parts[0] not in PACKAGES or code.co_name == "<genexpr>" or "Error" in code.co_qualname:
         return None
-    if path.stem in ("program_end", "command_line"):  # what turns errors into endings cannot fail itself
+    if path.stem in ("program_end", "command_line", "app"):  # what turns errors into endings cannot fail itself
         return None
     return f"{'.'.join(path.with_suffix('').parts)}:{code.co_qualname}"
 
@@ -76,6 +79,7 @@ def points_of(command: Callable[[], object], folder: Path) -> list[str]:
 
     pid = os.fork()
     if pid == 0:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         os.dup2(os.open(folder / "said", os.O_RDWR | os.O_CREAT | os.O_TRUNC), 2)
         sys.settrace(note)
         try:
@@ -94,8 +98,8 @@ def points_of(command: Callable[[], object], folder: Path) -> list[str]:
     return (folder / "points").read_text().splitlines()
 
 
-def failing_at(point: str, kind: str, command: Callable[[], object], folder: Path) -> Ending:
-    """Run a command in a child in which `point` raises at its first call."""
+def failing_at(point: str, kind: str, command: Callable[[], object], folder: Path) -> Ending | None:
+    """Run a command in a child in which `point` raises at its first call; None if it is only called on importing."""
     (folder / "raised").unlink(missing_ok=True)
 
     def strike(frame: FrameType, event: str, _argument: object) -> None:
@@ -115,7 +119,9 @@ def failing_at(point: str, kind: str, command: Callable[[], object], folder: Pat
     code = _waited(pid)
     ended = time.monotonic()
     time.sleep(0.05)
-    raised = float((folder / "raised").read_text()) if (folder / "raised").exists() else ended
+    if not (folder / "raised").exists():
+        return None
+    raised = float((folder / "raised").read_text())
     left = (*_of_session(pid), *_children_of_server())
     return Ending(point, code, round(ended - raised, 2), (folder / "said").read_text(errors="replace"), left)
 
@@ -173,8 +179,10 @@ def main() -> None:
         forkserver.ensure_running()
         setattr(getattr(forkserver, "_forkserver"), "ensure_running", lambda: None)  # noqa: B009, B010 - for a child, too
     for point in points_of(command, Path(folder))[:: int(every)]:
-        sys.stdout.write(json.dumps(asdict(failing_at(point, kind, command, Path(folder)))) + "\n")
-        sys.stdout.flush()
+        ending = failing_at(point, kind, command, Path(folder))
+        if ending is not None:
+            sys.stdout.write(json.dumps(asdict(ending)) + "\n")
+            sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -361,6 +361,31 @@ def tiny(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "dataset"
 
 
+@pytest.mark.parametrize("every", [40, pytest.param(4, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "validate DATASET",
+        "stats DATASET",
+        "decide DATASET --out FRESH/decided --set rules.frontal.strict_deg=30",
+        "forget DATASET --video 0.mp4 --dry-run",
+    ],
+)
+def test_commands_on_a_dataset_end_wherever_they_fail(
+    command: str, every: int, repository: Path, tmp_path: Path, tiny: Path
+) -> None:
+    words = [word.replace("DATASET", str(tiny)) for word in command.split()]
+    endings = walk(repository, tmp_path, "curation.cli.app:main", "OSError", every, *words)
+    assert endings
+    for ending in endings:
+        assert float(str(ending["took_s"])) < ROOM_S, ending
+        assert ending["left"] == [], ending
+        last = [*str(ending["said"]).splitlines(), ""][0 if ending["code"] == 0 else -2]
+        assert ending["code"] == 0 or last.startswith("gaia-curate: "), ending  # 0: the command can do without
+        assert ending["code"] in (0, 1, 2, 3), ending
+        assert "Traceback" not in str(ending["said"]), ending
+
+
 @pytest.mark.parametrize(
     "command",
     ["PROGRAM stats DATASET --sql 'SELECT range FROM range(200000)'", "PROGRAM settings", "PROGRAM validate DATASET"],

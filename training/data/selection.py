@@ -235,11 +235,13 @@ def _matching(dataset: Path, rows: pa.Table, config: DataConfig) -> pa.Table:
 
 
 def _clips_where(dataset: Path, config: DataConfig, where: str) -> pa.Array:
-    from manifests.reports.queries import QueryError, QueryLimits, query  # loads DuckDB
+    from manifests.reports.queries import QueryError, QueryLimitError, QueryLimits, query  # loads DuckDB
 
     limits = QueryLimits(timeout_s=config.where_timeout_s, memory_gib=config.where_memory_gib)
     try:
         answer = query(dataset, _WHERE.format(where), limits)
+    except QueryLimitError as error:
+        raise SelectionError(f"data.where {where!r}: {error}") from error
     except QueryError as error:
         raise SelectionError(f"data.where {where!r} is no condition over clips: {error}") from error
     return pa.array([row[0] for row in answer.rows], pa.string())

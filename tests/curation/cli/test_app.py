@@ -153,6 +153,17 @@ def test_stats_answer_a_query(small_run: SmallRun) -> None:
     assert "nothing" in said
 
 
+def test_a_query_of_stats_has_limits_that_options_set(small_run: SmallRun) -> None:
+    endless = "SELECT count(*) FROM range(1000000000) a, range(1000) b"
+    code, said = gaia("stats", small_run.dataset, "--sql", endless, "--sql-timeout-s", "0.5")
+    assert code == 2
+    assert "the query took longer than 0.5 s; narrow it, or raise the limit of time: --sql-timeout-s" in said
+    large = "SELECT list(range) FROM range(1000000000)"
+    code, said = gaia("stats", small_run.dataset, "--sql", large, "--sql-memory-gib", "0.1")
+    assert code == 2
+    assert "the query needs more than 0.1 GiB; narrow it, or raise the limit of memory: --sql-memory-gib" in said
+
+
 def test_explain_finds_a_video_by_id_path_and_name(small_run: SmallRun) -> None:
     row = row_of(small_run, "b_mute.mp4")
     answers = {gaia("explain", small_run.dataset, str(row[key])) for key in ("video_id", "path")}

@@ -62,6 +62,8 @@ def test_a_small_file_of_large_content_is_refused(tmp_path: Path, make: Callable
         rows.to_table()
     with pytest.raises(OversizedError):
         rows.to_table(columns=[], filter=arrow_dataset.field("a").is_valid())
+    with pytest.raises(OversizedError):
+        rows.filter(arrow_dataset.field("a").is_valid()).to_table(columns=[])
     assert pa.total_allocated_bytes() - held < _MIB
 
 

@@ -78,6 +78,11 @@ def test_more_hours_than_there_are_is_refused(made_clips: Path) -> None:
         select_clips(made_clips, DataConfig(hours_subset=100))
 
 
+_ENDLESS = "(select count(*) from range(1000000000) a, range(1000) b) > 0"
+
+_LARGE = "(select len(list(range)) from range(1000000000)) > 0"
+
+
 @pytest.mark.parametrize(
     ("config", "message"),
     [
@@ -87,6 +92,8 @@ def test_more_hours_than_there_are_is_refused(made_clips: Path) -> None:
         (DataConfig(where="snr > 90"), r'is no condition over clips: .*"snr_db"'),
         (DataConfig(where="true); drop table clips; select (1"), "is no condition over clips"),
         (DataConfig(where="exists (select * from read_csv('/etc/passwd'))"), "is no condition over clips"),
+        (DataConfig(where=_ENDLESS, where_timeout_s=0.5), r"took longer than 0\.5 s.*data.where_timeout_s"),
+        (DataConfig(where=_LARGE, where_memory_gib=0.1), r"needs more than 0\.1 GiB.*data.where_memory_gib"),
     ],
 )
 def test_what_leaves_no_clip_says_why(made_clips: Path, config: DataConfig, message: str) -> None:
