@@ -132,6 +132,11 @@ class _Watchdog(threading.Thread):
         # The first to be registered is the last to be called. What Python does after that frees memory, and in the
         # destructors of libraries, such as those of connections to ranks that are gone, it may wait for ever.
         atexit.register(self._end)
+        if (processes := sys.modules.get("multiprocessing.util")) is not None:
+            # imported before, but what it began, such as semaphores, is to be ended
+            last = vars(processes)["_exit_function"]
+            atexit.unregister(last)
+            atexit.register(last)
 
     def leave(self, code: int) -> None:
         """Begin to count: the program is at its end, with this exit code."""
