@@ -21,8 +21,8 @@ from foundation.text import time_unit
 from manifests.clip import Clip
 from manifests.errors import DatasetError
 from manifests.files.tables import read_each_file, table_files
-from manifests.limits import QUERY_MEMORY_GIB, QUERY_TIMEOUT_S
 from manifests.packing.one_state import in_one_state
+from manifests.query_limits import QUERY_MEMORY_GIB, QUERY_TIMEOUT_S
 from manifests.record import DatasetRecord, read_dataset
 from manifests.schema.clips import CLIPS
 from manifests.schema.columns import Table

@@ -11,8 +11,6 @@ __all__ = [
     "MAX_CLIP_PX",
     "MAX_CLIP_S",
     "MAX_CLIP_SAMPLES",
-    "QUERY_MEMORY_GIB",
-    "QUERY_TIMEOUT_S",
 ]
 
 MAX_CLIP_S = 600.0
@@ -29,9 +27,3 @@ MAX_CLIP_BYTES = 1 << 30
 
 MAX_CLIP_PX = 1024
 """Largest height and width of clips, pixels: the upper limit of the setting `crop.size_px`."""
-
-QUERY_TIMEOUT_S = 60.0
-"""Seconds that an SQL query may take unless more are given."""
-
-QUERY_MEMORY_GIB = 1.5
-"""Memory that an SQL query may take unless more is given, GiB."""

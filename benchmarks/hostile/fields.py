@@ -50,6 +50,8 @@ class Field:
     """Put a value there."""
     whole: bool = False
     """It is a whole file or folder, or as large as one."""
+    words: tuple[str, ...] = ()
+    """Names, beside those of the file and the field, by which a message may say where the fault is."""
 
 
 def fields_of(place: Place, root: str) -> Iterator[Field]:

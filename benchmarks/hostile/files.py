@@ -178,7 +178,15 @@ def _more(place: Place, root: str, name: str) -> Field:
         one, make = ways[value.kind]
         make(place.place / root / name / one)
 
-    return Field(root, name, "(a file more)", tuple(Value(way, None) for way in ways), put, whole=True)
+    return Field(
+        root,
+        name,
+        "(a file more)",
+        tuple(Value(way, None) for way in ways),
+        put,
+        whole=True,
+        words=("more", ".x.new", "step_"),
+    )
 
 
 def journals_of(place: Place) -> Iterator[Field]:

@@ -20,6 +20,9 @@ from manifests.schema.clips import CLIPS
 
 __all__ = ["media_of"]
 
+_MORE = "media/more.tar"
+"""Tar that holds the spoiled clip."""
+
 
 def media_of(place: Place) -> Iterator[Field]:
     """Yield the files of clips with content of every kind; offsets, sizes and digests are right."""
@@ -46,6 +49,7 @@ def media_of(place: Place) -> Iterator[Field]:
             tuple(Value(one, None) for one in contents),
             put,
             whole=True,
+            words=(_MORE,),
         )
 
 
@@ -56,7 +60,7 @@ def _has_sound(path: Path) -> bool:
 def _put_member(dataset: Path, clips: str, kind: str, content: bytes) -> None:
     table = pq.read_table(dataset / "clips" / clips)
     row = table.slice(0, 1).to_pylist()[0]
-    tar = dataset / "media" / "more.tar"
+    tar = dataset / _MORE
     whole = (dataset / row["media"]).read_bytes()
     members = []
     for one in ("mp4", "flac"):
@@ -65,7 +69,7 @@ def _put_member(dataset: Path, clips: str, kind: str, content: bytes) -> None:
             members.append((f"{row['clip_id']}.{one}", whole[offset : offset + row[f"{one}_size"]]))
     members = [(name, content if name.endswith(kind) else old) for name, old in members]
     ranges = write_tar(tar, members)
-    changes: dict[str, object] = {"media": "media/more.tar"}
+    changes: dict[str, object] = {"media": _MORE}
     for (name, new), where in zip(members, ranges, strict=True):
         one = name.rpartition(".")[2]
         changes |= {f"{one}_offset": where.offset, f"{one}_size": where.size, f"{one}_sha256": sha256_of(new)}

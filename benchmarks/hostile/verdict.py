@@ -90,4 +90,4 @@ def _words(field: Field) -> list[str]:
     """Return what may stand for the place in a message: the file, its folder, or the field."""
     folder, _, last = field.file.rpartition("/")
     video = last.partition(".")[0]
-    return [last, folder, video, *(part for part in field.name.split(".") if not part.isdigit())]
+    return [last, folder, video, *field.words, *(part for part in field.name.split(".") if not part.isdigit())]

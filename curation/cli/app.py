@@ -25,7 +25,7 @@ from foundation.command_line import with_option_groups
 from foundation.errors import EXIT_CANNOT_START, EXIT_INTERRUPTED, EXIT_PROBLEMS
 from foundation.program_end import run_program
 from foundation.text import shown
-from manifests.limits import QUERY_MEMORY_GIB, QUERY_TIMEOUT_S
+from manifests.query_limits import QUERY_MEMORY_GIB, QUERY_TIMEOUT_S
 
 __all__ = ["app", "main"]
 

@@ -105,6 +105,8 @@ def decoded_bytes(read_at: ReadAt, chunk: Chunk, most: int) -> int:
         OversizedError: the pages are damaged, or encoded as no dataset's are; or there are too many bytes meanwhile.
     """
     column, (factor, varies), width, n_rows = chunk
+    if n_rows == column.num_values == 0:  # of a table without rows, which may have no pages either
+        return 0
     position = chunk_start(column)
     end = position + column.total_compressed_size
     kind = column.physical_type

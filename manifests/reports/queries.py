@@ -21,8 +21,8 @@ from foundation.process_memory import resident_bytes
 from foundation.storage.arrow import arrow_rows
 from foundation.text import text_table
 from manifests.files.tables import table_files
-from manifests.limits import QUERY_MEMORY_GIB, QUERY_TIMEOUT_S
 from manifests.packing.one_state import in_one_state
+from manifests.query_limits import QUERY_MEMORY_GIB, QUERY_TIMEOUT_S
 from manifests.schema.columns import Table
 from manifests.schema.tables import TABLES
 from manifests.schema.videos import VIDEOS

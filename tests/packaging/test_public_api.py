@@ -54,7 +54,7 @@ OF_COMMANDS = (
     "foundation.errors",
     "foundation.program_end",
     "foundation.text",
-    "manifests.limits",
+    "manifests.query_limits",
 )
 """Modules that commands may import besides those of their own folder and the public names."""
 

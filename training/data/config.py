@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from foundation.settings import Section
-from manifests.limits import QUERY_MEMORY_GIB
+from manifests.query_limits import QUERY_MEMORY_GIB
 from manifests.vocabulary import Split, Tier
 
 __all__ = ["DataConfig"]

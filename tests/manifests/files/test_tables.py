@@ -19,6 +19,7 @@ from manifests.files.tables import read_table, write_parquet
 from manifests.files.tar import write_tar
 from manifests.schema.arrow_arrays import array_column
 from manifests.schema.columns import Column, Table
+from manifests.schema.tables import TABLES
 from manifests.schema.videos import SPANS
 
 NUMBERS = Table(
@@ -121,3 +122,10 @@ def test_tar_members_lie_where_the_ranges_say_and_tarfile_agrees(tmp_path: Path)
         ]
     with pytest.raises(ValueError, match="share a name"):
         write_tar(tmp_path / "3.tar", [members[0], members[0]])
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
+def test_a_table_without_rows_that_was_written_is_read(tmp_path: Path, table: Table) -> None:
+    path = tmp_path / table.name / "part.parquet"
+    write_parquet(path, table.arrow_schema().empty_table(), table)
+    assert len(read_table(tmp_path, table.name)) == 0
