@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from curation.engine.events import NO_HOOKS, EventKind, RunHooks, UnitEvent
-from curation.engine.ray_start import RayUnavailableError, connect
+from curation.engine.ray_start import RayUnavailableError, connect, sigterm_of_this_program
 from curation.engine.ray_workers import PooledWorker, SignsOfLife, Starts
 from curation.engine.schedule import Schedule
 from curation.engine.supervision import Attempts, Loss, PoolSettings, take_exit_note
@@ -93,7 +93,8 @@ def curate_on_ray(
         pool = _Pool(plan, workers, gpus_per_worker, settings, hooks)
         yield from pool.run(Schedule(units(videos), largest_first=True))
     finally:
-        ray.shutdown()
+        with sigterm_of_this_program():
+            ray.shutdown()
 
 
 class _Pool:

@@ -18,7 +18,7 @@ from foundation.errors import CannotStartError
 from foundation.signals import Terminated
 from foundation.storage.private_folder import private_folder, temporary_folder_of
 
-__all__ = ["RayUnavailableError", "connect"]
+__all__ = ["RayUnavailableError", "connect", "sigterm_of_this_program"]
 
 _START_ATTEMPTS = 3
 """Attempts to start Ray on this machine."""
@@ -46,7 +46,7 @@ def connect(workers: int, address: str | None) -> None:
         RayUnavailableError: neither was possible.
         UnsafeFolderError: the folder for Ray's files is not the user's own.
     """
-    with _sigterm_of_this_program():
+    with sigterm_of_this_program():
         _connect(workers, address)
 
 
@@ -85,8 +85,8 @@ def _connect(workers: int, address: str | None) -> None:
 
 
 @contextmanager
-def _sigterm_of_this_program() -> Iterator[None]:
-    """Keep the handling of SIGTERM, which Ray replaces when it starts: it would end the program without a word.
+def sigterm_of_this_program() -> Iterator[None]:
+    """Keep the handling of SIGTERM, which Ray replaces when it starts and when it ends, so that no word would be said.
 
     Raises:
         Terminated: SIGTERM arrived while Ray started.
