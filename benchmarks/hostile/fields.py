@@ -174,6 +174,8 @@ def _put_column(path: Path, schema: Table, column: str, leaf: str, value: Value)
         if isinstance(value.value, pa.DataType):
             data_type = value.value
             rows = [7 if pa.types.is_integer(data_type) else "seven"] * len(rows)
+        elif leaf != column and not hasattr(data_type, "value_type"):
+            return  # another field of these structs has made them something else
         elif leaf != column:
             rows[0] = [{**dict.fromkeys(f.name for f in data_type.value_type), leaf.partition(".")[2]: value.value}]
         else:
