@@ -1,6 +1,7 @@
 """One clip of a dataset: its row, its frames, its audio and its arrays."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -59,10 +60,14 @@ class Clip:
         """
         self._dataset, self._place_now = dataset, place_now
         self.clip_id = clip_id
-        try:
-            self._take(place)
-        except DatasetError:
-            self._take(place_now(clip_id))
+        for look in range(_LOOKS + 1):
+            try:
+                self._take(place)
+                break
+            except DatasetError:
+                if look == _LOOKS:
+                    raise
+                place = place_now(clip_id)
         self.n_frames = int(cast("int", self.row["n_frames"]))
         if not 0 < self.n_frames <= MAX_CLIP_FRAMES:
             raise DatasetError(
@@ -87,22 +92,25 @@ class Clip:
 
     def _where_it_is(self, read: Callable[[], ReadT], error: type[Exception]) -> ReadT:
         """Return what `read` returns, once the clip is found where a command has put it meanwhile."""
-        for _ in range(_LOOKS):
+        for look in range(_LOOKS):
             try:
                 return read()
             except error:
-                if not self._moved():
+                if not self._moved() and look:  # the first time it may have been moved there and back
                     raise
         return read()
 
     def _moved(self) -> bool:
         """Look for the clip again; return whether it is in other files now."""
-        before = self._file, self.row["media"]
+        before = self._file, self._number
         try:
-            self._take(self._place_now(self.clip_id))
+            place = self._place_now(self.clip_id)
         except DatasetError:
             return False
-        return before != (self._file, self.row["media"])
+        media = self.row["media"]
+        with suppress(DatasetError):  # it has been moved once more
+            self._take(place)
+        return before != place or media != self.row["media"]
 
     def __repr__(self) -> str:
         row = self.row

@@ -56,9 +56,10 @@ def test_every_program_states_its_question_and_command_and_the_readme_lists_both
     assert docstring is not None
     question, mark, _ = docstring.splitlines()[0].partition("?")
     assert mark, "the first line asks no question"
-    assert f"python -m {program}" in docstring
+    command = f"python -m {program.removesuffix('.__main__')}"
+    assert command in docstring
     readme = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
-    assert f"| `python -m {program}` | {question}? |" in readme
+    assert f"| `{command}` | {question}? |" in readme
 
 
 def test_every_module_is_a_program_or_imported_by_one() -> None:

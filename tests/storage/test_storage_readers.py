@@ -31,6 +31,7 @@ SIZES = (StorageSettings(part_mb=0.05, shard_gib=5e-5), StorageSettings())
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(one_state, "_PAUSE_S", 0.05)
+    monkeypatch.setattr(one_state, "_ATTEMPTS", 20)  # no lease says here that a command is at work
 
 
 @pytest.fixture

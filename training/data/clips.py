@@ -133,7 +133,8 @@ class ClipReader:
                 return read(self._row(clip))
             except ClipError as error:
                 looks += 1
-                if looks > _LOOKS or not self._may_have_moved(clip, error):
+                moved = self._may_have_moved(clip, error)
+                if looks > _LOOKS or not (moved or looks == 1):  # the first time it may have been moved there and back
                     raise
 
     def _may_have_moved(self, clip: int, damage: ClipError) -> bool:
