@@ -72,8 +72,9 @@ class LeaseOnDisk:
     def replace(self, seen: Seen, record: LeaseRecord) -> bool:
         """Put a lease in place of another; see `LeaseFile`."""
         written = self._written(record)
-        claim = self._claimed(seen.holder.key, written)
+        claim = None
         try:
+            claim = self._claimed(seen.holder.key, written)
             now = self.read()
             if claim is None or now is None or now.version != seen.version:
                 return False
@@ -95,8 +96,9 @@ class LeaseOnDisk:
     def remove(self, record: LeaseRecord) -> None:
         """Remove the lease; see `LeaseFile`."""
         written = self._written(record)
-        claim = self._claimed(record.token, written)
+        claim = None
         try:
+            claim = self._claimed(record.token, written)
             if claim is not None and self._is_own(record):
                 self._path.unlink(missing_ok=True)
         finally:
@@ -110,7 +112,11 @@ class LeaseOnDisk:
 
     def _written(self, record: LeaseRecord) -> Path:
         path = self._folder / f"{BESIDE}{record.token}.tmp"
-        _make(path, record.model_dump_json().encode())
+        try:
+            _make(path, record.model_dump_json().encode())
+        except OSError:  # such as a full disk
+            path.unlink(missing_ok=True)
+            raise
         return path
 
     def _claimed(self, key: str, written: Path) -> Path | None:
