@@ -92,6 +92,6 @@ def test_the_line_of_the_guide_trains_on_one_machine_and_on_several(
     assert sum(f"{tmp_path / 'run'}: 2 of 2 steps are done" in text for text in said) == 1
     # a batch of 4 in one pass of 2 on each of two ranks: a process that was alone would have taken two passes
     assert (tmp_path / "run" / "latest").read_text().strip() == "step_00000002"
-    assert len(list((tmp_path / "run" / "step_00000002" / "dcp").glob("*.distcp"))) == 2
+    assert len(list((tmp_path / "run" / "step_00000002" / "shards").glob("*.safetensors"))) == 2
     (line,) = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
     assert json.loads(line)["step"] == 2
