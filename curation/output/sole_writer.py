@@ -46,7 +46,11 @@ def sole_writer_of_new(path: str | Path, command: str, *, wait: bool) -> Iterato
     """
     folder = location(path)
     if not _may_be_dataset(folder):
-        require_free(folder)
+        try:
+            require_free(folder)
+        except DatasetFolderError:
+            if not _may_be_dataset(folder):  # otherwise another command has begun it since
+                raise
     with held(folder, command, wait=wait) as lease:
         yield lease
 

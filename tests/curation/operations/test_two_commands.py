@@ -20,6 +20,7 @@ from curation.operations.decide import redecide
 from curation.operations.forget import forget
 from curation.operations.retry import retry
 from curation.operations.run import run
+from curation.output import sole_writer
 from curation.output.curated_video import write_decision
 from curation.output.folder import DatasetFolder
 from curation.output.ledger import read_ledger, write_record
@@ -287,3 +288,19 @@ def test_library_calls_are_refused_like_commands(made: Path, people: Path) -> No
                 call()
         assert forget(people, speaker="anna", dry_run=True).files == 1
         assert read_dataset(people).removals is None
+
+
+def test_a_folder_that_another_command_begins_meanwhile_is_no_foreign_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "out"
+    look = sole_writer.require_free
+
+    def begun_meanwhile(path: Path) -> None:
+        (path / "ledger").mkdir(parents=True)
+        (path / "ledger" / "dataset.json.draft").write_text("{}")
+        look(path)
+
+    monkeypatch.setattr(sole_writer, "require_free", begun_meanwhile)
+    with sole_writer.sole_writer_of_new(folder, "gaia-curate decide", wait=False) as lease:
+        assert lease.token.folder == folder
