@@ -4,11 +4,13 @@ First digests of what is removed are written into the record, so that no later r
 which identify the person, are removed last. So a stopped call is completed by the same call, or by the next run.
 """
 
+import io
 import json
 import secrets
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -227,13 +229,20 @@ def _logs_with(dataset: Path, needles: Sequence[bytes]) -> list[Path]:
 
 
 def _lines(path: Path) -> Iterator[bytes]:
-    with path.open("rb") if is_remote(path) else open_regular(path, follow_links=False) as log:
+    with _opened(path) as log:
         while line := log.readline(_EVENT_BYTES + 1):
             if len(line) > _EVENT_BYTES:
                 raise DatasetError(
                     f"{path}: it has a line of more than {_EVENT_BYTES:,} bytes, which is no event; remove it"
                 )
             yield line
+
+
+def _opened(path: Path) -> io.BufferedReader:
+    if not is_remote(path):
+        return open_regular(path, follow_links=False)
+    # a stream of fsspec has no limit for the length of a line
+    return io.BufferedReader(cast("io.RawIOBase", path.open("rb")))
 
 
 def _holds(line: bytes, needles: Sequence[bytes]) -> bool:

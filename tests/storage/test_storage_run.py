@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 from fractions import Fraction
 from pathlib import Path
@@ -171,3 +172,21 @@ def test_a_store_that_does_not_answer_stops_a_command_in_one_line(
     assert done.returncode == 3, done.stderr
     assert done.stderr.startswith("gaia-curate: s3://nowhere/dataset")
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_forget_leaves_on_a_store_what_it_leaves_on_a_disk(local: Path, bucket: Path, tmp_path: Path) -> None:
+    on_disk, on_store = Path(shutil.copytree(local, tmp_path / "dataset")), bucket / "dataset"
+    for path in local.rglob("*"):
+        if path.is_file():
+            write_bytes_atomic(on_store / path.relative_to(local).as_posix(), path.read_bytes())
+    for dataset in (on_disk, on_store):
+        told = CliRunner().invoke(app, ["forget", str(dataset), "--video", "a_talking.mp4"])
+        assert told.exit_code == 0, told.output
+        assert told.output.startswith("Removed 1 file and 1 clips")
+        assert validate(dataset) == []
+    assert {name: _rows(on_store, name) for name in TABLES} == {name: _rows(on_disk, name) for name in TABLES}
+    assert [row["path"] for row in read_table(on_store, "videos").to_pylist()] == [
+        row["path"] for row in read_table(local, "videos").to_pylist() if "c_broken" in row["path"]
+    ]
+    logs = [path for path in on_store.iterdir() if path.name == "ledger"]
+    assert all(b"a_talking" not in path.read_bytes() for log in logs for path in log.iterdir())
