@@ -100,7 +100,8 @@ def _flushed(name: str, code: int) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         if isinstance(error, BrokenPipeError):
             return EXIT_PIPE_CLOSED
-        _say(f"{name}: standard output cannot be written: {error.strerror}; direct it elsewhere, or make room")
+        if code != EXIT_CANNOT_START:  # otherwise it has been said
+            _say(f"{name}: standard output cannot be written: {error.strerror}; direct it elsewhere, or make room")
         return EXIT_CANNOT_START
     return code
 

@@ -118,7 +118,7 @@ def test_training_with_loaders_ends_wherever_it_fails(every: int, repository: Pa
     for ending in endings:
         assert ending["took_s"] < ROOM_S, ending
         assert ending["left"] == [], ending
-        if "Exception ignored in" in str(ending["said"]):  # raised where Python collects garbage
+        if ending["code"] == 0:  # raised where Python collects garbage, or in what the run can do without
             continue
         assert ending["code"] == 3, ending
         last = str(ending["said"]).splitlines()[-1]

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
+from multiprocessing.connection import wait as wait_for_one
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -62,6 +63,10 @@ class _Batches(Dataset[Any]):
             return _Failure(error) if _is_sendable(error) else _Failure(LoaderError(f"{type(error).__name__}: {error}"))
 
 
+_DYING_S = 5.0
+"""Time in which a loader process ends whose connection broke off."""
+
+
 class StepBatches(Generic[BatchT]):
     """Endless micro-batches of a rank, in the order of the steps."""
 
@@ -87,6 +92,8 @@ class StepBatches(Generic[BatchT]):
                 "larger train.loader_patience_s"
             ) from error
         except (RuntimeError, OSError, EOFError) as error:  # of torch, or of a pipe that broke off
+            if isinstance(error, ConnectionError | EOFError):  # a process that was killed takes a moment to end
+                wait_for_one([process.sentinel for process in self._loaders], timeout=_DYING_S)
             lost = [str(process.pid) for process in self._loaders if not process.is_alive()]
             if not lost:
                 raise

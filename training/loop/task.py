@@ -12,7 +12,7 @@ dropout. So the state of a run is its tensors, the step and a `Cursor`.
 A toy: one number w that is to be the mean of the numbers in the data, some of which do not count.
 
 >>> from training.data.identity import LearntData
-from training.data.order import SampleKey
+>>> from training.data.order import SampleKey
 >>> class Numbers:
 ...     def __init__(self, values):
 ...         self.values = values

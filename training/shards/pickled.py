@@ -198,6 +198,18 @@ _RECORDS = {
     )
 }
 
+
+def _member(kind: object, name: object) -> object:
+    """Stand for `getattr`, by which some versions of Python pickle a member of an enumeration.
+
+    Raises:
+        UnpicklingError: it is asked for an attribute of anything else.
+    """
+    if kind is not _RECORDS["_MEM_FORMAT_ENCODING"] or not isinstance(name, str):
+        raise pickle.UnpicklingError(f"it asks for an attribute, {name!r:.80}, which is a program")
+    return _RECORDS["_MEM_FORMAT_ENCODING"](name)
+
+
 _KNOWN: dict[tuple[str, str], Any] = {
     **{
         ("torch.distributed.checkpoint.metadata", name): _RECORDS[name]
@@ -211,6 +223,7 @@ _KNOWN: dict[tuple[str, str], Any] = {
     ("pathlib", "PosixPath"): _RECORDS["PosixPath"],
     ("pathlib._local", "PosixPath"): _RECORDS["PosixPath"],
     ("torch", "Size"): _Size,
+    ("builtins", "getattr"): _member,
     **{("torch", name): dtype for name, dtype in _DTYPES.items()},
 }
 """What such a list may ask for; each name gives a class of this module, or a type of numbers."""
