@@ -6,7 +6,6 @@ in the tars. A new column, setting or key is a field without a change here.
 """
 
 import json
-import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,17 @@ from typing import cast
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from benchmarks.hostile.documents import (
+    Json,
+    read_footer,
+    read_header,
+    read_json,
+    read_lines,
+    write_footer,
+    write_header,
+    write_json,
+    write_lines,
+)
 from benchmarks.hostile.material import Place
 from benchmarks.hostile.values import Value, fractions, numbers, texts, values_like
 from manifests.schema.columns import Table
@@ -26,11 +36,7 @@ __all__ = ["Field", "fields_of", "kind_of_file"]
 _MANY = 40
 """An object with more keys holds many of one kind: one of them stands for all."""
 
-_FOOTER = b"gaia_packed"
-
 _ARROW = b"ARROW:schema"
-
-Json = object
 
 Path_ = tuple[str | int, ...]
 
@@ -66,13 +72,13 @@ def fields_of(place: Place, root: str) -> Iterator[Field]:
         seen.add(kind)
         if path.suffix == ".parquet":
             yield from _columns(place, root, name)
-            yield from _documents(place, root, name, _read_footer, _write_footer)
+            yield from _documents(place, root, name, read_footer, write_footer)
         elif path.suffix == ".json":
-            yield from _documents(place, root, name, _read_json, _write_json)
+            yield from _documents(place, root, name, read_json, write_json)
         elif path.suffix == ".jsonl":
-            yield from _documents(place, root, name, _read_lines, _write_lines)
+            yield from _documents(place, root, name, read_lines, write_lines)
         elif path.suffix == ".safetensors":
-            yield from _documents(place, root, name, _read_header, _write_header)
+            yield from _documents(place, root, name, read_header, write_header)
         elif path.suffix == ".tar":
             yield from _tar_names(place, root, name)
         elif path.stat().st_size < 200:
@@ -251,67 +257,6 @@ def _with(content: Json, keys: Path_, value: Json) -> Json:
         first, *others = cast("dict[str, Json]", content).items()
         return dict([(value.name, first[1]), *others])
     return value
-
-
-def _read_json(path: Path) -> Json:
-    return json.loads(path.read_bytes())
-
-
-def _write_json(path: Path, content: Json) -> None:
-    path.write_text(json.dumps(content, indent=1))
-
-
-def _read_lines(path: Path) -> Json:
-    return [json.loads(line) for line in path.read_text().splitlines()]
-
-
-def _write_lines(path: Path, content: Json) -> None:
-    path.write_text("".join(f"{json.dumps(line)}\n" for line in (content if isinstance(content, list) else [content])))
-
-
-def _read_footer(path: Path) -> Json:
-    footer = (pq.read_metadata(path).metadata or {}).get(_FOOTER)
-    return None if footer is None else json.loads(footer)
-
-
-def _write_footer(path: Path, content: Json) -> None:
-    file = pq.ParquetFile(path)
-    table, groups = file.read(), [file.metadata.row_group(n).num_rows for n in range(file.num_row_groups)]
-    file.close()
-    metadata = {**(table.schema.metadata or {}), _FOOTER: json.dumps(content).encode()}
-    with path.open("wb") as stream:
-        pq.write_table(table.replace_schema_metadata(metadata), stream, row_group_size=max(groups), compression="zstd")
-
-
-def _read_header(path: Path) -> Json:
-    """Return the header of a safetensors file, the JSON texts in its metadata opened."""
-    content = path.read_bytes()
-    (length,) = struct.unpack_from("<Q", content)
-    header = json.loads(content[8 : 8 + length])
-    metadata = header.pop("__metadata__", {})
-    return {"__metadata__": {key: _opened(text) for key, text in metadata.items()}, "tensors": header}
-
-
-def _opened(text: str) -> Json:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
-
-
-def _write_header(path: Path, content: Json) -> None:
-    whole = path.read_bytes()
-    (length,) = struct.unpack_from("<Q", whole)
-    if isinstance(content, dict):
-        metadata, tensors = content.get("__metadata__"), content.get("tensors")
-        if isinstance(metadata, dict):
-            metadata = {key: text if isinstance(text, str) else json.dumps(text) for key, text in metadata.items()}
-        content = {"__metadata__": metadata, **(tensors if isinstance(tensors, dict) else {"tensors": tensors})}
-    text = json.dumps(content)
-    path.write_bytes(struct.pack("<Q", len(text)) + text.encode() + whole[8 + length :])
-
-
-# other files
 
 
 def _tar_names(place: Place, root: str, name: str) -> Iterator[Field]:
