@@ -32,7 +32,7 @@ cloudpickle.register_pickle_by_value(sys.modules[__name__])
 pytestmark = pytest.mark.slow
 
 WINDOWS = tuple(Window(first_tick=k, end_tick=k + 250) for k in (0, 250, 500))
-QUICK = PoolSettings(deadline_base_s=6.0, deadline_per_s=0.0, max_attempts=2, worker_memory_gib=1.0)
+QUICK = PoolSettings(deadline_base_s=6.0, deadline_per_s=1.0, max_attempts=2, worker_memory_gib=1.0)
 
 
 def _take_memory() -> None:
@@ -88,6 +88,8 @@ class Acting(Unit):
                 worker.on_length(1.0)
                 time.sleep(3600)
             case "grows" | "stops" | "holds" as how:
+                if how == "grows":
+                    worker.on_length(600.0)  # a busy machine takes longer than a short video's deadline to give memory
                 _fall_ill(how)
             case "slow" | "pair" as how:
                 self._take_time(how, worker.dataset / "seen")
