@@ -9,7 +9,7 @@ from curation.rules.runs import true_runs
 from curation.rules.sync import SyncedStretch, VideoSync
 from curation.rules.too_short import TooShortSettings, split_evenly
 from foundation.array_types import BoolArray
-from manifests.timeline import TickRange
+from manifests.timeline import SAMPLES_PER_TICK, TickRange, Window
 from manifests.vocabulary import Tier
 
 __all__ = ["ClipPlan", "candidates", "plan_clips"]
@@ -31,6 +31,12 @@ class ClipPlan:
     def n_ticks(self) -> int:
         """Its length."""
         return self.end_tick - self.first_tick
+
+    @property
+    def heard(self) -> Window:
+        """The ticks whose sound is heard in it, to the nearest tick; some may lie outside the video."""
+        lag_ticks = round(self.sound_lag_samples / SAMPLES_PER_TICK)
+        return Window(first_tick=self.first_tick + lag_ticks, end_tick=self.end_tick + lag_ticks)
 
     def clip_id(self, video_id: str) -> str:
         """Return the name of the clip: the video, its first and its last tick.
