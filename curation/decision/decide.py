@@ -12,13 +12,16 @@ from curation.decision.clip_plans import ClipPlan, candidates, plan_clips
 from curation.decision.main_face import main_face, main_track
 from curation.decision.own_rules import require_own_names
 from curation.decision.settings import RulesSettings
+from curation.decision.sound_repair import sound_lag
 from curation.decision.tracks import link_tracks
 from curation.evidence.main_track import MainTrack
 from curation.evidence.measures import Evidence, FaceMeasures
+from curation.model_registry import IDENTITIES
+from curation.perception.cards import IdentityCard
 from curation.rules.built_in import built_in_rules
 from curation.rules.cut import cut
 from curation.rules.rule import MeasuredVideo, Rule
-from curation.rules.sync import NOTHING_JUDGED, SyncedStretch, VideoSync, judge_sync, sound_lag
+from curation.rules.sync import NOTHING_JUDGED, SyncedStretch, VideoSync, judge_sync
 from curation.rules.too_short import too_short
 from curation.rules.verdict import Verdict
 from foundation.array_types import BoolArray, Int64Array
@@ -121,7 +124,13 @@ def decide(
     passed = {tier: _passed(evidence, judged[tier]) for tier in TIERS}
     breaks = {tier: _breaks(video, judged[tier]) for tier in TIERS}
     stretches = candidates(passed, breaks, settings.too_short)
-    sync = judge_sync(video, stretches, settings.sync, settings.silence.min_speech_prob)
+    sync = judge_sync(
+        video,
+        stretches,
+        settings.sync,
+        min_speech_prob=settings.silence.min_speech_prob,
+        max_distance=settings.tracks.max_distance(IDENTITIES.card(identity, IdentityCard)),
+    )
     clips = [
         replace(clip, sound_lag_samples=sound_lag(sync, (clip.first_tick, clip.end_tick), settings.sync))
         for clip in plan_clips(passed, breaks, settings.too_short, sync)
