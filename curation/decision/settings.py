@@ -10,6 +10,7 @@ from curation.rules.several_faces import SeveralFacesSettings
 from curation.rules.silence import SilenceSettings
 from curation.rules.small_face import SmallFaceSettings
 from curation.rules.still_face import StillFaceSettings
+from curation.rules.sync import SyncSettings
 from curation.rules.too_short import TooShortSettings
 from foundation.settings import Settings
 
@@ -39,5 +40,7 @@ class RulesSettings(Settings):
     """A pause in speech."""
     still_face: StillFaceSettings = StillFaceSettings()
     """A face that does not move, such as that of a photograph."""
+    sync: SyncSettings = SyncSettings()
+    """Lips and sound that do not belong together, and sound that is late or early."""
     too_short: TooShortSettings = TooShortSettings()
     """A run that is too short for a clip, or has to be split."""
