@@ -131,6 +131,30 @@ class FaceMeasures:
     )
     """(R, 3, 2) nose tip, top left and bottom right corner of the face rectangle, by which the rule `jitter` judges;
     None where it takes landmarks and box."""
+    sync_scores: Float32Array | None = field(
+        default=None,
+        metadata=_column(
+            "sync_scores",
+            pa.list_(pa.float16(), 31),
+            "cosine",
+            "between the lips and the sound `lag` ticks later, lags -15 to 15; null where it was not measured",
+            "[31]",
+            interpolated=False,
+        ),
+    )
+    """(R, 31) cosine between the lips on this tick and the sound that many ticks later, lags -15 to 15; NaN where it was
+    not measured. A peak at a positive lag: the sound is late."""
+    speaking_prob: Float32Array | None = field(
+        default=None,
+        metadata=_column(
+            "speaking_prob",
+            F32,
+            "0 to 1",
+            "probability that this face speaks; null where it was not measured",
+            interpolated=False,
+        ),
+    )
+    """(R,) probability that this face speaks; NaN where it was not measured."""
 
     @property
     def width_px(self) -> Float32Array:
