@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from curation.decision.clip_plans import ClipPlan, candidates, plan_clips
-from curation.decision.main_face import main_face, main_track
+from curation.decision.main_face import Rivals, main_face, main_track
 from curation.decision.own_rules import require_own_names
 from curation.decision.settings import RulesSettings
 from curation.decision.sound_repair import sound_lag
@@ -90,7 +90,12 @@ def all_rules(settings: RulesSettings, own: Sequence[Rule] = ()) -> tuple[Rule, 
 
 
 def decide(
-    evidence: Evidence, settings: RulesSettings, rules: Sequence[Rule] = (), *, identity: str = "dlib"
+    evidence: Evidence,
+    settings: RulesSettings,
+    rules: Sequence[Rule] = (),
+    *,
+    identity: str = "dlib",
+    face_ratio: float = 0.5,
 ) -> Decision:
     """Apply all rules to a video's evidence and plan its clips (GAIA appendix A.1).
 
@@ -103,6 +108,7 @@ def decide(
         settings: of the built-in rules.
         rules: rules of the user's own, applied before `sync` in this order.
         identity: value of `perception.identity` that the evidence was measured with.
+        face_ratio: setting `crop.face_ratio`; whether a second face counts depends on what a clip shows.
 
     Raises:
         ValueError: the evidence was measured with another identity.
@@ -112,7 +118,16 @@ def decide(
     begins: BoolArray = cut(evidence.cut_score, settings.cut).failed | _range_starts(evidence)
     bridge = settings.no_face.bridge_ticks
     track = link_tracks(evidence, begins, bridge, settings.tracks, identity)
-    main = main_track(evidence, track, begins, bridge, settings.several_faces.min_score, settings.still_face)
+    main = main_track(
+        evidence,
+        track,
+        begins,
+        bridge_ticks=bridge,
+        still=settings.still_face,
+        rivals=Rivals(min_score=settings.several_faces.min_score, face_ratio=face_ratio),
+        min_speech_prob=settings.silence.min_speech_prob,
+        speaker=settings.speaker,
+    )
     face = main_face(evidence.faces, main)
 
     video = MeasuredVideo(evidence=evidence, face=face, main=main, breaks=begins | main.changes)

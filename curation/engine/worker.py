@@ -138,7 +138,13 @@ class VideoWorker:
             RuleError: a rule of the user's own raised.
         """
         settings = self.plan.settings
-        return decide(evidence, settings.rules, self.plan.rules, identity=settings.perception.identity)
+        return decide(
+            evidence,
+            settings.rules,
+            self.plan.rules,
+            identity=settings.perception.identity,
+            face_ratio=settings.crop.face_ratio,
+        )
 
 
 def use_one_thread() -> None:

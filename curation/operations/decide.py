@@ -42,7 +42,10 @@ from manifests.timeline import TICK_RATE_HZ
 
 __all__ = ["redecide"]
 
-_TRACKING = ("rules.tracks.", "rules.no_face.", "rules.cut.", "rules.several_faces.min_score", "rules.still_face.")
+_TRACKING = (
+    "rules.tracks.", "rules.speaker.", "rules.no_face.", "rules.cut.", "rules.several_faces.min_score",
+    "rules.silence.min_speech_prob", "rules.still_face.",
+)  # fmt: skip
 """Settings that choose the main face: only they change the table `frames`."""
 
 _MEASURED = ("preset", "perception.", "media.audio_track")
@@ -182,7 +185,8 @@ class _Again:
             raise DatasetError(f"{before.path}: {error}; run the curation again") from error
         try:
             identity = self.settings.perception.identity
-            decision = decide(evidence, self.settings.rules, self.rules, identity=identity)
+            face_ratio = self.settings.crop.face_ratio
+            decision = decide(evidence, self.settings.rules, self.rules, identity=identity, face_ratio=face_ratio)
         except RuleError as error:
             raise RuleError(f"{before.path}: {error}") from error
         except UsageError as error:

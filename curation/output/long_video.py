@@ -143,6 +143,7 @@ def _main_of(windows: Sequence[Window], main: MainTrack, first_face: int) -> Mai
         bridged=main.bridged[ticks],
         changes=main.changes[ticks],
         rival_ratio=main.rival_ratio[ticks],
+        speaks_alone=main.speaks_alone[ticks],
     )
 
 

@@ -182,7 +182,7 @@ def test_all_built_in_rules_are_registered_in_their_order_with_words() -> None:
     assert len({rule.words for rule in rules}) == len(RULES)
     assert [rule.name for rule in rules if rule.boundary] == ["cut"]
     at_least = [rule.name for rule in rules if rule.keeps == "at least"]
-    assert at_least == ["small_face", "still_face", "sync", "too_short"]
+    assert at_least == ["small_face", "still_face", "not_speaking", "sync", "too_short"]
 
 
 def test_a_second_rule_of_one_name_is_not_registered() -> None:
