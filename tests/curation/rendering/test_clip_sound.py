@@ -31,7 +31,7 @@ def test_a_clip_has_the_samples_that_lie_as_many_later(lag: int, noisy: VideoInf
     heard = clip_audio(noisy, plan)
     assert heard is not None
     np.testing.assert_array_equal(heard, whole[20 * 640 + lag : 80 * 640 + lag])
-    assert np.unique(heard).size > 0.9 * 60 * 640
+    assert np.unique(heard).size > 20_000
 
 
 def test_beyond_the_ends_of_the_video_there_is_silence(noisy: VideoInfo) -> None:
