@@ -65,10 +65,7 @@ def test_columns_and_reports_tell_what_was_found(late: Path) -> None:
     assert validate(late) == []
 
     text = explain(late, "a_talking.mp4", 1.0).text()
-    assert (
-        "lips and sound are in sync: over 85 ticks (3.4 s) they agree best where the sound is 3.0 ticks (120 ms)"
-        in text
-    )
+    assert "lips and sound: in sync; over 85 ticks (3.4 s) the curve peaks where the sound is 3.0 ticks (1" in text
     assert "▁" * 18 + "█" + "▁" * 12 in text
     (row,) = statistics(late).sync
     assert row.seconds == pytest.approx({"in_sync": 3.4, "not_in_sync": 0, "undecided": 0, "not_measured": 0})
