@@ -59,6 +59,9 @@ class VideoRecord(BaseModel):
     kept_diffusion_s: Seconds = 0.0
     kept_vae_s: Seconds = 0.0
     n_clips: Count32 = 0
+    sync_z: FiniteNumber | None = None
+    sync_offset_ticks: FiniteNumber | None = None
+    sync_ticks: Count32 | None = None
     analyze_s: Seconds = 0.0
     decide_s: Seconds = 0.0
     render_s: Seconds = 0.0
@@ -102,13 +105,13 @@ class VideoRecord(BaseModel):
         return self.model_copy(update={name: getattr(original, name) for name in names})
 
     @classmethod
-    def curated(cls, video: SourceVideo, info: VideoInfo, outcome: Mapping[str, float]) -> "VideoRecord":
+    def curated(cls, video: SourceVideo, info: VideoInfo, outcome: Mapping[str, float | None]) -> "VideoRecord":
         """Return the record of a video that went through all phases.
 
         Args:
             video: the file.
             info: what was probed of it.
-            outcome: seconds kept, number of clips, seconds spent, by the names of the fields.
+            outcome: seconds kept, number of clips, lips against sound, seconds spent, by the names of the fields.
         """
         probed = {
             "duration_s": float(info.n_ticks / TICK_RATE_HZ),
