@@ -190,7 +190,7 @@ def write_with_sound(source: Path, path: Path, samples: Float32Array) -> None:
 
 
 def _write_sound(
-    output: av.container.OutputContainer, sound: av.AudioStream, samples: Float32Array, at_s: Fraction
+    output: OutputContainer, sound: AudioStream, samples: Float32Array, at_s: Fraction
 ) -> None:
     levels = np.clip(np.rint(samples * 32767), -32768, 32767).astype(np.int16)
     for first in range(0, len(levels), 4096):
