@@ -125,16 +125,13 @@ def judged(worker: VideoWorker, video: Seen, path: Path | None = None) -> Judged
 
 def decided(worker: VideoWorker, info: VideoInfo, seen: Evidence) -> Decision:
     """Return the decision on pictures that were measured before, under the sound of a file."""
-    n_ticks = min(len(seen), info.n_ticks)
-    sound = analyze_audio_of(info, worker.perception, [(0, n_ticks)])
-    if sound.speech_prob is None or sound.loudness_dbfs is None:
-        return worker.decided(replace(seen, speech_prob=None, loudness_dbfs=None))
-    missing = (0, len(seen) - n_ticks)
+    info = replace(info, n_ticks=len(seen))
+    sound = analyze_audio_of(info, worker.perception, [(0, len(seen))])
     evidence = replace(
         seen,
         faces=replace(seen.faces, sync_scores=None, speaking_prob=None),
-        speech_prob=np.pad(sound.speech_prob, missing),
-        loudness_dbfs=np.pad(sound.loudness_dbfs, missing, constant_values=-120.0),
+        speech_prob=sound.speech_prob,
+        loudness_dbfs=sound.loudness_dbfs,
     )
     return worker.decided(worker.with_speakers(info, evidence, shapes_in(evidence.faces)))
 
@@ -189,9 +186,7 @@ def write_with_sound(source: Path, path: Path, samples: Float32Array) -> None:
             output.mux(packet)
 
 
-def _write_sound(
-    output: OutputContainer, sound: AudioStream, samples: Float32Array, at_s: Fraction
-) -> None:
+def _write_sound(output: OutputContainer, sound: AudioStream, samples: Float32Array, at_s: Fraction) -> None:
     levels = np.clip(np.rint(samples * 32767), -32768, 32767).astype(np.int16)
     for first in range(0, len(levels), 4096):
         frame = av.AudioFrame.from_ndarray(levels[None, first : first + 4096], format="s16", layout="mono")
