@@ -1,7 +1,7 @@
 """Rendering of planned clips: their range is decoded once, encoded once, and its speech processed once."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -27,7 +27,15 @@ from foundation.array_types import Float16Array, Float32Array, RgbImage
 from manifests.landmarks import landmark_box
 from manifests.timeline import AUDIO_RATE_HZ
 
-__all__ = ["ClipEvidence", "RenderedClip", "RenderedSpeech", "evidence_of_clips", "render_clips"]
+__all__ = [
+    "ClipEvidence",
+    "RenderedBefore",
+    "RenderedClip",
+    "RenderedSound",
+    "RenderedSpeech",
+    "evidence_of_clips",
+    "render_clips",
+]
 
 _CLIPS_AT_ONCE = 8
 """Number of clips with audio that is held and encoded in one batch, for a GPU; 240 s at the default length."""
@@ -48,6 +56,25 @@ class RenderedSpeech:
 
 _Clean = tuple[Float32Array, RenderedSpeech]
 """(640 N,) processed samples of a clip at 16 kHz, and what else is kept of its speech."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RenderedSound:
+    """Sound of a clip in its file, and what is kept of its speech; None where the sound is as in the source."""
+
+    flac: bytes
+    speech: RenderedSpeech | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RenderedBefore:
+    """Media of a clip that need not be made again; None where they do."""
+
+    mp4: bytes | None
+    sound: RenderedSound | None
+
+
+_NOTHING_BEFORE = RenderedBefore(mp4=None, sound=None)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -111,7 +138,12 @@ def evidence_of_clips(evidence: Evidence, decision: Decision) -> list[ClipEviden
 
 
 def render_clips(
-    info: VideoInfo, clips: Iterable[ClipEvidence], *, settings: RenderSettings, speech: SpeechModels
+    info: VideoInfo,
+    clips: Iterable[ClipEvidence],
+    *,
+    settings: RenderSettings,
+    speech: SpeechModels,
+    before: Mapping[ClipPlan, RenderedBefore] | None = None,
 ) -> tuple[RenderedClip, ...]:
     """Cut planned clips out of their source.
 
@@ -120,25 +152,37 @@ def render_clips(
         clips: only those of tier `diffusion` have their audio processed; of the others it is kept as it is.
         settings: crop, encoding, and the probability from which a tick counts as speech.
         speech: loudness, denoiser and encoder.
+        before: media that are there already, by clip; None: there are none.
 
     Raises:
         MediaError: a range cannot be decoded any more.
     """
     rendered: list[RenderedClip] = []
-    waiting = iter(clips)
+    waiting, known = iter(clips), before or {}
     while together := list(islice(waiting, _CLIPS_AT_ONCE)):
-        spoken = [clip for clip in together if clip.plan.tier == "diffusion"]
+        done = [known.get(clip.plan, _NOTHING_BEFORE) for clip in together]
+        spoken = [
+            clip
+            for clip, there in zip(together, done, strict=True)
+            if clip.plan.tier == "diffusion" and there.sound is None
+        ]
         speech_of = dict(zip((clip.plan for clip in spoken), _speech(info, spoken, speech), strict=True))
-        rendered += [_render_clip(info, clip, settings, speech_of.get(clip.plan)) for clip in together]
+        for clip, there in zip(together, done, strict=True):
+            sound = there.sound or _sound(info, clip.plan, speech_of.get(clip.plan))
+            rendered.append(_render_clip(info, clip, settings, there.mp4, sound))
     return tuple(rendered)
 
 
-def _render_clip(info: VideoInfo, clip: ClipEvidence, settings: RenderSettings, spoken: _Clean | None) -> RenderedClip:
+def _sound(info: VideoInfo, plan: ClipPlan, spoken: _Clean | None) -> RenderedSound | None:
+    """Return the sound of a clip as a file: what was processed, else as it is in the source, which may have none."""
+    audio, speech = (clip_audio(info, plan), None) if spoken is None else spoken
+    return None if audio is None else RenderedSound(flac=encode_flac(audio, AUDIO_RATE_HZ), speech=speech)
+
+
+def _render_clip(
+    info: VideoInfo, clip: ClipEvidence, settings: RenderSettings, mp4: bytes | None, sound: RenderedSound | None
+) -> RenderedClip:
     face, speech_prob = clip.face, clip.speech_prob
-    if spoken is None:
-        audio, speech = clip_audio(info, clip.plan), None
-    else:
-        audio, speech = spoken
     crop = choose_crop(landmark_box(face.landmarks_px), settings.crop)
     angle = frontal_angle_deg(face.key_points_px)
     size_px = settings.crop.size_px
@@ -147,8 +191,8 @@ def _render_clip(info: VideoInfo, clip: ClipEvidence, settings: RenderSettings, 
     return RenderedClip(
         plan=clip.plan,
         crop=crop,
-        mp4=encode_mp4(_images(info, clip.plan, crop, settings), size_px, settings.media),
-        flac=None if audio is None else encode_flac(audio, AUDIO_RATE_HZ),
+        mp4=mp4 or encode_mp4(_images(info, clip.plan, crop, settings), size_px, settings.media),
+        flac=None if sound is None else sound.flac,
         landmarks_px=crop.points(face.landmarks_px, size_px),
         blendshapes=face.blendshapes,
         pose_deg=face.pose_deg,
@@ -159,7 +203,7 @@ def _render_clip(info: VideoInfo, clip: ClipEvidence, settings: RenderSettings, 
         sharpness_mean=float(face.sharpness.mean()),
         speech_ratio=None if speech_prob is None else float((speech_prob >= settings.min_speech_prob).mean()),
         identity=described.mean(axis=0) if described.size else None,
-        speech=speech,
+        speech=None if sound is None else sound.speech,
     )
 
 

@@ -60,7 +60,7 @@ class ExplainedSpan:
         if self.outcome == "kept":
             texts = [f"in clip {self.clip_id}"]
             if self.sync is not None:
-                texts.append(f"lips and sound are {outcome_text(self.sync, self.sync_reason)}")
+                texts.append(f"lips and sound: {outcome_text(self.sync, self.sync_reason)}")
             if self.sound_moved_s is not None:
                 texts.append(moved_text(self.sound_moved_s))
             return "; ".join(texts)
@@ -273,7 +273,7 @@ def _second_text(tier: TierExplanation, number: int) -> str:
     lines = [f"Tier {tier.tier}: {verb}, {clock_text(span.start_s)} to {clock_text(span.end_s)}: {span.reason}"]
     if tier.curve is not None:
         outcome = outcome_text(str(span.sync), span.sync_reason)
-        lines.append(f"  lips and sound are {outcome}: {curve_text(tier.curve)}".replace("\n", "\n  "))
+        lines.append(f"  lips and sound: {outcome}; {curve_text(tier.curve)}".replace("\n", "\n  "))
     if span.failed:
         lines.append(f"  all rules failed in the span: {', '.join(span.failed)}")
     for name, neighbour in (("before", number - 1), ("after", number + 1)):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from foundation.array_types import Float32Array
-from manifests.sync_curve import LAGS, SyncCurve
+from manifests.sync_curve import LAGS, SURE_TICKS, SURE_Z, SyncCurve
 from manifests.timeline import AUDIO_RATE_HZ, TICK_RATE_HZ
 
 __all__ = ["curve_text", "moved_text", "outcome_text", "pooled_text"]
@@ -14,7 +14,7 @@ __all__ = ["curve_text", "moved_text", "outcome_text", "pooled_text"]
 _OUTCOMES: Mapping[str, str] = {
     "in_sync": "in sync",
     "not_in_sync": "not in sync",
-    "undecided": "undecided whether in sync",
+    "undecided": "undecided",
     "not_measured": "not measured",
 }
 
@@ -47,14 +47,14 @@ def curve_text(curve: SyncCurve) -> str:
     >>> mean = np.zeros(31, np.float32)
     >>> mean[17] = 0.5
     >>> print(curve_text(SyncCurve(mean, 100)))
-    over 100 ticks (4.0 s) they agree best where the sound is 2.0 ticks (80 ms) late, 0.500 above the median, z 5
+    over 100 ticks (4.0 s) the curve peaks where the sound is 2.0 ticks (80 ms) late, 0.500 above its median: z 5
     early 600 ms ▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁█▁▁▁▁▁▁▁▁▁▁▁▁▁ 600 ms late
     """
     seconds = float(curve.n_ticks / TICK_RATE_HZ)
     edge_ms = _ms(int(LAGS[-1]))
     return (
-        f"over {curve.n_ticks} ticks ({seconds:.1f} s) they agree best where the sound is "
-        f"{_offset_text(curve.offset_ticks)}, {curve.confidence:.3f} above the median, z {curve.z:.3g}\n"
+        f"over {curve.n_ticks} ticks ({seconds:.1f} s) the curve peaks where the sound is "
+        f"{_offset_text(curve.offset_ticks)}, {curve.confidence:.3f} above its median: z {curve.z:.3g}\n"
         f"early {edge_ms} ms {_bars(curve.mean)} {edge_ms} ms late"
     )
 
@@ -63,9 +63,13 @@ def pooled_text(z: float, offset_ticks: float, n_ticks: int) -> str:
     """Return what was found over all stretches of a video together, in words.
 
     >>> pooled_text(12.31, -1.2, 300)
-    'over all 300 ticks compared, z is 12.3 and the sound is 1.2 ticks (48 ms) early'
+    'over all 300 ticks compared, z is 12.3, and the sound is 1.2 ticks (48 ms) early'
+    >>> pooled_text(2.1, -9.0, 300)
+    'over all 300 ticks compared, z is 2.1, by which no offset is sure'
     """
-    return f"over all {n_ticks} ticks compared, z is {z:.3g} and the sound is {_offset_text(offset_ticks)}"
+    is_sure = z >= SURE_Z and n_ticks >= SURE_TICKS
+    found = f", and the sound is {_offset_text(offset_ticks)}" if is_sure else ", by which no offset is sure"
+    return f"over all {n_ticks} ticks compared, z is {z:.3g}{found}"
 
 
 def moved_text(moved_s: float) -> str:

@@ -152,7 +152,7 @@ def _counted(dataset: Path, hidden: frozenset[str]) -> Statistics:
     columns = list(_Video.__dataclass_fields__)
     videos = [_Video(**row) for row in read_table(dataset, "videos", columns).to_pylist()]
     videos.sort(key=lambda video: (video.source, video.path))
-    spans = read_table(dataset, "spans", ["video_id", "start_s", "end_s", "tier", "outcome", "sync"])
+    spans = read_table(dataset, "spans", ["video_id", "start_s", "end_s", "tier", "outcome", "sync", "sync_reason"])
     spans = not_hidden(spans, hidden)
     moved = not_hidden(read_table(dataset, "clips", ["video_id", "sound_moved_s"]), hidden)
     seconds = _seconds_per_video(spans)

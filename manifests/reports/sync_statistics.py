@@ -29,6 +29,8 @@ class SyncRow:
     source: str
     seconds: dict[str, float]
     """By outcome, seconds that satisfy all other rules of tier `diffusion`."""
+    unmeasured_s: dict[str, float]
+    """By reason, the seconds that were not measured."""
     n_offsets: int
     """Videos whose offset is sure."""
     offset_ms: tuple[float, float, float] | None
@@ -42,15 +44,19 @@ def sync_rows(videos: pa.Table, spans: pa.Table, clips: pa.Table) -> tuple[SyncR
 
     Args:
         videos: with `VIDEO_COLUMNS`.
-        spans: with the columns video_id, sync, start_s and end_s.
+        spans: with the columns video_id, sync, sync_reason, start_s and end_s.
         clips: with the columns video_id and sound_moved_s.
     """
     originals = [row for row in videos.select(VIDEO_COLUMNS).to_pylist() if row["duplicate_of"] is None]
     source_of = {row["video_id"]: row["source"] for row in originals}
     seconds: dict[str, dict[str, float]] = defaultdict(lambda: dict.fromkeys(SYNC_OUTCOMES, 0.0))
     judged = spans.filter(pc.is_valid(spans["sync"]))
-    for row in judged.select(["video_id", "sync", "start_s", "end_s"]).to_pylist():
-        seconds[source_of[row["video_id"]]][row["sync"]] += row["end_s"] - row["start_s"]
+    unmeasured: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+    for row in judged.select(["video_id", "sync", "sync_reason", "start_s", "end_s"]).to_pylist():
+        source, length_s = source_of[row["video_id"]], row["end_s"] - row["start_s"]
+        seconds[source][row["sync"]] += length_s
+        if row["sync_reason"] is not None:
+            unmeasured[source][row["sync_reason"]] += length_s
     offsets: dict[str, list[float]] = defaultdict(list)
     for row in originals:
         if row["sync_z"] is not None and row["sync_z"] >= SURE_Z and row["sync_ticks"] >= SURE_TICKS:
@@ -62,6 +68,7 @@ def sync_rows(videos: pa.Table, spans: pa.Table, clips: pa.Table) -> tuple[SyncR
         SyncRow(
             source=source,
             seconds=seconds[source],
+            unmeasured_s=dict(unmeasured[source]),
             n_offsets=len(offsets[source]),
             offset_ms=(min(found), median(found), max(found)) if (found := offsets[source]) else None,
             n_moved=moved[source],
@@ -81,6 +88,13 @@ def sync_text(rows: Sequence[SyncRow], unit: TimeUnit) -> str:
     ]
     text = "Lips and sound, of what satisfies all other rules of tier diffusion:\n"
     text += text_table(header, outcomes, numeric=[False, *[True] * len(SYNC_OUTCOMES)])
+    reasons = [
+        [row.source, unit.text(length_s), outcome_text("not_measured", reason)]
+        for row in rows
+        for reason, length_s in sorted(row.unmeasured_s.items(), key=lambda item: -item[1])
+    ]
+    if reasons:
+        text += f"\n\n{text_table(['source', unit.name, 'why'], reasons, numeric=[False, True, False])}"
     if offsets:
         names = ["source", "videos", "least ms", "median ms", "largest ms", "clips moved"]
         text += f"\n\nHow late the sound is (videos with z of at least {SURE_Z:g} over {SURE_TICKS} ticks or more):\n"

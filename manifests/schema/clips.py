@@ -86,7 +86,7 @@ CLIPS = Table(
             f"[{2 * SYNC_LAG_TICKS + 1}]",
             later=True,
         ),
-        optional("sync_model", TEXT, "", "network that compared lips and sound, and its digest", later=True),
+        optional("sync_model", TEXT, "", "network that compared lips and sound", later=True),
         optional(
             "sound_moved_s",
             F64,
