@@ -68,7 +68,7 @@ class PerceptionSettings(Settings):
     mask_stride: int = Field(default=5, ge=1, le=25)
     """Ticks from one mask classification of a face to the next; where the answer changes, the ticks between are
     classified too. Ours: half the width of the rule's median, `rules.mask.smooth_ticks`."""
-    sync: Annotated[str, ModelName(SYNC, before=("none",))] = "none"
+    sync: Annotated[str, ModelName(SYNC, before=("none",))] = "embedded"
     """Comparison of lips with the sound, on stretches that would become clips of tier `diffusion`. `embedded`: our own
     small network on rows of Whisper tiny.en, for face finders with 478 landmarks; `none`: lips are not compared."""
     speaking: Annotated[str, ModelName(SPEAKING, before=("none",))] = "none"

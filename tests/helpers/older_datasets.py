@@ -29,7 +29,10 @@ def make_older(dataset: Path, *, record: bool = True) -> None:
                 metadata=table.schema.metadata,
             )
             older = [_as(table[field.name].combine_chunks(), field.type) for field in before]
-            pq.write_table(pa.table(older, schema=before), path, row_group_size=TABLES[name].row_group_rows)
+            footer = pq.read_metadata(path).metadata
+            with pq.ParquetWriter(path, before) as writer:
+                writer.write_table(pa.table(older, schema=before), row_group_size=TABLES[name].row_group_rows)
+                writer.add_key_value_metadata({k: v for k, v in footer.items() if k != b"ARROW:schema"})
     if record:
         path = dataset / "dataset.json"
         content = json.loads(path.read_text())
