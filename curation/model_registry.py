@@ -27,6 +27,7 @@ __all__ = [
     "HEAD_POSES",
     "IDENTITIES",
     "MASKS",
+    "SPEAKING",
     "ModelName",
     "ModelRegistry",
     "UnknownModelError",
@@ -185,6 +186,14 @@ MASKS = ModelRegistry(
     },
 )
 
+SPEAKING = ModelRegistry(
+    "speaking",
+    "perception.speaking",
+    {
+        "lr_asd": f"{_PERCEPTION}.speaking.lr_asd:LR_ASD_SPEAKING",
+    },
+)
+
 DENOISERS = ModelRegistry(
     "denoiser",
     "speech.denoiser",
@@ -205,7 +214,9 @@ ENCODERS = ModelRegistry(
     },
 )
 
-_BY_KIND = {registry.kind: registry for registry in (FACE_FINDERS, HEAD_POSES, IDENTITIES, MASKS, DENOISERS, ENCODERS)}
+_BY_KIND = {
+    registry.kind: registry for registry in (FACE_FINDERS, HEAD_POSES, IDENTITIES, MASKS, SPEAKING, DENOISERS, ENCODERS)
+}
 
 
 def register_model(card: ModelCard) -> None:

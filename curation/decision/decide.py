@@ -3,11 +3,12 @@
 Pure and quick: no file, no model. Changing a threshold runs this again on the same evidence.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from curation.decision.clip_plans import ClipPlan, candidates, plan_clips
 from curation.decision.main_face import Rivals, main_face, main_track
 from curation.decision.own_rules import require_own_names
 from curation.decision.settings import RulesSettings
@@ -17,8 +18,8 @@ from curation.evidence.measures import Evidence, FaceMeasures
 from curation.rules.built_in import built_in_rules
 from curation.rules.cut import cut
 from curation.rules.rule import MeasuredVideo, Rule
-from curation.rules.runs import true_runs
-from curation.rules.too_short import TooShortSettings, split_evenly, too_short
+from curation.rules.sync import NOTHING_JUDGED, SyncedStretch, VideoSync, judge_sync, sound_lag
+from curation.rules.too_short import too_short
 from curation.rules.verdict import Verdict
 from foundation.array_types import BoolArray, Int64Array
 from manifests.timeline import TICK_RATE_HZ
@@ -29,27 +30,8 @@ __all__ = ["ClipPlan", "Decision", "RulesSettings", "Span", "all_rules", "decide
 _Judged = Sequence[tuple[Rule, Verdict]]
 """Rules in the order in which they are applied, each with its verdict in one tier."""
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ClipPlan:
-    """Clip to be rendered: ticks ``[first_tick, end_tick)`` of a video."""
-
-    first_tick: int
-    end_tick: int
-    tier: Tier
-
-    @property
-    def n_ticks(self) -> int:
-        """Its length."""
-        return self.end_tick - self.first_tick
-
-    def clip_id(self, video_id: str) -> str:
-        """Return the name of the clip: the video, its first and its last tick.
-
-        >>> ClipPlan(first_tick=25, end_tick=100, tier="vae").clip_id("0123456789abcdef")
-        '0123456789abcdef-0000025-0000099'
-        """
-        return f"{video_id}-{self.first_tick:07d}-{self.end_tick - 1:07d}"
+_N_PLANNED = 2
+"""The last built-in rules, `sync` and `too_short`, judge the stretches that all others leave."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,6 +49,8 @@ class Span:
     failed: tuple[str, ...]
     """All rules that some tick of the span fails, in order; a boundary, such as `cut`, where the span begins at it."""
     clip: ClipPlan | None
+    sync: SyncedStretch | None = field(default=None, compare=False)
+    """The stretch of tier `diffusion` that the rule `sync` judged, and that the span is; else None."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,6 +67,8 @@ class Decision:
     """Spans of one outcome each, which tile the video once per tier."""
     clips: tuple[ClipPlan, ...]
     """Clips to be rendered, by their first tick."""
+    sync: VideoSync = NOTHING_JUDGED
+    """What the rule `sync` says of the stretches that pass all other rules of tier `diffusion`."""
 
     def __repr__(self) -> str:
         seconds = float(sum(clip.n_ticks for clip in self.clips) / TICK_RATE_HZ)
@@ -90,14 +76,14 @@ class Decision:
 
 
 def all_rules(settings: RulesSettings, own: Sequence[Rule] = ()) -> tuple[Rule, ...]:
-    """Return all rules in the order in which they are applied: those of the user's own before the last built-in one.
+    """Return all rules in the order in which they are applied: those of the user's own before `sync` and `too_short`.
 
     Args:
         settings: of the built-in rules.
         own: rules of the user's own.
     """
-    *first, last = built_in_rules(dict(settings))
-    return (*first, *own, last)
+    rules = built_in_rules(dict(settings))
+    return (*rules[:-_N_PLANNED], *own, *rules[-_N_PLANNED:])
 
 
 def decide(
@@ -111,12 +97,13 @@ def decide(
     """Apply all rules to a video's evidence and plan its clips (GAIA appendix A.1).
 
     Runs of at least 3 s that satisfy the loose limits are found first; within each, runs of at least 3 s that satisfy
-    the strict ones become clips of tier `diffusion`, and what is left of the run, where long enough, clips of `vae`.
+    the strict ones become clips of tier `diffusion`, unless their lips and sound do not belong together; what
+    is left of the run, where long enough, becomes clips of `vae`.
 
     Args:
         evidence: of T ticks.
         settings: of the built-in rules.
-        rules: rules of the user's own, applied after `still_face` in this order.
+        rules: rules of the user's own, applied before `sync` in this order.
         identity: value of `perception.identity` that the evidence was measured with.
         face_ratio: setting `crop.face_ratio`; whether a second face counts depends on what a clip shows.
 
@@ -148,14 +135,23 @@ def decide(
     judged = {tier: [(rule, by_tier[tier]) for rule, by_tier in verdicts if tier in by_tier] for tier in TIERS}
     passed = {tier: _passed(evidence, judged[tier]) for tier in TIERS}
     breaks = {tier: _breaks(video, judged[tier]) for tier in TIERS}
-    clips = _plan_clips(passed, breaks, settings.too_short)
+    stretches = candidates(passed, breaks, settings.too_short)
+    sync = judge_sync(video, stretches, settings.sync, settings.silence.min_speech_prob)
+    clips = [
+        replace(clip, sound_lag_samples=sound_lag(sync, (clip.first_tick, clip.end_tick), settings.sync))
+        for clip in plan_clips(passed, breaks, settings.too_short, sync)
+    ]
     spans: list[Span] = []
     for tier in TIERS:
         clip_of = _clip_of(len(evidence), clips, tier)
-        short = too_short(passed[tier] & (clip_of < 0), breaks[tier], settings.too_short)
-        ruled = [*judged[tier], (verdicts[-1][0], short)]
-        spans += _spans(evidence, ruled, breaks[tier], clips, clip_of, tier)
-    return Decision(track=track, main=main, face=face, spans=tuple(spans), clips=tuple(clips))
+        ruled, left = list(judged[tier]), passed[tier] & (clip_of < 0)
+        if tier == "diffusion":
+            unsynced = _sync_verdict(len(evidence), sync, settings.sync.in_sync_z)
+            ruled.append((verdicts[-2][0], unsynced))
+            left &= ~unsynced.failed
+        ruled.append((verdicts[-1][0], too_short(left, breaks[tier], settings.too_short)))
+        spans += _spans(evidence, ruled, breaks[tier], clips, clip_of, tier, sync)
+    return Decision(track=track, main=main, face=face, spans=tuple(spans), clips=tuple(clips), sync=sync)
 
 
 def _range_starts(evidence: Evidence) -> BoolArray:
@@ -184,29 +180,16 @@ def _breaks(video: MeasuredVideo, judged: _Judged) -> BoolArray:
     return breaks
 
 
-def _plan_clips(
-    passed: Mapping[Tier, BoolArray], breaks: Mapping[Tier, BoolArray], settings: TooShortSettings
-) -> list[ClipPlan]:
-    clips = []
-    for first, end in _long_runs(passed["vae"], breaks["vae"], settings.min_ticks):
-        rest = np.zeros(len(passed["vae"]), dtype=np.bool_)
-        rest[first:end] = True
-        for run in _long_runs(rest & passed["diffusion"], breaks["diffusion"], settings.min_ticks):
-            rest[slice(*run)] = False
-            clips += _split(run, "diffusion", settings)
-        for run in _long_runs(rest, breaks["vae"], settings.min_ticks):
-            clips += _split(run, "vae", settings)
-    return sorted(clips, key=lambda clip: clip.first_tick)
-
-
-def _long_runs(flags: BoolArray, breaks: BoolArray, min_ticks: int) -> list[tuple[int, int]]:
-    return [(first, end) for first, end in true_runs(flags, breaks) if end - first >= min_ticks]
-
-
-def _split(run: tuple[int, int], tier: Tier, settings: TooShortSettings) -> list[ClipPlan]:
-    return [
-        ClipPlan(first_tick=first, end_tick=end, tier=tier) for first, end in split_evenly(*run, settings.max_ticks)
-    ]
+def _sync_verdict(n_ticks: int, sync: VideoSync, in_sync_z: float) -> Verdict:
+    """Return the verdict of the rule `sync` on tier `diffusion`: the z that decided, and its limit, tick by tick."""
+    value, limit = (np.full(n_ticks, np.nan, dtype=np.float32) for _ in range(2))
+    failed = np.zeros(n_ticks, dtype=np.bool_)
+    for stretch in sync.stretches:
+        own = slice(*stretch.ticks)
+        value[own] = np.nan if stretch.value is None else stretch.value
+        limit[own] = stretch.limit
+        failed[own] = stretch.dropped
+    return Verdict(value=value, failed=failed, limit=in_sync_z, own_limit=limit)
 
 
 def _clip_of(n_ticks: int, clips: Sequence[ClipPlan], tier: Tier) -> Int64Array:
@@ -225,6 +208,7 @@ def _spans(
     clips: Sequence[ClipPlan],
     clip_of: Int64Array,
     tier: Tier,
+    sync: VideoSync,
 ) -> list[Span]:
     """Tile the video with spans of one outcome each: the first of those that are true of a tick."""
     n = len(evidence)
@@ -236,6 +220,8 @@ def _spans(
     outcome_of = np.argmax(np.stack(tuple(outcomes.values())), axis=0)
     starts = np.ones(n, dtype=np.bool_)
     starts[1:] = (outcome_of[1:] != outcome_of[:-1]) | (clip_of[1:] != clip_of[:-1]) | breaks[1:]
+    synced = {stretch.ticks: stretch for stretch in sync.stretches} if tier == "diffusion" else {}
+    starts[[first for first, _ in synced]] = True  # stretches that are dropped may follow one another
     firsts = np.flatnonzero(starts).tolist()
     spans = []
     for first, end in zip(firsts, [*firsts[1:], n], strict=True):
@@ -251,6 +237,7 @@ def _spans(
                 limit=limit,
                 failed=() if outcome == "trimmed" else _failed(judged, first, end),  # nothing was measured there
                 clip=clips[clip_of[first]] if outcome == "kept" else None,
+                sync=synced.get((first, end)),
             )
         )
     return spans
@@ -259,9 +246,10 @@ def _spans(
 def _worst(rule: Rule, verdict: Verdict, first: int, end: int) -> tuple[float | None, float]:
     """Return the value of a span that is furthest beyond the limit, None if none was measured, and the limit."""
     measured = verdict.value[first:end][~np.isnan(verdict.value[first:end])]
+    limit = verdict.limit if verdict.own_limit is None else float(verdict.own_limit[first])
     if not len(measured):
-        return None, verdict.limit
-    return float(measured.max() if rule.keeps == "at most" else measured.min()), verdict.limit
+        return None, limit
+    return float(measured.max() if rule.keeps == "at most" else measured.min()), limit
 
 
 def _failed(judged: _Judged, first: int, end: int) -> tuple[str, ...]:

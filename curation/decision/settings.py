@@ -12,6 +12,7 @@ from curation.rules.several_faces import SeveralFacesSettings
 from curation.rules.silence import SilenceSettings
 from curation.rules.small_face import SmallFaceSettings
 from curation.rules.still_face import StillFaceSettings
+from curation.rules.sync import SyncSettings
 from curation.rules.too_short import TooShortSettings
 from foundation.settings import Settings
 
@@ -45,5 +46,7 @@ class RulesSettings(Settings):
     """A face that does not move, such as that of a photograph."""
     not_speaking: NotSpeakingSettings = NotSpeakingSettings()
     """A face that listens, or two that speak at once."""
+    sync: SyncSettings = SyncSettings()
+    """Lips and sound that do not belong together, and sound that is late or early."""
     too_short: TooShortSettings = TooShortSettings()
     """A run that is too short for a clip, or has to be split."""

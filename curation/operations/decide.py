@@ -14,7 +14,7 @@ from curation.evidence.measures import Evidence
 from curation.media.decoders import probe_for
 from curation.media.probe import VideoInfo
 from curation.operations.work import unchanged_source
-from curation.output.curated_video import CuratedVideo, kept_seconds, landmarks_of, write_decision, write_video_files
+from curation.output.curated_video import CuratedVideo, decided_columns, landmarks_of, write_decision, write_video_files
 from curation.output.folder import DatasetFolder, DatasetFolderError
 from curation.output.frame_rows import evidence_of_frames
 from curation.output.ledger import VideoRecord
@@ -39,7 +39,6 @@ from manifests.packing.packed_files import sources_of, table_inventory
 from manifests.packing.rows import VideoRows
 from manifests.schema.frames import FRAMES
 from manifests.timeline import TICK_RATE_HZ
-from manifests.vocabulary import TIERS
 
 __all__ = ["redecide"]
 
@@ -197,8 +196,8 @@ class _Again:
             return self._rendered(evidence, decision, before, self.speech, decide_s)
         files = VideoFiles(self.target, before.listing())
         write_decision(files, evidence, decision, self.settings, frames if self.same_frames else None)
-        kept = {f"kept_{tier}_s": kept_seconds(decision, tier) for tier in TIERS}
-        return before.model_copy(update=kept | {"n_clips": 0, "analyze_s": 0.0, "decide_s": decide_s, "render_s": 0.0})
+        spent = {"n_clips": 0, "analyze_s": 0.0, "decide_s": decide_s, "render_s": 0.0}
+        return before.model_copy(update=decided_columns(decision) | spent)
 
     def _rendered(
         self, evidence: Evidence, decision: Decision, before: VideoRecord, speech: SpeechModels, decide_s: float

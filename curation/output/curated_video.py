@@ -28,6 +28,7 @@ from manifests.vocabulary import TIERS, Tier
 
 __all__ = [
     "CuratedVideo",
+    "decided_columns",
     "decided_record",
     "kept_seconds",
     "landmarks_of",
@@ -104,8 +105,18 @@ def decided_record(files: VideoFiles, info: VideoInfo, decision: Decision, secon
         decision: the kept clips and spans.
         seconds: time spent on it, by the names of the record's fields.
     """
-    kept = {f"kept_{tier}_s": kept_seconds(decision, tier) for tier in TIERS}
-    return VideoRecord.curated(files.video, info, kept | {"n_clips": len(decision.clips)} | dict(seconds))
+    outcome = decided_columns(decision) | {"n_clips": len(decision.clips)} | dict(seconds)
+    return VideoRecord.curated(files.video, info, outcome)
+
+
+def decided_columns(decision: Decision) -> dict[str, float | None]:
+    """Return what a decision says of a video as a whole, by the names of the record's fields."""
+    curve = decision.sync.curve
+    return {f"kept_{tier}_s": kept_seconds(decision, tier) for tier in TIERS} | {
+        "sync_z": None if curve is None else curve.z,
+        "sync_offset_ticks": None if curve is None else curve.offset_ticks,
+        "sync_ticks": None if curve is None else curve.n_ticks,
+    }
 
 
 def landmarks_of(settings: CurationSettings) -> LandmarkScheme:
@@ -142,6 +153,8 @@ def spans_table(video_id: str, decision: Decision, n_ticks: int) -> pa.Table:
             "limit": span.limit,
             "failed": list(span.failed),
             "clip_id": None if span.clip is None else span.clip.clip_id(video_id),
+            "sync": None if span.sync is None else span.sync.outcome,
+            "sync_reason": None if span.sync is None else span.sync.reason,
         }
         for span in decision.spans
     ]

@@ -59,6 +59,9 @@ class VideoRecord(BaseModel):
     kept_diffusion_s: Seconds = 0.0
     kept_vae_s: Seconds = 0.0
     n_clips: Count32 = 0
+    sync_z: FiniteNumber | None = None
+    sync_offset_ticks: FiniteNumber | None = None
+    sync_ticks: Count32 | None = None
     analyze_s: Seconds = 0.0
     decide_s: Seconds = 0.0
     render_s: Seconds = 0.0

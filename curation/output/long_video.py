@@ -26,6 +26,7 @@ from curation.output.window_files import read_window
 from curation.rendering.render import ClipEvidence, RenderedClip
 from curation.rendering.slices import Slice
 from curation.settings import CurationSettings
+from foundation.array_types import Float32Array, Int64Array
 from foundation.storage.arrow import open_parquet, read_parquet
 from foundation.storage.leases import require_lease
 from foundation.storage.staged import StagedFiles
@@ -159,18 +160,33 @@ def stored_clips(files: VideoFiles, plans: Sequence[ClipPlan]) -> Iterator[ClipE
         groups = [file.metadata.row_group(number).column(column).statistics for number in range(file.num_row_groups)]
         kept: tuple[list[int], pa.Table] | None = None  # most clips are in the row groups of the clip before
         for plan in plans:
-            numbers = [
-                n for n, ticks in enumerate(groups) if ticks.min < plan.end_tick and ticks.max >= plan.first_tick
-            ]
+            first = min(plan.first_tick, plan.heard.first_tick)
+            end = max(plan.end_tick, plan.heard.end_tick)
+            numbers = [n for n, ticks in enumerate(groups) if ticks.min < end and ticks.max >= first]
             if kept is None or kept[0] != numbers:
                 kept = (numbers, file.read_row_groups(numbers, use_threads=False))
             ticks = kept[1]["tick"].to_numpy()
             rows = kept[1].filter(pa.array((ticks >= plan.first_tick) & (ticks < plan.end_tick)))
             if len(rows) != plan.n_ticks:
                 raise ValueError(f"{path} holds {len(rows)} of the ticks {plan.first_tick} to {plan.end_tick}")
-            probabilities = rows["speech_prob"]
-            speech_prob = None if probabilities.null_count else probabilities.to_numpy().astype(np.float32)
-            yield ClipEvidence(plan=plan, face=stored_face(rows), speech_prob=speech_prob)
+            yield ClipEvidence(plan=plan, face=stored_face(rows), speech_prob=_speech_heard(kept[1], ticks, plan))
+
+
+def _speech_heard(rows: pa.Table, ticks: Int64Array, plan: ClipPlan) -> Float32Array | None:
+    """Return (N,) probability of speech in the sound of a clip, 0 on ticks without a row; None without audio.
+
+    Args:
+        rows: of `frames`, with all ticks of its sound that have one.
+        ticks: (R,) their ticks.
+        plan: of the clip.
+    """
+    probabilities = rows["speech_prob"]
+    if probabilities.null_count:
+        return None
+    inside = (ticks >= plan.heard.first_tick) & (ticks < plan.heard.end_tick)
+    heard = np.zeros(plan.n_ticks, dtype=np.float32)
+    heard[ticks[inside] - plan.heard.first_tick] = probabilities.to_numpy()[inside]
+    return heard
 
 
 def unrendered(files: VideoFiles, slices: Sequence[Slice]) -> list[Slice]:

@@ -4,12 +4,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from curation.model_cards import ModelCard, nothing
-from curation.perception.protocols import FaceDescriber, FaceFinder, HeadPose, JitterPoints, MaskClassifier
+from curation.perception.protocols import (
+    ActiveSpeaker,
+    FaceDescriber,
+    FaceFinder,
+    HeadPose,
+    JitterPoints,
+    MaskClassifier,
+)
 from curation.perception.settings import PerceptionSettings
 from manifests.landmarks import landmark_scheme
 from manifests.record import WeightRecord
 
-__all__ = ["FaceFinderCard", "HeadPoseCard", "IdentityCard", "MaskCard", "PerceptionCard"]
+__all__ = ["FaceFinderCard", "HeadPoseCard", "IdentityCard", "MaskCard", "PerceptionCard", "SpeakingCard"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,4 +84,14 @@ class MaskCard(PerceptionCard):
     kind: str = field(default="mask", init=False)
     """`mask`."""
     load: Callable[[PerceptionSettings], MaskClassifier]
+    """Loads the model, given the settings of its section."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpeakingCard(PerceptionCard):
+    """A detector of the active speaker; chosen by `perception.speaking`."""
+
+    kind: str = field(default="speaking", init=False)
+    """`speaking`."""
+    load: Callable[[PerceptionSettings], ActiveSpeaker]
     """Loads the model, given the settings of its section."""

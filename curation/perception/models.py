@@ -4,11 +4,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from curation.model_cards import ModelCard
-from curation.model_registry import FACE_FINDERS, HEAD_POSES, IDENTITIES, MASKS
-from curation.perception.cards import FaceFinderCard, HeadPoseCard, IdentityCard, MaskCard, PerceptionCard
+from curation.model_registry import FACE_FINDERS, HEAD_POSES, IDENTITIES, MASKS, SPEAKING
+from curation.perception.cards import (
+    FaceFinderCard,
+    HeadPoseCard,
+    IdentityCard,
+    MaskCard,
+    PerceptionCard,
+    SpeakingCard,
+)
 from curation.perception.cuts import ContentCuts
 from curation.perception.masks.onnx_classifier import ONNX_FILE_MASK
-from curation.perception.protocols import FaceDescriber, FaceFinder, HeadPose, JitterPoints, MaskClassifier
+from curation.perception.protocols import (
+    ActiveSpeaker,
+    FaceDescriber,
+    FaceFinder,
+    HeadPose,
+    JitterPoints,
+    MaskClassifier,
+)
 from curation.perception.settings import PerceptionSettings
 from curation.perception.voice import SILERO_VOICE, SileroVoice
 from foundation.weights import missing_assets
@@ -20,6 +34,7 @@ __all__ = [
     "face_finder_assets",
     "face_landmarks",
     "identity_at_hand",
+    "load_active_speaker",
     "load_face_finder",
     "load_perception",
     "optional_assets",
@@ -146,14 +161,28 @@ def load_face_finder(settings: PerceptionSettings) -> FaceFinder:
     return _face_finder(settings).load(settings)
 
 
+def load_active_speaker(settings: PerceptionSettings) -> ActiveSpeaker | None:
+    """Load the detector of the active speaker; None where these settings have none.
+
+    It is loaded apart from the others, because only videos with several faces need it, and loading takes seconds.
+
+    Raises:
+        MissingAssetsError: weights are missing.
+        UnknownModelError: it is neither built in nor registered.
+    """
+    card = _speaking(settings)
+    return None if card is None else card.load(settings)
+
+
 def _models(settings: PerceptionSettings) -> Sequence[PerceptionCard]:
     """Return the cards of the models, without those of networks that they run."""
-    pose = _pose(settings)
+    pose, speaking = _pose(settings), _speaking(settings)
     return [
         _face_finder(settings),
         *([] if pose is None else [pose]),
         _mask(settings),
         _identity(_OTHER_IDENTITY if settings.identity == "auto" else settings.identity),
+        *([] if speaking is None else [speaking]),
         SILERO_VOICE,
     ]
 
@@ -164,6 +193,10 @@ def _face_finder(settings: PerceptionSettings) -> FaceFinderCard:
 
 def _pose(settings: PerceptionSettings) -> HeadPoseCard | None:
     return None if settings.pose == "finder" else HEAD_POSES.card(settings.pose, HeadPoseCard)
+
+
+def _speaking(settings: PerceptionSettings) -> SpeakingCard | None:
+    return None if settings.speaking == "none" else SPEAKING.card(settings.speaking, SpeakingCard)
 
 
 def _identity(name: str) -> IdentityCard:

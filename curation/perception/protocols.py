@@ -16,6 +16,7 @@ import numpy.typing as npt
 from foundation.array_types import Float32Array, RgbImage
 
 __all__ = [
+    "ActiveSpeaker",
     "FaceDescriber",
     "FaceFinder",
     "FaceObservation",
@@ -108,6 +109,19 @@ class HeadPose(Protocol):
 
     def __call__(self, crops: npt.NDArray[np.uint8]) -> Float32Array:
         """Return (F, 3) pitch, yaw and roll of F crops, with the signs of `FaceObservation.pose_deg`."""
+        ...
+
+
+class ActiveSpeaker(Protocol):
+    """Estimates whether the person whose face is seen is the one who is heard."""
+
+    def __call__(self, faces: npt.NDArray[np.uint8], audio_16k: Float32Array) -> Float32Array:
+        """Return the (T,) probability that a face speaks, for T adjacent ticks.
+
+        Args:
+            faces: (T, 112, 112) grey crops of one face, by `speaking.face_crops`.
+            audio_16k: (S,) the sound of these ticks, 16 kHz, mono, -1 to 1, the first sample at the first tick.
+        """
         ...
 
 

@@ -10,10 +10,10 @@ import numpy as np
 from curation.decision.decide import ClipPlan, Decision
 from curation.evidence.joining import rows_of
 from curation.evidence.measures import Evidence, FaceMeasures
-from curation.media.audio import tick_audio
 from curation.media.encode import encode_flac, encode_mp4
 from curation.media.frames import tick_frames
 from curation.media.probe import VideoInfo
+from curation.rendering.clip_sound import clip_audio, speech_heard
 from curation.rendering.crop import Crop, choose_crop
 from curation.rendering.picture_area import PictureArea, picture_area
 from curation.rendering.settings import RenderSettings
@@ -95,17 +95,16 @@ class ClipEvidence:
     face: FaceMeasures
     """(N, ...) of the main face."""
     speech_prob: Float32Array | None
-    """(N,) probability of speech; None without audio."""
+    """(N,) probability of speech in the sound of the clip; None without audio."""
 
 
 def evidence_of_clips(evidence: Evidence, decision: Decision) -> list[ClipEvidence]:
     """Return the planned clips of a video with what was measured in them."""
-    speech_prob = evidence.speech_prob
     return [
         ClipEvidence(
             plan=plan,
             face=rows_of(decision.face, plan.first_tick, plan.end_tick),
-            speech_prob=None if speech_prob is None else speech_prob[plan.first_tick : plan.end_tick],
+            speech_prob=speech_heard(evidence, plan),
         )
         for plan in decision.clips
     ]
@@ -137,7 +136,7 @@ def render_clips(
 def _render_clip(info: VideoInfo, clip: ClipEvidence, settings: RenderSettings, spoken: _Clean | None) -> RenderedClip:
     face, speech_prob = clip.face, clip.speech_prob
     if spoken is None:
-        audio, speech = tick_audio(info, clip.plan.first_tick, clip.plan.end_tick), None
+        audio, speech = clip_audio(info, clip.plan), None
     else:
         audio, speech = spoken
     crop = choose_crop(landmark_box(face.landmarks_px), settings.crop)
@@ -191,7 +190,7 @@ def _speech(info: VideoInfo, clips: Sequence[ClipEvidence], models: SpeechModels
 
 def _clean_speech(info: VideoInfo, clip: ClipEvidence, models: SpeechModels) -> _Clean:
     """Return the processed audio of a clip but for its features."""
-    audio = tick_audio(info, clip.plan.first_tick, clip.plan.end_tick)
+    audio = clip_audio(info, clip.plan)
     if audio is None or clip.speech_prob is None:
         raise RuntimeError(f"{info.path}: a clip of tier diffusion without audio; the rule `silence` passes none")
     clean = clean_speech(audio, models)
