@@ -2,7 +2,7 @@
 
 Each person has half of the frame. Who speaks is shown with his own sound; who listens is shown either with a stretch of
 his own in which he is silent, forth and back, or talking on without his sound. For some turns the frame shows the
-listener alone.
+listener alone, between black bars.
 """
 
 from collections.abc import Iterator, Sequence
@@ -233,8 +233,7 @@ def _frames(halves: Sequence[Sequence[RgbImage]], shows: Sequence[str]) -> Itera
         if shown == "ab":
             yield np.concatenate([left, right], axis=1)
         else:
-            alone, half = (left if shown == "a" else right), HALF_PX // 2
-            yield np.concatenate([alone[:, half - 1 :: -1], alone, alone[:, : half - 1 : -1]], axis=1)
+            yield np.pad(left if shown == "a" else right, ((0, 0), (HALF_PX // 2, HALF_PX // 2), (0, 0)))
 
 
 def _write(path: Path, frames: Iterator[RgbImage], sound: Float32Array) -> None:

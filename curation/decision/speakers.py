@@ -2,11 +2,13 @@
 
 import math
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from pydantic import Field
 
-from curation.evidence.measures import Evidence
+from curation.evidence.measures import Evidence, Faces
 from curation.rules.runs import true_runs
 from foundation.array_types import BoolArray, Float32Array, Float64Array, Int64Array
 from foundation.settings import Settings
@@ -14,8 +16,8 @@ from manifests.timeline import TICK_RATE_HZ
 
 __all__ = ["SpeakerSettings", "speaking", "turns"]
 
-_MOST_LOG_ODDS = 4.0
-"""A single tick counts at most as this, in log odds: networks are surer than they are right."""
+_SUREST_PROB = 0.99
+"""A single tick counts at most as this probability: networks are surer than they are right."""
 
 _SYNC_LAGS = 1
 """Lags on either side of the video's own offset that are averaged: the peak of a curve is three ticks wide."""
@@ -34,6 +36,9 @@ class SpeakerSettings(Settings):
     speaking_weight: float = Field(default=0.2, gt=0.0, le=1.0)
     """Weight of a tick of `frames.speaking_prob`, in its own log odds. Below 1, because adjacent ticks share what the
     network saw."""
+    overlap_prob: float = Field(default=0.9, gt=0.5, lt=1.0)
+    """Where one speaks, another has to reach this probability to speak at the same time: it is rare, and listeners move
+    their lips."""
     sync_weight: float = Field(default=1.0, gt=0.0, le=10.0)
     """Weight of a tick of `frames.sync_scores`: log odds per unit of cosine above `sync_level`."""
     sync_level: float = Field(default=0.12, gt=0.0, lt=1.0)
@@ -44,12 +49,13 @@ class SpeakerSettings(Settings):
 def speaking(
     evidence: Evidence, track: Int64Array, people: BoolArray, min_speech_prob: float, settings: SpeakerSettings
 ) -> Float32Array:
-    """Return the probability that each face speaks, given all that was measured of its track.
+    """Return the probability that each face speaks, given all that was measured of its track and of those beside it.
 
     A track either speaks or listens, and changes between the two once in `turn_s` on average; the probability is that
     of the forward-backward algorithm on these two states. Evidence of a tick is `speaking_prob` where it was measured,
     else the cosine of lips and sound at the offset of the video. The latter counts only where there are two people: of
-    one who is alone, the rule `sync` judges whole clips. A tick on which no speech is heard says nothing.
+    one who is alone, the rule `sync` judges whole clips. What speaks for one face speaks against the others, up to
+    `overlap_prob`. A tick on which no speech is heard says nothing.
 
     Args:
         evidence: of T ticks and F faces.
@@ -62,25 +68,59 @@ def speaking(
         (F,) probabilities; NaN where nothing was measured.
     """
     faces = evidence.faces
+    prob = np.full(len(faces), np.nan)
+    if evidence.speech_prob is None or (faces.sync_scores is None and faces.speaking_prob is None):
+        return prob.astype(np.float32)
+    log_odds = _log_odds(faces, people, settings)
+    log_odds -= _of_others(np.where(people, log_odds, np.nan), faces.tick, settings)
+    measured = ~np.isnan(log_odds)
+    log_odds[measured & ~(evidence.speech_prob[faces.tick] >= min_speech_prob)] = 0.0
+    for number in np.unique(track[measured]):
+        rows = np.flatnonzero(track == number)
+        prob[rows] = _smoothed(log_odds[rows], settings.turn_s)
+    prob[~measured] = np.nan
+    return prob.astype(np.float32)
+
+
+def _log_odds(faces: Faces, people: BoolArray, settings: SpeakerSettings) -> Float64Array:
+    """Return (F,) what each face says of itself, log odds that it speaks; NaN where nothing was measured."""
     log_odds = np.full(len(faces), np.nan)
-    if evidence.speech_prob is None:
-        return log_odds.astype(np.float32)
     if faces.sync_scores is not None:
-        together = np.bincount(faces.tick[people], minlength=len(evidence))[faces.tick] >= 2
+        together = np.bincount(faces.tick[people], minlength=int(faces.tick.max(initial=0)) + 1)[faces.tick] >= 2
         agreement = _agreement(faces.sync_scores)
         log_odds[together] = settings.sync_weight * (agreement[together] - settings.sync_level)
     if faces.speaking_prob is not None:
         seen = ~np.isnan(faces.speaking_prob)
-        prob = np.clip(faces.speaking_prob[seen].astype(np.float64), 0.01, 0.99)
-        log_odds[seen] = settings.speaking_weight * np.log(prob / (1.0 - prob))
-    log_odds[~(evidence.speech_prob[faces.tick] >= min_speech_prob) & ~np.isnan(log_odds)] = 0.0
-    log_odds = np.clip(log_odds, -_MOST_LOG_ODDS, _MOST_LOG_ODDS)
-    prob = np.full(len(faces), np.nan)
-    for number in np.unique(track[~np.isnan(log_odds)]):
-        rows = np.flatnonzero(track == number)
-        prob[rows] = _smoothed(log_odds[rows], settings.turn_s)
-    prob[np.isnan(log_odds)] = np.nan
-    return prob.astype(np.float32)
+        log_odds[seen] = settings.speaking_weight * _logit(faces.speaking_prob[seen])
+    most = settings.speaking_weight * _logit(np.array([_SUREST_PROB]))
+    return np.asarray(np.clip(log_odds, -most, most))
+
+
+def _of_others(log_odds: Float64Array, tick: Int64Array, settings: SpeakerSettings) -> Float64Array:
+    """Return (F,) the log odds of the likeliest other speaker beside each face, between 0 and that of `overlap_prob`.
+
+    Args:
+        log_odds: (F,) of each face; NaN where it does not count.
+        tick: (F,) of each face, ascending.
+        settings: name the limit.
+    """
+    most = settings.speaking_weight * float(_logit(np.array([settings.overlap_prob]))[0])
+    counted = np.clip(np.nan_to_num(log_odds, nan=0.0), 0.0, most)
+    others = np.zeros(len(tick))
+    order = np.lexsort((counted, tick))
+    last = np.append(np.flatnonzero(np.diff(tick)), len(tick) - 1) if len(tick) else np.zeros(0, dtype=np.int64)
+    first = np.append(0, last[:-1] + 1) if len(tick) else last
+    group = np.repeat(np.arange(len(last)), last - first + 1)
+    highest = order[last]
+    second = np.where(last > first, counted[order[np.maximum(last - 1, 0)]], 0.0)
+    others[:] = counted[highest][group]
+    others[highest] = second
+    return others
+
+
+def _logit(prob: npt.NDArray[np.floating[Any]]) -> Float64Array:
+    bounded = np.clip(prob.astype(np.float64), 1.0 - _SUREST_PROB, _SUREST_PROB)
+    return np.asarray(np.log(bounded / (1.0 - bounded)))
 
 
 def _agreement(scores: Float32Array) -> Float64Array:
