@@ -9,14 +9,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from curation.decision.clip_plans import ClipPlan, candidates, plan_clips
+from curation.decision.judgement import Judged, judge, recording_starts
 from curation.decision.main_face import Rivals, main_face, main_track
 from curation.decision.own_rules import require_own_names
 from curation.decision.settings import RulesSettings
 from curation.decision.tracks import link_tracks
 from curation.evidence.main_track import MainTrack
 from curation.evidence.measures import Evidence, FaceMeasures
-from curation.rules.built_in import built_in_rules
-from curation.rules.cut import cut
 from curation.rules.rule import MeasuredVideo, Rule
 from curation.rules.sync import NOTHING_JUDGED, SyncedStretch, VideoSync, judge_sync, sound_lag
 from curation.rules.too_short import too_short
@@ -25,13 +24,7 @@ from foundation.array_types import BoolArray, Int64Array
 from manifests.timeline import TICK_RATE_HZ
 from manifests.vocabulary import TIERS, Tier
 
-__all__ = ["ClipPlan", "Decision", "RulesSettings", "Span", "all_rules", "decide"]
-
-_Judged = Sequence[tuple[Rule, Verdict]]
-"""Rules in the order in which they are applied, each with its verdict in one tier."""
-
-_N_PLANNED = 2
-"""The last built-in rules, `sync` and `too_short`, judge the stretches that all others leave."""
+__all__ = ["ClipPlan", "Decision", "RulesSettings", "Span", "decide"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,17 +68,6 @@ class Decision:
         return f"Decision: {len(self.spans)} spans; {len(self.clips)} clips, {seconds:.1f} s"
 
 
-def all_rules(settings: RulesSettings, own: Sequence[Rule] = ()) -> tuple[Rule, ...]:
-    """Return all rules in the order in which they are applied: those of the user's own before `sync` and `too_short`.
-
-    Args:
-        settings: of the built-in rules.
-        own: rules of the user's own.
-    """
-    rules = built_in_rules(dict(settings))
-    return (*rules[:-_N_PLANNED], *own, *rules[-_N_PLANNED:])
-
-
 def decide(
     evidence: Evidence,
     settings: RulesSettings,
@@ -112,7 +94,7 @@ def decide(
         RuleError: two rules have one name, or a rule of the user's own raises or does not return verdicts.
     """
     require_own_names(rules)
-    begins: BoolArray = cut(evidence.cut_score, settings.cut).failed | _range_starts(evidence)
+    begins = recording_starts(evidence, settings)
     bridge = settings.no_face.bridge_ticks
     track = link_tracks(evidence, begins, bridge, settings.tracks, identity)
     main = main_track(
@@ -128,13 +110,8 @@ def decide(
     face = main_face(evidence.faces, main)
 
     video = MeasuredVideo(evidence=evidence, face=face, main=main, breaks=begins | main.changes)
-    # Only the user's own rules are checked: an exception in a built-in one is a bug of this program.
-    verdicts = [
-        (rule, rule.verdicts(video) if rule in rules else rule.judge(video)) for rule in all_rules(settings, rules)
-    ]
-    judged = {tier: [(rule, by_tier[tier]) for rule, by_tier in verdicts if tier in by_tier] for tier in TIERS}
-    passed = {tier: _passed(evidence, judged[tier]) for tier in TIERS}
-    breaks = {tier: _breaks(video, judged[tier]) for tier in TIERS}
+    judgement = judge(video, settings, rules)
+    passed, breaks = judgement.passed, judgement.breaks
     stretches = candidates(passed, breaks, settings.too_short)
     sync = judge_sync(video, stretches, settings.sync, settings.silence.min_speech_prob)
     clips = [
@@ -144,40 +121,14 @@ def decide(
     spans: list[Span] = []
     for tier in TIERS:
         clip_of = _clip_of(len(evidence), clips, tier)
-        ruled, left = list(judged[tier]), passed[tier] & (clip_of < 0)
+        ruled, left = list(judgement.judged[tier]), passed[tier] & (clip_of < 0)
         if tier == "diffusion":
             unsynced = _sync_verdict(len(evidence), sync, settings.sync.in_sync_z)
-            ruled.append((verdicts[-2][0], unsynced))
+            ruled.append((judgement.sync, unsynced))
             left &= ~unsynced.failed
-        ruled.append((verdicts[-1][0], too_short(left, breaks[tier], settings.too_short)))
+        ruled.append((judgement.too_short, too_short(left, breaks[tier], settings.too_short)))
         spans += _spans(evidence, ruled, breaks[tier], clips, clip_of, tier, sync)
     return Decision(track=track, main=main, face=face, spans=tuple(spans), clips=tuple(clips), sync=sync)
-
-
-def _range_starts(evidence: Evidence) -> BoolArray:
-    """Return (T,) where a chosen range begins after ticks that were not chosen: a recording of its own."""
-    starts = np.zeros(len(evidence), dtype=np.bool_)
-    if evidence.trimmed is not None:
-        starts[1:] = evidence.trimmed[:-1] & ~evidence.trimmed[1:]
-    return starts
-
-
-def _passed(evidence: Evidence, judged: _Judged) -> BoolArray:
-    """Return (T,) whether a tick satisfies every rule; a boundary fails none."""
-    dropped = ~evidence.decoded
-    for rule, verdict in judged:
-        if not rule.boundary:
-            dropped = dropped | verdict.failed
-    return ~dropped
-
-
-def _breaks(video: MeasuredVideo, judged: _Judged) -> BoolArray:
-    """Return (T,) where a clip must not go on from the tick before."""
-    breaks = video.breaks
-    for rule, verdict in judged:
-        if rule.boundary:
-            breaks = breaks | verdict.failed
-    return breaks
 
 
 def _sync_verdict(n_ticks: int, sync: VideoSync, in_sync_z: float) -> Verdict:
@@ -203,7 +154,7 @@ def _clip_of(n_ticks: int, clips: Sequence[ClipPlan], tier: Tier) -> Int64Array:
 
 def _spans(
     evidence: Evidence,
-    judged: _Judged,
+    judged: Judged,
     breaks: BoolArray,
     clips: Sequence[ClipPlan],
     clip_of: Int64Array,
@@ -252,7 +203,7 @@ def _worst(rule: Rule, verdict: Verdict, first: int, end: int) -> tuple[float | 
     return float(measured.max() if rule.keeps == "at most" else measured.min()), limit
 
 
-def _failed(judged: _Judged, first: int, end: int) -> tuple[str, ...]:
+def _failed(judged: Judged, first: int, end: int) -> tuple[str, ...]:
     """Return the rules that some tick of a span fails; a boundary where the span begins at it."""
     return tuple(
         rule.name

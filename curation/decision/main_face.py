@@ -15,7 +15,7 @@ from foundation.array_types import BoolArray, Float32Array, Int64Array
 from manifests.schema.face_measures import FACE_MEASURES, FaceMeasure, Measured
 from manifests.timeline import TICK_RATE_HZ
 
-__all__ = ["Rivals", "main_face", "main_track"]
+__all__ = ["Rivals", "linked_track", "main_face", "main_track"]
 
 _HEADROOM = 1.1
 """Side of the square in which a second face counts over that of a clip, whose square does not follow the head."""
@@ -131,7 +131,7 @@ def main_track(
         rival_ratio[tick] = others.max() / faces.width_px[first + chosen] if len(others) else 0.0
     alone = np.flatnonzero(np.bincount(faces.tick, minlength=n)[faces.tick] == 1)
     face[faces.tick[alone]], rival_ratio[faces.tick[alone]], speaks_alone[faces.tick[alone]] = alone, 0.0, prob[alone]
-    return _linked(evidence, track, cut, bridge_ticks, face, rival_ratio, speaks_alone)
+    return linked_track(evidence, track, cut, bridge_ticks, face, rival_ratio, speaks_alone)
 
 
 def _alone(prob: Float32Array, chosen: int, sure: BoolArray) -> float:
@@ -149,7 +149,7 @@ def _alone(prob: Float32Array, chosen: int, sure: BoolArray) -> float:
     return own * (1.0 - float(others.max(initial=0.0)))
 
 
-def _linked(
+def linked_track(
     evidence: Evidence,
     track: Int64Array,
     cut: BoolArray,

@@ -23,6 +23,7 @@ from curation.output.ledger import VideoRecord, write_record
 from curation.output.long_video import gather, stored_clips, unrendered, write_decided, write_slice
 from curation.output.video_files import VideoFiles
 from curation.output.window_files import read_windows, remove_windows, unmeasured, write_window
+from curation.output.window_shapes import WindowShapes
 from curation.rendering.render import render_clips
 from curation.rendering.slices import Slice, divide_clips
 from curation.rules.rule import RuleError
@@ -210,8 +211,7 @@ class MeasureWindow(Unit):
         started, window, media = time.perf_counter(), self.window, worker.plan.settings.media
         with self._opened(worker, self.info, whole=False) as info:
             evidence = analyze_frames(info, worker.perception, window.first_tick, window.end_tick, media)
-            spent_s = time.perf_counter() - started
-        write_window(files, window, evidence, spent_s)
+        write_window(files, window, evidence, time.perf_counter() - started)
         return Result(word="measured", measured_s=seconds_of_tick(window.n_ticks))
 
 
@@ -234,7 +234,9 @@ class DecideVideo(Unit):
         started, settings = time.perf_counter(), worker.plan.settings
         with self._opened(worker, self.info) as info:
             frames, frames_s = read_windows(files, self.windows, large=bool(worker.plan.rules))
-            evidence = worker.joined(info, requested_ticks(self.video.trims, info), frames)
+            measured = worker.joined(info, requested_ticks(self.video.trims, info), frames)
+            shapes_of = WindowShapes(files, self.windows, measured.faces.tick)
+            evidence = worker.with_speakers(info, measured, shapes_of)
             analyzed = time.perf_counter()
             decision = worker.decided(evidence)
             spent = {"analyze_s": frames_s + analyzed - started, "decide_s": time.perf_counter() - analyzed}

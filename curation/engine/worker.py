@@ -7,8 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from curation.analysis.analyze import analyze_audio_of, analyze_ranges
+from curation.analysis.lips_and_sound import ShapesOf, shapes_in
+from curation.analysis.speakers import with_speakers
 from curation.analysis.speaking_track import with_heard_track
 from curation.decision.decide import Decision, decide
+from curation.decision.possible_speakers import possible_speakers
 from curation.evidence.joining import scatter_rows, with_audio
 from curation.evidence.measures import Evidence, FrameEvidence
 from curation.media.decoders import probe_for, require_decoder
@@ -16,6 +19,7 @@ from curation.media.probe import VideoInfo
 from curation.model_cards import ModelCard
 from curation.model_registry import register_model, registered_models
 from curation.output.curated_video import CuratedVideo
+from curation.perception.lips import LipModels
 from curation.perception.models import Perception, load_perception
 from curation.rendering.render import evidence_of_clips, render_clips
 from curation.rules.rule import Rule
@@ -65,6 +69,7 @@ class WorkerPlan:
         return VideoWorker(
             plan=self,
             perception=load_perception(self.settings.perception),
+            lips=LipModels(self.settings.perception),
             speech=load_speech(self.settings.speech),
             on_length=on_length,
         )
@@ -76,6 +81,7 @@ class VideoWorker:
 
     plan: WorkerPlan
     perception: Perception
+    lips: LipModels
     speech: SpeechModels
     on_length: Callable[[float], None] = ignore_length
     """Called with the length of a video that is curated in one piece, seconds, as soon as it is known."""
@@ -102,7 +108,8 @@ class VideoWorker:
             RuleError: a rule of the user's own raised.
         """
         settings, started = self.plan.settings, time.perf_counter()
-        evidence = analyze_ranges(info, self.perception, stretches, settings.media)
+        seen = analyze_ranges(info, self.perception, stretches, settings.media)
+        evidence = self.with_speakers(info, seen, shapes_in(seen.faces))
         analyzed = time.perf_counter()
         decision = self.decided(evidence)
         decided = time.perf_counter()
@@ -130,6 +137,33 @@ class VideoWorker:
         """
         measured = with_audio(frames, analyze_audio_of(info, self.perception, stretches))
         return scatter_rows(measured, ticks_of(stretches), info.n_ticks)
+
+    def with_speakers(self, info: VideoInfo, evidence: Evidence, shapes_of: ShapesOf) -> Evidence:
+        """Return the evidence of a complete video with what its faces have to do with its sound.
+
+        Args:
+            info: what was probed of it.
+            evidence: all that was measured of it before.
+            shapes_of: returns landmarks and blendshapes of faces.
+
+        Raises:
+            MediaError: the file cannot be opened any more.
+            RuleError: a rule of the user's own raised.
+        """
+        settings = self.plan.settings
+        perception = settings.perception
+        if evidence.speech_prob is None or (perception.sync == "none" and perception.speaking == "none"):
+            return evidence
+        stretches = possible_speakers(evidence, settings.rules, self.plan.rules, identity=perception.identity)
+        return with_speakers(
+            info,
+            evidence,
+            stretches,
+            self.lips,
+            shapes_of=shapes_of,
+            media=settings.media,
+            sync=settings.rules.sync,
+        )
 
     def decided(self, evidence: Evidence) -> Decision:
         """Return what is kept of a video.

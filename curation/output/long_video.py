@@ -6,7 +6,9 @@ Memory holds the evidence that rules need for the complete video, about 3 MB a m
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +17,7 @@ from curation.decision.decide import ClipPlan, Decision
 from curation.decision.main_face import main_face
 from curation.evidence.joining import range_of, rows_of, stitch
 from curation.evidence.main_track import MainTrack
-from curation.evidence.measures import Evidence, FrameEvidence
+from curation.evidence.measures import Evidence, Faces, FrameEvidence
 from curation.media.memory import trim_heap
 from curation.output.clip_rows import write_clips
 from curation.output.curated_video import landmarks_of, spans_table
@@ -35,6 +37,7 @@ from manifests.landmarks import LandmarkScheme
 from manifests.packing.rows import write_packed
 from manifests.packing.shards import MEDIA_COLUMNS, Shard, copy_media, moved
 from manifests.schema.clips import CLIPS
+from manifests.schema.face_measures import FACE_MEASURES
 from manifests.schema.frames import FRAMES
 from manifests.schema.videos import SPANS
 from manifests.timeline import Window
@@ -89,13 +92,13 @@ def _frames_pieces(
     """
     faces_before = evidence.faces.tick.searchsorted
     before: tuple[Window, FrameEvidence] | None = None
-    following = read_window(files, windows[0])
+    following = _measured(files, windows[0], evidence.faces)
     for number, window in enumerate(windows):
         current, near = following, [] if before is None else [before]
         near.append((window, current))
         if number + 1 < len(windows):
             after = windows[number + 1]
-            following = read_window(files, after)
+            following = _measured(files, after, evidence.faces)
             near.append(_within(after, following, after.first_tick, after.first_tick + _HALO_TICKS))
         near_windows = [near_window for near_window, _ in near]
         main = _main_of(near_windows, decision.main, int(faces_before(near_windows[0].first_tick)))
@@ -124,6 +127,24 @@ def _frames_pieces(
         )
         before = _within(window, current, window.end_tick - _HALO_TICKS, window.end_tick)
         trim_heap()
+
+
+def _measured(files: VideoFiles, window: Window, faces: Faces) -> FrameEvidence:
+    """Return all evidence of a window, with the sparse measures, which were taken of the complete video.
+
+    Args:
+        files: of the video.
+        window: the window.
+        faces: of the complete video.
+    """
+    seen = read_window(files, window)
+    own = slice(*faces.tick.searchsorted((window.first_tick, window.end_tick)))
+    sparse: dict[str, Any] = {
+        measure.field: None if (values := getattr(faces, measure.field)) is None else values[own]
+        for measure in FACE_MEASURES
+        if measure.sparse
+    }
+    return replace(seen, faces=replace(seen.faces, **sparse))
 
 
 def _within(window: Window, evidence: FrameEvidence, first_tick: int, end_tick: int) -> tuple[Window, FrameEvidence]:

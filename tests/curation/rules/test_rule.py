@@ -5,7 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from curation.decision.decide import RulesSettings, all_rules, decide
+from curation.decision.decide import RulesSettings, decide
+from curation.decision.judgement import all_rules
 from curation.evidence.main_track import MainTrack
 from curation.evidence.measures import Evidence
 from curation.rules.built_in import register
