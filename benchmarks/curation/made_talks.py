@@ -159,7 +159,7 @@ def write_talk(
     sound: list[Float32Array] = []
     step = _RATE_HZ // int(TICK_RATE_HZ)
     listened = [0, 0]
-    for turn in [part for turn in turns for part in (turn, Turn(speaks="", seconds=0.28, shows=turn.shows))]:
+    for turn in [part for one in turns for part in (one, Turn(speaks="", seconds=0.28, shows=one.shows))]:
         said = [one.says(turn.seconds) if name in turn.speaks else None for name, one in zip("ab", people, strict=True)]
         n = min((len(one) for one in said if one is not None), default=round(turn.seconds * TICK_RATE_HZ))
         heard = np.zeros(n * step, np.float32)

@@ -8,8 +8,10 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
+from curation.decision.tracks import track_by_track
 from curation.evidence.measures import Evidence, Faces
 from curation.rules.runs import true_runs
+from curation.rules.silence import SilenceSettings, lips_at_rest
 from foundation.array_types import BoolArray, Float32Array, Float64Array, Int64Array
 from foundation.settings import Settings
 from manifests.timeline import TICK_RATE_HZ
@@ -18,6 +20,9 @@ __all__ = ["SpeakerSettings", "speaking", "turns"]
 
 _SUREST_PROB = 0.99
 """A single tick counts at most as this probability: networks are surer than they are right."""
+
+_REACH_TICKS = 25
+"""What was measured of a track holds for its ticks up to a second away, such as at the ends of a stretch."""
 
 _SYNC_LAGS = 1
 """Lags on either side of the video's own offset that are averaged: the peak of a curve is three ticks wide."""
@@ -47,21 +52,28 @@ class SpeakerSettings(Settings):
 
 
 def speaking(
-    evidence: Evidence, track: Int64Array, people: BoolArray, min_speech_prob: float, settings: SpeakerSettings
+    evidence: Evidence,
+    track: Int64Array,
+    people: BoolArray,
+    bridge_ticks: int,
+    silence: SilenceSettings,
+    settings: SpeakerSettings,
 ) -> Float32Array:
     """Return the probability that each face speaks, given all that was measured of its track and of those beside it.
 
     A track either speaks or listens, and changes between the two once in `turn_s` on average; the probability is that
     of the forward-backward algorithm on these two states. Evidence of a tick is `speaking_prob` where it was measured,
     else the cosine of lips and sound at the offset of the video. The latter counts only where there are two people: of
-    one who is alone, the rule `sync` judges whole clips. What speaks for one face speaks against the others, up to
+    one who is alone, the rule `sync` judges whole clips. Beside a face that was measured, one that was not is known to
+    listen where its lips rest. What speaks for one face speaks against the others, up to
     `overlap_prob`. A tick on which no speech is heard says nothing.
 
     Args:
         evidence: of T ticks and F faces.
         track: (F,) from `link_tracks`.
         people: (F,) the face is a sure one, and no picture on the wall.
-        min_speech_prob: probability from which a tick counts as speech.
+        bridge_ticks: longest miss over which a face goes on.
+        silence: which ticks are speech, and which lips rest.
         settings: how long turns are, and what a tick counts.
 
     Returns:
@@ -72,13 +84,17 @@ def speaking(
     if evidence.speech_prob is None or (faces.sync_scores is None and faces.speaking_prob is None):
         return prob.astype(np.float32)
     log_odds = _log_odds(faces, people, settings)
+    beside = np.zeros(len(evidence), dtype=np.bool_)
+    beside[faces.tick[~np.isnan(log_odds)]] = True
+    rests = beside[faces.tick] & np.isnan(log_odds) & _lips_rest(faces, track, bridge_ticks, silence)
+    log_odds[rests] = settings.speaking_weight * _logit(np.array([1.0 - settings.overlap_prob]))
     log_odds -= _of_others(np.where(people, log_odds, np.nan), faces.tick, settings)
     measured = ~np.isnan(log_odds)
-    log_odds[measured & ~(evidence.speech_prob[faces.tick] >= min_speech_prob)] = 0.0
+    log_odds[measured & ~(evidence.speech_prob[faces.tick] >= silence.min_speech_prob)] = 0.0
     for number in np.unique(track[measured]):
         rows = np.flatnonzero(track == number)
-        prob[rows] = _smoothed(log_odds[rows], settings.turn_s)
-    prob[~measured] = np.nan
+        near = _distance(faces.tick[rows], measured[rows]) <= _REACH_TICKS
+        prob[rows[near]] = _smoothed(log_odds[rows], settings.turn_s)[near]
     return prob.astype(np.float32)
 
 
@@ -94,6 +110,14 @@ def _log_odds(faces: Faces, people: BoolArray, settings: SpeakerSettings) -> Flo
         log_odds[seen] = settings.speaking_weight * _logit(faces.speaking_prob[seen])
     most = settings.speaking_weight * _logit(np.array([_SUREST_PROB]))
     return np.asarray(np.clip(log_odds, -most, most))
+
+
+def _lips_rest(faces: Faces, track: Int64Array, bridge_ticks: int, silence: SilenceSettings) -> BoolArray:
+    """Return (F,) whether the lips of each face hardly move."""
+    order, breaks = track_by_track(faces.tick, track, bridge_ticks)
+    rest = np.empty(len(order), dtype=np.bool_)
+    rest[order] = lips_at_rest(faces.lip_aperture[order], breaks, silence)
+    return rest
 
 
 def _of_others(log_odds: Float64Array, tick: Int64Array, settings: SpeakerSettings) -> Float64Array:
@@ -116,6 +140,14 @@ def _of_others(log_odds: Float64Array, tick: Int64Array, settings: SpeakerSettin
     others[:] = counted[highest][group]
     others[highest] = second
     return others
+
+
+def _distance(tick: Int64Array, marked: BoolArray) -> Int64Array:
+    """Return (n,) ticks from each of n ascending ticks to the nearest marked one, of which there is one at least."""
+    marks = tick[marked]
+    after = np.searchsorted(marks, tick)
+    before, following = marks[np.maximum(after - 1, 0)], marks[np.minimum(after, len(marks) - 1)]
+    return np.asarray(np.minimum(np.abs(tick - before), np.abs(tick - following)))
 
 
 def _logit(prob: npt.NDArray[np.floating[Any]]) -> Float64Array:

@@ -11,6 +11,7 @@ from curation.evidence.main_track import MainTrack
 from curation.evidence.measures import Evidence, Faces
 from curation.model_registry import IDENTITIES
 from curation.perception.cards import IdentityCard
+from curation.rules.silence import SilenceSettings
 from curation.rules.still_face import StillFaceSettings
 
 Make = Callable[..., Evidence]
@@ -43,7 +44,7 @@ def chosen(evidence: Evidence, cut: np.ndarray | None = None) -> MainTrack:
         bridge_ticks=2,
         still=StillFaceSettings(),
         rivals=Rivals(min_score=0.7, face_ratio=0.5),
-        min_speech_prob=0.5,
+        silence=SilenceSettings(),
         speaker=SpeakerSettings(),
     )
 
