@@ -10,11 +10,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from foundation.array_types import Float32Array, Float64Array, Int64Array
+from manifests.schema.face_measures import SYNC_LAG_TICKS
 
-__all__ = ["LAGS", "SyncCurve", "SyncSums", "pooled"]
+__all__ = ["LAGS", "SURE_TICKS", "SURE_Z", "SyncCurve", "SyncSums", "pooled"]
 
-LAGS: Int64Array = np.arange(-15, 16)
+LAGS: Int64Array = np.arange(-SYNC_LAG_TICKS, SYNC_LAG_TICKS + 1)
 """(31,) lags in ticks of 40 ms; at a positive one the sound comes later than the lips."""
+
+SURE_Z = 4.5
+"""From this z on an offset is sure, if it is the peak over `SURE_TICKS` or more: it errs by less than a tick."""
+
+SURE_TICKS = 111
+"""Five seconds, less seven ticks at either end that have no score."""
 
 _LEAST_SHARE = 0.5
 """A lag that fewer of the ticks have is left out of the curve: near an end of the sound it rests on few ticks."""

@@ -13,11 +13,14 @@ from curation.decision.judgement import Judged, judge, recording_starts
 from curation.decision.main_face import Rivals, main_face, main_track
 from curation.decision.own_rules import require_own_names
 from curation.decision.settings import RulesSettings
+from curation.decision.sound_repair import sound_lag
 from curation.decision.tracks import link_tracks
 from curation.evidence.main_track import MainTrack
 from curation.evidence.measures import Evidence, FaceMeasures
+from curation.model_registry import IDENTITIES
+from curation.perception.cards import IdentityCard
 from curation.rules.rule import MeasuredVideo, Rule
-from curation.rules.sync import NOTHING_JUDGED, SyncedStretch, VideoSync, judge_sync, sound_lag
+from curation.rules.sync import NOTHING_JUDGED, SyncedStretch, VideoSync, judge_sync
 from curation.rules.too_short import too_short
 from curation.rules.verdict import Verdict
 from foundation.array_types import BoolArray, Int64Array
@@ -113,7 +116,13 @@ def decide(
     judgement = judge(video, settings, rules)
     passed, breaks = judgement.passed, judgement.breaks
     stretches = candidates(passed, breaks, settings.too_short)
-    sync = judge_sync(video, stretches, settings.sync, settings.silence.min_speech_prob)
+    sync = judge_sync(
+        video,
+        stretches,
+        settings.sync,
+        min_speech_prob=settings.silence.min_speech_prob,
+        max_distance=settings.tracks.max_distance(IDENTITIES.card(identity, IdentityCard)),
+    )
     clips = [
         replace(clip, sound_lag_samples=sound_lag(sync, (clip.first_tick, clip.end_tick), settings.sync))
         for clip in plan_clips(passed, breaks, settings.too_short, sync)

@@ -105,13 +105,13 @@ class VideoRecord(BaseModel):
         return self.model_copy(update={name: getattr(original, name) for name in names})
 
     @classmethod
-    def curated(cls, video: SourceVideo, info: VideoInfo, outcome: Mapping[str, float]) -> "VideoRecord":
+    def curated(cls, video: SourceVideo, info: VideoInfo, outcome: Mapping[str, float | None]) -> "VideoRecord":
         """Return the record of a video that went through all phases.
 
         Args:
             video: the file.
             info: what was probed of it.
-            outcome: seconds kept, number of clips, seconds spent, by the names of the fields.
+            outcome: seconds kept, number of clips, lips against sound, seconds spent, by the names of the fields.
         """
         probed = {
             "duration_s": float(info.n_ticks / TICK_RATE_HZ),

@@ -14,12 +14,13 @@ from pydantic import Field, model_validator
 from curation.rules.built_in import register
 from curation.rules.rule import MeasuredVideo
 from curation.rules.verdict import Verdicts
+from foundation.array_types import Float32Array
 from foundation.settings import Settings
-from manifests.sync_curve import SyncCurve, SyncSums, pooled
-from manifests.timeline import SAMPLES_PER_TICK, TICK_RATE_HZ, TickRange
+from manifests.sync_curve import SURE_TICKS, SURE_Z, SyncCurve, SyncSums, pooled
+from manifests.timeline import TICK_RATE_HZ, TickRange
 from manifests.vocabulary import SyncOutcome, SyncReason
 
-__all__ = ["NOTHING_JUDGED", "SyncSettings", "SyncedStretch", "VideoSync", "judge_sync", "sound_lag"]
+__all__ = ["NOTHING_JUDGED", "SyncSettings", "SyncedStretch", "VideoSync", "judge_sync"]
 
 _LEAST_MEASURED = 0.5
 """A stretch of which less was measured is not judged by the rest."""
@@ -46,9 +47,9 @@ class SyncSettings(Settings):
     not_in_sync_z: float = Field(default=3.0, gt=0.0)
     """Below this z a stretch is not in sync, if it has `sure_ticks`. Ours: finds 90 % of other people's sound and loses
     0.4 % of what is in sync."""
-    sure_ticks: int = Field(default=111, ge=1)
-    """Fewest ticks by which a stretch, or all unsettled ones of a track together, can be not in sync: 5 s, less the
-    edges that have no score."""
+    sure_ticks: int = Field(default=SURE_TICKS, ge=1)
+    """Fewest ticks by which a stretch, or all of a face that are left open, can be not in sync: 5 s, less the edges,
+    which have no score."""
     long_not_in_sync_z: float = Field(default=3.5, gt=0.0)
     """The same as `not_in_sync_z` from `long_ticks` on. Ours: finds 98 %, and loses none of 117 clips in sync."""
     long_ticks: int = Field(default=186, ge=1)
@@ -56,7 +57,7 @@ class SyncSettings(Settings):
     min_ticks: int = Field(default=61, ge=1)
     """Fewest ticks with a score: 3 s, less the edges. A stretch with fewer is not measured."""
     same_offset_ticks: float = Field(default=2.0, ge=0.0)
-    """A stretch has the offset of its track where the peaks of both lie at most this far apart, ticks."""
+    """A stretch has the offset of its face, or of its video, where the two lie at most this far apart, ticks."""
     min_speech: float = Field(default=0.5, ge=0.0, le=1.0)
     """Smallest share of ticks with speech; with less, a stretch is not measured: silence agrees with any lips."""
     min_pictures_hz: float = Field(default=20.0, ge=0.0, le=25.0)
@@ -65,7 +66,7 @@ class SyncSettings(Settings):
     """Largest mean turn of the head to a side, degrees, at which the lips show enough."""
     repair: Literal["off", "auto"] = "off"
     """`auto`: the sound of a video is moved by its offset before its clips are cut, where the offset is sure."""
-    repair_z: float = Field(default=4.5, gt=0.0)
+    repair_z: float = Field(default=SURE_Z, gt=0.0)
     """From this z on, over all stretches of a video together, its offset is sure, if they have `sure_ticks`."""
     min_repair_ticks: float = Field(default=1.5, ge=0.0, le=15.0)
     """Smallest offset that is repaired, ticks of 40 ms: half a tick more than the measurement errs."""
@@ -100,7 +101,7 @@ class SyncedStretch:
     curve: SyncCurve | None = None
     """Of the stretch itself; None where it was not measured."""
     value: float | None = None
-    """The z that decided: that of the stretch, or of its track; None where it was not measured."""
+    """The z that decided: that of the stretch, or of all of its face; None where it was not measured."""
     limit: float | None = None
     """The z that `value` was held against."""
     dropped: bool = False
@@ -127,19 +128,25 @@ NOTHING_JUDGED = VideoSync()
 
 
 def judge_sync(
-    video: MeasuredVideo, stretches: Sequence[TickRange], settings: SyncSettings, min_speech_prob: float
+    video: MeasuredVideo,
+    stretches: Sequence[TickRange],
+    settings: SyncSettings,
+    *,
+    min_speech_prob: float,
+    max_distance: float,
 ) -> VideoSync:
     """Judge stretches of a video that satisfy every other rule of tier `diffusion`.
 
-    A stretch is first judged by its own curve. What that leaves open is judged by the curve of its track: in sync where
-    the track is and its own peak lies at the same offset, and not in sync where neither its own z nor that of all that
-    is left open of the track reaches the limit.
+    A stretch is first judged by its own curve. What that leaves open is judged by that of all stretches of its face: in
+    sync where they are and its own peak lies at their offset, and not in sync where neither its own z nor that of all
+    that is left open of the face reaches the limit.
 
     Args:
         video: the measurements.
         stretches: half-open ranges of ticks, each within one track.
         settings: limits.
         min_speech_prob: probability from which a tick counts as speech.
+        max_distance: largest distance of two identity descriptors of one face.
     """
     drops = _DROPS[settings.drop]
     sums: dict[TickRange, SyncSums] = {}
@@ -151,40 +158,12 @@ def judge_sync(
         else:
             sums[ticks] = own
             told[ticks] = _judged_alone(ticks, own, settings)
-    tracks = {ticks: int(video.main.track_id[ticks[0]]) for ticks in sums}
-    for track in dict.fromkeys(tracks.values()):
-        of_track = [ticks for ticks in sums if tracks[ticks] == track]
-        told |= _judged_together({ticks: told[ticks] for ticks in of_track}, sums, settings)
+    for of_face in _by_face(video, list(sums), max_distance):
+        told |= _judged_together({ticks: told[ticks] for ticks in of_face}, sums, settings)
     return VideoSync(
         stretches=tuple(replace(told[ticks], dropped=told[ticks].outcome in drops) for ticks in stretches),
         curve=pooled(sums.values()).curve(),
     )
-
-
-def sound_lag(sync: VideoSync, ticks: TickRange, settings: SyncSettings) -> int:
-    """Return by how many samples of 16 kHz the sound of a clip is late and is to be moved; 0: it stays.
-
-    One file has one offset as a rule, so that all of its clips are moved by it, of either tier. A stretch that is in
-    sync at another offset, as in a film of several recordings, contradicts it and stays as it is.
-
-    Args:
-        sync: of the video.
-        ticks: of the clip.
-        settings: whether to repair, and what is sure.
-    """
-    curve = sync.curve
-    if settings.repair == "off" or curve is None or curve.z < settings.repair_z or curve.n_ticks < settings.sure_ticks:
-        return 0
-    offset = curve.offset_ticks
-    if not settings.min_repair_ticks <= abs(offset) <= settings.max_repair_ticks:
-        return 0
-    for stretch in sync.stretches:
-        overlaps = stretch.ticks[0] < ticks[1] and ticks[0] < stretch.ticks[1]
-        if not overlaps or stretch.curve is None or stretch.curve.z < settings.in_sync_z:
-            continue
-        if abs(stretch.curve.offset_ticks - offset) > settings.same_offset_ticks:
-            return 0
-    return round(offset * SAMPLES_PER_TICK)
 
 
 def _measured(
@@ -227,13 +206,37 @@ def _judged_alone(ticks: TickRange, sums: SyncSums, settings: SyncSettings) -> S
     return SyncedStretch(ticks=ticks, outcome=outcome, curve=curve, value=curve.z, limit=limit)
 
 
+def _by_face(
+    video: MeasuredVideo, stretches: Sequence[TickRange], max_distance: float
+) -> Sequence[Sequence[TickRange]]:
+    """Return the stretches of each face: of one track, or, over a cut, with descriptors that are near each other."""
+    faces: list[tuple[set[int], Float32Array, list[TickRange]]] = []
+    for ticks in stretches:
+        own = slice(*ticks)
+        track = int(video.main.track_id[ticks[0]])
+        described = video.face.descriptor[own]
+        described = described[~np.isnan(described).any(axis=1)]
+        mean = described.mean(axis=0) if len(described) else np.zeros(0, np.float32)
+        for tracks, descriptor, members in faces:
+            # of a stretch without a descriptor, only the track tells whose face it is
+            known = mean.size > 0 and descriptor.size > 0
+            near = known and float(np.linalg.norm(mean - descriptor)) <= max_distance
+            if track in tracks or near:
+                tracks.add(track)
+                members.append(ticks)
+                break
+        else:
+            faces.append(({track}, mean, [ticks]))
+    return [members for _, _, members in faces]
+
+
 def _judged_together(
     told: dict[TickRange, SyncedStretch], sums: dict[TickRange, SyncSums], settings: SyncSettings
 ) -> dict[TickRange, SyncedStretch]:
-    """Judge what is left open of one track by what its stretches say together."""
-    track = pooled(sums[ticks] for ticks in told).curve()
-    if track is not None and track.z >= settings.in_sync_z:
-        told = {ticks: _agreeing(stretch, track, settings) for ticks, stretch in told.items()}
+    """Judge what is left open of one face by what its stretches say together."""
+    whole = pooled(sums[ticks] for ticks in told).curve()
+    if whole is not None and whole.z >= settings.in_sync_z:
+        told = {ticks: _agreeing(stretch, whole, settings) for ticks, stretch in told.items()}
     left = [ticks for ticks, stretch in told.items() if stretch.outcome == "undecided"]
     rest = pooled(sums[ticks] for ticks in left).curve()
     limit = None if rest is None else settings.refuted_below(rest.n_ticks)
@@ -247,14 +250,14 @@ def _judged_together(
     return told | refuted
 
 
-def _agreeing(stretch: SyncedStretch, track: SyncCurve, settings: SyncSettings) -> SyncedStretch:
-    """Return a stretch, in sync if it was left open and has the offset of its track, which is in sync."""
+def _agreeing(stretch: SyncedStretch, whole: SyncCurve, settings: SyncSettings) -> SyncedStretch:
+    """Return a stretch, in sync if it was left open and has the offset of its face as a whole, which is in sync."""
     curve = stretch.curve
     if stretch.outcome != "undecided" or curve is None:
         return stretch
-    if abs(curve.offset_ticks - track.offset_ticks) > settings.same_offset_ticks:
+    if abs(curve.offset_ticks - whole.offset_ticks) > settings.same_offset_ticks:
         return stretch
-    return replace(stretch, outcome="in_sync", value=track.z, limit=settings.in_sync_z)
+    return replace(stretch, outcome="in_sync", value=whole.z, limit=settings.in_sync_z)
 
 
 @register(name="sync", settings=SyncSettings, words="agreement of lips and sound, z", keeps="at least")

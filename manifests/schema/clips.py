@@ -3,6 +3,7 @@
 import pyarrow as pa
 
 from manifests.schema.columns import F32, F64, I32, I64, PATH, TEXT, Table, optional, required
+from manifests.schema.face_measures import SYNC_LAG_TICKS
 
 __all__ = ["CLIPS"]
 
@@ -78,11 +79,11 @@ CLIPS = Table(
         optional("sync_ticks", I32, "ticks", "number of ticks that `sync_curve` is the mean of", later=True),
         optional(
             "sync_curve",
-            pa.list_(pa.float16(), 31),
+            pa.list_(pa.float16(), 2 * SYNC_LAG_TICKS + 1),
             "-1 to 1",
             "mean of `frames.sync_scores`, sound 15 ticks earlier to 15 ticks later than the lips; NaN where too few "
             "ticks have the lag",
-            "[31]",
+            f"[{2 * SYNC_LAG_TICKS + 1}]",
             later=True,
         ),
         optional("sync_model", TEXT, "", "network that compared lips and sound, and its digest", later=True),
