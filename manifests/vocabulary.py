@@ -21,9 +21,8 @@ __all__ = [
 ]
 
 RuleName = Literal[
-    "no_face", "several_faces", "small_face", "cut", "frontal", "jitter", "mask", "silence", "still_face", "not_speaking",
-    "sync",
-    "too_short",
+    "no_face", "several_faces", "small_face", "cut", "frontal", "jitter", "mask", "silence", "still_face",
+    "not_speaking", "sync", "too_short",
 ]  # fmt: skip
 
 RULES: tuple[RuleName, ...] = get_args(RuleName)

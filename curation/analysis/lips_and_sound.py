@@ -70,7 +70,8 @@ def sync_scores(
 ) -> Float32Array | None:
     """Return the (n_faces, 31) scores of faces, NaN where nothing was measured; None where they have no blendshapes.
 
-    The sound is taken as it is in the file. They are rounded to half precision, as they are stored.
+    The sound is taken as it is in the file. Blendshapes and scores are rounded to half precision, as they are stored,
+    so that a dataset of before gets the same scores as a new one.
 
     Args:
         info: the video, with a sound track.
@@ -98,7 +99,8 @@ def sync_scores(
             if blendshapes is None:
                 return None
             heard = sound[part[0] - piece.first_tick :][: part[1] - part[0]]
-            rows = model.scores(_bridged(landmarks_px, found), _bridged(blendshapes, found), heard)
+            stored = blendshapes.astype(np.float16).astype(np.float32)
+            rows = model.scores(_bridged(landmarks_px, found), _bridged(stored, found), heard)
             ticks = np.arange(*part)
             kept = found & (ticks >= piece.kept[0]) & (ticks < piece.kept[1])
             scores[face[kept]] = rows[kept]

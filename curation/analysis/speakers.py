@@ -31,7 +31,7 @@ def with_speakers(
 
     Lips are compared with the sound on all stretches. Whether a face speaks is asked of the other, slower model where
     it is in company, and where its lips and the sound are not in sync over all stretches of its track. Nothing is
-    loaded where there is no stretch.
+    loaded where there is no stretch, and nothing measured that the evidence has.
 
     Args:
         info: the video.
@@ -48,12 +48,12 @@ def with_speakers(
     faces = evidence.faces
     if not stretches or not info.has_audio:
         return evidence
-    scores = None
-    if models.sync is not None:
+    scores = faces.sync_scores
+    if scores is None and models.sync is not None:
         scores = sync_scores(info, stretches, len(faces), shapes_of, models.sync)
     doubtful = [one for one in stretches if one.in_company or _is_doubtful(one, stretches, scores, sync)]
-    prob = None
-    if doubtful and models.speaking is not None:
+    prob = faces.speaking_prob
+    if prob is None and doubtful and models.speaking is not None:
         prob = speaking_prob(info, doubtful, faces.box_px, models.speaking, media)
     return replace(evidence, faces=replace(faces, sync_scores=scores, speaking_prob=prob))
 

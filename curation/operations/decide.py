@@ -217,7 +217,9 @@ class _Again:
             decide_s=decide_s,
             render_s=time.perf_counter() - started,
         )
-        return write_video_files(VideoFiles(self.target, video), curated, self.settings)
+        record = write_video_files(VideoFiles(self.target, video), curated, self.settings)
+        measured = {"sync_model": before.sync_model, "speaking_model": before.speaking_model}
+        return record.model_copy(update=measured)
 
 
 def _heard_as_before(info: VideoInfo, before: VideoRecord) -> VideoInfo:

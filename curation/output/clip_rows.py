@@ -6,6 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from curation.output.lip_evidence import sync_model
 from curation.output.video_files import VideoFiles
 from curation.perception.models import face_landmarks, pose_method
 from curation.rendering.render import RenderedClip
@@ -129,7 +130,7 @@ def _facts(video: SourceVideo, clip: RenderedClip, settings: CurationSettings) -
         "sync_z": None if curve is None else curve.z,
         "sync_offset_ticks": None if curve is None else curve.offset_ticks,
         "sync_ticks": None if curve is None else curve.n_ticks,
-        "sync_model": None,
+        "sync_model": None if curve is None else sync_model(settings.perception),
         "sound_moved_s": plan.sound_lag_samples / AUDIO_RATE_HZ if clip.flac and plan.sound_lag_samples else None,
         "frontal_angle_mean": clip.frontal_angle_mean_deg,
         "frontal_angle_std": clip.frontal_angle_std_deg,

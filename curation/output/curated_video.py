@@ -11,6 +11,7 @@ from curation.media.probe import VideoInfo
 from curation.output.clip_rows import write_clips
 from curation.output.frame_rows import frames_table
 from curation.output.ledger import VideoRecord
+from curation.output.lip_evidence import lip_columns
 from curation.output.video_files import VideoFiles
 from curation.perception.models import face_landmarks
 from curation.rendering.render import RenderedClip
@@ -69,7 +70,7 @@ def write_video_files(files: VideoFiles, curated: CuratedVideo, settings: Curati
         _write_decision(staged, files, curated.evidence, curated.decision, settings)
         require_lease(files.dataset)
     seconds = {"analyze_s": curated.analyze_s, "decide_s": curated.decide_s, "render_s": curated.render_s}
-    return decided_record(files, curated.info, curated.decision, seconds)
+    return decided_record(files, curated.info, curated.decision, seconds, settings)
 
 
 def write_decision(
@@ -96,7 +97,13 @@ def write_decision(
         require_lease(files.dataset)
 
 
-def decided_record(files: VideoFiles, info: VideoInfo, decision: Decision, seconds: Mapping[str, float]) -> VideoRecord:
+def decided_record(
+    files: VideoFiles,
+    info: VideoInfo,
+    decision: Decision,
+    seconds: Mapping[str, float],
+    settings: CurationSettings,
+) -> VideoRecord:
     """Return the record of a video.
 
     Args:
@@ -104,8 +111,11 @@ def decided_record(files: VideoFiles, info: VideoInfo, decision: Decision, secon
         info: its properties.
         decision: the kept clips and spans.
         seconds: time spent on it, by the names of the record's fields.
+        settings: name the models.
     """
-    outcome = decided_columns(decision) | {"n_clips": len(decision.clips)} | dict(seconds)
+    outcome = (
+        decided_columns(decision) | {"n_clips": len(decision.clips)} | dict(seconds) | lip_columns(settings.perception)
+    )
     return VideoRecord.curated(files.video, info, outcome)
 
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 from curation.decision.decide import ClipPlan
 from curation.evidence.measures import AudioEvidence, FaceMeasures
 from curation.rendering.crop import Crop
-from curation.rendering.render import RenderedClip, RenderedSpeech
+from curation.rendering.render import ClipEvidence, RenderedClip, RenderedSpeech
 from manifests.errors import MediaError
 from manifests.files.tar import MemberRange, read_member
 from manifests.packing.packed_files import TableFile, sources_of, table_inventory
@@ -69,15 +69,12 @@ class StoredVideos:
         )
         return AudioEvidence(speech_prob=speech_prob, loudness_dbfs=loudness_dbfs)
 
-    def clips(
-        self, video_id: str, plans: Sequence[ClipPlan], faces: Sequence[FaceMeasures]
-    ) -> dict[ClipPlan, RenderedClip]:
+    def clips(self, video_id: str, planned: Sequence[ClipEvidence]) -> dict[ClipPlan, RenderedClip]:
         """Return the clips that are there already: of the same ticks, tier, face and sound, with media that is whole.
 
         Args:
             video_id: the video.
-            plans: clips to look for, by their first tick.
-            faces: by plan, (N, ...) measurements of its main face.
+            planned: clips to look for, with their main faces.
 
         Raises:
             DatasetError, OSError: a table is damaged, or cannot be read.
@@ -86,7 +83,7 @@ class StoredVideos:
         number_of = {clip_id: number for number, clip_id in enumerate(rows["clip_id"].to_pylist())}
         main = pa.concat_tables([*_rows_of(FRAMES, self._frames, video_id, _FACE)])
         found = {}
-        for plan, face in zip(plans, faces, strict=True):
+        for plan, face in ((clip.plan, clip.face) for clip in planned):
             number = number_of.get(plan.clip_id(video_id))
             row = None if number is None else rows.slice(number, 1)
             if row is not None and _is_same(row, plan) and _shows(main, plan, face):

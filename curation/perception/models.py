@@ -27,7 +27,7 @@ from curation.perception.protocols import (
 )
 from curation.perception.settings import PerceptionSettings
 from curation.perception.voice import SILERO_VOICE, SileroVoice
-from foundation.weights import missing_assets
+from foundation.weights import asset_digest, missing_assets
 from manifests.landmarks import LandmarkScheme, landmark_scheme
 from manifests.record import WeightRecord
 
@@ -37,6 +37,8 @@ __all__ = [
     "face_landmarks",
     "identity_at_hand",
     "lacks_lip_points",
+    "lip_models",
+    "lip_weights",
     "load_active_speaker",
     "load_face_finder",
     "load_lip_sync",
@@ -189,6 +191,29 @@ def load_lip_sync(settings: PerceptionSettings) -> LipSync | None:
     """
     card = _sync(settings)
     return None if card is None else card.load(settings)
+
+
+def lip_models(settings: PerceptionSettings) -> dict[str, str | None]:
+    """Return name and digest of the models that compare faces with the sound, by their kind; None where there is none.
+
+    Raises:
+        MissingAssetsError: weights are missing.
+    """
+    return {"sync": _named(_sync(settings), settings), "speaking": _named(_speaking(settings), settings)}
+
+
+def lip_weights(settings: PerceptionSettings) -> set[str]:
+    """Return the names of the weights of these models, which a dataset that was begun without them does not have."""
+    cards = [card for card in (_sync(settings), _speaking(settings)) if card is not None]
+    names = {name for card in cards for used in card.used(settings) for name in used.asset_names}
+    return names | {record.name for card in cards for record in card.weights(settings)}
+
+
+def _named(card: PerceptionCard | None, settings: PerceptionSettings) -> str | None:
+    if card is None:
+        return None
+    digests = [*(asset_digest(name) for name in card.asset_names), *(one.sha256 for one in card.weights(settings))]
+    return " ".join([card.name, *(digest[:12] for digest in digests)])
 
 
 def lacks_lip_points(settings: PerceptionSettings) -> bool:
