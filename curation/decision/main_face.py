@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from curation.decision.speakers import SpeakerSettings, speaking, turns
+from curation.decision.speaker_turns import SpeakerSettings, speaking, turns
 from curation.decision.tracks import faces_by_tick, track_by_track
 from curation.evidence.main_track import MainTrack
 from curation.evidence.measures import Evidence, FaceMeasures, Faces

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from curation.decision.main_face import Rivals, main_track
-from curation.decision.speakers import SpeakerSettings
+from curation.decision.speaker_turns import SpeakerSettings
 from curation.decision.tracks import TrackSettings, link_tracks
 from curation.evidence.main_track import MainTrack
 from curation.evidence.measures import Evidence, Faces

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from curation.decision.decide import Decision, RulesSettings, decide
-from curation.decision.speakers import SpeakerSettings, turns
+from curation.decision.speaker_turns import SpeakerSettings, turns
 from curation.evidence.measures import Evidence, Faces
 
 Make = Callable[..., Evidence]
