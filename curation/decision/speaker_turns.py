@@ -14,6 +14,7 @@ from curation.rules.runs import true_runs
 from curation.rules.silence import SilenceSettings, lips_at_rest
 from foundation.array_types import BoolArray, Float32Array, Float64Array, Int64Array
 from foundation.settings import Settings
+from manifests.sync_curve import LAGS, SURE_TICKS, SURE_Z, SyncSums
 from manifests.timeline import TICK_RATE_HZ
 
 __all__ = ["SpeakerSettings", "speaking", "turns"]
@@ -23,6 +24,9 @@ _SUREST_PROB = 0.99
 
 _REACH_TICKS = 25
 """What was measured of a track holds for its ticks up to a second away, such as at the ends of a stretch."""
+
+_COMPANY_TICKS = 25
+"""Ticks on which two people have to be seen in a video for the scores of lips and sound to tell who speaks."""
 
 _SYNC_LAGS = 1
 """Lags on either side of the video's own offset that are averaged: the peak of a curve is three ticks wide."""
@@ -46,7 +50,7 @@ class SpeakerSettings(Settings):
     their lips."""
     sync_weight: float = Field(default=1.0, gt=0.0, le=10.0)
     """Weight of a tick of `frames.sync_scores`: log odds per unit of cosine above `sync_level`."""
-    sync_level: float = Field(default=0.12, gt=0.0, lt=1.0)
+    sync_level: float = Field(default=0.25, gt=0.0, lt=1.0)
     """Cosine at the video's offset, above that at other lags, that says neither that a face speaks nor that it does
     not."""
 
@@ -62,11 +66,11 @@ def speaking(
     """Return the probability that each face speaks, given all that was measured of its track and of those beside it.
 
     A track either speaks or listens, and changes between the two once in `turn_s` on average; the probability is that
-    of the forward-backward algorithm on these two states. Evidence of a tick is `speaking_prob` where it was measured,
-    else the cosine of lips and sound at the offset of the video. The latter counts only where there are two people: of
-    one who is alone, the rule `sync` judges whole clips. Beside a face that was measured, one that was not is known to
-    listen where its lips rest. What speaks for one face speaks against the others, up to
-    `overlap_prob`. A tick on which no speech is heard says nothing.
+    of the forward-backward algorithm on these two states. Evidence of a tick is `speaking_prob` and the cosine of lips
+    and sound at their offset, whichever was measured. The latter counts only in videos in which two people are seen
+    together: in others, the rule `sync` judges whole clips. Beside a face that was measured, one that was not is known
+    to listen where its lips rest. What speaks for one face speaks against the others, up to `overlap_prob`. A tick on
+    which no speech is heard says nothing.
 
     Args:
         evidence: of T ticks and F faces.
@@ -83,7 +87,7 @@ def speaking(
     prob = np.full(len(faces), np.nan)
     if evidence.speech_prob is None or (faces.sync_scores is None and faces.speaking_prob is None):
         return prob.astype(np.float32)
-    log_odds = _log_odds(faces, people, settings)
+    log_odds = _log_odds(faces, track, people, settings)
     beside = np.zeros(len(evidence), dtype=np.bool_)
     beside[faces.tick[~np.isnan(log_odds)]] = True
     rests = beside[faces.tick] & np.isnan(log_odds) & _lips_rest(faces, track, bridge_ticks, silence)
@@ -98,18 +102,19 @@ def speaking(
     return prob.astype(np.float32)
 
 
-def _log_odds(faces: Faces, people: BoolArray, settings: SpeakerSettings) -> Float64Array:
+def _log_odds(faces: Faces, track: Int64Array, people: BoolArray, settings: SpeakerSettings) -> Float64Array:
     """Return (F,) what each face says of itself, log odds that it speaks; NaN where nothing was measured."""
-    log_odds = np.full(len(faces), np.nan)
-    if faces.sync_scores is not None:
-        together = np.bincount(faces.tick[people], minlength=int(faces.tick.max(initial=0)) + 1)[faces.tick] >= 2
-        agreement = _agreement(faces.sync_scores)
-        log_odds[together] = settings.sync_weight * (agreement[together] - settings.sync_level)
+    known = []
+    in_company = np.bincount(faces.tick[people]) >= 2
+    if faces.sync_scores is not None and np.count_nonzero(in_company) >= _COMPANY_TICKS:
+        known.append(settings.sync_weight * (_agreement(faces.sync_scores, track) - settings.sync_level))
     if faces.speaking_prob is not None:
-        seen = ~np.isnan(faces.speaking_prob)
-        log_odds[seen] = settings.speaking_weight * _logit(faces.speaking_prob[seen])
-    most = settings.speaking_weight * _logit(np.array([_SUREST_PROB]))
-    return np.asarray(np.clip(log_odds, -most, most))
+        known.append(settings.speaking_weight * _logit(faces.speaking_prob))
+    if not known:
+        return np.full(len(faces), np.nan)
+    total = np.where(np.isnan(known).all(axis=0), np.nan, np.nansum(known, axis=0))
+    most = settings.speaking_weight * float(_logit(np.array([_SUREST_PROB]))[0])
+    return np.asarray(np.clip(total, -most, most))
 
 
 def _lips_rest(faces: Faces, track: Int64Array, bridge_ticks: int, silence: SilenceSettings) -> BoolArray:
@@ -155,18 +160,27 @@ def _logit(prob: npt.NDArray[np.floating[Any]]) -> Float64Array:
     return np.asarray(np.log(bounded / (1.0 - bounded)))
 
 
-def _agreement(scores: Float32Array) -> Float64Array:
-    """Return (F,) cosine of lips and sound at the offset of the video, above that at other lags; NaN if unmeasured."""
-    known = scores.astype(np.float64)
-    n_known = np.count_nonzero(~np.isnan(known), axis=0)
-    curve = np.nansum(known, axis=0) / np.maximum(n_known, 1)
-    curve[n_known < n_known.max() / 2] = -np.inf  # lags that few ticks have are not compared with the others
-    peak = int(np.argmax(curve))
-    lag = np.abs(np.arange(scores.shape[1]) - peak)
-    near, far = known[:, lag <= _SYNC_LAGS], known[:, lag >= _BASE_LAGS]
-    n_far = np.count_nonzero(~np.isnan(far), axis=1)
-    base = np.nansum(far, axis=1) / np.maximum(n_far, 1)
-    return np.asarray(np.where(n_far > 0, near.mean(axis=1) - base, np.nan))
+def _agreement(scores: Float32Array, track: Int64Array) -> Float64Array:
+    """Return (F,) cosine of lips and sound at their offset, above that at other lags; NaN where it was not measured.
+
+    The offset is that of the track where it is sure, for two people on two lines have two; else that of the video.
+    """
+    agreement = np.full(len(scores), np.nan)
+    measured = np.flatnonzero(~np.isnan(scores).all(axis=1))
+    video = SyncSums.of(scores[measured]).curve()
+    if video is None:
+        return agreement
+    for number in np.unique(track[measured]):
+        rows = measured[track[measured] == number]
+        own = SyncSums.of(scores[rows]).curve()
+        sure = own is not None and own.z >= SURE_Z and own.n_ticks >= SURE_TICKS
+        lag = np.abs(LAGS - (own if own is not None and sure else video).peak_lag)
+        known = scores[rows].astype(np.float64)
+        far = known[:, lag >= _BASE_LAGS]
+        n_far = np.count_nonzero(~np.isnan(far), axis=1)
+        base = np.nansum(far, axis=1) / np.maximum(n_far, 1)
+        agreement[rows] = known[:, lag <= _SYNC_LAGS].mean(axis=1) - base
+    return agreement
 
 
 def _smoothed(log_odds: Float64Array, turn_s: float) -> Float64Array:

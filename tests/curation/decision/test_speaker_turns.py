@@ -38,7 +38,7 @@ def in_sync(text: str, lag: int = 2) -> np.ndarray:
     """Scores of one face, 31 a tick, as `speaks`: noise, and a peak at a lag where the face speaks."""
     prob = speaks(text)
     scores = np.random.default_rng(1).normal(0.0, 0.2, (len(prob), 31)).astype(np.float32)
-    scores[:, 15 + lag - 1 : 15 + lag + 2] += np.where(prob > 0.5, 0.4, 0.0)[:, None].astype(np.float32)
+    scores[:, 15 + lag - 1 : 15 + lag + 2] += np.where(prob > 0.5, 0.6, 0.0)[:, None].astype(np.float32)
     scores[np.isnan(prob)] = np.nan
     return scores
 
@@ -119,12 +119,47 @@ def test_a_listener_gives_a_clip_of_tier_vae_only(talk: Callable[..., Evidence],
     assert clips(decide(alone, RulesSettings())) == [(0, 150, "vae", "left")]
 
 
-def test_of_one_who_is_alone_the_scores_of_sync_say_nothing_here(make_evidence: Make) -> None:
+def test_in_a_video_of_one_person_the_scores_of_sync_say_nothing_here(make_evidence: Make) -> None:
     alone = make_evidence(150)
     alone = replace(alone, faces=replace(alone.faces, sync_scores=in_sync("." * 30)))
     decision = decide(alone, RulesSettings())
     assert np.isnan(decision.main.speaks_alone).all()
     assert "not_speaking" not in outcomes(decision)
+
+
+def test_a_listener_who_is_shown_alone_for_a_while_is_known_by_the_scores_of_sync(
+    talk: Callable[..., Evidence],
+) -> None:
+    evidence = talk("x" * 40, "." * 40, "sync_scores")
+    left = evidence.faces.box_px[:, 0] < 400
+    away = evidence.faces.tick >= 100
+    kept = np.flatnonzero(~(left & away))
+    faces = Faces(
+        **{
+            name: None if getattr(evidence.faces, name) is None else getattr(evidence.faces, name)[kept]
+            for name in Faces.__dataclass_fields__
+        }
+    )
+    decision = decide(replace(evidence, faces=faces), RulesSettings())
+    near(clips(decision), [(0, 100, "diffusion", "left"), (100, 200, "vae", "right")], 1)
+
+
+def test_two_people_on_two_lines_have_each_his_own_offset(make_evidence: Make, make_faces: MakeFaces) -> None:
+    n, half = 500, ("x" * 50, "." * 50)
+    faces = beside(
+        replace(make_faces(np.arange(n), LEFT_X, 210.0), sync_scores=in_sync(half[0] + half[1], lag=-4)),
+        replace(make_faces(np.arange(n), RIGHT_X, 200.0), sync_scores=in_sync(half[1] + half[0], lag=9)),
+    )
+    decision = decide(make_evidence(n, faces=faces), RulesSettings())
+    near(clips(decision), [(0, 250, "diffusion", "left"), (250, 500, "diffusion", "right")], 12)
+
+
+def test_what_both_measures_say_is_added(talk: Callable[..., Evidence]) -> None:
+    evidence = talk("x" * 30, "x" * 30)  # two faces of which LR-ASD says that they speak
+    assert outcomes(decide(evidence, RulesSettings())) == {"not_speaking"}
+    scores = talk("x" * 30, "." * 30, "sync_scores").faces.sync_scores
+    decision = decide(replace(evidence, faces=replace(evidence.faces, sync_scores=scores)), RulesSettings())
+    assert np.nanmean(decision.main.speaks_alone) > np.nanmean(decide(evidence, RulesSettings()).main.speaks_alone)
 
 
 def test_a_listener_whom_the_clip_would_show_is_a_second_face(talk: Callable[..., Evidence]) -> None:
