@@ -28,6 +28,7 @@ __all__ = [
     "IDENTITIES",
     "MASKS",
     "SPEAKING",
+    "SYNC",
     "ModelName",
     "ModelRegistry",
     "UnknownModelError",
@@ -186,6 +187,14 @@ MASKS = ModelRegistry(
     },
 )
 
+SYNC = ModelRegistry(
+    "sync",
+    "perception.sync",
+    {
+        "embedded": f"{_PERCEPTION}.sync.model:EMBEDDED_SYNC",
+    },
+)
+
 SPEAKING = ModelRegistry(
     "speaking",
     "perception.speaking",
@@ -215,7 +224,8 @@ ENCODERS = ModelRegistry(
 )
 
 _BY_KIND = {
-    registry.kind: registry for registry in (FACE_FINDERS, HEAD_POSES, IDENTITIES, MASKS, SPEAKING, DENOISERS, ENCODERS)
+    registry.kind: registry
+    for registry in (FACE_FINDERS, HEAD_POSES, IDENTITIES, MASKS, SYNC, SPEAKING, DENOISERS, ENCODERS)
 }
 
 

@@ -10,13 +10,14 @@ from curation.perception.protocols import (
     FaceFinder,
     HeadPose,
     JitterPoints,
+    LipSync,
     MaskClassifier,
 )
 from curation.perception.settings import PerceptionSettings
 from manifests.landmarks import landmark_scheme
 from manifests.record import WeightRecord
 
-__all__ = ["FaceFinderCard", "HeadPoseCard", "IdentityCard", "MaskCard", "PerceptionCard", "SpeakingCard"]
+__all__ = ["FaceFinderCard", "HeadPoseCard", "IdentityCard", "MaskCard", "PerceptionCard", "SpeakingCard", "SyncCard"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,3 +96,18 @@ class SpeakingCard(PerceptionCard):
     """`speaking`."""
     load: Callable[[PerceptionSettings], ActiveSpeaker]
     """Loads the model, given the settings of its section."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SyncCard(PerceptionCard):
+    """A comparison of lips with the sound; chosen by `perception.sync`."""
+
+    kind: str = field(default="sync", init=False)
+    """`sync`."""
+    scheme: str
+    """Landmark scheme of the faces that it takes, with blendshapes, a name in `manifests.landmarks`."""
+    load: Callable[[PerceptionSettings], LipSync]
+    """Loads the model, given the settings of its section."""
+
+    def __post_init__(self) -> None:
+        landmark_scheme(self.scheme)  # raises for a scheme that is unknown

@@ -22,6 +22,7 @@ __all__ = [
     "FaceObservation",
     "HeadPose",
     "JitterPoints",
+    "LipSync",
     "MaskClassifier",
     "Sighting",
     "Square",
@@ -121,6 +122,36 @@ class ActiveSpeaker(Protocol):
         Args:
             faces: (T, 112, 112) grey crops of one face, by `speaking.face_crops`.
             audio_16k: (S,) the sound of these ticks, 16 kHz, mono, -1 to 1, the first sample at the first tick.
+        """
+        ...
+
+
+class LipSync(Protocol):
+    """Compares lips with the sound."""
+
+    name: str
+    """Value of the setting that chooses it."""
+    digest: str
+    """sha256 of its weights."""
+
+    def sound_rows(self, audio_16k: Float32Array, n_ticks: int) -> Float32Array:
+        """Return (n_ticks, D) numbers about the sound of each tick.
+
+        Args:
+            audio_16k: (S,) the sound of these ticks as it is in the file, 16 kHz, mono, -1 to 1.
+            n_ticks: number of ticks.
+        """
+        ...
+
+    def scores(self, landmarks_px: Float32Array, blendshapes: Float32Array, speech: Float32Array) -> Float32Array:
+        """Return (T, 31) cosines between the lips on each tick and the sound -15 to 15 ticks later.
+
+        Those that cannot be known are NaN: near the ends of the stretch, and at lags that lead out of it.
+
+        Args:
+            landmarks_px: (T, K, 2) of one face on ticks that follow one another, pixels.
+            blendshapes: (T, 52) likewise.
+            speech: (T, D) rows of `sound_rows` of the same ticks.
         """
         ...
 

@@ -1,0 +1,57 @@
+"""Datasets as earlier versions wrote them: without the columns that came later."""
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from manifests.files.tables import table_files
+from manifests.schema.tables import TABLES
+
+__all__ = ["LATER_COLUMNS", "make_older"]
+
+LATER_COLUMNS = frozenset(column.name for table in TABLES.values() for column in table.columns if column.later)
+
+
+def make_older(dataset: Path, *, record: bool = True) -> None:
+    """Rewrite a dataset as it was before columns were added.
+
+    Args:
+        dataset: the folder.
+        record: whether `dataset.json` does not describe them either; else only the files lack them.
+    """
+    for name in TABLES:
+        for path in table_files(dataset, name):
+            table = pq.read_table(path, partitioning=None)
+            before = pa.schema(
+                [field.with_type(_before(field.type)) for field in table.schema if field.name not in LATER_COLUMNS],
+                metadata=table.schema.metadata,
+            )
+            older = [_as(table[field.name].combine_chunks(), field.type) for field in before]
+            footer = pq.read_metadata(path).metadata
+            with pq.ParquetWriter(path, before) as writer:
+                writer.write_table(pa.table(older, schema=before), row_group_size=TABLES[name].row_group_rows)
+                writer.add_key_value_metadata({k: v for k, v in footer.items() if k != b"ARROW:schema"})
+    if record:
+        path = dataset / "dataset.json"
+        content = json.loads(path.read_text())
+        for described in content["tables"].values():
+            described["columns"] = [one for one in described["columns"] if one["name"] not in LATER_COLUMNS]
+        path.write_text(json.dumps(content))
+
+
+def _before(data_type: pa.DataType) -> pa.DataType:
+    if pa.types.is_list(data_type) and pa.types.is_struct(data_type.value_type):
+        return pa.list_(pa.struct([field for field in data_type.value_type if field.name not in LATER_COLUMNS]))
+    return data_type
+
+
+def _as(column: pa.Array, data_type: pa.DataType) -> pa.Array:
+    """Return a column in an older type; Arrow's cast adds fields to structs and removes none."""
+    if column.type == data_type:
+        return column
+    structs = column.flatten()
+    fields = list(data_type.value_type)
+    kept = pa.StructArray.from_arrays([structs.field(field.name) for field in fields], fields=fields)
+    return pa.ListArray.from_arrays(column.offsets, kept, mask=column.is_null())
