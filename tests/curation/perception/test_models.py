@@ -48,7 +48,7 @@ def test_every_choice_of_a_model_names_weights_that_the_registry_has(setting: st
 
 def test_a_choice_adds_the_weights_of_its_model_and_no_other() -> None:
     plain = set(perception_assets(PerceptionSettings()))
-    assert plain == {"face_landmarker", "dlib_face_recognition_resnet"}
+    assert plain == {"face_landmarker", "dlib_face_recognition_resnet", "whisper-tiny.en"}
     for changes, added, dropped in (
         ({"pose": "3ddfa_mb05"}, {"3ddfa_mb05", "3ddfa_whitening"}, set()),
         ({"mask": "ssd"}, {"face_mask_detection"}, set()),
@@ -81,6 +81,7 @@ def test_every_network_says_what_runs_it() -> None:
         "pose": ("onnxruntime", True),
         "mask": ("ai-edge-litert", False),
         "identity": ("onnxruntime", True),
+        "sync": ("ctranslate2", False),
         "speaking": ("onnxruntime", False),
         "voice": ("onnxruntime", False),
     }
