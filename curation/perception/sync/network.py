@@ -101,9 +101,7 @@ class SyncNetwork:
         own = {"usual": self.usual, "mean": self.mean, "components": self.components}
         sides = {"lips": self.lips, "sound": self.sound}
         return own | {
-            f"{side}.{name}": getattr(layers, name)
-            for side, layers in sides.items()
-            for name in Side.__dataclass_fields__
+            f"{side}.{name}": getattr(layers, name) for side, layers in sides.items() for name in Side.__dataclass_fields__
         }
 
     def lip_vectors(self, landmarks_px: Float32Array, blendshapes: Float32Array) -> Float32Array:
