@@ -218,12 +218,14 @@ def report(kind: str, files: Sequence[Judged], lines: bool) -> None:
         for file in files:
             print(f"{kind:14} {file.name:12} {file.candidates_s:6.1f} s, kept {file.kept_s:6.1f}: {file.told}")
     before, kept = sum(file.candidates_s for file in files), sum(file.kept_s for file in files)
-    judged_files = [file for file in files if file.candidates_s > 0.0]
+    n_judged = sum(file.candidates_s > 0.0 for file in files)
     without = sum(file.kept_s == 0.0 for file in files)
     print(
-        f"{kind}: {len(files)} files, {len(judged_files)} with a stretch that satisfies all other rules, {before:.1f} s "
-        f"in all; {kept:.1f} s kept in tier diffusion, {1 - kept / max(before, 1e-9):.1%} dropped by sync; no second "
-        f"there of {without} of {len(files)} files, of those with a stretch {without - len(files) + len(judged_files)}",
+        f"{kind}: {len(files)} files; by all rules but sync {before:.1f} s of {n_judged} of them are in tier diffusion,"
+    )
+    print(
+        f"    with it {kept:.1f} s, {1 - kept / max(before, 1e-9):.1%} less; of {without} of {len(files)} files no "
+        f"second is there, which is {without - len(files) + n_judged} of these {n_judged}",
         flush=True,
     )
 

@@ -8,7 +8,9 @@ import pytest
 
 from curation.decision.decide import Decision, RulesSettings, decide
 from curation.evidence.measures import Evidence
+from curation.output.frame_rows import evidence_of_frames, frames_table
 from curation.rules.sync import SyncSettings
+from manifests.landmarks import landmark_scheme
 
 Make = Callable[..., Evidence]
 
@@ -161,7 +163,7 @@ def test_the_ticks_around_a_short_clip_count_where_its_face_goes_on(make_evidenc
     settings = RulesSettings().model_copy(update={"jitter": quiet})
 
     def judged(z: float, around: float) -> str:
-        """Outcome of a stretch of 80 ticks with a peak of this z, and one as high as `around` 22 ticks on both sides."""
+        """Outcome of a stretch of 80 ticks with a peak of this z, and one as high as `around` beside it, of 22 ticks."""
         sides = around * 22**0.5
         peaks = ((38, 60, 5, sides), (60, 140, 5, z), (140, 162, 5, sides))
         (stretch,) = decide(with_scores(evidence, *peaks), settings).sync.stretches
@@ -215,6 +217,25 @@ def test_pictures_that_repeat_are_too_few(rate_hz: int, why: str | None, make_ev
     points = evidence.faces.key_points_px[drift]
     shown = replace(evidence.faces, key_points_px=points)
     assert reason(with_scores(replace(evidence, faces=shown), (0, 200, 0, 1.0)))[1] == why
+
+
+def test_stored_scores_are_judged_as_those_in_memory(make_evidence: Make) -> None:
+    evidence = cut_at(make_evidence(400), 150, 230)
+    rng = np.random.default_rng(8)
+    scores = rng.normal(0.02, 0.1, (400, 31)).astype(np.float32)
+    scores[:150, 18] += 0.4
+    scores[230:237] = np.nan
+    scores[237:252, :15] = np.nan  # lags that lead out of the stretch
+    evidence = replace(evidence, faces=replace(evidence.faces, sync_scores=scores))
+    decision = decide(evidence, RulesSettings())
+    assert {outcome for *_, outcome in told(decision)} >= {"in_sync", "not_in_sync"}
+    rows = frames_table("00ff00ff00ff00ff", evidence, decision, landmark_scheme("ibug68"))
+    again = decide(evidence_of_frames(rows, 400), RulesSettings())
+    assert again.spans == decision.spans
+    assert told(again) == told(decision)
+    assert [s.curve and (s.curve.z, s.curve.offset_ticks) for s in again.sync.stretches] == [
+        s.curve and (s.curve.z, s.curve.offset_ticks) for s in decision.sync.stretches
+    ]
 
 
 REPAIR = {"repair": "auto"}
