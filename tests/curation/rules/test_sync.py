@@ -163,7 +163,7 @@ def test_the_ticks_around_a_short_clip_count_where_its_face_goes_on(make_evidenc
     settings = RulesSettings().model_copy(update={"jitter": quiet})
 
     def judged(z: float, around: float) -> str:
-        """Outcome of a stretch of 80 ticks with a peak of this z, and one as high as `around` beside it, of 22 ticks."""
+        """Outcome of a stretch of 80 ticks with a peak of this z, and one of height `around` on 22 ticks beside it."""
         sides = around * 22**0.5
         peaks = ((38, 60, 5, sides), (60, 140, 5, z), (140, 162, 5, sides))
         (stretch,) = decide(with_scores(evidence, *peaks), settings).sync.stretches
