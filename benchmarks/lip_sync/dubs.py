@@ -1,9 +1,9 @@
 """Do dubbed voices stay out of tier `diffusion`, and do the originals stay in?
 
-    python -m benchmarks.lip_sync.dubs DATASET --work FOLDER [--folds 5 --cache FILE] [--picture PNG] [--lines]
+    python -m benchmarks.lip_sync.dubs DATASET... --work FOLDER [--folds 5 --cache FILE] [--picture PNG] [--lines]
 
-DATASET is what `gaia-curate run --preset embedded` makes of the folder `talk` that `GAIA_SHARED` holds; its pictures
-are not measured again. Three kinds of files are judged: the originals, the pictures of a video under the voice of
+The datasets are what `gaia-curate run --preset embedded` makes of the folders `talk` and `clips` that `GAIA_SHARED`
+holds; pictures are not measured again. Three kinds of files are judged: the originals, the pictures of a video under the voice of
 another person (`dub`), and a speaker's voice over the face of somebody who does not talk (`voice-over`). The latter are
 made in FOLDER, one at a time. Sound, and lips against sound, are measured of each as `gaia-curate run` does. Printed is
 what is kept of tier `diffusion`, with --lines a line a file; --picture draws z of every stretch against its length.
@@ -29,6 +29,7 @@ from av.audio.stream import AudioStream
 from av.container import OutputContainer
 
 from benchmarks.lip_sync.fold_workers import FoldWorkers, fold_workers, one_worker
+from benchmarks.lip_sync.shared_videos import shared_videos
 from curation.analysis.analyze import analyze_audio_of
 from curation.analysis.lips_and_sound import shapes_in
 from curation.decision.decide import Decision
@@ -91,10 +92,9 @@ def main() -> None:
     shared = Path(os.environ.get("GAIA_SHARED", "../shared"))
     workers = one_worker(worker, shared)
     if arguments.folds:
-        workers = fold_workers(worker, [arguments.dataset], shared, arguments.cache, arguments.work, arguments.folds)
-    with (shared / "talk" / "manifest.tsv").open(encoding="utf-8", newline="") as file:
-        rows = {PurePosixPath(row["file"]).stem: row for row in csv.DictReader(file, delimiter="\t")}
-    seen = list(read_videos(arguments.dataset, rows))
+        workers = fold_workers(worker, arguments.datasets, shared, arguments.cache, arguments.work, arguments.folds)
+    rows = read_manifest(shared)
+    seen = [video for dataset in arguments.datasets for video in read_videos(dataset, rows)]
     talking = [video for video in seen if _speaks(rows[video.name]) and _seconds(len(video.evidence)) >= LEAST_S]
     originals = [judged(workers.of(video.name), video) for video in talking]
     report("original", originals, arguments.lines)
@@ -106,6 +106,18 @@ def main() -> None:
     report("voice-over", [over for over in overs if over is not None], arguments.lines)
     if arguments.picture is not None:
         draw(arguments.picture, originals, dubs, settings.rules.sync)
+
+
+def read_manifest(shared: Path) -> dict[str, Mapping[str, str]]:
+    """Return what is known of the videos of both folders, by the names of their files without suffix."""
+    speaks = {"people": "1", "flags": "real; talking y; sync ok-presumed"}
+    rows: dict[str, Mapping[str, str]] = {
+        name: speaks | {"identity": "+".join(sorted(video.people))}
+        for name, video in shared_videos(shared).items()
+        if video.presumed_true
+    }
+    with (shared / "talk" / "manifest.tsv").open(encoding="utf-8", newline="") as file:
+        return rows | {PurePosixPath(row["file"]).stem: row for row in csv.DictReader(file, delimiter="\t")}
 
 
 def read_videos(dataset: Path, rows: Mapping[str, Mapping[str, str]]) -> Iterator[Seen]:
@@ -271,7 +283,7 @@ def _seconds(n_ticks: int) -> float:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("dataset", type=Path)
+    parser.add_argument("datasets", nargs="+", type=Path)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--folds", type=int, default=0)
     parser.add_argument("--cache", type=Path)
