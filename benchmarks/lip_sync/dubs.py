@@ -3,10 +3,11 @@
     python -m benchmarks.lip_sync.dubs DATASET... --work FOLDER [--folds 5 --cache FILE] [--picture PNG] [--lines]
 
 The datasets are what `gaia-curate run --preset embedded` makes of the folders `talk` and `clips` that `GAIA_SHARED`
-holds; pictures are not measured again. Three kinds of files are judged: the originals, the pictures of a video under the voice of
-another person (`dub`), and a speaker's voice over the face of somebody who does not talk (`voice-over`). The latter are
-made in FOLDER, one at a time. Sound, and lips against sound, are measured of each as `gaia-curate run` does. Printed is
-what is kept of tier `diffusion`, with --lines a line a file; --picture draws z of every stretch against its length.
+holds; pictures are not measured again. Three kinds of files are judged: the originals, the pictures of a video under
+the voice of another person (`dub`), and a speaker's voice over the face of somebody who does not talk (`voice-over`).
+The latter are made in FOLDER, one at a time. Sound, and lips against sound, are measured of each as `gaia-curate run`
+does. Printed is what is kept of tier `diffusion`, with --lines a line a file; --picture draws z of every stretch
+against its length.
 
 With --folds, each file is judged by a network that was taught without its person and repository, and dubbed by a voice
 that this network has not heard either; else by the network of the package, which was taught on these people.
