@@ -12,12 +12,9 @@ from curation.media.frames import tick_frames
 from curation.media.probe import VideoInfo
 from curation.media.settings import MediaSettings
 from curation.perception.protocols import ActiveSpeaker
-from curation.perception.speaking.face_crops import crop_squares, cut_grey_face
-from foundation.array_types import Float32Array, Float64Array
+from foundation.array_types import Float32Array, RgbImage
 
 __all__ = ["speaking_prob"]
-
-_FACE_PX = 112
 
 
 def speaking_prob(
@@ -46,7 +43,7 @@ def speaking_prob(
             raise RuntimeError(f"{info.path}: nobody can be heard, for there is no sound track")
         here = [stretch for stretch in stretches if piece.part(stretch) is not None]
         samples_per_tick = len(audio) // (piece.end_tick - piece.first_tick)
-        for stretch, crops in zip(here, _crops(info, piece, here, boxes_px, media), strict=True):
+        for stretch, crops in zip(here, _crops(info, piece, here, boxes_px, model, media), strict=True):
             first, end = max(piece.first_tick, stretch.first_tick), min(piece.end_tick, stretch.end_tick)
             begin = (first - piece.first_tick) * samples_per_tick
             rows = model(crops, audio[begin : begin + (end - first) * samples_per_tick])
@@ -58,28 +55,28 @@ def speaking_prob(
 
 
 def _crops(
-    info: VideoInfo, piece: Piece, stretches: Sequence[TrackStretch], boxes_px: Float32Array, media: MediaSettings
+    info: VideoInfo,
+    piece: Piece,
+    stretches: Sequence[TrackStretch],
+    boxes_px: Float32Array,
+    model: ActiveSpeaker,
+    media: MediaSettings,
 ) -> list[npt.NDArray[np.uint8]]:
-    """Return the (T, 112, 112) crops of each stretch in a piece, from one pass over its frames."""
+    """Return the (T, S, S) crops of each stretch in a piece, from one pass over its frames."""
     firsts, squares = [], []
     for stretch in stretches:
         first, end = max(piece.first_tick, stretch.first_tick), min(piece.end_tick, stretch.end_tick)
         face = stretch.face[first - stretch.first_tick : end - stretch.first_tick]
         boxes = np.where((face >= 0)[:, None], boxes_px[face], np.float32(np.nan))
         firsts.append(first)
-        squares.append(crop_squares(boxes))
-    crops = [np.zeros((len(own), _FACE_PX, _FACE_PX), dtype=np.uint8) for own in squares]
+        squares.append(model.squares(boxes))
+    crops: list[list[npt.NDArray[np.uint8]]] = [[] for _ in squares]
+    # where the file has no frame, the one before is shown
+    shown: RgbImage = np.zeros((info.height_px, info.width_px, 3), dtype=np.uint8)
     for frame in tick_frames(info, piece.first_tick, piece.end_tick, media):
         for first, own, cut in zip(firsts, squares, crops, strict=True):
             row = frame.tick - first
             if 0 <= row < len(own):
-                _cut(cut, row, None if frame.rgb is None else frame.rgb, own)
-    return crops
-
-
-def _cut(crops: npt.NDArray[np.uint8], row: int, rgb: npt.NDArray[np.uint8] | None, squares: Float64Array) -> None:
-    """Set the crop of a tick; that of the tick before stays where the file has no frame."""
-    if rgb is not None:
-        crops[row] = cut_grey_face(rgb, squares[row])
-    elif row:
-        crops[row] = crops[row - 1]
+                shown = shown if frame.rgb is None else frame.rgb
+                cut.append(model.crop(shown, own[row]))
+    return [np.stack(cut) for cut in crops]

@@ -46,7 +46,7 @@ __all__ = ["redecide"]
 
 _TRACKING = (
     "rules.tracks.", "rules.speaker.", "rules.no_face.", "rules.cut.", "rules.several_faces.min_score",
-    "rules.silence.min_speech_prob", "rules.still_face.",
+    "rules.silence.", "rules.still_face.",
 )  # fmt: skip
 """Settings that choose the main face: only they change the table `frames`."""
 

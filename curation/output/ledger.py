@@ -115,7 +115,7 @@ class VideoRecord(BaseModel):
         return self.model_copy(update={name: getattr(original, name) for name in names})
 
     @classmethod
-    def curated(cls, video: SourceVideo, info: VideoInfo, outcome: Mapping[str, float | None]) -> "VideoRecord":
+    def curated(cls, video: SourceVideo, info: VideoInfo, outcome: Mapping[str, float | str | None]) -> "VideoRecord":
         """Return the record of a video that went through all phases.
 
         Args:

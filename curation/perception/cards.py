@@ -46,6 +46,9 @@ class FaceFinderCard(PerceptionCard):
     """Method of the pose that comes with the landmarks, as recorded in the manifest."""
     load: Callable[[PerceptionSettings], FaceFinder]
     """Loads the model, given the settings of its section."""
+    head_box: tuple[float, float] = (1.0, 0.0)
+    """The box of a head, from hairline to chin, as detectors trained on WIDER FACE draw it: its longer side, and how
+    far its centre lies below that of this finder's box, over the longer side of that."""
     load_jitter: Callable[[], JitterPoints] | None = None
     """Loads what finds the points by which the rule `jitter` judges these faces; None judges by landmarks and box."""
 

@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from foundation.array_types import Float32Array, RgbImage
+from foundation.array_types import Float32Array, Float64Array, RgbImage
 
 __all__ = [
     "ActiveSpeaker",
@@ -114,13 +114,28 @@ class HeadPose(Protocol):
 
 
 class ActiveSpeaker(Protocol):
-    """Estimates whether the person whose face is seen is the one who is heard."""
+    """Estimates whether the person whose face is seen is the one who is heard, in three steps.
 
-    def __call__(self, faces: npt.NDArray[np.uint8], audio_16k: Float32Array) -> Float32Array:
+    So frames need not be kept until all of a stretch are read.
+    """
+
+    def squares(self, boxes_px: Float32Array) -> Float64Array:
+        """Return (T, 3) where to cut a face on T adjacent ticks: centre x, centre y and side.
+
+        Args:
+            boxes_px: (T, 4) of one face, as its finder gives them; NaN on ticks on which it was not found.
+        """
+        ...
+
+    def crop(self, frame: RgbImage, square: Float64Array) -> npt.NDArray[np.uint8]:
+        """Return what the network reads of a face, (S, S) grey, given its row of `squares`."""
+        ...
+
+    def __call__(self, crops: npt.NDArray[np.uint8], audio_16k: Float32Array) -> Float32Array:
         """Return the (T,) probability that a face speaks, for T adjacent ticks.
 
         Args:
-            faces: (T, 112, 112) grey crops of one face, by `speaking.face_crops`.
+            crops: (T, S, S) of one face.
             audio_16k: (S,) the sound of these ticks, 16 kHz, mono, -1 to 1, the first sample at the first tick.
         """
         ...

@@ -1,15 +1,17 @@
 """Datasets as earlier versions wrote them: without the columns that came later."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from manifests.files.tables import table_files
 from manifests.schema.tables import TABLES
 
-__all__ = ["LATER_COLUMNS", "make_older"]
+__all__ = ["LATER_COLUMNS", "Doubting", "Steady", "forget_comparison", "make_older"]
 
 LATER_COLUMNS = frozenset(column.name for table in TABLES.values() for column in table.columns if column.later)
 
@@ -39,6 +41,49 @@ def make_older(dataset: Path, *, record: bool = True) -> None:
         for described in content["tables"].values():
             described["columns"] = [one for one in described["columns"] if one["name"] not in LATER_COLUMNS]
         path.write_text(json.dumps(content))
+
+
+def forget_comparison(dataset: Path, changed: Mapping[str, int]) -> None:
+    """Make a dataset one of a version that did not compare lips with the sound.
+
+    Args:
+        dataset: the folder.
+        changed: limits of the rule `sync` that it is to have been decided with.
+    """
+    make_older(dataset)
+    record = json.loads((dataset / "dataset.json").read_text())
+    for name in ("sync", "speaking"):
+        del record["config"]["perception"][name]
+    record["config"]["rules"]["sync"].update(changed)
+    record["weights"] = [one for one in record["weights"] if one["name"] != "embedded_sync"]
+    (dataset / "dataset.json").write_text(json.dumps(record))
+    for path in (dataset / "ledger").glob("*.json"):
+        row = json.loads(path.read_text())
+        path.write_text(json.dumps({name: value for name, value in row.items() if name not in LATER_COLUMNS}))
+
+
+class Steady:
+    """A comparison with the same score on all ticks, 0 but at lag 3."""
+
+    name, digest, agreement = "steady", "0" * 64, 0.9
+
+    def sound_rows(self, audio_16k: np.ndarray, n_ticks: int) -> np.ndarray:
+        """Return nothing that is heard."""
+        assert len(audio_16k) == 640 * n_ticks
+        return np.zeros((n_ticks, 1), np.float32)
+
+    def scores(self, landmarks_px: np.ndarray, blendshapes: np.ndarray, speech: np.ndarray) -> np.ndarray:
+        """Return the same for whatever is seen."""
+        assert (landmarks_px.shape[1:], blendshapes.shape[1:]) == ((478, 2), (52,))
+        scores = np.zeros((len(speech), 31), np.float32)
+        scores[:, 15 + 3] = self.agreement
+        return scores
+
+
+class Doubting(Steady):
+    """The same, hardly above the others at lag 3."""
+
+    agreement = 0.01
 
 
 def _before(data_type: pa.DataType) -> pa.DataType:

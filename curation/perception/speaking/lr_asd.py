@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from curation.perception.cards import SpeakingCard
+from curation.model_registry import FACE_FINDERS
+from curation.perception.cards import FaceFinderCard, SpeakingCard
 from curation.perception.speaking.cepstra import N_CEPSTRA, mel_cepstra
-from foundation.array_types import Float32Array
+from curation.perception.speaking.face_crops import crop_squares, cut_grey_face
+from foundation.array_types import Float32Array, Float64Array, RgbImage
 from foundation.devices import onnx_session, resolve_device
 from foundation.weights import asset_path
 from foundation.weights.safe_load import load_torch_weights
@@ -44,10 +46,11 @@ so that its numbers are those of one call for all ticks."""
 class LrAsdSpeaking:
     """An `ActiveSpeaker`; runs on one thread of the CPU."""
 
-    def __init__(self, weights: Path | None = None) -> None:
+    def __init__(self, weights: Path | None = None, head_box: tuple[float, float] = (1.0, 0.0)) -> None:
         """Load the network.
 
         Args:
+            head_box: how the boxes that it will be given become those of heads; see `FaceFinderCard.head_box`.
             weights: the official checkpoint `pretrain_AVA.model`; None takes the one of the asset registry.
 
         Raises:
@@ -55,22 +58,39 @@ class LrAsdSpeaking:
             UnsafeAssetError: the file holds more than weights.
             RuntimeError: the checkpoint is of another network.
         """
+        self._head_box = head_box
         device = resolve_device("cpu")
         encoders, detector = _onnx_models(asset_path(_ASSET) if weights is None else weights)
         self._encoders, self._detector = onnx_session(encoders, device), onnx_session(detector, device)
 
-    def __call__(self, faces: npt.NDArray[np.uint8], audio_16k: Float32Array) -> Float32Array:
+    def squares(self, boxes_px: Float32Array) -> Float64Array:
+        """Return (T, 3) where to cut a face on T adjacent ticks; see `face_crops.crop_squares`.
+
+        Raises:
+            ValueError: there is no box at all.
+        """
+        return crop_squares(boxes_px, self._head_box)
+
+    def crop(self, frame: RgbImage, square: Float64Array) -> npt.NDArray[np.uint8]:
+        """Return the (112, 112) grey crop of a face, given its row of `squares`.
+
+        Raises:
+            ValueError: the box has no area.
+        """
+        return cut_grey_face(frame, square)
+
+    def __call__(self, crops: npt.NDArray[np.uint8], audio_16k: Float32Array) -> Float32Array:
         """Return the (T,) probability that a face speaks, for T adjacent ticks.
 
         Args:
-            faces: (T, 112, 112) grey crops of one face, by `face_crops`.
+            crops: (T, 112, 112) of one face.
             audio_16k: (S,) the sound of these ticks, 16 kHz, mono, -1 to 1. Silence follows where it ends early; what
                 comes after the last tick is not used, but for 15 ms.
 
         Raises:
             ValueError: the faces or the sound have another shape, or a sample is not finite.
         """
-        logits = self.logits(faces, mel_cepstra(audio_16k, _ROWS_PER_TICK * len(faces)))
+        logits = self.logits(crops, mel_cepstra(audio_16k, _ROWS_PER_TICK * len(crops)))
         silent, speaks = logits.astype(np.float64).T
         probability: Float32Array = (1.0 / (1.0 + np.exp(silent - speaks))).astype(np.float32)
         return probability
@@ -114,7 +134,7 @@ LR_ASD_SPEAKING = SpeakingCard(
     assets=(_ASSET,),
     runtime="onnxruntime",
     packages=("torch",),  # reads the checkpoint and writes it as a graph
-    load=lambda _settings: LrAsdSpeaking(),
+    load=lambda settings: LrAsdSpeaking(head_box=FACE_FINDERS.card(settings.faces, FaceFinderCard).head_box),
 )
 
 

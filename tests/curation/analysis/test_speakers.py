@@ -21,6 +21,7 @@ from curation.evidence.track_stretches import TrackStretch
 from curation.media.probe import VideoInfo, probe
 from curation.media.settings import DEFAULT_MEDIA_SETTINGS
 from curation.perception.lips import LipModels
+from curation.perception.speaking.face_crops import crop_squares, cut_grey_face
 from curation.rules.sync import SyncSettings
 
 N_TICKS = 120
@@ -53,6 +54,12 @@ class Counts:
     """A detector of the active speaker that says which ticks it hears."""
 
     crops: list[np.ndarray] = field(default_factory=list)
+
+    def squares(self, boxes_px: np.ndarray) -> np.ndarray:
+        return crop_squares(boxes_px, (1.0, 0.0))
+
+    def crop(self, frame: np.ndarray, square: np.ndarray) -> np.ndarray:
+        return cut_grey_face(frame, square)
 
     def __call__(self, faces: np.ndarray, audio_16k: np.ndarray) -> np.ndarray:
         self.crops.append(faces)

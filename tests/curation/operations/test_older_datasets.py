@@ -1,6 +1,5 @@
 """Datasets of before are completed by `run`: lips are compared with the sound, and nothing else is measured again."""
 
-import json
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers.made_videos import SmallRun
-from helpers.older_datasets import LATER_COLUMNS, make_older
+from helpers.older_datasets import LATER_COLUMNS, Doubting, Steady, forget_comparison
 
 from curation.engine import worker
 from curation.engine.execution import Executor
@@ -20,26 +19,6 @@ from manifests.files.tables import read_table
 from manifests.schema.arrow_arrays import numpy_of
 
 LOCATIONS = ("mp4_offset", "mp4_size", "flac_offset", "flac_size")
-
-
-class Steady:
-    """A comparison with the same score on all ticks, 0 but at lag 3."""
-
-    name, digest, agreement = "steady", "0" * 64, 0.9
-
-    def sound_rows(self, audio_16k: np.ndarray, n_ticks: int) -> np.ndarray:
-        assert len(audio_16k) == 640 * n_ticks
-        return np.zeros((n_ticks, 1), np.float32)
-
-    def scores(self, landmarks_px: np.ndarray, blendshapes: np.ndarray, speech: np.ndarray) -> np.ndarray:
-        assert (landmarks_px.shape[1:], blendshapes.shape[1:]) == ((478, 2), (52,))
-        scores = np.zeros((len(speech), 31), np.float32)
-        scores[:, 15 + 3] = self.agreement
-        return scores
-
-
-class Doubting(Steady):
-    agreement = 0.01
 
 
 @pytest.fixture(autouse=True)
@@ -57,14 +36,7 @@ def older(small_run: SmallRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     def copied(changed: Mapping[str, int] | None = None) -> Path:
         dataset = tmp_path / "dataset"
         shutil.copytree(small_run.dataset, dataset)
-        make_older(dataset)
-        record = json.loads((dataset / "dataset.json").read_text())
-        del record["config"]["perception"]["sync"]
-        record["config"]["rules"]["sync"].update(changed or {})
-        (dataset / "dataset.json").write_text(json.dumps(record))
-        for path in (dataset / "ledger").glob("*.json"):
-            kept = {k: v for k, v in json.loads(path.read_text()).items() if not k.startswith(("sync", "speaking_m"))}
-            path.write_text(json.dumps(kept))
+        forget_comparison(dataset, changed or {})
 
         def measured(*_: object) -> None:
             raise AssertionError("it was measured again")
