@@ -32,7 +32,7 @@ def read_evidence(dataset: str | Path, video: str) -> Evidence:
     """
     folder = location(dataset)
     read_dataset(folder)
-    return in_one_state(folder, lambda _hidden: _evidence(folder, video))
+    return in_one_state(folder, lambda _counted: _evidence(folder, video))
 
 
 def _evidence(folder: Path, video: str) -> Evidence:
