@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from curation.operations.read_evidence import read_evidence
     from curation.operations.retry import RetryReport, retry
     from curation.operations.run import RunReport, run
-    from curation.perception.cards import FaceFinderCard, HeadPoseCard, IdentityCard, MaskCard
+    from curation.perception.cards import FaceFinderCard, HeadPoseCard, IdentityCard, MaskCard, SpeakingCard
     from curation.perception.protocols import FaceObservation
     from curation.rules.rule import MeasuredVideo, Rule, RuleError, rule
     from curation.rules.verdict import Verdict
@@ -65,6 +65,7 @@ else:
             "RunReport": "curation.operations.run",
             "Sampling": "curation.operations.plan",
             "ScratchSettings": "curation.sources.scratch",
+            "SpeakingCard": "curation.perception.cards",
             "Verdict": "curation.rules.verdict",
             "analyze": "curation.operations.analyze",
             "decide": "curation.decision.decide",
@@ -108,6 +109,7 @@ __all__ = [
     "RunReport",
     "Sampling",
     "ScratchSettings",
+    "SpeakingCard",
     "UrlSource",
     "Verdict",
     "analyze",

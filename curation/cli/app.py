@@ -21,6 +21,7 @@ from curation.cli.options import (
     exit_codes,
 )
 from curation.cli.settings import settings
+from curation.cli.sync import sync_app
 from foundation.command_line import with_option_groups
 from foundation.errors import EXIT_CANNOT_START, EXIT_INTERRUPTED, EXIT_PROBLEMS
 from foundation.program_end import run_program
@@ -241,6 +242,8 @@ def validate(dataset: DatasetArgument, *, wait: WaitOption = False) -> None:
 app.command()(settings)
 
 app.add_typer(models_app, name="models")
+
+app.add_typer(sync_app, name="sync")
 
 
 @app.command()

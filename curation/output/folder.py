@@ -136,6 +136,7 @@ class DatasetFolder:
             require_own_files(path)
             folder = cls(path, found, recorded_settings(path, found), rules)
             settings = with_identity(settings, folder.settings.perception.identity)
+            weights = fetched_weights(settings) if weights is None else weights
             folder.resume(settings, weights, rules, dry_run=dry_run)
             folder.settings = settings
         record = folder.record if origin is None else origin.record
@@ -146,6 +147,7 @@ class DatasetFolder:
                 "tables": describe_tables(),  # the same but for wording, since the schema version is the same
                 "rules": rule_records(settings.rules, rules),
                 "config": settings.model_dump(mode="json"),
+                "weights": tuple(weights),  # the same, but for models that are added
                 "exclusions": tuple(dict.fromkeys((*record.exclusions, *exclusions))),
                 "layouts": record.layouts,
                 "removals": record.removals,

@@ -94,7 +94,8 @@ def stored_face(table: pa.Table) -> FaceMeasures:
     columns: dict[str, Any] = {}
     for measure in FACE_MEASURES:
         column = table[measure.column.name]
-        absent = measure.optional and column.null_count
+        missing = column.null_count == len(column) if measure.sparse else column.null_count > 0
+        absent = measure.optional and missing
         columns[measure.field] = None if absent else _measured(measure, _block(column))
     return FaceMeasures(**columns)
 
@@ -114,11 +115,9 @@ def _evidence_of_rows(table: pa.Table) -> Evidence:
 
     measures: dict[str, Any] = {}
     for measure in FACE_MEASURES:
-        name = measure.column.name
-        if measure.optional and not (len(main) and main[name].null_count == 0):
-            measures[measure.field] = None
-        else:
-            measures[measure.field] = _measured(measure, _joined(_block(main[name]), _block(others[name]))[order])
+        columns = main[measure.column.name], others[measure.column.name]
+        present = _is_present(measure, *columns)
+        measures[measure.field] = _measured(measure, _joined(*map(_block, columns))[order]) if present else None
     return Evidence(
         decoded=_numpy(table["decoded"]),
         faces=Faces(tick=tick[order], **measures),
@@ -128,18 +127,29 @@ def _evidence_of_rows(table: pa.Table) -> Evidence:
     )
 
 
+def _is_present(measure: FaceMeasure, main: pa.ChunkedArray, others: pa.ChunkedArray) -> bool:
+    """Return whether a measure was taken, given its columns of the main face, where it was seen, and of the others."""
+    if measure.sparse:
+        return bool(main.null_count < len(main) or others.null_count < len(others))
+    return not measure.optional or bool(len(main) and main.null_count == 0)
+
+
 def _audio_column(values: Float32Array | None, n: int) -> pa.Array:
     return pa.nulls(n, pa.float32()) if values is None else pa.array(values)
 
 
 def _measure_column(measure: FaceMeasure, values: Measured | None, shown: BoolArray) -> pa.Array:
-    """Return rows of a measure, null without a face; an array is null, too, where it was not measured."""
+    """Return rows of a measure, null without a face.
+
+    An array is null, too, where it was not measured, and so is each value of a sparse measure.
+    """
     data_type = measure.column.type
     if values is None:
         return pa.nulls(len(shown), data_type)
     if not measure.is_array:
-        return pa.array(values, mask=~shown)
-    measured = ~np.isnan(values).any(axis=tuple(range(1, values.ndim)))
+        return pa.array(values, mask=~(shown & ~np.isnan(values)) if measure.sparse else ~shown)
+    missing, within = np.isnan(values), tuple(range(1, values.ndim))
+    measured = ~(missing.all(axis=within) if measure.sparse else missing.any(axis=within))
     return block_column(values, shown & measured, data_type)
 
 

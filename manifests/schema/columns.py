@@ -22,6 +22,9 @@ class Column:
     """Shape of one row's value in letters (N ticks of a clip, K landmarks, D numbers); empty for a scalar."""
     meaning: str
     nullable: bool
+    later: bool = False
+    """Whether the column came after the first files of this version of the schema: a file may lack it, and it is null
+    in such files."""
 
     @property
     def field(self) -> pa.Field:
@@ -80,5 +83,7 @@ def required(name: str, data_type: pa.DataType, unit: str, meaning: str, shape: 
     return Column(name=name, type=data_type, unit=unit, shape=shape, meaning=meaning, nullable=False)
 
 
-def optional(name: str, data_type: pa.DataType, unit: str, meaning: str, shape: str = "") -> Column:
-    return Column(name=name, type=data_type, unit=unit, shape=shape, meaning=meaning, nullable=True)
+def optional(
+    name: str, data_type: pa.DataType, unit: str, meaning: str, shape: str = "", *, later: bool = False
+) -> Column:
+    return Column(name=name, type=data_type, unit=unit, shape=shape, meaning=meaning, nullable=True, later=later)
