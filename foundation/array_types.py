@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["BoolArray", "Float16Array", "Float32Array", "Float64Array", "Int64Array", "RgbImage"]
+__all__ = ["BoolArray", "Float16Array", "Float32Array", "Float64Array", "Int8Array", "Int64Array", "RgbImage"]
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -12,6 +12,8 @@ Float16Array = npt.NDArray[np.float16]
 Float32Array = npt.NDArray[np.float32]
 
 Float64Array = npt.NDArray[np.float64]
+
+Int8Array = npt.NDArray[np.int8]
 
 Int64Array = npt.NDArray[np.int64]
 

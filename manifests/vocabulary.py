@@ -7,6 +7,7 @@ __all__ = [
     "FAILED_STATUSES",
     "OUTCOMES",
     "RULES",
+    "SPLITS",
     "TIERS",
     "ErrorCode",
     "Outcome",
@@ -38,6 +39,9 @@ TIERS: tuple[Tier, ...] = get_args(Tier)
 """`diffusion` clips passed the strict limits and speak; `vae` clips passed the loose ones (GAIA appendix A.1)."""
 
 Split = Literal["train", "val", "test"]
+
+SPLITS: tuple[Split, ...] = get_args(Split)
+"""In the order of how much a model sees of them: what is in an earlier one must not be judged as if it were unseen."""
 
 VideoStatus = Literal["ok", "failed", "quarantined", "excluded"]
 
