@@ -5,20 +5,16 @@ depends on the number of ticks, so the limits are on `atanh(r) * sqrt(ticks)`, w
 would have a deviation of 1.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from curation.duplicates.traces import MIRRORED, Trace
-from foundation.array_types import BoolArray, Int64Array
+from foundation.array_types import Int64Array
 from manifests.timeline import TICK_RATE_HZ
 
-__all__ = ["Agreement", "agreement"]
-
-_Signals = tuple[npt.NDArray[np.generic], BoolArray]
-"""(T, signals), and (T,) whether they are known."""
+__all__ = ["Agreement", "Moment", "agreement"]
 
 _SPEEDS = tuple(percent / 100 for percent in range(90, 111))
 
@@ -27,8 +23,8 @@ _SHIFTS = (0, -1, 1, -2, 2)
 _REACHES = (75, 200, 500)
 """Ticks to either side of the moment: a short one for a part that was cut out of another video."""
 
-_LEAST_ROUGHLY_R = 0.4
-"""Of the first look, at three speeds a twentieth apart."""
+_LEAST_FIRST_R = 0.45
+"""Of the first look, which spares the others: most moments are no copies."""
 
 _LEAST_TICKS = 75
 """Fewest common ticks: 3 s, the shortest clip."""
@@ -69,26 +65,36 @@ class _Fit:
     n_ticks: int
 
 
-def agreement(one: Trace, other: Trace, tick: int, other_tick: int, *, mirrored: bool) -> Agreement | None:
+class Moment(NamedTuple):
+    """Ticks of two videos at which they may show or sound the same."""
+
+    tick: int
+    other_tick: int
+    speed: float = 1.0
+    """Of the second video relative to the first, about."""
+    mirrored: bool = False
+    heard: bool = False
+    """Whether the sound is alike; otherwise the face is."""
+
+
+def agreement(one: Trace, other: Trace, moment: Moment) -> Agreement | None:
     """Return what two videos have in common around a moment, or None where they are no copies.
 
     Args:
         one: trace of a video.
         other: trace of another.
-        tick: moment in `one`.
-        other_tick: the same moment in `other`.
-        mirrored: compare the face with its mirror image.
+        moment: where to look.
     """
-    signs = (MIRRORED if mirrored else np.ones_like(MIRRORED)).astype(np.float64)
-    face = _best_fit((one.face, one.seen), (other.face * signs, other.seen), tick, other_tick)
-    heard = [np.abs(trace.sound) > 0 for trace in (one, other)]
-    sound = _best_fit((one.sound[:, None], heard[0]), (other.sound[:, None], heard[1]), tick, other_tick)
+    first_look = _fit(one, other, moment, *_ticks(moment, len(one.seen), _REACHES[0], moment.speed))
+    if first_look is None or first_look[0] < _LEAST_FIRST_R:
+        return None
+    face, sound = (_best_fit(one, other, moment._replace(heard=heard)) for heard in (False, True))
     same_face = face is not None and face.r >= _LEAST_FACE_R and face.score >= _LEAST_FACE_SCORE
     same_sound = (
         sound is not None
         and sound.r >= _LEAST_SOUND_R
         and sound.score >= _LEAST_SOUND_SCORE
-        and _share_spoken(one, tick, sound.n_ticks) >= _LEAST_SPOKEN
+        and _share_spoken(one, moment.tick, sound.n_ticks) >= _LEAST_SPOKEN
     )
     best = face if same_face else sound
     if best is None or not (same_face or same_sound):
@@ -99,54 +105,48 @@ def agreement(one: Trace, other: Trace, tick: int, other_tick: int, *, mirrored:
         speed=best.speed,
         offset_s=best.offset / float(TICK_RATE_HZ),
         common_s=best.n_ticks / float(TICK_RATE_HZ),
-        mirrored=mirrored and same_face,
+        mirrored=moment.mirrored and same_face,
     )
 
 
-def _best_fit(one: _Signals, other: _Signals, tick: int, other_tick: int) -> _Fit | None:
-    """Return the fit with the highest score; None without enough common ticks.
-
-    Most proposals are no copies, and a few fits over the shortest stretch show it.
-    """
-    roughly = _best_of(one, other, (tick, other_tick), _REACHES[:1], _SPEEDS[::5], _SHIFTS[:3])
-    if roughly is None or roughly.r < _LEAST_ROUGHLY_R:
-        return roughly
-    return _best_of(one, other, (tick, other_tick), _REACHES, _SPEEDS, _SHIFTS)
+def _ticks(moment: Moment, n_ticks: int, reach: int, speed: float) -> tuple[Int64Array, Int64Array]:
+    """Return ticks of the first video, which has `n_ticks`, around a moment, and those of the other at the same time."""
+    here = np.arange(max(moment.tick - reach, 0), min(moment.tick + reach + 1, n_ticks))
+    return here, np.rint((here - moment.tick) / speed).astype(np.int64) + moment.other_tick
 
 
-def _best_of(
-    one: _Signals,
-    other: _Signals,
-    ticks: tuple[int, int],
-    reaches: Sequence[int],
-    speeds: Sequence[float],
-    shifts: Sequence[int],
-) -> _Fit | None:
+def _best_fit(one: Trace, other: Trace, moment: Moment) -> _Fit | None:
+    """Return the fit with the highest score over speeds, shifts and lengths; None without enough common ticks."""
     best: _Fit | None = None
-    for reach in reaches:
-        near = np.arange(max(ticks[0] - reach, 0), min(ticks[0] + reach + 1, len(one[0])))
-        for speed in speeds:
-            exact = np.rint((near - ticks[0]) / speed).astype(np.int64) + ticks[1]
-            for shift in shifts:
-                fit = _fit(one, other, near, exact + shift)
+    for reach in _REACHES:
+        for speed in _SPEEDS:
+            here, there = _ticks(moment, len(one.seen), reach, speed)
+            for shift in _SHIFTS:
+                fit = _fit(one, other, moment, here, there + shift)
                 if fit is not None and (best is None or fit[1] > best.score):
-                    offset = ticks[0] - (ticks[1] + shift) * speed
+                    offset = moment.tick - (moment.other_tick + shift) * speed
                     best = _Fit(r=fit[0], score=fit[1], speed=speed, offset=offset, n_ticks=fit[2])
     return best
 
 
 def _fit(
-    one: _Signals, other: _Signals, here: Int64Array, there: Int64Array
+    one: Trace, other: Trace, moment: Moment, here: Int64Array, there: Int64Array
 ) -> tuple[float, float, int] | None:
-    inside = (there >= 0) & (there < len(other[0]))
+    """Return correlation, score and number of common ticks; None if they are too few."""
+    inside = (there >= 0) & (there < len(other.seen))
     here, there = here[inside], there[inside]
-    both = one[1][here] & other[1][there]
+    if moment.heard:
+        ours, theirs = one.sound[here, None], other.sound[there, None]
+        both = (ours != 0).any(axis=1) & (theirs != 0).any(axis=1)
+    else:
+        ours, theirs = one.face[here], other.face[there] * (MIRRORED if moment.mirrored else np.int8(1))
+        both = one.seen[here] & other.seen[there]
     n_ticks = int(np.count_nonzero(both))
     if n_ticks < _LEAST_TICKS:
         return None
-    a, b = one[0][here[both]].astype(np.float64), other[0][there[both]].astype(np.float64)
-    power = float(np.sqrt((a * a).sum() * (b * b).sum()))
-    r = float((a * b).sum()) / power if power > 0.0 else 0.0
+    a, b = (signals[both].astype(np.float32).reshape(-1) for signals in (ours, theirs))
+    power = float(np.sqrt((a @ a) * (b @ b)))
+    r = float(a @ b) / power if power > 0.0 else 0.0
     return r, float(np.arctanh(min(r, 0.9999))) * float(np.sqrt(n_ticks)), n_ticks
 
 

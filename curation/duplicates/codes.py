@@ -8,15 +8,16 @@ system, ISMIR 2002). The bits of the signals that a mirror turns round are flipp
 is looked up with stretches of the length that they would have.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
 
 from curation.duplicates.traces import MIRRORED, N_SIGNALS, TRACE_UNIT, Trace
-from foundation.array_types import Float64Array, Int64Array
+from foundation.array_types import Float64Array, Int32Array, Int64Array, UInt8Array
 
-__all__ = ["MIRROR_BITS", "Codes", "face_codes", "probes", "sound_codes"]
+__all__ = ["MIRROR_BITS", "Codes", "face_codes", "sound_codes"]
 
 _FACE_REACH, _SOUND_REACH = 25, 40
 """Ticks from an anchor to either end of its stretch: 1 s and 1.6 s."""
@@ -46,17 +47,34 @@ MIRROR_BITS = int(sum(1 << bit for bit, sign in enumerate(np.repeat(MIRRORED, le
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Codes:
-    """Codes of a video's anchors."""
+    """Codes of a number of anchors, in 18 bytes each."""
 
-    tick: Int64Array
+    tick: Int32Array
     """(A,) row of the trace at which an anchor is."""
-    projections: Float64Array
-    """(A, 24) whose signs are the bits."""
+    bits: Int32Array
+    """(A,) the codes."""
+    doubtful: UInt8Array
+    """(A, 10) numbers of the bits that are the least certain, the least certain first."""
 
-    @property
-    def bits(self) -> Int64Array:
-        """(A,) the codes."""
-        return _packed(self.projections)
+    def __len__(self) -> int:
+        return len(self.tick)
+
+    @classmethod
+    def joined(cls, codes: Sequence["Codes"]) -> "Codes":
+        """Return the codes of several videos, one after the other."""
+        return cls(
+            tick=np.concatenate([np.zeros(0, np.int32), *(one.tick for one in codes)]),
+            bits=np.concatenate([np.zeros(0, np.int32), *(one.bits for one in codes)]),
+            doubtful=np.concatenate([np.zeros((0, _SINGLE_FLIPS), np.uint8), *(one.doubtful for one in codes)]),
+        )
+
+    def probes(self) -> Int32Array:
+        """Return (A, 21) codes under which the anchors' partners may be: the own ones, and those with flipped bits."""
+        powers = np.int32(1) << self.doubtful.astype(np.int32)
+        flips = [np.zeros(len(self), dtype=np.int32), *powers.T]
+        flips += [powers[:, one] | powers[:, other] for one, other in combinations(range(_DOUBLE_FLIPS), 2)]
+        probes: Int32Array = self.bits[:, None] ^ np.stack(flips, axis=1)
+        return probes
 
 
 def face_codes(trace: Trace) -> Codes:
@@ -69,8 +87,8 @@ def face_codes(trace: Trace) -> Codes:
     n_seen = seen[anchors + _FACE_REACH + 1] - seen[anchors - _FACE_REACH]
     anchors = anchors[n_seen >= _LEAST_SEEN * (2 * _FACE_REACH + 1)]
     stretches = signals[anchors[:, None] + np.arange(-_FACE_REACH, _FACE_REACH + 1)]
-    projections = np.einsum("atk,wt->akw", stretches, _FACE_WAVES)
-    return Codes(tick=anchors, projections=projections.reshape(len(anchors), N_SIGNALS * len(_FACE_WAVES)))
+    projections = np.einsum("atk,wt->akw", stretches, _FACE_WAVES, optimize=True)
+    return _codes(anchors, projections.reshape(len(anchors), N_SIGNALS * len(_FACE_WAVES)))
 
 
 def sound_codes(trace: Trace, speed: float = 1.0) -> Codes:
@@ -86,22 +104,15 @@ def sound_codes(trace: Trace, speed: float = 1.0) -> Codes:
     anchors = _anchors(gaussian_filter1d(signal, 2.0), int(np.ceil(_SOUND_REACH * speed)))
     ticks = anchors[:, None] + np.arange(-_SOUND_REACH, _SOUND_REACH + 1) * speed
     stretches = np.interp(ticks.reshape(-1), np.arange(len(signal)), signal).reshape(ticks.shape)
-    return Codes(tick=anchors, projections=stretches @ _SOUND_WAVES.T)
+    return _codes(anchors, stretches @ _SOUND_WAVES.T)
 
 
-def probes(codes: Codes) -> Int64Array:
-    """Return (A, P) the codes under which the anchors' partners may be: as they are, and with flipped bits."""
-    order = np.argsort(np.abs(codes.projections), axis=1, kind="stable")
-    flips = [np.zeros(len(order), dtype=np.int64)]
-    flips += [1 << order[:, number] for number in range(_SINGLE_FLIPS)]
-    flips += [(1 << order[:, one]) | (1 << order[:, other]) for one, other in combinations(range(_DOUBLE_FLIPS), 2)]
-    return codes.bits[:, None] ^ np.stack(flips, axis=1)
-
-
-def _packed(projections: Float64Array) -> Int64Array:
-    powers = 1 << np.arange(projections.shape[1], dtype=np.int64)
-    packed: Int64Array = (projections > 0).astype(np.int64) @ powers
-    return packed
+def _codes(ticks: Int64Array, projections: Float64Array) -> Codes:
+    """Return codes whose bits are the signs of (A, 24) projections."""
+    powers = 1 << np.arange(projections.shape[1], dtype=np.int32)
+    doubtful = np.argsort(np.abs(projections), axis=1, kind="stable")[:, :_SINGLE_FLIPS]
+    bits = (projections > 0).astype(np.int32) @ powers
+    return Codes(tick=ticks.astype(np.int32), bits=bits.astype(np.int32), doubtful=doubtful.astype(np.uint8))
 
 
 def _anchors(strength: Float64Array, reach: int) -> Int64Array:
