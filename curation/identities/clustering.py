@@ -1,6 +1,6 @@
-"""Agglomerative clustering with average linkage, for millions of items, under must-links and cannot-links.
+"""Agglomerative clustering with average linkage, for a million items, under must-links and cannot-links.
 
-The mean likeness of all pairs between two groups is the inner product of their mean vectors, so that a nearest-neighbour
+The mean cosine of all pairs between two groups is the inner product of their mean vectors, so that a nearest-neighbour
 search among the means finds, for each group, the one that it is most like. Two groups that are each other's nearest are
 joined, all such pairs in one round. Average linkage allows this: whatever else is joined meanwhile, the two remain each
 other's nearest (Murtagh, "A survey of recent advances in hierarchical clustering algorithms", The Computer Journal 1983).
@@ -9,109 +9,97 @@ neighbour and no cannot-link intervenes. A group without a neighbour above the l
 only what is still in motion.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from curation.identities.likeness import Likeness
 from curation.identities.links import Groups
-from curation.identities.nearest import nearest
+from curation.identities.nearest import Neighbours, nearest
 from foundation.array_types import Float32Array, Float64Array, Int64Array
 
-__all__ = ["GroupMeans", "agglomerate"]
+__all__ = ["GroupMeans", "agglomerate", "unit"]
 
-_NEIGHBOURS = 16
-"""Neighbours looked at per group: the first may be those that must stay apart."""
+_NEIGHBOURS = 8
+"""Neighbours looked at per group: the first may be the group itself, or those that must stay apart."""
 
 
-@dataclass(kw_only=True, slots=True)
+def unit(vectors: Float32Array) -> Float32Array:
+    """Return (N, D) vectors scaled to length 1."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    scaled: Float32Array = (vectors / np.maximum(lengths, 1e-12)).astype(np.float32)
+    return scaled
+
+
 class GroupMeans:
-    """Sums over the members of each group, by the number of the group."""
+    """Mean descriptors of groups, by the number of the group."""
 
-    descriptors: Float32Array
-    """(N, D) sums of descriptors."""
-    strangers: Float32Array
-    """(N,) sums of cosines to strangers."""
-    size: Int64Array
-    """(N,) members; 0 where a number is no group any more."""
+    def __init__(self, descriptors: Float32Array, groups: Groups) -> None:
+        """Sum (N, D) descriptors of length 1 over their groups."""
+        self._sums = descriptors.copy()
+        group = groups.all()
+        self.size: Int64Array = np.bincount(group, minlength=len(group))
+        """(N,) members of each group; 0 where a number is no group any more."""
+        moved = np.flatnonzero(group != np.arange(len(group)))
+        np.add.at(self._sums, group[moved], descriptors[moved])
 
-    @classmethod
-    def of(cls, likeness: Likeness, groups: Groups) -> "GroupMeans":
-        """Return the sums of groups of the items of a likeness."""
-        means = cls(
-            descriptors=likeness.descriptors.copy(),
-            strangers=likeness.strangers.copy(),
-            size=np.ones(len(likeness.strangers), dtype=np.int64),
-        )
-        for item, group in enumerate(groups.all()):
-            if group != item:
-                means.move(item, int(group))
+    def of(self, groups: Int64Array) -> Float32Array:
+        """Return the (M, D) means of groups; the inner product of two is the mean cosine between their members."""
+        means: Float32Array = self._sums[groups] / self.size[groups, None].astype(np.float32)
         return means
 
-    def move(self, gone: int, kept: int) -> None:
-        """Add the members of one group to another."""
-        self.descriptors[kept] += self.descriptors[gone]
-        self.strangers[kept] += self.strangers[gone]
+    def join(self, pairs: Int64Array) -> None:
+        """Add the members of the second group of each of (P, 2) pairs to the first."""
+        kept, gone = pairs[:, 0], pairs[:, 1]
+        self._sums[kept] += self._sums[gone]
         self.size[kept] += self.size[gone]
         self.size[gone] = 0
 
-    def sides(self, numbers: Int64Array) -> tuple[Float32Array, Float32Array]:
-        """Return two (M, D + 2) arrays whose rows have the mean likeness of two groups as inner product."""
-        mean = self.descriptors[numbers] / self.size[numbers, None]
-        half = (self.strangers[numbers] / self.size[numbers] / 2)[:, None]
-        one = np.ones_like(half)
-        return np.hstack([mean, -half, one]), np.hstack([mean, one, -half])
 
-
-def agglomerate(means: GroupMeans, groups: Groups, among: Int64Array, limit: float, threads: int) -> None:
-    """Join groups until no two that may be joined have a mean likeness of `limit` or more.
+def agglomerate(means: GroupMeans, groups: Groups, among: Int64Array, limit: float, *, threads: int) -> None:
+    """Join groups until no two that may be joined have a mean cosine of `limit` or more.
 
     Args:
-        means: of all groups; changed.
+        means: of the groups; changed.
         groups: the groups; changed.
-        among: numbers of the groups that take part.
-        limit: smallest mean likeness of the pairs between two groups that are joined.
+        among: (M,) numbers of the groups that take part.
+        limit: smallest mean cosine of two groups that are joined.
         threads: of the search.
     """
     moving = among
     while len(moving) > 1:
-        one, other, score = _candidates(means, groups, moving, limit, threads)
+        vectors = means.of(moving)
+        one, other, score = _best(nearest(vectors, _NEIGHBOURS, threads=threads), moving, groups, limit)
         pairs = _mutual(one, other, score)
-        if not len(pairs):
-            return
-        for a, b in pairs:
-            kept = groups.join(int(a), int(b))
-            means.move(int(a) if kept == b else int(b), kept)
+        groups.join(pairs)
+        means.join(pairs)
         moving = np.unique(np.concatenate([one, other]))
         moving = moving[means.size[moving] > 0]
 
 
-def _candidates(
-    means: GroupMeans, groups: Groups, moving: Int64Array, limit: float, threads: int
+def _best(
+    found: Neighbours, moving: Int64Array, groups: Groups, limit: float
 ) -> tuple[Int64Array, Int64Array, Float64Array]:
-    """Return pairs of groups that may be joined, each once, and their likeness: (E,) lower number, higher, score."""
-    vectors, queries = means.sides(moving)
-    found = nearest(vectors, queries, _NEIGHBOURS + 1, threads)
-    source = np.repeat(np.arange(len(moving)), found.number.shape[1])
-    target, score = found.number.ravel(), found.score.ravel().astype(np.float64)
-    kept = (target >= 0) & (target != source) & (score >= limit)
-    source, target, score = moving[source[kept]], moving[target[kept]], score[kept]
-    low, high = np.minimum(source, target), np.maximum(source, target)
-    _, first = np.unique(np.stack([low, high], axis=1), axis=0, return_index=True)
-    allowed = np.array([groups.may_join(int(low[k]), int(high[k])) for k in first], dtype=np.bool_)
-    first = first[allowed]
-    return low[first], high[first], score[first]
+    """Return for each group the best that it may be joined with: (E,) lower number, higher number, mean cosine.
+
+    Groups without a neighbour above the limit are left out; pairs are there once or twice.
+    """
+    usable = (found.number >= 0) & (found.number != np.arange(len(moving))[:, None]) & (found.score >= limit)
+    for row in np.flatnonzero(groups.restricted(moving)).tolist():
+        for column in np.flatnonzero(usable[row]).tolist():
+            usable[row, column] = groups.may_join(int(moving[row]), int(moving[found.number[row, column]]))
+    rows = np.flatnonzero(usable.any(axis=1))
+    columns = usable[rows].argmax(axis=1)
+    source, target = moving[rows], moving[found.number[rows, columns]]
+    score = found.score[rows, columns].astype(np.float64)
+    return np.minimum(source, target), np.maximum(source, target), score
 
 
 def _mutual(one: Int64Array, other: Int64Array, score: Float64Array) -> Int64Array:
-    """Return (P, 2) pairs that are the best of both of their groups; equal scores are ordered by number."""
+    """Return the (P, 2) pairs that are the best of both of their groups; equal scores are ordered by number."""
     order = np.lexsort((other, one, -score))
-    one, other = one[order], other[order]
-    ends = np.concatenate([one, other])
-    place = np.tile(np.arange(len(one)), 2)
-    numbers, at = np.unique(ends, return_inverse=True)
-    best = np.full(len(numbers), len(one), dtype=np.int64)
-    np.minimum.at(best, at, place)
-    n = len(one)
-    mutual = np.flatnonzero((best[at[:n]] == np.arange(n)) & (best[at[n:]] == np.arange(n)))
-    return np.stack([one[mutual], other[mutual]], axis=1)
+    ends = np.stack([one[order], other[order]])
+    best = np.full(int(ends.max(initial=-1)) + 1, len(order), dtype=np.int64)
+    for end in ends:
+        np.minimum.at(best, end, np.arange(len(order)))
+    place = np.arange(len(order))
+    mutual = (best[ends[0]] == place) & (best[ends[1]] == place)
+    pairs: Int64Array = ends[:, mutual].T
+    return pairs

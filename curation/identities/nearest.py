@@ -10,7 +10,7 @@ from foundation.array_types import Float32Array, Int64Array
 __all__ = ["Neighbours", "nearest"]
 
 _EXACT_AT_MOST = 20_000
-"""Vectors up to which all pairs are compared: 20,000 of 130 numbers take a second of a core."""
+"""Vectors up to which all pairs are compared: 20,000 of 128 numbers take a second of a core."""
 
 _CELLS_PER_ROOT = 4
 """Cells per square root of the number of vectors, as faiss recommends for an inverted file."""
@@ -23,24 +23,24 @@ _TRAINING_PER_CELL = 40
 
 
 class Neighbours(NamedTuple):
-    """Nearest neighbours of N vectors, the best first."""
+    """Nearest neighbours of M queries, the best first."""
 
     score: Float32Array
-    """(N, K) inner products; -inf where there are fewer than K."""
+    """(M, K) inner products."""
     number: Int64Array
-    """(N, K) numbers of the neighbours; -1 where there are fewer than K."""
+    """(M, K) numbers of the neighbours; -1 where there are fewer than K."""
 
 
-def nearest(vectors: Float32Array, queries: Float32Array, k: int, threads: int) -> Neighbours:
-    """Return for each query the k vectors of the largest inner product.
+def nearest(vectors: Float32Array, k: int, *, queries: Float32Array | None = None, threads: int) -> Neighbours:
+    """Return for each query the k vectors of the largest inner product with it.
 
     Up to 20,000 vectors are all compared. More are put into cells (an inverted file of faiss), and the nearest cells are
     searched, so that a neighbour may be missed; equal input gives equal results.
 
     Args:
-        vectors: (N, D) to search.
-        queries: (M, D).
+        vectors: (N, D).
         k: neighbours of each query.
+        queries: (M, D); None: the vectors themselves, which are then among their neighbours.
         threads: of faiss.
     """
     import faiss
@@ -59,5 +59,5 @@ def nearest(vectors: Float32Array, queries: Float32Array, k: int, threads: int) 
         some = np.random.default_rng(0).choice(n, min(n, _TRAINING_PER_CELL * cells), replace=False)
         index.train(vectors[np.sort(some)])
     index.add(vectors)
-    score, number = index.search(queries, k)
+    score, number = index.search(vectors if queries is None else queries, k)
     return Neighbours(score, number)

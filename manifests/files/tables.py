@@ -23,7 +23,16 @@ from manifests.files.names import files_of
 from manifests.schema.columns import Table
 from manifests.schema.tables import TABLES
 
-__all__ = ["in_schema", "parquet_options", "read_each_file", "read_row", "read_table", "table_files", "write_parquet", "write_rows"]
+__all__ = [
+    "in_schema",
+    "parquet_options",
+    "read_each_file",
+    "read_row",
+    "read_table",
+    "table_files",
+    "write_parquet",
+    "write_rows",
+]
 
 _ZSTD_LEVEL = 3
 

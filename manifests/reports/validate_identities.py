@@ -32,7 +32,9 @@ def identity_problems(dataset: Path) -> Iterator[Problem]:
     for row in rows:
         if not 0.0 <= row["person_confidence"] <= 1.0:
             what = f"person_confidence is {row['person_confidence']}, which is no chance"
-            yield Problem(file=IDENTITIES.name, row=f"{row['video_id']} track {row['track_id']}", what=what, remedy=_AGAIN)
+            yield Problem(
+                file=IDENTITIES.name, row=f"{row['video_id']} track {row['track_id']}", what=what, remedy=_AGAIN
+            )
     expected = {
         (row["video_id"], clip_id): (row["person_id"], row["person_confidence"])
         for row in rows
