@@ -14,7 +14,7 @@ from curation.sources.entries import SourceVideo
 from foundation.array_types import Float16Array, Float32Array
 from foundation.storage.path_text import text_of_path
 from manifests.files.tar import ByteSink, MemberRange, write_members
-from manifests.packing.clip_json import FACT_COLUMNS, clip_json
+from manifests.packing.clip_json import FACT_COLUMNS, PERSON_COLUMNS, clip_json
 from manifests.schema.arrow_arrays import array_column
 from manifests.schema.clips import CLIPS
 from manifests.timeline import TICK_RATE_HZ, seconds_of_tick
@@ -50,7 +50,8 @@ def write_clips(
         if content is not None
     ]
     ranges = {name: where for (name, _), where in zip(members, write_members(stream, members), strict=True)}
-    scalars = [row | _locations(row["clip_id"], media, ranges) for row in scalars]
+    nobody = dict.fromkeys(PERSON_COLUMNS)  # `gaia-curate identities` says who it is
+    scalars = [row | nobody | _locations(row["clip_id"], media, ranges) for row in scalars]
     arrays: dict[str, list[Float32Array | Float16Array | None]] = {
         "landmarks": [clip.landmarks_px for clip in clips],
         "blendshapes": [clip.blendshapes for clip in clips],

@@ -29,9 +29,10 @@ from foundation.storage.locations import location
 from manifests.dataset import Dataset
 from manifests.files.journal import finish_swap
 from manifests.files.tables import write_parquet
+from manifests.packing.identity_rows import keep_identities, persons_of_clips, write_identities
 from manifests.packing.pack import compact
 from manifests.packing.packed_files import stored_videos
-from manifests.packing.relabel import relabel_clips
+from manifests.packing.relabel import ClipLabels, relabel_clips
 from manifests.packing.stated import require_own_files
 from manifests.record import (
     DatasetRecord,
@@ -257,6 +258,22 @@ class DatasetFolder:
             compact(self.path, live, self.settings.storage)
         return complete
 
+    def write_identities(self, rows: pa.Table) -> None:
+        """Replace the table `identities`, and give the clips the persons that it has; nothing else changes.
+
+        A stopped call is completed by the same one, or by the next `finish`.
+
+        Raises:
+            DatasetError: a file is damaged.
+            OSError: the dataset cannot be written.
+        """
+        self.record = self.record.model_copy(update={"tables": describe_tables()})
+        require_lease(self.path)
+        draft_dataset(self.path, self.record)
+        write_identities(self.path, rows)
+        relabel_clips(self.path, ClipLabels(persons=persons_of_clips(self.path)))
+        commit_dataset(self.path, self.record)
+
     def finish(self, records: Iterable[VideoRecord]) -> Dataset:
         """Pack the files of videos, write `videos`, commit the record with its totals, and return the dataset.
 
@@ -272,7 +289,9 @@ class DatasetFolder:
         rows = with_copies_outcomes(list(records))
         remove_windows(self.path, {row.video_id for row in rows})  # of units in flight when their video ended
         compact(self.path, _curated(rows), self.settings.storage)
-        relabel_clips(self.path, {row.video_id: (row.path, row.source) for row in rows if row.duplicate_of is None})
+        keep_identities(self.path, _curated(rows))
+        places = {row.video_id: (row.path, row.source) for row in rows if row.duplicate_of is None}
+        relabel_clips(self.path, ClipLabels(videos=places, persons=persons_of_clips(self.path)))
         table = pa.Table.from_pylist([record.model_dump() for record in rows], schema=VIDEOS.arrow_schema())
         require_lease(self.path)
         write_parquet(self.path / VIDEOS.name / "videos.parquet", table, VIDEOS)
