@@ -3,7 +3,17 @@
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["BoolArray", "Float16Array", "Float32Array", "Float64Array", "Int8Array", "Int32Array", "Int64Array", "RgbImage", "UInt8Array"]
+__all__ = [
+    "BoolArray",
+    "Float16Array",
+    "Float32Array",
+    "Float64Array",
+    "Int8Array",
+    "Int32Array",
+    "Int64Array",
+    "RgbImage",
+    "UInt8Array",
+]
 
 BoolArray = npt.NDArray[np.bool_]
 

@@ -110,7 +110,7 @@ def agreement(one: Trace, other: Trace, moment: Moment) -> Agreement | None:
 
 
 def _ticks(moment: Moment, n_ticks: int, reach: int, speed: float) -> tuple[Int64Array, Int64Array]:
-    """Return ticks of the first video, which has `n_ticks`, around a moment, and those of the other at the same time."""
+    """Return ticks of the first video, of `n_ticks`, around a moment, and those of the other at the same time."""
     here = np.arange(max(moment.tick - reach, 0), min(moment.tick + reach + 1, n_ticks))
     return here, np.rint((here - moment.tick) / speed).astype(np.int64) + moment.other_tick
 

@@ -1,4 +1,4 @@
-"""Codes of short stretches of a trace: 24 bits that near-duplicates share, by which they are found without comparing all.
+"""Codes of short stretches of a trace: 24 bits that copies share, by which they are found without comparing all.
 
 A code belongs to an anchor, a moment at which the trace is at its strongest nearby, so that two uploads have theirs at
 the same moments, wherever they begin. Each bit is the sign of the trace there against a slow wave: of 12 waves for the

@@ -214,7 +214,8 @@ class _Again:
             decide_s=decide_s,
             render_s=time.perf_counter() - started,
         )
-        return write_video_files(VideoFiles(self.target, video), curated, self.settings)
+        record = write_video_files(VideoFiles(self.target, video), curated, self.settings)
+        return record.model_copy(update={"duplicate_group": before.duplicate_group})
 
 
 def _heard_as_before(info: VideoInfo, before: VideoRecord) -> VideoInfo:

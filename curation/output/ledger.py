@@ -56,6 +56,7 @@ class VideoRecord(BaseModel):
     error_code: ErrorCode | None = None
     error_detail: str | None = None
     duplicate_of: PathText | None = None
+    duplicate_group: VideoId | None = None
     kept_diffusion_s: Seconds = 0.0
     kept_vae_s: Seconds = 0.0
     n_clips: Count32 = 0

@@ -10,21 +10,67 @@ trained on is never tested on.
 """
 
 import hashlib
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 
-from curation.splits.groups import clip_groups
+from curation.splits.groups import CLIP_COLUMNS, clip_groups
 from curation.splits.settings import SplitSettings
 from foundation.text import shown, text_table
 from manifests.timeline import TICK_RATE_HZ
 from manifests.vocabulary import SPLITS, Split
 
-__all__ = ["Assignment", "Reunion", "assigned_splits"]
+__all__ = ["Assignment", "EarlierSplits", "Reunion", "assigned_splits"]
+
+_LARGE_SHARE = 0.5
 
 _FRAMES_PER_HOUR = float(TICK_RATE_HZ) * 3600.0
+
+
+_ClipRow = Mapping[str, Any]
+"""A row of `clips` with the columns of `groups.CLIP_COLUMNS`."""
+
+_Assigned = tuple[Split, bool]
+"""A split, and whether the person or the speaker was known when it was assigned."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EarlierSplits:
+    """Splits that an earlier command assigned."""
+
+    clips: Mapping[str, _Assigned]
+    """By clip id."""
+    videos: Mapping[str, frozenset[_Assigned]]
+    """By video id, those of its clips: they hold for clips that were cut otherwise then."""
+
+    @classmethod
+    def of(cls, clips: pa.Table) -> "EarlierSplits":
+        """Return the splits of rows of the table `clips`, with the columns of `groups.CLIP_COLUMNS`."""
+        by_clip: dict[str, _Assigned] = {}
+        by_video: dict[str, set[_Assigned]] = defaultdict(set)
+        for row in clips.select(list(CLIP_COLUMNS)).to_pylist():
+            assigned = (row["split"], row["person_id"] is not None or row["speaker_id"] is not None)
+            by_clip[row["clip_id"]] = assigned
+            by_video[row["video_id"]].add(assigned)
+        return cls(clips=by_clip, videos={video: frozenset(splits) for video, splits in by_video.items()})
+
+    def of_group(self, clips: Sequence[str], videos: Collection[str]) -> Split | None:
+        """Return the side that a group had; None where it is new, or its videos were assigned one by one to several.
+
+        Args:
+            clips: ids of its clips.
+            videos: ids of their videos.
+        """
+        own = {self.clips[clip] for clip in clips if clip in self.clips}
+        assigned = own or {one for video in videos for one in self.videos.get(video, ())}
+        sure = {split for split, known in assigned if known}
+        if sure:
+            return min(sure, key=SPLITS.index)  # train, val, test: where a model has seen most of it
+        unsure = {split for split, _ in assigned}
+        return unsure.pop() if len(unsure) == 1 else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,59 +102,60 @@ class Assignment:
     def text(self) -> str:
         """Return hours per split, and what changed sides, for people to read."""
         total = sum(self.hours.values())
-        rows = [[name, f"{h:.2f}", f"{h / total:.1%}" if total else "-"] for name, h in self.hours.items()]
-        lines = [text_table(["split", "hours", "share"], rows, numeric=[False, True, True])]
-        if self.largest_group_h > 0.2 * total:
-            lines.append(f"One group, which is never divided, has {self.largest_group_h / total:.0%} of the hours.")
-        lines += [f"{hours:.2f} h moved from {side} to {now}." for (side, now), hours in self.moved_h.items()]
-        lines += [_reunion_text(reunion) for reunion in self.reunions]
-        return "\n".join(map(shown, lines)) if total else "There are no clips to divide."
+        if not total:
+            return "There are no clips to divide."
+        rows = [[name, f"{hours:.2f}", f"{hours / total:.1%}"] for name, hours in self.hours.items()]
+        table = text_table(["split", "hours", "share"], rows, numeric=[False, True, True])
+        return "\n".join([table, *map(shown, self.notes())])
+
+    def notes(self) -> tuple[str, ...]:
+        """Return sentences on what changed sides, and on a group that is too large to divide well; else none."""
+        total = sum(self.hours.values())
+        notes = [_reunion_text(reunion) for reunion in self.reunions]
+        notes += [f"{hours:.2f} h of clips moved from {side} to {now}." for (side, now), hours in self.moved_h.items()]
+        if self.reunions or self.moved_h:
+            notes.append("Judge models that were trained before on clips that have not moved.")
+        if self.largest_group_h > _LARGE_SHARE * total:
+            share = self.largest_group_h / total
+            notes.append(f"One group of people who belong together has {share:.0%} of the hours; it is not divided.")
+        return tuple(notes)
 
 
 def assigned_splits(
-    clips: pa.Table,
-    before: Mapping[str, tuple[Split, bool]],
-    copies: Mapping[str, str],
-    settings: SplitSettings,
+    clips: pa.Table, earlier: EarlierSplits, copies: Mapping[str, str], settings: SplitSettings
 ) -> Assignment:
     """Return the split of every clip, so that no person, speaker or group of copies is in two.
 
     Args:
         clips: all rows of the table `clips`, with the columns of `groups.CLIP_COLUMNS`.
-        before: by clip id, the split that an earlier command assigned, and whether person or speaker was known then.
+        earlier: what is assigned already.
         copies: by video id, the group of near-duplicate videos that the video belongs to.
         settings: the hours asked for.
     """
-    clip_ids, videos, frames = (clips[name].to_pylist() for name in ("clip_id", "video_id", "n_frames"))
-    groups = sorted(clip_groups(clips, copies), key=lambda rows: _hash(min(videos[row] for row in rows)))
-    hours = [sum(frames[row] for row in rows) / _FRAMES_PER_HOUR for rows in groups]
-    sides = [_side_before([before[clip_ids[row]] for row in rows if clip_ids[row] in before]) for rows in groups]
+    rows = clips.select(list(CLIP_COLUMNS)).to_pylist()
+    groups = [[rows[number] for number in group] for group in clip_groups(clips, copies)]
+    groups.sort(key=lambda group: _hash(min(row["video_id"] for row in group)))
+    hours = [sum(row["n_frames"] for row in group) / _FRAMES_PER_HOUR for group in groups]
+    sides = [
+        earlier.of_group([row["clip_id"] for row in group], {row["video_id"] for row in group}) for group in groups
+    ]
     filled = _filled(sides, hours, settings)
     per_side: Counter[Split] = Counter()
     moved: Counter[tuple[Split, Split]] = Counter()
-    for rows, side, length in zip(groups, filled, hours, strict=True):
+    for group, side, length in zip(groups, filled, hours, strict=True):
         per_side[side] += length
-        for row in rows:
-            was, _ = before.get(clip_ids[row], (side, True))
+        for row in group:
+            was, _ = earlier.clips.get(row["clip_id"], (side, True))
             if was != side:
-                moved[was, side] += frames[row] / _FRAMES_PER_HOUR
-    reunions = (_reunion(clips, rows, before, side) for rows, side in zip(groups, filled, strict=True))
+                moved[was, side] += row["n_frames"] / _FRAMES_PER_HOUR
+    reunions = (_reunion(group, earlier, side) for group, side in zip(groups, filled, strict=True))
     return Assignment(
-        splits={clip_ids[row]: side for rows, side in zip(groups, filled, strict=True) for row in rows},
+        splits={row["clip_id"]: side for group, side in zip(groups, filled, strict=True) for row in group},
         hours={name: per_side[name] for name in SPLITS},
         largest_group_h=max(hours, default=0.0),
         moved_h=dict(moved),
         reunions=tuple(reunion for reunion in reunions if reunion is not None),
     )
-
-
-def _side_before(assigned: Sequence[tuple[Split, bool]]) -> Split | None:
-    """Return the side that a group had; None where it is new, or its videos were assigned one by one to several."""
-    sure = {split for split, known in assigned if known}
-    if sure:
-        return min(sure, key=SPLITS.index)  # train, val, test: what a model has seen most of
-    unsure = {split for split, _ in assigned}
-    return unsure.pop() if len(unsure) == 1 else None
 
 
 def _filled(sides: Sequence[Split | None], hours: Sequence[float], settings: SplitSettings) -> list[Split]:
@@ -137,17 +184,15 @@ def _filled(sides: Sequence[Split | None], hours: Sequence[float], settings: Spl
     return filled
 
 
-def _reunion(
-    clips: pa.Table, rows: Sequence[int], before: Mapping[str, tuple[Split, bool]], now: Split
-) -> Reunion | None:
-    sure = [row for row in rows if before.get(clips["clip_id"][row].as_py(), (now, False))[1]]
+def _reunion(group: Sequence[_ClipRow], earlier: EarlierSplits, now: Split) -> Reunion | None:
     hours: Counter[Split] = Counter()
-    for row in clips.take(sure).to_pylist():
-        hours[before[row["clip_id"]][0]] += row["n_frames"] / _FRAMES_PER_HOUR
+    for row in group:
+        split, known = earlier.clips.get(row["clip_id"], (now, False))
+        if known:
+            hours[split] += row["n_frames"] / _FRAMES_PER_HOUR
     if len(hours) < 2:
         return None
-    own = clips.take(rows).to_pylist()
-    people, speakers = ({row[name] for row in own if row[name] is not None} for name in ("person_id", "speaker_id"))
+    people, speakers = ({row[name] for row in group if row[name] is not None} for name in ("person_id", "speaker_id"))
     return Reunion(names=tuple(sorted(people or speakers)), hours_before=dict(hours), now=now)
 
 

@@ -22,6 +22,7 @@ from manifests.record import ColumnRecord, DatasetRecord, TableRecord, describe_
 from manifests.reports.validate_clips import Problem, clip_problems
 from manifests.reports.validate_identities import identity_problems
 from manifests.reports.validate_schema import columns_of, schema_problems
+from manifests.reports.validate_splits import split_problems
 from manifests.schema.clips import CLIPS
 from manifests.schema.tables import TABLES
 from manifests.schema.videos import VIDEOS
@@ -92,6 +93,7 @@ def _found(dataset: Path, record: DatasetRecord) -> Iterator[Problem]:
     yield from _kept_problems(dataset)
     yield from _kept_second_problems(dataset)
     yield from identity_problems(dataset)
+    yield from split_problems(dataset)
     size_px = clip_px(record)
     for path in table_files(dataset, CLIPS.name):
         yield from _clip_file_problems(dataset, path, size_px)

@@ -52,6 +52,14 @@ VIDEOS = Table(
         required("kept_vae_s", F64, "s", "seconds kept in tier vae, those of diffusion clips included"),
         required("n_clips", I32, "clips", "rows in `clips`, both tiers"),
         optional("duplicate_of", TEXT, "", "path of the file of the same content that was analysed instead; else null"),
+        optional(
+            "duplicate_group",
+            TEXT,
+            "",
+            "lowest video_id of the near-duplicates that the video belongs to, as `gaia-curate duplicates` found them; "
+            "null where there are none",
+            later=True,
+        ),
         optional("analyze_s", F64, "s", "time that the analysis took; differs between two runs"),
         optional("decide_s", F64, "s", "time that the decision took; differs between two runs"),
         optional("render_s", F64, "s", "time that the rendering took; differs between two runs"),
