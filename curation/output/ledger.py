@@ -99,7 +99,7 @@ class VideoRecord(BaseModel):
 
     def with_outcome_of(self, original: "VideoRecord") -> "VideoRecord":
         """Return the record of a copy with what became of the file that was analysed in its stead."""
-        names = ("status", "error_code", "error_detail")
+        names = ("status", "error_code", "error_detail", "duplicate_group")
         return self.model_copy(update={name: getattr(original, name) for name in names})
 
     @classmethod
