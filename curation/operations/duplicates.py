@@ -103,7 +103,7 @@ def find_duplicates(dataset: str | Path, *, wait: bool = False) -> Duplicates:
             paths=paths,
             groups=groups,
             n_videos=len(traces),
-            split="" if folder.assignment is None else folder.assignment.text(),
+            split=folder.assignment.text(),
         )
 
 

@@ -165,7 +165,7 @@ def run(
             notes=(
                 *layout_notes(discovery.layout, settings),
                 *_notes(discovery, NOBODY if limit else exclusions, len(discovery.videos) - len(videos), moved),
-                *(() if folder.assignment is None else folder.assignment.notes()),
+                *folder.assignment.notes(),
             ),
         )
 

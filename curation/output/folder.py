@@ -76,7 +76,7 @@ class DatasetFolder:
         """Whether this command began the dataset, so that nothing of an earlier one is there."""
         self.earlier: EarlierSplits | None = None
         """Splits to keep, read before anything changes; None: those of the tables when the command ends."""
-        self.assignment: Assignment | None = None
+        self.assignment = Assignment()
         """Splits of the clips once the command has ended."""
 
     @classmethod

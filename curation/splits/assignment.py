@@ -12,7 +12,7 @@ trained on is never tested on.
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
@@ -88,16 +88,18 @@ class Reunion:
 class Assignment:
     """Splits of all clips of a dataset."""
 
-    splits: Mapping[str, Split]
+    splits: Mapping[str, Split] = field(default_factory=dict)
     """By clip id."""
-    hours: Mapping[Split, float]
+    hours: Mapping[Split, float] = field(default_factory=dict)
     """Hours of each split, of all clips."""
-    largest_group_h: float
+    largest_group_h: float = 0.0
     """Hours of the largest group, which is never divided."""
-    moved_h: Mapping[tuple[Split, Split], float]
+    moved_h: Mapping[tuple[Split, Split], float] = field(default_factory=dict)
     """Hours that changed sides, by the side before and the side now."""
-    reunions: tuple[Reunion, ...]
+    reunions: tuple[Reunion, ...] = ()
     """Groups of people or speakers who had been on different sides."""
+    n_unknown: int = 0
+    """Clips whose person and speaker are not known, while the persons of others are."""
 
     def text(self) -> str:
         """Return hours per split, and what changed sides, for people to read."""
@@ -118,6 +120,11 @@ class Assignment:
         if self.largest_group_h > _LARGE_SHARE * total:
             share = self.largest_group_h / total
             notes.append(f"One group of people who belong together has {share:.0%} of the hours; it is not divided.")
+        if self.n_unknown:
+            notes.append(
+                f"{self.n_unknown} clips show nobody known, and are divided by their videos; `gaia-curate identities` "
+                "looks at those that are new."
+            )
         return tuple(notes)
 
 
@@ -155,7 +162,14 @@ def assigned_splits(
         largest_group_h=max(hours, default=0.0),
         moved_h=dict(moved),
         reunions=tuple(reunion for reunion in reunions if reunion is not None),
+        n_unknown=_n_unknown(rows),
     )
+
+
+def _n_unknown(rows: Sequence[_ClipRow]) -> int:
+    if all(row["person_id"] is None for row in rows):
+        return 0
+    return sum(row["person_id"] is None and row["speaker_id"] is None for row in rows)
 
 
 def _filled(sides: Sequence[Split | None], hours: Sequence[float], settings: SplitSettings) -> list[Split]:

@@ -12,7 +12,7 @@ __all__ = ["split_problems"]
 
 _REMEDY = "run `gaia-curate duplicates`, which divides the clips again, and do not train on them before"
 
-_NAMED = 3
+_NAMED = 2
 """Clips that a problem names of each side."""
 
 

@@ -42,7 +42,7 @@ class Motion:
         return Motion(*(resampled(values) for values in (self.points, self.pose, self.lips, self.loudness)))
 
     def mirrored(self) -> "Motion":
-        """Return it in a mirrored picture of 640 pixels: left and right points change places, yaw and roll their signs."""
+        """Return it in a mirrored picture of 640 pixels: left and right change places, yaw and roll their signs."""
         points = self.points[:, [0, 3, 4, 1, 2, 6, 5, 7, 8]] * [-1.0, 1.0] + [640.0, 0.0]
         return replace(self, points=points, pose=self.pose * [1.0, -1.0, -1.0])
 

@@ -56,7 +56,7 @@ def _left_out(rows: pa.Table, stays: BoolArray, setting: str) -> list[str]:
 
 
 def hash_order(rows: pa.Table) -> list[int]:
-    """Return the numbers of rows in the order of a hash of `clip_id`: other rows do not change who comes before whom."""
+    """Return the numbers of rows in the order of a hash of `clip_id`, which other rows do not change."""
     hashes = [blake2b(name.encode(), digest_size=8).digest() for name in rows["clip_id"].to_pylist()]
     return sorted(range(len(rows)), key=hashes.__getitem__)
 

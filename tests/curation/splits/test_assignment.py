@@ -132,6 +132,11 @@ def test_clips_that_were_cut_otherwise_stay_on_the_side_of_their_video() -> None
     assert assigned_splits(made_clips({"v1": None}), earlier, {}, TENTHS).splits == {"v1-0": "val"}
 
 
+def test_clips_of_nobody_known_are_counted_once_others_are() -> None:
+    assert assigned_splits(made_clips({"v": "anna", "w": None}), NOTHING, {}, TENTHS).n_unknown == 1
+    assert assigned_splits(made_clips({"v": None, "w": None}), NOTHING, {}, TENTHS).n_unknown == 0
+
+
 def test_a_dataset_without_clips_has_nothing_to_divide() -> None:
     assignment = assigned_splits(made_clips({}), NOTHING, {}, TENTHS)
     assert (assignment.splits, assignment.text()) == ({}, "There are no clips to divide.")
