@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from curation.operations.analyze import analyze
     from curation.operations.decide import redecide
     from curation.operations.doctor import examine as doctor
+    from curation.operations.duplicates import Duplicates, find_duplicates
     from curation.operations.forget import forget
     from curation.operations.plan import Plan, Sampling, plan
     from curation.operations.read_evidence import read_evidence
@@ -44,6 +45,7 @@ else:
             "asset_path": "foundation.weights",
             "CurationSettings": "curation.settings",
             "Decision": "curation.decision.decide",
+            "Duplicates": "curation.operations.duplicates",
             "DenoiserCard": "curation.speech.cards",
             "EncoderCard": "curation.speech.cards",
             "Evidence": "curation.evidence.measures",
@@ -70,6 +72,7 @@ else:
             "analyze": "curation.operations.analyze",
             "decide": "curation.decision.decide",
             "doctor": "curation.operations.doctor:examine",
+            "find_duplicates": "curation.operations.duplicates",
             "forget": "curation.operations.forget",
             "load_settings": "curation.settings",
             "plan": "curation.operations.plan",
@@ -89,6 +92,7 @@ __all__ = [
     "CurationSettings",
     "Decision",
     "DenoiserCard",
+    "Duplicates",
     "EncoderCard",
     "Evidence",
     "Exclusions",
@@ -116,6 +120,7 @@ __all__ = [
     "asset_path",
     "decide",
     "doctor",
+    "find_duplicates",
     "forget",
     "load_settings",
     "plan",

@@ -189,6 +189,19 @@ def forget(
 
 
 @app.command()
+def duplicates(
+    dataset: DatasetArgument,
+    *,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    wait: WaitOption = False,
+) -> None:
+    """Find near-duplicate videos, re-encoded, cropped, re-timed or mirrored, and keep them on one side of the split."""
+    with exit_codes():
+        found = curation.find_duplicates(dataset, wait=wait)
+        typer.echo(found.json() if json else found.text())
+
+
+@app.command()
 def explain(
     dataset: DatasetArgument,
     video: Annotated[str, typer.Argument(help="Video id, path or file name.", show_default=False)],

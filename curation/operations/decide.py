@@ -253,8 +253,12 @@ class _Again:
             render_s=time.perf_counter() - started,
         )
         record = write_video_files(VideoFiles(self.target, video), curated, self.settings)
-        measured = {"sync_model": before.sync_model, "speaking_model": before.speaking_model}
-        return record.model_copy(update=measured)
+        kept = {
+            "sync_model": before.sync_model,
+            "speaking_model": before.speaking_model,
+            "duplicate_group": before.duplicate_group,
+        }
+        return record.model_copy(update=kept)
 
 
 def _heard_as_before(info: VideoInfo, before: VideoRecord) -> VideoInfo:

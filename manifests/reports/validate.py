@@ -20,7 +20,9 @@ from manifests.packing.one_state import without_writer
 from manifests.packing.stated import Refusal, refused_cells, refused_files, refused_footers
 from manifests.record import DatasetRecord, read_dataset, totals_of
 from manifests.reports.validate_clips import Problem, clip_problems
+from manifests.reports.validate_identities import identity_problems
 from manifests.reports.validate_schema import describes_schema, schema_problems
+from manifests.reports.validate_splits import split_problems
 from manifests.schema.clips import CLIPS
 from manifests.schema.tables import TABLES
 from manifests.schema.videos import VIDEOS
@@ -43,8 +45,8 @@ def validate(dataset: Path, *, wait: bool = False) -> list[Problem]:
 
     Checked are: that all files are the dataset's own, and all names, ids and numbers possible, before anything is
     opened that they name; the schema of every file; that ticks and spans tile every analysed video; that kept spans and
-    clips match; that the bytes of every clip have the recorded checksum, decode, and are as long as its arrays; the
-    totals.
+    clips match; that clips have the persons of `identities`; that the bytes of every clip have the recorded checksum,
+    decode, and are as long as its arrays; the totals.
 
     A dataset that a command writes to is not checked: its problems would be those of the moment.
 
@@ -90,6 +92,8 @@ def _found(dataset: Path, record: DatasetRecord) -> Iterator[Problem]:
     yield from _tiling_problems(dataset, durations, record.outcomes)
     yield from _kept_problems(dataset)
     yield from _kept_second_problems(dataset)
+    yield from identity_problems(dataset)
+    yield from split_problems(dataset)
     size_px = clip_px(record)
     for path in table_files(dataset, CLIPS.name):
         yield from _clip_file_problems(dataset, path, size_px)
