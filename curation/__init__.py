@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from curation.operations.decide import redecide
     from curation.operations.doctor import examine as doctor
     from curation.operations.forget import forget
+    from curation.operations.identities import IdentityReport, find_identities
     from curation.operations.plan import Plan, Sampling, plan
     from curation.operations.read_evidence import read_evidence
     from curation.operations.retry import RetryReport, retry
@@ -53,6 +54,7 @@ else:
             "FaceMeasures": "curation.evidence.measures",
             "FaceObservation": "curation.perception.protocols",
             "HeadPoseCard": "curation.perception.cards",
+            "IdentityReport": "curation.operations.identities",
             "IdentityCard": "curation.perception.cards",
             "MaskCard": "curation.perception.cards",
             "MeasuredVideo": "curation.rules.rule",
@@ -69,6 +71,7 @@ else:
             "analyze": "curation.operations.analyze",
             "decide": "curation.decision.decide",
             "doctor": "curation.operations.doctor:examine",
+            "find_identities": "curation.operations.identities",
             "forget": "curation.operations.forget",
             "load_settings": "curation.settings",
             "plan": "curation.operations.plan",
@@ -97,6 +100,7 @@ __all__ = [
     "FaceObservation",
     "HeadPoseCard",
     "IdentityCard",
+    "IdentityReport",
     "MaskCard",
     "MeasuredVideo",
     "Plan",
@@ -114,6 +118,7 @@ __all__ = [
     "asset_path",
     "decide",
     "doctor",
+    "find_identities",
     "forget",
     "load_settings",
     "plan",
