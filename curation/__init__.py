@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from curation.operations.doctor import examine as doctor
     from curation.operations.duplicates import Duplicates, find_duplicates
     from curation.operations.forget import forget
+    from curation.operations.identities import IdentityReport, find_identities
     from curation.operations.plan import Plan, Sampling, plan
     from curation.operations.read_evidence import read_evidence
     from curation.operations.retry import RetryReport, retry
@@ -55,6 +56,7 @@ else:
             "FaceMeasures": "curation.evidence.measures",
             "FaceObservation": "curation.perception.protocols",
             "HeadPoseCard": "curation.perception.cards",
+            "IdentityReport": "curation.operations.identities",
             "IdentityCard": "curation.perception.cards",
             "MaskCard": "curation.perception.cards",
             "MeasuredVideo": "curation.rules.rule",
@@ -73,6 +75,7 @@ else:
             "decide": "curation.decision.decide",
             "doctor": "curation.operations.doctor:examine",
             "find_duplicates": "curation.operations.duplicates",
+            "find_identities": "curation.operations.identities",
             "forget": "curation.operations.forget",
             "load_settings": "curation.settings",
             "plan": "curation.operations.plan",
@@ -102,6 +105,7 @@ __all__ = [
     "FaceObservation",
     "HeadPoseCard",
     "IdentityCard",
+    "IdentityReport",
     "MaskCard",
     "MeasuredVideo",
     "Plan",
@@ -121,6 +125,7 @@ __all__ = [
     "decide",
     "doctor",
     "find_duplicates",
+    "find_identities",
     "forget",
     "load_settings",
     "plan",

@@ -2,6 +2,7 @@
 
 import io
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -199,6 +200,23 @@ def duplicates(
     with exit_codes():
         found = curation.find_duplicates(dataset, wait=wait)
         typer.echo(found.json() if json else found.text())
+
+
+@app.command()
+@with_option_groups
+def identities(
+    dataset: DatasetArgument,
+    *,
+    links: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="CSV file of faces that are one person (must) or are not (cannot)."),
+    ] = None,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of the search for similar faces.")] = 2,
+    wait: WaitOption = False,
+) -> None:
+    """Find out who is who: group the faces of all videos into persons, whom the clips then name."""
+    with exit_codes():
+        typer.echo(curation.find_identities(dataset, links=links, threads=threads, wait=wait).text())
 
 
 @app.command()
