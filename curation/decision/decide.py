@@ -24,7 +24,7 @@ from foundation.array_types import BoolArray, Int64Array
 from manifests.timeline import TICK_RATE_HZ
 from manifests.vocabulary import TIERS, Tier
 
-__all__ = ["ClipPlan", "Decision", "RulesSettings", "Span", "all_rules", "decide"]
+__all__ = ["ClipPlan", "Decision", "RulesSettings", "Span", "all_rules", "decide", "shot_starts"]
 
 _Judged = Sequence[tuple[Rule, Verdict]]
 """Rules in the order in which they are applied, each with its verdict in one tier."""
@@ -119,7 +119,7 @@ def decide(
         RuleError: two rules have one name, or a rule of the user's own raises or does not return verdicts.
     """
     require_own_names(rules)
-    begins: BoolArray = cut(evidence.cut_score, settings.cut).failed | _range_starts(evidence)
+    begins = shot_starts(evidence, settings)
     bridge = settings.no_face.bridge_ticks
     track = link_tracks(evidence, begins, bridge, settings.tracks, identity)
     main = main_track(evidence, track, begins, bridge, settings.several_faces.min_score, settings.still_face)
@@ -141,6 +141,11 @@ def decide(
         ruled = [*judged[tier], (verdicts[-1][0], short)]
         spans += _spans(evidence, ruled, breaks[tier], clips, clip_of, tier)
     return Decision(track=track, main=main, face=face, spans=tuple(spans), clips=tuple(clips))
+
+
+def shot_starts(evidence: Evidence, settings: RulesSettings) -> BoolArray:
+    """Return (T,) where a shot or a chosen range begins, which no track outlives."""
+    return cut(evidence.cut_score, settings.cut).failed | _range_starts(evidence)
 
 
 def _range_starts(evidence: Evidence) -> BoolArray:

@@ -29,6 +29,7 @@ from foundation.storage.locations import location
 from manifests.dataset import Dataset
 from manifests.files.journal import finish_swap
 from manifests.files.tables import write_parquet
+from manifests.packing.drop_descriptors import drop_descriptors
 from manifests.packing.pack import compact
 from manifests.packing.packed_files import stored_videos
 from manifests.packing.relabel import relabel_clips
@@ -42,13 +43,13 @@ from manifests.record import (
     draft_dataset,
     find_dataset,
     read_dataset,
-    totals_of,
 )
 from manifests.removals import Removals
 from manifests.schema.clips import CLIPS
 from manifests.schema.frames import FRAMES
 from manifests.schema.tables import TABLES
 from manifests.schema.videos import SPANS, VIDEOS
+from manifests.totals import totals_of
 
 __all__ = ["DatasetFolder", "DatasetFolderError"]
 
@@ -257,13 +258,14 @@ class DatasetFolder:
             compact(self.path, live, self.settings.storage)
         return complete
 
-    def finish(self, records: Iterable[VideoRecord]) -> Dataset:
+    def finish(self, records: Iterable[VideoRecord], *, recognised: bool = False) -> Dataset:
         """Pack the files of videos, write `videos`, commit the record with its totals, and return the dataset.
 
         Of the other tables and the media, only what belongs to a video that is `ok` in `records` stays, under its path.
 
         Args:
             records: one per file, in the order of the rows.
+            recognised: people have been recognised by descriptors, so that those that wait only for this can go.
 
         Raises:
             DatasetError: a file is damaged.
@@ -273,6 +275,8 @@ class DatasetFolder:
         remove_windows(self.path, {row.video_id for row in rows})  # of units in flight when their video ended
         compact(self.path, _curated(rows), self.settings.storage)
         relabel_clips(self.path, {row.video_id: (row.path, row.source) for row in rows if row.duplicate_of is None})
+        if not self.settings.privacy.keep_descriptors and (recognised or not self.settings.privacy.descriptors_stored):
+            drop_descriptors(self.path)
         table = pa.Table.from_pylist([record.model_dump() for record in rows], schema=VIDEOS.arrow_schema())
         require_lease(self.path)
         write_parquet(self.path / VIDEOS.name / "videos.parquet", table, VIDEOS)

@@ -17,8 +17,9 @@ from foundation.errors import UsageError
 from foundation.packages import DISTRIBUTION
 from foundation.storage.locations import is_address
 from foundation.weights import ensure_assets
-from manifests.record import DatasetRecord, SourceLayout, WeightRecord, describe_tables, no_totals
+from manifests.record import DatasetRecord, SourceLayout, WeightRecord, describe_tables
 from manifests.schema.columns import SCHEMA_VERSION
+from manifests.totals import no_totals
 
 __all__ = [
     "DatasetFolderError",
@@ -32,6 +33,9 @@ __all__ = [
 
 _STORAGE = "storage."
 """Settings that do not change what a dataset holds."""
+
+_PRIVACY = "privacy."
+"""Settings that only remove something, which can be done later, too."""
 
 
 class DatasetFolderError(UsageError):
@@ -110,7 +114,12 @@ def require_same(
         DatasetFolderError: settings or weights differ; the message lists them.
         MissingAssetsError: weights are missing and cannot be fetched.
     """
-    changed = [line for line in differences(settings, before) if not line.startswith(_STORAGE)]
+    changed = [line for line in differences(settings, before) if not line.startswith((_STORAGE, _PRIVACY))]
+    if settings.privacy.keep_descriptors and not before.privacy.keep_descriptors:
+        raise DatasetFolderError(
+            f"{dataset} was made with privacy.keep_descriptors=false, and its descriptors cannot be had back; give a "
+            "new --out to keep those of all videos, or leave the setting as it was"
+        )
     if changed:
         raise DatasetFolderError(
             f"{dataset} was made with other settings: {'; '.join(changed)}. Give a new --out, the settings of "
