@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from curation.operations.analyze import analyze
     from curation.operations.decide import redecide
     from curation.operations.doctor import examine as doctor
+    from curation.operations.find_person import FoundPerson, PersonVideo, find_person
     from curation.operations.forget import forget
     from curation.operations.plan import Plan, Sampling, plan
     from curation.operations.read_evidence import read_evidence
@@ -49,6 +50,9 @@ else:
             "Evidence": "curation.evidence.measures",
             "Exclusions": "curation.sources.exclusions",
             "Executor": "curation.engine.execution",
+            "FoundPerson": "curation.operations.find_person",
+            "PersonVideo": "curation.operations.find_person",
+            "find_person": "curation.operations.find_person",
             "FaceFinderCard": "curation.perception.cards",
             "FaceMeasures": "curation.evidence.measures",
             "FaceObservation": "curation.perception.protocols",
@@ -95,10 +99,12 @@ __all__ = [
     "FaceFinderCard",
     "FaceMeasures",
     "FaceObservation",
+    "FoundPerson",
     "HeadPoseCard",
     "IdentityCard",
     "MaskCard",
     "MeasuredVideo",
+    "PersonVideo",
     "Plan",
     "PoolSettings",
     "RetryReport",
@@ -114,6 +120,7 @@ __all__ = [
     "asset_path",
     "decide",
     "doctor",
+    "find_person",
     "forget",
     "load_settings",
     "plan",

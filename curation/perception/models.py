@@ -20,6 +20,7 @@ __all__ = [
     "face_finder_assets",
     "face_landmarks",
     "identity_at_hand",
+    "load_face_describer",
     "load_face_finder",
     "load_perception",
     "optional_assets",
@@ -144,6 +145,16 @@ def load_face_finder(settings: PerceptionSettings) -> FaceFinder:
         UnknownModelError: it is neither built in nor registered.
     """
     return _face_finder(settings).load(settings)
+
+
+def load_face_describer(settings: PerceptionSettings) -> FaceDescriber:
+    """Load what describes faces, and nothing else.
+
+    Raises:
+        MissingAssetsError: weights are missing.
+        UnknownModelError: it is neither built in nor registered.
+    """
+    return _identity(identity_at_hand(settings)).load(settings)
 
 
 def _models(settings: PerceptionSettings) -> Sequence[PerceptionCard]:
