@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from curation.operations.decide import redecide
     from curation.operations.doctor import examine as doctor
     from curation.operations.duplicates import Duplicates, find_duplicates
+    from curation.operations.find_person import FoundPerson, PersonVideo, find_person
     from curation.operations.forget import forget
     from curation.operations.identities import IdentityReport, find_identities
     from curation.operations.plan import Plan, Sampling, plan
@@ -52,6 +53,9 @@ else:
             "Evidence": "curation.evidence.measures",
             "Exclusions": "curation.sources.exclusions",
             "Executor": "curation.engine.execution",
+            "FoundPerson": "curation.operations.find_person",
+            "PersonVideo": "curation.operations.find_person",
+            "find_person": "curation.operations.find_person",
             "FaceFinderCard": "curation.perception.cards",
             "FaceMeasures": "curation.evidence.measures",
             "FaceObservation": "curation.perception.protocols",
@@ -103,11 +107,13 @@ __all__ = [
     "FaceFinderCard",
     "FaceMeasures",
     "FaceObservation",
+    "FoundPerson",
     "HeadPoseCard",
     "IdentityCard",
     "IdentityReport",
     "MaskCard",
     "MeasuredVideo",
+    "PersonVideo",
     "Plan",
     "PoolSettings",
     "RetryReport",
@@ -126,6 +132,7 @@ __all__ = [
     "doctor",
     "find_duplicates",
     "find_identities",
+    "find_person",
     "forget",
     "load_settings",
     "plan",

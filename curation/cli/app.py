@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 import curation
+from curation.cli.forgetting import forget
 from curation.cli.models import models_app
 from curation.cli.options import (
     ChangeOptions,
@@ -170,23 +171,7 @@ def decide(
         typer.echo(statistics_text(decided))
 
 
-@app.command()
-def forget(
-    dataset: DatasetArgument,
-    *,
-    speaker: Annotated[str | None, typer.Option(help="Id of the person, as in the column speaker_id.")] = None,
-    videos: Annotated[
-        list[str] | None, typer.Option("--video", help="Id, path or name of a video; may be repeated.")
-    ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be removed; remove nothing.")] = False,
-    wait: WaitOption = False,
-) -> None:
-    """Remove a person, or single videos, from every table, the media and the records, for later runs too."""
-    with exit_codes():
-        if speaker is None and not videos:
-            raise typer.BadParameter("say who: --speaker or --video")
-        forgotten = curation.forget(dataset, speaker=speaker, videos=videos or [], dry_run=dry_run, wait=wait)
-        typer.echo(forgotten.text())
+app.command()(forget)
 
 
 @app.command()

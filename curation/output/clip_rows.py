@@ -57,7 +57,7 @@ def write_clips(
         "blendshapes": [clip.blendshapes for clip in clips],
         "pose_deg": [clip.pose_deg for clip in clips],
         "speech_features": [clip.speech.features if clip.speech else None for clip in clips],
-        "identity": [clip.identity for clip in clips],
+        "identity": [clip.identity if settings.privacy.descriptors_stored else None for clip in clips],
         "sync_curve": [None if (curve := _curve(clip)) is None else curve.mean for clip in clips],
     }
     return pa.table(
