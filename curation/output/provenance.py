@@ -18,8 +18,9 @@ from foundation.errors import UsageError
 from foundation.packages import DISTRIBUTION
 from foundation.storage.locations import is_address
 from foundation.weights import ensure_assets
-from manifests.record import DatasetRecord, SourceLayout, WeightRecord, describe_tables, no_totals
+from manifests.record import DatasetRecord, SourceLayout, WeightRecord, describe_tables
 from manifests.schema.columns import SCHEMA_VERSION
+from manifests.totals import no_totals
 
 __all__ = [
     "DatasetFolderError",
@@ -36,6 +37,9 @@ _STORAGE = "storage."
 
 _ADDED = {"sync": "perception.sync: ", "speaking": "perception.speaking: "}
 """Models whose measures are added to the evidence of a dataset that was begun without them, and their settings."""
+
+_PRIVACY = "privacy."
+"""Settings that only remove something, which can be done later, too."""
 
 
 class DatasetFolderError(UsageError):
@@ -117,7 +121,12 @@ def require_same(
         MissingAssetsError: weights are missing and cannot be fetched.
     """
     added = tuple(line for name, line in _ADDED.items() if _may_be_added(name, record, before))
-    changed = [line for line in differences(settings, before) if not line.startswith((_STORAGE, *added))]
+    changed = [line for line in differences(settings, before) if not line.startswith((_STORAGE, _PRIVACY, *added))]
+    if settings.privacy.keep_descriptors and not before.privacy.keep_descriptors:
+        raise DatasetFolderError(
+            f"{dataset} was made with privacy.keep_descriptors=false, and its descriptors cannot be had back; give a "
+            "new --out to keep those of all videos, or leave the setting as it was"
+        )
     if changed:
         raise DatasetFolderError(
             f"{dataset} was made with other settings: {'; '.join(changed)}. Give a new --out, the settings of "
