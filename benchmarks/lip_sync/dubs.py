@@ -255,10 +255,10 @@ def draw(picture: Path, originals: Sequence[Judged], dubs: Sequence[Judged], set
         curves = [stretch.curve for file in files for stretch in file.stretches if stretch.curve is not None]
         ticks, z = [curve.n_ticks for curve in curves], [curve.z for curve in curves]
         axes.plot(ticks, z, "o", color=colour, markersize=4, alpha=0.7, label=f"{name}, {len(curves)} stretches")
-    longest = axes.get_xlim()[1]
-    edges = [settings.sure_ticks, settings.long_ticks, max(longest, settings.long_ticks)]
-    limits = [settings.not_in_sync_z, settings.long_not_in_sync_z, settings.long_not_in_sync_z]
-    axes.fill_between(edges, 0.0, limits, step="post", color="#bb5500", alpha=0.12, linewidth=0, label="not in sync")
+    sure, long, last = settings.sure_ticks, settings.long_ticks, max(axes.get_xlim()[1], settings.long_ticks)
+    limits = [0.0, *[settings.not_in_sync_z] * 2, *[settings.long_not_in_sync_z] * 2]
+    edges = [settings.min_ticks, sure, long, long, last]
+    axes.fill_between(edges, 0.0, limits, color="#bb5500", alpha=0.12, linewidth=0, label="not in sync")
     axes.axhline(settings.in_sync_z, color="#222222", linewidth=0.8, linestyle="--", label="in sync from here on")
     axes.set(
         xlabel="ticks with a score (25 a second)", ylabel="z", ylim=(0.0, None), xlim=(settings.min_ticks - 5, None)
