@@ -21,12 +21,14 @@ if TYPE_CHECKING:
     from curation.operations.decide import redecide
     from curation.operations.doctor import examine as doctor
     from curation.operations.duplicates import Duplicates, find_duplicates
+    from curation.operations.find_person import FoundPerson, PersonVideo, find_person
     from curation.operations.forget import forget
+    from curation.operations.identities import IdentityReport, find_identities
     from curation.operations.plan import Plan, Sampling, plan
     from curation.operations.read_evidence import read_evidence
     from curation.operations.retry import RetryReport, retry
     from curation.operations.run import RunReport, run
-    from curation.perception.cards import FaceFinderCard, HeadPoseCard, IdentityCard, MaskCard
+    from curation.perception.cards import FaceFinderCard, HeadPoseCard, IdentityCard, MaskCard, SpeakingCard
     from curation.perception.protocols import FaceObservation
     from curation.rules.rule import MeasuredVideo, Rule, RuleError, rule
     from curation.rules.verdict import Verdict
@@ -51,10 +53,14 @@ else:
             "Evidence": "curation.evidence.measures",
             "Exclusions": "curation.sources.exclusions",
             "Executor": "curation.engine.execution",
+            "FoundPerson": "curation.operations.find_person",
+            "PersonVideo": "curation.operations.find_person",
+            "find_person": "curation.operations.find_person",
             "FaceFinderCard": "curation.perception.cards",
             "FaceMeasures": "curation.evidence.measures",
             "FaceObservation": "curation.perception.protocols",
             "HeadPoseCard": "curation.perception.cards",
+            "IdentityReport": "curation.operations.identities",
             "IdentityCard": "curation.perception.cards",
             "MaskCard": "curation.perception.cards",
             "MeasuredVideo": "curation.rules.rule",
@@ -67,11 +73,13 @@ else:
             "RunReport": "curation.operations.run",
             "Sampling": "curation.operations.plan",
             "ScratchSettings": "curation.sources.scratch",
+            "SpeakingCard": "curation.perception.cards",
             "Verdict": "curation.rules.verdict",
             "analyze": "curation.operations.analyze",
             "decide": "curation.decision.decide",
             "doctor": "curation.operations.doctor:examine",
             "find_duplicates": "curation.operations.duplicates",
+            "find_identities": "curation.operations.identities",
             "forget": "curation.operations.forget",
             "load_settings": "curation.settings",
             "plan": "curation.operations.plan",
@@ -99,10 +107,13 @@ __all__ = [
     "FaceFinderCard",
     "FaceMeasures",
     "FaceObservation",
+    "FoundPerson",
     "HeadPoseCard",
     "IdentityCard",
+    "IdentityReport",
     "MaskCard",
     "MeasuredVideo",
+    "PersonVideo",
     "Plan",
     "PoolSettings",
     "RetryReport",
@@ -112,6 +123,7 @@ __all__ = [
     "RunReport",
     "Sampling",
     "ScratchSettings",
+    "SpeakingCard",
     "UrlSource",
     "Verdict",
     "analyze",
@@ -119,6 +131,8 @@ __all__ = [
     "decide",
     "doctor",
     "find_duplicates",
+    "find_identities",
+    "find_person",
     "forget",
     "load_settings",
     "plan",

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Literal
 
 from curation.analysis.windows import WindowSettings
 from curation.choices import LayoutName, PresetName
@@ -21,12 +22,29 @@ __all__ = [
     "PRESETS",
     "CurationSettings",
     "PresetName",
+    "PrivacySettings",
     "SettingsError",
     "SettingsOfLayout",
     "differences",
     "layout_notes",
     "load_settings",
 ]
+
+
+class PrivacySettings(Settings):
+    """Biometric data that a dataset keeps of the people in it."""
+
+    keep_descriptors: bool = True
+    """Whether the dataset keeps identity descriptors of faces: `frames.descriptor`, that of `frames.other_faces`, and
+    `clips.identity`. With false none is left after the command that `descriptors_until` names."""
+    descriptors_until: Literal["identities", "run"] = "identities"
+    """Where `keep_descriptors` is false, the command whose end no descriptor outlives. `identities`: they are stored
+    until `gaia-curate identities` has recognised people by them. `run`: they are never stored in a table."""
+
+    @property
+    def descriptors_stored(self) -> bool:
+        """Whether `run` writes descriptors."""
+        return self.keep_descriptors or self.descriptors_until != "run"
 
 
 class CurationSettings(Settings):
@@ -46,6 +64,8 @@ class CurationSettings(Settings):
     """Loudness, noise and features of the speech."""
     split: SplitSettings = SplitSettings()
     """Division of the clips into train, val and test."""
+    privacy: PrivacySettings = PrivacySettings()
+    """Biometric data that is kept."""
     windows: WindowSettings = WindowSettings()
     """Windows in which long videos are measured."""
     storage: StorageSettings = StorageSettings()

@@ -1,21 +1,23 @@
 """Agglomerative clustering with average linkage, for a million items, under must-links and cannot-links.
 
 The mean cosine of all pairs between two groups is the inner product of their mean vectors, so that a nearest-neighbour
-search among the means finds, for each group, the one that it is most like. Two groups that are each other's nearest are
-joined, all such pairs in one round. Average linkage allows this: whatever else is joined meanwhile, the two remain each
+search among the means finds, for each group, those that it is most like. Two groups that are each other's nearest are
+joined, all such pairs at a time, and the means of those that were found are compared anew; when none is left, what is
+still in motion is searched again. Average linkage allows this: whatever else is joined meanwhile, the two remain each
 other's nearest (Murtagh, "A survey of recent advances in hierarchical clustering algorithms", The Computer Journal 1983).
-The rounds therefore end with the groups that the usual algorithm makes one pair at a time, as far as the search misses no
-neighbour and no cannot-link intervenes. A group without a neighbour above the limit will never have one, so a round costs
-only what is still in motion.
+So this ends with the groups that the usual algorithm makes one pair at a time, as far as the search misses no neighbour and
+no cannot-link intervenes. A group without a neighbour above the limit will never have one, and is searched no more.
 """
 
 import numpy as np
 
 from curation.identities.links import Groups
 from curation.identities.nearest import Neighbours, nearest
-from foundation.array_types import Float32Array, Float64Array, Int64Array
+from foundation.array_types import BoolArray, Float32Array, Float64Array, Int64Array
 
 __all__ = ["GroupMeans", "agglomerate", "unit"]
+
+_PAIRS_AT_A_TIME = 262_144
 
 _NEIGHBOURS = 8
 """Neighbours looked at per group: the first may be the group itself, or those that must stay apart."""
@@ -65,41 +67,75 @@ def agglomerate(means: GroupMeans, groups: Groups, among: Int64Array, limit: flo
     """
     moving = among
     while len(moving) > 1:
-        vectors = means.of(moving)
-        one, other, score = _best(nearest(vectors, _NEIGHBOURS, threads=threads), moving, groups, limit)
-        pairs = _mutual(one, other, score)
-        groups.join(pairs)
-        means.join(pairs)
-        moving = np.unique(np.concatenate([one, other]))
-        moving = moving[means.size[moving] > 0]
+        pairs = _near_pairs(nearest(means.of(moving), _NEIGHBOURS, threads=threads), moving, limit)
+        moving = np.unique(pairs)
+        if not _join_among(pairs, means, groups, limit):
+            return
+        moving = np.unique(groups.all()[moving])
 
 
-def _best(
-    found: Neighbours, moving: Int64Array, groups: Groups, limit: float
-) -> tuple[Int64Array, Int64Array, Float64Array]:
-    """Return for each group the best that it may be joined with: (E,) lower number, higher number, mean cosine.
+def _near_pairs(found: Neighbours, moving: Int64Array, limit: float) -> Int64Array:
+    """Return (E, 2) pairs of groups, the lower number first, one of which has the other among its neighbours."""
+    near = (found.number >= 0) & (found.number != np.arange(len(moving))[:, None]) & (found.score >= limit)
+    rows, columns = np.nonzero(near)
+    return np.stack([moving[rows], moving[found.number[rows, columns]]], axis=1)
 
-    Groups without a neighbour above the limit are left out; pairs are there once or twice.
+
+def _join_among(pairs: Int64Array, means: GroupMeans, groups: Groups, limit: float) -> bool:
+    """Join the groups of pairs, mutual nearest first, until none is left to be joined; return whether any was."""
+    score = np.zeros(0)
+    changed = np.ones(len(means.size), dtype=np.bool_)
+    group = groups.all()
+    any_joined = False
+    while True:
+        pairs, score = _current(group[pairs], score, changed, means, groups)
+        near = score >= limit
+        pairs, score = pairs[near], score[near]
+        mutual = pairs[_mutual(pairs, score)]
+        if not len(mutual):
+            return any_joined
+        any_joined = True
+        groups.join(mutual)
+        means.join(mutual)
+        group[mutual[:, 1]] = mutual[:, 0]
+        changed[:] = False
+        changed[mutual[:, 0]] = True
+
+
+def _current(
+    pairs: Int64Array, score: Float64Array, changed: BoolArray, means: GroupMeans, groups: Groups
+) -> tuple[Int64Array, Float64Array]:
+    """Return pairs of groups that may be joined, each once, and their mean cosines.
+
+    Args:
+        pairs: (E, 2) groups.
+        score: (E,) their mean cosines before the last joins; (0,) where there were none.
+        changed: (N,) which groups have new means.
+        means: of the groups.
+        groups: the groups.
     """
-    usable = (found.number >= 0) & (found.number != np.arange(len(moving))[:, None]) & (found.score >= limit)
-    for row in np.flatnonzero(groups.restricted(moving)).tolist():
-        for column in np.flatnonzero(usable[row]).tolist():
-            usable[row, column] = groups.may_join(int(moving[row]), int(moving[found.number[row, column]]))
-    rows = np.flatnonzero(usable.any(axis=1))
-    columns = usable[rows].argmax(axis=1)
-    source, target = moving[rows], moving[found.number[rows, columns]]
-    score = found.score[rows, columns].astype(np.float64)
-    return np.minimum(source, target), np.maximum(source, target), score
+    pairs = np.sort(pairs, axis=1)
+    _, first = np.unique(pairs[:, 0] * len(means.size) + pairs[:, 1], return_index=True)
+    pairs = pairs[first]
+    score = score[first] if len(score) else np.zeros(len(pairs))
+    usable = pairs[:, 0] != pairs[:, 1]
+    for row in np.flatnonzero(usable & groups.restricted(pairs).all(axis=1)).tolist():
+        usable[row] = groups.may_join(*pairs[row].tolist())
+    pairs, score = pairs[usable], score[usable]
+    anew = np.flatnonzero(changed[pairs].any(axis=1))
+    for start in range(0, len(anew), _PAIRS_AT_A_TIME):
+        part = anew[start : start + _PAIRS_AT_A_TIME]
+        score[part] = np.einsum("nd,nd->n", means.of(pairs[part, 0]), means.of(pairs[part, 1]))
+    return pairs, score
 
 
-def _mutual(one: Int64Array, other: Int64Array, score: Float64Array) -> Int64Array:
-    """Return the (P, 2) pairs that are the best of both of their groups; equal scores are ordered by number."""
-    order = np.lexsort((other, one, -score))
-    ends = np.stack([one[order], other[order]])
-    best = np.full(int(ends.max(initial=-1)) + 1, len(order), dtype=np.int64)
-    for end in ends:
-        np.minimum.at(best, end, np.arange(len(order)))
+def _mutual(pairs: Int64Array, score: Float64Array) -> Int64Array:
+    """Return the places of the pairs that are the best of both of their groups; equal scores are ordered by number."""
+    if not len(pairs):
+        return np.zeros(0, dtype=np.int64)
+    order = np.lexsort((pairs[:, 1], pairs[:, 0], -score))
+    best = np.full(int(pairs.max()) + 1, len(order), dtype=np.int64)
     place = np.arange(len(order))
-    mutual = (best[ends[0]] == place) & (best[ends[1]] == place)
-    pairs: Int64Array = ends[:, mutual].T
-    return pairs
+    for end in (0, 1):
+        np.minimum.at(best, pairs[order, end], place)
+    return order[(best[pairs[order]] == place[:, None]).all(axis=1)]

@@ -15,7 +15,7 @@ _EXACT_AT_MOST = 20_000
 _CELLS_PER_ROOT = 4
 """Cells per square root of the number of vectors, as faiss recommends for an inverted file."""
 
-_PROBED_CELLS = 16
+_PROBED_CELLS = 8
 """Cells that are looked into per query. Ours: on a million made descriptors, more find no other persons."""
 
 _TRAINING_PER_CELL = 40
@@ -51,7 +51,7 @@ def nearest(vectors: Float32Array, k: int, *, queries: Float32Array | None = Non
     if n <= _EXACT_AT_MOST:
         index = faiss.IndexFlatIP(dim)
     else:
-        cells = int(_CELLS_PER_ROOT * math.sqrt(n))
+        cells = min(int(_CELLS_PER_ROOT * math.sqrt(n)), n // _TRAINING_PER_CELL)
         index = faiss.IndexIVFFlat(faiss.IndexFlatIP(dim), dim, cells, faiss.METRIC_INNER_PRODUCT)
         index.nprobe = _PROBED_CELLS
         index.cp.seed = 0

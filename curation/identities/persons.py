@@ -34,6 +34,8 @@ class Persons:
     """(N,) group of the most similar other person; -1 where there is none."""
     rival_cosine: Float32Array
     """(N,) mean cosine to it; NaN where there is none."""
+    kept_apart: BoolArray
+    """(N,) whether something other than likeness keeps the track's person from being that one."""
     refused: tuple[Pair, ...]
     """Tracks of one speaker id that could not be made one person."""
 
@@ -79,7 +81,7 @@ def persons_of_tracks(
     agglomerate(means, groups, np.flatnonzero(means.size), limits.across, threads=threads)
     said = np.zeros(len(tracks), dtype=np.bool_)
     said[[item for pair in links.must for item in pair]] = True
-    return _judged(tracks, groups.all(), means, limits, said, refused, threads)
+    return _judged(tracks, groups, means, limits, said, refused, threads)
 
 
 def _chains(speakers: Mapping[int, Speaker]) -> list[Pair]:
@@ -99,7 +101,7 @@ def _of_videos(tracks: FaceTracks) -> list[Int64Array]:
 
 def _judged(
     tracks: FaceTracks,
-    group: Int64Array,
+    groups: Groups,
     means: GroupMeans,
     limits: FaceLimits,
     said: BoolArray,
@@ -107,6 +109,7 @@ def _judged(
     threads: int,
 ) -> Persons:
     """Measure how well each track fits its person, and the most similar other one."""
+    group = groups.all()
     people = np.unique(group)
     vectors = means.of(people)
     size = means.size[group]
@@ -129,6 +132,9 @@ def _judged(
         own_cosine=own,
         rival=rival,
         rival_cosine=rival_cosine,
+        kept_apart=np.array(
+            [known[k] and not groups.may_join(int(group[k]), int(rival[k])) for k in range(len(group))], dtype=np.bool_
+        ),
         refused=tuple(refused),
     )
 

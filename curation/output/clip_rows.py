@@ -5,6 +5,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from curation.output.lip_evidence import sync_model
 from curation.output.video_files import VideoFiles
 from curation.perception.models import face_landmarks, pose_method
 from curation.rendering.render import RenderedClip
@@ -16,7 +17,8 @@ from manifests.files.tar import ByteSink, MemberRange, write_members
 from manifests.packing.clip_json import FACT_COLUMNS, PERSON_COLUMNS, clip_json
 from manifests.schema.arrow_arrays import array_column
 from manifests.schema.clips import CLIPS
-from manifests.timeline import TICK_RATE_HZ, seconds_of_tick
+from manifests.sync_curve import SyncCurve
+from manifests.timeline import AUDIO_RATE_HZ, TICK_RATE_HZ, seconds_of_tick
 
 __all__ = ["write_clips"]
 
@@ -55,7 +57,8 @@ def write_clips(
         "blendshapes": [clip.blendshapes for clip in clips],
         "pose_deg": [clip.pose_deg for clip in clips],
         "speech_features": [clip.speech.features if clip.speech else None for clip in clips],
-        "identity": [clip.identity for clip in clips],
+        "identity": [clip.identity if settings.privacy.descriptors_stored else None for clip in clips],
+        "sync_curve": [None if (curve := _curve(clip)) is None else curve.mean for clip in clips],
     }
     return pa.table(
         [
@@ -79,8 +82,12 @@ def _locations(clip_id: str, media: str, ranges: Mapping[str, MemberRange]) -> d
     }
 
 
+def _curve(clip: RenderedClip) -> SyncCurve | None:
+    return None if clip.plan.sync is None else clip.plan.sync.curve
+
+
 def _facts(video: SourceVideo, clip: RenderedClip, settings: CurationSettings) -> dict[str, str | float | None]:
-    plan, speech = clip.plan, clip.speech
+    plan, speech, curve = clip.plan, clip.speech, _curve(clip)
     return {
         "clip_id": plan.clip_id(video.video_id),
         "video_id": video.video_id,
@@ -104,6 +111,13 @@ def _facts(video: SourceVideo, clip: RenderedClip, settings: CurationSettings) -
         "loudness_lufs_after": speech.loudness_lufs_after if speech else None,
         "snr_db": speech.snr_db if speech else None,
         "speech_ratio": clip.speech_ratio,
+        "sync": None if plan.sync is None else plan.sync.outcome,
+        "sync_reason": None if plan.sync is None else plan.sync.reason,
+        "sync_z": None if curve is None else curve.z,
+        "sync_offset_ticks": None if curve is None else curve.offset_ticks,
+        "sync_ticks": None if curve is None else curve.n_ticks,
+        "sync_model": None if curve is None else sync_model(settings.perception),
+        "sound_moved_s": plan.sound_lag_samples / AUDIO_RATE_HZ if clip.flac and plan.sound_lag_samples else None,
         "frontal_angle_mean": clip.frontal_angle_mean_deg,
         "frontal_angle_std": clip.frontal_angle_std_deg,
         "max_step": clip.max_step,

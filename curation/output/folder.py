@@ -32,6 +32,7 @@ from foundation.storage.locations import location
 from manifests.dataset import Dataset
 from manifests.files.journal import finish_swap
 from manifests.files.tables import write_parquet
+from manifests.packing.drop_descriptors import drop_descriptors
 from manifests.packing.identity_rows import keep_identities, write_identities
 from manifests.packing.pack import compact
 from manifests.packing.stated import require_own_files
@@ -44,11 +45,11 @@ from manifests.record import (
     draft_dataset,
     find_dataset,
     read_dataset,
-    totals_of,
 )
 from manifests.removals import Removals
 from manifests.schema.tables import TABLES
 from manifests.schema.videos import VIDEOS
+from manifests.totals import totals_of
 
 __all__ = ["DatasetFolder", "DatasetFolderError"]
 
@@ -140,6 +141,7 @@ class DatasetFolder:
             require_own_files(path)
             folder = cls(path, found, recorded_settings(path, found), rules)
             settings = with_identity(settings, folder.settings.perception.identity)
+            weights = fetched_weights(settings) if weights is None else weights
             folder.resume(settings, weights, rules, dry_run=dry_run)
             folder.settings = settings
         if origin is not None:
@@ -152,6 +154,7 @@ class DatasetFolder:
                 "tables": describe_tables(),  # the same but for wording, since the schema version is the same
                 "rules": rule_records(settings.rules, rules),
                 "config": settings.model_dump(mode="json"),
+                "weights": tuple(weights),  # the same, but for models that are added
                 "exclusions": tuple(dict.fromkeys((*record.exclusions, *exclusions))),
                 "layouts": record.layouts,
                 "removals": record.removals,
@@ -271,13 +274,14 @@ class DatasetFolder:
         self.assignment = label_clips(self.path, self.rows(), earlier, self.settings.split)
         commit_dataset(self.path, self.record)
 
-    def finish(self, records: Iterable[VideoRecord]) -> Dataset:
+    def finish(self, records: Iterable[VideoRecord], *, recognised: bool = False) -> Dataset:
         """Pack the files of videos, write `videos`, commit the record with its totals, and return the dataset.
 
         Of the other tables and the media, only what belongs to a video that is `ok` in `records` stays, under its path.
 
         Args:
             records: one per file, in the order of the rows.
+            recognised: people have been recognised by descriptors, so that those that wait only for this can go.
 
         Raises:
             DatasetError: a file is damaged.
@@ -290,6 +294,8 @@ class DatasetFolder:
         earlier = self.earlier or earlier_splits(self.path)
         self.assignment = label_clips(self.path, rows, earlier, self.settings.split)
         compact(self.path, curated, self.settings.storage)
+        if not self.settings.privacy.keep_descriptors and (recognised or not self.settings.privacy.descriptors_stored):
+            drop_descriptors(self.path)
         table = pa.Table.from_pylist([record.model_dump() for record in rows], schema=VIDEOS.arrow_schema())
         require_lease(self.path)
         write_parquet(self.path / VIDEOS.name / "videos.parquet", table, VIDEOS)

@@ -53,6 +53,23 @@ VIDEOS = Table(
         required("n_clips", I32, "clips", "rows in `clips`, both tiers"),
         optional("duplicate_of", TEXT, "", "path of the file of the same content that was analysed instead; else null"),
         optional(
+            "sync_z",
+            F64,
+            "",
+            "as in `clips`, of all stretches together whose lips and sound were compared; null where none was",
+            later=True,
+        ),
+        optional("sync_offset_ticks", F64, "ticks", "as in `clips`, likewise", later=True),
+        optional("sync_ticks", I32, "ticks", "number of ticks of these stretches that have a score", later=True),
+        optional(
+            "sync_model",
+            TEXT,
+            "",
+            "what compared lips and sound where it was worth it, name and digest; null: nothing did",
+            later=True,
+        ),
+        optional("speaking_model", TEXT, "", "what told who speaks, likewise", later=True),
+        optional(
             "duplicate_group",
             TEXT,
             "",
@@ -83,5 +100,14 @@ SPANS = Table(
         optional("limit", F32, "the rule's", "the limit that the value was held against"),
         required("failed", pa.list_(TEXT), "", "all rules that some tick of the span fails, in order", "[R]"),
         optional("clip_id", TEXT, "", "the clip that the span became; null unless kept"),
+        optional(
+            "sync",
+            TEXT,
+            "",
+            "in tier diffusion, of stretches that satisfy all other rules: whether lips and sound belong together, a "
+            "word of manifests.vocabulary.SYNC_OUTCOMES; else null",
+            later=True,
+        ),
+        optional("sync_reason", TEXT, "", "why that is not_measured; as in `clips`", later=True),
     ),
 )

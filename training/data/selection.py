@@ -21,7 +21,7 @@ from manifests.errors import DatasetError
 from manifests.files.cells import bad_cells
 from manifests.files.tables import in_schema, table_files
 from manifests.files.tar import MemberRange
-from manifests.packing.one_state import in_one_state, not_hidden
+from manifests.packing.one_state import Counted, counted_rows, in_one_state
 from manifests.record import read_dataset
 from manifests.schema.clips import CLIPS
 from manifests.timeline import TICK_RATE_HZ
@@ -144,14 +144,14 @@ def select_clips(dataset: Path, config: DataConfig) -> ClipIndex:
             landmarks of different schemes.
         ChangingDatasetError: a command has begun to remove clips from the dataset.
     """
-    return in_one_state(dataset, lambda hidden: _selected(dataset, config, hidden))
+    return in_one_state(dataset, lambda counted: _selected(dataset, config, counted))
 
 
-def _selected(dataset: Path, config: DataConfig, hidden: frozenset[str]) -> ClipIndex:
+def _selected(dataset: Path, config: DataConfig, counted: Counted) -> ClipIndex:
     record = read_dataset(dataset)
     files = tuple(table_files(dataset, "clips"))
     scalars = side_by_side(_scalars, enumerate(files), _READERS)
-    rows = not_hidden(pa.concat_tables(scalars), hidden) if scalars else None
+    rows = counted_rows(pa.concat_tables(scalars), counted) if scalars else None
     if not rows:
         raise SelectionError(f"{dataset} has no clips; `gaia-curate stats {dataset}` says why nothing was kept")
     rows, left_out = shared_out(dataset, _matching(dataset, rows, config), config)
@@ -177,11 +177,11 @@ def located_again(index: ClipIndex) -> ClipIndex:
         ChangingDatasetError: a command has begun to remove clips from the dataset.
     """
 
-    def read(hidden: frozenset[str]) -> tuple[list[Path], pa.Table]:
+    def read(counted: Counted) -> tuple[list[Path], pa.Table]:
         files = table_files(index.dataset, "clips")
         scalars = side_by_side(_scalars, enumerate(files), _READERS)
         rows = pa.concat_tables([index.rows.schema.empty_table(), *scalars])
-        return files, not_hidden(rows, hidden)
+        return files, counted_rows(rows, counted)
 
     files, rows = in_one_state(index.dataset, read)
     now = rows.take(pc.index_in(index.rows["clip_id"], value_set=rows["clip_id"].combine_chunks()))
