@@ -45,6 +45,8 @@ class IdentityReport:
     """Persons whose id the dataset did not have before."""
     conflicts: tuple[tuple[str, int, str, str], ...]
     """Video id, track id, person and what does not fit, for each track with something that does not."""
+    split: str
+    """Hours of each split, and what changed sides, in words."""
 
     def text(self) -> str:
         """Return the report as text for people."""
@@ -61,6 +63,7 @@ class IdentityReport:
             lines.append(text_table(["video", "track", "person", "what does not fit"], rows, numeric=[False, True, False, False]))
             if len(self.conflicts) > _SHOWN:
                 lines.append("The others are in table `identities`, column `conflict`.")
+        lines += ["", self.split]
         return "\n".join(shown(line) for part in lines for line in part.split("\n"))
 
 
@@ -97,7 +100,7 @@ def find_identities(
         before = _before(folder.path)
         rows = _rows(tracks, clips, user, before, folder.settings.perception.identity, threads)
         folder.write_identities(rows)
-        return _report(rows, clips, set(before.values()))
+        return _report(rows, clips, set(before.values()), folder.assignment.text())
 
 
 def _names(tracks: FaceTracks, clips: ClipFaces) -> dict[str, int]:
@@ -146,7 +149,7 @@ def _rows(
     return pa.table([pa.array(columns[field.name], field.type) for field in schema], schema=schema)
 
 
-def _report(rows: pa.Table, clips: ClipFaces, known: set[str]) -> IdentityReport:
+def _report(rows: pa.Table, clips: ClipFaces, known: set[str], split: str) -> IdentityReport:
     listed = rows.select(["video_id", "track_id", "person_id", "conflict"]).to_pylist()
     persons = Counter(row["person_id"] for row in listed)
     return IdentityReport(
@@ -159,4 +162,5 @@ def _report(rows: pa.Table, clips: ClipFaces, known: set[str]) -> IdentityReport
         conflicts=tuple(
             (row["video_id"], row["track_id"], row["person_id"], row["conflict"]) for row in listed if row["conflict"]
         ),
+        split=split,
     )

@@ -6,7 +6,7 @@ from typing import Self
 
 import pyarrow as pa
 
-from curation.output.complete_videos import complete_videos, curated_ids
+from curation.output.complete_videos import curated_ids
 from curation.output.ledger import VideoRecord, read_ledger, read_rows, with_copies_outcomes, write_record
 from curation.output.provenance import (
     DatasetFolderError,
@@ -240,17 +240,6 @@ class DatasetFolder:
         require_lease(self.path)
         remove_windows(self.path, {video_id})
         remove_video_files(self.path, video_id)
-
-    def reconciled(self, records: Mapping[str, VideoRecord]) -> dict[str, VideoRecord]:
-        """Return the records with rows in the tables, and remove packed rows without a record.
-
-        A user who removes a video's record, or a damaged file, has these videos curated again.
-
-        Raises:
-            DatasetError: a file is damaged.
-            OSError: the dataset cannot be written.
-        """
-        return complete_videos(self.path, records, self.settings.storage)
 
     def write_identities(self, rows: pa.Table) -> None:
         """Replace the table `identities`, and give the clips the persons that it has; nothing else changes.
