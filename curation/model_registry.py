@@ -27,6 +27,8 @@ __all__ = [
     "HEAD_POSES",
     "IDENTITIES",
     "MASKS",
+    "SPEAKING",
+    "SYNC",
     "ModelName",
     "ModelRegistry",
     "UnknownModelError",
@@ -185,6 +187,22 @@ MASKS = ModelRegistry(
     },
 )
 
+SYNC = ModelRegistry(
+    "sync",
+    "perception.sync",
+    {
+        "embedded": f"{_PERCEPTION}.sync.model:EMBEDDED_SYNC",
+    },
+)
+
+SPEAKING = ModelRegistry(
+    "speaking",
+    "perception.speaking",
+    {
+        "lr_asd": f"{_PERCEPTION}.speaking.lr_asd:LR_ASD_SPEAKING",
+    },
+)
+
 DENOISERS = ModelRegistry(
     "denoiser",
     "speech.denoiser",
@@ -205,7 +223,10 @@ ENCODERS = ModelRegistry(
     },
 )
 
-_BY_KIND = {registry.kind: registry for registry in (FACE_FINDERS, HEAD_POSES, IDENTITIES, MASKS, DENOISERS, ENCODERS)}
+_BY_KIND = {
+    registry.kind: registry
+    for registry in (FACE_FINDERS, HEAD_POSES, IDENTITIES, MASKS, SYNC, SPEAKING, DENOISERS, ENCODERS)
+}
 
 
 def register_model(card: ModelCard) -> None:

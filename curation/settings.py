@@ -4,8 +4,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
-
 from curation.analysis.windows import WindowSettings
 from curation.choices import LayoutName, PresetName
 from curation.decision.settings import RulesSettings
@@ -15,6 +13,7 @@ from curation.rendering.crop import CropSettings
 from curation.rendering.settings import RenderSettings
 from curation.sources.layouts import settings_of_layout
 from curation.speech.settings import SpeechSettings
+from curation.splits.settings import SplitSettings
 from foundation import settings as settings_files
 from foundation.settings import Overrides, Settings, SettingsError, settings_of
 from manifests.packing.pack import StorageSettings
@@ -26,20 +25,10 @@ __all__ = [
     "PrivacySettings",
     "SettingsError",
     "SettingsOfLayout",
-    "SplitSettings",
     "differences",
     "layout_notes",
     "load_settings",
 ]
-
-
-class SplitSettings(Settings):
-    """Division of clips into train, val and test, by speaker, so that no face is in two of them."""
-
-    val_share: float = Field(default=0.05, ge=0.0, le=0.5)
-    """Share of the speakers whose clips are for validation. Ours."""
-    test_share: float = Field(default=0.05, ge=0.0, le=0.5)
-    """Share of the speakers whose clips are for tests. Ours."""
 
 
 class PrivacySettings(Settings):

@@ -2,6 +2,7 @@
 
 import io
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -22,6 +23,7 @@ from curation.cli.options import (
     exit_codes,
 )
 from curation.cli.settings import settings
+from curation.cli.sync import sync_app
 from foundation.command_line import with_option_groups
 from foundation.errors import EXIT_CANNOT_START, EXIT_INTERRUPTED, EXIT_PROBLEMS
 from foundation.program_end import run_program
@@ -173,6 +175,36 @@ app.command()(forget)
 
 
 @app.command()
+def duplicates(
+    dataset: DatasetArgument,
+    *,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    wait: WaitOption = False,
+) -> None:
+    """Find near-duplicate videos, re-encoded, cropped, re-timed or mirrored, and keep them on one side of the split."""
+    with exit_codes():
+        found = curation.find_duplicates(dataset, wait=wait)
+        typer.echo(found.json() if json else found.text())
+
+
+@app.command()
+@with_option_groups
+def identities(
+    dataset: DatasetArgument,
+    *,
+    links: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="CSV file of faces that are one person (must) or are not (cannot)."),
+    ] = None,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of the search for similar faces.")] = 2,
+    wait: WaitOption = False,
+) -> None:
+    """Find out who is who: group the faces of all videos into persons, whom the clips then name."""
+    with exit_codes():
+        typer.echo(curation.find_identities(dataset, links=links, threads=threads, wait=wait).text())
+
+
+@app.command()
 def explain(
     dataset: DatasetArgument,
     video: Annotated[str, typer.Argument(help="Video id, path or file name.", show_default=False)],
@@ -226,6 +258,8 @@ def validate(dataset: DatasetArgument, *, wait: WaitOption = False) -> None:
 app.command()(settings)
 
 app.add_typer(models_app, name="models")
+
+app.add_typer(sync_app, name="sync")
 
 
 @app.command()

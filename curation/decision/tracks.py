@@ -16,7 +16,7 @@ from foundation.array_types import BoolArray, Float32Array, Int64Array
 from foundation.errors import UsageError
 from foundation.settings import Settings
 
-__all__ = ["TrackSettings", "link_tracks", "parted_faces"]
+__all__ = ["TrackSettings", "faces_by_tick", "link_tracks", "parted_faces", "track_by_track"]
 
 
 class TrackSettings(Settings):
@@ -131,6 +131,23 @@ def faces_by_tick(tick: Int64Array) -> list[tuple[int, int]]:
         return []
     starts = np.flatnonzero(np.diff(tick, prepend=-1))
     return [(int(a), int(b)) for a, b in zip(starts, [*starts[1:], len(tick)], strict=True)]
+
+
+def track_by_track(tick: Int64Array, track: Int64Array, bridge_ticks: int) -> tuple[Int64Array, BoolArray]:
+    """Return the order of faces track by track, and where in it a face does not continue the one before.
+
+    Args:
+        tick: (F,) of each face.
+        track: (F,) of each face.
+        bridge_ticks: longest miss over which a face goes on.
+
+    Returns:
+        (F,) indices of faces, and (F,) True where a track begins, or goes on after a longer miss.
+    """
+    order = np.lexsort((tick, track))
+    breaks = np.ones(len(order), dtype=np.bool_)
+    breaks[1:] = (np.diff(track[order]) != 0) | (np.diff(tick[order]) > bridge_ticks + 1)
+    return order, breaks
 
 
 def _split_by_identity(faces: Faces, track: Int64Array, max_distance: float) -> Int64Array:

@@ -35,7 +35,7 @@ def read_evidence(dataset: str | Path, video: str) -> Evidence:
     """
     folder = location(dataset)
     rules = recorded_settings(folder, read_dataset(folder)).rules
-    return in_one_state(folder, lambda _hidden: _evidence(folder, video, rules))
+    return in_one_state(folder, lambda _counted: _evidence(folder, video, rules))
 
 
 def _evidence(folder: Path, video: str, rules: RulesSettings) -> Evidence:

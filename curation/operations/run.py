@@ -6,6 +6,7 @@ from pathlib import Path
 
 from curation.decision.trial import require_usable
 from curation.engine.execution import Executor, RunWatcher
+from curation.operations.left_to_do import completed, lacking, left_to_do
 from curation.operations.work import curate_videos
 from curation.output.curated_video import landmarks_of
 from curation.output.disk_space import require_disk_space
@@ -23,9 +24,9 @@ from curation.sources.layouts import LayoutChoice
 from curation.sources.scratch import require_scratch
 from foundation.signals import CtrlC
 from foundation.storage.locations import location
-from foundation.storage.path_text import has_secrets, text_of_path
+from foundation.storage.path_text import text_of_path
 from manifests.dataset import Dataset
-from manifests.vocabulary import FAILED_STATUSES, ErrorCode
+from manifests.vocabulary import FAILED_STATUSES
 
 __all__ = ["RunReport", "run"]
 
@@ -144,12 +145,23 @@ def run(
             done[record.video_id] = record
         if not folder.is_new:
             done = folder.reconciled(_with_same_labels(folder, videos, done))
-        todo, already_done = _left_to_do(folder, videos, done)
+        todo, already_done = left_to_do(folder, videos, done)
+        begun = lacking(todo, done, settings.perception)
         require_disk_space(folder.path, todo)
         require_scratch(todo, executor.scratch)
-        work = curate_videos(folder, todo, executor, already_done=already_done, watcher=watcher, ctrl_c=ctrl_c)
+        work = curate_videos(
+            folder,
+            todo,
+            executor,
+            already_done=already_done,
+            completes=bool(begun),
+            watcher=watcher,
+            ctrl_c=ctrl_c,
+        )
         curated = tuple(work)
         done.update((record.video_id, record) for record in curated)
+        completion = completed(folder, begun, curated)
+        done.update((record.video_id, record) for record in completion.kept)
         records = tuple(_current(video, done) for video in videos if video.video_id in done)
         moved = {} if folder.is_new else _moved(folder, records, done)
         earlier = _earlier(folder, videos, done)
@@ -158,55 +170,17 @@ def run(
         return RunReport(
             dataset=finished,
             records=records,
-            curated=curated,
+            curated=tuple(record for record in curated if record.video_id not in begun),
             left=len(todo) - len(curated),
             already_done=already_done,
             discovery=discovery,
             notes=(
                 *layout_notes(discovery.layout, settings),
                 *_notes(discovery, NOBODY if limit else exclusions, len(discovery.videos) - len(videos), moved),
+                *completion.notes(settings.perception),
+                *folder.assignment.notes(),
             ),
         )
-
-
-def _left_to_do(
-    folder: DatasetFolder, videos: Sequence[SourceVideo], done: dict[str, VideoRecord]
-) -> tuple[list[SourceVideo], int]:
-    """Return the videos to curate, and how many an earlier run has done.
-
-    A file that cannot be read is neither: it gets its record in `done` now.
-    """
-    todo = []
-    already_done = 0
-    for video in videos:
-        if video.duplicate_of is not None or _is_excluded(done.get(video.video_id)):
-            continue
-        if video.read_error is not None:
-            code: ErrorCode = "unreachable" if video.unreachable else "unreadable"
-            done[video.video_id] = VideoRecord.failed(video, code, video.read_error)
-            folder.write(done[video.video_id])
-        elif video.video_id in done and not _is_worth_another_try(video, done[video.video_id]):
-            already_done += 1
-        else:
-            todo.append(video)
-    return todo, already_done
-
-
-def _is_worth_another_try(video: SourceVideo, record: VideoRecord) -> bool:
-    """Return whether a video failed for want of its file, which has just been read.
-
-    `changed`: its content is there again, under this name or another. `unreachable`: `retry` cannot reach it without
-    the token in the address of this run.
-    """
-    if record.status != "failed":
-        return False
-    if record.error_code == "changed":
-        return True
-    return record.error_code == "unreachable" and has_secrets(video.path)
-
-
-def _is_excluded(record: VideoRecord | None) -> bool:
-    return record is not None and record.status == "excluded"
 
 
 def _notes(discovery: Discovery, exclusions: Exclusions, n_removed: int, moved: Mapping[str, str]) -> tuple[str, ...]:

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from curation.decision.decide import Decision, shot_starts
+from curation.decision.decide import Decision
+from curation.decision.judgement import recording_starts
 from curation.decision.settings import RulesSettings
 from curation.decision.tracks import parted_faces
 from curation.evidence.joining import scatter_rows
@@ -96,7 +97,7 @@ def evidence_of_frames(table: pa.Table, n_ticks: int, rules: RulesSettings | Non
     faces = evidence.faces
     if rules is None or not len(faces) or not np.isnan(faces.descriptor).all():
         return evidence
-    starts = shot_starts(evidence, rules)
+    starts = recording_starts(evidence, rules)
     parted = parted_faces(faces, track, starts, rules.no_face.bridge_ticks, rules.tracks)
     return replace(evidence, faces=replace(faces, parted=parted))
 
@@ -109,7 +110,8 @@ def stored_face(table: pa.Table) -> FaceMeasures:
     columns: dict[str, Any] = {}
     for measure in FACE_MEASURES:
         column = table[measure.column.name]
-        absent = measure.optional and column.null_count
+        missing = column.null_count == len(column) if measure.sparse else column.null_count > 0
+        absent = measure.optional and missing
         columns[measure.field] = None if absent else _measured(measure, _block(column))
     return FaceMeasures(**columns)
 
@@ -129,11 +131,9 @@ def _evidence_of_rows(table: pa.Table) -> tuple[Evidence, Int64Array]:
 
     measures: dict[str, Any] = {}
     for measure in FACE_MEASURES:
-        name = measure.column.name
-        if measure.optional and not (len(main) and main[name].null_count == 0):
-            measures[measure.field] = None
-        else:
-            measures[measure.field] = _measured(measure, _joined(_block(main[name]), _block(others[name]))[order])
+        columns = main[measure.column.name], others[measure.column.name]
+        present = _is_present(measure, *columns)
+        measures[measure.field] = _measured(measure, _joined(*map(_block, columns))[order]) if present else None
     track = _joined(_block(main["track_id"]), _block(others["track_id"]))[order].astype(np.int64)
     evidence = Evidence(
         decoded=_numpy(table["decoded"]),
@@ -145,18 +145,29 @@ def _evidence_of_rows(table: pa.Table) -> tuple[Evidence, Int64Array]:
     return evidence, track
 
 
+def _is_present(measure: FaceMeasure, main: pa.ChunkedArray, others: pa.ChunkedArray) -> bool:
+    """Return whether a measure was taken, given its columns of the main face, where it was seen, and of the others."""
+    if measure.sparse:
+        return bool(main.null_count < len(main) or others.null_count < len(others))
+    return not measure.optional or bool(len(main) and main.null_count == 0)
+
+
 def _audio_column(values: Float32Array | None, n: int) -> pa.Array:
     return pa.nulls(n, pa.float32()) if values is None else pa.array(values)
 
 
 def _measure_column(measure: FaceMeasure, values: Measured | None, shown: BoolArray) -> pa.Array:
-    """Return rows of a measure, null without a face; an array is null, too, where it was not measured."""
+    """Return rows of a measure, null without a face.
+
+    An array is null, too, where it was not measured, and so is each value of a sparse measure.
+    """
     data_type = measure.column.type
     if values is None:
         return pa.nulls(len(shown), data_type)
     if not measure.is_array:
-        return pa.array(values, mask=~shown)
-    measured = ~np.isnan(values).any(axis=tuple(range(1, values.ndim)))
+        return pa.array(values, mask=~(shown & ~np.isnan(values)) if measure.sparse else ~shown)
+    missing, within = np.isnan(values), tuple(range(1, values.ndim))
+    measured = ~(missing.all(axis=within) if measure.sparse else missing.any(axis=within))
     return block_column(values, shown & measured, data_type)
 
 

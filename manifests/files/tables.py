@@ -23,7 +23,16 @@ from manifests.files.names import files_of
 from manifests.schema.columns import Table
 from manifests.schema.tables import TABLES
 
-__all__ = ["parquet_options", "read_each_file", "read_row", "read_table", "table_files", "write_parquet", "write_rows"]
+__all__ = [
+    "in_schema",
+    "parquet_options",
+    "read_each_file",
+    "read_row",
+    "read_table",
+    "table_files",
+    "write_parquet",
+    "write_rows",
+]
 
 _ZSTD_LEVEL = 3
 
@@ -150,17 +159,27 @@ def read_each_file(dataset: Path, name: str, columns: Sequence[str] | None = Non
     return side_by_side(read, files, _REMOTE_READERS)
 
 
-def _checked(rows: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Return rows in this schema; columns that an earlier version of the software did not write are null.
+def in_schema(rows: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Return rows in this schema; columns, and fields of structs, that an earlier version did not write are null.
 
     Raises:
-        ArrowException, KeyError, ValueError: a column is missing, of another type, null where it cannot be, or has a
-            word that is unknown there.
+        ArrowException, KeyError, ValueError: a column is missing, of another type, or null where it cannot be.
     """
+    if rows.schema.equals(schema, check_metadata=True):
+        return rows
     for field in schema:
         if field.name not in rows.column_names and field.nullable:
             rows = rows.append_column(field, pa.nulls(len(rows), field.type))
-    rows = rows.select(schema.names).cast(schema)
+    return rows.select(schema.names).cast(schema)
+
+
+def _checked(rows: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Return rows in this schema, as `in_schema` does.
+
+    Raises:
+        ArrowException, KeyError, ValueError: as `in_schema`, or a column has a word that is unknown there.
+    """
+    rows = in_schema(rows, schema)
     for wrong in unknown_words(rows):
         raise ValueError(wrong)
     return rows

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from foundation.storage.arrow import open_parquet
 from manifests.errors import DatasetError
-from manifests.files.tables import parquet_options
+from manifests.files.tables import in_schema, parquet_options
 from manifests.packing.packed_files import TableFile, span_of_ids
 from manifests.schema.columns import Table
 
@@ -108,8 +108,7 @@ class _OpenFile:
     def _group(self, number: int) -> pa.Table:
         if self._kept is None or self._kept[0] != number:
             rows = self._file.read_row_group(number, columns=self._names, use_threads=False)
-            same = rows.schema.equals(self._schema, check_metadata=True)
-            self._kept = (number, rows if same else rows.select(self._names).cast(self._schema))
+            self._kept = (number, in_schema(rows, self._schema))
         return self._kept[1]
 
 

@@ -4,7 +4,7 @@ Nothing is changed. Clips are read in batches, so memory does not grow with the 
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -18,10 +18,12 @@ from manifests.errors import DatasetError
 from manifests.files.tables import read_table, table_files
 from manifests.packing.one_state import without_writer
 from manifests.packing.stated import Refusal, refused_cells, refused_files, refused_footers
-from manifests.record import ColumnRecord, DatasetRecord, TableRecord, describe_tables, read_dataset
+from manifests.record import DatasetRecord, read_dataset
 from manifests.reports.validate_clips import Problem, clip_problems
+from manifests.reports.validate_identities import identity_problems
+from manifests.reports.validate_schema import describes_schema, schema_problems
+from manifests.reports.validate_splits import split_problems
 from manifests.schema.clips import CLIPS
-from manifests.schema.columns import Column, Table
 from manifests.schema.tables import TABLES
 from manifests.schema.videos import VIDEOS
 from manifests.timeline import TICK_RATE_HZ, tick_count
@@ -44,7 +46,8 @@ def validate(dataset: Path, *, wait: bool = False) -> list[Problem]:
 
     Checked are: that all files are the dataset's own, and all names, ids and numbers possible, before anything that
     they name is opened; the schema of every file; that ticks and spans tile every analysed video; that kept spans and
-    clips match; that the bytes of every clip have the recorded checksum, decode, and fit its arrays; the totals.
+    clips match; that clips have the persons of `identities`; that the bytes of every clip have the recorded checksum,
+    decode, and fit its arrays; the totals.
 
     A dataset that a command writes to is not checked: its problems would be those of the moment.
 
@@ -77,7 +80,7 @@ def _found(dataset: Path, record: DatasetRecord) -> Iterator[Problem]:
     if not table_files(dataset, VIDEOS.name):
         yield Problem(file="videos", row="", what="the run has not ended: there is no table yet", remedy=_GO_ON)
         return
-    if problems := list(_schema_problems(dataset, record)):  # rows of another schema cannot be judged
+    if problems := list(schema_problems(dataset, record)):  # rows of another schema cannot be judged
         yield from problems
         return
     problems = _refusals(refused_footers(dataset)) or _refusals(refused_cells(dataset, tuple(TABLES.values())))
@@ -90,6 +93,8 @@ def _found(dataset: Path, record: DatasetRecord) -> Iterator[Problem]:
     yield from _tiling_problems(dataset, durations, record.outcomes)
     yield from _kept_problems(dataset)
     yield from _kept_second_problems(dataset)
+    yield from identity_problems(dataset)
+    yield from split_problems(dataset)
     size_px = clip_px(record)
     for path in table_files(dataset, CLIPS.name):
         yield from _clip_file_problems(dataset, path, size_px)
@@ -110,38 +115,6 @@ def _clip_file_problems(dataset: Path, path: Path, size_px: int) -> Iterator[Pro
 
 def _refusals(refusals: Iterator[Refusal]) -> list[Problem]:
     return [Problem(file=one.file, row="", what=one.what, remedy=_REFUSED) for one in refusals]
-
-
-def _schema_problems(dataset: Path, record: DatasetRecord) -> Iterator[Problem]:
-    for table in TABLES.values():
-        expected = pa.schema([column.field for column in _columns_of(table, record)])
-        for path in table_files(dataset, table.name):
-            file = f"{table.name}/{path.name}"
-            try:
-                with open_parquet(path) as parquet:
-                    found = parquet.schema_arrow
-                    rows = parquet.read([table.columns[0].name])
-                    if table is not CLIPS:  # whose rows are checked as they are read
-                        parquet.require_all(None)
-                rows.validate(full=True)
-            except (pa.ArrowException, OSError) as error:
-                yield Problem(file=file, row="", what=f"cannot be read: {error}", remedy=f"remove it and {_RUN_AGAIN}")
-                continue
-            if not found.equals(expected):
-                differing = [name for name in expected.names if name not in found.names] + [
-                    field.name
-                    for field in found
-                    if field.name not in expected.names or field != expected.field(field.name)
-                ]
-                what = f"schema differs in {', '.join(differing) or 'the order of the columns'}"
-                yield Problem(file=file, row="", what=what, remedy=f"remove it and {_RUN_AGAIN}")
-
-
-def _columns_of(table: Table, record: DatasetRecord) -> list[Column]:
-    """Return the columns of a table, without those that came after the dataset was made: they read as null."""
-    recorded = record.tables.get(table.name)
-    names = set() if recorded is None else {column.name for column in recorded.columns}
-    return [column for column in table.columns if column.name in names or not column.nullable or recorded is None]
 
 
 def _durations(dataset: Path) -> tuple[dict[str, int], list[Problem]]:
@@ -273,12 +246,7 @@ def _kept_second_problems(dataset: Path) -> Iterator[Problem]:
 
 
 def _record_problems(dataset: Path, record: DatasetRecord) -> Iterator[Problem]:
-    described = {
-        name: table.model_copy(update={"columns": tuple(c for c in table.columns if c.name in known)})
-        for name, table in describe_tables().items()
-        if (known := {column.name for column in _columns_of(TABLES[name], record)})
-    }
-    if _without_meanings(record.tables) != _without_meanings(described):
+    if not describes_schema(record):
         what = "the description of the tables is not that of this schema version"
         yield Problem(file="dataset.json", row="tables", what=what, remedy=_RUN_AGAIN)
     counted = totals_of(dataset).model_dump()
@@ -286,14 +254,6 @@ def _record_problems(dataset: Path, record: DatasetRecord) -> Iterator[Problem]:
         if recorded != counted[name]:
             what = f"says {recorded}, the tables hold {counted[name]}"
             yield Problem(file="dataset.json", row=f"totals.{name}", what=what, remedy=_RUN_AGAIN)
-
-
-def _without_meanings(tables: Mapping[str, TableRecord]) -> dict[str, tuple[ColumnRecord, ...]]:
-    """Return the columns of each table without their meanings, which may be reworded within a schema version."""
-    return {
-        name: tuple(column.model_copy(update={"meaning": ""}) for column in table.columns)
-        for name, table in tables.items()
-    }
 
 
 def _tick(seconds: float) -> int:

@@ -22,6 +22,9 @@ class Column:
     """Shape of one row's value in letters (N ticks of a clip, K landmarks, D numbers); empty for a scalar."""
     meaning: str
     nullable: bool
+    later: bool = False
+    """Whether the column came after the first files of this version of the schema: a file may lack it, and it is null
+    in such files."""
 
     @property
     def field(self) -> pa.Field:
@@ -39,6 +42,8 @@ class Table:
     row_group_rows: int
     """Rows per Parquet row group: fixed, so that equal rows give equal bytes, and small for large rows, because random
     access reads at least one row group."""
+    later: bool = False
+    """Came after the first datasets of this schema version: without its files, it has no rows."""
 
     def arrow_schema(self) -> pa.Schema:
         """Return the schema of the table's files: the columns in order, the version in the metadata."""
@@ -80,5 +85,7 @@ def required(name: str, data_type: pa.DataType, unit: str, meaning: str, shape: 
     return Column(name=name, type=data_type, unit=unit, shape=shape, meaning=meaning, nullable=False)
 
 
-def optional(name: str, data_type: pa.DataType, unit: str, meaning: str, shape: str = "") -> Column:
-    return Column(name=name, type=data_type, unit=unit, shape=shape, meaning=meaning, nullable=True)
+def optional(
+    name: str, data_type: pa.DataType, unit: str, meaning: str, shape: str = "", *, later: bool = False
+) -> Column:
+    return Column(name=name, type=data_type, unit=unit, shape=shape, meaning=meaning, nullable=True, later=later)
