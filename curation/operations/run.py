@@ -8,6 +8,7 @@ from curation.decision.trial import require_usable
 from curation.engine.execution import Executor, RunWatcher
 from curation.operations.left_to_do import completed, lacking, left_to_do
 from curation.operations.work import curate_videos
+from curation.output.complete_videos import complete_videos
 from curation.output.curated_video import landmarks_of
 from curation.output.disk_space import require_disk_space
 from curation.output.folder import DatasetFolder
@@ -144,7 +145,8 @@ def run(
             folder.write(record)
             done[record.video_id] = record
         if not folder.is_new:
-            done = folder.reconciled(_with_same_labels(folder, videos, done))
+            same = _with_same_labels(folder, videos, done)
+            done = complete_videos(folder.path, same, folder.settings.storage)
         todo, already_done = left_to_do(folder, videos, done)
         begun = lacking(todo, done, settings.perception)
         require_disk_space(folder.path, todo)
