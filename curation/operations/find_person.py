@@ -1,7 +1,7 @@
 """Search for a person in a dataset by a photograph: the person's videos and clips, by descriptors of faces."""
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
@@ -25,7 +25,7 @@ from manifests.errors import DatasetError
 from manifests.files.descriptor_columns import holds_descriptors
 from manifests.files.tables import read_table
 from manifests.landmarks import key_points
-from manifests.packing.one_state import in_one_state, not_hidden
+from manifests.packing.one_state import Counted, counted_rows, in_one_state
 from manifests.packing.packed_files import sources_of, table_inventory
 from manifests.packing.rows import VideoRows
 from manifests.schema.clips import CLIPS
@@ -134,7 +134,7 @@ def find_person(dataset: str | Path, photo: str | Path, *, max_distance: float |
     limit = settings.rules.tracks.max_distance(IDENTITIES.card(settings.perception.identity, IdentityCard))
     sure = _SURE_SHARE * limit if max_distance is None else max_distance
     limits = _Limits(sure=sure, perhaps=max(sure, limit))
-    compared, near = in_one_state(folder.path, lambda hidden: _compared(folder, descriptor, limits, hidden))
+    compared, near = in_one_state(folder.path, lambda counted: _compared(folder, descriptor, limits, counted))
     removals = folder.record.removals
     listed = {row.video_id for row in folder.rows()}
     begun = () if removals is None else sorted(one for one in listed if removals.has_video(one))
@@ -205,18 +205,18 @@ class _Limits:
 
 
 def _compared(
-    folder: DatasetFolder, photo: Float32Array, limits: _Limits, hidden: Collection[str]
+    folder: DatasetFolder, photo: Float32Array, limits: _Limits, counted: Counted
 ) -> tuple[int, list[PersonVideo]]:
     """Return how many videos have a descriptor, and those in which a face is near enough to the photograph's."""
     clips = defaultdict(list)
     columns = ["video_id", "clip_id", "start_s", "end_s"]
-    for clip in not_hidden(read_table(folder.path, CLIPS.name, columns), frozenset(hidden)).to_pylist():
+    for clip in counted_rows(read_table(folder.path, CLIPS.name, columns), counted).to_pylist():
         clips[clip["video_id"]].append(ShownClip(clip["clip_id"], clip["start_s"], clip["end_s"]))
     rows = {row.video_id: row for row in folder.rows() if row.status == "ok" and row.duplicate_of is None}
     sources = sources_of(table_inventory(folder.path, FRAMES))
     n_compared, near = 0, []
     with VideoRows(FRAMES, sources, _COLUMNS) as frames:
-        for video_id in sorted(sources.keys() & rows.keys() - set(hidden)):
+        for video_id in sorted(sources.keys() & (rows.keys() if counted is None else rows.keys() & counted)):
             seen = SeenFaces.of(frames.table_of(video_id))
             if not len(seen.descriptors):
                 continue
