@@ -117,7 +117,11 @@ def test_a_later_run_may_take_descriptors_out_and_all_else_stays(small_run: Smal
     assert read_dataset(dataset).totals.descriptors is True
     report = run(str(small_run.source), dataset, UNTIL_RECOGNISED, Executor())
     assert (report.curated, report.dataset.record.totals.descriptors) == ((), True)
+    assert report.notes == (
+        "The dataset holds descriptors of faces until `gaia-curate identities` has been applied to it.",
+    )
     report = run(str(small_run.source), dataset, NONE_STORED, Executor())
+    assert report.notes == ()
     assert (report.curated, report.dataset.record.totals.descriptors) == ((), False)
     assert not holds_descriptors(dataset)
     after = {name: read_table(dataset, name) for name in before}
