@@ -145,7 +145,8 @@ def run(
             folder.write(record)
             done[record.video_id] = record
         if not folder.is_new:
-            done = complete_videos(folder.path, _with_same_labels(folder, videos, done), folder.settings.storage)
+            same = _with_same_labels(folder, videos, done)
+            done = complete_videos(folder.path, same, folder.settings.storage)
         todo, already_done = left_to_do(folder, videos, done)
         begun = lacking(todo, done, settings.perception)
         require_disk_space(folder.path, todo)
@@ -180,6 +181,7 @@ def run(
                 *_notes(discovery, NOBODY if limit else exclusions, len(discovery.videos) - len(videos), moved),
                 *completion.notes(settings.perception),
                 *folder.assignment.notes(),
+                *_descriptor_notes(finished, settings),
             ),
         )
 
@@ -195,6 +197,13 @@ def _notes(discovery: Discovery, exclusions: Exclusions, n_removed: int, moved: 
             f"{len(moved)} videos have moved: all tables name their paths of today, such as {now}, was {was}.",
         )
     return notes
+
+
+def _descriptor_notes(dataset: Dataset, settings: CurationSettings) -> tuple[str, ...]:
+    """Return a sentence where descriptors of faces are stored that are not to be kept."""
+    if settings.privacy.keep_descriptors or not dataset.record.totals.descriptors:
+        return ()
+    return ("The dataset holds descriptors of faces until `gaia-curate identities` has been applied to it.",)
 
 
 def _with_same_labels(

@@ -1,6 +1,6 @@
 """Folder of a dataset that a command writes to: opened once, its record read once and committed once."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -51,9 +51,7 @@ from manifests.totals import totals_of
 
 __all__ = ["DatasetFolder", "DatasetFolderError"]
 
-_LEDGER = "ledger"
-
-_ENTRIES = frozenset({"dataset.json", "media", _LEDGER, "latents", WINDOWS, *TABLES})
+_ENTRIES = frozenset({"dataset.json", "media", "ledger", "latents", WINDOWS, *TABLES})
 """Names in the folder of a dataset."""
 
 
@@ -242,9 +240,10 @@ class DatasetFolder:
         remove_video_files(self.path, video_id)
 
     def write_identities(self, rows: pa.Table) -> None:
-        """Replace the table `identities`, and give the clips the persons that it has; nothing else changes.
+        """Replace the table `identities`, and give the clips the persons that it has.
 
-        A stopped call is completed by the same one, or by the next `finish`.
+        Descriptors that were stored for this alone are removed; nothing else changes. A stopped call is completed by
+        the same one, or by the next `finish`.
 
         Raises:
             DatasetError: a file is damaged.
@@ -256,16 +255,18 @@ class DatasetFolder:
         earlier = earlier_splits(self.path)  # before clips have other persons
         write_identities(self.path, rows)
         self.assignment = label_clips(self.path, self.rows(), earlier, self.settings.split)
+        if not self.settings.privacy.keep_descriptors:
+            drop_descriptors(self.path)
+        self.record = self.record.model_copy(update={"totals": totals_of(self.path)})
         commit_dataset(self.path, self.record)
 
-    def finish(self, records: Iterable[VideoRecord], *, recognised: bool = False) -> Dataset:
+    def finish(self, records: Iterable[VideoRecord]) -> Dataset:
         """Pack the files of videos, write `videos`, commit the record with its totals, and return the dataset.
 
         Of the other tables and the media, only what belongs to a video that is `ok` in `records` stays, under its path.
 
         Args:
             records: one per file, in the order of the rows.
-            recognised: people have been recognised by descriptors, so that those that wait only for this can go.
 
         Raises:
             DatasetError: a file is damaged.
@@ -278,7 +279,7 @@ class DatasetFolder:
         earlier = self.earlier or earlier_splits(self.path)
         self.assignment = label_clips(self.path, rows, earlier, self.settings.split)
         compact(self.path, curated, self.settings.storage)
-        if not self.settings.privacy.keep_descriptors and (recognised or not self.settings.privacy.descriptors_stored):
+        if not self.settings.privacy.descriptors_stored:
             drop_descriptors(self.path)
         table = pa.Table.from_pylist([record.model_dump() for record in rows], schema=VIDEOS.arrow_schema())
         require_lease(self.path)
