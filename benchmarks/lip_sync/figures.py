@@ -14,6 +14,7 @@ import json
 import os
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +48,8 @@ def main() -> None:
     started = time.process_time()
     fold, alignment = folds_of(stretches, N_FOLDS), aligned(stretches)
     passes_s, started = time.process_time() - started, time.process_time()
-    networks = held_out_networks(stretches, alignment, fold)
+    taught = np.array([known[one.file].taught for one in stretches])
+    networks = held_out_networks(stretches, replace(alignment, kept=alignment.kept & taught), fold)
     vectors = [
         (network.lip_vectors(one.lengths), network.sound_vectors(one.speech))
         for one, network in zip(stretches, networks, strict=True)
