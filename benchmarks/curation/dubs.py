@@ -1,12 +1,12 @@
 """Do dubbed voices stay out of tier `diffusion`, and do the originals stay in?
 
-    python -m benchmarks.curation.dubs DATASET MANIFEST --work FOLDER [--videos 40] [--set NAME=VALUE ...]
+    python -m benchmarks.curation.dubs DATASET MANIFEST --work FOLDER [--picture PNG] [--set NAME=VALUE ...]
 
 DATASET was curated from the folder that MANIFEST describes (columns `file`, `flags`, `identity`); its pictures are not
 measured again. Three kinds of files are made in FOLDER: the pictures of a video under the voice of another person
 (`dub`), the voice of a speaker over faces that do not speak (`voice-over`), and the originals. Sound, and lips against
 sound, are measured of each as `gaia-curate run` does. Printed is what is kept of tier `diffusion`, a line a video with
---lines, then the figures.
+--lines, then the figures. `--picture` draws z of every stretch against its length.
 
 A video takes part as original if it is real, of one person who talks with the sound presumed original, and if the rules
 other than `sync` keep at least `--least-s` of it; the voice that dubs it is that of the next such video of somebody
@@ -32,8 +32,10 @@ from curation.decision.decide import Decision
 from curation.engine.worker import VideoWorker, WorkerPlan
 from curation.evidence.measures import Evidence
 from curation.media.audio import tick_audio
+from curation.media.errors import MediaError
 from curation.media.probe import VideoInfo
 from curation.output.frame_rows import evidence_of_frames
+from curation.rules.sync import SyncedStretch, SyncSettings
 from curation.settings import CurationSettings, load_settings
 from foundation.array_types import Float32Array
 from foundation.storage.path_text import path_of_text
@@ -65,8 +67,17 @@ class Judged:
     """Seconds that satisfy all rules but `sync`."""
     kept_s: float
     """Seconds of tier diffusion."""
-    told: str
-    """Every stretch: its seconds, z, ticks, offset and outcome."""
+    stretches: tuple[SyncedStretch, ...]
+    """What the rule says of each."""
+
+    @property
+    def told(self) -> str:
+        """Every stretch in words: its seconds, outcome, z and offset in ticks."""
+        return "; ".join(
+            f"{_seconds(stretch.ticks[1] - stretch.ticks[0]):.1f} s {stretch.outcome} {stretch.reason or ''}"
+            + ("" if stretch.curve is None else f"z {stretch.curve.z:.1f} at {stretch.curve.offset_ticks:+.1f}")
+            for stretch in self.stretches
+        )
 
 
 def main() -> None:
@@ -81,12 +92,16 @@ def main() -> None:
     long = [pair for pair in originals if pair[1].candidates_s >= LEAST_S]
     pairs = list(dubbed(worker, [video for video, _ in long], arguments.work))[: arguments.videos]
     chosen = {video.name for video, _ in pairs}
-    report("original", [own for video, own in long if video.name in chosen], arguments.lines)
+    before = [own for video, own in long if video.name in chosen]
+    report("original", before, arguments.lines)
     report("dub", [dub for _, dub in pairs], arguments.lines)
     report("all originals", [own for _, own in originals], arguments.lines)
     voice = next(voice_of(worker.probed(video.path)) for video, _ in long)
     silent = [video for video in seen if _is_silent(rows[video.name])]
-    report("voice-over", [over for video in silent if (over := with_voice(worker, video, voice, arguments.work))], True)
+    overs = [over for video in silent if (over := with_voice(worker, video, voice, arguments.work))]
+    report("voice-over", overs, arguments.lines)
+    if arguments.picture is not None:
+        draw(arguments.picture, before, [dub for _, dub in pairs], settings.rules.sync)
 
 
 def read_videos(dataset: Path, rows: Mapping[str, Mapping[str, str]]) -> Iterator[Seen]:
@@ -115,26 +130,19 @@ def judged(worker: VideoWorker, video: Seen, path: Path | None = None) -> Judged
         name=video.name,
         candidates_s=_seconds(sum(stretch.ticks[1] - stretch.ticks[0] for stretch in stretches)),
         kept_s=_seconds(sum(kept)),
-        told="; ".join(
-            f"{_seconds(stretch.ticks[1] - stretch.ticks[0]):.1f} s {stretch.outcome} {stretch.reason or ''}"
-            + ("" if stretch.curve is None else f"z {stretch.curve.z:.1f} at {stretch.curve.offset_ticks:+.1f}")
-            for stretch in stretches
-        ),
+        stretches=stretches,
     )
 
 
 def decided(worker: VideoWorker, info: VideoInfo, seen: Evidence) -> Decision:
     """Return the decision on pictures that were measured before, under the sound of a file."""
-    n_ticks = min(len(seen), info.n_ticks)
-    sound = analyze_audio_of(info, worker.perception, [(0, n_ticks)])
-    if sound.speech_prob is None or sound.loudness_dbfs is None:
-        return worker.decided(replace(seen, speech_prob=None, loudness_dbfs=None))
-    missing = (0, len(seen) - n_ticks)
+    info = replace(info, n_ticks=len(seen))
+    sound = analyze_audio_of(info, worker.perception, [(0, len(seen))])
     evidence = replace(
         seen,
         faces=replace(seen.faces, sync_scores=None, speaking_prob=None),
-        speech_prob=np.pad(sound.speech_prob, missing),
-        loudness_dbfs=np.pad(sound.loudness_dbfs, missing, constant_values=-120.0),
+        speech_prob=sound.speech_prob,
+        loudness_dbfs=sound.loudness_dbfs,
     )
     return worker.decided(worker.with_speakers(info, evidence, shapes_in(evidence.faces)))
 
@@ -155,7 +163,7 @@ def with_voice(worker: VideoWorker, video: Seen, voice: Float32Array, work: Path
     try:
         write_with_sound(video.path, path, samples)
         return judged(worker, video, path)
-    except av.FFmpegError as error:
+    except (av.FFmpegError, MediaError) as error:
         print(f"{video.name} is left out: {error}")
         return None
     finally:
@@ -180,8 +188,9 @@ def write_with_sound(source: Path, path: Path, samples: Float32Array) -> None:
         sound = output.add_stream("flac", rate=AUDIO_RATE_HZ, layout="mono")
         first_s: Fraction | None = None
         for packet in pictures.demux(stream):
-            if packet.pts is None or packet.dts is None or stream.time_base is None:
+            if packet.size == 0 or packet.dts is None or stream.time_base is None:
                 continue
+            packet.pts = packet.dts if packet.pts is None else packet.pts  # AVI has no other
             if first_s is None:
                 first_s = packet.pts * stream.time_base
                 _write_sound(output, sound, samples, max(Fraction(0), first_s))
@@ -189,9 +198,7 @@ def write_with_sound(source: Path, path: Path, samples: Float32Array) -> None:
             output.mux(packet)
 
 
-def _write_sound(
-    output: OutputContainer, sound: AudioStream, samples: Float32Array, at_s: Fraction
-) -> None:
+def _write_sound(output: OutputContainer, sound: AudioStream, samples: Float32Array, at_s: Fraction) -> None:
     levels = np.clip(np.rint(samples * 32767), -32768, 32767).astype(np.int16)
     for first in range(0, len(levels), 4096):
         frame = av.AudioFrame.from_ndarray(levels[None, first : first + 4096], format="s16", layout="mono")
@@ -212,6 +219,31 @@ def report(kind: str, files: Sequence[Judged], lines: bool) -> None:
         f"{kind}: {len(files)} files, {before:.1f} s by all other rules, {kept:.1f} s kept in tier diffusion "
         f"({1 - kept / max(before, 1e-9):.1%} dropped by sync); {without} of {len(files)} files have no second there"
     )
+
+
+def draw(picture: Path, originals: Sequence[Judged], dubs: Sequence[Judged], settings: SyncSettings) -> None:
+    """Draw z of every measured stretch against its ticks, with the limits."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(8.0, 4.2), layout="constrained")
+    for name, files, colour in (("own voice", originals, "#117733"), ("another person's voice", dubs, "#bb5500")):
+        curves = [stretch.curve for file in files for stretch in file.stretches if stretch.curve is not None]
+        ticks, z = [curve.n_ticks for curve in curves], [curve.z for curve in curves]
+        axes.plot(ticks, z, "o", color=colour, markersize=4, alpha=0.7, label=f"{name}, {len(curves)} stretches")
+    longest = axes.get_xlim()[1]
+    edges = [settings.sure_ticks, settings.long_ticks, max(longest, settings.long_ticks)]
+    limits = [settings.not_in_sync_z, settings.long_not_in_sync_z, settings.long_not_in_sync_z]
+    axes.fill_between(edges, 0.0, limits, step="post", color="#bb5500", alpha=0.12, linewidth=0, label="not in sync")
+    axes.axhline(settings.in_sync_z, color="#222222", linewidth=0.8, linestyle="--", label="in sync from here on")
+    axes.set(
+        xlabel="ticks with a score (25 a second)", ylabel="z", ylim=(0.0, None), xlim=(settings.min_ticks - 5, None)
+    )
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize=8, loc="upper left")
+    figure.savefig(picture, dpi=100)
 
 
 def _speaks(row: Mapping[str, str]) -> bool:
@@ -235,6 +267,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--videos", type=int, default=40)
     parser.add_argument("--lines", action="store_true")
+    parser.add_argument("--picture", type=Path)
     parser.add_argument("--set", action="append", default=[])
     return parser.parse_args()
 

@@ -52,7 +52,7 @@ class Piece:
 def pieces_of(stretches: Sequence[TrackStretch]) -> Iterator[Piece]:
     """Yield the pieces that hold all ticks of stretches, in order; each tick is kept in one of them.
 
-    A piece goes on beyond its kept ticks by `MARGIN_TICKS` where a stretch does, so that no seam shows.
+    A piece goes on beyond its kept ticks by `MARGIN_TICKS` where a stretch does, so that no tick lacks a score.
     """
     for first, end in united([(stretch.first_tick, stretch.end_tick) for stretch in stretches]):
         n_pieces = -(-(end - first) // _PIECE_TICKS)

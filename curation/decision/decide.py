@@ -107,7 +107,7 @@ def decide(
         bridge_ticks=bridge,
         still=settings.still_face,
         rivals=Rivals(min_score=settings.several_faces.min_score, face_ratio=face_ratio),
-        min_speech_prob=settings.silence.min_speech_prob,
+        silence=settings.silence,
         speaker=settings.speaker,
     )
     face = main_face(evidence.faces, main)

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from curation.decision.speakers import SpeakerSettings, speaking, turns
-from curation.decision.tracks import faces_by_tick
+from curation.decision.speaker_turns import SpeakerSettings, speaking, turns
+from curation.decision.tracks import faces_by_tick, track_by_track
 from curation.evidence.main_track import MainTrack
 from curation.evidence.measures import Evidence, FaceMeasures, Faces
+from curation.rules.silence import SilenceSettings
 from curation.rules.still_face import StillFaceSettings, face_motion, own_shape
 from foundation.array_types import BoolArray, Float32Array, Int64Array
 from manifests.schema.face_measures import FACE_MEASURES, FaceMeasure, Measured
@@ -81,7 +82,7 @@ def main_track(
     bridge_ticks: int,
     still: StillFaceSettings,
     rivals: Rivals,
-    min_speech_prob: float,
+    silence: SilenceSettings,
     speaker: SpeakerSettings,
 ) -> MainTrack:
     """Choose the main face of every tick: whose turn it is, or the track with the largest sum of widths.
@@ -97,7 +98,7 @@ def main_track(
         bridge_ticks: longest miss that is interpolated.
         still: from which motion on a face lives.
         rivals: which other faces count.
-        min_speech_prob: probability from which a tick counts as speech.
+        silence: which ticks are speech, and which lips rest.
         speaker: how whose turn it is follows from what was measured.
     """
     faces, n = evidence.faces, len(evidence)
@@ -108,7 +109,7 @@ def main_track(
         living = np.bincount(track, weights=faces.width_px * lives)
         picture = (living == 0) & (np.bincount(track) >= still.picture_s * TICK_RATE_HZ)
     people = (faces.score >= rivals.min_score) & ~picture[track]
-    prob = speaking(evidence, track, people, min_speech_prob, speaker)
+    prob = speaking(evidence, track, people, bridge_ticks, silence, speaker)
     turn = turns(prob, faces.tick, track, people, cut, speaker.min_turn_s)
     face = np.full(n, -1, dtype=np.int64)
     rival_ratio, speaks_alone = (np.full(n, np.nan, dtype=np.float32) for _ in range(2))
@@ -186,10 +187,7 @@ def linked_track(
 
 def _lives(faces: Faces, track: Int64Array, bridge_ticks: int, settings: StillFaceSettings) -> BoolArray:
     """Return (F,) whether a face moves in itself around its tick; seen too briefly to tell, it does."""
-    order = np.lexsort((faces.tick, track))
-    tick, number = faces.tick[order], track[order]
-    breaks = np.ones(len(order), dtype=np.bool_)
-    breaks[1:] = (number[1:] != number[:-1]) | (tick[1:] - tick[:-1] > bridge_ticks + 1)
+    order, breaks = track_by_track(faces.tick, track, bridge_ticks)
     motion = face_motion(own_shape(faces.key_points_px[order]), breaks, settings.window_ticks)
     lives = np.empty(len(order), dtype=np.bool_)
     lives[order] = ~(motion < settings.min_motion)

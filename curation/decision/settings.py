@@ -1,6 +1,6 @@
 """Settings of the rules and of the tracks."""
 
-from curation.decision.speakers import SpeakerSettings
+from curation.decision.speaker_turns import SpeakerSettings
 from curation.decision.tracks import TrackSettings
 from curation.rules.cut import CutSettings
 from curation.rules.frontal import FrontalSettings

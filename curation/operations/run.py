@@ -178,6 +178,7 @@ def run(
                 *layout_notes(discovery.layout, settings),
                 *_notes(discovery, NOBODY if limit else exclusions, len(discovery.videos) - len(videos), moved),
                 *completion.notes(settings.perception),
+                *folder.assignment.notes(),
             ),
         )
 

@@ -12,6 +12,7 @@ from curation.decision.decide import ClipPlan
 from curation.evidence.measures import AudioEvidence, FaceMeasures
 from curation.rendering.crop import Crop
 from curation.rendering.render import ClipEvidence, RenderedClip, RenderedSpeech
+from foundation.array_types import Float32Array
 from manifests.errors import MediaError
 from manifests.files.tar import MemberRange, read_member
 from manifests.packing.packed_files import TableFile, sources_of, table_inventory
@@ -95,29 +96,29 @@ class StoredVideos:
     def _rendered(self, row: pa.Table, plan: ClipPlan) -> RenderedClip | None:
         """Return a clip with its media; None where the media cannot be read."""
         (facts,) = row.select(CLIPS.scalars()).to_pylist()
-        arrays = {name: numpy_of(row[name])[0] for name in _ARRAYS}
+        landmarks, blendshapes, pose, identity = (_array(row, name) for name in _ARRAYS)
         try:
             mp4, flac = (self._member(facts, kind) for kind in ("mp4", "flac"))
         except MediaError:
             return None
-        if mp4 is None:
+        if mp4 is None or landmarks is None or pose is None:
             return None
         clip = RenderedClip(
             plan=plan,
             crop=Crop(x0_px=int(facts["crop_x0"]), y0_px=int(facts["crop_y0"]), size_px=int(facts["crop_size"])),
             mp4=mp4,
             flac=flac,
-            landmarks_px=arrays["landmarks"],
-            blendshapes=arrays["blendshapes"],
-            pose_deg=arrays["pose_deg"],
+            landmarks_px=landmarks,
+            blendshapes=blendshapes,
+            pose_deg=pose,
             frontal_angle_mean_deg=facts["frontal_angle_mean"],
             frontal_angle_std_deg=facts["frontal_angle_std"],
             max_step=facts["max_step"],
             mask_prob_max=facts["mask_prob_max"],
             sharpness_mean=facts["sharpness_mean"],
             speech_ratio=facts["speech_ratio"],
-            identity=arrays["identity"],
-            speech=_speech(facts, arrays) if plan.tier == "diffusion" else None,
+            identity=identity,
+            speech=_speech(row, facts) if plan.tier == "diffusion" else None,
         )
         same = (clip.mp4_sha256, clip.flac_sha256) == (facts["mp4_sha256"], facts["flac_sha256"])
         return clip if same else None
@@ -129,7 +130,7 @@ class StoredVideos:
         return read_member(self._dataset, facts["media"], where)
 
 
-_ARRAYS = ("landmarks", "blendshapes", "pose_deg", "speech_features", "identity")
+_ARRAYS = ("landmarks", "blendshapes", "pose_deg", "identity")
 
 
 def _rows_of(
@@ -169,9 +170,15 @@ def _shows(main: pa.Table, plan: ClipPlan, face: FaceMeasures) -> bool:
     return np.array_equal(boxes, face.box_px)
 
 
-def _speech(facts: Mapping[str, Any], arrays: Mapping[str, Any]) -> RenderedSpeech:
+def _array(row: pa.Table, name: str) -> Float32Array | None:
+    array = numpy_of(row[name])[0]
+    return None if array is None else array.astype(np.float32)
+
+
+def _speech(row: pa.Table, facts: Mapping[str, Any]) -> RenderedSpeech:
+    features = numpy_of(row["speech_features"])[0]
     return RenderedSpeech(
-        features=arrays["speech_features"],
+        features=None if features is None else features.astype(np.float16),
         encoder=facts["speech_encoder"],
         loudness_lufs_before=facts["loudness_lufs_before"],
         loudness_lufs_after=facts["loudness_lufs_after"],

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from curation.perception.cards import SyncCard
+from curation.perception.sync.mouth import mouth_lengths
 from curation.perception.sync.network import SyncNetwork, lag_scores
 from curation.speech.whisper import WhisperTinyEncoder
 from foundation.array_types import Float32Array
@@ -17,7 +18,7 @@ from foundation.errors import UsageError
 from manifests.record import WeightRecord
 from manifests.schema.face_measures import SYNC_LAG_TICKS
 
-__all__ = ["EMBEDDED_SYNC", "SyncModel", "UnfitSyncModelError"]
+__all__ = ["EMBEDDED_SYNC", "SyncModel", "UnfitSyncModelError", "network_file"]
 
 _PACKAGED = "sync.safetensors"
 
@@ -78,7 +79,7 @@ class SyncModel:
             blendshapes: (T, 52) likewise, in MediaPipe's order.
             speech: (T, 384) rows of `sound_rows` of the same ticks.
         """
-        lips = self._network.lip_vectors(landmarks_px, blendshapes)
+        lips = self._network.lip_vectors(mouth_lengths(landmarks_px, blendshapes))
         sound = self._network.sound_vectors(speech)
         return lag_scores(lips, sound, range(-SYNC_LAG_TICKS, SYNC_LAG_TICKS + 1))
 
@@ -107,6 +108,13 @@ def _arrays(weights: bytes) -> Mapping[str, npt.NDArray[np.generic]]:
     except SafetensorError as error:
         raise ValueError(f"it is no safetensors file ({error})") from error
     return arrays
+
+
+def network_file(network: SyncNetwork) -> bytes:
+    """Return the file of a network, which `SyncModel` reads: safetensors in half precision."""
+    from safetensors.numpy import save
+
+    return save({name: np.ascontiguousarray(array, dtype=np.float16) for name, array in network.arrays().items()})
 
 
 def _package_weights() -> WeightRecord:

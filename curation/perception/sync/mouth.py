@@ -1,9 +1,9 @@
 """Mouth measures: how the lips of a face move, whoever it is and however near the camera.
 
 Twelve lengths around the mouth come from landmarks, on axes that turn with the eyes and in units of the nose; fourteen
-numbers come from blendshapes, the two sides averaged. Each is then a deviation from its own slow course, in units of its
-own spread, so that neither the shape of a face nor the strength of its expression is left; its change per tick stands
-beside it.
+numbers come from blendshapes, the two sides averaged. Each is then a deviation from its own slow course, in units of
+its own spread, so that neither the shape of a face nor the strength of its expression is left; its change per tick
+stands beside it.
 """
 
 import numpy as np
@@ -11,10 +11,7 @@ from scipy.ndimage import gaussian_filter1d, uniform_filter1d
 
 from foundation.array_types import Float32Array, Float64Array
 
-__all__ = ["N_LANDMARKS", "N_MEASURES", "deviations", "mouth_lengths", "mouth_measures"]
-
-N_LANDMARKS = 478
-"""Points of the landmark scheme whose indices this module names, `mediapipe478`."""
+__all__ = ["N_MEASURES", "deviations", "mouth_lengths", "mouth_measures", "spread_units"]
 
 N_MEASURES = 26
 """Measures of a mouth per tick: 12 lengths, 14 blendshapes."""
@@ -96,18 +93,21 @@ def deviations(lengths: Float64Array) -> Float64Array:
     return fast - gaussian_filter1d(lengths, _SLOW_TICKS, axis=0, mode="nearest")
 
 
-def mouth_measures(landmarks_px: Float32Array, blendshapes: Float32Array, usual: Float32Array) -> Float32Array:
+def spread_units(motion: Float64Array, usual: Float32Array) -> Float64Array:
+    """Return (T, 26) deviations in units of their spread, of which a part is the `usual` one, (26,)."""
+    return motion / (motion.std(axis=0) + _SHARE_OF_MEAN * usual)
+
+
+def mouth_measures(lengths: Float64Array, usual: Float32Array) -> Float32Array:
     """Return what the network takes of a mouth.
 
     Args:
-        landmarks_px: (T, 478, 2) landmarks of one face on ticks that follow one another, pixels.
-        blendshapes: (T, 52) in MediaPipe's order, 0 to 1.
+        lengths: (T, 26) of `mouth_lengths`.
         usual: (26,) mean deviation of each measure over many people.
 
     Returns:
         (T, 52) 26 deviations in units of their spread, then their changes per tick.
     """
-    motion = deviations(mouth_lengths(landmarks_px, blendshapes))
-    scaled = motion / (motion.std(axis=0) + _SHARE_OF_MEAN * usual)
+    scaled = spread_units(deviations(lengths), usual)
     change = np.gradient(scaled, axis=0) if len(scaled) > 1 else np.zeros_like(scaled)
     return np.concatenate([scaled, change], axis=1).astype(np.float32)

@@ -15,7 +15,7 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.special import erf
 
 from curation.perception.sync.mouth import N_MEASURES, mouth_measures
-from foundation.array_types import Float32Array
+from foundation.array_types import Float32Array, Float64Array
 
 __all__ = ["EDGE_TICKS", "N_COMPONENTS", "Side", "SyncNetwork", "lag_scores", "sound_measures"]
 
@@ -101,12 +101,14 @@ class SyncNetwork:
         own = {"usual": self.usual, "mean": self.mean, "components": self.components}
         sides = {"lips": self.lips, "sound": self.sound}
         return own | {
-            f"{side}.{name}": getattr(layers, name) for side, layers in sides.items() for name in Side.__dataclass_fields__
+            f"{side}.{name}": getattr(layers, name)
+            for side, layers in sides.items()
+            for name in Side.__dataclass_fields__
         }
 
-    def lip_vectors(self, landmarks_px: Float32Array, blendshapes: Float32Array) -> Float32Array:
-        """Return (T, 64) unit vectors of the (T, 478, 2) landmarks and (T, 52) blendshapes of one face."""
-        return self.lips(mouth_measures(landmarks_px, blendshapes, self.usual))
+    def lip_vectors(self, lengths: Float64Array) -> Float32Array:
+        """Return (T, 64) unit vectors of the (T, 26) `mouth_lengths` of one face."""
+        return self.lips(mouth_measures(lengths, self.usual))
 
     def sound_vectors(self, speech: Float32Array) -> Float32Array:
         """Return (T, 64) unit vectors of (T, 384) rows of Whisper."""

@@ -5,12 +5,13 @@ import numpy as np
 import pytest
 
 from curation.decision.main_face import Rivals, main_track
-from curation.decision.speakers import SpeakerSettings
+from curation.decision.speaker_turns import SpeakerSettings
 from curation.decision.tracks import TrackSettings, link_tracks
 from curation.evidence.main_track import MainTrack
 from curation.evidence.measures import Evidence, Faces
 from curation.model_registry import IDENTITIES
 from curation.perception.cards import IdentityCard
+from curation.rules.silence import SilenceSettings
 from curation.rules.still_face import StillFaceSettings
 
 Make = Callable[..., Evidence]
@@ -43,7 +44,7 @@ def chosen(evidence: Evidence, cut: np.ndarray | None = None) -> MainTrack:
         bridge_ticks=2,
         still=StillFaceSettings(),
         rivals=Rivals(min_score=0.7, face_ratio=0.5),
-        min_speech_prob=0.5,
+        silence=SilenceSettings(),
         speaker=SpeakerSettings(),
     )
 
