@@ -20,6 +20,9 @@ __all__ = ["SpeakerSettings", "speaking", "turns"]
 _SUREST_PROB = 0.99
 """A single tick counts at most as this probability: networks are surer than they are right."""
 
+_AGAINST_OTHERS = 0.5
+"""Share of what speaks for one face that speaks against the others: two whose lips both agree with the sound speak."""
+
 _REACH_TICKS = 25
 """What was measured of a track holds for its ticks up to a second away, such as at the ends of a stretch."""
 
@@ -124,7 +127,7 @@ def _of_others(log_odds: Float64Array, tick: Int64Array, settings: SpeakerSettin
         settings: name the limit.
     """
     most = settings.speaking_weight * float(_logit(np.array([settings.overlap_prob]))[0])
-    counted = np.clip(np.nan_to_num(log_odds, nan=0.0), 0.0, most)
+    counted = np.clip(_AGAINST_OTHERS * np.nan_to_num(log_odds, nan=0.0), 0.0, most)
     others = np.zeros(len(tick))
     order = np.lexsort((counted, tick))
     last = np.append(np.flatnonzero(np.diff(tick)), len(tick) - 1) if len(tick) else np.zeros(0, dtype=np.int64)
