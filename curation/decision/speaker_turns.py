@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
+from curation.decision.tracks import faces_by_tick
 from curation.evidence.measures import Evidence, Faces
 from curation.rules.runs import true_runs
 from foundation.array_types import BoolArray, Float32Array, Float64Array, Int64Array
@@ -206,6 +207,8 @@ def turns(
 ) -> Int64Array:
     """Return whose turn it is on each tick: the track that speaks, and in a pause the one that spoke before or will.
 
+    Of two that speak at once, it stays with the one whose turn it was.
+
     Args:
         prob: (F,) from `speaking`.
         tick: (F,) of each face, ascending.
@@ -220,8 +223,12 @@ def turns(
     n = len(cut)
     speaker = np.full(n, -1, dtype=np.int64)
     likely = np.flatnonzero(people & (prob >= 0.5))
-    likely = likely[np.argsort(prob[likely], kind="stable")]
-    speaker[tick[likely]] = track[likely]  # the last assignment stays: the likeliest
+    before = -1
+    for first, end in faces_by_tick(tick[likely]):
+        here = likely[first:end]
+        if before not in track[here]:
+            before = int(track[here[np.argmax(prob[here])]])
+        speaker[tick[here[0]]] = before
     starts = np.ones(n, dtype=np.bool_)
     starts[1:] = (speaker[1:] != speaker[:-1]) | cut[1:]
     for first, end in true_runs(speaker >= 0, starts):
