@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from curation.identities.clip_faces import ClipFaces, read_clip_faces
 from curation.identities.conflicts import conflicts_of
@@ -60,7 +61,9 @@ class IdentityReport:
         if self.conflicts:
             lines.append(f"{len(self.conflicts):,} tracks have something that does not fit; look at them:")
             rows = [[video, str(track), person, what] for video, track, person, what in self.conflicts[:_SHOWN]]
-            lines.append(text_table(["video", "track", "person", "what does not fit"], rows, numeric=[False, True, False, False]))
+            lines.append(
+                text_table(["video", "track", "person", "what does not fit"], rows, numeric=[False, True, False, False])
+            )
             if len(self.conflicts) > _SHOWN:
                 lines.append("The others are in table `identities`, column `conflict`.")
         lines += ["", self.split]
@@ -72,7 +75,9 @@ def find_identities(
 ) -> IdentityReport:
     """Group the faces of a dataset into persons, and write them into `identities` and `clips`.
 
-    Persons keep the ids that they had. The same faces and links give the same persons.
+    Persons keep the ids that they had. The same faces and links give the same persons. Where the dataset keeps no
+    descriptors (`privacy.keep_descriptors`), they are removed at the end, and the faces of later videos become persons
+    beside those that are known already.
 
     Args:
         dataset: made by `run` or `decide`, whose run has ended.
@@ -99,6 +104,8 @@ def find_identities(
         user = UserLinks() if links is None else read_links(Path(links), _names(tracks, clips))
         before = _before(folder.path)
         rows = _rows(tracks, clips, user, before, folder.settings.perception.identity, threads)
+        if not folder.settings.privacy.keep_descriptors:
+            rows = _with_earlier(rows, read_table(folder.path, IDENTITIES.name))
         folder.write_identities(rows)
         return _report(rows, clips, set(before.values()), folder.assignment.text())
 
@@ -149,15 +156,23 @@ def _rows(
     return pa.table([pa.array(columns[field.name], field.type) for field in schema], schema=schema)
 
 
+def _with_earlier(rows: pa.Table, before: pa.Table) -> pa.Table:
+    """Return rows of `identities` with the earlier ones of all other videos, whose descriptors are gone."""
+    gone = pc.invert(pc.is_in(before["video_id"], value_set=rows["video_id"].combine_chunks()))
+    joined = pa.concat_tables([before.filter(gone), rows])
+    return joined.sort_by([("video_id", "ascending"), ("track_id", "ascending")])
+
+
 def _report(rows: pa.Table, clips: ClipFaces, known: set[str], split: str) -> IdentityReport:
     listed = rows.select(["video_id", "track_id", "person_id", "conflict"]).to_pylist()
+    named = len(rows["clip_ids"].combine_chunks().flatten())
     persons = Counter(row["person_id"] for row in listed)
     return IdentityReport(
         persons=len(persons),
         tracks=len(rows),
         videos=len({row["video_id"] for row in listed}),
-        clips=int((clips.track >= 0).sum()),
-        unknown_clips=int((clips.track < 0).sum()),
+        clips=named,
+        unknown_clips=len(clips.track) - named,
         new_persons=len(persons.keys() - known),
         conflicts=tuple(
             (row["video_id"], row["track_id"], row["person_id"], row["conflict"]) for row in listed if row["conflict"]
