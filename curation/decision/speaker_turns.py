@@ -8,10 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from curation.decision.tracks import track_by_track
 from curation.evidence.measures import Evidence, Faces
 from curation.rules.runs import true_runs
-from curation.rules.silence import SilenceSettings, lips_at_rest
 from foundation.array_types import BoolArray, Float32Array, Float64Array, Int64Array
 from foundation.settings import Settings
 from manifests.sync_curve import LAGS, SURE_TICKS, SURE_Z, SyncSums
@@ -59,8 +57,8 @@ def speaking(
     evidence: Evidence,
     track: Int64Array,
     people: BoolArray,
-    bridge_ticks: int,
-    silence: SilenceSettings,
+    at_rest: BoolArray,
+    min_speech_prob: float,
     settings: SpeakerSettings,
 ) -> Float32Array:
     """Return the probability that each face speaks, given all that was measured of its track and of those beside it.
@@ -69,15 +67,15 @@ def speaking(
     of the forward-backward algorithm on these two states. Evidence of a tick is `speaking_prob` and the cosine of lips
     and sound at their offset, whichever was measured. The latter counts only in videos in which two people are seen
     together: in others, the rule `sync` judges whole clips. Beside a face that was measured, one that was not is known
-    to listen where its lips rest. What speaks for one face speaks against the others, up to `overlap_prob`. A tick on
-    which no speech is heard says nothing.
+    to listen where it does not move, or only its lips do not. What speaks for one face speaks against the others, up to
+    `overlap_prob`. A tick on which no speech is heard says nothing.
 
     Args:
         evidence: of T ticks and F faces.
         track: (F,) from `link_tracks`.
         people: (F,) the face is a sure one, and no picture on the wall.
-        bridge_ticks: longest miss over which a face goes on.
-        silence: which ticks are speech, and which lips rest.
+        at_rest: (F,) the face does not move, or its lips do not.
+        min_speech_prob: probability from which a tick counts as speech.
         settings: how long turns are, and what a tick counts.
 
     Returns:
@@ -90,11 +88,11 @@ def speaking(
     log_odds = _log_odds(faces, track, people, settings)
     beside = np.zeros(len(evidence), dtype=np.bool_)
     beside[faces.tick[~np.isnan(log_odds)]] = True
-    rests = beside[faces.tick] & np.isnan(log_odds) & _lips_rest(faces, track, bridge_ticks, silence)
+    rests = beside[faces.tick] & np.isnan(log_odds) & at_rest
     log_odds[rests] = settings.speaking_weight * _logit(np.array([1.0 - settings.overlap_prob]))
     log_odds -= _of_others(np.where(people, log_odds, np.nan), faces.tick, settings)
     measured = ~np.isnan(log_odds)
-    log_odds[measured & ~(evidence.speech_prob[faces.tick] >= silence.min_speech_prob)] = 0.0
+    log_odds[measured & ~(evidence.speech_prob[faces.tick] >= min_speech_prob)] = 0.0
     for number in np.unique(track[measured]):
         rows = np.flatnonzero(track == number)
         near = _distance(faces.tick[rows], measured[rows]) <= _REACH_TICKS
@@ -115,14 +113,6 @@ def _log_odds(faces: Faces, track: Int64Array, people: BoolArray, settings: Spea
     total = np.where(np.isnan(known).all(axis=0), np.nan, np.nansum(known, axis=0))
     most = settings.speaking_weight * float(_logit(np.array([_SUREST_PROB]))[0])
     return np.asarray(np.clip(total, -most, most))
-
-
-def _lips_rest(faces: Faces, track: Int64Array, bridge_ticks: int, silence: SilenceSettings) -> BoolArray:
-    """Return (F,) whether the lips of each face hardly move."""
-    order, breaks = track_by_track(faces.tick, track, bridge_ticks)
-    rest = np.empty(len(order), dtype=np.bool_)
-    rest[order] = lips_at_rest(faces.lip_aperture[order], breaks, silence)
-    return rest
 
 
 def _of_others(log_odds: Float64Array, tick: Int64Array, settings: SpeakerSettings) -> Float64Array:

@@ -46,6 +46,8 @@ class IdentityReport:
     """Persons whose id the dataset did not have before."""
     conflicts: tuple[tuple[str, int, str, str], ...]
     """Video id, track id, person and what does not fit, for each track with something that does not."""
+    split: str
+    """Hours of each split, and what changed sides, in words."""
 
     def text(self) -> str:
         """Return the report as text for people."""
@@ -64,6 +66,7 @@ class IdentityReport:
             )
             if len(self.conflicts) > _SHOWN:
                 lines.append("The others are in table `identities`, column `conflict`.")
+        lines += ["", self.split]
         return "\n".join(shown(line) for part in lines for line in part.split("\n"))
 
 
@@ -104,7 +107,7 @@ def find_identities(
         if not folder.settings.privacy.keep_descriptors:
             rows = _with_earlier(rows, read_table(folder.path, IDENTITIES.name))
         folder.write_identities(rows)
-        return _report(rows, clips, set(before.values()))
+        return _report(rows, clips, set(before.values()), folder.assignment.text())
 
 
 def _names(tracks: FaceTracks, clips: ClipFaces) -> dict[str, int]:
@@ -160,7 +163,7 @@ def _with_earlier(rows: pa.Table, before: pa.Table) -> pa.Table:
     return joined.sort_by([("video_id", "ascending"), ("track_id", "ascending")])
 
 
-def _report(rows: pa.Table, clips: ClipFaces, known: set[str]) -> IdentityReport:
+def _report(rows: pa.Table, clips: ClipFaces, known: set[str], split: str) -> IdentityReport:
     listed = rows.select(["video_id", "track_id", "person_id", "conflict"]).to_pylist()
     named = len(rows["clip_ids"].combine_chunks().flatten())
     persons = Counter(row["person_id"] for row in listed)
@@ -174,4 +177,5 @@ def _report(rows: pa.Table, clips: ClipFaces, known: set[str]) -> IdentityReport
         conflicts=tuple(
             (row["video_id"], row["track_id"], row["person_id"], row["conflict"]) for row in listed if row["conflict"]
         ),
+        split=split,
     )

@@ -92,7 +92,7 @@ def run(
         layout: of the folder; `auto`: recognised by the names of its files.
         exclusions: people and videos to leave out.
         limit: look at this many of the files at most, the first by path.
-        rules: rules of the user's own, applied after `still_face` in this order.
+        rules: rules of the user's own, applied before `sync` in this order.
         watcher: is informed of the progress.
         ctrl_c: ends the run early; what is done by then is a complete dataset.
         wait: wait while another command writes to the dataset; otherwise such a command is an error.

@@ -10,19 +10,17 @@ from curation.output.complete_videos import curated_ids
 from curation.output.ledger import VideoRecord, read_ledger, read_rows, with_copies_outcomes, write_record
 from curation.output.provenance import (
     DatasetFolderError,
-    fetched_weights,
     new_record,
     recorded_settings,
     require_same,
-    with_identity,
     with_layout,
+    with_weights,
 )
 from curation.output.recorded_rules import require_same_rules, rule_records
 from curation.output.sole_writer import foreign_entries, require_free
 from curation.output.split_column import earlier_splits, label_clips
 from curation.output.video_files import WINDOWS, remove_video_files
 from curation.output.window_files import remove_windows
-from curation.perception.models import identity_at_hand
 from curation.rules.rule import Rule
 from curation.settings import CurationSettings
 from curation.sources.layouts import LayoutName
@@ -106,8 +104,7 @@ class DatasetFolder:
     ) -> Self:
         """Make a folder a new dataset of these settings, or resume the dataset in it.
 
-        Where `perception.identity` is `auto`, a dataset keeps its descriptor, and a new one takes that of this machine.
-        The sizes of files may change.
+        Where `perception.identity` is `auto`, a dataset keeps its own. The sizes of files may change.
 
         Args:
             path: the folder.
@@ -131,15 +128,13 @@ class DatasetFolder:
         found = find_dataset(path)
         if found is None:
             require_free(path)
-            settings = with_identity(settings, identity_at_hand(settings.perception))
-            weights = fetched_weights(settings) if weights is None else weights
+            settings, weights = with_weights(settings, weights)
             folder = cls(path, new_record(settings, weights), settings, rules)
             folder.is_new = True
         else:
             require_own_files(path)
             folder = cls(path, found, recorded_settings(path, found), rules)
-            settings = with_identity(settings, folder.settings.perception.identity)
-            weights = fetched_weights(settings) if weights is None else weights
+            settings, weights = with_weights(settings, weights, folder.settings.perception.identity)
             folder.resume(settings, weights, rules, dry_run=dry_run)
             folder.settings = settings
         if origin is not None:

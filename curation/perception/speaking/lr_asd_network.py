@@ -111,7 +111,8 @@ class _OverSpace(nn.Module):
         self._side = side
 
     def forward(self, columns: torch.Tensor) -> torch.Tensor:
-        return columns[0].transpose(0, 1).unflatten(2, (self._side, self._side))
+        pictures = columns[0].transpose(0, 1)
+        return pictures.reshape(-1, pictures.shape[1], self._side, self._side)
 
 
 def _visual_encoder() -> nn.Sequential:
