@@ -27,6 +27,7 @@ __all__ = [
     "HEAD_POSES",
     "IDENTITIES",
     "MASKS",
+    "VOICES",
     "ModelName",
     "ModelRegistry",
     "UnknownModelError",
@@ -205,7 +206,11 @@ ENCODERS = ModelRegistry(
     },
 )
 
-_BY_KIND = {registry.kind: registry for registry in (FACE_FINDERS, HEAD_POSES, IDENTITIES, MASKS, DENOISERS, ENCODERS)}
+VOICES = ModelRegistry("voices", "--voices", {"campplus": "curation.speech.campplus:CAMPPLUS"})
+
+_BY_KIND = {
+    registry.kind: registry for registry in (FACE_FINDERS, HEAD_POSES, IDENTITIES, MASKS, DENOISERS, ENCODERS, VOICES)
+}
 
 
 def register_model(card: ModelCard) -> None:

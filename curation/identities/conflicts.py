@@ -44,10 +44,14 @@ def conflicts_of(
         rival = int(persons.rival[track])
         whose = f", speaker {speaker_of_group[rival]}" if rival in speaker_of_group else ""
         if persons.kept_apart[track]:
-            why = ", and must be another: both are seen at once, have different speaker ids, or the file of links says so"
+            why = (
+                ", and must be another: both are seen at once, have different speaker ids, or the file of links says so"
+            )
         else:
             why = f", more than like its own person ({persons.own_cosine[track]:.3f})"
-        words[track].append(f"the face is like {ids[rival]}{whose} (mean cosine {persons.rival_cosine[track]:.3f}){why}")
+        words[track].append(
+            f"the face is like {ids[rival]}{whose} (mean cosine {persons.rival_cosine[track]:.3f}){why}"
+        )
     return ["; ".join(words[track]) if track in words else None for track in range(len(ids))]
 
 

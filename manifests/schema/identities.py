@@ -32,6 +32,7 @@ IDENTITIES = Table(
         optional(
             "voice_embedding", pa.list_(F32), "", "mean of what the voice model gives for its clips, length 1", "[D]"
         ),
+        optional("voice_model", TEXT, "", "model that gave the embedding; null where voices were not compared"),
         optional("conflict", TEXT, "", "in words, what does not fit and should be looked at; null where all fits"),
     ),
 )
