@@ -57,10 +57,8 @@ class IdentityReport:
     def text(self) -> str:
         """Return the report as text for people."""
         new = f", {self.new_persons:,} of them new" if self.new_persons < self.persons else ""
-        lines = [
-            f"{self.persons:,} persons{new}, in {self.tracks:,} face tracks of {self.videos:,} videos; {self.clips:,} "
-            "clips name theirs."
-        ]
+        found = f"{self.persons:,} persons{new}, in {self.tracks:,} face tracks of {self.videos:,} videos"
+        lines = [f"{found}; {self.clips:,} clips name theirs."]
         if self.unknown_clips:
             lines.append(f"{self.unknown_clips:,} clips name none: no descriptor was taken of their face.")
         if self.voices is None:

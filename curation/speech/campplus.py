@@ -1,8 +1,8 @@
 """Speaker network CAM++: what a voice sounds like, in 192 numbers.
 
 Wang et al., "CAM++: A Fast and Efficient Network for Speaker Verification Using Context-Aware Masking" (Interspeech
-2023). The weights are those of 3D-Speaker's `speech_campplus_sv_zh_en_16k-common_advanced` (Apache-2.0), taught on 200,000
-Chinese and English speakers. The network is written out here from the paper, with the names of these weights.
+2023). The weights are those of 3D-Speaker's `speech_campplus_sv_zh_en_16k-common_advanced` (Apache-2.0), taught on
+200,000 Chinese and English speakers. The network is written out here from the paper, with the names of these weights.
 """
 
 from collections.abc import Mapping

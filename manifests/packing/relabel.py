@@ -1,5 +1,6 @@
-"""Labels of clips that are known from elsewhere: path and source of their video, which change when sources are moved,
-and the person of their track.
+"""Labels of clips that are known from elsewhere: path and source of their video, and the person of their track.
+
+Paths change when sources are moved, persons when faces are clustered.
 """
 
 from collections.abc import Iterator, Mapping

@@ -8,7 +8,7 @@ __all__ = ["IDENTITIES"]
 
 IDENTITIES = Table(
     name="identities",
-    meaning="Who is who: one row per face track with a descriptor, written by `gaia-curate identities`; no rows before. "
+    meaning="Who is who: one row per face track with a descriptor, written by `gaia-curate identities`; none before. "
     "The clips of a track have its `person_id` and `person_confidence`.",
     row_group_rows=65_536,
     later=True,
