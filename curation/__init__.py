@@ -20,13 +20,15 @@ if TYPE_CHECKING:
     from curation.operations.analyze import analyze
     from curation.operations.decide import redecide
     from curation.operations.doctor import examine as doctor
+    from curation.operations.duplicates import Duplicates, find_duplicates
+    from curation.operations.find_person import FoundPerson, PersonVideo, find_person
     from curation.operations.forget import forget
     from curation.operations.identities import IdentityReport, find_identities
     from curation.operations.plan import Plan, Sampling, plan
     from curation.operations.read_evidence import read_evidence
     from curation.operations.retry import RetryReport, retry
     from curation.operations.run import RunReport, run
-    from curation.perception.cards import FaceFinderCard, HeadPoseCard, IdentityCard, MaskCard
+    from curation.perception.cards import FaceFinderCard, HeadPoseCard, IdentityCard, MaskCard, SpeakingCard
     from curation.perception.protocols import FaceObservation
     from curation.rules.rule import MeasuredVideo, Rule, RuleError, rule
     from curation.rules.verdict import Verdict
@@ -45,11 +47,15 @@ else:
             "asset_path": "foundation.weights",
             "CurationSettings": "curation.settings",
             "Decision": "curation.decision.decide",
+            "Duplicates": "curation.operations.duplicates",
             "DenoiserCard": "curation.speech.cards",
             "EncoderCard": "curation.speech.cards",
             "Evidence": "curation.evidence.measures",
             "Exclusions": "curation.sources.exclusions",
             "Executor": "curation.engine.execution",
+            "FoundPerson": "curation.operations.find_person",
+            "PersonVideo": "curation.operations.find_person",
+            "find_person": "curation.operations.find_person",
             "FaceFinderCard": "curation.perception.cards",
             "FaceMeasures": "curation.evidence.measures",
             "FaceObservation": "curation.perception.protocols",
@@ -67,10 +73,12 @@ else:
             "RunReport": "curation.operations.run",
             "Sampling": "curation.operations.plan",
             "ScratchSettings": "curation.sources.scratch",
+            "SpeakingCard": "curation.perception.cards",
             "Verdict": "curation.rules.verdict",
             "analyze": "curation.operations.analyze",
             "decide": "curation.decision.decide",
             "doctor": "curation.operations.doctor:examine",
+            "find_duplicates": "curation.operations.duplicates",
             "find_identities": "curation.operations.identities",
             "forget": "curation.operations.forget",
             "load_settings": "curation.settings",
@@ -91,6 +99,7 @@ __all__ = [
     "CurationSettings",
     "Decision",
     "DenoiserCard",
+    "Duplicates",
     "EncoderCard",
     "Evidence",
     "Exclusions",
@@ -98,11 +107,13 @@ __all__ = [
     "FaceFinderCard",
     "FaceMeasures",
     "FaceObservation",
+    "FoundPerson",
     "HeadPoseCard",
     "IdentityCard",
     "IdentityReport",
     "MaskCard",
     "MeasuredVideo",
+    "PersonVideo",
     "Plan",
     "PoolSettings",
     "RetryReport",
@@ -112,13 +123,16 @@ __all__ = [
     "RunReport",
     "Sampling",
     "ScratchSettings",
+    "SpeakingCard",
     "UrlSource",
     "Verdict",
     "analyze",
     "asset_path",
     "decide",
     "doctor",
+    "find_duplicates",
     "find_identities",
+    "find_person",
     "forget",
     "load_settings",
     "plan",

@@ -27,6 +27,8 @@ __all__ = [
     "HEAD_POSES",
     "IDENTITIES",
     "MASKS",
+    "SPEAKING",
+    "SYNC",
     "VOICES",
     "ModelName",
     "ModelRegistry",
@@ -186,6 +188,22 @@ MASKS = ModelRegistry(
     },
 )
 
+SYNC = ModelRegistry(
+    "sync",
+    "perception.sync",
+    {
+        "embedded": f"{_PERCEPTION}.sync.model:EMBEDDED_SYNC",
+    },
+)
+
+SPEAKING = ModelRegistry(
+    "speaking",
+    "perception.speaking",
+    {
+        "lr_asd": f"{_PERCEPTION}.speaking.lr_asd:LR_ASD_SPEAKING",
+    },
+)
+
 DENOISERS = ModelRegistry(
     "denoiser",
     "speech.denoiser",
@@ -209,7 +227,8 @@ ENCODERS = ModelRegistry(
 VOICES = ModelRegistry("voices", "--voices", {"campplus": "curation.speech.campplus:CAMPPLUS"})
 
 _BY_KIND = {
-    registry.kind: registry for registry in (FACE_FINDERS, HEAD_POSES, IDENTITIES, MASKS, DENOISERS, ENCODERS, VOICES)
+    registry.kind: registry
+    for registry in (FACE_FINDERS, HEAD_POSES, IDENTITIES, MASKS, SYNC, SPEAKING, DENOISERS, ENCODERS, VOICES)
 }
 
 

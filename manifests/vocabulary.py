@@ -7,22 +7,28 @@ __all__ = [
     "FAILED_STATUSES",
     "OUTCOMES",
     "RULES",
+    "SPLITS",
+    "SYNC_OUTCOMES",
+    "SYNC_REASONS",
     "TIERS",
     "ErrorCode",
     "Outcome",
     "RuleName",
     "Split",
+    "SyncOutcome",
+    "SyncReason",
     "Tier",
     "VideoStatus",
 ]
 
 RuleName = Literal[
-    "no_face", "several_faces", "small_face", "cut", "frontal", "jitter", "mask", "silence", "still_face", "too_short",
+    "no_face", "several_faces", "small_face", "cut", "frontal", "jitter", "mask", "silence", "still_face",
+    "not_speaking", "sync", "too_short",
 ]  # fmt: skip
 
 RULES: tuple[RuleName, ...] = get_args(RuleName)
 """The built-in rules in the order in which they are applied: a tick's outcome is the first rule that it fails. Rules of
-the user's own come before `too_short`; `dataset.json` names them."""
+the user's own come before `sync`; `dataset.json` names them."""
 
 _State = Literal["kept", "trimmed", "undecodable"]
 
@@ -37,7 +43,25 @@ Tier = Literal["diffusion", "vae"]
 TIERS: tuple[Tier, ...] = get_args(Tier)
 """`diffusion` clips passed the strict limits and speak; `vae` clips passed the loose ones (GAIA appendix A.1)."""
 
+SyncOutcome = Literal["in_sync", "not_in_sync", "undecided", "not_measured"]
+
+SYNC_OUTCOMES: tuple[SyncOutcome, ...] = get_args(SyncOutcome)
+"""Whether lips and sound of a stretch belong together, by the rule `sync`."""
+
+SyncReason = Literal[
+    "no_sound", "no_scores", "few_ticks", "little_speech", "few_pictures", "turned", "covered",
+]  # fmt: skip
+
+SYNC_REASONS: tuple[SyncReason, ...] = get_args(SyncReason)
+"""Why a stretch is `not_measured`. `no_sound`: the video has none; `no_scores`: lips and sound were not compared on
+most ticks, because the face finder gives no 478 points, the comparison is switched off, or the stretch passes the
+other rules only under changed limits; `few_ticks`: it is too short; `little_speech`; `few_pictures`: pictures repeat,
+so that lips move in steps; `turned`: the face; `covered`: the mouth."""
+
 Split = Literal["train", "val", "test"]
+
+SPLITS: tuple[Split, ...] = get_args(Split)
+"""In the order of how much a model sees of them: what is in an earlier one must not be judged as if it were unseen."""
 
 VideoStatus = Literal["ok", "failed", "quarantined", "excluded"]
 

@@ -127,6 +127,13 @@ def measures(rules: RulesSettings) -> list[Measure]:
             floor=0.0001,
         ),
         Measure(
+            name="not_speaking",
+            label="probability that the face speaks, and no other",
+            values=lambda v: v.decision.main.speaks_alone,
+            limits={"strict": rules.not_speaking.min_prob},
+            drops_high=False,
+        ),
+        Measure(
             name="too_short",
             label="ranges that satisfy all strict rules, s (one dot per range)",
             values=satisfactory_s,

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 import curation
+from curation.cli.forgetting import forget
 from curation.cli.models import models_app
 from curation.cli.options import (
     ChangeOptions,
@@ -22,6 +23,7 @@ from curation.cli.options import (
     exit_codes,
 )
 from curation.cli.settings import settings
+from curation.cli.sync import sync_app
 from foundation.command_line import with_option_groups
 from foundation.errors import EXIT_CANNOT_START, EXIT_INTERRUPTED, EXIT_PROBLEMS
 from foundation.program_end import run_program
@@ -169,23 +171,20 @@ def decide(
         typer.echo(statistics_text(decided))
 
 
+app.command()(forget)
+
+
 @app.command()
-def forget(
+def duplicates(
     dataset: DatasetArgument,
     *,
-    speaker: Annotated[str | None, typer.Option(help="Id of the person, as in the column speaker_id.")] = None,
-    videos: Annotated[
-        list[str] | None, typer.Option("--video", help="Id, path or name of a video; may be repeated.")
-    ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be removed; remove nothing.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     wait: WaitOption = False,
 ) -> None:
-    """Remove a person, or single videos, from every table, the media and the records, for later runs too."""
+    """Find near-duplicate videos, re-encoded, cropped, re-timed or mirrored, and keep them on one side of the split."""
     with exit_codes():
-        if speaker is None and not videos:
-            raise typer.BadParameter("say who: --speaker or --video")
-        forgotten = curation.forget(dataset, speaker=speaker, videos=videos or [], dry_run=dry_run, wait=wait)
-        typer.echo(forgotten.text())
+        found = curation.find_duplicates(dataset, wait=wait)
+        typer.echo(found.json() if json else found.text())
 
 
 @app.command()
@@ -262,6 +261,8 @@ def validate(dataset: DatasetArgument, *, wait: WaitOption = False) -> None:
 app.command()(settings)
 
 app.add_typer(models_app, name="models")
+
+app.add_typer(sync_app, name="sync")
 
 
 @app.command()

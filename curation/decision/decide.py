@@ -3,53 +3,31 @@
 Pure and quick: no file, no model. Changing a threshold runs this again on the same evidence.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from curation.decision.main_face import main_face, main_track
+from curation.decision.clip_plans import ClipPlan, candidates, plan_clips
+from curation.decision.judgement import Judged, judge, recording_starts
+from curation.decision.main_face import Rivals, main_face, main_track
 from curation.decision.own_rules import require_own_names
 from curation.decision.settings import RulesSettings
+from curation.decision.sound_repair import sound_lag
 from curation.decision.tracks import link_tracks
 from curation.evidence.main_track import MainTrack
 from curation.evidence.measures import Evidence, FaceMeasures
-from curation.rules.built_in import built_in_rules
-from curation.rules.cut import cut
+from curation.model_registry import IDENTITIES
+from curation.perception.cards import IdentityCard
 from curation.rules.rule import MeasuredVideo, Rule
-from curation.rules.runs import true_runs
-from curation.rules.too_short import TooShortSettings, split_evenly, too_short
+from curation.rules.sync import NOTHING_JUDGED, SyncedStretch, VideoSync, judge_sync
+from curation.rules.too_short import too_short
 from curation.rules.verdict import Verdict
 from foundation.array_types import BoolArray, Int64Array
 from manifests.timeline import TICK_RATE_HZ
 from manifests.vocabulary import TIERS, Tier
 
-__all__ = ["ClipPlan", "Decision", "RulesSettings", "Span", "all_rules", "decide"]
-
-_Judged = Sequence[tuple[Rule, Verdict]]
-"""Rules in the order in which they are applied, each with its verdict in one tier."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ClipPlan:
-    """Clip to be rendered: ticks ``[first_tick, end_tick)`` of a video."""
-
-    first_tick: int
-    end_tick: int
-    tier: Tier
-
-    @property
-    def n_ticks(self) -> int:
-        """Its length."""
-        return self.end_tick - self.first_tick
-
-    def clip_id(self, video_id: str) -> str:
-        """Return the name of the clip: the video, its first and its last tick.
-
-        >>> ClipPlan(first_tick=25, end_tick=100, tier="vae").clip_id("0123456789abcdef")
-        '0123456789abcdef-0000025-0000099'
-        """
-        return f"{video_id}-{self.first_tick:07d}-{self.end_tick - 1:07d}"
+__all__ = ["ClipPlan", "Decision", "RulesSettings", "Span", "decide"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,6 +45,8 @@ class Span:
     failed: tuple[str, ...]
     """All rules that some tick of the span fails, in order; a boundary, such as `cut`, where the span begins at it."""
     clip: ClipPlan | None
+    sync: SyncedStretch | None = field(default=None, compare=False)
+    """The stretch of tier `diffusion` that the rule `sync` judged, and that the span is; else None."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,115 +63,93 @@ class Decision:
     """Spans of one outcome each, which tile the video once per tier."""
     clips: tuple[ClipPlan, ...]
     """Clips to be rendered, by their first tick."""
+    sync: VideoSync = NOTHING_JUDGED
+    """What the rule `sync` says of the stretches that pass all other rules of tier `diffusion`."""
 
     def __repr__(self) -> str:
         seconds = float(sum(clip.n_ticks for clip in self.clips) / TICK_RATE_HZ)
         return f"Decision: {len(self.spans)} spans; {len(self.clips)} clips, {seconds:.1f} s"
 
 
-def all_rules(settings: RulesSettings, own: Sequence[Rule] = ()) -> tuple[Rule, ...]:
-    """Return all rules in the order in which they are applied: those of the user's own before the last built-in one.
-
-    Args:
-        settings: of the built-in rules.
-        own: rules of the user's own.
-    """
-    *first, last = built_in_rules(dict(settings))
-    return (*first, *own, last)
-
-
 def decide(
-    evidence: Evidence, settings: RulesSettings, rules: Sequence[Rule] = (), *, identity: str = "dlib"
+    evidence: Evidence,
+    settings: RulesSettings,
+    rules: Sequence[Rule] = (),
+    *,
+    identity: str = "dlib",
+    face_ratio: float = 0.5,
 ) -> Decision:
     """Apply all rules to a video's evidence and plan its clips (GAIA appendix A.1).
 
     Runs of at least 3 s that satisfy the loose limits are found first; within each, runs of at least 3 s that satisfy
-    the strict ones become clips of tier `diffusion`, and what is left of the run, where long enough, clips of `vae`.
+    the strict ones become clips of tier `diffusion`, unless their lips and sound do not belong together; what
+    is left of the run, where long enough, becomes clips of `vae`.
 
     Args:
         evidence: of T ticks.
         settings: of the built-in rules.
-        rules: rules of the user's own, applied after `still_face` in this order.
+        rules: rules of the user's own, applied before `sync` in this order.
         identity: value of `perception.identity` that the evidence was measured with.
+        face_ratio: setting `crop.face_ratio`; whether a second face counts depends on what a clip shows.
 
     Raises:
         ValueError: the evidence was measured with another identity.
         RuleError: two rules have one name, or a rule of the user's own raises or does not return verdicts.
     """
     require_own_names(rules)
-    begins: BoolArray = cut(evidence.cut_score, settings.cut).failed | _range_starts(evidence)
+    begins = recording_starts(evidence, settings)
     bridge = settings.no_face.bridge_ticks
     track = link_tracks(evidence, begins, bridge, settings.tracks, identity)
-    main = main_track(evidence, track, begins, bridge, settings.several_faces.min_score, settings.still_face)
+    main = main_track(
+        evidence,
+        track,
+        begins,
+        bridge_ticks=bridge,
+        still=settings.still_face,
+        rivals=Rivals(min_score=settings.several_faces.min_score, face_ratio=face_ratio),
+        silence=settings.silence,
+        speaker=settings.speaker,
+    )
     face = main_face(evidence.faces, main)
 
     video = MeasuredVideo(evidence=evidence, face=face, main=main, breaks=begins | main.changes)
-    # Only the user's own rules are checked: an exception in a built-in one is a bug of this program.
-    verdicts = [
-        (rule, rule.verdicts(video) if rule in rules else rule.judge(video)) for rule in all_rules(settings, rules)
+    judgement = judge(video, settings, rules)
+    passed, breaks = judgement.passed, judgement.breaks
+    stretches = candidates(passed, breaks, settings.too_short)
+    sync = judge_sync(
+        video,
+        stretches,
+        settings.sync,
+        min_speech_prob=settings.silence.min_speech_prob,
+        max_distance=settings.tracks.max_distance(IDENTITIES.card(identity, IdentityCard)),
+    )
+    clips = [
+        replace(clip, sound_lag_samples=sound_lag(sync, (clip.first_tick, clip.end_tick), settings.sync))
+        for clip in plan_clips(passed, breaks, settings.too_short, sync)
     ]
-    judged = {tier: [(rule, by_tier[tier]) for rule, by_tier in verdicts if tier in by_tier] for tier in TIERS}
-    passed = {tier: _passed(evidence, judged[tier]) for tier in TIERS}
-    breaks = {tier: _breaks(video, judged[tier]) for tier in TIERS}
-    clips = _plan_clips(passed, breaks, settings.too_short)
     spans: list[Span] = []
     for tier in TIERS:
         clip_of = _clip_of(len(evidence), clips, tier)
-        short = too_short(passed[tier] & (clip_of < 0), breaks[tier], settings.too_short)
-        ruled = [*judged[tier], (verdicts[-1][0], short)]
-        spans += _spans(evidence, ruled, breaks[tier], clips, clip_of, tier)
-    return Decision(track=track, main=main, face=face, spans=tuple(spans), clips=tuple(clips))
+        ruled, left = list(judgement.judged[tier]), passed[tier] & (clip_of < 0)
+        if tier == "diffusion":
+            unsynced = _sync_verdict(len(evidence), sync, settings.sync.in_sync_z)
+            ruled.append((judgement.sync, unsynced))
+            left &= ~unsynced.failed
+        ruled.append((judgement.too_short, too_short(left, breaks[tier], settings.too_short)))
+        spans += _spans(evidence, ruled, breaks[tier], clips, clip_of, tier, sync)
+    return Decision(track=track, main=main, face=face, spans=tuple(spans), clips=tuple(clips), sync=sync)
 
 
-def _range_starts(evidence: Evidence) -> BoolArray:
-    """Return (T,) where a chosen range begins after ticks that were not chosen: a recording of its own."""
-    starts = np.zeros(len(evidence), dtype=np.bool_)
-    if evidence.trimmed is not None:
-        starts[1:] = evidence.trimmed[:-1] & ~evidence.trimmed[1:]
-    return starts
-
-
-def _passed(evidence: Evidence, judged: _Judged) -> BoolArray:
-    """Return (T,) whether a tick satisfies every rule; a boundary fails none."""
-    dropped = ~evidence.decoded
-    for rule, verdict in judged:
-        if not rule.boundary:
-            dropped = dropped | verdict.failed
-    return ~dropped
-
-
-def _breaks(video: MeasuredVideo, judged: _Judged) -> BoolArray:
-    """Return (T,) where a clip must not go on from the tick before."""
-    breaks = video.breaks
-    for rule, verdict in judged:
-        if rule.boundary:
-            breaks = breaks | verdict.failed
-    return breaks
-
-
-def _plan_clips(
-    passed: Mapping[Tier, BoolArray], breaks: Mapping[Tier, BoolArray], settings: TooShortSettings
-) -> list[ClipPlan]:
-    clips = []
-    for first, end in _long_runs(passed["vae"], breaks["vae"], settings.min_ticks):
-        rest = np.zeros(len(passed["vae"]), dtype=np.bool_)
-        rest[first:end] = True
-        for run in _long_runs(rest & passed["diffusion"], breaks["diffusion"], settings.min_ticks):
-            rest[slice(*run)] = False
-            clips += _split(run, "diffusion", settings)
-        for run in _long_runs(rest, breaks["vae"], settings.min_ticks):
-            clips += _split(run, "vae", settings)
-    return sorted(clips, key=lambda clip: clip.first_tick)
-
-
-def _long_runs(flags: BoolArray, breaks: BoolArray, min_ticks: int) -> list[tuple[int, int]]:
-    return [(first, end) for first, end in true_runs(flags, breaks) if end - first >= min_ticks]
-
-
-def _split(run: tuple[int, int], tier: Tier, settings: TooShortSettings) -> list[ClipPlan]:
-    return [
-        ClipPlan(first_tick=first, end_tick=end, tier=tier) for first, end in split_evenly(*run, settings.max_ticks)
-    ]
+def _sync_verdict(n_ticks: int, sync: VideoSync, in_sync_z: float) -> Verdict:
+    """Return the verdict of the rule `sync` on tier `diffusion`: the z that decided, and its limit, tick by tick."""
+    value, limit = (np.full(n_ticks, np.nan, dtype=np.float32) for _ in range(2))
+    failed = np.zeros(n_ticks, dtype=np.bool_)
+    for stretch in sync.stretches:
+        own = slice(*stretch.ticks)
+        value[own] = np.nan if stretch.value is None else stretch.value
+        limit[own] = stretch.limit
+        failed[own] = stretch.dropped
+    return Verdict(value=value, failed=failed, limit=in_sync_z, own_limit=limit)
 
 
 def _clip_of(n_ticks: int, clips: Sequence[ClipPlan], tier: Tier) -> Int64Array:
@@ -205,11 +163,12 @@ def _clip_of(n_ticks: int, clips: Sequence[ClipPlan], tier: Tier) -> Int64Array:
 
 def _spans(
     evidence: Evidence,
-    judged: _Judged,
+    judged: Judged,
     breaks: BoolArray,
     clips: Sequence[ClipPlan],
     clip_of: Int64Array,
     tier: Tier,
+    sync: VideoSync,
 ) -> list[Span]:
     """Tile the video with spans of one outcome each: the first of those that are true of a tick."""
     n = len(evidence)
@@ -221,6 +180,8 @@ def _spans(
     outcome_of = np.argmax(np.stack(tuple(outcomes.values())), axis=0)
     starts = np.ones(n, dtype=np.bool_)
     starts[1:] = (outcome_of[1:] != outcome_of[:-1]) | (clip_of[1:] != clip_of[:-1]) | breaks[1:]
+    synced = {stretch.ticks: stretch for stretch in sync.stretches} if tier == "diffusion" else {}
+    starts[[first for first, _ in synced]] = True  # stretches that are dropped may follow one another
     firsts = np.flatnonzero(starts).tolist()
     spans = []
     for first, end in zip(firsts, [*firsts[1:], n], strict=True):
@@ -236,6 +197,7 @@ def _spans(
                 limit=limit,
                 failed=() if outcome == "trimmed" else _failed(judged, first, end),  # nothing was measured there
                 clip=clips[clip_of[first]] if outcome == "kept" else None,
+                sync=synced.get((first, end)),
             )
         )
     return spans
@@ -244,12 +206,13 @@ def _spans(
 def _worst(rule: Rule, verdict: Verdict, first: int, end: int) -> tuple[float | None, float]:
     """Return the value of a span that is furthest beyond the limit, None if none was measured, and the limit."""
     measured = verdict.value[first:end][~np.isnan(verdict.value[first:end])]
+    limit = verdict.limit if verdict.own_limit is None else float(verdict.own_limit[first])
     if not len(measured):
-        return None, verdict.limit
-    return float(measured.max() if rule.keeps == "at most" else measured.min()), verdict.limit
+        return None, limit
+    return float(measured.max() if rule.keeps == "at most" else measured.min()), limit
 
 
-def _failed(judged: _Judged, first: int, end: int) -> tuple[str, ...]:
+def _failed(judged: Judged, first: int, end: int) -> tuple[str, ...]:
     """Return the rules that some tick of a span fails; a boundary where the span begins at it."""
     return tuple(
         rule.name

@@ -4,17 +4,16 @@ A long video is divided into windows, which are measured one by one; then it is 
 rendered in slices, and the slices are gathered. Any worker can take the next step, for the steps before are on disk.
 """
 
-import logging
 import time
-import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from curation.analysis.analyze import analyze_frames
 from curation.analysis.windows import windows_within
+from curation.engine.completion import restore_windows, stored_evidence
+from curation.engine.opened import opened
 from curation.engine.worker import VideoWorker
 from curation.media.errors import MediaError
 from curation.media.probe import VideoInfo
@@ -23,14 +22,10 @@ from curation.output.ledger import VideoRecord, write_record
 from curation.output.long_video import gather, stored_clips, unrendered, write_decided, write_slice
 from curation.output.video_files import VideoFiles
 from curation.output.window_files import read_windows, remove_windows, unmeasured, write_window
-from curation.rendering.render import render_clips
+from curation.output.window_shapes import WindowShapes
 from curation.rendering.slices import Slice, divide_clips
-from curation.rules.rule import RuleError
 from curation.sources.entries import SourceVideo
-from curation.sources.scratch import readable
 from curation.sources.trims import requested_ticks
-from foundation.storage.locations import StorageError
-from foundation.text import shown
 from manifests.timeline import Window, seconds_of_tick, ticks_of
 
 __all__ = [
@@ -45,8 +40,6 @@ __all__ = [
     "ended",
     "first_units",
 ]
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -130,28 +123,6 @@ class Unit(ABC):
     def _step_name(self) -> str:
         """Return the second word or words of its name."""
 
-    @contextmanager
-    def _opened(self, worker: VideoWorker, info: VideoInfo | None, *, whole: bool = True) -> Iterator[VideoInfo]:
-        """Open the source for reading; errors inside count as faults of the video.
-
-        Args:
-            info: of the source, if it was probed before; None probes it now.
-            whole: whether most of the source will be read.
-
-        Raises:
-            MediaError: anything went wrong but the dataset's storage and the user's own rules.
-        """
-        try:
-            with readable(self.video, worker.plan.scratch, whole=whole) as path:
-                yield worker.probed(path) if info is None else replace(info, path=path)
-        except (MediaError, StorageError):  # StorageError is about the dataset: a fault of a source has a code
-            raise
-        except RuleError as error:
-            raise RuleError(f"{self.video.path}: {error}. What is done is kept; correct the rule, run again") from error
-        except Exception as error:
-            _log.error("%s: curating it failed:\n%s", self.name, shown(traceback.format_exc(), several_lines=True))
-            raise MediaError("internal", f"{type(error).__name__}: {error}") from error
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AnalyzeVideo(Unit):
@@ -163,15 +134,24 @@ class AnalyzeVideo(Unit):
         return "video"
 
     def _run(self, worker: VideoWorker, files: VideoFiles) -> Result:
-        started, settings = time.perf_counter(), worker.plan.settings
-        with self._opened(worker, None) as info:
+        started, settings, earlier = time.perf_counter(), worker.plan.settings, worker.earlier(self.video)
+        with opened(worker, self.video, None, step=self.name, earlier=earlier) as info:
             stretches = requested_ticks(self.video.trims, info)
             n_ticks = len(ticks_of(stretches))
             if n_ticks > settings.windows.length_ticks:
                 windows = windows_within(stretches, settings.windows)
-                return divided(self.video, windows, unmeasured(files, windows), replace(info, path=self.video.path))
+                todo = unmeasured(files, windows)
+                if earlier is not None:
+                    restore_windows(worker, files, todo, info, earlier)
+                    todo = []
+                return divided(self.video, windows, todo, replace(info, path=self.video.path))
             worker.on_length(seconds_of_tick(n_ticks))
-            curated = worker.curated(info, stretches, time.perf_counter() - started)
+            if earlier is None:
+                curated = worker.curated(info, stretches, time.perf_counter() - started)
+            else:
+                seen = stored_evidence(worker, info, earlier)
+                spent_s = earlier.analyze_s + time.perf_counter() - started
+                curated = worker.completed(info, seen, spent_s, earlier)
         return ended(write_video_files(files, curated, settings))
 
 
@@ -208,10 +188,9 @@ class MeasureWindow(Unit):
 
     def _run(self, worker: VideoWorker, files: VideoFiles) -> Result:
         started, window, media = time.perf_counter(), self.window, worker.plan.settings.media
-        with self._opened(worker, self.info, whole=False) as info:
+        with opened(worker, self.video, self.info, step=self.name, whole=False) as info:
             evidence = analyze_frames(info, worker.perception, window.first_tick, window.end_tick, media)
-            spent_s = time.perf_counter() - started
-        write_window(files, window, evidence, spent_s)
+        write_window(files, window, evidence, time.perf_counter() - started)
         return Result(word="measured", measured_s=seconds_of_tick(window.n_ticks))
 
 
@@ -231,14 +210,16 @@ class DecideVideo(Unit):
         return "decide"
 
     def _run(self, worker: VideoWorker, files: VideoFiles) -> Result:
-        started, settings = time.perf_counter(), worker.plan.settings
-        with self._opened(worker, self.info) as info:
+        started, settings, earlier = time.perf_counter(), worker.plan.settings, worker.earlier(self.video)
+        with opened(worker, self.video, self.info, step=self.name) as info:
             frames, frames_s = read_windows(files, self.windows, large=bool(worker.plan.rules))
-            evidence = worker.joined(info, requested_ticks(self.video.trims, info), frames)
+            measured = worker.joined(info, requested_ticks(self.video.trims, info), frames, earlier)
+            shapes_of = WindowShapes(files, self.windows, measured.faces.tick)
+            evidence = worker.with_speakers(info, measured, shapes_of)
             analyzed = time.perf_counter()
             decision = worker.decided(evidence)
             spent = {"analyze_s": frames_s + analyzed - started, "decide_s": time.perf_counter() - analyzed}
-            record = decided_record(files, info, decision, spent)
+            record = decided_record(files, info, decision, spent, settings)
         write_decided(files, self.windows, evidence, decision, settings)
         slices = divide_clips(decision.clips, settings.windows.length_ticks)
         todo = unrendered(files, slices)
@@ -266,9 +247,9 @@ class RenderSlice(Unit):
 
     def _run(self, worker: VideoWorker, files: VideoFiles) -> Result:
         started, settings = time.perf_counter(), worker.plan.settings
-        with self._opened(worker, self.info, whole=False) as info:
+        with opened(worker, self.video, self.info, step=self.name, whole=False) as info:
             planned = stored_clips(files, self.piece.clips)
-            clips = render_clips(info, planned, settings=settings.rendering, speech=worker.speech)
+            clips = worker.rendered(info, planned, worker.earlier(self.video))
             spent_s = time.perf_counter() - started
         write_slice(files, self.piece, clips, settings, spent_s)
         return Result(word="rendered")

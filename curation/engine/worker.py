@@ -2,13 +2,15 @@
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from curation.analysis.analyze import analyze_audio_of, analyze_ranges
-from curation.analysis.speaking_track import with_heard_track
+from curation.analysis.lips_and_sound import ShapesOf, shapes_in
+from curation.analysis.speaking_track import heard_by_number, with_heard_track
 from curation.decision.decide import Decision, decide
+from curation.engine.comparison import compared
 from curation.evidence.joining import scatter_rows, with_audio
 from curation.evidence.measures import Evidence, FrameEvidence
 from curation.media.decoders import probe_for, require_decoder
@@ -16,10 +18,15 @@ from curation.media.probe import VideoInfo
 from curation.model_cards import ModelCard
 from curation.model_registry import register_model, registered_models
 from curation.output.curated_video import CuratedVideo
+from curation.output.ledger import VideoRecord, read_record
+from curation.output.lip_evidence import is_incomplete, without_stale
+from curation.output.stored_video import StoredVideos
+from curation.perception.lips import LipModels
 from curation.perception.models import Perception, load_perception
-from curation.rendering.render import evidence_of_clips, render_clips
+from curation.rendering.render import ClipEvidence, RenderedClip, evidence_of_clips, render_clips
 from curation.rules.rule import Rule
 from curation.settings import CurationSettings
+from curation.sources.entries import SourceVideo
 from curation.sources.scratch import ScratchSettings
 from curation.speech.models import SpeechModels, load_speech
 from foundation.storage.leases import LeaseToken, adopt
@@ -43,6 +50,8 @@ class WorkerPlan:
     """Models of the user, which workers in other processes register."""
     rules: tuple[Rule, ...] = ()
     """Rules of the user's own."""
+    completes: bool = False
+    """Whether some of the videos are curated already, and lack what their settings measure now."""
     lease: LeaseToken | None = None
     """Of the dataset, held by the command; None: the dataset is a temporary folder of this process."""
 
@@ -65,6 +74,8 @@ class WorkerPlan:
         return VideoWorker(
             plan=self,
             perception=load_perception(self.settings.perception),
+            lips=LipModels(self.settings.perception),
+            stored=StoredVideos(self.dataset),
             speech=load_speech(self.settings.speech),
             on_length=on_length,
         )
@@ -76,17 +87,40 @@ class VideoWorker:
 
     plan: WorkerPlan
     perception: Perception
+    lips: LipModels
+    stored: StoredVideos
+    """What the dataset holds of videos that an earlier run has curated."""
     speech: SpeechModels
     on_length: Callable[[float], None] = ignore_length
     """Called with the length of a video that is curated in one piece, seconds, as soon as it is known."""
 
-    def probed(self, path: Path) -> VideoInfo:
+    def earlier(self, video: SourceVideo) -> VideoRecord | None:
+        """Return the record of a video that an earlier run has curated, and that lacks what is measured now.
+
+        Raises:
+            DatasetError: the dataset is damaged.
+            OSError: it cannot be read.
+        """
+        if not self.plan.completes:
+            return None
+        record = read_record(self.plan.dataset, video.video_id)
+        if record is None or not is_incomplete(record, self.plan.settings.perception):
+            return None
+        return record if self.stored.has_evidence(video.video_id) else None
+
+    def probed(self, path: Path, earlier: VideoRecord | None = None) -> VideoInfo:
         """Return the properties of a video file, with the audio track that is to be heard.
+
+        Args:
+            path: the file.
+            earlier: its record, if an earlier run has curated it, which names the track.
 
         Raises:
             MediaError: it is no video, or cannot be decoded.
         """
         media = self.plan.settings.media
+        if earlier is not None and earlier.audio_track is not None:
+            return heard_by_number(probe_for(path, media), earlier.audio_track)
         return with_heard_track(probe_for(path, media), self.perception.voice, media)
 
     def curated(self, info: VideoInfo, stretches: Sequence[TickRange], spent_s: float = 0.0) -> CuratedVideo:
@@ -102,34 +136,99 @@ class VideoWorker:
             RuleError: a rule of the user's own raised.
         """
         settings, started = self.plan.settings, time.perf_counter()
-        evidence = analyze_ranges(info, self.perception, stretches, settings.media)
+        seen = analyze_ranges(info, self.perception, stretches, settings.media)
+        return self.completed(info, seen, spent_s + time.perf_counter() - started)
+
+    def completed(
+        self, info: VideoInfo, seen: Evidence, spent_s: float, earlier: VideoRecord | None = None
+    ) -> CuratedVideo:
+        """Finish the analysis of a video in one piece, decide and render it; nothing is written.
+
+        Args:
+            info: what was probed of it.
+            seen: the evidence of its frames and its sound.
+            spent_s: seconds that went into its analysis before.
+            earlier: its record, if an earlier run has curated it; clips that stay the same are taken from there.
+
+        Raises:
+            MediaError: it cannot be decoded.
+            RuleError: a rule of the user's own raised.
+        """
+        started = time.perf_counter()
+        evidence = self.with_speakers(info, seen, shapes_in(seen.faces))
         analyzed = time.perf_counter()
         decision = self.decided(evidence)
         decided = time.perf_counter()
-        clips = evidence_of_clips(evidence, decision)
         return CuratedVideo(
             info=info,
             evidence=evidence,
             decision=decision,
-            clips=render_clips(info, clips, settings=settings.rendering, speech=self.speech),
+            clips=self.rendered(info, evidence_of_clips(evidence, decision), earlier),
             analyze_s=spent_s + analyzed - started,
             decide_s=decided - analyzed,
             render_s=time.perf_counter() - decided,
         )
 
-    def joined(self, info: VideoInfo, stretches: Sequence[TickRange], frames: FrameEvidence) -> Evidence:
+    def rendered(
+        self, info: VideoInfo, planned: Iterable[ClipEvidence], earlier: VideoRecord | None
+    ) -> tuple[RenderedClip, ...]:
+        """Return planned clips of a video, rendered; those that an earlier run has rendered likewise, as they are.
+
+        Args:
+            info: what was probed of it.
+            planned: the clips with what was measured in them.
+            earlier: its record, if an earlier run has curated it.
+
+        Raises:
+            MediaError: it cannot be decoded.
+        """
+        settings = self.plan.settings.rendering
+        if earlier is None:
+            return render_clips(info, planned, settings=settings, speech=self.speech)
+        clips = list(planned)
+        known = self.stored.clips(earlier.video_id, clips)
+        new = [clip for clip in clips if clip.plan not in known]
+        known |= {clip.plan: clip for clip in render_clips(info, new, settings=settings, speech=self.speech)}
+        return tuple(known[clip.plan] for clip in clips)
+
+    def joined(
+        self,
+        info: VideoInfo,
+        stretches: Sequence[TickRange],
+        frames: FrameEvidence,
+        earlier: VideoRecord | None = None,
+    ) -> Evidence:
         """Return the evidence of a long video: its measured frames, and its audio, which is measured now.
 
         Args:
             info: what was probed of it.
             stretches: those to curate.
             frames: what was measured of the frames of all stretches.
+            earlier: its record, if an earlier run has curated it, which has measured the audio.
 
         Raises:
             MediaError: the file cannot be opened.
         """
-        measured = with_audio(frames, analyze_audio_of(info, self.perception, stretches))
-        return scatter_rows(measured, ticks_of(stretches), info.n_ticks)
+        if earlier is None:
+            audio = analyze_audio_of(info, self.perception, stretches)
+        else:
+            audio = self.stored.sound(earlier.video_id)
+            frames = without_stale(frames, earlier, self.plan.settings.perception)
+        return scatter_rows(with_audio(frames, audio), ticks_of(stretches), info.n_ticks)
+
+    def with_speakers(self, info: VideoInfo, evidence: Evidence, shapes_of: ShapesOf) -> Evidence:
+        """Return the evidence of a complete video with what its faces have to do with its sound.
+
+        Args:
+            info: what was probed of it.
+            evidence: all that was measured of it before.
+            shapes_of: returns landmarks and blendshapes of faces.
+
+        Raises:
+            MediaError: the file cannot be opened any more.
+            RuleError: a rule of the user's own raised.
+        """
+        return compared(info, evidence, self.lips, shapes_of, self.plan.settings, self.plan.rules)
 
     def decided(self, evidence: Evidence) -> Decision:
         """Return what is kept of a video.
@@ -138,7 +237,13 @@ class VideoWorker:
             RuleError: a rule of the user's own raised.
         """
         settings = self.plan.settings
-        return decide(evidence, settings.rules, self.plan.rules, identity=settings.perception.identity)
+        return decide(
+            evidence,
+            settings.rules,
+            self.plan.rules,
+            identity=settings.perception.identity,
+            face_ratio=settings.crop.face_ratio,
+        )
 
 
 def use_one_thread() -> None:

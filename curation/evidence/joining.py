@@ -1,15 +1,14 @@
 """Evidence joined from windows, or cut to a range of ticks."""
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from curation.evidence.measures import AudioEvidence, Evidence, FaceMeasures, Faces, FrameEvidence
-from foundation.array_types import Float32Array, Int64Array
+from foundation.array_types import BoolArray, Float32Array, Int64Array
+from manifests.schema.face_measures import FACE_MEASURES, FaceMeasure, Measured
 
 __all__ = ["range_of", "rows_of", "scatter_rows", "stitch", "with_audio"]
 
@@ -84,24 +83,37 @@ def _placed(values: Float32Array, ticks: Int64Array, n_ticks: int) -> Float32Arr
 def stitch(parts: Sequence[FrameEvidence]) -> FrameEvidence:
     """Return the evidence of adjacent ranges as that of one."""
     starts = np.cumsum([0, *(len(part) for part in parts[:-1])])
+    n_faces = [len(part.faces) for part in parts]
     columns: dict[str, Any] = {
-        field.name: _joined([getattr(part.faces, field.name) for part in parts], [len(part.faces) for part in parts])
-        for field in dataclasses.fields(Faces)
-        if field.name != "tick"
+        measure.field: _joined(measure, [getattr(part.faces, measure.field) for part in parts], n_faces)
+        for measure in FACE_MEASURES
     }
     tick = np.concatenate([part.faces.tick + start for part, start in zip(parts, starts, strict=True)])
     return FrameEvidence(
         decoded=np.concatenate([part.decoded for part in parts]),
-        faces=Faces(tick=tick, **columns),
+        faces=Faces(tick=tick, parted=_parted([part.faces for part in parts]), **columns),
         cut_score=np.concatenate([part.cut_score for part in parts]),
     )
 
 
-def _joined(blocks: Sequence[npt.NDArray[np.generic] | None], n_faces: Sequence[int]) -> npt.NDArray[np.generic] | None:
+def _parted(parts: Sequence[Faces]) -> BoolArray | None:
+    """Return `Faces.parted` of all parts; in one that has its descriptors, these tell."""
+    if all(faces.parted is None for faces in parts):
+        return None
+    return np.concatenate([np.zeros(len(faces), np.bool_) if faces.parted is None else faces.parted for faces in parts])
+
+
+def _joined(measure: FaceMeasure, blocks: Sequence[Measured | None], n_faces: Sequence[int]) -> Measured | None:
     """Return the rows of all blocks; None where the model does not produce them.
 
-    Evidence without a face does not show whether the model produces them.
+    Evidence without a face does not show whether the model produces them. A sparse measure is missing in a block of
+    which nothing was measured.
     """
+    if measure.sparse and (some := next((block for block in blocks if block is not None), None)) is not None:
+        blocks = [
+            measure.missing(n, *some.shape[1:]) if block is None else block
+            for block, n in zip(blocks, n_faces, strict=True)
+        ]
     with_faces = [block for block, n in zip(blocks, n_faces, strict=True) if n]
     present = [block for block in with_faces or blocks if block is not None]
     return np.concatenate(present) if present and len(present) == len(with_faces or blocks) else None

@@ -20,4 +20,7 @@ class MainTrack:
     changes: BoolArray
     """(T,) the main track is another than at the last face before, in one shot and with no longer miss between."""
     rival_ratio: Float32Array
-    """(T,) width of the widest other sure face over that of the main face; 0 where alone, NaN without a main face."""
+    """(T,) width of the widest other sure face over that of the main face; 0 where alone, NaN without a main face. Of
+    faces that are known to speak or to listen, only those count that a clip of the main face would show."""
+    speaks_alone: Float32Array
+    """(T,) probability that the main face speaks, and no other; NaN where nothing was measured."""

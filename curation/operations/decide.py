@@ -9,12 +9,14 @@ import pyarrow as pa
 
 from curation.analysis.speaking_track import heard_by_number
 from curation.decision.decide import Decision, decide
+from curation.decision.settings import RulesSettings
 from curation.decision.trial import require_usable
 from curation.evidence.measures import Evidence
 from curation.media.decoders import probe_for
 from curation.media.probe import VideoInfo
+from curation.operations.rendered_before import COLUMNS, rendered_before
 from curation.operations.work import unchanged_source
-from curation.output.curated_video import CuratedVideo, kept_seconds, landmarks_of, write_decision, write_video_files
+from curation.output.curated_video import CuratedVideo, decided_columns, landmarks_of, write_decision, write_video_files
 from curation.output.folder import DatasetFolder, DatasetFolderError
 from curation.output.frame_rows import evidence_of_frames
 from curation.output.ledger import VideoRecord
@@ -37,14 +39,26 @@ from manifests.packing.one_state import without_writer
 from manifests.packing.pack import compact
 from manifests.packing.packed_files import sources_of, table_inventory
 from manifests.packing.rows import VideoRows
+from manifests.schema.clips import CLIPS
 from manifests.schema.frames import FRAMES
 from manifests.timeline import TICK_RATE_HZ
-from manifests.vocabulary import TIERS
 
 __all__ = ["redecide"]
 
-_TRACKING = ("rules.tracks.", "rules.no_face.", "rules.cut.", "rules.several_faces.min_score", "rules.still_face.")
+_TRACKING = (
+    "rules.tracks.", "rules.speaker.", "rules.no_face.", "rules.cut.", "rules.several_faces.min_score",
+    "rules.silence.", "rules.still_face.",
+)  # fmt: skip
 """Settings that choose the main face: only they change the table `frames`."""
+
+_PICTURES = (*_TRACKING, "crop.", "media.")
+"""Settings that the pictures of a clip depend on, apart from its ticks."""
+
+_SOUND = (*_PICTURES, "speech.", "rules.silence.min_speech_prob")
+"""Settings that the sound of a clip depends on, apart from its ticks, its tier, and by how much it is moved."""
+
+_BY_DESCRIPTORS = ("rules.tracks.max_", "privacy.keep_descriptors")
+"""Settings that need descriptors."""
 
 _MEASURED = ("preset", "perception.", "media.audio_track")
 """Settings that the evidence depends on: to change them is to measure again."""
@@ -132,20 +146,27 @@ def _decided(
     again = _Again(
         target=target.path,
         settings=settings,
+        rules_before=origin.settings.rules,
         rules=target.rules,
         speech=load_speech(settings.speech) if render else None,
         scratch=scratch or ScratchSettings(),
         same_frames=not any(line.startswith(_TRACKING) for line in changed),
+        same_pictures=not any(line.startswith(_PICTURES) for line in changed),
+        same_sound=weights == origin.record.weights and not any(line.startswith(_SOUND) for line in changed),
+        origin=origin.path,
     )
     records = []
-    with VideoRows(FRAMES, sources_of(table_inventory(origin.path, FRAMES))) as measured_rows:
+    with (
+        VideoRows(FRAMES, sources_of(table_inventory(origin.path, FRAMES))) as measured_rows,
+        VideoRows(CLIPS, sources_of(table_inventory(origin.path, CLIPS)), COLUMNS) as rendered_rows,
+    ):
         for row in origin.rows():
             record = row
             if row.status == "ok" and row.duplicate_of is None:
                 frames = measured_rows.table_of(row.video_id)
                 if row.duration_s and not len(frames):
                     raise DatasetError(f"{origin.path}: the evidence of {row.path} is gone; run the curation again")
-                record = again.decided(frames, row)
+                record = again.decided(frames, row, rendered_rows.table_of(row.video_id) if render else None)
             if render and record.duplicate_of is None:  # a copy has the id of its original
                 target.write(record)
             records.append(record)
@@ -158,6 +179,8 @@ class _Again:
 
     target: Path
     settings: CurationSettings
+    rules_before: RulesSettings
+    """Settings of the rules with which the evidence was decided before."""
     rules: tuple[Rule, ...]
     """Of the user's own."""
     speech: SpeechModels | None
@@ -165,46 +188,68 @@ class _Again:
     scratch: ScratchSettings
     same_frames: bool
     """Whether the main face is chosen as before, so that the rows of `frames` stay as they are."""
+    same_pictures: bool
+    """Whether a clip of the same ticks has the same pictures."""
+    same_sound: bool
+    """Whether a clip of the same ticks and tier has the same sound, unless that is moved."""
+    origin: Path
+    """The dataset that is decided anew."""
 
-    def decided(self, frames: pa.Table, before: VideoRecord) -> VideoRecord:
+    def decided(self, frames: pa.Table, before: VideoRecord, clips: pa.Table | None) -> VideoRecord:
         """Decide a video, write its files, and return its record.
 
         Args:
             frames: its rows of the table `frames`.
             before: its record in the dataset that they are from.
+            clips: its rows of the table `clips`; None: clips are not rendered.
 
         Raises:
             RuleError: a rule of the user's own raised.
         """
         started = time.perf_counter()
         try:
-            evidence = evidence_of_frames(frames, round((before.duration_s or 0.0) * TICK_RATE_HZ))
+            evidence = evidence_of_frames(frames, round((before.duration_s or 0.0) * TICK_RATE_HZ), self.rules_before)
         except DatasetError as error:
             raise DatasetError(f"{before.path}: {error}; run the curation again") from error
         try:
             identity = self.settings.perception.identity
-            decision = decide(evidence, self.settings.rules, self.rules, identity=identity)
+            face_ratio = self.settings.crop.face_ratio
+            decision = decide(evidence, self.settings.rules, self.rules, identity=identity, face_ratio=face_ratio)
         except RuleError as error:
             raise RuleError(f"{before.path}: {error}") from error
         except UsageError as error:
             raise DatasetError(f"{before.path}: {error}") from error
         decide_s = time.perf_counter() - started
-        if self.speech is not None:
-            return self._rendered(evidence, decision, before, self.speech, decide_s)
+        if self.speech is not None and clips is not None:
+            return self._rendered(evidence, decision, before, clips, self.speech, decide_s)
         files = VideoFiles(self.target, before.listing())
         write_decision(files, evidence, decision, self.settings, frames if self.same_frames else None)
-        kept = {f"kept_{tier}_s": kept_seconds(decision, tier) for tier in TIERS}
-        return before.model_copy(update=kept | {"n_clips": 0, "analyze_s": 0.0, "decide_s": decide_s, "render_s": 0.0})
+        spent = {"n_clips": 0, "analyze_s": 0.0, "decide_s": decide_s, "render_s": 0.0}
+        return before.model_copy(update=decided_columns(decision) | spent)
 
     def _rendered(
-        self, evidence: Evidence, decision: Decision, before: VideoRecord, speech: SpeechModels, decide_s: float
+        self,
+        evidence: Evidence,
+        decision: Decision,
+        before: VideoRecord,
+        clips_before: pa.Table,
+        speech: SpeechModels,
+        decide_s: float,
     ) -> VideoRecord:
         started = time.perf_counter()
         video = unchanged_source(before, consequence="its clips cannot be rendered")
         with readable(video, self.scratch) as path:
             info = _heard_as_before(probe_for(path, self.settings.media), before)
             shown = evidence_of_clips(evidence, decision)
-            clips = render_clips(info, shown, settings=self.settings.rendering, speech=speech)
+            there = rendered_before(
+                self.origin,
+                before.video_id,
+                clips_before,
+                decision.clips,
+                pictures=self.same_pictures,
+                sound=self.same_sound,
+            )
+            clips = render_clips(info, shown, settings=self.settings.rendering, speech=speech, before=there)
         curated = CuratedVideo(
             info=info,
             evidence=evidence,
@@ -214,7 +259,13 @@ class _Again:
             decide_s=decide_s,
             render_s=time.perf_counter() - started,
         )
-        return write_video_files(VideoFiles(self.target, video), curated, self.settings)
+        record = write_video_files(VideoFiles(self.target, video), curated, self.settings)
+        kept = {
+            "sync_model": before.sync_model,
+            "speaking_model": before.speaking_model,
+            "duplicate_group": before.duplicate_group,
+        }
+        return record.model_copy(update=kept)
 
 
 def _heard_as_before(info: VideoInfo, before: VideoRecord) -> VideoInfo:
@@ -237,4 +288,11 @@ def _new_settings(
     measured = [line for line in changed if line.startswith(_MEASURED)]
     if measured:
         raise SettingsError(f"{'; '.join(measured)}: the evidence was measured otherwise; `gaia-curate run` anew")
+    if not before.privacy.keep_descriptors:
+        lost = [line for line in changed if line.startswith(_BY_DESCRIPTORS)]
+        if lost:
+            raise SettingsError(
+                f"{'; '.join(lost)}: {origin.path} keeps no descriptors (privacy.keep_descriptors=false), so that "
+                "people can be told apart only as before; leave the setting, or `gaia-curate run` anew"
+            )
     return settings, changed

@@ -6,7 +6,9 @@ from pathlib import Path
 
 from curation.decision.trial import require_usable
 from curation.engine.execution import Executor, RunWatcher
+from curation.operations.left_to_do import completed, lacking, left_to_do
 from curation.operations.work import curate_videos
+from curation.output.complete_videos import complete_videos
 from curation.output.curated_video import landmarks_of
 from curation.output.disk_space import require_disk_space
 from curation.output.folder import DatasetFolder
@@ -23,9 +25,9 @@ from curation.sources.layouts import LayoutChoice
 from curation.sources.scratch import require_scratch
 from foundation.signals import CtrlC
 from foundation.storage.locations import location
-from foundation.storage.path_text import has_secrets, text_of_path
+from foundation.storage.path_text import text_of_path
 from manifests.dataset import Dataset
-from manifests.vocabulary import FAILED_STATUSES, ErrorCode
+from manifests.vocabulary import FAILED_STATUSES
 
 __all__ = ["RunReport", "run"]
 
@@ -90,7 +92,7 @@ def run(
         layout: of the folder; `auto`: recognised by the names of its files.
         exclusions: people and videos to leave out.
         limit: look at this many of the files at most, the first by path.
-        rules: rules of the user's own, applied after `still_face` in this order.
+        rules: rules of the user's own, applied before `sync` in this order.
         watcher: is informed of the progress.
         ctrl_c: ends the run early; what is done by then is a complete dataset.
         wait: wait while another command writes to the dataset; otherwise such a command is an error.
@@ -143,13 +145,25 @@ def run(
             folder.write(record)
             done[record.video_id] = record
         if not folder.is_new:
-            done = folder.reconciled(_with_same_labels(folder, videos, done))
-        todo, already_done = _left_to_do(folder, videos, done)
+            same = _with_same_labels(folder, videos, done)
+            done = complete_videos(folder.path, same, folder.settings.storage)
+        todo, already_done = left_to_do(folder, videos, done)
+        begun = lacking(todo, done, settings.perception)
         require_disk_space(folder.path, todo)
         require_scratch(todo, executor.scratch)
-        work = curate_videos(folder, todo, executor, already_done=already_done, watcher=watcher, ctrl_c=ctrl_c)
+        work = curate_videos(
+            folder,
+            todo,
+            executor,
+            already_done=already_done,
+            completes=bool(begun),
+            watcher=watcher,
+            ctrl_c=ctrl_c,
+        )
         curated = tuple(work)
         done.update((record.video_id, record) for record in curated)
+        completion = completed(folder, begun, curated)
+        done.update((record.video_id, record) for record in completion.kept)
         records = tuple(_current(video, done) for video in videos if video.video_id in done)
         moved = {} if folder.is_new else _moved(folder, records, done)
         earlier = _earlier(folder, videos, done)
@@ -158,55 +172,18 @@ def run(
         return RunReport(
             dataset=finished,
             records=records,
-            curated=curated,
+            curated=tuple(record for record in curated if record.video_id not in begun),
             left=len(todo) - len(curated),
             already_done=already_done,
             discovery=discovery,
             notes=(
                 *layout_notes(discovery.layout, settings),
                 *_notes(discovery, NOBODY if limit else exclusions, len(discovery.videos) - len(videos), moved),
+                *completion.notes(settings.perception),
+                *folder.assignment.notes(),
+                *_descriptor_notes(finished, settings),
             ),
         )
-
-
-def _left_to_do(
-    folder: DatasetFolder, videos: Sequence[SourceVideo], done: dict[str, VideoRecord]
-) -> tuple[list[SourceVideo], int]:
-    """Return the videos to curate, and how many an earlier run has done.
-
-    A file that cannot be read is neither: it gets its record in `done` now.
-    """
-    todo = []
-    already_done = 0
-    for video in videos:
-        if video.duplicate_of is not None or _is_excluded(done.get(video.video_id)):
-            continue
-        if video.read_error is not None:
-            code: ErrorCode = "unreachable" if video.unreachable else "unreadable"
-            done[video.video_id] = VideoRecord.failed(video, code, video.read_error)
-            folder.write(done[video.video_id])
-        elif video.video_id in done and not _is_worth_another_try(video, done[video.video_id]):
-            already_done += 1
-        else:
-            todo.append(video)
-    return todo, already_done
-
-
-def _is_worth_another_try(video: SourceVideo, record: VideoRecord) -> bool:
-    """Return whether a video failed for want of its file, which has just been read.
-
-    `changed`: its content is there again, under this name or another. `unreachable`: `retry` cannot reach it without
-    the token in the address of this run.
-    """
-    if record.status != "failed":
-        return False
-    if record.error_code == "changed":
-        return True
-    return record.error_code == "unreachable" and has_secrets(video.path)
-
-
-def _is_excluded(record: VideoRecord | None) -> bool:
-    return record is not None and record.status == "excluded"
 
 
 def _notes(discovery: Discovery, exclusions: Exclusions, n_removed: int, moved: Mapping[str, str]) -> tuple[str, ...]:
@@ -220,6 +197,13 @@ def _notes(discovery: Discovery, exclusions: Exclusions, n_removed: int, moved: 
             f"{len(moved)} videos have moved: all tables name their paths of today, such as {now}, was {was}.",
         )
     return notes
+
+
+def _descriptor_notes(dataset: Dataset, settings: CurationSettings) -> tuple[str, ...]:
+    """Return a sentence where descriptors of faces are stored that are not to be kept."""
+    if settings.privacy.keep_descriptors or not dataset.record.totals.descriptors:
+        return ()
+    return ("The dataset holds descriptors of faces until `gaia-curate identities` has been applied to it.",)
 
 
 def _with_same_labels(

@@ -23,6 +23,7 @@ def curate_videos(
     executor: Executor,
     *,
     already_done: int = 0,
+    completes: bool = False,
     watcher: RunWatcher | None,
     ctrl_c: CtrlC | None,
 ) -> Iterator[VideoRecord]:
@@ -33,6 +34,7 @@ def curate_videos(
         videos: what to curate.
         executor: where the work is done.
         already_done: how many an earlier run has done.
+        completes: whether some of the videos are curated already, and lack what is measured now.
         watcher: is informed of the progress.
         ctrl_c: ends the work early.
 
@@ -49,6 +51,7 @@ def curate_videos(
         dataset=folder.path,
         scratch=executor.scratch,
         rules=folder.rules,
+        completes=completes,
         lease=token_of(folder.path),
     )
     return executor.curate(plan, videos, already_done=already_done, watcher=watcher, ctrl_c=ctrl_c)

@@ -11,12 +11,14 @@ from curation.media.probe import VideoInfo
 from curation.output.clip_rows import write_clips
 from curation.output.frame_rows import frames_table
 from curation.output.ledger import VideoRecord
+from curation.output.lip_evidence import lip_columns
 from curation.output.video_files import VideoFiles
 from curation.perception.models import face_landmarks
 from curation.rendering.render import RenderedClip
 from curation.settings import CurationSettings
 from foundation.storage.leases import require_lease
 from foundation.storage.staged import StagedFiles
+from manifests.files.descriptor_columns import without_descriptors
 from manifests.files.tables import write_rows
 from manifests.landmarks import LandmarkScheme
 from manifests.schema.clips import CLIPS
@@ -28,6 +30,7 @@ from manifests.vocabulary import TIERS, Tier
 
 __all__ = [
     "CuratedVideo",
+    "decided_columns",
     "decided_record",
     "kept_seconds",
     "landmarks_of",
@@ -68,7 +71,7 @@ def write_video_files(files: VideoFiles, curated: CuratedVideo, settings: Curati
         _write_decision(staged, files, curated.evidence, curated.decision, settings)
         require_lease(files.dataset)
     seconds = {"analyze_s": curated.analyze_s, "decide_s": curated.decide_s, "render_s": curated.render_s}
-    return decided_record(files, curated.info, curated.decision, seconds)
+    return decided_record(files, curated.info, curated.decision, seconds, settings)
 
 
 def write_decision(
@@ -95,7 +98,13 @@ def write_decision(
         require_lease(files.dataset)
 
 
-def decided_record(files: VideoFiles, info: VideoInfo, decision: Decision, seconds: Mapping[str, float]) -> VideoRecord:
+def decided_record(
+    files: VideoFiles,
+    info: VideoInfo,
+    decision: Decision,
+    seconds: Mapping[str, float],
+    settings: CurationSettings,
+) -> VideoRecord:
     """Return the record of a video.
 
     Args:
@@ -103,9 +112,22 @@ def decided_record(files: VideoFiles, info: VideoInfo, decision: Decision, secon
         info: its properties.
         decision: the kept clips and spans.
         seconds: time spent on it, by the names of the record's fields.
+        settings: name the models.
     """
-    kept = {f"kept_{tier}_s": kept_seconds(decision, tier) for tier in TIERS}
-    return VideoRecord.curated(files.video, info, kept | {"n_clips": len(decision.clips)} | dict(seconds))
+    outcome = (
+        decided_columns(decision) | {"n_clips": len(decision.clips)} | dict(seconds) | lip_columns(settings.perception)
+    )
+    return VideoRecord.curated(files.video, info, outcome)
+
+
+def decided_columns(decision: Decision) -> dict[str, float | None]:
+    """Return what a decision says of a video as a whole, by the names of the record's fields."""
+    curve = decision.sync.curve
+    return {f"kept_{tier}_s": kept_seconds(decision, tier) for tier in TIERS} | {
+        "sync_z": None if curve is None else curve.z,
+        "sync_offset_ticks": None if curve is None else curve.offset_ticks,
+        "sync_ticks": None if curve is None else curve.n_ticks,
+    }
 
 
 def landmarks_of(settings: CurationSettings) -> LandmarkScheme:
@@ -142,6 +164,8 @@ def spans_table(video_id: str, decision: Decision, n_ticks: int) -> pa.Table:
             "limit": span.limit,
             "failed": list(span.failed),
             "clip_id": None if span.clip is None else span.clip.clip_id(video_id),
+            "sync": None if span.sync is None else span.sync.outcome,
+            "sync_reason": None if span.sync is None else span.sync.reason,
         }
         for span in decision.spans
     ]
@@ -159,6 +183,8 @@ def _write_decision(
     video_id = files.video.video_id
     if frames is None:
         frames = frames_table(video_id, evidence, decision, landmarks_of(settings))
+    if not settings.privacy.descriptors_stored:
+        frames = without_descriptors(frames)
     _write(staged, files, FRAMES, frames)
     _write(staged, files, SPANS, spans_table(video_id, decision, len(evidence)))
 

@@ -25,7 +25,15 @@ from manifests.packing.stated import RECORD_BYTES
 from manifests.timeline import TICK_RATE_HZ
 from manifests.vocabulary import ErrorCode, VideoStatus
 
-__all__ = ["LedgerError", "VideoRecord", "read_ledger", "read_rows", "with_copies_outcomes", "write_record"]
+__all__ = [
+    "LedgerError",
+    "VideoRecord",
+    "read_ledger",
+    "read_record",
+    "read_rows",
+    "with_copies_outcomes",
+    "write_record",
+]
 
 
 class LedgerError(UsageError):
@@ -56,9 +64,15 @@ class VideoRecord(BaseModel):
     error_code: ErrorCode | None = None
     error_detail: str | None = None
     duplicate_of: PathText | None = None
+    duplicate_group: VideoId | None = None
     kept_diffusion_s: Seconds = 0.0
     kept_vae_s: Seconds = 0.0
     n_clips: Count32 = 0
+    sync_z: FiniteNumber | None = None
+    sync_offset_ticks: FiniteNumber | None = None
+    sync_ticks: Count32 | None = None
+    sync_model: str | None = None
+    speaking_model: str | None = None
     analyze_s: Seconds = 0.0
     decide_s: Seconds = 0.0
     render_s: Seconds = 0.0
@@ -98,17 +112,17 @@ class VideoRecord(BaseModel):
 
     def with_outcome_of(self, original: "VideoRecord") -> "VideoRecord":
         """Return the record of a copy with what became of the file that was analysed in its stead."""
-        names = ("status", "error_code", "error_detail")
+        names = ("status", "error_code", "error_detail", "duplicate_group")
         return self.model_copy(update={name: getattr(original, name) for name in names})
 
     @classmethod
-    def curated(cls, video: SourceVideo, info: VideoInfo, outcome: Mapping[str, float]) -> "VideoRecord":
+    def curated(cls, video: SourceVideo, info: VideoInfo, outcome: Mapping[str, float | str | None]) -> "VideoRecord":
         """Return the record of a video that went through all phases.
 
         Args:
             video: the file.
             info: what was probed of it.
-            outcome: seconds kept, number of clips, seconds spent, by the names of the fields.
+            outcome: seconds kept, number of clips, lips against sound, seconds spent, by the names of the fields.
         """
         probed = {
             "duration_s": float(info.n_ticks / TICK_RATE_HZ),
@@ -159,6 +173,23 @@ def read_ledger(dataset: Path) -> dict[str, VideoRecord]:
     except (UnsafeValueError, FileTooLargeError) as error:
         raise LedgerError(str(error)) from error
     return records
+
+
+def read_record(dataset: Path, video_id: str) -> VideoRecord | None:
+    """Return the record of a video; None where there is none.
+
+    Raises:
+        LedgerError: it is damaged.
+        OSError: it cannot be read.
+    """
+    path = file_in(dataset, f"ledger/{video_id}.json")
+    try:
+        (content,) = read_all([path], RECORD_BYTES)
+    except FileNotFoundError:
+        return None
+    except FileTooLargeError as error:
+        raise LedgerError(str(error)) from error
+    return _parsed(path, content)
 
 
 def _parsed(path: Path, content: bytes) -> VideoRecord:

@@ -6,7 +6,9 @@ Memory holds the evidence that rules need for the complete video, about 3 MB a m
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +17,7 @@ from curation.decision.decide import ClipPlan, Decision
 from curation.decision.main_face import main_face
 from curation.evidence.joining import range_of, rows_of, stitch
 from curation.evidence.main_track import MainTrack
-from curation.evidence.measures import Evidence, FrameEvidence
+from curation.evidence.measures import Evidence, Faces, FrameEvidence
 from curation.media.memory import trim_heap
 from curation.output.clip_rows import write_clips
 from curation.output.curated_video import landmarks_of, spans_table
@@ -26,14 +28,17 @@ from curation.output.window_files import read_window
 from curation.rendering.render import ClipEvidence, RenderedClip
 from curation.rendering.slices import Slice
 from curation.settings import CurationSettings
+from foundation.array_types import Float32Array, Int64Array
 from foundation.storage.arrow import open_parquet, read_parquet
 from foundation.storage.leases import require_lease
 from foundation.storage.staged import StagedFiles
+from manifests.files.descriptor_columns import without_descriptors
 from manifests.files.tables import write_rows
 from manifests.landmarks import LandmarkScheme
 from manifests.packing.rows import write_packed
 from manifests.packing.shards import MEDIA_COLUMNS, Shard, copy_media, moved
 from manifests.schema.clips import CLIPS
+from manifests.schema.face_measures import FACE_MEASURES
 from manifests.schema.frames import FRAMES
 from manifests.schema.videos import SPANS
 from manifests.timeline import Window
@@ -61,14 +66,17 @@ def write_decided(
         windows: all windows, in order; their evidence is written.
         evidence: of the complete video, without landmarks and blendshapes.
         decision: made on it.
-        settings: name the landmark scheme.
+        settings: name the landmark scheme, and say whether descriptors are stored.
 
     Raises:
         OSError: the dataset cannot be read or written.
     """
     with StagedFiles() as staged:
         with staged.replacing(files.waiting_rows(FRAMES)) as stream:
-            write_packed(stream, FRAMES, _frames_pieces(files, windows, evidence, decision, landmarks_of(settings)), {})
+            pieces = _frames_pieces(files, windows, evidence, decision, landmarks_of(settings))
+            if not settings.privacy.descriptors_stored:
+                pieces = map(without_descriptors, pieces)
+            write_packed(stream, FRAMES, pieces, {})
         with staged.replacing(files.waiting_rows(SPANS)) as stream:
             write_rows(stream, spans_table(files.video.video_id, decision, len(evidence)), SPANS)
         require_lease(files.dataset)
@@ -88,13 +96,13 @@ def _frames_pieces(
     """
     faces_before = evidence.faces.tick.searchsorted
     before: tuple[Window, FrameEvidence] | None = None
-    following = read_window(files, windows[0])
+    following = _measured(files, windows[0], evidence.faces)
     for number, window in enumerate(windows):
         current, near = following, [] if before is None else [before]
         near.append((window, current))
         if number + 1 < len(windows):
             after = windows[number + 1]
-            following = read_window(files, after)
+            following = _measured(files, after, evidence.faces)
             near.append(_within(after, following, after.first_tick, after.first_tick + _HALO_TICKS))
         near_windows = [near_window for near_window, _ in near]
         main = _main_of(near_windows, decision.main, int(faces_before(near_windows[0].first_tick)))
@@ -125,6 +133,24 @@ def _frames_pieces(
         trim_heap()
 
 
+def _measured(files: VideoFiles, window: Window, faces: Faces) -> FrameEvidence:
+    """Return all evidence of a window, with the sparse measures, which were taken of the complete video.
+
+    Args:
+        files: of the video.
+        window: the window.
+        faces: of the complete video.
+    """
+    seen = read_window(files, window)
+    own = slice(*faces.tick.searchsorted((window.first_tick, window.end_tick)))
+    sparse: dict[str, Any] = {
+        measure.field: None if (values := getattr(faces, measure.field)) is None else values[own]
+        for measure in FACE_MEASURES
+        if measure.sparse
+    }
+    return replace(seen, faces=replace(seen.faces, **sparse))
+
+
 def _within(window: Window, evidence: FrameEvidence, first_tick: int, end_tick: int) -> tuple[Window, FrameEvidence]:
     """Return a window and its evidence, cut to ticks ``[first_tick, end_tick)`` of the video."""
     window_cut = Window(first_tick=max(first_tick, window.first_tick), end_tick=min(end_tick, window.end_tick))
@@ -142,6 +168,7 @@ def _main_of(windows: Sequence[Window], main: MainTrack, first_face: int) -> Mai
         bridged=main.bridged[ticks],
         changes=main.changes[ticks],
         rival_ratio=main.rival_ratio[ticks],
+        speaks_alone=main.speaks_alone[ticks],
     )
 
 
@@ -158,18 +185,33 @@ def stored_clips(files: VideoFiles, plans: Sequence[ClipPlan]) -> Iterator[ClipE
         groups = [file.metadata.row_group(number).column(column).statistics for number in range(file.num_row_groups)]
         kept: tuple[list[int], pa.Table] | None = None  # most clips are in the row groups of the clip before
         for plan in plans:
-            numbers = [
-                n for n, ticks in enumerate(groups) if ticks.min < plan.end_tick and ticks.max >= plan.first_tick
-            ]
+            first = min(plan.first_tick, plan.heard.first_tick)
+            end = max(plan.end_tick, plan.heard.end_tick)
+            numbers = [n for n, ticks in enumerate(groups) if ticks.min < end and ticks.max >= first]
             if kept is None or kept[0] != numbers:
                 kept = (numbers, file.read_row_groups(numbers, use_threads=False))
             ticks = kept[1]["tick"].to_numpy()
             rows = kept[1].filter(pa.array((ticks >= plan.first_tick) & (ticks < plan.end_tick)))
             if len(rows) != plan.n_ticks:
                 raise ValueError(f"{path} holds {len(rows)} of the ticks {plan.first_tick} to {plan.end_tick}")
-            probabilities = rows["speech_prob"]
-            speech_prob = None if probabilities.null_count else probabilities.to_numpy().astype(np.float32)
-            yield ClipEvidence(plan=plan, face=stored_face(rows), speech_prob=speech_prob)
+            yield ClipEvidence(plan=plan, face=stored_face(rows), speech_prob=_speech_heard(kept[1], ticks, plan))
+
+
+def _speech_heard(rows: pa.Table, ticks: Int64Array, plan: ClipPlan) -> Float32Array | None:
+    """Return (N,) probability of speech in the sound of a clip, 0 on ticks without a row; None without audio.
+
+    Args:
+        rows: of `frames`, with all ticks of its sound that have one.
+        ticks: (R,) their ticks.
+        plan: of the clip.
+    """
+    probabilities = rows["speech_prob"]
+    if probabilities.null_count:
+        return None
+    inside = (ticks >= plan.heard.first_tick) & (ticks < plan.heard.end_tick)
+    heard = np.zeros(plan.n_ticks, dtype=np.float32)
+    heard[ticks[inside] - plan.heard.first_tick] = probabilities.to_numpy()[inside]
+    return heard
 
 
 def unrendered(files: VideoFiles, slices: Sequence[Slice]) -> list[Slice]:

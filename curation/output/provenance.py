@@ -3,13 +3,14 @@
 import hashlib
 import importlib.metadata
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from curation.model_registry import UnknownModelError
 from curation.output.weights_used import needed_assets, other_models, perception_weights, speech_weights
+from curation.perception.models import identity_at_hand, lip_weights
 from curation.settings import CurationSettings, differences
 from curation.sources.layouts import LayoutName
 from foundation.address_text import address_without_secrets
@@ -17,8 +18,9 @@ from foundation.errors import UsageError
 from foundation.packages import DISTRIBUTION
 from foundation.storage.locations import is_address
 from foundation.weights import ensure_assets
-from manifests.record import DatasetRecord, SourceLayout, WeightRecord, describe_tables, no_totals
+from manifests.record import DatasetRecord, SourceLayout, WeightRecord, describe_tables
 from manifests.schema.columns import SCHEMA_VERSION
+from manifests.totals import no_totals
 
 __all__ = [
     "DatasetFolderError",
@@ -28,10 +30,17 @@ __all__ = [
     "require_same",
     "with_identity",
     "with_layout",
+    "with_weights",
 ]
 
 _STORAGE = "storage."
 """Settings that do not change what a dataset holds."""
+
+_ADDED = {"sync": "perception.sync: ", "speaking": "perception.speaking: "}
+"""Models whose measures are added to the evidence of a dataset that was begun without them, and their settings."""
+
+_PRIVACY = "privacy."
+"""Settings that only remove something, which can be done later, too."""
 
 
 class DatasetFolderError(UsageError):
@@ -90,6 +99,23 @@ def with_identity(settings: CurationSettings, identity: str) -> CurationSettings
     return settings.model_copy(update={"perception": perception.model_copy(update={"identity": identity})})
 
 
+def with_weights(
+    settings: CurationSettings, weights: Sequence[WeightRecord] | None, identity: str | None = None
+) -> tuple[CurationSettings, Sequence[WeightRecord]]:
+    """Return the settings with a descriptor that is named, and their weights.
+
+    Args:
+        settings: of the command.
+        weights: that it uses; None: those of the settings, which are fetched where they are missing.
+        identity: descriptor where `perception.identity` is `auto`; None: that of this machine.
+
+    Raises:
+        MissingAssetsError: weights are missing and cannot be fetched.
+    """
+    named = with_identity(settings, identity_at_hand(settings.perception) if identity is None else identity)
+    return named, fetched_weights(named) if weights is None else weights
+
+
 def require_same(
     dataset: Path,
     record: DatasetRecord,
@@ -98,6 +124,8 @@ def require_same(
     weights: Sequence[WeightRecord] | None,
 ) -> None:
     """Stop a command that would measure with other settings or other models, such as after an update of a package.
+
+    A comparison of faces with the sound may be added, or be another one than before: it is measured on what is there.
 
     Args:
         dataset: the folder, for the message.
@@ -110,20 +138,43 @@ def require_same(
         DatasetFolderError: settings or weights differ; the message lists them.
         MissingAssetsError: weights are missing and cannot be fetched.
     """
-    changed = [line for line in differences(settings, before) if not line.startswith(_STORAGE)]
+    added = tuple(line for name, line in _ADDED.items() if _may_be_added(name, record, before))
+    changed = [line for line in differences(settings, before) if not line.startswith((_STORAGE, _PRIVACY, *added))]
+    if settings.privacy.keep_descriptors and not before.privacy.keep_descriptors:
+        raise DatasetFolderError(
+            f"{dataset} was made with privacy.keep_descriptors=false, and its descriptors cannot be had back; give a "
+            "new --out to keep those of all videos, or leave the setting as it was"
+        )
     if changed:
         raise DatasetFolderError(
             f"{dataset} was made with other settings: {'; '.join(changed)}. Give a new --out, the settings of "
             "before, or apply new rules to it with `gaia-curate decide`"
         )
-    recorded = {weight.name: weight.sha256 for weight in record.weights}
-    now = {weight.name: weight.sha256 for weight in (fetched_weights(settings) if weights is None else weights)}
+    again = lip_weights(before.perception) | lip_weights(settings.perception)
+    recorded = _digests(record.weights, again)
+    now = _digests(fetched_weights(settings) if weights is None else weights, again)
     if now != recorded:
-        differing = [name for name in {**recorded, **now} if recorded.get(name) != now.get(name)]
+        differing = [key[1] for key in {**recorded, **now} if recorded.get(key) != now.get(key)]
         raise DatasetFolderError(
             f"{dataset} was made with other weights: {', '.join(differing)} differ. Go on with the packages and files "
             "of before, or give a new --out"
         )
+
+
+def _may_be_added(name: str, record: DatasetRecord, before: CurationSettings) -> bool:
+    """Return whether a dataset was begun without a comparison of faces with the sound, or by a version without it."""
+    perception = record.config.get("perception")
+    known = isinstance(perception, Mapping) and name in perception
+    return not known or getattr(before.perception, name) == "none"
+
+
+def _digests(weights: Sequence[WeightRecord], again: Collection[str]) -> dict[tuple[str, str], str]:
+    """Return the digests of weights by role and name, without those of perception that are measured with again."""
+    return {
+        (weight.role, weight.name): weight.sha256
+        for weight in weights
+        if weight.role != "perception" or weight.name not in again
+    }
 
 
 def with_layout(record: DatasetRecord, source: str, layout: LayoutName) -> DatasetRecord:

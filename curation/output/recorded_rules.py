@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from curation.decision.decide import all_rules
+from curation.decision.judgement import all_rules
 from curation.decision.settings import RulesSettings
 from curation.rules.rule import Rule, RuleError
 from foundation.errors import UsageError

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from curation.model_cards import ModelCard, Role
-from curation.model_registry import DENOISERS, ENCODERS, FACE_FINDERS, HEAD_POSES, IDENTITIES, MASKS
+from curation.model_registry import DENOISERS, ENCODERS, FACE_FINDERS, HEAD_POSES, IDENTITIES, MASKS, SPEAKING
 from curation.perception.models import (
     identity_at_hand,
     optional_assets,
@@ -21,7 +21,9 @@ from manifests.record import WeightRecord
 
 __all__ = ["model_cards", "needed_assets", "other_models", "perception_weights", "speech_weights", "wanted_assets"]
 
-_CHOICES = tuple(registry.setting for registry in (FACE_FINDERS, HEAD_POSES, IDENTITIES, MASKS, DENOISERS, ENCODERS))
+_CHOICES = tuple(
+    registry.setting for registry in (FACE_FINDERS, HEAD_POSES, IDENTITIES, MASKS, SPEAKING, DENOISERS, ENCODERS)
+)
 """Settings that choose a model."""
 
 

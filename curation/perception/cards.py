@@ -4,12 +4,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from curation.model_cards import ModelCard, nothing
-from curation.perception.protocols import FaceDescriber, FaceFinder, HeadPose, JitterPoints, MaskClassifier
+from curation.perception.protocols import (
+    ActiveSpeaker,
+    FaceDescriber,
+    FaceFinder,
+    HeadPose,
+    JitterPoints,
+    LipSync,
+    MaskClassifier,
+)
 from curation.perception.settings import PerceptionSettings
 from manifests.landmarks import landmark_scheme
 from manifests.record import WeightRecord
 
-__all__ = ["FaceFinderCard", "HeadPoseCard", "IdentityCard", "MaskCard", "PerceptionCard"]
+__all__ = ["FaceFinderCard", "HeadPoseCard", "IdentityCard", "MaskCard", "PerceptionCard", "SpeakingCard", "SyncCard"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +46,9 @@ class FaceFinderCard(PerceptionCard):
     """Method of the pose that comes with the landmarks, as recorded in the manifest."""
     load: Callable[[PerceptionSettings], FaceFinder]
     """Loads the model, given the settings of its section."""
+    head_box: tuple[float, float] = (1.0, 0.0)
+    """The box of a head, from hairline to chin, as detectors trained on WIDER FACE draw it: its longer side, and how
+    far its centre lies below that of this finder's box, over the longer side of that."""
     load_jitter: Callable[[], JitterPoints] | None = None
     """Loads what finds the points by which the rule `jitter` judges these faces; None judges by landmarks and box."""
 
@@ -78,3 +89,28 @@ class MaskCard(PerceptionCard):
     """`mask`."""
     load: Callable[[PerceptionSettings], MaskClassifier]
     """Loads the model, given the settings of its section."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpeakingCard(PerceptionCard):
+    """A detector of the active speaker; chosen by `perception.speaking`."""
+
+    kind: str = field(default="speaking", init=False)
+    """`speaking`."""
+    load: Callable[[PerceptionSettings], ActiveSpeaker]
+    """Loads the model, given the settings of its section."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SyncCard(PerceptionCard):
+    """A comparison of lips with the sound; chosen by `perception.sync`."""
+
+    kind: str = field(default="sync", init=False)
+    """`sync`."""
+    scheme: str
+    """Landmark scheme of the faces that it takes, with blendshapes, a name in `manifests.landmarks`."""
+    load: Callable[[PerceptionSettings], LipSync]
+    """Loads the model, given the settings of its section."""
+
+    def __post_init__(self) -> None:
+        landmark_scheme(self.scheme)  # raises for a scheme that is unknown

@@ -4,14 +4,30 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from curation.model_cards import ModelCard
-from curation.model_registry import FACE_FINDERS, HEAD_POSES, IDENTITIES, MASKS
-from curation.perception.cards import FaceFinderCard, HeadPoseCard, IdentityCard, MaskCard, PerceptionCard
+from curation.model_registry import FACE_FINDERS, HEAD_POSES, IDENTITIES, MASKS, SPEAKING, SYNC
+from curation.perception.cards import (
+    FaceFinderCard,
+    HeadPoseCard,
+    IdentityCard,
+    MaskCard,
+    PerceptionCard,
+    SpeakingCard,
+    SyncCard,
+)
 from curation.perception.cuts import ContentCuts
 from curation.perception.masks.onnx_classifier import ONNX_FILE_MASK
-from curation.perception.protocols import FaceDescriber, FaceFinder, HeadPose, JitterPoints, MaskClassifier
+from curation.perception.protocols import (
+    ActiveSpeaker,
+    FaceDescriber,
+    FaceFinder,
+    HeadPose,
+    JitterPoints,
+    LipSync,
+    MaskClassifier,
+)
 from curation.perception.settings import PerceptionSettings
 from curation.perception.voice import SILERO_VOICE, SileroVoice
-from foundation.weights import missing_assets
+from foundation.weights import asset_digest, missing_assets
 from manifests.landmarks import LandmarkScheme, landmark_scheme
 from manifests.record import WeightRecord
 
@@ -20,7 +36,13 @@ __all__ = [
     "face_finder_assets",
     "face_landmarks",
     "identity_at_hand",
+    "lacks_lip_points",
+    "lip_models",
+    "lip_weights",
+    "load_active_speaker",
+    "load_face_describer",
     "load_face_finder",
+    "load_lip_sync",
     "load_perception",
     "optional_assets",
     "optional_cards",
@@ -146,14 +168,80 @@ def load_face_finder(settings: PerceptionSettings) -> FaceFinder:
     return _face_finder(settings).load(settings)
 
 
+def load_face_describer(settings: PerceptionSettings) -> FaceDescriber:
+    """Load what describes faces, and nothing else.
+
+    Raises:
+        MissingAssetsError: weights are missing.
+        UnknownModelError: it is neither built in nor registered.
+    """
+    return _identity(identity_at_hand(settings)).load(settings)
+
+
+def load_active_speaker(settings: PerceptionSettings) -> ActiveSpeaker | None:
+    """Load the detector of the active speaker; None where these settings have none.
+
+    It is loaded apart from the others, because only videos with several faces need it, and loading takes seconds.
+
+    Raises:
+        MissingAssetsError: weights are missing.
+        UnknownModelError: it is neither built in nor registered.
+    """
+    card = _speaking(settings)
+    return None if card is None else card.load(settings)
+
+
+def load_lip_sync(settings: PerceptionSettings) -> LipSync | None:
+    """Load what compares lips with the sound; None where these settings have nothing that does.
+
+    It is loaded apart from the others, because only videos with something to keep need it.
+
+    Raises:
+        MissingAssetsError: weights are missing.
+        UnknownModelError: it is neither built in nor registered.
+    """
+    card = _sync(settings)
+    return None if card is None else card.load(settings)
+
+
+def lip_models(settings: PerceptionSettings) -> dict[str, str | None]:
+    """Return name and digest of the models that compare faces with the sound, by their kind; None where there is none.
+
+    Raises:
+        MissingAssetsError: weights are missing.
+    """
+    return {"sync": _named(_sync(settings), settings), "speaking": _named(_speaking(settings), settings)}
+
+
+def lip_weights(settings: PerceptionSettings) -> set[str]:
+    """Return the names of the weights of these models, which a dataset that was begun without them does not have."""
+    cards = [card for card in (_sync(settings), _speaking(settings)) if card is not None]
+    names = {name for card in cards for used in card.used(settings) for name in used.asset_names}
+    return names | {record.name for card in cards for record in card.weights(settings)}
+
+
+def _named(card: PerceptionCard | None, settings: PerceptionSettings) -> str | None:
+    if card is None:
+        return None
+    digests = [*(asset_digest(name) for name in card.asset_names), *(one.sha256 for one in card.weights(settings))]
+    return " ".join([card.name, *(digest[:12] for digest in digests)])
+
+
+def lacks_lip_points(settings: PerceptionSettings) -> bool:
+    """Return whether lips are to be compared with the sound and cannot be, for want of landmarks that show them."""
+    return settings.sync != "none" and _sync(settings) is None
+
+
 def _models(settings: PerceptionSettings) -> Sequence[PerceptionCard]:
     """Return the cards of the models, without those of networks that they run."""
-    pose = _pose(settings)
+    pose, sync, speaking = _pose(settings), _sync(settings), _speaking(settings)
     return [
         _face_finder(settings),
         *([] if pose is None else [pose]),
         _mask(settings),
         _identity(_OTHER_IDENTITY if settings.identity == "auto" else settings.identity),
+        *([] if sync is None else [sync]),
+        *([] if speaking is None else [speaking]),
         SILERO_VOICE,
     ]
 
@@ -164,6 +252,17 @@ def _face_finder(settings: PerceptionSettings) -> FaceFinderCard:
 
 def _pose(settings: PerceptionSettings) -> HeadPoseCard | None:
     return None if settings.pose == "finder" else HEAD_POSES.card(settings.pose, HeadPoseCard)
+
+
+def _sync(settings: PerceptionSettings) -> SyncCard | None:
+    if settings.sync == "none":
+        return None
+    card = SYNC.card(settings.sync, SyncCard)
+    return card if _face_finder(settings).scheme == card.scheme else None
+
+
+def _speaking(settings: PerceptionSettings) -> SpeakingCard | None:
+    return None if settings.speaking == "none" else SPEAKING.card(settings.speaking, SpeakingCard)
 
 
 def _identity(name: str) -> IdentityCard:

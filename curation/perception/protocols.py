@@ -13,14 +13,16 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from foundation.array_types import Float32Array, RgbImage
+from foundation.array_types import Float32Array, Float64Array, RgbImage
 
 __all__ = [
+    "ActiveSpeaker",
     "FaceDescriber",
     "FaceFinder",
     "FaceObservation",
     "HeadPose",
     "JitterPoints",
+    "LipSync",
     "MaskClassifier",
     "Sighting",
     "Square",
@@ -108,6 +110,64 @@ class HeadPose(Protocol):
 
     def __call__(self, crops: npt.NDArray[np.uint8]) -> Float32Array:
         """Return (F, 3) pitch, yaw and roll of F crops, with the signs of `FaceObservation.pose_deg`."""
+        ...
+
+
+class ActiveSpeaker(Protocol):
+    """Estimates whether the person whose face is seen is the one who is heard, in three steps.
+
+    So frames need not be kept until all of a stretch are read.
+    """
+
+    def squares(self, boxes_px: Float32Array) -> Float64Array:
+        """Return (T, 3) where to cut a face on T adjacent ticks: centre x, centre y and side.
+
+        Args:
+            boxes_px: (T, 4) of one face, as its finder gives them; NaN on ticks on which it was not found.
+        """
+        ...
+
+    def crop(self, frame: RgbImage, square: Float64Array) -> npt.NDArray[np.uint8]:
+        """Return what the network reads of a face, (S, S) grey, given its row of `squares`."""
+        ...
+
+    def __call__(self, crops: npt.NDArray[np.uint8], audio_16k: Float32Array) -> Float32Array:
+        """Return the (T,) probability that a face speaks, for T adjacent ticks.
+
+        Args:
+            crops: (T, S, S) of one face.
+            audio_16k: (S,) the sound of these ticks, 16 kHz, mono, -1 to 1, the first sample at the first tick.
+        """
+        ...
+
+
+class LipSync(Protocol):
+    """Compares lips with the sound."""
+
+    name: str
+    """Value of the setting that chooses it."""
+    digest: str
+    """sha256 of its weights."""
+
+    def sound_rows(self, audio_16k: Float32Array, n_ticks: int) -> Float32Array:
+        """Return (n_ticks, D) numbers about the sound of each tick.
+
+        Args:
+            audio_16k: (S,) the sound of these ticks as it is in the file, 16 kHz, mono, -1 to 1.
+            n_ticks: number of ticks.
+        """
+        ...
+
+    def scores(self, landmarks_px: Float32Array, blendshapes: Float32Array, speech: Float32Array) -> Float32Array:
+        """Return (T, 31) cosines between the lips on each tick and the sound -15 to 15 ticks later.
+
+        Those that cannot be known are NaN: near the ends of the stretch, and at lags that lead out of it.
+
+        Args:
+            landmarks_px: (T, K, 2) of one face on ticks that follow one another, pixels.
+            blendshapes: (T, 52) likewise.
+            speech: (T, D) rows of `sound_rows` of the same ticks.
+        """
         ...
 
 

@@ -6,7 +6,16 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from curation.model_registry import FACE_FINDERS, HEAD_POSES, IDENTITIES, MASKS, ModelName, UnknownModelError
+from curation.model_registry import (
+    FACE_FINDERS,
+    HEAD_POSES,
+    IDENTITIES,
+    MASKS,
+    SPEAKING,
+    SYNC,
+    ModelName,
+    UnknownModelError,
+)
 from foundation.devices import DeviceName
 from foundation.settings import Settings
 
@@ -59,6 +68,12 @@ class PerceptionSettings(Settings):
     mask_stride: int = Field(default=5, ge=1, le=25)
     """Ticks from one mask classification of a face to the next; where the answer changes, the ticks between are
     classified too. Ours: half the width of the rule's median, `rules.mask.smooth_ticks`."""
+    sync: Annotated[str, ModelName(SYNC, before=("none",))] = "embedded"
+    """Comparison of lips with the sound, on stretches that would become clips of tier `diffusion`. `embedded`: our own
+    small network on rows of Whisper tiny.en, for face finders with 478 landmarks; `none`: lips are not compared."""
+    speaking: Annotated[str, ModelName(SPEAKING, before=("none",))] = "none"
+    """Detector of the active speaker, which tells who of several people in the picture is heard. `lr_asd`: LR-ASD,
+    whose weights `gaia-curate models pull lr_asd_ava` fetches; `none`: none is run."""
     device: DeviceName = "auto"
     """Device of SCRFD, 3DDFA, `ssd_onnx` and ArcFace: `auto` takes a GPU if there is one, `cpu`, `cuda` or `cuda:1`.
     The other models run on the CPU."""

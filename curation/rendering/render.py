@@ -1,7 +1,7 @@
 """Rendering of planned clips: their range is decoded once, encoded once, and its speech processed once."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -10,10 +10,10 @@ import numpy as np
 from curation.decision.decide import ClipPlan, Decision
 from curation.evidence.joining import rows_of
 from curation.evidence.measures import Evidence, FaceMeasures
-from curation.media.audio import tick_audio
 from curation.media.encode import encode_flac, encode_mp4
 from curation.media.frames import tick_frames
 from curation.media.probe import VideoInfo
+from curation.rendering.clip_sound import clip_audio, speech_heard
 from curation.rendering.crop import Crop, choose_crop
 from curation.rendering.picture_area import PictureArea, picture_area
 from curation.rendering.settings import RenderSettings
@@ -27,7 +27,15 @@ from foundation.array_types import Float16Array, Float32Array, RgbImage
 from manifests.landmarks import landmark_box
 from manifests.timeline import AUDIO_RATE_HZ
 
-__all__ = ["ClipEvidence", "RenderedClip", "RenderedSpeech", "evidence_of_clips", "render_clips"]
+__all__ = [
+    "ClipEvidence",
+    "RenderedBefore",
+    "RenderedClip",
+    "RenderedSound",
+    "RenderedSpeech",
+    "evidence_of_clips",
+    "render_clips",
+]
 
 _CLIPS_AT_ONCE = 8
 """Number of clips with audio that is held and encoded in one batch, for a GPU; 240 s at the default length."""
@@ -48,6 +56,25 @@ class RenderedSpeech:
 
 _Clean = tuple[Float32Array, RenderedSpeech]
 """(640 N,) processed samples of a clip at 16 kHz, and what else is kept of its speech."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RenderedSound:
+    """Sound of a clip in its file, and what is kept of its speech; None where the sound is as in the source."""
+
+    flac: bytes
+    speech: RenderedSpeech | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RenderedBefore:
+    """Media of a clip that need not be made again; None where they do."""
+
+    mp4: bytes | None
+    sound: RenderedSound | None
+
+
+_NOTHING_BEFORE = RenderedBefore(mp4=None, sound=None)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -95,24 +122,28 @@ class ClipEvidence:
     face: FaceMeasures
     """(N, ...) of the main face."""
     speech_prob: Float32Array | None
-    """(N,) probability of speech; None without audio."""
+    """(N,) probability of speech in the sound of the clip; None without audio."""
 
 
 def evidence_of_clips(evidence: Evidence, decision: Decision) -> list[ClipEvidence]:
     """Return the planned clips of a video with what was measured in them."""
-    speech_prob = evidence.speech_prob
     return [
         ClipEvidence(
             plan=plan,
             face=rows_of(decision.face, plan.first_tick, plan.end_tick),
-            speech_prob=None if speech_prob is None else speech_prob[plan.first_tick : plan.end_tick],
+            speech_prob=speech_heard(evidence, plan),
         )
         for plan in decision.clips
     ]
 
 
 def render_clips(
-    info: VideoInfo, clips: Iterable[ClipEvidence], *, settings: RenderSettings, speech: SpeechModels
+    info: VideoInfo,
+    clips: Iterable[ClipEvidence],
+    *,
+    settings: RenderSettings,
+    speech: SpeechModels,
+    before: Mapping[ClipPlan, RenderedBefore] | None = None,
 ) -> tuple[RenderedClip, ...]:
     """Cut planned clips out of their source.
 
@@ -121,25 +152,37 @@ def render_clips(
         clips: only those of tier `diffusion` have their audio processed; of the others it is kept as it is.
         settings: crop, encoding, and the probability from which a tick counts as speech.
         speech: loudness, denoiser and encoder.
+        before: media that are there already, by clip; None: there are none.
 
     Raises:
         MediaError: a range cannot be decoded any more.
     """
     rendered: list[RenderedClip] = []
-    waiting = iter(clips)
+    waiting, known = iter(clips), before or {}
     while together := list(islice(waiting, _CLIPS_AT_ONCE)):
-        spoken = [clip for clip in together if clip.plan.tier == "diffusion"]
+        done = [known.get(clip.plan, _NOTHING_BEFORE) for clip in together]
+        spoken = [
+            clip
+            for clip, there in zip(together, done, strict=True)
+            if clip.plan.tier == "diffusion" and there.sound is None
+        ]
         speech_of = dict(zip((clip.plan for clip in spoken), _speech(info, spoken, speech), strict=True))
-        rendered += [_render_clip(info, clip, settings, speech_of.get(clip.plan)) for clip in together]
+        for clip, there in zip(together, done, strict=True):
+            sound = there.sound or _sound(info, clip.plan, speech_of.get(clip.plan))
+            rendered.append(_render_clip(info, clip, settings, there.mp4, sound))
     return tuple(rendered)
 
 
-def _render_clip(info: VideoInfo, clip: ClipEvidence, settings: RenderSettings, spoken: _Clean | None) -> RenderedClip:
+def _sound(info: VideoInfo, plan: ClipPlan, spoken: _Clean | None) -> RenderedSound | None:
+    """Return the sound of a clip as a file: what was processed, else as it is in the source, which may have none."""
+    audio, speech = (clip_audio(info, plan), None) if spoken is None else spoken
+    return None if audio is None else RenderedSound(flac=encode_flac(audio, AUDIO_RATE_HZ), speech=speech)
+
+
+def _render_clip(
+    info: VideoInfo, clip: ClipEvidence, settings: RenderSettings, mp4: bytes | None, sound: RenderedSound | None
+) -> RenderedClip:
     face, speech_prob = clip.face, clip.speech_prob
-    if spoken is None:
-        audio, speech = tick_audio(info, clip.plan.first_tick, clip.plan.end_tick), None
-    else:
-        audio, speech = spoken
     crop = choose_crop(landmark_box(face.landmarks_px), settings.crop)
     angle = frontal_angle_deg(face.key_points_px)
     size_px = settings.crop.size_px
@@ -148,8 +191,8 @@ def _render_clip(info: VideoInfo, clip: ClipEvidence, settings: RenderSettings, 
     return RenderedClip(
         plan=clip.plan,
         crop=crop,
-        mp4=encode_mp4(_images(info, clip.plan, crop, settings), size_px, settings.media),
-        flac=None if audio is None else encode_flac(audio, AUDIO_RATE_HZ),
+        mp4=mp4 or encode_mp4(_images(info, clip.plan, crop, settings), size_px, settings.media),
+        flac=None if sound is None else sound.flac,
         landmarks_px=crop.points(face.landmarks_px, size_px),
         blendshapes=face.blendshapes,
         pose_deg=face.pose_deg,
@@ -160,7 +203,7 @@ def _render_clip(info: VideoInfo, clip: ClipEvidence, settings: RenderSettings, 
         sharpness_mean=float(face.sharpness.mean()),
         speech_ratio=None if speech_prob is None else float((speech_prob >= settings.min_speech_prob).mean()),
         identity=described.mean(axis=0) if described.size else None,
-        speech=speech,
+        speech=None if sound is None else sound.speech,
     )
 
 
@@ -191,7 +234,7 @@ def _speech(info: VideoInfo, clips: Sequence[ClipEvidence], models: SpeechModels
 
 def _clean_speech(info: VideoInfo, clip: ClipEvidence, models: SpeechModels) -> _Clean:
     """Return the processed audio of a clip but for its features."""
-    audio = tick_audio(info, clip.plan.first_tick, clip.plan.end_tick)
+    audio = clip_audio(info, clip.plan)
     if audio is None or clip.speech_prob is None:
         raise RuntimeError(f"{info.path}: a clip of tier diffusion without audio; the rule `silence` passes none")
     clean = clean_speech(audio, models)

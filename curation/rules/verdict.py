@@ -19,6 +19,8 @@ class Verdict:
     """(T,) True where the tick is dropped; of a boundary, where a clip may not go on from the tick before."""
     limit: float
     """Limit that the value is compared with, in the value's unit."""
+    own_limit: Float32Array | None = None
+    """(T,) limit of every tick, where it is not the same for all; None where it is."""
 
 
 Verdicts = Mapping[Tier, Verdict]

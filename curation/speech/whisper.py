@@ -14,6 +14,7 @@ rows are exact in time, but equal only for equal clips.
 
 from collections.abc import Sequence
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,9 @@ _WINDOW_TICKS = 750
 
 _OVERLAP_TICKS = 124
 """About 5 s, shared by two windows of a longer clip: no row comes from within 2.4 s of a cut that a window makes."""
+
+_CHUNK_TICKS, _CHUNK_MARGIN_TICKS = 225, 12
+"""Longest chunk of `WhisperTinyEncoder.chunk_rows`, and what is read beyond each of its ends: with both, 10 s."""
 
 
 class WhisperTinyEncoder:
@@ -88,8 +92,26 @@ class WhisperTinyEncoder:
         """Return the features of each clip, one after the other."""
         return [self(clip.audio_16k, clip.n_ticks) for clip in clips]
 
+    def chunk_rows(self, audio_16k: Float32Array, n_ticks: int) -> Float32Array:
+        """Return (n_ticks, 384) rows as `__call__` does, from chunks of about 10 s that are not filled up to 30 s.
+
+        A second takes half the time that it takes in a window of 30 s, and much less in a short clip; the rows differ,
+        so a network takes those that it was taught on. Chunks are of one length and read half a second beyond each end.
+        """
+        n_own = min(audio_16k.size, n_ticks * SAMPLES_PER_TICK)
+        audio = np.zeros(n_ticks * SAMPLES_PER_TICK, dtype=np.float32)
+        audio[:n_own] = audio_16k[:n_own]
+        n_chunks = -(-n_ticks // _CHUNK_TICKS)
+        edges = [n_ticks * number // n_chunks for number in range(n_chunks + 1)] if n_chunks else []
+        rows = np.empty((n_ticks, self.dim), dtype=np.float32)
+        for first, end in pairwise(edges):
+            begin, stop = max(0, first - _CHUNK_MARGIN_TICKS), min(n_ticks, end + _CHUNK_MARGIN_TICKS)
+            encoded = self._encode(log_mel(audio[begin * SAMPLES_PER_TICK : stop * SAMPLES_PER_TICK]))
+            rows[first:end] = encoded[first - begin : end - begin]
+        return rows
+
     def _encode(self, mel: Float32Array) -> Float16Array:
-        """Return (750, 384) features of one window, one row per tick, given its (80, 3000) log-mel frames."""
+        """Return (T, 384) features of one window, one row per tick, given its (80, 4 T) log-mel frames."""
         from ctranslate2 import StorageView
 
         frames = np.asarray(self._model.encode(StorageView.from_array(np.ascontiguousarray(mel[np.newaxis]))))

@@ -13,7 +13,7 @@ from manifests.files.names import UnsafeValueError, clip_id, media_name, path_te
 from manifests.files.numbers import LONGEST_S, MOST_BYTES
 from manifests.landmarks import SCHEMES
 from manifests.schema.columns import Column, Table
-from manifests.vocabulary import TIERS, Split, VideoStatus
+from manifests.vocabulary import SYNC_OUTCOMES, SYNC_REASONS, TIERS, Split, VideoStatus
 
 __all__ = ["bad_cells", "checked_columns", "unknown_words"]
 
@@ -23,6 +23,7 @@ _TEXTS: Mapping[str, Callable[[str], str]] = {
     "media": media_name,
     "path": path_text,
     "duplicate_of": path_text,
+    "duplicate_group": video_id,
 }
 """By the name of a column of texts, the check of each."""
 
@@ -31,13 +32,15 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
     "split": get_args(Split),
     "status": get_args(VideoStatus),
     "landmark_scheme": SCHEMES,
+    "sync": SYNC_OUTCOMES,
+    "sync_reason": SYNC_REASONS,
 }
 """By the name of a column, the words that may stand there."""
 
 _SIGNED = ("rotation", "track_id")
 """Whole numbers that count nothing."""
 
-_LEAST = {"n_frames": 1, "mp4_size": 1, "flac_size": 1}
+_LEAST = {"n_frames": 1, "mp4_size": 1, "flac_size": 1, "sound_moved_s": -LONGEST_S}
 
 
 def checked_columns(table: Table) -> list[str]:

@@ -160,11 +160,13 @@ def read_each_file(dataset: Path, name: str, columns: Sequence[str] | None = Non
 
 
 def in_schema(rows: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Return rows in this schema; columns that an earlier version of the software did not write are null.
+    """Return rows in this schema; columns, and fields of structs, that an earlier version did not write are null.
 
     Raises:
         ArrowException, KeyError, ValueError: a column is missing, of another type, or null where it cannot be.
     """
+    if rows.schema.equals(schema, check_metadata=True):
+        return rows
     for field in schema:
         if field.name not in rows.column_names and field.nullable:
             rows = rows.append_column(field, pa.nulls(len(rows), field.type))
@@ -175,7 +177,7 @@ def _checked(rows: pa.Table, schema: pa.Schema) -> pa.Table:
     """Return rows in this schema, as `in_schema` does.
 
     Raises:
-        ArrowException, KeyError, ValueError: as of `in_schema`; or a word is unknown there.
+        ArrowException, KeyError, ValueError: as `in_schema`, or a column has a word that is unknown there.
     """
     rows = in_schema(rows, schema)
     for wrong in unknown_words(rows):

@@ -25,9 +25,10 @@ PERSON_COLUMNS = ("person_id", "person_confidence")
 FACT_COLUMNS = tuple(
     column.name
     for column in CLIPS.columns
-    if column.name not in (*LOCATION_COLUMNS, *PERSON_COLUMNS) and not pa.types.is_nested(column.type)
+    if column.name not in (*LOCATION_COLUMNS, *PERSON_COLUMNS, "split") and not pa.types.is_nested(column.type)
 )
-"""Columns of `clips` in the JSON file."""
+"""Columns of `clips` in the JSON file: those that no later command changes, for none writes a tar only to relabel it.
+A split that had become another one meanwhile would be a leak."""
 
 _SINGLE = frozenset(column.name for column in CLIPS.columns if column.type == pa.float32())
 

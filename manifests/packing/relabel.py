@@ -1,6 +1,7 @@
-"""Labels of clips that are known from elsewhere: path and source of their video, and the person of their track.
+"""Labels of clips that are known from elsewhere.
 
-Paths change when sources are moved, persons when faces are clustered.
+These are path and source of their video, which change when sources are moved, the person of their track, and the side
+of the split that the person is on.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,6 +18,7 @@ from manifests.files.tables import in_schema
 from manifests.packing.packed_files import TableFile, sources_of, table_inventory
 from manifests.packing.rows import VideoRows, write_packed
 from manifests.schema.clips import CLIPS
+from manifests.vocabulary import Split
 
 __all__ = ["ClipLabels", "relabel_clips"]
 
@@ -24,7 +26,9 @@ _OF_VIDEO = ("path", "source")
 
 _OF_CLIP = ("person_id", "person_confidence")
 
-_COLUMNS = ("video_id", "clip_id", *_OF_VIDEO, *_OF_CLIP)
+_LABELS = (*_OF_VIDEO, *_OF_CLIP, "split")
+
+_COLUMNS = ("video_id", "clip_id", *_LABELS)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,14 +39,17 @@ class ClipLabels:
     """By video id, path and source; the clips of other videos keep theirs."""
     persons: Mapping[str, tuple[str, float]] | None = None
     """By clip id, person and confidence; other clips have none. None: all clips keep theirs."""
+    splits: Mapping[str, Split] = field(default_factory=dict)
+    """By clip id; other clips keep theirs."""
 
     def of(self, row: Mapping[str, str | float | None]) -> dict[str, str | float | None]:
         """Return what the columns of a row should hold, given what they do."""
+        clip_id = str(row["clip_id"])
         video = zip(_OF_VIDEO, self.videos.get(str(row["video_id"]), (row["path"], row["source"])), strict=True)
-        if self.persons is None:
-            return {**row, **dict(video)}
-        person = self.persons.get(str(row["clip_id"]), (None, None))
-        return {**row, **dict(video), **dict(zip(_OF_CLIP, person, strict=True))}
+        labels = {**row, **dict(video), "split": self.splits.get(clip_id, row["split"])}
+        if self.persons is not None:
+            labels.update(zip(_OF_CLIP, self.persons.get(clip_id, (None, None)), strict=True))
+        return labels
 
 
 def relabel_clips(dataset: Path, labels: ClipLabels) -> None:
@@ -52,7 +59,7 @@ def relabel_clips(dataset: Path, labels: ClipLabels) -> None:
     rows or its new ones; an interrupted call is completed by the next one.
 
     Args:
-        dataset: the folder, packed; no other process may write to it at the same time.
+        dataset: the folder; no other process may write to it at the same time.
         labels: of the clips.
 
     Raises:
@@ -87,7 +94,7 @@ def _relabelled(rows: VideoRows, file: TableFile, labels: ClipLabels) -> Iterato
         for piece in rows.of(video):
             right = [labels.of(row) for row in piece.select(_COLUMNS).to_pylist()]
             relabelled = piece
-            for name in (*_OF_VIDEO, *_OF_CLIP):
+            for name in _LABELS:
                 number = piece.schema.get_field_index(name)
                 column = piece.schema.field(number)
                 relabelled = relabelled.set_column(number, column, pa.array([row[name] for row in right], column.type))

@@ -108,8 +108,7 @@ class _OpenFile:
     def _group(self, number: int) -> pa.Table:
         if self._kept is None or self._kept[0] != number:
             rows = self._file.read_row_group(number, columns=self._names, use_threads=False)
-            same = rows.schema.equals(self._schema, check_metadata=True)
-            self._kept = (number, rows if same else in_schema(rows, self._schema))
+            self._kept = (number, in_schema(rows, self._schema))
         return self._kept[1]
 
 

@@ -1,10 +1,12 @@
 """Explanation of why a second of a video was kept or dropped."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.dataset as arrow_dataset
 
@@ -13,16 +15,24 @@ from foundation.storage.path_text import path_of_text, plain_path, text_of_path
 from foundation.text import clock_text, shown, text_table
 from manifests.errors import DatasetError
 from manifests.files.tables import read_table, table_files
-from manifests.packing.one_state import in_one_state, not_hidden
+from manifests.packing.one_state import Counted, counted_rows, in_one_state
 from manifests.record import DatasetRecord, read_dataset
+from manifests.reports.explain_sync import curve_text, moved_text, outcome_text, pooled_text
 from manifests.rule_record import RuleRecord
+from manifests.schema.clips import CLIPS
+from manifests.schema.columns import Table
 from manifests.schema.frames import FRAMES
+from manifests.sync_curve import LAGS, SyncCurve, SyncSums
 from manifests.timeline import TICK_RATE_HZ
 from manifests.vocabulary import TIERS
 
 __all__ = ["ExplainedSpan", "Explanation", "TierExplanation", "explain", "find_video"]
 
-_EVIDENCE = tuple(column.name for column in FRAMES.columns if column.name not in ("video_id", "other_faces"))
+_EVIDENCE = tuple(
+    column.name for column in FRAMES.columns if column.name not in ("video_id", "other_faces", "sync_scores")
+)
+
+_POOLED = ("sync_z", "sync_offset_ticks", "sync_ticks")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,12 +48,22 @@ class ExplainedSpan:
     clip_id: str | None
     rule: RuleRecord | None
     """Description of the rule that decided; None: none did, or an older version wrote the dataset."""
+    sync: str | None = None
+    """Whether lips and sound belong together, as in `spans`."""
+    sync_reason: str | None = None
+    sound_moved_s: float | None = None
+    """Time by which the sound of its clip was moved, as in `clips`."""
 
     @property
     def reason(self) -> str:
         """The reason, in words."""
         if self.outcome == "kept":
-            return f"in clip {self.clip_id}"
+            texts = [f"in clip {self.clip_id}"]
+            if self.sync is not None:
+                texts.append(f"lips and sound: {outcome_text(self.sync, self.sync_reason)}")
+            if self.sound_moved_s is not None:
+                texts.append(moved_text(self.sound_moved_s))
+            return "; ".join(texts)
         if self.outcome == "trimmed":
             return "outside the stretches of the video that were asked for"
         if self.outcome == "undecodable":
@@ -67,6 +87,8 @@ class TierExplanation:
     """All spans of the video, in order."""
     span_of_second: int | None
     """Number of the span that holds the second of the question; None without one."""
+    curve: SyncCurve | None = None
+    """Agreement of lips and sound in that span; None where it was not compared there."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,6 +105,8 @@ class Explanation:
     tiers: tuple[TierExplanation, ...]
     evidence: dict[str, object]
     """The row of `frames` of the tick of the question."""
+    sync: str | None = None
+    """What was found of lips and sound over all of the video, in words; None where they were not compared."""
 
     def __str__(self) -> str:
         return self.text()
@@ -94,6 +118,8 @@ class Explanation:
             paragraphs[0] += shown(f", the same content as {self.duplicate_of}, whose answer this is")
         if self.error is not None:
             paragraphs.append(shown(f"The video was not curated: {self.error}"))
+        if self.sync is not None:
+            paragraphs.append(f"Lips and sound: {self.sync}.")
         paragraphs += [
             _timeline_text(tier) if tier.span_of_second is None else _second_text(tier, tier.span_of_second)
             for tier in self.tiers
@@ -116,13 +142,13 @@ def explain(dataset: Path, video: str, time_s: float | None = None) -> Explanati
         DatasetError: `dataset` is no dataset, no video or several match, or the time lies outside the video.
         ChangingDatasetError: a command has begun to remove what is explained.
     """
-    return in_one_state(dataset, lambda hidden: _explained(dataset, video, time_s, hidden))
+    return in_one_state(dataset, lambda counted: _explained(dataset, video, time_s, counted))
 
 
-def _explained(dataset: Path, video: str, time_s: float | None, hidden: frozenset[str]) -> Explanation:
+def _explained(dataset: Path, video: str, time_s: float | None, counted: Counted) -> Explanation:
     record = read_dataset(dataset)
     row = find_video(dataset, video)
-    rows = not_hidden(read_table(dataset, "spans"), hidden).to_pylist()
+    rows = counted_rows(read_table(dataset, "spans"), counted).to_pylist()
     spans = [span for span in rows if span["video_id"] == row["video_id"]]
     spans.sort(key=lambda span: span["start_s"])
     error = None
@@ -130,6 +156,7 @@ def _explained(dataset: Path, video: str, time_s: float | None, hidden: frozense
         error = ": ".join(text for text in (row["error_code"], row["error_detail"]) if text) or row["status"]
     if time_s is not None and spans and not 0.0 <= time_s < spans[-1]["end_s"]:
         raise DatasetError(f"{row['path']} has no second {time_s}; give a time from 0 to {spans[-1]['end_s']}")
+    moved = _sounds_moved(dataset, row["video_id"], spans)
     return Explanation(
         path=row["path"],
         video_id=row["video_id"],
@@ -137,8 +164,11 @@ def _explained(dataset: Path, video: str, time_s: float | None, hidden: frozense
         duplicate_of=row["duplicate_of"],
         error=error,
         time_s=time_s,
-        tiers=tuple(_tier(tier, spans, time_s, record) for tier in TIERS if spans),
+        tiers=tuple(
+            _with_curve(dataset, row["video_id"], _tier(tier, spans, time_s, record, moved)) for tier in TIERS if spans
+        ),
         evidence=_evidence(dataset, row["video_id"], _tick(time_s)) if time_s is not None and spans else {},
+        sync=None if row["sync_z"] is None else pooled_text(*(row[name] for name in _POOLED)),
     )
 
 
@@ -151,7 +181,7 @@ def find_video(dataset: Path, video: str) -> _Row:
     Raises:
         DatasetError: no video or several match.
     """
-    columns = ["video_id", "path", "status", "error_code", "error_detail", "duplicate_of", "duration_s"]
+    columns = ["video_id", "path", "status", "error_code", "error_detail", "duplicate_of", "duration_s", *_POOLED]
     rows: list[_Row] = read_table(dataset, "videos", columns).to_pylist()
     as_path = {video, text_of_path(Path(video)), text_of_path(Path(video).absolute())}
     found = [row for row in rows if row["path"] in as_path]
@@ -170,12 +200,15 @@ def find_video(dataset: Path, video: str) -> _Row:
     return found[0]
 
 
-def _tier(tier: str, spans: list[dict[str, Any]], time_s: float | None, record: DatasetRecord) -> TierExplanation:
-    names = ("start_s", "end_s", "outcome", "value", "limit", "clip_id")
+def _tier(
+    tier: str, spans: list[dict[str, Any]], time_s: float | None, record: DatasetRecord, moved: Mapping[str, float]
+) -> TierExplanation:
+    names = ("start_s", "end_s", "outcome", "value", "limit", "clip_id", "sync", "sync_reason")
     own = tuple(
         ExplainedSpan(
             failed=tuple(span["failed"]),
             rule=record.rule(span["outcome"]),
+            sound_moved_s=moved.get(span["clip_id"]),
             **{name: span[name] for name in names},
         )
         for span in spans
@@ -185,6 +218,26 @@ def _tier(tier: str, spans: list[dict[str, Any]], time_s: float | None, record: 
     return TierExplanation(tier=tier, spans=own, span_of_second=holding[0] if holding else None)
 
 
+def _sounds_moved(dataset: Path, video_id: str, spans: list[dict[str, Any]]) -> dict[str, float]:
+    """Return by clip the time by which its sound was moved, where it was."""
+    if not any(span["clip_id"] for span in spans):
+        return {}
+    rows = _rows(dataset, CLIPS, ["clip_id", "sound_moved_s"], arrow_dataset.field("video_id") == video_id)
+    return {row["clip_id"]: row["sound_moved_s"] for row in rows if row["sound_moved_s"] is not None}
+
+
+def _with_curve(dataset: Path, video_id: str, tier: TierExplanation) -> TierExplanation:
+    """Return the explanation of a tier with the curve of the span that holds the second of the question."""
+    span = None if tier.span_of_second is None else tier.spans[tier.span_of_second]
+    if span is None or span.sync is None:
+        return tier
+    tick, of_video = arrow_dataset.field("tick"), arrow_dataset.field("video_id") == video_id
+    within = of_video & (tick >= _tick(span.start_s)) & (tick < _tick(span.end_s))
+    rows = [row["sync_scores"] for row in _rows(dataset, FRAMES, ["sync_scores"], within)]
+    scores = np.array([row for row in rows if row is not None], dtype=np.float32).reshape(-1, len(LAGS))
+    return replace(tier, curve=SyncSums.of(scores).curve())
+
+
 def _tick(time_s: float) -> int:
     # 1.16 is tick 29, but 1.16 * 25 is a little less than 29 in floating point
     return math.floor(round(time_s * float(TICK_RATE_HZ), 6))
@@ -192,13 +245,17 @@ def _tick(time_s: float) -> int:
 
 def _evidence(dataset: Path, video_id: str, tick: int) -> dict[str, object]:
     of_tick = (arrow_dataset.field("video_id") == video_id) & (arrow_dataset.field("tick") == tick)
-    try:
-        files = arrow_rows(table_files(dataset, FRAMES.name), FRAMES.arrow_schema())
-        rows = files.to_table(columns=list(_EVIDENCE), filter=of_tick)
-    except (pa.ArrowException, ValueError, OSError) as error:
-        raise DatasetError(f"{dataset}: table {FRAMES.name} cannot be read: {error}; run the curation again") from error
-    found: list[dict[str, object]] = rows.to_pylist()
+    found = _rows(dataset, FRAMES, _EVIDENCE, of_tick)
     return found[0] if found else {}
+
+
+def _rows(dataset: Path, table: Table, columns: Sequence[str], chosen: arrow_dataset.Expression) -> list[_Row]:
+    try:
+        files = arrow_rows(table_files(dataset, table.name), table.arrow_schema())
+        rows: list[_Row] = files.to_table(columns=list(columns), filter=chosen).to_pylist()
+    except (pa.ArrowException, ValueError, OSError) as error:
+        raise DatasetError(f"{dataset}: table {table.name} cannot be read: {error}; run the curation again") from error
+    return rows
 
 
 def _timeline_text(tier: TierExplanation) -> str:
@@ -214,6 +271,9 @@ def _second_text(tier: TierExplanation, number: int) -> str:
     span = tier.spans[number]
     verb = "kept" if span.outcome == "kept" else f"dropped as {span.outcome}"
     lines = [f"Tier {tier.tier}: {verb}, {clock_text(span.start_s)} to {clock_text(span.end_s)}: {span.reason}"]
+    if tier.curve is not None:
+        outcome = outcome_text(str(span.sync), span.sync_reason)
+        lines.append(f"  lips and sound: {outcome}; {curve_text(tier.curve)}".replace("\n", "\n  "))
     if span.failed:
         lines.append(f"  all rules failed in the span: {', '.join(span.failed)}")
     for name, neighbour in (("before", number - 1), ("after", number + 1)):

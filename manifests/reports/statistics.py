@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 from foundation.json_text import json_text
 from foundation.text import TimeUnit, text_table, time_unit
 from manifests.files.tables import read_table
-from manifests.packing.one_state import in_one_state, not_hidden
+from manifests.packing.one_state import Counted, counted_rows, in_one_state
+from manifests.reports.sync_statistics import VIDEO_COLUMNS, SyncRow, sync_rows, sync_text
 from manifests.vocabulary import FAILED_STATUSES, OUTCOMES, TIERS
 
 __all__ = ["DropRow", "SourceRow", "Statistics", "VideoRow", "statistics"]
@@ -71,6 +72,8 @@ class Statistics:
     drops: tuple[DropRow, ...]
     """Per tier, the largest first."""
     videos: tuple[VideoRow, ...]
+    sync: tuple[SyncRow, ...] = ()
+    """Per source in which lips and sound were judged."""
 
     def json(self) -> str:
         """Return all statistics as JSON; durations in seconds."""
@@ -80,9 +83,10 @@ class Statistics:
         return self.text()
 
     def text(self) -> str:
-        """Return three tables for people to read."""
+        """Return tables for people to read."""
         unit = time_unit(self.total.raw_s)
-        return "\n\n".join([self._sources_text(unit), self._drops_text(unit), self._videos_text()])
+        sync = [sync_text(self.sync, unit)] if self.sync else []
+        return "\n\n".join([self._sources_text(unit), self._drops_text(unit), *sync, self._videos_text()])
 
     def _sources_text(self, unit: TimeUnit) -> str:
         header = ["source", "videos", "failed", "dupl.", "IDs raw", f"{unit.name} raw", "IDs kept"]
@@ -141,15 +145,17 @@ def statistics(dataset: Path) -> Statistics:
         DatasetError: a table cannot be read.
         ChangingDatasetError: a command has begun to remove what is counted.
     """
-    return in_one_state(dataset, lambda hidden: _counted(dataset, hidden))
+    return in_one_state(dataset, lambda counted: _counted(dataset, counted))
 
 
-def _counted(dataset: Path, hidden: frozenset[str]) -> Statistics:
+def _counted(dataset: Path, counted: Counted) -> Statistics:
     columns = list(_Video.__dataclass_fields__)
     videos = [_Video(**row) for row in read_table(dataset, "videos", columns).to_pylist()]
     videos.sort(key=lambda video: (video.source, video.path))
-    spans = read_table(dataset, "spans", ["video_id", "start_s", "end_s", "tier", "outcome"])
-    seconds = _seconds_per_video(not_hidden(spans, hidden))
+    spans = read_table(dataset, "spans", ["video_id", "start_s", "end_s", "tier", "outcome", "sync", "sync_reason"])
+    spans = counted_rows(spans, counted)
+    moved = counted_rows(read_table(dataset, "clips", ["video_id", "sound_moved_s"]), counted)
+    seconds = _seconds_per_video(spans)
     by_source = defaultdict(list)
     for video in videos:
         by_source[video.source].append(video)
@@ -158,6 +164,7 @@ def _counted(dataset: Path, hidden: frozenset[str]) -> Statistics:
         total=_source_row("total", videos, seconds),
         drops=tuple(_drop_rows(seconds.values())),
         videos=tuple(_video_row(video, seconds) for video in videos),
+        sync=sync_rows(read_table(dataset, "videos", VIDEO_COLUMNS), spans, moved),
     )
 
 

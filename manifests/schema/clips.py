@@ -3,6 +3,7 @@
 import pyarrow as pa
 
 from manifests.schema.columns import F32, F64, I32, I64, PATH, TEXT, Table, optional, required
+from manifests.schema.face_measures import SYNC_LAG_TICKS
 
 __all__ = ["CLIPS"]
 
@@ -44,6 +45,55 @@ CLIPS = Table(
             "estimated ratio of speech to the noise under it in the source's sound, -10 to 60; null without speech",
         ),
         optional("speech_ratio", F32, "0 to 1", "share of ticks with speech; null without an audio stream"),
+        optional(
+            "sync",
+            TEXT,
+            "",
+            "whether lips and sound belong together, a word of manifests.vocabulary.SYNC_OUTCOMES. All columns of sync "
+            "are about the stretch that was judged: the clip, or in tier vae the longest one in it that left tier "
+            "diffusion; null where there is none",
+            later=True,
+        ),
+        optional(
+            "sync_reason",
+            TEXT,
+            "",
+            "why it is not_measured, a word of manifests.vocabulary.SYNC_REASONS; null where it was",
+            later=True,
+        ),
+        optional(
+            "sync_z",
+            F32,
+            "",
+            "peak of `sync_curve` above its median, times the root of `sync_ticks`; null where not measured",
+            later=True,
+        ),
+        optional(
+            "sync_offset_ticks",
+            F32,
+            "ticks",
+            "time by which the sound is later than the lips in the source, by the peak of `sync_curve`; null where not "
+            "measured",
+            later=True,
+        ),
+        optional("sync_ticks", I32, "ticks", "number of ticks that `sync_curve` is the mean of", later=True),
+        optional(
+            "sync_curve",
+            pa.list_(pa.float16(), 2 * SYNC_LAG_TICKS + 1),
+            "-1 to 1",
+            "mean of `frames.sync_scores`, sound 15 ticks earlier to 15 ticks later than the lips; NaN where too few "
+            "ticks have the lag",
+            f"[{2 * SYNC_LAG_TICKS + 1}]",
+            later=True,
+        ),
+        optional("sync_model", TEXT, "", "network that compared lips and sound", later=True),
+        optional(
+            "sound_moved_s",
+            F64,
+            "s",
+            "time by which the sound was moved earlier when the clip was cut, negative: later; null where it was not",
+            later=True,
+        ),
         optional("frontal_angle_mean", F32, "deg", "mean of frames.frontal_angle_deg over the clip"),
         optional("frontal_angle_std", F32, "deg", "its standard deviation"),
         optional("max_step", F32, "face widths", "largest move of the face between adjacent ticks"),

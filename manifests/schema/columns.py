@@ -23,7 +23,8 @@ class Column:
     meaning: str
     nullable: bool
     later: bool = False
-    """Came after the first datasets of this schema version: files that lack it are read as null."""
+    """Whether the column came after the first files of this version of the schema: a file may lack it, and it is null
+    in such files."""
 
     @property
     def field(self) -> pa.Field:

@@ -14,7 +14,10 @@ import pyarrow as pa
 from foundation.array_types import BoolArray, Float32Array
 from manifests.schema.columns import F32, Column, optional
 
-__all__ = ["FACE_MEASURES", "FaceMeasure", "FaceMeasures", "Measured"]
+__all__ = ["FACE_MEASURES", "SYNC_LAG_TICKS", "FaceMeasure", "FaceMeasures", "Measured"]
+
+SYNC_LAG_TICKS = 15
+"""Largest lag between lips and sound, either way, for which `FaceMeasures.sync_scores` has a score, ticks."""
 
 Measured = npt.NDArray[np.generic]
 
@@ -30,10 +33,12 @@ def _column(
     *,
     interpolated: bool = True,
     large: bool = False,
+    sparse: bool = False,
+    later: bool = False,
 ) -> dict[str, object]:
     """Return the metadata of a field: its column, and the other properties of `FaceMeasure`."""
-    column = optional(name, data_type, unit, meaning, shape)
-    return {"column": column, "interpolated": interpolated, "large": large}
+    column = optional(name, data_type, unit, meaning, shape, later=later)
+    return {"column": column, "interpolated": interpolated, "large": large, "sparse": sparse}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -131,6 +136,36 @@ class FaceMeasures:
     )
     """(R, 3, 2) nose tip, top left and bottom right corner of the face rectangle, by which the rule `jitter` judges;
     None where it takes landmarks and box."""
+    sync_scores: Float32Array | None = field(
+        default=None,
+        metadata=_column(
+            "sync_scores",
+            pa.list_(pa.float16(), 2 * SYNC_LAG_TICKS + 1),
+            "-1 to 1",
+            "how well the lips on this tick go with the sound -15 to 15 ticks later, a cosine per lag, NaN beyond the "
+            "ends of a stretch; null where it was not measured",
+            f"[{2 * SYNC_LAG_TICKS + 1}]",
+            interpolated=False,
+            sparse=True,
+            later=True,
+        ),
+    )
+    """(R, 31) cosine between the lips on the tick and the sound -15 to 15 ticks later, NaN where it was not measured;
+    None where it was measured on no face."""
+    speaking_prob: Float32Array | None = field(
+        default=None,
+        metadata=_column(
+            "speaking_prob",
+            F32,
+            "0 to 1",
+            "probability that this face is the one that speaks; null where it was not measured",
+            interpolated=False,
+            sparse=True,
+            later=True,
+        ),
+    )
+    """(R,) probability that the face is the one that speaks, NaN where it was not measured; None where it was measured
+    on no face."""
 
     @property
     def width_px(self) -> Float32Array:
@@ -145,11 +180,13 @@ class FaceMeasure:
     field: str
     column: Column
     optional: bool
-    """Not every model gives it; where one does, every face has it, and else the field is None."""
+    """Not every model gives it; where one does, every face has it unless it is sparse, and else the field is None."""
     interpolated: bool
     """Bridged misses are filled linearly; else nothing stands there."""
     large: bool
     """Makes up most of the bytes, and no built-in rule reads it."""
+    sparse: bool
+    """Measured on chosen faces only, and NaN on the others; an array of it may hold some numbers and lack others."""
 
     @property
     def is_flag(self) -> bool:

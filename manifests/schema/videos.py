@@ -52,6 +52,31 @@ VIDEOS = Table(
         required("kept_vae_s", F64, "s", "seconds kept in tier vae, those of diffusion clips included"),
         required("n_clips", I32, "clips", "rows in `clips`, both tiers"),
         optional("duplicate_of", TEXT, "", "path of the file of the same content that was analysed instead; else null"),
+        optional(
+            "sync_z",
+            F64,
+            "",
+            "as in `clips`, of all stretches together whose lips and sound were compared; null where none was",
+            later=True,
+        ),
+        optional("sync_offset_ticks", F64, "ticks", "as in `clips`, likewise", later=True),
+        optional("sync_ticks", I32, "ticks", "number of ticks of these stretches that have a score", later=True),
+        optional(
+            "sync_model",
+            TEXT,
+            "",
+            "what compared lips and sound where it was worth it, name and digest; null: nothing did",
+            later=True,
+        ),
+        optional("speaking_model", TEXT, "", "what told who speaks, likewise", later=True),
+        optional(
+            "duplicate_group",
+            TEXT,
+            "",
+            "lowest video_id of the near-duplicates that the video belongs to, as `gaia-curate duplicates` found them; "
+            "null where there are none",
+            later=True,
+        ),
         optional("analyze_s", F64, "s", "time that the analysis took; differs between two runs"),
         optional("decide_s", F64, "s", "time that the decision took; differs between two runs"),
         optional("render_s", F64, "s", "time that the rendering took; differs between two runs"),
@@ -75,5 +100,14 @@ SPANS = Table(
         optional("limit", F32, "the rule's", "the limit that the value was held against"),
         required("failed", pa.list_(TEXT), "", "all rules that some tick of the span fails, in order", "[R]"),
         optional("clip_id", TEXT, "", "the clip that the span became; null unless kept"),
+        optional(
+            "sync",
+            TEXT,
+            "",
+            "in tier diffusion, of stretches that satisfy all other rules: whether lips and sound belong together, a "
+            "word of manifests.vocabulary.SYNC_OUTCOMES; else null",
+            later=True,
+        ),
+        optional("sync_reason", TEXT, "", "why that is not_measured; as in `clips`", later=True),
     ),
 )

@@ -140,7 +140,7 @@ SETTINGS = ("train.steps=100000", "train.checkpoint_every=100000", "train.pictur
 def test_a_loader_that_fails_or_stalls_ends_the_training(
     fault: str, says: str, repository: Path, tmp_path: Path
 ) -> None:
-    stalls = ["train.loader_patience_s=40"] if fault in ("SIGSTOP", "hang") else []
+    stalls = ["train.loader_patience_s=25"] if fault in ("SIGSTOP", "hang") else []
     arguments = [str(tmp_path / "run"), "train.workers=1", *SETTINGS, *stalls]
     program = Program(repository, TOY, arguments, LOADER_FAULT=fault)
     said = program.ended(3, within_s=8 * ROOM_S)  # from its start on

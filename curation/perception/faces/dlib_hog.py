@@ -138,6 +138,8 @@ DLIB_FACES = FaceFinderCard(
     name="dlib",
     scheme=DlibFaces.scheme,
     pose_method=DlibFaces.pose_method,
+    # on 53 faces of real videos: 1.20 to 1.40 and -0.22 to -0.12 in 80 % of them, against SCRFD's boxes
+    head_box=(1.29, -0.17),
     assets=(PREDICTOR,),
     runtime="dlib-bin",
     load=lambda settings: DlibFaces(least_face_px=settings.least_face_px),

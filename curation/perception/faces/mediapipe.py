@@ -152,6 +152,8 @@ MEDIAPIPE_FACES = FaceFinderCard(
     name="mediapipe",
     scheme=MediaPipeFaces.scheme,
     pose_method=MediaPipeFaces.pose_method,
+    # on 217 faces of real videos: 1.08 to 1.20 and -0.09 to -0.03 in 80 % of them, against SCRFD's boxes
+    head_box=(1.13, -0.066),
     assets=(BUNDLE,),
     runtime="ai-edge-litert",
     load=lambda settings: MediaPipeFaces(least_face_px=settings.least_face_px),

@@ -4,11 +4,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from curation.decision.main_face import main_track
+from curation.decision.main_face import Rivals, main_track
+from curation.decision.speaker_turns import SpeakerSettings
 from curation.decision.tracks import TrackSettings, link_tracks
+from curation.evidence.main_track import MainTrack
 from curation.evidence.measures import Evidence, Faces
 from curation.model_registry import IDENTITIES
 from curation.perception.cards import IdentityCard
+from curation.rules.silence import SilenceSettings
 from curation.rules.still_face import StillFaceSettings
 
 Make = Callable[..., Evidence]
@@ -30,6 +33,20 @@ def joined(first: Faces, second: Faces) -> Faces:
 def linked(evidence: Evidence, cut: np.ndarray | None = None, bridge: int = 2, identity: str = "dlib") -> np.ndarray:
     cut = np.zeros(len(evidence), np.bool_) if cut is None else cut
     return link_tracks(evidence, cut, bridge, TrackSettings(), identity)
+
+
+def chosen(evidence: Evidence, cut: np.ndarray | None = None) -> MainTrack:
+    cut = np.zeros(len(evidence), np.bool_) if cut is None else cut
+    return main_track(
+        evidence,
+        linked(evidence, cut),
+        cut,
+        bridge_ticks=2,
+        still=StillFaceSettings(),
+        rivals=Rivals(min_score=0.7, face_ratio=0.5),
+        silence=SilenceSettings(),
+        speaker=SpeakerSettings(),
+    )
 
 
 def cut_at(n: int, tick: int) -> np.ndarray:
@@ -116,7 +133,7 @@ def test_the_main_face_is_that_of_the_widest_and_longest_track(
 ) -> None:
     faces = joined(make_faces(np.arange(2, 10), x0=0.0, width=150.0), make_faces(np.arange(3), x0=400.0, width=200.0))
     evidence = make_evidence(10, faces=faces)
-    main = main_track(evidence, linked(evidence), np.zeros(10, np.bool_), 2, 0.7, StillFaceSettings())
+    main = chosen(evidence)
     assert faces.width_px[main.face].tolist() == [200.0, 200.0] + [150.0] * 8
     assert np.flatnonzero(main.changes).tolist() == [2]
     np.testing.assert_allclose(main.rival_ratio, [0, 0, 200 / 150] + [0] * 7)
@@ -128,7 +145,7 @@ def test_a_face_that_the_detector_is_unsure_of_is_no_rival(
     ticks = np.arange(4)
     second = replace(make_faces(ticks, x0=400.0), score=np.array([0.69, 0.7, 0.9, 0.5], np.float32))
     evidence = make_evidence(4, faces=joined(make_faces(ticks, x0=0.0, width=210.0), second))
-    main = main_track(evidence, linked(evidence), np.zeros(4, np.bool_), 2, 0.7, StillFaceSettings())
+    main = chosen(evidence)
     np.testing.assert_allclose(main.rival_ratio, [0.0, 200 / 210, 200 / 210, 0.0])
 
 
@@ -146,7 +163,7 @@ def test_a_poster_is_not_the_main_face_and_for_long_no_rival(
         still = make_faces(np.arange(n), x0=0.0, width=400.0)
         still = replace(still, key_points_px=poster.key_points_px[:n])
         evidence = make_evidence(n, faces=joined(still, make_faces(np.arange(n), x0=500.0, width=150.0)))
-        main = main_track(evidence, linked(evidence), np.zeros(n, np.bool_), 2, 0.7, StillFaceSettings())
+        main = chosen(evidence)
         assert set(evidence.faces.width_px[main.face].tolist()) == {150.0}
         np.testing.assert_allclose(main.rival_ratio, rival_ratio, rtol=1e-6)
 
@@ -156,7 +173,7 @@ def test_of_two_posters_the_larger_one_is_the_main_face_and_the_other_a_rival(
 ) -> None:
     large, small = (unmoving(make_faces(np.arange(60), x0=x0, width=w)) for x0, w in ((0.0, 300.0), (400.0, 240.0)))
     evidence = make_evidence(60, faces=joined(small, large))
-    main = main_track(evidence, linked(evidence), np.zeros(60, np.bool_), 2, 0.7, StillFaceSettings())
+    main = chosen(evidence)
     assert set(evidence.faces.width_px[main.face].tolist()) == {300.0}
     np.testing.assert_allclose(main.rival_ratio, 0.8)
 
@@ -168,7 +185,7 @@ def test_a_listener_who_moved_once_remains_a_rival(make_evidence: Make, make_fac
     evidence = make_evidence(
         200, faces=joined(make_faces(np.arange(200), x0=0.0), replace(listener, key_points_px=key_points))
     )
-    main = main_track(evidence, linked(evidence), np.zeros(200, np.bool_), 2, 0.7, StillFaceSettings())
+    main = chosen(evidence)
     np.testing.assert_allclose(main.rival_ratio, 190 / 200)
 
 
@@ -176,7 +193,7 @@ def test_a_change_of_the_main_face_at_a_cut_is_no_change_within_a_shot(make_evid
     boxes = np.array([[100, 80, 300, 280]] * 5 + [[500, 80, 700, 280]] * 5, np.float32)
     evidence = make_evidence(10, boxes=boxes)
     cut = cut_at(10, 5)
-    assert not main_track(evidence, linked(evidence, cut), cut, 2, 0.7, StillFaceSettings()).changes.any()
+    assert not chosen(evidence, cut).changes.any()
 
 
 def test_misses_are_bridged_within_a_track_only(make_evidence: Make) -> None:
@@ -184,7 +201,7 @@ def test_misses_are_bridged_within_a_track_only(make_evidence: Make) -> None:
     boxes[[3, 4, 8]] = np.nan
     boxes[9:] += 500.0
     evidence = make_evidence(12, boxes=boxes)
-    main = main_track(evidence, linked(evidence), np.zeros(12, np.bool_), 2, 0.7, StillFaceSettings())
+    main = chosen(evidence)
     assert np.flatnonzero(main.bridged).tolist() == [3, 4]
     assert main.track_id[[3, 4]].tolist() == [0, 0]
     assert np.flatnonzero(main.changes).tolist() == [9]
@@ -196,12 +213,12 @@ def test_an_undecodable_tick_is_never_bridged(make_evidence: Make) -> None:
     decoded = np.ones(6, np.bool_)
     decoded[3] = False
     evidence = replace(make_evidence(6, boxes=boxes), decoded=decoded)
-    assert not main_track(evidence, linked(evidence), np.zeros(6, np.bool_), 2, 0.7, StillFaceSettings()).bridged.any()
+    assert not chosen(evidence).bridged.any()
 
 
 def test_a_video_without_a_face_has_no_main_face(make_evidence: Make) -> None:
     evidence = make_evidence(5, boxes=np.full((5, 4), np.nan, np.float32))
-    main = main_track(evidence, linked(evidence), np.zeros(5, np.bool_), 2, 0.7, StillFaceSettings())
+    main = chosen(evidence)
     assert (main.face == -1).all()
     assert not main.bridged.any()
 

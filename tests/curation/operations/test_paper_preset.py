@@ -63,6 +63,21 @@ def test_without_its_weights_the_default_preset_stops_before_a_frame_with_all_th
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.usefixtures("no_weights")
+def test_without_the_weights_of_the_active_speaker_a_run_stops_before_a_frame_and_says_how_to_go_on(
+    small_run: SmallRun, tmp_path: Path
+) -> None:
+    options = ["--preset", "embedded", "--set", "perception.speaking=lr_asd"]
+    code, said = gaia("run", "--source", small_run.source, "--out", tmp_path / "out", *options)
+    assert code == 3
+    assert "file: lr_asd_ava.pth" in said
+    assert asset_record("lr_asd_ava").licence in said
+    (pull,) = (line for line in said.splitlines() if line.startswith("  gaia-curate models pull "))
+    assert "lr_asd_ava" in pull.split()
+    assert "  --set perception.speaking=none" in said.splitlines()
+    assert not (tmp_path / "out").exists()
+
+
 def test_every_weight_of_a_preset_has_a_source() -> None:
     assert set(PRESETS) == {"embedded", "paper"}
     for preset, settings in PRESETS.items():
@@ -87,6 +102,7 @@ def test_every_weight_of_training_has_a_source() -> None:
         ["perception.faces=scrfd", "perception.identity=arcface"],
         ["perception.pose=3ddfa_mb05", "speech.denoiser=master64"],
         ["speech.denoiser=dns48", "speech.encoder=wav2vec2"],
+        ["perception.speaking=lr_asd"],
     ],
 )
 @pytest.mark.parametrize("preset", ["embedded", "paper"])

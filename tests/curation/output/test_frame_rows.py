@@ -5,10 +5,12 @@ from dataclasses import fields, replace
 
 import numpy as np
 import pytest
+from helpers.made_evidence import part
 
 from curation.decision.decide import RulesSettings, decide
+from curation.evidence.joining import stitch
 from curation.evidence.measures import Evidence, Faces
-from curation.output.frame_rows import evidence_of_frames, frames_table
+from curation.output.frame_rows import evidence_of_frames, frames_table, stored_face
 from manifests.landmarks import landmark_scheme
 
 Make = Callable[..., Evidence]
@@ -98,3 +100,41 @@ def test_jitter_points_come_back_for_main_and_other_faces(
     points = np.arange(len(evidence.faces) * 6, dtype=np.float32).reshape(-1, 3, 2)
     evidence = replace(evidence, faces=replace(evidence.faces, jitter_points_px=points))
     assert_same(there_and_back(evidence), evidence)
+
+
+def sparse_measures(n_faces: int) -> dict[str, np.ndarray]:
+    """Scores of every third face, of which the last face lacks some lags, and a probability of every fifth."""
+    scores = np.full((n_faces, 31), np.nan, np.float32)
+    scores[::3] = np.linspace(-1, 1, 31).astype(np.float16)
+    scores[n_faces - 1, :10] = 0.5
+    speaking = np.full(n_faces, np.nan, np.float32)
+    speaking[::5] = 0.25
+    return {"sync_scores": scores, "speaking_prob": speaking}
+
+
+def test_what_was_measured_on_some_faces_comes_back_and_is_null_on_the_others(
+    make_evidence: Make, make_faces: Callable[..., Faces]
+) -> None:
+    evidence = two_faced(make_evidence, make_faces)
+    measured = replace(evidence, faces=replace(evidence.faces, **sparse_measures(len(evidence.faces))))
+    assert_same(there_and_back(measured), measured)
+    table = frames_table("00ff00ff00ff00ff", measured, decide(measured, RulesSettings()), SCHEME)
+    # faces 0 to 9 are alone on their ticks; the tick of the last lacks 21 lags
+    assert [row is None for row in table["sync_scores"].to_pylist()[:5]] == [False, True, True, False, True]
+    assert sum(np.isnan(table["sync_scores"][59].as_py())) == 21
+    assert table["speaking_prob"].to_pylist()[:7] == [0.25, None, None, None, None, 0.25, None]
+    assert [face["speaking_prob"] for face in table["other_faces"][10].as_py()] == [None]
+    assert stored_face(table.slice(10, 20)).speaking_prob is not None
+    unmeasured = frames_table("00ff00ff00ff00ff", evidence, decide(evidence, RulesSettings()), SCHEME)
+    assert unmeasured["sync_scores"].null_count == 60
+    assert stored_face(unmeasured.slice(10, 20)).sync_scores is None
+
+
+def test_ranges_with_and_without_a_sparse_measure_join_as_one(make_evidence: Make) -> None:
+    evidence = make_evidence(60)
+    measured = replace(evidence, faces=replace(evidence.faces, **sparse_measures(60)))
+    whole = stitch([part(measured, 0, 20), part(evidence, 20, 40), part(measured, 40, 60)]).faces
+    assert whole.sync_scores is not None
+    np.testing.assert_array_equal(np.isnan(whole.sync_scores[20:40]), True)
+    np.testing.assert_array_equal(whole.sync_scores[40:], sparse_measures(60)["sync_scores"][40:])
+    assert stitch([part(evidence, 0, 20), part(evidence, 20, 60)]).faces.sync_scores is None

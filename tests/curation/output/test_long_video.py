@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -10,9 +11,11 @@ import numpy as np
 import pytest
 from helpers.made_evidence import part
 from helpers.made_videos import TalkingFace, frame_times, talking_video
+from helpers.older_datasets import LATER_COLUMNS, Steady, forget_comparison
 
 from curation.analysis.windows import plan_windows
 from curation.decision.decide import ClipPlan, decide
+from curation.engine import units, worker
 from curation.engine.event_log import events_path
 from curation.engine.events import RunHooks, UnitEvent
 from curation.engine.execution import Executor
@@ -21,6 +24,7 @@ from curation.engine.units import AnalyzeVideo, DecideVideo, GatherVideo, Measur
 from curation.engine.worker import WorkerPlan
 from curation.evidence.joining import with_audio
 from curation.evidence.measures import Evidence, FaceMeasures, Faces
+from curation.model_registry import SYNC, register_model
 from curation.operations.run import run
 from curation.output.curated_video import landmarks_of
 from curation.output.frame_rows import frames_table
@@ -28,6 +32,9 @@ from curation.output.long_video import stored_clips, write_decided
 from curation.output.video_files import WINDOWS as FOLDER
 from curation.output.video_files import VideoFiles
 from curation.output.window_files import read_windows, write_window
+from curation.output.window_shapes import WindowShapes
+from curation.perception.cards import SyncCard
+from curation.rendering.clip_sound import speech_heard
 from curation.rendering.render import evidence_of_clips
 from curation.rendering.slices import divide_clips
 from curation.settings import CurationSettings, load_settings
@@ -35,12 +42,13 @@ from curation.sources.discover import discover
 from curation.sources.entries import SourceVideo
 from foundation.storage.arrow import read_parquet
 from manifests.files.tables import read_table
+from manifests.packing.shards import MEDIA_COLUMNS
 from manifests.reports.validate import validate
 from manifests.timeline import Window
 
 ID = "00ff00ff00ff00ff"
 VIDEO = SourceVideo(path=Path("a.mp4"), video_id=ID, source="made", speaker_id=None, size_bytes=1)
-QUIET = load_settings(CurationSettings(), None, ["speech.encoder=none", "speech.denoiser=none"])
+QUIET = load_settings(CurationSettings(), None, ["speech.encoder=none", "speech.denoiser=none", "perception.sync=none"])
 """One face and its sound; few models."""
 FROZEN = ["rules.still_face.min_motion=0", "rules.silence.min_lip_motion=0"]
 """The second half of the video is a held picture with a voice."""
@@ -101,6 +109,29 @@ def test_rows_written_window_by_window_are_those_of_one_piece(spoilt: Evidence, 
     assert spans.num_rows == len(decision.spans)
 
 
+def test_what_was_measured_of_the_complete_video_is_in_the_rows_of_its_windows(
+    spoilt: Evidence, tmp_path: Path
+) -> None:
+    settings = load_settings(QUIET, None, ["perception.faces=dlib", "rules.no_face.bridge_ticks=5"])
+    files, n_faces = VideoFiles(tmp_path, VIDEO), len(spoilt.faces)
+    speaking = np.linspace(0.0, 1.0, n_faces).astype(np.float32)
+    speaking[::7] = np.nan
+    scores = np.linspace(-1.0, 1.0, n_faces * 31).astype(np.float16).astype(np.float32).reshape(n_faces, 31)
+    measured = dataclasses.replace(
+        spoilt, faces=dataclasses.replace(spoilt.faces, speaking_prob=speaking, sync_scores=scores)
+    )
+    for window in WINDOWS:
+        write_window(files, window, part(spoilt, window.first_tick, window.end_tick), 1.0)
+    decision = decide(measured, settings.rules)
+    write_decided(files, WINDOWS, measured, decision, settings)
+    expected = frames_table(ID, measured, decision, landmarks_of(settings))
+    assert read_parquet(tmp_path / FOLDER / f"{ID}-frames.parquet").equals(expected)
+    shapes_of, chosen = WindowShapes(files, WINDOWS, spoilt.faces.tick), np.r_[3, 190:230, n_faces - 1]
+    landmarks, blendshapes = shapes_of(chosen)
+    np.testing.assert_array_equal(landmarks, spoilt.faces.landmarks_px[chosen])
+    np.testing.assert_array_equal(blendshapes, spoilt.faces.blendshapes[chosen])
+
+
 @pytest.mark.parametrize("first", [175, 176, 188, 199, 200])
 def test_the_longest_bridge_is_the_same_wherever_the_seam_lies_in_it(
     first: int, make_evidence: Callable[..., Evidence], make_faces: Callable[..., Faces], tmp_path: Path
@@ -134,6 +165,23 @@ def test_clips_find_the_rows_that_one_piece_gives_them(spoilt: Evidence, tmp_pat
             if field.name == "blendshapes":
                 right = right.astype(np.float16).astype(np.float32)  # as stored
             np.testing.assert_array_equal(left, right, field.name)
+
+
+@pytest.mark.parametrize("lag_samples", [0, 1920, -1920, 319, 320, 7680])
+def test_clips_whose_sound_is_moved_hear_what_one_piece_gives_them(
+    lag_samples: int, spoilt: Evidence, tmp_path: Path
+) -> None:
+    decided_in_windows(tmp_path, spoilt, WINDOWS, load_settings(QUIET, None, ["perception.faces=dlib"]))
+    plans = [
+        ClipPlan(first_tick=first, end_tick=first + 40, tier="vae", sound_lag_samples=lag_samples)
+        for first in (0, 120, 390)
+    ]
+    got = list(stored_clips(VideoFiles(tmp_path, VIDEO), plans))
+    for one, plan in zip(got, plans, strict=True):
+        np.testing.assert_array_equal(one.speech_prob, speech_heard(spoilt, plan))
+    assert spoilt.speech_prob is not None
+    moved = round(lag_samples / 640)  # to the nearest tick, an even one in between
+    np.testing.assert_array_equal(got[1].speech_prob, spoilt.speech_prob[120 + moved : 160 + moved])
 
 
 def test_a_clip_without_an_identity_descriptor_has_none(spoilt: Evidence, tmp_path: Path) -> None:
@@ -245,3 +293,32 @@ def test_a_run_that_ends_between_two_steps_goes_on_there(
     again = [line["unit"].split(" ", 1)[1] for line in log if line["event"] == "begin"]
     assert again == left
     assert files(dataset) == files(undisturbed)
+
+
+def test_a_long_video_of_before_is_completed_from_its_rows(
+    source: Path, undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SYNC, "_own", {})
+    register_model(SyncCard(name="steady", scheme="mediapipe478", load=lambda _settings: Steady()))
+    dataset = tmp_path / "dataset"
+    shutil.copytree(undisturbed, dataset)
+    forget_comparison(dataset, {})
+    before = {name: read_table(dataset, name) for name in ("frames", "clips")}
+
+    def measured(*_: object) -> None:
+        raise AssertionError("it was measured again")
+
+    monkeypatch.setattr(units, "analyze_frames", measured)
+    for name in ("analyze_audio_of", "render_clips"):
+        monkeypatch.setattr(worker, name, measured if name == "analyze_audio_of" else lambda *_, **__: ())
+    report = run(str(source), dataset, load_settings(SLICED, None, ["perception.sync=steady"]), Executor())
+    assert report.failed == ()
+    assert validate(dataset) == []
+    for name, table in before.items():
+        now = read_table(dataset, name)
+        same = [one for one in now.column_names if one not in (*LATER_COLUMNS, "other_faces", *MEDIA_COLUMNS)]
+        assert now.select(same).equals(table.select(same))
+    clips = read_table(dataset, "clips").to_pylist()
+    assert {clip["sync"] for clip in clips if clip["tier"] == "diffusion"} == {"in_sync"}
+    scores = read_table(dataset, "frames", ["sync_scores"])["sync_scores"]
+    assert scores.null_count < len(scores) / 2

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from curation.decision.decide import RulesSettings, all_rules
+from curation.decision.decide import RulesSettings
+from curation.decision.judgement import all_rules
 from curation.rules.cut import CutSettings, cut
 from curation.rules.mask import MaskSettings, mask
 from curation.rules.no_face import NoFaceSettings, no_face

@@ -261,7 +261,7 @@ def test_every_file_of_the_shared_folder_is_the_one_of_its_record(
 ) -> None:
     monkeypatch.setenv("GAIA_MODELS", str(shared_dir / "models"))
     found = {status.asset.name for status in asset_statuses(asset_names()) if status.path}
-    assert found >= {"face_landmarker", "scrfd_2.5g", "scrfd_500m_bnkps", "3ddfa_mb05", "3ddfa_whitening"}
+    assert found >= {"face_landmarker", "scrfd_2.5g", "scrfd_500m_bnkps", "3ddfa_mb05", "3ddfa_whitening", "lr_asd_ava"}
     for name in found:
         assert asset_path(name).stat().st_size == asset_record(name).size_bytes
         assert asset_digest(name) == hashlib.sha256(asset_path(name).read_bytes()).hexdigest()

@@ -8,12 +8,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from helpers.older_datasets import LATER_COLUMNS, make_older
 
 from manifests.errors import DatasetError
 from manifests.files.tables import read_table, write_parquet
+from manifests.packing.packed_files import sources_of, table_inventory
+from manifests.packing.rows import VideoRows
+from manifests.reports.queries import query
 from manifests.reports.validate import validate
 from manifests.schema.arrow_arrays import array_column, numpy_of
 from manifests.schema.clips import CLIPS
+from manifests.schema.frames import FRAMES
 from manifests.schema.tables import TABLES
 
 
@@ -62,6 +67,7 @@ def test_a_whole_dataset_has_no_problem(dataset: Path) -> None:
         ("clips", "a.parquet", _set("media", 0, "../x.tar"), "'../x.tar' cannot be the name of a file"),
         ("clips", "a.parquet", _set("landmark_scheme", 0, "mediapipe478"), "68 points a frame, mediapipe478 has 478"),
         ("clips", "a.parquet", _set("flac_offset", 0, None), "a clip of tier diffusion has no sound"),
+        ("clips", "a.parquet", _set("split", 1, "val"), "the speaker is in several splits: train ("),
         ("videos", "videos.parquet", _set("kept_vae_s", 0, 4.0), "kept_vae_s is 4.00, the spans say 7.20"),
         ("videos", "videos.parquet", _set("n_clips", 0, 3), "n_clips is 3, `clips` has 2"),
         ("videos", "videos.parquet", _set("duplicate_of", 1, None), "2 rows have this video_id"),
@@ -199,6 +205,37 @@ def test_columns_that_came_after_a_dataset_was_made_are_null_and_no_problem(data
     (dataset / "dataset.json").write_text(json.dumps(record))
     assert validate(dataset) == []
     assert set(read_table(dataset, "videos")["audio_track"].to_pylist()) == {None}
+
+
+@pytest.mark.parametrize("record", [True, False], ids=["record and files", "files alone"])
+def test_files_that_an_earlier_version_wrote_are_valid_and_lack_nothing_else(dataset: Path, record: bool) -> None:
+    make_older(dataset, record=record)
+    found = pq.read_schema(dataset / "frames" / "a.parquet")
+    faces = found.field("other_faces").type.value_type
+    assert not LATER_COLUMNS & {*found.names, *(field.name for field in faces)}
+    assert validate(dataset) == []
+    path = dataset / "frames" / "a.parquet"
+    pq.write_table(pq.read_table(path, partitioning=None).drop_columns(["luma"]), path)
+    assert _texts(dataset).startswith("frames/a.parquet: schema differs in luma")
+
+
+def test_files_of_today_are_valid_in_a_dataset_that_an_earlier_version_began(dataset: Path) -> None:
+    before = (dataset / "frames" / "a.parquet").read_bytes()
+    make_older(dataset)
+    (dataset / "frames" / "a.parquet").write_bytes(before)
+    assert validate(dataset) == []
+
+
+def test_files_of_an_earlier_version_are_read_as_those_of_today(dataset: Path) -> None:
+    rows = read_table(dataset, "frames")
+    make_older(dataset)
+    assert read_table(dataset, "frames").equals(rows)
+    with VideoRows(FRAMES, sources_of(table_inventory(dataset, FRAMES))) as videos:
+        own = videos.table_of("00000000000000aa")
+    assert own.schema.equals(FRAMES.arrow_schema(), check_metadata=True)
+    assert own.equals(rows.slice(0, 200))
+    asked = "SELECT count(*), count(sync_scores), count(other_faces[1].speaking_prob) FROM frames"
+    assert query(dataset, asked).rows == [(250, 0, 0)]
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ from manifests.timeline import Window
 rng = np.random.default_rng(1)
 ticks = np.r_[0:20, 21:40]
 shapes = {"box_px": (4,), "key_points_px": (9, 2), "landmarks_px": (68, 2), "pose_deg": (3,), "blendshapes": (52,),
-          "descriptor": (128,), "jitter_points_px": (3, 2), "cheeks_px": (2, 2)}
+          "descriptor": (128,), "jitter_points_px": (3, 2), "sync_scores": (31,), "cheeks_px": (2, 2)}
 measures = {}
 for measure in FACE_MEASURES:
     values = rng.random((len(ticks), *shapes.get(measure.field, ()))).astype(np.float32)
@@ -92,7 +92,7 @@ def test_every_measure_is_a_column_of_frames_and_of_the_other_faces() -> None:
 
 def test_what_stands_where_nothing_was_measured() -> None:
     unmeasured = {measure.field: measure.unmeasured(3) for measure in FACE_MEASURES}
-    assert unmeasured["blendshapes"] is unmeasured["jitter_points_px"] is None
+    assert unmeasured["blendshapes"] is unmeasured["sync_scores"] is None
     shapes = {name: values.shape for name, values in unmeasured.items() if values is not None}
     assert shapes["key_points_px"] == (3, 9, 2)
     assert shapes["landmarks_px"] == (3, 0, 2)
@@ -118,5 +118,5 @@ def test_another_measure_is_carried_by_its_declaration_alone(changed: bool, repo
         [sys.executable, "-c", CARRY], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    last = "redness flushed cheeks_px" if changed else "luma descriptor jitter_points_px"
+    last = "redness flushed cheeks_px" if changed else "jitter_points_px sync_scores speaking_prob"
     assert done.stdout.split() == last.split()
