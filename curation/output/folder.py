@@ -1,28 +1,26 @@
 """Folder of a dataset that a command writes to: opened once, its record read once and committed once."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Self
 
 import pyarrow as pa
 
-from curation.output.complete_videos import complete_videos, curated_ids
+from curation.output.complete_videos import curated_ids
 from curation.output.ledger import VideoRecord, read_ledger, read_rows, with_copies_outcomes, write_record
 from curation.output.provenance import (
     DatasetFolderError,
-    fetched_weights,
     new_record,
     recorded_settings,
     require_same,
-    with_identity,
     with_layout,
+    with_weights,
 )
 from curation.output.recorded_rules import require_same_rules, rule_records
 from curation.output.sole_writer import foreign_entries, require_free
 from curation.output.split_column import earlier_splits, label_clips
 from curation.output.video_files import WINDOWS, remove_video_files
 from curation.output.window_files import remove_windows
-from curation.perception.models import identity_at_hand
 from curation.rules.rule import Rule
 from curation.settings import CurationSettings
 from curation.sources.layouts import LayoutName
@@ -53,9 +51,7 @@ from manifests.totals import totals_of
 
 __all__ = ["DatasetFolder", "DatasetFolderError"]
 
-_LEDGER = "ledger"
-
-_ENTRIES = frozenset({"dataset.json", "media", _LEDGER, "latents", WINDOWS, *TABLES})
+_ENTRIES = frozenset({"dataset.json", "media", "ledger", "latents", WINDOWS, *TABLES})
 """Names in the folder of a dataset."""
 
 
@@ -108,8 +104,7 @@ class DatasetFolder:
     ) -> Self:
         """Make a folder a new dataset of these settings, or resume the dataset in it.
 
-        Where `perception.identity` is `auto`, a dataset keeps its descriptor, and a new one takes that of this machine.
-        The sizes of files may change.
+        Where `perception.identity` is `auto`, a dataset keeps its own. The sizes of files may change.
 
         Args:
             path: the folder.
@@ -133,15 +128,13 @@ class DatasetFolder:
         found = find_dataset(path)
         if found is None:
             require_free(path)
-            settings = with_identity(settings, identity_at_hand(settings.perception))
-            weights = fetched_weights(settings) if weights is None else weights
+            settings, weights = with_weights(settings, weights)
             folder = cls(path, new_record(settings, weights), settings, rules)
             folder.is_new = True
         else:
             require_own_files(path)
             folder = cls(path, found, recorded_settings(path, found), rules)
-            settings = with_identity(settings, folder.settings.perception.identity)
-            weights = fetched_weights(settings) if weights is None else weights
+            settings, weights = with_weights(settings, weights, folder.settings.perception.identity)
             folder.resume(settings, weights, rules, dry_run=dry_run)
             folder.settings = settings
         if origin is not None:
@@ -246,21 +239,11 @@ class DatasetFolder:
         remove_windows(self.path, {video_id})
         remove_video_files(self.path, video_id)
 
-    def reconciled(self, records: Mapping[str, VideoRecord]) -> dict[str, VideoRecord]:
-        """Return the records with rows in the tables, and remove packed rows without a record.
-
-        A user who removes a video's record, or a damaged file, has these videos curated again.
-
-        Raises:
-            DatasetError: a file is damaged.
-            OSError: the dataset cannot be written.
-        """
-        return complete_videos(self.path, records, self.settings.storage)
-
     def write_identities(self, rows: pa.Table) -> None:
-        """Replace the table `identities`, and give the clips the persons that it has; nothing else changes.
+        """Replace the table `identities`, and give the clips the persons that it has.
 
-        A stopped call is completed by the same one, or by the next `finish`.
+        Descriptors that were stored for this alone are removed; nothing else changes. A stopped call is completed by
+        the same one, or by the next `finish`.
 
         Raises:
             DatasetError: a file is damaged.
@@ -272,16 +255,18 @@ class DatasetFolder:
         earlier = earlier_splits(self.path)  # before clips have other persons
         write_identities(self.path, rows)
         self.assignment = label_clips(self.path, self.rows(), earlier, self.settings.split)
+        if not self.settings.privacy.keep_descriptors:
+            drop_descriptors(self.path)
+        self.record = self.record.model_copy(update={"totals": totals_of(self.path)})
         commit_dataset(self.path, self.record)
 
-    def finish(self, records: Iterable[VideoRecord], *, recognised: bool = False) -> Dataset:
+    def finish(self, records: Iterable[VideoRecord]) -> Dataset:
         """Pack the files of videos, write `videos`, commit the record with its totals, and return the dataset.
 
         Of the other tables and the media, only what belongs to a video that is `ok` in `records` stays, under its path.
 
         Args:
             records: one per file, in the order of the rows.
-            recognised: people have been recognised by descriptors, so that those that wait only for this can go.
 
         Raises:
             DatasetError: a file is damaged.
@@ -294,7 +279,7 @@ class DatasetFolder:
         earlier = self.earlier or earlier_splits(self.path)
         self.assignment = label_clips(self.path, rows, earlier, self.settings.split)
         compact(self.path, curated, self.settings.storage)
-        if not self.settings.privacy.keep_descriptors and (recognised or not self.settings.privacy.descriptors_stored):
+        if not self.settings.privacy.descriptors_stored:
             drop_descriptors(self.path)
         table = pa.Table.from_pylist([record.model_dump() for record in rows], schema=VIDEOS.arrow_schema())
         require_lease(self.path)

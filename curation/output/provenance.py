@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from curation.model_registry import UnknownModelError
 from curation.output.weights_used import needed_assets, other_models, perception_weights, speech_weights
-from curation.perception.models import lip_weights
+from curation.perception.models import identity_at_hand, lip_weights
 from curation.settings import CurationSettings, differences
 from curation.sources.layouts import LayoutName
 from foundation.address_text import address_without_secrets
@@ -30,6 +30,7 @@ __all__ = [
     "require_same",
     "with_identity",
     "with_layout",
+    "with_weights",
 ]
 
 _STORAGE = "storage."
@@ -96,6 +97,23 @@ def with_identity(settings: CurationSettings, identity: str) -> CurationSettings
     if perception.identity != "auto":
         return settings
     return settings.model_copy(update={"perception": perception.model_copy(update={"identity": identity})})
+
+
+def with_weights(
+    settings: CurationSettings, weights: Sequence[WeightRecord] | None, identity: str | None = None
+) -> tuple[CurationSettings, Sequence[WeightRecord]]:
+    """Return the settings with a descriptor that is named, and their weights.
+
+    Args:
+        settings: of the command.
+        weights: that it uses; None: those of the settings, which are fetched where they are missing.
+        identity: descriptor where `perception.identity` is `auto`; None: that of this machine.
+
+    Raises:
+        MissingAssetsError: weights are missing and cannot be fetched.
+    """
+    named = with_identity(settings, identity_at_hand(settings.perception) if identity is None else identity)
+    return named, fetched_weights(named) if weights is None else weights
 
 
 def require_same(
