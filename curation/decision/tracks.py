@@ -73,9 +73,8 @@ def link_tracks(
         )
     faces = evidence.faces
     track = _linked_by_boxes(faces, cut, bridge_ticks, settings.min_overlap)
-    if faces.parted is None:
-        return _split_by_identity(faces, track, settings.max_distance(card))
-    return _split_where_parted(track, faces.parted)
+    track = _split_by_identity(faces, track, settings.max_distance(card))
+    return track if faces.parted is None else _split_where_parted(track, faces.parted)
 
 
 def parted_faces(

@@ -103,7 +103,8 @@ def _face_signals(frames: pa.Table) -> Float64Array:
 def _with_level_pauses(loudness_db: Float64Array) -> Float64Array:
     from scipy.ndimage import maximum_filter1d
 
-    return np.maximum(loudness_db, maximum_filter1d(loudness_db, _LOUDEST_WITHIN_TICKS) - _QUIETEST_DB)
+    loudest_db: Float64Array = maximum_filter1d(loudness_db, _LOUDEST_WITHIN_TICKS)
+    return np.maximum(loudness_db, loudest_db - _QUIETEST_DB)
 
 
 def _evened(signal: Float64Array, noise: float) -> Float64Array:

@@ -18,6 +18,8 @@ def complete_videos(
 ) -> dict[str, VideoRecord]:
     """Return the records with rows in the tables, and remove packed rows without a record.
 
+    A user who removes a video's record, or a damaged file, has these videos curated again.
+
     Args:
         dataset: the folder; no other process may write to it at the same time.
         records: by video id.

@@ -1,12 +1,12 @@
 """Folder of a dataset that a command writes to: opened once, its record read once and committed once."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Self
 
 import pyarrow as pa
 
-from curation.output.complete_videos import complete_videos, curated_ids
+from curation.output.complete_videos import curated_ids
 from curation.output.ledger import VideoRecord, read_ledger, read_rows, with_copies_outcomes, write_record
 from curation.output.provenance import (
     DatasetFolderError,
@@ -51,9 +51,7 @@ from manifests.totals import totals_of
 
 __all__ = ["DatasetFolder", "DatasetFolderError"]
 
-_LEDGER = "ledger"
-
-_ENTRIES = frozenset({"dataset.json", "media", _LEDGER, "latents", WINDOWS, *TABLES})
+_ENTRIES = frozenset({"dataset.json", "media", "ledger", "latents", WINDOWS, *TABLES})
 """Names in the folder of a dataset."""
 
 
@@ -241,21 +239,11 @@ class DatasetFolder:
         remove_windows(self.path, {video_id})
         remove_video_files(self.path, video_id)
 
-    def reconciled(self, records: Mapping[str, VideoRecord]) -> dict[str, VideoRecord]:
-        """Return the records with rows in the tables, and remove packed rows without a record.
-
-        A user who removes a video's record, or a damaged file, has these videos curated again.
-
-        Raises:
-            DatasetError: a file is damaged.
-            OSError: the dataset cannot be written.
-        """
-        return complete_videos(self.path, records, self.settings.storage)
-
     def write_identities(self, rows: pa.Table) -> None:
-        """Replace the table `identities`, and give the clips the persons that it has; nothing else changes.
+        """Replace the table `identities`, and give the clips the persons that it has.
 
-        A stopped call is completed by the same one, or by the next `finish`.
+        Descriptors that were stored for this alone are removed; nothing else changes. A stopped call is completed by
+        the same one, or by the next `finish`.
 
         Raises:
             DatasetError: a file is damaged.
@@ -267,16 +255,18 @@ class DatasetFolder:
         earlier = earlier_splits(self.path)  # before clips have other persons
         write_identities(self.path, rows)
         self.assignment = label_clips(self.path, self.rows(), earlier, self.settings.split)
+        if not self.settings.privacy.keep_descriptors:
+            drop_descriptors(self.path)
+        self.record = self.record.model_copy(update={"totals": totals_of(self.path)})
         commit_dataset(self.path, self.record)
 
-    def finish(self, records: Iterable[VideoRecord], *, recognised: bool = False) -> Dataset:
+    def finish(self, records: Iterable[VideoRecord]) -> Dataset:
         """Pack the files of videos, write `videos`, commit the record with its totals, and return the dataset.
 
         Of the other tables and the media, only what belongs to a video that is `ok` in `records` stays, under its path.
 
         Args:
             records: one per file, in the order of the rows.
-            recognised: people have been recognised by descriptors, so that those that wait only for this can go.
 
         Raises:
             DatasetError: a file is damaged.
@@ -289,7 +279,7 @@ class DatasetFolder:
         earlier = self.earlier or earlier_splits(self.path)
         self.assignment = label_clips(self.path, rows, earlier, self.settings.split)
         compact(self.path, curated, self.settings.storage)
-        if not self.settings.privacy.keep_descriptors and (recognised or not self.settings.privacy.descriptors_stored):
+        if not self.settings.privacy.descriptors_stored:
             drop_descriptors(self.path)
         table = pa.Table.from_pylist([record.model_dump() for record in rows], schema=VIDEOS.arrow_schema())
         require_lease(self.path)

@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from curation.splits.groups import CLIP_COLUMNS, clip_groups
 from curation.splits.settings import SplitSettings
-from foundation.text import shown, text_table
+from foundation.text import duration_text, shown, text_table, time_unit
 from manifests.timeline import TICK_RATE_HZ
 from manifests.vocabulary import SPLITS, Split
 
@@ -106,15 +106,19 @@ class Assignment:
         total = sum(self.hours.values())
         if not total:
             return "There are no clips to divide."
-        rows = [[name, f"{hours:.2f}", f"{hours / total:.1%}"] for name, hours in self.hours.items()]
-        table = text_table(["split", "hours", "share"], rows, numeric=[False, True, True])
+        unit = time_unit(total * 3600.0)
+        rows = [[name, unit.text(hours * 3600.0), f"{hours / total:.1%}"] for name, hours in self.hours.items()]
+        table = text_table(["split", unit.name, "share"], rows, numeric=[False, True, True])
         return "\n".join([table, *map(shown, self.notes())])
 
     def notes(self) -> tuple[str, ...]:
         """Return sentences on what changed sides, and on a group that is too large to divide well; else none."""
         total = sum(self.hours.values())
         notes = [_reunion_text(reunion) for reunion in self.reunions]
-        notes += [f"{hours:.2f} h of clips moved from {side} to {now}." for (side, now), hours in self.moved_h.items()]
+        notes += [
+            f"{duration_text(hours * 3600.0)} of clips moved from {side} to {now}."
+            for (side, now), hours in self.moved_h.items()
+        ]
         if self.reunions or self.moved_h:
             notes.append("Judge models that were trained before on clips that have not moved.")
         if self.largest_group_h > _LARGE_SHARE * total:
@@ -211,7 +215,7 @@ def _reunion(group: Sequence[_ClipRow], earlier: EarlierSplits, now: Split) -> R
 
 
 def _reunion_text(reunion: Reunion) -> str:
-    sides = " and ".join(f"{hours:.2f} h in {name}" for name, hours in reunion.hours_before.items())
+    sides = " and ".join(f"{duration_text(hours * 3600.0)} in {name}" for name, hours in reunion.hours_before.items())
     some = ", ".join(reunion.names[:4]) + (", ..." if len(reunion.names) > 4 else "")
     return f"{some}: {sides} proved to be one group, which is in {reunion.now} now."
 

@@ -13,8 +13,8 @@ from manifests.schema.frames import FRAMES
 
 __all__ = ["DESCRIBED_TABLES", "file_holds_descriptors", "holds_descriptors", "without_descriptors"]
 
-DESCRIBED_TABLES = (FRAMES, CLIPS)
-"""The tables with descriptors."""
+DESCRIBED_TABLES = (CLIPS, FRAMES)
+"""The tables with descriptors; those of `frames`, by which people are recognised, are the last to be removed."""
 
 _OWN = ("descriptor", "identity")
 """Their columns: of the main face on a tick, and the mean of a clip."""

@@ -1,8 +1,9 @@
 """The contrastive network of lips and sound, forward, in NumPy.
 
 Each side turns its rows into one unit vector a tick: convolution over 5 ticks, convolution over 5 ticks two apart, both
-followed by layer normalisation and GELU, then a linear layer. The cosine of a lip vector and a sound vector says how
-well the two fit. Teaching is in `fitting`; `docs/explanation/sync_model_card.md` has data, figures and limits.
+followed by group normalisation and GELU, then a linear layer. The cosine of a lip vector and a sound vector says how
+well the two fit. The normalisation is over the stretch, so that a score is that of a tick in its stretch. Teaching is
+in `fitting`; `docs/explanation/sync_model_card.md` has data, figures and limits.
 """
 
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ from scipy.special import erf
 from curation.perception.sync.mouth import N_MEASURES, mouth_measures
 from foundation.array_types import Float32Array, Float64Array
 
-__all__ = ["EDGE_TICKS", "N_COMPONENTS", "Side", "SyncNetwork", "lag_scores", "sound_measures"]
+__all__ = ["EDGE_TICKS", "N_COMPONENTS", "N_GROUPS", "Side", "SyncNetwork", "lag_scores", "sound_measures"]
 
 N_COMPONENTS = 64
 """Principal components that are left of a row of Whisper."""
@@ -27,6 +28,9 @@ EDGE_TICKS = 7
 
 _SLOW_TICKS = 14.0
 """Standard deviation of the Gaussian that gives the slow course of the sound: the voice and the room."""
+
+N_GROUPS = 8
+"""Groups of channels that are normalised together, over all ticks of a stretch (Wu and He, 2018)."""
 
 _EPSILON = 1e-5
 
@@ -92,6 +96,8 @@ class SyncNetwork:
             expected = _shape_of(name, width, size)
             if array.shape != expected:
                 raise ValueError(f"array {name!r} has shape {array.shape}, not {expected}")
+            if width % N_GROUPS:
+                raise ValueError(f"{width} channels are not {N_GROUPS} groups")
             if not np.isfinite(array).all():
                 raise ValueError(f"array {name!r} holds a number that is not finite")
         return network
@@ -151,10 +157,11 @@ def _convolved(rows: Float32Array, kernel: Float32Array, dilation: int) -> Float
 
 
 def _activated(rows: Float32Array, scale: Float32Array, shift: Float32Array) -> Float32Array:
-    """Return rows after layer normalisation over the channels of each tick, and GELU."""
-    centred = rows - rows.mean(axis=1, keepdims=True)
-    deviation = np.sqrt(np.square(centred).mean(axis=1, keepdims=True) + np.float32(_EPSILON))
-    normal = centred / deviation * scale + shift
+    """Return rows after group normalisation and GELU."""
+    groups = rows.reshape(len(rows), N_GROUPS, -1)
+    centred = groups - groups.mean(axis=(0, 2), keepdims=True)
+    deviation = np.sqrt(np.square(centred).mean(axis=(0, 2), keepdims=True) + np.float32(_EPSILON))
+    normal = (centred / deviation).reshape(rows.shape) * scale + shift
     activated: Float32Array = normal * (np.float32(0.5) * (np.float32(1.0) + erf(normal / np.float32(np.sqrt(2.0)))))
     return activated
 

@@ -60,7 +60,7 @@ def test_the_command_prints_the_pairs_and_the_hours_of_the_splits(dataset: Path)
     assert said.exit_code == 0, said.output
     assert "Compared 2 videos: 1 pairs of near-duplicates in 1 groups." in said.output
     assert "a_talking.mp4" in said.output
-    assert "train   0.00  100.0%" in said.output
+    assert "train  6.8  100.0%" in said.output
     stated = json.loads(CliRunner().invoke(app, ["duplicates", str(dataset), "--json"]).output)
     (pair,) = stated["pairs"]
     assert (stated["videos"], pair["sound"], pair["mirrored"]) == (2, None, False)

@@ -5,8 +5,10 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from helpers.made_evidence import part
+from helpers.made_parts import table_of
 from helpers.made_videos import SmallRun
 
 from curation.decision.decide import decide
@@ -15,9 +17,10 @@ from curation.engine.execution import Executor
 from curation.evidence.joining import with_audio
 from curation.evidence.measures import Evidence
 from curation.operations.decide import redecide
+from curation.operations.identities import _with_earlier, find_identities
 from curation.operations.run import run
 from curation.output.curated_video import write_decision
-from curation.output.folder import DatasetFolder, DatasetFolderError
+from curation.output.folder import DatasetFolderError
 from curation.output.frame_rows import evidence_of_frames, frames_table
 from curation.output.long_video import write_decided
 from curation.output.video_files import VideoFiles
@@ -25,6 +28,7 @@ from curation.output.window_files import read_windows, write_window
 from curation.settings import CurationSettings, SettingsError, load_settings
 from curation.sources.entries import SourceVideo
 from foundation.storage.arrow import read_parquet
+from manifests.errors import DatasetError
 from manifests.files.descriptor_columns import file_holds_descriptors, holds_descriptors, without_descriptors
 from manifests.files.tables import read_table
 from manifests.landmarks import landmark_scheme
@@ -94,6 +98,18 @@ def test_rows_of_a_long_video_that_wait_for_its_clips_hold_none_either(
     assert set(read_parquet(files.waiting_rows(FRAMES))["track_id"].to_pylist()) == {0, 1}
 
 
+def test_windows_of_a_long_video_remember_what_descriptors_said(tmp_path: Path, two_in_one_place: Evidence) -> None:
+    decision = decide(two_in_one_place, RulesSettings())
+    rows = without_descriptors(frames_table(VIDEO.video_id, two_in_one_place, decision, SCHEME))
+    told = evidence_of_frames(rows, 125, RulesSettings())
+    files = VideoFiles(tmp_path, VIDEO)
+    windows = [Window(first_tick=0, end_tick=50), Window(first_tick=50, end_tick=125)]
+    for window in windows:
+        write_window(files, window, part(told, window.first_tick, window.end_tick), 1.0)
+    again = with_audio(read_windows(files, windows)[0], told)
+    assert decide(again, RulesSettings()).track.tolist() == decision.track.tolist() == [0] * 60 + [1] * 65
+
+
 @pytest.mark.slow
 def test_a_later_run_may_take_descriptors_out_and_all_else_stays(small_run: SmallRun, tmp_path: Path) -> None:
     dataset = Path(shutil.copytree(small_run.dataset, tmp_path / "dataset"))
@@ -101,14 +117,18 @@ def test_a_later_run_may_take_descriptors_out_and_all_else_stays(small_run: Smal
     assert read_dataset(dataset).totals.descriptors is True
     report = run(str(small_run.source), dataset, UNTIL_RECOGNISED, Executor())
     assert (report.curated, report.dataset.record.totals.descriptors) == ((), True)
+    assert report.notes == (
+        "The dataset holds descriptors of faces until `gaia-curate identities` has been applied to it.",
+    )
     report = run(str(small_run.source), dataset, NONE_STORED, Executor())
+    assert report.notes == ()
     assert (report.curated, report.dataset.record.totals.descriptors) == ((), False)
     assert not holds_descriptors(dataset)
     after = {name: read_table(dataset, name) for name in before}
     assert after["clips"]["identity"].null_count == after["clips"].num_rows > 0
     for name, table in before.items():
         left = [column for column in table.column_names if column not in ("descriptor", "identity", "other_faces")]
-        assert after[name].select(left).equals(table.select(left)), name
+        assert repr(after[name].select(left).to_pylist()) == repr(table.select(left).to_pylist()), name  # NaN is NaN
     assert validate(dataset) == []
     with pytest.raises(DatasetFolderError, match="its descriptors cannot be had back; give a new --out"):
         run(str(small_run.source), dataset, CurationSettings(), Executor())
@@ -123,11 +143,30 @@ def test_a_later_run_may_take_descriptors_out_and_all_else_stays(small_run: Smal
 def test_descriptors_that_wait_for_the_recognition_go_with_it(small_run: SmallRun, tmp_path: Path) -> None:
     dataset = Path(shutil.copytree(small_run.dataset, tmp_path / "dataset"))
     run(str(small_run.source), dataset, UNTIL_RECOGNISED, Executor())
-    folder = DatasetFolder.existing(dataset)
-    assert folder.finish(folder.rows()).record.totals.descriptors is True
-    assert folder.finish(folder.rows(), recognised=True).record.totals.descriptors is False
-    kept = DatasetFolder.existing(Path(shutil.copytree(small_run.dataset, tmp_path / "kept")))
-    assert kept.finish(kept.rows(), recognised=True).record.totals.descriptors is True
+    kept = Path(shutil.copytree(small_run.dataset, tmp_path / "kept"))
+    for folder, left in ((dataset, False), (kept, True)):
+        report = find_identities(folder)
+        assert (report.persons, report.clips, report.unknown_clips) == (1, 2, 0)
+        assert (holds_descriptors(folder), read_dataset(folder).totals.descriptors) == (left, left)
+        assert validate(folder) == []
+    assert read_table(dataset, "identities").equals(read_table(kept, "identities"))
+    assert read_table(dataset, "clips", ["person_id"]).equals(read_table(kept, "clips", ["person_id"]))
+    with pytest.raises(DatasetError, match="holds no identity descriptors"):
+        find_identities(dataset)
+
+
+def test_persons_of_videos_without_descriptors_stay_beside_those_of_later_ones() -> None:
+    def rows(*faces: tuple[str, int, str]) -> pa.Table:
+        made = {"start_s": 0.0, "end_s": 1.0, "n_descriptors": 1, "clip_ids": [], "person_confidence": 1.0}
+        return table_of("identities", [{**made, "video_id": v, "track_id": t, "person_id": p} for v, t, p in faces])
+
+    before = rows(("0a00000000000001", 0, "p-1"), ("2b00000000000002", 0, "p-2"), ("2b00000000000002", 7, "p-3"))
+    joined = _with_earlier(rows(("2b00000000000002", 1, "p-2"), ("0100000000000000", 0, "p-4")), before)
+    assert joined.select(["video_id", "track_id", "person_id"]).to_pylist() == [
+        {"video_id": "0100000000000000", "track_id": 0, "person_id": "p-4"},
+        {"video_id": "0a00000000000001", "track_id": 0, "person_id": "p-1"},
+        {"video_id": "2b00000000000002", "track_id": 1, "person_id": "p-2"},
+    ]
 
 
 @pytest.mark.slow

@@ -102,7 +102,7 @@ def test_a_video_that_joins_two_groups_takes_both_to_the_side_that_models_have_s
     assert (reunion.names, reunion.now) == (("anna", "ben"), now)
     assert joined.moved_h == {(before[0], now): 10 / 3600}
     assert joined.notes()[0] == (
-        f"anna, ben: 0.00 h in {before[0]} and 0.00 h in {before[1]} proved to be one group, which is in {now} now."
+        f"anna, ben: 10 s in {before[0]} and 10 s in {before[1]} proved to be one group, which is in {now} now."
     )
 
 

@@ -15,7 +15,7 @@ from torch.nn import functional
 from curation.perception.sync.fitting.ridge import principal_components, shifted
 from curation.perception.sync.fitting.stretches import SpokenStretch, usual_deviation
 from curation.perception.sync.mouth import N_MEASURES, mouth_measures
-from curation.perception.sync.network import EDGE_TICKS, N_COMPONENTS, SyncNetwork, sound_measures
+from curation.perception.sync.network import EDGE_TICKS, N_COMPONENTS, N_GROUPS, SyncNetwork, sound_measures
 from foundation.array_types import Float32Array, Int64Array
 
 __all__ = ["SHORTEST_TICKS", "taught_network"]
@@ -59,6 +59,8 @@ def taught_network(stretches: Sequence[SpokenStretch], offset: Int64Array, seed:
     Raises:
         ValueError: no stretch is as long as `SHORTEST_TICKS` after its sound is moved.
     """
+    if not stretches:
+        raise ValueError("no stretch is left to teach on")
     usual = usual_deviation(stretches)
     mean, components = principal_components([one.speech for one in stretches])
     pairs = []
@@ -106,9 +108,9 @@ class _Layers(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.near = nn.Linear(5 * channels, _WIDTH)
-        self.near_norm = nn.LayerNorm(_WIDTH)
+        self.near_norm = nn.GroupNorm(N_GROUPS, _WIDTH)
         self.far = nn.Linear(5 * _WIDTH, _WIDTH)
-        self.far_norm = nn.LayerNorm(_WIDTH)
+        self.far_norm = nn.GroupNorm(N_GROUPS, _WIDTH)
         self.out = nn.Linear(_WIDTH, _SIZE)
 
     def forward(self, rows: Tensor) -> Tensor:
@@ -118,8 +120,8 @@ class _Layers(nn.Module):
         hidden = self._active(self.far(_taps(hidden, 2)), self.far_norm)
         return functional.normalize(self.out(hidden), dim=-1)
 
-    def _active(self, hidden: Tensor, norm: nn.LayerNorm) -> Tensor:
-        return functional.dropout(functional.gelu(norm(hidden)), _DROPOUT)
+    def _active(self, hidden: Tensor, norm: nn.GroupNorm) -> Tensor:
+        return functional.dropout(functional.gelu(norm(hidden.transpose(1, 2)).transpose(1, 2)), _DROPOUT)
 
     def arrays(self) -> dict[str, Float32Array]:
         """Return its weights by the names of `network.Side`."""
