@@ -82,7 +82,9 @@ PRESETS: Mapping[PresetName, CurationSettings] = {
     "paper": CurationSettings(
         preset="paper",
         # the SSD costs 25 times the embedded network, and masks are worn for more than half a second
-        perception=PerceptionSettings(faces="scrfd", pose="3ddfa_mb1", identity="auto", mask="ssd", mask_stride=12),
+        perception=PerceptionSettings(
+            faces="scrfd", pose="3ddfa_mb1", identity="auto", mask="ssd", mask_stride=12, speaking="lr_asd"
+        ),
         speech=SpeechSettings(denoiser="dns64", encoder="wav2vec2"),
     ),
 }
