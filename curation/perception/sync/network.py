@@ -2,7 +2,8 @@
 
 Each side turns its rows into one unit vector a tick: convolution over 5 ticks, convolution over 5 ticks two apart, both
 followed by group normalisation and GELU, then a linear layer. The cosine of a lip vector and a sound vector says how
-well the two fit. The normalisation is over the stretch, so that scores are those of a tick in its stretch. Teaching is in `fitting`; `docs/explanation/sync_model_card.md` has data, figures and limits.
+well the two fit. The normalisation is over the stretch, so that a score is that of a tick in its stretch. Teaching is
+in `fitting`; `docs/explanation/sync_model_card.md` has data, figures and limits.
 """
 
 from collections.abc import Mapping
