@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from curation.operations.analyze import analyze
     from curation.operations.decide import redecide
     from curation.operations.doctor import examine as doctor
+    from curation.operations.duplicates import Duplicates, find_duplicates
+    from curation.operations.find_person import FoundPerson, PersonVideo, find_person
     from curation.operations.forget import forget
+    from curation.operations.identities import IdentityReport, find_identities
     from curation.operations.plan import Plan, Sampling, plan
     from curation.operations.read_evidence import read_evidence
     from curation.operations.retry import RetryReport, retry
@@ -44,15 +47,20 @@ else:
             "asset_path": "foundation.weights",
             "CurationSettings": "curation.settings",
             "Decision": "curation.decision.decide",
+            "Duplicates": "curation.operations.duplicates",
             "DenoiserCard": "curation.speech.cards",
             "EncoderCard": "curation.speech.cards",
             "Evidence": "curation.evidence.measures",
             "Exclusions": "curation.sources.exclusions",
             "Executor": "curation.engine.execution",
+            "FoundPerson": "curation.operations.find_person",
+            "PersonVideo": "curation.operations.find_person",
+            "find_person": "curation.operations.find_person",
             "FaceFinderCard": "curation.perception.cards",
             "FaceMeasures": "curation.evidence.measures",
             "FaceObservation": "curation.perception.protocols",
             "HeadPoseCard": "curation.perception.cards",
+            "IdentityReport": "curation.operations.identities",
             "IdentityCard": "curation.perception.cards",
             "MaskCard": "curation.perception.cards",
             "MeasuredVideo": "curation.rules.rule",
@@ -70,6 +78,8 @@ else:
             "analyze": "curation.operations.analyze",
             "decide": "curation.decision.decide",
             "doctor": "curation.operations.doctor:examine",
+            "find_duplicates": "curation.operations.duplicates",
+            "find_identities": "curation.operations.identities",
             "forget": "curation.operations.forget",
             "load_settings": "curation.settings",
             "plan": "curation.operations.plan",
@@ -89,6 +99,7 @@ __all__ = [
     "CurationSettings",
     "Decision",
     "DenoiserCard",
+    "Duplicates",
     "EncoderCard",
     "Evidence",
     "Exclusions",
@@ -96,10 +107,13 @@ __all__ = [
     "FaceFinderCard",
     "FaceMeasures",
     "FaceObservation",
+    "FoundPerson",
     "HeadPoseCard",
     "IdentityCard",
+    "IdentityReport",
     "MaskCard",
     "MeasuredVideo",
+    "PersonVideo",
     "Plan",
     "PoolSettings",
     "RetryReport",
@@ -116,6 +130,9 @@ __all__ = [
     "asset_path",
     "decide",
     "doctor",
+    "find_duplicates",
+    "find_identities",
+    "find_person",
     "forget",
     "load_settings",
     "plan",

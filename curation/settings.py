@@ -2,8 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-
-from pydantic import Field
+from typing import Literal
 
 from curation.analysis.windows import WindowSettings
 from curation.choices import LayoutName, PresetName
@@ -14,6 +13,7 @@ from curation.rendering.crop import CropSettings
 from curation.rendering.settings import RenderSettings
 from curation.sources.layouts import settings_of_layout
 from curation.speech.settings import SpeechSettings
+from curation.splits.settings import SplitSettings
 from foundation import settings as settings_files
 from foundation.settings import Overrides, Settings, SettingsError, settings_of
 from manifests.packing.pack import StorageSettings
@@ -22,22 +22,30 @@ __all__ = [
     "PRESETS",
     "CurationSettings",
     "PresetName",
+    "PrivacySettings",
     "SettingsError",
     "SettingsOfLayout",
-    "SplitSettings",
     "differences",
     "layout_notes",
     "load_settings",
 ]
 
 
-class SplitSettings(Settings):
-    """Division of clips into train, val and test, by speaker, so that no face is in two of them."""
+class PrivacySettings(Settings):
+    """Biometric data that a dataset keeps of the people in it."""
 
-    val_share: float = Field(default=0.05, ge=0.0, le=0.5)
-    """Share of the speakers whose clips are for validation. Ours."""
-    test_share: float = Field(default=0.05, ge=0.0, le=0.5)
-    """Share of the speakers whose clips are for tests. Ours."""
+    keep_descriptors: bool = True
+    """Whether the dataset keeps identity descriptors of faces and voices: `frames.descriptor`, that of
+    `frames.other_faces`, `clips.identity`, and `identities.voice_embedding`. With false none is left
+    after the command that `descriptors_until` names."""
+    descriptors_until: Literal["identities", "run"] = "identities"
+    """Where `keep_descriptors` is false, the command whose end no descriptor outlives. `identities`: they are stored
+    until `gaia-curate identities` has recognised people by them. `run`: they are never stored in a table."""
+
+    @property
+    def descriptors_stored(self) -> bool:
+        """Whether `run` writes descriptors."""
+        return self.keep_descriptors or self.descriptors_until != "run"
 
 
 class CurationSettings(Settings):
@@ -57,6 +65,8 @@ class CurationSettings(Settings):
     """Loudness, noise and features of the speech."""
     split: SplitSettings = SplitSettings()
     """Division of the clips into train, val and test."""
+    privacy: PrivacySettings = PrivacySettings()
+    """Biometric data that is kept."""
     windows: WindowSettings = WindowSettings()
     """Windows in which long videos are measured."""
     storage: StorageSettings = StorageSettings()
@@ -73,7 +83,9 @@ PRESETS: Mapping[PresetName, CurationSettings] = {
     "paper": CurationSettings(
         preset="paper",
         # the SSD costs 25 times the embedded network, and masks are worn for more than half a second
-        perception=PerceptionSettings(faces="scrfd", pose="3ddfa_mb1", identity="auto", mask="ssd", mask_stride=12),
+        perception=PerceptionSettings(
+            faces="scrfd", pose="3ddfa_mb1", identity="auto", mask="ssd", mask_stride=12, speaking="lr_asd"
+        ),
         speech=SpeechSettings(denoiser="dns64", encoder="wav2vec2"),
     ),
 }

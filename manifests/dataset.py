@@ -21,7 +21,7 @@ from foundation.text import time_unit
 from manifests.clip import Clip
 from manifests.errors import DatasetError
 from manifests.files.tables import read_each_file, table_files
-from manifests.packing.one_state import in_one_state
+from manifests.packing.one_state import Counted, in_one_state
 from manifests.query_limits import QUERY_MEMORY_GIB, QUERY_TIMEOUT_S
 from manifests.record import DatasetRecord, read_dataset
 from manifests.schema.clips import CLIPS
@@ -212,12 +212,12 @@ class Dataset:
     def _places(self) -> dict[str, tuple[Path, int]]:
         """By clip id, in the order of table `clips`, the clip's file and its row in it."""
 
-        def read(hidden: frozenset[str]) -> dict[str, tuple[Path, int]]:
+        def read(counted: Counted) -> dict[str, tuple[Path, int]]:
             return {
                 clip_id: (path, number)
                 for path, rows in read_each_file(self.path, CLIPS.name, ["clip_id"])
                 for number, clip_id in enumerate(rows["clip_id"].to_pylist())
-                if clip_id.partition("-")[0] not in hidden
+                if counted is None or clip_id.partition("-")[0] in counted
             }
 
         return in_one_state(self.path, read)
@@ -243,14 +243,14 @@ class Dataset:
         if unknown := sorted(set(names).difference(schema.names)):
             known = ", ".join(schema.names)
             raise DatasetError(f"table {table.name} has no column {', '.join(unknown)}; it has {known}")
-        return in_one_state(self.path, lambda hidden: self._read(table, names, conditions, hidden))
+        return in_one_state(self.path, lambda counted: self._read(table, names, conditions, counted))
 
     def _read(
-        self, table: Table, names: Sequence[str], conditions: Sequence[pc.Expression], hidden: frozenset[str]
+        self, table: Table, names: Sequence[str], conditions: Sequence[pc.Expression], counted: Counted
     ) -> pa.Table:
         schema, condition = table.arrow_schema(), None
-        if hidden and table is not VIDEOS:
-            conditions = [*conditions, ~pc.field("video_id").isin(sorted(hidden))]
+        if counted is not None and table is not VIDEOS:
+            conditions = [*conditions, pc.field("video_id").isin(sorted(counted))]
         for one in conditions:
             condition = one if condition is None else condition & one
         try:

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Literal
 
-import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from foundation.storage.atomic import write_json_atomic
@@ -11,13 +10,13 @@ from foundation.storage.locations import StorageError, store_errors
 from foundation.storage.regular_files import read_small
 from manifests.errors import DatasetError, first_problem
 from manifests.files.names import Sha256, folder_in
-from manifests.files.numbers import Count, Hours
-from manifests.files.tables import read_table
+from manifests.files.numbers import Count
 from manifests.removals import Removals
 from manifests.rule_record import FiniteJson, RuleRecord
 from manifests.schema.columns import SCHEMA_VERSION
 from manifests.schema.tables import TABLES, type_name
-from manifests.vocabulary import FAILED_STATUSES, OUTCOMES, TIERS
+from manifests.totals import Totals
+from manifests.vocabulary import OUTCOMES
 
 __all__ = [
     "ColumnRecord",
@@ -25,15 +24,12 @@ __all__ = [
     "ExclusionList",
     "SourceLayout",
     "TableRecord",
-    "Totals",
     "WeightRecord",
     "commit_dataset",
     "describe_tables",
     "draft_dataset",
     "find_dataset",
-    "no_totals",
     "read_dataset",
-    "totals_of",
     "write_dataset",
 ]
 
@@ -80,23 +76,6 @@ class TableRecord(_Record):
 
     meaning: str
     columns: tuple[ColumnRecord, ...]
-
-
-class Totals(_Record):
-    """Totals of the dataset, counted from its tables."""
-
-    videos: Count
-    """Rows of `videos`, failed and duplicate ones included."""
-    failed: Count
-    """Rows of `videos` whose status is failed or quarantined."""
-    excluded: Count
-    """Rows of `videos` that a list of people or videos to leave out names."""
-    hours_raw: Hours
-    """Hours of the videos that could be read; a duplicate counts once."""
-    hours_kept: dict[str, Hours]
-    """Hours per tier, from the spans kept; `vae` includes the diffusion clips, for they serve both trainers."""
-    clips: Count
-    """Rows of `clips`."""
 
 
 class ExclusionList(_Record):
@@ -165,34 +144,6 @@ def describe_tables() -> dict[str, TableRecord]:
         )
         for table in TABLES.values()
     }
-
-
-def totals_of(dataset: Path) -> Totals:
-    """Count what the tables of a dataset hold.
-
-    Raises:
-        DatasetError: a table cannot be read.
-    """
-    videos = read_table(dataset, "videos", ["duration_s", "status", "duplicate_of"])
-    spans = read_table(dataset, "spans", ["start_s", "end_s", "tier", "outcome"])
-    spans = spans.filter(pc.equal(spans["outcome"], "kept"))
-    long_s = pc.subtract(spans["end_s"], spans["start_s"])
-    kept = {tier: pc.sum(long_s.filter(pc.equal(spans["tier"], tier))).as_py() or 0.0 for tier in TIERS}
-    status = videos["status"].to_pylist()
-    raw = pc.sum(videos["duration_s"].filter(pc.is_null(videos["duplicate_of"]))).as_py() or 0.0
-    return Totals(
-        videos=len(videos),
-        failed=sum(status.count(one) for one in FAILED_STATUSES),
-        excluded=status.count("excluded"),
-        hours_raw=_hours(raw),
-        hours_kept={tier: _hours(seconds) for tier, seconds in kept.items()},
-        clips=len(read_table(dataset, "clips", ["clip_id"])),
-    )
-
-
-def no_totals() -> Totals:
-    """Return the totals of a dataset without videos."""
-    return Totals(videos=0, failed=0, excluded=0, hours_raw=0.0, hours_kept=dict.fromkeys(TIERS, 0.0), clips=0)
 
 
 def find_dataset(folder: Path) -> DatasetRecord | None:
@@ -292,7 +243,3 @@ def _damaged(path: Path, error: ValidationError) -> DatasetError:
 class _Version(BaseModel):
     schema_version: int
     software_version: str = "which it does not name"
-
-
-def _hours(seconds: float) -> float:
-    return round(seconds / 3600, 9)  # to a few microseconds, so that the order of the rows does not show

@@ -7,6 +7,7 @@ __all__ = [
     "FAILED_STATUSES",
     "OUTCOMES",
     "RULES",
+    "SPLITS",
     "SYNC_OUTCOMES",
     "SYNC_REASONS",
     "TIERS",
@@ -58,6 +59,9 @@ other rules only under changed limits; `few_ticks`: it is too short; `little_spe
 so that lips move in steps; `turned`: the face; `covered`: the mouth."""
 
 Split = Literal["train", "val", "test"]
+
+SPLITS: tuple[Split, ...] = get_args(Split)
+"""In the order of how much a model sees of them: what is in an earlier one must not be judged as if it were unseen."""
 
 VideoStatus = Literal["ok", "failed", "quarantined", "excluded"]
 

@@ -40,7 +40,11 @@ class Expected:
     def after(self, *commands: str) -> Trial:
         """Return the trial of commands one after the other."""
         if commands not in self._known:
-            self._known[commands] = self._scene.trial(commands, 0, at_once=False)
+            trial = self._scene.trial(commands, 0, at_once=False)
+            for command, end in zip(commands, trial.ended, strict=True):
+                if end.code is None:
+                    raise TimeoutError(f"{command}, one after the other, did not end in time: {end.output[-600:]}")
+            self._known[commands] = trial
         return self._known[commands]
 
 

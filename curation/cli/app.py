@@ -2,11 +2,14 @@
 
 import io
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 import curation
+from curation.cli.forgetting import forget
+from curation.cli.lip_sync import sync_app
 from curation.cli.models import models_app
 from curation.cli.options import (
     ChangeOptions,
@@ -21,7 +24,6 @@ from curation.cli.options import (
     exit_codes,
 )
 from curation.cli.settings import settings
-from curation.cli.sync import sync_app
 from foundation.command_line import with_option_groups
 from foundation.errors import EXIT_CANNOT_START, EXIT_INTERRUPTED, EXIT_PROBLEMS
 from foundation.program_end import run_program
@@ -169,23 +171,40 @@ def decide(
         typer.echo(statistics_text(decided))
 
 
+app.command()(forget)
+
+
 @app.command()
-def forget(
+def duplicates(
     dataset: DatasetArgument,
     *,
-    speaker: Annotated[str | None, typer.Option(help="Id of the person, as in the column speaker_id.")] = None,
-    videos: Annotated[
-        list[str] | None, typer.Option("--video", help="Id, path or name of a video; may be repeated.")
-    ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be removed; remove nothing.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     wait: WaitOption = False,
 ) -> None:
-    """Remove a person, or single videos, from every table, the media and the records, for later runs too."""
+    """Find near-duplicate videos, re-encoded, cropped, re-timed or mirrored, and keep them on one side of the split."""
     with exit_codes():
-        if speaker is None and not videos:
-            raise typer.BadParameter("say who: --speaker or --video")
-        forgotten = curation.forget(dataset, speaker=speaker, videos=videos or [], dry_run=dry_run, wait=wait)
-        typer.echo(forgotten.text())
+        found = curation.find_duplicates(dataset, wait=wait)
+        typer.echo(found.json() if json else found.text())
+
+
+@app.command()
+@with_option_groups
+def identities(
+    dataset: DatasetArgument,
+    *,
+    links: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="CSV file of faces that are one person (must) or are not (cannot)."),
+    ] = None,
+    voices: Annotated[
+        str, typer.Option(metavar="MODEL", help="Compare voices, too: campplus, a registered voice model, or none.")
+    ] = "none",
+    threads: Annotated[int, typer.Option(min=1, help="Threads of the search for similar faces.")] = 2,
+    wait: WaitOption = False,
+) -> None:
+    """Find out who is who: group the faces of all videos into persons, whom the clips then name."""
+    with exit_codes():
+        typer.echo(curation.find_identities(dataset, links=links, voices=voices, threads=threads, wait=wait).text())
 
 
 @app.command()

@@ -10,7 +10,7 @@ from curation.decision.speaker_turns import SpeakerSettings, speaking, turns
 from curation.decision.tracks import faces_by_tick, track_by_track
 from curation.evidence.main_track import MainTrack
 from curation.evidence.measures import Evidence, FaceMeasures, Faces
-from curation.rules.silence import SilenceSettings
+from curation.rules.silence import SilenceSettings, lips_at_rest
 from curation.rules.still_face import StillFaceSettings, face_motion, own_shape
 from foundation.array_types import BoolArray, Float32Array, Int64Array
 from manifests.schema.face_measures import FACE_MEASURES, FaceMeasure, Measured
@@ -104,12 +104,14 @@ def main_track(
     faces, n = evidence.faces, len(evidence)
     width = np.bincount(track, weights=faces.width_px) if len(track) else np.zeros(0)
     living, picture = width, np.zeros(len(width), dtype=np.bool_)
+    at_rest = np.zeros(len(faces), dtype=np.bool_)
     if len(np.unique(faces.tick)) < len(faces):  # else every face is the main one of its tick
         lives = _lives(faces, track, bridge_ticks, still)
+        at_rest = ~lives | _lips_rest(faces, track, bridge_ticks, silence)
         living = np.bincount(track, weights=faces.width_px * lives)
         picture = (living == 0) & (np.bincount(track) >= still.picture_s * TICK_RATE_HZ)
     people = (faces.score >= rivals.min_score) & ~picture[track]
-    prob = speaking(evidence, track, people, bridge_ticks, silence, speaker)
+    prob = speaking(evidence, track, people, at_rest, silence.min_speech_prob, speaker)
     turn = turns(prob, faces.tick, track, people, cut, speaker.min_turn_s)
     face = np.full(n, -1, dtype=np.int64)
     rival_ratio, speaks_alone = (np.full(n, np.nan, dtype=np.float32) for _ in range(2))
@@ -192,3 +194,11 @@ def _lives(faces: Faces, track: Int64Array, bridge_ticks: int, settings: StillFa
     lives = np.empty(len(order), dtype=np.bool_)
     lives[order] = ~(motion < settings.min_motion)
     return lives
+
+
+def _lips_rest(faces: Faces, track: Int64Array, bridge_ticks: int, silence: SilenceSettings) -> BoolArray:
+    """Return (F,) whether the lips of each face hardly move."""
+    order, breaks = track_by_track(faces.tick, track, bridge_ticks)
+    rest = np.empty(len(order), dtype=np.bool_)
+    rest[order] = lips_at_rest(faces.lip_aperture[order], breaks, silence)
+    return rest

@@ -1,11 +1,10 @@
 """Choice of the faces whose lips are worth comparing with the sound: those that could be the speaker of a clip.
 
-A stretch is worth it if it would become a clip of tier `diffusion` by all other rules, were its face the main one.
-Where several people are seen, each of them is tried.
+Ticks are worth it where some face would be in a clip of tier `diffusion` by all other rules, were it the main one. On
+them every face is compared that is seen for long enough: whoever is not shown may be the one who is heard.
 """
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -18,13 +17,14 @@ from curation.evidence.main_track import MainTrack
 from curation.evidence.measures import Evidence
 from curation.evidence.track_stretches import MARGIN_TICKS, TrackStretch, united
 from curation.rules.rule import MeasuredVideo, Rule
+from curation.rules.runs import true_runs
 from foundation.array_types import BoolArray, Int64Array
 from manifests.timeline import TICK_RATE_HZ, TickRange
 
 __all__ = ["possible_speakers"]
 
 _COMPANY_TICKS = int(TICK_RATE_HZ)
-"""Ticks on which another face has to be seen beside one for it to be in company."""
+"""Ticks for which a face has to be seen to be compared, and beside another one to be in company."""
 
 
 def possible_speakers(
@@ -45,41 +45,58 @@ def possible_speakers(
     if evidence.speech_prob is None:
         return ()
     begins = recording_starts(evidence, settings)
-    track = link_tracks(evidence, begins, settings.no_face.bridge_ticks, settings.tracks, identity)
-    sure = evidence.faces.score >= settings.several_faces.min_score
-    n_sure = np.bincount(evidence.faces.tick[sure], minlength=len(evidence))
-    stretches: list[TrackStretch] = []
-    for face in _one_at_a_time(evidence.faces.tick, track, len(evidence), settings.too_short.min_ticks):
-        main = _as_main(evidence, track, begins, settings.no_face.bridge_ticks, face)
-        video = MeasuredVideo(
-            evidence=evidence, face=main_face(evidence.faces, main), main=main, breaks=begins | main.changes
-        )
+    bridge_ticks, faces = settings.no_face.bridge_ticks, evidence.faces
+    track = link_tracks(evidence, begins, bridge_ticks, settings.tracks, identity)
+    sure = faces.score >= settings.several_faces.min_score
+    mains = [
+        _as_main(evidence, track, begins, bridge_ticks, face)
+        for face in _one_at_a_time(faces.tick, track, len(evidence), np.bincount(track[sure]) >= _COMPANY_TICKS)
+    ]
+    found: list[TickRange] = []
+    for main in mains:
+        video = MeasuredVideo(evidence=evidence, face=main_face(faces, main), main=main, breaks=begins | main.changes)
         judgement = judge(video, settings, rules)
-        ranges: defaultdict[int, list[TickRange]] = defaultdict(list)
-        for first, end in candidates(judgement.passed, judgement.breaks, settings.too_short):
-            ranges[int(main.track_id[first])].append(_extended(first, end, main, begins))
-        stretches += [
-            TrackStretch(
-                first_tick=first,
-                end_tick=end,
-                track_id=track_id,
-                face=main.face[first:end],
-                in_company=bool(np.count_nonzero(n_sure[first:end] > 1) >= _COMPANY_TICKS),
-            )
-            for track_id, own in ranges.items()
-            for first, end in united(own)
-        ]
+        clips = candidates(judgement.passed, judgement.breaks, settings.too_short)
+        found += [_extended(first, end, main, begins) for first, end in clips]
+    worth, n_sure = united(found), np.bincount(faces.tick[sure], minlength=len(evidence))
+    stretches = [stretch for main in mains for stretch in _seen(main, begins, worth, n_sure)]
     return tuple(sorted(stretches, key=lambda stretch: (stretch.first_tick, stretch.track_id)))
 
 
-def _one_at_a_time(tick: Int64Array, track: Int64Array, n_ticks: int, min_ticks: int) -> list[Int64Array]:
-    """Return series of faces in which all tracks that are long enough occur, none beside another.
+def _seen(main: MainTrack, begins: BoolArray, worth: Sequence[TickRange], n_sure: Int64Array) -> Iterator[TrackStretch]:
+    """Yield the stretches of tracks on ticks that are worth it.
+
+    Args:
+        main: tracks, one at a time.
+        begins: (T,) where a shot begins.
+        worth: ranges of ticks that do not overlap.
+        n_sure: (T,) number of faces that could be the speaker.
+    """
+    starts = begins.copy()
+    starts[1:] |= main.track_id[1:] != main.track_id[:-1]
+    for begin, stop in true_runs(main.track_id >= 0, starts):
+        for low, high in worth:
+            shown = np.flatnonzero(main.face[max(begin, low) : min(stop, high)] >= 0) if low < stop else []
+            if len(shown) < _COMPANY_TICKS:
+                continue
+            first, end = max(begin, low) + int(shown[0]), max(begin, low) + int(shown[-1]) + 1
+            yield TrackStretch(
+                first_tick=first,
+                end_tick=end,
+                track_id=int(main.track_id[first]),
+                face=main.face[first:end],
+                in_company=bool(np.count_nonzero(n_sure[first:end] > 1) >= _COMPANY_TICKS),
+            )
+
+
+def _one_at_a_time(tick: Int64Array, track: Int64Array, n_ticks: int, chosen: BoolArray) -> list[Int64Array]:
+    """Return series of faces in which all chosen tracks occur, none beside another.
 
     Args:
         tick: (F,) of each face.
         track: (F,) of each face.
         n_ticks: T, of the video.
-        min_ticks: fewest faces of a track that is long enough.
+        chosen: (N,) whether each track is chosen; none after the last.
 
     Returns:
         series of (T,) indices of faces, -1 on ticks without one; as few as the most tracks that are seen at once.
@@ -88,8 +105,8 @@ def _one_at_a_time(tick: Int64Array, track: Int64Array, n_ticks: int, min_ticks:
     ends: list[int] = []
     order = np.argsort(track, kind="stable")
     members = np.split(order, np.flatnonzero(np.diff(track[order])) + 1)
-    long = [faces for faces in members if len(faces) >= min_ticks]
-    for faces in sorted(long, key=lambda faces: int(tick[faces[0]])):
+    kept = [faces for faces in members if len(faces) and track[faces[0]] < len(chosen) and chosen[track[faces[0]]]]
+    for faces in sorted(kept, key=lambda faces: int(tick[faces[0]])):
         first, end = int(tick[faces[0]]), int(tick[faces[-1]]) + 1
         free = next((number for number, busy_until in enumerate(ends) if busy_until <= first), len(series))
         if free == len(series):

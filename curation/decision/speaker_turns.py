@@ -8,10 +8,9 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from curation.decision.tracks import track_by_track
+from curation.decision.tracks import faces_by_tick
 from curation.evidence.measures import Evidence, Faces
 from curation.rules.runs import true_runs
-from curation.rules.silence import SilenceSettings, lips_at_rest
 from foundation.array_types import BoolArray, Float32Array, Float64Array, Int64Array
 from foundation.settings import Settings
 from manifests.sync_curve import LAGS, SURE_TICKS, SURE_Z, SyncSums
@@ -21,6 +20,9 @@ __all__ = ["SpeakerSettings", "speaking", "turns"]
 
 _SUREST_PROB = 0.99
 """A single tick counts at most as this probability: networks are surer than they are right."""
+
+_AGAINST_OTHERS = 0.5
+"""Share of what speaks for one face that speaks against the others: two whose lips both agree with the sound speak."""
 
 _REACH_TICKS = 25
 """What was measured of a track holds for its ticks up to a second away, such as at the ends of a stretch."""
@@ -59,8 +61,8 @@ def speaking(
     evidence: Evidence,
     track: Int64Array,
     people: BoolArray,
-    bridge_ticks: int,
-    silence: SilenceSettings,
+    at_rest: BoolArray,
+    min_speech_prob: float,
     settings: SpeakerSettings,
 ) -> Float32Array:
     """Return the probability that each face speaks, given all that was measured of its track and of those beside it.
@@ -69,15 +71,15 @@ def speaking(
     of the forward-backward algorithm on these two states. Evidence of a tick is `speaking_prob` and the cosine of lips
     and sound at their offset, whichever was measured. The latter counts only in videos in which two people are seen
     together: in others, the rule `sync` judges whole clips. Beside a face that was measured, one that was not is known
-    to listen where its lips rest. What speaks for one face speaks against the others, up to `overlap_prob`. A tick on
-    which no speech is heard says nothing.
+    to listen where it does not move, or only its lips do not. What speaks for one face speaks against the others, up to
+    `overlap_prob`. A tick on which no speech is heard says nothing.
 
     Args:
         evidence: of T ticks and F faces.
         track: (F,) from `link_tracks`.
         people: (F,) the face is a sure one, and no picture on the wall.
-        bridge_ticks: longest miss over which a face goes on.
-        silence: which ticks are speech, and which lips rest.
+        at_rest: (F,) the face does not move, or its lips do not.
+        min_speech_prob: probability from which a tick counts as speech.
         settings: how long turns are, and what a tick counts.
 
     Returns:
@@ -90,11 +92,11 @@ def speaking(
     log_odds = _log_odds(faces, track, people, settings)
     beside = np.zeros(len(evidence), dtype=np.bool_)
     beside[faces.tick[~np.isnan(log_odds)]] = True
-    rests = beside[faces.tick] & np.isnan(log_odds) & _lips_rest(faces, track, bridge_ticks, silence)
+    rests = beside[faces.tick] & np.isnan(log_odds) & at_rest
     log_odds[rests] = settings.speaking_weight * _logit(np.array([1.0 - settings.overlap_prob]))
     log_odds -= _of_others(np.where(people, log_odds, np.nan), faces.tick, settings)
     measured = ~np.isnan(log_odds)
-    log_odds[measured & ~(evidence.speech_prob[faces.tick] >= silence.min_speech_prob)] = 0.0
+    log_odds[measured & ~(evidence.speech_prob[faces.tick] >= min_speech_prob)] = 0.0
     for number in np.unique(track[measured]):
         rows = np.flatnonzero(track == number)
         near = _distance(faces.tick[rows], measured[rows]) <= _REACH_TICKS
@@ -117,14 +119,6 @@ def _log_odds(faces: Faces, track: Int64Array, people: BoolArray, settings: Spea
     return np.asarray(np.clip(total, -most, most))
 
 
-def _lips_rest(faces: Faces, track: Int64Array, bridge_ticks: int, silence: SilenceSettings) -> BoolArray:
-    """Return (F,) whether the lips of each face hardly move."""
-    order, breaks = track_by_track(faces.tick, track, bridge_ticks)
-    rest = np.empty(len(order), dtype=np.bool_)
-    rest[order] = lips_at_rest(faces.lip_aperture[order], breaks, silence)
-    return rest
-
-
 def _of_others(log_odds: Float64Array, tick: Int64Array, settings: SpeakerSettings) -> Float64Array:
     """Return (F,) the log odds of the likeliest other speaker beside each face, between 0 and that of `overlap_prob`.
 
@@ -134,7 +128,7 @@ def _of_others(log_odds: Float64Array, tick: Int64Array, settings: SpeakerSettin
         settings: name the limit.
     """
     most = settings.speaking_weight * float(_logit(np.array([settings.overlap_prob]))[0])
-    counted = np.clip(np.nan_to_num(log_odds, nan=0.0), 0.0, most)
+    counted = np.clip(_AGAINST_OTHERS * np.nan_to_num(log_odds, nan=0.0), 0.0, most)
     others = np.zeros(len(tick))
     order = np.lexsort((counted, tick))
     last = np.append(np.flatnonzero(np.diff(tick)), len(tick) - 1) if len(tick) else np.zeros(0, dtype=np.int64)
@@ -213,6 +207,8 @@ def turns(
 ) -> Int64Array:
     """Return whose turn it is on each tick: the track that speaks, and in a pause the one that spoke before or will.
 
+    Of two that speak at once, it stays with the one whose turn it was.
+
     Args:
         prob: (F,) from `speaking`.
         tick: (F,) of each face, ascending.
@@ -227,8 +223,12 @@ def turns(
     n = len(cut)
     speaker = np.full(n, -1, dtype=np.int64)
     likely = np.flatnonzero(people & (prob >= 0.5))
-    likely = likely[np.argsort(prob[likely], kind="stable")]
-    speaker[tick[likely]] = track[likely]  # the last assignment stays: the likeliest
+    before = -1
+    for first, end in faces_by_tick(tick[likely]):
+        here = likely[first:end]
+        if before not in track[here]:
+            before = int(track[here[np.argmax(prob[here])]])
+        speaker[tick[here[0]]] = before
     starts = np.ones(n, dtype=np.bool_)
     starts[1:] = (speaker[1:] != speaker[:-1]) | cut[1:]
     for first, end in true_runs(speaker >= 0, starts):

@@ -16,7 +16,7 @@ from foundation.array_types import BoolArray, Float32Array, Int64Array
 from foundation.errors import UsageError
 from foundation.settings import Settings
 
-__all__ = ["TrackSettings", "faces_by_tick", "link_tracks", "track_by_track"]
+__all__ = ["TrackSettings", "faces_by_tick", "link_tracks", "parted_faces", "track_by_track"]
 
 
 class TrackSettings(Settings):
@@ -72,10 +72,37 @@ def link_tracks(
             f"{card.dim}; give the identity that it was measured with"
         )
     faces = evidence.faces
+    track = _linked_by_boxes(faces, cut, bridge_ticks, settings.min_overlap)
+    track = _split_by_identity(faces, track, settings.max_distance(card))
+    return track if faces.parted is None else _split_where_parted(track, faces.parted)
+
+
+def parted_faces(
+    faces: Faces, track: Int64Array, cut: BoolArray, bridge_ticks: int, settings: TrackSettings
+) -> BoolArray:
+    """Return where descriptors, which are gone, had cut tracks: `Faces.parted`.
+
+    Args:
+        faces: F faces.
+        track: (F,) their tracks, as `link_tracks` returned them.
+        cut: as it was given to `link_tracks`.
+        bridge_ticks: likewise.
+        settings: likewise.
+    """
+    linked = _linked_by_boxes(faces, cut, bridge_ticks, settings.min_overlap)
+    parted = np.zeros(len(faces), dtype=np.bool_)
+    for number in np.unique(linked):
+        members = np.flatnonzero(linked == number)
+        parted[members[1:]] = track[members[1:]] != track[members[:-1]]
+    return parted
+
+
+def _linked_by_boxes(faces: Faces, cut: BoolArray, bridge_ticks: int, min_overlap: float) -> Int64Array:
+    """Return the (F,) tracks that follow from overlap alone."""
     track = np.full(len(faces), -1, dtype=np.int64)
     ticks, shots = faces.tick.tolist(), np.cumsum(cut)[faces.tick].tolist()
     # nearly always there is one face and one track that it can continue: computed for all ticks at once
-    follows = paired_overlap(faces.box_px, np.roll(faces.box_px, 1, axis=0)) >= settings.min_overlap
+    follows = paired_overlap(faces.box_px, np.roll(faces.box_px, 1, axis=0)) >= min_overlap
     last_face: dict[int, int] = {}
     n_tracks = 0
     for first, end in faces_by_tick(faces.tick):
@@ -86,7 +113,7 @@ def link_tracks(
             linked = {0: 0} if follows[first] else {}
         else:
             last_boxes = faces.box_px[[last_face[t] for t in open_tracks]]
-            linked = link_boxes(faces.box_px[first:end], last_boxes, settings.min_overlap)
+            linked = link_boxes(faces.box_px[first:end], last_boxes, min_overlap)
         for row, column in linked.items():
             track[first + row] = open_tracks[column]
         for face in range(first, end):
@@ -94,7 +121,7 @@ def link_tracks(
                 track[face] = n_tracks
                 n_tracks += 1
         last_face = {t: last_face[t] for t in open_tracks} | {int(track[f]): f for f in range(first, end)}
-    return _split_by_identity(faces, track, settings.max_distance(card))
+    return track
 
 
 def faces_by_tick(tick: Int64Array) -> list[tuple[int, int]]:
@@ -139,6 +166,18 @@ def _split_by_identity(faces: Faces, track: Int64Array, max_distance: float) -> 
             step = np.abs(np.diff(faces.box_px[between], axis=0)).max(axis=1)
             new_first = between[int(step.argmax()) + 1]
             track[members[members >= new_first]] = n_tracks
+            n_tracks += 1
+    return track
+
+
+def _split_where_parted(track: Int64Array, parted: BoolArray) -> Int64Array:
+    """Cut tracks at the faces that are parted from the sighting before, and number them as `_split_by_identity`."""
+    track = track.copy()
+    n_tracks = int(track.max(initial=-1)) + 1
+    for number in range(n_tracks):
+        members = np.flatnonzero(track == number)
+        for first in members[parted[members]]:
+            track[members[members >= first]] = n_tracks
             n_tracks += 1
     return track
 

@@ -37,7 +37,7 @@ def stored_evidence(worker: VideoWorker, info: VideoInfo, earlier: VideoRecord) 
     """
     _require_length(info, earlier)
     frames = pa.concat_tables(worker.stored.frames(earlier.video_id))
-    evidence = evidence_of_frames(frames, info.n_ticks)
+    evidence = evidence_of_frames(frames, info.n_ticks, worker.plan.settings.rules)
     return without_stale(evidence, earlier, worker.plan.settings.perception)
 
 
@@ -61,7 +61,7 @@ def restore_windows(
     spent_s = earlier.analyze_s
     for window, rows in _by_window(worker.stored.frames(earlier.video_id), windows):
         shifted = rows.set_column(1, rows.schema.field("tick"), pa.array(np.arange(len(rows)), pa.int32()))
-        seen = evidence_of_frames(shifted, window.n_ticks)
+        seen = evidence_of_frames(shifted, window.n_ticks, worker.plan.settings.rules)
         write_window(files, window, _frames_of(seen, worker.perception.descriptor_dim), spent_s)
         spent_s = 0.0
 

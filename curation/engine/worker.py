@@ -8,10 +8,9 @@ from pathlib import Path
 
 from curation.analysis.analyze import analyze_audio_of, analyze_ranges
 from curation.analysis.lips_and_sound import ShapesOf, shapes_in
-from curation.analysis.speakers import with_speakers
 from curation.analysis.speaking_track import heard_by_number, with_heard_track
 from curation.decision.decide import Decision, decide
-from curation.decision.possible_speakers import possible_speakers
+from curation.engine.comparison import compared
 from curation.evidence.joining import scatter_rows, with_audio
 from curation.evidence.measures import Evidence, FrameEvidence
 from curation.media.decoders import probe_for, require_decoder
@@ -229,20 +228,7 @@ class VideoWorker:
             MediaError: the file cannot be opened any more.
             RuleError: a rule of the user's own raised.
         """
-        settings = self.plan.settings
-        perception = settings.perception
-        if evidence.speech_prob is None or (perception.sync == "none" and perception.speaking == "none"):
-            return evidence
-        stretches = possible_speakers(evidence, settings.rules, self.plan.rules, identity=perception.identity)
-        return with_speakers(
-            info,
-            evidence,
-            stretches,
-            self.lips,
-            shapes_of=shapes_of,
-            media=settings.media,
-            sync=settings.rules.sync,
-        )
+        return compared(info, evidence, self.lips, shapes_of, self.plan.settings, self.plan.rules)
 
     def decided(self, evidence: Evidence) -> Decision:
         """Return what is kept of a video.

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from curation.evidence.measures import AudioEvidence, Evidence, FaceMeasures, Faces, FrameEvidence
-from foundation.array_types import Float32Array, Int64Array
+from foundation.array_types import BoolArray, Float32Array, Int64Array
 from manifests.schema.face_measures import FACE_MEASURES, FaceMeasure, Measured
 
 __all__ = ["range_of", "rows_of", "scatter_rows", "stitch", "with_audio"]
@@ -91,9 +91,16 @@ def stitch(parts: Sequence[FrameEvidence]) -> FrameEvidence:
     tick = np.concatenate([part.faces.tick + start for part, start in zip(parts, starts, strict=True)])
     return FrameEvidence(
         decoded=np.concatenate([part.decoded for part in parts]),
-        faces=Faces(tick=tick, **columns),
+        faces=Faces(tick=tick, parted=_parted([part.faces for part in parts]), **columns),
         cut_score=np.concatenate([part.cut_score for part in parts]),
     )
+
+
+def _parted(parts: Sequence[Faces]) -> BoolArray | None:
+    """Return `Faces.parted` of all parts; in one that has its descriptors, these tell."""
+    if all(faces.parted is None for faces in parts):
+        return None
+    return np.concatenate([np.zeros(len(faces), np.bool_) if faces.parted is None else faces.parted for faces in parts])
 
 
 def _joined(measure: FaceMeasure, blocks: Sequence[Measured | None], n_faces: Sequence[int]) -> Measured | None:

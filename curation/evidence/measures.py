@@ -24,6 +24,9 @@ class Faces(FaceMeasures):
 
     tick: Int64Array
     """(F,) tick, counted from the start of the range."""
+    parted: BoolArray | None = None
+    """(F,) True where the descriptors, which are gone, showed another person than on the sighting before that its box
+    continues. None: there are none that are gone."""
 
     def __len__(self) -> int:
         return len(self.tick)

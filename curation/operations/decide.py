@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from curation.analysis.speaking_track import heard_by_number
 from curation.decision.decide import Decision, decide
+from curation.decision.settings import RulesSettings
 from curation.decision.trial import require_usable
 from curation.evidence.measures import Evidence
 from curation.media.decoders import probe_for
@@ -55,6 +56,9 @@ _PICTURES = (*_TRACKING, "crop.", "media.")
 
 _SOUND = (*_PICTURES, "speech.", "rules.silence.min_speech_prob")
 """Settings that the sound of a clip depends on, apart from its ticks, its tier, and by how much it is moved."""
+
+_BY_DESCRIPTORS = ("rules.tracks.max_", "privacy.keep_descriptors")
+"""Settings that need descriptors."""
 
 _MEASURED = ("preset", "perception.", "media.audio_track")
 """Settings that the evidence depends on: to change them is to measure again."""
@@ -142,6 +146,7 @@ def _decided(
     again = _Again(
         target=target.path,
         settings=settings,
+        rules_before=origin.settings.rules,
         rules=target.rules,
         speech=load_speech(settings.speech) if render else None,
         scratch=scratch or ScratchSettings(),
@@ -174,6 +179,8 @@ class _Again:
 
     target: Path
     settings: CurationSettings
+    rules_before: RulesSettings
+    """Settings of the rules with which the evidence was decided before."""
     rules: tuple[Rule, ...]
     """Of the user's own."""
     speech: SpeechModels | None
@@ -201,7 +208,7 @@ class _Again:
         """
         started = time.perf_counter()
         try:
-            evidence = evidence_of_frames(frames, round((before.duration_s or 0.0) * TICK_RATE_HZ))
+            evidence = evidence_of_frames(frames, round((before.duration_s or 0.0) * TICK_RATE_HZ), self.rules_before)
         except DatasetError as error:
             raise DatasetError(f"{before.path}: {error}; run the curation again") from error
         try:
@@ -253,8 +260,12 @@ class _Again:
             render_s=time.perf_counter() - started,
         )
         record = write_video_files(VideoFiles(self.target, video), curated, self.settings)
-        measured = {"sync_model": before.sync_model, "speaking_model": before.speaking_model}
-        return record.model_copy(update=measured)
+        kept = {
+            "sync_model": before.sync_model,
+            "speaking_model": before.speaking_model,
+            "duplicate_group": before.duplicate_group,
+        }
+        return record.model_copy(update=kept)
 
 
 def _heard_as_before(info: VideoInfo, before: VideoRecord) -> VideoInfo:
@@ -277,4 +288,11 @@ def _new_settings(
     measured = [line for line in changed if line.startswith(_MEASURED)]
     if measured:
         raise SettingsError(f"{'; '.join(measured)}: the evidence was measured otherwise; `gaia-curate run` anew")
+    if not before.privacy.keep_descriptors:
+        lost = [line for line in changed if line.startswith(_BY_DESCRIPTORS)]
+        if lost:
+            raise SettingsError(
+                f"{'; '.join(lost)}: {origin.path} keeps no descriptors (privacy.keep_descriptors=false), so that "
+                "people can be told apart only as before; leave the setting, or `gaia-curate run` anew"
+            )
     return settings, changed

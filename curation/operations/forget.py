@@ -154,6 +154,8 @@ def _found(
         if not named and not (removals is not None and _was_removed(name, removals)):
             raise DatasetError(f"{folder.path} has no video {name!r}; give its id, path, or the end of its path")
         ids |= named
+    # whoever is recorded as removed and still listed: an earlier call was stopped
+    ids |= {video_id for video_id in listed if removals is not None and removals.has_video(video_id)}
     return _Found(folder=folder, rows=tuple(rows), ids=frozenset(ids))
 
 

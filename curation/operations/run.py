@@ -8,6 +8,7 @@ from curation.decision.trial import require_usable
 from curation.engine.execution import Executor, RunWatcher
 from curation.operations.left_to_do import completed, lacking, left_to_do
 from curation.operations.work import curate_videos
+from curation.output.complete_videos import complete_videos
 from curation.output.curated_video import landmarks_of
 from curation.output.disk_space import require_disk_space
 from curation.output.folder import DatasetFolder
@@ -91,7 +92,7 @@ def run(
         layout: of the folder; `auto`: recognised by the names of its files.
         exclusions: people and videos to leave out.
         limit: look at this many of the files at most, the first by path.
-        rules: rules of the user's own, applied after `still_face` in this order.
+        rules: rules of the user's own, applied before `sync` in this order.
         watcher: is informed of the progress.
         ctrl_c: ends the run early; what is done by then is a complete dataset.
         wait: wait while another command writes to the dataset; otherwise such a command is an error.
@@ -144,7 +145,8 @@ def run(
             folder.write(record)
             done[record.video_id] = record
         if not folder.is_new:
-            done = folder.reconciled(_with_same_labels(folder, videos, done))
+            same = _with_same_labels(folder, videos, done)
+            done = complete_videos(folder.path, same, folder.settings.storage)
         todo, already_done = left_to_do(folder, videos, done)
         begun = lacking(todo, done, settings.perception)
         require_disk_space(folder.path, todo)
@@ -178,6 +180,8 @@ def run(
                 *layout_notes(discovery.layout, settings),
                 *_notes(discovery, NOBODY if limit else exclusions, len(discovery.videos) - len(videos), moved),
                 *completion.notes(settings.perception),
+                *folder.assignment.notes(),
+                *_descriptor_notes(finished, settings),
             ),
         )
 
@@ -193,6 +197,13 @@ def _notes(discovery: Discovery, exclusions: Exclusions, n_removed: int, moved: 
             f"{len(moved)} videos have moved: all tables name their paths of today, such as {now}, was {was}.",
         )
     return notes
+
+
+def _descriptor_notes(dataset: Dataset, settings: CurationSettings) -> tuple[str, ...]:
+    """Return a sentence where descriptors of faces are stored that are not to be kept."""
+    if settings.privacy.keep_descriptors or not dataset.record.totals.descriptors:
+        return ()
+    return ("The dataset holds descriptors of faces until `gaia-curate identities` has been applied to it.",)
 
 
 def _with_same_labels(

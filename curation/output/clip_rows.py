@@ -1,6 +1,5 @@
 """Clips as a dataset stores them: media as members of a tar, and rows of the table `clips` that point into it."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,19 +9,18 @@ from curation.output.lip_evidence import sync_model
 from curation.output.video_files import VideoFiles
 from curation.perception.models import face_landmarks, pose_method
 from curation.rendering.render import RenderedClip
-from curation.settings import CurationSettings, SplitSettings
+from curation.settings import CurationSettings
 from curation.sources.entries import SourceVideo
 from foundation.array_types import Float16Array, Float32Array
 from foundation.storage.path_text import text_of_path
 from manifests.files.tar import ByteSink, MemberRange, write_members
-from manifests.packing.clip_json import FACT_COLUMNS, clip_json
+from manifests.packing.clip_json import FACT_COLUMNS, PERSON_COLUMNS, clip_json
 from manifests.schema.arrow_arrays import array_column
 from manifests.schema.clips import CLIPS
 from manifests.sync_curve import SyncCurve
 from manifests.timeline import AUDIO_RATE_HZ, TICK_RATE_HZ, seconds_of_tick
-from manifests.vocabulary import Split
 
-__all__ = ["split_of", "write_clips"]
+__all__ = ["write_clips"]
 
 
 def write_clips(
@@ -52,13 +50,14 @@ def write_clips(
         if content is not None
     ]
     ranges = {name: where for (name, _), where in zip(members, write_members(stream, members), strict=True)}
-    scalars = [row | _locations(row["clip_id"], media, ranges) for row in scalars]
+    nobody = dict.fromkeys(PERSON_COLUMNS)  # `gaia-curate identities` says who it is
+    scalars = [row | nobody | _locations(row["clip_id"], media, ranges) for row in scalars]
     arrays: dict[str, list[Float32Array | Float16Array | None]] = {
         "landmarks": [clip.landmarks_px for clip in clips],
         "blendshapes": [clip.blendshapes for clip in clips],
         "pose_deg": [clip.pose_deg for clip in clips],
         "speech_features": [clip.speech.features if clip.speech else None for clip in clips],
-        "identity": [clip.identity for clip in clips],
+        "identity": [clip.identity if settings.privacy.descriptors_stored else None for clip in clips],
         "sync_curve": [None if (curve := _curve(clip)) is None else curve.mean for clip in clips],
     }
     return pa.table(
@@ -70,18 +69,6 @@ def write_clips(
         ],
         schema=schema,
     )
-
-
-def split_of(speaker: str, settings: SplitSettings) -> Split:
-    """Return the split of all clips of a speaker: a hash of the name, so that more data changes no split.
-
-    >>> split_of("anna", SplitSettings(val_share=0.0, test_share=0.0))
-    'train'
-    """
-    share = int.from_bytes(hashlib.sha256(speaker.encode()).digest()[:8], "big") / 2**64
-    if share < settings.val_share:
-        return "val"
-    return "test" if share < settings.val_share + settings.test_share else "train"
 
 
 def _locations(clip_id: str, media: str, ranges: Mapping[str, MemberRange]) -> dict[str, str | int | None]:
@@ -108,8 +95,7 @@ def _facts(video: SourceVideo, clip: RenderedClip, settings: CurationSettings) -
         "path": text_of_path(video.path),
         "speaker_id": video.speaker_id,
         "tier": plan.tier,
-        # The speaker is unknown without a layout that has labels: then the video counts as a speaker.
-        "split": split_of(video.speaker_id or video.video_id, settings.split),
+        "split": "train",  # until the command ends and divides all clips, which takes knowing all of them
         "start_s": seconds_of_tick(plan.first_tick),
         "end_s": seconds_of_tick(plan.end_tick),
         "n_frames": plan.n_ticks,

@@ -18,6 +18,7 @@ from curation.rendering.render import RenderedClip
 from curation.settings import CurationSettings
 from foundation.storage.leases import require_lease
 from foundation.storage.staged import StagedFiles
+from manifests.files.descriptor_columns import without_descriptors
 from manifests.files.tables import write_rows
 from manifests.landmarks import LandmarkScheme
 from manifests.schema.clips import CLIPS
@@ -182,6 +183,8 @@ def _write_decision(
     video_id = files.video.video_id
     if frames is None:
         frames = frames_table(video_id, evidence, decision, landmarks_of(settings))
+    if not settings.privacy.descriptors_stored:
+        frames = without_descriptors(frames)
     _write(staged, files, FRAMES, frames)
     _write(staged, files, SPANS, spans_table(video_id, decision, len(evidence)))
 

@@ -1,37 +1,38 @@
 """Folder of a dataset that a command writes to: opened once, its record read once and committed once."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Self
 
 import pyarrow as pa
 
+from curation.output.complete_videos import curated_ids
 from curation.output.ledger import VideoRecord, read_ledger, read_rows, with_copies_outcomes, write_record
 from curation.output.provenance import (
     DatasetFolderError,
-    fetched_weights,
     new_record,
     recorded_settings,
     require_same,
-    with_identity,
     with_layout,
+    with_weights,
 )
 from curation.output.recorded_rules import require_same_rules, rule_records
 from curation.output.sole_writer import foreign_entries, require_free
+from curation.output.split_column import earlier_splits, label_clips
 from curation.output.video_files import WINDOWS, remove_video_files
 from curation.output.window_files import remove_windows
-from curation.perception.models import identity_at_hand
 from curation.rules.rule import Rule
 from curation.settings import CurationSettings
 from curation.sources.layouts import LayoutName
+from curation.splits.assignment import Assignment, EarlierSplits
 from foundation.storage.leases import require_lease
 from foundation.storage.locations import location
 from manifests.dataset import Dataset
 from manifests.files.journal import finish_swap
 from manifests.files.tables import write_parquet
+from manifests.packing.drop_descriptors import drop_descriptors
+from manifests.packing.identity_rows import keep_identities, write_identities
 from manifests.packing.pack import compact
-from manifests.packing.packed_files import stored_videos
-from manifests.packing.relabel import relabel_clips
 from manifests.packing.stated import require_own_files
 from manifests.record import (
     DatasetRecord,
@@ -42,19 +43,15 @@ from manifests.record import (
     draft_dataset,
     find_dataset,
     read_dataset,
-    totals_of,
 )
 from manifests.removals import Removals
-from manifests.schema.clips import CLIPS
-from manifests.schema.frames import FRAMES
 from manifests.schema.tables import TABLES
-from manifests.schema.videos import SPANS, VIDEOS
+from manifests.schema.videos import VIDEOS
+from manifests.totals import totals_of
 
 __all__ = ["DatasetFolder", "DatasetFolderError"]
 
-_LEDGER = "ledger"
-
-_ENTRIES = frozenset({"dataset.json", "media", _LEDGER, "latents", WINDOWS, *TABLES})
+_ENTRIES = frozenset({"dataset.json", "media", "ledger", "latents", WINDOWS, *TABLES})
 """Names in the folder of a dataset."""
 
 
@@ -74,6 +71,10 @@ class DatasetFolder:
         self.rules = tuple(rules)
         self.is_new = False
         """Whether this command began the dataset, so that nothing of an earlier one is there."""
+        self.earlier: EarlierSplits | None = None
+        """Splits to keep, read before anything changes; None: those of the tables when the command ends."""
+        self.assignment = Assignment()
+        """Splits of the clips once the command has ended."""
 
     @classmethod
     def existing(cls, path: str | Path) -> Self:
@@ -103,8 +104,7 @@ class DatasetFolder:
     ) -> Self:
         """Make a folder a new dataset of these settings, or resume the dataset in it.
 
-        Where `perception.identity` is `auto`, a dataset keeps its descriptor, and a new one takes that of this machine.
-        The sizes of files may change.
+        Where `perception.identity` is `auto`, a dataset keeps its own. The sizes of files may change.
 
         Args:
             path: the folder.
@@ -128,17 +128,17 @@ class DatasetFolder:
         found = find_dataset(path)
         if found is None:
             require_free(path)
-            settings = with_identity(settings, identity_at_hand(settings.perception))
-            weights = fetched_weights(settings) if weights is None else weights
+            settings, weights = with_weights(settings, weights)
             folder = cls(path, new_record(settings, weights), settings, rules)
             folder.is_new = True
         else:
             require_own_files(path)
             folder = cls(path, found, recorded_settings(path, found), rules)
-            settings = with_identity(settings, folder.settings.perception.identity)
-            weights = fetched_weights(settings) if weights is None else weights
+            settings, weights = with_weights(settings, weights, folder.settings.perception.identity)
             folder.resume(settings, weights, rules, dry_run=dry_run)
             folder.settings = settings
+        if origin is not None:
+            folder.earlier = earlier_splits(origin.path)
         record = folder.record if origin is None else origin.record
         if source is not None and source[1] is not None:
             record = with_layout(record, source[0], source[1])
@@ -186,6 +186,7 @@ class DatasetFolder:
         self.rules = tuple(rules)
         if not dry_run:
             finish_swap(self.path)
+            self.earlier = earlier_splits(self.path)
 
     def note_removals(self, removals: Removals) -> None:
         """Record what is removed for good, before any of it is removed.
@@ -238,26 +239,26 @@ class DatasetFolder:
         remove_windows(self.path, {video_id})
         remove_video_files(self.path, video_id)
 
-    def reconciled(self, records: Mapping[str, VideoRecord]) -> dict[str, VideoRecord]:
-        """Return the records with rows in the tables, and remove packed rows without a record.
+    def write_identities(self, rows: pa.Table) -> None:
+        """Replace the table `identities`, and give the clips the persons that it has.
 
-        A user who removes a video's record, or a damaged file, has these videos curated again.
+        Descriptors that were stored for this alone are removed; nothing else changes. A stopped call is completed by
+        the same one, or by the next `finish`.
 
         Raises:
             DatasetError: a file is damaged.
             OSError: the dataset cannot be written.
         """
-        frames, spans, clips = (stored_videos(self.path, table) for table in (FRAMES, SPANS, CLIPS))
-        complete = {
-            video_id: record
-            for video_id, record in records.items()
-            if not (record.status == "ok" and record.duration_s)
-            or (video_id in frames and video_id in spans and (not record.n_clips or video_id in clips))
-        }
-        live = _curated(complete.values())
-        if any(video not in live for table in (frames, spans, clips) for video, packed in table.items() if packed):
-            compact(self.path, live, self.settings.storage)
-        return complete
+        self.record = self.record.model_copy(update={"tables": describe_tables()})
+        require_lease(self.path)
+        draft_dataset(self.path, self.record)
+        earlier = earlier_splits(self.path)  # before clips have other persons
+        write_identities(self.path, rows)
+        self.assignment = label_clips(self.path, self.rows(), earlier, self.settings.split)
+        if not self.settings.privacy.keep_descriptors:
+            drop_descriptors(self.path)
+        self.record = self.record.model_copy(update={"totals": totals_of(self.path)})
+        commit_dataset(self.path, self.record)
 
     def finish(self, records: Iterable[VideoRecord]) -> Dataset:
         """Pack the files of videos, write `videos`, commit the record with its totals, and return the dataset.
@@ -273,17 +274,17 @@ class DatasetFolder:
         """
         rows = with_copies_outcomes(list(records))
         remove_windows(self.path, {row.video_id for row in rows})  # of units in flight when their video ended
-        compact(self.path, _curated(rows), self.settings.storage)
-        relabel_clips(self.path, {row.video_id: (row.path, row.source) for row in rows if row.duplicate_of is None})
+        curated = curated_ids(rows)
+        keep_identities(self.path, curated)
+        earlier = self.earlier or earlier_splits(self.path)
+        self.assignment = label_clips(self.path, rows, earlier, self.settings.split)
+        compact(self.path, curated, self.settings.storage)
+        if not self.settings.privacy.descriptors_stored:
+            drop_descriptors(self.path)
         table = pa.Table.from_pylist([record.model_dump() for record in rows], schema=VIDEOS.arrow_schema())
         require_lease(self.path)
         write_parquet(self.path / VIDEOS.name / "videos.parquet", table, VIDEOS)
-        self.record = self.record.model_copy(update={"totals": totals_of(self.path)})
+        self.record = self.record.model_copy(update={"tables": describe_tables(), "totals": totals_of(self.path)})
         require_lease(self.path)
         commit_dataset(self.path, self.record)
         return Dataset(self.path, self.record)
-
-
-def _curated(records: Iterable[VideoRecord]) -> set[str]:
-    """Return the ids of the videos whose rows belong to the dataset."""
-    return {record.video_id for record in records if record.status == "ok" and record.duplicate_of is None}

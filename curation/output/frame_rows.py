@@ -1,11 +1,15 @@
 """Evidence as rows of the table `frames`, and back, so that other rules can be applied without measuring again."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from curation.decision.decide import Decision
+from curation.decision.judgement import recording_starts
+from curation.decision.settings import RulesSettings
+from curation.decision.tracks import parted_faces
 from curation.evidence.joining import scatter_rows
 from curation.evidence.measures import Evidence, Faces
 from curation.rules.frontal import frontal_angle_deg
@@ -68,10 +72,16 @@ def frames_table(
     return table if evidence.trimmed is None else table.filter(pa.array(~evidence.trimmed))
 
 
-def evidence_of_frames(table: pa.Table, n_ticks: int) -> Evidence:
+def evidence_of_frames(table: pa.Table, n_ticks: int, rules: RulesSettings | None = None) -> Evidence:
     """Return the evidence that `frames_table` wrote of a video of `n_ticks`; ticks without a row are trimmed.
 
-    Interpolated faces are left out, for they were not measured.
+    Interpolated faces are left out, for they were not measured. Where descriptors have been removed, what they said
+    within the video follows from the tracks that were written.
+
+    Args:
+        table: the rows.
+        n_ticks: length of the video, ticks.
+        rules: settings with which the written tracks were linked; None: what removed descriptors said is not needed.
 
     Raises:
         DatasetError: rows are not in the order of their ticks, or not of these ticks, or hold arrays of other shapes.
@@ -80,10 +90,16 @@ def evidence_of_frames(table: pa.Table, n_ticks: int) -> Evidence:
     if np.any(np.diff(ticks) <= 0) or (len(ticks) and not 0 <= ticks[0] <= ticks[-1] < n_ticks):
         raise DatasetError(f"table frames does not hold each of the {n_ticks} ticks of the video once, in order")
     try:
-        evidence = _evidence_of_rows(table)
+        evidence, track = _evidence_of_rows(table)
     except (pa.ArrowException, ValueError, IndexError) as error:
         raise DatasetError(f"table frames holds arrays that cannot be joined: {error}") from error
-    return scatter_rows(evidence, ticks, n_ticks)
+    evidence = scatter_rows(evidence, ticks, n_ticks)
+    faces = evidence.faces
+    if rules is None or not len(faces) or not np.isnan(faces.descriptor).all():
+        return evidence
+    starts = recording_starts(evidence, rules)
+    parted = parted_faces(faces, track, starts, rules.no_face.bridge_ticks, rules.tracks)
+    return replace(evidence, faces=replace(faces, parted=parted))
 
 
 def stored_face(table: pa.Table) -> FaceMeasures:
@@ -100,8 +116,8 @@ def stored_face(table: pa.Table) -> FaceMeasures:
     return FaceMeasures(**columns)
 
 
-def _evidence_of_rows(table: pa.Table) -> Evidence:
-    """Return the evidence of rows that follow one another."""
+def _evidence_of_rows(table: pa.Table) -> tuple[Evidence, Int64Array]:
+    """Return the evidence of rows that follow one another, and the (F,) tracks of its faces."""
     n = len(table)
     found: BoolArray = _numpy(table["track_id"].is_valid()) & ~_numpy(table["interpolated"])
     main = table.filter(pa.array(found))
@@ -118,13 +134,15 @@ def _evidence_of_rows(table: pa.Table) -> Evidence:
         columns = main[measure.column.name], others[measure.column.name]
         present = _is_present(measure, *columns)
         measures[measure.field] = _measured(measure, _joined(*map(_block, columns))[order]) if present else None
-    return Evidence(
+    track = _joined(_block(main["track_id"]), _block(others["track_id"]))[order].astype(np.int64)
+    evidence = Evidence(
         decoded=_numpy(table["decoded"]),
         faces=Faces(tick=tick[order], **measures),
         cut_score=_block(table["cut_score"]),
         speech_prob=None if table["speech_prob"].null_count else _block(table["speech_prob"]),
         loudness_dbfs=None if table["loudness_dbfs"].null_count else _block(table["loudness_dbfs"]),
     )
+    return evidence, track
 
 
 def _is_present(measure: FaceMeasure, main: pa.ChunkedArray, others: pa.ChunkedArray) -> bool:

@@ -64,6 +64,7 @@ class VideoRecord(BaseModel):
     error_code: ErrorCode | None = None
     error_detail: str | None = None
     duplicate_of: PathText | None = None
+    duplicate_group: VideoId | None = None
     kept_diffusion_s: Seconds = 0.0
     kept_vae_s: Seconds = 0.0
     n_clips: Count32 = 0
@@ -111,7 +112,7 @@ class VideoRecord(BaseModel):
 
     def with_outcome_of(self, original: "VideoRecord") -> "VideoRecord":
         """Return the record of a copy with what became of the file that was analysed in its stead."""
-        names = ("status", "error_code", "error_detail")
+        names = ("status", "error_code", "error_detail", "duplicate_group")
         return self.model_copy(update={name: getattr(original, name) for name in names})
 
     @classmethod

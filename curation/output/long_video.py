@@ -32,6 +32,7 @@ from foundation.array_types import Float32Array, Int64Array
 from foundation.storage.arrow import open_parquet, read_parquet
 from foundation.storage.leases import require_lease
 from foundation.storage.staged import StagedFiles
+from manifests.files.descriptor_columns import without_descriptors
 from manifests.files.tables import write_rows
 from manifests.landmarks import LandmarkScheme
 from manifests.packing.rows import write_packed
@@ -65,14 +66,17 @@ def write_decided(
         windows: all windows, in order; their evidence is written.
         evidence: of the complete video, without landmarks and blendshapes.
         decision: made on it.
-        settings: name the landmark scheme.
+        settings: name the landmark scheme, and say whether descriptors are stored.
 
     Raises:
         OSError: the dataset cannot be read or written.
     """
     with StagedFiles() as staged:
         with staged.replacing(files.waiting_rows(FRAMES)) as stream:
-            write_packed(stream, FRAMES, _frames_pieces(files, windows, evidence, decision, landmarks_of(settings)), {})
+            pieces = _frames_pieces(files, windows, evidence, decision, landmarks_of(settings))
+            if not settings.privacy.descriptors_stored:
+                pieces = map(without_descriptors, pieces)
+            write_packed(stream, FRAMES, pieces, {})
         with staged.replacing(files.waiting_rows(SPANS)) as stream:
             write_rows(stream, spans_table(files.video.video_id, decision, len(evidence)), SPANS)
         require_lease(files.dataset)

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from curation.model_registry import UnknownModelError
 from curation.output.weights_used import needed_assets, other_models, perception_weights, speech_weights
-from curation.perception.models import lip_weights
+from curation.perception.models import identity_at_hand, lip_weights
 from curation.settings import CurationSettings, differences
 from curation.sources.layouts import LayoutName
 from foundation.address_text import address_without_secrets
@@ -18,8 +18,9 @@ from foundation.errors import UsageError
 from foundation.packages import DISTRIBUTION
 from foundation.storage.locations import is_address
 from foundation.weights import ensure_assets
-from manifests.record import DatasetRecord, SourceLayout, WeightRecord, describe_tables, no_totals
+from manifests.record import DatasetRecord, SourceLayout, WeightRecord, describe_tables
 from manifests.schema.columns import SCHEMA_VERSION
+from manifests.totals import no_totals
 
 __all__ = [
     "DatasetFolderError",
@@ -29,6 +30,7 @@ __all__ = [
     "require_same",
     "with_identity",
     "with_layout",
+    "with_weights",
 ]
 
 _STORAGE = "storage."
@@ -36,6 +38,9 @@ _STORAGE = "storage."
 
 _ADDED = {"sync": "perception.sync: ", "speaking": "perception.speaking: "}
 """Models whose measures are added to the evidence of a dataset that was begun without them, and their settings."""
+
+_PRIVACY = "privacy."
+"""Settings that only remove something, which can be done later, too."""
 
 
 class DatasetFolderError(UsageError):
@@ -94,6 +99,23 @@ def with_identity(settings: CurationSettings, identity: str) -> CurationSettings
     return settings.model_copy(update={"perception": perception.model_copy(update={"identity": identity})})
 
 
+def with_weights(
+    settings: CurationSettings, weights: Sequence[WeightRecord] | None, identity: str | None = None
+) -> tuple[CurationSettings, Sequence[WeightRecord]]:
+    """Return the settings with a descriptor that is named, and their weights.
+
+    Args:
+        settings: of the command.
+        weights: that it uses; None: those of the settings, which are fetched where they are missing.
+        identity: descriptor where `perception.identity` is `auto`; None: that of this machine.
+
+    Raises:
+        MissingAssetsError: weights are missing and cannot be fetched.
+    """
+    named = with_identity(settings, identity_at_hand(settings.perception) if identity is None else identity)
+    return named, fetched_weights(named) if weights is None else weights
+
+
 def require_same(
     dataset: Path,
     record: DatasetRecord,
@@ -117,7 +139,12 @@ def require_same(
         MissingAssetsError: weights are missing and cannot be fetched.
     """
     added = tuple(line for name, line in _ADDED.items() if _may_be_added(name, record, before))
-    changed = [line for line in differences(settings, before) if not line.startswith((_STORAGE, *added))]
+    changed = [line for line in differences(settings, before) if not line.startswith((_STORAGE, _PRIVACY, *added))]
+    if settings.privacy.keep_descriptors and not before.privacy.keep_descriptors:
+        raise DatasetFolderError(
+            f"{dataset} was made with privacy.keep_descriptors=false, and its descriptors cannot be had back; give a "
+            "new --out to keep those of all videos, or leave the setting as it was"
+        )
     if changed:
         raise DatasetFolderError(
             f"{dataset} was made with other settings: {'; '.join(changed)}. Give a new --out, the settings of "

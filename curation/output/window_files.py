@@ -117,7 +117,7 @@ def _evidence(arrays: Mapping[str, Any], window: Window, *, large: bool) -> tupl
     Raises:
         ValueError, KeyError: they are no evidence of this window.
     """
-    columns: dict[str, Any] = {"tick": arrays["faces.tick"]}
+    columns: dict[str, Any] = {"tick": arrays["faces.tick"], "parted": arrays.get("faces.parted", None)}
     for measure in FACE_MEASURES:
         columns[measure.field] = (
             arrays.get(f"faces.{measure.field}", None)

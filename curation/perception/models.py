@@ -41,6 +41,7 @@ __all__ = [
     "lip_models",
     "lip_weights",
     "load_active_speaker",
+    "load_face_describer",
     "load_face_finder",
     "load_lip_sync",
     "load_perception",
@@ -166,6 +167,16 @@ def load_face_finder(settings: PerceptionSettings) -> FaceFinder:
         UnknownModelError: it is neither built in nor registered.
     """
     return _face_finder(settings).load(settings)
+
+
+def load_face_describer(settings: PerceptionSettings) -> FaceDescriber:
+    """Load what describes faces, and nothing else.
+
+    Raises:
+        MissingAssetsError: weights are missing.
+        UnknownModelError: it is neither built in nor registered.
+    """
+    return _identity(identity_at_hand(settings)).load(settings)
 
 
 def load_active_speaker(settings: PerceptionSettings) -> ActiveSpeaker | None:

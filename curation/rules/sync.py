@@ -6,17 +6,15 @@ follows from the scores in the evidence, so that a later decision needs no netwo
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, Self
 
 import numpy as np
-from pydantic import Field, model_validator
 
 from curation.rules.built_in import register
 from curation.rules.rule import MeasuredVideo
+from curation.rules.sync_settings import SyncSettings
 from curation.rules.verdict import Verdicts
 from foundation.array_types import Float32Array
-from foundation.settings import Settings
-from manifests.sync_curve import SURE_TICKS, SURE_Z, SyncCurve, SyncSums, pooled
+from manifests.sync_curve import SyncCurve, SyncSums, pooled
 from manifests.timeline import TICK_RATE_HZ, TickRange
 from manifests.vocabulary import SyncOutcome, SyncReason
 
@@ -35,58 +33,6 @@ _DROPS: Mapping[str, tuple[SyncOutcome, ...]] = {
     "all_but_in_sync": ("not_in_sync", "undecided", "not_measured"),
 }
 """By the setting `drop`, the outcomes that leave tier `diffusion`."""
-
-
-class SyncSettings(Settings):
-    """Settings of the rule `sync`, and of the repair of late or early sound."""
-
-    drop: Literal["nothing", "not_in_sync", "all_but_in_sync"] = "not_in_sync"
-    """What leaves tier `diffusion`: `nothing`, only what is not in sync, or also what is undecided or not measured."""
-    in_sync_z: float = Field(default=4.0, gt=0.0)
-    """From this z on a stretch is in sync. Ours: the sound of another person reaches it in 1 % of clips."""
-    not_in_sync_z: float = Field(default=3.0, gt=0.0)
-    """Below this z a stretch is not in sync, if it has `sure_ticks`. Ours: finds 90 % of other people's sound and loses
-    0.4 % of what is in sync."""
-    sure_ticks: int = Field(default=SURE_TICKS, ge=1)
-    """Fewest ticks by which a stretch, or all of a face that are left open, can be not in sync: 5 s, less the edges,
-    which have no score."""
-    long_not_in_sync_z: float = Field(default=3.5, gt=0.0)
-    """The same as `not_in_sync_z` from `long_ticks` on. Ours: finds 98 %, and loses none of 117 clips in sync."""
-    long_ticks: int = Field(default=186, ge=1)
-    """Ticks from which `long_not_in_sync_z` holds: 8 s, less the edges."""
-    min_ticks: int = Field(default=61, ge=1)
-    """Fewest ticks with a score: 3 s, less the edges. A stretch with fewer is not measured."""
-    same_offset_ticks: float = Field(default=2.0, ge=0.0)
-    """A stretch has the offset of its face, or of its video, where the two lie at most this far apart, ticks."""
-    min_speech: float = Field(default=0.5, ge=0.0, le=1.0)
-    """Smallest share of ticks with speech; with less, a stretch is not measured: silence agrees with any lips."""
-    min_pictures_hz: float = Field(default=20.0, ge=0.0, le=25.0)
-    """Fewest different pictures a second. Ours: of files with 15, two of three fail, with 20 they pass."""
-    max_yaw_deg: float = Field(default=40.0, gt=0.0, le=90.0)
-    """Largest mean turn of the head to a side, degrees, at which the lips show enough."""
-    repair: Literal["off", "auto"] = "off"
-    """`auto`: the sound of a video is moved by its offset before its clips are cut, where the offset is sure."""
-    repair_z: float = Field(default=SURE_Z, gt=0.0)
-    """From this z on, over all stretches of a video together, its offset is sure, if they have `sure_ticks`."""
-    min_repair_ticks: float = Field(default=1.5, ge=0.0, le=15.0)
-    """Smallest offset that is repaired, ticks of 40 ms: half a tick more than the measurement errs."""
-    max_repair_ticks: float = Field(default=12.0, gt=0.0, le=14.0)
-    """Largest offset that is repaired, ticks: the lags end at 15, and a peak near the end may be another's flank."""
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        lowest = max(self.not_in_sync_z, self.long_not_in_sync_z)
-        if lowest > self.in_sync_z:
-            raise ValueError(f"in_sync_z {self.in_sync_z} is below {lowest}, up to which a stretch is not in sync")
-        if self.min_repair_ticks > self.max_repair_ticks:
-            raise ValueError(f"min_repair_ticks {self.min_repair_ticks} is above max_repair_ticks")
-        return self
-
-    def refuted_below(self, n_ticks: int) -> float | None:
-        """Return the z below which `n_ticks` are not in sync; None where they are too few to tell."""
-        if n_ticks < self.sure_ticks:
-            return None
-        return self.long_not_in_sync_z if n_ticks >= self.long_ticks else self.not_in_sync_z
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -137,9 +83,9 @@ def judge_sync(
 ) -> VideoSync:
     """Judge stretches of a video that satisfy every other rule of tier `diffusion`.
 
-    A stretch is first judged by its own curve. What that leaves open is judged by that of all stretches of its face: in
-    sync where they are and its own peak lies at their offset, and not in sync where neither its own z nor that of all
-    that is left open of the face reaches the limit.
+    A stretch is first judged by its own curve. What that leaves open, and a short stretch that is not in sync by it, is
+    judged by more ticks: those around a short one, and all stretches of its face. It is in sync where they are and its
+    own peak lies at their offset. Else it is not in sync where neither its own z nor theirs reaches the limit.
 
     Args:
         video: the measurements.
@@ -150,6 +96,7 @@ def judge_sync(
     """
     drops = _DROPS[settings.drop]
     sums: dict[TickRange, SyncSums] = {}
+    wider: dict[TickRange, SyncCurve] = {}
     told: dict[TickRange, SyncedStretch] = {}
     for ticks in stretches:
         reason, own = _measured(video, ticks, settings, min_speech_prob)
@@ -158,8 +105,10 @@ def judge_sync(
         else:
             sums[ticks] = own
             told[ticks] = _judged_alone(ticks, own, settings)
+            if own.n_ticks < settings.sure_ticks and (curve := _curve_around(video, ticks, settings.around_ticks)):
+                wider[ticks] = curve
     for of_face in _by_face(video, list(sums), max_distance):
-        told |= _judged_together({ticks: told[ticks] for ticks in of_face}, sums, settings)
+        told |= _judged_together({ticks: told[ticks] for ticks in of_face}, sums, wider, settings)
     return VideoSync(
         stretches=tuple(replace(told[ticks], dropped=told[ticks].outcome in drops) for ticks in stretches),
         curve=pooled(sums.values()).curve(),
@@ -196,14 +145,24 @@ def _judged_alone(ticks: TickRange, sums: SyncSums, settings: SyncSettings) -> S
     curve = sums.curve()
     if curve is None:
         raise AssertionError(f"stretch {ticks} was measured and has no curve")
-    refuted_below = settings.refuted_below(curve.n_ticks)
-    outcome: SyncOutcome = "undecided"
-    limit = settings.in_sync_z
+    stretch = SyncedStretch(ticks=ticks, outcome="undecided", curve=curve, value=curve.z, limit=settings.in_sync_z)
     if curve.z >= settings.in_sync_z:
-        outcome = "in_sync"
-    elif refuted_below is not None and curve.z < refuted_below:
-        outcome, limit = "not_in_sync", refuted_below
-    return SyncedStretch(ticks=ticks, outcome=outcome, curve=curve, value=curve.z, limit=limit)
+        return replace(stretch, outcome="in_sync")
+    return stretch if curve.n_ticks < settings.sure_ticks else _refuted(stretch, curve, settings)
+
+
+def _curve_around(video: MeasuredVideo, ticks: TickRange, n_ticks: int) -> SyncCurve | None:
+    """Return the curve of a range with at most `n_ticks` before and after it, as far as its face goes on."""
+    scores = video.face.sync_scores
+    if scores is None:
+        return None
+    first, end = ticks
+    track, track_id = int(video.main.track_id[first]), video.main.track_id
+    while first > max(0, ticks[0] - n_ticks) and not video.breaks[first] and track_id[first - 1] == track:
+        first -= 1
+    while end < min(len(video), ticks[1] + n_ticks) and not video.breaks[end] and track_id[end] == track:
+        end += 1
+    return SyncSums.of(scores[first:end]).curve()
 
 
 def _by_face(
@@ -231,33 +190,49 @@ def _by_face(
 
 
 def _judged_together(
-    told: dict[TickRange, SyncedStretch], sums: dict[TickRange, SyncSums], settings: SyncSettings
+    told: dict[TickRange, SyncedStretch],
+    sums: Mapping[TickRange, SyncSums],
+    wider: Mapping[TickRange, SyncCurve],
+    settings: SyncSettings,
 ) -> dict[TickRange, SyncedStretch]:
-    """Judge what is left open of one face by what its stretches say together."""
+    """Judge what is left open of one face by more ticks.
+
+    Args:
+        told: by its own curve, of each stretch of the face.
+        sums: of each.
+        wider: curves of short ones with the ticks around them.
+        settings: limits.
+    """
     whole = pooled(sums[ticks] for ticks in told).curve()
-    if whole is not None and whole.z >= settings.in_sync_z:
-        told = {ticks: _agreeing(stretch, whole, settings) for ticks, stretch in told.items()}
+    for ticks, alone in list(told.items()):
+        by_wider = _agreeing(alone, wider.get(ticks), settings)
+        told[ticks] = _agreeing(by_wider, whole, settings)
     left = [ticks for ticks, stretch in told.items() if stretch.outcome == "undecided"]
     rest = pooled(sums[ticks] for ticks in left).curve()
-    limit = None if rest is None else settings.refuted_below(rest.n_ticks)
-    if rest is None or limit is None or rest.z >= limit:
-        return told
-    refuted = {
-        ticks: replace(told[ticks], outcome="not_in_sync", value=rest.z, limit=limit)
-        for ticks in left
-        if (curve := told[ticks].curve) is not None and curve.z < limit
-    }
-    return told | refuted
+    for ticks in left:
+        for more in (rest, wider.get(ticks), told[ticks].curve):
+            told[ticks] = _refuted(told[ticks], more, settings)
+    return told
 
 
-def _agreeing(stretch: SyncedStretch, whole: SyncCurve, settings: SyncSettings) -> SyncedStretch:
-    """Return a stretch, in sync if it was left open and has the offset of its face as a whole, which is in sync."""
+def _agreeing(stretch: SyncedStretch, more: SyncCurve | None, settings: SyncSettings) -> SyncedStretch:
+    """Return a stretch, in sync if it was left open and has the offset of more ticks that are in sync."""
     curve = stretch.curve
-    if stretch.outcome != "undecided" or curve is None:
+    if stretch.outcome != "undecided" or curve is None or more is None or more.z < settings.in_sync_z:
         return stretch
-    if abs(curve.offset_ticks - whole.offset_ticks) > settings.same_offset_ticks:
+    if abs(curve.offset_ticks - more.offset_ticks) > settings.same_offset_ticks:
         return stretch
-    return replace(stretch, outcome="in_sync", value=whole.z, limit=settings.in_sync_z)
+    return replace(stretch, outcome="in_sync", value=more.z, limit=settings.in_sync_z)
+
+
+def _refuted(stretch: SyncedStretch, more: SyncCurve | None, settings: SyncSettings) -> SyncedStretch:
+    """Return a stretch, not in sync if it was left open and neither its z nor that of more ticks reaches the limit."""
+    if stretch.outcome != "undecided" or stretch.curve is None or more is None:
+        return stretch
+    limit = settings.refuted_below(more.n_ticks)
+    if max(stretch.curve.z, more.z) >= limit:
+        return stretch
+    return replace(stretch, outcome="not_in_sync", value=more.z, limit=limit)
 
 
 @register(name="sync", settings=SyncSettings, words="agreement of lips and sound, z", keeps="at least")

@@ -23,6 +23,7 @@ _TEXTS: Mapping[str, Callable[[str], str]] = {
     "media": media_name,
     "path": path_text,
     "duplicate_of": path_text,
+    "duplicate_group": video_id,
 }
 """By the name of a column of texts, the check of each."""
 

@@ -49,13 +49,14 @@ FOLDERS = {
     "frames": (".parquet",),
     "spans": (".parquet",),
     "clips": (".parquet",),
+    "identities": (".parquet",),
     "media": (".tar",),
     "ledger": (".json", ".jsonl"),
     "windows": (".npz", ".parquet", ".tar"),
 }
 """Folders of a dataset whose files it names, and how these names end."""
 
-_TABLES = ("videos", "frames", "spans", "clips")
+_TABLES = ("videos", "frames", "spans", "clips", "identities")
 
 _MEDIA = ("media", "windows")
 

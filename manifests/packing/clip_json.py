@@ -14,17 +14,21 @@ import pyarrow as pa
 
 from manifests.schema.clips import CLIPS
 
-__all__ = ["FACT_COLUMNS", "LOCATION_COLUMNS", "clip_json"]
+__all__ = ["FACT_COLUMNS", "LOCATION_COLUMNS", "PERSON_COLUMNS", "clip_json"]
 
 LOCATION_COLUMNS = ("media", "mp4_offset", "mp4_size", "flac_offset", "flac_size")
 """Columns of `clips` that say where the media are; packing changes them."""
 
+PERSON_COLUMNS = ("person_id", "person_confidence")
+"""Columns of `clips` that `gaia-curate identities` fills, which writes no tar."""
+
 FACT_COLUMNS = tuple(
     column.name
     for column in CLIPS.columns
-    if column.name not in LOCATION_COLUMNS and not pa.types.is_nested(column.type)
+    if column.name not in (*LOCATION_COLUMNS, *PERSON_COLUMNS, "split") and not pa.types.is_nested(column.type)
 )
-"""Columns of `clips` in the JSON file."""
+"""Columns of `clips` in the JSON file: those that no later command changes, for none writes a tar only to relabel it.
+A split that had become another one meanwhile would be a leak."""
 
 _SINGLE = frozenset(column.name for column in CLIPS.columns if column.type == pa.float32())
 

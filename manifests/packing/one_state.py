@@ -1,13 +1,15 @@
 """Reading while a command writes: all of an answer is from one state of the dataset, or there is none.
 
 A reader takes no lease. It reads between two looks at the files that make up the state, and reads again if they have
-changed. While a command is at work, the state is that of the last command which ended: rows of videos that are not in
-the table `videos` yet do not count. What has been removed or rewritten of that state cannot be read any more.
+changed. While a command is at work, the state is that of the last command which ended: only rows of videos that the
+table `videos` has count, for others may come at any moment. What has been removed or rewritten of that state cannot be
+read any more.
 """
 
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -26,11 +28,14 @@ from manifests.schema.frames import FRAMES
 from manifests.schema.tables import TABLES
 from manifests.schema.videos import SPANS, VIDEOS
 
-__all__ = ["ChangingDatasetError", "in_one_state", "not_hidden", "without_writer"]
+__all__ = ["ChangingDatasetError", "Counted", "counted_rows", "in_one_state", "without_writer"]
 
 _LOG = logging.getLogger(__name__)
 
 AnswerT = TypeVar("AnswerT")
+
+Counted = frozenset[str] | None
+"""Ids of the videos whose rows count while a command is at work; None: those of all."""
 
 _ATTEMPTS = 5
 
@@ -39,6 +44,9 @@ _PAUSE_S = 0.3
 
 _LOOK_S = 1.0
 """Time between two looks while the end of a command is waited for."""
+
+_PER_VIDEO = frozenset({FRAMES.name, SPANS.name, CLIPS.name})
+"""Tables that have a file per video until they are packed."""
 
 _COLUMNS = ("video_id", "status", "duration_s", "n_clips", "duplicate_of")
 
@@ -51,12 +59,12 @@ class _PartlyChangedError(Exception):
     """Rows of the last state are missing."""
 
 
-def in_one_state(dataset: Path, read: Callable[[frozenset[str]], AnswerT]) -> AnswerT:
+def in_one_state(dataset: Path, read: Callable[[Counted], AnswerT]) -> AnswerT:
     """Return what `read` returns, all of it from one state of the dataset.
 
     Args:
         dataset: the folder or address.
-        read: reads the tables, maybe several times; it is given the ids of videos whose rows do not count yet.
+        read: reads the tables, maybe several times; it is given the videos whose rows count.
 
     Raises:
         ChangingDatasetError: a command changes what is to be read; there is no state to read before it has ended.
@@ -66,7 +74,7 @@ def in_one_state(dataset: Path, read: Callable[[frozenset[str]], AnswerT]) -> An
     for attempt in range(_ATTEMPTS):
         time.sleep(_PAUSE_S * attempt)
         try:
-            before, hidden = _state(dataset)
+            before = _state(dataset)
         except StorageError:
             raise
         except (_PartlyChangedError, DatasetError, OSError) as error:
@@ -74,7 +82,7 @@ def in_one_state(dataset: Path, read: Callable[[frozenset[str]], AnswerT]) -> An
             continue
         problem = None
         try:
-            answer = read(hidden)
+            answer = read(before.counted)
         except Exception:  # the files may have been replaced
             if _is_unchanged(dataset, before):
                 raise
@@ -87,11 +95,11 @@ def in_one_state(dataset: Path, read: Callable[[frozenset[str]], AnswerT]) -> An
     raise _changing(dataset, holder)
 
 
-def not_hidden(rows: pa.Table, hidden: frozenset[str]) -> pa.Table:
-    """Return rows with a `video_id` without those of hidden videos."""
-    if not hidden:
+def counted_rows(rows: pa.Table, counted: Counted) -> pa.Table:
+    """Return the rows of videos that count, of a table with a `video_id`."""
+    if counted is None:
         return rows
-    return rows.filter(pc.invert(pc.is_in(rows["video_id"], pa.array(sorted(hidden), pa.string()))))
+    return rows.filter(pc.is_in(rows["video_id"], pa.array(sorted(counted), pa.string())))
 
 
 def without_writer(dataset: Path, work: Callable[[], AnswerT], *, wait: bool = False, repeat: bool = True) -> AnswerT:
@@ -110,14 +118,14 @@ def without_writer(dataset: Path, work: Callable[[], AnswerT], *, wait: bool = F
     first = True
     while True:
         _require_no_writer(dataset, wait=wait)
-        before = _listings(dataset, frozenset())
+        before = _listings(dataset, None)
         try:
             answer = work()
         except Exception:  # the files may have been replaced
-            if other_holder_of(dataset) is None and _listings(dataset, frozenset()) == before:
+            if other_holder_of(dataset) is None and _listings(dataset, None) == before:
                 raise
         else:
-            if other_holder_of(dataset) is None and _listings(dataset, frozenset()) == before:
+            if other_holder_of(dataset) is None and _listings(dataset, None) == before:
                 return answer
         if not repeat or not (wait or first):
             raise _changing(dataset, other_holder_of(dataset))
@@ -143,54 +151,65 @@ def _changing(dataset: Path, holder: Holder | None) -> ChangingDatasetError:
     )
 
 
-_State = tuple[tuple[str, ...], ...]
+_Listings = tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _State:
+    """What changes with the state of a dataset."""
+
+    counted: Counted
+    listings: _Listings
+    """The files, but those of videos that do not count."""
 
 
 def _is_unchanged(dataset: Path, before: _State) -> bool:
     try:
-        return _state(dataset)[0] == before
+        return _state(dataset) == before
     except (_PartlyChangedError, DatasetError, OSError):
         return False
 
 
-def _state(dataset: Path) -> tuple[_State, frozenset[str]]:
-    """Return what changes with the state of a dataset, and the ids of the videos that do not belong to it yet.
+def _state(dataset: Path) -> _State:
+    """Return the state of a dataset.
 
     Raises:
         _PartlyChangedError: a command has removed rows of the last state.
         DatasetError: a file is damaged, or just replaced.
         OSError: a folder cannot be listed.
     """
-    hidden: frozenset[str] = frozenset() if other_holder_of(dataset) is None else _hidden(dataset)
-    return _listings(dataset, hidden), hidden
+    counted = None if other_holder_of(dataset) is None else _curated(dataset)
+    return _State(counted=counted, listings=_listings(dataset, counted))
 
 
-def _listings(dataset: Path, hidden: frozenset[str]) -> _State:
+def _listings(dataset: Path, counted: Counted) -> _Listings:
     folders = [_listing(dataset / name) for name in TABLES]
     files = [
         (table, *facts)
         for table, listing in zip(TABLES, folders, strict=True)
         for facts in listing
-        if facts[0].startswith(PACKED) or facts[0].removesuffix(".parquet") not in hidden
+        if counted is None
+        or table not in _PER_VIDEO
+        or facts[0].startswith(PACKED)
+        or facts[0].removesuffix(".parquet") in counted
     ]
     singles = [(name, *_facts(dataset / name)) for name in ("dataset.json", JOURNAL)]
     return (*files, *singles)
 
 
-def _hidden(dataset: Path) -> frozenset[str]:
-    """Return the ids of the videos with rows that the table `videos` does not have as curated.
+def _curated(dataset: Path) -> frozenset[str]:
+    """Return the ids of the videos that the table `videos` has as curated.
 
     Raises:
-        _PartlyChangedError: it has a video whose rows are gone.
+        _PartlyChangedError: the rows of one are gone.
     """
     rows = [row for row in read_table(dataset, VIDEOS.name, _COLUMNS).to_pylist() if row["duplicate_of"] is None]
-    curated = {row["video_id"] for row in rows if row["status"] == "ok"}
     long = {row["video_id"] for row in rows if row["status"] == "ok" and row["duration_s"]}
     with_clips = {row["video_id"] for row in rows if row["n_clips"]}
     stored = {table.name: stored_videos(dataset, table).keys() for table in (FRAMES, SPANS, CLIPS)}
     if long - stored[FRAMES.name] or long - stored[SPANS.name] or with_clips - stored[CLIPS.name]:
         raise _PartlyChangedError
-    return frozenset(video for videos in stored.values() for video in videos if video not in curated)
+    return frozenset(row["video_id"] for row in rows if row["status"] == "ok")
 
 
 def _listing(folder: Path) -> list[tuple[str, ...]]:

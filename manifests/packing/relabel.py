@@ -1,48 +1,83 @@
-"""Labels of clips that follow those of their videos: the path and the source, which change when sources are moved."""
+"""Labels of clips that are known from elsewhere.
+
+These are path and source of their video, which change when sources are moved, the person of their track, and the side
+of the split that the person is on.
+"""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
 
-from foundation.storage.arrow import read_parquet
+from foundation.storage.arrow import open_parquet
 from foundation.storage.atomic import replacing
 from manifests.errors import DatasetError
 from manifests.files.journal import hidden_name, move_file, swap_files
+from manifests.files.tables import in_schema
 from manifests.packing.packed_files import TableFile, sources_of, table_inventory
 from manifests.packing.rows import VideoRows, write_packed
 from manifests.schema.clips import CLIPS
+from manifests.vocabulary import Split
 
-__all__ = ["relabel_clips"]
+__all__ = ["ClipLabels", "relabel_clips"]
 
-_LABELS = ("path", "source")
+_OF_VIDEO = ("path", "source")
+
+_OF_CLIP = ("person_id", "person_confidence")
+
+_LABELS = (*_OF_VIDEO, *_OF_CLIP, "split")
+
+_COLUMNS = ("video_id", "clip_id", *_LABELS)
 
 
-def relabel_clips(dataset: Path, labels: Mapping[str, tuple[str, str]]) -> None:
-    """Give the clips of each video the path and the source of its row in `videos`.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClipLabels:
+    """Labels of the clips of a dataset."""
+
+    videos: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """By video id, path and source; the clips of other videos keep theirs."""
+    persons: Mapping[str, tuple[str, float]] | None = None
+    """By clip id, person and confidence; other clips have none. None: all clips keep theirs."""
+    splits: Mapping[str, Split] = field(default_factory=dict)
+    """By clip id; other clips keep theirs."""
+
+    def of(self, row: Mapping[str, str | float | None]) -> dict[str, str | float | None]:
+        """Return what the columns of a row should hold, given what they do."""
+        clip_id = str(row["clip_id"])
+        video = zip(_OF_VIDEO, self.videos.get(str(row["video_id"]), (row["path"], row["source"])), strict=True)
+        labels = {**row, **dict(video), "split": self.splits.get(clip_id, row["split"])}
+        if self.persons is not None:
+            labels.update(zip(_OF_CLIP, self.persons.get(clip_id, (None, None)), strict=True))
+        return labels
+
+
+def relabel_clips(dataset: Path, labels: ClipLabels) -> None:
+    """Give clips their labels.
 
     A file in which all are right stays as it is. Each other one is replaced in one step, so that a reader finds its old
     rows or its new ones; an interrupted call is completed by the next one.
 
     Args:
-        dataset: the folder, packed; no other process may write to it at the same time.
-        labels: by video id, path and source.
+        dataset: the folder; no other process may write to it at the same time.
+        labels: of the clips.
 
     Raises:
         DatasetError: a file is damaged.
         OSError: a file cannot be read or written.
     """
     for file in table_inventory(dataset, CLIPS):
+        schema = pa.schema([CLIPS.column(name).field for name in _COLUMNS])
         try:
-            stored = read_parquet(file.path, ["video_id", *_LABELS]).select(["video_id", *_LABELS])
+            with open_parquet(file.path) as parquet:
+                stored = in_schema(parquet.read(list(_COLUMNS)), schema).to_pylist()
         except (pa.ArrowException, KeyError, ValueError) as error:
             raise DatasetError(f"{file.path}: cannot be read: {error}; run the curation again") from error
-        rows = zip(*(column.to_pylist() for column in stored.columns), strict=True)
-        if any((path, source) != labels.get(video, (path, source)) for video, path, source in rows):
+        if any(labels.of(row) != row for row in stored):
             _rewrite(dataset, file, labels)
 
 
-def _rewrite(dataset: Path, file: TableFile, labels: Mapping[str, tuple[str, str]]) -> None:
+def _rewrite(dataset: Path, file: TableFile, labels: ClipLabels) -> None:
     begun = dataset / hidden_name(file.name)
     footer = file.facts.footer() if file.packed else {}
     with VideoRows(CLIPS, sources_of([file])) as rows, replacing(begun) as stream:
@@ -54,13 +89,13 @@ def _rewrite(dataset: Path, file: TableFile, labels: Mapping[str, tuple[str, str
     swap_files(dataset, [name], [file.name])
 
 
-def _relabelled(rows: VideoRows, file: TableFile, labels: Mapping[str, tuple[str, str]]) -> Iterator[pa.Table]:
+def _relabelled(rows: VideoRows, file: TableFile, labels: ClipLabels) -> Iterator[pa.Table]:
     for video in sorted(file.facts.videos):
         for piece in rows.of(video):
+            right = [labels.of(row) for row in piece.select(_COLUMNS).to_pylist()]
             relabelled = piece
-            for name, label in zip(_LABELS, labels.get(video, (None, None)), strict=True):
-                if label is not None:
-                    number = piece.schema.get_field_index(name)
-                    field = piece.schema.field(number)
-                    relabelled = relabelled.set_column(number, field, pa.array([label] * len(piece), field.type))
+            for name in _LABELS:
+                number = piece.schema.get_field_index(name)
+                column = piece.schema.field(number)
+                relabelled = relabelled.set_column(number, column, pa.array([row[name] for row in right], column.type))
             yield relabelled

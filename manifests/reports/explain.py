@@ -15,7 +15,7 @@ from foundation.storage.path_text import path_of_text, plain_path, text_of_path
 from foundation.text import clock_text, shown, text_table
 from manifests.errors import DatasetError
 from manifests.files.tables import read_table, table_files
-from manifests.packing.one_state import in_one_state, not_hidden
+from manifests.packing.one_state import Counted, counted_rows, in_one_state
 from manifests.record import DatasetRecord, read_dataset
 from manifests.reports.explain_sync import curve_text, moved_text, outcome_text, pooled_text
 from manifests.rule_record import RuleRecord
@@ -142,13 +142,13 @@ def explain(dataset: Path, video: str, time_s: float | None = None) -> Explanati
         DatasetError: `dataset` is no dataset, no video or several match, or the time lies outside the video.
         ChangingDatasetError: a command has begun to remove what is explained.
     """
-    return in_one_state(dataset, lambda hidden: _explained(dataset, video, time_s, hidden))
+    return in_one_state(dataset, lambda counted: _explained(dataset, video, time_s, counted))
 
 
-def _explained(dataset: Path, video: str, time_s: float | None, hidden: frozenset[str]) -> Explanation:
+def _explained(dataset: Path, video: str, time_s: float | None, counted: Counted) -> Explanation:
     record = read_dataset(dataset)
     row = find_video(dataset, video)
-    rows = not_hidden(read_table(dataset, "spans"), hidden).to_pylist()
+    rows = counted_rows(read_table(dataset, "spans"), counted).to_pylist()
     spans = [span for span in rows if span["video_id"] == row["video_id"]]
     spans.sort(key=lambda span: span["start_s"])
     error = None

@@ -21,7 +21,7 @@ from foundation.process_memory import resident_bytes
 from foundation.storage.arrow import arrow_rows
 from foundation.text import text_table
 from manifests.files.tables import table_files
-from manifests.packing.one_state import in_one_state
+from manifests.packing.one_state import Counted, in_one_state
 from manifests.query_limits import QUERY_MEMORY_GIB, QUERY_TIMEOUT_S
 from manifests.schema.columns import Table
 from manifests.schema.tables import TABLES
@@ -119,13 +119,11 @@ class Result:
         return json_text([dict(zip(self.columns, row, strict=True)) for row in self.rows], indent=2)
 
 
-def connect(
-    dataset: Path, memory_gib: float = QUERY_MEMORY_GIB, hidden: frozenset[str] = frozenset()
-) -> duckdb.DuckDBPyConnection:
+def connect(dataset: Path, memory_gib: float = QUERY_MEMORY_GIB, counted: Counted = None) -> duckdb.DuckDBPyConnection:
     """Open an in-memory database with a view per table, and `drops`: the dropped spans with `source` and `hours`.
 
     float16 columns appear as FLOAT, since DuckDB has no half precision. The connection has no access to other files,
-    the network or extensions, and its settings cannot be changed. Rows of the videos `hidden` are left out.
+    the network or extensions, and its settings cannot be changed. Only rows of the videos `counted` are in them.
     """
     connection = duckdb.connect(
         config={
@@ -139,8 +137,8 @@ def connect(
     )
     for table in TABLES.values():
         rows = _rows(dataset, table)
-        if hidden and table is not VIDEOS:
-            rows = rows.filter(~arrow_dataset.field("video_id").isin(sorted(hidden)))
+        if counted is not None and table is not VIDEOS:
+            rows = rows.filter(arrow_dataset.field("video_id").isin(sorted(counted)))
         connection.register(table.name, rows)
     connection.execute(_DROPS)
     connection.execute("SET lock_configuration = true")
@@ -155,11 +153,11 @@ def query(dataset: Path, sql: str, limits: QueryLimits = _DEFAULT_LIMITS) -> Res
         QueryError: the SQL is wrong, refers to something outside the dataset, or takes more than `limits`.
         ChangingDatasetError: a command has begun to remove what could be asked for.
     """
-    return in_one_state(dataset, lambda hidden: _asked(dataset, sql, limits, hidden))
+    return in_one_state(dataset, lambda counted: _asked(dataset, sql, limits, counted))
 
 
-def _asked(dataset: Path, sql: str, limits: QueryLimits, hidden: frozenset[str]) -> Result:
-    with connect(dataset, limits.memory_gib, hidden) as connection:
+def _asked(dataset: Path, sql: str, limits: QueryLimits, counted: Counted) -> Result:
+    with connect(dataset, limits.memory_gib, counted) as connection:
         try:
             with _stopped_after(connection, limits.timeout_s):
                 return _answer(connection, sql, limits)

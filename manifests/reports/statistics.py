@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from foundation.json_text import json_text
 from foundation.text import TimeUnit, text_table, time_unit
 from manifests.files.tables import read_table
-from manifests.packing.one_state import in_one_state, not_hidden
+from manifests.packing.one_state import Counted, counted_rows, in_one_state
 from manifests.reports.sync_statistics import VIDEO_COLUMNS, SyncRow, sync_rows, sync_text
 from manifests.vocabulary import FAILED_STATUSES, OUTCOMES, TIERS
 
@@ -145,16 +145,16 @@ def statistics(dataset: Path) -> Statistics:
         DatasetError: a table cannot be read.
         ChangingDatasetError: a command has begun to remove what is counted.
     """
-    return in_one_state(dataset, lambda hidden: _counted(dataset, hidden))
+    return in_one_state(dataset, lambda counted: _counted(dataset, counted))
 
 
-def _counted(dataset: Path, hidden: frozenset[str]) -> Statistics:
+def _counted(dataset: Path, counted: Counted) -> Statistics:
     columns = list(_Video.__dataclass_fields__)
     videos = [_Video(**row) for row in read_table(dataset, "videos", columns).to_pylist()]
     videos.sort(key=lambda video: (video.source, video.path))
     spans = read_table(dataset, "spans", ["video_id", "start_s", "end_s", "tier", "outcome", "sync", "sync_reason"])
-    spans = not_hidden(spans, hidden)
-    moved = not_hidden(read_table(dataset, "clips", ["video_id", "sound_moved_s"]), hidden)
+    spans = counted_rows(spans, counted)
+    moved = counted_rows(read_table(dataset, "clips", ["video_id", "sound_moved_s"]), counted)
     seconds = _seconds_per_video(spans)
     by_source = defaultdict(list)
     for video in videos:

@@ -18,13 +18,16 @@ from manifests.errors import DatasetError
 from manifests.files.tables import read_table, table_files
 from manifests.packing.one_state import without_writer
 from manifests.packing.stated import Refusal, refused_cells, refused_files, refused_footers
-from manifests.record import DatasetRecord, read_dataset, totals_of
+from manifests.record import DatasetRecord, read_dataset
 from manifests.reports.validate_clips import Problem, clip_problems
+from manifests.reports.validate_identities import identity_problems
 from manifests.reports.validate_schema import describes_schema, schema_problems
+from manifests.reports.validate_splits import split_problems
 from manifests.schema.clips import CLIPS
 from manifests.schema.tables import TABLES
 from manifests.schema.videos import VIDEOS
 from manifests.timeline import TICK_RATE_HZ, tick_count
+from manifests.totals import totals_of
 from manifests.vocabulary import TIERS
 
 __all__ = ["validate"]
@@ -41,10 +44,10 @@ _GO_ON = "wait for it, or give the same command again to go on"
 def validate(dataset: Path, *, wait: bool = False) -> list[Problem]:
     """Return all problems of a dataset; an empty list if it is valid.
 
-    Checked are: that all files are the dataset's own, and all names, ids and numbers possible, before anything is
-    opened that they name; the schema of every file; that ticks and spans tile every analysed video; that kept spans and
-    clips match; that the bytes of every clip have the recorded checksum, decode, and are as long as its arrays; the
-    totals.
+    Checked are: that all files are the dataset's own, and all names, ids and numbers possible, before anything that
+    they name is opened; the schema of every file; that ticks and spans tile every analysed video; that kept spans and
+    clips match; that clips have the persons of `identities`; that the bytes of every clip have the recorded checksum,
+    decode, and fit its arrays; the totals.
 
     A dataset that a command writes to is not checked: its problems would be those of the moment.
 
@@ -90,6 +93,8 @@ def _found(dataset: Path, record: DatasetRecord) -> Iterator[Problem]:
     yield from _tiling_problems(dataset, durations, record.outcomes)
     yield from _kept_problems(dataset)
     yield from _kept_second_problems(dataset)
+    yield from identity_problems(dataset)
+    yield from split_problems(dataset)
     size_px = clip_px(record)
     for path in table_files(dataset, CLIPS.name):
         yield from _clip_file_problems(dataset, path, size_px)
@@ -245,7 +250,7 @@ def _record_problems(dataset: Path, record: DatasetRecord) -> Iterator[Problem]:
         what = "the description of the tables is not that of this schema version"
         yield Problem(file="dataset.json", row="tables", what=what, remedy=_RUN_AGAIN)
     counted = totals_of(dataset).model_dump()
-    for name, recorded in record.totals.model_dump().items():
+    for name, recorded in record.totals.model_dump(exclude_none=True).items():
         if recorded != counted[name]:
             what = f"says {recorded}, the tables hold {counted[name]}"
             yield Problem(file="dataset.json", row=f"totals.{name}", what=what, remedy=_RUN_AGAIN)

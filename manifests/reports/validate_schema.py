@@ -79,6 +79,8 @@ def _type_in(found: pa.DataType, declared: pa.DataType, later: Collection[str]) 
 def _columns_of(table: Table, record: DatasetRecord) -> list[Column]:
     """Return the columns of a table, without those that came after the dataset was made: they read as null."""
     recorded = record.tables.get(table.name)
+    if recorded is None and table.later:
+        return []
     names = set() if recorded is None else {column.name for column in recorded.columns}
     return [column for column in table.columns if column.name in names or not column.nullable or recorded is None]
 

@@ -1,1 +1,1 @@
-"""Columns of the five tables, each with type, unit, shape and meaning."""
+"""Columns of the tables, each with type, unit, shape and meaning."""

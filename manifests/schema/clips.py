@@ -100,6 +100,10 @@ CLIPS = Table(
         optional("mask_prob_max", F32, "0 to 1", "largest `mask_prob` in the clip"),
         optional("sharpness_mean", F32, "luma²", "mean of frames.sharpness over the clip"),
         optional("identity", pa.list_(F32), "", "mean identity descriptor of the speaker in the clip", "[D]"),
+        optional(
+            "person_id", TEXT, "", "who is shown, as in `identities`; null before `gaia-curate identities`", later=True
+        ),
+        optional("person_confidence", F32, "0 to 1", "as in `identities`", later=True),
         required("media", TEXT, "", "tar that holds the clip, relative to the dataset"),
         required("mp4_offset", I64, "bytes", "first byte of <clip_id>.mp4 in the tar"),
         required("mp4_size", I64, "bytes", "its length: H.264, 256x256, 25 fps"),

@@ -42,6 +42,8 @@ class Table:
     row_group_rows: int
     """Rows per Parquet row group: fixed, so that equal rows give equal bytes, and small for large rows, because random
     access reads at least one row group."""
+    later: bool = False
+    """Came after the first datasets of this schema version: without its files, it has no rows."""
 
     def arrow_schema(self) -> pa.Schema:
         """Return the schema of the table's files: the columns in order, the version in the metadata."""

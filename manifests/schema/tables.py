@@ -8,11 +8,12 @@ dataset.json are made from them.
 from manifests.schema.clips import CLIPS
 from manifests.schema.columns import Column, Table
 from manifests.schema.frames import FRAMES
+from manifests.schema.identities import IDENTITIES
 from manifests.schema.videos import SPANS, VIDEOS
 
 __all__ = ["TABLES", "type_name"]
 
-TABLES: dict[str, Table] = {table.name: table for table in (VIDEOS, FRAMES, SPANS, CLIPS)}
+TABLES: dict[str, Table] = {table.name: table for table in (VIDEOS, FRAMES, SPANS, CLIPS, IDENTITIES)}
 """Every table of a dataset, by name."""
 
 

@@ -69,6 +69,14 @@ VIDEOS = Table(
             later=True,
         ),
         optional("speaking_model", TEXT, "", "what told who speaks, likewise", later=True),
+        optional(
+            "duplicate_group",
+            TEXT,
+            "",
+            "lowest video_id of the near-duplicates that the video belongs to, as `gaia-curate duplicates` found them; "
+            "null where there are none",
+            later=True,
+        ),
         optional("analyze_s", F64, "s", "time that the analysis took; differs between two runs"),
         optional("decide_s", F64, "s", "time that the decision took; differs between two runs"),
         optional("render_s", F64, "s", "time that the rendering took; differs between two runs"),

@@ -1,6 +1,6 @@
 """Short excerpts of real clips, and kinds of damage as pure functions of bytes and a random generator.
 
-The excerpts are made without decoding: packets of the first second are copied unchanged into a new container.
+The excerpts are made without decoding: packets of the beginning are copied unchanged into a new container.
 """
 
 import struct
@@ -11,7 +11,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-__all__ = ["DAMAGES", "MP4_DAMAGES", "Box", "all_boxes", "first_second"]
+__all__ = ["DAMAGES", "MP4_DAMAGES", "Box", "all_boxes", "excerpt"]
 
 _CONTAINERS = frozenset(
     {b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts", b"dinf", b"udta", b"mvex", b"moof", b"traf"}
@@ -27,13 +27,14 @@ _NUMBERS = frozenset(
 _EXTREMES = (0, 1, 2, 7, 255, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFE, 0xFFFFFFFF)
 
 
-def first_second(source: Path, target: Path, options: dict[str, str]) -> Path:
-    """Copy the packets of the first second of each track of a file; the suffix of `target` chooses the container.
+def excerpt(source: Path, target: Path, options: dict[str, str], length_s: float) -> Path:
+    """Copy the packets of the beginning of each track of a file; the suffix of `target` chooses the container.
 
     Args:
         source: a real clip.
         target: the excerpt.
         options: of the muxer, such as the position of the index.
+        length_s: time that each track has.
     """
     with av.open(str(source)) as read, av.open(str(target), "w", options={"fflags": "+bitexact"} | options) as write:
         tracks = {
@@ -44,7 +45,7 @@ def first_second(source: Path, target: Path, options: dict[str, str]) -> Path:
             index = packet.stream_index
             if packet.dts is None or index not in tracks:
                 continue
-            if (packet.dts - begins.setdefault(index, packet.dts)) * packet.time_base < 1:
+            if (packet.dts - begins.setdefault(index, packet.dts)) * packet.time_base < length_s:
                 packet.stream = tracks[index]
                 write.mux(packet)
     return target

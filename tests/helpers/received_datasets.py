@@ -17,8 +17,9 @@ from curation.settings import CurationSettings
 from helpers.made_parts import MADE_VIDEOS, put_videos, table_of
 from manifests.files.tables import write_parquet
 from manifests.packing.pack import StorageSettings, compact
-from manifests.record import totals_of, write_dataset
+from manifests.record import write_dataset
 from manifests.schema.videos import VIDEOS
+from manifests.totals import totals_of
 
 RECEIVED = MADE_VIDEOS[:2]
 

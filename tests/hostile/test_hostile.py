@@ -21,8 +21,9 @@ from benchmarks.hostile.watch import Canaries
 from curation.output.ledger import VideoRecord
 from manifests.files.journal import Swap
 from manifests.packing.packed_files import PackedFacts
-from manifests.record import DatasetRecord, Totals
+from manifests.record import DatasetRecord
 from manifests.schema.tables import TABLES
+from manifests.totals import Totals
 from training.data.order import Cursor
 from training.latents.files import LATENTS, LatentFacts, Moments
 from training.loop.checkpoints import Progress

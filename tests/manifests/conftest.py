@@ -19,13 +19,14 @@ from curation.output.recorded_rules import rule_records
 from manifests.files.media import sha256_of
 from manifests.files.tables import write_parquet
 from manifests.files.tar import write_tar
-from manifests.record import DatasetRecord, WeightRecord, describe_tables, totals_of, write_dataset
+from manifests.record import DatasetRecord, WeightRecord, describe_tables, write_dataset
 from manifests.schema.arrow_arrays import array_column
 from manifests.schema.clips import CLIPS
 from manifests.schema.columns import SCHEMA_VERSION
 from manifests.schema.frames import FRAMES
 from manifests.schema.tables import TABLES
 from manifests.schema.videos import SPANS, VIDEOS
+from manifests.totals import totals_of
 
 A = "00000000000000aa"
 BROKEN = "00000000000000cc"

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from manifests.errors import DatasetError
-from manifests.record import read_dataset, totals_of, write_dataset
+from manifests.record import read_dataset, write_dataset
+from manifests.totals import totals_of
 
 
 def test_a_record_comes_back_and_gives_the_same_bytes(dataset: Path) -> None:

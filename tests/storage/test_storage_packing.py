@@ -7,9 +7,10 @@ from helpers.made_parts import MADE_VIDEOS, clip_bytes, put_videos
 
 from manifests.files.tables import read_table
 from manifests.packing.pack import StorageSettings, compact
-from manifests.packing.relabel import relabel_clips
+from manifests.packing.relabel import ClipLabels, relabel_clips
 
 VIDEOS = (*MADE_VIDEOS[:2], MADE_VIDEOS[4])
+MOVED = ClipLabels(videos={VIDEOS[0]: ("new/talk.mp4", "new")})
 SMALL = StorageSettings(part_mb=0.05, shard_gib=5e-5)
 
 
@@ -40,7 +41,7 @@ def test_paths_of_clips_follow_those_of_their_videos_in_a_store(bucket: Path) ->
     put_videos(bucket / "dataset", VIDEOS[:2])
     compact(bucket / "dataset", VIDEOS[:2], StorageSettings())
     before = objects(bucket / "dataset")
-    relabel_clips(bucket / "dataset", {VIDEOS[0]: ("new/talk.mp4", "new")})
+    relabel_clips(bucket / "dataset", MOVED)
     clips = read_table(bucket / "dataset", "clips", ["video_id", "path", "source"]).to_pylist()
     assert {(row["path"], row["source"]) for row in clips if row["video_id"] == VIDEOS[0]} == {("new/talk.mp4", "new")}
     assert "new/talk.mp4" not in {row["path"] for row in clips if row["video_id"] == VIDEOS[1]}
@@ -48,7 +49,7 @@ def test_paths_of_clips_follow_those_of_their_videos_in_a_store(bucket: Path) ->
     assert {name for name in before if before[name] != after.get(name)} == {
         name for name in before if name.startswith("clips/")
     }
-    relabel_clips(bucket / "dataset", {VIDEOS[0]: ("new/talk.mp4", "new")})
+    relabel_clips(bucket / "dataset", MOVED)
     assert objects(bucket / "dataset") == after
     compact(bucket / "dataset", VIDEOS[:2], StorageSettings())
     assert objects(bucket / "dataset") == after

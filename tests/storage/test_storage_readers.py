@@ -20,7 +20,7 @@ from foundation.storage.atomic import write_bytes_atomic
 from manifests.dataset import Dataset
 from manifests.files.journal import JOURNAL
 from manifests.packing import one_state
-from manifests.packing.one_state import in_one_state
+from manifests.packing.one_state import Counted, in_one_state
 from manifests.packing.pack import StorageSettings, compact
 from manifests.record import write_dataset
 
@@ -83,7 +83,7 @@ def test_clips_read_while_a_run_packs_are_all_there_and_the_same(dataset: Path) 
 
 @pytest.mark.slow
 def test_rows_read_while_a_run_packs_are_each_there_once(dataset: Path) -> None:
-    def read(_hidden: frozenset[str]) -> list[str]:
+    def read(_counted: Counted) -> list[str]:
         return sorted(Dataset(dataset).clips(columns=["clip_id"])["clip_id"].to_pylist())
 
     expected = in_one_state(dataset, read)

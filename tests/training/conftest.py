@@ -17,10 +17,11 @@ from manifests.files.media import sha256_of
 from manifests.files.tables import write_parquet
 from manifests.files.tar import write_tar
 from manifests.landmarks import landmark_scheme
-from manifests.record import DatasetRecord, describe_tables, totals_of, write_dataset
+from manifests.record import DatasetRecord, describe_tables, write_dataset
 from manifests.schema.arrow_arrays import array_column
 from manifests.schema.clips import CLIPS
 from manifests.schema.columns import SCHEMA_VERSION
+from manifests.totals import totals_of
 from models.vae.landmark_image import LandmarkImageConfig, LandmarkRenderer
 
 FACE_PX = 32

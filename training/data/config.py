@@ -1,7 +1,7 @@
 """Settings that all trainers share about data: which clips of a dataset are used."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -26,6 +26,11 @@ class DataConfig(Section):
     hours_subset: Annotated[float, Field(gt=0.0)] | None = None
     """Hours drawn from the clips that the other conditions leave (Tables 4 and 5: 500 and 100); a smaller subset is
     part of a larger one. null: all."""
+    max_hours_per_person: Annotated[float, Field(gt=0.0)] | None = None
+    """Hours of one person at most, to within a clip, drawn from the person's clips; a person is `person_id`, else
+    `speaker_id`, else the video. null: all. Ours."""
+    near_duplicates: Literal["all", "one"] = "all"
+    """`one`: of videos that `gaia-curate duplicates` found to be copies, the one with most frames alone. Ours."""
     where: str | None = None
     """SQL condition over `clips`, such as `snr_db > 15 and sharpness_mean > 80`; may use `videos` and `frames`. null:
     none."""

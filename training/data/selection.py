@@ -5,7 +5,6 @@ A selection reads the scalars of the manifest; `training.data.clips` reads array
 
 import math
 from dataclasses import dataclass, replace
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,13 +19,14 @@ from foundation.storage.side_by_side import side_by_side
 from manifests.clip_size import clip_px
 from manifests.errors import DatasetError
 from manifests.files.cells import bad_cells
-from manifests.files.tables import table_files
+from manifests.files.tables import in_schema, table_files
 from manifests.files.tar import MemberRange
-from manifests.packing.one_state import in_one_state, not_hidden
+from manifests.packing.one_state import Counted, counted_rows, in_one_state
 from manifests.record import read_dataset
 from manifests.schema.clips import CLIPS
 from manifests.timeline import TICK_RATE_HZ
 from training.data.config import DataConfig
+from training.data.fair_shares import hash_order, shared_out
 
 __all__ = ["ClipIndex", "ClipRow", "DataConfig", "SelectionError", "located_again", "select_clips"]
 
@@ -35,6 +35,7 @@ _COLUMNS = (
     "video_id",
     "source",
     "speaker_id",
+    "person_id",
     "tier",
     "split",
     "n_frames",
@@ -89,6 +90,8 @@ class ClipIndex:
     clip_px: int
     """Height and width of the frames of all clips, pixels, to which landmarks refer."""
     config: DataConfig
+    left_out: tuple[str, ...] = ()
+    """Sentences on clips that fulfil the conditions and were left out, with the setting that is the reason."""
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -141,17 +144,18 @@ def select_clips(dataset: Path, config: DataConfig) -> ClipIndex:
             landmarks of different schemes.
         ChangingDatasetError: a command has begun to remove clips from the dataset.
     """
-    return in_one_state(dataset, lambda hidden: _selected(dataset, config, hidden))
+    return in_one_state(dataset, lambda counted: _selected(dataset, config, counted))
 
 
-def _selected(dataset: Path, config: DataConfig, hidden: frozenset[str]) -> ClipIndex:
+def _selected(dataset: Path, config: DataConfig, counted: Counted) -> ClipIndex:
     record = read_dataset(dataset)
     files = tuple(table_files(dataset, "clips"))
     scalars = side_by_side(_scalars, enumerate(files), _READERS)
-    rows = not_hidden(pa.concat_tables(scalars), hidden) if scalars else None
+    rows = counted_rows(pa.concat_tables(scalars), counted) if scalars else None
     if not rows:
         raise SelectionError(f"{dataset} has no clips; `gaia-curate stats {dataset}` says why nothing was kept")
-    rows = _hours(_matching(dataset, rows, config), config.hours_subset).sort_by("clip_id").combine_chunks()
+    rows, left_out = shared_out(dataset, _matching(dataset, rows, config), config)
+    rows = _hours(rows, config.hours_subset).sort_by("clip_id").combine_chunks()
     return ClipIndex(
         dataset=dataset,
         files=files,
@@ -159,6 +163,7 @@ def _selected(dataset: Path, config: DataConfig, hidden: frozenset[str]) -> Clip
         landmark_scheme=_common_value(rows, "landmark_scheme", "select one with {where}"),
         clip_px=clip_px(record),
         config=config,
+        left_out=left_out,
     )
 
 
@@ -172,11 +177,11 @@ def located_again(index: ClipIndex) -> ClipIndex:
         ChangingDatasetError: a command has begun to remove clips from the dataset.
     """
 
-    def read(hidden: frozenset[str]) -> tuple[list[Path], pa.Table]:
+    def read(counted: Counted) -> tuple[list[Path], pa.Table]:
         files = table_files(index.dataset, "clips")
         scalars = side_by_side(_scalars, enumerate(files), _READERS)
         rows = pa.concat_tables([index.rows.schema.empty_table(), *scalars])
-        return files, not_hidden(rows, hidden)
+        return files, counted_rows(rows, counted)
 
     files, rows = in_one_state(index.dataset, read)
     now = rows.take(pc.index_in(index.rows["clip_id"], value_set=rows["clip_id"].combine_chunks()))
@@ -191,7 +196,7 @@ def _scalars(numbered: tuple[int, Path]) -> pa.Table:
     try:
         with open_parquet(file) as parquet:
             declared = pa.schema([CLIPS.arrow_schema().field(name) for name in _COLUMNS])
-            rows = parquet.read(columns=list(_COLUMNS)).select(list(_COLUMNS)).cast(declared)
+            rows = in_schema(parquet.read(columns=list(_COLUMNS)), declared)
             sizes = [parquet.metadata.row_group(group).num_rows for group in range(parquet.num_row_groups)]
     except (pa.ArrowException, ValueError, OSError, KeyError) as error:
         raise DatasetError(
@@ -251,8 +256,7 @@ def _hours(rows: pa.Table, hours: float | None) -> pa.Table:
     """Return the first rows, in the order of the hashes of their names, that add up to `hours`."""
     if hours is None:
         return rows
-    hashes = [blake2b(name.encode(), digest_size=8).digest() for name in rows["clip_id"].to_pylist()]
-    order = np.array(sorted(range(len(rows)), key=hashes.__getitem__))
+    order = np.array(hash_order(rows))
     length = np.cumsum(rows["n_frames"].to_numpy()[order]) / _FRAMES_PER_HOUR
     if length[-1] < hours:
         needed = math.floor(length[-1] * 1e4) / 1e4

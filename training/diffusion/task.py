@@ -131,6 +131,7 @@ class DiffusionTask:
         return (
             f"{len(index)} clips, {index.hours:.2f} h, {len(sequences)} sequences an epoch, speech by "
             f"{sequences.speech_encoder}, latents of {self.config.model.target_dims} numbers"
+            + "".join(f"; {sentence}" for sentence in index.left_out)
         )
 
     def data(self) -> LearntData:

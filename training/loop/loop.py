@@ -87,6 +87,8 @@ def train(
     shape = batch_shape(config, ranks)
     # all ranks check before one writes: a later check would find a folder with files, and no run yet
     data = task.data()
+    # a run that has no checkpoint has learnt nothing yet, such as one that was refused as its dataset changed
+    accept_changes = accept_changes or not run.checkpoints()
     require_same_run(run, task.name, settings, data, accept_changes=accept_changes)
     ranks.wait()
     if ranks.first:

@@ -189,6 +189,7 @@ class VaeTask:
         return (
             f"{len(pairs.index)} clips, {pairs.index.hours:.2f} h, {len(pairs)} pairs of frames an epoch, {held_out} "
             f"frames held out, landmarks {pairs.index.landmark_scheme}"
+            + "".join(f"; {sentence}" for sentence in pairs.index.left_out)
         )
 
     def data(self) -> LearntData:

@@ -97,6 +97,6 @@ def _filters() -> Float64Array:
 def _cosines() -> Float64Array:
     """Return the (13, 26) matrix of the orthonormal cosine transform, second type."""
     order, number = np.arange(N_CEPSTRA)[:, None], np.arange(_N_FILTERS)
-    cosines = np.cos(np.pi * order * (2 * number + 1) / (2 * _N_FILTERS)) * np.sqrt(2 / _N_FILTERS)
+    cosines: Float64Array = np.cos(np.pi * order * (2 * number + 1) / (2 * _N_FILTERS)) * np.sqrt(2 / _N_FILTERS)
     cosines[0] /= np.sqrt(2)
     return cosines

@@ -83,13 +83,28 @@ def test_a_face_in_turn_with_another_one_is_not_joined_with_it(make_evidence: Ma
     assert not any(stretch.in_company for stretch in stretches)
 
 
-def test_a_short_or_narrow_face_and_a_video_without_sound_are_not_tried(
+def test_whoever_is_seen_beside_a_speaker_is_compared_and_nobody_else(
     make_evidence: Make, make_faces: MakeFaces
 ) -> None:
     wide = make_faces(np.arange(200), x0=100.0)
-    narrow, brief = make_faces(np.arange(200), x0=400.0, width=80.0), make_faces(np.arange(50), x0=600.0)
-    evidence = make_evidence(200, faces=joined(wide, narrow, brief))
+    narrow, brief = make_faces(np.arange(100, 300), x0=400.0, width=80.0), make_faces(np.arange(20), x0=600.0)
+    evidence = make_evidence(300, faces=joined(wide, narrow, brief))
+    speaker, listener = possible_speakers(evidence, RULES)
+    assert (speaker.first_tick, speaker.end_tick, speaker.in_company) == (0, 200, True)
+    assert (listener.first_tick, listener.end_tick, listener.in_company) == (100, 200, True)
+    assert set(evidence.faces.box_px[listener.face, 0].tolist()) == {400.0}
+    alone = make_evidence(300, faces=make_faces(np.arange(300), x0=400.0, width=80.0))
+    assert possible_speakers(alone, RULES) == ()
+    assert possible_speakers(make_evidence(200, sound=False), RULES) == ()
+
+
+def test_a_face_of_which_the_detector_is_not_sure_is_not_compared(make_evidence: Make, make_faces: MakeFaces) -> None:
+    evidence = make_evidence(200, faces=joined(make_faces(np.arange(200)), make_faces(np.arange(200), x0=400.0)))
+    evidence.faces.score[evidence.faces.box_px[:, 0] == 400.0] = 0.5
     (stretch,) = possible_speakers(evidence, RULES)
     assert set(evidence.faces.box_px[stretch.face, 0].tolist()) == {100.0}
-    assert stretch.in_company
-    assert possible_speakers(make_evidence(200, sound=False), RULES) == ()
+    assert not stretch.in_company
+
+
+def test_a_video_without_a_face_has_no_speaker(make_evidence: Make) -> None:
+    assert possible_speakers(make_evidence(100, boxes=np.full((100, 4), np.nan, np.float32)), RULES) == ()

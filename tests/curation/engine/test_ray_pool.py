@@ -42,8 +42,9 @@ def _take_memory() -> None:
         time.sleep(0.01)
 
 
-def _fall_ill(how: str) -> None:
+def _fall_ill(how: str, worker: "Worker") -> None:
     if how == "grows":
+        worker.on_length(600.0)  # a busy machine takes longer than a short video's deadline to give memory
         _take_memory()
     elif how == "stops":
         os.kill(os.getpid(), signal.SIGSTOP)
@@ -88,9 +89,7 @@ class Acting(Unit):
                 worker.on_length(1.0)
                 time.sleep(3600)
             case "grows" | "stops" | "holds" as how:
-                if how == "grows":
-                    worker.on_length(600.0)  # a busy machine takes longer than a short video's deadline to give memory
-                _fall_ill(how)
+                _fall_ill(how, worker)
             case "slow" | "pair" as how:
                 self._take_time(how, worker.dataset / "seen")
             case "flaky":

@@ -1,6 +1,7 @@
 """Every line of the table of bad input: one run over a folder full of it, then what became of each file."""
 
 import hashlib
+import json
 import os
 from dataclasses import dataclass
 from itertools import pairwise
@@ -14,6 +15,7 @@ from helpers.made_videos import TalkingFace
 from typer.testing import CliRunner, Result
 
 from curation.cli.app import app
+from curation.engine.event_log import events_path
 from foundation.array_types import RgbImage
 from foundation.storage.path_text import path_of_text, text_of_path
 from manifests.files.media import read_frames
@@ -68,6 +70,7 @@ def outcome(tmp_path_factory: pytest.TempPathFactory, talking_face: TalkingFace)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(os, "scandir", refuse)
         arguments = ["run", "--source", str(root), "--out", str(dataset), "--preset", "embedded"]
+        arguments += ["--executor", "ray", "--workers", "2"]  # names and files of every kind pass through the pool
         result = CliRunner().invoke(app, [*arguments, "--set", "speech.encoder=none", "--set", "speech.denoiser=none"])
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     rows = {path_of_text(row["path"]).name: row for row in read_table(dataset, "videos").to_pylist()}
@@ -87,6 +90,12 @@ def test_the_run_ends_and_says_which_files_and_folders_failed(outcome: Outcome) 
     for name in UNREADABLE:
         assert f"{text_of_path(Path(name))}: " in outcome.result.output
     assert "clos%E9d: Permission denied" in outcome.result.output
+
+
+def test_no_file_costs_a_worker(outcome: Outcome) -> None:
+    events = [json.loads(line) for line in events_path(outcome.dataset).read_text().splitlines()]
+    assert {event["worker"] for event in events} - {None}
+    assert [event for event in events if event["event"] in ("loss", "retry", "quarantine")] == []
 
 
 def test_every_original_is_as_it_was(outcome: Outcome) -> None:

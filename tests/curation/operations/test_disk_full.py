@@ -27,6 +27,7 @@ from curation.engine.units import AnalyzeVideo
 from curation.engine.units import Result as UnitResult
 from curation.engine.worker import VideoWorker, WorkerPlan
 from curation.media.probe import VideoInfo
+from curation.output.complete_videos import complete_videos
 from curation.output.folder import DatasetFolder
 from curation.output.ledger import read_ledger
 from manifests.record import find_dataset
@@ -135,7 +136,7 @@ def _assert_committed_is_whole(dataset: Path, aside: Path) -> None:
         assert _content(aside) == {}
         return
     folder = DatasetFolder.existing(aside)
-    records = folder.reconciled(folder.ledger())
+    records = complete_videos(folder.path, folder.ledger(), folder.settings.storage)
     folder.finish(sorted(records.values(), key=lambda record: record.path))
     assert validate(aside) == []
 

@@ -185,8 +185,6 @@ def test_all_clips_of_a_speaker_are_in_one_split(tmp_path: Path, talking_face: T
         (NAMES[1], "hdtf", "AmyKlobuchar"),
         (NAMES[2], "hdtf", "KellyAyotte"),
     }
-    # the first 8 bytes of the names' sha256, over 2**64: AmyKlobuchar 0.919, KellyAyotte 0.867; train begins at 0.9
-    assert {(clip["speaker_id"], clip["split"]) for clip in clips} == {
-        ("AmyKlobuchar", "train"),
-        ("KellyAyotte", "test"),
-    }
+    # two thirds of the hours and one third, where 45 % are asked for: the hash of the videos says who comes first
+    sides = {clip["speaker_id"]: {c["split"] for c in clips if c["speaker_id"] == clip["speaker_id"]} for clip in clips}
+    assert sorted(map(sorted, sides.values())) == [["test"], ["val"]]

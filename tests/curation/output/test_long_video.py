@@ -34,6 +34,7 @@ from curation.output.video_files import VideoFiles
 from curation.output.window_files import read_windows, write_window
 from curation.output.window_shapes import WindowShapes
 from curation.perception.cards import SyncCard
+from curation.rendering.clip_sound import speech_heard
 from curation.rendering.render import evidence_of_clips
 from curation.rendering.slices import divide_clips
 from curation.settings import CurationSettings, load_settings
@@ -164,6 +165,23 @@ def test_clips_find_the_rows_that_one_piece_gives_them(spoilt: Evidence, tmp_pat
             if field.name == "blendshapes":
                 right = right.astype(np.float16).astype(np.float32)  # as stored
             np.testing.assert_array_equal(left, right, field.name)
+
+
+@pytest.mark.parametrize("lag_samples", [0, 1920, -1920, 319, 320, 7680])
+def test_clips_whose_sound_is_moved_hear_what_one_piece_gives_them(
+    lag_samples: int, spoilt: Evidence, tmp_path: Path
+) -> None:
+    decided_in_windows(tmp_path, spoilt, WINDOWS, load_settings(QUIET, None, ["perception.faces=dlib"]))
+    plans = [
+        ClipPlan(first_tick=first, end_tick=first + 40, tier="vae", sound_lag_samples=lag_samples)
+        for first in (0, 120, 390)
+    ]
+    got = list(stored_clips(VideoFiles(tmp_path, VIDEO), plans))
+    for one, plan in zip(got, plans, strict=True):
+        np.testing.assert_array_equal(one.speech_prob, speech_heard(spoilt, plan))
+    assert spoilt.speech_prob is not None
+    moved = round(lag_samples / 640)  # to the nearest tick, an even one in between
+    np.testing.assert_array_equal(got[1].speech_prob, spoilt.speech_prob[120 + moved : 160 + moved])
 
 
 def test_a_clip_without_an_identity_descriptor_has_none(spoilt: Evidence, tmp_path: Path) -> None:

@@ -8,7 +8,9 @@ import pytest
 
 from curation.decision.decide import Decision, RulesSettings, decide
 from curation.evidence.measures import Evidence
+from curation.output.frame_rows import evidence_of_frames, frames_table
 from curation.rules.sync import SyncSettings
+from manifests.landmarks import landmark_scheme
 
 Make = Callable[..., Evidence]
 
@@ -63,9 +65,11 @@ def rules(**sync: object) -> RulesSettings:
     [
         (75, 4.1, "in_sync"),
         (75, 3.9, "undecided"),
-        (75, 0.5, "undecided"),  # too few ticks to say that they are not
+        (75, 0.9, "undecided"),
         (111, 2.9, "not_in_sync"),
-        (110, 2.9, "undecided"),
+        (110, 2.97, "undecided"),
+        (86, 1.6, "undecided"),
+        (86, 1.4, "not_in_sync"),  # midway between 61 and 111 ticks the limit is half of 3
         (111, 3.1, "undecided"),
         (185, 3.4, "undecided"),
         (186, 3.4, "not_in_sync"),
@@ -149,6 +153,30 @@ def test_short_clips_that_are_not_in_sync_together_are_dropped(make_evidence: Ma
     assert [row[3] for row in told(decide(together, RulesSettings()))] == ["in_sync", "in_sync"]  # 2.9 * sqrt(2)
 
 
+def test_the_ticks_around_a_short_clip_count_where_its_face_goes_on(make_evidence: Make) -> None:
+    evidence = make_evidence(200)
+    turned = evidence.faces.key_points_px.copy()
+    turned[:60, 0, 0] += 100.0  # the nose: only ticks 60 to 140 look into the camera
+    turned[140:, 0, 0] += 100.0
+    evidence = replace(evidence, faces=replace(evidence.faces, key_points_px=turned))
+    quiet = RulesSettings().jitter.model_copy(update={"strict_step": 9.0, "loose_step": 9.0})
+    settings = RulesSettings().model_copy(update={"jitter": quiet})
+
+    def judged(z: float, around: float) -> str:
+        """Outcome of a stretch of 80 ticks with a peak of this z, and one of height `around` on 22 ticks beside it."""
+        sides = around * 22**0.5
+        peaks = ((38, 60, 5, sides), (60, 140, 5, z), (140, 162, 5, sides))
+        (stretch,) = decide(with_scores(evidence, *peaks), settings).sync.stretches
+        assert stretch.ticks == (60, 140)
+        return stretch.outcome
+
+    # the peak of 2.8 is 0.313 high; over all 124 ticks z is 3.49, 4.62, 2.25 and 2.49
+    assert judged(2.8, 0.313) == "undecided"
+    assert judged(2.8, 0.6) == "in_sync"
+    assert judged(2.8, 0.0) == "not_in_sync"
+    assert judged(3.1, 0.0) == "undecided"  # its own z reaches the limit of 124 ticks
+
+
 def test_a_clip_of_another_face_does_not_help(make_evidence: Make) -> None:
     evidence = cut_at(make_evidence(280), 200)
     evidence.faces.descriptor[200:] *= -1.0  # 0.1 and -0.1 in 128 places: 2.3 apart
@@ -168,7 +196,7 @@ def test_what_cannot_be_judged_says_why(make_evidence: Make) -> None:
     assert reason(evidence) == ("not_measured", "no_scores")
     assert reason(with_scores(evidence, (0, 74, 0, 1.0))) == ("not_measured", "no_scores")  # brought in by a limit
     assert reason(with_scores(make_evidence(75), (7, 67, 0, 1.0))) == ("not_measured", "few_ticks")
-    assert reason(with_scores(make_evidence(75), (7, 68, 0, 1.0))) == ("undecided", None)
+    assert reason(with_scores(make_evidence(75), (7, 68, 0, 1.0))) == ("undecided", None)  # 61 ticks
 
     pauses = np.zeros(150, np.float32)
     pauses[10::30] = 1.0  # no pause is longer than 1.25 s
@@ -189,6 +217,25 @@ def test_pictures_that_repeat_are_too_few(rate_hz: int, why: str | None, make_ev
     points = evidence.faces.key_points_px[drift]
     shown = replace(evidence.faces, key_points_px=points)
     assert reason(with_scores(replace(evidence, faces=shown), (0, 200, 0, 1.0)))[1] == why
+
+
+def test_stored_scores_are_judged_as_those_in_memory(make_evidence: Make) -> None:
+    evidence = cut_at(make_evidence(400), 150, 230)
+    rng = np.random.default_rng(8)
+    scores = rng.normal(0.02, 0.1, (400, 31)).astype(np.float32)
+    scores[:150, 18] += 0.4
+    scores[230:237] = np.nan
+    scores[237:252, :15] = np.nan  # lags that lead out of the stretch
+    evidence = replace(evidence, faces=replace(evidence.faces, sync_scores=scores))
+    decision = decide(evidence, RulesSettings())
+    assert {outcome for *_, outcome in told(decision)} >= {"in_sync", "not_in_sync"}
+    rows = frames_table("00ff00ff00ff00ff", evidence, decision, landmark_scheme("ibug68"))
+    again = decide(evidence_of_frames(rows, 400), RulesSettings())
+    assert again.spans == decision.spans
+    assert told(again) == told(decision)
+    assert [s.curve and (s.curve.z, s.curve.offset_ticks) for s in again.sync.stretches] == [
+        s.curve and (s.curve.z, s.curve.offset_ticks) for s in decision.sync.stretches
+    ]
 
 
 REPAIR = {"repair": "auto"}

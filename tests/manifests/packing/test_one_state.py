@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,7 +17,7 @@ from manifests.dataset import Dataset
 from manifests.errors import DatasetError
 from manifests.files.tables import read_table, write_parquet
 from manifests.packing import one_state
-from manifests.packing.one_state import ChangingDatasetError, in_one_state
+from manifests.packing.one_state import ChangingDatasetError, Counted, counted_rows, in_one_state
 from manifests.packing.pack import StorageSettings, compact
 from manifests.reports.explain import explain
 from manifests.reports.queries import query
@@ -87,6 +88,31 @@ def test_what_a_run_has_added_so_far_does_not_count(dataset: Path) -> None:
 
 
 @pytest.mark.usefixtures("at_work")
+def test_what_a_run_adds_while_the_tables_are_read_does_not_count(dataset: Path) -> None:
+    reads = []
+
+    def read(counted: Counted) -> list[str]:
+        reads.append(1)
+        if len(reads) == 1:  # after the look at the files, before they are read
+            put_video(dataset, ADDED)
+        return sorted(set(counted_rows(read_table(dataset, "spans"), counted)["video_id"].to_pylist()))
+
+    assert in_one_state(dataset, read) == [A, D]
+
+
+def test_what_a_run_adds_that_begins_while_the_tables_are_read_does_not_count(dataset: Path) -> None:
+    with ExitStack() as run:
+
+        def read(counted: Counted) -> list[str]:
+            if counted is None:
+                run.enter_context(held_elsewhere(dataset, "gaia-curate run"))
+                put_video(dataset, ADDED)
+            return sorted(set(counted_rows(read_table(dataset, "spans"), counted)["video_id"].to_pylist()))
+
+        assert in_one_state(dataset, read) == [A, D]
+
+
+@pytest.mark.usefixtures("at_work")
 def test_what_a_command_has_removed_so_far_is_no_state_to_read(dataset: Path) -> None:
     compact(dataset, [A], StorageSettings())
     for ask in (
@@ -104,8 +130,8 @@ def test_what_a_command_has_removed_so_far_is_no_state_to_read(dataset: Path) ->
 def test_a_reader_whose_files_are_replaced_reads_again(dataset: Path) -> None:
     reads = []
 
-    def read(hidden: frozenset[str]) -> int:
-        assert hidden == frozenset()
+    def read(counted: Counted) -> int:
+        assert counted is None
         spans = read_table(dataset, "spans")
         reads.append(len(spans))
         if len(reads) == 1:
@@ -123,7 +149,7 @@ def test_a_reader_whose_files_are_replaced_reads_again(dataset: Path) -> None:
 def test_an_error_of_files_that_nobody_changes_is_raised_at_once(dataset: Path) -> None:
     reads = []
 
-    def read(_hidden: frozenset[str]) -> None:
+    def read(_counted: Counted) -> None:
         reads.append(1)
         raise DatasetError("damaged")
 
@@ -135,7 +161,7 @@ def test_an_error_of_files_that_nobody_changes_is_raised_at_once(dataset: Path) 
 def test_a_dataset_that_changes_each_time_is_given_up(dataset: Path) -> None:
     reads = []
 
-    def read(_hidden: frozenset[str]) -> None:
+    def read(_counted: Counted) -> None:
         reads.append(1)
         write_parquet(dataset / "spans" / f"{len(reads)}.parquet", SPANS.arrow_schema().empty_table(), SPANS)
 

@@ -67,6 +67,7 @@ def test_a_whole_dataset_has_no_problem(dataset: Path) -> None:
         ("clips", "a.parquet", _set("media", 0, "../x.tar"), "'../x.tar' cannot be the name of a file"),
         ("clips", "a.parquet", _set("landmark_scheme", 0, "mediapipe478"), "68 points a frame, mediapipe478 has 478"),
         ("clips", "a.parquet", _set("flac_offset", 0, None), "a clip of tier diffusion has no sound"),
+        ("clips", "a.parquet", _set("split", 1, "val"), "the speaker is in several splits: train ("),
         ("videos", "videos.parquet", _set("kept_vae_s", 0, 4.0), "kept_vae_s is 4.00, the spans say 7.20"),
         ("videos", "videos.parquet", _set("n_clips", 0, 3), "n_clips is 3, `clips` has 2"),
         ("videos", "videos.parquet", _set("duplicate_of", 1, None), "2 rows have this video_id"),

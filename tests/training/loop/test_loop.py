@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from training.loop.dry_run import dry_run
 from training.loop.estimates import ResourceError
 from training.loop.loop import TrainError
 from training.loop.parallel import Ranks
+from training.loop.session import Session
 from training.loop.task import Task
 
 CPU = Ranks(device=torch.device("cpu"))
@@ -141,6 +143,21 @@ def test_run_goes_on_only_with_the_settings_it_was_begun_with(tmp_path: Path) ->
     assert record.history[1] == RunChange(
         at="step_00000002", changed={"dropout": "0.5, was 0.0", "train.steps": "4, was 2"}
     )
+
+
+def test_run_that_ended_before_its_first_checkpoint_may_begin_anew_with_other_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ends(*_: object) -> NoReturn:
+        raise TrainError("made by the test")
+
+    with monkeypatch.context() as changed:
+        changed.setattr(Session, "step", ends)
+        with pytest.raises(TrainError, match="made by the test"):
+            train_toy(tmp_path / "run", toy_config(steps=2))
+    assert RunFolder(tmp_path / "run").record().settings["dropout"] == 0.0
+    train_toy(tmp_path / "run", toy_config(steps=2, dropout=0.5))
+    assert RunFolder(tmp_path / "run").record().settings["dropout"] == 0.5
 
 
 def test_run_of_another_task_is_refused(tmp_path: Path) -> None:

@@ -1,21 +1,24 @@
 """Do dubbed voices stay out of tier `diffusion`, and do the originals stay in?
 
-    python -m benchmarks.curation.dubs DATASET MANIFEST --work FOLDER [--picture PNG] [--set NAME=VALUE ...]
+    python -m benchmarks.lip_sync.dubs DATASET... --work FOLDER [--folds 5 --cache FILE] [--picture PNG] [--lines]
 
-DATASET was curated from the folder that MANIFEST describes (columns `file`, `flags`, `identity`); its pictures are not
-measured again. Three kinds of files are made in FOLDER: the pictures of a video under the voice of another person
-(`dub`), the voice of a speaker over faces that do not speak (`voice-over`), and the originals. Sound, and lips against
-sound, are measured of each as `gaia-curate run` does. Printed is what is kept of tier `diffusion`, a line a video with
---lines, then the figures. `--picture` draws z of every stretch against its length.
+The datasets are what `gaia-curate run --preset embedded` makes of the folders `talk` and `clips` that `GAIA_SHARED`
+holds; pictures are not measured again. Three kinds of files are judged: the originals, the pictures of a video under
+the voice of another person (`dub`), and a speaker's voice over the face of somebody who does not talk (`voice-over`).
+The latter are made in FOLDER, one at a time. Sound, and lips against sound, are measured of each as `gaia-curate run`
+does. Printed is what is kept of tier `diffusion`, with --lines a line a file; --picture draws z of every stretch
+against its length.
 
-A video takes part as original if it is real, of one person who talks with the sound presumed original, and if the rules
-other than `sync` keep at least `--least-s` of it; the voice that dubs it is that of the next such video of somebody
-else, from where it first speaks, repeated where it is shorter. What the dub's own pauses drop is dropped by `silence`,
-so only dubs of which the other rules keep at least `--least-s`, too, take part.
+With --folds, each file is judged by a network that was taught without its person and repository, and dubbed by a voice
+that this network has not heard either; else by the network of the package, which was taught on these people.
+
+A video takes part if it is real, of one person who talks with the sound presumed original, and lasts for 5 s. The voice
+that dubs it is that of the next such video of somebody else, from where it is first loud, repeated where it is shorter.
 """
 
 import argparse
 import csv
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -26,6 +29,8 @@ import numpy as np
 from av.audio.stream import AudioStream
 from av.container import OutputContainer
 
+from benchmarks.lip_sync.fold_workers import FoldWorkers, fold_workers, one_worker
+from benchmarks.lip_sync.shared_videos import shared_videos
 from curation.analysis.analyze import analyze_audio_of
 from curation.analysis.lips_and_sound import shapes_in
 from curation.decision.decide import Decision
@@ -83,25 +88,37 @@ class Judged:
 def main() -> None:
     """Make the files, judge them, and print the figures."""
     arguments = _arguments()
-    settings = load_settings(CurationSettings(), None, ["perception.sync=embedded", *arguments.set])
+    settings = load_settings(CurationSettings(), None, arguments.set)
     worker = WorkerPlan(settings=settings, dataset=arguments.work).make_worker()
-    with arguments.manifest.open(encoding="utf-8", newline="") as file:
-        rows = {PurePosixPath(row["file"]).stem: row for row in csv.DictReader(file, delimiter="\t")}
-    seen = list(read_videos(arguments.dataset, rows))
-    originals = [(video, own) for video in seen if _speaks(rows[video.name]) and (own := judged(worker, video))]
-    long = [pair for pair in originals if pair[1].candidates_s >= LEAST_S]
-    pairs = list(dubbed(worker, [video for video, _ in long], arguments.work))[: arguments.videos]
-    chosen = {video.name for video, _ in pairs}
-    before = [own for video, own in long if video.name in chosen]
-    report("original", before, arguments.lines)
-    report("dub", [dub for _, dub in pairs], arguments.lines)
-    report("all originals", [own for _, own in originals], arguments.lines)
-    voice = next(voice_of(worker.probed(video.path)) for video, _ in long)
+    shared = Path(os.environ.get("GAIA_SHARED", "../shared"))
+    workers = one_worker(worker, shared)
+    if arguments.folds:
+        workers = fold_workers(worker, arguments.datasets, shared, arguments.cache, arguments.work, arguments.folds)
+    rows = read_manifest(shared)
+    seen = [video for dataset in arguments.datasets for video in read_videos(dataset, rows)]
+    talking = [video for video in seen if _speaks(rows[video.name]) and _seconds(len(video.evidence)) >= LEAST_S]
+    originals = [judged(workers.of(video.name), video) for video in talking]
+    report("original", originals, arguments.lines)
+    dubs = [dub for dub in dubbed(workers, talking, arguments.work) if dub is not None]
+    report("dub", dubs, arguments.lines)
+    voice = voice_of(worker.probed(talking[0].path))
     silent = [video for video in seen if _is_silent(rows[video.name])]
-    overs = [over for video in silent if (over := with_voice(worker, video, voice, arguments.work))]
-    report("voice-over", overs, arguments.lines)
+    overs = [with_voice(workers.of(video.name), video, voice, arguments.work) for video in silent]
+    report("voice-over", [over for over in overs if over is not None], arguments.lines)
     if arguments.picture is not None:
-        draw(arguments.picture, before, [dub for _, dub in pairs], settings.rules.sync)
+        draw(arguments.picture, originals, dubs, settings.rules.sync)
+
+
+def read_manifest(shared: Path) -> dict[str, Mapping[str, str]]:
+    """Return what is known of the videos of both folders, by the names of their files without suffix."""
+    speaks = {"people": "1", "flags": "real; talking y; sync ok-presumed"}
+    rows: dict[str, Mapping[str, str]] = {
+        name: speaks | {"identity": "+".join(sorted(video.people))}
+        for name, video in shared_videos(shared).items()
+        if video.presumed_true
+    }
+    with (shared / "talk" / "manifest.tsv").open(encoding="utf-8", newline="") as file:
+        return rows | {PurePosixPath(row["file"]).stem: row for row in csv.DictReader(file, delimiter="\t")}
 
 
 def read_videos(dataset: Path, rows: Mapping[str, Mapping[str, str]]) -> Iterator[Seen]:
@@ -147,13 +164,13 @@ def decided(worker: VideoWorker, info: VideoInfo, seen: Evidence) -> Decision:
     return worker.decided(worker.with_speakers(info, evidence, shapes_in(evidence.faces)))
 
 
-def dubbed(worker: VideoWorker, videos: Sequence[Seen], work: Path) -> Iterator[tuple[Seen, Judged]]:
-    """Yield each video with what is kept of it under the voice of the next one that is somebody else."""
+def dubbed(workers: FoldWorkers, videos: Sequence[Seen], work: Path) -> Iterator[Judged | None]:
+    """Yield what is kept of each video under the voice of the next one that is of somebody else, and of its fold."""
     for number, video in enumerate(videos):
-        others = [other for other in (*videos[number + 1 :], *videos[:number]) if other.identity != video.identity]
-        dub = with_voice(worker, video, voice_of(worker.probed(others[0].path)), work)
-        if dub is not None and dub.candidates_s >= LEAST_S:
-            yield video, dub
+        worker, fold = workers.of(video.name), workers.fold(video.name)
+        others = (*videos[number + 1 :], *videos[:number])
+        voices = [one for one in others if one.identity != video.identity and workers.fold(one.name) == fold]
+        yield with_voice(worker, video, voice_of(worker.probed(voices[0].path)), work)
 
 
 def with_voice(worker: VideoWorker, video: Seen, voice: Float32Array, work: Path) -> Judged | None:
@@ -214,10 +231,15 @@ def report(kind: str, files: Sequence[Judged], lines: bool) -> None:
         for file in files:
             print(f"{kind:14} {file.name:12} {file.candidates_s:6.1f} s, kept {file.kept_s:6.1f}: {file.told}")
     before, kept = sum(file.candidates_s for file in files), sum(file.kept_s for file in files)
+    n_judged = sum(file.candidates_s > 0.0 for file in files)
     without = sum(file.kept_s == 0.0 for file in files)
     print(
-        f"{kind}: {len(files)} files, {before:.1f} s by all other rules, {kept:.1f} s kept in tier diffusion "
-        f"({1 - kept / max(before, 1e-9):.1%} dropped by sync); {without} of {len(files)} files have no second there"
+        f"{kind}: {len(files)} files; by all rules but sync {before:.1f} s of {n_judged} of them are in tier diffusion,"
+    )
+    print(
+        f"    with it {kept:.1f} s, {1 - kept / max(before, 1e-9):.1%} less; of {without} of {len(files)} files no "
+        f"second is there, which is {without - len(files) + n_judged} of these {n_judged}",
+        flush=True,
     )
 
 
@@ -233,10 +255,10 @@ def draw(picture: Path, originals: Sequence[Judged], dubs: Sequence[Judged], set
         curves = [stretch.curve for file in files for stretch in file.stretches if stretch.curve is not None]
         ticks, z = [curve.n_ticks for curve in curves], [curve.z for curve in curves]
         axes.plot(ticks, z, "o", color=colour, markersize=4, alpha=0.7, label=f"{name}, {len(curves)} stretches")
-    longest = axes.get_xlim()[1]
-    edges = [settings.sure_ticks, settings.long_ticks, max(longest, settings.long_ticks)]
-    limits = [settings.not_in_sync_z, settings.long_not_in_sync_z, settings.long_not_in_sync_z]
-    axes.fill_between(edges, 0.0, limits, step="post", color="#bb5500", alpha=0.12, linewidth=0, label="not in sync")
+    sure, long, last = settings.sure_ticks, settings.long_ticks, max(axes.get_xlim()[1], settings.long_ticks)
+    limits = [0.0, *[settings.not_in_sync_z] * 2, *[settings.long_not_in_sync_z] * 2]
+    edges = [settings.min_ticks, sure, long, long, last]
+    axes.fill_between(edges, 0.0, limits, color="#bb5500", alpha=0.12, linewidth=0, label="not in sync")
     axes.axhline(settings.in_sync_z, color="#222222", linewidth=0.8, linestyle="--", label="in sync from here on")
     axes.set(
         xlabel="ticks with a score (25 a second)", ylabel="z", ylim=(0.0, None), xlim=(settings.min_ticks - 5, None)
@@ -262,10 +284,10 @@ def _seconds(n_ticks: int) -> float:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("dataset", type=Path)
-    parser.add_argument("manifest", type=Path)
+    parser.add_argument("datasets", nargs="+", type=Path)
     parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--videos", type=int, default=40)
+    parser.add_argument("--folds", type=int, default=0)
+    parser.add_argument("--cache", type=Path)
     parser.add_argument("--lines", action="store_true")
     parser.add_argument("--picture", type=Path)
     parser.add_argument("--set", action="append", default=[])

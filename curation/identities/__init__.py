@@ -1,0 +1,1 @@
+"""Who is who: the face tracks of all videos, grouped into persons."""
