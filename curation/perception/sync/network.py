@@ -59,7 +59,8 @@ class Side:
         hidden = _activated(_convolved(rows, self.near, 1) + self.near_bias, self.near_scale, self.near_shift)
         hidden = _activated(_convolved(hidden, self.far, 2) + self.far_bias, self.far_scale, self.far_shift)
         vectors: Float32Array = hidden @ self.out + self.out_bias
-        return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.float32(1e-12))
+        vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.float32(1e-12))
+        return vectors
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -124,7 +125,8 @@ class SyncNetwork:
 def sound_measures(speech: Float32Array, mean: Float32Array, components: Float32Array) -> Float32Array:
     """Return (T, 64) whitened principal components of (T, 384) rows of Whisper, less their slow course."""
     rows = (speech.astype(np.float32) - mean) @ components
-    return rows - gaussian_filter1d(rows, _SLOW_TICKS, axis=0, mode="nearest").astype(np.float32)
+    slow: Float32Array = gaussian_filter1d(rows, _SLOW_TICKS, axis=0, mode="nearest").astype(np.float32)
+    return rows - slow
 
 
 def lag_scores(lips: Float32Array, sound: Float32Array, lags: range) -> Float32Array:

@@ -46,7 +46,7 @@ def test_the_passes_find_the_offset_of_each_file_and_what_does_not_belong_togeth
 
 
 def test_a_network_is_taught_and_tested_on_files_that_it_has_not_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(contrastive, "_STEPS", 12)
+    monkeypatch.setattr(contrastive, "_STEPS", 30)
     stretches = [made(number, 2) for number in range(N_FILES - 1)] + [made(11, 0, of=77)]
     said: list[tuple[int, int]] = []
     found = fit(stretches, lambda done, total: said.append((done, total)))
