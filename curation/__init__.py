@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from curation.settings import CurationSettings, load_settings
     from curation.sources.exclusions import Exclusions, read_exclusions
     from curation.sources.scratch import ScratchSettings
-    from curation.speech.cards import DenoiserCard, EncoderCard
+    from curation.speech.cards import DenoiserCard, EncoderCard, VoiceCard
     from foundation.weights import Asset, AssetFile, UrlSource, asset_path
 else:
     __getattr__, __dir__ = lazy_attributes(
@@ -75,6 +75,7 @@ else:
             "ScratchSettings": "curation.sources.scratch",
             "SpeakingCard": "curation.perception.cards",
             "Verdict": "curation.rules.verdict",
+            "VoiceCard": "curation.speech.cards",
             "analyze": "curation.operations.analyze",
             "decide": "curation.decision.decide",
             "doctor": "curation.operations.doctor:examine",
@@ -126,6 +127,7 @@ __all__ = [
     "SpeakingCard",
     "UrlSource",
     "Verdict",
+    "VoiceCard",
     "analyze",
     "asset_path",
     "decide",

@@ -13,10 +13,12 @@ from typer.testing import CliRunner
 import manifests.packing.relabel
 from curation.cli.app import app
 from curation.engine.execution import Executor
+from curation.model_registry import VOICES, UnknownModelError, register_model
 from curation.operations.forget import forget
 from curation.operations.identities import find_identities
 from curation.operations.run import run
 from curation.settings import CurationSettings
+from curation.speech.cards import VoiceCard
 from manifests import Dataset
 from manifests.errors import DatasetError
 from manifests.files.tables import read_table, write_parquet
@@ -158,6 +160,30 @@ def test_the_command_prints_the_report_and_says_what_is_wrong(dataset: Path, tmp
     assert done.exit_code == 2
     assert "none.csv cannot be read" in done.output
     assert CliRunner().invoke(app, ["identities", str(tmp_path)]).exit_code == 2
+
+
+def test_voices_are_compared_once_and_are_named_beside_faces(dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard = []
+
+    def describe(audio_16k: np.ndarray) -> np.ndarray:
+        heard.append(len(audio_16k))
+        return np.array([1.0, 0.0], np.float32)
+
+    monkeypatch.setattr(VOICES, "_own", {})
+    register_model(VoiceCard(name="made", dim=2, same_voice_cosine=0.5, load=lambda: describe))
+    report = find_identities(dataset, voices="made")
+    assert (report.voices, report.conflicts) == (1, ())
+    assert heard == [int(3.4 * 16_000)]  # the clip of tier diffusion; that of tier vae holds no speech
+    rows = read_table(dataset, "identities", ["voice_id", "voice_model", "clip_ids"]).to_pylist()
+    assert sorted((row["voice_id"] or "")[:2] for row in rows) == ["", "v-"]
+    assert {row["voice_model"] for row in rows} == {None, "made"}
+    before = files(dataset)
+    find_identities(dataset, voices="made")
+    assert len(heard) == 1
+    assert files(dataset) == before
+    assert validate(dataset) == []
+    with pytest.raises(UnknownModelError, match="--voices"):
+        find_identities(dataset, voices="none such")
 
 
 def test_descriptors_are_the_means_of_those_in_frames(dataset: Path) -> None:
