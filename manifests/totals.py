@@ -31,7 +31,7 @@ class Totals(BaseModel):
     clips: Count
     """Rows of `clips`."""
     descriptors: bool | None = None
-    """Whether the tables hold identity descriptors of faces or voices; null where an older version wrote the dataset."""
+    """Whether the tables hold descriptors of faces or voices; null where an older version wrote the dataset."""
 
 
 def totals_of(dataset: Path) -> Totals:
