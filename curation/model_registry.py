@@ -29,6 +29,7 @@ __all__ = [
     "MASKS",
     "SPEAKING",
     "SYNC",
+    "VOICES",
     "ModelName",
     "ModelRegistry",
     "UnknownModelError",
@@ -223,9 +224,11 @@ ENCODERS = ModelRegistry(
     },
 )
 
+VOICES = ModelRegistry("voices", "--voices", {"campplus": "curation.speech.campplus:CAMPPLUS"})
+
 _BY_KIND = {
     registry.kind: registry
-    for registry in (FACE_FINDERS, HEAD_POSES, IDENTITIES, MASKS, SYNC, SPEAKING, DENOISERS, ENCODERS)
+    for registry in (FACE_FINDERS, HEAD_POSES, IDENTITIES, MASKS, SYNC, SPEAKING, DENOISERS, ENCODERS, VOICES)
 }
 
 

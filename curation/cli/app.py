@@ -9,6 +9,7 @@ import typer
 
 import curation
 from curation.cli.forgetting import forget
+from curation.cli.lip_sync import sync_app
 from curation.cli.models import models_app
 from curation.cli.options import (
     ChangeOptions,
@@ -23,7 +24,6 @@ from curation.cli.options import (
     exit_codes,
 )
 from curation.cli.settings import settings
-from curation.cli.sync import sync_app
 from foundation.command_line import with_option_groups
 from foundation.errors import EXIT_CANNOT_START, EXIT_INTERRUPTED, EXIT_PROBLEMS
 from foundation.program_end import run_program
@@ -196,12 +196,15 @@ def identities(
         Path | None,
         typer.Option(metavar="FILE", help="CSV file of faces that are one person (must) or are not (cannot)."),
     ] = None,
+    voices: Annotated[
+        str, typer.Option(metavar="MODEL", help="Compare voices, too: campplus, a registered voice model, or none.")
+    ] = "none",
     threads: Annotated[int, typer.Option(min=1, help="Threads of the search for similar faces.")] = 2,
     wait: WaitOption = False,
 ) -> None:
     """Find out who is who: group the faces of all videos into persons, whom the clips then name."""
     with exit_codes():
-        typer.echo(curation.find_identities(dataset, links=links, threads=threads, wait=wait).text())
+        typer.echo(curation.find_identities(dataset, links=links, voices=voices, threads=threads, wait=wait).text())
 
 
 @app.command()

@@ -8,7 +8,7 @@ import numpy as np
 
 from curation.identities.clustering import unit
 from curation.identities.face_tracks import FaceTracks
-from foundation.array_types import Int64Array
+from foundation.array_types import BoolArray, Int64Array
 from manifests.files.tables import read_table
 from manifests.schema.arrow_arrays import numpy_of
 from manifests.timeline import TICK_RATE_HZ
@@ -23,6 +23,8 @@ class ClipFaces:
     clip_id: tuple[str, ...]
     speaker: tuple[tuple[str, str] | None, ...]
     """Source and speaker id of each; None where the layout does not tell."""
+    speaks: BoolArray
+    """(C,) whether it is of tier `diffusion`, so that it holds the speech of its face."""
     track: Int64Array
     """(C,) number of the track that it shows; -1 where no descriptor was taken of it."""
 
@@ -34,11 +36,11 @@ class ClipFaces:
             if track >= 0 and speaker is not None
         }
 
-    def of_tracks(self) -> dict[int, list[str]]:
-        """Return by track the ids of its clips, sorted."""
+    def of_tracks(self, *, speaking: bool = False) -> dict[int, list[str]]:
+        """Return by track the ids of its clips, or of those that hold its speech, sorted."""
         clips: dict[int, list[str]] = defaultdict(list)
-        for clip_id, track in zip(self.clip_id, self.track.tolist(), strict=True):
-            if track >= 0:
+        for clip_id, track, speaks in zip(self.clip_id, self.track.tolist(), self.speaks.tolist(), strict=True):
+            if track >= 0 and (speaks or not speaking):
                 clips[track].append(clip_id)
         return clips
 
@@ -49,7 +51,7 @@ def read_clip_faces(dataset: Path, tracks: FaceTracks) -> ClipFaces:
     Raises:
         DatasetError: the table is damaged.
     """
-    columns = ["clip_id", "video_id", "source", "speaker_id", "start_s", "end_s", "identity"]
+    columns = ["clip_id", "video_id", "source", "speaker_id", "tier", "start_s", "end_s", "identity"]
     rows = read_table(dataset, "clips", columns).sort_by("clip_id")
     descriptors = numpy_of(rows["identity"])
     of_video: dict[str, list[int]] = defaultdict(list)
@@ -68,5 +70,6 @@ def read_clip_faces(dataset: Path, tracks: FaceTracks) -> ClipFaces:
     return ClipFaces(
         clip_id=tuple(row["clip_id"] for row in facts),
         speaker=tuple(None if row["speaker_id"] is None else (row["source"], row["speaker_id"]) for row in facts),
+        speaks=np.array([row["tier"] == "diffusion" for row in facts], dtype=np.bool_),
         track=np.array(faces, dtype=np.int64),
     )

@@ -4,9 +4,10 @@ The mean cosine of all pairs between two groups is the inner product of their me
 search among the means finds, for each group, those that it is most like. Two groups that are each other's nearest are
 joined, all such pairs at a time, and the means of those that were found are compared anew; when none is left, what is
 still in motion is searched again. Average linkage allows this: whatever else is joined meanwhile, the two remain each
-other's nearest (Murtagh, "A survey of recent advances in hierarchical clustering algorithms", The Computer Journal 1983).
-So this ends with the groups that the usual algorithm makes one pair at a time, as far as the search misses no neighbour and
-no cannot-link intervenes. A group without a neighbour above the limit will never have one, and is searched no more.
+other's nearest (Murtagh, "A survey of recent advances in hierarchical clustering algorithms", The Computer Journal,
+1983). So this ends with the groups that the usual algorithm makes one pair at a time, as far as the search misses no
+neighbour and no cannot-link intervenes. A group without a neighbour above the limit will never have one, and is
+searched no more.
 """
 
 import numpy as np

@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from curation.identities.limits import FaceLimits
+from curation.identities.face_limits import FaceLimits
 from curation.identities.persons import Persons, Speaker
 from foundation.array_types import Int64Array
 
 __all__ = ["conflicts_of"]
 
 _UNLIKELY = 0.05
-"""Chance below which a face is unlike its person. Ours: of the tracks of real people, one in fifty is so turned away."""
+"""Chance below which a face is unlike its person. Ours: at the limits of dlib, a cosine that is 0.03 below them."""
 
 
 def conflicts_of(
@@ -29,8 +29,8 @@ def conflicts_of(
     words: dict[int, list[str]] = defaultdict(list)
     for one, other in persons.refused:
         words[other].append(
-            f"speaker {speakers[other][1]} is {ids[one]} elsewhere, and this face is another: both are seen at once, or "
-            "the file of links keeps them apart"
+            f"speaker {speakers[other][1]} is {ids[one]} elsewhere, and this face is another: both are seen at once, "
+            "or the file of links keeps them apart"
         )
     chance = limits.chance(persons.own_cosine)
     speaker_of_group = {int(persons.group[track]): speaker[1] for track, speaker in sorted(speakers.items())}
@@ -44,10 +44,14 @@ def conflicts_of(
         rival = int(persons.rival[track])
         whose = f", speaker {speaker_of_group[rival]}" if rival in speaker_of_group else ""
         if persons.kept_apart[track]:
-            why = ", and must be another: both are seen at once, have different speaker ids, or the file of links says so"
+            why = (
+                ", and must be another: both are seen at once, have different speaker ids, or the file of links says so"
+            )
         else:
             why = f", more than like its own person ({persons.own_cosine[track]:.3f})"
-        words[track].append(f"the face is like {ids[rival]}{whose} (mean cosine {persons.rival_cosine[track]:.3f}){why}")
+        words[track].append(
+            f"the face is like {ids[rival]}{whose} (mean cosine {persons.rival_cosine[track]:.3f}){why}"
+        )
     return ["; ".join(words[track]) if track in words else None for track in range(len(ids))]
 
 

@@ -34,8 +34,8 @@ class Neighbours(NamedTuple):
 def nearest(vectors: Float32Array, k: int, *, queries: Float32Array | None = None, threads: int) -> Neighbours:
     """Return for each query the k vectors of the largest inner product with it.
 
-    Up to 20,000 vectors are all compared. More are put into cells (an inverted file of faiss), and the nearest cells are
-    searched, so that a neighbour may be missed; equal input gives equal results.
+    Up to 20,000 vectors are all compared. More are put into cells (an inverted file of faiss), of which the nearest
+    are searched, so that a neighbour may be missed; equal input gives equal results.
 
     Args:
         vectors: (N, D).

@@ -1,28 +1,26 @@
 """Who is who in a dataset: its faces become persons, which its clips then name."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from curation.identities.clip_faces import ClipFaces, read_clip_faces
-from curation.identities.conflicts import conflicts_of
 from curation.identities.face_tracks import FaceTracks, read_face_tracks
-from curation.identities.limits import limits_of
 from curation.identities.link_file import UserLinks, read_links
-from curation.identities.person_ids import group_ids
-from curation.identities.persons import persons_of_tracks
+from curation.identities.table_rows import Before, person_rows, with_earlier, with_voices, without_voices
+from curation.identities.voices import measured_voices
+from curation.model_registry import VOICES
 from curation.output.folder import DatasetFolder
 from curation.output.sole_writer import sole_writer
+from curation.speech.cards import VoiceCard
 from foundation.text import shown, text_table
+from foundation.weights import ensure_assets
 from manifests.errors import DatasetError
 from manifests.files.journal import finish_swap
 from manifests.files.tables import read_table
 from manifests.schema.identities import IDENTITIES
-from manifests.timeline import seconds_of_tick
 
 __all__ = ["IdentityReport", "find_identities"]
 
@@ -44,6 +42,8 @@ class IdentityReport:
     """Clips of whose face no descriptor was taken."""
     new_persons: int
     """Persons whose id the dataset did not have before."""
+    voices: int | None
+    """Voices in the clips; None where they were not compared."""
     conflicts: tuple[tuple[str, int, str, str], ...]
     """Video id, track id, person and what does not fit, for each track with something that does not."""
     split: str
@@ -52,12 +52,14 @@ class IdentityReport:
     def text(self) -> str:
         """Return the report as text for people."""
         new = f", {self.new_persons:,} of them new" if self.new_persons < self.persons else ""
-        lines = [
-            f"{self.persons:,} persons{new}, in {self.tracks:,} face tracks of {self.videos:,} videos; {self.clips:,} "
-            "clips name theirs."
-        ]
+        found = f"{self.persons:,} persons{new}, in {self.tracks:,} face tracks of {self.videos:,} videos"
+        lines = [f"{found}; {self.clips:,} clips name theirs."]
         if self.unknown_clips:
             lines.append(f"{self.unknown_clips:,} clips name none: no descriptor was taken of their face.")
+        if self.voices is None:
+            lines.append("Voices were not compared: --voices campplus does so.")
+        else:
+            lines.append(f"{self.voices:,} voices in the clips with speech.")
         if self.conflicts:
             lines.append(f"{len(self.conflicts):,} tracks have something that does not fit; look at them:")
             rows = [[video, str(track), person, what] for video, track, person, what in self.conflicts[:_SHOWN]]
@@ -71,26 +73,38 @@ class IdentityReport:
 
 
 def find_identities(
-    dataset: str | Path, *, links: str | Path | None = None, threads: int = 2, wait: bool = False
+    dataset: str | Path,
+    *,
+    links: str | Path | None = None,
+    voices: str = "none",
+    threads: int = 2,
+    wait: bool = False,
 ) -> IdentityReport:
     """Group the faces of a dataset into persons, and write them into `identities` and `clips`.
 
-    Persons keep the ids that they had. The same faces and links give the same persons. Where the dataset keeps no
-    descriptors (`privacy.keep_descriptors`), they are removed at the end, and the faces of later videos become persons
-    beside those that are known already.
+    Persons and voices keep the ids that they had. The same faces and links give the same persons. Where the dataset
+    keeps no descriptors (`privacy.keep_descriptors`), they are removed at the end, those of voices too, and the faces
+    of later videos become persons beside those that are known already.
 
     Args:
         dataset: made by `run` or `decide`, whose run has ended.
         links: CSV file of the user's, whose columns are `link` (must or cannot), `first` and `second`.
+        voices: name of a voice model, built in (`campplus`) or registered: the voices in the clips of tier `diffusion`
+            are compared too, and where they disagree with the faces is listed; `none`: they are not.
         threads: of the search for similar faces.
         wait: wait while another command writes to the dataset; otherwise such a command is an error.
 
     Raises:
         DatasetError: `dataset` is no dataset, is damaged, or has no descriptors; nothing is changed.
         LinkFileError: the file of links cannot be read, names no face, or contradicts itself; nothing is changed.
+        UnknownModelError: no voice model has that name.
+        MissingAssetsError: its weights are not on this machine, and cannot be fetched.
         LeaseHeldError: another command writes to it, and `wait` is false.
         OSError: a file cannot be read or written; the same call completes what was begun.
     """
+    card = None if voices == "none" else VOICES.card(voices, VoiceCard)
+    if card is not None:
+        ensure_assets(card.asset_names)
     with sole_writer(dataset, "gaia-curate identities", wait=wait):
         folder = DatasetFolder.existing(dataset)
         finish_swap(folder.path)
@@ -102,12 +116,16 @@ def find_identities(
             )
         clips = read_clip_faces(folder.path, tracks)
         user = UserLinks() if links is None else read_links(Path(links), _names(tracks, clips))
-        before = _before(folder.path)
-        rows = _rows(tracks, clips, user, before, folder.settings.perception.identity, threads)
+        before = Before.of(read_table(folder.path, IDENTITIES.name))
+        rows = person_rows(tracks, clips, user, before, folder.settings.perception.identity, threads=threads)
+        if card is not None:
+            heard = measured_voices(folder.path, clips, card.load(), before.embeddings(tracks, clips, card.name))
+            rows = with_voices(rows, heard, before, card.name, card.same_voice_cosine, threads=threads)
         if not folder.settings.privacy.keep_descriptors:
-            rows = _with_earlier(rows, read_table(folder.path, IDENTITIES.name))
+            rows = with_earlier(without_voices(rows), read_table(folder.path, IDENTITIES.name))
         folder.write_identities(rows)
-        return _report(rows, clips, set(before.values()), folder.assignment.text())
+        known = set(before.persons.values())
+        return _report(rows, clips, known, folder.assignment.text(), compared=card is not None)
 
 
 def _names(tracks: FaceTracks, clips: ClipFaces) -> dict[str, int]:
@@ -117,53 +135,7 @@ def _names(tracks: FaceTracks, clips: ClipFaces) -> dict[str, int]:
     return names | {clip_id: track for clip_id, track in shown_by if track >= 0}
 
 
-def _before(dataset: Path) -> dict[tuple[str, int], str]:
-    rows = read_table(dataset, IDENTITIES.name, ["video_id", "track_id", "person_id"]).to_pylist()
-    return {(row["video_id"], row["track_id"]): row["person_id"] for row in rows}
-
-
-def _rows(
-    tracks: FaceTracks,
-    clips: ClipFaces,
-    links: UserLinks,
-    before: Mapping[tuple[str, int], str],
-    identity: str,
-    threads: int,
-) -> pa.Table:
-    """Return the rows of `identities`."""
-    limits = limits_of(identity, tracks.length)
-    speakers = clips.speakers()
-    persons = persons_of_tracks(tracks, speakers, links, limits, threads=threads)
-    keys = list(tracks.numbers)
-    ids = group_ids(persons.group, keys, before, "p")
-    n = len(tracks)
-    shown_in = clips.of_tracks()
-    columns: dict[str, Sequence[object]] = {
-        "video_id": tracks.video_id,
-        "track_id": tracks.track_id,
-        "start_s": [seconds_of_tick(int(tick)) for tick in tracks.first_tick],
-        "end_s": [seconds_of_tick(int(tick) + 1) for tick in tracks.last_tick],
-        "n_descriptors": tracks.n_descriptors,
-        "clip_ids": [shown_in.get(track, []) for track in range(n)],
-        "speaker_id": [speakers[track][1] if track in speakers else None for track in range(n)],
-        "person_id": ids,
-        "person_confidence": persons.confidence,
-        "voice_id": [None] * n,
-        "voice_embedding": [None] * n,
-        "conflict": conflicts_of(persons, ids, speakers, limits),
-    }
-    schema = IDENTITIES.arrow_schema()
-    return pa.table([pa.array(columns[field.name], field.type) for field in schema], schema=schema)
-
-
-def _with_earlier(rows: pa.Table, before: pa.Table) -> pa.Table:
-    """Return rows of `identities` with the earlier ones of all other videos, whose descriptors are gone."""
-    gone = pc.invert(pc.is_in(before["video_id"], value_set=rows["video_id"].combine_chunks()))
-    joined = pa.concat_tables([before.filter(gone), rows])
-    return joined.sort_by([("video_id", "ascending"), ("track_id", "ascending")])
-
-
-def _report(rows: pa.Table, clips: ClipFaces, known: set[str], split: str) -> IdentityReport:
+def _report(rows: pa.Table, clips: ClipFaces, known: set[str], split: str, *, compared: bool) -> IdentityReport:
     listed = rows.select(["video_id", "track_id", "person_id", "conflict"]).to_pylist()
     named = len(rows["clip_ids"].combine_chunks().flatten())
     persons = Counter(row["person_id"] for row in listed)
@@ -174,6 +146,7 @@ def _report(rows: pa.Table, clips: ClipFaces, known: set[str], split: str) -> Id
         clips=named,
         unknown_clips=len(clips.track) - named,
         new_persons=len(persons.keys() - known),
+        voices=len(set(rows["voice_id"].to_pylist()) - {None}) if compared else None,
         conflicts=tuple(
             (row["video_id"], row["track_id"], row["person_id"], row["conflict"]) for row in listed if row["conflict"]
         ),

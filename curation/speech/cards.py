@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from curation.model_cards import ModelCard, nothing
-from curation.speech.protocols import Denoiser, SpeechEncoder
+from curation.speech.protocols import Denoiser, SpeechEncoder, VoiceDescriber
 from curation.speech.settings import SpeechSettings
 from manifests.record import WeightRecord
 
-__all__ = ["DenoiserCard", "EncoderCard", "SpeechCard"]
+__all__ = ["DenoiserCard", "EncoderCard", "SpeechCard", "VoiceCard"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,3 +43,17 @@ class EncoderCard(SpeechCard):
     """`encoder`."""
     load: Callable[[SpeechSettings], SpeechEncoder]
     """Loads the model, given the settings of its section."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class VoiceCard(ModelCard):
+    """A model that tells voices apart; chosen by the option `--voices` of `gaia-curate identities`."""
+
+    kind: str = field(default="voices", init=False)
+    """`voices`."""
+    dim: int
+    """Numbers of a description."""
+    same_voice_cosine: float
+    """Mean cosine of descriptions from which on two are of one voice."""
+    load: Callable[[], VoiceDescriber]
+    """Loads the model."""

@@ -5,7 +5,7 @@ from typing import NamedTuple, Protocol
 
 from foundation.array_types import Float16Array, Float32Array
 
-__all__ = ["Denoiser", "SpeechClip", "SpeechEncoder"]
+__all__ = ["Denoiser", "SpeechClip", "SpeechEncoder", "VoiceDescriber"]
 
 
 class Denoiser(Protocol):
@@ -56,4 +56,12 @@ class SpeechEncoder(Protocol):
 
         An encoder on a GPU takes several clips at once, which may change the last bits of the numbers.
         """
+        ...
+
+
+class VoiceDescriber(Protocol):
+    """Turns speech into a vector that is near for the same voice and far for another."""
+
+    def __call__(self, audio_16k: Float32Array) -> Float32Array:
+        """Return the description, length 1, of (S,) samples of 16 kHz mono in -1 to 1, half a second at least."""
         ...

@@ -8,7 +8,7 @@ __all__ = ["IDENTITIES"]
 
 IDENTITIES = Table(
     name="identities",
-    meaning="Who is who: one row per face track with a descriptor, written by `gaia-curate identities`; no rows before. "
+    meaning="Who is who: one row per face track with a descriptor, written by `gaia-curate identities`; none before. "
     "The clips of a track have its `person_id` and `person_confidence`.",
     row_group_rows=65_536,
     later=True,
@@ -32,6 +32,7 @@ IDENTITIES = Table(
         optional(
             "voice_embedding", pa.list_(F32), "", "mean of what the voice model gives for its clips, length 1", "[D]"
         ),
+        optional("voice_model", TEXT, "", "model that gave the embedding; null where voices were not compared"),
         optional("conflict", TEXT, "", "in words, what does not fit and should be looked at; null where all fits"),
     ),
 )

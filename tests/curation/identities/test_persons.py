@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from curation.identities.conflicts import conflicts_of
+from curation.identities.face_limits import FaceLimits
 from curation.identities.face_tracks import FaceTracks
 from curation.identities.known_persons import KnownPersons, persons_of
-from curation.identities.limits import FaceLimits
 from curation.identities.link_file import LinkFileError, UserLinks, read_links
 from curation.identities.person_ids import group_ids
 from curation.identities.persons import Persons, Speaker, persons_of_tracks
@@ -140,7 +140,9 @@ def test_a_missing_file_of_links_is_named(tmp_path: Path) -> None:
 def test_new_faces_are_known_persons_or_nobody() -> None:
     means = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]], np.float32)
     known = KnownPersons(person_ids=("p-a", "p-b"), means=means, limits=LIMITS)
-    found = persons_of(np.array([[5.0, 0.0, 0.0], [0.0, 1.0, 0.1], [1.0, 1.0, 0.0], [0.0, 0.0, 1.0]], np.float32), known)
+    found = persons_of(
+        np.array([[5.0, 0.0, 0.0], [0.0, 1.0, 0.1], [1.0, 1.0, 0.0], [0.0, 0.0, 1.0]], np.float32), known
+    )
     assert [None if one is None else one.person_id for one in found] == ["p-a", "p-b", None, None]
     assert found[0] is not None
     assert found[0].confidence == pytest.approx(LIMITS.chance(np.array([1.0]))[0])

@@ -69,9 +69,7 @@ def test_lag_scores_pair_lips_with_later_sound() -> None:
 def test_no_score_where_lips_or_sound_are_at_an_edge() -> None:
     vectors = np.ones((40, 1), dtype=np.float32)
     known = np.isfinite(lag_scores(vectors, vectors, LAGS))
-    expected = [
-        [7 <= tick < 33 and 7 <= tick + lag < 33 for lag in LAGS] for tick in range(40)
-    ]
+    expected = [[7 <= tick < 33 and 7 <= tick + lag < 33 for lag in LAGS] for tick in range(40)]
     assert known.tolist() == expected
 
 
