@@ -35,8 +35,9 @@ class PrivacySettings(Settings):
     """Biometric data that a dataset keeps of the people in it."""
 
     keep_descriptors: bool = True
-    """Whether the dataset keeps identity descriptors of faces: `frames.descriptor`, that of `frames.other_faces`, and
-    `clips.identity`. With false none is left after the command that `descriptors_until` names."""
+    """Whether the dataset keeps identity descriptors of faces and voices: `frames.descriptor`, that of
+    `frames.other_faces`, `clips.identity`, and `identities.voice_embedding`. With false none is left
+    after the command that `descriptors_until` names."""
     descriptors_until: Literal["identities", "run"] = "identities"
     """Where `keep_descriptors` is false, the command whose end no descriptor outlives. `identities`: they are stored
     until `gaia-curate identities` has recognised people by them. `run`: they are never stored in a table."""
@@ -82,7 +83,9 @@ PRESETS: Mapping[PresetName, CurationSettings] = {
     "paper": CurationSettings(
         preset="paper",
         # the SSD costs 25 times the embedded network, and masks are worn for more than half a second
-        perception=PerceptionSettings(faces="scrfd", pose="3ddfa_mb1", identity="auto", mask="ssd", mask_stride=12),
+        perception=PerceptionSettings(
+            faces="scrfd", pose="3ddfa_mb1", identity="auto", mask="ssd", mask_stride=12, speaking="lr_asd"
+        ),
         speech=SpeechSettings(denoiser="dns64", encoder="wav2vec2"),
     ),
 }

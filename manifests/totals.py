@@ -31,7 +31,7 @@ class Totals(BaseModel):
     clips: Count
     """Rows of `clips`."""
     descriptors: bool | None = None
-    """Whether `frames` or `clips` hold identity descriptors of faces; null in a dataset that an older version wrote."""
+    """Whether the tables hold identity descriptors of faces or voices; null where an older version wrote the dataset."""
 
 
 def totals_of(dataset: Path) -> Totals:

@@ -28,6 +28,8 @@ from curation.engine.worker import VideoWorker, WorkerPlan
 from curation.media.errors import MediaError
 from curation.media.probe import VideoInfo
 from curation.output.curated_video import CuratedVideo
+from curation.output.ledger import VideoRecord
+from curation.sources.entries import SourceVideo
 from foundation.errors import EXIT_CANNOT_START
 from foundation.storage.locations import is_remote, location, remote_of
 from manifests.timeline import TickRange
@@ -210,7 +212,10 @@ class _Remembering:
     def on_length(self, _length_s: float) -> None:
         """Do nothing with the length of a video."""
 
-    def probed(self, path: Path) -> VideoInfo:
+    def earlier(self, _video: SourceVideo) -> None:
+        """Nothing of an earlier run is to be completed."""
+
+    def probed(self, path: Path, _earlier: VideoRecord | None = None) -> VideoInfo:
         if path.name == self.unreadable:
             raise MediaError("unreadable", "made so")
         return replace(self.measured[path.name].info, path=path)

@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from curation.identities.clip_faces import read_clip_faces
+from curation.identities.face_limits import limits_of
 from curation.identities.face_tracks import FaceTracks, read_face_tracks
-from curation.identities.limits import limits_of
 from curation.identities.link_file import UserLinks
 from curation.identities.persons import persons_of_tracks
 from foundation.array_types import Int64Array

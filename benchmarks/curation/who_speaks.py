@@ -3,8 +3,9 @@
     python -m benchmarks.curation.who_speaks DATASET OUT --set perception.speaking=lr_asd
 
 DATASET was curated, with the preset `embedded`, from a folder with the videos that `TALKS` names. Talks of two people
-are made of them (`made_talks`) and curated into OUT. A line is printed for each, with seconds of tier `diffusion`: `right`
-show the one who speaks, `wrong` another or two at once, and `wanted` are those on which exactly one speaks and is seen.
+are made of them (`made_talks`) and curated into OUT. A line is printed for each, with seconds of tier `diffusion`:
+`right` show the one who speaks, `wrong` another or two at once, and `wanted` are those on which exactly one speaks and
+is seen.
 """
 
 import argparse

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from curation.perception.sync.fitting.fit import Vectors
 from curation.perception.sync.fitting.ridge import LAGS
 from curation.perception.sync.network import lag_scores
-from foundation.array_types import Float64Array, Int64Array
+from foundation.array_types import Float32Array, Float64Array, Int64Array
 from manifests.sync_curve import SyncCurve, SyncSums
+
+Vectors = tuple[Float32Array, Float32Array]
+"""(T, 64) unit vectors of the lips and of the sound of a stretch."""
 
 _OTHERS = 6
 """Crops of other people whose sound each crop is given."""

@@ -37,14 +37,16 @@ class SharedVideo:
     repository: str
     presumed_true: bool
     """Real, and its sound is presumed to be that of the face, by its origin; not measured."""
-    taught: bool
-    """It may be taught on: nothing is known that speaks against it."""
+    not_foreign: bool
+    """Nothing is known that speaks against the sound being that of the face."""
+    taught: bool = True
+    """Its repository does not exclude commercial use, so that the package's network may be taught on it."""
 
 
 def shared_videos(shared: Path) -> dict[str, SharedVideo]:
     """Return what is known of the videos of `clips` and `talk`, by the names of their files without suffix."""
     videos = {
-        name: SharedVideo(people=frozenset([person]), repository=repository, presumed_true=True, taught=True)
+        name: SharedVideo(people=frozenset([person]), repository=repository, presumed_true=True, not_foreign=True)
         for name, (person, repository) in _CLIPS.items()
     }
     with (shared / "talk" / "manifest.tsv").open(encoding="utf-8") as file:
@@ -55,7 +57,8 @@ def shared_videos(shared: Path) -> dict[str, SharedVideo]:
                 people=frozenset(people or [row["file"]]),
                 repository=row["repo"],
                 presumed_true=flags.startswith("real;") and "sync ok-presumed" in flags,
-                taught=not _FOREIGN.search(flags),
+                not_foreign=not _FOREIGN.search(flags),
+                taught="NC" not in row["licence"],
             )
     return videos
 
@@ -76,7 +79,7 @@ def blocks(videos: Mapping[str, SharedVideo]) -> dict[str, str]:
 
 
 def shared_stretches(datasets: Sequence[Path], shared: Path, cache: Path | None = None) -> list[SpokenStretch]:
-    """Return the stretches of datasets made of `clips` and `talk` that may be taught on, grouped by blocks.
+    """Return the stretches of datasets made of `clips` and `talk`, grouped by blocks, but for foreign sound.
 
     Args:
         datasets: made by `gaia-curate run --preset embedded`.
@@ -94,4 +97,4 @@ def shared_stretches(datasets: Sequence[Path], shared: Path, cache: Path | None 
         if cache is not None:
             cache.write_bytes(pickle.dumps(found))
     named = [replace(one, file=Path(one.file).stem) for one in found]
-    return [replace(one, group=block[one.file]) for one in named if one.file in videos and videos[one.file].taught]
+    return [replace(one, group=block[one.file]) for one in named if one.file in videos and videos[one.file].not_foreign]

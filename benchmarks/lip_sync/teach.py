@@ -3,7 +3,8 @@
     python -m benchmarks.lip_sync.teach DATASET... [--cache FILE] [--out FILE]
 
 The datasets are what `gaia-curate run --preset embedded` makes of the folders `talk` and `clips` that `GAIA_SHARED`
-holds. All people are taught on; `benchmarks.lip_sync.figures` measures people held out.
+holds. All people are taught on whose repository does not exclude commercial use; `benchmarks.lip_sync.figures` measures
+people held out.
 """
 
 import argparse
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.lip_sync.shared_videos import shared_stretches
+from benchmarks.lip_sync.shared_videos import shared_stretches, shared_videos
 from curation.perception.sync import model
 from curation.perception.sync.fitting.fit import taught_on
 from curation.perception.sync.fitting.ridge import aligned
@@ -26,7 +27,9 @@ def main() -> None:
     parser.add_argument("--cache", type=Path)
     parser.add_argument("--out", type=Path, default=Path(model.__file__).with_name("sync.safetensors"))
     chosen = parser.parse_args()
-    stretches = shared_stretches(chosen.datasets, Path(os.environ.get("GAIA_SHARED", "../shared")), chosen.cache)
+    shared = Path(os.environ.get("GAIA_SHARED", "../shared"))
+    known = shared_videos(shared)
+    stretches = [one for one in shared_stretches(chosen.datasets, shared, chosen.cache) if known[one.file].taught]
     alignment = aligned(stretches)
     network = taught_on(stretches, alignment, np.ones(len(stretches), dtype=np.bool_))
     content = model.network_file(network)

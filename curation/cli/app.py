@@ -9,6 +9,7 @@ import typer
 
 import curation
 from curation.cli.forgetting import forget
+from curation.cli.lip_sync import sync_app
 from curation.cli.models import models_app
 from curation.cli.options import (
     ChangeOptions,
@@ -23,7 +24,6 @@ from curation.cli.options import (
     exit_codes,
 )
 from curation.cli.settings import settings
-from curation.cli.sync import sync_app
 from foundation.command_line import with_option_groups
 from foundation.errors import EXIT_CANNOT_START, EXIT_INTERRUPTED, EXIT_PROBLEMS
 from foundation.program_end import run_program

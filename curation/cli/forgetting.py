@@ -71,9 +71,9 @@ def forget(
 
 
 def _show(found: "FoundPerson", sheet: Path) -> None:
-    from curation.operations.contact_sheet import write_contact_sheet
+    from curation.operations.person_sheet import write_person_sheet
 
-    write_contact_sheet(sheet, found)
+    write_person_sheet(sheet, found)
     typer.echo(shown(f"Pictures of them: {sheet}; delete that file when you have seen it."))
 
 

@@ -76,10 +76,13 @@ def _seen(main: MainTrack, begins: BoolArray, worth: Sequence[TickRange], n_sure
     starts[1:] |= main.track_id[1:] != main.track_id[:-1]
     for begin, stop in true_runs(main.track_id >= 0, starts):
         for low, high in worth:
-            shown = np.flatnonzero(main.face[max(begin, low) : min(stop, high)] >= 0) if low < stop else []
+            first, end = max(begin, low), min(stop, high)
+            if end - first < _COMPANY_TICKS:
+                continue
+            shown = first + np.flatnonzero(main.face[first:end] >= 0)
             if len(shown) < _COMPANY_TICKS:
                 continue
-            first, end = max(begin, low) + int(shown[0]), max(begin, low) + int(shown[-1]) + 1
+            first, end = int(shown[0]), int(shown[-1]) + 1
             yield TrackStretch(
                 first_tick=first,
                 end_tick=end,

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
+from curation.decision.tracks import faces_by_tick
 from curation.evidence.measures import Evidence, Faces
 from curation.rules.runs import true_runs
 from foundation.array_types import BoolArray, Float32Array, Float64Array, Int64Array
@@ -19,6 +20,9 @@ __all__ = ["SpeakerSettings", "speaking", "turns"]
 
 _SUREST_PROB = 0.99
 """A single tick counts at most as this probability: networks are surer than they are right."""
+
+_AGAINST_OTHERS = 0.5
+"""Share of what speaks for one face that speaks against the others: two whose lips both agree with the sound speak."""
 
 _REACH_TICKS = 25
 """What was measured of a track holds for its ticks up to a second away, such as at the ends of a stretch."""
@@ -124,7 +128,7 @@ def _of_others(log_odds: Float64Array, tick: Int64Array, settings: SpeakerSettin
         settings: name the limit.
     """
     most = settings.speaking_weight * float(_logit(np.array([settings.overlap_prob]))[0])
-    counted = np.clip(np.nan_to_num(log_odds, nan=0.0), 0.0, most)
+    counted = np.clip(_AGAINST_OTHERS * np.nan_to_num(log_odds, nan=0.0), 0.0, most)
     others = np.zeros(len(tick))
     order = np.lexsort((counted, tick))
     last = np.append(np.flatnonzero(np.diff(tick)), len(tick) - 1) if len(tick) else np.zeros(0, dtype=np.int64)
@@ -203,6 +207,8 @@ def turns(
 ) -> Int64Array:
     """Return whose turn it is on each tick: the track that speaks, and in a pause the one that spoke before or will.
 
+    Of two that speak at once, it stays with the one whose turn it was.
+
     Args:
         prob: (F,) from `speaking`.
         tick: (F,) of each face, ascending.
@@ -217,8 +223,12 @@ def turns(
     n = len(cut)
     speaker = np.full(n, -1, dtype=np.int64)
     likely = np.flatnonzero(people & (prob >= 0.5))
-    likely = likely[np.argsort(prob[likely], kind="stable")]
-    speaker[tick[likely]] = track[likely]  # the last assignment stays: the likeliest
+    before = -1
+    for first, end in faces_by_tick(tick[likely]):
+        here = likely[first:end]
+        if before not in track[here]:
+            before = int(track[here[np.argmax(prob[here])]])
+        speaker[tick[here[0]]] = before
     starts = np.ones(n, dtype=np.bool_)
     starts[1:] = (speaker[1:] != speaker[:-1]) | cut[1:]
     for first, end in true_runs(speaker >= 0, starts):

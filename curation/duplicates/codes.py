@@ -17,7 +17,9 @@ import numpy as np
 from curation.duplicates.traces import MIRRORED, N_SIGNALS, TRACE_UNIT, Trace
 from foundation.array_types import Float64Array, Int32Array, Int64Array, UInt8Array
 
-__all__ = ["MIRROR_BITS", "Codes", "face_codes", "sound_codes"]
+__all__ = ["CODE_BITS", "MIRROR_BITS", "Codes", "face_codes", "sound_codes"]
+
+CODE_BITS = 24
 
 _FACE_REACH, _SOUND_REACH = 25, 40
 """Ticks from an anchor to either end of its stretch: 1 s and 1.6 s."""

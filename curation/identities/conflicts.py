@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from curation.identities.limits import FaceLimits
+from curation.identities.face_limits import FaceLimits
 from curation.identities.persons import Persons, Speaker
 from foundation.array_types import Int64Array
 

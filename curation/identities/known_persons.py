@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from curation.identities.clustering import unit
-from curation.identities.limits import FaceLimits, limits_of
+from curation.identities.face_limits import FaceLimits, limits_of
 from curation.identities.nearest import nearest
 from foundation.array_types import Float32Array
 from manifests.errors import DatasetError

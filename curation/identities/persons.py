@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from curation.identities.clustering import GroupMeans, agglomerate
+from curation.identities.face_limits import FaceLimits
 from curation.identities.face_tracks import FaceTracks
-from curation.identities.limits import FaceLimits
 from curation.identities.link_file import LinkFileError, UserLinks
 from curation.identities.links import Groups, Pair
 from curation.identities.nearest import nearest

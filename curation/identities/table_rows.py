@@ -9,8 +9,8 @@ import pyarrow.compute as pc
 
 from curation.identities.clip_faces import ClipFaces
 from curation.identities.conflicts import conflicts_of
+from curation.identities.face_limits import limits_of
 from curation.identities.face_tracks import FaceTracks
-from curation.identities.limits import limits_of
 from curation.identities.link_file import UserLinks
 from curation.identities.person_ids import group_ids
 from curation.identities.persons import persons_of_tracks

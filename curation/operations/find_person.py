@@ -124,7 +124,7 @@ def find_person(dataset: str | Path, photo: str | Path, *, max_distance: float |
     """
     folder = DatasetFolder.existing(dataset)
     settings, photo = folder.settings, Path(photo)
-    if not holds_descriptors(folder.path):
+    if not holds_descriptors(folder.path, [FRAMES]):
         raise DatasetError(
             f"{folder.path} holds no descriptors of faces, so that nobody can be found by a picture; name "
             "the person by --speaker, or the videos by --video"

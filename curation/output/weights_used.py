@@ -33,8 +33,8 @@ def model_cards(settings: CurationSettings) -> list[ModelCard]:
 
 
 def needed_assets(settings: CurationSettings) -> list[str]:
-    """Return the names of the assets that a run with these settings uses."""
-    return [*perception_assets(settings.perception), *speech_assets(settings.speech)]
+    """Return the names of the assets that a run with these settings uses, each once."""
+    return list(dict.fromkeys([*perception_assets(settings.perception), *speech_assets(settings.speech)]))
 
 
 def wanted_assets(settings: CurationSettings) -> list[str]:

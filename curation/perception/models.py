@@ -26,6 +26,7 @@ from curation.perception.protocols import (
     MaskClassifier,
 )
 from curation.perception.settings import PerceptionSettings
+from curation.perception.sync.model import SYNC_FILE
 from curation.perception.voice import SILERO_VOICE, SileroVoice
 from foundation.weights import asset_digest, missing_assets
 from manifests.landmarks import LandmarkScheme, landmark_scheme
@@ -257,7 +258,7 @@ def _pose(settings: PerceptionSettings) -> HeadPoseCard | None:
 def _sync(settings: PerceptionSettings) -> SyncCard | None:
     if settings.sync == "none":
         return None
-    card = SYNC.card(settings.sync, SyncCard)
+    card = SYNC.card(settings.sync, SyncCard) if settings.sync in SYNC else SYNC_FILE
     return card if _face_finder(settings).scheme == card.scheme else None
 
 

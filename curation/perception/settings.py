@@ -26,7 +26,7 @@ LEAST_FACE_PX = 75.0
 
 
 _WORD = re.compile(r"[\w-]+")
-"""A value of `perception.mask` that could be a model's name."""
+"""A value of `perception.mask` or `perception.sync` that could be a model's name."""
 
 
 def _absolute(mask: str) -> str:
@@ -37,9 +37,25 @@ def _absolute(mask: str) -> str:
     """
     if mask in MASKS:
         return mask
-    path = Path(mask).expanduser().absolute()
-    if _WORD.fullmatch(mask) and not path.exists():
-        raise UnknownModelError(f"{MASKS.unknown(MASKS.built_in)}; the path of an ONNX classifier will do, too")
+    return _absolute_file(mask, f"{MASKS.unknown(MASKS.built_in)}; the path of an ONNX classifier will do, too")
+
+
+def _absolute_sync(sync: str) -> str:
+    """Make a file's name absolute; a model's name and `none` stay.
+
+    Raises:
+        UnknownModelError: it is a single word, and neither a model nor a file.
+    """
+    if sync == "none" or sync in SYNC:
+        return sync
+    known = SYNC.unknown(("none", *SYNC.built_in))
+    return _absolute_file(sync, f"{known}; a file that `gaia-curate sync fit` wrote will do, too")
+
+
+def _absolute_file(name: str, unknown: str) -> str:
+    path = Path(name).expanduser().absolute()
+    if _WORD.fullmatch(name) and not path.exists():
+        raise UnknownModelError(unknown)
     return str(path)
 
 
@@ -68,9 +84,10 @@ class PerceptionSettings(Settings):
     mask_stride: int = Field(default=5, ge=1, le=25)
     """Ticks from one mask classification of a face to the next; where the answer changes, the ticks between are
     classified too. Ours: half the width of the rule's median, `rules.mask.smooth_ticks`."""
-    sync: Annotated[str, ModelName(SYNC, before=("none",))] = "embedded"
+    sync: Annotated[str, StringConstraints(min_length=1), AfterValidator(_absolute_sync)] = "embedded"
     """Comparison of lips with the sound, on stretches that would become clips of tier `diffusion`. `embedded`: our own
-    small network on rows of Whisper tiny.en, for face finders with 478 landmarks; `none`: lips are not compared."""
+    small network on rows of Whisper tiny.en, for face finders with 478 landmarks; `none`: lips are not compared;
+    anything else is the path of a network that `gaia-curate sync fit` taught on videos of yours."""
     speaking: Annotated[str, ModelName(SPEAKING, before=("none",))] = "none"
     """Detector of the active speaker, which tells who of several people in the picture is heard. `lr_asd`: LR-ASD,
     whose weights `gaia-curate models pull lr_asd_ava` fetches; `none`: none is run."""

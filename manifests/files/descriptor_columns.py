@@ -1,5 +1,6 @@
-"""Identity descriptors of faces in the tables: whether there are any, and rows without them."""
+"""Identity descriptors of faces, and of voices, in the tables: whether there are any, and rows without them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,31 +10,37 @@ from foundation.storage.arrow import open_parquet
 from manifests.errors import DatasetError
 from manifests.files.tables import table_files
 from manifests.schema.clips import CLIPS
+from manifests.schema.columns import Table
 from manifests.schema.frames import FRAMES
+from manifests.schema.identities import IDENTITIES
 
 __all__ = ["DESCRIBED_TABLES", "file_holds_descriptors", "holds_descriptors", "without_descriptors"]
 
-DESCRIBED_TABLES = (CLIPS, FRAMES)
-"""The tables with descriptors; those of `frames`, by which people are recognised, are the last to be removed."""
+DESCRIBED_TABLES = (IDENTITIES, CLIPS, FRAMES)
+"""The tables with descriptors."""
 
-_OWN = ("descriptor", "identity")
-"""Their columns: of the main face on a tick, and the mean of a clip."""
+_OWN = ("descriptor", "identity", "voice_embedding")
+"""Their columns: of the main face on a tick, the mean of a clip, and of the voice of a track."""
 
 _OTHERS, _OF_OTHER = "other_faces", "descriptor"
 """Column of structs of the other faces of a tick, and the field in it."""
 
 
-def holds_descriptors(dataset: Path) -> bool:
-    """Return whether a dataset holds a descriptor of any face; only footers of files are read.
+def holds_descriptors(dataset: Path, tables: Sequence[Table] = DESCRIBED_TABLES) -> bool:
+    """Return whether a dataset holds a descriptor of any face or voice; only footers of files are read.
+
+    Args:
+        dataset: the folder.
+        tables: those that count.
 
     Raises:
         DatasetError: a file is damaged; the message names it.
     """
-    return any(file_holds_descriptors(path) for table in DESCRIBED_TABLES for path in table_files(dataset, table.name))
+    return any(file_holds_descriptors(path) for table in tables for path in table_files(dataset, table.name))
 
 
 def file_holds_descriptors(path: Path) -> bool:
-    """Return whether a file of `frames` or `clips` holds a descriptor.
+    """Return whether a file of a table holds a descriptor.
 
     Raises:
         DatasetError: it is damaged.
@@ -60,7 +67,7 @@ def _holds(footer: pq.FileMetaData) -> bool:
 
 
 def without_descriptors(rows: pa.Table) -> pa.Table:
-    """Return rows of `frames` or `clips` in which every descriptor is null; all else is as it was."""
+    """Return rows of a table in which every descriptor is null; all else is as it was."""
     for number, field in enumerate(rows.schema):
         if field.name in _OWN:
             rows = rows.set_column(number, field, pa.nulls(len(rows), field.type))

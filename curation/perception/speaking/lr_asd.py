@@ -30,7 +30,7 @@ __all__ = ["LR_ASD_SPEAKING", "LrAsdSpeaking"]
 
 _ASSET = "lr_asd_ava"
 
-_FACE_PX = 112
+_FACE_PX, _EMBEDDING = 112, 128
 
 _ROWS_PER_TICK = 4
 """Rows of cepstra, one every 10 ms."""
@@ -90,44 +90,44 @@ class LrAsdSpeaking:
         Raises:
             ValueError: the faces or the sound have another shape, or a sample is not finite.
         """
-        logits = self.logits(crops, mel_cepstra(audio_16k, _ROWS_PER_TICK * len(crops)))
-        silent, speaks = logits.astype(np.float64).T
+        seen, heard = self.embeddings(crops, mel_cepstra(audio_16k, _ROWS_PER_TICK * len(crops)))
+        silent, speaks = self.logits(seen, heard).astype(np.float64).T
         probability: Float32Array = (1.0 / (1.0 + np.exp(silent - speaks))).astype(np.float32)
         return probability
 
-    def logits(self, faces: npt.NDArray[np.uint8], cepstra: Float32Array) -> Float32Array:
-        """Return the (T, 2) logits of a face that is silent, and of one that speaks.
+    def embeddings(self, crops: npt.NDArray[np.uint8], cepstra: Float32Array) -> tuple[Float32Array, Float32Array]:
+        """Return what the encoders say of a face and of the sound, (T, 128) each.
 
         Args:
-            faces: (T, 112, 112) grey crops of one face.
-            cepstra: (4 T, 13) of the sound, by `cepstra`.
+            crops: (T, 112, 112) of one face.
+            cepstra: (4 T, 13) of the sound, by `mel_cepstra`.
 
         Raises:
-            ValueError: the faces or the cepstra have another shape.
+            ValueError: the crops or the cepstra have another shape.
         """
-        n_ticks = len(faces)
-        if faces.shape != (n_ticks, _FACE_PX, _FACE_PX) or cepstra.shape != (n_ticks * _ROWS_PER_TICK, N_CEPSTRA):
+        n_ticks = len(crops)
+        if crops.shape != (n_ticks, _FACE_PX, _FACE_PX) or cepstra.shape != (n_ticks * _ROWS_PER_TICK, N_CEPSTRA):
             raise ValueError(
-                f"faces of shape {faces.shape} and cepstra of shape {cepstra.shape} do not fit; give (T, {_FACE_PX}, "
+                f"crops of shape {crops.shape} and cepstra of shape {cepstra.shape} do not fit; give (T, {_FACE_PX}, "
                 f"{_FACE_PX}) and ({_ROWS_PER_TICK} T, {N_CEPSTRA})"
             )
-        if not n_ticks:
+        blocks = [(np.empty((0, _EMBEDDING), np.float32),) * 2]
+        for first in range(0, n_ticks, _TICKS_AT_ONCE):
+            begin, end = max(0, first - _MARGIN_TICKS), first + _TICKS_AT_ONCE + _MARGIN_TICKS
+            rows = cepstra[begin * _ROWS_PER_TICK : end * _ROWS_PER_TICK]
+            seen, heard = self._encoders.run(["seen", "heard"], {"faces": crops[begin:end], "cepstra": rows})
+            own = slice(first - begin, first - begin + _TICKS_AT_ONCE)
+            blocks.append((np.asarray(seen, np.float32)[own], np.asarray(heard, np.float32)[own]))
+        of_faces, of_sound = zip(*blocks, strict=True)
+        return np.concatenate(of_faces), np.concatenate(of_sound)
+
+    def logits(self, seen: Float32Array, heard: Float32Array) -> Float32Array:
+        """Return the (T, 2) logits of a face that is silent, and of one that speaks, given its `embeddings`."""
+        if not len(seen):
             return np.empty((0, 2), np.float32)
-        seen, heard = self._encoded(faces, cepstra)
         (of_stretches,) = self._detector.run(["logits"], {"seen": seen[None], "heard": heard[None]})
         logits: Float32Array = np.asarray(of_stretches, np.float32)[0]
         return logits
-
-    def _encoded(self, faces: npt.NDArray[np.uint8], cepstra: Float32Array) -> tuple[Float32Array, Float32Array]:
-        """Return what the encoders say of the faces and of the sound, (T, 128) each."""
-        blocks = []
-        for first in range(0, len(faces), _TICKS_AT_ONCE):
-            begin, end = max(0, first - _MARGIN_TICKS), first + _TICKS_AT_ONCE + _MARGIN_TICKS
-            rows = cepstra[begin * _ROWS_PER_TICK : end * _ROWS_PER_TICK]
-            encoded = self._encoders.run(["seen", "heard"], {"faces": faces[begin:end], "cepstra": rows})
-            blocks.append([np.asarray(one)[first - begin :][:_TICKS_AT_ONCE] for one in encoded])
-        seen, heard = (np.concatenate(parts).astype(np.float32) for parts in zip(*blocks, strict=True))
-        return seen, heard
 
 
 LR_ASD_SPEAKING = SpeakingCard(
@@ -143,11 +143,11 @@ def _onnx_models(checkpoint: Path) -> tuple[bytes, bytes]:
     """Return the encoders and the detector of a checkpoint as ONNX models, for stretches of any length."""
     import torch
 
-    from curation.perception.speaking.lr_asd_network import EMBEDDING, load_lr_asd_network
+    from curation.perception.speaking.lr_asd_network import load_lr_asd_network
 
     encoders, detector = load_lr_asd_network(load_torch_weights(checkpoint))
     faces, cepstra = torch.zeros(6, _FACE_PX, _FACE_PX, dtype=torch.uint8), torch.zeros(24, N_CEPSTRA)
-    ticks, windows = torch.zeros(2, 6, EMBEDDING), {0: "window", 1: "tick"}
+    ticks, windows = torch.zeros(2, 6, _EMBEDDING), {0: "window", 1: "tick"}
     over_ticks = {name: {0: "tick"} for name in ("faces", "seen", "heard")}
     return (
         _exported(

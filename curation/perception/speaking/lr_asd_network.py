@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import nn
 
-__all__ = ["EMBEDDING", "LrAsdDetector", "LrAsdEncoders", "load_lr_asd_network"]
+__all__ = ["LrAsdDetector", "LrAsdEncoders", "load_lr_asd_network"]
 
-EMBEDDING = 128
+_EMBEDDING = 128
 """Length of what each encoder says of a tick."""
 
 _CHANNELS = ((1, 32), (32, 64), (64, 128))
@@ -57,9 +57,9 @@ class LrAsdDetector(nn.Module):
     def __init__(self) -> None:
         """Make an untrained detector."""
         super().__init__()
-        self.fusion = _Gate(2 * EMBEDDING)
+        self.fusion = _Gate(2 * _EMBEDDING)
         self.detector = _Reader()
-        self.FC = nn.Linear(EMBEDDING, 2)
+        self.FC = nn.Linear(_EMBEDDING, 2)
 
     def forward(self, seen: torch.Tensor, heard: torch.Tensor) -> torch.Tensor:
         """Return (B, T, 2) logits, silent and speaking, of B stretches of T ticks, given (B, T, 128) of either kind."""
@@ -85,9 +85,9 @@ class _Reader(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.gru_forward = nn.GRU(2 * EMBEDDING, EMBEDDING // 2, batch_first=True)
-        self.gru_backward = nn.GRU(2 * EMBEDDING, EMBEDDING // 2, batch_first=True)
-        self.attention = _Gate(EMBEDDING)
+        self.gru_forward = nn.GRU(2 * _EMBEDDING, _EMBEDDING // 2, batch_first=True)
+        self.gru_backward = nn.GRU(2 * _EMBEDDING, _EMBEDDING // 2, batch_first=True)
+        self.attention = _Gate(_EMBEDDING)
 
     def forward(self, ticks: torch.Tensor) -> torch.Tensor:
         onwards, _ = self.gru_forward(ticks)

@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from curation.model_cards import file_weights
 from curation.perception.cards import SyncCard
+from curation.perception.settings import PerceptionSettings
 from curation.perception.sync.mouth import mouth_lengths
 from curation.perception.sync.network import SyncNetwork, lag_scores
 from curation.speech.whisper import WhisperTinyEncoder
@@ -18,7 +20,7 @@ from foundation.errors import UsageError
 from manifests.record import WeightRecord
 from manifests.schema.face_measures import SYNC_LAG_TICKS
 
-__all__ = ["EMBEDDED_SYNC", "SyncModel", "UnfitSyncModelError", "network_file"]
+__all__ = ["EMBEDDED_SYNC", "SYNC_FILE", "SyncModel", "UnfitSyncModelError", "network_file"]
 
 _PACKAGED = "sync.safetensors"
 
@@ -91,7 +93,10 @@ def _file_weights(model: Path | None) -> bytes:
     try:
         return model.read_bytes()
     except OSError as error:
-        raise UnfitSyncModelError(f"{model} cannot be read ({error.strerror}); name a file that is there") from error
+        raise UnfitSyncModelError(
+            f"perception.sync is {str(model)!r}, which cannot be read ({error.strerror}); write embedded, none, or the "
+            "path of a file that `gaia-curate sync fit` wrote"
+        ) from error
 
 
 def _arrays(weights: bytes) -> Mapping[str, npt.NDArray[np.generic]]:
@@ -124,6 +129,11 @@ def _package_weights() -> WeightRecord:
     )
 
 
+def _user_weights(settings: PerceptionSettings) -> list[WeightRecord]:
+    SyncModel(Path(settings.sync))  # raises where the file is not there or holds something else
+    return [file_weights(settings.sync, "perception", Path(settings.sync), "the user's own", commercial_use=None)]
+
+
 EMBEDDED_SYNC = SyncCard(
     name="embedded",
     assets=(WhisperTinyEncoder.name,),
@@ -132,3 +142,13 @@ EMBEDDED_SYNC = SyncCard(
     weights=lambda _settings: [_package_weights()],
     load=lambda _settings: SyncModel(),
 )
+
+SYNC_FILE = SyncCard(
+    name="sync file",
+    assets=(WhisperTinyEncoder.name,),
+    runtime="ctranslate2",
+    scheme="mediapipe478",
+    weights=_user_weights,
+    load=lambda settings: SyncModel(Path(settings.sync)),
+)
+"""For every value of `perception.sync` that is the path of a file."""

@@ -90,12 +90,14 @@ def mouth_lengths(landmarks_px: Float32Array, blendshapes: Float32Array) -> Floa
 def deviations(lengths: Float64Array) -> Float64Array:
     """Return lengths less their slow course, smoothed over half a tick: (T, 26) to (T, 26)."""
     fast = gaussian_filter1d(lengths, _FAST_TICKS, axis=0, mode="nearest")
-    return fast - gaussian_filter1d(lengths, _SLOW_TICKS, axis=0, mode="nearest")
+    motion: Float64Array = fast - gaussian_filter1d(lengths, _SLOW_TICKS, axis=0, mode="nearest")
+    return motion
 
 
 def spread_units(motion: Float64Array, usual: Float32Array) -> Float64Array:
     """Return (T, 26) deviations in units of their spread, of which a part is the `usual` one, (26,)."""
-    return motion / (motion.std(axis=0) + _SHARE_OF_MEAN * usual)
+    scaled: Float64Array = motion / (motion.std(axis=0) + _SHARE_OF_MEAN * usual)
+    return scaled
 
 
 def mouth_measures(lengths: Float64Array, usual: Float32Array) -> Float32Array:

@@ -2,7 +2,8 @@
 
 Each side turns its rows into one unit vector a tick: convolution over 5 ticks, convolution over 5 ticks two apart, both
 followed by group normalisation and GELU, then a linear layer. The cosine of a lip vector and a sound vector says how
-well the two fit. The normalisation is over the stretch, so that scores are those of a tick in its stretch. Teaching is in `fitting`; `docs/explanation/sync_model_card.md` has data, figures and limits.
+well the two fit. The normalisation is over the stretch, so that a score is that of a tick in its stretch. Teaching is
+in `fitting`; `docs/explanation/sync_model_card.md` has data, figures and limits.
 """
 
 from collections.abc import Mapping
@@ -58,7 +59,8 @@ class Side:
         hidden = _activated(_convolved(rows, self.near, 1) + self.near_bias, self.near_scale, self.near_shift)
         hidden = _activated(_convolved(hidden, self.far, 2) + self.far_bias, self.far_scale, self.far_shift)
         vectors: Float32Array = hidden @ self.out + self.out_bias
-        return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.float32(1e-12))
+        vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.float32(1e-12))
+        return vectors
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -123,7 +125,8 @@ class SyncNetwork:
 def sound_measures(speech: Float32Array, mean: Float32Array, components: Float32Array) -> Float32Array:
     """Return (T, 64) whitened principal components of (T, 384) rows of Whisper, less their slow course."""
     rows = (speech.astype(np.float32) - mean) @ components
-    return rows - gaussian_filter1d(rows, _SLOW_TICKS, axis=0, mode="nearest").astype(np.float32)
+    slow: Float32Array = gaussian_filter1d(rows, _SLOW_TICKS, axis=0, mode="nearest").astype(np.float32)
+    return rows - slow
 
 
 def lag_scores(lips: Float32Array, sound: Float32Array, lags: range) -> Float32Array:

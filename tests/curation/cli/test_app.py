@@ -15,7 +15,20 @@ from curation.settings import CurationSettings
 from manifests.files.tables import read_table
 
 COMMANDS = (
-    *("run", "plan", "retry", "decide", "forget", "explain", "stats", "validate", "settings", "models", "doctor"),
+    *(
+        "run",
+        "plan",
+        "retry",
+        "decide",
+        "forget",
+        "explain",
+        "stats",
+        "validate",
+        "settings",
+        "models",
+        "sync",
+        "doctor",
+    ),
 )
 
 

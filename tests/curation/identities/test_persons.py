@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from curation.identities.conflicts import conflicts_of
+from curation.identities.face_limits import FaceLimits
 from curation.identities.face_tracks import FaceTracks
 from curation.identities.known_persons import KnownPersons, persons_of
-from curation.identities.limits import FaceLimits
 from curation.identities.link_file import LinkFileError, UserLinks, read_links
 from curation.identities.person_ids import group_ids
 from curation.identities.persons import Persons, Speaker, persons_of_tracks

@@ -1,5 +1,6 @@
 """Datasets of before are completed by `run`: lips are compared with the sound, and nothing else is measured again."""
 
+import json
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,6 +14,7 @@ from curation.engine import worker
 from curation.engine.execution import Executor
 from curation.model_registry import SYNC, register_model
 from curation.operations.run import RunReport, run
+from curation.output.provenance import DatasetFolderError
 from curation.perception.cards import SyncCard
 from curation.settings import CurationSettings, load_settings
 from manifests.files.tables import read_table
@@ -104,7 +106,7 @@ def test_a_dataset_of_before_gets_the_scores_and_keeps_its_clips(
 
 
 def test_what_is_not_in_sync_leaves_its_tier_and_is_cut_anew(small_run: SmallRun, older: Callable[..., Path]) -> None:
-    limits = {"sure_ticks": 50}
+    limits = {"sure_ticks": 70}
     dataset = older(limits)
     before = read_table(dataset, "clips")
     report = go(small_run, dataset, "doubting", **limits)
@@ -142,3 +144,21 @@ def test_a_finder_without_the_landmarks_is_told_and_completes_nothing(
     report = go(small_run, older(), "elsewhere")
     assert [note for note in report.notes if note.startswith("Lips are not compared with the sound")]
     assert report.already_done == 3
+
+
+def test_a_comparison_may_be_added_to_a_dataset_and_not_taken_away(small_run: SmallRun, tmp_path: Path) -> None:
+    dataset = tmp_path / "dataset"
+    shutil.copytree(small_run.dataset, dataset)
+    with pytest.raises(DatasetFolderError, match=r"perception\.sync: none, was embedded"):
+        go(small_run, dataset, "none")
+    path = dataset / "dataset.json"
+    record = json.loads(path.read_text())
+    record["config"]["perception"]["sync"] = "none"
+    comparison = [("perception", "embedded_sync"), ("perception", "whisper-tiny.en")]
+    record["weights"] = [one for one in record["weights"] if (one["role"], one["name"]) not in comparison]
+    path.write_text(json.dumps(record))
+    report = go(small_run, dataset, "steady")
+    assert any("2 videos of an earlier run were compared" in note for note in report.notes)
+    now = json.loads(path.read_text())
+    assert now["config"]["perception"]["sync"] == "steady"
+    assert "embedded_sync" not in {weight["name"] for weight in now["weights"]}

@@ -285,7 +285,9 @@ app({arguments!r})
 def test_decide_with_the_rules_of_before_gives_the_spans_of_before(small_run: SmallRun, tmp_path: Path) -> None:
     redecide(small_run.dataset, tmp_path / "same", None, [], render=False)
     for part in ("spans", "frames"):
-        assert read_table(tmp_path / "same", part).equals(read_table(small_run.dataset, part))
+        again, before = (read_table(dataset, part) for dataset in (tmp_path / "same", small_run.dataset))
+        # in words, for the scores of lips and sound hold NaN, which equals nothing
+        assert [repr(column.to_pylist()) for column in again] == [repr(column.to_pylist()) for column in before]
 
 
 def test_decide_tells_when_the_source_is_not_there_to_render(small_run: SmallRun, tmp_path: Path) -> None:

@@ -16,8 +16,9 @@ from curation.decision.settings import RulesSettings
 from curation.engine.execution import Executor
 from curation.evidence.joining import with_audio
 from curation.evidence.measures import Evidence
+from curation.identities.table_rows import with_earlier
 from curation.operations.decide import redecide
-from curation.operations.identities import _with_earlier, find_identities
+from curation.operations.identities import find_identities
 from curation.operations.run import run
 from curation.output.curated_video import write_decision
 from curation.output.folder import DatasetFolderError
@@ -32,6 +33,8 @@ from manifests.errors import DatasetError
 from manifests.files.descriptor_columns import file_holds_descriptors, holds_descriptors, without_descriptors
 from manifests.files.tables import read_table
 from manifests.landmarks import landmark_scheme
+from manifests.packing.drop_descriptors import drop_descriptors
+from manifests.packing.identity_rows import write_identities
 from manifests.record import read_dataset, write_dataset
 from manifests.reports.validate import validate
 from manifests.schema.frames import FRAMES
@@ -155,13 +158,28 @@ def test_descriptors_that_wait_for_the_recognition_go_with_it(small_run: SmallRu
         find_identities(dataset)
 
 
+def test_voices_go_with_the_descriptors_of_faces(tmp_path: Path) -> None:
+    made = {"start_s": 0.0, "end_s": 1.0, "n_descriptors": 1, "clip_ids": ["c"], "person_confidence": 1.0}
+    rows = [
+        {**made, "video_id": "0a00000000000001", "track_id": track, "person_id": "p-1", "voice_embedding": [track, 1.0]}
+        for track in range(3)
+    ]
+    write_identities(tmp_path, table_of("identities", rows))
+    assert holds_descriptors(tmp_path)
+    assert not holds_descriptors(tmp_path, [FRAMES])
+    drop_descriptors(tmp_path)
+    assert not holds_descriptors(tmp_path)
+    expected = table_of("identities", [{**row, "voice_embedding": None} for row in rows])
+    assert read_table(tmp_path, "identities").to_pylist() == expected.to_pylist()
+
+
 def test_persons_of_videos_without_descriptors_stay_beside_those_of_later_ones() -> None:
     def rows(*faces: tuple[str, int, str]) -> pa.Table:
         made = {"start_s": 0.0, "end_s": 1.0, "n_descriptors": 1, "clip_ids": [], "person_confidence": 1.0}
         return table_of("identities", [{**made, "video_id": v, "track_id": t, "person_id": p} for v, t, p in faces])
 
     before = rows(("0a00000000000001", 0, "p-1"), ("2b00000000000002", 0, "p-2"), ("2b00000000000002", 7, "p-3"))
-    joined = _with_earlier(rows(("2b00000000000002", 1, "p-2"), ("0100000000000000", 0, "p-4")), before)
+    joined = with_earlier(rows(("2b00000000000002", 1, "p-2"), ("0100000000000000", 0, "p-4")), before)
     assert joined.select(["video_id", "track_id", "person_id"]).to_pylist() == [
         {"video_id": "0100000000000000", "track_id": 0, "person_id": "p-4"},
         {"video_id": "0a00000000000001", "track_id": 0, "person_id": "p-1"},

@@ -99,7 +99,9 @@ def test_every_query_of_the_docs_page_has_an_answer(dataset: Path, repository: P
 
 
 def test_an_error_names_the_views(dataset: Path) -> None:
-    with pytest.raises(QueryError, match=r"vidoes[\s\S]*The views are: videos, frames, spans, clips, identities, drops\."):
+    with pytest.raises(
+        QueryError, match=r"vidoes[\s\S]*The views are: videos, frames, spans, clips, identities, drops\."
+    ):
         query(dataset, "SELECT * FROM vidoes")
 
 

@@ -59,6 +59,8 @@ def taught_network(stretches: Sequence[SpokenStretch], offset: Int64Array, seed:
     Raises:
         ValueError: no stretch is as long as `SHORTEST_TICKS` after its sound is moved.
     """
+    if not stretches:
+        raise ValueError("no stretch is left to teach on")
     usual = usual_deviation(stretches)
     mean, components = principal_components([one.speech for one in stretches])
     pairs = []

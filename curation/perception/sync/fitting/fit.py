@@ -9,11 +9,11 @@ from curation.perception.sync.fitting.contrastive import SHORTEST_TICKS, taught_
 from curation.perception.sync.fitting.ridge import LAGS, N_FOLDS, Alignment, aligned
 from curation.perception.sync.fitting.stretches import SpokenStretch, folds_of
 from curation.perception.sync.network import SyncNetwork, lag_scores
-from foundation.array_types import BoolArray, Float32Array, Int64Array
+from foundation.array_types import BoolArray, Int64Array
 from manifests.sync_curve import SyncSums, pooled
 from manifests.timeline import TICK_RATE_HZ
 
-__all__ = ["Fit", "Progress", "UnfitDataError", "Vectors", "fit", "held_out_vectors", "taught_on"]
+__all__ = ["Fit", "Progress", "UnfitDataError", "fit", "held_out_networks", "taught_on"]
 
 _PASS_Z = 4.0
 """From this z on a file is in sync; the sound of another person reaches it in 1 % of clips."""
@@ -25,9 +25,6 @@ _LEAST_S = 120.0
 
 _LEAST_SHARE = 0.5
 """Of the files; where fewer pass, what was learnt is not the agreement of lips and sound."""
-
-Vectors = tuple[Float32Array, Float32Array]
-"""(T, 64) unit vectors of the lips and of the sound of a stretch."""
 
 Progress = Callable[[int, int], None]
 """Is told how many networks are taught, of how many."""
@@ -74,7 +71,7 @@ def fit(stretches: Sequence[SpokenStretch], on_network: Progress = lambda _done,
         )
     fold, alignment = folds_of(stretches, N_FOLDS), aligned(stretches)
     try:
-        vectors = held_out_vectors(stretches, alignment, fold, lambda done, _all: on_network(done, N_FOLDS + 1))
+        networks = held_out_networks(stretches, alignment, fold, lambda done, _all: on_network(done, N_FOLDS + 1))
         network = taught_on(stretches, alignment, np.ones(len(stretches), dtype=np.bool_))
     except ValueError as error:
         raise UnfitDataError(f"lips and sound hardly ever agree: {error}") from error
@@ -83,7 +80,7 @@ def fit(stretches: Sequence[SpokenStretch], on_network: Progress = lambda _done,
         network=network,
         n_stretches=len(stretches),
         n_kept=int(np.count_nonzero(alignment.kept)),
-        z_by_file=_z_by_file(stretches, vectors),
+        z_by_file=_z_by_file(stretches, networks),
     )
     if found.share_in_sync < _LEAST_SHARE:
         raise UnfitDataError(
@@ -93,13 +90,13 @@ def fit(stretches: Sequence[SpokenStretch], on_network: Progress = lambda _done,
     return found
 
 
-def held_out_vectors(
+def held_out_networks(
     stretches: Sequence[SpokenStretch],
     alignment: Alignment,
     fold: Int64Array,
     on_network: Progress = lambda _done, _all: None,
-) -> list[Vectors]:
-    """Return the vectors of each stretch by a network that was taught on the other folds.
+) -> list[SyncNetwork]:
+    """Return, for each stretch, the network that was taught on the other folds.
 
     Args:
         stretches: N of them.
@@ -110,15 +107,12 @@ def held_out_vectors(
     Raises:
         ValueError: the other folds have nothing to teach on.
     """
-    vectors: dict[int, Vectors] = {}
+    networks: dict[int, SyncNetwork] = {}
     folds = np.unique(fold)
     for done, number in enumerate(folds, start=1):
-        network = taught_on(stretches, alignment, fold != number)
-        for i in np.flatnonzero(fold == number):
-            one = stretches[i]
-            vectors[int(i)] = network.lip_vectors(one.lengths), network.sound_vectors(one.speech)
+        networks[int(number)] = taught_on(stretches, alignment, fold != number)
         on_network(done, len(folds))
-    return [vectors[i] for i in range(len(stretches))]
+    return [networks[int(number)] for number in fold]
 
 
 def taught_on(stretches: Sequence[SpokenStretch], alignment: Alignment, chosen: BoolArray) -> SyncNetwork:
@@ -131,10 +125,11 @@ def taught_on(stretches: Sequence[SpokenStretch], alignment: Alignment, chosen: 
     return taught_network([stretches[i] for i in used], alignment.offset[used])
 
 
-def _z_by_file(stretches: Sequence[SpokenStretch], vectors: Sequence[Vectors]) -> dict[str, float]:
+def _z_by_file(stretches: Sequence[SpokenStretch], networks: Sequence[SyncNetwork]) -> dict[str, float]:
     """Return the z of all stretches of a file together; 0 where none has a score."""
     sums: dict[str, list[SyncSums]] = {}
-    for one, (lips, sound) in zip(stretches, vectors, strict=True):
+    for one, network in zip(stretches, networks, strict=True):
+        lips, sound = network.lip_vectors(one.lengths), network.sound_vectors(one.speech)
         sums.setdefault(one.file, []).append(SyncSums.of(lag_scores(lips, sound, LAGS)))
     curves = {file: pooled(own).curve() for file, own in sums.items()}
     return {file: 0.0 if curve is None else curve.z for file, curve in curves.items()}

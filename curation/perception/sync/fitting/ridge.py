@@ -83,8 +83,8 @@ def _pass(stretches: Sequence[SpokenStretch], fold: Int64Array, before: Alignmen
         others = np.flatnonzero((fold != number) & before.kept)
         if not len(others):
             continue
-        ridge = _Ridge([stretches[i] for i in others], before.offset[others])
-        for i in np.flatnonzero(fold == number):
+        ridge = _Ridge([stretches[i] for i in others.tolist()], before.offset[others])
+        for i in np.flatnonzero(fold == number).tolist():
             curves[i] = ridge.curve(stretches[i])
     curves = np.nan_to_num(curves)
     confidence = curves.max(axis=1) - np.median(curves, axis=1)
@@ -148,4 +148,5 @@ class _Ridge:
 
 def _of_unit_power(rows: Float64Array) -> Float32Array:
     """Return rows whose mean squared length is 1."""
-    return (rows / np.sqrt(np.square(rows).sum(axis=1).mean() + 1e-12)).astype(np.float32)
+    scaled: Float32Array = (rows / np.sqrt(np.square(rows).sum(axis=1).mean() + 1e-12)).astype(np.float32)
+    return scaled

@@ -32,7 +32,9 @@ class SpokenStretch:
 
 def usual_deviation(stretches: Sequence[SpokenStretch]) -> Float32Array:
     """Return the (26,) mean over stretches of the deviation of each mouth measure."""
-    return np.mean([deviations(one.lengths).std(axis=0) for one in stretches], axis=0).astype(np.float32)
+    spread = np.stack([deviations(one.lengths).std(axis=0) for one in stretches])
+    usual: Float32Array = spread.mean(axis=0).astype(np.float32)
+    return usual
 
 
 def folds_of(stretches: Sequence[SpokenStretch], n_folds: int) -> Int64Array:

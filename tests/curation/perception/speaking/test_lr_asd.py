@@ -33,9 +33,13 @@ def inputs(n_ticks: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return faces, (generator.standard_normal((4 * n_ticks, 13)) * 10).astype(np.float32)
 
 
+def logits_of(speaking: LrAsdSpeaking, faces: np.ndarray, cepstra: np.ndarray) -> np.ndarray:
+    return speaking.logits(*speaking.embeddings(faces, cepstra))
+
+
 def test_logits_are_those_of_the_original(shared_dir: Path, speaking: LrAsdSpeaking) -> None:
     reference = json.loads((shared_dir / "reference" / "lr_asd.json").read_text())
-    logits = speaking.logits(*inputs(50))
+    logits = logits_of(speaking, *inputs(50))
     np.testing.assert_allclose(logits[:, 0], reference["logit_silent"], atol=PARITY)
     np.testing.assert_allclose(logits[:, 1], reference["logit_speaking"], atol=PARITY)
 
@@ -43,7 +47,7 @@ def test_logits_are_those_of_the_original(shared_dir: Path, speaking: LrAsdSpeak
 def test_the_probability_is_the_softmax_of_the_logits(speaking: LrAsdSpeaking) -> None:
     faces, _ = inputs(20)
     audio = np.random.default_rng(1).normal(0, 0.1, 20 * 640).astype(np.float32)
-    silent, speaks = np.exp(speaking.logits(faces, mel_cepstra(audio, 80)).astype(float)).T
+    silent, speaks = np.exp(logits_of(speaking, faces, mel_cepstra(audio, 80)).astype(float)).T
     np.testing.assert_allclose(speaking(faces, audio), speaks / (silent + speaks), atol=1e-6)
 
 
@@ -51,11 +55,11 @@ def test_a_stretch_longer_than_a_call_gives_the_numbers_of_one_call(
     speaking: LrAsdSpeaking, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     faces, cepstra = inputs(40, seed=2)
-    in_one = speaking.logits(faces, cepstra)
+    in_one = logits_of(speaking, faces, cepstra)
     monkeypatch.setattr("curation.perception.speaking.lr_asd._TICKS_AT_ONCE", 14)
-    np.testing.assert_allclose(speaking.logits(faces, cepstra), in_one, atol=1e-5)
+    np.testing.assert_allclose(logits_of(speaking, faces, cepstra), in_one, atol=1e-5)
     monkeypatch.setattr("curation.perception.speaking.lr_asd._MARGIN_TICKS", 8)
-    assert np.abs(speaking.logits(faces, cepstra) - in_one).max() > 1e-5, "the encoders see 9 ticks to either side"
+    assert np.abs(logits_of(speaking, faces, cepstra) - in_one).max() > 1e-5, "the encoders see 9 ticks to either side"
 
 
 def test_a_single_tick_and_no_tick_can_be_judged(speaking: LrAsdSpeaking) -> None:
@@ -64,7 +68,7 @@ def test_a_single_tick_and_no_tick_can_be_judged(speaking: LrAsdSpeaking) -> Non
 
 
 def test_faces_of_another_size_are_refused(speaking: LrAsdSpeaking) -> None:
-    with pytest.raises(ValueError, match=r"faces of shape \(5, 224, 224\)"):
+    with pytest.raises(ValueError, match=r"crops of shape \(5, 224, 224\)"):
         speaking(np.zeros((5, 224, 224), np.uint8), np.zeros(3200, np.float32))
 
 

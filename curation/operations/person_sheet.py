@@ -18,7 +18,7 @@ from manifests.dataset import Dataset
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["write_contact_sheet"]
+__all__ = ["write_person_sheet"]
 
 _TILE_PX, _CAPTION_PX, _BORDER_PX, _COLUMNS = 176, 34, 4, 6
 
@@ -29,7 +29,7 @@ _FOUND, _PERHAPS, _PHOTO = "firebrick", "darkgrey", "black"
 """Borders of the tiles: of videos to be removed, of those that stay, of the photograph."""
 
 
-def write_contact_sheet(path: Path, found: FoundPerson) -> None:
+def write_person_sheet(path: Path, found: FoundPerson) -> None:
     """Write a PNG that only its owner can read: the photograph's face, then a frame of each video with its distance.
 
     A frame is the middle one of the first clip that shows the person; a video without such a clip has an empty tile.
