@@ -45,7 +45,7 @@ class GroupMeans:
 
     def of(self, groups: Int64Array) -> Float32Array:
         """Return the (M, D) means of groups; the inner product of two is the mean cosine between their members."""
-        means: Float32Array = self._sums[groups] / self.size[groups, None].astype(np.float32)
+        means: Float32Array = (self._sums[groups] / self.size[groups, None].astype(np.float32)).astype(np.float32)
         return means
 
     def join(self, pairs: Int64Array) -> None:
@@ -139,4 +139,5 @@ def _mutual(pairs: Int64Array, score: Float64Array) -> Int64Array:
     place = np.arange(len(order))
     for end in (0, 1):
         np.minimum.at(best, pairs[order, end], place)
-    return order[(best[pairs[order]] == place[:, None]).all(axis=1)]
+    mutual: Int64Array = order[(best[pairs[order]] == place[:, None]).all(axis=1)]
+    return mutual

@@ -62,7 +62,7 @@ class KnownPersons:
         np.add.at(means, code, unit(block))
         return cls(
             person_ids=tuple(names.tolist()),
-            means=means / np.bincount(code)[:, None].astype(np.float32),
+            means=(means / np.bincount(code)[:, None]).astype(np.float32),
             limits=limits_of(identity, float(np.median(np.linalg.norm(block, axis=1)))),
         )
 

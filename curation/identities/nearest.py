@@ -48,16 +48,16 @@ def nearest(vectors: Float32Array, k: int, *, queries: Float32Array | None = Non
     faiss.omp_set_num_threads(threads)
     n, dim = vectors.shape
     k = min(k, n)
-    if n <= _EXACT_AT_MOST:
-        index = faiss.IndexFlatIP(dim)
-    else:
+    index: faiss.Index = faiss.IndexFlatIP(dim)
+    if n > _EXACT_AT_MOST:
         cells = min(int(_CELLS_PER_ROOT * math.sqrt(n)), n // _TRAINING_PER_CELL)
-        index = faiss.IndexIVFFlat(faiss.IndexFlatIP(dim), dim, cells, faiss.METRIC_INNER_PRODUCT)
-        index.nprobe = _PROBED_CELLS
-        index.cp.seed = 0
-        index.cp.niter = 5
+        inverted = faiss.IndexIVFFlat(index, dim, cells, faiss.METRIC_INNER_PRODUCT)
+        inverted.nprobe = _PROBED_CELLS
+        inverted.cp.seed = 0
+        inverted.cp.niter = 5
         some = np.random.default_rng(0).choice(n, min(n, _TRAINING_PER_CELL * cells), replace=False)
-        index.train(vectors[np.sort(some)])
+        inverted.train(vectors[np.sort(some)])
+        index = inverted
     index.add(vectors)
     score, number = index.search(vectors if queries is None else queries, k)
     return Neighbours(score, number)

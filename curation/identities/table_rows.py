@@ -75,14 +75,14 @@ def person_rows(
     shown_in = clips.of_tracks()
     columns: dict[str, Sequence[object]] = {
         "video_id": tracks.video_id,
-        "track_id": tracks.track_id,
+        "track_id": tracks.track_id.tolist(),
         "start_s": [seconds_of_tick(int(tick)) for tick in tracks.first_tick],
         "end_s": [seconds_of_tick(int(tick) + 1) for tick in tracks.last_tick],
-        "n_descriptors": tracks.n_descriptors,
+        "n_descriptors": tracks.n_descriptors.tolist(),
         "clip_ids": [shown_in.get(track, []) for track in range(n)],
         "speaker_id": [speakers[track][1] if track in speakers else None for track in range(n)],
         "person_id": ids,
-        "person_confidence": persons.confidence,
+        "person_confidence": persons.confidence.tolist(),
         "voice_id": [None] * n,
         "voice_embedding": [None] * n,
         "voice_model": [None] * n,

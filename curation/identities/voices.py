@@ -106,9 +106,9 @@ def voice_conflicts(voices: Voices, persons: Sequence[str], limit: float) -> dic
                 )
     for members in of_voice.values():
         for place in members:
-            others = sorted({whose[k] for k in members} - {whose[place]})
-            if others and int(voices.track[place]) not in words:
+            rivals = sorted({whose[k] for k in members} - {whose[place]})
+            if rivals and int(voices.track[place]) not in words:
                 words[int(voices.track[place])] = (
-                    f"the voice is also that of {', '.join(others[:3])}, whose face is another"
+                    f"the voice is also that of {', '.join(rivals[:3])}, whose face is another"
                 )
     return words

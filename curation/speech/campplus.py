@@ -74,8 +74,8 @@ def _network(banks_BFT: "torch.Tensor", weights: "Mapping[str, torch.Tensor]") -
     signal = functional.conv1d(image.flatten(1, 2), weights["xvector.tdnn.linear.weight"], stride=2, padding=2)
     signal = functional.relu(_norm(signal, weights, "xvector.tdnn.nonlinear.batchnorm"))
     for number, (layers, dilation) in enumerate(_BLOCKS, 1):
-        for layer in range(1, layers + 1):
-            name = f"xvector.block{number}.tdnnd{layer}"
+        for depth in range(1, layers + 1):
+            name = f"xvector.block{number}.tdnnd{depth}"
             signal = torch.cat([signal, _masked(signal, weights, name, dilation)], dim=1)
         signal = functional.relu(_norm(signal, weights, f"xvector.transit{number}.nonlinear.batchnorm"))
         signal = functional.conv1d(signal, weights[f"xvector.transit{number}.linear.weight"])
