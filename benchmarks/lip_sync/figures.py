@@ -65,13 +65,13 @@ def main() -> None:
         true=int(true.sum()),
         true_kept=int((true & alignment.kept).sum()),
         true_minutes=sum(len(one) for one, is_true in zip(stretches, true, strict=True) if is_true) / 1500,
-        people=len(frozenset().union(*(people[i] for i in np.flatnonzero(true)))),
+        people=len(frozenset().union(*(people[i] for i in np.flatnonzero(true).tolist()))),
     )
     kept = true & alignment.kept
     for name, used in (("cleaned", kept), ("all", true)):
         _tell_apart(name, vectors, people, fold, alignment, used)
     _dub(vectors, people, fold, kept, stretches)
-    rows = np.flatnonzero(kept)
+    rows = np.flatnonzero(kept).tolist()
     missed = np.abs(
         moved_errors([stretches[i] for i in rows], [networks[i] for i in rows], shared, 125, np.random.default_rng(0))
     )
@@ -87,7 +87,7 @@ def _tell_apart(
     used: BoolArray,
 ) -> None:
     """Print how well own sound is told from others' in the used stretches."""
-    rows = np.flatnonzero(used)
+    rows = np.flatnonzero(used).tolist()
     for seconds in _CROP_S:
         found = scored(
             [vectors[i] for i in rows], [people[i] for i in rows], fold[rows], seconds * 25, np.random.default_rng(0)
@@ -122,11 +122,11 @@ def _dub(
 ) -> None:
     """Print how many stretches under the sound of another are judged not in sync, and how many of their originals."""
     limits, rng = SyncSettings(), np.random.default_rng(0)
-    long = [int(i) for i in np.flatnonzero(used) if len(stretches[i]) >= _DUBBED_TICKS]
+    long = [i for i in np.flatnonzero(used).tolist() if len(stretches[i]) >= _DUBBED_TICKS]
     pairs = [(i, j) for i in long for j in long if fold[i] == fold[j] and not people[i] & people[j]]
     dubbed, done, z_dubbed = 0, set[int](), []
     lost = seconds = 0.0
-    for number in rng.permutation(len(pairs)):
+    for number in rng.permutation(len(pairs)).tolist():
         i, j = pairs[number]
         if i in done or len(done) == _N_DUBBED:
             continue

@@ -125,8 +125,9 @@ class SyncNetwork:
 def sound_measures(speech: Float32Array, mean: Float32Array, components: Float32Array) -> Float32Array:
     """Return (T, 64) whitened principal components of (T, 384) rows of Whisper, less their slow course."""
     rows = (speech.astype(np.float32) - mean) @ components
-    slow: Float32Array = gaussian_filter1d(rows, _SLOW_TICKS, axis=0, mode="nearest").astype(np.float32)
-    return rows - slow
+    slow = gaussian_filter1d(rows, _SLOW_TICKS, axis=0, mode="nearest")
+    motion: Float32Array = np.asarray(rows - slow, dtype=np.float32)
+    return motion
 
 
 def lag_scores(lips: Float32Array, sound: Float32Array, lags: range) -> Float32Array:

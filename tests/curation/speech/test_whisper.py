@@ -130,3 +130,18 @@ def test_clips_longer_than_a_window_are_joined_in_the_middle_of_the_overlap(
     if n_ticks > 1000:
         second = encoder(audio[626 * 640 :], min(750, n_ticks - 626))
         np.testing.assert_allclose(rows[690:1000], second[64:374], atol=0.3)
+
+
+def test_chunks_are_encoded_with_half_a_second_beyond_their_ends(encoder: WhisperTinyEncoder) -> None:
+    audio = np.random.default_rng(3).standard_normal(400 * 640).astype(np.float32) * np.float32(0.1)
+    rows = encoder.chunk_rows(audio, 400)  # two chunks of 200 ticks
+    assert rows.shape == (400, 384)
+    np.testing.assert_array_equal(rows[:200], encoder.chunk_rows(audio[: 212 * 640], 212)[:200])
+    np.testing.assert_array_equal(rows[200:], encoder.chunk_rows(audio[188 * 640 :], 212)[12:])
+
+
+def test_chunks_end_in_silence_where_the_sound_ends_early(encoder: WhisperTinyEncoder) -> None:
+    audio = np.random.default_rng(4).standard_normal(40 * 640).astype(np.float32)
+    silent = np.concatenate([audio, np.zeros(20 * 640, dtype=np.float32)])
+    np.testing.assert_array_equal(encoder.chunk_rows(audio, 60), encoder.chunk_rows(silent, 60))
+    assert encoder.chunk_rows(audio, 0).shape == (0, 384)

@@ -85,10 +85,10 @@ def _taught(pairs: Sequence[tuple[Float32Array, Float32Array]], rng: np.random.G
     share = np.array([len(lips) - SHORTEST_TICKS + _WINDOW_TICKS for lips, _ in pairs], dtype=np.float64)
     for _ in range(_STEPS):
         chosen = rng.choice(len(pairs), _BATCH, p=share / share.sum())
-        windows = [_window(*pairs[i], rng) for i in chosen]
+        windows = [_window(pairs[i][0], pairs[i][1], rng) for i in chosen]
         lips, heard = (torch.from_numpy(np.stack(rows)) for rows in zip(*windows, strict=True))
         optimiser.zero_grad()
-        module.loss(lips, heard, torch.from_numpy(chosen)).backward()
+        torch.autograd.backward(module.loss(lips, heard, torch.from_numpy(chosen)))
         optimiser.step()
         schedule.step()
     return module

@@ -122,7 +122,7 @@ def taught_on(stretches: Sequence[SpokenStretch], alignment: Alignment, chosen: 
         ValueError: none is left, or none is long enough.
     """
     used = np.flatnonzero(chosen & alignment.kept)
-    return taught_network([stretches[i] for i in used], alignment.offset[used])
+    return taught_network([stretches[i] for i in used.tolist()], alignment.offset[used])
 
 
 def _z_by_file(stretches: Sequence[SpokenStretch], networks: Sequence[SyncNetwork]) -> dict[str, float]:

@@ -10,6 +10,7 @@ from curation.perception.sync.fitting import contrastive
 from curation.perception.sync.fitting.fit import UnfitDataError, fit
 from curation.perception.sync.fitting.ridge import aligned
 from curation.perception.sync.fitting.stretches import SpokenStretch
+from foundation.array_types import Float64Array
 
 N_FILES, N_TICKS = 12, 252
 
@@ -20,9 +21,10 @@ _TO_LIPS, _TO_SOUND = _MIX.standard_normal((6, 26)), _MIX.standard_normal((6, 38
 def made(number: int, sound_late: int, *, of: int | None = None) -> SpokenStretch:
     """Return a stretch whose sound is late by some ticks; `of` gives it the sound of another file."""
 
-    def course(name: int) -> np.ndarray:
+    def course(name: int) -> Float64Array:
         noise = np.random.default_rng(name).standard_normal((N_TICKS + 60, 6))
-        return gaussian_filter1d(noise, 2.0, axis=0) * 3.0
+        courses: Float64Array = gaussian_filter1d(noise, 2.0, axis=0) * 3.0
+        return courses
 
     rng = np.random.default_rng(1000 + number)
     spoken = course(number if of is None else of)[30 - sound_late :][:N_TICKS]
