@@ -25,6 +25,7 @@ class Duplicates:
     """Near-duplicates of a dataset."""
 
     pairs: tuple[NearDuplicate, ...]
+    """Each pair once."""
     paths: Mapping[str, str]
     """By video id, the path of each video of a pair."""
     groups: Mapping[str, str]
@@ -68,7 +69,7 @@ class Duplicates:
             }
             for pair in self.pairs
         ]
-        return json.dumps({"videos": self.n_videos, "pairs": pairs}, ensure_ascii=False, indent=1)
+        return json.dumps({"videos": self.n_videos, "pairs": pairs}, ensure_ascii=False, indent=1, allow_nan=False)
 
 
 def find_duplicates(dataset: str | Path, *, wait: bool = False) -> Duplicates:

@@ -46,8 +46,11 @@ class PersonVideo:
     """A video in which a face like that of the photograph was seen."""
 
     video_id: str
+    """The video, as in table `videos`."""
     path: str
+    """Where its source was."""
     speaker_id: str | None
+    """The speaker that the layout names; None where it names none."""
     distance: float
     """Euclidean distance of the nearest track's mean descriptor from that of the photograph."""
     first_s: float
@@ -65,7 +68,9 @@ class FoundPerson:
     """Videos of a dataset by the likeness of their faces to a photograph."""
 
     dataset: Path
+    """The dataset that was searched."""
     photo: Path
+    """The photograph."""
     face: RgbImage
     """The face in the photograph, with its surroundings."""
     max_distance: float

@@ -33,7 +33,9 @@ class IdentityReport:
     """What a clustering found."""
 
     persons: int
+    """Persons that were told apart."""
     tracks: int
+    """Face tracks with a descriptor."""
     videos: int
     """Videos with a face that has a descriptor."""
     clips: int

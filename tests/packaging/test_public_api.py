@@ -28,6 +28,8 @@ NAMES = {
         *("CurationSettings", "Decision", "Evidence", "Exclusions", "Executor", "FaceMeasures", "MeasuredVideo"),
         *("Plan", "PoolSettings", "RetryReport", "Rule", "RuleError", "RulesSettings", "RunReport", "Sampling"),
         *("ScratchSettings", "Verdict"),
+        *("find_duplicates", "find_identities", "find_person", "Duplicates", "FoundPerson", "IdentityReport"),
+        *("PersonVideo", "SpeakingCard", "VoiceCard"),
         *("DenoiserCard", "EncoderCard", "FaceFinderCard", "HeadPoseCard", "IdentityCard", "MaskCard"),
         *("Asset", "AssetFile", "FaceObservation", "UrlSource", "asset_path"),
     },

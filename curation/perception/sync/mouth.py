@@ -7,7 +7,6 @@ stands beside it.
 """
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d, uniform_filter1d
 
 from foundation.array_types import Float32Array, Float64Array
 
@@ -68,6 +67,8 @@ def mouth_lengths(landmarks_px: Float32Array, blendshapes: Float32Array) -> Floa
     Returns:
         (T, 26) 12 lengths in nose lengths, 14 blendshapes.
     """
+    from scipy.ndimage import uniform_filter1d
+
     points = landmarks_px.astype(np.float64)
     right, left = (points[:, list(corners)].mean(axis=1) for corners in _EYES)
     along = left - right
@@ -89,6 +90,8 @@ def mouth_lengths(landmarks_px: Float32Array, blendshapes: Float32Array) -> Floa
 
 def deviations(lengths: Float64Array) -> Float64Array:
     """Return lengths less their slow course, smoothed over half a tick: (T, 26) to (T, 26)."""
+    from scipy.ndimage import gaussian_filter1d
+
     fast = gaussian_filter1d(lengths, _FAST_TICKS, axis=0, mode="nearest")
     motion: Float64Array = fast - gaussian_filter1d(lengths, _SLOW_TICKS, axis=0, mode="nearest")
     return motion

@@ -12,8 +12,6 @@ from typing import Self
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import gaussian_filter1d
-from scipy.special import erf
 
 from curation.perception.sync.mouth import N_MEASURES, mouth_measures
 from foundation.array_types import Float32Array, Float64Array
@@ -124,6 +122,8 @@ class SyncNetwork:
 
 def sound_measures(speech: Float32Array, mean: Float32Array, components: Float32Array) -> Float32Array:
     """Return (T, 64) whitened principal components of (T, 384) rows of Whisper, less their slow course."""
+    from scipy.ndimage import gaussian_filter1d
+
     rows = (speech.astype(np.float32) - mean) @ components
     slow = gaussian_filter1d(rows, _SLOW_TICKS, axis=0, mode="nearest")
     motion: Float32Array = np.asarray(rows - slow, dtype=np.float32)
@@ -161,6 +161,8 @@ def _convolved(rows: Float32Array, kernel: Float32Array, dilation: int) -> Float
 
 def _activated(rows: Float32Array, scale: Float32Array, shift: Float32Array) -> Float32Array:
     """Return rows after group normalisation and GELU."""
+    from scipy.special import erf
+
     groups = rows.reshape(len(rows), N_GROUPS, -1)
     centred = groups - groups.mean(axis=(0, 2), keepdims=True)
     deviation = np.sqrt(np.square(centred).mean(axis=(0, 2), keepdims=True) + np.float32(_EPSILON))
