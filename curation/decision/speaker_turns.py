@@ -30,6 +30,10 @@ _REACH_TICKS = 25
 _COMPANY_TICKS = 25
 """Ticks on which two people have to be seen in a video for the scores of lips and sound to tell who speaks."""
 
+_LEAST_ALONE = -0.2
+"""Least log odds of a tick of lips and sound where nobody else is seen: for a second at a time, the lips of one who
+speaks may agree with the sound no better than those of another would."""
+
 _SYNC_LAGS = 1
 """Lags on either side of the video's own offset that are averaged: the peak of a curve is three ticks wide."""
 
@@ -107,9 +111,10 @@ def speaking(
 def _log_odds(faces: Faces, track: Int64Array, people: BoolArray, settings: SpeakerSettings) -> Float64Array:
     """Return (F,) what each face says of itself, log odds that it speaks; NaN where nothing was measured."""
     known = []
-    in_company = np.bincount(faces.tick[people]) >= 2
+    in_company = np.bincount(faces.tick[people], minlength=int(faces.tick.max(initial=-1)) + 1) >= 2
     if faces.sync_scores is not None and np.count_nonzero(in_company) >= _COMPANY_TICKS:
-        known.append(settings.sync_weight * (_agreement(faces.sync_scores, track) - settings.sync_level))
+        agreement = settings.sync_weight * (_agreement(faces.sync_scores, track) - settings.sync_level)
+        known.append(np.where(in_company[faces.tick], agreement, np.maximum(agreement, _LEAST_ALONE)))
     if faces.speaking_prob is not None:
         known.append(settings.speaking_weight * _logit(faces.speaking_prob))
     if not known:

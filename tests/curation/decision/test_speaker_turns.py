@@ -29,6 +29,16 @@ def beside(first: Faces, second: Faces) -> Faces:
     )
 
 
+def taken(faces: Faces, kept: np.ndarray) -> Faces:
+    """Return the faces for which `kept` is true."""
+    return Faces(
+        **{
+            name: None if getattr(faces, name) is None else getattr(faces, name)[kept]
+            for name in faces.__dataclass_fields__
+        }
+    )
+
+
 def speaks(text: str) -> np.ndarray:
     """Probabilities of one face: a letter per 0.2 s, `x` speaks, `.` listens, `?` is not measured."""
     return np.repeat([{"x": 0.95, ".": 0.05, "?": np.nan}[letter] for letter in text], 5).astype(np.float32)
@@ -133,15 +143,25 @@ def test_a_listener_who_is_shown_alone_for_a_while_is_known_by_the_scores_of_syn
     evidence = talk("x" * 40, "." * 40, "sync_scores")
     left = evidence.faces.box_px[:, 0] < 400
     away = evidence.faces.tick >= 100
-    kept = np.flatnonzero(~(left & away))
-    faces = Faces(
-        **{
-            name: None if getattr(evidence.faces, name) is None else getattr(evidence.faces, name)[kept]
-            for name in Faces.__dataclass_fields__
-        }
-    )
+    faces = taken(evidence.faces, ~(left & away))
     decision = decide(replace(evidence, faces=faces), RulesSettings())
     near(clips(decision), [(0, 100, "diffusion", "left"), (100, 200, "vae", "right")], 1)
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_one_who_is_shown_alone_is_not_taken_for_a_listener_for_a_second_of_poor_scores(
+    talk: Callable[..., Evidence], lost: bool
+) -> None:
+    evidence = talk("x" * 60, "." * 60, "sync_scores")
+    left = evidence.faces.box_px[:, 0] < 400
+    scores = evidence.faces.sync_scores
+    assert scores is not None
+    dip = left & (evidence.faces.tick >= 200) & (evidence.faces.tick < 220)
+    scores[dip, 15 + 2 - 1 : 15 + 2 + 2] = -0.5
+    # the right one leaves after 4 s, long before the dip, or stays
+    faces = evidence.faces if lost else taken(evidence.faces, left | (evidence.faces.tick < 100))
+    decision = decide(replace(evidence, faces=faces), RulesSettings())
+    assert ("not_speaking" in outcomes(decision)) is lost
 
 
 def test_two_people_on_two_lines_have_each_his_own_offset(make_evidence: Make, make_faces: MakeFaces) -> None:
