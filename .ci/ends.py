@@ -35,6 +35,7 @@ PAPER_PARTS = {
     "scrfd_500m_bnkps.onnx": ("perception.faces=scrfd", "perception.scrfd=scrfd_500m_bnkps"),
     "mb05_120x120.pth": ("perception.pose=3ddfa_mb05",),
     "face_mask_detection.tflite": ("perception.mask=ssd",),
+    "lr_asd_ava.pth": ("perception.speaking=lr_asd",),
 }
 """Settings that a file in GAIA_MODELS makes possible."""
 
