@@ -1,4 +1,7 @@
-"""How well and how fast faces are grouped into persons: `python -m benchmarks.curation.people talk|made ...`.
+"""How well, and how fast, are faces grouped into persons?
+
+    python -m benchmarks.curation.people talk DATASET MANIFEST
+    python -m benchmarks.curation.people made N [--threads 2]
 
 `talk DATASET MANIFEST` compares a dataset of videos with known people, of which a manifest (a table of file, people and
 identity, separated by tabs) tells, at several limits; `made N` groups N made descriptors. Each prints one line of JSON.

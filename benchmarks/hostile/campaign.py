@@ -31,6 +31,8 @@ def prepare(place: Place) -> None:
     by_name = {command.name: command for command in COMMANDS}
     steps = (
         by_name["run"],
+        by_name["identities"],
+        by_name["duplicates"],
         Command(name="vae", program="gaia-train", arguments=lambda p: ["vae", p.dataset, "--out", p.vae, *VAE]),
         by_name["latents"],
         Command(

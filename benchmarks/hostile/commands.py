@@ -100,6 +100,8 @@ COMMANDS: tuple[Command, ...] = (
     _curate("stats", "stats", _dataset),
     _curate("stats --sql", "stats", _dataset, "--sql", _SQL),
     _curate("validate", "validate", _dataset),
+    _curate("identities", "identities", _dataset),
+    _curate("duplicates", "duplicates", _dataset),
     Command(name="Dataset", program="python", arguments=lambda place: [place.dataset]),
     _train("vae", "vae", _dataset, "--out", lambda place: place.made / "vae", *VAE),
     _train("vae again", "vae", _dataset, "--out", _vae, *VAE, "--set=train.steps=3", reads=("dataset", "vae")),

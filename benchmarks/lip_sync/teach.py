@@ -1,4 +1,4 @@
-"""Teach the network that compares lips with sound, and write the file of the package.
+"""What does the network that compares lips with sound learn of all people, for the file of the package?
 
     python -m benchmarks.lip_sync.teach DATASET... [--cache FILE] [--out FILE]
 

@@ -27,6 +27,9 @@ __all__ = ["Assignment", "EarlierSplits", "Reunion", "assigned_splits"]
 
 _LARGE_SHARE = 0.5
 
+_WORTH_DIVIDING_H = 1.0
+"""Nothing is said of the groups of a dataset with fewer hours, of which no split is worth much."""
+
 _FRAMES_PER_HOUR = float(TICK_RATE_HZ) * 3600.0
 
 
@@ -121,7 +124,7 @@ class Assignment:
         ]
         if self.reunions or self.moved_h:
             notes.append("Judge models that were trained before on clips that have not moved.")
-        if self.largest_group_h > _LARGE_SHARE * total:
+        if total >= _WORTH_DIVIDING_H and self.largest_group_h > _LARGE_SHARE * total:
             share = self.largest_group_h / total
             notes.append(f"One group of people who belong together has {share:.0%} of the hours; it is not divided.")
         if self.n_unknown:

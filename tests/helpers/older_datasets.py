@@ -38,6 +38,7 @@ def make_older(dataset: Path, *, record: bool = True) -> None:
     if record:
         path = dataset / "dataset.json"
         content = json.loads(path.read_text())
+        content["tables"] = {name: told for name, told in content["tables"].items() if not TABLES[name].later}
         for described in content["tables"].values():
             described["columns"] = [one for one in described["columns"] if one["name"] not in LATER_COLUMNS]
         path.write_text(json.dumps(content))

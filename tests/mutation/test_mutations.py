@@ -134,7 +134,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a cut loses a tick",
-        "curation/decision/decide.py", "        if not rule.boundary:\n            dropped",
+        "curation/decision/judgement.py", "        if not rule.boundary:\n            dropped",
         "        if rule:\n            dropped",
         f"{DECIDE}a_cut_divides_clips_and_loses_no_tick",
     ),

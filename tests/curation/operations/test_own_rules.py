@@ -102,7 +102,7 @@ def test_reports_read_the_words_from_the_dataset_and_need_no_rule(made: Path) ->
     assert ("vae", "late", 2.0) in [(row.tier, row.outcome, row.seconds) for row in statistics(made).drops]
     (record,) = [record for record in read_dataset(made).rules if record.own]
     assert record.settings == {"at_least": {"diffusion": 50.0, "vae": 50.0}}
-    assert [record.name for record in read_dataset(made).rules][-2:] == ["late", "too_short"]
+    assert [record.name for record in read_dataset(made).rules][-3:] == ["late", "sync", "too_short"]
 
 
 def test_the_same_rule_goes_on_and_decodes_nothing(source: Path, dataset: Path) -> None:

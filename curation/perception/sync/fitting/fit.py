@@ -10,6 +10,7 @@ from curation.perception.sync.fitting.ridge import LAGS, N_FOLDS, Alignment, ali
 from curation.perception.sync.fitting.stretches import SpokenStretch, folds_of
 from curation.perception.sync.network import SyncNetwork, lag_scores
 from foundation.array_types import BoolArray, Int64Array
+from foundation.errors import UsageError
 from manifests.sync_curve import SyncSums, pooled
 from manifests.timeline import TICK_RATE_HZ
 
@@ -30,7 +31,7 @@ Progress = Callable[[int, int], None]
 """Is told how many networks are taught, of how many."""
 
 
-class UnfitDataError(Exception):
+class UnfitDataError(UsageError):
     """Nothing can be learnt from the stretches; the message says why."""
 
 
