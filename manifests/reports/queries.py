@@ -167,8 +167,10 @@ def _asked(dataset: Path, sql: str, limits: QueryLimits, counted: Counted) -> Re
             raise QueryLimitError(
                 f"the query needs more than {limits.memory_gib:g} GiB; narrow it, or {_MORE_MEMORY}"
             ) from error
-        except (duckdb.Error, pa.ArrowException, OSError) as error:
+        except (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException) as error:
             raise QueryError(f"{error}\nThe views are: {', '.join(VIEWS)}.") from error
+        except (duckdb.Error, pa.ArrowException, OSError) as error:
+            raise QueryError(str(error)) from error
 
 
 def _answer(connection: duckdb.DuckDBPyConnection, sql: str, limits: QueryLimits) -> Result:

@@ -49,8 +49,9 @@ def sync_rows(videos: pa.Table, spans: pa.Table, clips: pa.Table) -> tuple[SyncR
     """
     originals = [row for row in videos.select(VIDEO_COLUMNS).to_pylist() if row["duplicate_of"] is None]
     source_of = {row["video_id"]: row["source"] for row in originals}
+    known = pa.array(list(source_of), pa.string())  # a spoiled dataset may have rows of other videos
     seconds: dict[str, dict[str, float]] = defaultdict(lambda: dict.fromkeys(SYNC_OUTCOMES, 0.0))
-    judged = spans.filter(pc.is_valid(spans["sync"]))
+    judged = spans.filter(pc.and_(pc.is_valid(spans["sync"]), pc.is_in(spans["video_id"], known)))
     unmeasured: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     for row in judged.select(["video_id", "sync", "sync_reason", "start_s", "end_s"]).to_pylist():
         source, length_s = source_of[row["video_id"]], row["end_s"] - row["start_s"]
@@ -59,10 +60,12 @@ def sync_rows(videos: pa.Table, spans: pa.Table, clips: pa.Table) -> tuple[SyncR
             unmeasured[source][row["sync_reason"]] += length_s
     offsets: dict[str, list[float]] = defaultdict(list)
     for row in originals:
-        if row["sync_z"] is not None and row["sync_z"] >= SURE_Z and row["sync_ticks"] >= SURE_TICKS:
+        measured = None not in (row["sync_z"], row["sync_ticks"], row["sync_offset_ticks"])
+        if measured and row["sync_z"] >= SURE_Z and row["sync_ticks"] >= SURE_TICKS:
             offsets[row["source"]].append(row["sync_offset_ticks"] * _MS_PER_TICK)
     moved: dict[str, int] = defaultdict(int)
-    for video_id in clips.filter(pc.is_valid(clips["sound_moved_s"]))["video_id"].to_pylist():
+    has_moved = pc.and_(pc.is_valid(clips["sound_moved_s"]), pc.is_in(clips["video_id"], known))
+    for video_id in clips.filter(has_moved)["video_id"].to_pylist():
         moved[source_of[video_id]] += 1
     return tuple(
         SyncRow(
