@@ -65,12 +65,14 @@ def read_header(path: Path) -> Json:
     (length,) = struct.unpack_from("<Q", content)
     header = json.loads(content[8 : 8 + length])
     metadata = header.pop("__metadata__", {})
-    return {"__metadata__": {key: _opened(text) for key, text in metadata.items()}, "tensors": header}
+    if isinstance(metadata, dict):  # another value of the case may stand there
+        metadata = {key: _opened(text) for key, text in metadata.items()}
+    return {"__metadata__": metadata, "tensors": header}
 
 
-def _opened(text: str) -> Json:
+def _opened(text: Json) -> Json:
     try:
-        return json.loads(text)
+        return json.loads(text) if isinstance(text, str) else text
     except ValueError:
         return text
 
