@@ -4,19 +4,17 @@ These are path and source of their video, which change when sources are moved, t
 of the split that the person is on.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
 
 from foundation.storage.arrow import open_parquet
-from foundation.storage.atomic import replacing
 from manifests.errors import DatasetError
-from manifests.files.journal import hidden_name, move_file, swap_files
 from manifests.files.tables import in_schema
-from manifests.packing.packed_files import TableFile, sources_of, table_inventory
-from manifests.packing.rows import VideoRows, write_packed
+from manifests.packing.packed_files import table_inventory
+from manifests.packing.rewrite import rewrite_file
 from manifests.schema.clips import CLIPS
 from manifests.vocabulary import Split
 
@@ -74,28 +72,14 @@ def relabel_clips(dataset: Path, labels: ClipLabels) -> None:
         except (pa.ArrowException, KeyError, ValueError) as error:
             raise DatasetError(f"{file.path}: cannot be read: {error}; run the curation again") from error
         if any(labels.of(row) != row for row in stored):
-            _rewrite(dataset, file, labels)
+            rewrite_file(dataset, CLIPS, file, lambda _video, piece: _relabelled(piece, labels))
 
 
-def _rewrite(dataset: Path, file: TableFile, labels: ClipLabels) -> None:
-    begun = dataset / hidden_name(file.name)
-    footer = file.facts.footer() if file.packed else {}
-    with VideoRows(CLIPS, sources_of([file])) as rows, replacing(begun) as stream:
-        digest = write_packed(stream, CLIPS, _relabelled(rows, file, labels), footer)
-    name = file.name
-    if file.packed:  # the name of a packed file ends in its digest
-        name = f"{file.name.removesuffix('.parquet').rpartition('-')[0]}-{digest[:12]}.parquet"
-        move_file(begun, dataset / hidden_name(name))
-    swap_files(dataset, [name], [file.name])
-
-
-def _relabelled(rows: VideoRows, file: TableFile, labels: ClipLabels) -> Iterator[pa.Table]:
-    for video in sorted(file.facts.videos):
-        for piece in rows.of(video):
-            right = [labels.of(row) for row in piece.select(_COLUMNS).to_pylist()]
-            relabelled = piece
-            for name in _LABELS:
-                number = piece.schema.get_field_index(name)
-                column = piece.schema.field(number)
-                relabelled = relabelled.set_column(number, column, pa.array([row[name] for row in right], column.type))
-            yield relabelled
+def _relabelled(piece: pa.Table, labels: ClipLabels) -> pa.Table:
+    right = [labels.of(row) for row in piece.select(_COLUMNS).to_pylist()]
+    relabelled = piece
+    for name in _LABELS:
+        number = piece.schema.get_field_index(name)
+        column = piece.schema.field(number)
+        relabelled = relabelled.set_column(number, column, pa.array([row[name] for row in right], column.type))
+    return relabelled

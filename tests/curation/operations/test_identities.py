@@ -10,7 +10,7 @@ import pytest
 from helpers.made_videos import SmallRun
 from typer.testing import CliRunner
 
-import manifests.packing.relabel
+import manifests.packing.rewrite
 from curation.cli.app import app
 from curation.engine.execution import Executor
 from curation.model_registry import VOICES, UnknownModelError, register_model
@@ -96,7 +96,7 @@ def test_a_call_that_is_stopped_is_completed_by_the_same_one_or_by_a_run(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(manifests.packing.relabel, name, stopped)
+        patched.setattr(manifests.packing.rewrite, name, stopped)
         with pytest.raises(KeyboardInterrupt):
             find_identities(dataset)
     other = Path(shutil.copytree(dataset, dataset.parent / "other"))

@@ -11,7 +11,7 @@ from helpers.made_videos import Coding, SmallRun, counted_picture, frame_times, 
 from helpers.noting_executor import NotingExecutor
 from typer.testing import CliRunner
 
-import manifests.packing.relabel
+import manifests.packing.rewrite
 from curation.cli.app import app
 from curation.engine.execution import Executor
 from curation.operations.forget import forget
@@ -181,7 +181,7 @@ def test_a_run_that_is_stopped_while_paths_are_rewritten_is_completed_by_the_nex
 
     for name in ("write_packed", "swap_files"):
         with monkeypatch.context() as patched:
-            patched.setattr(manifests.packing.relabel, name, stopped)
+            patched.setattr(manifests.packing.rewrite, name, stopped)
             with pytest.raises(KeyboardInterrupt):
                 run(str(source), dataset, CurationSettings(), EXECUTOR)
     run(str(source), dataset, CurationSettings(), EXECUTOR)
