@@ -3,7 +3,7 @@
 Pure and quick: no file, no model. Changing a threshold runs this again on the same evidence.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -78,6 +78,7 @@ def decide(
     *,
     identity: str = "dlib",
     face_ratio: float = 0.5,
+    tiers: Collection[Tier] = TIERS,
 ) -> Decision:
     """Apply all rules to a video's evidence and plan its clips (GAIA appendix A.1).
 
@@ -91,6 +92,7 @@ def decide(
         rules: rules of the user's own, applied before `sync` in this order.
         identity: value of `perception.identity` that the evidence was measured with.
         face_ratio: setting `crop.face_ratio`; whether a second face counts depends on what a clip shows.
+        tiers: of which clips are asked for; in the spans of another one, what no clip holds is `not_asked`.
 
     Raises:
         ValueError: the evidence was measured with another identity.
@@ -115,7 +117,7 @@ def decide(
     video = MeasuredVideo(evidence=evidence, face=face, main=main, breaks=begins | main.changes)
     judgement = judge(video, settings, rules)
     passed, breaks = judgement.passed, judgement.breaks
-    stretches = candidates(passed, breaks, settings.too_short)
+    stretches = candidates(passed, breaks, settings.too_short) if "diffusion" in tiers else []
     sync = judge_sync(
         video,
         stretches,
@@ -125,11 +127,14 @@ def decide(
     )
     clips = [
         replace(clip, sound_lag_samples=sound_lag(sync, (clip.first_tick, clip.end_tick), settings.sync))
-        for clip in plan_clips(passed, breaks, settings.too_short, sync)
+        for clip in plan_clips(passed, breaks, settings.too_short, sync, tiers)
     ]
     spans: list[Span] = []
     for tier in TIERS:
         clip_of = _clip_of(len(evidence), clips, tier)
+        if tier not in tiers:
+            spans += _spans(evidence, (), np.zeros(len(evidence), dtype=np.bool_), clips, clip_of, tier, sync)
+            continue
         ruled, left = list(judgement.judged[tier]), passed[tier] & (clip_of < 0)
         if tier == "diffusion":
             unsynced = _sync_verdict(len(evidence), sync, settings.sync.in_sync_z)
@@ -176,6 +181,7 @@ def _spans(
     outcomes = {"trimmed": trimmed, "undecodable": ~evidence.decoded}
     outcomes |= {rule.name: verdict.failed for rule, verdict in judged if not rule.boundary}
     outcomes["kept"] = clip_of >= 0
+    outcomes["not_asked"] = np.ones(n, dtype=np.bool_)  # what no rule dropped and no clip holds
     names, deciding = tuple(outcomes), {rule.name: (rule, verdict) for rule, verdict in judged}
     outcome_of = np.argmax(np.stack(tuple(outcomes.values())), axis=0)
     starts = np.ones(n, dtype=np.bool_)

@@ -243,6 +243,7 @@ class VideoWorker:
             self.plan.rules,
             identity=settings.perception.identity,
             face_ratio=settings.crop.face_ratio,
+            tiers=settings.tiers,
         )
 
 

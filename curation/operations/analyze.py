@@ -50,5 +50,5 @@ def analyze(video: str | Path, settings: CurationSettings, *, scratch: ScratchSe
     with readable(found[0], scratch or ScratchSettings()) as path:
         info = with_heard_track(probe_for(path, settings.media), models.voice, settings.media)
         seen = analyze_ranges(info, models, requested_ticks((), info), settings.media)
-        chosen = settings.model_copy(update={"perception": perception})
-        return compared(info, seen, LipModels(perception), shapes_in(seen.faces), chosen)
+        chosen = settings.model_copy(update={"perception": perception}).in_use
+        return compared(info, seen, LipModels(chosen.perception), shapes_in(seen.faces), chosen)

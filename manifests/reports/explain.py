@@ -68,6 +68,8 @@ class ExplainedSpan:
             return "outside the stretches of the video that were asked for"
         if self.outcome == "undecodable":
             return "the file holds no readable picture here"
+        if self.outcome == "not_asked":
+            return "clips of this tier were not asked for (setting tiers)"
         what = f"value of the rule {self.outcome}" if self.rule is None else self.rule.words
         unit = f" {self.rule.unit}" if self.rule is not None and self.rule.unit else ""
         if self.value is None:
@@ -269,7 +271,7 @@ def _timeline_text(tier: TierExplanation) -> str:
 
 def _second_text(tier: TierExplanation, number: int) -> str:
     span = tier.spans[number]
-    verb = "kept" if span.outcome == "kept" else f"dropped as {span.outcome}"
+    verb = {"kept": "kept", "not_asked": "not asked for"}.get(span.outcome, f"dropped as {span.outcome}")
     lines = [f"Tier {tier.tier}: {verb}, {clock_text(span.start_s)} to {clock_text(span.end_s)}: {span.reason}"]
     if tier.curve is not None:
         outcome = outcome_text(str(span.sync), span.sync_reason)
