@@ -114,6 +114,16 @@ class LazyImage(ABC):
         small = cv2.resize(self.rgb, (width_px, height_px), interpolation=cv2.INTER_AREA)
         return np.asarray(small, np.uint8)
 
+    @property
+    def held_bytes(self) -> int:
+        """Memory that it takes now."""
+        made: RgbImage | None = self.__dict__.get("rgb")
+        return 0 if made is None else made.nbytes
+
+    def forget_rgb(self) -> None:
+        """Free the memory of `rgb`, which is made again, of the same values, when it is asked for."""
+        self.__dict__.pop("rgb", None)
+
     @abstractmethod
     def _displayed(self) -> RgbImage:
         """Return the (H, W, 3) image."""
@@ -132,6 +142,11 @@ class DecodedImage(LazyImage):
         if is_hdr(self._frame):  # tables for a second size would take seconds, too
             return super().thumbnail(width_px, height_px)
         return self._convert.thumbnail(self._frame, self.shape, width_px, height_px)
+
+    @property
+    def held_bytes(self) -> int:
+        """Memory that it takes now, that of the decoded frame included."""
+        return super().held_bytes + sum(plane.buffer_size for plane in self._frame.planes)
 
     def _displayed(self) -> RgbImage:
         return self._convert(self._frame, self.shape)
