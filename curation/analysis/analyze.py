@@ -1,6 +1,6 @@
 """Analysis of a video in one pass: all perception models on all ticks, decoded frames kept in this process."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ from curation.analysis.batches import JitterBatches, PoseBatches
 from curation.analysis.face_quality import face_luma, face_sharpness, lip_aperture
 from curation.analysis.mask_stride import StridedMask
 from curation.analysis.shape_starts import ShapeStarts
-from curation.evidence.joining import scatter_rows, stitch, with_audio
+from curation.evidence.joining import with_audio
 from curation.evidence.measures import AudioEvidence, Evidence, Faces, FrameEvidence
 from curation.media.audio import tick_audio_pieces
 from curation.media.convert import LazyImage
@@ -21,9 +21,9 @@ from curation.perception.models import Perception
 from curation.perception.protocols import FaceObservation
 from foundation.array_types import Float32Array, RgbImage
 from manifests.landmarks import key_points, landmark_box
-from manifests.timeline import SAMPLES_PER_TICK, TickRange, ticks_of
+from manifests.timeline import SAMPLES_PER_TICK
 
-__all__ = ["WINDOW_STEP_TICKS", "analyze", "analyze_audio", "analyze_audio_of", "analyze_frames", "analyze_ranges"]
+__all__ = ["WINDOW_STEP_TICKS", "analyze", "analyze_audio", "analyze_frames", "not_looked_at"]
 
 DESCRIPTOR_EVERY_TICKS = 25
 """Interval of identity descriptors: one is taken on each tick that is a multiple of this, once a second."""
@@ -109,6 +109,15 @@ def analyze_frames(
         decoded=decoded,
         faces=collected.faces(),
         cut_score=starts.cut_scores(models.cuts, thumbs)[first_tick - halo_first :][: end_tick - first_tick],
+    )
+
+
+def not_looked_at(models: Perception, n_ticks: int) -> FrameEvidence:
+    """Return the evidence of the frames of ticks of which no picture is decoded: nothing is known of them."""
+    return FrameEvidence(
+        decoded=np.ones(n_ticks, dtype=np.bool_),
+        faces=_FaceCollector(models).faces(),
+        cut_score=np.zeros(n_ticks, dtype=np.float32),
     )
 
 
@@ -252,38 +261,3 @@ class _FaceCollector:
 
 def _stack(rows: list[Float32Array], shape: tuple[int, ...]) -> Float32Array:
     return np.stack(rows) if rows else np.zeros((0, *shape), dtype=np.float32)
-
-
-def analyze_ranges(
-    info: VideoInfo, models: Perception, stretches: Sequence[TickRange], media: MediaSettings
-) -> Evidence:
-    """Measure ranges of a video, frames and audio, each as a recording of its own.
-
-    Nothing between them is decoded, except the few frames next to a range that the cut scorer compares it with.
-
-    Raises:
-        MediaError: the file cannot be decoded.
-    """
-    ranges = [analyze(info, models, first, end, media) for first, end in stretches]
-    return scatter_rows(with_audio(stitch(ranges), _concatenated(ranges)), ticks_of(stretches), info.n_ticks)
-
-
-def analyze_audio_of(info: VideoInfo, models: Perception, stretches: Sequence[TickRange]) -> AudioEvidence:
-    """Measure the audio of ranges, each as a recording of its own; their ticks are concatenated.
-
-    Raises:
-        MediaError: the file cannot be opened.
-    """
-    return _concatenated([analyze_audio(info, models, first, end) for first, end in stretches])
-
-
-def _concatenated(ranges: Sequence[AudioEvidence]) -> AudioEvidence:
-    return AudioEvidence(
-        speech_prob=_joined([audio.speech_prob for audio in ranges]),
-        loudness_dbfs=_joined([audio.loudness_dbfs for audio in ranges]),
-    )
-
-
-def _joined(columns: Sequence[Float32Array | None]) -> Float32Array | None:
-    present = [column for column in columns if column is not None]
-    return np.concatenate(present) if len(present) == len(columns) else None

@@ -1,0 +1,49 @@
+"""What the sound of a video leaves to be looked at, where only clips of tier `diffusion` are asked for."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from curation.analysis.analyze import WINDOW_STEP_TICKS
+from curation.decision.possible_speech import possible_speech
+from curation.evidence.measures import AudioEvidence
+from curation.evidence.track_stretches import united
+from curation.rules.runs import true_runs
+from curation.settings import CurationSettings
+from manifests.timeline import TickRange, ticks_of
+
+__all__ = ["looked_at"]
+
+_MARGIN_TICKS = 50
+
+
+def looked_at(
+    sound: AudioEvidence, stretches: Sequence[TickRange], n_ticks: int, settings: CurationSettings
+) -> list[TickRange]:
+    """Return the ranges of a video of which pictures are measured, in order: all of it, unless speech decides.
+
+    A clip of tier `vae` may be silent; one of tier `diffusion` lies within speech. A range begins on a multiple of
+    `WINDOW_STEP_TICKS` or where a stretch does, so that it is searched and described on the same ticks as the complete
+    video.
+
+    Args:
+        sound: of the stretches, concatenated.
+        stretches: those to curate, in order.
+        n_ticks: length of the video.
+        settings: which tiers, and the rules.
+    """
+    if "vae" in settings.tiers:
+        return list(stretches)
+    ticks = ticks_of(stretches)
+    trimmed = np.ones(n_ticks, dtype=np.bool_)
+    trimmed[ticks] = False
+    speech_prob = None
+    if sound.speech_prob is not None:
+        speech_prob = np.full(n_ticks, np.nan, dtype=np.float32)
+        speech_prob[ticks] = sound.speech_prob
+    ranges = []
+    for first, end in true_runs(possible_speech(speech_prob, trimmed, settings.rules)):
+        low, high = next(stretch for stretch in stretches if stretch[0] <= first < stretch[1])
+        begin = (first - _MARGIN_TICKS) // WINDOW_STEP_TICKS * WINDOW_STEP_TICKS
+        ranges.append((max(low, begin), min(high, end + _MARGIN_TICKS)))
+    return united(ranges)
