@@ -34,12 +34,15 @@ from foundation.errors import EXIT_CANNOT_START
 from foundation.storage.locations import is_remote, location, remote_of
 from manifests.timeline import TickRange
 
-__all__ = ["COMMANDS", "READERS", "Scene", "Trial", "make_bucket", "make_scene"]
+__all__ = ["COMMANDS", "OTHER_DATA", "READERS", "Scene", "Trial", "make_bucket", "make_scene"]
 
 COMMANDS = ("run", "retry", "decide", "forget", "validate", "stats", "train")
 
 READERS = ("validate", "stats")
 """Commands whose output tells the state of the dataset."""
+
+OTHER_DATA = "holds a run with other settings or data: data.clips"
+"""What `gaia-train` says of a run that it has saved, and that began with other clips than the dataset has now."""
 
 _EVENTS = "ledger/events"
 """Beginning of the names of event logs; one in a store has the time of its run in its name."""
@@ -77,6 +80,8 @@ class Trial:
     """The dataset that `decide` has written."""
     again: "Trial | None" = None
     """Where one of them was refused, what the same command leaves when it is given again."""
+    accepted: "Trial | None" = None
+    """Where that was a training that had begun on the clips of before, what it leaves with `--accept-changes`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,16 +108,18 @@ class Scene:
         ended = tuple(end for group in together for end in in_turns(group, place, draw))
         refused = [work for work, end in zip(works, ended, strict=True) if end.code == EXIT_CANNOT_START]
         states = [_state(place, folder) for folder in (dataset, out)]
-        again = None
+        again = accepted = None
         if at_once and len(refused) == 1:
-            later = tuple(in_turns(refused, place, draw))
-            again = Trial(ended=later, dataset=_state(place, dataset), out=_state(place, out))
+            again = _given(refused, place, draw, dataset, out)
+            if OTHER_DATA in again.ended[0].output:
+                accepting = self._work("train", dataset, out, place / "run", "--accept-changes")
+                accepted = _given([accepting], place, draw, dataset, out)
         if is_remote(dataset):
             _remove(dataset.parent)
         shutil.rmtree(place)
-        return Trial(ended=ended, dataset=states[0], out=states[1], again=again)
+        return Trial(ended=ended, dataset=states[0], out=states[1], again=again, accepted=accepted)
 
-    def _work(self, command: str, dataset: Path, out: Path, run: Path) -> Callable[[], None]:
+    def _work(self, command: str, dataset: Path, out: Path, run: Path, *options: str) -> Callable[[], None]:
         name = str(dataset)
         source = str(self.folder / "talks.csv")
         arguments = {
@@ -132,6 +139,7 @@ class Scene:
                 "--device",
                 "cpu",
                 *(f"--set={s}" for s in _TINY),
+                *options,
             ],
         }[command]
 
@@ -145,6 +153,12 @@ class Scene:
             main()
 
         return work
+
+
+def _given(works: Sequence[Callable[[], None]], place: Path, draw: random.Random, dataset: Path, out: Path) -> Trial:
+    """Run commands in turns, and return what they leave."""
+    ended = tuple(in_turns(works, place, draw))
+    return Trial(ended=ended, dataset=_state(place, dataset), out=_state(place, out))
 
 
 def make_scene(folder: Path, store: str | None = None) -> Scene:

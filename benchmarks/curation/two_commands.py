@@ -6,8 +6,9 @@ All pairs of run, retry, decide, forget, validate, stats and train begin on copi
 folder or on an S3 server of this machine. They take turns at every access to it, in orders drawn from the seed. Right
 is that the dataset equals that of one of the two orders; or that one command was refused with exit code 3, that the
 dataset equals that of the other alone, and that the refused command given again leaves what it leaves after the
-other. `validate` and `stats` have to print what they print before or after the other command. Prints one JSON line:
-the counts, and of each wrong trial its pair, seed and what was wrong.
+other. A training that had saved a checkpoint before it was refused is given again with `--accept-changes`, because
+its clips are others now. `validate` and `stats` have to print what they print before or after the other command.
+Prints one JSON line: the counts, and of each wrong trial its pair, seed and what was wrong.
 """
 
 import argparse
@@ -23,9 +24,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.curation.command_pairs import COMMANDS, READERS, Scene, Trial, make_bucket, make_scene
+from benchmarks.curation.command_pairs import COMMANDS, OTHER_DATA, READERS, Scene, Trial, make_bucket, make_scene
 from benchmarks.curation.turns import Ended
-from foundation.errors import EXIT_CANNOT_START
+from foundation.errors import EXIT_CANNOT_START, EXIT_USAGE
 
 __all__ = ["Expected", "wrong_of"]
 
@@ -63,7 +64,10 @@ def wrong_of(trial: Trial, pair: tuple[str, str], expected: Expected) -> str | N
         wrong = wrong or _differing_end(pair[done], trial.ended[done], alone.ended[0])
         wrong = wrong or _differing_files("dataset, given again,", trial.again.dataset, order.dataset)
         wrong = wrong or _differing_files("out, given again,", trial.again.out, order.out)
-        return wrong or _differing_end(pair[1 - done], trial.again.ended[0], order.ended[1])
+        last = trial.again.ended[0]
+        if trial.accepted is not None and last.code == EXIT_USAGE and OTHER_DATA in last.output:
+            last = trial.accepted.ended[0]
+        return wrong or _differing_end(pair[1 - done], last, order.ended[1])
     reasons = []
     for first in (0, 1):
         order = expected.after(pair[first], pair[1 - first])

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from curation.decision.beyond_cores import in_cores, judged_by_grid, with_grid_faces
 from curation.decision.clip_plans import ClipPlan, candidates, plan_clips
+from curation.decision.grid import cores_of
 from curation.decision.judgement import Judged, judge, recording_starts
 from curation.decision.main_face import Rivals, main_face, main_track
 from curation.decision.own_rules import require_own_names
@@ -47,6 +49,8 @@ class Span:
     clip: ClipPlan | None
     sync: SyncedStretch | None = field(default=None, compare=False)
     """The stretch of tier `diffusion` that the rule `sync` judged, and that the span is; else None."""
+    on_grid: bool = False
+    """Whether a border of it is known to the grid of 5 ticks only."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,13 +101,16 @@ def decide(
     Raises:
         ValueError: the evidence was measured with another identity.
         RuleError: two rules have one name, or a rule of the user's own raises or does not return verdicts.
+        UnmeasuredError: ticks that could hold a clip under these settings were not measured.
     """
     require_own_names(rules)
-    begins = recording_starts(evidence, settings)
+    look, core = cores_of(evidence, settings, tiers, face_ratio)
+    judged, number = in_cores(evidence, core)
+    begins = recording_starts(judged, settings)
     bridge = settings.no_face.bridge_ticks
-    track = link_tracks(evidence, begins, bridge, settings.tracks, identity)
+    track = link_tracks(judged, begins, bridge, settings.tracks, identity)
     main = main_track(
-        evidence,
+        judged,
         track,
         begins,
         bridge_ticks=bridge,
@@ -112,9 +119,9 @@ def decide(
         silence=settings.silence,
         speaker=settings.speaker,
     )
-    face = main_face(evidence.faces, main)
+    face = main_face(judged.faces, main)
 
-    video = MeasuredVideo(evidence=evidence, face=face, main=main, breaks=begins | main.changes)
+    video = MeasuredVideo(evidence=judged, face=face, main=main, breaks=begins | main.changes)
     judgement = judge(video, settings, rules)
     passed, breaks = judgement.passed, judgement.breaks
     stretches = candidates(passed, breaks, settings.too_short) if "diffusion" in tiers else []
@@ -133,15 +140,21 @@ def decide(
     for tier in TIERS:
         clip_of = _clip_of(len(evidence), clips, tier)
         if tier not in tiers:
-            spans += _spans(evidence, (), np.zeros(len(evidence), dtype=np.bool_), clips, clip_of, tier, sync)
+            never = np.zeros(len(evidence), dtype=np.bool_)
+            spans += _spans(evidence, (), never, clips, clip_of, tier, sync, ~never)
             continue
         ruled, left = list(judgement.judged[tier]), passed[tier] & (clip_of < 0)
         if tier == "diffusion":
             unsynced = _sync_verdict(len(evidence), sync, settings.sync.in_sync_z)
             ruled.append((judgement.sync, unsynced))
             left &= ~unsynced.failed
-        ruled.append((judgement.too_short, too_short(left, breaks[tier], settings.too_short)))
-        spans += _spans(evidence, ruled, breaks[tier], clips, clip_of, tier, sync)
+        shortest = judgement.too_short, too_short(left, breaks[tier], settings.too_short)
+        spans += _spans(
+            evidence, judged_by_grid(ruled, shortest, look, core), breaks[tier], clips, clip_of, tier, sync, core
+        )
+    if not core.all():
+        track, main = with_grid_faces(evidence.faces, track, main, number, core)
+        face = main_face(evidence.faces, main)
     return Decision(track=track, main=main, face=face, spans=tuple(spans), clips=tuple(clips), sync=sync)
 
 
@@ -174,6 +187,7 @@ def _spans(
     clip_of: Int64Array,
     tier: Tier,
     sync: VideoSync,
+    core: BoolArray,
 ) -> list[Span]:
     """Tile the video with spans of one outcome each: the first of those that are true of a tick."""
     n = len(evidence)
@@ -204,6 +218,7 @@ def _spans(
                 failed=() if outcome == "trimmed" else _failed(judged, first, end),  # nothing was measured there
                 clip=clips[clip_of[first]] if outcome == "kept" else None,
                 sync=synced.get((first, end)),
+                on_grid=outcome != "trimmed" and not (core[first] and core[end - 1]),
             )
         )
     return spans

@@ -35,6 +35,10 @@ _WINDOW_BYTES = 8 << 30
 """Most that the evidence of a window can have: of an hour, several faces in each tick, some 500 points of each."""
 
 
+_FLAGS = ("grid", "measured")
+"""Optional fields of `FrameEvidence`."""
+
+
 def write_window(files: VideoFiles, window: Window, evidence: FrameEvidence, spent_s: float) -> None:
     """Write the evidence of the frames of a window, and the time of its measurement, seconds.
 
@@ -45,6 +49,9 @@ def write_window(files: VideoFiles, window: Window, evidence: FrameEvidence, spe
         "decoded": evidence.decoded,
         "cut_score": evidence.cut_score,
         "spent_s": np.array(spent_s),
+    }
+    arrays |= {
+        name: values for name in _FLAGS if (values := getattr(evidence, name)) is not None
     }
     for field in dataclasses.fields(Faces):
         values = getattr(evidence.faces, field.name)
@@ -169,9 +176,13 @@ def _evidence(arrays: Mapping[str, Any], window: Window, *, large: bool) -> tupl
             if large or not measure.large
             else measure.unmeasured(len(columns["tick"]))
         )
-    evidence = FrameEvidence(decoded=arrays["decoded"], faces=Faces(**columns), cut_score=arrays["cut_score"])
+    flags = {name: arrays.get(name, None) for name in _FLAGS}
+    evidence = FrameEvidence(
+        decoded=arrays["decoded"], faces=Faces(**columns), cut_score=arrays["cut_score"], **flags
+    )
     tick, n_ticks = evidence.faces.tick, window.n_ticks
-    if any(values.shape != (n_ticks,) for values in (evidence.decoded, evidence.cut_score)):
+    by_tick = (evidence.decoded, evidence.cut_score, *(values for values in flags.values() if values is not None))
+    if any(values.shape != (n_ticks,) for values in by_tick):
         raise ValueError(f"it holds other ticks than the {n_ticks} of its window")
     if tick.ndim != 1 or np.any((tick < 0) | (tick >= n_ticks)):
         raise ValueError(f"it holds faces outside the {n_ticks} ticks of its window")
