@@ -118,6 +118,8 @@ def not_looked_at(models: Perception, n_ticks: int) -> FrameEvidence:
         decoded=np.ones(n_ticks, dtype=np.bool_),
         faces=_FaceCollector(models).faces(),
         cut_score=np.zeros(n_ticks, dtype=np.float32),
+        grid=np.zeros(n_ticks, dtype=np.bool_),
+        measured=np.zeros(n_ticks, dtype=np.bool_),
     )
 
 

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from curation.analysis.analyze import WINDOW_STEP_TICKS
+from curation.decision.grid import margin_ticks
 from curation.decision.possible_speech import possible_speech
-from curation.evidence.measures import AudioEvidence
+from curation.evidence.measures import GRID_TICKS, AudioEvidence
 from curation.evidence.track_stretches import united
 from curation.rules.runs import true_runs
 from curation.settings import CurationSettings
@@ -14,17 +15,16 @@ from manifests.timeline import TickRange, ticks_of
 
 __all__ = ["looked_at"]
 
-_MARGIN_TICKS = 50
-
 
 def looked_at(
     sound: AudioEvidence, stretches: Sequence[TickRange], n_ticks: int, settings: CurationSettings
 ) -> list[TickRange]:
     """Return the ranges of a video of which pictures are measured, in order: all of it, unless speech decides.
 
-    A clip of tier `vae` may be silent; one of tier `diffusion` lies within speech. A range begins on a multiple of
-    `WINDOW_STEP_TICKS` or where a stretch does, so that it is searched and described on the same ticks as the complete
-    video.
+    A clip of tier `vae` may be silent; one of tier `diffusion` lies within speech, and what is further away than the
+    longest reach of a rule cannot change it. A range begins on a multiple of `WINDOW_STEP_TICKS` or where a stretch
+    does, so that it is searched and described on the same ticks as the complete video, and a group of the grid before
+    the ticks that count, because it is not known of the first picture whether it is a new one.
 
     Args:
         sound: of the stretches, concatenated.
@@ -41,9 +41,9 @@ def looked_at(
     if sound.speech_prob is not None:
         speech_prob = np.full(n_ticks, np.nan, dtype=np.float32)
         speech_prob[ticks] = sound.speech_prob
-    ranges = []
+    margin, ranges = margin_ticks(settings.rules), []
     for first, end in true_runs(possible_speech(speech_prob, trimmed, settings.rules)):
         low, high = next(stretch for stretch in stretches if stretch[0] <= first < stretch[1])
-        begin = (first - _MARGIN_TICKS) // WINDOW_STEP_TICKS * WINDOW_STEP_TICKS
-        ranges.append((max(low, begin), min(high, end + _MARGIN_TICKS)))
+        begin = (first - margin - GRID_TICKS) // WINDOW_STEP_TICKS * WINDOW_STEP_TICKS
+        ranges.append((max(low, begin), min(high, end + margin)))
     return united(ranges)
