@@ -23,7 +23,16 @@ from foundation.errors import UsageError
 from manifests.timeline import TICK_RATE_HZ
 from manifests.vocabulary import Tier
 
-__all__ = ["GRID_REASONS", "GridLook", "GridReason", "UnmeasuredError", "cores", "cores_of", "grid_look", "margin_ticks"]
+__all__ = [
+    "GRID_REASONS",
+    "GridLook",
+    "GridReason",
+    "UnmeasuredError",
+    "cores",
+    "cores_of",
+    "grid_look",
+    "margin_ticks",
+]
 
 GridReason = Literal["no_face", "several_faces", "small_face", "frontal"]
 
@@ -31,7 +40,7 @@ GRID_REASONS: Final[tuple[GridReason, ...]] = get_args(GridReason)
 """Rules that a grid tick may clearly fail, in the order in which they are applied."""
 
 _CLEARLY = 1.1
-"""A face fails a limit clearly where it is beyond it by a tenth: running medians may still accept one that is nearer."""
+"""A face clearly fails a limit where it is beyond it by a tenth: running medians may accept one that is nearer."""
 
 
 class UnmeasuredError(UsageError):
@@ -50,19 +59,14 @@ class GridLook:
     """(G,) the value that the rule judges, of this picture alone; NaN without a face, and where none fails."""
 
 
-def margin_ticks(rules: RulesSettings, mask_stride: int = 0) -> int:
-    """Return the longest reach of a rule, ticks: what lies further away from a clip cannot change it.
-
-    Args:
-        rules: their settings.
-        mask_stride: ticks between two measurements of a mask.
-    """
+def margin_ticks(rules: RulesSettings) -> int:
+    """Return the longest reach of a rule, ticks: what lies further away from a clip cannot change it."""
     return max(
         rules.still_face.window_ticks,
         round(rules.small_face.window_s * TICK_RATE_HZ) // 2,
         round(rules.silence.lip_window_s * TICK_RATE_HZ) // 2 + 1,
         rules.frontal.smooth_ticks // 2,
-        rules.mask.smooth_ticks // 2 + mask_stride,
+        rules.mask.smooth_ticks // 2,
         rules.jitter.guard_ticks + 2,
         rules.no_face.bridge_ticks + 1,
         MARGIN_TICKS,

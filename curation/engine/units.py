@@ -189,7 +189,9 @@ class MeasureWindow(Unit):
     def _run(self, worker: VideoWorker, files: VideoFiles) -> Result:
         started, window, media = time.perf_counter(), self.window, worker.plan.settings.media
         with opened(worker, self.video, self.info, step=self.name, whole=False) as info:
-            evidence = analyze_frames(info, worker.perception, window.first_tick, window.end_tick, media)
+            goes_on = window.first_tick > 0, window.end_tick < info.n_ticks
+            choice = worker.choice_of((window.first_tick, window.end_tick), goes_on=goes_on)
+            evidence = analyze_frames(info, worker.perception, window.first_tick, window.end_tick, media, choice)
         write_window(files, window, evidence, time.perf_counter() - started)
         return Result(word="measured", measured_s=seconds_of_tick(window.n_ticks))
 

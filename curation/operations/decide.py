@@ -140,7 +140,10 @@ def _decided(
     weights = origin.record.weights
     if render:
         ensure_assets(speech_assets(settings.in_use.speech))
-        weights = (*(weight for weight in weights if weight.role == "perception"), *speech_weights(settings.in_use.speech))
+        weights = (
+            *(weight for weight in weights if weight.role == "perception"),
+            *speech_weights(settings.in_use.speech),
+        )
     target = DatasetFolder.begin(out, settings, weights=weights, rules=rules, origin=origin)
     compact(target.path, (), settings.storage)  # what the same call has packed before is decided again
     again = _Again(

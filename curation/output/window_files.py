@@ -41,9 +41,7 @@ def write_window(files: VideoFiles, window: Window, evidence: FrameEvidence, spe
         "cut_score": evidence.cut_score,
         "spent_s": np.array(spent_s),
     }
-    arrays |= {
-        name: values for name in _FLAGS if (values := getattr(evidence, name)) is not None
-    }
+    arrays |= {name: values for name in _FLAGS if (values := getattr(evidence, name)) is not None}
     for field in dataclasses.fields(Faces):
         values = getattr(evidence.faces, field.name)
         if values is not None:
@@ -132,9 +130,7 @@ def _evidence(arrays: Mapping[str, Any], window: Window, *, large: bool) -> tupl
             else measure.unmeasured(len(columns["tick"]))
         )
     flags = {name: arrays.get(name, None) for name in _FLAGS}
-    evidence = FrameEvidence(
-        decoded=arrays["decoded"], faces=Faces(**columns), cut_score=arrays["cut_score"], **flags
-    )
+    evidence = FrameEvidence(decoded=arrays["decoded"], faces=Faces(**columns), cut_score=arrays["cut_score"], **flags)
     tick, n_ticks = evidence.faces.tick, window.n_ticks
     by_tick = (evidence.decoded, evidence.cut_score, *(values for values in flags.values() if values is not None))
     if any(values.shape != (n_ticks,) for values in by_tick):
