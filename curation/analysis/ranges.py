@@ -1,10 +1,12 @@
 """Analysis of ranges of a video: their sound first, then the pictures where they are looked at."""
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 
 from curation.analysis.analyze import analyze_audio, analyze_frames, not_looked_at
+from curation.analysis.waiting_ticks import EveryTick, TickChoice
 from curation.evidence.joining import scatter_rows, stitch, with_audio
 from curation.evidence.measures import AudioEvidence, Evidence, FrameEvidence
 from curation.media.probe import VideoInfo
@@ -13,7 +15,25 @@ from curation.perception.models import Perception
 from foundation.array_types import Float32Array
 from manifests.timeline import TickRange, ticks_of
 
-__all__ = ["analyze_audio_of", "analyze_looked_at", "analyze_ranges", "clipped"]
+__all__ = ["ChoiceOf", "analyze_audio_of", "analyze_looked_at", "analyze_ranges", "clipped", "every_tick_of"]
+
+
+class ChoiceOf(Protocol):
+    """Makes the choice of the ticks of a range that are measured."""
+
+    def __call__(self, ticks: TickRange, *, goes_on: tuple[bool, bool] = (False, False)) -> TickChoice:
+        """Return the choice.
+
+        Args:
+            ticks: the range.
+            goes_on: whether the pictures go on before the range, and after it.
+        """
+        ...
+
+
+def every_tick_of(ticks: TickRange, *, goes_on: tuple[bool, bool] = (False, False)) -> TickChoice:  # noqa: ARG001
+    """Return the choice of all ticks of a range: a `ChoiceOf`."""
+    return EveryTick()
 
 
 def analyze_ranges(
@@ -23,6 +43,7 @@ def analyze_ranges(
     sound: AudioEvidence,
     looked_at: Sequence[TickRange],
     media: MediaSettings,
+    choice_of: ChoiceOf = every_tick_of,
 ) -> Evidence:
     """Measure the frames of ranges of a video, each as a recording of its own, and join them with their sound.
 
@@ -35,16 +56,24 @@ def analyze_ranges(
         sound: of their ticks, concatenated, from `analyze_audio_of`.
         looked_at: ranges within them of which pictures are measured, in order.
         media: how the video is decoded.
+        choice_of: chooses the ticks that are measured, by what is seen on the way.
 
     Raises:
         MediaError: the file cannot be decoded.
     """
-    frames = [analyze_looked_at(info, models, stretch, looked_at, media) for stretch in stretches]
+    frames = [analyze_looked_at(info, models, stretch, looked_at, media, choice_of) for stretch in stretches]
     return scatter_rows(with_audio(stitch(frames), sound), ticks_of(stretches), info.n_ticks)
 
 
 def analyze_looked_at(
-    info: VideoInfo, models: Perception, within: TickRange, looked_at: Sequence[TickRange], media: MediaSettings
+    info: VideoInfo,
+    models: Perception,
+    within: TickRange,
+    looked_at: Sequence[TickRange],
+    media: MediaSettings,
+    choice_of: ChoiceOf,
+    *,
+    goes_on: tuple[bool, bool] = (False, False),
 ) -> FrameEvidence:
     """Measure the frames of a range of a video as far as it is looked at; of its other ticks nothing is known.
 
@@ -54,6 +83,8 @@ def analyze_looked_at(
         within: the range, of at least one tick.
         looked_at: ranges of which pictures are measured, in order; what lies outside of `within` is left out.
         media: how the video is decoded.
+        choice_of: chooses the ticks that are measured, by what is seen on the way.
+        goes_on: whether pictures are looked at before the range, and after it.
 
     Raises:
         MediaError: the file cannot be decoded.
@@ -62,7 +93,8 @@ def analyze_looked_at(
     for first, end in clipped(looked_at, within):
         if tick < first:
             parts.append(not_looked_at(models, first - tick))
-        parts.append(analyze_frames(info, models, first, end, media))
+        choice = choice_of((first, end), goes_on=(goes_on[0] and first == within[0], goes_on[1] and end == within[1]))
+        parts.append(analyze_frames(info, models, first, end, media, choice))
         tick = end
     if tick < within[1]:
         parts.append(not_looked_at(models, within[1] - tick))

@@ -64,7 +64,7 @@ def with_grid_faces(
 def judged_by_grid(judged: Judged, too_short: tuple[Rule, Verdict], look: GridLook, core: BoolArray) -> Judged:
     """Return verdicts whose values outside cores are those of the grid tick before.
 
-    A tick whose grid tick is bad fails that rule. A tick whose grid tick is not bad lies in a stretch that is too short.
+    A tick whose grid tick is bad fails that rule; where the grid tick is not bad, the stretch is too short.
 
     Args:
         judged: verdicts of one tier, by what cores show.

@@ -12,7 +12,7 @@ from typing import Final, Literal, get_args
 
 import numpy as np
 
-from curation.decision.grid_company import both_live
+from curation.decision.grid_company import SEEN_GRID_TICKS, both_live
 from curation.decision.possible_speech import possible_speech, widened
 from curation.decision.settings import RulesSettings
 from curation.evidence.measures import GRID_TICKS, Evidence, Faces
@@ -32,6 +32,7 @@ __all__ = [
     "cores",
     "cores_of",
     "grid_look",
+    "margin_in_sound",
     "margin_ticks",
 ]
 
@@ -41,7 +42,7 @@ GRID_REASONS: Final[tuple[GridReason, ...]] = get_args(GridReason)
 """Rules that a grid tick may clearly fail, in the order in which they are applied."""
 
 _CLEARLY = 1.1
-"""A face fails a limit clearly where it is beyond it by a tenth: running medians may still accept one that is nearer."""
+"""A face clearly fails a limit where it is beyond it by a tenth: running medians may accept one that is nearer."""
 
 
 class UnmeasuredError(UsageError):
@@ -63,23 +64,23 @@ class GridLook:
     None: nowhere."""
 
 
-def margin_ticks(rules: RulesSettings, mask_stride: int = 0) -> int:
-    """Return the longest reach of a rule, ticks: what lies further away from a clip cannot change it.
-
-    Args:
-        rules: their settings.
-        mask_stride: ticks between two measurements of a mask.
-    """
+def margin_ticks(rules: RulesSettings) -> int:
+    """Return the longest reach of a rule, ticks: what lies further away from a clip cannot change it."""
     return max(
         rules.still_face.window_ticks,
         round(rules.small_face.window_s * TICK_RATE_HZ) // 2,
         round(rules.silence.lip_window_s * TICK_RATE_HZ) // 2 + 1,
         rules.frontal.smooth_ticks // 2,
-        rules.mask.smooth_ticks // 2 + mask_stride,
+        rules.mask.smooth_ticks // 2,
         rules.jitter.guard_ticks + 2,
         rules.no_face.bridge_ticks + 1,
         MARGIN_TICKS,
     )
+
+
+def margin_in_sound(rules: RulesSettings) -> int:
+    """Return how far from possible speech pictures are looked at, ticks: the margin, and all that tells two people."""
+    return max(margin_ticks(rules), SEEN_GRID_TICKS * GRID_TICKS)
 
 
 def grid_look(
@@ -188,7 +189,7 @@ def cores_of(
     if "vae" not in tiers:
         trimmed = np.zeros(len(evidence), dtype=np.bool_) if evidence.trimmed is None else evidence.trimmed
         possible = possible_speech(evidence.speech_prob, trimmed, rules)
-        looked_at = widened(possible, margin)
+        looked_at = widened(possible, margin_in_sound(rules))
     look = grid_look(evidence.faces, np.flatnonzero(evidence.grid & looked_at), rules, tiers, face_ratio)
     look = look if possible is None else replace(look, silent=~looked_at)
     core = cores(look, len(evidence), rules, margin, trimmed=evidence.trimmed, possible=possible)

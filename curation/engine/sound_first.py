@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from curation.analysis.analyze import WINDOW_STEP_TICKS
-from curation.decision.grid import margin_ticks
+from curation.decision.grid import margin_in_sound
 from curation.decision.possible_speech import possible_speech
 from curation.evidence.measures import GRID_TICKS, AudioEvidence
 from curation.evidence.track_stretches import united
@@ -23,8 +23,9 @@ def looked_at(
 
     A clip of tier `vae` may be silent; one of tier `diffusion` lies within speech, and what is further away than the
     longest reach of a rule cannot change it. A range begins on a multiple of `WINDOW_STEP_TICKS` or where a stretch
-    does, so that it is searched and described on the same ticks as the complete video, and a group of the grid before
-    the ticks that count, because it is not known of the first picture whether it is a new one.
+    does, so that it is searched and described on the same ticks as the complete video. It is longer than what counts by
+    as much as makes the first and the last ticks that count those of the complete video: a stride of masks, and a group
+    of the grid, because it is not known of the first picture whether it is a new one.
 
     Args:
         sound: of the stretches, concatenated.
@@ -41,9 +42,9 @@ def looked_at(
     if sound.speech_prob is not None:
         speech_prob = np.full(n_ticks, np.nan, dtype=np.float32)
         speech_prob[ticks] = sound.speech_prob
-    margin, ranges = margin_ticks(settings.rules), []
+    margin, stride, ranges = margin_in_sound(settings.rules), settings.perception.mask_stride, []
     for first, end in true_runs(possible_speech(speech_prob, trimmed, settings.rules)):
         low, high = next(stretch for stretch in stretches if stretch[0] <= first < stretch[1])
-        begin = (first - margin - GRID_TICKS) // WINDOW_STEP_TICKS * WINDOW_STEP_TICKS
-        ranges.append((max(low, begin), min(high, end + margin)))
+        begin = (first - margin - stride - 2 * GRID_TICKS) // WINDOW_STEP_TICKS * WINDOW_STEP_TICKS
+        ranges.append((max(low, begin), min(high, end + margin + stride)))
     return united(ranges)

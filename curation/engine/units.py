@@ -212,7 +212,10 @@ class MeasureWindow(Unit):
         started, window, media = time.perf_counter(), self.window, worker.plan.settings.media
         with opened(worker, self.video, self.info, step=self.name, whole=False) as info:
             looks = (window.ticks,) if self.looked_at is None else self.looked_at
-            evidence = analyze_looked_at(info, worker.perception, window.ticks, looks, media)
+            goes_on = window.first_tick > 0, window.end_tick < info.n_ticks
+            evidence = analyze_looked_at(
+                info, worker.perception, window.ticks, looks, media, worker.choice_of, goes_on=goes_on
+            )
         write_window(files, window, evidence, time.perf_counter() - started)
         return Result(word="measured", measured_s=seconds_of_tick(window.n_ticks))
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from curation.analysis.lips_and_sound import ShapesOf, shapes_in
 from curation.analysis.ranges import analyze_audio_of, analyze_ranges
 from curation.analysis.speaking_track import heard_by_number, with_heard_track
+from curation.analysis.waiting_ticks import EveryTick, TickChoice
+from curation.decision.core_choice import CoreChoice
 from curation.decision.decide import Decision, decide
 from curation.engine.comparison import compared
 from curation.engine.sound_first import looked_at
@@ -139,7 +141,7 @@ class VideoWorker:
         settings, started = self.plan.settings, time.perf_counter()
         sound = self.heard(info, stretches)
         looks = looked_at(sound, stretches, info.n_ticks, settings)
-        seen = analyze_ranges(info, self.perception, stretches, sound, looks, settings.media)
+        seen = analyze_ranges(info, self.perception, stretches, sound, looks, settings.media, self.choice_of)
         return self.completed(info, seen, spent_s + time.perf_counter() - started)
 
     def completed(
@@ -245,6 +247,25 @@ class VideoWorker:
             RuleError: a rule of the user's own raised.
         """
         return compared(info, evidence, self.lips, shapes_of, self.plan.settings, self.plan.rules)
+
+    def choice_of(self, ticks: TickRange, *, goes_on: tuple[bool, bool] = (False, False)) -> TickChoice:
+        """Return what chooses the ticks of a range on which faces are measured.
+
+        Args:
+            ticks: the range.
+            goes_on: whether the video goes on before the range, and after it.
+        """
+        settings = self.plan.settings
+        if settings.analysis.every_tick:
+            return EveryTick()
+        return CoreChoice(
+            settings.rules,
+            settings.tiers,
+            settings.crop.face_ratio,
+            self.perception.mask_stride,
+            first_tick=ticks[0],
+            goes_on=goes_on,
+        )
 
     def decided(self, evidence: Evidence) -> Decision:
         """Return what is kept of a video.

@@ -115,6 +115,15 @@ class LazyImage(ABC):
         return np.asarray(small, np.uint8)
 
     @abstractmethod
+    def release(self) -> None:
+        """Free what can be made again in little time; the image stays the same."""
+
+    @property
+    @abstractmethod
+    def held_bytes(self) -> int:
+        """Memory that the frame takes until its image is no longer needed, bytes."""
+
+    @abstractmethod
     def _displayed(self) -> RgbImage:
         """Return the (H, W, 3) image."""
 
@@ -132,6 +141,15 @@ class DecodedImage(LazyImage):
         if is_hdr(self._frame):  # tables for a second size would take seconds, too
             return super().thumbnail(width_px, height_px)
         return self._convert.thumbnail(self._frame, self.shape, width_px, height_px)
+
+    def release(self) -> None:
+        """Free the RGB image; the decoded frame stays."""
+        self.__dict__.pop("rgb", None)
+
+    @property
+    def held_bytes(self) -> int:
+        """Memory of the decoded frame, bytes."""
+        return sum(plane.buffer_size for plane in self._frame.planes)
 
     def _displayed(self) -> RgbImage:
         return self._convert(self._frame, self.shape)

@@ -86,6 +86,15 @@ class _DecordImage(LazyImage):
         self._reader = reader
         self._number = number
 
+    def release(self) -> None:
+        """Do nothing: to decode the frame again would take long."""
+
+    @property
+    def held_bytes(self) -> int:
+        """Memory of the RGB image, bytes."""
+        width, height = self.shape.size_px
+        return 3 * width * height
+
     def _displayed(self) -> RgbImage:
         return self._reader.frame(self._number)
 
