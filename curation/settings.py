@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
+from curation.analysis.settings import AnalysisSettings
 from curation.analysis.windows import WindowSettings
 from curation.choices import LayoutName, PresetName
 from curation.decision.settings import RulesSettings
@@ -63,6 +64,8 @@ class CurationSettings(Settings):
     """Decoding of sources and encoding of clips."""
     perception: PerceptionSettings = PerceptionSettings()
     """Models that measure faces, poses and masks."""
+    analysis: AnalysisSettings = AnalysisSettings()
+    """How much is measured where no clip can lie."""
     rules: RulesSettings = RulesSettings()
     """Rules that drop seconds of a video, and their limits."""
     crop: CropSettings = CropSettings()

@@ -1,33 +1,29 @@
-"""Analysis of a video in one pass: all perception models on all ticks, decoded frames kept in this process."""
+"""Analysis of a video in one pass: all perception models, decoded frames kept in this process."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 
 from curation.analysis.audio_level import tick_loudness_dbfs
-from curation.analysis.outlook import BeginOutlook
-from curation.analysis.range_pictures import RangePictures
+from curation.analysis.face_collector import FaceCollector
 from curation.analysis.shape_starts import ShapeStarts
-from curation.evidence.joining import scatter_rows, stitch, with_audio
-from curation.evidence.measures import GRID_TICKS, AudioEvidence, Evidence, FrameEvidence
+from curation.analysis.waiting_ticks import EveryTick, TickChoice, WaitingTicks
+from curation.evidence.joining import with_audio
+from curation.evidence.measures import AudioEvidence, Evidence, FrameEvidence
 from curation.media.audio import tick_audio_pieces
 from curation.media.frames import tick_frames
+from curation.media.frames_again import FramesAgain
 from curation.media.probe import VideoInfo
 from curation.media.settings import DEFAULT_MEDIA_SETTINGS, MediaSettings
 from curation.perception.models import Perception
 from foundation.array_types import Float32Array
-from manifests.timeline import SAMPLES_PER_TICK, TickRange, ticks_of
+from manifests.timeline import SAMPLES_PER_TICK
 
-__all__ = ["WINDOW_STEP_TICKS", "analyze", "analyze_audio", "analyze_audio_of", "analyze_frames", "analyze_ranges"]
-
-FULL_LOOK_EVERY_TICKS = GRID_TICKS
-"""Interval of full face searches: the complete frame is searched once in each group of this many ticks, counted from
-the start of the video, and wherever a face is lost. Between searches, faces are followed. Where a search finds no face
-and there was none before, there are none up to the next search. A new face is found at most 0.16 s late."""
+__all__ = ["WINDOW_STEP_TICKS", "analyze", "analyze_audio", "analyze_frames", "not_looked_at"]
 
 WINDOW_STEP_TICKS = 25
-"""Common multiple of the intervals above: a window that begins on a multiple of it is searched and described on the
-same ticks as the complete video."""
+"""Common multiple of the intervals at which frames are searched and faces described: a window that begins on a multiple
+of it is searched and described on the same ticks as the complete video."""
 
 
 def analyze(
@@ -36,13 +32,14 @@ def analyze(
     first_tick: int,
     end_tick: int,
     media: MediaSettings = DEFAULT_MEDIA_SETTINGS,
+    choice: TickChoice | None = None,
 ) -> Evidence:
-    """Measure ticks ``[first_tick, end_tick)`` of a video, frames and audio.
+    """Measure ticks ``[first_tick, end_tick)`` of a video, frames and audio; `choice` is that of `analyze_frames`.
 
     Raises:
         MediaError: the file cannot be decoded.
     """
-    frames = analyze_frames(info, models, first_tick, end_tick, media)
+    frames = analyze_frames(info, models, first_tick, end_tick, media, choice)
     return with_audio(frames, analyze_audio(info, models, first_tick, end_tick))
 
 
@@ -52,23 +49,22 @@ def analyze_frames(
     first_tick: int,
     end_tick: int,
     media: MediaSettings = DEFAULT_MEDIA_SETTINGS,
-    begin_outlook: BeginOutlook | None = None,
+    choice: TickChoice | None = None,
 ) -> FrameEvidence:
-    """Measure the frames of ticks ``[first_tick, end_tick)`` of a video.
+    """Measure the frames of ticks ``[first_tick, end_tick)`` of a video, those between grid ticks only where chosen.
 
     A frame that lasts several ticks is measured once. Coordinates are pixels of the upright frame; where the stream
-    goes on in another size, a new shot begins (`SURE_CUT_SCORE`). Memory holds `models.mask_stride` frames, those that
-    wait until it is certain whether they are needed, and thumbnails for the cut scorer. A range that begins on a multiple
-    of `WINDOW_STEP_TICKS` gives the same values as the complete video.
+    goes on in another size, a new shot begins (`SURE_CUT_SCORE`). Memory holds the frames that wait for the choice,
+    `models.mask_stride` others, and thumbnails for the cut scorer. A range that begins on a multiple of
+    `WINDOW_STEP_TICKS` gives the same values as the complete video.
 
     Args:
-        info: the video.
-        models: those that measure.
+        info: what was probed of the video.
+        models: all of them.
         first_tick: of the range.
-        end_tick: tick after the last of the range.
-        media: how the video is decoded.
-        begin_outlook: begins what tells which ticks are needed; of the others, only one of each group is searched for
-            faces. None: all are measured.
+        end_tick: of the range.
+        media: how it is decoded.
+        choice: chooses ticks as grid ticks come in; None: all.
 
     Raises:
         MediaError: the file cannot be decoded.
@@ -76,23 +72,42 @@ def analyze_frames(
     halo = models.cuts.halo_ticks
     halo_first, halo_end = max(0, first_tick - halo), min(info.n_ticks, end_tick + halo)
     thumbs = np.zeros((halo_end - halo_first, models.cuts.thumb_height_px, models.cuts.thumb_width_px, 3), np.uint8)
-    seen = RangePictures(info, models, (first_tick, end_tick), media, begin_outlook)
+    decoded = np.zeros(end_tick - first_tick, dtype=np.bool_)
+    ticks = WaitingTicks(models, choice or EveryTick(), end_tick - first_tick, FramesAgain(info, media))
     starts = ShapeStarts(halo)
     for frame in tick_frames(info, halo_first, halo_end, media):
         row = frame.tick - halo_first
-        if row and frame.tick in info.joins:
+        joined = bool(row) and frame.tick in info.joins
+        if joined:
             starts.begin(row)
-            seen.begin_shot()
         if frame.shown is None:
             # The last frame again: a gap in the file is not a shot cut.
             thumbs[row] = thumbs[max(0, row - 1)]
             continue
         thumbs[row] = frame.shown.thumbnail(models.cuts.thumb_width_px, models.cuts.thumb_height_px)
-        if starts.add(row, frame.shown.shape.size_px):
-            seen.begin_shot()
+        begins_shot = starts.add(row, frame.shown.shape.size_px) or joined
         if first_tick <= frame.tick < end_tick:
-            seen.add(frame.tick, frame.source_frame, frame.shown)
-    return seen.evidence(starts.cut_scores(models.cuts, thumbs)[first_tick - halo_first :][: end_tick - first_tick])
+            decoded[frame.tick - first_tick] = True
+            ticks.add(frame.tick, frame.tick - first_tick, frame.source_frame, frame.shown, begins_shot=begins_shot)
+    measured = ticks.finish()
+    return FrameEvidence(
+        decoded=decoded,
+        faces=ticks.collector.faces(measured, ticks.grid),
+        grid=ticks.grid,
+        measured=measured,
+        cut_score=starts.cut_scores(models.cuts, thumbs)[first_tick - halo_first :][: end_tick - first_tick],
+    )
+
+
+def not_looked_at(models: Perception, n_ticks: int) -> FrameEvidence:
+    """Return the evidence of the frames of ticks of which no picture is decoded: nothing is known of them."""
+    return FrameEvidence(
+        decoded=np.ones(n_ticks, dtype=np.bool_),
+        faces=FaceCollector(models).faces(),
+        cut_score=np.zeros(n_ticks, dtype=np.float32),
+        grid=np.zeros(n_ticks, dtype=np.bool_),
+        measured=np.zeros(n_ticks, dtype=np.bool_),
+    )
 
 
 def analyze_audio(info: VideoInfo, models: Perception, first_tick: int, end_tick: int) -> AudioEvidence:
@@ -115,38 +130,3 @@ def analyze_audio(info: VideoInfo, models: Perception, first_tick: int, end_tick
 
     speech_prob = models.voice(pieces_with_levels(), end_tick - first_tick)
     return AudioEvidence(speech_prob=speech_prob, loudness_dbfs=np.concatenate(levels))
-
-
-def analyze_ranges(
-    info: VideoInfo, models: Perception, stretches: Sequence[TickRange], media: MediaSettings
-) -> Evidence:
-    """Measure ranges of a video, frames and audio, each as a recording of its own.
-
-    Nothing between them is decoded, except the few frames next to a range that the cut scorer compares it with.
-
-    Raises:
-        MediaError: the file cannot be decoded.
-    """
-    ranges = [analyze(info, models, first, end, media) for first, end in stretches]
-    return scatter_rows(with_audio(stitch(ranges), _concatenated(ranges)), ticks_of(stretches), info.n_ticks)
-
-
-def analyze_audio_of(info: VideoInfo, models: Perception, stretches: Sequence[TickRange]) -> AudioEvidence:
-    """Measure the audio of ranges, each as a recording of its own; their ticks are concatenated.
-
-    Raises:
-        MediaError: the file cannot be opened.
-    """
-    return _concatenated([analyze_audio(info, models, first, end) for first, end in stretches])
-
-
-def _concatenated(ranges: Sequence[AudioEvidence]) -> AudioEvidence:
-    return AudioEvidence(
-        speech_prob=_joined([audio.speech_prob for audio in ranges]),
-        loudness_dbfs=_joined([audio.loudness_dbfs for audio in ranges]),
-    )
-
-
-def _joined(columns: Sequence[Float32Array | None]) -> Float32Array | None:
-    present = [column for column in columns if column is not None]
-    return np.concatenate(present) if len(present) == len(columns) else None

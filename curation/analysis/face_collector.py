@@ -1,73 +1,65 @@
-"""Faces of a range of ticks as columns, frame by frame: found, followed, and measured."""
+"""Measurements of faces, frame by frame, as columns."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from curation.analysis.batches import JitterBatches, PoseBatches
 from curation.analysis.face_quality import face_luma, face_sharpness, lip_aperture
 from curation.analysis.mask_stride import StridedMask
+from curation.evidence.joining import chosen_faces
 from curation.evidence.measures import GRID_TICKS, Faces
 from curation.media.convert import LazyImage
 from curation.perception.models import Perception
 from curation.perception.protocols import FaceObservation
-from foundation.array_types import Float32Array, RgbImage
-from manifests.landmarks import LandmarkScheme, key_points, landmark_box
-from manifests.schema.face_measures import FACE_MEASURES
+from foundation.array_types import BoolArray, Float32Array, RgbImage
+from manifests.landmarks import key_points, landmark_box
 
-__all__ = ["DESCRIPTOR_EVERY_TICKS", "FaceCollector", "found_faces"]
+__all__ = ["FaceCollector", "MeasuredFace"]
 
 DESCRIPTOR_EVERY_TICKS = 25
 """Interval of identity descriptors: one is taken on each tick that is a multiple of this, once a second."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _MeasuredFace:
-    """Measurements of one face in one source frame; of a frame that is left out, only what the search gives."""
+class MeasuredFace:
+    """Measurements of one face in one source frame, of that frame alone."""
 
     found: FaceObservation
+    number: int
+    """Number of faces that were measured before it."""
     key_points_px: Float32Array
-    number: int | None = None
-    """Number of faces that were measured before it; None where it was not measured."""
-    sharpness: float = float("nan")
-    luma: float = float("nan")
-    lip_aperture: float = float("nan")
-
-
-def found_faces(tick: int, found: Sequence[FaceObservation], scheme: LandmarkScheme) -> Faces:
-    """Return the faces of one picture with what their finder gives, and nothing else, of the tick ``tick``."""
-    landmarks = _stack([face.landmarks_px for face in found], (scheme.n_points, 2))
-    columns = {measure.field: measure.unmeasured(len(found)) for measure in FACE_MEASURES}
-    columns |= {
-        "box_px": _stack([face.box_px for face in found], (4,)),
-        "score": np.array([face.score for face in found], dtype=np.float32),
-        "key_points_px": key_points(landmarks, scheme),
-        "landmarks_px": landmarks,
-    }
-    return Faces(tick=np.full(len(found), tick, dtype=np.int64), **columns)
+    sharpness: float
+    luma: float
+    lip_aperture: float
 
 
 class FaceCollector:
-    """Collector of face measurements, frame by frame, as columns.
+    """Collector of face measurements: of ticks that follow one another, and of single ones between such runs.
 
-    A frame is measured (`add`), or left out, of which only the faces are told that a search found in it (`add_found`).
-    Frames come in the order of their ticks. A measured one after one that was left out must be searched in full.
+    The complete frame is searched once in each group of `GRID_TICKS` ticks, counted from the start of the video, and
+    wherever a face is lost. Between searches, faces are followed. Where a search finds no face and there was none before,
+    there are none up to the next search. A new face is found at most 0.16 s late.
+
+    A run begins with a searched frame. Where that shows nobody within a shot, whether the frames after it are searched
+    depends on those before, so that its run has to begin earlier.
     """
 
     def __init__(self, models: Perception) -> None:
+        """Begin a range of ticks."""
         self._models = models
         self._scheme = models.landmarks
-        self._no_descriptor = np.full(models.descriptor_dim, np.nan, dtype=np.float32)
         self._source_frame: int | None = None
         self._looked: int | None = None
         """Group of ticks in which a complete frame was searched last."""
         self._no_face = False
         """Whether that search found no face, with none before it and none since."""
-        self._measured: list[_MeasuredFace] = []
+        self._measured: Sequence[MeasuredFace] = ()
         self._ticks: list[int] = []
-        self._rows: list[_MeasuredFace] = []
+        self._rows: list[MeasuredFace] = []
         self._descriptors: list[Float32Array] = []
+        self._in_run: list[bool] = []
         self._n_measured = 0
         self._masks = StridedMask(models.mask, models.mask_stride)
         self._poses = None if models.pose is None else PoseBatches(models.pose)
@@ -77,8 +69,13 @@ class FaceCollector:
         """Forget the faces of the frames before: they cannot be followed into those that come."""
         self._source_frame = self._looked = None
         self._no_face = False
-        self._measured = []
+        self._measured = ()
         self._masks.begin_shot()
+
+    def search(self, shown: LazyImage) -> list[MeasuredFace]:
+        """Return all faces of a frame, whatever was seen before, with what is measured of this frame alone."""
+        found = self._models.faces(shown.rgb, None)
+        return self._measure(shown.rgb, found) if found else []
 
     def add(
         self,
@@ -86,67 +83,79 @@ class FaceCollector:
         row: int,
         source_frame: int | None,
         shown: LazyImage,
-        searched: Sequence[FaceObservation] | None = None,
+        searched: Sequence[MeasuredFace] | None = None,
     ) -> None:
-        """Measure a frame.
+        """Measure a tick of a run.
 
         Args:
-            tick: absolute tick of the video.
-            row: tick counted from the start of the range.
-            source_frame: number of the stored frame.
-            shown: its image.
-            searched: the faces that a search of the complete frame found; None where it was not searched yet.
+            tick: of the video.
+            row: of the range.
+            source_frame: the stored frame; the same number: the same picture.
+            shown: the picture.
+            searched: what `search` found in it; None: it was not searched yet.
         """
         if source_frame is None or source_frame != self._source_frame:
-            found = self._find(tick, shown, searched)
-            self._measured = self._measure(tick, shown.rgb, found) if found else []
-            if not found:
+            self._measured = self._find(tick, shown, searched)
+            if self._measured:
+                self._masks.add(tick, shown.rgb, *self._points_and_boxes())
+            else:
                 self._masks.add_empty(tick)
             self._source_frame = source_frame
         else:
             self._masks.repeat(tick)
         for face in self._measured:
-            self._ticks.append(row)
-            self._rows.append(face)
             # On multiples of the absolute tick, so that windows of one video measure at the same ticks.
-            self._descriptors.append(
-                self._models.describer(shown.rgb, face.key_points_px)
-                if tick % DESCRIPTOR_EVERY_TICKS == 0
-                else self._no_descriptor
+            descriptor = (
+                self._models.describer(shown.rgb, face.key_points_px) if tick % DESCRIPTOR_EVERY_TICKS == 0 else None
             )
+            self._append(row, face, descriptor, in_run=True)
 
-    def add_found(self, row: int, found: Sequence[FaceObservation]) -> None:
-        """Add faces that a search found in a frame that is left out otherwise."""
-        landmarks = np.array([face.landmarks_px for face in found])
-        for face, nine in zip(found, key_points(landmarks, self._scheme) if found else (), strict=True):
-            self._ticks.append(row)
-            self._rows.append(_MeasuredFace(found=face, key_points_px=nine))
-            self._descriptors.append(self._no_descriptor)
+    def add_alone(self, row: int, searched: Sequence[MeasuredFace]) -> None:
+        """Add a tick of which the neighbours are not measured; masks and descriptors are left out.
+
+        Args:
+            row: of the range.
+            searched: what `search` found in it.
+        """
+        for face in searched:
+            self._append(row, face, None, in_run=False)
+
+    def _append(self, row: int, face: MeasuredFace, descriptor: Float32Array | None, *, in_run: bool) -> None:
+        self._ticks.append(row)
+        self._rows.append(face)
+        self._in_run.append(in_run)
+        missing = np.full(self._models.descriptor_dim, np.nan, dtype=np.float32)
+        self._descriptors.append(missing if descriptor is None else descriptor)
+
+    def _points_and_boxes(self) -> tuple[Float32Array, Float32Array]:
+        return (
+            np.array([face.key_points_px for face in self._measured]),
+            np.array([face.found.box_px for face in self._measured]),
+        )
 
     def _find(
-        self, tick: int, shown: LazyImage, searched: Sequence[FaceObservation] | None
-    ) -> Sequence[FaceObservation]:
+        self, tick: int, shown: LazyImage, searched: Sequence[MeasuredFace] | None
+    ) -> Sequence[MeasuredFace]:
         """Return the faces of a new frame: by a full search, by following, or none where no face is expected."""
         group = tick // GRID_TICKS
         begins = group != self._looked
         if self._no_face and not begins:
-            return []
+            return ()
         if begins:
-            found = self._models.faces(shown.rgb, None) if searched is None else searched
+            found = self.search(shown) if searched is None else searched
         else:
-            found = self._models.faces(shown.rgb, [face.found for face in self._measured] or None)
+            followed = self._models.faces(shown.rgb, [face.found for face in self._measured] or None)
+            found = self._measure(shown.rgb, followed) if followed else ()
         if begins or found:
             self._no_face = self._looked is not None and not self._measured and not found
         self._looked = group
         return found
 
-    def _measure(self, tick: int, rgb: RgbImage, found: Sequence[FaceObservation]) -> list[_MeasuredFace]:
+    def _measure(self, rgb: RgbImage, found: Sequence[FaceObservation]) -> list[MeasuredFace]:
         landmarks = np.array([face.landmarks_px for face in found])
         points, outlines = key_points(landmarks, self._scheme), landmark_box(landmarks)
-        boxes = np.array([face.box_px for face in found])
-        self._masks.add(tick, rgb, points, boxes)
         if self._poses is not None:
-            self._poses.add(rgb, boxes)
+            self._poses.add(rgb, np.array([face.box_px for face in found]))
         if self._jitter is not None:
             for face in found:
                 if face.jitter_box_px is None:
@@ -155,7 +164,7 @@ class FaceCollector:
         first = self._n_measured
         self._n_measured += len(found)
         return [
-            _MeasuredFace(
+            MeasuredFace(
                 found=face,
                 number=number,
                 key_points_px=nine,
@@ -166,14 +175,20 @@ class FaceCollector:
             for number, (face, nine, outline) in enumerate(zip(found, points, outlines, strict=True), start=first)
         ]
 
-    def faces(self) -> Faces:
-        """Return all faces; what was not measured of those in frames that are left out is missing."""
+    def faces(self, measured: BoolArray | None = None, grid: BoolArray | None = None) -> Faces:
+        """Return all faces.
+
+        Args:
+            measured: (T,) rows of the range of which everything is returned; None: all.
+            grid: (T,) rows of which, where they are not `measured`, all but masks and descriptors is returned.
+        """
         found = [row.found for row in self._rows]
+        in_run = np.array(self._in_run, dtype=np.bool_)
+        mask_prob = np.full(len(found), np.nan, dtype=np.float32)
+        mask_measured = np.zeros(len(found), dtype=np.bool_)
+        mask_prob[in_run], mask_measured[in_run] = self._masks.finish()
         shapes = [face.blendshapes for face in found if face.blendshapes is not None]
-        measured = np.array([row.number is not None for row in self._rows], dtype=np.bool_)
-        mask_prob, mask_measured = np.full(len(found), np.nan, np.float32), np.zeros(len(found), np.bool_)
-        mask_prob[measured], mask_measured[measured] = self._masks.finish()
-        return Faces(
+        faces = Faces(
             tick=np.array(self._ticks, dtype=np.int64),
             box_px=_stack([face.box_px for face in found], (4,)),
             score=np.array([face.score for face in found], dtype=np.float32),
@@ -189,21 +204,29 @@ class FaceCollector:
             descriptor=_stack(self._descriptors, (self._models.descriptor_dim,)),
             jitter_points_px=self._jitter_points_px(),
         )
+        return faces if measured is None or grid is None else _thinned(faces, measured, grid)
 
     def _jitter_points_px(self) -> Float32Array | None:
         if self._jitter is None or not self._rows:
             return None
-        return self._by_row(self._jitter.finish())
+        return self._jitter.finish()[[row.number for row in self._rows]]
 
     def _pose_deg(self) -> Float32Array:
         if self._poses is None:
             return _stack([row.found.pose_deg for row in self._rows], (3,))
-        return self._by_row(self._poses.finish())
+        return self._poses.finish()[[row.number for row in self._rows]]
 
-    def _by_row(self, values: Float32Array) -> Float32Array:
-        """Return the values of measured faces, one of each, in the order of rows; NaN where none was measured."""
-        missing = np.full((1, *values.shape[1:]), np.nan, dtype=np.float32)
-        return np.concatenate([values, missing])[[-1 if row.number is None else row.number for row in self._rows]]
+
+def _thinned(faces: Faces, measured: BoolArray, grid: BoolArray) -> Faces:
+    """Return the faces of rows that are asked for, so that no value depends on what else was measured."""
+    alone = ~measured[faces.tick]
+    faces = replace(
+        faces,
+        mask_prob=np.where(alone, np.float32(np.nan), faces.mask_prob),
+        mask_measured=faces.mask_measured & ~alone,
+        descriptor=np.where(alone[:, None], np.float32(np.nan), faces.descriptor),
+    )
+    return chosen_faces(faces, ~alone | grid[faces.tick])
 
 
 def _stack(rows: list[Float32Array], shape: tuple[int, ...]) -> Float32Array:

@@ -64,7 +64,7 @@ def with_grid_faces(
 def judged_by_grid(judged: Judged, too_short: tuple[Rule, Verdict], look: GridLook, core: BoolArray) -> Judged:
     """Return verdicts whose values outside cores are those of the grid tick before.
 
-    A tick whose grid tick is bad fails that rule. A tick whose grid tick is not bad lies in a stretch that is too short.
+    A tick whose grid tick is bad fails that rule; where the grid tick is not bad, the stretch is too short.
 
     Args:
         judged: verdicts of one tier, by what cores show.
@@ -89,7 +89,10 @@ def _held(look: GridLook, n_ticks: int) -> tuple[Int64Array, Float32Array]:
     if not len(look.tick):
         return np.full(n_ticks, -1, dtype=np.int64), np.full(n_ticks, np.nan, dtype=np.float32)
     last = np.maximum(np.searchsorted(look.tick, np.arange(n_ticks), side="right") - 1, 0)
-    return look.reason[last], look.value[last]
+    reason, value = look.reason[last], look.value[last]
+    if look.silent is not None:
+        reason[look.silent], value[look.silent] = -1, np.nan
+    return reason, value
 
 
 def _told(rule: Rule, verdict: Verdict, reason: Int64Array, value: Float32Array, core: BoolArray) -> Verdict:

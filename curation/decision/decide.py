@@ -149,8 +149,9 @@ def decide(
             ruled.append((judgement.sync, unsynced))
             left &= ~unsynced.failed
         shortest = judgement.too_short, too_short(left, breaks[tier], settings.too_short)
+        exact = core if look.silent is None else core | look.silent
         spans += _spans(
-            evidence, judged_by_grid(ruled, shortest, look, core), breaks[tier], clips, clip_of, tier, sync, core
+            evidence, judged_by_grid(ruled, shortest, look, core), breaks[tier], clips, clip_of, tier, sync, exact
         )
     if not core.all():
         track, main = with_grid_faces(evidence.faces, track, main, number, core)
@@ -187,7 +188,7 @@ def _spans(
     clip_of: Int64Array,
     tier: Tier,
     sync: VideoSync,
-    core: BoolArray,
+    exact: BoolArray,
 ) -> list[Span]:
     """Tile the video with spans of one outcome each: the first of those that are true of a tick."""
     n = len(evidence)
@@ -218,7 +219,7 @@ def _spans(
                 failed=() if outcome == "trimmed" else _failed(judged, first, end),  # nothing was measured there
                 clip=clips[clip_of[first]] if outcome == "kept" else None,
                 sync=synced.get((first, end)),
-                on_grid=outcome != "trimmed" and not (core[first] and core[end - 1]),
+                on_grid=outcome != "trimmed" and not (exact[first] and exact[end - 1]),
             )
         )
     return spans

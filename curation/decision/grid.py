@@ -7,12 +7,13 @@ are the same whether or not the ticks outside were measured.
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, get_args
 
 import numpy as np
 
-from curation.decision.grid_company import both_live
+from curation.decision.grid_company import SEEN_GRID_TICKS, both_live
+from curation.decision.possible_speech import possible_speech, widened
 from curation.decision.settings import RulesSettings
 from curation.evidence.measures import GRID_TICKS, Evidence, Faces
 from curation.evidence.track_stretches import MARGIN_TICKS
@@ -23,7 +24,17 @@ from foundation.errors import UsageError
 from manifests.timeline import TICK_RATE_HZ
 from manifests.vocabulary import Tier
 
-__all__ = ["GRID_REASONS", "GridLook", "GridReason", "UnmeasuredError", "cores", "cores_of", "grid_look", "margin_ticks"]
+__all__ = [
+    "GRID_REASONS",
+    "GridLook",
+    "GridReason",
+    "UnmeasuredError",
+    "cores",
+    "cores_of",
+    "grid_look",
+    "margin_in_sound",
+    "margin_ticks",
+]
 
 GridReason = Literal["no_face", "several_faces", "small_face", "frontal"]
 
@@ -31,7 +42,7 @@ GRID_REASONS: Final[tuple[GridReason, ...]] = get_args(GridReason)
 """Rules that a grid tick may clearly fail, in the order in which they are applied."""
 
 _CLEARLY = 1.1
-"""A face fails a limit clearly where it is beyond it by a tenth: running medians may still accept one that is nearer."""
+"""A face clearly fails a limit where it is beyond it by a tenth: running medians may accept one that is nearer."""
 
 
 class UnmeasuredError(UsageError):
@@ -48,25 +59,28 @@ class GridLook:
     """(G,) the rule that the tick clearly fails, an index of `GRID_REASONS`; -1 where it fails none, or may not."""
     value: Float32Array
     """(G,) the value that the rule judges, of this picture alone; NaN without a face, and where none fails."""
+    silent: BoolArray | None = None
+    """(T,) ticks of the video of which no picture is looked at, because no speech near them is long enough for a clip;
+    None: nowhere."""
 
 
-def margin_ticks(rules: RulesSettings, mask_stride: int = 0) -> int:
-    """Return the longest reach of a rule, ticks: what lies further away from a clip cannot change it.
-
-    Args:
-        rules: their settings.
-        mask_stride: ticks between two measurements of a mask.
-    """
+def margin_ticks(rules: RulesSettings) -> int:
+    """Return the longest reach of a rule, ticks: what lies further away from a clip cannot change it."""
     return max(
         rules.still_face.window_ticks,
         round(rules.small_face.window_s * TICK_RATE_HZ) // 2,
         round(rules.silence.lip_window_s * TICK_RATE_HZ) // 2 + 1,
         rules.frontal.smooth_ticks // 2,
-        rules.mask.smooth_ticks // 2 + mask_stride,
+        rules.mask.smooth_ticks // 2,
         rules.jitter.guard_ticks + 2,
         rules.no_face.bridge_ticks + 1,
         MARGIN_TICKS,
     )
+
+
+def margin_in_sound(rules: RulesSettings) -> int:
+    """Return how far from possible speech pictures are looked at, ticks: the margin, and all that tells two people."""
+    return max(margin_ticks(rules), SEEN_GRID_TICKS * GRID_TICKS)
 
 
 def grid_look(
@@ -120,6 +134,7 @@ def cores(
     margin: int,
     *,
     trimmed: BoolArray | None = None,
+    possible: BoolArray | None = None,
     goes_on: tuple[bool, bool] = (False, False),
 ) -> BoolArray:
     """Return (n_ticks,) where every tick has to be measured: stretches that may hold a clip, with their margins.
@@ -133,6 +148,7 @@ def cores(
         rules: settings: the shortest clip, and the longest miss that is bridged.
         margin: ticks on both sides of a stretch, from `margin_ticks`.
         trimmed: (n_ticks,) True on ticks that were not chosen; None: nowhere.
+        possible: (n_ticks,) ticks that a clip could hold by their sound, from `possible_speech`; None: all.
         goes_on: whether the video goes on before the range, and after it, so that a stretch at its border may be long.
     """
     free = np.ones(n_ticks, dtype=np.bool_)
@@ -144,6 +160,8 @@ def cores(
             free[look.tick[first] : look.tick[end - 1] + 1] = False
     if trimmed is not None:
         free &= ~trimmed
+    if possible is not None:
+        free &= possible
     core = np.zeros(n_ticks, dtype=np.bool_)
     runs = true_runs(free)
     # at a border beyond which the video goes on, there may be more of it, even where nothing of it is here
@@ -167,8 +185,14 @@ def cores_of(
         nothing = np.zeros(0, dtype=np.int64)
         unknown = GridLook(tick=nothing, reason=nothing, value=np.zeros(0, dtype=np.float32))
         return unknown, np.ones(len(evidence), dtype=np.bool_)
-    look = grid_look(evidence.faces, np.flatnonzero(evidence.grid), rules, tiers, face_ratio)
-    core = cores(look, len(evidence), rules, margin_ticks(rules), trimmed=evidence.trimmed)
+    margin, possible, looked_at = margin_ticks(rules), None, np.ones(len(evidence), dtype=np.bool_)
+    if "vae" not in tiers:
+        trimmed = np.zeros(len(evidence), dtype=np.bool_) if evidence.trimmed is None else evidence.trimmed
+        possible = possible_speech(evidence.speech_prob, trimmed, rules)
+        looked_at = widened(possible, margin_in_sound(rules))
+    look = grid_look(evidence.faces, np.flatnonzero(evidence.grid & looked_at), rules, tiers, face_ratio)
+    look = look if possible is None else replace(look, silent=~looked_at)
+    core = cores(look, len(evidence), rules, margin, trimmed=evidence.trimmed, possible=possible)
     if evidence.measured is not None:
         missing = np.count_nonzero(core & ~evidence.measured)
         if missing:

@@ -15,8 +15,8 @@ SEEN_GRID_TICKS = 10
 """Grid ticks, this one and those before it, on which a face must have been seen to be known to live: 2 s."""
 
 _CLEARLY = 3.0
-"""A face clearly lives where it moves by this many times `rules.still_face.min_motion`: single pictures are noisier than
-the means over three ticks that the rule takes."""
+"""A face clearly lives where it moves by this many times `rules.still_face.min_motion`, because single pictures are
+noisier than the means over three ticks that the rule takes."""
 
 
 def both_live(

@@ -125,10 +125,7 @@ def _joined_flags(
     if all(values is None for values in flags):
         return None
     return np.concatenate(
-        [
-            np.full(len(part), default) if values is None else values
-            for part, values in zip(parts, flags, strict=True)
-        ]
+        [np.full(len(part), default) if values is None else values for part, values in zip(parts, flags, strict=True)]
     )
 
 

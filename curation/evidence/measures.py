@@ -6,7 +6,16 @@ from foundation.array_types import BoolArray, Float32Array, Int64Array
 from manifests.schema.face_measures import FaceMeasures
 from manifests.timeline import TICK_RATE_HZ
 
-__all__ = ["GRID_TICKS", "LEAST_CUT_SCORE", "SURE_CUT_SCORE", "AudioEvidence", "Evidence", "FaceMeasures", "Faces", "FrameEvidence"]
+__all__ = [
+    "GRID_TICKS",
+    "LEAST_CUT_SCORE",
+    "SURE_CUT_SCORE",
+    "AudioEvidence",
+    "Evidence",
+    "FaceMeasures",
+    "Faces",
+    "FrameEvidence",
+]
 
 
 GRID_TICKS = 5

@@ -114,15 +114,14 @@ class LazyImage(ABC):
         small = cv2.resize(self.rgb, (width_px, height_px), interpolation=cv2.INTER_AREA)
         return np.asarray(small, np.uint8)
 
+    def release(self) -> None:  # noqa: B027 - an image that takes long to make is kept
+        """Free what can be made again in little time; the image stays the same."""
+
     @property
     def held_bytes(self) -> int:
-        """Memory that it takes now."""
+        """Memory that the frame takes now, bytes."""
         made: RgbImage | None = self.__dict__.get("rgb")
         return 0 if made is None else made.nbytes
-
-    def forget_rgb(self) -> None:
-        """Free the memory of `rgb`, which is made again, of the same values, when it is asked for."""
-        self.__dict__.pop("rgb", None)
 
     @abstractmethod
     def _displayed(self) -> RgbImage:
@@ -143,9 +142,13 @@ class DecodedImage(LazyImage):
             return super().thumbnail(width_px, height_px)
         return self._convert.thumbnail(self._frame, self.shape, width_px, height_px)
 
+    def release(self) -> None:
+        """Free the RGB image; the decoded frame stays."""
+        self.__dict__.pop("rgb", None)
+
     @property
     def held_bytes(self) -> int:
-        """Memory that it takes now, that of the decoded frame included."""
+        """Memory of the decoded frame, and of its image if that is made, bytes."""
         return super().held_bytes + sum(plane.buffer_size for plane in self._frame.planes)
 
     def _displayed(self) -> RgbImage:

@@ -32,6 +32,13 @@ _EVIDENCE = tuple(
     column.name for column in FRAMES.columns if column.name not in ("video_id", "other_faces", "sync_scores")
 )
 
+_STATES = {
+    "trimmed": "outside the stretches of the video that were asked for",
+    "undecodable": "the file holds no readable picture here",
+    "not_asked": "clips of this tier were not asked for (setting tiers)",
+}
+"""Reasons that are no rule, by the outcome."""
+
 _POOLED = ("sync_z", "sync_offset_ticks", "sync_ticks")
 
 
@@ -64,12 +71,8 @@ class ExplainedSpan:
             if self.sound_moved_s is not None:
                 texts.append(moved_text(self.sound_moved_s))
             return "; ".join(texts)
-        if self.outcome == "trimmed":
-            return "outside the stretches of the video that were asked for"
-        if self.outcome == "undecodable":
-            return "the file holds no readable picture here"
-        if self.outcome == "not_asked":
-            return "clips of this tier were not asked for (setting tiers)"
+        if self.outcome in _STATES:
+            return _STATES[self.outcome]
         what = f"value of the rule {self.outcome}" if self.rule is None else self.rule.words
         unit = f" {self.rule.unit}" if self.rule is not None and self.rule.unit else ""
         if self.value is None:

@@ -233,9 +233,7 @@ def _status_text(video: _Video) -> str:
 def _video_row(video: _Video, seconds: dict[str, _Seconds]) -> VideoRow:
     duplicate = video.duplicate_of is not None
     tiers = {} if duplicate else seconds.get(video.video_id, {})
-    lost = {
-        outcome: value for outcome, value in tiers.get("diffusion", {}).items() if outcome not in _NO_LOSS
-    }
+    lost = {outcome: value for outcome, value in tiers.get("diffusion", {}).items() if outcome not in _NO_LOSS}
     biggest = max(lost, key=lambda outcome: lost[outcome], default=None)
     return VideoRow(
         path=video.path,
