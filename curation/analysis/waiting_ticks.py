@@ -11,14 +11,16 @@ from curation.analysis.face_collector import FaceCollector, MeasuredFace
 from curation.evidence.measures import GRID_TICKS
 from curation.media.convert import LazyImage
 from curation.media.frames_again import FramesAgain
+from curation.media.memory import trim_heap
 from curation.perception.models import Perception
 from foundation.array_types import BoolArray, Float32Array
 
 __all__ = ["EveryTick", "TickChoice", "WaitingTicks"]
 
-_MOST_BYTES = 160 << 20
-"""Pictures that may wait, bytes: 52 of 1920x1080 pixels. Those beyond it are decoded a second time where they are needed,
-which is at the begin of what may become a clip."""
+_MOST_BYTES = 96 << 20
+"""Pictures that may wait, bytes: 31 of 1920x1080 pixels. Beyond it, in a stretch that may become a clip, the oldest are
+measured, needed or not. Elsewhere they are forgotten, and decoded a second time if they are needed after all, which they
+are only within the margin before a clip."""
 
 
 class TickChoice(Protocol):
@@ -39,6 +41,10 @@ class TickChoice(Protocol):
         """Return whether one of the rows ``[first, end)`` is measured; None while that is not certain."""
         ...
 
+    def is_likely(self, row: int) -> bool:
+        """Return whether a row lies in a stretch that goes on and may become a clip."""
+        ...
+
     def finish(self, n_rows: int) -> BoolArray:
         """End the range, after which all is certain; return (n_rows,) the rows of which all values are kept."""
         ...
@@ -52,6 +58,10 @@ class EveryTick:
 
     def needs(self, first: int, end: int) -> bool | None:  # noqa: ARG002 - of any rows
         """Return that they are measured."""
+        return True
+
+    def is_likely(self, row: int) -> bool:  # noqa: ARG002 - of any row
+        """Return that it does."""
         return True
 
     def finish(self, n_rows: int) -> BoolArray:
@@ -134,7 +144,7 @@ class WaitingTicks:
         if self._blocks[-1].pictures:  # it waits
             picture.held_bytes = shown.held_bytes
             self._held_bytes += picture.held_bytes
-            self._forget_some()
+            self._keep_within_limit()
 
     def finish(self) -> BoolArray:
         """Measure what is left, and return (n_rows,) of which rows everything is known."""
@@ -178,6 +188,7 @@ class WaitingTicks:
                 self._measures_last = True
                 break
             self._blocks.popleft()
+            trim_heap()
         self._again.close()
 
     def _needed(self) -> list[bool | None]:
@@ -210,10 +221,16 @@ class WaitingTicks:
             yield picture
         block.pictures.clear()
 
-    def _forget_some(self) -> None:
-        """Forget the oldest pictures while all take too much memory."""
+    def _keep_within_limit(self) -> None:
+        """Measure or forget the oldest pictures while all take too much memory."""
+        while self._held_bytes > _MOST_BYTES and self._blocks[0].end is not None and self._is_likely():
+            self._measure(self._blocks.popleft())
+            trim_heap()
         for picture in (picture for block in self._blocks for picture in block.pictures):
             if self._held_bytes <= _MOST_BYTES:
                 break
             self._held_bytes -= picture.held_bytes
             picture.shown, picture.held_bytes = self._again.at(picture.tick, picture.shown.shape), 0
+
+    def _is_likely(self) -> bool:
+        return self._choice.is_likely(self._blocks[0].first)

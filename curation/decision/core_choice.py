@@ -85,6 +85,10 @@ class CoreChoice:
         begins = self._next_free()
         return False if begins is not None and end <= begins - self._reach else None
 
+    def is_likely(self, row: int) -> bool:
+        """Return whether a row lies in a stretch that goes on and may become a clip."""
+        return self._free_from is not None and self._free_from <= row
+
     def finish(self, n_rows: int) -> BoolArray:
         """End the range; return (n_rows,) the cores, of which all values are kept."""
         begins, goes_on = self._next_free(), self._goes_on[1]
