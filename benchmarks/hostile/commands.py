@@ -25,6 +25,8 @@ class Command:
     """Folders of the place that it is given."""
     ends: tuple[int, ...] = (0,)
     """Exit codes on the sound material."""
+    refuses: str = ""
+    """Words with which it refuses the sound material, where it does."""
     slow: bool = False
     """Takes seconds where it is not refused."""
     reads_sources: bool = False
@@ -78,6 +80,8 @@ def _plan(place: Place) -> list[object]:
 
 _VIDEO = "a.mp4"
 
+_NONE_LEFT = "no video is left to curate"
+
 _SQL = (
     "SELECT (SELECT max(path) FROM videos), (SELECT count(outcome) FROM spans), (SELECT sum(tick) FROM frames), * "
     "FROM clips"
@@ -85,7 +89,7 @@ _SQL = (
 
 COMMANDS: tuple[Command, ...] = (
     Command(name="run", program="gaia-curate", arguments=_run, ends=(1,), reads_sources=True),
-    Command(name="plan", program="gaia-curate", arguments=_plan, ends=(2,), reads_sources=True),
+    Command(name="plan", program="gaia-curate", arguments=_plan, ends=(2,), refuses=_NONE_LEFT, reads_sources=True),
     _curate("retry", "retry", _dataset, "--failed", ends=(1,), reads_sources=True),
     _curate("decide", "decide", _dataset, "--out", lambda place: place.made / "decided"),
     _curate(
@@ -113,6 +117,7 @@ COMMANDS: tuple[Command, ...] = (
         "sync fit",
         *("sync", "fit", _dataset, "--out", lambda place: place.made / "sync.safetensors"),
         ends=(2,),
+        refuses="are too little",
         reads_sources=True,
     ),
     Command(name="Dataset", program="python", arguments=lambda place: [place.dataset]),
