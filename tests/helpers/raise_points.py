@@ -1,7 +1,7 @@
 """Walk of the points at which a command can fail: every function of ours that it calls raises in a run of its own.
 
 A process that has imported everything and forks a child for each point, so that a point takes as long as the command
-itself. `python -m helpers.raise_points WALK`, with a `Walk` as JSON, prints a line of JSON for each. Tests call `walked`.
+itself. `python -m helpers.raise_points WALK`, with a `Walk` as JSON, prints a line of JSON for each: see `walked`.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from multiprocessing import forkserver
 from pathlib import Path
@@ -28,7 +28,7 @@ PACKAGES = ("foundation", "manifests", "curation", "models", "training", "genera
 
 ROOT = Path(__file__).resolve().parents[2]
 
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 """After this a child counts as hanging; far above what is promised, for busy machines."""
 
 
@@ -39,12 +39,14 @@ ROOM_S = 30.0
 """The same on a machine that is busy with other tests."""
 
 
+REMOVALS = ("StagedFiles.__exit__", "_Stage.discard", "_LocalFile.discard")
+"""Functions that remove what is half written: where they fail, it stays."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Walk:
     """A command, and at which of its functions it is to fail."""
 
-    folder: str
-    """Where the runs happen."""
     program: str
     """Module and name of its main function."""
     kind: str = "OSError"
@@ -59,6 +61,8 @@ class Walk:
     """Environment of the command; FRESH as in the arguments."""
     again: bool = False
     """Whether the command is given again after each failure."""
+    folder: str = ""
+    """Where the runs happen."""
 
 
 @dataclass(frozen=True)
@@ -75,12 +79,14 @@ class Ending:
     left: tuple[int, ...]
     """Processes that are left over."""
     files: tuple[str, ...] = ()
-    """Files that are left over in FRESH: they were not there before, and the undisturbed command does not leave them."""
+    """New files in FRESH that the undisturbed command does not leave."""
     wrote: tuple[str, ...] = ()
     """Files in FRESH that are new."""
     again: int | None = None
     """Exit code of the same command after that."""
     said_again: str = ""
+    stay: tuple[str, ...] = ()
+    """Those of `files` that are there even then."""
 
     def last_line(self) -> str:
         """What it said in the end."""
@@ -103,6 +109,39 @@ def walked(walk: Walk, *, more: Mapping[str, str] | None = None) -> list[Ending]
     return [
         Ending(**{name: tuple(one) if isinstance(one, list) else one for name, one in line.items()}) for line in lines
     ]
+
+
+def wrong(
+    endings: Sequence[Ending], program: str, *, codes: Sequence[int] = (0, 2, 3), again: Sequence[int] | None = None
+) -> list[str]:
+    """Return the endings that take too long, leave something, do not say why in a sentence, or cannot be gone on from.
+
+    Args:
+        endings: of a program.
+        program: its name.
+        codes: exit codes that it may end with; 0: what failed is something that it can do without.
+        again: exit codes of the same command afterwards; None: it was not given again.
+    """
+    return [
+        f"{one.point}: {', '.join(faults)}: {one}"
+        for one in endings
+        if (faults := list(_faults(one, f"{program}: ", codes, again)))
+    ]
+
+
+def _faults(one: Ending, begin: str, codes: Sequence[int], again: Sequence[int] | None) -> Iterator[str]:
+    if one.took_s > ROOM_S:
+        yield "too long"
+    if one.left:
+        yield "processes"
+    if (one.stay or (again is None and one.files)) and not one.point.endswith(REMOVALS):
+        yield "files"
+    if one.code not in codes:
+        yield "code"
+    if "Traceback" in one.said or (one.code != 0 and not one.last_line().startswith(begin)):
+        yield "no sentence"
+    if again is not None and (one.again not in again or "Traceback" in one.said_again):
+        yield "cannot be gone on from"
 
 
 def error_of(kind: str) -> BaseException:
@@ -148,7 +187,12 @@ class Place:
         """The files that there are."""
         return {path.relative_to(self.path).as_posix() for path in self.path.rglob("*") if not path.is_dir()}
 
-    def command(self, said: Path, trace: Callable[[FrameType, str, object], None] | None) -> int:
+    def command(
+        self,
+        said: Path,
+        trace: Callable[[FrameType, str, object], None] | None = None,
+        at_end: Callable[[], object] = lambda: None,
+    ) -> int:
         """Begin the command in a child, with `trace` told of all calls; return the child's number."""
         pid = os.fork()
         if pid:
@@ -165,7 +209,11 @@ class Place:
         main = getattr(importlib.import_module(module), name)
         sys.argv = [self._walk.program, *(word.replace("FRESH", str(self.path)) for word in self._walk.arguments)]
         sys.settrace(trace)
-        main()
+        try:
+            main()
+        finally:
+            sys.settrace(None)
+            at_end()
         os._exit(99)  # a program ends with SystemExit
 
 
@@ -180,24 +228,25 @@ class Undisturbed:
 
 
 def undisturbed(walk: Walk) -> Undisturbed:
-    """Run the command, and import what it imported, so that no child has to."""
-    folder, place = Path(walk.folder), Place(walk)
-    seen: dict[str, None] = {}
-
-    def note(frame: FrameType, event: str, _argument: object) -> None:
-        if event == "call" and (name := name_of(frame.f_code)) is not None and name not in seen:
-            seen[name] = None
-            with (folder / "points").open("a") as file:
-                file.write(f"{name}\n")
-            (folder / "modules").write_text("\n".join(sys.modules))
-
-    _waited(place.command(folder / "said", note))
+    """Run the command twice: for what it imports, so that nothing has to later, and for what it calls."""
+    folder = Path(walk.folder)
+    place = Place(walk)
+    _waited(place.command(folder / "said", at_end=lambda: (folder / "modules").write_text("\n".join(sys.modules))))
+    leaves = place.names()
+    shutil.rmtree(place.path)
     for module in (folder / "modules").read_text().splitlines():
         if module != "__mp_main__":
             with contextlib.suppress(Exception):
                 importlib.import_module(module)
     gc.freeze()  # so that the end of a child touches little of the memory that it shares
-    leaves = place.names()
+    seen: dict[str, None] = {}
+
+    def note(frame: FrameType, event: str, _argument: object) -> None:
+        if event == "call" and (name := name_of(frame.f_code)) is not None:
+            seen.setdefault(name)
+
+    place = Place(walk)
+    _waited(place.command(folder / "said", note, lambda: (folder / "points").write_text("\n".join(seen))))
     shutil.rmtree(place.path)
     return Undisturbed((folder / "points").read_text().splitlines(), leaves)
 
@@ -226,7 +275,7 @@ def failing_at(point: str, walk: Walk, leaves: set[str]) -> Ending | None:
         return None
     told, there = said.read_text(errors="replace"), place.names()
     left = (*_of_session(pid), *_children_of_server())
-    again = _waited(place.command(said, None)) if walk.again else None
+    again = _waited(place.command(said)) if walk.again else None
     ending = Ending(
         point,
         code,
@@ -237,6 +286,7 @@ def failing_at(point: str, walk: Walk, leaves: set[str]) -> Ending | None:
         tuple(sorted(there - place.before)),
         again,
         said.read_text(errors="replace") if walk.again else "",
+        tuple(sorted((place.names() & there) - place.before - leaves)) if walk.again else (),
     )
     shutil.rmtree(place.path)
     return ending
