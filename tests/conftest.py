@@ -1,14 +1,14 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 from helpers.made_videos import TalkingFace, talking_face
-from helpers.raise_points import Ending, Walk, walked
+from helpers.raise_points import Ending, Walk, Walker
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -75,14 +75,22 @@ def curated_sample(
 
 
 @pytest.fixture(scope="session")
+def _walker() -> Iterator[Walker]:
+    """Walks commands for all tests of this process."""
+    walker = Walker()
+    yield walker
+    walker.end()
+
+
+@pytest.fixture(scope="session")
 def _walks() -> dict[str, list[Ending]]:
-    """Endings by test and what it walks."""
+    """Endings by test and parameters."""
     return {}
 
 
 @pytest.fixture
 def walk_once(
-    _walks: dict[str, list[Ending]], request: pytest.FixtureRequest, tmp_path: Path
+    _walks: dict[str, list[Ending]], _walker: Walker, request: pytest.FixtureRequest, tmp_path: Path
 ) -> Callable[[Walk], list[Ending]]:
     """Walk as finely as any chosen test with the same parameters asks for; coarser ones take the same endings."""
     node = request.node
@@ -94,7 +102,7 @@ def walk_once(
 
     def made(walk: Walk) -> list[Ending]:
         if key not in _walks:
-            _walks[key] = walked(replace(walk, every=finest, folder=str(tmp_path)))
+            _walks[key] = _walker.walked(replace(walk, every=finest, folder=str(tmp_path)))
         return _walks[key]
 
     return made

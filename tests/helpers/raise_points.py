@@ -93,22 +93,37 @@ class Ending:
         return self.said.splitlines()[-1] if self.said.strip() else ""
 
 
-def walked(walk: Walk, *, more: Mapping[str, str] | None = None) -> list[Ending]:
-    """Walk in a process of its own, with variables `more` in its environment; return the endings."""
-    paths = [str(ROOT), str(ROOT / "tests"), *filter(None, [os.environ.get("PYTHONPATH")])]
-    quiet = {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1", "NO_COLOR": "1"}
-    done = subprocess.run(
-        [sys.executable, "-m", "helpers.raise_points", json.dumps(asdict(walk))],
-        env={**os.environ, **quiet, **(more or {})},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    lines = [json.loads(line) for line in done.stdout.splitlines()]
-    return [
-        Ending(**{name: tuple(one) if isinstance(one, list) else one for name, one in line.items()}) for line in lines
-    ]
+class Walker:
+    """A process that walks one command after the other, and imports what they need once."""
+
+    def __init__(self) -> None:
+        paths = [str(ROOT), str(ROOT / "tests"), *filter(None, [os.environ.get("PYTHONPATH")])]
+        quiet = {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1", "NO_COLOR": "1"}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "helpers.raise_points"],
+            env={**os.environ, **quiet},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def walked(self, walk: Walk) -> list[Ending]:
+        """The endings of a command."""
+        asked, told = self._process.stdin, self._process.stdout
+        assert asked is not None
+        assert told is not None
+        asked.write(f"{json.dumps(asdict(walk))}\n")
+        asked.flush()
+        endings = []
+        while (line := told.readline().strip()) != "":
+            fields = json.loads(line)
+            fields = {name: tuple(one) if isinstance(one, list) else one for name, one in fields.items()}
+            endings.append(Ending(**fields))
+        assert self._process.poll() is None
+        return endings
+
+    def end(self) -> None:
+        self._process.communicate()
 
 
 def wrong(
@@ -190,10 +205,10 @@ class Place:
     def command(
         self,
         said: Path,
-        trace: Callable[[FrameType, str, object], None] | None = None,
+        on_call: Callable[[str], None] | None = None,
         at_end: Callable[[], object] = lambda: None,
     ) -> int:
-        """Begin the command in a child, with `trace` told of all calls; return the child's number."""
+        """Begin the command in a child, with `on_call` told of all points; return the child's number."""
         pid = os.fork()
         if pid:
             return pid
@@ -208,7 +223,16 @@ class Place:
         module, _, name = self._walk.program.partition(":")
         main = getattr(importlib.import_module(module), name)
         sys.argv = [self._walk.program, *(word.replace("FRESH", str(self.path)) for word in self._walk.arguments)]
-        sys.settrace(trace)
+
+        def trace(frame: FrameType, event: str, _argument: object) -> None:
+            nonlocal begun
+            begun = begun or frame.f_code.co_name == "run_program"  # a helper may do something before
+            if begun and on_call is not None and event == "call" and (name := name_of(frame.f_code)) is not None:
+                on_call(name)
+
+        begun = False
+        if on_call is not None:
+            sys.settrace(trace)
         try:
             main()
         finally:
@@ -241,9 +265,8 @@ def undisturbed(walk: Walk) -> Undisturbed:
     gc.freeze()  # so that the end of a child touches little of the memory that it shares
     seen: dict[str, None] = {}
 
-    def note(frame: FrameType, event: str, _argument: object) -> None:
-        if event == "call" and (name := name_of(frame.f_code)) is not None:
-            seen.setdefault(name)
+    def note(name: str) -> None:
+        seen.setdefault(name)
 
     place = Place(walk)
     _waited(place.command(folder / "said", note, lambda: (folder / "points").write_text("\n".join(seen))))
@@ -257,8 +280,8 @@ def failing_at(point: str, walk: Walk, leaves: set[str]) -> Ending | None:
     said, struck = folder / "said", folder / "raised"
     struck.unlink(missing_ok=True)
 
-    def strike(frame: FrameType, event: str, _argument: object) -> None:
-        if event == "call" and name_of(frame.f_code) == point:
+    def strike(name: str) -> None:
+        if name == point:
             sys.settrace(None)
             struck.write_text(str(time.monotonic()))
             if walk.kind.startswith("SIG"):
@@ -324,18 +347,20 @@ def _children_of_server() -> Iterator[int]:
 
 
 def main() -> None:
-    walk = Walk(**json.loads(sys.argv[1]))
-    importlib.import_module(walk.program.partition(":")[0])
-    if "toy" in walk.program:  # it has loader processes: a server for all children, which has imported what they need
-        multiprocessing.set_forkserver_preload([walk.program.partition(":")[0]])
-        forkserver.ensure_running()
-        setattr(getattr(forkserver, "_forkserver"), "ensure_running", lambda: None)  # noqa: B009, B010 - for a child, too
-    whole = undisturbed(walk)
-    for point in whole.points[:: walk.every]:
-        ending = failing_at(point, walk, whole.leaves)
-        if ending is not None:
-            sys.stdout.write(json.dumps(asdict(ending)) + "\n")
-            sys.stdout.flush()
+    for line in sys.stdin:
+        walk = Walk(**json.loads(line))
+        module = importlib.import_module(walk.program.partition(":")[0])
+        if "toy" in walk.program:  # it has loader processes: a server for all children, which has what they need
+            multiprocessing.set_forkserver_preload([module.__name__])
+            forkserver.ensure_running()
+            setattr(getattr(forkserver, "_forkserver"), "ensure_running", lambda: None)  # noqa: B009, B010 - in children
+        whole = undisturbed(walk)
+        for point in whole.points[:: walk.every]:
+            ending = failing_at(point, walk, whole.leaves)
+            if ending is not None:
+                sys.stdout.write(json.dumps(asdict(ending)) + "\n")
+        sys.stdout.write("\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -130,7 +130,7 @@ def test_verify_where_there_is_nothing_checks_nothing(cache: Path) -> None:
 
 @pytest.mark.parametrize("every", [40, pytest.param(3, marks=pytest.mark.slow)])
 def test_pull_ends_wherever_it_fails_and_goes_on_when_given_again(
-    every: int, walk_once: Callable[[Walk], list[Ending]], server: FileServer, monkeypatch: pytest.MonkeyPatch
+    every: int, walk_once: Callable[[Walk], list[Ending]], server: FileServer
 ) -> None:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
@@ -139,15 +139,18 @@ def test_pull_ends_wherever_it_fails_and_goes_on_when_given_again(
     server.serve(walked_commands.ARCHIVE, packed.getvalue())
     for number, content in enumerate(walked_commands.FOLDER):
         server.serve(f"hub/{number}", content)
-    monkeypatch.setenv("WALKED_SERVER", server.url)
-    monkeypatch.setenv("WALKED_ARCHIVE_BYTES", str(len(packed.getvalue())))
-    monkeypatch.setenv("WALKED_ARCHIVE_SHA256", hashlib.sha256(packed.getvalue()).hexdigest())
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    variables = {
+        "GAIA_CACHE": "FRESH/cache",
+        "NO_PROXY": "127.0.0.1",
+        "WALKED_SERVER": server.url,
+        "WALKED_ARCHIVE_BYTES": str(len(packed.getvalue())),
+        "WALKED_ARCHIVE_SHA256": hashlib.sha256(packed.getvalue()).hexdigest(),
+    }
     endings = walk_once(
         Walk(
-            program="helpers.walked_commands:main",
+            program="helpers.walked_commands:pull",
             arguments=("models", "pull", *walked_commands.PULLED),
-            variables={"GAIA_CACHE": "FRESH/cache"},
+            variables=variables,
             every=every,
             again=True,
         )

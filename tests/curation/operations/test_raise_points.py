@@ -66,7 +66,7 @@ def test_a_command_ends_wherever_it_fails_and_can_be_given_again(
     photo: Path,
 ) -> None:
     name, *words = command.replace("RAW", str(small_run.source)).replace("PHOTO", str(photo)).split()
-    program = "helpers.walked_commands:main" if name == "sync" else "curation.cli.app:main"
+    program = "helpers.walked_commands:teach" if name == "sync" else "curation.cli.app:main"
     dataset = failed if name == "retry" else small_run.dataset
     endings = walk_once(
         Walk(program=program, arguments=(name, *words), copies=(str(dataset),), every=every, again=True)
