@@ -199,7 +199,7 @@ class MotionSequences(Dataset[MotionSequence]):
         file, row = self._positions[where.clip_id]
         try:
             (latents,) = numpy_of(self._rows.value(file, row, 0, "latents"))
-        except (ValueError, OSError) as error:  # Arrow's errors are among them
+        except (ValueError, KeyError, OSError) as error:  # Arrow's errors are among them
             with suppress(OSError, DatasetError):
                 self._reader.look_again(clip)  # `gaia-curate forget` removes files of latents with a person's clips
             remedy = "" if file.exists() else "; encode them again with `gaia-train latents`, and resume"

@@ -29,6 +29,7 @@ from models.vae.posterior import LatentStatistics
 from models.vae.vae import VaeConfig
 
 __all__ = [
+    "FACTS",
     "LATENTS",
     "LatentFacts",
     "LatentsError",
@@ -43,7 +44,7 @@ __all__ = [
     "write_facts",
 ]
 
-_FACTS = "latents.json"
+FACTS = "latents.json"
 
 _FACTS_BYTES = 16 << 20
 """Most that it can have: two numbers of each channel."""
@@ -199,7 +200,7 @@ def read_facts(folder: Path) -> LatentFacts:
     Raises:
         LatentsError: it is missing, so that the latents are not complete, or damaged.
     """
-    path = folder / _FACTS
+    path = folder / FACTS
     remedy = f"run `gaia-train latents {folder.parent.parent} --vae VAE_RUN` for it"
     try:
         return LatentFacts.model_validate_json(read_small(path, _FACTS_BYTES, follow_links=False))
@@ -213,7 +214,7 @@ def read_facts(folder: Path) -> LatentFacts:
 
 def write_facts(folder: Path, facts: LatentFacts) -> None:
     """Write latents.json, which marks the latents as complete."""
-    write_json_atomic(folder / _FACTS, facts.model_dump(mode="json"))
+    write_json_atomic(folder / FACTS, facts.model_dump(mode="json"))
 
 
 def latent_files(folder: Path) -> list[Path]:
