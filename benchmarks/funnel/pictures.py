@@ -111,13 +111,7 @@ def cartoon(time_s: float, width: int, height: int) -> RgbImage:
         window = (x + int(60 * unit), top + int(45 * unit))
         colour = ((200, 90, 70), (230, 180, 90), (150, 110, 190))[house % 3]
         cv2.rectangle(frame, (x, top), (x + int(90 * unit), int(0.75 * height)), colour, -1)
-        cv2.rectangle(
-            frame,
-            (x + int(30 * unit), top + int(20 * unit)),
-            (x + int(60 * unit), top + int(45 * unit)),
-            (250, 250, 200),
-            -1,
-        )
+        cv2.rectangle(frame, (x + int(30 * unit), top + int(20 * unit)), window, (250, 250, 200), -1)
     swing, x, y = np.sin(6 * time_s), int(0.4 * width), int(0.7 * height - abs(6 * np.sin(6 * time_s)) * unit)
     cv2.ellipse(frame, (x, y), (int(24 * unit), int(40 * unit)), 0, 0, 360, (220, 60, 60), -1, cv2.LINE_AA)
     cv2.circle(frame, (x, y - int(58 * unit)), int(24 * unit), (240, 200, 60), -1, cv2.LINE_AA)
