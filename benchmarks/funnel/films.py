@@ -13,7 +13,7 @@ from benchmarks.funnel.pictures import beside, cartoon, fitted, inset, scenery, 
 from benchmarks.funnel.recipe import MIXES, Film, Piece
 from foundation.array_types import Float32Array, RgbImage
 
-__all__ = ["make_mix"]
+__all__ = ["first_films", "make_mix"]
 
 _RATE_HZ = 48_000
 
@@ -30,7 +30,7 @@ def make_mix(name: str, minutes: float | None, shared: Path, cache_folder: Path)
         shared: folder with `clips` and `talk`.
         cache_folder: where the folder lies.
     """
-    films = _first(MIXES[name](), minutes)
+    films = first_films(MIXES[name](), minutes)
     digest = hashlib.sha256(repr(films).encode()).hexdigest()[:8]
     folder = cache_folder / f"{name}-{digest}"
     folder.mkdir(parents=True, exist_ok=True)
@@ -43,7 +43,7 @@ def make_mix(name: str, minutes: float | None, shared: Path, cache_folder: Path)
     return folder
 
 
-def _first(films: Sequence[Film], minutes: float | None) -> list[Film]:
+def first_films(films: Sequence[Film], minutes: float | None) -> list[Film]:
     """Return the beginning of a mix; the last of its films ends within a piece."""
     left_s = 60.0 * minutes if minutes is not None else float("inf")
     chosen: list[Film] = []

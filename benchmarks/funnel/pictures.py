@@ -24,22 +24,21 @@ def video_pictures(path: Path, start_s: float, fps: int) -> Iterator[RgbImage]:
     import av
 
     wanted_s, offset_s, number = start_s, 0.0, 0
-    picture: RgbImage | None = None
+    before, picture = None, None
     while True:
         with av.open(str(path)) as container:
-            first_s = time_s = offset_s
-            before = None
+            times_s: list[float] = []
             for frame in container.decode(container.streams.video[0]):
-                if before is None:
-                    first_s = float(frame.time)
-                time_s = float(frame.time) - first_s + offset_s
+                times_s.append(float(frame.time))
+                time_s = times_s[-1] - times_s[0] + offset_s
                 while before is not None and wanted_s < time_s - 1e-6:
                     picture = np.asarray(before.to_ndarray(format="rgb24"), np.uint8) if picture is None else picture
                     yield picture
                     number += 1
                     wanted_s = start_s + number / fps
                 before, picture = frame, None
-            offset_s = time_s + 1 / fps
+            # The last picture is shown for as long as the one before it.
+            offset_s += 2 * times_s[-1] - times_s[-2] - times_s[0]
 
 
 def fitted(picture: RgbImage, width: int, height: int) -> RgbImage:
