@@ -31,16 +31,22 @@ def make_mix(name: str, minutes: float | None, shared: Path, cache_folder: Path)
         cache_folder: where the folder lies.
     """
     films = first_films(MIXES[name](), minutes)
-    digest = hashlib.sha256(repr(films).encode()).hexdigest()[:8]
-    folder = cache_folder / f"{name}-{digest}"
+    folder = cache_folder / f"{name}-{_digest(films)}"
     folder.mkdir(parents=True, exist_ok=True)
     for film in films:
-        path = folder / f"{film.name}.mp4"
+        path = cache_folder / f"{film.name}-{_digest([film])}.mp4"
         if not path.exists():
-            unfinished = folder / f".{film.name}.part"
+            unfinished = path.with_suffix(".part")
             _write(film, shared, unfinished)
             unfinished.rename(path)
+        shown = folder / f"{film.name}.mp4"
+        if not shown.exists():
+            shown.hardlink_to(path)
     return folder
+
+
+def _digest(films: Sequence[Film]) -> str:
+    return hashlib.sha256(repr(films).encode()).hexdigest()[:8]
 
 
 def first_films(films: Sequence[Film], minutes: float | None) -> list[Film]:

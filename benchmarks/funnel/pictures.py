@@ -45,7 +45,7 @@ def fitted(picture: RgbImage, width: int, height: int) -> RgbImage:
     """Return a picture scaled to fit into a frame, between black bars."""
     scale = min(width / picture.shape[1], height / picture.shape[0])
     size = (max(2, round(picture.shape[1] * scale)), max(2, round(picture.shape[0] * scale)))
-    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     frame = np.zeros((height, width, 3), np.uint8)
     x0, y0 = (width - size[0]) // 2, (height - size[1]) // 2
     frame[y0 : y0 + size[1], x0 : x0 + size[0]] = cv2.resize(picture, size, interpolation=method)
