@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
 from benchmarks.funnel.commands import Checkout, run_command
 from benchmarks.funnel.datasets import compared
 from benchmarks.funnel.films import first_films
