@@ -100,7 +100,7 @@ def main() -> int:
         if len(datasets) == 2:
             cpu_s = [statistics.median(cost.cpu_s for cost in of) for of in costs]
             report |= {"cpu_s": [round(one, 1) for one in cpu_s], "times": round(cpu_s[0] / cpu_s[1], 2)}
-            difference = compared(*datasets, tier=arguments.tier)
+            difference = compared(datasets[0], datasets[1], arguments.tier)
             report |= {**dataclasses.asdict(difference), "differing": difference.differing}
     if arguments.loop_s:
         report["plain_loop"] = plain_loop_s(source, arguments.loop_s)
