@@ -20,7 +20,7 @@ from curation.media.frames_again import FramesAgain
 from curation.perception.models import Perception
 from curation.perception.protocols import FaceObservation
 from foundation.array_types import BoolArray, Float32Array, RgbImage
-from manifests.landmarks import landmark_scheme
+from manifests.landmarks import KEY_POINT_NAMES, landmark_scheme
 from manifests.vocabulary import TIERS
 
 RULES = RulesSettings()
@@ -76,7 +76,7 @@ def number_of(frame: RgbImage) -> int:
 
 
 class Finder:
-    """Finds a wide face (w), a narrow one (n) or none (-) by the number of a picture; where it lies, depends on `near`."""
+    """Finds a wide face (w), a narrow one (n) or none (-) by the number of a picture; its place depends on `near`."""
 
     def __init__(self, script: str) -> None:
         self._script = script
@@ -108,6 +108,14 @@ def models_of(script: str) -> Perception:
             pose=None, jitter=None,
         ),
     )  # fmt: skip
+
+
+def frontal_points(n: int) -> Float32Array:
+    """Return (n, 9, 2) key points of faces that look into the camera: eyes above the tip of the nose."""
+    points = np.zeros((n, 9, 2), np.float32)
+    points[:, KEY_POINT_NAMES.index("right_eye_outer")] = (-1, -1)
+    points[:, KEY_POINT_NAMES.index("left_eye_outer")] = (1, -1)
+    return points
 
 
 def choice_of(goes_on: tuple[bool, bool] = (False, False)) -> CoreChoice:
@@ -178,7 +186,7 @@ def test_what_is_certain_stays_so_and_ends_as_the_cores_and_a_stride(goes_on: tu
         for tick in range(0, 500, 5):
             found = finder(Picture(tick).rgb)
             boxes = np.array([face.box_px for face in found], np.float32).reshape(-1, 4)
-            points = np.zeros((len(found), 9, 2), np.float32)
+            points = frontal_points(len(found))
             choice.saw(tick, boxes, np.full(len(found), 0.9, np.float32), points)
             certain = {row: need for row in range(tick + 1) if (need := choice.needs(row, row + 1)) is not None}
             assert all(certain[row] == need for row, need in (told[-1] if told else {}).items())
@@ -186,9 +194,10 @@ def test_what_is_certain_stays_so_and_ends_as_the_cores_and_a_stride(goes_on: tu
         core = choice.finish(500)
         needed = [choice.needs(row, row + 1) for row in range(500)]
         assert all(needed[row] == need for row, need in told[-1].items())
+        known = sum(told[-1].values())
+        assert known >= 0.5 * sum(map(bool, needed))  # most of it is measured on the way
         wide = np.convolve(core, np.ones(2 * STRIDE + 1), "same") > 0
         assert needed == wide.tolist()
-        assert sum(told[-1].values()) > 0.5 * sum(map(bool, needed))  # most of it is known on the way
 
 
 def test_a_barrier_is_two_bad_grid_ticks() -> None:
@@ -199,5 +208,5 @@ def test_a_barrier_is_two_bad_grid_ticks() -> None:
         for tick in range(0, 250, 5):
             n = 0 if tick in bad else 1
             box = np.array([[0, 0, 300, 300]] * n, np.float32).reshape(-1, 4)
-            choice.saw(tick, box, np.full(n, 0.9, np.float32), np.zeros((n, 9, 2), np.float32))
+            choice.saw(tick, box, np.full(n, 0.9, np.float32), frontal_points(n))
         assert choice.finish(250).sum() == expected
