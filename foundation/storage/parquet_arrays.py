@@ -8,8 +8,10 @@ Arrow decides what it is. The format is that of parquet-format's `Encodings.md` 
 """
 
 import functools
+import hashlib
 import io
 import math
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -42,11 +44,8 @@ _FOUR_LEVELS = (
 )
 """By the value of a byte, the four levels in it, as one number of four bytes."""
 
-_REMEMBERED = 256
-"""Encodings of levels that are remembered as those of a shape."""
-
-_REMEMBERED_BYTES = 16 << 10
-"""Longest encoding that is remembered. Of features, rows are encoded one by one, in the same way for equal shapes."""
+_KNOWN = 4096
+"""Encodings of levels that are remembered."""
 
 
 class ArrayKind(NamedTuple):
@@ -150,10 +149,7 @@ def _array_in(
         inner = [n_values // known if size is None else size for size in inner]
     shape = (n_rows, *map(int, inner))
     _require(len(shape) == kind.lists and n_values == math.prod(shape))
-    if len(pages) == 1 and len(pages[0].levels) <= _REMEMBERED_BYTES:
-        _require_array_remembered(pages[0].levels, shape)
-    else:
-        _require_array([(page.levels, page.n_values) for page in pages], shape)
+    _require_array([(page.levels, page.n_values) for page in pages], shape)
     if rows is None or len(pages) > 1:
         whole = np.concatenate([_numbers(page, kind, 0, page.n_values) for page in pages]).reshape(shape)
         return whole if rows is None else whole[list(rows)]
@@ -161,19 +157,36 @@ def _array_in(
     return np.stack([_numbers(pages[0], kind, of_row * row, of_row * (row + 1)).reshape(shape[1:]) for row in rows])
 
 
-@functools.lru_cache(_REMEMBERED)
-def _require_array_remembered(encoded: bytes, shape: tuple[int, ...]) -> None:
-    _require_array([(encoded, math.prod(shape))], shape)
+_known_levels: OrderedDict[tuple[bytes, tuple[int, ...]], None] = OrderedDict()
+"""Digests of encodings of levels that were found to be those of arrays, and the shapes of these.
+
+Levels depend on the shape alone, and take a third of the time of a clip's landmarks to decode.
+"""
 
 
 def _require_array(encoded: Sequence[tuple[bytes, int]], shape: tuple[int, ...]) -> None:
-    """Require repetition levels of an array: each is the number of lists, from outside, that go on at its number.
+    """Require repetition levels of an array.
 
     Args:
         encoded: of each page, its levels and how many they are.
         shape: of the array.
     """
-    levels = np.concatenate([_levels(one, n_values) for one, n_values in encoded]).reshape(shape)
+    digest = hashlib.sha256(usedforsecurity=False)
+    for levels, n_values in encoded:
+        digest.update(b"%d %d " % (n_values, len(levels)))
+        digest.update(levels)
+    known = (digest.digest(), shape)
+    if known in _known_levels:
+        return
+    _require_levels(np.concatenate([_levels(levels, n_values) for levels, n_values in encoded]).reshape(shape))
+    _known_levels[known] = None
+    if len(_known_levels) > _KNOWN:
+        _known_levels.popitem(last=False)
+
+
+def _require_levels(levels: npt.NDArray[np.uint8]) -> None:
+    """Require repetition levels of an array: each is the number of lists, from outside, that go on at its number."""
+    shape = levels.shape
     expected = np.full(shape[1:], len(shape), np.uint8)
     for level in reversed(range(1, len(shape))):
         expected[(...,) + (0,) * (len(shape) - level)] = level

@@ -165,11 +165,11 @@ def _images(
     last = -1
     try:
         for image, number in zip(images, numbers, strict=True):
-            first = int(table.key_frame[number])
+            first = table.first_for(number)
             if first > last + 1:
                 decoder.flush_buffers()
             for between in range(max(first, last + 1), number + 1):
-                packet = av.Packet(mp4[table.start[between] : table.start[between] + table.size[between]])
+                packet = av.Packet(table.frame(mp4, between))
                 packet.pts = between
                 decoded = decoder.decode(packet)
                 if len(decoded) != 1 or decoded[0].is_corrupt or decoded[0].pts != between:

@@ -7,12 +7,14 @@ of H.264.
 """
 
 import struct
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
-from foundation.array_types import BoolArray, Int64Array
+from foundation.array_types import Int64Array
 from manifests.timeline import TICK_RATE_HZ
 
 __all__ = ["FrameTable", "frame_table"]
@@ -47,8 +49,17 @@ class FrameTable:
     """(N,) first byte of each frame in the file."""
     size: Int64Array
     """(N,) its length."""
-    key_frame: Int64Array
-    """(N,) number of the frame at which decoding begins: the last one that depends on no other."""
+    key_frames: Sequence[int]
+    """Numbers of the frames that depend on no other, in ascending order; the first is 0."""
+
+    def frame(self, mp4: bytes, number: int) -> bytes:
+        """Return the content of a frame, as its decoder takes it."""
+        start = int(self.start[number])
+        return mp4[start : start + int(self.size[number])]
+
+    def first_for(self, number: int) -> int:
+        """Return the frame at which decoding begins for a frame: the last one up to it that depends on no other."""
+        return self.key_frames[bisect_right(self.key_frames, number) - 1]
 
 
 class _OtherFileError(Exception):
@@ -78,15 +89,10 @@ def _frame_table(mp4: bytes) -> FrameTable:
     _require(set(track) <= set(_OF_TRACK) and set(tables) <= set(_OF_FRAMES))
     size = _sizes(mp4, *tables["stsz"])
     start = _starts(mp4, tables, size)
-    _require(len(size) > 0 and size.min() > 0 and start.min() >= 0 and (start + size).max() <= len(mp4))
+    _require(size.min() > 0 and (start + size).max() <= len(mp4))
     _require_rate(mp4, media["mdhd"], tables["stts"], len(size))
     if "edts" in track:
         _require_whole(mp4, header["mvhd"], _boxes(mp4, *track["edts"])["elst"], len(size))
-    is_key = np.ones(len(size), np.bool_)
-    if "stss" in tables:
-        is_key[:] = False
-        is_key[_numbers(mp4, tables["stss"][0] + 8, _number(mp4, tables["stss"][0] + 4), 1)[:, 0] - 1] = True
-    _require(is_key[0])
     extradata, width_px, height_px = _description(mp4, *tables["stsd"])
     return FrameTable(
         extradata=extradata,
@@ -94,13 +100,17 @@ def _frame_table(mp4: bytes) -> FrameTable:
         height_px=height_px,
         start=start,
         size=size,
-        key_frame=_last_true(is_key),
+        key_frames=_key_frames(mp4, tables, len(size)),
     )
 
 
-def _last_true(flags: BoolArray) -> Int64Array:
-    """Return for each place the last one up to it at which the flag is set."""
-    return np.maximum.accumulate(np.where(flags, np.arange(len(flags)), 0))
+def _key_frames(mp4: bytes, tables: dict[str, tuple[int, int]], n_frames: int) -> Sequence[int]:
+    if "stss" not in tables:
+        return range(n_frames)
+    start, _ = tables["stss"]
+    numbers = (_numbers(mp4, start + 8, _number(mp4, start + 4), 1)[:, 0] - 1).tolist()
+    _require(numbers[0] == 0 and all(number < following for number, following in pairwise(numbers)))
+    return numbers
 
 
 def _boxes(mp4: bytes, start: int, end: int) -> dict[str, tuple[int, int]]:
@@ -154,10 +164,12 @@ def _starts(mp4: bytes, tables: dict[str, tuple[int, int]], size: Int64Array) ->
     chunks = _numbers(mp4, tables["stco"][0] + 8, n_chunks, 1)[:, 0]
     first, per_chunk, description = runs.T
     _require(first[0] == 1 and (np.diff(first) > 0).all() and first[-1] <= n_chunks and (description == 1).all())
-    counts = np.repeat(per_chunk, np.diff([*first, n_chunks + 1]))
-    # before they are multiplied out: a chunk may be stated to have thousands of millions of frames
-    _require(counts.sum() == len(size))
     before = np.cumsum(size) - size
+    if n_chunks == 1:
+        _require(per_chunk[0] == len(size))
+        return before + chunks[0]
+    counts = np.repeat(per_chunk, np.diff([*first, n_chunks + 1]))
+    _require(counts.sum() == len(size))  # before they are multiplied out: thousands of millions may be stated
     first_of_chunk = np.repeat(np.cumsum(counts) - counts, counts)
     return np.repeat(chunks, counts) + before - before[first_of_chunk]
 

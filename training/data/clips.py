@@ -54,6 +54,8 @@ class ClipReader:
         self._rows = RowReader()
         self._now = index
         """The same clips where they were found last."""
+        self._last: tuple[int, ClipRow] | None = None
+        """The clip that was read last, which is often read again, and where it was found."""
         self._points = landmark_scheme(index.landmark_scheme).n_points
         self._inner = {"landmarks": (self._points, 2), "pose_deg": (3,), "speech_features": (None,)}
         """By column, the sizes of its array after the first; None: any."""
@@ -129,7 +131,7 @@ class ClipReader:
         """
         is_new = False
         if tuple(table_files(self.index.dataset, "clips")) != self._now.files:  # names follow from content
-            self._now, is_new = located_again(self.index), True
+            self._now, self._last, is_new = located_again(self.index), None, True
         if not self._now.has(clip):
             raise RemovedClipError(f"{self.index.row(clip).clip_id}: {REMOVED}")
         return is_new
@@ -143,10 +145,12 @@ class ClipReader:
         """
         looks = 0
         while True:
-            if not self._now.has(clip):  # it may be back
-                self._may_have_moved(clip, RemovedClipError(f"{self.index.row(clip).clip_id}: {REMOVED}"))
+            if self._last is None or self._last[0] != clip:
+                if not self._now.has(clip):  # it may be back
+                    self._may_have_moved(clip, RemovedClipError(f"{self.index.row(clip).clip_id}: {REMOVED}"))
+                self._last = clip, self._row(clip)
             try:
-                return read(self._row(clip))
+                return read(self._last[1])
             except ClipError as error:
                 looks += 1
                 moved = self._may_have_moved(clip, error)

@@ -144,8 +144,10 @@ class FramePairs(Dataset[FramePair]):
         scale = np.float32(self.image_px / self.index.clip_px)
         samples = []
         for source, target in frames:
-            points_K2 = torch.from_numpy(landmarks_K2[target] * scale)
-            samples.append(FramePair(image_CHW[source], image_CHW[target], points_K2, points_K2.isfinite().all(-1)))
+            points_K2 = landmarks_K2[target] * scale
+            valid_K = np.isfinite(points_K2).all(-1)
+            images = image_CHW[source], image_CHW[target]
+            samples.append(FramePair(*images, torch.from_numpy(points_K2), torch.from_numpy(valid_K)))
         return samples
 
 
