@@ -121,7 +121,13 @@ def array_ranges(metadata: pq.FileMetaData, kinds: Sequence[ArrayKind]) -> Int64
 
 
 def array_in(
-    content: bytes, kind: ArrayKind, inner: Sequence[int | None], n_rows: int, rows: Sequence[int] | None = None
+    content: bytes,
+    kind: ArrayKind,
+    inner: Sequence[int | None],
+    n_rows: int,
+    rows: Sequence[int] | None = None,
+    *,
+    finite: bool = False,
 ) -> Numbers | None:
     """Return the array in the bytes of a column of a row; None where Arrow has to read it.
 
@@ -131,15 +137,22 @@ def array_in(
         inner: lengths of the inner lists, such as (478, 2) of landmarks; None: any.
         n_rows: length of the outer list; no more numbers than it has are decoded.
         rows: places in the outer list, of which alone the numbers are returned, in their order; None: of all.
+        finite: only an array whose numbers are all finite, those that are not returned included.
     """
     try:
-        return _array_in(content, kind, inner, n_rows, rows)
+        return _array_in(content, kind, inner, n_rows, rows, finite=finite)
     except (_OtherBytesError, OversizedError, pa.ArrowException, ValueError, IndexError):
         return None
 
 
 def _array_in(
-    content: bytes, kind: ArrayKind, inner: Sequence[int | None], n_rows: int, rows: Sequence[int] | None
+    content: bytes,
+    kind: ArrayKind,
+    inner: Sequence[int | None],
+    n_rows: int,
+    rows: Sequence[int] | None,
+    *,
+    finite: bool,
 ) -> Numbers:
     most_values = MOST_BYTES // kind.number.itemsize if None in inner else n_rows * math.prod(map(int, inner))
     pages = list(_pages(content, kind, most_values))
@@ -150,6 +163,8 @@ def _array_in(
     shape = (n_rows, *map(int, inner))
     _require(len(shape) == kind.lists and n_values == math.prod(shape))
     _require_array([(page.levels, page.n_values) for page in pages], shape)
+    if finite:
+        _require(all(_is_finite(page, kind) for page in pages))
     if rows is None or len(pages) > 1:
         whole = np.concatenate([_numbers(page, kind, 0, page.n_values) for page in pages]).reshape(shape)
         return whole if rows is None else whole[list(rows)]
@@ -286,3 +301,12 @@ def _numbers(page: _NumberPage, kind: ArrayKind, first: int, last: int) -> Numbe
         bits <<= np.uint32(8)
         bits |= stream
     return bits.view(np.float32)
+
+
+def _is_finite(page: _NumberPage, kind: ArrayKind) -> bool:
+    """Return whether all numbers are finite; False also where a split one is 2^127 or more."""
+    if page.encoding == PLAIN:
+        return bool(np.isfinite(page.numbers.view(kind.number)).all())
+    # sign and the upper seven bits of the exponent
+    upper = page.numbers[3 * page.n_values :]
+    return not bool(((upper & np.uint8(127)) == 127).any())

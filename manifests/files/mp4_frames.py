@@ -8,7 +8,7 @@ of H.264.
 
 import struct
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -19,21 +19,21 @@ from manifests.timeline import TICK_RATE_HZ
 
 __all__ = ["FrameTable", "frame_table"]
 
-_BOX = 8
-"""Bytes of a box before its content: length and type."""
+_HEAD = struct.Struct(">I4s")
+"""A box before its content: length and type."""
 
-_OF_TRACK = ("tkhd", "edts", "mdia")
+_OF_TRACK = (b"tkhd", b"edts", b"mdia")
 """Boxes of a track; any other may change which frames there are."""
 
-_OF_FRAMES = ("stsd", "stts", "stss", "stsc", "stsz", "stco")
+_OF_FRAMES = (b"stsd", b"stts", b"stss", b"stsc", b"stsz", b"stco")
 """Boxes of the tables of frames that are understood here."""
 
 _VIDEO_ENTRY = 78
 """Bytes of the description of a video before its own boxes."""
 
-_EXTRADATA_BOX = "avcC"
+_EXTRADATA_BOX = b"avcC"
 
-_OF_DESCRIPTION = (_EXTRADATA_BOX, "colr", "pasp", "btrt", "fiel")
+_OF_DESCRIPTION = (_EXTRADATA_BOX, b"colr", b"pasp", b"btrt", b"fiel")
 """Boxes in the description of a video that change nothing about its frames."""
 
 
@@ -81,19 +81,19 @@ def frame_table(mp4: bytes) -> FrameTable | None:
 
 
 def _frame_table(mp4: bytes) -> FrameTable:
-    moov = _boxes(mp4, 0, len(mp4))["moov"]
+    moov = _boxes(mp4, 0, len(mp4))[b"moov"]
     header = _boxes(mp4, *moov)
-    track = _boxes(mp4, *header["trak"])
-    media = _boxes(mp4, *track["mdia"])
-    tables = _boxes(mp4, *_boxes(mp4, *media["minf"])["stbl"])
+    track = _boxes(mp4, *header[b"trak"])
+    media = _boxes(mp4, *track[b"mdia"])
+    tables = _boxes(mp4, *_boxes(mp4, *media[b"minf"])[b"stbl"])
     _require(set(track) <= set(_OF_TRACK) and set(tables) <= set(_OF_FRAMES))
-    size = _sizes(mp4, *tables["stsz"])
+    size = _sizes(mp4, *tables[b"stsz"])
     start = _starts(mp4, tables, size)
     _require(size.min() > 0 and (start + size).max() <= len(mp4))
-    _require_rate(mp4, media["mdhd"], tables["stts"], len(size))
-    if "edts" in track:
-        _require_whole(mp4, header["mvhd"], _boxes(mp4, *track["edts"])["elst"], len(size))
-    extradata, width_px, height_px = _description(mp4, *tables["stsd"])
+    _require_rate(mp4, media[b"mdhd"], tables[b"stts"], len(size))
+    if b"edts" in track:
+        _require_whole(mp4, header[b"mvhd"], _boxes(mp4, *track[b"edts"])[b"elst"], len(size))
+    extradata, width_px, height_px = _description(mp4, *tables[b"stsd"])
     return FrameTable(
         extradata=extradata,
         width_px=width_px,
@@ -104,30 +104,24 @@ def _frame_table(mp4: bytes) -> FrameTable:
     )
 
 
-def _key_frames(mp4: bytes, tables: dict[str, tuple[int, int]], n_frames: int) -> Sequence[int]:
-    if "stss" not in tables:
+def _key_frames(mp4: bytes, tables: dict[bytes, tuple[int, int]], n_frames: int) -> Sequence[int]:
+    if b"stss" not in tables:
         return range(n_frames)
-    start, _ = tables["stss"]
+    start, _ = tables[b"stss"]
     numbers = (_numbers(mp4, start + 8, _number(mp4, start + 4), 1)[:, 0] - 1).tolist()
     _require(numbers[0] == 0 and all(number < following for number, following in pairwise(numbers)))
     return numbers
 
 
-def _boxes(mp4: bytes, start: int, end: int) -> dict[str, tuple[int, int]]:
-    """Return by type the range of the content of each box; types that may appear once, and lengths of 32 bits."""
-    found: dict[str, tuple[int, int]] = {}
-    for kind, content in _each_box(mp4, start, end):
-        _require(kind not in found or kind == "free")
-        found[kind] = content
-    return found
-
-
-def _each_box(mp4: bytes, start: int, end: int) -> Iterator[tuple[str, tuple[int, int]]]:
+def _boxes(mp4: bytes, start: int, end: int) -> dict[bytes, tuple[int, int]]:
+    """Return by type the range of the content of each box; a type may appear once, and lengths have 32 bits."""
+    found: dict[bytes, tuple[int, int]] = {}
     while start < end:
-        size, kind = struct.unpack_from(">I4s", mp4, start)
-        _require(_BOX <= size <= end - start)
-        yield kind.decode("latin-1"), (start + _BOX, start + size)
+        size, kind = _HEAD.unpack_from(mp4, start)
+        _require(_HEAD.size <= size <= end - start and kind not in found)
+        found[kind] = (start + _HEAD.size, start + size)
         start += size
+    return found
 
 
 def _require(holds: bool | np.bool_) -> None:
@@ -156,12 +150,12 @@ def _sizes(mp4: bytes, start: int, end: int) -> Int64Array:
     return _numbers(mp4, start + 12, n_frames, 1)[:, 0]
 
 
-def _starts(mp4: bytes, tables: dict[str, tuple[int, int]], size: Int64Array) -> Int64Array:
+def _starts(mp4: bytes, tables: dict[bytes, tuple[int, int]], size: Int64Array) -> Int64Array:
     """Return the first byte of each frame: frames follow each other within a chunk."""
-    n_runs = _number(mp4, tables["stsc"][0] + 4)
-    runs = _numbers(mp4, tables["stsc"][0] + 8, n_runs, 3)
-    n_chunks = _number(mp4, tables["stco"][0] + 4)
-    chunks = _numbers(mp4, tables["stco"][0] + 8, n_chunks, 1)[:, 0]
+    n_runs = _number(mp4, tables[b"stsc"][0] + 4)
+    runs = _numbers(mp4, tables[b"stsc"][0] + 8, n_runs, 3)
+    n_chunks = _number(mp4, tables[b"stco"][0] + 4)
+    chunks = _numbers(mp4, tables[b"stco"][0] + 8, n_chunks, 1)[:, 0]
     first, per_chunk, description = runs.T
     _require(first[0] == 1 and (np.diff(first) > 0).all() and first[-1] <= n_chunks and (description == 1).all())
     before = np.cumsum(size) - size
@@ -193,9 +187,7 @@ def _require_whole(mp4: bytes, header: tuple[int, int], edits: tuple[int, int], 
 def _description(mp4: bytes, start: int, end: int) -> tuple[bytes, int, int]:
     """Return parameters of the decoder, width and height in pixels."""
     _require(_number(mp4, start + 4) == 1)
-    (entry,) = _each_box(mp4, start + 8, end)
-    kind, (start, end) = entry
-    _require(kind == "avc1")
+    start, end = _boxes(mp4, start + 8, end)[b"avc1"]
     width_px, height_px = struct.unpack_from(">2H", mp4, start + 24)
     boxes = _boxes(mp4, start + _VIDEO_ENTRY, end)
     _require(set(boxes) <= set(_OF_DESCRIPTION))

@@ -16,7 +16,7 @@ from manifests.landmarks import landmark_scheme
 from manifests.limits import MAX_CLIP_FRAMES
 from manifests.packing.one_state import ChangingDatasetError
 from manifests.schema.clips import CLIPS
-from training.data.rows import RowReader
+from training.data.rows import NotFiniteError, RowReader
 from training.data.selection import ARRAYS, ClipIndex, ClipRow, located_again
 
 __all__ = ["ClipError", "ClipReader", "DamageLog", "DamagedDataError", "RemovedClipError"]
@@ -78,19 +78,11 @@ class ClipReader:
 
     def _array(self, clip: int, row: ClipRow, column: str, frames: Sequence[int] | None) -> npt.NDArray[Any]:
         finite = self._finite.setdefault(column, np.zeros(len(self.index), dtype=np.bool_))
-        if frames is not None and finite[clip]:
-            return self._rows_of(row, column, frames)
-        array = self._rows_of(row, column, None)
-        if not finite[clip]:
-            if not np.isfinite(array).all():
-                raise ClipError(f"{row.clip_id}: {row.file}: column {column} holds numbers that are not finite")
-            finite[clip] = True
-        return array if frames is None else array[list(frames)]
-
-    def _rows_of(self, row: ClipRow, column: str, frames: Sequence[int] | None) -> npt.NDArray[Any]:
-        inner = self._inner[column]
+        field, inner, new = _FIELDS[column], self._inner[column], not finite[clip]
         try:
-            array = self._rows.array(row.arrays[column], _FIELDS[column], inner, row.n_frames, frames)
+            array = self._rows.array(row.arrays[column], field, inner, row.n_frames, frames, finite=new)
+        except NotFiniteError:
+            raise ClipError(f"{row.clip_id}: {row.file}: column {column} holds numbers that are not finite") from None
         except (pa.ArrowException, ValueError, OSError, KeyError) as error:
             raise ClipError(f"{row.clip_id}: {row.file}: column {column} cannot be read: {error}") from error
         if array is None:
@@ -104,6 +96,7 @@ class ClipReader:
                 f"{row.clip_id}: {row.file}: column landmarks has {array.shape[1]} points a frame, "
                 f"{self.index.landmark_scheme} has {self._points}"
             )
+        finite[clip] = True
         return array
 
     def frames(self, clip: int, numbers: Sequence[int], size_px: int) -> npt.NDArray[np.uint8]:

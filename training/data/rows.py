@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
@@ -19,13 +20,17 @@ from foundation.storage.locations import read_range
 from foundation.storage.parquet_arrays import MOST_BYTES, array_in, array_kind
 from manifests.schema.arrow_arrays import numpy_of
 
-__all__ = ["RowPlace", "RowReader"]
+__all__ = ["NotFiniteError", "RowPlace", "RowReader"]
 
 ValueT = TypeVar("ValueT")
 
 _FOOTERS = 16
 
 _COLUMNS = 32
+
+
+class NotFiniteError(ValueError):
+    """An array holds numbers that are not finite."""
 
 
 class RowPlace(NamedTuple):
@@ -55,6 +60,8 @@ class RowReader:
         inner: Sequence[int | None],
         n_rows: int,
         rows: Sequence[int] | None = None,
+        *,
+        finite: bool = False,
     ) -> npt.NDArray[Any] | None:
         """Return the array of a row, of any shape; None: the row has none.
 
@@ -64,16 +71,20 @@ class RowReader:
             inner: the lengths of inner lists that are expected; None: any.
             n_rows: the length of the outer list that is expected.
             rows: places in the outer list that are asked for; None: all.
+            finite: look at all numbers, also at those that are not asked for.
 
         Raises:
+            NotFiniteError: a number was looked at and is not finite.
             ArrowException, OSError, KeyError, ValueError: the file is damaged, or cannot be read, or lacks the column.
         """
         if 0 < place.n_bytes <= MOST_BYTES:
             content = read_range(place.file, place.start, place.n_bytes)
-            array = array_in(content, array_kind(column), inner, n_rows, rows)
+            array = array_in(content, array_kind(column), inner, n_rows, rows, finite=finite)
             if array is not None:
                 return array
         (found,) = numpy_of(self._value(place, column.name))
+        if finite and found is not None and not np.isfinite(found).all():
+            raise NotFiniteError
         return found if found is None or rows is None or len(found) != n_rows else found[list(rows)]
 
     def _value(self, place: RowPlace, column: str) -> pa.ChunkedArray:
