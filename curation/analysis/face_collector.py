@@ -133,9 +133,7 @@ class FaceCollector:
             np.array([face.found.box_px for face in self._measured]),
         )
 
-    def _find(
-        self, tick: int, shown: LazyImage, searched: Sequence[MeasuredFace] | None
-    ) -> Sequence[MeasuredFace]:
+    def _find(self, tick: int, shown: LazyImage, searched: Sequence[MeasuredFace] | None) -> Sequence[MeasuredFace]:
         """Return the faces of a new frame: by a full search, by following, or none where no face is expected."""
         group = tick // GRID_TICKS
         begins = group != self._looked
