@@ -141,7 +141,7 @@ def array_in(
     """
     try:
         return _array_in(content, kind, inner, n_rows, rows, finite=finite)
-    except (_OtherBytesError, OversizedError, pa.ArrowException, ValueError, IndexError):
+    except (_OtherBytesError, OversizedError, pa.ArrowException, ValueError, IndexError, OSError):  # OSError: of zstd
         return None
 
 

@@ -109,7 +109,8 @@ def _key_frames(mp4: bytes, tables: dict[bytes, tuple[int, int]], n_frames: int)
         return range(n_frames)
     start, _ = tables[b"stss"]
     numbers = (_numbers(mp4, start + 8, _number(mp4, start + 4), 1)[:, 0] - 1).tolist()
-    _require(numbers[0] == 0 and all(number < following for number, following in pairwise(numbers)))
+    _require(numbers[0] == 0 and numbers[-1] < n_frames)
+    _require(all(number < following for number, following in pairwise(numbers)))
     return numbers
 
 
