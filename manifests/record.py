@@ -1,7 +1,7 @@
 """`dataset.json`: settings and weights of a dataset, meaning of its columns, and totals of its content."""
 
-from pathlib import Path
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
