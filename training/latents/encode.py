@@ -87,7 +87,7 @@ def write_latents(
         missing = [name for name in file.names if name not in encoded]
         rows = []
         for clip, name in zip(file.clips, file.names, strict=True):
-            if missing and encoded.get(name, (file.path, 0))[0] == file.path:
+            if missing and (name not in encoded or encoded[name].file == file.path):
                 rows.append(_row(encoder, clip, log))
             on_clip()
         if rows:
