@@ -27,7 +27,7 @@ __all__ = ["MOST_BYTES", "ArrayKind", "array_in", "array_kind", "array_ranges"]
 
 Numbers = npt.NDArray[np.generic]
 
-_NUMBERS = {"FLOAT": np.dtype("<f4"), "FIXED_LEN_BYTE_ARRAY": np.dtype("<f2")}
+_NUMBERS: dict[str, np.dtype[np.float32] | np.dtype[np.float16]] = {"FLOAT": np.dtype("<f4"), "FIXED_LEN_BYTE_ARRAY": np.dtype("<f2")}
 """By Parquet's type of a column of floating-point numbers, NumPy's; of fixed length, two bytes are asked for."""
 
 MOST_BYTES = 512 << 20
@@ -57,7 +57,7 @@ class ArrayKind(NamedTuple):
     """Lists in each other: the dimensions."""
     present: int
     """Definition level of a number that is there."""
-    number: np.dtype[np.generic]
+    number: np.dtype[np.float32] | np.dtype[np.float16]
 
 
 class _NumberPage(NamedTuple):
@@ -154,13 +154,13 @@ def _array_in(
     *,
     finite: bool,
 ) -> Numbers:
-    most_values = MOST_BYTES // kind.number.itemsize if None in inner else n_rows * math.prod(map(int, inner))
+    most_values = MOST_BYTES // kind.number.itemsize if None in inner else n_rows * math.prod(size or 0 for size in inner)
     pages = list(_pages(content, kind, most_values))
     n_values = sum(page.n_values for page in pages)
     if None in inner:
         known = n_rows * math.prod(size for size in inner if size is not None)
         inner = [n_values // known if size is None else size for size in inner]
-    shape = (n_rows, *map(int, inner))
+    shape = (n_rows, *(size or 0 for size in inner))
     _require(len(shape) == kind.lists and n_values == math.prod(shape))
     _require_array([(page.levels, page.n_values) for page in pages], shape)
     if finite:
@@ -293,7 +293,7 @@ def _equal_runs(content: npt.NDArray[np.uint8], header: int, n_bytes: int) -> np
 def _numbers(page: _NumberPage, kind: ArrayKind, first: int, last: int) -> Numbers:
     """Return (last - first,) numbers of a page."""
     if page.encoding == PLAIN:
-        return page.numbers.view(kind.number)[first:last]
+        return np.asarray(page.numbers.view(kind.number)[first:last])
     # the first bytes of all numbers, then their second ones, and so on, the lowest first
     streams = page.numbers.reshape(4, -1)[:, first:last]
     bits = streams[3].astype(np.uint32)
