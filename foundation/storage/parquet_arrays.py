@@ -27,7 +27,10 @@ __all__ = ["MOST_BYTES", "ArrayKind", "array_in", "array_kind", "array_ranges"]
 
 Numbers = npt.NDArray[np.generic]
 
-_NUMBERS: dict[str, np.dtype[np.float32] | np.dtype[np.float16]] = {"FLOAT": np.dtype("<f4"), "FIXED_LEN_BYTE_ARRAY": np.dtype("<f2")}
+_NUMBERS: dict[str, np.dtype[np.float32] | np.dtype[np.float16]] = {
+    "FLOAT": np.dtype("<f4"),
+    "FIXED_LEN_BYTE_ARRAY": np.dtype("<f2"),
+}
 """By Parquet's type of a column of floating-point numbers, NumPy's; of fixed length, two bytes are asked for."""
 
 MOST_BYTES = 512 << 20
@@ -154,7 +157,9 @@ def _array_in(
     *,
     finite: bool,
 ) -> Numbers:
-    most_values = MOST_BYTES // kind.number.itemsize if None in inner else n_rows * math.prod(size or 0 for size in inner)
+    most_values = (
+        MOST_BYTES // kind.number.itemsize if None in inner else n_rows * math.prod(size or 0 for size in inner)
+    )
     pages = list(_pages(content, kind, most_values))
     n_values = sum(page.n_values for page in pages)
     if None in inner:
