@@ -31,7 +31,8 @@ def test_columns_are_those_of_the_contract_in_its_order() -> None:
         "flac_offset flac_size mp4_sha256 flac_sha256",
         FRAMES: "video_id tick time_s decoded n_faces measured grid track_id interpolated box score key_points "
         "landmarks landmark_scheme frontal_angle_deg pose_deg blendshapes lip_aperture mask_prob mask_measured "
-        "sharpness luma descriptor jitter_points sync_scores speaking_prob cut_score speech_prob loudness_dbfs other_faces",
+        "sharpness luma descriptor jitter_points sync_scores speaking_prob cut_score speech_prob "
+        "loudness_dbfs other_faces",
     }
     for table, names in contract.items():
         assert table.arrow_schema().names == names.split()
