@@ -142,7 +142,8 @@ def film(seed: int) -> tuple[str, list[int], list[int]]:
     script, repeats = "", random.random() < 0.5
     while len(script) < 500:
         kind = random.choice(list("ww-n"))
-        script += "".join(random.choice([kind, "-"], size=random.integers(5, 130), p=[0.95, 0.05]))
+        moment = "n" if kind == "-" else "-"
+        script += "".join(random.choice([kind, moment], size=random.integers(5, 130), p=[0.95, 0.05]))
     numbers = [max(0, tick - 1) if repeats and random.random() < 0.3 else tick for tick in range(500)]
     return script, np.maximum.accumulate(numbers).tolist(), random.integers(1, 500, size=3).tolist()
 
