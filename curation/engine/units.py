@@ -165,23 +165,15 @@ def divided(
     info: VideoInfo,
     looks: Sequence[TickRange] | None = None,
 ) -> Result:
-    """Return the result of a long video.
+    """Return the result of a long video of these windows, of which those in `todo` are to be measured.
 
-    Args:
-        video: the source.
-        windows: all of it.
-        todo: those that no earlier run has measured.
-        info: what was probed of it.
-        looks: ranges of which pictures are measured; None: all.
+    Pictures are measured in the ranges `looks`; None: everywhere.
     """
     steps = tuple(
         MeasureWindow(
-            video=video,
-            window=window,
-            info=info,
-            looked_at=None if looks is None else tuple(clipped(looks, window.ticks)),
+            video=video, window=one, info=info, looked_at=None if looks is None else tuple(clipped(looks, one.ticks))
         )
-        for window in todo
+        for one in todo
     )
     then = DecideVideo(video=video, windows=tuple(windows), info=info)
     left_s = seconds_of_tick(sum(step.n_ticks for step in steps))

@@ -212,13 +212,10 @@ class _Again:
         except DatasetError as error:
             raise DatasetError(f"{before.path}: {error}; run the curation again") from error
         try:
+            settings = self.settings
+            identity, face_ratio = settings.perception.identity, settings.crop.face_ratio
             decision = decide(
-                evidence,
-                self.settings.rules,
-                self.rules,
-                identity=self.settings.perception.identity,
-                face_ratio=self.settings.crop.face_ratio,
-                tiers=self.settings.tiers,
+                evidence, settings.rules, self.rules, identity=identity, face_ratio=face_ratio, tiers=settings.tiers
             )
         except RuleError as error:
             raise RuleError(f"{before.path}: {error}") from error

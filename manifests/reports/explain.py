@@ -32,13 +32,11 @@ _EVIDENCE = tuple(
     column.name for column in FRAMES.columns if column.name not in ("video_id", "other_faces", "sync_scores")
 )
 
-_STATES = {
+_STATES = {  # outcomes that are no rule
     "trimmed": "outside the stretches of the video that were asked for",
     "undecodable": "the file holds no readable picture here",
     "not_asked": "clips of this tier were not asked for (setting tiers)",
 }
-"""Reasons that are no rule, by the outcome."""
-
 _POOLED = ("sync_z", "sync_offset_ticks", "sync_ticks")
 
 
@@ -71,8 +69,8 @@ class ExplainedSpan:
             if self.sound_moved_s is not None:
                 texts.append(moved_text(self.sound_moved_s))
             return "; ".join(texts)
-        if self.outcome in _STATES:
-            return _STATES[self.outcome]
+        if reason := _STATES.get(self.outcome):
+            return reason
         what = f"value of the rule {self.outcome}" if self.rule is None else self.rule.words
         unit = f" {self.rule.unit}" if self.rule is not None and self.rule.unit else ""
         if self.value is None:
