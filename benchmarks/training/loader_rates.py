@@ -39,7 +39,8 @@ def loader(
 
     def load(keys: list[SampleKey]) -> list[torch.Tensor]:
         batch = collate_sequences([sequences[key] for key in keys])
-        return [batch.target_BTD, batch.inputs.speech_BTF, batch.inputs.pose_deg_BTP, batch.inputs.reference_BD]
+        inputs = batch.inputs.speech_BTF, batch.inputs.pose_deg_BTP, batch.inputs.reference_BD
+        return [batch.target_BTD, *(tensor for tensor in inputs if tensor is not None)]
 
     return len(sequences), load
 
