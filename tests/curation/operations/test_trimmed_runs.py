@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 import curation.analysis.analyze
 import curation.operations.run
+from curation.analysis.face_collector import FaceCollector
 from curation.cli.app import app
 from curation.media.frames import TickFrame, tick_frames
 from curation.media.probe import VideoInfo
@@ -72,13 +73,13 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
 def searched(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Ticks whose pictures the models of faces were given."""
     ticks: list[int] = []
-    real = curation.analysis.analyze._FaceCollector.add
+    real = FaceCollector.add
 
     def noting(self: object, tick: int, *arguments: object) -> None:
         ticks.append(tick)
         real(self, tick, *arguments)
 
-    monkeypatch.setattr(curation.analysis.analyze._FaceCollector, "add", noting)
+    monkeypatch.setattr(FaceCollector, "add", noting)
     return ticks
 
 
