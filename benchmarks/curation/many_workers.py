@@ -74,7 +74,7 @@ def measured_costs(n_waiting: int = 2000, n_calls: int = 500) -> Costs:
 
     ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False)
     try:
-        sleeper, answerer = Sleeper.remote(), Answerer.remote()
+        sleeper, answerer = Sleeper.remote(), Answerer.remote()  # type: ignore[attr-defined]  # of the decorator
         ray.get(answerer.answer.remote())
         waiting = [sleeper.sleep.remote() for _ in range(n_waiting)]
         few = _processor_s(lambda: ray.wait(waiting[:10], num_returns=1, timeout=0), 200)
@@ -138,8 +138,10 @@ class MadeRay:
     clock: Clock
     costs: Costs
     unit_s: float
-    chance: random.Random = field(default_factory=lambda: random.Random(0))
-    exceptions: Any = field(default_factory=lambda: SimpleNamespace(RayActorError=OSError, RayTaskError=OSError, RayError=OSError))
+    chance: random.Random = field(default_factory=lambda: random.Random(0))  # noqa: S311 - repeatable
+    exceptions: Any = field(
+        default_factory=lambda: SimpleNamespace(RayActorError=OSError, RayTaskError=OSError, RayError=OSError)
+    )
 
     def remote(self, **_: object) -> Any:  # noqa: ANN401 - a decorator
         """Return what makes workers."""
@@ -197,7 +199,7 @@ class Course:
     handovers: list[float] = field(default_factory=list)
     begun: int = 0
     settled: tuple[float, float, int] | None = None
-    """Time at which as many second units had begun as there are workers, the driver's time and units done until then."""
+    """Time at which as many second units had begun as there are workers, and the driver's time and units until then."""
     last: tuple[float, float, int] = (0.0, 0.0, 0)
     """The same at the latest begin."""
     n_done: int = 0
@@ -220,7 +222,7 @@ class Course:
         self.n_done += 1
 
 
-class MadePool(ray_pool._Pool):
+class MadePool(ray_pool._Pool):  # noqa: SLF001 - the real scheduling, on made workers
     """A pool that notes when its workers were done, which its driver learns later."""
 
     course: Course
@@ -249,9 +251,9 @@ def simulated(workers: int, unit_s: float, turns: int, costs: Costs, folder: Pat
 
         plan, settings = WorkerPlan(settings=CurationSettings(), dataset=folder), PoolSettings()
         pool = MadePool(plan, workers, 0.0, settings, RunHooks(on_event=on_event))
-        pool.course, pool._ray = course, made
-        pool._starts = ray_workers.Starts(made, plan, settings, 0.0)
-        pool._signs = ray_workers.SignsOfLife(made, settings.silence_s)
+        pool.course, pool._ray = course, made  # noqa: SLF001 - likewise
+        pool._starts = ray_workers.Starts(made, plan, settings, 0.0)  # noqa: SLF001
+        pool._signs = ray_workers.SignsOfLife(made, settings.silence_s)  # noqa: SLF001
         for _ in pool.run(Schedule(idle_units(videos), largest_first=True)):
             pass
     if course.settled is None or course.n_done != len(videos):
@@ -276,7 +278,11 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=4, help="units of each worker, at least 3")
     arguments = parser.parse_args()
     costs = measured_costs()
-    print(json.dumps({f"{name}_us": round(1e6 * getattr(costs, name), 2) for name in ("wait", "wait_each", "call", "get")}))
+    print(
+        json.dumps(
+            {f"{name}_us": round(1e6 * getattr(costs, name), 2) for name in ("wait", "wait_each", "call", "get")}
+        )
+    )
     for workers, unit_s in itertools.product(arguments.workers, arguments.unit_s):
         with tempfile.TemporaryDirectory() as folder:
             print(json.dumps(simulated(workers, unit_s, arguments.turns, costs, Path(folder))), flush=True)

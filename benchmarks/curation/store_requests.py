@@ -5,8 +5,8 @@
 Curates so many copies of the first 4 s of the sample video, then twice as many, from moto's S3 server onto it, in one
 process and with preset `embedded`; the same command again finds nothing to do. The difference of the two, divided by
 the videos that the second has more, is what a video costs; what is left is what a run costs. Prints one JSON line:
-requests by method for a video, for a run, and for a video that is done already, with the objects that a video leaves before
-packing.
+requests by method for a video, for a run, and for a video that is done already, with the objects that a video leaves
+before packing.
 """
 
 import argparse
@@ -34,7 +34,7 @@ LENGTH_S = 4.0
 @contextmanager
 def counting_server() -> Iterator[Counter[str]]:
     """Serve S3 on this machine, name it in the environment, and yield the number of requests by method."""
-    from moto.server import DomainDispatcherApplication, create_backend_app
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
     from werkzeug.serving import WSGIRequestHandler, make_server
 
     class Silent(WSGIRequestHandler):
