@@ -7,9 +7,7 @@ zstd, values plain or as split byte streams, no nulls, lists of equal length. Of
 Arrow decides what it is. The format is that of parquet-format's `Encodings.md` and `parquet.thrift`.
 """
 
-import functools
 import hashlib
-import io
 import math
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
@@ -18,17 +16,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from foundation.array_types import Int64Array
+from foundation.storage.array_columns import ArrayKind, Numbers
 from foundation.storage.parquet_pages import DATA_PAGE, PLAIN, RLE, SPLIT, OversizedError, long_number, page_at
 
-__all__ = ["MOST_BYTES", "ArrayKind", "array_in", "array_kind", "array_ranges"]
-
-Numbers = npt.NDArray[np.generic]
-
-_NUMBERS = {"FLOAT": np.dtype("<f4"), "FIXED_LEN_BYTE_ARRAY": np.dtype("<f2")}
-"""By Parquet's type of a column of floating-point numbers, NumPy's; of fixed length, two bytes are asked for."""
+__all__ = ["MOST_BYTES", "array_in"]
 
 MOST_BYTES = 512 << 20
 """Most bytes of the numbers of an array, and of what is stored of it. A clip of ten minutes takes a tenth of it."""
@@ -48,18 +40,6 @@ _KNOWN = 4096
 """Encodings of levels that are remembered."""
 
 
-class ArrayKind(NamedTuple):
-    """A declared column of arrays of two or three dimensions."""
-
-    column: pq.ColumnSchema
-    """As Parquet has it."""
-    lists: int
-    """Lists in each other: the dimensions."""
-    present: int
-    """Definition level of a number that is there."""
-    number: np.dtype[np.generic]
-
-
 class _NumberPage(NamedTuple):
     levels: bytes
     """Repetition levels, encoded."""
@@ -71,53 +51,6 @@ class _NumberPage(NamedTuple):
 
 class _OtherBytesError(Exception):
     """A column is not as this software writes it."""
-
-
-@functools.cache
-def array_kind(field: pa.Field) -> ArrayKind:
-    """Return the kind of a declared column.
-
-    Raises:
-        ValueError: its values are no arrays of two or three dimensions of float32 or float16.
-    """
-    sink = io.BytesIO()
-    pq.write_table(pa.schema([field]).empty_table(), sink)
-    schema = pq.ParquetFile(sink).schema
-    column = schema.column(0)
-    if len(schema) != 1 or column.max_repetition_level not in (2, 3) or column.physical_type not in _NUMBERS:
-        raise ValueError(f"{field} is no column of arrays of two or three dimensions of float32 or float16")
-    number = _NUMBERS[column.physical_type]
-    if column.physical_type == "FIXED_LEN_BYTE_ARRAY" and column.length != number.itemsize:
-        raise ValueError(f"{field} has numbers of {column.length} bytes")
-    return ArrayKind(column, column.max_repetition_level, column.max_definition_level, number)
-
-
-def array_ranges(metadata: pq.FileMetaData, kinds: Sequence[ArrayKind]) -> Int64Array:
-    """Return (row groups, kinds, 2) first byte and length of each column in the row groups of a file.
-
-    The length is 0 where the file has no such column, or has it in another form, or the row group has several rows.
-
-    Args:
-        metadata: footer of the file.
-        kinds: the columns.
-    """
-    schema = metadata.schema
-    numbers = {schema.column(number).path: number for number in range(len(schema))}
-    there = []
-    for place, kind in enumerate(kinds):
-        number = numbers.get(kind.column.path)
-        if number is not None and schema.column(number).equals(kind.column):
-            there.append((place, number))
-    ranges = np.zeros((metadata.num_row_groups, len(kinds), 2), np.int64)
-    for row, range_of in enumerate(ranges):
-        group = metadata.row_group(row)
-        if group.num_rows != 1:
-            continue
-        for place, number in there:
-            column = group.column(number)
-            if column.compression == "ZSTD" and not column.has_dictionary_page:
-                range_of[place] = max(0, column.data_page_offset), max(0, column.total_compressed_size)
-    return ranges
 
 
 def array_in(
@@ -154,13 +87,15 @@ def _array_in(
     *,
     finite: bool,
 ) -> Numbers:
-    most_values = MOST_BYTES // kind.number.itemsize if None in inner else n_rows * math.prod(map(int, inner))
+    most_values = (
+        MOST_BYTES // kind.number.itemsize if None in inner else n_rows * math.prod(size or 0 for size in inner)
+    )
     pages = list(_pages(content, kind, most_values))
     n_values = sum(page.n_values for page in pages)
     if None in inner:
         known = n_rows * math.prod(size for size in inner if size is not None)
         inner = [n_values // known if size is None else size for size in inner]
-    shape = (n_rows, *map(int, inner))
+    shape = (n_rows, *(size or 0 for size in inner))
     _require(len(shape) == kind.lists and n_values == math.prod(shape))
     _require_array([(page.levels, page.n_values) for page in pages], shape)
     if finite:
@@ -293,14 +228,15 @@ def _equal_runs(content: npt.NDArray[np.uint8], header: int, n_bytes: int) -> np
 def _numbers(page: _NumberPage, kind: ArrayKind, first: int, last: int) -> Numbers:
     """Return (last - first,) numbers of a page."""
     if page.encoding == PLAIN:
-        return page.numbers.view(kind.number)[first:last]
+        return np.asarray(page.numbers.view(kind.number)[first:last])
     # the first bytes of all numbers, then their second ones, and so on, the lowest first
     streams = page.numbers.reshape(4, -1)[:, first:last]
     bits = streams[3].astype(np.uint32)
     for stream in streams[2::-1]:
         bits <<= np.uint32(8)
         bits |= stream
-    return bits.view(np.float32)
+    numbers: Numbers = bits.view(np.float32)
+    return numbers
 
 
 def _is_finite(page: _NumberPage, kind: ArrayKind) -> bool:

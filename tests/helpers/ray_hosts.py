@@ -1,4 +1,4 @@
-"""Ray nodes that share nothing but the network: each with an address, a home, a temporary folder and a key of its own."""
+"""Ray nodes that share nothing but the network: each has an address, a home, a temporary folder and a key."""
 
 import os
 import re

@@ -51,7 +51,7 @@ def s3() -> Iterator[StoreServer]:
 
 
 def _access_key(environ: WSGIEnvironment) -> str:
-    """Return the key in `AWS4-HMAC-SHA256 Credential=KEY/20261123/us-east-1/s3/aws4_request, ...`; empty without one."""
+    """Return the key in `AWS4-HMAC-SHA256 Credential=KEY/20261123/us-east-1/s3/...`; empty without one."""
     return environ.get("HTTP_AUTHORIZATION", "").partition("Credential=")[2].partition("/")[0]
 
 

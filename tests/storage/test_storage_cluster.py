@@ -1,4 +1,4 @@
-"""A run over machines that share no folder, one of which joins late and one of which fails: the dataset of one machine."""
+"""A run over machines that share no folder, one of which joins late and one fails: the dataset of one machine."""
 
 import json
 import subprocess
@@ -34,7 +34,7 @@ _LENGTHS_TICKS = (25, 85, 30, 35)
 
 
 class Course:
-    """Events of the run that tell when a machine is to join and when one fails, and the pause that makes room for it."""
+    """Events of the run that tell when a machine joins and when one fails, and the pause that makes room for it."""
 
     def __init__(self) -> None:
         self.first_works, self.second_wrote, self.first_failed = threading.Event(), threading.Event(), threading.Event()
@@ -75,7 +75,7 @@ def machines(s3: StoreServer, store: Path) -> Iterator[list[Host]]:  # noqa: ARG
 
 
 def _objects(dataset: Path) -> dict[str, bytes]:
-    """Return the objects of a dataset that do not tell of time: all but tables with seconds, their log and their totals."""
+    """Return the objects of a dataset without those that tell of time: tables with seconds, log and totals."""
     base = str(dataset).removeprefix("s3://")
     found = {name.removeprefix(base): name for name in remote_of(dataset).fs.find(base)}
     fs = remote_of(dataset).fs

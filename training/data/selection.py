@@ -4,7 +4,6 @@ A selection reads the scalars of the manifest; `training.data.clips` reads array
 """
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -15,8 +14,8 @@ import pyarrow.compute as pc
 
 from foundation.array_types import BoolArray, Int64Array
 from foundation.errors import UsageError
+from foundation.storage.array_columns import array_kind, array_ranges
 from foundation.storage.arrow import open_parquet
-from foundation.storage.parquet_arrays import array_kind, array_ranges
 from foundation.storage.side_by_side import side_by_side
 from manifests.clip_size import clip_px
 from manifests.errors import DatasetError
@@ -29,9 +28,9 @@ from manifests.schema.clips import CLIPS
 from manifests.timeline import TICK_RATE_HZ
 from training.data.config import DataConfig
 from training.data.fair_shares import hash_order, shared_out
-from training.data.rows import RowPlace
+from training.data.rows import ClipRow, RowPlace
 
-__all__ = ["ARRAYS", "ClipIndex", "ClipRow", "DataConfig", "SelectionError", "located_again", "select_clips"]
+__all__ = ["ARRAYS", "ClipIndex", "DataConfig", "SelectionError", "located_again", "select_clips"]
 
 _COLUMNS = (
     "clip_id",
@@ -72,21 +71,6 @@ class SelectionError(UsageError):
     """No clips can be used, or the clips cannot be used together; the message has the reason and the remedy."""
 
     several_lines = True
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ClipRow:
-    """Files and offsets of one clip."""
-
-    clip_id: str
-    n_frames: int
-    media: str
-    """Tar, relative to the dataset."""
-    mp4: MemberRange
-    file: Path
-    """Parquet file of the manifest."""
-    arrays: Mapping[str, RowPlace]
-    """By the name of each column in `ARRAYS`, where it lies in the file."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

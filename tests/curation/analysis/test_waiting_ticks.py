@@ -142,7 +142,8 @@ def film(seed: int) -> tuple[str, list[int], list[int]]:
     script, repeats = "", random.random() < 0.5
     while len(script) < 500:
         kind = random.choice(list("ww-n"))
-        script += "".join(random.choice([kind, "-"], size=random.integers(5, 130), p=[0.95, 0.05]))
+        moment, chance = ("n", 0.4) if kind == "-" else ("-", 0.05)
+        script += "".join(random.choice([kind, moment], size=random.integers(5, 130), p=[1 - chance, chance]))
     numbers = [max(0, tick - 1) if repeats and random.random() < 0.3 else tick for tick in range(500)]
     return script, np.maximum.accumulate(numbers).tolist(), random.integers(1, 500, size=3).tolist()
 
@@ -151,7 +152,7 @@ def film(seed: int) -> tuple[str, list[int], list[int]]:
 def test_values_in_cores_are_those_of_measuring_every_tick(most_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(curation.analysis.waiting_ticks, "_MOST_BYTES", most_bytes)
     shares = []
-    for seed in range(12):
+    for seed in range(16):
         script, numbers, shots = film(seed)
         every, grid, _, none = measured(script, numbers, shots, EveryTick())
         faces, same_grid, kept, _ = measured(script, numbers, shots, choice_of())

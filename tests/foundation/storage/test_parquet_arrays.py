@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from foundation.storage.parquet_arrays import ArrayKind, array_in, array_kind, array_ranges
+from foundation.storage.array_columns import ArrayKind, array_kind, array_ranges
+from foundation.storage.parquet_arrays import array_in
 from manifests.files.tables import parquet_options
 from manifests.schema.arrow_arrays import array_column, numpy_of
 from manifests.schema.clips import CLIPS
@@ -22,7 +23,7 @@ SPEECH = CLIPS.column("speech_features").field
 LATENT = LATENTS.column("latents").field
 
 
-def _written(path: Path, field: pa.Field, column: pa.Array, **options: Any) -> tuple[bytes, int, int]:
+def _written(path: Path, field: pa.Field, column: pa.Array, **options: object) -> tuple[bytes, int, int]:
     """Write rows in a row group each, and return the file, and where the last row's array lies in it."""
     rows = pa.table([column], schema=pa.schema([field]))
     pq.write_table(rows, path, row_group_size=1, **{**parquet_options(rows.schema), **options})
@@ -30,7 +31,7 @@ def _written(path: Path, field: pa.Field, column: pa.Array, **options: Any) -> t
     return path.read_bytes(), start, size
 
 
-def _stored(path: Path, field: pa.Field, array: np.ndarray, **options: Any) -> bytes:
+def _stored(path: Path, field: pa.Field, array: np.ndarray, **options: object) -> bytes:
     content, start, size = _written(path, field, array_column([array], field.type), **options)
     return content[start : start + size]
 
@@ -164,7 +165,7 @@ def _doubled(content: bytearray, _: random.Random) -> None:
 def test_spoilt_bytes_give_an_array_of_the_expected_shape_or_none(
     tmp_path: Path, spoil: Callable[[bytearray, random.Random], None]
 ) -> None:
-    stored, draw = _stored(tmp_path / "a", POINTS, _numbers(7, 68, 2)), random.Random(1)
+    stored, draw = _stored(tmp_path / "a", POINTS, _numbers(7, 68, 2)), random.Random(1)  # noqa: S311 - repeatable
     refused = 0
     for _ in range(300):
         content = bytearray(stored)
@@ -181,7 +182,7 @@ def test_no_memory_is_reserved_for_what_a_page_only_states(tmp_path: Path, monke
     asked: list[int] = []
     decompress = pa.decompress
 
-    def noted(stored: memoryview, n_bytes: int, **options: Any) -> bytes:
+    def noted(stored: memoryview, n_bytes: int, **options: object) -> bytes:
         asked.append(n_bytes)
         return bytes(decompress(stored, n_bytes, **options))
 
