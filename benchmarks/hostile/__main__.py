@@ -1,6 +1,7 @@
 """What do the commands do with datasets and run folders that a stranger spoiled?
 
-    python -m benchmarks.hostile [--sample [--together N]] [--seed 1] [--only TEXT] [--part K/N] [--after M] [--faults FILE]
+    python -m benchmarks.hostile [--sample [--together N]] [--seed 1] [--only TEXT] [--part K/N] [--after M]
+        [--faults FILE]
 
 A value that cannot be right is put into a field of a file of a sound dataset or run folder, and commands are run on it:
 names that climb out, sizes of exabytes, links, pipes, tables of gigabytes. Prints one JSON line: how many fields, cases
