@@ -13,7 +13,7 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_INDEX_URL=${INDEX}
 WORKDIR /build
 RUN python -m venv /opt/gaia
 ENV PATH=/opt/gaia/bin:${PATH}
-COPY requirements.lock requirements-no-deps.lock ./
+COPY requirements.lock requirements-no-deps.lock deploy/ray-jobs.lock ./
 # torch first, from the index of its CPU wheels: the wheel of the package index brings gigabytes for GPUs
 RUN grep '^torch==' requirements.lock > torch.lock && pip install --index-url "${TORCH_INDEX}" --extra-index-url "${INDEX}" --requirement torch.lock
 COPY pyproject.toml README.md LICENSE ./
@@ -23,8 +23,8 @@ COPY curation curation
 COPY models models
 COPY training training
 COPY generation generation
-# the lock limits the versions; what only development needs is left out
-RUN pip install --constraint requirements.lock ".[s3]" && pip install --no-deps --constraint requirements.lock setuptools && pip install --no-deps --no-build-isolation --requirement requirements-no-deps.lock
+# the locks limit the versions; what only development needs is left out
+RUN pip install --constraint requirements.lock ".[s3]" --requirement ray-jobs.lock && pip install --no-deps --constraint requirements.lock setuptools && pip install --no-deps --no-build-isolation --requirement requirements-no-deps.lock
 
 # the libraries are those that OpenCV's wheel loads; wget asks Ray's nodes on Kubernetes whether they live
 FROM ${PYTHON_IMAGE}
