@@ -198,7 +198,7 @@ class MotionSequences(Dataset[MotionSequence]):
         file, n_numbers = place.file, math.prod(self.facts.latent_shape)
         try:
             latents = self._rows.array(place, LATENTS.column("latents").field, (n_numbers,), where.n_frames)
-        except (ValueError, OSError) as error:  # Arrow's errors are among them
+        except (ValueError, KeyError, OSError) as error:  # Arrow's errors are among them
             with suppress(OSError, DatasetError):
                 self._reader.look_again(clip)  # `gaia-curate forget` removes files of latents with a person's clips
             remedy = "" if file.exists() else "; encode them again with `gaia-train latents`, and resume"

@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from foundation.array_types import Float16Array, Float32Array, Float64Array
 from foundation.storage.leases import require_lease
+from foundation.storage.staged import remove_unfinished
 from manifests.errors import first_problem
 from manifests.files.tables import write_parquet
 from manifests.schema.arrow_arrays import array_column
@@ -30,6 +31,7 @@ from models.weights import WeightFacts, load_weights
 from training.data.clips import ClipError, ClipReader, DamageLog
 from training.data.selection import ClipIndex
 from training.latents.files import (
+    FACTS,
     LATENTS,
     LatentFacts,
     LatentsError,
@@ -81,6 +83,7 @@ def write_latents(
     encoded = latent_places(folder)
     log = DamageLog(index)
     for file in files[ranks.rank :: ranks.size]:
+        remove_unfinished(file.path)
         missing = [name for name in file.names if name not in encoded]
         rows = []
         for clip, name in zip(file.clips, file.names, strict=True):
@@ -95,6 +98,8 @@ def write_latents(
         return None
     written = _facts(index, vae.config, sha256, folder)
     require_lease(index.dataset)
+    if ranks.size == 1:  # otherwise another process may be writing it now
+        remove_unfinished(folder / FACTS)
     write_facts(folder, written)
     return written
 

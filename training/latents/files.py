@@ -32,6 +32,7 @@ from models.vae.vae import VaeConfig
 from training.data.rows import RowPlace
 
 __all__ = [
+    "FACTS",
     "LATENTS",
     "LatentFacts",
     "LatentsError",
@@ -46,7 +47,7 @@ __all__ = [
     "write_facts",
 ]
 
-_FACTS = "latents.json"
+FACTS = "latents.json"
 
 _FACTS_BYTES = 16 << 20
 """Most that it can have: two numbers of each channel."""
@@ -202,7 +203,7 @@ def read_facts(folder: Path) -> LatentFacts:
     Raises:
         LatentsError: it is missing, so that the latents are not complete, or damaged.
     """
-    path = folder / _FACTS
+    path = folder / FACTS
     remedy = f"run `gaia-train latents {folder.parent.parent} --vae VAE_RUN` for it"
     try:
         return LatentFacts.model_validate_json(read_small(path, _FACTS_BYTES, follow_links=False))
@@ -216,7 +217,7 @@ def read_facts(folder: Path) -> LatentFacts:
 
 def write_facts(folder: Path, facts: LatentFacts) -> None:
     """Write latents.json, which marks the latents as complete."""
-    write_json_atomic(folder / _FACTS, facts.model_dump(mode="json"))
+    write_json_atomic(folder / FACTS, facts.model_dump(mode="json"))
 
 
 def latent_files(folder: Path) -> list[Path]:

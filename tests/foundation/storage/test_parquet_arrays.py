@@ -1,6 +1,5 @@
 """Arrays read from their own bytes: those that Arrow reads, and of whatever else there is, none."""
 
-import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ SPEECH = CLIPS.column("speech_features").field
 LATENT = LATENTS.column("latents").field
 
 
-def _written(path: Path, field: pa.Field, column: pa.Array, **options: Any) -> tuple[bytes, int, int]:
+def _written(path: Path, field: pa.Field, column: pa.Array, **options: object) -> tuple[bytes, int, int]:
     """Write rows in a row group each, and return the file, and where the last row's array lies in it."""
     rows = pa.table([column], schema=pa.schema([field]))
     pq.write_table(rows, path, row_group_size=1, **{**parquet_options(rows.schema), **options})
@@ -30,7 +29,7 @@ def _written(path: Path, field: pa.Field, column: pa.Array, **options: Any) -> t
     return path.read_bytes(), start, size
 
 
-def _stored(path: Path, field: pa.Field, array: np.ndarray, **options: Any) -> bytes:
+def _stored(path: Path, field: pa.Field, array: np.ndarray, **options: object) -> bytes:
     content, start, size = _written(path, field, array_column([array], field.type), **options)
     return content[start : start + size]
 
@@ -148,23 +147,23 @@ def test_a_number_that_is_not_finite_is_found_in_rows_that_are_not_asked_for(
     assert np.array_equal(array_in(spoilt, array_kind(field), inner, 9, [2]), numbers[[2]])
 
 
-def _cut(content: bytearray, draw: random.Random) -> None:
-    del content[draw.randrange(len(content)) :]
+def _cut(content: bytearray, draw: np.random.Generator) -> None:
+    del content[draw.integers(len(content)) :]
 
 
-def _struck(content: bytearray, draw: random.Random) -> None:
-    content[draw.randrange(min(64, len(content)))] = draw.randrange(256)
+def _struck(content: bytearray, draw: np.random.Generator) -> None:
+    content[draw.integers(min(64, len(content)))] = draw.integers(256)
 
 
-def _doubled(content: bytearray, _: random.Random) -> None:
+def _doubled(content: bytearray, _: np.random.Generator) -> None:
     content.extend(bytes(content))
 
 
 @pytest.mark.parametrize("spoil", [_cut, _struck, _doubled])
 def test_spoilt_bytes_give_an_array_of_the_expected_shape_or_none(
-    tmp_path: Path, spoil: Callable[[bytearray, random.Random], None]
+    tmp_path: Path, spoil: Callable[[bytearray, np.random.Generator], None]
 ) -> None:
-    stored, draw = _stored(tmp_path / "a", POINTS, _numbers(7, 68, 2)), random.Random(1)
+    stored, draw = _stored(tmp_path / "a", POINTS, _numbers(7, 68, 2)), np.random.default_rng(1)
     refused = 0
     for _ in range(300):
         content = bytearray(stored)
@@ -181,7 +180,7 @@ def test_no_memory_is_reserved_for_what_a_page_only_states(tmp_path: Path, monke
     asked: list[int] = []
     decompress = pa.decompress
 
-    def noted(stored: memoryview, n_bytes: int, **options: Any) -> bytes:
+    def noted(stored: memoryview, n_bytes: int, **options: object) -> bytes:
         asked.append(n_bytes)
         return bytes(decompress(stored, n_bytes, **options))
 

@@ -18,7 +18,7 @@ N_FRAMES = 40
 
 
 def _mp4(
-    n_frames: int = N_FRAMES, rate: int = 25, side: int = 64, options: dict[str, str] | None = None, **container: Any
+    n_frames: int = N_FRAMES, rate: int = 25, side: int = 64, options: dict[str, str] | None = None, **container: object
 ) -> bytes:
     sink = io.BytesIO()
     noise = np.random.default_rng(0).integers(0, 256, (n_frames, side, side, 3), dtype=np.uint8)
