@@ -92,7 +92,10 @@ def _walks() -> dict[str, list[Ending]]:
 def walk_once(
     _walks: dict[str, list[Ending]], _walker: Walker, request: pytest.FixtureRequest, tmp_path: Path
 ) -> Callable[[Walk], list[Ending]]:
-    """Walk as finely as any chosen test with the same parameters asks for; coarser ones take the same endings."""
+    """Walk as finely as any chosen test with the same parameters asks for; coarser ones take the same endings.
+
+    With GAIA_WALK_EVERY=1 they fail at every point.
+    """
     node = request.node
     own = [item for item in request.session.items if isinstance(item, pytest.Function)]
     same = [item.callspec.params for item in own if (item.path, item.originalname) == (node.path, node.originalname)]
@@ -102,7 +105,8 @@ def walk_once(
 
     def made(walk: Walk) -> list[Ending]:
         if key not in _walks:
-            _walks[key] = _walker.walked(replace(walk, every=finest, folder=str(tmp_path)))
+            every = int(os.environ.get("GAIA_WALK_EVERY", finest))
+            _walks[key] = _walker.walked(replace(walk, every=every, folder=str(tmp_path)))
         return _walks[key]
 
     return made

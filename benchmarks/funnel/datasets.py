@@ -1,7 +1,6 @@
 """Two datasets of the same videos, compared clip by clip: rows and media."""
 
 import math
-from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,7 +32,7 @@ class Difference:
     """Ids of clips that only the second has."""
     other_columns: list[str] = field(default_factory=list)
     """Columns that only one has: they are not compared."""
-    columns: Counter[str] = field(default_factory=Counter)
+    columns: dict[str, int] = field(default_factory=dict)
     """By column, the clips that differ in it."""
     largest: dict[str, float] = field(default_factory=dict)
     """By column of numbers that differ, the largest difference."""
@@ -75,7 +74,7 @@ def compared(first: Path, second: Path, tier: str | None = None) -> Difference:
         differing = [name for name in columns if not _same(pair, name)]
         found.rows += bool(differing)
         for name in differing:
-            found.columns[name] += 1
+            found.columns[name] = found.columns.get(name, 0) + 1
             found.largest[name] = max(found.largest.get(name, 0.0), _largest(pair, name))
         found.mp4 += _media(first, pair[0], "mp4") != _media(second, pair[1], "mp4")
         found.flac += _media(first, pair[0], "flac") != _media(second, pair[1], "flac")

@@ -17,6 +17,9 @@ __all__ = ["first_films", "make_mix"]
 
 _RATE_HZ = 48_000
 
+_LAYOUTS = 2
+"""Version of `pictures`: another number writes all films again."""
+
 _ROOM_LEVEL = 0.0005
 """Standard deviation of the noise of a quiet room: -66 dBFS."""
 
@@ -46,7 +49,8 @@ def make_mix(name: str, minutes: float | None, shared: Path, cache_folder: Path)
 
 
 def _digest(films: Sequence[Film]) -> str:
-    return hashlib.sha256(repr(films).encode()).hexdigest()[:8]
+    """Return a name for what films show."""
+    return hashlib.sha256(repr((_LAYOUTS, films)).encode()).hexdigest()[:8]
 
 
 def first_films(films: Sequence[Film], minutes: float | None) -> list[Film]:

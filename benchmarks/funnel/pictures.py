@@ -53,10 +53,13 @@ def fitted(picture: RgbImage, width: int, height: int) -> RgbImage:
 
 
 def beside(one: RgbImage, other: RgbImage, width: int, height: int) -> RgbImage:
-    """Return two pictures side by side, or one above the other in a frame that is higher than wide."""
-    if width >= height:
-        return np.hstack([fitted(one, width // 2, height), fitted(other, width - width // 2, height)])
-    return np.vstack([fitted(one, width, height // 2), fitted(other, width, height - height // 2)])
+    """Return the middle halves of two pictures, joined as one: two people so close that no square shows one alone."""
+    halves = []
+    for picture in (one, other):
+        middle = picture[:, picture.shape[1] // 4 : picture.shape[1] * 3 // 4]
+        size = (round(middle.shape[1] * height / middle.shape[0]), height)
+        halves.append(cv2.resize(middle, size, interpolation=cv2.INTER_LINEAR))
+    return fitted(np.hstack(halves), width, height)
 
 
 def inset(picture: RgbImage, frame: RgbImage) -> RgbImage:

@@ -12,7 +12,7 @@ from typing import Literal
 __all__ = ["MIXES", "Film", "Piece"]
 
 Layout = Literal["full", "beside", "inset", "cartoon", "slides", "scenery"]
-"""How a piece fills the frame: one video, two side by side, a small one before a slide, or a drawn picture."""
+"""How a piece fills the frame: one video, two people close together, a small video before a slide, or a drawing."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,7 +80,7 @@ _DROPPED = (
     _shown("p200+p201_01", 10),
     _inset("p022_06", 19),
     _shown("dj_video1", 12),
-    _beside("p107_01", "p115_01", 24),
+    _beside("p083_01", "p111_01", 24),
     _shown("dj_video4", 20),
     _drawn("slides", 31, "p109_01"),
     _shown("p196_01", 10),
@@ -189,7 +189,7 @@ def _quiet() -> list[Film]:
             fps=24,
             key_s=6,
             pieces=(_drawn("slides", 16, "p109_01"), mute(_talk("p056_01", 0, 20)), _drawn("scenery", 8, None),
-                    _beside("p107_01", "p115_01", 16)),
+                    _beside("p083_01", "p111_01", 16)),
         ),
     ]  # fmt: skip
 

@@ -1,12 +1,13 @@
-"""Rates and memory of one checkout's loaders on one dataset; `benchmarks.training.two_loaders` starts it.
+"""How many samples a second does one checkout load, and in how much memory?
 
-Run by its path, with another checkout as PYTHONPATH, it measures that one. Prints one JSON line.
+    python -m benchmarks.training.loader_rates pairs|sequences DATASET N_SAMPLES [LATENTS]
 
-    PYTHONPATH=CHECKOUT python benchmarks/training/loader_rates.py pairs|sequences DATASET N_SAMPLES [LATENTS]
+`benchmarks.training.two_loaders` runs it by its path, with another checkout as PYTHONPATH, which is then measured.
+Prints one JSON line.
 """
 
+import argparse
 import json
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -39,7 +40,8 @@ def loader(
 
     def load(keys: list[SampleKey]) -> list[torch.Tensor]:
         batch = collate_sequences([sequences[key] for key in keys])
-        return [batch.target_BTD, batch.inputs.speech_BTF, batch.inputs.pose_deg_BTP, batch.inputs.reference_BD]
+        inputs = batch.inputs.speech_BTF, batch.inputs.pose_deg_BTP, batch.inputs.reference_BD
+        return [batch.target_BTD, *(tensor for tensor in inputs if tensor is not None)]
 
     return len(sequences), load
 
@@ -52,10 +54,16 @@ def batches(n_items: int, n_samples: int) -> Iterator[list[SampleKey]]:
 
 def main() -> None:
     """Load samples and print their rate."""
-    kind, dataset, n_samples = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("kind", choices=("pairs", "sequences"))
+    parser.add_argument("dataset", type=Path)
+    parser.add_argument("n_samples", type=int)
+    parser.add_argument("latents", type=Path, nargs="?")
+    arguments = parser.parse_args()
+    n_samples = arguments.n_samples
     torch.set_num_threads(1)
     begun = time.process_time()
-    n_items, load = loader(kind, dataset, Path(sys.argv[4]) if len(sys.argv) > 4 else None)
+    n_items, load = loader(arguments.kind, arguments.dataset, arguments.latents)
     opened_s = time.process_time() - begun
     digest = sha256()
     spent_s = 0.0

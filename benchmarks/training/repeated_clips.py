@@ -109,7 +109,7 @@ def _latents_of(rows: pa.Table) -> pa.Table:
     """Return rows of latents, the same ones in each frame."""
     latent = np.random.default_rng(0).standard_normal((1, 768)).astype(np.float16)
     n_frames = rows["n_frames"].to_pylist()
-    arrays = {
+    arrays: dict[str, list[np.ndarray]] = {
         "latents": [np.repeat(latent, count, axis=0) for count in n_frames],
         "appearance": [np.zeros(3072, np.float16) for _ in n_frames],
         "channel_mean": [np.zeros(3) for _ in n_frames],

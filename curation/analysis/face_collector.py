@@ -39,8 +39,8 @@ class FaceCollector:
     """Collector of face measurements: of ticks that follow one another, and of single ones between such runs.
 
     The complete frame is searched once in each group of `GRID_TICKS` ticks, counted from the start of the video, and
-    wherever a face is lost. Between searches, faces are followed. Where a search finds no face and there was none before,
-    there are none up to the next search. A new face is found at most 0.16 s late.
+    wherever a face is lost. Between searches, faces are followed. Where a search finds no face and there was none
+    before, there are none up to the next search. A new face is found at most 0.16 s late.
 
     A run begins with a searched frame. Where that shows nobody within a shot, whether the frames after it are searched
     depends on those before, so that its run has to begin earlier.
@@ -133,9 +133,7 @@ class FaceCollector:
             np.array([face.found.box_px for face in self._measured]),
         )
 
-    def _find(
-        self, tick: int, shown: LazyImage, searched: Sequence[MeasuredFace] | None
-    ) -> Sequence[MeasuredFace]:
+    def _find(self, tick: int, shown: LazyImage, searched: Sequence[MeasuredFace] | None) -> Sequence[MeasuredFace]:
         """Return the faces of a new frame: by a full search, by following, or none where no face is expected."""
         group = tick // GRID_TICKS
         begins = group != self._looked

@@ -21,17 +21,12 @@ __all__ = ["ChoiceOf", "analyze_audio_of", "analyze_looked_at", "analyze_ranges"
 class ChoiceOf(Protocol):
     """Makes the choice of the ticks of a range that are measured."""
 
-    def __call__(self, ticks: TickRange, *, goes_on: tuple[bool, bool] = (False, False)) -> TickChoice:
-        """Return the choice.
-
-        Args:
-            ticks: the range.
-            goes_on: whether the pictures go on before the range, and after it.
-        """
+    def __call__(self, *, goes_on: tuple[bool, bool] = (False, False)) -> TickChoice:
+        """Return the choice; `goes_on`: whether the pictures go on before the range, and after it."""
         ...
 
 
-def every_tick_of(ticks: TickRange, *, goes_on: tuple[bool, bool] = (False, False)) -> TickChoice:  # noqa: ARG001
+def every_tick_of(*, goes_on: tuple[bool, bool] = (False, False)) -> TickChoice:  # noqa: ARG001
     """Return the choice of all ticks of a range: a `ChoiceOf`."""
     return EveryTick()
 
@@ -93,7 +88,7 @@ def analyze_looked_at(
     for first, end in clipped(looked_at, within):
         if tick < first:
             parts.append(not_looked_at(models, first - tick))
-        choice = choice_of((first, end), goes_on=(goes_on[0] and first == within[0], goes_on[1] and end == within[1]))
+        choice = choice_of(goes_on=(goes_on[0] and first == within[0], goes_on[1] and end == within[1]))
         parts.append(analyze_frames(info, models, first, end, media, choice))
         tick = end
     if tick < within[1]:

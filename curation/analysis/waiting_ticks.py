@@ -19,8 +19,8 @@ __all__ = ["EveryTick", "TickChoice", "WaitingTicks"]
 
 _MOST_BYTES = 96 << 20
 """Pictures that may wait, bytes: 31 of 1920x1080 pixels. Beyond it, in a stretch that may become a clip, the oldest are
-measured, needed or not. Elsewhere they are forgotten, and decoded a second time if they are needed after all, which they
-are only within the margin before a clip."""
+measured, needed or not. Elsewhere they are forgotten, and decoded a second time if they are needed after all, where a
+clip begins soon."""
 
 
 class TickChoice(Protocol):

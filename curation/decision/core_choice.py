@@ -24,8 +24,9 @@ class CoreChoice:
     """Chooses the cores of a range, and as much around them as makes what is measured in them exact.
 
     At every moment two bounds are known. Rows that lie in a core even if the range ends here are needed. Rows that lie
-    in no core even if a clip begins here are not. What lies between waits for the next grid ticks. A mask is interpolated
-    between two measurements, of which one may lie a stride outside of a core, so that as much is measured on both sides.
+    in no core even if a clip begins here are not. What lies between waits for the next grid ticks. A mask is
+    interpolated between two measurements, of which one may lie a stride outside of a core, so that as much is measured
+    on both sides.
     """
 
     def __init__(

@@ -158,8 +158,8 @@ def cores(
     for first, end in true_runs(bad, apart):
         if end - first >= least:
             free[look.tick[first] : look.tick[end - 1] + 1] = False
-    if trimmed is not None:
-        free &= ~trimmed
+    left_out = np.zeros(n_ticks, dtype=np.bool_) if trimmed is None else trimmed
+    free &= ~left_out
     if possible is not None:
         free &= possible
     core = np.zeros(n_ticks, dtype=np.bool_)
@@ -169,8 +169,11 @@ def cores(
     for first, end in runs:
         may_be_longer = (goes_on[0] and first == 0) or (goes_on[1] and end == n_ticks)
         if may_be_longer or end - first >= rules.too_short.min_ticks:
-            core[max(0, first - margin) : end + margin] = True
-    return core if trimmed is None else core & ~trimmed
+            # chosen ranges are recordings of their own, and no margin reaches from one into another
+            before = np.flatnonzero(left_out[:first])[-1:].tolist() or [-1]
+            after = np.flatnonzero(left_out[end:])[:1].tolist() or [n_ticks - end]
+            core[max(before[0] + 1, first - margin) : min(end + after[0], end + margin)] = True
+    return core
 
 
 def cores_of(

@@ -248,11 +248,10 @@ class VideoWorker:
         """
         return compared(info, evidence, self.lips, shapes_of, self.plan.settings, self.plan.rules)
 
-    def choice_of(self, ticks: TickRange, *, goes_on: tuple[bool, bool] = (False, False)) -> TickChoice:
+    def choice_of(self, *, goes_on: tuple[bool, bool] = (False, False)) -> TickChoice:
         """Return what chooses the ticks of a range on which faces are measured.
 
         Args:
-            ticks: the range.
             goes_on: whether the video goes on before the range, and after it.
         """
         settings = self.plan.settings

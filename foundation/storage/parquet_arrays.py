@@ -7,27 +7,20 @@ zstd, values plain or as split byte streams, no nulls, lists of equal length. Of
 Arrow decides what it is. The format is that of parquet-format's `Encodings.md` and `parquet.thrift`.
 """
 
-import functools
-import io
+import hashlib
 import math
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from foundation.array_types import Int64Array
-from foundation.storage.parquet_levels import OtherBytesError, require, require_all_present, require_array
-from foundation.storage.parquet_pages import DATA_PAGE, PLAIN, RLE, SPLIT, OversizedError, page_at
+from foundation.storage.array_columns import ArrayKind, Numbers
+from foundation.storage.parquet_pages import DATA_PAGE, PLAIN, RLE, SPLIT, OversizedError, long_number, page_at
 
-__all__ = ["MOST_BYTES", "ArrayKind", "array_in", "array_kind", "array_ranges"]
-
-Numbers = npt.NDArray[np.generic]
-
-_NUMBERS = {"FLOAT": np.dtype("<f4"), "FIXED_LEN_BYTE_ARRAY": np.dtype("<f2")}
-"""By Parquet's type of a column of floating-point numbers, NumPy's; of fixed length, two bytes are asked for."""
+__all__ = ["MOST_BYTES", "array_in"]
 
 MOST_BYTES = 512 << 20
 """Most bytes of the numbers of an array, and of what is stored of it. A clip of ten minutes takes a tenth of it."""
@@ -35,17 +28,16 @@ MOST_BYTES = 512 << 20
 _LEVELS_BYTES = 2
 """Bytes of the levels of a value; two bits are usual."""
 
+_LEVEL_BITS = 2
+"""Bits of a repetition level of two or three nested lists."""
 
-class ArrayKind(NamedTuple):
-    """A declared column of arrays of two or three dimensions."""
+_FOUR_LEVELS = (
+    np.stack([np.arange(256) >> shift & 3 for shift in (0, 2, 4, 6)], axis=1).astype(np.uint8).view(np.uint32)[:, 0]
+)
+"""By the value of a byte, the four levels in it, as one number of four bytes."""
 
-    column: pq.ColumnSchema
-    """As Parquet has it."""
-    lists: int
-    """Lists in each other: the dimensions."""
-    present: int
-    """Definition level of a number that is there."""
-    number: np.dtype[np.generic]
+_KNOWN = 4096
+"""Encodings of levels that are remembered."""
 
 
 class _NumberPage(NamedTuple):
@@ -57,51 +49,8 @@ class _NumberPage(NamedTuple):
     """Encoded."""
 
 
-@functools.cache
-def array_kind(field: pa.Field) -> ArrayKind:
-    """Return the kind of a declared column.
-
-    Raises:
-        ValueError: its values are no arrays of two or three dimensions of float32 or float16.
-    """
-    sink = io.BytesIO()
-    pq.write_table(pa.schema([field]).empty_table(), sink)
-    schema = pq.ParquetFile(sink).schema
-    column = schema.column(0)
-    if len(schema) != 1 or column.max_repetition_level not in (2, 3) or column.physical_type not in _NUMBERS:
-        raise ValueError(f"{field} is no column of arrays of two or three dimensions of float32 or float16")
-    number = _NUMBERS[column.physical_type]
-    if column.physical_type == "FIXED_LEN_BYTE_ARRAY" and column.length != number.itemsize:
-        raise ValueError(f"{field} has numbers of {column.length} bytes")
-    return ArrayKind(column, column.max_repetition_level, column.max_definition_level, number)
-
-
-def array_ranges(metadata: pq.FileMetaData, kinds: Sequence[ArrayKind]) -> Int64Array:
-    """Return (row groups, kinds, 2) first byte and length of each column in the row groups of a file.
-
-    The length is 0 where the file has no such column, or has it in another form, or the row group has several rows.
-
-    Args:
-        metadata: footer of the file.
-        kinds: the columns.
-    """
-    schema = metadata.schema
-    numbers = {schema.column(number).path: number for number in range(len(schema))}
-    there = []
-    for place, kind in enumerate(kinds):
-        number = numbers.get(kind.column.path)
-        if number is not None and schema.column(number).equals(kind.column):
-            there.append((place, number))
-    ranges = np.zeros((metadata.num_row_groups, len(kinds), 2), np.int64)
-    for row, range_of in enumerate(ranges):
-        group = metadata.row_group(row)
-        if group.num_rows != 1:
-            continue
-        for place, number in there:
-            column = group.column(number)
-            if column.compression == "ZSTD" and not column.has_dictionary_page:
-                range_of[place] = max(0, column.data_page_offset), max(0, column.total_compressed_size)
-    return ranges
+class _OtherBytesError(Exception):
+    """A column is not as this software writes it."""
 
 
 def array_in(
@@ -125,7 +74,7 @@ def array_in(
     """
     try:
         return _array_in(content, kind, inner, n_rows, rows, finite=finite)
-    except (OtherBytesError, OversizedError, pa.ArrowException, ValueError, IndexError, OSError):  # OSError: of zstd
+    except (_OtherBytesError, OversizedError, pa.ArrowException, ValueError, IndexError, OSError):  # OSError: of zstd
         return None
 
 
@@ -138,22 +87,67 @@ def _array_in(
     *,
     finite: bool,
 ) -> Numbers:
-    most_values = MOST_BYTES // kind.number.itemsize if None in inner else n_rows * math.prod(map(int, inner))
+    most_values = (
+        MOST_BYTES // kind.number.itemsize if None in inner else n_rows * math.prod(size or 0 for size in inner)
+    )
     pages = list(_pages(content, kind, most_values))
     n_values = sum(page.n_values for page in pages)
     if None in inner:
         known = n_rows * math.prod(size for size in inner if size is not None)
         inner = [n_values // known if size is None else size for size in inner]
-    shape = (n_rows, *map(int, inner))
-    require(len(shape) == kind.lists and n_values == math.prod(shape))
-    require_array([(page.levels, page.n_values) for page in pages], shape)
+    shape = (n_rows, *(size or 0 for size in inner))
+    _require(len(shape) == kind.lists and n_values == math.prod(shape))
+    _require_array([(page.levels, page.n_values) for page in pages], shape)
     if finite:
-        require(all(_is_finite(page, kind) for page in pages))
+        _require(all(_is_finite(page, kind) for page in pages))
     if rows is None or len(pages) > 1:
         whole = np.concatenate([_numbers(page, kind, 0, page.n_values) for page in pages]).reshape(shape)
         return whole if rows is None else whole[list(rows)]
     of_row = n_values // n_rows
     return np.stack([_numbers(pages[0], kind, of_row * row, of_row * (row + 1)).reshape(shape[1:]) for row in rows])
+
+
+_known_levels: OrderedDict[tuple[bytes, tuple[int, ...]], None] = OrderedDict()
+"""Digests of encodings of levels that were found to be those of arrays, and the shapes of these.
+
+Levels depend on the shape alone, and take a third of the time of a clip's landmarks to decode.
+"""
+
+
+def _require_array(encoded: Sequence[tuple[bytes, int]], shape: tuple[int, ...]) -> None:
+    """Require repetition levels of an array.
+
+    Args:
+        encoded: of each page, its levels and how many they are.
+        shape: of the array.
+    """
+    digest = hashlib.sha256(usedforsecurity=False)
+    for levels, n_values in encoded:
+        digest.update(b"%d %d " % (n_values, len(levels)))
+        digest.update(levels)
+    known = (digest.digest(), shape)
+    if known in _known_levels:
+        return
+    _require_levels(np.concatenate([_levels(levels, n_values) for levels, n_values in encoded]).reshape(shape))
+    _known_levels[known] = None
+    if len(_known_levels) > _KNOWN:
+        _known_levels.popitem(last=False)
+
+
+def _require_levels(levels: npt.NDArray[np.uint8]) -> None:
+    """Require repetition levels of an array: each is the number of lists, from outside, that go on at its number."""
+    shape = levels.shape
+    expected = np.full(shape[1:], len(shape), np.uint8)
+    for level in reversed(range(1, len(shape))):
+        expected[(...,) + (0,) * (len(shape) - level)] = level
+    _require(levels.flat[0] == 0)
+    levels.flat[0] = 1
+    _require((levels == expected).all())
+
+
+def _require(holds: bool | np.bool_) -> None:
+    if not holds:
+        raise _OtherBytesError
 
 
 def _pages(content: bytes, kind: ArrayKind, most_values: int) -> Iterator[_NumberPage]:
@@ -164,41 +158,85 @@ def _pages(content: bytes, kind: ArrayKind, most_values: int) -> Iterator[_Numbe
     while position < len(content):
         page, length = page_at(lambda at, n_bytes: content[at : at + n_bytes], position)
         position += length
-        require(page.kind == DATA_PAGE and page.level_encodings == (RLE, RLE))
-        require(0 < page.n_values <= most_values)
+        _require(page.kind == DATA_PAGE and page.level_encodings == (RLE, RLE))
+        _require(0 < page.n_values <= most_values)
         most_values -= page.n_values
         # before memory is reserved: no more than the numbers and their levels take
-        require(0 <= page.n_bytes <= width * page.n_values + _LEVELS_BYTES * (page.n_values + 8))
-        require(0 < page.stored_bytes <= len(content) - position)
+        _require(0 <= page.n_bytes <= width * page.n_values + _LEVELS_BYTES * (page.n_values + 8))
+        _require(0 < page.stored_bytes <= len(content) - position)
         body = pa.decompress(whole[position : position + page.stored_bytes], page.n_bytes, codec="zstd", asbytes=True)
         position += page.stored_bytes
         repeated, at = _levels_at(body, 0)
         defined, at = _levels_at(body, at)
-        require_all_present(defined, page.n_values, kind.present)
-        require(len(body) - at == width * page.n_values)
-        require(page.encoding == PLAIN or (page.encoding == SPLIT and width == 4))
+        _require_all_present(defined, page.n_values, kind.present)
+        _require(len(body) - at == width * page.n_values)
+        _require(page.encoding == PLAIN or (page.encoding == SPLIT and width == 4))
         yield _NumberPage(repeated, page.n_values, page.encoding, np.frombuffer(body, np.uint8, offset=at))
 
 
 def _levels_at(body: bytes, at: int) -> tuple[bytes, int]:
     """Return encoded levels, which follow their length, and where they end."""
-    require(at + 4 <= len(body))
+    _require(at + 4 <= len(body))
     end = at + 4 + int.from_bytes(body[at : at + 4], "little")
-    require(end <= len(body))
+    _require(end <= len(body))
     return body[at + 4 : end], end
+
+
+def _require_all_present(encoded: bytes, n_values: int, present: int) -> None:
+    """Require one run of one level."""
+    header, at = long_number(encoded, 0)
+    _require(header == n_values << 1 and len(encoded) == at + 1 and encoded[at] == present)
+
+
+def _levels(encoded: bytes, n_values: int) -> npt.NDArray[np.uint8]:
+    """Return (n_values,) repetition levels: runs of one level, and groups of eight levels of two bits."""
+    found = np.empty(n_values + 7, np.uint8)
+    content = np.frombuffer(encoded, np.uint8)
+    at = done = 0
+    while done < n_values:
+        header, first = long_number(encoded, at)
+        count = header >> 1
+        if header & 1:
+            n_bytes = _LEVEL_BITS * count
+            # many runs of the same length follow each other: all are taken at once
+            runs = _equal_runs(content[at:], first - at, n_bytes)
+            levels = _FOUR_LEVELS[runs[:, first - at :].ravel()].view(np.uint8)
+            at += runs.size
+            _require(0 < len(levels) < n_values - done + 8)  # the last group may be larger than what is left
+            count = len(levels)
+            found[done : done + count] = levels
+        else:
+            _require(0 < count <= n_values - done)
+            found[done : done + count] = encoded[first]
+            at = first + 1
+        done += count
+    _require(at == len(encoded))
+    return found[:n_values]
+
+
+def _equal_runs(content: npt.NDArray[np.uint8], header: int, n_bytes: int) -> npt.NDArray[np.uint8]:
+    """Return (runs, header + n_bytes) the runs at the beginning that have the same header, one of them at least."""
+    length = header + n_bytes
+    _require(length <= len(content))
+    if header > 1:
+        return content[None, :length]
+    runs = content[: len(content) // length * length].reshape(-1, length)
+    others = np.flatnonzero(runs[:, 0] != runs[0, 0])
+    return runs[: others[0]] if len(others) else runs
 
 
 def _numbers(page: _NumberPage, kind: ArrayKind, first: int, last: int) -> Numbers:
     """Return (last - first,) numbers of a page."""
     if page.encoding == PLAIN:
-        return page.numbers.view(kind.number)[first:last]
+        return np.asarray(page.numbers.view(kind.number)[first:last])
     # the first bytes of all numbers, then their second ones, and so on, the lowest first
     streams = page.numbers.reshape(4, -1)[:, first:last]
     bits = streams[3].astype(np.uint32)
     for stream in streams[2::-1]:
         bits <<= np.uint32(8)
         bits |= stream
-    return bits.view(np.float32)
+    numbers: Numbers = bits.view(np.float32)
+    return numbers
 
 
 def _is_finite(page: _NumberPage, kind: ArrayKind) -> bool:

@@ -235,7 +235,8 @@ def _demuxed_images(
 
 def _rgb(frame: "VideoFrame", width: int, height: int) -> RgbImage:
     # one thread: by itself it starts one for each core, for each frame, which takes five times as long
-    return frame.to_ndarray(format="rgb24", width=width, height=height, interpolation="AREA", threads=1)
+    rgb = frame.to_ndarray(format="rgb24", width=width, height=height, interpolation="AREA", threads=1)
+    return np.asarray(rgb, np.uint8)
 
 
 def _frame_at(frames: "Iterator[VideoFrame]", pts: int) -> "VideoFrame | None":

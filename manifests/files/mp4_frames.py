@@ -123,7 +123,7 @@ def _key_frames(mp4: bytes, tables: dict[bytes, tuple[int, int]], n_frames: int)
     if b"stss" not in tables:
         return range(n_frames)
     start, _ = tables[b"stss"]
-    numbers = (_numbers(mp4, start + 8, _number(mp4, start + 4), 1)[:, 0] - 1).tolist()
+    numbers: list[int] = (_numbers(mp4, start + 8, _number(mp4, start + 4), 1)[:, 0] - 1).tolist()
     _require(numbers[0] == 0 and numbers[-1] < n_frames)
     _require(all(number < following for number, following in pairwise(numbers)))
     return numbers
@@ -177,11 +177,11 @@ def _starts(mp4: bytes, tables: dict[bytes, tuple[int, int]], size: Int64Array) 
     before = np.cumsum(size) - size
     if n_chunks == 1:
         _require(per_chunk[0] == len(size))
-        return before + chunks[0]
+        return np.asarray(before + chunks[0])
     counts = np.repeat(per_chunk, np.diff([*first, n_chunks + 1]))
     _require(counts.sum() == len(size))  # before they are multiplied out: thousands of millions may be stated
     first_of_chunk = np.repeat(np.cumsum(counts) - counts, counts)
-    return np.repeat(chunks, counts) + before - before[first_of_chunk]
+    return np.asarray(np.repeat(chunks, counts) + before - before[first_of_chunk])
 
 
 def _require_rate(mp4: bytes, header: tuple[int, int], runs: tuple[int, int], n_frames: int) -> None:

@@ -66,7 +66,7 @@ FRAMES = Table(
             type=pa.bool_(),
             unit="",
             shape="",
-            meaning="faces were looked for; false where no clip could lie; null in files of earlier versions: everywhere",
+            meaning="faces were looked for; false where no clip could lie; null in files of earlier versions, all true",
             nullable=True,
             later=True,
         ),

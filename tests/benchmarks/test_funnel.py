@@ -1,4 +1,6 @@
+import dataclasses
 import itertools
+import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -48,7 +50,8 @@ def test_missing_and_added_clips_are_named(tmp_path: Path) -> None:
 def test_a_changed_value_is_counted_by_column_with_the_largest_difference(tmp_path: Path) -> None:
     changed = [("a-0-9", "diffusion", 3.5, *CLIPS[0][3:]), CLIPS[1]]
     found = compared(_dataset(tmp_path / "one", CLIPS), _dataset(tmp_path / "other", changed))
-    assert (dict(found.columns), found.largest, found.differing) == ({"angle": 1}, {"angle": 0.5}, 1)
+    printed = json.loads(json.dumps(dataclasses.asdict(found)))
+    assert (printed["columns"], printed["largest"], found.differing) == ({"angle": 1}, {"angle": 0.5}, 1)
 
 
 def test_clips_of_another_tier_are_left_out(tmp_path: Path) -> None:

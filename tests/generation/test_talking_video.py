@@ -207,7 +207,8 @@ def test_an_interrupted_video_leaves_the_older_one(
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("out.mp4", b"older")]
 
 
-@pytest.mark.parametrize("every", [150, pytest.param(40, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("every", [150])
 @pytest.mark.parametrize("driven_by", ["speech", "driving"])
 def test_the_command_ends_wherever_it_fails_and_leaves_no_half_a_video(
     driven_by: str,

@@ -16,8 +16,8 @@ from manifests.landmarks import landmark_scheme
 from manifests.limits import MAX_CLIP_FRAMES
 from manifests.packing.one_state import ChangingDatasetError
 from manifests.schema.clips import CLIPS
-from training.data.rows import NotFiniteError, RowReader
-from training.data.selection import ARRAYS, ClipIndex, ClipRow, located_again
+from training.data.rows import ClipRow, NotFiniteError, RowReader
+from training.data.selection import ARRAYS, ClipIndex, located_again
 
 __all__ = ["ClipError", "ClipReader", "DamageLog", "DamagedDataError", "RemovedClipError"]
 

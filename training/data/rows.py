@@ -7,7 +7,8 @@ about 10 ms to read and 12 MB of memory.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -15,12 +16,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from foundation.storage.array_columns import array_kind
 from foundation.storage.arrow import ParquetFooter, open_parquet
 from foundation.storage.locations import read_range
-from foundation.storage.parquet_arrays import MOST_BYTES, array_in, array_kind
+from foundation.storage.parquet_arrays import MOST_BYTES, array_in
+from manifests.files.tar import MemberRange
 from manifests.schema.arrow_arrays import numpy_of
 
-__all__ = ["NotFiniteError", "RowPlace", "RowReader"]
+__all__ = ["ClipRow", "NotFiniteError", "RowPlace", "RowReader"]
 
 ValueT = TypeVar("ValueT")
 
@@ -106,3 +109,18 @@ def _cached(cache: "OrderedDict[Any, ValueT]", key: object, size: int, make: Cal
             cache.popitem(last=False)
     cache.move_to_end(key)
     return cache[key]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClipRow:
+    """Files and offsets of one clip."""
+
+    clip_id: str
+    n_frames: int
+    media: str
+    """Tar, relative to the dataset."""
+    mp4: MemberRange
+    file: Path
+    """Parquet file of the manifest."""
+    arrays: Mapping[str, RowPlace]
+    """By the name of each column in `training.data.selection.ARRAYS`, where it lies in the file."""

@@ -4,7 +4,6 @@ A selection reads the scalars of the manifest; `training.data.clips` reads array
 """
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -15,19 +14,50 @@ import pyarrow.compute as pc
 
 from foundation.array_types import BoolArray, Int64Array
 from foundation.errors import UsageError
+from foundation.storage.array_columns import array_kind, array_ranges
+from foundation.storage.arrow import open_parquet
 from foundation.storage.side_by_side import side_by_side
 from manifests.clip_size import clip_px
-from manifests.files.tables import table_files
+from manifests.errors import DatasetError
+from manifests.files.cells import bad_cells
+from manifests.files.tables import in_schema, table_files
 from manifests.files.tar import MemberRange
 from manifests.packing.one_state import Counted, counted_rows, in_one_state
 from manifests.record import read_dataset
+from manifests.schema.clips import CLIPS
 from manifests.timeline import TICK_RATE_HZ
 from training.data.config import DataConfig
 from training.data.fair_shares import hash_order, shared_out
-from training.data.located import ARRAYS, OF_ROW, located_scalars
-from training.data.rows import RowPlace
+from training.data.rows import ClipRow, RowPlace
 
-__all__ = ["ARRAYS", "ClipIndex", "ClipRow", "DataConfig", "SelectionError", "located_again", "select_clips"]
+__all__ = ["ARRAYS", "ClipIndex", "DataConfig", "SelectionError", "located_again", "select_clips"]
+
+_COLUMNS = (
+    "clip_id",
+    "video_id",
+    "source",
+    "speaker_id",
+    "person_id",
+    "tier",
+    "split",
+    "n_frames",
+    "landmark_scheme",
+    "speech_encoder",
+    "media",
+    "mp4_offset",
+    "mp4_size",
+)
+
+ARRAYS = ("landmarks", "pose_deg", "speech_features")
+"""Columns of arrays that trainers read."""
+
+_KINDS = tuple(array_kind(CLIPS.column(name).field) for name in ARRAYS)
+
+_PLACES = ("file", "row_group", "row", *(f"{name}_{part}" for name in ARRAYS for part in ("start", "bytes")))
+"""Columns of a selection that say where the arrays of a clip lie."""
+
+_OF_ROW = ("clip_id", "n_frames", "media", "mp4_offset", "mp4_size", *_PLACES)
+"""Columns of a selection that say where a clip lies."""
 
 _WHERE = "SELECT clip_id FROM clips WHERE (\n{}\n)"
 
@@ -44,21 +74,6 @@ class SelectionError(UsageError):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ClipRow:
-    """Files and offsets of one clip."""
-
-    clip_id: str
-    n_frames: int
-    media: str
-    """Tar, relative to the dataset."""
-    mp4: MemberRange
-    file: Path
-    """Parquet file of the manifest."""
-    arrays: Mapping[str, RowPlace]
-    """By the name of each column in `ARRAYS`, where it lies in the file."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class ClipIndex:
     """The clips of a selection in the order of their names, without their arrays."""
 
@@ -66,7 +81,7 @@ class ClipIndex:
     files: tuple[Path, ...]
     """All Parquet files of the manifest."""
     rows: pa.Table
-    """A row per clip: scalars of the manifest, and the positions of its arrays (`training.data.located`)."""
+    """A row per clip: scalars of the manifest, and the positions of its arrays (`_PLACES`)."""
     landmark_scheme: str
     """That of all clips."""
     clip_px: int
@@ -101,7 +116,7 @@ class ClipIndex:
 
     def row(self, clip: int) -> ClipRow:
         """Return files and offsets of clip number `clip`."""
-        values: dict[str, Any] = {name: self.rows[name][clip].as_py() for name in OF_ROW}
+        values: dict[str, Any] = {name: self.rows[name][clip].as_py() for name in _OF_ROW}
         file = self.files[values["file"]]
         return ClipRow(
             clip_id=values["clip_id"],
@@ -137,7 +152,7 @@ def select_clips(dataset: Path, config: DataConfig) -> ClipIndex:
 def _selected(dataset: Path, config: DataConfig, counted: Counted) -> ClipIndex:
     record = read_dataset(dataset)
     files = tuple(table_files(dataset, "clips"))
-    scalars = side_by_side(located_scalars, enumerate(files), _READERS)
+    scalars = side_by_side(_scalars, enumerate(files), _READERS)
     rows = counted_rows(pa.concat_tables(scalars), counted) if scalars else None
     if not rows:
         raise SelectionError(f"{dataset} has no clips; `gaia-curate stats {dataset}` says why nothing was kept")
@@ -166,7 +181,7 @@ def located_again(index: ClipIndex) -> ClipIndex:
 
     def read(counted: Counted) -> tuple[list[Path], pa.Table]:
         files = table_files(index.dataset, "clips")
-        scalars = side_by_side(located_scalars, enumerate(files), _READERS)
+        scalars = side_by_side(_scalars, enumerate(files), _READERS)
         rows = pa.concat_tables([index.rows.schema.empty_table(), *scalars])
         return files, counted_rows(rows, counted)
 
@@ -175,6 +190,29 @@ def located_again(index: ClipIndex) -> ClipIndex:
     same = [pc.equal(now[name], index.rows[name]) for name in ("n_frames", "mp4_size")]
     names = pc.if_else(pc.fill_null(pc.and_(*same), False), now["clip_id"], pa.scalar(None, pa.string()))
     return replace(index, files=tuple(files), rows=now.set_column(0, "clip_id", names).combine_chunks())
+
+
+def _scalars(numbered: tuple[int, Path]) -> pa.Table:
+    """Return the scalar columns of a file of the manifest, with the position of each row in it."""
+    number, file = numbered
+    try:
+        with open_parquet(file) as parquet:
+            declared = pa.schema([CLIPS.arrow_schema().field(name) for name in _COLUMNS])
+            rows = in_schema(parquet.read(columns=list(_COLUMNS)), declared)
+            sizes = [parquet.metadata.row_group(group).num_rows for group in range(parquet.num_row_groups)]
+            ranges = array_ranges(parquet.metadata, _KINDS)
+    except (pa.ArrowException, ValueError, OSError, KeyError) as error:
+        raise DatasetError(
+            f"{file}: cannot be read as a file of table clips: {error}; run the curation again"
+        ) from error
+    for wrong in bad_cells(CLIPS, rows):
+        raise DatasetError(f"{file}: {wrong}; `gaia-curate validate` lists all that is wrong")
+    group = np.repeat(np.arange(len(sizes)), sizes)
+    row = np.concatenate([np.arange(size) for size in (*sizes, 0)])
+    places = [np.full(len(rows), number), group, row, *np.repeat(ranges, sizes, axis=0).reshape(len(rows), -1).T]
+    for name, values in zip(_PLACES, places, strict=True):
+        rows = rows.append_column(name, pa.array(values, pa.int64()))
+    return rows
 
 
 def _matching(dataset: Path, rows: pa.Table, config: DataConfig) -> pa.Table:

@@ -284,8 +284,7 @@ def _facts(index: ClipIndex, vae: VaeConfig, sha256: str, folder: Path) -> Laten
             "standardised; curate videos of more speakers"
         )
     latents = _latent_moments(train_rows, shape, folder)
-    names = set(train_rows["clip_id"].to_pylist())
-    reader = ClipReader(index)
+    names, reader = set(train_rows["clip_id"].to_pylist()), ClipReader(index)
     clips = [clip for clip, name in enumerate(index.rows["clip_id"].to_pylist()) if name in names]
     return LatentFacts(
         vae=vae,

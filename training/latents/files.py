@@ -17,10 +17,10 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from foundation.errors import UsageError
+from foundation.storage.array_columns import array_kind, array_ranges
 from foundation.storage.arrow import open_parquet, read_parquet
 from foundation.storage.atomic import write_json_atomic
 from foundation.storage.digest import file_sha256
-from foundation.storage.parquet_arrays import array_kind, array_ranges
 from foundation.storage.regular_files import read_small
 from manifests.errors import first_problem
 from manifests.files.cells import bad_cells

@@ -128,7 +128,7 @@ def test_verify_where_there_is_nothing_checks_nothing(cache: Path) -> None:
     assert not cache.exists()
 
 
-@pytest.mark.parametrize("every", [40, pytest.param(3, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("every", [20])
 def test_pull_ends_wherever_it_fails_and_goes_on_when_given_again(
     every: int, walk_once: Callable[[Walk], list[Ending]], server: FileServer
 ) -> None:

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from foundation.storage.parquet_arrays import ArrayKind, array_in, array_kind, array_ranges
+from foundation.storage.array_columns import ArrayKind, array_kind, array_ranges
+from foundation.storage.parquet_arrays import array_in
 from manifests.files.tables import parquet_options
 from manifests.schema.arrow_arrays import array_column, numpy_of
 from manifests.schema.clips import CLIPS

@@ -29,9 +29,10 @@ def test_columns_are_those_of_the_contract_in_its_order() -> None:
         "sync_offset_ticks sync_ticks sync_curve sync_model sound_moved_s frontal_angle_mean frontal_angle_std "
         "max_step mask_prob_max sharpness_mean identity person_id person_confidence media mp4_offset mp4_size "
         "flac_offset flac_size mp4_sha256 flac_sha256",
-        FRAMES: "video_id tick time_s decoded n_faces measured grid track_id interpolated box score key_points landmarks "
-        "landmark_scheme frontal_angle_deg pose_deg blendshapes lip_aperture mask_prob mask_measured sharpness luma "
-        "descriptor jitter_points sync_scores speaking_prob cut_score speech_prob loudness_dbfs other_faces",
+        FRAMES: "video_id tick time_s decoded n_faces measured grid track_id interpolated box score key_points "
+        "landmarks landmark_scheme frontal_angle_deg pose_deg blendshapes lip_aperture mask_prob mask_measured "
+        "sharpness luma descriptor jitter_points sync_scores speaking_prob cut_score speech_prob "
+        "loudness_dbfs other_faces",
     }
     for table, names in contract.items():
         assert table.arrow_schema().names == names.split()

@@ -367,7 +367,7 @@ def test_a_clip_whose_pose_is_no_numbers_is_not_in_the_statistics_of_poses(datas
     assert facts.pose_deg.count == 5 + 8  # the frames of the other two clips of split train
 
 
-@pytest.mark.parametrize("every", [60, pytest.param(4, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("every", [100])
 def test_the_command_ends_wherever_it_fails_and_goes_on_when_given_again(
     every: int, walk_once: Callable[[Walk], list[Ending]], small_clips: Path, tmp_path: Path
 ) -> None:
