@@ -55,7 +55,7 @@ class Crop:
 
 
 def _within(start: int, size: int, first: int, end: int) -> tuple[int, int, slice]:
-    """Return how often the first and the last pixel of ``[start, start + size)`` within ``[first, end)`` is repeated, and the pixels.
+    """Return the pixels of ``[start, start + size)`` within ``[first, end)``, after the numbers missing on its sides.
 
     One pixel of the border is there even where the two do not meet.
     """

@@ -5,7 +5,7 @@ are under MIT or Apache-2.0. The model works at 48 kHz in hops of 10 ms and is t
 and one of overlap in its short-time Fourier transform. docs/explanation/speech.md says why this package.
 
 Clips are denoised in one pass by `DeepFilterNetwork`. What is too long to be held in memory is denoised by the official
-runtime, hop by hop, in seven times the time; the samples are the same but for rounding.
+runtime, hop by hop, in four to five times the time; the samples are the same but for rounding.
 """
 
 import ctypes

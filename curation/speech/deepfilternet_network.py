@@ -1,7 +1,7 @@
 """DeepFilterNet 3 over a whole clip in one pass: the network's three parts in ONNX Runtime, the rest in NumPy.
 
 The official runtime takes hops of 10 ms one by one, as a telephone needs it; a clip is there from its first to its last
-sample, so that each layer can take all hops at once, in a seventh of the time. Weights, features and filters are those
+sample, so that each layer can take all hops at once, in a quarter of the time. Weights, features and filters are those
 of libDF (libDF/src/lib.rs, libDF/src/tract.rs), and so are the samples but for rounding.
 """
 
@@ -61,7 +61,7 @@ class DeepFilterNetwork:
         self._noisy_share = np.float32(0.0 if max_attenuation_db >= 100.0 else 10.0 ** (-max_attenuation_db / 20.0))
 
     def __call__(self, audio_48k: Float32Array) -> Float32Array:
-        """Return (HOP N,) enhanced samples for (HOP N,) of 48 kHz, two windows and a hop late, as the runtime gives them."""
+        """Return (HOP N,) enhanced samples for (HOP N,) of 48 kHz, three hops late, as the runtime gives them."""
         from scipy.fft import irfft, rfft
 
         windows = np.lib.stride_tricks.sliding_window_view(np.pad(audio_48k, (HOP, 0)), _WINDOW)[::HOP]
@@ -109,7 +109,7 @@ def _session(model: bytes) -> "InferenceSession":
 
 
 def _loudness(spectrum: Complex64Array) -> Float32Array:
-    """Return the (1, 1, N, 32) loudness of the bands of a (N, 481) spectrum, over its running mean, in units of 40 dB."""
+    """Return the (1, 1, N, 32) loudness of bands of a (N, 481) spectrum over its running mean, in units of 40 dB."""
     power = np.square(spectrum.real) + np.square(spectrum.imag)
     sizes = _band_bins()
     means = np.add.reduceat(power, np.cumsum(sizes) - sizes, axis=1) / sizes.astype(np.float32)

@@ -121,7 +121,7 @@ def _low_pass() -> Float64Array:
 def _k_weighted(audio: Float64Array, rate_hz: int) -> Float64Array:
     """Return (S,) samples after K-weighting.
 
-    The filter is applied to the spectrum. `scipy.signal.sosfilt` gives the same to twelve digits; importing that package
+    The filter is applied to the spectrum. `scipy.signal.sosfilt` gives the same to twelve digits; importing its package
     costs a worker most of a second.
     """
     from scipy.fft import irfft, next_fast_len, rfft
