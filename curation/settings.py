@@ -4,6 +4,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal
 
+from pydantic import Field, field_validator
+
+from curation.analysis.settings import AnalysisSettings
 from curation.analysis.windows import WindowSettings
 from curation.choices import LayoutName, PresetName
 from curation.decision.settings import RulesSettings
@@ -17,6 +20,7 @@ from curation.splits.settings import SplitSettings
 from foundation import settings as settings_files
 from foundation.settings import Overrides, Settings, SettingsError, settings_of
 from manifests.packing.pack import StorageSettings
+from manifests.vocabulary import TIERS, Tier
 
 __all__ = [
     "PRESETS",
@@ -53,10 +57,15 @@ class CurationSettings(Settings):
 
     preset: PresetName = "embedded"
     """Set of defaults of the other settings; only the option `--preset` chooses it."""
+    tiers: tuple[Tier, ...] = Field(default=TIERS, min_length=1)
+    """Tiers of which clips are made. `[diffusion]`: pictures are measured only where speech is long enough for a clip.
+    `[vae]`: no speech is denoised or encoded, and lips are not compared with the sound."""
     media: MediaSettings = MediaSettings()
     """Decoding of sources and encoding of clips."""
     perception: PerceptionSettings = PerceptionSettings()
     """Models that measure faces, poses and masks."""
+    analysis: AnalysisSettings = AnalysisSettings()
+    """How much is measured where no clip can lie."""
     rules: RulesSettings = RulesSettings()
     """Rules that drop seconds of a video, and their limits."""
     crop: CropSettings = CropSettings()
@@ -71,6 +80,22 @@ class CurationSettings(Settings):
     """Windows in which long videos are measured."""
     storage: StorageSettings = StorageSettings()
     """Sizes of the files of a dataset."""
+
+    @field_validator("tiers")
+    @classmethod
+    def _each_once(cls, tiers: tuple[Tier, ...]) -> tuple[Tier, ...]:
+        if len(set(tiers)) < len(tiers):
+            raise ValueError("a tier is named twice; name it once")
+        return tuple(tier for tier in TIERS if tier in tiers)
+
+    @property
+    def in_use(self) -> "CurationSettings":
+        """The same settings without the models that only tier `diffusion` needs, where it is not asked for."""
+        if "diffusion" in self.tiers:
+            return self
+        perception = self.perception.model_copy(update={"sync": "none", "speaking": "none"})
+        speech = self.speech.model_copy(update={"denoiser": "none", "encoder": "none"})
+        return self.model_copy(update={"perception": perception, "speech": speech})
 
     @property
     def rendering(self) -> RenderSettings:

@@ -1,5 +1,6 @@
 """`dataset.json`: settings and weights of a dataset, meaning of its columns, and totals of its content."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -146,8 +147,12 @@ def describe_tables() -> dict[str, TableRecord]:
     }
 
 
-def find_dataset(folder: Path) -> DatasetRecord | None:
+def find_dataset(folder: Path, *, drafts: bool = True) -> DatasetRecord | None:
     """Return the record of a dataset, or None: the draft of a command that has not ended, otherwise dataset.json.
+
+    Args:
+        folder: of the dataset.
+        drafts: False: dataset.json in any case.
 
     Raises:
         DatasetError: the record is damaged, or of another schema version, or no regular file of its own.
@@ -156,7 +161,7 @@ def find_dataset(folder: Path) -> DatasetRecord | None:
     folder_in(folder, _DRAFT.partition("/")[0])
     try:
         with store_errors(folder):
-            stored = _stored(folder)
+            stored = _stored(folder, (_DRAFT, _FILE) if drafts else (_FILE,))
     except StorageError:
         raise
     except OSError as error:
@@ -164,8 +169,8 @@ def find_dataset(folder: Path) -> DatasetRecord | None:
     return None if stored is None else _parsed(*stored)
 
 
-def _stored(folder: Path) -> tuple[Path, bytes] | None:
-    for path in (folder / _DRAFT, folder / _FILE):
+def _stored(folder: Path, names: Sequence[str]) -> tuple[Path, bytes] | None:
+    for path in (folder / name for name in names):
         try:
             return path, read_small(path, _RECORD_BYTES, follow_links=False)
         except (FileNotFoundError, NotADirectoryError):

@@ -48,6 +48,11 @@ class Window:
         """Number of ticks."""
         return self.end_tick - self.first_tick
 
+    @property
+    def ticks(self) -> TickRange:
+        """The same as a range."""
+        return self.first_tick, self.end_tick
+
 
 TICK_RATE_HZ = Fraction(25)
 """Ticks per second of every table and every rendered clip (GAIA appendix B trains on 25 fps video)."""

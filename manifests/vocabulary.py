@@ -30,13 +30,14 @@ RULES: tuple[RuleName, ...] = get_args(RuleName)
 """The built-in rules in the order in which they are applied: a tick's outcome is the first rule that it fails. Rules of
 the user's own come before `sync`; `dataset.json` names them."""
 
-_State = Literal["kept", "trimmed", "undecodable"]
+_State = Literal["kept", "trimmed", "undecodable", "not_asked"]
 
 Outcome = _State | RuleName
 
 OUTCOMES: tuple[Outcome, ...] = (*get_args(_State), *RULES)
 """`kept`, a rule, or: `trimmed`, outside the stretches of the video that the user chose, and not measured;
-`undecodable`, the file holds no trustworthy frame. A dataset made with the user's own rules has their names, too."""
+`undecodable`, the file holds no trustworthy frame; `not_asked`, the setting `tiers` does not ask for clips of this
+tier. A dataset made with the user's own rules has their names, too."""
 
 Tier = Literal["diffusion", "vae"]
 

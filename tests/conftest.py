@@ -1,11 +1,14 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 from helpers.made_videos import TalkingFace, talking_face
+from helpers.raise_points import Ending, Walk, Walker
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -69,3 +72,41 @@ def curated_sample(
             )
             assert done.returncode == 0, f"gaia-curate {' '.join(arguments)}\n{done.stdout}\n{done.stderr}"
     return dataset
+
+
+@pytest.fixture(scope="session")
+def _walker() -> Iterator[Walker]:
+    """Walks commands for all tests of this process."""
+    walker = Walker()
+    yield walker
+    walker.end()
+
+
+@pytest.fixture(scope="session")
+def _walks() -> dict[str, list[Ending]]:
+    """Endings by test and parameters."""
+    return {}
+
+
+@pytest.fixture
+def walk_once(
+    _walks: dict[str, list[Ending]], _walker: Walker, request: pytest.FixtureRequest, tmp_path: Path
+) -> Callable[[Walk], list[Ending]]:
+    """Walk as finely as any chosen test with the same parameters asks for; coarser ones take the same endings.
+
+    With GAIA_WALK_EVERY=1 they fail at every point.
+    """
+    node = request.node
+    own = [item for item in request.session.items if isinstance(item, pytest.Function)]
+    same = [item.callspec.params for item in own if (item.path, item.originalname) == (node.path, node.originalname)]
+    others = {name: value for name, value in node.callspec.params.items() if name != "every"}
+    finest = min(params["every"] for params in same if params == {**others, "every": params["every"]})
+    key = f"{node.path} {node.originalname} {others}"
+
+    def made(walk: Walk) -> list[Ending]:
+        if key not in _walks:
+            every = int(os.environ.get("GAIA_WALK_EVERY", finest))
+            _walks[key] = _walker.walked(replace(walk, every=every, folder=str(tmp_path)))
+        return _walks[key]
+
+    return made

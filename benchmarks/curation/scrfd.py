@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from insightface.model_zoo.scrfd import SCRFD
 
-from curation.analysis.analyze import FULL_LOOK_EVERY_TICKS
+from curation.evidence.measures import GRID_TICKS
 from curation.media.frames import tick_frames
 from curation.media.probe import probe
 from curation.perception.faces.dlib_points import DlibJitterPoints
@@ -99,7 +99,7 @@ def clip(path: Path, model: Path, ticks: int) -> dict[str, object]:
     finder_s = bare_s = 0.0
     for tick, rgb in enumerate(frames(path, ticks)):
         start = time.process_time()
-        near = finder(rgb, near if near and tick % FULL_LOOK_EVERY_TICKS else None)
+        near = finder(rgb, near if near and tick % GRID_TICKS else None)
         for face in near:
             begun = time.process_time()
             if face.jitter_box_px is not None:

@@ -18,8 +18,8 @@ import dlib
 import numpy as np
 
 from benchmarks.figures.distributions import known
-from curation.analysis.analyze import FULL_LOOK_EVERY_TICKS
 from curation.decision.decide import RulesSettings
+from curation.evidence.measures import GRID_TICKS
 from curation.media.frames import tick_frames
 from curation.media.probe import probe
 from curation.perception.faces.dlib_points import DlibJitterPoints
@@ -88,7 +88,7 @@ def steps(path: Path, finders: dict[str, FaceFinder], *, shaken: bool) -> dict[s
     near: dict[str, list[FaceObservation]] = {}
     for tick, rgb in enumerate(frames(path, REACH * float(first[2] - first[0]) if shaken else 0.0, rng)):
         for name, find in finders.items():
-            near[name] = find(rgb, near[name] if near.get(name) and tick % FULL_LOOK_EVERY_TICKS else None)
+            near[name] = find(rgb, near[name] if near.get(name) and tick % GRID_TICKS else None)
         mesh, paper = next(iter(near["mediapipe"]), None), next(iter(near["paper"]), None)
         rows["mediapipe"].append(NONE if mesh is None else points(mesh))
         rows["paper"].append(

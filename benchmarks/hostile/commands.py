@@ -25,6 +25,8 @@ class Command:
     """Folders of the place that it is given."""
     ends: tuple[int, ...] = (0,)
     """Exit codes on the sound material."""
+    refuses: str = ""
+    """Words with which it refuses the sound material, where it does."""
     slow: bool = False
     """Takes seconds where it is not refused."""
     reads_sources: bool = False
@@ -71,7 +73,14 @@ def _run(place: Place) -> list[object]:
     return ["run", *options, "--exclude-speakers", place.excluded]
 
 
+def _plan(place: Place) -> list[object]:
+    options = ["--source", place.source_list, "--out", place.dataset, "--preset", "embedded", *RUN]
+    return ["plan", *options, "--executor", "inline"]
+
+
 _VIDEO = "a.mp4"
+
+_NONE_LEFT = "no video is left to curate"
 
 _SQL = (
     "SELECT (SELECT max(path) FROM videos), (SELECT count(outcome) FROM spans), (SELECT sum(tick) FROM frames), * "
@@ -80,6 +89,7 @@ _SQL = (
 
 COMMANDS: tuple[Command, ...] = (
     Command(name="run", program="gaia-curate", arguments=_run, ends=(1,), reads_sources=True),
+    Command(name="plan", program="gaia-curate", arguments=_plan, ends=(2,), refuses=_NONE_LEFT, reads_sources=True),
     _curate("retry", "retry", _dataset, "--failed", ends=(1,), reads_sources=True),
     _curate("decide", "decide", _dataset, "--out", lambda place: place.made / "decided"),
     _curate(
@@ -94,6 +104,7 @@ COMMANDS: tuple[Command, ...] = (
     ),
     _curate("forget a person", "forget", _dataset, "--speaker", "p2"),
     _curate("forget a video", "forget", _dataset, "--video", _VIDEO),
+    _curate("forget a face", "forget", _dataset, "--face", lambda place: place.portrait, "--yes"),
     _curate("forget nothing", "forget", _dataset, "--speaker", "p1", "--dry-run"),
     _curate("explain", "explain", _dataset, _VIDEO),
     _curate("explain a second", "explain", _dataset, _VIDEO, "1.0"),
@@ -102,6 +113,13 @@ COMMANDS: tuple[Command, ...] = (
     _curate("validate", "validate", _dataset),
     _curate("identities", "identities", _dataset),
     _curate("duplicates", "duplicates", _dataset),
+    _curate(
+        "sync fit",
+        *("sync", "fit", _dataset, "--out", lambda place: place.made / "sync.safetensors"),
+        ends=(2,),
+        refuses="are too little",
+        reads_sources=True,
+    ),
     Command(name="Dataset", program="python", arguments=lambda place: [place.dataset]),
     _train("vae", "vae", _dataset, "--out", lambda place: place.made / "vae", *VAE),
     _train("vae again", "vae", _dataset, "--out", _vae, *VAE, "--set=train.steps=3", reads=("dataset", "vae")),

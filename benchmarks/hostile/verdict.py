@@ -71,8 +71,10 @@ def _of_words(spoiled: Spoiled, command: Command, ended: Ended) -> list[str]:
         return []  # it lists problems
     if not refusals:
         return [] if ended.code in command.ends else ["exit code"]
-    found = []
     sentence = "\n".join(lines[refusals[0] :])
+    if command.refuses and command.refuses in sentence:
+        return []  # as it does the sound material
+    found = []
     if not any(word and word in sentence for one, _ in spoiled for word in _words(one)):
         found.append("says not where")
     if len(lines) > refusals[0] + 1:

@@ -31,8 +31,8 @@ from av.container import OutputContainer
 
 from benchmarks.lip_sync.fold_workers import FoldWorkers, fold_workers, one_worker
 from benchmarks.lip_sync.shared_videos import shared_videos
-from curation.analysis.analyze import analyze_audio_of
 from curation.analysis.lips_and_sound import shapes_in
+from curation.analysis.ranges import analyze_audio_of
 from curation.decision.decide import Decision
 from curation.engine.worker import VideoWorker, WorkerPlan
 from curation.evidence.measures import Evidence

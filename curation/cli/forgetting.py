@@ -60,9 +60,9 @@ def forget(
             if not yes and (found.videos or found.perhaps):
                 _show(found, sheet)
             named += found.video_ids
-            if not named and speaker is None:
+            if not named and speaker is None and not found.incomplete:
                 stop("nobody in the dataset is near enough to the face in the picture; nothing was removed", EXIT_USAGE)
-            if not (yes or dry_run):
+            if named and not (yes or dry_run):
                 _confirm(len(named))
         forgotten = curation.forget(dataset, speaker=speaker, videos=named, dry_run=dry_run, wait=wait)
         if face is not None and not (yes or dry_run):

@@ -1,6 +1,6 @@
 """Clips of a video, planned from the ticks that satisfy the rules."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,7 +10,7 @@ from curation.rules.sync import SyncedStretch, VideoSync
 from curation.rules.too_short import TooShortSettings, split_evenly
 from foundation.array_types import BoolArray
 from manifests.timeline import SAMPLES_PER_TICK, TickRange, Window
-from manifests.vocabulary import Tier
+from manifests.vocabulary import TIERS, Tier
 
 __all__ = ["ClipPlan", "candidates", "plan_clips"]
 
@@ -67,7 +67,11 @@ def candidates(
 
 
 def plan_clips(
-    passed: Mapping[Tier, BoolArray], breaks: Mapping[Tier, BoolArray], settings: TooShortSettings, sync: VideoSync
+    passed: Mapping[Tier, BoolArray],
+    breaks: Mapping[Tier, BoolArray],
+    settings: TooShortSettings,
+    sync: VideoSync,
+    tiers: Collection[Tier] = TIERS,
 ) -> list[ClipPlan]:
     """Return all clips by their first tick: the stretches that stay in tier `diffusion`, and those left to `vae`.
 
@@ -76,9 +80,12 @@ def plan_clips(
         breaks: as for `candidates`.
         settings: likewise.
         sync: all candidates, judged.
+        tiers: of which clips are asked for.
     """
     kept = [stretch for stretch in sync.stretches if not stretch.dropped]
     clips = [ClipPlan(first_tick=s.ticks[0], end_tick=s.ticks[1], tier="diffusion", sync=s) for s in kept]
+    if "vae" not in tiers:
+        return clips
     rest = np.zeros(len(passed["vae"]), dtype=np.bool_)
     for run in _long_runs(passed["vae"], breaks["vae"], settings.min_ticks):
         rest[slice(*run)] = True

@@ -3,12 +3,14 @@
 Pure and quick: no file, no model. Changing a threshold runs this again on the same evidence.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from curation.decision.beyond_cores import in_cores, judged_by_grid, with_grid_faces
 from curation.decision.clip_plans import ClipPlan, candidates, plan_clips
+from curation.decision.grid import cores_of
 from curation.decision.judgement import Judged, judge, recording_starts
 from curation.decision.main_face import Rivals, main_face, main_track
 from curation.decision.own_rules import require_own_names
@@ -47,6 +49,8 @@ class Span:
     clip: ClipPlan | None
     sync: SyncedStretch | None = field(default=None, compare=False)
     """The stretch of tier `diffusion` that the rule `sync` judged, and that the span is; else None."""
+    on_grid: bool = False
+    """Whether a border of it is known to the grid of 5 ticks only."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,6 +82,7 @@ def decide(
     *,
     identity: str = "dlib",
     face_ratio: float = 0.5,
+    tiers: Collection[Tier] = TIERS,
 ) -> Decision:
     """Apply all rules to a video's evidence and plan its clips (GAIA appendix A.1).
 
@@ -91,17 +96,21 @@ def decide(
         rules: rules of the user's own, applied before `sync` in this order.
         identity: value of `perception.identity` that the evidence was measured with.
         face_ratio: setting `crop.face_ratio`; whether a second face counts depends on what a clip shows.
+        tiers: of which clips are asked for; in the spans of another one, what no clip holds is `not_asked`.
 
     Raises:
         ValueError: the evidence was measured with another identity.
         RuleError: two rules have one name, or a rule of the user's own raises or does not return verdicts.
+        UnmeasuredError: ticks that could hold a clip under these settings were not measured.
     """
     require_own_names(rules)
-    begins = recording_starts(evidence, settings)
+    look, core = cores_of(evidence, settings, tiers, face_ratio)
+    judged, number = in_cores(evidence, core)
+    begins = recording_starts(judged, settings)
     bridge = settings.no_face.bridge_ticks
-    track = link_tracks(evidence, begins, bridge, settings.tracks, identity)
+    track = link_tracks(judged, begins, bridge, settings.tracks, identity)
     main = main_track(
-        evidence,
+        judged,
         track,
         begins,
         bridge_ticks=bridge,
@@ -110,12 +119,12 @@ def decide(
         silence=settings.silence,
         speaker=settings.speaker,
     )
-    face = main_face(evidence.faces, main)
+    face = main_face(judged.faces, main)
 
-    video = MeasuredVideo(evidence=evidence, face=face, main=main, breaks=begins | main.changes)
+    video = MeasuredVideo(evidence=judged, face=face, main=main, breaks=begins | main.changes)
     judgement = judge(video, settings, rules)
     passed, breaks = judgement.passed, judgement.breaks
-    stretches = candidates(passed, breaks, settings.too_short)
+    stretches = candidates(passed, breaks, settings.too_short) if "diffusion" in tiers else []
     sync = judge_sync(
         video,
         stretches,
@@ -125,18 +134,28 @@ def decide(
     )
     clips = [
         replace(clip, sound_lag_samples=sound_lag(sync, (clip.first_tick, clip.end_tick), settings.sync))
-        for clip in plan_clips(passed, breaks, settings.too_short, sync)
+        for clip in plan_clips(passed, breaks, settings.too_short, sync, tiers)
     ]
     spans: list[Span] = []
     for tier in TIERS:
         clip_of = _clip_of(len(evidence), clips, tier)
+        if tier not in tiers:
+            never = np.zeros(len(evidence), dtype=np.bool_)
+            spans += _spans(evidence, (), never, clips, clip_of, tier, sync, ~never)
+            continue
         ruled, left = list(judgement.judged[tier]), passed[tier] & (clip_of < 0)
         if tier == "diffusion":
             unsynced = _sync_verdict(len(evidence), sync, settings.sync.in_sync_z)
             ruled.append((judgement.sync, unsynced))
             left &= ~unsynced.failed
-        ruled.append((judgement.too_short, too_short(left, breaks[tier], settings.too_short)))
-        spans += _spans(evidence, ruled, breaks[tier], clips, clip_of, tier, sync)
+        shortest = judgement.too_short, too_short(left, breaks[tier], settings.too_short)
+        exact = core if look.silent is None else core | look.silent
+        spans += _spans(
+            evidence, judged_by_grid(ruled, shortest, look, core), breaks[tier], clips, clip_of, tier, sync, exact
+        )
+    if not core.all():
+        track, main = with_grid_faces(evidence.faces, track, main, number, core)
+        face = main_face(evidence.faces, main)
     return Decision(track=track, main=main, face=face, spans=tuple(spans), clips=tuple(clips), sync=sync)
 
 
@@ -169,6 +188,7 @@ def _spans(
     clip_of: Int64Array,
     tier: Tier,
     sync: VideoSync,
+    exact: BoolArray,
 ) -> list[Span]:
     """Tile the video with spans of one outcome each: the first of those that are true of a tick."""
     n = len(evidence)
@@ -176,6 +196,7 @@ def _spans(
     outcomes = {"trimmed": trimmed, "undecodable": ~evidence.decoded}
     outcomes |= {rule.name: verdict.failed for rule, verdict in judged if not rule.boundary}
     outcomes["kept"] = clip_of >= 0
+    outcomes["not_asked"] = np.ones(n, dtype=np.bool_)  # what no rule dropped and no clip holds
     names, deciding = tuple(outcomes), {rule.name: (rule, verdict) for rule, verdict in judged}
     outcome_of = np.argmax(np.stack(tuple(outcomes.values())), axis=0)
     starts = np.ones(n, dtype=np.bool_)
@@ -198,6 +219,7 @@ def _spans(
                 failed=() if outcome == "trimmed" else _failed(judged, first, end),  # nothing was measured there
                 clip=clips[clip_of[first]] if outcome == "kept" else None,
                 sync=synced.get((first, end)),
+                on_grid=outcome != "trimmed" and not (exact[first] and exact[end - 1]),
             )
         )
     return spans

@@ -4,12 +4,15 @@ Ticks are worth it where some face would be in a clip of tier `diffusion` by all
 them every face is compared that is seen for long enough: whoever is not shown may be the one who is heard.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
+from curation.decision.beyond_cores import in_cores
 from curation.decision.clip_plans import candidates
 from curation.decision.decide import RulesSettings
+from curation.decision.grid import cores_of
 from curation.decision.judgement import judge, recording_starts
 from curation.decision.main_face import linked_track, main_face
 from curation.decision.tracks import link_tracks
@@ -20,6 +23,7 @@ from curation.rules.rule import MeasuredVideo, Rule
 from curation.rules.runs import true_runs
 from foundation.array_types import BoolArray, Int64Array
 from manifests.timeline import TICK_RATE_HZ, TickRange
+from manifests.vocabulary import TIERS, Tier
 
 __all__ = ["possible_speakers"]
 
@@ -28,7 +32,13 @@ _COMPANY_TICKS = int(TICK_RATE_HZ)
 
 
 def possible_speakers(
-    evidence: Evidence, settings: RulesSettings, rules: Sequence[Rule] = (), *, identity: str = "dlib"
+    evidence: Evidence,
+    settings: RulesSettings,
+    rules: Sequence[Rule] = (),
+    *,
+    identity: str = "dlib",
+    face_ratio: float = 0.5,
+    tiers: Collection[Tier] = TIERS,
 ) -> tuple[TrackStretch, ...]:
     """Return the stretches of tracks that could be the speaker of a clip, with their margins, by their first tick.
 
@@ -37,6 +47,8 @@ def possible_speakers(
         settings: of the built-in rules.
         rules: rules of the user's own.
         identity: value of `perception.identity` that the evidence was measured with.
+        face_ratio: as for `decide`.
+        tiers: likewise.
 
     Raises:
         ValueError: the evidence was measured with another identity.
@@ -44,6 +56,8 @@ def possible_speakers(
     """
     if evidence.speech_prob is None:
         return ()
+    _, core = cores_of(evidence, settings, tiers, face_ratio)
+    evidence, number = in_cores(evidence, core)
     begins = recording_starts(evidence, settings)
     bridge_ticks, faces = settings.no_face.bridge_ticks, evidence.faces
     track = link_tracks(evidence, begins, bridge_ticks, settings.tracks, identity)
@@ -59,7 +73,11 @@ def possible_speakers(
         clips = candidates(judgement.passed, judgement.breaks, settings.too_short)
         found += [_extended(first, end, main, begins) for first, end in clips]
     worth, n_sure = united(found), np.bincount(faces.tick[sure], minlength=len(evidence))
-    stretches = [stretch for main in mains for stretch in _seen(main, begins, worth, n_sure)]
+    stretches = [
+        replace(stretch, face=np.where(stretch.face >= 0, number[stretch.face], -1))
+        for main in mains
+        for stretch in _seen(main, begins, worth, n_sure)
+    ]
     return tuple(sorted(stretches, key=lambda stretch: (stretch.first_tick, stretch.track_id)))
 
 

@@ -40,7 +40,14 @@ def compared(
     perception = settings.perception
     if evidence.speech_prob is None or (perception.sync == "none" and perception.speaking == "none"):
         return evidence
-    stretches = possible_speakers(evidence, settings.rules, rules, identity=perception.identity)
+    stretches = possible_speakers(
+        evidence,
+        settings.rules,
+        rules,
+        identity=perception.identity,
+        face_ratio=settings.crop.face_ratio,
+        tiers=settings.tiers,
+    )
     return with_speakers(
         info, evidence, stretches, models, shapes_of=shapes_of, media=settings.media, sync=settings.rules.sync
     )

@@ -1,19 +1,20 @@
 """Units of work: all of a short video, or one step of a long one; and their results.
 
-A long video is divided into windows, which are measured one by one; then it is decided as a whole, its clips are
-rendered in slices, and the slices are gathered. Any worker can take the next step, for the steps before are on disk.
+The sound of a long video is measured, then its windows, one by one; it is decided as a whole, its clips are rendered in
+slices, and the slices are gathered. Any worker can take the next step, for the steps before are on disk.
 """
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
-from curation.analysis.analyze import analyze_frames
+from curation.analysis.ranges import analyze_looked_at, clipped
 from curation.analysis.windows import windows_within
 from curation.engine.completion import restore_windows, stored_evidence
 from curation.engine.opened import opened
+from curation.engine.windows_heard import pictures_to_measure
 from curation.engine.worker import VideoWorker
 from curation.media.errors import MediaError
 from curation.media.probe import VideoInfo
@@ -21,12 +22,12 @@ from curation.output.curated_video import decided_record, write_video_files
 from curation.output.ledger import VideoRecord, write_record
 from curation.output.long_video import gather, stored_clips, unrendered, write_decided, write_slice
 from curation.output.video_files import VideoFiles
-from curation.output.window_files import read_windows, remove_windows, unmeasured, write_window
+from curation.output.window_files import read_sound, read_windows, remove_windows, unmeasured, write_window
 from curation.output.window_shapes import WindowShapes
 from curation.rendering.slices import Slice, divide_clips
 from curation.sources.entries import SourceVideo
 from curation.sources.trims import requested_ticks
-from manifests.timeline import Window, seconds_of_tick, ticks_of
+from manifests.timeline import TickRange, Window, seconds_of_tick, ticks_of
 
 __all__ = [
     "AnalyzeVideo",
@@ -140,11 +141,13 @@ class AnalyzeVideo(Unit):
             n_ticks = len(ticks_of(stretches))
             if n_ticks > settings.windows.length_ticks:
                 windows = windows_within(stretches, settings.windows)
-                todo = unmeasured(files, windows)
-                if earlier is not None:
+                todo, looks = unmeasured(files, windows), None
+                if earlier is None:
+                    todo, looks = pictures_to_measure(worker, files, info, stretches, todo)
+                else:
                     restore_windows(worker, files, todo, info, earlier)
                     todo = []
-                return divided(self.video, windows, todo, replace(info, path=self.video.path))
+                return divided(self.video, windows, todo, replace(info, path=self.video.path), looks)
             worker.on_length(seconds_of_tick(n_ticks))
             if earlier is None:
                 curated = worker.curated(info, stretches, time.perf_counter() - started)
@@ -155,14 +158,23 @@ class AnalyzeVideo(Unit):
         return ended(write_video_files(files, curated, settings))
 
 
-def divided(video: SourceVideo, windows: Iterable[Window], todo: Iterable[Window], info: VideoInfo) -> Result:
-    """Return the result of a long video.
+def divided(
+    video: SourceVideo,
+    windows: Iterable[Window],
+    todo: Iterable[Window],
+    info: VideoInfo,
+    looks: Sequence[TickRange] | None = None,
+) -> Result:
+    """Return the result of a long video of these windows, of which those in `todo` are to be measured.
 
-    Args:
-        windows: all of it.
-        todo: those that no earlier run has measured.
+    Pictures are measured in the ranges `looks`; None: everywhere.
     """
-    steps = tuple(MeasureWindow(video=video, window=window, info=info) for window in todo)
+    steps = tuple(
+        MeasureWindow(
+            video=video, window=one, info=info, looked_at=None if looks is None else tuple(clipped(looks, one.ticks))
+        )
+        for one in todo
+    )
     then = DecideVideo(video=video, windows=tuple(windows), info=info)
     left_s = seconds_of_tick(sum(step.n_ticks for step in steps))
     return Result(word="divided", steps=steps, then=then, length_s=seconds_of_tick(then.n_ticks), left_s=left_s)
@@ -177,6 +189,8 @@ class MeasureWindow(Unit):
     window: Window
     info: VideoInfo
     """Properties of the video, kept because another probe would read the complete file."""
+    looked_at: tuple[TickRange, ...] | None = None
+    """Ranges of which pictures are measured, within the window; None: all of it."""
 
     @property
     def n_ticks(self) -> int:
@@ -189,14 +203,18 @@ class MeasureWindow(Unit):
     def _run(self, worker: VideoWorker, files: VideoFiles) -> Result:
         started, window, media = time.perf_counter(), self.window, worker.plan.settings.media
         with opened(worker, self.video, self.info, step=self.name, whole=False) as info:
-            evidence = analyze_frames(info, worker.perception, window.first_tick, window.end_tick, media)
+            looks = (window.ticks,) if self.looked_at is None else self.looked_at
+            goes_on = window.first_tick > 0, window.end_tick < info.n_ticks
+            evidence = analyze_looked_at(
+                info, worker.perception, window.ticks, looks, media, worker.choice_of, goes_on=goes_on
+            )
         write_window(files, window, evidence, time.perf_counter() - started)
         return Result(word="measured", measured_s=seconds_of_tick(window.n_ticks))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DecideVideo(Unit):
-    """Measure the audio of a long video, whose windows are measured, and decide what is kept of it."""
+    """Decide what is kept of a long video, whose sound and windows are measured."""
 
     windows: tuple[Window, ...]
     info: VideoInfo
@@ -213,12 +231,13 @@ class DecideVideo(Unit):
         started, settings, earlier = time.perf_counter(), worker.plan.settings, worker.earlier(self.video)
         with opened(worker, self.video, self.info, step=self.name) as info:
             frames, frames_s = read_windows(files, self.windows, large=bool(worker.plan.rules))
-            measured = worker.joined(info, requested_ticks(self.video.trims, info), frames, earlier)
+            sound, sound_s = read_sound(files) if earlier is None else (worker.heard(info, (), earlier), 0.0)
+            measured = worker.joined(info, requested_ticks(self.video.trims, info), frames, sound, earlier)
             shapes_of = WindowShapes(files, self.windows, measured.faces.tick)
             evidence = worker.with_speakers(info, measured, shapes_of)
             analyzed = time.perf_counter()
             decision = worker.decided(evidence)
-            spent = {"analyze_s": frames_s + analyzed - started, "decide_s": time.perf_counter() - analyzed}
+            spent = {"analyze_s": sound_s + frames_s + analyzed - started, "decide_s": time.perf_counter() - analyzed}
             record = decided_record(files, info, decision, spent, settings)
         write_decided(files, self.windows, evidence, decision, settings)
         slices = divide_clips(decision.clips, settings.windows.length_ticks)

@@ -6,13 +6,16 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from curation.analysis.analyze import analyze_audio_of, analyze_ranges
 from curation.analysis.lips_and_sound import ShapesOf, shapes_in
+from curation.analysis.ranges import analyze_audio_of, analyze_ranges
 from curation.analysis.speaking_track import heard_by_number, with_heard_track
+from curation.analysis.waiting_ticks import EveryTick, TickChoice
+from curation.decision.core_choice import CoreChoice
 from curation.decision.decide import Decision, decide
 from curation.engine.comparison import compared
+from curation.engine.sound_first import looked_at
 from curation.evidence.joining import scatter_rows, with_audio
-from curation.evidence.measures import Evidence, FrameEvidence
+from curation.evidence.measures import AudioEvidence, Evidence, FrameEvidence
 from curation.media.decoders import probe_for, require_decoder
 from curation.media.probe import VideoInfo
 from curation.model_cards import ModelCard
@@ -136,7 +139,9 @@ class VideoWorker:
             RuleError: a rule of the user's own raised.
         """
         settings, started = self.plan.settings, time.perf_counter()
-        seen = analyze_ranges(info, self.perception, stretches, settings.media)
+        sound = self.heard(info, stretches)
+        looks = looked_at(sound, stretches, info.n_ticks, settings)
+        seen = analyze_ranges(info, self.perception, stretches, sound, looks, settings.media, self.choice_of)
         return self.completed(info, seen, spent_s + time.perf_counter() - started)
 
     def completed(
@@ -191,30 +196,43 @@ class VideoWorker:
         known |= {clip.plan: clip for clip in render_clips(info, new, settings=settings, speech=self.speech)}
         return tuple(known[clip.plan] for clip in clips)
 
+    def heard(
+        self, info: VideoInfo, stretches: Sequence[TickRange], earlier: VideoRecord | None = None
+    ) -> AudioEvidence:
+        """Return the evidence of the sound of a video, which is measured before its pictures.
+
+        Args:
+            info: what was probed of it.
+            stretches: those to curate.
+            earlier: its record, if an earlier run has curated it, which has measured the sound.
+
+        Raises:
+            MediaError: the file cannot be opened.
+        """
+        if earlier is not None:
+            return self.stored.sound(earlier.video_id)
+        return analyze_audio_of(info, self.perception, stretches)
+
     def joined(
         self,
         info: VideoInfo,
         stretches: Sequence[TickRange],
         frames: FrameEvidence,
+        sound: AudioEvidence,
         earlier: VideoRecord | None = None,
     ) -> Evidence:
-        """Return the evidence of a long video: its measured frames, and its audio, which is measured now.
+        """Return the evidence of a long video: its frames and its sound.
 
         Args:
             info: what was probed of it.
             stretches: those to curate.
             frames: what was measured of the frames of all stretches.
-            earlier: its record, if an earlier run has curated it, which has measured the audio.
-
-        Raises:
-            MediaError: the file cannot be opened.
+            sound: likewise of the sound.
+            earlier: its record, if an earlier run has curated it.
         """
-        if earlier is None:
-            audio = analyze_audio_of(info, self.perception, stretches)
-        else:
-            audio = self.stored.sound(earlier.video_id)
+        if earlier is not None:
             frames = without_stale(frames, earlier, self.plan.settings.perception)
-        return scatter_rows(with_audio(frames, audio), ticks_of(stretches), info.n_ticks)
+        return scatter_rows(with_audio(frames, sound), ticks_of(stretches), info.n_ticks)
 
     def with_speakers(self, info: VideoInfo, evidence: Evidence, shapes_of: ShapesOf) -> Evidence:
         """Return the evidence of a complete video with what its faces have to do with its sound.
@@ -230,6 +248,23 @@ class VideoWorker:
         """
         return compared(info, evidence, self.lips, shapes_of, self.plan.settings, self.plan.rules)
 
+    def choice_of(self, *, goes_on: tuple[bool, bool] = (False, False)) -> TickChoice:
+        """Return what chooses the ticks of a range on which faces are measured.
+
+        Args:
+            goes_on: whether the video goes on before the range, and after it.
+        """
+        settings = self.plan.settings
+        if settings.analysis.every_tick:
+            return EveryTick()
+        return CoreChoice(
+            settings.rules,
+            settings.tiers,
+            settings.crop.face_ratio,
+            self.perception.mask_stride,
+            goes_on=goes_on,
+        )
+
     def decided(self, evidence: Evidence) -> Decision:
         """Return what is kept of a video.
 
@@ -243,6 +278,7 @@ class VideoWorker:
             self.plan.rules,
             identity=settings.perception.identity,
             face_ratio=settings.crop.face_ratio,
+            tiers=settings.tiers,
         )
 
 

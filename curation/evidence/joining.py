@@ -10,7 +10,7 @@ from curation.evidence.measures import AudioEvidence, Evidence, FaceMeasures, Fa
 from foundation.array_types import BoolArray, Float32Array, Int64Array
 from manifests.schema.face_measures import FACE_MEASURES, FaceMeasure, Measured
 
-__all__ = ["range_of", "rows_of", "scatter_rows", "stitch", "with_audio"]
+__all__ = ["chosen_faces", "range_of", "rows_of", "scatter_rows", "stitch", "with_audio"]
 
 
 def rows_of(measures: FaceMeasures, first: int, end: int) -> FaceMeasures:
@@ -33,7 +33,18 @@ def range_of(evidence: FrameEvidence, first: int, end: int) -> FrameEvidence:
         decoded=evidence.decoded[first:end],
         faces=Faces(**columns | {"tick": columns["tick"] - first}),
         cut_score=evidence.cut_score[first:end],
+        grid=None if evidence.grid is None else evidence.grid[first:end],
+        measured=None if evidence.measured is None else evidence.measured[first:end],
     )
+
+
+def chosen_faces(faces: Faces, chosen: BoolArray) -> Faces:
+    """Return those of F faces that are marked in ``chosen``, (F,)."""
+    columns: dict[str, Any] = {
+        field.name: None if (values := getattr(faces, field.name)) is None else values[chosen]
+        for field in fields(Faces)
+    }
+    return Faces(**columns)
 
 
 def with_audio(frames: FrameEvidence, audio: AudioEvidence) -> Evidence:
@@ -43,6 +54,8 @@ def with_audio(frames: FrameEvidence, audio: AudioEvidence) -> Evidence:
         faces=frames.faces,
         cut_score=frames.cut_score,
         trimmed=frames.trimmed,
+        grid=frames.grid,
+        measured=frames.measured,
         speech_prob=audio.speech_prob,
         loudness_dbfs=audio.loudness_dbfs,
     )
@@ -60,17 +73,24 @@ def scatter_rows(evidence: Evidence, ticks: Int64Array, n_ticks: int) -> Evidenc
         return evidence
     trimmed = np.ones(n_ticks, dtype=np.bool_)
     trimmed[ticks] = False
-    decoded = np.zeros(n_ticks, dtype=np.bool_)
-    decoded[ticks] = evidence.decoded
     return replace(
         evidence,
-        decoded=decoded,
+        decoded=_flags(evidence.decoded, ticks, n_ticks),
         faces=replace(evidence.faces, tick=ticks[evidence.faces.tick]),
         cut_score=_placed(evidence.cut_score, ticks, n_ticks),
         speech_prob=None if evidence.speech_prob is None else _placed(evidence.speech_prob, ticks, n_ticks),
         loudness_dbfs=None if evidence.loudness_dbfs is None else _placed(evidence.loudness_dbfs, ticks, n_ticks),
         trimmed=trimmed,
+        grid=None if evidence.grid is None else _flags(evidence.grid, ticks, n_ticks),
+        measured=None if evidence.measured is None else _flags(evidence.measured, ticks, n_ticks),
     )
+
+
+def _flags(values: BoolArray, ticks: Int64Array, n_ticks: int) -> BoolArray:
+    """Return (n_ticks,) flags, False where nothing was measured."""
+    placed = np.zeros(n_ticks, dtype=np.bool_)
+    placed[ticks] = values
+    return placed
 
 
 def _placed(values: Float32Array, ticks: Int64Array, n_ticks: int) -> Float32Array:
@@ -93,6 +113,19 @@ def stitch(parts: Sequence[FrameEvidence]) -> FrameEvidence:
         decoded=np.concatenate([part.decoded for part in parts]),
         faces=Faces(tick=tick, parted=_parted([part.faces for part in parts]), **columns),
         cut_score=np.concatenate([part.cut_score for part in parts]),
+        grid=_joined_flags(parts, [part.grid for part in parts], default=False),
+        measured=_joined_flags(parts, [part.measured for part in parts], default=True),
+    )
+
+
+def _joined_flags(
+    parts: Sequence[FrameEvidence], flags: Sequence[BoolArray | None], *, default: bool
+) -> BoolArray | None:
+    """Return the flags of all parts, `default` in those that have none; None where no part has any."""
+    if all(values is None for values in flags):
+        return None
+    return np.concatenate(
+        [np.full(len(part), default) if values is None else values for part, values in zip(parts, flags, strict=True)]
     )
 
 

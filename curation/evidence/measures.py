@@ -6,8 +6,21 @@ from foundation.array_types import BoolArray, Float32Array, Int64Array
 from manifests.schema.face_measures import FaceMeasures
 from manifests.timeline import TICK_RATE_HZ
 
-__all__ = ["LEAST_CUT_SCORE", "SURE_CUT_SCORE", "AudioEvidence", "Evidence", "FaceMeasures", "Faces", "FrameEvidence"]
+__all__ = [
+    "GRID_TICKS",
+    "LEAST_CUT_SCORE",
+    "SURE_CUT_SCORE",
+    "AudioEvidence",
+    "Evidence",
+    "FaceMeasures",
+    "Faces",
+    "FrameEvidence",
+]
 
+
+GRID_TICKS = 5
+"""Length of the groups of ticks, counted from the start of the video, in each of which one picture is searched in full,
+whatever else is measured: the grid."""
 
 LEAST_CUT_SCORE = 0.5
 """Least `cut_score` that may count as a shot cut. Models check boundaries that reach it for captions, banners and logos
@@ -44,6 +57,12 @@ class FrameEvidence:
     """(T,) shot-boundary score between the tick and the one before; see `LEAST_CUT_SCORE`."""
     trimmed: BoolArray | None = None
     """(T,) True where the tick lies outside the chosen ranges of the video and was not measured. None: nowhere."""
+    grid: BoolArray | None = None
+    """(T,) True on the tick of each group whose picture was searched in full whatever is measured around it: the first
+    with a new picture, or the first of the group where the picture is that of the grid tick before. None: not known, as
+    in datasets of earlier versions."""
+    measured: BoolArray | None = None
+    """(T,) False where no face was looked for. None: nowhere."""
 
     def __len__(self) -> int:
         return len(self.decoded)

@@ -114,6 +114,15 @@ class LazyImage(ABC):
         small = cv2.resize(self.rgb, (width_px, height_px), interpolation=cv2.INTER_AREA)
         return np.asarray(small, np.uint8)
 
+    def release(self) -> None:  # noqa: B027 - an image that takes long to make is kept
+        """Free what can be made again in little time; the image stays the same."""
+
+    @property
+    def held_bytes(self) -> int:
+        """Memory that the frame takes now, bytes."""
+        made: RgbImage | None = self.__dict__.get("rgb")
+        return 0 if made is None else made.nbytes
+
     @abstractmethod
     def _displayed(self) -> RgbImage:
         """Return the (H, W, 3) image."""
@@ -132,6 +141,15 @@ class DecodedImage(LazyImage):
         if is_hdr(self._frame):  # tables for a second size would take seconds, too
             return super().thumbnail(width_px, height_px)
         return self._convert.thumbnail(self._frame, self.shape, width_px, height_px)
+
+    def release(self) -> None:
+        """Free the RGB image; the decoded frame stays."""
+        self.__dict__.pop("rgb", None)
+
+    @property
+    def held_bytes(self) -> int:
+        """Memory of the decoded frame, and of its image if that is made, bytes."""
+        return super().held_bytes + sum(plane.buffer_size for plane in self._frame.planes)
 
     def _displayed(self) -> RgbImage:
         return self._convert(self._frame, self.shape)

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from curation.analysis.analyze import analyze_ranges
 from curation.analysis.lips_and_sound import shapes_in
+from curation.analysis.ranges import analyze_audio_of, analyze_ranges
 from curation.analysis.speaking_track import with_heard_track
 from curation.engine.comparison import compared
+from curation.engine.sound_first import looked_at
 from curation.evidence.measures import Evidence
 from curation.media.decoders import probe_for
 from curation.media.errors import MediaError
@@ -49,6 +50,9 @@ def analyze(video: str | Path, settings: CurationSettings, *, scratch: ScratchSe
     models = load_perception(perception)
     with readable(found[0], scratch or ScratchSettings()) as path:
         info = with_heard_track(probe_for(path, settings.media), models.voice, settings.media)
-        seen = analyze_ranges(info, models, requested_ticks((), info), settings.media)
-        chosen = settings.model_copy(update={"perception": perception})
-        return compared(info, seen, LipModels(perception), shapes_in(seen.faces), chosen)
+        stretches = requested_ticks((), info)
+        sound = analyze_audio_of(info, models, stretches)
+        looks = looked_at(sound, stretches, info.n_ticks, settings)
+        seen = analyze_ranges(info, models, stretches, sound, looks, settings.media)
+        chosen = settings.model_copy(update={"perception": perception}).in_use
+        return compared(info, seen, LipModels(chosen.perception), shapes_in(seen.faces), chosen)

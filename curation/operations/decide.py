@@ -137,10 +137,10 @@ def _decided(
         require_same_rules(origin.path, origin.record.rules, rules)
     settings, changed = _new_settings(origin, file, overrides)
     require_usable(rules, landmarks_of(settings))
-    weights = origin.record.weights
+    weights, speech = origin.record.weights, settings.in_use.speech
     if render:
-        ensure_assets(speech_assets(settings.speech))
-        weights = (*(weight for weight in weights if weight.role == "perception"), *speech_weights(settings.speech))
+        ensure_assets(speech_assets(speech))
+        weights = (*(weight for weight in weights if weight.role == "perception"), *speech_weights(speech))
     target = DatasetFolder.begin(out, settings, weights=weights, rules=rules, origin=origin)
     compact(target.path, (), settings.storage)  # what the same call has packed before is decided again
     again = _Again(
@@ -148,7 +148,7 @@ def _decided(
         settings=settings,
         rules_before=origin.settings.rules,
         rules=target.rules,
-        speech=load_speech(settings.speech) if render else None,
+        speech=load_speech(speech) if render else None,
         scratch=scratch or ScratchSettings(),
         same_frames=not any(line.startswith(_TRACKING) for line in changed),
         same_pictures=not any(line.startswith(_PICTURES) for line in changed),
@@ -212,9 +212,11 @@ class _Again:
         except DatasetError as error:
             raise DatasetError(f"{before.path}: {error}; run the curation again") from error
         try:
-            identity = self.settings.perception.identity
-            face_ratio = self.settings.crop.face_ratio
-            decision = decide(evidence, self.settings.rules, self.rules, identity=identity, face_ratio=face_ratio)
+            settings = self.settings
+            identity, face_ratio = settings.perception.identity, settings.crop.face_ratio
+            decision = decide(
+                evidence, settings.rules, self.rules, identity=identity, face_ratio=face_ratio, tiers=settings.tiers
+            )
         except RuleError as error:
             raise RuleError(f"{before.path}: {error}") from error
         except UsageError as error:

@@ -28,6 +28,7 @@ from manifests.landmarks import key_points
 from manifests.packing.one_state import Counted, counted_rows, in_one_state
 from manifests.packing.packed_files import sources_of, table_inventory
 from manifests.packing.rows import VideoRows
+from manifests.record import find_dataset
 from manifests.schema.clips import CLIPS
 from manifests.schema.frames import FRAMES
 from manifests.timeline import TICK_RATE_HZ
@@ -85,6 +86,8 @@ class FoundPerson:
     """Largest distance of these."""
     unfinished: tuple[str, ...]
     """Ids of videos that an earlier `forget` has begun to remove, when it was stopped."""
+    incomplete: bool = False
+    """Whether an earlier `forget` was stopped before it was done, be it that no such video is listed any more."""
 
     @property
     def video_ids(self) -> tuple[str, ...]:
@@ -95,8 +98,9 @@ class FoundPerson:
         """Return who was found, as text for people."""
         compared = f"compared with those of {_videos(self.compared)}"
         lines = [f"{self.photo}: one face, {compared}; {self.max_distance:.2f} or less counts as the person."]
-        if self.unfinished:
-            lines.append(f"Removal was begun before and is not complete: {_videos(len(self.unfinished))}.")
+        if self.incomplete or self.unfinished:
+            left = f": {_videos(len(self.unfinished))}" if self.unfinished else ""
+            lines.append(f"Removal was begun before and is not complete{left}.")
         lines += _listed(f"Found in {_videos(len(self.videos))}:" if self.videos else "Found in no video.", self.videos)
         title = f"Perhaps, and not removed; --max-distance {self.perhaps_distance:.2f} takes them too:"
         lines += _listed(title, self.perhaps) if self.perhaps else []
@@ -129,7 +133,8 @@ def find_person(dataset: str | Path, photo: str | Path, *, max_distance: float |
     """
     folder = DatasetFolder.existing(dataset)
     settings, photo = folder.settings, Path(photo)
-    if not holds_descriptors(folder.path, [FRAMES]):
+    incomplete = _is_incomplete(folder)
+    if not incomplete and not holds_descriptors(folder.path, [FRAMES]):
         raise DatasetError(
             f"{folder.path} holds no descriptors of faces, so that nobody can be found by a picture; name "
             "the person by --speaker, or the videos by --video"
@@ -154,7 +159,14 @@ def find_person(dataset: str | Path, photo: str | Path, *, max_distance: float |
         perhaps=tuple(video for video in near if video.distance > sure),
         perhaps_distance=limits.perhaps,
         unfinished=tuple(begun),
+        incomplete=incomplete,
     )
+
+
+def _is_incomplete(folder: DatasetFolder) -> bool:
+    """Return whether removals are noted in the draft of the record alone: the command that noted them was stopped."""
+    committed = find_dataset(folder.path, drafts=False)
+    return folder.record.removals != (None if committed is None else committed.removals)
 
 
 def _require_same_models(folder: DatasetFolder) -> None:

@@ -111,7 +111,7 @@ def left_to_do(
             done[video.video_id] = VideoRecord.failed(video, code, video.read_error)
             folder.write(done[video.video_id])
         elif video.video_id in done and not _is_worth_another_try(video, done[video.video_id]):
-            if is_incomplete(done[video.video_id], folder.settings.perception):
+            if is_incomplete(done[video.video_id], folder.settings.in_use.perception):
                 todo.append(video)
             else:
                 already_done += 1

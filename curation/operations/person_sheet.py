@@ -57,8 +57,12 @@ def write_person_sheet(path: Path, found: FoundPerson) -> None:
     content = io.BytesIO()
     sheet.save(content, "PNG")
     path.unlink(missing_ok=True)
-    with os.fdopen(new_private_file(path), "wb") as file:
-        file.write(content.getvalue())
+    try:
+        with os.fdopen(new_private_file(path), "wb") as file:
+            file.write(content.getvalue())
+    except BaseException:
+        path.unlink(missing_ok=True)  # half a sheet shows faces, too
+        raise
 
 
 def _frame_of(dataset: Dataset, video: PersonVideo) -> RgbImage | None:

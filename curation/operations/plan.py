@@ -148,7 +148,7 @@ def plan(
     discovery = discover(str(source), layout, limit=limit, whole=False)
     settings = before if isinstance(settings, CurationSettings) else settings(discovery.layout)
     target = DatasetFolder.begin(dataset, settings, source=(str(source), discovery.layout), rules=rules, dry_run=True)
-    settings = target.settings
+    settings = target.settings.in_use
     done = read_ledger(target.path)
     videos = without_removed(target.record.removals, under_known_ids(discovery.videos, done).videos)
     todo = _todo(videos, done)

@@ -148,7 +148,7 @@ def run(
             same = _with_same_labels(folder, videos, done)
             done = complete_videos(folder.path, same, folder.settings.storage)
         todo, already_done = left_to_do(folder, videos, done)
-        begun = lacking(todo, done, settings.perception)
+        begun = lacking(todo, done, settings.in_use.perception)
         require_disk_space(folder.path, todo)
         require_scratch(todo, executor.scratch)
         work = curate_videos(
@@ -179,7 +179,7 @@ def run(
             notes=(
                 *layout_notes(discovery.layout, settings),
                 *_notes(discovery, NOBODY if limit else exclusions, len(discovery.videos) - len(videos), moved),
-                *completion.notes(settings.perception),
+                *completion.notes(settings.in_use.perception),
                 *folder.assignment.notes(),
                 *_descriptor_notes(finished, settings),
             ),

@@ -47,7 +47,7 @@ def curate_videos(
     """
     require_decoder(folder.settings.media)
     plan = WorkerPlan(
-        settings=folder.settings,
+        settings=folder.settings.in_use,
         dataset=folder.path,
         scratch=executor.scratch,
         rules=folder.rules,

@@ -166,6 +166,7 @@ def spans_table(video_id: str, decision: Decision, n_ticks: int) -> pa.Table:
             "clip_id": None if span.clip is None else span.clip.clip_id(video_id),
             "sync": None if span.sync is None else span.sync.outcome,
             "sync_reason": None if span.sync is None else span.sync.reason,
+            "on_grid": span.on_grid,
         }
         for span in decision.spans
     ]

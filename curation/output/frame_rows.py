@@ -10,7 +10,7 @@ from curation.decision.decide import Decision
 from curation.decision.judgement import recording_starts
 from curation.decision.settings import RulesSettings
 from curation.decision.tracks import parted_faces
-from curation.evidence.joining import scatter_rows
+from curation.evidence.joining import chosen_faces, scatter_rows
 from curation.evidence.measures import Evidence, Faces
 from curation.rules.frontal import frontal_angle_deg
 from foundation.array_types import BoolArray, Float32Array, Int64Array
@@ -47,7 +47,9 @@ def frames_table(
         "time_s": pa.array(np.arange(first_tick, first_tick + n) / float(TICK_RATE_HZ)),
         "decoded": pa.array(evidence.decoded),
         "n_faces": pa.array(np.bincount(faces.tick, minlength=n).astype(np.int16)),
-        "track_id": pa.array(main.track_id.astype(np.int32), mask=~shown),
+        "measured": _flag_column(evidence.measured, n),
+        "grid": _flag_column(evidence.grid, n),
+        "track_id": pa.array(main.track_id.astype(np.int32), mask=~shown | (main.track_id < 0)),
         "interpolated": pa.array(main.bridged),
         "landmark_scheme": pa.array([scheme.name if is_shown else None for is_shown in shown], pa.string()),
         "cut_score": pa.array(evidence.cut_score),
@@ -97,8 +99,15 @@ def evidence_of_frames(table: pa.Table, n_ticks: int, rules: RulesSettings | Non
     faces = evidence.faces
     if rules is None or not len(faces) or not np.isnan(faces.descriptor).all():
         return evidence
-    starts = recording_starts(evidence, rules)
-    parted = parted_faces(faces, track, starts, rules.no_face.bridge_ticks, rules.tracks)
+    tracked = track >= 0
+    parted = np.zeros(len(faces), dtype=np.bool_)
+    parted[tracked] = parted_faces(
+        chosen_faces(faces, tracked),
+        track[tracked],
+        recording_starts(evidence, rules),
+        rules.no_face.bridge_ticks,
+        rules.tracks,
+    )
     return replace(evidence, faces=replace(faces, parted=parted))
 
 
@@ -119,7 +128,7 @@ def stored_face(table: pa.Table) -> FaceMeasures:
 def _evidence_of_rows(table: pa.Table) -> tuple[Evidence, Int64Array]:
     """Return the evidence of rows that follow one another, and the (F,) tracks of its faces."""
     n = len(table)
-    found: BoolArray = _numpy(table["track_id"].is_valid()) & ~_numpy(table["interpolated"])
+    found: BoolArray = _numpy(table["box"].is_valid()) & ~_numpy(table["interpolated"])
     main = table.filter(pa.array(found))
     lists = table["other_faces"].combine_chunks()
     counts = np.asarray(lists.value_lengths(), dtype=np.int64)
@@ -134,13 +143,16 @@ def _evidence_of_rows(table: pa.Table) -> tuple[Evidence, Int64Array]:
         columns = main[measure.column.name], others[measure.column.name]
         present = _is_present(measure, *columns)
         measures[measure.field] = _measured(measure, _joined(*map(_block, columns))[order]) if present else None
-    track = _joined(_block(main["track_id"]), _block(others["track_id"]))[order].astype(np.int64)
+    tracks = _joined(_block(main["track_id"]), _block(others["track_id"]))[order]
+    track = np.where(np.isnan(tracks), -1, tracks).astype(np.int64)
     evidence = Evidence(
         decoded=_numpy(table["decoded"]),
         faces=Faces(tick=tick[order], **measures),
         cut_score=_block(table["cut_score"]),
         speech_prob=None if table["speech_prob"].null_count else _block(table["speech_prob"]),
         loudness_dbfs=None if table["loudness_dbfs"].null_count else _block(table["loudness_dbfs"]),
+        grid=_flags(table["grid"]),
+        measured=_flags(table["measured"]),
     )
     return evidence, track
 
@@ -150,6 +162,15 @@ def _is_present(measure: FaceMeasure, main: pa.ChunkedArray, others: pa.ChunkedA
     if measure.sparse:
         return bool(main.null_count < len(main) or others.null_count < len(others))
     return not measure.optional or bool(len(main) and main.null_count == 0)
+
+
+def _flag_column(flags: BoolArray | None, n: int) -> pa.Array:
+    return pa.nulls(n, pa.bool_()) if flags is None else pa.array(flags)
+
+
+def _flags(column: pa.ChunkedArray) -> BoolArray | None:
+    """Return flags; None where some are not known."""
+    return None if column.null_count else _numpy(column)
 
 
 def _audio_column(values: Float32Array | None, n: int) -> pa.Array:
@@ -179,7 +200,7 @@ def _measured(measure: FaceMeasure, block: Float32Array) -> Measured:
 def _other_faces(faces: Faces, track: Int64Array, chosen: Int64Array) -> pa.Table:
     shown = np.ones(len(chosen), dtype=np.bool_)
     columns: dict[str, pa.Array] = {
-        "track_id": pa.array(track[chosen].astype(np.int32)),
+        "track_id": pa.array(track[chosen].astype(np.int32), mask=track[chosen] < 0),
         "frontal_angle_deg": pa.array(frontal_angle_deg(faces.key_points_px[chosen])),
     }
     for measure in FACE_MEASURES:

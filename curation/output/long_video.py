@@ -118,6 +118,8 @@ def _frames_pieces(
                 cut_score=evidence.cut_score[own],
                 speech_prob=None if evidence.speech_prob is None else evidence.speech_prob[own],
                 loudness_dbfs=None if evidence.loudness_dbfs is None else evidence.loudness_dbfs[own],
+                grid=current.grid,
+                measured=current.measured,
             ),
             Decision(
                 track=decision.track[first_face:end_face],

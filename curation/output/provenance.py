@@ -54,7 +54,8 @@ def fetched_weights(settings: CurationSettings) -> tuple[WeightRecord, ...]:
         MissingAssetsError: weights are missing and cannot be fetched.
     """
     ensure_assets(needed_assets(settings), other_models(settings))
-    return (*perception_weights(settings.perception), *speech_weights(settings.speech))
+    used = settings.in_use
+    return (*perception_weights(used.perception), *speech_weights(used.speech))
 
 
 def new_record(settings: CurationSettings, weights: Sequence[WeightRecord]) -> DatasetRecord:

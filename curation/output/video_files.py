@@ -35,6 +35,11 @@ class VideoFiles:
         """Return the path of its rows of a table while it is a long video that is not gathered yet."""
         return self.dataset / WINDOWS / f"{self.video.video_id}-{table.name}.parquet"
 
+    @property
+    def sound(self) -> Path:
+        """Path of the evidence of its sound while it is a long video that is not decided yet."""
+        return self.dataset / WINDOWS / f"{self.video.video_id}-sound.npz"
+
     def step(self, window: Window, suffix: str) -> Path:
         """Return the path of an intermediate file of one step of a long video.
 

@@ -29,12 +29,14 @@ _CHOICES = tuple(
 
 def model_cards(settings: CurationSettings) -> list[ModelCard]:
     """Return the cards of all models and networks that a run with these settings uses."""
-    return [*perception_cards(settings.perception), *speech_cards(settings.speech)]
+    used = settings.in_use
+    return [*perception_cards(used.perception), *speech_cards(used.speech)]
 
 
 def needed_assets(settings: CurationSettings) -> list[str]:
     """Return the names of the assets that a run with these settings uses, each once."""
-    return list(dict.fromkeys([*perception_assets(settings.perception), *speech_assets(settings.speech)]))
+    used = settings.in_use
+    return list(dict.fromkeys([*perception_assets(used.perception), *speech_assets(used.speech)]))
 
 
 def wanted_assets(settings: CurationSettings) -> list[str]:

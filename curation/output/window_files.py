@@ -1,9 +1,10 @@
-"""Evidence of a long video's windows, on disk until the video is decided."""
+"""Evidence of a long video's windows and of its sound, on disk until the video is decided."""
 
 import dataclasses
 import io
 import zipfile
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from curation.evidence.joining import stitch
-from curation.evidence.measures import Faces, FrameEvidence
+from curation.evidence.measures import AudioEvidence, Faces, FrameEvidence
 from curation.output.video_files import WINDOWS, VideoFiles
 from foundation.storage.atomic import write_bytes_atomic
 from foundation.storage.leases import require_lease
@@ -20,10 +21,22 @@ from manifests.files.names import files_of
 from manifests.schema.face_measures import FACE_MEASURES
 from manifests.timeline import Window
 
-__all__ = ["read_window", "read_windows", "remove_windows", "unmeasured", "write_window"]
+__all__ = [
+    "read_sound",
+    "read_window",
+    "read_windows",
+    "remove_windows",
+    "unmeasured",
+    "write_sound",
+    "write_window",
+]
 
 _WINDOW_BYTES = 8 << 30
 """Most that the evidence of a window can have: of an hour, several faces in each tick, some 500 points of each."""
+
+
+_FLAGS = ("grid", "measured")
+"""Optional fields of `FrameEvidence`."""
 
 
 def write_window(files: VideoFiles, window: Window, evidence: FrameEvidence, spent_s: float) -> None:
@@ -37,14 +50,36 @@ def write_window(files: VideoFiles, window: Window, evidence: FrameEvidence, spe
         "cut_score": evidence.cut_score,
         "spent_s": np.array(spent_s),
     }
+    arrays |= {name: values for name in _FLAGS if (values := getattr(evidence, name)) is not None}
     for field in dataclasses.fields(Faces):
         values = getattr(evidence.faces, field.name)
         if values is not None:
             arrays[f"faces.{field.name}"] = values
-    content = io.BytesIO()
-    np.savez(content, allow_pickle=False, **arrays)
-    require_lease(files.dataset)
-    write_bytes_atomic(files.step(window, ".npz"), content.getvalue())
+    _write(files, files.step(window, ".npz"), arrays)
+
+
+def write_sound(files: VideoFiles, sound: AudioEvidence, spent_s: float) -> None:
+    """Write the evidence of the sound of a long video, and the time of its measurement, seconds.
+
+    Raises:
+        OSError: the disk refused; no incomplete file is left.
+    """
+    columns = {"speech_prob": sound.speech_prob, "loudness_dbfs": sound.loudness_dbfs}
+    measured = {name: values for name, values in columns.items() if values is not None}
+    _write(files, files.sound, measured | {"spent_s": np.array(spent_s)})
+
+
+def read_sound(files: VideoFiles) -> tuple[AudioEvidence, float]:
+    """Return the evidence of the sound of a long video, and the time of its measurement, seconds.
+
+    Raises:
+        OSError: it is missing or cannot be read.
+    """
+    with _opened(files.sound, "its sound") as arrays:
+        sound = AudioEvidence(
+            speech_prob=arrays.get("speech_prob", None), loudness_dbfs=arrays.get("loudness_dbfs", None)
+        )
+        return sound, float(arrays["spent_s"])
 
 
 def unmeasured(files: VideoFiles, windows: Iterable[Window]) -> list[Window]:
@@ -87,16 +122,31 @@ def remove_windows(dataset: Path, video_ids: Collection[str]) -> None:
 
 
 def _read(files: VideoFiles, window: Window, *, large: bool) -> tuple[FrameEvidence, float]:
-    path = files.step(window, ".npz")
+    with _opened(files.step(window, ".npz"), "this window") as arrays:
+        return _evidence(arrays, window, large=large)
+
+
+def _write(files: VideoFiles, path: Path, arrays: Mapping[str, npt.NDArray[np.generic]]) -> None:
+    content = io.BytesIO()
+    np.savez(content, allow_pickle=False, **arrays)
+    require_lease(files.dataset)
+    write_bytes_atomic(path, content.getvalue())
+
+
+@contextmanager
+def _opened(path: Path, what: str) -> Iterator[Mapping[str, Any]]:
+    """Open a file of arrays.
+
+    Raises:
+        OSError: it is missing or cannot be read, or what it holds cannot be used.
+    """
     content = io.BytesIO(*read_all([path], _WINDOW_BYTES))
     try:
         _require_uncompressed(content)
         with np.load(content, allow_pickle=False) as arrays:
-            return _evidence(arrays, window, large=large)
+            yield arrays
     except (ValueError, TypeError, KeyError, EOFError, MemoryError, zipfile.BadZipFile) as error:
-        raise OSError(
-            f"{path} is damaged: {error}; remove it, and the same command measures this window again"
-        ) from error
+        raise OSError(f"{path} is damaged: {error}; remove it, and the same command measures {what} again") from error
 
 
 def _require_uncompressed(content: io.BytesIO) -> None:
@@ -124,9 +174,11 @@ def _evidence(arrays: Mapping[str, Any], window: Window, *, large: bool) -> tupl
             if large or not measure.large
             else measure.unmeasured(len(columns["tick"]))
         )
-    evidence = FrameEvidence(decoded=arrays["decoded"], faces=Faces(**columns), cut_score=arrays["cut_score"])
+    flags = {name: arrays.get(name, None) for name in _FLAGS}
+    evidence = FrameEvidence(decoded=arrays["decoded"], faces=Faces(**columns), cut_score=arrays["cut_score"], **flags)
     tick, n_ticks = evidence.faces.tick, window.n_ticks
-    if any(values.shape != (n_ticks,) for values in (evidence.decoded, evidence.cut_score)):
+    by_tick = (evidence.decoded, evidence.cut_score, *(values for values in flags.values() if values is not None))
+    if any(values.shape != (n_ticks,) for values in by_tick):
         raise ValueError(f"it holds other ticks than the {n_ticks} of its window")
     if tick.ndim != 1 or np.any((tick < 0) | (tick >= n_ticks)):
         raise ValueError(f"it holds faces outside the {n_ticks} ticks of its window")

@@ -14,7 +14,22 @@ import pyarrow.parquet as pq
 
 from foundation.errors import UsageError
 
-__all__ = ["Chunk", "Leaf", "OversizedError", "ReadAt", "chunk_start", "decoded_bytes", "leaves_of"]
+__all__ = [
+    "DATA_PAGE",
+    "PLAIN",
+    "RLE",
+    "SPLIT",
+    "Chunk",
+    "Leaf",
+    "OversizedError",
+    "Page",
+    "ReadAt",
+    "chunk_start",
+    "decoded_bytes",
+    "leaves_of",
+    "long_number",
+    "page_at",
+]
 
 ReadAt = Callable[[int, int], bytes]
 """Offset and length to the bytes there, fewer at the end of the file."""
@@ -32,13 +47,13 @@ _WIDTHS = {"BOOLEAN": 1, "INT32": 4, "FLOAT": 4, "INT64": 8, "DOUBLE": 8, "INT96
 _LEVELS_BYTES = 4
 """Bytes of the two levels of a value."""
 
-_DATA, _DICTIONARY, _DATA_2 = 0, 2, 3
+DATA_PAGE, _DICTIONARY, _DATA_2 = 0, 2, 3
 """Types of pages."""
 
-_DETAILS = {_DATA: (5, 2), _DICTIONARY: (7, 2), _DATA_2: (8, 4)}
+_DETAILS = {DATA_PAGE: (5, 2), _DICTIONARY: (7, 2), _DATA_2: (8, 4)}
 """By the type of a page, the number of the field with its own header, and in that the one of its encoding."""
 
-_PLAIN, _RLE, _SPLIT = 0, 3, 9
+PLAIN, RLE, SPLIT = 0, 3, 9
 """Encodings in which every value has bytes of its own, or is a truth value."""
 
 _BY_DICTIONARY = (2, 8)
@@ -115,24 +130,22 @@ def decoded_bytes(read_at: ReadAt, chunk: Chunk, most: int) -> int:
         if position >= end:
             slots = n_all * factor if varies else n_rows * factor
             return text_bytes + slots * _WIDTHS.get(kind, width)
-        page, length = _header(read_at, position)
-        n_bytes, stored = page.get(2, -1), page.get(3, -1)
-        details, encoding = _details(page)
-        n_values = details.get(1, -1)
+        page, length = page_at(read_at, position)
+        n_bytes, stored, n_values, encoding = page.n_bytes, page.stored_bytes, page.n_values, page.encoding
         if n_values < 0 or not 0 <= stored <= end - position - length:
             raise OversizedError(f"a page of {column.path_in_schema} is damaged")
         if not (0 <= n_bytes <= most and (n_all + n_values) * _LEVELS_BYTES <= most):
             raise OversizedError(
                 f"a page of {column.path_in_schema} would take {n_bytes:,} bytes for {n_values:,} values"
             )
-        if page[1] == _DICTIONARY:
+        if page.kind == _DICTIONARY:
             longest = n_bytes
             if texts and n_bytes <= _LARGEST_DICTIONARY and n_bytes * column.num_values > _EXACT_FROM:
                 longest = _longest_text(read_at(position + length, stored), column.compression, n_bytes, n_values)
         elif encoding in _BY_DICTIONARY:
             n_all += n_values
             text_bytes += n_values * longest if texts else 0
-        elif encoding in (_PLAIN, _SPLIT) or (encoding == _RLE and kind == "BOOLEAN"):
+        elif encoding in (PLAIN, SPLIT) or (encoding == RLE and kind == "BOOLEAN"):
             n_all += n_values
             text_bytes += n_bytes if texts else 0
         else:
@@ -141,22 +154,49 @@ def decoded_bytes(read_at: ReadAt, chunk: Chunk, most: int) -> int:
     raise OversizedError(f"{column.path_in_schema} has more than {_MAX_PAGES:,} pages in a row group")
 
 
+class Page(NamedTuple):
+    """What the header of a page states; -1 where it is silent."""
+
+    kind: int
+    n_bytes: int
+    """Length of the content, decompressed."""
+    stored_bytes: int
+    """Length of the content in the file, after the header."""
+    n_values: int
+    encoding: int
+    """Of the values."""
+    level_encodings: tuple[int, int]
+    """Of the definition levels and of the repetition levels of a page of the first version."""
+
+
+def page_at(read_at: ReadAt, position: int) -> tuple[Page, int]:
+    """Return what the header of a page states, and its length.
+
+    Args:
+        read_at: reads the file.
+        position: first byte of the header.
+
+    Raises:
+        OversizedError: it is damaged, or of a type that no dataset has.
+    """
+    fields, length = _header(read_at, position)
+    kind = fields.get(1, -1)
+    number, encoding = _DETAILS.get(kind, (0, 0))
+    details = fields.get(number)
+    if not isinstance(details, dict):
+        raise OversizedError(f"a page has the type {kind}, which no dataset has")
+    stated = [details.get(field, -1) for field in (1, encoding, 3, 4)]
+    if not all(isinstance(one, int) for one in (*stated, fields.get(2, -1), fields.get(3, -1))):
+        raise OversizedError("a page's header has a structure in place of a number")
+    return Page(kind, fields.get(2, -1), fields.get(3, -1), stated[0], stated[1], (stated[2], stated[3])), length
+
+
 def chunk_start(column: pq.ColumnChunkMetaData) -> int:
     """Return the first byte of a column of a row group."""
     position: int = column.data_page_offset
     if column.has_dictionary_page and 0 < column.dictionary_page_offset < position:
         position = column.dictionary_page_offset
     return position
-
-
-def _details(page: "_Fields") -> "tuple[_Fields, int]":
-    """Return the header of a page's own kind and the encoding of its values."""
-    kind = page.get(1, -1)
-    number, encoding = _DETAILS.get(kind, (0, 0))
-    details = page.get(number)
-    if not isinstance(details, dict):
-        raise OversizedError(f"a page has the type {kind}, which no dataset has")
-    return details, details.get(encoding, -1)
 
 
 def _longest_text(content: bytes, compression: str, n_bytes: int, n_values: int) -> int:
@@ -213,10 +253,10 @@ def _structure(content: bytes, at: int, depth: int) -> tuple[_Fields, int]:
             if value < 128:
                 at += 1
             else:
-                value, at = _long_number(content, at)
+                value, at = long_number(content, at)
             fields[number] = (value >> 1) ^ -(value & 1)
         elif kind == _TEXT:  # of statistics alone
-            n_bytes, at = _long_number(content, at)
+            n_bytes, at = long_number(content, at)
             at += n_bytes
         elif kind == _STRUCTURE and depth < 3:
             fields[number], at = _structure(content, at, depth + 1)
@@ -225,7 +265,7 @@ def _structure(content: bytes, at: int, depth: int) -> tuple[_Fields, int]:
     return fields, at + 1
 
 
-def _long_number(content: bytes, at: int) -> tuple[int, int]:
+def long_number(content: bytes, at: int) -> tuple[int, int]:
     """Return a number in groups of 7 bits, the lowest first, and where it ends."""
     value = shift = 0
     while True:

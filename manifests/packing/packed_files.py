@@ -19,7 +19,7 @@ from foundation.storage.arrow import open_parquet
 from manifests.errors import DatasetError, first_problem
 from manifests.files.names import MediaName, Sha256, VideoId
 from manifests.files.numbers import Count
-from manifests.files.tables import table_files
+from manifests.files.tables import in_schema, table_files
 from manifests.files.tar import tar_bytes
 from manifests.schema.clips import CLIPS
 from manifests.schema.columns import Table
@@ -37,6 +37,8 @@ _JSON_BYTES = 2048
 """Room for the JSON file of a clip in a tar."""
 
 _MEDIA_COLUMNS = ("video_id", "media", *_SIZES)
+
+_MEDIA_SCHEMA = pa.schema([CLIPS.arrow_schema().field(name) for name in _MEDIA_COLUMNS])
 
 
 class PackedFacts(BaseModel):
@@ -119,7 +121,7 @@ def _table_file(table: Table, path: Path) -> TableFile:
             f"{path}: it states what cannot be: {first_problem(error)}; restore it, or remove it: the same run then "
             "curates what was in it"
         ) from error
-    except (pa.ArrowException, OSError, ValueError, TypeError, ArithmeticError) as error:  # rows may hold anything
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, ArithmeticError) as error:
         raise DatasetError(
             f"{path}: cannot be read: {error}; restore it, or remove it: the same run then curates what was in it"
         ) from error
@@ -138,7 +140,8 @@ def _measured(file: pq.ParquetFile, table: Table) -> PackedFacts:
     in_tars: Counter[str] = Counter()
     media: set[str] = set()
     heard: set[str] = set()
-    for row in file.read(columns=list(_MEDIA_COLUMNS)).to_pylist() if table is CLIPS else ():
+    rows = in_schema(file.read(columns=list(_MEDIA_COLUMNS)), _MEDIA_SCHEMA).to_pylist() if table is CLIPS else ()
+    for row in rows:
         media.add(row["media"])
         in_tars[row["video_id"]] += _JSON_BYTES + sum(tar_bytes(row[name]) for name in _SIZES if row[name] is not None)
         if row["flac_size"] is not None:

@@ -32,6 +32,11 @@ _EVIDENCE = tuple(
     column.name for column in FRAMES.columns if column.name not in ("video_id", "other_faces", "sync_scores")
 )
 
+_STATES = {  # outcomes that are no rule
+    "trimmed": "outside the stretches of the video that were asked for",
+    "undecodable": "the file holds no readable picture here",
+    "not_asked": "clips of this tier were not asked for (setting tiers)",
+}
 _POOLED = ("sync_z", "sync_offset_ticks", "sync_ticks")
 
 
@@ -64,10 +69,8 @@ class ExplainedSpan:
             if self.sound_moved_s is not None:
                 texts.append(moved_text(self.sound_moved_s))
             return "; ".join(texts)
-        if self.outcome == "trimmed":
-            return "outside the stretches of the video that were asked for"
-        if self.outcome == "undecodable":
-            return "the file holds no readable picture here"
+        if reason := _STATES.get(self.outcome):
+            return reason
         what = f"value of the rule {self.outcome}" if self.rule is None else self.rule.words
         unit = f" {self.rule.unit}" if self.rule is not None and self.rule.unit else ""
         if self.value is None:
@@ -269,7 +272,7 @@ def _timeline_text(tier: TierExplanation) -> str:
 
 def _second_text(tier: TierExplanation, number: int) -> str:
     span = tier.spans[number]
-    verb = "kept" if span.outcome == "kept" else f"dropped as {span.outcome}"
+    verb = {"kept": "kept", "not_asked": "not asked for"}.get(span.outcome, f"dropped as {span.outcome}")
     lines = [f"Tier {tier.tier}: {verb}, {clock_text(span.start_s)} to {clock_text(span.end_s)}: {span.reason}"]
     if tier.curve is not None:
         outcome = outcome_text(str(span.sync), span.sync_reason)

@@ -59,7 +59,7 @@ class VideoRow:
     duration_s: float | None
     kept_s: dict[str, float]
     biggest_drop: str | None
-    """Outcome with the most seconds in tier diffusion, apart from kept and trimmed."""
+    """Outcome with the most seconds in tier diffusion, apart from kept, trimmed and not_asked."""
     biggest_drop_s: float
 
 
@@ -133,6 +133,9 @@ class _Video:
     n_clips: int
     duplicate_of: str | None
 
+
+_NO_LOSS = ("kept", "trimmed", "not_asked")
+"""Outcomes that are no loss to a rule."""
 
 _Seconds = dict[str, dict[str, float]]
 """Seconds by tier and outcome."""
@@ -230,9 +233,7 @@ def _status_text(video: _Video) -> str:
 def _video_row(video: _Video, seconds: dict[str, _Seconds]) -> VideoRow:
     duplicate = video.duplicate_of is not None
     tiers = {} if duplicate else seconds.get(video.video_id, {})
-    lost = {
-        outcome: value for outcome, value in tiers.get("diffusion", {}).items() if outcome not in ("kept", "trimmed")
-    }
+    lost = {outcome: value for outcome, value in tiers.get("diffusion", {}).items() if outcome not in _NO_LOSS}
     biggest = max(lost, key=lambda outcome: lost[outcome], default=None)
     return VideoRow(
         path=video.path,

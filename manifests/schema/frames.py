@@ -14,7 +14,9 @@ def _face(name: str, data_type: pa.DataType, unit: str, shape: str, meaning: str
     return Column(name=name, type=data_type, unit=unit, shape=shape, meaning=meaning, nullable=True)
 
 
-_TRACK = _face("track_id", pa.int32(), "", "", "track of the face; null where there is none")
+_TRACK = _face(
+    "track_id", pa.int32(), "", "", "track of the face; null where there is none, and where no clip could lie"
+)
 
 _FRONTAL_ANGLE = _face("frontal_angle_deg", _F32, "deg", "", "GAIA A.1: 180 for a frontal, upright face")
 
@@ -59,6 +61,24 @@ FRAMES = Table(
             nullable=False,
         ),
         Column(name="n_faces", type=pa.int16(), unit="faces", shape="", meaning="faces seen", nullable=False),
+        Column(
+            name="measured",
+            type=pa.bool_(),
+            unit="",
+            shape="",
+            meaning="faces were looked for; false where no clip could lie; null in files of earlier versions, all true",
+            nullable=True,
+            later=True,
+        ),
+        Column(
+            name="grid",
+            type=pa.bool_(),
+            unit="",
+            shape="",
+            meaning="the tick of its group of 5 that is measured in any case; null in files of earlier versions",
+            nullable=True,
+            later=True,
+        ),
         _TRACK,
         Column(
             name="interpolated",

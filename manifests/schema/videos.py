@@ -109,5 +109,13 @@ SPANS = Table(
             later=True,
         ),
         optional("sync_reason", TEXT, "", "why that is not_measured; as in `clips`", later=True),
+        optional(
+            "on_grid",
+            pa.bool_(),
+            "",
+            "a border of the span is known to 5 ticks only, because no clip could lie there and only the grid ticks "
+            "were looked at; null in files of earlier versions, where all borders are exact",
+            later=True,
+        ),
     ),
 )

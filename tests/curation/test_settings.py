@@ -26,6 +26,9 @@ def test_overrides_beat_the_file_and_the_file_beats_the_defaults(tmp_path: Path)
         ("perception.faces=yolo", r"perception\.faces' is 'yolo'.*'scrfd', 'mediapipe' or 'dlib'"),
         ("rules.frontal.strict_deg=90", "strict allows less"),
         ("crop.size_px=255", "multiple of 2"),
+        ("tiers=[]", r"'tiers' is \[\].*at least 1"),
+        ("tiers=diffusion", r"'tiers' is 'diffusion'.*list, each diffusion or vae"),
+        ("tiers=[vae, vae]", "named twice"),
     ],
 )
 def test_a_wrong_setting_names_itself_its_value_and_what_is_allowed(override: str, said: str) -> None:
@@ -91,3 +94,12 @@ def test_what_is_asked_for_goes_before_what_a_layout_brings(tmp_path: Path) -> N
     changed = load_settings("embedded", file, ["rules.small_face.strict_px=90"], layout="voxceleb2").rules.small_face
     assert (changed.strict_px, changed.loose_px) == (90.0, 70.0)
     assert load_settings("embedded", layout="folder") == load_settings("embedded")
+
+
+def test_without_tier_diffusion_no_model_is_in_use_that_only_it_needs() -> None:
+    shown = load_settings("paper", overrides=["tiers=[vae]"]).in_use
+    assert (shown.perception.sync, shown.perception.speaking) == ("none", "none")
+    assert (shown.speech.denoiser, shown.speech.encoder) == ("none", "none")
+    spoken = load_settings("paper", overrides=["tiers=[diffusion]"])
+    assert spoken.in_use == spoken
+    assert load_settings("paper", overrides=["tiers=[vae, diffusion]"]).tiers == ("diffusion", "vae")

@@ -8,6 +8,7 @@ import av
 import numpy as np
 import pytest
 from helpers.made_videos import TalkingFace, frame_times, talking_video
+from helpers.raise_points import Ending, Walk, wrong
 from typer.testing import CliRunner
 
 import generation
@@ -204,3 +205,32 @@ def test_an_interrupted_video_leaves_the_older_one(
     with pytest.raises(KeyboardInterrupt):
         generation.talking_video(diffusion_run, portrait=portrait, speech=speech, out=out, progress=broken)
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("out.mp4", b"older")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("every", [150])
+@pytest.mark.parametrize("driven_by", ["speech", "driving"])
+def test_the_command_ends_wherever_it_fails_and_leaves_no_half_a_video(
+    driven_by: str,
+    every: int,
+    walk_once: Callable[[Walk], list[Ending]],
+    diffusion_run: Path,
+    portrait: Path,
+    speech: Path,
+    talking_face: TalkingFace,
+    tmp_path: Path,
+) -> None:
+    video = talking_video(tmp_path / "driving.mp4", talking_face, frame_times(Fraction(25), 10))
+    given = (
+        "--run",
+        diffusion_run,
+        "--portrait",
+        portrait,
+        f"--{driven_by}",
+        speech if driven_by == "speech" else video,
+    )
+    words = tuple(str(word) for word in (*given, "--out", "FRESH/out/video.mp4", "--device", "cpu"))
+    endings = walk_once(Walk(program="generation.cli:main", arguments=words, every=every))
+    assert len(endings) > 150 / every - 1
+    assert wrong(endings, "gaia-generate") == []
+    assert [one for one in endings if one.code != 0 and "out/video.mp4" in one.wrote] == []

@@ -17,6 +17,8 @@ class StoreServer:
     sent_bytes: int = 0
     before: Callable[[str, str], None] | None = None
     """Called with method and path before the response to a request."""
+    before_signed: Callable[[str, str, str], None] | None = None
+    """Called likewise with the access key that signed the request, method and path."""
 
     def place(self, bucket: str) -> Path:
         """Make a bucket and return its address."""

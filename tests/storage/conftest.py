@@ -31,6 +31,8 @@ def s3() -> Iterator[StoreServer]:
         told.requests.append((method, path))
         if told.before is not None:
             told.before(method, path)
+        if told.before_signed is not None:
+            told.before_signed(_access_key(environ), method, path)
         for piece in application(environ, start_response):
             told.sent_bytes += len(piece) if method != "HEAD" else 0
             yield piece
@@ -48,6 +50,11 @@ def s3() -> Iterator[StoreServer]:
     server.shutdown()
 
 
+def _access_key(environ: WSGIEnvironment) -> str:
+    """Return the key in `AWS4-HMAC-SHA256 Credential=KEY/20261123/us-east-1/s3/...`; empty without one."""
+    return environ.get("HTTP_AUTHORIZATION", "").partition("Credential=")[2].partition("/")[0]
+
+
 _numbers = iter(range(1_000_000))
 
 
@@ -55,7 +62,7 @@ _numbers = iter(range(1_000_000))
 def bucket(s3: StoreServer) -> Iterator[Path]:
     """Address of a new, empty bucket."""
     yield s3.place(f"bucket-{next(_numbers)}")
-    s3.before = None
+    s3.before = s3.before_signed = None
 
 
 @pytest.fixture(scope="session")

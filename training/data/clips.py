@@ -15,9 +15,9 @@ from manifests.files.tar import read_member
 from manifests.landmarks import landmark_scheme
 from manifests.limits import MAX_CLIP_FRAMES
 from manifests.packing.one_state import ChangingDatasetError
-from manifests.schema.arrow_arrays import numpy_of
-from training.data.rows import RowReader
-from training.data.selection import ClipIndex, ClipRow, located_again
+from manifests.schema.clips import CLIPS
+from training.data.rows import ClipRow, NotFiniteError, RowReader
+from training.data.selection import ARRAYS, ClipIndex, located_again
 
 __all__ = ["ClipError", "ClipReader", "DamageLog", "DamagedDataError", "RemovedClipError"]
 
@@ -25,6 +25,8 @@ _LOG = logging.getLogger(__name__)
 
 REMOVED = "it was removed from the dataset while it was used"
 """End of the message of a `RemovedClipError`."""
+
+_FIELDS = {name: CLIPS.column(name).field for name in ARRAYS}
 
 _LOOKS = 5
 """Looks at the place of a clip that is moved again while it is read."""
@@ -52,27 +54,40 @@ class ClipReader:
         self._rows = RowReader()
         self._now = index
         """The same clips where they were found last."""
+        self._last: tuple[int, ClipRow] | None = None
+        """The clip that was read last, which is often read again, and where it was found."""
         self._points = landmark_scheme(index.landmark_scheme).n_points
+        self._inner = {"landmarks": (self._points, 2), "pose_deg": (3,), "speech_features": (None,)}
+        """By column, the sizes of its array after the first; None: any."""
         self._finite: dict[str, npt.NDArray[np.bool_]] = {}
         """By column, the clips whose numbers were found finite: they are looked at once, not once an epoch."""
 
-    def array(self, clip: int, column: str) -> npt.NDArray[Any]:
+    def array(self, clip: int, column: str, frames: Sequence[int] | None = None) -> npt.NDArray[Any]:
         """Return the array that a clip has in `column` of the manifest, such as (N, K, 2) of `landmarks`.
+
+        Args:
+            clip: its number.
+            column: one of `training.data.selection.ARRAYS`.
+            frames: frames whose rows are returned, in their order; None: all.
 
         Raises:
             ClipError: the value is null, of another shape than the clip's, or holds numbers that are not finite; or the
                 file cannot be read.
         """
-        return self._where_it_is(clip, lambda row: self._array(clip, row, column))
+        return self._where_it_is(clip, lambda row: self._array(clip, row, column, frames))
 
-    def _array(self, clip: int, row: ClipRow, column: str) -> npt.NDArray[Any]:
+    def _array(self, clip: int, row: ClipRow, column: str, frames: Sequence[int] | None) -> npt.NDArray[Any]:
+        finite = self._finite.setdefault(column, np.zeros(len(self.index), dtype=np.bool_))
+        field, inner, new = _FIELDS[column], self._inner[column], not finite[clip]
         try:
-            (array,) = numpy_of(self._rows.value(row.file, row.row_group, row.row, column))
+            array = self._rows.array(row.arrays[column], field, inner, row.n_frames, frames, finite=new)
+        except NotFiniteError:
+            raise ClipError(f"{row.clip_id}: {row.file}: column {column} holds numbers that are not finite") from None
         except (pa.ArrowException, ValueError, OSError, KeyError) as error:
             raise ClipError(f"{row.clip_id}: {row.file}: column {column} cannot be read: {error}") from error
         if array is None:
             raise ClipError(f"{row.clip_id}: {row.file}: it has no {column}")
-        if len(array) != row.n_frames:
+        if len(array) != (row.n_frames if frames is None else len(frames)):
             raise ClipError(
                 f"{row.clip_id}: {row.file}: column {column} has {len(array)} rows for {row.n_frames} frames"
             )
@@ -81,11 +96,7 @@ class ClipReader:
                 f"{row.clip_id}: {row.file}: column landmarks has {array.shape[1]} points a frame, "
                 f"{self.index.landmark_scheme} has {self._points}"
             )
-        finite = self._finite.setdefault(column, np.zeros(len(self.index), dtype=np.bool_))
-        if not finite[clip]:
-            if not np.isfinite(array).all():
-                raise ClipError(f"{row.clip_id}: {row.file}: column {column} holds numbers that are not finite")
-            finite[clip] = True
+        finite[clip] = True
         return array
 
     def frames(self, clip: int, numbers: Sequence[int], size_px: int) -> npt.NDArray[np.uint8]:
@@ -113,7 +124,7 @@ class ClipReader:
         """
         is_new = False
         if tuple(table_files(self.index.dataset, "clips")) != self._now.files:  # names follow from content
-            self._now, is_new = located_again(self.index), True
+            self._now, self._last, is_new = located_again(self.index), None, True
         if not self._now.has(clip):
             raise RemovedClipError(f"{self.index.row(clip).clip_id}: {REMOVED}")
         return is_new
@@ -127,10 +138,12 @@ class ClipReader:
         """
         looks = 0
         while True:
-            if not self._now.has(clip):  # it may be back
-                self._may_have_moved(clip, RemovedClipError(f"{self.index.row(clip).clip_id}: {REMOVED}"))
+            if self._last is None or self._last[0] != clip:
+                if not self._now.has(clip):  # it may be back
+                    self._may_have_moved(clip, RemovedClipError(f"{self.index.row(clip).clip_id}: {REMOVED}"))
+                self._last = clip, self._row(clip)
             try:
-                return read(self._row(clip))
+                return read(self._last[1])
             except ClipError as error:
                 looks += 1
                 moved = self._may_have_moved(clip, error)

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from foundation.array_types import BoolArray, Int64Array
 from foundation.errors import UsageError
+from foundation.storage.array_columns import array_kind, array_ranges
 from foundation.storage.arrow import open_parquet
 from foundation.storage.side_by_side import side_by_side
 from manifests.clip_size import clip_px
@@ -27,8 +28,9 @@ from manifests.schema.clips import CLIPS
 from manifests.timeline import TICK_RATE_HZ
 from training.data.config import DataConfig
 from training.data.fair_shares import hash_order, shared_out
+from training.data.rows import ClipRow, RowPlace
 
-__all__ = ["ClipIndex", "ClipRow", "DataConfig", "SelectionError", "located_again", "select_clips"]
+__all__ = ["ARRAYS", "ClipIndex", "DataConfig", "SelectionError", "located_again", "select_clips"]
 
 _COLUMNS = (
     "clip_id",
@@ -46,6 +48,17 @@ _COLUMNS = (
     "mp4_size",
 )
 
+ARRAYS = ("landmarks", "pose_deg", "speech_features")
+"""Columns of arrays that trainers read."""
+
+_KINDS = tuple(array_kind(CLIPS.column(name).field) for name in ARRAYS)
+
+_PLACES = ("file", "row_group", "row", *(f"{name}_{part}" for name in ARRAYS for part in ("start", "bytes")))
+"""Columns of a selection that say where the arrays of a clip lie."""
+
+_OF_ROW = ("clip_id", "n_frames", "media", "mp4_offset", "mp4_size", *_PLACES)
+"""Columns of a selection that say where a clip lies."""
+
 _WHERE = "SELECT clip_id FROM clips WHERE (\n{}\n)"
 
 _READERS = 16
@@ -61,22 +74,6 @@ class SelectionError(UsageError):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ClipRow:
-    """Files and offsets of one clip."""
-
-    clip_id: str
-    n_frames: int
-    media: str
-    """Tar, relative to the dataset."""
-    mp4: MemberRange
-    file: Path
-    """Parquet file of the manifest."""
-    row_group: int
-    row: int
-    """In the row group."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class ClipIndex:
     """The clips of a selection in the order of their names, without their arrays."""
 
@@ -84,7 +81,7 @@ class ClipIndex:
     files: tuple[Path, ...]
     """All Parquet files of the manifest."""
     rows: pa.Table
-    """A row per clip: scalars of the manifest, and `file`, `row_group` and `row`, the position of its arrays."""
+    """A row per clip: scalars of the manifest, and the positions of its arrays (`_PLACES`)."""
     landmark_scheme: str
     """That of all clips."""
     clip_px: int
@@ -119,15 +116,20 @@ class ClipIndex:
 
     def row(self, clip: int) -> ClipRow:
         """Return files and offsets of clip number `clip`."""
-        values: dict[str, Any] = {name: self.rows[name][clip].as_py() for name in self.rows.column_names}
+        values: dict[str, Any] = {name: self.rows[name][clip].as_py() for name in _OF_ROW}
+        file = self.files[values["file"]]
         return ClipRow(
             clip_id=values["clip_id"],
             n_frames=values["n_frames"],
             media=values["media"],
             mp4=MemberRange(offset=values["mp4_offset"], size=values["mp4_size"]),
-            file=self.files[values["file"]],
-            row_group=values["row_group"],
-            row=values["row"],
+            file=file,
+            arrays={
+                name: RowPlace(
+                    file, values["row_group"], values["row"], values[f"{name}_start"], values[f"{name}_bytes"]
+                )
+                for name in ARRAYS
+            },
         )
 
     def has(self, clip: int) -> bool:
@@ -198,6 +200,7 @@ def _scalars(numbered: tuple[int, Path]) -> pa.Table:
             declared = pa.schema([CLIPS.arrow_schema().field(name) for name in _COLUMNS])
             rows = in_schema(parquet.read(columns=list(_COLUMNS)), declared)
             sizes = [parquet.metadata.row_group(group).num_rows for group in range(parquet.num_row_groups)]
+            ranges = array_ranges(parquet.metadata, _KINDS)
     except (pa.ArrowException, ValueError, OSError, KeyError) as error:
         raise DatasetError(
             f"{file}: cannot be read as a file of table clips: {error}; run the curation again"
@@ -206,7 +209,8 @@ def _scalars(numbered: tuple[int, Path]) -> pa.Table:
         raise DatasetError(f"{file}: {wrong}; `gaia-curate validate` lists all that is wrong")
     group = np.repeat(np.arange(len(sizes)), sizes)
     row = np.concatenate([np.arange(size) for size in (*sizes, 0)])
-    for name, values in (("file", np.full(len(rows), number)), ("row_group", group), ("row", row)):
+    places = [np.full(len(rows), number), group, row, *np.repeat(ranges, sizes, axis=0).reshape(len(rows), -1).T]
+    for name, values in zip(_PLACES, places, strict=True):
         rows = rows.append_column(name, pa.array(values, pa.int64()))
     return rows
 

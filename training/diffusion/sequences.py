@@ -17,20 +17,18 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Dataset
 
 from foundation.array_types import Float16Array, Int64Array
 from manifests.errors import DatasetError
-from manifests.schema.arrow_arrays import numpy_of
 from models.motion.inputs import MotionInputs
 from training.data.clips import ClipError, ClipReader, DamagedDataError
 from training.data.order import SampleKey
 from training.data.randomness import draw_below, draw_share
-from training.data.rows import RowReader
+from training.data.rows import RowPlace, RowReader
 from training.data.selection import ClipIndex, SelectionError
 from training.diffusion.config import SequenceConfig
-from training.latents.files import LatentsError, latent_places, read_facts
+from training.latents.files import LATENTS, LatentsError, latent_places, read_facts
 
 __all__ = ["Excerpt", "MotionSequence", "MotionSequenceBatch", "MotionSequences", "SequenceConfig", "collate_sequences"]
 
@@ -97,7 +95,7 @@ class MotionSequences(Dataset[MotionSequence]):
         self._seed = seed
         self._reader = ClipReader(index)
         self._rows = RowReader()
-        self._positions = _positions(index, latents)
+        self._places = _places(index, latents)
         self._least = config.short_frames if config.allow_short else config.min_frames
         n_frames = index.n_frames
         long_enough = np.flatnonzero(n_frames >= self._least)
@@ -196,17 +194,18 @@ class MotionSequences(Dataset[MotionSequence]):
     def _latents(self, clip: int) -> Float16Array:
         """Return the (N, D) latents of a clip, not standardised."""
         where = self.index.row(clip)
-        file, row = self._positions[where.clip_id]
+        place = self._places[where.clip_id]
+        file, n_numbers = place.file, math.prod(self.facts.latent_shape)
         try:
-            (latents,) = numpy_of(self._rows.value(file, row, 0, "latents"))
-        except (ValueError, OSError) as error:  # Arrow's errors are among them
+            latents = self._rows.array(place, LATENTS.column("latents").field, (n_numbers,), where.n_frames)
+        except (ValueError, KeyError, OSError) as error:  # Arrow's errors are among them
             with suppress(OSError, DatasetError):
                 self._reader.look_again(clip)  # `gaia-curate forget` removes files of latents with a person's clips
             remedy = "" if file.exists() else "; encode them again with `gaia-train latents`, and resume"
             raise ClipError(f"{where.clip_id}: {file}: its latents cannot be read: {error}{remedy}") from error
         if latents is None or len(latents) != where.n_frames:
             raise ClipError(f"{where.clip_id}: {file}: it has no latents, because it was damaged when it was encoded")
-        if latents.shape[1] != math.prod(self.facts.latent_shape):
+        if latents.shape[1] != n_numbers:
             raise ClipError(f"{where.clip_id}: {file}: its latents have another shape than latents.json says")
         return latents.astype(np.float16, copy=False)
 
@@ -215,16 +214,16 @@ class MotionSequences(Dataset[MotionSequence]):
         return self._statistics.standardise(torch.from_numpy(latents_NCHW)).flatten(1)
 
 
-def _positions(index: ClipIndex, latents: Path) -> dict[str, tuple[Path, int]]:
-    """Return file and row group of the latents of each clip."""
-    positions = latent_places(latents)
-    missing = [name for name in index.rows["clip_id"].to_pylist() if name not in positions]
+def _places(index: ClipIndex, latents: Path) -> dict[str, RowPlace]:
+    """Return where the latents of each clip lie."""
+    places = latent_places(latents)
+    missing = [name for name in index.rows["clip_id"].to_pylist() if name not in places]
     if missing:
         raise LatentsError(
             f"{latents} has no latents of {len(missing)} of {len(index)} clips, such as {missing[0]}; run `gaia-train "
             f"latents {index.dataset} --vae VAE_RUN` again, or use the data.where of that call"
         )
-    return positions
+    return places
 
 
 def _too_short(index: ClipIndex, n_frames: Int64Array, config: SequenceConfig) -> str:
@@ -244,8 +243,10 @@ def collate_sequences(sequences: Sequence[MotionSequence]) -> MotionSequenceBatc
     n_frames = -int(lengths.max()) // LENGTHS_MULTIPLE * -LENGTHS_MULTIPLE
 
     def padded(rows: list[Tensor]) -> Tensor:
-        filled = pad_sequence(rows, batch_first=True)
-        return torch.nn.functional.pad(filled, (0, 0, 0, n_frames - filled.shape[1]))
+        filled = rows[0].new_zeros(len(rows), n_frames, rows[0].shape[1])
+        for sequence, row in zip(filled, rows, strict=True):
+            sequence[: len(row)] = row
+        return filled
 
     return MotionSequenceBatch(
         target_BTD=padded([sequence.target_TD for sequence in sequences]),

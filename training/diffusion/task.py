@@ -179,11 +179,12 @@ def _require_encoder(run: Path, speech_encoder: str) -> None:
     folder = RunFolder(run)
     if folder.newest() is None:
         return
-    recorded = read_facts(folder.weights()).speech_encoder
+    weights = folder.weights()
+    recorded = read_facts(weights).speech_encoder
     if recorded != speech_encoder:
         raise SettingsError(
-            f"{run} was trained on speech features of {recorded!r}, but this dataset has those of {speech_encoder!r}; "
-            "name a dataset with the former, or another run folder"
+            f"{weights} was trained on speech features of {recorded!r}, but this dataset has those of "
+            f"{speech_encoder!r}; name a dataset with the former, or another run folder"
         )
 
 

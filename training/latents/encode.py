@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from foundation.array_types import Float16Array, Float32Array, Float64Array
 from foundation.storage.leases import require_lease
+from foundation.storage.staged import remove_unfinished
 from manifests.errors import first_problem
 from manifests.files.tables import write_parquet
 from manifests.schema.arrow_arrays import array_column
@@ -30,6 +31,7 @@ from models.weights import WeightFacts, load_weights
 from training.data.clips import ClipError, ClipReader, DamageLog
 from training.data.selection import ClipIndex
 from training.latents.files import (
+    FACTS,
     LATENTS,
     LatentFacts,
     LatentsError,
@@ -81,10 +83,11 @@ def write_latents(
     encoded = latent_places(folder)
     log = DamageLog(index)
     for file in files[ranks.rank :: ranks.size]:
+        remove_unfinished(file.path)
         missing = [name for name in file.names if name not in encoded]
         rows = []
         for clip, name in zip(file.clips, file.names, strict=True):
-            if missing and encoded.get(name, (file.path, 0))[0] == file.path:
+            if missing and (name not in encoded or encoded[name].file == file.path):
                 rows.append(_row(encoder, clip, log))
             on_clip()
         if rows:
@@ -95,6 +98,8 @@ def write_latents(
         return None
     written = _facts(index, vae.config, sha256, folder)
     require_lease(index.dataset)
+    if ranks.size == 1:  # otherwise another process may be writing it now
+        remove_unfinished(folder / FACTS)
     write_facts(folder, written)
     return written
 
@@ -279,8 +284,7 @@ def _facts(index: ClipIndex, vae: VaeConfig, sha256: str, folder: Path) -> Laten
             "standardised; curate videos of more speakers"
         )
     latents = _latent_moments(train_rows, shape, folder)
-    names = set(train_rows["clip_id"].to_pylist())
-    reader = ClipReader(index)
+    names, reader = set(train_rows["clip_id"].to_pylist()), ClipReader(index)
     clips = [clip for clip, name in enumerate(index.rows["clip_id"].to_pylist()) if name in names]
     return LatentFacts(
         vae=vae,

@@ -6,7 +6,8 @@ for standardising latents.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -16,7 +17,8 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from foundation.errors import UsageError
-from foundation.storage.arrow import read_parquet
+from foundation.storage.array_columns import array_kind, array_ranges
+from foundation.storage.arrow import open_parquet, read_parquet
 from foundation.storage.atomic import write_json_atomic
 from foundation.storage.digest import file_sha256
 from foundation.storage.regular_files import read_small
@@ -27,8 +29,10 @@ from manifests.files.numbers import Count, FiniteNumber
 from manifests.schema.columns import Column, Table
 from models.vae.posterior import LatentStatistics
 from models.vae.vae import VaeConfig
+from training.data.rows import RowPlace
 
 __all__ = [
+    "FACTS",
     "LATENTS",
     "LatentFacts",
     "LatentsError",
@@ -43,7 +47,7 @@ __all__ = [
     "write_facts",
 ]
 
-_FACTS = "latents.json"
+FACTS = "latents.json"
 
 _FACTS_BYTES = 16 << 20
 """Most that it can have: two numbers of each channel."""
@@ -199,7 +203,7 @@ def read_facts(folder: Path) -> LatentFacts:
     Raises:
         LatentsError: it is missing, so that the latents are not complete, or damaged.
     """
-    path = folder / _FACTS
+    path = folder / FACTS
     remedy = f"run `gaia-train latents {folder.parent.parent} --vae VAE_RUN` for it"
     try:
         return LatentFacts.model_validate_json(read_small(path, _FACTS_BYTES, follow_links=False))
@@ -213,7 +217,7 @@ def read_facts(folder: Path) -> LatentFacts:
 
 def write_facts(folder: Path, facts: LatentFacts) -> None:
     """Write latents.json, which marks the latents as complete."""
-    write_json_atomic(folder / _FACTS, facts.model_dump(mode="json"))
+    write_json_atomic(folder / FACTS, facts.model_dump(mode="json"))
 
 
 def latent_files(folder: Path) -> list[Path]:
@@ -225,16 +229,23 @@ def latent_files(folder: Path) -> list[Path]:
     return files_of(folder.parent.parent, f"{folder.parent.name}/{folder.name}", ".parquet")
 
 
-def latent_places(folder: Path) -> dict[str, tuple[Path, int]]:
-    """Return file and row group of the latents of each encoded clip.
+def latent_places(folder: Path) -> dict[str, RowPlace]:
+    """Return where the latents of each encoded clip lie.
 
     Raises:
         LatentsError: a file cannot be read.
     """
-    places: dict[str, tuple[Path, int]] = {}
+    places: dict[str, RowPlace] = {}
     for file in latent_files(folder):
-        names = read_columns(file, ["clip_id"])["clip_id"].to_pylist()
-        places |= {name: (file, row) for row, name in enumerate(names)}
+        with _reading(file), open_parquet(file) as opened:
+            named = opened.read(["clip_id"])
+            ranges = array_ranges(opened.metadata, [array_kind(LATENTS.column("latents").field)])[:, 0].tolist()
+            sizes = [opened.metadata.row_group(group).num_rows for group in range(opened.num_row_groups)]
+        names = _checked_columns(named, ["clip_id"], file)["clip_id"].to_pylist()
+        rows = [(group, row) for group, size in enumerate(sizes) for row in range(size)]
+        places |= {
+            name: RowPlace(file, group, row, *ranges[group]) for name, (group, row) in zip(names, rows, strict=True)
+        }
     return places
 
 
@@ -244,11 +255,25 @@ def read_columns(file: Path, columns: Sequence[str]) -> pa.Table:
     Raises:
         LatentsError: it cannot be read.
     """
+    with _reading(file):
+        rows = read_parquet(file, columns)
+    return _checked_columns(rows, columns, file)
+
+
+@contextmanager
+def _reading(file: Path) -> Iterator[None]:
+    """Raise a LatentsError in place of errors of reading a file of latents."""
     try:
-        declared = pa.schema([LATENTS.arrow_schema().field(name) for name in columns])
-        rows = read_parquet(file, columns).select(list(columns)).cast(declared)
+        yield
     except (pa.ArrowException, ValueError, OSError, KeyError) as error:
         raise LatentsError(f"{file} cannot be read: {error}; delete it and run `gaia-train latents` again") from error
+
+
+def _checked_columns(rows: pa.Table, columns: Sequence[str], file: Path) -> pa.Table:
+    """Return columns of rows as they are declared."""
+    with _reading(file):
+        declared = pa.schema([LATENTS.arrow_schema().field(name) for name in columns])
+        rows = rows.select(list(columns)).cast(declared)
     for wrong in bad_cells(LATENTS, rows):
         raise LatentsError(f"{file}: {wrong}; delete it and run `gaia-train latents` again")
     return rows

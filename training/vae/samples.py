@@ -139,12 +139,15 @@ class FramePairs(Dataset[FramePair]):
         image_CHW = {
             number: torch.from_numpy(frame).permute(2, 0, 1) for number, frame in zip(numbers, rgb_NHWC, strict=True)
         }
-        landmarks_NK2 = self._reader.array(clip, "landmarks")
+        targets = list(dict.fromkeys(target for _, target in frames))
+        landmarks_K2 = dict(zip(targets, self._reader.array(clip, "landmarks", targets), strict=True))
         scale = np.float32(self.image_px / self.index.clip_px)
         samples = []
         for source, target in frames:
-            points_K2 = torch.from_numpy(landmarks_NK2[target] * scale)
-            samples.append(FramePair(image_CHW[source], image_CHW[target], points_K2, points_K2.isfinite().all(-1)))
+            points_K2 = landmarks_K2[target] * scale
+            valid_K = np.isfinite(points_K2).all(-1)
+            images = image_CHW[source], image_CHW[target]
+            samples.append(FramePair(*images, torch.from_numpy(points_K2), torch.from_numpy(valid_K)))
         return samples
 
 

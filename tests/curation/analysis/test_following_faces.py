@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from curation.analysis.analyze import FULL_LOOK_EVERY_TICKS, analyze, analyze_frames
+from curation.analysis.analyze import analyze, analyze_frames
+from curation.evidence.measures import GRID_TICKS
 from curation.media.frames import tick_frames
 from curation.media.probe import VideoInfo, probe
 from curation.perception.faces.face_mesh import can_be_followed
@@ -66,12 +67,12 @@ def test_a_whole_picture_is_searched_once_in_five_ticks_and_faces_are_followed_i
 ) -> None:
     asked = CountingFinder(finder)
     analyze(sample, dataclasses.replace(models, faces=asked), 0, 12)
-    assert FULL_LOOK_EVERY_TICKS == 5
+    assert GRID_TICKS == 5
     assert asked.n_near == [None, 1, 1, 1, 1, None, 1, 1, 1, 1, None, 1]
 
 
 def test_a_window_finds_the_faces_that_the_whole_pass_finds(models: Perception, sample: VideoInfo) -> None:
-    first, end = 3 * FULL_LOOK_EVERY_TICKS, 3 * FULL_LOOK_EVERY_TICKS + 8
+    first, end = 3 * GRID_TICKS, 3 * GRID_TICKS + 8
     whole, window = analyze(sample, models, 0, end).faces, analyze(sample, models, first, end).faces
     inside = whole.tick >= first
     assert window.tick.tolist() == (whole.tick[inside] - first).tolist()
@@ -175,7 +176,7 @@ def test_following_shakes_no_more_than_searching(clip: str, finder: MediaPipeFac
     for frame in tick_frames(info, 0, 50):
         assert frame.rgb is not None
         searched = finder(frame.rgb)
-        before = finder(frame.rgb, before) if frame.tick % FULL_LOOK_EVERY_TICKS else searched
+        before = finder(frame.rgb, before) if frame.tick % GRID_TICKS else searched
         for way, faces in (("searched", searched), ("followed", before)):
             width = searched[0].box_px[2] - searched[0].box_px[0]
             ways[way].append(key_points(faces[0].landmarks_px, landmark_scheme("mediapipe478")) / width)

@@ -1,9 +1,15 @@
 """`gaia-curate models list | pull | verify`: what they say and how they end."""
 
+import hashlib
+import io
+import zipfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from helpers import walked_commands
+from helpers.raise_points import Ending, Walk, wrong
 from helpers.web_server import FileServer
 from typer.testing import CliRunner
 
@@ -120,3 +126,34 @@ def test_verify_finds_a_damaged_file_and_says_how_to_mend_it(two_models: FileSer
 def test_verify_where_there_is_nothing_checks_nothing(cache: Path) -> None:
     assert gaia("verify") == (0, "0 files, 0 damaged\n")
     assert not cache.exists()
+
+
+@pytest.mark.parametrize("every", [20])
+def test_pull_ends_wherever_it_fails_and_goes_on_when_given_again(
+    every: int, walk_once: Callable[[Walk], list[Ending]], server: FileServer
+) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("model", walked_commands.PACKED)
+    server.serve("w.bin", walked_commands.MODEL)
+    server.serve(walked_commands.ARCHIVE, packed.getvalue())
+    for number, content in enumerate(walked_commands.FOLDER):
+        server.serve(f"hub/{number}", content)
+    variables = {
+        "GAIA_CACHE": "FRESH/cache",
+        "NO_PROXY": "127.0.0.1",
+        "WALKED_SERVER": server.url,
+        "WALKED_ARCHIVE_BYTES": str(len(packed.getvalue())),
+        "WALKED_ARCHIVE_SHA256": hashlib.sha256(packed.getvalue()).hexdigest(),
+    }
+    endings = walk_once(
+        Walk(
+            program="helpers.walked_commands:pull",
+            arguments=("models", "pull", *walked_commands.PULLED),
+            variables=variables,
+            every=every,
+            again=True,
+        )
+    )
+    assert len(endings) > 80 / every - 1
+    assert wrong(endings, "gaia-curate", again=(0,)) == []

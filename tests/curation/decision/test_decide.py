@@ -25,6 +25,20 @@ def test_a_calm_speaking_face_is_one_diffusion_clip_kept_in_both_tiers(make_evid
     assert decision.spans[0].clip is decision.spans[1].clip is not None
 
 
+def test_a_tier_that_is_not_asked_for_has_no_clips_of_its_own(make_evidence: Make) -> None:
+    prob = np.ones(300, np.float32)
+    prob[200:] = 0.0
+    evidence = replace(make_evidence(300), speech_prob=prob)
+    spoken = decide(evidence, RulesSettings(), tiers=("diffusion",))
+    assert planned(spoken) == [(0, 203, "diffusion")]
+    assert told(spoken, "diffusion") == told(decide(evidence, RulesSettings()), "diffusion")
+    assert told(spoken, "vae") == [(0, 203, "kept"), (203, 300, "not_asked")]
+    shown = decide(evidence, RulesSettings(), tiers=("vae",))
+    assert planned(shown) == [(0, 300, "vae")]
+    assert told(shown, "diffusion") == [(0, 300, "not_asked")]
+    assert told(shown, "vae") == [(0, 300, "kept")]
+
+
 def test_a_silent_face_is_a_vae_clip_only(make_evidence: Make) -> None:
     evidence = replace(make_evidence(100), speech_prob=np.zeros(100, np.float32))
     decision = decide(evidence, RulesSettings())

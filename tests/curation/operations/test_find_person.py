@@ -208,3 +208,22 @@ def test_the_list_says_what_is_removed_and_what_is_not(tmp_path: Path) -> None:
         "A video is removed whole, with the clips of other people in it.",
         "Speakers of these videos: anna. To keep later recordings out as well, give --speaker.",
     ]
+
+
+@pytest.mark.slow
+def test_a_removal_that_was_stopped_near_its_end_is_completed_by_the_same_command(
+    dataset: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: Path) -> object:
+        raise OSError(5, "Input/output error", "made up")
+
+    command = ("forget", dataset, "--face", photos / "one.png", "--yes")
+    with monkeypatch.context() as patch:
+        patch.setattr("curation.output.folder.totals_of", fail)  # the tables hold nothing of the person any more
+        assert gaia(*command)[0] == 3
+    code, said = gaia(*command)
+    assert code == 0, said
+    assert "Removal was begun before and is not complete." in said
+    assert validate(dataset) == []
+    assert not list(dataset.rglob("*.draft"))
+    assert gaia(*command)[0] == 2

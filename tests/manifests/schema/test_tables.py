@@ -22,16 +22,17 @@ def test_columns_are_those_of_the_contract_in_its_order() -> None:
         "audio_track audio_tracks rotation status error_code error_detail kept_diffusion_s kept_vae_s n_clips "
         "duplicate_of sync_z sync_offset_ticks sync_ticks sync_model speaking_model duplicate_group analyze_s decide_s "
         "render_s",
-        SPANS: "video_id start_s end_s tier outcome value limit failed clip_id sync sync_reason",
+        SPANS: "video_id start_s end_s tier outcome value limit failed clip_id sync sync_reason on_grid",
         CLIPS: "clip_id video_id source path speaker_id tier split start_s end_s n_frames fps crop_x0 crop_y0 "
         "crop_size landmarks landmark_scheme blendshapes pose_deg pose_method speech_features speech_encoder denoiser "
         "loudness_lufs_before loudness_lufs_after snr_db speech_ratio sync sync_reason sync_z "
         "sync_offset_ticks sync_ticks sync_curve sync_model sound_moved_s frontal_angle_mean frontal_angle_std "
         "max_step mask_prob_max sharpness_mean identity person_id person_confidence media mp4_offset mp4_size "
         "flac_offset flac_size mp4_sha256 flac_sha256",
-        FRAMES: "video_id tick time_s decoded n_faces track_id interpolated box score key_points landmarks "
-        "landmark_scheme frontal_angle_deg pose_deg blendshapes lip_aperture mask_prob mask_measured sharpness luma "
-        "descriptor jitter_points sync_scores speaking_prob cut_score speech_prob loudness_dbfs other_faces",
+        FRAMES: "video_id tick time_s decoded n_faces measured grid track_id interpolated box score key_points "
+        "landmarks landmark_scheme frontal_angle_deg pose_deg blendshapes lip_aperture mask_prob mask_measured "
+        "sharpness luma descriptor jitter_points sync_scores speaking_prob cut_score speech_prob "
+        "loudness_dbfs other_faces",
     }
     for table, names in contract.items():
         assert table.arrow_schema().names == names.split()

@@ -56,7 +56,10 @@ def test_an_array_that_a_clip_lacks_is_named(reader: ClipReader) -> None:
 
 def test_a_reader_keeps_few_columns(make_clips: MakeClips, tmp_path: Path) -> None:
     clips = [{"video": "a", "first": 10 * number, "n_frames": 2} for number in range(40)]
-    reader = ClipReader(select_clips(make_clips(tmp_path / "dataset", *clips), DataConfig()))
+    dataset = make_clips(tmp_path / "dataset", *clips)
+    file = dataset / "clips" / "a.parquet"  # of another writer, so that Arrow has to read it
+    pq.write_table(pq.read_table(file, partitioning=None), file, row_group_size=1, compression="snappy")
+    reader = ClipReader(select_clips(dataset, DataConfig()))
     for clip in (*range(40), 0):
         assert len(reader.array(clip, "pose_deg")) == 2
     assert len(reader._rows._columns) == 32
@@ -67,7 +70,7 @@ def test_a_dataset_of_larger_row_groups_is_read_too(made_clips: Path, tmp_path: 
     rows = pq.read_table(dataset / "clips" / "a.parquet", partitioning=None)
     pq.write_table(rows, dataset / "clips" / "a.parquet", row_group_size=16)
     index = select_clips(dataset, DataConfig())
-    assert (index.row(1).row_group, index.row(1).row) == (0, 1)
+    assert index.row(1).arrays["landmarks"][1:] == (0, 1, 0, 0)
     assert ClipReader(index).array(1, "landmarks").shape == (100, 68, 2)
 
 

@@ -256,7 +256,9 @@ def test_a_run_does_not_go_on_with_another_vae_or_another_encoders_features(
     clips = [{"video": name, "n_frames": n, "encoder": "other"} for name, n in lengths.items()]
     heard = Encoded(make_clips(tmp_path / "heard", *clips), encoded.vae)
     _encode(heard.dataset, heard.vae)
-    with pytest.raises(SettingsError, match=r"speech features of 'made', but .* 'other'"):
+    with pytest.raises(
+        SettingsError, match=r"ema\.safetensors was trained on speech features of 'made', but .* 'other'"
+    ):
         _train(_task(heard), tmp_path / "run", accept_changes=True)
 
 

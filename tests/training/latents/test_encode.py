@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
+from helpers.raise_points import Ending, Walk, wrong
 from helpers.received_datasets import make_device, make_fifo, make_socket, rewrite_row
 from helpers.small_disk import fill_up
 
@@ -364,3 +365,32 @@ def test_a_clip_whose_pose_is_no_numbers_is_not_in_the_statistics_of_poses(datas
     facts = _write(select_clips(dataset, EVERY_SPLIT), weights)
     assert facts is not None
     assert facts.pose_deg.count == 5 + 8  # the frames of the other two clips of split train
+
+
+@pytest.mark.parametrize("every", [100])
+def test_the_command_ends_wherever_it_fails_and_goes_on_when_given_again(
+    every: int, walk_once: Callable[[Walk], list[Ending]], small_clips: Path, tmp_path: Path
+) -> None:
+    _vae(tmp_path / "vae" / "step_00000007" / "export" / "ema.safetensors")
+    (tmp_path / "vae" / "latest").write_text("step_00000007\n")
+    endings = walk_once(
+        Walk(
+            program="training.cli.app:main",
+            arguments=("latents", "FRESH/dataset", "--vae", "FRESH/vae", "--device", "cpu"),
+            copies=(str(small_clips), str(tmp_path / "vae")),
+            every=every,
+            again=True,
+        )
+    )
+    assert len(endings) > 100 / every - 1
+    assert wrong(endings, "gaia-train", again=(0,)) == []
+
+
+def test_what_a_killed_process_left_half_written_is_removed(dataset: Path, tmp_path: Path) -> None:
+    weights, _ = _vae(tmp_path / "vae.safetensors")
+    folder = latents_folder(dataset, fingerprint_of(weights))
+    folder.mkdir(parents=True)
+    for name in ("a.parquet", "latents.json"):
+        (folder / f".{name}.4194305.part").write_bytes(b"half")
+    assert _write(select_clips(dataset, EVERY_SPLIT), weights) is not None
+    assert sorted(path.name for path in folder.iterdir()) == ["a.parquet", "b.parquet", "d.parquet", "latents.json"]
