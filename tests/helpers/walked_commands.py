@@ -1,20 +1,13 @@
 """Commands with made-up models and lower limits, so that a walk of their points reaches the end of them."""
 
 import os
-from collections.abc import Sequence
 from dataclasses import replace
 
-from safetensors.numpy import load
-
 from curation.cli.app import main
-from curation.perception.sync import model
-from curation.perception.sync.fitting import fit
-from curation.perception.sync.fitting.stretches import SpokenStretch
-from curation.perception.sync.network import SyncNetwork
 from foundation.weights import UrlSource, ZipSource, asset_record, registry
 from helpers.web_server import FileServer
 
-__all__ = ["ARCHIVE", "FOLDER", "MODEL", "PACKED", "PULLED", "pull", "teach"]
+__all__ = ["ARCHIVE", "FOLDER", "MODEL", "PACKED", "PULLED", "pull"]
 
 MODEL, FOLDER, PACKED, ARCHIVE = b"a model", (b"its configuration", b"its weights"), b"a packed model", "models.zip"
 """Contents of weights, of a folder of them, and of a file in an archive."""
@@ -45,17 +38,4 @@ def _register() -> None:
 def pull() -> None:
     """`gaia-curate` with these models."""
     _register()
-    main()
-
-
-def teach() -> None:
-    """`gaia-curate`, whose `sync fit` takes the network of the package for the one that it has taught."""
-
-    def taught(stretches: Sequence[SpokenStretch], on_network: fit.Progress) -> fit.Fit:
-        on_network(1, 1)
-        of_file = {one.file: 4.0 for one in stretches}
-        network = SyncNetwork.of(load(model._file_weights(None)))
-        return fit.Fit(network=network, n_stretches=len(of_file), n_kept=len(of_file), z_by_file=of_file)
-
-    setattr(fit, "fit", taught)  # noqa: B010 - a function of a module
     main()
