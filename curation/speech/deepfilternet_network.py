@@ -124,7 +124,8 @@ def _shape(spectrum: Complex64Array) -> Float32Array:
     lower = spectrum[:, :_FILTERED_BINS]
     mean = _running_mean(np.abs(lower), np.linspace(1e-3, 1e-4, _FILTERED_BINS, dtype=np.float32))
     relative = lower / np.sqrt(mean)
-    return np.stack([relative.real, relative.imag])[None]
+    parts: Float32Array = np.stack([relative.real, relative.imag])
+    return parts[None]
 
 
 def _running_mean(values: Float32Array, start: Float32Array) -> Float32Array:
