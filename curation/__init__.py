@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from curation.sources.exclusions import Exclusions, read_exclusions
     from curation.sources.scratch import ScratchSettings
     from curation.speech.cards import DenoiserCard, EncoderCard, VoiceCard
+    from curation.what_if.results import WhatIf
+    from curation.what_if.vary import vary
     from foundation.weights import Asset, AssetFile, UrlSource, asset_path
 else:
     __getattr__, __dir__ = lazy_attributes(
@@ -76,6 +78,7 @@ else:
             "SpeakingCard": "curation.perception.cards",
             "Verdict": "curation.rules.verdict",
             "VoiceCard": "curation.speech.cards",
+            "WhatIf": "curation.what_if.results",
             "analyze": "curation.operations.analyze",
             "decide": "curation.decision.decide",
             "doctor": "curation.operations.doctor:examine",
@@ -91,6 +94,7 @@ else:
             "retry": "curation.operations.retry",
             "rule": "curation.rules.rule",
             "run": "curation.operations.run",
+            "vary": "curation.what_if.vary",
         },
     )
 
@@ -128,6 +132,7 @@ __all__ = [
     "UrlSource",
     "Verdict",
     "VoiceCard",
+    "WhatIf",
     "analyze",
     "asset_path",
     "decide",
@@ -145,4 +150,5 @@ __all__ = [
     "retry",
     "rule",
     "run",
+    "vary",
 ]
