@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 import curation
+from curation.cli.differences import diff
 from curation.cli.forgetting import forget
 from curation.cli.lip_sync import sync_app
 from curation.cli.models import models_app
@@ -173,6 +174,9 @@ def decide(
 
 
 app.command(name="what-if")(what_if)
+
+
+app.command()(diff)
 
 
 app.command()(forget)

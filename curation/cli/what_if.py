@@ -48,7 +48,7 @@ def what_if(
     The hours, clips and speakers are exactly those of `gaia-curate decide` with each value.
     """
     with exit_codes():
-        from curation.what_if.charts import bars, require_picture, write_chart
+        from curation.what_if.kept_charts import bars, require_picture, write_chart
 
         if plot is not None:
             require_picture(plot)

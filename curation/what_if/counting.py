@@ -1,7 +1,7 @@
 """Counting: what each combination of limits keeps of each video, in batches of videos and on several cores."""
 
 import multiprocessing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from curation.decision.settings import RulesSettings
+from curation.evidence.measures import Evidence
+from curation.operations.read_evidence import evidence_of_videos, n_ticks_of
 from curation.output.ledger import VideoRecord
 from curation.rules.rule import Rule, RuleError
 from curation.settings import CurationSettings
 from curation.what_if.preparing import prepared, varied_rules
-from curation.what_if.reading import evidence_of_videos, n_ticks_of
 from curation.what_if.sync_at_once import SyncDrops
 from curation.what_if.tried_videos import TriedVideo, joined, kept
 from foundation.array_types import BoolArray, Int64Array
@@ -21,7 +22,7 @@ from foundation.errors import UsageError
 from manifests.errors import DatasetError
 from manifests.vocabulary import TIERS
 
-__all__ = ["Counted", "Job", "OnProgress", "count"]
+__all__ = ["Counted", "Job", "OnProgress", "count", "counted"]
 
 _BATCH_TICKS = 500_000
 """Ticks on which combinations are tried at once: at a few hundred bytes each, they take some hundred MB."""
@@ -114,45 +115,71 @@ def _shares(rows: Sequence[VideoRecord]) -> list[list[VideoRecord]]:
 
 def _counted(job: Job, rows: Sequence[VideoRecord]) -> Counted:
     """Count a share of the videos."""
-    shape = (len(job.settings), len(rows))
-    counted = Counted(
+    videos = evidence_of_videos(job.dataset, rows, job.before, all_measures=bool(job.own))
+    named = ((row.path, evidence) for row, evidence in videos)
+    return counted(named, len(rows), job.settings, job.own)
+
+
+def counted(
+    videos: Iterable[tuple[str, Evidence]],
+    n_videos: int,
+    settings: Sequence[CurationSettings],
+    own: Sequence[Rule] = (),
+) -> Counted:
+    """Return what each combination keeps of videos whose evidence is in memory, one or some at a time.
+
+    Args:
+        videos: each with its name, for messages.
+        n_videos: how many there are.
+        settings: of each combination.
+        own: rules of the user's own.
+
+    Raises:
+        DatasetError: evidence was measured with another identity.
+        RuleError: a rule of the user's own raised.
+    """
+    shape = (len(settings), n_videos)
+    found = Counted(
         ticks=np.zeros((*shape, 2), dtype=np.int64),
         clips=np.zeros((*shape, 2), dtype=np.int64),
         unmeasured=np.zeros(shape, dtype=np.bool_),
-        times_prepared=np.zeros(len(rows), dtype=np.int64),
+        times_prepared=np.zeros(n_videos, dtype=np.int64),
     )
-    varied = varied_rules(job.settings)
+    varied = varied_rules(settings)
     waiting: dict[tuple[int, ...], list[TriedVideo]] = {}
     n_ticks = 0
-    for number, (row, evidence) in enumerate(
-        evidence_of_videos(job.dataset, rows, job.before, all_measures=bool(job.own))
-    ):
+    for number, (name, evidence) in enumerate(videos):
         try:
-            video = prepared(number, evidence, job.settings, varied, job.own)
+            video = prepared(number, evidence, settings, varied, own)
         except RuleError as error:
-            raise RuleError(f"{row.path}: {error}") from error
+            raise RuleError(f"{name}: {error}") from error
         except UsageError as error:
-            raise DatasetError(f"{row.path}: {error}") from error
-        counted.unmeasured[list(video.unmeasured), number] = True
-        counted.times_prepared[number] = len(video.groups)
+            raise DatasetError(f"{name}: {error}") from error
+        found.unmeasured[list(video.unmeasured), number] = True
+        found.times_prepared[number] = len(video.groups)
         for places, tried in video.groups:
             waiting.setdefault(places, []).append(tried)
             n_ticks += tried.n_ticks
         if n_ticks >= _BATCH_TICKS:
-            _try(job, varied, waiting, counted)
+            _try(settings, varied, waiting, found)
             waiting, n_ticks = {}, 0
-    _try(job, varied, waiting, counted)
-    return counted
+    _try(settings, varied, waiting, found)
+    return found
 
 
-def _try(job: Job, varied: Sequence[str], waiting: dict[tuple[int, ...], list[TriedVideo]], counted: Counted) -> None:
+def _try(
+    settings: Sequence[CurationSettings],
+    varied: Sequence[str],
+    waiting: Mapping[tuple[int, ...], Sequence[TriedVideo]],
+    found: Counted,
+) -> None:
     """Try the combinations on the videos that are prepared for them."""
     for places, videos in waiting.items():
         row = joined(videos)
-        drops = SyncDrops(identity=job.settings[places[0]].perception.identity)
+        drops = SyncDrops(identity=settings[places[0]].perception.identity)
         for place in places:
-            settings = job.settings[place]
-            found = kept(row, settings.rules, varied, settings.tiers, drops)
+            one = settings[place]
+            of = kept(row, one.rules, varied, one.tiers, drops)
             for column, tier in enumerate(TIERS):
-                counted.ticks[place, row.number, column] = found.ticks[tier]
-                counted.clips[place, row.number, column] = found.clips[tier]
+                found.ticks[place, row.number, column] = of.ticks[tier]
+                found.clips[place, row.number, column] = of.clips[tier]

@@ -15,7 +15,7 @@ from curation.decision.seen_video import seen_video
 from curation.evidence.measures import Evidence
 from curation.rules.rule import MeasuredVideo, Rule
 from curation.settings import CurationSettings
-from curation.what_if.limits import LIMITS
+from curation.what_if.tried_rules import LIMITS
 from curation.what_if.tried_videos import TriedVideo
 
 __all__ = ["Prepared", "prepared", "varied_rules"]

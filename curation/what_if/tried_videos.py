@@ -7,8 +7,8 @@ import numpy as np
 
 from curation.decision.settings import RulesSettings
 from curation.rules.rule import MeasuredVideo
-from curation.what_if.limits import GAP_TICKS, LIMITS, Measures
 from curation.what_if.runs_at_once import marked, pieces_of, runs_of
+from curation.what_if.tried_rules import GAP_TICKS, LIMITS, Measures
 from foundation.array_types import BoolArray, Float32Array, Int64Array
 from manifests.vocabulary import TIERS, Tier
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from curation.decision.trial import require_usable
+from curation.operations.read_evidence import curated_of, n_ticks_of
 from curation.output.curated_video import landmarks_of
 from curation.output.folder import DatasetFolder
 from curation.output.ledger import VideoRecord
@@ -13,8 +14,7 @@ from curation.output.recorded_rules import require_same_rules
 from curation.rules.rule import Rule
 from curation.settings import equally_measured, load_settings
 from curation.what_if.counting import Counted, Job, OnProgress, count
-from curation.what_if.reading import curated_of, n_ticks_of
-from curation.what_if.results import KeptRow, Point, WhatIf
+from curation.what_if.kept_figures import KeptRow, Point, WhatIf
 from curation.what_if.variations import Combination, combinations, variation_of
 from foundation.array_types import BoolArray, Int64Array
 from foundation.settings import Overrides, setting_leaves

@@ -9,7 +9,7 @@ from rich.bar import Bar
 from rich.console import Console
 from rich.table import Table
 
-from curation.what_if.results import WhatIf, value_text
+from curation.what_if.kept_figures import WhatIf, value_text
 from foundation.errors import UsageError
 from foundation.text import printable, time_unit
 from manifests.vocabulary import TIERS, Tier
@@ -21,6 +21,8 @@ __all__ = ["bars", "require_picture", "write_chart"]
 
 _COLOURS: dict[Tier, str] = {"diffusion": "#0072b2", "vae": "#e69f00"}
 """Two colours that people who do not tell red from green can tell, too."""
+
+_UNITS = {"s": "seconds", "min": "minutes", "h": "hours"}
 
 _PICTURES = (".png", ".svg", ".pdf")
 
@@ -73,7 +75,7 @@ def write_chart(found: WhatIf, path: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(10.0, 4.2) if len(found.names) == 2 else (12.0, 4.2), dpi=120, layout="constrained")
+    figure = Figure(figsize=(11.0, 4.2), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
     if len(found.names) == 2:
         _draw_maps(figure, found)
@@ -94,8 +96,11 @@ def _draw_lines(figure: "Figure", found: WhatIf) -> None:
     hours = {tier: [row.kept_s[tier] / unit.seconds for _, row in counted] for tier in TIERS}
     clips = {tier: [float(row.clips[tier]) for _, row in counted] for tier in TIERS}
     speakers = {tier: [float(row.speakers[tier]) for _, row in counted] for tier in TIERS}
-    axes = figure.subplots(1, 3)
-    for axis, of, title in zip(axes, (hours, clips, speakers), (f"{unit.name} kept", "clips", "speakers"), strict=True):
+    drawn = {f"{_UNITS[unit.name]} kept": hours, "clips": clips}
+    if any(map(any, speakers.values())):
+        drawn["speakers"] = speakers
+    axes = figure.subplots(1, len(drawn))
+    for axis, (title, of) in zip(axes, drawn.items(), strict=True):
         for tier, marker in zip(TIERS, ("o", "s"), strict=True):
             axis.plot(places, of[tier], marker=marker, color=_COLOURS[tier], label=tier)
         now = found.now[0]
@@ -127,5 +132,5 @@ def _draw_maps(figure: "Figure", found: WhatIf) -> None:
         axis.set_yticks(range(len(rows)), rows)
         axis.set_xlabel(found.names[1])
         axis.set_ylabel(found.names[0])
-        axis.set_title(f"{unit.name} kept in tier {tier}", fontsize=10)
+        axis.set_title(f"{_UNITS[unit.name]} kept in tier {tier}", fontsize=10)
         figure.colorbar(image, ax=axis)

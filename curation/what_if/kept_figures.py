@@ -1,6 +1,6 @@
 """What other limits would keep of a dataset: figures, and how they are shown."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 from foundation.json_text import json_text
