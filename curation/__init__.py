@@ -13,6 +13,8 @@ from foundation.lazy import lazy_attributes
 
 if TYPE_CHECKING:
     from curation.decision.decide import Decision, RulesSettings, decide
+    from curation.differences.compare import compare
+    from curation.differences.found import Differences
     from curation.engine.execution import Executor
     from curation.engine.supervision import PoolSettings
     from curation.evidence.measures import Evidence, FaceMeasures
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
     from curation.sources.exclusions import Exclusions, read_exclusions
     from curation.sources.scratch import ScratchSettings
     from curation.speech.cards import DenoiserCard, EncoderCard, VoiceCard
+    from curation.what_if.kept_figures import WhatIf
+    from curation.what_if.vary import vary
     from foundation.weights import Asset, AssetFile, UrlSource, asset_path
 else:
     __getattr__, __dir__ = lazy_attributes(
@@ -47,6 +51,7 @@ else:
             "asset_path": "foundation.weights",
             "CurationSettings": "curation.settings",
             "Decision": "curation.decision.decide",
+            "Differences": "curation.differences.found",
             "Duplicates": "curation.operations.duplicates",
             "DenoiserCard": "curation.speech.cards",
             "EncoderCard": "curation.speech.cards",
@@ -76,7 +81,9 @@ else:
             "SpeakingCard": "curation.perception.cards",
             "Verdict": "curation.rules.verdict",
             "VoiceCard": "curation.speech.cards",
+            "WhatIf": "curation.what_if.kept_figures",
             "analyze": "curation.operations.analyze",
+            "compare": "curation.differences.compare",
             "decide": "curation.decision.decide",
             "doctor": "curation.operations.doctor:examine",
             "find_duplicates": "curation.operations.duplicates",
@@ -91,6 +98,7 @@ else:
             "retry": "curation.operations.retry",
             "rule": "curation.rules.rule",
             "run": "curation.operations.run",
+            "vary": "curation.what_if.vary",
         },
     )
 
@@ -100,6 +108,7 @@ __all__ = [
     "CurationSettings",
     "Decision",
     "DenoiserCard",
+    "Differences",
     "Duplicates",
     "EncoderCard",
     "Evidence",
@@ -128,8 +137,10 @@ __all__ = [
     "UrlSource",
     "Verdict",
     "VoiceCard",
+    "WhatIf",
     "analyze",
     "asset_path",
+    "compare",
     "decide",
     "doctor",
     "find_duplicates",
@@ -145,4 +156,5 @@ __all__ = [
     "retry",
     "rule",
     "run",
+    "vary",
 ]

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 import curation
+from curation.cli.differences import diff
 from curation.cli.forgetting import forget
 from curation.cli.lip_sync import sync_app
 from curation.cli.models import models_app
@@ -24,6 +25,7 @@ from curation.cli.options import (
     exit_codes,
 )
 from curation.cli.settings import settings
+from curation.cli.what_if import what_if
 from foundation.command_line import with_option_groups
 from foundation.errors import EXIT_CANNOT_START, EXIT_INTERRUPTED, EXIT_PROBLEMS
 from foundation.program_end import run_program
@@ -169,6 +171,12 @@ def decide(
             wait=wait,
         )
         typer.echo(statistics_text(decided))
+
+
+app.command(name="what-if")(what_if)
+
+
+app.command()(diff)
 
 
 app.command()(forget)

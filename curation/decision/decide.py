@@ -8,20 +8,19 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from curation.decision.beyond_cores import in_cores, judged_by_grid, with_grid_faces
+from curation.decision.beyond_cores import judged_by_grid, with_grid_faces
 from curation.decision.clip_plans import ClipPlan, candidates, plan_clips
-from curation.decision.grid import cores_of
-from curation.decision.judgement import Judged, judge, recording_starts
-from curation.decision.main_face import Rivals, main_face, main_track
+from curation.decision.judgement import Judged, judge
+from curation.decision.main_face import main_face
 from curation.decision.own_rules import require_own_names
+from curation.decision.seen_video import seen_video
 from curation.decision.settings import RulesSettings
 from curation.decision.sound_repair import sound_lag
-from curation.decision.tracks import link_tracks
 from curation.evidence.main_track import MainTrack
 from curation.evidence.measures import Evidence, FaceMeasures
 from curation.model_registry import IDENTITIES
 from curation.perception.cards import IdentityCard
-from curation.rules.rule import MeasuredVideo, Rule
+from curation.rules.rule import Rule
 from curation.rules.sync import NOTHING_JUDGED, SyncedStretch, VideoSync, judge_sync
 from curation.rules.too_short import too_short
 from curation.rules.verdict import Verdict
@@ -104,24 +103,9 @@ def decide(
         UnmeasuredError: ticks that could hold a clip under these settings were not measured.
     """
     require_own_names(rules)
-    look, core = cores_of(evidence, settings, tiers, face_ratio)
-    judged, number = in_cores(evidence, core)
-    begins = recording_starts(judged, settings)
-    bridge = settings.no_face.bridge_ticks
-    track = link_tracks(judged, begins, bridge, settings.tracks, identity)
-    main = main_track(
-        judged,
-        track,
-        begins,
-        bridge_ticks=bridge,
-        still=settings.still_face,
-        rivals=Rivals(min_score=settings.several_faces.min_score, face_ratio=face_ratio),
-        silence=settings.silence,
-        speaker=settings.speaker,
-    )
-    face = main_face(judged.faces, main)
-
-    video = MeasuredVideo(evidence=judged, face=face, main=main, breaks=begins | main.changes)
+    seen = seen_video(evidence, settings, identity=identity, face_ratio=face_ratio, tiers=tiers)
+    look, core, video = seen.look, seen.core, seen.video
+    track, main, face = seen.track, video.main, video.face
     judgement = judge(video, settings, rules)
     passed, breaks = judgement.passed, judgement.breaks
     stretches = candidates(passed, breaks, settings.too_short) if "diffusion" in tiers else []
@@ -154,7 +138,7 @@ def decide(
             evidence, judged_by_grid(ruled, shortest, look, core), breaks[tier], clips, clip_of, tier, sync, exact
         )
     if not core.all():
-        track, main = with_grid_faces(evidence.faces, track, main, number, core)
+        track, main = with_grid_faces(evidence.faces, track, main, seen.number, core)
         face = main_face(evidence.faces, main)
     return Decision(track=track, main=main, face=face, spans=tuple(spans), clips=tuple(clips), sync=sync)
 

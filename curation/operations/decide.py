@@ -26,7 +26,7 @@ from curation.output.video_files import VideoFiles
 from curation.output.weights_used import speech_weights
 from curation.rendering.render import evidence_of_clips, render_clips
 from curation.rules.rule import Rule, RuleError
-from curation.settings import CurationSettings, SettingsError, differences, load_settings
+from curation.settings import CurationSettings, equally_measured, load_settings
 from curation.sources.scratch import ScratchSettings, readable
 from curation.speech.models import SpeechModels, load_speech, speech_assets
 from foundation.errors import UsageError
@@ -56,12 +56,6 @@ _PICTURES = (*_TRACKING, "crop.", "media.")
 
 _SOUND = (*_PICTURES, "speech.", "rules.silence.min_speech_prob")
 """Settings that the sound of a clip depends on, apart from its ticks, its tier, and by how much it is moved."""
-
-_BY_DESCRIPTORS = ("rules.tracks.max_", "privacy.keep_descriptors")
-"""Settings that need descriptors."""
-
-_MEASURED = ("preset", "perception.", "media.audio_track")
-"""Settings that the evidence depends on: to change them is to measure again."""
 
 
 def redecide(
@@ -135,7 +129,8 @@ def _decided(
     if rules is None:
         rules = ()
         require_same_rules(origin.path, origin.record.rules, rules)
-    settings, changed = _new_settings(origin, file, overrides)
+    settings = load_settings(origin.settings, file, overrides)
+    changed = equally_measured(settings, origin.settings, origin.path)
     require_usable(rules, landmarks_of(settings))
     weights, speech = origin.record.weights, settings.in_use.speech
     if render:
@@ -273,28 +268,3 @@ class _Again:
 def _heard_as_before(info: VideoInfo, before: VideoRecord) -> VideoInfo:
     """Return a video with the audio track to be heard that was measured."""
     return info if before.audio_track is None else heard_by_number(info, before.audio_track)
-
-
-def _new_settings(
-    origin: DatasetFolder, file: str | Path | None, overrides: Overrides
-) -> tuple[CurationSettings, list[str]]:
-    """Return the settings of a dataset with changes, and a line for each that differs.
-
-    Raises:
-        SettingsError: a wrong setting, or one that needs measuring anew.
-        DatasetFolderError: the settings of the dataset are not those of this version.
-    """
-    before = origin.settings
-    settings = load_settings(before, file, overrides)
-    changed = differences(settings, before)
-    measured = [line for line in changed if line.startswith(_MEASURED)]
-    if measured:
-        raise SettingsError(f"{'; '.join(measured)}: the evidence was measured otherwise; `gaia-curate run` anew")
-    if not before.privacy.keep_descriptors:
-        lost = [line for line in changed if line.startswith(_BY_DESCRIPTORS)]
-        if lost:
-            raise SettingsError(
-                f"{'; '.join(lost)}: {origin.path} keeps no descriptors (privacy.keep_descriptors=false), so that "
-                "people can be told apart only as before; leave the setting, or `gaia-curate run` anew"
-            )
-    return settings, changed
