@@ -36,7 +36,7 @@ __all__ = [
 
 
 class PrivacySettings(Settings):
-    """Biometric data that a dataset keeps of the people in it."""
+    """Biometric data that a dataset keeps of the people in it, and whether they must have consented."""
 
     keep_descriptors: bool = True
     """Whether the dataset keeps identity descriptors of faces and voices: `frames.descriptor`, that of
@@ -45,6 +45,9 @@ class PrivacySettings(Settings):
     descriptors_until: Literal["identities", "run"] = "identities"
     """Where `keep_descriptors` is false, the command whose end no descriptor outlives. `identities`: they are stored
     until `gaia-curate identities` has recognised people by them. `run`: they are never stored in a table."""
+    require_consent: bool = False
+    """Whether videos are left out whose list or annotation records no consent (column `consent`); the option
+    `--require-consent`. A dataset that was begun with it keeps it."""
 
     @property
     def descriptors_stored(self) -> bool:
@@ -75,7 +78,7 @@ class CurationSettings(Settings):
     split: SplitSettings = SplitSettings()
     """Division of the clips into train, val and test."""
     privacy: PrivacySettings = PrivacySettings()
-    """Biometric data that is kept."""
+    """Biometric data that is kept, and consent."""
     windows: WindowSettings = WindowSettings()
     """Windows in which long videos are measured."""
     storage: StorageSettings = StorageSettings()

@@ -285,10 +285,10 @@ def _new_settings(
         DatasetFolderError: the settings of the dataset are not those of this version.
     """
     before = origin.settings
-    settings = load_settings(before, file, overrides)
-    changed = differences(settings, before)
-    measured = [line for line in changed if line.startswith(_MEASURED)]
-    if measured:
+    changed = differences(settings := load_settings(before, file, overrides), before)
+    if any(line.startswith("privacy.require_consent") for line in changed):
+        raise SettingsError("privacy.require_consent: `gaia-curate run` alone applies it; leave the setting as it is")
+    if measured := [line for line in changed if line.startswith(_MEASURED)]:
         raise SettingsError(f"{'; '.join(measured)}: the evidence was measured otherwise; `gaia-curate run` anew")
     if not before.privacy.keep_descriptors:
         lost = [line for line in changed if line.startswith(_BY_DESCRIPTORS)]
