@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 import curation
+from curation.cli.card import card
 from curation.cli.forgetting import forget
 from curation.cli.lip_sync import sync_app
 from curation.cli.models import models_app
@@ -268,6 +269,8 @@ def validate(dataset: DatasetArgument, *, wait: WaitOption = False) -> None:
     if problems:
         raise typer.Exit(EXIT_PROBLEMS)
 
+
+app.command()(card)
 
 app.command()(settings)
 

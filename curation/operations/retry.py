@@ -87,12 +87,6 @@ def retry(
         if not chosen:
             narrowed = " that is asked for" if codes or videos else ""
             raise SourceError(f"{folder.path}: no video{narrowed} has failed or is quarantined; nothing to retry")
-        refused = next((row.path for row in chosen if row.error_code == "no_consent"), None)
-        if refused is not None:
-            raise SourceError(
-                f"{refused}: no consent is recorded; `gaia-curate run` curates it once its list states one; nothing "
-                "was retried"
-            )
         sources = [unchanged_source(record, consequence="nothing was retried") for record in chosen]
         now = {record.video_id: video.video_id for record, video in zip(chosen, sources, strict=True)}
         _require_new(sources, [row.video_id for row in rows if row.video_id not in now])

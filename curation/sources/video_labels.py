@@ -1,24 +1,15 @@
 """What a list or an annotation states of a video and of the person in it: licence, consent, language, age, gender."""
 
-import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from manifests.files.label_text import label_text
+from manifests.files.label_text import label_text, states_consent
 from manifests.files.names import UnsafeValueError
 from manifests.vocabulary import LABEL_NAMES
 
 __all__ = ["NO_LABELS", "VideoLabels"]
-
-_NO_CONSENT = frozenset(
-    (
-        *("no", "not", "none", "never", "without", "withdrawn", "refused", "denied", "revoked", "expired", "pending"),
-        *("unknown", "unclear", "missing", "false", "0", "n", "na", "n/a", "nil", "null", "-", "?"),
-    )
-)
-"""First words, in lower case, of texts that state that there is no consent, or that nobody knows."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,10 +52,7 @@ class VideoLabels:
         >>> VideoLabels(consent="No").consents, VideoLabels(consent="withdrawn 2026-07-01").consents
         (False, False)
         """
-        if self.consent is None:
-            return None
-        first = re.split(r"[\s,;:.()]+", self.consent.casefold().lstrip(), maxsplit=1)[0]
-        return first not in _NO_CONSENT
+        return states_consent(self.consent)
 
 
 NO_LABELS = VideoLabels()

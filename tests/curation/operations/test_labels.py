@@ -83,7 +83,7 @@ def test_videos_without_recorded_consent_are_not_curated_where_it_is_required(ra
     ]
     assert "Taken for consent: 'form 17' (1)." in report.notes
     assert validate(dataset) == []
-    with pytest.raises(SourceError, match=r"b\.mp4: no consent is recorded; .* nothing was retried"):
+    with pytest.raises(SourceError, match="nothing to retry"):
         retry(dataset, codes=["no_consent"], videos=["b.mp4"])
 
 
