@@ -209,7 +209,9 @@ def make_dataset(folder: Path, hours: float, minutes: float) -> int:
             VideoRecord(video_id=video_id, source="made", path=f"/{number}.mp4", speaker_id=f"id{number % 50}",
                         size_bytes=1, duration_s=n_ticks / float(TICK_RATE_HZ), status="ok").model_dump()
         )  # fmt: skip
-    write_parquet(folder / "videos" / "videos.parquet", pa.Table.from_pylist(rows, schema=VIDEOS.arrow_schema()), VIDEOS)
+    write_parquet(
+        folder / "videos" / "videos.parquet", pa.Table.from_pylist(rows, schema=VIDEOS.arrow_schema()), VIDEOS
+    )
     write_dataset(folder, new_record(CurationSettings(), []))
     return n_ticks * len(rows)
 

@@ -146,6 +146,11 @@ def require_same(
             f"{dataset} was made with privacy.keep_descriptors=false, and its descriptors cannot be had back; give a "
             "new --out to keep those of all videos, or leave the setting as it was"
         )
+    if before.privacy.require_consent and not settings.privacy.require_consent:
+        raise DatasetFolderError(
+            f"{dataset} was made with --require-consent (privacy.require_consent=true), so that whoever uses it may "
+            "rely on it; give the option again, or a new --out"
+        )
     if changed:
         raise DatasetFolderError(
             f"{dataset} was made with other settings: {'; '.join(changed)}. Give a new --out, the settings of "
