@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from curation.operations.run import RunReport, run
     from curation.perception.cards import FaceFinderCard, HeadPoseCard, IdentityCard, MaskCard, SpeakingCard
     from curation.perception.protocols import FaceObservation
+    from curation.review.build import WrittenPage, write_label_sheet, write_report
+    from curation.review.calibration import Calibration, calibrate
     from curation.rules.rule import MeasuredVideo, Rule, RuleError, rule
     from curation.rules.verdict import Verdict
     from curation.settings import CurationSettings, load_settings
@@ -45,6 +47,7 @@ else:
             "AssetFile": "foundation.weights",
             "UrlSource": "foundation.weights",
             "asset_path": "foundation.weights",
+            "Calibration": "curation.review.calibration",
             "CurationSettings": "curation.settings",
             "Decision": "curation.decision.decide",
             "Duplicates": "curation.operations.duplicates",
@@ -76,7 +79,9 @@ else:
             "SpeakingCard": "curation.perception.cards",
             "Verdict": "curation.rules.verdict",
             "VoiceCard": "curation.speech.cards",
+            "WrittenPage": "curation.review.build",
             "analyze": "curation.operations.analyze",
+            "calibrate": "curation.review.calibration",
             "decide": "curation.decision.decide",
             "doctor": "curation.operations.doctor:examine",
             "find_duplicates": "curation.operations.duplicates",
@@ -91,12 +96,15 @@ else:
             "retry": "curation.operations.retry",
             "rule": "curation.rules.rule",
             "run": "curation.operations.run",
+            "write_label_sheet": "curation.review.build",
+            "write_report": "curation.review.build",
         },
     )
 
 __all__ = [
     "Asset",
     "AssetFile",
+    "Calibration",
     "CurationSettings",
     "Decision",
     "DenoiserCard",
@@ -128,8 +136,10 @@ __all__ = [
     "UrlSource",
     "Verdict",
     "VoiceCard",
+    "WrittenPage",
     "analyze",
     "asset_path",
+    "calibrate",
     "decide",
     "doctor",
     "find_duplicates",
@@ -145,4 +155,6 @@ __all__ = [
     "retry",
     "rule",
     "run",
+    "write_label_sheet",
+    "write_report",
 ]

@@ -23,6 +23,7 @@ from curation.cli.options import (
     WorkerOptions,
     exit_codes,
 )
+from curation.cli.review import calibrate, label_sheet, report
 from curation.cli.settings import settings
 from foundation.command_line import with_option_groups
 from foundation.errors import EXIT_CANNOT_START, EXIT_INTERRUPTED, EXIT_PROBLEMS
@@ -256,6 +257,13 @@ def validate(dataset: DatasetArgument, *, wait: WaitOption = False) -> None:
     typer.echo(shown(f"{data.path}: {len(problems)} problems" if problems else f"{data.path}: valid"))
     if problems:
         raise typer.Exit(EXIT_PROBLEMS)
+
+
+app.command()(report)
+
+app.command()(label_sheet)
+
+app.command()(calibrate)
 
 
 app.command()(settings)

@@ -158,7 +158,9 @@ def decide(
     if not core.all():
         track, main = with_grid_faces(evidence.faces, track, main, number, core)
         face = main_face(evidence.faces, main)
-    return Decision(track=track, main=main, face=face, spans=tuple(spans), clips=tuple(clips), sync=sync, verdicts=verdicts)
+    return Decision(
+        track=track, main=main, face=face, spans=tuple(spans), clips=tuple(clips), sync=sync, verdicts=verdicts
+    )
 
 
 def _sync_verdict(n_ticks: int, sync: VideoSync, in_sync_z: float) -> Verdict:

@@ -115,9 +115,7 @@ def write_label_sheet(
         OSError: the page cannot be written.
     """
     folder, page_path = location(dataset), Path(out)
-    page = in_one_state(
-        folder, lambda counted: _sheet(read_reviewed(folder, counted), n, seed, rules, media, videos)
-    )
+    page = in_one_state(folder, lambda counted: _sheet(read_reviewed(folder, counted), n, seed, rules, media, videos))
     return _written(page_path, page)
 
 
@@ -172,7 +170,9 @@ def _sheet(reviewed: Reviewed, n: int, seed: int, rules: Sequence[str], media: M
     known = [criterion.rule for criterion in reviewed.criteria]
     unknown = [rule for rule in rules if rule not in known]
     if unknown:
-        raise UsageError(f"{reviewed.dataset.path} has no rule {unknown[0]!r}; its rules are {', '.join(dict.fromkeys(known))}")
+        raise UsageError(
+            f"{reviewed.dataset.path} has no rule {unknown[0]!r}; its rules are {', '.join(dict.fromkeys(known))}"
+        )
     chosen = chosen_videos(reviewed.rows, n_videos, seed)
     collected, measured = _collected(reviewed, chosen)
     strata = [one for one in collected.strata() if not rules or one.criterion.rule in rules]
@@ -229,7 +229,9 @@ def _criterion_cards(
     for one in strata:
         criterion = one.criterion
         own = [card for card in samples if card.criterion == criterion.key]
-        own.sort(key=lambda card: (not card.dropped, abs((card.value or 0.0) - card.limit), card.video_id, card.start_s))
+        own.sort(
+            key=lambda card: (not card.dropped, abs((card.value or 0.0) - card.limit), card.video_id, card.start_s)
+        )
         cards.append(
             CriterionCard(
                 key=criterion.key,
@@ -250,9 +252,7 @@ def _criterion_cards(
     return cards
 
 
-def _clip_cards(
-    reviewed: Reviewed, out: Path, media: Media, n_clips: int, seed: int, room: Room
-) -> list[ClipCard]:
+def _clip_cards(reviewed: Reviewed, out: Path, media: Media, n_clips: int, seed: int, room: Room) -> list[ClipCard]:
     chosen = _drawn_rows(len(reviewed.clips), n_clips, seed)
     rows: list[Mapping[str, object]] = reviewed.clips.take(chosen).to_pylist()
     rows.sort(key=lambda row: (str(row["path"]), float(str(row["start_s"]))))
@@ -325,7 +325,7 @@ def _report_notes(
         notes.append("The dataset has no clips.")
     elif len(clips) < len(reviewed.clips):
         notes.append(f"{len(clips):,} of {len(reviewed.clips):,} clips are shown, chosen at random.")
-    if (lost := sum(card.sheet is None for card in clips)):
+    if lost := sum(card.sheet is None for card in clips):
         notes.append(f"{lost:,} clips have no picture: the dataset lacks their media, or they are damaged.")
     if media == "embed" and room.refused:
         notes.append(f"{room.shown:,} clips can be played; there is no room for {room.refused:,} more in 50 MB.")

@@ -96,9 +96,7 @@ def video_and_samples(
 
 
 def _thumbnails(pictures: Mapping[int, str], ticks: Iterable[int]) -> list[Thumbnail]:
-    return [
-        Thumbnail(time_s=seconds_of_tick(tick), image=pictures[tick]) for tick in sorted(ticks) if tick in pictures
-    ]
+    return [Thumbnail(time_s=seconds_of_tick(tick), image=pictures[tick]) for tick in sorted(ticks) if tick in pictures]
 
 
 def _sample_card(
@@ -114,9 +112,7 @@ def _sample_card(
     media = None
     if room is not None and missing_source(video.row) is None:
         try:
-            address = video_address(
-                source_video(video.row.path, video.row.audio_track, stretch.ticks, settings.media)
-            )
+            address = video_address(source_video(video.row.path, video.row.audio_track, stretch.ticks, settings.media))
             media = address if room.takes(address) else None
         except (GaiaError, OSError):
             media = None

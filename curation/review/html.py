@@ -73,7 +73,9 @@ def _charts() -> str:
         script = files("plotly") / "package_data" / "plotly.min.js"
         text = script.read_text(encoding="utf-8")
     except (ModuleNotFoundError, FileNotFoundError) as error:
-        raise MissingChartsError("the package plotly, which draws the charts, is missing: pip install plotly") from error
+        raise MissingChartsError(
+            "the package plotly, which draws the charts, is missing: pip install plotly"
+        ) from error
     return text.replace("</script", "<\\/script")
 
 

@@ -96,7 +96,9 @@ def clip_measures(clips: pa.Table) -> list[MeasureCard]:
     columns["sync_offset_ms"] = _numbers(clips["sync_offset_ticks"]) * 40.0
     tier = np.asarray(clips["tier"].to_pylist(), dtype=object)
     return [
-        card for name, (title, unit) in _MEASURES.items() if (card := _card(title, unit, columns[name], tier)) is not None
+        card
+        for name, (title, unit) in _MEASURES.items()
+        if (card := _card(title, unit, columns[name], tier)) is not None
     ]
 
 

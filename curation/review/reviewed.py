@@ -69,9 +69,7 @@ def read_reviewed(path: Path, counted: Counted) -> Reviewed:
     return Reviewed(
         dataset=dataset,
         settings=settings,
-        criteria=criteria_of(
-            settings, dataset.record.rules or rule_records(settings.rules, ()), _limits_in(spans)
-        ),
+        criteria=criteria_of(settings, dataset.record.rules or rule_records(settings.rules, ()), _limits_in(spans)),
         rows=[VideoRow(**row) for row in read_table(path, "videos", columns).to_pylist()],
         spans=spans,
         clips=counted_rows(read_table(path, "clips", CLIPS.scalars()), counted),

@@ -74,9 +74,7 @@ def pictures_of(
     return dict(_of_clips(dataset, video, heights)), missing
 
 
-def _of_source(
-    video: MeasuredVideo, heights: Mapping[int, int], media: MediaSettings
-) -> Iterable[tuple[int, str]]:
+def _of_source(video: MeasuredVideo, heights: Mapping[int, int], media: MediaSettings) -> Iterable[tuple[int, str]]:
     from PIL import Image
 
     info = probe_for(path_of_text(video.row.path), media)
@@ -93,9 +91,7 @@ def _of_source(
             yield tick, jpeg_address(small)
 
 
-def _of_clips(
-    dataset: Dataset, video: MeasuredVideo, heights: Mapping[int, int]
-) -> Iterable[tuple[int, str]]:
+def _of_clips(dataset: Dataset, video: MeasuredVideo, heights: Mapping[int, int]) -> Iterable[tuple[int, str]]:
     from PIL import Image
 
     kept = {span.ticks: span.clip_id for tier in TIERS for span in video.spans[tier] if span.clip_id is not None}

@@ -10,7 +10,7 @@ function pageHeader() {
   } } }, start === "dark" ? "Light colours" : "Dark colours");
   document.documentElement.dataset.theme = start;
   const title = PAGE.kind === "report" ? `Dataset ${PAGE.dataset}` : `Samples of ${PAGE.dataset}`;
-  top.append(el("div", { class: "row" }, el("h1", {}, title), button), el("p", { class: "faint" }, `Made by ${PAGE.made_by}.`),
+  top.append(el("div", { class: "row title" }, el("h1", {}, title), button), el("p", { class: "faint" }, `Made by ${PAGE.made_by}.`),
     el("dl", { class: "facts" }, Object.entries(PAGE.facts).map(([name, text]) => el("div", {}, el("dt", {}, name), el("dd", {}, text)))));
   if (PAGE.notes.length) top.append(el("ul", { class: "notes", "aria-label": "Notes" }, PAGE.notes.map((note) => el("li", {}, note))));
 }
@@ -52,7 +52,7 @@ function funnelSection() {
       total ? `${(100 * sum(bySource.map(([, own]) => own[key] || 0)) / total).toFixed(1)} %` : "-"];
     const rows = [...outcomes.map((name) => row(`dropped: ${words(name)}`, name)), row("kept", "kept")];
     if (sum(bySource.map(([, own]) => own.not_asked || 0)) > 0) rows.push(row("not asked for", "not_asked"));
-    figures.replaceChildren(table(`Time in tier ${state.tier}, ${unit.name}`, ["", ...bySource.map(([name]) => `${name}, ${unit.name}`), `all, ${unit.name}`, "share"], rows, [false, ...bySource.map(() => true), true, true]));
+    figures.replaceChildren(table(`Time in tier ${state.tier}, ${unit.name}`, ["outcome", ...bySource.map(([name]) => `${name}, ${unit.name}`), `all, ${unit.name}`, "share"], rows, [false, ...bySource.map(() => true), true, true]));
   };
   host.append(el("div", { class: "filters" },
     choice("Tier", PAGE.tiers.map((tier) => [tier, tier]), (value) => { state.tier = value; update(); }, state.tier),
@@ -61,6 +61,8 @@ function funnelSection() {
   update();
 }
 
+function highest(measure) { return Math.max(...measure.edges.slice(1).map((_, i) => sum(PAGE.tiers.map((tier) => measure.counts[tier][i])))); }
+
 function measuresSection() {
   if (!PAGE.measures.length) return;
   const host = section("measures", "Clips in figures", "Over all clips; the pose of the head over the frames of some of them.");
@@ -68,9 +70,10 @@ function measuresSection() {
     const middle = measure.edges.slice(1).map((edge, i) => (edge + measure.edges[i]) / 2);
     const make = () => ({ traces: PAGE.tiers.map((tier) => ({ type: "bar", name: tier, x: middle, y: measure.counts[tier], width: measure.edges[1] - measure.edges[0],
       marker: { color: TIER_COLOURS[tier] }, hovertemplate: `%{x:.3g} ${plain(measure.unit)}: %{y}<extra>${tier}</extra>` })),
-    layout: { barmode: "stack", bargap: 0, xaxis: { title: { text: plain(measure.unit) } } } });
+    layout: { barmode: "stack", bargap: 0, xaxis: { title: { text: plain(measure.unit) } },
+      yaxis: { nticks: 4, tickformat: ",d", dtick: highest(measure) < 4 ? 1 : null } } });
     return el("div", { class: "card" }, el("h3", {}, measure.title), chart(`Distribution: ${measure.title}`, 200, make),
-      measure.missing ? el("p", { class: "faint" }, `Not measured in ${measure.missing} clips.`) : null);
+      measure.missing ? el("p", { class: "faint" }, `Not measured in ${measure.missing} ${measure.missing === 1 ? "clip" : "clips"}.`) : null);
   })));
 }
 

@@ -6,14 +6,15 @@ function distribution(criterion, state) {
   const width = histogram.edges[1] - histogram.edges[0];
   const unit = plain(criterion.unit);
   const parts = [["kept", "kept", COLOURS.kept], ["dropped", `dropped by ${words(criterion.rule)}`, colourOf(criterion.rule)], ["other", "dropped by another rule", "#a9b2bc"]];
-  return chart(`Distribution of ${criterion.words}, with the limit`, 230, () => ({
+  const colours = el("ul", { class: "legend", "aria-label": "Colours" }, parts.map(([, name, color]) => el("li", {}, el("span", { style: `background:${color}`, "aria-hidden": "true" }), name)));
+  return [colours, chart(`Distribution of ${criterion.words}, with the limit`, 230, () => ({
     traces: parts.map(([key, name, color]) => ({ type: "bar", name, x: middle, y: histogram[key].map((ticks) => ticks / 25), width, marker: { color },
       hovertemplate: `%{x:.4g} ${unit}: %{y:.1f} s<extra>${name}</extra>` })),
-    layout: { barmode: "stack", bargap: 0, showlegend: true, legend: { orientation: "h", y: 1.18, x: 0 }, margin: { l: 8, r: 8, t: 30, b: 40 },
+    layout: { barmode: "stack", bargap: 0, margin: { l: 8, r: 8, t: 22, b: 40 },
       xaxis: { title: { text: plain(`${criterion.words}${criterion.unit ? `, ${criterion.unit}` : ""}`) } },
       yaxis: { title: { text: state.log ? "seconds, logarithmic" : "seconds" }, type: state.log ? "log" : "linear" },
       shapes: criterion.limit === null ? [] : [{ type: "line", xref: "x", yref: "paper", x0: criterion.limit, x1: criterion.limit, y0: 0, y1: 1, line: { color: themeColour("--ink"), width: 2, dash: "dash" } }],
-      annotations: criterion.limit === null ? [] : [{ x: criterion.limit, xref: "x", y: 1, yref: "paper", yanchor: "top", xanchor: "left", showarrow: false, text: `limit ${figure(criterion.limit)}` }] } }));
+      annotations: criterion.limit === null ? [] : [{ x: criterion.limit, xref: "x", y: 1, yref: "paper", yanchor: "bottom", xanchor: "left", showarrow: false, text: `limit ${figure(criterion.limit)}` }] } }))];
 }
 
 function ruleCard(criterion, state) {
@@ -23,7 +24,7 @@ function ruleCard(criterion, state) {
     el("p", {}, `${criterion.words}: ${limit}. `, criterion.setting ? el("span", { class: "faint" }, `Setting ${criterion.setting}.`) : el("span", { class: "faint" }, "A rule of the user's own.")));
   if (criterion.boundary) card.append(el("p", { class: "faint" }, "This rule drops nothing: a new clip begins at each value beyond the limit."));
   if (PAGE.kind === "report") {
-    if (criterion.histogram) card.append(distribution(criterion, state));
+    if (criterion.histogram) card.append(...distribution(criterion, state));
     else card.append(el("p", { class: "nothing" }, criterion.own ? "Its values are known only where it dropped something." : "Nothing was measured for this rule."));
   }
   if (state.samples) card.append(...sampleGroups(criterion));

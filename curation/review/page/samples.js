@@ -21,7 +21,7 @@ function sampleCard(sample) {
   if (sample.coarse) card.append(el("div", { class: "faint" }, "Looked at on a part of the ticks: the borders are known to 0.2 s."));
   if (sample.media) card.append(el("video", { controls: true, preload: "none", poster: sample.pictures.length ? sample.pictures[0].image : null, src: sample.media, "aria-label": `Video of ${sample.name}` }));
   if (sample.pictures.length) {
-    card.append(el("div", { class: "pictures" }, sample.pictures.map((picture) =>
+    card.append(el("div", { class: "pictures", tabindex: "0", role: "group", "aria-label": "Pictures" }, sample.pictures.map((picture) =>
       el("figure", {}, el("img", { src: picture.image, loading: "lazy", alt: `${sample.name} at ${clock(picture.time_s)}` }), el("figcaption", {}, clock(picture.time_s))))));
   } else card.append(el("p", { class: "nothing" }, `No picture: ${sample.missing}.`));
   const answer = (right, text) => el("button", { type: "button", "aria-pressed": "false", on: { click: () => {

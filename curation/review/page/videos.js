@@ -82,7 +82,7 @@ function videosSection() {
   const rules = [...new Set(PAGE.videos.flatMap((video) => Object.keys(video.values)))];
   host.append(el("div", { class: "filters" }, el("label", {}, "Name, path or speaker", search),
     choice("Source", [["", "all sources"], ...distinct(PAGE.videos.map((video) => video.source)).map((name) => [name, name])], set("source"), ""),
-    choice("With", [["", "any outcome"], ...outcomes.map((name) => [name, words(name)])], set("outcome"), ""),
+    choice("Outcome", [["", "any outcome"], ...outcomes.map((name) => [name, words(name)])], set("outcome"), ""),
     choice("Order", [["name", "by name"], ["lost", "most lost first"], ["long", "longest first"]], set("sort"), "name"),
     choice("Curve", [["", "none"], ...PAGE.outcomes.filter((name) => rules.includes(name)).map((name) => [name, words(name)])], set("value"), "")),
   legend(outcomes), pages.bar, list);
