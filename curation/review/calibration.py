@@ -8,6 +8,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 
 import yaml
@@ -28,6 +29,11 @@ from manifests.packing.one_state import in_one_state
 __all__ = ["CalibratedLimit", "Calibration", "calibrate"]
 
 _DIGITS = range(1, 8)
+
+_LEGEND = (
+    "Precision: of what a rule drops, the share that deserves it. Recall: of what deserves it, the share that is dropped. "
+    "In brackets, intervals of 95 %."
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,16 +92,13 @@ class Calibration:
         wanted = f"{100 * self.wanted_precision:g} %"
         header = ["rule, tier", "labels", "limit", "precision", "recall", f"limit for {wanted}", "precision", "recall"]
         lines = [
-            "Precision: of what a rule drops, the share that deserves it. Recall: of what deserves it, the share that is "
-            "dropped. In brackets, intervals of 95 %.",
+            _LEGEND,
             text_table(header, rows, numeric=[False, *[True] * 4, False, True, True]),
         ]
         partly = [one for one in self.limits if one.covered < 0.999]
         if partly:
             names = ", ".join(f"{one.rule}, {one.tier} ({100 * one.covered:.0f} %)" for one in partly)
-            lines.append(
-                f"Labels tell nothing of the strata without one; they cover a part of the stretches of {names}."
-            )
+            lines.append(f"The labels leave out strata of {names}: that share of the stretches is what they speak for.")
         if self.draw == "nearest":
             lines.append(
                 "The labels are of samples nearest to the limits, not of a random draw: label a sheet of "
@@ -235,7 +238,7 @@ def _candidates(criterion: Criterion, labels: Sequence[Label], *, whole: bool) -
     """Return limits that divide the labelled values differently, today's among them."""
     values = sorted({label.value for label in labels if label.value is not None})
     found = [] if criterion.limit is None else [criterion.limit]
-    for low, high in zip(values, values[1:], strict=False):
+    for low, high in pairwise(values):
         if criterion.limit is not None and low <= criterion.limit <= high:
             continue
         limit = _round_between(low, high)

@@ -100,8 +100,9 @@ def nearest(strata: Strata, n: int) -> list[Sample]:
 
 
 def drawn(strata: Sequence[Strata], n: int, seed: int) -> list[Sample]:
-    """Draw `n` stretches, the same for the same stretches and seed: as many of each criterion and decision as there
-    are, and of these as many from each stratum, where the strata allow it.
+    """Draw `n` stretches, the same for the same stretches and seed.
+
+    As many are of each criterion and decision, and of these as many of each stratum, as there are stretches for it.
 
     Args:
         strata: of each criterion.

@@ -2,16 +2,16 @@
 
 import base64
 import io
-from collections.abc import Iterable, Mapping
-from contextlib import closing
-from pathlib import Path
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from curation.media.convert import LazyImage
 from curation.media.decoders import probe_for
 from curation.media.errors import MediaError as SourceMediaError
-from curation.media.frames_again import FramesAgain
+from curation.media.frames import TickFrame, tick_frames
+from curation.media.probe import VideoInfo
 from curation.media.settings import MediaSettings
 from curation.review.measured_videos import MeasuredVideo, VideoRow
 from foundation.array_types import Float32Array, RgbImage
@@ -31,6 +31,10 @@ __all__ = ["jpeg_address", "missing_source", "pictures_of"]
 _FACE_COLOUR = "#ffd60a"
 
 _QUALITY = 68
+
+_MOST_SKIPPED_TICKS = 150
+"""Ticks that are decoded for nothing rather than seeking: a seek decodes from a key frame, 250 frames apart in many
+files."""
 
 
 def jpeg_address(image: "Image") -> str:
@@ -78,17 +82,35 @@ def _of_source(video: MeasuredVideo, heights: Mapping[int, int], media: MediaSet
     from PIL import Image
 
     info = probe_for(path_of_text(video.row.path), media)
-    with closing(FramesAgain(info, media)) as frames:
-        for tick in sorted(tick for tick in heights if tick < info.n_ticks):
-            try:
-                shown = frames.decoded(tick)
-            except SourceMediaError:  # the file holds no picture here
-                continue
-            width, height = shown.shape.size_px
-            scale = heights[tick] / height
-            small = Image.fromarray(shown.thumbnail(max(1, round(width * scale)), heights[tick]))
-            _draw_box(small, video.box_px[tick] * scale)
-            yield tick, jpeg_address(small)
+    for tick, shown in _shown_at(info, sorted(tick for tick in heights if tick < info.n_ticks), media):
+        width, height = shown.shape.size_px
+        scale = heights[tick] / height
+        small = Image.fromarray(shown.thumbnail(max(1, round(width * scale)), heights[tick]))
+        _draw_box(small, video.box_px[tick] * scale)
+        yield tick, jpeg_address(small)
+
+
+def _shown_at(info: VideoInfo, ticks: Sequence[int], media: MediaSettings) -> Iterator[tuple[int, LazyImage]]:
+    """Yield the images of ascending ticks; nothing for a tick of which the file holds no picture."""
+    frames: Generator[TickFrame] | None = None
+    next_tick = 0
+    for tick in ticks:
+        if frames is None or tick - next_tick > _MOST_SKIPPED_TICKS:
+            if frames is not None:
+                frames.close()
+            frames, next_tick = _from(info, tick, media), tick
+        for frame in frames:
+            next_tick = frame.tick + 1
+            if frame.tick == tick:
+                if frame.shown is not None:
+                    yield tick, frame.shown
+                break
+    if frames is not None:
+        frames.close()
+
+
+def _from(info: VideoInfo, first_tick: int, media: MediaSettings) -> Generator[TickFrame]:
+    yield from tick_frames(info, first_tick, info.n_ticks, media)
 
 
 def _of_clips(dataset: Dataset, video: MeasuredVideo, heights: Mapping[int, int]) -> Iterable[tuple[int, str]]:

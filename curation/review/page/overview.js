@@ -87,7 +87,7 @@ function legendOfTiers() {
 function speakersSection() {
   if (!PAGE.n_clips) return;
   const host = section("speakers", "Speakers");
-  if (!PAGE.n_speakers) { host.append(el("p", { class: "nothing" }, "Nothing tells who speaks in these clips: neither the layout of the sources nor `gaia-curate identities`.")); return; }
+  if (!PAGE.n_speakers) { host.append(el("p", { class: "nothing" }, "Nothing tells who speaks in these clips: neither the layout of the sources, nor gaia-curate identities.")); return; }
   const unit = timeUnit(Math.max(...PAGE.speakers.map((row) => row.kept_s)));
   const first = PAGE.speakers.slice(0, 30);
   host.append(el("p", {}, `${PAGE.n_speakers} speakers have clips${PAGE.n_speakers > PAGE.speakers.length ? `; the ${PAGE.speakers.length} with the most are listed` : ""}.`),
@@ -109,7 +109,7 @@ function failuresSection() {
     const own = PAGE.failures.filter((row) => code === "" || row.code === code);
     rows.replaceChildren(table("Videos that were not curated", ["video", "source", "status", "code", "why"], own.map((row) => [row.name, row.source, row.status, row.code, row.detail]), [false, false, false, false, false]));
   };
-  host.append(el("p", {}, `${PAGE.n_failures} videos${PAGE.n_failures > PAGE.failures.length ? `; the first ${PAGE.failures.length} are listed` : ""}. \`gaia-curate retry\` tries them again.`),
+  host.append(el("p", {}, `${PAGE.n_failures} videos${PAGE.n_failures > PAGE.failures.length ? `; the first ${PAGE.failures.length} are listed` : ""}. The command gaia-curate retry tries them again.`),
     el("div", { class: "filters" }, choice("Code", [["", "all codes"], ...codes.map((code) => [code, code])], update, "")), rows);
   update("");
 }
