@@ -31,8 +31,8 @@ __all__ = ["CalibratedLimit", "Calibration", "calibrate"]
 _DIGITS = range(1, 8)
 
 _LEGEND = (
-    "Precision: of what a rule drops, the share that deserves it. Recall: of what deserves it, the share that is dropped. "
-    "In brackets, intervals of 95 %."
+    "Precision: of what a rule drops, the share that deserves it. Recall: of what deserves it, the share that is "
+    "dropped. In brackets, intervals of 95 %."
 )
 
 

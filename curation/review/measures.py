@@ -130,7 +130,9 @@ def _card(title: str, unit: str, values: Float64Array, tier: np.typing.NDArray[n
         return None
     low, high = float(values[known].min()), float(values[known].max())
     edges = np.linspace(low, high if high > low else low + 1.0, _BINS + 1)
-    counts = {name: np.histogram(values[known & (tier == name)], edges)[0].tolist() for name in TIERS}
+    counts: dict[str, list[int]] = {
+        name: np.histogram(values[known & (tier == name)], edges)[0].tolist() for name in TIERS
+    }
     return MeasureCard(
         title=title,
         unit=unit,

@@ -40,7 +40,10 @@ def clip_video(clip: Clip) -> bytes:
     """
     mp4, samples = clip.mp4(), clip.audio()
     content = io.BytesIO()
-    with av.open(io.BytesIO(mp4), format="mov") as stored, av.open(content, "w", format="mp4") as output:
+    with (
+        av.open(io.BytesIO(mp4), mode="r", format="mov") as stored,
+        av.open(content, mode="w", format="mp4") as output,
+    ):
         pictures = stored.streams.video[0]
         copied = output.add_stream_from_template(pictures)
         sound = None if samples is None else _sound_stream(output)
@@ -70,7 +73,7 @@ def source_video(path: str, audio_track: int | None, ticks: TickRange, media: Me
     first, end = ticks[0], min(ticks[1], info.n_ticks)
     samples = tick_audio(info, first, end)
     content = io.BytesIO()
-    with av.open(content, "w", format="mp4") as output:
+    with av.open(content, mode="w", format="mp4") as output:
         pictures = output.add_stream("libx264", rate=TICK_RATE_HZ, options={"crf": "30", "preset": "veryfast"})
         pictures.width = max(2, round(_HEIGHT_PX * info.width_px / info.height_px / 2) * 2)
         pictures.height, pictures.pix_fmt = _HEIGHT_PX, "yuv420p"
