@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 from curation.review.cards import Media, Room, clip_card, video_and_samples
 from curation.review.html import page_html
@@ -18,13 +19,14 @@ from curation.review.measures import (
     speaker_rows,
 )
 from curation.review.page_data import ClipCard, CriterionCard, Page, SampleCard, VideoCard
+from curation.review.page_notes import coverage_notes, page_of, report_notes
 from curation.review.reviewed import Collected, Reviewed, read_reviewed
 from curation.review.sampling import Sample, Strata, chosen_videos, drawn, nearest
 from foundation.array_types import Float64Array
 from foundation.errors import GaiaError, UsageError
 from foundation.storage.atomic import write_bytes_atomic
 from foundation.storage.locations import location
-from foundation.text import megabytes, shown, time_unit
+from foundation.text import megabytes, shown
 from manifests.packing.one_state import in_one_state
 
 __all__ = ["WrittenPage", "write_label_sheet", "write_report"]
@@ -144,11 +146,11 @@ def _report(reviewed: Reviewed, out: Path, media: Media, n_videos: int, n_clips:
     cards = _criterion_cards(strata, collected, sample_cards)
     speakers, n_speakers = speaker_rows(reviewed.clips)
     failures, n_failures = failure_rows(reviewed.rows)
-    base = _page(reviewed, "report", "nearest", cards)
+    base = page_of(reviewed, "report", "nearest", cards)
     n_decided = sum(row.was_decided for row in reviewed.rows)
     notes = [
         *base.notes,
-        *_report_notes(reviewed, videos, n_decided, clip_cards, media, room, collected),
+        *report_notes(reviewed, videos, n_decided, clip_cards, media, room, collected),
     ]
     return replace(
         base,
@@ -179,8 +181,8 @@ def _sheet(reviewed: Reviewed, n: int, seed: int, rules: Sequence[str], media: M
     samples = drawn(strata, n, seed)
     room = Room(left=_MOST_BYTES - _PAGE_BYTES) if media != "none" else None
     _, sample_cards = _video_cards(reviewed, measured, samples, timelines=False, room=room)
-    page = _page(reviewed, "labels", "random", _criterion_cards(strata, collected, sample_cards))
-    notes = [*page.notes, *_coverage_notes(len(chosen), sum(row.was_decided for row in reviewed.rows), "Drawn from")]
+    page = page_of(reviewed, "labels", "random", _criterion_cards(strata, collected, sample_cards))
+    notes = [*page.notes, *coverage_notes(len(chosen), sum(row.was_decided for row in reviewed.rows), "Drawn from")]
     if not samples:
         notes.append("There is nothing to label: no rule kept or dropped a stretch of these videos.")
     elif len(samples) < n:
@@ -254,7 +256,7 @@ def _criterion_cards(
 
 def _clip_cards(reviewed: Reviewed, out: Path, media: Media, n_clips: int, seed: int, room: Room) -> list[ClipCard]:
     chosen = _drawn_rows(len(reviewed.clips), n_clips, seed)
-    rows: list[Mapping[str, object]] = reviewed.clips.take(chosen).to_pylist()
+    rows: list[Mapping[str, object]] = reviewed.clips.take(pa.array(chosen, pa.int64())).to_pylist()
     rows.sort(key=lambda row: (str(row["path"]), float(str(row["start_s"]))))
     beside = out.parent / f"{out.stem}_media"
     return [clip_card(reviewed.dataset, row, media, room, beside) for row in rows]
@@ -274,68 +276,3 @@ def _poses(reviewed: Reviewed, seed: int) -> dict[str, list[Float64Array]]:
         except GaiaError:
             continue
     return poses
-
-
-def _page(reviewed: Reviewed, kind: str, draw: str, criteria: list[CriterionCard]) -> Page:
-    record = reviewed.dataset.record
-    raw_s = sum(row.duration_s or 0.0 for row in reviewed.rows if row.duplicate_of is None)
-    unit = time_unit(raw_s)
-    originals = [row for row in reviewed.rows if row.duplicate_of is None]
-    facts = {"videos": f"{len(reviewed.rows):,}", "raw": f"{unit.text(raw_s)} {unit.name}"}
-    kept = {"diffusion": sum(r.kept_diffusion_s for r in originals), "vae": sum(r.kept_vae_s for r in originals)}
-    facts |= {f"kept in tier {tier}": f"{unit.text(kept[tier])} {unit.name}" for tier in reviewed.settings.tiers}
-    facts |= {"clips": f"{len(reviewed.clips):,}", "not curated": f"{sum(r.status != 'ok' for r in reviewed.rows):,}"}
-    return Page(
-        kind=kind,
-        dataset=shown(reviewed.dataset.path.name or str(reviewed.dataset.path)),
-        identity=reviewed.identity,
-        draw=draw,
-        made_by=f"{record.software} {record.software_version}, preset {record.preset}",
-        facts=facts,
-        notes=[] if reviewed.rows else ["The dataset has no videos: no run has ended yet."],
-        tiers=list(reviewed.settings.tiers),
-        outcomes=list(record.outcomes),
-        criteria=criteria,
-    )
-
-
-def _coverage_notes(n_chosen: int, n_decided: int, words: str) -> list[str]:
-    if n_chosen == n_decided:
-        return []
-    return [f"{words} {n_chosen:,} of {n_decided:,} videos, chosen at random."]
-
-
-def _report_notes(
-    reviewed: Reviewed,
-    videos: Sequence[VideoCard],
-    n_decided: int,
-    clips: Sequence[ClipCard],
-    media: Media,
-    room: Room,
-    collected: Collected,
-) -> list[str]:
-    notes = _coverage_notes(len(videos), n_decided, "Timelines, distributions and samples are of")
-    missing = [card for card in videos if card.missing is not None]
-    if missing:
-        notes.append(
-            f"No pictures of the dropped stretches of {len(missing):,} videos: "
-            f"{'; '.join(sorted({str(card.missing) for card in missing}))}."
-        )
-    if not len(reviewed.clips):
-        notes.append("The dataset has no clips.")
-    elif len(clips) < len(reviewed.clips):
-        notes.append(f"{len(clips):,} of {len(reviewed.clips):,} clips are shown, chosen at random.")
-    if lost := sum(card.sheet is None for card in clips):
-        notes.append(f"{lost:,} clips have no picture: the dataset lacks their media, or they are damaged.")
-    if media == "embed" and room.refused:
-        notes.append(f"{room.shown:,} clips can be played; there is no room for {room.refused:,} more in 50 MB.")
-    unmeasured_s = sum(card.unmeasured_s for card in videos)
-    if unmeasured_s:
-        unit = time_unit(unmeasured_s)
-        notes.append(
-            f"In {unit.text(unmeasured_s)} {unit.name} of these videos faces were looked for on a part of the ticks "
-            "only, because no clip could lie there: the borders of such stretches are known to 0.2 s."
-        )
-    if collected.undecided:
-        notes.append(f"Values of {collected.undecided:,} videos are not known without the rules of your own.")
-    return notes

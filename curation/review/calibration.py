@@ -52,7 +52,8 @@ class CalibratedLimit:
     recall: Estimate | None
     """None without a label of a bad stretch."""
     new_limit: float | None
-    """The limit of the largest recall that has the wanted precision; None: there is none."""
+    """The limit of the largest recall that has the wanted precision, and of these of the largest precision; None: there
+    is none."""
     new_precision: Estimate | None
     new_recall: Estimate | None
     note: str
@@ -203,16 +204,16 @@ def _calibrated(
     if not criterion.adjustable or criterion.setting is None or criterion.limit is None:
         return replace(result, note="not one number")
     whole = isinstance(dict(setting_leaves(settings_of(settings)))[criterion.setting], int)
-    best: tuple[float, float, float, tuple[Estimate | None, Estimate | None]] | None = None
+    best: tuple[tuple[float, float, float], float, tuple[Estimate | None, Estimate | None]] | None = None
     for limit in _candidates(criterion, labels, whole=whole):
         rates = today if limit == criterion.limit else _rates(labels, weights, _dropped_at(criterion, labels, limit))
         if rates[0] is not None and rates[0].value >= wanted:
             recall = rates[1].value if rates[1] is not None else 0.0
-            ranked = recall, -abs(limit - criterion.limit), limit, rates
-            best = ranked if best is None or ranked[:2] > best[:2] else best
+            rank = recall, rates[0].value, -abs(limit - criterion.limit)
+            best = (rank, limit, rates) if best is None or rank > best[0] else best
     if best is None:
         return replace(result, note="none reaches it")
-    return replace(result, new_limit=best[2], new_precision=best[3][0], new_recall=best[3][1])
+    return replace(result, new_limit=best[1], new_precision=best[2][0], new_recall=best[2][1])
 
 
 def _rates(

@@ -8,38 +8,13 @@ from pathlib import Path
 
 import pytest
 from helpers.made_videos import SmallRun
-from helpers.review_pages import WIDTHS, data_of
+from helpers.review_pages import HOSTILE, WIDTHS, data_of, hostile_page
 
 from curation.output.folder import DatasetFolder
 from curation.output.sole_writer import sole_writer_of_new
 from curation.review.build import write_label_sheet, write_report
 from curation.review.html import page_html
-from curation.review.page_data import FailureRow, Page, SpeakerRow
 from curation.settings import CurationSettings
-
-HOSTILE = "</script><script>window.hacked=1</script>\"'`\u2028\x1b[2J<img src=x onerror=alert(1)>&amp;"
-
-
-def hostile_page() -> Page:
-    """Return a page in which every name is an attack."""
-    seconds = {HOSTILE: {"kept": 10.0, "silence": 5.0}}
-    return Page(
-        kind="report",
-        dataset=HOSTILE,
-        identity="0" * 16,
-        draw="nearest",
-        made_by=HOSTILE,
-        facts={HOSTILE: HOSTILE},
-        notes=[HOSTILE],
-        tiers=["diffusion", "vae"],
-        outcomes=["kept", "silence"],
-        funnel={"diffusion": seconds, "vae": seconds},
-        speakers=[SpeakerRow(name=HOSTILE, source=HOSTILE, clips=1, kept_s=3.0)],
-        n_speakers=1,
-        n_clips=1,
-        failures=[FailureRow(name=HOSTILE, source=HOSTILE, status="failed", code="unreadable", detail=HOSTILE)],
-        n_failures=1,
-    )
 
 
 def test_no_name_ends_the_element_that_holds_it() -> None:
@@ -48,8 +23,8 @@ def test_no_name_ends_the_element_that_holds_it() -> None:
     data, _, _ = rest.partition("</script>")
     assert json.loads(data)["dataset"] == HOSTILE
     assert not re.search(r"[<>&\u2028]", data)
-    assert "window.hacked" not in before  # the title is escaped
-    assert "&lt;/script&gt;" in before
+    assert "<script>window.hacked" not in html
+    assert "&lt;/script&gt;" in before  # the title
 
 
 def test_the_policy_lets_nothing_but_the_scripts_of_the_page_run() -> None:
