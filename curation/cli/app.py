@@ -25,6 +25,7 @@ from curation.cli.options import (
     WorkerOptions,
     exit_codes,
 )
+from curation.cli.review import calibrate, label_sheet, report
 from curation.cli.settings import settings
 from curation.cli.what_if import what_if
 from foundation.command_line import with_option_groups
@@ -279,6 +280,12 @@ def validate(dataset: DatasetArgument, *, wait: WaitOption = False) -> None:
 
 
 app.command()(card)
+app.command()(report)
+
+app.command()(label_sheet)
+
+app.command()(calibrate)
+
 
 app.command()(settings)
 

@@ -3,7 +3,7 @@
 Pure and quick: no file, no model. Changing a threshold runs this again on the same evidence.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -68,6 +68,8 @@ class Decision:
     """Clips to be rendered, by their first tick."""
     sync: VideoSync = NOTHING_JUDGED
     """What the rule `sync` says of the stretches that pass all other rules of tier `diffusion`."""
+    verdicts: Mapping[Tier, Judged] = field(default_factory=dict, compare=False)
+    """By tier that was asked for, the verdict of each rule on every tick, in the order in which they are applied."""
 
     def __repr__(self) -> str:
         seconds = float(sum(clip.n_ticks for clip in self.clips) / TICK_RATE_HZ)
@@ -121,6 +123,7 @@ def decide(
         for clip in plan_clips(passed, breaks, settings.too_short, sync, tiers)
     ]
     spans: list[Span] = []
+    verdicts: dict[Tier, Judged] = {}
     for tier in TIERS:
         clip_of = _clip_of(len(evidence), clips, tier)
         if tier not in tiers:
@@ -134,13 +137,14 @@ def decide(
             left &= ~unsynced.failed
         shortest = judgement.too_short, too_short(left, breaks[tier], settings.too_short)
         exact = core if look.silent is None else core | look.silent
-        spans += _spans(
-            evidence, judged_by_grid(ruled, shortest, look, core), breaks[tier], clips, clip_of, tier, sync, exact
-        )
+        verdicts[tier] = judged_by_grid(ruled, shortest, look, core)
+        spans += _spans(evidence, verdicts[tier], breaks[tier], clips, clip_of, tier, sync, exact)
     if not core.all():
         track, main = with_grid_faces(evidence.faces, track, main, seen.number, core)
         face = main_face(evidence.faces, main)
-    return Decision(track=track, main=main, face=face, spans=tuple(spans), clips=tuple(clips), sync=sync)
+    return Decision(
+        track=track, main=main, face=face, spans=tuple(spans), clips=tuple(clips), sync=sync, verdicts=verdicts
+    )
 
 
 def _sync_verdict(n_ticks: int, sync: VideoSync, in_sync_z: float) -> Verdict:
