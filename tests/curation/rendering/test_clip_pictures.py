@@ -39,7 +39,7 @@ class Stored(LazyImage):
 def coded(matrix: int = BT709, height: int = 120, width: int = 200) -> Stored:
     """Luma is the column or the row, whichever is larger; chroma are its own column and row."""
     rows, columns = np.mgrid[0:height, 0:width]
-    blue, red = columns[: height // 2, : width // 2], rows[: height // 2, : width // 2]
+    blue, red = columns[: -(-height // 2), : -(-width // 2)], rows[: -(-height // 2), : -(-width // 2)]
     luma = np.maximum(columns, rows).astype(np.uint8)
     return Stored(luma, (blue.astype(np.uint8), red.astype(np.uint8)), matrix, full=False)
 
@@ -85,10 +85,12 @@ def test_a_square_at_odd_pixels_has_its_chroma_between_the_stored_samples() -> N
     np.testing.assert_allclose(red, np.broadcast_to(np.arange(10.5, 42)[:, None], (32, 32)), atol=0.5)
 
 
+@pytest.mark.parametrize(("height", "width"), [(120, 200), (119, 199)])
 @pytest.mark.parametrize(("x0", "y0"), [(-20, 5), (165, 5), (11, -31), (10, 77), (-91, -90), (231, 150)])
-def test_beyond_the_frame_its_border_is_repeated(x0: int, y0: int) -> None:
-    luma, blue, _ = planes_of(ClipPictures(Crop(x0_px=x0, y0_px=y0, size_px=64), 64)(coded()))
-    rows, columns = np.clip(np.arange(y0, y0 + 64), 0, 119), np.clip(np.arange(x0, x0 + 64), 0, 199)
+def test_beyond_the_frame_its_border_is_repeated(x0: int, y0: int, height: int, width: int) -> None:
+    frame = coded(height=height, width=width)
+    luma, blue, _ = planes_of(ClipPictures(Crop(x0_px=x0, y0_px=y0, size_px=64), 64)(frame))
+    rows, columns = np.clip(np.arange(y0, y0 + 64), 0, height - 1), np.clip(np.arange(x0, x0 + 64), 0, width - 1)
     np.testing.assert_array_equal(luma, np.maximum(columns, rows[:, None]))
     np.testing.assert_allclose(blue, np.broadcast_to((columns // 2).reshape(32, 2).mean(1), (32, 32)), atol=0.5)
 
