@@ -42,6 +42,9 @@ _ADDED = {"sync": "perception.sync: ", "speaking": "perception.speaking: "}
 _PRIVACY = "privacy."
 """Settings that only remove something, which can be done later, too."""
 
+_SIZE = "media.encode_preset: "
+"""A setting of time against size: clips made with either are alike."""
+
 
 class DatasetFolderError(UsageError):
     """The folder cannot become, or go on as, the dataset of this command."""
@@ -140,7 +143,9 @@ def require_same(
         MissingAssetsError: weights are missing and cannot be fetched.
     """
     added = tuple(line for name, line in _ADDED.items() if _may_be_added(name, record, before))
-    changed = [line for line in differences(settings, before) if not line.startswith((_STORAGE, _PRIVACY, *added))]
+    changed = [
+        line for line in differences(settings, before) if not line.startswith((_STORAGE, _PRIVACY, _SIZE, *added))
+    ]
     if settings.privacy.keep_descriptors and not before.privacy.keep_descriptors:
         raise DatasetFolderError(
             f"{dataset} was made with privacy.keep_descriptors=false, and its descriptors cannot be had back; give a "

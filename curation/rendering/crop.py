@@ -10,7 +10,7 @@ from foundation.array_types import Float32Array, RgbImage
 from foundation.settings import Settings
 from manifests.limits import MAX_CLIP_PX
 
-__all__ = ["Crop", "CropSettings", "choose_crop"]
+__all__ = ["Crop", "CropSettings", "choose_crop", "part_within"]
 
 
 class CropSettings(Settings):
@@ -37,8 +37,8 @@ class Crop:
         """Return the (out_px, out_px, 3) image of the square; outside `area` its border is repeated."""
         import cv2
 
-        left, right, columns = _within(self.x0_px, self.size_px, area.x0_px, area.x1_px)
-        top, bottom, rows = _within(self.y0_px, self.size_px, area.y0_px, area.y1_px)
+        left, right, columns = part_within(self.x0_px, self.size_px, area.x0_px, area.x1_px)
+        top, bottom, rows = part_within(self.y0_px, self.size_px, area.y0_px, area.y1_px)
         square = frame[rows, columns]
         if left or right or top or bottom:
             square = np.pad(square, ((top, bottom), (left, right), (0, 0)), mode="edge")
@@ -54,8 +54,8 @@ class Crop:
         return ((points_px - origin) * np.float32(out_px / self.size_px)).astype(np.float32)
 
 
-def _within(start: int, size: int, first: int, end: int) -> tuple[int, int, slice]:
-    """Return the pixels of ``[start, start + size)`` within ``[first, end)``, after the numbers missing on its sides.
+def part_within(start: int, size: int, first: int, end: int) -> tuple[int, int, slice]:
+    """Return how many pixels of ``[start, start + size)`` lie before and after ``[first, end)``, and those within.
 
     One pixel of the border is there even where the two do not meet.
     """

@@ -48,13 +48,23 @@ def integrated_loudness_lufs(audio: Float32Array, rate_hz: int) -> float | None:
     -3.0
     >>> integrated_loudness_lufs(tone[:4800], 48000)
     """
+    return _gated_lufs(_block_powers(audio, rate_hz))
+
+
+def _block_powers(audio: Float32Array, rate_hz: int) -> Float64Array:
+    """Return the mean squares of K-weighted blocks of 0.4 s, one every 0.1 s; none where the audio is shorter."""
     block, step = round(0.4 * rate_hz), round(0.1 * rate_hz)
     if audio.size < block:
-        return None
+        return np.zeros(0)
     weighted = _k_weighted(audio.astype(np.float64), rate_hz)
     energy = np.concatenate(([0.0], np.cumsum(np.square(weighted))))
     starts = np.arange(0, audio.size - block + 1, step)
-    power = (energy[starts + block] - energy[starts]) / block
+    powers: Float64Array = (energy[starts + block] - energy[starts]) / block
+    return powers
+
+
+def _gated_lufs(power: Float64Array) -> float | None:
+    """Return the loudness of blocks, of which quiet ones do not count; None where all are quiet."""
     audible = power[power > _power(_ABSOLUTE_GATE_LUFS)]
     if audible.size == 0:
         return None
@@ -76,19 +86,19 @@ def normalise_loudness(
         (S,) scaled samples and the loudness before and after, LUFS. Audio without a loudness (see
         `integrated_loudness_lufs`) is returned unchanged, with None twice.
     """
-    before_lufs = integrated_loudness_lufs(audio, rate_hz)
+    power = _block_powers(audio, rate_hz)
+    before_lufs = _gated_lufs(power)
     if before_lufs is None:
         return audio, None, None
     ceiling = float(10.0 ** (PEAK_CEILING_DBFS / 20.0)) / _true_peak(audio)
-    gain, scaled, after_lufs = 1.0, audio, before_lufs
+    gain, after_lufs = 1.0, before_lufs
     for _ in range(_PASSES):
         gain = min(gain * float(10.0 ** ((target_lufs - after_lufs) / 20.0)), ceiling)
-        scaled = (audio * gain).astype(np.float32)
-        measured = integrated_loudness_lufs(scaled, rate_hz)
+        measured = _gated_lufs(power * gain**2)
         if measured is None:  # made quieter, it fell below the absolute gate
-            return scaled, before_lufs, None
+            return (audio * gain).astype(np.float32), before_lufs, None
         after_lufs = measured
-    return scaled, before_lufs, after_lufs
+    return (audio * gain).astype(np.float32), before_lufs, after_lufs
 
 
 def _true_peak(audio: Float32Array) -> float:
