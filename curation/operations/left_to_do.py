@@ -14,7 +14,7 @@ from foundation.text import duration_text
 from manifests.packing.unmeasured import unmeasured_ticks_of
 from manifests.vocabulary import TIERS, ErrorCode, Tier
 
-__all__ = ["Completion", "completed", "lacking", "lacking_ticks", "left_to_do"]
+__all__ = ["Completion", "completed", "lacking", "lacking_ticks", "left_to_do", "left_to_measure"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,6 +83,29 @@ def lacking_ticks(folder: DatasetFolder) -> frozenset[str]:
     """
     every_tick = folder.settings.analysis.every_tick
     return frozenset(unmeasured_ticks_of(folder.path)) if every_tick else frozenset()
+
+
+def left_to_measure(
+    folder: DatasetFolder, videos: Sequence[SourceVideo], done: Mapping[str, VideoRecord]
+) -> list[SourceVideo]:
+    """Return the videos that a run would measure: without a record, or with labels that differ from their record.
+
+    And those of which more ticks are asked for than were measured. Nothing is written.
+
+    Raises:
+        DatasetError, OSError: a file of the dataset is damaged, or cannot be read.
+    """
+    coarse = frozenset[str]() if folder.is_new else lacking_ticks(folder)
+    return [
+        video
+        for video in videos
+        if video.duplicate_of is None
+        and video.read_error is None
+        and (
+            (record := done.get(video.video_id)) is None
+            or (record.status != "excluded" and (not record.is_about(video) or _lacks_ticks(record, coarse)))
+        )
+    ]
 
 
 def lacking(

@@ -81,7 +81,8 @@ def run(
 
     Videos of the dataset that `source` does not name stay in it. A file whose content was replaced is another video:
     the rows of the old content are removed. A video whose speaker or stretches have changed is curated again, and
-    where `analysis.every_tick` is true, so is one of which some ticks were not measured. What lists name is left out for good, and removed where an earlier run kept it; so is what `forget` removed.
+    where `analysis.every_tick` is true, so is one of which some ticks were not measured. What lists name is left out
+    for good, and removed where an earlier run kept it; so is what `forget` removed.
 
     Args:
         source: a folder, file, glob pattern or list, local or an address.
