@@ -22,7 +22,7 @@ from curation.output.curated_video import landmarks_of, write_video_files
 from curation.output.disk_space import free_bytes
 from curation.output.folder import DatasetFolder
 from curation.output.known_videos import under_known_ids
-from curation.output.ledger import VideoRecord, read_ledger
+from curation.output.ledger import read_ledger
 from curation.output.removals import without_removed
 from curation.output.video_files import VideoFiles
 from curation.rules.rule import Rule

@@ -6,10 +6,13 @@ from typing import Any
 from foundation.text import clock_text, text_table
 from manifests.timeline import TICK_RATE_HZ
 
-__all__ = ["ON_GRID", "REACH_TICKS", "evidence_text", "measured_text", "ranges_s", "shown_row"]
+__all__ = ["ELSEWHERE", "ON_GRID", "REACH_TICKS", "evidence_text", "measured_text", "ranges_s", "shown_row"]
 
 ON_GRID = "its borders are known to 0.2 s only, for no clip can lie there"
 """What is said of a span that was decided by its grid ticks."""
+
+ELSEWHERE = "Elsewhere, where no clip can lie, at most one tick of five."
+"""What is said of the other ticks of a video."""
 
 REACH_TICKS = 10
 """Ticks up to the one asked about among which its grid tick is looked for: two groups of the grid."""
@@ -66,16 +69,12 @@ def measured_text(measured_s: Sequence[tuple[float, float]]) -> str:
     """Return which ranges of a video were measured on every tick, in a sentence.
 
     >>> print(measured_text([(0.0, 4.0)]))
-    Measured on every tick: 0:00.00 to 0:04.00. Elsewhere no clip can lie, and faces were looked for on one tick of five
-    at most.
+    Measured on every tick: 0:00.00 to 0:04.00. Elsewhere, where no clip can lie, at most one tick of five.
     """
     listed = [f"{clock_text(first)} to {clock_text(end)}" for first, end in measured_s[:_MOST_RANGES]]
     if len(measured_s) > _MOST_RANGES:
         listed.append(f"{len(measured_s) - _MOST_RANGES} more ranges")
-    return (
-        f"Measured on every tick: {', '.join(listed) or 'nowhere'}. Elsewhere no clip can lie, and faces were looked for "
-        "on one tick of five\nat most."
-    )
+    return f"Measured on every tick: {', '.join(listed) or 'nowhere'}. {ELSEWHERE}"
 
 
 def _value_text(value: object) -> str:

@@ -13,6 +13,7 @@ from foundation.text import TimeUnit, text_table, time_unit
 from manifests.files.tables import read_table
 from manifests.packing.one_state import Counted, counted_rows, in_one_state
 from manifests.packing.unmeasured import unmeasured_ticks_of
+from manifests.reports.explain_measured import ELSEWHERE
 from manifests.reports.sync_statistics import VIDEO_COLUMNS, SyncRow, sync_rows, sync_text
 from manifests.timeline import TICK_RATE_HZ
 from manifests.vocabulary import FAILED_STATUSES, OUTCOMES, TIERS
@@ -97,10 +98,7 @@ class Statistics:
 
     def _measured_text(self) -> str:
         share = 1.0 - self.unmeasured_s / self.asked_s
-        return (
-            f"Measured on every tick: {share:.0%} of what was asked for. Elsewhere no clip can lie, and faces were looked "
-            "for on one tick of five at most."
-        )
+        return f"Measured on every tick: {share:.0%} of what was asked for. {ELSEWHERE}"
 
     def _sources_text(self, unit: TimeUnit) -> str:
         header = ["source", "videos", "failed", "dupl.", "IDs raw", f"{unit.name} raw", "IDs kept"]

@@ -46,9 +46,9 @@ def validate(dataset: Path, *, wait: bool = False) -> list[Problem]:
     """Return all problems of a dataset; an empty list if it is valid.
 
     Checked are: that all files are the dataset's own, and all names, ids and numbers possible, before anything that
-    they name is opened; the schema of every file; that ticks and spans tile every analysed video; that kept spans and
-    clips match, and lie on ticks that were measured; that clips have the persons of `identities`; that the bytes of every clip have the recorded checksum,
-    decode, and fit its arrays; the totals.
+    they name is opened; the schema of every file; that ticks and spans tile every analysed video; that kept spans
+    and clips match, and lie on ticks that were measured; that clips have the persons of `identities`; that the
+    bytes of every clip have the recorded checksum, decode, and fit its arrays; the totals.
 
     A dataset that a command writes to is not checked: its problems would be those of the moment.
 

@@ -16,6 +16,11 @@ __all__ = ["measured_problems"]
 
 _RUN_AGAIN = "run the curation again"
 
+_DECIDE_AGAIN = "run `gaia-curate decide` into a new dataset"
+
+_EXACT = ("kept", "trimmed", "not_asked")
+"""Outcomes of spans whose borders are known to the tick."""
+
 _COLUMNS = ["video_id", "tick", "measured", "grid", "n_faces", "track_id", "interpolated"]
 
 
@@ -64,10 +69,12 @@ def _clip_problems(dataset: Path, unmeasured: pa.Table) -> Iterator[Problem]:
 
 def _span_problems(dataset: Path, with_grid: set[str]) -> Iterator[Problem]:
     """Yield spans whose borders cannot be known to the grid only."""
-    for row in read_table(dataset, "spans", ["video_id", "start_s", "end_s", "tier", "outcome", "on_grid"]).to_pylist():
-        if row["on_grid"] and (row["outcome"] in ("kept", "trimmed", "not_asked") or row["video_id"] not in with_grid):
-            why = "is" if row["video_id"] in with_grid else "is of a video without a grid, is"
-            what = f"the span {row['start_s']} to {row['end_s']} s of tier {row['tier']} {why} {row['outcome']} and on_grid"
-            yield Problem(
-                file="spans", row=row["video_id"], what=what, remedy="run `gaia-curate decide` into a new dataset"
-            )
+    columns = ["video_id", "start_s", "end_s", "tier", "outcome", "on_grid"]
+    for row in read_table(dataset, "spans", columns).to_pylist():
+        where = f"the span {row['start_s']} to {row['end_s']} s of tier {row['tier']}"
+        if row["on_grid"] and row["outcome"] in _EXACT:
+            what = f"{where} is {row['outcome']}, and on_grid says that its borders are not exact"
+            yield Problem(file="spans", row=row["video_id"], what=what, remedy=_DECIDE_AGAIN)
+        if row["on_grid"] and row["video_id"] not in with_grid:
+            what = f"{where} is on_grid, and `frames` names no grid of its video"
+            yield Problem(file="spans", row=row["video_id"], what=what, remedy=_DECIDE_AGAIN)

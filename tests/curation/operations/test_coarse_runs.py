@@ -112,7 +112,8 @@ def test_limits_that_ask_for_more_are_refused_with_the_videos_and_nothing_is_wri
     assert "one_face.mp4" not in result.output
     (line,) = [line for line in result.output.splitlines() if "two_faces" in line]
     assert 0.5 < float(line.split()[0]) <= n_missing / 25
-    assert redecide(coarse, tmp_path / "strict", overrides=["rules.small_face.loose_px=80"]).validate() == []
+    strict = redecide(coarse, tmp_path / "strict", overrides=["rules.small_face.strict_px=120"])
+    assert [row["tier"] for row in strict.spans().to_pylist() if row["outcome"] == "kept"] == ["diffusion", "vae"] * 2
 
 
 def test_what_the_grid_shows_is_read_as_the_whole_evidence_has_it(coarse: Path) -> None:
