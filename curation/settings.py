@@ -38,7 +38,7 @@ __all__ = [
 _BY_DESCRIPTORS = ("rules.tracks.max_", "privacy.keep_descriptors")
 """Settings that need descriptors."""
 
-_MEASURED = ("preset", "perception.", "media.audio_track")
+_MEASURED = ("preset", "perception.", "media.audio_track", "analysis.")
 """Settings that the evidence depends on: to change them is to measure again."""
 
 

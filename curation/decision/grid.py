@@ -20,7 +20,7 @@ from curation.decision.sparse_grid import counted, least_bad
 from curation.evidence.measures import GRID_TICKS, Evidence, Faces
 from curation.evidence.track_stretches import MARGIN_TICKS
 from curation.rules.frontal import deviation_deg
-from curation.rules.runs import true_runs
+from curation.rules.runs import true_runs, with_margin
 from foundation.array_types import BoolArray, Float32Array, Int64Array
 from foundation.errors import UsageError
 from manifests.timeline import TICK_RATE_HZ
@@ -37,6 +37,7 @@ __all__ = [
     "grid_look",
     "margin_in_sound",
     "margin_ticks",
+    "unmeasured_ticks",
 ]
 
 GridReason = Literal["no_face", "several_faces", "small_face", "frontal"]
@@ -201,10 +202,7 @@ def cores(
     for first, end in runs:
         may_be_longer = (goes_on[0] and first == 0) or (goes_on[1] and end == n_ticks)
         if may_be_longer or end - first >= rules.too_short.min_ticks:
-            # chosen ranges are recordings of their own, and no margin reaches from one into another
-            before = np.flatnonzero(left_out[:first])[-1:].tolist() or [-1]
-            after = np.flatnonzero(left_out[end:])[:1].tolist() or [n_ticks - end]
-            core[max(before[0] + 1, first - margin) : min(end + after[0], end + margin)] = True
+            core[slice(*with_margin((first, end), margin, left_out))] = True
     return core
 
 
@@ -213,9 +211,37 @@ def cores_of(
 ) -> tuple[GridLook, BoolArray]:
     """Return what the grid ticks of a video show, and its cores; all of it where its grid is not known.
 
+    Args:
+        evidence: of T ticks.
+        rules: their settings.
+        tiers: of which clips are asked for.
+        face_ratio: width of the face over that of the square that a clip shows.
+
+    Returns:
+        what is seen, and (T,) whether a tick lies in a core.
+
     Raises:
         UnmeasuredError: some tick of a core was not measured.
     """
+    look, core = _look_and_cores(evidence, rules, tiers, face_ratio)
+    if missing := _missing(evidence, core):
+        raise UnmeasuredError(
+            f"{missing / float(TICK_RATE_HZ):.1f} s that could hold a clip under these limits were not measured"
+        )
+    return look, core
+
+
+def unmeasured_ticks(evidence: Evidence, rules: RulesSettings, tiers: Collection[Tier], face_ratio: float) -> int:
+    """Return the number of ticks that could hold a clip and were not measured; the arguments are those of `cores_of`.
+
+    Of faces, only boxes, scores and points on grid ticks count.
+    """
+    return _missing(evidence, _look_and_cores(evidence, rules, tiers, face_ratio)[1])
+
+
+def _look_and_cores(
+    evidence: Evidence, rules: RulesSettings, tiers: Collection[Tier], face_ratio: float
+) -> tuple[GridLook, BoolArray]:
     if evidence.grid is None:
         nothing = np.zeros(0, dtype=np.int64)
         unknown = GridLook(tick=nothing, reason=nothing, value=np.zeros(0, dtype=np.float32))
@@ -224,16 +250,14 @@ def cores_of(
     if "vae" not in tiers:
         trimmed = np.zeros(len(evidence), dtype=np.bool_) if evidence.trimmed is None else evidence.trimmed
         possible = possible_speech(evidence.speech_prob, trimmed, rules)
-        looked_at = widened(possible, margin_in_sound(rules))
+        # a grid tick beyond what is looked at is not there where nobody looked
+        looked_at = widened(possible, margin_in_sound(rules), trimmed)
     searched = np.flatnonzero(evidence.grid & looked_at)
     fails = clear_failures(evidence.faces, searched, rules, tiers)[0] >= 0
     look = grid_look(evidence.faces, searched[counted(searched, fails, rules)], rules, tiers, face_ratio)
     look = look if possible is None else replace(look, silent=~looked_at)
-    core = cores(look, len(evidence), rules, margin, trimmed=evidence.trimmed, possible=possible)
-    if evidence.measured is not None:
-        missing = np.count_nonzero(core & ~evidence.measured)
-        if missing:
-            raise UnmeasuredError(
-                f"{missing / float(TICK_RATE_HZ):.1f} s that could hold a clip under these limits were not measured"
-            )
-    return look, core
+    return look, cores(look, len(evidence), rules, margin, trimmed=evidence.trimmed, possible=possible)
+
+
+def _missing(evidence: Evidence, core: BoolArray) -> int:
+    return 0 if evidence.measured is None else int(np.count_nonzero(core & ~evidence.measured))
