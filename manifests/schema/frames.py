@@ -66,7 +66,7 @@ FRAMES = Table(
             type=pa.bool_(),
             unit="",
             shape="",
-            meaning="everything was measured; false where no clip could lie, and only faces of grid ticks were looked for; "
+            meaning="everything was measured; false where no clip could lie, so that only grid ticks were searched; "
             "null in files of earlier versions, all true",
             nullable=True,
             later=True,
@@ -76,7 +76,8 @@ FRAMES = Table(
             type=pa.bool_(),
             unit="",
             shape="",
-            meaning="the tick of its group of 5 whose faces are looked for in any case; null in files of earlier versions",
+            meaning="the tick of its group of 5 on which faces are looked for in any case; "
+            "null in files of earlier versions",
             nullable=True,
             later=True,
         ),
