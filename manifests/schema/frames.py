@@ -66,7 +66,8 @@ FRAMES = Table(
             type=pa.bool_(),
             unit="",
             shape="",
-            meaning="faces were looked for; false where no clip could lie; null in files of earlier versions, all true",
+            meaning="everything was measured; false where no clip could lie, so that only grid ticks were searched; "
+            "null in files of earlier versions, all true",
             nullable=True,
             later=True,
         ),
@@ -75,7 +76,8 @@ FRAMES = Table(
             type=pa.bool_(),
             unit="",
             shape="",
-            meaning="the tick of its group of 5 that is measured in any case; null in files of earlier versions",
+            meaning="the tick of its group of 5 on which faces are looked for in any case; "
+            "null in files of earlier versions",
             nullable=True,
             later=True,
         ),
