@@ -8,7 +8,7 @@ that all are for S3.
 
 import sys
 
-from moto.server import create_backend_app
+from moto.moto_server.werkzeug_app import create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 

@@ -20,7 +20,7 @@ _ACCESS = {
 
 @pytest.fixture(scope="session")
 def s3() -> Iterator[StoreServer]:
-    from moto.server import create_backend_app
+    from moto.moto_server.werkzeug_app import create_backend_app
     from werkzeug.serving import WSGIRequestHandler, make_server
 
     class KeptOpen(WSGIRequestHandler):
