@@ -10,7 +10,7 @@ worker, Ray's own head.
 
 Prints one JSON line for the costs of calls, and one for each pair of workers and length:
 
-busy          share of the workers' time that they spend in units, while there are units to begin
+busy          share of the workers' time that they spend in units, while there are units; a few per cent too low
 driver        share of one core that the driver takes
 units_per_s   units that end in a second
 handover_ms   mean time from the end of a unit to the next begin on its worker
@@ -263,7 +263,7 @@ def simulated(workers: int, unit_s: float, turns: int, costs: Costs, folder: Pat
     return {
         "workers": workers,
         "unit_s": unit_s,
-        "busy": round(unit_s / (unit_s + handover_s), 3),
+        "busy": round(min(1.0, n_units * unit_s / (workers * wall_s)), 3),
         "driver": round(busy_s / wall_s, 3),
         "units_per_s": round(n_units / wall_s, 1),
         "handover_ms": round(1000 * handover_s, 1),
