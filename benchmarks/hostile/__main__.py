@@ -1,6 +1,7 @@
 """What do the commands do with datasets and run folders that a stranger spoiled?
 
-    python -m benchmarks.hostile [--sample [--together N]] [--seed 1] [--only TEXT] [--part K/N] [--faults FILE]
+    python -m benchmarks.hostile [--sample [--together N]] [--seed 1] [--only TEXT] [--part K/N] [--after M]
+        [--faults FILE]
 
 A value that cannot be right is put into a field of a file of a sound dataset or run folder, and commands are run on it:
 names that climb out, sizes of exabytes, links, pipes, tables of gigabytes. Prints one JSON line: how many fields, cases
@@ -33,6 +34,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", action="append", help="only fields whose folder, file or name has this text")
     parser.add_argument("--part", default="1/1", help="K/N: only each Nth case, from the Kth on")
+    parser.add_argument("--after", type=int, default=0, help="without the first so many of these, as they were run")
     parser.add_argument("--limit-s", type=float, default=LIMIT_S, help="end a command after so long")
     parser.add_argument("--faults", type=Path, help="file for the faults, one JSON object a line")
     parser.add_argument("--folder", type=Path, help="where the material is made, or was made before")
@@ -52,7 +54,7 @@ def main() -> None:
         cases = sample_of(fields, options.seed, options.together) if options.sample else list(cases_of(fields))
         random.Random(options.seed).shuffle(cases)  # noqa: S311
         first, step = (int(part) for part in options.part.split("/"))
-        cases = cases[first - 1 :: step]
+        cases = cases[first - 1 :: step][options.after :]
         with (options.faults or Path(os.devnull)).open("w", buffering=1) as log:
             told = [0]
 

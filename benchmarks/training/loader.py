@@ -9,8 +9,7 @@ few things are read twice, in files as large as packed ones.
 - `whole_clip`: each video decoded from its start to its end, two frames kept, and the landmarks read.
 - `landmarks_ms`, `read_ms`: of `pairs`, reading landmarks and reading the bytes of the video, per pair.
 - `sequences`: the training loader of the diffusion model, batches of 64, latents of random numbers.
-- `footer_ms`: reading the footer of a file of the manifest; where there are more files than footers are kept of, a pair
-  and a sequence cost this in addition.
+- `footer_ms`: reading the footer of a file of the manifest, once in a run and not for samples.
 
     python -m benchmarks.training.loader DATASET [--clips 300] [--pairs 512]
 """

@@ -25,6 +25,7 @@ from manifests.timeline import TICK_RATE_HZ
 if TYPE_CHECKING:
     from av import AudioFrame, VideoFrame
     from av.container import InputContainer
+    from av.video.codeccontext import VideoCodecContext
     from av.video.stream import VideoStream
 
 __all__ = ["ClipVideo", "MediaError", "frames_at", "read_audio", "read_frames", "sha256_of"]
@@ -41,6 +42,12 @@ _OF_MP4 = {**_NO_PROTOCOL, "codec_whitelist": "h264", "max_pixels": str(MAX_CLIP
 """The limit of pixels holds for the frames that are decoded while the file is opened."""
 
 _OF_FLAC = {**_NO_PROTOCOL, "codec_whitelist": "flac"}
+
+
+_DECODERS = 4
+
+_decoders: "dict[bytes, VideoCodecContext]" = {}
+"""By their parameters, decoders that wait for a clip. The clips of a dataset share their parameters as a rule."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -155,32 +162,46 @@ def _images(
     size = (table.width_px, table.height_px)
     if clip_px is not None and size != (clip_px, clip_px):
         return None
-    # a decoder for each clip: parameter sets among the frames of one would hold for the next
-    decoder = av.VideoCodecContext.create("h264", "r")
-    decoder.extradata = table.extradata
-    decoder.thread_type, decoder.thread_count = "NONE", 1
-    decoder.options = {"max_pixels": _OF_MP4["max_pixels"]}
+    # taken out for as long as it is used, and put back where all went well
+    decoder = _decoders.pop(table.extradata, None) or _decoder(table.extradata)
     width, height = size if size_px is None else (size_px, size_px)
     images = np.empty((len(numbers), height, width, 3), np.uint8)
-    last = -1
+    last, is_pure = -1, True
     try:
         for image, number in zip(images, numbers, strict=True):
             first = table.first_for(number)
-            if first > last + 1:
+            if last < 0 or first > last + 1:
                 decoder.flush_buffers()
             for between in range(max(first, last + 1), number + 1):
-                packet = av.Packet(table.frame(mp4, between))
+                content = table.frame(mp4, between)
+                is_pure = is_pure and table.is_pure(content)
+                packet = av.Packet(content)
                 packet.pts = between
                 decoded = decoder.decode(packet)
                 if len(decoded) != 1 or decoded[0].is_corrupt or decoded[0].pts != between:
                     return None
-            if last >= number or (decoded[0].width, decoded[0].height) != size:
+            frame = decoded[0]
+            if last >= number or (frame.width, frame.height, frame.format.name) != (*size, "yuv420p"):
                 return None
-            image[:] = _rgb(decoded[0], width, height)
+            image[:] = _rgb(frame, width, height)
             last = number
     except (av.FFmpegError, ValueError):
         return None
+    if is_pure:
+        _decoders[table.extradata] = decoder
+        if len(_decoders) > _DECODERS:
+            _decoders.clear()
     return images
+
+
+def _decoder(extradata: bytes) -> "VideoCodecContext":
+    import av
+
+    decoder = av.VideoCodecContext.create("h264", "r")
+    decoder.extradata = extradata
+    decoder.thread_type, decoder.thread_count = "NONE", 1
+    decoder.options = {"max_pixels": _OF_MP4["max_pixels"]}
+    return decoder
 
 
 def _demuxed_images(

@@ -37,6 +37,10 @@ _OF_DESCRIPTION = (_EXTRADATA_BOX, b"colr", b"pasp", b"btrt", b"fiel")
 """Boxes in the description of a video that change nothing about its frames."""
 
 
+_OF_ONE_FRAME = (1, 5, 6, 9, 12)
+"""Kinds of units of H.264 that concern one frame: slices, remarks, limits, filling. Sets of parameters are others."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FrameTable:
     """Frames of a video, number k at k / 25 s, each after the ones that it depends on."""
@@ -56,6 +60,17 @@ class FrameTable:
         """Return the content of a frame, as its decoder takes it."""
         start = int(self.start[number])
         return mp4[start : start + int(self.size[number])]
+
+    def is_pure(self, frame: bytes) -> bool:
+        """Return whether a frame leaves its decoder as it was for other clips: it has no parameters of its own."""
+        if len(self.extradata) < 5 or self.extradata[4] & 3 != 3:  # lengths of other than 4 bytes
+            return False
+        at = 0
+        while at + 4 < len(frame):
+            if frame[at + 4] & 31 not in _OF_ONE_FRAME:
+                return False
+            at += 4 + int.from_bytes(frame[at : at + 4], "big")
+        return True
 
     def first_for(self, number: int) -> int:
         """Return the frame at which decoding begins for a frame: the last one up to it that depends on no other."""

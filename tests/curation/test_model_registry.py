@@ -133,7 +133,7 @@ def register_all() -> CurationSettings:
     register_model(MaskCard(name="quarter", load=lambda _settings: half_masked))
     register_model(IdentityCard(name="alike", dim=7, same_person_distance=0.125, load=lambda _settings: describe_alike))
     chosen = ("faces=middle", "pose=level", "mask=quarter", "identity=alike")
-    return settings(*(f"perception.{choice}" for choice in chosen))
+    return settings("analysis.every_tick=true", *(f"perception.{choice}" for choice in chosen))
 
 
 def test_registered_models_are_values_of_the_settings_and_are_loaded() -> None:

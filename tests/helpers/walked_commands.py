@@ -4,11 +4,10 @@ import os
 from dataclasses import replace
 
 from curation.cli.app import main
-from curation.perception.sync.fitting import fit
 from foundation.weights import UrlSource, ZipSource, asset_record, registry
 from helpers.web_server import FileServer
 
-__all__ = ["ARCHIVE", "FOLDER", "MODEL", "PACKED", "PULLED", "pull", "teach"]
+__all__ = ["ARCHIVE", "FOLDER", "MODEL", "PACKED", "PULLED", "pull"]
 
 MODEL, FOLDER, PACKED, ARCHIVE = b"a model", (b"its configuration", b"its weights"), b"a packed model", "models.zip"
 """Contents of weights, of a folder of them, and of a file in an archive."""
@@ -39,10 +38,4 @@ def _register() -> None:
 def pull() -> None:
     """`gaia-curate` with these models."""
     _register()
-    main()
-
-
-def teach() -> None:
-    """`gaia-curate`, to whose `sync fit` two files of three seconds are enough, whether they fit or not."""
-    fit._LEAST_FILES, fit._LEAST_S, fit._LEAST_SHARE = 1, 1.0, 0.0
     main()

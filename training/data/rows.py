@@ -20,6 +20,7 @@ from foundation.storage.array_columns import array_kind
 from foundation.storage.arrow import ParquetFooter, open_parquet
 from foundation.storage.locations import read_range
 from foundation.storage.parquet_arrays import MOST_BYTES, array_in
+from manifests.errors import DatasetError
 from manifests.files.tar import MemberRange
 from manifests.schema.arrow_arrays import numpy_of
 
@@ -32,7 +33,7 @@ _FOOTERS = 16
 _COLUMNS = 32
 
 
-class NotFiniteError(ValueError):
+class NotFiniteError(DatasetError, ValueError):
     """An array holds numbers that are not finite."""
 
 

@@ -1,6 +1,5 @@
 """Arrays read from their own bytes: those that Arrow reads, and of whatever else there is, none."""
 
-import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -149,23 +148,23 @@ def test_a_number_that_is_not_finite_is_found_in_rows_that_are_not_asked_for(
     assert np.array_equal(array_in(spoilt, array_kind(field), inner, 9, [2]), numbers[[2]])
 
 
-def _cut(content: bytearray, draw: random.Random) -> None:
-    del content[draw.randrange(len(content)) :]
+def _cut(content: bytearray, draw: np.random.Generator) -> None:
+    del content[draw.integers(len(content)) :]
 
 
-def _struck(content: bytearray, draw: random.Random) -> None:
-    content[draw.randrange(min(64, len(content)))] = draw.randrange(256)
+def _struck(content: bytearray, draw: np.random.Generator) -> None:
+    content[draw.integers(min(64, len(content)))] = draw.integers(256)
 
 
-def _doubled(content: bytearray, _: random.Random) -> None:
+def _doubled(content: bytearray, _: np.random.Generator) -> None:
     content.extend(bytes(content))
 
 
 @pytest.mark.parametrize("spoil", [_cut, _struck, _doubled])
 def test_spoilt_bytes_give_an_array_of_the_expected_shape_or_none(
-    tmp_path: Path, spoil: Callable[[bytearray, random.Random], None]
+    tmp_path: Path, spoil: Callable[[bytearray, np.random.Generator], None]
 ) -> None:
-    stored, draw = _stored(tmp_path / "a", POINTS, _numbers(7, 68, 2)), random.Random(1)  # noqa: S311 - repeatable
+    stored, draw = _stored(tmp_path / "a", POINTS, _numbers(7, 68, 2)), np.random.default_rng(1)
     refused = 0
     for _ in range(300):
         content = bytearray(stored)

@@ -133,3 +133,43 @@ def test_no_spoilt_header_leads_outside_the_file(clip: bytes) -> None:
             assert table.start.min() >= 0
             assert (table.start + table.size).max() <= len(clip)
             assert all(0 <= key < len(table.start) for key in table.key_frames)
+
+
+def _sets_in_units(parameters: bytes) -> bytes:
+    """The sets of parameters of an AVCDecoderConfigurationRecord as units with lengths of 4 bytes."""
+    n_sps = int.from_bytes(parameters[6:8], "big")
+    at = 8 + n_sps + 1
+    n_pps = int.from_bytes(parameters[at : at + 2], "big")
+    sets = parameters[8 : 8 + n_sps], parameters[at + 2 : at + 2 + n_pps]
+    return b"".join(struct.pack(">I", len(one)) + one for one in sets)
+
+
+def test_a_decoder_waits_for_the_next_clip_unless_frames_brought_parameters(
+    clip: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(media, "_decoders", {})
+    table = frame_table(clip)
+    assert table is not None
+    frames_at(clip, [3])
+    (decoder,) = media._decoders.values()
+    frames_at(clip, [30])
+    assert media._decoders == {table.extradata: decoder}
+    frame = table.frame(clip, 12)
+    assert table.is_pure(frame)
+    assert not table.is_pure(_sets_in_units(table.extradata) + frame)
+    monkeypatch.setattr(type(table), "is_pure", lambda *_: False)
+    frames_at(clip, [30])
+    assert media._decoders == {}
+
+
+def test_a_decoder_that_met_damage_is_not_used_again(clip: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(media, "_decoders", {})
+    table = frame_table(clip)
+    assert table is not None
+    spoilt = bytearray(clip)
+    for at in range(int(table.start[5]) + 20, int(table.start[5] + table.size[5])):
+        spoilt[at] ^= 0x5A
+    with pytest.raises(MediaError):
+        frames_at(bytes(spoilt), [8])
+    assert media._decoders == {}
+    assert np.array_equal(frames_at(clip, [8]), media._demuxed_images(clip, [8], None, None))

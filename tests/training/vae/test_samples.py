@@ -200,8 +200,8 @@ def test_points_that_were_not_found_are_not_valid(made_clips: Path, pairs: Frame
         frames = pairs._reader.frames
 
         @staticmethod
-        def array(_clip: int, _column: str) -> np.ndarray:
-            return landmarks
+        def array(_clip: int, _column: str, frames: list[int]) -> np.ndarray:
+            return landmarks[frames]
 
     spoilt._reader = Reader()
     assert spoilt.pair(0, 1, 5).valid_K.tolist() == [point != 7 for point in range(68)]
