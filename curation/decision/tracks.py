@@ -101,11 +101,12 @@ def parted_faces(
 def _linked_by_boxes(faces: Faces, cut: BoolArray, bridge_ticks: int, min_overlap: float) -> Int64Array:
     """Return the (F,) tracks that follow from overlap alone."""
     track = np.full(len(faces), -1, dtype=np.int64)
-    ticks, shots = faces.tick.tolist(), np.cumsum(cut)[faces.tick].tolist()
+    shot = np.cumsum(cut, dtype=np.int64)[faces.tick]
+    ticks, shots = faces.tick.tolist(), shot.tolist()
     # nearly always there is one face and one track that it can continue: computed for all ticks at once
     follows = paired_overlap(faces.box_px, np.roll(faces.box_px, 1, axis=0)) >= min_overlap
     groups = faces_by_tick(faces.tick)
-    chain_end = _chain_ends(groups, faces.tick, np.cumsum(cut)[faces.tick], follows, bridge_ticks)
+    chain_end = _chain_ends(groups, faces.tick, shot, follows, bridge_ticks)
     last_face: dict[int, int] = {}
     n_tracks = group = 0
     while group < len(groups):
