@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from curation.operations.run import RunReport, run
     from curation.perception.cards import FaceFinderCard, HeadPoseCard, IdentityCard, MaskCard, SpeakingCard
     from curation.perception.protocols import FaceObservation
+    from curation.review.build import WrittenPage, write_label_sheet, write_report
+    from curation.review.calibration import Calibration, calibrate
     from curation.rules.rule import MeasuredVideo, Rule, RuleError, rule
     from curation.rules.verdict import Verdict
     from curation.settings import CurationSettings, load_settings
@@ -49,6 +51,7 @@ else:
             "AssetFile": "foundation.weights",
             "UrlSource": "foundation.weights",
             "asset_path": "foundation.weights",
+            "Calibration": "curation.review.calibration",
             "CurationSettings": "curation.settings",
             "Decision": "curation.decision.decide",
             "Differences": "curation.differences.found",
@@ -82,7 +85,9 @@ else:
             "Verdict": "curation.rules.verdict",
             "VoiceCard": "curation.speech.cards",
             "WhatIf": "curation.what_if.kept_figures",
+            "WrittenPage": "curation.review.build",
             "analyze": "curation.operations.analyze",
+            "calibrate": "curation.review.calibration",
             "compare": "curation.differences.compare",
             "decide": "curation.decision.decide",
             "doctor": "curation.operations.doctor:examine",
@@ -99,12 +104,15 @@ else:
             "rule": "curation.rules.rule",
             "run": "curation.operations.run",
             "vary": "curation.what_if.vary",
+            "write_label_sheet": "curation.review.build",
+            "write_report": "curation.review.build",
         },
     )
 
 __all__ = [
     "Asset",
     "AssetFile",
+    "Calibration",
     "CurationSettings",
     "Decision",
     "DenoiserCard",
@@ -138,8 +146,10 @@ __all__ = [
     "Verdict",
     "VoiceCard",
     "WhatIf",
+    "WrittenPage",
     "analyze",
     "asset_path",
+    "calibrate",
     "compare",
     "decide",
     "doctor",
@@ -157,4 +167,6 @@ __all__ = [
     "rule",
     "run",
     "vary",
+    "write_label_sheet",
+    "write_report",
 ]

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 import curation
+from curation.cli.card import card
 from curation.cli.differences import diff
 from curation.cli.forgetting import forget
 from curation.cli.lip_sync import sync_app
@@ -24,6 +25,7 @@ from curation.cli.options import (
     WorkerOptions,
     exit_codes,
 )
+from curation.cli.review import calibrate, label_sheet, report
 from curation.cli.settings import settings
 from curation.cli.what_if import what_if
 from foundation.command_line import with_option_groups
@@ -31,6 +33,7 @@ from foundation.errors import EXIT_CANNOT_START, EXIT_INTERRUPTED, EXIT_PROBLEMS
 from foundation.program_end import run_program
 from foundation.text import shown
 from manifests.query_limits import QUERY_MEMORY_GIB, QUERY_TIMEOUT_S
+from manifests.vocabulary import GROUPINGS
 
 __all__ = ["app", "main"]
 
@@ -233,6 +236,10 @@ def stats(
     dataset: DatasetArgument,
     sql: Annotated[str | None, typer.Option(help="SQL query over videos, frames, spans, clips and drops.")] = None,
     *,
+    by: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help=f"Compare groups of people instead: {', '.join(GROUPINGS)}."),
+    ] = None,
     sql_timeout_s: Annotated[
         float, typer.Option(min=0.001, help="Seconds after which the query is stopped.")
     ] = QUERY_TIMEOUT_S,
@@ -245,7 +252,13 @@ def stats(
     with exit_codes():
         from manifests import Dataset
 
+        if sql is not None and by is not None:
+            raise typer.BadParameter("give --by or --sql, not both")
         data = Dataset(dataset)
+        if by is not None:
+            groups = data.group_statistics(by)
+            typer.echo(groups.json() if json else groups.text())
+            return
         limits = {"timeout_s": sql_timeout_s, "memory_gib": sql_memory_gib}
         answer = data.query(sql, **limits) if sql is not None else data.statistics()
         typer.echo(answer.json() if json else answer.text())
@@ -264,6 +277,14 @@ def validate(dataset: DatasetArgument, *, wait: WaitOption = False) -> None:
     typer.echo(shown(f"{data.path}: {len(problems)} problems" if problems else f"{data.path}: valid"))
     if problems:
         raise typer.Exit(EXIT_PROBLEMS)
+
+
+app.command()(card)
+app.command()(report)
+
+app.command()(label_sheet)
+
+app.command()(calibrate)
 
 
 app.command()(settings)

@@ -27,6 +27,7 @@ from curation.sources.layouts import LayoutName
 from curation.splits.assignment import Assignment, EarlierSplits
 from foundation.storage.leases import require_lease
 from foundation.storage.locations import location
+from manifests.card.own_files import CARD_FILES
 from manifests.dataset import Dataset
 from manifests.files.journal import finish_swap
 from manifests.files.tables import write_parquet
@@ -51,7 +52,7 @@ from manifests.totals import totals_of
 
 __all__ = ["DatasetFolder", "DatasetFolderError"]
 
-_ENTRIES = frozenset({"dataset.json", "media", "ledger", "latents", WINDOWS, *TABLES})
+_ENTRIES = frozenset({"dataset.json", "media", "ledger", "latents", WINDOWS, *TABLES, *CARD_FILES})
 """Names in the folder of a dataset."""
 
 
@@ -136,6 +137,8 @@ class DatasetFolder:
             folder = cls(path, found, recorded_settings(path, found), rules)
             settings, weights = with_weights(settings, weights, folder.settings.perception.identity)
             folder.resume(settings, weights, rules, dry_run=dry_run)
+            if not dry_run and settings.analysis != folder.settings.analysis:
+                remove_windows(path, None)  # of videos that were left halfway, measured as the settings of before ask
             folder.settings = settings
         if origin is not None:
             folder.earlier = earlier_splits(origin.path)
