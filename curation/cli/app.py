@@ -9,6 +9,7 @@ import typer
 
 import curation
 from curation.cli.card import card
+from curation.cli.dataset_tools import export, merge, split, subset
 from curation.cli.forgetting import forget
 from curation.cli.lip_sync import sync_app
 from curation.cli.models import models_app
@@ -270,7 +271,8 @@ def validate(dataset: DatasetArgument, *, wait: WaitOption = False) -> None:
         raise typer.Exit(EXIT_PROBLEMS)
 
 
-app.command()(card)
+for _tool in (card, merge, subset, split, export):
+    app.command()(_tool)
 
 app.command()(settings)
 

@@ -35,7 +35,7 @@ _EVIDENCE = tuple(
 _STATES = {  # outcomes that are no rule
     "trimmed": "outside the stretches of the video that were asked for",
     "undecodable": "the file holds no readable picture here",
-    "not_asked": "clips of this tier were not asked for (setting tiers)",
+    "not_asked": "clips of this tier were not asked for (setting tiers), or `gaia-curate subset` left the clip out",
 }
 _POOLED = ("sync_z", "sync_offset_ticks", "sync_ticks")
 
