@@ -30,9 +30,16 @@ __all__ = [
     "SettingsError",
     "SettingsOfLayout",
     "differences",
+    "equally_measured",
     "layout_notes",
     "load_settings",
 ]
+
+_BY_DESCRIPTORS = ("rules.tracks.max_", "privacy.keep_descriptors")
+"""Settings that need descriptors."""
+
+_MEASURED = ("preset", "perception.", "media.audio_track", "analysis.")
+"""Settings that the evidence depends on: to change them is to measure again."""
 
 
 class PrivacySettings(Settings):
@@ -182,3 +189,30 @@ def differences(ours: CurationSettings, theirs: CurationSettings) -> list[str]:
     """Return one line per setting that differs, such as ``rules.frontal.strict_deg: 15.0, was 25.0``."""
     changes = settings_files.differences(settings_of(ours), settings_of(theirs))
     return [f"{name}: {change}" for name, change in changes.items()]
+
+
+def equally_measured(settings: CurationSettings, before: CurationSettings, dataset: Path) -> list[str]:
+    """Return a line per setting that differs, of settings that can be applied to the evidence of a dataset.
+
+    Args:
+        settings: to be applied.
+        before: of the dataset.
+        dataset: for messages.
+
+    Raises:
+        SettingsError: a setting that needs measuring anew differs.
+    """
+    changed = differences(settings, before)
+    if any(line.startswith("privacy.require_consent") for line in changed):
+        raise SettingsError("privacy.require_consent: `gaia-curate run` alone applies it; leave the setting as it is")
+    measured = [line for line in changed if line.startswith(_MEASURED)]
+    if measured:
+        raise SettingsError(f"{'; '.join(measured)}: the evidence was measured otherwise; `gaia-curate run` anew")
+    if not before.privacy.keep_descriptors:
+        lost = [line for line in changed if line.startswith(_BY_DESCRIPTORS)]
+        if lost:
+            raise SettingsError(
+                f"{'; '.join(lost)}: {dataset} keeps no descriptors (privacy.keep_descriptors=false), so that "
+                "people can be told apart only as before; leave the setting, or `gaia-curate run` anew"
+            )
+    return changed

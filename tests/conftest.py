@@ -7,10 +7,18 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from helpers.file_order import longest_first
 from helpers.made_videos import TalkingFace, talking_face
 from helpers.raise_points import Ending, Walk, Walker
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let several test processes begin with the files that take longest."""
+    if hasattr(config, "workerinput"):
+        items[:] = longest_first(items)
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from curation.decision.trial import require_usable
 from curation.engine.execution import Executor, RunWatcher
-from curation.operations.left_to_do import completed, lacking, left_to_do
+from curation.operations.left_to_do import completed, lacking, lacking_ticks, left_to_do
 from curation.operations.work import curate_videos
 from curation.output.complete_videos import complete_videos
 from curation.output.curated_video import landmarks_of
@@ -85,8 +85,9 @@ def run(
     """Curate the videos of `source` into `dataset`; results of earlier runs are kept.
 
     Videos of the dataset that `source` does not name stay in it. A file whose content was replaced is another video:
-    the rows of the old content are removed. A video whose speaker or stretches have changed is curated
-    again. What lists name is left out for good, and removed where an earlier run kept it; so is what `forget` removed.
+    the rows of the old content are removed. A video whose speaker or stretches have changed is curated again, and
+    where `analysis.every_tick` is true, so is one of which some ticks were not measured. What lists name is left out
+    for good, and removed where an earlier run kept it; so is what `forget` removed.
 
     Args:
         source: a folder, file, glob pattern or list, local or an address.
@@ -153,8 +154,9 @@ def run(
         if not folder.is_new:
             same = _with_same_labels(folder, videos, done)
             done = complete_videos(folder.path, same, folder.settings.storage)
-        todo, already_done = left_to_do(folder, videos, done)
-        begun = lacking(todo, done, settings.in_use.perception)
+        coarse = frozenset() if folder.is_new else lacking_ticks(folder)
+        todo, already_done = left_to_do(folder, videos, done, coarse)
+        begun = lacking(todo, done, settings.in_use.perception, coarse)
         require_disk_space(folder.path, todo)
         require_scratch(todo, executor.scratch)
         work = curate_videos(
@@ -168,8 +170,8 @@ def run(
         )
         curated = tuple(work)
         done.update((record.video_id, record) for record in curated)
-        completion = completed(folder, begun, curated)
-        done.update((record.video_id, record) for record in completion.kept)
+        completion = completed(folder, begun, curated, coarse)
+        done.update((record.video_id, record) for record in (*completion.kept, *completion.unmeasured))
         records = tuple(_current(video, done) for video in videos if video.video_id in done)
         moved = {} if folder.is_new else _moved(folder, records, done)
         earlier = _earlier(folder, videos, done)
@@ -178,7 +180,9 @@ def run(
         return RunReport(
             dataset=finished,
             records=records,
-            curated=tuple(record for record in curated if record.video_id not in begun),
+            curated=tuple(
+                record for record in curated if record.video_id not in begun or record in completion.measured
+            ),
             left=len(todo) - len(curated),
             already_done=already_done,
             discovery=discovery,

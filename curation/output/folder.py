@@ -137,6 +137,8 @@ class DatasetFolder:
             folder = cls(path, found, recorded_settings(path, found), rules)
             settings, weights = with_weights(settings, weights, folder.settings.perception.identity)
             folder.resume(settings, weights, rules, dry_run=dry_run)
+            if not dry_run and settings.analysis != folder.settings.analysis:
+                remove_windows(path, None)  # of videos that were left halfway, measured as the settings of before ask
             folder.settings = settings
         if origin is not None:
             folder.earlier = earlier_splits(origin.path)
@@ -192,9 +194,7 @@ class DatasetFolder:
     def note_removals(self, removals: Removals, names: Collection[str]) -> None:
         """Record what is removed for good, before any of it is removed.
 
-        Args:
-            removals: digests.
-            names: of who and what is removed; conditions in the record's history that have one are blanked.
+        Conditions in the record's history that have one of the names of who is removed are blanked.
 
         Raises:
             OSError: the dataset cannot be written.

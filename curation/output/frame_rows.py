@@ -1,5 +1,6 @@
 """Evidence as rows of the table `frames`, and back, so that other rules can be applied without measuring again."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,7 +22,16 @@ from manifests.schema.face_measures import FACE_MEASURES, FaceMeasure, FaceMeasu
 from manifests.schema.frames import FACE_COLUMNS, FRAMES
 from manifests.timeline import TICK_RATE_HZ
 
-__all__ = ["evidence_of_frames", "frames_table", "stored_face"]
+__all__ = ["GRID_COLUMNS", "evidence_of_frames", "frames_table", "grid_evidence", "stored_face"]
+
+_ON_GRID = tuple(one for one in FACE_MEASURES if one.field in ("box_px", "score", "key_points_px"))
+"""Measures of a face that tell whether a clip can lie around a grid tick."""
+
+GRID_COLUMNS = (
+    "video_id", "tick", "measured", "grid", "interpolated", "speech_prob", "other_faces",
+    *(one.column.name for one in _ON_GRID),
+)  # fmt: skip
+"""Columns that `grid_evidence` reads."""
 
 
 def frames_table(
@@ -111,6 +121,34 @@ def evidence_of_frames(table: pa.Table, n_ticks: int, rules: RulesSettings | Non
     return replace(evidence, faces=replace(faces, parted=parted))
 
 
+def grid_evidence(table: pa.Table, n_ticks: int) -> Evidence:
+    """Return what grid ticks show of a video of `n_ticks`, and which ticks were measured; all else is left out.
+
+    Args:
+        table: rows of a dataset that knows its grid, with `GRID_COLUMNS`.
+        n_ticks: length of the video, ticks.
+
+    Raises:
+        DatasetError: rows hold arrays of other shapes.
+    """
+    ticks, grid = table["tick"].to_numpy().astype(np.int64), _flags(table["grid"])
+    grid = np.zeros(len(table), dtype=np.bool_) if grid is None else grid
+    try:
+        faces = _seen_faces(table.filter(pa.array(grid)), _ON_GRID)[0]
+    except (pa.ArrowException, ValueError, IndexError) as error:
+        raise DatasetError(f"table frames holds arrays that cannot be joined: {error}") from error
+    evidence = Evidence(
+        decoded=np.ones(len(table), dtype=np.bool_),
+        faces=replace(faces, tick=np.flatnonzero(grid)[faces.tick]),
+        cut_score=np.zeros(len(table), dtype=np.float32),
+        speech_prob=None if table["speech_prob"].null_count else _block(table["speech_prob"]),
+        loudness_dbfs=None,
+        grid=grid,
+        measured=_flags(table["measured"]),
+    )
+    return scatter_rows(evidence, ticks, n_ticks)
+
+
 def stored_face(table: pa.Table) -> FaceMeasures:
     """Return the main face of N rows that `frames_table` wrote, interpolated where a miss was bridged.
 
@@ -127,27 +165,12 @@ def stored_face(table: pa.Table) -> FaceMeasures:
 
 def _evidence_of_rows(table: pa.Table) -> tuple[Evidence, Int64Array]:
     """Return the evidence of rows that follow one another, and the (F,) tracks of its faces."""
-    n = len(table)
-    found: BoolArray = _numpy(table["box"].is_valid()) & ~_numpy(table["interpolated"])
-    main = table.filter(pa.array(found))
-    lists = table["other_faces"].combine_chunks()
-    counts = np.asarray(lists.value_lengths(), dtype=np.int64)
-    structs = lists.flatten()
-    others = pa.table({column.name: structs.field(column.name) for column in FACE_COLUMNS})
-    tick = np.concatenate([np.flatnonzero(found), np.repeat(np.arange(n), counts)])
-    box = _joined(_block(main["box"]), _block(others["box"])).reshape(-1, 4)
-    order = np.lexsort((box[:, 0] - box[:, 2], tick))
-
-    measures: dict[str, Any] = {}
-    for measure in FACE_MEASURES:
-        columns = main[measure.column.name], others[measure.column.name]
-        present = _is_present(measure, *columns)
-        measures[measure.field] = _measured(measure, _joined(*map(_block, columns))[order]) if present else None
+    faces, main, others, order = _seen_faces(table, FACE_MEASURES)
     tracks = _joined(_block(main["track_id"]), _block(others["track_id"]))[order]
     track = np.where(np.isnan(tracks), -1, tracks).astype(np.int64)
     evidence = Evidence(
         decoded=_numpy(table["decoded"]),
-        faces=Faces(tick=tick[order], **measures),
+        faces=faces,
         cut_score=_block(table["cut_score"]),
         speech_prob=None if table["speech_prob"].null_count else _block(table["speech_prob"]),
         loudness_dbfs=None if table["loudness_dbfs"].null_count else _block(table["loudness_dbfs"]),
@@ -155,6 +178,30 @@ def _evidence_of_rows(table: pa.Table) -> tuple[Evidence, Int64Array]:
         measured=_flags(table["measured"]),
     )
     return evidence, track
+
+
+def _seen_faces(table: pa.Table, measures: Sequence[FaceMeasure]) -> tuple[Faces, pa.Table, pa.Table, Int64Array]:
+    """Return the faces of rows, of which these measures are read.
+
+    Returns:
+        the faces, the rows with a main face that was seen, those of the other faces, and the order in which main faces
+        followed by the others are those of the evidence.
+    """
+    found: BoolArray = _numpy(table["box"].is_valid()) & ~_numpy(table["interpolated"])
+    main = table.filter(pa.array(found))
+    lists = table["other_faces"].combine_chunks()
+    counts = np.asarray(lists.value_lengths(), dtype=np.int64)
+    structs = lists.flatten()
+    others = pa.table({column.name: structs.field(column.name) for column in FACE_COLUMNS})
+    tick = np.concatenate([np.flatnonzero(found), np.repeat(np.arange(len(table)), counts)])
+    box = _joined(_block(main["box"]), _block(others["box"])).reshape(-1, 4)
+    order = np.lexsort((box[:, 0] - box[:, 2], tick))
+    values: dict[str, Any] = {one.field: one.unmeasured(len(tick)) for one in FACE_MEASURES}
+    for measure in measures:
+        columns = main[measure.column.name], others[measure.column.name]
+        present = _is_present(measure, *columns)
+        values[measure.field] = _measured(measure, _joined(*map(_block, columns))[order]) if present else None
+    return Faces(tick=tick[order], **values), main, others, order
 
 
 def _is_present(measure: FaceMeasure, main: pa.ChunkedArray, others: pa.ChunkedArray) -> bool:

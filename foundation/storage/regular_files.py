@@ -8,8 +8,12 @@ import os
 import stat
 from io import BufferedReader
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from foundation.errors import UsageError
+
+if TYPE_CHECKING:
+    from upath import UPath
 
 __all__ = ["FileTooLargeError", "NotRegularFileError", "kind_of", "open_regular", "read_small", "require_regular"]
 
@@ -93,12 +97,29 @@ def read_small(path: Path, max_bytes: int, *, follow_links: bool = True) -> byte
         FileTooLargeError: it is larger.
         OSError: it is not there, or cannot be read.
     """
-    is_local = isinstance(path, Path)
-    with open_regular(path, follow_links=follow_links) if is_local else path.open("rb") as stream:
-        content = stream.read(max_bytes + 1)
+    if isinstance(path, Path):
+        with open_regular(path, follow_links=follow_links) as stream:
+            content = stream.read(max_bytes + 1)
+    else:
+        content = _beginning(path, max_bytes + 1)
     if len(content) > max_bytes:
         raise FileTooLargeError(f"{path} is larger than {max_bytes:,} bytes, more than such a file can have")
     return content
+
+
+def _beginning(path: "UPath", n_bytes: int) -> bytes:
+    """Return the first bytes of an object in one request; opening it would ask for its size first."""
+    if path.protocol in ("http", "https"):  # a web server may send all of it, whatever is asked for
+        with path.open("rb") as stream:
+            return bytes(stream.read(n_bytes))
+    try:
+        return bytes(path.fs.cat_file(path.path, start=0, end=n_bytes))
+    except FileNotFoundError:
+        raise
+    except OSError:
+        if path.fs.info(path.path)["size"] != 0:
+            raise
+        return b""  # an empty object has no ranges
 
 
 def _require(path: Path, mode: int) -> None:

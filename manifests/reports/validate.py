@@ -21,6 +21,7 @@ from manifests.packing.stated import Refusal, refused_cells, refused_files, refu
 from manifests.record import DatasetRecord, read_dataset
 from manifests.reports.validate_clips import Problem, clip_problems
 from manifests.reports.validate_identities import identity_problems
+from manifests.reports.validate_measured import measured_problems
 from manifests.reports.validate_schema import describes_schema, schema_problems
 from manifests.reports.validate_splits import split_problems
 from manifests.schema.clips import CLIPS
@@ -45,9 +46,9 @@ def validate(dataset: Path, *, wait: bool = False) -> list[Problem]:
     """Return all problems of a dataset; an empty list if it is valid.
 
     Checked are: that all files are the dataset's own, and all names, ids and numbers possible, before anything that
-    they name is opened; the schema of every file; that ticks and spans tile every analysed video; that kept spans and
-    clips match; that clips have the persons of `identities`; that the bytes of every clip have the recorded checksum,
-    decode, and fit its arrays; the totals.
+    they name is opened; the schema of every file; that ticks and spans tile every analysed video; that kept spans
+    and clips match, and lie on ticks that were measured; that clips have the persons of `identities`; that the
+    bytes of every clip have the recorded checksum, decode, and fit its arrays; the totals.
 
     A dataset that a command writes to is not checked: its problems would be those of the moment.
 
@@ -93,6 +94,7 @@ def _found(dataset: Path, record: DatasetRecord) -> Iterator[Problem]:
     yield from _tiling_problems(dataset, durations, record.outcomes)
     yield from _kept_problems(dataset)
     yield from _kept_second_problems(dataset)
+    yield from measured_problems(dataset)
     yield from identity_problems(dataset)
     yield from split_problems(dataset)
     size_px = clip_px(record)
