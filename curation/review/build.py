@@ -126,8 +126,8 @@ def _written(path: Path, page: Page) -> WrittenPage:
     content = page_html(page).encode()
     if len(content) > _MOST_BYTES:
         raise UsageError(
-            f"{path} would have {megabytes(len(content))}, and a page has {megabytes(_MOST_BYTES)} at most; give smaller "
-            "numbers of videos, clips or samples"
+            f"{path} would have {megabytes(len(content))}, and a page has {megabytes(_MOST_BYTES)} at most; give "
+            "smaller numbers of videos, clips or samples"
         )
     write_bytes_atomic(path, content)
     return WrittenPage(
