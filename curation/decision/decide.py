@@ -3,26 +3,25 @@
 Pure and quick: no file, no model. Changing a threshold runs this again on the same evidence.
 """
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from curation.decision.beyond_cores import in_cores, with_grid_faces
+from curation.decision.beyond_cores import with_grid_faces
 from curation.decision.clip_plans import ClipPlan, candidates, plan_clips
-from curation.decision.grid import cores_of
-from curation.decision.judgement import judge, recording_starts
-from curation.decision.main_face import Rivals, main_face, main_track
+from curation.decision.judgement import Judged, judge
+from curation.decision.main_face import main_face
 from curation.decision.own_rules import require_own_names
+from curation.decision.seen_video import seen_video
 from curation.decision.settings import RulesSettings
 from curation.decision.sound_repair import sound_lag
 from curation.decision.spans import Span, spans_of
-from curation.decision.tracks import link_tracks
 from curation.evidence.main_track import MainTrack
 from curation.evidence.measures import Evidence, FaceMeasures
 from curation.model_registry import IDENTITIES
 from curation.perception.cards import IdentityCard
-from curation.rules.rule import MeasuredVideo, Rule
+from curation.rules.rule import Rule
 from curation.rules.sync import NOTHING_JUDGED, VideoSync, judge_sync
-from foundation.array_types import BoolArray, Int64Array
+from foundation.array_types import Int64Array
 from manifests.timeline import TICK_RATE_HZ
 from manifests.vocabulary import TIERS, Tier
 
@@ -45,6 +44,8 @@ class Decision:
     """Clips to be rendered, by their first tick."""
     sync: VideoSync = NOTHING_JUDGED
     """What the rule `sync` says of the stretches that pass all other rules of tier `diffusion`."""
+    verdicts: Mapping[Tier, Judged] = field(default_factory=dict, compare=False)
+    """By tier that was asked for, the verdict of each rule on every tick, in the order in which they are applied."""
 
     def __repr__(self) -> str:
         seconds = float(sum(clip.n_ticks for clip in self.clips) / TICK_RATE_HZ)
@@ -80,12 +81,9 @@ def decide(
         UnmeasuredError: ticks that could hold a clip under these settings were not measured.
     """
     require_own_names(rules)
-    look, core = cores_of(evidence, settings, tiers, face_ratio)
-    judged, number = in_cores(evidence, core)
-    begins = recording_starts(judged, settings)
-    track, main = _tracked(judged, settings, begins, identity, face_ratio)
-    face = main_face(judged.faces, main)
-    video = MeasuredVideo(evidence=judged, face=face, main=main, breaks=begins | main.changes)
+    seen = seen_video(evidence, settings, identity=identity, face_ratio=face_ratio, tiers=tiers)
+    look, core, video = seen.look, seen.core, seen.video
+    track, main, face = seen.track, video.main, video.face
     judgement = judge(video, settings, rules)
     passed, breaks = judgement.passed, judgement.breaks
     stretches = candidates(passed, breaks, settings.too_short) if "diffusion" in tiers else []
@@ -100,7 +98,7 @@ def decide(
         replace(clip, sound_lag_samples=sound_lag(sync, (clip.first_tick, clip.end_tick), settings.sync))
         for clip in plan_clips(passed, breaks, settings.too_short, sync, tiers)
     ]
-    spans = spans_of(
+    spans, verdicts = spans_of(
         evidence,
         judgement,
         clips,
@@ -112,25 +110,6 @@ def decide(
         core=core,
     )
     if not core.all():
-        track, main = with_grid_faces(evidence.faces, track, main, number, core)
+        track, main = with_grid_faces(evidence.faces, track, main, seen.number, core)
         face = main_face(evidence.faces, main)
-    return Decision(track=track, main=main, face=face, spans=spans, clips=tuple(clips), sync=sync)
-
-
-def _tracked(
-    judged: Evidence, settings: RulesSettings, begins: BoolArray, identity: str, face_ratio: float
-) -> tuple[Int64Array, MainTrack]:
-    """Return the track of every face that counts, and the main face of every tick."""
-    bridge = settings.no_face.bridge_ticks
-    track = link_tracks(judged, begins, bridge, settings.tracks, identity)
-    main = main_track(
-        judged,
-        track,
-        begins,
-        bridge_ticks=bridge,
-        still=settings.still_face,
-        rivals=Rivals(min_score=settings.several_faces.min_score, face_ratio=face_ratio),
-        silence=settings.silence,
-        speaker=settings.speaker,
-    )
-    return track, main
+    return Decision(track=track, main=main, face=face, spans=spans, clips=tuple(clips), sync=sync, verdicts=verdicts)

@@ -9,7 +9,7 @@ from pathlib import Path
 from curation.analysis.lips_and_sound import ShapesOf, shapes_in
 from curation.analysis.ranges import analyze_audio_of, analyze_ranges
 from curation.analysis.speaking_track import heard_by_number, with_heard_track
-from curation.analysis.waiting_ticks import EveryTick, TickChoice
+from curation.analysis.tick_choice import EveryTick, TickChoice
 from curation.decision.core_choice import CoreChoice
 from curation.decision.decide import Decision, decide
 from curation.engine.comparison import compared

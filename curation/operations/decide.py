@@ -14,7 +14,7 @@ from curation.decision.trial import require_usable
 from curation.evidence.measures import Evidence
 from curation.media.decoders import probe_for
 from curation.media.probe import VideoInfo
-from curation.operations.changed_limits import PICTURES, SOUND, TRACKING, new_settings, require_measured
+from curation.operations.changed_limits import PICTURES, SOUND, TRACKING, require_measured
 from curation.operations.rendered_before import COLUMNS, rendered_before
 from curation.operations.work import unchanged_source
 from curation.output.curated_video import CuratedVideo, decided_columns, landmarks_of, write_decision, write_video_files
@@ -27,7 +27,7 @@ from curation.output.video_files import VideoFiles
 from curation.output.weights_used import speech_weights
 from curation.rendering.render import evidence_of_clips, render_clips
 from curation.rules.rule import Rule, RuleError
-from curation.settings import CurationSettings
+from curation.settings import CurationSettings, equally_measured, load_settings
 from curation.sources.scratch import ScratchSettings, readable
 from curation.speech.models import SpeechModels, load_speech, speech_assets
 from foundation.settings import Overrides
@@ -119,7 +119,8 @@ def _decided(
     if rules is None:
         rules = ()
         require_same_rules(origin.path, origin.record.rules, rules)
-    settings, changed = new_settings(origin, file, overrides)
+    settings = load_settings(origin.settings, file, overrides)
+    changed = equally_measured(settings, origin.settings, origin.path)
     require_usable(rules, landmarks_of(settings))
     require_measured(origin, settings)
     weights, speech = origin.record.weights, settings.in_use.speech

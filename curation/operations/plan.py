@@ -23,7 +23,7 @@ from curation.output.disk_space import free_bytes
 from curation.output.folder import DatasetFolder
 from curation.output.known_videos import under_known_ids
 from curation.output.ledger import read_ledger
-from curation.output.removals import without_removed
+from curation.output.removals import consenting, without_removed
 from curation.output.video_files import VideoFiles
 from curation.rules.rule import Rule
 from curation.settings import CurationSettings, SettingsOfLayout, layout_notes
@@ -152,7 +152,7 @@ def plan(
     settings = target.settings.in_use
     done = read_ledger(target.path)
     videos = without_removed(target.record.removals, under_known_ids(discovery.videos, done).videos)
-    todo = left_to_measure(target, videos, done)
+    todo = left_to_measure(target, consenting(videos) if settings.privacy.require_consent else videos, done)
     if not todo:
         raise SourceError(f"--source {str(source)!r}: no video is left to curate; there is nothing to plan")
     sampling = sampling or Sampling()

@@ -1,7 +1,7 @@
 """Run of the curation: find videos, check the prerequisites, curate, and write the dataset."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from curation.decision.trial import require_usable
@@ -14,7 +14,7 @@ from curation.output.disk_space import require_disk_space
 from curation.output.folder import DatasetFolder
 from curation.output.known_videos import known_files, under_known_ids
 from curation.output.ledger import VideoRecord
-from curation.output.removals import newly_excluded, without_removed
+from curation.output.removals import accepted_consent, consenting_again, newly_excluded, without_removed
 from curation.output.sole_writer import sole_writer_of_new
 from curation.rules.rule import Rule
 from curation.settings import CurationSettings, SettingsOfLayout, layout_notes
@@ -54,7 +54,12 @@ class RunReport:
     @property
     def excluded(self) -> int:
         """Number of files that the lists of people and videos leave out."""
-        return sum(record.status == "excluded" for record in self.records)
+        return sum(record.error_code == "excluded" for record in self.records)
+
+    @property
+    def without_consent(self) -> int:
+        """Number of files that were left out because no consent is recorded."""
+        return sum(record.error_code == "no_consent" for record in self.records)
 
     @property
     def failed(self) -> tuple[VideoRecord, ...]:
@@ -137,11 +142,12 @@ def run(
         )
         done = {} if folder.is_new else folder.ledger()
         known = under_known_ids(discovery.videos, done)
-        for video_id in known.doubtful:
+        for video_id in known.doubtful.union(consenting_again(known.videos, done)):
             folder.forget_video(video_id)
             del done[video_id]
         videos = without_removed(folder.record.removals, known.videos)
-        for record in newly_excluded(videos, exclusions, done):
+        consent = folder.settings.privacy.require_consent
+        for record in newly_excluded(videos, exclusions, done, require_consent=consent):
             folder.forget_video(record.video_id)
             folder.write(record)
             done[record.video_id] = record
@@ -186,6 +192,7 @@ def run(
                 *completion.notes(settings.in_use.perception),
                 *folder.assignment.notes(),
                 *_descriptor_notes(finished, settings),
+                *(accepted_consent(records) if consent else ()),
             ),
         )
 
@@ -230,6 +237,7 @@ def _current(video: SourceVideo, done: dict[str, VideoRecord]) -> VideoRecord:
     if video.duplicate_of is not None:
         return VideoRecord.duplicate(video, video.duplicate_of).with_outcome_of(done[video.video_id])
     labels = {"path": text_of_path(video.path), "source": video.source, "speaker_id": video.speaker_id}
+    labels |= asdict(video.labels)
     return done[video.video_id].model_copy(update=labels)
 
 

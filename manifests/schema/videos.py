@@ -3,6 +3,7 @@
 import pyarrow as pa
 
 from manifests.schema.columns import F32, F64, I32, I64, PATH, TEXT, TRIMS, Table, optional, required
+from manifests.schema.labels import LABELS
 
 __all__ = ["SPANS", "TIMING_COLUMNS", "VIDEOS"]
 
@@ -16,6 +17,7 @@ VIDEOS = Table(
         required("source", TEXT, "", "name of the corpus or folder that the file came from"),
         required("path", TEXT, "", PATH),
         optional("speaker_id", TEXT, "", "who speaks, where the layout tells; null where it does not"),
+        *LABELS,
         required(
             "trims",
             TRIMS,

@@ -48,7 +48,7 @@ def _faces(box: np.ndarray, tick: np.ndarray) -> Faces:
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_faces() -> Callable[..., Faces]:
     def make(ticks: np.ndarray, x0: float = 100.0, width: float = 200.0) -> Faces:
         box = np.tile(np.array([x0, 80.0, x0 + width, 80.0 + width], np.float32), (len(ticks), 1))
@@ -57,7 +57,7 @@ def make_faces() -> Callable[..., Faces]:
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_evidence() -> Callable[..., Evidence]:
     def make(n: int, *, boxes: np.ndarray | None = None, faces: Faces | None = None, sound: bool = True) -> Evidence:
         """A calm face on every tick, or on ticks with the given (n, 4) boxes (NaN: none), or these faces."""

@@ -1,0 +1,92 @@
+"""Labels that a person gave to stretches on a page, and the file that they come in."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from foundation.errors import UsageError
+from manifests.errors import first_problem
+
+__all__ = ["Label", "LabelsError", "LabelsFile", "read_labels"]
+
+_MOST_BYTES = 64_000_000
+
+_Count = Annotated[int, Field(ge=0)]
+
+_Seconds = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+
+_Value = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class LabelsError(UsageError):
+    """A file of labels cannot be used: it is no such file, or is about another dataset or other limits."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Label(_Part):
+    """What a person said of a stretch."""
+
+    criterion: str
+    video_id: str
+    start_s: _Seconds
+    end_s: _Seconds
+    value: _Value | None
+    dropped: bool
+    stratum: str
+    right: bool
+    """Whether the rule decided rightly."""
+
+    @property
+    def bad(self) -> bool:
+        """Whether the stretch deserves to be dropped."""
+        return self.dropped == self.right
+
+
+class LabelledCriterion(_Part):
+    """Limit that stretches were labelled for."""
+
+    limit: _Value | None
+    strata: Mapping[str, _Count]
+    """Number of stretches in each stratum."""
+
+
+class LabelsFile(_Part):
+    """File of labels, as a page saves it."""
+
+    format: Literal["gaia-labels"]
+    version: Literal[1]
+    dataset: str
+    identity: str
+    draw: Literal["nearest", "random"]
+    criteria: Mapping[str, LabelledCriterion]
+    labels: tuple[Label, ...]
+
+
+def read_labels(path: Path) -> LabelsFile:
+    """Return the labels of a file.
+
+    Raises:
+        LabelsError: it cannot be read, or is no file of labels; the message names the first fault.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(_MOST_BYTES + 1)
+    except OSError as error:
+        raise LabelsError(f"{path} cannot be read: {error.strerror or error}; give a file that a page saved") from error
+    if len(content) > _MOST_BYTES:
+        raise LabelsError(f"{path} is larger than {_MOST_BYTES // 1_000_000} MB; give a file that a page saved")
+    try:
+        given = LabelsFile.model_validate_json(content)
+    except ValidationError as error:
+        raise LabelsError(
+            f"{path} is no file of labels: {first_problem(error)}; give a file that a page saved"
+        ) from error
+    keys = [(label.criterion, label.video_id, label.start_s, label.end_s) for label in given.labels]
+    if len(set(keys)) < len(keys):
+        raise LabelsError(f"{path} labels a stretch twice; give a file as a page saved it")
+    return given
