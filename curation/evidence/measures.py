@@ -58,9 +58,9 @@ class FrameEvidence:
     trimmed: BoolArray | None = None
     """(T,) True where the tick lies outside the chosen ranges of the video and was not measured. None: nowhere."""
     grid: BoolArray | None = None
-    """(T,) True on the tick of each group whose picture was searched in full whatever is measured around it: the first
-    with a new picture, or the first of the group where the picture is that of the grid tick before. None: not known, as
-    in datasets of earlier versions."""
+    """(T,) True on the tick of a group whose picture was searched in full whatever is measured around it: the first with
+    a new picture. Groups between others that clearly show no clip have none. None: not known, as in datasets of earlier
+    versions."""
     measured: BoolArray | None = None
     """(T,) False where no face was looked for. None: nowhere."""
 

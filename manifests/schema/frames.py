@@ -75,7 +75,7 @@ FRAMES = Table(
             type=pa.bool_(),
             unit="",
             shape="",
-            meaning="the tick of its group of 5 that is measured in any case; null in files of earlier versions",
+            meaning="the tick of its group of 5 that was searched by itself; null in files of earlier versions",
             nullable=True,
             later=True,
         ),
