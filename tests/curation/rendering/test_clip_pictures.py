@@ -55,7 +55,7 @@ def planes_of(picture: RgbImage | VideoFrame) -> list[UInt8Array]:
     assert isinstance(picture, VideoFrame)
     assert picture.format.name == "yuv420p"
     return [
-        np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: plane.height, : plane.width]
+        np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)[: plane.height, : plane.width]
         for plane in picture.planes
     ]
 
