@@ -69,8 +69,8 @@ def _reading(facts: CardFacts) -> str:
     tables.append(["`croissant.json`", "the same tables for `mlcroissant`, arrays with their shapes"])
     code = "\n".join(lines)
     shards = (
-        "The tars are WebDataset shards with clips of all splits; `split` in the table `clips` tells which a clip is in. "
-        "Clips without sound lie in tars of their own, `*mute*`."
+        "The tars are WebDataset shards with clips of all splits; `split` in the table `clips` tells which a clip is "
+        "in. Clips without sound lie in tars of their own, `*mute*`."
     )
     return f"## Read it\n\n```python\n{code}\n```\n\n{shards}\n\n{_table(['files', 'content'], tables)}"
 

@@ -80,7 +80,7 @@ function videosSection() {
   const set = (name) => (value) => { state[name] = value; update(); };
   const search = el("input", { type: "search", on: { input: () => set("text")(search.value) } });
   const rules = [...new Set(PAGE.videos.flatMap((video) => Object.keys(video.values)))];
-  host.append(el("div", { class: "filters" }, el("label", {}, "Name, path or speaker", search),
+  host.append(el("div", { class: "filters" }, field("Name, path or speaker", search),
     choice("Source", [["", "all sources"], ...distinct(PAGE.videos.map((video) => video.source)).map((name) => [name, name])], set("source"), ""),
     choice("Outcome", [["", "any outcome"], ...outcomes.map((name) => [name, words(name)])], set("outcome"), ""),
     choice("Order", [["name", "by name"], ["lost", "most lost first"], ["long", "longest first"]], set("sort"), "name"),
