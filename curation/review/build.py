@@ -11,7 +11,7 @@ import pyarrow as pa
 from curation.review.cards import Media, Room, clip_card, video_and_samples
 from curation.review.html import page_html
 from curation.review.measured_videos import MeasuredVideo, VideoRow, measured_videos
-from curation.review.measures import (
+from curation.review.overview import (
     clip_measures,
     failure_rows,
     funnel_of,
@@ -126,8 +126,8 @@ def _written(path: Path, page: Page) -> WrittenPage:
     content = page_html(page).encode()
     if len(content) > _MOST_BYTES:
         raise UsageError(
-            f"{path} would have {megabytes(len(content))}, and a page has {megabytes(_MOST_BYTES)} at most; give smaller "
-            "numbers of videos, clips or samples"
+            f"{path} would have {megabytes(len(content))}, and a page has {megabytes(_MOST_BYTES)} at most; give "
+            "smaller numbers of videos, clips or samples"
         )
     write_bytes_atomic(path, content)
     return WrittenPage(
