@@ -3,7 +3,7 @@
 import pyarrow as pa
 
 from manifests.schema.columns import F32, F64, I32, I64, PATH, TEXT, TRIMS, Table, optional, required
-from manifests.schema.labels import LABELS
+from manifests.schema.label_columns import LABELS
 
 __all__ = ["SPANS", "TIMING_COLUMNS", "VIDEOS"]
 
