@@ -115,7 +115,7 @@ SPANS = Table(
             "on_grid",
             pa.bool_(),
             "",
-            "a border of the span is known to 5 ticks only, because no clip could lie there and only the grid ticks "
+            "a border of the span is known to the grid only, because no clip could lie there and only grid ticks "
             "were looked at; null in files of earlier versions, where all borders are exact",
             later=True,
         ),
