@@ -156,8 +156,7 @@ def _behind_barriers(fails: BoolArray, rules: RulesSettings) -> BoolArray:
     barrier[least - 1 :] = np.lib.stride_tricks.sliding_window_view(fails, least).all(axis=1) if n >= least else False
     seen = np.concatenate([np.zeros(SEEN_GRID_TICKS, dtype=np.bool_), barrier])
     recent = np.lib.stride_tricks.sliding_window_view(seen, SEEN_GRID_TICKS + 1 - least)[least:]
-    among: BoolArray = recent[:n].any(axis=1)
-    return among
+    return np.asarray(recent[:n].any(axis=1), dtype=np.bool_)
 
 
 def cores(
