@@ -131,7 +131,8 @@ def test_clips_and_spans_are_those_of_evidence_of_every_tick(
     tiers: tuple[Tier, ...], make_evidence: Make, make_faces: MakeFaces
 ) -> None:
     n_clips, shares, reasons = 0, [], set[str]()
-    for seed in range(8):
+    # the last ones have bad anchors beside what is looked at
+    for seed in (*range(8), 100, 127, 146) if tiers == ONLY else range(8):
         film = Film(seed, make_evidence, make_faces)
         coarse = seen(film.evidence, tiers, int(film.rng.integers(N)))
         full, part = (decide(one, RULES, tiers=tiers) for one in (film.evidence, coarse))
