@@ -59,9 +59,8 @@ class FrameEvidence:
     """(T,) True where the tick lies outside the chosen ranges of the video and was not measured. None: nowhere."""
     grid: BoolArray | None = None
     """(T,) True on grid ticks: the first tick with a new picture in each group of `GRID_TICKS`, searched in full
-    whatever is measured around it. A group without a new picture has none, and so has one that was not searched, for it
-    lies between anchors that fail (`sparse_grid`) or where nobody speaks. None: not known, as in datasets of earlier
-    versions."""
+    whatever is measured around it. A group without a new picture has none, nor has one that was not looked at, as
+    between others that clearly show no clip. None: not known, as in datasets of earlier versions."""
     measured: BoolArray | None = None
     """(T,) True where everything was measured. Elsewhere grid ticks have faces without masks, descriptors and scores of
     lips and sound, and other ticks have none. None: everything was measured everywhere."""

@@ -11,7 +11,7 @@ import pyarrow as pa
 from curation.review.cards import Media, Room, clip_card, video_and_samples
 from curation.review.html import page_html
 from curation.review.measured_videos import MeasuredVideo, VideoRow, measured_videos
-from curation.review.measures import (
+from curation.review.overview import (
     clip_measures,
     failure_rows,
     funnel_of,

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from curation.review.measured_videos import MeasuredVideo
-from curation.review.measures import video_name
+from curation.review.overview import video_name
 from curation.review.page_data import ClipCard, SampleCard, SpanCell, Thumbnail, VideoCard
 from curation.review.playable import clip_video, source_video, video_address
 from curation.review.sampling import Sample

@@ -39,7 +39,8 @@ def front_matter(facts: CardFacts) -> str:
     n_clips = sum(facts.splits.values())
     content["tags"] = ["talking-head", "video", "audio", "gaia-avatar"]
     content["size_categories"] = [next(name for most, name in _SIZES if n_clips < most or not most)]
-    configs, infos = [], []
+    configs: list[dict[str, Any]] = []
+    infos: list[dict[str, Any]] = []
     for name, split, stored, filters in _configs(facts):
         config: dict[str, Any] = {
             "config_name": name,

@@ -53,7 +53,7 @@ FRAMES = Table(
             "everything was measured; false where no clip could lie, so that only grid ticks were searched",
             "all true",
         ),
-        _later("grid", "the tick of its group of 5 on which faces are looked for in any case"),
+        _later("grid", "the tick of its group of 5 that was searched by itself"),
         _TRACK,
         _tick("interpolated", pa.bool_(), "", "a short miss between two sightings, bridged by interpolation"),
         *_BOX_AND_POINTS,

@@ -163,8 +163,7 @@ MUTATIONS = (
     ),
     Mutation(
         "the crop shows one column further right",
-        "curation/rendering/crop.py", "np.arange(self.x0_px, self.x0_px + self.size_px)",
-        "np.arange(self.x0_px + 1, self.x0_px + 1 + self.size_px)",
+        "curation/rendering/crop.py", "part_within(self.x0_px, ", "part_within(self.x0_px + 1, ",
         f"{CROP}a_crop_of_the_clips_own_size_is_the_source_pixel_for_pixel",
     ),
     Mutation(

@@ -121,7 +121,8 @@ def test_a_piece_of_a_timeline_tells_its_value_under_the_pointer(chromium: Brows
         chart.locator(".bars .point").first.hover(force=True)
         page.wait_for_selector("#videos .hoverlayer .hovertext")
         said = str(page.locator("#videos .hoverlayer").text_content())
-        assert "dropped: silence, not measured (kept is at most 1.25 s)" in said
+        assert "0:00.00 to 0:03.40: dropped: silence, not measured" in said
+        assert "(kept is at most 1.25 s)" in said
         assert wrong == []
 
 
