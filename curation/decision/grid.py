@@ -8,7 +8,7 @@ outside were measured.
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
 import numpy as np
@@ -16,7 +16,7 @@ import numpy as np
 from curation.decision.grid_company import SEEN_GRID_TICKS, both_live
 from curation.decision.possible_speech import possible_speech, widened
 from curation.decision.settings import RulesSettings
-from curation.decision.sparse_grid import counted, least_bad
+from curation.decision.sparse_grid import beside_unknown, counted, least_bad
 from curation.evidence.measures import GRID_TICKS, Evidence, Faces
 from curation.evidence.track_stretches import MARGIN_TICKS
 from curation.rules.frontal import deviation_deg
@@ -158,8 +158,7 @@ def _behind_barriers(fails: BoolArray, rules: RulesSettings) -> BoolArray:
         barrier[least - 1 :] = whole
     seen = np.concatenate([np.zeros(SEEN_GRID_TICKS, dtype=np.bool_), barrier])
     recent = np.lib.stride_tricks.sliding_window_view(seen, SEEN_GRID_TICKS + 1 - least)[least:]
-    among: BoolArray = recent[:n].any(axis=1)
-    return among
+    return np.asarray(recent[:n].any(axis=1), dtype=np.bool_)
 
 
 def cores(
@@ -249,16 +248,19 @@ def _look_and_cores(
         unknown = GridLook(tick=nothing, reason=nothing, value=np.zeros(0, dtype=np.float32))
         return unknown, np.ones(len(evidence), dtype=np.bool_)
     margin, possible, looked_at = margin_ticks(rules), None, np.ones(len(evidence), dtype=np.bool_)
+    trimmed = np.zeros(len(evidence), dtype=np.bool_) if evidence.trimmed is None else evidence.trimmed
     if "vae" not in tiers:
-        trimmed = np.zeros(len(evidence), dtype=np.bool_) if evidence.trimmed is None else evidence.trimmed
         possible = possible_speech(evidence.speech_prob, trimmed, rules)
         # a grid tick beyond what is looked at is not there where nobody looked
         looked_at = widened(possible, margin_in_sound(rules), trimmed)
     searched = np.flatnonzero(evidence.grid & looked_at)
     fails = clear_failures(evidence.faces, searched, rules, tiers)[0] >= 0
     look = grid_look(evidence.faces, searched[counted(searched, fails, rules)], rules, tiers, face_ratio)
-    look = look if possible is None else replace(look, silent=~looked_at)
-    return look, cores(look, len(evidence), rules, margin, trimmed=evidence.trimmed, possible=possible)
+    core = cores(look, len(evidence), rules, margin, trimmed=trimmed, possible=possible)
+    if possible is not None:
+        told = ~beside_unknown(look.tick, looked_at | trimmed, rules)
+        look = GridLook(tick=look.tick[told], reason=look.reason[told], value=look.value[told], silent=~looked_at)
+    return look, core
 
 
 def _missing(evidence: Evidence, core: BoolArray) -> int:

@@ -38,7 +38,7 @@ class Span:
     sync: SyncedStretch | None = field(default=None, compare=False)
     """The stretch of tier `diffusion` that the rule `sync` judged, and that the span is; else None."""
     on_grid: bool = False
-    """Whether a border of it is known to the grid of 5 ticks only."""
+    """Whether a border of it is known to the grid only: 5 ticks, or more between anchors of it."""
 
 
 def spans_of(

@@ -13,7 +13,7 @@ from curation.decision.settings import RulesSettings
 from curation.evidence.measures import GRID_TICKS
 from foundation.array_types import BoolArray, Int64Array
 
-__all__ = ["Anchors", "counted", "least_bad"]
+__all__ = ["Anchors", "beside_unknown", "counted", "least_bad"]
 
 
 def least_bad(rules: RulesSettings) -> int:
@@ -61,3 +61,22 @@ def counted(grid_tick: Int64Array, fails: BoolArray, rules: RulesSettings) -> Bo
     is_closed = n_failing == anchors.n_groups
     between: BoolArray = is_closed[period] & is_closed[period + 1] & ~is_anchor
     return ~between
+
+
+def beside_unknown(grid_tick: Int64Array, known: BoolArray, rules: RulesSettings) -> BoolArray:
+    """Return (G,) whether a grid tick is no anchor, and not all of those before and after it are known.
+
+    Where a clip is possible by its sound alone, pictures are looked at somewhat further than what counts. So such a
+    tick may count, and may yet not have been searched because of anchors that do not count.
+
+    Args:
+        grid_tick: (G,) grid ticks, ascending.
+        known: (T,) ticks of the video whose grid ticks count, or that were not chosen.
+        rules: their settings.
+    """
+    anchors = Anchors.of(rules)
+    period, number = np.divmod(grid_tick // GRID_TICKS, anchors.period_groups)
+    starts = np.arange(int(period.max(initial=0)) + 2) * anchors.period_groups * GRID_TICKS
+    is_known = np.array([known[first : first + anchors.n_groups * GRID_TICKS].all() for first in starts])
+    doubtful: BoolArray = (number >= anchors.n_groups) & ~(is_known[period] & is_known[period + 1])
+    return doubtful

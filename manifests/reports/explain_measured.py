@@ -8,14 +8,15 @@ from manifests.timeline import TICK_RATE_HZ
 
 __all__ = ["ELSEWHERE", "ON_GRID", "REACH_TICKS", "evidence_text", "measured_text", "ranges_s", "shown_row"]
 
-ON_GRID = "its borders are known to 0.2 s only, for no clip can lie there"
+ON_GRID = "its borders are known to the grid only, 0.2 to 3 s, for no clip can lie there"
 """What is said of a span that was decided by its grid ticks."""
 
 ELSEWHERE = "Elsewhere, where no clip can lie, at most one tick of five."
 """What is said of the other ticks of a video."""
 
-REACH_TICKS = 10
-"""Ticks up to the one asked about among which its grid tick is looked for: two groups of the grid."""
+REACH_TICKS = 85
+"""Ticks up to the one asked about among which its grid tick is looked for: as many as the shortest clip has, and two
+groups."""
 
 _MOST_RANGES = 12
 """Ranges that are listed."""

@@ -34,7 +34,7 @@ class ExplainedSpan:
     sound_moved_s: float | None = None
     """Time by which the sound of its clip was moved, as in `clips`."""
     on_grid: bool = False
-    """Whether a border of it is known to 5 ticks only, as in `spans`."""
+    """Whether a border of it is known to the grid only, as in `spans`."""
 
     @property
     def reason(self) -> str:

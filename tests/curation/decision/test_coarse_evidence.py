@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from curation.decision.decide import RulesSettings, decide
-from curation.decision.grid import UnmeasuredError, cores_of, margin_ticks, unmeasured_ticks
+from curation.decision.grid import UnmeasuredError, clear_failures, cores_of, margin_ticks, unmeasured_ticks
 from curation.decision.possible_speakers import possible_speakers
+from curation.decision.sparse_grid import counted
 from curation.engine.sound_first import looked_at
 from curation.evidence.joining import chosen_faces
 from curation.evidence.measures import GRID_TICKS, AudioEvidence, Evidence, Faces
@@ -103,6 +104,9 @@ def seen(whole: Evidence, tiers: tuple[Tier, ...], seam: int) -> Evidence:
     for first, end in looked_at(sound, true_runs(~trimmed), n, settings):
         looks[first:end] = True
     measured, grid = cores_of(whole, RULES, tiers, 0.5)[1].copy(), whole.grid & looks
+    searched = np.flatnonzero(grid)
+    fails = clear_failures(whole.faces, searched, RULES, tiers)[0] >= 0
+    grid[searched[~counted(searched, fails, RULES)]] = False
     measured[max(0, seam - 60) : seam + 60] = True  # beside a seam more is measured than is needed
     measured &= looks
     faces, alone = whole.faces, ~measured[whole.faces.tick]
@@ -127,7 +131,8 @@ def test_clips_and_spans_are_those_of_evidence_of_every_tick(
     tiers: tuple[Tier, ...], make_evidence: Make, make_faces: MakeFaces
 ) -> None:
     n_clips, shares, reasons = 0, [], set[str]()
-    for seed in range(8):
+    # the last ones have bad anchors beside what is looked at
+    for seed in (*range(8), 100, 127, 146) if tiers == ONLY else range(8):
         film = Film(seed, make_evidence, make_faces)
         coarse = seen(film.evidence, tiers, int(film.rng.integers(N)))
         full, part = (decide(one, RULES, tiers=tiers) for one in (film.evidence, coarse))

@@ -151,9 +151,9 @@ def test_reports_know_what_was_not_measured(coarse: Path) -> None:
     first = (TALKING + NOBODY // 2) / 25
     text = explain(coarse, "two_faces.mp4").text()
     assert "Measured on every tick: 0:00.00 to 0:05." in text
-    assert "borders are known to 0.2 s only" in text
+    assert "its borders are known to the grid only" in text
     text = explain(coarse, "two_faces.mp4", first).text()
-    assert "borders are known to 0.2 s only" in text
+    assert "its borders are known to the grid only" in text
     assert "not measured, for no clip can lie there" in text
 
 
@@ -167,7 +167,8 @@ def test_clips_spans_and_media_are_those_of_measuring_every_tick(coarse: Path, e
     require_same(coarse, every, "videos", "spans", "clips")
     ours, theirs = read_table(coarse, "frames"), read_table(every, "frames")
     assert theirs["measured"].to_pylist() == [True] * (N + TALKING)
-    assert ours["grid"].equals(theirs["grid"])
+    searched = list(zip(ours["grid"].to_pylist(), theirs["grid"].to_pylist(), strict=True))
+    assert (True, False) not in searched
     kept = ours["measured"]
     assert ours.filter(kept).equals(theirs.filter(kept))
     assert statistics(every).unmeasured_s == 0.0
