@@ -36,7 +36,7 @@ demo: $(INSTALLED)  ## curate the sample video and compare with what is known of
 	$(BIN)/python samples/show_truth.py out/demo
 
 test: lint  ## lint, then all tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 3 --dist loadfile
 
 quick: $(INSTALLED)  ## the tests that take seconds
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"

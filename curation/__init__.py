@@ -13,6 +13,8 @@ from foundation.lazy import lazy_attributes
 
 if TYPE_CHECKING:
     from curation.decision.decide import Decision, RulesSettings, decide
+    from curation.differences.compare import compare
+    from curation.differences.found import Differences
     from curation.engine.execution import Executor
     from curation.engine.supervision import PoolSettings
     from curation.evidence.measures import Evidence, FaceMeasures
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
     from curation.sources.exclusions import Exclusions, read_exclusions
     from curation.sources.scratch import ScratchSettings
     from curation.speech.cards import DenoiserCard, EncoderCard, VoiceCard
+    from curation.what_if.kept_figures import WhatIf
+    from curation.what_if.vary import vary
     from foundation.weights import Asset, AssetFile, UrlSource, asset_path
 else:
     __getattr__, __dir__ = lazy_attributes(
@@ -50,6 +54,7 @@ else:
             "Calibration": "curation.review.calibration",
             "CurationSettings": "curation.settings",
             "Decision": "curation.decision.decide",
+            "Differences": "curation.differences.found",
             "Duplicates": "curation.operations.duplicates",
             "DenoiserCard": "curation.speech.cards",
             "EncoderCard": "curation.speech.cards",
@@ -79,9 +84,11 @@ else:
             "SpeakingCard": "curation.perception.cards",
             "Verdict": "curation.rules.verdict",
             "VoiceCard": "curation.speech.cards",
+            "WhatIf": "curation.what_if.kept_figures",
             "WrittenPage": "curation.review.build",
             "analyze": "curation.operations.analyze",
             "calibrate": "curation.review.calibration",
+            "compare": "curation.differences.compare",
             "decide": "curation.decision.decide",
             "doctor": "curation.operations.doctor:examine",
             "find_duplicates": "curation.operations.duplicates",
@@ -96,6 +103,7 @@ else:
             "retry": "curation.operations.retry",
             "rule": "curation.rules.rule",
             "run": "curation.operations.run",
+            "vary": "curation.what_if.vary",
             "write_label_sheet": "curation.review.build",
             "write_report": "curation.review.build",
         },
@@ -108,6 +116,7 @@ __all__ = [
     "CurationSettings",
     "Decision",
     "DenoiserCard",
+    "Differences",
     "Duplicates",
     "EncoderCard",
     "Evidence",
@@ -136,10 +145,12 @@ __all__ = [
     "UrlSource",
     "Verdict",
     "VoiceCard",
+    "WhatIf",
     "WrittenPage",
     "analyze",
     "asset_path",
     "calibrate",
+    "compare",
     "decide",
     "doctor",
     "find_duplicates",
@@ -155,6 +166,7 @@ __all__ = [
     "retry",
     "rule",
     "run",
+    "vary",
     "write_label_sheet",
     "write_report",
 ]

@@ -30,13 +30,20 @@ __all__ = [
     "SettingsError",
     "SettingsOfLayout",
     "differences",
+    "equally_measured",
     "layout_notes",
     "load_settings",
 ]
 
+_BY_DESCRIPTORS = ("rules.tracks.max_", "privacy.keep_descriptors")
+"""Settings that need descriptors."""
+
+_MEASURED = ("preset", "perception.", "media.audio_track", "analysis.")
+"""Settings that the evidence depends on: to change them is to measure again."""
+
 
 class PrivacySettings(Settings):
-    """Biometric data that a dataset keeps of the people in it."""
+    """Biometric data that a dataset keeps of the people in it, and whether they must have consented."""
 
     keep_descriptors: bool = True
     """Whether the dataset keeps identity descriptors of faces and voices: `frames.descriptor`, that of
@@ -45,6 +52,9 @@ class PrivacySettings(Settings):
     descriptors_until: Literal["identities", "run"] = "identities"
     """Where `keep_descriptors` is false, the command whose end no descriptor outlives. `identities`: they are stored
     until `gaia-curate identities` has recognised people by them. `run`: they are never stored in a table."""
+    require_consent: bool = False
+    """Whether videos are left out whose list or annotation records no consent (column `consent`); the option
+    `--require-consent`. A dataset that was begun with it keeps it."""
 
     @property
     def descriptors_stored(self) -> bool:
@@ -75,7 +85,7 @@ class CurationSettings(Settings):
     split: SplitSettings = SplitSettings()
     """Division of the clips into train, val and test."""
     privacy: PrivacySettings = PrivacySettings()
-    """Biometric data that is kept."""
+    """Biometric data that is kept, and consent."""
     windows: WindowSettings = WindowSettings()
     """Windows in which long videos are measured."""
     storage: StorageSettings = StorageSettings()
@@ -179,3 +189,30 @@ def differences(ours: CurationSettings, theirs: CurationSettings) -> list[str]:
     """Return one line per setting that differs, such as ``rules.frontal.strict_deg: 15.0, was 25.0``."""
     changes = settings_files.differences(settings_of(ours), settings_of(theirs))
     return [f"{name}: {change}" for name, change in changes.items()]
+
+
+def equally_measured(settings: CurationSettings, before: CurationSettings, dataset: Path) -> list[str]:
+    """Return a line per setting that differs, of settings that can be applied to the evidence of a dataset.
+
+    Args:
+        settings: to be applied.
+        before: of the dataset.
+        dataset: for messages.
+
+    Raises:
+        SettingsError: a setting that needs measuring anew differs.
+    """
+    changed = differences(settings, before)
+    if any(line.startswith("privacy.require_consent") for line in changed):
+        raise SettingsError("privacy.require_consent: `gaia-curate run` alone applies it; leave the setting as it is")
+    measured = [line for line in changed if line.startswith(_MEASURED)]
+    if measured:
+        raise SettingsError(f"{'; '.join(measured)}: the evidence was measured otherwise; `gaia-curate run` anew")
+    if not before.privacy.keep_descriptors:
+        lost = [line for line in changed if line.startswith(_BY_DESCRIPTORS)]
+        if lost:
+            raise SettingsError(
+                f"{'; '.join(lost)}: {dataset} keeps no descriptors (privacy.keep_descriptors=false), so that "
+                "people can be told apart only as before; leave the setting, or `gaia-curate run` anew"
+            )
+    return changed

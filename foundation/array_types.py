@@ -5,6 +5,7 @@ import numpy.typing as npt
 
 __all__ = [
     "BoolArray",
+    "Complex64Array",
     "Float16Array",
     "Float32Array",
     "Float64Array",
@@ -16,6 +17,8 @@ __all__ = [
 ]
 
 BoolArray = npt.NDArray[np.bool_]
+
+Complex64Array = npt.NDArray[np.complex64]
 
 Float16Array = npt.NDArray[np.float16]
 

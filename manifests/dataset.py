@@ -32,6 +32,7 @@ from manifests.vocabulary import Split, Tier
 
 if TYPE_CHECKING:
     from manifests.reports.explain import Explanation
+    from manifests.reports.group_rows import GroupStatistics
     from manifests.reports.queries import Result
     from manifests.reports.statistics import Statistics
     from manifests.reports.validate_clips import Problem
@@ -180,6 +181,20 @@ class Dataset:
         from manifests.reports.statistics import statistics
 
         return statistics(self.path)
+
+    def group_statistics(self, by: str) -> "GroupStatistics":
+        """Compare what is kept of groups of people, and which rules treat them unlike; `print` shows two tables.
+
+        Args:
+            by: source, licence, consent, language, age, gender or skin_type.
+
+        Raises:
+            UsageError: `by` is none of them.
+            DatasetError: a table cannot be read.
+        """
+        from manifests.reports.group_shares import group_statistics
+
+        return group_statistics(self.path, by)
 
     def explain(self, video: str, second: float | None = None) -> "Explanation":
         """Explain why a video, or one second of it, was kept or dropped; `print` shows the answer.

@@ -23,7 +23,7 @@ class Totals(BaseModel):
     failed: Count
     """Rows of `videos` whose status is failed or quarantined."""
     excluded: Count
-    """Rows of `videos` that a list of people or videos to leave out names."""
+    """Rows of `videos` that were left out: a list of people or videos names them, or no consent is recorded."""
     hours_raw: Hours
     """Hours of the videos that could be read; a duplicate counts once."""
     hours_kept: dict[str, Hours]

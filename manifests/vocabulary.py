@@ -5,6 +5,8 @@ from typing import Literal, get_args
 __all__ = [
     "ERROR_CODES",
     "FAILED_STATUSES",
+    "GROUPINGS",
+    "LABEL_NAMES",
     "OUTCOMES",
     "RULES",
     "SPLITS",
@@ -37,7 +39,7 @@ Outcome = _State | RuleName
 OUTCOMES: tuple[Outcome, ...] = (*get_args(_State), *RULES)
 """`kept`, a rule, or: `trimmed`, outside the stretches of the video that the user chose, and not measured;
 `undecodable`, the file holds no trustworthy frame; `not_asked`, the setting `tiers` does not ask for clips of this
-tier. A dataset made with the user's own rules has their names, too."""
+tier, or `gaia-curate subset` did not choose the clip. A dataset made with the user's own rules has their names, too."""
 
 Tier = Literal["diffusion", "vae"]
 
@@ -64,6 +66,12 @@ Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
 """In the order of how much a model sees of them: what is in an earlier one must not be judged as if it were unseen."""
 
+LABEL_NAMES = ("licence", "consent", "language", "age", "gender", "skin_type")
+"""Columns of `videos` and `clips` that a list or an annotation fills."""
+
+GROUPINGS = ("source", *LABEL_NAMES)
+"""Columns by which videos and people can be grouped."""
+
 VideoStatus = Literal["ok", "failed", "quarantined", "excluded"]
 
 FAILED_STATUSES: tuple[VideoStatus, ...] = ("failed", "quarantined")
@@ -71,7 +79,7 @@ FAILED_STATUSES: tuple[VideoStatus, ...] = ("failed", "quarantined")
 
 ErrorCode = Literal[
     "unreadable", "no_video_stream", "decoder_unfit", "internal", "worker_died", "out_of_memory", "timed_out",
-    "changed", "unreachable", "no_scratch", "trim_outside", "excluded",
+    "changed", "unreachable", "no_scratch", "trim_outside", "excluded", "no_consent",
 ]  # fmt: skip
 
 ERROR_CODES: tuple[ErrorCode, ...] = get_args(ErrorCode)
@@ -81,4 +89,4 @@ ERROR_CODES: tuple[ErrorCode, ...] = get_args(ErrorCode)
 every worker that tried it ended. Of remote files: `changed`: it was replaced after it had been listed;
 `unreachable`: its storage did not deliver it; `no_scratch`: its server sends whole files only, and there was no room
 for one. `trim_outside`: a requested stretch lies outside the video. `excluded`: a list of people or videos to
-leave out names it."""
+leave out names it. `no_consent`: consent is required, and none is recorded."""

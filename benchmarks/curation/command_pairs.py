@@ -183,7 +183,8 @@ def make_scene(folder: Path, store: str | None = None) -> Scene:
     draw = random.Random(0)  # noqa: S311 - repeatable
 
     def begin() -> None:
-        measured = {path.name: _measured(path) for path in videos.values()}
+        one = _measured(videos["first"])  # all show and say the same
+        measured = {path.name: one for path in videos.values()}
         (folder / "measured.pickle").write_bytes(pickle.dumps(measured))
         (folder / "unreadable").write_text(videos["late"].name, encoding="utf-8")
         lists(["first", "other", "late"])

@@ -201,8 +201,16 @@ def _read_dataset(path: str) -> int:
     return 0
 
 
+_IMPORTED_WHERE_USED = (
+    "cv2", "faiss", "onnx", "PIL.ImageDraw", "scipy.ndimage", "scipy.signal", "torch._dynamo", "typer.rich_utils",
+)  # fmt: skip
+"""Libraries that commands import in the course of their work; none of these starts a thread on being imported."""
+
+
 def load_everything() -> None:
-    """Import every module of the project, so that a forked process begins with its work."""
+    """Import every module of the project and what it imports late, so that a forked process begins with its work."""
+    for name in _IMPORTED_WHERE_USED:
+        importlib.import_module(name)
     packages = ("foundation", "manifests", "curation", "models", "training", "generation")
     for package in packages:
         found = importlib.import_module(package)

@@ -7,7 +7,8 @@ import numpy as np
 from curation.analysis.audio_level import tick_loudness_dbfs
 from curation.analysis.face_collector import FaceCollector
 from curation.analysis.shape_starts import ShapeStarts
-from curation.analysis.waiting_ticks import EveryTick, TickChoice, WaitingTicks
+from curation.analysis.tick_choice import EveryTick, TickChoice
+from curation.analysis.waiting_ticks import WaitingTicks
 from curation.evidence.joining import with_audio
 from curation.evidence.measures import AudioEvidence, Evidence, FrameEvidence
 from curation.media.audio import tick_audio_pieces

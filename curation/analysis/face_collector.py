@@ -40,10 +40,11 @@ class FaceCollector:
 
     The complete frame is searched once in each group of `GRID_TICKS` ticks, counted from the start of the video, and
     wherever a face is lost. Between searches, faces are followed. Where a search finds no face and there was none
-    before, there are none up to the next search. A new face is found at most 0.16 s late.
+    before, or the search before found none, there are none up to the next search. A new face is found at most 0.16 s
+    late.
 
-    A run begins with a searched frame. Where that shows nobody within a shot, whether the frames after it are searched
-    depends on those before, so that its run has to begin earlier.
+    A run begins with a searched frame. Where that shows nobody within a shot, and the search before found a face,
+    whether the frames after it are searched depends on those between, so that its run has to begin earlier.
     """
 
     def __init__(self, models: Perception) -> None:
@@ -55,6 +56,8 @@ class FaceCollector:
         """Group of ticks in which a complete frame was searched last."""
         self._no_face = False
         """Whether that search found no face, with none before it and none since."""
+        self._none_before = False
+        """Whether the last search of its kind in this shot, in a run or alone, found no face."""
         self._measured: Sequence[MeasuredFace] = ()
         self._ticks: list[int] = []
         self._rows: list[MeasuredFace] = []
@@ -68,7 +71,7 @@ class FaceCollector:
     def begin_shot(self) -> None:
         """Forget the faces of the frames before: they cannot be followed into those that come."""
         self._source_frame = self._looked = None
-        self._no_face = False
+        self._no_face = self._none_before = False
         self._measured = ()
         self._masks.begin_shot()
 
@@ -117,8 +120,13 @@ class FaceCollector:
             row: of the range.
             searched: what `search` found in it.
         """
+        self._none_before = not searched
         for face in searched:
             self._append(row, face, None, in_run=False)
+
+    def pass_over(self) -> None:
+        """Take notice of ticks of which nothing is known."""
+        self._none_before = False
 
     def _append(self, row: int, face: MeasuredFace, descriptor: Float32Array | None, *, in_run: bool) -> None:
         self._ticks.append(row)
@@ -145,7 +153,10 @@ class FaceCollector:
             followed = self._models.faces(shown.rgb, [face.found for face in self._measured] or None)
             found = self._measure(shown.rgb, followed) if followed else ()
         if begins or found:
-            self._no_face = self._looked is not None and not self._measured and not found
+            none_at_last = self._looked is not None and not self._measured
+            self._no_face = not found and (none_at_last or self._none_before)
+        if begins:
+            self._none_before = not found
         self._looked = group
         return found
 

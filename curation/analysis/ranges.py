@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 
 from curation.analysis.analyze import analyze_audio, analyze_frames, not_looked_at
-from curation.analysis.waiting_ticks import EveryTick, TickChoice
+from curation.analysis.tick_choice import EveryTick, TickChoice
 from curation.evidence.joining import scatter_rows, stitch, with_audio
 from curation.evidence.measures import AudioEvidence, Evidence, FrameEvidence
 from curation.media.probe import VideoInfo

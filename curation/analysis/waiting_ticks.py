@@ -3,11 +3,12 @@
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from itertools import islice
 
 import numpy as np
 
 from curation.analysis.face_collector import FaceCollector, MeasuredFace
+from curation.analysis.tick_choice import TickChoice
 from curation.evidence.measures import GRID_TICKS
 from curation.media.convert import LazyImage
 from curation.media.frames_again import FramesAgain
@@ -15,58 +16,12 @@ from curation.media.memory import trim_heap
 from curation.perception.models import Perception
 from foundation.array_types import BoolArray, Float32Array
 
-__all__ = ["EveryTick", "TickChoice", "WaitingTicks"]
+__all__ = ["WaitingTicks"]
 
-_MOST_BYTES = 96 << 20
-"""Pictures that may wait, bytes: 31 of 1920x1080 pixels. Beyond it, in a stretch that may become a clip, the oldest are
-measured, needed or not. Elsewhere they are forgotten, and decoded a second time if they are needed after all, where a
-clip begins soon."""
-
-
-class TickChoice(Protocol):
-    """Chooses the ticks of a range that are measured, as the grid ticks come in."""
-
-    def saw(self, row: int, box_px: Float32Array, score: Float32Array, key_points_px: Float32Array) -> None:
-        """Take notice of the faces on a grid tick.
-
-        Args:
-            row: of the range, later than those before.
-            box_px: (F, 4) boxes, the widest first.
-            score: (F,) confidences of the detector.
-            key_points_px: (F, 9, 2) points.
-        """
-        ...
-
-    def needs(self, first: int, end: int) -> bool | None:
-        """Return whether one of the rows ``[first, end)`` is measured; None while that is not certain."""
-        ...
-
-    def is_likely(self, row: int) -> bool:
-        """Return whether a row lies in a stretch that goes on and may become a clip."""
-        ...
-
-    def finish(self, n_rows: int) -> BoolArray:
-        """End the range, after which all is certain; return (n_rows,) the rows of which all values are kept."""
-        ...
-
-
-class EveryTick:
-    """The choice of all ticks."""
-
-    def saw(self, row: int, box_px: Float32Array, score: Float32Array, key_points_px: Float32Array) -> None:
-        """Do nothing."""
-
-    def needs(self, first: int, end: int) -> bool | None:  # noqa: ARG002 - of any rows
-        """Return that they are measured."""
-        return True
-
-    def is_likely(self, row: int) -> bool:  # noqa: ARG002 - of any row
-        """Return that it does."""
-        return True
-
-    def finish(self, n_rows: int) -> BoolArray:
-        """Return that all rows are kept."""
-        return np.ones(n_rows, dtype=np.bool_)
+_MOST_BYTES = 24 << 20
+"""Pictures that may wait, bytes: 8 of 1920x1080 pixels, 72 of 640x360. Beyond it, in a stretch that may become a clip,
+the oldest are measured, needed or not. Elsewhere they are forgotten, and decoded a second time if they are needed after
+all, where a clip begins soon."""
 
 
 @dataclass(slots=True)
@@ -85,24 +40,37 @@ class _Picture:
 class _Block:
     """Ticks from one grid tick to the next, which are measured together or not at all."""
 
-    searched: Sequence[MeasuredFace]
-    """Faces on the grid tick."""
     first: int
     """Row of the grid tick."""
     pictures: list[_Picture]
     """Those that are neither measured nor left out."""
-    needs_before: bool
-    """Whether the faces of the tick before tell how it is measured: it begins without a face, within a shot."""
+    begins_shot: bool
+    searched: Sequence[MeasuredFace] | None = None
+    """Faces on the grid tick; None: it was not searched."""
     end: int | None = None
     """Row of the next grid tick; None in the last block."""
+
+    def faces(self) -> tuple[Float32Array, Float32Array, Float32Array]:
+        """Return boxes, scores and points of the faces on the grid tick, as `TickChoice` takes them."""
+        searched = self.searched or ()
+        return (
+            np.array([face.found.box_px for face in searched], dtype=np.float32).reshape(-1, 4),
+            np.array([face.found.score for face in searched], dtype=np.float32),
+            np.array([face.key_points_px for face in searched], dtype=np.float32).reshape(-1, 9, 2),
+        )
+
+    def may_leave_unknown(self) -> bool:
+        """Return whether a block after this one, if it begins without a face, may depend on what this one shows."""
+        return self.searched is None or bool(self.searched) or any(one.begins_shot for one in self.pictures[1:])
 
 
 class WaitingTicks:
     """Queue of ticks between the decoder and the measurement of their faces.
 
     The first new picture of each group of `GRID_TICKS` ticks is searched at once: the grid tick. Its block, up to the
-    next one, is measured or left out when the choice is certain. A block that begins without a face is measured only
-    together with the block before, since only where that ended without a face its pictures are not searched.
+    next one, is measured or left out when the choice is certain. Between anchors that fail, blocks wait without being
+    searched, and are only where a clip may lie. A block that begins without a face after one that begins with one is
+    measured only together with it, since only where that ended without a face its pictures are not searched.
     """
 
     def __init__(self, models: Perception, choice: TickChoice, n_rows: int, again: FramesAgain) -> None:
@@ -116,7 +84,7 @@ class WaitingTicks:
         """
         self.collector = FaceCollector(models)
         self.grid = np.zeros(n_rows, dtype=np.bool_)
-        """(n_rows,) the grid ticks."""
+        """(n_rows,) the grid ticks that were searched."""
         self._choice, self._again = choice, again
         self._blocks: deque[_Block] = deque()
         self._group: int | None = None
@@ -127,6 +95,12 @@ class WaitingTicks:
         """Whether the last block is being measured, picture by picture."""
         self._held_bytes = 0
         """Memory of the pictures that wait."""
+        self._holding: dict[int, _Picture] = {}
+        """Those of them that take memory, by their rows."""
+        self._failing = (-1, 0)
+        """Period of the last anchor, and how many of its anchors were seen, all of which fail; -1 if one does not."""
+        self._n_open = 0
+        """Last blocks of the queue that the choice does not know: those that wait for the next anchors, and these."""
 
     def add(self, tick: int, row: int, source_frame: int | None, shown: LazyImage, *, begins_shot: bool) -> None:
         """Add a tick with a picture, later than those before, and measure or leave out what is certain now."""
@@ -134,7 +108,7 @@ class WaitingTicks:
         is_new = begins_shot or source_frame is None or source_frame != self._last
         self._last = source_frame
         if is_new and tick // GRID_TICKS != self._group:
-            self._look(picture)
+            self._begin_block(picture)
         else:
             self._blocks[-1].pictures.append(picture)
             if self._measures_last:
@@ -142,36 +116,66 @@ class WaitingTicks:
         if is_new:
             self._group = tick // GRID_TICKS
         if self._blocks[-1].pictures:  # it waits
-            picture.held_bytes = shown.held_bytes
-            self._held_bytes += picture.held_bytes
+            self._hold(picture)
             self._keep_within_limit()
 
     def finish(self) -> BoolArray:
         """Measure what is left, and return (n_rows,) of which rows everything is known."""
         n_rows = len(self.grid)
+        if self._choice.may_end(n_rows):
+            self._show_open()
         kept = self._choice.finish(n_rows)
         if self._blocks:
             self._blocks[-1].end = n_rows
         self._settle()
         return kept
 
-    def _look(self, picture: _Picture) -> None:
-        """Begin a block with a grid tick."""
-        searched = self.collector.search(picture.shown)
-        self.grid[picture.row] = True
+    def _begin_block(self, picture: _Picture) -> None:
+        """Begin a block with a grid tick, which is searched unless it lies behind anchors that fail."""
         if self._blocks:
             self._blocks[-1].end = picture.row
-        needs_before = not searched and not picture.begins_shot
-        self._blocks.append(_Block(searched, picture.row, [picture], needs_before))
-        self._choice.saw(
-            picture.row,
-            np.array([face.found.box_px for face in searched], dtype=np.float32).reshape(-1, 4),
-            np.array([face.found.score for face in searched], dtype=np.float32),
-            np.array([face.key_points_px for face in searched], dtype=np.float32).reshape(-1, 9, 2),
-        )
+        block = _Block(picture.row, [picture], picture.begins_shot)
+        self._blocks.append(block)
+        (period, number), n_anchors = self._choice.place(picture.tick), self._choice.n_anchors
+        needed = self._choice.needs(picture.row, picture.row + 1)
+        if number >= n_anchors and self._failing == (period, n_anchors) and not needed:
+            self._n_open += 1
+            return
+        self._search(block)
+        before = self._failing
+        if number < n_anchors:
+            n_before = before[1] if before[0] == period else 0
+            fails = n_before == number and self._choice.fails(*block.faces())
+            self._failing = (period, number + 1 if fails else -1)
+        if self._n_open:
+            self._n_open += 1
+            follows = before in ((period - 1, n_anchors), (period, number)) and self._failing == (period, number + 1)
+            if follows and number + 1 < n_anchors:
+                return
+            if follows:
+                self._n_open = n_anchors
+        else:
+            self._n_open = 1
+        self._show_open()
         self._settle()
-        if self._blocks[-1].pictures:
-            picture.shown.release()
+
+    def _show_open(self) -> None:
+        """Tell the choice of the last blocks, in order, after they were searched."""
+        shown, self._n_open = list(islice(self._blocks, len(self._blocks) - self._n_open, None)), 0
+        for block in shown:
+            self._search(block)
+            self._choice.saw(block.first, *block.faces())
+
+    def _search(self, block: _Block) -> Sequence[MeasuredFace]:
+        """Return the faces on the grid tick of a block, searched if they were not yet."""
+        if block.searched is None:
+            picture = block.pictures[0]
+            block.searched = self.collector.search(picture.shown)
+            self.grid[block.first] = True
+            if self._choice.needs(block.first, block.first + 1) is not True:
+                picture.shown.release()
+                self._hold(picture)
+        return block.searched
 
     def _settle(self) -> None:
         """Measure, or leave out, the blocks from the oldest on of which it is certain."""
@@ -197,19 +201,31 @@ class WaitingTicks:
         for block in self._blocks:
             need = self._choice.needs(block.first, block.first + 1 if block.end is None else block.end)
             needed.append(None if block.end is None and not need else need)
+        blocks = list(self._blocks)
         for k in reversed(range(len(needed) - 1)):
-            if self._blocks[k + 1].needs_before and needed[k] is not True:
-                needed[k] = needed[k + 1] if needed[k] is False else needed[k + 1] or None
+            before, block = blocks[k], blocks[k + 1]
+            if needed[k] is True or needed[k + 1] is False or block.begins_shot or block.searched:
+                continue
+            if needed[k + 1] and not self._search(block):
+                self._search(before)
+                needed[k] = before.may_leave_unknown() or needed[k]
+            elif needed[k + 1] is None and before.may_leave_unknown():
+                needed[k] = None
         return needed
 
     def _measure(self, block: _Block) -> None:
+        searched = self._search(block) if block.pictures and block.pictures[0].row == block.first else None
         for picture in self._taken(block):
-            searched = block.searched if picture.row == block.first else None
-            self.collector.add(picture.tick, picture.row, picture.source_frame, picture.shown, searched)
+            found = searched if picture.row == block.first else None
+            self.collector.add(picture.tick, picture.row, picture.source_frame, picture.shown, found)
 
     def _leave_out(self, block: _Block) -> None:
         for picture in self._taken(block):
-            if picture.row == block.first:
+            if picture.row != block.first:
+                continue
+            if block.searched is None:
+                self.collector.pass_over()
+            else:
                 self.collector.add_alone(picture.row, block.searched)
 
     def _taken(self, block: _Block) -> Iterator[_Picture]:
@@ -217,20 +233,32 @@ class WaitingTicks:
         for picture in block.pictures:
             if picture.begins_shot:
                 self.collector.begin_shot()
-            self._held_bytes -= picture.held_bytes
+            self._let_go(picture)
             yield picture
         block.pictures.clear()
+
+    def _hold(self, picture: _Picture) -> None:
+        """Count the memory of a picture that waits."""
+        self._let_go(picture)
+        picture.held_bytes = picture.shown.held_bytes
+        self._held_bytes += picture.held_bytes
+        if picture.held_bytes:
+            self._holding[picture.row] = picture
+
+    def _let_go(self, picture: _Picture) -> None:
+        self._held_bytes -= picture.held_bytes
+        picture.held_bytes = 0
+        self._holding.pop(picture.row, None)
 
     def _keep_within_limit(self) -> None:
         """Measure or forget the oldest pictures while all take too much memory."""
         while self._held_bytes > _MOST_BYTES and self._blocks[0].end is not None and self._is_likely():
             self._measure(self._blocks.popleft())
             trim_heap()
-        for picture in (picture for block in self._blocks for picture in block.pictures):
-            if self._held_bytes <= _MOST_BYTES:
-                break
-            self._held_bytes -= picture.held_bytes
-            picture.shown, picture.held_bytes = self._again.at(picture.tick, picture.shown.shape), 0
+        while self._held_bytes > _MOST_BYTES and self._holding:
+            picture = next(iter(self._holding.values()))
+            self._let_go(picture)
+            picture.shown = self._again.at(picture.tick, picture.shown.shape)
 
     def _is_likely(self) -> bool:
         return self._choice.is_likely(self._blocks[0].first)

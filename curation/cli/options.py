@@ -157,6 +157,14 @@ class SettingsOptions:
     preset: PresetOption = "paper"
     config: ConfigOption = None
     overrides: SetOption = None
+    require_consent: Annotated[
+        bool,
+        typer.Option(
+            "--require-consent",
+            help="Leave out videos whose list or annotation records no consent.",
+            rich_help_panel=_SOURCES,
+        ),
+    ] = False
 
     def load(self, layout: LayoutName | None = None) -> "CurationSettings":
         """Return the settings for a source of this layout.
@@ -166,7 +174,8 @@ class SettingsOptions:
         """
         import curation
 
-        return curation.load_settings(self.preset, file=self.config, overrides=self.overrides or [], layout=layout)
+        overrides = [*(self.overrides or ()), *(["privacy.require_consent=true"] if self.require_consent else ())]
+        return curation.load_settings(self.preset, file=self.config, overrides=overrides, layout=layout)
 
 
 @dataclass(kw_only=True, eq=False, repr=False)

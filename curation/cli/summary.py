@@ -27,6 +27,10 @@ def run_summary(report: RunReport) -> str:
     lines += report.notes
     if report.excluded:
         lines.append(f"{report.excluded} files were left out, as the lists ask; their rows say `excluded`.")
+    if report.without_consent:
+        lines.append(
+            f"{report.without_consent} files were left out: no consent is recorded; their rows say `no_consent`."
+        )
     lines += _slowest(report.curated)
     lines += [f"folder not readable: {problem}" for problem in report.discovery.unreadable_folders]
     ends = _ends(report.dataset, report.failed)

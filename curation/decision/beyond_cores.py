@@ -64,7 +64,8 @@ def with_grid_faces(
 def judged_by_grid(judged: Judged, too_short: tuple[Rule, Verdict], look: GridLook, core: BoolArray) -> Judged:
     """Return verdicts whose values outside cores are those of the grid tick before.
 
-    A tick whose grid tick is bad fails that rule; where the grid tick is not bad, the stretch is too short.
+    A tick whose grid tick is bad fails that rule; where the grid tick is not bad, the stretch is too short. Where no
+    picture has to be looked at, no boundary is known.
 
     Args:
         judged: verdicts of one tier, by what cores show.
@@ -75,10 +76,16 @@ def judged_by_grid(judged: Judged, too_short: tuple[Rule, Verdict], look: GridLo
     if core.all():
         return [*judged, too_short]
     reason, value = _held(look, len(core))
-    told = [
-        (rule, verdict if rule.boundary or rule.name == _BY_SOUND else _told(rule, verdict, reason, value, core))
-        for rule, verdict in judged
-    ]
+    told: list[tuple[Rule, Verdict]] = []
+    for rule, verdict in judged:
+        if rule.boundary:
+            told.append(
+                (rule, verdict if look.silent is None else replace(verdict, failed=verdict.failed & ~look.silent))
+            )
+        elif rule.name == _BY_SOUND:
+            told.append((rule, verdict))
+        else:
+            told.append((rule, _told(rule, verdict, reason, value, core)))
     rule, verdict = too_short
     good = ~core & ~_any_failed(told, len(core))
     return [*told, (rule, replace(verdict, failed=verdict.failed | good, value=np.where(core, verdict.value, np.nan)))]

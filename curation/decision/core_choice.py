@@ -5,9 +5,10 @@ from collections.abc import Collection
 
 import numpy as np
 
-from curation.decision.grid import GridLook, cores, grid_look, margin_ticks
+from curation.decision.grid import GridLook, clear_failures, cores, grid_look, margin_ticks
 from curation.decision.grid_company import SEEN_GRID_TICKS
 from curation.decision.settings import RulesSettings
+from curation.decision.sparse_grid import Anchors, least_bad
 from curation.evidence.measures import GRID_TICKS, Faces
 from foundation.array_types import BoolArray, Float32Array, Int64Array
 from manifests.schema.face_measures import FACE_MEASURES
@@ -51,7 +52,8 @@ class CoreChoice:
         self._goes_on = goes_on
         self._margin = margin_ticks(rules)
         self._reach = self._margin + mask_stride
-        self._least_bad = 2 + rules.no_face.bridge_ticks // GRID_TICKS
+        self._least_bad = least_bad(rules)
+        self._anchors = Anchors.of(rules)
         self._recent: deque[_Seen] = deque(maxlen=SEEN_GRID_TICKS)
         self._row: list[int] = []
         self._reason: list[int] = []
@@ -63,6 +65,20 @@ class CoreChoice:
         """First row, last row and number of the bad grid ticks that came last, in a row."""
         self._needed: list[TickRange] = [(0, self._reach)] if goes_on[0] else []
         """Rows that are needed because of stretches that have ended, ascending."""
+
+    @property
+    def n_anchors(self) -> int:
+        """Groups at the beginning of each period that are searched in any case."""
+        return self._anchors.n_groups
+
+    def place(self, tick: int) -> tuple[int, int]:
+        """Return the period of a tick, and the number of its group in it; see `TickChoice`."""
+        return self._anchors.place(tick)
+
+    def fails(self, box_px: Float32Array, score: Float32Array, key_points_px: Float32Array) -> bool:
+        """Return whether a picture with these faces clearly fails by itself; see `TickChoice`."""
+        faces, tick = _faces([(0, box_px, score, key_points_px)]), np.zeros(1, dtype=np.int64)
+        return bool(clear_failures(faces, tick, self._rules, self._tiers)[0][0] >= 0)
 
     def saw(self, row: int, box_px: Float32Array, score: Float32Array, key_points_px: Float32Array) -> None:
         """Take notice of the faces on a grid tick; see `TickChoice`."""
@@ -89,6 +105,11 @@ class CoreChoice:
     def is_likely(self, row: int) -> bool:
         """Return whether a row lies in a stretch that goes on and may become a clip."""
         return self._free_from is not None and self._free_from <= row
+
+    def may_end(self, n_rows: int) -> bool:
+        """Return whether rows after those that were seen may be part of a clip, if the range ends now."""
+        begins = self._next_free()
+        return self._goes_on[1] or (begins is not None and n_rows - begins >= self._rules.too_short.min_ticks)
 
     def finish(self, n_rows: int) -> BoolArray:
         """End the range; return (n_rows,) the cores, of which all values are kept."""

@@ -1,9 +1,10 @@
 """The grid: which ticks have to be measured, given what one picture in each group of five ticks shows.
 
 A run of 3 s holds at least 14 grid ticks. Where several of them in a row show nobody, a small face, a turned one or two
-people, no clip can lie across them. What is left between such barriers and is long enough for a clip is a core, with a
-margin as wide as the longest reach of a rule. Clips are decided by what cores show, and by nothing else, so that they
-are the same whether or not the ticks outside were measured.
+people, no clip can lie across them. Between two such places that are closer than a clip is long, no group is looked at.
+What is left between such barriers and is long enough for a clip is a core, with a margin as wide as the longest reach
+of a rule. Clips are decided by what cores show, and by nothing else, so that they are the same whether or not the ticks
+outside were measured.
 """
 
 from collections.abc import Collection
@@ -15,10 +16,11 @@ import numpy as np
 from curation.decision.grid_company import SEEN_GRID_TICKS, both_live
 from curation.decision.possible_speech import possible_speech, widened
 from curation.decision.settings import RulesSettings
+from curation.decision.sparse_grid import counted, least_bad
 from curation.evidence.measures import GRID_TICKS, Evidence, Faces
 from curation.evidence.track_stretches import MARGIN_TICKS
 from curation.rules.frontal import deviation_deg
-from curation.rules.runs import true_runs
+from curation.rules.runs import true_runs, with_margin
 from foundation.array_types import BoolArray, Float32Array, Int64Array
 from foundation.errors import UsageError
 from manifests.timeline import TICK_RATE_HZ
@@ -29,11 +31,13 @@ __all__ = [
     "GridLook",
     "GridReason",
     "UnmeasuredError",
+    "clear_failures",
     "cores",
     "cores_of",
     "grid_look",
     "margin_in_sound",
     "margin_ticks",
+    "unmeasured_ticks",
 ]
 
 GridReason = Literal["no_face", "several_faces", "small_face", "frontal"]
@@ -83,31 +87,21 @@ def margin_in_sound(rules: RulesSettings) -> int:
     return max(margin_ticks(rules), SEEN_GRID_TICKS * GRID_TICKS)
 
 
-def grid_look(
-    faces: Faces, grid_tick: Int64Array, rules: RulesSettings, tiers: Collection[Tier], face_ratio: float
-) -> GridLook:
-    """Return what grid ticks show, by the limits of the loosest of the tiers that are asked for.
+def clear_failures(
+    faces: Faces, grid_tick: Int64Array, rules: RulesSettings, tiers: Collection[Tier]
+) -> tuple[Int64Array, Float32Array]:
+    """Return reason and value of `GridLook`, as far as one picture alone tells them: all but that of two people.
 
-    A tick is bad only where every face in it is, for any of them could be the main one. Two people in one picture are a
-    reason where one of them counts whichever is the main one, both are shown by a clip, and both have clearly moved in
-    themselves for two seconds, as no picture on a wall does.
-
-    Args:
-        faces: of these ticks, and maybe of others.
-        grid_tick: (G,) ticks that were searched in full, ascending.
-        rules: their settings.
-        tiers: of which clips are asked for.
-        face_ratio: width of the face over that of the square that a clip shows.
+    A tick fails only where every face in it does, for any of them could be the main one.
     """
     n = len(grid_tick)
     reason, value = np.full(n, -1, dtype=np.int64), np.full(n, np.nan, dtype=np.float32)
     place = np.searchsorted(grid_tick, faces.tick)
     on_grid = np.flatnonzero(grid_tick[np.minimum(place, n - 1)] == faces.tick) if n else np.zeros(0, dtype=np.int64)
     group = place[on_grid]
-    n_faces = np.bincount(group, minlength=n)
-    reason[n_faces == 0] = GRID_REASONS.index("no_face")
+    reason[np.bincount(group, minlength=n) == 0] = GRID_REASONS.index("no_face")
     if not len(on_grid):
-        return GridLook(tick=grid_tick, reason=reason, value=value)
+        return reason, value
     loose = "vae" in tiers
     width_limit = rules.small_face.loose_px if loose else rules.small_face.strict_px
     angle_limit = rules.frontal.loose_deg if loose else rules.frontal.strict_deg
@@ -120,11 +114,50 @@ def grid_look(
     small, turned = bad & is_small[first], bad & ~is_small[first]
     reason[with_face[small]], value[with_face[small]] = GRID_REASONS.index("small_face"), width[first[small]]
     reason[with_face[turned]], value[with_face[turned]] = GRID_REASONS.index("frontal"), angle[first[turned]]
-    for number in np.flatnonzero(n_faces >= 2):
+    return reason, value
+
+
+def grid_look(
+    faces: Faces, grid_tick: Int64Array, rules: RulesSettings, tiers: Collection[Tier], face_ratio: float
+) -> GridLook:
+    """Return what grid ticks show, by the limits of the loosest of the tiers that are asked for.
+
+    Two people in one picture are a reason where one of them counts whichever is the main one, both are shown by a clip,
+    and both have clearly moved in themselves for two seconds without a barrier, as no picture on a wall does.
+
+    Args:
+        faces: of these ticks, and maybe of others.
+        grid_tick: (G,) ticks that were searched in full, ascending.
+        rules: their settings.
+        tiers: of which clips are asked for.
+        face_ratio: width of the face over that of the square that a clip shows.
+    """
+    reason, value = clear_failures(faces, grid_tick, rules, tiers)
+    n_faces = np.searchsorted(faces.tick, grid_tick, side="right") - np.searchsorted(faces.tick, grid_tick)
+    barred = _behind_barriers(reason >= 0, rules)
+    for number in np.flatnonzero((n_faces >= 2) & ~barred):
         ratio = both_live(faces, grid_tick, int(number), rules, face_ratio)
         if ratio is not None:
             reason[number], value[number] = GRID_REASONS.index("several_faces"), ratio
     return GridLook(tick=grid_tick, reason=reason, value=value)
+
+
+def _behind_barriers(fails: BoolArray, rules: RulesSettings) -> BoolArray:
+    """Return (G,) whether a barrier lies among a grid tick and those before it by which two people are seen to live.
+
+    Behind it, some may not have been searched.
+
+    Args:
+        fails: (G,) whether each clearly fails by its picture alone.
+        rules: their settings.
+    """
+    least, n = least_bad(rules), len(fails)
+    barrier = np.zeros(n, dtype=np.bool_)
+    barrier[least - 1 :] = np.lib.stride_tricks.sliding_window_view(fails, least).all(axis=1) if n >= least else False
+    seen = np.concatenate([np.zeros(SEEN_GRID_TICKS, dtype=np.bool_), barrier])
+    recent = np.lib.stride_tricks.sliding_window_view(seen, SEEN_GRID_TICKS + 1 - least)[least:]
+    among: BoolArray = recent[:n].any(axis=1)
+    return among
 
 
 def cores(
@@ -153,7 +186,7 @@ def cores(
     """
     free = np.ones(n_ticks, dtype=np.bool_)
     bad = look.reason >= 0
-    least = 2 + rules.no_face.bridge_ticks // GRID_TICKS
+    least = least_bad(rules)
     apart = np.diff(look.tick, prepend=-n_ticks) >= 2 * GRID_TICKS
     for first, end in true_runs(bad, apart):
         if end - first >= least:
@@ -169,10 +202,7 @@ def cores(
     for first, end in runs:
         may_be_longer = (goes_on[0] and first == 0) or (goes_on[1] and end == n_ticks)
         if may_be_longer or end - first >= rules.too_short.min_ticks:
-            # chosen ranges are recordings of their own, and no margin reaches from one into another
-            before = np.flatnonzero(left_out[:first])[-1:].tolist() or [-1]
-            after = np.flatnonzero(left_out[end:])[:1].tolist() or [n_ticks - end]
-            core[max(before[0] + 1, first - margin) : min(end + after[0], end + margin)] = True
+            core[slice(*with_margin((first, end), margin, left_out))] = True
     return core
 
 
@@ -181,9 +211,37 @@ def cores_of(
 ) -> tuple[GridLook, BoolArray]:
     """Return what the grid ticks of a video show, and its cores; all of it where its grid is not known.
 
+    Args:
+        evidence: of T ticks.
+        rules: their settings.
+        tiers: of which clips are asked for.
+        face_ratio: width of the face over that of the square that a clip shows.
+
+    Returns:
+        what is seen, and (T,) whether a tick lies in a core.
+
     Raises:
         UnmeasuredError: some tick of a core was not measured.
     """
+    look, core = _look_and_cores(evidence, rules, tiers, face_ratio)
+    if missing := _missing(evidence, core):
+        raise UnmeasuredError(
+            f"{missing / float(TICK_RATE_HZ):.1f} s that could hold a clip under these limits were not measured"
+        )
+    return look, core
+
+
+def unmeasured_ticks(evidence: Evidence, rules: RulesSettings, tiers: Collection[Tier], face_ratio: float) -> int:
+    """Return the number of ticks that could hold a clip and were not measured; the arguments are those of `cores_of`.
+
+    Of faces, only boxes, scores and points on grid ticks count.
+    """
+    return _missing(evidence, _look_and_cores(evidence, rules, tiers, face_ratio)[1])
+
+
+def _look_and_cores(
+    evidence: Evidence, rules: RulesSettings, tiers: Collection[Tier], face_ratio: float
+) -> tuple[GridLook, BoolArray]:
     if evidence.grid is None:
         nothing = np.zeros(0, dtype=np.int64)
         unknown = GridLook(tick=nothing, reason=nothing, value=np.zeros(0, dtype=np.float32))
@@ -192,14 +250,14 @@ def cores_of(
     if "vae" not in tiers:
         trimmed = np.zeros(len(evidence), dtype=np.bool_) if evidence.trimmed is None else evidence.trimmed
         possible = possible_speech(evidence.speech_prob, trimmed, rules)
-        looked_at = widened(possible, margin_in_sound(rules))
-    look = grid_look(evidence.faces, np.flatnonzero(evidence.grid & looked_at), rules, tiers, face_ratio)
+        # a grid tick beyond what is looked at is not there where nobody looked
+        looked_at = widened(possible, margin_in_sound(rules), trimmed)
+    searched = np.flatnonzero(evidence.grid & looked_at)
+    fails = clear_failures(evidence.faces, searched, rules, tiers)[0] >= 0
+    look = grid_look(evidence.faces, searched[counted(searched, fails, rules)], rules, tiers, face_ratio)
     look = look if possible is None else replace(look, silent=~looked_at)
-    core = cores(look, len(evidence), rules, margin, trimmed=evidence.trimmed, possible=possible)
-    if evidence.measured is not None:
-        missing = np.count_nonzero(core & ~evidence.measured)
-        if missing:
-            raise UnmeasuredError(
-                f"{missing / float(TICK_RATE_HZ):.1f} s that could hold a clip under these limits were not measured"
-            )
-    return look, core
+    return look, cores(look, len(evidence), rules, margin, trimmed=evidence.trimmed, possible=possible)
+
+
+def _missing(evidence: Evidence, core: BoolArray) -> int:
+    return 0 if evidence.measured is None else int(np.count_nonzero(core & ~evidence.measured))

@@ -1,6 +1,6 @@
 """Judgement of the ticks of a video by all rules: which of them pass, and where a clip must not go on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,19 +50,26 @@ def all_rules(settings: RulesSettings, own: Sequence[Rule] = ()) -> tuple[Rule, 
     return (*rules[:-_N_PLANNED], *own, *rules[-_N_PLANNED:])
 
 
-def judge(video: MeasuredVideo, settings: RulesSettings, own: Sequence[Rule]) -> Judgement:
+def judge(
+    video: MeasuredVideo, settings: RulesSettings, own: Sequence[Rule], *, left_out: Collection[str] = ()
+) -> Judgement:
     """Return what all rules say of a video.
 
     Args:
         video: the measurements.
         settings: of the built-in rules.
         own: rules of the user's own, which are checked: an exception in a built-in one is a bug of this program.
+        left_out: names of built-in rules that are not applied.
 
     Raises:
         RuleError: a rule of the user's own raises or does not return verdicts.
     """
     rules = all_rules(settings, own)
-    verdicts = [(rule, rule.verdicts(video) if rule in own else rule.judge(video)) for rule in rules]
+    verdicts = [
+        (rule, rule.verdicts(video) if rule in own else rule.judge(video))
+        for rule in rules
+        if rule in own or rule.name not in left_out
+    ]
     judged = {tier: [(rule, by_tier[tier]) for rule, by_tier in verdicts if tier in by_tier] for tier in TIERS}
     return Judgement(
         judged=judged,

@@ -3,7 +3,7 @@
 import numpy as np
 
 from curation.decision.settings import RulesSettings
-from curation.rules.runs import true_runs
+from curation.rules.runs import true_runs, with_margin
 from curation.rules.silence import silence
 from foundation.array_types import BoolArray, Float32Array
 
@@ -34,13 +34,14 @@ def possible_speech(speech_prob: Float32Array | None, trimmed: BoolArray, settin
     return possible
 
 
-def widened(ticks: BoolArray, margin: int) -> BoolArray:
-    """Return (T,) ticks that are at most `margin` away from a marked one.
+def widened(ticks: BoolArray, margin: int, trimmed: BoolArray) -> BoolArray:
+    """Return (T,) ticks that are at most `margin` away from a marked one, in the same chosen range of the video.
 
-    >>> widened(np.array([False, False, False, True, False, False]), 1).astype(int)
+    >>> nowhere = np.zeros(6, np.bool_)
+    >>> widened(np.array([False, False, False, True, False, False]), 1, nowhere).astype(int)
     array([0, 0, 1, 1, 1, 0])
     """
     wide = np.zeros(len(ticks), dtype=np.bool_)
-    for first, end in true_runs(ticks):
-        wide[max(0, first - margin) : end + margin] = True
+    for run in true_runs(ticks):
+        wide[slice(*with_margin(run, margin, trimmed))] = True
     return wide

@@ -1,7 +1,7 @@
-"""Completion of videos that an earlier run has curated: what is measured now and was not then, on its evidence.
+"""Completion of videos that an earlier run has curated: comparisons that are made now and were not then.
 
 No frame is measured again. The evidence of the tables takes the place of the measurement, and the steps after it are
-those of any other video.
+those of any other video. A video of which more ticks are measured now is measured as any other one instead.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -93,7 +93,9 @@ def _frames_of(seen: Evidence, descriptor_dim: int) -> FrameEvidence:
     descriptor = faces.descriptor
     if descriptor.shape[1] == 0:
         descriptor = np.full((len(faces), descriptor_dim), np.nan, dtype=np.float32)
-    return FrameEvidence(decoded=seen.decoded, faces=faces, cut_score=seen.cut_score)
+    return FrameEvidence(
+        decoded=seen.decoded, faces=faces, cut_score=seen.cut_score, grid=seen.grid, measured=seen.measured
+    )
 
 
 def _require_length(info: VideoInfo, earlier: VideoRecord) -> None:

@@ -21,6 +21,8 @@ def looked_at(
 ) -> list[TickRange]:
     """Return the ranges of a video of which pictures are measured, in order: all of it, unless speech decides.
 
+    It does where only tier `diffusion` is asked for, and `analysis.every_tick` is false.
+
     A clip of tier `vae` may be silent; one of tier `diffusion` lies within speech, and what is further away than the
     longest reach of a rule cannot change it. A range begins on a multiple of `WINDOW_STEP_TICKS` or where a stretch
     does, so that it is searched and described on the same ticks as the complete video. It is longer than what counts by
@@ -33,7 +35,7 @@ def looked_at(
         n_ticks: length of the video.
         settings: which tiers, and the rules.
     """
-    if "vae" in settings.tiers:
+    if "vae" in settings.tiers or settings.analysis.every_tick:
         return list(stretches)
     ticks = ticks_of(stretches)
     trimmed = np.ones(n_ticks, dtype=np.bool_)

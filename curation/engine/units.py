@@ -150,11 +150,11 @@ class AnalyzeVideo(Unit):
                 return divided(self.video, windows, todo, replace(info, path=self.video.path), looks)
             worker.on_length(seconds_of_tick(n_ticks))
             if earlier is None:
-                curated = worker.curated(info, stretches, time.perf_counter() - started)
+                curated = worker.curated(info, stretches, time.perf_counter() - started, self.video.video_id)
             else:
                 seen = stored_evidence(worker, info, earlier)
                 spent_s = earlier.analyze_s + time.perf_counter() - started
-                curated = worker.completed(info, seen, spent_s, earlier)
+                curated = worker.completed(info, seen, spent_s, self.video.video_id)
         return ended(write_video_files(files, curated, settings))
 
 
@@ -268,7 +268,7 @@ class RenderSlice(Unit):
         started, settings = time.perf_counter(), worker.plan.settings
         with opened(worker, self.video, self.info, step=self.name, whole=False) as info:
             planned = stored_clips(files, self.piece.clips)
-            clips = worker.rendered(info, planned, worker.earlier(self.video))
+            clips = worker.rendered(info, planned, self.video.video_id)
             spent_s = time.perf_counter() - started
         write_slice(files, self.piece, clips, settings, spent_s)
         return Result(word="rendered")

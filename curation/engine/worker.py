@@ -9,7 +9,7 @@ from pathlib import Path
 from curation.analysis.lips_and_sound import ShapesOf, shapes_in
 from curation.analysis.ranges import analyze_audio_of, analyze_ranges
 from curation.analysis.speaking_track import heard_by_number, with_heard_track
-from curation.analysis.waiting_ticks import EveryTick, TickChoice
+from curation.analysis.tick_choice import EveryTick, TickChoice
 from curation.decision.core_choice import CoreChoice
 from curation.decision.decide import Decision, decide
 from curation.engine.comparison import compared
@@ -98,7 +98,9 @@ class VideoWorker:
     """Called with the length of a video that is curated in one piece, seconds, as soon as it is known."""
 
     def earlier(self, video: SourceVideo) -> VideoRecord | None:
-        """Return the record of a video that an earlier run has curated, and that lacks what is measured now.
+        """Return the record of a video that an earlier run has curated, and whose evidence lacks a comparison.
+
+        None where it lacks ticks: it is measured as if no run had curated it.
 
         Raises:
             DatasetError: the dataset is damaged.
@@ -109,7 +111,10 @@ class VideoWorker:
         record = read_record(self.plan.dataset, video.video_id)
         if record is None or not is_incomplete(record, self.plan.settings.perception):
             return None
-        return record if self.stored.has_evidence(video.video_id) else None
+        if not self.stored.has_evidence(video.video_id):
+            return None
+        lacks_ticks = self.plan.settings.analysis.every_tick and self.stored.lacks_ticks(video.video_id)
+        return None if lacks_ticks else record
 
     def probed(self, path: Path, earlier: VideoRecord | None = None) -> VideoInfo:
         """Return the properties of a video file, with the audio track that is to be heard.
@@ -126,13 +131,16 @@ class VideoWorker:
             return heard_by_number(probe_for(path, media), earlier.audio_track)
         return with_heard_track(probe_for(path, media), self.perception.voice, media)
 
-    def curated(self, info: VideoInfo, stretches: Sequence[TickRange], spent_s: float = 0.0) -> CuratedVideo:
+    def curated(
+        self, info: VideoInfo, stretches: Sequence[TickRange], spent_s: float = 0.0, video_id: str | None = None
+    ) -> CuratedVideo:
         """Analyze, decide and render stretches of a video in one piece; nothing is written.
 
         Args:
             info: what was probed of it.
             stretches: those to curate.
             spent_s: seconds that went into its analysis before.
+            video_id: as of `completed`.
 
         Raises:
             MediaError: it cannot be decoded.
@@ -142,18 +150,16 @@ class VideoWorker:
         sound = self.heard(info, stretches)
         looks = looked_at(sound, stretches, info.n_ticks, settings)
         seen = analyze_ranges(info, self.perception, stretches, sound, looks, settings.media, self.choice_of)
-        return self.completed(info, seen, spent_s + time.perf_counter() - started)
+        return self.completed(info, seen, spent_s + time.perf_counter() - started, video_id)
 
-    def completed(
-        self, info: VideoInfo, seen: Evidence, spent_s: float, earlier: VideoRecord | None = None
-    ) -> CuratedVideo:
+    def completed(self, info: VideoInfo, seen: Evidence, spent_s: float, video_id: str | None = None) -> CuratedVideo:
         """Finish the analysis of a video in one piece, decide and render it; nothing is written.
 
         Args:
             info: what was probed of it.
             seen: the evidence of its frames and its sound.
             spent_s: seconds that went into its analysis before.
-            earlier: its record, if an earlier run has curated it; clips that stay the same are taken from there.
+            video_id: its id; clips that stay the same are taken from an earlier run. None: there was none.
 
         Raises:
             MediaError: it cannot be decoded.
@@ -168,30 +174,30 @@ class VideoWorker:
             info=info,
             evidence=evidence,
             decision=decision,
-            clips=self.rendered(info, evidence_of_clips(evidence, decision), earlier),
+            clips=self.rendered(info, evidence_of_clips(evidence, decision), video_id),
             analyze_s=spent_s + analyzed - started,
             decide_s=decided - analyzed,
             render_s=time.perf_counter() - decided,
         )
 
     def rendered(
-        self, info: VideoInfo, planned: Iterable[ClipEvidence], earlier: VideoRecord | None
+        self, info: VideoInfo, planned: Iterable[ClipEvidence], video_id: str | None
     ) -> tuple[RenderedClip, ...]:
         """Return planned clips of a video, rendered; those that an earlier run has rendered likewise, as they are.
 
         Args:
             info: what was probed of it.
             planned: the clips with what was measured in them.
-            earlier: its record, if an earlier run has curated it.
+            video_id: its id; None: no earlier run has curated it.
 
         Raises:
             MediaError: it cannot be decoded.
         """
         settings = self.plan.settings.rendering
-        if earlier is None:
+        if video_id is None or not self.plan.completes or not self.stored.has_evidence(video_id):
             return render_clips(info, planned, settings=settings, speech=self.speech)
         clips = list(planned)
-        known = self.stored.clips(earlier.video_id, clips)
+        known = self.stored.clips(video_id, clips)
         new = [clip for clip in clips if clip.plan not in known]
         known |= {clip.plan: clip for clip in render_clips(info, new, settings=settings, speech=self.speech)}
         return tuple(known[clip.plan] for clip in clips)

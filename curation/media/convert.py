@@ -1,6 +1,7 @@
 """Conversion of decoded frames for display: upright, square pixels, progressive, 8-bit BT.709 RGB."""
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 
@@ -10,12 +11,14 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, Interpolation, VideoReformatter
 
 from curation.media.display_shape import DisplayShape
-from foundation.array_types import RgbImage
+from foundation.array_types import RgbImage, UInt8Array
 
-__all__ = ["DecodedImage", "FrameConverter", "LazyImage", "is_hdr", "is_untagged"]
+__all__ = ["DecodedImage", "FrameConverter", "LazyImage", "StoredPlanes", "is_hdr", "is_untagged"]
 
 _UNSPECIFIED_MATRICES = frozenset({0, 2, 3})
 """AVColorSpace: RGB, unspecified, reserved."""
+
+_PLAIN_FORMATS = frozenset({"yuv420p", "yuvj420p"})
 
 _SCALER = Interpolation.BICUBIC
 """Without a change of size this is swscale's fast path, about 1 level off on average (docs/explanation/media.md)."""
@@ -96,6 +99,20 @@ class FrameConverter:
         return graph.vpull()
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredPlanes:
+    """Luma and chroma of a frame as they are stored: views of 8 bits, chroma of half the size."""
+
+    luma: UInt8Array
+    """(H, W), upright, with square pixels."""
+    chroma: tuple[UInt8Array, UInt8Array]
+    """Blue and red difference, (ceil(H / 2), ceil(W / 2)) each."""
+    matrix: int
+    """By which they were made of RGB: AVColorSpace."""
+    full_range: bool
+    """Whether black is 0 and white 255, not 16 and 235."""
+
+
 class LazyImage(ABC):
     """The image of a frame as displayed, made on first use."""
 
@@ -116,6 +133,11 @@ class LazyImage(ABC):
 
     def release(self) -> None:  # noqa: B027 - an image that takes long to make is kept
         """Free what can be made again in little time; the image stays the same."""
+
+    @property
+    def planes(self) -> StoredPlanes | None:
+        """The frame before its conversion; None where it is not displayed as it is stored, or stored in another way."""
+        return None
 
     @property
     def held_bytes(self) -> int:
@@ -145,6 +167,20 @@ class DecodedImage(LazyImage):
     def release(self) -> None:
         """Free the RGB image; the decoded frame stays."""
         self.__dict__.pop("rgb", None)
+
+    @property
+    def planes(self) -> StoredPlanes | None:
+        """The frame before its conversion; None where it is not displayed as it is stored, or stored in another way."""
+        frame = self._frame
+        as_stored = self.shape.is_as_stored and self.shape.size_px == (frame.width, frame.height)
+        if not as_stored or frame.format.name not in _PLAIN_FORMATS or frame.interlaced_frame or is_hdr(frame):
+            return None
+        luma, blue, red = (
+            np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)[: plane.height, : plane.width]
+            for plane in frame.planes
+        )
+        full_range = frame.color_range == ColorRange.JPEG
+        return StoredPlanes(luma=luma, chroma=(blue, red), matrix=_matrix(frame), full_range=full_range)
 
     @property
     def held_bytes(self) -> int:

@@ -22,7 +22,7 @@ _FLAC_BLOCK = 4096
 
 
 def encode_mp4(
-    frames: Iterable[RgbImage], size_px: int = 256, settings: MediaSettings = DEFAULT_MEDIA_SETTINGS
+    frames: Iterable[RgbImage | VideoFrame], size_px: int = 256, settings: MediaSettings = DEFAULT_MEDIA_SETTINGS
 ) -> bytes:
     """Return `frames` as a 25 fps H.264 MP4: yuv420p, BT.709, limited range, frame k at exactly k/25 s.
 
@@ -30,7 +30,7 @@ def encode_mp4(
     no dates or version tags, so that the same frames give the same bytes.
 
     Args:
-        frames: (size_px, size_px, 3) each, at least one.
+        frames: (size_px, size_px, 3) each, or pictures of that size as the file has them; at least one.
         size_px: even, as chroma is stored at half the size.
 
     Raises:
@@ -61,7 +61,11 @@ def encode_mp4(
         context.colorspace = context.color_trc = context.color_primaries = 1
         context.color_range = ColorRange.MPEG
         for frame in frames:
-            output.mux(stream.encode(_yuv(frame, size_px, n_frames)))
+            encoded = _yuv(frame, size_px, n_frames)
+            encoded.color_trc, encoded.color_primaries = ColorTrc.BT709, ColorPrimaries.BT709
+            encoded.pict_type = PictureType.NONE
+            encoded.pts, encoded.time_base = n_frames, 1 / TICK_RATE_HZ
+            output.mux(stream.encode(encoded))
             n_frames += 1
         output.mux(stream.encode(None))
     if not n_frames:
@@ -69,12 +73,17 @@ def encode_mp4(
     return buffer.getvalue()
 
 
-def _yuv(frame: RgbImage, size_px: int, number: int) -> VideoFrame:
+def _yuv(frame: RgbImage | VideoFrame, size_px: int, number: int) -> VideoFrame:
+    if isinstance(frame, VideoFrame):
+        found = (frame.format.name, frame.width, frame.height)
+        if found != ("yuv420p", size_px, size_px):
+            raise ValueError(f"frame {number} is {found}; give {('yuv420p', size_px, size_px)}")
+        return frame
     if frame.shape != (size_px, size_px, 3) or frame.dtype != np.uint8:
         raise ValueError(
             f"frame {number} is {frame.dtype} of shape {frame.shape}; give uint8 of shape {(size_px, size_px, 3)}"
         )
-    encoded = VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24").reformat(
+    return VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24").reformat(
         format="yuv420p",
         dst_colorspace=Colorspace.ITU709,
         src_color_range=ColorRange.JPEG,
@@ -82,10 +91,6 @@ def _yuv(frame: RgbImage, size_px: int, number: int) -> VideoFrame:
         interpolation=Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.BITEXACT,
         threads=1,
     )
-    encoded.color_trc, encoded.color_primaries = ColorTrc.BT709, ColorPrimaries.BT709
-    encoded.pict_type = PictureType.NONE
-    encoded.pts, encoded.time_base = number, 1 / TICK_RATE_HZ
-    return encoded
 
 
 def encode_flac(audio: Float32Array, rate_hz: int = AUDIO_RATE_HZ) -> bytes:

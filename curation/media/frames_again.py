@@ -64,12 +64,32 @@ def _generator(info: VideoInfo, first_tick: int, settings: MediaSettings) -> Gen
 
 
 class _ImageAgain(LazyImage):
-    """The image of a frame that is decoded a second time, when it is looked at."""
+    """The image of a frame that is decoded a second time, when it is looked at, and then kept as it is decoded."""
 
     def __init__(self, shape: DisplayShape, again: FramesAgain, tick: int) -> None:
         super().__init__(shape)
         self._again = again
         self._tick = tick
+        self._decoded: LazyImage | None = None
+
+    @property
+    def rgb(self) -> RgbImage:  # type: ignore[override]  # the image that was decoded keeps it
+        return self._image().rgb
+
+    def release(self) -> None:
+        """Free the RGB image; the decoded frame stays."""
+        if self._decoded is not None:
+            self._decoded.release()
+
+    @property
+    def held_bytes(self) -> int:
+        """Memory of the frame if it was decoded, bytes."""
+        return 0 if self._decoded is None else self._decoded.held_bytes
+
+    def _image(self) -> LazyImage:
+        if self._decoded is None:
+            self._decoded = self._again.decoded(self._tick)
+        return self._decoded
 
     def _displayed(self) -> RgbImage:
-        return self._again.decoded(self._tick).rgb
+        return self._image().rgb

@@ -14,6 +14,7 @@ from curation.decision.trial import require_usable
 from curation.evidence.measures import Evidence
 from curation.media.decoders import probe_for
 from curation.media.probe import VideoInfo
+from curation.operations.changed_limits import PICTURES, SOUND, TRACKING, require_measured
 from curation.operations.rendered_before import COLUMNS, rendered_before
 from curation.operations.work import unchanged_source
 from curation.output.curated_video import CuratedVideo, decided_columns, landmarks_of, write_decision, write_video_files
@@ -26,10 +27,9 @@ from curation.output.video_files import VideoFiles
 from curation.output.weights_used import speech_weights
 from curation.rendering.render import evidence_of_clips, render_clips
 from curation.rules.rule import Rule, RuleError
-from curation.settings import CurationSettings, SettingsError, differences, load_settings
+from curation.settings import CurationSettings, equally_measured, load_settings
 from curation.sources.scratch import ScratchSettings, readable
 from curation.speech.models import SpeechModels, load_speech, speech_assets
-from foundation.errors import UsageError
 from foundation.settings import Overrides
 from foundation.storage.locations import location
 from foundation.weights import ensure_assets
@@ -44,24 +44,6 @@ from manifests.schema.frames import FRAMES
 from manifests.timeline import TICK_RATE_HZ
 
 __all__ = ["redecide"]
-
-_TRACKING = (
-    "rules.tracks.", "rules.speaker.", "rules.no_face.", "rules.cut.", "rules.several_faces.min_score",
-    "rules.silence.", "rules.still_face.",
-)  # fmt: skip
-"""Settings that choose the main face: only they change the table `frames`."""
-
-_PICTURES = (*_TRACKING, "crop.", "media.")
-"""Settings that the pictures of a clip depend on, apart from its ticks."""
-
-_SOUND = (*_PICTURES, "speech.", "rules.silence.min_speech_prob")
-"""Settings that the sound of a clip depends on, apart from its ticks, its tier, and by how much it is moved."""
-
-_BY_DESCRIPTORS = ("rules.tracks.max_", "privacy.keep_descriptors")
-"""Settings that need descriptors."""
-
-_MEASURED = ("preset", "perception.", "media.audio_track")
-"""Settings that the evidence depends on: to change them is to measure again."""
 
 
 def redecide(
@@ -92,6 +74,8 @@ def redecide(
 
     Raises:
         SettingsError: a wrong setting, or one that needs measuring anew.
+        UnmeasuredError: the settings ask for ticks of some videos that were not measured; the message lists these
+            videos, and nothing has been changed.
         DatasetError: `dataset` is no dataset.
         DatasetFolderError: `out` holds other files.
         OtherRulesError: `rules` are not given and `dataset` was made with some, or `out` was begun with others.
@@ -135,8 +119,10 @@ def _decided(
     if rules is None:
         rules = ()
         require_same_rules(origin.path, origin.record.rules, rules)
-    settings, changed = _new_settings(origin, file, overrides)
+    settings = load_settings(origin.settings, file, overrides)
+    changed = equally_measured(settings, origin.settings, origin.path)
     require_usable(rules, landmarks_of(settings))
+    require_measured(origin, settings)
     weights, speech = origin.record.weights, settings.in_use.speech
     if render:
         ensure_assets(speech_assets(speech))
@@ -150,9 +136,9 @@ def _decided(
         rules=target.rules,
         speech=load_speech(speech) if render else None,
         scratch=scratch or ScratchSettings(),
-        same_frames=not any(line.startswith(_TRACKING) for line in changed),
-        same_pictures=not any(line.startswith(_PICTURES) for line in changed),
-        same_sound=weights == origin.record.weights and not any(line.startswith(_SOUND) for line in changed),
+        same_frames=not any(line.startswith(TRACKING) for line in changed),
+        same_pictures=not any(line.startswith(PICTURES) for line in changed),
+        same_sound=weights == origin.record.weights and not any(line.startswith(SOUND) for line in changed),
         origin=origin.path,
     )
     records = []
@@ -219,8 +205,6 @@ class _Again:
             )
         except RuleError as error:
             raise RuleError(f"{before.path}: {error}") from error
-        except UsageError as error:
-            raise DatasetError(f"{before.path}: {error}") from error
         decide_s = time.perf_counter() - started
         if self.speech is not None and clips is not None:
             return self._rendered(evidence, decision, before, clips, self.speech, decide_s)
@@ -273,28 +257,3 @@ class _Again:
 def _heard_as_before(info: VideoInfo, before: VideoRecord) -> VideoInfo:
     """Return a video with the audio track to be heard that was measured."""
     return info if before.audio_track is None else heard_by_number(info, before.audio_track)
-
-
-def _new_settings(
-    origin: DatasetFolder, file: str | Path | None, overrides: Overrides
-) -> tuple[CurationSettings, list[str]]:
-    """Return the settings of a dataset with changes, and a line for each that differs.
-
-    Raises:
-        SettingsError: a wrong setting, or one that needs measuring anew.
-        DatasetFolderError: the settings of the dataset are not those of this version.
-    """
-    before = origin.settings
-    settings = load_settings(before, file, overrides)
-    changed = differences(settings, before)
-    measured = [line for line in changed if line.startswith(_MEASURED)]
-    if measured:
-        raise SettingsError(f"{'; '.join(measured)}: the evidence was measured otherwise; `gaia-curate run` anew")
-    if not before.privacy.keep_descriptors:
-        lost = [line for line in changed if line.startswith(_BY_DESCRIPTORS)]
-        if lost:
-            raise SettingsError(
-                f"{'; '.join(lost)}: {origin.path} keeps no descriptors (privacy.keep_descriptors=false), so that "
-                "people can be told apart only as before; leave the setting, or `gaia-curate run` anew"
-            )
-    return settings, changed

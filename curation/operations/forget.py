@@ -30,6 +30,7 @@ from foundation.storage.locations import StorageError, is_address, is_remote
 from foundation.storage.path_text import path_of_text
 from foundation.storage.regular_files import open_regular
 from foundation.text import shown
+from manifests.card.own_files import CARD_FILES
 from manifests.errors import DatasetError
 from manifests.files.journal import finish_swap
 from manifests.files.names import files_of, folder_in
@@ -55,6 +56,8 @@ class Forgotten:
     """Folders of latents with removed files, which have to be written again."""
     not_looked_into: tuple[str, ...]
     """Other files and folders in the dataset's folder."""
+    has_card: bool
+    """Whether `gaia-curate card` has described the dataset, whose figures count what is removed."""
     dry_run: bool
 
     def text(self) -> str:
@@ -65,6 +68,8 @@ class Forgotten:
         files = "1 file" if self.files == 1 else f"{self.files} files"
         lines = [f"{verb} {files} and {self.clips} clips, {self.kept_s:.1f} s, from all tables, media and records."]
         lines += [f"{verb} parts of {name}: run `gaia-train latents` again." for name in self.latents]
+        if self.has_card:
+            lines.append("README.md and croissant.json describe the dataset as it was: run `gaia-curate card` again.")
         lines += [f"Not looked into: {name}, which does not belong to a dataset." for name in self.not_looked_into]
         if not self.dry_run:
             lines.append("Models that were trained on the dataset, copies and backups of it are as they were.")
@@ -131,6 +136,7 @@ class _Found:
             kept_s=sum(pc.subtract(own["end_s"], own["start_s"]).to_pylist()),
             latents=tuple(sorted(latents)),
             not_looked_into=tuple(self.folder.foreign_entries()),
+            has_card=any((self.folder.path / name).exists() for name in CARD_FILES),
             dry_run=dry_run,
         )
 
@@ -185,7 +191,8 @@ def _remove(found: _Found, speaker: str | None) -> None:
     keys = {key for row in rows if row.video_id in ids for key in keys_of(row)}
     needles = _needles({name for row in rows if row.video_id in ids for name in (row.video_id, row.path)})
     logs = _logs_with(folder.path, needles)
-    folder.note_removals(removals.extended(keys.union(ids), speaker))
+    names = {name for row in rows if row.video_id in ids for name in (row.video_id, row.path, row.speaker_id) if name}
+    folder.note_removals(removals.extended(keys.union(ids), speaker), names | ({speaker} if speaker else set()))
     for path in list(_latents_of(folder.path, ids)):
         require_lease(folder.path)
         (path.parent / "latents.json").unlink(missing_ok=True)  # it has statistics of all clips

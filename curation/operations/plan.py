@@ -6,7 +6,7 @@ import math
 import os
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,12 +17,13 @@ from curation.engine.worker import VideoWorker, WorkerPlan
 from curation.media.errors import MediaError
 from curation.media.probe import VideoInfo
 from curation.operations.forecast import Estimate, Forecast, Look, Machine, forecast
+from curation.operations.left_to_do import left_to_measure
 from curation.output.curated_video import landmarks_of, write_video_files
 from curation.output.disk_space import free_bytes
 from curation.output.folder import DatasetFolder
 from curation.output.known_videos import under_known_ids
-from curation.output.ledger import VideoRecord, read_ledger
-from curation.output.removals import without_removed
+from curation.output.ledger import read_ledger
+from curation.output.removals import consenting, without_removed
 from curation.output.video_files import VideoFiles
 from curation.rules.rule import Rule
 from curation.settings import CurationSettings, SettingsOfLayout, layout_notes
@@ -32,7 +33,7 @@ from curation.sources.layouts import LayoutChoice
 from curation.sources.left_alone import left_alone_text
 from curation.sources.scratch import ScratchSettings, readable
 from curation.sources.trims import requested_ticks
-from foundation.devices import free_memory_bytes, proc_bytes
+from foundation.devices import free_memory_bytes, peak_bytes, reset_peak
 from foundation.storage.path_text import text_of_path
 from foundation.text import duration_text, gigabytes, shown, text_table
 from manifests.timeline import TICK_RATE_HZ, TickRange, ticks_of
@@ -151,24 +152,12 @@ def plan(
     settings = target.settings.in_use
     done = read_ledger(target.path)
     videos = without_removed(target.record.removals, under_known_ids(discovery.videos, done).videos)
-    todo = _todo(videos, done)
+    todo = left_to_measure(target, consenting(videos) if settings.privacy.require_consent else videos, done)
     if not todo:
         raise SourceError(f"--source {str(source)!r}: no video is left to curate; there is nothing to plan")
-    chosen = sample(todo, sampling or Sampling())
-    with tempfile.TemporaryDirectory() as folder:
-        started = time.perf_counter()
-        worker = WorkerPlan(settings=settings, dataset=Path(folder), rules=tuple(rules)).make_worker()
-        load_s = time.perf_counter() - started
-        looks, problems = [], []
-        for number, video in enumerate(chosen, start=1):
-            if say is not None:
-                say(f"looking at {number} of {len(chosen)}: {text_of_path(video.path)}")
-            try:
-                files, seed = Path(folder, str(number)), (sampling or Sampling()).seed
-                looks.append(_look(worker, video, settings, files, seed=seed, scratch=executor.scratch))
-            except MediaError as error:
-                looks.append(Look(size_bytes=video.size_bytes))
-                problems.append(f"{text_of_path(video.path)}: {error.code}: {error.detail}")
+    sampling = sampling or Sampling()
+    chosen = sample(todo, sampling)
+    looks, problems, load_s = _looks(chosen, settings, rules, executor.scratch, seed=sampling.seed, say=say)
     if say is not None:
         layout_lines = layout_notes(discovery.layout, settings)
         for line in (left_alone_text(discovery.left_alone), *layout_lines, *discovery.notes):
@@ -189,17 +178,34 @@ def plan(
     )
 
 
-def _todo(videos: Sequence[SourceVideo], done: Mapping[str, VideoRecord]) -> list[SourceVideo]:
-    """Return the videos that a run would curate: without a record, or with labels that differ from their record."""
-    return [
-        video
-        for video in videos
-        if video.duplicate_of is None
-        and video.read_error is None
-        and not (
-            (record := done.get(video.video_id)) is not None and (record.status == "excluded" or record.is_about(video))
-        )
-    ]
+def _looks(
+    chosen: Sequence[SourceVideo],
+    settings: CurationSettings,
+    rules: Sequence[Rule],
+    scratch: ScratchSettings,
+    *,
+    seed: int,
+    say: Callable[[str], None] | None,
+) -> tuple[list[Look], list[str], float]:
+    """Curate a stretch of each video into a temporary folder.
+
+    Returns:
+        the measurements, why videos cannot be curated, and how long the models took to load, seconds.
+    """
+    looks, problems = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        started = time.perf_counter()
+        worker = WorkerPlan(settings=settings, dataset=Path(folder), rules=tuple(rules)).make_worker()
+        load_s = time.perf_counter() - started
+        for number, video in enumerate(chosen, start=1):
+            if say is not None:
+                say(f"looking at {number} of {len(chosen)}: {text_of_path(video.path)}")
+            try:
+                looks.append(_look(worker, video, settings, Path(folder, str(number)), seed=seed, scratch=scratch))
+            except MediaError as error:
+                looks.append(Look(size_bytes=video.size_bytes))
+                problems.append(f"{text_of_path(video.path)}: {error.code}: {error.detail}")
+    return looks, problems, load_s
 
 
 def sample(videos: Sequence[SourceVideo], sampling: Sampling) -> list[SourceVideo]:
@@ -237,7 +243,7 @@ def _look(
         ranges = requested_ticks(video.trims, info)
         ticks = ranges[int(_hash(seed, f"{video.video_id} stretch") * len(ranges))]
         stretch = _stretch(info, ticks, _hash(seed, f"{video.video_id} place"))
-        _reset_peak()
+        reset_peak()
         curated = worker.curated(stretch, [(0, stretch.n_ticks)])
     record = write_video_files(VideoFiles(folder, video), curated, settings)
     return Look(
@@ -249,7 +255,7 @@ def _look(
         disk_bytes=sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()),
         probe_s=probed - started,
         work_s=time.perf_counter() - probed,
-        peak_bytes=_peak_bytes(),
+        peak_bytes=float(peak_bytes()),
     )
 
 
@@ -288,12 +294,3 @@ def _machine(dataset: Path, executor: Executor, load_s: float, window_s: float) 
         load_s=load_s,
         window_s=window_s,
     )
-
-
-def _reset_peak() -> None:
-    """Begin to measure the largest memory of this process anew (Linux: proc(5), clear_refs)."""
-    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-
-
-def _peak_bytes() -> float:
-    return float(proc_bytes(Path("/proc/self/status"), "VmHWM"))

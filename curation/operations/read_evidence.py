@@ -1,22 +1,38 @@
-"""Evidence of a video of a dataset, for rules to be tried on it."""
+"""Evidence of a video of a dataset, or of many one after the other, for rules to be tried on it."""
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+import pyarrow as pa
 
 from curation.decision.settings import RulesSettings
 from curation.evidence.measures import Evidence
 from curation.output.frame_rows import evidence_of_frames
+from curation.output.ledger import VideoRecord
 from curation.output.provenance import recorded_settings
 from foundation.storage.locations import location
 from manifests.errors import DatasetError
+from manifests.files.tables import in_schema
 from manifests.packing.one_state import in_one_state
 from manifests.packing.packed_files import sources_of, table_inventory
 from manifests.packing.rows import VideoRows
 from manifests.record import read_dataset
 from manifests.reports.explain import find_video
+from manifests.schema.face_measures import FACE_MEASURES
 from manifests.schema.frames import FRAMES
 from manifests.timeline import TICK_RATE_HZ
 
-__all__ = ["read_evidence"]
+__all__ = ["curated_of", "evidence_of_videos", "n_ticks_of", "read_evidence"]
+
+_OTHERS = ("video_id", "tick", "decoded", "measured", "grid", "track_id", "interpolated", "cut_score", "speech_prob")
+
+_UNREAD = ("sharpness", "luma")
+"""Measures that no built-in rule reads, beside the large ones."""
+
+_MEASURES = tuple(measure.column.name for measure in FACE_MEASURES)
+
+_BUILT_IN = tuple(m.column.name for m in FACE_MEASURES if not m.large and m.column.name not in _UNREAD)
+"""Columns of the measures that built-in rules read."""
 
 
 def read_evidence(dataset: str | Path, video: str) -> Evidence:
@@ -47,3 +63,53 @@ def _evidence(folder: Path, video: str, rules: RulesSettings) -> Evidence:
     if row["duration_s"] and not len(frames):
         raise DatasetError(f"{folder}: the evidence of {row['path']} is gone; run the curation again")
     return evidence_of_frames(frames, round((row["duration_s"] or 0.0) * TICK_RATE_HZ), rules)
+
+
+def curated_of(rows: Sequence[VideoRecord], counted: frozenset[str] | None) -> list[VideoRecord]:
+    """Return the videos that were measured, in the order of their ids; copies of others are left out.
+
+    Args:
+        rows: the table `videos`.
+        counted: ids of the videos that count; None: all.
+    """
+    curated = [
+        row
+        for row in rows
+        if row.status == "ok" and row.duplicate_of is None and (counted is None or row.video_id in counted)
+    ]
+    return sorted(curated, key=lambda row: row.video_id)
+
+
+def n_ticks_of(row: VideoRecord) -> int:
+    """Return the length of a video, ticks."""
+    return round((row.duration_s or 0.0) * TICK_RATE_HZ)
+
+
+def evidence_of_videos(
+    dataset: Path, rows: Sequence[VideoRecord], rules: RulesSettings, *, all_measures: bool
+) -> Iterator[tuple[VideoRecord, Evidence]]:
+    """Yield videos with their evidence.
+
+    Args:
+        dataset: the folder or address.
+        rows: the videos, in the order of their ids.
+        rules: settings that the dataset was made with.
+        all_measures: whether to read the measures that no built-in rule reads; else they are missing.
+
+    Raises:
+        DatasetError: the evidence of a video is gone or damaged.
+        OSError: a file cannot be read.
+    """
+    measures = _MEASURES if all_measures else _BUILT_IN
+    schema = FRAMES.arrow_schema()
+    whole = pa.schema([schema.field(name) for name in (*_OTHERS, "loudness_dbfs", *_MEASURES, "other_faces")])
+    read = [*_OTHERS, *(("loudness_dbfs",) if all_measures else ()), *measures, "other_faces"]
+    with VideoRows(FRAMES, sources_of(table_inventory(dataset, FRAMES)), read) as frames:
+        for row in rows:
+            table = in_schema(frames.table_of(row.video_id), whole)
+            if row.duration_s and not len(table):
+                raise DatasetError(f"{dataset}: the evidence of {row.path} is gone; run the curation again")
+            try:
+                yield row, evidence_of_frames(table, n_ticks_of(row), rules)
+            except DatasetError as error:
+                raise DatasetError(f"{row.path}: {error}; run the curation again") from error

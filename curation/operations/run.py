@@ -1,12 +1,12 @@
 """Run of the curation: find videos, check the prerequisites, curate, and write the dataset."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from curation.decision.trial import require_usable
 from curation.engine.execution import Executor, RunWatcher
-from curation.operations.left_to_do import completed, lacking, left_to_do
+from curation.operations.left_to_do import completed, lacking, lacking_ticks, left_to_do
 from curation.operations.work import curate_videos
 from curation.output.complete_videos import complete_videos
 from curation.output.curated_video import landmarks_of
@@ -14,7 +14,7 @@ from curation.output.disk_space import require_disk_space
 from curation.output.folder import DatasetFolder
 from curation.output.known_videos import known_files, under_known_ids
 from curation.output.ledger import VideoRecord
-from curation.output.removals import newly_excluded, without_removed
+from curation.output.removals import accepted_consent, consenting_again, newly_excluded, without_removed
 from curation.output.sole_writer import sole_writer_of_new
 from curation.rules.rule import Rule
 from curation.settings import CurationSettings, SettingsOfLayout, layout_notes
@@ -54,7 +54,12 @@ class RunReport:
     @property
     def excluded(self) -> int:
         """Number of files that the lists of people and videos leave out."""
-        return sum(record.status == "excluded" for record in self.records)
+        return sum(record.error_code == "excluded" for record in self.records)
+
+    @property
+    def without_consent(self) -> int:
+        """Number of files that were left out because no consent is recorded."""
+        return sum(record.error_code == "no_consent" for record in self.records)
 
     @property
     def failed(self) -> tuple[VideoRecord, ...]:
@@ -80,8 +85,9 @@ def run(
     """Curate the videos of `source` into `dataset`; results of earlier runs are kept.
 
     Videos of the dataset that `source` does not name stay in it. A file whose content was replaced is another video:
-    the rows of the old content are removed. A video whose speaker or stretches have changed is curated
-    again. What lists name is left out for good, and removed where an earlier run kept it; so is what `forget` removed.
+    the rows of the old content are removed. A video whose speaker or stretches have changed is curated again, and
+    where `analysis.every_tick` is true, so is one of which some ticks were not measured. What lists name is left out
+    for good, and removed where an earlier run kept it; so is what `forget` removed.
 
     Args:
         source: a folder, file, glob pattern or list, local or an address.
@@ -136,19 +142,21 @@ def run(
         )
         done = {} if folder.is_new else folder.ledger()
         known = under_known_ids(discovery.videos, done)
-        for video_id in known.doubtful:
+        for video_id in known.doubtful.union(consenting_again(known.videos, done)):
             folder.forget_video(video_id)
             del done[video_id]
         videos = without_removed(folder.record.removals, known.videos)
-        for record in newly_excluded(videos, exclusions, done):
+        consent = folder.settings.privacy.require_consent
+        for record in newly_excluded(videos, exclusions, done, require_consent=consent):
             folder.forget_video(record.video_id)
             folder.write(record)
             done[record.video_id] = record
         if not folder.is_new:
             same = _with_same_labels(folder, videos, done)
             done = complete_videos(folder.path, same, folder.settings.storage)
-        todo, already_done = left_to_do(folder, videos, done)
-        begun = lacking(todo, done, settings.in_use.perception)
+        coarse = frozenset() if folder.is_new else lacking_ticks(folder)
+        todo, already_done = left_to_do(folder, videos, done, coarse)
+        begun = lacking(todo, done, settings.in_use.perception, coarse)
         require_disk_space(folder.path, todo)
         require_scratch(todo, executor.scratch)
         work = curate_videos(
@@ -162,8 +170,8 @@ def run(
         )
         curated = tuple(work)
         done.update((record.video_id, record) for record in curated)
-        completion = completed(folder, begun, curated)
-        done.update((record.video_id, record) for record in completion.kept)
+        completion = completed(folder, begun, curated, coarse)
+        done.update((record.video_id, record) for record in (*completion.kept, *completion.unmeasured))
         records = tuple(_current(video, done) for video in videos if video.video_id in done)
         moved = {} if folder.is_new else _moved(folder, records, done)
         earlier = _earlier(folder, videos, done)
@@ -172,7 +180,9 @@ def run(
         return RunReport(
             dataset=finished,
             records=records,
-            curated=tuple(record for record in curated if record.video_id not in begun),
+            curated=tuple(
+                record for record in curated if record.video_id not in begun or record in completion.measured
+            ),
             left=len(todo) - len(curated),
             already_done=already_done,
             discovery=discovery,
@@ -182,6 +192,7 @@ def run(
                 *completion.notes(settings.in_use.perception),
                 *folder.assignment.notes(),
                 *_descriptor_notes(finished, settings),
+                *(accepted_consent(records) if consent else ()),
             ),
         )
 
@@ -226,6 +237,7 @@ def _current(video: SourceVideo, done: dict[str, VideoRecord]) -> VideoRecord:
     if video.duplicate_of is not None:
         return VideoRecord.duplicate(video, video.duplicate_of).with_outcome_of(done[video.video_id])
     labels = {"path": text_of_path(video.path), "source": video.source, "speaker_id": video.speaker_id}
+    labels |= asdict(video.labels)
     return done[video.video_id].model_copy(update=labels)
 
 

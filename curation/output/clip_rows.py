@@ -1,6 +1,7 @@
 """Clips as a dataset stores them: media as members of a tar, and rows of the table `clips` that point into it."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import pyarrow as pa
@@ -94,6 +95,7 @@ def _facts(video: SourceVideo, clip: RenderedClip, settings: CurationSettings) -
         "source": video.source,
         "path": text_of_path(video.path),
         "speaker_id": video.speaker_id,
+        **asdict(video.labels),
         "tier": plan.tier,
         "split": "train",  # until the command ends and divides all clips, which takes knowing all of them
         "start_s": seconds_of_tick(plan.first_tick),

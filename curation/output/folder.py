@@ -1,6 +1,6 @@
 """Folder of a dataset that a command writes to: opened once, its record read once and committed once."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -27,6 +27,7 @@ from curation.sources.layouts import LayoutName
 from curation.splits.assignment import Assignment, EarlierSplits
 from foundation.storage.leases import require_lease
 from foundation.storage.locations import location
+from manifests.card.own_files import CARD_FILES
 from manifests.dataset import Dataset
 from manifests.files.journal import finish_swap
 from manifests.files.tables import write_parquet
@@ -51,7 +52,7 @@ from manifests.totals import totals_of
 
 __all__ = ["DatasetFolder", "DatasetFolderError"]
 
-_ENTRIES = frozenset({"dataset.json", "media", "ledger", "latents", WINDOWS, *TABLES})
+_ENTRIES = frozenset({"dataset.json", "media", "ledger", "latents", WINDOWS, *TABLES, *CARD_FILES})
 """Names in the folder of a dataset."""
 
 
@@ -136,6 +137,8 @@ class DatasetFolder:
             folder = cls(path, found, recorded_settings(path, found), rules)
             settings, weights = with_weights(settings, weights, folder.settings.perception.identity)
             folder.resume(settings, weights, rules, dry_run=dry_run)
+            if not dry_run and settings.analysis != folder.settings.analysis:
+                remove_windows(path, None)  # of videos that were left halfway, measured as the settings of before ask
             folder.settings = settings
         if origin is not None:
             folder.earlier = earlier_splits(origin.path)
@@ -188,14 +191,20 @@ class DatasetFolder:
             finish_swap(self.path)
             self.earlier = earlier_splits(self.path)
 
-    def note_removals(self, removals: Removals) -> None:
+    def note_removals(self, removals: Removals, names: Collection[str]) -> None:
         """Record what is removed for good, before any of it is removed.
+
+        Conditions in the record's history that have one of the names of who is removed are blanked.
 
         Raises:
             OSError: the dataset cannot be written.
         """
-        if removals != self.record.removals:
-            self.record = self.record.model_copy(update={"removals": removals})
+        history = tuple(
+            step.model_copy(update={"where": None}) if any(name in (step.where or "") for name in names) else step
+            for step in self.record.history
+        )
+        if (removals, history) != (self.record.removals, self.record.history):
+            self.record = self.record.model_copy(update={"removals": removals, "history": history})
             require_lease(self.path)
             draft_dataset(self.path, self.record)
 

@@ -1,5 +1,6 @@
 """Evidence as rows of the table `frames`, and back, so that other rules can be applied without measuring again."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,7 +22,16 @@ from manifests.schema.face_measures import FACE_MEASURES, FaceMeasure, FaceMeasu
 from manifests.schema.frames import FACE_COLUMNS, FRAMES
 from manifests.timeline import TICK_RATE_HZ
 
-__all__ = ["evidence_of_frames", "frames_table", "stored_face"]
+__all__ = ["GRID_COLUMNS", "evidence_of_frames", "frames_table", "grid_evidence", "stored_face"]
+
+_ON_GRID = tuple(one for one in FACE_MEASURES if one.field in ("box_px", "score", "key_points_px"))
+"""Measures of a face that tell whether a clip can lie around a grid tick."""
+
+GRID_COLUMNS = (
+    "video_id", "tick", "measured", "grid", "interpolated", "speech_prob", "other_faces",
+    *(one.column.name for one in _ON_GRID),
+)  # fmt: skip
+"""Columns that `grid_evidence` reads."""
 
 
 def frames_table(
@@ -41,6 +51,7 @@ def frames_table(
     n, main, faces = len(evidence), decision.main, evidence.faces
     has_main = main.face >= 0
     shown = has_main | main.bridged
+    alone = np.zeros(n, dtype=np.bool_) if evidence.measured is None else ~evidence.measured
     columns: dict[str, pa.Array] = {
         "video_id": pa.array([video_id] * n, pa.string()),
         "tick": pa.array(np.arange(first_tick, first_tick + n, dtype=np.int32)),
@@ -58,14 +69,14 @@ def frames_table(
     }
     face = decision.face
     for measure in FACE_MEASURES:
-        columns[measure.column.name] = _measure_column(measure, getattr(face, measure.field), shown)
+        columns[measure.column.name] = _measure_column(measure, getattr(face, measure.field), shown, alone)
     columns["frontal_angle_deg"] = pa.array(frontal_angle_deg(face.key_points_px), mask=~shown)
 
     is_main = np.zeros(len(faces), dtype=np.bool_)
     is_main[main.face[has_main]] = True
     others = np.flatnonzero(~is_main)
     columns["other_faces"] = (
-        rows_column(_other_faces(faces, decision.track, others), np.bincount(faces.tick[others], minlength=n))
+        rows_column(_other_faces(faces, decision.track, others, alone), np.bincount(faces.tick[others], minlength=n))
         if len(others)
         else pa.array([[]] * n, FRAMES.column("other_faces").type)
     )
@@ -111,6 +122,34 @@ def evidence_of_frames(table: pa.Table, n_ticks: int, rules: RulesSettings | Non
     return replace(evidence, faces=replace(faces, parted=parted))
 
 
+def grid_evidence(table: pa.Table, n_ticks: int) -> Evidence:
+    """Return what grid ticks show of a video of `n_ticks`, and which ticks were measured; all else is left out.
+
+    Args:
+        table: rows of a dataset that knows its grid, with `GRID_COLUMNS`.
+        n_ticks: length of the video, ticks.
+
+    Raises:
+        DatasetError: rows hold arrays of other shapes.
+    """
+    ticks, grid = table["tick"].to_numpy().astype(np.int64), _flags(table["grid"])
+    grid = np.zeros(len(table), dtype=np.bool_) if grid is None else grid
+    try:
+        faces = _seen_faces(table.filter(pa.array(grid)), _ON_GRID)[0]
+    except (pa.ArrowException, ValueError, IndexError) as error:
+        raise DatasetError(f"table frames holds arrays that cannot be joined: {error}") from error
+    evidence = Evidence(
+        decoded=np.ones(len(table), dtype=np.bool_),
+        faces=replace(faces, tick=np.flatnonzero(grid)[faces.tick]),
+        cut_score=np.zeros(len(table), dtype=np.float32),
+        speech_prob=None if table["speech_prob"].null_count else _block(table["speech_prob"]),
+        loudness_dbfs=None,
+        grid=grid,
+        measured=_flags(table["measured"]),
+    )
+    return scatter_rows(evidence, ticks, n_ticks)
+
+
 def stored_face(table: pa.Table) -> FaceMeasures:
     """Return the main face of N rows that `frames_table` wrote, interpolated where a miss was bridged.
 
@@ -127,27 +166,12 @@ def stored_face(table: pa.Table) -> FaceMeasures:
 
 def _evidence_of_rows(table: pa.Table) -> tuple[Evidence, Int64Array]:
     """Return the evidence of rows that follow one another, and the (F,) tracks of its faces."""
-    n = len(table)
-    found: BoolArray = _numpy(table["box"].is_valid()) & ~_numpy(table["interpolated"])
-    main = table.filter(pa.array(found))
-    lists = table["other_faces"].combine_chunks()
-    counts = np.asarray(lists.value_lengths(), dtype=np.int64)
-    structs = lists.flatten()
-    others = pa.table({column.name: structs.field(column.name) for column in FACE_COLUMNS})
-    tick = np.concatenate([np.flatnonzero(found), np.repeat(np.arange(n), counts)])
-    box = _joined(_block(main["box"]), _block(others["box"])).reshape(-1, 4)
-    order = np.lexsort((box[:, 0] - box[:, 2], tick))
-
-    measures: dict[str, Any] = {}
-    for measure in FACE_MEASURES:
-        columns = main[measure.column.name], others[measure.column.name]
-        present = _is_present(measure, *columns)
-        measures[measure.field] = _measured(measure, _joined(*map(_block, columns))[order]) if present else None
+    faces, main, others, order = _seen_faces(table, FACE_MEASURES)
     tracks = _joined(_block(main["track_id"]), _block(others["track_id"]))[order]
     track = np.where(np.isnan(tracks), -1, tracks).astype(np.int64)
     evidence = Evidence(
         decoded=_numpy(table["decoded"]),
-        faces=Faces(tick=tick[order], **measures),
+        faces=faces,
         cut_score=_block(table["cut_score"]),
         speech_prob=None if table["speech_prob"].null_count else _block(table["speech_prob"]),
         loudness_dbfs=None if table["loudness_dbfs"].null_count else _block(table["loudness_dbfs"]),
@@ -155,6 +179,30 @@ def _evidence_of_rows(table: pa.Table) -> tuple[Evidence, Int64Array]:
         measured=_flags(table["measured"]),
     )
     return evidence, track
+
+
+def _seen_faces(table: pa.Table, measures: Sequence[FaceMeasure]) -> tuple[Faces, pa.Table, pa.Table, Int64Array]:
+    """Return the faces of rows, of which these measures are read.
+
+    Returns:
+        the faces, the rows with a main face that was seen, those of the other faces, and the order in which main faces
+        followed by the others are those of the evidence.
+    """
+    found: BoolArray = _numpy(table["box"].is_valid()) & ~_numpy(table["interpolated"])
+    main = table.filter(pa.array(found))
+    lists = table["other_faces"].combine_chunks()
+    counts = np.asarray(lists.value_lengths(), dtype=np.int64)
+    structs = lists.flatten()
+    others = pa.table({column.name: structs.field(column.name) for column in FACE_COLUMNS})
+    tick = np.concatenate([np.flatnonzero(found), np.repeat(np.arange(len(table)), counts)])
+    box = _joined(_block(main["box"]), _block(others["box"])).reshape(-1, 4)
+    order = np.lexsort((box[:, 0] - box[:, 2], tick))
+    values: dict[str, Any] = {one.field: one.unmeasured(len(tick)) for one in FACE_MEASURES}
+    for measure in measures:
+        columns = main[measure.column.name], others[measure.column.name]
+        present = _is_present(measure, *columns)
+        values[measure.field] = _measured(measure, _joined(*map(_block, columns))[order]) if present else None
+    return Faces(tick=tick[order], **values), main, others, order
 
 
 def _is_present(measure: FaceMeasure, main: pa.ChunkedArray, others: pa.ChunkedArray) -> bool:
@@ -177,16 +225,17 @@ def _audio_column(values: Float32Array | None, n: int) -> pa.Array:
     return pa.nulls(n, pa.float32()) if values is None else pa.array(values)
 
 
-def _measure_column(measure: FaceMeasure, values: Measured | None, shown: BoolArray) -> pa.Array:
+def _measure_column(measure: FaceMeasure, values: Measured | None, shown: BoolArray, alone: BoolArray) -> pa.Array:
     """Return rows of a measure, null without a face.
 
-    An array is null, too, where it was not measured, and so is each value of a sparse measure.
+    An array is null, too, where it was not measured, and so is each value of a sparse measure, and of any measure on
+    ticks that stand `alone`: of a face there, what takes its neighbours was not measured.
     """
     data_type = measure.column.type
     if values is None:
         return pa.nulls(len(shown), data_type)
     if not measure.is_array:
-        return pa.array(values, mask=~(shown & ~np.isnan(values)) if measure.sparse else ~shown)
+        return pa.array(values, mask=~shown | (np.isnan(values) & (alone | measure.sparse)))
     missing, within = np.isnan(values), tuple(range(1, values.ndim))
     measured = ~(missing.all(axis=within) if measure.sparse else missing.any(axis=within))
     return block_column(values, shown & measured, data_type)
@@ -197,7 +246,7 @@ def _measured(measure: FaceMeasure, block: Float32Array) -> Measured:
     return block > 0 if measure.is_flag else block
 
 
-def _other_faces(faces: Faces, track: Int64Array, chosen: Int64Array) -> pa.Table:
+def _other_faces(faces: Faces, track: Int64Array, chosen: Int64Array, alone: BoolArray) -> pa.Table:
     shown = np.ones(len(chosen), dtype=np.bool_)
     columns: dict[str, pa.Array] = {
         "track_id": pa.array(track[chosen].astype(np.int32), mask=track[chosen] < 0),
@@ -205,7 +254,8 @@ def _other_faces(faces: Faces, track: Int64Array, chosen: Int64Array) -> pa.Tabl
     }
     for measure in FACE_MEASURES:
         values = getattr(faces, measure.field)
-        columns[measure.column.name] = _measure_column(measure, None if values is None else values[chosen], shown)
+        own = None if values is None else values[chosen]
+        columns[measure.column.name] = _measure_column(measure, own, shown, alone[faces.tick[chosen]])
     return pa.table(
         [columns[column.name].cast(column.type) for column in FACE_COLUMNS], names=[c.name for c in FACE_COLUMNS]
     )

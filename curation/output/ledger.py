@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Self
 
@@ -10,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from curation.media.probe import VideoInfo
 from curation.sources.entries import SourceVideo
 from curation.sources.trims import Trim, requested_s
+from curation.sources.video_labels import VideoLabels
 from foundation.address_text import without_secrets
 from foundation.errors import UsageError
 from foundation.storage.atomic import write_bytes_atomic
@@ -18,12 +20,13 @@ from foundation.storage.locations import read_all
 from foundation.storage.path_text import path_of_text, text_of_path
 from foundation.storage.regular_files import FileTooLargeError
 from manifests.errors import DatasetError, first_problem
+from manifests.files.label_text import LabelText
 from manifests.files.names import PathText, UnsafeValueError, VideoId, file_in, files_of
 from manifests.files.numbers import Count, Count32, Degrees, FiniteNumber, Seconds
 from manifests.files.tables import read_table
 from manifests.packing.stated import RECORD_BYTES
 from manifests.timeline import TICK_RATE_HZ
-from manifests.vocabulary import ErrorCode, VideoStatus
+from manifests.vocabulary import LABEL_NAMES, ErrorCode, VideoStatus
 
 __all__ = [
     "LedgerError",
@@ -49,6 +52,12 @@ class VideoRecord(BaseModel):
     source: str
     path: PathText
     speaker_id: str | None
+    licence: LabelText | None = None
+    consent: LabelText | None = None
+    language: LabelText | None = None
+    age: LabelText | None = None
+    gender: LabelText | None = None
+    skin_type: LabelText | None = None
     trims: tuple[Trim, ...] = ()
     size_bytes: Count
     duration_s: Seconds | None = None
@@ -96,9 +105,9 @@ class VideoRecord(BaseModel):
         return _record(video).model_copy(update=outcome)
 
     @classmethod
-    def excluded(cls, video: SourceVideo, reason: str) -> "VideoRecord":
-        """Return the record of a video that a list of people or videos leaves out; nothing else is known of it."""
-        return cls.failed(video, "excluded", reason).model_copy(update={"status": "excluded"})
+    def excluded(cls, video: SourceVideo, reason: str, code: ErrorCode = "excluded") -> "VideoRecord":
+        """Return the record of a video that the user leaves out; nothing else is known of it."""
+        return cls.failed(video, code, reason).model_copy(update={"status": "excluded"})
 
     @classmethod
     def quarantined(cls, video: SourceVideo, code: ErrorCode, detail: str) -> "VideoRecord":
@@ -153,6 +162,7 @@ class VideoRecord(BaseModel):
             video_id=self.video_id,
             source=self.source,
             speaker_id=self.speaker_id,
+            labels=VideoLabels(**{name: getattr(self, name) for name in LABEL_NAMES}),
             trims=self.trims,
             size_bytes=self.size_bytes,
         )
@@ -244,6 +254,7 @@ def _record(video: SourceVideo) -> VideoRecord:
         source=video.source,
         path=text_of_path(video.path),
         speaker_id=video.speaker_id,
+        **asdict(video.labels),
         trims=video.trims,
         size_bytes=video.size_bytes,
         status="ok",

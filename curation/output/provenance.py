@@ -42,6 +42,12 @@ _ADDED = {"sync": "perception.sync: ", "speaking": "perception.speaking: "}
 _PRIVACY = "privacy."
 """Settings that only remove something, which can be done later, too."""
 
+_SIZE = "media.encode_preset: "
+"""A setting of time against size: clips made with either are alike."""
+
+_ANALYSIS = "analysis."
+"""Settings of how much is measured where no clip can lie: more can be measured later, and clips are the same."""
+
 
 class DatasetFolderError(UsageError):
     """The folder cannot become, or go on as, the dataset of this command."""
@@ -127,6 +133,7 @@ def require_same(
     """Stop a command that would measure with other settings or other models, such as after an update of a package.
 
     A comparison of faces with the sound may be added, or be another one than before: it is measured on what is there.
+    More ticks may be measured than before, or fewer of new videos: the clips are the same.
 
     Args:
         dataset: the folder, for the message.
@@ -140,11 +147,17 @@ def require_same(
         MissingAssetsError: weights are missing and cannot be fetched.
     """
     added = tuple(line for name, line in _ADDED.items() if _may_be_added(name, record, before))
-    changed = [line for line in differences(settings, before) if not line.startswith((_STORAGE, _PRIVACY, *added))]
+    free = (_STORAGE, _PRIVACY, _ANALYSIS, _SIZE, *added)
+    changed = [line for line in differences(settings, before) if not line.startswith(free)]
     if settings.privacy.keep_descriptors and not before.privacy.keep_descriptors:
         raise DatasetFolderError(
             f"{dataset} was made with privacy.keep_descriptors=false, and its descriptors cannot be had back; give a "
             "new --out to keep those of all videos, or leave the setting as it was"
+        )
+    if before.privacy.require_consent and not settings.privacy.require_consent:
+        raise DatasetFolderError(
+            f"{dataset} was made with --require-consent (privacy.require_consent=true), so that whoever uses it may "
+            "rely on it; give the option again, or a new --out"
         )
     if changed:
         raise DatasetFolderError(

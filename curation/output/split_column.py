@@ -14,7 +14,7 @@ from curation.splits.settings import SplitSettings
 from manifests.files.tables import read_each_file, read_table
 from manifests.packing.identity_rows import persons_of_clips
 from manifests.packing.packed_files import PACKED
-from manifests.packing.relabel import ClipLabels, relabel_clips
+from manifests.packing.relabel import VIDEO_LABELS, ClipLabels, relabel_clips
 from manifests.schema.clips import CLIPS
 from manifests.schema.videos import VIDEOS
 
@@ -56,8 +56,8 @@ def label_clips(
     assignment = assigned_splits(
         _clips_of(dataset, curated_ids(originals.values()), persons), earlier, copies, settings
     )
-    places = {name: (record.path, record.source) for name, record in originals.items()}
-    relabel_clips(dataset, ClipLabels(videos=places, persons=persons, splits=assignment.splits))
+    labels = {name: record.model_dump(include=set(VIDEO_LABELS)) for name, record in originals.items()}
+    relabel_clips(dataset, ClipLabels(videos=labels, persons=persons, splits=assignment.splits))
     return assignment
 
 

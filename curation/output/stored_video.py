@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from curation.decision.decide import ClipPlan
 from curation.evidence.measures import AudioEvidence, FaceMeasures
@@ -49,6 +50,15 @@ class StoredVideos:
     def has_evidence(self, video_id: str) -> bool:
         """Return whether there are rows of `frames`."""
         return video_id in self._frames
+
+    def lacks_ticks(self, video_id: str) -> bool:
+        """Return whether some of its ticks were not measured.
+
+        Raises:
+            DatasetError, OSError: a file is damaged, or cannot be read.
+        """
+        pieces = _rows_of(FRAMES, self._frames, video_id, ("video_id", "measured"))
+        return any(not pc.all(pc.fill_null(rows["measured"], True)).as_py() for rows in pieces)
 
     def frames(self, video_id: str) -> Iterator[pa.Table]:
         """Yield the rows of `frames` of a video in order, in pieces.

@@ -109,14 +109,18 @@ def read_window(files: VideoFiles, window: Window) -> FrameEvidence:
     return _read(files, window, large=True)[0]
 
 
-def remove_windows(dataset: Path, video_ids: Collection[str]) -> None:
+def remove_windows(dataset: Path, video_ids: Collection[str] | None) -> None:
     """Remove the intermediate files of unfinished long videos: evidence of windows, and files made from it.
+
+    Args:
+        dataset: the folder.
+        video_ids: of these videos; None: of all.
 
     Raises:
         OSError: the folder cannot be listed, or a file not removed.
     """
     for path in files_of(dataset, WINDOWS, ""):
-        if path.name.partition("-")[0] in video_ids:
+        if video_ids is None or path.name.partition("-")[0] in video_ids:
             require_lease(dataset)
             path.unlink(missing_ok=True)
 

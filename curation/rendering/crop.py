@@ -10,7 +10,7 @@ from foundation.array_types import Float32Array, RgbImage
 from foundation.settings import Settings
 from manifests.limits import MAX_CLIP_PX
 
-__all__ = ["Crop", "CropSettings", "choose_crop"]
+__all__ = ["Crop", "CropSettings", "choose_crop", "part_within"]
 
 
 class CropSettings(Settings):
@@ -37,9 +37,11 @@ class Crop:
         """Return the (out_px, out_px, 3) image of the square; outside `area` its border is repeated."""
         import cv2
 
-        rows = np.clip(np.arange(self.y0_px, self.y0_px + self.size_px), area.y0_px, area.y1_px - 1)
-        columns = np.clip(np.arange(self.x0_px, self.x0_px + self.size_px), area.x0_px, area.x1_px - 1)
-        square = frame[rows[:, None], columns]
+        left, right, columns = part_within(self.x0_px, self.size_px, area.x0_px, area.x1_px)
+        top, bottom, rows = part_within(self.y0_px, self.size_px, area.y0_px, area.y1_px)
+        square = frame[rows, columns]
+        if left or right or top or bottom:
+            square = np.pad(square, ((top, bottom), (left, right), (0, 0)), mode="edge")
         smaller = self.size_px >= out_px
         return np.asarray(
             cv2.resize(square, (out_px, out_px), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_CUBIC),
@@ -50,6 +52,17 @@ class Crop:
         """Return (..., 2) points of the source frame in pixels of the clip."""
         origin = np.array([self.x0_px, self.y0_px], dtype=np.float32)
         return ((points_px - origin) * np.float32(out_px / self.size_px)).astype(np.float32)
+
+
+def part_within(start: int, size: int, first: int, end: int) -> tuple[int, int, slice]:
+    """Return how many pixels of ``[start, start + size)`` lie before and after ``[first, end)``, and those within.
+
+    One pixel of the border is there even where the two do not meet.
+    """
+    inside = slice(min(max(start, first), end - 1), max(min(start + size, end), first + 1))
+    n_inside = inside.stop - inside.start
+    before = min(max(0, inside.start - start), size - n_inside)
+    return before, size - n_inside - before, inside
 
 
 def choose_crop(box_px: Float32Array, settings: CropSettings) -> Crop:

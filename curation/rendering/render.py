@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
+from av.video.frame import VideoFrame
 
 from curation.decision.decide import ClipPlan, Decision
 from curation.evidence.joining import rows_of
@@ -13,9 +14,9 @@ from curation.evidence.measures import Evidence, FaceMeasures
 from curation.media.encode import encode_flac, encode_mp4
 from curation.media.frames import tick_frames
 from curation.media.probe import VideoInfo
+from curation.rendering.clip_pictures import ClipPictures
 from curation.rendering.clip_sound import clip_audio, speech_heard
 from curation.rendering.crop import Crop, choose_crop
-from curation.rendering.picture_area import PictureArea, picture_area
 from curation.rendering.settings import RenderSettings
 from curation.rules.frontal import frontal_angle_deg
 from curation.rules.jitter import measured_step
@@ -207,15 +208,14 @@ def _render_clip(
     )
 
 
-def _images(info: VideoInfo, plan: ClipPlan, crop: Crop, settings: RenderSettings) -> Iterator[RgbImage]:
-    area: PictureArea | None = None
+def _images(info: VideoInfo, plan: ClipPlan, crop: Crop, settings: RenderSettings) -> Iterator[RgbImage | VideoFrame]:
+    picture = ClipPictures(crop, settings.crop.size_px)
     for frame in tick_frames(info, plan.first_tick, plan.end_tick, settings.media):
-        if frame.rgb is None:
+        if frame.shown is None:
             raise RuntimeError(
                 f"{info.path}: tick {frame.tick} was decoded when analysed and is not now; is the disk failing?"
             )
-        area = area or picture_area(frame.rgb)
-        yield crop.image(frame.rgb, area, settings.crop.size_px)
+        yield picture(frame.shown)
 
 
 def _speech(info: VideoInfo, clips: Sequence[ClipEvidence], models: SpeechModels) -> list[_Clean]:

@@ -18,7 +18,17 @@ from foundation.array_types import BoolArray, Float32Array
 from foundation.settings import Settings
 from manifests.vocabulary import Tier
 
-__all__ = ["JitterSettings", "face_moves", "jitter", "measured_moves", "measured_step", "steady", "step_of"]
+__all__ = [
+    "JitterSettings",
+    "face_moves",
+    "jitter",
+    "measured_moves",
+    "measured_step",
+    "part_lengths",
+    "steady",
+    "step_of",
+    "unexplained",
+]
 
 _NOSE, _CENTRE, _EDGE = slice(0, 2), slice(2, 4), slice(4, 5)
 """Columns of a motion: of the nose tip, of the rectangle's centre, and of an edge that moves as its width changes."""
@@ -109,19 +119,27 @@ def step_of(motion: Float32Array) -> Float32Array:
     Args:
         motion: (T, 5) from `face_moves`.
     """
+    return np.asarray(part_lengths(motion).max(axis=1), dtype=np.float32)
+
+
+def part_lengths(motion: Float32Array) -> Float32Array:
+    """Return how far the nose tip, the rectangle's centre and an edge moved, (T, 3) face widths.
+
+    Args:
+        motion: (T, 5) from `face_moves`.
+    """
     lengths = [np.linalg.norm(motion[:, part], axis=1) for part in (_NOSE, _CENTRE, _EDGE)]
-    return np.asarray(np.maximum.reduce(lengths), dtype=np.float32)
+    return np.stack(lengths, axis=1).astype(np.float32, copy=False)
 
 
-def steady(motion: Float32Array, limit: float, min_steadiness: float) -> BoolArray:
-    """Return (T,) whether all movements of a tick that are over the limit go on in the direction of their neighbours.
+def unexplained(motion: Float32Array, min_steadiness: float) -> BoolArray:
+    """Return (T, 3) whether each movement of a tick goes on in another direction than its neighbours.
 
     A tick on which nothing moves repeats the source frame of the tick before: a video of fewer than 25 frames a second
     has such ticks. The neighbours are therefore the movements from frame to frame, each per tick that it took.
 
     Args:
         motion: (T, 5) from `face_moves`.
-        limit: largest movement that needs no neighbours, face widths.
         min_steadiness: as in `JitterSettings`.
     """
     ticks = np.flatnonzero(np.any(motion != 0.0, axis=1))  # NaN is among them, and separates what it stands between
@@ -132,13 +150,24 @@ def steady(motion: Float32Array, limit: float, min_steadiness: float) -> BoolArr
     # At the end of a run there is one neighbour; without any, nothing explains the movement.
     n_known = np.count_nonzero(~np.isnan(beside), axis=0)
     around = np.nansum(beside, axis=0) / np.maximum(n_known, 1)
-    is_steady = np.ones(len(motion), dtype=np.bool_)
+    alone = np.zeros((len(motion), 3), dtype=np.bool_)
     with np.errstate(invalid="ignore"):
-        for part in (_NOSE, _CENTRE, _EDGE):
+        for number, part in enumerate((_NOSE, _CENTRE, _EDGE)):
             explained = np.sum(around[:, part] * speed[:, part], axis=1)
-            is_over = np.linalg.norm(motion[ticks, part], axis=1) > limit
-            is_steady[ticks] &= ~(is_over & (explained < min_steadiness * np.sum(speed[:, part] ** 2, axis=1)))
-    return is_steady
+            alone[ticks, number] = explained < min_steadiness * np.sum(speed[:, part] ** 2, axis=1)
+    return alone
+
+
+def steady(motion: Float32Array, limit: float, min_steadiness: float) -> BoolArray:
+    """Return (T,) whether all movements of a tick that are over the limit go on in the direction of their neighbours.
+
+    Args:
+        motion: (T, 5) from `face_moves`.
+        limit: largest movement that needs no neighbours, face widths.
+        min_steadiness: as in `JitterSettings`.
+    """
+    with np.errstate(invalid="ignore"):
+        return np.asarray(~((part_lengths(motion) > limit) & unexplained(motion, min_steadiness)).any(axis=1))
 
 
 def jitter(

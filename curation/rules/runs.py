@@ -3,8 +3,9 @@
 import numpy as np
 
 from foundation.array_types import BoolArray, Int64Array
+from manifests.timeline import TickRange
 
-__all__ = ["run_lengths", "true_runs"]
+__all__ = ["run_lengths", "true_runs", "with_margin"]
 
 
 def true_runs(flags: BoolArray, starts_new: BoolArray | None = None) -> list[tuple[int, int]]:
@@ -40,3 +41,20 @@ def run_lengths(flags: BoolArray, starts_new: BoolArray | None = None) -> Int64A
     for first, end in true_runs(flags, starts_new):
         lengths[first:end] = end - first
     return lengths
+
+
+def with_margin(run: TickRange, margin: int, left_out: BoolArray) -> TickRange:
+    """Return a run with a margin on both sides, which ends before a tick that is left out.
+
+    Args:
+        run: of ticks, none of them left out; it may be empty.
+        margin: ticks on either side.
+        left_out: (T,) ticks that were not chosen: chosen ranges are recordings of their own.
+
+    >>> with_margin((3, 5), 2, np.array([False, False, True, False, False, False, False, False]))
+    (3, 7)
+    """
+    first, end = run
+    before = np.flatnonzero(left_out[:first])[-1:].tolist() or [-1]
+    after = np.flatnonzero(left_out[end:])[:1].tolist() or [len(left_out) - end]
+    return max(before[0] + 1, first - margin), min(end + after[0], end + margin)

@@ -16,7 +16,7 @@ from foundation.array_types import BoolArray, Float32Array
 from foundation.settings import Settings
 from manifests.timeline import TICK_RATE_HZ
 
-__all__ = ["SilenceSettings", "lips_at_rest", "silence"]
+__all__ = ["SilenceSettings", "lip_motion", "lips_at_rest", "silence"]
 
 
 class SilenceSettings(Settings):
@@ -43,10 +43,29 @@ def lips_at_rest(lip_aperture: Float32Array, breaks: BoolArray, settings: Silenc
         breaks: (T,) True where the face is not that of the tick before.
         settings: least motion, and its window.
     """
-    n_ticks = round(settings.lip_window_s * TICK_RATE_HZ)
-    motion = running_deviation(lip_aperture, n_ticks, breaks, least=round(TICK_RATE_HZ))
     with np.errstate(invalid="ignore"):
-        return motion < settings.min_lip_motion
+        return _deviation(lip_aperture, breaks, settings) < settings.min_lip_motion
+
+
+def lip_motion(video: MeasuredVideo, settings: SilenceSettings) -> Float32Array:
+    """Return (T,) how much the lips of the main face move around each tick, face heights.
+
+    NaN where less than a second of them is known, and where the face does not move at all, which is left to the rule
+    `still_face`.
+
+    Args:
+        video: of T ticks.
+        settings: the window.
+    """
+    still = StillFaceSettings()
+    motion = face_motion(own_shape(video.face.key_points_px), video.breaks, still.window_ticks)
+    moves = ~still_face(motion, still).failed
+    return np.where(moves, _deviation(video.face.lip_aperture, video.breaks, settings), np.float32(np.nan))
+
+
+def _deviation(lip_aperture: Float32Array, breaks: BoolArray, settings: SilenceSettings) -> Float32Array:
+    n_ticks = round(settings.lip_window_s * TICK_RATE_HZ)
+    return running_deviation(lip_aperture, n_ticks, breaks, least=round(TICK_RATE_HZ))
 
 
 def silence(speech_prob: Float32Array | None, at_rest: BoolArray, settings: SilenceSettings) -> Verdict:
@@ -76,15 +95,12 @@ def silence(speech_prob: Float32Array | None, at_rest: BoolArray, settings: Sile
         if (end - first) / TICK_RATE_HZ > settings.max_pause_s:
             inner_first = first if first == 0 else first + pad_ticks
             inner_end = end if end == n_ticks else end - pad_ticks
-            failed[inner_first:inner_end] = True
+            failed[inner_first : max(inner_first, inner_end)] = True
     return Verdict(value=pause_s, failed=failed, limit=settings.max_pause_s)
 
 
 @register(name="silence", settings=SilenceSettings, words="length of the pause", unit="s")
 def _judge(video: MeasuredVideo, settings: SilenceSettings) -> Verdicts:
-    at_rest = lips_at_rest(video.face.lip_aperture, video.breaks, settings)
-    # a face that does not move at all is left to the rule of that name
-    still = StillFaceSettings()
-    motion = face_motion(own_shape(video.face.key_points_px), video.breaks, still.window_ticks)
-    moves = ~still_face(motion, still).failed
-    return {"diffusion": silence(video.evidence.speech_prob, at_rest & moves, settings)}
+    with np.errstate(invalid="ignore"):
+        at_rest = lip_motion(video, settings) < settings.min_lip_motion
+    return {"diffusion": silence(video.evidence.speech_prob, at_rest, settings)}

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from curation.sources.trims import Trim
+from curation.sources.video_labels import NO_LABELS, VideoLabels
 from foundation.errors import UsageError
 
 __all__ = ["Entry", "SourceError", "SourceVideo"]
@@ -22,6 +23,8 @@ class Entry:
     """The data set that it belongs to: the rows of the statistics."""
     speaker_id: str | None = None
     """Id of the speaker; None where it is unknown."""
+    labels: VideoLabels = NO_LABELS
+    """What else the list or the annotation states."""
     trims: tuple[Trim, ...] = ()
     """The stretches to curate, in order; none: all of it."""
 
@@ -38,6 +41,8 @@ class SourceVideo:
     source: str
     """The collection that it belongs to: the rows of the statistics."""
     speaker_id: str | None
+    labels: VideoLabels = NO_LABELS
+    """What else the list or the annotation states."""
     trims: tuple[Trim, ...] = ()
     """The stretches to curate, in order; none: all of it."""
     size_bytes: int

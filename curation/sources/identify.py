@@ -6,7 +6,7 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from http import HTTPStatus
 from pathlib import Path
 from threading import Event
@@ -119,7 +119,7 @@ def identified(
         entry, content, video_id = look.entry, look.content, look.video_id
         original = None if content is None else first_with.get(video_id)
         first_with.setdefault(video_id, entry)
-        if original and (entry.speaker_id not in (None, original.speaker_id) or entry.trims != original.trims):
+        if original and _differs(entry, original):
             differing.append(text_of_path(entry.path))
         videos.append(
             SourceVideo(
@@ -128,6 +128,7 @@ def identified(
                 other_ids=() if content is None else content.other_ids,
                 source=entry.source,
                 speaker_id=entry.speaker_id,
+                labels=entry.labels,
                 trims=entry.trims,
                 size_bytes=0 if content is None else content.size_bytes,
                 duplicate_of=original.path if original else None,
@@ -136,8 +137,14 @@ def identified(
                 version=look.version,
             )
         )
-    note_text = "are copies with another speaker or other stretches than the first by path, whose hold"
+    note_text = "are copies with another speaker, other labels or other stretches than the first by path, whose hold"
     return tuple(videos), note(differing, note_text)
+
+
+def _differs(copy: Entry, original: Entry) -> bool:
+    """Return whether a copy states something that its original does not; the stretches are stated by both."""
+    stated = ((copy.speaker_id, original.speaker_id), *zip(astuple(copy.labels), astuple(original.labels), strict=True))
+    return copy.trims != original.trims or any(ours not in (None, theirs) for ours, theirs in stated)
 
 
 def _local_bytes(path: Path) -> int:

@@ -18,10 +18,13 @@ from curation.sources.entries import SourceError
 from foundation.storage.locations import is_remote, store_errors
 from foundation.storage.path_text import plain_path
 from foundation.storage.regular_files import open_regular
+from manifests.vocabulary import LABEL_NAMES
 
 __all__ = ["COLUMNS", "LIST_SUFFIXES", "ListRow", "read_rows"]
 
-COLUMNS = ("path", "source", "speaker_id", "start_s", "end_s")
+_PLACES = ("path", "source", "speaker_id", "start_s", "end_s")
+
+COLUMNS = (*_PLACES, *LABEL_NAMES)
 """Columns that are read."""
 
 _TABLES = (".csv", ".tsv")
@@ -163,14 +166,17 @@ def _of_entries(entries: Iterator[tuple[str, object]]) -> tuple[list[ListRow], t
 def _text_of(value: object, name: str, place: str) -> str:
     if value is None:
         return ""
+    if isinstance(value, bool) and name == "consent":
+        return "yes" if value else "no"
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise SourceError(f"{place}: {name} is {value!r:.60}; give a text or a number")
     return str(value)
 
 
 def _name(text: str) -> str:
-    """Return a column's name with the case and the signs of the names that are read."""
-    return text.strip().lower().replace(" ", "_").replace("-", "_")
+    """Return a column's name with the case, the signs and the spelling of the names that are read."""
+    name = text.strip().lower().replace(" ", "_").replace("-", "_")
+    return "licence" if name == "license" else name
 
 
 def _own_columns(place: str, names: Sequence[str], written: Sequence[str]) -> tuple[str, ...]:
@@ -194,5 +200,5 @@ def _own_columns(place: str, names: Sequence[str], written: Sequence[str]) -> tu
 
 
 def _meant(name: str) -> str | None:
-    alike = difflib.get_close_matches(name, COLUMNS, n=1, cutoff=_ALIKE)
+    alike = difflib.get_close_matches(name, _PLACES, n=1, cutoff=_ALIKE)
     return _OTHER_NAMES.get(name) or next(iter(alike), None)

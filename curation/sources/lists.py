@@ -13,8 +13,11 @@ from typing import Literal
 from curation.sources.entries import Entry, SourceError
 from curation.sources.list_rows import COLUMNS, ListRow, read_rows
 from curation.sources.trims import Trim, overlap
+from curation.sources.video_labels import VideoLabels
 from foundation.storage.locations import is_address, is_remote, location
 from foundation.storage.path_text import plain_path
+from manifests.files.names import UnsafeValueError
+from manifests.vocabulary import LABEL_NAMES
 
 __all__ = ["VideoList", "read_list"]
 
@@ -66,9 +69,12 @@ def _read(row: ListRow, path: Path) -> _Row:
         raise SourceError(f"{row.place}: the column 'path' is empty")
     video = location(name) if is_address(name) else _beside(path, name)
     source, speaker = row.values["source"].strip(), row.values["speaker_id"].strip()
-    return _Row(
-        row.place, Entry(path=video, source=source or plain_path(path).stem, speaker_id=speaker or None), _trim(row)
-    )
+    try:
+        labels = VideoLabels.of(row.values)
+    except UnsafeValueError as error:
+        raise SourceError(f"{row.place}: {error}") from error
+    entry = Entry(path=video, source=source or plain_path(path).stem, speaker_id=speaker or None, labels=labels)
+    return _Row(row.place, entry, _trim(row))
 
 
 def _beside(path: Path, name: str) -> Path:
@@ -112,8 +118,10 @@ def _entry(rows: Sequence[_Row]) -> Entry:
     """
     first, *others = rows
     for row in others:
-        for name in ("speaker_id", "source"):
-            ours, theirs = getattr(row.entry, name), getattr(first.entry, name)
+        for name in ("speaker_id", "source", *LABEL_NAMES):
+            ours, theirs = (
+                getattr(one if hasattr(one, name) else one.labels, name) for one in (row.entry, first.entry)
+            )
             if ours != theirs:
                 raise SourceError(
                     f"{row.line}: {name} of {row.entry.path} is {ours!r}, and {theirs!r} at {first.line}; all "
@@ -130,6 +138,7 @@ def _entry(rows: Sequence[_Row]) -> Entry:
         path=first.entry.path,
         source=first.entry.source,
         speaker_id=first.entry.speaker_id,
+        labels=first.entry.labels,
         trims=() if _all_whole(rows) else tuple(trims),
     )
 

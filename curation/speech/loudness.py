@@ -22,6 +22,12 @@ _LOUDNESS_OFFSET = -0.691
 
 _TRUE_PEAK_OVERSAMPLING = 4
 
+_LOW_PASS_REACH = 10
+"""Samples on either side that a sample between others is made of."""
+
+_RING_OUT_S = 1.0
+"""Seconds after which nothing of a sample is left in the K-weighted sound: its slowest part falls by 2,000 dB."""
+
 _PASSES = 3
 """The absolute gate does not move with the gain: blocks of a quiet clip come above it, or fall below, and change the
 loudness by more or less than the gain. Measuring again and scaling again takes that away."""
@@ -42,15 +48,23 @@ def integrated_loudness_lufs(audio: Float32Array, rate_hz: int) -> float | None:
     -3.0
     >>> integrated_loudness_lufs(tone[:4800], 48000)
     """
-    from scipy.signal import sosfilt
+    return _gated_lufs(_block_powers(audio, rate_hz))
 
+
+def _block_powers(audio: Float32Array, rate_hz: int) -> Float64Array:
+    """Return the mean squares of K-weighted blocks of 0.4 s, one every 0.1 s; none where the audio is shorter."""
     block, step = round(0.4 * rate_hz), round(0.1 * rate_hz)
     if audio.size < block:
-        return None
-    weighted: Float64Array = sosfilt(_k_weighting(rate_hz), audio.astype(np.float64))
+        return np.zeros(0)
+    weighted = _k_weighted(audio.astype(np.float64), rate_hz)
     energy = np.concatenate(([0.0], np.cumsum(np.square(weighted))))
     starts = np.arange(0, audio.size - block + 1, step)
-    power = (energy[starts + block] - energy[starts]) / block
+    powers: Float64Array = (energy[starts + block] - energy[starts]) / block
+    return powers
+
+
+def _gated_lufs(power: Float64Array) -> float | None:
+    """Return the loudness of blocks, of which quiet ones do not count; None where all are quiet."""
     audible = power[power > _power(_ABSOLUTE_GATE_LUFS)]
     if audible.size == 0:
         return None
@@ -72,27 +86,30 @@ def normalise_loudness(
         (S,) scaled samples and the loudness before and after, LUFS. Audio without a loudness (see
         `integrated_loudness_lufs`) is returned unchanged, with None twice.
     """
-    before_lufs = integrated_loudness_lufs(audio, rate_hz)
+    power = _block_powers(audio, rate_hz)
+    before_lufs = _gated_lufs(power)
     if before_lufs is None:
         return audio, None, None
     ceiling = float(10.0 ** (PEAK_CEILING_DBFS / 20.0)) / _true_peak(audio)
-    gain, scaled, after_lufs = 1.0, audio, before_lufs
+    gain, after_lufs = 1.0, before_lufs
     for _ in range(_PASSES):
         gain = min(gain * float(10.0 ** ((target_lufs - after_lufs) / 20.0)), ceiling)
-        scaled = (audio * gain).astype(np.float32)
-        measured = integrated_loudness_lufs(scaled, rate_hz)
+        measured = _gated_lufs(power * gain**2)
         if measured is None:  # made quieter, it fell below the absolute gate
-            return scaled, before_lufs, None
+            return (audio * gain).astype(np.float32), before_lufs, None
         after_lufs = measured
-    return scaled, before_lufs, after_lufs
+    return (audio * gain).astype(np.float32), before_lufs, after_lufs
 
 
 def _true_peak(audio: Float32Array) -> float:
     """Return the largest magnitude of the waveform, between the samples too (BS.1770-4 annex 2)."""
-    from scipy.signal import resample_poly
-
-    between = resample_poly(audio.astype(np.float64), _TRUE_PEAK_OVERSAMPLING, 1)
-    return float(max(np.abs(between).max(), np.abs(audio).max()))
+    samples, low_pass = audio.astype(np.float64), _low_pass()
+    # Of each four samples of the finer grid, every one is made by every fourth number of the filter.
+    between = (
+        np.convolve(samples, low_pass[phase::_TRUE_PEAK_OVERSAMPLING]) for phase in range(_TRUE_PEAK_OVERSAMPLING)
+    )
+    margin = _LOW_PASS_REACH
+    return float(max(np.abs(audio).max(), *(np.abs(values[margin : margin + audio.size]).max() for values in between)))
 
 
 def _lufs(power: float) -> float:
@@ -101,6 +118,31 @@ def _lufs(power: float) -> float:
 
 def _power(lufs: float) -> float:
     return float(10.0 ** ((lufs - _LOUDNESS_OFFSET) / 10.0))
+
+
+def _low_pass() -> Float64Array:
+    """Return the (81,) numbers of the filter between samples: a sinc under Kaiser's window, as SciPy designs it."""
+    taps = np.arange(-_LOW_PASS_REACH * _TRUE_PEAK_OVERSAMPLING, _LOW_PASS_REACH * _TRUE_PEAK_OVERSAMPLING + 1)
+    shape = np.sinc(taps / _TRUE_PEAK_OVERSAMPLING) * np.kaiser(taps.size, 5.0)
+    scaled: Float64Array = shape * (_TRUE_PEAK_OVERSAMPLING / shape.sum())
+    return scaled
+
+
+def _k_weighted(audio: Float64Array, rate_hz: int) -> Float64Array:
+    """Return (S,) samples after K-weighting.
+
+    The filter is applied to the spectrum. `scipy.signal.sosfilt` gives the same to twelve digits; importing its package
+    costs a worker most of a second.
+    """
+    from scipy.fft import irfft, next_fast_len, rfft
+
+    n = next_fast_len(audio.size + round(_RING_OUT_S * rate_hz), real=True)
+    delay = np.exp(-2j * np.pi * np.arange(n // 2 + 1) / n)
+    response = np.ones(n // 2 + 1, dtype=np.complex128)
+    for b0, b1, b2, a0, a1, a2 in _k_weighting(rate_hz):
+        response *= (b0 + delay * (b1 + delay * b2)) / (a0 + delay * (a1 + delay * a2))
+    weighted: Float64Array = irfft(rfft(audio, n) * response, n)[: audio.size]
+    return weighted
 
 
 def _k_weighting(rate_hz: int) -> Float64Array:

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,6 +25,9 @@ from curation.speech.protocols import SpeechClip
 from foundation.array_types import Float16Array, Float32Array, Float64Array
 from foundation.weights import asset_path
 from manifests.timeline import AUDIO_RATE_HZ, SAMPLES_PER_TICK
+
+if TYPE_CHECKING:
+    from ctranslate2.models import Whisper
 
 __all__ = ["WHISPER_TINY", "WhisperTinyEncoder", "log_mel"]
 
@@ -55,7 +59,7 @@ class WhisperTinyEncoder:
     dim = 384
 
     def __init__(self, model_folder: Path | None = None) -> None:
-        """Load the weights for one thread of the processor.
+        """Load the weights for one thread of the processor; encoders of one process share them.
 
         Args:
             model_folder: a CTranslate2 model of Whisper tiny.en; by default the one that the asset registry supplies.
@@ -63,11 +67,7 @@ class WhisperTinyEncoder:
         Raises:
             MissingAssetsError: the registry does not find the weights.
         """
-        from ctranslate2.models import Whisper
-
-        folder = asset_path(self.name) if model_folder is None else model_folder
-        # float32: eight-bit weights change the features by 5 % of their norm and save a sixth of the time.
-        self._model = Whisper(str(folder), device="cpu", compute_type="float32", inter_threads=1, intra_threads=1)
+        self._model = _model(asset_path(self.name) if model_folder is None else model_folder)
 
     def __call__(self, audio_16k: Float32Array, n_ticks: int) -> Float16Array:
         """Return (n_ticks, 384) features of (S,) samples of 16 kHz mono; row k is centred at (k + 0.5) / 25 s.
@@ -91,6 +91,10 @@ class WhisperTinyEncoder:
     def encode_clips(self, clips: Sequence[SpeechClip]) -> list[Float16Array]:
         """Return the features of each clip, one after the other."""
         return [self(clip.audio_16k, clip.n_ticks) for clip in clips]
+
+    def try_out(self, clip: SpeechClip) -> Float16Array:
+        """Return (n_ticks, 384) rows of a clip that is not filled up to 30 s, in a fraction of the time."""
+        return self.chunk_rows(clip.audio_16k, clip.n_ticks).astype(np.float16)
 
     def chunk_rows(self, audio_16k: Float32Array, n_ticks: int) -> Float32Array:
         """Return (n_ticks, 384) rows as `__call__` does, from chunks of about 10 s that are not filled up to 30 s.
@@ -145,6 +149,14 @@ def log_mel(audio_16k: Float32Array) -> Float32Array:
     log_power = np.log10(np.maximum(_mel_bands() @ power.T, 1e-10))
     limited: Float64Array = np.maximum(log_power, log_power.max() - _DYNAMIC_RANGE)
     return ((limited + 4.0) / 4.0).astype(np.float32)
+
+
+@cache
+def _model(folder: Path) -> "Whisper":
+    from ctranslate2.models import Whisper
+
+    # float32: eight-bit weights change the features by 5 % of their norm and save a sixth of the time.
+    return Whisper(str(folder), device="cpu", compute_type="float32", inter_threads=1, intra_threads=1)
 
 
 @cache

@@ -9,11 +9,12 @@ from typing import get_args
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from manifests.files.label_text import label_text
 from manifests.files.names import UnsafeValueError, clip_id, media_name, path_text, video_id
 from manifests.files.numbers import LONGEST_S, MOST_BYTES
 from manifests.landmarks import SCHEMES
 from manifests.schema.columns import Column, Table
-from manifests.vocabulary import SYNC_OUTCOMES, SYNC_REASONS, TIERS, Split, VideoStatus
+from manifests.vocabulary import LABEL_NAMES, SYNC_OUTCOMES, SYNC_REASONS, TIERS, Split, VideoStatus
 
 __all__ = ["bad_cells", "checked_columns", "unknown_words"]
 
@@ -24,6 +25,7 @@ _TEXTS: Mapping[str, Callable[[str], str]] = {
     "path": path_text,
     "duplicate_of": path_text,
     "duplicate_group": video_id,
+    **dict.fromkeys(LABEL_NAMES, label_text),
 }
 """By the name of a column of texts, the check of each."""
 

@@ -1,7 +1,7 @@
 """Labels of clips that are known from elsewhere.
 
-These are path and source of their video, which change when sources are moved, the person of their track, and the side
-of the split that the person is on.
+These are path and source of their video, which change when sources are moved, what its list states of it, such as the
+licence, the person of their track, and the side of the split that the person is on.
 """
 
 from collections.abc import Mapping
@@ -16,15 +16,16 @@ from manifests.files.tables import in_schema
 from manifests.packing.packed_files import table_inventory
 from manifests.packing.rewrite import rewrite_file
 from manifests.schema.clips import CLIPS
-from manifests.vocabulary import Split
+from manifests.vocabulary import LABEL_NAMES, Split
 
-__all__ = ["ClipLabels", "relabel_clips"]
+__all__ = ["VIDEO_LABELS", "ClipLabels", "relabel_clips"]
 
-_OF_VIDEO = ("path", "source")
+VIDEO_LABELS = ("path", "source", *LABEL_NAMES)
+"""Columns that follow the row of the video in `videos`."""
 
 _OF_CLIP = ("person_id", "person_confidence")
 
-_LABELS = (*_OF_VIDEO, *_OF_CLIP, "split")
+_LABELS = (*VIDEO_LABELS, *_OF_CLIP, "split")
 
 _COLUMNS = ("video_id", "clip_id", *_LABELS)
 
@@ -33,8 +34,8 @@ _COLUMNS = ("video_id", "clip_id", *_LABELS)
 class ClipLabels:
     """Labels of the clips of a dataset."""
 
-    videos: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    """By video id, path and source; the clips of other videos keep theirs."""
+    videos: Mapping[str, Mapping[str, str | None]] = field(default_factory=dict)
+    """By video id, path, source and labels by the names of their columns; clips of other videos keep theirs."""
     persons: Mapping[str, tuple[str, float]] | None = None
     """By clip id, person and confidence; other clips have none. None: all clips keep theirs."""
     splits: Mapping[str, Split] = field(default_factory=dict)
@@ -43,8 +44,8 @@ class ClipLabels:
     def of(self, row: Mapping[str, str | float | None]) -> dict[str, str | float | None]:
         """Return what the columns of a row should hold, given what they do."""
         clip_id = str(row["clip_id"])
-        video = zip(_OF_VIDEO, self.videos.get(str(row["video_id"]), (row["path"], row["source"])), strict=True)
-        labels = {**row, **dict(video), "split": self.splits.get(clip_id, row["split"])}
+        video = self.videos.get(str(row["video_id"]), {})
+        labels = {**row, **video, "split": self.splits.get(clip_id, row["split"])}
         if self.persons is not None:
             labels.update(zip(_OF_CLIP, self.persons.get(clip_id, (None, None)), strict=True))
         return labels

@@ -17,8 +17,9 @@ from manifests.errors import DatasetError
 from manifests.files.tables import read_table, table_files
 from manifests.packing.one_state import Counted, counted_rows, in_one_state
 from manifests.record import DatasetRecord, read_dataset
-from manifests.reports.explain_sync import curve_text, moved_text, outcome_text, pooled_text
-from manifests.rule_record import RuleRecord
+from manifests.reports.explain_measured import REACH_TICKS, evidence_text, measured_text, ranges_s, shown_row
+from manifests.reports.explain_sync import curve_text, outcome_text, pooled_text
+from manifests.reports.explained_span import ExplainedSpan
 from manifests.schema.clips import CLIPS
 from manifests.schema.columns import Table
 from manifests.schema.frames import FRAMES
@@ -32,53 +33,7 @@ _EVIDENCE = tuple(
     column.name for column in FRAMES.columns if column.name not in ("video_id", "other_faces", "sync_scores")
 )
 
-_STATES = {  # outcomes that are no rule
-    "trimmed": "outside the stretches of the video that were asked for",
-    "undecodable": "the file holds no readable picture here",
-    "not_asked": "clips of this tier were not asked for (setting tiers)",
-}
 _POOLED = ("sync_z", "sync_offset_ticks", "sync_ticks")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ExplainedSpan:
-    """A row of `spans`."""
-
-    start_s: float
-    end_s: float
-    outcome: str
-    value: float | None
-    limit: float | None
-    failed: tuple[str, ...]
-    clip_id: str | None
-    rule: RuleRecord | None
-    """Description of the rule that decided; None: none did, or an older version wrote the dataset."""
-    sync: str | None = None
-    """Whether lips and sound belong together, as in `spans`."""
-    sync_reason: str | None = None
-    sound_moved_s: float | None = None
-    """Time by which the sound of its clip was moved, as in `clips`."""
-
-    @property
-    def reason(self) -> str:
-        """The reason, in words."""
-        if self.outcome == "kept":
-            texts = [f"in clip {self.clip_id}"]
-            if self.sync is not None:
-                texts.append(f"lips and sound: {outcome_text(self.sync, self.sync_reason)}")
-            if self.sound_moved_s is not None:
-                texts.append(moved_text(self.sound_moved_s))
-            return "; ".join(texts)
-        if reason := _STATES.get(self.outcome):
-            return reason
-        what = f"value of the rule {self.outcome}" if self.rule is None else self.rule.words
-        unit = f" {self.rule.unit}" if self.rule is not None and self.rule.unit else ""
-        if self.value is None:
-            return f"{what} could not be measured"
-        if self.limit is None:
-            return f"{what} is {self.value:.4g}{unit}"
-        kept = "the limit is" if self.rule is None else f"kept is {self.rule.keeps}"
-        return f"{what} is {self.value:.4g}{unit}; {kept} {self.limit:.4g}{unit}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,9 +62,11 @@ class Explanation:
     time_s: float | None
     tiers: tuple[TierExplanation, ...]
     evidence: dict[str, object]
-    """The row of `frames` of the tick of the question."""
+    """The row of `frames` of the tick of the question; where that was not measured, of the grid tick before it."""
     sync: str | None = None
     """What was found of lips and sound over all of the video, in words; None where they were not compared."""
+    measured_s: tuple[tuple[float, float], ...] | None = None
+    """Ranges of the video of which every tick was measured, seconds; None where all of it was."""
 
     def __str__(self) -> str:
         return self.text()
@@ -127,10 +84,10 @@ class Explanation:
             _timeline_text(tier) if tier.span_of_second is None else _second_text(tier, tier.span_of_second)
             for tier in self.tiers
         ]
-        if self.evidence:
-            rows = [[name, _value_text(value)] for name, value in self.evidence.items()]
-            table = text_table(["measured", "value"], rows, numeric=[False, False])
-            paragraphs.append(f"Evidence of tick {self.evidence['tick']}:\n{table}")
+        if self.evidence and self.time_s is not None:
+            paragraphs.append(evidence_text(_tick(self.time_s), self.evidence))
+        elif self.measured_s is not None:
+            paragraphs.append(measured_text(self.measured_s))
         return shown("\n\n".join(paragraphs), several_lines=True)
 
 
@@ -172,6 +129,7 @@ def _explained(dataset: Path, video: str, time_s: float | None, counted: Counted
         ),
         evidence=_evidence(dataset, row["video_id"], _tick(time_s)) if time_s is not None and spans else {},
         sync=None if row["sync_z"] is None else pooled_text(*(row[name] for name in _POOLED)),
+        measured_s=_measured_s(dataset, row["video_id"]),
     )
 
 
@@ -212,6 +170,7 @@ def _tier(
             failed=tuple(span["failed"]),
             rule=record.rule(span["outcome"]),
             sound_moved_s=moved.get(span["clip_id"]),
+            on_grid=bool(span["on_grid"]),
             **{name: span[name] for name in names},
         )
         for span in spans
@@ -247,9 +206,16 @@ def _tick(time_s: float) -> int:
 
 
 def _evidence(dataset: Path, video_id: str, tick: int) -> dict[str, object]:
-    of_tick = (arrow_dataset.field("video_id") == video_id) & (arrow_dataset.field("tick") == tick)
-    found = _rows(dataset, FRAMES, _EVIDENCE, of_tick)
-    return found[0] if found else {}
+    field = arrow_dataset.field("tick")
+    near = (arrow_dataset.field("video_id") == video_id) & (field > tick - REACH_TICKS) & (field <= tick)
+    return shown_row(sorted(_rows(dataset, FRAMES, _EVIDENCE, near), key=lambda row: row["tick"]))
+
+
+def _measured_s(dataset: Path, video_id: str) -> tuple[tuple[float, float], ...] | None:
+    rows = _rows(dataset, FRAMES, ["tick", "measured"], arrow_dataset.field("video_id") == video_id)
+    if all(row["measured"] is not False for row in rows):
+        return None
+    return ranges_s(sorted(row["tick"] for row in rows if row["measured"]))
 
 
 def _rows(dataset: Path, table: Table, columns: Sequence[str], chosen: arrow_dataset.Expression) -> list[_Row]:
@@ -285,16 +251,3 @@ def _second_text(tier: TierExplanation, number: int) -> str:
             times = f"{clock_text(other.start_s)} to {clock_text(other.end_s)}"
             lines.append(f"  {name}: {other.outcome}, {times}: {other.reason}")
     return "\n".join(lines)
-
-
-def _value_text(value: object) -> str:
-    if value is None:
-        return "not measured"
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    if isinstance(value, list):
-        flat = isinstance(value[0], float) if value else False
-        if flat and len(value) <= 4:
-            return ", ".join(f"{number:.4g}" for number in value)
-        return f"{len(value)} {'numbers' if flat else 'points'}"
-    return str(value)

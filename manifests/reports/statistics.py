@@ -12,7 +12,10 @@ from foundation.json_text import json_text
 from foundation.text import TimeUnit, text_table, time_unit
 from manifests.files.tables import read_table
 from manifests.packing.one_state import Counted, counted_rows, in_one_state
+from manifests.packing.unmeasured import unmeasured_ticks_of
+from manifests.reports.explain_measured import ELSEWHERE
 from manifests.reports.sync_statistics import VIDEO_COLUMNS, SyncRow, sync_rows, sync_text
+from manifests.timeline import TICK_RATE_HZ
 from manifests.vocabulary import FAILED_STATUSES, OUTCOMES, TIERS
 
 __all__ = ["DropRow", "SourceRow", "Statistics", "VideoRow", "statistics"]
@@ -74,6 +77,10 @@ class Statistics:
     videos: tuple[VideoRow, ...]
     sync: tuple[SyncRow, ...] = ()
     """Per source in which lips and sound were judged."""
+    unmeasured_s: float = 0.0
+    """Seconds of which at most every fifth tick was measured, because no clip can lie there."""
+    asked_s: float = 0.0
+    """Seconds of all curated videos that were asked for, and not trimmed."""
 
     def json(self) -> str:
         """Return all statistics as JSON; durations in seconds."""
@@ -86,7 +93,12 @@ class Statistics:
         """Return tables for people to read."""
         unit = time_unit(self.total.raw_s)
         sync = [sync_text(self.sync, unit)] if self.sync else []
-        return "\n\n".join([self._sources_text(unit), self._drops_text(unit), *sync, self._videos_text()])
+        measured = [self._measured_text()] if self.unmeasured_s else []
+        return "\n\n".join([self._sources_text(unit), self._drops_text(unit), *measured, *sync, self._videos_text()])
+
+    def _measured_text(self) -> str:
+        share = 1.0 - self.unmeasured_s / self.asked_s
+        return f"Measured on every tick: {share:.0%} of what was asked for. {ELSEWHERE}"
 
     def _sources_text(self, unit: TimeUnit) -> str:
         header = ["source", "videos", "failed", "dupl.", "IDs raw", f"{unit.name} raw", "IDs kept"]
@@ -159,6 +171,7 @@ def _counted(dataset: Path, counted: Counted) -> Statistics:
     spans = counted_rows(spans, counted)
     moved = counted_rows(read_table(dataset, "clips", ["video_id", "sound_moved_s"]), counted)
     seconds = _seconds_per_video(spans)
+    unmeasured = unmeasured_ticks_of(dataset)
     by_source = defaultdict(list)
     for video in videos:
         by_source[video.source].append(video)
@@ -168,6 +181,10 @@ def _counted(dataset: Path, counted: Counted) -> Statistics:
         drops=tuple(_drop_rows(seconds.values())),
         videos=tuple(_video_row(video, seconds) for video in videos),
         sync=sync_rows(read_table(dataset, "videos", VIDEO_COLUMNS), spans, moved),
+        unmeasured_s=float(sum(n for video_id, n in unmeasured.items() if video_id in seconds) / TICK_RATE_HZ),
+        asked_s=sum(
+            value for tiers in seconds.values() for outcome, value in tiers[TIERS[0]].items() if outcome != "trimmed"
+        ),
     )
 
 

@@ -17,10 +17,11 @@ from manifests.clip_size import clip_px
 from manifests.errors import DatasetError
 from manifests.files.tables import read_table, table_files
 from manifests.packing.one_state import without_writer
-from manifests.packing.stated import Refusal, refused_cells, refused_files, refused_footers
+from manifests.packing.stated import Refusal, refused_cells, refused_files, refused_footers, refused_latents
 from manifests.record import DatasetRecord, read_dataset
 from manifests.reports.validate_clips import Problem, clip_problems
 from manifests.reports.validate_identities import identity_problems
+from manifests.reports.validate_measured import measured_problems
 from manifests.reports.validate_schema import describes_schema, schema_problems
 from manifests.reports.validate_splits import split_problems
 from manifests.schema.clips import CLIPS
@@ -38,6 +39,8 @@ _RUN_AGAIN = "run the curation again"
 
 _REFUSED = "ask whoever made the dataset; nothing that it names so is opened"
 
+_ENCODE_AGAIN = "delete the file, and run `gaia-train latents` again"
+
 _GO_ON = "wait for it, or give the same command again to go on"
 
 
@@ -45,9 +48,9 @@ def validate(dataset: Path, *, wait: bool = False) -> list[Problem]:
     """Return all problems of a dataset; an empty list if it is valid.
 
     Checked are: that all files are the dataset's own, and all names, ids and numbers possible, before anything that
-    they name is opened; the schema of every file; that ticks and spans tile every analysed video; that kept spans and
-    clips match; that clips have the persons of `identities`; that the bytes of every clip have the recorded checksum,
-    decode, and fit its arrays; the totals.
+    they name is opened; the schema of every file; that ticks and spans tile every analysed video; that kept spans
+    and clips match, and lie on ticks that were measured; that clips have the persons of `identities`; that the
+    bytes of every clip have the recorded checksum, decode, and fit its arrays; the totals.
 
     A dataset that a command writes to is not checked: its problems would be those of the moment.
 
@@ -93,11 +96,13 @@ def _found(dataset: Path, record: DatasetRecord) -> Iterator[Problem]:
     yield from _tiling_problems(dataset, durations, record.outcomes)
     yield from _kept_problems(dataset)
     yield from _kept_second_problems(dataset)
+    yield from measured_problems(dataset)
     yield from identity_problems(dataset)
     yield from split_problems(dataset)
     size_px = clip_px(record)
     for path in table_files(dataset, CLIPS.name):
         yield from _clip_file_problems(dataset, path, size_px)
+    yield from (Problem(file=one.file, row="", what=one.what, remedy=_ENCODE_AGAIN) for one in refused_latents(dataset))
     yield from _record_problems(dataset, record)
 
 

@@ -4,6 +4,7 @@ import pyarrow as pa
 
 from manifests.schema.columns import F32, F64, I32, I64, PATH, TEXT, Table, optional, required
 from manifests.schema.face_measures import SYNC_LAG_TICKS
+from manifests.schema.label_columns import LABELS
 
 __all__ = ["CLIPS"]
 
@@ -19,6 +20,7 @@ CLIPS = Table(
         required("source", TEXT, "", "as in `videos`"),
         required("path", TEXT, "", PATH),
         optional("speaker_id", TEXT, "", "as in `videos`"),
+        *LABELS,
         required("tier", TEXT, "", "diffusion: for both trainers; vae: for the VAE only"),
         required("split", TEXT, "", "train, val or test; all clips of a speaker are in one"),
         required("start_s", F64, "s", "start in the source video"),

@@ -169,15 +169,28 @@ def error_of(kind: str) -> BaseException:
 
 
 def name_of(code: CodeType) -> str | None:
-    """Module and function of code of ours; None for other code, and for the bodies of modules and classes."""
-    if not code.co_flags & inspect.CO_NEWLOCALS:
+    """Module and function of code of ours; None for other code, and for the bodies of modules and classes.
+
+    Asked at every call of a command, so that the names of ours are kept, and other code is told by its file alone.
+    """
+    if not code.co_filename.startswith(_OURS):
         return None
-    try:
-        path = Path(code.co_filename).relative_to(ROOT)
-    except ValueError:
+    known = _NAMES.get(id(code))
+    if known is None:
+        known = _NAMES[id(code)] = code, _name_of_ours(code)
+    return known[1]
+
+
+_OURS = tuple(f"{ROOT / package}{os.sep}" for package in PACKAGES)
+
+_NAMES: dict[int, tuple[CodeType, str | None]] = {}
+"""By number of the code, which stays that of the code for as long as it is kept here: to hash code takes its length."""
+
+
+def _name_of_ours(code: CodeType) -> str | None:
+    if not code.co_flags & inspect.CO_NEWLOCALS or code.co_name == "<genexpr>" or "Error" in code.co_qualname:
         return None
-    if path.parts[0] not in PACKAGES or code.co_name == "<genexpr>" or "Error" in code.co_qualname:
-        return None
+    path = Path(code.co_filename).relative_to(ROOT)
     if path.stem in ("program_end", "command_line", "app"):  # what turns errors into endings cannot fail itself
         return None
     return f"{'.'.join(path.with_suffix('').parts)}:{code.co_qualname}"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import benchmarks.hostile.child
 from benchmarks.hostile.campaign import ROOTS
 from benchmarks.hostile.child import run_apart
 from benchmarks.hostile.fields import fields_of
@@ -149,9 +150,11 @@ def test_a_command_is_seen_to_end_to_fail_and_to_open_a_socket() -> None:
 
 
 @pytest.mark.slow
-def test_a_command_that_waits_or_leaves_a_process_is_seen(tmp_path: Path) -> None:
+def test_a_command_that_waits_or_leaves_a_process_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import os
 
+    monkeypatch.setattr(benchmarks.hostile.child, "_IDLE_S", 1.0)
+    monkeypatch.setattr(benchmarks.hostile.child, "_PATIENCE_S", 1.0)
     os.mkfifo(tmp_path / "pipe")
     assert run_apart(lambda: _waits(tmp_path / "pipe")).cut_off == "waits"
     assert run_apart(_leaves_a_process).orphans == 1

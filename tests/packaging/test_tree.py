@@ -3,6 +3,9 @@
 from collections import defaultdict
 from pathlib import Path
 
+import pytest
+from helpers.file_order import LONGEST_FIRST, longest_first
+
 PACKAGES = ("foundation", "manifests", "curation", "models", "training", "generation")
 
 MAX_LINES = 300
@@ -76,3 +79,18 @@ def test_a_name_that_several_modules_have_means_the_same_in_all_of_them(reposito
 
 def test_no_module_has_a_name_without_a_subject(repository: Path) -> None:
     assert [str(path) for path in _modules(repository) if path.stem in NO_NAMES] == []
+
+
+def test_the_files_of_tests_that_begin_first_exist(repository: Path) -> None:
+    assert [name for name in LONGEST_FIRST if not (repository / name).is_file()] == []
+    assert len(set(LONGEST_FIRST)) == len(LONGEST_FIRST)
+
+
+def test_the_longest_files_of_tests_begin_first(request: pytest.FixtureRequest) -> None:
+    items = request.session.items
+    names = [item.nodeid.partition("::")[0] for item in longest_first(items)]
+    listed = [name for name in dict.fromkeys(names) if name in LONGEST_FIRST]
+    assert listed == [name for name in LONGEST_FIRST if name in names]
+    assert names[len(names) - sum(name not in LONGEST_FIRST for name in names) :] == [
+        name for name in (item.nodeid.partition("::")[0] for item in items) if name not in LONGEST_FIRST
+    ]

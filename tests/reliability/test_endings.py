@@ -115,8 +115,8 @@ SETTINGS = ("train.steps=100000", "train.checkpoint_every=100000", "train.pictur
     [
         ("raise", "files cannot be read or written: "),
         ("SIGKILL", "loader processes ended (process"),
-        ("SIGSTOP", "T (stopped)"),
-        ("hang", "S (sleeping)"),
+        pytest.param("SIGSTOP", "T (stopped)", marks=pytest.mark.slow),
+        pytest.param("hang", "S (sleeping)", marks=pytest.mark.slow),
     ],
 )
 def test_a_loader_that_fails_or_stalls_ends_the_training(
@@ -131,7 +131,7 @@ def test_a_loader_that_fails_or_stalls_ends_the_training(
     assert program.gone()
 
 
-@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
 def test_sigterm_to_all_processes_of_a_training_ends_it_with_a_checkpoint(
     workers: int, repository: Path, tmp_path: Path
 ) -> None:
@@ -143,6 +143,7 @@ def test_sigterm_to_all_processes_of_a_training_ends_it_with_a_checkpoint(
     assert program.gone()
 
 
+@pytest.mark.slow
 def test_sigterm_ends_a_training_whose_loaders_hang_and_keeps_its_steps(repository: Path, tmp_path: Path) -> None:
     arguments = [str(tmp_path / "run"), "train.workers=1", *SETTINGS]
     program = Program(repository, TOY, arguments, LOADER_FAULT="SIGSTOP")
@@ -154,7 +155,7 @@ def test_sigterm_ends_a_training_whose_loaders_hang_and_keeps_its_steps(reposito
     assert program.gone()
 
 
-@pytest.mark.parametrize("fault", ["", "SIGSTOP"])
+@pytest.mark.parametrize("fault", ["", pytest.param("SIGSTOP", marks=pytest.mark.slow)])
 def test_loaders_end_with_a_training_that_is_killed(fault: str, repository: Path, tmp_path: Path) -> None:
     arguments = [str(tmp_path / "run"), "train.workers=2", *SETTINGS]
     program = Program(repository, TOY, arguments, **({"LOADER_FAULT": fault} if fault else {}))
@@ -269,6 +270,7 @@ def test_sigterm_ends_a_curation_at_once_with_a_sentence_and_all_its_processes(
     assert program.gone()
 
 
+@pytest.mark.slow
 def test_a_wait_that_no_signal_interrupts_is_ended_all_the_same(repository: Path) -> None:
     program = Program(repository, HELD_UP, [])
     program.read_until("begun")
@@ -278,6 +280,7 @@ def test_a_wait_that_no_signal_interrupts_is_ended_all_the_same(repository: Path
     assert program.gone()
 
 
+@pytest.mark.slow
 def test_a_thread_that_does_not_end_does_not_hold_up_an_error(repository: Path) -> None:
     program = Program(repository, STUCK_THREAD, [])
     said = program.ended(3)

@@ -20,10 +20,16 @@ _ACCESS = {
 
 @pytest.fixture(scope="session")
 def s3() -> Iterator[StoreServer]:
-    from moto.server import DomainDispatcherApplication, create_backend_app
-    from werkzeug.serving import make_server
+    from moto.moto_server.werkzeug_app import create_backend_app
+    from werkzeug.serving import WSGIRequestHandler, make_server
 
-    application = DomainDispatcherApplication(create_backend_app)
+    class KeptOpen(WSGIRequestHandler):
+        protocol_version = "HTTP/1.1"  # as a store answers: one connection for many requests
+
+        def log_request(self, *_: object) -> None:
+            pass
+
+    application = create_backend_app("s3")
     told = StoreServer(url="")
 
     def counting(environ: WSGIEnvironment, start_response: StartResponse) -> Iterator[bytes]:
@@ -37,7 +43,7 @@ def s3() -> Iterator[StoreServer]:
             told.sent_bytes += len(piece) if method != "HEAD" else 0
             yield piece
 
-    server = make_server("127.0.0.1", 0, counting, threaded=True)
+    server = make_server("127.0.0.1", 0, counting, threaded=True, request_handler=KeptOpen)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     told.url = f"http://127.0.0.1:{server.server_port}"
     before = {name: os.environ.get(name) for name in (*_ACCESS, "AWS_ENDPOINT_URL")}

@@ -10,7 +10,7 @@ from manifests.packing.pack import StorageSettings, compact
 from manifests.packing.relabel import ClipLabels, relabel_clips
 
 VIDEOS = (*MADE_VIDEOS[:2], MADE_VIDEOS[4])
-MOVED = ClipLabels(videos={VIDEOS[0]: ("new/talk.mp4", "new")})
+MOVED = ClipLabels(videos={VIDEOS[0]: {"path": "new/talk.mp4", "source": "new"}})
 SMALL = StorageSettings(part_mb=0.05, shard_gib=5e-5)
 
 

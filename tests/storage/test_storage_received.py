@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from helpers.received_datasets import RECEIVED, make_received
+from helpers.store_server import StoreServer
 
 from curation.operations.forget import forget
 from foundation.errors import UsageError
@@ -74,3 +75,14 @@ def test_an_object_is_read_up_to_its_limit(bucket: Path) -> None:
         read_small(bucket / "gone", 5)
     with pytest.raises(FileNotFoundError):
         list(read_all([bucket / "gone"], 5))
+
+
+def test_a_small_object_is_read_or_missed_in_one_request(bucket: Path, s3: StoreServer) -> None:
+    write_bytes_atomic(bucket / "a", b"12345")
+    write_bytes_atomic(bucket / "empty", b"")
+    s3.requests.clear()
+    assert read_small(bucket / "a", 5) == b"12345"
+    with pytest.raises(FileNotFoundError):
+        read_small(bucket / "gone", 5)
+    assert [method for method, _ in s3.requests] == ["GET", "GET"]
+    assert read_small(bucket / "empty", 5) == b""

@@ -10,7 +10,8 @@ Folders `CasualConversationsA`, `CasualConversationsB` ... hold a folder per per
               "files": ["CasualConversationsA/1178/1178_08.MP4", ...], "dark_files": [...]}, ...}
 
 The speaker is the key under which a video's file stands; without annotation, the folder's number, by which the files
-are named too. Public programs that read the data are the source of the format, not a description by Meta; whether all
+are named too. Age, gender and type of skin (Fitzpatrick's, 1 to 6, judged by annotators) become labels; `N/A` is none.
+Public programs that read the data are the source of the format, not a description by Meta; whether all
 keys have four digits is not known, so they are filled up to four.
 """
 
@@ -19,7 +20,10 @@ import re
 from pathlib import PurePosixPath
 
 from curation.sources.entries import Entry, SourceError
+from curation.sources.layouts.person_labels import person_labels
 from curation.sources.layouts.tree import Labelled, Layout, Tree, note
+from curation.sources.video_labels import NO_LABELS, VideoLabels
+from manifests.files.names import UnsafeValueError
 
 __all__ = ["CC_V1"]
 
@@ -36,9 +40,9 @@ def _label(tree: Tree) -> Labelled:
     annotated = _annotated(tree)
     entries, odd = [], []
     for name in tree.videos:
-        speaker = annotated.get(tree.parts(name)[-2:]) or _folder_of(tree, name)
+        speaker, labels = annotated.get(tree.parts(name)[-2:], (_folder_of(tree, name), NO_LABELS))
         odd += [] if speaker else [name]
-        entries.append(Entry(path=tree.root / name, source="cc_v1", speaker_id=speaker))
+        entries.append(Entry(path=tree.root / name, source="cc_v1", speaker_id=speaker, labels=labels))
     note_text = "are neither annotated nor named as Casual Conversations names them: nobody is known to speak in them"
     return Labelled(entries=tuple(entries), notes=note(odd, note_text))
 
@@ -50,21 +54,23 @@ def _folder_of(tree: Tree, name: str) -> str | None:
     return match[1] if match and parts[-2:-1] == (match[1],) else None
 
 
-def _annotated(tree: Tree) -> dict[tuple[str, ...], str]:
-    """Return the speaker of each annotated file, by the last folder and the stem of its name."""
-    speaker_of: dict[tuple[str, ...], str] = {}
+def _annotated(tree: Tree) -> dict[tuple[str, ...], tuple[str, VideoLabels]]:
+    """Return speaker and labels of each annotated file, by the last folder and the stem of its name."""
+    found: dict[tuple[str, ...], tuple[str, VideoLabels]] = {}
     for name in (name for name in tree.others if _ANNOTATION.fullmatch(PurePosixPath(name).name)):
         try:
             for key, person in json.loads(tree.text(name)).items():
+                label = person.get("label", {})
+                labels = person_labels(label.get("age"), label.get("gender"), label.get("skin-type"))
                 for file in person["files"]:
                     path = PurePosixPath(file)
-                    speaker_of[(path.parent.name, path.stem)] = key.zfill(4)
-        except (ValueError, TypeError, AttributeError, KeyError) as error:
+                    found[(path.parent.name, path.stem)] = key.zfill(4), labels
+        except (ValueError, TypeError, AttributeError, KeyError, UnsafeValueError) as error:
             raise SourceError(
                 f"{tree.root / name}: is not the annotation of Casual Conversations, an object of people with their "
                 f"'files': {type(error).__name__}: {error}"
             ) from error
-    return speaker_of
+    return found
 
 
 CC_V1 = Layout(name="cc_v1", has_marks=_has_marks, label=_label)

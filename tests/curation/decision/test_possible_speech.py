@@ -126,6 +126,9 @@ def test_ticks_without_possible_speech_are_told_by_their_sound_alone(make_eviden
     assert told(decision, "vae") == [(0, 203, "kept"), (203, 700, "not_asked")]
 
 
-def test_widening_stays_within_the_video() -> None:
-    assert true_runs(widened(np.array([True, *[False] * 4, True]), 2)) == [(0, 6)]
-    assert not widened(np.zeros(3, np.bool_), 2).any()
+def test_widening_stays_within_the_video_and_within_the_range_that_was_chosen() -> None:
+    nowhere = np.zeros(6, np.bool_)
+    assert true_runs(widened(np.array([True, *[False] * 4, True]), 2, nowhere)) == [(0, 6)]
+    assert true_runs(widened(np.array([True, *[False] * 4, True]), 1, nowhere)) == [(0, 2), (4, 6)]
+    assert true_runs(widened(np.array([False] * 4 + [True, False]), 3, np.arange(6) == 2)) == [(3, 6)]
+    assert not widened(np.zeros(3, np.bool_), 2, nowhere[:3]).any()

@@ -84,6 +84,8 @@ def test_wrong_frames_are_refused() -> None:
         encode_mp4([])
     with pytest.raises(ValueError, match="frame 1 is uint8 of shape"):
         encode_mp4([counted_picture(0, 256, 256), counted_picture(1, 320, 192)])
+    with pytest.raises(ValueError, match=r"frame 0 is \('yuv420p', 64, 64\)"):
+        encode_mp4([av.VideoFrame(64, 64, "yuv420p")])
     with pytest.raises(ValueError, match="even"):
         encode_mp4([], size_px=255)
 

@@ -84,6 +84,8 @@ def test_other_sizes_pack_the_dataset_anew_and_decode_nothing(source: Path, tmp_
     assert decoded == []
     assert len(table_files(dataset, "frames")) > 1
     assert read_dataset(dataset).config["storage"] == {"part_mb": 0.004, "shard_gib": 1.0}
+    go(source, dataset, load_settings(DIVIDED, None, ["media.encode_preset=medium"]))  # time against size, too
+    assert decoded == []
     assert tables(dataset) == tables(go(source, tmp_path / "at_once", DIVIDED))
     assert validate(dataset) == []
     with pytest.raises(DatasetFolderError, match=r"other settings: windows\.length_s"):

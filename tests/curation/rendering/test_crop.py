@@ -78,3 +78,13 @@ def test_the_face_takes_the_same_part_of_the_frame_in_every_clip() -> None:
         box = np.array([[50, 50, 50 + width, 50 + 1.3 * width]], np.float32)
         crop = choose_crop(box, CropSettings(face_ratio=0.6))
         assert width / crop.size_px == pytest.approx(0.6, abs=0.003)
+
+
+@pytest.mark.parametrize(("x0", "y0"), [(-20, 5), (190, 5), (10, -70), (10, 110), (-90, -90), (230, 150)])
+def test_pixels_beyond_the_area_are_its_nearest_ones(x0: int, y0: int) -> None:
+    frame = coded_frame(120, 200)
+    area = PictureArea(x0_px=4, y0_px=6, x1_px=190, y1_px=115)
+    picture = Crop(x0_px=x0, y0_px=y0, size_px=64).image(frame, area, 64)
+    rows = np.clip(np.arange(y0, y0 + 64), 6, 114)
+    columns = np.clip(np.arange(x0, x0 + 64), 4, 189)
+    np.testing.assert_array_equal(picture, frame[rows[:, None], columns])

@@ -9,6 +9,7 @@ from curation.sources.discover import discover
 from curation.sources.entries import Entry, SourceError
 from curation.sources.lists import VideoList, read_list
 from curation.sources.trims import Trim
+from curation.sources.video_labels import NO_LABELS, VideoLabels
 
 HEADER = "path,source,speaker_id,start_s,end_s\n"
 
@@ -107,8 +108,8 @@ def test_a_json_list_of_paths_alone_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("talks.csv", "path;age;speaker_id;first name\na.mp4;31;anna;Anna\n"),
-        ("talks.jsonl", '{"path": "a.mp4", "age": 31, "speaker_id": "anna", "first name": {"of": "Anna"}}\n'),
+        ("talks.csv", "path;shoe size;speaker_id;first name\na.mp4;31;anna;Anna\n"),
+        ("talks.jsonl", '{"path": "a.mp4", "shoe size": 31, "speaker_id": "anna", "first name": {"of": "Anna"}}\n'),
     ],
 )
 def test_columns_of_its_own_are_not_read_and_told(tmp_path: Path, name: str, text: str) -> None:
@@ -117,8 +118,8 @@ def test_columns_of_its_own_are_not_read_and_told(tmp_path: Path, name: str, tex
     assert [(entry.path.name, entry.speaker_id) for entry in found.entries] == [("a.mp4", "anna")]
     assert found.notes == (
         (
-            f"{tmp_path / name}: 2 columns of its own are not read: age, first name. "
-            "Read are path, source, speaker_id, start_s, end_s."
+            f"{tmp_path / name}: 2 columns of its own are not read: shoe size, first name. "
+            "Read are path, source, speaker_id, start_s, end_s, licence, consent, language, age, gender, skin_type."
         ),
     )
     assert discover(str(tmp_path / name)).notes == found.notes
@@ -180,3 +181,49 @@ def test_a_list_that_cannot_be_meant_is_refused_once_and_with_its_place(
 def test_what_is_wrong_is_told_with_the_line(tmp_path: Path, rows: str, said: str) -> None:
     with pytest.raises(SourceError, match=said):
         read_list(put_list(tmp_path, f"{HEADER}{rows}\n"))
+
+
+LABELS = VideoLabels(
+    licence="CC BY 4.0", consent="yes", language="pt-BR", age="31", gender="Female", skin_type="Fitzpatrick 3"
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        (
+            "talks.csv",
+            (
+                "path,License,Consent,language,age,gender,Skin-type\n"
+                "a.mp4,CC BY 4.0, yes ,pt-BR,31,Female,Fitzpatrick 3\nb.mp4,,,,,,\n"
+            ),
+        ),
+        (
+            "talks.jsonl",
+            (
+                '{"path": "a.mp4", "licence": "CC BY 4.0", "consent": true, "language": "pt-BR", "age": 31, '
+                '"gender": "Female", "skin type": "Fitzpatrick 3"}\n"b.mp4"\n'
+            ),
+        ),
+    ],
+)
+def test_licence_consent_and_groups_are_read_as_labels(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    found = read_list(tmp_path / name)
+    assert [entry.labels for entry in found.entries] == [LABELS, NO_LABELS]
+    assert found.notes == ()
+    assert [video.labels for video in discover(str(tmp_path / name)).videos] == [LABELS, NO_LABELS]
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (f"a.mp4,{'x' * 201}", r"talks\.csv:2: gender: 'x+\.\.\. .* cannot be a label, which has 1 to 200 characters"),
+        ("a.mp4,Fe\x1b[31mmale", r"talks\.csv:2: gender: 'Fe\\x1b\[31mmale' cannot be a label"),
+        ("a.mp4,\u202eelamef", r"talks\.csv:2: gender: '\\u202eelamef' cannot be a label"),
+        ("a.mp4,Female\na.mp4,Male", r"talks\.csv:3: gender of .* is 'Male', and 'Female' at .*:2"),
+    ],
+)
+def test_a_label_that_cannot_be_one_is_told_with_the_line(tmp_path: Path, rows: str, said: str) -> None:
+    with pytest.raises(SourceError, match=said):
+        read_list(put_list(tmp_path, f"path,gender\n{rows}\n"))

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from curation.speech import deepfilternet
 from curation.speech.deepfilternet import DeepFilterDenoiser
 from foundation.array_types import Float32Array
 
@@ -100,3 +101,15 @@ def test_any_length_comes_back(denoise: DeepFilterDenoiser, n: int) -> None:
 def test_a_sample_that_is_no_number_is_named(denoise: DeepFilterDenoiser) -> None:
     with pytest.raises(ValueError, match="sample 7 of the speech to denoise is nan"):
         denoise(np.where(np.arange(20) == 7, np.nan, 0.0).astype(np.float32))
+
+
+@pytest.mark.parametrize("max_attenuation_db", [24.0, 100.0])
+def test_one_pass_gives_the_samples_of_the_official_runtime(
+    speech: Float32Array, white: Float32Array, max_attenuation_db: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noisy = at_snr(speech, white, 5.0)[:32_000]
+    noisy[20_000:26_000] = 0.0  # digital silence
+    denoise = DeepFilterDenoiser(max_attenuation_db)
+    in_one_pass = denoise(noisy)
+    monkeypatch.setattr(deepfilternet, "_MOST_HOPS", 0)
+    np.testing.assert_allclose(in_one_pass, denoise(noisy), rtol=0.0, atol=1e-5)

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 from av.filter import Graph
 
+from curation.speech import loudness
 from curation.speech.loudness import integrated_loudness_lufs, normalise_loudness
 from foundation.array_types import Float32Array
 
@@ -112,3 +113,13 @@ def test_peaks_between_the_samples_stay_below_the_ceiling_too() -> None:
     audio *= np.hanning(16_000).astype(np.float32)
     scaled, _, _ = normalise_loudness(audio, 16_000, 6.0)
     assert 20 * np.log10(np.abs(scaled[4000:12_000]).max()) == pytest.approx(-1.0 - 3.01, abs=0.2)
+
+
+def test_weighting_and_true_peak_are_those_of_the_recursive_filter_and_of_scipys_resampling() -> None:
+    from scipy.signal import resample_poly, sosfilt
+
+    audio = np.random.default_rng(0).normal(0.0, 0.1, 20_001).astype(np.float32)
+    wide = audio.astype(np.float64)
+    weighted = sosfilt(loudness._k_weighting(16_000), wide)
+    np.testing.assert_allclose(loudness._k_weighted(wide, 16_000), weighted, rtol=0.0, atol=1e-12)
+    assert loudness._true_peak(audio) == pytest.approx(float(np.abs(resample_poly(wide, 4, 1)).max()), abs=1e-12)

@@ -8,6 +8,7 @@ import pytest
 
 from curation.sources.discover import discover
 from curation.sources.entries import SourceError
+from curation.sources.video_labels import VideoLabels
 
 LABEL = {"age": "29", "gender": "Female", "skin-type": "3"}
 V1 = {
@@ -68,6 +69,43 @@ def test_annotation_of_the_second_version_goes_before_the_name(
     assert [speaker for _, speaker, _ in told(root).values()] == ["0007", "0012"]
 
 
+def test_age_gender_skin_and_language_of_the_annotation_are_labels(put: Callable[..., Path]) -> None:
+    people = V1 | {
+        "3000": {"label": {"age": "N/A", "gender": "Other"}, "files": ["CasualConversationsB/2001/2001_00.mp4"]}
+    }
+    first = put(
+        *("CasualConversationsA/1178/1178_08.MP4", "CasualConversationsB/2001/2001_00.mp4"),
+        *("CasualConversationsB/2001/2001_01.mp4",),
+        texts={"CasualConversations.json": json.dumps(people)},
+    )
+    assert [video.labels for video in discover(str(first), "cc_v1").videos] == [
+        VideoLabels(age="29", gender="Female", skin_type="3"),
+        VideoLabels(gender="Other"),
+        VideoLabels(),
+    ]
+
+
+def test_labels_of_the_second_version_follow_the_video(put: Callable[..., Path]) -> None:
+    skin = {"type": "Type IV", "confidence": "high"}
+    annotated = {"video_name": "0007_portuguese_nonscripted_1", "subject_id": 7, "age": 41, "gender": "cis woman"}
+    root = put(
+        *("0007_portuguese_nonscripted_1.mp4", "0008_Tamil_scripted_2.mp4", "0009_tamil_scripted_3.mp4"),
+        texts={
+            "CasualConversationsV2.json": json.dumps(
+                [
+                    {**annotated, "fitzpatrick_skin_tone": skin},
+                    {"video_name": "0008_Tamil_scripted_2.mp4", "subject_id": "0008", "age": "prefer not to say"},
+                ]
+            )
+        },
+    )
+    assert [video.labels for video in discover(str(root), "cc_v2").videos] == [
+        VideoLabels(language="portuguese", age="41", gender="cis woman", skin_type="4"),
+        VideoLabels(language="tamil"),
+        VideoLabels(language="tamil"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("layout", "video", "file", "text"),
     [
@@ -75,6 +113,8 @@ def test_annotation_of_the_second_version_goes_before_the_name(
         ("cc_v1", "1178/1178_08.MP4", "CasualConversations.json", '{"1178": {"label": {}}}'),
         ("cc_v1", "1178/1178_08.MP4", "CasualConversations_mini.json", "no JSON"),
         ("cc_v2", "0007_tamil_scripted_1.mp4", "CasualConversationsV2.json", '[{"video_name": "a.mp4"}]'),
+        ("cc_v1", "1178/1178_08.MP4", "CasualConversations.json", '{"1": {"files": [], "label": {"age": [1]}}}'),
+        ("cc_v1", "1178/1178_08.MP4", "CasualConversations.json", '{"1": {"files": [], "label": {"age": "\\u0007"}}}'),
         ("cc_v2", "0007_tamil_scripted_1.mp4", "CasualConversationsV2.json", '{"a.mp4": {"subject_id": "1"}}'),
     ],
 )

@@ -1,0 +1,67 @@
+"""The command `gaia-curate what-if`: what other limits would keep."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import curation
+from curation.cli.options import ChangeOptions, DatasetArgument, exit_codes
+from foundation.command_line import with_option_groups
+from foundation.text import shown
+
+__all__ = ["what_if"]
+
+VaryOption = Annotated[
+    list[str],
+    typer.Option(
+        "--vary",
+        metavar="NAME=FIRST:LAST:STEP",
+        help="Setting to vary, or NAME=VALUE,VALUE; given twice, the two make a grid.",
+        show_default=False,
+    ),
+]
+
+PlotOption = Annotated[
+    Path | None, typer.Option("--plot", metavar="FILE", help="Also draw a picture: .png, .svg or .pdf.")
+]
+
+
+@with_option_groups
+def what_if(
+    dataset: DatasetArgument,
+    vary: VaryOption,
+    changes: ChangeOptions,
+    *,
+    plot: PlotOption = None,
+    chart: Annotated[bool, typer.Option("--chart", help="Also draw bars in the terminal.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    workers: Annotated[int, typer.Option(min=1, help="Processes, one core each.", show_default="all cores")] = len(
+        os.sched_getaffinity(0)
+    ),
+) -> None:
+    """Count what `decide` would keep with many values of a setting; writes nothing, and runs no model.
+
+    The hours, clips and speakers are exactly those of `gaia-curate decide` with each value.
+    """
+    with exit_codes():
+        from curation.what_if.kept_charts import bars, require_picture, write_chart
+
+        if plot is not None:
+            require_picture(plot)
+
+        def say(done: int, total: int) -> None:
+            if sys.stderr.isatty() and done < total:
+                typer.echo(f"counted {done:,} of {total:,} videos", err=True)
+
+        found = curation.vary(dataset, vary, changes.config, changes.overrides or [], workers=workers, on_progress=say)
+        typer.echo(found.json() if json else shown(found.text(), several_lines=True))
+        if chart and not json:
+            colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+            typer.echo(f"\n{bars(found, shutil.get_terminal_size().columns, colour=colour)}")
+        if plot is not None:
+            write_chart(found, plot)
+            typer.echo(shown(f"picture: {plot}"), err=True)
