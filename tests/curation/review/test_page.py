@@ -10,7 +10,7 @@ import pytest
 from helpers.browser import browser, opened
 from helpers.made_videos import SmallRun
 from helpers.review_pages import HOSTILE, data_of, hostile_page
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from curation.review.build import write_label_sheet, write_report
 from curation.review.html import page_html
@@ -175,10 +175,10 @@ def test_samples_are_labelled_by_keys_and_saved_and_opened_again(
     assert sorted(label["right"] for label in labels["labels"]) == [False, False, True]
     with opened(chromium, sheet) as (page, wrong):
         page.locator("#open-labels").set_input_files(tmp_path / "labels.json")
-        page.wait_for_function("document.getElementById('labels-bar').innerText.includes('3 of 4 samples labelled')")
+        expect(page.locator("#labels-bar")).to_contain_text("3 of 4 samples labelled")
         (tmp_path / "other.json").write_text("{}", encoding="utf-8")
         page.locator("#open-labels").set_input_files(tmp_path / "other.json")
-        page.wait_for_function("document.getElementById('spoken').textContent === 'This file holds no labels.'")
+        expect(page.locator("#spoken")).to_have_text("This file holds no labels.")
         assert wrong == []
 
 
