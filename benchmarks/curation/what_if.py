@@ -1,11 +1,11 @@
 """How many ticks a second do `gaia-curate what-if` and its parts take?
 
     python -m benchmarks.curation.what_if trying [--hours 8.2] [--cores 2]
-    python -m benchmarks.curation.what_if command [--hours 1] [--minutes 3] [--workers 2] [--vary NAME=FIRST:LAST:STEP]
+    python -m benchmarks.curation.what_if command [--hours 1] [--minutes 3] [--workers 2] [--vary ...]
 
-`trying` makes a table of evidence of that length, as it is once videos are prepared, in memory and a batch at a time, and
-tries two values of each setting on it: ticks per second of processor time and value, and the time that all cores take
-together for one value over all hours. `command` writes a dataset of made talks and counts it with `curation.vary`, as the
+`trying` makes evidence as it is once videos are prepared, in memory, and tries two values of each setting on that many
+hours of it, a batch at a time: ticks per second of processor time and value, and the time that all cores take together
+for one value over all hours. `command` writes a dataset of made talks and counts it with `curation.vary`, as the
 command does: reading, preparing and trying. One JSON line comes for each figure.
 """
 

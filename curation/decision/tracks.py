@@ -3,6 +3,7 @@
 It works on the evidence of a full video, so that windows need no state of their own.
 """
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -100,17 +101,27 @@ def parted_faces(
 def _linked_by_boxes(faces: Faces, cut: BoolArray, bridge_ticks: int, min_overlap: float) -> Int64Array:
     """Return the (F,) tracks that follow from overlap alone."""
     track = np.full(len(faces), -1, dtype=np.int64)
-    ticks, shots = faces.tick.tolist(), np.cumsum(cut)[faces.tick].tolist()
+    shot = np.cumsum(cut, dtype=np.int64)[faces.tick]
+    ticks, shots = faces.tick.tolist(), shot.tolist()
     # nearly always there is one face and one track that it can continue: computed for all ticks at once
     follows = paired_overlap(faces.box_px, np.roll(faces.box_px, 1, axis=0)) >= min_overlap
+    groups = faces_by_tick(faces.tick)
+    chain_end = _chain_ends(groups, faces.tick, shot, follows, bridge_ticks)
     last_face: dict[int, int] = {}
-    n_tracks = 0
-    for first, end in faces_by_tick(faces.tick):
+    n_tracks = group = 0
+    while group < len(groups):
+        first, end = groups[group]
         open_tracks = [
             t for t, f in last_face.items() if ticks[first] - ticks[f] <= bridge_ticks + 1 and shots[first] == shots[f]
         ]
         if end - first == 1 and [last_face[t] for t in open_tracks] == [first - 1]:
-            linked = {0: 0} if follows[first] else {}
+            if follows[first]:  # and so does every face up to the end of the chain
+                group = chain_end[group]
+                last = groups[group - 1][0]
+                track[first : last + 1] = open_tracks[0]
+                last_face = {open_tracks[0]: last}
+                continue
+            linked: dict[int, int] = {}
         else:
             last_boxes = faces.box_px[[last_face[t] for t in open_tracks]]
             linked = link_boxes(faces.box_px[first:end], last_boxes, min_overlap)
@@ -121,7 +132,33 @@ def _linked_by_boxes(faces: Faces, cut: BoolArray, bridge_ticks: int, min_overla
                 track[face] = n_tracks
                 n_tracks += 1
         last_face = {t: last_face[t] for t in open_tracks} | {int(track[f]): f for f in range(first, end)}
+        group += 1
     return track
+
+
+def _chain_ends(
+    groups: Sequence[tuple[int, int]], tick: Int64Array, shot: Int64Array, follows: BoolArray, bridge_ticks: int
+) -> list[int]:
+    """Return for each tick with faces the number of the first one after it that does not go on with its chain.
+
+    In a chain, every tick has one face, which continues that of the tick before.
+
+    Args:
+        groups: half-open ranges of faces that share a tick.
+        tick: (F,) of each face.
+        shot: (F,) of each face.
+        follows: (F,) whether its box continues that of the face before.
+        bridge_ticks: longest miss that a track survives.
+    """
+    first = np.array([group[0] for group in groups], dtype=np.int64)
+    alone = np.diff(first, append=len(tick)) == 1
+    goes_on = np.zeros(len(first), dtype=np.bool_)
+    before = first[1:] - 1
+    goes_on[1:] = alone[1:] & alone[:-1] & follows[first[1:]]
+    goes_on[1:] &= (tick[first[1:]] - tick[before] <= bridge_ticks + 1) & (shot[first[1:]] == shot[before])
+    stops = np.append(np.flatnonzero(~goes_on), len(first))
+    ends: list[int] = stops[np.searchsorted(stops, np.arange(len(first)), side="right")].tolist()
+    return ends
 
 
 def faces_by_tick(tick: Int64Array) -> list[tuple[int, int]]:
@@ -129,7 +166,7 @@ def faces_by_tick(tick: Int64Array) -> list[tuple[int, int]]:
     if not len(tick):
         return []
     starts = np.flatnonzero(np.diff(tick, prepend=-1))
-    return [(int(a), int(b)) for a, b in zip(starts, [*starts[1:], len(tick)], strict=True)]
+    return list(zip(starts.tolist(), [*starts[1:].tolist(), len(tick)], strict=True))
 
 
 def track_by_track(tick: Int64Array, track: Int64Array, bridge_ticks: int) -> tuple[Int64Array, BoolArray]:

@@ -138,7 +138,7 @@ class Differences:
         moved = f" ({self.moved_videos:,} under another path or source)" if self.moved_videos else ""
         return (
             f"{text_table(header, rows, numeric=[False, False, *[True] * 5])}\n"
-            f"{self.common_videos:,} videos have equal content{moved}; {self.clips['both']:,} clips are in both, "
+            f"Equal content: {_videos(self.common_videos)}{moved}. Clips: {self.clips['both']:,} in both, "
             f"{self.clips['first']:,} in the first alone, {self.clips['second']:,} in the second alone."
         )
 
@@ -194,12 +194,12 @@ class Differences:
             rows.append([video.path, *(f"{value:,.1f}" for value in sums), by.most_common(1)[0][0], example])
         table = text_table(header, rows, numeric=[False, *[True] * 4, False, False])
         left = len(self.videos) - len(shown)
-        more = f"\n{left:,} more videos changed; --json lists all." if left else ""
+        more = f"\nMore that changed: {_videos(left)}; --json lists all." if left else ""
         return f"By video, the largest change first:\n{table}{more}"
 
     def _unmeasured_text(self) -> str:
         return (
-            f"{len(self.unmeasured):,} videos would have to be measured further, such as {self.unmeasured[0]}: ticks "
+            f"{_videos(len(self.unmeasured))} would have to be measured further, such as {self.unmeasured[0]}: ticks "
             "that were not looked at could hold a clip under the second settings. Nothing of them is counted above."
         )
 
@@ -207,3 +207,7 @@ class Differences:
 def _seconds(changes: Sequence[Change], tier: str, direction: Direction) -> float:
     ticks = sum(one.n_ticks for one in changes if one.tier == tier and one.direction == direction)
     return ticks / float(TICK_RATE_HZ)
+
+
+def _videos(number: int) -> str:
+    return f"{number:,} {'video' if number == 1 else 'videos'}"

@@ -79,7 +79,7 @@ class WhatIf:
         now = ", ".join(f"{name}={value_text(value)}" for name, value in zip(self.names, self.now, strict=True))
         kept = " and ".join(f"{unit.text(self.kept_now_s[tier])} {unit.name} in tier {tier}" for tier in TIERS)
         return (
-            f"{self.videos:,} videos, {unit.text(self.raw_s)} {unit.name}. The dataset was made with {now} and keeps "
+            f"{_videos(self.videos)}, {unit.text(self.raw_s)} {unit.name}. The dataset was made with {now} and keeps "
             f"{kept}\n(tier vae includes the diffusion clips; duplicates count once)."
             + (f" Changed for all values: {'; '.join(self.changed)}." if self.changed else "")
         )
@@ -87,18 +87,22 @@ class WhatIf:
     def _list_text(self, unit: TimeUnit) -> list[str]:
         counted = [point for point in self.points if point.total is not None]
         unmeasured = any(point.unmeasured_videos for point in counted)
-        header = [self.names[0], *_columns(unit), *(["videos to measure"] if unmeasured else [])]
+        header = [self.names[0], *self._columns(unit), *(["videos to measure"] if unmeasured else [])]
         rows = [
-            [self._value(point), *_cells(point.total, unit), *([f"{point.unmeasured_videos:,}"] if unmeasured else [])]
+            [
+                self._value(point),
+                *self._cells(point.total, unit),
+                *([f"{point.unmeasured_videos:,}"] if unmeasured else []),
+            ]
             for point in counted
             if point.total is not None
         ]
         tables = [f"What each value keeps:\n{text_table(header, rows, numeric=[True] * len(header))}"]
         if any(len(point.sources) > 1 for point in counted):
-            header = ["source", self.names[0], *_columns(unit)]
+            header = ["source", self.names[0], *self._columns(unit)]
             names = [row.source for row in counted[0].sources]
             rows = [
-                [source, self._value(point), *_cells(point.sources[place], unit)]
+                [source, self._value(point), *self._cells(point.sources[place], unit)]
                 for place, source in enumerate(names)
                 for point in counted
             ]
@@ -106,17 +110,28 @@ class WhatIf:
             tables.append(f"By source:\n{text_table(header, rows, numeric=numeric)}")
         return tables
 
+    @property
+    def _names_speakers(self) -> bool:
+        return self.unknown_speaker_videos < self.videos
+
+    def _columns(self, unit: TimeUnit) -> list[str]:
+        counts = ("clips", "IDs") if self._names_speakers else ("clips",)
+        return [f"{what}, {tier}" for what in (f"{unit.name} kept", *counts) for tier in TIERS]
+
+    def _cells(self, row: KeptRow, unit: TimeUnit) -> list[str]:
+        counts = (row.clips, row.speakers) if self._names_speakers else (row.clips,)
+        return [*(unit.text(row.kept_s[tier]) for tier in TIERS), *(f"{of[tier]:,}" for of in counts for tier in TIERS)]
+
     def _value(self, point: Point) -> str:
         return value_text(point.values[0]) + (" (now)" if point.values == self.now and not self.changed else "")
 
     def _grid_text(self, unit: TimeUnit) -> list[str]:
-        kept = [
-            self._grid(f"{unit.name} kept in tier {tier}", lambda row, tier=tier: unit.text(row.kept_s[tier]))
-            for tier in TIERS
-        ]
+        def kept_in(tier: Tier) -> str:
+            return self._grid(f"{unit.name} kept in tier {tier}", lambda row: unit.text(row.kept_s[tier]))
+
         clips = self._grid("Clips of both tiers", lambda row: f"{sum(row.clips.values()):,}")
-        speakers = self._grid("Speakers in any tier", lambda row: f"{max(row.speakers.values()):,}")
-        return [*kept, clips, speakers, *self._unmeasured_grid()]
+        speakers = [self._grid("Speakers in any tier", lambda row: f"{max(row.speakers.values()):,}")]
+        return [*map(kept_in, TIERS), clips, *(speakers if self._names_speakers else []), *self._unmeasured_grid()]
 
     def _grid(self, title: str, cell: Callable[[KeptRow], str]) -> str:
         return self._matrix(title, lambda point: "-" if point.total is None else cell(point.total))
@@ -138,13 +153,13 @@ class WhatIf:
     def _notes(self) -> list[str]:
         notes = []
         if self.unknown_speaker_videos:
-            notes.append(f"{self.unknown_speaker_videos:,} videos name no speaker, and add none.")
+            notes.append(f"{_videos(self.unknown_speaker_videos)} without a speaker's name, which add no speaker.")
         unmeasured = [point for point in self.points if point.unmeasured_videos]
         if unmeasured:
             most = max(point.unmeasured_videos for point in unmeasured)
             notes.append(
-                f"Up to {most:,} videos would have to be measured further for some of the values: ticks that were not "
-                "looked at could hold a clip under them. Nothing of these videos is counted there; `gaia-curate run` "
+                f"Up to {_videos(most)} would have to be measured further for some of the values: ticks that were not "
+                "looked at could hold a clip under them. Nothing of them is counted there; `gaia-curate run` "
                 "with such a limit, or with analysis.every_tick=true, and a new --out measures them."
             )
         if self.prepared_again:
@@ -170,12 +185,5 @@ def value_text(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _columns(unit: TimeUnit) -> list[str]:
-    return [*(f"{unit.name} kept, {tier}" for tier in TIERS)] + [
-        f"{what}, {tier}" for what in ("clips", "IDs") for tier in TIERS
-    ]
-
-
-def _cells(row: KeptRow, unit: TimeUnit) -> list[str]:
-    counts = [of[tier] for of in (row.clips, row.speakers) for tier in TIERS]
-    return [*(unit.text(row.kept_s[tier]) for tier in TIERS), *(f"{number:,}" for number in counts)]
+def _videos(number: int) -> str:
+    return f"{number:,} {'video' if number == 1 else 'videos'}"

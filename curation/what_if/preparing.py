@@ -94,8 +94,14 @@ def _by_core(settings: CurationSettings) -> Hashable:
     """Return the settings that decide which ticks have to be measured."""
     rules = settings.rules
     shared = (rules.no_face, rules.several_faces, rules.still_face, rules.tracks.min_overlap, rules.too_short.min_s)
-    margins = (rules.small_face.window_s, rules.silence.lip_window_s, rules.frontal.smooth_ticks)
-    margins = (*margins, rules.mask.smooth_ticks, rules.jitter.guard_ticks, settings.crop.face_ratio)
+    margins = (
+        rules.small_face.window_s,
+        rules.silence.lip_window_s,
+        rules.frontal.smooth_ticks,
+        rules.mask.smooth_ticks,
+        rules.jitter.guard_ticks,
+        settings.crop.face_ratio,
+    )
     if "vae" in settings.tiers:
         limits: Hashable = (rules.small_face.loose_px, rules.frontal.loose_deg, rules.frontal.measure)
     else:

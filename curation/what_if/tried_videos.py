@@ -73,30 +73,30 @@ def joined(videos: Sequence[TriedVideo]) -> TriedVideos:
     first_tick = np.cumsum(lengths) - lengths
     n_ticks = int(lengths.sum())
 
-    def flags(of: Callable[[TriedVideo], BoolArray]) -> BoolArray:
+    def flags(arrays: Sequence[BoolArray]) -> BoolArray:
         row = np.zeros(n_ticks, dtype=np.bool_)
-        for first, video in zip(first_tick.tolist(), videos, strict=True):
-            row[first : first + video.n_ticks] = of(video)
+        for first, array in zip(first_tick.tolist(), arrays, strict=True):
+            row[first : first + len(array)] = array
         return row
 
-    def numbers(of: Callable[[TriedVideo], Float32Array | BoolArray]) -> Float32Array | BoolArray:
-        if of(videos[0]).dtype == np.bool_:
-            return flags(lambda video: np.asarray(of(video), dtype=np.bool_))
+    def numbers(arrays: Sequence[Float32Array | BoolArray]) -> Float32Array | BoolArray:
+        if arrays[0].dtype == np.bool_:
+            return flags([np.asarray(array, dtype=np.bool_) for array in arrays])
         row = np.full(n_ticks, np.nan, dtype=np.float32)
-        for first, video in zip(first_tick.tolist(), videos, strict=True):
-            row[first : first + video.n_ticks] = of(video)
+        for first, array in zip(first_tick.tolist(), arrays, strict=True):
+            row[first : first + len(array)] = array
         return row
+
+    def measured(key: MeasureKey) -> Measures:
+        return {name: numbers([video.measures[key][name] for video in videos]) for name in videos[0].measures[key]}
 
     return TriedVideos(
         number=np.array([video.number for video in videos], dtype=np.int64),
         first_tick=first_tick,
-        inside=flags(lambda video: np.ones(video.n_ticks, dtype=np.bool_)),
-        passed={tier: flags(lambda video, tier=tier: video.passed[tier]) for tier in TIERS},
-        breaks={tier: flags(lambda video, tier=tier: video.breaks[tier]) for tier in TIERS},
-        measures={
-            key: {name: numbers(lambda video, key=key, name=name: video.measures[key][name]) for name in measures}
-            for key, measures in videos[0].measures.items()
-        },
+        inside=flags([np.ones(video.n_ticks, dtype=np.bool_) for video in videos]),
+        passed={tier: flags([video.passed[tier] for video in videos]) for tier in TIERS},
+        breaks={tier: flags([video.breaks[tier] for video in videos]) for tier in TIERS},
+        measures={key: measured(key) for key in videos[0].measures},
         videos=[video.video for video in videos],
     )
 

@@ -115,8 +115,8 @@ SPANS = Table(
             "on_grid",
             pa.bool_(),
             "",
-            "a border of the span is known to 5 ticks only, because no clip could lie there and only the grid ticks "
-            "were looked at; null in files of earlier versions, where all borders are exact",
+            "a border of the span is known to 5 ticks only, or to the length of the shortest clip, because no clip "
+            "could lie there and only some ticks were looked at; null in files of earlier versions, where all borders are exact",
             later=True,
         ),
     ),

@@ -7,6 +7,7 @@ import pytest
 from curation.decision.main_face import Rivals, main_track
 from curation.decision.speaker_turns import SpeakerSettings
 from curation.decision.tracks import TrackSettings, link_tracks
+from curation.evidence.boxes import link_boxes
 from curation.evidence.main_track import MainTrack
 from curation.evidence.measures import Evidence, Faces
 from curation.model_registry import IDENTITIES
@@ -248,3 +249,35 @@ def test_the_limits_of_the_built_in_descriptors_are_settings() -> None:
 def test_evidence_of_another_descriptor_is_refused(make_evidence: Make) -> None:
     with pytest.raises(ValueError, match=r"of 128 numbers, those of perception\.identity=arcface have 512"):
         linked(make_evidence(5), identity="arcface")
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_faces_are_linked_as_one_tick_at_a_time(make_faces: Callable[..., Faces], seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    cut = rng.random(70) < 0.04
+    counts = rng.choice([0, 1, 1, 1, 1, 1, 2], 70) if seed % 2 else rng.choice([0, 1, 1, 1, 1], 70)
+    tick = np.repeat(np.arange(70), counts)
+    x0 = 60.0 * rng.integers(0, 3, len(tick)) * (rng.random(len(tick)) < 0.2) + rng.normal(0.0, 5.0, len(tick))
+    faces = make_faces(tick, width=100.0)
+    boxes = faces.box_px.copy()
+    boxes[:, [0, 2]] += x0[:, None].astype(np.float32)
+    faces = replace(faces, box_px=boxes, descriptor=np.full((len(tick), 0), np.nan, np.float32))
+    evidence = Evidence(
+        decoded=np.ones(70, np.bool_),
+        faces=faces,
+        cut_score=np.zeros(70, np.float32),
+        speech_prob=None,
+        loudness_dbfs=None,
+    )
+    expected: list[int] = []
+    last: dict[int, int] = {}  # by track, its last face
+    shot = np.cumsum(cut)
+    for now in np.unique(tick).tolist():
+        here = np.flatnonzero(tick == now)
+        open_tracks = [t for t, f in last.items() if now - tick[f] <= 3 and shot[tick[f]] == shot[now]]
+        linked = link_boxes(boxes[here], boxes[[last[t] for t in open_tracks]], 0.3)
+        for row, face in enumerate(here.tolist()):
+            expected.append(open_tracks[linked[row]] if row in linked else max(expected, default=-1) + 1)
+            last[expected[-1]] = face
+        last = {t: f for t, f in last.items() if t in open_tracks or f in here}
+    assert link_tracks(evidence, cut, 2, TrackSettings(), "dlib").tolist() == expected

@@ -62,3 +62,10 @@ def test_the_lips_of_the_shot_before_do_not_count() -> None:
     cut = np.arange(120) == 60
     assert lips_at_rest(lips, cut, SETTINGS).all()
     assert not lips_at_rest(lips, np.zeros(120, np.bool_), SETTINGS)[50:70].any()
+
+
+def test_a_margin_longer_than_a_pause_leaves_the_other_ticks_alone() -> None:
+    prob = np.full(100, 0.9, np.float32)
+    prob[:5] = prob[40:45] = 0.1  # pauses of 0.2 s, each with less than its margins
+    settings = SilenceSettings(max_pause_s=0.1, pad_s=0.4)
+    assert not silence(prob, np.zeros(100, np.bool_), settings).failed.any()

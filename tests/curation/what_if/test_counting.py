@@ -52,6 +52,7 @@ def _spoilt(make: Make, make_faces: MakeFaces, seed: int, n: int) -> Evidence:
     if seed % 2:
         faces = _with_another(faces, make_faces(np.flatnonzero(_flags(rng, n, 0.3, 12)), x0=320.0, width=110.0), seed)
     speech = np.where(_flags(rng, n, 0.3, 35), 0.2, 0.9).astype(np.float32)
+    speech[:40] = speech[-40:] = 0.1  # a pause at either end has no margin there
     cut = np.where(rng.random(n) < 0.008, rng.choice([0.6, 0.95], n), 0.0).astype(np.float32)
     made = replace(
         evidence, faces=faces, cut_score=cut, speech_prob=speech if evidence.speech_prob is not None else None
