@@ -49,6 +49,7 @@ def rows_of(dataset: Path, table: str) -> list[dict[str, Any]]:
     return [row for path in sorted((dataset / table).glob("*.parquet")) for row in pq.read_table(path).to_pylist()]
 
 
+@pytest.mark.slow
 def test_the_folder_opens_with_hugging_faces_datasets(
     described: Path, reader: Reader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -81,6 +82,7 @@ def test_the_features_are_those_that_datasets_itself_finds_in_the_files(describe
         assert stated == datasets.Features.from_arrow_schema(schema), table
 
 
+@pytest.mark.slow
 def test_mlcroissant_validates_the_description_and_iterates_rows_with_their_shapes(
     described: Path, reader: Reader
 ) -> None:

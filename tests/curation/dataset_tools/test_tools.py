@@ -72,6 +72,7 @@ def test_a_subset_has_the_chosen_clips_alone_and_is_valid(labelled: Path, tmp_pa
     assert again.exit_code == 0, "the same command may be given again"
 
 
+@pytest.mark.slow
 def test_clips_that_a_subset_does_not_choose_become_seconds_that_nobody_asked_for(
     small_run: SmallRun, tmp_path: Path
 ) -> None:
@@ -131,6 +132,7 @@ def test_two_halves_merge_into_the_whole(labelled: Path, halves: tuple[Path, Pat
     assert names(tmp_path / "overlap") == names(labelled)
 
 
+@pytest.mark.slow
 def test_who_was_removed_from_one_dataset_is_removed_from_the_merged_one_and_stays_so(
     small_run: SmallRun, labelled: Path, halves: tuple[Path, Path], tmp_path: Path
 ) -> None:
@@ -213,6 +215,7 @@ def test_an_export_to_webdataset_is_read_back_by_it(labelled: Path, reader: Read
     assert len(list((tmp_path / "small").glob("*.tar"))) == 2
 
 
+@pytest.mark.slow
 def test_an_export_to_hugging_face_has_its_splits_and_media(
     copy: Path, reader: Reader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
