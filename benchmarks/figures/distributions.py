@@ -28,6 +28,7 @@ from foundation.array_types import BoolArray, Float32Array, Float64Array
 
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 Values = Float32Array | Float64Array
+_BOTH = "both tiers"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,20 +65,24 @@ def satisfactory_s(video: Video) -> Float64Array:
 
 def measures(rules: RulesSettings) -> list[Measure]:
     """Return the measures to draw, in the order of the rules."""
-    both = "both tiers"
+    return [*_of_faces(rules), *_of_speech(rules)]
+
+
+def _of_faces(rules: RulesSettings) -> list[Measure]:
+    """Return those of where and how a face is seen."""
     return [
         Measure(
             name="no_face",
             label="misses of the face finder, s (one dot per miss)",
             values=lambda v: lengths_s(v.decision.main.face < 0),
-            limits={both: rules.no_face.bridge_ticks / TICK_HZ},
+            limits={_BOTH: rules.no_face.bridge_ticks / TICK_HZ},
             floor=0.03,
         ),
         Measure(
             name="several_faces",
             label="width of the widest other face, in widths of the main face",
             values=lambda v: v.decision.main.rival_ratio,
-            limits={both: rules.several_faces.max_width_ratio},
+            limits={_BOTH: rules.several_faces.max_width_ratio},
         ),
         Measure(
             name="small_face",
@@ -90,7 +95,7 @@ def measures(rules: RulesSettings) -> list[Measure]:
             name="cut",
             label="shot-boundary score",
             values=lambda v: v.evidence.cut_score,
-            limits={both: rules.cut.min_score},
+            limits={_BOTH: rules.cut.min_score},
         ),
         Measure(
             name="frontal",
@@ -105,11 +110,17 @@ def measures(rules: RulesSettings) -> list[Measure]:
             limits={"strict": rules.jitter.strict_step, "loose": rules.jitter.loose_step},
             floor=0.001,
         ),
+    ]
+
+
+def _of_speech(rules: RulesSettings) -> list[Measure]:
+    """Return those of what a face does, and of what is left."""
+    return [
         Measure(
             name="mask",
             label=f"mask probability, median over {rules.mask.smooth_ticks} ticks",
             values=lambda v: mask(v.decision.face.mask_prob, rules.mask).value,
-            limits={both: rules.mask.max_prob},
+            limits={_BOTH: rules.mask.max_prob},
         ),
         Measure(
             name="silence",

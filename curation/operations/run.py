@@ -1,7 +1,7 @@
 """Run of the curation: find videos, check the prerequisites, curate, and write the dataset."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from curation.decision.trial import require_usable
@@ -12,7 +12,15 @@ from curation.output.complete_videos import complete_videos
 from curation.output.curated_video import landmarks_of
 from curation.output.disk_space import require_disk_space
 from curation.output.folder import DatasetFolder
-from curation.output.known_videos import known_files, under_known_ids
+from curation.output.known_videos import (
+    current,
+    earlier,
+    earlier_copies,
+    known_files,
+    moved_to,
+    under_known_ids,
+    with_same_labels,
+)
 from curation.output.ledger import VideoRecord
 from curation.output.removals import accepted_consent, consenting_again, newly_excluded, without_removed
 from curation.output.sole_writer import sole_writer_of_new
@@ -25,7 +33,6 @@ from curation.sources.layouts import LayoutChoice
 from curation.sources.scratch import require_scratch
 from foundation.signals import CtrlC
 from foundation.storage.locations import location
-from foundation.storage.path_text import text_of_path
 from manifests.dataset import Dataset
 from manifests.vocabulary import FAILED_STATUSES
 
@@ -123,43 +130,61 @@ def run(
     # without a layout first: a wrong setting or rule is found before a large folder is listed
     before = settings if isinstance(settings, CurationSettings) else settings(None)
     require_usable(rules, landmarks_of(before))
+    told = None if watcher is None else watcher.reading
     with sole_writer_of_new(dataset, "gaia-curate run", wait=wait):
-        discovery = discover(
-            str(source),
-            layout,
-            limit=limit,
-            known=known_files(location(dataset)),
-            told=None if watcher is None else watcher.reading,
-        )
+        discovery = discover(str(source), layout, limit=limit, known=known_files(location(dataset)), told=told)
         settings = before if isinstance(settings, CurationSettings) else settings(discovery.layout)
         require_speakers(discovery.videos, exclusions)
-        folder = DatasetFolder.begin(
-            dataset,
-            settings,
-            source=(str(source), discovery.layout),
-            exclusions=exclusions.lists,
-            rules=rules,
-        )
-        done = {} if folder.is_new else folder.ledger()
-        known = under_known_ids(discovery.videos, done)
-        for video_id in known.doubtful.union(consenting_again(known.videos, done)):
-            folder.forget_video(video_id)
-            del done[video_id]
-        videos = without_removed(folder.record.removals, known.videos)
-        consent = folder.settings.privacy.require_consent
-        for record in newly_excluded(videos, exclusions, done, require_consent=consent):
-            folder.forget_video(record.video_id)
-            folder.write(record)
-            done[record.video_id] = record
-        if not folder.is_new:
-            same = _with_same_labels(folder, videos, done)
-            done = complete_videos(folder.path, same, folder.settings.storage)
-        coarse = frozenset() if folder.is_new else lacking_ticks(folder)
-        todo, already_done = left_to_do(folder, videos, done, coarse)
-        begun = lacking(todo, done, settings.in_use.perception, coarse)
-        require_disk_space(folder.path, todo)
-        require_scratch(todo, executor.scratch)
-        work = curate_videos(
+        named = str(source), discovery.layout
+        folder = DatasetFolder.begin(dataset, settings, source=named, exclusions=exclusions.lists, rules=rules)
+        listed = _Listed(folder=folder, settings=settings, discovery=discovery, exclusions=exclusions)
+        report = _curated(listed, executor, watcher, ctrl_c)
+        without_use = () if limit else unused(discovery.videos, exclusions)
+        before_all = (*layout_notes(discovery.layout, settings), *discovery.notes, *without_use)
+        return replace(report, notes=(*before_all, *report.notes))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Listed:
+    """A dataset, and what it is to hold."""
+
+    folder: DatasetFolder
+    settings: CurationSettings
+    discovery: Discovery
+    exclusions: Exclusions
+
+
+def _up_to_date(listed: _Listed) -> tuple[list[SourceVideo], dict[str, VideoRecord]]:
+    """Return the videos of a run under the ids of the dataset, and the records of those that are done, by id."""
+    folder = listed.folder
+    done = {} if folder.is_new else folder.ledger()
+    known = under_known_ids(listed.discovery.videos, done)
+    for video_id in known.doubtful.union(consenting_again(known.videos, done)):
+        folder.forget_video(video_id)
+        del done[video_id]
+    videos = without_removed(folder.record.removals, known.videos)
+    consent = folder.settings.privacy.require_consent
+    for record in newly_excluded(videos, listed.exclusions, done, require_consent=consent):
+        folder.forget_video(record.video_id)
+        folder.write(record)
+        done[record.video_id] = record
+    if not folder.is_new:
+        same = with_same_labels(folder, videos, done)
+        done = complete_videos(folder.path, same, folder.settings.storage)
+    return videos, done
+
+
+def _curated(listed: _Listed, executor: Executor, watcher: RunWatcher | None, ctrl_c: CtrlC | None) -> RunReport:
+    """Curate what is left to do, and finish the dataset."""
+    folder, perception = listed.folder, listed.settings.in_use.perception
+    videos, done = _up_to_date(listed)
+    coarse = frozenset() if folder.is_new else lacking_ticks(folder)
+    todo, already_done = left_to_do(folder, videos, done, coarse)
+    begun = lacking(todo, done, perception, coarse)
+    require_disk_space(folder.path, todo)
+    require_scratch(todo, executor.scratch)
+    curated = tuple(
+        curate_videos(
             folder,
             todo,
             executor,
@@ -168,46 +193,40 @@ def run(
             watcher=watcher,
             ctrl_c=ctrl_c,
         )
-        curated = tuple(work)
-        done.update((record.video_id, record) for record in curated)
-        completion = completed(folder, begun, curated, coarse)
-        done.update((record.video_id, record) for record in (*completion.kept, *completion.unmeasured))
-        records = tuple(_current(video, done) for video in videos if video.video_id in done)
-        moved = {} if folder.is_new else _moved(folder, records, done)
-        earlier = _earlier(folder, videos, done)
-        copies = () if folder.is_new else _earlier_copies(folder, videos, (*records, *earlier), moved)
-        finished = folder.finish(sorted((*records, *earlier, *copies), key=lambda record: record.path))
-        return RunReport(
-            dataset=finished,
-            records=records,
-            curated=tuple(
-                record for record in curated if record.video_id not in begun or record in completion.measured
-            ),
-            left=len(todo) - len(curated),
-            already_done=already_done,
-            discovery=discovery,
-            notes=(
-                *layout_notes(discovery.layout, settings),
-                *_notes(discovery, NOBODY if limit else exclusions, len(discovery.videos) - len(videos), moved),
-                *completion.notes(settings.in_use.perception),
-                *folder.assignment.notes(),
-                *_descriptor_notes(finished, settings),
-                *(accepted_consent(records) if consent else ()),
-            ),
-        )
+    )
+    done.update((record.video_id, record) for record in curated)
+    completion = completed(folder, begun, curated, coarse)
+    done.update((record.video_id, record) for record in (*completion.kept, *completion.unmeasured))
+    records = tuple(current(video, done) for video in videos if video.video_id in done)
+    moved = {} if folder.is_new else moved_to(folder, records, done)
+    others = earlier(folder, videos, done)
+    copies = () if folder.is_new else earlier_copies(folder, videos, (*records, *others), moved)
+    finished = folder.finish(sorted((*records, *others, *copies), key=lambda record: record.path))
+    return RunReport(
+        dataset=finished,
+        records=records,
+        curated=tuple(record for record in curated if record.video_id not in begun or record in completion.measured),
+        left=len(todo) - len(curated),
+        already_done=already_done,
+        discovery=listed.discovery,
+        notes=(
+            *_notes(len(listed.discovery.videos) - len(videos), moved),
+            *completion.notes(perception),
+            *folder.assignment.notes(),
+            *_descriptor_notes(finished, listed.settings),
+            *(accepted_consent(records) if folder.settings.privacy.require_consent else ()),
+        ),
+    )
 
 
-def _notes(discovery: Discovery, exclusions: Exclusions, n_removed: int, moved: Mapping[str, str]) -> tuple[str, ...]:
-    notes = (*discovery.notes, *unused(discovery.videos, exclusions))
+def _notes(n_removed: int, moved: Mapping[str, str]) -> tuple[str, ...]:
+    notes = []
     if n_removed:
-        notes = (*notes, f"{n_removed} files were left out: `gaia-curate forget` removed them from this dataset.")
+        notes.append(f"{n_removed} files were left out: `gaia-curate forget` removed them from this dataset.")
     if moved:
         now, was = min(moved.items())
-        notes = (
-            *notes,
-            f"{len(moved)} videos have moved: all tables name their paths of today, such as {now}, was {was}.",
-        )
-    return notes
+        notes.append(f"{len(moved)} videos have moved: all tables name their paths of today, such as {now}, was {was}.")
+    return tuple(notes)
 
 
 def _descriptor_notes(dataset: Dataset, settings: CurationSettings) -> tuple[str, ...]:
@@ -215,80 +234,3 @@ def _descriptor_notes(dataset: Dataset, settings: CurationSettings) -> tuple[str
     if settings.privacy.keep_descriptors or not dataset.record.totals.descriptors:
         return ()
     return ("The dataset holds descriptors of faces until `gaia-curate identities` has been applied to it.",)
-
-
-def _with_same_labels(
-    folder: DatasetFolder, videos: Sequence[SourceVideo], records: dict[str, VideoRecord]
-) -> dict[str, VideoRecord]:
-    """Return the records without videos whose speaker or stretches have changed, and remove these from the dataset."""
-    listed = {video.video_id: video for video in videos if video.duplicate_of is None}
-    changed = {
-        video_id
-        for video_id, record in records.items()
-        if video_id in listed and record.status != "excluded" and not record.is_about(listed[video_id])
-    }
-    for video_id in changed:
-        folder.forget_video(video_id)
-    return {video_id: record for video_id, record in records.items() if video_id not in changed}
-
-
-def _current(video: SourceVideo, done: dict[str, VideoRecord]) -> VideoRecord:
-    """Return the record of a file under the name that it has today."""
-    if video.duplicate_of is not None:
-        return VideoRecord.duplicate(video, video.duplicate_of).with_outcome_of(done[video.video_id])
-    labels = {"path": text_of_path(video.path), "source": video.source, "speaker_id": video.speaker_id}
-    labels |= asdict(video.labels)
-    return done[video.video_id].model_copy(update=labels)
-
-
-def _moved(folder: DatasetFolder, records: Sequence[VideoRecord], done: Mapping[str, VideoRecord]) -> dict[str, str]:
-    """Bring the ledger up to date with the paths and sources of today.
-
-    The other tables follow when the run finishes, from the rows of `videos`.
-
-    Returns:
-        By its path of today, the path before of each video that lies elsewhere now or is called otherwise.
-    """
-    before = {row.video_id: row.path for row in folder.rows() if row.duplicate_of is None}
-    moved = {}
-    for record in (record for record in records if record.duplicate_of is None):
-        written = done[record.video_id]
-        if record != written:
-            folder.write(record)
-        # the ledger is written before the tables, and a run may have been stopped in between
-        for path in (written.path, before.get(record.video_id, record.path)):
-            if path != record.path:
-                moved[record.path] = path
-    return moved
-
-
-def _earlier(folder: DatasetFolder, videos: Sequence[SourceVideo], done: dict[str, VideoRecord]) -> list[VideoRecord]:
-    """Return the records of videos outside this run, and remove those of replaced files."""
-    listed = {video.video_id for video in videos}
-    readable = {text_of_path(video.path) for video in videos if video.read_error is None}
-    kept = []
-    for video_id, record in done.items():
-        if video_id in listed:
-            continue
-        if record.path in readable:  # the file has other content now
-            folder.forget_video(video_id)
-        else:
-            kept.append(record)
-    return kept
-
-
-def _earlier_copies(
-    folder: DatasetFolder, videos: Sequence[SourceVideo], records: Sequence[VideoRecord], moved: Mapping[str, str]
-) -> Iterator[VideoRecord]:
-    """Yield the rows of copies outside this run: only the earlier table has them, not the ledger.
-
-    The copies of a video that has moved are those that its source holds now.
-    """
-    listed = {text_of_path(video.path) for video in videos}
-    path_of = {record.video_id: record.path for record in records if record.duplicate_of is None}
-    for row in folder.rows():
-        if row.duplicate_of is None or row.video_id not in path_of:
-            continue
-        path = path_of[row.video_id]
-        if row.path not in listed and path not in moved:
-            yield row.model_copy(update={"duplicate_of": path})

@@ -213,6 +213,9 @@ def _longest_text(content: bytes, compression: str, n_bytes: int, n_values: int)
     return longest
 
 
+_MOST_FIELDS = 64
+"""Largest number of a field; headers of pages have eight, and statistics of texts are as long as these."""
+
 _TRUTH, _WHOLE, _TEXT, _STRUCTURE = (1, 2), (4, 5, 6), 8, 12
 """Types of Thrift's fields."""
 
@@ -246,7 +249,7 @@ def _structure(content: bytes, at: int, depth: int) -> tuple[_Fields, int]:
         at += 1
         kind = head & 15
         number += head >> 4
-        if head < 16:
+        if head < 16 or number > _MOST_FIELDS:
             raise OversizedError("a page's header counts its fields as none does")
         if kind in _WHOLE:
             value = content[at]

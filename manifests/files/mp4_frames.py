@@ -28,6 +28,9 @@ _OF_TRACK = (b"tkhd", b"edts", b"mdia")
 _OF_FRAMES = (b"stsd", b"stts", b"stss", b"stsc", b"stsz", b"stco")
 """Boxes of the tables of frames that are understood here."""
 
+_MOST_BOXES = 32
+"""Boxes beside each other; clips have five at most. More would take memory many times their size."""
+
 _VIDEO_ENTRY = 78
 """Bytes of the description of a video before its own boxes."""
 
@@ -135,7 +138,7 @@ def _boxes(mp4: bytes, start: int, end: int) -> dict[bytes, tuple[int, int]]:
     found: dict[bytes, tuple[int, int]] = {}
     while start < end:
         size, kind = _HEAD.unpack_from(mp4, start)
-        _require(_HEAD.size <= size <= end - start and kind not in found)
+        _require(_HEAD.size <= size <= end - start and kind not in found and len(found) < _MOST_BOXES)
         found[kind] = (start + _HEAD.size, start + size)
         start += size
     return found

@@ -84,3 +84,20 @@ def test_a_command_ends_wherever_it_fails_and_can_be_given_again(
     assert wrong(endings, "gaia-curate", again=AGAIN.get(name, (0,))) == []
     for ending in endings:  # what a command writes in one piece is whole, or not there
         assert ending.code == 0 or not {"found_person.png"} & set(ending.wrote), ending
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("every", [400])
+def test_a_retry_ends_wherever_it_fails_or_records_what_became_of_the_video(
+    every: int, walk_once: Callable[[Walk], list[Ending]], failed: Path
+) -> None:
+    words = ("retry", "FRESH/dataset", "--failed", "--executor", "inline")
+    endings = walk_once(
+        Walk(program="curation.cli.app:main", arguments=words, copies=(str(failed),), every=every, again=True)
+    )
+    assert len(endings) > 200 / every - 1
+    # 1: the fault was in the work on the video, whose row and the log say so, and it is tried again
+    of_video = [one for one in endings if one.code == 1]
+    assert [one for one in of_video if "curating it failed" not in one.said] == []
+    assert [one for one in of_video if one.again != 0 or one.left or one.stay or "Traceback" in one.said_again] == []
+    assert wrong([one for one in endings if one.code != 1], "gaia-curate", again=(0, 2)) == []

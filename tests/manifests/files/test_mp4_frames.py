@@ -2,6 +2,7 @@
 
 import io
 import struct
+import tracemalloc
 from fractions import Fraction
 from typing import Any
 
@@ -78,7 +79,7 @@ def test_a_clip_of_ours_is_not_demuxed(clip: bytes, monkeypatch: pytest.MonkeyPa
 def _with(clip: bytes, box: str, offset: int, value: int) -> bytes:
     """The same file with another number in a box, `offset` bytes after its type."""
     changed = bytearray(clip)
-    struct.pack_into(">I", changed, clip.index(box.encode()) + offset, value)
+    struct.pack_into(">I", changed, clip.rindex(box.encode()) + offset, value)
     return bytes(changed)
 
 
@@ -133,6 +134,74 @@ def test_no_spoilt_header_leads_outside_the_file(clip: bytes) -> None:
             assert table.start.min() >= 0
             assert (table.start + table.size).max() <= len(clip)
             assert all(0 <= key < len(table.start) for key in table.key_frames)
+
+
+_MOST = 0xFFFFFFFF
+
+_STATED = {
+    "frames of four GiB": ("stsz", 16, _MOST),
+    "an empty frame": ("stsz", 16, 0),
+    "thousands of millions of sizes": ("stsz", 12, _MOST),
+    "sizes whose length overflows 32 bits": ("stsz", 12, 1 << 30),
+    "no sizes": ("stsz", 12, 0),
+    "a chunk at four GiB": ("stco", 12, _MOST),
+    "thousands of millions of chunks": ("stco", 8, _MOST),
+    "no chunks": ("stco", 8, 0),
+    "thousands of millions of runs of chunks": ("stsc", 8, _MOST),
+    "no runs of chunks": ("stsc", 8, 0),
+    "thousands of millions of frames in a chunk": ("stsc", 16, _MOST),
+    "thousands of millions of key frames": ("stss", 8, _MOST),
+    "no key frames": ("stss", 8, 0),
+    "a key frame beyond the last": ("stss", 16, _MOST),
+    "thousands of millions of times": ("stts", 12, _MOST),
+    "no time between frames": ("stts", 16, 0),
+    "a box of no length": ("stbl", -4, 0),
+    "a box shorter than its head": ("stbl", -4, 7),
+    "a box without content": ("stbl", -4, 8),
+    "a box beyond the one around it": ("stbl", -4, _MOST),
+    "a length of 64 bits": ("stbl", -4, 1),
+    "a description of no length": ("avc1", -4, 0),
+    "parameters beyond their description": ("avcC", -4, 1 << 20),
+}
+
+
+def _has_no_table(content: bytes) -> None:
+    tracemalloc.start()
+    try:
+        assert frame_table(content) is None
+        assert tracemalloc.get_traced_memory()[1] < (1 << 20) + 2 * len(content)
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("change", _STATED.values(), ids=_STATED)
+def test_what_a_box_only_states_gives_no_table_and_takes_no_memory(clip: bytes, change: tuple[str, int, int]) -> None:
+    _has_no_table(_with(clip, *change))
+
+
+_BOXES = {
+    "boxes without content": b"\0\0\0\x08free" * 50_000,
+    "thousands of kinds": b"".join(struct.pack(">II", 8, kind) for kind in range(1, 20_000)),
+    "boxes of no length": b"\0\0\0\0moov" * 50_000,
+    "a box in a box in a box": b"".join(struct.pack(">I4s", 8 * (20_000 - k), b"moov") for k in range(20_000)),
+    "half a head": b"\0\0\0\x08free\0\0\0",
+}
+
+
+@pytest.mark.parametrize("content", _BOXES.values(), ids=_BOXES)
+def test_boxes_without_end_give_no_table(content: bytes) -> None:
+    _has_no_table(content)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [b"", bytes(100_000), b"\xff" * 100_000, b"\0\0\0\1\7" * 20_000, b"\xff\xff\xff\xff\7", b"\0\0\0\1"],
+    ids=["empty", "zeros", "ones", "parameters", "a unit beyond the end", "half a unit"],
+)
+def test_units_of_any_length_are_looked_through(clip: bytes, frame: bytes) -> None:
+    table = frame_table(clip)
+    assert table is not None
+    assert table.is_pure(frame) == (len(frame) < 5)
 
 
 def _sets_in_units(parameters: bytes) -> bytes:
