@@ -26,8 +26,10 @@ __all__ = [
     "free_memory_bytes",
     "onnx_providers",
     "onnx_session",
+    "peak_bytes",
     "proc_bytes",
     "require_provider",
+    "reset_peak",
     "resolve_device",
     "torch_device",
 ]
@@ -194,3 +196,21 @@ def require_provider(chosen: Sequence[str], device: Device) -> None:
             f"device {str(device)!r}: onnxruntime runs the model on {', '.join(chosen)} instead, for CUDA's or cuDNN's "
             "libraries are missing or of another version (its log says which); correct that, or write cpu or auto"
         )
+
+
+def reset_peak() -> None:
+    """Begin to measure the largest memory of this process anew (Linux: proc(5), clear_refs).
+
+    Raises:
+        OSError: the system has no such file.
+    """
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+
+
+def peak_bytes() -> int:
+    """Return the largest memory that this process took since it began, or since `reset_peak`, bytes.
+
+    Raises:
+        OSError: the system does not say.
+    """
+    return proc_bytes(Path("/proc/self/status"), "VmHWM")

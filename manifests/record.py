@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
 from foundation.storage.atomic import write_json_atomic
 from foundation.storage.locations import StorageError, store_errors
@@ -23,6 +23,7 @@ __all__ = [
     "ColumnRecord",
     "DatasetRecord",
     "ExclusionList",
+    "HistoryStep",
     "SourceLayout",
     "TableRecord",
     "WeightRecord",
@@ -99,6 +100,17 @@ class SourceLayout(_Record):
     """A name of the option --layout other than auto."""
 
 
+class HistoryStep(_Record):
+    """A command that made a dataset of others, or divided it anew."""
+
+    command: Literal["merge", "subset", "split"]
+    software_version: str
+    origins: tuple[Sha256, ...] = ()
+    """Of the dataset.json of each dataset that it was made of."""
+    where: str | None = None
+    """Condition of `gaia-curate subset`; null for others, and where it named somebody who was removed since."""
+
+
 class DatasetRecord(_Record):
     """The content of dataset.json."""
 
@@ -120,6 +132,13 @@ class DatasetRecord(_Record):
     """Layout of each source folder of all runs, in the order of the runs."""
     removals: Removals | None = None
     """Removals on request; None: there were none."""
+    history: tuple[HistoryStep, ...] = ()
+    """How the dataset was made of others, and divided; empty, and not written, for one that `run` or `decide` made."""
+
+    @model_serializer(mode="wrap")
+    def _without_empty_history(self, write: SerializerFunctionWrapHandler) -> dict[str, object]:
+        written: dict[str, object] = write(self)
+        return written if self.history else {name: value for name, value in written.items() if name != "history"}
 
     @property
     def outcomes(self) -> tuple[str, ...]:

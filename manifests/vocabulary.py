@@ -39,7 +39,7 @@ Outcome = _State | RuleName
 OUTCOMES: tuple[Outcome, ...] = (*get_args(_State), *RULES)
 """`kept`, a rule, or: `trimmed`, outside the stretches of the video that the user chose, and not measured;
 `undecodable`, the file holds no trustworthy frame; `not_asked`, the setting `tiers` does not ask for clips of this
-tier. A dataset made with the user's own rules has their names, too."""
+tier, or `gaia-curate subset` did not choose the clip. A dataset made with the user's own rules has their names, too."""
 
 Tier = Literal["diffusion", "vae"]
 

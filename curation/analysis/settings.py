@@ -9,4 +9,5 @@ class AnalysisSettings(Settings):
     """How much of a video is measured; clips are the same in either case."""
 
     every_tick: bool = False
-    """Whether faces are measured on every tick. Otherwise, where no clip can lie, on one tick of five only."""
+    """Whether every tick is measured. Otherwise, where no clip can lie, faces are looked for on one tick of five at
+    most. With true, `run` also measures the ticks that an earlier run left out."""

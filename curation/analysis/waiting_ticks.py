@@ -18,10 +18,10 @@ from foundation.array_types import BoolArray, Float32Array
 
 __all__ = ["WaitingTicks"]
 
-_MOST_BYTES = 96 << 20
-"""Pictures that may wait, bytes: 31 of 1920x1080 pixels. Beyond it, in a stretch that may become a clip, the oldest are
-measured, needed or not. Elsewhere they are forgotten, and decoded a second time if they are needed after all, where a
-clip begins soon."""
+_MOST_BYTES = 24 << 20
+"""Pictures that may wait, bytes: 8 of 1920x1080 pixels, 72 of 640x360. Beyond it, in a stretch that may become a clip,
+the oldest are measured, needed or not. Elsewhere they are forgotten, and decoded a second time if they are needed after
+all, where a clip begins soon."""
 
 
 @dataclass(slots=True)

@@ -9,6 +9,7 @@ import typer
 
 import curation
 from curation.cli.card import card
+from curation.cli.dataset_tools import export, merge, split, subset
 from curation.cli.differences import diff
 from curation.cli.forgetting import forget
 from curation.cli.lip_sync import sync_app
@@ -27,13 +28,12 @@ from curation.cli.options import (
 )
 from curation.cli.review import calibrate, label_sheet, report
 from curation.cli.settings import settings
+from curation.cli.stats import stats
 from curation.cli.what_if import what_if
 from foundation.command_line import with_option_groups
 from foundation.errors import EXIT_CANNOT_START, EXIT_INTERRUPTED, EXIT_PROBLEMS
 from foundation.program_end import run_program
 from foundation.text import shown
-from manifests.query_limits import QUERY_MEMORY_GIB, QUERY_TIMEOUT_S
-from manifests.vocabulary import GROUPINGS
 
 __all__ = ["app", "main"]
 
@@ -232,39 +232,6 @@ def explain(
 
 
 @app.command()
-def stats(
-    dataset: DatasetArgument,
-    sql: Annotated[str | None, typer.Option(help="SQL query over videos, frames, spans, clips and drops.")] = None,
-    *,
-    by: Annotated[
-        str | None,
-        typer.Option(metavar="COLUMN", help=f"Compare groups of people instead: {', '.join(GROUPINGS)}."),
-    ] = None,
-    sql_timeout_s: Annotated[
-        float, typer.Option(min=0.001, help="Seconds after which the query is stopped.")
-    ] = QUERY_TIMEOUT_S,
-    sql_memory_gib: Annotated[
-        float, typer.Option(min=0.0625, help="Memory that the query may take, GiB.")
-    ] = QUERY_MEMORY_GIB,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
-    """Print speakers and hours, raw and kept, and why seconds were dropped; or the answer to an SQL query."""
-    with exit_codes():
-        from manifests import Dataset
-
-        if sql is not None and by is not None:
-            raise typer.BadParameter("give --by or --sql, not both")
-        data = Dataset(dataset)
-        if by is not None:
-            groups = data.group_statistics(by)
-            typer.echo(groups.json() if json else groups.text())
-            return
-        limits = {"timeout_s": sql_timeout_s, "memory_gib": sql_memory_gib}
-        answer = data.query(sql, **limits) if sql is not None else data.statistics()
-        typer.echo(answer.json() if json else answer.text())
-
-
-@app.command()
 def validate(dataset: DatasetArgument, *, wait: WaitOption = False) -> None:
     """Check a dataset: checksums, schema, sums of seconds, and that every clip decodes and matches its arrays."""
     with exit_codes():
@@ -279,13 +246,8 @@ def validate(dataset: DatasetArgument, *, wait: WaitOption = False) -> None:
         raise typer.Exit(EXIT_PROBLEMS)
 
 
-app.command()(card)
-app.command()(report)
-
-app.command()(label_sheet)
-
-app.command()(calibrate)
-
+for _command in (stats, card, merge, subset, split, export, report, label_sheet, calibrate):
+    app.command()(_command)
 
 app.command()(settings)
 

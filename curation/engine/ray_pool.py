@@ -120,14 +120,13 @@ class _Pool:
         """Run all units and yield the records of the videos."""
         while self._begin(schedule):
             flying = [flight.worker for flight in self._flights.values()]
-            questions = self._signs.ask([*flying, *self._idle, *self._starts.loading])
-            references = [*self._flights, *self._starts.references, *questions]
-            done, _ = self._ray.wait(references, num_returns=1, timeout=self._patience_s())
+            self._signs.ask([*flying, *self._idle, *self._starts.loading])
+            done = self._answered([*self._flights, *self._starts.references])
             self._hear()
             for reference in done:
                 if reference in self._flights:
                     yield from self._landed(reference, schedule)
-                elif reference not in questions and (worker := self._starts.landed(reference)) is not None:
+                elif (worker := self._starts.landed(reference)) is not None:
                     self._idle.append(worker)
             yield from self._overdue(schedule)
 
@@ -148,6 +147,18 @@ class _Pool:
             self._starts.begin()
         # a worker that is still starting, such as for want of a free core, is waited for only if there is work for it
         return bool(self._flights or self._planned)
+
+    def _answered(self, references: list[Any]) -> list[Any]:
+        """Wait for an answer of a unit or of a start; return all that are there.
+
+        Signs of life wake nobody, and a round takes up every answer: with thousands of workers a round takes
+        milliseconds, because it looks at each of them.
+        """
+        first, _ = self._ray.wait(references, num_returns=1, timeout=self._patience_s())
+        if not first or len(references) == 1:
+            return list(first)
+        done, _ = self._ray.wait(references, num_returns=len(references), timeout=0)
+        return list(done)
 
     def _patience_s(self) -> float:
         soonest = min((flight.deadline for flight in self._flights.values()), default=float("inf"))

@@ -52,8 +52,8 @@ class SignsOfLife:
         self._asked: dict[Any, tuple[PooledWorker, float]] = {}
         self._last_asked: dict[str, float] = {}
 
-    def ask(self, workers: Iterable[PooledWorker]) -> list[Any]:
-        """Ask those that have answered and are to be asked again; return the references of all open questions."""
+    def ask(self, workers: Iterable[PooledWorker]) -> None:
+        """Ask those that have answered and are to be asked again."""
         now = time.monotonic()
         open_ids = {worker.worker_id for worker, _ in self._asked.values()}
         for worker in workers:
@@ -61,7 +61,6 @@ class SignsOfLife:
             if worker.worker_id not in open_ids and due <= now:
                 reference = worker.handle.sign.options(concurrency_group=_SIGNS).remote()
                 self._asked[reference], self._last_asked[worker.worker_id] = (worker, now), now
-        return list(self._asked)
 
     def answers(self) -> list[Sign]:
         """Return what workers have answered; one that has died answers nothing, which its unit tells."""

@@ -58,11 +58,12 @@ class FrameEvidence:
     trimmed: BoolArray | None = None
     """(T,) True where the tick lies outside the chosen ranges of the video and was not measured. None: nowhere."""
     grid: BoolArray | None = None
-    """(T,) True on the tick of each group whose picture was searched in full whatever is measured around it: the first
-    with a new picture, or the first of the group where the picture is that of the grid tick before. None: not known, as
-    in datasets of earlier versions."""
+    """(T,) True on grid ticks: the first tick with a new picture in each group of `GRID_TICKS`, searched in full
+    whatever is measured around it. A group without a new picture has none, nor has one that was not looked at, as
+    between others that clearly show no clip. None: not known, as in datasets of earlier versions."""
     measured: BoolArray | None = None
-    """(T,) False where no face was looked for. None: nowhere."""
+    """(T,) True where everything was measured. Elsewhere grid ticks have faces without masks, descriptors and scores of
+    lips and sound, and other ticks have none. None: everything was measured everywhere."""
 
     def __len__(self) -> int:
         return len(self.decoded)

@@ -176,7 +176,7 @@ class DecodedImage(LazyImage):
         if not as_stored or frame.format.name not in _PLAIN_FORMATS or frame.interlaced_frame or is_hdr(frame):
             return None
         luma, blue, red = (
-            np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: plane.height, : plane.width]
+            np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)[: plane.height, : plane.width]
             for plane in frame.planes
         )
         full_range = frame.color_range == ColorRange.JPEG

@@ -191,7 +191,8 @@ def _remove(found: _Found, speaker: str | None) -> None:
     keys = {key for row in rows if row.video_id in ids for key in keys_of(row)}
     needles = _needles({name for row in rows if row.video_id in ids for name in (row.video_id, row.path)})
     logs = _logs_with(folder.path, needles)
-    folder.note_removals(removals.extended(keys.union(ids), speaker))
+    names = {name for row in rows if row.video_id in ids for name in (row.video_id, row.path, row.speaker_id) if name}
+    folder.note_removals(removals.extended(keys.union(ids), speaker), names | ({speaker} if speaker else set()))
     for path in list(_latents_of(folder.path, ids)):
         require_lease(folder.path)
         (path.parent / "latents.json").unlink(missing_ok=True)  # it has statistics of all clips

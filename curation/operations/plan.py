@@ -33,8 +33,7 @@ from curation.sources.layouts import LayoutChoice
 from curation.sources.left_alone import left_alone_text
 from curation.sources.scratch import ScratchSettings, readable
 from curation.sources.trims import requested_ticks
-from foundation.devices import free_memory_bytes
-from foundation.process_memory import peak_bytes, reset_peak
+from foundation.devices import free_memory_bytes, peak_bytes, reset_peak
 from foundation.storage.path_text import text_of_path
 from foundation.text import duration_text, gigabytes, shown, text_table
 from manifests.timeline import TICK_RATE_HZ, TickRange, ticks_of

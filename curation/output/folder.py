@@ -1,6 +1,6 @@
 """Folder of a dataset that a command writes to: opened once, its record read once and committed once."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -191,14 +191,20 @@ class DatasetFolder:
             finish_swap(self.path)
             self.earlier = earlier_splits(self.path)
 
-    def note_removals(self, removals: Removals) -> None:
+    def note_removals(self, removals: Removals, names: Collection[str]) -> None:
         """Record what is removed for good, before any of it is removed.
+
+        Conditions in the record's history that have one of the names of who is removed are blanked.
 
         Raises:
             OSError: the dataset cannot be written.
         """
-        if removals != self.record.removals:
-            self.record = self.record.model_copy(update={"removals": removals})
+        history = tuple(
+            step.model_copy(update={"where": None}) if any(name in (step.where or "") for name in names) else step
+            for step in self.record.history
+        )
+        if (removals, history) != (self.record.removals, self.record.history):
+            self.record = self.record.model_copy(update={"removals": removals, "history": history})
             require_lease(self.path)
             draft_dataset(self.path, self.record)
 

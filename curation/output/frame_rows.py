@@ -51,6 +51,7 @@ def frames_table(
     n, main, faces = len(evidence), decision.main, evidence.faces
     has_main = main.face >= 0
     shown = has_main | main.bridged
+    alone = np.zeros(n, dtype=np.bool_) if evidence.measured is None else ~evidence.measured
     columns: dict[str, pa.Array] = {
         "video_id": pa.array([video_id] * n, pa.string()),
         "tick": pa.array(np.arange(first_tick, first_tick + n, dtype=np.int32)),
@@ -68,14 +69,14 @@ def frames_table(
     }
     face = decision.face
     for measure in FACE_MEASURES:
-        columns[measure.column.name] = _measure_column(measure, getattr(face, measure.field), shown)
+        columns[measure.column.name] = _measure_column(measure, getattr(face, measure.field), shown, alone)
     columns["frontal_angle_deg"] = pa.array(frontal_angle_deg(face.key_points_px), mask=~shown)
 
     is_main = np.zeros(len(faces), dtype=np.bool_)
     is_main[main.face[has_main]] = True
     others = np.flatnonzero(~is_main)
     columns["other_faces"] = (
-        rows_column(_other_faces(faces, decision.track, others), np.bincount(faces.tick[others], minlength=n))
+        rows_column(_other_faces(faces, decision.track, others, alone), np.bincount(faces.tick[others], minlength=n))
         if len(others)
         else pa.array([[]] * n, FRAMES.column("other_faces").type)
     )
@@ -224,16 +225,17 @@ def _audio_column(values: Float32Array | None, n: int) -> pa.Array:
     return pa.nulls(n, pa.float32()) if values is None else pa.array(values)
 
 
-def _measure_column(measure: FaceMeasure, values: Measured | None, shown: BoolArray) -> pa.Array:
+def _measure_column(measure: FaceMeasure, values: Measured | None, shown: BoolArray, alone: BoolArray) -> pa.Array:
     """Return rows of a measure, null without a face.
 
-    An array is null, too, where it was not measured, and so is each value of a sparse measure.
+    An array is null, too, where it was not measured, and so is each value of a sparse measure, and of any measure on
+    ticks that stand `alone`: of a face there, what takes its neighbours was not measured.
     """
     data_type = measure.column.type
     if values is None:
         return pa.nulls(len(shown), data_type)
     if not measure.is_array:
-        return pa.array(values, mask=~(shown & ~np.isnan(values)) if measure.sparse else ~shown)
+        return pa.array(values, mask=~shown | (np.isnan(values) & (alone | measure.sparse)))
     missing, within = np.isnan(values), tuple(range(1, values.ndim))
     measured = ~(missing.all(axis=within) if measure.sparse else missing.any(axis=within))
     return block_column(values, shown & measured, data_type)
@@ -244,7 +246,7 @@ def _measured(measure: FaceMeasure, block: Float32Array) -> Measured:
     return block > 0 if measure.is_flag else block
 
 
-def _other_faces(faces: Faces, track: Int64Array, chosen: Int64Array) -> pa.Table:
+def _other_faces(faces: Faces, track: Int64Array, chosen: Int64Array, alone: BoolArray) -> pa.Table:
     shown = np.ones(len(chosen), dtype=np.bool_)
     columns: dict[str, pa.Array] = {
         "track_id": pa.array(track[chosen].astype(np.int32), mask=track[chosen] < 0),
@@ -252,7 +254,8 @@ def _other_faces(faces: Faces, track: Int64Array, chosen: Int64Array) -> pa.Tabl
     }
     for measure in FACE_MEASURES:
         values = getattr(faces, measure.field)
-        columns[measure.column.name] = _measure_column(measure, None if values is None else values[chosen], shown)
+        own = None if values is None else values[chosen]
+        columns[measure.column.name] = _measure_column(measure, own, shown, alone[faces.tick[chosen]])
     return pa.table(
         [columns[column.name].cast(column.type) for column in FACE_COLUMNS], names=[c.name for c in FACE_COLUMNS]
     )

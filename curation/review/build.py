@@ -11,7 +11,7 @@ import pyarrow as pa
 from curation.review.cards import Media, Room, clip_card, video_and_samples
 from curation.review.html import page_html
 from curation.review.measured_videos import MeasuredVideo, VideoRow, measured_videos
-from curation.review.measures import (
+from curation.review.overview import (
     clip_measures,
     failure_rows,
     funnel_of,
@@ -77,6 +77,7 @@ def write_report(
     Raises:
         DatasetError: `dataset` is no dataset, or is damaged.
         ChangingDatasetError: a command has begun to remove what is read.
+        UsageError: the page would have more than 50 MB.
         MissingChartsError: the package plotly is not installed.
         OSError: the page cannot be written.
     """
@@ -110,7 +111,7 @@ def write_label_sheet(
         videos: most videos that are drawn from.
 
     Raises:
-        UsageError: a rule is unknown, or has nothing to label.
+        UsageError: a rule is unknown, or the page would have more than 50 MB.
         DatasetError: `dataset` is no dataset, or is damaged.
         ChangingDatasetError: a command has begun to remove what is read.
         MissingChartsError: the package plotly is not installed.
@@ -123,6 +124,11 @@ def write_label_sheet(
 
 def _written(path: Path, page: Page) -> WrittenPage:
     content = page_html(page).encode()
+    if len(content) > _MOST_BYTES:
+        raise UsageError(
+            f"{path} would have {megabytes(len(content))}, and a page has {megabytes(_MOST_BYTES)} at most; give "
+            "smaller numbers of videos, clips or samples"
+        )
     write_bytes_atomic(path, content)
     return WrittenPage(
         path=path,
@@ -138,10 +144,11 @@ def _report(reviewed: Reviewed, out: Path, media: Media, n_videos: int, n_clips:
     strata = collected.strata()
     samples = [sample for one in strata for sample in nearest(one, _NEAREST)]
     room = Room(left=_MOST_BYTES - _PAGE_BYTES)
-    cards, clip_cards = [], []
-    videos, sample_cards = _video_cards(reviewed, measured, samples, timelines=True, room=None)
+    own_room = Room(left=room.left // 3) if media == "embed" else None
+    videos, sample_cards = _video_cards(reviewed, measured, samples, timelines=True, room=own_room)
     room.left -= sum(len(picture.image) for card in videos for picture in card.thumbnails)
     room.left -= sum(len(picture.image) for card in sample_cards for picture in card.pictures)
+    room.left -= sum(len(card.media or "") for card in sample_cards)
     clip_cards = _clip_cards(reviewed, out, media, n_clips, seed, room)
     cards = _criterion_cards(strata, collected, sample_cards)
     speakers, n_speakers = speaker_rows(reviewed.clips)

@@ -14,9 +14,9 @@ from pathlib import Path
 import yaml
 
 from curation.review.criteria import Criterion
-from curation.review.estimates import Estimate, share
 from curation.review.labels import Label, LabelsError, LabelsFile, read_labels
 from curation.review.reviewed import Reviewed, read_reviewed
+from curation.review.shares import Estimate, share
 from curation.settings import CurationSettings, SettingsError, load_settings
 from foundation.errors import UsageError
 from foundation.json_text import json_text

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from curation.review.measured_videos import MeasuredVideo
-from curation.review.measures import video_name
+from curation.review.overview import video_name
 from curation.review.page_data import ClipCard, SampleCard, SpanCell, Thumbnail, VideoCard
 from curation.review.playable import clip_video, source_video, video_address
 from curation.review.sampling import Sample
@@ -203,6 +203,7 @@ def clip_card(dataset: Dataset, row: Mapping[str, object], media: Media, room: R
         drawn = clip.contact_sheet(every=max(1, -(-len(clip) // _SHEET_FRAMES)), n_columns=_SHEET_FRAMES)
         scale = _SHEET_PX / drawn.height
         sheet = jpeg_address(drawn.resize((round(drawn.width * scale), _SHEET_PX), Image.Resampling.LANCZOS))
+        room.left -= len(sheet)
         if media == "embed" and room.left > 0:
             embedded = video_address(clip_video(clip))
             address = embedded if room.takes(embedded) else None

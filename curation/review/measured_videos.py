@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from curation.decision.decide import Decision, decide
 from curation.output.frame_rows import evidence_of_frames
-from curation.review.stretches import SpanRow
+from curation.review.decided_stretches import SpanRow
 from curation.rules.verdict import Verdict
 from curation.settings import CurationSettings
 from foundation.array_types import Float32Array

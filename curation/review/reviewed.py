@@ -12,10 +12,10 @@ import pyarrow.compute as pc
 from curation.output.provenance import recorded_settings
 from curation.output.recorded_rules import rule_records
 from curation.review.criteria import Criterion, criteria_of
+from curation.review.decided_stretches import Stretch, stretches_of
 from curation.review.distributions import ValueCounter
 from curation.review.measured_videos import MeasuredVideo, VideoRow
 from curation.review.sampling import Strata, strata_of
-from curation.review.stretches import Stretch, stretches_of
 from curation.settings import CurationSettings
 from foundation.settings import settings_of
 from manifests.dataset import Dataset

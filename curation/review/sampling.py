@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from curation.review.criteria import Criterion
+from curation.review.decided_stretches import Stretch, distance
 from curation.review.measured_videos import VideoRow
-from curation.review.stretches import Stretch, distance
 
 __all__ = ["Sample", "Strata", "chosen_videos", "drawn", "nearest", "strata_of"]
 

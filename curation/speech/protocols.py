@@ -1,11 +1,11 @@
 """Interfaces of speech models: denoiser and feature encoder."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from foundation.array_types import Float16Array, Float32Array
 
-__all__ = ["Denoiser", "SpeechClip", "SpeechEncoder", "VoiceDescriber"]
+__all__ = ["Denoiser", "QuicklyTried", "SpeechClip", "SpeechEncoder", "VoiceDescriber"]
 
 
 class Denoiser(Protocol):
@@ -56,6 +56,15 @@ class SpeechEncoder(Protocol):
 
         An encoder on a GPU takes several clips at once, which may change the last bits of the numbers.
         """
+        ...
+
+
+@runtime_checkable
+class QuicklyTried(Protocol):
+    """A speech encoder that can be tried in less time than it takes to encode a clip."""
+
+    def try_out(self, clip: SpeechClip) -> Float16Array:
+        """Return (n_ticks, dim) numbers that went through every layer, as the features of the clip do."""
         ...
 
 

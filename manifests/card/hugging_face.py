@@ -14,7 +14,7 @@ from manifests.card.facts import CardFacts
 from manifests.card.stored_tables import StoredTable
 from manifests.vocabulary import SPLITS
 
-__all__ = ["front_matter"]
+__all__ = ["feature_of", "front_matter"]
 
 _NAMES = {"halffloat": "float16", "float": "float32", "double": "float64"}
 """Names of Arrow's types, where Hugging Face has others."""
@@ -39,7 +39,8 @@ def front_matter(facts: CardFacts) -> str:
     n_clips = sum(facts.splits.values())
     content["tags"] = ["talking-head", "video", "audio", "gaia-avatar"]
     content["size_categories"] = [next(name for most, name in _SIZES if n_clips < most or not most)]
-    configs, infos = [], []
+    configs: list[dict[str, Any]] = []
+    infos: list[dict[str, Any]] = []
     for name, split, stored, filters in _configs(facts):
         config: dict[str, Any] = {
             "config_name": name,
@@ -50,7 +51,7 @@ def front_matter(facts: CardFacts) -> str:
         if filters:
             config["filters"] = filters
         configs.append(config)
-        features = [{"name": one.declared.name, **_feature(one.type)} for one in stored.columns]
+        features = [{"name": one.declared.name, **feature_of(one.type)} for one in stored.columns]
         infos.append({"config_name": name, "features": features})
     if configs:
         content |= {"configs": configs, "dataset_info": infos}
@@ -74,7 +75,12 @@ def _configs(facts: CardFacts) -> Iterator[tuple[str, str, StoredTable, list[lis
         yield name, name, stored, []
 
 
-def _feature(data_type: pa.DataType) -> dict[str, Any]:
+def feature_of(data_type: pa.DataType) -> dict[str, Any]:
+    """Return a feature as Hugging Face's YAML states it.
+
+    >>> feature_of(pa.list_(pa.list_(pa.float32(), 2)))
+    {'list': {'list': 'float32', 'length': 2}}
+    """
     if pa.types.is_list(data_type) or pa.types.is_fixed_size_list(data_type):
         inner = data_type.value_type
         feature: dict[str, Any] = {"list": _element(inner)}
@@ -86,8 +92,8 @@ def _feature(data_type: pa.DataType) -> dict[str, Any]:
 
 def _element(data_type: pa.DataType) -> str | dict[str, Any] | list[dict[str, Any]]:
     if pa.types.is_struct(data_type):
-        return [{"name": field.name, **_feature(field.type)} for field in data_type]
-    feature = _feature(data_type)
+        return [{"name": field.name, **feature_of(field.type)} for field in data_type]
+    feature = feature_of(data_type)
     return str(feature["dtype"]) if "dtype" in feature else feature
 
 

@@ -62,15 +62,14 @@ def _reading(facts: CardFacts) -> str:
         'why = load_dataset("path/to/this/folder", "spans")["spans"]   # what became of every second',
     ]
     tables = [
-        [f"`{name}/*.parquet`", stored.table.meaning.translate(str.maketrans({"|": "\\|"}))]
-        for name, stored in facts.tables.items()
+        [f"`{name}/*.parquet`", stored.table.meaning.replace("|", "\\|")] for name, stored in facts.tables.items()
     ]
     tables.append(["`media/*.tar`", "`<clip_id>.mp4`, `.flac` and `.json`; `clips` has the byte range of each"])
     tables.append(["`croissant.json`", "the same tables for `mlcroissant`, arrays with their shapes"])
     code = "\n".join(lines)
     shards = (
-        "The tars are WebDataset shards with clips of all splits; `split` in the table `clips` tells which a clip is in. "
-        "Clips without sound lie in tars of their own, `*mute*`."
+        "The tars are WebDataset shards with clips of all splits; `split` in the table `clips` tells which a clip is "
+        "in. Clips without sound lie in tars of their own, `*mute*`."
     )
     return f"## Read it\n\n```python\n{code}\n```\n\n{shards}\n\n{_table(['files', 'content'], tables)}"
 

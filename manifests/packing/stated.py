@@ -9,8 +9,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
 from pydantic import BaseModel, ValidationError
 
+from foundation.storage.arrow import open_parquet
 from foundation.storage.locations import is_remote, read_all
 from foundation.storage.regular_files import FileTooLargeError
 from manifests.errors import DatasetError, first_problem
@@ -24,7 +26,15 @@ from manifests.schema.columns import Table
 from manifests.schema.frames import FRAMES
 from manifests.schema.videos import SPANS, VIDEOS
 
-__all__ = ["RECORD_BYTES", "Refusal", "refused_cells", "refused_files", "refused_footers", "require_own_files"]
+__all__ = [
+    "RECORD_BYTES",
+    "Refusal",
+    "refused_cells",
+    "refused_files",
+    "refused_footers",
+    "refused_latents",
+    "require_own_files",
+]
 
 RECORD_BYTES = 16 << 20
 """Most that a record of the ledger can have: some hundred bytes, and the stretches that annotations name."""
@@ -101,6 +111,25 @@ def refused_cells(dataset: Path, tables: Sequence[Table]) -> Iterator[Refusal]:
     for table in tables:
         for path, rows in read_each_file(dataset, table.name, checked_columns(table)):
             yield from (Refusal(file=f"{table.name}/{path.name}", what=what) for what in bad_cells(table, rows))
+
+
+def refused_latents(dataset: Path) -> Iterator[Refusal]:
+    """Yield files of latents that cannot be read, or whose rows are about no clip that could be.
+
+    Raises:
+        OSError: a folder cannot be listed.
+    """
+    schema = pa.schema([CLIPS.arrow_schema().field("clip_id")])
+    place = folder_in(dataset, _LATENTS)
+    names = sorted(path.name for path in place.iterdir() if path.is_dir()) if place.exists() else []
+    for folder in (f"{_LATENTS}/{name}" for name in names if not name.startswith(".")):
+        for path in files_of(dataset, folder, ".parquet"):
+            try:
+                with open_parquet(path) as file:
+                    wrong = list(bad_cells(CLIPS, file.read(schema.names).cast(schema)))
+            except (pa.ArrowException, KeyError, ValueError, OSError) as error:
+                wrong = [f"it cannot be read: {error}"]
+            yield from (Refusal(file=f"{folder}/{path.name}", what=what) for what in wrong)
 
 
 def _folders(dataset: Path) -> Iterator[Refusal]:

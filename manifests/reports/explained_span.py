@@ -11,7 +11,7 @@ __all__ = ["ExplainedSpan"]
 _STATES = {  # outcomes that are no rule
     "trimmed": "outside the stretches of the video that were asked for",
     "undecodable": "the file holds no readable picture here",
-    "not_asked": "clips of this tier were not asked for (setting tiers)",
+    "not_asked": "clips of this tier were not asked for (setting tiers), or `gaia-curate subset` left the clip out",
 }
 
 

@@ -55,7 +55,7 @@ class _Units:
     source: list[str]
     seconds: Float64Array
     """(U, C) seconds."""
-    columns: list[tuple[str, str]]
+    columns: Sequence[tuple[str, str]]
     """(C,) tier and outcome of each column."""
 
     def of(self, tier: str, outcomes: Sequence[str] | None = None, without: Sequence[str] = ()) -> Float64Array:

@@ -17,7 +17,7 @@ from manifests.clip_size import clip_px
 from manifests.errors import DatasetError
 from manifests.files.tables import read_table, table_files
 from manifests.packing.one_state import without_writer
-from manifests.packing.stated import Refusal, refused_cells, refused_files, refused_footers
+from manifests.packing.stated import Refusal, refused_cells, refused_files, refused_footers, refused_latents
 from manifests.record import DatasetRecord, read_dataset
 from manifests.reports.validate_clips import Problem, clip_problems
 from manifests.reports.validate_identities import identity_problems
@@ -38,6 +38,8 @@ _DECIDE_AGAIN = "run `gaia-curate decide` into a new dataset"
 _RUN_AGAIN = "run the curation again"
 
 _REFUSED = "ask whoever made the dataset; nothing that it names so is opened"
+
+_ENCODE_AGAIN = "delete the file, and run `gaia-train latents` again"
 
 _GO_ON = "wait for it, or give the same command again to go on"
 
@@ -100,6 +102,7 @@ def _found(dataset: Path, record: DatasetRecord) -> Iterator[Problem]:
     size_px = clip_px(record)
     for path in table_files(dataset, CLIPS.name):
         yield from _clip_file_problems(dataset, path, size_px)
+    yield from (Problem(file=one.file, row="", what=one.what, remedy=_ENCODE_AGAIN) for one in refused_latents(dataset))
     yield from _record_problems(dataset, record)
 
 

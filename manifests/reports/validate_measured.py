@@ -21,14 +21,14 @@ _DECIDE_AGAIN = "run `gaia-curate decide` into a new dataset"
 _EXACT = ("kept", "trimmed", "not_asked")
 """Outcomes of spans whose borders are known to the tick."""
 
-_COLUMNS = ["video_id", "tick", "measured", "grid", "n_faces", "track_id", "interpolated"]
+_COLUMNS = ["video_id", "tick", "measured", "grid", "n_faces", "track_id", "interpolated", "mask_prob"]
 
 
 def measured_problems(dataset: Path) -> Iterator[Problem]:
     """Yield videos, clips and spans that contradict what was measured.
 
-    A tick that was not measured has faces only on the grid, and none of them a track; a clip holds none; the borders
-    of a span that is kept, or was not asked for, are exact.
+    A tick that was not measured has faces only on the grid, and none of them a track or a `mask_prob`; a clip holds
+    none; the borders of a span that is kept, or was not asked for, are exact.
 
     Raises:
         DatasetError: a table cannot be read.
@@ -43,6 +43,8 @@ def measured_problems(dataset: Path) -> Iterator[Problem]:
     )
     followed = pc.or_(told["track_id"].is_valid(), told["interpolated"])
     yield from _named(told.filter(followed), "ticks were not measured and have a face that is followed")
+    masked = pc.invert(pc.fill_null(pc.is_nan(told["mask_prob"]), True))
+    yield from _named(told.filter(masked), "ticks were not measured and have a mask_prob, which takes their neighbours")
     yield from _clip_problems(dataset, told)
     yield from _span_problems(dataset, set(pc.unique(frames.filter(on_grid)["video_id"]).to_pylist()))
 

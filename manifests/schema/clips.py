@@ -4,7 +4,7 @@ import pyarrow as pa
 
 from manifests.schema.columns import F32, F64, I32, I64, PATH, TEXT, Table, optional, required
 from manifests.schema.face_measures import SYNC_LAG_TICKS
-from manifests.schema.labels import LABELS
+from manifests.schema.label_columns import LABELS
 
 __all__ = ["CLIPS"]
 

@@ -14,6 +14,16 @@ def _face(name: str, data_type: pa.DataType, unit: str, shape: str, meaning: str
     return Column(name=name, type=data_type, unit=unit, shape=shape, meaning=meaning, nullable=True)
 
 
+def _tick(name: str, data_type: pa.DataType, unit: str, meaning: str) -> Column:
+    return Column(name=name, type=data_type, unit=unit, shape="", meaning=meaning, nullable=False)
+
+
+def _later(name: str, meaning: str, *then: str) -> Column:
+    """Return a flag that files of earlier versions lack; `then` is what it would be there."""
+    meaning = ", ".join((f"{meaning}; null in files of earlier versions", *then))
+    return Column(name=name, type=pa.bool_(), unit="", shape="", meaning=meaning, nullable=True, later=True)
+
+
 _TRACK = _face(
     "track_id", pa.int32(), "", "", "track of the face; null where there is none, and where no clip could lie"
 )
@@ -33,61 +43,19 @@ FRAMES = Table(
     "Face columns are about the main face and null where it was not seen.",
     row_group_rows=2048,
     columns=(
-        Column(
-            name="video_id", type=pa.string(), unit="", shape="", meaning="the video, as in `videos`", nullable=False
+        _tick("video_id", pa.string(), "", "the video, as in `videos`"),
+        _tick("tick", pa.int32(), "ticks", "number of the tick in the video, from 0"),
+        _tick("time_s", pa.float64(), "s", "tick / 25: time after the first video frame"),
+        _tick("decoded", pa.bool_(), "", "the file holds a trustworthy picture for the tick"),
+        _tick("n_faces", pa.int16(), "faces", "faces seen"),
+        _later(
+            "measured",
+            "everything was measured; false where no clip could lie, so that only grid ticks were searched",
+            "all true",
         ),
-        Column(
-            name="tick",
-            type=pa.int32(),
-            unit="ticks",
-            shape="",
-            meaning="number of the tick in the video, from 0",
-            nullable=False,
-        ),
-        Column(
-            name="time_s",
-            type=pa.float64(),
-            unit="s",
-            shape="",
-            meaning="tick / 25: time after the first video frame",
-            nullable=False,
-        ),
-        Column(
-            name="decoded",
-            type=pa.bool_(),
-            unit="",
-            shape="",
-            meaning="the file holds a trustworthy picture for the tick",
-            nullable=False,
-        ),
-        Column(name="n_faces", type=pa.int16(), unit="faces", shape="", meaning="faces seen", nullable=False),
-        Column(
-            name="measured",
-            type=pa.bool_(),
-            unit="",
-            shape="",
-            meaning="faces were looked for; false where no clip could lie; null in files of earlier versions, all true",
-            nullable=True,
-            later=True,
-        ),
-        Column(
-            name="grid",
-            type=pa.bool_(),
-            unit="",
-            shape="",
-            meaning="the tick of its group of 5 that is measured in any case; null in files of earlier versions",
-            nullable=True,
-            later=True,
-        ),
+        _later("grid", "the tick of its group of 5 that was searched by itself"),
         _TRACK,
-        Column(
-            name="interpolated",
-            type=pa.bool_(),
-            unit="",
-            shape="",
-            meaning="a short miss between two sightings, bridged by interpolation",
-            nullable=False,
-        ),
+        _tick("interpolated", pa.bool_(), "", "a short miss between two sightings, bridged by interpolation"),
         *_BOX_AND_POINTS,
         _face("landmark_scheme", pa.string(), "", "", "numbering of the landmarks, a name in manifests.landmarks"),
         *_MEASURES,

@@ -3,7 +3,7 @@
 import pyarrow as pa
 
 from manifests.schema.columns import F32, F64, I32, I64, PATH, TEXT, TRIMS, Table, optional, required
-from manifests.schema.labels import LABELS
+from manifests.schema.label_columns import LABELS
 
 __all__ = ["SPANS", "TIMING_COLUMNS", "VIDEOS"]
 
@@ -115,8 +115,8 @@ SPANS = Table(
             "on_grid",
             pa.bool_(),
             "",
-            "a border of the span is known to 5 ticks only, because no clip could lie there and only the grid ticks "
-            "were looked at; null in files of earlier versions, where all borders are exact",
+            "a border of the span is known to 5 ticks only, or to the length of the shortest clip, because no clip "
+            "could lie there and only some ticks were looked at; null in files of earlier versions, where all borders are exact",
             later=True,
         ),
     ),

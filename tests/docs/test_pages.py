@@ -45,7 +45,7 @@ SHOWN_ONLY = ("json", "text", "toml", "yaml")
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 CURATED_SAMPLE = re.compile(r"gaia-curate run --source samples --out (?P<out>[\w-]+) --preset embedded")
 """The command that has made `out/demo`; what it would make under another name is a copy of that."""
-READING = ("decide", "diff", "explain", "forget", "settings", "stats", "validate", "what-if")
+READING = ("decide", "diff", "explain", "forget", "label-sheet", "report", "settings", "stats", "validate", "what-if")
 """Commands of `gaia-curate` that take less time than an interpreter to start."""
 SHELL_WORDS = {"|", "||", ">", ">>", "2>&1", "#"}
 DEVELOPERS_FOLDER = re.compile(r"/(?:home|root|Users|work)/\w")

@@ -3,11 +3,12 @@
 A copy of the packages and the tests is spoilt in one place at a time, and the named test runs on the copy.
 """
 
+import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -162,8 +163,7 @@ MUTATIONS = (
     ),
     Mutation(
         "the crop shows one column further right",
-        "curation/rendering/crop.py", "np.arange(self.x0_px, self.x0_px + self.size_px)",
-        "np.arange(self.x0_px + 1, self.x0_px + 1 + self.size_px)",
+        "curation/rendering/crop.py", "part_within(self.x0_px, ", "part_within(self.x0_px + 1, ",
         f"{CROP}a_crop_of_the_clips_own_size_is_the_source_pixel_for_pixel",
     ),
     Mutation(
@@ -253,46 +253,98 @@ def copy(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Path:
     return folder
 
 
+SERVER = """
+import json, os, sys
+import av, cv2, numpy, pyarrow.parquet, pydantic, pytest, scipy.signal, torch, typer.testing
+
+for line in sys.stdin:
+    tests, variables, told = json.loads(line)
+    pid = os.fork()
+    if pid == 0:
+        os.environ.update(variables)
+        output = os.open(told, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(output, 1)
+        os.dup2(output, 2)
+        code = pytest.main(["-q", "-p", "no:cacheprovider", *tests])
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+"""
+"""Runs tests, each time in a process of its own that has the libraries, and nothing of the copy, imported."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The end of tests."""
+
+    returncode: int
+    stdout: str
+    """What they printed, errors included."""
+
+
+Run = Callable[[list[str], Path | None], Done]
+
+
+@pytest.fixture(scope="module")
+def run_tests(copy: Path) -> Iterator[Run]:
+    """Run tests of the copy; with a folder of real clips, they find it in GAIA_SHARED."""
+    server = subprocess.Popen(
+        [sys.executable, "-c", SERVER],
+        cwd=copy,
+        env=_environment(copy),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    asked, answers, told = server.stdin, server.stdout, copy / "told"
+    assert asked is not None
+    assert answers is not None
+
+    def run(tests: list[str], shared: Path | None) -> Done:
+        variables = {} if shared is None else {"GAIA_SHARED": str(shared)}
+        asked.write(f"{json.dumps([tests, variables, str(told)])}\n")
+        asked.flush()
+        return Done(int(answers.readline()), told.read_text(errors="replace"))
+
+    yield run
+    server.communicate()
+
+
 @pytest.fixture
-def spoilt(copy: Path, request: pytest.FixtureRequest) -> Iterator[tuple[Path, Mutation]]:
-    """The copy with one mutation, which is taken back afterwards."""
+def spoilt(copy: Path, request: pytest.FixtureRequest) -> Iterator[Mutation]:
+    """A mutation that the copy has, and that is taken back afterwards."""
     mutation: Mutation = request.param
     path = copy / mutation.file
     whole = path.read_text(encoding="utf-8")
     assert whole.count(mutation.old) == 1, f"mutation out of date: {mutation.old!r} is not once in {mutation.file}"
     path.write_text(whole.replace(mutation.old, mutation.new), encoding="utf-8")
-    yield copy, mutation
+    yield mutation
     path.write_text(whole, encoding="utf-8")
 
 
-def _environment(folder: Path, shared: Path | None = None) -> dict[str, str]:
+def _environment(folder: Path) -> dict[str, str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     # A file that is spoilt and mended within a second looks unchanged to the cache of compiled modules.
-    environment |= {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    return environment | ({} if shared is None else {"GAIA_SHARED": str(shared)})
-
-
-def _run(folder: Path, tests: list[str], shared: Path | None) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests]
-    environment = _environment(folder, shared)
-    return subprocess.run(command, cwd=folder, env=environment, check=False, capture_output=True, text=True)
+    return environment | {
+        "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"
+    }  # fmt: skip
 
 
 @pytest.mark.slow
-def test_the_tests_pass_on_the_copy_as_it_is(copy: Path, shared_dir: Path) -> None:
+def test_the_tests_pass_on_the_copy_as_it_is(run_tests: Run, shared_dir: Path) -> None:
     tests = sorted({mutation.test for mutation in MUTATIONS})
-    done = _run(copy, tests, shared_dir)
+    done = run_tests(tests, shared_dir)
     assert done.returncode == 0, done.stdout
     assert "skipped" not in done.stdout
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("spoilt", MUTATIONS, ids=[mutation.what for mutation in MUTATIONS], indirect=True)
-def test_a_mutation_makes_its_test_fail(spoilt: tuple[Path, Mutation], request: pytest.FixtureRequest) -> None:
-    folder, mutation = spoilt
-    shared = request.getfixturevalue("shared_dir") if mutation.real_speech else None
-    done = _run(folder, [mutation.test], shared)
-    assert done.returncode == 1, f"{mutation.test} does not notice: {mutation.what}\n{done.stdout}{done.stderr}"
+def test_a_mutation_makes_its_test_fail(spoilt: Mutation, run_tests: Run, request: pytest.FixtureRequest) -> None:
+    shared = request.getfixturevalue("shared_dir") if spoilt.real_speech else None
+    done = run_tests([spoilt.test], shared)
+    assert done.returncode == 1, f"{spoilt.test} does not notice: {spoilt.what}\n{done.stdout}"
 
 
 def test_the_docs_page_lists_every_mutation(repository: Path) -> None:

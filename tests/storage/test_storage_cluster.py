@@ -119,6 +119,7 @@ def test_machines_that_come_and_go_make_the_dataset_of_one(s3: StoreServer, stor
     assert len(losses) == 1, losses
     for name in TABLES:
         assert repr(_rows(dataset, name)) == repr(_rows(store / "of_one", name)), name
+    assert len(_objects(dataset)) >= 2  # the clip and its row
     assert _objects(dataset) == _objects(store / "of_one")
     assert validate(dataset) == []
     assert {"first", "second"} <= {key for key, method in course.asked if method == "PUT"}

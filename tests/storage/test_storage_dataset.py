@@ -4,8 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.review_pages import data_of
 from helpers.store_server import StoreServer
 
+from curation.review.build import write_report
 from manifests import Dataset, DatasetError
 
 
@@ -32,3 +34,10 @@ def test_a_clip_fetches_its_own_bytes_only(copied: Path, s3: StoreServer) -> Non
 def test_an_address_without_a_dataset_is_refused(copied: Path) -> None:
     with pytest.raises(DatasetError, match="is no dataset"):
         Dataset(f"{copied}/clips")
+
+
+def test_a_report_of_a_dataset_in_a_store_shows_its_clips(copied: Path, tmp_path: Path) -> None:
+    data = data_of(write_report(str(copied), tmp_path / "report.html", media="embed").path)
+    assert data["dataset"] == "talks"
+    assert [card["media"].startswith("data:video/mp4;base64,") for card in data["clips"]] == [True] * data["n_clips"]
+    assert data["n_clips"] > 0

@@ -4,6 +4,8 @@ Bazarevsky et al., "BlazeFace: Sub-millisecond Neural Face Detection on Mobile G
 numbers are those of MediaPipe's face_detector_graph.
 """
 
+import math
+
 import numpy as np
 
 from foundation.array_types import Float32Array, Float64Array
@@ -47,7 +49,9 @@ def decode_faces(
         scores (F,).
     """
     # most looks and most anchors show no face: their scores need not be computed
-    likely = np.flatnonzero(logits >= np.log(min_score / (1.0 - min_score)))
+    likely = np.flatnonzero(logits >= math.log(min_score / (1.0 - min_score)))
+    if not len(likely):
+        return np.zeros((0, 4, 2)), np.zeros(0)
     scores = 1.0 / (1.0 + np.exp(-np.minimum(logits[likely].astype(np.float64), 100.0)))
     order = np.argsort(-scores, kind="stable")
     scores, likely = scores[order], likely[order]

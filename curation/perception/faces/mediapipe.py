@@ -137,8 +137,12 @@ class MediaPipeFaces:
         return [one for look in looks for one in self._detect(frame, look) if not is_cut_off(one, look, width, height)]
 
     def _detect(self, frame: RgbImage, square: Square) -> list[Candidate]:
-        look = cut_square(frame, square, INPUT_PX).astype(np.float32) / 127.5 - 1.0
-        regressions, logits = self._detector(look[None])
+        look = cut_square(frame, square, INPUT_PX)
+        levels = self._detector.input()[0]
+        np.divide(look, np.float32(127.5), out=levels, dtype=np.float32)
+        levels -= np.float32(1.0)
+        del levels  # the network runs while nothing refers to its input
+        regressions, logits = self._detector.run()
         points, scores = decode_faces(regressions[0], logits[0, :, 0], self._anchors, _MIN_ANSWER)
         points_px = points * square.side + (square.x0, square.y0)
         return [

@@ -62,11 +62,20 @@ function distinct(values) { return [...new Set(values)].sort(); }
 
 function say(text) { document.getElementById("spoken").textContent = text; }
 
+let fields = 0;
+
+/** A control under its label. */
+function field(label, control) {
+  fields += 1;
+  control.id = `field-${fields}`;
+  return el("div", { class: "field" }, el("label", { for: control.id }, label), control);
+}
+
 /** A labelled choice; `change` is called with the value. */
 function choice(label, options, change, chosen) {
   const select = el("select", { on: { change: () => change(select.value) } },
     options.map(([value, text]) => el("option", { value, selected: value === chosen }, text)));
-  return el("label", {}, label, select);
+  return field(label, select);
 }
 
 function section(id, title, text) {

@@ -34,7 +34,7 @@ function clipsSection() {
   const set = (name) => (value) => { state[name] = value; update(); };
   const search = el("input", { type: "search", on: { input: () => set("text")(search.value) } });
   const options = (name, all) => [["", all], ...distinct(PAGE.clips.map((clip) => clip[name])).map((value) => [value, value])];
-  host.append(el("div", { class: "filters" }, el("label", {}, "Name or speaker", search),
+  host.append(el("div", { class: "filters" }, field("Name or speaker", search),
     choice("Source", options("source", "all sources"), set("source"), ""), choice("Tier", options("tier", "both tiers"), set("tier"), ""),
     choice("Split", options("split", "all splits"), set("split"), ""),
     choice("Order", [["name", "by name"], ["snr", "noisiest first"], ["quiet", "quietest first"], ["long", "longest first"]], set("sort"), "name")),

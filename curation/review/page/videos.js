@@ -24,7 +24,7 @@ function timeline(video, state) {
       const spans = video.spans[tier];
       return { type: "bar", orientation: "h", y: spans.map(() => tier), base: spans.map((span) => span.start_s), x: spans.map((span) => span.end_s - span.start_s),
         marker: { color: spans.map((span) => colourOf(span.outcome)), pattern: { shape: spans.map((span) => (span.coarse ? "/" : "")), size: 6, solidity: 0.25 }, line: { width: 0.5, color: themeColour("--paper") } },
-        customdata: spans.map((span) => plain(`${clock(span.start_s)} to ${clock(span.end_s)}: ${spanText(span)}`).replaceAll("; ", "<br>")),
+        customdata: spans.map((span) => plain(`${clock(span.start_s)} to ${clock(span.end_s)}: ${spanText(span)}`).replaceAll("; ", "<br>").replaceAll(" (kept", "<br>(kept")),
         hovertemplate: "%{customdata}<extra></extra>", yaxis: "y" };
     });
     const layout = { barmode: "overlay", bargap: 0.25, margin: { l: 8, r: 8, t: 4, b: 30 }, xaxis: { range: [0, video.duration_s], ticksuffix: " s" },
@@ -33,6 +33,7 @@ function timeline(video, state) {
       const part = video.duration_s / series.length;
       traces.push({ type: "scatter", mode: "lines", x: series.map((_, i) => (i + 0.5) * part), y: series, yaxis: "y2", line: { color: colourOf(state.value), width: 1.5 },
         hovertemplate: `%{x:.1f} s: ${plain(words(state.value))} %{y:.4g}<extra></extra>`, connectgaps: false });
+      layout.xaxis.anchor = "y2";
       layout.yaxis2 = { domain: [0, 0.5], anchor: "x", nticks: 4 };
       layout.shapes = criterion.filter((one) => one.limit !== null).map((one) => ({ type: "line", xref: "paper", x0: 0, x1: 1, yref: "y2", y0: one.limit, y1: one.limit, line: { color: themeColour("--ink"), width: 1, dash: "dash" } }));
     }
@@ -80,7 +81,7 @@ function videosSection() {
   const set = (name) => (value) => { state[name] = value; update(); };
   const search = el("input", { type: "search", on: { input: () => set("text")(search.value) } });
   const rules = [...new Set(PAGE.videos.flatMap((video) => Object.keys(video.values)))];
-  host.append(el("div", { class: "filters" }, el("label", {}, "Name, path or speaker", search),
+  host.append(el("div", { class: "filters" }, field("Name, path or speaker", search),
     choice("Source", [["", "all sources"], ...distinct(PAGE.videos.map((video) => video.source)).map((name) => [name, name])], set("source"), ""),
     choice("Outcome", [["", "any outcome"], ...outcomes.map((name) => [name, words(name)])], set("outcome"), ""),
     choice("Order", [["name", "by name"], ["lost", "most lost first"], ["long", "longest first"]], set("sort"), "name"),

@@ -97,6 +97,18 @@ def require_same(ours: Path, theirs: Path, *tables: str) -> None:
     assert media(ours) == media(theirs)
 
 
+def require_same_of_two_faces(ours: Path, theirs: Path) -> None:
+    """Compare spans and clips of one video, in datasets that hold others, too."""
+    (row,) = [row for row in read_table(ours, "videos").to_pylist() if row["path"].endswith("two_faces.mp4")]
+    for name in ("spans", "clips"):
+        rows = [read_table(dataset, name).to_pylist() for dataset in (ours, theirs)]
+        one, other = ([row_ for row_ in table if row_["video_id"] == row["video_id"]] for table in rows)
+        for clip in (*one, *other) if name == "clips" else ():
+            for place in ("media", "mp4_offset", "flac_offset"):
+                del clip[place]
+        assert one == other, name
+
+
 def test_limits_that_ask_for_more_are_refused_with_the_videos_and_nothing_is_written(
     coarse: Path, tmp_path: Path
 ) -> None:
@@ -179,7 +191,7 @@ def test_a_run_measures_them_and_then_limits_can_be_loosened(
     assert record == json.loads((every / "dataset.json").read_text())
     assert validate(dataset) == []
     assert run(str(source), dataset, EVERY, Executor()).already_done == 2
-    ours, theirs = (redecide(one, tmp_path / one.name, overrides=LOOSE) for one in (dataset, every))
+    ours, theirs = (redecide(one, tmp_path / f"{one.name}_loose", overrides=LOOSE) for one in (dataset, every))
     assert ours.spans().equals(theirs.spans())
     kept = [row["outcome"] for row in ours.spans().to_pylist() if row["tier"] == "vae"]
     assert kept.count("kept") == 3
@@ -189,30 +201,30 @@ def test_a_run_measures_them_and_then_limits_can_be_loosened(
 def test_a_run_in_windows_that_was_killed_or_told_to_measure_more_goes_on(
     source: Path, coarse: Path, every: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = tmp_path / "whole"
-    run(str(source), whole, WINDOWS, Executor())
-    require_same(whole, coarse, "spans", "clips")
+    two_faces, whole = str(source / "two_faces.mp4"), tmp_path / "whole"
+    run(two_faces, whole, WINDOWS, Executor())
+    require_same_of_two_faces(whole, coarse)
     assert 0 < sum(unmeasured_ticks_of(whole).values()) <= sum(unmeasured_ticks_of(coarse).values())
     dataset, ended = tmp_path / "dataset", []
-    run(str(source), dataset, WINDOWS, Executor(), limit=0)
-    videos, hooks = discover(str(source)).videos, RunHooks(on_event=ended.append, stopped=lambda: len(ended) > 5)
+    run(two_faces, dataset, WINDOWS, Executor(), limit=0)
+    videos, hooks = discover(two_faces).videos, RunHooks(on_event=ended.append, stopped=lambda: len(ended) > 3)
     list(curate_inline(WorkerPlan(settings=WINDOWS, dataset=dataset), videos, hooks))
     assert list((dataset / "windows").iterdir())
     shutil.copytree(dataset, tmp_path / "more")
-    run(str(source), dataset, WINDOWS, Executor())
+    run(two_faces, dataset, WINDOWS, Executor())
     require_same(dataset, whole, "frames", "spans", "clips")
 
     # windows that were left half-way are not taken for what every_tick asks for
     more = tmp_path / "more"
-    run(str(source), more, load_settings(WINDOWS, None, ["analysis.every_tick=true"]), Executor())
+    run(two_faces, more, load_settings(WINDOWS, None, ["analysis.every_tick=true"]), Executor())
     assert unmeasured_ticks_of(more) == {}
-    require_same(more, every, "spans", "clips")
+    require_same_of_two_faces(more, every)
 
     # a comparison that is added later measures nothing further, and forgets nothing of what was not
     monkeypatch.setattr(SYNC, "_own", {})
     register_model(SyncCard(name="steady", scheme="mediapipe478", load=lambda _settings: Steady()))
     before = read_table(whole, "frames", ["measured", "grid", "n_faces"])
-    run(str(source), whole, load_settings(WINDOWS, None, ["perception.sync=steady"]), Executor())
+    run(two_faces, whole, load_settings(WINDOWS, None, ["perception.sync=steady"]), Executor())
     assert read_table(whole, "frames", ["measured", "grid", "n_faces"]).equals(before)
-    assert read_table(whole, "frames", ["sync_scores"])["sync_scores"].null_count < N + TALKING
+    assert read_table(whole, "frames", ["sync_scores"])["sync_scores"].null_count < N
     assert validate(whole) == []

@@ -37,11 +37,11 @@ class Stored(LazyImage):
 
 
 def coded(matrix: int = BT709, height: int = 120, width: int = 200) -> Stored:
-    """Luma is the column or the row, whichever is larger; chroma are its own column and row."""
+    """Luma is the column or the row, whichever is larger; chroma are twice its own column and row."""
     rows, columns = np.mgrid[0:height, 0:width]
     blue, red = columns[: -(-height // 2), : -(-width // 2)], rows[: -(-height // 2), : -(-width // 2)]
     luma = np.maximum(columns, rows).astype(np.uint8)
-    return Stored(luma, (blue.astype(np.uint8), red.astype(np.uint8)), matrix, full=False)
+    return Stored(luma, ((2 * blue).astype(np.uint8), (2 * red).astype(np.uint8)), matrix, full=False)
 
 
 def one_colour(codes: tuple[int, int, int], matrix: int, *, full: bool) -> Stored:
@@ -55,7 +55,7 @@ def planes_of(picture: RgbImage | VideoFrame) -> list[UInt8Array]:
     assert isinstance(picture, VideoFrame)
     assert picture.format.name == "yuv420p"
     return [
-        np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: plane.height, : plane.width]
+        np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)[: plane.height, : plane.width]
         for plane in picture.planes
     ]
 
@@ -73,16 +73,16 @@ def test_a_square_of_the_clips_own_size_is_what_is_stored() -> None:
     luma, blue, red = planes_of(ClipPictures(Crop(x0_px=38, y0_px=20, size_px=64), 64)(coded()))
     rows, columns = np.mgrid[20:84, 38:102]
     np.testing.assert_array_equal(luma, np.maximum(columns, rows))
-    np.testing.assert_array_equal(blue, np.broadcast_to(np.arange(19, 51), (32, 32)))
-    np.testing.assert_array_equal(red, np.broadcast_to(np.arange(10, 42)[:, None], (32, 32)))
+    np.testing.assert_array_equal(blue, np.broadcast_to(np.arange(38, 102, 2), (32, 32)))
+    np.testing.assert_array_equal(red, np.broadcast_to(np.arange(20, 84, 2)[:, None], (32, 32)))
 
 
 def test_a_square_at_odd_pixels_has_its_chroma_between_the_stored_samples() -> None:
     luma, blue, red = planes_of(ClipPictures(Crop(x0_px=39, y0_px=21, size_px=64), 64)(coded()))
     rows, columns = np.mgrid[21:85, 39:103]
     np.testing.assert_array_equal(luma, np.maximum(columns, rows))
-    np.testing.assert_allclose(blue, np.broadcast_to(np.arange(19.5, 51), (32, 32)), atol=0.5)
-    np.testing.assert_allclose(red, np.broadcast_to(np.arange(10.5, 42)[:, None], (32, 32)), atol=0.5)
+    np.testing.assert_array_equal(blue, np.broadcast_to(np.arange(39, 103, 2), (32, 32)))
+    np.testing.assert_array_equal(red, np.broadcast_to(np.arange(21, 85, 2)[:, None], (32, 32)))
 
 
 @pytest.mark.parametrize(("height", "width"), [(120, 200), (119, 199)])
@@ -92,14 +92,14 @@ def test_beyond_the_frame_its_border_is_repeated(x0: int, y0: int, height: int, 
     luma, blue, _ = planes_of(ClipPictures(Crop(x0_px=x0, y0_px=y0, size_px=64), 64)(frame))
     rows, columns = np.clip(np.arange(y0, y0 + 64), 0, height - 1), np.clip(np.arange(x0, x0 + 64), 0, width - 1)
     np.testing.assert_array_equal(luma, np.maximum(columns, rows[:, None]))
-    np.testing.assert_allclose(blue, np.broadcast_to((columns // 2).reshape(32, 2).mean(1), (32, 32)), atol=0.5)
+    np.testing.assert_allclose(blue, np.broadcast_to((columns // 2 * 2).reshape(32, 2).mean(1), (32, 32)), atol=0.5)
 
 
 def test_a_smaller_clip_has_the_means_over_areas() -> None:
     luma, blue, _ = planes_of(ClipPictures(Crop(x0_px=10, y0_px=0, size_px=120), 60)(coded()))
     expected = np.maximum(*np.meshgrid(np.arange(10, 130), np.arange(120))).reshape(60, 2, 60, 2).mean(axis=(1, 3))
     np.testing.assert_allclose(luma, expected, atol=0.51)
-    np.testing.assert_allclose(blue, np.broadcast_to(np.arange(5, 65).reshape(30, 2).mean(1), (30, 30)), atol=0.51)
+    np.testing.assert_allclose(blue, np.broadcast_to(np.arange(10, 130, 2).reshape(30, 2).mean(1), (30, 30)), atol=0.51)
 
 
 @pytest.mark.parametrize("rgb", [(0, 0, 0), (255, 255, 255), (150, 20, 20), (30, 180, 60), (40, 60, 200)])

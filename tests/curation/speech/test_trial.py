@@ -47,6 +47,17 @@ def test_models_that_work_are_tried_on_a_second_of_sound() -> None:
     require_working(None, None)
 
 
+def test_an_encoder_with_a_quick_way_is_tried_by_it() -> None:
+    class QuickEncoder(MadeEncoder):
+        def try_out(self, clip: SpeechClip) -> Float16Array:
+            return rows(clip.n_ticks - 1)
+
+    encoder = QuickEncoder(rows)
+    with pytest.raises(SpeechTrialError, match=r"shape \(24, 4\) instead of \(25, 4\)"):
+        require_working(None, encoder)
+    assert encoder.heard == []
+
+
 @pytest.mark.parametrize(
     ("answer", "said"),
     [

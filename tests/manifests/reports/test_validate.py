@@ -258,3 +258,30 @@ def test_a_table_that_would_fill_the_memory_is_a_problem(dataset: Path, name: st
     held = pa.total_allocated_bytes()
     assert "what is read of it would take" in _texts(dataset)
     assert pa.total_allocated_bytes() - held < 1 << 20
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (pa.table({"clip_id": ["s3://other/x"], "n_frames": [3]}), "clip_id: "),
+        (pa.table({"clip_id": [None, "../x"]}), "it cannot be read: "),
+        (pa.table({"n_frames": [3]}), "it cannot be read: "),
+    ],
+    ids=["an address", "null", "no ids"],
+)
+def test_latents_of_no_clip_are_told(dataset: Path, content: pa.Table, expected: str) -> None:
+    folder = dataset / "latents" / "0123456789abcdef"
+    folder.mkdir(parents=True)
+    pq.write_table(content, folder / "part-1.parquet")
+    (problem,) = validate(dataset)
+    assert problem.file == "latents/0123456789abcdef/part-1.parquet"
+    assert problem.what.startswith(expected)
+    assert "gaia-train latents" in problem.remedy
+
+
+def test_latents_of_clips_are_no_problem(dataset: Path) -> None:
+    folder = dataset / "latents" / "0123456789abcdef"
+    folder.mkdir(parents=True)
+    ids = read_table(dataset, "clips", ["clip_id"])["clip_id"]
+    pq.write_table(pa.table({"clip_id": ids}), folder / "part-1.parquet")
+    assert validate(dataset) == []

@@ -62,6 +62,7 @@ def test_a_dataset_that_says_what_was_measured_is_valid_and_counts_it(coarse: Pa
             True,
             "1 ticks were not measured and have a face that is followed",
         ),
+        ("frames", "a.parquet", "mask_prob", 110, 0.5, "1 ticks were not measured and have a mask_prob"),
         ("frames", "a.parquet", "measured", 99, False, "1 of its ticks were not measured"),
         ("spans", "spans.parquet", "on_grid", 0, True, "is kept, and on_grid says that its borders are not exact"),
     ],

@@ -169,14 +169,24 @@ def test_killed_run_goes_on_to_the_last_bit_of_a_straight_one(straight: Callable
     assert state_of(straight(dropout=0.2)) == state_of(tmp_path / "run")
 
 
+TWO = ("train.micro_batch=2", "train.ranks_per_copy=2")
+"""Settings of two ranks that hold one copy together."""
+
+
+@pytest.fixture(scope="module")
+def toy_of_two_ranks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten steps of two ranks without a break; read it, never write to it."""
+    run = tmp_path_factory.mktemp("two_ranks") / "run"
+    whole = run_toy(run, *TWO, ranks=2)
+    assert whole.returncode == 0, whole.stderr
+    return run
+
+
 @pytest.mark.slow
 def test_two_ranks_that_are_killed_go_on_to_the_last_bit_and_end_on_one(
-    straight: Callable[..., Path], tmp_path: Path
+    straight: Callable[..., Path], toy_of_two_ranks: Path, tmp_path: Path
 ) -> None:
-    two = ("train.micro_batch=2", "train.ranks_per_copy=2")
-    whole = run_toy(tmp_path / "whole", *two, ranks=2)
-    assert whole.returncode == 0, whole.stderr
-    killed = run_toy(tmp_path / "run", *two, ranks=2, die_after=7)
+    killed = run_toy(tmp_path / "run", *TWO, ranks=2, die_after=7)
     assert killed.returncode != 0
     assert "SIGKILL" in killed.stderr, killed.stderr
     assert (tmp_path / "run" / "latest").read_text() == "step_00000005\n"
@@ -184,24 +194,22 @@ def test_two_ranks_that_are_killed_go_on_to_the_last_bit_and_end_on_one(
     for file in (tmp_path / "run").rglob("*"):  # a copy, to go on with on one rank
         there = tmp_path / "alone" / file.relative_to(tmp_path / "run")
         there.mkdir() if file.is_dir() else there.write_bytes(file.read_bytes())
-    done = run_toy(tmp_path / "run", *two, ranks=2)
+    done = run_toy(tmp_path / "run", *TWO, ranks=2)
     assert done.returncode == 0, done.stderr
-    assert furthest(tensors_of(tmp_path / "whole"), tensors_of(tmp_path / "run")) == 0.0
+    assert furthest(tensors_of(toy_of_two_ranks), tensors_of(tmp_path / "run")) == 0.0
     train_toy(tmp_path / "alone", toy_config())
-    assert furthest(tensors_of(tmp_path / "whole"), tensors_of(tmp_path / "alone")) < 1e-6
-    assert furthest(tensors_of(tmp_path / "whole"), tensors_of(straight())) < 1e-6
+    assert furthest(tensors_of(toy_of_two_ranks), tensors_of(tmp_path / "alone")) < 1e-6
+    assert furthest(tensors_of(toy_of_two_ranks), tensors_of(straight())) < 1e-6
 
 
 @pytest.mark.slow
 def test_two_ranks_go_on_together_where_the_shard_of_one_is_damaged(
-    straight: Callable[..., Path], tmp_path: Path
+    straight: Callable[..., Path], toy_of_two_ranks: Path, tmp_path: Path
 ) -> None:
-    two = ("train.micro_batch=2", "train.ranks_per_copy=2")
-    whole = run_toy(tmp_path / "run", *two, ranks=2)
-    assert whole.returncode == 0, whole.stderr
+    shutil.copytree(toy_of_two_ranks, tmp_path / "run")
     shard = tmp_path / "run" / "step_00000010" / "shards" / "rank_0001.safetensors"
     shard.write_bytes(shard.read_bytes()[:-1] + b"?")  # its digest is looked at by the second rank alone
-    again = run_toy(tmp_path / "run", *two, ranks=2)
+    again = run_toy(tmp_path / "run", *TWO, ranks=2)
     assert again.returncode == 0, again.stderr
     assert "another process found it damaged" in " ".join(again.stderr.split())
     assert "the run goes on from step_00000005" in " ".join(again.stderr.split())
@@ -276,14 +284,13 @@ def test_killed_vae_goes_on_to_the_last_bit_of_a_straight_one(straight_vae: Path
 def test_vae_on_two_ranks_goes_on_to_the_last_bit_and_ends_on_one(
     straight_vae: Path, faces: Path, tmp_path: Path
 ) -> None:
-    two = ("train.micro_batch=2", "train.ranks_per_copy=2")
-    whole = run_vae(tmp_path / "whole", faces, *two, ranks=2)
+    whole = run_vae(tmp_path / "whole", faces, *TWO, ranks=2)
     assert whole.returncode == 0, whole.stderr
-    killed = run_vae(tmp_path / "run", faces, *two, ranks=2, die_after=7)
+    killed = run_vae(tmp_path / "run", faces, *TWO, ranks=2, die_after=7)
     assert killed.returncode != 0
     assert (tmp_path / "run" / "latest").read_text() == "step_00000005\n"
     shutil.copytree(tmp_path / "run", tmp_path / "alone")
-    done = run_vae(tmp_path / "run", faces, *two, ranks=2)
+    done = run_vae(tmp_path / "run", faces, *TWO, ranks=2)
     assert done.returncode == 0, done.stderr
     assert furthest(tensors_of(tmp_path / "whole"), tensors_of(tmp_path / "run")) == 0.0
     train_small_vae(tmp_path / "alone", faces)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from curation.review.estimates import share
+from curation.review.shares import share
 
 
 def test_wilsons_interval_of_nine_of_ten() -> None:

@@ -4,8 +4,8 @@ from itertools import pairwise
 import numpy as np
 
 from curation.review.criteria import Criterion, criteria_of
+from curation.review.decided_stretches import SpanRow, Stretch, stretches_of
 from curation.review.sampling import drawn, nearest, strata_of
-from curation.review.stretches import SpanRow, Stretch, stretches_of
 from curation.rules.verdict import Verdict
 from curation.settings import CurationSettings, load_settings
 from manifests.rule_record import RuleRecord

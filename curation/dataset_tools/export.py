@@ -1,0 +1,76 @@
+"""Export of a dataset's clips in the format of another library."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from curation.dataset_tools.making import record_digest
+from curation.output.folder import DatasetFolder, DatasetFolderError
+from foundation.storage.atomic import write_json_atomic
+from foundation.storage.locations import location
+from foundation.text import shown
+from manifests.packing.one_state import without_writer
+
+__all__ = ["ExportFormat", "Exported", "export"]
+
+ExportFormat = Literal["webdataset", "hf", "lance"]
+
+_GIB = 2**30
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Exported:
+    """The outcome of an export."""
+
+    folder: Path
+    clips: int
+
+    def text(self) -> str:
+        """Return a sentence for people."""
+        return shown(
+            f"{self.folder}: {self.clips:,} clips. `gaia-curate forget` does not reach this copy: export it anew then."
+        )
+
+
+def export(
+    dataset: str | Path, to: ExportFormat, out: str | Path, *, shard_gib: float = 1.0, wait: bool = False
+) -> Exported:
+    """Write the clips of a dataset, with media and arrays, in the format of another library.
+
+    `origin.json`, which is written last, has the settings, models and licences of the dataset.
+
+    Args:
+        dataset: a finished dataset; it is not changed.
+        to: `webdataset`: tars per split; `hf`: Parquet with the media in it, for `datasets.load_dataset`; `lance`.
+        out: a new or empty folder.
+        shard_gib: most that a tar, or a Parquet file before compression, has.
+        wait: wait while another command writes to the dataset; otherwise such a command is an error.
+
+    Raises:
+        DatasetFolderError: `out` holds files.
+        DatasetError, MediaError: `dataset` is no dataset, is damaged, or has no clips.
+        MissingPackageError: the library is needed and not installed.
+        ChangingDatasetError: another command writes to it.
+        OSError: a file cannot be read or written.
+    """
+    origin, folder = location(dataset), location(out)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise DatasetFolderError(f"--out {out} holds files; give a new folder")
+    return without_writer(origin, lambda: _exported(origin, to, folder, int(shard_gib * _GIB)), wait=wait, repeat=False)
+
+
+def _exported(dataset: Path, to: ExportFormat, folder: Path, shard_bytes: int) -> Exported:
+    record = DatasetFolder.existing(dataset).record
+    if not record.totals.clips:
+        raise DatasetFolderError(f"{dataset} has no clips; there is nothing to export")
+    if to == "webdataset":
+        from curation.dataset_tools.export_webdataset import export_webdataset
+
+        n_clips = export_webdataset(dataset, folder, shard_bytes)
+    else:
+        from curation.dataset_tools.export_parquet import export_hugging_face, export_lance
+
+        n_clips = export_lance(dataset, folder) if to == "lance" else export_hugging_face(dataset, folder, shard_bytes)
+    content = record.model_dump(mode="json", exclude={"removals", "exclusions", "layouts"})
+    write_json_atomic(folder / "origin.json", {"dataset_sha256": record_digest(dataset), **content})
+    return Exported(folder=folder, clips=n_clips)

@@ -1,0 +1,253 @@
+"""Datasets made of datasets: valid, with their history, and without whoever was removed from one of them."""
+
+import io
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from helpers.made_videos import SmallRun
+from typer.testing import CliRunner
+
+from curation.cli.app import app
+from curation.dataset_tools.divide import divide
+from curation.dataset_tools.export import export
+from curation.dataset_tools.merge import merge
+from curation.dataset_tools.subset import subset
+from curation.engine.execution import Executor
+from curation.operations.decide import redecide
+from curation.operations.forget import forget
+from curation.operations.run import run
+from curation.output.folder import DatasetFolderError
+from curation.settings import CurationSettings
+from foundation.errors import UsageError
+from manifests.errors import DatasetError
+from manifests.files.tables import read_table
+from manifests.record import read_dataset
+from manifests.reports.queries import QueryError
+from manifests.reports.validate import validate
+
+Reader = Callable[[str], ModuleType]
+
+
+def rows_of(dataset: Path, table: str) -> list[dict[str, Any]]:
+    return list(read_table(dataset, table).to_pylist())
+
+
+def names(dataset: Path) -> list[str]:
+    return [Path(row["path"]).name for row in rows_of(dataset, "videos")]
+
+
+@pytest.fixture
+def halves(labelled: Path, tmp_path: Path) -> tuple[Path, Path]:
+    """The talking video in one dataset, the mute one in another."""
+    halves = tmp_path / "talking", tmp_path / "mute"
+    subset(labelled, "flac_size IS NOT NULL", halves[0])
+    subset(labelled, "flac_size IS NULL", halves[1])
+    return halves
+
+
+def test_a_subset_has_the_chosen_clips_alone_and_is_valid(labelled: Path, tmp_path: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in labelled.rglob("*")}
+    arguments = ["subset", str(labelled), "--where", "gender = 'Female'", "--out", str(tmp_path / "out")]
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 0, done.output
+    assert "1 of 2 clips, 3 s, of 1 videos" in done.output
+    assert {path: path.stat().st_mtime_ns for path in labelled.rglob("*")} == before, "the origin is not touched"
+    out = tmp_path / "out"
+    assert validate(out) == []
+    assert names(out) == ["a_talking.mp4", "d_again.mp4"]
+    (clip,) = rows_of(out, "clips")
+    (of_origin,) = [row for row in rows_of(labelled, "clips") if row["gender"] == "Female"]
+    places = ("media", "mp4_offset", "flac_offset")
+    assert {k: v for k, v in clip.items() if k not in places} == {k: v for k, v in of_origin.items() if k not in places}
+    (step,) = read_dataset(out).history
+    assert (step.command, step.where, len(step.origins)) == ("subset", "gender = 'Female'", 1)
+    again = CliRunner().invoke(app, arguments)
+    assert again.exit_code == 0, "the same command may be given again"
+
+
+def test_clips_that_a_subset_does_not_choose_become_seconds_that_nobody_asked_for(
+    small_run: SmallRun, tmp_path: Path
+) -> None:
+    redecide(
+        small_run.dataset,
+        tmp_path / "two",
+        None,
+        ["rules.too_short.min_s=1", "rules.too_short.max_clip_s=2"],
+        render=True,
+    )
+    clips = rows_of(tmp_path / "two", "clips")
+    assert len(clips) > 2, "each video has several clips"
+    video = clips[0]["video_id"]
+    chosen = clips[0]["clip_id"]
+    subset(tmp_path / "two", f"clip_id = '{chosen}'", tmp_path / "one")
+    assert validate(tmp_path / "one") == []
+    spans = rows_of(tmp_path / "one", "spans")
+    assert {span["video_id"] for span in spans} == {video}
+    assert {span["outcome"] for span in spans} >= {"kept", "not_asked"}
+    assert {span["clip_id"] for span in spans if span["clip_id"]} == {chosen}
+
+
+@pytest.mark.parametrize(
+    ("where", "error", "said"),
+    [
+        ("tier = 'none'", UsageError, "none of the 2 clips of .* fulfils \"tier = 'none'\"; nothing was written"),
+        ("height > 3", QueryError, "height"),
+        ("true); SELECT 'x' AS clip_id WHERE (true", UsageError, "fulfils"),
+    ],
+)
+def test_a_condition_that_chooses_nothing_is_told(
+    labelled: Path, tmp_path: Path, where: str, error: type[Exception], said: str
+) -> None:
+    with pytest.raises(error, match=said):
+        subset(labelled, where, tmp_path / "out")
+    assert not (tmp_path / "out" / "dataset.json").exists()
+
+
+def test_two_halves_merge_into_the_whole(labelled: Path, halves: tuple[Path, Path], tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["merge", *map(str, halves), "--out", str(tmp_path / "both")])
+    assert done.exit_code == 0, done.output
+    assert "1 curated videos of the first dataset, 1 of the second" in done.output
+    both = tmp_path / "both"
+    assert validate(both) == []
+    assert names(both) == ["a_talking.mp4", "b_mute.mp4", "d_again.mp4"]
+    places = ("media", "mp4_offset", "flac_offset", "split")
+    for table in ("clips", "spans", "frames"):
+        ours, theirs = (
+            [{k: v for k, v in row.items() if k not in places} for row in rows_of(one, table)]
+            for one in (both, labelled)
+        )
+        assert sorted(map(str, ours)) == sorted(map(str, theirs)), table  # as text, for which NaN is NaN
+    assert [step.command for step in read_dataset(both).history] == ["subset", "subset", "merge"]
+    overlap = merge(labelled, both, tmp_path / "overlap")
+    assert (overlap.videos, overlap.in_both) == ((2, 0), 3 - 1)
+    assert validate(tmp_path / "overlap") == []
+    assert names(tmp_path / "overlap") == names(labelled)
+
+
+def test_who_was_removed_from_one_dataset_is_removed_from_the_merged_one_and_stays_so(
+    small_run: SmallRun, labelled: Path, halves: tuple[Path, Path], tmp_path: Path
+) -> None:
+    other = Path(shutil.copytree(labelled, tmp_path / "other"))
+    forget(other, videos=["a_talking.mp4"])
+    forget(halves[0], videos=[rows_of(halves[0], "videos")[0]["video_id"]])
+    with pytest.raises(DatasetError, match="has no speaker"):
+        forget(halves[0], speaker="nobody")
+    merged = merge(labelled, other, tmp_path / "merged")
+    assert merged.removed == 1
+    assert names(tmp_path / "merged") == ["b_mute.mp4", "c_broken.mp4"]
+    assert validate(tmp_path / "merged") == []
+    talking = rows_of(labelled, "videos")[0]["video_id"]
+    held = b"".join(path.read_bytes() for path in (tmp_path / "merged").rglob("*") if path.is_file())
+    assert talking.encode() not in held
+    report = run(small_run.source, tmp_path / "merged", CurationSettings(), Executor())
+    assert report.curated == ()
+    assert names(tmp_path / "merged") == ["b_mute.mp4", "c_broken.mp4"]
+    again = merge(tmp_path / "merged", halves[0], tmp_path / "twice")
+    removals = again.dataset.record.removals
+    assert removals is not None
+    assert removals.has_video(talking)
+    assert len(removals.also) == 1, "two salts"
+
+
+def test_a_condition_that_names_somebody_is_blanked_when_that_one_is_removed(labelled: Path, tmp_path: Path) -> None:
+    subset(labelled, "path NOT LIKE '%nothing%'", tmp_path / "kept")
+    video = rows_of(labelled, "videos")[0]["video_id"]
+    subset(labelled, f"video_id <> 'x' OR video_id = '{video}'", tmp_path / "named")
+    for folder in ("kept", "named"):
+        forget(tmp_path / folder, videos=[video])
+    assert read_dataset(tmp_path / "kept").history[0].where == "path NOT LIKE '%nothing%'"
+    assert read_dataset(tmp_path / "named").history[0].where is None
+
+
+def test_datasets_that_were_made_differently_are_not_merged(labelled: Path, tmp_path: Path) -> None:
+    redecide(labelled, tmp_path / "strict", None, ["rules.frontal.strict_deg=3"])
+    with pytest.raises(DatasetFolderError, match=r"made with other settings .*rules\.frontal\.strict_deg"):
+        merge(labelled, tmp_path / "strict", tmp_path / "out")
+    with pytest.raises(DatasetFolderError, match="two are the same"):
+        merge(labelled, labelled, tmp_path / "out")
+    with pytest.raises(DatasetFolderError, match="is another dataset; give a new folder"):
+        subset(labelled, "true", tmp_path / "strict")
+    with pytest.raises(DatasetError, match="is no dataset"):
+        merge(labelled, tmp_path / "nothing", tmp_path / "out")
+
+
+def test_a_split_anew_forgets_the_earlier_one_and_keeps_people_together(copy: Path) -> None:
+    assert {clip["split"] for clip in rows_of(copy, "clips")} == {"train"}
+    arguments = ["split", str(copy), "--by", "speaker", "--val-share", "0.5", "--test-share", "0"]
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 0, done.output
+    assert sorted(clip["split"] for clip in rows_of(copy, "clips")) == ["train", "val"]
+    assert validate(copy) == []
+    record = read_dataset(copy)
+    assert [step.command for step in record.history] == ["split"]
+    assert record.config["split"] == {"val_share": 0.5, "test_share": 0.0}
+    divide(copy, {"val_share": 0.0})
+    assert {clip["split"] for clip in rows_of(copy, "clips")} == {"train"}
+
+
+def test_an_export_to_webdataset_is_read_back_by_it(labelled: Path, reader: Reader, tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["export", str(labelled), "--to", "webdataset", "--out", str(tmp_path / "wds")])
+    assert done.exit_code == 0, done.output
+    tars = sorted(path.name for path in (tmp_path / "wds").glob("*.tar"))
+    assert tars == ["train-diffusion-00000.tar", "train-vae-mute-00000.tar"]
+    clips = {clip["clip_id"]: clip for clip in rows_of(labelled, "clips")}
+    webdataset = reader("webdataset")
+    for name in tars:
+        for sample in webdataset.WebDataset(str(tmp_path / "wds" / name), shardshuffle=False):
+            clip = clips.pop(sample["__key__"])
+            points = np.load(io.BytesIO(sample["landmarks.npy"]))
+            assert np.array_equal(points, np.array(clip["landmarks"], np.float32))
+            assert json.loads(sample["json"])["gender"] == clip["gender"]
+            assert len(sample["mp4"]) == clip["mp4_size"]
+    assert clips == {}
+    with pytest.raises(DatasetFolderError, match="holds files"):
+        export(labelled, "webdataset", tmp_path / "wds")
+    export(labelled, "webdataset", tmp_path / "small", shard_gib=1e-5)
+    assert len(list((tmp_path / "small").glob("*.tar"))) == 2
+
+
+def test_an_export_to_hugging_face_has_its_splits_and_media(
+    copy: Path, reader: Reader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    datasets = reader("datasets")
+    divide(copy, {"val_share": 0.5, "test_share": 0.0})
+    export(copy, "hf", tmp_path / "hf")
+    found = datasets.load_dataset(str(tmp_path / "hf"), cache_dir=str(tmp_path / "cache"))
+    assert sorted(found) == ["train", "val"]
+    clips = {clip["clip_id"]: clip for clip in rows_of(copy, "clips")}
+    for split, rows in found.items():
+        plain = rows.cast_column("video", datasets.Video(decode=False)).cast_column(
+            "audio", datasets.Audio(decode=False)
+        )
+        for row in plain:
+            clip = clips.pop(row["clip_id"])
+            assert clip["split"] == split
+            assert len(row["video"]["bytes"]) == clip["mp4_size"]
+            assert (row["audio"] is None) == (clip["flac_size"] is None)
+    assert clips == {}
+
+
+def test_an_export_to_lance_is_read_back_by_it(labelled: Path, reader: Reader, tmp_path: Path) -> None:
+    lance = reader("lance")
+    export(labelled, "lance", tmp_path / "out")
+    rows = lance.dataset(str(tmp_path / "out" / "clips.lance")).to_table().to_pylist()
+    clips = {clip["clip_id"]: clip for clip in rows_of(labelled, "clips")}
+    assert sorted(row["clip_id"] for row in rows) == sorted(clips)
+    for row in rows:
+        clip = clips[row["clip_id"]]
+        assert (row["landmarks"], len(row["mp4"])) == (clip["landmarks"], clip["mp4_size"])
+    assert not pq.read_table(labelled / "videos")["gender"].combine_chunks().is_null().to_pylist()[0]
+
+
+def test_a_dataset_without_clips_is_not_exported(labelled: Path, tmp_path: Path) -> None:
+    redecide(labelled, tmp_path / "none", None, ["rules.frontal.strict_deg=9"])
+    with pytest.raises(DatasetFolderError, match="has no clips; there is nothing to export"):
+        export(tmp_path / "none", "hf", tmp_path / "out")
