@@ -153,7 +153,9 @@ def _behind_barriers(fails: BoolArray, rules: RulesSettings) -> BoolArray:
     """
     least, n = least_bad(rules), len(fails)
     barrier = np.zeros(n, dtype=np.bool_)
-    barrier[least - 1 :] = np.lib.stride_tricks.sliding_window_view(fails, least).all(axis=1) if n >= least else False
+    if n >= least:
+        whole: BoolArray = np.lib.stride_tricks.sliding_window_view(fails, least).all(axis=1)
+        barrier[least - 1 :] = whole
     seen = np.concatenate([np.zeros(SEEN_GRID_TICKS, dtype=np.bool_), barrier])
     recent = np.lib.stride_tricks.sliding_window_view(seen, SEEN_GRID_TICKS + 1 - least)[least:]
     among: BoolArray = recent[:n].any(axis=1)

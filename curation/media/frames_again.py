@@ -73,7 +73,7 @@ class _ImageAgain(LazyImage):
         self._decoded: LazyImage | None = None
 
     @property
-    def rgb(self) -> RgbImage:  # type: ignore[override]  # the image that was decoded keeps it
+    def rgb(self) -> RgbImage:
         return self._image().rgb
 
     def release(self) -> None:

@@ -47,7 +47,7 @@ class Reviewed:
 
 def decided_by(settings: CurationSettings) -> str:
     """Return a digest of the settings of the rules, which say what a stretch is."""
-    text = json.dumps(settings_of(settings.rules), sort_keys=True)
+    text = json.dumps(settings_of(settings.rules), sort_keys=True, allow_nan=False)
     return hashlib.sha256(f"{text} {settings.tiers}".encode()).hexdigest()[:16]
 
 

@@ -104,7 +104,7 @@ def croissant_json(facts: CardFacts, today: date) -> bytes:
     }
     if facts.splits:
         content["distribution"].append(_files("media", "application/x-tar", "tar"))
-    before, _, after = json.dumps(content, indent=1, ensure_ascii=False).partition(_SEAL)
+    before, _, after = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False).partition(_SEAL)
     return sealed(before, f"{after}\n")
 
 

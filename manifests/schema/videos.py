@@ -116,7 +116,8 @@ SPANS = Table(
             pa.bool_(),
             "",
             "a border of the span is known to 5 ticks only, or to the length of the shortest clip, because no clip "
-            "could lie there and only some ticks were looked at; null in files of earlier versions, where all borders are exact",
+            "could lie there and only some ticks were looked at; null in files of earlier versions, where all borders "
+            "are exact",
             later=True,
         ),
     ),

@@ -31,6 +31,8 @@ NAMES = {
         *("find_duplicates", "find_identities", "find_person", "Duplicates", "FoundPerson", "IdentityReport"),
         *("PersonVideo", "SpeakingCard", "VoiceCard"),
         *("DenoiserCard", "EncoderCard", "FaceFinderCard", "HeadPoseCard", "IdentityCard", "MaskCard"),
+        *("calibrate", "compare", "vary", "write_label_sheet", "write_report"),
+        *("Calibration", "Differences", "WhatIf", "WrittenPage"),
         *("Asset", "AssetFile", "FaceObservation", "UrlSource", "asset_path"),
     },
     "training": {
