@@ -52,7 +52,7 @@ def _spoilt(make: Make, make_faces: MakeFaces, seed: int, n: int) -> Evidence:
     if seed % 2:
         faces = _with_another(faces, make_faces(np.flatnonzero(_flags(rng, n, 0.3, 12)), x0=320.0, width=110.0), seed)
     speech = np.where(_flags(rng, n, 0.3, 35), 0.2, 0.9).astype(np.float32)
-    speech[:40] = speech[-40:] = 0.1  # a pause at either end has no margin there
+    speech[:45] = speech[-45:] = 0.1  # a pause at either end has no margin there
     cut = np.where(rng.random(n) < 0.008, rng.choice([0.6, 0.95], n), 0.0).astype(np.float32)
     made = replace(
         evidence, faces=faces, cut_score=cut, speech_prob=speech if evidence.speech_prob is not None else None
@@ -133,7 +133,7 @@ VARIED = {
     "rules.mask.max_prob": [0.1, 0.9],
     "rules.mask.smooth_ticks": [1, 41],
     "rules.silence.max_pause_s": [0, 1, 2],
-    "rules.silence.pad_s": [0, 0.6],
+    "rules.silence.pad_s": [0, 1.2],
     "rules.silence.min_speech_prob": [0.1, 0.95],
     "rules.silence.min_lip_motion": [0, 0.02],
     "rules.silence.lip_window_s": [1, 6],
@@ -170,7 +170,7 @@ SHORT = {
 }
 """The made videos are short, and so are their clips."""
 
-QUICKLY = ("rules.frontal.loose_deg", "rules.jitter.strict_step", "rules.silence.max_pause_s", "rules.too_short.min_s")
+QUICKLY = ("rules.frontal.loose_deg", "rules.jitter.strict_step", "rules.silence.pad_s", "rules.too_short.min_s")
 
 
 @pytest.fixture
