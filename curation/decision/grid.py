@@ -154,8 +154,8 @@ def _behind_barriers(fails: BoolArray, rules: RulesSettings) -> BoolArray:
     least, n = least_bad(rules), len(fails)
     barrier = np.zeros(n, dtype=np.bool_)
     if n >= least:
-        whole: BoolArray = np.lib.stride_tricks.sliding_window_view(fails, least).all(axis=1)
-        barrier[least - 1 :] = whole
+        windows = np.lib.stride_tricks.sliding_window_view(fails, least)
+        barrier[least - 1 :] = np.asarray(windows.all(axis=1), dtype=np.bool_)
     seen = np.concatenate([np.zeros(SEEN_GRID_TICKS, dtype=np.bool_), barrier])
     recent = np.lib.stride_tricks.sliding_window_view(seen, SEEN_GRID_TICKS + 1 - least)[least:]
     return np.asarray(recent[:n].any(axis=1), dtype=np.bool_)
