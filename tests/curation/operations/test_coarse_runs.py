@@ -167,7 +167,8 @@ def test_clips_spans_and_media_are_those_of_measuring_every_tick(coarse: Path, e
     require_same(coarse, every, "videos", "spans", "clips")
     ours, theirs = read_table(coarse, "frames"), read_table(every, "frames")
     assert theirs["measured"].to_pylist() == [True] * (N + TALKING)
-    assert ours["grid"].equals(theirs["grid"])
+    # between anchors that fail, groups are not searched
+    assert all(there or not here for here, there in zip(*(t["grid"].to_pylist() for t in (ours, theirs)), strict=True))
     kept = ours["measured"]
     assert ours.filter(kept).equals(theirs.filter(kept))
     assert statistics(every).unmeasured_s == 0.0
