@@ -105,5 +105,5 @@ def test_a_row_that_no_clip_can_have_is_refused(dataset: Path, start_s: float) -
     number = rows.column_names.index("start_s")
     starts = pa.array([start_s] * rows.num_rows, pa.float64())
     write_parquet(path, rows.set_column(number, rows.schema.field(number), starts), CLIPS)
-    with pytest.raises(DatasetError, match="start_s: .*gaia-curate validate"):
+    with pytest.raises(DatasetError, match=r"start_s: .*gaia-curate validate"):
         Dataset(dataset).clip(0)

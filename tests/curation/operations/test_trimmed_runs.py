@@ -228,9 +228,8 @@ def test_a_plan_counts_what_is_asked_for_and_not_done(tmp_path: Path) -> None:
 def test_a_copy_with_other_stretches_goes_with_the_first_and_that_is_said(tmp_path: Path) -> None:
     (tmp_path / "copy.mp4").write_bytes(faceless(tmp_path / "a.mp4", 1).read_bytes())
     report = go(put_list(tmp_path / "talks.csv", ("a.mp4", "anna", 0, 1), ("copy.mp4", "anna", 1, 2)))
-    assert any(
-        "copy.mp4, are copies with another speaker, other labels or other stretches" in line for line in report.notes
-    )
+    said = "copy.mp4, are copies with another speaker, other labels or other stretches"
+    assert any(said in line for line in report.notes)
     assert told(tmp_path / "dataset") == [(0, 25, "no_face"), (25, 50, "trimmed")]
 
 
