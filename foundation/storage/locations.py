@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from foundation.errors import CannotStartError
 from foundation.packages import DISTRIBUTION
-from foundation.storage.regular_files import FileTooLargeError, open_regular, read_small, require_regular
+from foundation.storage.regular_files import FileTooLargeError, read_regular, read_small, require_regular
 
 if TYPE_CHECKING:
     from upath import UPath
@@ -168,10 +168,7 @@ def read_range(path: Path, offset: int, size: int) -> bytes:
         OSError: the file cannot be read.
     """
     if not is_remote(path):
-        with open_regular(path) as stream:
-            end = os.fstat(stream.fileno()).st_size  # a size that is only claimed takes no memory
-            stream.seek(min(offset, end))
-            return stream.read(min(size, max(0, end - offset)))
+        return read_regular(path, offset, size)
     if not size:
         return b""
     remote = remote_of(path)

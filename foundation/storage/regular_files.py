@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from foundation.errors import UsageError
 
-<<<<<<< HEAD
 if TYPE_CHECKING:
     from upath import UPath
 
@@ -25,9 +24,6 @@ __all__ = [
     "read_small",
     "require_regular",
 ]
-=======
-__all__ = ["FileTooLargeError", "NotRegularFileError", "kind_of", "open_regular", "read_small", "require_regular"]
->>>>>>> parent of fa1c0a0 (data: a batch's pictures are stored as they are trained on)
 
 _KINDS = (
     (stat.S_ISLNK, "a link"),
@@ -84,16 +80,41 @@ def open_regular(path: Path, *, follow_links: bool = True) -> BufferedReader:
         NotRegularFileError: it is a folder, a named pipe, a socket, a device, or a link that is not followed.
         OSError: it is not there, or cannot be read.
     """
+    descriptor, _ = _opened(path, follow_links=follow_links)
+    return os.fdopen(descriptor, "rb")
+
+
+def read_regular(path: Path, offset: int, size: int) -> bytes:
+    """Read `size` bytes of a local file from `offset` on, fewer where it ends earlier.
+
+    Raises:
+        NotRegularFileError: it is a folder, a named pipe, a socket or a device.
+        OSError: it is not there, or cannot be read.
+    """
+    descriptor, end = _opened(path, follow_links=True)
+    try:
+        size = min(size, max(0, end - offset))  # a size that is only claimed takes no memory
+        content = os.pread(descriptor, size, offset)
+        while len(content) < size and (more := os.pread(descriptor, size - len(content), offset + len(content))):
+            content += more  # one call reads 2 GiB at most
+    finally:
+        os.close(descriptor)
+    return content
+
+
+def _opened(path: Path, *, follow_links: bool) -> tuple[int, int]:
+    """Open a file as `open_regular` does; return its descriptor and its length."""
     # Looked at before it is opened, for opening alone can move a device, and afterwards, for it may have been replaced.
     require_regular(path, follow_links=follow_links)
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC | (0 if follow_links else os.O_NOFOLLOW)
     descriptor = os.open(path, flags)
     try:
-        _require(path, os.fstat(descriptor).st_mode)
-        return os.fdopen(descriptor, "rb")
+        status = os.fstat(descriptor)
+        _require(path, status.st_mode)
     except BaseException:
         os.close(descriptor)
         raise
+    return descriptor, status.st_size
 
 
 def read_small(path: Path, max_bytes: int, *, follow_links: bool = True) -> bytes:

@@ -172,8 +172,8 @@ def _images(
             first = table.first_for(number)
             if last < 0 or first > last + 1:
                 decoder.flush_buffers()
-            for between in range(max(first, last + 1), number + 1):
-                content = table.frame(mp4, between)
+            begin = max(first, last + 1)
+            for between, content in enumerate(table.frames(mp4, begin, number + 1), begin):
                 is_pure = is_pure and table.is_pure(content)
                 packet = av.Packet(content)
                 packet.pts = between

@@ -8,7 +8,7 @@ of H.264.
 
 import struct
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -59,10 +59,11 @@ class FrameTable:
     key_frames: Sequence[int]
     """Numbers of the frames that depend on no other, in ascending order; the first is 0."""
 
-    def frame(self, mp4: bytes, number: int) -> bytes:
-        """Return the content of a frame, as its decoder takes it."""
-        start = int(self.start[number])
-        return mp4[start : start + int(self.size[number])]
+    def frames(self, mp4: bytes, first: int, end: int) -> Iterator[bytes]:
+        """Yield the contents of the frames from `first` to before `end`, as their decoder takes them."""
+        start = self.start[first:end]
+        for begin, end_of_frame in zip(start.tolist(), (start + self.size[first:end]).tolist(), strict=True):
+            yield mp4[begin:end_of_frame]
 
     def is_pure(self, frame: bytes) -> bool:
         """Return whether a frame leaves its decoder as it was for other clips: it has no parameters of its own."""

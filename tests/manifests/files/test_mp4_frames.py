@@ -49,7 +49,7 @@ def test_the_table_is_the_one_of_a_demuxer(clip: bytes) -> None:
         packets = [packet for packet in container.demux(video=0) if packet.size]
         assert table.extradata == container.streams.video[0].codec_context.extradata
     assert table.start.tolist() == [packet.pos for packet in packets]
-    assert [table.frame(clip, number) for number in range(N_FRAMES)] == [bytes(packet) for packet in packets]
+    assert list(table.frames(clip, 0, N_FRAMES)) == [bytes(packet) for packet in packets]
     assert list(table.key_frames) == [number for number, packet in enumerate(packets) if packet.is_keyframe]
     assert (table.width_px, table.height_px) == (64, 64)
     assert [table.first_for(number) for number in (0, 11, 12, 39)] == [0, 0, 12, 36]
@@ -223,7 +223,7 @@ def test_a_decoder_waits_for_the_next_clip_unless_frames_brought_parameters(
     (decoder,) = media._decoders.values()
     frames_at(clip, [30])
     assert media._decoders == {table.extradata: decoder}
-    frame = table.frame(clip, 12)
+    (frame,) = table.frames(clip, 12, 13)
     assert table.is_pure(frame)
     assert not table.is_pure(_sets_in_units(table.extradata) + frame)
     monkeypatch.setattr(type(table), "is_pure", lambda *_: False)
