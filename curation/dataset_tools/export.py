@@ -1,13 +1,18 @@
 """Export of a dataset's clips in the format of another library."""
 
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from curation.dataset_tools.making import record_digest
 from curation.output.folder import DatasetFolder, DatasetFolderError
+from curation.output.sole_writer import foreign_entries
 from foundation.storage.atomic import write_json_atomic
-from foundation.storage.locations import location
+from foundation.storage.leases import held, is_lease_file
+from foundation.storage.locations import is_remote, location
 from foundation.text import shown
 from manifests.packing.one_state import without_writer
 
@@ -37,7 +42,8 @@ def export(
 ) -> Exported:
     """Write the clips of a dataset, with media and arrays, in the format of another library.
 
-    `origin.json`, which is written last, has the settings, models and licences of the dataset.
+    `origin.json`, which is written last, has the settings, models and licences of the dataset. An export that ends
+    with an error or by Ctrl-C leaves nothing behind; only of one that was killed there is a part, without origin.json.
 
     Args:
         dataset: a finished dataset; it is not changed.
@@ -47,16 +53,51 @@ def export(
         wait: wait while another command writes to the dataset; otherwise such a command is an error.
 
     Raises:
-        DatasetFolderError: `out` holds files.
+        DatasetFolderError: `out` is a file, or holds files.
         DatasetError, MediaError: `dataset` is no dataset, is damaged, or has no clips.
         MissingPackageError: the library is needed and not installed.
         ChangingDatasetError: another command writes to it.
+        LeaseHeldError: another command writes to `out`, and `wait` is false.
         OSError: a file cannot be read or written.
     """
     origin, folder = location(dataset), location(out)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise DatasetFolderError(f"--out {out} holds files; give a new folder")
-    return without_writer(origin, lambda: _exported(origin, to, folder, int(shard_gib * _GIB)), wait=wait, repeat=False)
+    _require_empty(folder)  # a folder of others gets no lease
+    with held(folder, "gaia-curate export", wait=wait):
+        _require_empty(folder)
+        return without_writer(
+            origin,
+            lambda: _whole_or_nothing(folder, lambda: _exported(origin, to, folder, int(shard_gib * _GIB))),
+            wait=wait,
+            repeat=False,
+        )
+
+
+def _require_empty(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise DatasetFolderError(f"--out {folder} is a file; give a new folder")
+    names = foreign_entries(folder, frozenset())
+    if names:
+        remedy = "give a new folder"
+        if "origin.json" not in names:
+            remedy += ", or empty this one: without origin.json, an export in it is not complete"
+        raise DatasetFolderError(f"--out {folder} holds files; {remedy}")
+
+
+def _whole_or_nothing(folder: Path, write: Callable[[], Exported]) -> Exported:
+    """Write into an empty folder, and empty it again where that fails."""
+    try:
+        return write()
+    except BaseException:
+        with suppress(OSError):
+            for path in [path for path in folder.iterdir() if not is_lease_file(path.name)]:
+                if not path.is_dir():
+                    path.unlink()
+                elif is_remote(folder):
+                    for file in [file for file in path.rglob("*") if not file.is_dir()]:
+                        file.unlink()
+                else:
+                    shutil.rmtree(path, ignore_errors=True)
+        raise
 
 
 def _exported(dataset: Path, to: ExportFormat, folder: Path, shard_bytes: int) -> Exported:

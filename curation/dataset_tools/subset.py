@@ -60,7 +60,7 @@ def subset(
         wait: wait while another command writes to one of the two; otherwise such a command is an error.
 
     Raises:
-        UsageError: no clip fulfils the condition.
+        UsageError: the condition is empty, or no clip fulfils it.
         QueryError: it is no condition, or takes more than `limits`.
         DatasetFolderError: `out` holds something else.
         DatasetError: `dataset` is no dataset, or is damaged.
@@ -79,6 +79,8 @@ def subset(
 
 def _chosen(path: Path, where: str, out: Path, limits: QueryLimits) -> Subset:
     folder = DatasetFolder.existing(path)
+    if not where.strip():
+        raise UsageError('--where is empty; give a condition over the columns of clips, such as "snr_db > 20"')
     answer = query(path, _WHERE.format(where), limits)
     asked = {row[0] for row in answer.rows}
     clips = read_table(path, "clips", ["clip_id", "n_frames"]).to_pylist()

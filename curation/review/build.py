@@ -80,11 +80,11 @@ def write_report(
     Raises:
         DatasetError: `dataset` is no dataset, or is damaged.
         ChangingDatasetError: a command has begun to remove what is read.
-        UsageError: the page would have more than 50 MB.
+        UsageError: `out` does not end in .html, or the page would have more than 50 MB.
         MissingChartsError: the package plotly is not installed.
         OSError: the page cannot be written.
     """
-    folder, page_path = location(dataset), Path(out)
+    folder, page_path = location(dataset), _page_path(out)
     page = in_one_state(
         folder,
         lambda counted: _report(read_reviewed(folder, counted), page_path, media, videos, clips, seed),
@@ -114,15 +114,23 @@ def write_label_sheet(
         videos: most videos that are drawn from.
 
     Raises:
-        UsageError: a rule is unknown, or the page would have more than 50 MB.
+        UsageError: `out` does not end in .html, a rule is unknown, or the page would have more than 50 MB.
         DatasetError: `dataset` is no dataset, or is damaged.
         ChangingDatasetError: a command has begun to remove what is read.
         MissingChartsError: the package plotly is not installed.
         OSError: the page cannot be written.
     """
-    folder, page_path = location(dataset), Path(out)
+    folder, page_path = location(dataset), _page_path(out)
     page = in_one_state(folder, lambda counted: _sheet(read_reviewed(folder, counted), n, seed, rules, media, videos))
     return _written(page_path, page)
+
+
+def _page_path(out: str | Path) -> Path:
+    """Return the path of a page; another name may be that of a file of the dataset, which must not be replaced."""
+    path = Path(out)
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise UsageError(f"--out {path} is no name of a page; end it in .html")
+    return path
 
 
 def _written(path: Path, page: Page) -> WrittenPage:

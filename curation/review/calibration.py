@@ -125,12 +125,14 @@ def calibrate(
 
     Raises:
         LabelsError: the file is no file of labels, or is of another dataset, of other limits or of an unknown rule.
-        UsageError: `precision` is out of range.
+        UsageError: `precision` is out of range, or `out` does not end in .yaml.
         DatasetError: `dataset` is no dataset, or is damaged.
         OSError: the file cannot be written.
     """
     if not 0.0 < precision <= 1.0:
         raise UsageError(f"the wanted precision is {precision}; give a share above 0 and up to 1, such as 0.95")
+    if out is not None and Path(out).suffix.lower() not in (".yaml", ".yml"):  # such as a file of the dataset
+        raise UsageError(f"--out {out} is no name of a file of settings; end it in .yaml")
     folder, path = location(dataset), Path(labels)
     given = read_labels(path)
     reviewed = in_one_state(folder, lambda counted: read_reviewed(folder, counted))

@@ -13,11 +13,14 @@ __all__ = ["Label", "LabelsError", "LabelsFile", "read_labels"]
 
 _MOST_BYTES = 64_000_000
 
-_Count = Annotated[int, Field(ge=0)]
+_MOST = 1e12
+"""More than any count, and any value of a rule."""
+
+_Count = Annotated[int, Field(ge=0, le=int(_MOST))]
 
 _Seconds = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 
-_Value = Annotated[float, Field(allow_inf_nan=False)]
+_Value = Annotated[float, Field(ge=-_MOST, le=_MOST, allow_inf_nan=False)]
 
 
 class LabelsError(UsageError):

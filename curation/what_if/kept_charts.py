@@ -55,13 +55,15 @@ def bars(found: WhatIf, width: int, *, colour: bool) -> str:
 
 
 def require_picture(path: Path) -> None:
-    """Refuse the name of a file that cannot be drawn.
+    """Refuse a file that cannot be drawn, before anything is counted for it.
 
     Raises:
-        UsageError: it has no suffix of a picture.
+        UsageError: it has no suffix of a picture, or lies in no folder.
     """
     if path.suffix.lower() not in _PICTURES:
         raise UsageError(f"--plot {path} is no name of a picture; end it in {', '.join(_PICTURES)}")
+    if not path.parent.is_dir():
+        raise UsageError(f"--plot {path} lies in no folder that exists: make {path.parent}")
 
 
 def write_chart(found: WhatIf, path: Path) -> None:

@@ -155,7 +155,8 @@ class WhatIf:
     def _notes(self) -> list[str]:
         notes = []
         if self.unknown_speaker_videos:
-            notes.append(f"{_videos(self.unknown_speaker_videos)} without a speaker's name, which add no speaker.")
+            add = "adds" if self.unknown_speaker_videos == 1 else "add"
+            notes.append(f"{_videos(self.unknown_speaker_videos)} without a speaker's name, which {add} no speaker.")
         unmeasured = [point for point in self.points if point.unmeasured_videos]
         if unmeasured:
             most = max(point.unmeasured_videos for point in unmeasured)
@@ -165,8 +166,9 @@ class WhatIf:
                 "with such a limit, or with analysis.every_tick=true, and a new --out measures them."
             )
         if self.prepared_again:
+            times = "once" if self.prepared_again == 1 else f"{self.prepared_again:,} times"
             notes.append(
-                f"Exact, slowly: videos were prepared anew {self.prepared_again:,} times, for values that choose other "
+                f"Exact, slowly: videos were prepared anew {times}, for values that choose other "
                 "faces or other ticks to look at."
             )
         refused = [point for point in self.points if point.refusal]

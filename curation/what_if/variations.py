@@ -17,6 +17,9 @@ __all__ = ["Combination", "Variation", "combinations", "variation_of"]
 _MOST_VALUES = 200
 """Values of one setting, and combinations of two: more of them make no readable table."""
 
+_LARGEST, _FINEST = Decimal("1e15"), Decimal("1e-15")
+"""Numbers beyond are no limit of anything, and ones with millions of digits would fill the memory."""
+
 _COUNTS = ("rules.", "crop.face_ratio")
 """Settings that decide what is kept."""
 
@@ -88,6 +91,12 @@ def _decimal(text: str, part: str) -> Decimal:
         number = Decimal("nan")
     if not number.is_finite():
         raise SettingsError(f"--vary {text!r}: {part!r} is no number; give NAME=FIRST:LAST:STEP, such as 5:40:5")
+    return _of_usual_size(text, number)
+
+
+def _of_usual_size(text: str, number: Decimal) -> Decimal:
+    if number and not _FINEST <= number.copy_abs() <= _LARGEST:
+        raise SettingsError(f"--vary {text!r}: {number} is too large or too small; give a usual number, such as 5")
     return number
 
 
@@ -98,7 +107,7 @@ def _plain(number: Decimal) -> int | float:
 def _value(text: str, part: str) -> Setting:
     part = part.strip()
     if _NUMBER.fullmatch(part):
-        return _plain(Decimal(part))
+        return _plain(_decimal(text, part))
     try:
         value = yaml.safe_load(part)
     except yaml.YAMLError:

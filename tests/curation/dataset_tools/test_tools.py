@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -15,8 +16,9 @@ from helpers.made_videos import SmallRun
 from typer.testing import CliRunner
 
 from curation.cli.app import app
+from curation.dataset_tools import export as export_module
 from curation.dataset_tools.divide import divide
-from curation.dataset_tools.export import export
+from curation.dataset_tools.export import ExportFormat, export
 from curation.dataset_tools.merge import merge
 from curation.dataset_tools.subset import subset
 from curation.engine.execution import Executor
@@ -26,6 +28,7 @@ from curation.operations.run import run
 from curation.output.folder import DatasetFolderError
 from curation.settings import CurationSettings
 from foundation.errors import UsageError
+from foundation.storage.leases import LeaseHeldError, held
 from manifests.errors import DatasetError
 from manifests.files.tables import read_table
 from manifests.record import read_dataset
@@ -254,3 +257,36 @@ def test_a_dataset_without_clips_is_not_exported(labelled: Path, tmp_path: Path)
     redecide(labelled, tmp_path / "none", None, ["rules.frontal.strict_deg=9"])
     with pytest.raises(DatasetFolderError, match="has no clips; there is nothing to export"):
         export(tmp_path / "none", "hf", tmp_path / "out")
+
+
+@pytest.mark.parametrize("to", ["webdataset", "hf", "lance"])
+def test_an_export_that_is_stopped_leaves_an_empty_folder_and_the_same_command_works(
+    labelled: Path, tmp_path: Path, to: ExportFormat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if to == "lance":
+        pytest.importorskip("lance")
+    out = tmp_path / "out"
+    out.mkdir()
+    with monkeypatch.context() as patched:
+        patched.setattr(export_module, "write_json_atomic", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            export(labelled, to, out)
+    assert list(out.iterdir()) == []
+    assert export(labelled, to, out).clips == 2
+    (out / "origin.json").unlink()
+    with pytest.raises(DatasetFolderError, match=r"without origin\.json, an export in it is not complete"):
+        export(labelled, to, out)
+
+
+def test_of_two_exports_into_one_folder_one_is_refused(labelled: Path, tmp_path: Path) -> None:
+    with held(tmp_path / "out", "gaia-curate export"), pytest.raises(LeaseHeldError, match="is being written by"):
+        export(labelled, "webdataset", tmp_path / "out")
+    (tmp_path / "file").touch()
+    with pytest.raises(DatasetFolderError, match="is a file; give a new folder"):
+        export(labelled, "webdataset", tmp_path / "file")
+
+
+def test_an_empty_condition_is_refused_in_words(labelled: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--where is empty; give a condition"):
+        subset(labelled, " ", tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -134,6 +134,8 @@ def test_a_precision_that_no_limit_has_is_said(judged: Path, write: Callable[...
         ({"labels": [label(80, right=True) | {"stratum": "x"}]}, "does not tell how many stretches"),
         ({"labels": [label(80, right=True)] * 2}, "labels a stretch twice"),
         ({"labels": [label(80, right=True) | {"value": "wide"}]}, "is no file of labels: labels"),
+        ({"labels": [label(80, right=True) | {"value": 1e308}]}, "is no file of labels: labels.*less than or equal"),
+        ({"criteria": {"frontal.vae": {"limit": 1, "strata": {"near": 10**400}}}}, "is no file of labels: criteria"),
     ],
 )
 def test_labels_that_cannot_be_used_are_refused(
@@ -154,6 +156,10 @@ def test_commands_say_what_is_wrong_with_exit_code_2(judged: Path, write: Callab
         (["calibrate", str(judged), str(good), "--precision", "95"], "above 0 and up to 1"),
         (["label-sheet", str(judged), "--out", str(tmp_path / "s.html"), "--rule", "beauty"], "has no rule 'beauty'"),
         (["report", str(tmp_path), "--out", str(tmp_path / "r.html")], "is no dataset"),
+        # names that files of the dataset or of the labels have
+        (["report", str(judged), "--out", str(judged / "dataset.json")], "is no name of a page"),
+        (["label-sheet", str(judged), "--out", str(judged / "dataset.json")], "is no name of a page"),
+        (["calibrate", str(judged), str(good), "--out", str(good)], "is no name of a file of settings"),
     ]
     for given, said in arguments:
         result = CliRunner().invoke(app, given)

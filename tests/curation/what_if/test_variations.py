@@ -3,7 +3,9 @@ from pathlib import Path
 import pytest
 
 from curation.settings import CurationSettings
+from curation.what_if.kept_charts import require_picture
 from curation.what_if.variations import Variation, combinations, variation_of
+from foundation.errors import UsageError
 from foundation.settings import SettingsError
 
 HERE = Path("dataset")
@@ -28,6 +30,9 @@ def test_a_range_has_both_of_its_ends_and_no_rounding_between() -> None:
         ("rules.frontal.strict_deg=5:many:5", "'many' is no number"),
         ("rules.frontal.strict_deg=5:inf:5", "'inf' is no number"),
         ("rules.frontal.strict_deg=0:1:0.0001", "has 10001 values"),
+        ("rules.frontal.strict_deg=0:1e400000:1e-400000", "too large or too small"),
+        ("rules.frontal.strict_deg=0:1e9999999:1", "too large or too small"),
+        ("rules.frontal.strict_deg=5,1e9999999", "too large or too small"),
         ("rules.frontal.strict_deg=5,5.0", "names a value twice"),
         ("rules.frontal.strict_deg=[5]", "is no single value"),
     ],
@@ -78,3 +83,10 @@ def test_a_setting_that_needs_descriptors_is_refused_where_there_are_none() -> N
     variation = Variation(name="rules.tracks.max_descriptor_distance", values=(0.5,))
     with pytest.raises(SettingsError, match="keeps no descriptors"):
         combinations(kept_none, kept_none, [variation], HERE)
+
+
+def test_a_picture_is_refused_before_anything_is_counted_for_it(tmp_path: Path) -> None:
+    require_picture(tmp_path / "x.PNG")
+    for name, says in (("x.txt", "is no name of a picture"), ("none/x.png", "lies in no folder that exists")):
+        with pytest.raises(UsageError, match=says):
+            require_picture(tmp_path / name)
