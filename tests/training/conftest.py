@@ -13,6 +13,7 @@ from helpers.small_disk import mounted
 from torch import Tensor
 
 from curation.media.encode import encode_mp4
+from curation.media.settings import MediaSettings
 from manifests.files.media import sha256_of
 from manifests.files.tables import write_parquet
 from manifests.files.tar import write_tar
@@ -23,6 +24,9 @@ from manifests.schema.clips import CLIPS
 from manifests.schema.columns import SCHEMA_VERSION
 from manifests.totals import totals_of
 from models.vae.landmark_image import LandmarkImageConfig, LandmarkRenderer
+
+MEDIUM = MediaSettings(encode_preset="medium")
+"""How clips of these tests are encoded, whatever the default is: figures of trainings depend on every pixel."""
 
 FACE_PX = 32
 
@@ -185,7 +189,9 @@ def made_row(clip: MadeClip) -> tuple[dict[str, object], bytes]:
         "snr_db": clip.snr_db,
         "media": f"media/{clip.video}.tar",
     }
-    return row, encode_mp4([counted_picture(number, size_px, size_px) for number in range(clip.n_frames)], size_px)
+    return row, encode_mp4(
+        [counted_picture(number, size_px, size_px) for number in range(clip.n_frames)], size_px, MEDIUM
+    )
 
 
 def make_clips(dataset: Path, clips: Sequence[MadeClip], clip_px: int | None = None) -> Path:
