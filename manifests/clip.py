@@ -261,6 +261,11 @@ class Clip:
             return None
         try:
             where = MemberRange(offset=row[f"{kind}_offset"], size=row[f"{kind}_size"])
+        except MediaError as error:
+            raise DatasetError(
+                f"{self._file}: clip {self.clip_id}: {kind}: {error}; run `gaia-curate validate`"
+            ) from error
+        try:
             return read_member(self._dataset, row["media"], where)
         except MediaError as error:
             raise MediaError(f"{self.clip_id}: {error}") from error

@@ -235,7 +235,9 @@ class _Remembering:
             raise MediaError("unreadable", "made so")
         return replace(self.measured[path.name].info, path=path)
 
-    def curated(self, info: VideoInfo, _stretches: Sequence[TickRange], _spent_s: float = 0.0) -> CuratedVideo:
+    def curated(
+        self, info: VideoInfo, _stretches: Sequence[TickRange], _spent_s: float = 0.0, _video_id: str | None = None
+    ) -> CuratedVideo:
         return replace(self.measured[info.path.name], info=info)
 
 

@@ -107,3 +107,13 @@ def test_a_row_that_no_clip_can_have_is_refused(dataset: Path, start_s: float) -
     write_parquet(path, rows.set_column(number, rows.schema.field(number), starts), CLIPS)
     with pytest.raises(DatasetError, match=r"start_s: .*gaia-curate validate"):
         Dataset(dataset).clip(0)
+
+
+def test_a_clip_without_the_size_of_its_sound_is_named_with_its_file(dataset: Path) -> None:
+    (path,) = table_files(dataset, "clips")
+    rows = pq.read_table(path, partitioning=None)
+    number = rows.column_names.index("flac_size")
+    sizes = pa.nulls(rows.num_rows, rows.schema.field(number).type)
+    write_parquet(path, rows.set_column(number, rows.schema.field(number), sizes), CLIPS)
+    with pytest.raises(DatasetError, match=rf"{path.name}: clip .*: flac: .* is no byte range"):
+        Dataset(dataset).clip(0).audio()
