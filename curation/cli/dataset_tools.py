@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from curation.cli.options import DatasetArgument, OutOption, WaitOption, exit_codes
+from curation.cli.options import DatasetArgument, OutOption, SqlMemoryOption, SqlTimeoutOption, WaitOption, exit_codes
 from foundation.text import shown
 from manifests.query_limits import QUERY_MEMORY_GIB, QUERY_TIMEOUT_S
 
@@ -34,12 +34,8 @@ def subset(
     *,
     where: Annotated[str, typer.Option(metavar="SQL", help="Condition over the columns of clips.")],
     out: OutOption,
-    sql_timeout_s: Annotated[
-        float, typer.Option(min=0.001, help="Seconds after which the condition is stopped.")
-    ] = QUERY_TIMEOUT_S,
-    sql_memory_gib: Annotated[
-        float, typer.Option(min=0.0625, help="Memory that the condition may take, GiB.")
-    ] = QUERY_MEMORY_GIB,
+    sql_timeout_s: SqlTimeoutOption = QUERY_TIMEOUT_S,
+    sql_memory_gib: SqlMemoryOption = QUERY_MEMORY_GIB,
     wait: WaitOption = False,
 ) -> None:
     """Make a dataset of the clips that fulfil a condition, with all evidence of their videos."""

@@ -25,6 +25,8 @@ __all__ = [
     "SetOption",
     "SettingsOptions",
     "SourceOptions",
+    "SqlMemoryOption",
+    "SqlTimeoutOption",
     "WaitOption",
     "WorkerOptions",
     "exit_codes",
@@ -68,6 +70,10 @@ WaitOption = Annotated[
     bool,
     typer.Option("--wait", help="Wait while another command writes to the dataset, instead of ending at once."),
 ]
+
+SqlTimeoutOption = Annotated[float, typer.Option(min=0.001, help="Seconds after which the SQL is stopped.")]
+
+SqlMemoryOption = Annotated[float, typer.Option(min=0.0625, help="Memory that the SQL may take, GiB.")]
 
 LayoutOption = Annotated[
     LayoutChoice,

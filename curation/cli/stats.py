@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from curation.cli.options import DatasetArgument, exit_codes
+from curation.cli.options import DatasetArgument, SqlMemoryOption, SqlTimeoutOption, exit_codes
 from manifests.query_limits import QUERY_MEMORY_GIB, QUERY_TIMEOUT_S
 from manifests.vocabulary import GROUPINGS
 
@@ -19,12 +19,8 @@ def stats(
         str | None,
         typer.Option(metavar="COLUMN", help=f"Compare groups of people instead: {', '.join(GROUPINGS)}."),
     ] = None,
-    sql_timeout_s: Annotated[
-        float, typer.Option(min=0.001, help="Seconds after which the query is stopped.")
-    ] = QUERY_TIMEOUT_S,
-    sql_memory_gib: Annotated[
-        float, typer.Option(min=0.0625, help="Memory that the query may take, GiB.")
-    ] = QUERY_MEMORY_GIB,
+    sql_timeout_s: SqlTimeoutOption = QUERY_TIMEOUT_S,
+    sql_memory_gib: SqlMemoryOption = QUERY_MEMORY_GIB,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Print speakers and hours, raw and kept, and why seconds were dropped; or the answer to an SQL query."""

@@ -159,10 +159,9 @@ def plan(
     chosen = sample(todo, sampling)
     looks, problems, load_s = _looks(chosen, settings, rules, executor.scratch, seed=sampling.seed, say=say)
     if say is not None:
-        layout_lines = layout_notes(discovery.layout, settings)
-        for line in (left_alone_text(discovery.left_alone), *layout_lines, *discovery.notes):
-            if line:
-                say(line)
+        lines = left_alone_text(discovery.left_alone), *layout_notes(discovery.layout, settings), *discovery.notes
+        for line in filter(None, lines):
+            say(line)
     looked_at = {video.video_id for video in chosen}
     expected = forecast(
         looks,
@@ -170,11 +169,7 @@ def plan(
         _machine(target.path, executor, load_s, float(settings.windows.length_s)),
     )
     return Plan(
-        forecast=expected,
-        n_videos=len(todo),
-        looks=tuple(looks),
-        problems=tuple(problems),
-        workers=executor.workers,
+        forecast=expected, n_videos=len(todo), looks=tuple(looks), problems=tuple(problems), workers=executor.workers
     )
 
 
