@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from foundation.array_types import Float16Array, Float32Array
+from manifests.transcript import Transcript
 
-__all__ = ["Denoiser", "QuicklyTried", "SpeechClip", "SpeechEncoder", "VoiceDescriber"]
+__all__ = ["Denoiser", "QuicklyTried", "SpeechClip", "SpeechEncoder", "Transcriber", "VoiceDescriber"]
 
 
 class Denoiser(Protocol):
@@ -65,6 +66,17 @@ class QuicklyTried(Protocol):
 
     def try_out(self, clip: SpeechClip) -> Float16Array:
         """Return (n_ticks, dim) numbers that went through every layer, as the features of the clip do."""
+        ...
+
+
+class Transcriber(Protocol):
+    """Turns speech into words with their times.
+
+    Transcribers are stateless: the same samples give the same words, whatever was heard before, in every process.
+    """
+
+    def __call__(self, audio_16k: Float32Array) -> Transcript:
+        """Return what is said in (S,) samples of 16 kHz mono in -1 to 1; times are seconds after the first sample."""
         ...
 
 
