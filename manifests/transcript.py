@@ -1,7 +1,7 @@
 """What was said in a clip: words with their times, and what may stand in the columns about it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -10,7 +10,17 @@ import pyarrow.compute as pc
 from manifests.files.names import UnsafeValueError
 from manifests.limits import MAX_CLIP_S
 
-__all__ = ["MOST_CHARACTERS", "MOST_WORDS", "Transcript", "Word", "cleaned", "language_code", "spoken_text", "wrong_words"]
+__all__ = [
+    "MOST_CHARACTERS",
+    "MOST_WORDS",
+    "WORDS",
+    "Transcript",
+    "Word",
+    "cleaned",
+    "language_code",
+    "spoken_text",
+    "wrong_words",
+]
 
 MOST_WORDS = 20_000
 """Most words of a clip: 33 a second in the longest one."""
@@ -57,6 +67,17 @@ class Transcript:
         """Mean confidence of the words; None without any."""
         return sum(word.confidence for word in self.words) / len(self.words) if self.words else None
 
+    def row(self) -> dict[str, Any]:
+        """Return its columns of a row of `clips`."""
+        return {
+            "transcript": self.text,
+            "words": [asdict(word) for word in self.words],
+            "language_detected": self.language,
+            "language_confidence": self.language_confidence,
+            "transcript_confidence": self.confidence,
+            "transcript_model": self.model,
+        }
+
     @classmethod
     def of_row(cls, row: Mapping[str, Any]) -> "Transcript | None":
         """Return the transcript in a row of `clips`; None where it has none.
@@ -69,10 +90,12 @@ class Transcript:
         if (wrong := wrong_words(pa.chunked_array([[row["words"]]], WORDS))) is not None:
             raise UnsafeValueError(wrong)
         code, confidence = row["language_detected"], row["language_confidence"]
+        if confidence is not None and not 0 <= confidence <= 1:
+            raise UnsafeValueError(f"language_confidence is {confidence}, which is not in the range from 0 to 1")
         return cls(
             words=tuple(Word(**word) for word in row["words"] or ()),
             text=spoken_text(row["transcript"]),
-            model=str(row["transcript_model"]),
+            model=spoken_text(row["transcript_model"] or ""),
             language=None if code is None else language_code(code),
             language_confidence=confidence,
         )

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from foundation.array_types import Float16Array, Float32Array
+from foundation.array_types import BoolArray, Float16Array, Float32Array
 from manifests.transcript import Transcript
 
 __all__ = ["Denoiser", "QuicklyTried", "SpeechClip", "SpeechEncoder", "Transcriber", "VoiceDescriber"]
@@ -75,8 +75,13 @@ class Transcriber(Protocol):
     Transcribers are stateless: the same samples give the same words, whatever was heard before, in every process.
     """
 
-    def __call__(self, audio_16k: Float32Array) -> Transcript:
-        """Return what is said in (S,) samples of 16 kHz mono in -1 to 1; times are seconds after the first sample."""
+    def __call__(self, audio_16k: Float32Array, is_speech: BoolArray) -> Transcript:
+        """Return what is said; times are seconds after the first sample.
+
+        Args:
+            audio_16k: (S,) samples of 16 kHz mono in -1 to 1; tick 0 begins at sample 0.
+            is_speech: (N,) whether the voice detector hears speech on each tick; what is heard elsewhere is invented.
+        """
         ...
 
 

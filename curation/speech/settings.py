@@ -65,3 +65,8 @@ class SpeechSettings(Settings):
     device: DeviceName = "auto"
     """Device of `denoiser`'s models and wav2vec 2.0: `auto` takes a GPU if there is one, `cpu`, `cuda` or `cuda:1`.
     DeepFilterNet 3 and Whisper run on the CPU."""
+
+    @property
+    def without_transcript(self) -> "SpeechSettings":
+        """The same settings for speech of which nothing but its sound and features are needed."""
+        return self.model_copy(update={"transcript": "none"})

@@ -11,10 +11,11 @@ from functools import cache
 
 import numpy as np
 
-from foundation.array_types import Float64Array
+from foundation.array_types import BoolArray, Float32Array, Float64Array
+from manifests.timeline import AUDIO_RATE_HZ, SAMPLES_PER_TICK
 from manifests.transcript import Word, cleaned
 
-__all__ = ["HeardTokens", "words_of"]
+__all__ = ["HeardTokens", "spoken", "words_of"]
 
 _SPACE = "Ġ"
 
@@ -23,6 +24,17 @@ _SENTENCE_ENDS = ".?!。？！"
 _LONGEST_OVER_MEDIAN, _LEAST_LONGEST_S, _MOST_LONGEST_S = 2.0, 0.3, 1.4
 """A word lasts up to twice the median of its stretch, which limits it to 0.3 to 1.4 s. Longer ones contain a pause:
 the alignment has no place of its own for silence. Whisper's `timing.py` does likewise."""
+
+_STEP = AUDIO_RATE_HZ // 100
+
+_QUIET_DB, _LOUD_SHARE = 30.0, 95.0
+"""Steps of 10 ms are quiet that are so much below those louder than 95 % of the stretch."""
+
+_LEAST_PAUSE = 10
+"""Steps, 0.1 s: shorter quiet at the ends of a word belongs to it, as the closure of a plosive does."""
+
+_AROUND = 5
+"""Ticks before and after speech on which words count as spoken."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,14 +49,15 @@ class HeardTokens:
     """(T + 1,) seconds from the start of the stretch at which each begins, and at which the last ends."""
 
 
-def words_of(heard: HeardTokens, *, spaced: bool) -> list[Word]:
+def words_of(heard: HeardTokens, audio_16k: Float32Array, *, spaced: bool) -> list[Word]:
     """Return the words of tokens, in order.
 
     Args:
         heard: the tokens.
+        audio_16k: (S,) samples of the stretch, by which pauses are told.
         spaced: whether the language puts spaces between words; else every character is a word.
     """
-    words = []
+    words, quiet = [], _quiet(audio_16k)
     for first, end in _divided(heard.tokens, spaced=spaced):
         text = cleaned(_text(heard.tokens[first:end]))
         if not text:
@@ -54,8 +67,47 @@ def words_of(heard: HeardTokens, *, spaced: bool) -> list[Word]:
         last = said[-1] + 1 if said else end
         start_s, end_s = float(heard.start_s[first]), float(heard.start_s[last])
         confidence = float(np.mean(heard.confidence[first:end]))
-        words.append(Word(text, start_s, max(start_s, end_s), min(1.0, max(0.0, confidence))))
+        start_s, end_s = _trimmed(start_s, max(start_s, end_s), quiet)
+        words.append(Word(text, start_s, end_s, min(1.0, max(0.0, confidence))))
     return _without_pauses(words)
+
+
+def spoken(words: Sequence[Word], is_speech: BoolArray) -> list[Word]:
+    """Return the words that touch a tick with speech, or one of the five before or after it.
+
+    Args:
+        words: of a clip.
+        is_speech: (N,) whether there is speech on each tick of the clip.
+
+    >>> spoken([Word("yes", 0.0, 0.2, 1.0), Word("no", 0.8, 1.0, 1.0)], np.arange(25) < 5)
+    [Word(word='yes', start_s=0.0, end_s=0.2, confidence=1.0)]
+    """
+    near = np.convolve(is_speech, np.ones(2 * _AROUND + 1), mode="full")[_AROUND : _AROUND + len(is_speech)] > 0
+    tick_s = SAMPLES_PER_TICK / AUDIO_RATE_HZ
+    return [word for word in words if near[int(word.start_s / tick_s) : int(word.end_s / tick_s) + 1].any()]
+
+
+def _quiet(audio_16k: Float32Array) -> BoolArray:
+    """Return whether each 10 ms are quiet."""
+    steps = audio_16k[: audio_16k.size // _STEP * _STEP].astype(np.float64).reshape(-1, _STEP)
+    power = np.square(steps).mean(axis=1)
+    loud = float(np.percentile(power, _LOUD_SHARE)) if power.size else 0.0
+    is_quiet: BoolArray = power < loud * 10 ** (-_QUIET_DB / 10)
+    return is_quiet
+
+
+def _trimmed(start_s: float, end_s: float, quiet: BoolArray) -> tuple[float, float]:
+    """Return the ends of a word without pauses that the alignment counts to it; a word all in quiet stays."""
+    per_s = AUDIO_RATE_HZ // _STEP
+    first = round(start_s * per_s)
+    loud = np.flatnonzero(~quiet[first : round(end_s * per_s)])
+    if not loud.size:
+        return start_s, end_s
+    before, after = int(loud[0]), round(end_s * per_s) - first - int(loud[-1]) - 1
+    return (
+        start_s + (before / per_s if before >= _LEAST_PAUSE else 0.0),
+        end_s - (after / per_s if after >= _LEAST_PAUSE else 0.0),
+    )
 
 
 def _divided(tokens: Sequence[str], *, spaced: bool) -> Iterator[tuple[int, int]]:
@@ -75,17 +127,17 @@ def _without_pauses(words: Sequence[Word]) -> list[Word]:
         return []
     median_s = float(np.median([word.end_s - word.start_s for word in words]))
     longest_s = min(max(_LONGEST_OVER_MEDIAN * median_s, _LEAST_LONGEST_S), _MOST_LONGEST_S)
-    spoken: list[Word] = []
+    limited: list[Word] = []
     for word in words:
         start_s, end_s = word.start_s, word.end_s
         if end_s - start_s > longest_s:
             # silence at the start of a sentence lies before its first word, else after a word
-            if not spoken or spoken[-1].word[-1] in _SENTENCE_ENDS:
+            if not limited or limited[-1].word[-1] in _SENTENCE_ENDS:
                 start_s = end_s - longest_s
             else:
                 end_s = start_s + longest_s
-        spoken.append(Word(word.word, start_s, end_s, word.confidence))
-    return spoken
+        limited.append(Word(word.word, start_s, end_s, word.confidence))
+    return limited
 
 
 def _text(tokens: Sequence[str]) -> str:

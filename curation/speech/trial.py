@@ -68,7 +68,7 @@ def _try_encoder(encoder: SpeechEncoder, audio: Float32Array) -> None:
 
 def _try_transcriber(transcriber: Transcriber, audio: Float32Array) -> None:
     try:
-        transcriber(audio)
+        transcriber(audio, np.ones(_TICKS, dtype=np.bool_))
     except CannotStartError:
         raise
     except Exception as error:

@@ -19,9 +19,9 @@ import numpy as np
 from curation.speech.cards import TranscriberCard
 from curation.speech.quiet_borders import LONGEST_STRETCH, divided_at_pauses
 from curation.speech.settings import SpeechSettings
-from curation.speech.spoken_words import HeardTokens, words_of
+from curation.speech.spoken_words import HeardTokens, spoken, words_of
 from curation.speech.whisper import HOP, log_mel, whisper_model
-from foundation.array_types import Float32Array, Float64Array
+from foundation.array_types import BoolArray, Float32Array, Float64Array
 from foundation.errors import CannotStartError
 from foundation.weights import asset_path, path_digest
 from manifests.record import WeightRecord
@@ -83,19 +83,20 @@ class WhisperTranscriber:
         if "<|endoftext|>" not in self._id_of or "<|startoftranscript|>" not in self._id_of:
             raise TranscriptModelError(f"speech.transcript: the vocabulary in {folder} is not that of Whisper")
 
-    def __call__(self, audio_16k: Float32Array) -> Transcript:
-        """Return what is said in (S,) samples of 16 kHz mono."""
+    def __call__(self, audio_16k: Float32Array, is_speech: BoolArray) -> Transcript:
+        """Return what is said in (S,) samples of 16 kHz mono, on ticks with speech and beside them."""
         stretches = divided_at_pauses(audio_16k)
         encoded = [self._encoded(audio_16k[first:end]) for first, end in stretches]
         language, language_confidence = self._language(encoded) if self._model.is_multilingual else (None, None)
         spaced = language not in _UNSPACED
         words: list[Word] = []
         for (first, end), sound in zip(stretches, encoded, strict=True):
-            start_s, n_samples = first / AUDIO_RATE_HZ, end - first
+            start_s = first / AUDIO_RATE_HZ
             words += [
                 Word(word.word, _time(start_s + word.start_s), _time(start_s + word.end_s), round(word.confidence, 4))
-                for word in self._words(sound, n_samples, language, spaced=spaced)
+                for word in self._words(sound, audio_16k[first:end], language, spaced=spaced)
             ]
+        words = spoken(words, is_speech)
         return Transcript(
             words=tuple(words),
             text=cleaned((" " if spaced else "").join(word.word for word in words)),
@@ -121,21 +122,24 @@ class WhisperTranscriber:
         language, total = max(sorted(probabilities.items()), key=lambda item: item[1])
         return language, round(min(1.0, total / len(encoded)), 4)
 
-    def _words(self, sound: "StorageView", n_samples: int, language: str | None, *, spaced: bool) -> list[Word]:
+    def _words(
+        self, sound: "StorageView", audio_16k: Float32Array, language: str | None, *, spaced: bool
+    ) -> list[Word]:
+        """Return the words of a stretch, given its encoded and its plain samples."""
         start = ["<|startoftranscript|>"]
         if language is not None:
             start += [f"<|{language}|>", "<|transcribe|>"]
         heard = self._heard(sound, start)
-        n_frames = n_samples // HOP
+        n_frames = audio_16k.size // HOP
         if heard is None or not heard.ids or not n_frames:
             return []
         (aligned,) = self._model.align(sound, [self._id_of[token] for token in start], [heard.ids], n_frames)
         tokens = HeardTokens(
             tokens=heard.tokens,
             confidence=list(aligned.text_token_probs),
-            start_s=np.minimum(_starts_s(aligned.alignments, len(heard.ids)), n_samples / AUDIO_RATE_HZ),
+            start_s=np.minimum(_starts_s(aligned.alignments, len(heard.ids)), audio_16k.size / AUDIO_RATE_HZ),
         )
-        return words_of(tokens, spaced=spaced)
+        return words_of(tokens, audio_16k, spaced=spaced)
 
     def _heard(self, sound: "StorageView", start: Sequence[str]) -> _Heard | None:
         """Return the tokens of a stretch; None where nothing is said."""
