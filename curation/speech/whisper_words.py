@@ -35,9 +35,10 @@ __all__ = ["FOLDER_WORDS", "WHISPER_TINY_WORDS", "TranscriptModelError", "Whispe
 
 _BEAMS = 5
 
-_NO_SPEECH, _LIKELY = 0.6, -0.5
-"""A stretch with a probability of no speech above the first is silent, unless the mean log-probability of its tokens is
-above the second. Whisper's own are 0.6 and -1: with -1, pure silence is "you", of -0.76; real speech has about -0.25."""
+_NO_SPEECH, _LIKELY, _UNLIKELY = 0.6, -0.5, -1.0
+"""A stretch is silent whose tokens have a mean log-probability below the third; with a probability of no speech above the
+first, already below the second. Whisper tries again below -1, by chance, and takes -1 for the second, too: pure silence
+is "you" then, of -0.76. English speech has -0.15 to -0.35, other languages and music heard as English -0.8 to -1.6."""
 
 _LOOPING = 2.4
 """Ratio of a text's bytes to those of it compressed above which it repeats itself. Whisper's own."""
@@ -144,7 +145,7 @@ class WhisperTranscriber:
     def _heard(self, sound: "StorageView", start: Sequence[str]) -> _Heard | None:
         """Return the tokens of a stretch; None where nothing is said."""
         found = self._found(sound, start)
-        if found.no_speech_prob > _NO_SPEECH and found.scores[0] < _LIKELY:
+        if found.scores[0] < (_LIKELY if found.no_speech_prob > _NO_SPEECH else _UNLIKELY):
             return None
         if _repeats(found.sequences[0]):
             found = self._found(sound, start, no_repeat_ngram_size=3)
