@@ -170,7 +170,9 @@ def render_clips(
             for clip, there in zip(together, done, strict=True)
             if clip.plan.tier == "diffusion" and there.sound is None
         ]
-        speech_of = dict(zip((clip.plan for clip in spoken), _speech(info, spoken, speech, settings.min_speech_prob), strict=True))
+        speech_of = dict(
+            zip((clip.plan for clip in spoken), _speech(info, spoken, speech, settings.min_speech_prob), strict=True)
+        )
         for clip, there in zip(together, done, strict=True):
             sound = there.sound or _sound(info, clip.plan, speech_of.get(clip.plan))
             rendered.append(_render_clip(info, clip, settings, there.mp4, sound))

@@ -68,9 +68,7 @@ def load_speech(settings: SpeechSettings) -> SpeechModels:
     transcriber_card = _transcriber(settings)
     transcriber = None if transcriber_card is None else transcriber_card.load(settings)
     require_working(denoiser, encoder, transcriber)
-    return SpeechModels(
-        target_lufs=settings.target_lufs, denoiser=denoiser, encoder=encoder, transcriber=transcriber
-    )
+    return SpeechModels(target_lufs=settings.target_lufs, denoiser=denoiser, encoder=encoder, transcriber=transcriber)
 
 
 def _models(settings: SpeechSettings) -> Sequence[SpeechCard]:
