@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from collections.abc import Callable
 from difflib import SequenceMatcher
 from pathlib import Path
 from types import SimpleNamespace
@@ -231,12 +232,14 @@ def test_a_folder_of_ones_own_is_used_and_recorded(folder: Path, tmp_path: Path)
         (lambda own: (own / "model.bin").unlink(), "has no model.bin; write none, whisper-tiny.en, or a folder"),
         (lambda own: (own / "vocabulary.txt").unlink(), "has no vocabulary.json or vocabulary.txt"),
         (lambda own: (own / "vocabulary.txt").write_text("a\nb"), "the vocabulary in .* is not that of Whisper"),
-        (lambda own: (own / "vocabulary.json").write_text("[1"), "the vocabulary in .* cannot be read"),
-        (lambda own: (own / "vocabulary.json").write_text('{"a": [1]}'), "the vocabulary in .* is not that of Whisper"),
+        (lambda own: (own / "vocabulary.json").write_text("[1"), "is no model of Whisper"),
+        (lambda own: (own / "vocabulary.txt").write_bytes(b"\xff\n"), "the vocabulary in .* cannot be read"),
         (lambda own: (own / "model.bin").write_bytes(b"no model at all"), "is no model of Whisper"),
     ],
 )
-def test_a_folder_that_is_no_model_cannot_start(folder: Path, tmp_path: Path, spoil: Any, said: str) -> None:
+def test_a_folder_that_is_no_model_cannot_start(
+    folder: Path, tmp_path: Path, spoil: Callable[[Path], object], said: str
+) -> None:
     own = Path(shutil.copytree(folder, tmp_path / "mine", symlinks=True))
     spoil(own)
     settings = SpeechSettings(denoiser="none", encoder="none", transcript=str(own))
