@@ -218,7 +218,8 @@ def _animation(job: GenerationJob, run: TrainedRun) -> Animation:
     if job.speech is None:
         raise RuntimeError("a job is driven by speech or by a video")
     speech = read_speech(job.speech)
-    return from_speech(run, portrait, speech, load_speech(settings.speech.without_transcript), sampling=_SAMPLING, seed=job.seed)
+    models = load_speech(settings.speech.without_transcript)
+    return from_speech(run, portrait, speech, models, sampling=_SAMPLING, seed=job.seed)
 
 
 def _assets(job: GenerationJob, settings: CurationSettings) -> list[str]:

@@ -12,8 +12,8 @@ import numpy.typing as npt
 from foundation.array_types import Float32Array, Float64Array
 from foundation.storage.path_text import path_of_text
 from manifests.errors import DatasetError
-from manifests.files.names import UnsafeValueError
 from manifests.files.media import MediaError, frames_at, read_audio
+from manifests.files.names import UnsafeValueError
 from manifests.files.tables import read_row
 from manifests.files.tar import MemberRange, read_member
 from manifests.landmarks import landmark_scheme

@@ -108,9 +108,9 @@ WORDS = pa.list_(
 
 
 def cleaned(text: str) -> str:
-    """Return a text without what cannot stand in a transcript, and with single spaces.
+    r"""Return a text without what cannot stand in a transcript, and with single spaces.
 
-    >>> cleaned("  Good\\n morning\\x00. ")
+    >>> cleaned("  Good\n morning\x00. ")
     'Good morning.'
     """
     return "".join(character for character in " ".join(text.split()) if _is_written(character))
@@ -126,7 +126,7 @@ def spoken_text(text: str) -> str:
     'Good morning.'
     """
     if len(text) > MOST_CHARACTERS or cleaned(text) != text:
-        shown = ascii(text) if len(text) <= 60 else f"{ascii(text[:60])}... ({len(text):,} characters)"
+        shown = f"{text!a}" if len(text) <= 60 else f"{text[:60]!a}... ({len(text):,} characters)"
         raise UnsafeValueError(
             f"{shown} cannot be a transcript, which has up to {MOST_CHARACTERS:,} characters, none of them for control"
         )
@@ -155,18 +155,19 @@ def wrong_words(column: pa.ChunkedArray) -> str | None:
         return f"{lengths:,} words in a clip; it can have {MOST_WORDS:,}"
     words = pc.list_flatten(column)
     fields = {name: pc.struct_field(words, name) for name in ("word", "start_s", "end_s", "confidence")}
-    for name, values in fields.items():
-        if values.null_count:
-            return f"{name} of a word is null"
+    if null := [name for name, values in fields.items() if values.null_count]:
+        return f"{null[0]} of a word is null"
     if not len(words):
         return None
     if _beyond(fields["confidence"], 1.0):
         return "confidence of a word is not in the range from 0 to 1"
-    if _beyond(fields["start_s"], MAX_CLIP_S) or _beyond(fields["end_s"], MAX_CLIP_S):
+    return _wrong_times(fields["start_s"], fields["end_s"]) or _wrong_texts(fields["word"])
+
+
+def _wrong_times(starts_s: pa.ChunkedArray, ends_s: pa.ChunkedArray) -> str | None:
+    if _beyond(starts_s, MAX_CLIP_S) or _beyond(ends_s, MAX_CLIP_S):
         return f"a time of a word is not in the range from 0 to {MAX_CLIP_S:g} s"
-    if pc.any(pc.less(fields["end_s"], fields["start_s"])).as_py():
-        return "a word ends before it starts"
-    return _wrong_texts(fields["word"])
+    return "a word ends before it starts" if pc.any(pc.less(ends_s, starts_s)).as_py() else None
 
 
 def _wrong_texts(texts: pa.ChunkedArray) -> str | None:

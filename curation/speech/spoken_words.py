@@ -19,7 +19,8 @@ __all__ = ["HeardTokens", "spoken", "words_of"]
 
 _SPACE = "Ġ"
 
-_SENTENCE_ENDS = ".?!。？！"
+_SENTENCE_ENDS = ".?!\u3002\uff1f\uff01"
+"""The last three are the full-width ones of Chinese and Japanese."""
 
 _LONGEST_OVER_MEDIAN, _LEAST_LONGEST_S, _MOST_LONGEST_S = 2.0, 0.3, 1.4
 """A word lasts up to twice the median of its stretch, which limits it to 0.3 to 1.4 s. Longer ones contain a pause:

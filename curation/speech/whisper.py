@@ -164,7 +164,7 @@ def whisper_model(folder: Path) -> "Whisper":
 
 @cache
 def _mel_bands(n_mels: int) -> Float64Array:
-    """Return (n_mels, 201) weights of the bands: triangles even on Slaney's mel scale from 0 to 8 kHz, each of area one.
+    """Return (n_mels, 201) weights of the bands: triangles even on Slaney's mel scale from 0 to 8 kHz, of area one.
 
     Slaney's scale (Auditory Toolbox, 1998) has 15 mel in the first kilohertz, then 27 per factor of 6.4.
     """

@@ -16,7 +16,8 @@ _TRANSCRIPT = (
         "transcript",
         TEXT,
         "",
-        "what is said in the clip, as `speech.transcript` heard it; empty where it heard nothing, null where it was off",
+        "what is said in the clip, as `speech.transcript` heard it; empty where it heard nothing, null where it was "
+        "off and in tier vae",
         later=True,
     ),
     optional(

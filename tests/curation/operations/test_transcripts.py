@@ -1,4 +1,4 @@
-"""What a dataset keeps of what was said: through decide, merge, forget and retry, without touching what it kept before."""
+"""What a dataset keeps of what was said, through decide, merge and forget, and that no clip depends on it."""
 
 import shutil
 import tarfile
@@ -15,17 +15,15 @@ from typer.testing import CliRunner
 from curation.cli.app import app
 from curation.dataset_tools.merge import merge
 from curation.dataset_tools.subset import subset
-from curation.engine.execution import Executor
 from curation.model_registry import TRANSCRIBERS, register_model
 from curation.operations.decide import redecide
 from curation.operations.forget import forget
-from curation.operations.run import run
-from curation.settings import CurationSettings, load_settings
 from curation.speech.cards import TranscriberCard
 from foundation.array_types import BoolArray, Float32Array
 from manifests.dataset import Dataset
 from manifests.errors import DatasetError
 from manifests.files.tables import read_table, write_parquet
+from manifests.record import read_dataset
 from manifests.reports.group_shares import group_statistics
 from manifests.reports.validate import validate
 from manifests.schema.clips import CLIPS, TRANSCRIPT_COLUMNS
@@ -109,7 +107,7 @@ def test_a_clip_and_queries_give_the_words(told: Path) -> None:
     assert "Guten" in done.output
 
 
-def test_statistics_by_language_take_what_was_heard_or_what_a_list_states(told: Path, tmp_path: Path) -> None:
+def test_statistics_by_language_take_what_was_heard_or_what_a_list_states(told: Path) -> None:
     heard = group_statistics(told, "language_detected")
     assert [(row.group, row.videos, row.kept_s["diffusion"]) for row in heard.groups] == [
         ("de", 1, 3.4),
@@ -147,47 +145,35 @@ def test_a_merged_dataset_and_one_that_forgot_somebody_keep_the_words_of_the_oth
 
 
 @pytest.mark.slow
-def test_a_run_hears_the_sample_and_a_second_one_hears_the_same(small_run: SmallRun, tmp_path: Path) -> None:
-    source = tmp_path / "raw"
-    source.mkdir()
-    shutil.copy(small_run.source / "a_talking.mp4", source)
-    settings = load_settings(CurationSettings(), None, [*QUIET, "speech.transcript=whisper-tiny.en"])
-    for name in ("one", "two"):
-        run(str(source), tmp_path / name, settings, Executor())
-    (row,) = spoken(tmp_path / "one")
-    assert "talk" in row["transcript"]  # "Hello. I am a photograph that learned to talk"
-    assert (row["transcript_model"], row["language_detected"]) == ("whisper-tiny.en", None)
-    assert spoken(tmp_path / "two") == [row]
-    assert validate(tmp_path / "one") == []
+def test_the_words_of_the_sample_are_heard(small_run: SmallRun, tmp_path: Path) -> None:
+    redecide(small_run.dataset, tmp_path / "out", overrides=["speech.transcript=whisper-tiny.en", *QUIET], render=True)
+    told = spoken(tmp_path / "out")[0]
+    assert "talk" in told["transcript"]  # "Hello. I am a photograph that learned to talk"
+    assert (told["transcript_model"], told["language_detected"]) == ("whisper-tiny.en", None)
+    (weights,) = [one for one in read_dataset(tmp_path / "out").weights if one.name == "whisper-tiny.en"]
+    assert weights.licence == "MIT"
 
 
-@pytest.mark.parametrize(
-    ("cells", "said"),
-    [
-        (
-            {"words": [{"word": "late", "start_s": 1.0, "end_s": 3.5, "confidence": 1.0}]},
-            "a word ends at 3.5 s, the clip",
-        ),
-        ({"words": [{"word": "bad", "start_s": 1.0, "end_s": 0.5, "confidence": 1.0}]}, "a word ends before it starts"),
-        ({"transcript": "\x1b[2J"}, "cannot be a transcript"),
-        ({"transcript": None}, "it has words or a language, and no transcript"),
-        ({"language_detected": "../de"}, "cannot be the code of a language"),
-    ],
-)
-def test_what_no_transcript_can_say_is_found(told: Path, tmp_path: Path, cells: dict[str, Any], said: str) -> None:
-    dataset = Path(shutil.copytree(told, tmp_path / "spoilt"))
-    for path in (dataset / "clips").glob("*.parquet"):
-        rows = [
-            row | (cells if row["tier"] == "diffusion" else {})
-            for row in pq.read_table(path, partitioning=None).to_pylist()
-        ]
+def with_cells(told: Path, out: Path, cells: dict[str, Any]) -> Path:
+    """A copy in which the clip of tier diffusion says something else."""
+    shutil.copytree(told, out)
+    for path in (out / "clips").glob("*.parquet"):
+        rows = pq.read_table(path, partitioning=None).to_pylist()
+        rows = [row | (cells if row["tier"] == "diffusion" else {}) for row in rows]
         write_parquet(path, pa.Table.from_pylist(rows, schema=CLIPS.arrow_schema()), CLIPS)
-    assert said in "\n".join(str(problem) for problem in validate(dataset))
-    if cells.get("words", [{"end_s": 3.5}])[0]["end_s"] != 3.5 or "language_detected" in cells:
-        (clip_id,) = [
-            row["clip_id"]
-            for row in read_table(dataset, "clips", ["clip_id", "tier"]).to_pylist()
-            if row["tier"] == "diffusion"
-        ]
-        with pytest.raises(DatasetError, match="run `gaia-curate validate`"):
-            Dataset(dataset).clip(clip_id).transcript()
+    return out
+
+
+def test_a_word_after_the_end_of_its_clip_is_found(told: Path, tmp_path: Path) -> None:
+    late = {"word": "late", "start_s": 1.0, "end_s": 3.5, "confidence": 1.0}
+    problems = "\n".join(str(one) for one in validate(with_cells(told, tmp_path / "late", {"words": [late]})))
+    assert "a word ends at 3.5 s, the clip at 3.4 s" in problems
+
+
+def test_what_no_transcript_can_say_is_refused(told: Path, tmp_path: Path) -> None:
+    dataset = with_cells(told, tmp_path / "spoilt", {"language_detected": "../de", "words": None})
+    assert "'../de' cannot be the code of a language" in "\n".join(str(one) for one in validate(dataset))
+    clips = read_table(dataset, "clips", ["clip_id", "tier"]).to_pylist()
+    (clip_id,) = [row["clip_id"] for row in clips if row["tier"] == "diffusion"]
+    with pytest.raises(DatasetError, match="run `gaia-curate validate`"):
+        Dataset(dataset).clip(clip_id).transcript()
