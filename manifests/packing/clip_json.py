@@ -30,8 +30,8 @@ FACT_COLUMNS = tuple(
     and not pa.types.is_nested(column.type)
 )
 """Columns of `clips` in the JSON file: those that no later command changes, for none writes a tar only to relabel it.
-A split that had become another one meanwhile would be a leak, and consent may be withdrawn. A transcript is in the table
-alone, too."""
+A split that had become another one meanwhile would be a leak, and consent may be withdrawn. Transcripts are in the
+table alone, too."""
 
 _SINGLE = frozenset(column.name for column in CLIPS.columns if column.type == pa.float32())
 

@@ -2,6 +2,7 @@
 
 import shutil
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ class Listener:
 
 
 @pytest.fixture(scope="module")
-def told(small_run: SmallRun, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def told(small_run: SmallRun, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The small run, with transcripts; read it, never write to it."""
     patch = pytest.MonkeyPatch()
     patch.setattr(TRANSCRIBERS, "_own", {})
