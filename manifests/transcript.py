@@ -9,11 +9,11 @@ import pyarrow.compute as pc
 
 from manifests.files.names import UnsafeValueError
 from manifests.limits import MAX_CLIP_S
+from manifests.schema.columns import WORDS
 
 __all__ = [
     "MOST_CHARACTERS",
     "MOST_WORDS",
-    "WORDS",
     "Transcript",
     "Word",
     "cleaned",
@@ -99,12 +99,6 @@ class Transcript:
             language=None if code is None else language_code(code),
             language_confidence=confidence,
         )
-
-
-WORDS = pa.list_(
-    pa.struct([("word", pa.string()), ("start_s", pa.float64()), ("end_s", pa.float64()), ("confidence", pa.float32())])
-)
-"""Type of the column `words`."""
 
 
 def cleaned(text: str) -> str:

@@ -37,8 +37,9 @@ _BEAMS = 5
 
 _NO_SPEECH, _LIKELY, _UNLIKELY = 0.6, -0.5, -1.0
 """A stretch is silent whose tokens have a mean log-probability below the third; with a probability of no speech above
-the first, already below the second. Whisper takes -1 for the second, too: pure silence is "you" then, of -0.76; and below
--1 it tries again, by chance. English speech has -0.06 to -0.35, other languages and music heard as English -0.8 to -1.6."""
+the first, already below the second. Whisper takes -1 for the second, too: pure silence is "you" then, of -0.76; and
+below -1 it tries again, by chance. English speech has -0.06 to -0.35; other languages and music, heard as English, -0.8
+to -1.6."""
 
 _LOOPING = 2.4
 """Ratio of a text's bytes to those of it compressed above which it repeats itself. Whisper's own."""

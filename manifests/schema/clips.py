@@ -2,10 +2,9 @@
 
 import pyarrow as pa
 
-from manifests.schema.columns import F32, F64, I32, I64, PATH, TEXT, Table, optional, required
+from manifests.schema.columns import F32, F64, I32, I64, PATH, TEXT, WORDS, Table, optional, required
 from manifests.schema.face_measures import SYNC_LAG_TICKS
 from manifests.schema.label_columns import LABELS
-from manifests.transcript import WORDS
 
 __all__ = ["CLIPS", "TRANSCRIPT_COLUMNS"]
 
