@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from curation.settings import CurationSettings, load_settings
     from curation.sources.exclusions import Exclusions, read_exclusions
     from curation.sources.scratch import ScratchSettings
-    from curation.speech.cards import DenoiserCard, EncoderCard, VoiceCard
+    from curation.speech.cards import DenoiserCard, EncoderCard, TranscriberCard, VoiceCard
     from curation.what_if.kept_figures import WhatIf
     from curation.what_if.vary import vary
     from foundation.weights import Asset, AssetFile, UrlSource, asset_path
@@ -82,6 +82,7 @@ else:
             "Sampling": "curation.operations.plan",
             "ScratchSettings": "curation.sources.scratch",
             "SpeakingCard": "curation.perception.cards",
+            "TranscriberCard": "curation.speech.cards",
             "Verdict": "curation.rules.verdict",
             "VoiceCard": "curation.speech.cards",
             "WhatIf": "curation.what_if.kept_figures",
@@ -142,6 +143,7 @@ __all__ = [
     "Sampling",
     "ScratchSettings",
     "SpeakingCard",
+    "TranscriberCard",
     "UrlSource",
     "Verdict",
     "VoiceCard",

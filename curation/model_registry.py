@@ -29,6 +29,7 @@ __all__ = [
     "MASKS",
     "SPEAKING",
     "SYNC",
+    "TRANSCRIBERS",
     "VOICES",
     "ModelName",
     "ModelRegistry",
@@ -224,11 +225,20 @@ ENCODERS = ModelRegistry(
     },
 )
 
+TRANSCRIBERS = ModelRegistry(
+    "transcript",
+    "speech.transcript",
+    {"whisper-tiny.en": "curation.speech.whisper_words:WHISPER_TINY_WORDS"},
+)
+
 VOICES = ModelRegistry("voices", "--voices", {"campplus": "curation.speech.campplus:CAMPPLUS"})
 
 _BY_KIND = {
     registry.kind: registry
-    for registry in (FACE_FINDERS, HEAD_POSES, IDENTITIES, MASKS, SYNC, SPEAKING, DENOISERS, ENCODERS, VOICES)
+    for registry in (
+        *(FACE_FINDERS, HEAD_POSES, IDENTITIES, MASKS, SYNC, SPEAKING),
+        *(DENOISERS, ENCODERS, TRANSCRIBERS, VOICES),
+    )
 }
 
 

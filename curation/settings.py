@@ -81,7 +81,7 @@ class CurationSettings(Settings):
     crop: CropSettings = CropSettings()
     """Square around the face that a clip shows."""
     speech: SpeechSettings = SpeechSettings()
-    """Loudness, noise and features of the speech."""
+    """Loudness, noise, features and transcript of the speech."""
     split: SplitSettings = SplitSettings()
     """Division of the clips into train, val and test."""
     privacy: PrivacySettings = PrivacySettings()
@@ -104,7 +104,7 @@ class CurationSettings(Settings):
         if "diffusion" in self.tiers:
             return self
         perception = self.perception.model_copy(update={"sync": "none", "speaking": "none"})
-        speech = self.speech.model_copy(update={"denoiser": "none", "encoder": "none"})
+        speech = self.speech.model_copy(update={"denoiser": "none", "encoder": "none", "transcript": "none"})
         return self.model_copy(update={"perception": perception, "speech": speech})
 
     @property

@@ -218,14 +218,15 @@ def _animation(job: GenerationJob, run: TrainedRun) -> Animation:
     if job.speech is None:
         raise RuntimeError("a job is driven by speech or by a video")
     speech = read_speech(job.speech)
-    return from_speech(run, portrait, speech, load_speech(settings.speech), sampling=_SAMPLING, seed=job.seed)
+    models = load_speech(settings.speech.without_transcript)
+    return from_speech(run, portrait, speech, models, sampling=_SAMPLING, seed=job.seed)
 
 
 def _assets(job: GenerationJob, settings: CurationSettings) -> list[str]:
     """Return the names of the weights that are used: a driving video is measured as a video is by curation."""
     if job.driving is not None:
         return perception_assets(settings.perception)
-    return [*face_finder_assets(settings.perception), *speech_assets(settings.speech)]
+    return [*face_finder_assets(settings.perception), *speech_assets(settings.speech.without_transcript)]
 
 
 def _portrait(job: GenerationJob, run: TrainedRun) -> Portrait:

@@ -24,6 +24,8 @@ __all__ = [
     "DatasetError",
     "MediaError",
     "QueryError",
+    "Transcript",
+    "Word",
     "landmark_scheme",
 ]
 
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from manifests.schema.tables import TABLES
     from manifests.schema.videos import SPANS, VIDEOS
     from manifests.timeline import TICK_RATE_HZ
+    from manifests.transcript import Transcript, Word
 else:
     __getattr__, __dir__ = lazy_attributes(
         __name__,
@@ -54,6 +57,8 @@ else:
             "DatasetError": "manifests.errors",
             "MediaError": "manifests.files.media",
             "QueryError": "manifests.reports.queries",
+            "Transcript": "manifests.transcript",
+            "Word": "manifests.transcript",
             "landmark_scheme": "manifests.landmarks",
         },
     )

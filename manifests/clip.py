@@ -14,13 +14,15 @@ from foundation.storage.path_text import path_of_text
 from manifests.errors import DatasetError
 from manifests.files.cells import bad_cells
 from manifests.files.media import MediaError, frames_at, read_audio
+from manifests.files.names import UnsafeValueError
 from manifests.files.tables import read_row
 from manifests.files.tar import MemberRange, read_member
 from manifests.landmarks import landmark_scheme
 from manifests.limits import MAX_CLIP_FRAMES
 from manifests.schema.arrow_arrays import numpy_of
-from manifests.schema.clips import CLIPS
+from manifests.schema.clips import CLIPS, TRANSCRIPT_COLUMNS
 from manifests.timeline import TICK_RATE_HZ
+from manifests.transcript import Transcript
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -176,6 +178,21 @@ class Clip:
     def speech_features(self) -> Float32Array | None:
         """Return the (N, D) speech features, row k about frame k; None for a clip without them."""
         return self._array("speech_features")
+
+    def transcript(self) -> Transcript | None:
+        """Return what is said in the clip; None where nothing wrote it down.
+
+        Raises:
+            DatasetError: the row cannot be read, or states what no transcript can.
+        """
+        columns = list(TRANSCRIPT_COLUMNS)
+        (row,) = self._where_it_is(
+            lambda: read_row(self._file, CLIPS.name, self._number, columns).to_pylist(), DatasetError
+        )
+        try:
+            return Transcript.of_row(row)
+        except UnsafeValueError as error:
+            raise DatasetError(f"{self._file}: clip {self.clip_id}: {error}; run `gaia-curate validate`") from error
 
     def identity(self) -> Float32Array | None:
         """Return the (D,) mean identity descriptor of the speaker; None where none was measured."""

@@ -69,8 +69,9 @@ SPLITS: tuple[Split, ...] = get_args(Split)
 LABEL_NAMES = ("licence", "consent", "language", "age", "gender", "skin_type")
 """Columns of `videos` and `clips` that a list or an annotation fills."""
 
-GROUPINGS = ("source", *LABEL_NAMES)
-"""Columns by which videos and people can be grouped."""
+GROUPINGS = ("source", *LABEL_NAMES, "language_detected")
+"""Columns by which videos and people can be grouped. `language` is what a list states, `language_detected` what the
+transcripts of most seconds of a video's clips are in."""
 
 VideoStatus = Literal["ok", "failed", "quarantined", "excluded"]
 

@@ -13,7 +13,9 @@ from manifests.errors import DatasetError
 from manifests.files.media import MediaError, sha256_of
 from manifests.files.tar import MemberRange, read_member
 from manifests.schema.arrow_arrays import numpy_of
+from manifests.schema.clips import TRANSCRIPT_COLUMNS
 from manifests.timeline import AUDIO_RATE_HZ
+from manifests.transcript import Transcript
 
 __all__ = ["COLUMNS", "rendered_before"]
 
@@ -21,7 +23,10 @@ _MEDIA = tuple(f"{kind}_{what}" for kind in ("mp4", "flac") for what in ("offset
 
 _SPEECH = ("speech_encoder", "loudness_lufs_before", "loudness_lufs_after", "snr_db")
 
-COLUMNS = ("video_id", "clip_id", "tier", "sound_moved_s", "speech_features", *_SPEECH, "media", *_MEDIA)
+COLUMNS = (
+    *("video_id", "clip_id", "tier", "sound_moved_s", "speech_features"),
+    *(*_SPEECH, *TRANSCRIPT_COLUMNS, "media", *_MEDIA),
+)
 """Columns of `clips` that are read."""
 
 
@@ -74,6 +79,7 @@ def _sound(
         loudness_lufs_before=row["loudness_lufs_before"],
         loudness_lufs_after=row["loudness_lufs_after"],
         snr_db=row["snr_db"],
+        transcript=Transcript.of_row(row),
     )
     return RenderedSound(flac=flac, speech=speech)
 

@@ -17,7 +17,7 @@ from foundation.storage.path_text import text_of_path
 from manifests.files.tar import ByteSink, MemberRange, write_members
 from manifests.packing.clip_json import FACT_COLUMNS, PERSON_COLUMNS, clip_json
 from manifests.schema.arrow_arrays import array_column
-from manifests.schema.clips import CLIPS
+from manifests.schema.clips import CLIPS, TRANSCRIPT_COLUMNS
 from manifests.sync_curve import SyncCurve
 from manifests.timeline import AUDIO_RATE_HZ, TICK_RATE_HZ, seconds_of_tick
 
@@ -52,7 +52,10 @@ def write_clips(
     ]
     ranges = {name: where for (name, _), where in zip(members, write_members(stream, members), strict=True)}
     nobody = dict.fromkeys(PERSON_COLUMNS)  # `gaia-curate identities` says who it is
-    scalars = [row | nobody | _locations(row["clip_id"], media, ranges) for row in scalars]
+    scalars = [
+        row | nobody | _transcript(clip) | _locations(row["clip_id"], media, ranges)
+        for clip, row in zip(clips, scalars, strict=True)
+    ]
     arrays: dict[str, list[Float32Array | Float16Array | None]] = {
         "landmarks": [clip.landmarks_px for clip in clips],
         "blendshapes": [clip.blendshapes for clip in clips],
@@ -81,6 +84,11 @@ def _locations(clip_id: str, media: str, ranges: Mapping[str, MemberRange]) -> d
         "flac_offset": flac.offset if flac else None,
         "flac_size": flac.size if flac else None,
     }
+
+
+def _transcript(clip: RenderedClip) -> dict[str, Any]:
+    told = clip.speech.transcript if clip.speech else None
+    return dict.fromkeys(TRANSCRIPT_COLUMNS) if told is None else told.row()
 
 
 def _curve(clip: RenderedClip) -> SyncCurve | None:

@@ -23,6 +23,7 @@ from manifests.schema.clips import CLIPS
 from manifests.schema.columns import Table
 from manifests.schema.frames import FRAMES
 from manifests.timeline import TICK_RATE_HZ
+from manifests.transcript import Transcript
 
 __all__ = ["StoredVideos"]
 
@@ -193,4 +194,5 @@ def _speech(row: pa.Table, facts: Mapping[str, Any]) -> RenderedSpeech:
         loudness_lufs_before=facts["loudness_lufs_before"],
         loudness_lufs_after=facts["loudness_lufs_after"],
         snr_db=facts["snr_db"],
+        transcript=Transcript.of_row(facts | {"words": row["words"][0].as_py()}),
     )

@@ -3,7 +3,16 @@
 from collections.abc import Iterable
 
 from curation.model_cards import ModelCard, Role
-from curation.model_registry import DENOISERS, ENCODERS, FACE_FINDERS, HEAD_POSES, IDENTITIES, MASKS, SPEAKING
+from curation.model_registry import (
+    DENOISERS,
+    ENCODERS,
+    FACE_FINDERS,
+    HEAD_POSES,
+    IDENTITIES,
+    MASKS,
+    SPEAKING,
+    TRANSCRIBERS,
+)
 from curation.perception.models import (
     identity_at_hand,
     optional_assets,
@@ -22,7 +31,8 @@ from manifests.record import WeightRecord
 __all__ = ["model_cards", "needed_assets", "other_models", "perception_weights", "speech_weights", "wanted_assets"]
 
 _CHOICES = tuple(
-    registry.setting for registry in (FACE_FINDERS, HEAD_POSES, IDENTITIES, MASKS, SPEAKING, DENOISERS, ENCODERS)
+    registry.setting
+    for registry in (FACE_FINDERS, HEAD_POSES, IDENTITIES, MASKS, SPEAKING, DENOISERS, ENCODERS, TRANSCRIBERS)
 )
 """Settings that choose a model."""
 

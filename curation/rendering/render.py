@@ -27,6 +27,7 @@ from curation.speech.snr import snr_db
 from foundation.array_types import Float16Array, Float32Array, RgbImage
 from manifests.landmarks import landmark_box
 from manifests.timeline import AUDIO_RATE_HZ
+from manifests.transcript import Transcript
 
 __all__ = [
     "ClipEvidence",
@@ -53,6 +54,8 @@ class RenderedSpeech:
     loudness_lufs_before: float | None
     loudness_lufs_after: float | None
     snr_db: float | None
+    transcript: Transcript | None = None
+    """What is said; None where nobody was to write it down."""
 
 
 _Clean = tuple[Float32Array, RenderedSpeech]
@@ -152,7 +155,7 @@ def render_clips(
         info: the source.
         clips: only those of tier `diffusion` have their audio processed; of the others it is kept as it is.
         settings: crop, encoding, and the probability from which a tick counts as speech.
-        speech: loudness, denoiser and encoder.
+        speech: loudness, denoiser, encoder and transcriber.
         before: media that are there already, by clip; None: there are none.
 
     Raises:
@@ -167,7 +170,9 @@ def render_clips(
             for clip, there in zip(together, done, strict=True)
             if clip.plan.tier == "diffusion" and there.sound is None
         ]
-        speech_of = dict(zip((clip.plan for clip in spoken), _speech(info, spoken, speech), strict=True))
+        speech_of = dict(
+            zip((clip.plan for clip in spoken), _speech(info, spoken, speech, settings.min_speech_prob), strict=True)
+        )
         for clip, there in zip(together, done, strict=True):
             sound = there.sound or _sound(info, clip.plan, speech_of.get(clip.plan))
             rendered.append(_render_clip(info, clip, settings, there.mp4, sound))
@@ -218,9 +223,11 @@ def _images(info: VideoInfo, plan: ClipPlan, crop: Crop, settings: RenderSetting
         yield picture(frame.shown)
 
 
-def _speech(info: VideoInfo, clips: Sequence[ClipEvidence], models: SpeechModels) -> list[_Clean]:
+def _speech(
+    info: VideoInfo, clips: Sequence[ClipEvidence], models: SpeechModels, min_speech_prob: float
+) -> list[_Clean]:
     """Return the processed audio of clips of tier `diffusion`."""
-    speeches = [_clean_speech(info, clip, models) for clip in clips]
+    speeches = [_clean_speech(info, clip, models, min_speech_prob) for clip in clips]
     if models.encoder is None:
         return speeches
     features = models.encoder.encode_clips(
@@ -232,16 +239,20 @@ def _speech(info: VideoInfo, clips: Sequence[ClipEvidence], models: SpeechModels
     ]
 
 
-def _clean_speech(info: VideoInfo, clip: ClipEvidence, models: SpeechModels) -> _Clean:
+def _clean_speech(info: VideoInfo, clip: ClipEvidence, models: SpeechModels, min_speech_prob: float) -> _Clean:
     """Return the processed audio of a clip but for its features."""
     audio = clip_audio(info, clip.plan)
     if audio is None or clip.speech_prob is None:
         raise RuntimeError(f"{info.path}: a clip of tier diffusion without audio; the rule `silence` passes none")
     clean = clean_speech(audio, models)
+    told = None
+    if models.transcriber is not None:
+        told = models.transcriber(clean.audio_16k, clip.speech_prob >= min_speech_prob)
     return clean.audio_16k, RenderedSpeech(
         features=None,
         encoder=None,
         loudness_lufs_before=clean.lufs_before,
         loudness_lufs_after=clean.lufs_after,
         snr_db=snr_db(audio, clip.speech_prob),
+        transcript=told,
     )

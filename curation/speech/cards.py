@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from curation.model_cards import ModelCard, nothing
-from curation.speech.protocols import Denoiser, SpeechEncoder, VoiceDescriber
+from curation.speech.protocols import Denoiser, SpeechEncoder, Transcriber, VoiceDescriber
 from curation.speech.settings import SpeechSettings
 from manifests.record import WeightRecord
 
-__all__ = ["DenoiserCard", "EncoderCard", "SpeechCard", "VoiceCard"]
+__all__ = ["DenoiserCard", "EncoderCard", "SpeechCard", "TranscriberCard", "VoiceCard"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +42,16 @@ class EncoderCard(SpeechCard):
     kind: str = field(default="encoder", init=False)
     """`encoder`."""
     load: Callable[[SpeechSettings], SpeechEncoder]
+    """Loads the model, given the settings of its section."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TranscriberCard(SpeechCard):
+    """A speech recogniser; chosen by `speech.transcript`."""
+
+    kind: str = field(default="transcript", init=False)
+    """`transcript`."""
+    load: Callable[[SpeechSettings], Transcriber]
     """Loads the model, given the settings of its section."""
 
 

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from foundation.array_types import Float16Array, Float32Array
+from foundation.array_types import BoolArray, Float16Array, Float32Array
+from manifests.transcript import Transcript
 
-__all__ = ["Denoiser", "QuicklyTried", "SpeechClip", "SpeechEncoder", "VoiceDescriber"]
+__all__ = ["Denoiser", "QuicklyTried", "SpeechClip", "SpeechEncoder", "Transcriber", "VoiceDescriber"]
 
 
 class Denoiser(Protocol):
@@ -65,6 +66,22 @@ class QuicklyTried(Protocol):
 
     def try_out(self, clip: SpeechClip) -> Float16Array:
         """Return (n_ticks, dim) numbers that went through every layer, as the features of the clip do."""
+        ...
+
+
+class Transcriber(Protocol):
+    """Turns speech into words with their times.
+
+    Transcribers are stateless: the same samples give the same words, whatever was heard before, in every process.
+    """
+
+    def __call__(self, audio_16k: Float32Array, is_speech: BoolArray) -> Transcript:
+        """Return what is said; times are seconds after the first sample.
+
+        Args:
+            audio_16k: (S,) samples of 16 kHz mono in -1 to 1; tick 0 begins at sample 0.
+            is_speech: (N,) whether the voice detector hears speech on each tick; what is heard elsewhere is invented.
+        """
         ...
 
 

@@ -1,10 +1,12 @@
 """Settings of everything that is done to the speech of a kept clip (GAIA A.2)."""
 
+import re
+from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, StringConstraints
 
-from curation.model_registry import DENOISERS, ENCODERS, ModelName
+from curation.model_registry import DENOISERS, ENCODERS, TRANSCRIBERS, ModelName, UnknownModelError
 from curation.speech.wav2vec2_checkpoint import Wav2Vec2Settings
 from foundation.devices import DeviceName
 from foundation.settings import Settings
@@ -12,8 +14,27 @@ from foundation.settings import Settings
 __all__ = ["SpeechSettings"]
 
 
+_WORD = re.compile(r"[\w.-]+")
+"""A value of `speech.transcript` that could be a model's name."""
+
+
+def _absolute(transcript: str) -> str:
+    """Make a folder's name absolute, so that it is valid in workers in other folders; a model's name and `none` stay.
+
+    Raises:
+        UnknownModelError: it is a single word, and neither a model nor a folder.
+    """
+    if transcript == "none" or transcript in TRANSCRIBERS:
+        return transcript
+    folder = Path(transcript).expanduser().absolute()
+    if _WORD.fullmatch(transcript) and not folder.exists():
+        known = TRANSCRIBERS.unknown(("none", *TRANSCRIBERS.built_in))
+        raise UnknownModelError(f"{known}; a folder with a model of Whisper for CTranslate2 will do, too")
+    return str(folder)
+
+
 class SpeechSettings(Settings):
-    """Normalisation, denoising and encoding of the speech of a kept clip, in this order."""
+    """Normalisation, denoising, encoding and transcription of the speech of a kept clip, in this order."""
 
     target_lufs: float = Field(default=-23.0, ge=-50.0, le=-5.0)
     """Integrated loudness of a clip's audio, LUFS. The default is the programme level of EBU R 128; GAIA A.2 names no
@@ -36,6 +57,16 @@ class SpeechSettings(Settings):
     wav2vec2: Wav2Vec2Settings = Wav2Vec2Settings()
     """Checkpoint of wav2vec 2.0 and its layer, where it is the encoder."""
 
+    transcript: Annotated[str, StringConstraints(min_length=1), AfterValidator(_absolute)] = "none"
+    """Network that writes down what is said, words with their times, in the columns `transcript` and `words` of
+    `clips`; no clip is dropped by it. `whisper-tiny.en` hears English alone; a folder with a model of Whisper for
+    CTranslate2, such as `Systran/faster-whisper-small`, may hear other languages."""
+
     device: DeviceName = "auto"
     """Device of `denoiser`'s models and wav2vec 2.0: `auto` takes a GPU if there is one, `cpu`, `cuda` or `cuda:1`.
-    DeepFilterNet 3 and Whisper's encoder run on the CPU."""
+    DeepFilterNet 3 and Whisper run on the CPU."""
+
+    @property
+    def without_transcript(self) -> "SpeechSettings":
+        """The same settings for speech of which nothing but its sound and features are needed."""
+        return self.model_copy(update={"transcript": "none"})

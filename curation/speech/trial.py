@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from curation.speech.protocols import Denoiser, QuicklyTried, SpeechClip, SpeechEncoder
+from curation.speech.protocols import Denoiser, QuicklyTried, SpeechClip, SpeechEncoder, Transcriber
 from foundation.array_types import Float32Array
 from foundation.errors import CannotStartError
 from manifests.timeline import AUDIO_RATE_HZ, SAMPLES_PER_TICK
@@ -17,7 +17,9 @@ class SpeechTrialError(CannotStartError):
     """A speech model fails on any sound, so that every video would fail after its analysis."""
 
 
-def require_working(denoiser: Denoiser | None, encoder: SpeechEncoder | None) -> None:
+def require_working(
+    denoiser: Denoiser | None, encoder: SpeechEncoder | None, transcriber: Transcriber | None = None
+) -> None:
     """Run loaded models on a second of a vowel in noise and check the shapes and numbers that come out.
 
     Raises:
@@ -28,6 +30,8 @@ def require_working(denoiser: Denoiser | None, encoder: SpeechEncoder | None) ->
         audio = _denoised(denoiser, audio)
     if encoder is not None:
         _try_encoder(encoder, audio)
+    if transcriber is not None:
+        _try_transcriber(transcriber, audio)
 
 
 def _vowel_in_noise() -> Float32Array:
@@ -62,6 +66,15 @@ def _try_encoder(encoder: SpeechEncoder, audio: Float32Array) -> None:
         raise SpeechTrialError(_message("encoder", _unlike(features.shape, (_TICKS, encoder.dim))))
 
 
+def _try_transcriber(transcriber: Transcriber, audio: Float32Array) -> None:
+    try:
+        transcriber(audio, np.ones(_TICKS, dtype=np.bool_))
+    except CannotStartError:
+        raise
+    except Exception as error:
+        raise SpeechTrialError(_message("transcript", f"it raises {type(error).__name__}: {error}")) from error
+
+
 def _unlike(shape: tuple[int, ...], asked: tuple[int, ...]) -> str:
     if shape != asked:
         return f"what it returns has shape {shape} instead of {asked}"
@@ -71,6 +84,6 @@ def _unlike(shape: tuple[int, ...], asked: tuple[int, ...]) -> str:
 def _message(kind: str, what: str) -> str:
     return (
         f"setting speech.{kind}: the model does not work on this machine: given {_TICKS * SAMPLES_PER_TICK} samples of "
-        f"made sound, {what}. Every video would fail after its analysis, so none was begun; choose another {kind}, or "
+        f"made sound, {what}. Every video would fail after its analysis, so none was begun; choose another one, or "
         "repair this one"
     )

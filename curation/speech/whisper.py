@@ -29,18 +29,19 @@ from manifests.timeline import AUDIO_RATE_HZ, SAMPLES_PER_TICK
 if TYPE_CHECKING:
     from ctranslate2.models import Whisper
 
-__all__ = ["WHISPER_TINY", "WhisperTinyEncoder", "log_mel"]
+__all__ = ["HOP", "WHISPER_TINY", "WhisperTinyEncoder", "log_mel", "whisper_model"]
 
 _FFT = 400
 
-_HOP = 160
+HOP = 160
+"""Samples from one frame of the log-mel spectrogram to the next."""
 
 _N_MELS = 80
 
 _DYNAMIC_RANGE = 8.0
 """Decades of power below the loudest point at which the log-mel spectrogram ends."""
 
-_MELS_PER_TICK = SAMPLES_PER_TICK // _HOP
+_MELS_PER_TICK = SAMPLES_PER_TICK // HOP
 
 _WINDOW_TICKS = 750
 """30 s, all that the encoder takes at once."""
@@ -67,7 +68,7 @@ class WhisperTinyEncoder:
         Raises:
             MissingAssetsError: the registry does not find the weights.
         """
-        self._model = _model(asset_path(self.name) if model_folder is None else model_folder)
+        self._model = whisper_model(asset_path(self.name) if model_folder is None else model_folder)
 
     def __call__(self, audio_16k: Float32Array, n_ticks: int) -> Float16Array:
         """Return (n_ticks, 384) features of (S,) samples of 16 kHz mono; row k is centred at (k + 0.5) / 25 s.
@@ -130,29 +131,31 @@ WHISPER_TINY = EncoderCard(
 )
 
 
-def log_mel(audio_16k: Float32Array) -> Float32Array:
+def log_mel(audio_16k: Float32Array, n_mels: int = _N_MELS) -> Float32Array:
     """Return Whisper's log-mel spectrogram.
 
-    As Whisper defines it: Hann windows of 400 samples every 160, centred, the audio mirrored at its ends; power in 80
+    As Whisper defines it: Hann windows of 400 samples every 160, centred, the audio mirrored at its ends; power in
     mel bands; decadic logarithm, cut off 8 below the largest value; then (x + 4) / 4.
 
     Args:
         audio_16k: (S,) samples of 16 kHz mono, at least 201.
+        n_mels: number of bands; Whisper large-v3 has 128, the others 80.
 
     Returns:
-        (80, S // 160); column m is centred at 0.01 m s.
+        (n_mels, S // 160); column m is centred at 0.01 m s.
     """
     padded = np.pad(audio_16k.astype(np.float64), _FFT // 2, mode="reflect")
-    frames = np.lib.stride_tricks.sliding_window_view(padded, _FFT)[::_HOP][: audio_16k.size // _HOP]
+    frames = np.lib.stride_tricks.sliding_window_view(padded, _FFT)[::HOP][: audio_16k.size // HOP]
     hann = 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(_FFT) / _FFT)
     power = np.square(np.abs(np.fft.rfft(frames * hann, axis=1)))
-    log_power = np.log10(np.maximum(_mel_bands() @ power.T, 1e-10))
+    log_power = np.log10(np.maximum(_mel_bands(n_mels) @ power.T, 1e-10))
     limited: Float64Array = np.maximum(log_power, log_power.max() - _DYNAMIC_RANGE)
     return ((limited + 4.0) / 4.0).astype(np.float32)
 
 
 @cache
-def _model(folder: Path) -> "Whisper":
+def whisper_model(folder: Path) -> "Whisper":
+    """Return a model of Whisper for one thread of the processor, loaded once a process."""
     from ctranslate2.models import Whisper
 
     # float32: eight-bit weights change the features by 5 % of their norm and save a sixth of the time.
@@ -160,12 +163,12 @@ def _model(folder: Path) -> "Whisper":
 
 
 @cache
-def _mel_bands() -> Float64Array:
-    """Return (80, 201) weights of the bands: triangles even on Slaney's mel scale from 0 to 8 kHz, each of area one.
+def _mel_bands(n_mels: int) -> Float64Array:
+    """Return (n_mels, 201) weights of the bands: triangles even on Slaney's mel scale from 0 to 8 kHz, of area one.
 
     Slaney's scale (Auditory Toolbox, 1998) has 15 mel in the first kilohertz, then 27 per factor of 6.4.
     """
-    edges_mel = np.linspace(0.0, 15.0 + 27.0 * np.log(8.0) / np.log(6.4), _N_MELS + 2)
+    edges_mel = np.linspace(0.0, 15.0 + 27.0 * np.log(8.0) / np.log(6.4), n_mels + 2)
     edges_hz = np.where(edges_mel < 15.0, edges_mel * 200.0 / 3.0, 1000.0 * 6.4 ** ((edges_mel - 15.0) / 27.0))
     bins_hz = np.fft.rfftfreq(_FFT, 1.0 / AUDIO_RATE_HZ)
     low_hz, centre_hz, high_hz = (edges_hz[i : i + _N_MELS, np.newaxis] for i in range(3))

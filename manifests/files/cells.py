@@ -1,6 +1,7 @@
 """Cells of tables that name files, place them, or count: checked as the types of `names` and `numbers` demand.
 
-Which columns these are follows from their declarations: ids, names of tars, paths, whole numbers, and times.
+Which columns these are follows from their declarations: ids, names of tars, paths, whole numbers, times, and what a
+transcript says.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -13,7 +14,8 @@ from manifests.files.label_text import label_text
 from manifests.files.names import UnsafeValueError, clip_id, media_name, path_text, video_id
 from manifests.files.numbers import LONGEST_S, MOST_BYTES
 from manifests.landmarks import SCHEMES
-from manifests.schema.columns import Column, Table
+from manifests.schema.columns import WORDS, Column, Table
+from manifests.transcript import language_code, spoken_text, wrong_words
 from manifests.vocabulary import LABEL_NAMES, SYNC_OUTCOMES, SYNC_REASONS, TIERS, Split, VideoStatus
 
 __all__ = ["bad_cells", "checked_columns", "unknown_words"]
@@ -26,6 +28,9 @@ _TEXTS: Mapping[str, Callable[[str], str]] = {
     "duplicate_of": path_text,
     "duplicate_group": video_id,
     **dict.fromkeys(LABEL_NAMES, label_text),
+    "transcript": spoken_text,
+    "transcript_model": spoken_text,
+    "language_detected": language_code,
 }
 """By the name of a column of texts, the check of each."""
 
@@ -41,6 +46,9 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
 
 _SIGNED = ("rotation", "track_id")
 """Whole numbers that count nothing."""
+
+_SHARES = ("language_confidence", "transcript_confidence")
+"""Numbers from 0 to 1."""
 
 _LEAST = {"n_frames": 1, "mp4_size": 1, "flac_size": 1, "sound_moved_s": -LONGEST_S}
 
@@ -62,7 +70,7 @@ def bad_cells(table: Table, rows: pa.Table) -> Iterator[str]:
             values = rows[column.name]
             if values.null_count and not column.nullable:
                 yield f"{column.name} is null in {values.null_count} rows, which it cannot be"
-            elif wrong := _wrong_text(column, values) if column.name in _TEXTS else _wrong_number(column, values):
+            elif wrong := _wrong(column, values):
                 yield f"{column.name}: {wrong}"
 
 
@@ -76,9 +84,17 @@ def unknown_words(rows: pa.Table) -> Iterator[str]:
 
 
 def _is_checked(column: Column) -> bool:
+    if column.type == WORDS:
+        return True
     if column.shape or column.name in _SIGNED:
         return False
-    return column.name in _TEXTS or column.unit == "s" or pa.types.is_integer(column.type)
+    return column.name in (*_TEXTS, *_SHARES) or column.unit == "s" or pa.types.is_integer(column.type)
+
+
+def _wrong(column: Column, values: pa.ChunkedArray) -> str | None:
+    if column.type == WORDS:
+        return wrong_words(values)
+    return _wrong_text(column, values) if column.name in _TEXTS else _wrong_number(column, values)
 
 
 def _wrong_text(column: Column, values: pa.ChunkedArray) -> str | None:
@@ -94,9 +110,9 @@ def _wrong_text(column: Column, values: pa.ChunkedArray) -> str | None:
 
 def _wrong_number(column: Column, values: pa.ChunkedArray) -> str | None:
     least = _LEAST.get(column.name, 0)
-    most = LONGEST_S if column.unit == "s" else MOST_BYTES
+    most = 1 if column.name in _SHARES else LONGEST_S if column.unit == "s" else MOST_BYTES
     if pa.types.is_floating(column.type) and not pc.all(pc.is_finite(values), min_count=0).as_py():
-        return "a time is no finite number"
+        return f"a {'share' if column.name in _SHARES else 'time'} is no finite number"
     bounds = pc.min_max(values)
     lowest, highest = bounds["min"].as_py(), bounds["max"].as_py()
     if lowest is None or (least <= lowest and highest <= most):

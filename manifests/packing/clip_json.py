@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from manifests.schema.clips import CLIPS
+from manifests.schema.clips import CLIPS, TRANSCRIPT_COLUMNS
 from manifests.vocabulary import LABEL_NAMES
 
 __all__ = ["FACT_COLUMNS", "LOCATION_COLUMNS", "PERSON_COLUMNS", "clip_json"]
@@ -26,11 +26,12 @@ PERSON_COLUMNS = ("person_id", "person_confidence")
 FACT_COLUMNS = tuple(
     column.name
     for column in CLIPS.columns
-    if column.name not in (*LOCATION_COLUMNS, *PERSON_COLUMNS, *LABEL_NAMES, "split")
+    if column.name not in (*LOCATION_COLUMNS, *PERSON_COLUMNS, *LABEL_NAMES, *TRANSCRIPT_COLUMNS, "split")
     and not pa.types.is_nested(column.type)
 )
 """Columns of `clips` in the JSON file: those that no later command changes, for none writes a tar only to relabel it.
-A split that had become another one meanwhile would be a leak, and consent may be withdrawn."""
+A split that had become another one meanwhile would be a leak, and consent may be withdrawn. Transcripts are in the
+table alone, too."""
 
 _SINGLE = frozenset(column.name for column in CLIPS.columns if column.type == pa.float32())
 

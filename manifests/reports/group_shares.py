@@ -69,8 +69,12 @@ class _Units:
 
 
 def _compared(dataset: Path, by: str, counted: Counted) -> GroupStatistics:
-    names = list(dict.fromkeys(["video_id", "source", "speaker_id", "duplicate_of", by]))
+    stated = [] if by == "language_detected" else [by]
+    names = list(dict.fromkeys(["video_id", "source", "speaker_id", "duplicate_of", *stated]))
     videos = [row for row in read_table(dataset, "videos", names).to_pylist() if row["duplicate_of"] is None]
+    if not stated:
+        heard = _languages(dataset)
+        videos = [row | {by: heard.get(row["video_id"])} for row in videos]
     spelling = _spellings([row[by] for row in videos])
     group_of = {row["video_id"]: _group(by, row[by], spelling) for row in videos}
     spans = counted_rows(read_table(dataset, "spans", ["video_id", "start_s", "end_s", "tier", "outcome"]), counted)
@@ -82,6 +86,16 @@ def _compared(dataset: Path, by: str, counted: Counted) -> GroupStatistics:
         groups=tuple(_group_row(name, n_videos[name], units) for name in groups),
         rules=tuple(_comparisons(by, groups, units)),
     )
+
+
+def _languages(dataset: Path) -> dict[str, str]:
+    """Return by video the language that most seconds of its clips are in, of those with one."""
+    columns = ["video_id", "start_s", "end_s", "language_detected"]
+    seconds: dict[str, Counter[str]] = defaultdict(Counter)
+    for row in read_table(dataset, "clips", columns).to_pylist():
+        if row["language_detected"] is not None:
+            seconds[row["video_id"]][row["language_detected"]] += row["end_s"] - row["start_s"]
+    return {video: max(sorted(own), key=own.__getitem__) for video, own in seconds.items()}
 
 
 def _spellings(values: Sequence[str | None]) -> dict[str, str]:

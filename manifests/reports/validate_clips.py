@@ -69,6 +69,7 @@ def clip_problems(dataset: Path, file: str, batch: pa.RecordBatch, clip_px: int)
         found += [text for name in arrays for text in _array(name, arrays[name][number], row["n_frames"])]
         if (points := arrays.get("landmarks", [None] * len(plain))[number]) is not None:
             found += _landmarks(points.astype(np.float32), row["landmark_scheme"], clip_px)
+        found += _words(row)
         for what in found:
             yield Problem(file=file, row=row["clip_id"], what=what, remedy=_RENDER_AGAIN)
 
@@ -80,6 +81,15 @@ def _array(name: str, array: np.ndarray[Any, Any] | None, n_frames: int) -> Iter
         yield f"{name} has {len(array)} rows, the clip {n_frames} frames"
     if not np.isfinite(array).all():
         yield f"{name} holds numbers that are not finite"
+
+
+def _words(row: Row) -> Iterator[str]:
+    words = row.get("words") or ()
+    if (words or row.get("language_detected")) and row.get("transcript") is None:
+        yield "it has words or a language, and no transcript"
+    length_s = float(row["n_frames"] / TICK_RATE_HZ)
+    if late := [word["end_s"] for word in words if word["end_s"] is not None and not word["end_s"] <= length_s]:
+        yield f"a word ends at {late[0]:g} s, the clip at {length_s:g} s"
 
 
 def _landmarks(points_px: Float32Array, scheme: str, clip_px: int) -> Iterator[str]:

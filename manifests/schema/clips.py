@@ -2,13 +2,48 @@
 
 import pyarrow as pa
 
-from manifests.schema.columns import F32, F64, I32, I64, PATH, TEXT, Table, optional, required
+from manifests.schema.columns import F32, F64, I32, I64, PATH, TEXT, WORDS, Table, optional, required
 from manifests.schema.face_measures import SYNC_LAG_TICKS
 from manifests.schema.label_columns import LABELS
 
-__all__ = ["CLIPS"]
+__all__ = ["CLIPS", "TRANSCRIPT_COLUMNS"]
 
 _POINTS = pa.list_(pa.list_(pa.list_(F32, 2)))
+
+_TRANSCRIPT = (
+    optional(
+        "transcript",
+        TEXT,
+        "",
+        "what is said in the clip, as `speech.transcript` heard it; empty where it heard nothing, null where it was "
+        "off and in tier vae",
+        later=True,
+    ),
+    optional(
+        "words",
+        WORDS,
+        "",
+        "words of the transcript, each a struct of word, start_s, end_s (seconds from the start of the clip) and "
+        "confidence (0 to 1)",
+        "[W]",
+        later=True,
+    ),
+    optional(
+        "language_detected",
+        TEXT,
+        "",
+        "code of the language that was heard, such as `en`; null where the network knows one language only",
+        later=True,
+    ),
+    optional("language_confidence", F32, "0 to 1", "probability of that language", later=True),
+    optional(
+        "transcript_confidence", F32, "0 to 1", "mean confidence of the words; null where none was heard", later=True
+    ),
+    optional("transcript_model", TEXT, "", "network that wrote the transcript", later=True),
+)
+
+TRANSCRIPT_COLUMNS = tuple(column.name for column in _TRANSCRIPT)
+"""Columns of what was said."""
 
 CLIPS = Table(
     name="clips",
@@ -47,6 +82,7 @@ CLIPS = Table(
             "estimated ratio of speech to the noise under it in the source's sound, -10 to 60; null without speech",
         ),
         optional("speech_ratio", F32, "0 to 1", "share of ticks with speech; null without an audio stream"),
+        *_TRANSCRIPT,
         optional(
             "sync",
             TEXT,

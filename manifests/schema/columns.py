@@ -78,6 +78,8 @@ I64 = pa.int64()
 
 TRIMS = pa.list_(pa.struct([("start", F64), ("end", F64), ("unit", TEXT)]))
 
+WORDS = pa.list_(pa.struct([("word", TEXT), ("start_s", F64), ("end_s", F64), ("confidence", F32)]))
+
 PATH = "path of the file at the time of the run, as foundation.storage.path_text.text_of_path writes it"
 
 
