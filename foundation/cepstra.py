@@ -1,8 +1,8 @@
 """Mel-frequency cepstra of sound, as the package python_speech_features 0.6 computes them.
 
-LR-ASD and SyncNet were trained on them. The steps are that package's, with its defaults: a high-pass over neighbouring samples,
-frames of 25 ms without a window every 10 ms, 26 triangular filters on the mel scale, an orthonormal cosine transform of
-their logarithms, Young's lifter, and the logarithm of the energy in place of the first cepstrum.
+LR-ASD and SyncNet were trained on them. The steps are that package's, with its defaults: a high-pass over neighbouring
+samples, frames of 25 ms without a window every 10 ms, 26 triangular filters on the mel scale, an orthonormal cosine
+transform of their logarithms, Young's lifter, and the logarithm of the energy in place of the first cepstrum.
 """
 
 from functools import cache
