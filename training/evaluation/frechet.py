@@ -12,10 +12,10 @@ FID from few pictures is too high (Chong and Forsyth, 2020): two samples of one 
 fewer pictures than features, 2,048, a covariance lacks most of its directions. So figures of different numbers of
 pictures cannot be compared, and the number belongs to the figure: `FidEstimate` has it. Its bias and interval are by
 bootstrap (Efron, 1979) over videos, since frames of one video are alike and are no independent pictures: each replicate
-draws as many videos with replacement from either side. The bias is the mean of the replicates less the estimate; it
-is the error that drawing once more adds, and of the size of the estimate's own. The interval is the estimate plus and
-minus 1.96 standard deviations of the replicates. Their percentiles are not taken: with few videos they all lie above
-the estimate.
+draws as many videos with replacement from either side. The bias is the mean of the replicates less the estimate, which
+estimates how much too high the figure is. The interval is the estimate plus and minus 1.96 standard deviations of the
+replicates: it says how the figure varies with the choice of videos, and does not hold the figure of endless pictures.
+Percentiles of the replicates are not taken: with few videos they all lie above the estimate.
 
 Shapes: N pictures, D features.
 """

@@ -4,8 +4,8 @@ GAIA has raters judge it (5.1, "motion diversity"); there is no formula. Two mea
 
 `motion_spread` follows Zhang et al., "SadTalker", 2023b in GAIA's list: the standard deviation over time of each
 component of the motion, averaged over components. There the motion is a feature of a pose network; here it is what the
-caller gives, such as yaw, pitch and roll in degrees. A still head has 0. Jitter raises it as much as gestures do: read it
-beside the MSI.
+caller gives, such as yaw, pitch and roll in degrees. A still head has 0. Jitter raises it as much as gestures do, so it
+is read beside the MSI.
 
 `sample_diversity` is the "multimodality" of Guo et al., "Action2Motion", 2020: the mean distance of the motions of two
 samples that were generated from one condition, here one speech,

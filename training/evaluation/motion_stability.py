@@ -63,7 +63,8 @@ def motion_stability(landmarks_TK2: Float32Array, scheme: LandmarkScheme) -> Mot
     """
     if landmarks_TK2.shape[1:] != (scheme.n_points, 2):
         raise UsageError(
-            f"landmarks have the shape {landmarks_TK2.shape}; of the scheme {scheme.name} it is (T, {scheme.n_points}, 2)"
+            f"landmarks have the shape {landmarks_TK2.shape}; "
+            f"of the scheme {scheme.name} it is (T, {scheme.n_points}, 2)"
         )
     windows: list[float] = []
     n_frames = 0

@@ -2,11 +2,12 @@
 
 The network of the published `syncnet_v2.model`, whose tensors it loads by their names. Lips are 5 frames in a row at
 25 frames a second, a crop of the face of 224x224 pixels, its values 0 to 255, blue before green before red as OpenCV
-reads them. Sound is 13 mel-frequency cepstra every 10 ms (`foundation.cepstra`), 20 of them for the same 0.2 s. Window t
-is of the frames t to t + 4 and the cepstra 4 t to 4 t + 19. `sync_scores` turns the embeddings into Sync-D and Sync-C.
+reads them. Sound is 13 mel-frequency cepstra every 10 ms (`foundation.cepstra`), 20 of them for the same 0.2 s. Window
+t is of the frames t to t + 4 and the cepstra 4 t to 4 t + 19. `sync_scores` turns the embeddings into Sync-D and Sync-C.
 
-How the face is cut out changes the figures: the authors' pipeline tracks it, takes a square around it that is 1.4 times
-as wide as the face on either side of its middle, smoothed over 13 frames, and scales that to 224 pixels.
+How the face is cut out changes the figures. In the authors' pipeline the crop is a square: with s half the longer side
+of the box of the S3FD face detector, it reaches 1.4 s to the left and right of the middle of the box, s above and 1.8 s
+below. Middle and s are medians over 13 frames; the crop is scaled to 224 pixels.
 
 Shapes: T frames or windows, C channels, H rows, W columns, R cepstra in time, D = 1024 numbers of an embedding.
 """
@@ -123,7 +124,8 @@ def sync_embeddings(
     n_frames = len(faces_THW3)
     if faces_THW3.shape[1:] != (CROP_PX, CROP_PX, 3) or n_frames < WINDOW_FRAMES:
         raise UsageError(
-            f"crops have the shape {faces_THW3.shape}; give (T, {CROP_PX}, {CROP_PX}, 3) of at least {WINDOW_FRAMES} frames"
+            f"crops have the shape {faces_THW3.shape}; "
+            f"give (T, {CROP_PX}, {CROP_PX}, 3) of at least {WINDOW_FRAMES} frames"
         )
     if cepstra_RC.ndim != 2 or cepstra_RC.shape[1] != N_CEPSTRA or len(cepstra_RC) < _ROWS_PER_FRAME * n_frames:
         raise UsageError(
