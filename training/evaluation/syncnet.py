@@ -3,7 +3,7 @@
 The network of the published `syncnet_v2.model`, whose tensors it loads by their names. Lips are 5 frames in a row at
 25 frames a second, a crop of the face of 224x224 pixels, its values 0 to 255, blue before green before red as OpenCV
 reads them. Sound is 13 mel-frequency cepstra every 10 ms (`foundation.cepstra`), 20 of them for the same 0.2 s. Window
-t is of the frames t to t + 4 and the cepstra 4 t to 4 t + 19. `sync_scores` turns the embeddings into Sync-D and Sync-C.
+t is of the frames t to t + 4 and the cepstra 4 t to 4 t + 19. `sync_scores` makes Sync-D and Sync-C of the embeddings.
 
 How the face is cut out changes the figures. In the authors' pipeline the crop is a square: with s half the longer side
 of the box of the S3FD face detector, it reaches 1.4 s to the left and right of the middle of the box, s above and 1.8 s

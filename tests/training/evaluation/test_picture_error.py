@@ -34,7 +34,8 @@ def test_equal_pictures_are_perfect_and_noise_is_worse_the_stronger_it_is(pair: 
     assert psnr(truth, truth).tolist() == [np.inf, np.inf]
     np.testing.assert_allclose(ssim(truth, truth), 1.0)
     weak, strong = ssim(generated, truth)
-    assert 1.0 > weak > 0.8 > 0.4 > strong
+    assert 0.8 < weak < 1.0
+    assert strong < 0.4
     assert np.diff(psnr(generated, truth)) < -15.0
 
 
