@@ -5,7 +5,7 @@ are those of that file. It differs from torchvision's Inception-v3: average pool
 the last block pools by the maximum. Pictures are scaled to 299x299 bilinearly, as there, without a filter against
 aliasing; larger pictures therefore alias, equally on both sides. The features are the 2,048 means over the last maps.
 
-Shapes: B pictures, C channels, H rows, W columns.
+Shapes: B or T pictures, C channels, H rows, W columns, D features.
 """
 
 import numpy as np
@@ -164,7 +164,8 @@ class Inception(nn.Module):
         h_BCHW = self.Mixed_6c(self.Mixed_6b(self.Mixed_6a(h_BCHW)))
         h_BCHW = self.Mixed_6e(self.Mixed_6d(h_BCHW))
         h_BCHW = self.Mixed_7c(self.Mixed_7b(self.Mixed_7a(h_BCHW)))
-        return h_BCHW.mean((2, 3))
+        features_BD: Tensor = h_BCHW.mean((2, 3))
+        return features_BD
 
 
 def inception_network(device: torch.device) -> Inception:
@@ -194,7 +195,7 @@ def inception_features(network: Inception, pictures_THW3: UInt8Array) -> Float32
         raise UsageError(
             f"pictures are {pictures_THW3.dtype} of shape {pictures_THW3.shape}; give (T, H, W, 3) of 8 bits, RGB"
         )
-    device = network.Conv2d_1a_3x3.conv.weight.device
+    device = next(network.parameters()).device
     pictures = torch.from_numpy(np.ascontiguousarray(pictures_THW3)).to(device).permute(0, 3, 1, 2)
     features: Float32Array = network(pictures.float() / 255.0).cpu().numpy()
     return features

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from foundation.array_types import Float32Array, Float64Array
+from foundation.array_types import BoolArray, Float32Array, Float64Array
 from foundation.errors import UsageError
 from manifests.landmarks import KEY_POINT_NAMES, LandmarkScheme
 
@@ -68,14 +68,14 @@ def motion_stability(landmarks_TK2: Float32Array, scheme: LandmarkScheme) -> Mot
         )
     windows: list[float] = []
     n_frames = 0
-    for stretch in _stretches(np.isfinite(landmarks_TK2).all(axis=(1, 2))):
+    for stretch in _stretches(np.isfinite(landmarks_TK2.sum(axis=(1, 2)))):
         windows += _window_indices(landmarks_TK2[stretch].astype(np.float64), scheme)
         n_frames += stretch.stop - stretch.start
     msi = float(np.mean(windows)) if windows else None
     return MotionStability(msi=msi, n_frames=n_frames, n_missing=len(landmarks_TK2) - n_frames)
 
 
-def _stretches(seen_T: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> list[slice]:
+def _stretches(seen_T: BoolArray) -> list[slice]:
     """Return the stretches of true values that are long enough for a full window."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], seen_T, [False]]).astype(np.int8)))
     pairs = zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)

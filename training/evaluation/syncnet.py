@@ -132,7 +132,7 @@ def sync_embeddings(
             f"cepstra have the shape {cepstra_RC.shape}; of {n_frames} frames give "
             f"({_ROWS_PER_FRAME * n_frames}, {N_CEPSTRA})"
         )
-    device = network.netfcaud[0].weight.device
+    device = next(network.parameters()).device
     lips, sound = [], []
     for first, last in _batches(n_frames - WINDOW_FRAMES + 1):
         frames = np.ascontiguousarray(faces_THW3[first : last + WINDOW_FRAMES - 1, ..., ::-1])
