@@ -25,9 +25,9 @@ from curation.media.frames import tick_frames
 from curation.media.probe import probe
 from curation.model_registry import FACE_FINDERS
 from curation.perception.cards import FaceFinderCard
-from curation.perception.speaking.cepstra import mel_cepstra
 from curation.perception.speaking.lr_asd import LrAsdSpeaking
 from foundation.array_types import BoolArray, Float32Array
+from foundation.cepstra import mel_cepstra
 from manifests.files.tables import read_table
 
 BOXES = {"as its detector draws them": FACE_FINDERS.card("mediapipe", FaceFinderCard).head_box, "as found": (1.0, 0.0)}

@@ -1,7 +1,7 @@
 """The commands `gaia-curate models list | pull | verify`."""
 
 import sys
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -17,13 +17,15 @@ models_app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-_TRAINING = "training"
-"""Set of the weights that `gaia-train` uses."""
+_USES: tuple[Literal["training", "evaluation"], ...] = ("training", "evaluation")
+"""Sets of the weights that `gaia-train` uses, besides those of the presets."""
 
 NamesArgument = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[NAME...]", help="Names of weights or of sets: paper, embedded, training.", show_default=False
+        metavar="[NAME...]",
+        help="Names of weights or of sets: paper, embedded, training, evaluation.",
+        show_default=False,
     ),
 ]
 
@@ -110,15 +112,16 @@ def _all_asset_names() -> tuple[str, ...]:
 def _set_names() -> tuple[str, ...]:
     from curation.settings import PRESETS
 
-    return (*PRESETS, _TRAINING)
+    return (*PRESETS, *_USES)
 
 
 def _assets_of_set(name: str) -> list[str]:
-    """Return the names of the assets that a preset uses as it is, if they are there; or those that training uses."""
+    """Return the names of the assets that a preset uses as it is, if they are there; or those of a use."""
     from curation.output.weights_used import wanted_assets
     from curation.settings import PRESETS
     from foundation.weights import asset_names
 
-    if name == _TRAINING:
-        return list(asset_names("training"))
+    for use in _USES:
+        if name == use:
+            return list(asset_names(use))
     return next(wanted_assets(settings) for preset, settings in PRESETS.items() if preset == name)

@@ -24,7 +24,7 @@ AssetKind = Literal["onnx", "torch", "pickled arrays", "dlib", "litert", "ctrans
 """Format of the files. `foundation.weights.safe_load` reads `torch` and `pickled arrays`; no other kind can hold a
 program."""
 
-AssetUse = Literal["curation", "training"]
+AssetUse = Literal["curation", "training", "evaluation"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -129,7 +129,7 @@ class Asset:
     sources: tuple[Source, ...]
     """Where it is downloaded, in the order of attempts; empty if it is offered nowhere: GAIA_MODELS can supply it."""
     use: AssetUse = "curation"
-    """Package that needs it."""
+    """What needs it: curation, training, or evaluation of what was trained."""
     is_folder: bool = False
     """Whether users of the asset get the folder of its files instead of its only file."""
 

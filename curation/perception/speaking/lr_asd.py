@@ -16,9 +16,9 @@ import numpy.typing as npt
 
 from curation.model_registry import FACE_FINDERS
 from curation.perception.cards import FaceFinderCard, SpeakingCard
-from curation.perception.speaking.cepstra import N_CEPSTRA, mel_cepstra
 from curation.perception.speaking.face_crops import crop_squares, cut_grey_face
 from foundation.array_types import Float32Array, Float64Array, RgbImage
+from foundation.cepstra import N_CEPSTRA, mel_cepstra
 from foundation.devices import onnx_session, resolve_device
 from foundation.weights import asset_path
 from foundation.weights.safe_load import load_torch_weights

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from curation.perception.speaking.cepstra import mel_cepstra
 from curation.perception.speaking.lr_asd import LrAsdSpeaking
 from curation.perception.speaking.lr_asd_network import LrAsdDetector, LrAsdEncoders
+from foundation.cepstra import mel_cepstra
 from foundation.weights import MissingAssetsError
 from foundation.weights.asset import UnsafeAssetError
 

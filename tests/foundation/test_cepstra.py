@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from curation.perception.speaking.cepstra import N_CEPSTRA, mel_cepstra
+from foundation.cepstra import N_CEPSTRA, mel_cepstra
 
 FLOOR = np.log(np.finfo(np.float64).eps)
 

@@ -1,8 +1,8 @@
 """Mel-frequency cepstra of sound, as the package python_speech_features 0.6 computes them.
 
-LR-ASD was trained on them. The steps are that package's, with its defaults: a high-pass over neighbouring samples,
-frames of 25 ms without a window every 10 ms, 26 triangular filters on the mel scale, an orthonormal cosine transform of
-their logarithms, Young's lifter, and the logarithm of the energy in place of the first cepstrum.
+LR-ASD and SyncNet were trained on them. The steps are that package's, with its defaults: a high-pass over neighbouring
+samples, frames of 25 ms without a window every 10 ms, 26 triangular filters on the mel scale, an orthonormal cosine
+transform of their logarithms, Young's lifter, and the logarithm of the energy in place of the first cepstrum.
 """
 
 from functools import cache
@@ -10,12 +10,13 @@ from functools import cache
 import numpy as np
 
 from foundation.array_types import Float32Array, Float64Array
-from manifests.timeline import AUDIO_RATE_HZ
 
 __all__ = ["N_CEPSTRA", "mel_cepstra"]
 
 N_CEPSTRA = 13
 """Numbers of a row, the logarithm of the energy first."""
+
+_AUDIO_RATE_HZ = 16_000
 
 _ROW_SAMPLES = 160
 """Samples at 16 kHz from one row to the next, 10 ms."""
@@ -42,7 +43,7 @@ def mel_cepstra(audio_16k: Float32Array, n_rows: int) -> Float32Array:
 
     Args:
         audio_16k: (S,) samples, 16 kHz, mono, -1 to 1; rounded to 16 bits.
-        n_rows: number of rows, 4 a tick.
+        n_rows: number of rows, 100 a second.
 
     Raises:
         ValueError: the sound has another shape, or a sample that is not finite.
@@ -83,8 +84,8 @@ def _without_zero(energies: Float64Array) -> Float64Array:
 @cache
 def _filters() -> Float64Array:
     """Return the (26, 257) triangles over the frequencies of the spectrum, evenly spaced in mel from 0 Hz to 8 kHz."""
-    mels = np.linspace(0, 2595 * np.log10(1 + AUDIO_RATE_HZ / 2 / 700), _N_FILTERS + 2)
-    corners = np.floor((_FFT_SAMPLES + 1) * 700 * (10 ** (mels / 2595) - 1) / AUDIO_RATE_HZ)
+    mels = np.linspace(0, 2595 * np.log10(1 + _AUDIO_RATE_HZ / 2 / 700), _N_FILTERS + 2)
+    corners = np.floor((_FFT_SAMPLES + 1) * 700 * (10 ** (mels / 2595) - 1) / _AUDIO_RATE_HZ)
     frequencies = np.arange(_FFT_SAMPLES // 2 + 1)
     low, middle, high = (corners[k : k + _N_FILTERS, None] for k in range(3))
     rising = (frequencies - low) / (middle - low) * ((frequencies >= low) & (frequencies < middle))

@@ -1,0 +1,1 @@
+"""Metrics of generated videos: pictures, landmarks, lip synchronisation, identity, motion."""
