@@ -12,6 +12,7 @@ from functools import cache
 from html import escape
 from importlib.resources import files
 from string import Template
+from types import MappingProxyType
 
 from foundation.json_text import json_text
 
@@ -20,7 +21,15 @@ __all__ = ["html_page", "page_part"]
 _ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
 
-def html_page(template: str, *, title: str, style: str, data: object, scripts: Mapping[str, str]) -> str:
+def html_page(
+    template: str,
+    *,
+    title: str,
+    style: str,
+    data: object,
+    scripts: Mapping[str, str],
+    html: Mapping[str, str] = MappingProxyType({}),
+) -> str:
     """Return a page as HTML that needs nothing beside it.
 
     The styles of all pages come before those of this one, and `elements.js` is for the scripts to begin with: it reads
@@ -33,6 +42,7 @@ def html_page(template: str, *, title: str, style: str, data: object, scripts: M
         style: CSS of this page.
         data: what `json_text` takes.
         scripts: JavaScript by the name of its place; nothing in it ends the element `script`.
+        html: further parts by the names of their places; nothing in them comes from strangers.
     """
     policy = "; ".join(
         (
@@ -46,7 +56,7 @@ def html_page(template: str, *, title: str, style: str, data: object, scripts: M
         )
     )
     return Template(template).substitute(
-        scripts,
+        {**scripts, **html},
         policy=escape(policy),
         title=escape(title),
         style=page_part("foundation", "page.css") + style,
