@@ -185,7 +185,8 @@ def _page(data: object, videos: str) -> bytes:
 def _notes(matched: RatedVideos, kept: _Kept) -> list[str]:
     notes = []
     if matched.n_unmatched:
-        notes.append(f"note: {matched.n_unmatched} names are not in all folders, and their videos are left out")
+        what = "name is not in all folders; its" if matched.n_unmatched == 1 else "names are not in all folders; their"
+        notes.append(f"note: {matched.n_unmatched} {what} videos are left out")
     for counts, what in (
         (kept.silent, "have no sound, so that their lips cannot be judged"),
         (kept.encoded_anew, "are encoded anew, almost without loss, because browsers do not play them as they are"),

@@ -26,7 +26,7 @@ function showIntroduction() {
     const rater = raterName(name.value);
     if (rater === null) { fault.textContent = "Give a name of 1 to 100 letters, digits or signs."; name.focus(); return; }
     begin(rater, null);
-  } } }, el("div", { class: "field" }, el("label", { for: "rater" }, "Your name, or the code that you were given"), name),
+  } } }, el("div", { class: "field" }, el("label", { for: "rater" }, "Your name or code"), name),
     el("button", { type: "submit", class: "primary" }, "Start"));
   const picked = el("input", { type: "file", accept: ".json,application/json", class: "unseen", id: "open-ratings", on: { change: async () => {
     if (picked.files.length) fault.textContent = (await openRatings(picked.files[0])) || "";
@@ -36,8 +36,8 @@ function showIntroduction() {
     el("p", {}, `You see one video at a time. Watch it to its end, with sound, then give a grade from 1 (${PAGE.grades[0]}) to 5 (${PAGE.grades[4]}) for each of ${PAGE.criteria.length} criteria. You may watch it again, and go back.`),
     el("p", {}, "Judge each video by itself. 5 is always the best grade."),
     el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Criteria" }, el("table", {},
-      el("thead", {}, el("tr", {}, ["criterion", "question", "1", "5"].map((text) => el("th", { scope: "col" }, text)))),
-      el("tbody", {}, PAGE.criteria.map((one) => el("tr", {}, el("th", { scope: "row" }, one.name), el("td", {}, one.question), el("td", {}, one.worst), el("td", {}, one.best)))))),
+      el("thead", {}, el("tr", {}, ["criterion", "question", "1", "5"].map((text) => el("th", { scope: "col", class: text === "question" ? text : null }, text)))),
+      el("tbody", {}, PAGE.criteria.map((one) => el("tr", {}, el("th", { scope: "row" }, one.name), el("td", { class: "question" }, one.question), el("td", {}, one.worst), el("td", {}, one.best)))))),
     keysText(), form, fault,
     el("p", { class: "faint" }, "Your grades stay on this device until you save them as a file. Nothing is sent. ", picked, el("label", { for: "open-ratings", class: "button" }, "Go on with a saved file")));
 }
@@ -64,6 +64,7 @@ function markRow(row) {
 function setGrade(row, grade) {
   const answer = answerOf(state.order[state.at]), { key, name } = PAGE.criteria[row];
   answer.grades[key] = grade;
+  answer.leftOut = false;
   content.querySelector(`input[name="grade-${key}"][value="${grade}"]`).checked = true;
   say(`${name}: ${grade}`);
   remember();
@@ -89,10 +90,10 @@ function showItem(at) {
     error: () => { if (video.getAttribute("src")) showFault(answer); },
   } });
   const alert = el("div", { class: "alert", role: "alert" });
-  fresh(el("div", { class: "item" }, heading, alert, el("div", { class: "stage" }, video),
+  fresh(el("div", { class: "item" }, heading, alert, el("div", { class: "stage" }, video, keysText()),
     el("div", {}, PAGE.criteria.map((criterion, row) => criterionRow(criterion, row, answer)),
       el("div", { class: "buttons" }, el("button", { type: "button", id: "back", disabled: at === 0, on: { click: () => showItem(at - 1) } }, "Back"),
-        el("button", { type: "button", id: "next", class: "primary", on: { click: goOn } }, at + 1 === state.order.length ? "Finish" : "Next"), el("p", { id: "left", class: "faint" })), keysText())));
+        el("button", { type: "button", id: "next", class: "primary", on: { click: goOn } }, at + 1 === state.order.length ? "Finish" : "Next"), el("p", { id: "left", class: "faint" })))));
   playing = video;
   setVideo(video, item);
   markRow(0);
