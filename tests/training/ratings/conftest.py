@@ -11,7 +11,10 @@ NAMES = ("anna", "ben", "deep/carl")
 
 @pytest.fixture(scope="session")
 def outputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Folders of three systems with videos of 0.4 s, with a tone from 0.2 s on; those of `older` are MPEG-4 part 2, which browsers do not play."""
+    """Folders of three systems with videos of 0.4 s, and a tone from 0.2 s on.
+
+    Those of `older` are MPEG-4 part 2, which browsers do not play.
+    """
     folder = tmp_path_factory.mktemp("outputs")
     plain = Coding(codec="mpeg4", options={}, time_base=Fraction(1, 25))
     tone = np.where(np.arange(19_200) < 9_600, 0.0, 0.5 * np.sin(np.arange(19_200) / 5)).astype(np.float32)

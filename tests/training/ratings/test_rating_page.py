@@ -4,9 +4,11 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from importlib.resources import files
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from helpers.browser import browser, opened
 from helpers.review_pages import HOSTILE, data_of
@@ -112,27 +114,24 @@ def test_on_a_phone_a_rater_goes_on_where_the_page_was_left(chromium: Browser, s
 def test_every_rater_has_an_order_of_their_own(chromium: Browser, outputs: dict[str, Path], tmp_path: Path) -> None:
     path = tmp_path / "sheet.html"
     write_rating_sheet([str(folder) for folder in outputs.values()], path, per_rater=2)
-    items = {item["id"]: item["group"] for item in data_of(path)["items"]}
+    group_of = {item["id"]: item["group"] for item in data_of(path)["items"]}
+    all_orders = "() => [...Array(300).keys()].map((n) => orderFor(`rater ${n}`).map((item) => item.id))"
     with opened(chromium, path) as (page, wrong):
         assert page.locator("h2").inner_text() == "6 videos to rate"
-        ids = "(rater) => orderFor(rater).map((item) => item.id)"
-        orders = [tuple(page.evaluate(ids, f"rater {number}")) for number in range(300)]
-        assert tuple(page.evaluate(ids, "rater 0")) == orders[0]
+        of_two = page.evaluate(all_orders)
+        assert page.evaluate(all_orders) == of_two
+        of_three = page.evaluate(f"() => {{ PAGE.per_rater = null; return ({all_orders})(); }}")
         assert wrong == []
-    for order in orders:
-        assert len(set(order)) == 6
-        assert sorted(Counter(items[item] for item in order).values()) == [3, 3]
-    # each of 9 items is first 300 / 9 times, give or take four standard deviations
-    assert all(33.3 - 22 < n < 33.3 + 22 for n in Counter(order[0] for order in orders).values())
-    assert len(set(orders)) > 250
-
-
-def test_neighbours_are_of_different_videos(chromium: Browser, sheet: Path) -> None:
-    groups = "() => [...Array(100).keys()].map((n) => orderFor(`rater ${n}`).map((item) => item.group))"
-    with opened(chromium, sheet) as (page, _):
-        orders = page.evaluate(groups)
-    # of four items of two videos the third may have to follow its like, the second never
-    assert all(order[0] != order[1] for order in orders)
+    for orders, n_groups in ((of_two, 2), (of_three, 3)):
+        for order in orders:
+            groups = [group_of[item] for item in order]
+            assert len(set(order)) == len(order)
+            assert sorted(Counter(groups).values()) == [3] * n_groups
+            assert all(one != other for one, other in pairwise(groups))
+        # each of 9 items is first 300 / 9 times, give or take four standard deviations
+        assert all(33.3 - 22 < n < 33.3 + 22 for n in Counter(order[0] for order in orders).values())
+    # two videos of three, which of them is first, the order of each one's results: 3 * 2 * 6 * 6 orders
+    assert len(set(map(tuple, of_two))) == pytest.approx(216 * (1 - np.exp(-300 / 216)), abs=25)
 
 
 def test_a_video_that_does_not_play_is_left_out(chromium: Browser, outputs: dict[str, Path], tmp_path: Path) -> None:

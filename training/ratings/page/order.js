@@ -25,16 +25,27 @@ function shuffled(list, random) {
   return order;
 }
 
-/** The items of a rater in an order that name and seed fix; two results for one video do not follow each other where that can be. */
+/** Items in random order in which no two results for one video are neighbours, if that is possible at all. */
+function spaced(items, random) {
+  const left = [...items], order = [];
+  while (left.length) {
+    const counts = new Map(), before = order.length ? order[order.length - 1].group : null;
+    for (const item of left) counts.set(item.group, (counts.get(item.group) || 0) + 1);
+    // a video with more than half of what is left has to come now, or its results will meet at the end
+    const urgent = [...counts.keys()].find((group) => group !== before && 2 * counts.get(group) > left.length);
+    const fit = left.filter((item) => item.group !== before && (urgent === undefined || item.group === urgent));
+    const open = fit.length ? fit : left;
+    const chosen = open[Math.floor(random() * open.length)];
+    order.push(chosen);
+    left.splice(left.indexOf(chosen), 1);
+  }
+  return order;
+}
+
+/** The items of a rater, in an order that name and seed fix. */
 function orderFor(rater) {
   const random = randomOf(hashOf(`${PAGE.sheet} ${PAGE.seed} ${rater.toLowerCase()}`));
   const groups = [...new Set(PAGE.items.map((item) => item.group))].sort((a, b) => a - b);
   const own = new Set(shuffled(groups, random).slice(0, PAGE.per_rater === null ? groups.length : PAGE.per_rater));
-  const order = shuffled(PAGE.items.filter((item) => own.has(item.group)), random);
-  for (let i = 1; i < order.length; i += 1) {
-    if (order[i].group !== order[i - 1].group) continue;
-    const other = order.findIndex((item, j) => j > i && item.group !== order[i - 1].group);
-    if (other > i) [order[i], order[other]] = [order[other], order[i]];
-  }
-  return order;
+  return spaced(PAGE.items.filter((item) => own.has(item.group)), random);
 }
