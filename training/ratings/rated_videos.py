@@ -8,9 +8,12 @@ from pathlib import Path
 from foundation.errors import UsageError
 from foundation.text import printable
 
-__all__ = ["RatedVideos", "UnusableVideosError", "hashed", "matched_videos"]
+__all__ = ["MOST_ITEMS", "MOST_SYSTEMS", "RatedVideos", "UnusableVideosError", "hashed", "matched_videos"]
 
 _SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".webm"})
+
+MOST_SYSTEMS, MOST_ITEMS = 100, 20_000
+"""Most that a key holds."""
 
 _LONGEST_NAME = 200
 """Most characters of the name of a system or video."""
@@ -52,7 +55,8 @@ def matched_videos(outputs: Sequence[str], *, most: int | None, seed: int) -> Ra
         seed: of the draw.
 
     Raises:
-        UnusableVideosError: a folder is missing or empty, two have the same name, or no name is in all of them.
+        UnusableVideosError: a folder is missing or empty, two have the same name, or no name is in all of them; or
+            there are more videos than a sheet has.
     """
     systems: dict[str, dict[str, Path]] = {}
     for given in outputs:
@@ -68,6 +72,11 @@ def matched_videos(outputs: Sequence[str], *, most: int | None, seed: int) -> Ra
         raise UnusableVideosError(
             f"no video has the same name in all folders ({', '.join(systems)}); results are matched by their paths "
             "within a folder, without suffix"
+        )
+    if len(systems) > MOST_SYSTEMS or len(systems) * min(len(shared), most or len(shared)) > MOST_ITEMS:
+        raise UnusableVideosError(
+            f"{len(systems)} systems have {len(shared)} videos each, and a sheet has {MOST_SYSTEMS} systems and "
+            f"{MOST_ITEMS} videos at most; give --videos with a smaller number"
         )
     drawn = sorted(shared, key=lambda name: hashed(seed, "draw", name))[:most]
     return RatedVideos(

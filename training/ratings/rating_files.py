@@ -9,14 +9,13 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from foundation.errors import UsageError
 from manifests.errors import first_problem
 from training.ratings.grades import CRITERIA, GRADES
+from training.ratings.rated_videos import MOST_ITEMS, MOST_SYSTEMS
 
 __all__ = ["KeyItem", "Rating", "RatingKey", "RatingsError", "RatingsFile", "read_key", "read_ratings"]
 
 _MOST_BYTES = 32_000_000
 
-_MOST_ITEMS = 100_000
-
-_MOST_FILES = 10_000
+_MOST_FILES = 1000
 
 _Identity = Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
 
@@ -60,8 +59,8 @@ class RatingKey(_Part):
     version: Literal[1]
     sheet: _Identity
     seed: _Count
-    systems: Annotated[tuple[_Name, ...], Field(min_length=1, max_length=1000)]
-    items: Annotated[Mapping[_Identity, KeyItem], Field(min_length=1, max_length=_MOST_ITEMS)]
+    systems: Annotated[tuple[_Name, ...], Field(min_length=1, max_length=MOST_SYSTEMS)]
+    items: Annotated[Mapping[_Identity, KeyItem], Field(min_length=1, max_length=MOST_ITEMS)]
 
 
 class Rating(_Part):
@@ -83,8 +82,8 @@ class RatingsFile(_Part):
     seed: _Count
     n_items: _Count
     """Items that this rater was to rate."""
-    ratings: Annotated[tuple[Rating, ...], Field(max_length=_MOST_ITEMS)]
-    left_out: Annotated[tuple[_Identity, ...], Field(max_length=_MOST_ITEMS)]
+    ratings: Annotated[tuple[Rating, ...], Field(max_length=MOST_ITEMS)]
+    left_out: Annotated[tuple[_Identity, ...], Field(max_length=MOST_ITEMS)]
     """Items that did not play."""
 
 
@@ -95,10 +94,10 @@ def read_key(path: Path) -> RatingKey:
         RatingsError: it cannot be read, or is no key.
     """
     key = _read(path, RatingKey, "key to a rating sheet; give the file that `gaia-train rating-sheet` wrote")
-    unknown = {item.system for item in key.items.values()} - set(key.systems)
-    pairs = {(item.system, item.video) for item in key.items.values()}
-    if unknown or len(set(key.systems)) < len(key.systems) or len(pairs) < len(key.items):
-        raise RatingsError(f"{path} names a system or video twice, or one that it does not list; write the sheet again")
+    wanted = {(system, item.video) for system in key.systems for item in key.items.values()}
+    found = {(item.system, item.video) for item in key.items.values()}
+    if found != wanted or len(found) < len(key.items) or len(set(key.systems)) < len(key.systems):
+        raise RatingsError(f"{path} does not name every video of every system once; write the sheet again")
     return key
 
 

@@ -150,6 +150,10 @@ def test_without_ratings_there_is_no_table(tmp_path: Path) -> None:
         rating_table(key, [begun])
     with pytest.raises(RatingsError, match=r"is no key to a rating sheet: format"):
         rating_table(begun, [begun])
+    whole = json.loads(key.read_text(encoding="utf-8"))
+    whole["items"].popitem()
+    with pytest.raises(RatingsError, match="does not name every video of every system once"):
+        rating_table(write(tmp_path / "part.key.json", whole), [begun])
     (tmp_path / "deep.json").write_text("[" * 100_000, encoding="utf-8")
     with pytest.raises(RatingsError, match="is no file of ratings"):
         rating_table(key, [tmp_path / "deep.json"])
