@@ -191,10 +191,10 @@ def make_scene(folder: Path, store: str | None = None) -> Scene:
         scene._work("run", folder / "start", folder, folder)()  # noqa: SLF001 - its own
 
     (made,) = in_turns([begin], folder, draw, patience_s=600.0)
-    (folder / "unreadable").unlink()
-    lists(["first", "other", "late", "new"])
     if made.code != 1:  # a video failed, as it has to
         raise RuntimeError(f"the dataset was not made: {made.output}")
+    (folder / "unreadable").unlink()
+    lists(["first", "other", "late", "new"])
     return scene
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from curation.decision.beyond_cores import with_grid_faces
 from curation.decision.clip_plans import ClipPlan, candidates, plan_clips
-from curation.decision.judgement import Judged, judge
+from curation.decision.judgement import judge
 from curation.decision.main_face import main_face
 from curation.decision.own_rules import require_own_names
 from curation.decision.seen_video import seen_video
@@ -21,6 +21,7 @@ from curation.model_registry import IDENTITIES
 from curation.perception.cards import IdentityCard
 from curation.rules.rule import Rule
 from curation.rules.sync import NOTHING_JUDGED, VideoSync, judge_sync
+from curation.rules.verdict import Verdict
 from foundation.array_types import Int64Array
 from manifests.timeline import TICK_RATE_HZ
 from manifests.vocabulary import TIERS, Tier
@@ -44,8 +45,8 @@ class Decision:
     """Clips to be rendered, by their first tick."""
     sync: VideoSync = NOTHING_JUDGED
     """What the rule `sync` says of the stretches that pass all other rules of tier `diffusion`."""
-    verdicts: Mapping[Tier, Judged] = field(default_factory=dict, compare=False)
-    """By tier that was asked for, the verdict of each rule on every tick, in the order in which they are applied."""
+    verdicts: Mapping[Tier, Mapping[str, Verdict]] = field(default_factory=dict, compare=False)
+    """By tier that was asked for, and by name, the verdict of each rule on every tick, in the order of application."""
 
     def __repr__(self) -> str:
         seconds = float(sum(clip.n_ticks for clip in self.clips) / TICK_RATE_HZ)

@@ -52,8 +52,8 @@ def spans_of(
     shortest: TooShortSettings,
     look: GridLook,
     core: BoolArray,
-) -> tuple[tuple[Span, ...], dict[Tier, Judged]]:
-    """Return the spans of all ticks, tier by tier, and the verdicts on every tick of the tiers asked for.
+) -> tuple[tuple[Span, ...], dict[Tier, dict[str, Verdict]]]:
+    """Return the spans of all ticks, tier by tier, and by tier and name of a rule its verdict on every tick.
 
     Args:
         evidence: of T ticks, of which those outside cores count by their grid ticks alone.
@@ -67,7 +67,7 @@ def spans_of(
         core: (T,) from `cores`.
     """
     spans: list[Span] = []
-    verdicts: dict[Tier, Judged] = {}
+    verdicts: dict[Tier, dict[str, Verdict]] = {}
     silent = np.zeros(len(evidence), dtype=np.bool_) if look.silent is None else look.silent
     # where nobody has to look, neither a cut nor a damaged picture is known, even if somebody did
     evidence = replace(evidence, decoded=evidence.decoded | silent)
@@ -83,8 +83,9 @@ def spans_of(
             unsynced = _sync_verdict(len(evidence), sync, in_sync_z)
             ruled.append((judgement.sync, unsynced))
             left &= ~unsynced.failed
-        verdicts[tier] = judged_by_grid(ruled, (judgement.too_short, too_short(left, breaks, shortest)), look, core)
-        spans += _spans(evidence, verdicts[tier], breaks, clips, clip_of, tier, sync, core | silent)
+        told = judged_by_grid(ruled, (judgement.too_short, too_short(left, breaks, shortest)), look, core)
+        spans += _spans(evidence, told, breaks, clips, clip_of, tier, sync, core | silent)
+        verdicts[tier] = {rule.name: verdict for rule, verdict in told}
     return tuple(spans), verdicts
 
 

@@ -145,4 +145,4 @@ def _decided(frames: pa.Table, row: VideoRow, settings: CurationSettings) -> Dec
 
 
 def _verdicts(decision: Decision) -> dict[tuple[str, Tier], Verdict]:
-    return {(rule.name, tier): verdict for tier, judged in decision.verdicts.items() for rule, verdict in judged}
+    return {(name, tier): verdict for tier, by_rule in decision.verdicts.items() for name, verdict in by_rule.items()}

@@ -1,3 +1,4 @@
+import pickle
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -23,6 +24,14 @@ def test_a_calm_speaking_face_is_one_diffusion_clip_kept_in_both_tiers(make_evid
     assert planned(decision) == [(0, 100, "diffusion")]
     assert told(decision, "diffusion") == told(decision, "vae") == [(0, 100, "kept")]
     assert decision.spans[0].clip is decision.spans[1].clip is not None
+
+
+def test_a_decision_can_be_sent_to_another_process(make_evidence: Make) -> None:
+    decision = decide(make_evidence(100), RulesSettings())
+    sent = pickle.loads(pickle.dumps(decision))  # noqa: S301 - of our own making
+    assert sent.spans == decision.spans
+    assert list(sent.verdicts["vae"]) == list(decision.verdicts["vae"])
+    assert "frontal" in sent.verdicts["vae"]
 
 
 def test_a_tier_that_is_not_asked_for_has_no_clips_of_its_own(make_evidence: Make) -> None:
