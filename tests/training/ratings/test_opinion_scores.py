@@ -59,7 +59,7 @@ def test_p_is_that_of_scipy(n_videos: int) -> None:
         (sums,), np.mean, permutation_type="samples", n_resamples=n_resamples, rng=np.random.default_rng(0)
     ).pvalue
     assert 0.01 < expected < 0.9
-    assert paired_p(differences, 0) == pytest.approx(expected, abs=1e-12 if n_videos == 10 else 0.025)
+    assert paired_p(differences, 0) == pytest.approx(expected, rel=1e-9 if n_videos == 10 else 0.2)
 
 
 def test_grades_of_more_raters_on_the_same_videos_are_no_further_evidence() -> None:
@@ -68,4 +68,4 @@ def test_grades_of_more_raters_on_the_same_videos_are_no_further_evidence() -> N
 
 
 def test_adjusted_p_never_falls_and_skips_what_was_not_compared() -> None:
-    assert adjusted_by_holm([0.02, NAN, 0.01, 0.9]) == pytest.approx([0.04, NAN, 0.03, 0.9], nan_ok=True)
+    assert adjusted_by_holm([0.04, NAN, 0.01, 0.03]) == pytest.approx([0.06, NAN, 0.03, 0.06], nan_ok=True)

@@ -134,13 +134,18 @@ def test_every_rater_has_an_order_of_their_own(chromium: Browser, outputs: dict[
     assert len(set(map(tuple, of_two))) == pytest.approx(216 * (1 - np.exp(-300 / 216)), abs=25)
 
 
-def test_a_video_that_does_not_play_is_left_out(chromium: Browser, outputs: dict[str, Path], tmp_path: Path) -> None:
+def test_a_video_that_does_not_play_cannot_be_rated_and_is_left_out(
+    chromium: Browser, outputs: dict[str, Path], tmp_path: Path
+) -> None:
     path = tmp_path / "sheet.html"
     write_rating_sheet([str(outputs["ours"]), str(outputs["rival"])], path, media="link", videos=1)
     for video in (tmp_path / "sheet_videos").iterdir():
         video.write_bytes(b"not a video")
     with opened(chromium, path) as (page, wrong):
         start(page, "Cy")
+        page.keyboard.type("35421")
+        expect(page.locator("#left")).to_have_text("To go on: watch the video to its end")
+        expect(page.locator("#next")).to_be_disabled()
         page.get_by_role("button", name="Leave it out").click()
         expect(page.locator("h2")).to_have_text("Video 2 of 2")
         ratings = saved(page, tmp_path / "cy.json")
