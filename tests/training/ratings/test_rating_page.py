@@ -62,7 +62,7 @@ def test_a_rater_rates_by_keys_and_the_table_reads_what_is_saved(
             expect(page.locator("h2")).to_have_text(f"Video {number + 1} of 4")
             expect(page.locator("#next")).to_be_disabled()
             page.keyboard.type("35421")
-            expect(page.locator("#next")).to_be_enabled()  # when the video has ended
+            expect(page.locator("#next")).to_be_enabled(timeout=30_000)  # when the video has ended
             page.keyboard.press("Enter")
         expect(page.locator("h2")).to_have_text("All videos are rated")
         assert page.evaluate("document.querySelectorAll('video').length") == 0
@@ -89,7 +89,7 @@ def test_on_a_phone_a_rater_goes_on_where_the_page_was_left(chromium: Browser, s
         start(page, "Bo")
         for row in page.locator("fieldset").all():
             row.locator("label").nth(3).click()
-        expect(page.locator("#next")).to_be_enabled()
+        expect(page.locator("#next")).to_be_enabled(timeout=30_000)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
         assert serious(page) == []
         first = page.locator("label.grade").first.bounding_box()
