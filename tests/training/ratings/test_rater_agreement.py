@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from training.ratings.agreement import krippendorff_alpha
+from training.ratings.rater_agreement import krippendorff_alpha
 
 PUBLISHED = """\
 1 2 3 3 2 1 4 1 2 . . .
