@@ -12,6 +12,7 @@ import numpy.typing as npt
 from foundation.array_types import Float32Array, Float64Array
 from foundation.storage.path_text import path_of_text
 from manifests.errors import DatasetError
+from manifests.files.cells import bad_cells
 from manifests.files.media import MediaError, frames_at, read_audio
 from manifests.files.tables import read_row
 from manifests.files.tar import MemberRange, read_member
@@ -84,9 +85,12 @@ class Clip:
             DatasetError: it is that of another clip, or cannot be read.
         """
         file, number = place
-        (row,) = read_row(file, CLIPS.name, number, CLIPS.scalars()).to_pylist()
+        rows = read_row(file, CLIPS.name, number, CLIPS.scalars())
+        (row,) = rows.to_pylist()
         if row["clip_id"] != self.clip_id:
             raise DatasetError(f"{file}: row {number} is clip {row['clip_id']}, not {self.clip_id}")
+        for wrong in bad_cells(CLIPS, rows):
+            raise DatasetError(f"{file}: clip {self.clip_id}: {wrong}; run `gaia-curate validate`")
         self._file, self._number = file, number
         self.row: Mapping[str, str | int | float | None] = MappingProxyType(row)
 

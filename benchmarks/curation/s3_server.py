@@ -1,15 +1,13 @@
-"""An S3 server on this machine, in a process of its own.
-
-    python -m benchmarks.curation.s3_server PORT
+"""An S3 server on this machine, to be run in a process of its own.
 
 moto's server for all of AWS finds the service of each request anew, and closes the connection after it; this one knows
 that all are for S3.
 """
 
-import sys
-
 from moto.moto_server.werkzeug_app import create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
+
+__all__ = ["serve"]
 
 
 class _KeptOpen(WSGIRequestHandler):
@@ -19,12 +17,6 @@ class _KeptOpen(WSGIRequestHandler):
         """Print nothing."""
 
 
-def main() -> None:
+def serve(port: int) -> None:
     """Serve until the process is killed."""
-    make_server(
-        "127.0.0.1", int(sys.argv[1]), create_backend_app("s3"), threaded=True, request_handler=_KeptOpen
-    ).serve_forever()
-
-
-if __name__ == "__main__":
-    main()
+    make_server("127.0.0.1", port, create_backend_app("s3"), threaded=True, request_handler=_KeptOpen).serve_forever()

@@ -113,7 +113,8 @@ def _store() -> Iterator[str]:
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
     }
-    server = subprocess.Popen([sys.executable, "-m", "benchmarks.curation.s3_server", str(port)])
+    program = f"from benchmarks.curation.s3_server import serve; serve({port})"
+    server = subprocess.Popen([sys.executable, "-c", program])
     try:
         make_bucket("pairs")
         yield "s3://pairs"

@@ -33,6 +33,7 @@ def prepare(place: Place) -> None:
         by_name["run"],
         by_name["identities"],
         by_name["duplicates"],
+        Command(name="split", program="gaia-curate", arguments=lambda p: ["split", p.dataset]),
         Command(name="vae", program="gaia-train", arguments=lambda p: ["vae", p.dataset, "--out", p.vae, *VAE]),
         by_name["latents"],
         Command(

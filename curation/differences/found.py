@@ -60,6 +60,7 @@ class Differences:
     """What one dataset keeps and another does not."""
 
     sides: tuple[Side, Side]
+    """What the first and the second keep."""
     settings: tuple[str, ...]
     """A line per setting that differs: the second's value, and the first's."""
     videos: tuple[ChangedVideo, ...]
@@ -69,6 +70,7 @@ class Differences:
     moved_videos: int
     """Of these, those with another path or source."""
     only_there: tuple[OnlyThere, ...]
+    """Videos that only one of the two has."""
     clips: dict[str, int]
     """Clips that `both` have, and that the `first` or the `second` has alone, by video, first and last tick."""
     unmeasured: tuple[str, ...] = ()

@@ -49,8 +49,11 @@ class WrittenPage:
     """A page that was written."""
 
     path: Path
+    """The file."""
     size_bytes: int
+    """Its size."""
     n_samples: int
+    """Samples that can be labelled on it."""
     notes: tuple[str, ...]
     """What the page does not show, as it says itself."""
 

@@ -65,9 +65,13 @@ class Calibration:
     """What labels say of all limits."""
 
     dataset: str
+    """Folder or address of the dataset."""
     wanted_precision: float
+    """Share of drops that shall be right."""
     draw: str
+    """How the labelled samples were drawn."""
     limits: tuple[CalibratedLimit, ...]
+    """What the labels say of each limit."""
     overrides: dict[str, float] = field(default_factory=dict)
     """Settings that change, by dotted name."""
 

@@ -44,6 +44,7 @@ class WhatIf:
     """What other limits would keep of a dataset."""
 
     dataset: str
+    """Folder or address of the dataset."""
     names: tuple[str, ...]
     """Dotted names of the varied settings, one or two."""
     now: tuple[object, ...]
@@ -59,6 +60,7 @@ class WhatIf:
     raw_s: float
     """Their length, seconds."""
     points: tuple[Point, ...]
+    """What each value, or each pair of values, keeps."""
     prepared_again: int
     """How often a video had to be prepared anew because some values choose other faces or other ticks to look at."""
 

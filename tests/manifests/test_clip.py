@@ -3,11 +3,14 @@
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from manifests import Clip, Dataset, DatasetError, MediaError
 from manifests.files.media import read_frames
-from manifests.files.tables import table_files
+from manifests.files.tables import table_files, write_parquet
+from manifests.schema.clips import CLIPS
 
 
 @pytest.fixture
@@ -93,3 +96,14 @@ def test_a_table_that_is_gone_is_named(dataset: Path) -> None:
     path.unlink()
     with pytest.raises(DatasetError, match="row 0 cannot be read"):
         clip.landmarks()
+
+
+@pytest.mark.parametrize("start_s", [float("inf"), float("nan"), -1.0])
+def test_a_row_that_no_clip_can_have_is_refused(dataset: Path, start_s: float) -> None:
+    (path,) = table_files(dataset, "clips")
+    rows = pq.read_table(path, partitioning=None)
+    number = rows.column_names.index("start_s")
+    starts = pa.array([start_s] * rows.num_rows, pa.float64())
+    write_parquet(path, rows.set_column(number, rows.schema.field(number), starts), CLIPS)
+    with pytest.raises(DatasetError, match="start_s: .*gaia-curate validate"):
+        Dataset(dataset).clip(0)

@@ -116,7 +116,7 @@ def test_a_dataset_without_descriptors_knows_nobody_by_a_face(dataset: Path, pho
 def test_a_removal_that_was_stopped_is_completed_though_the_faces_are_gone(dataset: Path) -> None:
     talking = next(row["video_id"] for row in read_table(dataset, "videos").to_pylist() if "a_talking" in row["path"])
     folder = DatasetFolder.existing(dataset)
-    folder.note_removals(Removals(salt="00" * 16).extended([talking], None))  # and then it was stopped
+    folder.note_removals(Removals(salt="00" * 16).extended([talking], None), ())  # and then it was stopped
     assert forget(dataset).files == 2
     left = {Path(row["path"]).name for row in read_table(dataset, "videos").to_pylist()}
     assert left == {"b_mute.mp4", "c_broken.mp4"}

@@ -202,10 +202,11 @@ def test_long_stretches_are_measured_in_windows_and_give_what_one_piece_gives(
     go(listing, "many", load_settings(QUIET, None, ["windows.length_s=8"]))
     assert len(decoded) == 3  # ticks 25 to 125, 255 to 400, 400 to 425
     assert rows(tmp_path / "many", "spans") == rows(tmp_path / "one", "spans")
-    # next to seams more is measured than clips need: what lies beyond them is not known when a window is measured
+    # next to seams more is searched and measured than clips need: what lies beyond is not known in a window
     for one, many in zip(rows(tmp_path / "one", "frames"), rows(tmp_path / "many", "frames"), strict=True):
         assert many["measured"] or not one["measured"]
-        if many["measured"] == one["measured"]:
+        assert many["grid"] or not one["grid"]
+        if (many["measured"], many["grid"]) == (one["measured"], one["grid"]):
             assert many == one
     trimmed = [span for span in told(tmp_path / "many") if span[2] == "trimmed"]
     assert trimmed == [(0, 25, "trimmed"), (125, 255, "trimmed"), (425, 430, "trimmed")]
@@ -227,7 +228,9 @@ def test_a_plan_counts_what_is_asked_for_and_not_done(tmp_path: Path) -> None:
 def test_a_copy_with_other_stretches_goes_with_the_first_and_that_is_said(tmp_path: Path) -> None:
     (tmp_path / "copy.mp4").write_bytes(faceless(tmp_path / "a.mp4", 1).read_bytes())
     report = go(put_list(tmp_path / "talks.csv", ("a.mp4", "anna", 0, 1), ("copy.mp4", "anna", 1, 2)))
-    assert any("copy.mp4, are copies with another speaker or other stretches" in line for line in report.notes)
+    assert any(
+        "copy.mp4, are copies with another speaker, other labels or other stretches" in line for line in report.notes
+    )
     assert told(tmp_path / "dataset") == [(0, 25, "no_face"), (25, 50, "trimmed")]
 
 

@@ -89,12 +89,15 @@ class CountingDetector:
     """Counts the looks of a detector."""
 
     def __init__(self, finder: MediaPipeFaces) -> None:
-        self._detect = finder._detector
+        self._detector = finder._detector
         self.n_looks = 0
 
-    def __call__(self, look: np.ndarray) -> list[np.ndarray]:
+    def input(self) -> np.ndarray:
+        return self._detector.input()
+
+    def run(self) -> list[np.ndarray]:
         self.n_looks += 1
-        return self._detect(look)
+        return self._detector.run()
 
 
 def test_finer_looks_are_taken_only_where_no_face_is_wide_enough(talking_face: TalkingFace) -> None:
