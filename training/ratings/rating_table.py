@@ -10,10 +10,10 @@ import numpy as np
 from foundation.array_types import Float64Array
 from foundation.json_text import json_text
 from foundation.text import shown, text_table
-from training.ratings.rater_agreement import krippendorff_alpha
 from training.ratings.grades import CRITERIA
 from training.ratings.opinion_scores import Estimate, adjusted_by_holm, mean_opinion, paired_p, resampling
 from training.ratings.published_scores import PUBLISHED
+from training.ratings.rater_agreement import krippendorff_alpha
 from training.ratings.rating_files import RatingKey, RatingsError, RatingsFile, read_key, read_ratings
 
 __all__ = ["Comparison", "RatingTable", "SystemScores", "rating_table"]
