@@ -1,4 +1,4 @@
-"""Training of talking avatars on a dataset: the VAE, latents of the clips, the motion diffusion model.
+"""Training of talking avatars on a dataset: VAE, latents of the clips, motion diffusion model; ratings by people.
 
 Names are loaded when they are first used, so that `import training` loads no torch.
 """
@@ -10,18 +10,24 @@ from foundation.lazy import lazy_attributes
 __all__ = [
     "Experiment",
     "LatentsResult",
+    "RatingTable",
     "TrainingResult",
+    "WrittenSheet",
     "encode_latents",
     "experiment_names",
     "load_experiment",
+    "rating_table",
     "read_experiment",
     "train_diffusion",
     "train_experiment",
     "train_vae",
+    "write_rating_sheet",
 ]
 
 if TYPE_CHECKING:
     from training.experiments.experiment import Experiment, experiment_names, load_experiment, read_experiment
+    from training.ratings.rating_table import RatingTable, rating_table
+    from training.ratings.sheet import WrittenSheet, write_rating_sheet
     from training.results import LatentsResult, TrainingResult
     from training.train import encode_latents, train_diffusion, train_experiment, train_vae
 else:
@@ -30,13 +36,17 @@ else:
         {
             "Experiment": "training.experiments.experiment",
             "LatentsResult": "training.results",
+            "RatingTable": "training.ratings.rating_table",
             "TrainingResult": "training.results",
+            "WrittenSheet": "training.ratings.sheet",
             "encode_latents": "training.train",
             "experiment_names": "training.experiments.experiment",
             "load_experiment": "training.experiments.experiment",
+            "rating_table": "training.ratings.rating_table",
             "read_experiment": "training.experiments.experiment",
             "train_diffusion": "training.train",
             "train_experiment": "training.train",
             "train_vae": "training.train",
+            "write_rating_sheet": "training.ratings.sheet",
         },
     )

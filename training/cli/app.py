@@ -23,13 +23,26 @@ from training.cli.options import (
     WaitOption,
     exit_codes,
 )
+from training.cli.ratings import rating_sheet, rating_table
 from training.cli.settings import settings
 from training.cli.tables import experiments, params
 
 if TYPE_CHECKING:
     from training import TrainingResult
 
-__all__ = ["app", "diffusion", "experiment", "experiments", "latents", "main", "params", "settings", "vae"]
+__all__ = [
+    "app",
+    "diffusion",
+    "experiment",
+    "experiments",
+    "latents",
+    "main",
+    "params",
+    "rating_sheet",
+    "rating_table",
+    "settings",
+    "vae",
+]
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -177,6 +190,10 @@ app.command()(experiments)
 app.command()(params)
 
 app.command()(settings)
+
+app.command()(rating_sheet)
+
+app.command()(rating_table)
 
 
 def _print(result: "TrainingResult") -> None:

@@ -1,7 +1,3 @@
-"use strict";
-
-const PAGE = JSON.parse(document.getElementById("page-data").textContent);
-
 const COLOURS = {
   kept: "#2e9e63", trimmed: "#b9c0c8", undecodable: "#6b4c9a", not_asked: "#d3d8de", no_face: "#8c564b",
   several_faces: "#9467bd", small_face: "#d9a400", cut: "#7f7f7f", frontal: "#e377c2", jitter: "#ff7f0e",
@@ -14,18 +10,6 @@ function colourOf(outcome) {
   if (COLOURS[outcome]) return COLOURS[outcome];
   const own = PAGE.outcomes.filter((name) => !COLOURS[name]);
   return OWN_COLOURS[Math.max(0, own.indexOf(outcome)) % OWN_COLOURS.length];
-}
-
-/** Make an element. Texts become text nodes: nothing of the data is ever parsed as HTML. */
-function el(tag, attributes, ...children) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes || {})) {
-    if (value === null || value === undefined || value === false) continue;
-    if (name === "on") for (const [event, handler] of Object.entries(value)) made.addEventListener(event, handler);
-    else made.setAttribute(name, value === true ? "" : String(value));
-  }
-  made.append(...children.flat().filter((child) => child !== null && child !== undefined));
-  return made;
 }
 
 /** A text for plotly, which reads a few tags in its labels. */
@@ -59,8 +43,6 @@ function inUnit(seconds, unit) {
 function sum(numbers) { return numbers.reduce((total, number) => total + number, 0); }
 
 function distinct(values) { return [...new Set(values)].sort(); }
-
-function say(text) { document.getElementById("spoken").textContent = text; }
 
 let fields = 0;
 
@@ -153,10 +135,7 @@ function forget(host) {
   host.replaceChildren();
 }
 
-function setTheme(theme) {
-  document.documentElement.dataset.theme = theme;
-  for (const host of charts.keys()) redraw(host);
-}
+function redrawAll() { for (const host of charts.keys()) redraw(host); }
 
 function legend(outcomes) {
   return el("ul", { class: "legend", "aria-label": "Colours" },

@@ -38,12 +38,7 @@ function labelsFile() {
 }
 
 function saveLabels() {
-  const content = new Blob([JSON.stringify(labelsFile(), null, 1)], { type: "application/json" });
-  const link = el("a", { href: URL.createObjectURL(content), download: `${PAGE.dataset.replace(/[^\w.-]+/g, "_")}-labels.json` });
-  document.body.append(link);
-  link.click();
-  link.remove();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+  saveJson(`${PAGE.dataset}-labels`, labelsFile());
   say(`${labels.size} labels saved`);
 }
 

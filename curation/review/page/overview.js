@@ -2,15 +2,8 @@
 
 function pageHeader() {
   const top = document.getElementById("top");
-  const start = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
-  const button = el("button", { type: "button", id: "theme", on: { click: () => {
-    const next = document.documentElement.dataset.theme === "dark" ? "light" : "dark";
-    setTheme(next);
-    button.textContent = next === "dark" ? "Light colours" : "Dark colours";
-  } } }, start === "dark" ? "Light colours" : "Dark colours");
-  document.documentElement.dataset.theme = start;
   const title = PAGE.kind === "report" ? `Dataset ${PAGE.dataset}` : `Samples of ${PAGE.dataset}`;
-  top.append(el("div", { class: "row title" }, el("h1", {}, title), button), el("p", { class: "faint" }, `Made by ${PAGE.made_by}.`),
+  top.append(el("div", { class: "row title" }, el("h1", {}, title), themeButton(redrawAll)), el("p", { class: "faint" }, `Made by ${PAGE.made_by}.`),
     el("dl", { class: "facts" }, Object.entries(PAGE.facts).map(([name, text]) => el("div", {}, el("dt", {}, name), el("dd", {}, text)))));
   if (PAGE.notes.length) top.append(el("ul", { class: "notes", "aria-label": "Notes" }, PAGE.notes.map((note) => el("li", {}, note))));
 }
