@@ -9,11 +9,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-import av
-
 from training.ratings.rated_videos import UnusableVideosError
 
 if TYPE_CHECKING:
+    from av import AudioStream
     from av.container import InputContainer, OutputContainer
 
 __all__ = ["WebVideo", "web_video"]
@@ -23,6 +22,9 @@ _MOST_BYTES = 100_000_000
 _LONGEST_S = 600
 
 _LARGEST_PX = 4096
+
+_UNITS_PER_S = 1_000_000
+"""Of the duration that libav states of a file."""
 
 _QUALITY = "12"
 """Constant rate factor of H.264; differences to the original cannot be seen."""
@@ -60,6 +62,8 @@ def web_video(path: Path) -> WebVideo:
     Raises:
         UnusableVideosError: the file cannot be read or decoded, or is too large or too long.
     """
+    import av
+
     try:
         size = path.stat().st_size
         if size > _MOST_BYTES:
@@ -88,7 +92,7 @@ def _check_size(path: Path, stored: "InputContainer") -> None:
     if not stored.streams.video:
         raise UnusableVideosError(f"{path} has no pictures; leave it out")
     stream = stored.streams.video[0]
-    duration_s = (stored.duration or 0) / av.time_base
+    duration_s = (stored.duration or 0) / _UNITS_PER_S
     if duration_s > _LONGEST_S or max(stream.width, stream.height) > _LARGEST_PX:
         raise UnusableVideosError(
             f"{path} has {stream.width}x{stream.height} pixels and {duration_s:.0f} s; a video to be rated has "
@@ -107,6 +111,8 @@ def _plays(path: Path, stored: "InputContainer") -> bool:
 
 
 def _encoded(stored: "InputContainer") -> bytes:
+    import av
+
     content = io.BytesIO()
     with av.open(content, mode="w", format="mp4") as output:
         shown = stored.streams.video[0]
@@ -131,7 +137,9 @@ def _encoded(stored: "InputContainer") -> bytes:
     return content.getvalue()
 
 
-def _encode_sound(stored: "InputContainer", output: "OutputContainer", sound: av.AudioStream) -> None:
+def _encode_sound(stored: "InputContainer", output: "OutputContainer", sound: "AudioStream") -> None:
+    import av
+
     resampler = av.AudioResampler(format="fltp", layout="stereo", rate=_SOUND_HZ, frame_size=_SOUND_BLOCK)
     for frame in stored.decode(audio=0):
         for block in resampler.resample(frame):
