@@ -32,6 +32,8 @@ class Command:
     """Takes seconds where it is not refused."""
     reads_sources: bool = False
     """Opens the source videos that the dataset names: that is its task."""
+    follows: tuple[str, ...] = ()
+    """Beginnings of the places in which links are the user's own: files and folders of videos on its command line."""
     only_reads: bool = False
     """Changes nothing in the folders that it is given."""
     whole: bool = False
@@ -142,6 +144,7 @@ _PAGES: tuple[Command, ...] = (
         "calibrate",
         *("calibrate", _dataset, lambda place: place.judged / LABELS_FILE, "--out", _made("limits.yaml")),
         reads=("dataset", "judged"),
+        follows=(f"judged/{LABELS_FILE}",),
     ),
     _curate(
         "picture of what-if",
@@ -153,6 +156,7 @@ _PAGES: tuple[Command, ...] = (
         "gaia-train",
         *("rating-table", lambda place: place.judged / KEY, lambda place: place.judged / RATERS),
         reads=("judged",),
+        follows=(f"judged/{KEY}",),
     ),
     _command(
         "rating-sheet",
@@ -161,6 +165,7 @@ _PAGES: tuple[Command, ...] = (
         *(part for name in SYSTEMS for part in ("--outputs", _output(name))),
         *("--out", _made("ratings.html"), "--media", "link"),
         reads=("outputs",),
+        follows=("outputs/",),
     ),
 )
 """Commands that make a page, a table or a picture."""

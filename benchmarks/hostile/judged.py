@@ -1,8 +1,9 @@
-"""What people said of a dataset and of videos: labels, as a page saves them, ratings, and the videos that were rated."""
+"""What people said of a dataset and of videos: labels and ratings, as pages save them, and the videos rated."""
 
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 from benchmarks.hostile.material import Place
 
@@ -42,16 +43,15 @@ def make_judged(place: Place) -> int:
     return 0
 
 
-def _data(page: Path) -> dict[str, object]:
+def _data(page: Path) -> dict[str, Any]:
     """Return the data in a page."""
     text = page.read_text(encoding="utf-8").partition('id="page-data">')[2]
     return dict(json.loads(text.partition("</script>")[0]))
 
 
-def _labels(page: dict[str, object]) -> dict[str, object]:
+def _labels(page: dict[str, Any]) -> dict[str, Any]:
     """Return what the page saves where every second stretch is right."""
     criteria = page["criteria"]
-    assert isinstance(criteria, list)
     samples = [sample for one in criteria for sample in one["samples"]]
     names = ("criterion", "video_id", "start_s", "end_s", "value", "dropped", "stratum")
     return {
@@ -63,14 +63,10 @@ def _labels(page: dict[str, object]) -> dict[str, object]:
     }
 
 
-def _ratings(page: dict[str, object], rater: str, number: int) -> dict[str, object]:
+def _ratings(page: dict[str, Any], rater: str, number: int) -> dict[str, Any]:
     """Return what the page saves of a rater who leaves out the last item."""
     items, criteria = page["items"], page["criteria"]
-    assert isinstance(items, list)
-    assert isinstance(criteria, list)
-    grades = [
-        {one["key"]: (number + n + c) % 5 + 1 for c, one in enumerate(criteria)} for n in range(len(items) - 1)
-    ]
+    grades = [{one["key"]: (number + n + c) % 5 + 1 for c, one in enumerate(criteria)} for n in range(len(items) - 1)]
     ratings = [{"item": items[n]["id"], "position": n, "grades": own} for n, own in enumerate(grades)]
     return {
         "format": "gaia-ratings",

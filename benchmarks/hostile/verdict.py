@@ -61,7 +61,7 @@ def faults(spoiled: Spoiled, command: Command, ended: Ended, outside: Outside, l
     found = []
     if outside.changed or any(one.startswith("changed") for one in outside.touched):
         found.append("outside changed")
-    if any(not one.startswith("changed") for one in outside.touched) and not _names_source(spoiled, command):
+    if any(not one.startswith("changed") for one in outside.touched) and not _may_be_read(spoiled, command):
         found.append("outside read")
     if ended.sockets:
         found.append("socket opened")
@@ -75,18 +75,25 @@ def faults(spoiled: Spoiled, command: Command, ended: Ended, outside: Outside, l
         found.append("traceback")
     if ended.orphans:
         found.append("process left behind")
-    if not ended.said.replace("\n", "").isprintable():
-        found.append("control character")
-    if left.changed and command.only_reads:
-        found.append("given folder changed")
-    if left.made and command.whole and ended.code != 0:
-        found.append("half made")
+    found += _of_left(command, ended, left)
     return found or _of_words(spoiled, command, ended)
 
 
-def _names_source(spoiled: Spoiled, command: Command) -> bool:
-    """Return whether a field names a source video, and the command is one that opens these."""
-    return command.reads_sources and any(one.name in ("path", "duplicate_of") for one, _ in spoiled)
+def _of_left(command: Command, ended: Ended, left: Left) -> list[str]:
+    """Return what is wrong with what it printed and left behind."""
+    wrong = {
+        "control character": not ended.said.replace("\n", "").isprintable(),
+        "given folder changed": left.changed and command.only_reads,
+        "half made": bool(left.made) and command.whole and ended.code != 0,
+    }
+    return [reason for reason, holds in wrong.items() if holds]
+
+
+def _may_be_read(spoiled: Spoiled, command: Command) -> bool:
+    """Return whether a field names a source video, and the command opens these, or a link is taken for the user's."""
+    if command.reads_sources and any(one.name in ("path", "duplicate_of") for one, _ in spoiled):
+        return True
+    return any("link" in value.kind and f"{one.root}/{one.file}".startswith(command.follows) for one, value in spoiled)
 
 
 def _of_words(spoiled: Spoiled, command: Command, ended: Ended) -> list[str]:
