@@ -120,7 +120,7 @@ class ToyNetwork(nn.Module):
 
 
 class ToyValidation:
-    """Squared error of the output on five fixed batches; batches of even number cannot measure `odd`, and none `never`."""
+    """Squared error of the output on five fixed batches; half of them cannot measure `odd`, and none `never`."""
 
     metrics: ClassVar[Mapping[str, Better]] = {"error": "lower", "gain": "higher"}
     summed = ("error", "odd", "never")

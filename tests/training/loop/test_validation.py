@@ -3,7 +3,7 @@ import math
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import pytest
 import safetensors.torch
 import torch
 from helpers import toy_task
-from helpers.toy_task import WIDTH, ToyConfig, ToyTask, ToyValidation, train_toy
+from helpers.toy_task import WIDTH, ToyConfig, ToyTask, train_toy
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from foundation.settings import SettingsError, overlaid
@@ -50,7 +50,7 @@ def kept(run: Path) -> list[str]:
 
 
 @pytest.fixture
-def scored(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
+def scored(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Values of `gain` by validation, in place of those that are measured."""
     values: list[float] = []
 
@@ -61,7 +61,7 @@ def scored(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
 
     choose: Any = Validator._choose
     monkeypatch.setattr(Validator, "_choose", scripted)
-    yield values
+    return values
 
 
 def test_metrics_are_those_of_the_averaged_weights_written_out(tmp_path: Path) -> None:
@@ -158,15 +158,15 @@ def test_run_that_is_killed_as_the_best_is_written_goes_on_to_the_same_end(
     with monkeypatch.context() as killed:
         if dies == "after the pointer":
             step = Session.step
-            killed.setattr(Session, "step", lambda self, batch: _die() if self.progress.step == 6 else step(self, batch))
+            killed.setattr(
+                Session, "step", lambda self, batch: _die() if self.progress.step == 6 else step(self, batch)
+            )
         elif dies == "after the rename":
             point = BestWeights._point
             killed.setattr(BestWeights, "_point", lambda self, step: _die() if step == 6 else point(self, step))
         else:
             rename = Path.rename
-            killed.setattr(
-                Path, "rename", lambda path, to: _die() if to.name == "step_00000006" else rename(path, to)
-            )
+            killed.setattr(Path, "rename", lambda path, to: _die() if to.name == "step_00000006" else rename(path, to))
         with pytest.raises(KeyboardInterrupt):
             train_toy(tmp_path / "killed", config)
     # whatever was done last, a whole network is named

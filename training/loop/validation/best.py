@@ -6,7 +6,6 @@ that is killed sooner goes on from a checkpoint that knows the one before.
 """
 
 from collections.abc import Mapping
-from functools import partial
 
 from foundation.storage.atomic import write_bytes_atomic, write_json_atomic
 from foundation.storage.leases import require_lease
