@@ -24,6 +24,7 @@ from training.diffusion.config import DiffusionConfig, diffusion_config
 from training.diffusion.report import motion_report
 from training.diffusion.report import report_lines as motion_lines
 from training.diffusion.task import DiffusionTask
+from training.evaluation.keypoint_check import keypoint_check
 from training.experiments.experiment import Experiment, ExperimentError, load_experiment, require_trainable
 from training.latents.encode import write_latents
 from training.latents.files import latents_folder
@@ -111,7 +112,7 @@ def encode_latents(
         GaiaError: dataset, run folder or condition cannot be used, or too many clips are damaged.
         OSError: the disk refused; what was written stays.
     """
-    weights = RunFolder(Path(vae)).weights("ema")
+    weights = RunFolder.of(Path(vae)).weights("ema")
     selection = DataConfig(tiers=("diffusion",), splits=("train", "val", "test"), where=where)
     folder = location(str(dataset))
     read_dataset(folder)  # what is no dataset gets no lease
@@ -261,7 +262,7 @@ def _train_vae(
     dataset: str | Path, run: str | Path, settings: VaeTrainingConfig, options: LaunchOptions
 ) -> TrainingResult:
     return launch(
-        lambda: VaeTask(location(str(dataset)), settings),
+        lambda: VaeTask(location(str(dataset)), settings, keypoint_check),
         lambda task, *where: [*task.caveats(), *reconstruction_lines(reconstruction_report(task, *where))],
         settings.train,
         RunFolder(Path(run)),
@@ -279,7 +280,7 @@ def _train_diffusion(
     notes: Callable[[DiffusionTask], Sequence[str]] = no_notes,
 ) -> TrainingResult:
     return launch(
-        lambda: DiffusionTask(location(str(dataset)), RunFolder(Path(vae)).weights(), settings),
+        lambda: DiffusionTask(location(str(dataset)), RunFolder.of(Path(vae)).weights(), settings),
         lambda *measured: motion_lines(motion_report(*measured)),
         settings.train,
         RunFolder(Path(run)),
