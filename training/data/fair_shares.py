@@ -17,7 +17,7 @@ from manifests.files.tables import read_table
 from manifests.timeline import TICK_RATE_HZ
 from training.data.config import DataConfig
 
-__all__ = ["hash_order", "left_out_by", "once_per_group", "shared_out", "within_hours"]
+__all__ = ["hash_order", "left_out_by", "once_per_group", "people_of", "shared_out", "within_hours"]
 
 _FRAMES_PER_HOUR = float(TICK_RATE_HZ) * 3600.0
 
@@ -59,7 +59,7 @@ def left_out_by(rows: pa.Table, stays: BoolArray, setting: str) -> list[str]:
     if not len(gone):
         return []
     hours = pc.sum(gone["n_frames"]).as_py() / _FRAMES_PER_HOUR
-    return [f"{len(gone)} clips, {hours:.2f} h, of {len(set(_people_of(gone)))} people left out by {setting}"]
+    return [f"{len(gone)} clips, {hours:.2f} h, of {len(set(people_of(gone)))} people left out by {setting}"]
 
 
 def hash_order(rows: pa.Table) -> list[int]:
@@ -68,7 +68,7 @@ def hash_order(rows: pa.Table) -> list[int]:
     return sorted(range(len(rows)), key=hashes.__getitem__)
 
 
-def _people_of(rows: pa.Table) -> list[str]:
+def people_of(rows: pa.Table) -> list[str]:
     """Return who is in each row: the person, else the speaker, else the video, each with its kind before it."""
     names = (rows[column].to_pylist() for column in ("person_id", "speaker_id", "video_id"))
     return [
@@ -87,7 +87,7 @@ def within_hours(rows: pa.Table, hours: float) -> BoolArray:
         rows: clips with `clip_id`, `person_id`, `speaker_id`, `video_id` and `n_frames`.
         hours: of one person.
     """
-    people, frames = _people_of(rows), rows["n_frames"].to_pylist()
+    people, frames = people_of(rows), rows["n_frames"].to_pylist()
     taken = dict.fromkeys(people, 0)
     stays = np.zeros(len(rows), dtype=np.bool_)
     for row in hash_order(rows):
