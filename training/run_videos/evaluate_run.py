@@ -1,4 +1,4 @@
-"""`evaluate_run`: from a trained run and a dataset to the finished tables, each protocol generated and then measured."""
+"""`evaluate_run`: from a trained run and a dataset to the finished tables, generated and then measured."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
