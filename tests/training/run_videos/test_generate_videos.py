@@ -121,7 +121,7 @@ def test_a_folder_is_gone_on_with_and_what_is_there_stays(
 ) -> None:
     folder = tmp_path / "self"
     shutil.copytree(rebuilt.folder, folder)
-    lost = sorted(folder.glob("outputs/*"))[0]
+    lost = min(folder.glob("outputs/*"))
     content = lost.read_bytes()
     lost.unlink()  # as a killed call leaves it
     record = json.loads((folder / "generated.json").read_text()) | {"complete": False}
@@ -135,7 +135,7 @@ def test_a_folder_is_gone_on_with_and_what_is_there_stays(
     assert all((folder / name).stat().st_mtime_ns == time for name, time in kept.items() if lost.stem not in name)
     assert "2 videos of 2 clips" in str(again)
     assert "1 of them there already" in str(again)
-    with pytest.raises(UsageError, match="holds 1 videos, such as .*, that are not asked for now"):
+    with pytest.raises(UsageError, match=r"holds 1 videos, such as .*, that are not asked for now"):
         _generate(of_vae, "self_reconstruction", folder, limit=1)
 
 
@@ -144,7 +144,7 @@ def test_a_folder_of_another_checkpoint_or_of_anything_else_is_refused(
 ) -> None:
     before = _files(rebuilt.folder)
     other = load_tested_run(write_run(seed=1), people, device="cpu")
-    with pytest.raises(UsageError, match="holds videos of self_reconstruction by tiny/step_00000007, .* in sha256"):
+    with pytest.raises(UsageError, match=r"holds videos of self_reconstruction by tiny/step_00000007, .* in sha256"):
         _generate(other, "self_reconstruction", rebuilt.folder, limit=2)
     assert _files(rebuilt.folder) == before
     (tmp_path / "mine.txt").write_text("mine")
@@ -213,11 +213,11 @@ def test_clips_of_other_landmarks_or_speech_features_are_refused(
     make_clips: Callable[..., Path], write_run: WriteRun, tmp_path: Path
 ) -> None:
     points = make_clips(tmp_path / "points", {"video": "a", "n_frames": 4, "split": "test", "scheme": "mediapipe478"})
-    with pytest.raises(UnsuitedRunError, match="trained on landmarks 'ibug68', and the clips of .* 'mediapipe478'"):
+    with pytest.raises(UnsuitedRunError, match=r"trained on landmarks 'ibug68', and the clips of .* 'mediapipe478'"):
         load_tested_run(write_run(), points, device="cpu")
     speech = make_clips(tmp_path / "speech", {"video": "a", "n_frames": 4, "split": "test", "encoder": "other"})
     run = load_tested_run(write_run(motion=True, of_vae=[]), speech, device="cpu")
-    with pytest.raises(UnsuitedRunError, match="trained on speech features of 'made', and clips of .* 'other'"):
+    with pytest.raises(UnsuitedRunError, match=r"trained on speech features of 'made', and clips of .* 'other'"):
         _generate(run, "speech_driven", tmp_path / "out")
 
 

@@ -78,7 +78,7 @@ def test_a_dataset_without_a_test_set_says_what_would_be_one(
         HeldOutError, match=r"no clip of split test .*or train with --set data\.test_sources=\[SOURCE\]"
     ):
         held_out_clips(dataset, RunFolder(write_run()))
-    with pytest.raises(HeldOutError, match="has no clip of the sources 'two', which .* holds out as its test set"):
+    with pytest.raises(HeldOutError, match=r"has no clip of the sources 'two', which .* holds out as its test set"):
         held_out_clips(dataset, RunFolder(write_run(["anna"], test_sources=["two"])))
 
 

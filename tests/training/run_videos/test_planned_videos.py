@@ -41,7 +41,7 @@ def test_a_clip_drives_pictures_of_another_person_in_five_rounds(clips: HeldOutC
     assert {video.n_frames for video in planned} == {100, 80, 90, 60}
     shown = {video.stem: (video.clip_id[:4], video.reference_clip_id[:4]) for video in planned}
     assert all(driving != reference for driving, reference in shown.values())
-    frames = {clip: n for clip, n in zip(clips.index.rows["clip_id"].to_pylist(), clips.index.n_frames, strict=True)}
+    frames = dict(zip(clips.index.rows["clip_id"].to_pylist(), clips.index.n_frames, strict=True))
     assert all(0 <= video.reference_frame < frames[video.reference_clip_id] for video in planned)
     assert len({(video.reference_clip_id, video.reference_frame) for video in planned}) > 10
     assert planned == planned_videos("cross_reenactment", PROTOCOLS["cross_reenactment"], clips)
@@ -52,7 +52,7 @@ def test_a_limit_leaves_videos_out_and_changes_none(clips: HeldOutClips) -> None
     every = planned_videos("cross_reenactment", protocol, clips)
     two, three = (planned_videos("cross_reenactment", protocol, clips, limit) for limit in (2, 3))
     assert [len(two), len(three)] == [10, 15]
-    assert set(video.stem for video in two) < set(video.stem for video in three)
+    assert {video.stem for video in two} < {video.stem for video in three}
     assert all(video in every for video in three)
 
 
