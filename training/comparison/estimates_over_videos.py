@@ -7,7 +7,7 @@ single video, so it takes part in no test.
 Shapes: V videos.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 
@@ -127,5 +127,3 @@ def _fid(pairs: Sequence[tuple[Float32Array, Float32Array]], seed: int) -> Score
         return Score(value=frechet_distance(*moments), low=None, high=None, n_videos=1)
     found = fid_with_interval(generated, truth, seed=seed, replicates=_FID_REPLICATES)
     return Score(value=found.fid, low=found.low, high=found.high, n_videos=len(pairs))
-
-

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from training.comparison.estimates_over_videos import MeasuredSystem, paired_tests, system_result, video_scores
+from training.comparison.estimates_over_videos import paired_tests, system_result, video_scores
 from training.comparison.evaluation_table import EvaluationTable
 from training.comparison.face_models import FaceModels
 from training.comparison.feature_cache import FeatureCache, default_cache
 from training.comparison.matched_outputs import match_outputs
 from training.comparison.measured_outputs import OutputMeasurer
 from training.comparison.metric_networks import MetricNetworks
+from training.comparison.published_tables import published_order
 from training.comparison.table_columns import TABLES, TableName
 from training.comparison.written_results import ResultFolder
 
@@ -71,12 +72,12 @@ def evaluate_outputs(
         first_frame=table == "speech",
         size_px=size_px,
     )
-    for number, video in enumerate(matched.videos):
-        if progress is not None:
-            progress(number, len(matched.videos))
+    for number, video in enumerate(matched.videos, start=1):
         of_video = {name: paths[video] for name, paths in matched.results.items() if video in paths}
         measurer.measure(video, matched.truth[video], of_video)
-    systems = measurer.systems(matched.systems)
+        if progress is not None:
+            progress(number, len(matched.videos))
+    systems = measurer.systems(published_order(table, matched.systems))
     videos = measurer.truth.videos
     result = EvaluationTable(
         table=table,

@@ -48,9 +48,7 @@ class FeatureCache:
         if not entry.is_dir():
             return None
         try:
-            return {
-                path.stem: np.load(path, mmap_mode="r", allow_pickle=False) for path in sorted(entry.glob("*.npy"))
-            }
+            return {path.stem: np.load(path, mmap_mode="r", allow_pickle=False) for path in sorted(entry.glob("*.npy"))}
         except (OSError, ValueError, EOFError):
             return None
 

@@ -100,7 +100,9 @@ def _face_stretches(
     first = 0
     for pictures in chunks(video, width_px, height_px):
         start = first + len(kept)
-        kept += [_crop(picture, squares_T3[start + k]) for k, picture in enumerate(pictures) if start + k < len(squares_T3)]
+        kept += [
+            _crop(picture, squares_T3[start + k]) for k, picture in enumerate(pictures) if start + k < len(squares_T3)
+        ]
         if len(kept) >= WINDOW_FRAMES:
             yield first, np.stack(kept)
             first += len(kept) - (WINDOW_FRAMES - 1)

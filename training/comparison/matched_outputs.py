@@ -63,9 +63,7 @@ def match_outputs(outputs: Mapping[str, str | Path] | Sequence[str], truth: str 
         if absent := sorted(set(true) - set(found)):
             notes.append(f"{name}: {_files(absent, 'true video')} without a result")
     videos = sorted({video for of_system in results.values() for video in of_system})
-    return MatchedOutputs(
-        systems=tuple(results), videos=tuple(videos), truth=true, results=results, notes=tuple(notes)
-    )
+    return MatchedOutputs(systems=tuple(results), videos=tuple(videos), truth=true, results=results, notes=tuple(notes))
 
 
 def reference_of(folder: Path, video: str) -> Path | None:

@@ -126,9 +126,13 @@ class OutputMeasurer:
         for system in (self.truth, *self._systems.values()):
             if without := sum(one.left_out.get("diversity", 0) for one in system.videos.values()):
                 n_frames = sum(one.n_frames for one in system.videos.values())
-                notes.append(f"{system.name}: {without} of {n_frames} frames without a face count in no figure of faces")
+                notes.append(
+                    f"{system.name}: {without} of {n_frames} frames without a face count in no figure of faces"
+                )
             if equal := sum(one.left_out.get("psnr", 0) for one in system.videos.values()):
-                notes.append(f"{system.name}: {equal} frames equal the truth and have no finite PSNR; it leaves them out")
+                notes.append(
+                    f"{system.name}: {equal} frames equal the truth and have no finite PSNR; it leaves them out"
+                )
         return notes
 
     def _measured(
@@ -170,9 +174,7 @@ class OutputMeasurer:
         )
         return False
 
-    def _note_changes(
-        self, system: str, video: ResultVideo, n_ticks: int, true: ResultVideo, n_true: int
-    ) -> None:
+    def _note_changes(self, system: str, video: ResultVideo, n_ticks: int, true: ResultVideo, n_true: int) -> None:
         if (video.width_px, video.height_px) != self._size(true):
             self._changed[system, "of another size scaled to that of the truth"] += 1
         for one, whose in ((video, system), (true, "truth")):

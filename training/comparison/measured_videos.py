@@ -89,7 +89,9 @@ class Measurer:
         wanted = [self._wanted(video, None, size) for video in (truth,)]
         wanted += [self._wanted(video, truth, size) for video in results.values()]
         self._stream(wanted, width_px, height_px)
-        features = [self._features(one.video, None if n == 0 else truth, width_px, height_px) for n, one in enumerate(wanted)]
+        features = [
+            self._features(one.video, None if n == 0 else truth, width_px, height_px) for n, one in enumerate(wanted)
+        ]
         return features[0], dict(zip(results, features[1:], strict=True))
 
     def _wanted(self, video: ResultVideo, truth: ResultVideo | None, size: str) -> _Wanted:
@@ -100,7 +102,10 @@ class Measurer:
         if self._fid and self._cache.find(key := self._inception_key(video, size)) is None:
             wanted.meters[key] = InceptionMeter(self._networks.inception())
         if truth is not None:
-            if self._pixels and self._cache.find(key := feature_key("pixels", video.sha256, truth.sha256, size)) is None:
+            if (
+                self._pixels
+                and self._cache.find(key := feature_key("pixels", video.sha256, truth.sha256, size)) is None
+            ):
                 wanted.pairs[key] = PixelMeter()
             if self._lpips and self._cache.find(key := self._lpips_key(video, truth, size)) is None:
                 wanted.pairs[key] = LpipsMeter(self._networks.lpips())
@@ -127,9 +132,7 @@ class Measurer:
             for key, filled in (one.meters | one.pairs).items():
                 self._cache.keep(key, filled.arrays())
 
-    def _features(
-        self, video: ResultVideo, truth: ResultVideo | None, width_px: int, height_px: int
-    ) -> VideoFeatures:
+    def _features(self, video: ResultVideo, truth: ResultVideo | None, width_px: int, height_px: int) -> VideoFeatures:
         size = f"{width_px}x{height_px}"
         faces = self._found(self._faces_key(video, size))
         n_ticks = int(faces.pop("n_ticks")[0])

@@ -73,11 +73,9 @@ def read_facts(path: Path) -> ResultVideo:
     Raises:
         UnreadableVideoError: it has no picture that can be decoded, or is too large.
     """
-    picture = None
     with _opened(path) as container:
         stream = container.streams.video[0]
-        for picture in _frames(container):
-            break
+        picture = next(_frames(container), None)
         if picture is None:
             raise UnreadableVideoError(path, "it has no picture")
         width, height = picture.width, picture.height

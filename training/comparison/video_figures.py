@@ -109,4 +109,3 @@ def _alone(found: _Figures, features: VideoFeatures, scheme: str, n_frames: int)
 
 def _lips_of(features: VideoFeatures, scheme: str, n_frames: int) -> tuple[Float32Array, LandmarkScheme]:
     return np.asarray(features.faces["landmarks"][:n_frames]), landmark_scheme(scheme)
-

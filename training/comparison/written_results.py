@@ -7,6 +7,8 @@ from pathlib import Path
 from foundation.errors import UsageError
 from training.comparison.evaluation_table import EvaluationTable
 from training.comparison.measured_outputs import ShownVideo
+from training.comparison.result_page import result_page
+from training.comparison.result_text import latex_table
 
 __all__ = ["ResultFolder"]
 
@@ -37,6 +39,8 @@ class ResultFolder:
             complete = Path(hidden, "complete")
             complete.mkdir()
             (complete / "table.json").write_text(f"{table.json()}\n", encoding="utf-8")
+            (complete / "table.tex").write_text(latex_table(table), encoding="utf-8")
+            (complete / "table.html").write_text(result_page(table, shown), encoding="utf-8")
             self._check()
             if self.path.exists():
                 self.path.rename(Path(hidden, "earlier"))
