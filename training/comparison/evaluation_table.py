@@ -70,7 +70,7 @@ class EvaluationTable:
 
     table: TableName
     systems: tuple[SystemResult, ...]
-    """In the order given."""
+    """In the paper's order of rows; those that it does not have follow in the order given."""
     truth: SystemResult
     """The true videos by the columns that need no other truth, such as Sync-D."""
     unavailable: Mapping[str, str]
@@ -98,6 +98,12 @@ class EvaluationTable:
         if column not in COLUMNS:
             raise KeyError(column)
         return {row.system: row for row in self.systems}[system].scores.get(column)
+
+    def __str__(self) -> str:
+        """Return the tables, what is missing and why, and the paper's own figures."""
+        from training.comparison.result_text import report_text  # it imports this module
+
+        return report_text(self)
 
     def json(self) -> str:
         """Return all figures as JSON, those that are not finite as null."""

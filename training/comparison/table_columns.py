@@ -9,7 +9,7 @@ __all__ = ["COLUMNS", "TABLES", "Better", "Column", "TableColumns", "TableName"]
 TableName = Literal["reconstruction", "reenactment", "speech"]
 """Self-reconstruction and cross-reenactment (Tables 2 and 7); speech-driven results (Tables 3 and 8)."""
 
-Better = Literal["higher", "lower", "near zero", "as the truth"]
+Better = Literal["higher", "lower", "as the truth"]
 
 Part = Literal["pictures", "lpips_alex", "fid", "landmarks", "points68", "dlib", "arcface", "pose", "sync"]
 """What a column is computed from: pictures, the features of a network, or what is known of the faces."""
@@ -58,7 +58,7 @@ COLUMNS: Mapping[str, Column] = {
         Column(key="msi", heading="MSI", better="higher", decimals=3, part="landmarks"),
         Column(key="sync_d", heading="Sync-D", better="lower", decimals=3, part="sync"),
         Column(key="sync_c", heading="Sync-C", better="higher", decimals=3, part="sync"),
-        Column(key="sync_offset", heading="offset", better="near zero", decimals=2, part="sync"),
+        Column(key="sync_offset", heading="|offset|", better="lower", decimals=2, part="sync"),
         Column(key="ssim", heading="SSIM", better="higher", decimals=3, part="pictures"),
         Column(key="akd68", heading="AKD-68", better="lower", decimals=3, part="points68"),
         Column(key="lmd", heading="LMD", better="lower", decimals=3, part="landmarks"),
