@@ -12,10 +12,12 @@ __all__ = [
     "Experiment",
     "LatentsResult",
     "RatingTable",
+    "RunEvaluation",
     "TrainingResult",
     "WrittenSheet",
     "encode_latents",
     "evaluate_outputs",
+    "evaluate_run",
     "experiment_names",
     "load_experiment",
     "rating_table",
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from training.ratings.rating_table import RatingTable, rating_table
     from training.ratings.sheet import WrittenSheet, write_rating_sheet
     from training.results import LatentsResult, TrainingResult
+    from training.run_videos.evaluate_run import RunEvaluation, evaluate_run
     from training.train import encode_latents, train_diffusion, train_experiment, train_vae
 else:
     __getattr__, __dir__ = lazy_attributes(
@@ -42,10 +45,12 @@ else:
             "Experiment": "training.experiments.experiment",
             "LatentsResult": "training.results",
             "RatingTable": "training.ratings.rating_table",
+            "RunEvaluation": "training.run_videos.evaluate_run",
             "TrainingResult": "training.results",
             "WrittenSheet": "training.ratings.sheet",
             "encode_latents": "training.train",
             "evaluate_outputs": "training.comparison.evaluate_outputs",
+            "evaluate_run": "training.run_videos.evaluate_run",
             "experiment_names": "training.experiments.experiment",
             "load_experiment": "training.experiments.experiment",
             "rating_table": "training.ratings.rating_table",

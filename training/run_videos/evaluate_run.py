@@ -1,10 +1,12 @@
 """`evaluate_run`: from a trained run and a dataset to the finished tables, generated and then measured."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from foundation.errors import UsageError
+from foundation.json_text import json_text
 from manifests.dataset import Dataset
 from training.comparison.evaluate_outputs import evaluate_outputs
 from training.comparison.evaluation_table import EvaluationTable
@@ -42,6 +44,21 @@ class RunEvaluation:
         """Number of videos that damaged clips left out."""
         return sum(len(part.generated.left_out) for part in self.protocols)
 
+    def json(self) -> str:
+        """Return all figures as JSON, those that are not finite as null."""
+        tables = {
+            part.generated.protocol: {
+                "folder": str(part.generated.folder),
+                "videos": part.generated.n_videos,
+                "left_out": dict(part.generated.left_out),
+                "notes": list(part.generated.notes),
+                "table": json.loads(part.table.json()),
+            }
+            for part in self.protocols
+        }
+        content = {"format": "gaia-run-evaluation", "version": 1, "protocols": tables}
+        return json_text({**content, "skipped": list(self.skipped), "notes": list(self.notes)}, indent=1)
+
     def __str__(self) -> str:
         """Return the report."""
         parts = [f"{part.generated}\n\n{part.table}" for part in self.protocols]
@@ -59,6 +76,8 @@ def evaluate_run(
     test_list: str | Path | None = None,
     device: str = "auto",
     cache: str | Path | None = None,
+    size_px: int | None = None,
+    seed: int = 0,
     on_video: Callable[[str, int, int], None] | None = None,
 ) -> RunEvaluation:
     """Generate the videos of the paper's tables from a trained run, and measure them.
@@ -73,6 +92,8 @@ def evaluate_run(
         test_list: file of the names of the test videos, one a line; None: all clips of the test set.
         device: auto, cpu, cuda or cuda:K.
         cache: folder of the features of measured videos; None: one in the user's cache.
+        size_px: width to which all pictures are scaled to be measured; None: that of the run.
+        seed: of the intervals and tests; what is generated follows from the seeds of the protocols.
         on_video: called with the name of what is done (`generate` or `measure`, and the protocol), the number of videos
             done, and of all.
 
@@ -105,7 +126,9 @@ def evaluate_run(
             reference=generated.reference,
             faces=faces,
             cache=cache,
+            size_px=size_px,
             device=device,
+            seed=seed,
             progress=_of("measure", name, on_video),
         )
         evaluated.append(EvaluatedProtocol(generated=generated, table=table))
