@@ -4,6 +4,7 @@ RUN/run.json                what is trained, with which settings, on which clips
 RUN/clips.jsonl             the clips that it learns from
 RUN/dataset.json            record of the dataset: how faces and speech are prepared for the network
 RUN/vae.safetensors         of a diffusion run: the VAE of its latents, with their statistics
+RUN/vae_clips.jsonl         of a diffusion run: the clips that its VAE learned from
 RUN/metrics.jsonl           a line per `train.log_every` steps
 RUN/tensorboard/            the same and preview images, for TensorBoard
 RUN/pictures/NAME/step_N.png
@@ -89,6 +90,11 @@ class RunFolder:
     def vae(self) -> Path:
         """Weights of the VAE that a diffusion run decodes with; a run of the VAE alone has no such file."""
         return self.path / "vae.safetensors"
+
+    @property
+    def vae_clips(self) -> Path:
+        """JSON lines: the clips that the VAE of a diffusion run learned from; runs of earlier versions lack it."""
+        return self.path / "vae_clips.jsonl"
 
     @property
     def metrics(self) -> Path:
