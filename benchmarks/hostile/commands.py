@@ -33,7 +33,7 @@ class Command:
     reads_sources: bool = False
     """Opens the source videos that the dataset names: that is its task."""
     follows: tuple[str, ...] = ()
-    """Beginnings of the places in which links are the user's own: files and folders of videos on its command line."""
+    """Files and folders on its command line, whose links are the user's own; with a slash at the end, all in them."""
     only_reads: bool = False
     """Changes nothing in the folders that it is given."""
     whole: bool = False
@@ -156,7 +156,7 @@ _PAGES: tuple[Command, ...] = (
         "gaia-train",
         *("rating-table", lambda place: place.judged / KEY, lambda place: place.judged / RATERS),
         reads=("judged",),
-        follows=(f"judged/{KEY}",),
+        follows=(f"judged/{KEY}", f"judged/{RATERS}"),
     ),
     _command(
         "rating-sheet",
