@@ -145,7 +145,7 @@ _PAGES: tuple[Command, ...] = (
     ),
     _curate(
         "picture of what-if",
-        *("what-if", _dataset, "--vary", "rules.sync.not_in_sync_z=1,9", "--workers", "1"),
+        *("what-if", _dataset, "--vary", "rules.sync.not_in_sync_z=1,3", "--workers", "1"),
         *("--plot", _made("kept.svg")),
     ),
     _command(
