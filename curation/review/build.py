@@ -9,7 +9,6 @@ import numpy as np
 import pyarrow as pa
 
 from curation.review.cards import Media, Room, clip_card, video_and_samples
-from curation.review.html import page_html
 from curation.review.measured_videos import MeasuredVideo, VideoRow, measured_videos
 from curation.review.overview import (
     clip_measures,
@@ -20,6 +19,7 @@ from curation.review.overview import (
 )
 from curation.review.page_data import ClipCard, CriterionCard, Page, SampleCard, VideoCard
 from curation.review.page_notes import coverage_notes, page_of, report_notes
+from curation.review.page_room import fitted
 from curation.review.reviewed import Collected, Reviewed, read_reviewed
 from curation.review.sampling import Sample, Strata, chosen_videos, drawn, nearest
 from foundation.array_types import Float64Array
@@ -134,7 +134,7 @@ def _page_path(out: str | Path) -> Path:
 
 
 def _written(path: Path, page: Page) -> WrittenPage:
-    content = page_html(page).encode()
+    page, content = fitted(page, _MOST_BYTES)
     if len(content) > _MOST_BYTES:
         raise UsageError(
             f"{path} would have {megabytes(len(content))}, and a page has {megabytes(_MOST_BYTES)} at most; give "
