@@ -26,14 +26,14 @@ class GenerationError(UsageError):
 
 
 def load_run(run: Path, device: str) -> TrainedRun:
-    """Return what the newest checkpoint of a run holds, on `device`.
+    """Return what a checkpoint of a run holds, on `device`: the newest, or the one that RUN/best or RUN/step_N names.
 
     Raises:
         RunFolderError: the folder is no run, or has no checkpoint yet.
         GenerationError: its dataset.json cannot be used.
         WeightsError: a file is damaged or holds another network.
     """
-    folder = RunFolder(run)
+    folder = RunFolder.of(run)
     networks = load_networks(folder, device)
     return TrainedRun(
         vae=networks.vae,

@@ -35,7 +35,7 @@ class RunNetworks:
 
 
 def load_networks(folder: RunFolder, device: str | torch.device) -> RunNetworks:
-    """Return the networks of the newest checkpoint of a run, on `device`.
+    """Return the networks of a run's checkpoint, the newest where none is named, on `device`.
 
     Raises:
         RunFolderError: the folder is no run, or has no checkpoint yet.

@@ -26,6 +26,7 @@ from training.diffusion.config import DiffusionConfig, diffusion_config
 from training.diffusion.report import motion_report
 from training.diffusion.report import report_lines as motion_lines
 from training.diffusion.task import DiffusionTask
+from training.evaluation.keypoint_check import keypoint_check
 from training.experiments.experiment import Experiment, ExperimentError, load_experiment, require_trainable
 from training.latents.encode import write_latents
 from training.latents.files import latents_folder
@@ -114,7 +115,7 @@ def encode_latents(
         GaiaError: dataset, run folder or condition cannot be used, or too many clips are damaged.
         OSError: the disk refused; what was written stays.
     """
-    vae_run, folder = RunFolder(Path(vae)), location(str(dataset))
+    vae_run, folder = RunFolder.of(Path(vae)), location(str(dataset))
     weights = vae_run.weights("ema")
     read_dataset(folder)  # what is no dataset gets no lease
     held_out = sources_in(folder, held_out_sources(vae_run))
@@ -266,7 +267,7 @@ def _train_vae(
     dataset: str | Path, run: str | Path, settings: VaeTrainingConfig, options: LaunchOptions
 ) -> TrainingResult:
     return launch(
-        lambda: VaeTask(location(str(dataset)), settings),
+        lambda: VaeTask(location(str(dataset)), settings, keypoint_check),
         lambda task, *where: [*task.caveats(), *reconstruction_lines(reconstruction_report(task, *where))],
         settings.train,
         RunFolder(Path(run)),
@@ -284,7 +285,7 @@ def _train_diffusion(
     notes: Callable[[DiffusionTask], Sequence[str]] = no_notes,
 ) -> TrainingResult:
     def build() -> DiffusionTask:
-        folder, vae_run = location(str(dataset)), RunFolder(Path(vae))
+        folder, vae_run = location(str(dataset)), RunFolder.of(Path(vae))
         require_sources_of_vae(folder, vae_run, settings.data.test_sources)
         return DiffusionTask(folder, vae_run.weights(), settings, vae_clips=vae_run.clips)
 

@@ -22,6 +22,7 @@ from models.sampling.sde import VpSde
 from models.vae.vae import Vae, VaeConfig
 from models.weights import WeightFacts, load_weights, read_facts, save_weights
 from training.data.clips import DamageLog
+from training.data.held_out import NothingHeldOutError, held_out
 from training.data.identity import LearntData, data_of
 from training.data.selection import select_clips
 from training.diffusion.config import DiffusionConfig
@@ -29,6 +30,7 @@ from training.diffusion.loss import diffusion_loss
 from training.diffusion.previews import MotionPreviews
 from training.diffusion.samples import DiffusionBatch, DiffusionSamples
 from training.diffusion.sequences import MotionSequences
+from training.diffusion.validation import MotionValidation
 from training.latents.files import LatentsError, fingerprint_of, latents_folder
 from training.loop.task import Export, Step, Trainable
 from training.schedules import inverse_square_root
@@ -85,6 +87,38 @@ class DiffusionTask:
             )
         self._previews = MotionPreviews(index, sequences, self.vae)
         self._damage = DamageLog(index)
+        self._notes: tuple[str, ...] = ()
+        self._validation: MotionValidation | None = None
+        if config.train.validate_every is not None:
+            try:
+                self._validation = self._held_out(sequences)
+            except (NothingHeldOutError, LatentsError) as error:
+                self._notes = (str(error),)
+
+    def _held_out(self, learned: MotionSequences) -> MotionValidation:
+        """Return the validation.
+
+        Raises:
+            NothingHeldOutError: fewer than two clips can be measured.
+            LatentsError: they have no latents.
+        """
+        config, split = self.config, self.config.train.validation_split
+        least = config.sequences.short_frames if config.sequences.allow_short else config.sequences.min_frames
+        held = held_out(learned.index, split, count=config.train.validation_clips, min_frames=least)
+        if len(held.clips) < 2:
+            raise NothingHeldOutError(
+                f"nothing is validated: split {split!r} has one clip of a person that the run does not learn from, and "
+                "its speech is exchanged for that of another one; train.validation_split names another split"
+            )
+        sequences = MotionSequences(held.index, self.latents, config.sequences, seed=config.train.seed)
+        if (sequences.speech_encoder, sequences.speech_dim) != (learned.speech_encoder, learned.speech_dim):
+            raise NothingHeldOutError(
+                f"nothing is validated: clips of split {split!r} have speech features of {sequences.speech_encoder!r} "
+                f"with {sequences.speech_dim} numbers, and the run learns from {learned.speech_dim} of "
+                f"{learned.speech_encoder!r}; train.validation_split names another split"
+            )
+        self._notes = held.notes
+        return MotionValidation(held, sequences, config, self.model, self.sde)
 
     def trainables(self) -> Mapping[str, Trainable]:
         """Return the network, which contains A and P."""
@@ -127,6 +161,14 @@ class DiffusionTask:
     def previews(self) -> Mapping[str, RgbImage]:
         """Return a clip with its true motion, with motion from its speech, and from another clip's speech."""
         return {"speech": self._previews.sheet(self.model)}
+
+    def validation(self) -> MotionValidation | None:
+        """Return the error of the motion of people that the network does not learn from, with two speeches."""
+        return self._validation
+
+    def notes(self) -> Sequence[str]:
+        """Return why validation is left out, or which clips it leaves out."""
+        return self._notes
 
     def export(self) -> Export:
         """Return S with A and P."""

@@ -97,7 +97,7 @@ def load_tested_run(
         DatasetError: the dataset is damaged.
         DeviceError: the device cannot be used.
     """
-    folder, where = RunFolder(Path(run)), location(str(dataset))
+    folder, where = RunFolder.of(Path(run)), location(str(dataset))
     opened = Dataset(where)
     names = None if test_list is None else read_test_list(Path(test_list))
     networks = load_networks(folder, torch_device(resolve_device(device)))
