@@ -8,6 +8,7 @@ from helpers.browser import browser, opened
 from helpers.review_pages import HOSTILE
 from helpers.square_faces import SquareFaces
 
+from foundation.text import printable
 from training import evaluate_outputs
 from training.comparison.result_text import latex_table
 
@@ -17,16 +18,17 @@ pytestmark = pytest.mark.slow
 def test_the_page_shows_figures_and_pictures_and_asks_for_nothing(
     tmp_path: Path, folders: Path, faces: SquareFaces, cache: Path
 ) -> None:
-    outputs = {HOSTILE[:150]: folders / "right", "short": folders / "short"}
+    name = printable(HOSTILE)
+    outputs = {HOSTILE: folders / "right", "short": folders / "short"}
     out = tmp_path / "out"
     table = evaluate_outputs(outputs, folders / "truth", out, faces=faces, cache=cache)
-    akd = table.score(HOSTILE[:150], "akd")
+    akd = table.score(name, "akd")
     assert akd is not None
     with browser() as started, opened(started, out / "table.html", width=390) as (page, wrong):
         assert wrong == []
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
         rows = page.locator("main > .scroll").first.locator("tbody tr")
-        assert rows.locator("th").all_inner_texts() == [HOSTILE[:150].strip(), "short", "truth"]
+        assert rows.locator("th").all_inner_texts() == [name, "short", "truth"]
         assert f"{akd.value:.3f}" in rows.nth(0).inner_text()
         # truth and both systems of `a`, truth and one of the other two; the short one ends before the last picture
         assert page.locator("img").count() == 4 + 4 + 3 + 2 * (4 + 4)
