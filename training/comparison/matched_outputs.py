@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.ratings.rated_videos import UnusableVideosError, named_folder, videos_of
+from training.ratings.rated_videos import UnusableVideosError, named_folder, system_name, videos_of
 
 __all__ = ["MatchedOutputs", "match_outputs", "reference_of"]
 
@@ -39,7 +39,7 @@ def match_outputs(outputs: Mapping[str, str | Path] | Sequence[str], truth: str 
             result of a true video.
     """
     named = (
-        [(name, Path(folder)) for name, folder in outputs.items()]
+        [(system_name(name), Path(folder)) for name, folder in outputs.items()]
         if isinstance(outputs, Mapping)
         else [named_folder(given) for given in outputs]
     )

@@ -145,7 +145,7 @@ def select_clips(dataset: Path, config: DataConfig) -> ClipIndex:
         DatasetError: `dataset` is no dataset, is damaged, or has another schema version.
         SelectionError: no clip is left, fewer hours are left than `hours_subset`, the SQL is wrong, or clips have
             landmarks of different schemes.
-        HeldOutError: no clip has a source that `test_sources` names, or all have one.
+        HeldOutError: no clip has a source that `test_sources` names.
         ChangingDatasetError: a command has begun to remove clips from the dataset.
     """
     return in_one_state(dataset, lambda counted: _selected(dataset, config, counted))
@@ -159,7 +159,9 @@ def _selected(dataset: Path, config: DataConfig, counted: Counted) -> ClipIndex:
     if not rows:
         raise SelectionError(f"{dataset} has no clips; `gaia-curate stats {dataset}` says why nothing was kept")
     require_known_sources(dataset, rows, config.test_sources)
-    rows, held_out = learned_rows(dataset, _matching(dataset, rows, config), config.test_sources)
+    rows, held_out = learned_rows(_matching(dataset, rows, config), config.test_sources)
+    if not len(rows):
+        raise SelectionError(f"{dataset}: no clip is left to learn from: {held_out[0]}; name fewer sources")
     rows, left_out = shared_out(dataset, rows, config)
     rows = _hours(rows, config.hours_subset).sort_by("clip_id").combine_chunks()
     return ClipIndex(

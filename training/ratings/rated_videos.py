@@ -16,6 +16,7 @@ __all__ = [
     "hashed",
     "matched_videos",
     "named_folder",
+    "system_name",
     "videos_of",
 ]
 
@@ -105,11 +106,16 @@ def named_folder(given: str) -> tuple[str, Path]:
     name, sign, folder = given.partition("=")
     whole = Path(given)
     if not sign or whole.is_dir():
-        return _system_name(whole.resolve().name), whole
-    return _system_name(name), Path(folder)
+        return system_name(whole.resolve().name), whole
+    return system_name(name), Path(folder)
 
 
-def _system_name(name: str) -> str:
+def system_name(name: str) -> str:
+    """Return the name of a system as it can be shown.
+
+    Raises:
+        UnusableVideosError: it is empty or too long.
+    """
     name = printable(name.strip())
     if not 0 < len(name) <= _LONGEST_NAME:
         raise UnusableVideosError(

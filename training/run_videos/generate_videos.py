@@ -20,7 +20,7 @@ from foundation.storage.regular_files import read_small
 from manifests.errors import DatasetError, MediaError
 from training.data.clips import ClipError
 from training.evaluation.protocols.protocol import EvaluationProtocol
-from training.run_videos.planned_videos import PlannedVideo, planned_videos
+from training.run_videos.planned_videos import PlannedVideo, planned_videos, short_clips
 from training.run_videos.tested_run import TestedRun
 from training.run_videos.written_videos import FOLDERS, VideoWriter
 
@@ -170,14 +170,8 @@ def generate_videos(
         n_frames=sum(video.n_frames for video in made),
         n_new=n_new,
         left_out=left_out,
-        notes=(*run.clips.notes, *_short(protocol, planned)),
+        notes=(*run.clips.notes, *short_clips(protocol, planned)),
     )
-
-
-def _short(protocol: EvaluationProtocol, planned: tuple[PlannedVideo, ...]) -> list[str]:
-    most = protocol.most_frames
-    short = {video.clip_id for video in planned if most is not None and video.n_frames < most}
-    return [f"{len(short)} clips have fewer than {most} frames, and give all that they have"] if short else []
 
 
 def _begun(folder: Path, record: GeneratedRecord) -> GeneratedRecord:

@@ -11,7 +11,7 @@ from training.data.randomness import draw_below, seed_of
 from training.evaluation.protocols.protocol import EvaluationProtocol
 from training.run_videos.held_out_clips import HeldOutClips
 
-__all__ = ["PlannedVideo", "UnusableTestSetError", "planned_videos"]
+__all__ = ["PlannedVideo", "UnusableTestSetError", "planned_videos", "short_clips"]
 
 
 class UnusableTestSetError(UsageError):
@@ -89,6 +89,13 @@ def planned_videos(
                 )
             )
     return tuple(planned)
+
+
+def short_clips(protocol: EvaluationProtocol, planned: Sequence[PlannedVideo]) -> list[str]:
+    """Return a sentence on clips with fewer frames than a protocol asks for; none where there are no such clips."""
+    most = protocol.most_frames
+    short = {video.clip_id for video in planned if most is not None and video.n_frames < most}
+    return [f"{len(short)} clips have fewer than {most} frames, and give all that they have"] if short else []
 
 
 def _driving(protocol: EvaluationProtocol, clips: HeldOutClips) -> list[int]:

@@ -6,7 +6,7 @@ import pytest
 from foundation.settings import SettingsError, overlaid
 from models.run_folder import RunFolder
 from training.data.held_out_sources import HeldOutError, held_out_sources, require_sources_of_vae
-from training.data.selection import DataConfig, select_clips
+from training.data.selection import DataConfig, SelectionError, select_clips
 
 EVERYTHING = DataConfig(splits=("train", "val", "test"))
 
@@ -45,7 +45,9 @@ def test_a_source_that_no_clip_has_is_refused(made_clips: Path) -> None:
 
 
 def test_a_test_set_that_leaves_nothing_to_learn_is_refused(made_clips: Path) -> None:
-    with pytest.raises(HeldOutError, match=r"all of 4 clips are held out by data\.test_sources=\[one,two\]"):
+    with pytest.raises(
+        SelectionError, match=r"no clip is left to learn from: 4 clips, .* left out by data\.test_sources"
+    ):
         select_clips(made_clips, DataConfig(test_sources=("one", "two")))
     with pytest.raises(SettingsError, match=r"sources and test_sources both name \['two'\]"):
         overlaid(DataConfig(), {"sources": ["one", "two"], "test_sources": ["two"]}, "data")

@@ -6,7 +6,7 @@ import pytest
 from models.run_folder import RunFolder
 from training.evaluation.protocols.protocol import load_protocols
 from training.run_videos.held_out_clips import HeldOutClips, held_out_clips
-from training.run_videos.planned_videos import UnusableTestSetError, planned_videos
+from training.run_videos.planned_videos import UnusableTestSetError, planned_videos, short_clips
 
 PROTOCOLS = load_protocols("paper")[1]
 
@@ -44,6 +44,9 @@ def test_a_clip_drives_pictures_of_another_person_in_five_rounds(clips: HeldOutC
     frames = dict(zip(clips.index.rows["clip_id"].to_pylist(), clips.index.n_frames, strict=True))
     assert all(0 <= video.reference_frame < frames[video.reference_clip_id] for video in planned)
     assert len({(video.reference_clip_id, video.reference_frame) for video in planned}) > 10
+    assert short_clips(PROTOCOLS["cross_reenactment"], planned) == [
+        "3 clips have fewer than 100 frames, and give all that they have"
+    ]
     assert planned == planned_videos("cross_reenactment", PROTOCOLS["cross_reenactment"], clips)
 
 
