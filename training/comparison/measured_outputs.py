@@ -13,9 +13,9 @@ from manifests.timeline import TICK_RATE_HZ
 from training.comparison.estimates_over_videos import MeasuredSystem
 from training.comparison.feature_cache import FeatureCache
 from training.comparison.matched_outputs import reference_of
-from training.comparison.video_features import Measurer, VideoFeatures
 from training.comparison.metric_networks import MetricNetworks
 from training.comparison.tick_frames import ResultVideo, UnreadableVideoError, first_picture, read_facts
+from training.comparison.video_features import Measurer, VideoFeatures
 from training.comparison.video_figures import figures_of_result, figures_of_truth
 from training.ratings.rated_videos import UnusableVideosError
 
