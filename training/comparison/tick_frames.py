@@ -63,7 +63,7 @@ class ResultVideo:
     """As displayed."""
     height_px: int
     fps: Fraction | None
-    """On average, as the file says."""
+    """As the file says."""
     has_sound: bool
 
 
@@ -86,7 +86,7 @@ def read_facts(path: Path) -> ResultVideo:
             sha256=file_sha256(path),
             width_px=width,
             height_px=height,
-            fps=stream.average_rate,
+            fps=stream.guessed_rate or stream.average_rate,
             has_sound=bool(container.streams.audio),
         )
     if max(width, height) > _LARGEST_PX:
