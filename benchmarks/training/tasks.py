@@ -32,6 +32,7 @@ from training.data.order import SampleKey
 from training.diffusion.loss import DiffusionDraws, diffusion_loss
 from training.diffusion.samples import DiffusionBatch
 from training.loop.task import Export, Step, Trainable
+from training.loop.validation.measures import Validation
 from training.vae.loss import VaeLossConfig, discriminator_backward, generator_backward
 from training.vae.samples import FramePairBatch, VaeBatch
 
@@ -109,6 +110,14 @@ class RandomTask(ABC, Generic[BatchT]):
     def previews(self) -> Mapping[str, RgbImage]:
         """Return no image."""
         return {}
+
+    def validation(self) -> Validation | None:
+        """Return none."""
+        return None
+
+    def notes(self) -> Sequence[str]:
+        """Return no sentence."""
+        return ()
 
     def data_summary(self) -> str:
         """Return what the data is."""
