@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from training.ratings.rating_table import RatingTable, rating_table
     from training.ratings.sheet import WrittenSheet, write_rating_sheet
     from training.results import LatentsResult, TrainingResult
-    from training.train import encode_latents, train_diffusion, train_experiment, train_vae
+    from training.train import encode_latents, train_diffusion, train_vae
+    from training.train_experiment import train_experiment
 else:
     __getattr__, __dir__ = lazy_attributes(
         __name__,
@@ -45,7 +46,7 @@ else:
             "rating_table": "training.ratings.rating_table",
             "read_experiment": "training.experiments.experiment",
             "train_diffusion": "training.train",
-            "train_experiment": "training.train",
+            "train_experiment": "training.train_experiment",
             "train_vae": "training.train",
             "write_rating_sheet": "training.ratings.sheet",
         },
