@@ -1,4 +1,4 @@
-"""Training of talking avatars on a dataset: VAE, latents of the clips, motion diffusion model; ratings by people.
+"""Training of talking avatars on a dataset: VAE, latents of the clips, motion diffusion model; results compared.
 
 Names are loaded when they are first used, so that `import training` loads no torch.
 """
@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING
 from foundation.lazy import lazy_attributes
 
 __all__ = [
+    "EvaluationTable",
     "Experiment",
     "LatentsResult",
     "RatingTable",
+    "RunEvaluation",
     "TrainingResult",
     "WrittenSheet",
     "encode_latents",
+    "evaluate_outputs",
+    "evaluate_run",
     "experiment_names",
     "load_experiment",
     "rating_table",
@@ -25,22 +29,29 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from training.comparison.evaluate_outputs import evaluate_outputs
+    from training.comparison.evaluation_table import EvaluationTable
     from training.experiments.experiment import Experiment, experiment_names, load_experiment, read_experiment
     from training.ratings.rating_table import RatingTable, rating_table
     from training.ratings.sheet import WrittenSheet, write_rating_sheet
     from training.results import LatentsResult, TrainingResult
+    from training.run_videos.evaluate_run import RunEvaluation, evaluate_run
     from training.train import encode_latents, train_diffusion, train_vae
     from training.train_experiment import train_experiment
 else:
     __getattr__, __dir__ = lazy_attributes(
         __name__,
         {
+            "EvaluationTable": "training.comparison.evaluation_table",
             "Experiment": "training.experiments.experiment",
             "LatentsResult": "training.results",
             "RatingTable": "training.ratings.rating_table",
+            "RunEvaluation": "training.run_videos.evaluate_run",
             "TrainingResult": "training.results",
             "WrittenSheet": "training.ratings.sheet",
             "encode_latents": "training.train",
+            "evaluate_outputs": "training.comparison.evaluate_outputs",
+            "evaluate_run": "training.run_videos.evaluate_run",
             "experiment_names": "training.experiments.experiment",
             "load_experiment": "training.experiments.experiment",
             "rating_table": "training.ratings.rating_table",

@@ -16,8 +16,10 @@ from pathlib import Path
 from foundation.settings import Overrides, changed_settings
 from foundation.storage.locations import location
 from manifests.record import read_dataset
+from manifests.vocabulary import SPLITS
 from models.run_folder import RunFolder
 from training.data.config import DataConfig
+from training.data.held_out_sources import held_out_sources, require_sources_of_vae, sources_in
 from training.data.selection import select_clips
 from training.diffusion.config import DiffusionConfig, diffusion_config
 from training.diffusion.report import motion_report
@@ -96,8 +98,9 @@ def encode_latents(
 ) -> LatentsResult:
     """Encode the clips of tier `diffusion` with a trained VAE, into the dataset (GAIA section 4.3).
 
-    Clips that have latents are not encoded again. No other command writes to the dataset meanwhile: latents of a person
-    whom `gaia-curate forget` removes would come back.
+    Clips of the sources that the VAE holds out (`data.test_sources`) are left out, and clips that have latents are not
+    encoded again. No other command writes to the dataset meanwhile: latents of a person whom `gaia-curate forget`
+    removes would come back.
 
     Args:
         dataset: folder of a dataset, or its address.
@@ -110,10 +113,11 @@ def encode_latents(
         GaiaError: dataset, run folder or condition cannot be used, or too many clips are damaged.
         OSError: the disk refused; what was written stays.
     """
-    weights = RunFolder.of(Path(vae)).weights("ema")
-    selection = DataConfig(tiers=("diffusion",), splits=("train", "val", "test"), where=where)
-    folder = location(str(dataset))
+    vae_run, folder = RunFolder.of(Path(vae)), location(str(dataset))
+    weights = vae_run.weights("ema")
     read_dataset(folder)  # what is no dataset gets no lease
+    held_out = sources_in(folder, held_out_sources(vae_run))
+    selection = DataConfig(tiers=("diffusion",), splits=SPLITS, test_sources=held_out, where=where)
     with (
         ranks_of_environment(device) as ranks,
         held_by_ranks(folder, "gaia-train latents", ranks, wait=wait),
@@ -127,6 +131,7 @@ def encode_latents(
     return LatentsResult(
         dataset=str(dataset),
         folder=latents_folder(index.dataset, facts.vae_sha256),
+        notes=index.left_out,
         clips=facts.clips - facts.damaged,
         frames=facts.frames,
         damaged=facts.damaged,
@@ -212,9 +217,14 @@ def run_diffusion_training(
         options: of the call.
         notes: sentences on what is unusual about the task.
     """
+    def build() -> DiffusionTask:
+        folder, vae_run = location(str(dataset)), RunFolder.of(Path(vae))
+        require_sources_of_vae(folder, vae_run, settings.data.test_sources)
+        return DiffusionTask(folder, vae_run.weights(), settings, vae_clips=vae_run.clips)
+
     return launch(
-        lambda: DiffusionTask(location(str(dataset)), RunFolder.of(Path(vae)).weights(), settings),
-        lambda *measured: motion_lines(motion_report(*measured)),
+        build,
+        lambda task, *where: [*task.caveats(), *motion_lines(motion_report(task, *where))],
         settings.train,
         RunFolder(Path(run)),
         options,

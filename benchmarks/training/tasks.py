@@ -32,7 +32,6 @@ from training.data.order import SampleKey
 from training.diffusion.loss import DiffusionDraws, diffusion_loss
 from training.diffusion.samples import DiffusionBatch
 from training.loop.task import Export, Step, Trainable
-from training.loop.validation.measures import Validation
 from training.vae.loss import VaeLossConfig, discriminator_backward, generator_backward
 from training.vae.samples import FramePairBatch, VaeBatch
 
@@ -111,9 +110,8 @@ class RandomTask(ABC, Generic[BatchT]):
         """Return no image."""
         return {}
 
-    def validation(self) -> Validation | None:
-        """Return none."""
-        return None
+    def validation(self) -> None:
+        """Return nothing: there is no data to hold out."""
 
     def notes(self) -> Sequence[str]:
         """Return no sentence."""

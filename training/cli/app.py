@@ -7,6 +7,7 @@ import typer
 
 from foundation.errors import EXIT_INTERRUPTED, EXIT_PROBLEMS
 from foundation.program_end import run_program
+from training.cli.comparison import evaluate
 from training.cli.options import (
     AcceptChangesOption,
     AllowPickledOption,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = [
     "app",
     "diffusion",
+    "evaluate",
     "experiment",
     "experiments",
     "latents",
@@ -190,6 +192,8 @@ app.command()(experiments)
 app.command()(params)
 
 app.command()(settings)
+
+app.command()(evaluate)
 
 app.command()(rating_sheet)
 

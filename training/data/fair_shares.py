@@ -17,7 +17,7 @@ from manifests.files.tables import read_table
 from manifests.timeline import TICK_RATE_HZ
 from training.data.config import DataConfig
 
-__all__ = ["hash_order", "once_per_group", "people_of", "shared_out", "within_hours"]
+__all__ = ["hash_order", "left_out_by", "once_per_group", "people_of", "shared_out", "within_hours"]
 
 _FRAMES_PER_HOUR = float(TICK_RATE_HZ) * 3600.0
 
@@ -38,16 +38,23 @@ def shared_out(dataset: Path, rows: pa.Table, config: DataConfig) -> tuple[pa.Ta
         videos = read_table(dataset, "videos", ["video_id", "duplicate_group"])
         groups = dict(zip(*(column.to_pylist() for column in videos.drop_null().columns), strict=True))
         stays = once_per_group(rows, groups)
-        left_out += _left_out(rows, stays, "data.near_duplicates=one")
+        left_out += left_out_by(rows, stays, "data.near_duplicates=one")
         rows = rows.filter(pa.array(stays))
     if config.max_hours_per_person is not None:
         stays = within_hours(rows, config.max_hours_per_person)
-        left_out += _left_out(rows, stays, f"data.max_hours_per_person={config.max_hours_per_person:g}")
+        left_out += left_out_by(rows, stays, f"data.max_hours_per_person={config.max_hours_per_person:g}")
         rows = rows.filter(pa.array(stays))
     return rows, tuple(left_out)
 
 
-def _left_out(rows: pa.Table, stays: BoolArray, setting: str) -> list[str]:
+def left_out_by(rows: pa.Table, stays: BoolArray, setting: str) -> list[str]:
+    """Return a sentence on the rows that do not stay, for people; none where all stay.
+
+    Args:
+        rows: clips as of `within_hours`.
+        stays: (rows,) which of them stay.
+        setting: the reason, such as `data.near_duplicates=one`.
+    """
     gone = rows.filter(pa.array(~stays))
     if not len(gone):
         return []

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from foundation.array_types import RgbImage
 from foundation.settings import SettingsError
+from foundation.storage.atomic import write_bytes_atomic
 from manifests.record import read_dataset, write_dataset
 from models.motion.config import MotionDiffusionConfig
 from models.motion.diffusion import MotionDiffusion
@@ -46,13 +47,17 @@ class DiffusionTask:
     name = "diffusion"
     unit = "sequences"
 
-    def __init__(self, dataset: Path, vae_weights: Path, config: DiffusionConfig) -> None:
+    def __init__(
+        self, dataset: Path, vae_weights: Path, config: DiffusionConfig, *, vae_clips: Path | None = None
+    ) -> None:
         """Select the clips, read their latents and build the network.
 
         Args:
             dataset: with latents of the VAE.
             vae_weights: file of the VAE.
             config: all settings.
+            vae_clips: `clips.jsonl` of the run of the VAE, which may not be there; None: it is not known what the VAE
+                learned from.
 
         Raises:
             DatasetError: `dataset` is none.
@@ -64,6 +69,7 @@ class DiffusionTask:
         index = select_clips(dataset, config.data)
         vae_facts = WeightFacts(landmark_scheme=index.landmark_scheme, speech_encoder=None)
         self.vae = load_weights(vae_weights, Vae, VaeConfig, vae_facts)
+        self._vae_clips = vae_clips
         fingerprint = fingerprint_of(vae_weights)
         self.latents = latents_folder(dataset, fingerprint)
         sequences = MotionSequences(index, self.latents, config.sequences, seed=config.train.seed)
@@ -150,6 +156,10 @@ class DiffusionTask:
             pose = pose + per_pose * sums.pose.detach()
         return {"motion_loss": motion, "pose_loss": pose}
 
+    def caveats(self) -> Sequence[str]:
+        """Return what a report of a finished run has to add: clips that were left out."""
+        return self.source.sequences.index.left_out
+
     def previews(self) -> Mapping[str, RgbImage]:
         """Return a clip with its true motion, with motion from its speech, and from another clip's speech."""
         return {"speech": self._previews.sheet(self.model)}
@@ -184,7 +194,7 @@ class DiffusionTask:
         return data_of(sequences.index, latents_sha256=sequences.facts.sha256())
 
     def write_run_files(self, run: Path, *, accept_changes: bool) -> None:
-        """Write the VAE, and dataset.json, which records how faces and speech are prepared for this network.
+        """Write the VAE, its clips, and dataset.json, which records how faces and speech are prepared for this network.
 
         Raises:
             SettingsError: the run was begun with another VAE, or on speech features of another encoder; or on latents
@@ -207,6 +217,8 @@ class DiffusionTask:
                 )
         if other or not folder.holds(folder.vae):
             save_weights(folder.vae, self.vae, self.vae.config, vae_facts)
+        if self._vae_clips is not None and self._vae_clips.is_file():
+            write_bytes_atomic(folder.vae_clips, self._vae_clips.read_bytes())
         write_dataset(run, read_dataset(self.source.sequences.index.dataset))
 
 

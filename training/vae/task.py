@@ -189,11 +189,15 @@ class VaeTask:
         )
 
     def caveats(self) -> Sequence[str]:
-        """Return what a report of a finished run has to add: steps of this call in which the GAN had no say."""
+        """Return what a report of a finished run has to add: clips left out, and steps in which the GAN had no say."""
+        left_out = self.source.pairs.index.left_out
         if not self._bad_factors:
-            return []
+            return left_out
         where = f"{self._bad_factors} of {self._gan_steps} steps with a GAN"
-        return [f"the factor of the GAN loss was not finite in {where}; the discriminator had no say in them"]
+        return [
+            *left_out,
+            f"the factor of the GAN loss was not finite in {where}; the discriminator had no say in them",
+        ]
 
     def previews(self) -> Mapping[str, RgbImage]:
         """Return reconstructions, and swaps: the appearance of each clip with the motion of each other."""

@@ -5,7 +5,7 @@ import pytest
 
 from curation.speech.spoken_words import HeardTokens, spoken, words_of
 from foundation.array_types import Float32Array
-from manifests.transcript import Word
+from manifests.files.transcript import Word
 
 RATE = 16_000
 

@@ -76,12 +76,8 @@ def test_metrics_are_those_of_frames_rebuilt_from_the_first_one(dataset: Path) -
             drawn = task.renderer(pair.landmarks_K2[None], pair.valid_K[None])
             generator = torch_generator("validation", index.row(clip).clip_id, target)
             model = CONFIG.model
-            noise = LatentNoise(
-                *(
-                    torch.randn(shape, generator=generator)[None]
-                    for shape in (model.appearance_shape, model.motion_shape)
-                )
-            )
+            shapes = (model.appearance_shape, model.motion_shape)
+            noise = LatentNoise(*(torch.randn(shape, generator=generator)[None] for shape in shapes))
             with torch.no_grad():
                 noisy, exact = task.vae(first, drawn, noise), task.vae(first, drawn, None)
             off = float((noisy.image_BCHW - true).abs().sum())
