@@ -217,6 +217,7 @@ def run_diffusion_training(
         options: of the call.
         notes: sentences on what is unusual about the task.
     """
+
     def build() -> DiffusionTask:
         folder, vae_run = location(str(dataset)), RunFolder.of(Path(vae))
         require_sources_of_vae(folder, vae_run, settings.data.test_sources)
