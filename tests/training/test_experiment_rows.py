@@ -1,12 +1,11 @@
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
-from training import experiment_rows, train_and_evaluate
+from training import ExperimentTable, experiment_rows, train_and_evaluate
 from training.experiments.experiment import Experiment, ExperimentError, experiments_of, load_experiment
 from training.results import TrainingResult
 
@@ -27,7 +26,9 @@ class _Trainers:
         ):
             monkeypatch.setattr(experiment_rows, name, stand_in)
 
-    def train(self, row: Experiment, _dataset: str, run: Path, *, vae: Path | None, **options: Any) -> TrainingResult:
+    def train(
+        self, row: Experiment, _dataset: str, run: Path, *, vae: Path | None, **options: object
+    ) -> TrainingResult:
         what = f"{'vae' if row.diffusion is None else 'motion'} {run.name}"
         self.done.append(what if vae is None else f"{what} on {vae.name}")
         self.overrides[what.partition(" ")[0]] = options["overrides"]
@@ -53,14 +54,16 @@ def trainers(monkeypatch: pytest.MonkeyPatch) -> _Trainers:
 
 
 @pytest.fixture
-def rows_of(tmp_path: Path) -> Callable[..., Any]:
-    def call(name: str, **options: Any) -> Any:
-        return train_and_evaluate(name, "DATASET", tmp_path, size="tiny", device="cpu", limit=3, **options)
+def rows_of(tmp_path: Path) -> Callable[..., ExperimentTable]:
+    def call(name: str, overrides: Sequence[str] = ()) -> ExperimentTable:
+        return train_and_evaluate(name, "DATASET", tmp_path, size="tiny", device="cpu", limit=3, overrides=overrides)
 
     return call
 
 
-def test_a_row_trains_what_it_lacks_and_is_measured_once(trainers: _Trainers, rows_of: Callable[..., Any]) -> None:
+def test_a_row_trains_what_it_lacks_and_is_measured_once(
+    trainers: _Trainers, rows_of: Callable[..., ExperimentTable]
+) -> None:
     table = rows_of("table6_without_head_pose", overrides=["vae.train.steps=5", "diffusion.train.seed=3"])
     vae = trainers.done[0].removeprefix("vae ")
     assert vae.startswith("vae_tiny_")
@@ -84,7 +87,7 @@ def test_a_row_trains_what_it_lacks_and_is_measured_once(trainers: _Trainers, ro
 
 
 def test_rows_of_a_table_share_a_vae_and_are_measured_when_all_are_trained(
-    trainers: _Trainers, rows_of: Callable[..., Any]
+    trainers: _Trainers, rows_of: Callable[..., ExperimentTable]
 ) -> None:
     table = rows_of("table9")
     names = experiments_of("table9")
@@ -95,7 +98,7 @@ def test_rows_of_a_table_share_a_vae_and_are_measured_when_all_are_trained(
 
 
 def test_rows_with_another_vae_or_other_data_have_a_vae_of_their_own(
-    trainers: _Trainers, rows_of: Callable[..., Any]
+    trainers: _Trainers, rows_of: Callable[..., ExperimentTable]
 ) -> None:
     rows_of("table4")  # three sizes, one of them on less data; with --size tiny the sizes are one
     assert len({one for one in trainers.done if one.startswith("vae ")}) == 2
@@ -103,7 +106,9 @@ def test_rows_with_another_vae_or_other_data_have_a_vae_of_their_own(
     assert len({one for one in trainers.done if one.startswith("vae ")}) == 3
 
 
-def test_a_stopped_table_says_what_is_left_and_goes_on(trainers: _Trainers, rows_of: Callable[..., Any]) -> None:
+def test_a_stopped_table_says_what_is_left_and_goes_on(
+    trainers: _Trainers, rows_of: Callable[..., ExperimentTable]
+) -> None:
     names = experiments_of("table9")
     trainers.stop_at = names[1]
     table = rows_of("table9")
@@ -114,7 +119,9 @@ def test_a_stopped_table_says_what_is_left_and_goes_on(trainers: _Trainers, rows
     assert rows_of("table9").left == ()
 
 
-def test_a_row_that_cannot_be_trained_is_refused_alone_and_left_out_of_its_table(rows_of: Callable[..., Any]) -> None:
+def test_a_row_that_cannot_be_trained_is_refused_alone_and_left_out_of_its_table(
+    rows_of: Callable[..., ExperimentTable],
+) -> None:
     assert "table6_landmark_prediction" not in experiments_of("table6")
     with pytest.raises(ExperimentError, match="cannot be trained yet"):
         rows_of("table6_landmark_prediction")
