@@ -35,13 +35,13 @@ if TYPE_CHECKING:
     from training.comparison.evaluate_outputs import evaluate_outputs
     from training.comparison.evaluation_table import EvaluationTable
     from training.experiment_rows import ExperimentRow, ExperimentTable, train_and_evaluate
+    from training.experiment_training import train_experiment
     from training.experiments.experiment import Experiment, experiment_names, load_experiment, read_experiment
     from training.ratings.rating_table import RatingTable, rating_table
     from training.ratings.sheet import WrittenSheet, write_rating_sheet
     from training.results import LatentsResult, TrainingResult
     from training.run_videos.evaluate_run import RunEvaluation, evaluate_run
     from training.train import encode_latents, train_diffusion, train_vae
-    from training.train_experiment import train_experiment
 else:
     __getattr__, __dir__ = lazy_attributes(
         __name__,
@@ -64,7 +64,7 @@ else:
             "read_experiment": "training.experiments.experiment",
             "train_and_evaluate": "training.experiment_rows",
             "train_diffusion": "training.train",
-            "train_experiment": "training.train_experiment",
+            "train_experiment": "training.experiment_training",
             "train_vae": "training.train",
             "write_rating_sheet": "training.ratings.sheet",
         },

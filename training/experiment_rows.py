@@ -24,13 +24,13 @@ from foundation.storage.atomic import write_json_atomic
 from foundation.storage.regular_files import read_small
 from foundation.text import text_table
 from training.comparison.table_columns import COLUMNS, TABLES
+from training.experiment_training import train_experiment
 from training.experiments.experiment import Experiment, experiments_of, load_experiment, require_trainable
 from training.launch import DeviceKind
 from training.presets import PresetName, SizeName
 from training.results import TrainingResult
 from training.run_videos.evaluate_run import RunEvaluation, evaluate_run
 from training.train import encode_latents
-from training.train_experiment import train_experiment
 
 __all__ = ["ExperimentRow", "ExperimentTable", "train_and_evaluate"]
 

@@ -76,7 +76,7 @@ def test_a_row_trains_what_it_lacks_and_is_measured_once(
     assert trainers.overrides == {"vae": {"train.steps": 5}, "motion": {"train.seed": 3}}
     header, _, line, rows = str(table).splitlines()
     assert "PSNR ↑ (self_reconstruction)" in header
-    assert line.split()[-5:] == ["20.50", "-", "23.46", "3.000", "1.00"]
+    assert line.split()[-5:] == ["20.500", "-", "23.456", "3.000", "1.000"]
     assert rows.endswith("rows")
     assert table.left == ()
     n_done = len(trainers.done)

@@ -18,7 +18,7 @@ from training.data.clips import ClipError
 from training.data.randomness import torch_generator
 from training.data.selection import DataConfig, select_clips
 from training.loop.parallel import Ranks
-from training.loop.validation.measures import ValidationPass, measured
+from training.loop.validation.held_out_metrics import ValidationPass, measured
 from training.vae.config import VaeTrainingConfig
 from training.vae.samples import FramePairs
 from training.vae.task import VaeTask
