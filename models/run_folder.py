@@ -14,8 +14,8 @@ RUN/step_N/                 a checkpoint: N steps were done
     state.json              step, epoch and position in it
     export/ema.safetensors  the averaged network, and raw.safetensors as it is; see `models.weights`
 RUN/latest                  name of the newest checkpoint
-RUN/best/step_N/            the network that was best on people whom the run does not learn from: export/ema.safetensors,
-                            and validation.json, how good it was; its name is in RUN/best/latest
+RUN/best/step_N/            the network that was best on people held out: export/ema.safetensors, and how good it was,
+                            validation.json; its name is in RUN/best/latest
 
 A run folder may come from somebody else. Each of its files is opened as data, is a regular file, and lies in the
 folder: links are not followed, and a name that does not have its form is refused.

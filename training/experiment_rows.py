@@ -219,7 +219,7 @@ def _of_trainers(overrides: Overrides) -> dict[str, dict[str, object]]:
 
 
 def _digest(*parts: object) -> str:
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str, allow_nan=False).encode()).hexdigest()
 
 
 def _file(folder: Path, name: str) -> Path:

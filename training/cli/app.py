@@ -6,7 +6,7 @@ import typer
 
 from foundation.errors import EXIT_PROBLEMS
 from foundation.program_end import run_program
-from training.cli.comparison import evaluate
+from training.cli.evaluation import evaluate
 from training.cli.options import (
     AcceptChangesOption,
     AllowPickledOption,

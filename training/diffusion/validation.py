@@ -102,7 +102,7 @@ class MotionValidation:
                 with where.autocast():
                     made_BTD = self._model.denoise(noisy_BTD, time_B, conditions)
                 error = _squared(made_BTD, target_BTD, inputs.mask_BT)
-                total, count = total + error.total, count + error.count
+                total, count = total + error.total, count + error.n
             sums[f"motion_error{kind}"] = Sum(total, count)
         return sums if batch.counts else {}
 

@@ -135,7 +135,7 @@ def test_damaged_clip_is_left_out_of_the_means(dataset: Path, monkeypatch: pytes
     assert validation is not None
     with torch.no_grad():
         sums = [validation.sums(number, WHERE) for number in range(len(validation))]
-    assert [one["loss"].count if one else 0 for one in sums] in ([0, 3], [3, 0])
+    assert [one["loss"].n if one else 0 for one in sums] in ([0, 3], [3, 0])
 
 
 def test_landmark_model_that_is_not_there_is_told_and_the_rest_is_measured(dataset: Path) -> None:
