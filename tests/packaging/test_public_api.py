@@ -42,6 +42,7 @@ NAMES = {
         *("read_experiment", "train_diffusion", "train_experiment", "train_vae"),
         *("ExperimentRow", "ExperimentTable", "train_and_evaluate"),
         *("RatingTable", "WrittenSheet", "rating_table", "write_rating_sheet"),
+        *("EvaluationTable", "RunEvaluation", "evaluate_outputs", "evaluate_run"),
     },
     "generation": {"GenerationError", "GenerationResult", "talking_video"},
 }

@@ -86,10 +86,8 @@ class VideoWriter:
             return decoded_frames(networks, appearance_CHW, motion_of_landmarks(networks, landmarks_px))
         if networks.motion is None or video.seed is None:
             raise RuntimeError("speech drives a video without a motion network or a seed")
-        (points_px,) = self._reader.array(reference, "landmarks", [video.reference_frame]).astype(
-            np.float32
-        ) * np.float32(scale)
-        reference_CHW = reference_motion(networks, image, points_px)
+        points_px = self._reader.array(reference, "landmarks", [video.reference_frame])[0].astype(np.float32)
+        reference_CHW = reference_motion(networks, image, points_px * np.float32(scale))
         features = self._reader.array(driving, "speech_features", frames)
         motion_TCHW = motion_of_speech(
             networks, networks.motion, features, reference_CHW, self._run.sampling, video.seed
