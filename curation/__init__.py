@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from curation.perception.protocols import FaceObservation
     from curation.review.build import write_label_sheet, write_report
     from curation.review.calibration import Calibration, calibrate
+    from curation.review.written_page import WrittenPage
     from curation.rules.rule import MeasuredVideo, Rule, RuleError, rule
     from curation.rules.verdict import Verdict
     from curation.settings import CurationSettings, load_settings

@@ -12,8 +12,8 @@ from functools import cache
 import numpy as np
 
 from foundation.array_types import BoolArray, Float32Array, Float64Array
+from manifests.files.transcript import LONGEST_WORD, Word, cleaned
 from manifests.timeline import AUDIO_RATE_HZ, SAMPLES_PER_TICK
-from manifests.transcript import LONGEST_WORD, Word, cleaned
 
 __all__ = ["HeardTokens", "spoken", "words_of"]
 

@@ -15,10 +15,10 @@ import pyarrow.compute as pc
 from manifests.files.label_text import label_text
 from manifests.files.names import UnsafeValueError, clip_id, media_name, path_text, video_id
 from manifests.files.numbers import LONGEST_S, MOST_BYTES
+from manifests.files.transcript import language_code, spoken_text, wrong_words
 from manifests.landmarks import SCHEMES
 from manifests.rule_record import MOST_RULES, RULE_NAME
 from manifests.schema.columns import WORDS, Column, Table
-from manifests.transcript import language_code, spoken_text, wrong_words
 from manifests.vocabulary import LABEL_NAMES, SYNC_OUTCOMES, SYNC_REASONS, TIERS, Split, VideoStatus
 
 __all__ = ["bad_cells", "checked_columns", "require_good_cells", "unknown_words", "word_columns"]

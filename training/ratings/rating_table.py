@@ -58,13 +58,19 @@ class RatingTable:
     """What raters said; its `str` is a report for people."""
 
     sheet: str
+    """Id of the rating sheet."""
     raters: tuple[str, ...]
+    """Names of those who sent ratings."""
     n_videos: int
+    """Videos of each system that were rated."""
     systems: tuple[SystemScores, ...]
+    """Best first."""
     agreement: dict[str, float]
     """Krippendorff's alpha by criterion; NaN where it has no value."""
     comparisons: tuple[Comparison, ...]
+    """Every pair of systems, by criterion."""
     notes: tuple[str, ...]
+    """What was left out, and why."""
 
     def __str__(self) -> str:
         """Return the tables, and the paper's own figures below them."""

@@ -9,12 +9,11 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-import av
-
 from foundation.storage.regular_files import FileTooLargeError, NotRegularFileError, read_small
 from training.ratings.rated_videos import UnusableVideosError
 
 if TYPE_CHECKING:
+    from av import AudioStream
     from av.container import InputContainer, OutputContainer
 
 __all__ = ["WebVideo", "web_video"]
@@ -24,6 +23,9 @@ _MOST_BYTES = 100_000_000
 _LONGEST_S = 600
 
 _LARGEST_PX = 4096
+
+_UNITS_PER_S = 1_000_000
+"""Of the duration that libav states of a file."""
 
 _MOST_PICTURES = 240 * _LONGEST_S
 
@@ -70,6 +72,8 @@ def web_video(path: Path) -> WebVideo:
     Raises:
         UnusableVideosError: the file cannot be read or decoded, or is too large or too long.
     """
+    import av
+
     content = _content(path)
     try:
         with av.open(io.BytesIO(content), mode="r", options=_OPTIONS) as stored:
@@ -110,7 +114,7 @@ def _check_size(path: Path, stored: "InputContainer") -> None:
     stream = stored.streams.video[0]
     if stream.codec_context is None:
         raise UnusableVideosError(f"{path} has pictures in a format for which there is no decoder; leave it out")
-    duration_s = (stored.duration or 0) / av.time_base
+    duration_s = (stored.duration or 0) / _UNITS_PER_S
     if duration_s > _LONGEST_S or max(stream.width, stream.height) > _LARGEST_PX:
         raise UnusableVideosError(
             f"{path} has {stream.width}x{stream.height} pixels and {duration_s:.0f} s; a video to be rated has "
@@ -134,6 +138,8 @@ def _plays(path: Path, stored: "InputContainer") -> bool:
 
 
 def _encoded(path: Path, stored: "InputContainer") -> bytes:
+    import av
+
     content = io.BytesIO()
     with av.open(content, mode="w", format="mp4") as output:
         shown = stored.streams.video[0]
@@ -168,7 +174,9 @@ def _check_rest(path: Path, number: int, time_s: float | None, content: io.Bytes
         )
 
 
-def _encode_sound(stored: "InputContainer", output: "OutputContainer", sound: av.AudioStream) -> None:
+def _encode_sound(stored: "InputContainer", output: "OutputContainer", sound: "AudioStream") -> None:
+    import av
+
     resampler = av.AudioResampler(format="fltp", layout="stereo", rate=_SOUND_HZ, frame_size=_SOUND_BLOCK)
     for frame in stored.decode(audio=0):
         for block in resampler.resample(frame):

@@ -8,8 +8,8 @@ import pytest
 
 from curation.speech.spoken_words import HeardTokens, spoken, words_of
 from foundation.array_types import Float32Array
+from manifests.files.transcript import Word, wrong_words
 from manifests.schema.columns import WORDS
-from manifests.transcript import Word, wrong_words
 
 RATE = 16_000
 

@@ -41,6 +41,7 @@ class Word:
     """A spoken word, with the punctuation at its ends."""
 
     word: str
+    """As it is written."""
     start_s: float
     """Seconds after the start of the clip."""
     end_s: float
