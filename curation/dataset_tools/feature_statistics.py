@@ -3,6 +3,7 @@
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import av
 import numpy as np
@@ -23,7 +24,7 @@ _STEP_PX = 4
 class FeatureSums:
     """What is known of the episodes so far, of which each has its statistics."""
 
-    known: dict[str, npt.NDArray[np.generic]] = field(default_factory=dict)
+    known: dict[str, npt.NDArray[Any]] = field(default_factory=dict)
 
     def add(self, own: Statistics) -> None:
         """Take in an episode.
@@ -76,7 +77,7 @@ def picture_values(mp4: bytes) -> tuple[Float64Array, int]:
         av.FFmpegError: it cannot be decoded.
     """
     pixels = []
-    with av.open(io.BytesIO(mp4)) as container:
+    with av.open(io.BytesIO(mp4), mode="r") as container:
         stream = container.streams.video[0]
         stream.codec_context.skip_frame = "NONKEY"
         for frame in container.decode(stream):

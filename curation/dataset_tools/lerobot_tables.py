@@ -116,4 +116,4 @@ def tasks_table(task: str) -> pa.Table:
         "pandas_version": "2.2.0",
     }  # fmt: skip
     rows = pa.table({"task_index": pa.array([0], pa.int64()), "task": pa.array([task])})
-    return rows.replace_schema_metadata({"pandas": json.dumps(pandas)})
+    return rows.replace_schema_metadata({"pandas": json.dumps(pandas, allow_nan=False)})

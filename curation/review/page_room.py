@@ -30,7 +30,8 @@ def fitted(page: Page, most_bytes: int, seed: int = 0) -> tuple[Page, bytes]:
         seed: of the draw.
     """
     content = page_html(page).encode()
-    cards = [len(json_text(asdict(card))) for card in (*page.videos, *page.clips)]
+    cards = [len(json_text(asdict(card))) for card in page.videos]
+    cards += [len(json_text(asdict(card))) for card in page.clips]
     if len(content) <= most_bytes or not cards:
         return page, content
     share = 1 - (len(content) - most_bytes) / sum(cards)

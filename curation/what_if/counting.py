@@ -14,7 +14,7 @@ from curation.operations.read_evidence import evidence_of_videos, n_ticks_of
 from curation.output.ledger import VideoRecord
 from curation.rules.rule import Rule
 from curation.settings import CurationSettings
-from curation.what_if.batches import Batch, Plan, batches_of, plan_of
+from curation.what_if.prepared_batches import Batch, Plan, batches_of, plan_of
 from curation.what_if.prepared_cache import PreparedCache
 from curation.what_if.sync_at_once import SyncDrops
 from curation.what_if.tried_videos import kept

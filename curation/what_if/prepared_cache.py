@@ -24,7 +24,7 @@ import numpy.typing as npt
 from curation.decision.settings import RulesSettings
 from curation.operations.read_evidence import n_ticks_of
 from curation.output.ledger import VideoRecord
-from curation.what_if.batches import Batch, Plan
+from curation.what_if.prepared_batches import Batch, Plan
 from curation.what_if.preparing import fixed_settings, measure_keys, preparation_of
 from curation.what_if.tried_videos import TriedVideos
 from foundation.array_types import BoolArray
@@ -81,7 +81,7 @@ class PreparedCache:
             "before": settings_of(before),
             "videos": videos,
         }
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+        return hashlib.sha256(json.dumps(content, sort_keys=True, allow_nan=False).encode()).hexdigest()
 
     def load(self, name: str, plan: Plan) -> list[Batch] | None:
         """Return what is kept under a name; None without it, or where the file is damaged."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from helpers.review_pages import HOSTILE, data_of, hostile_page
 
-from curation.review import build
+from curation.review import written_page
 from curation.review.build import write_report
 from curation.review.html import page_html
 from curation.review.page_data import ClipCard
@@ -58,14 +58,14 @@ def test_a_report_keeps_to_the_bound_with_all_its_samples_or_is_refused(
 ) -> None:
     whole = write_report(judged, tmp_path / "whole.html")
     cards = data_of(whole.path)
-    monkeypatch.setattr(build, "_MOST_BYTES", whole.size_bytes - 40_000)
+    monkeypatch.setattr(written_page, "MOST_BYTES", whole.size_bytes - 40_000)
     smaller = write_report(judged, tmp_path / "smaller.html")
     assert smaller.size_bytes == smaller.path.stat().st_size <= whole.size_bytes - 40_000
     told = data_of(smaller.path)
     assert 0 < len(told["videos"]) < len(cards["videos"]) == 60
     assert told["criteria"] == cards["criteria"]
     assert f"{len(told['videos'])} timelines" in smaller.text()
-    monkeypatch.setattr(build, "_MOST_BYTES", 1_000_000)
+    monkeypatch.setattr(written_page, "MOST_BYTES", 1_000_000)
     with pytest.raises(UsageError, match="has 1 MB at most; give smaller numbers of videos"):
         write_report(judged, tmp_path / "refused.html")
     assert not (tmp_path / "refused.html").exists()
