@@ -14,10 +14,8 @@ RUN/step_N/                 a checkpoint: N steps were done
     state.json              step, epoch and position in it
     export/ema.safetensors  the averaged network, and raw.safetensors as it is; see `models.weights`
 RUN/latest                  name of the newest checkpoint
-RUN/best/step_N/            the network that was best on people whom the run does not learn from
-    export/ema.safetensors  as in a checkpoint
-    validation.json         how good it was
-RUN/best/latest             its name: step_N
+RUN/best/step_N/            the network that was best on people held out: export/ema.safetensors, and how good it was,
+                            validation.json; its name is in RUN/best/latest
 
 A run folder may come from somebody else. Each of its files is opened as data, is a regular file, and lies in the
 folder: links are not followed, and a name that does not have its form is refused.
@@ -295,10 +293,8 @@ def step_of(name: str) -> int | None:
 
 def _tree(folder: Path) -> Iterator[tuple[Path, int]]:
     """Yield all that is below a folder with its `st_mode`, without following a link."""
-
-    def refuse(error: OSError) -> None:
-        raise error
-
-    for parent, folders, files in os.walk(folder, onerror=refuse):
-        for name in sorted((*folders, *files)):
-            yield (path := Path(parent, name)), path.lstat().st_mode
+    for path in sorted(folder.iterdir()):
+        mode = path.lstat().st_mode
+        yield path, mode
+        if stat.S_ISDIR(mode):
+            yield from _tree(path)

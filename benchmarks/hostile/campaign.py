@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import cast
 
 from benchmarks.hostile.child import Ended, run_apart
-from benchmarks.hostile.commands import COMMANDS, Command, main_of
+from benchmarks.hostile.commands import COMMANDS, Command
 from benchmarks.hostile.fields import Field, fields_of
 from benchmarks.hostile.files import files_of, journals_of
 from benchmarks.hostile.judged import make_judged
 from benchmarks.hostile.large_cells import large_cells_of
 from benchmarks.hostile.material import DIFFUSION, VAE, Place, make_canaries, make_sources
 from benchmarks.hostile.media import media_of, rated_of
+from benchmarks.hostile.programs import main_of
 from benchmarks.hostile.values import Value
 from benchmarks.hostile.verdict import REASONS, Left, Outside, faults
 from benchmarks.hostile.watch import Canaries

@@ -1,17 +1,13 @@
 """Every command on a dataset and on a run folder, as a function of the place where a case happens."""
 
-import importlib
-import pkgutil
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.hostile.judged import KEY, LABELS_FILE, RATERS, SYSTEMS
 from benchmarks.hostile.material import DIFFUSION, RUN, VAE, Place
-from foundation.errors import GaiaError
 
-__all__ = ["COMMANDS", "Command", "load_everything", "main_of"]
+__all__ = ["COMMANDS", "VIDEO", "Command"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,7 +29,7 @@ class Command:
     reads_sources: bool = False
     """Opens the source videos that the dataset names: that is its task."""
     follows: tuple[str, ...] = ()
-    """Beginnings of the places in which links are the user's own: files and folders of videos on its command line."""
+    """Files and folders on its command line, whose links are the user's own; with a slash at the end, all in them."""
     only_reads: bool = False
     """Changes nothing in the folders that it is given."""
     whole: bool = False
@@ -98,7 +94,8 @@ def _plan(place: Place) -> list[object]:
     return ["plan", *options, "--executor", "inline"]
 
 
-_VIDEO = "a.mp4"
+VIDEO = "a.mp4"
+"""Video that commands are asked about."""
 
 _NONE_LEFT = "no video is left to curate"
 
@@ -110,8 +107,8 @@ _SQL = (
 _DROPS = "SELECT tier, outcome, count(DISTINCT video_id) FROM drops GROUP BY tier, outcome"
 
 _READERS: tuple[Command, ...] = (
-    _curate("explain", "explain", _dataset, _VIDEO),
-    _curate("explain a second", "explain", _dataset, _VIDEO, "1.0"),
+    _curate("explain", "explain", _dataset, VIDEO),
+    _curate("explain a second", "explain", _dataset, VIDEO, "1.0"),
     _curate("stats", "stats", _dataset),
     _curate("stats --by", "stats", _dataset, "--by", "gender"),
     _curate("stats --sql", "stats", _dataset, "--sql", _SQL),
@@ -148,7 +145,7 @@ _PAGES: tuple[Command, ...] = (
     ),
     _curate(
         "picture of what-if",
-        *("what-if", _dataset, "--vary", "rules.sync.not_in_sync_z=1,9", "--workers", "1"),
+        *("what-if", _dataset, "--vary", "rules.sync.not_in_sync_z=1,3", "--workers", "1"),
         *("--plot", _made("kept.svg")),
     ),
     _command(
@@ -156,7 +153,7 @@ _PAGES: tuple[Command, ...] = (
         "gaia-train",
         *("rating-table", lambda place: place.judged / KEY, lambda place: place.judged / RATERS),
         reads=("judged",),
-        follows=(f"judged/{KEY}",),
+        follows=(f"judged/{KEY}", f"judged/{RATERS}"),
     ),
     _command(
         "rating-sheet",
@@ -199,7 +196,7 @@ COMMANDS: tuple[Command, ...] = (
         reads_sources=True,
     ),
     _curate("forget a person", "forget", _dataset, "--speaker", "p2"),
-    _curate("forget a video", "forget", _dataset, "--video", _VIDEO),
+    _curate("forget a video", "forget", _dataset, "--video", VIDEO),
     _curate("forget a face", "forget", _dataset, "--face", lambda place: place.portrait, "--yes"),
     _curate("identities", "identities", _dataset),
     _curate("duplicates", "duplicates", _dataset),
@@ -233,80 +230,3 @@ COMMANDS: tuple[Command, ...] = (
     _generate("generate --dry-run", "--dry-run"),
 )
 """All of them."""
-
-
-def main_of(command: Command, place: Place) -> Callable[[], int]:
-    """Return what the command does, as a function that returns its exit code or ends like the command."""
-
-    def work() -> int:
-        import torch
-
-        torch.set_num_threads(1)
-        arguments = [str(one) for one in command.arguments(place)]
-        if command.program == "python":
-            return _read_dataset(arguments[0])
-        sys.argv = [command.program, *arguments]
-        _PROGRAMS[command.program]()()
-        return 0
-
-    return work
-
-
-def _curation() -> Callable[[], None]:
-    from curation.cli.app import main
-
-    return main
-
-
-def _training() -> Callable[[], None]:
-    from training.cli.app import main
-
-    return main
-
-
-def _generation() -> Callable[[], None]:
-    from generation.cli import main
-
-    return main
-
-
-_PROGRAMS = {"gaia-curate": _curation, "gaia-train": _training, "gaia-generate": _generation}
-
-
-def _read_dataset(path: str) -> int:
-    """Read everything of a dataset with the library; an error of ours ends as a command with it would."""
-    from manifests import Dataset
-
-    try:
-        data = Dataset(path)
-        repr(data)
-        data.videos("all")
-        data.spans()
-        table = data.clips(columns="all")
-        data.frames(_VIDEO, "all")
-        data.statistics()
-        for number in range(len(table)):
-            clip = data.clip(number)
-            clip.frames(), clip.audio(), clip.landmarks(), clip.contact_sheet()
-    except GaiaError as error:
-        sys.stderr.write(f"python: {error}\n")
-        return error.exit_code
-    return 0
-
-
-_IMPORTED_WHERE_USED = (
-    "cv2", "faiss", "onnx", "PIL.ImageDraw", "scipy.ndimage", "scipy.signal", "torch._dynamo", "typer.rich_utils",
-)  # fmt: skip
-"""Libraries that commands import in the course of their work; none of these starts a thread on being imported."""
-
-
-def load_everything() -> None:
-    """Import every module of the project and what it imports late, so that a forked process begins with its work."""
-    for name in _IMPORTED_WHERE_USED:
-        importlib.import_module(name)
-    packages = ("foundation", "manifests", "curation", "models", "training", "generation")
-    for package in packages:
-        found = importlib.import_module(package)
-        for module in pkgutil.walk_packages(found.__path__, f"{package}."):
-            if ".teaching" not in module.name:
-                importlib.import_module(module.name)

@@ -36,6 +36,9 @@ __all__ = ["Field", "fields_of", "kind_of_file"]
 _MANY = 40
 """An object with more keys holds many of one kind: one of them stands for all."""
 
+_OF_ONE_KIND = ("tables", "tensors", "criteria", "strata", "items")
+"""Keys of objects that hold few or many of one kind."""
+
 _ARROW = b"ARROW:schema"
 
 Path_ = tuple[str | int, ...]
@@ -242,7 +245,7 @@ def _walk(content: Json, keys: Path_) -> Iterator[tuple[Path_, Json]]:
     yield keys, content
     if isinstance(content, dict):
         entries = list(content.items())
-        homogeneous = len(entries) > _MANY or (keys and keys[-1] in ("tables", "tensors"))
+        homogeneous = len(entries) > _MANY or (keys and keys[-1] in _OF_ONE_KIND)
         for key, inner in entries[:1] if homogeneous else entries:
             yield from _walk(inner, (*keys, key))
     elif isinstance(content, list) and content:

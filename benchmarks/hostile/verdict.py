@@ -93,7 +93,11 @@ def _may_be_read(spoiled: Spoiled, command: Command) -> bool:
     """Return whether a field names a source video, and the command opens these, or a link is taken for the user's."""
     if command.reads_sources and any(one.name in ("path", "duplicate_of") for one, _ in spoiled):
         return True
-    return any("link" in value.kind and f"{one.root}/{one.file}".startswith(command.follows) for one, value in spoiled)
+    return any("link" in value.kind and _is_given(f"{one.root}/{one.file}", command) for one, value in spoiled)
+
+
+def _is_given(place: str, command: Command) -> bool:
+    return any(place == one or (one.endswith("/") and place.startswith(one)) for one in command.follows)
 
 
 def _of_words(spoiled: Spoiled, command: Command, ended: Ended) -> list[str]:

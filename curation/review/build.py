@@ -26,8 +26,8 @@ from curation.review.written_page import (
     MOST_BYTES,
     Beside,
     WrittenPage,
+    fitted_page,
     html_path,
-    page_content,
     videos_beside,
     written_page,
 )
@@ -74,7 +74,7 @@ def write_report(
         page = in_one_state(
             folder, lambda counted: _report(read_reviewed(folder, counted), beside, media, videos, clips, seed)
         )
-        content = page_content(page_path, page)
+        page, content = fitted_page(page_path, page)
     return written_page(page_path, page, content)
 
 
@@ -108,7 +108,7 @@ def write_label_sheet(
     """
     folder, page_path = location(dataset), html_path(out)
     page = in_one_state(folder, lambda counted: _sheet(read_reviewed(folder, counted), n, seed, rules, media, videos))
-    return written_page(page_path, page, page_content(page_path, page))
+    return written_page(page_path, *fitted_page(page_path, page))
 
 
 def _report(reviewed: Reviewed, beside: Beside | None, media: Media, n_videos: int, n_clips: int, seed: int) -> Page:

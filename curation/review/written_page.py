@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from curation.review.html import page_html
 from curation.review.page_data import Page
+from curation.review.page_room import fitted
 from foundation.errors import UsageError
 from foundation.storage.atomic import write_bytes_atomic
 from foundation.text import megabytes, shown
 
-__all__ = ["MOST_BYTES", "Beside", "WrittenPage", "html_path", "page_content", "videos_beside", "written_page"]
+__all__ = ["MOST_BYTES", "Beside", "WrittenPage", "fitted_page", "html_path", "videos_beside", "written_page"]
 
 MOST_BYTES = 50_000_000
 """Largest page: what a browser opens at once."""
@@ -76,19 +76,19 @@ def html_path(out: str | Path) -> Path:
     return path
 
 
-def page_content(path: Path, page: Page) -> bytes:
-    """Return the content of the file.
+def fitted_page(path: Path, page: Page) -> tuple[Page, bytes]:
+    """Return a page and the content of its file, with fewer videos and clips where there is no room for all.
 
     Raises:
-        UsageError: it is larger than a page may be.
+        UsageError: without any it is still larger than a page may be.
     """
-    content = page_html(page).encode()
+    page, content = fitted(page, MOST_BYTES)
     if len(content) > MOST_BYTES:
         raise UsageError(
             f"{path} would have {megabytes(len(content))}, and a page has {megabytes(MOST_BYTES)} at most; give "
             "smaller numbers of videos, clips or samples"
         )
-    return content
+    return page, content
 
 
 def written_page(path: Path, page: Page, content: bytes) -> WrittenPage:

@@ -1,6 +1,7 @@
 """Videos of a bright square that moves, and face models that take it for a face: every figure is known beforehand."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -68,4 +69,4 @@ def square_video(
     """Write a video of squares at given positions."""
     path.parent.mkdir(parents=True, exist_ok=True)
     pictures = [square_picture(x, level, side) for x in positions]
-    return write_video(path, frame_times(fps, len(positions)), pictures, coding=PIXEL, sound=sound)
+    return write_video(path, frame_times(fps, len(positions)), pictures, coding=replace(PIXEL, rate=fps), sound=sound)

@@ -36,7 +36,7 @@ from training.loop.parallel import Ranks, ranks_of_environment
 from training.loop.progress import TrainProgress
 from training.loop.session import Session
 from training.loop.task import Export, Step, Trainable
-from training.loop.validation.measures import Better, Sum, Validation, ValidationPass
+from training.loop.validation.held_out_metrics import Better, Sum, Validation, ValidationPass
 from training.schedules import constant
 
 WIDTH = 8

@@ -40,6 +40,7 @@ NAMES = {
     "training": {
         *("Experiment", "LatentsResult", "TrainingResult", "encode_latents", "experiment_names", "load_experiment"),
         *("read_experiment", "train_diffusion", "train_experiment", "train_vae"),
+        *("ExperimentRow", "ExperimentTable", "train_and_evaluate"),
         *("RatingTable", "WrittenSheet", "rating_table", "write_rating_sheet"),
     },
     "generation": {"GenerationError", "GenerationResult", "talking_video"},

@@ -13,9 +13,9 @@ from manifests.timeline import TICK_RATE_HZ
 from training.comparison.estimates_over_videos import MeasuredSystem
 from training.comparison.feature_cache import FeatureCache
 from training.comparison.matched_outputs import reference_of
-from training.comparison.measured_videos import Measurer, VideoFeatures
 from training.comparison.metric_networks import MetricNetworks
 from training.comparison.tick_frames import ResultVideo, UnreadableVideoError, first_picture, read_facts
+from training.comparison.video_features import Measurer, VideoFeatures
 from training.comparison.video_figures import figures_of_result, figures_of_truth
 from training.ratings.rated_videos import UnusableVideosError
 
@@ -91,6 +91,7 @@ class OutputMeasurer:
         width_px, _ = self._size(true)
         scheme = self._networks.faces.scheme
         self.truth.videos[name] = figures_of_truth(of_truth, scheme)
+        self._note_rate("truth", true)
         reference = self._reference_descriptors(name, of_truth)
         for system, features in of_results.items():
             figures = figures_of_result(features, of_truth, reference, scheme=scheme, width_px=width_px)
@@ -175,13 +176,15 @@ class OutputMeasurer:
         return False
 
     def _note_changes(self, system: str, video: ResultVideo, n_ticks: int, true: ResultVideo, n_true: int) -> None:
-        if (video.width_px, video.height_px) != self._size(true):
+        if self._size_px is None and (video.width_px, video.height_px) != (true.width_px, true.height_px):
             self._changed[system, "of another size scaled to that of the truth"] += 1
-        for one, whose in ((video, system), (true, "truth")):
-            if one.fps is not None and not _is_tick_rate(one.fps):
-                self._changed[whose, f"of {float(one.fps):.4g} frames a second put on a clock of 25"] += 1
         if n_ticks != n_true:
             self._changed[system, "longer or shorter than the truth compared as far as both go"] += 1
+        self._note_rate(system, video)
+
+    def _note_rate(self, whose: str, video: ResultVideo) -> None:
+        if video.fps is not None and not _is_tick_rate(video.fps):
+            self._changed[whose, f"of {float(video.fps):.4g} frames a second put on a clock of 25"] += 1
 
     def _reference_descriptors(self, name: str, of_truth: VideoFeatures) -> Mapping[str, Float32Array] | None:
         """Return (1, D) descriptors of the person; None: those of each true frame are taken."""

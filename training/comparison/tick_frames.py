@@ -63,7 +63,7 @@ class ResultVideo:
     """As displayed."""
     height_px: int
     fps: Fraction | None
-    """On average, as the file says."""
+    """As the file says."""
     has_sound: bool
 
 
@@ -86,7 +86,7 @@ def read_facts(path: Path) -> ResultVideo:
             sha256=file_sha256(path),
             width_px=width,
             height_px=height,
-            fps=stream.average_rate,
+            fps=stream.guessed_rate or stream.average_rate,
             has_sound=bool(container.streams.audio),
         )
     if max(width, height) > _LARGEST_PX:
@@ -234,5 +234,5 @@ def _picture(frame: "VideoFrame", width_px: int, height_px: int) -> RgbImage:
     """Return a picture as displayed, (H, W, 3)."""
     turns = frame.rotation // 90 % 4
     size = (height_px, width_px) if turns % 2 else (width_px, height_px)
-    picture: RgbImage = frame.reformat(*size, format="rgb24", interpolation="BICUBIC").to_ndarray()
+    picture = frame.reformat(*size, format="rgb24", interpolation="BICUBIC").to_ndarray().astype(np.uint8, copy=False)
     return np.rot90(picture, turns) if turns else picture

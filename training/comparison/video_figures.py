@@ -10,7 +10,7 @@ import numpy as np
 
 from foundation.array_types import Float32Array
 from manifests.landmarks import LandmarkScheme, landmark_scheme
-from training.comparison.measured_videos import VideoFeatures
+from training.comparison.video_features import VideoFeatures
 from training.evaluation.frame_mean import FrameMean, mean_over_frames
 from training.evaluation.identity_similarity import identity_similarity
 from training.evaluation.landmark_distance import average_keypoint_distance

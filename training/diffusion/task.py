@@ -92,8 +92,10 @@ class DiffusionTask:
         if config.train.validate_every is not None:
             try:
                 self._validation = self._held_out(sequences)
-            except (NothingHeldOutError, LatentsError) as error:
+            except NothingHeldOutError as error:
                 self._notes = (str(error),)
+            except LatentsError as error:
+                self._notes = (f"nothing is validated: {error}",)
 
     def _held_out(self, learned: MotionSequences) -> MotionValidation:
         """Return the validation.

@@ -26,7 +26,7 @@ from training.data.randomness import draw_share, torch_generator
 from training.diffusion.config import DiffusionConfig
 from training.diffusion.sequences import Excerpt, MotionSequence, MotionSequences, collate_sequences
 from training.loop.task import moved
-from training.loop.validation.measures import Better, Sum, ValidationPass
+from training.loop.validation.held_out_metrics import Better, Sum, ValidationPass
 
 __all__ = ["MotionValidation", "partners", "speech_gain"]
 
@@ -50,7 +50,7 @@ class _Batch(NamedTuple):
 
 
 class MotionValidation:
-    """A `training.loop.validation.measures.Validation`; it reads the clips anew each time and keeps none in memory."""
+    """A `Validation` of the loop; it reads the clips anew each time and keeps none in memory."""
 
     summed = ("motion_error", "motion_error_shuffled", "pose_error", "pose_error_shuffled")
 
@@ -102,7 +102,7 @@ class MotionValidation:
                 with where.autocast():
                     made_BTD = self._model.denoise(noisy_BTD, time_B, conditions)
                 error = _squared(made_BTD, target_BTD, inputs.mask_BT)
-                total, count = total + error.total, count + error.count
+                total, count = total + error.total, count + error.n
             sums[f"motion_error{kind}"] = Sum(total, count)
         return sums if batch.counts else {}
 

@@ -23,7 +23,7 @@ from training.data.order import Cursor
 from training.loop.parallel import Ranks, full
 from training.loop.run_state import RunState
 from training.loop.task import Export
-from training.loop.validation.measures import Best
+from training.loop.validation.held_out_metrics import Best
 from training.shards.index import INDEX, ShardIndex
 from training.shards.writing import FACTS, files_of, fill_facts, shard_index, write_shard
 

@@ -19,7 +19,7 @@ from training.data.order import Cursor
 from training.loop.checkpoints import Progress
 from training.loop.parallel import Ranks
 from training.loop.run_state import RunState
-from training.loop.validation.measures import Best
+from training.loop.validation.held_out_metrics import Best
 from training.shards.index import ShardsError
 from training.shards.pickled import PickledShards
 from training.shards.reading import Shards, StoredTensors

@@ -47,7 +47,7 @@ from models.weights import WeightFacts
 from training.data.identity import LearntData
 from training.data.order import SampleKey
 from training.loop.parallel import Ranks, synchronise_gradients
-from training.loop.validation.measures import Validation
+from training.loop.validation.held_out_metrics import Validation
 
 __all__ = ["BatchSource", "Export", "Step", "Task", "Trainable", "moved"]
 

@@ -14,10 +14,11 @@ from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
+
 from foundation.array_types import Float32Array, RgbImage
 from foundation.packages import DISTRIBUTION
 from foundation.storage.atomic import write_bytes_atomic
-from manifests.files.h264_mp4 import h264_mp4, with_sound
 from manifests.timeline import AUDIO_RATE_HZ, SAMPLES_PER_TICK
 from models.face_motion import appearance_of, decoded_frames, motion_of_landmarks, motion_of_speech, reference_motion
 from models.generated_media import COMMENT, DIGITAL_SOURCE_TYPE
@@ -62,6 +63,8 @@ class VideoWriter:
             DatasetError: the dataset is damaged.
             OSError: the disk refused.
         """
+        from manifests.files.h264_mp4 import with_sound  # loads PyAV
+
         image = self._frames(video.reference_clip_id, video.reference_frame, 1)[0]
         audio = self._audio(video)
         truth = self._truth(video, audio)
@@ -80,11 +83,13 @@ class VideoWriter:
         frames = range(video.first_frame, video.first_frame + video.n_frames)
         appearance_CHW = appearance_of(networks, image)
         if self._protocol.drive == "landmarks":
-            landmarks_px: Float32Array = self._reader.array(driving, "landmarks", frames).astype("float32") * scale
+            landmarks_px = self._reader.array(driving, "landmarks", frames).astype(np.float32) * np.float32(scale)
             return decoded_frames(networks, appearance_CHW, motion_of_landmarks(networks, landmarks_px))
         if networks.motion is None or video.seed is None:
             raise RuntimeError("speech drives a video without a motion network or a seed")
-        (points_px,) = self._reader.array(reference, "landmarks", [video.reference_frame]).astype("float32") * scale
+        (points_px,) = self._reader.array(reference, "landmarks", [video.reference_frame]).astype(
+            np.float32
+        ) * np.float32(scale)
         reference_CHW = reference_motion(networks, image, points_px)
         features = self._reader.array(driving, "speech_features", frames)
         motion_TCHW = motion_of_speech(
@@ -97,6 +102,8 @@ class VideoWriter:
             last, content = self._last_truth
             if (last.clip_id, last.first_frame, last.n_frames) == (video.clip_id, video.first_frame, video.n_frames):
                 return content
+        from manifests.files.h264_mp4 import with_sound
+
         mp4 = self._mp4(self._clip_frames(video))
         self._last_truth = video, with_sound(mp4, audio, AUDIO_RATE_HZ, {})
         return self._last_truth[1]
@@ -119,6 +126,8 @@ class VideoWriter:
         return audio[start : start + video.n_frames * SAMPLES_PER_TICK]
 
     def _mp4(self, frames: Iterator[RgbImage]) -> bytes:
+        from manifests.files.h264_mp4 import h264_mp4
+
         size_px = self._run.networks.size_px
         return h264_mp4(frames, size_px, crf=_CRF, preset="veryfast", key_frame_every=12)
 

@@ -24,7 +24,7 @@ from training.data.clips import ClipError
 from training.data.held_out import HeldOut
 from training.data.randomness import torch_generator
 from training.loop.task import moved
-from training.loop.validation.measures import Better, Sum, ValidationPass
+from training.loop.validation.held_out_metrics import Better, Sum, ValidationPass
 from training.vae.config import VaeTrainingConfig
 from training.vae.samples import FramePair, FramePairBatch, FramePairs, collate_pairs
 
@@ -86,7 +86,7 @@ class _Batch(NamedTuple):
 
 
 class VaeValidation:
-    """A `training.loop.validation.measures.Validation`; it reads a batch once and keeps it in memory, as bytes."""
+    """A `Validation` of the loop; it reads a batch once and keeps it in memory, as bytes."""
 
     summed = (
         *("loss", "reconstruction", "perceptual", "kl_appearance", "kl_motion"),

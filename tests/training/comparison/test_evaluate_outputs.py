@@ -8,7 +8,8 @@ from helpers.square_faces import SquareFaces, square_video
 
 from foundation.errors import UsageError
 from training import EvaluationTable, evaluate_outputs
-from training.comparison import measured_videos
+from training.comparison import video_features
+from training.comparison.result_text import latex_table
 from training.ratings.rated_videos import UnusableVideosError
 
 
@@ -101,7 +102,7 @@ def test_the_second_time_nothing_is_decoded(
     def refuse(*_: object) -> None:
         raise AssertionError("a video was decoded again")
 
-    monkeypatch.setattr(measured_videos, "chunks", refuse)
+    monkeypatch.setattr(video_features, "chunks", refuse)
     assert evaluate_outputs(outputs, folders / "truth", faces=faces, cache=cache).json() == first.json()
     monkeypatch.undo()
     # one more system costs its own videos alone
@@ -195,3 +196,16 @@ def test_systems_stand_in_the_papers_order(folders: Path, faces: SquareFaces, ca
     table = evaluate_outputs(outputs, folders / "truth", faces=faces, cache=cache)
     assert [row.system for row in table.systems] == ["FOMM", "face-vid2vid", "ours"]
     assert table.columns[:5] == ("fid", "lpips", "psnr", "akd", "msi")
+
+
+def test_latex_escapes_names_and_marks_the_best(folders: Path, faces: SquareFaces, cache: Path) -> None:
+    outputs = {"50%_{a}": folders / "right", "exact": folders / "exact"}
+    lines = latex_table(evaluate_outputs(outputs, folders / "truth", faces=faces, cache=cache)).splitlines()
+    first = next(line for line in lines if line.startswith("50"))
+    assert first.startswith(r"50\%\_\{a\} & -- & -- & ")
+    exact = next(line for line in lines if line.startswith("exact"))
+    assert r"\textbf{0.000}{\scriptsize [0.000, 0.000]}" in exact
+    assert r"FOMM & 23.843 & 0.196 & 22.669 & 2.160 & 0.839 & --" in "\n".join(lines)
+    assert all(
+        line.count(" & ") == lines[3].count(" & ") for line in lines if line.endswith("\\\\") and "multi" not in line
+    )

@@ -25,13 +25,14 @@ def counts(path: Path) -> list[int]:
     ids=["25", "30", "12.5"],
 )
 def test_a_tick_shows_the_picture_of_its_time(tmp_path: Path, fps: Fraction, expected: list[int]) -> None:
-    video = counted_video(tmp_path / "video.mp4", frame_times(fps, 30))
+    video = counted_video(tmp_path / "video.mp4", frame_times(fps, 30), coding=Coding(rate=fps))
     assert counts(video) == expected
     assert read_facts(video).fps == fps
 
 
 def test_the_rounding_of_times_to_milliseconds_moves_no_picture(tmp_path: Path) -> None:
-    video = counted_video(tmp_path / "video.mkv", [Fraction(round(1000 * k / 30), 1000) for k in range(30)])
+    times = [Fraction(round(1000 * k / 30), 1000) for k in range(30)]
+    video = counted_video(tmp_path / "video.mkv", times, coding=Coding(rate=Fraction(30)))
     assert counts(video) == [30 * k // 25 for k in range(25)]
 
 

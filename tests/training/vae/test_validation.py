@@ -18,7 +18,7 @@ from training.data.clips import ClipError
 from training.data.randomness import torch_generator
 from training.data.selection import DataConfig, select_clips
 from training.loop.parallel import Ranks
-from training.loop.validation.measures import ValidationPass, measured
+from training.loop.validation.held_out_metrics import ValidationPass, measured
 from training.vae.config import VaeTrainingConfig
 from training.vae.samples import FramePairs
 from training.vae.task import VaeTask
@@ -103,10 +103,11 @@ def test_validation_is_the_same_whenever_it_is_made_and_reads_frames_once(
 ) -> None:
     validation = _task(dataset).validation()
     assert validation is not None
-    before = measured(validation, WHERE, Ranks(device=CPU))
-    torch.manual_seed(77)
-    monkeypatch.setattr(FramePairs, "pair", None)
-    assert measured(validation, WHERE, Ranks(device=CPU)) == before
+    with torch.no_grad():
+        before = measured(validation, WHERE, Ranks(device=CPU))
+        torch.manual_seed(77)
+        monkeypatch.setattr(FramePairs, "pair", None)
+        assert measured(validation, WHERE, Ranks(device=CPU)) == before
     assert not {"akd_px", "faces_lost"} & before.keys()
     assert "akd_px" not in validation.metrics
 
@@ -132,8 +133,9 @@ def test_damaged_clip_is_left_out_of_the_means(dataset: Path, monkeypatch: pytes
     monkeypatch.setattr(FramePairs, "pair", damaged)
     validation = _task(dataset).validation()
     assert validation is not None
-    sums = [validation.sums(number, WHERE) for number in range(len(validation))]
-    assert [one["loss"].count if one else 0 for one in sums] in ([0, 3], [3, 0])
+    with torch.no_grad():
+        sums = [validation.sums(number, WHERE) for number in range(len(validation))]
+    assert [one["loss"].n if one else 0 for one in sums] in ([0, 3], [3, 0])
 
 
 def test_landmark_model_that_is_not_there_is_told_and_the_rest_is_measured(dataset: Path) -> None:
@@ -172,4 +174,4 @@ def test_run_keeps_the_best_vae_under_its_own_name(dataset: Path, tmp_path: Path
     assert validation is not None
     with torch.no_grad():
         again = measured(validation, WHERE, Ranks(device=CPU))
-    assert again["psnr_db"] == pytest.approx(max(measured_at.values()), rel=1e-6)
+    assert again["psnr_db"] == pytest.approx(max(measured_at.values()), rel=1e-4)  # channels lie otherwise

@@ -99,4 +99,6 @@ def read_protocol(text: str, name: str) -> EvaluationProtocol | ProtocolSet:
         raise SettingsError(f"{name} is no YAML: {error}") from error
     if not isinstance(values, Mapping):
         raise SettingsError(f"{name} is {values!r}; give the fields of a protocol, such as drive and reference")
-    return restored(ProtocolSet if "protocols" in values else EvaluationProtocol, values, f"protocol {name}")
+    if "protocols" in values:
+        return restored(ProtocolSet, values, f"protocol {name}")
+    return restored(EvaluationProtocol, values, f"protocol {name}")

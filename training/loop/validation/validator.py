@@ -12,7 +12,7 @@ from models.run_folder import RunFolder
 from training.loop.config import TrainConfig
 from training.loop.session import Session
 from training.loop.validation.best import BestWeights
-from training.loop.validation.measures import Best, Better, Validation, ValidationPass, is_better, measured
+from training.loop.validation.held_out_metrics import Best, Better, Validation, ValidationPass, is_better, measured
 
 __all__ = ["Validator", "require_best_metric"]
 

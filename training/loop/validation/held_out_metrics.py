@@ -44,7 +44,7 @@ class Sum(NamedTuple):
     """Sum of a measure over some samples."""
 
     total: float
-    count: int
+    n: int
     """Samples that have the measure; 0: none."""
 
 
