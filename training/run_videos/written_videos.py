@@ -33,7 +33,8 @@ FOLDERS = {"outputs": ".mp4", "truth": ".mp4", "reference": ".png"}
 """Suffixes of the files, by folder."""
 
 _CRF = 6
-"""Constant rate factor of H.264: real faces of 256 pixels come back at about 50 dB."""
+"""Constant rate factor of H.264: real faces of 256 pixels come back at about 45 dB, and a PSNR of 20 to 27 dB between
+two such videos changes by less than 0.02 dB."""
 
 _AT_ONCE = 48
 """Frames that are decoded at once, a multiple of the distance of key frames."""
