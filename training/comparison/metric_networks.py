@@ -35,7 +35,10 @@ class MetricNetworks:
 
         self.faces: FaceModels = load_face_models(faces) if isinstance(faces, str) else faces
         self._device = torch.device(torch_device(resolve_device(device)))
-        self._missing: Mapping[str, str] = {**unavailable_metrics(), **self.faces.unavailable}
+        self._missing: Mapping[str, str] = {
+            **{str(metric): reason for metric, reason in unavailable_metrics().items()},
+            **self.faces.unavailable,
+        }
         self._inception: Inception | None = None
         self._lpips: Lpips | None = None
         self._syncnet: SyncNet | None = None
