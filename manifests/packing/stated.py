@@ -66,7 +66,7 @@ def require_own_files(dataset: Path) -> None:
             socket or a device; or a file cannot be read. The message names the first.
         OSError: a folder cannot be listed.
     """
-    for refusals in (refused_files(dataset), refused_footers(dataset), refused_cells(dataset, (VIDEOS, CLIPS))):
+    for refusals in (refused_files(dataset), refused_footers(dataset), refused_cells(dataset, (VIDEOS, SPANS, CLIPS))):
         for refusal in refusals:
             raise DatasetError(f"{dataset}/{refusal.file}: {refusal.what}; nothing was changed")
 

@@ -12,7 +12,7 @@ from training.experiments.experiment import ExperimentError
 from training.latents.files import LatentsError
 from training.vae.config import vae_config
 
-TINY_STEPS = {"train.steps": 2, "train.batch": 4, "train.micro_batch": 2}
+TINY_STEPS = {"train.steps": 2, "train.batch": 4, "train.micro_batch": 2, "train.validate_every": None}
 SMALL_VAE = {
     "model.width": 4,
     "model.multipliers": [1, 1, 1],
@@ -58,6 +58,7 @@ def test_three_calls_train_both_networks_and_say_how_they_ended(dataset: Path, t
     small = ["train.steps=2", "train.batch=4", "train.micro_batch=2"]
     motion = train_diffusion(dataset, tmp_path / "vae", run, size="tiny", overrides=small, device="cpu")
     assert motion.steps_done == 2
+    assert "note: nothing is validated: " in str(motion)
     assert "train, 4 clips: motion correlates" in str(motion)
     assert read_facts(motion.weights).speech_encoder == "made"
 

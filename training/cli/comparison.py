@@ -1,4 +1,7 @@
-"""The command `gaia-train evaluate`: measure result videos against the true ones, as one of the paper's tables."""
+"""The command `gaia-train evaluate`: measure result videos against the true ones, as the paper's tables.
+
+The videos are those of given folders, or those that a trained run generates first.
+"""
 
 import sys
 from pathlib import Path
@@ -6,37 +9,72 @@ from typing import Annotated, Literal
 
 import typer
 
+from foundation.errors import EXIT_PROBLEMS, UsageError
 from training.cli.options import exit_codes
 
 __all__ = ["evaluate"]
 
 
 def evaluate(
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out",
+            metavar="FOLDER",
+            help="Folder for table.json, table.tex and table.html; with --run, for a folder of each protocol, with its "
+            "videos. An earlier evaluation there is replaced, and videos are gone on with.",
+            show_default=False,
+        ),
+    ],
+    *,
     outputs: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option(
             "--outputs",
             metavar="[NAME=]FOLDER",
             help="Result videos of a system; once for each. Matched to the truth by name, whatever their suffixes.",
             show_default=False,
         ),
-    ],
+    ] = None,
     truth: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             "--truth", metavar="FOLDER", help="True videos; for reenactment, the driving ones.", show_default=False
         ),
-    ],
-    out: Annotated[
-        Path,
+    ] = None,
+    run: Annotated[
+        Path | None,
         typer.Option(
-            "--out",
-            metavar="FOLDER",
-            help="Folder for table.json, table.tex and table.html; an earlier evaluation there is replaced.",
+            "--run",
+            metavar="RUN",
+            help="Run of gaia-train that generates the videos, in place of --outputs and --truth.",
             show_default=False,
         ),
-    ],
-    *,
+    ] = None,
+    dataset: Annotated[
+        str | None,
+        typer.Option(metavar="DATASET", help="With --run: the dataset that has the test set.", show_default=False),
+    ] = None,
+    protocol: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="With --run: self_reconstruction, cross_reenactment, speech_driven; paper, which is all three; "
+            "talkinghead_1kh, which is all three on listed videos.",
+        ),
+    ] = "paper",
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="With --run: clips that drive videos, drawn by their names; by default all.", show_default=False
+        ),
+    ] = None,
+    test_list: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="With --run: names of the test videos, one a line; by default all.", show_default=False
+        ),
+    ] = None,
     table: Annotated[
         Literal["reconstruction", "reenactment", "speech"],
         typer.Option(help="Which columns count: those of Table 2, on the left or on the right, or of Table 3."),
@@ -67,27 +105,61 @@ def evaluate(
     seed: Annotated[int, typer.Option(min=0, help="Seed of the intervals and tests.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
-    """Measure result videos of systems against the true videos, and write the paper's table of them."""
+    """Measure result videos against the true ones, or those that a run generates, and write the paper's tables."""
     with exit_codes():
-        from training import evaluate_outputs
+        if run is None:
+            if not outputs or truth is None:
+                raise UsageError("give --outputs and --truth, folders of videos; or --run and --dataset")
+            from training import evaluate_outputs
 
-        result = evaluate_outputs(
-            outputs,
-            truth,
+            result = evaluate_outputs(
+                outputs,
+                truth,
+                out,
+                table=table,
+                reference=reference,
+                faces=faces,
+                cache=cache,
+                size_px=size,
+                device=device,
+                seed=seed,
+                progress=_show_progress,
+            )
+            typer.echo(result.json() if as_json else str(result))
+            return
+        _require_run_alone(outputs, truth, reference)
+        if dataset is None:
+            raise UsageError("--run generates videos of the clips of a dataset; give it with --dataset")
+        from training import evaluate_run
+
+        evaluation = evaluate_run(
+            run,
+            dataset,
             out,
-            table=table,
-            reference=reference,
-            faces=faces,
+            protocol=protocol,
+            limit=limit,
+            test_list=test_list,
             cache=cache,
             size_px=size,
             device=device,
             seed=seed,
-            progress=_show_progress,
+            on_video=lambda what, n_done, n_all: _show_progress(n_done, n_all, what),
         )
-        typer.echo(result.json() if as_json else str(result))
+        typer.echo(evaluation.json() if as_json else str(evaluation))
+        if evaluation.n_left_out:
+            raise typer.Exit(EXIT_PROBLEMS)
 
 
-def _show_progress(n_done: int, n_all: int) -> None:
+def _require_run_alone(outputs: list[str] | None, truth: Path | None, reference: Path | None) -> None:
+    given = [name for name, value in (("--outputs", outputs), ("--truth", truth), ("--reference", reference)) if value]
+    if given:
+        raise UsageError(
+            f"{' and '.join(given)} cannot be given with --run, which makes these folders; compare other systems on "
+            "its videos in a second call, with --truth OUT/PROTOCOL/truth"
+        )
+
+
+def _show_progress(n_done: int, n_all: int, what: str = "") -> None:
     """Show how far it is, where a person looks on."""
     if sys.stderr.isatty():
-        typer.echo(f"\r{n_done} of {n_all} videos", err=True, nl=n_done == n_all)
+        typer.echo(f"\r{what}{': ' if what else ''}{n_done} of {n_all} videos", err=True, nl=n_done == n_all)
