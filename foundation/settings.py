@@ -41,6 +41,12 @@ SettingsT = TypeVar("SettingsT")
 Setting = str | int | float | bool | None | list["Setting"] | dict[str, "Setting"]
 """A value as JSON has it."""
 
+_MOST_LISTED = 20
+"""Known names that a message lists."""
+
+_N_NEAREST = 4
+"""Of more, those that it names."""
+
 Overrides = Sequence[str] | Mapping[str, object]
 """Changes to settings: ``NAME=VALUE`` as the option `--set` takes them, or values by dotted name."""
 
@@ -200,14 +206,16 @@ def require_known(given: Iterable[str], known: Collection[str], where: str, pref
         prefix: beginning of a name for the message, such as ``rules.frontal.``.
 
     Raises:
-        SettingsError: naming the first unknown one and the known one nearest to it.
+        SettingsError: naming the first unknown one and those nearest to it, or all where they are few.
     """
     for name in given:
         if name not in known:
-            (nearest,) = difflib.get_close_matches(str(name), known, n=1, cutoff=0.0)
+            nearest = difflib.get_close_matches(str(name), known, n=_N_NEAREST, cutoff=0.0)
+            rest = f"known: {', '.join(known)}"
+            if len(known) > _MOST_LISTED:
+                rest = f"then {', '.join(nearest[1:])}; the command `settings` lists all {len(known)}"
             raise SettingsError(
-                f"{where} {f'{prefix}{name}'!r} is unknown; the nearest known one is {f'{prefix}{nearest}'!r} "
-                f"(known: {', '.join(known)})"
+                f"{where} {f'{prefix}{name}'!r} is unknown; the nearest known one is {f'{prefix}{nearest[0]}'!r} ({rest})"
             )
 
 

@@ -45,19 +45,18 @@ def what_if(
 ) -> None:
     """Count what `decide` would keep with many values of a setting; writes nothing, and runs no model.
 
-    The hours, clips and speakers are exactly those of `gaia-curate decide` with each value.
+    The hours, clips and speakers are exactly those of `gaia-curate decide --render` with each value. Hours and
+    speakers of tier vae include those of tier diffusion; its clips are those that vae has beside them.
     """
     with exit_codes():
+        from curation.cli.progress import told_on_terminal
         from curation.what_if.kept_charts import bars, require_picture, write_chart
 
         if plot is not None:
             require_picture(plot)
 
-        def say(done: int, total: int) -> None:
-            if sys.stderr.isatty() and done < total:
-                typer.echo(f"counted {done:,} of {total:,} videos", err=True)
-
-        found = curation.vary(dataset, vary, changes.config, changes.overrides or [], workers=workers, on_progress=say)
+        told = told_on_terminal("counted")
+        found = curation.vary(dataset, vary, changes.config, changes.overrides or [], workers=workers, on_progress=told)
         typer.echo(found.json() if json else shown(found.text(), several_lines=True))
         if chart and not json:
             colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from foundation.errors import UsageError
+from foundation.storage.regular_files import open_regular
 from manifests.errors import first_problem
 
 __all__ = ["Label", "LabelsError", "LabelsFile", "read_labels"]
@@ -77,7 +78,7 @@ def read_labels(path: Path) -> LabelsFile:
         LabelsError: it cannot be read, or is no file of labels; the message names the first fault.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             content = file.read(_MOST_BYTES + 1)
     except OSError as error:
         raise LabelsError(f"{path} cannot be read: {error.strerror or error}; give a file that a page saved") from error
