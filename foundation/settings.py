@@ -42,10 +42,7 @@ Setting = str | int | float | bool | None | list["Setting"] | dict[str, "Setting
 """A value as JSON has it."""
 
 _MOST_LISTED = 20
-"""Known names that a message lists."""
-
-_N_NEAREST = 4
-"""Of more, those that it names."""
+"""Known names that a message lists; of more, the nearest."""
 
 Overrides = Sequence[str] | Mapping[str, object]
 """Changes to settings: ``NAME=VALUE`` as the option `--set` takes them, or values by dotted name."""
@@ -210,13 +207,12 @@ def require_known(given: Iterable[str], known: Collection[str], where: str, pref
     """
     for name in given:
         if name not in known:
-            nearest = difflib.get_close_matches(str(name), known, n=_N_NEAREST, cutoff=0.0)
+            nearest, *others = difflib.get_close_matches(str(name), known, n=4, cutoff=0.0)
             rest = f"known: {', '.join(known)}"
             if len(known) > _MOST_LISTED:
-                rest = f"then {', '.join(nearest[1:])}; the command `settings` lists all {len(known)}"
-            raise SettingsError(
-                f"{where} {f'{prefix}{name}'!r} is unknown; the nearest known one is {f'{prefix}{nearest[0]}'!r} ({rest})"
-            )
+                rest = f"then {', '.join(others)}; the command `settings` lists all {len(known)}"
+            named, known_one = (f"{prefix}{one}" for one in (name, nearest))
+            raise SettingsError(f"{where} {named!r} is unknown; the nearest known one is {known_one!r} ({rest})")
 
 
 _PROBLEMS = {

@@ -153,7 +153,7 @@ def told_on_terminal(what: str) -> Callable[[int, int], None]:
         now_s = time.monotonic()
         if sys.stderr.isatty() and done < total and now_s - said_s[0] > _SAY_EVERY_S:
             said_s[0] = now_s
-            print(f"{what} {done:,} of {count_text(total, 'video')}", file=sys.stderr)
+            sys.stderr.write(f"{what} {done:,} of {count_text(total, 'video')}\n")
 
     return say
 

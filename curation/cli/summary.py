@@ -30,8 +30,8 @@ def run_summary(report: RunReport) -> str:
         lines.append(f"{excluded} left out, as the lists ask; `videos` says `excluded`.")
     if report.without_consent:
         lines.append(
-            f"{count_text(report.without_consent, 'file was', 'files were')} left out: no consent is recorded; `videos` "
-            "says `no_consent`."
+            f"{count_text(report.without_consent, 'file was', 'files were')} left out: no consent is recorded; "
+            "`videos` says `no_consent`."
         )
     lines += _slowest(report.curated)
     lines += [f"folder not readable: {problem}" for problem in report.discovery.unreadable_folders]

@@ -33,8 +33,8 @@ class Exported:
     def text(self) -> str:
         """Return a sentence for people."""
         return shown(
-            f"{self.folder}: {count_text(self.clips, 'clip')}. `gaia-curate forget` does not reach this copy: export it "
-            "anew then."
+            f"{self.folder}: {count_text(self.clips, 'clip')}. `gaia-curate forget` does not reach this copy: "
+            "export it anew then."
         )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from curation.dataset_tools.making import Origin, begun, record_digest
 from curation.output.complete_videos import curated_ids
-from curation.output.folder import DatasetFolder, DatasetFolderError
+from curation.output.folder import DatasetFolder
 from curation.output.sole_writer import require_outside, sole_writer_of_new
 from curation.output.split_column import earlier_splits
 from foundation.errors import UsageError

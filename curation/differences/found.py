@@ -142,8 +142,8 @@ class Differences:
         return (
             f"{text_table(header, rows, numeric=[False, False, *[True] * 5])}\n"
             f"Equal content: {count_text(self.common_videos, 'video')}{moved}. Decided clips, rendered or not: "
-            f"{self.clips['both']:,} in both, {self.clips['first']:,} in the first alone, {self.clips['second']:,} in the "
-            "second alone."
+            f"{self.clips['both']:,} in both, {self.clips['first']:,} in the first alone, {self.clips['second']:,} in "
+            "the second alone."
         )
 
     def _settings_text(self) -> str:
@@ -203,8 +203,9 @@ class Differences:
 
     def _unmeasured_text(self) -> str:
         return (
-            f"{count_text(len(self.unmeasured), 'video')} would have to be measured further, such as {self.unmeasured[0]}: ticks "
-            "that were not looked at could hold a clip under the second settings. Nothing of them is counted above."
+            f"{count_text(len(self.unmeasured), 'video')} would have to be measured further, such as "
+            f"{self.unmeasured[0]}: ticks that were not looked at could hold a clip under the second settings. "
+            "Nothing of them is counted above."
         )
 
 

@@ -18,7 +18,7 @@ from curation.operations.changed_limits import PICTURES, SOUND, TRACKING, requir
 from curation.operations.rendered_before import COLUMNS, rendered_before
 from curation.operations.work import unchanged_source
 from curation.output.curated_video import CuratedVideo, decided_columns, landmarks_of, write_decision, write_video_files
-from curation.output.folder import DatasetFolder, DatasetFolderError
+from curation.output.folder import DatasetFolder
 from curation.output.frame_rows import evidence_of_frames
 from curation.output.ledger import VideoRecord
 from curation.output.recorded_rules import require_same_rules

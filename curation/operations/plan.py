@@ -83,7 +83,8 @@ class Plan:
             [f"wall time, workers: {self.workers}", *_texts(expected.wall_s, duration_text)],
         ]
         table = text_table(["", "expected", "from", "to"], rows, numeric=[False, True, True, True])
-        looks = f"Looked at {len(self.looks)} of {count_text(self.n_videos, 'video')}, {duration_text(expected.seen_s)} of video."
+        videos = f"{len(self.looks)} of {count_text(self.n_videos, 'video')}"
+        looks = f"Looked at {videos}, {duration_text(expected.seen_s)} of video."
         failed = [shown(f"cannot be curated: {problem}") for problem in self.problems]
         return "\n".join(
             [

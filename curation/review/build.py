@@ -110,11 +110,10 @@ def write_label_sheet(
         on_progress: is called after each video.
 
     Raises:
-        UsageError: `out` does not end in .html, a rule is unknown, `n` is too large, or the page would have more than 50 MB.
+        UsageError: `out` does not end in .html, a rule is unknown, or the page would be too large.
         DatasetError: `dataset` is no dataset, or is damaged.
         ChangingDatasetError: a command has begun to remove what is read.
-        MissingChartsError: the package plotly is not installed.
-        OSError: the page cannot be written.
+        MissingChartsError, OSError: as of `write_report`.
     """
     folder, page_path = location(dataset), page_path_of(out)
     if n > _MOST_SAMPLES:
@@ -203,8 +202,8 @@ def _sheet(
         notes.append(f"{count_text(len(samples), 'sample')}, not the {n:,} asked for: there are no more stretches.")
     elif without := sum(bool(card.strata) and not card.samples for card in cards):
         notes.append(
-            f"No sample is drawn for {without:,} of {count_text(len(cards), 'limit')}: give a larger --n, or name the rules "
-            "that you are interested in with --rule."
+            f"No sample is drawn for {without:,} of {count_text(len(cards), 'limit')}: give a larger --n, or name the "
+            "rules that you are interested in with --rule."
         )
     if room is not None and room.refused:
         refused = count_text(room.refused, "sample")

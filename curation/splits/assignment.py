@@ -120,7 +120,7 @@ class Assignment:
         return "\n".join([table, *map(shown, self.notes())])
 
     def notes(self) -> tuple[str, ...]:
-        """Return sentences on what changed sides, an empty split train, and a group too large to divide well; else none."""
+        """Return sentences on what changed sides, on an empty split train, and on a large group; else none."""
         total = sum(self.hours.values())
         notes = [_NOTHING_TO_TRAIN_ON] if total and not self.hours.get("train") else []
         notes += [_reunion_text(reunion) for reunion in self.reunions]
@@ -135,8 +135,8 @@ class Assignment:
             notes.append(f"One group of people who belong together has {share:.0%} of the hours; it is not divided.")
         if self.n_unknown:
             notes.append(
-                f"{count_text(self.n_unknown, 'clip shows', 'clips show')} nobody known; such clips are divided by their "
-                "videos. `gaia-curate identities` looks at those that are new."
+                f"{count_text(self.n_unknown, 'clip shows', 'clips show')} nobody known; such clips are divided by "
+                "their videos. `gaia-curate identities` looks at those that are new."
             )
         return tuple(notes)
 

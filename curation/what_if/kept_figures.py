@@ -81,14 +81,14 @@ class WhatIf:
         now = ", ".join(f"{name}={value_text(value)}" for name, value in zip(self.names, self.now, strict=True))
         kept = " and ".join(f"{unit.text(self.kept_now_s[tier])} {unit.name} in tier {tier}" for tier in TIERS)
         return (
-            f"{count_text(self.videos, 'video')}, {unit.text(self.raw_s)} {unit.name}. The dataset was made with {now} and keeps "
-            f"{kept}\n({self._meaning(unit)}; duplicates count once)."
+            f"{count_text(self.videos, 'video')}, {unit.text(self.raw_s)} {unit.name}. The dataset was made with {now} "
+            f"and keeps {kept}\n({self._meaning()}; duplicates count once)."
             + (f" Changed for all values: {'; '.join(self.changed)}." if self.changed else "")
         )
 
-    def _meaning(self, unit: TimeUnit) -> str:
-        counted = f"{unit.name} and IDs" if self._names_speakers else unit.name
-        return f"{counted} of tier vae include those of the diffusion clips; clips are counted in one tier each"
+    def _meaning(self) -> str:
+        ids = " and its IDs" if self._names_speakers else ""
+        return f"what is kept in tier vae{ids} includes the diffusion clips; a clip is counted in one tier alone"
 
     def _list_text(self, unit: TimeUnit) -> list[str]:
         counted = [point for point in self.points if point.total is not None]
@@ -167,9 +167,9 @@ class WhatIf:
         if unmeasured:
             most = max(point.unmeasured_videos for point in unmeasured)
             notes.append(
-                f"Up to {count_text(most, 'video')} would have to be measured further for some of the values: ticks that were not "
-                "looked at could hold a clip under them. Nothing of them is counted there; `gaia-curate run` "
-                "with such a limit, or with analysis.every_tick=true, and a new --out measures them."
+                f"Up to {count_text(most, 'video')} would have to be measured further for some of the values: ticks "
+                "that were not looked at could hold a clip under them. Nothing of them is counted there; "
+                "`gaia-curate run` with such a limit, or with analysis.every_tick=true, and a new --out measures them."
             )
         if self.prepared_again:
             times = "once" if self.prepared_again == 1 else f"{self.prepared_again:,} times"

@@ -93,7 +93,8 @@ def croissant_json(facts: CardFacts, today: date) -> bytes:
         "identifier": _SEAL,
         "name": facts.name,
         "description": (
-            f"{count_text(totals.clips, 'clip')} of people talking, of {count_text(totals.videos, 'video')}: pictures, sound, landmarks, head "
+            f"{count_text(totals.clips, 'clip')} of people talking, of "
+            f"{count_text(totals.videos, 'video')}: pictures, sound, landmarks, head "
             "pose and speech features, with what became of every second of the videos and why."
         ),
         "license": licences or ["not stated by the sources"],

@@ -1,0 +1,39 @@
+"""A number before a noun in text for people is written by `count_text`, which knows that one thing is no "things"."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+COUNTED = re.compile(
+    r" (clips|faces|files|folders|groups|labels|limits|pairs|people|persons|problems|samples|speakers|videos|voices)\b"
+)
+
+SEVERAL = {"curation/engine/ray_workers.py", "manifests/reports/explain.py"}
+"""Modules whose only such texts are of two things or more."""
+
+
+def counts_of(source: str) -> Iterator[str]:
+    """Yield the texts in which a value that is no `count_text` stands before a noun in the plural."""
+    for node in ast.walk(ast.parse(source)):
+        parts = node.values if isinstance(node, ast.JoinedStr) else []
+        for value, text in zip(parts, parts[1:], strict=False):
+            known = isinstance(text, ast.Constant) and isinstance(value, ast.FormattedValue)
+            if known and COUNTED.match(str(text.value)) and not ast.unparse(value.value).startswith("count_text("):
+                yield f"{ast.unparse(value.value)}{text.value}"
+
+
+def test_what_a_person_reads_of_one_thing_is_not_in_the_plural(repository: Path) -> None:
+    found = [
+        f"{path.relative_to(repository)}: {text}"
+        for package in ("curation", "manifests", "foundation", "training", "generation")
+        for path in sorted((repository / package).rglob("*.py"))
+        if str(path.relative_to(repository)) not in SEVERAL
+        for text in counts_of(path.read_text(encoding="utf-8"))
+    ]
+    assert found == []
+
+
+def test_a_plural_after_a_bare_number_is_found() -> None:
+    assert list(counts_of('f"{n:,} videos were left out"')) == ["n videos were left out"]
+    assert list(counts_of('f"{count_text(n, word)} of {name}"')) == []
