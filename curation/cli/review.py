@@ -80,4 +80,4 @@ def calibrate(
         typer.echo(found.json() if json else found.text())
         if out is not None and not json:
             changes = count_text(len(found.overrides), "changed limit")
-            typer.echo(f"{out}: {changes}; `gaia-curate decide --config {out}` applies them")
+            typer.echo(shown(f"{out}: {changes}, for `gaia-curate decide --config {out}`"))

@@ -69,7 +69,7 @@ def test_wrong_setting_is_refused_by_name(override: str, said: str) -> None:
 
 def test_of_many_known_names_the_nearest_are_told_and_where_all_are_listed() -> None:
     known = [f"rules.limit_{letter}" for letter in "abcdefghijklmnopqrstuvwxy"]
-    with pytest.raises(SettingsError, match="nearest known one is 'rules.limit_a'") as refused:
+    with pytest.raises(SettingsError, match=r"nearest known one is 'rules\.limit_a'") as refused:
         require_known(["rules.limit_aa"], known, "setting")
     assert "lists all 25" in str(refused.value)
     assert str(refused.value).count("rules.limit_") == 1 + 4  # the wrong one, and the four nearest

@@ -9,8 +9,17 @@ COUNTED = re.compile(
     r" (clips|faces|files|folders|groups|labels|limits|pairs|people|persons|problems|samples|speakers|videos|voices)\b"
 )
 
-SEVERAL = {"curation/engine/ray_workers.py", "manifests/reports/explain.py"}
-"""Modules whose only such texts are of two things or more."""
+FOLDERS = (
+    *(
+        f"curation/{name}"
+        for name in ("cli", "dataset_tools", "differences", "operations", "review", "splits", "what_if")
+    ),
+    "manifests/card",
+)
+"""Whose texts commands print as their result."""
+
+SEVERAL = {"curation/operations/analyze.py", "curation/operations/find_person.py", "curation/review/labels.py"}
+"""Modules whose only such texts are never of one thing."""
 
 
 def counts_of(source: str) -> Iterator[str]:
@@ -26,8 +35,8 @@ def counts_of(source: str) -> Iterator[str]:
 def test_what_a_person_reads_of_one_thing_is_not_in_the_plural(repository: Path) -> None:
     found = [
         f"{path.relative_to(repository)}: {text}"
-        for package in ("curation", "manifests", "foundation", "training", "generation")
-        for path in sorted((repository / package).rglob("*.py"))
+        for folder in FOLDERS
+        for path in sorted((repository / folder).rglob("*.py"))
         if str(path.relative_to(repository)) not in SEVERAL
         for text in counts_of(path.read_text(encoding="utf-8"))
     ]
