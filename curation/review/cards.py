@@ -113,7 +113,9 @@ def _sample_card(
     stretch = sample.stretch
     shown_pictures = _thumbnails(pictures, sample_ticks(sample))
     media = None
-    if room is not None:
+    if room is not None and room.refused:
+        room.refused += 1  # the page is full: no more is encoded
+    elif room is not None:
         try:
             address = video_address(source_video(video.row.path, video.row.audio_track, stretch.ticks, settings.media))
             media = address if room.takes(address) else None
