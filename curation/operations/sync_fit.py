@@ -45,7 +45,8 @@ class SyncFit:
     def text(self) -> str:
         """Return the lines that the command prints."""
         lines = [
-            f"{self.file}: taught on {self.n_kept} of {self.n_stretches} stretches of {count_text(self.n_files, 'file')}",
+            f"{self.file}: taught on {self.n_kept} of {self.n_stretches} stretches of "
+            f"{count_text(self.n_files, 'file')}",
             f"in sync by cross-validation: {self.share_in_sync:.0%} of the files",
             f"use it with --set perception.sync={self.file}",
         ]

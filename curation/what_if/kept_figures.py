@@ -181,7 +181,7 @@ class WhatIf:
             )
         if self.reused_videos:
             notes.append(
-                f"{_videos(self.reused_videos)} had been prepared by an earlier call (--no-cache prepares all anew)."
+                f"{count_text(self.reused_videos, 'video')} had been prepared by an earlier call (--no-cache prepares all anew)."
             )
         refused = [point for point in self.points if point.refusal]
         if refused:
