@@ -2,8 +2,8 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,22 +23,23 @@ from foundation.packages import DISTRIBUTION
 from foundation.storage.atomic import write_bytes_atomic
 from foundation.storage.digest import file_sha256
 from foundation.weights import ensure_assets
-from generation.animation import Animation, from_speech, from_video, require_landmark_driven, speech_driven
+from generation.animation import Animation, features_of, from_speech, from_video, require_landmark_driven, speech_driven
 from generation.driving import read_driving
 from generation.mp4 import talking_mp4
 from generation.networks import FRAMES_AT_ONCE
+from generation.outcome import GeneratedVideo, GenerationResult
 from generation.portrait import Portrait, read_portrait
+from generation.request import GenerationJob, MotionOptions
 from generation.speech import MUX_RATE_HZ, read_speech
 from generation.trained_run import GenerationError, TrainedRun, load_run
 from manifests.timeline import TICK_RATE_HZ
 from models.sampling.long_audio import windows
-from models.sampling.sample_motion import MotionSampling
-from models.sampling.samplers import SamplerConfig
+from models.sampling.samplers import SamplerName
 
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["COMMENT", "GenerationJob", "GenerationResult", "Progress", "progress_bar", "talking_video"]
+__all__ = ["COMMENT", "Progress", "progress_bar", "talking_video"]
 
 Progress = Callable[[Iterable[RgbImage], int], Iterable[RgbImage]]
 """Passes on frames of a known number, and may show how many were made."""
@@ -48,58 +49,6 @@ COMMENT = "AI-generated talking video, not a recording of a person. Made with ga
 
 _DIGITAL_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 """IPTC's term for media that a trained model made."""
-
-_SOLVER = SamplerConfig()
-
-_SAMPLING = MotionSampling(solver=_SOLVER)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class GenerationJob:
-    """Inputs of a generated video; either `speech` or `driving` is given."""
-
-    run: Path
-    portrait: Path
-    out: Path
-    speech: Path | None = None
-    driving: Path | None = None
-    seed: int = 0
-    face: int | None = None
-    """Number of the face in the portrait, from 1 for the widest; None: the portrait has one face."""
-    device: str = "auto"
-
-    def __post_init__(self) -> None:
-        if (self.speech is None) == (self.driving is None):
-            given = "neither --speech nor --driving" if self.speech is None else "both --speech and --driving"
-            raise GenerationError(f"{given} was given; give the one that shall drive the portrait")
-        if self.out.suffix.lower() != ".mp4":
-            raise GenerationError(f"--out is {self.out}; give a name that ends in .mp4")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class GenerationResult:
-    """Video that was made, or the plan of one; `str` of it is a report for people."""
-
-    out: Path
-    """MP4 file."""
-    n_frames: int | None
-    """Number of frames, 25 a second; None after a dry run, which writes nothing."""
-    plan: tuple[str, ...] = ()
-    """Lines of a dry run: run, networks, portrait, speech, memory."""
-
-    @property
-    def duration_s(self) -> float | None:
-        """Length; None after a dry run."""
-        return None if self.n_frames is None else float(self.n_frames / TICK_RATE_HZ)
-
-    def __str__(self) -> str:
-        """Return the report."""
-        if self.n_frames is None:
-            return "\n".join(self.plan)
-        return f"{self.out}: {self.n_frames} frames, {self.duration_s:.2f} s"
-
-    def __repr__(self) -> str:
-        return "\n  ".join(["GenerationResult:", *str(self).splitlines()])
 
 
 def progress_bar(frames: Iterable[RgbImage], n_frames: int) -> Iterable[RgbImage]:
@@ -118,7 +67,12 @@ def talking_video(
     out: str | Path,
     speech: str | Path | None = None,
     driving: str | Path | None = None,
+    sampler: SamplerName = "dpmpp_2m",
+    steps: int | None = None,
+    guidance: float = 1.0,
+    temperature: float = 1.0,
     seed: int = 0,
+    variants: int = 1,
     face: int | None = None,
     device: str = "auto",
     dry_run: bool = False,
@@ -132,17 +86,22 @@ def talking_video(
         out: MP4 file to write; its folder is made where it is missing.
         speech: audio file; either it or `driving` is given.
         driving: video with the face motion that the portrait follows.
+        sampler: solver of the reverse process, for `speech`: dpmpp_2m, sde_em, ode_heun or ode_euler_mid.
+        steps: times of its grid; None: as many as suit it.
+        guidance: weight of the speech, 0 or more; 1 is as in training.
+        temperature: divisor of the initial noise; above 1 the motion is calmer.
         seed: of the motion; the same seed gives the same video.
+        variants: number of videos, of seeds from `seed` on. Several are named after `out` and their seed.
         face: which face of the portrait, from 1 for the widest on; None: it shows one.
         device: auto, cpu, cuda or cuda:K.
         dry_run: read run, portrait and speech, and return what would be done; nothing is written.
-        progress: passes the frames on while they are made.
+        progress: passes the frames of each video on while they are made.
 
     Raises:
-        GenerationError: the portrait, the speech, the driving video or the run cannot be used.
+        GenerationError: the portrait, the speech, the driving video, the run or an option cannot be used.
         RunFolderError: `run` is no run, or has no checkpoint yet.
         AssetError: weights that the training data was made with are not on this machine.
-        OSError: the file cannot be written; what was there before is left.
+        OSError: a file cannot be written; what was there before is left.
     """
     job = GenerationJob(
         run=Path(run),
@@ -150,24 +109,39 @@ def talking_video(
         out=Path(out),
         speech=None if speech is None else Path(speech),
         driving=None if driving is None else Path(driving),
+        motion=MotionOptions(sampler=sampler, steps=steps, guidance=guidance, temperature=temperature),
         seed=seed,
+        variants=variants,
         face=face,
         device=device,
     )
-    if dry_run:
-        return GenerationResult(out=job.out, n_frames=None, plan=tuple(_plan(job)))
     trained = _loaded(job)
-    animation = _animation(job, trained)
+    ensure_assets(_assets(job, trained.curation))
+    if dry_run:
+        return GenerationResult(out=job.out, plan=tuple(_plan(job, trained)))
+    animations = _animations(job, trained)
+    return GenerationResult(
+        out=job.out,
+        videos=tuple(
+            _written(job, trained, animation, seed, path, progress)
+            for (seed, path), animation in zip(job.videos(), animations, strict=True)
+        ),
+    )
+
+
+def _written(
+    job: GenerationJob, run: TrainedRun, animation: Animation, seed: int, path: Path, progress: Progress
+) -> GeneratedVideo:
+    """Write the video of one seed."""
     frames = progress(animation.frames, animation.n_frames)
-    content = talking_mp4(frames, trained.size_px, animation.audio_48k, MUX_RATE_HZ, _tags(job, trained))
-    write_bytes_atomic(job.out, content)
-    return GenerationResult(out=job.out, n_frames=animation.n_frames)
+    used_seed = seed if job.speech is not None else None
+    content = talking_mp4(frames, run.size_px, animation.audio_48k, MUX_RATE_HZ, _tags(job, run, used_seed))
+    write_bytes_atomic(path, content)
+    return GeneratedVideo(path=path, n_frames=animation.n_frames, seed=used_seed)
 
 
-def _plan(job: GenerationJob) -> list[str]:
+def _plan(job: GenerationJob, run: TrainedRun) -> list[str]:
     """Return what would be done, one line each."""
-    run = _loaded(job)
-    ensure_assets(_assets(job, run.curation))
     portrait = _portrait(job, run)
     lines = [
         f"run: {run.label}, landmarks {run.facts.landmark_scheme}, speech encoder {run.facts.speech_encoder}",
@@ -178,8 +152,9 @@ def _plan(job: GenerationJob) -> list[str]:
         speech = read_speech(job.speech)
         n_frames = speech.n_frames
         chosen = "" if speech.track is None else f", audio track {speech.track}"
-        places = windows(n_frames, _SAMPLING.long_audio)
-        sampled = f"{len(places)} windows of {places[0].stop} frames, {_SOLVER.steps} steps"
+        solver = job.motion.solver
+        places = windows(n_frames, job.motion.sampling.long_audio)
+        sampled = f"{len(places)} windows of {places[0].stop} frames, {solver.steps} steps of {solver.name}"
         lines += [
             f"speech: {n_frames} frames, {float(n_frames / TICK_RATE_HZ):.2f} s{chosen}",
             f"motion: {_millions(run.motion)}, {sampled}, {run.motion.config.target_dims} numbers a frame",
@@ -208,18 +183,19 @@ def _loaded(job: GenerationJob) -> TrainedRun:
     return run
 
 
-def _animation(job: GenerationJob, run: TrainedRun) -> Animation:
+def _animations(job: GenerationJob, run: TrainedRun) -> Iterator[Animation]:
+    """Yield the animation of each seed; portrait, speech and models are read once."""
     settings = run.curation
-    ensure_assets(_assets(job, settings))
     portrait = _portrait(job, run)
     if job.driving is not None:
         perception = load_perception(settings.perception)
-        return from_video(run, portrait, read_driving(job.driving, perception, settings, run.size_px))
+        yield from_video(run, portrait, read_driving(job.driving, perception, settings, run.size_px))
+        return
     if job.speech is None:
         raise RuntimeError("a job is driven by speech or by a video")
-    speech = read_speech(job.speech)
-    models = load_speech(settings.speech.without_transcript)
-    return from_speech(run, portrait, speech, models, sampling=_SAMPLING, seed=job.seed)
+    spoken = features_of(run, read_speech(job.speech), load_speech(settings.speech.without_transcript))
+    for seed, _ in job.videos():
+        yield from_speech(run, portrait, spoken, sampling=job.motion.sampling, seed=seed)
 
 
 def _assets(job: GenerationJob, settings: CurationSettings) -> list[str]:
@@ -234,14 +210,15 @@ def _portrait(job: GenerationJob, run: TrainedRun) -> Portrait:
     return read_portrait(job.portrait, finder, run.curation, run.size_px, job.face)
 
 
-def _tags(job: GenerationJob, run: TrainedRun) -> dict[str, str]:
+def _tags(job: GenerationJob, run: TrainedRun, seed: int | None) -> dict[str, str]:
     """Return the metadata of the file: a sentence for people and an object for programs."""
     sources = {"portrait": job.portrait, "speech": job.speech, "driving": job.driving}
     facts = {
         "digital_source_type": _DIGITAL_SOURCE_TYPE,
         "software": f"{DISTRIBUTION} {version(DISTRIBUTION)}",
         "run": run.label,
-        "seed": job.seed if job.speech is not None else None,
+        "seed": seed,
+        **({} if seed is None else {"sampling": asdict(job.motion)}),
         "sha256": {name: file_sha256(path) for name, path in sources.items() if path is not None},
     }
     return {"comment": COMMENT, "description": json.dumps(facts, allow_nan=False)}
