@@ -11,12 +11,14 @@ __all__ = [
     "GeneratedVideo",
     "GenerationError",
     "GenerationResult",
+    "PoseAgreement",
     "talking_video",
 ]
 
 if TYPE_CHECKING:
     from generation.job import talking_video
     from generation.outcome import GeneratedVideo, GenerationResult
+    from generation.pose_check import PoseAgreement
     from generation.trained_run import GenerationError
 else:
     __getattr__, __dir__ = lazy_attributes(
@@ -25,6 +27,7 @@ else:
             "GeneratedVideo": "generation.outcome",
             "GenerationError": "generation.trained_run",
             "GenerationResult": "generation.outcome",
+            "PoseAgreement": "generation.pose_check",
             "talking_video": "generation.job",
         },
     )

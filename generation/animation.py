@@ -26,6 +26,7 @@ __all__ = [
     "from_speech",
     "from_video",
     "require_landmark_driven",
+    "require_pose_driven",
     "speech_driven",
 ]
 
@@ -38,6 +39,8 @@ class Animation:
     """Can be iterated over once."""
     n_frames: int
     audio_48k: Float32Array | None
+    asked_deg: Float32Array | None = None
+    """(n_frames, 3) head poses that were asked for; None: none were."""
 
 
 def speech_driven(run: TrainedRun) -> MotionDiffusion:
@@ -52,6 +55,19 @@ def speech_driven(run: TrainedRun) -> MotionDiffusion:
             "or give --driving in place of --speech"
         )
     return run.motion
+
+
+def require_pose_driven(run: TrainedRun) -> None:
+    """Refuse a run whose motion network takes no head poses.
+
+    Raises:
+        GenerationError: it was trained without them, or there is no motion network.
+    """
+    if not speech_driven(run).config.pose.enabled:
+        raise GenerationError(
+            f"{run.label} was trained without head poses, so that --pose cannot turn the head; train a run that takes "
+            "them: gaia-train diffusion DATASET --vae VAE_RUN --out NEW_RUN --set model.pose.enabled=true"
+        )
 
 
 def require_landmark_driven(run: TrainedRun) -> None:
@@ -99,7 +115,13 @@ def features_of(run: TrainedRun, speech: DrivingSpeech, models: SpeechModels) ->
 
 
 def from_speech(
-    run: TrainedRun, portrait: Portrait, spoken: SpokenFeatures, *, sampling: MotionSampling, seed: int
+    run: TrainedRun,
+    portrait: Portrait,
+    spoken: SpokenFeatures,
+    *,
+    sampling: MotionSampling,
+    seed: int,
+    pose_deg: Float32Array | None = None,
 ) -> Animation:
     """Return the portrait speaking.
 
@@ -109,17 +131,19 @@ def from_speech(
         spoken: features of the speech, by the run's own encoder.
         sampling: how motion is sampled.
         seed: of all the noise; the same seed gives the same frames.
+        pose_deg: (N, 3) pitch, yaw, roll of each frame; None: the network predicts them.
 
     Raises:
         GenerationError: the run has no motion network.
     """
     network = speech_driven(run)
     reference_CHW = motion_of_portrait(run, portrait)
-    motion_TCHW = motion_of_speech(run, network, spoken.features, reference_CHW, sampling, seed)
+    motion_TCHW = motion_of_speech(run, network, spoken.features, reference_CHW, sampling, seed, pose_deg)
     return Animation(
         frames=decoded_frames(run, appearance_of(run, portrait.image), motion_TCHW),
         n_frames=len(spoken.features),
         audio_48k=spoken.audio_48k,
+        asked_deg=pose_deg,
     )
 
 

@@ -35,6 +35,18 @@ def generate(
     driving: Annotated[
         Path | None, typer.Option(help="Video whose face drives the portrait, instead of speech.")
     ] = None,
+    pose: Annotated[
+        str,
+        typer.Option(
+            help="Head poses, with --speech: predict (by the network), still (as in the portrait), a CSV or Parquet "
+            "file with columns pitch, yaw and roll (degrees, 25 rows a second), a video whose poses are measured, or "
+            'formulas of seconds such as "yaw=0,pitch=5*sin(2pi t/4)".'
+        ),
+    ] = "predict",
+    pose_amplitude: Annotated[float, typer.Option(help="Factor of their deviations from their mean.")] = 1.0,
+    pose_offset: Annotated[
+        str, typer.Option(help='Degrees that are added to them, as formulas such as "yaw=10".', show_default=False)
+    ] = "",
     sampler: Annotated[
         Literal["dpmpp_2m", "sde_em", "ode_heun", "ode_euler_mid"], typer.Option(help=_SAMPLER)
     ] = "dpmpp_2m",
@@ -69,6 +81,9 @@ def generate(
             out=out,
             speech=speech,
             driving=driving,
+            pose=pose,
+            pose_amplitude=pose_amplitude,
+            pose_offset=pose_offset,
             sampler=sampler,
             steps=steps,
             guidance=guidance,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from generation.pose_check import PoseAgreement
 from manifests.timeline import TICK_RATE_HZ
 
 __all__ = ["GeneratedVideo", "GenerationResult"]
@@ -18,6 +19,8 @@ class GeneratedVideo:
     """Number of frames, 25 a second."""
     seed: int | None
     """Seed of its motion; None: a video drove it, and nothing was sampled."""
+    pose: PoseAgreement | None = None
+    """Head poses asked for and measured; None: none were asked for."""
 
     @property
     def duration_s(self) -> float:
@@ -26,7 +29,8 @@ class GeneratedVideo:
 
     def __str__(self) -> str:
         """Return a line for people."""
-        return f"{self.path}: {self.n_frames} frames, {self.duration_s:.2f} s"
+        pose = "" if self.pose is None else f"; {self.pose}"
+        return f"{self.path}: {self.n_frames} frames, {self.duration_s:.2f} s{pose}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from curation.media.pictures import PictureError, read_picture
-from curation.perception.protocols import FaceFinder, FaceObservation
+from curation.perception.protocols import FaceObservation
 from curation.rendering.crop import choose_crop
 from curation.rendering.picture_area import picture_area
 from curation.settings import CurationSettings
 from foundation.array_types import Float32Array, RgbImage
+from generation.pose_check import HeadMeter
 from generation.trained_run import GenerationError
 from manifests.landmarks import landmark_box
 
@@ -29,17 +30,19 @@ class Portrait:
     face_width_px: float
     """Between the landmarks farthest left and right in the file's own image: below the rule `small_face`'s limits the
     video is less sharp than clips are."""
+    pose_deg: Float32Array
+    """(3,) pitch, yaw, roll."""
 
 
 def read_portrait(
-    path: Path, finder: FaceFinder, settings: CurationSettings, size_px: int, face: int | None = None
+    path: Path, heads: HeadMeter, settings: CurationSettings, size_px: int, face: int | None = None
 ) -> Portrait:
     """Return the face of the image at `path`, cropped with the same ratio of face to frame as the clips.
 
     Args:
         path: an image of any size; one that shows other faces too where `face` says which, or where they are no
             rivals by the rule `several_faces`.
-        finder: the one that the training data was made with.
+        heads: with the face finder and the head pose that the training data was made with.
         settings: those of the training data.
         size_px: width and height of the crop.
         face: which face, from 1 for the widest on; None: there must be one.
@@ -48,7 +51,7 @@ def read_portrait(
         GenerationError: the file is no image, or shows no face, several, or fewer than `face`.
     """
     image = read_image(path)
-    found = finder(image)
+    found = heads.finder(image)
     if not found:
         raise GenerationError(
             f"--portrait {path}: no face was found; give a picture of one person who looks towards the camera"
@@ -60,6 +63,7 @@ def read_portrait(
         image=crop.image(image, picture_area(image), size_px),
         landmarks_px=crop.points(chosen.landmarks_px, size_px),
         face_width_px=float(box_px[2] - box_px[0]),
+        pose_deg=heads.of_face(image, chosen),
     )
 
 

@@ -1,11 +1,12 @@
 """What is asked of a generated video: the inputs and options of `gaia-generate`, checked before anything is read."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import isfinite
 from pathlib import Path
 from typing import get_args
 
+from generation.pose_track import PoseChoice
 from generation.trained_run import GenerationError
 from models.sampling.guidance import GuidanceConfig
 from models.sampling.sample_motion import MotionSampling
@@ -69,8 +70,10 @@ class GenerationJob:
     out: Path
     speech: Path | None = None
     driving: Path | None = None
-    motion: MotionOptions = MotionOptions()
+    motion: MotionOptions = field(default_factory=MotionOptions)
     """How motion is sampled from speech."""
+    pose: PoseChoice = field(default_factory=PoseChoice)
+    """Head poses, for speech."""
     seed: int = 0
     variants: int = 1
     """Number of videos; their seeds follow one another from `seed` on."""
@@ -94,6 +97,7 @@ class GenerationJob:
         given = {
             "--sampler, --steps, --guidance and --temperature": self.motion != MotionOptions(),
             "--variants": self.variants != 1,
+            "--pose, --pose-amplitude and --pose-offset": self.pose != PoseChoice(),
         }
         for options, is_given in given.items():
             if is_given:

@@ -82,7 +82,8 @@ def test_what_an_experiment_trains_makes_a_video_or_is_refused_in_a_sentence(
 def test_latents_without_disentanglement_are_decoded_alone(vae_runs: dict[bool, Path]) -> None:
     run = load_run(vae_runs[False], "cpu")
     image = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
-    portrait = Portrait(image=image, landmarks_px=np.full((478, 2), np.nan, np.float32), face_width_px=32.0)
+    nowhere, frontal_deg = np.full((478, 2), np.nan, np.float32), np.zeros(3, np.float32)
+    portrait = Portrait(image=image, landmarks_px=nowhere, face_width_px=32.0, pose_deg=frontal_deg)
     latent_CHW = motion_of_portrait(run, portrait)
     assert latent_CHW.shape == run.vae.config.appearance_shape
     other = appearance_of(run, 255 - image)

@@ -6,11 +6,15 @@ import numpy as np
 import pytest
 import torch
 
+from foundation.array_types import Float32Array
 from generation import GenerationError
 from generation.animation import speech_driven
 from generation.networks import motion_of_speech
+from generation.pose_track import PoseChoice
+from generation.prepared import loaded_run
 from generation.request import GenerationJob, MotionOptions
 from generation.trained_run import load_run
+from models.motion.inputs import MotionInputs
 from models.sampling.samplers import SAMPLERS, SamplerConfig
 
 JOB = GenerationJob(run=Path("run"), portrait=Path("me.jpg"), out=Path("out/me.mp4"), speech=Path("hello.wav"))
@@ -50,7 +54,9 @@ def test_several_videos_are_named_after_their_seeds_and_one_as_asked() -> None:
         replace(JOB, variants=0)
 
 
-@pytest.mark.parametrize("sampled", [{"motion": MotionOptions(steps=5)}, {"variants": 2}])
+@pytest.mark.parametrize(
+    "sampled", [{"motion": MotionOptions(steps=5)}, {"variants": 2}, {"pose": PoseChoice(source="still")}]
+)
 def test_a_driving_video_leaves_nothing_to_sample(sampled: dict[str, object]) -> None:
     with pytest.raises(GenerationError, match="go with --speech: with --driving no motion is sampled"):
         replace(JOB, speech=None, driving=Path("other.mp4"), **sampled)
@@ -70,3 +76,37 @@ def test_every_option_of_sampling_changes_the_motion(made_run: Callable[..., Pat
     assert all(torch.isfinite(motion).all() for motion in made)
     for number, motion in enumerate(made):
         assert all((motion - other).abs().max() > 1e-4 for other in made[:number])
+
+
+def test_a_pose_that_is_asked_for_takes_the_place_of_the_predicted_one(made_run: Callable[..., Path]) -> None:
+    run = load_run(made_run(), "cpu")
+    network = speech_driven(run)
+    network.set_pose_statistics(torch.tensor([1.0, 2.0, 3.0]), torch.tensor([5.0, 10.0, 4.0]))
+    features = np.random.default_rng(0).normal(size=(10, 384)).astype(np.float16)
+    reference_CHW = torch.zeros(run.vae.config.motion_shape)
+
+    def motion(pose_deg: Float32Array | None) -> torch.Tensor:
+        sampling = MotionOptions(steps=3).sampling
+        return motion_of_speech(run, network, features, reference_CHW, sampling, seed=0, pose_deg=pose_deg)
+
+    inputs = MotionInputs(
+        mask_BT=torch.ones(1, 10, dtype=torch.bool),
+        reference_BD=reference_CHW.flatten()[None],
+        speech_BTF=torch.from_numpy(features)[None],
+    )
+    with torch.inference_mode():
+        standardised_BTP = network.encode(inputs).predicted_pose_BTP
+    assert standardised_BTP is not None
+    predicted_deg = standardised_BTP[0].numpy() * [5.0, 10.0, 4.0] + [1.0, 2.0, 3.0]
+    assert torch.allclose(motion(predicted_deg.astype(np.float32)), motion(None), atol=1e-5)
+    turned_deg = predicted_deg.astype(np.float32) + np.array([0.0, 15.0, 0.0], np.float32)
+    assert (motion(turned_deg) - motion(None)).abs().max() > 1e-3
+
+
+def test_a_run_that_was_trained_without_poses_is_refused_with_the_command_that_trains_one(
+    made_run: Callable[..., Path],
+) -> None:
+    with pytest.raises(GenerationError, match=r"gaia-train diffusion .* --set model\.pose\.enabled=true"):
+        loaded_run(replace(JOB, run=made_run(pose=False), pose=PoseChoice(source="still"), device="cpu"))
+    with pytest.raises(GenerationError, match="a run of the VAE alone"):
+        loaded_run(replace(JOB, run=made_run(motion=False), pose=PoseChoice(source="still"), device="cpu"))

@@ -87,11 +87,27 @@ def test_a_driving_video_needs_the_vae_alone_and_brings_its_own_sound(
     assert (tmp_path / "0.mp4").read_bytes() == (tmp_path / "1.mp4").read_bytes()
 
 
+@pytest.mark.slow
+def test_a_video_with_asked_head_poses_says_how_far_its_own_are_from_them(
+    diffusion_run: Path, portrait: Path, speech: Path, tmp_path: Path
+) -> None:
+    (made,) = generation.talking_video(
+        diffusion_run, portrait=portrait, speech=speech, out=tmp_path / "out.mp4", pose="yaw=10*sin(2pi t)", steps=2
+    ).videos
+    assert made.pose is not None
+    assert made.pose.asked_deg[:, 1] == pytest.approx(10.0 * np.sin(2.0 * np.pi * np.arange(32) / 25.0), abs=1e-4)
+    assert made.pose.measured_deg.shape == (32, 3)
+    assert str(made) == f"{tmp_path / 'out.mp4'}: 32 frames, 1.28 s; {made.pose}"
+
+
 def test_a_dry_run_says_what_would_be_done_and_writes_nothing(
     diffusion_run: Path, portrait: Path, speech: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out.mp4"
-    made = generation.talking_video(diffusion_run, portrait=portrait, speech=speech, out=out, dry_run=True)
+    made = generation.talking_video(
+        diffusion_run, portrait=portrait, speech=speech, out=out, dry_run=True, pose="pitch=5t"
+    )
+    assert "head pose: pitch 0 to 6 degrees, yaw 0 to 0 degrees, roll 0 to 0 degrees" in made.plan
     assert made.n_frames is made.duration_s is None
     assert "speech: 32 frames, 1.28 s" in made.plan
     assert "1 windows of 32 frames, 20 steps of dpmpp_2m, 48 numbers a frame" in str(made)

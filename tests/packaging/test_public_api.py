@@ -39,7 +39,7 @@ NAMES = {
         *("Experiment", "LatentsResult", "TrainingResult", "encode_latents", "experiment_names", "load_experiment"),
         *("read_experiment", "train_diffusion", "train_experiment", "train_vae"),
     },
-    "generation": {"GeneratedVideo", "GenerationError", "GenerationResult", "talking_video"},
+    "generation": {"GeneratedVideo", "GenerationError", "GenerationResult", "PoseAgreement", "talking_video"},
 }
 """What users may rely on. Signatures are in public_api.txt, which `python docs/make_python_reference.py` writes."""
 
