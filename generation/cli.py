@@ -67,7 +67,13 @@ def generate(
     variants: Annotated[
         int, typer.Option(help="Number of videos, of seeds from --seed on; of several, each name ends in its seed.")
     ] = 1,
-    face: Annotated[int | None, typer.Option(min=1, help="Which face of the portrait; 1 is the widest.")] = None,
+    face: Annotated[
+        str | None, typer.Option(help="Which face of the portrait: largest, or a number; 1 is the widest.")
+    ] = None,
+    keep_background: Annotated[
+        bool,
+        typer.Option("--keep-background", help="Show the whole picture of the portrait, not the square of its face."),
+    ] = False,
     device: Annotated[str, typer.Option(help="Where to compute: auto, cpu, cuda or cuda:K.")] = "auto",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done; write nothing.")] = False,
 ) -> None:
@@ -91,6 +97,7 @@ def generate(
             seed=seed,
             variants=variants,
             face=face,
+            keep_background=keep_background,
             device=device,
             dry_run=dry_run,
         )

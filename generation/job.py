@@ -17,14 +17,16 @@ from foundation.storage.atomic import write_bytes_atomic
 from foundation.storage.digest import file_sha256
 from foundation.weights import ensure_assets
 from generation.animation import Animation, features_of, from_speech, from_video
+from generation.background import Backdrop
 from generation.driving import read_driving
 from generation.mp4 import talking_mp4
 from generation.outcome import GeneratedVideo, GenerationResult
 from generation.planned import plan_lines
+from generation.portrait import Portrait
 from generation.pose_check import PoseAgreement
 from generation.pose_track import PoseChoice
-from generation.prepared import asked_poses, heads_of, loaded_run, needed_assets, portrait_of
-from generation.request import GenerationJob, MotionOptions
+from generation.prepared import asked_poses, backdrop_of, heads_of, loaded_run, needed_assets, portrait_of
+from generation.request import GenerationJob, MotionOptions, face_number
 from generation.speech import MUX_RATE_HZ, read_speech
 from generation.trained_run import TrainedRun
 from models.sampling.samplers import SamplerName
@@ -66,7 +68,8 @@ def talking_video(
     temperature: float = 1.0,
     seed: int = 0,
     variants: int = 1,
-    face: int | None = None,
+    face: int | str | None = None,
+    keep_background: bool = False,
     device: str = "auto",
     dry_run: bool = False,
     progress: Progress = progress_bar,
@@ -90,7 +93,9 @@ def talking_video(
         temperature: divisor of the initial noise; above 1 the motion is calmer.
         seed: of the motion; the same seed gives the same video.
         variants: number of videos, of seeds from `seed` on. Several are named after `out` and their seed.
-        face: which face of the portrait, from 1 for the widest on; None: it shows one.
+        face: which face of the portrait, from 1 for the widest on, or "largest"; None: it shows one.
+        keep_background: show the whole picture of the portrait, at most 1920 pixels wide or high, and not the square
+            around its face.
         device: auto, cpu, cuda or cuda:K.
         dry_run: read run, portrait and speech, and return what would be done; nothing is written.
         progress: passes the frames of each video on while they are made.
@@ -111,44 +116,62 @@ def talking_video(
         pose=PoseChoice(source=str(pose), amplitude=pose_amplitude, offset=pose_offset),
         seed=seed,
         variants=variants,
-        face=face,
+        face=face_number(face),
+        keep_background=keep_background,
         device=device,
     )
     trained = loaded_run(job)
     ensure_assets(needed_assets(job, trained.curation))
+    face_of = portrait_of(job, trained)
     if dry_run:
-        return GenerationResult(out=job.out, plan=tuple(plan_lines(job, trained)))
-    animations = _animations(job, trained)
+        return GenerationResult(out=job.out, plan=tuple(plan_lines(job, trained, face_of)), notes=face_of.notes)
+    backdrop = backdrop_of(trained, face_of) if job.keep_background else None
+    animations = _animations(job, trained, face_of)
     return GenerationResult(
         out=job.out,
         videos=tuple(
-            _written(job, trained, animation, seed, path, progress)
+            _written(job, trained, animation, backdrop, seed, path, progress)
             for (seed, path), animation in zip(job.videos(), animations, strict=True)
         ),
+        notes=face_of.notes,
     )
 
 
 def _written(
-    job: GenerationJob, run: TrainedRun, animation: Animation, seed: int, path: Path, progress: Progress
+    job: GenerationJob,
+    run: TrainedRun,
+    animation: Animation,
+    backdrop: Backdrop | None,
+    seed: int,
+    path: Path,
+    progress: Progress,
 ) -> GeneratedVideo:
     """Write the video of one seed, and measure its head poses where some were asked for."""
     measured_deg: list[Float32Array] = []
     asked_deg, frames = animation.asked_deg, animation.frames
     if asked_deg is not None:
         frames = heads_of(run).watched(frames, measured_deg)
+    height_px, width_px = run.size_px, run.size_px
+    if backdrop is not None:
+        height_px, width_px = backdrop.picture.shape[:2]
+        frames = map(backdrop.with_face, frames)
     used_seed = seed if job.speech is not None else None
     content = talking_mp4(
-        progress(frames, animation.n_frames), run.size_px, animation.audio_48k, MUX_RATE_HZ, _tags(job, run, used_seed)
+        progress(frames, animation.n_frames),
+        width_px,
+        animation.audio_48k,
+        MUX_RATE_HZ,
+        _tags(job, run, used_seed),
+        height_px=height_px,
     )
     write_bytes_atomic(path, content)
     pose = None if asked_deg is None else PoseAgreement(asked_deg=asked_deg, measured_deg=np.stack(measured_deg))
     return GeneratedVideo(path=path, n_frames=animation.n_frames, seed=used_seed, pose=pose)
 
 
-def _animations(job: GenerationJob, run: TrainedRun) -> Iterator[Animation]:
-    """Yield the animation of each seed; portrait, speech and models are read once."""
+def _animations(job: GenerationJob, run: TrainedRun, portrait: Portrait) -> Iterator[Animation]:
+    """Yield the animation of each seed; speech and models are read once."""
     settings = run.curation
-    portrait = portrait_of(job, run)
     if job.driving is not None:
         perception = load_perception(settings.perception)
         yield from_video(run, portrait, read_driving(job.driving, perception, settings, run.size_px))

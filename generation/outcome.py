@@ -41,6 +41,8 @@ class GenerationResult:
     """MP4 file; of several variants the name that theirs are made of."""
     videos: tuple[GeneratedVideo, ...] = ()
     """Each video that was written; none after a dry run."""
+    notes: tuple[str, ...] = ()
+    """Sentences about the portrait, such as that its face is small."""
     plan: tuple[str, ...] = ()
     """Lines of a dry run: run, networks, portrait, speech, memory."""
 
@@ -56,7 +58,7 @@ class GenerationResult:
 
     def __str__(self) -> str:
         """Return the report."""
-        return "\n".join(self.plan or (str(video) for video in self.videos))
+        return "\n".join([*(self.plan or map(str, self.videos)), *(f"note: {note}" for note in self.notes)])
 
     def __repr__(self) -> str:
         return "\n  ".join(["GenerationResult:", *str(self).splitlines()])

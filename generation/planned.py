@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from generation.networks import FRAMES_AT_ONCE
 from generation.portrait import Portrait
 from generation.pose_expression import ANGLES
-from generation.prepared import asked_poses, portrait_of
+from generation.prepared import asked_poses
 from generation.request import GenerationJob
 from generation.speech import read_speech
 from generation.trained_run import TrainedRun
@@ -18,9 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["plan_lines"]
 
 
-def plan_lines(job: GenerationJob, run: TrainedRun) -> list[str]:
+def plan_lines(job: GenerationJob, run: TrainedRun, portrait: Portrait) -> list[str]:
     """Return what would be done, one line each."""
-    portrait = portrait_of(job, run)
     lines = [
         f"run: {run.label}, landmarks {run.facts.landmark_scheme}, speech encoder {run.facts.speech_encoder}",
         f"VAE: {_millions(run.vae)}, pictures of {run.size_px} x {run.size_px} px",

@@ -16,14 +16,16 @@ from curation.speech.models import speech_assets
 from foundation.array_types import Float32Array
 from foundation.devices import resolve_device, torch_device
 from generation.animation import require_landmark_driven, require_pose_driven, speech_driven
+from generation.background import Backdrop
 from generation.driving import read_head_poses
+from generation.networks import appearance_of, decoded_frames, motion_of_portrait
 from generation.portrait import Portrait, read_portrait
 from generation.pose_check import HeadMeter
 from generation.pose_track import asked_pose
 from generation.request import GenerationJob
 from generation.trained_run import GenerationError, TrainedRun, load_run
 
-__all__ = ["asked_poses", "heads_of", "loaded_run", "needed_assets", "portrait_of"]
+__all__ = ["asked_poses", "backdrop_of", "heads_of", "loaded_run", "needed_assets", "portrait_of"]
 
 
 def loaded_run(job: GenerationJob) -> TrainedRun:
@@ -66,6 +68,13 @@ def heads_of(run: TrainedRun) -> HeadMeter:
 def portrait_of(job: GenerationJob, run: TrainedRun) -> Portrait:
     """Return the face of the portrait, cropped for the networks of a run."""
     return read_portrait(job.portrait, heads_of(run), run.curation, run.size_px, job.face)
+
+
+def backdrop_of(run: TrainedRun, portrait: Portrait) -> Backdrop:
+    """Return the picture of a portrait, with what the networks make of its colours."""
+    motion_1CHW = motion_of_portrait(run, portrait)[None]
+    (made,) = decoded_frames(run, appearance_of(run, portrait.image), motion_1CHW)
+    return Backdrop.of_portrait(portrait.picture, portrait.crop, portrait.image, made)
 
 
 def asked_poses(job: GenerationJob, run: TrainedRun, portrait: Portrait, n_frames: int) -> Float32Array | None:

@@ -12,7 +12,7 @@ from models.sampling.guidance import GuidanceConfig
 from models.sampling.sample_motion import MotionSampling
 from models.sampling.samplers import SAMPLERS, SamplerConfig, SamplerName
 
-__all__ = ["GenerationJob", "MotionOptions"]
+__all__ = ["GenerationJob", "MotionOptions", "face_number"]
 
 _MOST_STEPS, _MOST_VARIANTS = 10_000, 1000
 
@@ -79,6 +79,8 @@ class GenerationJob:
     """Number of videos; their seeds follow one another from `seed` on."""
     face: int | None = None
     """Number of the face in the portrait, from 1 for the widest; None: the portrait has one face."""
+    keep_background: bool = False
+    """Whether the video shows the whole picture of the portrait, and not the square around its face."""
     device: str = "auto"
 
     def __post_init__(self) -> None:
@@ -112,3 +114,22 @@ class GenerationJob:
             return
         for seed in range(self.seed, self.seed + self.variants):
             yield seed, self.out.with_stem(f"{self.out.stem}_seed{seed}")
+
+
+def face_number(face: int | str | None) -> int | None:
+    """Return the number of a face in a portrait, from 1 for the widest on, of a number or the word `largest`.
+
+    Raises:
+        GenerationError: it is neither.
+    """
+    if face is None:
+        return None
+    if face == "largest":
+        return 1
+    try:
+        number = int(face)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise GenerationError(f"--face is {face!r}; give a number from 1 for the widest on, or largest")
+    return number

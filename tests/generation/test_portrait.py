@@ -7,6 +7,7 @@ from PIL import Image
 
 from curation.perception.faces.mediapipe import MediaPipeFaces
 from curation.settings import CurationSettings
+from foundation.array_types import Float32Array, RgbImage, UInt8Array
 from foundation.weights import ensure_assets
 from generation.portrait import read_image, read_portrait
 from generation.pose_check import HeadMeter
@@ -71,7 +72,7 @@ def test_of_several_faces_one_has_to_be_named(heads: HeadMeter, talking_face: Ta
     both = np.full((320, 700, 3), 128, np.uint8)
     both[:, :320], both[40:280, 400:640] = face, smaller
     path = _saved(tmp_path, both)
-    with pytest.raises(GenerationError, match=r"shows 2 faces; choose one with --face: 1: .* 2: "):
+    with pytest.raises(GenerationError, match=r"shows 2 faces; choose one with --face, or .* largest: 1: .* 2: "):
         read_portrait(path, heads, SETTINGS, 256)
     first, second = (read_portrait(path, heads, SETTINGS, 256, face=number) for number in (1, 2))
     assert second.face_width_px == pytest.approx(0.75 * first.face_width_px, rel=0.05)
@@ -109,3 +110,53 @@ def test_formats_that_no_portrait_has_are_not_opened(tmp_path: Path, content: by
     (tmp_path / "portrait.png").write_bytes(content)
     with pytest.raises(GenerationError, match="no picture that can be read"):
         read_image(tmp_path / "portrait.png")
+
+
+def test_more_faces_than_one_search_finds_are_all_listed(
+    heads: HeadMeter, talking_face: TalkingFace, tmp_path: Path
+) -> None:
+    row = np.full((320, 6 * 330, 3), 128, np.uint8)
+    for number in range(6):
+        row[:, number * 330 : number * 330 + 320] = talking_face.pictures[0]
+    with pytest.raises(GenerationError, match=r"shows 6 faces; .* 6: \d+ px wide at"):
+        read_portrait(_saved(tmp_path, row), heads, SETTINGS, 256)
+
+
+class _Anywhere:
+    """A head pose that answers one yaw, whatever it is shown."""
+
+    def __init__(self, yaw_deg: float) -> None:
+        self.yaw_deg = yaw_deg
+
+    def crop(self, frame: RgbImage, boxes_px: Float32Array) -> UInt8Array:
+        return np.stack([frame[:1, :1]] * len(boxes_px))
+
+    def __call__(self, crops: UInt8Array) -> Float32Array:
+        return np.full((len(crops), 3), self.yaw_deg, np.float32)
+
+
+@pytest.mark.parametrize(("yaw_deg", "says"), [(20.0, 0), (-40.0, 1), (70.0, None)])
+def test_a_face_that_looks_aside_is_noted_and_a_profile_refused(
+    yaw_deg: float, says: int | None, heads: HeadMeter, talking_face: TalkingFace, tmp_path: Path
+) -> None:
+    turned = HeadMeter(finder=heads.finder, poses=_Anywhere(yaw_deg))
+    path = _saved(tmp_path, talking_face.pictures[0])
+    if says is None:
+        with pytest.raises(GenerationError, match="turned 70 degrees to the side, so that half of it is hidden"):
+            read_portrait(path, turned, SETTINGS, 256)
+        return
+    notes = read_portrait(path, turned, SETTINGS, 256).notes
+    assert len(notes) == says
+    assert all("turned 40 degrees to the side" in note for note in notes)
+
+
+def test_a_face_that_has_to_be_enlarged_is_noted_and_one_of_a_few_pixels_refused(
+    heads: HeadMeter, talking_face: TalkingFace, tmp_path: Path
+) -> None:
+    # 154 px wide: shown with half of the size
+    path = _saved(tmp_path, talking_face.pictures[0])
+    assert read_portrait(path, heads, SETTINGS, 256).notes == ()
+    (note,) = read_portrait(path, heads, SETTINGS, 1024).notes
+    assert "px wide and is enlarged 3.3 times" in note
+    with pytest.raises(GenerationError, match=r"networks of this run take 1024 px; give a picture .* at least 256 px"):
+        read_portrait(path, heads, SETTINGS, 2048)

@@ -12,7 +12,7 @@ from generation.animation import speech_driven
 from generation.networks import motion_of_speech
 from generation.pose_track import PoseChoice
 from generation.prepared import loaded_run
-from generation.request import GenerationJob, MotionOptions
+from generation.request import GenerationJob, MotionOptions, face_number
 from generation.trained_run import load_run
 from models.motion.inputs import MotionInputs
 from models.sampling.samplers import SAMPLERS, SamplerConfig
@@ -110,3 +110,10 @@ def test_a_run_that_was_trained_without_poses_is_refused_with_the_command_that_t
         loaded_run(replace(JOB, run=made_run(pose=False), pose=PoseChoice(source="still"), device="cpu"))
     with pytest.raises(GenerationError, match="a run of the VAE alone"):
         loaded_run(replace(JOB, run=made_run(motion=False), pose=PoseChoice(source="still"), device="cpu"))
+
+
+def test_a_face_is_chosen_by_its_number_or_as_the_largest() -> None:
+    assert [face_number(face) for face in (None, 2, "3", "largest")] == [None, 2, 3, 1]
+    for face in (0, "-1", "left", "", "1.5"):
+        with pytest.raises(GenerationError, match="give a number from 1 for the widest on, or largest"):
+            face_number(face)

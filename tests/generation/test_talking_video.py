@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from helpers.made_videos import TalkingFace, frame_times, talking_video
 from helpers.raise_points import Ending, Walk, wrong
+from PIL import Image
 from typer.testing import CliRunner
 
 import generation
@@ -85,6 +86,30 @@ def test_a_driving_video_needs_the_vae_alone_and_brings_its_own_sound(
         assert np.sqrt(np.mean(sound**2)) > 0.01
     # the same VAE in both runs: the motion network plays no part
     assert (tmp_path / "0.mp4").read_bytes() == (tmp_path / "1.mp4").read_bytes()
+
+
+@pytest.mark.slow
+def test_a_video_may_show_the_whole_picture_of_the_portrait(
+    diffusion_run: Path, talking_face: TalkingFace, speech: Path, tmp_path: Path
+) -> None:
+    wall = np.full((421, 600, 3), (40, 90, 160), np.uint8)
+    wall[60:380, 240:560] = talking_face.pictures[0]
+    Image.fromarray(wall).save(tmp_path / "wide.png")
+    made = generation.talking_video(
+        diffusion_run,
+        portrait=tmp_path / "wide.png",
+        speech=speech,
+        out=tmp_path / "out.mp4",
+        face="largest",
+        keep_background=True,
+        steps=2,
+    )
+    assert made.notes == ()
+    pictures = _pictures(tmp_path / "out.mp4")
+    assert pictures.shape == (32, 420, 600, 3)
+    # lossy, but still the wall, and not the face of random networks
+    assert np.abs(pictures[:, :, :150].astype(int) - (40, 90, 160)).mean() < 4
+    assert np.abs(pictures[0, 150:300, 330:480].astype(int) - wall[150:300, 330:480]).mean() > 10
 
 
 @pytest.mark.slow
