@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from curation.speech.models import SpeechModels
 from foundation.array_types import Float16Array, Float32Array, RgbImage
 from generation.driving import DrivingVideo
-from generation.networks import (
-    appearance_of,
-    decoded_frames,
-    motion_of_landmarks,
-    motion_of_portrait,
-    motion_of_speech,
-)
 from generation.portrait import Portrait
 from generation.speech import DrivingSpeech, speech_features
 from generation.trained_run import GenerationError, TrainedRun
+from models.face_motion import (
+    appearance_of,
+    decoded_frames,
+    motion_of_landmarks,
+    motion_of_speech,
+    reference_motion,
+)
 from models.motion.diffusion import MotionDiffusion
 from models.sampling.sample_motion import MotionSampling
 
@@ -137,7 +137,7 @@ def from_speech(
         GenerationError: the run has no motion network.
     """
     network = speech_driven(run)
-    reference_CHW = motion_of_portrait(run, portrait)
+    reference_CHW = reference_motion(run, portrait.image, portrait.landmarks_px)
     motion_TCHW = motion_of_speech(run, network, spoken.features, reference_CHW, sampling, seed, pose_deg)
     return Animation(
         frames=decoded_frames(run, appearance_of(run, portrait.image), motion_TCHW),

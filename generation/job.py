@@ -29,18 +29,13 @@ from generation.prepared import asked_poses, backdrop_of, heads_of, loaded_run, 
 from generation.request import GenerationJob, MotionOptions, face_number
 from generation.speech import MUX_RATE_HZ, read_speech
 from generation.trained_run import TrainedRun
+from models.generated_media import COMMENT, DIGITAL_SOURCE_TYPE
 from models.sampling.samplers import SamplerName
 
 __all__ = ["COMMENT", "Progress", "progress_bar", "talking_video"]
 
 Progress = Callable[[Iterable[RgbImage], int], Iterable[RgbImage]]
 """Passes on frames of a known number, and may show how many were made."""
-
-COMMENT = "AI-generated talking video, not a recording of a person. Made with gaia-avatar from one picture."
-"""Stands in the container's `comment`, which players show."""
-
-_DIGITAL_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
-"""IPTC's term for media that a trained model made."""
 
 
 def progress_bar(frames: Iterable[RgbImage], n_frames: int) -> Iterable[RgbImage]:
@@ -189,7 +184,7 @@ def _tags(job: GenerationJob, run: TrainedRun, seed: int | None) -> dict[str, st
     """Return the metadata of the file: a sentence for people and an object for programs."""
     sources = {"portrait": job.portrait, "speech": job.speech, "driving": job.driving}
     facts = {
-        "digital_source_type": _DIGITAL_SOURCE_TYPE,
+        "digital_source_type": DIGITAL_SOURCE_TYPE,
         "software": f"{DISTRIBUTION} {version(DISTRIBUTION)}",
         "run": run.label,
         "seed": seed,

@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from generation.networks import FRAMES_AT_ONCE
 from generation.portrait import Portrait
 from generation.pose_expression import ANGLES
 from generation.prepared import asked_poses
@@ -10,6 +9,7 @@ from generation.request import GenerationJob
 from generation.speech import read_speech
 from generation.trained_run import TrainedRun
 from manifests.timeline import TICK_RATE_HZ
+from models.face_motion import FRAMES_AT_ONCE
 from models.sampling.long_audio import windows
 
 if TYPE_CHECKING:

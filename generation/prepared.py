@@ -18,12 +18,12 @@ from foundation.devices import resolve_device, torch_device
 from generation.animation import require_landmark_driven, require_pose_driven, speech_driven
 from generation.background import Backdrop
 from generation.driving import read_head_poses
-from generation.networks import appearance_of, decoded_frames, motion_of_portrait
 from generation.portrait import Portrait, read_portrait
 from generation.pose_check import HeadMeter
 from generation.pose_track import asked_pose
 from generation.request import GenerationJob
 from generation.trained_run import GenerationError, TrainedRun, load_run
+from models.face_motion import appearance_of, decoded_frames, reference_motion
 
 __all__ = ["asked_poses", "backdrop_of", "heads_of", "loaded_run", "needed_assets", "portrait_of"]
 
@@ -72,7 +72,7 @@ def portrait_of(job: GenerationJob, run: TrainedRun) -> Portrait:
 
 def backdrop_of(run: TrainedRun, portrait: Portrait) -> Backdrop:
     """Return the picture of a portrait, with what the networks make of its colours."""
-    motion_1CHW = motion_of_portrait(run, portrait)[None]
+    motion_1CHW = reference_motion(run, portrait.image, portrait.landmarks_px)[None]
     (made,) = decoded_frames(run, appearance_of(run, portrait.image), motion_1CHW)
     return Backdrop.of_portrait(portrait.picture, portrait.crop, portrait.image, made)
 

@@ -64,7 +64,8 @@ def split(
 
         shares = {"val_share": val_share, "test_share": test_share}
         assignment = divide(dataset, {name: share for name, share in shares.items() if share is not None}, wait=wait)
-        typer.echo(f"Divided anew, by {by}. Judge models that were trained before on none of these clips.")
+        if assignment.splits:
+            typer.echo(f"Divided anew, by {by}. Judge models that were trained before on none of these clips.")
         typer.echo(shown(assignment.text(), several_lines=True))
 
 
@@ -72,8 +73,11 @@ def export(
     dataset: DatasetArgument,
     *,
     to: Annotated[
-        Literal["webdataset", "hf", "lance"],
-        typer.Option(help="webdataset: tars per split; hf: Parquet with the media in it; lance: a Lance dataset."),
+        Literal["webdataset", "hf", "lance", "lerobot"],
+        typer.Option(
+            help="webdataset: tars per split; hf: Parquet with the media in it; lance: a Lance dataset; "
+            "lerobot: a LeRobotDataset v3 per tier."
+        ),
     ],
     out: Annotated[str, typer.Option("--out", help="New folder for the export.", metavar="FOLDER")],
     shard_gib: Annotated[float, typer.Option(min=1e-5, max=64.0, help="Most that a file has, GiB.")] = 1.0,

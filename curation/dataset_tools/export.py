@@ -9,16 +9,16 @@ from typing import Literal
 
 from curation.dataset_tools.making import record_digest
 from curation.output.folder import DatasetFolder, DatasetFolderError
-from curation.output.sole_writer import foreign_entries
+from curation.output.sole_writer import foreign_entries, require_outside
 from foundation.storage.atomic import write_json_atomic
 from foundation.storage.leases import held, is_lease_file
 from foundation.storage.locations import is_remote, location
-from foundation.text import shown
+from foundation.text import count_text, shown
 from manifests.packing.one_state import without_writer
 
 __all__ = ["ExportFormat", "Exported", "export"]
 
-ExportFormat = Literal["webdataset", "hf", "lance"]
+ExportFormat = Literal["webdataset", "hf", "lance", "lerobot"]
 
 _GIB = 2**30
 
@@ -33,7 +33,8 @@ class Exported:
     def text(self) -> str:
         """Return a sentence for people."""
         return shown(
-            f"{self.folder}: {self.clips:,} clips. `gaia-curate forget` does not reach this copy: export it anew then."
+            f"{self.folder}: {count_text(self.clips, 'clip')}. `gaia-curate forget` does not reach this copy: "
+            "export it anew then."
         )
 
 
@@ -47,13 +48,14 @@ def export(
 
     Args:
         dataset: a finished dataset; it is not changed.
-        to: `webdataset`: tars per split; `hf`: Parquet with the media in it, for `datasets.load_dataset`; `lance`.
+        to: `webdataset`: tars per split; `hf`: Parquet with the media in it, for `datasets.load_dataset`; `lance`;
+            `lerobot`: a LeRobotDataset v3 per tier.
         out: a new or empty folder.
         shard_gib: most that a tar, or a Parquet file before compression, has.
         wait: wait while another command writes to the dataset; otherwise such a command is an error.
 
     Raises:
-        DatasetFolderError: `out` is a file, or holds files.
+        DatasetFolderError: `out` is a file, holds files, or lies in the dataset.
         DatasetError, MediaError: `dataset` is no dataset, is damaged, or has no clips.
         MissingPackageError: the library is needed and not installed.
         ChangingDatasetError: another command writes to it.
@@ -61,6 +63,7 @@ def export(
         OSError: a file cannot be read or written.
     """
     origin, folder = location(dataset), location(out)
+    require_outside(out, origin)
     _require_empty(folder)  # a folder of others gets no lease
     with held(folder, "gaia-curate export", wait=wait):
         _require_empty(folder)
@@ -108,6 +111,10 @@ def _exported(dataset: Path, to: ExportFormat, folder: Path, shard_bytes: int) -
         from curation.dataset_tools.export_webdataset import export_webdataset
 
         n_clips = export_webdataset(dataset, folder, shard_bytes)
+    elif to == "lerobot":
+        from curation.dataset_tools.export_lerobot import export_lerobot
+
+        n_clips = export_lerobot(dataset, folder, shard_bytes)
     else:
         from curation.dataset_tools.export_parquet import export_hugging_face, export_lance
 

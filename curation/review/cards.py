@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -13,10 +12,10 @@ from curation.review.page_data import ClipCard, SampleCard, SpanCell, Thumbnail,
 from curation.review.playable import clip_video, source_video, video_address
 from curation.review.sampling import Sample
 from curation.review.thumbnails import jpeg_address, missing_source, pictures_of
+from curation.review.written_page import Beside
 from curation.settings import CurationSettings
 from foundation.array_types import Float32Array
 from foundation.errors import GaiaError
-from foundation.storage.atomic import write_bytes_atomic
 from foundation.text import shown
 from manifests.dataset import Dataset
 from manifests.timeline import TICK_RATE_HZ, seconds_of_tick
@@ -88,8 +87,12 @@ def video_and_samples(
         marks = sorted({int((i + 0.5) * video.row.n_ticks / _THUMBNAILS) for i in range(_THUMBNAILS)})
         heights |= dict.fromkeys(marks, _THUMBNAIL_PX)
     heights |= dict.fromkeys((tick for sample in samples for tick in sample_ticks(sample)), _SAMPLE_PX)
-    pictures, missing = pictures_of(dataset, video, heights, settings.media) if heights else ({}, None)
-    cards = [_sample_card(video, sample, pictures, missing, settings, room) for sample in samples]
+    pictures: dict[int, str] = {}
+    gone = missing = missing_source(video.row) if heights else None
+    if heights:
+        pictures, missing = pictures_of(dataset, video, heights, settings.media, gone)
+    own_room = None if gone else room
+    cards = [_sample_card(video, sample, pictures, missing, settings, own_room) for sample in samples]
     if not timeline:
         return None, cards
     return _video_card(video, _values(video, at_most), _thumbnails(pictures, marks), missing), cards
@@ -110,7 +113,9 @@ def _sample_card(
     stretch = sample.stretch
     shown_pictures = _thumbnails(pictures, sample_ticks(sample))
     media = None
-    if room is not None and missing_source(video.row) is None:
+    if room is not None and room.refused:
+        room.refused += 1  # the page is full: no more is encoded
+    elif room is not None:
         try:
             address = video_address(source_video(video.row.path, video.row.audio_track, stretch.ticks, settings.media))
             media = address if room.takes(address) else None
@@ -184,7 +189,7 @@ def _worst_of_parts(value: Float32Array, *, at_most: bool) -> list[float | None]
     return worst
 
 
-def clip_card(dataset: Dataset, row: Mapping[str, object], media: Media, room: Room, beside: Path) -> ClipCard:
+def clip_card(dataset: Dataset, row: Mapping[str, object], media: Media, room: Room, beside: Beside | None) -> ClipCard:
     """Return the card of a clip.
 
     Args:
@@ -192,7 +197,7 @@ def clip_card(dataset: Dataset, row: Mapping[str, object], media: Media, room: R
         row: scalar columns of the table `clips`.
         media: whether the clip can be played on the page.
         room: for its video, where it is embedded.
-        beside: folder of the videos, where they are linked.
+        beside: for its video, where it is linked.
     """
     from PIL import Image
 
@@ -209,8 +214,8 @@ def clip_card(dataset: Dataset, row: Mapping[str, object], media: Media, room: R
             address = embedded if room.takes(embedded) else None
         elif media == "embed":
             room.refused += 1
-        elif media == "link":
-            write_bytes_atomic(beside / f"{clip_id}.mp4", clip_video(clip))
+        elif media == "link" and beside is not None:
+            (beside.written / f"{clip_id}.mp4").write_bytes(clip_video(clip))
             address = f"{beside.name}/{clip_id}.mp4"
             room.shown += 1
     except (GaiaError, OSError):

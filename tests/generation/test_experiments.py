@@ -11,11 +11,9 @@ import torch
 import yaml
 
 import generation
-from curation.rendering.crop import Crop
 from generation import GenerationError
-from generation.networks import appearance_of, decoded_frames, motion_of_portrait
-from generation.portrait import Portrait
 from generation.trained_run import load_run
+from models.face_motion import appearance_of, decoded_frames, reference_motion
 from models.pixels import to_float, to_uint8
 from training import encode_latents, read_experiment, train_experiment, train_vae
 from training.experiments.experiment import Experiment, ExperimentError, experiment_names
@@ -83,16 +81,7 @@ def test_what_an_experiment_trains_makes_a_video_or_is_refused_in_a_sentence(
 def test_latents_without_disentanglement_are_decoded_alone(vae_runs: dict[bool, Path]) -> None:
     run = load_run(vae_runs[False], "cpu")
     image = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
-    nowhere, frontal_deg = np.full((478, 2), np.nan, np.float32), np.zeros(3, np.float32)
-    portrait = Portrait(
-        image=image,
-        landmarks_px=nowhere,
-        face_width_px=32.0,
-        pose_deg=frontal_deg,
-        picture=image,
-        crop=Crop(x0_px=0, y0_px=0, size_px=64),
-    )
-    latent_CHW = motion_of_portrait(run, portrait)
+    latent_CHW = reference_motion(run, image, np.full((478, 2), np.nan, np.float32))
     assert latent_CHW.shape == run.vae.config.appearance_shape
     other = appearance_of(run, 255 - image)
     (frame,) = decoded_frames(run, other, latent_CHW[None])

@@ -9,11 +9,11 @@ import torch
 from foundation.array_types import Float32Array
 from generation import GenerationError
 from generation.animation import speech_driven
-from generation.networks import motion_of_speech
 from generation.pose_track import PoseChoice
 from generation.prepared import loaded_run
 from generation.request import GenerationJob, MotionOptions, face_number
 from generation.trained_run import load_run
+from models.face_motion import motion_of_speech
 from models.motion.inputs import MotionInputs
 from models.sampling.samplers import SAMPLERS, SamplerConfig
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from foundation.array_types import Float64Array
 from foundation.json_text import json_text
-from foundation.text import shown, text_table
+from foundation.text import count_text, shown, text_table
 from training.ratings.grades import CRITERIA
 from training.ratings.opinion_scores import Estimate, adjusted_by_holm, mean_opinion, paired_p, resampling
 from training.ratings.published_scores import PUBLISHED
@@ -17,6 +17,13 @@ from training.ratings.rater_agreement import krippendorff_alpha
 from training.ratings.rating_files import RatingKey, RatingsError, RatingsFile, read_key, read_ratings
 
 __all__ = ["Comparison", "RatingTable", "SystemScores", "rating_table"]
+
+
+_MOST_VIDEOS = 2_000
+"""By system; the draws of the bootstrap take 32 kB for each."""
+
+_MOST_WORK = 300_000
+"""Comparisons of systems, times five for each video and one for each rater: these take half a minute."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,22 +58,28 @@ class RatingTable:
     """What raters said; its `str` is a report for people."""
 
     sheet: str
+    """Id of the rating sheet."""
     raters: tuple[str, ...]
+    """Names of those who sent ratings."""
     n_videos: int
+    """Videos of each system that were rated."""
     systems: tuple[SystemScores, ...]
+    """Best first."""
     agreement: dict[str, float]
     """Krippendorff's alpha by criterion; NaN where it has no value."""
     comparisons: tuple[Comparison, ...]
+    """Every pair of systems, by criterion."""
     notes: tuple[str, ...]
+    """What was left out, and why."""
 
     def __str__(self) -> str:
         """Return the tables, and the paper's own figures below them."""
         n_ratings = sum(system.n_ratings for system in self.systems)
         counts = (
-            _count(len(self.raters), "rater"),
-            _count(self.n_videos, "video"),
-            _count(len(self.systems), "system"),
-            _count(n_ratings, "rating"),
+            count_text(len(self.raters), "rater"),
+            count_text(self.n_videos, "video"),
+            count_text(len(self.systems), "system"),
+            count_text(n_ratings, "rating"),
         )
         parts = [
             f"Sheet {self.sheet}: {', '.join(counts)}",
@@ -120,11 +133,13 @@ def rating_table(key: str | Path, ratings: Sequence[str | Path], *, seed: int = 
         seed: of the bootstrap and the tests.
 
     Raises:
-        RatingsError: a file cannot be used, or there is no rating; the message has the file and the fault.
+        RatingsError: a file cannot be used, there is no rating, or there are too many raters, videos and systems; the
+            message has the file and the fault.
     """
     known = read_key(Path(key))
     given = read_ratings(known, [Path(path) for path in ratings])
     videos = sorted({item.video for item in known.items.values()})
+    _require_room(key, len(known.systems), len(videos), len(given))
     grades_CSRV = _grades(known, given, videos)
     if not np.isfinite(grades_CSRV).any():
         raise RatingsError(f"the {len(given)} files hold no rating; give files of raters who have begun")
@@ -166,6 +181,20 @@ def rating_table(key: str | Path, ratings: Sequence[str | Path], *, seed: int = 
     )
 
 
+def _require_room(key: str | Path, n_systems: int, n_videos: int, n_raters: int) -> None:
+    """Refuse what would take minutes or all memory: the files may come from anyone.
+
+    Raises:
+        RatingsError: it would.
+    """
+    work = n_systems * (n_systems + 1) // 2 * (5 * n_videos + n_raters)
+    if n_videos > _MOST_VIDEOS or work > _MOST_WORK:
+        raise RatingsError(
+            f"{key} has {n_systems} systems of {n_videos:,} videos, which with {n_raters} raters is too much for one "
+            "table; write sheets of fewer systems or videos"
+        )
+
+
 def _grades(key: RatingKey, given: Sequence[RatingsFile], videos: Sequence[str]) -> Float64Array:
     """Return (C, S, R, V) grades by criterion, system, rater and video; NaN: not rated."""
     systems = {name: s for s, name in enumerate(key.systems)}
@@ -189,14 +218,10 @@ def _notes(given: Sequence[RatingsFile]) -> list[str]:
     if unfinished:
         notes.append(f"not all videos are rated by {', '.join(unfinished)}")
     if left_out := sum(len(one.left_out) for one in given):
-        notes.append(f"{_count(left_out, 'video')} did not play in a rater's browser")
+        notes.append(f"{count_text(left_out, 'video')} did not play in a rater's browser")
     if len(given) == 1:
         notes.append("there is one rater: the intervals are over videos alone, and agreement has no value")
     return notes
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _estimate(one: Estimate, *, signed: bool = False) -> str:
