@@ -95,7 +95,7 @@ def _yuv(frame: RgbImage | VideoFrame, width_px: int, height_px: int, number: in
     if isinstance(frame, VideoFrame):
         found = (frame.format.name, frame.width, frame.height)
         if found != ("yuv420p", width_px, height_px):
-            raise ValueError(f"frame {number} is {found}; give {('yuv420p', size_px, size_px)}")
+            raise ValueError(f"frame {number} is {found}; give {('yuv420p', width_px, height_px)}")
         return frame
     if frame.shape != (height_px, width_px, 3) or frame.dtype != np.uint8:
         raise ValueError(
