@@ -25,7 +25,7 @@ def exit_codes(program: str, *, files: str, kept: str) -> Iterator[None]:
 
     Args:
         program: name of the command, put before every message.
-        files: subject of the message about an error of the operating system, such as "the dataset".
+        files: subject of the message about an error of the operating system that names no file, such as "files".
         kept: what an interrupt or a full disk leaves behind, and how to go on.
 
     Raises:
@@ -64,7 +64,15 @@ def _stop_for(program: str, error: BaseException, files: str, kept: str) -> NoRe
         stop(program, f"memory ran out{f': {error}' if str(error) else ''}; {kept}", EXIT_CANNOT_START)
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         stop(program, f"the disk is full: {error}; make room and give the command again: {kept}", EXIT_CANNOT_START)
-    stop(program, f"{files} cannot be read or written: {error}", EXIT_CANNOT_START)
+    stop(program, _file_text(error, files), EXIT_CANNOT_START)
+
+
+def _file_text(error: BaseException, files: str) -> str:
+    """Return a sentence on an error of the operating system, about the file that it names, if any."""
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        names = " and ".join(str(name) for name in (error.filename, error.filename2) if name is not None)
+        return f"{names} cannot be read or written: {error.strerror}"
+    return f"{files} cannot be read or written: {error}"
 
 
 def stop(program: str, message: str, code: int) -> NoReturn:

@@ -41,6 +41,9 @@ SettingsT = TypeVar("SettingsT")
 Setting = str | int | float | bool | None | list["Setting"] | dict[str, "Setting"]
 """A value as JSON has it."""
 
+_MOST_LISTED = 20
+"""Known names that a message lists; of more, the nearest."""
+
 Overrides = Sequence[str] | Mapping[str, object]
 """Changes to settings: ``NAME=VALUE`` as the option `--set` takes them, or values by dotted name."""
 
@@ -200,15 +203,16 @@ def require_known(given: Iterable[str], known: Collection[str], where: str, pref
         prefix: beginning of a name for the message, such as ``rules.frontal.``.
 
     Raises:
-        SettingsError: naming the first unknown one and the known one nearest to it.
+        SettingsError: naming the first unknown one and those nearest to it, or all where they are few.
     """
     for name in given:
         if name not in known:
-            (nearest,) = difflib.get_close_matches(str(name), known, n=1, cutoff=0.0)
-            raise SettingsError(
-                f"{where} {f'{prefix}{name}'!r} is unknown; the nearest known one is {f'{prefix}{nearest}'!r} "
-                f"(known: {', '.join(known)})"
-            )
+            nearest, *others = difflib.get_close_matches(str(name), known, n=4, cutoff=0.0)
+            rest = f"known: {', '.join(known)}"
+            if len(known) > _MOST_LISTED:
+                rest = f"then {', '.join(others)}; the command `settings` lists all {len(known)}"
+            named, known_one = (f"{prefix}{one}" for one in (name, nearest))
+            raise SettingsError(f"{where} {named!r} is unknown; the nearest known one is {known_one!r} ({rest})")
 
 
 _PROBLEMS = {

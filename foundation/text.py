@@ -8,6 +8,7 @@ from foundation.address_text import without_secrets
 __all__ = [
     "TimeUnit",
     "clock_text",
+    "count_text",
     "duration_text",
     "gigabytes",
     "megabytes",
@@ -53,6 +54,20 @@ def clock_text(seconds: float) -> str:
     """
     hundredths = round(seconds * 100)
     return f"{hundredths // 6000}:{hundredths % 6000 // 100:02d}.{hundredths % 100:02d}"
+
+
+def count_text(number: int, noun: str, plural: str | None = None) -> str:
+    """Return a number and what it counts.
+
+    Args:
+        number: of things.
+        noun: for one of them; words may follow it, such as ``video was``.
+        plural: for any other number of them; None: the noun with an s.
+
+    >>> count_text(1, "video"), count_text(2_500, "video"), count_text(0, "file was", "files were")
+    ('1 video', '2,500 videos', '0 files were')
+    """
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
 
 
 def duration_text(seconds: float) -> str:

@@ -45,7 +45,9 @@ class ExperimentRow(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     name: str
+    """Of the experiment."""
     origin: str
+    """Table and row of the paper."""
     settings_sha256: str
     """Of what the row was trained with: sizes, preset, settings."""
     run: str
@@ -59,6 +61,7 @@ class ExperimentTable:
     """Result of `train_and_evaluate`; its `str` is a table for people."""
 
     folder: Path
+    """Of the runs and the rows."""
     rows: tuple[ExperimentRow, ...]
     """Those that are done, in the order of their names."""
     left: tuple[str, ...]

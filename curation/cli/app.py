@@ -33,7 +33,7 @@ from curation.cli.what_if import what_if
 from foundation.command_line import with_option_groups
 from foundation.errors import EXIT_CANNOT_START, EXIT_INTERRUPTED, EXIT_PROBLEMS
 from foundation.program_end import run_program
-from foundation.text import shown
+from foundation.text import count_text, shown
 
 __all__ = ["app", "main"]
 
@@ -241,7 +241,7 @@ def validate(dataset: DatasetArgument, *, wait: WaitOption = False) -> None:
         problems = data.validate(wait=wait)
     for problem in problems:
         typer.echo(shown(str(problem)))
-    typer.echo(shown(f"{data.path}: {len(problems)} problems" if problems else f"{data.path}: valid"))
+    typer.echo(shown(f"{data.path}: {count_text(len(problems), 'problem')}" if problems else f"{data.path}: valid"))
     if problems:
         raise typer.Exit(EXIT_PROBLEMS)
 

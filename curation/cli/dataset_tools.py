@@ -64,7 +64,8 @@ def split(
 
         shares = {"val_share": val_share, "test_share": test_share}
         assignment = divide(dataset, {name: share for name, share in shares.items() if share is not None}, wait=wait)
-        typer.echo(f"Divided anew, by {by}. Judge models that were trained before on none of these clips.")
+        if assignment.splits:
+            typer.echo(f"Divided anew, by {by}. Judge models that were trained before on none of these clips.")
         typer.echo(shown(assignment.text(), several_lines=True))
 
 

@@ -9,7 +9,7 @@ import typer
 import curation
 from curation.cli.options import DatasetArgument, WaitOption, exit_codes, stop
 from foundation.errors import EXIT_USAGE
-from foundation.text import shown
+from foundation.text import count_text, shown
 
 if TYPE_CHECKING:
     from curation.operations.find_person import FoundPerson
@@ -85,5 +85,5 @@ def _confirm(n_videos: int) -> None:
     """
     if not sys.stdin.isatty():
         stop("nothing was removed: look at the pictures, then give the command again with --yes", EXIT_USAGE)
-    if not typer.confirm(f"Remove {n_videos} {'video' if n_videos == 1 else 'videos'} for good?"):
+    if not typer.confirm(f"Remove {count_text(n_videos, 'video')} for good?"):
         stop("nothing was removed", EXIT_USAGE)

@@ -7,7 +7,7 @@ import typer
 
 from curation.cli.options import exit_codes, stop
 from foundation.errors import EXIT_PROBLEMS, EXIT_USAGE
-from foundation.text import shown
+from foundation.text import count_text, shown
 
 __all__ = ["models_app"]
 
@@ -83,7 +83,7 @@ def verify(names: NamesArgument = None) -> None:
     damaged = [check for check in checks if check.problem]
     for check in damaged:
         typer.echo(shown(check.problem), err=True)
-    typer.echo(f"{len(checks)} files, {len(damaged)} damaged")
+    typer.echo(f"{count_text(len(checks), 'file')}, {len(damaged)} damaged")
     if damaged:
         raise typer.Exit(EXIT_PROBLEMS)
 

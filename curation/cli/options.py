@@ -38,7 +38,7 @@ PROGRAM = "gaia-curate"
 exit_codes = partial(
     command_line.exit_codes,
     PROGRAM,
-    files="the dataset",
+    files="a file",
     kept="nothing committed is lost, the same command goes on",
 )
 """Context in which every command runs: errors that a user can correct become one line and an exit code."""

@@ -21,9 +21,11 @@ from curation.output.ledger import VideoRecord
 from curation.sources.entries import SourceVideo
 from foundation.signals import CtrlC
 from foundation.storage.path_text import plain_path
-from foundation.text import duration_text, gigabytes, printable, shown
+from foundation.text import count_text, duration_text, gigabytes, printable, shown
 
-__all__ = ["PullProgress", "RunProgress", "run_progress"]
+__all__ = ["PullProgress", "RunProgress", "run_progress", "told_on_terminal"]
+
+_SAY_EVERY_S = 2.0
 
 _MOST_WORKERS = 16
 """Rows of the live display; with more workers, those whose units have run longest."""
@@ -61,13 +63,15 @@ class RunProgress:
 
     def reading(self, n_files: int, n_bytes: int) -> None:
         """Print what is read before the work begins."""
-        self.say(f"reading {n_files} files, {gigabytes(n_bytes)}, to know videos by their content")
+        self.say(f"reading {count_text(n_files, 'file')}, {gigabytes(n_bytes)}, to know videos by their content")
 
     def start(self, todo: Sequence[SourceVideo], already_done: int) -> None:
         """Print the number of videos."""
         self._todo = len(todo)
         self._pace = Pace(todo)
-        self.say(f"{self._todo} videos to curate" + (f", {already_done} done before" if already_done else ""))
+        self.say(
+            f"{count_text(self._todo, 'video')} to curate" + (f", {already_done} done before" if already_done else "")
+        )
         if self._console.is_terminal and todo:
             self._live = Live(get_renderable=self._renderable, console=self._console, refresh_per_second=2)
             self._live.start()
@@ -110,7 +114,7 @@ class RunProgress:
     def _totals(self) -> str:
         failed = f", {self._failed} failed" if self._failed else ""
         return (
-            f"{self._done} of {self._todo} videos{failed} · {duration_text(self._in_s)} in · kept "
+            f"{self._done} of {count_text(self._todo, 'video')}{failed} · {duration_text(self._in_s)} in · kept "
             f"{duration_text(self._diffusion_s)} diffusion, {duration_text(self._vae_s)} vae · "
             f"{self._speed()} · {self._left()}"
         )
@@ -135,6 +139,23 @@ class RunProgress:
     def _left(self) -> str:
         left_s = self._pace.left_s(self._clock())
         return "time left not known yet" if left_s is None else f"{duration_text(left_s)} left"
+
+
+def told_on_terminal(what: str) -> Callable[[int, int], None]:
+    """Return a function that says now and then how many videos of how many are done, where stderr is a terminal.
+
+    Args:
+        what: was done to them, such as "looked at".
+    """
+    said_s = [time.monotonic()]
+
+    def say(done: int, total: int) -> None:
+        now_s = time.monotonic()
+        if sys.stderr.isatty() and done < total and now_s - said_s[0] > _SAY_EVERY_S:
+            said_s[0] = now_s
+            sys.stderr.write(f"{what} {done:,} of {count_text(total, 'video')}\n")
+
+    return say
 
 
 class PullProgress:

@@ -7,6 +7,7 @@ import typer
 
 import curation
 from curation.cli.options import DatasetArgument, exit_codes
+from foundation.text import count_text, shown
 
 __all__ = ["calibrate", "label_sheet", "report"]
 
@@ -29,14 +30,18 @@ def report(
 ) -> None:
     """Write one HTML file that opens offline: what every rule did, on which pictures, how near to its limit."""
     with exit_codes():
-        typer.echo(curation.write_report(dataset, out, media=media, videos=videos, clips=clips, seed=seed).text())
+        from curation.cli.progress import told_on_terminal
+
+        told = told_on_terminal("looked at")
+        page = curation.write_report(dataset, out, media=media, videos=videos, clips=clips, seed=seed, on_progress=told)
+        typer.echo(page.text())
 
 
 def label_sheet(
     dataset: DatasetArgument,
     *,
     out: PageOption = Path("sheet.html"),
-    n: Annotated[int, typer.Option("--n", min=1, help="Stretches to draw.")] = 200,
+    n: Annotated[int, typer.Option("--n", min=1, help="Stretches to draw, up to 1,000.")] = 200,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the draw: the same one draws the same stretches.")] = 1,
     rules: Annotated[list[str] | None, typer.Option("--rule", help="Draw for this rule only; may be repeated.")] = None,
     media: Annotated[
@@ -47,7 +52,12 @@ def label_sheet(
 ) -> None:
     """Write a page of stretches to be labelled right or wrong, drawn by rule and distance to its limit."""
     with exit_codes():
-        sheet = curation.write_label_sheet(dataset, out, n=n, seed=seed, rules=rules or [], media=media, videos=videos)
+        from curation.cli.progress import told_on_terminal
+
+        told = told_on_terminal("looked at")
+        sheet = curation.write_label_sheet(
+            dataset, out, n=n, seed=seed, rules=rules or [], media=media, videos=videos, on_progress=told
+        )
         typer.echo(sheet.text())
 
 
@@ -69,5 +79,5 @@ def calibrate(
         found = curation.calibrate(dataset, labels, precision=precision, out=out)
         typer.echo(found.json() if json else found.text())
         if out is not None and not json:
-            changes = f"{len(found.overrides)} changed {'limit' if len(found.overrides) == 1 else 'limits'}"
-            typer.echo(f"{out}: {changes}; `gaia-curate decide --config {out}` applies them")
+            changes = count_text(len(found.overrides), "changed limit")
+            typer.echo(shown(f"{out}: {changes}, for `gaia-curate decide --config {out}`"))

@@ -6,7 +6,7 @@ from curation.operations.retry import RetryReport
 from curation.operations.run import RunReport
 from curation.output.ledger import VideoRecord
 from curation.sources.left_alone import left_alone_text
-from foundation.text import duration_text, shown
+from foundation.text import count_text, duration_text, shown
 from manifests.dataset import Dataset
 from manifests.packing.one_state import ChangingDatasetError
 
@@ -20,29 +20,33 @@ def run_summary(report: RunReport) -> str:
     """Return the statistics of the dataset and the notes on the run."""
     lines = []
     if report.already_done:
-        lines.append(f"{report.already_done} videos had been done by an earlier run.")
+        lines.append(f"{count_text(report.already_done, 'video')} had been done by an earlier run.")
     if report.discovery.ignored_files:
-        lines.append(f"{report.discovery.ignored_files} files without the suffix of a video were ignored.")
+        lines.append(f"{count_text(report.discovery.ignored_files, 'file')} without the suffix of a video ignored.")
     lines += [left_alone_text(report.discovery.left_alone)] if report.discovery.left_alone else []
     lines += report.notes
     if report.excluded:
-        lines.append(f"{report.excluded} files were left out, as the lists ask; their rows say `excluded`.")
+        excluded = count_text(report.excluded, "file was", "files were")
+        lines.append(f"{excluded} left out, as the lists ask; `videos` says `excluded`.")
     if report.without_consent:
         lines.append(
-            f"{report.without_consent} files were left out: no consent is recorded; their rows say `no_consent`."
+            f"{count_text(report.without_consent, 'file was', 'files were')} left out: no consent is recorded; "
+            "`videos` says `no_consent`."
         )
     lines += _slowest(report.curated)
     lines += [f"folder not readable: {problem}" for problem in report.discovery.unreadable_folders]
     ends = _ends(report.dataset, report.failed)
     if report.left:
-        ends.append(f"Ended by Ctrl-C: {report.left} videos are left; the same command goes on with them.")
+        ends.append(
+            f"Ended by Ctrl-C: {count_text(report.left, 'video is', 'videos are')} left; the same command goes on."
+        )
     return "\n".join([statistics_text(report.dataset), "", *map(shown, (*lines, *ends))])
 
 
 def retry_summary(report: RetryReport) -> str:
     """Return the statistics of the dataset and which of the videos that were tried again are still not ok."""
     n_ok = len(report.records) - len(report.failed)
-    result = f"{n_ok} of {len(report.records)} videos are ok now."
+    result = f"{n_ok} of {count_text(len(report.records), 'video')} ok now."
     ends = map(shown, _ends(report.dataset, report.failed))
     return "\n".join([statistics_text(report.dataset), "", result, *ends])
 

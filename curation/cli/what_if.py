@@ -50,21 +50,20 @@ def what_if(
     """Count what `decide` would keep with many values of a setting; changes nothing, and runs no model.
 
     The first call prepares all videos; later ones that vary the same settings are much faster.
-    The hours, clips and speakers are exactly those of `gaia-curate decide` with each value.
+    The hours, clips and speakers are exactly those of `gaia-curate decide --render` with each value. Hours and
+    speakers of tier vae include those of tier diffusion; its clips are those that vae has beside them.
     """
     with exit_codes():
+        from curation.cli.progress import told_on_terminal
         from curation.what_if.kept_charts import bars, require_picture, write_chart
 
         if plot is not None:
             require_picture(plot)
 
-        def say(done: int, total: int) -> None:
-            if sys.stderr.isatty() and done < total:
-                typer.echo(f"counted {done:,} of {total:,} videos", err=True)
-
         cache = None if no_cache else cache_folder_of("what-if")
+        told = told_on_terminal("counted")
         found = curation.vary(
-            dataset, vary, changes.config, changes.overrides or [], workers=workers, cache=cache, on_progress=say
+            dataset, vary, changes.config, changes.overrides or [], workers=workers, cache=cache, on_progress=told
         )
         typer.echo(found.json() if json else shown(found.text(), several_lines=True))
         if chart and not json:

@@ -8,7 +8,7 @@ from curation.output.folder import DatasetFolder
 from curation.output.sole_writer import sole_writer
 from foundation.storage.atomic import write_bytes_atomic
 from foundation.storage.leases import require_lease
-from foundation.text import shown
+from foundation.text import count_text, shown
 from manifests.card.croissant import croissant_json
 from manifests.card.facts import card_facts
 from manifests.card.own_files import require_own
@@ -31,10 +31,11 @@ class WrittenCard:
     def text(self) -> str:
         """Return sentences for people."""
         lines = [f"wrote {path}" for path in self.files]
+        clips = count_text(self.clips, "clip")
         if self.without_licence:
-            lines.append(f"Of {self.without_licence:,} of {self.clips:,} clips the source states no licence.")
+            lines.append(f"No licence is recorded for {self.without_licence:,} of {clips}.")
         if self.without_consent:
-            lines.append(f"Of {self.without_consent:,} of {self.clips:,} clips no consent is recorded.")
+            lines.append(f"No consent is recorded for {self.without_consent:,} of {clips}.")
         return "\n".join(map(shown, lines))
 
 

@@ -9,11 +9,11 @@ from typing import Literal
 
 from curation.dataset_tools.making import record_digest
 from curation.output.folder import DatasetFolder, DatasetFolderError
-from curation.output.sole_writer import foreign_entries
+from curation.output.sole_writer import foreign_entries, require_outside
 from foundation.storage.atomic import write_json_atomic
 from foundation.storage.leases import held, is_lease_file
 from foundation.storage.locations import is_remote, location
-from foundation.text import shown
+from foundation.text import count_text, shown
 from manifests.packing.one_state import without_writer
 
 __all__ = ["ExportFormat", "Exported", "export"]
@@ -33,7 +33,8 @@ class Exported:
     def text(self) -> str:
         """Return a sentence for people."""
         return shown(
-            f"{self.folder}: {self.clips:,} clips. `gaia-curate forget` does not reach this copy: export it anew then."
+            f"{self.folder}: {count_text(self.clips, 'clip')}. `gaia-curate forget` does not reach this copy: "
+            "export it anew then."
         )
 
 
@@ -54,7 +55,7 @@ def export(
         wait: wait while another command writes to the dataset; otherwise such a command is an error.
 
     Raises:
-        DatasetFolderError: `out` is a file, or holds files.
+        DatasetFolderError: `out` is a file, holds files, or lies in the dataset.
         DatasetError, MediaError: `dataset` is no dataset, is damaged, or has no clips.
         MissingPackageError: the library is needed and not installed.
         ChangingDatasetError: another command writes to it.
@@ -62,6 +63,7 @@ def export(
         OSError: a file cannot be read or written.
     """
     origin, folder = location(dataset), location(out)
+    require_outside(out, origin)
     _require_empty(folder)  # a folder of others gets no lease
     with held(folder, "gaia-curate export", wait=wait):
         _require_empty(folder)

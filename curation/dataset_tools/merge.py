@@ -12,13 +12,13 @@ from curation.output.complete_videos import curated_ids
 from curation.output.folder import DatasetFolder, DatasetFolderError
 from curation.output.ledger import VideoRecord
 from curation.output.removals import without_removed
-from curation.output.sole_writer import sole_writer_of_new
+from curation.output.sole_writer import require_outside, sole_writer_of_new
 from curation.settings import differences
 from curation.splits.assignment import EarlierSplits
 from curation.splits.groups import CLIP_COLUMNS
 from foundation.packages import DISTRIBUTION
 from foundation.storage.locations import location
-from foundation.text import shown
+from foundation.text import count_text, shown
 from manifests.dataset import Dataset
 from manifests.files.tables import read_table
 from manifests.packing.identity_rows import write_identities
@@ -49,11 +49,13 @@ class Merged:
     def text(self) -> str:
         """Return sentences for people."""
         first, second = self.videos
-        lines = [f"{self.dataset.path}: {first:,} curated videos of the first dataset, {second:,} of the second."]
+        curated = f"{count_text(first, 'curated video')} of the first dataset, {second:,} of the second"
+        lines = [f"{self.dataset.path}: {curated}."]
         if self.in_both:
-            lines.append(f"{self.in_both:,} videos are in both and were taken once.")
+            lines.append(f"{count_text(self.in_both, 'video is', 'videos are')} in both and taken once.")
         if self.removed:
-            lines.append(f"{self.removed:,} videos were left out: `gaia-curate forget` removed them from one dataset.")
+            left_out = count_text(self.removed, "video was", "videos were")
+            lines.append(f"{left_out} left out, which `gaia-curate forget` removed from one dataset.")
         if self.has_persons:
             lines.append("Persons were told apart in each dataset alone: run `gaia-curate identities` on the new one.")
         lines.append("Near-duplicates across the two are not known: run `gaia-curate duplicates` on the new one.")
@@ -70,7 +72,7 @@ def merge(first: str | Path, second: str | Path, out: str | Path, *, wait: bool 
         wait: wait while another command writes to one of the three; otherwise such a command is an error.
 
     Raises:
-        DatasetFolderError: the two were made differently, or `out` holds something else.
+        DatasetFolderError: the two were made differently, or `out` holds something else or lies in one of them.
         DatasetError: one is no dataset, or is damaged.
         LeaseHeldError: another command writes to `out`, and `wait` is false.
         ChangingDatasetError: another command writes to one of the two.
@@ -79,6 +81,7 @@ def merge(first: str | Path, second: str | Path, out: str | Path, *, wait: bool 
     origins, target = (location(first), location(second)), location(out)
     if len({path.resolve() for path in (*origins, target)}) < 3:
         raise DatasetFolderError(f"{first}, {second} and --out {out} are to be three folders, and two are the same")
+    require_outside(out, *origins)
     with sole_writer_of_new(target, "gaia-curate merge", wait=wait):
         return without_writer(
             origins[0],

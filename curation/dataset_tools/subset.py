@@ -6,13 +6,13 @@ from pathlib import Path
 
 from curation.dataset_tools.making import Origin, begun, record_digest
 from curation.output.complete_videos import curated_ids
-from curation.output.folder import DatasetFolder, DatasetFolderError
-from curation.output.sole_writer import sole_writer_of_new
+from curation.output.folder import DatasetFolder
+from curation.output.sole_writer import require_outside, sole_writer_of_new
 from curation.output.split_column import earlier_splits
 from foundation.errors import UsageError
 from foundation.packages import DISTRIBUTION
 from foundation.storage.locations import location
-from foundation.text import duration_text, shown
+from foundation.text import count_text, duration_text, shown
 from manifests.dataset import Dataset
 from manifests.files.tables import read_table
 from manifests.packing.identity_rows import write_identities
@@ -40,7 +40,8 @@ class Subset:
 
     def text(self) -> str:
         """Return sentences for people."""
-        what = f"{self.clips:,} of {self.of_clips:,} clips, {duration_text(self.kept_s)}, of {self.videos:,} videos"
+        chosen = f"{self.clips:,} of {count_text(self.of_clips, 'clip')}"
+        what = f"{chosen}, {duration_text(self.kept_s)}, of {count_text(self.videos, 'video')}"
         return f"{shown(f'{self.dataset.path}: {what}')}\n\n{self.split}"
 
 
@@ -62,15 +63,14 @@ def subset(
     Raises:
         UsageError: the condition is empty, or no clip fulfils it.
         QueryError: it is no condition, or takes more than `limits`.
-        DatasetFolderError: `out` holds something else.
+        DatasetFolderError: `out` holds something else, or lies in the dataset.
         DatasetError: `dataset` is no dataset, or is damaged.
         LeaseHeldError: another command writes to `out`, and `wait` is false.
         ChangingDatasetError: another command writes to `dataset`.
         OSError: a file cannot be read or written.
     """
     origin, target = location(dataset), location(out)
-    if origin.resolve() == target.resolve():
-        raise DatasetFolderError(f"--out {out} is the dataset itself; give another folder")
+    require_outside(out, origin)
     with sole_writer_of_new(target, "gaia-curate subset", wait=wait):
         return without_writer(
             origin, lambda: _chosen(origin, where, target, limits or QueryLimits()), wait=wait, repeat=False
@@ -87,7 +87,7 @@ def _chosen(path: Path, where: str, out: Path, limits: QueryLimits) -> Subset:
     frames = {clip["clip_id"]: clip["n_frames"] for clip in clips if clip["clip_id"] in asked}
     if not frames:
         raise UsageError(
-            f"none of the {folder.record.totals.clips:,} clips of {path} fulfils {where!r}; nothing was written"
+            f"none of {count_text(folder.record.totals.clips, 'clip')} of {path} fulfils {where!r}; nothing was written"
         )
     step = HistoryStep(
         command="subset",

@@ -23,6 +23,7 @@ from curation.rules.rule import Rule
 from curation.rules.sync import NOTHING_JUDGED, VideoSync, judge_sync
 from curation.rules.verdict import Verdict
 from foundation.array_types import Int64Array
+from foundation.text import count_text
 from manifests.timeline import TICK_RATE_HZ
 from manifests.vocabulary import TIERS, Tier
 
@@ -50,7 +51,9 @@ class Decision:
 
     def __repr__(self) -> str:
         seconds = float(sum(clip.n_ticks for clip in self.clips) / TICK_RATE_HZ)
-        return f"Decision: {len(self.spans)} spans; {len(self.clips)} clips, {seconds:.1f} s"
+        return (
+            f"Decision: {count_text(len(self.spans), 'span')}; {count_text(len(self.clips), 'clip')}, {seconds:.1f} s"
+        )
 
 
 def decide(

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 
 from curation.differences.changes import Change, Direction
 from foundation.json_text import json_text
-from foundation.text import TimeUnit, clock_text, printable, text_table, time_unit
+from foundation.text import TimeUnit, clock_text, count_text, printable, text_table, time_unit
 from manifests.timeline import TICK_RATE_HZ
 from manifests.vocabulary import TIERS, Tier
 
@@ -30,6 +30,7 @@ class Side:
     kept_s: dict[Tier, float]
     """Seconds by tier; `vae` includes what is kept in `diffusion`."""
     clips: int
+    """Clips that were decided, rendered or not."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,7 +73,7 @@ class Differences:
     only_there: tuple[OnlyThere, ...]
     """Videos that only one of the two has."""
     clips: dict[str, int]
-    """Clips that `both` have, and that the `first` or the `second` has alone, by video, first and last tick."""
+    """Decided clips that `both` have, and that the `first` or the `second` has alone, by video, first and last tick."""
     unmeasured: tuple[str, ...] = ()
     """Paths of videos that the second settings could not decide, because ticks that could hold a clip were not
     measured; nothing of them is counted on either side."""
@@ -129,7 +130,7 @@ class Differences:
             "videos",
             f"{unit.name} raw",
             *(f"{unit.name} kept, {tier}" for tier in TIERS),
-            "clips",
+            "decided clips",
         ]
         rows = [
             [name, side.name, f"{side.videos:,}", unit.text(side.raw_s)]
@@ -140,8 +141,9 @@ class Differences:
         moved = f" ({self.moved_videos:,} under another path or source)" if self.moved_videos else ""
         return (
             f"{text_table(header, rows, numeric=[False, False, *[True] * 5])}\n"
-            f"Equal content: {_videos(self.common_videos)}{moved}. Clips: {self.clips['both']:,} in both, "
-            f"{self.clips['first']:,} in the first alone, {self.clips['second']:,} in the second alone."
+            f"Equal content: {count_text(self.common_videos, 'video')}{moved}. Decided clips, rendered or not: "
+            f"{self.clips['both']:,} in both, {self.clips['first']:,} in the first alone, {self.clips['second']:,} in "
+            "the second alone."
         )
 
     def _settings_text(self) -> str:
@@ -196,20 +198,17 @@ class Differences:
             rows.append([video.path, *(f"{value:,.1f}" for value in sums), by.most_common(1)[0][0], example])
         table = text_table(header, rows, numeric=[False, *[True] * 4, False, False])
         left = len(self.videos) - len(shown)
-        more = f"\nMore that changed: {_videos(left)}; --json lists all." if left else ""
+        more = f"\nMore that changed: {count_text(left, 'video')}; --json lists all." if left else ""
         return f"By video, the largest change first:\n{table}{more}"
 
     def _unmeasured_text(self) -> str:
         return (
-            f"{_videos(len(self.unmeasured))} would have to be measured further, such as {self.unmeasured[0]}: ticks "
-            "that were not looked at could hold a clip under the second settings. Nothing of them is counted above."
+            f"{count_text(len(self.unmeasured), 'video')} would have to be measured further, such as "
+            f"{self.unmeasured[0]}: ticks that were not looked at could hold a clip under the second settings. "
+            "Nothing of them is counted above."
         )
 
 
 def _seconds(changes: Sequence[Change], tier: str, direction: Direction) -> float:
     ticks = sum(one.n_ticks for one in changes if one.tier == tier and one.direction == direction)
     return ticks / float(TICK_RATE_HZ)
-
-
-def _videos(number: int) -> str:
-    return f"{number:,} {'video' if number == 1 else 'videos'}"

@@ -15,6 +15,7 @@ from curation.output.ledger import VideoRecord
 from curation.sources.entries import SourceVideo
 from curation.sources.scratch import ScratchSettings
 from foundation.signals import CtrlC
+from foundation.text import count_text
 
 __all__ = ["Executor", "RunWatcher"]
 
@@ -91,7 +92,7 @@ class Executor:
                 if watcher is not None:
                     watcher.tell(event)
 
-            log.run("run_begin", f"{len(todo)} videos to curate, {already_done} done before")
+            log.run("run_begin", f"{count_text(len(todo), 'video')} to curate, {already_done} done before")
             n_done = 0
             hooks = RunHooks(on_event=on_event, stopped=ctrl_c.requested) if ctrl_c else RunHooks(on_event=on_event)
             for record in self._records(plan, todo, hooks):
@@ -99,7 +100,7 @@ class Executor:
                 if watcher is not None:
                     watcher.advance(record)
                 yield record
-            log.run("run_end", f"{n_done} videos done, {len(todo) - n_done} left")
+            log.run("run_end", f"{count_text(n_done, 'video')} done, {len(todo) - n_done} left")
 
     def _records(self, plan: WorkerPlan, todo: Sequence[SourceVideo], hooks: RunHooks) -> Iterator[VideoRecord]:
         if self.kind == "inline":

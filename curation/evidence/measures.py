@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from foundation.array_types import BoolArray, Float32Array, Int64Array
+from foundation.text import count_text
 from manifests.schema.face_measures import FaceMeasures
 from manifests.timeline import TICK_RATE_HZ
 
@@ -85,4 +86,4 @@ class Evidence(FrameEvidence, AudioEvidence):
 
     def __repr__(self) -> str:
         seconds = float(len(self) / TICK_RATE_HZ)
-        return f"Evidence: {len(self)} ticks ({seconds:g} s), {len(self.faces)} faces"
+        return f"Evidence: {count_text(len(self), 'tick')} ({seconds:g} s), {count_text(len(self.faces), 'face')}"

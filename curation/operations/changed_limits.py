@@ -4,7 +4,7 @@ from curation.decision.grid import UnmeasuredError, unmeasured_ticks
 from curation.output.folder import DatasetFolder
 from curation.output.frame_rows import GRID_COLUMNS, grid_evidence
 from curation.settings import CurationSettings
-from foundation.text import shown, text_table
+from foundation.text import count_text, shown, text_table
 from manifests.packing.packed_files import sources_of, table_inventory
 from manifests.packing.rows import VideoRows
 from manifests.packing.unmeasured import unmeasured_ticks_of
@@ -60,7 +60,7 @@ def require_measured(origin: DatasetFolder, settings: CurationSettings) -> None:
         listed = [[f"{n / float(TICK_RATE_HZ):.1f} s", shown(path)] for n, path in sorted(missing, reverse=True)]
         raise UnmeasuredVideosError(
             f"{shown(str(origin.path))}: under these settings a clip could lie on ticks that were not measured, of "
-            f"{len(missing)} videos; `gaia-curate run` into this dataset, with its settings and --set "
+            f"{count_text(len(missing), 'video')}; `gaia-curate run` into this dataset, with its settings and --set "
             "analysis.every_tick=true, measures them, so that the same command can decide\n"
             + text_table(["not measured", "video"], listed, numeric=[True, False])
         )

@@ -18,11 +18,11 @@ from curation.operations.changed_limits import PICTURES, SOUND, TRACKING, requir
 from curation.operations.rendered_before import COLUMNS, rendered_before
 from curation.operations.work import unchanged_source
 from curation.output.curated_video import CuratedVideo, decided_columns, landmarks_of, write_decision, write_video_files
-from curation.output.folder import DatasetFolder, DatasetFolderError
+from curation.output.folder import DatasetFolder
 from curation.output.frame_rows import evidence_of_frames
 from curation.output.ledger import VideoRecord
 from curation.output.recorded_rules import require_same_rules
-from curation.output.sole_writer import sole_writer_of_new
+from curation.output.sole_writer import require_outside, sole_writer_of_new
 from curation.output.video_files import VideoFiles
 from curation.output.weights_used import speech_weights
 from curation.rendering.render import evidence_of_clips, render_clips
@@ -77,7 +77,7 @@ def redecide(
         UnmeasuredError: the settings ask for ticks of some videos that were not measured; the message lists these
             videos, and nothing has been changed.
         DatasetError: `dataset` is no dataset.
-        DatasetFolderError: `out` holds other files.
+        DatasetFolderError: `out` holds other files, or lies in `dataset`.
         OtherRulesError: `rules` are not given and `dataset` was made with some, or `out` was begun with others.
         RuleError: one of `rules` cannot be used, or raised on a video.
         SourceError: a source cannot be read for rendering, or has other content now.
@@ -88,8 +88,7 @@ def redecide(
         OSError: a file cannot be read or written.
     """
     origin, out = location(dataset), location(out)
-    if out.resolve() == origin.resolve():
-        raise DatasetFolderError(f"--out {out} is the dataset itself; give another folder")
+    require_outside(out, origin)
     with sole_writer_of_new(out, "gaia-curate decide", wait=wait):
         target, records = without_writer(
             origin,

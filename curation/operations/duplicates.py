@@ -11,7 +11,7 @@ from curation.duplicates.traces import TRACE_COLUMNS, Trace, trace_of
 from curation.output.folder import DatasetFolder
 from curation.output.ledger import VideoRecord
 from curation.output.sole_writer import sole_writer
-from foundation.text import shown, text_table
+from foundation.text import count_text, shown, text_table
 from manifests.files.journal import finish_swap
 from manifests.packing.packed_files import sources_of, table_inventory
 from manifests.packing.rows import VideoRows
@@ -37,8 +37,9 @@ class Duplicates:
 
     def text(self) -> str:
         """Return a table of the pairs for people to read."""
-        found = f"{len(self.pairs)} pairs of near-duplicates in {len(set(self.groups.values()))} groups"
-        head = f"Compared {self.n_videos:,} videos: {found if self.pairs else 'no near-duplicates'}."
+        groups = count_text(len(set(self.groups.values())), "group")
+        found = f"{count_text(len(self.pairs), 'pair')} of near-duplicates in {groups}"
+        head = f"Compared {count_text(self.n_videos, 'video')}: {found if self.pairs else 'no near-duplicates'}."
         columns = ["video", "near-duplicate", "face", "sound", "speed", "begins at", "compared", "mirrored"]
         rows = [
             [

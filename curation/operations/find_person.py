@@ -19,7 +19,7 @@ from curation.perception.protocols import FaceObservation
 from curation.settings import CurationSettings
 from foundation.array_types import Float32Array, RgbImage
 from foundation.errors import UsageError
-from foundation.text import clock_text, shown, text_table
+from foundation.text import clock_text, count_text, shown, text_table
 from foundation.weights import ensure_assets
 from manifests.errors import DatasetError
 from manifests.files.descriptor_columns import holds_descriptors
@@ -96,12 +96,14 @@ class FoundPerson:
 
     def text(self) -> str:
         """Return who was found, as text for people."""
-        compared = f"compared with those of {_videos(self.compared)}"
+        compared = f"compared with those of {count_text(self.compared, 'video')}"
         lines = [f"{self.photo}: one face, {compared}; {self.max_distance:.2f} or less counts as the person."]
         if self.incomplete or self.unfinished:
-            left = f": {_videos(len(self.unfinished))}" if self.unfinished else ""
+            left = f": {count_text(len(self.unfinished), 'video')}" if self.unfinished else ""
             lines.append(f"Removal was begun before and is not complete{left}.")
-        lines += _listed(f"Found in {_videos(len(self.videos))}:" if self.videos else "Found in no video.", self.videos)
+        lines += _listed(
+            f"Found in {count_text(len(self.videos), 'video')}:" if self.videos else "Found in no video.", self.videos
+        )
         title = f"Perhaps, and not removed; --max-distance {self.perhaps_distance:.2f} takes them too:"
         lines += _listed(title, self.perhaps) if self.perhaps else []
         if any(video.other_clips for video in self.videos):
@@ -274,10 +276,6 @@ def _person_in(seen: SeenFaces, photo: Float32Array, limits: _Limits, clips: Seq
         kept_s=sum(clip.end_s - clip.start_s for clip in shown),
         other_clips=len(clips) - len(shown),
     )
-
-
-def _videos(count: int) -> str:
-    return "1 video" if count == 1 else f"{count:,} videos"
 
 
 def _listed(title: str, videos: Sequence[PersonVideo]) -> list[str]:

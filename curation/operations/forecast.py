@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from foundation.text import gigabytes
+from foundation.text import count_text, gigabytes
 from manifests.timeline import TICK_RATE_HZ
 from manifests.vocabulary import TIERS, Tier
 
@@ -240,13 +240,15 @@ def _what_binds(disk: Estimate, memory: Estimate, worker_memory: Estimate, machi
     if disk.high > machine.free_disk_bytes:
         return f"disk: up to {gigabytes(disk.high)} are needed, {gigabytes(machine.free_disk_bytes)} are free"
     if machine.cores is None:
-        return f"time: {machine.workers} workers; memory and cores of the cluster's nodes were not looked at"
+        return (
+            f"time: {count_text(machine.workers, 'worker')}; memory and cores of the cluster's nodes were not looked at"
+        )
     available = machine.free_memory_bytes - (_POOL_BYTES if machine.pool else 0)
     fitting = int(available // max(1.0, worker_memory.high))
     if memory.high > machine.free_memory_bytes:
         return (
             f"memory: up to {gigabytes(memory.high)} are needed, {gigabytes(machine.free_memory_bytes)} are free, "
-            f"which is enough for {fitting} workers"
+            f"which is enough for {count_text(fitting, 'worker')}"
         )
     if machine.workers >= machine.cores:
         return f"processor cores: all {machine.cores} are busy"

@@ -29,7 +29,7 @@ from foundation.storage.leases import require_lease
 from foundation.storage.locations import StorageError, is_address, is_remote
 from foundation.storage.path_text import path_of_text
 from foundation.storage.regular_files import open_regular
-from foundation.text import shown
+from foundation.text import count_text, shown
 from manifests.card.own_files import CARD_FILES
 from manifests.errors import DatasetError
 from manifests.files.journal import finish_swap
@@ -65,8 +65,8 @@ class Forgotten:
         if not self.files:
             return "Nothing of them is left in the dataset: they had been forgotten before."
         verb = "Would remove" if self.dry_run else "Removed"
-        files = "1 file" if self.files == 1 else f"{self.files} files"
-        lines = [f"{verb} {files} and {self.clips} clips, {self.kept_s:.1f} s, from all tables, media and records."]
+        what = f"{count_text(self.files, 'file')} and {count_text(self.clips, 'clip')}, {self.kept_s:.1f} s"
+        lines = [f"{verb} {what}, from all tables, media and records."]
         lines += [f"{verb} parts of {name}: run `gaia-train latents` again." for name in self.latents]
         if self.has_card:
             lines.append("README.md and croissant.json describe the dataset as it was: run `gaia-curate card` again.")

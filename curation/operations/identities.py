@@ -15,7 +15,7 @@ from curation.model_registry import VOICES
 from curation.output.folder import DatasetFolder
 from curation.output.sole_writer import sole_writer
 from curation.speech.cards import VoiceCard
-from foundation.text import shown, text_table
+from foundation.text import count_text, shown, text_table
 from foundation.weights import ensure_assets
 from manifests.errors import DatasetError
 from manifests.files.journal import finish_swap
@@ -54,14 +54,16 @@ class IdentityReport:
     def text(self) -> str:
         """Return the report as text for people."""
         new = f", {self.new_persons:,} of them new" if self.new_persons < self.persons else ""
-        found = f"{self.persons:,} persons{new}, in {self.tracks:,} face tracks of {self.videos:,} videos"
-        lines = [f"{found}; {self.clips:,} clips name theirs."]
+        where = f"{count_text(self.tracks, 'face track')} of {count_text(self.videos, 'video')}"
+        named = count_text(self.clips, "clip names its person", "clips name theirs")
+        lines = [f"{count_text(self.persons, 'person', 'persons')}{new}, in {where}; {named}."]
         if self.unknown_clips:
-            lines.append(f"{self.unknown_clips:,} clips name none: no descriptor was taken of their face.")
+            unknown = count_text(self.unknown_clips, "clip names", "clips name")
+            lines.append(f"{unknown} none: no descriptor was taken of the face.")
         if self.voices is None:
             lines.append("Voices were not compared: --voices campplus does so.")
         else:
-            lines.append(f"{self.voices:,} voices in the clips with speech.")
+            lines.append(f"{count_text(self.voices, 'voice')} in the clips with speech.")
         if self.conflicts:
             lines.append(f"{len(self.conflicts):,} tracks have something that does not fit; look at them:")
             rows = [[video, str(track), person, what] for video, track, person, what in self.conflicts[:_SHOWN]]

@@ -10,7 +10,7 @@ from curation.perception.models import lacks_lip_points
 from curation.perception.settings import PerceptionSettings
 from curation.sources.entries import SourceVideo
 from foundation.storage.path_text import has_secrets
-from foundation.text import duration_text
+from foundation.text import count_text, duration_text
 from manifests.packing.unmeasured import unmeasured_ticks_of
 from manifests.vocabulary import TIERS, ErrorCode, Tier
 
@@ -48,23 +48,23 @@ class Completion:
             models = " and ".join(model for model in lip_columns(settings).values() if model is not None)
             kept = ", ".join(f"tier {tier} {_kept(self.now, tier)}, was {_kept(self.before, tier)}" for tier in TIERS)
             notes.append(
-                f"{len(self.now)} videos of an earlier run were compared with their sound ({models}) and decided "
-                f"again; no frame was measured again, and clips that stay the same keep their files: {kept}."
+                f"{count_text(len(self.now), 'video')} of an earlier run: compared with their sound ({models}) and "
+                f"decided again; no frame was measured again, and clips that stay the same keep their files: {kept}."
             )
         if self.kept:
             notes.append(
-                f"{len(self.kept)} videos of an earlier run could not be compared with their sound, such as "
-                f"{self.kept[0].path}; they stay as they were, and the same command tries again."
+                f"{count_text(len(self.kept), 'video')} of an earlier run could not be compared with the sound, such "
+                f"as {self.kept[0].path}; nothing of them is changed, and the same command tries again."
             )
         if self.measured:
             notes.append(
-                f"{len(self.measured)} videos of an earlier run were measured on every tick; clips that stay the same "
-                "keep their files."
+                f"{count_text(len(self.measured), 'video')} of an earlier run: measured on every tick; clips that stay "
+                "the same keep their files."
             )
         if self.unmeasured:
             notes.append(
-                f"{len(self.unmeasured)} videos of an earlier run could not be measured on every tick, such as "
-                f"{self.unmeasured[0].path}; they stay as they were, and the same command tries again."
+                f"{count_text(len(self.unmeasured), 'video')} of an earlier run could not be measured on every tick, "
+                f"such as {self.unmeasured[0].path}; nothing of them is changed, and the same command tries again."
             )
         return tuple(notes)
 

@@ -35,7 +35,7 @@ from curation.sources.scratch import ScratchSettings, readable
 from curation.sources.trims import requested_ticks
 from foundation.devices import free_memory_bytes, peak_bytes, reset_peak
 from foundation.storage.path_text import text_of_path
-from foundation.text import duration_text, gigabytes, shown, text_table
+from foundation.text import count_text, duration_text, gigabytes, shown, text_table
 from manifests.timeline import TICK_RATE_HZ, TickRange, ticks_of
 from manifests.vocabulary import TIERS
 
@@ -83,7 +83,8 @@ class Plan:
             [f"wall time, workers: {self.workers}", *_texts(expected.wall_s, duration_text)],
         ]
         table = text_table(["", "expected", "from", "to"], rows, numeric=[False, True, True, True])
-        looks = f"Looked at {len(self.looks)} of {self.n_videos} videos, {duration_text(expected.seen_s)} of video."
+        videos = f"{len(self.looks)} of {count_text(self.n_videos, 'video')}"
+        looks = f"Looked at {videos}, {duration_text(expected.seen_s)} of video."
         failed = [shown(f"cannot be curated: {problem}") for problem in self.problems]
         return "\n".join(
             [

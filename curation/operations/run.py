@@ -33,6 +33,7 @@ from curation.sources.layouts import LayoutChoice
 from curation.sources.scratch import require_scratch
 from foundation.signals import CtrlC
 from foundation.storage.locations import location
+from foundation.text import count_text
 from manifests.dataset import Dataset
 from manifests.vocabulary import FAILED_STATUSES
 
@@ -222,10 +223,12 @@ def _curated(listed: _Listed, executor: Executor, watcher: RunWatcher | None, ct
 def _notes(n_removed: int, moved: Mapping[str, str]) -> tuple[str, ...]:
     notes = []
     if n_removed:
-        notes.append(f"{n_removed} files were left out: `gaia-curate forget` removed them from this dataset.")
+        removed = count_text(n_removed, "file was", "files were")
+        notes.append(f"{removed} left out, which `gaia-curate forget` removed from this dataset.")
     if moved:
         now, was = min(moved.items())
-        notes.append(f"{len(moved)} videos have moved: all tables name their paths of today, such as {now}, was {was}.")
+        videos = count_text(len(moved), "video has", "videos have")
+        notes.append(f"{videos} moved: all tables name the paths of today, such as {now}, was {was}.")
     return tuple(notes)
 
 

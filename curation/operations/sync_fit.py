@@ -10,6 +10,7 @@ from curation.sources.scratch import ScratchSettings
 from foundation.errors import UsageError
 from foundation.storage.atomic import write_bytes_atomic
 from foundation.storage.locations import location
+from foundation.text import count_text
 from foundation.weights import ensure_assets
 
 __all__ = ["DEFAULT_FILE", "SyncFit", "SyncFitError", "fit_sync"]
@@ -43,8 +44,9 @@ class SyncFit:
 
     def text(self) -> str:
         """Return the lines that the command prints."""
+        taught = f"{self.n_kept} of {self.n_stretches} stretches of {count_text(self.n_files, 'file')}"
         lines = [
-            f"{self.file}: taught on {self.n_kept} of {self.n_stretches} stretches of {self.n_files} files",
+            f"{self.file}: taught on {taught}",
             f"in sync by cross-validation: {self.share_in_sync:.0%} of the files",
             f"use it with --set perception.sync={self.file}",
         ]

@@ -9,7 +9,7 @@ from foundation.storage.leases import Lease, held, is_lease_file
 from foundation.storage.locations import location, store_errors
 from manifests.record import read_dataset
 
-__all__ = ["foreign_entries", "require_free", "sole_writer", "sole_writer_of_new"]
+__all__ = ["foreign_entries", "require_free", "require_outside", "sole_writer", "sole_writer_of_new"]
 
 _LEDGER = "ledger"
 
@@ -79,6 +79,24 @@ def require_free(path: Path) -> None:
         names += foreign_entries(path / _LEDGER, set())
     if any(not (name.startswith(".") and name.endswith(".part")) for name in names):
         raise DatasetFolderError(f"--out {path} holds files but no dataset.json: it is no dataset; give a new folder")
+
+
+def require_outside(out: str | Path, *datasets: Path) -> None:
+    """Refuse to write into a dataset that is read, where validation, packing and removals would meet foreign files.
+
+    Args:
+        out: folder to write, as it was given.
+        datasets: that are read.
+
+    Raises:
+        DatasetFolderError: `out` is one of them, or lies in one.
+    """
+    target = location(out).resolve()
+    for dataset in datasets:
+        if target == dataset.resolve():
+            raise DatasetFolderError(f"--out {out} is the dataset itself; give another folder")
+        if dataset.resolve() in target.parents:
+            raise DatasetFolderError(f"--out {out} lies inside the dataset {dataset}; give a folder outside of it")
 
 
 def foreign_entries(path: Path, own: "set[str] | frozenset[str]") -> list[str]:

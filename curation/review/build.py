@@ -2,14 +2,14 @@
 
 import shutil
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
-from curation.review.cards import Media, Room, clip_card, video_and_samples
+from curation.review.cards import Media, Room, clip_card, criterion_cards, video_and_samples
 from curation.review.measured_videos import MeasuredVideo, VideoRow, measured_videos
 from curation.review.overview import (
     clip_measures,
@@ -18,10 +18,10 @@ from curation.review.overview import (
     pose_measures,
     speaker_rows,
 )
-from curation.review.page_data import ClipCard, CriterionCard, Page, SampleCard, VideoCard
+from curation.review.page_data import ClipCard, Page, SampleCard, VideoCard
 from curation.review.page_notes import coverage_notes, page_of, report_notes
 from curation.review.reviewed import Collected, Reviewed, read_reviewed
-from curation.review.sampling import Sample, Strata, chosen_videos, drawn, nearest
+from curation.review.sampling import Sample, chosen_videos, drawn, nearest
 from curation.review.written_page import (
     MOST_BYTES,
     Beside,
@@ -34,6 +34,7 @@ from curation.review.written_page import (
 from foundation.array_types import Float64Array
 from foundation.errors import GaiaError, UsageError
 from foundation.storage.locations import location
+from foundation.text import count_text
 from manifests.packing.one_state import in_one_state
 
 __all__ = ["write_label_sheet", "write_report"]
@@ -41,15 +42,31 @@ __all__ = ["write_label_sheet", "write_report"]
 _PAGE_BYTES = 8_000_000
 """Room for charts, tables and timelines beside embedded videos."""
 
+_PICTURE_BYTES = 25_000
+"""Room for the three pictures of a sample."""
+
+_MOST_SAMPLES = 1_000
+"""Samples of a sheet, whose pictures leave half of the page to videos."""
+
 _NEAREST = 6
 """Samples on either side of each limit."""
 
 _MOST_POSES = 300
 """Clips whose poses are read."""
 
+OnProgress = Callable[[int, int], None]
+"""Is told how many videos of how many were looked at."""
+
 
 def write_report(
-    dataset: str | Path, out: str | Path, *, media: Media = "none", videos: int = 200, clips: int = 200, seed: int = 0
+    dataset: str | Path,
+    out: str | Path,
+    *,
+    media: Media = "none",
+    videos: int = 200,
+    clips: int = 200,
+    seed: int = 0,
+    on_progress: OnProgress | None = None,
 ) -> WrittenPage:
     """Write a report on a dataset: what every rule did, on which pictures, and how near to its limit.
 
@@ -61,6 +78,7 @@ def write_report(
         videos: most videos that are looked at tick by tick; of more, this many are drawn at random.
         clips: most clips that are shown, drawn likewise.
         seed: of the draws.
+        on_progress: is called after each video.
 
     Raises:
         DatasetError: `dataset` is no dataset, or is damaged.
@@ -72,7 +90,8 @@ def write_report(
     folder, page_path = location(dataset), html_path(out)
     with videos_beside(page_path, wanted=media == "link") as beside:
         page = in_one_state(
-            folder, lambda counted: _report(read_reviewed(folder, counted), beside, media, videos, clips, seed)
+            folder,
+            lambda counted: _report(read_reviewed(folder, counted), beside, media, videos, clips, seed, on_progress),
         )
         page, content = fitted_page(page_path, page)
     return written_page(page_path, page, content)
@@ -87,43 +106,59 @@ def write_label_sheet(
     rules: Sequence[str] = (),
     media: Media = "none",
     videos: int = 500,
+    on_progress: OnProgress | None = None,
 ) -> WrittenPage:
     """Write a page of stretches drawn at random for labelling, stratified by rule and distance to the limit.
 
     Args:
         dataset: made by `run` or `redecide`.
         out: the HTML file, which is replaced.
-        n: number of stretches.
+        n: number of stretches, up to 1,000.
         seed: of the draw; the same dataset and seed give the same stretches.
         rules: names of rules to which the draw is limited; none: all.
         media: `embed` puts the stretches into the page as videos with sound, where their sources are at hand.
         videos: most videos that are drawn from.
+        on_progress: is called after each video.
 
     Raises:
-        UsageError: `out` does not end in .html, a rule is unknown, or the page would have more than 50 MB.
+        UsageError: `out` does not end in .html, a rule is unknown, or the page would be too large.
         DatasetError: `dataset` is no dataset, or is damaged.
         ChangingDatasetError: a command has begun to remove what is read.
-        MissingChartsError: the package plotly is not installed.
-        OSError: the page cannot be written.
+        MissingChartsError, OSError: as of `write_report`.
     """
     folder, page_path = location(dataset), html_path(out)
-    page = in_one_state(folder, lambda counted: _sheet(read_reviewed(folder, counted), n, seed, rules, media, videos))
+    if n > _MOST_SAMPLES:
+        raise UsageError(
+            f"a sheet of {n:,} stretches is too large for a browser; draw {_MOST_SAMPLES:,} at most, and more on other "
+            "sheets, each with another seed"
+        )
+    page = in_one_state(
+        folder, lambda counted: _sheet(read_reviewed(folder, counted), n, seed, rules, media, videos, on_progress)
+    )
     return written_page(page_path, *fitted_page(page_path, page))
 
 
-def _report(reviewed: Reviewed, beside: Beside | None, media: Media, n_videos: int, n_clips: int, seed: int) -> Page:
+def _report(
+    reviewed: Reviewed,
+    beside: Beside | None,
+    media: Media,
+    n_videos: int,
+    n_clips: int,
+    seed: int,
+    on_progress: OnProgress | None,
+) -> Page:
     chosen = chosen_videos(reviewed.rows, n_videos, seed)
     collected, measured = _collected(reviewed, chosen)
     strata = collected.strata()
     samples = [sample for one in strata for sample in nearest(one, _NEAREST)]
     room = Room(left=MOST_BYTES - _PAGE_BYTES)
     own_room = Room(left=room.left // 3) if media == "embed" else None
-    videos, sample_cards = _video_cards(reviewed, measured, samples, timelines=True, room=own_room)
+    videos, sample_cards = _video_cards(reviewed, measured, samples, on_progress, timelines=True, room=own_room)
     room.left -= sum(len(picture.image) for card in videos for picture in card.thumbnails)
     room.left -= sum(len(picture.image) for card in sample_cards for picture in card.pictures)
     room.left -= sum(len(card.media or "") for card in sample_cards)
     clip_cards = _clip_cards(reviewed, beside, media, n_clips, seed, room)
-    cards = _criterion_cards(strata, collected, sample_cards)
+    cards = criterion_cards(strata, collected, sample_cards)
     speakers, n_speakers = speaker_rows(reviewed.clips)
     failures, n_failures = failure_rows(reviewed.rows)
     base = page_of(reviewed, "report", "nearest", cards)
@@ -148,7 +183,15 @@ def _report(reviewed: Reviewed, beside: Beside | None, media: Media, n_videos: i
     )
 
 
-def _sheet(reviewed: Reviewed, n: int, seed: int, rules: Sequence[str], media: Media, n_videos: int) -> Page:
+def _sheet(
+    reviewed: Reviewed,
+    n: int,
+    seed: int,
+    rules: Sequence[str],
+    media: Media,
+    n_videos: int,
+    on_progress: OnProgress | None,
+) -> Page:
     known = [criterion.rule for criterion in reviewed.criteria]
     unknown = [rule for rule in rules if rule not in known]
     if unknown:
@@ -159,16 +202,23 @@ def _sheet(reviewed: Reviewed, n: int, seed: int, rules: Sequence[str], media: M
     collected, measured = _collected(reviewed, chosen)
     strata = [one for one in collected.strata() if not rules or one.criterion.rule in rules]
     samples = drawn(strata, n, seed)
-    room = Room(left=MOST_BYTES - _PAGE_BYTES) if media != "none" else None
-    _, sample_cards = _video_cards(reviewed, measured, samples, timelines=False, room=room)
-    page = page_of(reviewed, "labels", "random", _criterion_cards(strata, collected, sample_cards))
+    room = Room(left=MOST_BYTES - _PAGE_BYTES - len(samples) * _PICTURE_BYTES) if media != "none" else None
+    _, sample_cards = _video_cards(reviewed, measured, samples, on_progress, timelines=False, room=room)
+    cards = criterion_cards(strata, collected, sample_cards)
+    page = page_of(reviewed, "labels", "random", cards)
     notes = [*page.notes, *coverage_notes(len(chosen), sum(row.was_decided for row in reviewed.rows), "Drawn from")]
     if not samples:
         notes.append("There is nothing to label: no rule kept or dropped a stretch of these videos.")
     elif len(samples) < n:
-        notes.append(f"{len(samples):,} samples, fewer than the {n:,} asked for: there are no more stretches.")
+        notes.append(f"{count_text(len(samples), 'sample')}, not the {n:,} asked for: there are no more stretches.")
+    elif without := sum(bool(card.strata) and not card.samples for card in cards):
+        notes.append(
+            f"No sample is drawn for {without:,} of {count_text(len(cards), 'limit')}: give a larger --n, or name the "
+            "rules that you are interested in with --rule."
+        )
     if room is not None and room.refused:
-        notes.append(f"{room.refused:,} samples found no room as videos in a page of 50 MB; they have pictures.")
+        refused = count_text(room.refused, "sample")
+        notes.append(f"In a page of 50 MB there is no room for {refused} as a video: pictures are shown instead.")
     return replace(page, notes=notes)
 
 
@@ -184,6 +234,7 @@ def _video_cards(
     reviewed: Reviewed,
     measured: Sequence[MeasuredVideo],
     samples: Sequence[Sample],
+    on_progress: OnProgress | None,
     *,
     timelines: bool,
     room: Room | None,
@@ -193,7 +244,7 @@ def _video_cards(
         of_video[sample.stretch.video_id].append(sample)
     at_most = {criterion.rule: criterion.at_most for criterion in reviewed.criteria}
     videos, cards = [], []
-    for video in measured:
+    for number, video in enumerate(measured, start=1):
         own = of_video[video.row.video_id]
         if timelines or own:
             card, sample_cards = video_and_samples(
@@ -201,37 +252,9 @@ def _video_cards(
             )
             videos += [] if card is None else [card]
             cards += sample_cards
+        if on_progress is not None:
+            on_progress(number, len(measured))
     return videos, cards
-
-
-def _criterion_cards(
-    strata: Sequence[Strata], collected: Collected, samples: Sequence[SampleCard]
-) -> list[CriterionCard]:
-    cards = []
-    for one in strata:
-        criterion = one.criterion
-        own = [card for card in samples if card.criterion == criterion.key]
-        own.sort(
-            key=lambda card: (not card.dropped, abs((card.value or 0.0) - card.limit), card.video_id, card.start_s)
-        )
-        cards.append(
-            CriterionCard(
-                key=criterion.key,
-                rule=criterion.rule,
-                tier=criterion.tier,
-                setting=criterion.setting,
-                limit=criterion.limit,
-                words=criterion.words,
-                unit=criterion.unit,
-                at_most=criterion.at_most,
-                boundary=criterion.boundary,
-                own=criterion.own,
-                strata=one.population,
-                histogram=collected.values.histogram(criterion),
-                samples=own,
-            )
-        )
-    return cards
 
 
 def _clip_cards(

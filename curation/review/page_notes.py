@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from curation.review.cards import Media, Room
 from curation.review.page_data import ClipCard, CriterionCard, Page, VideoCard
 from curation.review.reviewed import Collected, Reviewed
-from foundation.text import shown, time_unit
+from foundation.text import count_text, shown, time_unit
 
 __all__ = ["coverage_notes", "page_of", "report_notes"]
 
@@ -51,7 +51,7 @@ def coverage_notes(n_chosen: int, n_decided: int, words: str) -> list[str]:
     """
     if n_chosen == n_decided:
         return []
-    return [f"{words} {n_chosen:,} of {n_decided:,} videos, chosen at random."]
+    return [f"{words} {n_chosen:,} of {count_text(n_decided, 'video')}, chosen at random."]
 
 
 def report_notes(
@@ -78,17 +78,19 @@ def report_notes(
     missing = [card for card in videos if card.missing is not None]
     if missing:
         notes.append(
-            f"No pictures of the dropped stretches of {len(missing):,} videos: "
+            f"No pictures of the dropped stretches of {count_text(len(missing), 'video')}: "
             f"{'; '.join(sorted({str(card.missing) for card in missing}))}."
         )
     if not len(reviewed.clips):
         notes.append("The dataset has no clips.")
     elif len(clips) < len(reviewed.clips):
-        notes.append(f"{len(clips):,} of {len(reviewed.clips):,} clips are shown, chosen at random.")
+        notes.append(f"{len(clips):,} of {count_text(len(reviewed.clips), 'clip')} are shown, chosen at random.")
     if lost := sum(card.sheet is None for card in clips):
-        notes.append(f"{lost:,} clips have no picture: the dataset lacks their media, or they are damaged.")
+        without = count_text(lost, "clip has", "clips have")
+        notes.append(f"{without} no picture: the dataset lacks the media, or they are damaged.")
     if media == "embed" and room.refused:
-        notes.append(f"{room.shown:,} clips can be played; there is no room for {room.refused:,} more in 50 MB.")
+        played = count_text(room.shown, "clip")
+        notes.append(f"{played} can be played; there is no room for {room.refused:,} more in 50 MB.")
     unmeasured_s = sum(card.unmeasured_s for card in videos)
     if unmeasured_s:
         unit = time_unit(unmeasured_s)
@@ -97,5 +99,7 @@ def report_notes(
             "only, because no clip could lie there: the borders of such stretches are known to 0.2 s."
         )
     if collected.undecided:
-        notes.append(f"Values of {collected.undecided:,} videos are not known without the rules of your own.")
+        notes.append(
+            f"Values of {count_text(collected.undecided, 'video')} are not known without the rules of your own."
+        )
     return notes

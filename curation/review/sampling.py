@@ -118,10 +118,11 @@ def drawn(strata: Sequence[Strata], n: int, seed: int) -> list[Sample]:
     groups: dict[tuple[str, str], list[tuple[str, str, str]]] = defaultdict(list)
     for key in waiting:
         groups[key[:2]].append(key)
+    turns = [list(groups.values())[place] for place in random.permutation(len(groups))]  # a small draw is of any rules
     taken: dict[tuple[str, str, str], int] = dict.fromkeys(waiting, 0)
     left = min(n, sum(map(len, waiting.values())))
     while left:
-        for keys in groups.values():
+        for keys in turns:
             open_keys = [key for key in keys if taken[key] < len(waiting[key])]
             if left and open_keys:
                 taken[min(open_keys, key=lambda key: taken[key])] += 1

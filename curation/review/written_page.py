@@ -10,7 +10,7 @@ from curation.review.page_data import Page
 from curation.review.page_room import fitted
 from foundation.errors import UsageError
 from foundation.storage.atomic import write_bytes_atomic
-from foundation.text import megabytes, shown
+from foundation.text import count_text, megabytes, shown
 
 __all__ = ["MOST_BYTES", "Beside", "WrittenPage", "fitted_page", "html_path", "videos_beside", "written_page"]
 
@@ -33,7 +33,8 @@ class WrittenPage:
 
     def text(self) -> str:
         """Return what was written, for people to read."""
-        lines = [f"{self.path}: {megabytes(self.size_bytes)}, {self.n_samples:,} samples; open it in a browser"]
+        samples = count_text(self.n_samples, "sample")
+        lines = [f"{self.path}: {megabytes(self.size_bytes)}, {samples}; open it in a browser"]
         return shown("\n".join([*lines, *self.notes]), several_lines=True)
 
 

@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from curation.splits.groups import CLIP_COLUMNS, clip_groups
 from curation.splits.settings import SplitSettings
-from foundation.text import duration_text, shown, text_table, time_unit
+from foundation.text import count_text, duration_text, shown, text_table, time_unit
 from manifests.timeline import TICK_RATE_HZ
 from manifests.vocabulary import SPLITS, Split
 
@@ -29,6 +29,11 @@ _LARGE_SHARE = 0.5
 
 _WORTH_DIVIDING_H = 1.0
 """Nothing is said of the groups of a dataset with fewer hours, of which no split is worth much."""
+
+_NOTHING_TO_TRAIN_ON = (
+    "No clip is left to train on: val and test take all of them; `gaia-curate split` with a smaller --val-share and "
+    "--test-share divides them anew."
+)
 
 _FRAMES_PER_HOUR = float(TICK_RATE_HZ) * 3600.0
 
@@ -115,9 +120,10 @@ class Assignment:
         return "\n".join([table, *map(shown, self.notes())])
 
     def notes(self) -> tuple[str, ...]:
-        """Return sentences on what changed sides, and on a group that is too large to divide well; else none."""
+        """Return sentences on what changed sides, on an empty split train, and on a large group; else none."""
         total = sum(self.hours.values())
-        notes = [_reunion_text(reunion) for reunion in self.reunions]
+        notes = [_NOTHING_TO_TRAIN_ON] if total and not self.hours.get("train") else []
+        notes += [_reunion_text(reunion) for reunion in self.reunions]
         notes += [
             f"{duration_text(hours * 3600.0)} of clips moved from {side} to {now}."
             for (side, now), hours in self.moved_h.items()
@@ -129,8 +135,8 @@ class Assignment:
             notes.append(f"One group of people who belong together has {share:.0%} of the hours; it is not divided.")
         if self.n_unknown:
             notes.append(
-                f"{self.n_unknown} clips show nobody known, and are divided by their videos; `gaia-curate identities` "
-                "looks at those that are new."
+                f"{count_text(self.n_unknown, 'clip shows', 'clips show')} nobody known; such clips are divided by "
+                "their videos. `gaia-curate identities` looks at those that are new."
             )
         return tuple(notes)
 

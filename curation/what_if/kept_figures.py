@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 
 from foundation.json_text import json_text
 from foundation.settings import Setting
-from foundation.text import TimeUnit, text_table, time_unit
+from foundation.text import TimeUnit, count_text, text_table, time_unit
 from manifests.vocabulary import TIERS, Tier
 
 __all__ = ["KeptRow", "Point", "WhatIf", "value_text"]
@@ -19,7 +19,7 @@ class KeptRow:
     kept_s: dict[Tier, float]
     """Seconds by tier; `vae` includes what is kept in `diffusion`."""
     clips: dict[Tier, int]
-    """Clips of the tier."""
+    """Clips of the tier; those of `vae` do not include those of `diffusion`."""
     speakers: dict[Tier, int]
     """Speakers with kept seconds in the tier."""
 
@@ -83,10 +83,14 @@ class WhatIf:
         now = ", ".join(f"{name}={value_text(value)}" for name, value in zip(self.names, self.now, strict=True))
         kept = " and ".join(f"{unit.text(self.kept_now_s[tier])} {unit.name} in tier {tier}" for tier in TIERS)
         return (
-            f"{_videos(self.videos)}, {unit.text(self.raw_s)} {unit.name}. The dataset was made with {now} and keeps "
-            f"{kept}\n(tier vae includes the diffusion clips; duplicates count once)."
+            f"{count_text(self.videos, 'video')}, {unit.text(self.raw_s)} {unit.name}. The dataset was made with {now} "
+            f"and keeps {kept}\n({self._meaning()}; duplicates count once)."
             + (f" Changed for all values: {'; '.join(self.changed)}." if self.changed else "")
         )
+
+    def _meaning(self) -> str:
+        ids = " and its IDs" if self._names_speakers else ""
+        return f"what is kept in tier vae{ids} includes the diffusion clips; a clip is counted in one tier alone"
 
     def _list_text(self, unit: TimeUnit) -> list[str]:
         counted = [point for point in self.points if point.total is not None]
@@ -158,14 +162,16 @@ class WhatIf:
         notes = []
         if self.unknown_speaker_videos:
             add = "adds" if self.unknown_speaker_videos == 1 else "add"
-            notes.append(f"{_videos(self.unknown_speaker_videos)} without a speaker's name, which {add} no speaker.")
+            notes.append(
+                f"{count_text(self.unknown_speaker_videos, 'video')} without a speaker's name, which {add} no speaker."
+            )
         unmeasured = [point for point in self.points if point.unmeasured_videos]
         if unmeasured:
             most = max(point.unmeasured_videos for point in unmeasured)
             notes.append(
-                f"Up to {_videos(most)} would have to be measured further for some of the values: ticks that were not "
-                "looked at could hold a clip under them. Nothing of them is counted there; `gaia-curate run` "
-                "with such a limit, or with analysis.every_tick=true, and a new --out measures them."
+                f"Up to {count_text(most, 'video')} would have to be measured further for some of the values: ticks "
+                "that were not looked at could hold a clip under them. Nothing of them is counted there; "
+                "`gaia-curate run` with such a limit, or with analysis.every_tick=true, and a new --out measures them."
             )
         if self.prepared_again:
             times = "once" if self.prepared_again == 1 else f"{self.prepared_again:,} times"
@@ -174,9 +180,8 @@ class WhatIf:
                 "faces or other ticks to look at."
             )
         if self.reused_videos:
-            notes.append(
-                f"{_videos(self.reused_videos)} had been prepared by an earlier call (--no-cache prepares all anew)."
-            )
+            reused = count_text(self.reused_videos, "video")
+            notes.append(f"{reused} had been prepared by an earlier call (--no-cache prepares all anew).")
         refused = [point for point in self.points if point.refusal]
         if refused:
             notes.append(f"- : not allowed together, such as {self._named(refused[0])}: {refused[0].refusal}")
@@ -193,7 +198,3 @@ def value_text(value: object) -> str:
     ('35', 'nothing')
     """
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _videos(number: int) -> str:
-    return f"{number:,} {'video' if number == 1 else 'videos'}"

@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from foundation.text import count_text
 from manifests.card.facts import CardFacts
 from manifests.card.own_files import sealed
 from manifests.card.stored_tables import StoredColumn, StoredTable
@@ -92,7 +93,8 @@ def croissant_json(facts: CardFacts, today: date) -> bytes:
         "identifier": _SEAL,
         "name": facts.name,
         "description": (
-            f"{totals.clips:,} clips of people talking, of {totals.videos:,} videos: pictures, sound, landmarks, head "
+            f"{count_text(totals.clips, 'clip')} of people talking, of "
+            f"{count_text(totals.videos, 'video')}: pictures, sound, landmarks, head "
             "pose and speech features, with what became of every second of the videos and why."
         ),
         "license": licences or ["not stated by the sources"],

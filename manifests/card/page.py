@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from foundation.text import duration_text, shown, time_unit
+from foundation.text import count_text, duration_text, shown, time_unit
 from manifests.card.facts import CardFacts
 from manifests.card.hugging_face import front_matter
 from manifests.card.own_files import sealed
@@ -95,9 +95,9 @@ def _sources(facts: CardFacts) -> str:
     lacking = sum(row.clips - row.consenting for row in facts.licences)
     notes = []
     if silent:
-        notes.append(f"Of {silent:,} clips the source states no licence: find out before you pass them on.")
+        notes.append(f"No licence is recorded for {count_text(silent, 'clip')}: find out before you pass them on.")
     if lacking:
-        notes.append(f"Of {lacking:,} clips no consent of the person shown is recorded.")
+        notes.append(f"No consent of the person shown is recorded for {count_text(lacking, 'clip')}.")
     told = (
         "Licence and consent are what the lists or annotations of the sources state of each video; nothing of it was "
         "verified. Consent is counted in clips."

@@ -21,7 +21,7 @@ from manifests.rule_record import MOST_RULES, RULE_NAME
 from manifests.schema.columns import WORDS, Column, Table
 from manifests.vocabulary import LABEL_NAMES, SYNC_OUTCOMES, SYNC_REASONS, TIERS, Split, VideoStatus
 
-__all__ = ["bad_cells", "checked_columns", "require_good_cells", "unknown_words"]
+__all__ = ["bad_cells", "checked_columns", "require_good_cells", "unknown_words", "word_columns"]
 
 _RULE_NAME = re.compile(RULE_NAME)
 
@@ -81,6 +81,11 @@ def checked_columns(table: Table) -> list[str]:
     return [column.name for column in table.columns if _is_checked(column)]
 
 
+def word_columns(table: Table) -> list[str]:
+    """Return the names of the columns of a table that `unknown_words` looks into."""
+    return [column.name for column in table.columns if column.name in _WORDS]
+
+
 def bad_cells(table: Table, rows: pa.Table) -> Iterator[str]:
     """Yield what is wrong in rows of a table, a sentence for each column with a value that it cannot have.
 
@@ -118,7 +123,7 @@ def unknown_words(rows: pa.Table) -> Iterator[str]:
 
 
 def _is_checked(column: Column) -> bool:
-    if column.type == WORDS or column.name in _WORDS:
+    if column.type == WORDS:
         return True
     if column.shape or column.name in _SIGNED:
         return False
@@ -128,8 +133,6 @@ def _is_checked(column: Column) -> bool:
 def _wrong(column: Column, values: pa.ChunkedArray) -> str | None:
     if column.type == WORDS:
         return wrong_words(values)
-    if column.name in _WORDS:
-        return next(unknown_words(pa.table({column.name: values})), "").partition(" is ")[2] or None
     return _wrong_text(column, values) if column.name in _TEXTS else _wrong_number(column, values)
 
 

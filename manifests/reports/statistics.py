@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from foundation.json_text import json_text
-from foundation.text import TimeUnit, text_table, time_unit
+from foundation.text import TimeUnit, count_text, text_table, time_unit
 from manifests.files.tables import read_table
 from manifests.packing.one_state import Counted, counted_rows, in_one_state
 from manifests.packing.unmeasured import unmeasured_ticks_of
@@ -19,6 +19,9 @@ from manifests.timeline import TICK_RATE_HZ
 from manifests.vocabulary import FAILED_STATUSES, OUTCOMES, TIERS
 
 __all__ = ["DropRow", "SourceRow", "Statistics", "VideoRow", "statistics"]
+
+
+_NOT_RENDERED = "Clips are counted where they are rendered, which `gaia-curate decide` does with --render alone."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,6 +42,7 @@ class SourceRow:
     kept_s: dict[str, float]
     """Seconds per tier; `vae` includes what is kept in `diffusion`."""
     clips: int
+    """Rendered clips of all tiers."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,8 +116,10 @@ class Statistics:
         ]
         notes = "What came in and what is kept (tier vae includes the diffusion clips; duplicates count once"
         if self.total.unknown_speaker_videos:
-            notes += f"; {self.total.unknown_speaker_videos:,} videos name no speaker"
-        return f"{notes}):\n{text_table(header, rows, numeric=[False, *[True] * (len(header) - 1)])}"
+            notes += f"; {count_text(self.total.unknown_speaker_videos, 'video names', 'videos name')} no speaker"
+        table = text_table(header, rows, numeric=[False, *[True] * (len(header) - 1)])
+        unrendered = not self.total.clips and any(self.total.kept_s.values())
+        return f"{notes}):\n{table}" + (f"\n{_NOT_RENDERED}" if unrendered else "")
 
     def _drops_text(self, unit: TimeUnit) -> str:
         rows = [[row.tier, row.outcome, unit.text(row.seconds), f"{row.share:.1%}"] for row in self.drops]

@@ -9,6 +9,8 @@ as a user sees it: `samples/` and the dataset `out/demo`. Each page has a folder
     ```bash         every line is executed and must succeed
     ```sql          is given to `gaia-curate stats out/demo --sql`
 
+    ```json saved as labels.json    is a file that the commands after it find
+
 `...` in what is shown stands for anything. A fence whose info string goes on with `no-run: REASON` is left alone. Only
 our commands, Python and `make` may stand in a fence that is run; of `make`, it is checked that the target exists.
 """
@@ -40,12 +42,26 @@ PAGES = [
     *sorted((ROOT / "docs").rglob("*.md")),
     *sorted((ROOT / "benchmarks" / "results").glob("*.md")),
 ]
+SAVED = re.compile(r"saved as (?P<name>[\w.-]+)")
+"""Options of a fence whose content is a file that a user has at that place of the page."""
 SHELLS = ("console", "bash", "sql")
 SHOWN_ONLY = ("json", "text", "toml", "yaml")
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 CURATED_SAMPLE = re.compile(r"gaia-curate run --source samples --out (?P<out>[\w-]+) --preset embedded")
 """The command that has made `out/demo`; what it would make under another name is a copy of that."""
-READING = ("decide", "diff", "explain", "forget", "label-sheet", "report", "settings", "stats", "validate", "what-if")
+READING = (
+    "calibrate",
+    "decide",
+    "diff",
+    "explain",
+    "forget",
+    "label-sheet",
+    "report",
+    "settings",
+    "stats",
+    "validate",
+    "what-if",
+)
 """Commands of `gaia-curate` that take less time than an interpreter to start."""
 SHELL_WORDS = {"|", "||", ">", ">>", "2>&1", "#"}
 DEVELOPERS_FOLDER = re.compile(r"/(?:home|root|Users|work)/\w")
@@ -68,6 +84,11 @@ class Fence:
     @property
     def runs(self) -> bool:
         return not self.options.startswith("no-run")
+
+    @property
+    def saved_as(self) -> str | None:
+        found = SAVED.fullmatch(self.options)
+        return found["name"] if found and self.language in SHOWN_ONLY else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -174,6 +195,8 @@ def test_commands_of_a_page_succeed_and_print_what_it_shows(
     monkeypatch.setenv("COLUMNS", "120")
     monkeypatch.setenv("NO_COLOR", "1")
     for fence in _fences(page):
+        if fence.saved_as is not None:
+            Path(fence.saved_as).write_text(fence.content, encoding="utf-8")
         if fence.language in SHELLS and fence.runs:
             for command in _commands(fence):
                 _run(command, fence.where, environment={**command_environment, "COLUMNS": "120"})
@@ -209,8 +232,8 @@ def test_every_fence_says_what_it_is_and_why_it_is_not_run() -> None:
         for fence in _fences(page):
             known = {"python", *SHELLS, *SHOWN_ONLY}
             assert fence.language in known, f"{fence.where}: '{fence.language}' is none of {', '.join(sorted(known))}"
-            reasoned = re.fullmatch(r"|no-run: \S.*", fence.options)
-            assert reasoned, f"{fence.where}: '{fence.options}' is no 'no-run: REASON'"
+            reasoned = fence.saved_as or re.fullmatch(r"|no-run: \S.*", fence.options)
+            assert reasoned is not None, f"{fence.where}: '{fence.options}' is no 'no-run: REASON'"
 
 
 def _anchors(page: Path) -> set[str]:

@@ -23,6 +23,16 @@ class DiskError(CannotStartError, OSError):
         (ProblemsFoundError("2 clips are damaged"), 1, "gaia: 2 clips are damaged\n"),
         (DiskError("no room"), 3, "gaia: no room\n"),
         (PermissionError("not yours"), 3, "gaia: the dataset cannot be read or written: not yours\n"),
+        (
+            PermissionError(13, "Permission denied", "a.html"),
+            3,
+            "gaia: a.html cannot be read or written: Permission denied\n",
+        ),
+        (
+            OSError(18, "Invalid cross-device link", "a.part", None, "b.yaml"),
+            3,
+            "gaia: a.part and b.yaml cannot be read or written: Invalid cross-device link\n",
+        ),
         (KeyboardInterrupt(), 130, "gaia: Ctrl-C: ended at once; go on\n"),
     ],
 )

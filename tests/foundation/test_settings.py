@@ -4,7 +4,7 @@ import pytest
 from helpers.toy_task import ToyConfig
 
 from curation.settings import load_settings
-from foundation.settings import Overrides, SettingsError, changed_settings, settings_of
+from foundation.settings import Overrides, SettingsError, changed_settings, require_known, settings_of
 from training.loop.config import TrainConfig
 from training.vae.config import vae_config
 
@@ -65,6 +65,16 @@ def test_curation_settings_that_fit_together_are_taken_in_any_order() -> None:
 def test_wrong_setting_is_refused_by_name(override: str, said: str) -> None:
     with pytest.raises(SettingsError, match=said):
         changed_settings(ToyConfig(), None, [override])
+
+
+def test_of_many_known_names_the_nearest_are_told_and_where_all_are_listed() -> None:
+    known = [f"rules.limit_{letter}" for letter in "abcdefghijklmnopqrstuvwxy"]
+    with pytest.raises(SettingsError, match=r"nearest known one is 'rules\.limit_a'") as refused:
+        require_known(["rules.limit_aa"], known, "setting")
+    assert "lists all 25" in str(refused.value)
+    assert str(refused.value).count("rules.limit_") == 1 + 4  # the wrong one, and the four nearest
+    with pytest.raises(SettingsError, match=r"\(known: b, c\)"):
+        require_known(["a"], ["b", "c"], "setting")
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,7 @@ class EvaluationTable:
     """Result of `evaluate_outputs`; its `str` is a report for people."""
 
     table: TableName
+    """Which columns count."""
     systems: tuple[SystemResult, ...]
     """In the paper's order of rows; those that it does not have follow in the order given."""
     truth: SystemResult
@@ -76,7 +77,9 @@ class EvaluationTable:
     unavailable: Mapping[str, str]
     """Columns that could not be computed, each with the reason."""
     tests: tuple[PairedTest, ...]
+    """Each two systems in each column."""
     videos: tuple[VideoScores, ...]
+    """Figures of single videos."""
     notes: tuple[str, ...]
     """What was left out or changed, a sentence each."""
     landmarks: str | None

@@ -1,5 +1,6 @@
 """The networks of the metrics, each loaded when a video first needs it, and which columns cannot be computed."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from foundation.devices import resolve_device, torch_device
@@ -34,8 +35,10 @@ class MetricNetworks:
 
         self.faces: FaceModels = load_face_models(faces) if isinstance(faces, str) else faces
         self._device = torch.device(torch_device(resolve_device(device)))
-        self._missing: dict[str, str] = dict(self.faces.unavailable)
-        self._missing |= dict(unavailable_metrics().items())
+        self._missing: Mapping[str, str] = {
+            **{str(metric): reason for metric, reason in unavailable_metrics().items()},
+            **self.faces.unavailable,
+        }
         self._inception: Inception | None = None
         self._lpips: Lpips | None = None
         self._syncnet: SyncNet | None = None

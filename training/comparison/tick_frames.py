@@ -234,5 +234,5 @@ def _picture(frame: "VideoFrame", width_px: int, height_px: int) -> RgbImage:
     """Return a picture as displayed, (H, W, 3)."""
     turns = frame.rotation // 90 % 4
     size = (height_px, width_px) if turns % 2 else (width_px, height_px)
-    picture = frame.reformat(*size, format="rgb24", interpolation="BICUBIC").to_ndarray().astype(np.uint8, copy=False)
+    picture = np.asarray(frame.reformat(*size, format="rgb24", interpolation="BICUBIC").to_ndarray(), np.uint8)
     return np.rot90(picture, turns) if turns else picture

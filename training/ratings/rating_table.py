@@ -9,7 +9,7 @@ import numpy as np
 
 from foundation.array_types import Float64Array
 from foundation.json_text import json_text
-from foundation.text import shown, text_table
+from foundation.text import count_text, shown, text_table
 from training.ratings.grades import CRITERIA
 from training.ratings.opinion_scores import Estimate, adjusted_by_holm, mean_opinion, paired_p, resampling
 from training.ratings.published_scores import PUBLISHED
@@ -76,10 +76,10 @@ class RatingTable:
         """Return the tables, and the paper's own figures below them."""
         n_ratings = sum(system.n_ratings for system in self.systems)
         counts = (
-            _count(len(self.raters), "rater"),
-            _count(self.n_videos, "video"),
-            _count(len(self.systems), "system"),
-            _count(n_ratings, "rating"),
+            count_text(len(self.raters), "rater"),
+            count_text(self.n_videos, "video"),
+            count_text(len(self.systems), "system"),
+            count_text(n_ratings, "rating"),
         )
         parts = [
             f"Sheet {self.sheet}: {', '.join(counts)}",
@@ -218,14 +218,10 @@ def _notes(given: Sequence[RatingsFile]) -> list[str]:
     if unfinished:
         notes.append(f"not all videos are rated by {', '.join(unfinished)}")
     if left_out := sum(len(one.left_out) for one in given):
-        notes.append(f"{_count(left_out, 'video')} did not play in a rater's browser")
+        notes.append(f"{count_text(left_out, 'video')} did not play in a rater's browser")
     if len(given) == 1:
         notes.append("there is one rater: the intervals are over videos alone, and agreement has no value")
     return notes
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _estimate(one: Estimate, *, signed: bool = False) -> str:

@@ -37,7 +37,7 @@ class RunEvaluation:
     skipped: tuple[str, ...]
     """Why protocols of the set were left out, a sentence each."""
     notes: tuple[str, ...]
-    """About the test set, a sentence each."""
+    """How the clips of the test set were chosen, a sentence each."""
 
     @property
     def n_left_out(self) -> int:
@@ -133,7 +133,9 @@ def evaluate_run(
         )
         evaluated.append(EvaluatedProtocol(generated=generated, table=table))
     return RunEvaluation(
-        protocols=tuple(evaluated), skipped=tuple(skipped), notes=tuple(_list_notes(members, tested, test_list))
+        protocols=tuple(evaluated),
+        skipped=tuple(skipped),
+        notes=(*tested.clips.notes, *_list_notes(members, tested, test_list)),
     )
 
 

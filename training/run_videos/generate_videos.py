@@ -73,7 +73,7 @@ class GeneratedVideos:
     left_out: Mapping[str, str]
     """Videos that could not be generated, by their stem, each with the reason."""
     notes: tuple[str, ...]
-    """How the clips were chosen, a sentence each."""
+    """What is unlike the protocol, a sentence each."""
 
     @property
     def outputs(self) -> Path:
@@ -170,7 +170,7 @@ def generate_videos(
         n_frames=sum(video.n_frames for video in made),
         n_new=n_new,
         left_out=left_out,
-        notes=(*run.clips.notes, *short_clips(protocol, planned)),
+        notes=tuple(short_clips(protocol, planned)),
     )
 
 

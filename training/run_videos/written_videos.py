@@ -33,7 +33,8 @@ FOLDERS = {"outputs": ".mp4", "truth": ".mp4", "reference": ".png"}
 """Suffixes of the files, by folder."""
 
 _CRF = 6
-"""Constant rate factor of H.264: real faces of 256 pixels come back at about 50 dB."""
+"""Constant rate factor of H.264: real faces of 256 pixels come back at about 45 dB, and a PSNR of 20 to 27 dB between
+two such videos changes by less than 0.02 dB."""
 
 _AT_ONCE = 48
 """Frames that are decoded at once, a multiple of the distance of key frames."""
@@ -86,10 +87,8 @@ class VideoWriter:
             return decoded_frames(networks, appearance_CHW, motion_of_landmarks(networks, landmarks_px))
         if networks.motion is None or video.seed is None:
             raise RuntimeError("speech drives a video without a motion network or a seed")
-        (points_px,) = self._reader.array(reference, "landmarks", [video.reference_frame]).astype(
-            np.float32
-        ) * np.float32(scale)
-        reference_CHW = reference_motion(networks, image, points_px)
+        points_px = self._reader.array(reference, "landmarks", [video.reference_frame])[0].astype(np.float32)
+        reference_CHW = reference_motion(networks, image, points_px * np.float32(scale))
         features = self._reader.array(driving, "speech_features", frames)
         motion_TCHW = motion_of_speech(
             networks, networks.motion, features, reference_CHW, self._run.sampling, video.seed

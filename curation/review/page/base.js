@@ -63,7 +63,7 @@ function choice(label, options, change, chosen) {
 
 function section(id, title, text) {
   const made = el("section", { id, "aria-labelledby": `${id}-title` }, el("h2", { id: `${id}-title` }, title));
-  if (text) made.append(el("p", {}, text));
+  if (text) made.append(el("p", {}, ...[text].flat()));
   document.getElementById("content").append(made);
   return made;
 }

@@ -31,12 +31,14 @@ function ruleCard(criterion, state) {
   return card;
 }
 
+function calibrate() { return el("code", {}, "gaia-curate calibrate"); }
+
 function rulesSection() {
   if (!PAGE.criteria.length) return;
   const report = PAGE.kind === "report";
   const host = section("rules", report ? "Rules: values, limits, borderline samples" : "Samples to label", report
-    ? "Every limit with the values that it divides. Mark a sample as right or wrong; saved labels go to gaia-curate calibrate."
-    : "Look at each stretch and say whether the rule decided rightly about it. Saved labels go to gaia-curate calibrate.");
+    ? ["Every limit with the values that it divides. Mark a sample as right or wrong; saved labels go to ", calibrate(), "."]
+    : ["Look at each stretch and say whether the rule decided rightly about it. Saved labels go to ", calibrate(), "."]);
   const state = { rule: report ? firstRule() : "", log: true, samples: true, left: false };
   const cards = el("div", {});
   const update = () => {

@@ -36,8 +36,8 @@ def described(labelled: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     dataset = Path(shutil.copytree(labelled, tmp_path_factory.mktemp("described") / "talkers"))
     done = CliRunner().invoke(app, ["card", str(dataset)])
     assert done.exit_code == 0, done.output
-    assert "Of 1 of 2 clips the source states no licence." in done.output
-    assert "Of 1 of 2 clips no consent is recorded." in done.output
+    assert "No licence is recorded for 1 of 2 clips." in done.output
+    assert "No consent is recorded for 1 of 2 clips." in done.output
     return dataset
 
 

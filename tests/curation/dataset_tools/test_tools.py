@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -10,9 +11,11 @@ from typing import Any
 from unittest.mock import Mock
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from helpers.made_videos import SmallRun
+from helpers.other_command import held_elsewhere
 from typer.testing import CliRunner
 
 from curation.cli.app import app
@@ -27,7 +30,7 @@ from curation.operations.forget import forget
 from curation.operations.run import run
 from curation.output.folder import DatasetFolderError
 from curation.settings import CurationSettings
-from foundation.errors import UsageError
+from foundation.errors import EXIT_CANNOT_START, EXIT_USAGE, UsageError
 from foundation.storage.leases import LeaseHeldError, held
 from manifests.errors import DatasetError
 from manifests.files.tables import read_table
@@ -60,7 +63,7 @@ def test_a_subset_has_the_chosen_clips_alone_and_is_valid(labelled: Path, tmp_pa
     arguments = ["subset", str(labelled), "--where", "gender = 'Female'", "--out", str(tmp_path / "out")]
     done = CliRunner().invoke(app, arguments)
     assert done.exit_code == 0, done.output
-    assert "1 of 2 clips, 3 s, of 1 videos" in done.output
+    assert "1 of 2 clips, 3 s, of 1 video\n" in done.output
     assert {path: path.stat().st_mtime_ns for path in labelled.rglob("*")} == before, "the origin is not touched"
     out = tmp_path / "out"
     assert validate(out) == []
@@ -117,7 +120,7 @@ def test_a_condition_that_chooses_nothing_is_told(
 def test_two_halves_merge_into_the_whole(labelled: Path, halves: tuple[Path, Path], tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["merge", *map(str, halves), "--out", str(tmp_path / "both")])
     assert done.exit_code == 0, done.output
-    assert "1 curated videos of the first dataset, 1 of the second" in done.output
+    assert "1 curated video of the first dataset, 1 of the second" in done.output
     both = tmp_path / "both"
     assert validate(both) == []
     assert names(both) == ["a_talking.mp4", "b_mute.mp4", "d_again.mp4"]
@@ -218,6 +221,39 @@ def test_an_export_to_webdataset_is_read_back_by_it(labelled: Path, reader: Read
     assert len(list((tmp_path / "small").glob("*.tar"))) == 2
 
 
+def put(dataset: Path, **columns: object) -> None:
+    """Write a value into every row of some columns of the table `clips`."""
+    for path in (dataset / "clips").glob("*.parquet"):
+        rows = pq.read_table(path)
+        for name, value in columns.items():
+            number = rows.schema.get_field_index(name)
+            field = rows.schema.field(number)
+            rows = rows.set_column(number, field, pa.array([value] * len(rows), field.type))
+        pq.write_table(rows, path, row_group_size=1)
+
+
+def test_an_export_to_webdataset_has_the_words_of_transcripts(copy: Path, reader: Reader, tmp_path: Path) -> None:
+    words = [{"word": "Hi.", "start_s": 0.25, "end_s": 0.5, "confidence": 0.75}]
+    put(copy, transcript="Hi.", words=words)
+    export(copy, "webdataset", tmp_path / "wds")
+    tar = str(tmp_path / "wds" / "train-diffusion-00000.tar")
+    (sample,) = reader("webdataset").WebDataset(tar, shardshuffle=False)
+    assert json.loads(sample["json"])["words"] == words
+    assert "words.npy" not in sample
+
+
+@pytest.mark.parametrize(("column", "value"), [("split", "../../outside"), ("tier", "../x"), ("clip_id", "../../x")])
+def test_what_a_stranger_states_names_no_file_outside_of_an_export(
+    copy: Path, tmp_path: Path, column: str, value: str
+) -> None:
+    put(copy, **{column: value})
+    before = sorted(path.name for path in tmp_path.iterdir())
+    with pytest.raises(DatasetError, match=column):
+        export(copy, "webdataset", tmp_path / "new" / "wds")
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name != "new") == before
+    assert list((tmp_path / "new").rglob("*.tar")) == []
+
+
 @pytest.mark.slow
 def test_an_export_to_hugging_face_has_its_splits_and_media(
     copy: Path, reader: Reader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -290,3 +326,93 @@ def test_an_empty_condition_is_refused_in_words(labelled: Path, tmp_path: Path) 
     with pytest.raises(UsageError, match="--where is empty; give a condition"):
         subset(labelled, " ", tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def content(dataset: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(dataset)): path.read_bytes() for path in dataset.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["decide", "DATASET", "--out", "DATASET/new"],
+        ["subset", "DATASET", "--where", "true", "--out", "DATASET/clips/new"],
+        ["export", "DATASET", "--to", "hf", "--out", "DATASET/new"],
+        ["merge", "OTHER", "DATASET", "--out", "DATASET/new"],
+        ["subset", "DATASET", "--where", "true", "--out", "DATASET"],
+    ],
+    ids=["decide", "subset", "export", "merge", "the same"],
+)
+def test_nothing_is_written_into_the_dataset_that_is_read(copy: Path, tmp_path: Path, command: list[str]) -> None:
+    shutil.copytree(copy, tmp_path / "other")
+    before = content(copy)
+    places = {"DATASET": str(copy), "OTHER": str(tmp_path / "other")}
+    given = [re.sub("DATASET|OTHER", lambda found: places[found[0]], word) for word in command]
+    told = CliRunner().invoke(app, given)
+    assert told.exit_code == EXIT_USAGE
+    assert "lies inside the dataset" in told.stderr or "is the dataset itself" in told.stderr, told.output
+    assert content(copy) == before
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["subset", "DATASET", "--where", "true", "--out", "NEW"],
+        ["export", "DATASET", "--to", "webdataset", "--out", "NEW"],
+        ["merge", "DATASET", "DATASET/../other", "--out", "NEW"],
+        ["split", "DATASET"],
+        ["card", "DATASET"],
+    ],
+    ids=lambda command: command[0],
+)
+def test_a_tool_is_refused_while_another_command_writes_to_its_dataset(
+    copy: Path, tmp_path: Path, command: list[str]
+) -> None:
+    shutil.copytree(copy, tmp_path / "other")
+    places = {"DATASET": str(copy), "NEW": str(tmp_path / "new")}
+    with held_elsewhere(copy, "gaia-curate run"):
+        before = content(copy)
+        told = CliRunner().invoke(
+            app, [re.sub("DATASET|NEW", lambda found: places[found[0]], word) for word in command]
+        )
+        assert told.exit_code == EXIT_CANNOT_START, told.output
+        assert "`gaia-curate run` on host" in told.stderr
+        assert content(copy) == before
+    assert not list((tmp_path / "new").glob("*"))
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["what-if", "DATASET", "--vary", "rules.too_short.min_s=3,4", "--workers", "1"],
+        ["diff", "DATASET", "--set", "rules.too_short.min_s=4"],
+    ],
+    ids=lambda command: command[0],
+)
+def test_readers_print_the_last_state_while_another_command_writes(copy: Path, command: list[str]) -> None:
+    given = [word.replace("DATASET", str(copy)) for word in command]
+    alone = CliRunner().invoke(app, given)
+    with held_elsewhere(copy, "gaia-curate run"):
+        for table in ("frames", "spans"):  # rows of a video that no run has ended with
+            source = next((copy / table).glob("*.parquet"))
+            rows = pq.read_table(source)
+            ids = pa.array(["f" * 16] * len(rows), pa.string())
+            begun = rows.set_column(rows.schema.get_field_index("video_id"), "video_id", ids)
+            pq.write_table(begun, copy / table / f"{'f' * 16}.parquet")
+        told = CliRunner().invoke(app, given)
+    assert (alone.exit_code, told.exit_code, told.stdout) == (0, 0, alone.stdout)
+
+
+def test_what_has_no_clips_is_not_called_divided_and_its_clips_are_not_called_lost(
+    labelled: Path, tmp_path: Path
+) -> None:
+    redecide(labelled, tmp_path / "decided")
+    told = CliRunner().invoke(app, ["split", str(tmp_path / "decided")])
+    assert (told.exit_code, told.stdout) == (0, "There are no clips to divide.\n")
+    assert (
+        "Clips are counted where they are rendered"
+        in CliRunner().invoke(app, ["stats", str(tmp_path / "decided")]).stdout
+    )
+    assert "Clips are counted" not in CliRunner().invoke(app, ["stats", str(labelled)]).stdout
+    compared = CliRunner().invoke(app, ["diff", str(labelled), str(tmp_path / "decided")]).stdout
+    assert "Decided clips, rendered or not: 2 in both, 0 in the first alone, 0 in the second alone." in compared

@@ -5,6 +5,7 @@ import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from helpers.made_videos import SmallRun
@@ -12,9 +13,11 @@ from helpers.review_pages import HOSTILE, WIDTHS, data_of, hostile_page
 
 from curation.output.folder import DatasetFolder
 from curation.output.sole_writer import sole_writer_of_new
+from curation.review import build, cards
 from curation.review.build import write_label_sheet, write_report
 from curation.review.html import page_html
 from curation.settings import CurationSettings
+from foundation.errors import UsageError
 
 
 def test_no_name_ends_the_element_that_holds_it() -> None:
@@ -109,6 +112,33 @@ def test_a_sheet_is_the_same_again_with_the_same_seed(judged: Path, tmp_path: Pa
     assert first["criteria"] != other["criteria"]
     assert [card["key"] for card in first["criteria"]] == ["small_face.diffusion", "small_face.vae"]
     assert sum(len(card["samples"]) for card in first["criteria"]) == 20
+
+
+def test_a_small_sheet_says_of_how_many_limits_it_has_no_sample(judged: Path, tmp_path: Path) -> None:
+    data = data_of(write_label_sheet(judged, tmp_path / "s.html", n=3).path)
+    lacking = sum(bool(card["strata"]) and not card["samples"] for card in data["criteria"])
+    assert lacking > 0
+    assert any(f"No sample is drawn for {lacking} of {len(data['criteria'])} limits" in note for note in data["notes"])
+
+
+def test_a_sheet_that_no_browser_opens_is_refused_before_anything_is_read(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="a sheet of 100,000 stretches is too large"):
+        write_label_sheet(tmp_path / "no dataset", tmp_path / "s.html", n=100_000, media="embed")
+
+
+def test_nothing_is_encoded_for_a_page_that_is_full(
+    small_run: SmallRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build, "_PAGE_BYTES", build.MOST_BYTES)  # no room for a single video
+    told: list[tuple[int, int]] = []
+    page = tmp_path / "s.html"
+    with patch.object(cards, "source_video", wraps=cards.source_video) as encoded:
+        written = write_label_sheet(
+            small_run.dataset, page, n=8, media="embed", on_progress=lambda done, total: told.append((done, total))
+        )
+    assert encoded.call_count == 1
+    assert told == [(1, 2), (2, 2)]
+    assert any("no room for 8 samples as a video" in note for note in written.notes)
 
 
 def test_samples_of_a_sheet_are_videos_with_sound_where_asked(small_run: SmallRun, tmp_path: Path) -> None:

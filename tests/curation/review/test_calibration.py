@@ -1,6 +1,7 @@
 """Labels that tell a known truth give it back, and the limits that follow from them decide as promised."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -147,11 +148,13 @@ def test_labels_that_cannot_be_used_are_refused(
 
 def test_commands_say_what_is_wrong_with_exit_code_2(judged: Path, write: Callable[..., Path], tmp_path: Path) -> None:
     good = write([label(80, right=True)])
+    os.mkfifo(tmp_path / "pipe.json")
     broken = tmp_path / "broken.json"
     broken.write_bytes(b"\xff{")
     arguments: list[tuple[list[str], str]] = [
         (["calibrate", str(judged), str(broken)], "is no file of labels"),
         (["calibrate", str(judged), str(tmp_path / "none.json")], "cannot be read"),
+        (["calibrate", str(judged), str(tmp_path / "pipe.json")], "is a named pipe"),
         (["calibrate", str(tmp_path), str(good)], "is no dataset"),
         (["calibrate", str(judged), str(good), "--precision", "95"], "above 0 and up to 1"),
         (["label-sheet", str(judged), "--out", str(tmp_path / "s.html"), "--rule", "beauty"], "has no rule 'beauty'"),

@@ -1,4 +1,5 @@
 from collections import Counter
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -125,3 +126,10 @@ def test_a_draw_is_the_same_again_and_takes_from_every_stratum_alike() -> None:
         f"{decision}, {name}": 5 for decision in ("dropped", "kept") for name in ("near", "middle", "far")
     }
     assert len(drawn(strata, 1000, 1)) == 200
+
+
+def test_a_draw_of_fewer_samples_than_limits_is_not_always_of_the_first_rules() -> None:
+    criteria = [replace(STRICT, rule=f"rule_{number}") for number in range(12)]
+    strata = [strata_of(one, [replace(stretch(1, 36.0, dropped=True), criterion=one.key)]) for one in criteria]
+    first = {one.stretch.criterion for seed in range(6) for one in drawn(strata, 2, seed)}
+    assert len(first) > 6

@@ -77,6 +77,14 @@ def test_nobody_is_divided_to_reach_a_share() -> None:
     )
 
 
+def test_a_split_without_a_clip_to_train_on_is_told() -> None:
+    halves = SplitSettings(val_share=0.5, test_share=0.5)
+    emptied = assigned_splits(made_clips({"v1": "anna", "v2": "ben"}), NOTHING, {}, halves)
+    assert emptied.hours["train"] == 0.0
+    assert "No clip is left to train on" in emptied.text()
+    assert "No clip is left" not in assigned_splits(made_clips({"v1": "anna"}), NOTHING, {}, TENTHS).text()
+
+
 def test_a_later_run_leaves_people_where_they_were_and_fills_up_with_new_ones() -> None:
     clips = made_clips(IN_THREE_FILES)
     first = assigned_splits(clips, NOTHING, {}, TENTHS)
