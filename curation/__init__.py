@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     from curation.operations.run import RunReport, run
     from curation.perception.cards import FaceFinderCard, HeadPoseCard, IdentityCard, MaskCard, SpeakingCard
     from curation.perception.protocols import FaceObservation
-    from curation.review.build import WrittenPage, write_label_sheet, write_report
+    from curation.review.build import write_label_sheet, write_report
     from curation.review.calibration import Calibration, calibrate
+    from curation.review.written_page import WrittenPage
     from curation.rules.rule import MeasuredVideo, Rule, RuleError, rule
     from curation.rules.verdict import Verdict
     from curation.settings import CurationSettings, load_settings
@@ -86,7 +87,7 @@ else:
             "Verdict": "curation.rules.verdict",
             "VoiceCard": "curation.speech.cards",
             "WhatIf": "curation.what_if.kept_figures",
-            "WrittenPage": "curation.review.build",
+            "WrittenPage": "curation.review.written_page",
             "analyze": "curation.operations.analyze",
             "calibrate": "curation.review.calibration",
             "compare": "curation.differences.compare",

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from curation.speech.models import SpeechModels
 from foundation.array_types import Float32Array, RgbImage
 from generation.driving import DrivingVideo
-from generation.networks import (
-    appearance_of,
-    decoded_frames,
-    motion_of_landmarks,
-    motion_of_portrait,
-    motion_of_speech,
-)
 from generation.portrait import Portrait
 from generation.speech import DrivingSpeech, speech_features
 from generation.trained_run import GenerationError, TrainedRun
+from models.face_motion import (
+    appearance_of,
+    decoded_frames,
+    motion_of_landmarks,
+    motion_of_speech,
+    reference_motion,
+)
 from models.motion.diffusion import MotionDiffusion
 from models.sampling.sample_motion import MotionSampling
 
@@ -88,7 +88,7 @@ def from_speech(
             f"{run.label} was trained on speech features of {run.facts.speech_encoder!r}, but the encoder on this "
             f"machine is {name!r}; use the files of speech.wav2vec2.model that the training data was made with"
         )
-    reference_CHW = motion_of_portrait(run, portrait)
+    reference_CHW = reference_motion(run, portrait.image, portrait.landmarks_px)
     features = speech_features(speech, models, run.curation)
     motion_TCHW = motion_of_speech(run, network, features, reference_CHW, sampling, seed)
     return Animation(

@@ -26,11 +26,12 @@ from foundation.weights import ensure_assets
 from generation.animation import Animation, from_speech, from_video, require_landmark_driven, speech_driven
 from generation.driving import read_driving
 from generation.mp4 import talking_mp4
-from generation.networks import FRAMES_AT_ONCE
 from generation.portrait import Portrait, read_portrait
 from generation.speech import MUX_RATE_HZ, read_speech
 from generation.trained_run import GenerationError, TrainedRun, load_run
 from manifests.timeline import TICK_RATE_HZ
+from models.face_motion import FRAMES_AT_ONCE
+from models.generated_media import COMMENT, DIGITAL_SOURCE_TYPE
 from models.sampling.long_audio import windows
 from models.sampling.sample_motion import MotionSampling
 from models.sampling.samplers import SamplerConfig
@@ -42,12 +43,6 @@ __all__ = ["COMMENT", "GenerationJob", "GenerationResult", "Progress", "progress
 
 Progress = Callable[[Iterable[RgbImage], int], Iterable[RgbImage]]
 """Passes on frames of a known number, and may show how many were made."""
-
-COMMENT = "AI-generated talking video, not a recording of a person. Made with gaia-avatar from one picture."
-"""Stands in the container's `comment`, which players show."""
-
-_DIGITAL_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
-"""IPTC's term for media that a trained model made."""
 
 _SOLVER = SamplerConfig()
 
@@ -238,7 +233,7 @@ def _tags(job: GenerationJob, run: TrainedRun) -> dict[str, str]:
     """Return the metadata of the file: a sentence for people and an object for programs."""
     sources = {"portrait": job.portrait, "speech": job.speech, "driving": job.driving}
     facts = {
-        "digital_source_type": _DIGITAL_SOURCE_TYPE,
+        "digital_source_type": DIGITAL_SOURCE_TYPE,
         "software": f"{DISTRIBUTION} {version(DISTRIBUTION)}",
         "run": run.label,
         "seed": job.seed if job.speech is not None else None,

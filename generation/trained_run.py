@@ -7,36 +7,18 @@ from curation.model_registry import MASKS
 from curation.perception.settings import PerceptionSettings
 from curation.settings import CurationSettings
 from foundation.errors import UsageError
-from models.motion.config import MotionDiffusionConfig
-from models.motion.diffusion import MotionDiffusion
 from models.run_folder import RunFolder
-from models.vae.landmark_image import LandmarkImageConfig, LandmarkRenderer
-from models.vae.vae import Vae, VaeConfig
-from models.weights import WeightFacts, load_weights, read_facts
+from models.run_networks import RunNetworks, load_networks
 
 __all__ = ["GenerationError", "TrainedRun", "load_run"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class TrainedRun:
-    """Networks and settings of a run, in evaluation mode and on one device."""
+class TrainedRun(RunNetworks):
+    """Networks and settings of a run."""
 
-    vae: Vae
-    renderer: LandmarkRenderer
-    """Renderer of landmarks in the style that the VAE was trained on."""
-    motion: MotionDiffusion | None
-    """None: the run is one of the VAE alone."""
-    facts: WeightFacts
-    """Landmark scheme, and speech encoder where there is a motion network."""
     curation: CurationSettings
     """Settings of the dataset that it was trained on."""
-    label: str
-    """Folder and step, for messages and for the tag in the video."""
-
-    @property
-    def size_px(self) -> int:
-        """Width and height of its frames."""
-        return self.vae.config.image_px
 
 
 class GenerationError(UsageError):
@@ -44,28 +26,22 @@ class GenerationError(UsageError):
 
 
 def load_run(run: Path, device: str) -> TrainedRun:
-    """Return what the newest checkpoint of a run holds, on `device`.
+    """Return what a checkpoint of a run holds, on `device`: the newest, or the one that RUN/best or RUN/step_N names.
 
     Raises:
         RunFolderError: the folder is no run, or has no checkpoint yet.
         GenerationError: its dataset.json cannot be used.
         WeightsError: a file is damaged or holds another network.
     """
-    folder = RunFolder(run)
-    newest = folder.weights()
-    has_motion = folder.holds(folder.vae)
-    facts = read_facts(newest)
-    vae_facts = WeightFacts(landmark_scheme=facts.landmark_scheme, speech_encoder=None)
-    vae = load_weights(folder.vae if has_motion else newest, Vae, VaeConfig, vae_facts).to(device)
-    motion = load_weights(newest, MotionDiffusion, MotionDiffusionConfig, facts).to(device) if has_motion else None
-    image = LandmarkImageConfig(scheme=facts.landmark_scheme, image_px=vae.config.image_px)
+    folder = RunFolder.of(run)
+    networks = load_networks(folder, device)
     return TrainedRun(
-        vae=vae,
-        renderer=LandmarkRenderer(image).to(device),
-        motion=motion,
-        facts=facts,
+        vae=networks.vae,
+        renderer=networks.renderer,
+        motion=networks.motion,
+        facts=networks.facts,
+        label=networks.label,
         curation=_curation(folder),
-        label=folder.label(),
     )
 
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from manifests.dataset import Dataset
     from manifests.errors import DatasetError
     from manifests.files.media import MediaError
+    from manifests.files.transcript import Transcript, Word
     from manifests.landmarks import landmark_scheme
     from manifests.reports.queries import QueryError
     from manifests.schema.clips import CLIPS
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     from manifests.schema.tables import TABLES
     from manifests.schema.videos import SPANS, VIDEOS
     from manifests.timeline import TICK_RATE_HZ
-    from manifests.transcript import Transcript, Word
 else:
     __getattr__, __dir__ = lazy_attributes(
         __name__,
@@ -57,8 +57,8 @@ else:
             "DatasetError": "manifests.errors",
             "MediaError": "manifests.files.media",
             "QueryError": "manifests.reports.queries",
-            "Transcript": "manifests.transcript",
-            "Word": "manifests.transcript",
+            "Transcript": "manifests.files.transcript",
+            "Word": "manifests.files.transcript",
             "landmark_scheme": "manifests.landmarks",
         },
     )

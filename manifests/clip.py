@@ -17,12 +17,12 @@ from manifests.files.media import MediaError, frames_at, read_audio
 from manifests.files.names import UnsafeValueError
 from manifests.files.tables import read_row
 from manifests.files.tar import MemberRange, read_member
+from manifests.files.transcript import Transcript
 from manifests.landmarks import landmark_scheme
 from manifests.limits import MAX_CLIP_FRAMES
 from manifests.schema.arrow_arrays import numpy_of
 from manifests.schema.clips import CLIPS, TRANSCRIPT_COLUMNS
 from manifests.timeline import TICK_RATE_HZ
-from manifests.transcript import Transcript
 
 if TYPE_CHECKING:
     from PIL.Image import Image

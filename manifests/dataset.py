@@ -15,7 +15,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import JsonValue
 
-from foundation.storage.arrow import arrow_rows
 from foundation.storage.locations import location
 from foundation.text import time_unit
 from manifests.clip import Clip
@@ -263,6 +262,8 @@ class Dataset:
     def _read(
         self, table: Table, names: Sequence[str], conditions: Sequence[pc.Expression], counted: Counted
     ) -> pa.Table:
+        from manifests.files.scans import arrow_rows
+
         schema, condition = table.arrow_schema(), None
         if counted is not None and table is not VIDEOS:
             conditions = [*conditions, pc.field("video_id").isin(sorted(counted))]

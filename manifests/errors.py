@@ -7,6 +7,9 @@ from foundation.errors import ProblemsFoundError, UsageError
 __all__ = ["DatasetError", "MediaError", "first_problem"]
 
 
+_LONGEST_NAME = 60
+
+
 class DatasetError(UsageError):
     """There is no dataset that this version can read; the message has the reason and the remedy."""
 
@@ -19,4 +22,9 @@ def first_problem(error: ValidationError) -> str:
     """Return the first of the problems that a model found in a file: the field, and what is wrong."""
     what = error.errors(include_url=False, include_context=False, include_input=False)[0]
     message = what["msg"].removeprefix("Value error, ")
-    return f"{'.'.join(str(name) for name in what['loc']) or 'the file'}: {message}"
+    return f"{'.'.join(_short(str(name)) for name in what['loc']) or 'the file'}: {message}"
+
+
+def _short(name: str) -> str:
+    """Return the name of a field; keys of a file can have any length."""
+    return name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}..."

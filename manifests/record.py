@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, ValidationError, model_serializer
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
 from foundation.storage.atomic import write_json_atomic
 from foundation.storage.locations import StorageError, store_errors
@@ -13,7 +13,7 @@ from manifests.errors import DatasetError, first_problem
 from manifests.files.names import Sha256, folder_in
 from manifests.files.numbers import Count
 from manifests.removals import Removals
-from manifests.rule_record import FiniteJson, RuleRecord
+from manifests.rule_record import MOST_RULES, FiniteJson, RuleRecord
 from manifests.schema.columns import SCHEMA_VERSION
 from manifests.schema.tables import TABLES, type_name
 from manifests.totals import Totals
@@ -124,7 +124,7 @@ class DatasetRecord(_Record):
     weights: tuple[WeightRecord, ...]
     tables: dict[str, TableRecord]
     totals: Totals
-    rules: tuple[RuleRecord, ...] = ()
+    rules: Annotated[tuple[RuleRecord, ...], Field(max_length=MOST_RULES)] = ()
     """All rules in the order in which they were applied; empty in a dataset that an older version wrote."""
     exclusions: tuple[ExclusionList, ...] = ()
     """All lists of all runs, in the order of the runs."""

@@ -3,9 +3,15 @@
 import math
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, JsonValue
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
-__all__ = ["FiniteJson", "RuleRecord"]
+__all__ = ["MOST_RULES", "RULE_NAME", "FiniteJson", "RuleRecord"]
+
+RULE_NAME = "[a-z][a-z0-9_]{0,39}"
+"""Names of rules, as a regular expression."""
+
+MOST_RULES = 500
+"""Most rules of a dataset: each is applied to every video."""
 
 
 def _require_finite(value: JsonValue) -> JsonValue:
@@ -26,7 +32,7 @@ class RuleRecord(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
-    name: str
+    name: Annotated[str, Field(pattern=f"^{RULE_NAME}$")]
     """Name of the rule, which is its outcome in `spans`."""
     words: str
     """Description of its value."""

@@ -4,6 +4,7 @@ RUN/run.json                what is trained, with which settings, on which clips
 RUN/clips.jsonl             the clips that it learns from
 RUN/dataset.json            record of the dataset: how faces and speech are prepared for the network
 RUN/vae.safetensors         of a diffusion run: the VAE of its latents, with their statistics
+RUN/vae_clips.jsonl         of a diffusion run: the clips that its VAE learned from
 RUN/metrics.jsonl           a line per `train.log_every` steps
 RUN/tensorboard/            the same and preview images, for TensorBoard
 RUN/pictures/NAME/step_N.png
@@ -13,6 +14,8 @@ RUN/step_N/                 a checkpoint: N steps were done
     state.json              step, epoch and position in it
     export/ema.safetensors  the averaged network, and raw.safetensors as it is; see `models.weights`
 RUN/latest                  name of the newest checkpoint
+RUN/best/step_N/            the network that was best on people held out: export/ema.safetensors, and how good it was,
+                            validation.json; its name is in RUN/best/latest
 
 A run folder may come from somebody else. Each of its files is opened as data, is a regular file, and lies in the
 folder: links are not followed, and a name that does not have its form is refused.
@@ -25,6 +28,7 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from pydantic import ValidationError
 
@@ -35,6 +39,8 @@ from models.run_record import FORMAT, RunRecord
 __all__ = ["RunFolder", "RunFolderError", "step_of"]
 
 _STEP = re.compile(r"step_[0-9]{8,15}")
+
+_BEST = "best"
 
 _MAX_JSON_BYTES = 2**26
 
@@ -48,6 +54,20 @@ class RunFolder:
     """Files of a run and their content."""
 
     path: Path
+    chosen: str | None = None
+    """Checkpoint whose weights are read, `best` or a name `step_N`; None: the newest."""
+
+    @classmethod
+    def of(cls, path: Path) -> Self:
+        """Return the run that a user names by its folder, or by one of its checkpoints: RUN/best or RUN/step_N."""
+        if (path.name == _BEST or step_of(path.name) is not None) and (path.parent / "run.json").is_file():
+            return cls(path.parent, path.name)
+        return cls(path)
+
+    @property
+    def best(self) -> Path:
+        """Folder: the best network."""
+        return self.path / _BEST
 
     @property
     def run_record(self) -> Path:
@@ -68,6 +88,11 @@ class RunFolder:
     def vae(self) -> Path:
         """Weights of the VAE that a diffusion run decodes with; a run of the VAE alone has no such file."""
         return self.path / "vae.safetensors"
+
+    @property
+    def vae_clips(self) -> Path:
+        """JSON lines: the clips that the VAE of a diffusion run learned from; runs of earlier versions lack it."""
+        return self.path / "vae_clips.jsonl"
 
     @property
     def metrics(self) -> Path:
@@ -138,20 +163,24 @@ class RunFolder:
         return self.path / name
 
     def weights(self, which: str = "ema") -> Path:
-        """Return the weights file of the newest checkpoint, `ema` or `raw`; nothing else has to be there.
+        """Return the weights file of the chosen checkpoint, `ema` or `raw`; nothing else has to be there.
 
         Raises:
             RunFolderError: there is no checkpoint, or it lacks the file, or the file is a link or no regular file.
         """
-        folder = self.named()
+        run, name = (RunFolder(self.best), None) if self.chosen == _BEST else (self, self.chosen)
+        folder = run.named() if name is None else self.path / name
         if folder is None:
-            what = "has no checkpoint yet" if self.path.is_dir() else "is no folder"
-            raise RunFolderError(f"{self.path} {what}; give a folder that `gaia-train` wrote with --out")
+            what = "has no checkpoint yet" if run.path.is_dir() else "is no folder"
+            raise RunFolderError(f"{run.path} {what}; give a folder that `gaia-train` wrote with --out")
         file = folder / "export" / f"{which}.safetensors"
         if not self.holds(file):
+            what = f"{folder.name}, which has no {file.relative_to(folder)}"
             raise RunFolderError(
-                f"{self.pointer} names {folder.name}, which has no {file.relative_to(folder)}; write the name of "
-                "another checkpoint there, or give another folder that `gaia-train` wrote with --out"
+                f"{run.pointer} names {what}; write the name of another checkpoint there, or give another folder that "
+                "`gaia-train` wrote with --out"
+                if name is None
+                else f"{self.path} has {what}; give another checkpoint, or the run folder itself"
             )
         return file
 
@@ -264,11 +293,8 @@ def step_of(name: str) -> int | None:
 
 def _tree(folder: Path) -> Iterator[tuple[Path, int]]:
     """Yield all that is below a folder with its `st_mode`, without following a link."""
-    folders = [folder]
-    while folders:
-        with os.scandir(folders.pop()) as entries:
-            for entry in sorted(entries, key=lambda entry: entry.name):
-                mode = entry.stat(follow_symlinks=False).st_mode
-                yield Path(entry.path), mode
-                if stat.S_ISDIR(mode):
-                    folders.append(Path(entry.path))
+    for path in sorted(folder.iterdir()):
+        mode = path.lstat().st_mode
+        yield path, mode
+        if stat.S_ISDIR(mode):
+            yield from _tree(path)

@@ -90,7 +90,7 @@ def launch(
                 run=run.path,
                 steps_done=0,
                 steps=config.steps,
-                notes=tuple(notes(task)),
+                notes=(*notes(task), *task.notes()),
                 dry_run=options.dry_run,
                 rank=ranks.rank,
             )
@@ -112,6 +112,6 @@ def launch(
                 )
     result = replace(result, steps_done=ended.step, steps_skipped=ended.skipped, stopped_by=ended.stopped_by)
     # outside of the group of processes: the others need not wait while the first one measures
-    if ranks.first and ended.stopped_by is None and run.newest() == run.checkpoint(config.steps):
-        return replace(result, report=tuple(report(task, run, ranks.device)))
+    if ranks.first and ended.stopped_by is None and run.newest() == run.checkpoint(ended.step):
+        return replace(result, report=(*ended.lines, *report(task, run, ranks.device)))
     return result

@@ -66,12 +66,14 @@ class LatentsResult:
     """Frames of these clips."""
     damaged: int = 0
     """Clips that could not be read and have no latents."""
+    notes: tuple[str, ...] = ()
+    """Sentences on clips that were left out."""
 
     def __str__(self) -> str:
         """Return the report."""
         if self.folder is None:
             return "this process is done; others still encode"
-        lines = [f"latents: {self.folder}", f"{self.clips} clips, {self.frames} frames"]
+        lines = [f"latents: {self.folder}", f"{self.clips} clips, {self.frames} frames", *self.notes]
         if self.damaged:
             lines.append(
                 f"damaged clips, without latents: {self.damaged}; `gaia-curate validate {self.dataset}` lists them"

@@ -11,20 +11,21 @@ Under `torchrun` every process makes the same call. The same call on the folder 
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
-from foundation.settings import Overrides, changed_settings, differences, overlaid, settings_of
+from foundation.settings import Overrides, changed_settings
 from foundation.storage.locations import location
 from manifests.record import read_dataset
+from manifests.vocabulary import SPLITS
 from models.run_folder import RunFolder
 from training.data.config import DataConfig
+from training.data.held_out_sources import held_out_sources, require_sources_of_vae, sources_in
 from training.data.selection import select_clips
 from training.diffusion.config import DiffusionConfig, diffusion_config
 from training.diffusion.report import motion_report
 from training.diffusion.report import report_lines as motion_lines
 from training.diffusion.task import DiffusionTask
-from training.experiments.experiment import Experiment, ExperimentError, load_experiment, require_trainable
+from training.evaluation.keypoint_check import keypoint_check
 from training.latents.encode import write_latents
 from training.latents.files import latents_folder
 from training.launch import DeviceKind, LaunchOptions, launch, no_notes
@@ -38,7 +39,7 @@ from training.vae.report import reconstruction_report
 from training.vae.report import report_lines as reconstruction_lines
 from training.vae.task import VaeTask
 
-__all__ = ["encode_latents", "train_diffusion", "train_experiment", "train_vae"]
+__all__ = ["encode_latents", "run_diffusion_training", "run_vae_training", "train_diffusion", "train_vae"]
 
 
 def train_vae(
@@ -84,7 +85,7 @@ def train_vae(
         allow_pickled_checkpoint=allow_pickled_checkpoint,
         wait=wait,
     )
-    return _train_vae(dataset, run, settings, options)
+    return run_vae_training(dataset, run, settings, options)
 
 
 def encode_latents(
@@ -97,8 +98,9 @@ def encode_latents(
 ) -> LatentsResult:
     """Encode the clips of tier `diffusion` with a trained VAE, into the dataset (GAIA section 4.3).
 
-    Clips that have latents are not encoded again. No other command writes to the dataset meanwhile: latents of a person
-    whom `gaia-curate forget` removes would come back.
+    Clips of the sources that the VAE holds out (`data.test_sources`) are left out, and clips that have latents are not
+    encoded again. No other command writes to the dataset meanwhile: latents of a person whom `gaia-curate forget`
+    removes would come back.
 
     Args:
         dataset: folder of a dataset, or its address.
@@ -111,10 +113,11 @@ def encode_latents(
         GaiaError: dataset, run folder or condition cannot be used, or too many clips are damaged.
         OSError: the disk refused; what was written stays.
     """
-    weights = RunFolder(Path(vae)).weights("ema")
-    selection = DataConfig(tiers=("diffusion",), splits=("train", "val", "test"), where=where)
-    folder = location(str(dataset))
+    vae_run, folder = RunFolder.of(Path(vae)), location(str(dataset))
+    weights = vae_run.weights("ema")
     read_dataset(folder)  # what is no dataset gets no lease
+    held_out = sources_in(folder, held_out_sources(vae_run))
+    selection = DataConfig(tiers=("diffusion",), splits=SPLITS, test_sources=held_out, where=where)
     with (
         ranks_of_environment(device) as ranks,
         held_by_ranks(folder, "gaia-train latents", ranks, wait=wait),
@@ -128,6 +131,7 @@ def encode_latents(
     return LatentsResult(
         dataset=str(dataset),
         folder=latents_folder(index.dataset, facts.vae_sha256),
+        notes=index.left_out,
         clips=facts.clips - facts.damaged,
         frames=facts.frames,
         damaged=facts.damaged,
@@ -178,90 +182,15 @@ def train_diffusion(
         allow_pickled_checkpoint=allow_pickled_checkpoint,
         wait=wait,
     )
-    return _train_diffusion(dataset, vae, run, settings, options)
+    return run_diffusion_training(dataset, vae, run, settings, options)
 
 
-def train_experiment(
-    experiment: str | Experiment,
-    dataset: str | Path,
-    run: str | Path,
-    *,
-    vae: str | Path | None = None,
-    preset: PresetName = "recommended",
-    config_file: Path | None = None,
-    overrides: Overrides = (),
-    device: DeviceKind | None = None,
-    dry_run: bool = False,
-    accept_changes: bool = False,
-    allow_pickled_checkpoint: bool = False,
-    wait: bool = False,
-) -> TrainingResult:
-    """Train what one row of the paper's tables trains, with its networks and its data; evaluation is not part of it.
-
-    Args:
-        experiment: name of a row, see `training.experiments`, or one of your own.
-        dataset: folder of a dataset, or its address.
-        run: as of `train_vae`, as are all other arguments but `vae`.
-        vae: folder of a run of the VAE, for an experiment on the diffusion model, and only for one.
-        preset: how it is trained.
-        config_file: YAML file of settings, laid over those of the experiment.
-        overrides: single settings, laid over both.
-        device: where to compute.
-        dry_run: take two steps and report; nothing is written.
-        accept_changes: resume a run with other settings, or on other clips.
-        allow_pickled_checkpoint: resume from a checkpoint of an earlier version.
-        wait: wait while another training writes to the folder of the run; otherwise that is an error.
-
-    Raises:
-        ExperimentError: the trainers cannot do yet what the experiment names, or `vae` is missing or out of place.
-        GaiaError: as of `train_vae` and `train_diffusion`.
-        OSError: the disk refused; the last checkpoint is complete.
-    """
-    row = load_experiment(experiment) if isinstance(experiment, str) else experiment
-    require_trainable(row)
-    where = f"{row.name}.data"
-    options = LaunchOptions(
-        preset=preset,
-        device=device,
-        dry_run=dry_run,
-        accept_changes=accept_changes,
-        allow_pickled_checkpoint=allow_pickled_checkpoint,
-        wait=wait,
-    )
-    if row.diffusion is None or row.diffusion_size is None:
-        if vae is not None:
-            raise ExperimentError(f"experiment {row.name} ({row.origin}) trains the VAE itself; leave out --vae")
-        vae_base = vae_config(row.vae_size, preset)
-        vae_base = replace(vae_base, model=row.vae, data=overlaid(vae_base.data, row.data_changes, where))
-        vae_settings = changed_settings(vae_base, config_file, overrides)
-        return _train_vae(dataset, run, vae_settings, options)
-    if vae is None:
-        raise ExperimentError(
-            f"experiment {row.name} ({row.origin}) trains the diffusion model on latents of a VAE; give --vae, the "
-            f"folder of a run of `{_vae_command(row)}`"
-        )
-    base = diffusion_config(row.diffusion_size, preset)
-    base = replace(base, model=row.diffusion, data=overlaid(base.data, row.data_changes, where))
-    settings = changed_settings(base, config_file, overrides)
-
-    def notes(task: DiffusionTask) -> Sequence[str]:
-        changed = differences(settings_of(task.vae.config), settings_of(row.vae))
-        listed = "; ".join(f"{name} is {values}" for name, values in changed.items()).replace(", was ", ", there ")
-        return [f"the VAE in {vae} is not that of {row.origin}: {listed}"] if changed else []
-
-    return _train_diffusion(dataset, vae, run, settings, options, notes)
-
-
-def _vae_command(experiment: Experiment) -> str:
-    changes = [f" --set {change.replace('vae.', 'model.', 1)}" for change in experiment.changes if change[:4] == "vae."]
-    return f"gaia-train vae DATASET --out VAE_RUN --size {experiment.vae_size}{''.join(changes)}"
-
-
-def _train_vae(
+def run_vae_training(
     dataset: str | Path, run: str | Path, settings: VaeTrainingConfig, options: LaunchOptions
 ) -> TrainingResult:
+    """Train the VAE with all of its settings; see `train_vae`."""
     return launch(
-        lambda: VaeTask(location(str(dataset)), settings),
+        lambda: VaeTask(location(str(dataset)), settings, keypoint_check),
         lambda task, *where: [*task.caveats(), *reconstruction_lines(reconstruction_report(task, *where))],
         settings.train,
         RunFolder(Path(run)),
@@ -270,7 +199,7 @@ def _train_vae(
     )
 
 
-def _train_diffusion(
+def run_diffusion_training(
     dataset: str | Path,
     vae: str | Path,
     run: str | Path,
@@ -278,9 +207,25 @@ def _train_diffusion(
     options: LaunchOptions,
     notes: Callable[[DiffusionTask], Sequence[str]] = no_notes,
 ) -> TrainingResult:
+    """Train the motion diffusion model with all of its settings; see `train_diffusion`.
+
+    Args:
+        dataset: folder, or its address.
+        vae: folder of the run of the VAE.
+        run: folder of the run.
+        settings: all of them.
+        options: of the call.
+        notes: sentences on what is unusual about the task.
+    """
+
+    def build() -> DiffusionTask:
+        folder, vae_run = location(str(dataset)), RunFolder.of(Path(vae))
+        require_sources_of_vae(folder, vae_run, settings.data.test_sources)
+        return DiffusionTask(folder, vae_run.weights(), settings, vae_clips=vae_run.clips)
+
     return launch(
-        lambda: DiffusionTask(location(str(dataset)), RunFolder(Path(vae)).weights(), settings),
-        lambda *measured: motion_lines(motion_report(*measured)),
+        build,
+        lambda task, *where: [*task.caveats(), *motion_lines(motion_report(task, *where))],
         settings.train,
         RunFolder(Path(run)),
         options,

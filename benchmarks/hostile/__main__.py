@@ -22,8 +22,8 @@ from pathlib import Path
 
 from benchmarks.hostile.campaign import TOGETHER, Case, Report, all_fields, cases_of, prepare, run_cases, sample_of
 from benchmarks.hostile.child import LIMIT_S, freeze
-from benchmarks.hostile.commands import load_everything
 from benchmarks.hostile.material import Place
+from benchmarks.hostile.programs import load_everything
 
 
 def main() -> None:

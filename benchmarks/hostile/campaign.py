@@ -10,14 +10,16 @@ from pathlib import Path
 from typing import cast
 
 from benchmarks.hostile.child import Ended, run_apart
-from benchmarks.hostile.commands import COMMANDS, Command, main_of
+from benchmarks.hostile.commands import COMMANDS, Command
 from benchmarks.hostile.fields import Field, fields_of
 from benchmarks.hostile.files import files_of, journals_of
+from benchmarks.hostile.judged import make_judged
 from benchmarks.hostile.large_cells import large_cells_of
 from benchmarks.hostile.material import DIFFUSION, VAE, Place, make_canaries, make_sources
-from benchmarks.hostile.media import media_of
+from benchmarks.hostile.media import media_of, rated_of
+from benchmarks.hostile.programs import main_of
 from benchmarks.hostile.values import Value
-from benchmarks.hostile.verdict import REASONS, faults
+from benchmarks.hostile.verdict import REASONS, Left, Outside, faults
 from benchmarks.hostile.watch import Canaries
 
 SAMPLE = Path(__file__).resolve().parents[2] / "samples" / "talking_astronaut.mp4"
@@ -44,6 +46,7 @@ def prepare(place: Place) -> None:
     )
     for step in steps:
         _require(run_apart(main_of(step, place), limited=False), step.name, step.ends)
+    _require(run_apart(partial(make_judged, place), limited=False), "labels and ratings", (0,))
     place.made.rmdir()
     place.place.rename(place.sound)
     place.place.mkdir()
@@ -97,10 +100,11 @@ class Report:
 def all_fields(place: Place) -> list[Field]:
     """Return the fields, journals, files, media and large tables of the sound material."""
     found = [one for root in ROOTS for one in fields_of(place, root)] + list(journals_of(place))
-    return [*found, *(one for root in ROOTS for one in files_of(place, root)), *media_of(place), *large_cells_of(place)]
+    found += [one for root in ROOTS for one in files_of(place, root)]
+    return [*found, *media_of(place), *rated_of(place), *large_cells_of(place)]
 
 
-ROOTS = ("dataset", "vae", "motion")
+ROOTS = ("dataset", "vae", "motion", "judged", "outputs")
 """Folders of the sound material."""
 
 
@@ -169,22 +173,24 @@ def run_cases(place: Place, cases: Iterable[Case], *, limit_s: float, say: Calla
     canaries = Canaries(place.outside)
     for case in cases:
         report.cases += 1
-        ready = False
+        ready, before = False, frozenset[tuple[object, ...]]()
         for command in case.commands:
-            if not ready or command.name not in READERS:
+            if not ready or not command.only_reads:
                 place.renew()
                 put = run_apart(partial(case.put, place), limited=False)
                 if put.code:
                     report.not_put.append(f"{case.label}: {put.said.strip().splitlines()[-1:]}")
                     break
                 canaries.touched()
-                ready = True
+                ready, before = True, place.state()
             ended = run_apart(main_of(command, place), limit_s=limit_s)
-            ready = ready and command.name in READERS
             touched, changed = canaries.touched(), []
             if any(one.startswith("changed") for one in touched):
                 changed = canaries.changed()
-            _note(report, case, command, ended, touched, changed)
+            left = Left(place.made_files(), place.state() != before)
+            _note(report, case, command, ended, Outside(touched, changed), left)
+            place.clear_made()
+            ready = command.only_reads and not left.changed
             if changed:
                 make_canaries(place)
                 canaries.watch()
@@ -192,17 +198,18 @@ def run_cases(place: Place, cases: Iterable[Case], *, limit_s: float, say: Calla
     return report
 
 
-READERS = frozenset({"explain", "explain a second", "stats", "stats --sql", "validate", "Dataset", "forget nothing"})
-"""Commands that change nothing in the folders that they are given."""
-
-
-def _note(report: Report, case: Case, command: Command, ended: Ended, touched: list[str], changed: list[str]) -> None:
+def _note(report: Report, case: Case, command: Command, ended: Ended, outside: Outside, left: Left) -> None:
     report.runs += 1
     report.refused += ended.code not in command.ends
     report.longest_s = max(report.longest_s, ended.seconds)
     report.largest_mib = max(report.largest_mib, ended.peak_bytes >> 20)
-    for fault in faults(case.spoiled, command, ended, touched, changed):
-        seen = {"outside changed": changed or touched, "outside read": touched, "socket opened": list(ended.sockets)}
+    for fault in faults(case.spoiled, command, ended, outside, left):
+        seen = {
+            "outside changed": outside.changed or outside.touched,
+            "outside read": outside.touched,
+            "socket opened": list(ended.sockets),
+            "half made": left.made,
+        }
         report.faults.append(
             {
                 "fault": fault,

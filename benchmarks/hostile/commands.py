@@ -1,16 +1,13 @@
 """Every command on a dataset and on a run folder, as a function of the place where a case happens."""
 
-import importlib
-import pkgutil
-import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from benchmarks.hostile.judged import KEY, LABELS_FILE, RATERS, SYSTEMS
 from benchmarks.hostile.material import DIFFUSION, RUN, VAE, Place
-from foundation.errors import GaiaError
 
-__all__ = ["COMMANDS", "Command", "load_everything", "main_of"]
+__all__ = ["COMMANDS", "VIDEO", "Command"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,6 +28,12 @@ class Command:
     """Takes seconds where it is not refused."""
     reads_sources: bool = False
     """Opens the source videos that the dataset names: that is its task."""
+    follows: tuple[str, ...] = ()
+    """Files and folders on its command line, whose links are the user's own; with a slash at the end, all in them."""
+    only_reads: bool = False
+    """Changes nothing in the folders that it is given."""
+    whole: bool = False
+    """What it makes in a new place is there as a whole or, after an error, not at all."""
 
 
 def _command(name: str, program: str, *arguments: object, **facts: object) -> Command:
@@ -64,6 +67,19 @@ def _vae(place: Place) -> Path:
     return place.vae
 
 
+def _sound(place: Place) -> Path:
+    return place.sound / "dataset"
+
+
+def _output(system: str) -> Callable[[Place], Path]:
+    return lambda place: place.outputs / system
+
+
+def _made(name: str) -> Callable[[Place], Path]:
+    """Return a function to the place of a new file or folder."""
+    return lambda place: place.made / name
+
+
 def _motion(place: Place) -> Path:
     return place.motion
 
@@ -78,7 +94,8 @@ def _plan(place: Place) -> list[object]:
     return ["plan", *options, "--executor", "inline"]
 
 
-_VIDEO = "a.mp4"
+VIDEO = "a.mp4"
+"""Video that commands are asked about."""
 
 _NONE_LEFT = "no video is left to curate"
 
@@ -86,6 +103,82 @@ _SQL = (
     "SELECT (SELECT max(path) FROM videos), (SELECT count(outcome) FROM spans), (SELECT sum(tick) FROM frames), * "
     "FROM clips"
 )
+
+_DROPS = "SELECT tier, outcome, count(DISTINCT video_id) FROM drops GROUP BY tier, outcome"
+
+_READERS: tuple[Command, ...] = (
+    _curate("explain", "explain", _dataset, VIDEO),
+    _curate("explain a second", "explain", _dataset, VIDEO, "1.0"),
+    _curate("stats", "stats", _dataset),
+    _curate("stats --by", "stats", _dataset, "--by", "gender"),
+    _curate("stats --sql", "stats", _dataset, "--sql", _SQL),
+    _curate("stats --sql of drops", "stats", _dataset, "--sql", _DROPS),
+    _curate("validate", "validate", _dataset),
+    _curate("forget nothing", "forget", _dataset, "--speaker", "p1", "--dry-run"),
+    _curate("what-if", "what-if", _dataset, "--vary", "rules.frontal.strict_deg=20,30", "--workers", "1"),
+    _curate("diff", "diff", _dataset, _sound),
+    _curate("diff from", "diff", _sound, _dataset, "--json"),
+    _curate("diff of settings", "diff", _dataset, "--set", "rules.frontal.strict_deg=1"),
+    Command(name="Dataset", program="python", arguments=lambda place: [place.dataset]),
+)
+"""Commands that look at a dataset and make nothing."""
+
+_PAGES: tuple[Command, ...] = (
+    _curate("report", "report", _dataset, "--out", _made("report.html"), slow=True, reads_sources=True),
+    _curate(
+        "report with clips",
+        *("report", _dataset, "--out", _made("report.html"), "--media", "link"),
+        slow=True,
+        reads_sources=True,
+    ),
+    _curate(
+        "label-sheet",
+        *("label-sheet", _dataset, "--out", _made("sheet.html"), "--n", "20", "--media", "embed"),
+        slow=True,
+        reads_sources=True,
+    ),
+    _curate(
+        "calibrate",
+        *("calibrate", _dataset, lambda place: place.judged / LABELS_FILE, "--out", _made("limits.yaml")),
+        reads=("dataset", "judged"),
+        follows=(f"judged/{LABELS_FILE}",),
+    ),
+    _curate(
+        "picture of what-if",
+        *("what-if", _dataset, "--vary", "rules.sync.not_in_sync_z=1,3", "--workers", "1"),
+        *("--plot", _made("kept.svg")),
+    ),
+    _command(
+        "rating-table",
+        "gaia-train",
+        *("rating-table", lambda place: place.judged / KEY, lambda place: place.judged / RATERS),
+        reads=("judged",),
+        follows=(f"judged/{KEY}", f"judged/{RATERS}"),
+    ),
+    _command(
+        "rating-sheet",
+        "gaia-train",
+        "rating-sheet",
+        *(part for name in SYSTEMS for part in ("--outputs", _output(name))),
+        *("--out", _made("ratings.html"), "--media", "link"),
+        reads=("outputs",),
+        follows=("outputs/",),
+    ),
+)
+"""Commands that make a page, a table or a picture."""
+
+_MAKERS: tuple[Command, ...] = (
+    _curate("card", "card", _dataset),
+    _curate("merge", "merge", _dataset, _sound, "--out", _made("merged")),
+    _curate("merge into", "merge", _sound, _dataset, "--out", _made("merged")),
+    _curate("subset", "subset", _dataset, "--where", "n_frames > 82", "--out", _made("subset")),
+    _curate("split", "split", _dataset),
+    *(
+        _curate(f"export {to}", "export", _dataset, "--to", to, "--out", _made("export"), whole=True)
+        for to in ("webdataset", "hf", "lance")
+    ),
+)
+"""Commands that make a dataset of a dataset, or files for others."""
 
 COMMANDS: tuple[Command, ...] = (
     Command(name="run", program="gaia-curate", arguments=_run, ends=(1,), reads_sources=True),
@@ -103,14 +196,8 @@ COMMANDS: tuple[Command, ...] = (
         reads_sources=True,
     ),
     _curate("forget a person", "forget", _dataset, "--speaker", "p2"),
-    _curate("forget a video", "forget", _dataset, "--video", _VIDEO),
+    _curate("forget a video", "forget", _dataset, "--video", VIDEO),
     _curate("forget a face", "forget", _dataset, "--face", lambda place: place.portrait, "--yes"),
-    _curate("forget nothing", "forget", _dataset, "--speaker", "p1", "--dry-run"),
-    _curate("explain", "explain", _dataset, _VIDEO),
-    _curate("explain a second", "explain", _dataset, _VIDEO, "1.0"),
-    _curate("stats", "stats", _dataset),
-    _curate("stats --sql", "stats", _dataset, "--sql", _SQL),
-    _curate("validate", "validate", _dataset),
     _curate("identities", "identities", _dataset),
     _curate("duplicates", "duplicates", _dataset),
     _curate(
@@ -119,8 +206,11 @@ COMMANDS: tuple[Command, ...] = (
         ends=(2,),
         refuses="are too little",
         reads_sources=True,
+        whole=True,
     ),
-    Command(name="Dataset", program="python", arguments=lambda place: [place.dataset]),
+    *(replace(one, only_reads=True) for one in _READERS),
+    *(replace(one, only_reads=True, whole=True) for one in _PAGES),
+    *_MAKERS,
     _train("vae", "vae", _dataset, "--out", lambda place: place.made / "vae", *VAE),
     _train("vae again", "vae", _dataset, "--out", _vae, *VAE, "--set=train.steps=3", reads=("dataset", "vae")),
     _train("latents", "latents", _dataset, "--vae", _vae, "--device=cpu", reads=("dataset", "vae")),
@@ -140,80 +230,3 @@ COMMANDS: tuple[Command, ...] = (
     _generate("generate --dry-run", "--dry-run"),
 )
 """All of them."""
-
-
-def main_of(command: Command, place: Place) -> Callable[[], int]:
-    """Return what the command does, as a function that returns its exit code or ends like the command."""
-
-    def work() -> int:
-        import torch
-
-        torch.set_num_threads(1)
-        arguments = [str(one) for one in command.arguments(place)]
-        if command.program == "python":
-            return _read_dataset(arguments[0])
-        sys.argv = [command.program, *arguments]
-        _PROGRAMS[command.program]()()
-        return 0
-
-    return work
-
-
-def _curation() -> Callable[[], None]:
-    from curation.cli.app import main
-
-    return main
-
-
-def _training() -> Callable[[], None]:
-    from training.cli.app import main
-
-    return main
-
-
-def _generation() -> Callable[[], None]:
-    from generation.cli import main
-
-    return main
-
-
-_PROGRAMS = {"gaia-curate": _curation, "gaia-train": _training, "gaia-generate": _generation}
-
-
-def _read_dataset(path: str) -> int:
-    """Read everything of a dataset with the library; an error of ours ends as a command with it would."""
-    from manifests import Dataset
-
-    try:
-        data = Dataset(path)
-        repr(data)
-        data.videos("all")
-        data.spans()
-        table = data.clips(columns="all")
-        data.frames(_VIDEO, "all")
-        data.statistics()
-        for number in range(len(table)):
-            clip = data.clip(number)
-            clip.frames(), clip.audio(), clip.landmarks(), clip.contact_sheet()
-    except GaiaError as error:
-        sys.stderr.write(f"python: {error}\n")
-        return error.exit_code
-    return 0
-
-
-_IMPORTED_WHERE_USED = (
-    "cv2", "faiss", "onnx", "PIL.ImageDraw", "scipy.ndimage", "scipy.signal", "torch._dynamo", "typer.rich_utils",
-)  # fmt: skip
-"""Libraries that commands import in the course of their work; none of these starts a thread on being imported."""
-
-
-def load_everything() -> None:
-    """Import every module of the project and what it imports late, so that a forked process begins with its work."""
-    for name in _IMPORTED_WHERE_USED:
-        importlib.import_module(name)
-    packages = ("foundation", "manifests", "curation", "models", "training", "generation")
-    for package in packages:
-        found = importlib.import_module(package)
-        for module in pkgutil.walk_packages(found.__path__, f"{package}."):
-            if ".teaching" not in module.name:
-                importlib.import_module(module.name)

@@ -36,6 +36,9 @@ __all__ = ["Field", "fields_of", "kind_of_file"]
 _MANY = 40
 """An object with more keys holds many of one kind: one of them stands for all."""
 
+_OF_ONE_KIND = ("tables", "tensors", "criteria", "strata", "items")
+"""Keys of objects that hold few or many of one kind."""
+
 _ARROW = b"ARROW:schema"
 
 Path_ = tuple[str | int, ...]
@@ -46,7 +49,7 @@ class Field:
     """A place for a value."""
 
     root: str
-    """Folder of the place: `dataset`, `vae` or `motion`."""
+    """Folder of the place, one of `ROOTS`."""
     file: str
     """Relative to it."""
     name: str
@@ -113,12 +116,11 @@ def _columns(place: Place, root: str, name: str) -> Iterator[Field]:
 
 
 def _leaves(name: str, data_type: pa.DataType) -> Iterator[tuple[str, pa.DataType]]:
-    """Yield a column, or the fields of the structs that it lists."""
+    """Yield a column, and the fields of the structs that it lists."""
+    yield name, data_type
     if pa.types.is_list(data_type) and pa.types.is_struct(data_type.value_type):
         for field in data_type.value_type:
             yield f"{name}.{field.name}", field.type
-    else:
-        yield name, data_type
 
 
 def _arrow_values(data_type: pa.DataType, outside: Path, name: str, *, nullable: bool) -> Iterator[Value]:
@@ -144,12 +146,10 @@ def _arrow_values(data_type: pa.DataType, outside: Path, name: str, *, nullable:
 
 
 def _list_values(data_type: pa.DataType) -> Iterator[Value]:
-    filler: object = "../outside/canary"
-    depth, leaf = 0, data_type
+    leaf = data_type
     while hasattr(leaf, "value_type"):
-        depth, leaf = depth + 1, leaf.value_type
-    if not pa.types.is_string(leaf):
-        filler = float("nan")
+        leaf = leaf.value_type
+    filler = _filler(leaf)
     fixed = pa.types.is_fixed_size_list(data_type)
     one = filler
     inner = data_type
@@ -164,6 +164,15 @@ def _list_values(data_type: pa.DataType) -> Iterator[Value]:
         yield Value("empty list", [])
         yield Value("a row too many", cast("list[object]", one) * 1000)
         yield Value("null within", [None] * 3)
+
+
+def _filler(data_type: pa.DataType) -> object:
+    """Return what an inner value is filled with."""
+    if pa.types.is_struct(data_type):
+        return {field.name: _filler(field.type) for field in data_type}
+    if pa.types.is_floating(data_type):
+        return float("nan")
+    return "../outside/canary" if pa.types.is_string(data_type) else -1
 
 
 def _put_column(path: Path, schema: Table, column: str, leaf: str, value: Value) -> None:
@@ -183,7 +192,8 @@ def _put_column(path: Path, schema: Table, column: str, leaf: str, value: Value)
         elif leaf != column and not hasattr(data_type, "value_type"):
             return  # another field of these structs has made them something else
         elif leaf != column:
-            rows[0] = [{**dict.fromkeys(f.name for f in data_type.value_type), leaf.partition(".")[2]: value.value}]
+            first = (rows[0] or [dict.fromkeys(field.name for field in data_type.value_type)])[0]
+            rows[0] = [{**first, leaf.partition(".")[2]: value.value}, *(rows[0] or [])[1:]]
         else:
             rows[0] = value.value
         changed = table.set_column(number, pa.field(column, data_type), pa.array(rows, data_type))
@@ -235,7 +245,7 @@ def _walk(content: Json, keys: Path_) -> Iterator[tuple[Path_, Json]]:
     yield keys, content
     if isinstance(content, dict):
         entries = list(content.items())
-        homogeneous = len(entries) > _MANY or (keys and keys[-1] in ("tables", "tensors"))
+        homogeneous = len(entries) > _MANY or (keys and keys[-1] in _OF_ONE_KIND)
         for key, inner in entries[:1] if homogeneous else entries:
             yield from _walk(inner, (*keys, key))
     elif isinstance(content, list) and content:

@@ -1,7 +1,7 @@
 """A sound dataset and two run folders, from which every case begins, and the canaries beside them.
 
     FOLDER/raw/                    three short videos, one that is none, a copy, one of a person who is left out
-    FOLDER/sound/dataset, vae, motion
+    FOLDER/sound/dataset, vae, motion, judged, outputs
     FOLDER/place/                  the copy that a case spoils, with what the commands make beside it
     FOLDER/place/outside, FOLDER/outside
                                    canaries: nothing may open or change them
@@ -23,6 +23,7 @@ from PIL import Image
 
 from curation.media.encode import encode_flac, encode_mp4
 from foundation.array_types import Float32Array, RgbImage
+from foundation.storage.leases import is_lease_file
 
 __all__ = ["CANARY", "DIFFUSION", "OUTSIDE", "RUN", "VAE", "Place", "make_canaries", "make_sources"]
 
@@ -36,8 +37,11 @@ _SUFFIXES = ("", ".json", ".parquet", ".tar", ".mp4", ".flac", ".safetensors", "
 _PX = 320
 """Size of the made videos."""
 
-RUN = ("--set=crop.size_px=64", "--set=speech.denoiser=none")
+RUN = ("--set=crop.size_px=64", "--set=speech.denoiser=none", "--set=speech.transcript=whisper-tiny.en")
 """Settings of the sound dataset."""
+
+_LABELS = "CC BY 4.0,form 17,en,20-30,Female,type iii"
+"""What the list states of every video."""
 
 _TRAIN = (
     "--size=tiny",
@@ -123,6 +127,16 @@ class Place:
         return self.place / "motion"
 
     @property
+    def judged(self) -> Path:
+        """What people said of a case: labels of stretches, ratings of videos and the key to these."""
+        return self.place / "judged"
+
+    @property
+    def outputs(self) -> Path:
+        """Folders with the videos of two systems of a case, which people are to rate."""
+        return self.place / "outputs"
+
+    @property
     def made(self) -> Path:
         """Where the commands of a case write what they make anew."""
         return self.place / "made"
@@ -140,6 +154,32 @@ class Place:
         for folder in self.sound.iterdir():
             shutil.copytree(folder, self.place / folder.name, symlinks=True)
         self.made.mkdir()
+
+    def state(self) -> frozenset[tuple[object, ...]]:
+        """Return what every file and folder of the spoiled material is; contents are told by size and time."""
+        found = []
+        for folder in (path for path in self.place.iterdir() if path.name not in (OUTSIDE, self.made.name)):
+            for path in (folder, *folder.rglob("*")):
+                stat = path.lstat()
+                size = () if path.is_dir() else (stat.st_size, stat.st_mtime_ns)
+                found.append((str(path), stat.st_ino, stat.st_mode, *size))
+        return frozenset(found)
+
+    def made_files(self) -> list[str]:
+        """Return the names of what a command made in its new place, without signs that a folder is taken."""
+        return sorted(path.name for path in self.made.iterdir() if not is_lease_file(path.name) and _holds(path))
+
+    def clear_made(self) -> None:
+        """Remove what a command made."""
+        for path in self.made.iterdir():
+            _remove(path)
+
+
+def _holds(path: Path) -> bool:
+    """Return whether a path is more than a folder that is empty but for signs that it is taken."""
+    if not path.is_dir() or path.is_symlink():
+        return True
+    return any(not is_lease_file(one.name) for one in path.rglob("*") if not one.is_dir())
 
 
 def _remove(path: Path) -> None:
@@ -184,8 +224,9 @@ def make_sources(place: Place, sample: Path) -> int:
     (place.raw / "d.mp4").write_text("no video")
     shutil.copy(place.raw / "a.mp4", place.raw / "e.mp4")
     rows = ("a,p1,,", "b,p2,0,3.2", "c,p3,,", "d,p4,,", "e,p1,,", "f,p9,,")
-    lines = [f"{place.raw}/{row.replace(',', '.mp4,', 1)}" for row in rows]
-    place.source_list.write_text("\n".join(["path,speaker_id,start_s,end_s", *lines, ""]))
+    lines = [f"{place.raw}/{row.replace(',', '.mp4,', 1)},{_LABELS}" for row in rows]
+    header = "path,speaker_id,start_s,end_s,licence,consent,language,age,gender,skin_type"
+    place.source_list.write_text("\n".join([header, *lines, ""]))
     place.excluded.write_text("p9\n")
     Image.fromarray(pictures[0]).save(place.portrait)
     place.speech.write_bytes(encode_flac(voice[:62_400], 48_000))

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks.hostile.fields import Field
+from benchmarks.hostile.judged import SYSTEMS
 from benchmarks.hostile.material import CANARY, Place
 from benchmarks.hostile.values import Value
 from curation.media.encode import encode_flac, encode_mp4
@@ -18,7 +19,7 @@ from manifests.files.media import sha256_of
 from manifests.files.tar import write_tar
 from manifests.schema.clips import CLIPS
 
-__all__ = ["media_of"]
+__all__ = ["media_of", "rated_of"]
 
 _MORE = "media/more.tar"
 """Tar that holds the spoiled clip."""
@@ -51,6 +52,17 @@ def media_of(place: Place) -> Iterator[Field]:
             whole=True,
             words=(_MORE,),
         )
+
+
+def rated_of(place: Place) -> Iterator[Field]:
+    """Yield the file of a video that is to be rated, with content of every kind."""
+    name = f"{SYSTEMS[0]}/a.mp4"
+    contents = _contents(place, "mp4")
+
+    def put(place: Place, value: Value) -> None:
+        (place.outputs / name).write_bytes(contents[value.kind]())
+
+    yield Field("outputs", name, "(content)", tuple(Value(one, None) for one in contents), put, whole=True)
 
 
 def _has_sound(path: Path) -> bool:

@@ -51,6 +51,10 @@ def texts(original: str, outside: Path) -> Iterator[Value]:
     yield Value("another file", "dataset.json")
     yield Value("another folder", "ledger")
     yield Value("quote", "'; DROP TABLE clips; --")
+    yield Value("script", f"</script><script>hacked()</script><img src=x onerror=hacked()>{suffix}")
+    yield Value("terminal", f"\x1b]0;hacked\x07\x1b[31m\u202e{suffix}", leads_out=True)
+    yield Value("YAML", f"]: &a !!python/object/apply:os.system [*a]{suffix}")
+    yield Value("LaTeX", f"$\\input{{{outside}/{CANARY}}}$ | [x](javascript:hacked()){suffix}", leads_out=True)
     yield Value("wildcard", f"*{suffix}")
 
 

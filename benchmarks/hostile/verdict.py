@@ -1,13 +1,14 @@
 """What is wrong with how a command ended on material that a stranger spoiled."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from benchmarks.hostile.child import LIMIT_BYTES, LIMIT_S, Ended
 from benchmarks.hostile.commands import Command
 from benchmarks.hostile.fields import Field
 from benchmarks.hostile.values import Value
 
-__all__ = ["REASONS", "Spoiled", "faults"]
+__all__ = ["REASONS", "Left", "Outside", "Spoiled", "faults"]
 
 Spoiled = Sequence[tuple[Field, Value]]
 """Fields, and the values that stand there."""
@@ -21,6 +22,9 @@ REASONS = (
     "over 2 GiB",
     "traceback",
     "process left behind",
+    "control character",
+    "given folder changed",
+    "half made",
     "exit code",
     "says not where",
     "more than a sentence",
@@ -32,12 +36,32 @@ _CHECKED = ("video_id", "clip_id", "media", "mp4_offset", "mp4_size", "flac_offs
 """Columns whose hostile values `validate` has to report."""
 
 
-def faults(spoiled: Spoiled, command: Command, ended: Ended, touched: list[str], changed: list[str]) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What a command did outside the folders that it was given."""
+
+    touched: list[str]
+    """Canaries that it opened, read or changed."""
+    changed: list[str]
+    """Those that are others now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What a command left in the place of a case."""
+
+    made: list[str]
+    """Names in the folder of what is made anew."""
+    changed: bool
+    """Whether the folders that it was given are other than before."""
+
+
+def faults(spoiled: Spoiled, command: Command, ended: Ended, outside: Outside, left: Left) -> list[str]:
     """Return the reasons of `REASONS` that hold."""
     found = []
-    if changed or any(one.startswith("changed") for one in touched):
+    if outside.changed or any(one.startswith("changed") for one in outside.touched):
         found.append("outside changed")
-    if any(not one.startswith("changed") for one in touched) and not _names_source(spoiled, command):
+    if any(not one.startswith("changed") for one in outside.touched) and not _may_be_read(spoiled, command):
         found.append("outside read")
     if ended.sockets:
         found.append("socket opened")
@@ -51,12 +75,29 @@ def faults(spoiled: Spoiled, command: Command, ended: Ended, touched: list[str],
         found.append("traceback")
     if ended.orphans:
         found.append("process left behind")
+    found += _of_left(command, ended, left)
     return found or _of_words(spoiled, command, ended)
 
 
-def _names_source(spoiled: Spoiled, command: Command) -> bool:
-    """Return whether a field names a source video, and the command is one that opens these."""
-    return command.reads_sources and any(one.name in ("path", "duplicate_of") for one, _ in spoiled)
+def _of_left(command: Command, ended: Ended, left: Left) -> list[str]:
+    """Return what is wrong with what it printed and left behind."""
+    wrong = {
+        "control character": not ended.said.replace("\n", "").isprintable(),
+        "given folder changed": left.changed and command.only_reads,
+        "half made": bool(left.made) and command.whole and ended.code != 0,
+    }
+    return [reason for reason, holds in wrong.items() if holds]
+
+
+def _may_be_read(spoiled: Spoiled, command: Command) -> bool:
+    """Return whether a field names a source video, and the command opens these, or a link is taken for the user's."""
+    if command.reads_sources and any(one.name in ("path", "duplicate_of") for one, _ in spoiled):
+        return True
+    return any("link" in value.kind and _is_given(f"{one.root}/{one.file}", command) for one, value in spoiled)
+
+
+def _is_given(place: str, command: Command) -> bool:
+    return any(place == one or (one.endswith("/") and place.startswith(one)) for one in command.follows)
 
 
 def _of_words(spoiled: Spoiled, command: Command, ended: Ended) -> list[str]:

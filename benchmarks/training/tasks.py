@@ -110,6 +110,13 @@ class RandomTask(ABC, Generic[BatchT]):
         """Return no image."""
         return {}
 
+    def validation(self) -> None:
+        """Return nothing: there is no data to hold out."""
+
+    def notes(self) -> Sequence[str]:
+        """Return no sentence."""
+        return ()
+
     def data_summary(self) -> str:
         """Return what the data is."""
         return "random numbers"

@@ -73,8 +73,11 @@ def export(
     dataset: DatasetArgument,
     *,
     to: Annotated[
-        Literal["webdataset", "hf", "lance"],
-        typer.Option(help="webdataset: tars per split; hf: Parquet with the media in it; lance: a Lance dataset."),
+        Literal["webdataset", "hf", "lance", "lerobot"],
+        typer.Option(
+            help="webdataset: tars per split; hf: Parquet with the media in it; lance: a Lance dataset; "
+            "lerobot: a LeRobotDataset v3 per tier."
+        ),
     ],
     out: Annotated[str, typer.Option("--out", help="New folder for the export.", metavar="FOLDER")],
     shard_gib: Annotated[float, typer.Option(min=1e-5, max=64.0, help="Most that a file has, GiB.")] = 1.0,

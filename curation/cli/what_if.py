@@ -11,6 +11,7 @@ import typer
 import curation
 from curation.cli.options import ChangeOptions, DatasetArgument, exit_codes
 from foundation.command_line import with_option_groups
+from foundation.storage.private_folder import cache_folder_of
 from foundation.text import shown
 
 __all__ = ["what_if"]
@@ -39,12 +40,16 @@ def what_if(
     plot: PlotOption = None,
     chart: Annotated[bool, typer.Option("--chart", help="Also draw bars in the terminal.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="Neither use nor keep what is prepared of the videos.")
+    ] = False,
     workers: Annotated[int, typer.Option(min=1, help="Processes, one core each.", show_default="all cores")] = len(
         os.sched_getaffinity(0)
     ),
 ) -> None:
-    """Count what `decide` would keep with many values of a setting; writes nothing, and runs no model.
+    """Count what `decide` would keep with many values of a setting; changes nothing, and runs no model.
 
+    The first call prepares all videos; later ones that vary the same settings are much faster.
     The hours, clips and speakers are exactly those of `gaia-curate decide --render` with each value. Hours and
     speakers of tier vae include those of tier diffusion; its clips are those that vae has beside them.
     """
@@ -55,8 +60,11 @@ def what_if(
         if plot is not None:
             require_picture(plot)
 
+        cache = None if no_cache else cache_folder_of("what-if")
         told = told_on_terminal("counted")
-        found = curation.vary(dataset, vary, changes.config, changes.overrides or [], workers=workers, on_progress=told)
+        found = curation.vary(
+            dataset, vary, changes.config, changes.overrides or [], workers=workers, cache=cache, on_progress=told
+        )
         typer.echo(found.json() if json else shown(found.text(), several_lines=True))
         if chart and not json:
             colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ

@@ -18,7 +18,7 @@ from manifests.packing.one_state import without_writer
 
 __all__ = ["ExportFormat", "Exported", "export"]
 
-ExportFormat = Literal["webdataset", "hf", "lance"]
+ExportFormat = Literal["webdataset", "hf", "lance", "lerobot"]
 
 _GIB = 2**30
 
@@ -48,7 +48,8 @@ def export(
 
     Args:
         dataset: a finished dataset; it is not changed.
-        to: `webdataset`: tars per split; `hf`: Parquet with the media in it, for `datasets.load_dataset`; `lance`.
+        to: `webdataset`: tars per split; `hf`: Parquet with the media in it, for `datasets.load_dataset`; `lance`;
+            `lerobot`: a LeRobotDataset v3 per tier.
         out: a new or empty folder.
         shard_gib: most that a tar, or a Parquet file before compression, has.
         wait: wait while another command writes to the dataset; otherwise such a command is an error.
@@ -110,6 +111,10 @@ def _exported(dataset: Path, to: ExportFormat, folder: Path, shard_bytes: int) -
         from curation.dataset_tools.export_webdataset import export_webdataset
 
         n_clips = export_webdataset(dataset, folder, shard_bytes)
+    elif to == "lerobot":
+        from curation.dataset_tools.export_lerobot import export_lerobot
+
+        n_clips = export_lerobot(dataset, folder, shard_bytes)
     else:
         from curation.dataset_tools.export_parquet import export_hugging_face, export_lance
 

@@ -16,14 +16,19 @@ from manifests.files.tar import MemberRange, read_member
 from manifests.packing.clip_json import LOCATION_COLUMNS
 from manifests.schema.arrow_arrays import numpy_of
 from manifests.schema.clips import CLIPS
+from manifests.schema.columns import WORDS
 
 __all__ = ["ARRAYS", "FACTS", "ExportedClip", "clips_of"]
 
-FACTS = tuple(name for name in CLIPS.scalars() if name not in LOCATION_COLUMNS)
-"""Columns of one value a row, without the places of media in the dataset."""
+FACTS = tuple(
+    column.name
+    for column in CLIPS.columns
+    if column.name not in LOCATION_COLUMNS and (not column.shape or column.type == WORDS)
+)
+"""Columns of one value a row, without the places of media in the dataset, and those of words."""
 
-ARRAYS = tuple(column.name for column in CLIPS.columns if column.shape)
-"""Columns of arrays."""
+ARRAYS = tuple(column.name for column in CLIPS.columns if column.shape and column.type != WORDS)
+"""Columns of arrays of numbers, and of texts."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

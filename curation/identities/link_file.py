@@ -5,12 +5,14 @@ id of a clip that shows it, or `<video_id>:<track_id>` as in table `identities`.
 """
 
 import csv
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from curation.identities.links import Pair
 from foundation.errors import UsageError
+from foundation.storage.regular_files import open_regular
 
 __all__ = ["LinkFileError", "UserLinks", "read_links"]
 
@@ -41,7 +43,7 @@ def read_links(path: Path, faces: Mapping[str, int]) -> UserLinks:
     """
     pairs: dict[str, list[Pair]] = {"must": [], "cannot": []}
     try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
+        with open_regular(path) as file, io.TextIOWrapper(file, encoding="utf-8-sig", newline="") as stream:
             rows = csv.DictReader(stream, strict=True)
             if tuple(rows.fieldnames or ()) != _COLUMNS:
                 raise LinkFileError(f"{path}: its first line is not link,first,second; put these column names there")

@@ -6,12 +6,12 @@ from io import BytesIO
 
 import av
 import numpy as np
-from av.video.frame import PictureType, VideoFrame
-from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, Interpolation
+from av.video.frame import VideoFrame
 
 from curation.media.settings import DEFAULT_MEDIA_SETTINGS, MediaSettings
 from foundation.array_types import Float32Array, RgbImage
-from manifests.timeline import AUDIO_RATE_HZ, TICK_RATE_HZ
+from manifests.files.h264_mp4 import h264_mp4
+from manifests.timeline import AUDIO_RATE_HZ
 
 __all__ = ["encode_flac", "encode_mp4"]
 
@@ -24,72 +24,22 @@ _FLAC_BLOCK = 4096
 def encode_mp4(
     frames: Iterable[RgbImage | VideoFrame], size_px: int = 256, settings: MediaSettings = DEFAULT_MEDIA_SETTINGS
 ) -> bytes:
-    """Return `frames` as a 25 fps H.264 MP4: yuv420p, BT.709, limited range, frame k at exactly k/25 s.
-
-    No B-frames, so that decoding order is presentation order and no edit list or delay shifts frame 0; one thread and
-    no dates or version tags, so that the same frames give the same bytes.
+    """Return `frames` as the MP4 of a clip, see `manifests.files.h264_mp4.h264_mp4`.
 
     Args:
         frames: (size_px, size_px, 3) each, or pictures of that size as the file has them; at least one.
         size_px: even, as chroma is stored at half the size.
+        settings: how well, how fast and with how many key frames.
 
     Raises:
         ValueError: no frame, a frame of another shape, or an odd `size_px`.
     """
-    if size_px <= 0 or size_px % 2:
-        raise ValueError(f"size_px is {size_px}; H.264 with half-size chroma needs an even number, such as 256")
-    buffer = BytesIO()
-    n_frames = 0
-    with av.open(buffer, "w", format="mp4", options={"fflags": "+bitexact", "use_editlist": "0"}) as output:
-        stream = output.add_stream(
-            "libx264",
-            rate=TICK_RATE_HZ,
-            options={
-                "crf": str(settings.crf),
-                "preset": settings.encode_preset,
-                "g": str(settings.key_frame_every),
-                "bf": "0",
-                "flags": "+bitexact",
-            },
-        )
-        stream.width = stream.height = size_px
-        stream.pix_fmt = "yuv420p"
-        context = stream.codec_context
-        context.thread_count = 1
-        context.time_base = 1 / TICK_RATE_HZ
-        # H.273: 1 is BT.709 for matrix, transfer and primaries
-        context.colorspace = context.color_trc = context.color_primaries = 1
-        context.color_range = ColorRange.MPEG
-        for frame in frames:
-            encoded = _yuv(frame, size_px, n_frames)
-            encoded.color_trc, encoded.color_primaries = ColorTrc.BT709, ColorPrimaries.BT709
-            encoded.pict_type = PictureType.NONE
-            encoded.pts, encoded.time_base = n_frames, 1 / TICK_RATE_HZ
-            output.mux(stream.encode(encoded))
-            n_frames += 1
-        output.mux(stream.encode(None))
-    if not n_frames:
-        raise ValueError("there is no frame to encode")
-    return buffer.getvalue()
-
-
-def _yuv(frame: RgbImage | VideoFrame, size_px: int, number: int) -> VideoFrame:
-    if isinstance(frame, VideoFrame):
-        found = (frame.format.name, frame.width, frame.height)
-        if found != ("yuv420p", size_px, size_px):
-            raise ValueError(f"frame {number} is {found}; give {('yuv420p', size_px, size_px)}")
-        return frame
-    if frame.shape != (size_px, size_px, 3) or frame.dtype != np.uint8:
-        raise ValueError(
-            f"frame {number} is {frame.dtype} of shape {frame.shape}; give uint8 of shape {(size_px, size_px, 3)}"
-        )
-    return VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24").reformat(
-        format="yuv420p",
-        dst_colorspace=Colorspace.ITU709,
-        src_color_range=ColorRange.JPEG,
-        dst_color_range=ColorRange.MPEG,
-        interpolation=Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.BITEXACT,
-        threads=1,
+    return h264_mp4(
+        frames,
+        size_px,
+        crf=settings.crf,
+        preset=settings.encode_preset,
+        key_frame_every=settings.key_frame_every,
     )
 
 

@@ -1,6 +1,6 @@
 """Evidence of a video of a dataset, or of many one after the other, for rules to be tried on it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,7 +14,7 @@ from foundation.storage.locations import location
 from manifests.errors import DatasetError
 from manifests.files.tables import in_schema
 from manifests.packing.one_state import in_one_state
-from manifests.packing.packed_files import sources_of, table_inventory
+from manifests.packing.packed_files import TableFile, sources_of, table_inventory
 from manifests.packing.rows import VideoRows
 from manifests.record import read_dataset
 from manifests.reports.explain import find_video
@@ -86,7 +86,12 @@ def n_ticks_of(row: VideoRecord) -> int:
 
 
 def evidence_of_videos(
-    dataset: Path, rows: Sequence[VideoRecord], rules: RulesSettings, *, all_measures: bool
+    dataset: Path,
+    rows: Sequence[VideoRecord],
+    rules: RulesSettings,
+    *,
+    all_measures: bool,
+    files: Mapping[str, TableFile] | None = None,
 ) -> Iterator[tuple[VideoRecord, Evidence]]:
     """Yield videos with their evidence.
 
@@ -95,6 +100,7 @@ def evidence_of_videos(
         rows: the videos, in the order of their ids.
         rules: settings that the dataset was made with.
         all_measures: whether to read the measures that no built-in rule reads; else they are missing.
+        files: by video id, the file with its evidence; None: all files of the dataset are looked through for them.
 
     Raises:
         DatasetError: the evidence of a video is gone or damaged.
@@ -104,7 +110,8 @@ def evidence_of_videos(
     schema = FRAMES.arrow_schema()
     whole = pa.schema([schema.field(name) for name in (*_OTHERS, "loudness_dbfs", *_MEASURES, "other_faces")])
     read = [*_OTHERS, *(("loudness_dbfs",) if all_measures else ()), *measures, "other_faces"]
-    with VideoRows(FRAMES, sources_of(table_inventory(dataset, FRAMES)), read) as frames:
+    files = sources_of(table_inventory(dataset, FRAMES)) if files is None else files
+    with VideoRows(FRAMES, files, read) as frames:
         for row in rows:
             table = in_schema(frames.table_of(row.video_id), whole)
             if row.duration_s and not len(table):

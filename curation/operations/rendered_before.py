@@ -12,10 +12,10 @@ from curation.rendering.render import RenderedBefore, RenderedSound, RenderedSpe
 from manifests.errors import DatasetError
 from manifests.files.media import MediaError, sha256_of
 from manifests.files.tar import MemberRange, read_member
+from manifests.files.transcript import Transcript
 from manifests.schema.arrow_arrays import numpy_of
 from manifests.schema.clips import TRANSCRIPT_COLUMNS
 from manifests.timeline import AUDIO_RATE_HZ
-from manifests.transcript import Transcript
 
 __all__ = ["COLUMNS", "rendered_before"]
 

@@ -16,6 +16,7 @@ from curation.rendering.render import ClipEvidence, RenderedClip, RenderedSpeech
 from foundation.array_types import Float32Array
 from manifests.errors import MediaError
 from manifests.files.tar import MemberRange, read_member
+from manifests.files.transcript import Transcript
 from manifests.packing.packed_files import TableFile, sources_of, table_inventory
 from manifests.packing.rows import VideoRows
 from manifests.schema.arrow_arrays import numpy_of
@@ -23,7 +24,6 @@ from manifests.schema.clips import CLIPS
 from manifests.schema.columns import Table
 from manifests.schema.frames import FRAMES
 from manifests.timeline import TICK_RATE_HZ
-from manifests.transcript import Transcript
 
 __all__ = ["StoredVideos"]
 
@@ -194,5 +194,5 @@ def _speech(row: pa.Table, facts: Mapping[str, Any]) -> RenderedSpeech:
         loudness_lufs_before=facts["loudness_lufs_before"],
         loudness_lufs_after=facts["loudness_lufs_after"],
         snr_db=facts["snr_db"],
-        transcript=Transcript.of_row(facts | {"words": row["words"][0].as_py()}),
+        transcript=Transcript.of_row({**facts, "words": row["words"][0].as_py()}),
     )

@@ -25,9 +25,9 @@ from curation.speech.models import SpeechModels
 from curation.speech.protocols import SpeechClip
 from curation.speech.snr import snr_db
 from foundation.array_types import Float16Array, Float32Array, RgbImage
+from manifests.files.transcript import Transcript
 from manifests.landmarks import landmark_box
 from manifests.timeline import AUDIO_RATE_HZ
-from manifests.transcript import Transcript
 
 __all__ = [
     "ClipEvidence",

@@ -1,5 +1,6 @@
 """The report on a dataset, and the sheet of samples for labelling: each one HTML file that opens offline."""
 
+import shutil
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -8,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from curation.review.cards import Media, Room, clip_card, video_and_samples
+from curation.review.cards import Media, Room, clip_card, criterion_cards, video_and_samples
 from curation.review.measured_videos import MeasuredVideo, VideoRow, measured_videos
 from curation.review.overview import (
     clip_measures,
@@ -17,18 +18,26 @@ from curation.review.overview import (
     pose_measures,
     speaker_rows,
 )
-from curation.review.page_data import ClipCard, CriterionCard, Page, SampleCard, VideoCard
+from curation.review.page_data import ClipCard, Page, SampleCard, VideoCard
 from curation.review.page_notes import coverage_notes, page_of, report_notes
 from curation.review.reviewed import Collected, Reviewed, read_reviewed
-from curation.review.sampling import Sample, Strata, chosen_videos, drawn, nearest
-from curation.review.written_page import MOST_BYTES, WrittenPage, page_path_of, written
+from curation.review.sampling import Sample, chosen_videos, drawn, nearest
+from curation.review.written_page import (
+    MOST_BYTES,
+    Beside,
+    WrittenPage,
+    fitted_page,
+    html_path,
+    videos_beside,
+    written_page,
+)
 from foundation.array_types import Float64Array
 from foundation.errors import GaiaError, UsageError
 from foundation.storage.locations import location
 from foundation.text import count_text
 from manifests.packing.one_state import in_one_state
 
-__all__ = ["WrittenPage", "write_label_sheet", "write_report"]
+__all__ = ["write_label_sheet", "write_report"]
 
 _PAGE_BYTES = 8_000_000
 """Room for charts, tables and timelines beside embedded videos."""
@@ -78,12 +87,14 @@ def write_report(
         MissingChartsError: the package plotly is not installed.
         OSError: the page cannot be written.
     """
-    folder, page_path = location(dataset), page_path_of(out)
-    page = in_one_state(
-        folder,
-        lambda counted: _report(read_reviewed(folder, counted), page_path, media, videos, clips, seed, on_progress),
-    )
-    return written(page_path, page)
+    folder, page_path = location(dataset), html_path(out)
+    with videos_beside(page_path, wanted=media == "link") as beside:
+        page = in_one_state(
+            folder,
+            lambda counted: _report(read_reviewed(folder, counted), beside, media, videos, clips, seed, on_progress),
+        )
+        page, content = fitted_page(page_path, page)
+    return written_page(page_path, page, content)
 
 
 def write_label_sheet(
@@ -115,7 +126,7 @@ def write_label_sheet(
         ChangingDatasetError: a command has begun to remove what is read.
         MissingChartsError, OSError: as of `write_report`.
     """
-    folder, page_path = location(dataset), page_path_of(out)
+    folder, page_path = location(dataset), html_path(out)
     if n > _MOST_SAMPLES:
         raise UsageError(
             f"a sheet of {n:,} stretches is too large for a browser; draw {_MOST_SAMPLES:,} at most, and more on other "
@@ -124,12 +135,12 @@ def write_label_sheet(
     page = in_one_state(
         folder, lambda counted: _sheet(read_reviewed(folder, counted), n, seed, rules, media, videos, on_progress)
     )
-    return written(page_path, page)
+    return written_page(page_path, *fitted_page(page_path, page))
 
 
 def _report(
     reviewed: Reviewed,
-    out: Path,
+    beside: Beside | None,
     media: Media,
     n_videos: int,
     n_clips: int,
@@ -146,8 +157,8 @@ def _report(
     room.left -= sum(len(picture.image) for card in videos for picture in card.thumbnails)
     room.left -= sum(len(picture.image) for card in sample_cards for picture in card.pictures)
     room.left -= sum(len(card.media or "") for card in sample_cards)
-    clip_cards = _clip_cards(reviewed, out, media, n_clips, seed, room)
-    cards = _criterion_cards(strata, collected, sample_cards)
+    clip_cards = _clip_cards(reviewed, beside, media, n_clips, seed, room)
+    cards = criterion_cards(strata, collected, sample_cards)
     speakers, n_speakers = speaker_rows(reviewed.clips)
     failures, n_failures = failure_rows(reviewed.rows)
     base = page_of(reviewed, "report", "nearest", cards)
@@ -193,7 +204,7 @@ def _sheet(
     samples = drawn(strata, n, seed)
     room = Room(left=MOST_BYTES - _PAGE_BYTES - len(samples) * _PICTURE_BYTES) if media != "none" else None
     _, sample_cards = _video_cards(reviewed, measured, samples, on_progress, timelines=False, room=room)
-    cards = _criterion_cards(strata, collected, sample_cards)
+    cards = criterion_cards(strata, collected, sample_cards)
     page = page_of(reviewed, "labels", "random", cards)
     notes = [*page.notes, *coverage_notes(len(chosen), sum(row.was_decided for row in reviewed.rows), "Drawn from")]
     if not samples:
@@ -246,41 +257,15 @@ def _video_cards(
     return videos, cards
 
 
-def _criterion_cards(
-    strata: Sequence[Strata], collected: Collected, samples: Sequence[SampleCard]
-) -> list[CriterionCard]:
-    cards = []
-    for one in strata:
-        criterion = one.criterion
-        own = [card for card in samples if card.criterion == criterion.key]
-        own.sort(
-            key=lambda card: (not card.dropped, abs((card.value or 0.0) - card.limit), card.video_id, card.start_s)
-        )
-        cards.append(
-            CriterionCard(
-                key=criterion.key,
-                rule=criterion.rule,
-                tier=criterion.tier,
-                setting=criterion.setting,
-                limit=criterion.limit,
-                words=criterion.words,
-                unit=criterion.unit,
-                at_most=criterion.at_most,
-                boundary=criterion.boundary,
-                own=criterion.own,
-                strata=one.population,
-                histogram=collected.values.histogram(criterion),
-                samples=own,
-            )
-        )
-    return cards
-
-
-def _clip_cards(reviewed: Reviewed, out: Path, media: Media, n_clips: int, seed: int, room: Room) -> list[ClipCard]:
+def _clip_cards(
+    reviewed: Reviewed, beside: Beside | None, media: Media, n_clips: int, seed: int, room: Room
+) -> list[ClipCard]:
     chosen = _drawn_rows(len(reviewed.clips), n_clips, seed)
     rows: list[Mapping[str, object]] = reviewed.clips.take(pa.array(chosen, pa.int64())).to_pylist()
     rows.sort(key=lambda row: (str(row["path"]), float(str(row["start_s"]))))
-    beside = out.parent / f"{out.stem}_media"
+    if beside is not None:
+        shutil.rmtree(beside.written, ignore_errors=True)  # of a state that has changed since
+        beside.written.mkdir()
     return [clip_card(reviewed.dataset, row, media, room, beside) for row in rows]
 
 

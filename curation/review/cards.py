@@ -1,28 +1,28 @@
-"""Cards of a page: videos with timelines, samples with pictures, clips with contact sheets."""
+"""Cards of a page: videos with timelines, limits with samples and their pictures, clips with contact sheets."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from curation.review.measured_videos import MeasuredVideo
 from curation.review.overview import video_name
-from curation.review.page_data import ClipCard, SampleCard, SpanCell, Thumbnail, VideoCard
+from curation.review.page_data import ClipCard, CriterionCard, SampleCard, SpanCell, Thumbnail, VideoCard
 from curation.review.playable import clip_video, source_video, video_address
-from curation.review.sampling import Sample
+from curation.review.reviewed import Collected
+from curation.review.sampling import Sample, Strata
 from curation.review.thumbnails import jpeg_address, missing_source, pictures_of
+from curation.review.written_page import Beside
 from curation.settings import CurationSettings
 from foundation.array_types import Float32Array
 from foundation.errors import GaiaError
-from foundation.storage.atomic import write_bytes_atomic
 from foundation.text import shown
 from manifests.dataset import Dataset
 from manifests.timeline import TICK_RATE_HZ, seconds_of_tick
 from manifests.vocabulary import TIERS
 
-__all__ = ["Media", "Room", "clip_card", "sample_ticks", "video_and_samples"]
+__all__ = ["Media", "Room", "clip_card", "criterion_cards", "sample_ticks", "video_and_samples"]
 
 Media = Literal["none", "embed", "link"]
 
@@ -88,8 +88,12 @@ def video_and_samples(
         marks = sorted({int((i + 0.5) * video.row.n_ticks / _THUMBNAILS) for i in range(_THUMBNAILS)})
         heights |= dict.fromkeys(marks, _THUMBNAIL_PX)
     heights |= dict.fromkeys((tick for sample in samples for tick in sample_ticks(sample)), _SAMPLE_PX)
-    pictures, missing = pictures_of(dataset, video, heights, settings.media) if heights else ({}, None)
-    cards = [_sample_card(video, sample, pictures, missing, settings, room) for sample in samples]
+    pictures: dict[int, str] = {}
+    gone = missing = missing_source(video.row) if heights else None
+    if heights:
+        pictures, missing = pictures_of(dataset, video, heights, settings.media, gone)
+    own_room = None if gone else room
+    cards = [_sample_card(video, sample, pictures, missing, settings, own_room) for sample in samples]
     if not timeline:
         return None, cards
     return _video_card(video, _values(video, at_most), _thumbnails(pictures, marks), missing), cards
@@ -112,7 +116,7 @@ def _sample_card(
     media = None
     if room is not None and room.refused:
         room.refused += 1  # the page is full: no more is encoded
-    elif room is not None and missing_source(video.row) is None:
+    elif room is not None:
         try:
             address = video_address(source_video(video.row.path, video.row.audio_track, stretch.ticks, settings.media))
             media = address if room.takes(address) else None
@@ -186,7 +190,7 @@ def _worst_of_parts(value: Float32Array, *, at_most: bool) -> list[float | None]
     return worst
 
 
-def clip_card(dataset: Dataset, row: Mapping[str, object], media: Media, room: Room, beside: Path) -> ClipCard:
+def clip_card(dataset: Dataset, row: Mapping[str, object], media: Media, room: Room, beside: Beside | None) -> ClipCard:
     """Return the card of a clip.
 
     Args:
@@ -194,7 +198,7 @@ def clip_card(dataset: Dataset, row: Mapping[str, object], media: Media, room: R
         row: scalar columns of the table `clips`.
         media: whether the clip can be played on the page.
         room: for its video, where it is embedded.
-        beside: folder of the videos, where they are linked.
+        beside: for its video, where it is linked.
     """
     from PIL import Image
 
@@ -211,8 +215,8 @@ def clip_card(dataset: Dataset, row: Mapping[str, object], media: Media, room: R
             address = embedded if room.takes(embedded) else None
         elif media == "embed":
             room.refused += 1
-        elif media == "link":
-            write_bytes_atomic(beside / f"{clip_id}.mp4", clip_video(clip))
+        elif media == "link" and beside is not None:
+            (beside.written / f"{clip_id}.mp4").write_bytes(clip_video(clip))
             address = f"{beside.name}/{clip_id}.mp4"
             room.shown += 1
     except (GaiaError, OSError):
@@ -240,3 +244,40 @@ def _text(value: object) -> str | None:
 
 def _number(value: object) -> float | None:
     return None if value is None else round(float(str(value)), 2)
+
+
+def criterion_cards(
+    strata: Sequence[Strata], collected: Collected, samples: Sequence[SampleCard]
+) -> list[CriterionCard]:
+    """Return the cards of the rules' limits, each with its samples, dropped ones and those near the limit first.
+
+    Args:
+        strata: of the stretches of each limit.
+        collected: the values of all videos.
+        samples: of all limits.
+    """
+    cards = []
+    for one in strata:
+        criterion = one.criterion
+        own = [card for card in samples if card.criterion == criterion.key]
+        own.sort(
+            key=lambda card: (not card.dropped, abs((card.value or 0.0) - card.limit), card.video_id, card.start_s)
+        )
+        cards.append(
+            CriterionCard(
+                key=criterion.key,
+                rule=criterion.rule,
+                tier=criterion.tier,
+                setting=criterion.setting,
+                limit=criterion.limit,
+                words=criterion.words,
+                unit=criterion.unit,
+                at_most=criterion.at_most,
+                boundary=criterion.boundary,
+                own=criterion.own,
+                strata=one.population,
+                histogram=collected.values.histogram(criterion),
+                samples=own,
+            )
+        )
+    return cards

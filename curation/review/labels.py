@@ -7,17 +7,23 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from foundation.errors import UsageError
-from foundation.storage.regular_files import open_regular
+from foundation.storage.regular_files import FileTooLargeError, NotRegularFileError, read_small
 from manifests.errors import first_problem
 
 __all__ = ["Label", "LabelsError", "LabelsFile", "read_labels"]
 
-_MOST_BYTES = 64_000_000
+_MOST_BYTES = 16_000_000
+
+_MOST_LABELS = 5_000
+"""More than a page holds with its pictures; every labelled value is tried as a limit on all labels of its rule."""
 
 _MOST = 1e12
 """More than any count, and any value of a rule."""
 
 _Count = Annotated[int, Field(ge=0, le=int(_MOST))]
+
+_Name = Annotated[str, Field(max_length=300)]
+"""Of a rule and tier, a stratum, a video or a dataset: messages quote it."""
 
 _Seconds = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 
@@ -35,13 +41,13 @@ class _Part(BaseModel):
 class Label(_Part):
     """What a person said of a stretch."""
 
-    criterion: str
-    video_id: str
+    criterion: _Name
+    video_id: _Name
     start_s: _Seconds
     end_s: _Seconds
     value: _Value | None
     dropped: bool
-    stratum: str
+    stratum: _Name
     right: bool
     """Whether the rule decided rightly."""
 
@@ -55,7 +61,7 @@ class LabelledCriterion(_Part):
     """Limit that stretches were labelled for."""
 
     limit: _Value | None
-    strata: Mapping[str, _Count]
+    strata: Mapping[_Name, _Count]
     """Number of stretches in each stratum."""
 
 
@@ -64,11 +70,11 @@ class LabelsFile(_Part):
 
     format: Literal["gaia-labels"]
     version: Literal[1]
-    dataset: str
-    identity: str
+    dataset: _Name
+    identity: _Name
     draw: Literal["nearest", "random"]
-    criteria: Mapping[str, LabelledCriterion]
-    labels: tuple[Label, ...]
+    criteria: Mapping[_Name, LabelledCriterion]
+    labels: Annotated[tuple[Label, ...], Field(max_length=_MOST_LABELS)]
 
 
 def read_labels(path: Path) -> LabelsFile:
@@ -78,12 +84,15 @@ def read_labels(path: Path) -> LabelsFile:
         LabelsError: it cannot be read, or is no file of labels; the message names the first fault.
     """
     try:
-        with open_regular(path) as file:
-            content = file.read(_MOST_BYTES + 1)
+        content = read_small(path, _MOST_BYTES)
+    except FileTooLargeError as error:
+        raise LabelsError(
+            f"{path} is larger than {_MOST_BYTES // 1_000_000} MB; give a file that a page saved"
+        ) from error
+    except NotRegularFileError as error:
+        raise LabelsError(f"{error}; give a file that a page saved") from error
     except OSError as error:
         raise LabelsError(f"{path} cannot be read: {error.strerror or error}; give a file that a page saved") from error
-    if len(content) > _MOST_BYTES:
-        raise LabelsError(f"{path} is larger than {_MOST_BYTES // 1_000_000} MB; give a file that a page saved")
     try:
         given = LabelsFile.model_validate_json(content)
     except ValidationError as error:

@@ -19,9 +19,11 @@ from curation.review.sampling import Strata, strata_of
 from curation.settings import CurationSettings
 from foundation.settings import settings_of
 from manifests.dataset import Dataset
+from manifests.files.cells import require_good_cells
 from manifests.files.tables import read_table
 from manifests.packing.one_state import Counted, counted_rows
 from manifests.schema.clips import CLIPS
+from manifests.schema.videos import SPANS, VIDEOS
 from manifests.vocabulary import Tier
 
 __all__ = ["Collected", "Reviewed", "decided_by", "read_reviewed"]
@@ -59,20 +61,22 @@ def read_reviewed(path: Path, counted: Counted) -> Reviewed:
         counted: videos whose rows count.
 
     Raises:
-        DatasetError: it is no dataset, or a table cannot be read.
+        DatasetError: it is no dataset, or a table cannot be read or states what it cannot.
         DatasetFolderError: its settings are not those of this version.
     """
     dataset = Dataset(path)
     settings = recorded_settings(path, dataset.record)
-    spans = counted_rows(read_table(path, "spans"), counted)
+    spans = require_good_cells(SPANS, counted_rows(read_table(path, "spans"), counted), path)
     columns = [field.name for field in fields(VideoRow)]
+    videos = require_good_cells(VIDEOS, read_table(path, "videos", columns), path)
+    clips = require_good_cells(CLIPS, counted_rows(read_table(path, "clips", CLIPS.scalars()), counted), path)
     return Reviewed(
         dataset=dataset,
         settings=settings,
         criteria=criteria_of(settings, dataset.record.rules or rule_records(settings.rules, ()), _limits_in(spans)),
-        rows=[VideoRow(**row) for row in read_table(path, "videos", columns).to_pylist()],
+        rows=[VideoRow(**row) for row in videos.to_pylist()],
         spans=spans,
-        clips=counted_rows(read_table(path, "clips", CLIPS.scalars()), counted),
+        clips=clips,
     )
 
 

@@ -14,10 +14,12 @@ from curation.media.frames import TickFrame, tick_frames
 from curation.media.probe import VideoInfo
 from curation.media.settings import MediaSettings
 from curation.review.measured_videos import MeasuredVideo, VideoRow
+from curation.sources.content import content_of
 from foundation.array_types import Float32Array, RgbImage
 from foundation.errors import GaiaError
 from foundation.storage.locations import is_remote
 from foundation.storage.path_text import path_of_text
+from foundation.storage.regular_files import NotRegularFileError
 from manifests.dataset import Dataset
 from manifests.errors import DatasetError, MediaError
 from manifests.timeline import TICK_RATE_HZ
@@ -45,21 +47,26 @@ def jpeg_address(image: "Image") -> str:
 
 
 def missing_source(row: VideoRow) -> str | None:
-    """Return in words why the source of a video is not looked at; None where it is at hand and unchanged."""
-    path = path_of_text(row.path)
+    """Return in words why the source of a video is not looked at; None where it is at hand and unchanged.
+
+    A dataset of a stranger may name any file of this machine: pictures are taken of what has the content of the video
+    alone. Samples of it tell, which is up to 6 MB to read.
+    """
+    path, size_bytes = path_of_text(row.path), -1 if row.size_bytes is None else row.size_bytes
     if is_remote(path):
         return "the source lies in a store, and is not fetched for pictures"
     try:
-        size_bytes = path.stat().st_size
+        if path.stat().st_size == size_bytes and content_of(path, whole=False).is_of(row.video_id, size_bytes):
+            return None
+    except NotRegularFileError:
+        return "there is no regular file at the recorded place of the source"
     except OSError:
         return "the source is not at its recorded place any more"
-    if row.size_bytes is not None and size_bytes != row.size_bytes:
-        return "the source has other content now"
-    return None
+    return "the source has other content now"
 
 
 def pictures_of(
-    dataset: Dataset, video: MeasuredVideo, heights: Mapping[int, int], media: MediaSettings
+    dataset: Dataset, video: MeasuredVideo, heights: Mapping[int, int], media: MediaSettings, missing: str | None
 ) -> tuple[dict[int, str], str | None]:
     """Return pictures of a video, with a frame around its main face, and why there are none of dropped ticks.
 
@@ -68,8 +75,8 @@ def pictures_of(
         video: the video.
         heights: by tick, the height of its picture, pixels.
         media: how the source is decoded.
+        missing: of `missing_source`.
     """
-    missing = missing_source(video.row)
     if missing is None:
         try:
             return dict(_of_source(video, heights, media)), None

@@ -16,11 +16,12 @@ from curation.evidence.measures import Evidence, FaceMeasures
 from curation.rules.verdict import Verdict, Verdicts
 from foundation.array_types import BoolArray, Float32Array
 from foundation.errors import UsageError
+from manifests.rule_record import RULE_NAME
 from manifests.vocabulary import TIERS, Tier
 
 __all__ = ["Judge", "Keeps", "Limits", "Measure", "MeasuredVideo", "Rule", "RuleError", "rule"]
 
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+_NAME = re.compile(RULE_NAME)
 
 
 class RuleError(UsageError):

@@ -4,7 +4,7 @@ It judges the stretches that pass all other rules of tier `diffusion`, each as a
 follows from the scores in the evidence, so that a later decision needs no network.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,7 +18,7 @@ from manifests.sync_curve import SyncCurve, SyncSums, pooled
 from manifests.timeline import TICK_RATE_HZ, TickRange
 from manifests.vocabulary import SyncOutcome, SyncReason
 
-__all__ = ["NOTHING_JUDGED", "SyncSettings", "SyncedStretch", "VideoSync", "judge_sync"]
+__all__ = ["NOTHING_JUDGED", "JudgedAlone", "SyncSettings", "SyncedStretch", "VideoSync", "judge_sync"]
 
 _LEAST_MEASURED = 0.5
 """A stretch of which less was measured is not judged by the rest."""
@@ -69,6 +69,17 @@ class VideoSync:
         return frozenset(stretch.ticks for stretch in self.stretches if stretch.dropped)
 
 
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class JudgedAlone:
+    """What a stretch is by its own ticks and those around it, whatever the other stretches are."""
+
+    stretch: SyncedStretch
+    sums: SyncSums | None
+    """None where it was not measured."""
+    wider: SyncCurve | None
+    """Of a short one, its curve with the ticks around it."""
+
+
 NOTHING_JUDGED = VideoSync()
 """Of a video without a stretch to judge."""
 
@@ -80,6 +91,7 @@ def judge_sync(
     *,
     min_speech_prob: float,
     max_distance: float,
+    known: MutableMapping[TickRange, JudgedAlone] | None = None,
 ) -> VideoSync:
     """Judge stretches of a video that satisfy every other rule of tier `diffusion`.
 
@@ -93,26 +105,38 @@ def judge_sync(
         settings: limits.
         min_speech_prob: probability from which a tick counts as speech.
         max_distance: largest distance of two identity descriptors of one face.
+        known: stretches of the same video that were judged by the same settings before, to which these are added.
     """
     drops = _DROPS[settings.drop]
     sums: dict[TickRange, SyncSums] = {}
     wider: dict[TickRange, SyncCurve] = {}
     told: dict[TickRange, SyncedStretch] = {}
+    alone = {} if known is None else known
     for ticks in stretches:
-        reason, own = _measured(video, ticks, settings, min_speech_prob)
-        if own is None:
-            told[ticks] = SyncedStretch(ticks=ticks, outcome="not_measured", reason=reason, limit=settings.in_sync_z)
-        else:
-            sums[ticks] = own
-            told[ticks] = _judged_alone(ticks, own, settings)
-            if own.n_ticks < settings.sure_ticks and (curve := _curve_around(video, ticks, settings.around_ticks)):
-                wider[ticks] = curve
+        if ticks not in alone:
+            alone[ticks] = _alone(video, ticks, settings, min_speech_prob)
+        one = alone[ticks]
+        told[ticks] = one.stretch
+        if one.sums is not None:
+            sums[ticks] = one.sums
+        if one.wider is not None:
+            wider[ticks] = one.wider
     for of_face in _by_face(video, list(sums), max_distance):
         told |= _judged_together({ticks: told[ticks] for ticks in of_face}, sums, wider, settings)
     return VideoSync(
         stretches=tuple(replace(told[ticks], dropped=told[ticks].outcome in drops) for ticks in stretches),
         curve=pooled(sums.values()).curve(),
     )
+
+
+def _alone(video: MeasuredVideo, ticks: TickRange, settings: SyncSettings, min_speech_prob: float) -> JudgedAlone:
+    reason, own = _measured(video, ticks, settings, min_speech_prob)
+    if own is None:
+        stretch = SyncedStretch(ticks=ticks, outcome="not_measured", reason=reason, limit=settings.in_sync_z)
+        return JudgedAlone(stretch=stretch, sums=None, wider=None)
+    short = own.n_ticks < settings.sure_ticks
+    wider = _curve_around(video, ticks, settings.around_ticks) if short else None
+    return JudgedAlone(stretch=_judged_alone(ticks, own, settings), sums=own, wider=wider)
 
 
 def _measured(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from foundation.array_types import BoolArray, Float16Array, Float32Array
-from manifests.transcript import Transcript
+from manifests.files.transcript import Transcript
 
 __all__ = ["Denoiser", "QuicklyTried", "SpeechClip", "SpeechEncoder", "Transcriber", "VoiceDescriber"]
 

@@ -12,8 +12,8 @@ from functools import cache
 import numpy as np
 
 from foundation.array_types import BoolArray, Float32Array, Float64Array
+from manifests.files.transcript import LONGEST_WORD, Word, cleaned
 from manifests.timeline import AUDIO_RATE_HZ, SAMPLES_PER_TICK
-from manifests.transcript import Word, cleaned
 
 __all__ = ["HeardTokens", "spoken", "words_of"]
 
@@ -60,7 +60,7 @@ def words_of(heard: HeardTokens, audio_16k: Float32Array, *, spaced: bool) -> li
     """
     words, quiet = [], _quiet(audio_16k)
     for first, end in _divided(heard.tokens, spaced=spaced):
-        text = cleaned(_text(heard.tokens[first:end]))
+        text = cleaned(_text(heard.tokens[first:end])[:LONGEST_WORD])  # a network that fails may write no space
         if not text:
             continue
         # punctuation is not spoken: the time of a point is that of the pause after the word

@@ -24,9 +24,9 @@ from curation.speech.whisper import HOP, log_mel, whisper_model
 from foundation.array_types import BoolArray, Float32Array, Float64Array
 from foundation.errors import CannotStartError
 from foundation.weights import asset_path, path_digest
+from manifests.files.transcript import Transcript, Word, cleaned
 from manifests.record import WeightRecord
 from manifests.timeline import AUDIO_RATE_HZ
-from manifests.transcript import Transcript, Word, cleaned
 
 if TYPE_CHECKING:
     from ctranslate2 import StorageView

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from curation.what_if.kept_figures import WhatIf, value_text
 from foundation.errors import UsageError
+from foundation.storage.atomic import write_bytes_atomic
 from foundation.text import printable, time_unit
 from manifests.vocabulary import TIERS, Tier
 
@@ -83,8 +84,12 @@ def write_chart(found: WhatIf, path: Path) -> None:
         _draw_maps(figure, found)
     else:
         _draw_lines(figure, found)
-    figure.suptitle(f"What other limits would keep of {printable(Path(found.dataset).name)}", fontsize=11)
-    figure.savefig(path)
+    # a folder's name is text: dollars in it begin no formula
+    title = f"What other limits would keep of {printable(Path(found.dataset).name)}"
+    figure.suptitle(title, fontsize=11, parse_math=False)
+    picture = io.BytesIO()
+    figure.savefig(picture, format=path.suffix.lower().removeprefix("."))
+    write_bytes_atomic(path, picture.getvalue())
 
 
 def _draw_lines(figure: "Figure", found: WhatIf) -> None:

@@ -63,6 +63,8 @@ class WhatIf:
     """What each value, or each pair of values, keeps."""
     prepared_again: int
     """How often a video had to be prepared anew because some values choose other faces or other ticks to look at."""
+    reused_videos: int = 0
+    """Videos that an earlier call had prepared."""
 
     def json(self) -> str:
         """Return all figures as JSON; durations in seconds."""
@@ -177,6 +179,9 @@ class WhatIf:
                 f"Exact, slowly: videos were prepared anew {times}, for values that choose other "
                 "faces or other ticks to look at."
             )
+        if self.reused_videos:
+            reused = count_text(self.reused_videos, "video")
+            notes.append(f"{reused} had been prepared by an earlier call (--no-cache prepares all anew).")
         refused = [point for point in self.points if point.refusal]
         if refused:
             notes.append(f"- : not allowed together, such as {self._named(refused[0])}: {refused[0].refusal}")

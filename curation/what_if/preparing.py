@@ -8,6 +8,7 @@ from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from pydantic import JsonValue
 
 from curation.decision.grid import UnmeasuredError, cores_of
 from curation.decision.judgement import judge
@@ -16,9 +17,10 @@ from curation.evidence.measures import Evidence
 from curation.rules.rule import MeasuredVideo, Rule
 from curation.settings import CurationSettings
 from curation.what_if.tried_rules import LIMITS
-from curation.what_if.tried_videos import TriedVideo
+from curation.what_if.tried_videos import MeasureKey, TriedVideo
+from foundation.settings import settings_of
 
-__all__ = ["Prepared", "prepared", "varied_rules"]
+__all__ = ["Prepared", "fixed_settings", "measure_keys", "preparation_of", "prepared", "varied_rules"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,6 +36,29 @@ class Prepared:
 def varied_rules(settings: Sequence[CurationSettings]) -> tuple[str, ...]:
     """Return the names of the rules of single ticks whose settings differ between combinations."""
     return tuple(name for name in LIMITS if len({getattr(one.rules, name) for one in settings}) > 1)
+
+
+def preparation_of(settings: CurationSettings, varied: Collection[str]) -> Hashable:
+    """Return what a combination asks for: two that ask for the same share the preparation of every video."""
+    measured = tuple(LIMITS[name].measured_by(settings.rules) for name in varied)
+    return _by_main_face(settings, plain=False), _by_core(settings), measured
+
+
+def fixed_settings(settings: CurationSettings, varied: Collection[str]) -> dict[str, JsonValue]:
+    """Return the settings that are the same in all combinations and that preparing takes, beside `preparation_of`."""
+    rules = settings_of(settings.rules)
+    tried = {*varied, "sync", "too_short"}  # they judge what is prepared
+    return {
+        "rules": {name: value for name, value in rules.items() if name not in tried},
+        "identity": settings.perception.identity,
+        "face_ratio": settings.crop.face_ratio,
+        "tiers": list(settings.tiers),
+    }
+
+
+def measure_keys(varied: Collection[str], settings: Sequence[CurationSettings]) -> list[MeasureKey]:
+    """Return what is measured for combinations, in order."""
+    return list(dict.fromkeys((name, LIMITS[name].measured_by(one.rules)) for name in varied for one in settings))
 
 
 def prepared(

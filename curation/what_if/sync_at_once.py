@@ -8,7 +8,7 @@ from curation.decision.settings import RulesSettings
 from curation.model_registry import IDENTITIES
 from curation.perception.cards import IdentityCard
 from curation.rules.rule import MeasuredVideo
-from curation.rules.sync import judge_sync
+from curation.rules.sync import JudgedAlone, judge_sync
 from curation.what_if.tried_videos import TriedVideos
 from foundation.array_types import BoolArray, Int64Array
 from manifests.timeline import TickRange
@@ -23,6 +23,8 @@ class SyncDrops:
     identity: str
     """Value of `perception.identity` that the evidence was measured with."""
     told: dict[tuple[object, ...], frozenset[TickRange]] = field(default_factory=dict)
+    alone: dict[tuple[object, ...], dict[TickRange, JudgedAlone]] = field(default_factory=dict)
+    """Stretches by video and settings: most of them are the same under the next combination."""
 
     def __call__(self, row: TriedVideos, rules: RulesSettings, firsts: Int64Array, ends: Int64Array) -> BoolArray:
         """Return whether each stretch is dropped, as `curation.rules.sync` judges it.
@@ -52,7 +54,8 @@ class SyncDrops:
     def _dropped(
         self, video: MeasuredVideo, number: int, ticks: tuple[TickRange, ...], rules: RulesSettings
     ) -> frozenset[TickRange]:
-        key = (number, ticks, rules.sync, rules.silence.min_speech_prob, rules.tracks, id(video))
+        settings = (number, rules.sync, rules.silence.min_speech_prob, id(video))
+        key = (*settings, ticks, rules.tracks)
         if key not in self.told:
             self.told[key] = judge_sync(
                 video,
@@ -60,5 +63,6 @@ class SyncDrops:
                 rules.sync,
                 min_speech_prob=rules.silence.min_speech_prob,
                 max_distance=rules.tracks.max_distance(IDENTITIES.card(self.identity, IdentityCard)),
+                known=self.alone.setdefault(settings, {}),
             ).dropped
         return self.told[key]

@@ -12,7 +12,7 @@ from curation.what_if.tried_rules import GAP_TICKS, LIMITS, Measures
 from foundation.array_types import BoolArray, Float32Array, Int64Array
 from manifests.vocabulary import TIERS, Tier
 
-__all__ = ["DropsOfSync", "Kept", "TriedVideo", "TriedVideos", "joined", "kept"]
+__all__ = ["DropsOfSync", "Kept", "MeasureKey", "TriedVideo", "TriedVideos", "joined", "kept"]
 
 MeasureKey = tuple[str, Hashable]
 """Name of a rule, and the settings that its measures depend on."""

@@ -15,10 +15,12 @@ from curation.rules.rule import Rule
 from curation.settings import equally_measured, load_settings
 from curation.what_if.counting import Counted, Job, OnProgress, count
 from curation.what_if.kept_figures import KeptRow, Point, WhatIf
+from curation.what_if.prepared_cache import PreparedCache
 from curation.what_if.variations import Combination, combinations, variation_of
 from foundation.array_types import BoolArray, Int64Array
 from foundation.settings import Overrides, setting_leaves
 from foundation.storage.locations import location
+from foundation.storage.private_folder import private_folder
 from manifests.packing.one_state import in_one_state
 from manifests.timeline import TICK_RATE_HZ
 from manifests.vocabulary import TIERS, Tier
@@ -34,6 +36,7 @@ def vary(
     *,
     rules: Sequence[Rule] = (),
     workers: int = 1,
+    cache: Path | None = None,
     on_progress: OnProgress | None = None,
 ) -> WhatIf:
     """Count what `gaia-curate decide` would keep of a dataset with each value of a setting, or of two.
@@ -45,6 +48,8 @@ def vary(
         overrides: such changes, ``dotted.name=value`` or a mapping from the dotted name to the value.
         rules: rules of the user's own, with which the dataset was made.
         workers: processes; more than one where there is work for them. With rules of the user's own, one.
+        cache: folder of this user in which what is prepared is kept, so that a later call that varies the same settings
+            need not read the evidence again; None: nothing is kept.
         on_progress: is told how many videos of how many are counted.
 
     Returns:
@@ -56,9 +61,11 @@ def vary(
         RuleError: one of them raised.
         DatasetError: `dataset` is no dataset, or its evidence is damaged.
         ChangingDatasetError: a command has begun to change what is read.
+        UnsafeFolderError: `cache` is a link, or belongs to another user.
         OSError: the evidence cannot be read.
     """
     folder = location(dataset)
+    kept = None if cache is None else PreparedCache(folder=private_folder(cache))
 
     def read(counted: frozenset[str] | None) -> WhatIf:
         origin = DatasetFolder.existing(folder)
@@ -70,7 +77,7 @@ def vary(
         combined = combinations(base, origin.settings, varied, origin.path)
         rows = curated_of(origin.rows(), counted)
         allowed = tuple(one.settings for one in combined if one.settings is not None)
-        job = Job(dataset=folder, before=origin.settings.rules, settings=allowed, own=tuple(rules))
+        job = Job(dataset=folder, before=origin.settings.rules, settings=allowed, own=tuple(rules), cache=kept)
         found = count(job, rows, 1 if rules else workers, on_progress)
         now = dict(setting_leaves(origin.settings.model_dump(mode="json")))
         return WhatIf(
@@ -84,6 +91,7 @@ def vary(
             raw_s=sum(n_ticks_of(row) for row in rows) / float(TICK_RATE_HZ),
             points=tuple(_points(combined, rows, found)),
             prepared_again=int((found.times_prepared - 1).clip(0).sum()),
+            reused_videos=int(np.count_nonzero(found.reused)),
         )
 
     return in_one_state(folder, read)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from foundation.errors import CannotStartError
 
-__all__ = ["UnsafeFolderError", "new_private_file", "private_folder", "temporary_folder_of"]
+__all__ = ["UnsafeFolderError", "cache_folder_of", "new_private_file", "private_folder", "temporary_folder_of"]
 
 _OWNER_ONLY = 0o700
 
@@ -29,6 +29,15 @@ def temporary_folder_of(purpose: str) -> Path:
     True
     """
     return Path(tempfile.gettempdir(), f"gaia-{purpose}-{os.getuid()}")
+
+
+def cache_folder_of(purpose: str) -> Path:
+    """Return this user's folder for what can be made anew, in ``GAIA_CACHE`` or the user's cache; it may not exist."""
+    import platformdirs
+
+    override = os.environ.get("GAIA_CACHE")
+    root = Path(override).expanduser() if override else Path(platformdirs.user_cache_dir("gaia", appauthor=False))
+    return root / purpose
 
 
 def private_folder(path: Path, *, open_to_readers: bool = False) -> Path:

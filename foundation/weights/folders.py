@@ -4,7 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
-import platformdirs
+from foundation.storage.private_folder import cache_folder_of
 
 __all__ = ["PARTIAL_PREFIX", "cache_folder", "mirror_folder", "put_folder", "search_folders"]
 
@@ -14,9 +14,7 @@ PARTIAL_PREFIX = ".partial-"
 
 def cache_folder() -> Path:
     """Return the folder that holds fetched weights, ``models`` in ``GAIA_CACHE`` or the user's cache; may not exist."""
-    override = os.environ.get("GAIA_CACHE")
-    root = Path(override).expanduser() if override else Path(platformdirs.user_cache_dir("gaia", appauthor=False))
-    return root / "models"
+    return cache_folder_of("models")
 
 
 def mirror_folder() -> Path | None:

@@ -4,7 +4,9 @@ Which columns these are follows from their declarations: ids, names of tars, pat
 transcript says.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import get_args
 
 import pyarrow as pa
@@ -13,12 +15,32 @@ import pyarrow.compute as pc
 from manifests.files.label_text import label_text
 from manifests.files.names import UnsafeValueError, clip_id, media_name, path_text, video_id
 from manifests.files.numbers import LONGEST_S, MOST_BYTES
+from manifests.files.transcript import language_code, spoken_text, wrong_words
 from manifests.landmarks import SCHEMES
+from manifests.rule_record import MOST_RULES, RULE_NAME
 from manifests.schema.columns import WORDS, Column, Table
-from manifests.transcript import language_code, spoken_text, wrong_words
 from manifests.vocabulary import LABEL_NAMES, SYNC_OUTCOMES, SYNC_REASONS, TIERS, Split, VideoStatus
 
-__all__ = ["bad_cells", "checked_columns", "unknown_words"]
+__all__ = ["bad_cells", "checked_columns", "require_good_cells", "unknown_words", "word_columns"]
+
+_RULE_NAME = re.compile(RULE_NAME)
+
+_MOST_OUTCOMES = MOST_RULES + 20
+"""Of a file; there are fewer than 20 outcomes that are no rules. Statistics have a column for each."""
+
+
+def _outcome(text: str) -> str:
+    """Return `text` if it can be an outcome: a word in the form of a rule's name.
+
+    Raises:
+        UnsafeValueError: it cannot.
+    """
+    if not _RULE_NAME.fullmatch(text):
+        raise UnsafeValueError(
+            f"{text!a:.60} cannot be an outcome: `kept`, another word of this kind, or a rule's name"
+        )
+    return text
+
 
 _TEXTS: Mapping[str, Callable[[str], str]] = {
     "video_id": video_id,
@@ -27,6 +49,7 @@ _TEXTS: Mapping[str, Callable[[str], str]] = {
     "path": path_text,
     "duplicate_of": path_text,
     "duplicate_group": video_id,
+    "outcome": _outcome,
     **dict.fromkeys(LABEL_NAMES, label_text),
     "transcript": spoken_text,
     "transcript_model": spoken_text,
@@ -58,6 +81,11 @@ def checked_columns(table: Table) -> list[str]:
     return [column.name for column in table.columns if _is_checked(column)]
 
 
+def word_columns(table: Table) -> list[str]:
+    """Return the names of the columns of a table that `unknown_words` looks into."""
+    return [column.name for column in table.columns if column.name in _WORDS]
+
+
 def bad_cells(table: Table, rows: pa.Table) -> Iterator[str]:
     """Yield what is wrong in rows of a table, a sentence for each column with a value that it cannot have.
 
@@ -72,6 +100,17 @@ def bad_cells(table: Table, rows: pa.Table) -> Iterator[str]:
                 yield f"{column.name} is null in {values.null_count} rows, which it cannot be"
             elif wrong := _wrong(column, values):
                 yield f"{column.name}: {wrong}"
+
+
+def require_good_cells(table: Table, rows: pa.Table, dataset: Path) -> pa.Table:
+    """Return rows of a table if nothing is wrong in them.
+
+    Raises:
+        UnsafeValueError: a column has a value that it cannot have.
+    """
+    for wrong in bad_cells(table, rows):
+        raise UnsafeValueError(f"{dataset / table.name}: {wrong}; `gaia-curate validate` lists what is wrong")
+    return rows
 
 
 def unknown_words(rows: pa.Table) -> Iterator[str]:
@@ -99,7 +138,10 @@ def _wrong(column: Column, values: pa.ChunkedArray) -> str | None:
 
 def _wrong_text(column: Column, values: pa.ChunkedArray) -> str | None:
     check = _TEXTS[column.name]
-    for value in pc.unique(values).to_pylist():
+    texts = pc.unique(values)
+    if column.name == "outcome" and len(texts) > _MOST_OUTCOMES:
+        return f"there are {len(texts):,} outcomes; a dataset can have {_MOST_OUTCOMES}"
+    for value in texts.to_pylist():
         try:
             if value is not None:
                 check(value)

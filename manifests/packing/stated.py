@@ -16,7 +16,7 @@ from foundation.storage.arrow import open_parquet
 from foundation.storage.locations import is_remote, read_all
 from foundation.storage.regular_files import FileTooLargeError
 from manifests.errors import DatasetError, first_problem
-from manifests.files.cells import bad_cells, checked_columns
+from manifests.files.cells import bad_cells, checked_columns, word_columns
 from manifests.files.journal import JOURNAL, SwapError, pending_swap
 from manifests.files.names import FOLDERS, PathText, UnsafeValueError, VideoId, files_of, folder_in, video_id
 from manifests.files.tables import read_each_file
@@ -66,9 +66,11 @@ def require_own_files(dataset: Path) -> None:
             socket or a device; or a file cannot be read. The message names the first.
         OSError: a folder cannot be listed.
     """
-    for refusals in (refused_files(dataset), refused_footers(dataset), refused_cells(dataset, (VIDEOS, CLIPS))):
+    for refusals in (refused_files(dataset), refused_footers(dataset), refused_cells(dataset, (VIDEOS, SPANS, CLIPS))):
         for refusal in refusals:
             raise DatasetError(f"{dataset}/{refusal.file}: {refusal.what}; nothing was changed")
+    for table in (VIDEOS, SPANS, CLIPS):
+        read_each_file(dataset, table.name, word_columns(table))  # refuses unknown words, of which names are made
 
 
 def refused_files(dataset: Path) -> Iterator[Refusal]:

@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.dataset as arrow_dataset
+import pyarrow.compute as pc
 
-from foundation.storage.arrow import arrow_rows
 from foundation.storage.path_text import path_of_text, plain_path, text_of_path
 from foundation.text import clock_text, shown, text_table
 from manifests.errors import DatasetError
@@ -184,7 +183,7 @@ def _sounds_moved(dataset: Path, video_id: str, spans: list[dict[str, Any]]) -> 
     """Return by clip the time by which its sound was moved, where it was."""
     if not any(span["clip_id"] for span in spans):
         return {}
-    rows = _rows(dataset, CLIPS, ["clip_id", "sound_moved_s"], arrow_dataset.field("video_id") == video_id)
+    rows = _rows(dataset, CLIPS, ["clip_id", "sound_moved_s"], pc.field("video_id") == video_id)
     return {row["clip_id"]: row["sound_moved_s"] for row in rows if row["sound_moved_s"] is not None}
 
 
@@ -193,7 +192,7 @@ def _with_curve(dataset: Path, video_id: str, tier: TierExplanation) -> TierExpl
     span = None if tier.span_of_second is None else tier.spans[tier.span_of_second]
     if span is None or span.sync is None:
         return tier
-    tick, of_video = arrow_dataset.field("tick"), arrow_dataset.field("video_id") == video_id
+    tick, of_video = pc.field("tick"), pc.field("video_id") == video_id
     within = of_video & (tick >= _tick(span.start_s)) & (tick < _tick(span.end_s))
     rows = [row["sync_scores"] for row in _rows(dataset, FRAMES, ["sync_scores"], within)]
     scores = np.array([row for row in rows if row is not None], dtype=np.float32).reshape(-1, len(LAGS))
@@ -206,19 +205,21 @@ def _tick(time_s: float) -> int:
 
 
 def _evidence(dataset: Path, video_id: str, tick: int) -> dict[str, object]:
-    field = arrow_dataset.field("tick")
-    near = (arrow_dataset.field("video_id") == video_id) & (field > tick - REACH_TICKS) & (field <= tick)
+    field = pc.field("tick")
+    near = (pc.field("video_id") == video_id) & (field > tick - REACH_TICKS) & (field <= tick)
     return shown_row(sorted(_rows(dataset, FRAMES, _EVIDENCE, near), key=lambda row: row["tick"]))
 
 
 def _measured_s(dataset: Path, video_id: str) -> tuple[tuple[float, float], ...] | None:
-    rows = _rows(dataset, FRAMES, ["tick", "measured"], arrow_dataset.field("video_id") == video_id)
+    rows = _rows(dataset, FRAMES, ["tick", "measured"], pc.field("video_id") == video_id)
     if all(row["measured"] is not False for row in rows):
         return None
     return ranges_s(sorted(row["tick"] for row in rows if row["measured"]))
 
 
-def _rows(dataset: Path, table: Table, columns: Sequence[str], chosen: arrow_dataset.Expression) -> list[_Row]:
+def _rows(dataset: Path, table: Table, columns: Sequence[str], chosen: pc.Expression) -> list[_Row]:
+    from manifests.files.scans import arrow_rows
+
     try:
         files = arrow_rows(table_files(dataset, table.name), table.arrow_schema())
         rows: list[_Row] = files.to_table(columns=list(columns), filter=chosen).to_pylist()

@@ -18,8 +18,8 @@ import pyarrow.dataset as arrow_dataset
 from foundation.errors import UsageError
 from foundation.json_text import json_text
 from foundation.process_memory import resident_bytes
-from foundation.storage.arrow import arrow_rows
 from foundation.text import text_table
+from manifests.files.scans import arrow_rows
 from manifests.files.tables import table_files
 from manifests.packing.one_state import Counted, in_one_state
 from manifests.query_limits import QUERY_MEMORY_GIB, QUERY_TIMEOUT_S

@@ -25,6 +25,7 @@ from curation.model_registry import (
     HEAD_POSES,
     IDENTITIES,
     MASKS,
+    TRANSCRIBERS,
     find_plugins,
     register_model,
     registered_models,
@@ -103,7 +104,7 @@ OWN_ASSET = Asset(
 
 @pytest.fixture(autouse=True)
 def no_models_of_others(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for one in (FACE_FINDERS, HEAD_POSES, IDENTITIES, MASKS, ENCODERS):
+    for one in (FACE_FINDERS, HEAD_POSES, IDENTITIES, MASKS, ENCODERS, TRANSCRIBERS):
         monkeypatch.setattr(one, "_own", {})
     monkeypatch.setattr(weights_registry, "_BY_NAME", dict(weights_registry._BY_NAME))
     yield

@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -36,6 +36,7 @@ from training.loop.parallel import Ranks, ranks_of_environment
 from training.loop.progress import TrainProgress
 from training.loop.session import Session
 from training.loop.task import Export, Step, Trainable
+from training.loop.validation.held_out_metrics import Better, Sum, Validation, ValidationPass
 from training.schedules import constant
 
 WIDTH = 8
@@ -49,6 +50,7 @@ class ToyConfig:
     bad_every: int = 1
     """Steps from one such step to the next."""
     rate: float = 1e-2
+    validates: bool = False
     train: TrainConfig = field(
         default_factory=lambda: TrainConfig(
             steps=10,
@@ -117,6 +119,32 @@ class ToyNetwork(nn.Module):
         return self.forward(2.0 * values)
 
 
+class ToyValidation:
+    """Squared error of the output on five fixed batches; half of them cannot measure `odd`, and none `never`."""
+
+    metrics: ClassVar[Mapping[str, Better]] = {"error": "lower", "gain": "higher"}
+    summed = ("error", "odd", "never")
+    identity = "toy"
+
+    def __init__(self, network: ToyNetwork) -> None:
+        self._network = network
+
+    def __len__(self) -> int:
+        return 5
+
+    def sums(self, number: int, where: ValidationPass) -> Mapping[str, Sum]:
+        assert not self._network.training
+        assert not torch.is_grad_enabled()
+        values = torch.randn(1 + number, WIDTH, generator=torch_generator("validation", number))
+        with where.autocast():
+            squares = (self._network(0.9 * values).float() - values).square().mean(dim=1)
+        error = Sum(float(squares.double().sum()), len(squares))
+        return {"error": error, "odd": Sum(7.0, 1)} if number % 2 else {"error": error}
+
+    def derived(self, means: Mapping[str, float]) -> Mapping[str, float]:
+        return {"gain": -means["error"]}
+
+
 class ToyTask:
     """The network removes noise; a critic, trained from step 3 on, distinguishes its output from the truth."""
 
@@ -172,6 +200,12 @@ class ToyTask:
         with torch.no_grad():
             image = self.network(torch.eye(WIDTH)).clamp(0.0, 1.0)
         return {"eye": np.repeat((255 * image[..., None]).to(torch.uint8).numpy(), 3, axis=2)}
+
+    def validation(self) -> Validation | None:
+        return ToyValidation(self.network) if self.config.validates else None
+
+    def notes(self) -> Sequence[str]:
+        return ()
 
     def export(self) -> Export:
         return Export(

@@ -15,11 +15,14 @@ import pytest
 import benchmarks.hostile.child
 from benchmarks.hostile.campaign import ROOTS
 from benchmarks.hostile.child import run_apart
+from benchmarks.hostile.commands import COMMANDS
 from benchmarks.hostile.fields import fields_of
 from benchmarks.hostile.files import files_of, journals_of
 from benchmarks.hostile.material import Place
+from benchmarks.hostile.media import rated_of
 from benchmarks.hostile.watch import Canaries
 from curation.output.ledger import VideoRecord
+from curation.review.labels import Label, LabelsFile
 from manifests.files.journal import Swap
 from manifests.packing.packed_files import PackedFacts
 from manifests.record import DatasetRecord
@@ -28,6 +31,7 @@ from manifests.totals import Totals
 from training.data.order import Cursor
 from training.latents.files import LATENTS, LatentFacts, Moments
 from training.loop.checkpoints import Progress
+from training.ratings.rating_files import KeyItem, Rating, RatingKey, RatingsFile
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +79,19 @@ def test_every_column_and_every_key_is_spoiled(campaign: dict[str, object]) -> N
     state = [one.name for one in (*dataclasses.fields(Progress), *dataclasses.fields(Cursor))]
     assert [n for n in state if not any(("vae", step, n) in found for step in ("step_00000001", "step_00000002"))] == []
     assert {one.name.partition(".")[0] for one in journals_of(place)} >= set(Swap.model_fields)
+    read = {"labels.json": (LabelsFile, Label), "sheet.key.json": (RatingKey, KeyItem), "raters": (RatingsFile, Rating)}
+    for file, models in read.items():
+        assert [n for one in models for n in one.model_fields if ("judged", file, n) not in found] == []
+
+
+@pytest.mark.slow
+def test_commands_are_run_on_what_people_judged_too(campaign: dict[str, object]) -> None:
+    place = campaign["place"]
+    assert isinstance(place, Place)
+    named = {root for command in COMMANDS for root in command.reads}
+    assert named == set(ROOTS)
+    assert {one.file for one in files_of(place, "judged")} >= {"labels.json", "sheet.key.json", "raters"}
+    assert {"playlist", "SDP", "concat"} <= {value.kind for one in rated_of(place) for value in one.values}
 
 
 @pytest.mark.slow

@@ -19,6 +19,7 @@ from curation.output.recorded_rules import rule_records
 from manifests.files.media import sha256_of
 from manifests.files.tables import write_parquet
 from manifests.files.tar import write_tar
+from manifests.files.transcript import Transcript, Word
 from manifests.record import DatasetRecord, WeightRecord, describe_tables, write_dataset
 from manifests.schema.arrow_arrays import array_column
 from manifests.schema.clips import CLIPS
@@ -117,6 +118,15 @@ def frames_of(video_id: str, n: int) -> list[dict[str, object]]:
     ]
 
 
+SAID = Transcript(
+    words=(Word("Good", 0.2, 0.4, 0.9), Word("morning.", 0.4, 0.9, 0.75)),
+    text="Good morning.",
+    model="made",
+    language=None,
+    language_confidence=None,
+)
+
+
 def clip(clip_id: str, tier: str, first: int, n: int, **media: object) -> dict[str, object]:
     points = np.linspace(40, 216, n * 68 * 2, dtype=np.float32).reshape(n, 68, 2)
     return {
@@ -156,7 +166,7 @@ def make_dataset(folder: Path) -> Path:
         for kind, (_, content), where in zip(("mp4", "flac", "mp4"), contents, ranges, strict=True)
     ]
     clips = [
-        clip(CLIP_1, "diffusion", 0, 100, media=f"media/{A}.tar", **fields[0], **fields[1]),
+        clip(CLIP_1, "diffusion", 0, 100, media=f"media/{A}.tar", **fields[0], **fields[1]) | SAID.row(),
         clip(CLIP_2, "vae", 120, 80, media=f"media/{A}.tar", **fields[2]),
     ]
     kept = {"kept_diffusion_s": 4.0, "kept_vae_s": 7.2, "n_clips": 2}

@@ -72,3 +72,20 @@ def test_settings_with_a_number_that_json_cannot_hold_are_refused(dataset: Path,
     path.write_text(spoiled.replace('"HERE"', number))
     with pytest.raises(DatasetError, match=f"{name}.*no finite number"):
         read_dataset(dataset)
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["<b>wide</b>"], r"rules\.0\.name: String should match pattern"),
+        (["__proto__"], r"rules\.0\.name"),
+        ([f"rule_{n}" for n in range(501)], "rules: Tuple should have at most 500 items"),
+    ],
+    ids=["markup", "property", "many"],
+)
+def test_rules_that_no_run_can_have_applied_are_refused(dataset: Path, names: list[str], message: str) -> None:
+    path = dataset / "dataset.json"
+    rules = [{"name": one, "words": "x", "unit": "", "keeps": "at most", "own": True} for one in names]
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"rules": rules}))
+    with pytest.raises(DatasetError, match=message):
+        read_dataset(dataset)

@@ -42,6 +42,7 @@ SAME_ROLE = {
     "tables": "tables of a dataset: `schema` declares them, `files` reads and writes them",
     "task": "what a training loop trains",
     "trial": "trial of what may fail on every video, before the first: the user's rules, the speech models",
+    "validation": "metrics of a network on people held out, measured as it trains",
     "train": "training: `training` trains the networks of the paper, `teaching` the mask network",
 }
 """Names that several modules have, each with the one meaning that it has in all of them."""

@@ -12,7 +12,7 @@ from helpers.made_videos import counted_picture
 from helpers.small_disk import mounted
 from torch import Tensor
 
-from curation.media.encode import encode_mp4
+from curation.media.encode import encode_flac, encode_mp4
 from curation.media.settings import MediaSettings
 from manifests.files.media import sha256_of
 from manifests.files.tables import write_parquet
@@ -153,6 +153,10 @@ class MadeClip:
     encoder: str | None = "made"
     snr_db: float = 20.0
     size_px: int = 64
+    person: str | None = None
+    """None: the video's name is that of its speaker, too."""
+    click: int | None = None
+    """Frame in whose middle the sound has a click; None: it has no sound."""
 
     @property
     def clip_id(self) -> str:
@@ -170,7 +174,7 @@ def made_row(clip: MadeClip) -> tuple[dict[str, object], bytes]:
         "video_id": clip.video,
         "source": clip.source,
         "path": f"/videos/{clip.video}.mp4",
-        "speaker_id": clip.video,
+        "speaker_id": clip.person or clip.video,
         "tier": clip.tier,
         "split": clip.split,
         "start_s": clip.first / 25,
@@ -194,6 +198,19 @@ def made_row(clip: MadeClip) -> tuple[dict[str, object], bytes]:
     )
 
 
+def _of(video: str, clips: Sequence[MadeClip]) -> list[MadeClip]:
+    return [clip for clip in clips if clip.video == video]
+
+
+def clicking(clip: MadeClip) -> bytes:
+    """Return the sound of a clip: silence with a click of 2 ms in the middle of frame `click`."""
+    samples = np.zeros(640 * clip.n_frames, np.float32)
+    if clip.click is not None:
+        start = 640 * clip.click + 304
+        samples[start : start + 32] = 0.9
+    return encode_flac(samples)
+
+
 def make_clips(dataset: Path, clips: Sequence[MadeClip], clip_px: int | None = None) -> Path:
     """Write a dataset that holds these clips and nothing else; one part per video.
 
@@ -201,11 +218,15 @@ def make_clips(dataset: Path, clips: Sequence[MadeClip], clip_px: int | None = N
     """
     clip_px = clip_px or next((clip.size_px for clip in clips), 64)
     for video in sorted({clip.video for clip in clips}):
-        rows, mp4s = zip(*(made_row(clip) for clip in clips if clip.video == video), strict=True)
+        rows, mp4s = zip(*(made_row(clip) for clip in _of(video, clips)), strict=True)
         members = [(f"{row['clip_id']}.mp4", mp4) for row, mp4 in zip(rows, mp4s, strict=True)]
+        sounds = [(row, clicking(clip)) for row, clip in zip(rows, _of(video, clips), strict=True) if clip.click]
+        members += [(f"{row['clip_id']}.flac", flac) for row, flac in sounds]
         ranges = write_tar(dataset / "media" / f"{video}.tar", members)
-        for row, mp4, where in zip(rows, mp4s, ranges, strict=True):
+        for row, mp4, where in zip(rows, mp4s, ranges, strict=False):
             row |= {"mp4_offset": where.offset, "mp4_size": where.size, "mp4_sha256": sha256_of(mp4)}
+        for (row, flac), where in zip(sounds, ranges[len(rows) :], strict=True):
+            row |= {"flac_offset": where.offset, "flac_size": where.size, "flac_sha256": sha256_of(flac)}
         columns = {}
         for column in CLIPS.columns:
             values = [row.get(column.name) for row in rows]

@@ -5,14 +5,16 @@ from pathlib import Path
 import pytest
 import torch
 
+from models.run_folder import RunFolderError
 from models.vae.vae import Vae, VaeConfig
 from models.weights import WeightFacts, read_facts, save_weights
 from training import encode_latents, read_experiment, train_diffusion, train_experiment, train_vae
+from training.data.held_out_sources import HeldOutError
 from training.experiments.experiment import ExperimentError
 from training.latents.files import LatentsError
 from training.vae.config import vae_config
 
-TINY_STEPS = {"train.steps": 2, "train.batch": 4, "train.micro_batch": 2}
+TINY_STEPS = {"train.steps": 2, "train.batch": 4, "train.micro_batch": 2, "train.validate_every": None}
 SMALL_VAE = {
     "model.width": 4,
     "model.multipliers": [1, 1, 1],
@@ -58,8 +60,29 @@ def test_three_calls_train_both_networks_and_say_how_they_ended(dataset: Path, t
     small = ["train.steps=2", "train.batch=4", "train.micro_batch=2"]
     motion = train_diffusion(dataset, tmp_path / "vae", run, size="tiny", overrides=small, device="cpu")
     assert motion.steps_done == 2
+    assert "note: nothing is validated: " in str(motion)
     assert "train, 4 clips: motion correlates" in str(motion)
     assert read_facts(motion.weights).speech_encoder == "made"
+
+
+@pytest.mark.slow
+def test_nothing_is_learned_from_a_test_source_by_any_of_three_calls(dataset: Path, tmp_path: Path) -> None:
+    held_out, vae, run = {"data.test_sources": ["two"]}, tmp_path / "vae", tmp_path / "motion"
+    trained = train_vae(dataset, vae, size="tiny", overrides=TINY_STEPS | SMALL_VAE | held_out, device="cpu")
+    # one of four clips is of that source
+    sentence = "1 clips, 0.00 h, of 1 people left out by data.test_sources=[two]"
+    latents = encode_latents(dataset, vae, device="cpu")
+    assert (latents.clips, latents.frames) == (3, 270)
+    with pytest.raises(HeldOutError, match=r"of which there are no latents; give --set data\.test_sources=\[two\]"):
+        train_diffusion(dataset, vae, run, size="tiny", overrides=TINY_STEPS, device="cpu")
+    overrides = TINY_STEPS | held_out | {"check_clips": 0}
+    motion = train_diffusion(dataset, vae, run, size="tiny", overrides=overrides, device="cpu")
+    assert all(sentence in str(result) for result in (trained, latents, motion))
+    learned = (vae / "clips.jsonl").read_text()
+    assert [json.loads(line)[0][0] for line in learned.splitlines()] == ["a", "b", "c"]
+    assert (run / "vae_clips.jsonl").read_text() == learned
+    with pytest.raises(RunFolderError, match=r"data\.test_sources is \[\], was \['two'\]"):
+        train_vae(dataset, vae, size="tiny", overrides=TINY_STEPS | SMALL_VAE, device="cpu")
 
 
 @pytest.mark.slow

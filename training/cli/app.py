@@ -1,12 +1,12 @@
 """The command `gaia-train`: parses, calls one library function, prints what it returns, ends with an exit code."""
 
-import signal
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from foundation.errors import EXIT_INTERRUPTED, EXIT_PROBLEMS
+from foundation.errors import EXIT_PROBLEMS
 from foundation.program_end import run_program
+from training.cli.evaluation import evaluate
 from training.cli.options import (
     AcceptChangesOption,
     AllowPickledOption,
@@ -14,7 +14,6 @@ from training.cli.options import (
     DatasetArgument,
     DeviceOption,
     DryRunOption,
-    OptionalVaeRunOption,
     PresetOption,
     RunOption,
     SetOption,
@@ -22,17 +21,17 @@ from training.cli.options import (
     VaeRunOption,
     WaitOption,
     exit_codes,
+    print_result,
 )
+from training.cli.paper_rows import experiment
 from training.cli.ratings import rating_sheet, rating_table
 from training.cli.settings import settings
 from training.cli.tables import experiments, params
 
-if TYPE_CHECKING:
-    from training import TrainingResult
-
 __all__ = [
     "app",
     "diffusion",
+    "evaluate",
     "experiment",
     "experiments",
     "latents",
@@ -84,7 +83,7 @@ def vae(
             allow_pickled_checkpoint=allow_pickled_checkpoint,
             wait=wait,
         )
-        _print(result)
+        print_result(result)
 
 
 @app.command()
@@ -142,48 +141,10 @@ def diffusion(
             allow_pickled_checkpoint=allow_pickled_checkpoint,
             wait=wait,
         )
-        _print(result)
+        print_result(result)
 
 
-@app.command()
-def experiment(
-    name: Annotated[
-        str,
-        typer.Argument(help="Name of a row; `gaia-train experiments` lists them.", metavar="NAME", show_default=False),
-    ],
-    dataset: DatasetArgument,
-    run: RunOption,
-    *,
-    vae: OptionalVaeRunOption = None,
-    preset: PresetOption = "recommended",
-    config: ConfigOption = None,
-    overrides: SetOption = None,
-    device: DeviceOption = None,
-    dry_run: DryRunOption = False,
-    accept_changes: AcceptChangesOption = False,
-    allow_pickled_checkpoint: AllowPickledOption = False,
-    wait: WaitOption = False,
-) -> None:
-    """Train the network of one row of the paper's tables on that row's data; does not evaluate it."""
-    with exit_codes():
-        from training import train_experiment
-
-        result = train_experiment(
-            name,
-            dataset,
-            run,
-            vae=vae,
-            preset=preset,
-            config_file=config,
-            overrides=overrides or (),
-            device=device,
-            dry_run=dry_run,
-            accept_changes=accept_changes,
-            allow_pickled_checkpoint=allow_pickled_checkpoint,
-            wait=wait,
-        )
-        _print(result)
-
+app.command()(experiment)
 
 app.command()(experiments)
 
@@ -191,18 +152,11 @@ app.command()(params)
 
 app.command()(settings)
 
+app.command()(evaluate)
+
 app.command()(rating_sheet)
 
 app.command()(rating_table)
-
-
-def _print(result: "TrainingResult") -> None:
-    """Print the report of a run, once for all its processes, and end with the code of Ctrl-C where that stopped it."""
-    if result.rank == 0:
-        typer.echo(str(result))
-    if result.stopped_by == signal.SIGINT:
-        # after SIGTERM the code is 0: a cluster that takes a machine back has lost nothing
-        raise typer.Exit(EXIT_INTERRUPTED)
 
 
 def main() -> None:

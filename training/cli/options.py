@@ -1,13 +1,18 @@
 """Options that several commands of `gaia-train` share."""
 
+import signal
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from foundation.command_line import exit_codes as end_with_exit_code
+from foundation.errors import EXIT_INTERRUPTED
 from training.presets import PresetName, SizeName
+
+if TYPE_CHECKING:
+    from training import TrainingResult
 
 __all__ = [
     "AcceptChangesOption",
@@ -24,6 +29,7 @@ __all__ = [
     "VaeRunOption",
     "WaitOption",
     "exit_codes",
+    "print_result",
 ]
 
 exit_codes = partial(
@@ -100,3 +106,12 @@ WaitOption = Annotated[
     bool,
     typer.Option("--wait", help="Wait while another command writes to the same folder, instead of ending at once."),
 ]
+
+
+def print_result(result: "TrainingResult") -> None:
+    """Print the report of a run, once for all its processes, and end with the code of Ctrl-C where that stopped it."""
+    if result.rank == 0:
+        typer.echo(str(result))
+    if result.stopped_by == signal.SIGINT:
+        # after SIGTERM the code is 0: a cluster that takes a machine back has lost nothing
+        raise typer.Exit(EXIT_INTERRUPTED)

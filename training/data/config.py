@@ -23,6 +23,9 @@ class DataConfig(Section):
     """Splits of the clips. Ours."""
     sources: tuple[str, ...] = ()
     """Values of the column `source` (Table 7: VoxCeleb2); none: all."""
+    test_sources: tuple[str, ...] = ()
+    """Values of the column `source` that are the test set, whatever their split: nothing is learned from them (GAIA
+    section 5.1: a test set of another data set). none: the clips of split `test` are the test set. Ours."""
     hours_subset: Annotated[float, Field(gt=0.0)] | None = None
     """Hours drawn from the clips that the other conditions leave (Tables 4 and 5: 500 and 100); a smaller subset is
     part of a larger one. null: all."""
@@ -45,3 +48,8 @@ class DataConfig(Section):
         Section.__post_init__(self)
         if not self.tiers or not self.splits:
             raise ValueError(f"tiers are {self.tiers} and splits {self.splits}; give at least one of each")
+        both = sorted({*self.sources} & {*self.test_sources})
+        if both:
+            raise ValueError(
+                f"sources and test_sources both name {both}; nothing is learned from a source of the test set"
+            )

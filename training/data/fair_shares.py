@@ -17,7 +17,7 @@ from manifests.files.tables import read_table
 from manifests.timeline import TICK_RATE_HZ
 from training.data.config import DataConfig
 
-__all__ = ["hash_order", "once_per_group", "shared_out", "within_hours"]
+__all__ = ["hash_order", "left_out_by", "once_per_group", "people_of", "shared_out", "within_hours"]
 
 _FRAMES_PER_HOUR = float(TICK_RATE_HZ) * 3600.0
 
@@ -38,21 +38,28 @@ def shared_out(dataset: Path, rows: pa.Table, config: DataConfig) -> tuple[pa.Ta
         videos = read_table(dataset, "videos", ["video_id", "duplicate_group"])
         groups = dict(zip(*(column.to_pylist() for column in videos.drop_null().columns), strict=True))
         stays = once_per_group(rows, groups)
-        left_out += _left_out(rows, stays, "data.near_duplicates=one")
+        left_out += left_out_by(rows, stays, "data.near_duplicates=one")
         rows = rows.filter(pa.array(stays))
     if config.max_hours_per_person is not None:
         stays = within_hours(rows, config.max_hours_per_person)
-        left_out += _left_out(rows, stays, f"data.max_hours_per_person={config.max_hours_per_person:g}")
+        left_out += left_out_by(rows, stays, f"data.max_hours_per_person={config.max_hours_per_person:g}")
         rows = rows.filter(pa.array(stays))
     return rows, tuple(left_out)
 
 
-def _left_out(rows: pa.Table, stays: BoolArray, setting: str) -> list[str]:
+def left_out_by(rows: pa.Table, stays: BoolArray, setting: str) -> list[str]:
+    """Return a sentence on the rows that do not stay, for people; none where all stay.
+
+    Args:
+        rows: clips as of `within_hours`.
+        stays: (rows,) which of them stay.
+        setting: the reason, such as `data.near_duplicates=one`.
+    """
     gone = rows.filter(pa.array(~stays))
     if not len(gone):
         return []
     hours = pc.sum(gone["n_frames"]).as_py() / _FRAMES_PER_HOUR
-    return [f"{len(gone)} clips, {hours:.2f} h, of {len(set(_people_of(gone)))} people left out by {setting}"]
+    return [f"{len(gone)} clips, {hours:.2f} h, of {len(set(people_of(gone)))} people left out by {setting}"]
 
 
 def hash_order(rows: pa.Table) -> list[int]:
@@ -61,7 +68,7 @@ def hash_order(rows: pa.Table) -> list[int]:
     return sorted(range(len(rows)), key=hashes.__getitem__)
 
 
-def _people_of(rows: pa.Table) -> list[str]:
+def people_of(rows: pa.Table) -> list[str]:
     """Return who is in each row: the person, else the speaker, else the video, each with its kind before it."""
     names = (rows[column].to_pylist() for column in ("person_id", "speaker_id", "video_id"))
     return [
@@ -80,7 +87,7 @@ def within_hours(rows: pa.Table, hours: float) -> BoolArray:
         rows: clips with `clip_id`, `person_id`, `speaker_id`, `video_id` and `n_frames`.
         hours: of one person.
     """
-    people, frames = _people_of(rows), rows["n_frames"].to_pylist()
+    people, frames = people_of(rows), rows["n_frames"].to_pylist()
     taken = dict.fromkeys(people, 0)
     stays = np.zeros(len(rows), dtype=np.bool_)
     for row in hash_order(rows):

@@ -10,14 +10,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
 from foundation.storage.atomic import replacing
 from foundation.storage.regular_files import open_regular
 from models.run_record import DataRecord
 from training.data.selection import ClipIndex
 
-__all__ = ["LearntData", "data_of"]
+__all__ = ["LearntData", "data_of", "learned_names"]
 
 _MAX_LINE_BYTES = 4096
+
+_NAMED = TypeAdapter(tuple[str, int, int])
+"""A line: name of the clip, frames, bytes of its video."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,6 +98,16 @@ def data_of(index: ClipIndex, *, latents_sha256: str | None = None) -> LearntDat
         latents_sha256=latents_sha256,
     )
     return LearntData(record=record, lines=lines)
+
+
+def learned_names(path: Path) -> frozenset[str]:
+    """Return the names of the clips in a file that `LearntData.write` wrote.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is damaged.
+    """
+    return frozenset(_NAMED.validate_json(line)[0] for line in _lines(path))
 
 
 def _lines(path: Path) -> Iterator[bytes]:

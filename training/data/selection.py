@@ -28,6 +28,7 @@ from manifests.schema.clips import CLIPS
 from manifests.timeline import TICK_RATE_HZ
 from training.data.config import DataConfig
 from training.data.fair_shares import hash_order, shared_out
+from training.data.held_out_sources import learned_rows, require_known_sources
 from training.data.rows import ClipRow, RowPlace
 
 __all__ = ["ARRAYS", "ClipIndex", "DataConfig", "SelectionError", "located_again", "select_clips"]
@@ -144,6 +145,7 @@ def select_clips(dataset: Path, config: DataConfig) -> ClipIndex:
         DatasetError: `dataset` is no dataset, is damaged, or has another schema version.
         SelectionError: no clip is left, fewer hours are left than `hours_subset`, the SQL is wrong, or clips have
             landmarks of different schemes.
+        HeldOutError: no clip has a source that `test_sources` names.
         ChangingDatasetError: a command has begun to remove clips from the dataset.
     """
     return in_one_state(dataset, lambda counted: _selected(dataset, config, counted))
@@ -156,7 +158,11 @@ def _selected(dataset: Path, config: DataConfig, counted: Counted) -> ClipIndex:
     rows = counted_rows(pa.concat_tables(scalars), counted) if scalars else None
     if not rows:
         raise SelectionError(f"{dataset} has no clips; `gaia-curate stats {dataset}` says why nothing was kept")
-    rows, left_out = shared_out(dataset, _matching(dataset, rows, config), config)
+    require_known_sources(dataset, rows, config.test_sources)
+    rows, held_out = learned_rows(_matching(dataset, rows, config), config.test_sources)
+    if not len(rows):
+        raise SelectionError(f"{dataset}: no clip is left to learn from: {held_out[0]}; name fewer sources")
+    rows, left_out = shared_out(dataset, rows, config)
     rows = _hours(rows, config.hours_subset).sort_by("clip_id").combine_chunks()
     return ClipIndex(
         dataset=dataset,
@@ -165,7 +171,7 @@ def _selected(dataset: Path, config: DataConfig, counted: Counted) -> ClipIndex:
         landmark_scheme=_common_value(rows, "landmark_scheme", "select one with {where}"),
         clip_px=clip_px(record),
         config=config,
-        left_out=left_out,
+        left_out=(*held_out, *left_out),
     )
 
 

@@ -135,6 +135,7 @@ def diffusion_config(size: SizeName, preset: PresetName = "recommended") -> Diff
             workers=0,
             pictures_every=500,
             checkpoint_every=500,
+            validate_every=250,
         ),
         sequences=SequenceConfig(allow_short=True),
         learning_rate=1e-3,

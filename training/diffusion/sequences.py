@@ -237,10 +237,10 @@ def _too_short(index: ClipIndex, n_frames: Int64Array, config: SequenceConfig) -
     return f"{summary}; select longer clips"
 
 
-def collate_sequences(sequences: Sequence[MotionSequence]) -> MotionSequenceBatch:
-    """Collate samples, padded to a multiple of 25 frames: `DataLoader(..., collate_fn=collate_sequences)`."""
+def collate_sequences(sequences: Sequence[MotionSequence], *, least_frames: int = 1) -> MotionSequenceBatch:
+    """Collate samples, padded to a multiple of 25 frames, and to at least `least_frames`."""
     lengths = torch.tensor([len(sequence.target_TD) for sequence in sequences])
-    n_frames = -int(lengths.max()) // LENGTHS_MULTIPLE * -LENGTHS_MULTIPLE
+    n_frames = -max(least_frames, int(lengths.max())) // LENGTHS_MULTIPLE * -LENGTHS_MULTIPLE
 
     def padded(rows: list[Tensor]) -> Tensor:
         filled = rows[0].new_zeros(len(rows), n_frames, rows[0].shape[1])

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from foundation.array_types import RgbImage
 from foundation.settings import SettingsError
+from foundation.storage.atomic import write_bytes_atomic
 from manifests.record import read_dataset, write_dataset
 from models.motion.config import MotionDiffusionConfig
 from models.motion.diffusion import MotionDiffusion
@@ -21,6 +22,7 @@ from models.sampling.sde import VpSde
 from models.vae.vae import Vae, VaeConfig
 from models.weights import WeightFacts, load_weights, read_facts, save_weights
 from training.data.clips import DamageLog
+from training.data.held_out import NothingHeldOutError, held_out
 from training.data.identity import LearntData, data_of
 from training.data.selection import select_clips
 from training.diffusion.config import DiffusionConfig
@@ -28,6 +30,7 @@ from training.diffusion.loss import diffusion_loss
 from training.diffusion.previews import MotionPreviews
 from training.diffusion.samples import DiffusionBatch, DiffusionSamples
 from training.diffusion.sequences import MotionSequences
+from training.diffusion.validation import MotionValidation
 from training.latents.files import LatentsError, fingerprint_of, latents_folder
 from training.loop.task import Export, Step, Trainable
 from training.schedules import inverse_square_root
@@ -44,13 +47,17 @@ class DiffusionTask:
     name = "diffusion"
     unit = "sequences"
 
-    def __init__(self, dataset: Path, vae_weights: Path, config: DiffusionConfig) -> None:
+    def __init__(
+        self, dataset: Path, vae_weights: Path, config: DiffusionConfig, *, vae_clips: Path | None = None
+    ) -> None:
         """Select the clips, read their latents and build the network.
 
         Args:
             dataset: with latents of the VAE.
             vae_weights: file of the VAE.
             config: all settings.
+            vae_clips: `clips.jsonl` of the run of the VAE, which may not be there; None: it is not known what the VAE
+                learned from.
 
         Raises:
             DatasetError: `dataset` is none.
@@ -62,6 +69,7 @@ class DiffusionTask:
         index = select_clips(dataset, config.data)
         vae_facts = WeightFacts(landmark_scheme=index.landmark_scheme, speech_encoder=None)
         self.vae = load_weights(vae_weights, Vae, VaeConfig, vae_facts)
+        self._vae_clips = vae_clips
         fingerprint = fingerprint_of(vae_weights)
         self.latents = latents_folder(dataset, fingerprint)
         sequences = MotionSequences(index, self.latents, config.sequences, seed=config.train.seed)
@@ -79,6 +87,40 @@ class DiffusionTask:
             )
         self._previews = MotionPreviews(index, sequences, self.vae)
         self._damage = DamageLog(index)
+        self._notes: tuple[str, ...] = ()
+        self._validation: MotionValidation | None = None
+        if config.train.validate_every is not None:
+            try:
+                self._validation = self._held_out(sequences)
+            except NothingHeldOutError as error:
+                self._notes = (str(error),)
+            except LatentsError as error:
+                self._notes = (f"nothing is validated: {error}",)
+
+    def _held_out(self, learned: MotionSequences) -> MotionValidation:
+        """Return the validation.
+
+        Raises:
+            NothingHeldOutError: fewer than two clips can be measured.
+            LatentsError: they have no latents.
+        """
+        config, split = self.config, self.config.train.validation_split
+        least = config.sequences.short_frames if config.sequences.allow_short else config.sequences.min_frames
+        held = held_out(learned.index, split, count=config.train.validation_clips, min_frames=least)
+        if len(held.clips) < 2:
+            raise NothingHeldOutError(
+                f"nothing is validated: split {split!r} has one clip of a person that the run does not learn from, and "
+                "its speech is exchanged for that of another one; train.validation_split names another split"
+            )
+        sequences = MotionSequences(held.index, self.latents, config.sequences, seed=config.train.seed)
+        if (sequences.speech_encoder, sequences.speech_dim) != (learned.speech_encoder, learned.speech_dim):
+            raise NothingHeldOutError(
+                f"nothing is validated: clips of split {split!r} have speech features of {sequences.speech_encoder!r} "
+                f"with {sequences.speech_dim} numbers, and the run learns from {learned.speech_dim} of "
+                f"{learned.speech_encoder!r}; train.validation_split names another split"
+            )
+        self._notes = held.notes
+        return MotionValidation(held, sequences, config, self.model, self.sde)
 
     def trainables(self) -> Mapping[str, Trainable]:
         """Return the network, which contains A and P."""
@@ -114,9 +156,21 @@ class DiffusionTask:
             pose = pose + per_pose * sums.pose.detach()
         return {"motion_loss": motion, "pose_loss": pose}
 
+    def caveats(self) -> Sequence[str]:
+        """Return what a report of a finished run has to add: clips that were left out."""
+        return self.source.sequences.index.left_out
+
     def previews(self) -> Mapping[str, RgbImage]:
         """Return a clip with its true motion, with motion from its speech, and from another clip's speech."""
         return {"speech": self._previews.sheet(self.model)}
+
+    def validation(self) -> MotionValidation | None:
+        """Return the error of the motion of people that the network does not learn from, with two speeches."""
+        return self._validation
+
+    def notes(self) -> Sequence[str]:
+        """Return why validation is left out, or which clips it leaves out."""
+        return self._notes
 
     def export(self) -> Export:
         """Return S with A and P."""
@@ -140,7 +194,7 @@ class DiffusionTask:
         return data_of(sequences.index, latents_sha256=sequences.facts.sha256())
 
     def write_run_files(self, run: Path, *, accept_changes: bool) -> None:
-        """Write the VAE, and dataset.json, which records how faces and speech are prepared for this network.
+        """Write the VAE, its clips, and dataset.json, which records how faces and speech are prepared for this network.
 
         Raises:
             SettingsError: the run was begun with another VAE, or on speech features of another encoder; or on latents
@@ -163,6 +217,8 @@ class DiffusionTask:
                 )
         if other or not folder.holds(folder.vae):
             save_weights(folder.vae, self.vae, self.vae.config, vae_facts)
+        if self._vae_clips is not None and self._vae_clips.is_file():
+            write_bytes_atomic(folder.vae_clips, self._vae_clips.read_bytes())
         write_dataset(run, read_dataset(self.source.sequences.index.dataset))
 
 

@@ -23,6 +23,7 @@ __all__ = [
     "ExperimentError",
     "as_text",
     "experiment_names",
+    "experiments_of",
     "load_experiment",
     "read_experiment",
     "require_trainable",
@@ -94,18 +95,37 @@ def experiment_names() -> tuple[str, ...]:
     return tuple(sorted(file.name.removesuffix(".yaml") for file in _FOLDER.iterdir() if file.name.endswith(".yaml")))
 
 
-def load_experiment(name: str) -> Experiment:
+def load_experiment(name: str, size: SizeName | None = None) -> Experiment:
     """Return the experiment called `name`.
+
+    Args:
+        name: of its file.
+        size: of both networks, in place of those of the row; None: as the row has them.
 
     Raises:
         SettingsError: no experiment has that name; the message has the nearest one.
     """
     require_known([name], experiment_names(), "experiment")
-    return read_experiment((_FOLDER / f"{name}.yaml").read_text(encoding="utf-8"), name)
+    return read_experiment((_FOLDER / f"{name}.yaml").read_text(encoding="utf-8"), name, size)
 
 
-def read_experiment(text: str, name: str) -> Experiment:
+def experiments_of(name: str) -> tuple[str, ...]:
+    """Return the names of the experiments of a table, such as `table6`, that can be trained; of a row, its own name.
+
+    >>> experiments_of("table7"), experiments_of("table9_transformer")
+    (('table7_voxceleb2',), ('table9_transformer',))
+    """
+    rows = tuple(one for one in experiment_names() if one.partition("_")[0] == name)
+    return tuple(one for one in rows if load_experiment(one).missing_ability() is None) or (name,)
+
+
+def read_experiment(text: str, name: str, size: SizeName | None = None) -> Experiment:
     """Return the experiment that the YAML `text` describes.
+
+    Args:
+        text: sections `origin`, `vae`, and where the row has them `diffusion` and `data`.
+        name: of the experiment.
+        size: of both networks, in place of those in the text; None: as the text has them.
 
     Raises:
         SettingsError: a section, size or name is missing or unknown, or a value is not allowed; the message names it
@@ -122,6 +142,11 @@ def read_experiment(text: str, name: str) -> Experiment:
             f"{name} is {sections!r}; give the sections {', '.join(_SECTIONS)}, of which two are optional"
         )
     require_known(sections, _SECTIONS, f"{name}: section")
+    if size is not None:
+        sections = {
+            key: {**values, "size": size} if key in ("vae", "diffusion") and isinstance(values, Mapping) else values
+            for key, values in sections.items()
+        }
     vae_size, vae = _sized(VAE_SIZES, sections["vae"], f"{name}.vae")
     diffusion_size, diffusion = None, None
     if "diffusion" in sections:

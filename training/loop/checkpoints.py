@@ -23,10 +23,11 @@ from training.data.order import Cursor
 from training.loop.parallel import Ranks, full
 from training.loop.run_state import RunState
 from training.loop.task import Export
+from training.loop.validation.held_out_metrics import Best
 from training.shards.index import INDEX, ShardIndex
 from training.shards.writing import FACTS, files_of, fill_facts, shard_index, write_shard
 
-__all__ = ["Progress", "remove_folder", "save_checkpoint", "tensors_of_export"]
+__all__ = ["Progress", "Writing", "remove_folder", "save_checkpoint", "tensors_of_export"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,8 @@ class Progress:
     """Length of the current row of skipped steps."""
     skipped: int = 0
     """Steps of the run that were skipped, because gradients were not finite."""
+    best: Best | None = None
+    """The best validation so far; None: there was none."""
 
 
 def tensors_of_export(state: RunState, export: Export, *, averaged: bool) -> dict[str, Tensor]:
@@ -71,7 +74,7 @@ def save_checkpoint(
         OSError: the disk refused; earlier checkpoints are as they were.
     """
     done = run.checkpoint(progress.step)
-    writing = _Writing(done.with_name(f"{done.name}.tmp"), ranks)
+    writing = Writing(done.with_name(f"{done.name}.tmp"), ranks)
     tensors, shards = state.tensors(), writing.folder / "shards"
     if ranks.first:
         writing.attempt(partial(_begin, writing.folder, shards))
@@ -111,7 +114,7 @@ def _complete(run: RunFolder, temporary: Path, index: ShardIndex, progress: Prog
     write_bytes_atomic(run.pointer, f"{done.name}\n".encode())
 
 
-class _Writing:
+class Writing:
     """A checkpoint that is being written: a rank that fails goes on to where all ranks learn of it."""
 
     def __init__(self, folder: Path, ranks: Ranks) -> None:

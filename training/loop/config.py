@@ -61,6 +61,19 @@ class TrainConfig(Section):
     """Steps from one line of the log to the next."""
     pictures_every: Annotated[int, Field(ge=1)] = 1000
     """Steps from one set of preview images to the next."""
+    validate_every: Annotated[int, Field(ge=1)] | None = 1000
+    """Steps from one validation to the next: the averaged network is measured on people that it does not learn from.
+    The last step always has one. null: no validation."""
+    validation_split: Literal["val", "test"] = "val"
+    """Split of these people."""
+    validation_clips: Annotated[int, Field(ge=2)] = 32
+    """Clips that are measured, at most, of as many people as there are. Ours."""
+    best_metric: str | None = None
+    """Metric of the validation by which the best network is kept, whatever checkpoints are removed. null: `psnr_db` of
+    the VAE, `motion_error` of the motion model."""
+    patience: Annotated[int, Field(ge=1)] | None = None
+    """Validations in a row that are not better than the best one, after which the run ends early. null: it never
+    does."""
     checkpoint_every: Annotated[int, Field(ge=1)] = 1000
     """Steps from one checkpoint to the next; the last step always has one."""
     keep_newest: Annotated[int, Field(ge=1)] = 2

@@ -1,7 +1,7 @@
 """Contact sheet of a run: its preview images of early and late steps, one above the other."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,7 +12,7 @@ from foundation.storage.regular_files import open_regular
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["write_contact_sheet", "write_preview"]
+__all__ = ["write_contact_sheet", "write_preview", "write_previews"]
 
 MAX_PREVIEWS = 6
 """Images of each name on the sheet: the first, the newest, and others between them."""
@@ -33,6 +33,21 @@ class _Preview(NamedTuple):
 
     caption: str
     path: Path
+
+
+def write_previews(folder: Path, sheet: Path, step: int, previews: Mapping[str, RgbImage]) -> None:
+    """Write the preview images of a step, and the contact sheet anew; nothing where there are none.
+
+    Args:
+        folder: of the preview images of a run.
+        sheet: PNG file.
+        step: steps that were done.
+        previews: by name.
+    """
+    for name, preview in previews.items():
+        write_preview(folder, name, step, preview)
+    if previews:
+        write_contact_sheet(folder, sheet)
 
 
 def write_preview(folder: Path, name: str, step: int, preview: RgbImage) -> None:

@@ -11,8 +11,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-import torch
-
 from foundation.settings import Setting
 from foundation.signals import StopRequest
 from foundation.storage.leases import require_lease
@@ -20,7 +18,7 @@ from models.run_folder import RunFolder
 from training.data.order import BatchShape
 from training.loop.checkpoints import save_checkpoint
 from training.loop.config import TrainConfig
-from training.loop.contact_sheet import write_contact_sheet, write_preview
+from training.loop.contact_sheet import write_previews
 from training.loop.estimates import require_disk, require_memory
 from training.loop.failures import BadSteps, TrainError, explained
 from training.loop.loading import LoaderError, StepBatches, step_batches
@@ -31,6 +29,7 @@ from training.loop.resuming import load_newest
 from training.loop.run_folder import begin_run, require_same_run
 from training.loop.session import Session, StepResult, batch_shape
 from training.loop.task import Task
+from training.loop.validation.validator import Validator, require_best_metric
 
 __all__ = ["TrainError", "TrainReport", "train"]
 
@@ -46,7 +45,10 @@ class TrainReport:
     skipped: int
     """Steps among these that changed nothing, because gradients were not finite."""
     stopped_by: signal.Signals | None
-    """The signal that stopped the run, on this rank or another; None: all steps were done."""
+    """The signal that stopped the run, on this rank or another; None: all steps were done, or `train.patience` ended
+    it."""
+    lines: tuple[str, ...] = ()
+    """Sentences on its validations."""
 
 
 def train(
@@ -85,6 +87,8 @@ def train(
         OSError: the disk refused; the last checkpoint is complete.
     """
     shape = batch_shape(config, ranks)
+    validation = task.validation()
+    require_best_metric(validation, config)
     # all ranks check before one writes: a later check would find a folder with files, and no run yet
     data = task.data()
     # a run that has no checkpoint has learnt nothing yet, such as one that was refused as its dataset changed
@@ -100,8 +104,9 @@ def train(
     resumed = load_newest(run, session.state, ranks, allow_pickled=allow_pickled_checkpoint, say=progress.say)
     session.progress = resumed or session.progress
     require_disk(session.n_parameters, session.export.network, run, config)
+    validator = Validator(session, validation, config, run, progress.say)
     with StopRequest() as stop:
-        return _Loop(session, config, run, progress, stop).run(shape)
+        return _Loop(session, config, run, progress, stop, validator).run(shape)
 
 
 class _Loop(Generic[BatchT]):
@@ -112,8 +117,10 @@ class _Loop(Generic[BatchT]):
         run: RunFolder,
         progress: TrainProgress,
         stop: StopRequest,
+        validator: Validator,
     ) -> None:
         self._session, self._config, self._run, self._stop = session, config, run, stop
+        self._validator = validator
         self._progress = progress
         self._ranks = session.ranks
         self._means = RunningMeans()
@@ -134,7 +141,7 @@ class _Loop(Generic[BatchT]):
     def _steps(self, shape: BatchShape) -> TrainReport:
         session, config = self._session, self._config
         saved = session.progress.step
-        stopped = False
+        stopped, given_up = False, self._validator.has_lost_patience
         with step_batches(
             session.task.source,
             shape,
@@ -144,7 +151,7 @@ class _Loop(Generic[BatchT]):
             pin=self._ranks.device.type == "cuda",
         ) as batches:
             self._since_s = time.perf_counter()
-            while session.progress.step < config.steps and not stopped:
+            while session.progress.step < config.steps and not stopped and not given_up:
                 batch = self._taken(batches)
                 result = None if batch is None else session.step(batch)
                 if result is not None:
@@ -155,7 +162,8 @@ class _Loop(Generic[BatchT]):
                 stopped = self._ranks.any(self._stop.signal is not None)
                 if result is not None:
                     self._tell(result, at_end=last or stopped, last=last)
-                if step > saved and (step % config.checkpoint_every == 0 or last or stopped):
+                given_up = self._validator.has_lost_patience
+                if step > saved and (step % config.checkpoint_every == 0 or last or stopped or given_up):
                     self._save(judged=last or not stopped)
                     saved = step
         if stopped:
@@ -165,6 +173,7 @@ class _Loop(Generic[BatchT]):
             step=session.progress.step,
             skipped=session.progress.skipped,
             stopped_by=(self._stop.signal or signal.SIGTERM) if stopped else None,
+            lines=tuple(self._validator.lines()),
         )
 
     def _taken(self, batches: StepBatches[BatchT]) -> list[BatchT] | None:
@@ -182,10 +191,15 @@ class _Loop(Generic[BatchT]):
             return None
 
     def _tell(self, result: StepResult, *, at_end: bool, last: bool) -> None:
-        """Write the log and the preview images that are due after a step."""
+        """Measure the network where that is due after a step, and write the log and the preview images."""
         step, config = self._session.progress.step, self._config
+        begun_s = time.perf_counter()
+        measured = self._validator.measure(last=last)
+        self._since_s += time.perf_counter() - begun_s
         if step % config.log_every == 0 or at_end:
-            self._write_line(result)
+            self._write_line(result, measured)
+        elif measured:
+            self._write(measured)
         if step % config.pictures_every == 0 or last:
             self._write_previews()
 
@@ -224,9 +238,8 @@ class _Loop(Generic[BatchT]):
             "train.precision=fp32, and go on with --accept-changes"
         )
 
-    def _write_line(self, result: StepResult) -> None:
+    def _write_line(self, result: StepResult, measured: Mapping[str, float]) -> None:
         session, config = self._session, self._config
-        require_lease(self._run.path)
         now_s = time.perf_counter()
         values = self._means.take(self._ranks)
         values["learning_rate"] = result.learning_rate
@@ -236,24 +249,22 @@ class _Loop(Generic[BatchT]):
         values["bad_steps"] = float(self._bad_since)
         values["bad_steps_in_all"] = float(session.progress.skipped)
         self._since_s, self._steps_since, self._bad_since = now_s, 0, 0
+        self._write({**values, **measured})
+
+    def _write(self, values: Mapping[str, float]) -> None:
+        require_lease(self._run.path)
         if self._log is not None:
-            self._log.write(session.progress.step, values)
+            self._log.write(self._session.progress.step, values)
         self._progress.log(values)
 
     def _write_previews(self) -> None:
         session, step = self._session, self._session.progress.step
         begun_s = time.perf_counter()
-        with torch.no_grad(), session.average.in_network():
-            network = session.networks[session.export.network]
-            network.eval()
+        with session.averaged():
             previews = session.task.previews()
-            network.train()
         require_lease(self._run.path)
         if self._log is not None:
-            for name, preview in previews.items():
-                write_preview(self._run.previews, name, step, preview)
-            if previews:
-                write_contact_sheet(self._run.previews, self._run.contact_sheet)
+            write_previews(self._run.previews, self._run.contact_sheet, step, previews)
             self._log.show(step, previews)
         self._since_s += time.perf_counter() - begun_s
 
@@ -282,5 +293,6 @@ class _Loop(Generic[BatchT]):
             keep_newest=config.keep_newest,
             keep_every=config.keep_every,
         )
+        self._validator.tidy()
         self._bad_steps.reset()
         self._since_s += time.perf_counter() - begun_s

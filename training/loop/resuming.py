@@ -19,6 +19,7 @@ from training.data.order import Cursor
 from training.loop.checkpoints import Progress
 from training.loop.parallel import Ranks
 from training.loop.run_state import RunState
+from training.loop.validation.held_out_metrics import Best
 from training.shards.index import ShardsError
 from training.shards.pickled import PickledShards
 from training.shards.reading import Shards, StoredTensors
@@ -40,6 +41,16 @@ class _Cursor(BaseModel):
     position: int = Field(ge=0, lt=2**31)
 
 
+class _Best(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    metric: str = Field(max_length=200)
+    value: float = Field(allow_inf_nan=False)
+    step: int = Field(ge=1, lt=2**48)
+    since: int = Field(ge=0, lt=2**48)
+    identity: str = Field(max_length=200)
+
+
 class _State(BaseModel):
     """The content of state.json."""
 
@@ -50,6 +61,8 @@ class _State(BaseModel):
     bad_steps: int = Field(ge=0)
     skipped: int | None = Field(default=None, ge=0)
     """None: an older checkpoint, which does not count all skipped steps."""
+    best: _Best | None = None
+    """None: nothing was validated before it, as in all older checkpoints."""
 
 
 def read_progress(checkpoint: Path) -> Progress:
@@ -75,7 +88,10 @@ def read_progress(checkpoint: Path) -> Progress:
             f"{path} is damaged: {state.bad_steps} steps skipped in a row, {skipped} skipped, {state.step} done; "
             f"{_OTHER}"
         )
-    return Progress(state.step, Cursor(state.cursor.epoch, state.cursor.position), state.bad_steps, skipped)
+    best = None if state.best is None else Best(**state.best.model_dump())
+    if best is not None and best.step > state.step:
+        raise CheckpointError(f"{path} is damaged: the best of {state.step} steps is of step {best.step}; {_OTHER}")
+    return Progress(state.step, Cursor(state.cursor.epoch, state.cursor.position), state.bad_steps, skipped, best)
 
 
 def load_newest(

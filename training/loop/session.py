@@ -1,6 +1,7 @@
 """Prepare a task for training on this rank, and take its optimiser steps."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -105,6 +106,17 @@ class Session(Generic[BatchT]):
         """Return whether all weights and averages of this rank are finite numbers."""
         weights = [parameter for network in self.networks.values() for parameter in network.parameters()]
         return all(bool(local(tensor).isfinite().all()) for tensor in (*weights, *self.average.tensors.values()))
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Put the averaged weights into the exported network, in evaluation mode and without gradients, for a block."""
+        network = self.networks[self.export.network]
+        with torch.no_grad(), self.average.in_network():
+            network.eval()
+            try:
+                yield
+            finally:
+                network.train()
 
     def step(self, batches: Sequence[BatchT]) -> StepResult:
         """Take one step; if gradients are not finite on any rank, only the progress changes."""

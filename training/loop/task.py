@@ -47,6 +47,7 @@ from models.weights import WeightFacts
 from training.data.identity import LearntData
 from training.data.order import SampleKey
 from training.loop.parallel import Ranks, synchronise_gradients
+from training.loop.validation.held_out_metrics import Validation
 
 __all__ = ["BatchSource", "Export", "Step", "Task", "Trainable", "moved"]
 
@@ -169,8 +170,16 @@ class Task(Protocol[BatchT]):
         """
         ...
 
+    def validation(self) -> Validation | None:
+        """Return how the exported network is measured on people that it does not learn from; None: not at all."""
+        ...
+
     def export(self) -> Export:
         """Return which network is exported, and what it was trained on."""
+        ...
+
+    def notes(self) -> Sequence[str]:
+        """Return sentences on what is unusual about the task, which are told at each start."""
         ...
 
     def data_summary(self) -> str:

@@ -8,7 +8,17 @@ from pathlib import Path
 from foundation.errors import UsageError
 from foundation.text import printable
 
-__all__ = ["MOST_ITEMS", "MOST_SYSTEMS", "RatedVideos", "UnusableVideosError", "hashed", "matched_videos"]
+__all__ = [
+    "MOST_ITEMS",
+    "MOST_SYSTEMS",
+    "RatedVideos",
+    "UnusableVideosError",
+    "hashed",
+    "matched_videos",
+    "named_folder",
+    "system_name",
+    "videos_of",
+]
 
 _SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".webm"})
 
@@ -20,7 +30,7 @@ _LONGEST_NAME = 200
 
 
 class UnusableVideosError(UsageError):
-    """The videos cannot be rated: they do not match, cannot be read, or are too large."""
+    """The videos cannot be used: they do not match, cannot be read, or are too large."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,10 +70,10 @@ def matched_videos(outputs: Sequence[str], *, most: int | None, seed: int) -> Ra
     """
     systems: dict[str, dict[str, Path]] = {}
     for given in outputs:
-        name, folder = _named(given)
+        name, folder = named_folder(given)
         if name in systems:
             raise UnusableVideosError(f"two systems are named {name}; give one of them another name: NAME={folder}")
-        systems[name] = _videos(folder)
+        systems[name] = videos_of(folder)
     if not systems:
         raise UnusableVideosError("no folder of videos is given; give one for each system")
     shared = set.intersection(*(set(videos) for videos in systems.values()))
@@ -87,15 +97,25 @@ def matched_videos(outputs: Sequence[str], *, most: int | None, seed: int) -> Ra
     )
 
 
-def _named(given: str) -> tuple[str, Path]:
+def named_folder(given: str) -> tuple[str, Path]:
+    """Return name and folder of a system, of a text NAME=FOLDER or of a folder alone.
+
+    Raises:
+        UnusableVideosError: the name is empty or too long.
+    """
     name, sign, folder = given.partition("=")
     whole = Path(given)
     if not sign or whole.is_dir():
-        return _system_name(whole.resolve().name), whole
-    return _system_name(name), Path(folder)
+        return system_name(whole.resolve().name), whole
+    return system_name(name), Path(folder)
 
 
-def _system_name(name: str) -> str:
+def system_name(name: str) -> str:
+    """Return the name of a system as it can be shown.
+
+    Raises:
+        UnusableVideosError: it is empty or too long.
+    """
     name = printable(name.strip())
     if not 0 < len(name) <= _LONGEST_NAME:
         raise UnusableVideosError(
@@ -104,7 +124,12 @@ def _system_name(name: str) -> str:
     return name
 
 
-def _videos(folder: Path) -> dict[str, Path]:
+def videos_of(folder: Path) -> dict[str, Path]:
+    """Return the videos of a folder by their names: paths within it, without suffix.
+
+    Raises:
+        UnusableVideosError: it is no folder or holds no video, or two have the same name.
+    """
     if not folder.is_dir():
         raise UnusableVideosError(f"{folder} is no folder; give the folder of a system's videos")
     found: dict[str, Path] = {}

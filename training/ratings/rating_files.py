@@ -7,6 +7,7 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from foundation.errors import UsageError
+from foundation.storage.regular_files import FileTooLargeError, NotRegularFileError, read_small
 from manifests.errors import first_problem
 from training.ratings.grades import CRITERIA, GRADES
 from training.ratings.rated_videos import MOST_ITEMS, MOST_SYSTEMS
@@ -16,6 +17,9 @@ __all__ = ["KeyItem", "Rating", "RatingKey", "RatingsError", "RatingsFile", "rea
 _MOST_BYTES = 32_000_000
 
 _MOST_FILES = 1000
+
+_MOST_BYTES_OF_ALL = 64_000_000
+"""Of the files of ratings together: 1,000 raters with 400 ratings each."""
 
 _Identity = Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
 
@@ -93,7 +97,7 @@ def read_key(path: Path) -> RatingKey:
     Raises:
         RatingsError: it cannot be read, or is no key.
     """
-    key = _read(path, RatingKey, "key to a rating sheet; give the file that `gaia-train rating-sheet` wrote")
+    key = _read(path, RatingKey, _KEY, _content(path, _KEY))
     wanted = {(system, item.video) for system in key.systems for item in key.items.values()}
     found = {(item.system, item.video) for item in key.items.values()}
     if found != wanted or len(found) < len(key.items) or len(set(key.systems)) < len(key.systems):
@@ -106,7 +110,8 @@ def read_ratings(key: RatingKey, given: Sequence[Path]) -> list[RatingsFile]:
 
     Args:
         key: to the sheet that they rated.
-        given: files, and folders of files whose names end in `.json`; keys, `.key.json`, are passed over.
+        given: files, and folders of files whose names end in `.json`; keys, `.key.json`, are passed over. Links are
+            followed where they are given, not in a folder.
 
     Raises:
         RatingsError: a file cannot be read, is no file of ratings or of another sheet, names items that the sheet does
@@ -118,8 +123,15 @@ def read_ratings(key: RatingKey, given: Sequence[Path]) -> list[RatingsFile]:
             f"{len(paths)} files of ratings are given, and a table has 1 to {_MOST_FILES}; give files that raters saved"
         )
     by_rater: dict[str, tuple[Path, RatingsFile]] = {}
+    left = _MOST_BYTES_OF_ALL
     for path in paths:
-        ratings = _read(path, RatingsFile, "file of ratings; give a file that a rating sheet saved")
+        content = _content(path, _RATINGS, follow_links=path in given)
+        left -= len(content)
+        if left < 0:
+            raise RatingsError(
+                f"the files of ratings have more than {_MOST_BYTES_OF_ALL // 1_000_000} MB together; give fewer"
+            )
+        ratings = _read(path, RatingsFile, _RATINGS, content)
         _check(path, ratings, key)
         name = ratings.rater.casefold()
         if name in by_rater:
@@ -145,19 +157,28 @@ def _check(path: Path, ratings: RatingsFile, key: RatingKey) -> None:
         raise RatingsError(f"{path} {fault}; give the file as the sheet saved it")
 
 
+_KEY = "key to a rating sheet; give the file that `gaia-train rating-sheet` wrote"
+
+_RATINGS = "file of ratings; give a file that a rating sheet saved"
+
+
+def _content(path: Path, what: str, *, follow_links: bool = True) -> bytes:
+    """Return the content of a file; `what` is its kind and, after a semicolon, the remedy."""
+    kind, _, remedy = what.partition("; ")
+    try:
+        return read_small(path, _MOST_BYTES, follow_links=follow_links)
+    except FileTooLargeError as error:
+        raise RatingsError(f"{path} is larger than {_MOST_BYTES // 1_000_000} MB, so it is no {what}") from error
+    except NotRegularFileError as error:
+        raise RatingsError(f"{error}; {remedy}") from error
+    except OSError as error:
+        raise RatingsError(f"{path} cannot be read: {error.strerror or error}; give a {kind}") from error
+
+
 _File = TypeVar("_File", bound=BaseModel)
 
 
-def _read(path: Path, model: type[_File], what: str) -> _File:
-    try:
-        with path.open("rb") as file:
-            content = file.read(_MOST_BYTES + 1)
-    except OSError as error:
-        raise RatingsError(
-            f"{path} cannot be read: {error.strerror or error}; give a {what.partition(';')[0]}"
-        ) from error
-    if len(content) > _MOST_BYTES:
-        raise RatingsError(f"{path} is larger than {_MOST_BYTES // 1_000_000} MB, so it is no {what}")
+def _read(path: Path, model: type[_File], what: str, content: bytes) -> _File:
     try:
         return model.model_validate_json(content)
     except ValidationError as error:

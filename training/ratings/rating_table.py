@@ -19,6 +19,13 @@ from training.ratings.rating_files import RatingKey, RatingsError, RatingsFile, 
 __all__ = ["Comparison", "RatingTable", "SystemScores", "rating_table"]
 
 
+_MOST_VIDEOS = 2_000
+"""By system; the draws of the bootstrap take 32 kB for each."""
+
+_MOST_WORK = 300_000
+"""Comparisons of systems, times five for each video and one for each rater: these take half a minute."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SystemScores:
     """Mean opinion scores of a system."""
@@ -51,13 +58,19 @@ class RatingTable:
     """What raters said; its `str` is a report for people."""
 
     sheet: str
+    """Id of the rating sheet."""
     raters: tuple[str, ...]
+    """Names of those who sent ratings."""
     n_videos: int
+    """Videos of each system that were rated."""
     systems: tuple[SystemScores, ...]
+    """Best first."""
     agreement: dict[str, float]
     """Krippendorff's alpha by criterion; NaN where it has no value."""
     comparisons: tuple[Comparison, ...]
+    """Every pair of systems, by criterion."""
     notes: tuple[str, ...]
+    """What was left out, and why."""
 
     def __str__(self) -> str:
         """Return the tables, and the paper's own figures below them."""
@@ -120,11 +133,13 @@ def rating_table(key: str | Path, ratings: Sequence[str | Path], *, seed: int = 
         seed: of the bootstrap and the tests.
 
     Raises:
-        RatingsError: a file cannot be used, or there is no rating; the message has the file and the fault.
+        RatingsError: a file cannot be used, there is no rating, or there are too many raters, videos and systems; the
+            message has the file and the fault.
     """
     known = read_key(Path(key))
     given = read_ratings(known, [Path(path) for path in ratings])
     videos = sorted({item.video for item in known.items.values()})
+    _require_room(key, len(known.systems), len(videos), len(given))
     grades_CSRV = _grades(known, given, videos)
     if not np.isfinite(grades_CSRV).any():
         raise RatingsError(f"the {len(given)} files hold no rating; give files of raters who have begun")
@@ -164,6 +179,20 @@ def rating_table(key: str | Path, ratings: Sequence[str | Path], *, seed: int = 
         comparisons=_adjusted(comparisons),
         notes=tuple(_notes(given)),
     )
+
+
+def _require_room(key: str | Path, n_systems: int, n_videos: int, n_raters: int) -> None:
+    """Refuse what would take minutes or all memory: the files may come from anyone.
+
+    Raises:
+        RatingsError: it would.
+    """
+    work = n_systems * (n_systems + 1) // 2 * (5 * n_videos + n_raters)
+    if n_videos > _MOST_VIDEOS or work > _MOST_WORK:
+        raise RatingsError(
+            f"{key} has {n_systems} systems of {n_videos:,} videos, which with {n_raters} raters is too much for one "
+            "table; write sheets of fewer systems or videos"
+        )
 
 
 def _grades(key: RatingKey, given: Sequence[RatingsFile], videos: Sequence[str]) -> Float64Array:

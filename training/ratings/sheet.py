@@ -41,11 +41,15 @@ class WrittenSheet:
     """A rating sheet that was written; its `str` is a report for people."""
 
     page: Path
+    """The HTML file for the raters."""
     key: Path
+    """The JSON file that says whose each video is."""
     size_bytes: int
     """Of the page."""
     n_systems: int
+    """Systems that are compared."""
     n_videos: int
+    """Videos of each system."""
     notes: tuple[str, ...]
     """What raters should know, or what was left out."""
 

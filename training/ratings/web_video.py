@@ -9,11 +9,11 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-import av
-
+from foundation.storage.regular_files import FileTooLargeError, NotRegularFileError, read_small
 from training.ratings.rated_videos import UnusableVideosError
 
 if TYPE_CHECKING:
+    from av import AudioStream
     from av.container import InputContainer, OutputContainer
 
 __all__ = ["WebVideo", "web_video"]
@@ -23,6 +23,18 @@ _MOST_BYTES = 100_000_000
 _LONGEST_S = 600
 
 _LARGEST_PX = 4096
+
+_UNITS_PER_S = 1_000_000
+"""Of the duration that libav states of a file."""
+
+_MOST_PICTURES = 240 * _LONGEST_S
+
+_OPTIONS = {
+    "protocol_whitelist": "none",
+    "format_whitelist": "asf,avi,flv,matroska,mov,mpeg,mpegts,ogg",
+    "max_pixels": str(_LARGEST_PX**2),
+}
+"""Options of FFmpeg: a text in place of a video could name other files and addresses, which would be opened."""
 
 _QUALITY = "12"
 """Constant rate factor of H.264; differences to the original cannot be seen."""
@@ -60,40 +72,59 @@ def web_video(path: Path) -> WebVideo:
     Raises:
         UnusableVideosError: the file cannot be read or decoded, or is too large or too long.
     """
+    import av
+
+    content = _content(path)
     try:
-        size = path.stat().st_size
-        if size > _MOST_BYTES:
-            raise UnusableVideosError(
-                f"{path} has {size // 1_000_000} MB, and a video to be rated has {_MOST_BYTES // 1_000_000} MB at "
-                "most; cut it"
-            )
-        content = path.read_bytes()
-        with av.open(io.BytesIO(content), mode="r") as stored:
+        with av.open(io.BytesIO(content), mode="r", options=_OPTIONS) as stored:
             _check_size(path, stored)
+            stored.streams.video[0].codec_context.options = {"max_pixels": _OPTIONS["max_pixels"]}
             has_sound = bool(stored.streams.audio)
-            if next(stored.decode(video=0), None) is None:
-                raise UnusableVideosError(f"{path} holds no picture; leave it out")
+            _require_picture(path, stored)
             if not _plays(path, stored):
                 stored.seek(0)
-                return WebVideo(content=_encoded(stored), kind="video/mp4", has_sound=has_sound, encoded_anew=True)
-    except OSError as error:
-        raise UnusableVideosError(f"{path} cannot be read: {error.strerror or error}; leave it out") from error
+                made = _encoded(path, stored)
+                return WebVideo(content=made, kind="video/mp4", has_sound=has_sound, encoded_anew=True)
+    except UnusableVideosError:
+        raise
     except av.FFmpegError as error:
         raise UnusableVideosError(f"{path} cannot be decoded: {error.strerror}; leave it out") from error
+    except ValueError as error:  # such as tags that are no text
+        raise UnusableVideosError(f"{path} cannot be decoded: {error}; leave it out") from error
     kind: Literal["video/mp4", "video/webm"] = "video/webm" if path.suffix.lower() == ".webm" else "video/mp4"
     return WebVideo(content=content, kind=kind, has_sound=has_sound, encoded_anew=False)
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return read_small(path, _MOST_BYTES)
+    except FileTooLargeError as error:
+        raise UnusableVideosError(
+            f"{path} has more than {_MOST_BYTES // 1_000_000} MB, the most of a video to be rated; cut it"
+        ) from error
+    except NotRegularFileError as error:
+        raise UnusableVideosError(f"{error}; leave it out") from error
+    except OSError as error:
+        raise UnusableVideosError(f"{path} cannot be read: {error.strerror or error}; leave it out") from error
 
 
 def _check_size(path: Path, stored: "InputContainer") -> None:
     if not stored.streams.video:
         raise UnusableVideosError(f"{path} has no pictures; leave it out")
     stream = stored.streams.video[0]
-    duration_s = (stored.duration or 0) / av.time_base
+    if stream.codec_context is None:
+        raise UnusableVideosError(f"{path} has pictures in a format for which there is no decoder; leave it out")
+    duration_s = (stored.duration or 0) / _UNITS_PER_S
     if duration_s > _LONGEST_S or max(stream.width, stream.height) > _LARGEST_PX:
         raise UnusableVideosError(
             f"{path} has {stream.width}x{stream.height} pixels and {duration_s:.0f} s; a video to be rated has "
             f"{_LARGEST_PX} pixels a side and {_LONGEST_S} s at most"
         )
+
+
+def _require_picture(path: Path, stored: "InputContainer") -> None:
+    if next(stored.decode(video=0), None) is None:
+        raise UnusableVideosError(f"{path} holds no picture; leave it out")
 
 
 def _plays(path: Path, stored: "InputContainer") -> bool:
@@ -106,7 +137,9 @@ def _plays(path: Path, stored: "InputContainer") -> bool:
     )
 
 
-def _encoded(stored: "InputContainer") -> bytes:
+def _encoded(path: Path, stored: "InputContainer") -> bytes:
+    import av
+
     content = io.BytesIO()
     with av.open(content, mode="w", format="mp4") as output:
         shown = stored.streams.video[0]
@@ -120,7 +153,8 @@ def _encoded(stored: "InputContainer") -> bytes:
         sound = output.add_stream("aac", rate=_SOUND_HZ, layout="stereo") if stored.streams.audio else None
         if sound is not None:
             sound.bit_rate = _SOUND_BPS
-        for frame in stored.decode(video=0):
+        for number, frame in enumerate(stored.decode(video=0)):
+            _check_rest(path, number, frame.time, content)
             picture = frame.reformat(pictures.width, pictures.height, "yuv420p")
             picture.pict_type = av.video.frame.PictureType.NONE
             output.mux(pictures.encode(picture))
@@ -131,7 +165,18 @@ def _encoded(stored: "InputContainer") -> bytes:
     return content.getvalue()
 
 
-def _encode_sound(stored: "InputContainer", output: "OutputContainer", sound: av.AudioStream) -> None:
+def _check_rest(path: Path, number: int, time_s: float | None, content: io.BytesIO) -> None:
+    """Refuse a video that turns out to be longer than its header states, or much larger when it is encoded."""
+    if number >= _MOST_PICTURES or (time_s or 0.0) > _LONGEST_S or content.tell() > _MOST_BYTES:
+        raise UnusableVideosError(
+            f"{path} has more than {_LONGEST_S} s, {_MOST_PICTURES:,} pictures, or {_MOST_BYTES // 1_000_000} MB as a "
+            "browser plays it; cut it"
+        )
+
+
+def _encode_sound(stored: "InputContainer", output: "OutputContainer", sound: "AudioStream") -> None:
+    import av
+
     resampler = av.AudioResampler(format="fltp", layout="stereo", rate=_SOUND_HZ, frame_size=_SOUND_BLOCK)
     for frame in stored.decode(audio=0):
         for block in resampler.resample(frame):

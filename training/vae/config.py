@@ -172,6 +172,7 @@ def _tiny(loss: VaeLossConfig) -> VaeTrainingConfig:
             log_every=100,
             pictures_every=1000,
             checkpoint_every=1000,
+            validate_every=500,
         ),
         loss=loss,
         perceptual=PerceptualConfig(network="none"),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from foundation.array_types import Int64Array, RgbImage
+from foundation.array_types import Int64Array
 from foundation.storage.atomic import write_json_atomic
 from models.pixels import to_float, to_uint8
 from models.run_folder import RunFolder
@@ -19,12 +19,12 @@ from training.data.selection import SelectionError, select_clips
 from training.vae.previews import reconstruct
 from training.vae.samples import FramePair, FramePairBatch, FramePairs, collate_pairs
 from training.vae.task import VaeTask
+from training.vae.validation import psnr_db
 
 __all__ = [
     "REPORT_FILE",
     "ReconstructionCheck",
     "check_reconstruction",
-    "psnr_db",
     "reconstruction_report",
     "report_lines",
 ]
@@ -33,17 +33,6 @@ REPORT_FILE = "reconstruction_check.json"
 """In the run folder."""
 
 _AT_ONCE = 8
-
-
-def psnr_db(image: RgbImage, target: RgbImage) -> float:
-    """Return the peak signal-to-noise ratio of two 8-bit images, at most 100 dB.
-
-    >>> grey = np.full((2, 2, 3), 100, np.uint8)
-    >>> round(psnr_db(grey + 1, grey), 2), psnr_db(grey, grey)
-    (48.13, 100.0)
-    """
-    mean_square = float(np.square(image.astype(np.float64) - target).mean())
-    return min(_BEST_DB, 10.0 * float(np.log10(255.0**2 / mean_square))) if mean_square else _BEST_DB
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -143,10 +132,6 @@ def _source(n_train_frames: int, clip: int, target: int, seed: int) -> int:
         return draw_below(n_train_frames, *stream)
     source = draw_below(max(1, n_train_frames - 1), *stream)
     return source + (source >= target) if n_train_frames > 1 else source
-
-
-_BEST_DB = 100.0
-"""PSNR of identical images, which is infinite by definition."""
 
 
 @torch.inference_mode()

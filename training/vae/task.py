@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from foundation.array_types import RgbImage
+from foundation.errors import CannotStartError
 from manifests.record import read_dataset, write_dataset
 from models.pixels import to_float
 from models.vae.blocks import ResBlock
@@ -18,8 +19,9 @@ from models.vae.landmark_image import LandmarkImageConfig, LandmarkRenderer
 from models.vae.vae import Vae, VaeOutput
 from models.weights import WeightFacts
 from training.data.clips import DamageLog
+from training.data.held_out import NothingHeldOutError, held_out
 from training.data.identity import LearntData, data_of
-from training.data.selection import select_clips
+from training.data.selection import ClipIndex, select_clips
 from training.loop.loop import TrainError
 from training.loop.task import Export, Step, Trainable
 from training.schedules import constant
@@ -34,6 +36,7 @@ from training.vae.loss import (
 from training.vae.perceptual import perceptual_network
 from training.vae.previews import VaePreviews
 from training.vae.samples import FramePairs, VaeBatch, VaeSamples
+from training.vae.validation import KeypointSource, VaeValidation
 
 __all__ = ["VaeTask"]
 
@@ -47,12 +50,13 @@ class VaeTask:
     name = "vae"
     unit = "images"
 
-    def __init__(self, dataset: Path, config: VaeTrainingConfig) -> None:
+    def __init__(self, dataset: Path, config: VaeTrainingConfig, keypoints: KeypointSource | None = None) -> None:
         """Select the clips and build the networks.
 
         Args:
             dataset: made by `gaia-curate`.
             config: all settings.
+            keypoints: gives what finds the landmarks of rebuilt frames; None: validation measures no landmarks.
 
         Raises:
             DatasetError: `dataset` is none.
@@ -75,6 +79,24 @@ class VaeTask:
         self._previews = VaePreviews(pairs, self.renderer)
         self._damage = DamageLog(index)
         self._gan_steps = self._bad_factors = self._bad_in_a_row = 0
+        self._notes: tuple[str, ...] = ()
+        self._validation = None if config.train.validate_every is None else self._held_out(index, keypoints)
+
+    def _held_out(self, learned: ClipIndex, keypoints: KeypointSource | None) -> VaeValidation | None:
+        """Return the validation, and note what it leaves out; None where the dataset has nobody to validate on."""
+        train = self.config.train
+        try:
+            held = held_out(learned, train.validation_split, count=train.validation_clips)
+        except NothingHeldOutError as error:
+            self._notes = (str(error),)
+            return None
+        self._notes, finder = held.notes, None
+        if keypoints is not None:
+            try:
+                finder = keypoints(learned.dataset, learned.landmark_scheme)
+            except CannotStartError as error:
+                self._notes = (*held.notes, f"validation leaves out AKD: {error}")
+        return VaeValidation(held, self.config, self.vae, self.renderer, self._perceptual, finder)
 
     def trainables(self) -> Mapping[str, Trainable]:
         """Return the VAE, and the discriminator, which has no gradient before `loss.gan_start_step`."""
@@ -167,15 +189,27 @@ class VaeTask:
         )
 
     def caveats(self) -> Sequence[str]:
-        """Return what a report of a finished run has to add: steps of this call in which the GAN had no say."""
+        """Return what a report of a finished run has to add: clips left out, and steps in which the GAN had no say."""
+        left_out = self.source.pairs.index.left_out
         if not self._bad_factors:
-            return []
+            return left_out
         where = f"{self._bad_factors} of {self._gan_steps} steps with a GAN"
-        return [f"the factor of the GAN loss was not finite in {where}; the discriminator had no say in them"]
+        return [
+            *left_out,
+            f"the factor of the GAN loss was not finite in {where}; the discriminator had no say in them",
+        ]
 
     def previews(self) -> Mapping[str, RgbImage]:
         """Return reconstructions, and swaps: the appearance of each clip with the motion of each other."""
         return self._previews.sheets(self.vae)
+
+    def validation(self) -> VaeValidation | None:
+        """Return how well frames of people are rebuilt that the VAE does not learn from."""
+        return self._validation
+
+    def notes(self) -> Sequence[str]:
+        """Return why validation is left out, or which clips it leaves out."""
+        return self._notes
 
     def export(self) -> Export:
         """Return the VAE; the discriminator is of use in training only."""

@@ -1,4 +1,5 @@
 const COLOURS = {
+  __proto__: null, // an outcome may be called like what every object has
   kept: "#2e9e63", trimmed: "#b9c0c8", undecodable: "#6b4c9a", not_asked: "#d3d8de", no_face: "#8c564b",
   several_faces: "#9467bd", small_face: "#d9a400", cut: "#7f7f7f", frontal: "#e377c2", jitter: "#ff7f0e",
   mask: "#17a2b8", silence: "#3b7dd8", still_face: "#9aa11b", not_speaking: "#d62728", sync: "#c2185b",

@@ -221,6 +221,39 @@ def test_an_export_to_webdataset_is_read_back_by_it(labelled: Path, reader: Read
     assert len(list((tmp_path / "small").glob("*.tar"))) == 2
 
 
+def put(dataset: Path, **columns: object) -> None:
+    """Write a value into every row of some columns of the table `clips`."""
+    for path in (dataset / "clips").glob("*.parquet"):
+        rows = pq.read_table(path)
+        for name, value in columns.items():
+            number = rows.schema.get_field_index(name)
+            field = rows.schema.field(number)
+            rows = rows.set_column(number, field, pa.array([value] * len(rows), field.type))
+        pq.write_table(rows, path, row_group_size=1)
+
+
+def test_an_export_to_webdataset_has_the_words_of_transcripts(copy: Path, reader: Reader, tmp_path: Path) -> None:
+    words = [{"word": "Hi.", "start_s": 0.25, "end_s": 0.5, "confidence": 0.75}]
+    put(copy, transcript="Hi.", words=words)
+    export(copy, "webdataset", tmp_path / "wds")
+    tar = str(tmp_path / "wds" / "train-diffusion-00000.tar")
+    (sample,) = reader("webdataset").WebDataset(tar, shardshuffle=False)
+    assert json.loads(sample["json"])["words"] == words
+    assert "words.npy" not in sample
+
+
+@pytest.mark.parametrize(("column", "value"), [("split", "../../outside"), ("tier", "../x"), ("clip_id", "../../x")])
+def test_what_a_stranger_states_names_no_file_outside_of_an_export(
+    copy: Path, tmp_path: Path, column: str, value: str
+) -> None:
+    put(copy, **{column: value})
+    before = sorted(path.name for path in tmp_path.iterdir())
+    with pytest.raises(DatasetError, match=column):
+        export(copy, "webdataset", tmp_path / "new" / "wds")
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name != "new") == before
+    assert list((tmp_path / "new").rglob("*.tar")) == []
+
+
 @pytest.mark.slow
 def test_an_export_to_hugging_face_has_its_splits_and_media(
     copy: Path, reader: Reader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -101,3 +101,16 @@ def test_a_retry_ends_wherever_it_fails_or_records_what_became_of_the_video(
     assert [one for one in of_video if "curating it failed" not in one.said] == []
     assert [one for one in of_video if one.again != 0 or one.left or one.stay or "Traceback" in one.said_again] == []
     assert wrong([one for one in endings if one.code != 1], "gaia-curate", again=(0, 2)) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("every", [150])
+def test_a_fit_of_lips_and_sound_ends_wherever_it_fails_and_its_file_is_whole(
+    every: int, walk_once: Callable[[Walk], list[Ending]], small_run: SmallRun
+) -> None:
+    words = ("sync", "fit", str(small_run.dataset), "--out", "FRESH/sync.safetensors")
+    endings = walk_once(Walk(program="helpers.walked_commands:teach", arguments=words, every=every, again=True))
+    assert len(endings) > 200 / every - 1
+    # 2: no video was left to learn from, for the fault was in the reading of the only one
+    assert wrong(endings, "gaia-curate", again=(0,)) == []
+    assert [one for one in endings if one.code != 0 and "sync.safetensors" in one.wrote] == []

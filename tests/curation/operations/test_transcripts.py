@@ -24,11 +24,11 @@ from foundation.array_types import BoolArray, Float32Array
 from manifests.dataset import Dataset
 from manifests.errors import DatasetError
 from manifests.files.tables import read_table, write_parquet
+from manifests.files.transcript import Transcript, Word
 from manifests.record import read_dataset
 from manifests.reports.group_shares import group_statistics
 from manifests.reports.validate import validate
 from manifests.schema.clips import CLIPS, TRANSCRIPT_COLUMNS
-from manifests.transcript import Transcript, Word
 
 QUIET = ["speech.denoiser=none", "speech.encoder=none"]
 

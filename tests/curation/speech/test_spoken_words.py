@@ -1,11 +1,15 @@
 """Words of tokens that are written down here, at times that are written down here."""
 
+from dataclasses import asdict
+
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from curation.speech.spoken_words import HeardTokens, spoken, words_of
 from foundation.array_types import Float32Array
-from manifests.transcript import Word
+from manifests.files.transcript import Word, wrong_words
+from manifests.schema.columns import WORDS
 
 RATE = 16_000
 
@@ -73,3 +77,9 @@ def test_words_are_spoken_only_where_there_is_speech_or_beside_it() -> None:
     words = [Word(str(start), start, start + 0.1, 1.0) for start in (0.0, 1.6, 1.75, 2.1, 2.55, 2.65, 3.95)]
     assert [word.word for word in spoken(words, is_speech)] == ["1.75", "2.1", "2.55"]
     assert spoken(words, np.zeros(100, dtype=np.bool_)) == []
+
+
+def test_a_word_of_a_network_that_writes_no_space_can_still_be_read_from_a_dataset() -> None:
+    (word,) = words_of(heard(["Ġ" + "a" * 900, "a" * 900], [0, 0.2, 0.4]), loud(), spaced=True)
+    assert wrong_words(pa.chunked_array([[[asdict(word)]]], WORDS)) is None
+    assert word.word == "a" * 1000

@@ -22,7 +22,7 @@ from curation.speech.whisper_words import TranscriptModelError, WhisperTranscrib
 from foundation.array_types import BoolArray, Float32Array
 from foundation.settings import SettingsError, changed_settings
 from foundation.weights import ensure_assets
-from manifests.transcript import Transcript
+from manifests.files.transcript import Transcript
 
 RATE = 16_000
 

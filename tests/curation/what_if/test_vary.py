@@ -1,7 +1,9 @@
 """The whole of it on a small dataset, against real decisions."""
 
 import json
+import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -14,6 +16,7 @@ from curation.cli.app import app
 from curation.output.provenance import new_record
 from curation.settings import CurationSettings
 from curation.what_if import counting
+from curation.what_if.kept_charts import write_chart
 from curation.what_if.kept_figures import KeptRow, WhatIf
 from foundation.errors import EXIT_USAGE
 from manifests.record import write_dataset
@@ -160,3 +163,20 @@ def test_a_folder_that_is_no_dataset_and_evidence_that_is_gone_are_told(small_ru
     code, output = _command(str(tmp_path / "gone"), "--vary", "rules.too_short.min_s=3")
     assert code == EXIT_USAGE
     assert "is gone; run the curation again" in output
+
+
+def test_a_picture_shows_the_name_of_a_folder_as_text_and_is_there_as_a_whole_or_not_at_all(
+    small_run: SmallRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = curation.vary(small_run.dataset, ["rules.too_short.min_s=3,4"])
+    found = replace(found, dataset=str(tmp_path / "$\\frac{$"))  # no formula that can be drawn
+    write_chart(found, tmp_path / "kept.svg")
+    assert (tmp_path / "kept.svg").read_bytes().startswith(b"<?xml")
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="No space left"):
+        write_chart(found, tmp_path / "other.svg")
+    assert [path.name for path in tmp_path.iterdir()] == ["kept.svg"]

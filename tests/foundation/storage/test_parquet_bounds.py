@@ -10,8 +10,9 @@ import pyarrow.dataset as arrow_dataset
 import pyarrow.parquet as pq
 import pytest
 
-from foundation.storage.arrow import arrow_rows, open_parquet, read_parquet
+from foundation.storage.arrow import open_parquet, read_parquet
 from foundation.storage.parquet_pages import OversizedError, leaves_of
+from manifests.files.scans import arrow_rows
 
 _MIB = 1 << 20
 

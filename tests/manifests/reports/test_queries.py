@@ -95,7 +95,13 @@ def test_every_query_of_the_docs_page_has_an_answer(dataset: Path, repository: P
     assert answers[0][0] == ("diffusion", "silence", 1, 3.2)
     assert dict(answers[1]) == pytest.approx({"diffusion": 0.8 / 3600, "vae": 0.8 / 3600})
     assert [row[1:3] for row in answers[2]] == [("unreadable", None), (None, "too_short")]
+    assert [row[1:] for row in answers[_only(queries, "unnest(words)")]] == [("Good", 0.2, 0.4), ("morning.", 0.4, 0.9)]
     assert all(answers)
+
+
+def _only(queries: list[str], part: str) -> int:
+    (number,) = (number for number, sql in enumerate(queries) if part in sql)
+    return number
 
 
 def test_an_error_names_the_views(dataset: Path) -> None:

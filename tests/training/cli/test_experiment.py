@@ -21,6 +21,7 @@ def _gaia_train(*arguments: object) -> tuple[int, str]:
 
 def test_the_list_names_every_experiment_its_row_and_what_differs() -> None:
     code, text = _gaia_train("experiments")
+    assert (code, text) == _gaia_train("experiment", "--list")
     assert code == 0
     lines = {line.split()[0]: line for line in text.splitlines()}
     for name in experiment_names():
@@ -51,7 +52,27 @@ def test_an_experiment_that_cannot_be_trained_ends_with_2(
     arguments: tuple[str, ...], message: str, dataset: Path, tmp_path: Path
 ) -> None:
     name, *options = arguments
-    code, text = _gaia_train("experiment", name, dataset, "--out", tmp_path / "run", *options)
+    code, text = _gaia_train("experiment", name, dataset, "--out", tmp_path / "run", "--train-only", *options)
     assert code == 2
     assert message in text
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "give NAME, DATASET and --out FOLDER; `gaia-train experiment --list` lists the rows"),
+        (("section5_text", "DATASET", "--out", "OUT"), "cannot be trained yet"),
+        (("table6_without_difusion", "DATASET", "--out", "OUT"), "the nearest known one is 'table6_without_diffusion'"),
+        (("table6", "DATASET", "--out", "OUT", "--vae", "VAE"), "--vae: for one network alone; give --train-only too"),
+        (("table6", "DATASET", "--out", "OUT", "--set", "train.steps=1"), "begin the name with vae. or diffusion."),
+    ],
+)
+def test_rows_that_cannot_be_had_end_with_2(
+    arguments: tuple[str, ...], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, text = _gaia_train("experiment", *arguments)
+    assert code == 2
+    assert message in text
+    assert not list(tmp_path.iterdir())

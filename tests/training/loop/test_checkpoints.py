@@ -63,7 +63,7 @@ def test_damaged_tensors_are_refused(trained: RunFolder, tmp_path: Path) -> None
 def test_progress_is_that_of_the_run(trained: RunFolder) -> None:
     said = json.loads((trained.checkpoint(10) / "state.json").read_text())
     # 40 samples of a set of 11
-    assert said == {"step": 10, "cursor": {"epoch": 3, "position": 7}, "bad_steps": 0, "skipped": 0}
+    assert said == {"step": 10, "cursor": {"epoch": 3, "position": 7}, "bad_steps": 0, "skipped": 0, "best": None}
 
 
 def test_progress_of_an_older_checkpoint_counts_the_steps_it_knows_to_be_skipped(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+import training.ratings.rating_files
 from training import rating_table
 from training.cli.app import app
 from training.ratings.grades import CRITERIA
@@ -157,3 +159,36 @@ def test_without_ratings_there_is_no_table(tmp_path: Path) -> None:
     (tmp_path / "deep.json").write_text("[" * 100_000, encoding="utf-8")
     with pytest.raises(RatingsError, match="is no file of ratings"):
         rating_table(key, [tmp_path / "deep.json"])
+
+
+def test_a_folder_of_ratings_that_a_stranger_made_is_not_waited_for_and_not_left(tmp_path: Path) -> None:
+    key, given = write_key(tmp_path), tmp_path / "raters"
+    given.mkdir()
+    sound = write(tmp_path / "a.json", ratings_of("Ann", (4, 5), (2, 1)))
+    (given / "a.json").symlink_to(sound)
+    with pytest.raises(RatingsError, match=r"raters/a\.json is a link, not a regular file"):
+        rating_table(key, [given])
+    assert rating_table(key, [given / "a.json"]).raters == ("Ann",)  # a link that the user names
+    (given / "a.json").unlink()
+    os.mkfifo(given / "a.json")
+    for files in ((key, given), (given / "a.json", sound)):
+        with pytest.raises(RatingsError, match="is a named pipe, not a regular file"):
+            rating_table(files[0], [files[1]])
+
+
+def test_a_key_of_more_systems_than_can_be_compared_is_refused(tmp_path: Path) -> None:
+    systems = [f"s{n}" for n in range(100)]
+    items = {f"{s:08d}{v:08d}": {"system": name, "video": str(v)} for s, name in enumerate(systems) for v in range(60)}
+    key = json.loads(write_key(tmp_path).read_text(encoding="utf-8")) | {"systems": systems, "items": items}
+    one = ratings_of("Ann", (), ())
+    one["ratings"] = [{"item": "0" * 16, "position": 0, "grades": {criterion.key: 1 for criterion in CRITERIA}}]
+    with pytest.raises(RatingsError, match="100 systems of 60 videos, which with 1 raters is too much for one table"):
+        rating_table(write(tmp_path / "many.key.json", key), [write(tmp_path / "a.json", one)])
+
+
+def test_files_of_ratings_have_a_limit_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = [write(tmp_path / f"{name}.json", ratings_of(name, (4,), (2,))) for name in ("a", "b")]
+    monkeypatch.setattr(training.ratings.rating_files, "_MOST_BYTES_OF_ALL", files[0].stat().st_size)
+    assert rating_table(write_key(tmp_path), files[:1]).raters == ("a",)
+    with pytest.raises(RatingsError, match="MB together"):
+        rating_table(write_key(tmp_path), [tmp_path])

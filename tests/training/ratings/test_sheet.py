@@ -1,5 +1,6 @@
 import io
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from helpers.made_videos import read_count
 from helpers.review_pages import data_of
 from typer.testing import CliRunner
 
+import training.ratings.web_video
 from training import write_rating_sheet
 from training.cli.app import app
 from training.ratings.rated_videos import UnusableVideosError
@@ -146,3 +148,32 @@ def test_folders_that_cannot_be_compared_are_refused(
 def test_more_videos_for_each_rater_than_there_are_is_an_error(outputs: dict[str, Path], tmp_path: Path) -> None:
     with pytest.raises(UnusableVideosError, match="would see 4 videos, and there are 3"):
         write_rating_sheet([str(outputs["ours"]), str(outputs["rival"])], tmp_path / "sheet.html", per_rater=4)
+
+
+def texts_that_name(target: Path) -> dict[str, str]:
+    """Return texts that a decoder could take for a list of what to open."""
+    return {
+        "HLS": f"#EXTM3U\n#EXT-X-TARGETDURATION:3\n#EXTINF:3,\n{target}\n#EXT-X-ENDLIST\n",
+        "concat": f"ffconcat version 1.0\nfile '{target}'\n",
+        "SDP": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 45678 RTP/AVP 96\n"
+        "a=rtpmap:96 H264/90000\n",
+    }
+
+
+@pytest.mark.parametrize("kind", ["HLS", "concat", "SDP"])
+def test_a_text_in_the_place_of_a_video_opens_nothing(kind: str, outputs: dict[str, Path], tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    path.write_text(texts_that_name(outputs["ours"] / "anna.mp4")[kind])
+    with pytest.raises(UnusableVideosError, match=r"a\.mp4 cannot be decoded"):
+        web_video(path)
+
+
+def test_a_video_is_not_waited_for_and_has_an_end(
+    outputs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.mkfifo(tmp_path / "a.mp4")
+    with pytest.raises(UnusableVideosError, match="is a named pipe"):
+        web_video(tmp_path / "a.mp4")
+    monkeypatch.setattr(training.ratings.web_video, "_MOST_PICTURES", 5)
+    with pytest.raises(UnusableVideosError, match="more than 600 s, 5 pictures"):
+        web_video(outputs["older"] / "anna.mp4")

@@ -15,9 +15,10 @@ from models.run_folder import RunFolder
 from models.vae.landmark_image import LandmarkRenderer
 from models.vae.vae import Vae
 from training.vae import report as reconstruction_check
-from training.vae.report import check_reconstruction, psnr_db, reconstruction_report, report_lines
+from training.vae.report import check_reconstruction, reconstruction_report, report_lines
 from training.vae.samples import FramePairBatch
 from training.vae.task import VaeTask
+from training.vae.validation import psnr_db
 
 CPU = torch.device("cpu")
 

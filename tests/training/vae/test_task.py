@@ -128,7 +128,7 @@ def test_factors_that_are_no_numbers_in_many_steps_end_the_run_though_others_lie
     task = _task(dataset, replace(WITH_GAN, max_bad_factors=2))
     good = {name: tensor.clone() for name, tensor in task.discriminator.state_dict().items()}
     bad = {name: torch.full_like(tensor, float("nan")) for name, tensor in good.items()}
-    assert task.caveats() == []
+    assert not task.caveats()
     for state in (bad, good):
         task.discriminator.load_state_dict(state)
         task.backward(_step(task, [_keys(3, 50)]))

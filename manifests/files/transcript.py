@@ -12,6 +12,7 @@ from manifests.limits import MAX_CLIP_S
 from manifests.schema.columns import WORDS
 
 __all__ = [
+    "LONGEST_WORD",
     "MOST_CHARACTERS",
     "MOST_WORDS",
     "Transcript",
@@ -28,7 +29,8 @@ MOST_WORDS = 20_000
 MOST_CHARACTERS = 200_000
 """Longest transcript."""
 
-_LONGEST_WORD = 1_000
+LONGEST_WORD = 1_000
+"""Most characters of a word."""
 
 _JOINERS = "\u200c\u200d"
 """Characters that belong to words of Persian, Hindi and other languages, though they cannot be printed."""
@@ -39,6 +41,7 @@ class Word:
     """A spoken word, with the punctuation at its ends."""
 
     word: str
+    """As it is written."""
     start_s: float
     """Seconds after the start of the clip."""
     end_s: float
@@ -166,8 +169,8 @@ def _wrong_times(starts_s: pa.ChunkedArray, ends_s: pa.ChunkedArray) -> str | No
 
 def _wrong_texts(texts: pa.ChunkedArray) -> str | None:
     longest = pc.max(pc.utf8_length(texts)).as_py()
-    if longest > _LONGEST_WORD:
-        return f"a word has {longest:,} characters; it can have {_LONGEST_WORD:,}"
+    if longest > LONGEST_WORD:
+        return f"a word has {longest:,} characters; it can have {LONGEST_WORD:,}"
     wrong: Sequence[str] = [text for text in pc.unique(texts).to_pylist() if not text or cleaned(text) != text]
     return f"{wrong[0]!a:.60} cannot be a word" if wrong else None
 

@@ -9,8 +9,8 @@ import pytest
 from manifests.errors import DatasetError
 from manifests.files.cells import bad_cells, checked_columns
 from manifests.files.names import UnsafeValueError
+from manifests.files.transcript import MOST_CHARACTERS, MOST_WORDS, Transcript, Word, cleaned
 from manifests.schema.clips import CLIPS, TRANSCRIPT_COLUMNS
-from manifests.transcript import MOST_CHARACTERS, MOST_WORDS, Transcript, Word, cleaned
 
 GOOD = {"word": "good", "start_s": 0.2, "end_s": 0.5, "confidence": 0.9}
 

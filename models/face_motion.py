@@ -10,11 +10,10 @@ import torch
 from torch import Tensor
 
 from foundation.array_types import Float16Array, Float32Array, RgbImage
-from generation.portrait import Portrait
-from generation.trained_run import TrainedRun
 from models.motion.diffusion import MotionDiffusion
 from models.motion.inputs import MotionInputs
 from models.pixels import to_float, to_uint8
+from models.run_networks import RunNetworks
 from models.sampling.sample_motion import MotionSampling, sample_motion
 from models.sampling.samplers import SeededNoise
 
@@ -23,8 +22,8 @@ __all__ = [
     "appearance_of",
     "decoded_frames",
     "motion_of_landmarks",
-    "motion_of_portrait",
     "motion_of_speech",
+    "reference_motion",
 ]
 
 _BATCH = 16
@@ -32,7 +31,7 @@ _BATCH = 16
 
 
 @torch.inference_mode()
-def motion_of_landmarks(run: TrainedRun, landmarks_px: Float32Array) -> Tensor:
+def motion_of_landmarks(run: RunNetworks, landmarks_px: Float32Array) -> Tensor:
     """Return (T, C, H, W) motion latents, means of their posterior, of (T, K, 2) landmarks in pixels of the crop.
 
     Raises:
@@ -47,19 +46,24 @@ def motion_of_landmarks(run: TrainedRun, landmarks_px: Float32Array) -> Tensor:
     return torch.cat(parts)
 
 
-def motion_of_portrait(run: TrainedRun, portrait: Portrait) -> Tensor:
+def reference_motion(run: RunNetworks, image: RgbImage, landmarks_px: Float32Array) -> Tensor:
     """Return the (C, H, W) latent of a portrait that is the reference of the motion network.
 
     It is z_m of the landmarks, or z_a of the image where the VAE was trained without disentanglement (Table 6).
+
+    Args:
+        run: its networks.
+        image: (image_px, image_px, 3) the portrait.
+        landmarks_px: (K, 2) its landmarks, pixels of the image.
     """
     if run.vae.config.disentangled:
-        return motion_of_landmarks(run, portrait.landmarks_px[None])[0]
-    return appearance_of(run, portrait.image)
+        return motion_of_landmarks(run, landmarks_px[None])[0]
+    return appearance_of(run, image)
 
 
 @torch.inference_mode()
 def motion_of_speech(
-    run: TrainedRun,
+    run: RunNetworks,
     network: MotionDiffusion,
     features: Float16Array,
     reference_CHW: Tensor,
@@ -72,7 +76,7 @@ def motion_of_speech(
         run: of which `network` is the motion network.
         network: on the device of the VAE.
         features: (T, F) one row per frame.
-        reference_CHW: latent of the portrait, see `motion_of_portrait`.
+        reference_CHW: latent of the portrait, see `reference_motion`.
         sampling: solver, guidance, windows.
         seed: of all the noise.
     """
@@ -93,14 +97,14 @@ FRAMES_AT_ONCE = 8
 
 
 @torch.inference_mode()
-def appearance_of(run: TrainedRun, image: RgbImage) -> Tensor:
+def appearance_of(run: RunNetworks, image: RgbImage) -> Tensor:
     """Return the (C, H, W) appearance latent of an (image_px, image_px, 3) image."""
     device = next(run.vae.parameters()).device
     image_BCHW = to_float(torch.from_numpy(image).permute(2, 0, 1)[None].to(device))
     return run.vae.encode_appearance(image_BCHW).mean_BCHW[0]
 
 
-def decoded_frames(run: TrainedRun, appearance_CHW: Tensor, motion_TCHW: Tensor) -> Iterator[RgbImage]:
+def decoded_frames(run: RunNetworks, appearance_CHW: Tensor, motion_TCHW: Tensor) -> Iterator[RgbImage]:
     """Yield the (image_px, image_px, 3) frame of each motion latent, with one appearance.
 
     Latents of a VAE without disentanglement hold the appearance themselves; the given one is not used then.

@@ -1,0 +1,53 @@
+"""Load the networks of a training run: the VAE, and the motion network where the run has one."""
+
+from dataclasses import dataclass
+
+import torch
+
+from models.motion.config import MotionDiffusionConfig
+from models.motion.diffusion import MotionDiffusion
+from models.run_folder import RunFolder
+from models.vae.landmark_image import LandmarkImageConfig, LandmarkRenderer
+from models.vae.vae import Vae, VaeConfig
+from models.weights import WeightFacts, load_weights, read_facts
+
+__all__ = ["RunNetworks", "load_networks"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunNetworks:
+    """Networks of a run, in evaluation mode and on one device."""
+
+    vae: Vae
+    renderer: LandmarkRenderer
+    """Renderer of landmarks in the style that the VAE was trained on."""
+    motion: MotionDiffusion | None
+    """None: the run is one of the VAE alone."""
+    facts: WeightFacts
+    """Landmark scheme, and speech encoder where there is a motion network."""
+    label: str
+    """Folder and step, for messages and for the tag in the video."""
+
+    @property
+    def size_px(self) -> int:
+        """Width and height of its frames."""
+        return self.vae.config.image_px
+
+
+def load_networks(folder: RunFolder, device: str | torch.device) -> RunNetworks:
+    """Return the networks of a run's checkpoint, the newest where none is named, on `device`.
+
+    Raises:
+        RunFolderError: the folder is no run, or has no checkpoint yet.
+        WeightsError: a file is damaged or holds another network.
+    """
+    newest = folder.weights()
+    has_motion = folder.holds(folder.vae)
+    facts = read_facts(newest)
+    vae_facts = WeightFacts(landmark_scheme=facts.landmark_scheme, speech_encoder=None)
+    vae = load_weights(folder.vae if has_motion else newest, Vae, VaeConfig, vae_facts).to(device)
+    motion = load_weights(newest, MotionDiffusion, MotionDiffusionConfig, facts).to(device) if has_motion else None
+    image = LandmarkImageConfig(scheme=facts.landmark_scheme, image_px=vae.config.image_px)
+    return RunNetworks(
+        vae=vae, renderer=LandmarkRenderer(image).to(device), motion=motion, facts=facts, label=folder.label()
+    )

@@ -1,0 +1,1 @@
+"""Comparison of systems by their result videos: matching with the truth, measuring, the paper's tables (section 5)."""
