@@ -8,20 +8,26 @@ from typing import TYPE_CHECKING
 from foundation.lazy import lazy_attributes
 
 __all__ = [
+    "GeneratedVideo",
     "GenerationError",
     "GenerationResult",
+    "PoseAgreement",
     "talking_video",
 ]
 
 if TYPE_CHECKING:
-    from generation.job import GenerationResult, talking_video
+    from generation.job import talking_video
+    from generation.outcome import GeneratedVideo, GenerationResult
+    from generation.pose_check import PoseAgreement
     from generation.trained_run import GenerationError
 else:
     __getattr__, __dir__ = lazy_attributes(
         __name__,
         {
+            "GeneratedVideo": "generation.outcome",
             "GenerationError": "generation.trained_run",
-            "GenerationResult": "generation.job",
+            "GenerationResult": "generation.outcome",
+            "PoseAgreement": "generation.pose_check",
             "talking_video": "generation.job",
         },
     )

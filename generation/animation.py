@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from curation.speech.models import SpeechModels
-from foundation.array_types import Float32Array, RgbImage
+from foundation.array_types import Float16Array, Float32Array, RgbImage
 from generation.driving import DrivingVideo
 from generation.portrait import Portrait
 from generation.speech import DrivingSpeech, speech_features
@@ -19,7 +19,16 @@ from models.face_motion import (
 from models.motion.diffusion import MotionDiffusion
 from models.sampling.sample_motion import MotionSampling
 
-__all__ = ["Animation", "from_speech", "from_video", "require_landmark_driven", "speech_driven"]
+__all__ = [
+    "Animation",
+    "SpokenFeatures",
+    "features_of",
+    "from_speech",
+    "from_video",
+    "require_landmark_driven",
+    "require_pose_driven",
+    "speech_driven",
+]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,6 +39,8 @@ class Animation:
     """Can be iterated over once."""
     n_frames: int
     audio_48k: Float32Array | None
+    asked_deg: Float32Array | None = None
+    """(n_frames, 3) head poses that were asked for; None: none were."""
 
 
 def speech_driven(run: TrainedRun) -> MotionDiffusion:
@@ -46,6 +57,19 @@ def speech_driven(run: TrainedRun) -> MotionDiffusion:
     return run.motion
 
 
+def require_pose_driven(run: TrainedRun) -> None:
+    """Refuse a run whose motion network takes no head poses.
+
+    Raises:
+        GenerationError: it was trained without them, or there is no motion network.
+    """
+    if not speech_driven(run).config.pose.enabled:
+        raise GenerationError(
+            f"{run.label} was trained without head poses, so that --pose cannot turn the head; train a run that takes "
+            "them: gaia-train diffusion DATASET --vae VAE_RUN --out NEW_RUN --set model.pose.enabled=true"
+        )
+
+
 def require_landmark_driven(run: TrainedRun) -> None:
     """Refuse a run that a driving video cannot drive.
 
@@ -59,42 +83,67 @@ def require_landmark_driven(run: TrainedRun) -> None:
         )
 
 
-def from_speech(
-    run: TrainedRun,
-    portrait: Portrait,
-    speech: DrivingSpeech,
-    models: SpeechModels,
-    *,
-    sampling: MotionSampling,
-    seed: int,
-) -> Animation:
-    """Return the portrait speaking.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SpokenFeatures:
+    """Speech as the motion network takes it, N frames."""
+
+    features: Float16Array
+    """(N, F) features of the run's speech encoder."""
+    audio_48k: Float32Array
+    """(N * 1920,) mono, for the video."""
+
+
+def features_of(run: TrainedRun, speech: DrivingSpeech, models: SpeechModels) -> SpokenFeatures:
+    """Return the features of speech.
 
     Args:
         run: with a motion network.
-        portrait: source of the appearance, and of the reference motion.
         speech: speech of the portrait.
         models: those that made the speech features of the training data.
-        sampling: how motion is sampled.
-        seed: of all the noise; the same seed gives the same frames.
 
     Raises:
         GenerationError: the run has no motion network, or it was trained on features of another encoder.
     """
-    network = speech_driven(run)
+    speech_driven(run)
     name = None if models.encoder is None else models.encoder.name
     if name != run.facts.speech_encoder:
         raise GenerationError(
             f"{run.label} was trained on speech features of {run.facts.speech_encoder!r}, but the encoder on this "
             f"machine is {name!r}; use the files of speech.wav2vec2.model that the training data was made with"
         )
+    return SpokenFeatures(features=speech_features(speech, models, run.curation), audio_48k=speech.audio_48k)
+
+
+def from_speech(
+    run: TrainedRun,
+    portrait: Portrait,
+    spoken: SpokenFeatures,
+    *,
+    sampling: MotionSampling,
+    seed: int,
+    pose_deg: Float32Array | None = None,
+) -> Animation:
+    """Return the portrait speaking.
+
+    Args:
+        run: with a motion network.
+        portrait: source of the appearance, and of the reference motion.
+        spoken: features of the speech, by the run's own encoder.
+        sampling: how motion is sampled.
+        seed: of all the noise; the same seed gives the same frames.
+        pose_deg: (N, 3) pitch, yaw, roll of each frame; None: the network predicts them.
+
+    Raises:
+        GenerationError: the run has no motion network.
+    """
+    network = speech_driven(run)
     reference_CHW = reference_motion(run, portrait.image, portrait.landmarks_px)
-    features = speech_features(speech, models, run.curation)
-    motion_TCHW = motion_of_speech(run, network, features, reference_CHW, sampling, seed)
+    motion_TCHW = motion_of_speech(run, network, spoken.features, reference_CHW, sampling, seed, pose_deg)
     return Animation(
         frames=decoded_frames(run, appearance_of(run, portrait.image), motion_TCHW),
-        n_frames=speech.n_frames,
-        audio_48k=speech.audio_48k,
+        n_frames=len(spoken.features),
+        audio_48k=spoken.audio_48k,
+        asked_deg=pose_deg,
     )
 
 

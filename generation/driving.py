@@ -1,4 +1,4 @@
-"""Read a driving video: the landmarks of its face tick by tick, measured as in curation."""
+"""Read a driving video: landmarks or head poses of its face tick by tick, measured as in curation."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +9,7 @@ from curation.analysis.analyze import analyze_frames
 from curation.analysis.speaking_track import with_heard_track
 from curation.decision.decide import Decision, decide
 from curation.evidence.joining import with_audio
-from curation.evidence.measures import SURE_CUT_SCORE, AudioEvidence, Evidence
+from curation.evidence.measures import SURE_CUT_SCORE, AudioEvidence, FaceMeasures, FrameEvidence
 from curation.media.audio import LONGEST_FILE_S, tick_audio
 from curation.media.channels import within_full_scale
 from curation.media.decoders import probe_for
@@ -23,7 +23,7 @@ from generation.trained_run import GenerationError
 from manifests.landmarks import landmark_box
 from manifests.timeline import TICK_RATE_HZ, seconds_of_tick
 
-__all__ = ["DrivingVideo", "read_driving"]
+__all__ = ["DrivingVideo", "read_driving", "read_head_poses"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,15 +56,52 @@ def read_driving(path: Path, perception: Perception, settings: CurationSettings,
         audio = tick_audio(info, 0, info.n_ticks, MUX_RATE_HZ)
     except MediaError as error:
         raise GenerationError(f"--driving {path}: cannot be read as a video: {error.detail}") from error
-    evidence = with_audio(evidence, AudioEvidence(speech_prob=None, loudness_dbfs=None))
-    decision = decide(evidence, settings.rules, identity=settings.perception.identity)
-    landmarks_px = decision.face.landmarks_px
-    missing: BoolArray = np.isnan(landmarks_px[:, 0, 0])
-    _require_one_face(path, decision, missing)
+    face = _one_face("--driving", path, evidence, settings)
     _require_one_size(path, evidence)
-    crop = choose_crop(landmark_box(landmarks_px), settings.crop)
+    crop = choose_crop(landmark_box(face.landmarks_px), settings.crop)
     sound = None if audio is None else within_full_scale(audio)
-    return DrivingVideo(landmarks_px=crop.points(landmarks_px, size_px), audio_48k=sound)
+    return DrivingVideo(landmarks_px=crop.points(face.landmarks_px, size_px), audio_48k=sound)
+
+
+def read_head_poses(path: Path, perception: Perception, settings: CurationSettings, n_ticks: int) -> Float32Array:
+    """Return (n_ticks, 3) pitch, yaw and roll, degrees, of the main face of a video in its first ticks.
+
+    Args:
+        path: a video of any size and frame rate.
+        perception: the models that the training data was made with.
+        settings: those of the training data.
+        n_ticks: ticks to measure; what comes after them is not decoded.
+
+    Raises:
+        GenerationError: the video cannot be read, is shorter, or does not show one face, the same, all the time.
+    """
+    try:
+        info = probe_for(path, settings.media)
+        if info.n_ticks < n_ticks:
+            raise GenerationError(
+                f"--pose {path}: has {info.n_ticks} frames of 1/25 s, but the speech has {n_ticks}; give a video that "
+                "is at least as long"
+            )
+        evidence = analyze_frames(info, perception, 0, n_ticks, settings.media)
+    except MediaError as error:
+        raise GenerationError(
+            f"--pose {path}: cannot be read as a video: {error.detail}; give a CSV or Parquet file, a video, predict, "
+            "still, or formulas such as yaw=10*sin(2pi t/4)"
+        ) from error
+    return _one_face("--pose", path, evidence, settings).pose_deg
+
+
+def _one_face(option: str, path: Path, evidence: FrameEvidence, settings: CurationSettings) -> FaceMeasures:
+    """Return what was measured of the main face of a video, tick by tick.
+
+    Raises:
+        GenerationError: it is not there all the time, or another one takes over.
+    """
+    silent = with_audio(evidence, AudioEvidence(speech_prob=None, loudness_dbfs=None))
+    decision = decide(silent, settings.rules, identity=settings.perception.identity)
+    missing: BoolArray = np.isnan(decision.face.landmarks_px[:, 0, 0])
+    _require_one_face(option, path, decision, missing)
+    return decision.face
 
 
 def _require_length(path: Path, n_ticks: int) -> None:
@@ -73,7 +110,7 @@ def _require_length(path: Path, n_ticks: int) -> None:
         raise GenerationError(f"--driving {path}: it has more than {LONGEST_FILE_S // 60} minutes; cut it there")
 
 
-def _require_one_size(path: Path, evidence: Evidence) -> None:
+def _require_one_size(path: Path, evidence: FrameEvidence) -> None:
     """Refuse a video whose frames change their size: one crop cannot be fixed over it."""
     changes = evidence.cut_score >= SURE_CUT_SCORE
     if changes.any():
@@ -83,16 +120,16 @@ def _require_one_size(path: Path, evidence: Evidence) -> None:
         )
 
 
-def _require_one_face(path: Path, decision: Decision, missing: BoolArray) -> None:
+def _require_one_face(option: str, path: Path, decision: Decision, missing: BoolArray) -> None:
     if missing.all():
-        raise GenerationError(f"--driving {path}: no face was found in it")
+        raise GenerationError(f"{option} {path}: no face was found in it")
     if missing.any():
         first = int(np.argmax(missing))
         n = int(np.argmin([*missing[first:], False]))
         raise GenerationError(
-            f"--driving {path}: no face from {seconds_of_tick(first):.2f} s on, for {n} of {len(missing)} frames; "
+            f"{option} {path}: no face from {seconds_of_tick(first):.2f} s on, for {n} of {len(missing)} frames; "
             "cut the video to where its face is visible all the time"
         )
     if decision.main.changes.any():
         at_s = seconds_of_tick(int(np.argmax(decision.main.changes)))
-        raise GenerationError(f"--driving {path}: another face takes over at {at_s:.2f} s; cut the video there")
+        raise GenerationError(f"{option} {path}: another face takes over at {at_s:.2f} s; cut the video there")

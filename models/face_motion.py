@@ -69,8 +69,9 @@ def motion_of_speech(
     reference_CHW: Tensor,
     sampling: MotionSampling,
     seed: int,
+    pose_deg: Float32Array | None = None,
 ) -> Tensor:
-    """Return (T, C, H, W) motion latents sampled from speech; head poses are predicted by the network.
+    """Return (T, C, H, W) motion latents sampled from speech.
 
     Args:
         run: of which `network` is the motion network.
@@ -79,6 +80,7 @@ def motion_of_speech(
         reference_CHW: latent of the portrait, see `reference_motion`.
         sampling: solver, guidance, windows.
         seed: of all the noise.
+        pose_deg: (T, 3) pitch, yaw, roll in degrees; None: the network predicts them.
     """
     device = reference_CHW.device
     statistics = run.vae.latent_statistics
@@ -87,6 +89,7 @@ def motion_of_speech(
         mask_BT=torch.ones(speech_BTF.shape[:2], dtype=torch.bool, device=device),
         reference_BD=statistics.standardise(reference_CHW[None]).flatten(1),
         speech_BTF=speech_BTF,
+        pose_deg_BTP=None if pose_deg is None else torch.from_numpy(pose_deg)[None].to(device),
     )
     standardised_BTD = sample_motion(network, inputs, SeededNoise([seed], device), sampling)
     return statistics.restore(standardised_BTD[0].reshape(-1, *reference_CHW.shape))

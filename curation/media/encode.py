@@ -22,17 +22,22 @@ _FLAC_BLOCK = 4096
 
 
 def encode_mp4(
-    frames: Iterable[RgbImage | VideoFrame], size_px: int = 256, settings: MediaSettings = DEFAULT_MEDIA_SETTINGS
+    frames: Iterable[RgbImage | VideoFrame],
+    size_px: int = 256,
+    settings: MediaSettings = DEFAULT_MEDIA_SETTINGS,
+    *,
+    height_px: int | None = None,
 ) -> bytes:
     """Return `frames` as the MP4 of a clip, see `manifests.files.h264_mp4.h264_mp4`.
 
     Args:
-        frames: (size_px, size_px, 3) each, or pictures of that size as the file has them; at least one.
-        size_px: even, as chroma is stored at half the size.
+        frames: (height_px, size_px, 3) each, or pictures of that size as the file has them; at least one.
+        size_px: width; even, as chroma is stored at half the size.
         settings: how well, how fast and with how many key frames.
+        height_px: even; None: the width.
 
     Raises:
-        ValueError: no frame, a frame of another shape, or an odd `size_px`.
+        ValueError: no frame, a frame of another shape, or an odd `size_px` or `height_px`.
     """
     return h264_mp4(
         frames,
@@ -40,6 +45,7 @@ def encode_mp4(
         crf=settings.crf,
         preset=settings.encode_preset,
         key_frame_every=settings.key_frame_every,
+        height_px=height_px,
     )
 
 

@@ -36,6 +36,7 @@ __all__ = [
     "Perception",
     "face_finder_assets",
     "face_landmarks",
+    "head_pose_assets",
     "identity_at_hand",
     "lacks_lip_points",
     "lip_models",
@@ -43,6 +44,7 @@ __all__ = [
     "load_active_speaker",
     "load_face_describer",
     "load_face_finder",
+    "load_head_pose",
     "load_lip_sync",
     "load_perception",
     "optional_assets",
@@ -91,6 +93,12 @@ def perception_assets(settings: PerceptionSettings) -> list[str]:
 def face_finder_assets(settings: PerceptionSettings) -> list[str]:
     """Return the names of the weights that the face finder of these settings needs."""
     return [name for card in _face_finder(settings).used(settings) for name in card.asset_names]
+
+
+def head_pose_assets(settings: PerceptionSettings) -> list[str]:
+    """Return the names of the weights that the head pose of these settings needs, those of the face finder apart."""
+    card = _pose(settings)
+    return [] if card is None else [name for used in card.used(settings) for name in used.asset_names]
 
 
 def optional_cards(settings: PerceptionSettings) -> list[ModelCard]:
@@ -143,7 +151,7 @@ def load_perception(settings: PerceptionSettings) -> Perception:
         UnfitMaskModelError: the file that `mask` names is no classifier that can be used.
         UnknownModelError: a model is neither built in nor registered.
     """
-    faces, identity, pose = _face_finder(settings), _identity(identity_at_hand(settings)), _pose(settings)
+    faces, identity = _face_finder(settings), _identity(identity_at_hand(settings))
     return Perception(
         faces=faces.load(settings),
         landmarks=landmark_scheme(faces.scheme),
@@ -151,7 +159,7 @@ def load_perception(settings: PerceptionSettings) -> Perception:
         descriptor_dim=identity.dim,
         mask=_mask(settings).load(settings),
         mask_stride=settings.mask_stride,
-        pose=None if pose is None else pose.load(settings),
+        pose=load_head_pose(settings),
         jitter=None if faces.load_jitter is None else faces.load_jitter(),
         cuts=ContentCuts(),
         voice=SileroVoice(),
@@ -167,6 +175,18 @@ def load_face_finder(settings: PerceptionSettings) -> FaceFinder:
         UnknownModelError: it is neither built in nor registered.
     """
     return _face_finder(settings).load(settings)
+
+
+def load_head_pose(settings: PerceptionSettings) -> HeadPose | None:
+    """Load what measures head poses, and nothing else; None where that is the face finder.
+
+    Raises:
+        MissingAssetsError: weights are missing.
+        DeviceError: the GPU that is named cannot be used.
+        UnknownModelError: it is neither built in nor registered.
+    """
+    card = _pose(settings)
+    return None if card is None else card.load(settings)
 
 
 def load_face_describer(settings: PerceptionSettings) -> FaceDescriber:

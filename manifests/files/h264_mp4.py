@@ -28,7 +28,13 @@ _BLOCK = 1024
 
 
 def h264_mp4(
-    frames: Iterable[RgbImage | VideoFrame], size_px: int, *, crf: int, preset: str, key_frame_every: int
+    frames: Iterable[RgbImage | VideoFrame],
+    size_px: int,
+    *,
+    crf: int,
+    preset: str,
+    key_frame_every: int,
+    height_px: int | None = None,
 ) -> bytes:
     """Return `frames` as a 25 fps H.264 MP4: yuv420p, BT.709, limited range, frame k at exactly k/25 s.
 
@@ -36,17 +42,20 @@ def h264_mp4(
     no dates or version tags, so that the same frames give the same bytes.
 
     Args:
-        frames: (size_px, size_px, 3) each, or pictures of that size as the file has them; at least one.
-        size_px: even, as chroma is stored at half the size.
+        frames: (height_px, size_px, 3) each, or pictures of that size as the file has them; at least one.
+        size_px: width; even, as chroma is stored at half the size.
         crf: constant rate factor of x264; less is better.
         preset: of x264, such as `veryfast`.
         key_frame_every: frames from one key frame to the next, at most.
+        height_px: even; None: the width.
 
     Raises:
-        ValueError: no frame, a frame of another shape, or an odd `size_px`.
+        ValueError: no frame, a frame of another shape, or an odd `size_px` or `height_px`.
     """
-    if size_px <= 0 or size_px % 2:
-        raise ValueError(f"size_px is {size_px}; H.264 with half-size chroma needs an even number, such as 256")
+    height_px = size_px if height_px is None else height_px
+    for name, side in (("size_px", size_px), ("height_px", height_px)):
+        if side <= 0 or side % 2:
+            raise ValueError(f"{name} is {side}; H.264 with half-size chroma needs an even number, such as 256")
     buffer = BytesIO()
     n_frames = 0
     with av.open(buffer, "w", format="mp4", options={"fflags": "+bitexact", "use_editlist": "0"}) as output:
@@ -61,7 +70,7 @@ def h264_mp4(
                 "flags": "+bitexact",
             },
         )
-        stream.width = stream.height = size_px
+        stream.width, stream.height = size_px, height_px
         stream.pix_fmt = "yuv420p"
         context = stream.codec_context
         context.thread_count = 1
@@ -70,7 +79,7 @@ def h264_mp4(
         context.colorspace = context.color_trc = context.color_primaries = 1
         context.color_range = ColorRange.MPEG
         for frame in frames:
-            encoded = _yuv(frame, size_px, n_frames)
+            encoded = _yuv(frame, size_px, height_px, n_frames)
             encoded.color_trc, encoded.color_primaries = ColorTrc.BT709, ColorPrimaries.BT709
             encoded.pict_type = PictureType.NONE
             encoded.pts, encoded.time_base = n_frames, 1 / TICK_RATE_HZ
@@ -82,15 +91,15 @@ def h264_mp4(
     return buffer.getvalue()
 
 
-def _yuv(frame: RgbImage | VideoFrame, size_px: int, number: int) -> VideoFrame:
+def _yuv(frame: RgbImage | VideoFrame, width_px: int, height_px: int, number: int) -> VideoFrame:
     if isinstance(frame, VideoFrame):
         found = (frame.format.name, frame.width, frame.height)
-        if found != ("yuv420p", size_px, size_px):
-            raise ValueError(f"frame {number} is {found}; give {('yuv420p', size_px, size_px)}")
+        if found != ("yuv420p", width_px, height_px):
+            raise ValueError(f"frame {number} is {found}; give {('yuv420p', width_px, height_px)}")
         return frame
-    if frame.shape != (size_px, size_px, 3) or frame.dtype != np.uint8:
+    if frame.shape != (height_px, width_px, 3) or frame.dtype != np.uint8:
         raise ValueError(
-            f"frame {number} is {frame.dtype} of shape {frame.shape}; give uint8 of shape {(size_px, size_px, 3)}"
+            f"frame {number} is {frame.dtype} of shape {frame.shape}; give uint8 of shape {(height_px, width_px, 3)}"
         )
     return VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24").reformat(
         format="yuv420p",

@@ -22,7 +22,16 @@ from torch import Tensor
 
 from models.sampling.sde import VpSde
 
-__all__ = ["SAMPLERS", "SamplerConfig", "SeededNoise", "X0Predictor", "predict_at", "sample", "time_grid"]
+__all__ = [
+    "SAMPLERS",
+    "SamplerConfig",
+    "SamplerName",
+    "SeededNoise",
+    "X0Predictor",
+    "predict_at",
+    "sample",
+    "time_grid",
+]
 
 SamplerName = Literal["dpmpp_2m", "sde_em", "ode_heun", "ode_euler_mid"]
 
@@ -84,6 +93,15 @@ class SamplerConfig:
             raise ValueError(
                 f"SamplerConfig.temperature of {self.name} is {self.temperature}; give one above 0, and 1 with sde_em"
             )
+
+    @property
+    def network_runs(self) -> int:
+        """How often the network runs for a sample, without guidance.
+
+        >>> SAMPLERS["dpmpp_2m"].network_runs, SAMPLERS["ode_heun"].network_runs
+        (20, 49)
+        """
+        return 2 * self.steps - 1 if self.name == "ode_heun" else self.steps
 
 
 def time_grid(config: SamplerConfig, sde: VpSde) -> Tensor:

@@ -32,10 +32,15 @@ def _one_thread() -> None:
 
 @pytest.fixture(scope="session")
 def made_run(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """Make a run folder: `made_run(motion=False)` one of the VAE alone, `speech_encoder=` another encoder's."""
+    """Make a run folder: `made_run(motion=False)` one of the VAE alone, `pose=False` without head poses,
+    `speech_encoder=` another encoder's."""
 
     def make(
-        *, motion: bool = True, speech_encoder: str = "whisper-tiny.en", settings: CurationSettings | None = None
+        *,
+        motion: bool = True,
+        pose: bool = True,
+        speech_encoder: str = "whisper-tiny.en",
+        settings: CurationSettings | None = None,
     ) -> Path:
         run = tmp_path_factory.mktemp("run") / "tiny"
         torch.manual_seed(0)
@@ -46,6 +51,7 @@ def made_run(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
         save_weights(run / "vae.safetensors" if motion else export, vae, VAE, of_vae)
         if motion:
             config = replace(MOTION_DIFFUSION_SIZES["tiny"], speech_dim=384, latent_shape=VAE.motion_shape)
+            config = replace(config, pose=replace(config.pose, enabled=pose))
             network = MotionDiffusion(config)
             torch.nn.init.normal_(network.output.weight, std=0.1)  # zeros before training: no seed would show
             save_weights(export, network, config, WeightFacts(landmark_scheme=SCHEME, speech_encoder=speech_encoder))

@@ -12,7 +12,6 @@ import yaml
 
 import generation
 from generation import GenerationError
-from generation.portrait import Portrait
 from generation.trained_run import load_run
 from models.face_motion import appearance_of, decoded_frames, reference_motion
 from models.pixels import to_float, to_uint8
@@ -82,8 +81,7 @@ def test_what_an_experiment_trains_makes_a_video_or_is_refused_in_a_sentence(
 def test_latents_without_disentanglement_are_decoded_alone(vae_runs: dict[bool, Path]) -> None:
     run = load_run(vae_runs[False], "cpu")
     image = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
-    portrait = Portrait(image=image, landmarks_px=np.full((478, 2), np.nan, np.float32), face_width_px=32.0)
-    latent_CHW = reference_motion(run, portrait.image, portrait.landmarks_px)
+    latent_CHW = reference_motion(run, image, np.full((478, 2), np.nan, np.float32))
     assert latent_CHW.shape == run.vae.config.appearance_shape
     other = appearance_of(run, 255 - image)
     (frame,) = decoded_frames(run, other, latent_CHW[None])

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from helpers.made_videos import TalkingFace, frame_times, talking_video
 from helpers.raise_points import Ending, Walk, wrong
+from PIL import Image
 from typer.testing import CliRunner
 
 import generation
@@ -18,13 +19,11 @@ from curation.speech.models import SpeechModels
 from curation.speech.settings import SpeechSettings
 from foundation.array_types import Float16Array, Float32Array, RgbImage
 from generation import GenerationError
-from generation.animation import from_speech
+from generation.animation import features_of
 from generation.cli import app
-from generation.portrait import Portrait
 from generation.speech import DrivingSpeech
 from generation.trained_run import load_run
 from models.run_folder import RunFolderError
-from models.sampling.sample_motion import MotionSampling
 
 
 def _pictures(path: Path) -> np.ndarray:
@@ -58,13 +57,17 @@ def test_portrait_and_speech_become_a_video_with_the_speech_and_25_pictures_a_se
 def test_one_seed_is_one_video_and_another_seed_another(
     diffusion_run: Path, portrait: Path, speech: Path, tmp_path: Path
 ) -> None:
-    made = {}
-    for name, seed in (("a", 3), ("again", 3), ("b", 4)):
-        out = tmp_path / f"{name}.mp4"
-        generation.talking_video(diffusion_run, portrait=portrait, speech=speech, out=out, seed=seed)
-        made[name] = out
-    assert made["a"].read_bytes() == made["again"].read_bytes()
-    assert (_pictures(made["a"]) != _pictures(made["b"])).any()
+    out = tmp_path / "a.mp4"
+    generation.talking_video(diffusion_run, portrait=portrait, speech=speech, out=out, seed=3)
+    made = generation.talking_video(diffusion_run, portrait=portrait, speech=speech, out=out, seed=3, variants=2)
+    assert [(video.path, video.seed) for video in made.videos] == [
+        (tmp_path / "a_seed3.mp4", 3),
+        (tmp_path / "a_seed4.mp4", 4),
+    ]
+    first, second = (video.path for video in made.videos)
+    assert first.read_bytes() == out.read_bytes()
+    assert (_pictures(first) != _pictures(second)).any()
+    assert str(made).splitlines() == [f"{path}: 32 frames, 1.28 s" for path in (first, second)]
 
 
 @pytest.mark.slow
@@ -85,14 +88,54 @@ def test_a_driving_video_needs_the_vae_alone_and_brings_its_own_sound(
     assert (tmp_path / "0.mp4").read_bytes() == (tmp_path / "1.mp4").read_bytes()
 
 
+@pytest.mark.slow
+def test_a_video_may_show_the_whole_picture_of_the_portrait(
+    diffusion_run: Path, talking_face: TalkingFace, speech: Path, tmp_path: Path
+) -> None:
+    wall = np.full((421, 600, 3), (40, 90, 160), np.uint8)
+    wall[60:380, 240:560] = talking_face.pictures[0]
+    Image.fromarray(wall).save(tmp_path / "wide.png")
+    made = generation.talking_video(
+        diffusion_run,
+        portrait=tmp_path / "wide.png",
+        speech=speech,
+        out=tmp_path / "out.mp4",
+        face="largest",
+        keep_background=True,
+        steps=2,
+    )
+    assert made.notes == ()
+    pictures = _pictures(tmp_path / "out.mp4")
+    assert pictures.shape == (32, 420, 600, 3)
+    # lossy, but still the wall, and not the face of random networks
+    assert np.abs(pictures[:, :, :150].astype(int) - (40, 90, 160)).mean() < 4
+    assert np.abs(pictures[0, 150:300, 330:480].astype(int) - wall[150:300, 330:480]).mean() > 10
+
+
+@pytest.mark.slow
+def test_a_video_with_asked_head_poses_says_how_far_its_own_are_from_them(
+    diffusion_run: Path, portrait: Path, speech: Path, tmp_path: Path
+) -> None:
+    (made,) = generation.talking_video(
+        diffusion_run, portrait=portrait, speech=speech, out=tmp_path / "out.mp4", pose="yaw=10*sin(2pi t)", steps=2
+    ).videos
+    assert made.pose is not None
+    assert made.pose.asked_deg[:, 1] == pytest.approx(10.0 * np.sin(2.0 * np.pi * np.arange(32) / 25.0), abs=1e-4)
+    assert made.pose.measured_deg.shape == (32, 3)
+    assert str(made) == f"{tmp_path / 'out.mp4'}: 32 frames, 1.28 s; {made.pose}"
+
+
 def test_a_dry_run_says_what_would_be_done_and_writes_nothing(
     diffusion_run: Path, portrait: Path, speech: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out.mp4"
-    made = generation.talking_video(diffusion_run, portrait=portrait, speech=speech, out=out, dry_run=True)
+    made = generation.talking_video(
+        diffusion_run, portrait=portrait, speech=speech, out=out, dry_run=True, pose="pitch=5t"
+    )
+    assert "head pose: pitch 0 to 6 degrees, yaw 0 to 0 degrees, roll 0 to 0 degrees" in made.plan
     assert made.n_frames is made.duration_s is None
     assert "speech: 32 frames, 1.28 s" in made.plan
-    assert "1 windows of 32 frames, 20 steps, 48 numbers a frame" in str(made)
+    assert "1 windows of 32 frames, 20 steps of dpmpp_2m, 48 numbers a frame" in str(made)
     assert not out.exists()
 
 
@@ -106,6 +149,7 @@ def test_what_cannot_be_used_is_refused_in_one_line(
         ({"run": tmp_path / "nowhere"}, "is no folder"),
         ({"driving": portrait}, "both --speech and --driving"),
         ({"out": tmp_path / "out.avi"}, "ends in .mp4"),
+        ({"sampler": "sde_em", "temperature": 2}, "sde_em replaces the noise"),
     ):
         arguments = [part for name, value in (good | change).items() for part in (f"--{name}", str(value))]
         done = CliRunner().invoke(app, arguments)
@@ -181,14 +225,11 @@ def test_speech_cannot_drive_a_run_that_has_not_learned_from_its_encoder(
     made_run: Callable[..., Path], motion: bool, message: str
 ) -> None:
     run = load_run(made_run(motion=motion), "cpu")
-    portrait = Portrait(
-        image=np.zeros((64, 64, 3), np.uint8), landmarks_px=np.zeros((478, 2), np.float32), face_width_px=32.0
-    )
     audio = np.zeros(16_000, np.float32)
     speech = DrivingSpeech(audio_16k=audio, audio_48k=audio, n_frames=25)
     models = SpeechModels(target_lufs=-23.0, denoiser=None, encoder=_OtherEncoder())
     with pytest.raises(GenerationError, match=message):
-        from_speech(run, portrait, speech, models, sampling=MotionSampling(), seed=0)
+        features_of(run, speech, models)
 
 
 def test_an_interrupted_video_leaves_the_older_one(

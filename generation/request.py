@@ -1,0 +1,135 @@
+"""What is asked of a generated video: the inputs and options of `gaia-generate`, checked before anything is read."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from math import isfinite
+from pathlib import Path
+from typing import get_args
+
+from generation.pose_track import PoseChoice
+from generation.trained_run import GenerationError
+from models.sampling.guidance import GuidanceConfig
+from models.sampling.sample_motion import MotionSampling
+from models.sampling.samplers import SAMPLERS, SamplerConfig, SamplerName
+
+__all__ = ["GenerationJob", "MotionOptions", "face_number"]
+
+_MOST_STEPS, _MOST_VARIANTS = 10_000, 1000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MotionOptions:
+    """How motion is sampled from speech (GAIA section 4.3)."""
+
+    sampler: SamplerName = "dpmpp_2m"
+    """Solver of the reverse process."""
+    steps: int | None = None
+    """Times of its grid; None: as many as suit the solver."""
+    guidance: float = 1.0
+    """Weight of the speech, the head pose included; 1 is as in training."""
+    temperature: float = 1.0
+    """Divisor of the initial noise."""
+
+    def __post_init__(self) -> None:
+        if self.sampler not in get_args(SamplerName):
+            raise GenerationError(f"--sampler is {self.sampler!r}; give one of {', '.join(get_args(SamplerName))}")
+        if self.steps is not None and not 1 <= self.steps <= _MOST_STEPS:
+            raise GenerationError(f"--steps is {self.steps}; give 1 to {_MOST_STEPS}, such as {_suited(self.sampler)}")
+        if not (self.guidance >= 0.0 and isfinite(self.guidance)):
+            raise GenerationError(f"--guidance is {self.guidance}; give 0 or more, such as 1")
+        if not (self.temperature > 0.0 and isfinite(self.temperature)):
+            raise GenerationError(f"--temperature is {self.temperature}; give a number above 0, such as 1")
+        if self.sampler == "sde_em" and self.temperature != 1.0:
+            raise GenerationError(
+                f"--temperature is {self.temperature}, but sde_em replaces the noise that it divides; give 1, or "
+                "another --sampler"
+            )
+
+    @property
+    def solver(self) -> SamplerConfig:
+        """Solver with its grid and number of steps."""
+        suited = SAMPLERS[self.sampler]
+        return replace(suited, steps=self.steps or suited.steps, temperature=self.temperature)
+
+    @property
+    def sampling(self) -> MotionSampling:
+        """The solver with guidance, windows and process."""
+        return MotionSampling(solver=self.solver, guidance=GuidanceConfig(speech=self.guidance))
+
+
+def _suited(sampler: SamplerName) -> int:
+    return SAMPLERS[sampler].steps
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GenerationJob:
+    """Inputs of a generated video; either `speech` or `driving` is given."""
+
+    run: Path
+    portrait: Path
+    out: Path
+    speech: Path | None = None
+    driving: Path | None = None
+    motion: MotionOptions = field(default_factory=MotionOptions)
+    """How motion is sampled from speech."""
+    pose: PoseChoice = field(default_factory=PoseChoice)
+    """Head poses, for speech."""
+    seed: int = 0
+    variants: int = 1
+    """Number of videos; their seeds follow one another from `seed` on."""
+    face: int | None = None
+    """Number of the face in the portrait, from 1 for the widest; None: the portrait has one face."""
+    keep_background: bool = False
+    """Whether the video shows the whole picture of the portrait, and not the square around its face."""
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        if (self.speech is None) == (self.driving is None):
+            given = "neither --speech nor --driving" if self.speech is None else "both --speech and --driving"
+            raise GenerationError(f"{given} was given; give the one that shall drive the portrait")
+        if self.out.suffix.lower() != ".mp4":
+            raise GenerationError(f"--out is {self.out}; give a name that ends in .mp4")
+        if not 1 <= self.variants <= _MOST_VARIANTS:
+            raise GenerationError(f"--variants is {self.variants}; give 1 to {_MOST_VARIANTS}")
+        if self.driving is not None:
+            self._require_nothing_sampled()
+
+    def _require_nothing_sampled(self) -> None:
+        """Refuse options of sampling beside a driving video, which leaves nothing to sample."""
+        given = {
+            "--sampler, --steps, --guidance and --temperature": self.motion != MotionOptions(),
+            "--variants": self.variants != 1,
+            "--pose, --pose-amplitude and --pose-offset": self.pose != PoseChoice(),
+        }
+        for options, is_given in given.items():
+            if is_given:
+                raise GenerationError(
+                    f"{options} go with --speech: with --driving no motion is sampled; leave them out"
+                )
+
+    def videos(self) -> Iterator[tuple[int, Path]]:
+        """Yield seed and file of each video: `out` itself, or of several the same name with the seed at its end."""
+        if self.variants == 1:
+            yield self.seed, self.out
+            return
+        for seed in range(self.seed, self.seed + self.variants):
+            yield seed, self.out.with_stem(f"{self.out.stem}_seed{seed}")
+
+
+def face_number(face: int | str | None) -> int | None:
+    """Return the number of a face in a portrait, from 1 for the widest on, of a number or the word `largest`.
+
+    Raises:
+        GenerationError: it is neither.
+    """
+    if face is None:
+        return None
+    if face == "largest":
+        return 1
+    try:
+        number = int(face)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise GenerationError(f"--face is {face!r}; give a number from 1 for the widest on, or largest")
+    return number
