@@ -8,7 +8,7 @@ import pytest
 
 HEAVY = (
     *("torch", "ray", "cv2", "dlib", "mediapipe", "onnx", "onnxruntime", "ctranslate2", "decord", "scipy"),
-    "transformers",
+    *("pandas", "transformers"),
 )
 
 REPORT_HEAVY = f"import sys; print(*sorted({{name.partition('.')[0] for name in sys.modules}} & set({HEAVY!r})))"
