@@ -17,7 +17,7 @@ from foundation.storage.atomic import write_bytes_atomic
 from foundation.storage.digest import file_sha256
 from foundation.weights import ensure_assets
 from generation.animation import Animation, features_of, from_speech, from_video
-from generation.background import Backdrop
+from generation.backdrop import Backdrop
 from generation.driving import read_driving
 from generation.mp4 import talking_mp4
 from generation.outcome import GeneratedVideo, GenerationResult

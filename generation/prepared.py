@@ -16,7 +16,7 @@ from curation.speech.models import speech_assets
 from foundation.array_types import Float32Array
 from foundation.devices import resolve_device, torch_device
 from generation.animation import require_landmark_driven, require_pose_driven, speech_driven
-from generation.background import Backdrop
+from generation.backdrop import Backdrop
 from generation.driving import read_head_poses
 from generation.portrait import Portrait, read_portrait
 from generation.pose_check import HeadMeter

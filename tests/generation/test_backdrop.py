@@ -3,7 +3,7 @@ import pytest
 
 from curation.rendering.crop import Crop
 from foundation.array_types import RgbImage
-from generation.background import Backdrop
+from generation.backdrop import Backdrop
 
 
 def _plain(height: int, width: int, *colour: int) -> RgbImage:
