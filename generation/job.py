@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -176,8 +176,9 @@ def _animations(job: GenerationJob, run: TrainedRun, portrait: Portrait) -> Iter
     speech = read_speech(job.speech)
     pose_deg = asked_poses(job, run, portrait, speech.n_frames)
     spoken = features_of(run, speech, load_speech(settings.speech.without_transcript))
+    sampling = replace(job.motion.sampling, sde=run.sde)
     for seed, _ in job.videos():
-        yield from_speech(run, portrait, spoken, sampling=job.motion.sampling, seed=seed, pose_deg=pose_deg)
+        yield from_speech(run, portrait, spoken, sampling=sampling, seed=seed, pose_deg=pose_deg)
 
 
 def _tags(job: GenerationJob, run: TrainedRun, seed: int | None) -> dict[str, str]:

@@ -34,8 +34,8 @@ class PoseAgreement:
         """(3,) mean absolute differences of pitch, yaw and roll over measured frames; None if there are none."""
         if not self.n_measured:
             return None
-        error_deg: Float64Array = np.nanmean(np.abs(self.measured_deg - self.asked_deg).astype(np.float64), axis=0)
-        return error_deg
+        errors_deg = np.abs(self.measured_deg - self.asked_deg).astype(np.float64)
+        return np.asarray(np.nanmean(errors_deg, axis=0))
 
     def __str__(self) -> str:
         """Return the figures for people."""
@@ -64,8 +64,8 @@ class HeadMeter:
         """Return (3,) pitch, yaw and roll of a face of an image, degrees."""
         if self.poses is None:
             return face.pose_deg
-        pose_deg: Float32Array = self.poses(self.poses.crop(image, face.box_px[None]))[0]
-        return pose_deg
+        poses_deg = self.poses(self.poses.crop(image, face.box_px[None]))
+        return np.asarray(poses_deg[0], np.float32)
 
     def of_frame(self, frame: RgbImage) -> Float32Array:
         """Return (3,) pitch, yaw and roll of the widest face of a (S, S, 3) frame of a video; NaN without a face."""

@@ -97,8 +97,7 @@ def asked_pose(
     if choice.offset:
         track_deg = track_deg + _by_formula("--pose-offset", choice.offset, n_frames)
     _require_possible(track_deg)
-    asked_deg: Float32Array = track_deg.astype(np.float32)
-    return asked_deg
+    return np.asarray(track_deg, np.float32)
 
 
 def _by_formula(option: str, text: str, n_frames: int) -> Float64Array:

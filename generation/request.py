@@ -53,7 +53,7 @@ class MotionOptions:
 
     @property
     def sampling(self) -> MotionSampling:
-        """The solver with guidance, windows and process."""
+        """The solver with guidance and windows; the process is that of the run."""
         return MotionSampling(solver=self.solver, guidance=GuidanceConfig(speech=self.guidance))
 
 

@@ -40,6 +40,7 @@ def load_run(run: Path, device: str) -> TrainedRun:
         renderer=networks.renderer,
         motion=networks.motion,
         facts=networks.facts,
+        sde=networks.sde,
         label=networks.label,
         curation=_curation(folder),
     )

@@ -1,12 +1,15 @@
 """Load the networks of a training run: the VAE, and the motion network where the run has one."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import torch
 
+from foundation.settings import SettingsError, restored
 from models.motion.config import MotionDiffusionConfig
 from models.motion.diffusion import MotionDiffusion
-from models.run_folder import RunFolder
+from models.run_folder import RunFolder, RunFolderError
+from models.sampling.config import SdeConfig
+from models.sampling.sde import VpSde
 from models.vae.landmark_image import LandmarkImageConfig, LandmarkRenderer
 from models.vae.vae import Vae, VaeConfig
 from models.weights import WeightFacts, load_weights, read_facts
@@ -25,6 +28,8 @@ class RunNetworks:
     """None: the run is one of the VAE alone."""
     facts: WeightFacts
     """Landmark scheme, and speech encoder where there is a motion network."""
+    sde: VpSde
+    """Process that the motion network was trained on."""
     label: str
     """Folder and step, for messages and for the tag in the video."""
 
@@ -38,7 +43,7 @@ def load_networks(folder: RunFolder, device: str | torch.device) -> RunNetworks:
     """Return the networks of a run's checkpoint, the newest where none is named, on `device`.
 
     Raises:
-        RunFolderError: the folder is no run, or has no checkpoint yet.
+        RunFolderError: the folder is no run, has no checkpoint yet, or states an impossible noise schedule.
         WeightsError: a file is damaged or holds another network.
     """
     newest = folder.weights()
@@ -49,5 +54,20 @@ def load_networks(folder: RunFolder, device: str | torch.device) -> RunNetworks:
     motion = load_weights(newest, MotionDiffusion, MotionDiffusionConfig, facts).to(device) if has_motion else None
     image = LandmarkImageConfig(scheme=facts.landmark_scheme, image_px=vae.config.image_px)
     return RunNetworks(
-        vae=vae, renderer=LandmarkRenderer(image).to(device), motion=motion, facts=facts, label=folder.label()
+        vae=vae,
+        renderer=LandmarkRenderer(image).to(device),
+        motion=motion,
+        facts=facts,
+        sde=_sde(folder),
+        label=folder.label(),
     )
+
+
+def _sde(folder: RunFolder) -> VpSde:
+    values = folder.record().settings.get("sde") if folder.holds(folder.run_record) else None
+    if values is None:  # a run of the VAE, or weights alone
+        return VpSde()
+    try:
+        return VpSde(**asdict(restored(SdeConfig, values, f"{folder.run_record}: sde")))
+    except SettingsError as error:
+        raise RunFolderError(f"{error}; use it with the version that trained it") from error

@@ -7,7 +7,7 @@ import typer
 
 import curation
 from curation.cli.options import DatasetArgument, exit_codes
-from foundation.text import count_text
+from foundation.text import count_text, shown
 
 __all__ = ["calibrate", "label_sheet", "report"]
 

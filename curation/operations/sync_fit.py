@@ -44,8 +44,9 @@ class SyncFit:
 
     def text(self) -> str:
         """Return the lines that the command prints."""
+        taught = f"{self.n_kept} of {self.n_stretches} stretches of {count_text(self.n_files, 'file')}"
         lines = [
-            f"{self.file}: taught on {self.n_kept} of {self.n_stretches} stretches of {count_text(self.n_files, 'file')}",
+            f"{self.file}: taught on {taught}",
             f"in sync by cross-validation: {self.share_in_sync:.0%} of the files",
             f"use it with --set perception.sync={self.file}",
         ]

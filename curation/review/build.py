@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from curation.review.cards import Media, Room, clip_card, video_and_samples
+from curation.review.cards import Media, Room, clip_card, criterion_cards, video_and_samples
 from curation.review.measured_videos import MeasuredVideo, VideoRow, measured_videos
 from curation.review.overview import (
     clip_measures,
@@ -18,10 +18,10 @@ from curation.review.overview import (
     pose_measures,
     speaker_rows,
 )
-from curation.review.page_data import ClipCard, CriterionCard, Page, SampleCard, VideoCard
+from curation.review.page_data import ClipCard, Page, SampleCard, VideoCard
 from curation.review.page_notes import coverage_notes, page_of, report_notes
 from curation.review.reviewed import Collected, Reviewed, read_reviewed
-from curation.review.sampling import Sample, Strata, chosen_videos, drawn, nearest
+from curation.review.sampling import Sample, chosen_videos, drawn, nearest
 from curation.review.written_page import (
     MOST_BYTES,
     Beside,
@@ -158,7 +158,7 @@ def _report(
     room.left -= sum(len(picture.image) for card in sample_cards for picture in card.pictures)
     room.left -= sum(len(card.media or "") for card in sample_cards)
     clip_cards = _clip_cards(reviewed, beside, media, n_clips, seed, room)
-    cards = _criterion_cards(strata, collected, sample_cards)
+    cards = criterion_cards(strata, collected, sample_cards)
     speakers, n_speakers = speaker_rows(reviewed.clips)
     failures, n_failures = failure_rows(reviewed.rows)
     base = page_of(reviewed, "report", "nearest", cards)
@@ -204,7 +204,7 @@ def _sheet(
     samples = drawn(strata, n, seed)
     room = Room(left=MOST_BYTES - _PAGE_BYTES - len(samples) * _PICTURE_BYTES) if media != "none" else None
     _, sample_cards = _video_cards(reviewed, measured, samples, on_progress, timelines=False, room=room)
-    cards = _criterion_cards(strata, collected, sample_cards)
+    cards = criterion_cards(strata, collected, sample_cards)
     page = page_of(reviewed, "labels", "random", cards)
     notes = [*page.notes, *coverage_notes(len(chosen), sum(row.was_decided for row in reviewed.rows), "Drawn from")]
     if not samples:
@@ -255,36 +255,6 @@ def _video_cards(
         if on_progress is not None:
             on_progress(number, len(measured))
     return videos, cards
-
-
-def _criterion_cards(
-    strata: Sequence[Strata], collected: Collected, samples: Sequence[SampleCard]
-) -> list[CriterionCard]:
-    cards = []
-    for one in strata:
-        criterion = one.criterion
-        own = [card for card in samples if card.criterion == criterion.key]
-        own.sort(
-            key=lambda card: (not card.dropped, abs((card.value or 0.0) - card.limit), card.video_id, card.start_s)
-        )
-        cards.append(
-            CriterionCard(
-                key=criterion.key,
-                rule=criterion.rule,
-                tier=criterion.tier,
-                setting=criterion.setting,
-                limit=criterion.limit,
-                words=criterion.words,
-                unit=criterion.unit,
-                at_most=criterion.at_most,
-                boundary=criterion.boundary,
-                own=criterion.own,
-                strata=one.population,
-                histogram=collected.values.histogram(criterion),
-                samples=own,
-            )
-        )
-    return cards
 
 
 def _clip_cards(

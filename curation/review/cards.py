@@ -1,4 +1,4 @@
-"""Cards of a page: videos with timelines, samples with pictures, clips with contact sheets."""
+"""Cards of a page: videos with timelines, limits with samples and their pictures, clips with contact sheets."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,9 +8,10 @@ import numpy as np
 
 from curation.review.measured_videos import MeasuredVideo
 from curation.review.overview import video_name
-from curation.review.page_data import ClipCard, SampleCard, SpanCell, Thumbnail, VideoCard
+from curation.review.page_data import ClipCard, CriterionCard, SampleCard, SpanCell, Thumbnail, VideoCard
 from curation.review.playable import clip_video, source_video, video_address
-from curation.review.sampling import Sample
+from curation.review.reviewed import Collected
+from curation.review.sampling import Sample, Strata
 from curation.review.thumbnails import jpeg_address, missing_source, pictures_of
 from curation.review.written_page import Beside
 from curation.settings import CurationSettings
@@ -21,7 +22,7 @@ from manifests.dataset import Dataset
 from manifests.timeline import TICK_RATE_HZ, seconds_of_tick
 from manifests.vocabulary import TIERS
 
-__all__ = ["Media", "Room", "clip_card", "sample_ticks", "video_and_samples"]
+__all__ = ["Media", "Room", "clip_card", "criterion_cards", "sample_ticks", "video_and_samples"]
 
 Media = Literal["none", "embed", "link"]
 
@@ -243,3 +244,40 @@ def _text(value: object) -> str | None:
 
 def _number(value: object) -> float | None:
     return None if value is None else round(float(str(value)), 2)
+
+
+def criterion_cards(
+    strata: Sequence[Strata], collected: Collected, samples: Sequence[SampleCard]
+) -> list[CriterionCard]:
+    """Return the cards of the rules' limits, each with its samples, dropped ones and those near the limit first.
+
+    Args:
+        strata: of the stretches of each limit.
+        collected: the values of all videos.
+        samples: of all limits.
+    """
+    cards = []
+    for one in strata:
+        criterion = one.criterion
+        own = [card for card in samples if card.criterion == criterion.key]
+        own.sort(
+            key=lambda card: (not card.dropped, abs((card.value or 0.0) - card.limit), card.video_id, card.start_s)
+        )
+        cards.append(
+            CriterionCard(
+                key=criterion.key,
+                rule=criterion.rule,
+                tier=criterion.tier,
+                setting=criterion.setting,
+                limit=criterion.limit,
+                words=criterion.words,
+                unit=criterion.unit,
+                at_most=criterion.at_most,
+                boundary=criterion.boundary,
+                own=criterion.own,
+                strata=one.population,
+                histogram=collected.values.histogram(criterion),
+                samples=own,
+            )
+        )
+    return cards

@@ -9,7 +9,7 @@ import numpy as np
 from curation.review.html import page_html
 from curation.review.page_data import ClipCard, Page, VideoCard
 from foundation.json_text import json_text
-from foundation.text import megabytes
+from foundation.text import count_text, megabytes
 
 __all__ = ["fitted"]
 
@@ -39,8 +39,8 @@ def fitted(page: Page, most_bytes: int, seed: int = 0) -> tuple[Page, bytes]:
         share *= _LEFT_OUT_AGAIN
         videos, clips = _drawn(page.videos, share, seed), _drawn(page.clips, share, seed)
         note = (
-            f"Of these, {len(videos):,} timelines and {len(clips):,} clips are shown, chosen at random: there is no "
-            f"room for more in {megabytes(most_bytes)}."
+            f"Shown of these, chosen at random: {count_text(len(videos), 'timeline')} and "
+            f"{count_text(len(clips), 'clip')}; there is no room for more in {megabytes(most_bytes)}."
         )
         content = page_html(smaller := replace(page, videos=videos, clips=clips, notes=[*page.notes, note])).encode()
         if not videos and not clips:

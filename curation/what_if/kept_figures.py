@@ -180,9 +180,8 @@ class WhatIf:
                 "faces or other ticks to look at."
             )
         if self.reused_videos:
-            notes.append(
-                f"{_videos(self.reused_videos)} had been prepared by an earlier call (--no-cache prepares all anew)."
-            )
+            reused = count_text(self.reused_videos, "video")
+            notes.append(f"{reused} had been prepared by an earlier call (--no-cache prepares all anew).")
         refused = [point for point in self.points if point.refusal]
         if refused:
             notes.append(f"- : not allowed together, such as {self._named(refused[0])}: {refused[0].refusal}")

@@ -10,14 +10,16 @@ import hashlib
 import json
 import os
 import re
+from http import HTTPStatus
 from pathlib import Path
-from typing import NoReturn, Protocol
-
-import requests
+from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from foundation.address_text import address_without_secrets
 from foundation.storage.atomic import write_json_atomic
 from foundation.weights.asset import DownloadError
+
+if TYPE_CHECKING:
+    from requests import RequestException, Response
 
 __all__ = ["Download", "DownloadWatcher"]
 
@@ -75,13 +77,15 @@ class Download:
                 has another file, which is larger, and nothing is kept.
             OSError: the disk refused.
         """
+        from requests import RequestException
+
         while True:
             before = self._size()
             try:
                 if self._receive(name, most_bytes, watcher):
                     return
                 reason = "the connection was closed early"
-            except requests.RequestException as error:
+            except RequestException as error:
                 reason = _reason(error)
             if self._size() - before < _WORTH_GOING_ON_BYTES:
                 kept = f"; {self._size() / 1e6:.1f} MB are kept, the next attempt goes on there" if self._size() else ""
@@ -97,11 +101,13 @@ class Download:
         have, mark, total = self._earlier()
         if have and have == total:
             return True
+        import requests
+
         headers = {"Accept-Encoding": "identity"}  # a compressed answer has other positions
         if have:
             headers |= {"Range": f"bytes={have}-", "If-Range": mark}
         with requests.get(self._asked, headers=headers, stream=True, timeout=(_CONNECT_S, _SILENCE_S)) as response:
-            if response.status_code not in (requests.codes.ok, requests.codes.partial_content):
+            if response.status_code not in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT):
                 raise DownloadError(f"the server answers {response.status_code} {response.reason}")
             begin, total = _range_of(response)
             if begin != have:
@@ -143,16 +149,16 @@ class Download:
         self.discard()
         return 0, "", None
 
-    def _remember(self, response: requests.Response, total: int | None) -> None:
+    def _remember(self, response: "Response", total: int | None) -> None:
         """Record the version of the file that the bytes belong to; a weak ETag does not identify bytes."""
         etag = response.headers.get("ETag", "")
         mark = etag if etag and not etag.startswith("W/") else response.headers.get("Last-Modified", "")
         write_json_atomic(self._note, {"url": address_without_secrets(self._asked), "mark": mark, "total_bytes": total})
 
 
-def _range_of(response: requests.Response) -> tuple[int, int | None]:
+def _range_of(response: "Response") -> tuple[int, int | None]:
     """Return the first byte of a response and the size of the file; None where the server does not state them."""
-    if response.status_code == requests.codes.partial_content:
+    if response.status_code == HTTPStatus.PARTIAL_CONTENT:
         found = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", response.headers.get("Content-Range", ""))
         if found is None:
             raise DownloadError(
@@ -163,9 +169,11 @@ def _range_of(response: requests.Response) -> tuple[int, int | None]:
     return 0, int(length) if length.isdigit() else None
 
 
-def _reason(error: requests.RequestException) -> str:
+def _reason(error: "RequestException") -> str:
     """Return the cause of an error, without the layers of libraries around it."""
-    if isinstance(error, requests.Timeout):
+    from requests import Timeout
+
+    if isinstance(error, Timeout):
         return "the server does not answer in time"
     cause: BaseException = error
     while cause.__context__ is not None:

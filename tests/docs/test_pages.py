@@ -9,8 +9,9 @@ as a user sees it: `samples/` and the dataset `out/demo`. Each page has a folder
     ```bash         every line is executed and must succeed
     ```sql          is given to `gaia-curate stats out/demo --sql`
 
-A fence such as ```json saved as labels.json is a file that the commands after it find. `...` in what is shown stands for
-anything. A fence whose info string goes on with `no-run: REASON` is left alone. Only
+    ```json saved as labels.json    is a file that the commands after it find
+
+`...` in what is shown stands for anything. A fence whose info string goes on with `no-run: REASON` is left alone. Only
 our commands, Python and `make` may stand in a fence that is run; of `make`, it is checked that the target exists.
 """
 

@@ -1,6 +1,7 @@
 """A number before a noun in text for people is written by `count_text`, which knows that one thing is no "things"."""
 
 import ast
+import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,7 +27,7 @@ def counts_of(source: str) -> Iterator[str]:
     """Yield the texts in which a value that is no `count_text` stands before a noun in the plural."""
     for node in ast.walk(ast.parse(source)):
         parts = node.values if isinstance(node, ast.JoinedStr) else []
-        for value, text in zip(parts, parts[1:], strict=False):
+        for value, text in itertools.pairwise(parts):
             known = isinstance(text, ast.Constant) and isinstance(value, ast.FormattedValue)
             if known and COUNTED.match(str(text.value)) and not ast.unparse(value.value).startswith("count_text("):
                 yield f"{ast.unparse(value.value)}{text.value}"

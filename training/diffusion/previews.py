@@ -15,6 +15,7 @@ from models.motion.inputs import MotionInputs
 from models.pixels import to_float, to_uint8
 from models.sampling.sample_motion import MotionSampling, sample_motion
 from models.sampling.samplers import SeededNoise
+from models.sampling.sde import VpSde
 from models.vae.vae import Vae
 from training.data.clips import ClipError, ClipReader, DamagedDataError
 from training.data.selection import ClipIndex
@@ -35,9 +36,9 @@ _SEED = 0
 class MotionPreviews:
     """Previews of the first clip of a selection, with its own and the last clip's speech; no damaged ones."""
 
-    def __init__(self, index: ClipIndex, sequences: MotionSequences, vae: Vae) -> None:
+    def __init__(self, index: ClipIndex, sequences: MotionSequences, vae: Vae, sde: VpSde) -> None:
         self._reader = ClipReader(index)
-        self._sequences, self._vae = sequences, vae
+        self._sequences, self._vae, self._sde = sequences, vae, sde
         self._n_frames = index.n_frames
         self._clips: tuple[int, int] | None = None
 
@@ -61,13 +62,14 @@ class MotionPreviews:
         n_frames = min(_MOST_FRAMES, *(int(self._n_frames[clip]) for clip in clips))
         own, other = (self._sequences.sequence(Excerpt(clip, 0, n_frames, 0)) for clip in clips)
         rows = [own.target_TD.to(device)]
+        sampling = MotionSampling(sde=self._sde)
         for speech_TF in (own.speech_TF, other.speech_TF):
             inputs = MotionInputs(
                 mask_BT=torch.ones(1, n_frames, dtype=torch.bool, device=device),
                 reference_BD=own.reference_D[None].to(device),
                 speech_BTF=speech_TF[None].to(device),
             )
-            rows.append(sample_motion(network, inputs, SeededNoise([_SEED], device), MotionSampling())[0])
+            rows.append(sample_motion(network, inputs, SeededNoise([_SEED], device), sampling)[0])
         columns = np.linspace(0, n_frames - 1, _COLUMNS).round().astype(int).tolist()
         appearance_CHW = self._appearance(clips[0], device)
         return np.concatenate([self._row(row_TD[columns], appearance_CHW) for row_TD in rows])

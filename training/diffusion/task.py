@@ -85,7 +85,7 @@ class DiffusionTask:
             self.model.set_pose_statistics(
                 torch.tensor(pose.mean), torch.tensor(pose.std).clamp_min(_LEAST_POSE_STD_DEG)
             )
-        self._previews = MotionPreviews(index, sequences, self.vae)
+        self._previews = MotionPreviews(index, sequences, self.vae, self.sde)
         self._damage = DamageLog(index)
         self._notes: tuple[str, ...] = ()
         self._validation: MotionValidation | None = None

@@ -1,20 +1,17 @@
 """A trained run made ready to be tested: its networks, the clips that it may be tested on, and which files they are."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from foundation.devices import resolve_device, torch_device
 from foundation.errors import UsageError
-from foundation.settings import SettingsError, restored
 from foundation.storage.digest import file_sha256
 from foundation.storage.locations import location
 from manifests.dataset import Dataset
 from models.run_folder import RunFolder
 from models.run_networks import RunNetworks, load_networks
-from models.sampling.config import SdeConfig
 from models.sampling.sample_motion import MotionSampling
-from models.sampling.sde import VpSde
 from training.data.held_out_sources import named_sources
 from training.evaluation.protocols.protocol import EvaluationProtocol
 from training.run_videos.held_out_clips import HeldOutClips, held_out_clips, read_test_list
@@ -114,18 +111,7 @@ def load_tested_run(
         folder=folder,
         networks=networks,
         sha256={name: file_sha256(path) for name, path in files.items()},
-        sampling=MotionSampling(sde=_sde(folder)),
+        sampling=MotionSampling(sde=networks.sde),
         dataset=opened,
         clips=clips,
     )
-
-
-def _sde(folder: RunFolder) -> VpSde:
-    """Return the noise schedule that the motion network of a run was trained on."""
-    values = folder.record().settings.get("sde") if folder.holds(folder.run_record) else None
-    if values is None:
-        return VpSde()
-    try:
-        return VpSde(**asdict(restored(SdeConfig, values, f"{folder.run_record}: sde")))
-    except SettingsError as error:
-        raise UnsuitedRunError(f"{error}; test it with the version that trained it") from error

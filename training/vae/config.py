@@ -173,6 +173,7 @@ def _tiny(loss: VaeLossConfig) -> VaeTrainingConfig:
             pictures_every=1000,
             checkpoint_every=1000,
             validate_every=500,
+            validation_clips=16,
         ),
         loss=loss,
         perceptual=PerceptualConfig(network="none"),

@@ -64,8 +64,8 @@ def test_a_report_keeps_to_the_bound_with_all_its_samples_or_is_refused(
     told = data_of(smaller.path)
     assert 0 < len(told["videos"]) < len(cards["videos"]) == 60
     assert told["criteria"] == cards["criteria"]
-    assert f"{len(told['videos'])} timelines" in smaller.text()
+    assert f"{len(told['videos'])} timeline" in smaller.text()
     monkeypatch.setattr(written_page, "MOST_BYTES", 1_000_000)
-    with pytest.raises(UsageError, match="has 1 MB at most; give smaller numbers of videos"):
+    with pytest.raises(UsageError, match=r"has 1\.0 MB at most; give smaller numbers of videos"):
         write_report(judged, tmp_path / "refused.html")
     assert not (tmp_path / "refused.html").exists()

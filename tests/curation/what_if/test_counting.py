@@ -11,7 +11,7 @@ from curation.decision.grid import UnmeasuredError
 from curation.evidence.measures import GRID_TICKS, Evidence, Faces
 from curation.rules.rule import MeasuredVideo, rule
 from curation.settings import CurationSettings, load_settings
-from curation.what_if import batches, counting
+from curation.what_if import counting, prepared_batches
 from curation.what_if.counting import counted
 from manifests.vocabulary import TIERS
 
@@ -225,7 +225,7 @@ def test_a_value_that_asks_for_what_was_not_measured_counts_nothing_and_says_so(
 def test_batches_of_any_size_count_the_same(videos: list[Evidence], monkeypatch: pytest.MonkeyPatch) -> None:
     settings = [load_settings("embedded", overrides={"rules.frontal.strict_deg": deg}) for deg in (5, 35)]
     many = counted(((str(k), video) for k, video in enumerate(videos)), len(videos), settings)
-    monkeypatch.setattr(batches, "_BATCH_TICKS", 1)
+    monkeypatch.setattr(prepared_batches, "_BATCH_TICKS", 1)
     single = counted(((str(k), video) for k, video in enumerate(videos)), len(videos), settings)
     assert (many.ticks == single.ticks).all()
     assert (many.clips == single.clips).all()
