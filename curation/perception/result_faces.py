@@ -1,12 +1,12 @@
-"""Faces of result videos: what `gaia-train evaluate` asks of the face networks.
+"""Faces of pictures that were generated: what evaluation and validation ask of the face networks.
 
-The entry point of the group `gaia_avatar.evaluation_faces`. Each part is of one model: landmarks and pose of the face
+The entry point of the group `gaia_avatar.faces`. Each part is of one model: landmarks and pose of the face
 finder that made the data, the 68 points of dlib's detector and predictor for comparison with the literature, and the
 descriptors of dlib and ArcFace, both cut out by the finder's landmarks. A part whose weights are not on this machine is
 named with the reason; no other model takes its place.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -70,12 +70,13 @@ class ResultFaceReader:
             self._near = models.faces(frame, self._near)
             if self._near:
                 face = self._near[0]
-                parts["landmarks"], parts["pose"] = face.landmarks_px, face.pose_deg
+                known = {"landmarks": face.landmarks_px, "pose": face.pose_deg}
+                parts |= {part: array for part, array in known.items() if part in parts}
                 points = key_points(face.landmarks_px, landmark_scheme(models.scheme))
                 for name, describe in models.describers.items():
                     parts[name] = describe(frame, points)
-        if models.points68 is models.faces and "points68" in parts:
-            parts["points68"] = parts["landmarks"]
+        if models.points68 is models.faces and "points68" in parts and self._near:
+            parts["points68"] = self._near[0].landmarks_px
         elif models.points68 is not None:
             self._near68 = models.points68(frame, self._near68)
             if self._near68:
@@ -86,8 +87,8 @@ class ResultFaceReader:
 class _Found:
     """The parts that are known so far, and those that are not."""
 
-    def __init__(self, settings: PerceptionSettings) -> None:
-        self._settings = settings
+    def __init__(self, settings: PerceptionSettings, wanted: Collection[str]) -> None:
+        self._settings, self._wanted = settings, wanted
         self.digests: list[str] = []
         self.shapes: dict[str, tuple[int, ...]] = {}
         self.unavailable: dict[str, str] = {}
@@ -95,7 +96,10 @@ class _Found:
     def load(
         self, card: PerceptionCard, load: Callable[[PerceptionSettings], ModelT], parts: Mapping[str, tuple[int, ...]]
     ) -> ModelT | None:
-        """Load a model that gives `parts`, of which the shapes are given, or note what it lacks and return None."""
+        """Load a model that gives `parts`, by their shapes, if any is wanted, or note what it lacks and return None."""
+        parts = {part: shape for part, shape in parts.items() if part in self._wanted}
+        if not parts:
+            return None
         names = [name for used in card.used(self._settings) for name in used.asset_names]
         try:
             missing = missing_assets(names)
@@ -113,11 +117,13 @@ class _Found:
         return None
 
 
-def load_result_faces(finder: str) -> ResultFaces:
+def load_result_faces(finder: str, parts: Collection[str]) -> ResultFaces:
     """Load the models whose weights are on this machine.
 
     Args:
         finder: name of a face finder, built in or registered.
+        parts: what is to be known of faces: `landmarks`, `pose`, `points68`, `dlib`, `arcface`. Identities are cut out
+            by landmarks, so they are known together.
 
     Raises:
         UnknownModelError: there is none of that name.
@@ -128,14 +134,14 @@ def load_result_faces(finder: str) -> ResultFaces:
     settings = PerceptionSettings(faces=finder, device="cpu")
     card = FACE_FINDERS.card(finder, FaceFinderCard)
     n_points = landmark_scheme(card.scheme).n_points
-    found = _Found(settings)
+    found = _Found(settings, parts)
     faces = found.load(card, card.load, {"landmarks": (n_points, 2), "pose": (3,)})
     card68 = FACE_FINDERS.card(_POINTS68, FaceFinderCard)
     points68 = found.load(card68, card68.load, {"points68": (68, 2)})
     describers: dict[str, FaceDescriber] = {}
-    for name in _DESCRIPTORS:
+    for name in (one for one in _DESCRIPTORS if one in parts):
         if faces is None:
-            found.unavailable[name] = found.unavailable["landmarks"]
+            found.unavailable[name] = found.unavailable.get("landmarks", "it is cut out by landmarks")
             continue
         of_face = IDENTITIES.card(name, IdentityCard)
         describer = found.load(of_face, of_face.load, {name: (of_face.dim,)})

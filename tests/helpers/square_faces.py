@@ -9,7 +9,7 @@ import numpy as np
 
 from foundation.array_types import Float32Array, RgbImage
 from helpers.made_videos import Coding, Sound, frame_times, write_video
-from training.comparison.face_models import FaceReader
+from training.evaluation.face_models import FaceReader
 
 SIDE = 64
 

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from training.comparison.estimates_over_videos import paired_tests, system_result, video_scores
 from training.comparison.evaluation_table import EvaluationTable
-from training.comparison.face_models import FaceModels
 from training.comparison.feature_cache import FeatureCache, default_cache
 from training.comparison.matched_outputs import match_outputs
 from training.comparison.measured_outputs import OutputMeasurer
@@ -13,6 +12,7 @@ from training.comparison.metric_networks import MetricNetworks
 from training.comparison.published_tables import published_order
 from training.comparison.table_columns import TABLES, TableName
 from training.comparison.written_results import ResultFolder
+from training.evaluation.face_models import FaceModels
 
 __all__ = ["evaluate_outputs"]
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 from foundation.devices import resolve_device, torch_device
 from foundation.weights import asset_digest
-from training.comparison.face_models import FaceModels, load_face_models
 from training.comparison.table_columns import COLUMNS, TABLES, TableName
+from training.evaluation.face_models import FaceModels, load_face_models
 from training.evaluation.metric_weights import METRIC_ASSETS, WeightedMetric, unavailable_metrics
 
 if TYPE_CHECKING:

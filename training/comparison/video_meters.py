@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from foundation.array_types import Float32Array, UInt8Array
-from training.comparison.face_models import FaceModels
+from training.evaluation.face_models import FaceModels
 from training.evaluation.picture_error import psnr, ssim
 
 if TYPE_CHECKING:

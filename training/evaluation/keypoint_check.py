@@ -1,13 +1,6 @@
-"""Average keypoint distance of single pictures, with the landmark model that curated the data.
+"""Average keypoint distance of single pictures, with the landmark model that curated the data."""
 
-Landmark models belong to curation, which this package does not import. Whoever has them offers them as an entry point
-of the group `gaia_avatar.landmarks`: a function that takes the name of a face finder, a value of the setting
-`perception.faces`, and returns a `LandmarkFinder`. The package gaia-avatar offers those of curation.
-"""
-
-import importlib.metadata
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -17,11 +10,10 @@ from foundation.array_types import Float32Array, RgbImage
 from foundation.errors import CannotStartError, GaiaError
 from manifests.landmarks import landmark_scheme
 from manifests.record import read_dataset
+from training.evaluation.face_models import FaceModels, load_face_models
 from training.evaluation.landmark_distance import average_keypoint_distance
 
-__all__ = ["KeypointCheck", "LandmarkFinder", "NoLandmarkModelError", "keypoint_check"]
-
-_ENTRY_POINTS = "gaia_avatar.landmarks"
+__all__ = ["KeypointCheck", "NoLandmarkModelError", "keypoint_check"]
 
 _SHOWN_PX = 256
 """Width of the pictures in which landmarks are sought; detectors hardly find a face in pictures of 64 pixels."""
@@ -31,24 +23,11 @@ class NoLandmarkModelError(CannotStartError):
     """The landmark model that curated a dataset is not on this machine; the message says what is missing."""
 
 
-class LandmarkFinder(Protocol):
-    """A landmark model."""
-
-    @property
-    def scheme(self) -> str:
-        """Name of its landmark scheme."""
-        ...
-
-    def __call__(self, picture: RgbImage) -> Float32Array | None:
-        """Return the (K, 2) landmarks of the widest face in a picture, pixels; None where there is no face."""
-        ...
-
-
 class KeypointCheck:
     """Landmarks of pictures, and distances between those of two."""
 
-    def __init__(self, finder: LandmarkFinder) -> None:
-        self._finder, self._scheme = finder, landmark_scheme(finder.scheme)
+    def __init__(self, models: FaceModels) -> None:
+        self._models, self._scheme = models, landmark_scheme(models.scheme)
 
     def landmarks(self, image: RgbImage) -> Float32Array:
         """Return the (K, 2) landmarks of the widest face in a square image, pixels of one 256 pixels wide.
@@ -60,10 +39,8 @@ class KeypointCheck:
                 torch.from_numpy(image).permute(2, 0, 1)[None].float(), (_SHOWN_PX, _SHOWN_PX), mode="bilinear"
             )
             image = enlarged[0].round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
-        points_K2 = self._finder(image)
-        if points_K2 is None:
-            return np.full((self._scheme.n_points, 2), np.nan, np.float32)
-        return (points_K2 * np.float32(_SHOWN_PX / image.shape[1])).astype(np.float32)
+        points_K2 = self._models.reader()(image)["landmarks"]
+        return np.asarray(points_K2 * np.float32(_SHOWN_PX / image.shape[1]), np.float32)
 
     def distance(self, made_K2: Float32Array, true_K2: Float32Array) -> float | None:
         """Return the average keypoint distance, pixels of a picture 256 pixels wide; None where a face is missing."""
@@ -86,17 +63,14 @@ def keypoint_check(dataset: Path, scheme: str) -> KeypointCheck:
     name = perception.get("faces") if isinstance(perception, dict) else None
     if not isinstance(name, str):
         raise NoLandmarkModelError(f"{dataset} does not say which model found its landmarks")
-    offered = list(importlib.metadata.entry_points(group=_ENTRY_POINTS))
-    if not offered:
-        raise NoLandmarkModelError(f"no installed package offers the landmark model {name!r}; install gaia-avatar anew")
     try:
-        finder: LandmarkFinder = offered[0].load()(name)
-    except ImportError as error:
-        raise NoLandmarkModelError(f"the landmark model {name!r} needs the package {error.name}: {error}") from error
+        models = load_face_models(name, ("landmarks",))
     except GaiaError as error:
         raise NoLandmarkModelError(f"the landmark model {name!r} cannot be loaded: {error}") from error
-    if finder.scheme != scheme:
+    if "landmarks" in models.unavailable:
+        raise NoLandmarkModelError(f"the landmark model {name!r} is missing: {models.unavailable['landmarks']}")
+    if models.scheme != scheme:
         raise NoLandmarkModelError(
-            f"the landmark model {name!r} finds landmarks {finder.scheme!r}, and the clips have {scheme!r}"
+            f"the landmark model {name!r} finds landmarks {models.scheme!r}, and the clips have {scheme!r}"
         )
-    return KeypointCheck(finder)
+    return KeypointCheck(models)

@@ -7,10 +7,12 @@ from curation.perception.result_faces import load_result_faces
 from foundation.weights import missing_assets
 from manifests.landmarks import landmark_box
 
+PARTS = ("landmarks", "pose", "points68", "dlib", "arcface")
+
 
 def test_the_face_of_a_picture_has_all_parts_and_an_empty_one_none(talking_face: TalkingFace) -> None:
-    models = load_result_faces("mediapipe")
-    assert {*models.shapes, *models.unavailable} == {"landmarks", "pose", "points68", "dlib", "arcface"}
+    models = load_result_faces("mediapipe", PARTS)
+    assert {*models.shapes, *models.unavailable} == set(PARTS)
     assert models.scheme == "mediapipe478"
     read = models.reader()
     parts = read(talking_face.pictures[0])
@@ -26,8 +28,16 @@ def test_the_face_of_a_picture_has_all_parts_and_an_empty_one_none(talking_face:
 
 
 def test_what_is_not_on_this_machine_is_named_with_the_way_to_it() -> None:
-    models = load_result_faces("mediapipe")
+    models = load_result_faces("mediapipe", PARTS)
     if missing_assets(["w600k_r50"]):
         assert "gaia-curate models pull w600k_r50" in models.unavailable["arcface"]
     with pytest.raises(UnknownModelError, match="--faces is 'nobody'"):
-        load_result_faces("nobody")
+        load_result_faces("nobody", PARTS)
+
+
+def test_models_of_parts_that_are_not_wanted_are_not_loaded(talking_face: TalkingFace) -> None:
+    models = load_result_faces("mediapipe", ("landmarks",))
+    assert (dict(models.shapes), dict(models.unavailable)) == ({"landmarks": (478, 2)}, {})
+    assert (models.points68, dict(models.describers)) == (None, {})
+    parts = models.reader()(talking_face.pictures[0])
+    assert {part: array.shape for part, array in parts.items()} == {"landmarks": (478, 2)}

@@ -1,4 +1,5 @@
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -6,21 +7,27 @@ import numpy as np
 import pytest
 
 from foundation.array_types import Float32Array, RgbImage
-from foundation.weights import AssetError
+from foundation.errors import UsageError
 from manifests.record import read_dataset
+from training.evaluation.face_models import FaceReader
 from training.evaluation.keypoint_check import KeypointCheck, NoLandmarkModelError, keypoint_check
 
 
+def _middle(picture: RgbImage) -> Mapping[str, Float32Array]:
+    """All 68 landmarks at the middle of the white pixels; the face is missing where there are none."""
+    rows, columns = np.nonzero(picture[..., 0] > 127)
+    point = [columns.mean() + 0.5, rows.mean() + 0.5] if len(rows) else [np.nan, np.nan]
+    return {"landmarks": np.tile(np.float32(point), (68, 1))}
+
+
 class _White:
-    """Finds all 68 landmarks at the middle of the white pixels; its face is missing where there are none."""
-
+    digest = finder = "white"
     scheme = "ibug68"
+    shapes: Mapping[str, tuple[int, ...]] = {"landmarks": (68, 2)}
+    unavailable: Mapping[str, str] = {}
 
-    def __call__(self, picture: RgbImage) -> Float32Array | None:
-        rows, columns = np.nonzero(picture[..., 0] > 127)
-        if not len(rows):
-            return None
-        return np.tile(np.float32([columns.mean() + 0.5, rows.mean() + 0.5]), (68, 1))
+    def reader(self) -> FaceReader:
+        return _middle
 
 
 def _square(x: int, width: int = 64) -> RgbImage:
@@ -48,34 +55,38 @@ def test_picture_without_a_face_has_no_distance() -> None:
 
 def _offering(monkeypatch: pytest.MonkeyPatch, *load: object) -> None:
     points = [SimpleNamespace(load=lambda function=function: function) for function in load]
-    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: points if "landmarks" in group else [])
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: points if group == "gaia_avatar.faces" else [])
 
 
-def _lacking(name: str) -> None:
-    raise AssetError(f"weights of {name} are missing")
+def _unknown(name: str, _parts: object) -> None:
+    raise UsageError(f"there is no {name}")
 
 
-def _without_package(_name: str) -> None:
-    raise ModuleNotFoundError("No module named 'litert'", name="litert")
+class _Lacking(_White):
+    shapes: Mapping[str, tuple[int, ...]] = {}
+    unavailable: Mapping[str, str] = {"landmarks": "weights are not on this machine"}
 
 
 def test_model_is_the_one_that_the_record_of_the_dataset_names(
     made_clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
-    _offering(monkeypatch, lambda name: asked.append(name) or _White())
+    _offering(monkeypatch, lambda name, parts: asked.append((name, parts)) or _White())
     with pytest.raises(NoLandmarkModelError, match="does not say which model found its landmarks"):
         keypoint_check(made_clips, "ibug68")
     record = read_dataset(made_clips).model_dump(mode="json")
     (tmp_path / "dataset.json").write_text(json.dumps({**record, "config": {"perception": {"faces": "dlib"}}}))
     assert keypoint_check(tmp_path, "ibug68").landmarks(_square(2)).shape == (68, 2)
-    assert asked == ["dlib"]
+    assert asked == [("dlib", ("landmarks",))]
     with pytest.raises(NoLandmarkModelError, match="finds landmarks 'ibug68', and the clips have 'mediapipe478'"):
         keypoint_check(tmp_path, "mediapipe478")
-    for load, said in ((_lacking, "'dlib' cannot be loaded: weights of dlib"), (_without_package, "package litert")):
+    for load, said in (
+        (_unknown, "'dlib' cannot be loaded: there is no dlib"),
+        (lambda _name, _parts: _Lacking(), "'dlib' is missing: weights are not on this machine"),
+    ):
         _offering(monkeypatch, load)
         with pytest.raises(NoLandmarkModelError, match=said):
             keypoint_check(tmp_path, "ibug68")
     _offering(monkeypatch)
-    with pytest.raises(NoLandmarkModelError, match="no installed package offers the landmark model 'dlib'"):
+    with pytest.raises(NoLandmarkModelError, match="'dlib' is missing: no installed package offers face models"):
         keypoint_check(tmp_path, "ibug68")
