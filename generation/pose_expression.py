@@ -9,6 +9,7 @@ from types import MappingProxyType
 import numpy as np
 
 from foundation.array_types import Float64Array
+from foundation.errors import UsageError
 
 __all__ = ["ANGLES", "PoseFormulaError", "formula_angles"]
 
@@ -35,7 +36,7 @@ _BINARY: Mapping[type[ast.operator], Callable[[Float64Array, Float64Array], Floa
 )
 
 
-class PoseFormulaError(ValueError):
+class PoseFormulaError(UsageError):
     """A text is no pose; the message is the part of a sentence that says why."""
 
 

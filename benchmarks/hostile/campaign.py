@@ -149,7 +149,7 @@ def sample_of(fields: Sequence[Field], seed: int, together: int = TOGETHER) -> l
         quick = [command for command in fitting if not command.slow]
         slow = [command for command in fitting if command.slow]
         chosen = draw.sample(quick, 2 if number < len(groups) else 1) if len(quick) > 1 else quick
-        if number % 6 == 0 or not chosen or "dataset" not in roots:
+        if slow and (number % 6 == 0 or not chosen or "dataset" not in roots):
             chosen = [*chosen, draw.choice(slow)]
         cases.append(Case(spoiled=tuple(group), commands=tuple(chosen)))
     return cases

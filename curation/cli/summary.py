@@ -22,7 +22,8 @@ def run_summary(report: RunReport) -> str:
     if report.already_done:
         lines.append(f"{count_text(report.already_done, 'video')} had been done by an earlier run.")
     if report.discovery.ignored_files:
-        lines.append(f"{count_text(report.discovery.ignored_files, 'file')} without the suffix of a video ignored.")
+        ignored = count_text(report.discovery.ignored_files, "file was", "files were")
+        lines.append(f"{ignored} ignored, for want of a video's suffix.")
     lines += [left_alone_text(report.discovery.left_alone)] if report.discovery.left_alone else []
     lines += report.notes
     if report.excluded:

@@ -89,10 +89,12 @@ def require_outside(out: str | Path, *datasets: Path) -> None:
         datasets: that are read.
 
     Raises:
+        DatasetError: one of them is no dataset.
         DatasetFolderError: `out` is one of them, or lies in one.
     """
     target = location(out).resolve()
     for dataset in datasets:
+        read_dataset(dataset)  # of a folder that is none, nothing else is said
         if target == dataset.resolve():
             raise DatasetFolderError(f"--out {out} is the dataset itself; give another folder")
         if dataset.resolve() in target.parents:

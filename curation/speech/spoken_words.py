@@ -60,7 +60,9 @@ def words_of(heard: HeardTokens, audio_16k: Float32Array, *, spaced: bool) -> li
     """
     words, quiet = [], _quiet(audio_16k)
     for first, end in _divided(heard.tokens, spaced=spaced):
-        text = cleaned(_text(heard.tokens[first:end])[:LONGEST_WORD])  # a network that fails may write no space
+        text = cleaned(_text(heard.tokens[first:end]))[
+            :LONGEST_WORD
+        ].rstrip()  # a network that fails may write no space
         if not text:
             continue
         # punctuation is not spoken: the time of a point is that of the pause after the word

@@ -104,6 +104,10 @@ class _Stage:
         """Remove the files that were not renamed or uploaded."""
         for file in self.local:
             file.discard()
+        self.close()
+
+    def close(self) -> None:
+        """Close the buffers of uploads; a local file is closed when it is flushed."""
         for upload in self.remote:
             upload.discard()
 
@@ -121,16 +125,24 @@ class StagedFiles:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        try:
-            if error is None:
+        if error is None:
+            try:
                 for stage in self._stages:
                     for file in stage.local:
                         file.flush()
                 for stage in self._stages:
                     stage.place()
-        finally:
+            except BaseException:
+                self._discard()
+                raise
             for stage in self._stages:
-                stage.discard()
+                stage.close()
+        else:
+            self._discard()
+
+    def _discard(self) -> None:
+        for stage in self._stages:
+            stage.discard()
 
     def next_stage(self) -> None:
         """Begin a stage: its files appear after those of the stages before it are durable."""

@@ -111,7 +111,7 @@ SETTINGS = ("train.steps=100000", "train.checkpoint_every=100000", "train.pictur
 @pytest.mark.parametrize(
     ("fault", "says"),
     [
-        ("raise", "files cannot be read or written: "),
+        ("raise", "cannot be read or written: "),
         ("SIGKILL", "loader processes ended (process"),
         pytest.param("SIGSTOP", "T (stopped)", marks=pytest.mark.slow),
         pytest.param("hang", "S (sleeping)", marks=pytest.mark.slow),

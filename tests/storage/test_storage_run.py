@@ -182,7 +182,7 @@ def test_forget_leaves_on_a_store_what_it_leaves_on_a_disk(local: Path, bucket: 
     for dataset in (on_disk, on_store):
         told = CliRunner().invoke(app, ["forget", str(dataset), "--video", "a_talking.mp4"])
         assert told.exit_code == 0, told.output
-        assert told.output.startswith("Removed 1 file and 1 clips")
+        assert told.output.startswith("Removed 1 file and 1 clip,")
         assert validate(dataset) == []
     assert {name: _rows(on_store, name) for name in TABLES} == {name: _rows(on_disk, name) for name in TABLES}
     assert [row["path"] for row in read_table(on_store, "videos").to_pylist()] == [

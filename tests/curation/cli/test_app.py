@@ -56,7 +56,7 @@ def test_a_run_without_failures_ends_with_0_and_one_with_failures_with_1(small_r
     good = small_run.source / "a_talking.mp4"
     code, said = gaia("run", "--source", good, "--out", dataset, "--preset", "embedded")
     assert code == 0
-    assert "1 videos had been done by an earlier run" in said
+    assert "1 video had been done by an earlier run" in said
 
 
 @pytest.mark.parametrize(
@@ -219,7 +219,7 @@ def test_validate_tells_a_whole_dataset_from_a_damaged_one(small_run: SmallRun, 
     code, said = gaia("validate", damaged)
     assert code == 1
     assert str(row_of(small_run, "a_talking.mp4")["video_id"]) in said
-    assert said.endswith("1 problems\n")
+    assert said.endswith("1 problem\n")
 
 
 @pytest.mark.parametrize("command", ["stats", "validate", "explain", "decide"])

@@ -119,7 +119,7 @@ def test_verify_finds_a_damaged_file_and_says_how_to_mend_it(two_models: FileSer
     assert "damaged" in gaia("list")[1]
     (cache / "w.bin").unlink()
     assert gaia("pull", "det_10g")[0] == 0, "the way that the message names"
-    assert gaia("verify", "det_10g") == (0, f"{cache / 'w.bin'}: whole\n1 files, 0 damaged\n")
+    assert gaia("verify", "det_10g") == (0, f"{cache / 'w.bin'}: whole\n1 file, 0 damaged\n")
     assert two_models.asked
 
 

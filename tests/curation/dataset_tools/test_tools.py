@@ -104,7 +104,7 @@ def test_clips_that_a_subset_does_not_choose_become_seconds_that_nobody_asked_fo
 @pytest.mark.parametrize(
     ("where", "error", "said"),
     [
-        ("tier = 'none'", UsageError, "none of the 2 clips of .* fulfils \"tier = 'none'\"; nothing was written"),
+        ("tier = 'none'", UsageError, "none of 2 clips of .* fulfils \"tier = 'none'\"; nothing was written"),
         ("height > 3", QueryError, "height"),
         ("true); SELECT 'x' AS clip_id WHERE (true", UsageError, "fulfils"),
     ],

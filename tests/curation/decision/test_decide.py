@@ -221,4 +221,4 @@ def test_clip_ids_name_the_first_and_the_last_tick(make_evidence: Make) -> None:
 def test_evidence_and_decision_are_shown_in_a_line_each(make_evidence: Make) -> None:
     evidence = make_evidence(200)
     assert repr(evidence) == f"Evidence: 200 ticks (8 s), {len(evidence.faces)} faces"
-    assert repr(decide(evidence, RulesSettings())) == "Decision: 2 spans; 1 clips, 8.0 s"
+    assert repr(decide(evidence, RulesSettings())) == "Decision: 2 spans; 1 clip, 8.0 s"

@@ -35,7 +35,7 @@ def test_each_event_is_one_line_with_when_what_who_and_how_long(tmp_path: Path) 
     before = datetime.now(UTC)
     window = MeasureWindow(video=VIDEO, window=WINDOWS[1], info=INFO)
     with EventLog(tmp_path) as log:
-        log.run("run_begin", "1 videos to curate, 0 done before")
+        log.run("run_begin", "1 video to curate, 0 done before")
         log.tell(UnitEvent(kind="begin", unit=window, worker="worker 2"))
         log.tell(UnitEvent(kind="loss", unit=window, worker="worker 2", reason="timed_out", seconds=3.14159))
         log.tell(UnitEvent(kind="end", unit=window, worker="worker 3", result=Result(word="measured"), seconds=2.0))
@@ -43,7 +43,7 @@ def test_each_event_is_one_line_with_when_what_who_and_how_long(tmp_path: Path) 
     assert all(before.replace(microsecond=0) <= datetime.fromisoformat(str(line.pop("time"))) for line in told)
     name = f"{'a' * 16} ticks 250 to 500"
     assert told == [
-        {"event": "run_begin", "unit": None, "worker": None, "outcome": "1 videos to curate, 0 done before",
+        {"event": "run_begin", "unit": None, "worker": None, "outcome": "1 video to curate, 0 done before",
          "seconds": None},
         {"event": "begin", "unit": name, "worker": "worker 2", "outcome": None, "seconds": None},
         {"event": "loss", "unit": name, "worker": "worker 2", "outcome": "timed_out", "seconds": 3.142},
@@ -73,10 +73,10 @@ def test_a_resumed_run_writes_on_and_the_ledger_is_not_disturbed(small_run: Smal
     ids = {Path(record.path).name: record.video_id for record in read_ledger(dataset).values()}
     assert set(ids) == {"a_talking.mp4", "b_mute.mp4", "c_broken.mp4"}
     assert [(line["event"], line["unit"], line["outcome"]) for line in lines(dataset)] == [
-        ("run_begin", None, "1 videos to curate, 0 done before"),
+        ("run_begin", None, "1 video to curate, 0 done before"),
         ("begin", f"{ids['a_talking.mp4']} video", None),
         ("end", f"{ids['a_talking.mp4']} video", "ok"),
-        ("run_end", None, "1 videos done, 0 left"),
+        ("run_end", None, "1 video done, 0 left"),
         ("run_begin", None, "2 videos to curate, 1 done before"),
         ("begin", f"{ids['b_mute.mp4']} video", None),
         ("end", f"{ids['b_mute.mp4']} video", "ok"),

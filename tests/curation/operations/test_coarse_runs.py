@@ -118,7 +118,7 @@ def test_limits_that_ask_for_more_are_refused_with_the_videos_and_nothing_is_wri
     arguments = ["decide", str(coarse), "--out", str(tmp_path / "out"), "--set", *LOOSE]
     result = CliRunner().invoke(app, arguments)
     assert (result.exit_code, list(tmp_path.iterdir())) == (2, [])
-    assert "1 videos; `gaia-curate run` into this dataset" in result.output
+    assert "1 video; `gaia-curate run` into this dataset" in result.output
     assert "--set analysis.every_tick=true" in result.output
     assert "two_faces.mp4" in result.output
     assert "one_face.mp4" not in result.output
@@ -187,7 +187,7 @@ def test_a_run_measures_them_and_then_limits_can_be_loosened(
     report = run(str(source), dataset, EVERY, Executor())
     assert [record.path.rpartition("/")[2] for record in report.curated] == ["two_faces.mp4"]
     assert report.already_done == 1
-    assert "1 videos of an earlier run were measured on every tick" in " ".join(report.notes)
+    assert "1 video of an earlier run: measured on every tick" in " ".join(report.notes)
     require_same(dataset, every, "videos", "frames", "spans", "clips")
     record = json.loads((dataset / "dataset.json").read_text())
     assert record == json.loads((every / "dataset.json").read_text())

@@ -58,7 +58,7 @@ def test_near_duplicates_are_recorded_reported_and_kept_by_later_commands(datase
 def test_the_command_prints_the_pairs_and_the_hours_of_the_splits(dataset: Path) -> None:
     said = CliRunner().invoke(app, ["duplicates", str(dataset)])
     assert said.exit_code == 0, said.output
-    assert "Compared 2 videos: 1 pairs of near-duplicates in 1 groups." in said.output
+    assert "Compared 2 videos: 1 pair of near-duplicates in 1 group." in said.output
     assert "a_talking.mp4" in said.output
     assert "train  6.8  100.0%" in said.output
     stated = json.loads(CliRunner().invoke(app, ["duplicates", str(dataset), "--json"]).output)

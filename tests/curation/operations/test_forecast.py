@@ -81,7 +81,7 @@ def test_videos_that_cannot_be_curated_lessen_what_the_others_are_thought_to_hol
     ("machine", "resource", "said"),
     [
         (replace(MACHINE, free_disk_bytes=1e5), "disk", "0.00 GB are free"),
-        (replace(MACHINE, free_memory_bytes=1.5e9), "memory", "enough for 1 workers"),
+        (replace(MACHINE, free_memory_bytes=1.5e9), "memory", "enough for 1 worker"),
         (replace(MACHINE, workers=4), "processor cores", "all 4 are busy"),
         (MACHINE, "time", "2 of 4 cores are busy; --workers 4 fits in memory"),
         (replace(MACHINE, free_memory_bytes=3.9e9), "time", "--workers 3 fits in memory"),

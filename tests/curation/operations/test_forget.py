@@ -112,7 +112,7 @@ def test_no_byte_of_a_person_is_left_and_the_others_are_untouched(both: Path, pe
     assert all(content in all_bytes(people) for content in (ANNA.encode(), anna.encode(), b"the_same_again", *theirs))
     told = CliRunner().invoke(app, ["forget", str(people), "--speaker", ANNA])
     assert told.exit_code == 0, told.output
-    assert "Removed 2 files and 1 clips, 3.4 s" in told.output
+    assert "Removed 2 files and 1 clip, 3.4 s" in told.output
     left = all_bytes(people)
     assert not [content for content in (ANNA.encode(), anna.encode(), b"the_same_again", *theirs) if content in left]
     assert media_of(people) == {clip_id: files for clip_id, files in before.items() if not clip_id.startswith(anna)}
@@ -126,7 +126,7 @@ def test_a_later_run_of_the_same_sources_does_not_bring_them_back(both: Path, pe
     before = tree(people)
     report = go(both, people)
     assert report.curated == ()
-    assert report.notes == ("2 files were left out: `gaia-curate forget` removed them from this dataset.",)
+    assert report.notes == ("2 files were left out, which `gaia-curate forget` removed from this dataset.",)
     assert tree(people) == before
     # another recording of hers, and her recording under another name of hers, stay out as well
     shutil.copytree(both / "raw", people.parent / "raw")
@@ -155,7 +155,7 @@ def test_a_dry_run_tells_the_same_and_changes_nothing(people: Path) -> None:
     before = tree(people)
     would = forget(people, speaker=ANNA, dry_run=True)
     assert tree(people) == before
-    assert "Would remove 2 files and 1 clips, 3.4 s" in would.text()
+    assert "Would remove 2 files and 1 clip, 3.4 s" in would.text()
     assert (would.latents, would.not_looked_into) == (("latents/0123",), ("notes.txt",))
     did = forget(people, speaker=ANNA)
     assert (did.files, did.clips, did.kept_s, did.latents) == (would.files, would.clips, would.kept_s, would.latents)

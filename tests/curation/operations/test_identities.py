@@ -56,7 +56,7 @@ def test_one_face_in_two_videos_is_one_person(dataset: Path, small_run: SmallRun
     sources = files(small_run.source)
     report = find_identities(dataset)
     assert (report.persons, report.tracks, report.videos, report.clips) == (1, 2, 2, 2)
-    assert report.text().startswith("1 persons, in 2 face tracks of 2 videos; 2 clips name theirs.")
+    assert report.text().startswith("1 person, in 2 face tracks of 2 videos; 2 clips name theirs.")
     ((talking, sure), (mute, also_sure)) = persons(dataset)[TALKING], persons(dataset)[MUTE]
     assert talking == mute is not None
     assert min(sure or 0, also_sure or 0) > 0.5
@@ -155,7 +155,7 @@ def test_a_person_that_is_not_the_one_of_its_track_is_a_problem(dataset: Path) -
 def test_the_command_prints_the_report_and_says_what_is_wrong(dataset: Path, tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["identities", str(dataset)])
     assert done.exit_code == 0
-    assert "1 persons" in done.output
+    assert "1 person" in done.output
     done = CliRunner().invoke(app, ["identities", str(dataset), "--links", str(tmp_path / "none.csv")])
     assert done.exit_code == 2
     assert "none.csv cannot be read" in done.output

@@ -214,7 +214,7 @@ def test_a_file_that_cannot_be_read_was_not_done_by_an_earlier_run(tmp_path: Pat
     arguments = ["run", "--source", str(source), "--out", str(tmp_path / "dataset"), "--preset", "embedded"]
     result = CliRunner().invoke(app, [*arguments, "--set", "speech.encoder=none", "--set", "speech.denoiser=none"])
     assert result.exit_code == 1
-    assert "\n1 videos had been done by an earlier run.\n" in result.output
+    assert "\n1 video had been done by an earlier run.\n" in result.output
     assert f"failed: {source / 'gone.mp4'}: unreadable: No such file or directory" in result.output
 
 

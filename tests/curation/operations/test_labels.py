@@ -132,4 +132,4 @@ def test_the_option_is_the_setting_and_the_summary_counts(raw: Path) -> None:
     arguments = ["run", "--source", str(source), "--out", str(raw.parent / "out"), "--preset", "embedded"]
     done = CliRunner().invoke(app, [*arguments, "--require-consent", *(f"--set={one}" for one in QUIET)])
     assert done.exit_code == 0, done.output
-    assert "2 files were left out: no consent is recorded; their rows say `no_consent`." in done.output
+    assert "2 files were left out: no consent is recorded; `videos` says `no_consent`." in done.output

@@ -131,7 +131,7 @@ def test_a_video_that_cannot_be_completed_stays_as_it_was(
     monkeypatch.setattr(Steady, "scores", fails)
     report = go(small_run, dataset, "steady")
     (note,) = [note for note in report.notes if "could not be compared" in note]
-    assert note.startswith("1 videos of an earlier run could not be compared with their sound, such as ")
+    assert note.startswith("1 video of an earlier run could not be compared with the sound, such as ")
     assert report.failed == () or {record.error_code for record in report.failed} == {"unreadable"}
     assert read_table(dataset, "clips").equals(before)
     assert media(dataset) == tars
@@ -158,7 +158,7 @@ def test_a_comparison_may_be_added_to_a_dataset_and_not_taken_away(small_run: Sm
     record["weights"] = [one for one in record["weights"] if (one["role"], one["name"]) not in comparison]
     path.write_text(json.dumps(record))
     report = go(small_run, dataset, "steady")
-    assert any("2 videos of an earlier run were compared" in note for note in report.notes)
+    assert any("2 videos of an earlier run: compared" in note for note in report.notes)
     now = json.loads(path.read_text())
     assert now["config"]["perception"]["sync"] == "steady"
     assert "embedded_sync" not in {weight["name"] for weight in now["weights"]}

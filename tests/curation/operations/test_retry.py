@@ -89,7 +89,7 @@ def test_the_command_says_what_became_of_them_and_fails_while_some_do(
     del failing["b.mp4"]
     done = CliRunner().invoke(app, ["retry", str(dataset), "--failed"])
     assert done.exit_code == 1, done.output
-    assert "1 of 2 videos are ok now." in done.output
+    assert "1 of 2 videos ok now." in done.output
     assert "c.mp4: internal: ValueError: made" in done.output
     failing.clear()
     assert CliRunner().invoke(app, ["retry", str(dataset), "--code", "internal"]).exit_code == 0

@@ -46,7 +46,7 @@ def test_as_many_cards_as_find_room_are_shown() -> None:
     assert 40 <= len(names) <= 50  # each takes a little more than 20,000 bytes
     assert names == sorted(names)
     assert names != [clip.clip_id for clip in page.clips[: len(names)]], "drawn, not the first"
-    assert f"0 timelines and {len(names)} clips are shown, chosen at random" in smaller.notes[-1]
+    assert f"chosen at random: 0 timelines and {len(names)} clips" in smaller.notes[-1]
     assert "1 MB" not in page.notes
     nothing, content = fitted(page, empty - 1)
     assert nothing.clips == []
