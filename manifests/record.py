@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from foundation.storage.atomic import write_json_atomic
 from foundation.storage.locations import StorageError, store_errors
@@ -135,10 +135,12 @@ class DatasetRecord(_Record):
     history: tuple[HistoryStep, ...] = ()
     """How the dataset was made of others, and divided; empty, and not written, for one that `run` or `decide` made."""
 
-    @model_serializer(mode="wrap")
-    def _without_empty_history(self, write: SerializerFunctionWrapHandler) -> dict[str, object]:
-        written: dict[str, object] = write(self)
-        return written if self.history else {name: value for name, value in written.items() if name != "history"}
+    def content(self) -> dict[str, Any]:
+        """Return what dataset.json says: without what no dataset of an earlier version has, where it is empty."""
+        left_out: dict[str, Any] = {} if self.history else {"history": True}
+        if self.removals is not None and not self.removals.also:
+            left_out["removals"] = {"also": True}
+        return self.model_dump(mode="json", exclude=left_out)
 
     @property
     def outcomes(self) -> tuple[str, ...]:
@@ -241,7 +243,7 @@ def commit_dataset(dataset: Path, record: DatasetRecord) -> None:
 
 
 def _write(path: Path, record: DatasetRecord) -> None:
-    write_json_atomic(path, record.model_dump(mode="json"))
+    write_json_atomic(path, record.content())
 
 
 def _parsed(path: Path, text: bytes) -> DatasetRecord:

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterable
 
-from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
+from pydantic import BaseModel, ConfigDict
 
 from manifests.files.names import Digest
 
@@ -68,11 +68,6 @@ class Removals(SaltedDigests):
             for salt, (videos, speakers) in by_salt.items()
         )
         return Removals(salt=own.salt, videos=own.videos, speakers=own.speakers, also=tuple(also))
-
-    @model_serializer(mode="wrap")
-    def _without_nothing(self, write: SerializerFunctionWrapHandler) -> dict[str, object]:
-        written: dict[str, object] = write(self)
-        return written if self.also else {name: value for name, value in written.items() if name != "also"}
 
     def extended(self, videos: Iterable[str], speaker: str | None) -> "Removals":
         """Return these removals and those of videos, and of a person, by their ids."""

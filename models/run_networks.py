@@ -12,7 +12,7 @@ from models.sampling.config import SdeConfig
 from models.sampling.sde import VpSde
 from models.vae.landmark_image import LandmarkImageConfig, LandmarkRenderer
 from models.vae.vae import Vae, VaeConfig
-from models.weights import WeightFacts, load_weights, read_facts
+from models.weights import WeightFacts, WeightsError, load_weights, read_facts
 
 __all__ = ["RunNetworks", "load_networks"]
 
@@ -50,7 +50,13 @@ def load_networks(folder: RunFolder, device: str | torch.device) -> RunNetworks:
     has_motion = folder.holds(folder.vae)
     facts = read_facts(newest)
     vae_facts = WeightFacts(landmark_scheme=facts.landmark_scheme, speech_encoder=None)
-    vae = load_weights(folder.vae if has_motion else newest, Vae, VaeConfig, vae_facts).to(device)
+    vae_weights = folder.vae if has_motion else newest
+    if (scheme := read_facts(vae_weights).landmark_scheme) != facts.landmark_scheme:
+        raise WeightsError(
+            f"{newest} was trained on landmarks {facts.landmark_scheme!r}, and its VAE {vae_weights} on {scheme!r}; "
+            "give a run as `gaia-train diffusion` wrote it"
+        )
+    vae = load_weights(vae_weights, Vae, VaeConfig, vae_facts).to(device)
     motion = load_weights(newest, MotionDiffusion, MotionDiffusionConfig, facts).to(device) if has_motion else None
     image = LandmarkImageConfig(scheme=facts.landmark_scheme, image_px=vae.config.image_px)
     return RunNetworks(

@@ -119,6 +119,7 @@ def _exported(dataset: Path, to: ExportFormat, folder: Path, shard_bytes: int) -
         from curation.dataset_tools.export_parquet import export_hugging_face, export_lance
 
         n_clips = export_lance(dataset, folder) if to == "lance" else export_hugging_face(dataset, folder, shard_bytes)
-    content = record.model_dump(mode="json", exclude={"removals", "exclusions", "layouts"})
+    private = ("removals", "exclusions", "layouts")
+    content = {name: value for name, value in record.content().items() if name not in private}
     write_json_atomic(folder / "origin.json", {"dataset_sha256": record_digest(dataset), **content})
     return Exported(folder=folder, clips=n_clips)
