@@ -118,8 +118,9 @@ def talking_video(
     trained = loaded_run(job)
     ensure_assets(needed_assets(job, trained.curation))
     face_of = portrait_of(job, trained)
+    notes = face_of.notes  # before a video is written: what fails afterwards would leave one and an error
     if dry_run:
-        return GenerationResult(out=job.out, plan=tuple(plan_lines(job, trained, face_of)), notes=face_of.notes)
+        return GenerationResult(out=job.out, plan=tuple(plan_lines(job, trained, face_of)), notes=notes)
     backdrop = backdrop_of(trained, face_of) if job.keep_background else None
     animations = _animations(job, trained, face_of)
     return GenerationResult(
@@ -128,7 +129,7 @@ def talking_video(
             _written(job, trained, animation, backdrop, seed, path, progress)
             for (seed, path), animation in zip(job.videos(), animations, strict=True)
         ),
-        notes=face_of.notes,
+        notes=notes,
     )
 
 
@@ -159,9 +160,10 @@ def _written(
         _tags(job, run, used_seed),
         height_px=height_px,
     )
-    write_bytes_atomic(path, content)
     pose = None if asked_deg is None else PoseAgreement(asked_deg=asked_deg, measured_deg=np.stack(measured_deg))
-    return GeneratedVideo(path=path, n_frames=animation.n_frames, seed=used_seed, pose=pose)
+    made = GeneratedVideo(path=path, n_frames=animation.n_frames, seed=used_seed, pose=pose)
+    write_bytes_atomic(path, content)
+    return made
 
 
 def _animations(job: GenerationJob, run: TrainedRun, portrait: Portrait) -> Iterator[Animation]:

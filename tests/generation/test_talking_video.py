@@ -274,4 +274,6 @@ def test_the_command_ends_wherever_it_fails_and_leaves_no_half_a_video(
     endings = walk_once(Walk(program="generation.cli:main", arguments=words, every=every))
     assert len(endings) > 150 / every - 1
     assert wrong(endings, "gaia-generate") == []
-    assert [one for one in endings if one.code != 0 and "out/video.mp4" in one.wrote] == []
+    failed = [one for one in endings if one.code != 0 and "out/video.mp4" in one.wrote]
+    # the report on a video that is whole
+    assert [one for one in failed if not one.point.startswith("generation.outcome:")] == []
