@@ -147,7 +147,8 @@ def test_the_first_ends_after_the_units_in_flight_with_whole_tables(
     assert len(read_ledger(command.dataset)) == n_workers
     assert read_table(command.dataset, "videos").column("status").to_pylist() == ["ok"] * n_workers
     assert validate(command.dataset) == []
-    assert f"{n_workers} videos done, {N_VIDEOS - n_workers} left" in events_path(command.dataset).read_text()
+    done = "1 video" if n_workers == 1 else f"{n_workers} videos"
+    assert f"{done} done, {N_VIDEOS - n_workers} left" in events_path(command.dataset).read_text()
     assert_the_same_command_goes_on(command, n_workers, undisturbed)
 
 
