@@ -89,16 +89,18 @@ def require_outside(out: str | Path, *datasets: Path) -> None:
         datasets: that are read.
 
     Raises:
-        DatasetError: one of them is no dataset.
+        DatasetError: `out` is one of them, or lies in one, and this one is no dataset.
         DatasetFolderError: `out` is one of them, or lies in one.
     """
     target = location(out).resolve()
     for dataset in datasets:
+        path = dataset.resolve()
+        if path != target and path not in target.parents:
+            continue
         read_dataset(dataset)  # of a folder that is none, nothing else is said
-        if target == dataset.resolve():
+        if target == path:
             raise DatasetFolderError(f"--out {out} is the dataset itself; give another folder")
-        if dataset.resolve() in target.parents:
-            raise DatasetFolderError(f"--out {out} lies inside the dataset {dataset}; give a folder outside of it")
+        raise DatasetFolderError(f"--out {out} lies inside the dataset {dataset}; give a folder outside of it")
 
 
 def foreign_entries(path: Path, own: "set[str] | frozenset[str]") -> list[str]:
