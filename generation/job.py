@@ -13,13 +13,13 @@ from curation.perception.models import load_perception
 from curation.speech.models import load_speech
 from foundation.array_types import Float32Array, RgbImage
 from foundation.packages import DISTRIBUTION
-from foundation.storage.atomic import write_bytes_atomic
+from foundation.storage.atomic import replacing
 from foundation.storage.digest import file_sha256
 from foundation.weights import ensure_assets
 from generation.animation import Animation, features_of, from_speech, from_video
 from generation.backdrop import Backdrop
 from generation.driving import read_driving
-from generation.mp4 import talking_mp4
+from generation.mp4 import write_talking_mp4
 from generation.outcome import GeneratedVideo, GenerationResult
 from generation.planned import plan_lines
 from generation.portrait import Portrait
@@ -152,18 +152,12 @@ def _written(
         height_px, width_px = backdrop.picture.shape[:2]
         frames = map(backdrop.with_face, frames)
     used_seed = seed if job.speech is not None else None
-    content = talking_mp4(
-        progress(frames, animation.n_frames),
-        width_px,
-        animation.audio_48k,
-        MUX_RATE_HZ,
-        _tags(job, run, used_seed),
-        height_px=height_px,
-    )
-    pose = None if asked_deg is None else PoseAgreement(asked_deg=asked_deg, measured_deg=np.stack(measured_deg))
-    made = GeneratedVideo(path=path, n_frames=animation.n_frames, seed=used_seed, pose=pose)
-    write_bytes_atomic(path, content)
-    return made
+    tags = _tags(job, run, used_seed)
+    with replacing(path) as file:
+        shown = progress(frames, animation.n_frames)
+        write_talking_mp4(file, shown, width_px, animation.audio_48k, MUX_RATE_HZ, tags, height_px=height_px)
+        pose = None if asked_deg is None else PoseAgreement(asked_deg=asked_deg, measured_deg=np.stack(measured_deg))
+        return GeneratedVideo(path=path, n_frames=animation.n_frames, seed=used_seed, pose=pose)
 
 
 def _animations(job: GenerationJob, run: TrainedRun, portrait: Portrait) -> Iterator[Animation]:
