@@ -13,7 +13,6 @@ __all__ = [
     "GenerationError",
     "GenerationResult",
     "JobListError",
-    "MadeRow",
     "PoseAgreement",
     "talking_video",
     "talking_videos",
@@ -21,7 +20,6 @@ __all__ = [
 
 if TYPE_CHECKING:
     from generation.batch.job_list import JobListError
-    from generation.batch.made_table import MadeRow
     from generation.batch.talking_videos import BatchResult, talking_videos
     from generation.job import talking_video
     from generation.outcome import GeneratedVideo, GenerationResult
@@ -33,7 +31,6 @@ else:
         {
             "BatchResult": "generation.batch.talking_videos",
             "JobListError": "generation.batch.job_list",
-            "MadeRow": "generation.batch.made_table",
             "talking_videos": "generation.batch.talking_videos",
             "GeneratedVideo": "generation.outcome",
             "GenerationError": "generation.trained_run",

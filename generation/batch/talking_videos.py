@@ -34,8 +34,8 @@ class BatchResult:
     """Videos that this command made."""
     n_kept: int = 0
     """Videos that were there already, made by the same inputs and settings."""
-    failed: tuple[MadeRow, ...] = ()
-    """Jobs that could not be made."""
+    failed: tuple[str, ...] = ()
+    """A line for each job that could not be made: its line in the list, its video and why."""
     to_make: tuple[str, ...] = ()
     """After a dry run, a line for each job that would be made; nothing was."""
 
@@ -49,9 +49,8 @@ class BatchResult:
         kept = f"{count_text(self.n_kept, 'video')} there already"
         if self.to_make:
             return "\n".join([*self.to_make, f"{count_text(len(self.to_make), 'video')} to make, {kept}"])
-        failures = [f"line {row.line}: {row.out}: {row.error_code}: {row.error}" for row in self.failed]
-        done = f"{count_text(self.n_made, 'video')} made, {kept}, {count_text(len(failures), 'job')} failed"
-        return "\n".join([*failures, f"{done}; manifest: {self.manifest}"])
+        done = f"{count_text(self.n_made, 'video')} made, {kept}, {count_text(len(self.failed), 'job')} failed"
+        return "\n".join([*self.failed, f"{done}; manifest: {self.manifest}"])
 
 
 def _untold(_line: str) -> None:
@@ -86,7 +85,7 @@ def talking_videos(
     Args:
         run: folder of a training run, as for `talking_video`.
         jobs: CSV with the columns portrait, speech, driving, pose, out and seed.
-        manifest: Parquet file with what became of each job, see `MadeRow`; None: beside the list, named after it.
+        manifest: Parquet file with what became of each job, a row each; None: beside the list, named after it.
         workers: processes that make videos; above 1 on Ray, on this machine.
         pose: of jobs whose row names none, as are `seed` and, of all jobs, the other options of `talking_video`.
         pose_amplitude: likewise.
@@ -141,16 +140,18 @@ def talking_videos(
         left = [one for one in listed if _why(planned[one.line], table.rows.get(planned[one.line].out))]
         table.place({row.out: row.line for row in planned.values()})
         outcomes = made_here(left, loaded) if workers == 1 else made_on_ray(left, common.run, device, workers)
-        failed = []
+        failed = dict[int, str]()
         for number, (one, outcome) in enumerate(outcomes, start=1):
             row = _ended(planned[one.line], outcome)
             table.add(row)
             told(f"{number} of {len(left)}: {_ended_text(row)}")
             if row.status == "failed":
-                failed.append(row)
-    failed.sort(key=lambda row: row.line or 0)
+                failed[one.line] = f"line {one.line}: {row.out}: {row.error_code}: {row.error}"
     return BatchResult(
-        manifest=path, n_made=len(left) - len(failed), n_kept=len(listed) - len(left), failed=tuple(failed)
+        manifest=path,
+        n_made=len(left) - len(failed),
+        n_kept=len(listed) - len(left),
+        failed=tuple(failed[line] for line in sorted(failed)),
     )
 
 

@@ -58,3 +58,10 @@ def test_another_table_is_no_manifest(tmp_path: Path) -> None:
     (tmp_path / "made.parquet").write_bytes(b"PAR1")
     with pytest.raises(ManifestError, match="is no manifest of this version"):
         MadeTable(tmp_path / "made.parquet")
+
+
+def test_the_guide_has_a_row_for_each_column(repository: Path) -> None:
+    rows = [
+        f"| `{column.name}` | {column.type} | {column.metadata[b'meaning'].decode()} |" for column in MadeRow.schema()
+    ]
+    assert "\n".join(rows) in (repository / "docs" / "guides" / "generate.md").read_text(encoding="utf-8")

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 import generation
-from generation import JobListError, MadeRow
-from generation.batch.made_table import MadeTable
+from generation import JobListError
+from generation.batch.made_table import MadeRow, MadeTable
 
 
 @pytest.fixture
@@ -33,7 +33,8 @@ def test_a_failed_job_is_on_record_and_the_others_are_made_and_then_kept(diffusi
     jobs, told = _list(folder, rows), list[str]()
     made = generation.talking_videos(diffusion_run, jobs, steps=1, told=told.append)
     assert (made.n_made, made.n_kept, made.exit_code) == (2, 0, 1)
-    assert [row.line for row in made.failed] == [3]
+    (failed,) = made.failed
+    assert failed.startswith(f"line 3: {folder / '2.mp4'}: unusable_input: --portrait ")
     assert [line.split(":")[0] for line in told] == ["1 of 3", "2 of 3", "3 of 3"]
     assert "1 job failed" in str(made)
     table = duckdb.read_parquet(str(folder / "jobs.made.parquet"))
