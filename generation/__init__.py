@@ -8,14 +8,19 @@ from typing import TYPE_CHECKING
 from foundation.lazy import lazy_attributes
 
 __all__ = [
+    "BatchResult",
     "GeneratedVideo",
     "GenerationError",
     "GenerationResult",
+    "JobListError",
     "PoseAgreement",
     "talking_video",
+    "talking_videos",
 ]
 
 if TYPE_CHECKING:
+    from generation.batch.job_list import JobListError
+    from generation.batch.talking_videos import BatchResult, talking_videos
     from generation.job import talking_video
     from generation.outcome import GeneratedVideo, GenerationResult
     from generation.pose_check import PoseAgreement
@@ -24,6 +29,9 @@ else:
     __getattr__, __dir__ = lazy_attributes(
         __name__,
         {
+            "BatchResult": "generation.batch.talking_videos",
+            "JobListError": "generation.batch.job_list",
+            "talking_videos": "generation.batch.talking_videos",
             "GeneratedVideo": "generation.outcome",
             "GenerationError": "generation.trained_run",
             "GenerationResult": "generation.outcome",

@@ -9,30 +9,28 @@ from pathlib import Path
 
 import numpy as np
 
-from curation.perception.models import load_perception
-from curation.speech.models import load_speech
 from foundation.array_types import Float32Array, RgbImage
 from foundation.packages import DISTRIBUTION
-from foundation.storage.atomic import write_bytes_atomic
+from foundation.storage.atomic import replacing
 from foundation.storage.digest import file_sha256
 from foundation.weights import ensure_assets
 from generation.animation import Animation, features_of, from_speech, from_video
 from generation.backdrop import Backdrop
 from generation.driving import read_driving
-from generation.mp4 import talking_mp4
+from generation.mp4 import write_talking_mp4
 from generation.outcome import GeneratedVideo, GenerationResult
 from generation.planned import plan_lines
 from generation.portrait import Portrait
 from generation.pose_check import PoseAgreement
 from generation.pose_track import PoseChoice
-from generation.prepared import asked_poses, backdrop_of, heads_of, loaded_run, needed_assets, portrait_of
+from generation.prepared import asked_poses, backdrop_of, loaded_run, needed_assets, portrait_of
 from generation.request import GenerationJob, MotionOptions, face_number
 from generation.speech import MUX_RATE_HZ, read_speech
 from generation.trained_run import TrainedRun
 from models.generated_media import COMMENT, DIGITAL_SOURCE_TYPE
 from models.sampling.samplers import SamplerName
 
-__all__ = ["COMMENT", "Progress", "progress_bar", "talking_video"]
+__all__ = ["COMMENT", "Progress", "made_videos", "progress_bar", "talking_video"]
 
 Progress = Callable[[Iterable[RgbImage], int], Iterable[RgbImage]]
 """Passes on frames of a known number, and may show how many were made."""
@@ -117,16 +115,21 @@ def talking_video(
     )
     trained = loaded_run(job)
     ensure_assets(needed_assets(job, trained.curation))
-    face_of = portrait_of(job, trained)
+    return made_videos(job, trained, dry_run=dry_run, progress=progress)
+
+
+def made_videos(job: GenerationJob, run: TrainedRun, *, dry_run: bool, progress: Progress) -> GenerationResult:
+    """Make the videos of a job, or its plan, with a run that is loaded and suits it; see `talking_video`."""
+    face_of = portrait_of(job, run)
     notes = face_of.notes  # before a video is written: what fails afterwards would leave one and an error
     if dry_run:
-        return GenerationResult(out=job.out, plan=tuple(plan_lines(job, trained, face_of)), notes=notes)
-    backdrop = backdrop_of(trained, face_of) if job.keep_background else None
-    animations = _animations(job, trained, face_of)
+        return GenerationResult(out=job.out, plan=tuple(plan_lines(job, run, face_of)), notes=notes)
+    backdrop = backdrop_of(run, face_of) if job.keep_background else None
+    animations = _animations(job, run, face_of)
     return GenerationResult(
         out=job.out,
         videos=tuple(
-            _written(job, trained, animation, backdrop, seed, path, progress)
+            _written(job, run, animation, backdrop, seed, path, progress)
             for (seed, path), animation in zip(job.videos(), animations, strict=True)
         ),
         notes=notes,
@@ -146,38 +149,31 @@ def _written(
     measured_deg: list[Float32Array] = []
     asked_deg, frames = animation.asked_deg, animation.frames
     if asked_deg is not None:
-        frames = heads_of(run).watched(frames, measured_deg)
+        frames = run.measuring.heads.watched(frames, measured_deg)
     height_px, width_px = run.size_px, run.size_px
     if backdrop is not None:
         height_px, width_px = backdrop.picture.shape[:2]
         frames = map(backdrop.with_face, frames)
     used_seed = seed if job.speech is not None else None
-    content = talking_mp4(
-        progress(frames, animation.n_frames),
-        width_px,
-        animation.audio_48k,
-        MUX_RATE_HZ,
-        _tags(job, run, used_seed),
-        height_px=height_px,
-    )
-    pose = None if asked_deg is None else PoseAgreement(asked_deg=asked_deg, measured_deg=np.stack(measured_deg))
-    made = GeneratedVideo(path=path, n_frames=animation.n_frames, seed=used_seed, pose=pose)
-    write_bytes_atomic(path, content)
-    return made
+    tags = _tags(job, run, used_seed)
+    with replacing(path) as file:
+        shown = progress(frames, animation.n_frames)
+        write_talking_mp4(file, shown, width_px, animation.audio_48k, MUX_RATE_HZ, tags, height_px=height_px)
+        pose = None if asked_deg is None else PoseAgreement(asked_deg=asked_deg, measured_deg=np.stack(measured_deg))
+        return GeneratedVideo(path=path, n_frames=animation.n_frames, seed=used_seed, pose=pose)
 
 
 def _animations(job: GenerationJob, run: TrainedRun, portrait: Portrait) -> Iterator[Animation]:
     """Yield the animation of each seed; speech and models are read once."""
     settings = run.curation
     if job.driving is not None:
-        perception = load_perception(settings.perception)
-        yield from_video(run, portrait, read_driving(job.driving, perception, settings, run.size_px))
+        yield from_video(run, portrait, read_driving(job.driving, run.measuring.perception, settings, run.size_px))
         return
     if job.speech is None:
         raise RuntimeError("a job is driven by speech or by a video")
     speech = read_speech(job.speech)
     pose_deg = asked_poses(job, run, portrait, speech.n_frames)
-    spoken = features_of(run, speech, load_speech(settings.speech.without_transcript))
+    spoken = features_of(run, speech, run.measuring.speech)
     sampling = replace(job.motion.sampling, sde=run.sde)
     for seed, _ in job.videos():
         yield from_speech(run, portrait, spoken, sampling=sampling, seed=seed, pose_deg=pose_deg)

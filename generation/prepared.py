@@ -6,9 +6,6 @@ from curation.perception.models import (
     face_finder_assets,
     face_landmarks,
     head_pose_assets,
-    load_face_finder,
-    load_head_pose,
-    load_perception,
     perception_assets,
 )
 from curation.settings import CurationSettings
@@ -19,13 +16,12 @@ from generation.animation import require_landmark_driven, require_pose_driven, s
 from generation.backdrop import Backdrop
 from generation.driving import read_head_poses
 from generation.portrait import Portrait, read_portrait
-from generation.pose_check import HeadMeter
 from generation.pose_track import asked_pose
 from generation.request import GenerationJob
 from generation.trained_run import GenerationError, TrainedRun, load_run
 from models.face_motion import appearance_of, decoded_frames, reference_motion
 
-__all__ = ["asked_poses", "backdrop_of", "heads_of", "loaded_run", "needed_assets", "portrait_of"]
+__all__ = ["asked_poses", "backdrop_of", "loaded_run", "needed_assets", "portrait_of", "require_suited"]
 
 
 def loaded_run(job: GenerationJob) -> TrainedRun:
@@ -35,6 +31,16 @@ def loaded_run(job: GenerationJob) -> TrainedRun:
         GenerationError: they do not.
     """
     run = load_run(job.run, torch_device(resolve_device(job.device)))
+    require_suited(run, job)
+    return run
+
+
+def require_suited(run: TrainedRun, job: GenerationJob) -> None:
+    """Make sure that the networks of a run take what is to drive them, and the landmarks of its dataset.
+
+    Raises:
+        GenerationError: they do not.
+    """
     if job.pose.kind != "predict":
         require_pose_driven(run)
     elif job.speech is not None:
@@ -48,7 +54,6 @@ def loaded_run(job: GenerationJob) -> TrainedRun:
             f"{run.curation.perception.faces} in its dataset.json gives {scheme!r}; put the dataset.json of its own "
             "dataset there"
         )
-    return run
 
 
 def needed_assets(job: GenerationJob, settings: CurationSettings) -> list[str]:
@@ -59,15 +64,9 @@ def needed_assets(job: GenerationJob, settings: CurationSettings) -> list[str]:
     return [*face_finder_assets(settings.perception), *head_pose_assets(settings.perception), *of_speech]
 
 
-def heads_of(run: TrainedRun) -> HeadMeter:
-    """Return what finds faces and measures heads as in the training data of a run."""
-    settings = run.curation.perception
-    return HeadMeter(finder=load_face_finder(settings), poses=load_head_pose(settings))
-
-
 def portrait_of(job: GenerationJob, run: TrainedRun) -> Portrait:
     """Return the face of the portrait, cropped for the networks of a run."""
-    return read_portrait(job.portrait, heads_of(run), run.curation, run.size_px, job.face)
+    return read_portrait(job.portrait, run.measuring.heads, run.curation, run.size_px, job.face)
 
 
 def backdrop_of(run: TrainedRun, portrait: Portrait) -> Backdrop:
@@ -81,6 +80,6 @@ def asked_poses(job: GenerationJob, run: TrainedRun, portrait: Portrait, n_frame
     """Return the (n_frames, 3) head poses that are asked for."""
 
     def of_video(path: Path, n_ticks: int) -> Float32Array:
-        return read_head_poses(path, load_perception(run.curation.perception), run.curation, n_ticks)
+        return read_head_poses(path, run.measuring.perception, run.curation, n_ticks)
 
     return asked_pose(job.pose, n_frames, still_deg=portrait.pose_deg, of_video=of_video)
