@@ -1,4 +1,4 @@
-"""Talking videos of a portrait, driven by speech or by another video.
+"""Talking videos of a portrait, driven by speech, by another video, or by both.
 
 Names are loaded when they are first used, so that `import generation` loads no torch.
 """
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from foundation.lazy import lazy_attributes
 
 __all__ = [
+    "EditAgreement",
     "GeneratedVideo",
     "GenerationError",
     "GenerationResult",
@@ -16,6 +17,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from generation.editing.landmark_check import EditAgreement
     from generation.job import talking_video
     from generation.outcome import GeneratedVideo, GenerationResult
     from generation.pose_check import PoseAgreement
@@ -24,6 +26,7 @@ else:
     __getattr__, __dir__ = lazy_attributes(
         __name__,
         {
+            "EditAgreement": "generation.editing.landmark_check",
             "GeneratedVideo": "generation.outcome",
             "GenerationError": "generation.trained_run",
             "GenerationResult": "generation.outcome",

@@ -22,6 +22,12 @@ _SAMPLER = (
     "steps with slopes at their middles, 150 steps."
 )
 
+_EDIT_METHOD = (
+    "How the landmarks of --edit are given to the network. mask_cond: as inputs, which it was trained with; repaint: "
+    "noised forth and back, 500 runs of the network; guided: by gradients; replace: put over the prediction at every "
+    "step, as the paper says it."
+)
+
 
 @app.command()
 def generate(
@@ -35,6 +41,16 @@ def generate(
     driving: Annotated[
         Path | None, typer.Option(help="Video whose face drives the portrait, instead of speech.")
     ] = None,
+    edit: Annotated[
+        Path | None,
+        typer.Option(
+            help="Video whose face drives all but mouth and jaw, which follow --speech; at least as long. Needs "
+            "a run of model.target=landmarks."
+        ),
+    ] = None,
+    edit_method: Annotated[
+        Literal["mask_cond", "repaint", "guided", "replace"], typer.Option(help=_EDIT_METHOD)
+    ] = "mask_cond",
     pose: Annotated[
         str,
         typer.Option(
@@ -87,6 +103,8 @@ def generate(
             out=out,
             speech=speech,
             driving=driving,
+            edit=edit,
+            edit_method=edit_method,
             pose=pose,
             pose_amplitude=pose_amplitude,
             pose_offset=pose_offset,
