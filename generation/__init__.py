@@ -1,4 +1,4 @@
-"""Talking videos of a portrait, driven by speech or by another video.
+"""Talking videos of a portrait, driven by speech, by another video, or by both.
 
 Names are loaded when they are first used, so that `import generation` loads no torch.
 """
@@ -9,6 +9,7 @@ from foundation.lazy import lazy_attributes
 
 __all__ = [
     "BatchResult",
+    "EditAgreement",
     "GeneratedVideo",
     "GenerationError",
     "GenerationResult",
@@ -21,6 +22,7 @@ __all__ = [
 if TYPE_CHECKING:
     from generation.batch.job_list import JobListError
     from generation.batch.talking_videos import BatchResult, talking_videos
+    from generation.editing.landmark_check import EditAgreement
     from generation.job import talking_video
     from generation.outcome import GeneratedVideo, GenerationResult
     from generation.pose_check import PoseAgreement
@@ -32,6 +34,7 @@ else:
             "BatchResult": "generation.batch.talking_videos",
             "JobListError": "generation.batch.job_list",
             "talking_videos": "generation.batch.talking_videos",
+            "EditAgreement": "generation.editing.landmark_check",
             "GeneratedVideo": "generation.outcome",
             "GenerationError": "generation.trained_run",
             "GenerationResult": "generation.outcome",

@@ -27,6 +27,12 @@ _SAMPLER = (
     "steps with slopes at their middles, 150 steps."
 )
 
+_EDIT_METHOD = (
+    "How the landmarks of --edit are given to the network. mask_cond: as inputs, which it was trained with; repaint: "
+    "noised forth and back, 500 runs of the network; guided: by gradients; replace: put over the prediction at every "
+    "step, as the paper says it."
+)
+
 
 _LIST = (
     "CSV file with a video a row, in place of --portrait, --speech, --driving and --out: columns portrait, speech, "
@@ -52,6 +58,16 @@ def generate(
     driving: Annotated[
         Path | None, typer.Option(help="Video whose face drives the portrait, instead of speech.")
     ] = None,
+    edit: Annotated[
+        Path | None,
+        typer.Option(
+            help="Video whose face drives all but mouth and jaw, which follow --speech; at least as long. Needs "
+            "a run of model.target=landmarks."
+        ),
+    ] = None,
+    edit_method: Annotated[
+        Literal["mask_cond", "repaint", "guided", "replace"], typer.Option(help=_EDIT_METHOD)
+    ] = "mask_cond",
     pose: Annotated[
         str,
         typer.Option(
@@ -135,6 +151,8 @@ def generate(
             out=out,
             speech=speech,
             driving=driving,
+            edit=edit,
+            edit_method=edit_method,
             pose=pose,
             pose_amplitude=pose_amplitude,
             pose_offset=pose_offset,

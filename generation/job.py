@@ -17,6 +17,10 @@ from foundation.weights import ensure_assets
 from generation.animation import Animation, features_of, from_speech, from_video
 from generation.backdrop import Backdrop
 from generation.driving import read_driving
+from generation.editing.choice import edit_choice
+from generation.editing.edited import edited, edited_landmarks
+from generation.editing.landmark_check import watched_landmarks
+from generation.editing.source_video import edit_notes, edited_video
 from generation.mp4 import write_talking_mp4
 from generation.outcome import GeneratedVideo, GenerationResult
 from generation.planned import plan_lines
@@ -27,7 +31,9 @@ from generation.prepared import asked_poses, backdrop_of, loaded_run, needed_ass
 from generation.request import GenerationJob, MotionOptions, face_number
 from generation.speech import MUX_RATE_HZ, read_speech
 from generation.trained_run import TrainedRun
+from manifests.landmarks import landmark_scheme
 from models.generated_media import COMMENT, DIGITAL_SOURCE_TYPE
+from models.sampling.editing import EditMethod
 from models.sampling.samplers import SamplerName
 
 __all__ = ["COMMENT", "Progress", "made_videos", "progress_bar", "talking_video"]
@@ -52,6 +58,8 @@ def talking_video(
     out: str | Path,
     speech: str | Path | None = None,
     driving: str | Path | None = None,
+    edit: str | Path | None = None,
+    edit_method: EditMethod = "mask_cond",
     pose: str | Path = "predict",
     pose_amplitude: float = 1.0,
     pose_offset: str = "",
@@ -75,6 +83,9 @@ def talking_video(
         out: MP4 file to write; its folder is made where it is missing.
         speech: audio file; either it or `driving` is given.
         driving: video with the face motion that the portrait follows.
+        edit: video whose face motion the portrait follows but for mouth and jaw, which follow `speech`; at least as
+            long as it.
+        edit_method: how its landmarks are given to the network: mask_cond, repaint, guided or replace.
         pose: head poses, for `speech`: "predict" by the network, "still" as in the portrait, a CSV or Parquet file with
             columns pitch, yaw and roll in degrees and a row a frame, a video whose poses are measured, or formulas such
             as "yaw=0,pitch=5*sin(2pi t/4)".
@@ -105,6 +116,7 @@ def talking_video(
         out=Path(out),
         speech=None if speech is None else Path(speech),
         driving=None if driving is None else Path(driving),
+        edit=edit_choice(edit, edit_method),
         motion=MotionOptions(sampler=sampler, steps=steps, guidance=guidance, temperature=temperature),
         pose=PoseChoice(source=str(pose), amplitude=pose_amplitude, offset=pose_offset),
         seed=seed,
@@ -121,7 +133,8 @@ def talking_video(
 def made_videos(job: GenerationJob, run: TrainedRun, *, dry_run: bool, progress: Progress) -> GenerationResult:
     """Make the videos of a job, or its plan, with a run that is loaded and suits it; see `talking_video`."""
     face_of = portrait_of(job, run)
-    notes = face_of.notes  # before a video is written: what fails afterwards would leave one and an error
+    # before a video is written: what fails afterwards would leave one and an error
+    notes = (*face_of.notes, *edit_notes(job, run))
     if dry_run:
         return GenerationResult(out=job.out, plan=tuple(plan_lines(job, run, face_of)), notes=notes)
     backdrop = backdrop_of(run, face_of) if job.keep_background else None
@@ -150,6 +163,9 @@ def _written(
     asked_deg, frames = animation.asked_deg, animation.frames
     if asked_deg is not None:
         frames = run.measuring.heads.watched(frames, measured_deg)
+    found_px: list[Float32Array] = []
+    if animation.edited is not None:
+        frames = watched_landmarks(frames, run.measuring.heads.finder, run.renderer.n_points, found_px)
     height_px, width_px = run.size_px, run.size_px
     if backdrop is not None:
         height_px, width_px = backdrop.picture.shape[:2]
@@ -160,7 +176,11 @@ def _written(
         shown = progress(frames, animation.n_frames)
         write_talking_mp4(file, shown, width_px, animation.audio_48k, MUX_RATE_HZ, tags, height_px=height_px)
         pose = None if asked_deg is None else PoseAgreement(asked_deg=asked_deg, measured_deg=np.stack(measured_deg))
-        return GeneratedVideo(path=path, n_frames=animation.n_frames, seed=used_seed, pose=pose)
+        edit = None
+        if animation.edited is not None:
+            scheme = landmark_scheme(run.facts.landmark_scheme)
+            edit = animation.edited.agreement(run.size_px, scheme, np.stack(found_px))
+        return GeneratedVideo(path=path, n_frames=animation.n_frames, seed=used_seed, pose=pose, edit=edit)
 
 
 def _animations(job: GenerationJob, run: TrainedRun, portrait: Portrait) -> Iterator[Animation]:
@@ -172,22 +192,38 @@ def _animations(job: GenerationJob, run: TrainedRun, portrait: Portrait) -> Iter
     if job.speech is None:
         raise RuntimeError("a job is driven by speech or by a video")
     speech = read_speech(job.speech)
+    video = edited_video(job, run, speech.n_frames)
     pose_deg = asked_poses(job, run, portrait, speech.n_frames)
     spoken = features_of(run, speech, run.measuring.speech)
     sampling = replace(job.motion.sampling, sde=run.sde)
     for seed, _ in job.videos():
+        if job.edit is not None and video is not None:
+            landmarks = edited_landmarks(
+                run,
+                portrait.landmarks_px,
+                spoken,
+                video,
+                job.edit,
+                sampling=sampling,
+                steps=job.motion.steps,
+                seed=seed,
+            )
+            yield edited(run, portrait, landmarks, spoken.audio_48k)
+            continue
         yield from_speech(run, portrait, spoken, sampling=sampling, seed=seed, pose_deg=pose_deg)
 
 
 def _tags(job: GenerationJob, run: TrainedRun, seed: int | None) -> dict[str, str]:
     """Return the metadata of the file: a sentence for people and an object for programs."""
-    sources = {"portrait": job.portrait, "speech": job.speech, "driving": job.driving}
+    edit = None if job.edit is None else job.edit.video
+    sources = {"portrait": job.portrait, "speech": job.speech, "driving": job.driving, "edit": edit}
     facts = {
         "digital_source_type": DIGITAL_SOURCE_TYPE,
         "software": f"{DISTRIBUTION} {version(DISTRIBUTION)}",
         "run": run.label,
         "seed": seed,
         **({} if seed is None else {"sampling": asdict(job.motion), "pose": job.pose.kind}),
+        **({} if job.edit is None else {"edit_method": job.edit.method}),
         "sha256": {name: file_sha256(path) for name, path in sources.items() if path is not None},
     }
     return {"comment": COMMENT, "description": json.dumps(facts, allow_nan=False)}

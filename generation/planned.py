@@ -29,15 +29,24 @@ def plan_lines(job: GenerationJob, run: TrainedRun, portrait: Portrait) -> list[
         speech = read_speech(job.speech)
         n_frames = speech.n_frames
         chosen = "" if speech.track is None else f", audio track {speech.track}"
-        solver = job.motion.solver
         places = windows(n_frames, job.motion.sampling.long_audio)
-        sampled = f"{len(places)} windows of {places[0].stop} frames, {solver.steps} steps of {solver.name}"
+        sampled = f"{len(places)} windows of {places[0].stop} frames, {_solver_text(job)}"
         lines += [
             f"speech: {n_frames} frames, {float(n_frames / TICK_RATE_HZ):.2f} s{chosen}",
             f"motion: {_millions(run.motion)}, {sampled}, {run.motion.config.target_dims} numbers a frame",
             *_pose_lines(job, run, portrait, n_frames),
         ]
+    if job.edit is not None:
+        lines.append(f"all but mouth and jaw: {job.edit.video}")
     return [*lines, f"memory: about {_memory_gib(run):.1f} GiB in addition to the libraries", f"out: {job.out}"]
+
+
+def _solver_text(job: GenerationJob) -> str:
+    if job.edit is None:
+        solver = job.motion.solver
+        return f"{solver.steps} steps of {solver.name}"
+    edit = job.edit.solver(job.motion.steps)
+    return f"{edit.steps * edit.resamplings} runs of the network by {edit.method}"
 
 
 def _pose_lines(job: GenerationJob, run: TrainedRun, portrait: Portrait, n_frames: int) -> list[str]:

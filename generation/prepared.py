@@ -15,6 +15,7 @@ from foundation.devices import resolve_device, torch_device
 from generation.animation import require_landmark_driven, require_pose_driven, speech_driven
 from generation.backdrop import Backdrop
 from generation.driving import read_head_poses
+from generation.editing.choice import require_editable
 from generation.portrait import Portrait, read_portrait
 from generation.pose_track import asked_pose
 from generation.request import GenerationJob
@@ -41,7 +42,9 @@ def require_suited(run: TrainedRun, job: GenerationJob) -> None:
     Raises:
         GenerationError: they do not.
     """
-    if job.pose.kind != "predict":
+    if job.edit is not None:
+        require_editable(run, speech_driven(run), job.edit)
+    elif job.pose.kind != "predict":
         require_pose_driven(run)
     elif job.speech is not None:
         speech_driven(run)
@@ -59,7 +62,7 @@ def require_suited(run: TrainedRun, job: GenerationJob) -> None:
 def needed_assets(job: GenerationJob, settings: CurationSettings) -> list[str]:
     """Return the names of the weights that are used: a video is measured as curation measures one."""
     of_speech = [] if job.speech is None else speech_assets(settings.speech.without_transcript)
-    if job.driving is not None or job.pose.kind == "video":
+    if job.driving is not None or job.edit is not None or job.pose.kind == "video":
         return [*perception_assets(settings.perception), *of_speech]
     return [*face_finder_assets(settings.perception), *head_pose_assets(settings.perception), *of_speech]
 

@@ -45,8 +45,8 @@ NAMES = {
         *("EvaluationTable", "RunEvaluation", "evaluate_outputs", "evaluate_run"),
     },
     "generation": {
-        *("BatchResult", "GeneratedVideo", "GenerationError", "GenerationResult", "JobListError", "PoseAgreement"),
-        *("talking_video", "talking_videos"),
+        *("BatchResult", "EditAgreement", "GeneratedVideo", "GenerationError", "GenerationResult", "JobListError"),
+        *("PoseAgreement", "talking_video", "talking_videos"),
     },
 }
 """What users may rely on. Signatures are in public_api.txt, which `python docs/make_python_reference.py` writes."""

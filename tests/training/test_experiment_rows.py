@@ -122,9 +122,9 @@ def test_a_stopped_table_says_what_is_left_and_goes_on(
 def test_a_row_that_cannot_be_trained_is_refused_alone_and_left_out_of_its_table(
     rows_of: Callable[..., ExperimentTable],
 ) -> None:
-    assert "table6_landmark_prediction" not in experiments_of("table6")
+    assert "section5_text" not in experiments_of("section5")
     with pytest.raises(ExperimentError, match="cannot be trained yet"):
-        rows_of("table6_landmark_prediction")
+        rows_of("section5_text")
 
 
 def test_a_size_takes_the_place_of_those_of_the_row() -> None:

@@ -59,6 +59,7 @@ class DiffusionConfig(Section):
 
     model: MotionDiffusionConfig
     """Size of the network. `speech_dim` and `latent_shape` are those of the dataset and the VAE, whatever stands here.
+    With target `landmarks`, so is `landmark_scheme` where it is null, and `edit` is true where it is null.
     """
     train: TrainConfig
     """Training loop."""
@@ -82,11 +83,12 @@ class DiffusionConfig(Section):
 
     def __post_init__(self) -> None:
         Section.__post_init__(self)
-        if self.model.target == "landmarks" or self.model.condition == "text" or self.model.edit:
+        if self.model.condition == "text":
+            raise ValueError("model.condition is 'text'; motion is learned from speech: leave 'speech'")
+        if self.model.edit and self.model.target != "landmarks":
             raise ValueError(
-                f"model.target is {self.model.target!r}, model.condition {self.model.condition!r} and model.edit "
-                f"{self.model.edit}; latents are learned from speech: leave 'motion_latent' or give 'frame_latent', "
-                "leave 'speech', and no edit"
+                f"model.edit is true with model.target {self.model.target!r}; latents have no points that could be "
+                "given: set model.target=landmarks, or leave model.edit"
             )
         if self.data.tiers != ("diffusion",):
             raise ValueError(f"data.tiers is {self.data.tiers}; clips of tier 'diffusion' alone have speech features")

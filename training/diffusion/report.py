@@ -188,7 +188,9 @@ def _clips(task: DiffusionTask, split: Split) -> list[MotionSequence]:
     sequences = task.source.sequences
     try:
         index = select_clips(sequences.index.dataset, replace(task.config.data, splits=(split,)))
-        of_split = MotionSequences(index, task.latents, sequences.config, seed=task.config.train.seed)
+        of_split = MotionSequences(
+            index, task.latents, sequences.config, seed=task.config.train.seed, landmarks=task.landmarks
+        )
     except SelectionError:
         return []  # no clips of this split, or none long enough
     clips = []

@@ -1,4 +1,4 @@
-"""Task of the loop for the motion diffusion model: S, A and P on latents of a trained VAE (GAIA section 4.3).
+"""Task of the loop for the motion diffusion model: S, A and P on latents of a VAE, or on landmarks (GAIA section 4.3).
 
 Shapes: B sequences, T frames, D numbers of a latent, P = 3 angles.
 """
@@ -24,12 +24,14 @@ from models.weights import WeightFacts, load_weights, read_facts, save_weights
 from training.data.clips import DamageLog
 from training.data.held_out import NothingHeldOutError, held_out
 from training.data.identity import LearntData, data_of
-from training.data.selection import select_clips
+from training.data.selection import ClipIndex, select_clips
 from training.diffusion.config import DiffusionConfig
 from training.diffusion.loss import diffusion_loss
 from training.diffusion.previews import MotionPreviews
+from training.diffusion.same_target import require_same_target
 from training.diffusion.samples import DiffusionBatch, DiffusionSamples
 from training.diffusion.sequences import MotionSequences
+from training.diffusion.targets import measured_standard
 from training.diffusion.validation import MotionValidation
 from training.latents.files import LatentsError, fingerprint_of, latents_folder
 from training.loop.task import Export, Step, Trainable
@@ -72,7 +74,9 @@ class DiffusionTask:
         self._vae_clips = vae_clips
         fingerprint = fingerprint_of(vae_weights)
         self.latents = latents_folder(dataset, fingerprint)
-        sequences = MotionSequences(index, self.latents, config.sequences, seed=config.train.seed)
+        self.landmarks = measured_standard(index) if config.model.target == "landmarks" else None
+        """How landmarks are standardised; None: latents are the target."""
+        sequences = self._sequences_of(index, config)
         if (sequences.facts.vae_sha256, sequences.facts.vae) != (fingerprint, self.vae.config):
             raise LatentsError(f"{self.latents} names another VAE than {vae_weights}; run `gaia-train latents` again")
         self.vae.latent_statistics.load_state_dict(sequences.facts.statistics().state_dict())
@@ -85,7 +89,9 @@ class DiffusionTask:
             self.model.set_pose_statistics(
                 torch.tensor(pose.mean), torch.tensor(pose.std).clamp_min(_LEAST_POSE_STD_DEG)
             )
-        self._previews = MotionPreviews(index, sequences, self.vae, self.sde)
+        if self.model.landmarks is not None and self.landmarks is not None:
+            self.model.landmarks.load_state_dict(self.landmarks.state_dict())
+        self._previews = MotionPreviews(index, sequences, self.vae, self.sde, self.landmarks)
         self._damage = DamageLog(index)
         self._notes: tuple[str, ...] = ()
         self._validation: MotionValidation | None = None
@@ -96,6 +102,9 @@ class DiffusionTask:
                 self._notes = (str(error),)
             except LatentsError as error:
                 self._notes = (f"nothing is validated: {error}",)
+
+    def _sequences_of(self, index: ClipIndex, config: DiffusionConfig) -> MotionSequences:
+        return MotionSequences(index, self.latents, config.sequences, seed=config.train.seed, landmarks=self.landmarks)
 
     def _held_out(self, learned: MotionSequences) -> MotionValidation:
         """Return the validation.
@@ -112,7 +121,7 @@ class DiffusionTask:
                 f"nothing is validated: split {split!r} has one clip of a person that the run does not learn from, and "
                 "its speech is exchanged for that of another one; train.validation_split names another split"
             )
-        sequences = MotionSequences(held.index, self.latents, config.sequences, seed=config.train.seed)
+        sequences = self._sequences_of(held.index, config)
         if (sequences.speech_encoder, sequences.speech_dim) != (learned.speech_encoder, learned.speech_dim):
             raise NothingHeldOutError(
                 f"nothing is validated: clips of split {split!r} have speech features of {sequences.speech_encoder!r} "
@@ -184,9 +193,16 @@ class DiffusionTask:
         index = sequences.index
         return (
             f"{len(index)} clips, {index.hours:.2f} h, {len(sequences)} sequences an epoch, speech by "
-            f"{sequences.speech_encoder}, latents of {self.config.model.target_dims} numbers"
+            f"{sequences.speech_encoder}, {self._target_text()}"
             + "".join(f"; {sentence}" for sentence in index.left_out)
         )
+
+    def _target_text(self) -> str:
+        model = self.config.model
+        if model.landmark_scheme is None:
+            return f"latents of {model.target_dims} numbers"
+        given = ", those outside mouth and jaw sometimes given" if model.edit else ""
+        return f"landmarks {model.landmark_scheme} of {model.target_dims} numbers{given}"
 
     def data(self) -> LearntData:
         """Return the identity of the clips and of their latents."""
@@ -197,10 +213,11 @@ class DiffusionTask:
         """Write the VAE, its clips, and dataset.json, which records how faces and speech are prepared for this network.
 
         Raises:
-            SettingsError: the run was begun with another VAE, or on speech features of another encoder; or on latents
-                with other statistics, and `accept_changes` is false.
+            SettingsError: the run was begun with another VAE or target, or on speech features of another encoder; or on
+                latents with other statistics, and `accept_changes` is false.
         """
         _require_encoder(run, self.source.sequences.speech_encoder)
+        require_same_target(RunFolder(run), self.model)
         vae_facts = WeightFacts(landmark_scheme=self.export().facts.landmark_scheme, speech_encoder=None)
         folder = RunFolder(run)
         other: set[str] = set()
@@ -252,10 +269,27 @@ def _model_config(model: MotionDiffusionConfig, sequences: MotionSequences) -> M
         DamagedDataError: no clip has speech features that can be read.
     """
     facts = sequences.facts
+    model = replace(model, latent_shape=facts.latent_shape, speech_dim=sequences.speech_dim)
+    if model.target == "landmarks":
+        return _landmark_model(model, sequences)
     fitting = "motion_latent" if facts.vae.disentangled else "frame_latent"
     if model.target != fitting:
         raise SettingsError(
             f"model.target is {model.target!r}, but this VAE was built with disentangled={facts.vae.disentangled}; set "
             f"model.target={fitting}, or name another VAE"
         )
-    return replace(model, latent_shape=facts.latent_shape, speech_dim=sequences.speech_dim)
+    return model
+
+
+def _landmark_model(model: MotionDiffusionConfig, sequences: MotionSequences) -> MotionDiffusionConfig:
+    scheme = sequences.index.landmark_scheme
+    if not sequences.facts.vae.disentangled:
+        raise SettingsError(
+            "model.target is 'landmarks', but this VAE was built with disentangled=False and draws no landmarks; name "
+            "a VAE with model.disentangled=true"
+        )
+    if model.landmark_scheme not in (None, scheme):
+        raise SettingsError(
+            f"model.landmark_scheme is {model.landmark_scheme!r}, but the clips have landmarks {scheme!r}; leave it out"
+        )
+    return replace(model, landmark_scheme=scheme, edit=model.edit is not False)

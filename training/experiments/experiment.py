@@ -69,10 +69,6 @@ class Experiment:
             return None
         if self.diffusion.condition == "text":
             return "follow text in place of speech (diffusion.condition=text)"
-        if self.diffusion.edit:
-            return "be given known coordinates (diffusion.edit=true)"
-        if self.diffusion.target == "landmarks":
-            return "predict coordinates of landmarks in place of latents (diffusion.target=landmarks)"
         return None
 
 

@@ -23,8 +23,9 @@ from foundation.array_types import Float32Array, RgbImage
 from foundation.packages import DISTRIBUTION
 from foundation.storage.atomic import write_bytes_atomic
 from manifests.timeline import AUDIO_RATE_HZ, SAMPLES_PER_TICK
-from models.face_motion import appearance_of, decoded_frames, motion_of_landmarks, motion_of_speech, reference_motion
+from models.face_motion import appearance_of, decoded_frames, motion_of_landmarks
 from models.generated_media import COMMENT, DIGITAL_SOURCE_TYPE
+from models.landmark_motion import spoken_motion
 from training.data.clips import ClipReader
 from training.evaluation.protocols.protocol import EvaluationProtocol
 from training.run_videos.planned_videos import PlannedVideo
@@ -103,11 +104,16 @@ class VideoWriter:
         if networks.motion is None or video.seed is None:
             raise RuntimeError("speech drives a video without a motion network or a seed")
         points_px = self._reader.array(reference, "landmarks", [video.reference_frame])[0].astype(np.float32)
-        reference_CHW = reference_motion(networks, image, points_px * np.float32(scale))
         speaking = driving if video.speech_clip_id is None else self._number[video.speech_clip_id]
         features = self._reader.array(speaking, "speech_features", frames)
-        motion_TCHW = motion_of_speech(
-            networks, networks.motion, features, reference_CHW, self._run.sampling, video.seed
+        motion_TCHW = spoken_motion(
+            networks,
+            networks.motion,
+            features,
+            image,
+            points_px * np.float32(scale),
+            self._run.sampling,
+            video.seed,
         )
         return decoded_frames(networks, appearance_CHW, motion_TCHW)
 
