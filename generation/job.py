@@ -29,7 +29,7 @@ from generation.prepared import asked_poses, backdrop_of, heads_of, loaded_run, 
 from generation.request import GenerationJob, MotionOptions, face_number
 from generation.speech import MUX_RATE_HZ, read_speech
 from generation.trained_run import TrainedRun
-from models.generated_media import COMMENT, DIGITAL_SOURCE_TYPE
+from manifests.generated_media import COMMENT, DIGITAL_SOURCE_TYPE
 from models.sampling.samplers import SamplerName
 
 __all__ = ["COMMENT", "Progress", "progress_bar", "talking_video"]

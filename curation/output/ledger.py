@@ -26,7 +26,7 @@ from manifests.files.numbers import Count, Count32, Degrees, FiniteNumber, Secon
 from manifests.files.tables import read_table
 from manifests.packing.stated import RECORD_BYTES
 from manifests.timeline import TICK_RATE_HZ
-from manifests.vocabulary import LABEL_NAMES, ErrorCode, VideoStatus
+from manifests.vocabulary import LABEL_NAMES, ErrorCode, GeneratedTag, VideoStatus
 
 __all__ = [
     "LedgerError",
@@ -72,6 +72,7 @@ class VideoRecord(BaseModel):
     status: VideoStatus
     error_code: ErrorCode | None = None
     error_detail: str | None = None
+    generated_tags: tuple[GeneratedTag, ...] | None = None
     duplicate_of: PathText | None = None
     duplicate_group: VideoId | None = None
     kept_diffusion_s: Seconds = 0.0
@@ -143,6 +144,7 @@ class VideoRecord(BaseModel):
             "audio_track": None if info.sound is None else info.sound.number,
             "audio_tracks": 0 if info.sound is None else len(info.sound.tracks),
             "rotation": info.rotation_deg,
+            "generated_tags": info.generated_tags,
         }
         return _record(video).model_copy(update=probed | dict(outcome))
 
