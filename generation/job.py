@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+from pydantic import JsonValue
 
 from curation.perception.models import load_perception
 from curation.speech.models import load_speech
@@ -18,6 +19,7 @@ from foundation.storage.digest import file_sha256
 from foundation.weights import ensure_assets
 from generation.animation import Animation, features_of, from_speech, from_video
 from generation.backdrop import Backdrop
+from generation.content_credentials import Signing, load_signing
 from generation.driving import read_driving
 from generation.mp4 import talking_mp4
 from generation.outcome import GeneratedVideo, GenerationResult
@@ -65,6 +67,7 @@ def talking_video(
     variants: int = 1,
     face: int | str | None = None,
     keep_background: bool = False,
+    credentials: tuple[str | Path, str | Path] | None = None,
     device: str = "auto",
     dry_run: bool = False,
     progress: Progress = progress_bar,
@@ -91,6 +94,7 @@ def talking_video(
         face: which face of the portrait, from 1 for the widest on, or "largest"; None: it shows one.
         keep_background: show the whole picture of the portrait, at most 1920 pixels wide or high, and not the square
             around its face.
+        credentials: PEM files of a certificate and of its key, by which the video is signed (Content Credentials).
         device: auto, cpu, cuda or cuda:K.
         dry_run: read run, portrait and speech, and return what would be done; nothing is written.
         progress: passes the frames of each video on while they are made.
@@ -98,6 +102,7 @@ def talking_video(
     Raises:
         GenerationError: the portrait, the speech, the driving video, the run or an option cannot be used.
         RunFolderError: `run` is no run, or has no checkpoint yet.
+        MissingPackageError: `credentials` are given, and c2pa-python is not installed.
         AssetError: weights that the training data was made with are not on this machine.
         OSError: a file cannot be written; what was there before is left.
     """
@@ -113,20 +118,23 @@ def talking_video(
         variants=variants,
         face=face_number(face),
         keep_background=keep_background,
+        credentials=None if credentials is None else (Path(credentials[0]), Path(credentials[1])),
         device=device,
     )
+    signing = None if job.credentials is None else load_signing(*job.credentials)
     trained = loaded_run(job)
     ensure_assets(needed_assets(job, trained.curation))
     face_of = portrait_of(job, trained)
     notes = face_of.notes  # before a video is written: what fails afterwards would leave one and an error
     if dry_run:
-        return GenerationResult(out=job.out, plan=tuple(plan_lines(job, trained, face_of)), notes=notes)
+        signed = [] if signing is None else [f"signed by: {signing}"]
+        return GenerationResult(out=job.out, plan=(*plan_lines(job, trained, face_of), *signed), notes=notes)
     backdrop = backdrop_of(trained, face_of) if job.keep_background else None
     animations = _animations(job, trained, face_of)
     return GenerationResult(
         out=job.out,
         videos=tuple(
-            _written(job, trained, animation, backdrop, seed, path, progress)
+            _written(job, trained, animation, backdrop, signing, seed, path, progress)
             for (seed, path), animation in zip(job.videos(), animations, strict=True)
         ),
         notes=notes,
@@ -138,6 +146,7 @@ def _written(
     run: TrainedRun,
     animation: Animation,
     backdrop: Backdrop | None,
+    signing: Signing | None,
     seed: int,
     path: Path,
     progress: Progress,
@@ -152,14 +161,17 @@ def _written(
         height_px, width_px = backdrop.picture.shape[:2]
         frames = map(backdrop.with_face, frames)
     used_seed = seed if job.speech is not None else None
+    facts = _facts(job, run, used_seed)
     content = talking_mp4(
         progress(frames, animation.n_frames),
         width_px,
         animation.audio_48k,
         MUX_RATE_HZ,
-        _tags(job, run, used_seed),
+        {"comment": COMMENT, "description": json.dumps(facts, allow_nan=False)},
         height_px=height_px,
     )
+    if signing is not None:
+        content = signing.signed(content, path.name, facts)
     pose = None if asked_deg is None else PoseAgreement(asked_deg=asked_deg, measured_deg=np.stack(measured_deg))
     made = GeneratedVideo(path=path, n_frames=animation.n_frames, seed=used_seed, pose=pose)
     write_bytes_atomic(path, content)
@@ -183,10 +195,10 @@ def _animations(job: GenerationJob, run: TrainedRun, portrait: Portrait) -> Iter
         yield from_speech(run, portrait, spoken, sampling=sampling, seed=seed, pose_deg=pose_deg)
 
 
-def _tags(job: GenerationJob, run: TrainedRun, seed: int | None) -> dict[str, str]:
-    """Return the metadata of the file: a sentence for people and an object for programs."""
+def _facts(job: GenerationJob, run: TrainedRun, seed: int | None) -> dict[str, JsonValue]:
+    """Return what a video was made with, as its tags and its manifest say."""
     sources = {"portrait": job.portrait, "speech": job.speech, "driving": job.driving}
-    facts = {
+    return {
         "digital_source_type": DIGITAL_SOURCE_TYPE,
         "software": f"{DISTRIBUTION} {version(DISTRIBUTION)}",
         "run": run.label,
@@ -194,4 +206,3 @@ def _tags(job: GenerationJob, run: TrainedRun, seed: int | None) -> dict[str, st
         **({} if seed is None else {"sampling": asdict(job.motion), "pose": job.pose.kind}),
         "sha256": {name: file_sha256(path) for name, path in sources.items() if path is not None},
     }
-    return {"comment": COMMENT, "description": json.dumps(facts, allow_nan=False)}

@@ -121,8 +121,8 @@ class VideoRecord(BaseModel):
         return _record(video).model_copy(update={"duplicate_of": text_of_path(of)})
 
     def with_outcome_of(self, original: "VideoRecord") -> "VideoRecord":
-        """Return the record of a copy with what became of the file that was analysed in its stead."""
-        names = ("status", "error_code", "error_detail", "duplicate_group")
+        """Return the record of a copy with what became of the file that was analysed in its stead, and its tags."""
+        names = ("status", "error_code", "error_detail", "duplicate_group", "generated_tags")
         return self.model_copy(update={name: getattr(original, name) for name in names})
 
     @classmethod
