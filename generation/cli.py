@@ -107,6 +107,14 @@ def generate(
         bool,
         typer.Option("--keep-background", help="Show the whole picture of the portrait, not the square of its face."),
     ] = False,
+    credentials: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(
+            metavar="CERT.pem KEY.pem",
+            help="Certificate and private key that sign the video, as Content Credentials (C2PA).",
+            show_default=False,
+        ),
+    ] = None,
     device: Annotated[str, typer.Option(help="Where to compute: auto, cpu, cuda or cuda:K.")] = "auto",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done; write nothing.")] = False,
 ) -> None:
@@ -164,6 +172,7 @@ def generate(
             variants=variants,
             face=face,
             keep_background=keep_background,
+            credentials=credentials,
             device=device,
             dry_run=dry_run,
         )

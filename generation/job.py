@@ -5,9 +5,11 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, replace
 from importlib.metadata import version
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+from pydantic import JsonValue
 
 from foundation.array_types import Float32Array, RgbImage
 from foundation.packages import DISTRIBUTION
@@ -16,6 +18,7 @@ from foundation.storage.digest import file_sha256
 from foundation.weights import ensure_assets
 from generation.animation import Animation, features_of, from_speech, from_video
 from generation.backdrop import Backdrop
+from generation.content_credentials import Signing, load_signing
 from generation.driving import read_driving
 from generation.editing.choice import edit_choice
 from generation.editing.edited import edited, edited_landmarks
@@ -31,8 +34,8 @@ from generation.prepared import asked_poses, backdrop_of, loaded_run, needed_ass
 from generation.request import GenerationJob, MotionOptions, face_number
 from generation.speech import MUX_RATE_HZ, read_speech
 from generation.trained_run import TrainedRun
+from manifests.generated_media import COMMENT, DIGITAL_SOURCE_TYPE
 from manifests.landmarks import landmark_scheme
-from models.generated_media import COMMENT, DIGITAL_SOURCE_TYPE
 from models.sampling.editing import EditMethod
 from models.sampling.samplers import SamplerName
 
@@ -71,6 +74,7 @@ def talking_video(
     variants: int = 1,
     face: int | str | None = None,
     keep_background: bool = False,
+    credentials: tuple[str | Path, str | Path] | None = None,
     device: str = "auto",
     dry_run: bool = False,
     progress: Progress = progress_bar,
@@ -100,6 +104,7 @@ def talking_video(
         face: which face of the portrait, from 1 for the widest on, or "largest"; None: it shows one.
         keep_background: show the whole picture of the portrait, at most 1920 pixels wide or high, and not the square
             around its face.
+        credentials: PEM files of a certificate and of its key, by which the video is signed (Content Credentials).
         device: auto, cpu, cuda or cuda:K.
         dry_run: read run, portrait and speech, and return what would be done; nothing is written.
         progress: passes the frames of each video on while they are made.
@@ -107,6 +112,7 @@ def talking_video(
     Raises:
         GenerationError: the portrait, the speech, the driving video, the run or an option cannot be used.
         RunFolderError: `run` is no run, or has no checkpoint yet.
+        MissingPackageError: `credentials` are given, and c2pa-python is not installed.
         AssetError: weights that the training data was made with are not on this machine.
         OSError: a file cannot be written; what was there before is left.
     """
@@ -123,6 +129,7 @@ def talking_video(
         variants=variants,
         face=face_number(face),
         keep_background=keep_background,
+        credentials=None if credentials is None else (Path(credentials[0]), Path(credentials[1])),
         device=device,
     )
     trained = loaded_run(job)
@@ -132,17 +139,19 @@ def talking_video(
 
 def made_videos(job: GenerationJob, run: TrainedRun, *, dry_run: bool, progress: Progress) -> GenerationResult:
     """Make the videos of a job, or its plan, with a run that is loaded and suits it; see `talking_video`."""
+    signing = None if job.credentials is None else load_signing(*job.credentials)
     face_of = portrait_of(job, run)
     # before a video is written: what fails afterwards would leave one and an error
     notes = (*face_of.notes, *edit_notes(job, run))
     if dry_run:
-        return GenerationResult(out=job.out, plan=tuple(plan_lines(job, run, face_of)), notes=notes)
+        signed = [] if signing is None else [f"signed by: {signing}"]
+        return GenerationResult(out=job.out, plan=(*plan_lines(job, run, face_of), *signed), notes=notes)
     backdrop = backdrop_of(run, face_of) if job.keep_background else None
     animations = _animations(job, run, face_of)
     return GenerationResult(
         out=job.out,
         videos=tuple(
-            _written(job, run, animation, backdrop, seed, path, progress)
+            _written(job, run, animation, backdrop, signing, seed, path, progress)
             for (seed, path), animation in zip(job.videos(), animations, strict=True)
         ),
         notes=notes,
@@ -154,6 +163,7 @@ def _written(
     run: TrainedRun,
     animation: Animation,
     backdrop: Backdrop | None,
+    signing: Signing | None,
     seed: int,
     path: Path,
     progress: Progress,
@@ -171,10 +181,14 @@ def _written(
         height_px, width_px = backdrop.picture.shape[:2]
         frames = map(backdrop.with_face, frames)
     used_seed = seed if job.speech is not None else None
-    tags = _tags(job, run, used_seed)
+    facts = _facts(job, run, used_seed)
+    tags = {"comment": COMMENT, "description": json.dumps(facts, allow_nan=False)}
     with replacing(path) as file:
         shown = progress(frames, animation.n_frames)
-        write_talking_mp4(file, shown, width_px, animation.audio_48k, MUX_RATE_HZ, tags, height_px=height_px)
+        unsigned = file if signing is None else BytesIO()
+        write_talking_mp4(unsigned, shown, width_px, animation.audio_48k, MUX_RATE_HZ, tags, height_px=height_px)
+        if signing is not None and isinstance(unsigned, BytesIO):
+            file.write(signing.signed(unsigned.getvalue(), path.name, facts))
         pose = None if asked_deg is None else PoseAgreement(asked_deg=asked_deg, measured_deg=np.stack(measured_deg))
         edit = None
         if animation.edited is not None:
@@ -213,11 +227,11 @@ def _animations(job: GenerationJob, run: TrainedRun, portrait: Portrait) -> Iter
         yield from_speech(run, portrait, spoken, sampling=sampling, seed=seed, pose_deg=pose_deg)
 
 
-def _tags(job: GenerationJob, run: TrainedRun, seed: int | None) -> dict[str, str]:
-    """Return the metadata of the file: a sentence for people and an object for programs."""
+def _facts(job: GenerationJob, run: TrainedRun, seed: int | None) -> dict[str, JsonValue]:
+    """Return what a video was made with, as its tags and its manifest say."""
     edit = None if job.edit is None else job.edit.video
     sources = {"portrait": job.portrait, "speech": job.speech, "driving": job.driving, "edit": edit}
-    facts = {
+    return {
         "digital_source_type": DIGITAL_SOURCE_TYPE,
         "software": f"{DISTRIBUTION} {version(DISTRIBUTION)}",
         "run": run.label,
@@ -226,4 +240,3 @@ def _tags(job: GenerationJob, run: TrainedRun, seed: int | None) -> dict[str, st
         **({} if job.edit is None else {"edit_method": job.edit.method}),
         "sha256": {name: file_sha256(path) for name, path in sources.items() if path is not None},
     }
-    return {"comment": COMMENT, "description": json.dumps(facts, allow_nan=False)}

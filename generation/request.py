@@ -84,6 +84,8 @@ class GenerationJob:
     """Number of the face in the portrait, from 1 for the widest; None: the portrait has one face."""
     keep_background: bool = False
     """Whether the video shows the whole picture of the portrait, and not the square around its face."""
+    credentials: tuple[Path, Path] | None = None
+    """PEM files of the certificate and the key that sign the video; None: it is not signed."""
     device: str = "auto"
 
     def __post_init__(self) -> None:
