@@ -123,10 +123,10 @@ def generate(
         from generation import GenerationError, talking_video, talking_videos
 
         if jobs is not None:
-            if variants != 1 or any(one is not None for one in (portrait, out, speech, driving)):
+            if variants != 1 or any(one is not None for one in (portrait, out, speech, driving, edit)):
                 raise GenerationError(
                     "--list names portraits, speech, driving videos and results itself; leave out --portrait, "
-                    "--speech, --driving, --out and --variants"
+                    "--speech, --driving, --edit, --out and --variants"
                 )
             made = talking_videos(
                 run,
@@ -143,6 +143,7 @@ def generate(
                 seed=seed,
                 face=face,
                 keep_background=keep_background,
+                credentials=credentials,
                 device=device,
                 dry_run=dry_run,
                 told=typer.echo,

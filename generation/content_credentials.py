@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
     from cryptography.x509 import Certificate
 
-__all__ = ["Signing", "load_signing"]
+__all__ = ["Signing", "load_signing", "signing_of"]
 
 _MOST_PEM_BYTES = 1 << 20
 
@@ -93,6 +93,15 @@ class Signing:
                 "profile: not self-issued, for digital signatures, with an extended use such as emailProtection"
             ) from error
         return written.getvalue()
+
+
+def signing_of(credentials: tuple[Path, Path] | None) -> Signing | None:
+    """Return what signs videos, by the files of a certificate and of its key; None: they are not signed.
+
+    Raises:
+        GenerationError, MissingPackageError: as of `load_signing`.
+    """
+    return None if credentials is None else load_signing(*credentials)
 
 
 def load_signing(certificate: Path, key: Path) -> Signing:

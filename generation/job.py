@@ -18,7 +18,7 @@ from foundation.storage.digest import file_sha256
 from foundation.weights import ensure_assets
 from generation.animation import Animation, features_of, from_speech, from_video
 from generation.backdrop import Backdrop
-from generation.content_credentials import Signing, load_signing
+from generation.content_credentials import Signing, signing_of
 from generation.driving import read_driving
 from generation.editing.choice import edit_choice
 from generation.editing.edited import edited, edited_landmarks
@@ -132,14 +132,16 @@ def talking_video(
         credentials=None if credentials is None else (Path(credentials[0]), Path(credentials[1])),
         device=device,
     )
+    signing = signing_of(job.credentials)
     trained = loaded_run(job)
     ensure_assets(needed_assets(job, trained.curation))
-    return made_videos(job, trained, dry_run=dry_run, progress=progress)
+    return made_videos(job, trained, signing, dry_run=dry_run, progress=progress)
 
 
-def made_videos(job: GenerationJob, run: TrainedRun, *, dry_run: bool, progress: Progress) -> GenerationResult:
+def made_videos(
+    job: GenerationJob, run: TrainedRun, signing: Signing | None, *, dry_run: bool, progress: Progress
+) -> GenerationResult:
     """Make the videos of a job, or its plan, with a run that is loaded and suits it; see `talking_video`."""
-    signing = None if job.credentials is None else load_signing(*job.credentials)
     face_of = portrait_of(job, run)
     # before a video is written: what fails afterwards would leave one and an error
     notes = (*face_of.notes, *edit_notes(job, run))

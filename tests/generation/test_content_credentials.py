@@ -30,7 +30,7 @@ from foundation.storage.digest import file_sha256
 from generation import GenerationError
 from generation.cli import app
 from generation.content_credentials import load_signing
-from generation.mp4 import talking_mp4
+from generation.mp4 import write_talking_mp4
 
 TRAINED = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 
@@ -98,7 +98,10 @@ def make(tmp_path: Path) -> Callable[..., Files]:
 
 
 def video() -> bytes:
-    return talking_mp4([np.full((64, 64, 3), 9 * n, np.uint8) for n in range(5)], 64, None, 48_000, {"comment": "made"})
+    written = io.BytesIO()
+    frames = [np.full((64, 64, 3), 9 * n, np.uint8) for n in range(5)]
+    write_talking_mp4(written, frames, 64, None, 48_000, {"comment": "made"})
+    return written.getvalue()
 
 
 def read(content: bytes) -> dict:
