@@ -23,9 +23,9 @@ _SAMPLER = (
 )
 
 _EDIT_METHOD = (
-    "How the landmarks of --edit are given to the network. mask_cond: as inputs, which it was trained with; repaint: "
-    "noised forth and back, 500 runs of the network; guided: by gradients; replace: put over the prediction at every "
-    "step, as the paper says it."
+    "How the landmarks of --edit or --dub are given to the network. mask_cond: as inputs, which it was trained with; "
+    "repaint: noised forth and back, 500 runs of the network; guided: by gradients; replace: put over the prediction "
+    "at every step, as the paper says it."
 )
 
 
@@ -34,9 +34,11 @@ def generate(
     run: Annotated[
         Path, typer.Option(help="Run folder of the trained networks, written by `gaia-train`.", show_default=False)
     ],
-    portrait: Annotated[Path, typer.Option(help="Image of a person.", show_default=False)],
     out: Annotated[Path, typer.Option(help="MP4 file to write.", show_default=False)],
     *,
+    portrait: Annotated[
+        Path | None, typer.Option(help="Image of a person. Needed with all but --dub.", show_default=False)
+    ] = None,
     speech: Annotated[Path | None, typer.Option(help="Audio file of the speech that drives the portrait.")] = None,
     driving: Annotated[
         Path | None, typer.Option(help="Video whose face drives the portrait, instead of speech.")
@@ -46,6 +48,13 @@ def generate(
         typer.Option(
             help="Video whose face drives all but mouth and jaw, which follow --speech; at least as long. Needs "
             "a run of model.target=landmarks."
+        ),
+    ] = None,
+    dub: Annotated[
+        Path | None,
+        typer.Option(
+            help="Video whose face itself speaks --speech, in its own picture; at least as long. Needs a run of "
+            "model.target=landmarks."
         ),
     ] = None,
     edit_method: Annotated[
@@ -104,6 +113,7 @@ def generate(
             speech=speech,
             driving=driving,
             edit=edit,
+            dub=dub,
             edit_method=edit_method,
             pose=pose,
             pose_amplitude=pose_amplitude,

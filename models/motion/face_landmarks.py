@@ -44,7 +44,7 @@ class LandmarkStandard(nn.Module):
 
     def restore(self, standardised_ND: Tensor, size_px: int) -> Tensor:
         """Return the (N, K, 2) landmarks in pixels of a crop of `size_px`: the inverse of `standardise`."""
-        return ((standardised_ND * self.std_D + self.mean_D) * size_px).unflatten(1, (self.n_points, 2))
+        return ((standardised_ND * self.std_D + self.mean_D) * size_px).reshape(-1, self.n_points, 2)
 
 
 def outside_mouth_and_jaw(config: MotionDiffusionConfig) -> Tensor:
