@@ -19,11 +19,11 @@ from foundation.weights import ensure_assets
 from generation.animation import Animation, features_of, from_speech, from_video
 from generation.backdrop import Backdrop
 from generation.content_credentials import Signing, signing_of
-from generation.driving import read_driving
+from generation.driving import DrivingVideo, read_driving
 from generation.editing.choice import edit_choice
-from generation.editing.edited import edited, edited_landmarks
+from generation.editing.edited import edited
 from generation.editing.landmark_check import watched_landmarks
-from generation.editing.source_video import edit_notes, edited_video
+from generation.editing.source_video import edited_video
 from generation.mp4 import write_talking_mp4
 from generation.outcome import GeneratedVideo, GenerationResult
 from generation.planned import plan_lines
@@ -57,11 +57,12 @@ def progress_bar(frames: Iterable[RgbImage], n_frames: int) -> Iterable[RgbImage
 def talking_video(
     run: str | Path,
     *,
-    portrait: str | Path,
+    portrait: str | Path | None = None,
     out: str | Path,
     speech: str | Path | None = None,
     driving: str | Path | None = None,
     edit: str | Path | None = None,
+    dub: str | Path | None = None,
     edit_method: EditMethod = "mask_cond",
     pose: str | Path = "predict",
     pose_amplitude: float = 1.0,
@@ -83,12 +84,13 @@ def talking_video(
 
     Args:
         run: folder of a training run: of the diffusion model, or for `driving` of the VAE alone.
-        portrait: image of a person.
+        portrait: image of a person; None with `dub`.
         out: MP4 file to write; its folder is made where it is missing.
         speech: audio file; either it or `driving` is given.
         driving: video with the face motion that the portrait follows.
         edit: video whose face motion the portrait follows but for mouth and jaw, which follow `speech`; at least as
             long as it.
+        dub: video whose face itself speaks `speech` in its own picture; at least as long as it.
         edit_method: how its landmarks are given to the network: mask_cond, repaint, guided or replace.
         pose: head poses, for `speech`: "predict" by the network, "still" as in the portrait, a CSV or Parquet file with
             columns pitch, yaw and roll in degrees and a row a frame, a video whose poses are measured, or formulas such
@@ -118,11 +120,11 @@ def talking_video(
     """
     job = GenerationJob(
         run=Path(run),
-        portrait=Path(portrait),
+        portrait=None if portrait is None else Path(portrait),
         out=Path(out),
         speech=None if speech is None else Path(speech),
         driving=None if driving is None else Path(driving),
-        edit=edit_choice(edit, edit_method),
+        edit=edit_choice(edit, dub, edit_method),
         motion=MotionOptions(sampler=sampler, steps=steps, guidance=guidance, temperature=temperature),
         pose=PoseChoice(source=str(pose), amplitude=pose_amplitude, offset=pose_offset),
         seed=seed,
@@ -142,14 +144,14 @@ def made_videos(
     job: GenerationJob, run: TrainedRun, signing: Signing | None, *, dry_run: bool, progress: Progress
 ) -> GenerationResult:
     """Make the videos of a job, or its plan, with a run that is loaded and suits it; see `talking_video`."""
-    face_of = portrait_of(job, run)
-    # before a video is written: what fails afterwards would leave one and an error
-    notes = (*face_of.notes, *edit_notes(job, run))
+    video, cut = edited_video(job, run)
+    face_of = portrait_of(job, run, video)
+    notes = (*face_of.notes, *cut)  # before a video is written: what fails afterwards would leave one and an error
     if dry_run:
         signed = [] if signing is None else [f"signed by: {signing}"]
         return GenerationResult(out=job.out, plan=(*plan_lines(job, run, face_of), *signed), notes=notes)
-    backdrop = backdrop_of(run, face_of) if job.keep_background else None
-    animations = _animations(job, run, face_of)
+    backdrop = backdrop_of(job, run, face_of)
+    animations = _animations(job, run, face_of, video)
     return GenerationResult(
         out=job.out,
         videos=tuple(
@@ -181,7 +183,11 @@ def _written(
     height_px, width_px = run.size_px, run.size_px
     if backdrop is not None:
         height_px, width_px = backdrop.picture.shape[:2]
-        frames = map(backdrop.with_face, frames)
+        frames = (
+            map(backdrop.with_face, frames)
+            if animation.behind is None
+            else map(backdrop.in_picture, frames, animation.behind)
+        )
     used_seed = seed if job.speech is not None else None
     facts = _facts(job, run, used_seed)
     tags = {"comment": COMMENT, "description": json.dumps(facts, allow_nan=False)}
@@ -199,7 +205,9 @@ def _written(
         return GeneratedVideo(path=path, n_frames=animation.n_frames, seed=used_seed, pose=pose, edit=edit)
 
 
-def _animations(job: GenerationJob, run: TrainedRun, portrait: Portrait) -> Iterator[Animation]:
+def _animations(
+    job: GenerationJob, run: TrainedRun, portrait: Portrait, video: DrivingVideo | None
+) -> Iterator[Animation]:
     """Yield the animation of each seed; speech and models are read once."""
     settings = run.curation
     if job.driving is not None:
@@ -208,31 +216,21 @@ def _animations(job: GenerationJob, run: TrainedRun, portrait: Portrait) -> Iter
     if job.speech is None:
         raise RuntimeError("a job is driven by speech or by a video")
     speech = read_speech(job.speech)
-    video = edited_video(job, run, speech.n_frames)
     pose_deg = asked_poses(job, run, portrait, speech.n_frames)
     spoken = features_of(run, speech, run.measuring.speech)
     sampling = replace(job.motion.sampling, sde=run.sde)
     for seed, _ in job.videos():
-        if job.edit is not None and video is not None:
-            landmarks = edited_landmarks(
-                run,
-                portrait.landmarks_px,
-                spoken,
-                video,
-                job.edit,
-                sampling=sampling,
-                steps=job.motion.steps,
-                seed=seed,
-            )
-            yield edited(run, portrait, landmarks, spoken.audio_48k)
+        if video is not None:
+            yield edited(job, run, portrait, spoken, video, sampling=sampling, seed=seed)
             continue
         yield from_speech(run, portrait, spoken, sampling=sampling, seed=seed, pose_deg=pose_deg)
 
 
 def _facts(job: GenerationJob, run: TrainedRun, seed: int | None) -> dict[str, JsonValue]:
     """Return what a video was made with, as its tags and its manifest say."""
-    edit = None if job.edit is None else job.edit.video
-    sources = {"portrait": job.portrait, "speech": job.speech, "driving": job.driving, "edit": edit}
+    sources = {"portrait": job.portrait, "speech": job.speech, "driving": job.driving}
+    if job.edit is not None:
+        sources[job.edit.option.removeprefix("--")] = job.edit.video
     return {
         "digital_source_type": DIGITAL_SOURCE_TYPE,
         "software": f"{DISTRIBUTION} {version(DISTRIBUTION)}",

@@ -67,7 +67,8 @@ class GenerationJob:
     """Inputs of a generated video; either `speech` or `driving` is given."""
 
     run: Path
-    portrait: Path
+    portrait: Path | None
+    """None: the face of the video that is dubbed."""
     out: Path
     speech: Path | None = None
     driving: Path | None = None
@@ -99,7 +100,8 @@ class GenerationJob:
         if self.driving is not None:
             self._require_nothing_sampled()
         if self.edit is not None:
-            self._require_edit_alone()
+            self._require_edit_alone(self.edit.option)
+        self._require_one_face()
 
     def _require_nothing_sampled(self) -> None:
         """Refuse options of sampling beside a driving video, which leaves nothing to sample."""
@@ -114,18 +116,31 @@ class GenerationJob:
                     f"{options} go with --speech: with --driving no motion is sampled; leave them out"
                 )
 
-    def _require_edit_alone(self) -> None:
+    def _require_one_face(self) -> None:
+        """Refuse a job without a face, or with two."""
+        dub = self.edit is not None and self.edit.dub
+        if self.portrait is None and not dub:
+            raise GenerationError("no --portrait was given; give a picture of the person who shall speak")
+        if dub and (self.portrait is not None or self.face is not None or self.keep_background):
+            raise GenerationError(
+                "--portrait, --face and --keep-background do not go with --dub, in which the face of the video speaks "
+                "in its own picture; leave them out, or give --edit"
+            )
+
+    def _require_edit_alone(self, option: str) -> None:
         """Refuse options that an edited video has no use for."""
         if self.driving is not None:
-            raise GenerationError("--edit and --driving were both given; give --edit with --speech, or --driving alone")
+            raise GenerationError(
+                f"{option} and --driving were both given; give {option} with --speech, or --driving alone"
+            )
         if self.pose != PoseChoice():
             raise GenerationError(
-                "--pose, --pose-amplitude and --pose-offset do not go with --edit, whose video gives the head poses; "
-                "leave them out"
+                f"--pose, --pose-amplitude and --pose-offset do not go with {option}, whose video gives the head "
+                "poses; leave them out"
             )
         if replace(self.motion, steps=None, guidance=1.0) != MotionOptions():
             raise GenerationError(
-                "--sampler and --temperature do not go with --edit; give --edit-method, with --steps and --guidance"
+                f"--sampler and --temperature do not go with {option}; give --edit-method, with --steps and --guidance"
             )
 
     def videos(self) -> Iterator[tuple[int, Path]]:

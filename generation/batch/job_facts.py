@@ -41,14 +41,16 @@ class JobFacts:
         Raises:
             OSError: a file cannot be read.
         """
-        job = listed.job
+        job, portrait = listed.job, listed.job.portrait
+        if portrait is None:
+            raise RuntimeError("a job of a list has a portrait")
         hashes = {column: self._sha256(path) for column, path in files_of(job)}
         sampled = job.driving is None
         return MadeRow(
             line=listed.line,
             out=_text(job.out),
             status="failed",
-            portrait=_text(job.portrait),
+            portrait=_text(portrait),
             portrait_sha256=hashes["portrait"],
             speech=None if job.speech is None else _text(job.speech),
             speech_sha256=hashes.get("speech"),
