@@ -16,9 +16,10 @@ from foundation.packages import DISTRIBUTION
 from foundation.storage.atomic import write_bytes_atomic
 from foundation.storage.digest import file_sha256
 from foundation.weights import ensure_assets
-from generation.animation import Animation, features_of, from_speech, from_video
+from generation.animation import Animation, features_of, from_speech, from_text, from_video
 from generation.backdrop import Backdrop
 from generation.driving import read_driving
+from generation.instruction import instruction_states
 from generation.mp4 import talking_mp4
 from generation.outcome import GeneratedVideo, GenerationResult
 from generation.planned import plan_lines
@@ -30,6 +31,7 @@ from generation.request import GenerationJob, MotionOptions, face_number
 from generation.speech import MUX_RATE_HZ, read_speech
 from generation.trained_run import TrainedRun
 from models.generated_media import COMMENT, DIGITAL_SOURCE_TYPE
+from models.sampling.guidance import GUIDANCE
 from models.sampling.samplers import SamplerName
 
 __all__ = ["COMMENT", "Progress", "progress_bar", "talking_video"]
@@ -54,12 +56,15 @@ def talking_video(
     out: str | Path,
     speech: str | Path | None = None,
     driving: str | Path | None = None,
+    text: str | None = None,
+    text_encoder: str | None = None,
+    seconds: float = 4.0,
     pose: str | Path = "predict",
     pose_amplitude: float = 1.0,
     pose_offset: str = "",
     sampler: SamplerName = "dpmpp_2m",
     steps: int | None = None,
-    guidance: float = 1.0,
+    guidance: float | None = None,
     temperature: float = 1.0,
     seed: int = 0,
     variants: int = 1,
@@ -69,7 +74,7 @@ def talking_video(
     dry_run: bool = False,
     progress: Progress = progress_bar,
 ) -> GenerationResult:
-    """Make a talking video of a portrait, driven by speech or by the face of another video.
+    """Make a talking video of a portrait, driven by speech, by the face of another video or by an instruction.
 
     Args:
         run: folder of a training run: of the diffusion model, or for `driving` of the VAE alone.
@@ -77,6 +82,10 @@ def talking_video(
         out: MP4 file to write; its folder is made where it is missing.
         speech: audio file; either it or `driving` is given.
         driving: video with the face motion that the portrait follows.
+        text: instruction such as "please smile", in place of both; empty: motion without an instruction.
+        text_encoder: folder of the text encoder that the run was trained with, or its name among the user's models;
+            None: looked for by the name that the run recorded.
+        seconds: length of the video that `text` drives, 1 to 10.
         pose: head poses, for `speech`: "predict" by the network, "still" as in the portrait, a CSV or Parquet file with
             columns pitch, yaw and roll in degrees and a row a frame, a video whose poses are measured, or formulas such
             as "yaw=0,pitch=5*sin(2pi t/4)".
@@ -84,7 +93,7 @@ def talking_video(
         pose_offset: formulas of degrees that are added to them, such as "yaw=10".
         sampler: solver of the reverse process, for `speech`: dpmpp_2m, sde_em, ode_heun or ode_euler_mid.
         steps: times of its grid; None: as many as suit it.
-        guidance: weight of the speech, 0 or more; 1 is as in training.
+        guidance: weight of the speech or text, 0 or more; 1 is as in training. None: 1 of speech, 2.5 of text.
         temperature: divisor of the initial noise; above 1 the motion is calmer.
         seed: of the motion; the same seed gives the same video.
         variants: number of videos, of seeds from `seed` on. Several are named after `out` and their seed.
@@ -96,18 +105,28 @@ def talking_video(
         progress: passes the frames of each video on while they are made.
 
     Raises:
+        TextEncoderError: the text encoder is not on this machine.
         GenerationError: the portrait, the speech, the driving video, the run or an option cannot be used.
         RunFolderError: `run` is no run, or has no checkpoint yet.
         AssetError: weights that the training data was made with are not on this machine.
         OSError: a file cannot be written; what was there before is left.
     """
+    default_guidance = GUIDANCE["speech"].speech if text is None else GUIDANCE["text"].text
     job = GenerationJob(
         run=Path(run),
         portrait=Path(portrait),
         out=Path(out),
         speech=None if speech is None else Path(speech),
         driving=None if driving is None else Path(driving),
-        motion=MotionOptions(sampler=sampler, steps=steps, guidance=guidance, temperature=temperature),
+        text=None if text is None else " ".join(text.split()),
+        text_encoder=text_encoder,
+        seconds=seconds,
+        motion=MotionOptions(
+            sampler=sampler,
+            steps=steps,
+            guidance=default_guidance if guidance is None else guidance,
+            temperature=temperature,
+        ),
         pose=PoseChoice(source=str(pose), amplitude=pose_amplitude, offset=pose_offset),
         seed=seed,
         variants=variants,
@@ -151,7 +170,7 @@ def _written(
     if backdrop is not None:
         height_px, width_px = backdrop.picture.shape[:2]
         frames = map(backdrop.with_face, frames)
-    used_seed = seed if job.speech is not None else None
+    used_seed = seed if job.driving is None else None
     content = talking_mp4(
         progress(frames, animation.n_frames),
         width_px,
@@ -173,12 +192,17 @@ def _animations(job: GenerationJob, run: TrainedRun, portrait: Portrait) -> Iter
         perception = load_perception(settings.perception)
         yield from_video(run, portrait, read_driving(job.driving, perception, settings, run.size_px))
         return
+    sampling = replace(job.sampling, sde=run.sde)
+    if job.text is not None:
+        states, n_frames = instruction_states(run, job.text, job.text_encoder), job.n_frames_of_text
+        for seed, _ in job.videos():
+            yield from_text(run, portrait, states, n_frames=n_frames, sampling=sampling, seed=seed)
+        return
     if job.speech is None:
-        raise RuntimeError("a job is driven by speech or by a video")
+        raise RuntimeError("a job is driven by speech, by a video or by text")
     speech = read_speech(job.speech)
     pose_deg = asked_poses(job, run, portrait, speech.n_frames)
     spoken = features_of(run, speech, load_speech(settings.speech.without_transcript))
-    sampling = replace(job.motion.sampling, sde=run.sde)
     for seed, _ in job.videos():
         yield from_speech(run, portrait, spoken, sampling=sampling, seed=seed, pose_deg=pose_deg)
 
@@ -190,6 +214,7 @@ def _tags(job: GenerationJob, run: TrainedRun, seed: int | None) -> dict[str, st
         "digital_source_type": DIGITAL_SOURCE_TYPE,
         "software": f"{DISTRIBUTION} {version(DISTRIBUTION)}",
         "run": run.label,
+        **({} if job.text is None else {"text": job.text}),
         "seed": seed,
         **({} if seed is None else {"sampling": asdict(job.motion), "pose": job.pose.kind}),
         "sha256": {name: file_sha256(path) for name, path in sources.items() if path is not None},

@@ -15,7 +15,7 @@ from curation.settings import CurationSettings
 from curation.speech.models import speech_assets
 from foundation.array_types import Float32Array
 from foundation.devices import resolve_device, torch_device
-from generation.animation import require_landmark_driven, require_pose_driven, speech_driven
+from generation.animation import require_landmark_driven, require_pose_driven, speech_driven, text_driven
 from generation.backdrop import Backdrop
 from generation.driving import read_head_poses
 from generation.portrait import Portrait, read_portrait
@@ -35,7 +35,9 @@ def loaded_run(job: GenerationJob) -> TrainedRun:
         GenerationError: they do not.
     """
     run = load_run(job.run, torch_device(resolve_device(job.device)))
-    if job.pose.kind != "predict":
+    if job.text is not None:
+        text_driven(run)
+    elif job.pose.kind != "predict":
         require_pose_driven(run)
     elif job.speech is not None:
         speech_driven(run)

@@ -25,7 +25,13 @@ from foundation.storage.regular_files import read_small
 from foundation.text import text_table
 from training.comparison.table_columns import COLUMNS, TABLES
 from training.experiment_training import train_experiment
-from training.experiments.experiment import Experiment, experiments_of, load_experiment, require_trainable
+from training.experiments.experiment import (
+    Experiment,
+    ExperimentError,
+    experiments_of,
+    load_experiment,
+    require_trainable,
+)
 from training.launch import DeviceKind
 from training.presets import PresetName, SizeName
 from training.results import TrainingResult
@@ -118,6 +124,11 @@ def train_and_evaluate(
     by_trainer = _of_trainers(overrides)
     for row in rows:
         require_trainable(row)
+        if row.diffusion is not None and row.diffusion.condition == "text":
+            raise ExperimentError(
+                f"experiment {row.name} ({row.origin}) is driven by text, and all protocols measure videos of speech; "
+                "train it with --train-only"
+            )
     call = _Call(dataset, out, preset, by_trainer, device, wait, on_trained)
     runs: dict[str, Path] = {}
     result = None

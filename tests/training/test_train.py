@@ -163,7 +163,6 @@ def test_an_experiment_needs_the_latents_of_its_vae(
 @pytest.mark.parametrize(
     ("name", "ability"),
     [
-        ("section5_text", "follow text in place of speech"),
         ("section5_landmark_editing", "be given known coordinates"),
         ("table6_landmark_prediction", "predict coordinates of landmarks"),
     ],

@@ -13,7 +13,14 @@ from training.data.config import DataConfig
 from training.loop.config import TrainConfig
 from training.presets import PresetName, SizeName
 
-__all__ = ["DIFFUSION_TRAINING", "DiffusionConfig", "DiffusionLossConfig", "SequenceConfig", "diffusion_config"]
+__all__ = [
+    "DIFFUSION_TRAINING",
+    "DiffusionConfig",
+    "DiffusionLossConfig",
+    "SequenceConfig",
+    "TextConfig",
+    "diffusion_config",
+]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,6 +61,15 @@ class SequenceConfig(Section):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class TextConfig(Section):
+    """Instructions, for a model that text drives (`model.condition=text`)."""
+
+    encoder: str | None = None
+    """Folder or name of the text encoder that `gaia-train texts` was given. null: the one whose states the dataset has.
+    Ours."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class DiffusionConfig(Section):
     """Everything that decides what a run of the motion diffusion model learns."""
 
@@ -68,6 +84,8 @@ class DiffusionConfig(Section):
     """Noise schedule."""
     data: DataConfig = field(default_factory=lambda: DataConfig(tiers=("diffusion",)))
     """Selection of clips, of tier `diffusion` alone."""
+    text: TextConfig = field(default_factory=TextConfig)
+    """Instructions in place of speech."""
     sequences: SequenceConfig = field(default_factory=SequenceConfig)
     """Length of the sequences."""
     learning_rate: Annotated[float, Field(gt=0.0)] = 1e-4
@@ -82,11 +100,15 @@ class DiffusionConfig(Section):
 
     def __post_init__(self) -> None:
         Section.__post_init__(self)
-        if self.model.target == "landmarks" or self.model.condition == "text" or self.model.edit:
+        if self.model.target == "landmarks" or self.model.edit:
             raise ValueError(
-                f"model.target is {self.model.target!r}, model.condition {self.model.condition!r} and model.edit "
-                f"{self.model.edit}; latents are learned from speech: leave 'motion_latent' or give 'frame_latent', "
-                "leave 'speech', and no edit"
+                f"model.target is {self.model.target!r} and model.edit {self.model.edit}; latents are learned: leave "
+                "'motion_latent' or give 'frame_latent', and no edit"
+            )
+        if self.model.condition == "text" and not 0.0 < self.loss.speech_dropout < 1.0:
+            raise ValueError(
+                f"loss.speech_dropout is {self.loss.speech_dropout:g}; text is followed by guidance, for which it is "
+                "missing from some sequences: give a share such as 0.1"
             )
         if self.data.tiers != ("diffusion",):
             raise ValueError(f"data.tiers is {self.data.tiers}; clips of tier 'diffusion' alone have speech features")

@@ -6,6 +6,7 @@ Shapes: B sequences, T frames, D numbers of a latent, P = 3 angles.
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -32,6 +33,7 @@ from training.diffusion.samples import DiffusionBatch, DiffusionSamples
 from training.diffusion.sequences import MotionSequences
 from training.diffusion.validation import MotionValidation
 from training.latents.files import LatentsError, fingerprint_of, latents_folder
+from training.latents.text_states import read_text_states
 from training.loop.task import Export, Step, Trainable
 from training.schedules import inverse_square_root
 
@@ -63,16 +65,21 @@ class DiffusionTask:
             DatasetError: `dataset` is none.
             SelectionError: no clip can be used, or they do not share one landmark scheme and speech encoder.
             LatentsError: the latents are missing; the message has the command that makes them.
+            TextStatesError: the states of instructions are, likewise.
             WeightsError: the VAE was trained on another landmark scheme, or its file is damaged.
             SettingsError: the VAE has no latents for the target of the model.
         """
+        states = None
+        if config.model.condition == "text":
+            config = replace(config, data=replace(config.data, with_instruction=True))
+            states = read_text_states(dataset, config.text.encoder)
         index = select_clips(dataset, config.data)
         vae_facts = WeightFacts(landmark_scheme=index.landmark_scheme, speech_encoder=None)
         self.vae = load_weights(vae_weights, Vae, VaeConfig, vae_facts)
         self._vae_clips = vae_clips
         fingerprint = fingerprint_of(vae_weights)
         self.latents = latents_folder(dataset, fingerprint)
-        sequences = MotionSequences(index, self.latents, config.sequences, seed=config.train.seed)
+        sequences = MotionSequences(index, self.latents, config.sequences, seed=config.train.seed, states=states)
         if (sequences.facts.vae_sha256, sequences.facts.vae) != (fingerprint, self.vae.config):
             raise LatentsError(f"{self.latents} names another VAE than {vae_weights}; run `gaia-train latents` again")
         self.vae.latent_statistics.load_state_dict(sequences.facts.statistics().state_dict())
@@ -112,7 +119,9 @@ class DiffusionTask:
                 f"nothing is validated: split {split!r} has one clip of a person that the run does not learn from, and "
                 "its speech is exchanged for that of another one; train.validation_split names another split"
             )
-        sequences = MotionSequences(held.index, self.latents, config.sequences, seed=config.train.seed)
+        sequences = MotionSequences(
+            held.index, self.latents, config.sequences, seed=config.train.seed, states=learned.states
+        )
         if (sequences.speech_encoder, sequences.speech_dim) != (learned.speech_encoder, learned.speech_dim):
             raise NothingHeldOutError(
                 f"nothing is validated: clips of split {split!r} have speech features of {sequences.speech_encoder!r} "
@@ -161,8 +170,8 @@ class DiffusionTask:
         return self.source.sequences.index.left_out
 
     def previews(self) -> Mapping[str, RgbImage]:
-        """Return a clip with its true motion, with motion from its speech, and from another clip's speech."""
-        return {"speech": self._previews.sheet(self.model)}
+        """Return a clip with its true motion, and with motion from its own and another clip's speech or text."""
+        return {self.config.model.condition: self._previews.sheet(self.model)}
 
     def validation(self) -> MotionValidation | None:
         """Return the error of the motion of people that the network does not learn from, with two speeches."""
@@ -180,18 +189,18 @@ class DiffusionTask:
 
     def data_summary(self) -> str:
         """Return the amount of training data."""
-        sequences = self.source.sequences
+        sequences, model = self.source.sequences, self.config.model
         index = sequences.index
         return (
-            f"{len(index)} clips, {index.hours:.2f} h, {len(sequences)} sequences an epoch, speech by "
-            f"{sequences.speech_encoder}, latents of {self.config.model.target_dims} numbers"
+            f"{len(index)} clips, {index.hours:.2f} h, {len(sequences)} sequences an epoch, {model.condition} by "
+            f"{sequences.speech_encoder}, latents of {model.target_dims} numbers"
             + "".join(f"; {sentence}" for sentence in index.left_out)
         )
 
     def data(self) -> LearntData:
         """Return the identity of the clips and of their latents."""
         sequences = self.source.sequences
-        return data_of(sequences.index, latents_sha256=sequences.facts.sha256())
+        return data_of(sequences.index, latents_sha256=sequences.sha256())
 
     def write_run_files(self, run: Path, *, accept_changes: bool) -> None:
         """Write the VAE, its clips, and dataset.json, which records how faces and speech are prepared for this network.
@@ -200,7 +209,7 @@ class DiffusionTask:
             SettingsError: the run was begun with another VAE, or on speech features of another encoder; or on latents
                 with other statistics, and `accept_changes` is false.
         """
-        _require_encoder(run, self.source.sequences.speech_encoder)
+        _require_encoder(run, self.source.sequences.speech_encoder, self.config.model.condition)
         vae_facts = WeightFacts(landmark_scheme=self.export().facts.landmark_scheme, speech_encoder=None)
         folder = RunFolder(run)
         other: set[str] = set()
@@ -226,7 +235,7 @@ def _same(before: Tensor | None, now: Tensor | None) -> bool:
     return before is not None and now is not None and torch.equal(before, now.cpu())
 
 
-def _require_encoder(run: Path, speech_encoder: str) -> None:
+def _require_encoder(run: Path, encoder: str, condition: Literal["speech", "text"]) -> None:
     """Refuse to resume a run that was trained on features of another encoder.
 
     Raises:
@@ -237,10 +246,11 @@ def _require_encoder(run: Path, speech_encoder: str) -> None:
         return
     weights = folder.weights()
     recorded = read_facts(weights).speech_encoder
-    if recorded != speech_encoder:
+    if recorded != encoder:
+        inputs = "speech features" if condition == "speech" else "states of text"
         raise SettingsError(
-            f"{weights} was trained on speech features of {recorded!r}, but this dataset has those of "
-            f"{speech_encoder!r}; name a dataset with the former, or another run folder"
+            f"{weights} was trained on {inputs} of {recorded!r}, but this dataset has those of {encoder!r}; name a "
+            "dataset with the former, or another run folder"
         )
 
 
@@ -258,4 +268,4 @@ def _model_config(model: MotionDiffusionConfig, sequences: MotionSequences) -> M
             f"model.target is {model.target!r}, but this VAE was built with disentangled={facts.vae.disentangled}; set "
             f"model.target={fitting}, or name another VAE"
         )
-    return replace(model, latent_shape=facts.latent_shape, speech_dim=sequences.speech_dim)
+    return replace(model, latent_shape=facts.latent_shape, speech_dim=sequences.speech_dim or model.speech_dim)

@@ -67,8 +67,6 @@ class Experiment:
         """Return what the trainers would have to learn to run this experiment; None where they can run it."""
         if self.diffusion is None:
             return None
-        if self.diffusion.condition == "text":
-            return "follow text in place of speech (diffusion.condition=text)"
         if self.diffusion.edit:
             return "be given known coordinates (diffusion.edit=true)"
         if self.diffusion.target == "landmarks":
