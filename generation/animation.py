@@ -6,17 +6,12 @@ from dataclasses import dataclass
 from curation.speech.models import SpeechModels
 from foundation.array_types import Float16Array, Float32Array, RgbImage
 from generation.driving import DrivingVideo
+from generation.editing.landmark_check import EditedLandmarks
 from generation.portrait import Portrait
 from generation.speech import DrivingSpeech, speech_features
 from generation.trained_run import GenerationError, TrainedRun
-from models.face_motion import (
-    appearance_of,
-    decoded_frames,
-    motion_of_landmarks,
-    motion_of_speech,
-    motion_of_text,
-    reference_motion,
-)
+from models.face_motion import appearance_of, decoded_frames, motion_of_landmarks, motion_of_text, reference_motion
+from models.landmark_motion import spoken_motion
 from models.motion.diffusion import MotionDiffusion
 from models.sampling.sample_motion import MotionSampling
 
@@ -44,6 +39,8 @@ class Animation:
     audio_48k: Float32Array | None
     asked_deg: Float32Array | None = None
     """(n_frames, 3) head poses that were asked for; None: none were."""
+    edited: EditedLandmarks | None = None
+    """Landmarks of which some are a video's; None: none are."""
 
 
 def speech_driven(run: TrainedRun) -> MotionDiffusion:
@@ -160,8 +157,9 @@ def from_speech(
         GenerationError: the run has no motion network.
     """
     network = speech_driven(run)
-    reference_CHW = reference_motion(run, portrait.image, portrait.landmarks_px)
-    motion_TCHW = motion_of_speech(run, network, spoken.features, reference_CHW, sampling, seed, pose_deg)
+    motion_TCHW = spoken_motion(
+        run, network, spoken.features, portrait.image, portrait.landmarks_px, sampling, seed, pose_deg
+    )
     return Animation(
         frames=decoded_frames(run, appearance_of(run, portrait.image), motion_TCHW),
         n_frames=len(spoken.features),

@@ -11,7 +11,12 @@ from foundation.program_end import run_program
 
 __all__ = ["app", "generate", "main"]
 
-exit_codes = partial(end_with_exit_code, "gaia-generate", files="the video", kept="no unfinished video was written")
+exit_codes = partial(
+    end_with_exit_code,
+    "gaia-generate",
+    files="the video",
+    kept="no unfinished video was written, and what is finished stays",
+)
 """Context of the command: turns errors that a user can correct into one line and an exit code."""
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -22,19 +27,47 @@ _SAMPLER = (
     "steps with slopes at their middles, 150 steps."
 )
 
+_EDIT_METHOD = (
+    "How the landmarks of --edit are given to the network. mask_cond: as inputs, which it was trained with; repaint: "
+    "noised forth and back, 500 runs of the network; guided: by gradients; replace: put over the prediction at every "
+    "step, as the paper says it."
+)
+
+
+_LIST = (
+    "CSV file with a video a row, in place of --portrait, --speech, --driving and --out: columns portrait, speech, "
+    "driving, pose, out and seed. What an earlier command has made of it is kept."
+)
+
 
 @app.command()
 def generate(
     run: Annotated[
         Path, typer.Option(help="Run folder of the trained networks, written by `gaia-train`.", show_default=False)
     ],
-    portrait: Annotated[Path, typer.Option(help="Image of a person.", show_default=False)],
-    out: Annotated[Path, typer.Option(help="MP4 file to write.", show_default=False)],
+    portrait: Annotated[Path | None, typer.Option(help="Image of a person.", show_default=False)] = None,
+    out: Annotated[Path | None, typer.Option(help="MP4 file to write.", show_default=False)] = None,
     *,
+    jobs: Annotated[Path | None, typer.Option("--list", help=_LIST, show_default=False)] = None,
+    manifest: Annotated[
+        Path | None,
+        typer.Option(help="Parquet file with what became of each job of --list; by default beside the list."),
+    ] = None,
+    workers: Annotated[int, typer.Option(help="Processes that make the videos of --list, above 1 on Ray.")] = 1,
     speech: Annotated[Path | None, typer.Option(help="Audio file of the speech that drives the portrait.")] = None,
     driving: Annotated[
         Path | None, typer.Option(help="Video whose face drives the portrait, instead of speech.")
     ] = None,
+    edit: Annotated[
+        Path | None,
+        typer.Option(
+            help="Video whose face drives all but mouth and jaw, which follow --speech; at least as long. Needs "
+            "a run of model.target=landmarks."
+        ),
+    ] = None,
+    edit_method: Annotated[
+        Literal["mask_cond", "repaint", "guided", "replace"], typer.Option(help=_EDIT_METHOD)
+    ] = "mask_cond",
     text: Annotated[
         str | None,
         typer.Option(help='Instruction such as "please smile", instead of both; "": motion without an instruction.'),
@@ -92,14 +125,47 @@ def generate(
 ) -> None:
     """Make a talking video of a portrait, driven by speech, by another video or by an instruction."""
     with exit_codes():
-        from generation import talking_video
+        from generation import GenerationError, talking_video, talking_videos
 
+        if jobs is not None:
+            if variants != 1 or any(one is not None for one in (portrait, out, speech, driving, edit, text)):
+                raise GenerationError(
+                    "--list names portraits, speech, driving videos and results itself; leave out --portrait, "
+                    "--speech, --driving, --out and --variants"
+                )
+            made = talking_videos(
+                run,
+                jobs,
+                manifest=manifest,
+                workers=workers,
+                pose=pose,
+                pose_amplitude=pose_amplitude,
+                pose_offset=pose_offset,
+                sampler=sampler,
+                steps=steps,
+                guidance=1.0 if guidance is None else guidance,
+                temperature=temperature,
+                seed=seed,
+                face=face,
+                keep_background=keep_background,
+                device=device,
+                dry_run=dry_run,
+                told=typer.echo,
+            )
+            typer.echo(str(made))
+            raise typer.Exit(made.exit_code)
+        if portrait is None or out is None:
+            raise GenerationError("give --portrait and --out, or a list of jobs by --list")
+        if manifest is not None or workers != 1:
+            raise GenerationError("--manifest and --workers go with --list; leave them out")
         result = talking_video(
             run,
             portrait=portrait,
             out=out,
             speech=speech,
             driving=driving,
+            edit=edit,
+            edit_method=edit_method,
             text=text,
             text_encoder=text_encoder,
             seconds=seconds,

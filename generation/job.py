@@ -9,32 +9,36 @@ from pathlib import Path
 
 import numpy as np
 
-from curation.perception.models import load_perception
-from curation.speech.models import load_speech
 from foundation.array_types import Float32Array, RgbImage
 from foundation.packages import DISTRIBUTION
-from foundation.storage.atomic import write_bytes_atomic
+from foundation.storage.atomic import replacing
 from foundation.storage.digest import file_sha256
 from foundation.weights import ensure_assets
 from generation.animation import Animation, features_of, from_speech, from_text, from_video
 from generation.backdrop import Backdrop
 from generation.driving import read_driving
+from generation.editing.choice import edit_choice
+from generation.editing.edited import edited, edited_landmarks
+from generation.editing.landmark_check import watched_landmarks
+from generation.editing.source_video import edit_notes, edited_video
 from generation.instruction import instruction_states
-from generation.mp4 import talking_mp4
+from generation.mp4 import write_talking_mp4
 from generation.outcome import GeneratedVideo, GenerationResult
 from generation.planned import plan_lines
 from generation.portrait import Portrait
 from generation.pose_check import PoseAgreement
 from generation.pose_track import PoseChoice
-from generation.prepared import asked_poses, backdrop_of, heads_of, loaded_run, needed_assets, portrait_of
+from generation.prepared import asked_poses, backdrop_of, loaded_run, needed_assets, portrait_of
 from generation.request import GenerationJob, MotionOptions, face_number
 from generation.speech import MUX_RATE_HZ, read_speech
 from generation.trained_run import TrainedRun
+from manifests.landmarks import landmark_scheme
 from models.generated_media import COMMENT, DIGITAL_SOURCE_TYPE
+from models.sampling.editing import EditMethod
 from models.sampling.guidance import GUIDANCE
 from models.sampling.samplers import SamplerName
 
-__all__ = ["COMMENT", "Progress", "progress_bar", "talking_video"]
+__all__ = ["COMMENT", "Progress", "made_videos", "progress_bar", "talking_video"]
 
 Progress = Callable[[Iterable[RgbImage], int], Iterable[RgbImage]]
 """Passes on frames of a known number, and may show how many were made."""
@@ -56,6 +60,8 @@ def talking_video(
     out: str | Path,
     speech: str | Path | None = None,
     driving: str | Path | None = None,
+    edit: str | Path | None = None,
+    edit_method: EditMethod = "mask_cond",
     text: str | None = None,
     text_encoder: str | None = None,
     seconds: float = 4.0,
@@ -82,6 +88,9 @@ def talking_video(
         out: MP4 file to write; its folder is made where it is missing.
         speech: audio file; either it or `driving` is given.
         driving: video with the face motion that the portrait follows.
+        edit: video whose face motion the portrait follows but for mouth and jaw, which follow `speech`; at least as
+            long as it.
+        edit_method: how its landmarks are given to the network: mask_cond, repaint, guided or replace.
         text: instruction such as "please smile", in place of both; empty: motion without an instruction.
         text_encoder: folder of the text encoder that the run was trained with, or its name among the user's models;
             None: looked for by the name that the run recorded.
@@ -118,6 +127,7 @@ def talking_video(
         out=Path(out),
         speech=None if speech is None else Path(speech),
         driving=None if driving is None else Path(driving),
+        edit=edit_choice(edit, edit_method),
         text=None if text is None else " ".join(text.split()),
         text_encoder=text_encoder,
         seconds=seconds,
@@ -136,16 +146,22 @@ def talking_video(
     )
     trained = loaded_run(job)
     ensure_assets(needed_assets(job, trained.curation))
-    face_of = portrait_of(job, trained)
-    notes = face_of.notes  # before a video is written: what fails afterwards would leave one and an error
+    return made_videos(job, trained, dry_run=dry_run, progress=progress)
+
+
+def made_videos(job: GenerationJob, run: TrainedRun, *, dry_run: bool, progress: Progress) -> GenerationResult:
+    """Make the videos of a job, or its plan, with a run that is loaded and suits it; see `talking_video`."""
+    face_of = portrait_of(job, run)
+    # before a video is written: what fails afterwards would leave one and an error
+    notes = (*face_of.notes, *edit_notes(job, run))
     if dry_run:
-        return GenerationResult(out=job.out, plan=tuple(plan_lines(job, trained, face_of)), notes=notes)
-    backdrop = backdrop_of(trained, face_of) if job.keep_background else None
-    animations = _animations(job, trained, face_of)
+        return GenerationResult(out=job.out, plan=tuple(plan_lines(job, run, face_of)), notes=notes)
+    backdrop = backdrop_of(run, face_of) if job.keep_background else None
+    animations = _animations(job, run, face_of)
     return GenerationResult(
         out=job.out,
         videos=tuple(
-            _written(job, trained, animation, backdrop, seed, path, progress)
+            _written(job, run, animation, backdrop, seed, path, progress)
             for (seed, path), animation in zip(job.videos(), animations, strict=True)
         ),
         notes=notes,
@@ -165,32 +181,32 @@ def _written(
     measured_deg: list[Float32Array] = []
     asked_deg, frames = animation.asked_deg, animation.frames
     if asked_deg is not None:
-        frames = heads_of(run).watched(frames, measured_deg)
+        frames = run.measuring.heads.watched(frames, measured_deg)
+    found_px: list[Float32Array] = []
+    if animation.edited is not None:
+        frames = watched_landmarks(frames, run.measuring.heads.finder, run.renderer.n_points, found_px)
     height_px, width_px = run.size_px, run.size_px
     if backdrop is not None:
         height_px, width_px = backdrop.picture.shape[:2]
         frames = map(backdrop.with_face, frames)
     used_seed = seed if job.driving is None else None
-    content = talking_mp4(
-        progress(frames, animation.n_frames),
-        width_px,
-        animation.audio_48k,
-        MUX_RATE_HZ,
-        _tags(job, run, used_seed),
-        height_px=height_px,
-    )
-    pose = None if asked_deg is None else PoseAgreement(asked_deg=asked_deg, measured_deg=np.stack(measured_deg))
-    made = GeneratedVideo(path=path, n_frames=animation.n_frames, seed=used_seed, pose=pose)
-    write_bytes_atomic(path, content)
-    return made
+    tags = _tags(job, run, used_seed)
+    with replacing(path) as file:
+        shown = progress(frames, animation.n_frames)
+        write_talking_mp4(file, shown, width_px, animation.audio_48k, MUX_RATE_HZ, tags, height_px=height_px)
+        pose = None if asked_deg is None else PoseAgreement(asked_deg=asked_deg, measured_deg=np.stack(measured_deg))
+        edit = None
+        if animation.edited is not None:
+            scheme = landmark_scheme(run.facts.landmark_scheme)
+            edit = animation.edited.agreement(run.size_px, scheme, np.stack(found_px))
+        return GeneratedVideo(path=path, n_frames=animation.n_frames, seed=used_seed, pose=pose, edit=edit)
 
 
 def _animations(job: GenerationJob, run: TrainedRun, portrait: Portrait) -> Iterator[Animation]:
     """Yield the animation of each seed; speech and models are read once."""
     settings = run.curation
     if job.driving is not None:
-        perception = load_perception(settings.perception)
-        yield from_video(run, portrait, read_driving(job.driving, perception, settings, run.size_px))
+        yield from_video(run, portrait, read_driving(job.driving, run.measuring.perception, settings, run.size_px))
         return
     sampling = replace(job.sampling, sde=run.sde)
     if job.text is not None:
@@ -201,15 +217,30 @@ def _animations(job: GenerationJob, run: TrainedRun, portrait: Portrait) -> Iter
     if job.speech is None:
         raise RuntimeError("a job is driven by speech, by a video or by text")
     speech = read_speech(job.speech)
+    video = edited_video(job, run, speech.n_frames)
     pose_deg = asked_poses(job, run, portrait, speech.n_frames)
-    spoken = features_of(run, speech, load_speech(settings.speech.without_transcript))
+    spoken = features_of(run, speech, run.measuring.speech)
     for seed, _ in job.videos():
+        if job.edit is not None and video is not None:
+            landmarks = edited_landmarks(
+                run,
+                portrait.landmarks_px,
+                spoken,
+                video,
+                job.edit,
+                sampling=sampling,
+                steps=job.motion.steps,
+                seed=seed,
+            )
+            yield edited(run, portrait, landmarks, spoken.audio_48k)
+            continue
         yield from_speech(run, portrait, spoken, sampling=sampling, seed=seed, pose_deg=pose_deg)
 
 
 def _tags(job: GenerationJob, run: TrainedRun, seed: int | None) -> dict[str, str]:
     """Return the metadata of the file: a sentence for people and an object for programs."""
-    sources = {"portrait": job.portrait, "speech": job.speech, "driving": job.driving}
+    edit = None if job.edit is None else job.edit.video
+    sources = {"portrait": job.portrait, "speech": job.speech, "driving": job.driving, "edit": edit}
     facts = {
         "digital_source_type": DIGITAL_SOURCE_TYPE,
         "software": f"{DISTRIBUTION} {version(DISTRIBUTION)}",
@@ -217,6 +248,7 @@ def _tags(job: GenerationJob, run: TrainedRun, seed: int | None) -> dict[str, st
         **({} if job.text is None else {"text": job.text}),
         "seed": seed,
         **({} if seed is None else {"sampling": asdict(job.motion), "pose": job.pose.kind}),
+        **({} if job.edit is None else {"edit_method": job.edit.method}),
         "sha256": {name: file_sha256(path) for name, path in sources.items() if path is not None},
     }
     return {"comment": COMMENT, "description": json.dumps(facts, allow_nan=False)}

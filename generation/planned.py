@@ -41,13 +41,23 @@ def plan_lines(job: GenerationJob, run: TrainedRun, portrait: Portrait) -> list[
         n_frames = job.n_frames_of_text
         told = repr(job.text) if job.text else "none: motion without an instruction"
         lines += [f"text: {told}, {n_frames} frames", _motion_line(job, run.motion, n_frames)]
+    if job.edit is not None:
+        lines.append(f"all but mouth and jaw: {job.edit.video}")
     return [*lines, f"memory: about {_memory_gib(run):.1f} GiB in addition to the libraries", f"out: {job.out}"]
 
 
 def _motion_line(job: GenerationJob, motion: "MotionDiffusion", n_frames: int) -> str:
-    solver, places = job.motion.solver, windows(n_frames, job.sampling.long_audio)
-    sampled = f"{len(places)} windows of {places[0].stop} frames, {solver.steps} steps of {solver.name}"
+    places = windows(n_frames, job.sampling.long_audio)
+    sampled = f"{len(places)} windows of {places[0].stop} frames, {_solver_text(job)}"
     return f"motion: {_millions(motion)}, {sampled}, {motion.config.target_dims} numbers a frame"
+
+
+def _solver_text(job: GenerationJob) -> str:
+    if job.edit is None:
+        solver = job.motion.solver
+        return f"{solver.steps} steps of {solver.name}"
+    edit = job.edit.solver(job.motion.steps)
+    return f"{edit.steps * edit.resamplings} runs of the network by {edit.method}"
 
 
 def _pose_lines(job: GenerationJob, run: TrainedRun, portrait: Portrait, n_frames: int) -> list[str]:

@@ -6,9 +6,6 @@ from curation.perception.models import (
     face_finder_assets,
     face_landmarks,
     head_pose_assets,
-    load_face_finder,
-    load_head_pose,
-    load_perception,
     perception_assets,
 )
 from curation.settings import CurationSettings
@@ -18,14 +15,14 @@ from foundation.devices import resolve_device, torch_device
 from generation.animation import require_landmark_driven, require_pose_driven, speech_driven, text_driven
 from generation.backdrop import Backdrop
 from generation.driving import read_head_poses
+from generation.editing.choice import require_editable
 from generation.portrait import Portrait, read_portrait
-from generation.pose_check import HeadMeter
 from generation.pose_track import asked_pose
 from generation.request import GenerationJob
 from generation.trained_run import GenerationError, TrainedRun, load_run
 from models.face_motion import appearance_of, decoded_frames, reference_motion
 
-__all__ = ["asked_poses", "backdrop_of", "heads_of", "loaded_run", "needed_assets", "portrait_of"]
+__all__ = ["asked_poses", "backdrop_of", "loaded_run", "needed_assets", "portrait_of", "require_suited"]
 
 
 def loaded_run(job: GenerationJob) -> TrainedRun:
@@ -35,8 +32,20 @@ def loaded_run(job: GenerationJob) -> TrainedRun:
         GenerationError: they do not.
     """
     run = load_run(job.run, torch_device(resolve_device(job.device)))
+    require_suited(run, job)
+    return run
+
+
+def require_suited(run: TrainedRun, job: GenerationJob) -> None:
+    """Make sure that the networks of a run take what is to drive them, and the landmarks of its dataset.
+
+    Raises:
+        GenerationError: they do not.
+    """
     if job.text is not None:
         text_driven(run)
+    elif job.edit is not None:
+        require_editable(run, speech_driven(run), job.edit)
     elif job.pose.kind != "predict":
         require_pose_driven(run)
     elif job.speech is not None:
@@ -50,26 +59,19 @@ def loaded_run(job: GenerationJob) -> TrainedRun:
             f"{run.curation.perception.faces} in its dataset.json gives {scheme!r}; put the dataset.json of its own "
             "dataset there"
         )
-    return run
 
 
 def needed_assets(job: GenerationJob, settings: CurationSettings) -> list[str]:
     """Return the names of the weights that are used: a video is measured as curation measures one."""
     of_speech = [] if job.speech is None else speech_assets(settings.speech.without_transcript)
-    if job.driving is not None or job.pose.kind == "video":
+    if job.driving is not None or job.edit is not None or job.pose.kind == "video":
         return [*perception_assets(settings.perception), *of_speech]
     return [*face_finder_assets(settings.perception), *head_pose_assets(settings.perception), *of_speech]
 
 
-def heads_of(run: TrainedRun) -> HeadMeter:
-    """Return what finds faces and measures heads as in the training data of a run."""
-    settings = run.curation.perception
-    return HeadMeter(finder=load_face_finder(settings), poses=load_head_pose(settings))
-
-
 def portrait_of(job: GenerationJob, run: TrainedRun) -> Portrait:
     """Return the face of the portrait, cropped for the networks of a run."""
-    return read_portrait(job.portrait, heads_of(run), run.curation, run.size_px, job.face)
+    return read_portrait(job.portrait, run.measuring.heads, run.curation, run.size_px, job.face)
 
 
 def backdrop_of(run: TrainedRun, portrait: Portrait) -> Backdrop:
@@ -83,6 +85,6 @@ def asked_poses(job: GenerationJob, run: TrainedRun, portrait: Portrait, n_frame
     """Return the (n_frames, 3) head poses that are asked for."""
 
     def of_video(path: Path, n_ticks: int) -> Float32Array:
-        return read_head_poses(path, load_perception(run.curation.perception), run.curation, n_ticks)
+        return read_head_poses(path, run.measuring.perception, run.curation, n_ticks)
 
     return asked_pose(job.pose, n_frames, still_deg=portrait.pose_deg, of_video=of_video)

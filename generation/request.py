@@ -6,6 +6,7 @@ from math import isfinite
 from pathlib import Path
 from typing import get_args
 
+from generation.editing.choice import EditChoice
 from generation.pose_track import PoseChoice
 from generation.trained_run import GenerationError
 from manifests.files.label_text import instruction_text
@@ -86,6 +87,8 @@ class GenerationJob:
     """How motion is sampled from speech."""
     pose: PoseChoice = field(default_factory=PoseChoice)
     """Head poses, for speech."""
+    edit: EditChoice | None = None
+    """Video of which the speech changes mouth and jaw alone; None: none."""
     seed: int = 0
     variants: int = 1
     """Number of videos; their seeds follow one another from `seed` on."""
@@ -111,6 +114,8 @@ class GenerationJob:
             raise GenerationError(f"--variants is {self.variants}; give 1 to {_MOST_VARIANTS}")
         if self.driving is not None:
             self._require_nothing_sampled()
+        if self.edit is not None:
+            self._require_edit_alone()
 
     def _require_instruction(self, text: str) -> None:
         """Refuse a text that cannot be an instruction, and options that do not go with one."""
@@ -152,6 +157,21 @@ class GenerationJob:
                 raise GenerationError(
                     f"{options} go with --speech: with --driving no motion is sampled; leave them out"
                 )
+
+    def _require_edit_alone(self) -> None:
+        """Refuse options that an edited video has no use for."""
+        if self.speech is None:
+            other = "--driving" if self.text is None else "--text"
+            raise GenerationError(f"--edit and {other} were both given; give --edit with --speech, or {other} alone")
+        if self.pose != PoseChoice():
+            raise GenerationError(
+                "--pose, --pose-amplitude and --pose-offset do not go with --edit, whose video gives the head poses; "
+                "leave them out"
+            )
+        if replace(self.motion, steps=None, guidance=1.0) != MotionOptions():
+            raise GenerationError(
+                "--sampler and --temperature do not go with --edit; give --edit-method, with --steps and --guidance"
+            )
 
     def videos(self) -> Iterator[tuple[int, Path]]:
         """Yield seed and file of each video: `out` itself, or of several the same name with the seed at its end."""

@@ -27,10 +27,9 @@ from training.comparison.table_columns import COLUMNS, TABLES
 from training.experiment_training import train_experiment
 from training.experiments.experiment import (
     Experiment,
-    ExperimentError,
     experiments_of,
     load_experiment,
-    require_trainable,
+    require_measured,
 )
 from training.launch import DeviceKind
 from training.presets import PresetName, SizeName
@@ -104,7 +103,7 @@ def train_and_evaluate(
     """Train the networks of a row, or of all rows of a table, where they are missing, and measure them.
 
     Args:
-        name: of a row, or of a table, such as `table6`, for all of its rows that can be trained.
+        name: of a row, or of a table, such as `table6`, for all of its rows that are measured.
         dataset: folder of a dataset, or its address.
         folder: of the runs and figures; what is there is gone on with.
         size: of all networks, in place of those of the rows; None: as the paper has them.
@@ -116,19 +115,14 @@ def train_and_evaluate(
         on_trained: called with the result of each training.
 
     Raises:
-        ExperimentError: the trainers cannot do yet what the row names.
+        ExperimentError: no protocol measures the row.
         GaiaError: dataset, settings or runs cannot be used; what is done stays.
         OSError: the disk refused; what is done stays.
     """
     out, rows = Path(folder), [load_experiment(one, size) for one in experiments_of(name)]
     by_trainer = _of_trainers(overrides)
     for row in rows:
-        require_trainable(row)
-        if row.diffusion is not None and row.diffusion.condition == "text":
-            raise ExperimentError(
-                f"experiment {row.name} ({row.origin}) is driven by text, and all protocols measure videos of speech; "
-                "train it with --train-only"
-            )
+        require_measured(row)
     call = _Call(dataset, out, preset, by_trainer, device, wait, on_trained)
     runs: dict[str, Path] = {}
     result = None

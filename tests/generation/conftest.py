@@ -33,13 +33,16 @@ def _one_thread() -> None:
 @pytest.fixture(scope="session")
 def made_run(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """Make a run folder: `made_run(motion=False)` one of the VAE alone, `pose=False` without head poses,
-    `text=True` one that text drives, `speech_encoder=` another encoder's."""
+    `text=True` one that text drives, `speech_encoder=` another encoder's, `landmarks=True` of landmarks, `edit=False`
+    with none of them given."""
 
     def make(
         *,
         motion: bool = True,
         pose: bool = True,
         text: bool = False,
+        landmarks: bool = False,
+        edit: bool = True,
         speech_encoder: str = "whisper-tiny.en",
         settings: CurationSettings | None = None,
     ) -> Path:
@@ -53,7 +56,14 @@ def made_run(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
         if motion:
             config = replace(MOTION_DIFFUSION_SIZES["tiny"], speech_dim=384, latent_shape=VAE.motion_shape)
             config = replace(config, pose=replace(config.pose, enabled=pose and not text))
-            network = MotionDiffusion(replace(config, condition="text") if text else config)
+            if text:
+                config = replace(config, condition="text")
+            if landmarks:
+                config = replace(config, target="landmarks", landmark_scheme=SCHEME, edit=edit)
+            network = MotionDiffusion(config)
+            if network.landmarks is not None:
+                middle_D = torch.full((network.config.target_dims,), 0.5)
+                network.landmarks.set(middle_D, torch.full_like(middle_D, 0.1))
             torch.nn.init.normal_(network.output.weight, std=0.1)  # zeros before training: no seed would show
             for block in network.blocks if text else ():
                 torch.nn.init.normal_(block.attended.text.output.weight, std=0.1)  # nor would a text

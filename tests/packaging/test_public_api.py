@@ -45,7 +45,10 @@ NAMES = {
         *("RatingTable", "WrittenSheet", "rating_table", "write_rating_sheet"),
         *("EvaluationTable", "RunEvaluation", "evaluate_outputs", "evaluate_run"),
     },
-    "generation": {"GeneratedVideo", "GenerationError", "GenerationResult", "PoseAgreement", "talking_video"},
+    "generation": {
+        *("BatchResult", "EditAgreement", "GeneratedVideo", "GenerationError", "GenerationResult", "JobListError"),
+        *("PoseAgreement", "talking_video", "talking_videos"),
+    },
 }
 """What users may rely on. Signatures are in public_api.txt, which `python docs/make_python_reference.py` writes."""
 

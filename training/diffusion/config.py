@@ -75,6 +75,7 @@ class DiffusionConfig(Section):
 
     model: MotionDiffusionConfig
     """Size of the network. `speech_dim` and `latent_shape` are those of the dataset and the VAE, whatever stands here.
+    With target `landmarks`, so is `landmark_scheme` where it is null, and `edit` is true where it is null.
     """
     train: TrainConfig
     """Training loop."""
@@ -100,15 +101,19 @@ class DiffusionConfig(Section):
 
     def __post_init__(self) -> None:
         Section.__post_init__(self)
-        if self.model.target == "landmarks" or self.model.edit:
-            raise ValueError(
-                f"model.target is {self.model.target!r} and model.edit {self.model.edit}; latents are learned: leave "
-                "'motion_latent' or give 'frame_latent', and no edit"
-            )
         if self.model.condition == "text" and not 0.0 < self.loss.speech_dropout < 1.0:
             raise ValueError(
                 f"loss.speech_dropout is {self.loss.speech_dropout:g}; text is followed by guidance, for which it is "
                 "missing from some sequences: give a share such as 0.1"
+            )
+        if self.model.condition == "text" and self.model.target == "landmarks":
+            raise ValueError(
+                "model.condition is 'text' with model.target 'landmarks'; text drives latents: leave model.target"
+            )
+        if self.model.edit and self.model.target != "landmarks":
+            raise ValueError(
+                f"model.edit is true with model.target {self.model.target!r}; latents have no points that could be "
+                "given: set model.target=landmarks, or leave model.edit"
             )
         if self.data.tiers != ("diffusion",):
             raise ValueError(f"data.tiers is {self.data.tiers}; clips of tier 'diffusion' alone have speech features")

@@ -184,7 +184,12 @@ def _clips(task: DiffusionTask, split: Split) -> list[MotionSequence]:
     try:
         index = select_clips(sequences.index.dataset, replace(task.config.data, splits=(split,)))
         of_split = MotionSequences(
-            index, task.latents, sequences.config, seed=task.config.train.seed, states=sequences.states
+            index,
+            task.latents,
+            sequences.config,
+            seed=task.config.train.seed,
+            landmarks=task.landmarks,
+            states=sequences.states,
         )
     except SelectionError:
         return []  # no clips of this split, or none long enough

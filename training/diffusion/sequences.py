@@ -1,15 +1,13 @@
-"""Sequences of the motion diffusion model: standardised latents of an excerpt of a clip, with speech and head pose.
+"""Sequences of the motion diffusion model: standardised latents, or landmarks, of an excerpt with speech and head pose.
 
 Appendix B.1 names only a work that it follows (pseudo-sentences of Du et al.): N frames, uniform over 125 to 250, from
 a start uniform over the clip, drawn for each sample. The reference frame is "randomly sampled" from the entire clip
 (GAIA section 4.3), not from the excerpt.
 
-Shapes: B sequences, T frames, D numbers of a latent, F speech features, P = 3 angles.
+Shapes: B sequences, T frames, D numbers of the target, F speech features, P = 3 angles.
 """
 
-import math
 from collections.abc import Sequence
-from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -20,16 +18,16 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from foundation.array_types import Float16Array, Int64Array
-from manifests.errors import DatasetError
+from models.motion.face_landmarks import LandmarkStandard
 from models.motion.inputs import MotionInputs
 from training.data.clips import ClipError, ClipReader, DamagedDataError
 from training.data.order import SampleKey
 from training.data.randomness import draw_below, draw_share
-from training.data.rows import RowPlace, RowReader
 from training.data.selection import ClipIndex, SelectionError
 from training.diffusion.config import SequenceConfig
+from training.diffusion.targets import LandmarkTarget, LatentTarget, Target
 from training.diffusion.text_conditions import InstructionStates, InstructionTexts
-from training.latents.files import LATENTS, LatentsError, latent_places, read_facts
+from training.latents.files import read_facts
 from training.latents.text_states import TextStates
 
 __all__ = ["Excerpt", "MotionSequence", "MotionSequenceBatch", "MotionSequences", "SequenceConfig", "collate_sequences"]
@@ -55,7 +53,7 @@ class MotionSequence(NamedTuple):
     """One sample."""
 
     target_TD: Tensor
-    """Standardised latents, each flattened from (channel, row, column)."""
+    """Standardised latents, each flattened from (channel, row, column), or coordinates of landmarks."""
     reference_D: Tensor
     speech_TF: Tensor
     pose_deg_TP: Tensor
@@ -93,7 +91,14 @@ class MotionSequences(Dataset[MotionSequence]):
     """Sequences by `SampleKey`. A clip counts as one item per `max_frames` frames, and at least once."""
 
     def __init__(
-        self, index: ClipIndex, latents: Path, config: SequenceConfig, *, seed: int, states: TextStates | None = None
+        self,
+        index: ClipIndex,
+        latents: Path,
+        config: SequenceConfig,
+        *,
+        seed: int,
+        landmarks: LandmarkStandard | None = None,
+        states: TextStates | None = None,
     ) -> None:
         """Take the clips of `index` that are long enough.
 
@@ -102,6 +107,7 @@ class MotionSequences(Dataset[MotionSequence]):
             latents: folder of `training.latents.files.latents_folder`.
             config: lengths.
             seed: of the run.
+            landmarks: how landmarks are standardised, where these are the target; None: latents are.
             states: of the instructions of the clips, which drive the motion; None: speech does.
 
         Raises:
@@ -115,11 +121,13 @@ class MotionSequences(Dataset[MotionSequence]):
         self.states = states
         self.texts = None if states is None else InstructionTexts(index, states)
         self.speech_encoder = index.speech_encoder if states is None else states.encoder
-        self._statistics = self.facts.statistics()
         self._seed = seed
         self._reader = ClipReader(index)
-        self._rows = RowReader()
-        self._places = _places(index, latents)
+        self._target: Target = (
+            LatentTarget(index, latents, self.facts, self._reader)
+            if landmarks is None
+            else LandmarkTarget(index, landmarks, self._reader)
+        )
         self._least = config.short_frames if config.allow_short else config.min_frames
         n_frames = index.n_frames
         long_enough = np.flatnonzero(n_frames >= self._least)
@@ -133,6 +141,11 @@ class MotionSequences(Dataset[MotionSequence]):
 
     def __len__(self) -> int:
         return len(self._clip_of_item)
+
+    @property
+    def target_dims(self) -> int:
+        """D: numbers of the target of a frame."""
+        return self._target.dims
 
     @cached_property
     def speech_dim(self) -> int:
@@ -188,12 +201,12 @@ class MotionSequences(Dataset[MotionSequence]):
             ClipError: the clip is damaged.
         """
         frames = slice(excerpt.start, excerpt.start + excerpt.n_frames)
-        latents_ND = self._latents(excerpt.clip)
-        speech_NF = self._speech(excerpt.clip, len(latents_ND))
+        rows_ND = self._target.rows(excerpt.clip, [*range(frames.start, frames.stop), excerpt.reference])
+        speech_NF = self._speech(excerpt.clip)
         pose_NP = self._reader.array(excerpt.clip, "pose_deg")
         return MotionSequence(
-            target_TD=self._standardised(latents_ND[frames]),
-            reference_D=self._standardised(latents_ND[excerpt.reference][None])[0],
+            target_TD=rows_ND[:-1],
+            reference_D=rows_ND[-1],
             speech_TF=torch.from_numpy(speech_NF[frames].astype(np.float32)),
             pose_deg_TP=torch.from_numpy(pose_NP[frames].astype(np.float32)),
             text=None if self.texts is None else self.texts.of(excerpt.clip),
@@ -216,10 +229,10 @@ class MotionSequences(Dataset[MotionSequence]):
             f"The first: {damaged[0]}"
         )
 
-    def _speech(self, clip: int, n_frames: int) -> Float16Array:
+    def _speech(self, clip: int) -> Float16Array:
         """Return the (N, F) speech features of a clip; F is 0 where text drives the motion."""
         if self.texts is not None:
-            return np.zeros((n_frames, 0), np.float16)
+            return np.zeros((int(self.index.n_frames[clip]), 0), np.float16)
         speech_NF: Float16Array = self._reader.array(clip, "speech_features")
         if speech_NF.shape[1] != self.speech_dim:
             row = self.index.row(clip)
@@ -228,39 +241,6 @@ class MotionSequences(Dataset[MotionSequence]):
                 f"clips have {self.speech_dim}"
             )
         return speech_NF
-
-    def _latents(self, clip: int) -> Float16Array:
-        """Return the (N, D) latents of a clip, not standardised."""
-        where = self.index.row(clip)
-        place = self._places[where.clip_id]
-        file, n_numbers = place.file, math.prod(self.facts.latent_shape)
-        try:
-            latents = self._rows.array(place, LATENTS.column("latents").field, (n_numbers,), where.n_frames)
-        except (ValueError, KeyError, OSError) as error:  # Arrow's errors are among them
-            with suppress(OSError, DatasetError):
-                self._reader.look_again(clip)  # `gaia-curate forget` removes files of latents with a person's clips
-            remedy = "" if file.exists() else "; encode them again with `gaia-train latents`, and resume"
-            raise ClipError(f"{where.clip_id}: {file}: its latents cannot be read: {error}{remedy}") from error
-        if latents is None or len(latents) != where.n_frames:
-            raise ClipError(f"{where.clip_id}: {file}: it has no latents, because it was damaged when it was encoded")
-        if latents.shape[1] != n_numbers:
-            raise ClipError(f"{where.clip_id}: {file}: its latents have another shape than latents.json says")
-        return latents.astype(np.float16, copy=False)
-
-    def _standardised(self, latents_ND: Float16Array) -> Tensor:
-        latents_NCHW = latents_ND.astype(np.float64).reshape(-1, *self.facts.latent_shape)
-        return self._statistics.standardise(torch.from_numpy(latents_NCHW)).flatten(1)
-
-
-def _places(index: ClipIndex, latents: Path) -> dict[str, RowPlace]:
-    places = latent_places(latents)
-    missing = [name for name in index.rows["clip_id"].to_pylist() if name not in places]
-    if missing:
-        raise LatentsError(
-            f"{latents} has no latents of {len(missing)} of {len(index)} clips, such as {missing[0]}; run `gaia-train "
-            f"latents {index.dataset} --vae VAE_RUN` again, or use the data.where of that call"
-        )
-    return places
 
 
 def _too_short(index: ClipIndex, n_frames: Int64Array, config: SequenceConfig) -> str:

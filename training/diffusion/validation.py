@@ -5,11 +5,10 @@ that are spread over the process. A network that does not use the speech has the
 person. `speech_gain` is the share of that error which the right speech takes away, `text_gain` that of the right text,
 where text drives the motion. `pose_error` is the second term, in variances of the training set.
 
-Shapes: B sequences, T frames, D numbers of the latent, F speech features.
+Shapes: B sequences, T frames, D numbers of the target, F speech features.
 """
 
 import logging
-import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -154,7 +153,7 @@ class MotionValidation:
 
     def _silence(self) -> MotionSequence:
         """Return zeros in place of a clip."""
-        n_numbers, n_frames = math.prod(self._sequences.facts.latent_shape), self._longest
+        n_numbers, n_frames = self._sequences.target_dims, self._longest
         return MotionSequence(
             target_TD=torch.zeros(n_frames, n_numbers),
             reference_D=torch.zeros(n_numbers),
