@@ -77,6 +77,17 @@ def generate(
     edit_method: Annotated[
         Literal["mask_cond", "repaint", "guided", "replace"], typer.Option(help=_EDIT_METHOD)
     ] = "mask_cond",
+    text: Annotated[
+        str | None,
+        typer.Option(help='Instruction such as "please smile", instead of both; "": motion without an instruction.'),
+    ] = None,
+    text_encoder: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FOLDER", help="CLIP's text encoder of the run's training; by default found by its recorded name."
+        ),
+    ] = None,
+    seconds: Annotated[float, typer.Option(help="Length of a video that --text drives, 1 to 10.")] = 4.0,
     pose: Annotated[
         str,
         typer.Option(
@@ -96,12 +107,14 @@ def generate(
         int | None, typer.Option(help="Times of the solver's grid; by default as many as suit it.", show_default=False)
     ] = None,
     guidance: Annotated[
-        float,
+        float | None,
         typer.Option(
-            help="Weight w of the speech and head pose: x0 = x0(without) + w (x0(with) - x0(without)). 1 is as in "
-            "training and as fast; other weights take two runs of the network per step."
+            help="Weight w of the speech and head pose, or of the text: x0 = x0(without) + w (x0(with) - x0(without)). "
+            "By default 1 of speech, as in training and as fast, and 2.5 of text; other weights than 1 take two runs "
+            "of the network per step.",
+            show_default=False,
         ),
-    ] = 1.0,
+    ] = None,
     temperature: Annotated[
         float, typer.Option(help="Divisor of the initial noise z_1; above 1 the motion is calmer. 1 with sde_em.")
     ] = 1.0,
@@ -127,15 +140,15 @@ def generate(
     device: Annotated[str, typer.Option(help="Where to compute: auto, cpu, cuda or cuda:K.")] = "auto",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done; write nothing.")] = False,
 ) -> None:
-    """Make a talking video of a portrait, driven by speech or by another video."""
+    """Make a talking video of a portrait, driven by speech, by another video or by an instruction."""
     with exit_codes():
         from generation import GenerationError, talking_video, talking_videos
 
         if jobs is not None:
-            if variants != 1 or any(one is not None for one in (portrait, out, speech, driving, edit, dub)):
+            if variants != 1 or any(one is not None for one in (portrait, out, speech, driving, edit, dub, text)):
                 raise GenerationError(
                     "--list names portraits, speech, driving videos and results itself; leave out --portrait, "
-                    "--speech, --driving, --edit, --dub, --out and --variants"
+                    "--speech, --driving, --edit, --dub, --text, --out and --variants"
                 )
             made = talking_videos(
                 run,
@@ -147,7 +160,7 @@ def generate(
                 pose_offset=pose_offset,
                 sampler=sampler,
                 steps=steps,
-                guidance=guidance,
+                guidance=1.0 if guidance is None else guidance,
                 temperature=temperature,
                 seed=seed,
                 face=face,
@@ -172,6 +185,9 @@ def generate(
             edit=edit,
             dub=dub,
             edit_method=edit_method,
+            text=text,
+            text_encoder=text_encoder,
+            seconds=seconds,
             pose=pose,
             pose_amplitude=pose_amplitude,
             pose_offset=pose_offset,

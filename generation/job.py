@@ -16,7 +16,7 @@ from foundation.packages import DISTRIBUTION
 from foundation.storage.atomic import replacing
 from foundation.storage.digest import file_sha256
 from foundation.weights import ensure_assets
-from generation.animation import Animation, features_of, from_speech, from_video
+from generation.animation import Animation, features_of, from_speech, from_text, from_video
 from generation.backdrop import Backdrop
 from generation.content_credentials import Signing, signing_of
 from generation.driving import DrivingVideo, read_driving
@@ -24,6 +24,7 @@ from generation.editing.choice import edit_choice
 from generation.editing.edited import edited
 from generation.editing.landmark_check import watched_landmarks
 from generation.editing.source_video import edited_video
+from generation.instruction import instruction_states
 from generation.mp4 import write_talking_mp4
 from generation.outcome import GeneratedVideo, GenerationResult
 from generation.planned import plan_lines
@@ -37,6 +38,7 @@ from generation.trained_run import TrainedRun
 from manifests.generated_media import COMMENT, DIGITAL_SOURCE_TYPE
 from manifests.landmarks import landmark_scheme
 from models.sampling.editing import EditMethod
+from models.sampling.guidance import GUIDANCE
 from models.sampling.samplers import SamplerName
 
 __all__ = ["COMMENT", "Progress", "made_videos", "progress_bar", "talking_video"]
@@ -64,12 +66,15 @@ def talking_video(
     edit: str | Path | None = None,
     dub: str | Path | None = None,
     edit_method: EditMethod = "mask_cond",
+    text: str | None = None,
+    text_encoder: str | None = None,
+    seconds: float = 4.0,
     pose: str | Path = "predict",
     pose_amplitude: float = 1.0,
     pose_offset: str = "",
     sampler: SamplerName = "dpmpp_2m",
     steps: int | None = None,
-    guidance: float = 1.0,
+    guidance: float | None = None,
     temperature: float = 1.0,
     seed: int = 0,
     variants: int = 1,
@@ -80,7 +85,7 @@ def talking_video(
     dry_run: bool = False,
     progress: Progress = progress_bar,
 ) -> GenerationResult:
-    """Make a talking video of a portrait, driven by speech or by the face of another video.
+    """Make a talking video of a portrait, driven by speech, by the face of another video or by an instruction.
 
     Args:
         run: folder of a training run: of the diffusion model, or for `driving` of the VAE alone.
@@ -92,6 +97,10 @@ def talking_video(
             long as it.
         dub: video whose face itself speaks `speech` in its own picture; at least as long as it.
         edit_method: how its landmarks are given to the network: mask_cond, repaint, guided or replace.
+        text: instruction such as "please smile", in place of both; empty: motion without an instruction.
+        text_encoder: folder of the text encoder that the run was trained with, or its name among the user's models;
+            None: looked for by the name that the run recorded.
+        seconds: length of the video that `text` drives, 1 to 10.
         pose: head poses, for `speech`: "predict" by the network, "still" as in the portrait, a CSV or Parquet file with
             columns pitch, yaw and roll in degrees and a row a frame, a video whose poses are measured, or formulas such
             as "yaw=0,pitch=5*sin(2pi t/4)".
@@ -99,7 +108,7 @@ def talking_video(
         pose_offset: formulas of degrees that are added to them, such as "yaw=10".
         sampler: solver of the reverse process, for `speech`: dpmpp_2m, sde_em, ode_heun or ode_euler_mid.
         steps: times of its grid; None: as many as suit it.
-        guidance: weight of the speech, 0 or more; 1 is as in training.
+        guidance: weight of the speech or text, 0 or more; 1 is as in training. None: 1 of speech, 2.5 of text.
         temperature: divisor of the initial noise; above 1 the motion is calmer.
         seed: of the motion; the same seed gives the same video.
         variants: number of videos, of seeds from `seed` on. Several are named after `out` and their seed.
@@ -112,12 +121,14 @@ def talking_video(
         progress: passes the frames of each video on while they are made.
 
     Raises:
+        TextEncoderError: the text encoder is not on this machine.
         GenerationError: the portrait, the speech, the driving video, the run or an option cannot be used.
         RunFolderError: `run` is no run, or has no checkpoint yet.
         MissingPackageError: `credentials` are given, and c2pa-python is not installed.
         AssetError: weights that the training data was made with are not on this machine.
         OSError: a file cannot be written; what was there before is left.
     """
+    default_guidance = GUIDANCE["speech"].speech if text is None else GUIDANCE["text"].text
     job = GenerationJob(
         run=Path(run),
         portrait=None if portrait is None else Path(portrait),
@@ -125,7 +136,15 @@ def talking_video(
         speech=None if speech is None else Path(speech),
         driving=None if driving is None else Path(driving),
         edit=edit_choice(edit, dub, edit_method),
-        motion=MotionOptions(sampler=sampler, steps=steps, guidance=guidance, temperature=temperature),
+        text=None if text is None else " ".join(text.split()),
+        text_encoder=text_encoder,
+        seconds=seconds,
+        motion=MotionOptions(
+            sampler=sampler,
+            steps=steps,
+            guidance=default_guidance if guidance is None else guidance,
+            temperature=temperature,
+        ),
         pose=PoseChoice(source=str(pose), amplitude=pose_amplitude, offset=pose_offset),
         seed=seed,
         variants=variants,
@@ -188,7 +207,7 @@ def _written(
             if animation.behind is None
             else map(backdrop.in_picture, frames, animation.behind)
         )
-    used_seed = seed if job.speech is not None else None
+    used_seed = seed if job.driving is None else None
     facts = _facts(job, run, used_seed)
     tags = {"comment": COMMENT, "description": json.dumps(facts, allow_nan=False)}
     with replacing(path) as file:
@@ -213,12 +232,17 @@ def _animations(
     if job.driving is not None:
         yield from_video(run, portrait, read_driving(job.driving, run.measuring.perception, settings, run.size_px))
         return
+    sampling = replace(job.sampling, sde=run.sde)
+    if job.text is not None:
+        states, n_frames = instruction_states(run, job.text, job.text_encoder), job.n_frames_of_text
+        for seed, _ in job.videos():
+            yield from_text(run, portrait, states, n_frames=n_frames, sampling=sampling, seed=seed)
+        return
     if job.speech is None:
-        raise RuntimeError("a job is driven by speech or by a video")
+        raise RuntimeError("a job is driven by speech, by a video or by text")
     speech = read_speech(job.speech)
     pose_deg = asked_poses(job, run, portrait, speech.n_frames)
     spoken = features_of(run, speech, run.measuring.speech)
-    sampling = replace(job.motion.sampling, sde=run.sde)
     for seed, _ in job.videos():
         if video is not None:
             yield edited(job, run, portrait, spoken, video, sampling=sampling, seed=seed)
@@ -235,6 +259,7 @@ def _facts(job: GenerationJob, run: TrainedRun, seed: int | None) -> dict[str, J
         "digital_source_type": DIGITAL_SOURCE_TYPE,
         "software": f"{DISTRIBUTION} {version(DISTRIBUTION)}",
         "run": run.label,
+        **({} if job.text is None else {"text": job.text}),
         "seed": seed,
         **({} if seed is None else {"sampling": asdict(job.motion), "pose": job.pose.kind}),
         **({} if job.edit is None else {"edit_method": job.edit.method}),

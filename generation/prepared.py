@@ -12,7 +12,7 @@ from curation.settings import CurationSettings
 from curation.speech.models import speech_assets
 from foundation.array_types import Float32Array
 from foundation.devices import resolve_device, torch_device
-from generation.animation import require_landmark_driven, require_pose_driven, speech_driven
+from generation.animation import require_landmark_driven, require_pose_driven, speech_driven, text_driven
 from generation.backdrop import LONGEST_PX, Backdrop
 from generation.driving import DrivingVideo, read_head_poses
 from generation.editing.choice import require_editable
@@ -43,7 +43,9 @@ def require_suited(run: TrainedRun, job: GenerationJob) -> None:
     Raises:
         GenerationError: they do not.
     """
-    if job.edit is not None:
+    if job.text is not None:
+        text_driven(run)
+    elif job.edit is not None:
         require_editable(run, speech_driven(run), job.edit)
     elif job.pose.kind != "predict":
         require_pose_driven(run)

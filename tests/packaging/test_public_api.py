@@ -39,6 +39,7 @@ NAMES = {
     },
     "training": {
         *("Experiment", "LatentsResult", "TrainingResult", "encode_latents", "experiment_names", "load_experiment"),
+        *("TextsResult", "encode_texts"),
         *("read_experiment", "train_diffusion", "train_experiment", "train_vae"),
         *("ExperimentRow", "ExperimentTable", "train_and_evaluate"),
         *("RatingTable", "WrittenSheet", "rating_table", "write_rating_sheet"),

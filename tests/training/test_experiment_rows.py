@@ -119,11 +119,11 @@ def test_a_stopped_table_says_what_is_left_and_goes_on(
     assert rows_of("table9").left == ()
 
 
-def test_a_row_that_cannot_be_trained_is_refused_alone_and_left_out_of_its_table(
+def test_a_row_that_no_protocol_measures_is_refused_alone_and_left_out_of_its_table(
     rows_of: Callable[..., ExperimentTable],
 ) -> None:
     assert "section5_text" not in experiments_of("section5")
-    with pytest.raises(ExperimentError, match="cannot be trained yet"):
+    with pytest.raises(ExperimentError, match="train it with --train-only"):
         rows_of("section5_text")
 
 

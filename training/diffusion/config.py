@@ -13,7 +13,14 @@ from training.data.config import DataConfig
 from training.loop.config import TrainConfig
 from training.presets import PresetName, SizeName
 
-__all__ = ["DIFFUSION_TRAINING", "DiffusionConfig", "DiffusionLossConfig", "SequenceConfig", "diffusion_config"]
+__all__ = [
+    "DIFFUSION_TRAINING",
+    "DiffusionConfig",
+    "DiffusionLossConfig",
+    "SequenceConfig",
+    "TextConfig",
+    "diffusion_config",
+]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,6 +61,15 @@ class SequenceConfig(Section):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class TextConfig(Section):
+    """Instructions, for a model that text drives (`model.condition=text`)."""
+
+    encoder: str | None = None
+    """Folder or name of the text encoder that `gaia-train texts` was given. null: the one whose states the dataset has.
+    Ours."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class DiffusionConfig(Section):
     """Everything that decides what a run of the motion diffusion model learns."""
 
@@ -69,6 +85,8 @@ class DiffusionConfig(Section):
     """Noise schedule."""
     data: DataConfig = field(default_factory=lambda: DataConfig(tiers=("diffusion",)))
     """Selection of clips, of tier `diffusion` alone."""
+    text: TextConfig = field(default_factory=TextConfig)
+    """Instructions in place of speech."""
     sequences: SequenceConfig = field(default_factory=SequenceConfig)
     """Length of the sequences."""
     learning_rate: Annotated[float, Field(gt=0.0)] = 1e-4
@@ -83,8 +101,15 @@ class DiffusionConfig(Section):
 
     def __post_init__(self) -> None:
         Section.__post_init__(self)
-        if self.model.condition == "text":
-            raise ValueError("model.condition is 'text'; motion is learned from speech: leave 'speech'")
+        if self.model.condition == "text" and not 0.0 < self.loss.speech_dropout < 1.0:
+            raise ValueError(
+                f"loss.speech_dropout is {self.loss.speech_dropout:g}; text is followed by guidance, for which it is "
+                "missing from some sequences: give a share such as 0.1"
+            )
+        if self.model.condition == "text" and self.model.target == "landmarks":
+            raise ValueError(
+                "model.condition is 'text' with model.target 'landmarks'; text drives latents: leave model.target"
+            )
         if self.model.edit and self.model.target != "landmarks":
             raise ValueError(
                 f"model.edit is true with model.target {self.model.target!r}; latents have no points that could be "

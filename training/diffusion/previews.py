@@ -13,8 +13,8 @@ from torch import Tensor
 from foundation.array_types import RgbImage
 from models.motion.diffusion import MotionDiffusion
 from models.motion.face_landmarks import LandmarkStandard
-from models.motion.inputs import MotionInputs
 from models.pixels import to_float, to_uint8
+from models.sampling.guidance import GUIDANCE
 from models.sampling.sample_motion import MotionSampling, sample_motion
 from models.sampling.samplers import SeededNoise
 from models.sampling.sde import VpSde
@@ -37,7 +37,7 @@ _SEED = 0
 
 
 class MotionPreviews:
-    """Previews of the first clip of a selection, with its own and the last clip's speech; no damaged ones."""
+    """Previews of the first clip of a selection, with its own and the last clip's speech or text; no damaged ones."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class MotionPreviews:
 
     @torch.inference_mode()
     def sheet(self, network: MotionDiffusion) -> RgbImage:
-        """Return three rows of frames: true motion, motion from the clip's speech, motion from another clip's speech.
+        """Return three rows of frames: true motion, motion from the clip's speech or text, motion from another clip's.
 
         The VAE decodes all of them with the appearance of the clip's first frame, which is the reference too.
 
@@ -84,13 +84,9 @@ class MotionPreviews:
         n_frames = min(_MOST_FRAMES, *(int(self._n_frames[clip]) for clip in clips))
         own, other = (self._sequences.sequence(Excerpt(clip, 0, n_frames, 0)) for clip in clips)
         rows = [own.target_TD.to(device)]
-        sampling = MotionSampling(sde=self._sde)
-        for speech_TF in (own.speech_TF, other.speech_TF):
-            inputs = MotionInputs(
-                mask_BT=torch.ones(1, n_frames, dtype=torch.bool, device=device),
-                reference_BD=own.reference_D[None].to(device),
-                speech_BTF=speech_TF[None].to(device),
-            )
+        sampling = MotionSampling(sde=self._sde, guidance=GUIDANCE[network.config.condition])
+        for driven in (own, own.driven_by(other)):
+            inputs = driven.inputs(device)
             rows.append(sample_motion(network, inputs, SeededNoise([_SEED], device), sampling)[0])
         columns = np.linspace(0, n_frames - 1, _COLUMNS).round().astype(int).tolist()
         appearance_CHW = self._appearance(clips[0], device)

@@ -1,4 +1,9 @@
-"""Refusal to go on with a run that learns something else: latents in place of landmarks, or other coordinates."""
+"""Refusal to go on with a run that learns something else.
+
+That is latents in place of landmarks, other coordinates, or what another encoder made of speech or text.
+"""
+
+from typing import Literal
 
 import torch
 
@@ -6,8 +11,9 @@ from foundation.settings import SettingsError
 from models.motion.diffusion import MotionDiffusion
 from models.run_folder import RunFolder
 from models.tensor_files import open_tensors
+from models.weights import read_facts
 
-__all__ = ["require_same_target"]
+__all__ = ["require_same_encoder", "require_same_target"]
 
 _TOLERANCE = 0.01
 """Standard deviations by which means may differ, and share by which deviations may: a few clips more or less hardly
@@ -48,4 +54,22 @@ def require_same_target(folder: RunFolder, model: MotionDiffusion) -> None:
         raise SettingsError(
             f"{weights} was trained on landmarks with other means or deviations, for the clips are others now; name "
             "another run folder"
+        )
+
+
+def require_same_encoder(run: RunFolder, encoder: str, condition: Literal["speech", "text"]) -> None:
+    """Refuse to resume a run that was trained on features of speech, or states of text, of another encoder.
+
+    Raises:
+        SettingsError: the encoders differ.
+    """
+    if run.newest() is None:
+        return
+    weights = run.weights()
+    recorded = read_facts(weights).speech_encoder
+    if recorded != encoder:
+        inputs = "speech features" if condition == "speech" else "states of text"
+        raise SettingsError(
+            f"{weights} was trained on {inputs} of {recorded!r}, but this dataset has those of {encoder!r}; name a "
+            "dataset with the former, or another run folder"
         )

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from foundation.array_types import Int64Array
+from foundation.array_types import Float16Array, Int64Array
 from models.motion.face_landmarks import LandmarkStandard
 from models.motion.inputs import MotionInputs
 from training.data.clips import ClipError, ClipReader, DamagedDataError
@@ -26,7 +26,9 @@ from training.data.randomness import draw_below, draw_share
 from training.data.selection import ClipIndex, SelectionError
 from training.diffusion.config import SequenceConfig
 from training.diffusion.targets import LandmarkTarget, LatentTarget, Target
+from training.diffusion.text_conditions import InstructionStates, InstructionTexts
 from training.latents.files import read_facts
+from training.latents.text_states import TextStates
 
 __all__ = ["Excerpt", "MotionSequence", "MotionSequenceBatch", "MotionSequences", "SequenceConfig", "collate_sequences"]
 
@@ -56,8 +58,24 @@ class MotionSequence(NamedTuple):
     speech_TF: Tensor
     pose_deg_TP: Tensor
     """Pitch, yaw, roll."""
+    text: InstructionStates | None = None
+    """What drives the motion in place of speech; None: speech does."""
     damaged: tuple[str, ...] = ()
     """Messages about damaged clips that this sample replaces."""
+
+    def driven_by(self, other: "MotionSequence") -> "MotionSequence":
+        """Return the same with the text of another sample, or its speech, repeated or cut to this one's length."""
+        places = torch.arange(len(self.target_TD)) % len(other.speech_TF)
+        return self._replace(speech_TF=other.speech_TF[places], text=other.text)
+
+    def inputs(self, device: torch.device) -> MotionInputs:
+        """Return what drives the motion, and the reference, as a batch of one; the pose is left to the network."""
+        mask_BT = torch.ones(1, len(self.speech_TF), dtype=torch.bool, device=device)
+        inputs = MotionInputs(mask_BT, self.reference_D[None].to(device))
+        if self.text is None:
+            return inputs._replace(speech_BTF=self.speech_TF[None].to(device))
+        states_LG, mask_L = self.text
+        return inputs._replace(text_BLG=states_LG[None].to(device), text_mask_BL=mask_L[None].to(device))
 
 
 class MotionSequenceBatch(NamedTuple):
@@ -65,7 +83,7 @@ class MotionSequenceBatch(NamedTuple):
 
     target_BTD: Tensor
     inputs: MotionInputs
-    """Mask, reference, speech and pose."""
+    """Mask, reference, speech, pose and text."""
     damaged: tuple[str, ...]
 
 
@@ -80,6 +98,7 @@ class MotionSequences(Dataset[MotionSequence]):
         *,
         seed: int,
         landmarks: LandmarkStandard | None = None,
+        states: TextStates | None = None,
     ) -> None:
         """Take the clips of `index` that are long enough.
 
@@ -89,15 +108,19 @@ class MotionSequences(Dataset[MotionSequence]):
             config: lengths.
             seed: of the run.
             landmarks: how landmarks are standardised, where these are the target; None: latents are.
+            states: of the instructions of the clips, which drive the motion; None: speech does.
 
         Raises:
             LatentsError: the latents are not complete, or clips of the selection have none.
+            TextStatesError: an instruction has no states.
             SelectionError: no clip is long enough, or they do not share one speech encoder.
         """
         self.index = index
         self.config = config
         self.facts = read_facts(latents)
-        self.speech_encoder = index.speech_encoder
+        self.states = states
+        self.texts = None if states is None else InstructionTexts(index, states)
+        self.speech_encoder = index.speech_encoder if states is None else states.encoder
         self._seed = seed
         self._reader = ClipReader(index)
         self._target: Target = (
@@ -126,11 +149,13 @@ class MotionSequences(Dataset[MotionSequence]):
 
     @cached_property
     def speech_dim(self) -> int:
-        """Numbers of the speech features of a frame, those of the first clip that can be read.
+        """Numbers of the speech features of a frame, those of the first clip that can be read; 0: text drives.
 
         Raises:
             DamagedDataError: none can be read.
         """
+        if self.texts is not None:
+            return 0
         reasons = []
         for clip in range(len(self.index)):
             try:
@@ -140,6 +165,10 @@ class MotionSequences(Dataset[MotionSequence]):
         raise DamagedDataError(
             f"no clip of {self.index.dataset} has speech features that can be read; the first: {reasons[0]}"
         )
+
+    def sha256(self) -> str:
+        """Return a digest of what is learned beside the clips: latents, statistics, texts."""
+        return self.facts.sha256() if self.texts is None else self.texts.sha256(self.facts.sha256())
 
     def excerpt_of(self, key: SampleKey, attempt: int = 0) -> Excerpt:
         """Return the excerpt of a sample, or of its substitute number `attempt` above 0."""
@@ -173,19 +202,14 @@ class MotionSequences(Dataset[MotionSequence]):
         """
         frames = slice(excerpt.start, excerpt.start + excerpt.n_frames)
         rows_ND = self._target.rows(excerpt.clip, [*range(frames.start, frames.stop), excerpt.reference])
-        speech_NF = self._reader.array(excerpt.clip, "speech_features")
-        if speech_NF.shape[1] != self.speech_dim:
-            row = self.index.row(excerpt.clip)
-            raise ClipError(
-                f"{row.clip_id}: {row.file}: column speech_features has {speech_NF.shape[1]} numbers a frame, other "
-                f"clips have {self.speech_dim}"
-            )
+        speech_NF = self._speech(excerpt.clip)
         pose_NP = self._reader.array(excerpt.clip, "pose_deg")
         return MotionSequence(
             target_TD=rows_ND[:-1],
             reference_D=rows_ND[-1],
             speech_TF=torch.from_numpy(speech_NF[frames].astype(np.float32)),
             pose_deg_TP=torch.from_numpy(pose_NP[frames].astype(np.float32)),
+            text=None if self.texts is None else self.texts.of(excerpt.clip),
         )
 
     def __getitem__(self, key: SampleKey) -> MotionSequence:
@@ -204,6 +228,19 @@ class MotionSequences(Dataset[MotionSequence]):
             f"{_ATTEMPTS} clips in a row are damaged; `gaia-curate validate {self.index.dataset}` lists all damage. "
             f"The first: {damaged[0]}"
         )
+
+    def _speech(self, clip: int) -> Float16Array:
+        """Return the (N, F) speech features of a clip; F is 0 where text drives the motion."""
+        if self.texts is not None:
+            return np.zeros((int(self.index.n_frames[clip]), 0), np.float16)
+        speech_NF: Float16Array = self._reader.array(clip, "speech_features")
+        if speech_NF.shape[1] != self.speech_dim:
+            row = self.index.row(clip)
+            raise ClipError(
+                f"{row.clip_id}: {row.file}: column speech_features has {speech_NF.shape[1]} numbers a frame, other "
+                f"clips have {self.speech_dim}"
+            )
+        return speech_NF
 
 
 def _too_short(index: ClipIndex, n_frames: Int64Array, config: SequenceConfig) -> str:
@@ -228,13 +265,16 @@ def collate_sequences(sequences: Sequence[MotionSequence], *, least_frames: int 
             sequence[: len(row)] = row
         return filled
 
+    texts = [sequence.text for sequence in sequences if sequence.text is not None]
     return MotionSequenceBatch(
         target_BTD=padded([sequence.target_TD for sequence in sequences]),
         inputs=MotionInputs(
             mask_BT=torch.arange(n_frames) < lengths[:, None],
             reference_BD=torch.stack([sequence.reference_D for sequence in sequences]),
-            speech_BTF=padded([sequence.speech_TF for sequence in sequences]),
+            speech_BTF=None if texts else padded([sequence.speech_TF for sequence in sequences]),
             pose_deg_BTP=padded([sequence.pose_deg_TP for sequence in sequences]),
+            text_BLG=torch.stack([text.states_LG for text in texts]) if texts else None,
+            text_mask_BL=torch.stack([text.mask_L for text in texts]) if texts else None,
         ),
         damaged=tuple(reason for sequence in sequences for reason in sequence.damaged),
     )

@@ -20,7 +20,7 @@ from models.motion.pose_predictor import POSE_ANGLES
 from models.run_folder import RunFolder
 from models.sampling.sde import VpSde
 from models.vae.vae import Vae, VaeConfig
-from models.weights import WeightFacts, load_weights, read_facts, save_weights
+from models.weights import WeightFacts, load_weights, save_weights
 from training.data.clips import DamageLog
 from training.data.held_out import NothingHeldOutError, held_out
 from training.data.identity import LearntData, data_of
@@ -28,12 +28,13 @@ from training.data.selection import ClipIndex, select_clips
 from training.diffusion.config import DiffusionConfig
 from training.diffusion.loss import diffusion_loss
 from training.diffusion.previews import MotionPreviews
-from training.diffusion.same_target import require_same_target
+from training.diffusion.same_target import require_same_encoder, require_same_target
 from training.diffusion.samples import DiffusionBatch, DiffusionSamples
 from training.diffusion.sequences import MotionSequences
 from training.diffusion.targets import measured_standard
 from training.diffusion.validation import MotionValidation
 from training.latents.files import LatentsError, fingerprint_of, latents_folder
+from training.latents.text_states import read_text_states
 from training.loop.task import Export, Step, Trainable
 from training.schedules import inverse_square_root
 
@@ -65,9 +66,14 @@ class DiffusionTask:
             DatasetError: `dataset` is none.
             SelectionError: no clip can be used, or they do not share one landmark scheme and speech encoder.
             LatentsError: the latents are missing; the message has the command that makes them.
+            TextStatesError: the states of instructions are, likewise.
             WeightsError: the VAE was trained on another landmark scheme, or its file is damaged.
             SettingsError: the VAE has no latents for the target of the model.
         """
+        self._states = None
+        if config.model.condition == "text":
+            config = replace(config, data=replace(config.data, with_instruction=True))
+            self._states = read_text_states(dataset, config.text.encoder)
         index = select_clips(dataset, config.data)
         vae_facts = WeightFacts(landmark_scheme=index.landmark_scheme, speech_encoder=None)
         self.vae = load_weights(vae_weights, Vae, VaeConfig, vae_facts)
@@ -104,7 +110,8 @@ class DiffusionTask:
                 self._notes = (f"nothing is validated: {error}",)
 
     def _sequences_of(self, index: ClipIndex, config: DiffusionConfig) -> MotionSequences:
-        return MotionSequences(index, self.latents, config.sequences, seed=config.train.seed, landmarks=self.landmarks)
+        seed, landmarks, states = config.train.seed, self.landmarks, self._states
+        return MotionSequences(index, self.latents, config.sequences, seed=seed, landmarks=landmarks, states=states)
 
     def _held_out(self, learned: MotionSequences) -> MotionValidation:
         """Return the validation.
@@ -170,8 +177,8 @@ class DiffusionTask:
         return self.source.sequences.index.left_out
 
     def previews(self) -> Mapping[str, RgbImage]:
-        """Return a clip with its true motion, with motion from its speech, and from another clip's speech."""
-        return {"speech": self._previews.sheet(self.model)}
+        """Return a clip with its true motion, and with motion from its own and another clip's speech or text."""
+        return {self.config.model.condition: self._previews.sheet(self.model)}
 
     def validation(self) -> MotionValidation | None:
         """Return the error of the motion of people that the network does not learn from, with two speeches."""
@@ -189,10 +196,10 @@ class DiffusionTask:
 
     def data_summary(self) -> str:
         """Return the amount of training data."""
-        sequences = self.source.sequences
+        sequences, model = self.source.sequences, self.config.model
         index = sequences.index
         return (
-            f"{len(index)} clips, {index.hours:.2f} h, {len(sequences)} sequences an epoch, speech by "
+            f"{len(index)} clips, {index.hours:.2f} h, {len(sequences)} sequences an epoch, {model.condition} by "
             f"{sequences.speech_encoder}, {self._target_text()}"
             + "".join(f"; {sentence}" for sentence in index.left_out)
         )
@@ -207,7 +214,7 @@ class DiffusionTask:
     def data(self) -> LearntData:
         """Return the identity of the clips and of their latents."""
         sequences = self.source.sequences
-        return data_of(sequences.index, latents_sha256=sequences.facts.sha256())
+        return data_of(sequences.index, latents_sha256=sequences.sha256())
 
     def write_run_files(self, run: Path, *, accept_changes: bool) -> None:
         """Write the VAE, its clips, and dataset.json, which records how faces and speech are prepared for this network.
@@ -216,7 +223,7 @@ class DiffusionTask:
             SettingsError: the run was begun with another VAE or target, or on speech features of another encoder; or on
                 latents with other statistics, and `accept_changes` is false.
         """
-        _require_encoder(run, self.source.sequences.speech_encoder)
+        require_same_encoder(RunFolder(run), self.source.sequences.speech_encoder, self.config.model.condition)
         require_same_target(RunFolder(run), self.model)
         vae_facts = WeightFacts(landmark_scheme=self.export().facts.landmark_scheme, speech_encoder=None)
         folder = RunFolder(run)
@@ -243,24 +250,6 @@ def _same(before: Tensor | None, now: Tensor | None) -> bool:
     return before is not None and now is not None and torch.equal(before, now.cpu())
 
 
-def _require_encoder(run: Path, speech_encoder: str) -> None:
-    """Refuse to resume a run that was trained on features of another encoder.
-
-    Raises:
-        SettingsError: the encoders differ.
-    """
-    folder = RunFolder(run)
-    if folder.newest() is None:
-        return
-    weights = folder.weights()
-    recorded = read_facts(weights).speech_encoder
-    if recorded != speech_encoder:
-        raise SettingsError(
-            f"{weights} was trained on speech features of {recorded!r}, but this dataset has those of "
-            f"{speech_encoder!r}; name a dataset with the former, or another run folder"
-        )
-
-
 def _model_config(model: MotionDiffusionConfig, sequences: MotionSequences) -> MotionDiffusionConfig:
     """Return the config of the network, completed from the data.
 
@@ -269,7 +258,7 @@ def _model_config(model: MotionDiffusionConfig, sequences: MotionSequences) -> M
         DamagedDataError: no clip has speech features that can be read.
     """
     facts = sequences.facts
-    model = replace(model, latent_shape=facts.latent_shape, speech_dim=sequences.speech_dim)
+    model = replace(model, latent_shape=facts.latent_shape, speech_dim=sequences.speech_dim or model.speech_dim)
     if model.target == "landmarks":
         return _landmark_model(model, sequences)
     fitting = "motion_latent" if facts.vae.disentangled else "frame_latent"
