@@ -39,9 +39,12 @@ def outcome_of(job: GenerationJob, run: TrainedRun) -> JobOutcome:
         run: that of the job.
 
     Raises:
-        CannotStartError: no other job can be made either.
+        CannotStartError: no other job can be made either, such as for want of weights.
         OSError: the disk is full; likewise.
     """
+    run.measuring.load(
+        speech=job.speech is not None, videos=job.driving is not None or job.pose.kind == "video"
+    )  # at the first job; what fails in that fails for all
     started = time.perf_counter()
     try:
         remove_unfinished(job.out)  # of a command that was killed

@@ -144,7 +144,8 @@ def talking_videos(
     with MadeTable(path) as table:
         left = [one for one in listed if _why(planned[one.line], table.rows.get(planned[one.line].out))]
         table.place({row.out: row.line for row in planned.values()})
-        outcomes = made_here(left, loaded) if workers == 1 else made_on_ray(left, common.run, device, workers)
+        pooled = workers > 1 and len(left) > 0
+        outcomes = made_on_ray(left, common.run, device, workers) if pooled else made_here(left, loaded)
         failed = dict[int, str]()
         for number, (one, outcome) in enumerate(outcomes, start=1):
             row = _ended(planned[one.line], outcome)
