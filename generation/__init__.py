@@ -11,11 +11,14 @@ __all__ = [
     "GeneratedVideo",
     "GenerationError",
     "GenerationResult",
+    "MarkFinding",
     "PoseAgreement",
+    "find_mark",
     "talking_video",
 ]
 
 if TYPE_CHECKING:
+    from curation.media.mark.detection import MarkFinding, find_mark
     from generation.job import talking_video
     from generation.outcome import GeneratedVideo, GenerationResult
     from generation.pose_check import PoseAgreement
@@ -27,7 +30,9 @@ else:
             "GeneratedVideo": "generation.outcome",
             "GenerationError": "generation.trained_run",
             "GenerationResult": "generation.outcome",
+            "MarkFinding": "curation.media.mark.detection",
             "PoseAgreement": "generation.pose_check",
+            "find_mark": "curation.media.mark.detection",
             "talking_video": "generation.job",
         },
     )

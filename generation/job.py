@@ -1,6 +1,5 @@
 """Generation of a talking video from a portrait, and its dry run: the library function of `gaia-generate`."""
 
-import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, replace
@@ -9,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from curation.media.mark.embedding import marked
 from curation.perception.models import load_perception
 from curation.speech.models import load_speech
 from foundation.array_types import Float32Array, RgbImage
@@ -19,6 +19,7 @@ from foundation.weights import ensure_assets
 from generation.animation import Animation, features_of, from_speech, from_video
 from generation.backdrop import Backdrop
 from generation.driving import read_driving
+from generation.mark_of_job import described
 from generation.mp4 import talking_mp4
 from generation.outcome import GeneratedVideo, GenerationResult
 from generation.planned import plan_lines
@@ -65,6 +66,7 @@ def talking_video(
     variants: int = 1,
     face: int | str | None = None,
     keep_background: bool = False,
+    no_mark: str | None = None,
     device: str = "auto",
     dry_run: bool = False,
     progress: Progress = progress_bar,
@@ -91,6 +93,7 @@ def talking_video(
         face: which face of the portrait, from 1 for the widest on, or "largest"; None: it shows one.
         keep_background: show the whole picture of the portrait, at most 1920 pixels wide or high, and not the square
             around its face.
+        no_mark: why the pictures get no invisible mark, a text for the tags of the file; None: they get one.
         device: auto, cpu, cuda or cuda:K.
         dry_run: read run, portrait and speech, and return what would be done; nothing is written.
         progress: passes the frames of each video on while they are made.
@@ -113,6 +116,7 @@ def talking_video(
         variants=variants,
         face=face_number(face),
         keep_background=keep_background,
+        no_mark=no_mark,
         device=device,
     )
     trained = loaded_run(job)
@@ -152,16 +156,20 @@ def _written(
         height_px, width_px = backdrop.picture.shape[:2]
         frames = map(backdrop.with_face, frames)
     used_seed = seed if job.speech is not None else None
+    facts = _facts(job, run, used_seed)
+    description, mark_id = described(facts, job.no_mark)
+    if mark_id is not None:
+        frames = marked(frames, mark_id)
     content = talking_mp4(
         progress(frames, animation.n_frames),
         width_px,
         animation.audio_48k,
         MUX_RATE_HZ,
-        _tags(job, run, used_seed),
+        {"comment": COMMENT, "description": description},
         height_px=height_px,
     )
     pose = None if asked_deg is None else PoseAgreement(asked_deg=asked_deg, measured_deg=np.stack(measured_deg))
-    made = GeneratedVideo(path=path, n_frames=animation.n_frames, seed=used_seed, pose=pose)
+    made = GeneratedVideo(path=path, n_frames=animation.n_frames, seed=used_seed, mark_id=mark_id, pose=pose)
     write_bytes_atomic(path, content)
     return made
 
@@ -183,10 +191,10 @@ def _animations(job: GenerationJob, run: TrainedRun, portrait: Portrait) -> Iter
         yield from_speech(run, portrait, spoken, sampling=sampling, seed=seed, pose_deg=pose_deg)
 
 
-def _tags(job: GenerationJob, run: TrainedRun, seed: int | None) -> dict[str, str]:
-    """Return the metadata of the file: a sentence for people and an object for programs."""
+def _facts(job: GenerationJob, run: TrainedRun, seed: int | None) -> dict[str, object]:
+    """Return what the metadata of the file tells programs."""
     sources = {"portrait": job.portrait, "speech": job.speech, "driving": job.driving}
-    facts = {
+    return {
         "digital_source_type": DIGITAL_SOURCE_TYPE,
         "software": f"{DISTRIBUTION} {version(DISTRIBUTION)}",
         "run": run.label,
@@ -194,4 +202,3 @@ def _tags(job: GenerationJob, run: TrainedRun, seed: int | None) -> dict[str, st
         **({} if seed is None else {"sampling": asdict(job.motion), "pose": job.pose.kind}),
         "sha256": {name: file_sha256(path) for name, path in sources.items() if path is not None},
     }
-    return {"comment": COMMENT, "description": json.dumps(facts, allow_nan=False)}

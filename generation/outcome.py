@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from curation.media.mark.mark_code import id_text
 from generation.pose_check import PoseAgreement
 from manifests.timeline import TICK_RATE_HZ
 
@@ -19,6 +20,8 @@ class GeneratedVideo:
     """Number of frames, 25 a second."""
     seed: int | None
     """Seed of its motion; None: a video drove it, and nothing was sampled."""
+    mark_id: int | None
+    """Id of 48 bits that the invisible mark in its pictures carries; None: it was turned off."""
     pose: PoseAgreement | None = None
     """Head poses asked for and measured; None: none were asked for."""
 
@@ -30,7 +33,8 @@ class GeneratedVideo:
     def __str__(self) -> str:
         """Return a line for people."""
         pose = "" if self.pose is None else f"; {self.pose}"
-        return f"{self.path}: {self.n_frames} frames, {self.duration_s:.2f} s{pose}"
+        mark = "not marked" if self.mark_id is None else f"mark {id_text(self.mark_id)}"
+        return f"{self.path}: {self.n_frames} frames, {self.duration_s:.2f} s; {mark}{pose}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -81,6 +81,8 @@ class GenerationJob:
     """Number of the face in the portrait, from 1 for the widest; None: the portrait has one face."""
     keep_background: bool = False
     """Whether the video shows the whole picture of the portrait, and not the square around its face."""
+    no_mark: str | None = None
+    """Why the pictures get no invisible mark; None: they get one."""
     device: str = "auto"
 
     def __post_init__(self) -> None:
@@ -91,6 +93,10 @@ class GenerationJob:
             raise GenerationError(f"--out is {self.out}; give a name that ends in .mp4")
         if not 1 <= self.variants <= _MOST_VARIANTS:
             raise GenerationError(f"--variants is {self.variants}; give 1 to {_MOST_VARIANTS}")
+        if self.no_mark is not None and not self.no_mark.strip():
+            raise GenerationError(
+                '--no-mark is empty; name why the pictures get no mark, such as "frames for a metric"'
+            )
         if self.driving is not None:
             self._require_nothing_sampled()
 

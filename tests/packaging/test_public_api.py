@@ -44,7 +44,10 @@ NAMES = {
         *("RatingTable", "WrittenSheet", "rating_table", "write_rating_sheet"),
         *("EvaluationTable", "RunEvaluation", "evaluate_outputs", "evaluate_run"),
     },
-    "generation": {"GeneratedVideo", "GenerationError", "GenerationResult", "PoseAgreement", "talking_video"},
+    "generation": {
+        *("GeneratedVideo", "GenerationError", "GenerationResult", "PoseAgreement", "talking_video"),
+        *("MarkFinding", "find_mark"),
+    },
 }
 """What users may rely on. Signatures are in public_api.txt, which `python docs/make_python_reference.py` writes."""
 

@@ -11,7 +11,7 @@ from foundation.array_types import Complex64Array, Float32Array, Int64Array, Rgb
 __all__ = ["marked"]
 
 _LEVELS = 1.75
-"""Root mean square of what is added, over all pixels and frames: 43.2 dB below white, 40.2 dB in its strongest frame."""
+"""Root mean square of what is added, over all pixels and frames: 43.2 dB below white; 40.2 dB in the worst frame."""
 
 _MASK_PX = 128
 """Shorter side at which the picture is looked at for its masking."""
