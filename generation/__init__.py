@@ -14,12 +14,15 @@ __all__ = [
     "GenerationError",
     "GenerationResult",
     "JobListError",
+    "MarkFinding",
     "PoseAgreement",
+    "find_mark",
     "talking_video",
     "talking_videos",
 ]
 
 if TYPE_CHECKING:
+    from curation.media.mark.detection import MarkFinding, find_mark
     from generation.batch.job_list import JobListError
     from generation.batch.talking_videos import BatchResult, talking_videos
     from generation.editing.landmark_check import EditAgreement
@@ -38,7 +41,9 @@ else:
             "GeneratedVideo": "generation.outcome",
             "GenerationError": "generation.trained_run",
             "GenerationResult": "generation.outcome",
+            "MarkFinding": "curation.media.mark.detection",
             "PoseAgreement": "generation.pose_check",
+            "find_mark": "curation.media.mark.detection",
             "talking_video": "generation.job",
         },
     )
