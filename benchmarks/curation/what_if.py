@@ -27,10 +27,10 @@ import curation
 from curation.decision.decide import decide
 from curation.decision.settings import RulesSettings
 from curation.evidence.measures import Evidence, Faces
+from curation.evidence.sync_measures import SyncMeasures
 from curation.output.frame_rows import frames_table
 from curation.output.ledger import VideoRecord
 from curation.output.provenance import new_record
-from curation.rules.sync_measures import SyncMeasures
 from curation.settings import CurationSettings, load_settings
 from curation.what_if.preparing import varied_rules
 from curation.what_if.sync_at_once import SyncDrops
@@ -161,9 +161,8 @@ def try_values(name: str, hours: float, video_ticks: int) -> tuple[float, int, i
 
 def try_lips(hours: float, video_ticks: int) -> None:
     """Print the pace of eight values where the rule `sync` judges the stretches of each."""
-    settings = [
-        load_settings("embedded", overrides={"rules.frontal.strict_deg": float(value)}) for value in range(5, 45, 5)
-    ]
+    name = "rules.frontal.strict_deg"
+    settings = [load_settings("embedded", overrides={name: float(value)}) for value in range(5, 45, 5)]
     varied, n_ticks, spent_s = varied_rules(settings), 0, 0.0
     row = made_row(np.random.default_rng(0), settings, video_ticks, lips=True)
     while n_ticks < hours * 3600 * float(TICK_RATE_HZ):
@@ -175,7 +174,7 @@ def try_lips(hours: float, video_ticks: int) -> None:
         spent_s += time.process_time() - started
         n_ticks += len(row.inside)
     pace = len(settings) * n_ticks / spent_s
-    print(json.dumps({"setting": "rules.frontal.strict_deg", "values": len(settings), "lips": True,
+    print(json.dumps({"setting": name, "values": len(settings), "lips": True,
                       "hours": round(n_ticks / 90_000, 1), "video_s": video_ticks / 25,
                       "million_ticks_per_core_s": round(pace / 1e6, 1)}), flush=True)  # fmt: skip
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from curation.evidence.sync_measures import SyncMeasures
 from curation.rules.built_in import register
 from curation.rules.rule import MeasuredVideo
-from curation.rules.sync_measures import SyncMeasures
 from curation.rules.sync_settings import SyncSettings
 from curation.rules.verdict import Verdicts
 from foundation.array_types import Float32Array
@@ -34,7 +34,6 @@ _LEAST_MEASURED = 0.5
 
 _COVERED_PROB = 0.5
 """Mean probability of a covered mouth from which the lips are not seen."""
-
 
 _DROPS: Mapping[str, tuple[SyncOutcome, ...]] = {
     "nothing": (),
@@ -149,11 +148,7 @@ def dropped_by_sync(
     max_distance: float,
     known: MutableMapping[TickRange, JudgedAlone],
 ) -> frozenset[TickRange]:
-    """Return the stretches that `judge_sync` drops; where each is clear by itself, none is judged with others.
-
-    Args:
-        video, stretches, settings, min_speech_prob, max_distance, known: as of `judge_sync`.
-    """
+    """Return what `judge_sync` drops; where each stretch is clear by itself, none is judged with others."""
     for ticks in stretches:
         if ticks not in known:
             known[ticks] = _alone(video, ticks, settings, min_speech_prob)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from curation.rules.sync_measures import Float16Array, SyncMeasures
+from curation.evidence.sync_measures import Float16Array, SyncMeasures
 from curation.what_if.tried_videos import TriedVideos
 from foundation.array_types import BoolArray, Float32Array, Int64Array
 from manifests.sync_curve import LAGS

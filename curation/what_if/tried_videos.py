@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from curation.decision.settings import RulesSettings
-from curation.rules.sync_measures import SyncMeasures
+from curation.evidence.sync_measures import SyncMeasures
 from curation.what_if.runs_at_once import marked, pieces_of, runs_of
 from curation.what_if.tried_rules import GAP_TICKS, LIMITS, Measures
 from foundation.array_types import BoolArray, Float32Array, Int64Array

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from curation.rules.rule import MeasuredVideo
+from curation.evidence.main_track import MainTrack
+from curation.evidence.measures import Evidence, FaceMeasures
 from foundation.array_types import BoolArray, Float32Array, Int64Array
 
 __all__ = ["Float16Array", "SyncMeasures", "sync_measures"]
@@ -40,23 +41,29 @@ class SyncMeasures:
         return len(self.breaks)
 
 
-def sync_measures(video: MeasuredVideo) -> SyncMeasures:
-    """Return what the rule `sync` takes of a video.
+def sync_measures(evidence: Evidence, face: FaceMeasures, main: MainTrack, breaks: BoolArray) -> SyncMeasures:
+    """Return what the rule `sync` takes of a video of T ticks.
 
     The scores are taken in half precision, as `frames` stores them, so that later decisions give the same.
+
+    Args:
+        evidence: of the video.
+        face: (T, ...) the main face.
+        main: which face that is at each tick.
+        breaks: (T,) where a tick does not continue the one before.
     """
-    face, points = video.face, video.face.key_points_px
-    moved = np.zeros(len(video), dtype=np.bool_)
+    points = face.key_points_px
+    moved = np.zeros(len(breaks), dtype=np.bool_)
     moved[1:] = np.any(points[1:] != points[:-1], axis=(1, 2))
     described = np.flatnonzero(~np.isnan(face.descriptor).any(axis=1))
     return SyncMeasures(
         scores=None if face.sync_scores is None else face.sync_scores.astype(np.float16),
-        speech_prob=video.evidence.speech_prob,
+        speech_prob=evidence.speech_prob,
         moved=moved,
         yaw_deg=face.pose_deg[:, 1].copy(),
         mask_prob=face.mask_prob,
         described=described,
         descriptor=face.descriptor[described],
-        track_id=video.main.track_id.astype(np.int64),
-        breaks=video.breaks,
+        track_id=main.track_id.astype(np.int64),
+        breaks=breaks,
     )
