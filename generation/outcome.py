@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from foundation.text import count_text
 from generation.pose_check import PoseAgreement
 from manifests.timeline import TICK_RATE_HZ
 
@@ -30,7 +31,7 @@ class GeneratedVideo:
     def __str__(self) -> str:
         """Return a line for people."""
         pose = "" if self.pose is None else f"; {self.pose}"
-        return f"{self.path}: {self.n_frames} frames, {self.duration_s:.2f} s{pose}"
+        return f"{self.path}: {count_text(self.n_frames, 'frame')}, {self.duration_s:.2f} s{pose}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from foundation.text import count_text
 from generation.portrait import Portrait
 from generation.pose_expression import ANGLES
 from generation.prepared import asked_poses
@@ -31,9 +32,10 @@ def plan_lines(job: GenerationJob, run: TrainedRun, portrait: Portrait) -> list[
         chosen = "" if speech.track is None else f", audio track {speech.track}"
         solver = job.motion.solver
         places = windows(n_frames, job.motion.sampling.long_audio)
-        sampled = f"{len(places)} windows of {places[0].stop} frames, {solver.steps} steps of {solver.name}"
+        sampled = f"{count_text(len(places), 'window')} of {count_text(places[0].stop, 'frame')}"
+        sampled += f", {count_text(solver.steps, 'step')} of {solver.name}"
         lines += [
-            f"speech: {n_frames} frames, {float(n_frames / TICK_RATE_HZ):.2f} s{chosen}",
+            f"speech: {count_text(n_frames, 'frame')}, {float(n_frames / TICK_RATE_HZ):.2f} s{chosen}",
             f"motion: {_millions(run.motion)}, {sampled}, {run.motion.config.target_dims} numbers a frame",
             *_pose_lines(job, run, portrait, n_frames),
         ]

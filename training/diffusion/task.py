@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from foundation.array_types import RgbImage
 from foundation.settings import SettingsError
 from foundation.storage.atomic import write_bytes_atomic
+from foundation.text import count_text
 from manifests.record import read_dataset, write_dataset
 from models.motion.config import MotionDiffusionConfig
 from models.motion.diffusion import MotionDiffusion
@@ -183,8 +184,8 @@ class DiffusionTask:
         sequences = self.source.sequences
         index = sequences.index
         return (
-            f"{len(index)} clips, {index.hours:.2f} h, {len(sequences)} sequences an epoch, speech by "
-            f"{sequences.speech_encoder}, latents of {self.config.model.target_dims} numbers"
+            f"{count_text(len(index), 'clip')}, {index.hours:.2f} h, {count_text(len(sequences), 'sequence')} an "
+            f"epoch, speech by {sequences.speech_encoder}, latents of {self.config.model.target_dims} numbers"
             + "".join(f"; {sentence}" for sentence in index.left_out)
         )
 
