@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from curation.media.mark.mark_code import id_text
+from foundation.text import count_text
 from generation.editing.landmark_check import EditAgreement
 from generation.pose_check import PoseAgreement
 from manifests.timeline import TICK_RATE_HZ
@@ -37,7 +38,7 @@ class GeneratedVideo:
         """Return a line for people."""
         measured = "".join(f"; {one}" for one in (self.pose, self.edit) if one is not None)
         mark = "not marked" if self.mark_id is None else f"mark {id_text(self.mark_id)}"
-        return f"{self.path}: {self.n_frames} frames, {self.duration_s:.2f} s; {mark}{measured}"
+        return f"{self.path}: {count_text(self.n_frames, 'frame')}, {self.duration_s:.2f} s; {mark}{measured}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

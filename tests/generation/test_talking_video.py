@@ -138,7 +138,7 @@ def test_a_dry_run_says_what_would_be_done_and_writes_nothing(
     assert "head pose: pitch 0 to 6 degrees, yaw 0 to 0 degrees, roll 0 to 0 degrees" in made.plan
     assert made.n_frames is made.duration_s is None
     assert "speech: 32 frames, 1.28 s" in made.plan
-    assert "1 windows of 32 frames, 20 steps of dpmpp_2m, 48 numbers a frame" in str(made)
+    assert "1 window of 32 frames, 20 steps of dpmpp_2m, 48 numbers a frame" in str(made)
     assert not out.exists()
 
 
