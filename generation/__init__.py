@@ -18,8 +18,9 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from curation.media.mark.detection import MarkFinding, find_mark
+    from curation.media.mark.detection import MarkFinding
     from generation.job import talking_video
+    from generation.mark_finding import find_mark
     from generation.outcome import GeneratedVideo, GenerationResult
     from generation.pose_check import PoseAgreement
     from generation.trained_run import GenerationError
@@ -32,7 +33,7 @@ else:
             "GenerationResult": "generation.outcome",
             "MarkFinding": "curation.media.mark.detection",
             "PoseAgreement": "generation.pose_check",
-            "find_mark": "curation.media.mark.detection",
+            "find_mark": "generation.mark_finding",
             "talking_video": "generation.job",
         },
     )
