@@ -30,7 +30,7 @@ def require_same_target(folder: RunFolder, model: MotionDiffusion) -> None:
         return
     weights, ours = folder.weights(), model.landmarks
     with open_tensors(weights) as opened:
-        held = [opened.get_tensor(name) for name in _NAMES if name in set(opened.keys())]  # type: ignore[no-untyped-call]
+        held = [opened.get_tensor(name) for name in _NAMES if name in set(opened.keys())]
     if (len(held) == len(_NAMES)) != (ours is not None):
         raise SettingsError(
             f"{weights} was trained on {'landmarks' if held else 'latents'}, but model.target is "
