@@ -306,8 +306,8 @@ def test_settings_that_make_no_sense_are_refused(name: str, value: float) -> Non
         replace(CONFIG, **{name: value})
 
 
-def test_landmarks_text_and_editing_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"model\.edit True"):
+def test_editing_of_latents_and_other_tiers_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"model\.edit is true"):
         replace(CONFIG, model=replace(MODEL, edit=True))
     with pytest.raises(ValueError, match=r"data\.tiers"):
         replace(CONFIG, data=DataConfig())
