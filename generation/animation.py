@@ -41,6 +41,8 @@ class Animation:
     """(n_frames, 3) head poses that were asked for; None: none were."""
     edited: EditedLandmarks | None = None
     """Landmarks of which some are a video's; None: none are."""
+    behind: Iterator[RgbImage] | None = None
+    """Picture that each frame is put into; None: that of the portrait, or none."""
 
 
 def speech_driven(run: TrainedRun) -> MotionDiffusion:

@@ -28,9 +28,9 @@ _SAMPLER = (
 )
 
 _EDIT_METHOD = (
-    "How the landmarks of --edit are given to the network. mask_cond: as inputs, which it was trained with; repaint: "
-    "noised forth and back, 500 runs of the network; guided: by gradients; replace: put over the prediction at every "
-    "step, as the paper says it."
+    "How the landmarks of --edit or --dub are given to the network. mask_cond: as inputs, which it was trained with; "
+    "repaint: noised forth and back, 500 runs of the network; guided: by gradients; replace: put over the prediction "
+    "at every step, as the paper says it."
 )
 
 
@@ -45,9 +45,11 @@ def generate(
     run: Annotated[
         Path, typer.Option(help="Run folder of the trained networks, written by `gaia-train`.", show_default=False)
     ],
-    portrait: Annotated[Path | None, typer.Option(help="Image of a person.", show_default=False)] = None,
     out: Annotated[Path | None, typer.Option(help="MP4 file to write.", show_default=False)] = None,
     *,
+    portrait: Annotated[
+        Path | None, typer.Option(help="Image of a person. Needed with all but --dub and --list.", show_default=False)
+    ] = None,
     jobs: Annotated[Path | None, typer.Option("--list", help=_LIST, show_default=False)] = None,
     manifest: Annotated[
         Path | None,
@@ -63,6 +65,13 @@ def generate(
         typer.Option(
             help="Video whose face drives all but mouth and jaw, which follow --speech; at least as long. Needs "
             "a run of model.target=landmarks."
+        ),
+    ] = None,
+    dub: Annotated[
+        Path | None,
+        typer.Option(
+            help="Video whose face itself speaks --speech, in its own picture; at least as long. Needs a run of "
+            "model.target=landmarks."
         ),
     ] = None,
     edit_method: Annotated[
@@ -120,6 +129,14 @@ def generate(
         bool,
         typer.Option("--keep-background", help="Show the whole picture of the portrait, not the square of its face."),
     ] = False,
+    credentials: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(
+            metavar="CERT.pem KEY.pem",
+            help="Certificate and private key that sign the video, as Content Credentials (C2PA).",
+            show_default=False,
+        ),
+    ] = None,
     device: Annotated[str, typer.Option(help="Where to compute: auto, cpu, cuda or cuda:K.")] = "auto",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done; write nothing.")] = False,
 ) -> None:
@@ -128,10 +145,10 @@ def generate(
         from generation import GenerationError, talking_video, talking_videos
 
         if jobs is not None:
-            if variants != 1 or any(one is not None for one in (portrait, out, speech, driving, edit, text)):
+            if variants != 1 or any(one is not None for one in (portrait, out, speech, driving, edit, dub, text)):
                 raise GenerationError(
                     "--list names portraits, speech, driving videos and results itself; leave out --portrait, "
-                    "--speech, --driving, --out and --variants"
+                    "--speech, --driving, --edit, --dub, --text, --out and --variants"
                 )
             made = talking_videos(
                 run,
@@ -148,14 +165,15 @@ def generate(
                 seed=seed,
                 face=face,
                 keep_background=keep_background,
+                credentials=credentials,
                 device=device,
                 dry_run=dry_run,
                 told=typer.echo,
             )
             typer.echo(str(made))
             raise typer.Exit(made.exit_code)
-        if portrait is None or out is None:
-            raise GenerationError("give --portrait and --out, or a list of jobs by --list")
+        if out is None:
+            raise GenerationError("no --out was given; give an MP4 file to write, or a list of jobs by --list")
         if manifest is not None or workers != 1:
             raise GenerationError("--manifest and --workers go with --list; leave them out")
         result = talking_video(
@@ -165,6 +183,7 @@ def generate(
             speech=speech,
             driving=driving,
             edit=edit,
+            dub=dub,
             edit_method=edit_method,
             text=text,
             text_encoder=text_encoder,
@@ -180,6 +199,7 @@ def generate(
             variants=variants,
             face=face,
             keep_background=keep_background,
+            credentials=credentials,
             device=device,
             dry_run=dry_run,
         )

@@ -5,9 +5,11 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, replace
 from importlib.metadata import version
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+from pydantic import JsonValue
 
 from foundation.array_types import Float32Array, RgbImage
 from foundation.packages import DISTRIBUTION
@@ -16,11 +18,12 @@ from foundation.storage.digest import file_sha256
 from foundation.weights import ensure_assets
 from generation.animation import Animation, features_of, from_speech, from_text, from_video
 from generation.backdrop import Backdrop
-from generation.driving import read_driving
+from generation.content_credentials import Signing, signing_of
+from generation.driving import DrivingVideo, read_driving
 from generation.editing.choice import edit_choice
-from generation.editing.edited import edited, edited_landmarks
+from generation.editing.edited import edited
 from generation.editing.landmark_check import watched_landmarks
-from generation.editing.source_video import edit_notes, edited_video
+from generation.editing.source_video import edited_video
 from generation.instruction import instruction_states
 from generation.mp4 import write_talking_mp4
 from generation.outcome import GeneratedVideo, GenerationResult
@@ -32,8 +35,8 @@ from generation.prepared import asked_poses, backdrop_of, loaded_run, needed_ass
 from generation.request import GenerationJob, MotionOptions, face_number
 from generation.speech import MUX_RATE_HZ, read_speech
 from generation.trained_run import TrainedRun
+from manifests.generated_media import COMMENT, DIGITAL_SOURCE_TYPE
 from manifests.landmarks import landmark_scheme
-from models.generated_media import COMMENT, DIGITAL_SOURCE_TYPE
 from models.sampling.editing import EditMethod
 from models.sampling.guidance import GUIDANCE
 from models.sampling.samplers import SamplerName
@@ -56,11 +59,12 @@ def progress_bar(frames: Iterable[RgbImage], n_frames: int) -> Iterable[RgbImage
 def talking_video(
     run: str | Path,
     *,
-    portrait: str | Path,
+    portrait: str | Path | None = None,
     out: str | Path,
     speech: str | Path | None = None,
     driving: str | Path | None = None,
     edit: str | Path | None = None,
+    dub: str | Path | None = None,
     edit_method: EditMethod = "mask_cond",
     text: str | None = None,
     text_encoder: str | None = None,
@@ -76,6 +80,7 @@ def talking_video(
     variants: int = 1,
     face: int | str | None = None,
     keep_background: bool = False,
+    credentials: tuple[str | Path, str | Path] | None = None,
     device: str = "auto",
     dry_run: bool = False,
     progress: Progress = progress_bar,
@@ -84,12 +89,13 @@ def talking_video(
 
     Args:
         run: folder of a training run: of the diffusion model, or for `driving` of the VAE alone.
-        portrait: image of a person.
+        portrait: image of a person; None with `dub`.
         out: MP4 file to write; its folder is made where it is missing.
         speech: audio file; either it or `driving` is given.
         driving: video with the face motion that the portrait follows.
         edit: video whose face motion the portrait follows but for mouth and jaw, which follow `speech`; at least as
             long as it.
+        dub: video whose face itself speaks `speech` in its own picture; at least as long as it.
         edit_method: how its landmarks are given to the network: mask_cond, repaint, guided or replace.
         text: instruction such as "please smile", in place of both; empty: motion without an instruction.
         text_encoder: folder of the text encoder that the run was trained with, or its name among the user's models;
@@ -109,6 +115,7 @@ def talking_video(
         face: which face of the portrait, from 1 for the widest on, or "largest"; None: it shows one.
         keep_background: show the whole picture of the portrait, at most 1920 pixels wide or high, and not the square
             around its face.
+        credentials: PEM files of a certificate and of its key, by which the video is signed (Content Credentials).
         device: auto, cpu, cuda or cuda:K.
         dry_run: read run, portrait and speech, and return what would be done; nothing is written.
         progress: passes the frames of each video on while they are made.
@@ -117,17 +124,18 @@ def talking_video(
         TextEncoderError: the text encoder is not on this machine.
         GenerationError: the portrait, the speech, the driving video, the run or an option cannot be used.
         RunFolderError: `run` is no run, or has no checkpoint yet.
+        MissingPackageError: `credentials` are given, and c2pa-python is not installed.
         AssetError: weights that the training data was made with are not on this machine.
         OSError: a file cannot be written; what was there before is left.
     """
     default_guidance = GUIDANCE["speech"].speech if text is None else GUIDANCE["text"].text
     job = GenerationJob(
         run=Path(run),
-        portrait=Path(portrait),
+        portrait=None if portrait is None else Path(portrait),
         out=Path(out),
         speech=None if speech is None else Path(speech),
         driving=None if driving is None else Path(driving),
-        edit=edit_choice(edit, edit_method),
+        edit=edit_choice(edit, dub, edit_method),
         text=None if text is None else " ".join(text.split()),
         text_encoder=text_encoder,
         seconds=seconds,
@@ -142,26 +150,31 @@ def talking_video(
         variants=variants,
         face=face_number(face),
         keep_background=keep_background,
+        credentials=None if credentials is None else (Path(credentials[0]), Path(credentials[1])),
         device=device,
     )
+    signing = signing_of(job.credentials)
     trained = loaded_run(job)
     ensure_assets(needed_assets(job, trained.curation))
-    return made_videos(job, trained, dry_run=dry_run, progress=progress)
+    return made_videos(job, trained, signing, dry_run=dry_run, progress=progress)
 
 
-def made_videos(job: GenerationJob, run: TrainedRun, *, dry_run: bool, progress: Progress) -> GenerationResult:
+def made_videos(
+    job: GenerationJob, run: TrainedRun, signing: Signing | None, *, dry_run: bool, progress: Progress
+) -> GenerationResult:
     """Make the videos of a job, or its plan, with a run that is loaded and suits it; see `talking_video`."""
-    face_of = portrait_of(job, run)
-    # before a video is written: what fails afterwards would leave one and an error
-    notes = (*face_of.notes, *edit_notes(job, run))
+    video, cut = edited_video(job, run)
+    face_of = portrait_of(job, run, video)
+    notes = (*face_of.notes, *cut)  # before a video is written: what fails afterwards would leave one and an error
     if dry_run:
-        return GenerationResult(out=job.out, plan=tuple(plan_lines(job, run, face_of)), notes=notes)
-    backdrop = backdrop_of(run, face_of) if job.keep_background else None
-    animations = _animations(job, run, face_of)
+        signed = [] if signing is None else [f"signed by: {signing}"]
+        return GenerationResult(out=job.out, plan=(*plan_lines(job, run, face_of), *signed), notes=notes)
+    backdrop = backdrop_of(job, run, face_of)
+    animations = _animations(job, run, face_of, video)
     return GenerationResult(
         out=job.out,
         videos=tuple(
-            _written(job, run, animation, backdrop, seed, path, progress)
+            _written(job, run, animation, backdrop, signing, seed, path, progress)
             for (seed, path), animation in zip(job.videos(), animations, strict=True)
         ),
         notes=notes,
@@ -173,6 +186,7 @@ def _written(
     run: TrainedRun,
     animation: Animation,
     backdrop: Backdrop | None,
+    signing: Signing | None,
     seed: int,
     path: Path,
     progress: Progress,
@@ -188,12 +202,20 @@ def _written(
     height_px, width_px = run.size_px, run.size_px
     if backdrop is not None:
         height_px, width_px = backdrop.picture.shape[:2]
-        frames = map(backdrop.with_face, frames)
+        frames = (
+            map(backdrop.with_face, frames)
+            if animation.behind is None
+            else map(backdrop.in_picture, frames, animation.behind)
+        )
     used_seed = seed if job.driving is None else None
-    tags = _tags(job, run, used_seed)
+    facts = _facts(job, run, used_seed)
+    tags = {"comment": COMMENT, "description": json.dumps(facts, allow_nan=False)}
     with replacing(path) as file:
         shown = progress(frames, animation.n_frames)
-        write_talking_mp4(file, shown, width_px, animation.audio_48k, MUX_RATE_HZ, tags, height_px=height_px)
+        unsigned = file if signing is None else BytesIO()
+        write_talking_mp4(unsigned, shown, width_px, animation.audio_48k, MUX_RATE_HZ, tags, height_px=height_px)
+        if signing is not None and isinstance(unsigned, BytesIO):
+            file.write(signing.signed(unsigned.getvalue(), path.name, facts))
         pose = None if asked_deg is None else PoseAgreement(asked_deg=asked_deg, measured_deg=np.stack(measured_deg))
         edit = None
         if animation.edited is not None:
@@ -202,7 +224,9 @@ def _written(
         return GeneratedVideo(path=path, n_frames=animation.n_frames, seed=used_seed, pose=pose, edit=edit)
 
 
-def _animations(job: GenerationJob, run: TrainedRun, portrait: Portrait) -> Iterator[Animation]:
+def _animations(
+    job: GenerationJob, run: TrainedRun, portrait: Portrait, video: DrivingVideo | None
+) -> Iterator[Animation]:
     """Yield the animation of each seed; speech and models are read once."""
     settings = run.curation
     if job.driving is not None:
@@ -217,31 +241,21 @@ def _animations(job: GenerationJob, run: TrainedRun, portrait: Portrait) -> Iter
     if job.speech is None:
         raise RuntimeError("a job is driven by speech, by a video or by text")
     speech = read_speech(job.speech)
-    video = edited_video(job, run, speech.n_frames)
     pose_deg = asked_poses(job, run, portrait, speech.n_frames)
     spoken = features_of(run, speech, run.measuring.speech)
     for seed, _ in job.videos():
-        if job.edit is not None and video is not None:
-            landmarks = edited_landmarks(
-                run,
-                portrait.landmarks_px,
-                spoken,
-                video,
-                job.edit,
-                sampling=sampling,
-                steps=job.motion.steps,
-                seed=seed,
-            )
-            yield edited(run, portrait, landmarks, spoken.audio_48k)
+        if video is not None:
+            yield edited(job, run, portrait, spoken, video, sampling=sampling, seed=seed)
             continue
         yield from_speech(run, portrait, spoken, sampling=sampling, seed=seed, pose_deg=pose_deg)
 
 
-def _tags(job: GenerationJob, run: TrainedRun, seed: int | None) -> dict[str, str]:
-    """Return the metadata of the file: a sentence for people and an object for programs."""
-    edit = None if job.edit is None else job.edit.video
-    sources = {"portrait": job.portrait, "speech": job.speech, "driving": job.driving, "edit": edit}
-    facts = {
+def _facts(job: GenerationJob, run: TrainedRun, seed: int | None) -> dict[str, JsonValue]:
+    """Return what a video was made with, as its tags and its manifest say."""
+    sources = {"portrait": job.portrait, "speech": job.speech, "driving": job.driving}
+    if job.edit is not None:
+        sources[job.edit.option.removeprefix("--")] = job.edit.video
+    return {
         "digital_source_type": DIGITAL_SOURCE_TYPE,
         "software": f"{DISTRIBUTION} {version(DISTRIBUTION)}",
         "run": run.label,
@@ -251,4 +265,3 @@ def _tags(job: GenerationJob, run: TrainedRun, seed: int | None) -> dict[str, st
         **({} if job.edit is None else {"edit_method": job.edit.method}),
         "sha256": {name: file_sha256(path) for name, path in sources.items() if path is not None},
     }
-    return {"comment": COMMENT, "description": json.dumps(facts, allow_nan=False)}

@@ -21,6 +21,12 @@ class MeasuringModels:
         """
         self._settings = settings
 
+    def load(self, *, speech: bool, videos: bool) -> None:
+        """Load those for portraits now, and those for speech and for videos where such are used."""
+        for name, used in (("heads", True), ("speech", speech), ("perception", videos)):
+            if used:
+                getattr(self, name)
+
     @cached_property
     def heads(self) -> HeadMeter:
         """What finds faces and measures heads."""

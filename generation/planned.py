@@ -42,7 +42,7 @@ def plan_lines(job: GenerationJob, run: TrainedRun, portrait: Portrait) -> list[
         told = repr(job.text) if job.text else "none: motion without an instruction"
         lines += [f"text: {told}, {n_frames} frames", _motion_line(job, run.motion, n_frames)]
     if job.edit is not None:
-        lines.append(f"all but mouth and jaw: {job.edit.video}")
+        lines.append(f"all but mouth and jaw: {job.edit.video}{', in its own picture' if job.edit.dub else ''}")
     return [*lines, f"memory: about {_memory_gib(run):.1f} GiB in addition to the libraries", f"out: {job.out}"]
 
 

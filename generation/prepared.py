@@ -13,9 +13,10 @@ from curation.speech.models import speech_assets
 from foundation.array_types import Float32Array
 from foundation.devices import resolve_device, torch_device
 from generation.animation import require_landmark_driven, require_pose_driven, speech_driven, text_driven
-from generation.backdrop import Backdrop
-from generation.driving import read_head_poses
+from generation.backdrop import LONGEST_PX, Backdrop
+from generation.driving import DrivingVideo, read_head_poses
 from generation.editing.choice import require_editable
+from generation.editing.dubbing import face_of_video
 from generation.portrait import Portrait, read_portrait
 from generation.pose_track import asked_pose
 from generation.request import GenerationJob
@@ -69,16 +70,28 @@ def needed_assets(job: GenerationJob, settings: CurationSettings) -> list[str]:
     return [*face_finder_assets(settings.perception), *head_pose_assets(settings.perception), *of_speech]
 
 
-def portrait_of(job: GenerationJob, run: TrainedRun) -> Portrait:
-    """Return the face of the portrait, cropped for the networks of a run."""
+def portrait_of(job: GenerationJob, run: TrainedRun, video: DrivingVideo | None) -> Portrait:
+    """Return the face of the portrait, or of the video that is dubbed, cropped for the networks of a run."""
+    if job.edit is not None and job.edit.dub and video is not None:
+        return face_of_video(run, job.edit, video)
+    if job.portrait is None:
+        raise RuntimeError("a job without a portrait dubs a video, whose face it takes")
     return read_portrait(job.portrait, run.measuring.heads, run.curation, run.size_px, job.face)
 
 
-def backdrop_of(run: TrainedRun, portrait: Portrait) -> Backdrop:
-    """Return the picture of a portrait, with what the networks make of its colours."""
+def backdrop_of(job: GenerationJob, run: TrainedRun, portrait: Portrait) -> Backdrop | None:
+    """Return the picture that frames are put into, with what the networks make of its colours; None: none is.
+
+    It is that of the portrait, or the first one of the video that is dubbed.
+    """
+    dub = job.edit is not None and job.edit.dub
+    if not (job.keep_background or dub):
+        return None
     motion_1CHW = reference_motion(run, portrait.image, portrait.landmarks_px)[None]
     (made,) = decoded_frames(run, appearance_of(run, portrait.image), motion_1CHW)
-    return Backdrop.of_portrait(portrait.picture, portrait.crop, portrait.image, made)
+    return Backdrop.of_portrait(
+        portrait.picture, portrait.crop, portrait.image, made, longest_px=None if dub else LONGEST_PX
+    )
 
 
 def asked_poses(job: GenerationJob, run: TrainedRun, portrait: Portrait, n_frames: int) -> Float32Array | None:

@@ -73,7 +73,8 @@ class GenerationJob:
     """Inputs of a generated video; one of `speech`, `driving` and `text` is given."""
 
     run: Path
-    portrait: Path
+    portrait: Path | None
+    """None: the face of the video that is dubbed."""
     out: Path
     speech: Path | None = None
     driving: Path | None = None
@@ -96,6 +97,8 @@ class GenerationJob:
     """Number of the face in the portrait, from 1 for the widest; None: the portrait has one face."""
     keep_background: bool = False
     """Whether the video shows the whole picture of the portrait, and not the square around its face."""
+    credentials: tuple[Path, Path] | None = None
+    """PEM files of the certificate and the key that sign the video; None: it is not signed."""
     device: str = "auto"
 
     def __post_init__(self) -> None:
@@ -115,7 +118,8 @@ class GenerationJob:
         if self.driving is not None:
             self._require_nothing_sampled()
         if self.edit is not None:
-            self._require_edit_alone()
+            self._require_edit_alone(self.edit.option)
+        self._require_one_face()
 
     def _require_instruction(self, text: str) -> None:
         """Refuse a text that cannot be an instruction, and options that do not go with one."""
@@ -163,19 +167,32 @@ class GenerationJob:
                     f"{options} go with --speech: with --driving no motion is sampled; leave them out"
                 )
 
-    def _require_edit_alone(self) -> None:
+    def _require_one_face(self) -> None:
+        """Refuse a job without a face, or with two."""
+        dub = self.edit is not None and self.edit.dub
+        if self.portrait is None and not dub:
+            raise GenerationError("no --portrait was given; give a picture of the person who shall speak")
+        if dub and (self.portrait is not None or self.face is not None or self.keep_background):
+            raise GenerationError(
+                "--portrait, --face and --keep-background do not go with --dub, in which the face of the video speaks "
+                "in its own picture; leave them out, or give --edit"
+            )
+
+    def _require_edit_alone(self, option: str) -> None:
         """Refuse options that an edited video has no use for."""
         if self.speech is None:
             other = "--driving" if self.text is None else "--text"
-            raise GenerationError(f"--edit and {other} were both given; give --edit with --speech, or {other} alone")
+            raise GenerationError(
+                f"{option} and {other} were both given; give {option} with --speech, or {other} alone"
+            )
         if self.pose != PoseChoice():
             raise GenerationError(
-                "--pose, --pose-amplitude and --pose-offset do not go with --edit, whose video gives the head poses; "
-                "leave them out"
+                f"--pose, --pose-amplitude and --pose-offset do not go with {option}, whose video gives the head "
+                "poses; leave them out"
             )
         if replace(self.motion, steps=None, guidance=1.0) != MotionOptions():
             raise GenerationError(
-                "--sampler and --temperature do not go with --edit; give --edit-method, with --steps and --guidance"
+                f"--sampler and --temperature do not go with {option}; give --edit-method, with --steps and --guidance"
             )
 
     def videos(self) -> Iterator[tuple[int, Path]]:

@@ -1,7 +1,7 @@
 """Values of every rule on every tick of the videos that a report looks at, found by deciding them once more."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ from manifests.packing.packed_files import sources_of, table_inventory
 from manifests.packing.rows import VideoRows
 from manifests.schema.frames import FRAMES
 from manifests.timeline import TICK_RATE_HZ
-from manifests.vocabulary import TIERS, Tier
+from manifests.vocabulary import TIERS, GeneratedTag, Tier
 
 __all__ = ["MeasuredVideo", "VideoRow", "measured_videos", "spans_of_videos"]
 
@@ -43,6 +43,7 @@ class VideoRow:
     kept_vae_s: float
     n_clips: int
     duplicate_of: str | None
+    generated_tags: Sequence[GeneratedTag] | None
 
     @property
     def n_ticks(self) -> int:
@@ -130,9 +131,10 @@ def measured_videos(
 
 def _decided(frames: pa.Table, row: VideoRow, settings: CurationSettings) -> Decision | None:
     """Return the decision on a video; None where a rule of the user's own kept more from being measured."""
+    tags = None if row.generated_tags is None else tuple(row.generated_tags)
     try:
         return decide(
-            evidence_of_frames(frames, row.n_ticks, settings.rules),
+            replace(evidence_of_frames(frames, row.n_ticks, settings.rules), generated_tags=tags),
             settings.rules,
             identity=settings.perception.identity,
             face_ratio=settings.crop.face_ratio,

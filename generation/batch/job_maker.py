@@ -9,6 +9,7 @@ from foundation.array_types import RgbImage
 from foundation.errors import CannotStartError, GaiaError, UsageError
 from foundation.storage.digest import file_sha256
 from foundation.storage.staged import remove_unfinished
+from generation.content_credentials import signing_of
 from generation.job import made_videos
 from generation.request import GenerationJob
 from generation.trained_run import TrainedRun
@@ -38,13 +39,16 @@ def outcome_of(job: GenerationJob, run: TrainedRun) -> JobOutcome:
         run: that of the job.
 
     Raises:
-        CannotStartError: no other job can be made either.
+        CannotStartError: no other job can be made either, such as for want of weights.
         OSError: the disk is full; likewise.
     """
+    run.measuring.load(
+        speech=job.speech is not None, videos=job.driving is not None or job.pose.kind == "video"
+    )  # at the first job; what fails in that fails for all
     started = time.perf_counter()
     try:
         remove_unfinished(job.out)  # of a command that was killed
-        result = made_videos(job, run, dry_run=False, progress=_unseen)
+        result = made_videos(job, run, signing_of(job.credentials), dry_run=False, progress=_unseen)
         return JobOutcome(
             seconds=time.perf_counter() - started,
             out_sha256=file_sha256(job.out),

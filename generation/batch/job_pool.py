@@ -65,7 +65,7 @@ def made_on_ray(
     """
     import ray
 
-    connect(workers, None)
+    connect(workers, None, otherwise="--workers 1")
     try:
         yield from _Pool(ray, run.absolute(), device, min(workers, len(jobs))).made(jobs)
     finally:

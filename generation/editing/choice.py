@@ -20,10 +20,17 @@ class EditChoice:
     video: Path
     method: EditMethod = "mask_cond"
     """Way in which the landmarks of the video are given to the network."""
+    dub: bool = False
+    """Whether the face of the video itself speaks, and is put back into its pictures."""
 
     def __post_init__(self) -> None:
         if self.method not in get_args(EditMethod):
             raise GenerationError(f"--edit-method is {self.method!r}; give one of {', '.join(get_args(EditMethod))}")
+
+    @property
+    def option(self) -> str:
+        """Option of the command that names the video."""
+        return "--dub" if self.dub else "--edit"
 
     def solver(self, steps: int | None) -> EditConfig:
         """Return the solver, with `steps` times or, if None, as many as suit the method."""
@@ -31,14 +38,18 @@ class EditChoice:
         return replace(suited, steps=steps or suited.steps)
 
 
-def edit_choice(video: str | Path | None, method: EditMethod) -> EditChoice | None:
+def edit_choice(edit: str | Path | None, dub: str | Path | None, method: EditMethod) -> EditChoice | None:
     """Return what the options ask for; None: nothing.
 
     Raises:
-        GenerationError: a method is named without a video.
+        GenerationError: both videos are named, or a method without a video.
     """
-    if video is not None:
-        return EditChoice(video=Path(video), method=method)
+    if edit is not None and dub is not None:
+        raise GenerationError("--edit and --dub were both given; give the one that is meant")
+    if edit is not None:
+        return EditChoice(video=Path(edit), method=method)
+    if dub is not None:
+        return EditChoice(video=Path(dub), method=method, dub=True)
     if method != "mask_cond":
         raise GenerationError(f"--edit-method is {method!r}, but no video is edited; give --edit VIDEO with it")
     return None
@@ -52,8 +63,8 @@ def require_editable(run: TrainedRun, network: MotionDiffusion, choice: EditChoi
     """
     if network.landmarks is None:
         raise GenerationError(
-            f"{run.label} was trained on {network.config.target}, so that --edit can give it no landmarks; train a run "
-            f"that takes them: {_TRAINED_BY}"
+            f"{run.label} was trained on {network.config.target}, so that {choice.option} can give it no landmarks; "
+            f"train a run that takes them: {_TRAINED_BY}"
         )
     if choice.method == "mask_cond" and not network.config.edit:
         raise GenerationError(

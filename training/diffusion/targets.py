@@ -117,7 +117,8 @@ def measured_standard(index: ClipIndex) -> LandmarkStandard:
     """
     reader = ClipReader(index)
     n_clips = min(len(index), _MEASURED_CLIPS)
-    count, reasons = 0, []
+    count = 0
+    reasons: list[str] = []
     n_points = landmark_scheme(index.landmark_scheme).n_points
     mean_D: Float64Array = np.zeros(2 * n_points)
     squares_D: Float64Array = np.zeros(2 * n_points)

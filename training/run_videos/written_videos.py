@@ -22,9 +22,9 @@ import numpy as np
 from foundation.array_types import Float32Array, RgbImage
 from foundation.packages import DISTRIBUTION
 from foundation.storage.atomic import write_bytes_atomic
+from manifests.generated_media import COMMENT, DIGITAL_SOURCE_TYPE
 from manifests.timeline import AUDIO_RATE_HZ, SAMPLES_PER_TICK
 from models.face_motion import appearance_of, decoded_frames, motion_of_landmarks
-from models.generated_media import COMMENT, DIGITAL_SOURCE_TYPE
 from models.landmark_motion import spoken_motion
 from training.data.clips import ClipReader
 from training.evaluation.protocols.protocol import EvaluationProtocol

@@ -119,6 +119,8 @@ def test_a_run_of_another_target_is_refused_with_the_command_that_trains_one(
     [
         ({"speech": None}, "neither --speech nor --driving"),
         ({"speech": None, "driving": Path("b.mp4")}, "--edit and --driving were both given"),
+        ({"portrait": None}, "no --portrait was given"),
+        ({"edit": EditChoice(video=Path("a.mp4"), dub=True)}, "do not go with --dub, in which the face of the video"),
         ({"pose": PoseChoice(source="still")}, "do not go with --edit, whose video gives the head poses"),
         ({"motion": MotionOptions(sampler="ode_heun")}, "--sampler and --temperature do not go with --edit"),
     ],
@@ -134,3 +136,5 @@ def test_a_method_is_one_of_four_and_goes_with_a_video(tmp_path: Path) -> None:
         EditChoice(video=tmp_path / "a.mp4", method="paste")
     with pytest.raises(GenerationError, match="no video is edited; give --edit VIDEO with it"):
         generation.talking_video("run", portrait="me.jpg", speech="a.wav", out="o.mp4", edit_method="repaint")
+    with pytest.raises(GenerationError, match="--edit and --dub were both given"):
+        generation.talking_video("run", speech="a.wav", out="o.mp4", edit="a.mp4", dub="b.mp4")
