@@ -243,7 +243,7 @@ def _animations(
         return
     sampling = replace(job.sampling, sde=run.sde)
     if job.text is not None:
-        states, n_frames = instruction_states(run, job.text, job.text_encoder), job.n_frames_of_text
+        states, n_frames = instruction_states(run, job.followed_text, job.text_encoder), job.n_frames_of_text
         for seed, _ in job.videos():
             yield from_text(run, portrait, states, n_frames=n_frames, sampling=sampling, seed=seed)
         return

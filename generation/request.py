@@ -147,8 +147,13 @@ class GenerationJob:
         """How motion is sampled, but for the process, which is that of the run."""
         if self.text is None:
             return self.motion.sampling
-        weight = self.motion.guidance if self.text else 0.0
+        weight = self.motion.guidance if self.followed_text else 0.0
         return replace(self.motion.sampling, guidance=replace(GUIDANCE["text"], text=weight))
+
+    @property
+    def followed_text(self) -> str:
+        """The instruction; empty where there is none, or a weight of 0 leaves it out."""
+        return (self.text or "") if self.motion.guidance > 0.0 else ""
 
     @property
     def n_frames_of_text(self) -> int:

@@ -54,7 +54,7 @@ class InstructionTexts:
 
     def of(self, clip: int) -> InstructionStates:
         """Return the states of the instruction of a clip."""
-        own = torch.from_numpy(self._states.by_text[self.texts[clip]])
+        own = torch.tensor(self._states.by_text[self.texts[clip]])  # a copy: Arrow's memory is not writable
         padded_LG = own.new_zeros(self._longest, own.shape[1])
         padded_LG[: len(own)] = own
         return InstructionStates(padded_LG, torch.arange(self._longest) < len(own))

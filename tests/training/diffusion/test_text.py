@@ -115,7 +115,7 @@ def test_a_sample_without_text_does_not_depend_on_what_the_text_was(asked: Asked
         torch.nn.init.normal_(parameter, std=0.1)
     sequences = asked.task().source.sequences
     n_frames = 5
-    noisy_BTD, time_B = torch.randn(1, n_frames, CONFIG.model.target_dims), torch.tensor([0.5])
+    noisy_BTD, time_B = torch.randn(1, n_frames, network.config.target_dims), torch.tensor([0.5])
     made = {}
     for clip, text in enumerate(sequences.texts.texts):  # type: ignore[union-attr]
         sample = sequences[SampleKey(0, clip, 0)]
