@@ -59,7 +59,6 @@ _PLACES = ("file", "row_group", "row", *(f"{name}_{part}" for name in ARRAYS for
 """Columns of a selection that say where the arrays of a clip lie."""
 
 _OF_ROW = ("clip_id", "n_frames", "media", "mp4_offset", "mp4_size", *_PLACES)
-"""Columns of a selection that say where a clip lies."""
 
 _WHERE = "SELECT clip_id FROM clips WHERE (\n{}\n)"
 
@@ -239,14 +238,10 @@ def _matching(dataset: Path, rows: pa.Table, config: DataConfig) -> pa.Table:
                 f"{dataset}: no clip is left by data.{setting} {list(allowed)}: the clips have {column} "
                 f"{', '.join(map(repr, sorted(found)))}; change data.{setting}"
             )
-    if config.with_instruction:
-        n_before = len(rows)
-        rows = rows.filter(pc.is_valid(rows["instruction"]))
-        if not len(rows):
-            raise SelectionError(
-                f"{dataset}: none of {n_before} clips has an instruction, by which text drives motion; bring them in "
-                f"with `gaia-curate instructions {dataset} FILE.csv`"
-            )
+    if config.with_instruction and not len(rows := rows.filter(pc.is_valid(rows["instruction"]))):
+        raise SelectionError(
+            f"{dataset}: no clip has an instruction; bring them in with `gaia-curate instructions {dataset} FILE.csv`"
+        )
     if config.where is not None:
         n_before = len(rows)
         rows = rows.filter(pc.is_in(rows["clip_id"], _clips_where(dataset, config, config.where)))
