@@ -14,16 +14,20 @@ __all__ = [
     "GenerationError",
     "GenerationResult",
     "JobListError",
+    "MarkFinding",
     "PoseAgreement",
+    "find_mark",
     "talking_video",
     "talking_videos",
 ]
 
 if TYPE_CHECKING:
+    from curation.media.mark.detection import MarkFinding
     from generation.batch.job_list import JobListError
     from generation.batch.talking_videos import BatchResult, talking_videos
     from generation.editing.landmark_check import EditAgreement
     from generation.job import talking_video
+    from generation.mark_finding import find_mark
     from generation.outcome import GeneratedVideo, GenerationResult
     from generation.pose_check import PoseAgreement
     from generation.trained_run import GenerationError
@@ -38,7 +42,9 @@ else:
             "GeneratedVideo": "generation.outcome",
             "GenerationError": "generation.trained_run",
             "GenerationResult": "generation.outcome",
+            "MarkFinding": "curation.media.mark.detection",
             "PoseAgreement": "generation.pose_check",
+            "find_mark": "generation.mark_finding",
             "talking_video": "generation.job",
         },
     )

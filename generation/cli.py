@@ -1,5 +1,6 @@
 """The command `gaia-generate`: parses, calls one library function, prints what it returns, ends with an exit code."""
 
+import sys
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
@@ -7,9 +8,10 @@ from typing import Annotated, Literal
 import typer
 
 from foundation.command_line import exit_codes as end_with_exit_code
+from foundation.errors import EXIT_PROBLEMS
 from foundation.program_end import run_program
 
-__all__ = ["app", "generate", "main"]
+__all__ = ["app", "detect", "detect_app", "generate", "main"]
 
 exit_codes = partial(
     end_with_exit_code,
@@ -20,6 +22,9 @@ exit_codes = partial(
 """Context of the command: turns errors that a user can correct into one line and an exit code."""
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+detect_app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+"""`gaia-generate detect`, a program of its own: the options of `gaia-generate` stand without the name of a command."""
 
 _SAMPLER = (
     "Solver of the reverse process. dpmpp_2m: equation 7 of GAIA by DPM-Solver++ 2M, 20 steps; sde_em: equation 6 by "
@@ -40,7 +45,7 @@ _LIST = (
 )
 
 
-@app.command()
+@app.command(epilog="gaia-generate detect FILE finds the mark of such a video; see gaia-generate detect --help.")
 def generate(
     run: Annotated[
         Path, typer.Option(help="Run folder of the trained networks, written by `gaia-train`.", show_default=False)
@@ -137,6 +142,13 @@ def generate(
             show_default=False,
         ),
     ] = None,
+    no_mark: Annotated[
+        str | None,
+        typer.Option(
+            help="Leave out the invisible mark in the pictures; the value says why, and stands in its tags.",
+            metavar="REASON",
+        ),
+    ] = None,
     device: Annotated[str, typer.Option(help="Where to compute: auto, cpu, cuda or cuda:K.")] = "auto",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done; write nothing.")] = False,
 ) -> None:
@@ -166,6 +178,7 @@ def generate(
                 face=face,
                 keep_background=keep_background,
                 credentials=credentials,
+                no_mark=no_mark,
                 device=device,
                 dry_run=dry_run,
                 told=typer.echo,
@@ -200,12 +213,34 @@ def generate(
             face=face,
             keep_background=keep_background,
             credentials=credentials,
+            no_mark=no_mark,
             device=device,
             dry_run=dry_run,
         )
         typer.echo(str(result))
 
 
+@detect_app.command()
+def detect(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Video of any origin.", show_default=False)],
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object instead of a sentence.")] = False,
+) -> None:
+    """Find the invisible mark of a generated video, also in a copy that was encoded anew, scaled or cropped.
+
+    The exit code is 1 where there is none. That a mark is missing does not say that a video is genuine.
+    """
+    with exit_codes():
+        from generation import find_mark
+
+        found = find_mark(file)
+        typer.echo(found.json() if as_json else str(found))
+    if found.mark_id is None:
+        raise typer.Exit(EXIT_PROBLEMS)
+
+
 def main() -> None:
     """Run the command line; the entry point of the package."""
-    run_program("gaia-generate", app)
+    detects = sys.argv[1:2] == ["detect"]
+    program = partial(detect_app, sys.argv[2:], prog_name="gaia-generate detect") if detects else app
+    run_program("gaia-generate", program)

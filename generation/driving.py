@@ -18,6 +18,7 @@ from curation.perception.models import Perception
 from curation.rendering.crop import Crop, choose_crop
 from curation.settings import CurationSettings
 from foundation.array_types import BoolArray, Float32Array
+from foundation.text import count_text
 from generation.speech import MUX_RATE_HZ
 from generation.trained_run import GenerationError
 from manifests.landmarks import landmark_box
@@ -121,8 +122,8 @@ def _cropped(
 def _require_as_long(option: str, path: Path, n_ticks: int, speech_ticks: int) -> None:
     if n_ticks < speech_ticks:
         raise GenerationError(
-            f"{option} {path}: has {n_ticks} frames of 1/25 s, but the speech has {speech_ticks}; give a video that "
-            "is at least as long"
+            f"{option} {path}: has {count_text(n_ticks, 'frame')} of 1/25 s, but the speech has {speech_ticks}; give "
+            "a video that is at least as long"
         )
 
 
@@ -186,8 +187,8 @@ def _require_one_face(option: str, path: Path, decision: Decision, missing: Bool
         first = int(np.argmax(missing))
         n = int(np.argmin([*missing[first:], False]))
         raise GenerationError(
-            f"{option} {path}: no face from {seconds_of_tick(first):.2f} s on, for {n} of {len(missing)} frames; "
-            "cut the video to where its face is visible all the time"
+            f"{option} {path}: no face from {seconds_of_tick(first):.2f} s on, for {n} of "
+            f"{count_text(len(missing), 'frame')}; cut the video to where its face is visible all the time"
         )
     if decision.main.changes.any():
         at_s = seconds_of_tick(int(np.argmax(decision.main.changes)))

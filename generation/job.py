@@ -1,6 +1,5 @@
 """Generation of a talking video from a portrait, and its dry run: the library function of `gaia-generate`."""
 
-import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, replace
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import JsonValue
 
+from curation.media.mark.embedding import marked
 from foundation.array_types import Float32Array, RgbImage
 from foundation.packages import DISTRIBUTION
 from foundation.storage.atomic import replacing
@@ -25,6 +25,7 @@ from generation.editing.edited import edited
 from generation.editing.landmark_check import watched_landmarks
 from generation.editing.source_video import edited_video
 from generation.instruction import instruction_states
+from generation.mark_of_job import described
 from generation.mp4 import write_talking_mp4
 from generation.outcome import GeneratedVideo, GenerationResult
 from generation.planned import plan_lines
@@ -81,6 +82,7 @@ def talking_video(
     face: int | str | None = None,
     keep_background: bool = False,
     credentials: tuple[str | Path, str | Path] | None = None,
+    no_mark: str | None = None,
     device: str = "auto",
     dry_run: bool = False,
     progress: Progress = progress_bar,
@@ -116,6 +118,7 @@ def talking_video(
         keep_background: show the whole picture of the portrait, at most 1920 pixels wide or high, and not the square
             around its face.
         credentials: PEM files of a certificate and of its key, by which the video is signed (Content Credentials).
+        no_mark: why the pictures get no invisible mark, a text for the tags of the file; None: they get one.
         device: auto, cpu, cuda or cuda:K.
         dry_run: read run, portrait and speech, and return what would be done; nothing is written.
         progress: passes the frames of each video on while they are made.
@@ -151,6 +154,7 @@ def talking_video(
         face=face_number(face),
         keep_background=keep_background,
         credentials=None if credentials is None else (Path(credentials[0]), Path(credentials[1])),
+        no_mark=no_mark,
         device=device,
     )
     signing = signing_of(job.credentials)
@@ -209,7 +213,10 @@ def _written(
         )
     used_seed = seed if job.driving is None else None
     facts = _facts(job, run, used_seed)
-    tags = {"comment": COMMENT, "description": json.dumps(facts, allow_nan=False)}
+    description, mark_id = described(facts, job.no_mark)
+    if mark_id is not None:
+        frames = marked(frames, mark_id)
+    tags = {"comment": COMMENT, "description": description}
     with replacing(path) as file:
         shown = progress(frames, animation.n_frames)
         unsigned = file if signing is None else BytesIO()
@@ -221,7 +228,9 @@ def _written(
         if animation.edited is not None:
             scheme = landmark_scheme(run.facts.landmark_scheme)
             edit = animation.edited.agreement(run.size_px, scheme, np.stack(found_px))
-        return GeneratedVideo(path=path, n_frames=animation.n_frames, seed=used_seed, pose=pose, edit=edit)
+        return GeneratedVideo(
+            path=path, n_frames=animation.n_frames, seed=used_seed, mark_id=mark_id, pose=pose, edit=edit
+        )
 
 
 def _animations(

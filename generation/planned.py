@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from foundation.text import count_text
 from generation.portrait import Portrait
 from generation.pose_expression import ANGLES
 from generation.prepared import asked_poses
@@ -33,7 +34,7 @@ def plan_lines(job: GenerationJob, run: TrainedRun, portrait: Portrait) -> list[
         n_frames = speech.n_frames
         chosen = "" if speech.track is None else f", audio track {speech.track}"
         lines += [
-            f"speech: {n_frames} frames, {float(n_frames / TICK_RATE_HZ):.2f} s{chosen}",
+            f"speech: {count_text(n_frames, 'frame')}, {float(n_frames / TICK_RATE_HZ):.2f} s{chosen}",
             _motion_line(job, run.motion, n_frames),
             *_pose_lines(job, run, portrait, n_frames),
         ]

@@ -99,6 +99,8 @@ class GenerationJob:
     """Whether the video shows the whole picture of the portrait, and not the square around its face."""
     credentials: tuple[Path, Path] | None = None
     """PEM files of the certificate and the key that sign the video; None: it is not signed."""
+    no_mark: str | None = None
+    """Why the pictures get no invisible mark; None: they get one."""
     device: str = "auto"
 
     def __post_init__(self) -> None:
@@ -115,6 +117,10 @@ class GenerationJob:
             raise GenerationError(f"--out is {self.out}; give a name that ends in .mp4")
         if not 1 <= self.variants <= _MOST_VARIANTS:
             raise GenerationError(f"--variants is {self.variants}; give 1 to {_MOST_VARIANTS}")
+        if self.no_mark is not None and not self.no_mark.strip():
+            raise GenerationError(
+                '--no-mark is empty; name why the pictures get no mark, such as "frames for a metric"'
+            )
         if self.driving is not None:
             self._require_nothing_sampled()
         if self.edit is not None:

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curation.decision.decide import Decision, decide
+from curation.operations.read_evidence import frames_for_rules
 from curation.output.frame_rows import evidence_of_frames
 from curation.review.decided_stretches import SpanRow
 from curation.rules.verdict import Verdict
@@ -16,9 +17,6 @@ from curation.settings import CurationSettings
 from foundation.array_types import Float32Array
 from foundation.errors import UsageError
 from manifests.errors import DatasetError
-from manifests.packing.packed_files import sources_of, table_inventory
-from manifests.packing.rows import VideoRows
-from manifests.schema.frames import FRAMES
 from manifests.timeline import TICK_RATE_HZ
 from manifests.vocabulary import TIERS, GeneratedTag, Tier
 
@@ -113,20 +111,20 @@ def measured_videos(
         OSError: it cannot be read.
     """
     own_spans = spans_of_videos(spans, [row.video_id for row in rows])
-    with VideoRows(FRAMES, sources_of(table_inventory(dataset, FRAMES))) as frames:
-        for row in sorted(rows, key=lambda row: row.video_id):
-            table = frames.table_of(row.video_id)
-            if not len(table):
-                raise DatasetError(f"{dataset}: the evidence of {row.path} is gone; run the curation again")
-            measured = pc.fill_null(table["measured"], True)
-            decision = _decided(table, row, settings)
-            yield MeasuredVideo(
-                row=row,
-                spans=own_spans[row.video_id],
-                verdicts={} if decision is None else _verdicts(decision),
-                box_px=np.full((row.n_ticks, 4), np.nan, np.float32) if decision is None else decision.face.box_px,
-                unmeasured=len(measured) - int(pc.sum(measured).as_py() or 0),
-            )
+    ordered = sorted(rows, key=lambda row: row.video_id)
+    tables = frames_for_rules(dataset, [row.video_id for row in ordered], all_measures=False)
+    for row, table in zip(ordered, tables, strict=True):
+        if not len(table):
+            raise DatasetError(f"{dataset}: the evidence of {row.path} is gone; run the curation again")
+        measured = pc.fill_null(table["measured"], True)
+        decision = _decided(table, row, settings)
+        yield MeasuredVideo(
+            row=row,
+            spans=own_spans[row.video_id],
+            verdicts={} if decision is None else _verdicts(decision),
+            box_px=np.full((row.n_ticks, 4), np.nan, np.float32) if decision is None else decision.face.box_px,
+            unmeasured=len(measured) - int(pc.sum(measured).as_py() or 0),
+        )
 
 
 def _decided(frames: pa.Table, row: VideoRow, settings: CurationSettings) -> Decision | None:

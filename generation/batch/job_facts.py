@@ -101,7 +101,8 @@ def _settings(job: GenerationJob) -> str:
     changed = {"pose_amplitude": job.pose.amplitude, "pose_offset": job.pose.offset}
     shown = {"face": job.face, "keep_background": job.keep_background}
     signed = {} if job.credentials is None else {"certificate_sha256": file_sha256(job.credentials[0])}
-    return json.dumps({**asdict(job.motion), **changed, **shown, **signed}, allow_nan=False)
+    unmarked = {} if job.no_mark is None else {"no_mark": job.no_mark}
+    return json.dumps({**asdict(job.motion), **changed, **shown, **signed, **unmarked}, allow_nan=False)
 
 
 def _run_sha256(run: RunFolder) -> str:

@@ -75,6 +75,7 @@ def talking_videos(
     face: int | str | None = None,
     keep_background: bool = False,
     credentials: tuple[str | Path, str | Path] | None = None,
+    no_mark: str | None = None,
     device: str = "auto",
     dry_run: bool = False,
     told: Callable[[str], None] = _untold,
@@ -100,6 +101,7 @@ def talking_videos(
         face: likewise.
         keep_background: likewise.
         credentials: likewise.
+        no_mark: likewise.
         device: likewise.
         dry_run: check list, run and weights, and return what would be made; nothing is written.
         told: gets a line about each job as soon as it has ended.
@@ -125,6 +127,7 @@ def talking_videos(
         face=face_number(face),
         keep_background=keep_background,
         credentials=None if credentials is None else (Path(credentials[0]), Path(credentials[1])),
+        no_mark=no_mark,
         device=device,
     )
     signing_of(common.credentials)

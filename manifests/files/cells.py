@@ -12,6 +12,7 @@ from typing import get_args
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from foundation.text import count_text
 from manifests.files.label_text import instruction_text, label_text
 from manifests.files.names import UnsafeValueError, clip_id, media_name, path_text, video_id
 from manifests.files.numbers import LONGEST_S, MOST_BYTES
@@ -98,7 +99,7 @@ def bad_cells(table: Table, rows: pa.Table) -> Iterator[str]:
         if column.name in rows.column_names and _is_checked(column):
             values = rows[column.name]
             if values.null_count and not column.nullable:
-                yield f"{column.name} is null in {values.null_count} rows, which it cannot be"
+                yield f"{column.name} is null in {count_text(values.null_count, 'row')}, which it cannot be"
             elif wrong := _wrong(column, values):
                 yield f"{column.name}: {wrong}"
 

@@ -47,7 +47,7 @@ NAMES = {
     },
     "generation": {
         *("BatchResult", "EditAgreement", "GeneratedVideo", "GenerationError", "GenerationResult", "JobListError"),
-        *("PoseAgreement", "talking_video", "talking_videos"),
+        *("MarkFinding", "PoseAgreement", "find_mark", "talking_video", "talking_videos"),
     },
 }
 """What users may rely on. Signatures are in public_api.txt, which `python docs/make_python_reference.py` writes."""

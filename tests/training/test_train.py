@@ -69,7 +69,7 @@ def test_nothing_is_learned_from_a_test_source_by_any_of_three_calls(dataset: Pa
     held_out, vae, run = {"data.test_sources": ["two"]}, tmp_path / "vae", tmp_path / "motion"
     trained = train_vae(dataset, vae, size="tiny", overrides=TINY_STEPS | SMALL_VAE | held_out, device="cpu")
     # one of four clips is of that source
-    sentence = "1 clips, 0.00 h, of 1 people left out by data.test_sources=[two]"
+    sentence = "1 clip, 0.00 h, of 1 person left out by data.test_sources=[two]"
     latents = encode_latents(dataset, vae, device="cpu")
     assert (latents.clips, latents.frames) == (3, 270)
     with pytest.raises(HeldOutError, match=r"of which there are no latents; give --set data\.test_sources=\[two\]"):

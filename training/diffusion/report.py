@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from foundation.storage.atomic import write_json_atomic
+from foundation.text import count_text
 from manifests.vocabulary import Split
 from models.motion.config import MotionDiffusionConfig
 from models.motion.diffusion import MotionDiffusion
@@ -90,7 +91,10 @@ def check_motion(
         ValueError: there are fewer than two clips, so that speech cannot be shuffled.
     """
     if len(clips) < 2:
-        raise ValueError(f"{len(clips)} clips were given; give two or more, for speech is shuffled between them")
+        raise ValueError(
+            f"{count_text(len(clips), 'clip was', 'clips were')} given; give two or more, for speech is shuffled "
+            "between them"
+        )
     device = next(network.parameters()).device
     own: list[Tensor] = []
     shuffled: list[Tensor] = []
@@ -169,8 +173,8 @@ def report_lines(checks: dict[Split, MotionCheck]) -> list[str]:
     for split, check in checks.items():
         own, shuffled = check.motion
         lines.append(
-            f"{split}, {check.n_clips} clips: motion correlates {own:.3f} with the true one, {shuffled:.3f} driven by "
-            f"another clip"
+            f"{split}, {count_text(check.n_clips, 'clip')}: motion correlates {own:.3f} with the true one, "
+            f"{shuffled:.3f} driven by another clip"
         )
         if check.pose_mse is not None and check.mean_pose_mse is not None:
             off = f"head pose is off by {check.pose_mse:.3f} variances, the mean pose by {check.mean_pose_mse:.3f}"

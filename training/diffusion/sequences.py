@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from foundation.array_types import Float16Array, Int64Array
+from foundation.text import count_text
 from models.motion.face_landmarks import LandmarkStandard
 from models.motion.inputs import MotionInputs
 from training.data.clips import ClipError, ClipReader, DamagedDataError
@@ -246,11 +247,12 @@ class MotionSequences(Dataset[MotionSequence]):
 def _too_short(index: ClipIndex, n_frames: Int64Array, config: SequenceConfig) -> str:
     usable = int(np.count_nonzero(n_frames >= config.short_frames))
     summary = (
-        f"{index.dataset}: the longest of {len(index)} clips has {n_frames.max()} frames, and sequences have "
-        f"{config.min_frames} to {config.max_frames}"
+        f"{index.dataset}: the longest of {count_text(len(index), 'clip')} has "
+        f"{count_text(int(n_frames.max()), 'frame')}, and sequences have {config.min_frames} to {config.max_frames}"
     )
     if usable and not config.allow_short:
-        return f"{summary}; set sequences.allow_short=true to use {usable} clips of {config.short_frames} and more"
+        used = f"{count_text(usable, 'clip')} of {config.short_frames} and more"
+        return f"{summary}; set sequences.allow_short=true to use {used}"
     return f"{summary}; select longer clips"
 
 

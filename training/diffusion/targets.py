@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from foundation.array_types import Float64Array
+from foundation.text import count_text
 from manifests.errors import DatasetError
 from manifests.landmarks import landmark_scheme
 from models.motion.face_landmarks import LandmarkStandard
@@ -151,7 +152,7 @@ def _places(index: ClipIndex, latents: Path) -> dict[str, RowPlace]:
     missing = [name for name in index.rows["clip_id"].to_pylist() if name not in places]
     if missing:
         raise LatentsError(
-            f"{latents} has no latents of {len(missing)} of {len(index)} clips, such as {missing[0]}; run `gaia-train "
-            f"latents {index.dataset} --vae VAE_RUN` again, or use the data.where of that call"
+            f"{latents} has no latents of {len(missing)} of {count_text(len(index), 'clip')}, such as {missing[0]}; "
+            f"run `gaia-train latents {index.dataset} --vae VAE_RUN` again, or use the data.where of that call"
         )
     return places

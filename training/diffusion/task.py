@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from foundation.array_types import RgbImage
 from foundation.settings import SettingsError
 from foundation.storage.atomic import write_bytes_atomic
+from foundation.text import count_text
 from manifests.record import read_dataset, write_dataset
 from models.motion.config import MotionDiffusionConfig
 from models.motion.diffusion import MotionDiffusion
@@ -199,8 +200,8 @@ class DiffusionTask:
         sequences, model = self.source.sequences, self.config.model
         index = sequences.index
         return (
-            f"{len(index)} clips, {index.hours:.2f} h, {len(sequences)} sequences an epoch, {model.condition} by "
-            f"{sequences.speech_encoder}, {self._target_text()}"
+            f"{count_text(len(index), 'clip')}, {index.hours:.2f} h, {count_text(len(sequences), 'sequence')} an "
+            f"epoch, {model.condition} by {sequences.speech_encoder}, {self._target_text()}"
             + "".join(f"; {sentence}" for sentence in index.left_out)
         )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from foundation.errors import UsageError
 from foundation.json_text import json_text
+from foundation.text import count_text
 from manifests.dataset import Dataset
 from training.comparison.evaluate_outputs import evaluate_outputs
 from training.comparison.evaluation_table import EvaluationTable
@@ -181,4 +182,4 @@ def _list_notes(members: ProtocolSet, run: TestedRun, test_list: str | Path | No
     n_videos = len(set(run.clips.index.rows["video_id"].to_pylist()))
     if test_list is None or members.videos in (None, n_videos):
         return []
-    return [f"{members.origin}; here {n_videos} videos have clips"]
+    return [f"{members.origin}; here {count_text(n_videos, 'video has', 'videos have')} clips"]

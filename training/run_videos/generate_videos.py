@@ -17,6 +17,7 @@ from foundation.packages import DISTRIBUTION
 from foundation.settings import settings_of
 from foundation.storage.atomic import write_json_atomic
 from foundation.storage.regular_files import read_small
+from foundation.text import count_text
 from manifests.errors import DatasetError, MediaError
 from training.data.clips import ClipError
 from training.evaluation.protocols.protocol import EvaluationProtocol
@@ -96,7 +97,8 @@ class GeneratedVideos:
         """Return the report."""
         earlier = self.n_videos - self.n_new
         before = f", {earlier} of them there already" if earlier else ""
-        videos = f"{self.n_videos} videos of {self.n_clips} clips, {self.n_frames} frames{before}"
+        videos = f"{count_text(self.n_videos, 'video')} of {count_text(self.n_clips, 'clip')}"
+        videos = f"{videos}, {count_text(self.n_frames, 'frame')}{before}"
         lines = [f"{self.protocol}: {videos}: {self.folder}"]
         lines += [f"note: {note}" for note in self.notes]
         lines += [f"left out: {stem}: {reason}" for stem, reason in self.left_out.items()]
@@ -159,8 +161,8 @@ def generate_videos(
     made = [video for video in planned if video.stem not in left_out]
     if not made:
         raise ProblemsFoundError(
-            f"{folder}: none of {len(planned)} videos could be generated; `gaia-curate validate {run.dataset.path}` "
-            f"lists what is damaged, first: {next(iter(left_out.values()))}"
+            f"{folder}: none of {count_text(len(planned), 'video')} could be generated; `gaia-curate validate "
+            f"{run.dataset.path}` lists what is damaged, first: {next(iter(left_out.values()))}"
         )
     done = record.model_copy(update={"complete": True, "left_out": left_out})
     write_json_atomic(folder / RECORD_FILE, done.model_dump(mode="json"))
@@ -212,6 +214,6 @@ def _require_same(folder: Path, before: GeneratedRecord, now: GeneratedRecord) -
     other = {video.stem for video in before.videos} - {video.stem for video in now.videos if video in before.videos}
     if other:
         raise UsageError(
-            f"{folder} holds {len(other)} videos, such as {min(other)}, that are not asked for now: the clips of the "
-            "test set are others, or fewer; give at least the limit of before, or name another folder"
+            f"{folder} holds {count_text(len(other), 'video')} beside those asked for now, such as {min(other)}: the "
+            "clips of the test set are others, or fewer; give at least the limit of before, or name another folder"
         )

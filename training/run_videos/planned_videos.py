@@ -6,6 +6,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from foundation.errors import UsageError
+from foundation.text import count_text
 from training.data.fair_shares import hash_order
 from training.data.randomness import draw_below, seed_of
 from training.evaluation.protocols.protocol import EvaluationProtocol
@@ -101,7 +102,8 @@ def short_clips(protocol: EvaluationProtocol, planned: Sequence[PlannedVideo]) -
     """Return a sentence on clips with fewer frames than a protocol asks for; none where there are no such clips."""
     most = protocol.most_frames
     short = {video.clip_id for video in planned if most is not None and video.n_frames < most}
-    return [f"{len(short)} clips have fewer than {most} frames, and give all that they have"] if short else []
+    many = count_text(len(short), "clip has", "clips have")
+    return [f"{many} fewer than {most} frames, all of which count"] if short else []
 
 
 def _driving(protocol: EvaluationProtocol, clips: HeldOutClips) -> list[int]:
@@ -146,8 +148,9 @@ def _reference(
     others = [other for other, person in enumerate(clips.people) if person != clips.people[clip]]
     if not others:
         raise UnusableTestSetError(
-            f"{clips.index.dataset}: protocol {name} needs clips of two people, and the {len(clips.index)} clips of "
-            f"the test set all show {clips.people[clip]}; curate more people into the test set"
+            f"{clips.index.dataset}: protocol {name} needs clips of two people, and the test set has "
+            f"{count_text(len(clips.index), 'clip')}, of {clips.people[clip]} alone; curate more people into the test "
+            "set"
         )
     stream = (protocol.seed, name, ids[clip], number)
     chosen = others[draw_below(len(others), *stream, "clip")]

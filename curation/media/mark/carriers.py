@@ -91,4 +91,5 @@ def _drawn(symbol: int, n_words: int) -> Int64Array:
 def rise_and_fall() -> Float64Array:
     """Return the (SYMBOL_FRAMES,) amplitudes of a symbol over time, of mean square 1: a period of a sine."""
     moments = (np.arange(SYMBOL_FRAMES) + 0.5) / SYMBOL_FRAMES
-    return np.sqrt(2.0) * np.sin(2.0 * np.pi * moments)
+    amplitudes: Float64Array = np.sqrt(2.0) * np.sin(2.0 * np.pi * moments)
+    return amplitudes

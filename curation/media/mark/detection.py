@@ -17,7 +17,7 @@ from manifests.timeline import TICK_RATE_HZ
 
 __all__ = ["LEAST_SCORE", "MarkFinding", "find_mark", "mark_of_pictures"]
 
-LEAST_SCORE = 5.5
+LEAST_SCORE = 6.0
 """Least correlation with the pilots, in standard deviations, at which bits are looked at: the best of all places tried
 in an unmarked video seldom has as much (docs/provenance.md)."""
 

@@ -11,8 +11,7 @@ from foundation.array_types import Complex64Array, Float32Array, Int64Array, Rgb
 __all__ = ["marked"]
 
 _LEVELS = 1.75
-"""Root mean square of what is added, over all pixels and frames: 43.2 dB below white, 40.2 dB in the strongest
-frame."""
+"""Root mean square of what is added, over all pixels and frames: 43.2 dB below white; 40.2 dB in the worst frame."""
 
 _MASK_PX = 128
 """Shorter side at which the picture is looked at for its masking."""
@@ -51,7 +50,8 @@ def _pattern(amplitudes: Complex64Array, height: int, width: int) -> Float32Arra
 def _phases(length: int, side: int, waves: Int64Array) -> Complex64Array:
     """Return (length, K) phases of waves over `side` pixels at the middles of pixels, counted from the middle."""
     places = (np.arange(length) + 0.5 - length / 2) / side
-    return np.exp(2j * np.pi * np.outer(places, waves)).astype(np.complex64)
+    phases: Complex64Array = np.exp(2j * np.pi * np.outer(places, waves)).astype(np.complex64)
+    return phases
 
 
 def _visibility(frame: RgbImage) -> Float32Array:

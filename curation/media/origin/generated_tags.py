@@ -7,7 +7,7 @@ from pathlib import Path
 
 from curation.media.container import open_media
 from curation.media.errors import MediaError
-from curation.media.origin.file_boxes import Statements, statements
+from curation.media.origin.file_statements import Statements, statements
 from curation.media.remote import RemoteMedia
 from foundation.packages import DISTRIBUTION
 from foundation.storage.locations import is_remote

@@ -60,7 +60,7 @@ def test_a_run_records_the_tags_and_drops_nothing_by_itself(curated: Path) -> No
     assert "The file says of how it was made: gaia_avatar." in Dataset(curated).explain("made.mp4").text()
     assert "The file says" not in Dataset(curated).explain("filmed.mp4").text()
     assert read_evidence(curated, "filmed.mp4").generated_tags == ()
-    assert read_evidence(curated, "made.mp4").generated_tags == ("gaia_avatar",)
+    assert read_evidence(curated, "copy.mp4").generated_tags == ("gaia_avatar",)
 
 
 def test_decide_drops_them_and_says_so(curated: Path, tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_a_dataset_of_an_earlier_version_is_read_and_not_decided_by_tags_that_it
     assert (figures.generated, figures.untold) == (0, 2)
     assert "Generated" not in figures.text()
     assert Dataset(old).explain("made.mp4").generated_tags is None
-    assert read_evidence(old, "made.mp4").generated_tags is None
+    assert read_evidence(old, "copy.mp4").generated_tags is None
     for decides in (
         lambda: redecide(old, tmp_path / "dropped", None, [DROP]),
         lambda: vary(old, ["rules.generated.drop=nothing,generated"]),
