@@ -153,8 +153,7 @@ def select_clips(dataset: Path, config: DataConfig) -> ClipIndex:
 
 
 def _selected(dataset: Path, config: DataConfig, counted: Counted) -> ClipIndex:
-    record = read_dataset(dataset)
-    files = tuple(table_files(dataset, "clips"))
+    record, files = read_dataset(dataset), tuple(table_files(dataset, "clips"))
     scalars = side_by_side(_scalars, enumerate(files), _READERS)
     rows = counted_rows(pa.concat_tables(scalars), counted) if scalars else None
     if not rows:
