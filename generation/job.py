@@ -24,7 +24,6 @@ from generation.editing.choice import edit_choice
 from generation.editing.edited import edited
 from generation.editing.landmark_check import watched_landmarks
 from generation.editing.source_video import edited_video
-from generation.instruction import instruction_states
 from generation.mark_of_job import described
 from generation.mp4 import write_talking_mp4
 from generation.outcome import GeneratedVideo, GenerationResult
@@ -32,7 +31,14 @@ from generation.planned import plan_lines
 from generation.portrait import Portrait
 from generation.pose_check import PoseAgreement
 from generation.pose_track import PoseChoice
-from generation.prepared import asked_poses, backdrop_of, loaded_run, needed_assets, portrait_of
+from generation.prepared import (
+    asked_poses,
+    backdrop_of,
+    instruction_states,
+    loaded_run,
+    needed_assets,
+    portrait_of,
+)
 from generation.request import GenerationJob, MotionOptions, face_number
 from generation.speech import MUX_RATE_HZ, read_speech
 from generation.trained_run import TrainedRun

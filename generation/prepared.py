@@ -1,6 +1,8 @@
-"""What a generation needs before its first frame: the run, its weights, the portrait and the head poses asked for."""
+"""What a generation needs before its first frame: the run, its weights, the portrait, and poses or text asked for."""
 
 from pathlib import Path
+
+import numpy as np
 
 from curation.perception.models import (
     face_finder_assets,
@@ -10,7 +12,7 @@ from curation.perception.models import (
 )
 from curation.settings import CurationSettings
 from curation.speech.models import speech_assets
-from foundation.array_types import Float32Array
+from foundation.array_types import Float16Array, Float32Array
 from foundation.devices import resolve_device, torch_device
 from generation.animation import require_landmark_driven, require_pose_driven, speech_driven, text_driven
 from generation.backdrop import LONGEST_PX, Backdrop
@@ -22,8 +24,17 @@ from generation.pose_track import asked_pose
 from generation.request import GenerationJob
 from generation.trained_run import GenerationError, TrainedRun, load_run
 from models.face_motion import appearance_of, decoded_frames, reference_motion
+from models.text_encoder import STATE_WIDTH, TextEncoder, TextEncoderError, name_of_text_encoder
 
-__all__ = ["asked_poses", "backdrop_of", "loaded_run", "needed_assets", "portrait_of", "require_suited"]
+__all__ = [
+    "asked_poses",
+    "backdrop_of",
+    "instruction_states",
+    "loaded_run",
+    "needed_assets",
+    "portrait_of",
+    "require_suited",
+]
 
 
 def loaded_run(job: GenerationJob) -> TrainedRun:
@@ -101,3 +112,34 @@ def asked_poses(job: GenerationJob, run: TrainedRun, portrait: Portrait, n_frame
         return read_head_poses(path, run.measuring.perception, run.curation, n_ticks)
 
     return asked_pose(job.pose, n_frames, still_deg=portrait.pose_deg, of_video=of_video)
+
+
+def instruction_states(run: TrainedRun, text: str, model: str | None) -> Float16Array:
+    """Return the (L, 768) states of a text; of an empty one, which guidance takes no part of, a single state of zeros.
+
+    Args:
+        run: with a motion network that text drives.
+        text: the instruction.
+        model: folder or name of the text encoder; None: looked for by the name that the run recorded.
+
+    Raises:
+        TextEncoderError: the text encoder is not on this machine, or is none of CLIP.
+        GenerationError: it is another one than the run was trained with.
+    """
+    if not text:
+        return np.zeros((1, STATE_WIDTH), np.float16)
+    trained = str(run.facts.speech_encoder)
+    called, _, digest = trained.removeprefix("clip:").rpartition("@")
+    asked = called if model is None else model
+    try:
+        name, _ = name_of_text_encoder(asked)
+    except TextEncoderError as error:
+        raise TextEncoderError(
+            f"{run.label} was trained with the text encoder {trained}: give its folder with --text-encoder; {error}"
+        ) from error
+    if name.rpartition("@")[2] != digest:
+        raise GenerationError(
+            f"{run.label} was trained with the text encoder {trained}, and {asked} is {name}; give the folder of the "
+            "former with --text-encoder"
+        )
+    return TextEncoder(asked, next(run.vae.parameters()).device)(text)

@@ -60,7 +60,6 @@ _PLACES = ("file", "row_group", "row", *(f"{name}_{part}" for name in ARRAYS for
 """Columns of a selection that say where the arrays of a clip lie."""
 
 _OF_ROW = ("clip_id", "n_frames", "media", "mp4_offset", "mp4_size", *_PLACES)
-"""Columns of a selection that say where a clip lies."""
 
 _WHERE = "SELECT clip_id FROM clips WHERE (\n{}\n)"
 
@@ -154,8 +153,7 @@ def select_clips(dataset: Path, config: DataConfig) -> ClipIndex:
 
 
 def _selected(dataset: Path, config: DataConfig, counted: Counted) -> ClipIndex:
-    record = read_dataset(dataset)
-    files = tuple(table_files(dataset, "clips"))
+    record, files = read_dataset(dataset), tuple(table_files(dataset, "clips"))
     scalars = side_by_side(_scalars, enumerate(files), _READERS)
     rows = counted_rows(pa.concat_tables(scalars), counted) if scalars else None
     if not rows:
@@ -240,14 +238,10 @@ def _matching(dataset: Path, rows: pa.Table, config: DataConfig) -> pa.Table:
                 f"{dataset}: no clip is left by data.{setting} {list(allowed)}: the clips have {column} "
                 f"{', '.join(map(repr, sorted(found)))}; change data.{setting}"
             )
-    if config.with_instruction:
-        n_before = len(rows)
-        rows = rows.filter(pc.is_valid(rows["instruction"]))
-        if not len(rows):
-            raise SelectionError(
-                f"{dataset}: none of {n_before} clips has an instruction, by which text drives motion; bring them in "
-                f"with `gaia-curate instructions {dataset} FILE.csv`"
-            )
+    if config.with_instruction and not len(rows := rows.filter(pc.is_valid(rows["instruction"]))):
+        raise SelectionError(
+            f"{dataset}: no clip has an instruction; bring them in with `gaia-curate instructions {dataset} FILE.csv`"
+        )
     if config.where is not None:
         n_before = len(rows)
         rows = rows.filter(pc.is_in(rows["clip_id"], _clips_where(dataset, config, config.where)))
