@@ -1,4 +1,4 @@
-"""Talking videos of a portrait, driven by speech or by another video.
+"""Talking videos of a portrait, driven by speech, by another video, or by both.
 
 Names are loaded when they are first used, so that `import generation` loads no torch.
 """
@@ -9,19 +9,25 @@ from foundation.lazy import lazy_attributes
 
 __all__ = [
     "BatchResult",
+    "EditAgreement",
     "GeneratedVideo",
     "GenerationError",
     "GenerationResult",
     "JobListError",
+    "MarkFinding",
     "PoseAgreement",
+    "find_mark",
     "talking_video",
     "talking_videos",
 ]
 
 if TYPE_CHECKING:
+    from curation.media.mark.detection import MarkFinding
     from generation.batch.job_list import JobListError
     from generation.batch.talking_videos import BatchResult, talking_videos
+    from generation.editing.landmark_check import EditAgreement
     from generation.job import talking_video
+    from generation.mark_finding import find_mark
     from generation.outcome import GeneratedVideo, GenerationResult
     from generation.pose_check import PoseAgreement
     from generation.trained_run import GenerationError
@@ -32,10 +38,13 @@ else:
             "BatchResult": "generation.batch.talking_videos",
             "JobListError": "generation.batch.job_list",
             "talking_videos": "generation.batch.talking_videos",
+            "EditAgreement": "generation.editing.landmark_check",
             "GeneratedVideo": "generation.outcome",
             "GenerationError": "generation.trained_run",
             "GenerationResult": "generation.outcome",
+            "MarkFinding": "curation.media.mark.detection",
             "PoseAgreement": "generation.pose_check",
+            "find_mark": "generation.mark_finding",
             "talking_video": "generation.job",
         },
     )

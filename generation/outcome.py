@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from curation.media.mark.mark_code import id_text
+from foundation.text import count_text
+from generation.editing.landmark_check import EditAgreement
 from generation.pose_check import PoseAgreement
 from manifests.timeline import TICK_RATE_HZ
 
@@ -19,8 +22,12 @@ class GeneratedVideo:
     """Number of frames, 25 a second."""
     seed: int | None
     """Seed of its motion; None: a video drove it, and nothing was sampled."""
+    mark_id: int | None
+    """Id of 48 bits that the invisible mark in its pictures carries; None: it was turned off."""
     pose: PoseAgreement | None = None
     """Head poses asked for and measured; None: none were asked for."""
+    edit: EditAgreement | None = None
+    """Landmarks of an edited video, given and measured; None: none was edited."""
 
     @property
     def duration_s(self) -> float:
@@ -29,8 +36,9 @@ class GeneratedVideo:
 
     def __str__(self) -> str:
         """Return a line for people."""
-        pose = "" if self.pose is None else f"; {self.pose}"
-        return f"{self.path}: {self.n_frames} frames, {self.duration_s:.2f} s{pose}"
+        measured = "".join(f"; {one}" for one in (self.pose, self.edit) if one is not None)
+        mark = "not marked" if self.mark_id is None else f"mark {id_text(self.mark_id)}"
+        return f"{self.path}: {count_text(self.n_frames, 'frame')}, {self.duration_s:.2f} s; {mark}{measured}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,6 +12,7 @@ from curation.rendering.crop import Crop, choose_crop
 from curation.rendering.picture_area import picture_area
 from curation.settings import CurationSettings
 from foundation.array_types import Float32Array, RgbImage
+from foundation.text import count_text
 from generation.pose_check import HeadMeter
 from generation.trained_run import GenerationError
 from manifests.landmarks import landmark_box
@@ -153,7 +154,9 @@ def _chosen(
     listed = "; ".join(f"{number}: {_described(one)}" for number, one in enumerate(found, start=1))
     if face is not None:
         if not 1 <= face <= len(found):
-            raise GenerationError(f"--face is {face}, but --portrait {path} shows {len(found)} faces: {listed}")
+            raise GenerationError(
+                f"--face is {face}, but --portrait {path} shows {count_text(len(found), 'face')}: {listed}"
+            )
         return found[face - 1]
     rule = settings.rules.several_faces
     rivals = [

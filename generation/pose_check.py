@@ -7,6 +7,7 @@ import numpy as np
 
 from curation.perception.protocols import FaceFinder, FaceObservation, HeadPose
 from foundation.array_types import Float32Array, Float64Array, RgbImage
+from foundation.text import count_text
 from generation.pose_expression import ANGLES
 
 __all__ = ["HeadMeter", "PoseAgreement"]
@@ -43,7 +44,7 @@ class PoseAgreement:
         if errors_deg is None:
             return "head pose not measured, for no face was found in the frames"
         each = ", ".join(f"{angle} {error:.1f}" for angle, error in zip(ANGLES, errors_deg, strict=True))
-        seen = f" (a face was found in {self.n_measured} of {len(self.asked_deg)} frames)"
+        seen = f" (a face was found in {self.n_measured} of {count_text(len(self.asked_deg), 'frame')})"
         return (
             f"head pose {errors_deg.mean():.1f} degrees from the one asked for, on average: {each}"
             f"{'' if self.n_measured == len(self.asked_deg) else seen}"

@@ -12,6 +12,7 @@ import numpy as np
 
 from foundation.array_types import Float32Array, Float64Array
 from foundation.storage.regular_files import open_regular
+from foundation.text import count_text
 from generation.pose_expression import ANGLES, PoseFormulaError, formula_angles
 from generation.trained_run import GenerationError
 from manifests.timeline import TICK_RATE_HZ
@@ -134,8 +135,8 @@ def _of_table(path: Path, n_frames: int) -> Float64Array:
     n_rows = len(columns[0])
     if n_rows != n_frames:
         raise GenerationError(
-            f"--pose {path}: has {n_rows} rows, but the speech has {n_frames} frames; give a row for each of them, "
-            f"{TICK_RATE_HZ} a second"
+            f"--pose {path}: has {count_text(n_rows, 'row')}, but the speech has {count_text(n_frames, 'frame')}; give "
+            f"a row for each of them, {TICK_RATE_HZ} a second"
         )
     track_deg = np.stack(columns, axis=1)
     if not np.isfinite(track_deg).all():

@@ -12,9 +12,11 @@ from curation.settings import CurationSettings
 from curation.speech.models import speech_assets
 from foundation.array_types import Float32Array
 from foundation.devices import resolve_device, torch_device
-from generation.animation import require_landmark_driven, require_pose_driven, speech_driven
-from generation.backdrop import Backdrop
-from generation.driving import read_head_poses
+from generation.animation import require_landmark_driven, require_pose_driven, speech_driven, text_driven
+from generation.backdrop import LONGEST_PX, Backdrop
+from generation.driving import DrivingVideo, read_head_poses
+from generation.editing.choice import require_editable
+from generation.editing.dubbing import face_of_video
 from generation.portrait import Portrait, read_portrait
 from generation.pose_track import asked_pose
 from generation.request import GenerationJob
@@ -41,7 +43,11 @@ def require_suited(run: TrainedRun, job: GenerationJob) -> None:
     Raises:
         GenerationError: they do not.
     """
-    if job.pose.kind != "predict":
+    if job.text is not None:
+        text_driven(run)
+    elif job.edit is not None:
+        require_editable(run, speech_driven(run), job.edit)
+    elif job.pose.kind != "predict":
         require_pose_driven(run)
     elif job.speech is not None:
         speech_driven(run)
@@ -59,21 +65,33 @@ def require_suited(run: TrainedRun, job: GenerationJob) -> None:
 def needed_assets(job: GenerationJob, settings: CurationSettings) -> list[str]:
     """Return the names of the weights that are used: a video is measured as curation measures one."""
     of_speech = [] if job.speech is None else speech_assets(settings.speech.without_transcript)
-    if job.driving is not None or job.pose.kind == "video":
+    if job.driving is not None or job.edit is not None or job.pose.kind == "video":
         return [*perception_assets(settings.perception), *of_speech]
     return [*face_finder_assets(settings.perception), *head_pose_assets(settings.perception), *of_speech]
 
 
-def portrait_of(job: GenerationJob, run: TrainedRun) -> Portrait:
-    """Return the face of the portrait, cropped for the networks of a run."""
+def portrait_of(job: GenerationJob, run: TrainedRun, video: DrivingVideo | None) -> Portrait:
+    """Return the face of the portrait, or of the video that is dubbed, cropped for the networks of a run."""
+    if job.edit is not None and job.edit.dub and video is not None:
+        return face_of_video(run, job.edit, video)
+    if job.portrait is None:
+        raise RuntimeError("a job without a portrait dubs a video, whose face it takes")
     return read_portrait(job.portrait, run.measuring.heads, run.curation, run.size_px, job.face)
 
 
-def backdrop_of(run: TrainedRun, portrait: Portrait) -> Backdrop:
-    """Return the picture of a portrait, with what the networks make of its colours."""
+def backdrop_of(job: GenerationJob, run: TrainedRun, portrait: Portrait) -> Backdrop | None:
+    """Return the picture that frames are put into, with what the networks make of its colours; None: none is.
+
+    It is that of the portrait, or the first one of the video that is dubbed.
+    """
+    dub = job.edit is not None and job.edit.dub
+    if not (job.keep_background or dub):
+        return None
     motion_1CHW = reference_motion(run, portrait.image, portrait.landmarks_px)[None]
     (made,) = decoded_frames(run, appearance_of(run, portrait.image), motion_1CHW)
-    return Backdrop.of_portrait(portrait.picture, portrait.crop, portrait.image, made)
+    return Backdrop.of_portrait(
+        portrait.picture, portrait.crop, portrait.image, made, longest_px=None if dub else LONGEST_PX
+    )
 
 
 def asked_poses(job: GenerationJob, run: TrainedRun, portrait: Portrait, n_frames: int) -> Float32Array | None:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from foundation.array_types import Float32Array, Float64Array
 from foundation.storage.path_text import path_of_text
+from foundation.text import count_text
 from manifests.errors import DatasetError
 from manifests.files.cells import bad_cells
 from manifests.files.media import MediaError, frames_at, read_audio
@@ -123,8 +124,8 @@ class Clip:
         length_s = float(self.n_frames / TICK_RATE_HZ)
         name = path_of_text(str(row["path"])).name
         return (
-            f"Clip {self.clip_id!r}: {length_s:g} s of {name} from {row['start_s']:g} s, {self.n_frames} frames, "
-            f"tier {row['tier']}, split {row['split']}"
+            f"Clip {self.clip_id!r}: {length_s:g} s of {name} from {row['start_s']:g} s, "
+            f"{count_text(self.n_frames, 'frame')}, tier {row['tier']}, split {row['split']}"
         )
 
     def __len__(self) -> int:

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from pydantic import JsonValue
 
 from foundation.storage.locations import location
-from foundation.text import time_unit
+from foundation.text import count_text, time_unit
 from manifests.clip import Clip
 from manifests.errors import DatasetError
 from manifests.files.tables import read_each_file, table_files
@@ -148,7 +148,7 @@ class Dataset:
         if isinstance(clip, int):
             names = self._clip_ids
             if not -len(names) <= clip < len(names):
-                raise IndexError(f"{self.path} has {len(names)} clips and no clip {clip}")
+                raise IndexError(f"{self.path} has {count_text(len(names), 'clip')} and no clip {clip}")
             clip = names[clip]
         place = self._places[clip] if clip in self._places else self._place_now(clip)
         return Clip(self.path, clip, place, self._place_now)

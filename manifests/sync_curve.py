@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from foundation.array_types import Float32Array, Float64Array, Int64Array
 from manifests.schema.face_measures import SYNC_LAG_TICKS
@@ -76,12 +77,12 @@ class SyncSums:
     """Number of ticks that have a score at any lag."""
 
     @classmethod
-    def of(cls, scores: Float32Array) -> "SyncSums":
+    def of(cls, scores: Float32Array | npt.NDArray[np.float16]) -> "SyncSums":
         """Return the sums of (T, 31) scores, NaN where a lag was not measured.
 
         The scores are taken in half precision, as `frames` stores them, so that later decisions give the same numbers.
         """
-        stored = scores.astype(np.float16).astype(np.float64)
+        stored = scores.astype(np.float16, copy=False).astype(np.float64)
         measured = ~np.isnan(stored)
         return cls(
             total=np.where(measured, stored, 0.0).sum(axis=0),

@@ -21,6 +21,7 @@ from foundation.errors import UsageError
 from foundation.settings import SettingsError, restored, settings_of
 from foundation.storage.atomic import replacing
 from foundation.storage.regular_files import NotRegularFileError
+from foundation.text import count_text
 from models.tensor_files import TensorFileError, open_tensors, tensor_shapes, write_tensors
 
 __all__ = ["WeightFacts", "WeightsError", "load_weights", "read_facts", "save_tensors", "save_weights"]
@@ -148,8 +149,9 @@ def _require_fitting(path: Path, network: Callable[[ConfigT], nn.Module], config
     if differing:
         name = differing[0]
         raise WeightsError(
-            f"{path} does not fit this version's {type(planned).__name__}: size mismatch for {len(differing)} tensors, "
-            f"such as {name[:200]!r}: {held.get(name, 'absent')} there, {asked.get(name, 'absent')} by its config"
+            f"{path} does not fit this version's {type(planned).__name__}: size mismatch for "
+            f"{count_text(len(differing), 'tensor')}, such as {name[:200]!r}: {held.get(name, 'absent')} there, "
+            f"{asked.get(name, 'absent')} by its config"
         )
     if path.stat().st_size > free_memory_bytes():
         raise WeightsError(

@@ -1,12 +1,14 @@
 """How many ticks a second do `gaia-curate what-if` and its parts take?
 
     python -m benchmarks.curation.what_if trying [--hours 8.2] [--cores 2]
+    python -m benchmarks.curation.what_if lips [--hours 8.2] [--minutes 3]
     python -m benchmarks.curation.what_if command [--hours 1] [--minutes 3] [--workers 2] [--vary ...]
 
 `trying` makes evidence as it is once videos are prepared, in memory, and tries two values of each setting on that many
 hours of it, a batch at a time: ticks per second of processor time and value, and the time that all cores take together
-for one value over all hours. `command` writes a dataset of made talks and counts it with `curation.vary`, as the
-command does: reading, preparing and trying. One JSON line comes for each figure.
+for one value over all hours. `lips` tries eight values where lips were compared with sound. `command` writes a dataset
+of made talks and counts it with `curation.vary`, as the command does: reading, preparing and trying. One JSON line
+comes for each figure.
 """
 
 import argparse
@@ -25,6 +27,7 @@ import curation
 from curation.decision.decide import decide
 from curation.decision.settings import RulesSettings
 from curation.evidence.measures import Evidence, Faces
+from curation.evidence.sync_measures import SyncMeasures
 from curation.output.frame_rows import frames_table
 from curation.output.ledger import VideoRecord
 from curation.output.provenance import new_record
@@ -75,7 +78,27 @@ def wandering(rng: np.random.Generator, n: int, name: str) -> Float32Array:
     return (fine + rng.normal(0.0, spread / 20, n)).astype(np.float32)
 
 
-def made_row(rng: np.random.Generator, settings: list[CurationSettings], video_ticks: int) -> TriedVideos:
+def made_lips(rng: np.random.Generator, n: int) -> SyncMeasures:
+    """Return scores of lips against sound of n ticks, of which a tenth has a voice that is not the speaker's."""
+    scores = rng.normal(0.0, 0.15, (n, 31)).astype(np.float32)
+    scores[:, 15] += np.where(np.arange(n) // 500 % 10 == 0, 0.0, 0.5)
+    described = np.arange(0, n, 25)
+    return SyncMeasures(
+        scores=scores.astype(np.float16),
+        speech_prob=np.full(n, 0.9, np.float32),
+        moved=np.ones(n, dtype=np.bool_),
+        yaw_deg=np.zeros(n, np.float32),
+        mask_prob=np.zeros(n, np.float32),
+        described=described,
+        descriptor=np.full((len(described), 128), 0.1, np.float32),
+        track_id=np.zeros(n, dtype=np.int64),
+        breaks=np.zeros(n, dtype=np.bool_),
+    )
+
+
+def made_row(
+    rng: np.random.Generator, settings: list[CurationSettings], video_ticks: int, *, lips: bool = False
+) -> TriedVideos:
     """Return a batch of videos of some length, prepared for settings."""
     varied = varied_rules(settings)
     videos = []
@@ -98,7 +121,7 @@ def made_row(rng: np.random.Generator, settings: list[CurationSettings], video_t
                 passed=dict.fromkeys(TIERS, ~flags),
                 breaks=dict.fromkeys(TIERS, rng.random(video_ticks) < 0.001),
                 measures=measures,
-                video=None,
+                sync=made_lips(rng, video_ticks) if lips else None,
             )
         )
     return joined(videos)
@@ -134,6 +157,26 @@ def try_values(name: str, hours: float, video_ticks: int) -> tuple[float, int, i
         spent_s += time.process_time() - started
         n_ticks += len(row.inside)
     return spent_s, n_ticks, n_kept
+
+
+def try_lips(hours: float, video_ticks: int) -> None:
+    """Print the pace of eight values where the rule `sync` judges the stretches of each."""
+    name = "rules.frontal.strict_deg"
+    settings = [load_settings("embedded", overrides={name: float(value)}) for value in range(5, 45, 5)]
+    varied, n_ticks, spent_s = varied_rules(settings), 0, 0.0
+    row = made_row(np.random.default_rng(0), settings, video_ticks, lips=True)
+    while n_ticks < hours * 3600 * float(TICK_RATE_HZ):
+        row.failing.clear()
+        drops = SyncDrops(identity="dlib")
+        started = time.process_time()
+        for one in settings:
+            kept(row, one.rules, varied, one.tiers, drops)
+        spent_s += time.process_time() - started
+        n_ticks += len(row.inside)
+    pace = len(settings) * n_ticks / spent_s
+    print(json.dumps({"setting": name, "values": len(settings), "lips": True,
+                      "hours": round(n_ticks / 90_000, 1), "video_s": video_ticks / 25,
+                      "million_ticks_per_core_s": round(pace / 1e6, 1)}), flush=True)  # fmt: skip
 
 
 def trying(hours: float, video_ticks: int, cores: int) -> None:
@@ -238,7 +281,7 @@ def _processor_s() -> float:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["trying", "command"])
+    parser.add_argument("what", choices=["trying", "lips", "command"])
     parser.add_argument("--hours", type=float, default=8.2)
     parser.add_argument("--minutes", type=float, default=3.0, help="length of a video")
     parser.add_argument("--cores", type=int, default=2)
@@ -247,6 +290,8 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.what == "trying":
         trying(arguments.hours, round(arguments.minutes * 1500), arguments.cores)
+    elif arguments.what == "lips":
+        try_lips(arguments.hours, round(arguments.minutes * 1500))
     else:
         command(arguments.hours, arguments.minutes, arguments.workers, arguments.vary)
 

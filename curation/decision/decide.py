@@ -17,6 +17,7 @@ from curation.decision.sound_repair import sound_lag
 from curation.decision.spans import Span, spans_of
 from curation.evidence.main_track import MainTrack
 from curation.evidence.measures import Evidence, FaceMeasures
+from curation.evidence.sync_measures import sync_measures
 from curation.model_registry import IDENTITIES
 from curation.perception.cards import IdentityCard
 from curation.rules.rule import Rule
@@ -92,7 +93,7 @@ def decide(
     passed, breaks = judgement.passed, judgement.breaks
     stretches = candidates(passed, breaks, settings.too_short) if "diffusion" in tiers else []
     sync = judge_sync(
-        video,
+        sync_measures(video.evidence, face, main, video.breaks),
         stretches,
         settings.sync,
         min_speech_prob=settings.silence.min_speech_prob,

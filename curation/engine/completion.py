@@ -18,6 +18,7 @@ from curation.output.ledger import VideoRecord
 from curation.output.lip_evidence import without_stale
 from curation.output.video_files import VideoFiles
 from curation.output.window_files import write_window
+from foundation.text import count_text
 from manifests.timeline import TICK_RATE_HZ, Window
 
 __all__ = ["restore_windows", "stored_evidence"]
@@ -101,4 +102,4 @@ def _frames_of(seen: Evidence, descriptor_dim: int) -> FrameEvidence:
 def _require_length(info: VideoInfo, earlier: VideoRecord) -> None:
     n_ticks = round((earlier.duration_s or 0.0) * TICK_RATE_HZ)
     if info.n_ticks != n_ticks:
-        raise MediaError("internal", f"the file has {info.n_ticks} ticks now, and had {n_ticks}")
+        raise MediaError("internal", f"the file has {count_text(info.n_ticks, 'tick')} now, and had {n_ticks}")

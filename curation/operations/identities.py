@@ -65,7 +65,10 @@ class IdentityReport:
         else:
             lines.append(f"{count_text(self.voices, 'voice')} in the clips with speech.")
         if self.conflicts:
-            lines.append(f"{len(self.conflicts):,} tracks have something that does not fit; look at them:")
+            lines.append(
+                f"{count_text(len(self.conflicts), 'track has', 'tracks have')} something that does not fit; look at "
+                "it:"
+            )
             rows = [[video, str(track), person, what] for video, track, person, what in self.conflicts[:_SHOWN]]
             lines.append(
                 text_table(["video", "track", "person", "what does not fit"], rows, numeric=[False, True, False, False])

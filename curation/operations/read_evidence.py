@@ -1,6 +1,7 @@
 """Evidence of a video of a dataset, or of many one after the other, for rules to be tried on it."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -22,7 +23,7 @@ from manifests.schema.face_measures import FACE_MEASURES
 from manifests.schema.frames import FRAMES
 from manifests.timeline import TICK_RATE_HZ
 
-__all__ = ["curated_of", "evidence_of_videos", "n_ticks_of", "read_evidence"]
+__all__ = ["curated_of", "evidence_of_videos", "frames_for_rules", "n_ticks_of", "read_evidence"]
 
 _OTHERS = ("video_id", "tick", "decoded", "measured", "grid", "track_id", "interpolated", "cut_score", "speech_prob")
 
@@ -62,7 +63,11 @@ def _evidence(folder: Path, video: str, rules: RulesSettings) -> Evidence:
         frames = rows.table_of(row["video_id"])
     if row["duration_s"] and not len(frames):
         raise DatasetError(f"{folder}: the evidence of {row['path']} is gone; run the curation again")
-    return evidence_of_frames(frames, round((row["duration_s"] or 0.0) * TICK_RATE_HZ), rules)
+    tags = row["generated_tags"]
+    return replace(
+        evidence_of_frames(frames, round((row["duration_s"] or 0.0) * TICK_RATE_HZ), rules),
+        generated_tags=None if tags is None else tuple(tags),
+    )
 
 
 def curated_of(rows: Sequence[VideoRecord], counted: frozenset[str] | None) -> list[VideoRecord]:
@@ -106,17 +111,41 @@ def evidence_of_videos(
         DatasetError: the evidence of a video is gone or damaged.
         OSError: a file cannot be read.
     """
+    tables = frames_for_rules(dataset, [row.video_id for row in rows], all_measures=all_measures, files=files)
+    for row, table in zip(rows, tables, strict=True):
+        if row.duration_s and not len(table):
+            raise DatasetError(f"{dataset}: the evidence of {row.path} is gone; run the curation again")
+        try:
+            evidence = evidence_of_frames(table, n_ticks_of(row), rules)
+        except DatasetError as error:
+            raise DatasetError(f"{row.path}: {error}; run the curation again") from error
+        yield row, replace(evidence, generated_tags=row.generated_tags)
+
+
+def frames_for_rules(
+    dataset: Path, video_ids: Sequence[str], *, all_measures: bool, files: Mapping[str, TableFile] | None = None
+) -> Iterator[pa.Table]:
+    """Yield the rows of table `frames` of videos, one video in memory at a time; null in columns that are not read.
+
+    Landmarks and blendshapes are nearly all bytes of a table, and no rule reads them.
+
+    Args:
+        dataset: the folder or address.
+        video_ids: the videos, in order; of one whose evidence is gone there is no row.
+        all_measures: whether to read the measures that no built-in rule reads.
+        files: by video id, the file with its evidence; None: all files of the dataset are looked through for them.
+
+    Raises:
+        DatasetError: a file is damaged.
+        OSError: a file cannot be read.
+    """
     measures = _MEASURES if all_measures else _BUILT_IN
     schema = FRAMES.arrow_schema()
     whole = pa.schema([schema.field(name) for name in (*_OTHERS, "loudness_dbfs", *_MEASURES, "other_faces")])
     read = [*_OTHERS, *(("loudness_dbfs",) if all_measures else ()), *measures, "other_faces"]
     files = sources_of(table_inventory(dataset, FRAMES)) if files is None else files
-    with VideoRows(FRAMES, files, read) as frames:
-        for row in rows:
-            table = in_schema(frames.table_of(row.video_id), whole)
-            if row.duration_s and not len(table):
-                raise DatasetError(f"{dataset}: the evidence of {row.path} is gone; run the curation again")
-            try:
-                yield row, evidence_of_frames(table, n_ticks_of(row), rules)
-            except DatasetError as error:
-                raise DatasetError(f"{row.path}: {error}; run the curation again") from error
+    # of these videos alone: a file stays open, with rows in memory, until all its videos were asked for
+    own = {video_id: files[video_id] for video_id in video_ids if video_id in files}
+    with VideoRows(FRAMES, own, read) as frames:
+        for video_id in video_ids:
+            yield in_schema(frames.table_of(video_id), whole)

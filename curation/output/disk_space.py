@@ -6,6 +6,7 @@ from pathlib import Path
 
 from curation.sources.entries import SourceVideo
 from foundation.errors import CannotStartError
+from foundation.text import count_text
 
 __all__ = ["NoDiskSpaceError", "free_bytes", "require_disk_space"]
 
@@ -46,6 +47,7 @@ def require_disk_space(dataset: Path, videos: Sequence[SourceVideo]) -> None:
     least = max(_LEAST_BYTES, int(_LEAST_SHARE * sum(video.size_bytes for video in videos if not video.trims)))
     if videos and free is not None and free < least:
         raise NoDiskSpaceError(
-            f"{dataset}: {free / 2**20:.0f} MiB are free there, and {len(videos)} videos take at least "
-            f"{least / 2**20:.0f} MiB; make room, or give another --out (`gaia-curate plan` tells what to expect)"
+            f"{dataset}: {free / 2**20:.0f} MiB are free there, and "
+            f"{count_text(len(videos), 'video takes', 'videos take')} at least {least / 2**20:.0f} MiB; make room, or "
+            "give another --out (`gaia-curate plan` tells what to expect)"
         )

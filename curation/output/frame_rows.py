@@ -15,6 +15,7 @@ from curation.evidence.joining import chosen_faces, scatter_rows
 from curation.evidence.measures import Evidence, Faces
 from curation.rules.frontal import frontal_angle_deg
 from foundation.array_types import BoolArray, Float32Array, Int64Array
+from foundation.text import count_text
 from manifests.errors import DatasetError
 from manifests.landmarks import LandmarkScheme
 from manifests.schema.arrow_arrays import block_column, rows_column
@@ -101,7 +102,9 @@ def evidence_of_frames(table: pa.Table, n_ticks: int, rules: RulesSettings | Non
     """
     ticks = table["tick"].to_numpy().astype(np.int64)
     if np.any(np.diff(ticks) <= 0) or (len(ticks) and not 0 <= ticks[0] <= ticks[-1] < n_ticks):
-        raise DatasetError(f"table frames does not hold each of the {n_ticks} ticks of the video once, in order")
+        raise DatasetError(
+            f"table frames does not hold {count_text(n_ticks, 'tick')} of the video, each of them once and in order"
+        )
     try:
         evidence, track = _evidence_of_rows(table)
     except (pa.ArrowException, ValueError, IndexError) as error:

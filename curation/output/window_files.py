@@ -17,6 +17,7 @@ from curation.output.video_files import WINDOWS, VideoFiles
 from foundation.storage.atomic import write_bytes_atomic
 from foundation.storage.leases import require_lease
 from foundation.storage.locations import read_all
+from foundation.text import count_text
 from manifests.files.names import files_of
 from manifests.schema.face_measures import FACE_MEASURES
 from manifests.timeline import Window
@@ -185,7 +186,7 @@ def _evidence(arrays: Mapping[str, Any], window: Window, *, large: bool) -> tupl
     if any(values.shape != (n_ticks,) for values in by_tick):
         raise ValueError(f"it holds other ticks than the {n_ticks} of its window")
     if tick.ndim != 1 or np.any((tick < 0) | (tick >= n_ticks)):
-        raise ValueError(f"it holds faces outside the {n_ticks} ticks of its window")
+        raise ValueError(f"it holds faces outside the {count_text(n_ticks, 'tick')} of its window")
     if any(values is not None and len(values) != len(tick) for values in columns.values()):
         raise ValueError("its measures are of different numbers of faces")
     return evidence, float(arrays["spent_s"])

@@ -4,10 +4,11 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from curation.review.criteria import Criterion
 from curation.review.measured_videos import MeasuredVideo
-from foundation.array_types import Float32Array, Int64Array
+from foundation.array_types import Float32Array
 
 __all__ = ["Histogram", "ValueCounter"]
 
@@ -39,14 +40,14 @@ class ValueCounter:
 
     def __init__(self) -> None:
         self._values: dict[str, list[Float32Array]] = defaultdict(list)
-        self._classes: dict[str, list[Int64Array]] = defaultdict(list)
+        self._classes: dict[str, list[npt.NDArray[np.int8]]] = defaultdict(list)
 
     def add(self, video: MeasuredVideo, criterion: Criterion) -> None:
         """Count the ticks of a video."""
         verdict = video.verdicts.get((criterion.rule, criterion.tier))
         if verdict is None:
             return
-        classes = np.full(len(verdict.value), _CLASSES.index("other"), dtype=np.int64)
+        classes = np.full(len(verdict.value), _CLASSES.index("other"), dtype=np.int8)
         value = verdict.value.astype(np.float32, copy=True)
         for span in video.spans[criterion.tier]:
             own = slice(*span.ticks)

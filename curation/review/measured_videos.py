@@ -1,7 +1,7 @@
 """Values of every rule on every tick of the videos that a report looks at, found by deciding them once more."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curation.decision.decide import Decision, decide
+from curation.operations.read_evidence import frames_for_rules
 from curation.output.frame_rows import evidence_of_frames
 from curation.review.decided_stretches import SpanRow
 from curation.rules.verdict import Verdict
@@ -16,11 +17,8 @@ from curation.settings import CurationSettings
 from foundation.array_types import Float32Array
 from foundation.errors import UsageError
 from manifests.errors import DatasetError
-from manifests.packing.packed_files import sources_of, table_inventory
-from manifests.packing.rows import VideoRows
-from manifests.schema.frames import FRAMES
 from manifests.timeline import TICK_RATE_HZ
-from manifests.vocabulary import TIERS, Tier
+from manifests.vocabulary import TIERS, GeneratedTag, Tier
 
 __all__ = ["MeasuredVideo", "VideoRow", "measured_videos", "spans_of_videos"]
 
@@ -43,6 +41,7 @@ class VideoRow:
     kept_vae_s: float
     n_clips: int
     duplicate_of: str | None
+    generated_tags: Sequence[GeneratedTag] | None
 
     @property
     def n_ticks(self) -> int:
@@ -112,27 +111,28 @@ def measured_videos(
         OSError: it cannot be read.
     """
     own_spans = spans_of_videos(spans, [row.video_id for row in rows])
-    with VideoRows(FRAMES, sources_of(table_inventory(dataset, FRAMES))) as frames:
-        for row in sorted(rows, key=lambda row: row.video_id):
-            table = frames.table_of(row.video_id)
-            if not len(table):
-                raise DatasetError(f"{dataset}: the evidence of {row.path} is gone; run the curation again")
-            measured = pc.fill_null(table["measured"], True)
-            decision = _decided(table, row, settings)
-            yield MeasuredVideo(
-                row=row,
-                spans=own_spans[row.video_id],
-                verdicts={} if decision is None else _verdicts(decision),
-                box_px=np.full((row.n_ticks, 4), np.nan, np.float32) if decision is None else decision.face.box_px,
-                unmeasured=len(measured) - int(pc.sum(measured).as_py() or 0),
-            )
+    ordered = sorted(rows, key=lambda row: row.video_id)
+    tables = frames_for_rules(dataset, [row.video_id for row in ordered], all_measures=False)
+    for row, table in zip(ordered, tables, strict=True):
+        if not len(table):
+            raise DatasetError(f"{dataset}: the evidence of {row.path} is gone; run the curation again")
+        measured = pc.fill_null(table["measured"], True)
+        decision = _decided(table, row, settings)
+        yield MeasuredVideo(
+            row=row,
+            spans=own_spans[row.video_id],
+            verdicts={} if decision is None else _verdicts(decision),
+            box_px=np.full((row.n_ticks, 4), np.nan, np.float32) if decision is None else decision.face.box_px,
+            unmeasured=len(measured) - int(pc.sum(measured).as_py() or 0),
+        )
 
 
 def _decided(frames: pa.Table, row: VideoRow, settings: CurationSettings) -> Decision | None:
     """Return the decision on a video; None where a rule of the user's own kept more from being measured."""
+    tags = None if row.generated_tags is None else tuple(row.generated_tags)
     try:
         return decide(
-            evidence_of_frames(frames, row.n_ticks, settings.rules),
+            replace(evidence_of_frames(frames, row.n_ticks, settings.rules), generated_tags=tags),
             settings.rules,
             identity=settings.perception.identity,
             face_ratio=settings.crop.face_ratio,

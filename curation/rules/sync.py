@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from curation.evidence.sync_measures import SyncMeasures
 from curation.rules.built_in import register
 from curation.rules.rule import MeasuredVideo
 from curation.rules.sync_settings import SyncSettings
@@ -18,14 +19,21 @@ from manifests.sync_curve import SyncCurve, SyncSums, pooled
 from manifests.timeline import TICK_RATE_HZ, TickRange
 from manifests.vocabulary import SyncOutcome, SyncReason
 
-__all__ = ["NOTHING_JUDGED", "JudgedAlone", "SyncSettings", "SyncedStretch", "VideoSync", "judge_sync"]
+__all__ = [
+    "NOTHING_JUDGED",
+    "JudgedAlone",
+    "SyncSettings",
+    "SyncedStretch",
+    "VideoSync",
+    "dropped_by_sync",
+    "judge_sync",
+]
 
 _LEAST_MEASURED = 0.5
 """A stretch of which less was measured is not judged by the rest."""
 
 _COVERED_PROB = 0.5
 """Mean probability of a covered mouth from which the lips are not seen."""
-
 
 _DROPS: Mapping[str, tuple[SyncOutcome, ...]] = {
     "nothing": (),
@@ -78,6 +86,8 @@ class JudgedAlone:
     """None where it was not measured."""
     wider: SyncCurve | None
     """Of a short one, its curve with the ticks around it."""
+    descriptor: Float32Array
+    """(D,) mean descriptor of the face; empty where there is none, or where it was not measured."""
 
 
 NOTHING_JUDGED = VideoSync()
@@ -85,7 +95,7 @@ NOTHING_JUDGED = VideoSync()
 
 
 def judge_sync(
-    video: MeasuredVideo,
+    video: SyncMeasures,
     stretches: Sequence[TickRange],
     settings: SyncSettings,
     *,
@@ -121,7 +131,7 @@ def judge_sync(
             sums[ticks] = one.sums
         if one.wider is not None:
             wider[ticks] = one.wider
-    for of_face in _by_face(video, list(sums), max_distance):
+    for of_face in _by_face(video, {ticks: alone[ticks].descriptor for ticks in sums}, max_distance):
         told |= _judged_together({ticks: told[ticks] for ticks in of_face}, sums, wider, settings)
     return VideoSync(
         stretches=tuple(replace(told[ticks], dropped=told[ticks].outcome in drops) for ticks in stretches),
@@ -129,37 +139,58 @@ def judge_sync(
     )
 
 
-def _alone(video: MeasuredVideo, ticks: TickRange, settings: SyncSettings, min_speech_prob: float) -> JudgedAlone:
+def dropped_by_sync(
+    video: SyncMeasures,
+    stretches: Sequence[TickRange],
+    settings: SyncSettings,
+    *,
+    min_speech_prob: float,
+    max_distance: float,
+    known: MutableMapping[TickRange, JudgedAlone],
+) -> frozenset[TickRange]:
+    """Return what `judge_sync` drops; where each stretch is clear by itself, none is judged with others."""
+    for ticks in stretches:
+        if ticks not in known:
+            known[ticks] = _alone(video, ticks, settings, min_speech_prob)
+    if all(known[ticks].stretch.outcome != "undecided" for ticks in stretches):
+        drops = _DROPS[settings.drop]
+        return frozenset(ticks for ticks in stretches if known[ticks].stretch.outcome in drops)
+    return judge_sync(
+        video, stretches, settings, min_speech_prob=min_speech_prob, max_distance=max_distance, known=known
+    ).dropped
+
+
+def _alone(video: SyncMeasures, ticks: TickRange, settings: SyncSettings, min_speech_prob: float) -> JudgedAlone:
     reason, own = _measured(video, ticks, settings, min_speech_prob)
     if own is None:
         stretch = SyncedStretch(ticks=ticks, outcome="not_measured", reason=reason, limit=settings.in_sync_z)
-        return JudgedAlone(stretch=stretch, sums=None, wider=None)
+        return JudgedAlone(stretch=stretch, sums=None, wider=None, descriptor=np.zeros(0, np.float32))
     short = own.n_ticks < settings.sure_ticks
     wider = _curve_around(video, ticks, settings.around_ticks) if short else None
-    return JudgedAlone(stretch=_judged_alone(ticks, own, settings), sums=own, wider=wider)
+    first, end = np.searchsorted(video.described, ticks)
+    descriptor = video.descriptor[first:end].mean(axis=0) if end > first else np.zeros(0, np.float32)
+    return JudgedAlone(stretch=_judged_alone(ticks, own, settings), sums=own, wider=wider, descriptor=descriptor)
 
 
 def _measured(
-    video: MeasuredVideo, ticks: TickRange, settings: SyncSettings, min_speech_prob: float
+    video: SyncMeasures, ticks: TickRange, settings: SyncSettings, min_speech_prob: float
 ) -> tuple[SyncReason | None, SyncSums | None]:
     """Return the sums of a stretch, or why it cannot be judged."""
     own, n_ticks = slice(*ticks), ticks[1] - ticks[0]
-    face, speech_prob = video.face, video.evidence.speech_prob
-    if speech_prob is None:
+    if video.speech_prob is None:
         return "no_sound", None
-    if face.sync_scores is None:
+    if video.scores is None:
         return "no_scores", None
-    sums = SyncSums.of(face.sync_scores[own])
-    points = face.key_points_px[own]
-    n_pictures = 1 + int(np.count_nonzero(np.any(points[1:] != points[:-1], axis=(1, 2))))
+    sums = SyncSums.of(video.scores[own])
+    n_pictures = 1 + int(np.count_nonzero(video.moved[ticks[0] + 1 : ticks[1]]))
     checks: dict[SyncReason, bool] = {
         "no_scores": sums.n_ticks < _LEAST_MEASURED * n_ticks,
         "few_ticks": sums.n_ticks < settings.min_ticks or sums.curve() is None,
-        "little_speech": float(np.mean(speech_prob[own] >= min_speech_prob)) < settings.min_speech,
+        "little_speech": float(np.mean(video.speech_prob[own] >= min_speech_prob)) < settings.min_speech,
         # a stretch may hold one picture less than its length times the rate
         "few_pictures": (n_pictures + 1) * float(TICK_RATE_HZ) < settings.min_pictures_hz * n_ticks,
-        "turned": float(np.mean(np.abs(face.pose_deg[own, 1]))) > settings.max_yaw_deg,
-        "covered": float(np.mean(face.mask_prob[own])) > _COVERED_PROB,
+        "turned": float(np.mean(np.abs(video.yaw_deg[own]))) > settings.max_yaw_deg,
+        "covered": float(np.mean(video.mask_prob[own])) > _COVERED_PROB,
     }
     reason = next((reason for reason, holds in checks.items() if holds), None)
     return reason, sums if reason is None else None
@@ -175,13 +206,13 @@ def _judged_alone(ticks: TickRange, sums: SyncSums, settings: SyncSettings) -> S
     return stretch if curve.n_ticks < settings.sure_ticks else _refuted(stretch, curve, settings)
 
 
-def _curve_around(video: MeasuredVideo, ticks: TickRange, n_ticks: int) -> SyncCurve | None:
+def _curve_around(video: SyncMeasures, ticks: TickRange, n_ticks: int) -> SyncCurve | None:
     """Return the curve of a range with at most `n_ticks` before and after it, as far as its face goes on."""
-    scores = video.face.sync_scores
+    scores = video.scores
     if scores is None:
         return None
     first, end = ticks
-    track, track_id = int(video.main.track_id[first]), video.main.track_id
+    track, track_id = int(video.track_id[first]), video.track_id
     while first > max(0, ticks[0] - n_ticks) and not video.breaks[first] and track_id[first - 1] == track:
         first -= 1
     while end < min(len(video), ticks[1] + n_ticks) and not video.breaks[end] and track_id[end] == track:
@@ -190,16 +221,18 @@ def _curve_around(video: MeasuredVideo, ticks: TickRange, n_ticks: int) -> SyncC
 
 
 def _by_face(
-    video: MeasuredVideo, stretches: Sequence[TickRange], max_distance: float
+    video: SyncMeasures, described: Mapping[TickRange, Float32Array], max_distance: float
 ) -> Sequence[Sequence[TickRange]]:
-    """Return the stretches of each face: of one track, or, over a cut, with descriptors that are near each other."""
+    """Return the stretches of each face: of one track, or, over a cut, with descriptors that are near each other.
+
+    Args:
+        video: the measurements.
+        described: the mean descriptor of each stretch, empty where there is none.
+        max_distance: largest distance of two descriptors of one face.
+    """
     faces: list[tuple[set[int], Float32Array, list[TickRange]]] = []
-    for ticks in stretches:
-        own = slice(*ticks)
-        track = int(video.main.track_id[ticks[0]])
-        described = video.face.descriptor[own]
-        described = described[~np.isnan(described).any(axis=1)]
-        mean = described.mean(axis=0) if len(described) else np.zeros(0, np.float32)
+    for ticks, mean in described.items():
+        track = int(video.track_id[ticks[0]])
         for tracks, descriptor, members in faces:
             # of a stretch without a descriptor, only the track tells whose face it is
             known = mean.size > 0 and descriptor.size > 0

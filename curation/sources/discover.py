@@ -16,6 +16,7 @@ from curation.sources.lists import read_list
 from curation.sources.remote import Matches, list_remote
 from foundation.storage.locations import is_address, location
 from foundation.storage.path_text import plain_path, text_of_path
+from foundation.text import count_text
 
 __all__ = ["Discovery", "discover"]
 
@@ -101,7 +102,7 @@ def discover(
         name, labels = labelled(found, layout)
         if found.videos and not labels.entries:
             raise SourceError(
-                f"--source {spec!r} holds {len(found.videos)} videos, and layout {name} takes none: "
+                f"--source {spec!r} holds {count_text(len(found.videos), 'video')}, and layout {name} takes none: "
                 f"{' '.join(labels.notes)} --layout folder takes all"
             )
         videos, conflicts = identified(labels.entries, limit, whole=whole, known=known, told=told)
@@ -179,8 +180,8 @@ def _matched(spec: str, matches: Matches) -> _Files:
     suffix = PurePosixPath(named[-1]).suffix
     taken = videos if videos and (not suffix or glob.has_magic(suffix)) else files
     looked_past = (
-        f"{len(folders)} folders, such as {text_of_path(folders[0])}, match the pattern and were not looked into; "
-        "`**/` in a pattern means a folder and all below it."
+        f"{count_text(len(folders), 'folder')} that the pattern matches, such as {text_of_path(folders[0])}, "
+        f"{'was' if len(folders) == 1 else 'were'} not looked into; `**/` in a pattern means a folder and all below it."
         if folders and "**" not in spec
         else None
     )

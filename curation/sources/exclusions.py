@@ -11,6 +11,7 @@ from foundation.address_text import address_without_secrets
 from foundation.storage.locations import is_remote
 from foundation.storage.path_text import plain_path, text_of_path
 from foundation.storage.regular_files import open_regular
+from foundation.text import count_text
 from manifests.record import ExclusionList
 
 __all__ = ["NOBODY", "Exclusions", "names_of", "read_exclusions", "require_speakers", "unused"]
@@ -60,8 +61,8 @@ def require_speakers(videos: Sequence[SourceVideo], exclusions: Exclusions) -> N
     """
     if exclusions.speakers and not any(video.speaker_id for video in videos):
         raise SourceError(
-            f"{_SPEAKERS} cannot be applied: none of the {len(videos)} videos of this source has a speaker id. Name "
-            f"the layout of the data set with --layout, give a list with a column speaker_id, or use {_VIDEOS}"
+            f"{_SPEAKERS} cannot be applied: none of {count_text(len(videos), 'video')} of this source has a speaker "
+            f"id. Name the layout of the data set with --layout, give a list with a column speaker_id, or use {_VIDEOS}"
         )
 
 
@@ -72,7 +73,8 @@ def unused(videos: Sequence[SourceVideo], exclusions: Exclusions) -> tuple[str, 
     for video in videos if named else ():
         named -= _names(video)
     return tuple(
-        f"{len(left)} entries of {option} name nothing of this source, such as {min(left)!r}."
+        f"{count_text(len(left), f'entry of {option} names', f'entries of {option} name')} nothing of this source, "
+        f"such as {min(left)!r}."
         for option, left in ((_SPEAKERS, speakers), (_VIDEOS, named))
         if left
     )
@@ -88,7 +90,8 @@ def names_of(video_id: str, path: Path) -> set[str]:
 
 def exclusion_reasons(videos: Iterable[SourceVideo], exclusions: Exclusions) -> dict[str, str]:
     reason_of: Mapping[str, str] = {
-        one.option: f"left out by {one.option} (the list of {one.entries} entries with sha256 {one.sha256[:12]})"
+        one.option: f"left out by {one.option} (the list of {count_text(one.entries, 'entry', 'entries')} with sha256 "
+        f"{one.sha256[:12]})"
         for one in exclusions.lists
     }
     reasons: dict[str, str] = {}

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, StringConstraints
 from foundation.errors import CannotStartError
 from foundation.packages import import_package
 from foundation.settings import Settings
+from foundation.text import count_text
 from foundation.weights import asset_names, asset_path, path_digest
 from manifests.record import WeightRecord
 from manifests.timeline import AUDIO_RATE_HZ
@@ -142,8 +143,8 @@ def check_config(folder: Path, layer: str) -> None:
     n_layers = config.get("num_hidden_layers", 12)
     if layer != "cnn" and int(layer.removeprefix("context:")) > int(str(n_layers)):
         raise CheckpointError(
-            f"speech.wav2vec2.layer is {layer!r}, but the transformer of {folder} has {n_layers} layers; "
-            f"give context:1 to context:{n_layers}, or cnn"
+            f"speech.wav2vec2.layer is {layer!r}, but the transformer of {folder} has "
+            f"{count_text(int(str(n_layers)), 'layer')}; give context:1 to context:{n_layers}, or cnn"
         )
 
 

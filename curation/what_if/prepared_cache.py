@@ -24,6 +24,7 @@ import numpy.typing as npt
 from curation.decision.settings import RulesSettings
 from curation.operations.read_evidence import n_ticks_of
 from curation.output.ledger import VideoRecord
+from curation.what_if.kept_sync import kept_sync, sync_of
 from curation.what_if.prepared_batches import Batch, Plan
 from curation.what_if.preparing import fixed_settings, measure_keys, preparation_of
 from curation.what_if.tried_videos import TriedVideos
@@ -95,9 +96,7 @@ class PreparedCache:
         return batches
 
     def store(self, name: str, batches: Sequence[Batch]) -> None:
-        """Keep what was prepared, unless it takes scores of lips against sound, or the disk is full."""
-        if any(video is not None for batch in batches for _, row in batch.rows for video in row.videos):
-            return
+        """Keep what was prepared, unless the disk is full."""
         arrays: _Arrays = {"batches": np.array([len(batches)])}
         for number, batch in enumerate(batches):
             arrays |= _arrays_of(batch, f"{number}.")
@@ -147,6 +146,7 @@ def _arrays_of(batch: Batch, prefix: str) -> _Arrays:
             f"{own}ticks": np.array([len(row.inside)]),
             f"{own}inside": np.packbits(row.inside),
         }
+        arrays |= {f"{own}sync.{name}": values for name, values in kept_sync(row).items()}
         for tier in TIERS:
             arrays |= {f"{own}passed.{tier}": np.packbits(row.passed[tier])}
             arrays |= {f"{own}breaks.{tier}": np.packbits(row.breaks[tier])}
@@ -192,7 +192,7 @@ def _row(arrays: Mapping[str, npt.NDArray[np.generic]], own: str, plan: Plan) ->
             }
             for place, key in enumerate(keys)
         },
-        videos=[None] * len(number),
+        sync=sync_of({name: arrays[f"{own}sync.{name}"] for name in _names(arrays, f"{own}sync.")}, len(number)),
     )
     return kinds, row
 
@@ -200,5 +200,8 @@ def _row(arrays: Mapping[str, npt.NDArray[np.generic]], own: str, plan: Plan) ->
 def _measures(arrays: Mapping[str, npt.NDArray[np.generic]], own: str, place: int) -> Iterator[tuple[bool, str]]:
     """Yield, of a measured rule, whether a measure is one of flags, and its name."""
     for kind in ("flags", "values"):
-        prefix = f"{own}{kind}.{place}."
-        yield from ((kind == "flags", name.removeprefix(prefix)) for name in arrays if name.startswith(prefix))
+        yield from ((kind == "flags", name) for name in _names(arrays, f"{own}{kind}.{place}."))
+
+
+def _names(arrays: Mapping[str, npt.NDArray[np.generic]], prefix: str) -> list[str]:
+    return [name.removeprefix(prefix) for name in arrays if name.startswith(prefix)]

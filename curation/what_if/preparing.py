@@ -14,6 +14,7 @@ from curation.decision.grid import UnmeasuredError, cores_of
 from curation.decision.judgement import judge
 from curation.decision.seen_video import seen_video
 from curation.evidence.measures import Evidence
+from curation.evidence.sync_measures import sync_measures
 from curation.rules.rule import MeasuredVideo, Rule
 from curation.settings import CurationSettings
 from curation.what_if.tried_rules import LIMITS
@@ -168,7 +169,7 @@ def _tried(
         passed=judgement.passed,
         breaks=judgement.breaks,
         measures=measures,
-        video=video if _has_scores(video) else None,
+        sync=sync_measures(video.evidence, video.face, video.main, video.breaks) if _has_scores(video) else None,
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from curation.decision.settings import RulesSettings
-from curation.rules.rule import MeasuredVideo
+from curation.evidence.sync_measures import SyncMeasures
 from curation.what_if.runs_at_once import marked, pieces_of, runs_of
 from curation.what_if.tried_rules import GAP_TICKS, LIMITS, Measures
 from foundation.array_types import BoolArray, Float32Array, Int64Array
@@ -30,7 +30,7 @@ class TriedVideo:
     breaks: Mapping[Tier, BoolArray]
     """(T,) where a clip must not go on from the tick before."""
     measures: Mapping[MeasureKey, Measures]
-    video: MeasuredVideo | None
+    sync: SyncMeasures | None
     """For the rule `sync`; None where it measured nothing in this video."""
 
 
@@ -47,8 +47,8 @@ class TriedVideos:
     passed: Mapping[Tier, BoolArray]
     breaks: Mapping[Tier, BoolArray]
     measures: Mapping[MeasureKey, Measures]
-    videos: Sequence[MeasuredVideo | None]
-    """Each video, for the rule `sync`; None where it measured nothing."""
+    sync: Sequence[SyncMeasures | None]
+    """Of each video, for the rule `sync`; None where it measured nothing."""
     failing: dict[tuple[str, object], Mapping[Tier, BoolArray]] = field(default_factory=dict)
     """Ticks that fail, by the name of a rule and its settings, of the last ones that were tried."""
 
@@ -97,7 +97,7 @@ def joined(videos: Sequence[TriedVideo]) -> TriedVideos:
         passed={tier: flags([video.passed[tier] for video in videos]) for tier in TIERS},
         breaks={tier: flags([video.breaks[tier] for video in videos]) for tier in TIERS},
         measures={key: measured(key) for key in videos[0].measures},
-        videos=[video.video for video in videos],
+        sync=[video.sync for video in videos],
     )
 
 

@@ -41,14 +41,16 @@ class JobFacts:
         Raises:
             OSError: a file cannot be read.
         """
-        job = listed.job
+        job, portrait = listed.job, listed.job.portrait
+        if portrait is None:
+            raise RuntimeError("a job of a list has a portrait")
         hashes = {column: self._sha256(path) for column, path in files_of(job)}
         sampled = job.driving is None
         return MadeRow(
             line=listed.line,
             out=_text(job.out),
             status="failed",
-            portrait=_text(job.portrait),
+            portrait=_text(portrait),
             portrait_sha256=hashes["portrait"],
             speech=None if job.speech is None else _text(job.speech),
             speech_sha256=hashes.get("speech"),
@@ -98,7 +100,9 @@ def _pose_text(job: GenerationJob) -> str:
 def _settings(job: GenerationJob) -> str:
     changed = {"pose_amplitude": job.pose.amplitude, "pose_offset": job.pose.offset}
     shown = {"face": job.face, "keep_background": job.keep_background}
-    return json.dumps({**asdict(job.motion), **changed, **shown}, allow_nan=False)
+    signed = {} if job.credentials is None else {"certificate_sha256": file_sha256(job.credentials[0])}
+    unmarked = {} if job.no_mark is None else {"no_mark": job.no_mark}
+    return json.dumps({**asdict(job.motion), **changed, **shown, **signed, **unmarked}, allow_nan=False)
 
 
 def _run_sha256(run: RunFolder) -> str:

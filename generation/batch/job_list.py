@@ -180,7 +180,8 @@ def _pose(path: Path, cell: str, common: PoseChoice) -> PoseChoice:
 
 def files_of(job: GenerationJob) -> Iterator[tuple[str, Path]]:
     """Yield column and path of each file that a job reads."""
-    yield "portrait", job.portrait
+    if job.portrait is not None:
+        yield "portrait", job.portrait
     if job.speech is not None:
         yield "speech", job.speech
     if job.driving is not None:

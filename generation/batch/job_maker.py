@@ -9,6 +9,7 @@ from foundation.array_types import RgbImage
 from foundation.errors import CannotStartError, GaiaError, UsageError
 from foundation.storage.digest import file_sha256
 from foundation.storage.staged import remove_unfinished
+from generation.content_credentials import signing_of
 from generation.job import made_videos
 from generation.request import GenerationJob
 from generation.trained_run import TrainedRun
@@ -47,7 +48,7 @@ def outcome_of(job: GenerationJob, run: TrainedRun) -> JobOutcome:
     started = time.perf_counter()
     try:
         remove_unfinished(job.out)  # of a command that was killed
-        result = made_videos(job, run, dry_run=False, progress=_unseen)
+        result = made_videos(job, run, signing_of(job.credentials), dry_run=False, progress=_unseen)
         return JobOutcome(
             seconds=time.perf_counter() - started,
             out_sha256=file_sha256(job.out),

@@ -13,6 +13,7 @@ from generation.batch.job_list import JobListError, ListedJob, read_jobs
 from generation.batch.job_maker import JobOutcome
 from generation.batch.job_pool import made_here, made_on_ray
 from generation.batch.made_table import MadeRow, MadeTable
+from generation.content_credentials import signing_of
 from generation.pose_track import PoseChoice
 from generation.prepared import needed_assets, require_suited
 from generation.request import GenerationJob, MotionOptions, face_number
@@ -73,6 +74,8 @@ def talking_videos(
     seed: int = 0,
     face: int | str | None = None,
     keep_background: bool = False,
+    credentials: tuple[str | Path, str | Path] | None = None,
+    no_mark: str | None = None,
     device: str = "auto",
     dry_run: bool = False,
     told: Callable[[str], None] = _untold,
@@ -97,6 +100,8 @@ def talking_videos(
         seed: likewise.
         face: likewise.
         keep_background: likewise.
+        credentials: likewise.
+        no_mark: likewise.
         device: likewise.
         dry_run: check list, run and weights, and return what would be made; nothing is written.
         told: gets a line about each job as soon as it has ended.
@@ -121,8 +126,11 @@ def talking_videos(
         seed=seed,
         face=face_number(face),
         keep_background=keep_background,
+        credentials=None if credentials is None else (Path(credentials[0]), Path(credentials[1])),
+        no_mark=no_mark,
         device=device,
     )
+    signing_of(common.credentials)
     listed = read_jobs(listing, common)
     # with a pool, each of its workers has the networks; here their settings are looked at
     loaded = load_run(common.run, torch_device(resolve_device(device if workers == 1 else "cpu")))

@@ -12,7 +12,8 @@ from typing import get_args
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from manifests.files.label_text import label_text
+from foundation.text import count_text
+from manifests.files.label_text import instruction_text, label_text
 from manifests.files.names import UnsafeValueError, clip_id, media_name, path_text, video_id
 from manifests.files.numbers import LONGEST_S, MOST_BYTES
 from manifests.files.transcript import language_code, spoken_text, wrong_words
@@ -52,6 +53,7 @@ _TEXTS: Mapping[str, Callable[[str], str]] = {
     "outcome": _outcome,
     **dict.fromkeys(LABEL_NAMES, label_text),
     "transcript": spoken_text,
+    "instruction": instruction_text,
     "transcript_model": spoken_text,
     "language_detected": language_code,
 }
@@ -97,7 +99,7 @@ def bad_cells(table: Table, rows: pa.Table) -> Iterator[str]:
         if column.name in rows.column_names and _is_checked(column):
             values = rows[column.name]
             if values.null_count and not column.nullable:
-                yield f"{column.name} is null in {values.null_count} rows, which it cannot be"
+                yield f"{column.name} is null in {count_text(values.null_count, 'row')}, which it cannot be"
             elif wrong := _wrong(column, values):
                 yield f"{column.name}: {wrong}"
 

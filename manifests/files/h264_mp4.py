@@ -5,7 +5,7 @@ from fractions import Fraction
 from heapq import merge
 from io import BytesIO
 from itertools import chain
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import av
 import numpy as np
@@ -106,9 +106,9 @@ def write_mp4(
         for n_frames, video_packets in enumerate(_encoded(stream, frames)):
             output.mux(video_packets)
             if sound is not None:
-                output.mux(sound.until(Fraction(n_frames) / TICK_RATE_HZ))
+                output.mux([*sound.until(Fraction(n_frames) / TICK_RATE_HZ)])
         if sound is not None:
-            output.mux(sound.end(Fraction(n_frames) / TICK_RATE_HZ))
+            output.mux([*sound.end(Fraction(n_frames) / TICK_RATE_HZ)])
 
 
 def _h264(
@@ -211,12 +211,12 @@ class _Sound:
         self._stream.codec_context.format = "fltp"
         self._n_given = 0
 
-    def until(self, end_s: Fraction) -> "Iterator[Packet[Stream]]":
+    def until(self, end_s: Fraction) -> "Iterator[Packet[Any]]":
         """Yield the packets of whole blocks before a time, those that were not yielded before."""
         while self._n_given + _BLOCK <= int(end_s * self._rate_hz):
             yield from self._block(_BLOCK)
 
-    def end(self, duration_s: Fraction) -> "Iterator[Packet[Stream]]":
+    def end(self, duration_s: Fraction) -> "Iterator[Packet[Any]]":
         """Yield the other packets of a track of a length, and end it."""
         yield from self.until(duration_s)
         rest = int(duration_s * self._rate_hz) - self._n_given
@@ -234,7 +234,7 @@ class _Sound:
         return self._stream.encode(frame)
 
 
-def _copied(container: "InputContainer", stream: "Stream") -> "Iterator[Packet[Stream]]":
+def _copied(container: "InputContainer", stream: "Stream") -> "Iterator[Packet[Any]]":
     """Yield the packets of a container, assigned to `stream`."""
     for packet in container.demux():
         if packet.dts is not None:  # the one that ends a track is empty
@@ -242,5 +242,5 @@ def _copied(container: "InputContainer", stream: "Stream") -> "Iterator[Packet[S
             yield packet
 
 
-def _seconds(packet: "Packet[Stream]") -> Fraction:
+def _seconds(packet: "Packet[Any]") -> Fraction:
     return Fraction(packet.dts or 0) * (packet.time_base or Fraction(0))

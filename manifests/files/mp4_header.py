@@ -6,6 +6,7 @@ frames. ISO/IEC 14496-12 defines the boxes.
 
 import struct
 
+from foundation.text import count_text
 from manifests.errors import MediaError
 from manifests.limits import MAX_CLIP_FRAMES
 
@@ -74,7 +75,8 @@ def _run_frames(header: bytes, box: bytes) -> int:
         return 0
     n_runs = _number(header, start + 8)
     if start + 12 + 8 * n_runs > len(header):
-        raise MediaError(f"the video is cut short: its box {box.decode()} states {n_runs:,} runs of frames")
+        runs = count_text(n_runs, "run of frames", "runs of frames")
+        raise MediaError(f"the video is cut short: its box {box.decode()} states {runs}")
     return sum(struct.unpack_from(f">{2 * n_runs}I", header, start + 12)[::2])
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from foundation.array_types import Float32Array
+from foundation.text import count_text
 from manifests.sync_curve import LAGS, SURE_TICKS, SURE_Z, SyncCurve
 from manifests.timeline import AUDIO_RATE_HZ, TICK_RATE_HZ
 
@@ -53,7 +54,7 @@ def curve_text(curve: SyncCurve) -> str:
     seconds = float(curve.n_ticks / TICK_RATE_HZ)
     edge_ms = _ms(int(LAGS[-1]))
     return (
-        f"over {curve.n_ticks} ticks ({seconds:.1f} s) the curve peaks where the sound is "
+        f"over {count_text(curve.n_ticks, 'tick')} ({seconds:.1f} s) the curve peaks where the sound is "
         f"{_offset_text(curve.offset_ticks)}, {curve.confidence:.3f} above its median: z {curve.z:.3g}\n"
         f"early {edge_ms} ms {_bars(curve.mean)} {edge_ms} ms late"
     )
@@ -69,7 +70,7 @@ def pooled_text(z: float, offset_ticks: float, n_ticks: int) -> str:
     """
     is_sure = z >= SURE_Z and n_ticks >= SURE_TICKS
     found = f", and the sound is {_offset_text(offset_ticks)}" if is_sure else ", by which no offset is sure"
-    return f"over all {n_ticks} ticks compared, z is {z:.3g}{found}"
+    return f"over all {count_text(n_ticks, 'tick')} compared, z is {z:.3g}{found}"
 
 
 def moved_text(moved_s: float) -> str:

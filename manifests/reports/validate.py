@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from foundation.storage.arrow import open_parquet
 from foundation.storage.locations import StorageError
+from foundation.text import count_text
 from manifests.clip_size import clip_px
 from manifests.errors import DatasetError
 from manifests.files.tables import read_table, table_files
@@ -160,8 +161,9 @@ def _frame_problems(dataset: Path, durations: dict[str, int]) -> Iterator[Proble
         row = found.get(video_id, {"tick_count": 0, "tick_count_distinct": 0, "tick_max": -1})
         if not row["tick_count"] == row["tick_count_distinct"] == expected or row["tick_max"] >= n_ticks > 0:
             what = (
-                f"has {row['tick_count']} rows of evidence with {row['tick_count_distinct']} different ticks up to "
-                f"{row['tick_max']}; the video has {n_ticks} ticks"
+                f"has {count_text(row['tick_count'], 'row')} of evidence with "
+                f"{count_text(row['tick_count_distinct'], 'different tick')} up to {row['tick_max']}; the video has "
+                f"{count_text(n_ticks, 'tick')}"
             )
             what += f", of which {trimmed[video_id]} are trimmed" if trimmed[video_id] else ""
             yield Problem(file="frames", row=video_id, what=what, remedy=_RUN_AGAIN)

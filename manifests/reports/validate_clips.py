@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from foundation.array_types import Float32Array
+from foundation.text import count_text
 from manifests.files.media import MediaError, read_audio, read_frames, sha256_of
 from manifests.files.tar import MemberRange, member_name_at, read_member
 from manifests.landmarks import landmark_scheme
@@ -78,7 +79,7 @@ def _array(name: str, array: np.ndarray[Any, Any] | None, n_frames: int) -> Iter
     if array is None:
         return
     if len(array) != n_frames:
-        yield f"{name} has {len(array)} rows, the clip {n_frames} frames"
+        yield f"{name} has {count_text(len(array), 'row')}, the clip {count_text(n_frames, 'frame')}"
     if not np.isfinite(array).all():
         yield f"{name} holds numbers that are not finite"
 
@@ -159,7 +160,7 @@ def _video(mp4: bytes, n_frames: int, clip_px: int) -> Iterator[str]:
         yield f"mp4: {error}"
         return
     if count != n_frames:
-        yield f"mp4 has {count} frames, the row says {n_frames}"
+        yield f"mp4 has {count_text(count, 'frame')}, the row says {n_frames}"
     if video.rate_hz != TICK_RATE_HZ:
         yield f"mp4 has {video.rate_hz} frames per second, not {TICK_RATE_HZ}"
     if sizes - {(clip_px, clip_px)}:
@@ -175,4 +176,5 @@ def _audio(flac: bytes, n_frames: int) -> Iterator[str]:
     if rate_hz != AUDIO_RATE_HZ:
         yield f"flac has {rate_hz} samples per second, not {AUDIO_RATE_HZ}"
     if len(samples) != n_frames * SAMPLES_PER_TICK:
-        yield f"flac has {len(samples)} samples, {n_frames} frames need {n_frames * SAMPLES_PER_TICK}"
+        needed = f"{count_text(n_frames, 'frame needs', 'frames need')} {n_frames * SAMPLES_PER_TICK:,}"
+        yield f"flac has {count_text(len(samples), 'sample')}, {needed}"

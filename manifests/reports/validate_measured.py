@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from foundation.text import count_text
 from manifests.files.tables import read_table
 from manifests.reports.validate_clips import Problem
 from manifests.timeline import TICK_RATE_HZ
@@ -37,21 +38,26 @@ def measured_problems(dataset: Path) -> Iterator[Problem]:
     known, on_grid = frames["measured"].is_valid(), frames["grid"].is_valid()
     told = frames.filter(pc.and_(known, pc.invert(pc.fill_null(frames["measured"], True))))
     without_grid = pc.invert(pc.fill_null(told["grid"], False))
-    yield from _named(frames.filter(pc.xor(known, on_grid)), "ticks have only one of `measured` and `grid`")
-    yield from _named(
-        told.filter(pc.and_(without_grid, pc.greater(told["n_faces"], 0))), "ticks have faces and were not looked at"
-    )
+    either = "only one of `measured` and `grid`"
+    yield from _named(frames.filter(pc.xor(known, on_grid)), f"tick has {either}", f"ticks have {either}")
+    seen = told.filter(pc.and_(without_grid, pc.greater(told["n_faces"], 0)))
+    yield from _named(seen, "tick with faces that was not looked at", "ticks with faces that were not looked at")
     followed = pc.or_(told["track_id"].is_valid(), told["interpolated"])
-    yield from _named(told.filter(followed), "ticks were not measured and have a face that is followed")
+    yield from _unmeasured(told.filter(followed), "a face that is followed")
     masked = pc.invert(pc.fill_null(pc.is_nan(told["mask_prob"]), True))
-    yield from _named(told.filter(masked), "ticks were not measured and have a mask_prob, which takes their neighbours")
+    yield from _unmeasured(told.filter(masked), "a mask_prob, which takes its neighbours")
     yield from _clip_problems(dataset, told)
     yield from _span_problems(dataset, set(pc.unique(frames.filter(on_grid)["video_id"]).to_pylist()))
 
 
-def _named(rows: pa.Table, what: str) -> Iterator[Problem]:
-    for counted in sorted(pc.value_counts(rows["video_id"]).to_pylist(), key=lambda one: str(one["values"])):
-        yield Problem(file="frames", row=counted["values"], what=f"{counted['counts']} {what}", remedy=_RUN_AGAIN)
+def _unmeasured(rows: pa.Table, what: str) -> Iterator[Problem]:
+    yield from _named(rows, f"tick that was not measured has {what}", f"ticks that were not measured have {what}")
+
+
+def _named(rows: pa.Table, one: str, several: str) -> Iterator[Problem]:
+    for counted in sorted(pc.value_counts(rows["video_id"]).to_pylist(), key=lambda row: str(row["values"])):
+        what = count_text(counted["counts"], one, several)
+        yield Problem(file="frames", row=counted["values"], what=what, remedy=_RUN_AGAIN)
 
 
 def _clip_problems(dataset: Path, unmeasured: pa.Table) -> Iterator[Problem]:
@@ -65,7 +71,7 @@ def _clip_problems(dataset: Path, unmeasured: pa.Table) -> Iterator[Problem]:
             bounds = [round(row[name] * float(TICK_RATE_HZ)) for name in ("start_s", "end_s")]
             first, end = sorted_ticks[row["video_id"]].searchsorted(bounds)
             if end > first:
-                what = f"{end - first} of its ticks were not measured"
+                what = f"{end - first} of its ticks not measured"
                 yield Problem(file="clips", row=row["clip_id"], what=what, remedy=_RUN_AGAIN)
 
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from foundation.array_types import BoolArray, Int64Array
+from foundation.text import count_text
 
 __all__ = ["array_column", "block_column", "numpy_of", "rows_column"]
 
@@ -111,7 +112,7 @@ def rows_column(table: pa.Table, counts: Int64Array) -> pa.Array:
     `frames.other_faces` is written this way: `table` has one row per face, `counts` the (T,) faces per tick.
     """
     if counts.sum() != len(table):
-        raise ValueError(f"the counts add up to {counts.sum()}, the table has {len(table)} rows")
+        raise ValueError(f"the counts add up to {counts.sum()}, the table has {count_text(len(table), 'row')}")
     columns = [table.column(name).combine_chunks() for name in table.column_names]
     structs = pa.StructArray.from_arrays(
         [c if isinstance(c, pa.Array) else pa.array([], c.type) for c in columns], names=table.column_names

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from foundation.text import count_text
 from models.sampling.samplers import X0Predictor
 
 __all__ = ["LongAudioConfig", "Window", "blended", "windows"]
@@ -79,7 +80,9 @@ def windows(n_frames: int, config: LongAudioConfig) -> tuple[Window, ...]:
     [(0, 250), (175, 425), (350, 600)]
     """
     if n_frames < MIN_FRAMES:
-        raise ValueError(f"the clip has {n_frames} frames of speech; give at least {MIN_FRAMES}, which are 0.2 s")
+        raise ValueError(
+            f"the clip has {count_text(n_frames, 'frame')} of speech; give at least {MIN_FRAMES}, which are 0.2 s"
+        )
     length = min(n_frames, config.window_frames)
     hop = config.window_frames - config.overlap_frames
     n_hops = -(-(n_frames - length) // hop)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from foundation.text import count_text
 from models.motion.diffusion import MotionDiffusion
 from models.motion.inputs import Conditions, MotionInputs
 from models.sampling.editing import EditConfig, Known, sample_edited
@@ -97,7 +98,10 @@ def _check(network: MotionDiffusion, inputs: MotionInputs, noise: SeededNoise, c
     if network.training:
         raise ValueError("the network is in training mode, in which dropout spoils every step; call its eval()")
     if noise.batch != n_sequences:
-        raise ValueError(f"the noise has {noise.batch} seeds for {n_sequences} sequences; give one for each")
+        raise ValueError(
+            f"the noise has {count_text(noise.batch, 'seed')} for {count_text(n_sequences, 'sequence')}; give one for "
+            "each"
+        )
     if n_frames > config.long_audio.window_frames and not bool(inputs.mask_BT.all()):
         raise ValueError(
             f"the batch has {n_frames} frames, some of them padding, and windows have "

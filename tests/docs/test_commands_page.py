@@ -11,6 +11,7 @@ from typer.core import TyperCommand, TyperGroup
 from curation.cli.app import app as gaia_curate
 from foundation import errors
 from generation.cli import app as gaia_generate
+from generation.cli import detect_app
 from training.cli.app import app as gaia_train
 
 OPTION = re.compile(r"`(--[a-z-]+)`")
@@ -63,7 +64,8 @@ def test_the_page_has_every_command_with_its_options(title: str, app: typer.Type
 
 def test_the_page_has_every_option_of_gaia_generate(repository: Path) -> None:
     named = set(OPTION.findall(_section(repository, "gaia-generate")))
-    assert named == _options(typer.main.get_command(gaia_generate))
+    programs = (gaia_generate, detect_app)
+    assert named == set[str]().union(*(_options(typer.main.get_command(program)) for program in programs))
 
 
 def test_the_page_has_every_exit_code(repository: Path) -> None:

@@ -39,12 +39,12 @@ def test_portrait_and_speech_become_a_video_with_the_speech_and_25_pictures_a_se
     command = ["gaia-generate", "--run", diffusion_run, "--portrait", portrait, "--speech", speech, "--out", out]
     done = subprocess.run(command, env=command_environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert done.stdout == f"{out}: 32 frames, 1.28 s\n"
     with av.open(str(out)) as opened:
         assert opened.streams.video[0].average_rate == 25
         sound = np.concatenate([frame.to_ndarray()[0] for frame in opened.decode(audio=0)])
         assert "AI-generated" in opened.metadata["comment"]
         facts = json.loads(opened.metadata["description"])
+    assert done.stdout == f"{out}: 32 frames, 1.28 s; mark {facts['mark']}\n"
     assert facts["seed"] == 0
     assert facts["run"] == "tiny/step_00000007"
     assert set(facts["sha256"]) == {"portrait", "speech"}
@@ -67,7 +67,10 @@ def test_one_seed_is_one_video_and_another_seed_another(
     first, second = (video.path for video in made.videos)
     assert first.read_bytes() == out.read_bytes()
     assert (_pictures(first) != _pictures(second)).any()
-    assert str(made).splitlines() == [f"{path}: 32 frames, 1.28 s" for path in (first, second)]
+    assert str(made).splitlines() == [
+        f"{video.path}: 32 frames, 1.28 s; mark {video.mark_id:012x}" for video in made.videos
+    ]
+    assert made.videos[0].mark_id != made.videos[1].mark_id
 
 
 @pytest.mark.slow
@@ -80,7 +83,7 @@ def test_a_driving_video_needs_the_vae_alone_and_brings_its_own_sound(
         out = tmp_path / f"{number}.mp4"
         made = generation.talking_video(str(run), portrait=portrait, driving=driving, out=out)
         assert (made.out, made.n_frames, made.duration_s) == (out, 25, 1.0)
-        assert repr(made) == f"GenerationResult:\n  {out}: 25 frames, 1.00 s"
+        assert repr(made) == f"GenerationResult:\n  {out}: 25 frames, 1.00 s; mark {made.videos[0].mark_id:012x}"
         with av.open(str(out)) as opened:
             sound = np.concatenate([frame.to_ndarray()[0] for frame in opened.decode(audio=0)])
         assert np.sqrt(np.mean(sound**2)) > 0.01
@@ -122,7 +125,7 @@ def test_a_video_with_asked_head_poses_says_how_far_its_own_are_from_them(
     assert made.pose is not None
     assert made.pose.asked_deg[:, 1] == pytest.approx(10.0 * np.sin(2.0 * np.pi * np.arange(32) / 25.0), abs=1e-4)
     assert made.pose.measured_deg.shape == (32, 3)
-    assert str(made) == f"{tmp_path / 'out.mp4'}: 32 frames, 1.28 s; {made.pose}"
+    assert str(made) == f"{tmp_path / 'out.mp4'}: 32 frames, 1.28 s; mark {made.mark_id:012x}; {made.pose}"
 
 
 def test_a_dry_run_says_what_would_be_done_and_writes_nothing(
@@ -135,7 +138,7 @@ def test_a_dry_run_says_what_would_be_done_and_writes_nothing(
     assert "head pose: pitch 0 to 6 degrees, yaw 0 to 0 degrees, roll 0 to 0 degrees" in made.plan
     assert made.n_frames is made.duration_s is None
     assert "speech: 32 frames, 1.28 s" in made.plan
-    assert "1 windows of 32 frames, 20 steps of dpmpp_2m, 48 numbers a frame" in str(made)
+    assert "1 window of 32 frames, 20 steps of dpmpp_2m, 48 numbers a frame" in str(made)
     assert not out.exists()
 
 

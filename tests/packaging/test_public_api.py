@@ -39,14 +39,15 @@ NAMES = {
     },
     "training": {
         *("Experiment", "LatentsResult", "TrainingResult", "encode_latents", "experiment_names", "load_experiment"),
+        *("TextsResult", "encode_texts"),
         *("read_experiment", "train_diffusion", "train_experiment", "train_vae"),
         *("ExperimentRow", "ExperimentTable", "train_and_evaluate"),
         *("RatingTable", "WrittenSheet", "rating_table", "write_rating_sheet"),
         *("EvaluationTable", "RunEvaluation", "evaluate_outputs", "evaluate_run"),
     },
     "generation": {
-        *("BatchResult", "GeneratedVideo", "GenerationError", "GenerationResult", "JobListError", "PoseAgreement"),
-        *("talking_video", "talking_videos"),
+        *("BatchResult", "EditAgreement", "GeneratedVideo", "GenerationError", "GenerationResult", "JobListError"),
+        *("MarkFinding", "PoseAgreement", "find_mark", "talking_video", "talking_videos"),
     },
 }
 """What users may rely on. Signatures are in public_api.txt, which `python docs/make_python_reference.py` writes."""

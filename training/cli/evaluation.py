@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import typer
 
 from foundation.errors import EXIT_PROBLEMS, UsageError
+from foundation.text import count_text
 from training.cli.options import exit_codes
 
 __all__ = ["evaluate"]
@@ -162,4 +163,6 @@ def _require_run_alone(outputs: list[str] | None, truth: Path | None, reference:
 def _show_progress(n_done: int, n_all: int, what: str = "") -> None:
     """Show how far it is, where a person looks on."""
     if sys.stderr.isatty():
-        typer.echo(f"\r{what}{': ' if what else ''}{n_done} of {n_all} videos", err=True, nl=n_done == n_all)
+        typer.echo(
+            f"\r{what}{': ' if what else ''}{n_done} of {count_text(n_all, 'video')}", err=True, nl=n_done == n_all
+        )

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from foundation.array_types import Float32Array
+from foundation.text import count_text
 from manifests.timeline import TICK_RATE_HZ
 from training.comparison.estimates_over_videos import MeasuredSystem
 from training.comparison.feature_cache import FeatureCache
@@ -128,7 +129,7 @@ class OutputMeasurer:
             if without := sum(one.left_out.get("diversity", 0) for one in system.videos.values()):
                 n_frames = sum(one.n_frames for one in system.videos.values())
                 notes.append(
-                    f"{system.name}: {without} of {n_frames} frames without a face count in no figure of faces"
+                    f"{system.name}: {without} of {count_text(n_frames, 'frame')} without a face: in no figure of faces"
                 )
             if equal := sum(one.left_out.get("psnr", 0) for one in system.videos.values()):
                 notes.append(

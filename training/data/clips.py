@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from foundation.errors import GaiaError, ProblemsFoundError
+from foundation.text import count_text
 from manifests.files.media import MediaError, frames_at
 from manifests.files.tables import table_files
 from manifests.files.tar import read_member
@@ -89,7 +90,8 @@ class ClipReader:
             raise ClipError(f"{row.clip_id}: {row.file}: it has no {column}")
         if len(array) != (row.n_frames if frames is None else len(frames)):
             raise ClipError(
-                f"{row.clip_id}: {row.file}: column {column} has {len(array)} rows for {row.n_frames} frames"
+                f"{row.clip_id}: {row.file}: column {column} has {count_text(len(array), 'row')} for "
+                f"{count_text(row.n_frames, 'frame')}"
             )
         if column == "landmarks" and array.shape[1] != self._points:
             raise ClipError(
@@ -196,7 +198,8 @@ class DamageLog:
         if len(self) > max(1.0, self._max_share * self._n_clips):
             listed = "\n".join(list(self._reasons.values())[:5])
             raise DamagedDataError(
-                f"{len(self)} of {self._n_clips} clips are damaged, more than data.max_damaged_share "
+                f"{len(self)} of {count_text(self._n_clips, 'clip is', 'clips are')} damaged, more than "
+                "data.max_damaged_share "
                 f"{self._max_share:g}; `gaia-curate validate` lists all damage. The first:\n{listed}"
             )
 

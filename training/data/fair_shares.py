@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from foundation.array_types import BoolArray
+from foundation.text import count_text
 from manifests.files.tables import read_table
 from manifests.timeline import TICK_RATE_HZ
 from training.data.config import DataConfig
@@ -59,7 +60,8 @@ def left_out_by(rows: pa.Table, stays: BoolArray, setting: str) -> list[str]:
     if not len(gone):
         return []
     hours = pc.sum(gone["n_frames"]).as_py() / _FRAMES_PER_HOUR
-    return [f"{len(gone)} clips, {hours:.2f} h, of {len(set(people_of(gone)))} people left out by {setting}"]
+    people = count_text(len(set(people_of(gone))), "person", "people")
+    return [f"{count_text(len(gone), 'clip')}, {hours:.2f} h, of {people} left out by {setting}"]
 
 
 def hash_order(rows: pa.Table) -> list[int]:

@@ -5,6 +5,7 @@ import json
 from collections import Counter
 from dataclasses import dataclass, replace
 
+from foundation.text import count_text
 from manifests.vocabulary import Split
 from training.data.fair_shares import hash_order, people_of
 from training.data.selection import ClipIndex, SelectionError, select_clips
@@ -70,10 +71,11 @@ def held_out(learned: ClipIndex, split: Split, *, count: int, min_frames: int = 
     known, people = set(people_of(learned.rows)), people_of(index.rows)
     of_others = [clip for clip in hash_order(index.rows) if people[clip] not in known]
     left_out = len(index) - len(of_others)
-    who = f"{left_out} of {len(index)} clips of split {split!r} show people that the run learns from"
+    of_split = count_text(len(index), f"clip of split {split!r} shows", f"clips of split {split!r} show")
+    who = f"{left_out} of {of_split} people that the run learns from"
     enough = [clip for clip in of_others if index.n_frames[clip] >= min_frames]
     if not enough:
-        reason = who if left_out else f"no clip of split {split!r} has {min_frames} frames"
+        reason = who if left_out else f"no clip of split {split!r} has {count_text(min_frames, 'frame')}"
         raise NothingHeldOutError(f"nothing is validated: {reason}; {_OFF}")
     clips = _people_in_turn(enough, people)[:count]
     return HeldOut(

@@ -17,6 +17,7 @@ from foundation.errors import UsageError
 from foundation.storage.array_columns import array_kind, array_ranges
 from foundation.storage.arrow import open_parquet
 from foundation.storage.side_by_side import side_by_side
+from foundation.text import count_text
 from manifests.clip_size import clip_px
 from manifests.errors import DatasetError
 from manifests.files.cells import bad_cells
@@ -44,6 +45,7 @@ _COLUMNS = (
     "n_frames",
     "landmark_scheme",
     "speech_encoder",
+    "instruction",
     "media",
     "mp4_offset",
     "mp4_size",
@@ -238,13 +240,21 @@ def _matching(dataset: Path, rows: pa.Table, config: DataConfig) -> pa.Table:
                 f"{dataset}: no clip is left by data.{setting} {list(allowed)}: the clips have {column} "
                 f"{', '.join(map(repr, sorted(found)))}; change data.{setting}"
             )
+    if config.with_instruction:
+        n_before = len(rows)
+        rows = rows.filter(pc.is_valid(rows["instruction"]))
+        if not len(rows):
+            raise SelectionError(
+                f"{dataset}: none of {n_before} clips has an instruction, by which text drives motion; bring them in "
+                f"with `gaia-curate instructions {dataset} FILE.csv`"
+            )
     if config.where is not None:
         n_before = len(rows)
         rows = rows.filter(pc.is_in(rows["clip_id"], _clips_where(dataset, config, config.where)))
         if not len(rows):
             raise SelectionError(
-                f"{dataset}: none of {n_before} clips fulfils data.where {config.where!r}; change it, or look at the "
-                f"columns that it names with `gaia-curate stats {dataset} --sql ...`"
+                f"{dataset}: none of {count_text(n_before, 'clip')} fulfils data.where {config.where!r}; change it, or "
+                f"look at the columns that it names with `gaia-curate stats {dataset} --sql ...`"
             )
     return rows
 

@@ -29,6 +29,7 @@ import numpy as np
 
 from foundation.array_types import Float32Array, Float64Array
 from foundation.errors import UsageError
+from foundation.text import count_text
 
 __all__ = [
     "FeatureMoments",
@@ -170,6 +171,6 @@ def _moments_of(videos: Sequence[Float32Array], numbers: Sequence[int]) -> Featu
 def _check_features(first: FeatureMoments, second: FeatureMoments) -> None:
     if first.mean_D.shape != second.mean_D.shape:
         raise UsageError(
-            f"features of {len(first.mean_D)} and of {len(second.mean_D)} numbers cannot be compared: "
+            f"features of {len(first.mean_D)} and of {count_text(len(second.mean_D), 'number')} cannot be compared: "
             "take both from one network"
         )

@@ -22,6 +22,7 @@ import numpy as np
 
 from foundation.array_types import Float32Array, Float64Array
 from foundation.errors import UsageError
+from foundation.text import count_text
 from manifests.landmarks import LandmarkScheme
 from training.evaluation.frame_mean import FrameMean, mean_over_frames
 
@@ -71,8 +72,8 @@ def checked_pair(
     for name, landmarks in (("generated", generated_TK2), ("true", truth_TK2)):
         if landmarks.shape != expected:
             raise UsageError(
-                f"{name} landmarks have the shape {landmarks.shape}; of {len(truth_TK2)} frames and the scheme "
-                f"{scheme.name} it is {expected}"
+                f"{name} landmarks have the shape {landmarks.shape}; of {count_text(len(truth_TK2), 'frame')} and the "
+                f"scheme {scheme.name} it is {expected}"
             )
     if width_px < 1:
         raise UsageError(f"pictures of {width_px} pixels have no landmarks: give the width of the pictures")

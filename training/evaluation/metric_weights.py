@@ -10,6 +10,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
+from foundation.text import count_text
 from foundation.weights import AssetError, MissingAssetsError, asset_path, missing_assets
 from foundation.weights.safe_load import load_torch_weights
 
@@ -72,6 +73,6 @@ def load_named(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     """
     names = network.state_dict()
     if absent := [name for name in names if name not in tensors and not name.endswith("num_batches_tracked")]:
-        raise KeyError(f"{len(absent)} tensors are missing, such as {absent[0]}")
+        raise KeyError(f"{count_text(len(absent), 'tensor is', 'tensors are')} missing, such as {absent[0]}")
     network.load_state_dict({name: tensors[name] for name in names if name in tensors}, strict=False)
     network.eval().requires_grad_(requires_grad=False)

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from foundation.array_types import Float32Array, UInt8Array
 from foundation.cepstra import N_CEPSTRA
 from foundation.errors import UsageError
+from foundation.text import count_text
 from training.evaluation.metric_weights import load_named, metric_tensors
 
 __all__ = ["CROP_PX", "WINDOW_FRAMES", "SyncNet", "sync_embeddings", "syncnet"]
@@ -129,7 +130,7 @@ def sync_embeddings(
         )
     if cepstra_RC.ndim != 2 or cepstra_RC.shape[1] != N_CEPSTRA or len(cepstra_RC) < _ROWS_PER_FRAME * n_frames:
         raise UsageError(
-            f"cepstra have the shape {cepstra_RC.shape}; of {n_frames} frames give "
+            f"cepstra have the shape {cepstra_RC.shape}; of {count_text(n_frames, 'frame')} give "
             f"({_ROWS_PER_FRAME * n_frames}, {N_CEPSTRA})"
         )
     device = next(network.parameters()).device

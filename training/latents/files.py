@@ -22,6 +22,7 @@ from foundation.storage.arrow import open_parquet, read_parquet
 from foundation.storage.atomic import write_json_atomic
 from foundation.storage.digest import file_sha256
 from foundation.storage.regular_files import read_small
+from foundation.text import count_text
 from manifests.errors import first_problem
 from manifests.files.cells import bad_cells
 from manifests.files.names import Sha256, files_of, folder_in
@@ -157,7 +158,7 @@ class LatentFacts(BaseModel):
             raise ValueError(f"latents of this VAE are {shape}, not {self.latent_shape}")
         for name, moments, channels in (("latents", self.latents, shape[0]), ("pose_deg", self.pose_deg, 3)):
             if len(moments.mean) != channels:
-                raise ValueError(f"{name} has {len(moments.mean)} channels, not {channels}")
+                raise ValueError(f"{name} has {count_text(len(moments.mean), 'channel')}, not {channels}")
         return self
 
     def sha256(self) -> str:

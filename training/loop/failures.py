@@ -9,6 +9,7 @@ import torch
 from torch import distributed
 
 from foundation.errors import CannotStartError, ProblemsFoundError
+from foundation.text import count_text
 from training.loop.compilation import message_of_compiler
 from training.loop.config import TrainConfig
 from training.loop.parallel import Ranks
@@ -60,7 +61,7 @@ class BadSteps:
         limit, share = self._config.max_bad_steps, self._config.max_bad_share
         named = ", ".join(self._networks)
         if self._in_a_row >= limit:
-            return f"gradients of {named} were not finite in {self._in_a_row} steps in a row"
+            return f"gradients of {named} were not finite in {count_text(self._in_a_row, 'step')} in a row"
         if (at_checkpoint or self._bad >= limit) and self._bad > share * self._steps:
             return (
                 f"gradients of {named} were not finite in {self._bad} of {self._steps} steps, more than "

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from foundation.errors import UsageError
 from foundation.storage.regular_files import read_small
+from foundation.text import count_text
 from models.run_folder import RunFolder, step_of
 from models.tensor_files import TensorShape
 from training.data.order import Cursor
@@ -229,9 +230,9 @@ def _refuse_other_networks(checkpoint: Path, saved: Mapping[str, TensorShape], t
     if differing:
         name = differing[0]
         raise CheckpointError(
-            f"{checkpoint} is of other networks: {len(differing)} tensors differ, such as {name[:200]}: "
-            f"{_shape_text(saved.get(name))} there, {_shape_text(here.get(name))} here; resume with the settings in "
-            "run.json"
+            f"{checkpoint} is of other networks: {count_text(len(differing), 'tensor differs', 'tensors differ')}, "
+            f"such as {name[:200]}: {_shape_text(saved.get(name))} there, {_shape_text(here.get(name))} here; resume "
+            "with the settings in run.json"
         )
 
 

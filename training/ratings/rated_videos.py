@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from foundation.errors import UsageError
-from foundation.text import printable
+from foundation.text import count_text, printable
 
 __all__ = [
     "MOST_ITEMS",
@@ -85,8 +85,8 @@ def matched_videos(outputs: Sequence[str], *, most: int | None, seed: int) -> Ra
         )
     if len(systems) > MOST_SYSTEMS or len(systems) * min(len(shared), most or len(shared)) > MOST_ITEMS:
         raise UnusableVideosError(
-            f"{len(systems)} systems have {len(shared)} videos each, and a sheet has {MOST_SYSTEMS} systems and "
-            f"{MOST_ITEMS} videos at most; give --videos with a smaller number"
+            f"{count_text(len(systems), 'system has', 'systems have')} {count_text(len(shared), 'video')} each, and a "
+            f"sheet has {MOST_SYSTEMS} systems and {MOST_ITEMS} videos at most; give --videos with a smaller number"
         )
     drawn = sorted(shared, key=lambda name: hashed(seed, "draw", name))[:most]
     return RatedVideos(

@@ -142,7 +142,9 @@ def rating_table(key: str | Path, ratings: Sequence[str | Path], *, seed: int = 
     _require_room(key, len(known.systems), len(videos), len(given))
     grades_CSRV = _grades(known, given, videos)
     if not np.isfinite(grades_CSRV).any():
-        raise RatingsError(f"the {len(given)} files hold no rating; give files of raters who have begun")
+        raise RatingsError(
+            f"the {count_text(len(given), 'file holds', 'files hold')} no rating; give files of raters who have begun"
+        )
     draws = resampling(len(given), len(videos), seed)
     systems = tuple(
         SystemScores(
@@ -190,8 +192,8 @@ def _require_room(key: str | Path, n_systems: int, n_videos: int, n_raters: int)
     work = n_systems * (n_systems + 1) // 2 * (5 * n_videos + n_raters)
     if n_videos > _MOST_VIDEOS or work > _MOST_WORK:
         raise RatingsError(
-            f"{key} has {n_systems} systems of {n_videos:,} videos, which with {n_raters} raters is too much for one "
-            "table; write sheets of fewer systems or videos"
+            f"{key} has {count_text(n_systems, 'system')} of {count_text(n_videos, 'video')}, which with "
+            f"{count_text(n_raters, 'rater')} is too much for one table; write sheets of fewer systems or videos"
         )
 
 

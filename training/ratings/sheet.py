@@ -17,7 +17,7 @@ from urllib.parse import quote
 from foundation.html_page import html_page, page_part
 from foundation.json_text import json_text
 from foundation.storage.atomic import write_bytes_atomic
-from foundation.text import megabytes, shown
+from foundation.text import count_text, megabytes, shown
 from training.ratings.grades import CRITERIA, GRADES
 from training.ratings.rated_videos import RatedVideos, UnusableVideosError, hashed, matched_videos
 from training.ratings.rating_files import KeyItem, RatingKey
@@ -55,7 +55,7 @@ class WrittenSheet:
 
     def __str__(self) -> str:
         """Return what was written."""
-        what = f"{self.n_videos} videos, each of {self.n_systems} systems"
+        what = f"{count_text(self.n_videos, 'video')}, each of {count_text(self.n_systems, 'system')}"
         lines = [
             f"{self.page}: {megabytes(self.size_bytes)}, {what}; send it to the raters",
             f"{self.key}: whose each video is; keep it for `gaia-train rating-table`, and away from the raters",

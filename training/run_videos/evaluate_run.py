@@ -7,6 +7,7 @@ from pathlib import Path
 
 from foundation.errors import UsageError
 from foundation.json_text import json_text
+from foundation.text import count_text
 from manifests.dataset import Dataset
 from training.comparison.evaluate_outputs import evaluate_outputs
 from training.comparison.evaluation_table import EvaluationTable
@@ -15,6 +16,9 @@ from training.run_videos.generate_videos import GeneratedVideos, generate_videos
 from training.run_videos.tested_run import TestedRun, UnsuitedRunError, load_tested_run
 
 __all__ = ["EvaluatedProtocol", "RunEvaluation", "evaluate_run"]
+
+COPY_SYSTEM = "copy of the reference"
+"""Name in the tables of the baseline that never moves."""
 
 TABLE_FOLDER = "table"
 """In the folder of a protocol: what `evaluate_outputs` writes."""
@@ -118,8 +122,11 @@ def evaluate_run(
         generated = generate_videos(
             tested, name, protocols[name], folder, limit=limit, on_video=_of("generate", name, on_video)
         )
+        systems = {tested.folder.path.resolve().name: generated.outputs}
+        if generated.copy is not None:
+            systems |= {COPY_SYSTEM: generated.copy}
         table = evaluate_outputs(
-            {tested.folder.path.resolve().name: generated.outputs},
+            systems,
             generated.truth,
             folder / TABLE_FOLDER,
             table=protocols[name].table,
@@ -175,4 +182,4 @@ def _list_notes(members: ProtocolSet, run: TestedRun, test_list: str | Path | No
     n_videos = len(set(run.clips.index.rows["video_id"].to_pylist()))
     if test_list is None or members.videos in (None, n_videos):
         return []
-    return [f"{members.origin}; here {n_videos} videos have clips"]
+    return [f"{members.origin}; here {count_text(n_videos, 'video has', 'videos have')} clips"]

@@ -4,7 +4,7 @@ FOLDER/generated.json says which videos they are and what made them. It is writt
 folder is never taken for another run's; a video whose files are there is not generated again.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -17,12 +17,13 @@ from foundation.packages import DISTRIBUTION
 from foundation.settings import settings_of
 from foundation.storage.atomic import write_json_atomic
 from foundation.storage.regular_files import read_small
+from foundation.text import count_text
 from manifests.errors import DatasetError, MediaError
 from training.data.clips import ClipError
 from training.evaluation.protocols.protocol import EvaluationProtocol
 from training.run_videos.planned_videos import PlannedVideo, planned_videos, short_clips
 from training.run_videos.tested_run import TestedRun
-from training.run_videos.written_videos import FOLDERS, VideoWriter
+from training.run_videos.written_videos import COPY, VideoWriter, folders_of
 
 __all__ = ["RECORD_FILE", "GeneratedRecord", "GeneratedVideos", "generate_videos"]
 
@@ -74,6 +75,8 @@ class GeneratedVideos:
     """Videos that could not be generated, by their stem, each with the reason."""
     notes: tuple[str, ...]
     """What is unlike the protocol, a sentence each."""
+    copy: Path | None = None
+    """Folder of videos that copy the picture; None: the protocol has none."""
 
     @property
     def outputs(self) -> Path:
@@ -94,7 +97,8 @@ class GeneratedVideos:
         """Return the report."""
         earlier = self.n_videos - self.n_new
         before = f", {earlier} of them there already" if earlier else ""
-        videos = f"{self.n_videos} videos of {self.n_clips} clips, {self.n_frames} frames{before}"
+        videos = f"{count_text(self.n_videos, 'video')} of {count_text(self.n_clips, 'clip')}"
+        videos = f"{videos}, {count_text(self.n_frames, 'frame')}{before}"
         lines = [f"{self.protocol}: {videos}: {self.folder}"]
         lines += [f"note: {note}" for note in self.notes]
         lines += [f"left out: {stem}: {reason}" for stem, reason in self.left_out.items()]
@@ -140,7 +144,7 @@ def generate_videos(
         videos=planned,
         left_out={},
     )
-    record = _begun(folder, record)
+    record = _begun(folder, record, folders_of(protocol))
     writer = VideoWriter(run, name, protocol, folder)
     left_out: dict[str, str] = {}
     n_new = 0
@@ -157,8 +161,8 @@ def generate_videos(
     made = [video for video in planned if video.stem not in left_out]
     if not made:
         raise ProblemsFoundError(
-            f"{folder}: none of {len(planned)} videos could be generated; `gaia-curate validate {run.dataset.path}` "
-            f"lists what is damaged, first: {next(iter(left_out.values()))}"
+            f"{folder}: none of {count_text(len(planned), 'video')} could be generated; `gaia-curate validate "
+            f"{run.dataset.path}` lists what is damaged, first: {next(iter(left_out.values()))}"
         )
     done = record.model_copy(update={"complete": True, "left_out": left_out})
     write_json_atomic(folder / RECORD_FILE, done.model_dump(mode="json"))
@@ -171,10 +175,11 @@ def generate_videos(
         n_new=n_new,
         left_out=left_out,
         notes=tuple(short_clips(protocol, planned)),
+        copy=folder / COPY if protocol.has_copy else None,
     )
 
 
-def _begun(folder: Path, record: GeneratedRecord) -> GeneratedRecord:
+def _begun(folder: Path, record: GeneratedRecord, kinds: Iterable[str]) -> GeneratedRecord:
     """Write the record of a call that begins or goes on, and return it.
 
     Raises:
@@ -191,7 +196,7 @@ def _begun(folder: Path, record: GeneratedRecord) -> GeneratedRecord:
             raise UsageError(f"{path} is damaged: {error}; name another folder") from error
         _require_same(folder, before, record)
         record = record.model_copy(update={"software": before.software})
-    for kind in FOLDERS:
+    for kind in kinds:
         (folder / kind).mkdir(parents=True, exist_ok=True)
     write_json_atomic(path, record.model_dump(mode="json"))
     return record
@@ -209,6 +214,6 @@ def _require_same(folder: Path, before: GeneratedRecord, now: GeneratedRecord) -
     other = {video.stem for video in before.videos} - {video.stem for video in now.videos if video in before.videos}
     if other:
         raise UsageError(
-            f"{folder} holds {len(other)} videos, such as {min(other)}, that are not asked for now: the clips of the "
-            "test set are others, or fewer; give at least the limit of before, or name another folder"
+            f"{folder} holds {count_text(len(other), 'video')} beside those asked for now, such as {min(other)}: the "
+            "clips of the test set are others, or fewer; give at least the limit of before, or name another folder"
         )

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from foundation.array_types import BoolArray
 from foundation.storage.path_text import path_of_text
 from foundation.storage.regular_files import read_small
+from foundation.text import count_text
 from manifests.files.tables import read_table
 from manifests.vocabulary import SPLITS
 from models.run_folder import RunFolder
@@ -146,8 +147,8 @@ def _listed(index: ClipIndex, names: Sequence[str], notes: list[str]) -> ClipInd
     found = wanted & {other for name in ids for other in called.get(name, ())}
     if not found:
         raise HeldOutError(
-            f"{index.dataset} has no clip of the {len(names)} videos of the list, such as {names[0]!r}; curate them, "
-            "and name them as their files are named"
+            f"{index.dataset} has no clip of {count_text(len(names), 'video')} of the list, such as {names[0]!r}; "
+            "curate them, and name them as their files are named"
         )
     if len(found) < len(wanted):
         first = next(name for name in names if name not in found)
@@ -172,14 +173,13 @@ def _unknown_to(index: ClipIndex, learned: Collection[str], run: RunFolder, note
     stays: BoolArray = np.array([taken.isdisjoint(kin) for kin in _kin(index.rows, groups)], dtype=np.bool_)
     if not stays.any():
         raise HeldOutError(
-            f"{run.path} has learned from the people in all of {len(index)} clips that it could be tested on; give "
-            "clips of other people, or train with --set data.test_sources=[SOURCE]"
+            f"{run.path} has learned from the people in all of {count_text(len(index), 'clip')} that it could be "
+            "tested on; give clips of other people, or train with --set data.test_sources=[SOURCE]"
         )
     if not stays.all():
         gone = index.rows.filter(pa.array(~stays))
-        notes.append(
-            f"{len(gone)} clips of {len(set(people_of(gone)))} people are left out: the run has learned from them"
-        )
+        people = count_text(len(set(people_of(gone))), "person", "people")
+        notes.append(f"{count_text(len(gone), 'clip')} of {people} left out: the run has learned from them")
     return _rows_of(index, stays)
 
 

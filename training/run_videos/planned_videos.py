@@ -6,6 +6,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from foundation.errors import UsageError
+from foundation.text import count_text
 from training.data.fair_shares import hash_order
 from training.data.randomness import draw_below, seed_of
 from training.evaluation.protocols.protocol import EvaluationProtocol
@@ -28,7 +29,9 @@ class PlannedVideo(BaseModel):
     round: int
     """From 1 on."""
     clip_id: str
-    """Clip that drives it."""
+    """Clip that drives it, and whose frames are the truth."""
+    speech_clip_id: str | None = None
+    """Clip of another person whose speech drives it; None: that of the clip, or landmarks."""
     reference_clip_id: str
     """Clip whose picture is animated."""
     reference_frame: int
@@ -57,7 +60,7 @@ def planned_videos(
     Raises:
         UnusableTestSetError: no clip can drive a video, or there is no clip of another person.
     """
-    driving = _driving(protocol, clips)
+    driving = driving_all = _driving(protocol, clips)
     if not driving:
         lacking = "speech features (tier diffusion)" if protocol.drive == "speech" else "enough frames"
         raise UnusableTestSetError(
@@ -72,6 +75,9 @@ def planned_videos(
     planned = []
     for clip in driving:
         available = n_frames[clip] - protocol.first_frame
+        speech = None if protocol.speech == "own" else _other_speech(name, protocol, clips, ids, driving_all, clip)
+        if speech is not None:
+            available = min(available, n_frames[speech] - protocol.first_frame)
         for number in range(1, protocol.rounds + 1):
             reference, frame = _reference(name, protocol, clips, ids, n_frames, clip, number)
             stem = ids[clip] if protocol.rounds == 1 else f"{ids[clip]}_round{number}"
@@ -80,6 +86,7 @@ def planned_videos(
                     stem=stem,
                     round=number,
                     clip_id=ids[clip],
+                    speech_clip_id=None if speech is None else ids[speech],
                     reference_clip_id=ids[reference],
                     reference_frame=frame,
                     first_frame=protocol.first_frame,
@@ -95,7 +102,8 @@ def short_clips(protocol: EvaluationProtocol, planned: Sequence[PlannedVideo]) -
     """Return a sentence on clips with fewer frames than a protocol asks for; none where there are no such clips."""
     most = protocol.most_frames
     short = {video.clip_id for video in planned if most is not None and video.n_frames < most}
-    return [f"{len(short)} clips have fewer than {most} frames, and give all that they have"] if short else []
+    many = count_text(len(short), "clip has", "clips have")
+    return [f"{many} fewer than {most} frames, all of which count"] if short else []
 
 
 def _driving(protocol: EvaluationProtocol, clips: HeldOutClips) -> list[int]:
@@ -106,6 +114,23 @@ def _driving(protocol: EvaluationProtocol, clips: HeldOutClips) -> list[int]:
             [name is not None for name in clips.index.rows["speech_encoder"].to_pylist()], dtype=np.bool_
         )
     return [int(clip) for clip in np.flatnonzero(enough)]
+
+
+def _other_speech(
+    name: str, protocol: EvaluationProtocol, clips: HeldOutClips, ids: Sequence[str], speaking: Sequence[int], clip: int
+) -> int:
+    """Return a clip of another person's speech: one that is long enough, or else the longest."""
+    others = [other for other in speaking if clips.people[other] != clips.people[clip]]
+    if not others:
+        raise UnusableTestSetError(
+            f"{clips.index.dataset}: protocol {name} needs speech of two people, and all of the test set is of "
+            f"{clips.people[clip]}; curate more people into the test set"
+        )
+    n_frames = clips.index.n_frames
+    enough = [other for other in others if n_frames[other] >= n_frames[clip]]
+    if not enough:
+        return max(others, key=lambda other: (int(n_frames[other]), ids[other]))
+    return enough[draw_below(len(enough), protocol.seed, name, ids[clip], "speech")]
 
 
 def _reference(
@@ -123,8 +148,9 @@ def _reference(
     others = [other for other, person in enumerate(clips.people) if person != clips.people[clip]]
     if not others:
         raise UnusableTestSetError(
-            f"{clips.index.dataset}: protocol {name} needs clips of two people, and the {len(clips.index)} clips of "
-            f"the test set all show {clips.people[clip]}; curate more people into the test set"
+            f"{clips.index.dataset}: protocol {name} needs clips of two people, and the test set has "
+            f"{count_text(len(clips.index), 'clip')}, of {clips.people[clip]} alone; curate more people into the test "
+            "set"
         )
     stream = (protocol.seed, name, ids[clip], number)
     chosen = others[draw_below(len(others), *stream, "clip")]

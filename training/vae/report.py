@@ -8,6 +8,7 @@ import torch
 
 from foundation.array_types import Int64Array
 from foundation.storage.atomic import write_json_atomic
+from foundation.text import count_text
 from models.pixels import to_float, to_uint8
 from models.run_folder import RunFolder
 from models.vae.landmark_image import LandmarkRenderer
@@ -96,8 +97,8 @@ def report_lines(checks: Mapping[str, ReconstructionCheck]) -> list[str]:
     """Return a line of text on each kind of frames."""
     called = {"learned": "learned frames", "unseen": "unseen frames of learned clips", "val": "clips of split val"}
     return [
-        f"{called[kind]}, {check.n_pairs} pairs: rebuilt at {check.psnr_db:.2f} dB, a copy of the reference has "
-        f"{check.copy_psnr_db:.2f} dB: {check.gain_db:+.2f} dB"
+        f"{called[kind]}, {count_text(check.n_pairs, 'pair')}: rebuilt at {check.psnr_db:.2f} dB, a copy of the "
+        f"reference has {check.copy_psnr_db:.2f} dB: {check.gain_db:+.2f} dB"
         for kind, check in checks.items()
     ]
 

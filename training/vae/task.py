@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from foundation.array_types import RgbImage
 from foundation.errors import CannotStartError
+from foundation.text import count_text
 from manifests.record import read_dataset, write_dataset
 from models.pixels import to_float
 from models.vae.blocks import ResBlock
@@ -177,9 +178,9 @@ class VaeTask:
         self._bad_in_a_row = self._bad_in_a_row + 1 if bad else 0
         many = self._bad_factors >= config.max_bad_factors
         if self._bad_in_a_row >= config.max_bad_factors:
-            where = f"{self._bad_in_a_row} steps in a row"
+            where = f"{count_text(self._bad_in_a_row, 'step')} in a row"
         elif many and self._bad_factors > config.train.max_bad_share * self._gan_steps:
-            where = f"{self._bad_factors} of {self._gan_steps} steps"
+            where = f"{self._bad_factors} of {count_text(self._gan_steps, 'step')}"
         else:
             return
         raise TrainError(
@@ -193,7 +194,7 @@ class VaeTask:
         left_out = self.source.pairs.index.left_out
         if not self._bad_factors:
             return left_out
-        where = f"{self._bad_factors} of {self._gan_steps} steps with a GAN"
+        where = f"{self._bad_factors} of {count_text(self._gan_steps, 'step')} with a GAN"
         return [
             *left_out,
             f"the factor of the GAN loss was not finite in {where}; the discriminator had no say in them",
@@ -221,8 +222,9 @@ class VaeTask:
         pairs = self.source.pairs
         held_out = int((pairs.index.n_frames - pairs.n_train_frames).sum())
         return (
-            f"{len(pairs.index)} clips, {pairs.index.hours:.2f} h, {len(pairs)} pairs of frames an epoch, {held_out} "
-            f"frames held out, landmarks {pairs.index.landmark_scheme}"
+            f"{count_text(len(pairs.index), 'clip')}, {pairs.index.hours:.2f} h, "
+            f"{count_text(len(pairs), 'pair of frames', 'pairs of frames')} an epoch, {count_text(held_out, 'frame')} "
+            f"held out, landmarks {pairs.index.landmark_scheme}"
             + "".join(f"; {sentence}" for sentence in pairs.index.left_out)
         )
 

@@ -8,6 +8,7 @@ from curation.choices import LayoutName
 from curation.sources.entries import Entry, SourceError
 from foundation.storage.locations import is_remote, store_errors
 from foundation.storage.regular_files import open_regular
+from foundation.text import count_text
 
 __all__ = ["Labelled", "Layout", "Tree", "note"]
 
@@ -86,4 +87,4 @@ def note(names: Sequence[str], what: str) -> tuple[str, ...]:
     >>> note(["a.mp4", "b.mp4"], "have no name")
     ('2 videos, such as a.mp4, have no name.',)
     """
-    return (f"{len(names)} videos, such as {names[0]}, {what}.",) if names else ()
+    return (f"{count_text(len(names), 'video')}, such as {names[0]}, {what}.",) if names else ()

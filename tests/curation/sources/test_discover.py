@@ -109,7 +109,7 @@ def test_a_pattern_leaves_thumbnails_texts_and_folders_and_says_so(tmp_path: Pat
     assert (found.ignored_files, found.left_alone) == (1, (str(tmp_path / "@eaDir"),))
     assert found.notes == (
         (
-            f"1 folders, such as {tmp_path / 'day 1'}, match the pattern and were not looked into; `**/` in a pattern "
+            f"1 folder that the pattern matches, such as {tmp_path / 'day 1'}, was not looked into; `**/` in a pattern "
             "means a folder and all below it."
         ),
     )

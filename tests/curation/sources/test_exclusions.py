@@ -72,7 +72,7 @@ def test_who_is_on_the_list_is_not_decoded_and_stands_in_the_table(listed: Path,
     row = read_table(dataset, "videos").to_pylist()[0]
     assert row["error_code"] == "excluded"
     digest = sha256((listed.parent / "out.txt").read_bytes()).hexdigest()
-    assert row["error_detail"] == f"left out by --exclude-speakers (the list of 1 entries with sha256 {digest[:12]})"
+    assert row["error_detail"] == f"left out by --exclude-speakers (the list of 1 entry with sha256 {digest[:12]})"
     assert row["duration_s"] is None
     assert validate(dataset) == []
     totals = read_dataset(dataset).totals
@@ -155,8 +155,8 @@ def test_entries_that_name_nothing_are_told(listed: Path) -> None:
     people, files = put_list(listed.parent / "p.txt", "bert", "Bert"), put_list(listed.parent / "v.txt", "bb.mp4")
     report = go(listed, speakers=people, videos=files)
     assert report.notes == (
-        "1 entries of --exclude-speakers name nothing of this source, such as 'Bert'.",
-        "1 entries of --exclude-videos name nothing of this source, such as 'bb.mp4'.",
+        "1 entry of --exclude-speakers names nothing of this source, such as 'Bert'.",
+        "1 entry of --exclude-videos names nothing of this source, such as 'bb.mp4'.",
     )
 
 

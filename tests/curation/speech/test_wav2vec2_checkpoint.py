@@ -146,7 +146,7 @@ def test_a_checkpoint_that_lacks_weights_is_refused(folder: Path) -> None:
         (
             "config.json",
             {"num_hidden_layers": 1},
-            "'context:2', but the transformer of .* has 1 layers; give context:1",
+            "'context:2', but the transformer of .* has 1 layer; give context:1",
         ),
         ("preprocessor_config.json", {"sampling_rate": 8000}, "asks for audio at 8000 Hz; ours is at 16000"),
     ],

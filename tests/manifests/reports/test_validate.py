@@ -58,7 +58,7 @@ def test_a_whole_dataset_has_no_problem(dataset: Path) -> None:
         ("clips", "a.parquet", lambda t: t.slice(0, 1), "tier vae keeps ticks 120 to 200 for this clip, which `clips`"),
         ("clips", "a.parquet", lambda t: pa.concat_tables([t, t]), "or the clip has two rows"),
         ("clips", "a.parquet", _set("n_frames", 0, 99), "mp4 has 100 frames, the row says 99"),
-        ("clips", "a.parquet", _set("n_frames", 0, 99), "flac has 64000 samples, 99 frames need 63360"),
+        ("clips", "a.parquet", _set("n_frames", 0, 99), "flac has 64,000 samples, 99 frames need 63,360"),
         ("clips", "a.parquet", _set("n_frames", 1, 79), "landmarks has 80 rows, the clip 79 frames"),
         ("clips", "a.parquet", _set("mp4_sha256", 0, "0" * 64), "do not have the sha256"),
         ("clips", "a.parquet", _set("mp4_offset", 0, 0), "is no member of the tar"),

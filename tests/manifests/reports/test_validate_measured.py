@@ -51,19 +51,19 @@ def test_a_dataset_that_says_what_was_measured_is_valid_and_counts_it(coarse: Pa
 @pytest.mark.parametrize(
     ("name", "part", "column", "row", "value", "expected"),
     [
-        ("frames", "a.parquet", "grid", 7, None, "1 ticks have only one of `measured` and `grid`"),
-        ("frames", "a.parquet", "n_faces", 101, 1, "1 ticks have faces and were not looked at"),
-        ("frames", "a.parquet", "track_id", 105, 0, "1 ticks were not measured and have a face that is followed"),
+        ("frames", "a.parquet", "grid", 7, None, "1 tick has only one of `measured` and `grid`"),
+        ("frames", "a.parquet", "n_faces", 101, 1, "1 tick with faces that was not looked at"),
+        ("frames", "a.parquet", "track_id", 105, 0, "1 tick that was not measured has a face that is followed"),
         (
             "frames",
             "a.parquet",
             "interpolated",
             106,
             True,
-            "1 ticks were not measured and have a face that is followed",
+            "1 tick that was not measured has a face that is followed",
         ),
-        ("frames", "a.parquet", "mask_prob", 110, 0.5, "1 ticks were not measured and have a mask_prob"),
-        ("frames", "a.parquet", "measured", 99, False, "1 of its ticks were not measured"),
+        ("frames", "a.parquet", "mask_prob", 110, 0.5, "1 tick that was not measured has a mask_prob"),
+        ("frames", "a.parquet", "measured", 99, False, "1 of its ticks not measured"),
         ("spans", "spans.parquet", "on_grid", 0, True, "is kept, and on_grid says that its borders are not exact"),
     ],
 )

@@ -266,7 +266,7 @@ def test_sampler_state_is_float32_under_bfloat16_autocast(talking: MotionDiffusi
 
 def test_what_does_not_fit_is_refused(talking: MotionDiffusion) -> None:
     inputs, noise = speech(10), SeededNoise([0])
-    with pytest.raises(ValueError, match="2 seeds for 1 sequences"):
+    with pytest.raises(ValueError, match="2 seeds for 1 sequence;"):
         sample_motion(talking, inputs, SeededNoise([0, 1]), MotionSampling())
     with pytest.raises(ValueError, match="SamplerConfig, which does not keep"):
         sample_motion(talking, known_first(inputs, 1.0), noise, MotionSampling())

@@ -54,7 +54,7 @@ def test_the_shared_frames_count_and_those_without_a_face_are_told(table: Evalua
     assert (akd.n_videos, akd.n_frames_left_out, akd.low, akd.high) == (1, 5, None, None)
     assert akd.value == pytest.approx(0.0, abs=0.1)
     assert "short: 1 video longer or shorter than the truth compared as far as both go" in table.notes
-    assert "short: 5 of 20 frames without a face count in no figure of faces" in table.notes
+    assert "short: 5 of 20 frames without a face: in no figure of faces" in table.notes
 
 
 def test_intervals_and_tests_are_over_videos(table: EvaluationTable) -> None:

@@ -66,7 +66,7 @@ def test_a_selection_says_what_it_left_out_and_why(make_clips: MakeClips, tmp_pa
     chosen = select_clips(dataset, replace(everything, near_duplicates="one", max_hours_per_person=0.0015))
     assert chosen.rows["video_id"].to_pylist() == ["v", "v", "x", "x"]  # 0.0015 h are 135 frames
     assert chosen.left_out == (
-        "3 clips, 0.00 h, of 1 people left out by data.near_duplicates=one",
+        "3 clips, 0.00 h, of 1 person left out by data.near_duplicates=one",
         "2 clips, 0.00 h, of 2 people left out by data.max_hours_per_person=0.0015",
     )
 

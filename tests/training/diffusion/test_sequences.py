@@ -134,7 +134,7 @@ def test_short_clips_take_part_where_allowed(made_clips: Path, latents: Path) ->
 
 def test_a_set_of_short_clips_alone_says_what_to_do(made_clips: Path, latents: Path) -> None:
     index = select_clips(made_clips, replace(DIFFUSION, where="n_frames < 125"))
-    with pytest.raises(SelectionError, match=r"longest of 1 clips has 80 frames, .* set sequences.allow_short=true"):
+    with pytest.raises(SelectionError, match=r"longest of 1 clip has 80 frames, .* set sequences.allow_short=true"):
         MotionSequences(index, latents, SequenceConfig(), seed=8)
     with pytest.raises(SelectionError, match="select longer clips"):
         MotionSequences(index, latents, SequenceConfig(allow_short=True, short_frames=100), seed=8)

@@ -178,5 +178,5 @@ def test_features_are_those_of_the_layers_with_weights_under_their_published_nam
 
 def test_a_file_without_a_tensor_is_refused_with_its_name(published: dict[str, Tensor]) -> None:
     lacking = {name: tensor for name, tensor in published.items() if name != "Mixed_7c.branch_pool.conv.weight"}
-    with pytest.raises(KeyError, match=r"1 tensors are missing, such as Mixed_7c\.branch_pool\.conv\.weight"):
+    with pytest.raises(KeyError, match=r"1 tensor is missing, such as Mixed_7c\.branch_pool\.conv\.weight"):
         load_named(Inception(), lacking)

@@ -504,5 +504,5 @@ def test_state_of_another_size_or_type_is_refused(run: Path, name: str, tensor: 
     shards = run / NEWEST / "shards"
     index = shard_index((write_shard(shards, tensors, 0),), tensors)
     (shards / "index.json").write_text(index.model_dump_json())
-    with pytest.raises(CheckpointError, match=f"1 tensors differ, such as {name}: {said}"):
+    with pytest.raises(CheckpointError, match=f"1 tensor differs, such as {name}: {said}"):
         load_checkpoint(run / NEWEST, session.state, CPU)

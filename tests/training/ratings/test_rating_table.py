@@ -182,7 +182,7 @@ def test_a_key_of_more_systems_than_can_be_compared_is_refused(tmp_path: Path) -
     key = json.loads(write_key(tmp_path).read_text(encoding="utf-8")) | {"systems": systems, "items": items}
     one = ratings_of("Ann", (), ())
     one["ratings"] = [{"item": "0" * 16, "position": 0, "grades": {criterion.key: 1 for criterion in CRITERIA}}]
-    with pytest.raises(RatingsError, match="100 systems of 60 videos, which with 1 raters is too much for one table"):
+    with pytest.raises(RatingsError, match="100 systems of 60 videos, which with 1 rater is too much for one table"):
         rating_table(write(tmp_path / "many.key.json", key), [write(tmp_path / "a.json", one)])
 
 

@@ -32,7 +32,7 @@ def test_people_that_the_run_or_its_vae_has_learned_from_are_left_out(people: Pa
     run = RunFolder(write_run(["anna", "dora"], motion=True, of_vae=["eve"]))
     clips = held_out_clips(people, run)
     assert _videos(clips) == ["carl"]
-    assert clips.notes[1] == "3 clips of 2 people are left out: the run has learned from them"
+    assert clips.notes[1] == "3 clips of 2 people left out: the run has learned from them"
     with pytest.raises(HeldOutError, match="has learned from the people in all of 4 clips"):
         held_out_clips(people, RunFolder(write_run(["carl", "dora", "eve"])))
 
@@ -52,7 +52,7 @@ def test_a_list_chooses_by_names_of_files_videos_and_clips(people: Path, write_r
 
 
 def test_lists_that_choose_nothing_are_refused(people: Path, write_run: WriteRun, tmp_path: Path) -> None:
-    with pytest.raises(HeldOutError, match="has no clip of the 1 videos of the list, such as 'nobody'"):
+    with pytest.raises(HeldOutError, match="has no clip of 1 video of the list, such as 'nobody'"):
         held_out_clips(people, RunFolder(write_run()), ["nobody"])
     (tmp_path / "empty.txt").write_text("# nothing\n")
     with pytest.raises(HeldOutError, match="names no video"):

@@ -8,7 +8,7 @@ from training.evaluation.protocols.protocol import load_protocols
 from training.run_videos.held_out_clips import HeldOutClips, held_out_clips
 from training.run_videos.planned_videos import UnusableTestSetError, planned_videos, short_clips
 
-PROTOCOLS = load_protocols("paper")[1]
+PROTOCOLS = load_protocols("controlled")[1]
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +32,19 @@ def test_speech_drives_all_frames_of_clips_that_have_speech(clips: HeldOutClips)
     assert len({video.seed for video in planned}) == 3
 
 
+def test_the_control_speaks_with_a_voice_of_another_person_that_lasts_as_long(clips: HeldOutClips) -> None:
+    name = "speech_of_others"
+    planned = planned_videos(name, PROTOCOLS[name], clips)
+    assert planned == planned_videos(name, PROTOCOLS[name], clips)
+    # carl has 130 frames and dora 80 and 90: carl speaks as long as the longest that is not his own
+    said = [(video.clip_id[:4], (video.speech_clip_id or "none")[:4], video.n_frames) for video in planned]
+    assert said == [("carl", "dora", 90), ("dora", "carl", 80), ("dora", "carl", 90)]
+    assert planned[0].speech_clip_id == "dora-0000100-0000189"
+    assert all((video.clip_id, 0) == (video.reference_clip_id, video.reference_frame) for video in planned)
+    own = planned_videos("speech_driven", PROTOCOLS["speech_driven"], clips)
+    assert {video.speech_clip_id for video in own} == {None}
+
+
 def test_a_clip_drives_pictures_of_another_person_in_five_rounds(clips: HeldOutClips) -> None:
     planned = planned_videos("cross_reenactment", PROTOCOLS["cross_reenactment"], clips)
     assert len(planned) == len({video.stem for video in planned}) == 5 * 4
@@ -45,7 +58,7 @@ def test_a_clip_drives_pictures_of_another_person_in_five_rounds(clips: HeldOutC
     assert all(0 <= video.reference_frame < frames[video.reference_clip_id] for video in planned)
     assert len({(video.reference_clip_id, video.reference_frame) for video in planned}) > 10
     assert short_clips(PROTOCOLS["cross_reenactment"], planned) == [
-        "3 clips have fewer than 100 frames, and give all that they have"
+        "3 clips have fewer than 100 frames, all of which count"
     ]
     assert planned == planned_videos("cross_reenactment", PROTOCOLS["cross_reenactment"], clips)
 
@@ -61,9 +74,7 @@ def test_a_limit_leaves_videos_out_and_changes_none(clips: HeldOutClips) -> None
 
 def test_a_test_set_of_one_person_has_nobody_else_to_show(people: Path, write_run: Callable[..., Path]) -> None:
     dora = held_out_clips(people, RunFolder(write_run(["carl", "eve"])))
-    with pytest.raises(
-        UnusableTestSetError, match="needs clips of two people, and the 2 clips of the test set all show"
-    ):
+    with pytest.raises(UnusableTestSetError, match="needs clips of two people, and the test set has 2 clips, of "):
         planned_videos("cross_reenactment", PROTOCOLS["cross_reenactment"], dora)
 
 

@@ -87,5 +87,5 @@ def test_a_wrong_time_is_told_with_file_and_line(word: str, put: Callable[..., P
 
 
 def test_where_nothing_is_left_to_take_the_run_does_not_begin(put: Callable[..., Path]) -> None:
-    with pytest.raises(SourceError, match=r"holds 1 videos, and layout hdtf takes none.*were passed over"):
+    with pytest.raises(SourceError, match=r"holds 1 video, and layout hdtf takes none.*were passed over"):
         discover(str(put("WDA_Nobody.mp4", texts={TIMES: LINES})), "hdtf")
